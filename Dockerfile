@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# One target per process: docker build --target operator|agent|ovn-central -t … .   Run `npm run build` first: dist/ holds each
+# process as one file with all that it imports, so that no node_modules and no package manager is in an image.
+ARG BASE=debian:trixie-slim
+ARG NODE=node:24-trixie-slim
+
+FROM ${NODE} AS node
+
+FROM ${BASE} AS operator
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map /app/
+COPY LICENSE /app/
+USER 65532:65532
+ENV NODE_ENV=production
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
+CMD ["/app/operator.mjs"]
+
+# Root: it works on the node's taps, namespaces and sockets. qemu-img makes and resizes disks, ip, ethtool and nsenter make metadata
+# namespaces and reach the node's systemd, mtools writes config drives; hypervisor, switch and storage daemons are the node's own.
+FROM ${BASE} AS agent
+RUN apt-get update \
+  && apt-get install --no-install-recommends -y ca-certificates ethtool iproute2 mtools qemu-utils util-linux \
+  && rm -rf /var/lib/apt/lists/*
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY dist/agent.mjs dist/agent.mjs.map /app/
+COPY LICENSE /app/
+ENV NODE_ENV=production
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
+CMD ["/app/agent.mjs"]
+
+FROM ${BASE} AS ovn-central
+RUN apt-get update \
+  && apt-get install --no-install-recommends -y ovn-central \
+  && rm -rf /var/lib/apt/lists/*
+USER 65532:65532

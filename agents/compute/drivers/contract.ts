@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract suite of InstanceDriver: run against the fake and every real driver, so that the fake cannot drift.
+import { describe, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { isTerminal } from '../../../lib/errors.ts'
+import type { InstanceDriver, InstanceWant } from './driver.ts'
+
+export interface ContractSetup {
+  driver: InstanceDriver
+  /** A machine that this driver can run. */
+  want: (overrides?: Partial<InstanceWant>) => InstanceWant
+  /** The connection of a volume that exists. */
+  volume: () => Promise<InstanceWant['volumes'][number]>
+}
+
+const signal = new AbortController().signal
+
+export function describeInstanceDriver(name: string, setup: () => ContractSetup): void {
+  describe(`InstanceDriver ${name}`, () => {
+    test('a machine that is not there', async () => {
+      const { driver } = setup()
+      const uid = randomUUID()
+      expect(await driver.find(uid, signal)).toBeUndefined()
+      await driver.remove(uid, signal)
+      await driver.setPower(uid, 'off', signal)
+      await expect(driver.setPower(uid, 'on', signal)).rejects.toMatchObject({ reason: 'DomainMissing' })
+      await expect(driver.stats(uid, signal)).rejects.toThrow()
+    })
+
+    test('says what it is', async () => {
+      const { driver } = setup()
+      const facts = await driver.probe(signal)
+      expect(facts.version).not.toBe('')
+      if (facts.acceleration === 'qemu') expect(facts.accelerationReason).toBeTruthy()
+    }, 30_000)
+
+    test('define, on, pause, resume, save, on, off, remove; each twice', async () => {
+      const { driver, want } = setup()
+      const machine = want()
+      const { uid } = machine
+      const twice = async (run: () => Promise<unknown>): Promise<void> => {
+        await run()
+        await run()
+      }
+      const power = async () => (await driver.find(uid, signal))?.power
+      await twice(() => driver.ensure(machine, signal))
+      expect(await driver.find(uid, signal)).toMatchObject({
+        uid,
+        epoch: 1,
+        namespace: 'team-a',
+        name: 'vm1',
+        power: 'off',
+        volumes: [],
+      })
+      await twice(() => driver.setPower(uid, 'on', signal))
+      expect(await power()).toBe('running')
+      await twice(() => driver.setPower(uid, 'pause', signal))
+      expect(await power()).toBe('paused')
+      await twice(() => driver.setPower(uid, 'resume', signal))
+      expect(await power()).toBe('running')
+      await twice(() => driver.setPower(uid, 'save', signal))
+      expect(await power()).toBe('saved')
+      await twice(() => driver.setPower(uid, 'on', signal))
+      expect(await power()).toBe('running')
+      expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toHaveLength(1)
+      await twice(() => driver.setPower(uid, 'off', signal))
+      expect(await driver.find(uid, signal)).toMatchObject({ power: 'off', offReason: 'destroyed' })
+      await driver.setPower(uid, 'on', signal)
+      await driver.setPower(uid, 'save', signal)
+      await driver.setPower(uid, 'off', signal)
+      expect(await power()).toBe('off')
+      await twice(() => driver.remove(uid, signal))
+      expect(await driver.find(uid, signal)).toBeUndefined()
+      expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
+    }, 60_000)
+
+    test('what was cut short does not come after the removal', async () => {
+      const { driver, want } = setup()
+      for (let ms = 0; ms < 40; ms += 4) {
+        const machine = want()
+        const stop = new AbortController()
+        const building = driver.ensure(machine, stop.signal).then(() => driver.setPower(machine.uid, 'on', stop.signal))
+        const timer = setTimeout(() => stop.abort(), ms)
+        await building.catch(() => undefined)
+        clearTimeout(timer)
+        await driver.remove(machine.uid, signal)
+        expect(await driver.find(machine.uid, signal)).toBeUndefined()
+      }
+      // A call under way would be carried out before one that is asked for after it has been answered.
+      expect(await driver.list(signal)).toEqual([])
+    }, 60_000)
+
+    test('a running machine is adopted, not changed; a newer epoch is recorded, an older one refused', async () => {
+      const { driver, want } = setup()
+      const machine = want({ epoch: 2 })
+      const { uid } = machine
+      await driver.ensure(machine, signal)
+      await driver.setPower(uid, 'on', signal)
+      const adopted = await driver.ensure({ ...machine, epoch: 3, vcpus: 2, memoryMiB: 256 }, signal)
+      expect(adopted).toMatchObject({ epoch: 3, vcpus: 1, memoryMiB: 128, power: 'running' })
+      const refused = await driver.ensure({ ...machine, epoch: 2 }, signal).catch((error: unknown) => error)
+      expect(isTerminal(refused) && refused.reason).toBe('StaleEpoch')
+      await driver.setPower(uid, 'off', signal)
+      expect(await driver.ensure({ ...machine, epoch: 3, vcpus: 2, memoryMiB: 256 }, signal)).toMatchObject({
+        vcpus: 2,
+        memoryMiB: 256,
+      })
+      await driver.remove(uid, signal)
+    }, 30_000)
+
+    test('volumes come with the definition, and while it runs', async () => {
+      const { driver, want, volume } = setup()
+      const [first, second] = [await volume(), await volume()]
+      const machine = want({ volumes: [first] })
+      const { uid } = machine
+      await driver.ensure(machine, signal)
+      await driver.setPower(uid, 'on', signal)
+      expect((await driver.find(uid, signal))?.volumes).toEqual([first.uid])
+      const more = { ...machine, volumes: [first, second] }
+      await driver.ensure(more, signal)
+      expect((await driver.ensure(more, signal)).volumes.sort()).toEqual([first.uid, second.uid].sort())
+      await driver.remove(uid, signal)
+    }, 30_000)
+
+    test('KVM that is not there is refused', async () => {
+      const { driver, want } = setup()
+      if ((await driver.probe(signal)).acceleration === 'kvm') return
+      const refused = await driver.ensure(want({ requireKvm: true }), signal).catch((error: unknown) => error)
+      expect(isTerminal(refused) && refused.reason).toBe('AccelerationMissing')
+    })
+
+    test('tells of changes', async () => {
+      const { driver, want } = setup()
+      const machine = want()
+      const seen: string[] = []
+      const stop = new AbortController()
+      const resynced = Promise.withResolvers<undefined>()
+      const changed = Promise.withResolvers<undefined>()
+      const watching = driver.watch(
+        {
+          changed: (uid) => {
+            seen.push(uid)
+            changed.resolve(undefined)
+          },
+          resync: () => resynced.resolve(undefined),
+        },
+        stop.signal,
+      )
+      await resynced.promise
+      await driver.ensure(machine, signal)
+      await driver.setPower(machine.uid, 'on', signal)
+      await changed.promise
+      await driver.remove(machine.uid, signal)
+      expect(new Set(seen)).toEqual(new Set([machine.uid]))
+      stop.abort()
+      await watching
+    }, 30_000)
+  })
+}

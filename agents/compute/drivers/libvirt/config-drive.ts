@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, normalize, sep } from 'node:path'
+import type { exec as Exec } from '../../../../lib/exec.ts'
+
+const TIMEOUT_MS = 20_000
+const SECTOR = 512
+/** Room for the file system itself, and for each file's last cluster. */
+const OVERHEAD_BYTES = 1024 * 1024
+const PER_FILE_BYTES = 8 * 1024
+
+/**
+ * A FAT file system labelled config-2 with these files, as cloud-init's ConfigDrive looks for it. It may hold user data: mode 0600,
+ * as has the folder `scratch`, which is gone afterwards.
+ * https://docs.openstack.org/nova/latest/user/metadata.html#config-drives
+ */
+export async function writeConfigDrive(
+  path: string,
+  scratch: string,
+  files: readonly { path: string; content: string | Buffer }[],
+  run: typeof Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  await rm(scratch, { recursive: true, force: true })
+  await rm(path, { force: true })
+  try {
+    await mkdir(scratch, { recursive: true, mode: 0o700 })
+    const tops = new Set<string>()
+    let bytes = OVERHEAD_BYTES
+    for (const file of files) {
+      const inside = normalize(file.path)
+      if (inside.startsWith('..') || inside.startsWith(sep))
+        throw new Error('a config drive file lies outside of the drive')
+      const target = join(scratch, inside)
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      await writeFile(target, file.content, { mode: 0o600 })
+      bytes += Buffer.byteLength(file.content) + PER_FILE_BYTES
+      tops.add(join(scratch, inside.split(sep)[0] ?? inside))
+    }
+    const sectors = Math.ceil(bytes / SECTOR / 64) * 64
+    const image = await open(path, 'wx', 0o600)
+    await image.truncate(sectors * SECTOR).finally(() => image.close())
+    const options = { timeoutMs: TIMEOUT_MS, signal, env: { ...process.env, MTOOLS_SKIP_CHECK: '1' } }
+    const geometry = ['-T', String(sectors), '-h', '64', '-s', '32']
+    await run(['mformat', '-i', path, ...geometry, '-v', 'config-2', '::'], options)
+    if (tops.size > 0) await run(['mcopy', '-i', path, '-s', '-Q', '--', ...tops, '::/'], options)
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}

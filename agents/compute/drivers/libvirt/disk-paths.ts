@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import { join } from 'node:path'
+import { basePath } from '../../../image/cache-entries.ts'
+import { imageBaseDir, instanceDir, type ComputePaths } from '../../paths.ts'
+
+export interface DiskPaths {
+  dir: string
+  base: string
+  root: string
+  ephemeral: string
+  swap: string
+  configDrive: string
+}
+
+/** Where the disks of one machine lie; one folder an instance, disks directly in it (the image cache reads them there). */
+export function diskPaths(paths: ComputePaths, want: { uid: string; root: { sha256: string } }): DiskPaths {
+  const dir = instanceDir(paths, want.uid)
+  return {
+    dir,
+    base: basePath(imageBaseDir(paths), want.root.sha256),
+    root: join(dir, 'root.qcow2'),
+    ephemeral: join(dir, 'ephemeral.qcow2'),
+    swap: join(dir, 'swap.raw'),
+    configDrive: join(dir, 'config.img'),
+  }
+}

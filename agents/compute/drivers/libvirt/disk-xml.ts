@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import { create } from 'xmlbuilder2'
+import { TerminalError } from '../../../../lib/errors.ts'
+import type { VolumeWant } from '../driver.ts'
+import { XML_OPTIONS } from './metadata.ts'
+
+export type XmlTree = Record<string, unknown>
+
+/** Seconds for which requests wait for a storage daemon that went away, before the guest sees an error. */
+const NBD_RECONNECT_SECONDS = 600
+/** virtio-blk's serial number has room for no more; udev makes /dev/disk/by-id/virtio-<serial> of it. */
+const SERIAL_CHARACTERS = 20
+const VOLUME_ALIAS = 'ua-vol-'
+
+/** How libvirt and QEMU name a volume's device in a domain, in its XML and in events. */
+export const volumeAlias = (uid: string): string => `${VOLUME_ALIAS}${uid}`
+export const volumeOfAlias = (alias: string): string | undefined =>
+  alias.startsWith(VOLUME_ALIAS) ? alias.slice(VOLUME_ALIAS.length) : undefined
+
+/** vda, …, vdz, vdaa, … */
+export function diskName(index: number): string {
+  const letter = String.fromCharCode(97 + (index % 26))
+  return index < 26 ? `vd${letter}` : `vd${String.fromCharCode(96 + Math.floor(index / 26))}${letter}`
+}
+
+/** Volumes have /dev/vdb to /dev/vdy; the machine's other disks come behind all of them. */
+export const FIRST_VOLUME_INDEX = 1
+export const LAST_VOLUME_INDEX = 24
+export const EPHEMERAL_INDEX = 25
+export const SWAP_INDEX = 26
+export const CONFIG_DRIVE_INDEX = 27
+
+export interface FileDisk {
+  path: string
+  format: 'raw' | 'qcow2'
+  index: number
+  serial: string
+  readonly?: boolean
+  bootOrder?: number
+  /** Given whole, so that libvirt and QEMU look for nothing in the image's own header. */
+  backing?: { path: string; format: 'raw' | 'qcow2' }
+}
+
+export function fileDisk(disk: FileDisk): XmlTree {
+  return {
+    '@type': 'file',
+    '@device': 'disk',
+    driver: { '@name': 'qemu', '@type': disk.format, '@discard': 'unmap' },
+    source: { '@file': disk.path },
+    backingStore: disk.backing
+      ? {
+          '@type': 'file',
+          format: { '@type': disk.backing.format },
+          source: { '@file': disk.backing.path },
+          backingStore: {},
+        }
+      : {},
+    target: { '@dev': diskName(disk.index), '@bus': 'virtio' },
+    ...(disk.readonly ? { readonly: {} } : {}),
+    serial: disk.serial.slice(0, SERIAL_CHARACTERS),
+    ...(disk.bootOrder === undefined ? {} : { boot: { '@order': String(disk.bootOrder) } }),
+  }
+}
+
+/** @param index of the guest's device name; a hint only: guests find their volumes by serial number */
+export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
+  const common = {
+    target: { '@dev': diskName(index), '@bus': 'virtio' },
+    serial: volume.uid.slice(0, SERIAL_CHARACTERS),
+    alias: { '@name': volumeAlias(volume.uid) },
+  }
+  const { connection } = volume
+  if (connection.protocol === 'file') {
+    if (!connection.path.startsWith('/')) throw new TerminalError('VolumeUnsafe', 'the volume has no absolute path')
+    return {
+      '@type': 'file',
+      '@device': 'disk',
+      driver: { '@name': 'qemu', '@type': connection.format, '@discard': 'unmap' },
+      source: { '@file': connection.path },
+      backingStore: {},
+      ...common,
+    }
+  }
+  return {
+    '@type': 'network',
+    '@device': 'disk',
+    driver: { '@name': 'qemu', '@type': 'raw', '@discard': 'unmap' },
+    source: {
+      '@protocol': 'nbd',
+      '@name': connection.exportName,
+      '@tls': connection.tls ? 'yes' : 'no',
+      ...(connection.tls && connection.tlsHostname !== undefined ? { '@tlsHostname': connection.tlsHostname } : {}),
+      host: { '@name': connection.host, '@port': String(connection.port) },
+      reconnect: { '@delay': String(NBD_RECONNECT_SECONDS) },
+    },
+    ...common,
+  }
+}
+
+/** One disk as attaching and detaching take it. */
+export function toVolumeXml(volume: VolumeWant, index: number): string {
+  return create(XML_OPTIONS, { disk: volumeDisk(volume, index) }).end({ headless: true })
+}
+
+/** Enough for libvirt to find the device that goes. */
+export function toDetachXml(volume: { alias: string; target: string }): string {
+  return create(XML_OPTIONS, {
+    disk: {
+      '@type': 'file',
+      '@device': 'disk',
+      target: { '@dev': volume.target, '@bus': 'virtio' },
+      alias: { '@name': volume.alias },
+    },
+  }).end({ headless: true })
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The disks of one machine. Each is made beside its place and renamed, so that a kill leaves a whole disk or none.
+import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TransientError } from '../../../../lib/errors.ts'
+import type { exec as Exec } from '../../../../lib/exec.ts'
+import { isMissing, syncFolder } from '../../../../lib/durable-files.ts'
+import { instanceDir, type ComputePaths } from '../../paths.ts'
+import type { InstanceWant } from '../driver.ts'
+import { writeConfigDrive } from './config-drive.ts'
+import type { DiskPaths } from './disk-paths.ts'
+
+const QEMU_IMG_TIMEOUT_MS = 60_000
+const GIB = 2 ** 30
+const PAGE = 4096
+
+/**
+ * Makes what is missing; what is there is never touched, except for the config drive, which is written anew at each start.
+ * @param isDefined the machine had its disks before: an empty one in place of a lost one would hide the loss
+ */
+export async function ensureDisks(
+  want: InstanceWant,
+  at: DiskPaths,
+  isDefined: boolean,
+  run: typeof Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  await mkdir(at.dir, { recursive: true, mode: 0o711 })
+  if (isDefined && !(await isFile(at.root))) {
+    throw new TransientError('RootDiskMissing', 'the root disk of this machine is gone from its node')
+  }
+  await ensureFile(at.root, (path) => {
+    // The backing format is never left to be guessed: a raw image may begin like a qcow2.
+    const backing = ['-F', want.root.format, '-b', at.base]
+    return qemuImg(run, ['create', '-q', '-f', 'qcow2', ...backing, path, String(want.root.sizeBytes)], signal)
+  })
+  if (want.ephemeralGiB > 0) {
+    await ensureFile(at.ephemeral, (path) =>
+      qemuImg(run, ['create', '-q', '-f', 'qcow2', path, String(want.ephemeralGiB * GIB)], signal),
+    )
+  }
+  if (want.swapMiB > 0) await ensureFile(at.swap, (path) => writeSwap(path, want.swapMiB * 2 ** 20))
+  if (want.configDrive) {
+    const { configDrive } = want
+    const next = `${at.configDrive}.new`
+    await writeConfigDrive(next, join(at.dir, 'config.new'), configDrive, run, signal)
+    await rename(next, at.configDrive)
+  } else {
+    await rm(at.configDrive, { force: true })
+  }
+}
+
+async function ensureFile(path: string, make: (path: string) => Promise<void>): Promise<void> {
+  if (await isFile(path)) return
+  const next = `${path}.new`
+  await rm(next, { force: true })
+  await make(next)
+  const file = await open(next, 'r+')
+  try {
+    await file.chmod(0o600)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(next, path)
+  await syncFolder(join(path, '..'))
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile()
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+async function qemuImg(run: typeof Exec, args: string[], signal: AbortSignal): Promise<void> {
+  await run(['qemu-img', ...args], { timeoutMs: QEMU_IMG_TIMEOUT_MS, signal })
+}
+
+/** A sparse file with the header of an empty swap area of 4 KiB pages: mkswap(8), union swap_header in linux/swap.h. */
+async function writeSwap(path: string, sizeBytes: number): Promise<void> {
+  const header = Buffer.alloc(PAGE)
+  header.writeUInt32LE(1, 1024)
+  header.writeUInt32LE(Math.floor(sizeBytes / PAGE) - 1, 1028)
+  header.write('SWAPSPACE2', PAGE - 10, 'latin1')
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.write(header, 0, PAGE, 0)
+    await file.truncate(sizeBytes)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The folder with all that is in it: disks, config drive with user data, power record. Absent is success. */
+export async function removeDisks(paths: ComputePaths, uid: string): Promise<void> {
+  await rm(instanceDir(paths, uid), { recursive: true, force: true })
+}

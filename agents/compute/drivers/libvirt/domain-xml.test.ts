@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { DEFAULT_PATHS } from '../../paths.ts'
+import type { InstanceWant } from '../driver.ts'
+import { instanceWant } from '../testing.ts'
+import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
+import { domainUuid } from './domain-name.ts'
+import { toDomainXml } from './domain-xml.ts'
+import { readDomainXml } from './live-xml.ts'
+import { readMark, toMarkXml } from './metadata.ts'
+import { parseXml, type XmlElement } from './xml-element.ts'
+
+const UID = '0b9c6f3e-1111-4222-8333-444455556666'
+const VOLUME = 'aaaaaaaa-1111-4222-8333-444455556666'
+const PORT = 'bbbbbbbb-cccc-4222-8333-444455556666'
+const xmlOf = (overrides: Partial<InstanceWant> = {}, acceleration: 'kvm' | 'qemu' = 'qemu'): string =>
+  toDomainXml(instanceWant({ uid: UID, ...overrides }), { acceleration, paths: DEFAULT_PATHS })
+const all = (element: XmlElement, name: string): XmlElement[] => [...element.getElementsByTagName(name)]
+const attribute = (element: XmlElement, path: string[], name: string): string | null => {
+  let at: XmlElement | undefined = element
+  for (const step of path) at = at && all(at, step)[0]
+  return at?.getAttribute(name) ?? null
+}
+
+describe('toDomainXml', () => {
+  test('a small machine', () => {
+    const root = parseXml(xmlOf())
+    expect(root.getAttribute('type')).toBe('qemu')
+    expect(attribute(root, ['os', 'type'], 'machine')).toBe('q35')
+    expect(all(root, 'name')[0]?.textContent).toBe(`nephele-${UID}`)
+    expect(all(root, 'graphics')).toEqual([])
+    expect(all(root, 'memoryBacking')).toEqual([])
+    const disk = all(root, 'disk')[0]!
+    expect(attribute(disk, ['source'], 'file')).toBe(`/var/lib/nephele/instances/${UID}/root.qcow2`)
+    expect(attribute(disk, ['backingStore', 'format'], 'type')).toBe('raw')
+    expect(attribute(disk, ['backingStore', 'source'], 'file')).toBe(`/var/lib/nephele/images/_base/${'0'.repeat(64)}`)
+    expect(attribute(root, ['log'], 'file')).toBe(`/var/lib/nephele/console/${UID}.log`)
+  })
+
+  test.each([0, 3, 24])('with %i volumes there are at least 16 free root ports', (count) => {
+    const volumes = Array.from({ length: count }, (_, i) => ({
+      uid: `v${i}`,
+      connection: { protocol: 'file' as const, path: `/v/${i}`, format: 'raw' as const },
+    }))
+    const root = parseXml(xmlOf({ volumes }))
+    const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port').length
+    const used = all(root, 'disk').length + 3
+    expect(ports - used).toBeGreaterThanOrEqual(16)
+    expect(new Set(all(root, 'disk').map((d) => attribute(d, ['target'], 'dev'))).size).toBe(count + 1)
+  })
+
+  test('network devices', () => {
+    const nic = { portUid: PORT, mac: 'fa:16:3e:00:00:01', mtu: 1442 }
+    const root = parseXml(
+      xmlOf({
+        nics: [
+          { ...nic, vnicType: 'normal' },
+          { ...nic, vnicType: 'vhostuser' },
+        ],
+      }),
+    )
+    const [tap, vhost] = all(root, 'interface')
+    expect(attribute(tap!, ['target'], 'dev')).toBe('tapbbbbbbbb-cc')
+    expect(attribute(tap!, ['driver', 'host'], 'csum')).toBe('off')
+    expect(attribute(tap!, ['mtu'], 'size')).toBe('1442')
+    expect(attribute(vhost!, ['source'], 'path')).toBe('/run/nephele/vhostuser/vhubbbbbbbb-cc')
+    expect(attribute(root, ['memoryBacking', 'access'], 'mode')).toBe('shared')
+  })
+
+  test('an NBD volume: TLS, name of the server, patience, and a serial that udev shows', () => {
+    const connection = {
+      protocol: 'nbd' as const,
+      host: '10.0.0.5',
+      port: 10809,
+      exportName: 'e',
+      tls: true,
+      tlsHostname: 'n1',
+    }
+    const disk = parseXml(toVolumeXml({ uid: VOLUME, connection }, 1))
+    expect(attribute(disk, ['source'], 'tls')).toBe('yes')
+    expect(attribute(disk, ['source'], 'tlsHostname')).toBe('n1')
+    expect(attribute(disk, ['reconnect'], 'delay')).toBe('600')
+    expect(all(disk, 'serial')[0]?.textContent).toBe(VOLUME.slice(0, 20))
+    expect(
+      readDomainXml(
+        `<domain><memory unit='KiB'>131072</memory><vcpu>2</vcpu>${toVolumeXml({ uid: VOLUME, connection }, 1)}</domain>`,
+      ),
+    ).toEqual({
+      volumes: [{ uid: VOLUME, alias: `ua-vol-${VOLUME}`, target: 'vdb' }],
+      targets: ['vdb'],
+      vcpus: 2,
+      memoryMiB: 128,
+      sockets: [],
+    })
+    expect(toDetachXml({ alias: 'ua-vol-x', target: 'vdb' })).toContain('ua-vol-x')
+  })
+
+  test.each([
+    ['hw_disk_bus', 'ide'],
+    ['hw_vif_model', '"><x/>'],
+  ])('image property %s=%s is refused by name', (name, value) => {
+    const nics = [{ portUid: PORT, mac: 'fa:16:3e:00:00:01', mtu: 1442, vnicType: 'normal' as const }]
+    expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)
+  })
+
+  test('hostile names stay text', () => {
+    const hostile = fc.oneof(
+      fc.constantFrom(
+        '"><disk/>',
+        "'/>",
+        ']]>',
+        '<!--',
+        '&amp;',
+        '\u0000\u0001\u001f',
+        '\n\r\t',
+        '\uFFFE',
+        '\uD800',
+        '$',
+        '#',
+        '@x',
+        '?',
+        '!',
+      ),
+      fc.string({ unit: 'binary', maxLength: 60 }),
+    )
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (name, namespace, hostname) => {
+        const plain = parseXml(xmlOf())
+        const root = parseXml(xmlOf({ name, namespace, hostname }))
+        const shape = (element: XmlElement): string[] =>
+          [...element.getElementsByTagName('*')].map((e) => (e as unknown as { tagName: string }).tagName)
+        expect(shape(root)).toEqual(shape(plain))
+        expect(readMark(toMarkXml({ uid: UID, epoch: 7, namespace, name }))).toMatchObject({ uid: UID, epoch: 7 })
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+test.each([
+  [0, 'vda'],
+  [25, 'vdz'],
+  [26, 'vdaa'],
+  [27, 'vdab'],
+])('disk %i is %s', (index, name) => expect(diskName(index)).toBe(name))
+
+test('a uid that is no UUID gets one of its own', () => {
+  expect(domainUuid(UID)).toBe(UID)
+  expect(domainUuid('some-name')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(() => domainUuid('../x')).toThrow()
+})

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// A machine as libvirt's domain XML: https://libvirt.org/formatdomain.html
+import { create } from 'xmlbuilder2'
+import { TerminalError } from '../../../../lib/errors.ts'
+import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
+import type { InstanceWant, NicWant } from '../driver.ts'
+import {
+  CONFIG_DRIVE_INDEX,
+  EPHEMERAL_INDEX,
+  fileDisk,
+  FIRST_VOLUME_INDEX,
+  LAST_VOLUME_INDEX,
+  SWAP_INDEX,
+  volumeDisk,
+  type XmlTree,
+} from './disk-xml.ts'
+import { diskPaths } from './disk-paths.ts'
+import { domainName, domainUuid } from './domain-name.ts'
+import { markAttributes, METADATA_NAMESPACE, METADATA_PREFIX, XML_OPTIONS } from './metadata.ts'
+
+/** Free ports for what is plugged while the machine runs; PCIe has no other way to hot-plug. */
+const SPARE_ROOT_PORTS = 16
+/** balloon, random numbers, serial bus of the guest agent */
+const FIXED_DEVICES = 3
+
+export interface DomainContext {
+  acceleration: 'kvm' | 'qemu'
+  paths: ComputePaths
+}
+
+/** Pure: the same machine gives the same text. @throws TerminalError when the machine cannot be had from libvirt */
+export function toDomainXml(want: InstanceWant, context: DomainContext): string {
+  const { acceleration, paths } = context
+  const shared = want.nics.some((nic) => nic.vnicType === 'vhostuser')
+  return create(XML_OPTIONS, {
+    domain: {
+      '@type': acceleration,
+      name: domainName(want.uid),
+      uuid: domainUuid(want.uid),
+      title: `${want.namespace}/${want.name}`.replaceAll(/[\r\n]/g, ' '),
+      metadata: {
+        [`${METADATA_PREFIX}:instance`]: { [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE, ...markAttributes(want) },
+      },
+      memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
+      ...(shared ? { memoryBacking: { source: { '@type': 'memfd' }, access: { '@mode': 'shared' } } } : {}),
+      vcpu: { '@placement': 'static', '#': String(want.vcpus) },
+      sysinfo: sysinfo(want),
+      os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
+      features: { acpi: {}, apic: {} },
+      cpu: cpu(acceleration),
+      clock: { '@offset': 'utc' },
+      on_poweroff: 'destroy',
+      on_reboot: 'restart',
+      on_crash: 'destroy',
+      devices: devices(want, paths),
+    },
+  }).end({ prettyPrint: true, headless: true })
+}
+
+/** cloud-init looks for OpenStack's metadata when the chassis says so (ds-identify's DMI_CHASSIS_ASSET_TAG). */
+function sysinfo(want: InstanceWant): XmlTree {
+  const entry = (name: string, text: string): XmlTree => ({ '@name': name, '#': text })
+  return {
+    '@type': 'smbios',
+    system: {
+      entry: [
+        entry('manufacturer', 'Nephele'),
+        entry('product', 'Nephele Instance'),
+        entry('serial', domainUuid(want.uid)),
+        entry('uuid', domainUuid(want.uid)),
+        entry('family', 'Virtual Machine'),
+      ],
+    },
+    chassis: { entry: [entry('asset', 'OpenStack Compute')] },
+  }
+}
+
+/** Under emulation the newest model that costs no speed and still runs distributions built for x86-64-v2. */
+function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
+  if (acceleration === 'kvm') return { '@mode': 'host-model', '@check': 'partial' }
+  return { '@mode': 'custom', '@match': 'exact', '@check': 'none', model: { '@fallback': 'allow', '#': 'Nehalem' } }
+}
+
+function devices(want: InstanceWant, paths: ComputePaths): XmlTree {
+  const disks = toDisks(want, paths)
+  const rootPorts = disks.length + want.nics.length + FIXED_DEVICES + SPARE_ROOT_PORTS
+  return {
+    controller: [
+      { '@type': 'pci', '@index': '0', '@model': 'pcie-root' },
+      ...Array.from({ length: rootPorts }, (_, i) => ({
+        '@type': 'pci',
+        '@index': String(i + 1),
+        '@model': 'pcie-root-port',
+      })),
+      { '@type': 'usb', '@model': 'none' },
+      { '@type': 'virtio-serial', '@index': '0' },
+    ],
+    disk: disks,
+    interface: want.nics.map((nic) => toInterface(nic, want.properties, paths)),
+    // The log is written by virtlogd, which keeps it bounded, whether anybody reads the console or not.
+    serial: {
+      '@type': 'pty',
+      log: { '@file': consoleLog(paths, want.uid), '@append': 'on' },
+      target: { '@type': 'isa-serial', '@port': '0' },
+    },
+    console: { '@type': 'pty', target: { '@type': 'serial', '@port': '0' } },
+    channel: { '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } },
+    video: { model: { '@type': 'none' } },
+    rng: { '@model': 'virtio', backend: { '@model': 'random', '#': '/dev/urandom' } },
+    memballoon: { '@model': 'virtio', stats: { '@period': '10' } },
+  }
+}
+
+function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
+  if (want.volumes.length > LAST_VOLUME_INDEX) {
+    throw new TerminalError('TooManyVolumes', `a machine takes at most ${LAST_VOLUME_INDEX} volumes`)
+  }
+  supported(want.properties, 'hw_disk_bus', ['virtio'])
+  const at = diskPaths(paths, want)
+  const own = want.uid
+  const disks = [
+    fileDisk({
+      path: at.root,
+      format: 'qcow2',
+      index: 0,
+      serial: own,
+      bootOrder: 1,
+      backing: { path: at.base, format: want.root.format },
+    }),
+    ...want.volumes.map((volume, i) => volumeDisk(volume, FIRST_VOLUME_INDEX + i)),
+  ]
+  if (want.ephemeralGiB > 0) {
+    disks.push(fileDisk({ path: at.ephemeral, format: 'qcow2', index: EPHEMERAL_INDEX, serial: 'ephemeral0' }))
+  }
+  if (want.swapMiB > 0) disks.push(fileDisk({ path: at.swap, format: 'raw', index: SWAP_INDEX, serial: 'swap0' }))
+  if (want.configDrive) {
+    disks.push(
+      fileDisk({ path: at.configDrive, format: 'raw', index: CONFIG_DRIVE_INDEX, serial: 'config-2', readonly: true }),
+    )
+  }
+  return disks
+}
+
+const VIF_MODELS = ['virtio', 'e1000e']
+
+function toInterface(nic: NicWant, properties: InstanceWant['properties'], paths: ComputePaths): XmlTree {
+  const model = { '@type': supported(properties, 'hw_vif_model', VIF_MODELS) ?? 'virtio' }
+  const mac = { '@address': nic.mac }
+  const mtu = { '@size': String(nic.mtu) }
+  if (nic.vnicType === 'vhostuser') {
+    // libvirt sets an MTU on a host device, which this has none of: the guest learns it by DHCP.
+    return {
+      '@type': 'vhostuser',
+      mac,
+      source: { '@type': 'unix', '@path': vhostUserSocket(paths, nic.portUid), '@mode': 'server' },
+      model,
+    }
+  }
+  return {
+    '@type': 'ethernet',
+    mac,
+    target: { '@dev': tapName(nic.portUid), '@managed': 'yes' },
+    model,
+    // The userspace datapath completes no checksums: with offload on, TCP and metadata time out while ping passes.
+    driver: { '@name': 'qemu', host: { '@csum': 'off' } },
+    mtu,
+  }
+}
+
+/** An image property from a closed list; anything else would surprise at boot time. */
+function supported(
+  properties: InstanceWant['properties'],
+  name: string,
+  values: readonly string[],
+): string | undefined {
+  const value = properties[name]
+  if (value === undefined || values.includes(value)) return value
+  throw new TerminalError(
+    'UnsupportedProperty',
+    `image property ${name} is "${value}"; supported: ${values.join(', ')}`,
+  )
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domains as libvirt has them, read into plain data.
+import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { DomainState, METADATA_ELEMENT, PausedReason, ShutoffReason } from '../../../../lib/libvirt/constants.ts'
+import { isNoDomain, isNoMetadata, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import type { BackendInstance, OffReason, PowerState } from '../driver.ts'
+import { domainUuidBytes, uidOfDomainName } from './domain-name.ts'
+import { readDomainXml, type LiveDomain } from './live-xml.ts'
+import { METADATA_NAMESPACE, readMark, type DomainMark } from './metadata.ts'
+
+export interface FoundDomain {
+  ref: DomainRef
+  mark: DomainMark | undefined
+  power: PowerState
+  offReason: OffReason | undefined
+  ioError: boolean
+}
+
+export async function findDomain(
+  client: LibvirtClient,
+  uid: string,
+  signal: AbortSignal,
+): Promise<DomainRef | undefined> {
+  try {
+    return (await client.call('lookupByUuid', { uuid: domainUuidBytes(uid) }, signal)).domain
+  } catch (error) {
+    if (isNoDomain(error)) return undefined
+    throw error
+  }
+}
+
+export async function readDomain(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<FoundDomain> {
+  const [mark, { state, reason }, saved] = await Promise.all([
+    findMark(client, ref, signal),
+    client.call('getState', { domain: ref, flags: 0 }, signal),
+    client.call('hasManagedSave', { domain: ref, flags: 0 }, signal),
+  ])
+  const power = toPower(state, saved.result === 1)
+  return {
+    ref,
+    mark,
+    power,
+    offReason: power === 'off' ? toOffReason(state, reason) : undefined,
+    ioError: state === DomainState.paused && reason === PausedReason.ioError,
+  }
+}
+
+export async function readLiveXml(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<LiveDomain> {
+  return readDomainXml((await client.call('getXml', { domain: ref, flags: 0 }, signal)).xml)
+}
+
+export async function toBackendInstance(
+  client: LibvirtClient,
+  uid: string,
+  found: FoundDomain,
+  signal: AbortSignal,
+): Promise<BackendInstance> {
+  const live = await readLiveXml(client, found.ref, signal)
+  return {
+    uid,
+    epoch: found.mark?.epoch,
+    namespace: found.mark?.namespace ?? '',
+    name: found.mark?.name ?? '',
+    power: found.power,
+    ...(found.offReason === undefined ? {} : { offReason: found.offReason }),
+    ioError: found.ioError,
+    vcpus: live.vcpus,
+    memoryMiB: live.memoryMiB,
+    volumes: live.volumes.map((volume) => volume.uid),
+  }
+}
+
+/** Those that carry our mark or, where that is damaged, our name. */
+export async function listMarked(
+  client: LibvirtClient,
+  signal: AbortSignal,
+): Promise<{ uid: string; ref: DomainRef }[]> {
+  const { domains } = await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)
+  const marked: { uid: string; ref: DomainRef }[] = []
+  for (const ref of domains) {
+    const uid = (await findMark(client, ref, signal))?.uid ?? uidOfDomainName(ref.name)
+    if (uid !== undefined) marked.push({ uid, ref })
+  }
+  return marked
+}
+
+async function findMark(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<DomainMark | undefined> {
+  const args = { domain: ref, type: METADATA_ELEMENT, uri: METADATA_NAMESPACE, flags: 0 }
+  try {
+    return readMark((await client.call('getMetadata', args, signal)).metadata)
+  } catch (error) {
+    if (isNoMetadata(error) || isNoDomain(error)) return undefined
+    throw error
+  }
+}
+
+function toPower(state: number, saved: boolean): PowerState {
+  switch (state) {
+    case DomainState.paused:
+    case DomainState.pmSuspended:
+      return 'paused'
+    case DomainState.shutoff:
+    case DomainState.crashed:
+    case DomainState.none:
+      return saved ? 'saved' : 'off'
+    default:
+      return 'running' // blocked and shutting down are still on
+  }
+}
+
+function toOffReason(state: number, reason: number): OffReason {
+  if (state === DomainState.crashed) return 'crashed'
+  switch (reason) {
+    case ShutoffReason.shutdown:
+      return 'guest'
+    case ShutoffReason.destroyed:
+      return 'destroyed'
+    case ShutoffReason.crashed:
+    case ShutoffReason.failed:
+      return 'crashed'
+    default:
+      return 'unknown'
+  }
+}

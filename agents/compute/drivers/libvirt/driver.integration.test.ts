@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
+import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../../paths.ts'
+import { describeInstanceDriver } from '../contract.ts'
+import { tryGuest } from './acceleration.ts'
+import type { LibvirtInstanceDriver } from './driver.ts'
+import { domainUuidBytes } from './domain-name.ts'
+import { startDriverNode, type DriverNode } from './testing.ts'
+
+const signal = new AbortController().signal
+let at: DriverNode
+let driver: LibvirtInstanceDriver
+
+beforeAll(async () => {
+  at = await startDriverNode()
+  driver = at.newDriver()
+}, 180_000)
+afterAll(async () => {
+  driver?.close()
+  await at?.node.stop()
+})
+
+describeInstanceDriver('libvirt', () => ({ driver, want: at.want, volume: at.volume }))
+
+const times: Record<string, number[]> = {}
+async function timed<T>(name: string, run: () => Promise<T>): Promise<T> {
+  const start = performance.now()
+  const result = await run()
+  ;(times[name] ??= []).push(performance.now() - start)
+  return result
+}
+afterAll(() => {
+  const rows = Object.entries(times).map(
+    ([name, all]) => `${name.padEnd(36)} ${all.map((ms) => ms.toFixed(0)).join(', ')} ms`,
+  )
+  console.log(rows.join('\n'))
+})
+const logText = async (uid: string): Promise<string> => (await driver.readConsoleLog(uid, 65_536)).toString('latin1')
+const pidOf = async (uid: string): Promise<string> =>
+  (await at.node.exec(['pgrep', '-f', `guest=nephele-${uid},`], { timeoutMs: 5_000 })).stdout.trim()
+
+describe('guests under libvirt', () => {
+  test('boots from its own boot loader to login, with every disk; the console log is kept; all goes at the end', async () => {
+    const volume = await at.volume()
+    const files = [
+      { path: 'openstack/latest/meta_data.json', content: '{"uuid":"x"}' },
+      { path: 'openstack/latest/user_data', content: Buffer.from('#!/bin/sh\necho MARK user') },
+    ]
+    const machine = at.want({
+      ephemeralGiB: 1,
+      swapMiB: 64,
+      volumes: [volume],
+      configDrive: files,
+      hostname: '"><x/>',
+      name: 'a\n"><b/>',
+      memoryMiB: 256,
+    })
+    const { uid } = machine
+    await timed('ensure: overlay, disks, define', () => driver.ensure(machine, signal))
+    const start = performance.now()
+    await timed('power on returns', () => driver.setPower(uid, 'on', signal))
+    await waitUntil(40_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    times['power on to MARK login'] = [performance.now() - start]
+    expect(await logText(uid)).toMatch(/MARK disk \S+ \/dev\/vde found .*confi/)
+
+    const label = await at.node.exec(['mlabel', '-s', '-i', `${instanceDir(at.paths, uid)}/config.img`, '::'], {
+      timeoutMs: 5_000,
+    })
+    expect(label.stdout.toLowerCase()).toContain('config-2')
+    const metaData = [
+      'mtype',
+      '-i',
+      `${instanceDir(at.paths, uid)}/config.img`,
+      '::openstack/latest/meta_data.json',
+    ] as const
+    expect((await at.node.exec(metaData, { timeoutMs: 5_000 })).stdout).toContain('"uuid"')
+    const stats = await driver.stats(uid, signal)
+    expect(stats.cpuTimeNs).toBeGreaterThan(0n)
+
+    const console1 = await driver.openConsole(uid, signal)
+    let output = ''
+    console1.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')))
+    console1.on('error', () => undefined)
+    console1.write('\nls -l /dev/vd*; head -c 4096 /dev/vdd | tail -c 10; echo; echo typed-$((20+3))\n')
+    await waitUntil(10_000, () => output.includes('typed-23'))
+    expect(output).toContain('SWAPSPACE2')
+    // The log is bounded: a chatty guest fills three files of 64 KiB at the most here.
+    console1.write('yes 0123456789012345678901234567890123456789 | head -n 8000; echo flood-$((40+2))\n')
+    await waitUntil(60_000, () => output.includes('flood-42'), 100)
+    console1.destroy()
+    const logs = (await readdir(consoleDir(at.paths))).filter((name) => name.startsWith(uid))
+    expect(logs.length).toBeGreaterThan(1)
+    const sizes = await Promise.all(
+      logs.map(async (name) => (await readFile(`${consoleDir(at.paths)}/${name}`)).length),
+    )
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(3 * 65_536 + 4096)
+    expect((await driver.readConsoleLog(uid, 1000)).toString()).toContain('flood-42')
+
+    // Hot-plug both ways: the running guest lets its volume go.
+    await timed('detach a volume', () => driver.ensure({ ...machine, volumes: [] }, signal))
+    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes.length === 0)
+    await timed('attach a volume', () => driver.ensure(machine, signal))
+    expect((await driver.find(uid, signal))!.volumes).toEqual([volume.uid])
+
+    await timed('remove a running machine', () => driver.remove(uid, signal))
+    expect(existsSync(instanceDir(at.paths, uid))).toBe(false)
+    expect((await readdir(consoleDir(at.paths))).filter((name) => name.startsWith(uid))).toEqual([])
+    expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
+    await expect(pidOf(uid)).rejects.toThrow()
+  }, 150_000)
+
+  test('stop by ACPI or power, start again with its disk; libvirtd may die meanwhile', async () => {
+    const machine = at.want({ memoryMiB: 256 })
+    const { uid } = machine
+    await driver.ensure(machine, signal)
+    await driver.setPower(uid, 'on', signal)
+    const pid = await pidOf(uid)
+    await at.node.killLibvirtd()
+    await expect(driver.find(uid, signal)).rejects.toMatchObject({ name: 'LibvirtDisconnected' })
+    await at.node.startLibvirtd()
+    const start = performance.now()
+    await waitUntil(15_000, () =>
+      driver.find(uid, signal).then(
+        (found) => found?.power === 'running',
+        () => false,
+      ),
+    )
+    times['libvirtd back to guest seen again'] = [performance.now() - start]
+    expect(await pidOf(uid)).toBe(pid)
+    await timed('power off', () => driver.setPower(uid, 'off', signal))
+    await timed('ensure of what is there', () => driver.ensure(machine, signal))
+    await timed('power on returns', () => driver.setPower(uid, 'on', signal))
+    expect(await pidOf(uid)).not.toBe(pid)
+    await driver.remove(uid, signal)
+  }, 60_000)
+
+  test('a tap is there with the machine and goes with it', async () => {
+    const nic = { portUid: randomUUID(), mac: 'fa:16:3e:12:34:56', mtu: 1442, vnicType: 'normal' as const }
+    const machine = at.want({ nics: [nic] })
+    await driver.ensure(machine, signal)
+    await driver.setPower(machine.uid, 'on', signal)
+    const link = await at.node.exec(['ip', 'link', 'show', tapName(nic.portUid)], { timeoutMs: 5_000 })
+    expect(link.stdout).toContain('mtu 1442')
+    await driver.remove(machine.uid, signal)
+    await expect(at.node.exec(['ip', 'link', 'show', tapName(nic.portUid)], { timeoutMs: 5_000 })).rejects.toThrow()
+  }, 30_000)
+
+  test('a vhost-user port without a switch: the start is taken back at its deadline', async () => {
+    const nic = { portUid: randomUUID(), mac: 'fa:16:3e:12:34:57', mtu: 1442, vnicType: 'vhostuser' as const }
+    const machine = at.want({ nics: [nic] })
+    await driver.ensure(machine, signal)
+    const { LibvirtInstanceDriver } = await import('./driver.ts')
+    const impatient = new LibvirtInstanceDriver({
+      socketPath: at.node.socketPath,
+      uri: 'qemu:///system',
+      paths: at.paths,
+      bootId: 'boot-1',
+      startTimeoutMs: 1_500,
+    })
+    await expect(impatient.setPower(machine.uid, 'on', signal)).rejects.toMatchObject({ reason: 'StartTimeout' })
+    await waitUntil(5_000, async () => (await driver.find(machine.uid, signal))?.power === 'off')
+    await driver.remove(machine.uid, signal)
+    expect(await readdir(`${at.paths.runDir}/vhostuser`)).toEqual([])
+    impatient.close()
+  }, 30_000)
+
+  test('the guest of the KVM probe runs where guests run', async () => {
+    const connection = { socketPath: at.node.socketPath, uri: 'qemu:///system' }
+    expect(await tryGuest('qemu', { connection, dir: `${at.node.work}/probe` }, signal)).toBeUndefined()
+    expect((await readdir(`${at.node.work}/probe`)).length).toBe(0)
+  })
+
+  test('domains of others are not ours: untouched, unlisted, and their UUID refused', async () => {
+    const client = new LibvirtClient({ socketPath: at.node.socketPath, uri: 'qemu:///system' })
+    const uid = randomUUID()
+    const xml = `<domain type='qemu'><name>theirs</name><uuid>${uid}</uuid><memory>65536</memory><os><type arch='x86_64' machine='q35'>hvm</type></os></domain>`
+    const { domain } = await client.call('defineXml', { xml, flags: 0 }, signal)
+    const foreign = { reason: 'ForeignDomain' }
+    await expect(driver.find(uid, signal)).rejects.toMatchObject(foreign)
+    await expect(driver.ensure(at.want({ uid }), signal)).rejects.toMatchObject(foreign)
+    await expect(driver.remove(uid, signal)).rejects.toMatchObject(foreign)
+    expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
+    const { domain: still } = await client.call('lookupByUuid', { uuid: domainUuidBytes(uid) }, signal)
+    expect(still.name).toBe('theirs')
+    await client.call('undefine', { domain, flags: 0 }, signal)
+    client.close()
+  })
+
+  test('a root disk that is gone is not made anew', async () => {
+    const machine = at.want()
+    await driver.ensure(machine, signal)
+    await rm(`${instanceDir(at.paths, machine.uid)}/root.qcow2`)
+    await expect(driver.ensure(machine, signal)).rejects.toMatchObject({ reason: 'RootDiskMissing' })
+    await driver.remove(machine.uid, signal)
+  })
+
+  test('a volume over NBD is attached and detached while the machine runs; one with TLS is a definition that libvirt takes', async () => {
+    const file = await at.volume()
+    const { path } = file.connection as { path: string }
+    const pidFile = `${at.node.work}/nbd.pid`
+    const serve = [
+      'qemu-nbd',
+      '--fork',
+      '-t',
+      '-f',
+      'raw',
+      '-x',
+      'vol',
+      '-p',
+      '10809',
+      '--pid-file',
+      pidFile,
+      path,
+    ] as const
+    await at.node.exec(serve, { timeoutMs: 5_000 })
+    const connection = { protocol: 'nbd' as const, host: '127.0.0.1', port: 10809, exportName: 'vol', tls: false }
+    const machine = at.want({ memoryMiB: 256 })
+    const { uid } = machine
+    await driver.ensure(machine, signal)
+    await driver.setPower(uid, 'on', signal)
+    await waitUntil(40_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    const withVolume = { ...machine, volumes: [{ uid: file.uid, connection }] }
+    expect((await timed('attach over NBD', () => driver.ensure(withVolume, signal))).volumes).toEqual([file.uid])
+    await driver.ensure(machine, signal)
+    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes.length === 0)
+    await driver.remove(uid, signal)
+    await at.node.exec(['kill', (await readFile(pidFile, 'utf8')).trim()], { timeoutMs: 5_000 })
+
+    const secure = { uid: randomUUID(), connection: { ...connection, tls: true, tlsHostname: 'storage-1' } }
+    const other = at.want({ volumes: [secure] })
+    expect((await driver.ensure(other, signal)).volumes).toEqual([secure.uid])
+    await driver.remove(other.uid, signal)
+  }, 60_000)
+
+  test('a volume that is a link, or is not there, is not handed to a guest', async () => {
+    const volume = await at.volume()
+    const { path } = volume.connection as { path: string }
+    await rename(path, `${path}.real`)
+    await expect(driver.ensure(at.want({ volumes: [volume] }), signal)).rejects.toMatchObject({
+      reason: 'VolumeMissing',
+    })
+    await symlink(`${path}.real`, path)
+    await expect(driver.ensure(at.want({ volumes: [volume] }), signal)).rejects.toMatchObject({
+      reason: 'VolumeUnsafe',
+    })
+    for (const { uid } of await driver.list(signal)) await driver.remove(uid, signal)
+    expect(await readdir(instancesDir(at.paths))).toEqual([])
+    expect(existsSync(dirname(consoleLog(at.paths, 'x')))).toBe(true)
+  })
+})

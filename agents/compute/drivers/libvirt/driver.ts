@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { TerminalError, TransientError } from '../../../../lib/errors.ts'
+import { exec as defaultExec } from '../../../../lib/exec.ts'
+import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import {
+  Affect,
+  Console,
+  Define,
+  MemoryStat,
+  METADATA_ELEMENT,
+  Save,
+  Shutdown,
+  Undefine,
+} from '../../../../lib/libvirt/constants.ts'
+import {
+  isInvalidRequest,
+  isNoDomain,
+  isOperationInvalid,
+  isUnsupported,
+  type DomainRef,
+} from '../../../../lib/libvirt/error.ts'
+import { computeDir, consoleDir, instancesDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
+import type {
+  BackendInstance,
+  HypervisorFacts,
+  InstanceDriver,
+  InstanceListener,
+  InstanceStats,
+  InstanceWant,
+  PowerAction,
+} from '../driver.ts'
+import { isMissing } from '../../../../lib/durable-files.ts'
+import { probeAcceleration, type Acceleration } from './acceleration.ts'
+import { listConsoleLogs, readConsoleLog, removeConsoleLog } from './console-log.ts'
+import { diskPaths } from './disk-paths.ts'
+import { ensureDisks, removeDisks } from './disks.ts'
+import { toDomainXml } from './domain-xml.ts'
+import { uidOfDomainName } from './domain-name.ts'
+import { findDomain, listMarked, readDomain, readLiveXml, toBackendInstance, type FoundDomain } from './domains.ts'
+import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
+import { growVolumes } from './volume-size.ts'
+import { applyVolumePlan, checkVolumePath, planVolumes } from './volumes.ts'
+
+export interface LibvirtDriverOptions {
+  socketPath: string
+  uri: string
+  paths: ComputePaths
+  bootId: string
+  /** How qemu-img and mtools are run; tests run them in a node. */
+  exec?: typeof defaultExec
+  startTimeoutMs?: number
+}
+
+/** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
+const START_TIMEOUT_MS = 60_000
+const SAVE_TIMEOUT_MS = 300_000
+const KIB_PER_MIB = 1024n
+/**
+ * For what makes or starts a domain: libvirtd carries out a call that its caller gave up, in its own time, and so perhaps after the
+ * removal that the caller went on to. Such a call is waited for, whatever was aborted meanwhile, up to its time limit.
+ */
+const TO_ITS_END = new AbortController().signal
+const DESTROY_EVERY_MS = 500
+const MAX_REMOVALS = 5
+
+export class LibvirtInstanceDriver implements InstanceDriver {
+  readonly name = 'libvirt'
+  readonly #options: LibvirtDriverOptions
+  readonly #exec: typeof defaultExec
+  /** Two connections: starting and saving take seconds, and libvirtd serves only a few calls of one client at a time. */
+  readonly #client: LibvirtClient
+  readonly #slow: LibvirtClient
+  #probing: Promise<HypervisorFacts> | undefined
+
+  constructor(options: LibvirtDriverOptions) {
+    this.#options = options
+    this.#exec = options.exec ?? defaultExec
+    const { socketPath, uri } = options
+    this.#client = new LibvirtClient({ socketPath, uri })
+    this.#slow = new LibvirtClient({ socketPath, uri })
+  }
+
+  probe(signal: AbortSignal): Promise<HypervisorFacts> {
+    // Shared, so it must not end with the first caller's signal; a failure is forgotten and tried again.
+    this.#probing ??= this.#probe(new AbortController().signal).catch((error: unknown) => {
+      this.#probing = undefined
+      throw error
+    })
+    signal.throwIfAborted()
+    return this.#probing
+  }
+
+  async #probe(signal: AbortSignal): Promise<HypervisorFacts> {
+    const [qemu, libvirt] = await Promise.all([
+      this.#client.call('getVersion', undefined, signal),
+      this.#client.call('getLibVersion', undefined, signal),
+    ])
+    const version = `${toVersion(qemu.version)} (libvirt ${toVersion(libvirt.version)})`
+    const { socketPath, uri, paths, bootId } = this.#options
+    const options = { connection: { socketPath, uri }, dir: computeDir(paths), bootId, hypervisorVersion: version }
+    return { type: 'QEMU', version, ...(await probeAcceleration(options, signal)) }
+  }
+
+  async find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {
+    try {
+      const found = await this.#find(uid, signal)
+      return found && (await toBackendInstance(this.#client, uid, found, signal))
+    } catch (error) {
+      if (isNoDomain(error)) return undefined // it went between two calls
+      throw error
+    }
+  }
+
+  async list(signal: AbortSignal): Promise<{ uid: string; what: string }[]> {
+    const domains = await listMarked(this.#client, signal)
+    const found = domains.map(({ uid, ref }) => ({ uid, what: `libvirt domain ${ref.name}` }))
+    const known = new Set(found.map((entry) => entry.uid))
+    for (const uid of await folders(instancesDir(this.#options.paths))) {
+      if (!known.has(uid)) found.push({ uid, what: 'disks without a domain' })
+      known.add(uid)
+    }
+    for (const uid of await listConsoleLogs(this.#options.paths)) {
+      if (!known.has(uid)) found.push({ uid, what: 'console log without a domain' })
+      known.add(uid)
+    }
+    return found
+  }
+
+  async ensure(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    const before = await this.#find(want.uid, signal)
+    if (before?.mark?.epoch !== undefined && before.mark.epoch > want.epoch) {
+      throw new TerminalError(
+        'StaleEpoch',
+        `the machine on this node has epoch ${before.mark.epoch}, newer than ${want.epoch}`,
+      )
+    }
+    if (before && before.power !== 'off') await this.#adopt(want, before, signal)
+    else await this.#define(want, before !== undefined, signal)
+    const after = await this.find(want.uid, signal)
+    if (!after) throw new TransientError('DomainVanished', 'the machine disappeared from libvirt while it was set up')
+    return after
+  }
+
+  /** Never redefined while it runs or lies saved: what changed there waits for the next start. */
+  async #adopt(want: InstanceWant, found: FoundDomain, signal: AbortSignal): Promise<void> {
+    const { ref, mark, power } = found
+    if (!mark || mark.epoch !== want.epoch || mark.name !== want.name || mark.namespace !== want.namespace) {
+      const flags = power === 'saved' ? Affect.config : Affect.live | Affect.config
+      const element = {
+        type: METADATA_ELEMENT,
+        metadata: toMarkXml(want),
+        key: METADATA_PREFIX,
+        uri: METADATA_NAMESPACE,
+      }
+      await this.#client.call('setMetadata', { domain: ref, ...element, flags }, signal)
+    }
+    if (power === 'saved') return
+    const live = await readLiveXml(this.#client, ref, signal)
+    await applyVolumePlan(this.#slow, ref, planVolumes(live, want.volumes), signal)
+    await growVolumes(this.#slow, ref, live.volumes, want.volumes, signal)
+  }
+
+  async #define(want: InstanceWant, isDefined: boolean, signal: AbortSignal): Promise<void> {
+    const { paths } = this.#options
+    const { acceleration, accelerationReason } = await this.#acceleration(want, signal)
+    if (want.requireKvm && acceleration !== 'kvm') {
+      throw new TerminalError(
+        'AccelerationMissing',
+        `the machine wants KVM: ${accelerationReason ?? 'not available here'}`,
+      )
+    }
+    const xml = toDomainXml(want, { acceleration, paths }) // refuses before anything is made
+    for (const volume of want.volumes) await checkVolumePath(volume)
+    await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })
+    for (const nic of want.nics) {
+      if (nic.vnicType === 'vhostuser') await mkdir(dirname(vhostUserSocket(paths, nic.portUid)), { recursive: true })
+    }
+    await ensureDisks(want, diskPaths(paths, want), isDefined, this.#exec, signal)
+    signal.throwIfAborted()
+    try {
+      await this.#client.call('defineXml', { xml, flags: Define.validate }, TO_ITS_END)
+    } catch (error) {
+      if (isInvalidRequest(error) || isUnsupported(error)) {
+        throw new TerminalError('DomainRefused', 'libvirt refuses the definition of this machine', { cause: error })
+      }
+      throw error
+    }
+  }
+
+  async #acceleration(want: InstanceWant, signal: AbortSignal): Promise<Acceleration> {
+    const asked = want.properties['hw_virt_type']
+    if (asked === 'qemu' && !want.requireKvm)
+      return { acceleration: 'qemu', accelerationReason: 'asked for by the image' }
+    return this.probe(signal)
+  }
+
+  async setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void> {
+    const found = await this.#find(uid, signal)
+    if (!found) {
+      if (action === 'off' || action === 'shutdown') return
+      throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
+    }
+    const { ref: domain, power } = found
+    const isOn = power === 'running' || power === 'paused'
+    switch (action) {
+      case 'on':
+        if (!isOn) await this.#start(domain, signal)
+        return
+      case 'resume':
+        if (power === 'paused') await this.#client.call('resume', { domain }, signal)
+        return
+      case 'pause':
+        if (power === 'running') await this.#client.call('suspend', { domain }, signal)
+        return
+      case 'save':
+        if (isOn) await this.#slow.call('managedSave', { domain, flags: Save.running }, signal, SAVE_TIMEOUT_MS)
+        return
+      case 'shutdown':
+        if (isOn) await ignoreInvalid(this.#client.call('shutdown', { domain, flags: Shutdown.acpi }, signal))
+        return
+      case 'off':
+        if (power === 'saved') await this.#client.call('removeManagedSave', { domain, flags: 0 }, signal)
+        else if (isOn) await this.#destroy(domain, signal)
+        return
+      default:
+        action satisfies never
+    }
+  }
+
+  async #start(domain: DomainRef, signal: AbortSignal): Promise<void> {
+    const timeoutMs = this.#options.startTimeoutMs ?? START_TIMEOUT_MS
+    signal.throwIfAborted()
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const starting = this.#slow.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000)
+    const takenBack = this.#takeBack(domain, starting, AbortSignal.any([signal, deadline]))
+    try {
+      await starting
+    } catch (error) {
+      // Running after all: another run of ours, or an administrator, was first.
+      if (isOperationInvalid(error)) return
+      signal.throwIfAborted()
+      if (!deadline.aborted) throw error
+      throw new TransientError('StartTimeout', `the machine did not start within ${timeoutMs / 1000} s`, {
+        cause: error,
+      })
+    } finally {
+      await takenBack
+    }
+  }
+
+  /** Once aborted, ends QEMU, which may wait for a switch that never comes, until the start has returned. Never rejects. */
+  async #takeBack(domain: DomainRef, starting: Promise<unknown>, signal: AbortSignal): Promise<void> {
+    const settled = starting.then(
+      () => true,
+      () => true,
+    )
+    const aborted = new Promise<false>((resolve) => {
+      signal.addEventListener('abort', () => resolve(false), { once: true })
+    })
+    let isOver = await Promise.race([settled, aborted])
+    while (!isOver) {
+      await this.#destroy(domain, TO_ITS_END).catch(() => undefined)
+      const pause = new Promise<false>((resolve) => setTimeout(resolve, DESTROY_EVERY_MS, false))
+      isOver = await Promise.race([settled, pause])
+    }
+  }
+
+  async #destroy(domain: DomainRef, signal: AbortSignal): Promise<void> {
+    await ignoreInvalid(this.#client.call('destroy', { domain, flags: 0 }, signal))
+  }
+
+  async act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void> {
+    const domain = await this.#get(uid, signal)
+    await this.#client.call(action, { domain, flags: 0 }, signal)
+  }
+
+  async remove(uid: string, signal: AbortSignal): Promise<void> {
+    const { paths } = this.#options
+    // A call of an agent that was killed may still have been under way when it was first looked for.
+    for (let turn = 0; await this.#removeDomain(uid, signal); turn++) {
+      if (turn === MAX_REMOVALS) throw new TransientError('DomainReturns', 'the machine is defined again and again')
+    }
+    await removeDisks(paths, uid)
+    await removeConsoleLog(paths, uid)
+  }
+
+  /** @returns whether there was one */
+  async #removeDomain(uid: string, signal: AbortSignal): Promise<boolean> {
+    const found = await this.#find(uid, signal)
+    if (!found) return false
+    const { sockets } = await readLiveXml(this.#client, found.ref, signal)
+    await this.#destroy(found.ref, signal)
+    const ours = dirname(vhostUserSocket(this.#options.paths, uid))
+    for (const socket of sockets) if (dirname(socket) === ours) await rm(socket, { force: true })
+    const { managedSave, snapshotsMetadata, checkpointsMetadata, nvram, tpm } = Undefine
+    const flags = managedSave | snapshotsMetadata | checkpointsMetadata | nvram | tpm
+    await this.#client.call('undefine', { domain: found.ref, flags }, signal).catch((error: unknown) => {
+      if (!isNoDomain(error)) throw error
+    })
+    return true
+  }
+
+  async openConsole(uid: string, signal: AbortSignal): Promise<Duplex> {
+    return this.#client.openConsole(await this.#get(uid, signal), Console.force, signal)
+  }
+
+  readConsoleLog(uid: string, maxBytes: number): Promise<Buffer> {
+    return readConsoleLog(this.#options.paths, uid, maxBytes)
+  }
+
+  async stats(uid: string, signal: AbortSignal): Promise<InstanceStats> {
+    const domain = await this.#get(uid, signal)
+    const [info, memory] = await Promise.all([
+      this.#client.call('getInfo', { domain }, signal),
+      this.#client.call('memoryStats', { domain, maxStats: 32, flags: 0 }, signal).catch(() => ({ stats: [] })),
+    ])
+    const resident = memory.stats.find((stat) => stat.tag === MemoryStat.rss)
+    return {
+      cpuTimeNs: info.cpuTimeNs,
+      memoryMiB: Number(info.memoryKiB / KIB_PER_MIB),
+      ...(resident ? { residentMiB: Number(resident.value / KIB_PER_MIB) } : {}),
+    }
+  }
+
+  watch(listener: InstanceListener, signal: AbortSignal): Promise<void> {
+    return this.#client.watch(
+      {
+        event: ({ domain }) => {
+          const uid = uidOfDomainName(domain.name)
+          if (uid !== undefined) listener.changed(uid)
+        },
+        connected: () => listener.resync(),
+        lost: () => undefined,
+      },
+      signal,
+    )
+  }
+
+  close(): void {
+    this.#client.close()
+    this.#slow.close()
+  }
+
+  async #get(uid: string, signal: AbortSignal): Promise<DomainRef> {
+    const found = await this.#find(uid, signal)
+    if (!found) throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
+    return found.ref
+  }
+
+  /** @throws TerminalError for a domain that has the UUID and not our mark: whose it is we cannot know */
+  async #find(uid: string, signal: AbortSignal): Promise<FoundDomain | undefined> {
+    const ref = await findDomain(this.#client, uid, signal)
+    if (!ref) return undefined
+    const found = await readDomain(this.#client, ref, signal)
+    if ((found.mark?.uid ?? uidOfDomainName(ref.name)) === uid) return found
+    throw new TerminalError('ForeignDomain', `a domain that is not ours has the UUID of this machine: ${ref.name}`)
+  }
+}
+
+/** A state that does not allow the call is the one that was wanted: it went off by itself. */
+async function ignoreInvalid(call: Promise<unknown>): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!isOperationInvalid(error) && !isNoDomain(error)) throw error
+  }
+}
+
+async function folders(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+/** libvirt packs versions as major × 1,000,000 + minor × 1,000 + release. */
+function toVersion(packed: bigint): string {
+  return `${packed / 1_000_000n}.${(packed / 1_000n) % 1_000n}.${packed % 1_000n}`
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { volumeOfAlias } from './disk-xml.ts'
+import { parseXml, type XmlElement } from './xml-element.ts'
+
+export interface LiveVolume {
+  uid: string
+  alias: string
+  /** Such as vdb. */
+  target: string
+}
+
+export interface LiveDomain {
+  volumes: LiveVolume[]
+  /** Names of all disks, ours or not: what a new one may not take. */
+  targets: string[]
+  vcpus: number
+  memoryMiB: number
+  /** Of vhost-user devices: QEMU leaves them behind. */
+  sockets: string[]
+}
+
+/** What must be known of a domain that is there, from the XML that libvirt gives of it. */
+export function readDomainXml(xml: string): LiveDomain {
+  const root = parseXml(xml)
+  const volumes: LiveVolume[] = []
+  const targets: string[] = []
+  for (const disk of elements(root, 'disk')) {
+    const target = elements(disk, 'target')[0]?.getAttribute('dev') ?? ''
+    const alias = elements(disk, 'alias')[0]?.getAttribute('name') ?? ''
+    const uid = volumeOfAlias(alias)
+    if (target !== '') targets.push(target)
+    if (uid !== undefined) volumes.push({ uid, alias, target })
+  }
+  const number = (name: string): number => Number(elements(root, name)[0]?.textContent ?? 0)
+  // libvirt writes memory in KiB, whatever unit it was given.
+  const sockets = elements(root, 'interface').flatMap((nic) => {
+    if (nic.getAttribute('type') !== 'vhostuser') return []
+    return elements(nic, 'source')[0]?.getAttribute('path') ?? []
+  })
+  return { volumes, targets, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
+}
+
+function elements(parent: XmlElement, name: string): XmlElement[] {
+  return Array.from(parent.getElementsByTagName(name))
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import type { Tombstone } from '../../lib/contract/documents.ts'
+import { LibvirtClient } from '../../lib/libvirt/client.ts'
+import { waitUntil } from '../../lib/libvirt/testing/libvirt-node.ts'
+import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
+import type { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
+import { consoleDir, instanceDir, instancesDir } from './paths.ts'
+import { InstanceReconciler } from './instance-reconciler.ts'
+import { readCapacity } from './capacity.ts'
+import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
+
+const signal = new AbortController().signal
+let at: DriverNode
+let client: LibvirtClient
+
+beforeAll(async () => {
+  at = await startDriverNode()
+  client = new LibvirtClient({ socketPath: at.node.socketPath, uri: 'qemu:///system' })
+}, 180_000)
+afterAll(async () => {
+  client?.close()
+  await at?.node.stop()
+})
+
+function newReconciler(): { reconciler: InstanceReconciler; driver: LibvirtInstanceDriver } {
+  const driver = at.newDriver()
+  const reconciler = new InstanceReconciler({
+    paths: at.paths,
+    driver: { current: () => driver, ready: Promise.resolve(driver) },
+    configDriveFiles: () => [{ path: 'openstack/latest/meta_data.json', content: '{}' }],
+    readCapacity: () => readCapacity(instancesDir(at.paths)),
+  })
+  return { reconciler, driver }
+}
+const document = (overrides: Parameters<typeof instanceDocument>[0] = {}) =>
+  instanceDocument({ image: { ...at.image }, memoryMiB: 128, ...overrides })
+const context = (options: Parameters<typeof runContext>[0] = {}) => runContext({ image: at.image, ...options })
+const domainNames = async (): Promise<string[]> =>
+  (await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)).domains.map((domain) => domain.name)
+
+describe('instances on a node with libvirt', () => {
+  test('from a document to running, changes that wait, restart of libvirtd, and gone', async () => {
+    const { reconciler, driver } = newReconciler()
+    const wanted = document({ configDrive: true })
+    const start = performance.now()
+    expect(await reconciler.reconcile(wanted, context())).toMatchObject({
+      state: 'running',
+      facts: { stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'], hypervisor: 'libvirt' },
+    })
+    console.log(`document to running: ${(performance.now() - start).toFixed(0)} ms`)
+    const again = performance.now()
+    await reconciler.reconcile(wanted, context())
+    console.log(`nothing to do: ${(performance.now() - again).toFixed(0)} ms`)
+
+    const bigger = { ...wanted, spec: { ...wanted.spec, vcpus: 2, memoryMiB: 192 } }
+    expect(await reconciler.reconcile(bigger, context())).toMatchObject({
+      state: 'running',
+      facts: { pendingChanges: ['vcpus', 'memoryMiB'] },
+    })
+    const stopped = { ...bigger, spec: { ...bigger.spec, runState: 'Stopped' as const } }
+    const asked = await reconciler.reconcile(stopped, context())
+    expect(asked).toMatchObject({ state: 'running', retryAfterMs: 5000 })
+    await driver.setPower(wanted.uid, 'off', signal) // firmware hears no power button
+    expect(await reconciler.reconcile(stopped, context())).toMatchObject({ state: 'stopped' })
+    const restarted = await reconciler.reconcile(bigger, context())
+    expect(restarted.state).toBe('running')
+    expect(restarted.facts?.pendingChanges).toBeUndefined()
+
+    const suspended = { ...bigger, spec: { ...bigger.spec, runState: 'Suspended' as const } }
+    expect((await reconciler.reconcile(suspended, context())).state).toBe('suspended')
+    const paused = { ...bigger, spec: { ...bigger.spec, runState: 'Paused' as const } }
+    expect((await reconciler.reconcile(paused, context())).state).toBe('paused')
+    expect((await reconciler.reconcile(bigger, context())).state).toBe('running')
+
+    // The process dies: its machine comes again. The host "reboots": only with a grant.
+    await at.node.exec(['pkill', '-9', '-f', `guest=nephele-${wanted.uid},`], { timeoutMs: 5_000 })
+    await waitUntil(5_000, async () => (await driver.find(wanted.uid, signal))?.power === 'off')
+    const crashed = await reconciler.reconcile(bigger, context())
+    expect(crashed).toMatchObject({ state: 'crashed', facts: { stoppedBecause: 'Crashed' } })
+    expect(crashed.retryAfterMs).toBeGreaterThan(0)
+    await waitUntil(10_000, async () => (await reconciler.reconcile(bigger, context())).state === 'running', 200)
+    await driver.setPower(wanted.uid, 'off', signal)
+    expect(await reconciler.reconcile(bigger, context({ bootId: 'boot-2' }))).toMatchObject({
+      state: 'stopped',
+      facts: { stoppedBecause: 'HostRebooted' },
+    })
+    expect((await reconciler.reconcile(bigger, context({ bootId: 'boot-2', grantedBootId: 'boot-2' }))).state).toBe(
+      'running',
+    )
+
+    expect(await reconciler.listOwned(signal)).toEqual([expect.objectContaining({ kind: 'instance', uid: wanted.uid })])
+    const gone = performance.now()
+    expect(await reconciler.remove(tombstoneOf(wanted), context())).toEqual({ state: 'gone' })
+    console.log(`remove: ${(performance.now() - gone).toFixed(0)} ms`)
+    await expectNothingLeft(wanted.uid, tombstoneOf(wanted), reconciler)
+    driver.close()
+  }, 60_000)
+
+  test('killed at any point and started anew, there is one machine and one disk', async () => {
+    let seed = 20_261_121
+    const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647
+    const wanted = document()
+    for (let run = 0; run < 8; run++) {
+      // A process that is killed leaves calls in libvirtd that nobody waits for: so does an aborted signal with its client closed.
+      const { reconciler, driver } = newReconciler()
+      const kill = new AbortController()
+      const running = reconciler.reconcile(wanted, { ...context(), signal: kill.signal }).catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, random() * 350))
+      kill.abort(new Error('killed'))
+      driver.close()
+      await running
+      if (run % 3 === 2) {
+        const next = newReconciler()
+        const settle = async (): Promise<boolean> =>
+          (await next.reconciler.reconcile(wanted, context()).catch(() => undefined))?.state === 'running'
+        await waitUntil(20_000, settle, 100)
+        expect((await domainNames()).filter((name) => name.includes(wanted.uid))).toHaveLength(1)
+        const { stdout } = await at.node.exec(['pgrep', '-c', '-f', `guest=nephele-${wanted.uid},`], {
+          timeoutMs: 5_000,
+        })
+        expect(stdout.trim()).toBe('1')
+        expect((await readdir(instanceDir(at.paths, wanted.uid))).sort()).toEqual(['power.json', 'root.qcow2'])
+        // A removal that is killed is finished by the next one.
+        const stop = new AbortController()
+        const removing = next.reconciler
+          .remove(tombstoneOf(wanted), { ...context(), signal: stop.signal })
+          .catch(() => undefined)
+        await new Promise((resolve) => setTimeout(resolve, random() * 200))
+        stop.abort(new Error('killed'))
+        await removing
+        expect(await next.reconciler.remove(tombstoneOf(wanted), context())).toEqual({ state: 'gone' })
+        await expectNothingLeft(wanted.uid, tombstoneOf(wanted), next.reconciler)
+        next.driver.close()
+      }
+    }
+    const { reconciler, driver } = newReconciler()
+    await reconciler.remove(tombstoneOf(wanted), context())
+    driver.close()
+  }, 120_000)
+
+  test('waits for image and ports, and refuses what does not fit, before anything is made', async () => {
+    const { reconciler, driver } = newReconciler()
+    const wanted = document()
+    const noImage = await reconciler.reconcile(wanted, runContext({}))
+    expect(noImage).toMatchObject({ state: 'waiting', error: { reason: 'ImageNotReady', terminal: false } })
+    const withPort = document({ ports: [{ uid: 'cccccccc-0000-4000-8000-000000000000', name: 'p', networkName: 'n' }] })
+    expect(await reconciler.reconcile(withPort, context())).toMatchObject({ error: { reason: 'PortNotReady' } })
+    const huge = document({ memoryMiB: 10_000_000 })
+    await expect(reconciler.reconcile(huge, context())).rejects.toMatchObject({ reason: 'InsufficientResources' })
+    expect(await reconciler.listOwned(signal)).toEqual([])
+    driver.close()
+  })
+})
+
+async function expectNothingLeft(uid: string, _tombstone: Tombstone, reconciler: InstanceReconciler): Promise<void> {
+  expect(await domainNames()).toEqual([])
+  expect(existsSync(instanceDir(at.paths, uid))).toBe(false)
+  expect(await readdir(consoleDir(at.paths))).toEqual([])
+  expect(await reconciler.listOwned(signal)).toEqual([])
+  await expect(at.node.exec(['pgrep', '-f', `guest=nephele-${uid},`], { timeoutMs: 5_000 })).rejects.toThrow()
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names on a node that are derived from uids, so that a second attempt finds the first one's work.
+import { join } from 'node:path'
+
+/** Contract uids: nothing in them can leave a folder or be read as an option. */
+const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+export interface ComputePaths {
+  /** `/var/lib/nephele` */
+  readonly dataDir: string
+  /** `/run/nephele` */
+  readonly runDir: string
+}
+
+export const DEFAULT_PATHS: ComputePaths = { dataDir: '/var/lib/nephele', runDir: '/run/nephele' }
+
+export function checkedUid(uid: string): string {
+  if (!UID.test(uid)) throw new Error('not a uid')
+  return uid
+}
+
+/** The network device of a port in the host; 15 characters are the kernel's limit, and Neutron names it the same way. */
+export function tapName(portUid: string): string {
+  return `tap${checkedUid(portUid).slice(0, 11)}`
+}
+
+/** QEMU listens here, the switch connects. */
+export function vhostUserSocket(paths: ComputePaths, portUid: string): string {
+  return join(paths.runDir, 'vhostuser', `vhu${checkedUid(portUid).slice(0, 11)}`)
+}
+
+export const imageBaseDir = (paths: ComputePaths): string => join(paths.dataDir, 'images', '_base')
+export const instancesDir = (paths: ComputePaths): string => join(paths.dataDir, 'instances')
+export const instanceDir = (paths: ComputePaths, uid: string): string => join(instancesDir(paths), checkedUid(uid))
+export const consoleDir = (paths: ComputePaths): string => join(paths.dataDir, 'console')
+/** Rotated by virtlogd: `.0`, `.1`, … beside it. */
+export const consoleLog = (paths: ComputePaths, uid: string): string =>
+  join(consoleDir(paths), `${checkedUid(uid)}.log`)
+/** State of the role itself that must outlive the process. */
+export const computeDir = (paths: ComputePaths): string => join(paths.dataDir, 'compute')

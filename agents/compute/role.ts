@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { configDriveFiles } from '../metadata/content.ts'
+import type { AgentRole, InventorySource, RoleContext } from '../node/role.ts'
+import { readCapacity } from './capacity.ts'
+import type { InstanceDriver } from './drivers/driver.ts'
+import { FakeInstanceDriver } from './drivers/fake/driver.ts'
+import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
+import { ensureTlsFiles, tlsDirIn } from '../storage/tls-files.ts'
+import { InstanceReconciler } from './instance-reconciler.ts'
+import { instancesDir } from './paths.ts'
+
+export interface ComputeRoleOptions {
+  /** Where libvirtd listens, and what to ask it for. */
+  libvirt?: { socketPath: string; uri: string }
+}
+
+const LIBVIRT = { socketPath: '/run/libvirt/libvirt-sock', uri: 'qemu:///system' }
+
+/** The compute role of a node; which driver it has comes with the node's document. */
+export function createComputeRole(context: RoleContext, options: ComputeRoleOptions = {}): AgentRole {
+  const paths = { dataDir: context.stateDir, runDir: context.runDir }
+  const ready = Promise.withResolvers<InstanceDriver>()
+  let driver: InstanceDriver | undefined
+
+  const inventory: InventorySource = {
+    name: 'compute',
+    async collect(signal) {
+      if (!driver) return {}
+      return { hypervisor: { ...(await driver.probe(signal)) } }
+    },
+  }
+  const reconciler = new InstanceReconciler({
+    paths,
+    driver: { current: () => driver, ready: ready.promise },
+    configDriveFiles: (instance, ports) =>
+      [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
+    readCapacity: async () => (driver?.name === 'fake' ? undefined : readCapacity(instancesDir(paths))),
+  })
+  return {
+    name: 'compute',
+    reconcilers: [reconciler],
+    inventory: [inventory],
+    async configure(spec: NodeSpec) {
+      // libvirt's side of NBD (nbd_tls_x509_cert_dir); before the operator signed there is nothing to link.
+      if (spec.certificate !== undefined) await ensureTlsFiles(context.identity, tlsDirIn(context.stateDir))
+      const wanted = spec.roles.compute
+      if (wanted === undefined || driver?.name === wanted) return
+      if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)
+      driver = createDriver(wanted, context, options)
+      ready.resolve(driver)
+      context.inventoryChanged()
+    },
+    async stop() {
+      if (driver instanceof LibvirtInstanceDriver) driver.close()
+    },
+  }
+}
+
+function createDriver(
+  kind: 'libvirt' | 'kubevirt' | 'fake',
+  context: RoleContext,
+  options: ComputeRoleOptions,
+): InstanceDriver {
+  switch (kind) {
+    case 'libvirt': {
+      const paths = { dataDir: context.stateDir, runDir: context.runDir }
+      return new LibvirtInstanceDriver({ ...(options.libvirt ?? LIBVIRT), paths, bootId: context.bootId })
+    }
+    case 'fake':
+      return new FakeInstanceDriver()
+    case 'kubevirt':
+      throw new Error('this agent has no driver for KubeVirt')
+    default:
+      return kind satisfies never
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// From documents to what a driver is asked for: which other documents it takes, and whether they are ready. Pure.
+import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
+import type { NodeState } from '../runtime/reconciler.ts'
+import type { InstanceWant } from './drivers/driver.ts'
+
+export interface Waiting {
+  reason: 'ImageNotReady' | 'PortNotReady' | 'VolumeNotReady'
+  message: string
+}
+
+const GIB = 2 ** 30
+
+/** The config drive's files for a machine with these ports; the metadata service serves the same. */
+export type ConfigDriveFiles = (
+  document: InstanceDocument,
+  ports: readonly PortDocument[],
+) => { path: string; content: string | Buffer }[]
+
+/** The ports' documents, in the order of the NICs; those that have not come are left out. */
+export function findPorts(document: InstanceDocument, state: NodeState): PortDocument[] {
+  return document.spec.ports.flatMap(({ uid }) => {
+    const port = state.find('port', uid)
+    return port && !port.tombstone ? [port] : []
+  })
+}
+
+/** What must come first before the machine can be built or started; undefined when all is there. */
+export function findWaiting(document: InstanceDocument, state: NodeState): Waiting | undefined {
+  const { spec } = document
+  const image = state.findObserved('image', spec.image.uid)
+  if (image?.state !== 'ready') {
+    const why = image?.error ? `: ${image.error.message}` : ''
+    return { reason: 'ImageNotReady', message: `the image is ${image?.state ?? 'not here'} on this node${why}` }
+  }
+  const ports = findPorts(document, state)
+  for (const { uid, name } of spec.ports) {
+    const port = ports.find((found) => found.uid === uid)
+    if (!port) return { reason: 'PortNotReady', message: `port ${name} is not on this node yet` }
+    // QEMU waits for the switch on a vhost-user port: it must be plugged first. A tap exists only once the machine runs.
+    const plugged = state.findObserved('port', uid)
+    if (port.spec.vnicType === 'vhostuser' && plugged?.state !== 'plugging' && plugged?.state !== 'active') {
+      const why = plugged?.error ? `: ${plugged.error.message}` : ''
+      return { reason: 'PortNotReady', message: `vhost-user port ${name} is not plugged yet${why}` }
+    }
+  }
+  return undefined
+}
+
+/** @param ports as findPorts gives them */
+export function toInstanceWant(
+  document: InstanceDocument,
+  ports: readonly PortDocument[],
+  state: NodeState,
+  configDriveFiles: ConfigDriveFiles,
+): InstanceWant {
+  const { spec, versions } = document
+  return {
+    uid: document.uid,
+    epoch: versions.epoch,
+    namespace: document.namespace ?? '',
+    name: document.name,
+    hostname: spec.hostname,
+    vcpus: spec.vcpus,
+    memoryMiB: spec.memoryMiB,
+    requireKvm: spec.requireKvm,
+    root: { sha256: spec.image.sha256, format: spec.image.format, sizeBytes: rootBytes(document, state) },
+    ephemeralGiB: spec.ephemeralGiB,
+    swapMiB: spec.swapMiB,
+    properties: spec.image.properties,
+    nics: ports.map((port) => ({
+      portUid: port.uid,
+      mac: port.spec.mac,
+      mtu: port.spec.mtu,
+      vnicType: port.spec.vnicType,
+    })),
+    volumes: spec.volumes.map(({ uid, connection, sizeGiB }) => ({
+      uid,
+      connection,
+      ...(sizeGiB === undefined ? {} : { sizeGiB }),
+    })),
+    ...(spec.configDrive ? { configDrive: configDriveFiles(document, ports) } : {}),
+  }
+}
+
+/** The flavor's size, or the image's where that is larger. */
+export function rootBytes(document: InstanceDocument, state: NodeState): number {
+  const image = state.findObserved('image', document.spec.image.uid)
+  return Math.max(document.spec.rootDiskGiB * GIB, image?.facts?.virtualSizeBytes ?? 0)
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies in the cache's folder: `<sha256>`, the immutable image, and `<sha256>.json`, its marker, written after it was verified.
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { lstat, open, readdir, rm, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { readIfThere, syncFolder, writeWhole } from '../../lib/durable-files.ts'
+
+const Marker = z.looseObject({
+  sizeBytes: z.int().min(0),
+  virtualSizeBytes: z.int().min(0),
+  format: z.enum(['raw', 'qcow2']),
+  /** Of the image documents that want it; an entry without one is a leftover that may go. */
+  uids: z.array(z.string()),
+  /** A leftover that stays for later machines until room is needed. */
+  keep: z.boolean().optional(),
+})
+
+export interface CacheEntry extends z.infer<typeof Marker> {
+  sha256: string
+  path: string
+  lastUsedMs: number
+}
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** Where an image lies on every node. A disk on top of it names this path. */
+export function basePath(baseDir: string, sha256: string): string {
+  if (!DIGEST.test(sha256)) throw new Error('not a SHA-256')
+  return join(baseDir, sha256)
+}
+
+const markerPath = (baseDir: string, sha256: string): string => `${basePath(baseDir, sha256)}.json`
+
+export async function writeMarker(baseDir: string, entry: CacheEntry): Promise<void> {
+  const { sizeBytes, virtualSizeBytes, format, uids, keep } = entry
+  await writeWhole(
+    markerPath(baseDir, entry.sha256),
+    JSON.stringify({ sizeBytes, virtualSizeBytes, format, uids, keep }),
+  )
+}
+
+/** The marker's time of change is the time of last use: no write of its own but an inode's. */
+export async function touch(baseDir: string, entry: CacheEntry, now: Date): Promise<void> {
+  entry.lastUsedMs = now.getTime()
+  await utimes(markerPath(baseDir, entry.sha256), now, now)
+}
+
+export async function removeEntry(baseDir: string, sha256: string): Promise<void> {
+  // The marker first: without it a file is rehashed before it is believed.
+  await rm(markerPath(baseDir, sha256), { force: true })
+  await rm(basePath(baseDir, sha256), { force: true })
+  await syncFolder(baseDir)
+}
+
+/** Is the file still what its marker said: a regular file of that size? */
+export async function isIntact(entry: CacheEntry): Promise<boolean> {
+  const found = await lstat(entry.path).catch(() => undefined)
+  return found?.isFile() === true && found.size === entry.sizeBytes
+}
+
+export interface FoundEntries {
+  entries: CacheEntry[]
+  /** Whole files without a (readable) marker: a crash between the two, to be rehashed. */
+  unmarked: string[]
+  /** What no crash of ours leaves: links, folders, files of another size than their marker says. */
+  foreign: string[]
+}
+
+/** Reads the folder as it is after a start. Changes nothing. */
+export async function readEntries(baseDir: string): Promise<FoundEntries> {
+  const found: FoundEntries = { entries: [], unmarked: [], foreign: [] }
+  for (const file of await readdir(baseDir, { withFileTypes: true })) {
+    if (!DIGEST.test(file.name)) continue
+    if (!file.isFile()) {
+      found.foreign.push(file.name)
+      continue
+    }
+    const entry = await readEntry(baseDir, file.name)
+    if (!entry) found.unmarked.push(file.name)
+    else if (await isIntact(entry)) found.entries.push(entry)
+    else found.foreign.push(file.name)
+  }
+  return found
+}
+
+async function readEntry(baseDir: string, sha256: string): Promise<CacheEntry | undefined> {
+  const text = await readIfThere(markerPath(baseDir, sha256))
+  if (text === undefined) return undefined
+  try {
+    const marker = Marker.parse(JSON.parse(text))
+    const { mtimeMs } = await lstat(markerPath(baseDir, sha256))
+    return { ...marker, sha256, path: basePath(baseDir, sha256), lastUsedMs: mtimeMs }
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads the whole file. */
+export async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    const hash = createHash('sha256')
+    for await (const chunk of file.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })) {
+      signal.throwIfAborted()
+      hash.update(chunk as Buffer)
+    }
+    return hash.digest('hex')
+  } finally {
+    await file.close()
+  }
+}

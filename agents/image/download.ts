@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// One attempt to bring an image's bytes onto this disk. What arrived stays in the partial file, so that the next attempt, of this
+// process or of the one after a crash, goes on where this one ended.
+import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rm, type FileHandle } from 'node:fs/promises'
+import { z } from 'zod'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import { classify, openSource, RangeRefused, type SourceAnswer, type SourceLimits } from './source.ts'
+
+export interface DownloadRequest {
+  url: string
+  caBundle?: string
+  /** Declared digest, if there is one. */
+  sha256?: string
+  /** Of the document that wants it, kept with the partial file. */
+  uid: string
+  /** Where the bytes go; `<partialPath>.json` says what they are a part of. */
+  partialPath: string
+  maxBytes: number
+  limits: SourceLimits
+  signal: AbortSignal
+  /** Makes room for so many further bytes or throws. */
+  reserve(bytes: number): Promise<void>
+  /** Percent; called when it changes and the size is known. */
+  onProgress(percent: number): void
+}
+
+export interface Downloaded {
+  sha256: string
+  sizeBytes: number
+}
+
+/** An unknown size is reserved in steps. */
+const RESERVE_STEP_BYTES = 256 * 1024 * 1024
+/** A source that trickles just above the idle time-out holds its place for no longer; the next attempt resumes. */
+const MAX_ATTEMPT_MS = 6 * 60 * 60 * 1000
+
+/** The URL may hold credentials: only its digest is written down. */
+const PartialRecord = z.looseObject({ uid: z.string(), urlSha256: z.string(), validator: z.string().optional() })
+
+const sha256Text = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** A name for the download of one thing from one place; tells nothing of the place. */
+export function downloadKey(what: string, url: string): string {
+  return `${what}-${sha256Text(url).slice(0, 16)}`
+}
+
+/** Whose partial file this is; undefined for none that we wrote. */
+export async function partialOwner(partialPath: string): Promise<string | undefined> {
+  return (await readRecord(partialPath))?.uid
+}
+
+/**
+ * Downloads, or goes on with, one image. On success the partial file is whole, synced and of the declared digest; the caller moves
+ * it into place and calls `dropPartial`.
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, ImageCacheFull; TerminalError ImageDigestMismatch, ImageTooLarge,
+ *   ImageSourceRefused
+ */
+export async function download(wanted: DownloadRequest): Promise<Downloaded> {
+  try {
+    return await attempt(wanted)
+  } catch (error) {
+    if (!(error instanceof RangeRefused)) throw error
+    await dropPartial(wanted.partialPath)
+    return attempt(wanted)
+  }
+}
+
+export async function dropPartial(partialPath: string): Promise<void> {
+  await rm(partialPath, { force: true })
+  await rm(`${partialPath}.json`, { force: true })
+}
+
+async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
+  const signal = AbortSignal.any([wanted.signal, AbortSignal.timeout(MAX_ATTEMPT_MS)])
+  const file = await open(wanted.partialPath, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+  try {
+    const resume = await resumable(wanted, file)
+    const hash = createHash('sha256')
+    if (resume) await hashOf(file, resume.from, hash, signal)
+    const { caBundle, url, limits } = wanted
+    const answer = await openSource({
+      url,
+      limits,
+      signal,
+      ...(caBundle ? { caBundle } : {}),
+      ...(resume ? { resume } : {}),
+    })
+    if ('completeAt' in answer) return await finish(wanted, file, hash, answer.completeAt, true)
+    try {
+      return await receive(wanted, file, answer, resume && answer.from > 0 ? hash : createHash('sha256'), signal)
+    } finally {
+      await answer.close()
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** What an earlier attempt left, when it is a part of the same URL and the source can tell whether it changed since. */
+async function resumable(
+  wanted: DownloadRequest,
+  file: FileHandle,
+): Promise<{ from: number; validator: string } | undefined> {
+  const { size } = await file.stat()
+  if (size === 0) return undefined
+  const record = await readRecord(wanted.partialPath)
+  if (record?.validator === undefined || record.urlSha256 !== sha256Text(wanted.url)) return undefined
+  return { from: size, validator: record.validator }
+}
+
+async function readRecord(partialPath: string): Promise<z.infer<typeof PartialRecord> | undefined> {
+  const text = await readIfThere(`${partialPath}.json`)
+  try {
+    return text === undefined ? undefined : PartialRecord.parse(JSON.parse(text))
+  } catch {
+    return undefined // written by nobody we know: begin anew
+  }
+}
+
+async function receive(
+  wanted: DownloadRequest,
+  file: FileHandle,
+  answer: SourceAnswer,
+  hash: Hash,
+  signal: AbortSignal,
+): Promise<Downloaded> {
+  const { totalBytes } = answer
+  if (totalBytes !== undefined && totalBytes > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
+  await file.truncate(answer.from)
+  // Before the first byte: a partial file without its record is never continued.
+  const record = { uid: wanted.uid, urlSha256: sha256Text(wanted.url), validator: answer.validator }
+  await writeWhole(`${wanted.partialPath}.json`, JSON.stringify(record))
+
+  let at = answer.from
+  let reserved = at
+  let percent = -1
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      if (at + chunk.length > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
+      while (at + chunk.length > reserved) {
+        const step = totalBytes !== undefined && totalBytes > reserved ? totalBytes - reserved : RESERVE_STEP_BYTES
+        await wanted.reserve(step)
+        reserved += step
+      }
+      await writeAll(file, chunk, at)
+      hash.update(chunk)
+      at += chunk.length
+      const now = totalBytes ? Math.min(99, Math.floor((at / totalBytes) * 100)) : -1
+      if (now > percent) wanted.onProgress((percent = now))
+    }
+  } catch (error) {
+    throw hasCode(error, 'ENOSPC') ? cacheFull(error) : classify(error, { url: wanted.url, signal })
+  }
+  // An HTTP/1.0 answer ends with its connection; only the length tells whether it was whole.
+  if (totalBytes !== undefined && at !== totalBytes) {
+    throw new TransientError('ImageSourceUnavailable', `the source ended after ${at} of ${totalBytes} bytes`)
+  }
+  return finish(wanted, file, hash, at, answer.from > 0)
+}
+
+async function finish(
+  wanted: DownloadRequest,
+  file: FileHandle,
+  hash: Hash,
+  sizeBytes: number,
+  resumed: boolean,
+): Promise<Downloaded> {
+  const sha256 = hash.digest('hex')
+  if (wanted.sha256 !== undefined && sha256 !== wanted.sha256) {
+    await dropPartial(wanted.partialPath)
+    // Put together from two transfers, or from what a power cut left: only a transfer in one piece can accuse the source.
+    if (resumed) {
+      throw new TransientError(
+        'ImageSourceUnavailable',
+        'the parts of the download do not make the declared image; it begins anew',
+      )
+    }
+    throw new TerminalError(
+      'ImageDigestMismatch',
+      `the source's ${sizeBytes} bytes have SHA-256 ${sha256}, spec.sha256 says ${wanted.sha256}; correct spec.sha256 or the file`,
+    )
+  }
+  await file.sync()
+  return { sha256, sizeBytes }
+}
+
+async function hashOf(file: FileHandle, length: number, hash: Hash, signal: AbortSignal): Promise<void> {
+  const buffer = Buffer.alloc(1024 * 1024)
+  for (let at = 0; at < length;) {
+    signal.throwIfAborted()
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), at)
+    if (bytesRead === 0) throw new Error('the partial file became shorter while it was read')
+    hash.update(buffer.subarray(0, bytesRead))
+    at += bytesRead
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+function tooLarge(maxBytes: number): TerminalError {
+  return new TerminalError(
+    'ImageTooLarge',
+    `the source has more than the ${Math.floor(maxBytes / 2 ** 30)} GiB that an image may have`,
+  )
+}
+
+export function cacheFull(cause?: unknown): TransientError {
+  return new TransientError(
+    'ImageCacheFull',
+    "the node's image cache has no room for this image; remove images or instances, or give it more disk",
+    { cause },
+  )
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { isMissing } from '../../lib/durable-files.ts'
+import { MAGIC_HEAD_BYTES } from './magic.ts'
+import { QCOW2_MAGIC } from './qcow2.ts'
+
+/**
+ * The digests of cached images that a disk of some instance stands on, read from the disks themselves: a machine whose document
+ * was lost keeps its image all the same.
+ * @param instancesDir one folder an instance, disks directly in it; need not exist
+ * @param baseDir where the cache keeps its files
+ * @throws when a disk cannot be read: then nothing may be called unused
+ */
+export async function findOverlayBases(
+  instancesDir: string,
+  baseDir: string,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const bases = new Set<string>()
+  for (const folder of await entries(instancesDir)) {
+    if (!folder.isDirectory()) continue
+    signal.throwIfAborted()
+    for (const entry of await entries(join(instancesDir, folder.name))) {
+      if (!entry.isFile()) continue
+      const backing = await backingOf(join(instancesDir, folder.name, entry.name))
+      if (backing !== undefined && dirname(backing) === baseDir) bases.add(basename(backing))
+    }
+  }
+  return bases
+}
+
+async function entries(path: string) {
+  try {
+    return await readdir(path, { withFileTypes: true })
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+async function backingOf(path: string): Promise<string | undefined> {
+  let file
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  try {
+    const { size } = await file.stat()
+    const head = Buffer.alloc(Math.min(size, MAGIC_HEAD_BYTES))
+    await file.read(head, 0, head.length, 0)
+    if (head.length < 8 || head.readUInt32BE(0) !== QCOW2_MAGIC) return undefined
+    // Only the name: a disk that is just being made need not be sound yet.
+    const offset = head.length >= 20 ? Number(head.readBigUInt64BE(8)) : 0
+    const length = head.length >= 20 ? head.readUInt32BE(16) : 0
+    return offset > 0 && offset + length <= head.length ? head.toString('utf8', offset, offset + length) : undefined
+  } finally {
+    await file.close()
+  }
+}

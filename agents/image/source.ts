@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request for an image's bytes: which addresses may be asked, redirects, time-outs, and what each answer means.
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
+import { isIP, type LookupFunction } from 'node:net'
+import type { Readable } from 'node:stream'
+import ipaddr from 'ipaddr.js'
+import { Agent, request } from 'undici'
+import { codeOf } from '../../lib/durable-files.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
+
+export interface SourceLimits {
+  connectTimeoutMs: number
+  /** Without a byte for so long the transfer is given up; it goes on from there at the next attempt. */
+  idleTimeoutMs: number
+  maxRedirects: number
+  /** Addresses of the node itself and of its link, such as a cloud's metadata service, are refused unless this is set. */
+  allowLocalAddresses: boolean
+}
+
+export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
+  connectTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+  maxRedirects: 5,
+  allowLocalAddresses: false,
+}
+
+export interface SourceRequest {
+  url: string
+  caBundle?: string
+  /** Ask for the bytes from here on, if the source still is what the validator says. */
+  resume?: { from: number; validator: string }
+  limits: SourceLimits
+  signal: AbortSignal
+}
+
+export interface SourceAnswer {
+  body: Readable
+  /** Where the first byte of `body` belongs. */
+  from: number
+  totalBytes?: number
+  /** For If-Range: a strong ETag, else Last-Modified. */
+  validator?: string
+  /** Frees the connection, whatever became of the body. */
+  close(): Promise<void>
+}
+
+/** Answered to a range that begins at the source's end: nothing is missing. */
+export interface SourceComplete {
+  completeAt: number
+}
+
+const FORBIDDEN = new Set(['loopback', 'linkLocal', 'unspecified', 'multicast', 'broadcast'])
+
+/** Pure. An address written as IPv4 in IPv6 is judged as the IPv4 one. */
+export function isLocalAddress(address: string): boolean {
+  return !ipaddr.isValid(address) || FORBIDDEN.has(ipaddr.process(address).range())
+}
+
+/** Scheme, host and path: what may appear in logs and conditions. User names, passwords and signed query strings may not. */
+export function withoutSecrets(url: string | URL): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
+/**
+ * Opens the source. Follows redirects within http and https, never from https to http.
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable; TerminalError ImageSourceRefused for an address that is never asked
+ */
+export async function openSource(wanted: SourceRequest): Promise<SourceAnswer | SourceComplete> {
+  const { limits } = wanted
+  const agent = new Agent({
+    connect: {
+      timeout: limits.connectTimeoutMs,
+      lookup: guardedLookup(limits.allowLocalAddresses),
+      ...(wanted.caBundle ? { ca: wanted.caBundle } : {}),
+    },
+    headersTimeout: limits.idleTimeoutMs,
+    bodyTimeout: limits.idleTimeoutMs,
+    pipelining: 0,
+  })
+  const close = () => agent.destroy()
+  try {
+    const answer = await follow(wanted, agent)
+    if ('completeAt' in answer) await close()
+    return 'completeAt' in answer ? answer : { ...answer, close }
+  } catch (error) {
+    await close()
+    throw classify(error, wanted)
+  }
+}
+
+async function follow(wanted: SourceRequest, agent: Agent): Promise<Omit<SourceAnswer, 'close'> | SourceComplete> {
+  const first = new URL(wanted.url)
+  let url = first
+  for (let hops = 0; hops <= wanted.limits.maxRedirects; hops++) {
+    checkTarget(url, first, wanted.limits)
+    const bare = new URL(url)
+    bare.username = bare.password = ''
+    const { statusCode, headers, body } = await request(bare, {
+      dispatcher: agent,
+      signal: wanted.signal,
+      headers: {
+        accept: '*/*',
+        'accept-encoding': 'identity',
+        'user-agent': 'nephele-agent',
+        ...(url.username ? { authorization: basic(url) } : {}),
+        ...(wanted.resume ? { range: `bytes=${wanted.resume.from}-`, 'if-range': wanted.resume.validator } : {}),
+      },
+    })
+    const location = one(headers['location'])
+    if (statusCode >= 301 && statusCode <= 308 && statusCode !== 304 && location !== undefined) {
+      body.destroy()
+      body.on('error', () => undefined)
+      url = new URL(location, bare)
+      continue
+    }
+    return readAnswer(statusCode, headers, body, wanted)
+  }
+  throw unavailable(`the source redirects more than ${wanted.limits.maxRedirects} times`)
+}
+
+function checkTarget(url: URL, first: URL, limits: SourceLimits): void {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw unavailable(`the source redirects to ${url.protocol}, only http and https are read`)
+  if (first.protocol === 'https:' && url.protocol === 'http:')
+    throw unavailable('the source redirects from https to http')
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  // A name goes through guardedLookup; an address is connected to without one.
+  if (!limits.allowLocalAddresses && isIP(host) && isLocalAddress(host)) throw refusedAddress()
+}
+
+type Headers = Record<string, string | string[] | undefined>
+
+function readAnswer(
+  status: number,
+  headers: Headers,
+  body: Readable,
+  wanted: SourceRequest,
+): Omit<SourceAnswer, 'close'> | SourceComplete {
+  const drop = () => {
+    body.on('error', () => undefined)
+    body.destroy()
+  }
+  const encoding = one(headers['content-encoding'])
+  if (encoding !== undefined && encoding !== 'identity') {
+    drop()
+    throw unavailable(`the source sends content-encoding ${encoding} although it was not asked to`)
+  }
+  const validator = validatorOf(headers)
+  if (status === 200) {
+    const total = countOf(one(headers['content-length']))
+    return { body, from: 0, ...(total === undefined ? {} : { totalBytes: total }), ...(validator ? { validator } : {}) }
+  }
+  const range = parseContentRange(one(headers['content-range']))
+  if (wanted.resume && status === 206 && range?.start === wanted.resume.from) {
+    // A server that ignores If-Range and answers with a part of something else.
+    if (validator === undefined || validator === wanted.resume.validator) {
+      return {
+        body,
+        from: range.start,
+        ...(range.total === undefined ? {} : { totalBytes: range.total }),
+        validator: wanted.resume.validator,
+      }
+    }
+  }
+  drop()
+  if (wanted.resume && status === 416 && range?.total === wanted.resume.from) return { completeAt: range.total }
+  if (status === 206 || status === 416) throw new RangeRefused()
+  if (status === 404 || status === 410)
+    throw new TransientError('ImageNotFound', `${withoutSecrets(wanted.url)} answers ${status}: nothing is there`)
+  throw unavailable(`${withoutSecrets(wanted.url)} answers ${status}`)
+}
+
+/** What was kept of an earlier attempt does not go with what the source has now: begin anew. */
+export class RangeRefused extends TransientError {
+  constructor() {
+    super('ImageSourceUnavailable', 'the source changed while it was read; the download begins anew')
+    this.name = 'RangeRefused'
+  }
+}
+
+// RFC 9110 14.4: `bytes 5-9/10`; either the range or the total may be a star.
+function parseContentRange(value: string | undefined): { start?: number; total?: number } | undefined {
+  const match = /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(\d{1,15}|\*)$/.exec(value ?? '')
+  if (!match) return undefined
+  return {
+    ...(match[1] === undefined ? {} : { start: Number(match[1]) }),
+    ...(match[2] === undefined || match[2] === '*' ? {} : { total: Number(match[2]) }),
+  }
+}
+
+/** If-Range compares strongly: a weak ETag never matches (RFC 9110 13.1.5). */
+function validatorOf(headers: Headers): string | undefined {
+  const etag = one(headers['etag'])
+  if (etag?.startsWith('"')) return etag
+  return one(headers['last-modified'])
+}
+
+function countOf(value: string | undefined): number | undefined {
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+function basic(url: URL): string {
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  return `Basic ${Buffer.from(pair).toString('base64')}`
+}
+
+/** Node's resolver, without the addresses that only this node means; what it returns is what is connected to. */
+function guardedLookup(allowLocal: boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
+      if (error) {
+        callback(error, '')
+        return
+      }
+      const addresses = allowLocal ? found : found.filter((a) => !isLocalAddress(a.address))
+      const [chosen] = addresses
+      if (!chosen) {
+        callback(refusedAddress(), '')
+        return
+      }
+      if (options.all) callback(null, addresses)
+      else callback(null, chosen.address, chosen.family)
+    })
+  }
+}
+
+const unavailable = (message: string, cause?: unknown): TransientError =>
+  new TransientError('ImageSourceUnavailable', message, { cause })
+
+function refusedAddress(): TerminalError {
+  return new TerminalError(
+    'ImageSourceRefused',
+    'the URL leads to the node itself or its link, which is never read; publish the image elsewhere',
+  )
+}
+
+/** Everything that a network does is transient; its own errors name the address at the most. */
+export function classify(error: unknown, wanted: Pick<SourceRequest, 'url' | 'signal'>): unknown {
+  if (error instanceof TerminalError || error instanceof TransientError) return error
+  if (wanted.signal.aborted) return wanted.signal.reason
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof TerminalError) return e
+  const code = codeOf(error) ?? 'unknown error'
+  return unavailable(`reading ${withoutSecrets(wanted.url)} failed: ${CODES[code] ?? code}`, error)
+}
+
+const CODES: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'unknown host name',
+  EAI_AGAIN: 'the name could not be resolved now',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'no data for too long',
+  UND_ERR_SOCKET: 'the connection ended early',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection ended early',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give its authority in caBundle',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an unknown authority; give it in caBundle',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of an unknown authority; give it in caBundle',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+}

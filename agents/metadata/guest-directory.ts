@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PortDocument } from '../../lib/contract/documents.ts'
+import type { NodeState } from '../runtime/reconciler.ts'
+import type { MetadataSource } from './content.ts'
+
+/** Which guest has which address on which network, on this node. */
+export class GuestDirectory {
+  /** `network/address` to the port that owns it. */
+  readonly #owners = new Map<string, string>()
+  readonly #ports = new Map<string, { networkUid: string; addresses: string[] }>()
+  #state: NodeState | undefined
+
+  add(port: PortDocument, state: NodeState): void {
+    this.#state = state
+    const { networkUid, fixedIPs } = port.spec
+    const addresses = fixedIPs.map(({ address }) => address)
+    const held = this.#ports.get(port.uid)
+    if (held && held.networkUid === networkUid && held.addresses.join() === addresses.join()) return
+    this.remove(port.uid)
+    this.#ports.set(port.uid, { networkUid, addresses })
+    for (const address of addresses) this.#owners.set(`${networkUid}/${address}`, port.uid)
+  }
+
+  /** The network it was on, when it was known. */
+  remove(portUid: string): string | undefined {
+    const held = this.#ports.get(portUid)
+    if (!held) return undefined
+    this.#ports.delete(portUid)
+    for (const address of held.addresses) {
+      const key = `${held.networkUid}/${address}`
+      if (this.#owners.get(key) === portUid) this.#owners.delete(key)
+    }
+    return held.networkUid
+  }
+
+  hasPortOn(networkUid: string): boolean {
+    for (const port of this.#ports.values()) if (port.networkUid === networkUid) return true
+    return false
+  }
+
+  /** From the documents as they are now: a changed key or user data shows at the next request. */
+  find(networkUid: string, address: string): MetadataSource | undefined {
+    const portUid = this.#owners.get(`${networkUid}/${address}`)
+    const state = this.#state
+    if (portUid === undefined || !state) return undefined
+    const port = state.find('port', portUid)
+    if (!port || port.tombstone || port.spec.instanceUid === undefined) return undefined
+    const instance = state.find('instance', port.spec.instanceUid)
+    if (!instance || instance.tombstone) return undefined
+    const ports = instance.spec.ports.flatMap(({ uid }) => {
+      const document = state.find('port', uid)
+      return document && !document.tombstone ? [document] : []
+    })
+    // A port that the instance does not name is not its own.
+    return ports.some(({ uid }) => uid === portUid) ? { instance, ports } : undefined
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Server } from 'node:net'
+import type { PortDocument } from '../../lib/contract/documents.ts'
+import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../lib/contract/metadata-port.ts'
+import type { Logger } from '../../lib/log.ts'
+import { deviceInstance } from '../network/host-links.ts'
+import { isPlugged, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
+import type { NetworkService } from '../network/port-reconciler.ts'
+import type { RunContext } from '../runtime/reconciler.ts'
+import { GuestDirectory } from './guest-directory.ts'
+import { listenInNamespace } from './listener.ts'
+import { MetadataServer, type MetadataLimits } from './metadata-server.ts'
+import { ensureNamespace, listNamespaces, metadataDevice, namespaceFile, removeNamespace } from './network-namespace.ts'
+
+export interface MetadataServiceOptions {
+  driver: PortDriver
+  log: Logger
+  limits?: Partial<MetadataLimits>
+}
+
+/**
+ * The metadata service of one node: for each network with a guest here a namespace with 169.254.169.254 on OVN's localport, and a
+ * listening socket in it. Namespaces stay when the agent ends; the sockets are opened again by the next.
+ */
+export class MetadataService implements NetworkService {
+  readonly #options: MetadataServiceOptions
+  readonly #directory = new GuestDirectory()
+  readonly #server: MetadataServer
+  readonly #listeners = new Map<string, Server>()
+  /** One change of a network at a time: several ports of it are reconciled at once. */
+  readonly #turns = new Map<string, Promise<void>>()
+
+  constructor(options: MetadataServiceOptions) {
+    this.#options = options
+    const find = (networkUid: string, address: string) => this.#directory.find(networkUid, address)
+    this.#server = new MetadataServer({ ...options, find })
+  }
+
+  async attach(port: PortDocument, context: RunContext): Promise<void> {
+    const { networkUid, mtu } = port.spec
+    this.#directory.add(port, context.state)
+    await this.#inTurn(networkUid, () => this.#serve(networkUid, mtu, context))
+  }
+
+  async detach(portUid: string, context: RunContext): Promise<void> {
+    // After a restart the directory fills as documents run: one that was removed first tells its network by the others' absence.
+    const known = this.#directory.remove(portUid)
+    const networks = known === undefined ? await this.#listServed() : [known]
+    for (const networkUid of networks) {
+      await this.#inTurn(networkUid, async () => {
+        if (!this.#isUsed(networkUid, context)) await this.#end(networkUid, context.signal)
+      })
+    }
+  }
+
+  /** Closes the sockets; the namespaces stay for the next agent. */
+  stop(): void {
+    for (const listener of this.#listeners.values()) listener.close()
+    this.#listeners.clear()
+    this.#server.close()
+  }
+
+  async #serve(networkUid: string, mtu: number, context: RunContext): Promise<void> {
+    const { driver, log } = this.#options
+    const device = metadataDevice(networkUid)
+    const plugged = driver.find('metadata', networkUid)
+    const instance = await deviceInstance(device, context.bootId)
+    const want = instance === undefined ? undefined : switchPort(networkUid, device, instance)
+    if (this.#listeners.has(networkUid) && want && isPlugged(plugged, want) && !plugged?.error) return
+    await ensureNamespace(networkUid, mtu, context.signal)
+    const made = await deviceInstance(device, context.bootId)
+    if (made === undefined) throw new Error(`device ${device} went away while it was set up`)
+    const port = switchPort(networkUid, device, made)
+    if (!isPlugged(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
+    // A namespace that was made anew needs a socket of its own.
+    if (made !== instance) this.#closeListener(networkUid)
+    if (this.#listeners.has(networkUid)) return
+    const listener = await listenInNamespace(namespaceFile(networkUid), METADATA_ADDRESS, 80, context.signal)
+    listener.on('connection', (socket) => this.#server.accept(networkUid, socket))
+    listener.on('error', (err) => log.warn({ err, networkUid }, 'metadata listener failed'))
+    this.#listeners.set(networkUid, listener)
+    log.info({ networkUid }, 'metadata served')
+  }
+
+  async #end(networkUid: string, signal: AbortSignal): Promise<void> {
+    this.#closeListener(networkUid)
+    await this.#options.driver.unplug('metadata', networkUid, signal)
+    await removeNamespace(networkUid, signal)
+    this.#options.log.info({ networkUid }, 'metadata no longer served')
+  }
+
+  /** A namespace ends with the host, its port in the switch's database does not. */
+  async #listServed(): Promise<Set<string>> {
+    const plugged = this.#options.driver.list().filter(({ kind }) => kind === 'metadata')
+    return new Set([...(await listNamespaces()), ...plugged.map(({ uid }) => uid)])
+  }
+
+  #isUsed(networkUid: string, context: RunContext): boolean {
+    if (this.#directory.hasPortOn(networkUid)) return true
+    return context.state.list('port').some((port) => !port.tombstone && port.spec.networkUid === networkUid)
+  }
+
+  #closeListener(networkUid: string): void {
+    this.#listeners.get(networkUid)?.close()
+    this.#listeners.delete(networkUid)
+  }
+
+  async #inTurn(networkUid: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(networkUid) ?? Promise.resolve()).then(work)
+    const settled = turn.catch(() => undefined)
+    this.#turns.set(networkUid, settled)
+    try {
+      await turn
+    } finally {
+      if (this.#turns.get(networkUid) === settled) this.#turns.delete(networkUid)
+    }
+  }
+}
+
+function switchPort(networkUid: string, device: string, instance: string): SwitchPort {
+  return {
+    kind: 'metadata',
+    uid: networkUid,
+    logicalPort: metadataPortName(networkUid),
+    mac: metadataMac(networkUid),
+    type: 'device',
+    device,
+    instance,
+  }
+}

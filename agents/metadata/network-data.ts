@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PortDocument } from '../../lib/contract/documents.ts'
+import { METADATA_ADDRESS } from '../../lib/contract/metadata-port.ts'
+
+/** network_data.json, https://docs.openstack.org/nova/latest/_downloads/9119ca7ac90aa2990e762c08baea3a36/network_data.json */
+export function networkData(ports: readonly PortDocument[]): unknown {
+  const services = new Set<string>()
+  const networks = ports.flatMap(({ uid, spec }, index) =>
+    spec.fixedIPs.map((ip, n) => {
+      for (const server of ip.dnsNameservers ?? []) services.add(server)
+      const base = { id: `network${index}-${n}`, link: linkId(uid), network_id: spec.networkUid }
+      const isIPv6 = ip.address.includes(':')
+      if (ip.dhcp !== false) return { ...base, type: isIPv6 ? 'ipv6_dhcp' : 'ipv4_dhcp' }
+      return {
+        ...base,
+        type: isIPv6 ? 'ipv6' : 'ipv4',
+        ip_address: ip.address,
+        netmask: isIPv6 ? `${ip.prefixLength}` : toNetmask(ip.prefixLength),
+        routes: isIPv6 ? [] : staticRoutes(ip.gateway),
+      }
+    }),
+  )
+  return {
+    links: ports.map(({ uid, spec }) => ({
+      id: linkId(uid),
+      vif_id: uid,
+      type: spec.vnicType === 'vhostuser' ? 'vhostuser' : 'ovs',
+      mtu: spec.mtu,
+      ethernet_mac_address: spec.mac,
+    })),
+    networks,
+    services: [...services].map((address) => ({ type: 'dns', address })),
+  }
+}
+
+/** The metadata service is on-link: 0.0.0.0 is no router, as in DHCP's option 121. */
+function staticRoutes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
+  const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
+  return gateway === undefined ? [metadata] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }, metadata]
+}
+
+function linkId(portUid: string): string {
+  return `tap${portUid.slice(0, 11)}`
+}
+
+function toNetmask(prefixLength: number): string {
+  const bits = prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.')
+}

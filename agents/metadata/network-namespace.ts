@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network namespace for each network that has a guest on this node, joined to the switch by a veth pair. Both are the kernel's and
+// outlive this process and the switch's; every step may run again, which is how a new agent adopts them.
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { METADATA_ADDRESS, metadataMac } from '../../lib/contract/metadata-port.ts'
+import { exec, ExecError } from '../../lib/exec.ts'
+
+const FOLDER = '/run/netns'
+const PREFIX = 'nephele-'
+const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
+/** The name inside of the namespace. */
+const INNER = 'meta0'
+const TIMEOUT_MS = 10_000
+
+export function namespaceName(networkUid: string): string {
+  if (!UID.test(networkUid)) throw new TypeError('not a uid')
+  return `${PREFIX}${networkUid}`
+}
+
+export function namespaceFile(networkUid: string): string {
+  return `${FOLDER}/${namespaceName(networkUid)}`
+}
+
+/** The end that is plugged into the switch. */
+export function metadataDevice(networkUid: string): string {
+  if (!UID.test(networkUid)) throw new TypeError('not a uid')
+  return `mtd${networkUid.slice(0, 11)}`
+}
+
+/** Makes the namespace and its interface, or what is missing of them. */
+export async function ensureNamespace(networkUid: string, mtu: number, signal: AbortSignal): Promise<void> {
+  const [name, device] = [namespaceName(networkUid), metadataDevice(networkUid)]
+  const run = (argv: [string, ...string[]], input?: string): Promise<unknown> =>
+    exec(argv, { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) })
+  if (!existsSync(namespaceFile(networkUid))) await run(['ip', 'netns', 'add', name])
+  if (!existsSync(`/sys/class/net/${device}`)) {
+    const peer = ['peer', 'name', INNER, 'netns', name, 'mtu', String(mtu), 'address', metadataMac(networkUid)]
+    await run(['ip', 'link', 'add', device, 'mtu', String(mtu), 'type', 'veth', ...peer])
+  }
+  await run(['ip', 'link', 'set', device, 'up', 'mtu', String(mtu)])
+  // The guests' addresses are on-link, whatever their subnets; nothing is routed through here.
+  const inside = [
+    'link set lo up',
+    `link set ${INNER} up mtu ${mtu}`,
+    `address replace ${METADATA_ADDRESS}/32 dev ${INNER}`,
+    `route replace default dev ${INNER} scope link src ${METADATA_ADDRESS}`,
+  ]
+  await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
+  // The userspace switch completes no checksums: with offload on, guests drop every TCP segment.
+  await run(['nsenter', `--net=${namespaceFile(networkUid)}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
+}
+
+/** With the namespace goes the pair. Absent is success. */
+export async function removeNamespace(networkUid: string, signal: AbortSignal): Promise<void> {
+  await ignoring(/Cannot find device/, ['ip', 'link', 'delete', metadataDevice(networkUid)], signal)
+  await ignoring(/No such file/, ['ip', 'netns', 'delete', namespaceName(networkUid)], signal)
+}
+
+/** Networks that have a namespace of ours on this node. */
+export async function listNamespaces(): Promise<string[]> {
+  const names = await readdir(FOLDER).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  })
+  return names
+    .flatMap((name) => (name.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
+    .filter((uid) => UID.test(uid))
+}
+
+async function ignoring(expected: RegExp, argv: [string, ...string[]], signal: AbortSignal): Promise<void> {
+  try {
+    await exec(argv, { timeoutMs: TIMEOUT_MS, signal })
+  } catch (error) {
+    if (!(error instanceof ExecError && expected.test(error.stderr))) throw error
+  }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../../lib/errors.ts'
+import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import type { Operation } from '../../../../lib/ovsdb/operations.ts'
+import { readNumber } from '../../../../lib/ovsdb/values.ts'
+import type { PluggedPort, PortDriver, SwitchPort } from '../../port-driver.ts'
+import { countChange, obstacles, plugOperations, toPluggedPort, unplugOperations } from './plug-plan.ts'
+import { rootRow } from './switch-database.ts'
+
+const SWITCH_TIMEOUT_MS = 10_000
+
+/** Ports of Open vSwitch, by its own database: no program is started for a port. */
+export class OvsPortDriver implements PortDriver {
+  readonly name = 'ovs'
+  readonly #database: OvsdbClient
+
+  constructor(database: OvsdbClient) {
+    this.#database = database
+  }
+
+  find(kind: PluggedPort['kind'], uid: string): PluggedPort | undefined {
+    return this.list().find((port) => port.kind === kind && port.uid === uid)
+  }
+
+  list(): PluggedPort[] {
+    return [...this.#database.rows('Interface').values()].flatMap((row) => toPluggedPort(row) ?? [])
+  }
+
+  async plug(port: SwitchPort, signal: AbortSignal): Promise<void> {
+    await this.#database.ready(signal)
+    await this.#remove(port.kind, port.uid, signal, port.device)
+    await this.#database.transact([...plugOperations(this.#database, port), ...countChange()], signal)
+  }
+
+  async unplug(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<void> {
+    await this.#database.ready(signal)
+    await this.#remove(kind, uid, signal)
+  }
+
+  async waitInstalled(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<PluggedPort> {
+    return this.#database.waitUntil(() => {
+      const port = this.find(kind, uid)
+      return port && (port.installed || port.error !== undefined) ? port : undefined
+    }, signal)
+  }
+
+  onChange(listener: (port?: Pick<PluggedPort, 'kind' | 'uid'>) => void): () => void {
+    const stopChanges = this.#database.onChange((changes) => {
+      for (const change of changes) {
+        if (change.table !== 'Interface') continue
+        const row = change.after ?? change.before
+        const port = row && toPluggedPort(row)
+        if (port) listener({ kind: port.kind, uid: port.uid })
+      }
+    })
+    const stopSync = this.#database.onSync((synced) => {
+      if (synced) listener()
+    })
+    return () => {
+      stopChanges()
+      stopSync()
+    }
+  }
+
+  /**
+   * Gone from the switch itself when it resolves, not only from its database: the switch compares by name, so that a port that is
+   * removed and added between two looks would keep its dead device.
+   */
+  async #remove(kind: PluggedPort['kind'], uid: string, signal: AbortSignal, device?: string): Promise<void> {
+    const operations = unplugOperations(this.#database, obstacles(this.#database, kind, uid, device))
+    if (operations.length > 0) await this.#applied(operations, signal)
+  }
+
+  async #applied(operations: readonly Operation[], signal: AbortSignal): Promise<void> {
+    const results = await this.#database.transact([...operations, ...countChange()], signal)
+    const wanted = readNumber(results.at(operations.length + 1)?.rows?.[0]?.['next_cfg']) ?? 0
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(SWITCH_TIMEOUT_MS)])
+    const isDone = (): true | undefined => {
+      const current = readNumber(rootRow(this.#database)?.row['cur_cfg']) ?? -1
+      return current >= wanted ? true : undefined
+    }
+    await this.#database.waitUntil(isDone, deadline).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw new TransientError('SwitchNotReady', 'the virtual switch of the node does not answer', { cause: error })
+    })
+  }
+}

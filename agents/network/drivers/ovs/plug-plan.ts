@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../../lib/errors.ts'
+import { byUuid, type Operation } from '../../../../lib/ovsdb/operations.ts'
+import {
+  mapOf,
+  namedUuid,
+  readMap,
+  readNumber,
+  readString,
+  setOf,
+  uuidOf,
+  type OvsRow,
+} from '../../../../lib/ovsdb/values.ts'
+import type { PluggedPort, SwitchPort } from '../../port-driver.ts'
+import { findByName, holdersOf, rootRow, type SwitchRow, type SwitchView } from './switch-database.ts'
+
+export const INTEGRATION_BRIDGE = 'br-int'
+
+/** Our mark on interfaces; `iface-id` and `attached-mac` are OVN's (ovn-controller(8)). */
+const KEYS = { kind: 'nephele-kind', uid: 'nephele-uid', instance: 'nephele-device-instance' } as const
+
+/** Undefined for an interface without our mark. */
+export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
+  const ids = readMap(row['external_ids'])
+  const kind = ids[KEYS.kind]
+  const uid = ids[KEYS.uid]
+  if ((kind !== 'port' && kind !== 'metadata') || !uid) return undefined
+  const instance = ids[KEYS.instance]
+  const socketPath = readMap(row['options'])['vhost-server-path']
+  const ofport = readNumber(row['ofport'])
+  const error = readString(row['error']) ?? (ofport === -1 ? 'the switch could not open the device' : undefined)
+  return {
+    kind,
+    uid,
+    device: readString(row['name']) ?? '',
+    ...(instance ? { instance } : {}),
+    ...(socketPath ? { socketPath } : {}),
+    logicalPort: ids['iface-id'] ?? '',
+    // Behind a restart of the switch the word may be an old one: without a port number no flow can name the port.
+    installed: ids['ovn-installed'] === 'true' && ofport !== undefined && ofport > 0,
+    linkUp: readString(row['link_state']) === 'up',
+    ...(error ? { error } : {}),
+  }
+}
+
+/** Interfaces that stand in the way of a port: those of its uid, and whatever has its device's name. */
+export function obstacles(view: SwitchView, kind: PluggedPort['kind'], uid: string, device?: string): SwitchRow[] {
+  const found: SwitchRow[] = []
+  for (const [uuid, row] of view.rows('Interface')) {
+    const marked = toPluggedPort(row)
+    const isOurs = marked?.kind === kind && marked.uid === uid
+    if (isOurs || (device !== undefined && readString(row['name']) === device)) found.push({ uuid, row })
+  }
+  return found
+}
+
+/** Takes ports out of their bridges and asks ovs-vswitchd for a sign (`cur_cfg`) that it has done so. */
+export function unplugOperations(view: SwitchView, interfaces: readonly SwitchRow[]): Operation[] {
+  return interfaces.flatMap(({ uuid }): Operation[] => {
+    const { port, bridge } = holdersOf(view, uuid)
+    if (!port || !bridge) return []
+    const mutations = [['ports', 'delete', setOf([uuidOf(port.uuid)])]] as const
+    return [{ op: 'mutate', table: 'Bridge', where: byUuid(bridge.uuid), mutations }]
+  })
+}
+
+/** Behind it `next_cfg` names this change; ovs-vswitchd sets `cur_cfg` to it when it is in effect. */
+export function countChange(): Operation[] {
+  return [
+    { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
+    { op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
+  ]
+}
+
+/** @throws TransientError while the node has no integration bridge */
+export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] {
+  const bridge = findByName(view, 'Bridge', INTEGRATION_BRIDGE)
+  if (!bridge || !rootRow(view))
+    throw new TransientError('SwitchNotReady', `the node has no bridge ${INTEGRATION_BRIDGE} yet`)
+  const external_ids = mapOf({
+    'iface-id': want.logicalPort,
+    'iface-status': 'active',
+    'attached-mac': want.mac,
+    [KEYS.kind]: want.kind,
+    [KEYS.uid]: want.uid,
+    [KEYS.instance]: want.type === 'device' ? want.instance : undefined,
+  })
+  const special: OvsRow =
+    want.type === 'vhostuser'
+      ? { type: 'dpdkvhostuserclient', options: mapOf({ 'vhost-server-path': want.socketPath }) }
+      : {}
+  return [
+    { op: 'insert', table: 'Interface', 'uuid-name': 'iface', row: { name: want.device, external_ids, ...special } },
+    { op: 'insert', table: 'Port', 'uuid-name': 'port', row: { name: want.device, interfaces: namedUuid('iface') } },
+    {
+      op: 'mutate',
+      table: 'Bridge',
+      where: byUuid(bridge.uuid),
+      mutations: [['ports', 'insert', setOf([namedUuid('port')])]],
+    },
+  ]
+}

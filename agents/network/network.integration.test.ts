@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { InstanceDocument, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import { metadataPortName } from '../../lib/contract/metadata-port.ts'
+import { restartDaemon } from '../../local/node/daemons.ts'
+import type { LogicalPort, LogicalWorld } from '../../operator/network/network-driver.ts'
+import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import { tapName } from '../compute/paths.ts'
+import { namespaceName } from '../metadata/network-namespace.ts'
+import { startCluster, Workload, type TestCluster } from './testing/cluster.ts'
+
+const MTU = 1442
+const owner = { namespace: 'ns', name: 'x', generation: 1 }
+const versions = { incarnation: 1, term: 1, epoch: 1, generation: 1 }
+const networkUid = randomUUID()
+const subnetUid = randomUUID()
+const [ownGroup, otherGroup] = [randomUUID(), randomUUID()]
+const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms)
+
+/** a and b: one group on two nodes; c: another group; d: same group as a, without an instance. */
+const guests = [
+  { key: 'a', node: 0, address: '10.7.0.11', group: ownGroup, instance: randomUUID() },
+  { key: 'b', node: 1, address: '10.7.0.12', group: ownGroup, instance: randomUUID() },
+  { key: 'c', node: 1, address: '10.7.0.13', group: otherGroup, instance: randomUUID() },
+  { key: 'd', node: 0, address: '10.7.0.14', group: ownGroup, instance: undefined },
+].map((guest, i) => ({ ...guest, portUid: randomUUID(), mac: `fa:16:3e:00:01:0${i}` }))
+type Guest = (typeof guests)[number]
+const names = ['left', 'right']
+
+const logicalPort = (guest: Guest): LogicalPort => ({
+  ...owner,
+  uid: guest.portUid,
+  networkUid,
+  mac: guest.mac,
+  fixedIPs: [{ subnetUid, address: guest.address }],
+  node: names[guest.node]!,
+  portSecurityEnabled: true,
+  securityGroupUids: [guest.group],
+  allowedAddressPairs: [],
+  hostname: `guest-${guest.key}`,
+})
+const egress = { direction: 'egress', etherType: 'IPv4', protocol: 'any' } as const
+const fromItself = (uid: string) =>
+  ({ direction: 'ingress', etherType: 'IPv4', protocol: 'any', remoteGroupUid: uid }) as const
+const world = (ports: LogicalPort[]): LogicalWorld => ({
+  networks: [{ ...owner, uid: networkUid, mtu: MTU }],
+  subnets: [
+    {
+      ...owner,
+      uid: subnetUid,
+      networkUid,
+      cidr: '10.7.0.0/24',
+      mtu: MTU,
+      gatewayIP: '10.7.0.1',
+      dhcp: { leaseSeconds: 600, dnsNameservers: ['10.7.0.2'], hostRoutes: [] },
+    },
+  ],
+  securityGroups: [ownGroup, otherGroup].map((uid) => ({ ...owner, uid, rules: [egress, fromItself(uid)] })),
+  ports,
+})
+const portDocument = (guest: Guest): PortDocument => ({
+  v: 1,
+  kind: 'port',
+  uid: guest.portUid,
+  node: names[guest.node]!,
+  namespace: 'ns',
+  name: `port-${guest.key}`,
+  versions,
+  tombstone: false,
+  spec: {
+    logicalPort: guest.portUid,
+    networkUid,
+    mac: guest.mac,
+    fixedIPs: [{ address: guest.address, prefixLength: 24 }],
+    mtu: MTU,
+    vnicType: 'normal',
+    ...(guest.instance ? { instanceUid: guest.instance } : {}),
+  },
+})
+const instanceDocument = (guest: Guest & { instance: string }): InstanceDocument => ({
+  v: 1,
+  kind: 'instance',
+  uid: guest.instance,
+  node: names[guest.node]!,
+  namespace: 'ns',
+  name: `vm-${guest.key}`,
+  versions,
+  tombstone: false,
+  spec: {
+    hostname: `guest-${guest.key}`,
+    project: 'ns',
+    runState: 'Running',
+    restartPolicy: 'OnFailure',
+    offlineRestart: false,
+    vcpus: 1,
+    memoryMiB: 64,
+    rootDiskGiB: 0,
+    ephemeralGiB: 0,
+    swapMiB: 0,
+    requireKvm: false,
+    image: { uid: randomUUID(), sha256: '0'.repeat(64), format: 'raw', properties: {} },
+    ports: [{ uid: guest.portUid, name: 'p', networkName: 'n' }],
+    volumes: [],
+    configDrive: false,
+    userDataBase64: Buffer.from(`#!/bin/sh\necho ${guest.key}\n`).toString('base64'),
+    publicKeys: [{ name: 'k', key: 'ssh-ed25519 AAAA' }],
+    metadata: { role: guest.key },
+  },
+})
+
+describe('two nodes, OVN, four guests', () => {
+  let cluster: TestCluster
+  let driver: OvnNetworkDriver
+  const workload = new Map<string, Workload>()
+  const of = (key: string): Workload => workload.get(key)!
+  const guestOf = (key: string): Guest => guests.find((guest) => guest.key === key)!
+  const agentOf = (guest: Guest) => cluster.nodes[guest.node]!.agent
+  const times: Record<string, number> = {}
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const start = performance.now()
+    const result = await work()
+    times[name] = Math.round(performance.now() - start)
+    return result
+  }
+  const untilPing = async (from: string, to: string, timeoutMs: number): Promise<boolean> => {
+    for (const end = performance.now() + timeoutMs; performance.now() < end;) {
+      if (await of(from).ping(guestOf(to).address)) return true
+      await sleep(50)
+    }
+    return false
+  }
+
+  beforeAll(async () => {
+    cluster = await timed('two nodes with OVN', () => startCluster(names))
+    for (const { agent } of cluster.nodes)
+      agent.send({ configure: { roles: { compute: 'libvirt' }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } })
+    for (const { agent } of cluster.nodes) await agent.waitLine('configured')
+    driver = new OvnNetworkDriver({ remotes: [{ transport: 'unix', path: cluster.northboundSocket }] })
+    driver.start(new AbortController().signal)
+    await driver.claimTerm(1, 1, soon())
+    await driver.heal(world([]), { removeExtra: false }, soon())
+  }, 180_000)
+  afterAll(async () => {
+    console.log(
+      Object.entries(times)
+        .map(([what, ms]) => `${what}: ${ms} ms`)
+        .join('\n'),
+    )
+    await driver?.close()
+    await cluster?.stop()
+  }, 60_000)
+
+  test('ports become active; the time from the northbound transaction to flows', async () => {
+    for (const guest of guests) {
+      const host = cluster.nodes[guest.node]!
+      workload.set(guest.key, new Workload(host, guest.portUid, guest.mac))
+      await of(guest.key).plugIn()
+      if (guest.instance !== undefined)
+        host.agent.send({ document: instanceDocument({ ...guest, instance: guest.instance }) })
+      host.agent.send({ document: portDocument(guest) })
+    }
+    // Plugged, but OVN knows no such ports yet.
+    for (const guest of guests) await agentOf(guest).waitState('port', guest.portUid, 'plugging')
+    for (const guest of guests) {
+      await timed(`northbound transaction to active, ${guest.key}`, async () => {
+        await driver.ensurePort(logicalPort(guest), soon())
+        await agentOf(guest).waitState('port', guest.portUid, 'active')
+      })
+    }
+    expect(await driver.compare(world(guests.map(logicalPort)), soon())).toEqual([])
+  }, 60_000)
+
+  test('DHCP: address, MTU, name, and the metadata route without any router', async () => {
+    for (const { key, address } of guests) {
+      const lease = await timed(`DHCP, ${key}`, () => of(key).lease())
+      expect(lease).toContain(
+        `lease ip=${address} mtu=${MTU} dns=10.7.0.2 hostname=guest-${key} server=169.254.169.254`,
+      )
+    }
+    const routes = await of('a').run('ip', 'route')
+    expect(routes).toContain('169.254.169.254 dev eth0')
+    expect(routes).toContain('default via 10.7.0.1')
+  }, 60_000)
+
+  test('packets of the full MTU pass the tunnel, one byte more does not leave', async () => {
+    expect(await untilPing('a', 'b', 5000)).toBe(true)
+    expect(await of('a').ping(guestOf('b').address, { size: MTU - 28 })).toBe(true)
+    expect(await of('a').ping(guestOf('b').address, { size: MTU - 27 })).toBe(false)
+  }, 60_000)
+
+  test('TCP across nodes: 10 MiB arrive unchanged', async () => {
+    await of('b').run(
+      'sh',
+      '-c',
+      'mkdir -p /tmp/www; head -c 10485760 /dev/urandom > /tmp/www/blob; busybox httpd -p 8080 -h /tmp/www',
+    )
+    const sum = (text: string) => text.split(' ')[0]
+    const want = sum(await of('b').run('sha256sum', '/tmp/www/blob'))
+    const got = await timed('10 MiB by HTTP between nodes', () =>
+      of('a').run('sh', '-c', `curl -sf -m 25 http://${guestOf('b').address}:8080/blob | sha256sum`),
+    )
+    expect(sum(got)).toBe(want)
+  }, 60_000)
+
+  test('the default group: egress, and ingress from the group alone', async () => {
+    expect(await of('b').ping(guestOf('a').address)).toBe(true)
+    expect(await of('c').ping(guestOf('a').address)).toBe(false)
+    expect(await of('a').ping(guestOf('c').address)).toBe(false)
+    expect(await of('d').ping(guestOf('b').address, { seconds: 2 })).toBe(true)
+    // A rule more, live.
+    const open = { direction: 'ingress', etherType: 'IPv4', protocol: 'icmp', remoteIPPrefix: '10.7.0.13/32' } as const
+    await driver.ensureSecurityGroup(
+      { ...owner, generation: 2, uid: ownGroup, rules: [egress, fromItself(ownGroup), open] },
+      soon(),
+    )
+    expect(await untilPing('c', 'a', 5000)).toBe(true)
+    await driver.ensureSecurityGroup(
+      { ...owner, generation: 3, uid: ownGroup, rules: [egress, fromItself(ownGroup)] },
+      soon(),
+    )
+    for (let i = 0; i < 50 && (await of('c').ping(guestOf('a').address)); i++) await sleep(50)
+    expect(await of('c').ping(guestOf('a').address)).toBe(false)
+  }, 60_000)
+
+  test('spoofed addresses go nowhere', async () => {
+    const a = of('a')
+    await a.run('ip', 'address', 'add', '10.7.0.99/24', 'dev', 'eth0')
+    expect(await a.ping(guestOf('b').address, { from: '10.7.0.99' })).toBe(false)
+    // Not even as another guest of the same group, whose address the group admits.
+    await a.run('ip', 'address', 'add', `${guestOf('d').address}/24`, 'dev', 'eth0')
+    expect(await a.ping(guestOf('b').address, { from: guestOf('d').address })).toBe(false)
+    for (const address of ['10.7.0.99', guestOf('d').address])
+      await a.run('ip', 'address', 'del', `${address}/24`, 'dev', 'eth0')
+    await a.run('ip', 'link', 'set', 'eth0', 'address', 'fa:16:3e:ff:ff:ff')
+    expect(await a.ping(guestOf('b').address)).toBe(false)
+    await a.run('ip', 'link', 'set', 'eth0', 'address', guestOf('a').mac)
+    await a.run('ip', 'route', 'replace', 'default', 'via', '10.7.0.1')
+    await a.run('ip', 'route', 'replace', '169.254.169.254', 'dev', 'eth0')
+    expect(await untilPing('a', 'b', 5000)).toBe(true)
+  }, 60_000)
+
+  test('metadata: each guest its own, by its address alone', async () => {
+    for (const key of ['a', 'b', 'c']) {
+      const answer = await timed(`metadata, ${key}`, () => of(key).get('/openstack/latest/meta_data.json'))
+      const [body, status] = answer.split(/\n(?=\d+$)/)
+      expect(status).toBe('200')
+      expect(JSON.parse(body!)).toMatchObject({
+        uuid: guestOf(key).instance,
+        hostname: `guest-${key}`,
+        meta: { role: key },
+        public_keys: { k: 'ssh-ed25519 AAAA' },
+      })
+      expect(await of(key).get('/openstack/latest/user_data')).toBe(`#!/bin/sh\necho ${key}\n\n200`)
+      expect(await of(key).get('/latest/meta-data/local-ipv4')).toBe(`${guestOf(key).address}\n200`)
+    }
+    expect(await of('d').get('/openstack/latest/meta_data.json')).toContain('404')
+    const lies = [
+      'X-Forwarded-For: 10.7.0.11',
+      `X-Instance-ID: ${guestOf('a').instance!}`,
+      'X-Forwarded: for=10.7.0.11',
+      'Host: guest-a',
+    ]
+    expect(await of('d').get('/openstack/latest/meta_data.json', ...lies)).toContain('404')
+    expect(await of('b').get('/openstack/latest/user_data', ...lies)).toContain('echo b')
+    expect(await of('a').get('/openstack/latest/../../../../etc/passwd')).toContain('404')
+    expect(await of('a').get('/openstack/latest/%2e%2e/%2e%2e/etc/passwd')).toContain('404')
+  }, 60_000)
+
+  test('a device made anew under its old name works again', async () => {
+    const a = of('a')
+    const before = agentOf(guestOf('a')).observed('port', a.portUid)
+    expect(before?.state).toBe('active')
+    await a.unplug()
+    await agentOf(guestOf('a')).waitState('port', a.portUid, 'plugging')
+    await timed('device made anew to active', async () => {
+      await a.plugIn()
+      await agentOf(guestOf('a')).waitState('port', a.portUid, 'active')
+    })
+    await a.lease()
+    expect(await untilPing('a', 'b', 5000)).toBe(true)
+    // And without a moment between, as a quick restart of a guest does it.
+    await a.unplug()
+    await a.plugIn()
+    await a.lease()
+    expect(await untilPing('a', 'b', 5000)).toBe(true)
+  }, 60_000)
+
+  test('the agent killed: guests do not notice; the next one serves metadata again', async () => {
+    const host = cluster.nodes[0]!
+    await host.agent.stop('SIGKILL')
+    expect(await of('a').ping(guestOf('b').address)).toBe(true)
+    expect(
+      await of('a')
+        .get('/openstack/latest/meta_data.json')
+        .catch(() => 'refused'),
+    ).not.toContain('200')
+    await host.startAgent()
+    await host.agent.waitState('port', guestOf('a').portUid, 'active')
+    await host.agent.waitState('port', guestOf('d').portUid, 'active')
+    expect(await of('a').get('/latest/meta-data/hostname')).toBe('guest-a\n200')
+  }, 60_000)
+
+  test.each(['ovs-vswitchd', 'ovn-controller', 'ovsdb'] as const)(
+    '%s killed: traffic and metadata return',
+    async (daemon) => {
+      const host = cluster.nodes[0]!
+      await restartDaemon(host.node, daemon)
+      const start = performance.now()
+      expect(await untilPing('a', 'b', 30_000)).toBe(true)
+      times[`${daemon} killed to ping`] = Math.round(performance.now() - start)
+      let answer = ''
+      for (let i = 0; i < 100 && !answer.endsWith('200'); i++)
+        answer = await of('a')
+          .get('/latest/meta-data/hostname')
+          .catch(() => sleep(100, ''))
+      expect(answer).toBe('guest-a\n200')
+      await host.agent.waitState('port', guestOf('a').portUid, 'active')
+    },
+    90_000,
+  )
+
+  test('inventory tells the switch', async () => {
+    cluster.nodes[1]!.agent.send({ inventory: true })
+    const { inventory } = await cluster.nodes[1]!.agent.waitLine('inventory')
+    expect(inventory).toMatchObject({
+      ovs: { version: expect.stringMatching(/^\d+\.\d+/) },
+      dpdk: { initialized: false },
+      encapAddress: '10.99.0.2',
+    })
+  })
+
+  test('tombstones: nothing is left on any node nor in OVN', async () => {
+    for (const guest of guests) {
+      const document = { ...portDocument(guest), spec: undefined, tombstone: true as const }
+      agentOf(guest).send({ document: document satisfies Tombstone })
+    }
+    for (const guest of guests) await agentOf(guest).waitState('port', guest.portUid, 'gone')
+    for (const host of cluster.nodes) {
+      const interfaces = await host.run('ovs-vsctl', '--timeout=5', '--columns=name', 'list', 'Interface')
+      for (const guest of guests) expect(interfaces).not.toContain(tapName(guest.portUid))
+      expect(interfaces).not.toContain('mtd')
+      expect(await host.run('ip', 'netns', 'list')).not.toContain(namespaceName(networkUid))
+      expect(await host.run('ip', '-o', 'link')).not.toContain('mtd')
+    }
+    for (const guest of guests) await driver.removePort(guest.portUid, soon())
+    await driver.heal({ networks: [], subnets: [], ports: [], securityGroups: [] }, { removeExtra: true }, soon())
+    expect(await driver.listOwned(soon())).toEqual([])
+    expect(await cluster.nodes[0]!.run('ovn-nbctl', '--timeout=5', 'show')).not.toContain(metadataPortName(networkUid))
+  }, 60_000)
+})

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { TransientError } from '../../lib/errors.ts'
+import { mapOf, setOf, uuidOf, type OvsRow } from '../../lib/ovsdb/values.ts'
+import { planChassis } from './chassis-plan.ts'
+import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './drivers/ovs/plug-plan.ts'
+import type { SwitchView } from './drivers/ovs/switch-database.ts'
+import { deviceInstance, parseLinkLine } from './host-links.ts'
+import { isPlugged, type SwitchPort } from './port-driver.ts'
+import { parseVersion } from './switch-inventory.ts'
+
+const viewOf = (tables: Record<string, Record<string, OvsRow>>): SwitchView => ({
+  rows: (table) => new Map(Object.entries(tables[table] ?? {})),
+})
+const marked = mapOf({
+  'nephele-kind': 'port',
+  'nephele-uid': 'p1',
+  'nephele-device-instance': 'b/7',
+  'iface-id': 'p1',
+  'ovn-installed': 'true',
+})
+const view = viewOf({
+  Open_vSwitch: { root: { bridges: setOf([uuidOf('br')]), external_ids: mapOf({}), ssl: setOf([]) } },
+  Bridge: { br: { name: 'br-int', ports: setOf([uuidOf('prt')]), datapath_type: 'netdev', fail_mode: 'secure' } },
+  Port: { prt: { name: 'tapp1', interfaces: uuidOf('ifc') } },
+  Interface: {
+    ifc: {
+      name: 'tapp1',
+      type: '',
+      options: mapOf({}),
+      external_ids: marked,
+      ofport: 5,
+      error: setOf([]),
+      link_state: 'up',
+    },
+  },
+})
+const want: SwitchPort = {
+  kind: 'port',
+  uid: 'p1',
+  logicalPort: 'p1',
+  mac: 'fa:16:3e:00:00:01',
+  type: 'device',
+  device: 'tapp1',
+  instance: 'b/7',
+}
+
+describe('ports', () => {
+  const plugged = toPluggedPort(view.rows('Interface').get('ifc')!)!
+  test('a row with our mark is read back', () => {
+    expect(plugged).toEqual({
+      kind: 'port',
+      uid: 'p1',
+      device: 'tapp1',
+      instance: 'b/7',
+      logicalPort: 'p1',
+      installed: true,
+      linkUp: true,
+    })
+    expect(toPluggedPort({ external_ids: mapOf({ 'iface-id': 'p1' }) })).toBeUndefined()
+  })
+  test.each<[string, OvsRow, object]>([
+    ['installed is no word without a port number', { ofport: setOf([]) }, { installed: false }],
+    ['a port that did not open is an error', { ofport: -1 }, { installed: false, error: expect.anything() }],
+    ['an error is told', { error: 'no such device' }, { error: 'no such device' }],
+  ])('%s', (_what, more, expected) => {
+    expect(toPluggedPort({ ...view.rows('Interface').get('ifc')!, ...more })).toMatchObject(expected)
+  })
+  test('a device made anew, another boot or name is another port', () => {
+    expect(isPlugged(plugged, want)).toBe(true)
+    expect(isPlugged(plugged, { ...want, instance: 'b/8' })).toBe(false)
+    expect(isPlugged(plugged, { ...want, instance: 'c/7' })).toBe(false)
+    expect(isPlugged(plugged, { ...want, logicalPort: 'p2' })).toBe(false)
+    expect(isPlugged(undefined, want)).toBe(false)
+  })
+  test('what stands in the way: the same uid, or the same device under another', () => {
+    expect(obstacles(view, 'port', 'p1')).toHaveLength(1)
+    expect(obstacles(view, 'metadata', 'p1')).toHaveLength(0)
+    expect(obstacles(view, 'port', 'p2', 'tapp1')).toHaveLength(1)
+    expect(unplugOperations(view, obstacles(view, 'port', 'p1'))).toEqual([
+      {
+        op: 'mutate',
+        table: 'Bridge',
+        where: [['_uuid', '==', uuidOf('br')]],
+        mutations: [['ports', 'delete', setOf([uuidOf('prt')])]],
+      },
+    ])
+  })
+  test('vhost-user', () => {
+    const vhost: SwitchPort = {
+      kind: 'port',
+      uid: 'p3',
+      logicalPort: 'p3',
+      mac: 'fa:16:3e:00:00:03',
+      type: 'vhostuser',
+      device: 'vhup3',
+      socketPath: '/run/x',
+    }
+    const insert = plugOperations(view, vhost)[0]
+    expect(insert).toMatchObject({
+      row: { type: 'dpdkvhostuserclient', options: mapOf({ 'vhost-server-path': '/run/x' }) },
+    })
+  })
+  test('no bridge yet: wait', () => expect(() => plugOperations(viewOf({}), want)).toThrow(TransientError))
+})
+
+describe('chassis', () => {
+  const chassis = {
+    systemId: 'n1',
+    encapIp: '10.0.0.1',
+    ovnRemote: 'ssl:10.0.0.9:6642',
+    tls: { privateKey: '/k', certificate: '/c', caCert: '/a' },
+  }
+  const ids = mapOf({
+    'system-id': 'n1',
+    hostname: 'n1',
+    'ovn-encap-type': 'geneve',
+    'ovn-encap-ip': '10.0.0.1',
+    'ovn-bridge-datapath-type': 'netdev',
+    'ovn-remote': 'ssl:10.0.0.9:6642',
+    theirs: 'x',
+  })
+  const tables = (more: OvsRow) => ({
+    Open_vSwitch: { root: { bridges: setOf([]), external_ids: ids, ssl: uuidOf('tls'), ...more } },
+    SSL: { tls: { private_key: '/k', certificate: '/c', ca_cert: '/a' } },
+    Bridge: { br: { name: 'br-int', ports: setOf([]), datapath_type: 'netdev', fail_mode: 'secure' } },
+  })
+  test('nothing to write when all is there; keys of others do not count', () => {
+    expect(planChassis(viewOf(tables({})), chassis)).toEqual([])
+  })
+  test('only what differs is written', () => {
+    const operations = planChassis(viewOf(tables({})), { ...chassis, encapIp: '10.0.0.2' })
+    expect(operations).toEqual([
+      {
+        op: 'mutate',
+        table: 'Open_vSwitch',
+        where: [],
+        mutations: [
+          ['external_ids', 'delete', setOf(['ovn-encap-ip'])],
+          ['external_ids', 'insert', mapOf({ 'ovn-encap-ip': '10.0.0.2' })],
+        ],
+      },
+    ])
+  })
+  test('an empty switch gets everything', () => {
+    const inserted = planChassis(viewOf({}), chassis).flatMap((o) => (o.op === 'insert' ? [o.table] : []))
+    expect(inserted).toEqual(['Open_vSwitch', 'SSL', 'Interface', 'Port', 'Bridge'])
+  })
+})
+
+describe('links', () => {
+  test.each([
+    ['7: tap0: <BROADCAST> mtu 1500', 'tap0'],
+    ['Deleted 7: tap0: <BROADCAST> mtu 1500', 'tap0'],
+    ['12: eth0@if3: <BROADCAST>', 'eth0'],
+    ['    link/ether 00:00', undefined],
+    ['', undefined],
+  ])('%s', (line, device) => expect(parseLinkLine(line)).toBe(device))
+  test.each(['', '..', 'a/b', 'tap0 x', 'a'.repeat(16)])('refuses the device %j', async (device) => {
+    await expect(deviceInstance(device, 'b')).rejects.toThrow(TypeError)
+  })
+  test('a device that is not there', async () => expect(await deviceInstance('no-such-dev', 'b')).toBeUndefined())
+  test('the switch names its version', () =>
+    expect(parseVersion('ovs-vswitchd (Open vSwitch) 3.5.0\nDPDK 24.11')).toBe('3.5.0'))
+})

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The boundary to a node's switch. Plain data in and out; rows and columns stay inside.
+
+interface SwitchPortBase {
+  /** `port`: a guest's, uid of the Port. `metadata`: the node's own on a network, uid of the Network. */
+  kind: 'port' | 'metadata'
+  uid: string
+  /** What the logical network knows it by. */
+  logicalPort: string
+  mac: string
+}
+
+/** An existing network device; `instance` tells two devices of one name apart, before and after it was made anew. */
+export interface DevicePort extends SwitchPortBase {
+  type: 'device'
+  device: string
+  instance: string
+}
+
+/** QEMU listens at `socketPath`, the switch connects. Plugged before the machine starts: QEMU waits for it. */
+export interface VhostUserPort extends SwitchPortBase {
+  type: 'vhostuser'
+  device: string
+  socketPath: string
+}
+
+export type SwitchPort = DevicePort | VhostUserPort
+
+export interface PluggedPort {
+  kind: 'port' | 'metadata'
+  uid: string
+  device: string
+  /** Of the device that was plugged; absent for vhostuser. */
+  instance?: string
+  socketPath?: string
+  logicalPort: string
+  /** All flows of the port are in the switch. */
+  installed: boolean
+  /** vhostuser: the guest's driver is there. */
+  linkUp: boolean
+  /** The switch could not open it. */
+  error?: string
+}
+
+/** What a node's switch has to do. Every method may run twice with the same input. */
+export interface PortDriver {
+  readonly name: string
+  find(kind: PluggedPort['kind'], uid: string): PluggedPort | undefined
+  list(): PluggedPort[]
+  /** Always anew: what was plugged for this uid or under this device's name goes first. Returns before `installed`. */
+  plug(port: SwitchPort, signal: AbortSignal): Promise<void>
+  /** Absent is success. */
+  unplug(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<void>
+  /** Resolves with the port once its flows are there (or the switch says that it cannot open it). */
+  waitInstalled(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<PluggedPort>
+  /** Called with whatever port changed, and with nothing when all may have (the switch's database was away). */
+  onChange(listener: (port?: Pick<PluggedPort, 'kind' | 'uid'>) => void): () => void
+}
+
+/** Is that port plugged just so? A device that was made anew is another one, however healthy the old port looks. */
+export function isPlugged(plugged: PluggedPort | undefined, want: SwitchPort): boolean {
+  if (!plugged || plugged.device !== want.device || plugged.logicalPort !== want.logicalPort) return false
+  return want.type === 'device' ? plugged.instance === want.instance : plugged.socketPath === want.socketPath
+}

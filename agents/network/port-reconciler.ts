@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Orphan, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import { TransientError } from '../../lib/errors.ts'
+import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts'
+import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import { deviceInstance, watchLinks } from './host-links.ts'
+import { isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
+
+/** What guests of a network on this node are served with, beside their port. */
+export interface NetworkService {
+  /** The node has a port on that network: serve it. */
+  attach(port: PortDocument, context: RunContext): Promise<void>
+  /** The port is gone; the last one of its network takes the service along. */
+  detach(portUid: string, context: RunContext): Promise<void>
+}
+
+export interface PortReconcilerOptions {
+  driver: PortDriver
+  paths: ComputePaths
+  services: readonly NetworkService[]
+  /** How long a run waits for the flows of a port that it plugged, instead of being called again. */
+  installTimeoutMs?: number
+}
+
+/** Links that no event announced are looked for this often, while one is missing. */
+const LINK_RETRY_MS = 5000
+
+export class PortReconciler implements KindReconciler<'port'> {
+  readonly kind = 'port'
+  readonly #options: PortReconcilerOptions
+  readonly #uidOfDevice = new Map<string, string>()
+
+  constructor(options: PortReconcilerOptions) {
+    this.#options = options
+  }
+
+  async start(wake: Wake, signal: AbortSignal): Promise<void> {
+    this.#options.driver.onChange((port) => {
+      if (!port) wake.all()
+      else if (port.kind === 'port') wake.one(port.uid)
+    })
+    void watchLinks((device) => {
+      if (device === undefined) {
+        wake.all()
+        return
+      }
+      const uid = this.#uidOfDevice.get(device)
+      if (uid !== undefined) wake.one(uid)
+    }, signal)
+  }
+
+  async reconcile(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
+    const { driver, services } = this.#options
+    this.#uidOfDevice.set(tapName(document.uid), document.uid)
+    for (const service of services) await service.attach(document, context)
+    const want = await this.#wanted(document, context.bootId)
+    if (!want) {
+      // The machine does not run, or not yet. A port without its device only fills the switch's log.
+      await driver.unplug('port', document.uid, context.signal)
+      return { state: 'plugging', facts: { ovnInstalled: false }, retryAfterMs: LINK_RETRY_MS }
+    }
+    const held = driver.find('port', document.uid)
+    if (held && isPlugged(held, want) && held.error === undefined) return observe(held)
+    if (want.type === 'vhostuser') await mkdir(dirname(want.socketPath), { recursive: true, mode: 0o755 })
+    await driver.plug(want, context.signal)
+    context.log.info({ device: want.device, again: held !== undefined }, 'port plugged')
+    return observe(await this.#installed(document.uid, context.signal))
+  }
+
+  async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'port'>> {
+    await this.#options.driver.unplug('port', tombstone.uid, context.signal)
+    for (const service of this.#options.services) await service.detach(tombstone.uid, context)
+    this.#uidOfDevice.delete(tapName(tombstone.uid))
+    return { state: 'gone' }
+  }
+
+  async listOwned(): Promise<Orphan[]> {
+    const ports = this.#options.driver.list().filter(({ kind }) => kind === 'port')
+    return ports.map(({ uid, device }) => ({ kind: 'port', uid, what: `switch port ${device}` }))
+  }
+
+  /** Undefined while the device of a tap port does not exist: the hypervisor makes it with the machine. */
+  async #wanted(document: PortDocument, bootId: string): Promise<SwitchPort | undefined> {
+    const { uid, spec } = document
+    const base = { kind: 'port' as const, uid, logicalPort: spec.logicalPort, mac: spec.mac }
+    if (spec.vnicType === 'vhostuser') {
+      const socketPath = vhostUserSocket(this.#options.paths, uid)
+      return { ...base, type: 'vhostuser', device: `vhu${uid.slice(0, 11)}`, socketPath }
+    }
+    const device = tapName(uid)
+    const instance = await deviceInstance(device, bootId)
+    return instance === undefined ? undefined : { ...base, type: 'device', device, instance }
+  }
+
+  async #installed(uid: string, signal: AbortSignal): Promise<PluggedPort | undefined> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.installTimeoutMs ?? 2000)])
+    return this.#options.driver.waitInstalled('port', uid, deadline).catch((error: unknown) => {
+      signal.throwIfAborted()
+      // Not there yet: the interface's change calls this document again.
+      if (deadline.aborted) return this.#options.driver.find('port', uid)
+      throw error
+    })
+  }
+}
+
+function observe(port: PluggedPort | undefined): Observation<'port'> {
+  if (port?.error !== undefined)
+    throw new TransientError('PortNotPlugged', `the node's switch cannot use the port's device`)
+  const installed = port?.installed ?? false
+  return { state: installed ? 'active' : 'plugging', facts: { ovnInstalled: installed, linkUp: port?.linkUp ?? false } }
+}

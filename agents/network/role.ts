@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { dirname } from 'node:path'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { parseRemotes } from '../../lib/ovsdb/remote.ts'
+import { MetadataService } from '../metadata/metadata-service.ts'
+import type { AgentRole, RoleContext } from '../node/role.ts'
+import { planChassis, type Chassis } from './chassis-plan.ts'
+import { OvsPortDriver } from './drivers/ovs/ovs-port-driver.ts'
+import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from './drivers/ovs/switch-database.ts'
+import { PortReconciler } from './port-reconciler.ts'
+import { readSwitchInventory } from './switch-inventory.ts'
+
+export interface NetworkRoleOptions {
+  /** Of ovsdb-server on this host. */
+  switchSocket?: string
+}
+
+/**
+ * The L2 role, which every node with guests has: makes the host a chassis of OVN, plugs ports, serves metadata. The switch and
+ * ovn-controller are the host's own services. Does nothing before `start` of its reconciler.
+ */
+export function createNetworkRole(context: RoleContext, options: NetworkRoleOptions = {}): AgentRole {
+  const { log } = context
+  const stop = new AbortController()
+  const database = openSwitchDatabase({
+    ...(options.switchSocket ? { socketPath: options.switchSocket } : {}),
+    onDisconnect: (err) => log.warn({ err }, 'the switch database is away'),
+  })
+  const driver = new OvsPortDriver(database)
+  const metadata = new MetadataService({ driver, log })
+  const paths = { dataDir: context.stateDir, runDir: context.runDir }
+  database.onSync((synced) => synced && context.inventoryChanged())
+  database.start(stop.signal)
+  return {
+    name: 'network',
+    reconcilers: [new PortReconciler({ driver, paths, services: [metadata] })],
+    inventory: [
+      {
+        name: 'switch',
+        collect: async (signal) => ({
+          ...(await readSwitchInventory(database, dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET), signal)),
+          encapAddress: context.encapAddress,
+        }),
+      },
+    ],
+    configure: async (spec, signal) => {
+      await database.ready(signal)
+      const operations = planChassis(database, toChassis(spec, context))
+      if (operations.length === 0) return
+      await database.transact(operations, signal)
+      log.info({ ovnRemote: spec.ovnRemote, encapAddress: context.encapAddress }, 'chassis configured')
+    },
+    stop: async () => {
+      metadata.stop()
+      stop.abort()
+      await database.close()
+    },
+  }
+}
+
+/** @throws TypeError when the operator sent a remote that ovn-controller could not use */
+function toChassis(spec: NodeSpec, context: RoleContext): Chassis {
+  const { keyFile, certificateFile, authorityFile } = context.identity
+  if (spec.ovnRemote !== undefined) parseRemotes(spec.ovnRemote)
+  return {
+    systemId: context.node,
+    encapIp: context.encapAddress,
+    ...(spec.ovnRemote ? { ovnRemote: spec.ovnRemote } : {}),
+    ...(spec.certificate ? { tls: { privateKey: keyFile, certificate: certificateFile, caCert: authorityFile } } : {}),
+  }
+}

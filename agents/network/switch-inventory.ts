@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Inventory } from '../../lib/contract/documents.ts'
+import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
+import { connectRemote } from '../../lib/ovsdb/remote.ts'
+import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
+import { readOne, readString } from '../../lib/ovsdb/values.ts'
+import { rootRow } from './drivers/ovs/switch-database.ts'
+
+/** What the switch says of itself. @throws while it or its database does not answer */
+export async function readSwitchInventory(
+  database: OvsdbClient,
+  runDir: string,
+  signal: AbortSignal,
+): Promise<Partial<Pick<Inventory, 'ovs' | 'dpdk'>>> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
+  await database.ready(deadline)
+  const row = rootRow(database)?.row
+  const initialized = readOne(row?.['dpdk_initialized']) === true
+  const dpdkVersion = readString(row?.['dpdk_version'])
+  // The database's `ovs_version` is written by the script that starts the switch, where there is one, and not by the switch.
+  const version = parseVersion(await askSwitch(runDir, 'version', deadline))
+  return {
+    ...(version ? { ovs: { version } } : {}),
+    dpdk: { initialized, ...(initialized && dpdkVersion ? { version: dpdkVersion } : {}) },
+  }
+}
+
+/** `ovs-vswitchd (Open vSwitch) 3.5.0` */
+export function parseVersion(text: string): string | undefined {
+  return /\(Open vSwitch\) (\S+)/.exec(text)?.[1]
+}
+
+/** A command on the switch's control socket, which speaks JSON-RPC as the database does: ovs-appctl(8), without starting it. */
+async function askSwitch(runDir: string, method: string, signal: AbortSignal): Promise<string> {
+  const pid = (await readFile(join(runDir, 'ovs-vswitchd.pid'), 'utf8')).trim()
+  if (!/^\d+$/.test(pid)) throw new Error('ovs-vswitchd.pid holds no pid')
+  const path = join(runDir, `ovs-vswitchd.${pid}.ctl`)
+  const stream = await connectRemote({ transport: 'unix', path }, undefined, signal)
+  const ignore = (): void => undefined
+  const peer = new JsonRpcPeer(stream, { onNotification: ignore, onClose: ignore, probeIntervalMs: 60_000 })
+  try {
+    return String(await peer.request(method, [], signal))
+  } finally {
+    peer.close('asked')
+  }
+}

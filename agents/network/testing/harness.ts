@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network role as a process of its own on a node: documents come in as JSON lines on standard input instead of NATS, reports
+// go out on standard output. Everything between is what the agent runs.
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { NodeSpec, PresentDocument, Tombstone } from '../../../lib/contract/documents.ts'
+import { createLogger } from '../../../lib/log.ts'
+import type { RoleContext } from '../../node/role.ts'
+import { DocumentStore } from '../../runtime/document-store.ts'
+import { NodeRuntime } from '../../runtime/node-runtime.ts'
+import type { KindReconciler } from '../../runtime/reconciler.ts'
+import { Reporter } from '../../runtime/reporter.ts'
+import { createNetworkRole } from '../role.ts'
+
+export type HarnessCommand = { configure: NodeSpec } | { document: PresentDocument | Tombstone } | { inventory: true }
+
+const [node = '', address = '', encapAddress = ''] = process.argv.slice(2)
+const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
+const log = createLogger('harness', 'silent')
+const pki = '/etc/pki/nephele'
+const context: RoleContext = {
+  node,
+  address,
+  encapAddress,
+  log,
+  bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+  stateDir: '/var/lib/nephele',
+  runDir: '/run/nephele',
+  identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
+  inventoryChanged: () => undefined,
+}
+const stop = new AbortController()
+const store = await DocumentStore.open('/var/lib/nephele/documents', log)
+const outbox = {
+  connected: true,
+  publish: async (_: string, data: string) => say({ observed: JSON.parse(data) as unknown }),
+}
+const reporter = new Reporter({ outbox, log })
+const runtime = new NodeRuntime({ node, bootId: context.bootId, store, reporter, log })
+const role = createNetworkRole(context)
+/** Instances are only looked at by the metadata service. */
+const instances: KindReconciler<'instance'> = {
+  kind: 'instance',
+  reconcile: () => Promise.resolve({ state: 'running' }),
+  remove: () => Promise.resolve({ state: 'gone' }),
+  listOwned: () => Promise.resolve([]),
+}
+for (const reconciler of [...role.reconcilers, instances as unknown as KindReconciler]) await runtime.add(reconciler)
+void reporter.run(stop.signal)
+runtime.start()
+say({ ready: process.pid })
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line) as HarnessCommand
+  if ('configure' in command)
+    await role.configure?.(command.configure, AbortSignal.timeout(20_000)).then(() => say({ configured: true }))
+  else if ('inventory' in command) say({ inventory: await role.inventory?.[0]?.collect(AbortSignal.timeout(5000)) })
+  else await runtime.receive({ ...command.document, node }, Buffer.from(JSON.stringify(command.document)))
+}
+await runtime.stop()
+await role.stop?.()
+stop.abort()

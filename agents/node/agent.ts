@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent as a whole: disk, runtime, roles, and the bus when it is there.
+import { join } from 'node:path'
+import { jetstream } from '@nats-io/jetstream'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { inboxPrefix } from '../../lib/contract/subjects.ts'
+import type { Logger } from '../../lib/log.ts'
+import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
+import { DocumentStore } from '../runtime/document-store.ts'
+import { NodeRuntime } from '../runtime/node-runtime.ts'
+import { receiveDocuments } from '../runtime/receiver.ts'
+import { Reporter, type Outbox } from '../runtime/reporter.ts'
+import { readBootId } from './boot-id.ts'
+import type { AgentConfig } from './config.ts'
+import { beatUntilStopped } from './heartbeat.ts'
+import { NodeIdentity } from './identity.ts'
+import { InventoryPublisher } from './inventory.ts'
+import { NodeReconciler, type EnsuredRoles } from './node-reconciler.ts'
+import type { AgentRole, RoleContext } from './role.ts'
+
+export interface AgentOptions {
+  config: AgentConfig
+  /** The roles that a node's spec asks for, in the order they are made. Those it no longer names stay until the agent starts anew. */
+  rolesOf: (spec: NodeSpec) => readonly string[]
+  createRole: (name: string, context: RoleContext) => Promise<AgentRole>
+  log: Logger
+  /** 10 s but in tests. */
+  heartbeatMs?: number
+}
+
+const PUBLISH_TIMEOUT_MS = 5_000
+const DRAIN_MS = 10_000
+
+export class Agent {
+  readonly #options: AgentOptions
+  readonly #log: Logger
+  readonly #stop = new AbortController()
+  readonly #roles: AgentRole[] = []
+  readonly #outbox = new BusOutbox()
+  readonly #tasks: Promise<void>[] = []
+  #runtime: NodeRuntime | undefined
+  #reporter: Reporter | undefined
+  #nc: NatsConnection | undefined
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#log = options.log
+  }
+
+  /** Takes up what is on disk at once, with or without NATS; resolves when it runs. */
+  async start(): Promise<void> {
+    const { config } = this.#options
+    const { node, stateDir } = config
+    const bootId = await readBootId(config.bootIdFile)
+    const store = await DocumentStore.open(join(stateDir, 'documents'), this.#log)
+    const identity = new NodeIdentity(stateDir, node, this.#log)
+    const reporter = new Reporter({ outbox: this.#outbox, log: this.#log })
+    const runtime = new NodeRuntime({ node, bootId, store, reporter, log: this.#log })
+    const inventory = new InventoryPublisher({
+      node,
+      bootId,
+      storeId: store.storeId,
+      agentVersion: config.version,
+      address: config.address,
+      encapAddress: config.encapAddress,
+      stateDir,
+      identity,
+      outbox: this.#outbox,
+      log: this.#log,
+    })
+    const context: RoleContext = {
+      node,
+      bootId,
+      stateDir,
+      runDir: config.runDir,
+      address: config.address,
+      encapAddress: config.encapAddress,
+      identity: identity.files,
+      log: this.#log,
+      inventoryChanged: () => inventory.changed(),
+    }
+    // With an empty store, what the node runs is not an orphan until its documents could have come.
+    let documentsKnown = store.list().length > 0
+    const nodeReconciler = new NodeReconciler({
+      identity,
+      ensureRoles: (spec) => this.#ensureRoles(spec, context, runtime, inventory),
+      listOrphans: (signal) => (documentsKnown ? runtime.listOrphans(signal) : undefined),
+    })
+    await runtime.add(nodeReconciler)
+    runtime.start()
+    this.#runtime = runtime
+    this.#reporter = reporter
+    const { signal } = this.#stop
+    this.#tasks.push(reporter.run(signal), inventory.run(signal))
+    this.#tasks.push(
+      this.#attend(bootId, runtime, reporter, inventory, () => {
+        if (documentsKnown) return
+        documentsKnown = true
+        nodeReconciler.wake()
+      }),
+    )
+    this.#log.info({ node, bootId, documents: store.list().length }, 'agent started')
+  }
+
+  /** Ends runs under way and says the last word; guests, switches and daemons run on. */
+  async stop(): Promise<void> {
+    const deadline = AbortSignal.timeout(DRAIN_MS)
+    await withDeadline(this.#runtime?.stop(), deadline)
+    await withDeadline(Promise.allSettled(this.#roles.map(async (role) => role.stop?.())), deadline)
+    await withDeadline(this.#reporter?.flush(), deadline)
+    this.#stop.abort()
+    await withDeadline(Promise.allSettled(this.#tasks), deadline)
+    await withDeadline(this.#nc?.close(), deadline)
+    this.#log.info('agent stopped')
+  }
+
+  /** One that cannot be made keeps no other from working. */
+  async #ensureRoles(
+    spec: NodeSpec,
+    context: RoleContext,
+    runtime: NodeRuntime,
+    inventory: InventoryPublisher,
+  ): Promise<EnsuredRoles> {
+    const { rolesOf, createRole } = this.#options
+    const failures: unknown[] = []
+    for (const name of rolesOf(spec)) {
+      if (this.#roles.some((role) => role.name === name)) continue
+      try {
+        await this.#addRole(await createRole(name, context), runtime, inventory)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    return { roles: this.#roles, failures }
+  }
+
+  async #addRole(role: AgentRole, runtime: NodeRuntime, inventory: InventoryPublisher): Promise<void> {
+    this.#roles.push(role)
+    for (const source of role.inventory ?? []) inventory.addSource(source)
+    for (const reconciler of role.reconcilers) await runtime.add(reconciler)
+    this.#log.info({ role: role.name }, 'role taken up')
+  }
+
+  /** Everything that needs the bus. Never rejects but for a programming error. */
+  async #attend(
+    bootId: string,
+    runtime: NodeRuntime,
+    reporter: Reporter,
+    inventory: InventoryPublisher,
+    caughtUp: () => void,
+  ): Promise<void> {
+    const { config, heartbeatMs } = this.#options
+    const { node } = config
+    const { signal } = this.#stop
+    const nc = await this.#connect()
+    if (!nc) return
+    this.#nc = nc
+    this.#outbox.attach(nc)
+    reporter.repeatAll()
+    inventory.repeat()
+    watchConnection(nc, this.#log, signal, (isConnected) => {
+      this.#outbox.connected = isConnected
+      if (!isConnected) return
+      reporter.repeatAll()
+      inventory.repeat()
+    })
+    const send = (subject: string, data: string) => {
+      if (this.#outbox.connected) nc.publish(subject, data)
+    }
+    const beat = beatUntilStopped(
+      { node, bootId, send, ...(heartbeatMs === undefined ? {} : { everyMs: heartbeatMs }) },
+      signal,
+    )
+    const receive = receiveDocuments({
+      nc,
+      node,
+      receive: (key, data) => runtime.receive(key, data),
+      caughtUp,
+      log: this.#log,
+      signal,
+    })
+    await Promise.all([beat, receive])
+  }
+
+  async #connect(): Promise<NatsConnection | undefined> {
+    const { config } = this.#options
+    try {
+      return await connectBus({
+        address: { servers: config.natsServers, caFile: config.natsCaFile },
+        credentials: { tokenFile: config.natsTokenFile },
+        name: `agent ${config.node}`,
+        inboxPrefix: inboxPrefix(config.node),
+        log: this.#log,
+        signal: this.#stop.signal,
+      })
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#log.error({ err: error }, 'no connection to the bus can be made')
+      return undefined
+    }
+  }
+}
+
+class BusOutbox implements Outbox {
+  connected = false
+  #publish: ((subject: string, data: string) => Promise<void>) | undefined
+
+  attach(nc: NatsConnection): void {
+    const js = jetstream(nc)
+    this.#publish = async (subject, data) => {
+      await js.publish(subject, data, { timeout: PUBLISH_TIMEOUT_MS })
+    }
+    this.connected = true
+  }
+
+  async publish(subject: string, data: string): Promise<void> {
+    if (!this.#publish || !this.connected) throw new Error('NATS is away')
+    await this.#publish(subject, data)
+  }
+}
+
+async function withDeadline(work: Promise<unknown> | undefined, deadline: AbortSignal): Promise<void> {
+  if (!work || deadline.aborted) return
+  const over = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([work.catch(() => undefined), over])
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent is told by its environment (chart: downward API and mounts; local cloud: its own). All else comes in documents.
+import { networkInterfaces } from 'node:os'
+import { BlockList, isIPv6 } from 'node:net'
+import { z } from 'zod'
+import { isNodeName } from '../../lib/contract/subjects.ts'
+
+const absolute = z.string().regex(/^\/([^/\0]+\/?)*$/, 'must be an absolute path')
+
+const Environment = z.object({
+  /** The Kubernetes node name. */
+  NEPHELE_NODE: z.string().refine(isNodeName, 'must be the name of a Kubernetes node'),
+  /** `host:port`, several joined by commas. */
+  NEPHELE_NATS_SERVERS: z.string().min(1),
+  NEPHELE_NATS_CA_FILE: absolute,
+  /** The projected service account token with audience `nephele-nats`. */
+  NEPHELE_NATS_TOKEN_FILE: absolute,
+  /** Where other nodes reach this one. */
+  NEPHELE_ADDRESS: z.union([z.ipv4(), z.ipv6()]),
+  /** The tunnel network's address, when it is another. */
+  NEPHELE_ENCAP_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
+  /** Instead of it, where all nodes have the same environment: the tunnel network, in which this host has one address. */
+  NEPHELE_TUNNEL_NETWORK: z.union([z.cidrv4(), z.cidrv6()]).optional(),
+  NEPHELE_STATE_DIR: absolute.default('/var/lib/nephele'),
+  NEPHELE_RUN_DIR: absolute.default('/run/nephele'),
+  /** Another file where nodes share a kernel, as those of the local cloud do. */
+  NEPHELE_BOOT_ID_FILE: absolute.default('/proc/sys/kernel/random/boot_id'),
+  NEPHELE_VERSION: z.string().default('0.1.0'),
+})
+
+export interface AgentConfig {
+  node: string
+  natsServers: string[]
+  natsCaFile: string
+  natsTokenFile: string
+  address: string
+  encapAddress: string
+  stateDir: string
+  runDir: string
+  bootIdFile: string
+  version: string
+}
+
+/** @throws with the names of the variables that are missing or wrong */
+export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listHostAddresses): AgentConfig {
+  // An empty variable is an absent one: charts render both.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
+    throw new Error(`the agent's environment is not complete: ${faults.join('; ')}`)
+  }
+  const env = parsed.data
+  return {
+    node: env.NEPHELE_NODE,
+    natsServers: env.NEPHELE_NATS_SERVERS.split(',').map((server) => server.trim()),
+    natsCaFile: env.NEPHELE_NATS_CA_FILE,
+    natsTokenFile: env.NEPHELE_NATS_TOKEN_FILE,
+    address: env.NEPHELE_ADDRESS,
+    encapAddress:
+      env.NEPHELE_ENCAP_ADDRESS ?? findInNetwork(env.NEPHELE_TUNNEL_NETWORK, hostAddresses()) ?? env.NEPHELE_ADDRESS,
+    stateDir: env.NEPHELE_STATE_DIR,
+    runDir: env.NEPHELE_RUN_DIR,
+    bootIdFile: env.NEPHELE_BOOT_ID_FILE,
+    version: env.NEPHELE_VERSION,
+  }
+}
+
+/** @throws when the host has no address there: tunnels that run over another network than was meant lose large packets silently */
+function findInNetwork(network: string | undefined, addresses: readonly string[]): string | undefined {
+  if (network === undefined) return undefined
+  const [prefix = '', length] = network.split('/')
+  const family = isIPv6(prefix) ? 'ipv6' : 'ipv4'
+  const list = new BlockList()
+  list.addSubnet(prefix, Number(length), family)
+  const found = addresses.find((address) => isIPv6(address) === (family === 'ipv6') && list.check(address, family))
+  if (found === undefined) throw new Error(`NEPHELE_TUNNEL_NETWORK is ${network}, but this host has no address in it`)
+  return found
+}
+
+function listHostAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map((a) => a.address) ?? [])
+}

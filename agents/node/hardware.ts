@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPUs, memory and hugepages as the kernel tells them. Formats: Documentation/admin-guide/cputopology.rst, mm/hugetlbpage.rst and
+// filesystems/proc.rst of the kernel.
+import { readFile, readdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import type { NumaCell } from '../../lib/contract/documents.ts'
+
+type Cell = z.infer<typeof NumaCell>
+type Cpu = Cell['cpus'][number]
+
+export interface Hardware {
+  cpus: number
+  memoryMiB: number
+  diskGiB: number
+  numa: Cell[]
+}
+
+/** `0-3,8,10-11` as numbers. */
+export function parseCpuList(text: string): number[] {
+  const cpus: number[] = []
+  for (const range of text.trim().split(',')) {
+    const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? []
+    if (first === undefined) continue
+    for (let cpu = Number(first); cpu <= Number(last ?? first); cpu++) cpus.push(cpu)
+  }
+  return cpus
+}
+
+/** The value of a line such as `MemTotal:  16384 kB` or `Node 0 MemTotal: 16384 kB`, in MiB; 0 when it is missing. */
+export function parseMeminfoMiB(text: string, field: string): number {
+  const line = text.split('\n').find((l) => l.includes(`${field}:`))
+  const kib = /:\s*(\d+) kB/.exec(line ?? '')?.[1]
+  return Math.floor(Number(kib ?? 0) / 1024)
+}
+
+/** @param root of the file system, another in tests; @param stateDir whose file system holds disks and images */
+export async function collectHardware(stateDir: string, root = '/'): Promise<Hardware> {
+  const sys = join(root, 'sys/devices/system')
+  const online = parseCpuList(await readFile(join(sys, 'cpu/online'), 'utf8'))
+  const memoryMiB = parseMeminfoMiB(await readFile(join(root, 'proc/meminfo'), 'utf8'), 'MemTotal')
+  const disk = await statfs(stateDir)
+  const cells = await readCells(sys, new Set(online))
+  return {
+    cpus: online.length,
+    memoryMiB,
+    diskGiB: Math.floor((disk.blocks * disk.bsize) / 1024 ** 3),
+    numa: cells.length > 0 ? cells : [await theOnlyCell(sys, online, memoryMiB)],
+  }
+}
+
+async function readCells(sys: string, online: ReadonlySet<number>): Promise<Cell[]> {
+  const names = await readdir(join(sys, 'node')).catch(() => [])
+  const ids = names.flatMap((name) => /^node(\d+)$/.exec(name)?.[1] ?? []).map(Number)
+  return Promise.all(
+    ids
+      .sort((a, b) => a - b)
+      .map(async (id) => {
+        const dir = join(sys, 'node', `node${id}`)
+        const cpus = parseCpuList(await readFile(join(dir, 'cpulist'), 'utf8')).filter((cpu) => online.has(cpu))
+        return {
+          id,
+          memoryMiB: parseMeminfoMiB(await readFile(join(dir, 'meminfo'), 'utf8'), 'MemTotal'),
+          cpus: await Promise.all(cpus.map((cpu) => readCpu(sys, cpu))),
+          hugepages: await readHugepages(join(dir, 'hugepages')),
+        }
+      }),
+  )
+}
+
+/** A kernel without NUMA. */
+async function theOnlyCell(sys: string, online: readonly number[], memoryMiB: number): Promise<Cell> {
+  const cpus = await Promise.all(online.map((cpu) => readCpu(sys, cpu)))
+  return { id: 0, memoryMiB, cpus, hugepages: await readHugepages(join(sys, '../../kernel/mm/hugepages')) }
+}
+
+async function readCpu(sys: string, id: number): Promise<Cpu> {
+  const topology = join(sys, 'cpu', `cpu${id}`, 'topology')
+  const read = (name: string) => readFile(join(topology, name), 'utf8').catch(() => '')
+  const [core, socket, siblings] = await Promise.all(
+    ['core_id', 'physical_package_id', 'thread_siblings_list'].map((name) => read(name)),
+  )
+  return {
+    id,
+    core: Number(core || id),
+    // Virtual machines without a topology say -1.
+    socket: Math.max(0, Number(socket || 0)),
+    siblings: siblings ? parseCpuList(siblings) : [id],
+  }
+}
+
+async function readHugepages(dir: string): Promise<Cell['hugepages']> {
+  const names = await readdir(dir).catch(() => [])
+  const sizes = names.flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number)
+  return Promise.all(
+    sizes
+      .sort((a, b) => a - b)
+      .map(async (sizeKiB) => {
+        const read = async (file: string) => Number(await readFile(join(dir, `hugepages-${sizeKiB}kB`, file), 'utf8'))
+        return { sizeKiB, total: await read('nr_hugepages'), free: await read('free_hugepages') }
+      }),
+  )
+}

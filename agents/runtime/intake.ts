@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which documents an agent takes (invariants 4 and 6). Pure.
+import { isDeepStrictEqual } from 'node:util'
+import { CONTRACT_VERSION, DesiredDocument } from '../../lib/contract/documents.ts'
+import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import { Versions, judgeVersions } from '../../lib/contract/versions.ts'
+import { compareWriters, type HighestWriter } from './document-store.ts'
+
+export type Refusal = {
+  reason: 'DocumentInvalid' | 'UnsupportedVersion' | 'StaleLeader' | 'StaleEpoch' | 'StaleGeneration'
+  message: string
+  versions?: Versions
+}
+
+export type Verdict =
+  | { kind: 'accept'; document: DesiredDocument }
+  /** Delivered again, nothing new: say once more what was observed. */
+  | { kind: 'same'; document: DesiredDocument }
+  | { kind: 'refuse'; refusal: Refusal }
+
+/** @param key where it lay: a document must belong there */
+export function judgeDocument(
+  key: ObjectKey,
+  data: Uint8Array,
+  held: DesiredDocument | undefined,
+  highest: HighestWriter | undefined,
+): Verdict {
+  const read = readDocument(key, data)
+  if ('reason' in read) return { kind: 'refuse', refusal: read }
+  const { document } = read
+  if (held && isDeepStrictEqual(held, document)) return { kind: 'same', document: held }
+  const { versions } = document
+  const verdict = judgeVersions(held?.versions, versions)
+  if (!verdict.ok) return { kind: 'refuse', refusal: { reason: verdict.reason, message: verdict.message, versions } }
+  // A leader that this node has heard the successor of may tell it nothing new, of whatever object.
+  if (highest && compareWriters(versions, highest) < 0) {
+    const message = `term ${versions.term} of incarnation ${versions.incarnation} has ended; this node knows ${highest.incarnation}, ${highest.term}`
+    return { kind: 'refuse', refusal: { reason: 'StaleLeader', message, versions } }
+  }
+  return { kind: 'accept', document }
+}
+
+function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocument } | Refusal {
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.from(data).toString('utf8'))
+  } catch {
+    return { reason: 'DocumentInvalid', message: 'the document is not JSON' }
+  }
+  const version = majorVersion(value)
+  if (version !== undefined && version !== CONTRACT_VERSION) {
+    const message = `the document is of version ${version}, this agent understands ${CONTRACT_VERSION}: upgrade the agent`
+    return { reason: 'UnsupportedVersion', message, ...versionsIn(value) }
+  }
+  const parsed = DesiredDocument.safeParse(value)
+  if (!parsed.success) {
+    const where = parsed.error.issues.slice(0, 3).map((issue) => issue.path.join('.') || 'document')
+    return {
+      reason: 'DocumentInvalid',
+      message: `the document breaks the contract at ${where.join(', ')}`,
+      ...versionsIn(value),
+    }
+  }
+  const document = parsed.data
+  if (document.node !== key.node || document.kind !== key.kind || document.uid !== key.uid) {
+    return { reason: 'DocumentInvalid', message: 'the document belongs under another key', versions: document.versions }
+  }
+  return { document }
+}
+
+function majorVersion(value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null || !('v' in value)) return undefined
+  return typeof value.v === 'number' ? value.v : undefined
+}
+
+function versionsIn(value: unknown): { versions?: Versions } {
+  if (typeof value !== 'object' || value === null || !('versions' in value)) return {}
+  const parsed = Versions.safeParse(value.versions)
+  return parsed.success ? { versions: parsed.data } : {}
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's loop: accepted documents in, reconcilers of the roles in the middle, observations out. Needs neither NATS nor the
+// operator to go on with what it has accepted.
+import type {
+  DesiredDocument,
+  DocumentKind,
+  ObservedDocument,
+  Orphan,
+  Tombstone,
+} from '../../lib/contract/documents.ts'
+import { CONTRACT_VERSION } from '../../lib/contract/documents.ts'
+import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import { TransientError, isTerminal } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { systemClock, type Clock } from '../../lib/loop/clock.ts'
+import { WorkQueue } from '../../lib/loop/queue.ts'
+import { DependencyIndex } from './dependency-index.ts'
+import type { DocumentStore } from './document-store.ts'
+import { judgeDocument, type Refusal } from './intake.ts'
+import {
+  keyOf,
+  type DocumentOf,
+  type KindReconciler,
+  type NodeState,
+  type Observation,
+  type RunContext,
+} from './reconciler.ts'
+import type { Reporter } from './reporter.ts'
+
+const CONCURRENCY = 16
+const BACKOFF = { baseMs: 500, capMs: 300_000 }
+/** So long everything else waits at most for the node's own document to be worked off once. */
+const ROLES_WITHIN_MS = 10_000
+
+export interface NodeRuntimeOptions {
+  node: string
+  bootId: string
+  store: DocumentStore
+  reporter: Reporter
+  log: Logger
+  clock?: Clock
+}
+
+export class NodeRuntime implements NodeState {
+  readonly #options: NodeRuntimeOptions
+  readonly #clock: Clock
+  readonly #queue: WorkQueue
+  readonly #reconcilers = new Map<DocumentKind, KindReconciler>()
+  readonly #observations = new Map<string, Observation>()
+  readonly #refusals = new Map<string, Refusal>()
+  readonly #dependencies = new DependencyIndex()
+  /** Runs under way: a tombstone ends the one that still builds. */
+  readonly #running = new Map<string, AbortController>()
+  readonly #stop = new AbortController()
+  /** Keys that wait for the roles; undefined once the node's own document was worked off. */
+  #held: Set<string> | undefined
+
+  constructor(options: NodeRuntimeOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#queue = new WorkQueue({
+      clock: this.#clock,
+      concurrency: CONCURRENCY,
+      backoff: BACKOFF,
+      work: (key) => this.#work(key),
+    })
+  }
+
+  /** The agent gained a role: its documents are taken up. Once a kind. */
+  async add(reconciler: KindReconciler): Promise<void> {
+    const { kind } = reconciler
+    if (this.#reconcilers.has(kind)) throw new Error(`two reconcilers for ${kind}`)
+    this.#reconcilers.set(kind, reconciler)
+    for (const document of this.list(kind)) this.#index(document)
+    const all = () => {
+      for (const document of this.list(kind)) this.#queue.add(keyOf(document))
+    }
+    await reconciler.start?.({ one: (uid) => this.#wake(`${kind}.${uid}`), all }, this.#stop.signal)
+    all()
+  }
+
+  /**
+   * Begins to work on what the disk holds: first the node's own document, which brings the roles. Else a new process would say of
+   * everything that no role handles it, and a moment later that all is well.
+   */
+  start(): void {
+    if (this.list('node').length > 0) {
+      this.#held = new Set()
+      const timer = setTimeout(() => this.#release(), ROLES_WITHIN_MS)
+      timer.unref()
+      this.#stop.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    }
+    for (const { document, done } of this.#options.store.list()) if (!done) this.#queue.add(keyOf(document))
+    this.#queue.start()
+  }
+
+  /** Ends the runs under way and waits for them. Guests, switches and daemons stay as they are. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#queue.close()
+  }
+
+  /**
+   * Takes a document as it was delivered; on disk when it resolves. What is refused is reported and changes nothing.
+   * @throws when the disk does not take it: have it delivered again
+   */
+  async receive(key: ObjectKey, data: Uint8Array): Promise<void> {
+    const { store, reporter, log } = this.#options
+    const held = store.find(key.kind, key.uid)
+    const verdict = judgeDocument(key, data, held?.document, store.highest)
+    const name = keyOf(key)
+    if (verdict.kind === 'refuse') {
+      log.warn({ key: name, ...verdict.refusal }, 'document refused')
+      this.#refusals.set(name, verdict.refusal)
+      this.#reportRefusal(key, held?.document)
+      return
+    }
+    this.#refusals.delete(name)
+    if (verdict.kind === 'same') {
+      reporter.repeat(key)
+      // What was said of it may be lost or never have been: the run says it.
+      this.#queue.add(name)
+      return
+    }
+    await store.put(verdict.document)
+    log.debug(
+      { key: name, versions: verdict.document.versions, tombstone: verdict.document.tombstone },
+      'document accepted',
+    )
+    this.#index(verdict.document)
+    if (verdict.document.tombstone) this.#running.get(name)?.abort()
+    this.#queue.forget(name)
+    this.#queue.add(name)
+    this.#wakeDependents(name)
+  }
+
+  // What reconcilers see.
+
+  find<K extends DocumentKind>(kind: K, uid: string): DocumentOf<K> | Tombstone | undefined {
+    return this.#options.store.find(kind, uid)?.document as DocumentOf<K> | Tombstone | undefined
+  }
+
+  list<K extends DocumentKind>(kind: K): readonly (DocumentOf<K> | Tombstone)[] {
+    return this.#options.store
+      .list()
+      .filter((stored) => stored.document.kind === kind && !stored.done)
+      .map((stored) => stored.document as DocumentOf<K> | Tombstone)
+  }
+
+  findObserved(kind: DocumentKind, uid: string): Observation | undefined {
+    return this.#observations.get(`${kind}.${uid}`)
+  }
+
+  /** What carries our mark on this node and no document knows. */
+  async listOrphans(signal: AbortSignal): Promise<Orphan[]> {
+    const orphans: Orphan[] = []
+    for (const reconciler of this.#reconcilers.values()) {
+      for (const owned of await reconciler.listOwned(signal)) {
+        const stored = this.#options.store.find(owned.kind, owned.uid)
+        if (!stored || stored.done) orphans.push(owned)
+      }
+    }
+    return orphans.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  }
+
+  // One run of one document.
+
+  async #work(key: string): Promise<void> {
+    const stored = this.#findStored(key)
+    if (!stored) return
+    const { document } = stored
+    if (stored.done) {
+      this.#publish(document, { state: 'gone' })
+      return
+    }
+    if (this.#held && document.kind !== 'node') {
+      this.#held.add(key)
+      return
+    }
+    const abort = new AbortController()
+    this.#running.set(key, abort)
+    const context = this.#contextOf(document, AbortSignal.any([this.#stop.signal, abort.signal]))
+    try {
+      const observation = await this.#reconcile(document, context)
+      if (abort.signal.aborted || this.#stop.signal.aborted) return
+      this.#publish(document, observation)
+      if (document.tombstone && observation.state === 'gone') await this.#finish(document)
+      this.#queue.forget(key)
+      if (observation.retryAfterMs !== undefined) this.#queue.addAfter(key, observation.retryAfterMs)
+    } catch (error) {
+      if (abort.signal.aborted || this.#stop.signal.aborted) return
+      this.#fail(document, error, context.log)
+    } finally {
+      this.#running.delete(key)
+      if (document.kind === 'node') this.#release()
+    }
+  }
+
+  #release(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const key of held ?? []) this.#queue.add(key)
+  }
+
+  #reconcile(document: DesiredDocument, context: RunContext): Promise<Observation> {
+    const reconciler = this.#reconcilers.get(document.kind)
+    if (!reconciler) {
+      const message = `node ${context.node} has no role that handles a document of kind ${document.kind}`
+      return Promise.resolve({
+        state: failedStateOf(document.kind),
+        error: { reason: 'RoleMissing', message, terminal: false },
+      })
+    }
+    if (document.tombstone) return reconciler.remove(document, context)
+    // The map is by kind: the reconciler's documents are of this document's type.
+    return reconciler.reconcile(document, context)
+  }
+
+  #contextOf(document: DesiredDocument, signal: AbortSignal): RunContext {
+    const { node, bootId, log } = this.#options
+    return {
+      node,
+      bootId,
+      state: this,
+      signal,
+      log: log.child({ kind: document.kind, uid: document.uid, namespace: document.namespace, name: document.name }),
+      report: (observation) => {
+        if (!signal.aborted) this.#publish(document, observation)
+      },
+      grantedBootId: document.grantedBootId ?? '',
+    }
+  }
+
+  async #finish(document: DesiredDocument): Promise<void> {
+    await this.#options.store.finish(document)
+    this.#dependencies.remove(keyOf(document))
+    this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
+  }
+
+  #fail(document: DesiredDocument, error: unknown, log: Logger): void {
+    const key = keyOf(document)
+    if (isTerminal(error)) {
+      log.warn({ err: error }, 'refused')
+      const { reason, message } = error
+      this.#publish(document, { state: refusedStateOf(document.kind), error: { reason, message, terminal: true } })
+      this.#queue.forget(key)
+      return
+    }
+    const delayMs = this.#queue.retry(key)
+    log.warn({ err: error, delayMs }, 'run failed')
+    const known = error instanceof TransientError
+    const reason = known ? error.reason : 'AgentError'
+    const message = known
+      ? error.message
+      : `the agent of node ${this.#options.node} failed and tries again; its log says why`
+    this.#publish(document, { state: failedStateOf(document.kind), error: { reason, message, terminal: false } })
+  }
+
+  #publish(document: DesiredDocument, observation: Observation): void {
+    const key = keyOf(document)
+    // A later document was accepted while this one ran: its own run will speak.
+    if (this.#findStored(key)?.document !== document) return
+    this.#observations.set(key, observation)
+    if (this.#options.reporter.set(this.#toReport(document, observation))) this.#wakeDependents(key)
+  }
+
+  #reportRefusal(key: ObjectKey, held: DesiredDocument | undefined): void {
+    const { reporter } = this.#options
+    const last = reporter.find(key)
+    const refused = this.#refusals.get(keyOf(key))
+    if (last) {
+      reporter.set({ ...last, ...(refused ? { refused } : {}) })
+    } else if (held) {
+      this.#queue.add(keyOf(key))
+    } else {
+      const nobody = { ...key, name: '', versions: refused?.versions ?? NO_VERSIONS }
+      reporter.set(this.#toReport(nobody, { state: refusedStateOf(key.kind) }))
+    }
+  }
+
+  #toReport(
+    document: ObjectKey & { namespace?: string | undefined; name: string; versions: Versions },
+    { state, facts, error, progress }: Observation,
+  ): ObservedDocument {
+    const refused = this.#refusals.get(keyOf(document))
+    return {
+      v: CONTRACT_VERSION,
+      kind: document.kind,
+      uid: document.uid,
+      node: this.#options.node,
+      versions: document.versions,
+      state,
+      facts: facts ?? {},
+      ...(document.namespace === undefined ? {} : { namespace: document.namespace }),
+      name: document.name,
+      ...(error ? { error } : {}),
+      ...(progress === undefined ? {} : { progress }),
+      ...(refused ? { refused } : {}),
+      bootId: this.#options.bootId,
+      since: this.#clock.now().toISOString(),
+    }
+  }
+
+  // Who wakes whom.
+
+  #findStored(key: string): { document: DesiredDocument; done: boolean } | undefined {
+    const dot = key.indexOf('.')
+    return this.#options.store.find(key.slice(0, dot) as DocumentKind, key.slice(dot + 1))
+  }
+
+  #index(document: DesiredDocument): void {
+    const reconciler = this.#reconcilers.get(document.kind)
+    const needs = document.tombstone ? [] : (reconciler?.dependencies?.(document) ?? [])
+    this.#dependencies.set(keyOf(document), needs.map(keyOf))
+  }
+
+  #wakeDependents(key: string): void {
+    for (const dependent of this.#dependencies.dependentsOf(key)) this.#wake(dependent)
+  }
+
+  #wake(key: string): void {
+    const stored = this.#findStored(key)
+    if (stored && !stored.done) this.#queue.add(key)
+  }
+}
+
+const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
+
+function failedStateOf(kind: DocumentKind): Observation['state'] {
+  return kind === 'node' ? 'degraded' : 'failed'
+}
+
+function refusedStateOf(kind: DocumentKind): Observation['state'] {
+  return kind === 'node' ? 'degraded' : 'refused'
+}

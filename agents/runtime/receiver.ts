@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pulls documents from the node's durable consumer, one after the other, and acknowledges each once it is on disk. What is not there
+// deletes nothing (invariant 4).
+import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream'
+import {
+  DESIRED_BUCKET,
+  consumerOf,
+  keyInSubject,
+  parseObjectKey,
+  streamOf,
+  type ObjectKey,
+} from '../../lib/contract/subjects.ts'
+import type { Logger } from '../../lib/log.ts'
+import { backoffMs } from '../../lib/loop/backoff.ts'
+import { pause, systemClock } from '../../lib/loop/clock.ts'
+import type { NatsConnection } from '../../lib/nats/connect.ts'
+
+const BATCH = 64
+const PULL_MS = 30_000
+const HEARTBEAT_MS = 5_000
+const BACKOFF = { baseMs: 250, capMs: 5_000 }
+
+export interface ReceiverOptions {
+  nc: NatsConnection
+  node: string
+  /** Resolves once the document is on disk or refused for good; rejects when it must be delivered again. */
+  receive: (key: ObjectKey, data: Uint8Array) => Promise<void>
+  /** Everything that the bucket held has been received. */
+  caughtUp: () => void
+  log: Logger
+  signal: AbortSignal
+}
+
+/** Runs until the signal aborts; never rejects. The consumer may be missing for long: the operator makes it. */
+export async function receiveDocuments(options: ReceiverOptions): Promise<void> {
+  const { nc, node, log, signal } = options
+  const js = jetstream(nc, { timeout: 5_000 })
+  const pulls = new Pulls()
+  void pulls.stopOnReconnect(nc)
+  signal.addEventListener('abort', () => pulls.stop(), { once: true })
+  let failures = 0
+  while (!signal.aborted && !nc.isClosed()) {
+    try {
+      const consumer = await js.consumers.get(streamOf(DESIRED_BUCKET), consumerOf(node))
+      const info = await consumer.info(true)
+      if (info.num_pending === 0 && info.num_ack_pending === 0) options.caughtUp()
+      failures = 0
+      await pull(consumer, pulls, options)
+    } catch (error) {
+      if (signal.aborted) return
+      failures += 1
+      // Usual until the operator has admitted the node, and while NATS is away.
+      log.debug({ err: error, failures }, 'documents cannot be pulled')
+      await pause(systemClock, backoffMs(failures, BACKOFF), signal)
+    }
+  }
+}
+
+/** Pull after pull, until one fails. */
+async function pull(consumer: Consumer, pulls: Pulls, options: ReceiverOptions): Promise<void> {
+  const { signal } = options
+  while (!signal.aborted) {
+    const messages = await consumer.fetch({ max_messages: BATCH, expires: PULL_MS, idle_heartbeat: HEARTBEAT_MS })
+    pulls.current = messages
+    for await (const message of messages) {
+      await take(message, options)
+      if (signal.aborted) return
+    }
+    pulls.current = undefined
+  }
+}
+
+/** The pull under way. A server that was away has forgotten it: it would last its full time and bring nothing. */
+class Pulls {
+  current: ConsumerMessages | undefined
+
+  stop(): void {
+    this.current?.stop()
+  }
+
+  async stopOnReconnect(nc: NatsConnection): Promise<void> {
+    for await (const status of nc.status()) if (status.type === 'reconnect') this.stop()
+  }
+}
+
+async function take(message: JsMsg, { receive, caughtUp, log }: ReceiverOptions): Promise<void> {
+  const bucketKey = keyInSubject(DESIRED_BUCKET, message.subject)
+  const key = bucketKey === undefined ? undefined : parseObjectKey(bucketKey)
+  if (!key) {
+    log.warn({ subject: message.subject.slice(0, 200) }, 'document under an unknown key')
+  } else if (!message.headers?.get('KV-Operation')) {
+    await receive(key, message.data)
+  }
+  message.ack()
+  if (message.info.pending === 0) caughtUp()
+}

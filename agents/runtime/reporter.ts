@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishes what was observed: on difference only, everything again after a reconnection, and until NATS has acknowledged it.
+import { isDeepStrictEqual } from 'node:util'
+import type { ObservedDocument } from '../../lib/contract/documents.ts'
+import { observedSubject, toObjectKey } from '../../lib/contract/subjects.ts'
+import type { Logger } from '../../lib/log.ts'
+import { systemClock, pause, type Clock } from '../../lib/loop/clock.ts'
+
+/** Where reports go; lib/nats behind it, or a list in tests. */
+export interface Outbox {
+  readonly connected: boolean
+  /** Resolves when NATS has stored it. */
+  publish(subject: string, data: string): Promise<void>
+}
+
+/** At most one report of mere progress an object in this time. */
+const PROGRESS_EVERY_MS = 1_000
+const RETRY_MS = 1_000
+const IN_FLIGHT = 32
+
+interface Report {
+  document: ObservedDocument
+  /** Not yet acknowledged as it is now. */
+  dirty: boolean
+  notBeforeMs: number
+}
+
+export interface ReporterOptions {
+  outbox: Outbox
+  log: Logger
+  clock?: Clock
+}
+
+export class Reporter {
+  readonly #outbox: Outbox
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #reports = new Map<string, Report>()
+  readonly #dirty = new Set<string>()
+  #wake: (() => void) | undefined
+  /** Something was enqueued since the last flush began. */
+  #changed = false
+
+  constructor(options: ReporterOptions) {
+    this.#outbox = options.outbox
+    this.#log = options.log
+    this.#clock = options.clock ?? systemClock
+  }
+
+  find(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): ObservedDocument | undefined {
+    return this.#reports.get(toObjectKey(document))?.document
+  }
+
+  /** Keeps `since` while the state stands. @returns whether it differs from the last one but for progress and time */
+  set(document: ObservedDocument): boolean {
+    const key = toObjectKey(document)
+    const old = this.#reports.get(key)
+    const next = old?.document.state === document.state ? { ...document, since: old.document.since } : document
+    if (old && isDeepStrictEqual(old.document, next)) return false
+    const onlyProgress =
+      old !== undefined && isDeepStrictEqual({ ...old.document, progress: 0 }, { ...next, progress: 0 })
+    const notBeforeMs = onlyProgress ? (old?.notBeforeMs ?? 0) : 0
+    this.#reports.set(key, { document: next, dirty: true, notBeforeMs })
+    this.#enqueue(key)
+    return !onlyProgress
+  }
+
+  /** Say it again, though nothing changed: somebody asked, by sending the document again. */
+  repeat(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
+    const key = toObjectKey(document)
+    if (this.#reports.has(key)) this.#enqueue(key)
+  }
+
+  /** After a reconnection NATS may have lost anything. What is gone for good is not brought up again. */
+  repeatAll(): void {
+    for (const [key, report] of this.#reports) {
+      if (report.document.state !== 'gone' || report.dirty) this.#enqueue(key)
+    }
+  }
+
+  #enqueue(key: string): void {
+    this.#dirty.add(key)
+    this.#changed = true
+    this.#wake?.()
+  }
+
+  /** Sends until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#changed = false
+      const waitMs = await this.#flush()
+      if (signal.aborted) return
+      await this.#sleep(waitMs, signal)
+    }
+  }
+
+  /** One attempt for all that waits, so that a process that ends has said its last word. */
+  async flush(): Promise<void> {
+    await this.#flush(true)
+  }
+
+  /** @returns how long until there may be something to do; undefined: until woken */
+  async #flush(all = false): Promise<number | undefined> {
+    if (!this.#outbox.connected) return this.#dirty.size > 0 ? RETRY_MS : undefined
+    const now = this.#clock.nowMs()
+    const due = [...this.#dirty].filter((key) => all || (this.#reports.get(key)?.notBeforeMs ?? 0) <= now)
+    let failed = false
+    for (let at = 0; at < due.length && !failed; at += IN_FLIGHT) {
+      const sent = await Promise.all(due.slice(at, at + IN_FLIGHT).map((key) => this.#send(key)))
+      failed = sent.includes(false)
+    }
+    if (failed) return RETRY_MS
+    const waits = [...this.#dirty].map((key) => (this.#reports.get(key)?.notBeforeMs ?? 0) - now)
+    return waits.length > 0 ? Math.max(10, Math.min(...waits)) : undefined
+  }
+
+  async #send(key: string): Promise<boolean> {
+    const report = this.#reports.get(key)
+    this.#dirty.delete(key)
+    if (!report) return true
+    try {
+      await this.#outbox.publish(observedSubject(report.document), JSON.stringify(report.document))
+    } catch (error) {
+      this.#log.debug({ err: error, key }, 'report not taken')
+      this.#dirty.add(key)
+      return false
+    }
+    const now = this.#reports.get(key)
+    if (now === report) report.dirty = false
+    if (now) now.notBeforeMs = this.#clock.nowMs() + PROGRESS_EVERY_MS
+    return true
+  }
+
+  async #sleep(ms: number | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#changed && ms !== RETRY_MS) return
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await pause(this.#clock, ms ?? 60_000, AbortSignal.any([signal, woken.signal]))
+    this.#wake = undefined
+  }
+}

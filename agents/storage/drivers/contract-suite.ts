@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every VolumeDriver keeps to. Called inside of `describe` by the tests of each driver, the fake included.
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { VolumeDriver } from './driver.ts'
+
+export interface DriverUnderTest extends AsyncDisposable {
+  driver: VolumeDriver
+  /** As when somebody else deletes the data behind the driver's back. */
+  loseData(id: string): Promise<void>
+}
+
+const GIB = 2 ** 30
+const NODES = ['node-a', 'node-b']
+
+export function volumeDriverContract(create: () => Promise<DriverUnderTest>): void {
+  let subject: DriverUnderTest
+  let driver: VolumeDriver
+  const signal = () => AbortSignal.timeout(30_000)
+  beforeEach(async () => {
+    subject = await create()
+    driver = subject.driver
+  })
+  afterEach(async () => {
+    await subject[Symbol.asyncDispose]()
+  })
+
+  test('what was never made is not found, and gone', async () => {
+    expect(await driver.find('v1', signal())).toBeUndefined()
+    expect(await driver.list(signal())).toEqual([])
+    await driver.unexport('v1', signal())
+    await driver.remove('v1', signal())
+  })
+
+  test.each(['raw', 'qcow2'] as const)('makes, finds, lists and removes %s, each twice', async (format) => {
+    const volume = { id: 'v1', sizeBytes: GIB, format }
+    for (let i = 0; i < 2; i++) expect(await driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())).toEqual(volume)
+    expect(await driver.find('v1', signal())).toEqual(expect.objectContaining(volume))
+    expect(await driver.list(signal())).toEqual([expect.objectContaining(volume)])
+    for (let i = 0; i < 2; i++) await driver.remove('v1', signal())
+    expect(await driver.find('v1', signal())).toBeUndefined()
+    expect(await driver.ensure({ id: 'v1', sizeGiB: 2, format }, signal())).toMatchObject({ sizeBytes: 2 * GIB })
+  })
+
+  test.each(['raw', 'qcow2'] as const)('grows %s, exported or not, and never shrinks', async (format) => {
+    await driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())
+    expect(await driver.ensure({ id: 'v1', sizeGiB: 2, format }, signal())).toMatchObject({ sizeBytes: 2 * GIB })
+    await driver.export('v1', NODES, signal())
+    expect(await driver.ensure({ id: 'v1', sizeGiB: 3, format }, signal())).toMatchObject({ sizeBytes: 3 * GIB })
+    expect(await driver.find('v1', signal())).toMatchObject({ sizeBytes: 3 * GIB })
+    await expect(driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())).rejects.toMatchObject({
+      reason: 'VolumeCannotShrink',
+    })
+  })
+
+  test('keeps its format', async () => {
+    await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
+    await expect(driver.ensure({ id: 'v1', sizeGiB: 1, format: 'qcow2' }, signal())).rejects.toMatchObject({
+      reason: 'VolumeFormatMismatch',
+    })
+  })
+
+  test('exports under the same connection each time; is removed only after that ended', async () => {
+    await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
+    const first = await driver.export('v1', NODES, signal())
+    expect(await driver.export('v1', ['node-a'], signal())).toEqual(first)
+    await expect(driver.remove('v1', signal())).rejects.toMatchObject({ reason: 'VolumeInUse' })
+    for (let i = 0; i < 2; i++) await driver.unexport('v1', signal())
+    expect(await driver.export('v1', NODES, signal())).toEqual(first)
+    await driver.unexport('v1', signal())
+    await driver.remove('v1', signal())
+  })
+
+  test('lost data are an error, never an empty volume', async () => {
+    await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
+    await subject.loseData('v1')
+    await expect(driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())).rejects.toMatchObject({
+      reason: 'VolumeDataMissing',
+    })
+    await expect(driver.export('v1', NODES, signal())).rejects.toMatchObject({ reason: 'VolumeDataMissing' })
+    await driver.remove('v1', signal())
+    await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
+  })
+
+  test('knows its room', async () => {
+    const { totalBytes, freeBytes } = await driver.stats(signal())
+    expect(totalBytes).toBeGreaterThan(0)
+    expect(freeBytes).toBeLessThanOrEqual(totalBytes)
+  })
+}

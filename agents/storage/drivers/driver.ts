@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { VolumeConnection } from '../../../lib/contract/documents.ts'
+
+export type VolumeFormat = 'raw' | 'qcow2'
+
+export interface VolumeRequest {
+  /** The volume's uid; every name outside is made from it, so that a second attempt finds the first one's work. */
+  id: string
+  sizeGiB: number
+  format: VolumeFormat
+}
+
+export interface BackendVolume {
+  id: string
+  /** As the guest sees it. */
+  sizeBytes: number
+  format: VolumeFormat
+}
+
+export interface PoolStats {
+  totalBytes: number
+  freeBytes: number
+}
+
+/**
+ * What a storage backend has to do for one pool on the node that serves it. Every method may run twice with the same input, and
+ * after a crash in the middle of an earlier run. Knows nothing of documents or Kubernetes.
+ */
+export interface VolumeDriver {
+  readonly name: string
+  /** Undefined when the backend does not know the id. */
+  find(id: string, signal: AbortSignal): Promise<BackendVolume | undefined>
+  list(signal: AbortSignal): Promise<BackendVolume[]>
+  /**
+   * Creates or grows, while it is exported too.
+   * @throws TerminalError when the request can never be met, such as a smaller size; TransientError VolumeDataMissing when the
+   *   volume was here before and its data are not: never makes an empty one in its place
+   */
+  ensure(want: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>
+  /** An absent volume is success. @throws TransientError VolumeInUse while it is exported */
+  remove(id: string, signal: AbortSignal): Promise<void>
+  /**
+   * Makes the volume reachable for exactly these nodes: one that is not named any more is cut off at once, others go on.
+   * Serves again what died.
+   */
+  export(id: string, nodes: readonly string[], signal: AbortSignal): Promise<VolumeConnection>
+  /** Cuts off whoever uses it. */
+  unexport(id: string, signal: AbortSignal): Promise<void>
+  stats(signal: AbortSignal): Promise<PoolStats>
+  /** Calls `lost` when an export ended by itself, until the signal aborts. */
+  watch?(lost: (id: string) => void, signal: AbortSignal): void
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+import { access, chmod, link, lstat, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { exec } from '../../../../lib/exec.ts'
+import { createFilePool, type FilePool } from '../../testing/file-pool.ts'
+import { openNbd, type NbdClient, type NbdConnection } from '../../testing/nbd-client.ts'
+import { volumeDriverContract } from '../contract-suite.ts'
+import type { FileVolumeDriver } from './file-volume-driver.ts'
+
+jest.setTimeout(20_000)
+const signal = () => AbortSignal.timeout(15_000)
+
+describe('the file driver keeps the contract', () => {
+  volumeDriverContract(async () => {
+    const pool = await createFilePool()
+    return {
+      driver: pool.createDriver(),
+      loseData: (id) => rm(join(pool.poolPath, `${id}.raw`)),
+      [Symbol.asyncDispose]: async () => pool[Symbol.asyncDispose](),
+    }
+  })
+})
+
+describe('a volume of the file driver', () => {
+  let pool: FilePool
+  let driver: FileVolumeDriver
+  beforeEach(async () => {
+    pool = await createFilePool()
+    driver = pool.createDriver()
+  })
+  afterEach(async () => {
+    await pool[Symbol.asyncDispose]()
+  })
+
+  const make = (format: 'raw' | 'qcow2', sizeGiB = 1, id = 'v1') => driver.ensure({ id, sizeGiB, format }, signal())
+  const serve = async (nodes: string[], id = 'v1') => (await driver.export(id, nodes, signal())) as NbdConnection
+  const connect = async (
+    connection: NbdConnection,
+    node: string | undefined,
+    reconnectDelaySeconds = 0,
+  ): Promise<NbdClient> =>
+    openNbd({
+      qemuIo: pool.programs['qemu-io'],
+      connection,
+      reconnectDelaySeconds,
+      ...(node === undefined ? {} : { tlsDir: await pool.tlsDirOf(node) }),
+    })
+
+  test('takes no room before it is written to', async () => {
+    for (const format of ['raw', 'qcow2'] as const) {
+      await make(format, 8, `v-${format}`)
+      expect((await stat(join(pool.poolPath, `v-${format}.${format}`))).blocks * 512).toBeLessThan(1024 * 1024)
+    }
+    expect((await lstat(pool.poolPath)).mode & 0o777).toBe(0o700)
+  })
+
+  describe('lets in', () => {
+    test('the nodes it is exported to, and what they write is there', async () => {
+      await make('raw')
+      const connection = await serve(['node-a', 'node-b'])
+      expect(connection).toEqual({
+        protocol: 'nbd',
+        host: '127.0.0.1',
+        port: pool.port,
+        exportName: 'v1',
+        tls: true,
+        tlsHostname: 'storage-1',
+      })
+      await using a = await connect(connection, 'node-a')
+      expect(await a.run('write -P 7 1M 2M')).toContain('wrote 2097152/2097152')
+      await using b = await connect(connection, 'node-b')
+      expect(await b.run('read -P 7 1M 2M')).not.toContain('verification failed')
+    })
+
+    test('nobody without a certificate, of another authority, or of a node that is not named', async () => {
+      await make('raw')
+      const connection = await serve(['node-a'])
+      await expect(connect(connection, undefined)).rejects.toThrow('TLS')
+      await expect(connect(connection, 'node-b')).rejects.toThrow(/TLS/)
+      await using foreign = await createFilePool()
+      const tlsDir = await foreign.tlsDirOf('node-a')
+      await expect(openNbd({ qemuIo: pool.programs['qemu-io'], connection, tlsDir })).rejects.toThrow(/TLS|certificate/)
+      await using a = await connect(connection, 'node-a')
+      expect(await a.run('length')).toContain('1 GiB')
+    })
+
+    test('nobody any more who was taken off the list, at once; the others go on', async () => {
+      await make('raw')
+      const connection = await serve(['node-a', 'node-b'])
+      const pid = await pool.pidOf('v1')
+      await using a = await connect(connection, 'node-a')
+      await using b = await connect(connection, 'node-b', 30)
+      await serve(['node-b'])
+      expect(await a.run('write -P 9 0 64k')).toMatch(/failed/)
+      expect(await b.run('write -P 5 0 64k')).toContain('wrote 65536')
+      expect(await b.run('read -P 5 0 64k')).not.toContain('verification failed')
+      await expect(connect(connection, 'node-a')).rejects.toThrow(/TLS/)
+      expect(await pool.pidOf('v1')).toBe(pid)
+    })
+  })
+
+  describe.each(['raw', 'qcow2'] as const)('%s, when its daemon is killed', (format) => {
+    test('loses nothing that was acknowledged; the client goes on over the same port', async () => {
+      await make(format)
+      const connection = await serve(['node-a'])
+      const before = await pool.pidOf('v1')
+      const lost = new Promise<string>((resolve) => driver.watch(resolve, signal()))
+      await using client = await connect(connection, 'node-a', 60)
+      // Scattered over many tables, never flushed by the client.
+      for (let i = 0; i < 24; i++) expect(await client.run(`write -P ${i + 1} ${i * 37}M 256k`)).toContain('wrote')
+      process.kill(before!, 'SIGKILL')
+      const writing = client.run('write -P 200 1000M 1M')
+      expect(await lost).toBe('v1')
+      expect(await serve(['node-a'])).toEqual(connection)
+      expect(await writing).toContain('wrote 1048576/1048576')
+      expect(await pool.pidOf('v1')).not.toBe(before)
+      for (let i = 0; i < 24; i++) expect(await client.run(`read -P ${i + 1} ${i * 37}M 256k`)).toMatch(/^read 262144/)
+      expect(await client.run('read -P 200 1000M 1M')).toMatch(/^read 1048576/)
+      await driver.unexport('v1', signal())
+      if (format === 'qcow2')
+        await exec([pool.programs['qemu-img'], 'check', '-q', join(pool.poolPath, 'v1.qcow2')], { timeoutMs: 30_000 })
+    })
+
+    test('grows while a client has it open, who finds the new size and every byte', async () => {
+      await make(format)
+      const connection = await serve(['node-a'])
+      const pid = await pool.pidOf('v1')
+      await using client = await connect(connection, 'node-a', 60)
+      await client.run('write -P 3 1000M 1M')
+      await make(format, 2)
+      expect(await client.run('read -P 3 1000M 1M')).toMatch(/^read/)
+      // As the hypervisor is told to: it takes the size that it learned when it reconnected.
+      await client.run('truncate 2G')
+      expect(await client.run('length')).toContain('2 GiB')
+      expect(await client.run('write -P 4 1500M 1M')).toContain('wrote')
+      expect(await client.run('read -P 4 1500M 1M')).toMatch(/^read/)
+      expect(await pool.pidOf('v1')).toBe(pid)
+    })
+  })
+
+  test('an agent that starts anew finds the daemon, leaves it alone, and ends it', async () => {
+    await make('raw')
+    const connection = await serve(['node-a'])
+    const pid = await pool.pidOf('v1')
+    await using client = await connect(connection, 'node-a')
+    driver = pool.createDriver()
+    await expect(driver.remove('v1', signal())).rejects.toMatchObject({ reason: 'VolumeInUse' })
+    expect(await serve(['node-a'])).toEqual(connection)
+    expect(await pool.pidOf('v1')).toBe(pid)
+    expect(await client.run('write -P 1 0 64k')).toContain('wrote')
+    await driver.unexport('v1', signal())
+    expect(await pool.pidOf('v1')).toBeUndefined()
+    await driver.remove('v1', signal())
+    expect(await driver.list()).toEqual([])
+  })
+
+  test('a renewed certificate is taken up by a new daemon; clients go on', async () => {
+    await make('raw')
+    const connection = await serve(['node-a'])
+    await using client = await connect(connection, 'node-a', 60)
+    await client.run('write -P 1 0 64k')
+    await pool.authority.issue(join(pool.dataDir, 'pki'), 'storage-1')
+    const pid = await pool.pidOf('v1')
+    expect(await serve(['node-a'])).toEqual(connection)
+    expect(await pool.pidOf('v1')).not.toBe(pid)
+    expect(await client.run('read -P 1 0 64k')).toMatch(/^read/)
+  })
+
+  test('without a certificate nothing is served', async () => {
+    await make('raw')
+    await rm(join(pool.dataDir, 'pki/node.crt'))
+    await expect(serve(['node-a'])).rejects.toMatchObject({ reason: 'NodeCertificateMissing' })
+  })
+
+  test('two volumes have two daemons and two ports', async () => {
+    await Promise.all([make('raw', 1, 'v1'), make('raw', 1, 'v2')])
+    const [a, b] = await Promise.all([serve(['node-a'], 'v1'), serve(['node-a'], 'v2')])
+    expect(a.port).not.toBe(b.port)
+    expect(await pool.pidOf('v1')).not.toBe(await pool.pidOf('v2'))
+  })
+
+  describe('what lies in the pool', () => {
+    beforeEach(() => driver.stats())
+    const place = (name = 'v1.raw') => join(pool.poolPath, name)
+
+    test('a link in the volume’s place is not followed, nor what it leads to deleted', async () => {
+      const victim = join(pool.dir, 'victim')
+      await writeFile(victim, 'precious')
+      await symlink(victim, place())
+      await expect(make('raw')).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+      await expect(serve(['node-a'])).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+      await driver.remove('v1', signal())
+      expect(await readFile(victim, 'utf8')).toBe('precious')
+      await expect(lstat(place())).rejects.toThrow('ENOENT')
+    })
+
+    test('a link to nowhere makes no file there', async () => {
+      await symlink(join(pool.dir, 'made-by-mistake'), place())
+      await expect(make('raw')).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+      await symlink(join(pool.dir, 'made-by-mistake'), place('v2.qcow2.new'))
+      await make('qcow2', 1, 'v2')
+      await expect(access(join(pool.dir, 'made-by-mistake'))).rejects.toThrow('ENOENT')
+    })
+
+    test('a second name of another file is refused', async () => {
+      await writeFile(join(pool.dir, 'other'), '')
+      await link(join(pool.dir, 'other'), place())
+      await expect(make('raw')).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+    })
+
+    test('a qcow2 file that refers to another is refused', async () => {
+      await exec(
+        [
+          pool.programs['qemu-img'],
+          'create',
+          '-q',
+          '-f',
+          'qcow2',
+          '-u',
+          '-b',
+          '/etc/passwd',
+          '-F',
+          'raw',
+          place('v1.qcow2'),
+          '1G',
+        ],
+        {
+          timeoutMs: 30_000,
+        },
+      )
+      await expect(make('qcow2')).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+    })
+
+    test('a guest that writes a qcow2 header on its raw disk gets a raw disk again', async () => {
+      await make('raw')
+      const header = join(pool.dir, 'header.qcow2')
+      await exec(
+        [
+          pool.programs['qemu-img'],
+          'create',
+          '-q',
+          '-f',
+          'qcow2',
+          '-u',
+          '-b',
+          '/etc/passwd',
+          '-F',
+          'raw',
+          header,
+          '64M',
+        ],
+        {
+          timeoutMs: 30_000,
+        },
+      )
+      const connection = await serve(['node-a'])
+      {
+        await using client = await connect(connection, 'node-a')
+        await client.run(`write -s ${header} 0 64k`)
+      }
+      await driver.unexport('v1', signal())
+      await serve(['node-a'])
+      await using client = await connect(connection, 'node-a')
+      expect(await client.run('length')).toContain('1 GiB')
+      expect(await client.run('read -v 0 4')).toContain('51 46 49 fb')
+    })
+
+    test('a folder that others can write to is no pool; one that is gone is not made anew', async () => {
+      await make('raw')
+      await chmod(pool.poolPath, 0o777)
+      await expect(make('raw')).rejects.toMatchObject({ reason: 'PoolUnsafe' })
+      await rm(pool.poolPath, { recursive: true })
+      await expect(driver.stats()).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+      await expect(make('raw')).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+    })
+  })
+})

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TerminalError, TransientError } from '../../../../lib/errors.ts'
+import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
+import type { NbdExporter } from '../../exports/nbd-exporter.ts'
+import type { VolumeRecords } from '../../exports/volume-records.ts'
+import type { BackendVolume, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
+import { PoolFolder, type VolumeFile } from './pool-folder.ts'
+import { createVolumeFile, growVolumeFile } from './volume-file.ts'
+
+export interface FileVolumeDriverOptions {
+  /** The folder; made when no volume of this node was ever in it. */
+  path: string
+  exporter: NbdExporter
+  records: VolumeRecords
+  qemuImg: string
+}
+
+const GIB = 2 ** 30
+
+/** Volumes as thin files in a folder, reached from every node, their own included, through NBD. */
+export class FileVolumeDriver implements VolumeDriver {
+  readonly name = 'file'
+  readonly #options: FileVolumeDriverOptions
+
+  constructor(options: FileVolumeDriverOptions) {
+    this.#options = options
+  }
+
+  async find(id: string): Promise<BackendVolume | undefined> {
+    return (await this.#pool()).find(id)
+  }
+
+  async list(): Promise<BackendVolume[]> {
+    const pool = await this.#pool()
+    const volumes: BackendVolume[] = []
+    for (const id of await pool.listIds()) {
+      const volume = await pool.find(id).catch((error: unknown) => {
+        if (error instanceof TransientError) return { id, sizeBytes: 0, format: 'raw' as const }
+        throw error
+      })
+      if (volume) volumes.push(volume)
+    }
+    return volumes
+  }
+
+  async ensure({ id, sizeGiB, format }: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const { records, qemuImg, path } = this.#options
+    const pool = await this.#pool()
+    const wantedBytes = sizeGiB * GIB
+    let file = await pool.find(id)
+    if (!file) {
+      if ((await records.find(id))?.created === true) throw dataMissing()
+      await createVolumeFile(pool, { id, format, sizeBytes: wantedBytes }, qemuImg, signal)
+      file = await this.#get(pool, id)
+    }
+    await records.save({ id, poolPath: path, created: true })
+    if (file.format !== format) {
+      throw new TerminalError(
+        'VolumeFormatMismatch',
+        `the volume is ${file.format} and cannot become ${format}; make a new volume`,
+      )
+    }
+    if (file.sizeBytes > wantedBytes) {
+      throw new TerminalError(
+        'VolumeCannotShrink',
+        `spec.sizeGiB is ${sizeGiB}, the volume has ${Math.ceil(file.sizeBytes / GIB)} GiB; a volume only grows`,
+      )
+    }
+    if (file.sizeBytes < wantedBytes) await this.#grow(file, wantedBytes, signal)
+    return { id, format, sizeBytes: wantedBytes }
+  }
+
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    const { exporter, records } = this.#options
+    if (await exporter.isServing(id, signal)) {
+      throw new TransientError('VolumeInUse', 'the volume is still exported; it is deleted once no node may use it')
+    }
+    await (await this.#pool()).remove(id)
+    await records.remove(id)
+  }
+
+  async export(id: string, nodes: readonly string[], signal: AbortSignal): Promise<VolumeConnection> {
+    const file = await this.#get(await this.#pool(), id)
+    return this.#options.exporter.serve({ id, path: file.path, format: file.format, nodes }, signal)
+  }
+
+  async unexport(id: string, signal: AbortSignal): Promise<void> {
+    await this.#options.exporter.stop(id, signal)
+  }
+
+  async stats(): Promise<PoolStats> {
+    return (await this.#pool()).stats()
+  }
+
+  watch(lost: (id: string) => void, signal: AbortSignal): void {
+    this.#options.exporter.watch(lost, signal)
+  }
+
+  async #grow(file: VolumeFile, sizeBytes: number, signal: AbortSignal): Promise<void> {
+    const { exporter, qemuImg } = this.#options
+    if (await exporter.isServing(file.id, signal)) await exporter.grow(file.id, file.format, sizeBytes, signal)
+    else await growVolumeFile(file, sizeBytes, qemuImg, signal)
+  }
+
+  async #get(pool: PoolFolder, id: string): Promise<VolumeFile> {
+    const file = await pool.find(id)
+    if (!file) throw dataMissing()
+    return file
+  }
+
+  /** Opened anew each time: a file system may be mounted over it, or go, at any moment. */
+  async #pool(): Promise<PoolFolder> {
+    const { path, records } = this.#options
+    return PoolFolder.open(path, !(await records.knowsPool(path)))
+  }
+}
+
+function dataMissing(): TransientError {
+  return new TransientError(
+    'VolumeDataMissing',
+    "the volume was on this node and its data are not there now; is the pool's file system mounted? No empty volume is made in its place",
+  )
+}

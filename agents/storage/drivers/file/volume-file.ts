@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making and growing the file of a volume that nobody has open.
+import { constants } from 'node:fs'
+import { link, open, truncate, unlink } from 'node:fs/promises'
+import { TransientError } from '../../../../lib/errors.ts'
+import { exec } from '../../../../lib/exec.ts'
+import { codeOf, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
+import type { VolumeFormat } from '../driver.ts'
+import type { PoolFolder, VolumeFile } from './pool-folder.ts'
+
+/** Metadata only, but a busy disk may take its time. */
+const TOOL_TIMEOUT_MS = 120_000
+
+export interface NewVolumeFile {
+  id: string
+  format: VolumeFormat
+  sizeBytes: number
+}
+
+/** Makes it under another name and then gives it its own: whoever finds the volume finds it whole. Replaces nothing. */
+export async function createVolumeFile(
+  pool: PoolFolder,
+  wanted: NewVolumeFile,
+  qemuImg: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = pool.pathOf(wanted.id, wanted.format)
+  const draft = `${path}.new`
+  await unlink(draft).catch((error: unknown) => {
+    if (!isMissing(error)) throw error
+  })
+  try {
+    const file = await open(
+      draft,
+      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    )
+    try {
+      if (wanted.format === 'raw') await file.truncate(wanted.sizeBytes)
+      else {
+        const options = 'preallocation=off,lazy_refcounts=off'
+        await exec([qemuImg, 'create', '-q', '-f', 'qcow2', '-o', options, draft, String(wanted.sizeBytes)], {
+          timeoutMs: TOOL_TIMEOUT_MS,
+          signal,
+        })
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await link(draft, path)
+    await unlink(draft)
+    await syncFolder(pool.path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error
+    throw new TransientError(
+      'PoolFull',
+      'the pool has no room for the volume; delete volumes or give the pool more disk',
+      { cause: error },
+    )
+  }
+}
+
+/** @param file found just now, and not open in any daemon: QEMU's lock makes the tool fail otherwise */
+export async function growVolumeFile(
+  file: VolumeFile,
+  sizeBytes: number,
+  qemuImg: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (file.format === 'raw') return truncate(file.path, sizeBytes)
+  await exec([qemuImg, 'resize', '-q', '-f', 'qcow2', file.path, String(sizeBytes)], {
+    timeoutMs: TOOL_TIMEOUT_MS,
+    signal,
+  })
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from '@jest/globals'
+import { authorization, daemonArguments, exportOptions } from './daemon-arguments.ts'
+import { controlGroupFiles, onHost, systemdCommand } from './launcher.ts'
+import { choosePort } from './ports.ts'
+
+const settings = {
+  id: 'v1',
+  path: '/pool/v1.raw',
+  format: 'raw' as const,
+  address: '10.0.0.1',
+  port: 10900,
+  tlsDir: '/pki/qemu',
+  certificateFingerprint: 'abc',
+  pidFile: '/run/v1.pid',
+  qmpSocket: '/run/a,b/v1.qmp',
+}
+
+test('the format is always said, links to other files never followed, TLS and the list of nodes required', () => {
+  const line = daemonArguments(settings)
+  const objects = line.filter((arg) => arg.startsWith('{')).map((arg) => JSON.parse(arg) as Record<string, unknown>)
+  expect(objects).toContainEqual(
+    expect.objectContaining({ 'qom-type': 'tls-creds-x509', 'verify-peer': true, endpoint: 'server' }),
+  )
+  expect(objects).toContainEqual(expect.objectContaining({ driver: 'raw', file: 'file' }))
+  expect(objects).toContainEqual({
+    addr: { type: 'inet', host: '10.0.0.1', port: '10900' },
+    'tls-creds': 'tls-abc',
+    'tls-authz': 'nodes',
+  })
+  expect(line).toContain('socket,id=qmp,path=/run/a,,b/v1.qmp,server=on,wait=off')
+  const qcow2 = daemonArguments({ ...settings, format: 'qcow2' }).filter((arg) => arg.includes('"driver":"qcow2"'))
+  expect(JSON.parse(qcow2[0]!)).toMatchObject({ backing: null })
+})
+
+test('what the daemon keeps in its memory is flushed before it is acknowledged', () => {
+  expect(exportOptions('v1', 'qcow2').writethrough).toBe(true)
+  expect(exportOptions('v1', 'raw').writethrough).toBe(false)
+})
+
+test('nodes are let in by the whole name in their certificate, in a stable order', () => {
+  expect(authorization(['b.example.com', 'a'])).toEqual({
+    'qom-type': 'authz-list',
+    id: 'nodes',
+    policy: 'deny',
+    rules: [
+      { match: 'CN=a', policy: 'allow', format: 'exact' },
+      { match: 'CN=b.example.com', policy: 'allow', format: 'exact' },
+    ],
+  })
+})
+
+test.each(['', 'a,O=x', 'A', '*', 'a b', '-a'])('%j is no node', (name) => {
+  expect(() => authorization([name])).toThrow('node name')
+})
+
+test('ports are given from the bottom, each once', () => {
+  const range = { first: 5, last: 7 }
+  expect(choosePort(range, new Set())).toBe(5)
+  expect(choosePort(range, new Set([5, 7]))).toBe(6)
+  expect(choosePort(range, new Set([5, 6, 7]))).toBeUndefined()
+})
+
+test('as a unit, and on the host from within a pod', () => {
+  const daemon = { name: 'nephele-volume-v1', argv: ['qsd', '--daemonize'] as const, pidFile: '/run/v1.pid' }
+  expect(onHost(systemdCommand(daemon))).toEqual([
+    ...['nsenter', '--target', '1', '--mount', '--uts', '--ipc', '--net', '--pid', '--'],
+    ...[
+      'systemd-run',
+      '--quiet',
+      '--collect',
+      '--unit=nephele-volume-v1',
+      '--property=Type=forking',
+      '--property=PIDFile=/run/v1.pid',
+      '--',
+    ],
+    ...['qsd', '--daemonize'],
+  ])
+})
+
+test.each([
+  ['0::/init.scope\n', ['/sys/fs/cgroup/init.scope/cgroup.procs']],
+  ['0::/\n', ['/sys/fs/cgroup/cgroup.procs']],
+  [
+    '5:cpu,cpuacct:/\n4:memory:/a/b\n1:name=systemd:/init.scope\n0::/init.scope\n',
+    [
+      '/sys/fs/cgroup/cpu,cpuacct/cgroup.procs',
+      '/sys/fs/cgroup/memory/a/b/cgroup.procs',
+      '/sys/fs/cgroup/systemd/init.scope/cgroup.procs',
+      '/sys/fs/cgroup/unified/init.scope/cgroup.procs',
+    ],
+  ],
+])('the control groups of %j', (cgroup, files) => {
+  expect(controlGroupFiles(cgroup)).toEqual(files)
+})

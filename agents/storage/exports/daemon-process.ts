@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding a daemon again by its pid file, and never taking another process for it.
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf, isMissing } from '../../../lib/durable-files.ts'
+
+export interface DaemonProcess {
+  pid: number
+  argv: string[]
+}
+
+/** The process that the pid file names, if it still is the one that was started with this very pid file. */
+export async function findProcess(pidFile: string): Promise<DaemonProcess | undefined> {
+  try {
+    const pid = Number((await readFile(pidFile, 'utf8')).trim())
+    if (!Number.isSafeInteger(pid) || pid <= 1) return undefined
+    const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1)
+    return argv.includes(pidFile) ? { pid, argv } : undefined
+  } catch (error) {
+    if (isMissing(error) || codeOf(error) === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+const POLL_MS = 10
+
+/** Resolves when the process has gone. @throws when it has not in time */
+export async function waitForExit(pidFile: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (await findProcess(pidFile)) {
+    if (performance.now() > deadline) throw new Error('the storage daemon did not end in time')
+    await sleep(POLL_MS, undefined, { signal })
+  }
+}
+
+/** Asks a process to end; that it is gone already is fine. */
+export function terminate({ pid }: DaemonProcess): void {
+  try {
+    process.kill(pid, 'SIGTERM')
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error
+  }
+}

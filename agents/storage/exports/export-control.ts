@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is changed in a running storage daemon.
+import { z } from 'zod'
+import type { VolumeFormat } from '../drivers/driver.ts'
+import { AUTHZ_ID, authorization, EXPORT_ID, exportOptions, RESIZED_NODE } from './daemon-arguments.ts'
+import type { QmpClient, QmpEvent } from './qmp.ts'
+
+export interface Control {
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+const Rules = z.array(z.looseObject({ match: z.string(), policy: z.string() }))
+
+/**
+ * Lets in exactly these nodes from now on. While the list is being replaced nobody is let in, and clients try again.
+ * @returns whether somebody was let in before who is not now: then their connections are still there
+ */
+export async function authorize(client: QmpClient, nodes: readonly string[], control: Control): Promise<boolean> {
+  const want = authorization(nodes)
+  const names = await client.execute('qom-list', { path: '/objects' }, control)
+  const there = names.some(({ name }) => name === AUTHZ_ID)
+  const have = there
+    ? Rules.parse(await client.execute('qom-get', { path: `/objects/${AUTHZ_ID}`, property: 'rules' }, control))
+    : undefined
+  const wanted = new Set(want.rules.map((r) => r.match))
+  if (have?.length === wanted.size && have.every((r) => wanted.has(r.match))) return false
+  if (there) await client.execute('object-del', { id: AUTHZ_ID }, control)
+  await client.execute('object-add', want, control)
+  // Without a list there is no telling who came in under the last one.
+  return !have || have.some((r) => !wanted.has(r.match))
+}
+
+/** Ends all connections; `ensureExport` takes clients in again. */
+export async function cutClients(client: QmpClient, control: Control): Promise<void> {
+  if (!(await isExported(client, control))) return
+  let ended!: () => void
+  const deleted = new Promise<void>((resolve) => (ended = resolve))
+  const stop = client.onEvent(({ name, data }: QmpEvent) => {
+    if (name === 'BLOCK_EXPORT_DELETED' && data['id'] === EXPORT_ID) ended()
+  })
+  try {
+    await client.execute('block-export-del', { id: EXPORT_ID, mode: 'hard' }, control)
+    await Promise.race([
+      deleted,
+      rejectOn(AbortSignal.any([control.signal, AbortSignal.timeout(control.timeoutMs)])),
+      client.closed,
+    ])
+  } finally {
+    stop()
+  }
+}
+
+export async function ensureExport(
+  client: QmpClient,
+  id: string,
+  format: VolumeFormat,
+  control: Control,
+): Promise<void> {
+  if (await isExported(client, control)) return
+  await client.execute('block-export-add', exportOptions(id, format), control)
+}
+
+/** Not while it is exported: an export holds its node's size. */
+export async function resizeNode(client: QmpClient, sizeBytes: number, control: Control): Promise<void> {
+  await client.execute('block_resize', { 'node-name': RESIZED_NODE, size: sizeBytes }, control)
+}
+
+async function isExported(client: QmpClient, control: Control): Promise<boolean> {
+  const exports = await client.execute('query-block-exports', undefined, control)
+  return exports.some(({ id }) => id === EXPORT_ID)
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  )
+}

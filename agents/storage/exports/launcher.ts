@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting a daemon that outlives the agent. It puts itself into the background with a session of its own; what it also needs is a
+// control group that does not end with the agent's.
+import { access, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { exec, type ExecResult } from '../../../lib/exec.ts'
+
+export interface Daemon {
+  /** Of the unit, where there are units: unique on the node. */
+  name: string
+  /** Returns when the daemon is ready, having forked. */
+  argv: readonly [string, ...string[]]
+  pidFile: string
+}
+
+/** Resolves when the daemon is ready. @throws ExecError when it did not start */
+export type Launch = (daemon: Daemon, signal: AbortSignal) => Promise<unknown>
+
+const START_TIMEOUT_MS = 20_000
+
+/** For hosts without systemd, such as the nodes of the local cloud: the daemon is adopted by process 1. */
+export const launchDirectly: Launch = (daemon, signal) => run(daemon.argv, signal)
+
+/** As a transient unit: stopping or replacing the agent does not touch it, and `systemctl status` and the journal know it. */
+export const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
+
+/** Pure. systemd-run(1). systemd would expand `$` in the arguments: paths and names of ours hold none. */
+export function systemdCommand({ name, argv, pidFile }: Daemon): [string, ...string[]] {
+  return [
+    'systemd-run',
+    '--quiet',
+    '--collect',
+    `--unit=${name}`,
+    '--property=Type=forking',
+    `--property=PIDFile=${pidFile}`,
+    '--',
+    ...argv,
+  ]
+}
+
+/**
+ * For an agent in a pod: runs the launcher's command in the host's namespaces (needs hostPID and privileges, as the agent has), so
+ * that neither pod nor container ends the daemon. Pure.
+ */
+export function onHost([program, ...args]: readonly [string, ...string[]]): [string, ...string[]] {
+  return ['nsenter', '--target', '1', '--mount', '--uts', '--ipc', '--net', '--pid', '--', program, ...args]
+}
+
+export const launchOnHostBySystemd: Launch = (daemon, signal) => run(onHost(systemdCommand(daemon)), signal)
+
+/**
+ * The same where the host has no systemd. It is the node's process from here on: the container's runtime would kill what is in the
+ * pod's control groups, so it joins those of the host's init. An agent that is killed in between finds it gone and starts it again.
+ */
+export const launchOnHostDirectly: Launch = async (daemon, signal) => {
+  await run(onHost(daemon.argv), signal)
+  const pid = (await readFile(daemon.pidFile, 'utf8')).trim()
+  // As the host sees them: with a control group namespace of its own, the container would read other paths.
+  const { stdout } = await run(inHostGroups(['cat', '/proc/1/cgroup']), signal)
+  for (const file of controlGroupFiles(stdout)) await run(inHostGroups(['tee', file]), signal, pid)
+}
+
+/**
+ * Where a process is written to join all control groups of another, whose /proc/PID/cgroup this is. Pure. Hierarchies of the first
+ * version are named after their controllers; the second one lies beside them or alone. cgroups(7)
+ */
+export function controlGroupFiles(cgroup: string): string[] {
+  const lines = cgroup.split('\n').flatMap((line) => [...line.matchAll(/^\d+:([^:]*):(\/.*)$/g)])
+  const isMixed = lines.some(([, controllers]) => controllers !== '')
+  return lines.map(([, controllers = '', path = '']) => {
+    const hierarchy = controllers === '' ? (isMixed ? '/unified' : '') : `/${controllers.replace(/^name=/, '')}`
+    return join('/sys/fs/cgroup', hierarchy, path, 'cgroup.procs')
+  })
+}
+
+function inHostGroups(argv: readonly [string, ...string[]]): [string, ...string[]] {
+  return ['nsenter', '--target', '1', '--mount', '--cgroup', '--', ...argv]
+}
+
+/** By systemd where it is the host's init, else directly; on the host, when this process is in a container of it. */
+export async function chooseLaunch(): Promise<Launch> {
+  const inContainer = await isInContainer()
+  const hasSystemd = await access(`${inContainer ? '/proc/1/root' : ''}/run/systemd/system`).then(
+    () => true,
+    () => false,
+  )
+  if (inContainer) return hasSystemd ? launchOnHostBySystemd : launchOnHostDirectly
+  return hasSystemd ? launchBySystemd : launchDirectly
+}
+
+/** Whether the first process, which hostPID makes the host's init, has other mounts. */
+async function isInContainer(): Promise<boolean> {
+  try {
+    const [host, own] = await Promise.all([readlink('/proc/1/ns/mnt'), readlink('/proc/self/ns/mnt')])
+    return host !== own
+  } catch {
+    // Without the right to look there is none to enter either.
+    return false
+  }
+}
+
+async function run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: string): Promise<ExecResult> {
+  // Nothing of the agent's environment is the daemon's business.
+  const env = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' }
+  return exec(argv, { timeoutMs: START_TIMEOUT_MS, signal, env, ...(input === undefined ? {} : { input }) })
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import { basename, join } from 'node:path'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { TerminalError } from '../../lib/errors.ts'
+import type { AgentRole, RoleContext } from '../node/role.ts'
+import { FileVolumeDriver } from './drivers/file/file-volume-driver.ts'
+import { chooseLaunch, type Launch } from './exports/launcher.ts'
+import { NbdExporter } from './exports/nbd-exporter.ts'
+import { DEFAULT_NBD_PORTS, type PortRange } from './exports/ports.ts'
+import { VolumeRecords } from './exports/volume-records.ts'
+import { tlsDirIn } from './tls-files.ts'
+import { VolumeReconciler } from './volume-reconciler.ts'
+
+export interface StorageRoleOptions {
+  ports?: PortRange
+  /** Where QEMU's programs are, when not on the path. */
+  programs?: { qemuImg?: string; storageDaemon?: string }
+  /** How daemons that outlive the agent are started; chosen by the host when absent. */
+  launch?: Launch
+}
+
+/** Volumes in this node's pools. Touches nothing until the first document comes. */
+export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
+  const { stateDir, runDir, node, address, identity, log } = context
+  const records = new VolumeRecords(join(stateDir, 'volume-records'))
+  const exporter = new NbdExporter({
+    runDir: join(runDir, 'volumes'),
+    records,
+    identity,
+    tlsDir: tlsDirIn(stateDir),
+    nodeName: node,
+    address,
+    ports: options.ports ?? DEFAULT_NBD_PORTS,
+    storageDaemon: options.programs?.storageDaemon ?? 'qemu-storage-daemon',
+    launch: options.launch ?? (async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
+    log,
+  })
+  const reconciler = new VolumeReconciler({
+    createDriver: ({ name, driver, path }) => {
+      if (driver !== 'file')
+        throw new TerminalError('DriverUnknown', `StoragePool ${name} wants driver ${driver}; this agent has: file`)
+      return new FileVolumeDriver({ path, exporter, records, qemuImg: options.programs?.qemuImg ?? 'qemu-img' })
+    },
+    knownPools: async () => {
+      const paths = new Set((await records.list()).map((r) => r.poolPath))
+      return [...paths].map((path) => ({ name: basename(path), driver: 'file', path }))
+    },
+    poolOf: async (volume) => {
+      const record = await records.find(volume)
+      return record && { name: basename(record.poolPath), driver: 'file', path: record.poolPath }
+    },
+  })
+  let pools: NodeSpec['pools']
+  return {
+    name: 'storage',
+    reconcilers: [reconciler],
+    inventory: [{ name: 'pools', collect: (signal) => reconciler.inventory(pools ?? [], signal) }],
+    async configure(spec) {
+      pools = spec.pools
+      // A pool that was waited for, or another certificate for those that are served.
+      reconciler.wakeAll()
+      context.inventoryChanged()
+    },
+    async stop() {
+      exporter.disconnect()
+    },
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { FileVolumeDriver } from '../drivers/file/file-volume-driver.ts'
+import { findProcess } from '../exports/daemon-process.ts'
+import { launchDirectly } from '../exports/launcher.ts'
+import { NbdExporter } from '../exports/nbd-exporter.ts'
+import { VolumeRecords } from '../exports/volume-records.ts'
+import { tlsDirIn } from '../tls-files.ts'
+import { createTestAuthority, identityIn, type TestAuthority } from './certificates.ts'
+import { qemuPrograms } from './qemu-programs.ts'
+
+/** A storage node's folders with a `file` pool in them, on real QEMU programs, and certificates for whoever connects. */
+export interface FilePool extends AsyncDisposable {
+  dir: string
+  poolPath: string
+  dataDir: string
+  runDir: string
+  programs: Awaited<ReturnType<typeof qemuPrograms>>
+  authority: TestAuthority
+  /** What an agent that was just started has: nothing but the folders. */
+  createDriver(): FileVolumeDriver
+  pidOf(id: string): Promise<number | undefined>
+  /** QEMU's folder with a certificate of the node. */
+  tlsDirOf(node: string): Promise<string>
+  port: number
+}
+
+export async function createFilePool(): Promise<FilePool> {
+  const dir = await mkdtemp(join(tmpdir(), 'nephele-pool-'))
+  const programs = await qemuPrograms(join(dir, 'bin'))
+  const authority = await createTestAuthority()
+  const dataDir = join(dir, 'data')
+  const runDir = join(dir, 'run')
+  const poolPath = join(dir, 'pool')
+  await authority.issue(join(dataDir, 'pki'), 'storage-1')
+  const port = await freePort()
+  const daemons = join(runDir, 'volumes')
+  const pidOf = async (id: string) => (await findProcess(join(daemons, `${id}.pid`)))?.pid
+  const exporters: NbdExporter[] = []
+  return {
+    dir,
+    poolPath,
+    dataDir,
+    runDir,
+    programs,
+    authority,
+    port,
+    pidOf,
+    createDriver() {
+      const records = new VolumeRecords(join(dataDir, 'volume-records'))
+      const exporter = new NbdExporter({
+        runDir: daemons,
+        records,
+        identity: identityIn(join(dataDir, 'pki')),
+        tlsDir: tlsDirIn(dataDir),
+        nodeName: 'storage-1',
+        address: '127.0.0.1',
+        ports: { first: port, last: port + 20 },
+        storageDaemon: programs['qemu-storage-daemon'],
+        launch: launchDirectly,
+        log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
+      })
+      for (const earlier of exporters.splice(0)) earlier.disconnect()
+      exporters.push(exporter)
+      return new FileVolumeDriver({ path: poolPath, exporter, records, qemuImg: programs['qemu-img'] })
+    },
+    tlsDirOf: (node) => authority.issue(join(dir, 'nodes', node, 'pki'), node),
+    async [Symbol.asyncDispose]() {
+      for (const { id } of await new VolumeRecords(join(dataDir, 'volume-records')).list()) {
+        const pid = await pidOf(id)
+        if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      }
+      for (const exporter of exporters) exporter.disconnect()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

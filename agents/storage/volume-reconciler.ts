@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DocumentOf, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import type { Inventory, NodeSpec, Orphan, Tombstone } from '../../lib/contract/documents.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
+import type { VolumeDriver } from './drivers/driver.ts'
+
+export type Pool = NonNullable<NodeSpec['pools']>[number]
+
+export interface VolumeReconcilerOptions {
+  /** The driver of one pool; asked once for each name and path. @throws TerminalError for a driver that this agent does not have */
+  createDriver(pool: Pick<Pool, 'name' | 'driver' | 'path'>): VolumeDriver
+  /** Pools in which this node ever made a volume, whether a document names them or not. */
+  knownPools(): Promise<Pick<Pool, 'name' | 'driver' | 'path'>[]>
+  /** The pool that this node made the volume in. */
+  poolOf(volume: string): Promise<Pick<Pool, 'name' | 'driver' | 'path'> | undefined>
+}
+
+const GIB = 2 ** 30
+/** An exported volume is looked at again: a renewed certificate and a daemon that somebody else replaced send no event. */
+const RECHECK_MS = 60_000
+
+export class VolumeReconciler implements KindReconciler<'volume'> {
+  readonly kind = 'volume'
+  readonly #options: VolumeReconcilerOptions
+  readonly #drivers = new Map<string, VolumeDriver>()
+  #watching: { wake: Wake; signal: AbortSignal } | undefined
+
+  constructor(options: VolumeReconcilerOptions) {
+    this.#options = options
+  }
+
+  async start(wake: Wake, signal: AbortSignal): Promise<void> {
+    this.#watching = { wake, signal }
+    for (const driver of this.#drivers.values()) this.#watch(driver)
+  }
+
+  /** The node's pools or its certificate changed. */
+  wakeAll(): void {
+    this.#watching?.wake.all()
+  }
+
+  async reconcile(document: DocumentOf<'volume'>, context: RunContext): Promise<Observation<'volume'>> {
+    const { uid, spec } = document
+    const { signal } = context
+    const pool = poolsOf(context.state).find((p) => p.name === spec.pool)
+    if (!pool) {
+      throw new TransientError(
+        'PoolNotOnNode',
+        `StoragePool ${spec.pool} is not configured on node ${context.node} (yet)`,
+      )
+    }
+    const driver = this.#driver(pool)
+    const { sizeBytes } = await driver.ensure({ id: uid, sizeGiB: spec.sizeGiB, format: spec.format }, signal)
+    const sizeGiB = Math.floor(sizeBytes / GIB)
+    if (spec.exportTo.length === 0) {
+      await driver.unexport(uid, signal)
+      return { state: 'available', facts: { sizeGiB, exportedTo: [] } }
+    }
+    const connection = await driver.export(uid, spec.exportTo, signal)
+    return {
+      state: 'available',
+      facts: { sizeGiB, connection, exportedTo: [...spec.exportTo].sort() },
+      retryAfterMs: RECHECK_MS,
+    }
+  }
+
+  async remove({ uid }: Tombstone, context: RunContext): Promise<Observation<'volume'>> {
+    const { signal } = context
+    const recorded = await this.#options.poolOf(uid)
+    // Without a record the agent's disk was lost, or the volume was never made: look where it could be.
+    const pools = recorded ? [recorded] : poolsOf(context.state)
+    for (const pool of pools) {
+      const driver = this.#driver(pool)
+      await driver.unexport(uid, signal)
+      await driver.remove(uid, signal)
+    }
+    return { state: 'gone' }
+  }
+
+  async listOwned(signal: AbortSignal): Promise<Orphan[]> {
+    const owned: Orphan[] = []
+    for (const pool of await this.#options.knownPools()) {
+      for (const { id, sizeBytes } of await this.#driver(pool).list(signal)) {
+        owned.push({
+          kind: 'volume',
+          uid: id,
+          what: `volume of ${Math.ceil(sizeBytes / GIB)} GiB in pool ${pool.name}`,
+        })
+      }
+    }
+    return owned
+  }
+
+  /** For the node's inventory. A pool that cannot be used says why and counts as full. */
+  async inventory(configured: readonly Pool[], signal: AbortSignal): Promise<Pick<Inventory, 'pools'>> {
+    const pools: Inventory['pools'] = []
+    for (const { name, driver, path, uid } of configured) {
+      try {
+        const { totalBytes, freeBytes } = await this.#driver({ name, driver, path }).stats(signal)
+        pools.push({ name, driver, uid, totalGiB: Math.floor(totalBytes / GIB), freeGiB: Math.floor(freeBytes / GIB) })
+      } catch (error) {
+        if (!(error instanceof TransientError || error instanceof TerminalError)) throw error
+        pools.push({ name, driver, uid, totalGiB: 0, freeGiB: 0, error: error.message })
+      }
+    }
+    return { pools }
+  }
+
+  #driver(pool: Pick<Pool, 'name' | 'driver' | 'path'>): VolumeDriver {
+    const key = JSON.stringify([pool.driver, pool.path])
+    const known = this.#drivers.get(key)
+    if (known) return known
+    const driver = this.#options.createDriver(pool)
+    this.#drivers.set(key, driver)
+    this.#watch(driver)
+    return driver
+  }
+
+  #watch(driver: VolumeDriver): void {
+    const { wake, signal } = this.#watching ?? {}
+    if (wake && signal) driver.watch?.((id) => wake.one(id), signal)
+  }
+}
+
+function poolsOf(state: Pick<NodeState, 'list'>): readonly Pool[] {
+  return state.list('node').flatMap((document) => (document.tombstone ? [] : (document.spec.pools ?? [])))
+}

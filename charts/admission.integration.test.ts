@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rendered chart in a real apiserver: its policies refuse what they must and nothing else, and its roles allow what they say.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { stringify } from 'yaml'
+import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
+import { isHook, renderChart, type Manifest } from './suite/render.ts'
+
+const OPERATOR = 'system:serviceaccount:nephele-system:nephele-operator'
+const AGENT = 'system:serviceaccount:nephele-system:nephele-agent'
+const kubelet = (node: string) => [
+  '--as',
+  `system:node:${node}`,
+  '--as-group',
+  'system:nodes',
+  '--as-group',
+  'system:authenticated',
+]
+let plane: ControlPlane
+let manifests: Manifest[]
+
+const toYaml = (list: readonly unknown[]) => list.map((m) => stringify(m)).join('---\n')
+const kubectl = (...args: string[]) => plane.kubectl(args)
+const apply = (objects: readonly unknown[], ...args: string[]) =>
+  plane.kubectl(['apply', '--server-side', '-f', '-', ...args], { input: toYaml(objects) })
+const resource = (kind: string, name: string, spec: object = {}, metadata: object = {}) => ({
+  apiVersion: 'nephele.dev/v1alpha1',
+  kind,
+  metadata: { name, namespace: 'team', ...metadata },
+  spec,
+})
+const may = async (user: string, verb: string, what: string, ...more: string[]) =>
+  kubectl('auth', 'can-i', verb, what, '--as', user, ...more).then(
+    (answer) => answer.trim() === 'yes',
+    () => false,
+  )
+
+beforeAll(async () => {
+  plane = await startControlPlane()
+  manifests = await renderChart()
+  const definitions = manifests.filter((m) => m.kind === 'CustomResourceDefinition')
+  await kubectl('create', 'namespace', 'nephele-system')
+  await kubectl('create', 'namespace', 'team')
+  await apply(definitions)
+  await kubectl(
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    ...definitions.map((d) => `crd/${d.metadata.name}`),
+  )
+  await apply(manifests.filter((m) => m.kind !== 'CustomResourceDefinition' && !isHook(m)))
+  await untilPoliciesHold()
+}, 120_000)
+afterAll(() => plane.stop())
+
+/** Policies take effect a moment after they were written: until each refuses what it is for. */
+async function untilPoliciesHold(): Promise<void> {
+  await apply([resource('Network', 'probe', { deletionProtection: true }, { finalizers: ['nephele.dev/release'] })])
+  const probes = [
+    ['-n', 'team', 'delete', 'nnet', 'probe', '--dry-run=server'],
+    [
+      '-n',
+      'team',
+      'patch',
+      'nnet',
+      'probe',
+      '--type=merge',
+      '-p',
+      '{"metadata":{"finalizers":null}}',
+      '--dry-run=server',
+    ],
+    ['delete', 'crd', 'networks.nephele.dev', '--dry-run=server'],
+  ]
+  for (const probe of probes) {
+    for (let left = 100; ; left--) {
+      const refused = await kubectl(...probe).then(
+        () => false,
+        () => true,
+      )
+      if (refused) break
+      if (left === 0) throw new Error(`no policy refuses: kubectl ${probe.join(' ')}`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+test('the apiserver takes every object of the chart, hooks too', async () => {
+  const objects = manifests.filter((m) => m.kind !== 'CustomResourceDefinition')
+  expect((await apply(objects, '--dry-run=server')).trim().split('\n')).toHaveLength(objects.length)
+}, 30_000)
+
+test('the expressions of the policies are sound for every type that they match', async () => {
+  const json = await kubectl('get', 'validatingadmissionpolicies', '-o', 'json')
+  const { items } = JSON.parse(json) as { items: { metadata: { name: string }; status?: { typeChecking?: object } }[] }
+  const ours = items.filter((p) => p.metadata.name.endsWith('.nephele.dev'))
+  expect(ours.map((p) => p.metadata.name).sort()).toEqual([
+    'definitions.nephele.dev',
+    'deletion-protection.nephele.dev',
+    'finalizers.nephele.dev',
+    'node-labels.nephele.dev',
+  ])
+  const warnings = ours.flatMap((p) => JSON.stringify(p.status?.typeChecking ?? {}))
+  expect(warnings).toEqual(ours.map(() => '{}'))
+}, 30_000)
+
+describe('deletion protection', () => {
+  const IMAGE = { source: { http: { url: 'https://example.com/a' } }, format: 'raw', deletionProtection: true }
+  const INSTANCE = { flavorRef: { name: 'small' }, imageRef: { name: 'a' }, deletionProtection: true }
+  const PROTECTED: [string, string, object][] = [
+    ['Instance', 'ninst', INSTANCE],
+    ['Image', 'nimg', IMAGE],
+    ['Network', 'nnet', { deletionProtection: true }],
+    ['Volume', 'nvol', { sizeGiB: 1, deletionProtection: true }],
+  ]
+
+  test.each(PROTECTED)(
+    '%s',
+    async (kind, short, spec) => {
+      await apply([resource(kind, 'kept', spec), resource(kind, 'free', { ...spec, deletionProtection: false })])
+      const refused = `${kind} kept has deletion protection: write spec.deletionProtection: false first`
+      await expect(kubectl('-n', 'team', 'delete', short, 'kept')).rejects.toThrow(refused)
+      await expect(kubectl('-n', 'team', 'delete', short, '--all', '--wait=false')).rejects.toThrow(refused)
+      const names = await kubectl('-n', 'team', 'get', short, '-o', 'name')
+      expect(names).toContain('/kept')
+      expect(names).not.toContain('/free')
+      await kubectl('-n', 'team', 'patch', short, 'kept', '--type=merge', '-p', '{"spec":{"deletionProtection":false}}')
+      await kubectl('-n', 'team', 'delete', short, 'kept')
+    },
+    30_000,
+  )
+
+  test('deletecollection leaves what is protected', async () => {
+    await apply([
+      resource('Volume', 'kept', { sizeGiB: 1, deletionProtection: true }),
+      resource('Volume', 'free', { sizeGiB: 1 }),
+    ])
+    const path = '/apis/nephele.dev/v1alpha1/namespaces/team/volumes'
+    await expect(kubectl('delete', '--raw', path)).rejects.toThrow('Volume kept has deletion protection')
+    expect(await kubectl('-n', 'team', 'get', 'nvol', 'kept', '-o', 'name')).toContain('kept')
+  }, 30_000)
+})
+
+describe('finalizers', () => {
+  const held = () =>
+    resource(
+      'Port',
+      'held',
+      { networkRef: { name: 'net' } },
+      { finalizers: ['nephele.dev/release', 'example.com/other'] },
+    )
+  const patch = (body: object, ...as: string[]) =>
+    kubectl('-n', 'team', 'patch', 'nport', 'held', '--type=merge', '-p', JSON.stringify(body), ...as)
+
+  test('ours stays for everyone but the operator; those of others are theirs', async () => {
+    await apply([held()])
+    const refused = 'the finalizer nephele.dev/release stays until the operator has released'
+    await expect(patch({ metadata: { finalizers: null } })).rejects.toThrow(refused)
+    await expect(patch({ metadata: { finalizers: ['example.com/other'] } })).rejects.toThrow(refused)
+    await patch({ metadata: { finalizers: ['nephele.dev/release'] } })
+    await patch({ metadata: { labels: { a: 'b' } } })
+    await kubectl('-n', 'team', 'delete', 'nport', 'held', '--wait=false')
+    await expect(patch({ metadata: { finalizers: null } })).rejects.toThrow(refused)
+    await patch({ metadata: { finalizers: null } }, '--as', OPERATOR)
+    await expect(kubectl('-n', 'team', 'get', 'nport', 'held')).rejects.toThrow('not found')
+  }, 30_000)
+})
+
+describe('definitions', () => {
+  test('are not deleted before someone says so', async () => {
+    const refused = 'kubectl annotate crd keypairs.nephele.dev nephele.dev/allow-delete=true'
+    await expect(kubectl('delete', 'crd', 'keypairs.nephele.dev')).rejects.toThrow(refused)
+    await expect(kubectl('delete', 'crd', '-l', 'app.kubernetes.io/part-of=nephele')).rejects.toThrow(
+      'would delete all of its objects',
+    )
+    await kubectl('annotate', 'crd', 'keypairs.nephele.dev', 'nephele.dev/allow-delete=true')
+    await kubectl('delete', 'crd', 'keypairs.nephele.dev', '--dry-run=server')
+  }, 30_000)
+
+  test("others' definitions are none of our business", async () => {
+    const other = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'things.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Cluster',
+        names: { kind: 'Thing', plural: 'things' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      },
+    }
+    await apply([other])
+    await kubectl('delete', 'crd', 'things.example.com')
+  }, 30_000)
+})
+
+describe('labels of nodes', () => {
+  const refused = 'labels of nephele.dev choose what a node does for the cloud'
+  const label = (value: string, ...as: string[]) => kubectl('label', 'node', 'n1', '--overwrite', value, ...as)
+
+  test('a kubelet makes its node and its own labels, but none of ours', async () => {
+    const node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n1', labels: { 'kubernetes.io/hostname': 'n1' } },
+    }
+    const forged = { ...node, metadata: { name: 'n1', labels: { 'nephele.dev/compute': 'libvirt' } } }
+    const create = (object: object) =>
+      plane.kubectl(['create', '-f', '-', ...kubelet('n1')], { input: stringify(object) })
+    await expect(create(forged)).rejects.toThrow(refused)
+    await create(node)
+    await label('nephele.dev/compute=libvirt')
+    await label('kubernetes.io/arch=amd64', ...kubelet('n1'))
+    await expect(label('nephele.dev/compute=kubevirt', ...kubelet('n1'))).rejects.toThrow(refused)
+    await expect(label('nephele.dev/storage=true', ...kubelet('n1'))).rejects.toThrow(refused)
+    await expect(label('nephele.dev/compute-', ...kubelet('n1'))).rejects.toThrow(refused)
+    // As kubelets report their status: whoever writes it may send labels with it.
+    const report = async (labels: Record<string, string>) => {
+      const found = JSON.parse(await kubectl('get', 'node', 'n1', '-o', 'json', ...kubelet('n1'))) as Manifest
+      Object.assign((found.metadata.labels ??= {}), labels)
+      const args = ['replace', '--raw', '/api/v1/nodes/n1/status', '-f', '-', ...kubelet('n1')]
+      return plane.kubectl(args, { input: JSON.stringify(found) })
+    }
+    await expect(report({ 'nephele.dev/image': 'true' })).rejects.toThrow(refused)
+    await report({ 'kubernetes.io/os': 'linux' })
+    expect(await kubectl('get', 'node', 'n1', '-o', 'jsonpath={.metadata.labels}')).toContain(
+      '"nephele.dev/compute":"libvirt"',
+    )
+  }, 30_000)
+})
+
+describe('roles', () => {
+  beforeAll(async () => {
+    for (const role of ['view', 'edit', 'admin']) {
+      await kubectl('-n', 'team', 'create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}-user`)
+    }
+    // Kubernetes' own roles take ours in by their labels a moment later.
+    for (
+      let left = 100;
+      left > 0 && !(await may('admin-user', 'create', 'instances.nephele.dev', '-n', 'team'));
+      left--
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }, 60_000)
+
+  test.each([
+    ['view-user', 'get', 'instances.nephele.dev', true],
+    ['view-user', 'create', 'instances.nephele.dev', false],
+    ['view-user', 'list', 'ipclaims.nephele.dev', true],
+    ['edit-user', 'create', 'instances.nephele.dev', true],
+    ['edit-user', 'deletecollection', 'volumes.nephele.dev', true],
+    ['edit-user', 'update', 'instances.nephele.dev/status', false],
+    ['edit-user', 'create', 'ipclaims.nephele.dev', false],
+    ['admin-user', 'create', 'networks.nephele.dev', true],
+    ['admin-user', 'delete', 'ipclaims.nephele.dev', false],
+    ['admin-user', 'patch', 'ports.nephele.dev/status', false],
+    ['admin-user', 'create', 'flavors.nephele.dev', false],
+    ['nobody', 'get', 'instances.nephele.dev', false],
+    [OPERATOR, 'update', 'instances.nephele.dev/status', true],
+    [OPERATOR, 'create', 'ipclaims.nephele.dev', true],
+    [OPERATOR, 'update', 'instances.nephele.dev', false],
+    [OPERATOR, 'delete', 'instances.nephele.dev', false],
+    [OPERATOR, 'get', 'secrets', true],
+    [OPERATOR, 'list', 'secrets', false],
+    [OPERATOR, 'watch', 'secrets', false],
+    [OPERATOR, 'create', 'pods', false],
+    [AGENT, 'get', 'instances.nephele.dev', false],
+    [AGENT, 'get', 'secrets', false],
+    [AGENT, 'get', 'nodes', false],
+  ])('%s: %s %s is %s', async (user, verb, what, allowed) => {
+    const [name = '', subresource] = what.split('/')
+    const more = subresource === undefined ? [] : [`--subresource=${subresource}`]
+    expect(await may(user, verb, name, ...more, '-n', 'team')).toBe(allowed)
+  })
+
+  test('whoever is known reads Flavors and VolumeTypes', async () => {
+    const someone = ['--as-group', 'system:authenticated']
+    expect(await may('someone', 'list', 'flavors.nephele.dev', ...someone)).toBe(true)
+    expect(await may('someone', 'watch', 'volumetypes.nephele.dev', ...someone)).toBe(true)
+    expect(await may('someone', 'list', 'storagepools.nephele.dev', ...someone)).toBe(false)
+  })
+})

@@ -1,0 +1,47 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+{{- define "nephele.labels" -}}
+app.kubernetes.io/name: nephele
+app.kubernetes.io/part-of: nephele
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "nephele.image" -}}
+{{ .root.Values.images.registry }}/{{ .name }}:{{ .root.Values.images.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "nephele.natsServers" -}}
+{{- if .Values.nats.enabled -}}
+nephele-nats.{{ .Release.Namespace }}.svc:4222
+{{- else -}}
+{{- .Values.nats.address -}}
+{{- end -}}
+{{- end }}
+
+{{- define "nephele.northbound" -}}
+{{- if .Values.ovn.enabled }}ssl:nephele-ovn.{{ .Release.Namespace }}.svc:6641{{ else }}{{ .Values.ovn.northbound }}{{ end -}}
+{{- end }}
+
+{{/*
+For nodes' ovn-controller, which runs on the host and knows no names of the cluster: the Service's address, which the kubelet puts
+into the environment of pods that start after it.
+*/}}
+{{- define "nephele.southbound" -}}
+{{- if .Values.ovn.enabled }}ssl:$(NEPHELE_OVN_SERVICE_HOST):6642{{ else }}{{ .Values.ovn.southbound }}{{ end -}}
+{{- end }}
+
+{{/* For containers that need nothing of the host. */}}
+{{- define "nephele.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "nephele.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/clouds.yaml by `npm run generate`. Do not edit.
+
+export interface CloudSchema {
+  spec?: CloudSpec
+  status?: CloudStatus
+}
+/**
+ * What the administrator sets for the whole cloud. *live*
+ */
+export interface CloudSpec {
+  /**
+   * Grows by one, by an administrator, after etcd was restored from a backup: desired documents of older incarnations are refused by every agent from then on. *live*
+   */
+  incarnation?: number
+  /**
+   * MTU of the network between the nodes; guests get what is left after the tunnel header. *restart*
+   */
+  underlayMTU?: number
+  /**
+   * Name servers that Subnets hand out by DHCP when they name none. *live*
+   *
+   * @maxItems 8
+   *
+   * Items: Address of a name server. *live*
+   */
+  dnsNameservers?: string[]
+  /**
+   * The first three bytes of generated MAC addresses. Existing Ports keep theirs. *live*
+   */
+  macPrefix?: string
+  /**
+   * How soon a silent node counts as down. *live*
+   */
+  heartbeat?: {
+    /**
+     * Seconds between two heartbeats of an agent. *live*
+     */
+    intervalSeconds?: number
+    /**
+     * Heartbeats missed in a row after which the node is down. *live*
+     */
+    missesBeforeDown?: number
+  }
+  /**
+   * The Flavor that clients should offer first. *live*
+   */
+  defaultFlavorRef?: {
+    /**
+     * Name of the Flavor. *live*
+     */
+    name: string
+  }
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface CloudStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'OK' | 'ERROR'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * The term of the operator that leads: the transitions of its Lease.
+   */
+  term?: number
+  /**
+   * The highest incarnation that any agent or document was seen to hold. Above spec.incarnation the operator stops (ControlPlaneRegressed).
+   */
+  highestIncarnationSeen?: number
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/computenodes.yaml by `npm run generate`. Do not edit.
+
+export interface ComputeNodeSchema {
+  spec?: ComputeNodeSpec
+  status?: ComputeNodeStatus
+}
+/**
+ * What people decide about the node. *live*
+ */
+export interface ComputeNodeSpec {
+  /**
+   * Places no new work here. What runs goes on. *live*
+   */
+  unschedulable?: boolean
+  /**
+   * Why, for people. *live*
+   */
+  unschedulableReason?: string
+  /**
+   * Confirmed: the node is off and will not come back with its old disk state, so that what it holds may be released or moved. Write it only when you know: a machine that still runs would run twice. Remove it when the node is to be used again. *live*
+   */
+  lost?: 'Confirmed'
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface ComputeNodeStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'up' | 'down' | 'lost'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * Roles by the node's labels.
+   *
+   * @maxItems 8
+   *
+   * Items: compute, network, gateway, storage or image.
+   */
+  roles?: string[]
+  /**
+   * The availability zone: the Node's topology.kubernetes.io/zone.
+   */
+  zone?: string
+  /**
+   * The owner's epoch: it grows each time that the object moves to another node.
+   */
+  epoch?: number
+  /**
+   * What the node has.
+   */
+  inventory?: {
+    /**
+     * Address for other nodes.
+     */
+    address?: string
+    /**
+     * Version of the agent.
+     */
+    agentVersion?: string
+    /**
+     * Changes with each boot of the node.
+     */
+    bootID?: string
+    /**
+     * Logical CPUs.
+     */
+    cpus?: number
+    /**
+     * Memory.
+     */
+    memoryMiB?: number
+    /**
+     * Size of the file system for machines.
+     */
+    diskGiB?: number
+    /**
+     * Such as QEMU.
+     */
+    hypervisorType?: string
+    /**
+     * Its version.
+     */
+    hypervisorVersion?: string
+    /**
+     * kvm after a guest really ran with it, else qemu: emulation.
+     */
+    acceleration?: 'kvm' | 'qemu'
+    /**
+     * Why there is no kvm.
+     */
+    accelerationReason?: string
+    /**
+     * Whether the switch runs on DPDK.
+     */
+    dpdk?: boolean
+    /**
+     * NUMA cells.
+     */
+    numaCells?: number
+  }
+  /**
+   * What the node still has to release and has not acknowledged.
+   *
+   * @maxItems 64
+   *
+   * Items: One release.
+   */
+  releases?: {
+    /**
+     * Kind of its document.
+     */
+    kind: 'node' | 'image' | 'volume' | 'port' | 'instance'
+    /**
+     * UID of the object.
+     */
+    uid: string
+    /**
+     * Namespace of the object.
+     */
+    namespace?: string
+    /**
+     * Name of the object.
+     */
+    name: string
+    /**
+     * The owner's epoch: it grows each time that the object moves to another node.
+     */
+    epoch: number
+  }[]
+  /**
+   * What the node found that carries our mark and that no document asks for. Nothing of it is removed by itself.
+   *
+   * @maxItems 32
+   *
+   * Items: One find.
+   */
+  orphans?: {
+    /**
+     * Kind of its document.
+     */
+    kind: 'node' | 'image' | 'volume' | 'port' | 'instance'
+    /**
+     * UID that it carries.
+     */
+    uid: string
+    /**
+     * What was found.
+     */
+    what: string
+  }[]
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schemas against a real apiserver: every bound and every rule refuses one object and accepts another.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
+import { connectApi, type Answer, type Api } from './suite/api.ts'
+import {
+  fieldName,
+  placesOf,
+  withChanges,
+  withValue,
+  type Changes,
+  type JsonObject,
+  type Place,
+} from './suite/places.ts'
+import { RULE_CASES, VALUE_RULES, type RuleCase } from './suite/rule-cases.ts'
+import { SAMPLES } from './suite/samples.ts'
+import { CRD_FOLDER, fieldsOf, readCrds, rulesOf, type Crd, type Field } from './suite/schema.ts'
+import { violationsOf } from './suite/violations.ts'
+
+const CRDS = readCrds()
+const KINDS = CRDS.map((crd) => crd.spec.names.kind)
+let plane: ControlPlane
+let api: Api
+
+beforeAll(async () => {
+  plane = await startControlPlane({ controllerManager: false })
+  api = connectApi(plane)
+  await plane.kubectl(['apply', '-f', CRD_FOLDER])
+  await plane.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', CRD_FOLDER])
+  await plane.kubectl(['create', 'namespace', 'tests'])
+  // A CRD is served a moment after it says Established.
+  for (const crd of CRDS) await untilServed(crd)
+}, 120_000)
+afterAll(async () => {
+  api.close()
+  await plane.stop()
+})
+
+const crdOf = (kind: string): Crd => CRDS.find((crd) => crd.spec.names.kind === kind)!
+const pathOf = (kind: string): string => {
+  const { scope, names } = crdOf(kind).spec
+  return `/apis/nephele.dev/v1alpha1/${scope === 'Namespaced' ? 'namespaces/tests/' : ''}${names.plural}`
+}
+const objectOf = (kind: string, sample = 0): JsonObject => {
+  const { spec, status, name = `sample-${sample}` } = SAMPLES[kind]![sample]!
+  return { apiVersion: 'nephele.dev/v1alpha1', kind, metadata: { name }, spec, ...(status ? { status } : {}) }
+}
+const create = (kind: string, object: JsonObject) => api.send('POST', `${pathOf(kind)}?dryRun=All`, object)
+const says = (answer: Answer, part: string | RegExp) => {
+  expect(answer.message).toMatch(
+    part instanceof RegExp ? part : new RegExp(part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
+  )
+  expect(answer.code).toBe(422)
+}
+const accepts = (answer: Answer) => expect([answer.code, answer.message]).toEqual([answer.code === 200 ? 200 : 201, ''])
+
+async function untilServed(crd: Crd): Promise<void> {
+  for (let left = 100; left > 0; left--) {
+    if ((await api.send('GET', pathOf(crd.spec.names.kind))).code === 200) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`${crd.metadata.name} is not served`)
+}
+
+/** The object, really created, as it is stored; removed by `remove`. */
+async function stored(
+  kind: string,
+  object: JsonObject,
+): Promise<{ object: JsonObject; path: string; remove: () => Promise<unknown> }> {
+  const answer = await api.send('POST', pathOf(kind), object)
+  accepts(answer)
+  const path = `${pathOf(kind)}/${(object.metadata as JsonObject).name as string}`
+  return { object: answer.body, path, remove: () => api.send('DELETE', path) }
+}
+
+describe.each(KINDS)('%s', (kind) => {
+  const fields = fieldsOf(crdOf(kind))
+  const samples = (SAMPLES[kind] ?? []).map((_, i) => objectOf(kind, i))
+  const find = (field: Field): { sample: JsonObject; place: Place } | undefined => {
+    for (const sample of samples) {
+      const place = placesOf(sample, field.path)[0]
+      if (place) return { sample, place }
+    }
+    return undefined
+  }
+
+  test('accepts its samples, status included', async () => {
+    for (const sample of samples) {
+      accepts(await create(kind, sample))
+      if (!sample.status) continue
+      const { object, path, remove } = await stored(kind, sample)
+      const answer = await api.send('PUT', `${path}/status`, { ...object, status: sample.status })
+      accepts(answer)
+      expect(answer.body.status).toEqual(sample.status)
+      await remove()
+    }
+  }, 30_000)
+
+  test('every field stands in a sample', () => {
+    const missing = fields.filter((field) => !find(field) && field.path !== '')
+    expect(missing.map((field) => field.path)).toEqual([])
+  })
+
+  test('every bound of spec and status refuses', async () => {
+    const main = samples[0]!
+    const { object, path, remove } = await stored(kind, main)
+    const wrong: string[] = []
+    for (const field of fields) {
+      for (const violation of violationsOf(field)) {
+        const found = find(field)
+        if (!found || !/^(spec|status)/.test(field.path)) continue
+        const broken = withValue(found.sample, found.place, violation.value)
+        const answer = field.path.startsWith('status')
+          ? await api.send('PUT', `${path}/status?dryRun=All`, { ...object, status: broken.status })
+          : await create(kind, broken)
+        const told = answer.code === 422 && answer.message.includes(fieldName(found.place).replace(/\.[^.]*$/, ''))
+        if (!told || !violation.says.test(answer.message)) {
+          wrong.push(`${field.path} ${violation.bound}: ${answer.code} ${answer.message}`)
+        }
+      }
+    }
+    await remove()
+    expect(wrong).toEqual([])
+  }, 60_000)
+
+  test('every required field is missed', async () => {
+    for (const field of fields.filter((f) => /^spec/.test(f.path))) {
+      for (const name of field.schema.required ?? []) {
+        const found = find(field)
+        if (!found) continue
+        says(await create(kind, withValue(found.sample, [...found.place, name], undefined)), /Required value/)
+      }
+    }
+  }, 30_000)
+
+  test('rules of single values refuse and accept in every place', async () => {
+    for (const field of fields) {
+      for (const rule of rulesOf(field)) {
+        const values = VALUE_RULES.find((v) => rule.message.includes(v.says))
+        const found = find(field)
+        if (!values || !found) continue
+        for (const bad of values.bad) says(await create(kind, withValue(found.sample, found.place, bad)), values.says)
+        for (const good of values.good) accepts(await create(kind, withValue(found.sample, found.place, good)))
+      }
+    }
+  }, 60_000)
+
+  const cases = RULE_CASES.filter((c) => c.kind === kind)
+  if (cases.length > 0) {
+    test.each(cases.map((c) => [`${c.path || 'object'}: ${c.says}`, c] as const))(
+      '%s',
+      async (_, c: RuleCase) => {
+        const base = withChanges(objectOf(kind, c.sample ?? 0), c.before ?? {})
+        const bad = Array.isArray(c.bad) ? c.bad : [c.bad]
+        if (c.transition) return transition(kind, base, c, bad)
+        for (const changes of bad) says(await create(kind, withChanges(base, changes)), c.says)
+        for (const changes of [{}, ...(c.good ?? [])]) accepts(await create(kind, withChanges(base, changes)))
+      },
+      30_000,
+    )
+  }
+})
+
+async function transition(kind: string, base: JsonObject, c: RuleCase, bad: Changes[]): Promise<void> {
+  const { object, path, remove } = await stored(kind, base)
+  try {
+    for (const changes of bad) {
+      says(await api.send('PUT', `${path}?dryRun=All`, withChanges(object, changes)), c.says)
+    }
+    for (const changes of [{}, ...(c.good ?? [])]) {
+      accepts(await api.send('PUT', `${path}?dryRun=All`, withChanges(object, changes)))
+    }
+  } finally {
+    await remove()
+  }
+}
+
+describe('kubectl', () => {
+  test.each(KINDS)(
+    'explain %s is the reference manual',
+    async (kind) => {
+      const { plural, shortNames } = crdOf(kind).spec.names
+      const text = await plane.kubectl(['explain', `${plural}.nephele.dev`, '--recursive'])
+      expect(text).toContain(`KIND:       ${kind}`)
+      expect(await plane.kubectl(['explain', `${plural}.nephele.dev.spec`])).toMatch(/DESCRIPTION:\n\s+\S/)
+      expect(await plane.kubectl(['get', shortNames[0]!, '-A'])).toBe('')
+    },
+    30_000,
+  )
+
+  test('get nephele lists all kinds, columns answer at a glance, selectable fields select', async () => {
+    const { object, path, remove } = await stored('Instance', objectOf('Instance'))
+    await api.send('PUT', `${path}/status`, { ...object, status: SAMPLES.Instance![0]!.status! })
+    const table = await plane.kubectl(['-n', 'tests', 'get', 'nephele'])
+    expect(table).toMatch(/^instance\.nephele\.dev\/sample-0\s+ACTIVE\s+n1\s+10\.0\.0\.5\s+small\s+\d+s/m)
+    const select = (field: string) =>
+      plane.kubectl(['-n', 'tests', 'get', 'ninst', '-o', 'name', '--field-selector', field])
+    expect(await select('status.node=n1')).toContain('sample-0')
+    expect(await select('spec.imageRef.name=other')).toBe('')
+    await remove()
+  }, 30_000)
+})

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+// For every CEL rule of crds/ one object that passes and one that is refused. A test enumerates the rules and fails when one has no
+// case here. Cases are changes to a sample of the kind.
+import type { Changes, Json } from './places.ts'
+
+export interface RuleCase {
+  kind: string
+  /** The field that holds the rule, as in Field.path. */
+  path: string
+  /** A part of the rule's message. */
+  says: string
+  /** What makes the object break the rule; several lists are several refused objects. */
+  bad: Changes | Changes[]
+  /** What keeps it within the rule, beside the sample itself. */
+  good?: Changes[]
+  /** Which sample is changed; the first when absent. */
+  sample?: number
+  /** Changes made before the object is created, for rules that compare with the old object. */
+  before?: Changes
+  /** The rule compares with the old object: the object is created first, `bad` and `good` are updates. */
+  transition?: boolean
+}
+
+const changed = (kind: string, path: string, says: string, bad: Changes, more: Partial<RuleCase> = {}): RuleCase => ({
+  kind,
+  path,
+  says,
+  bad,
+  transition: true,
+  ...more,
+})
+
+const CIDRS = ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'FD00::/64', 'fd00::1/64', '10.0.0.0/24 ']
+
+/** Rules of single values that stand in many places: the message and the values that must be refused and accepted in each. */
+export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
+  {
+    says: 'write an IP address in its canonical form',
+    bad: [
+      '10.0.0.256',
+      '010.0.0.5',
+      '10.0.0.5/24',
+      'FD00::5',
+      'fd00:0::5',
+      '::ffff:10.0.0.5',
+      'fe80::1%eth0',
+      'localhost',
+    ],
+    good: [],
+  },
+  {
+    says: 'write a unicast MAC address',
+    bad: ['FA:16:3E:00:00:01', '01:00:5e:00:00:01', 'fa-16-3e-00-00-01', 'ff:ff:ff:ff:ff:ff'],
+    good: ['02:00:00:00:00:00'],
+  },
+  {
+    says: 'write keys of 1 to 255 characters',
+    bad: [{ '': 'x' }, { ['k'.repeat(256)]: 'x' }],
+    good: [{ ['k'.repeat(255)]: 'x' }],
+  },
+  { says: 'write the name of one namespace', bad: ['Team', '**', 'a.b', '-a'], good: ['*', 'team-b'] },
+]
+
+const IMAGE: RuleCase[] = [
+  {
+    kind: 'Image',
+    path: 'spec.source.http.url',
+    says: 'write an http:// or https:// URL',
+    bad: [
+      'file:///etc/passwd',
+      'ftp://example.com/a',
+      'not a url',
+      'http:///path',
+      '--output=/etc/passwd',
+      'https:nohost',
+    ].map((url) => ({ 'spec.source.http.url': url })),
+    good: [{ 'spec.source.http.url': 'http://[fd00::1]:80/a.raw' }],
+  },
+  {
+    kind: 'Image',
+    path: 'spec.source.http.url',
+    says: 'put no user name or password into the URL',
+    bad: { 'spec.source.http.url': 'https://user:secret@example.com/a' },
+    good: [{ 'spec.source.http.url': 'https://example.com/a@b' }],
+  },
+  {
+    kind: 'Image',
+    path: 'spec.source.http.caBundle',
+    says: 'write PEM',
+    bad: { 'spec.source.http.caBundle': '/etc/ssl/cert.pem' },
+  },
+  {
+    kind: 'Image',
+    path: 'spec.sha256',
+    says: 'write the SHA-256 digest as 64',
+    bad: [{ 'spec.sha256': 'A'.repeat(64) }, { 'spec.sha256': 'g'.repeat(64) }],
+  },
+  changed('Image', 'spec', 'sha256 cannot change once it is set', { 'spec.sha256': '0'.repeat(64) }),
+  changed('Image', 'spec', 'sha256 cannot change once it is set', { 'spec.sha256': undefined }),
+  changed(
+    'Image',
+    'spec',
+    'sha256 cannot change once it is set',
+    { 'spec.sha256': '0'.repeat(64) },
+    {
+      before: { 'spec.sha256': '1'.repeat(64) },
+      good: [{ 'spec.sha256': '1'.repeat(64), 'spec.minDiskGiB': 2 }],
+    },
+  ),
+  changed(
+    'Image',
+    'spec.format',
+    'format cannot change',
+    { 'spec.format': 'raw' },
+    { good: [{ 'spec.minDiskGiB': 2 }] },
+  ),
+  changed('Image', 'spec.architecture', 'architecture cannot change', { 'spec.architecture': 'aarch64' }),
+  {
+    kind: 'Image',
+    path: 'spec',
+    says: 'sharedWith has an effect with visibility: shared only',
+    bad: [{ 'spec.visibility': 'private' }, { 'spec.visibility': undefined }],
+    good: [{ 'spec.visibility': 'public', 'spec.sharedWith': [] }],
+  },
+]
+
+const SUBNET: RuleCase[] = [
+  {
+    kind: 'Subnet',
+    path: 'spec.cidr',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ 'spec.cidr': cidr })),
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec.cidr',
+    says: 'write a prefix length from 8 to 30',
+    bad: ['10.0.0.0/31', '0.0.0.0/0', '10.0.0.0/7', 'fd00::/47', 'fd00::/127'].map((cidr) => ({ 'spec.cidr': cidr })),
+    good: [{ 'spec.cidr': '10.0.0.0/8' }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec.cidr',
+    says: 'loopback, link-local, multicast',
+    bad: ['127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/24', 'fe80::/64'].map((cidr) => ({ 'spec.cidr': cidr })),
+  },
+  changed('Subnet', 'spec.cidr', 'cidr cannot change', { 'spec.cidr': '10.0.0.0/16' }),
+  changed('Subnet', 'spec.networkRef', 'networkRef cannot change', { 'spec.networkRef.name': 'other' }),
+  changed('Subnet', 'spec', 'gatewayIP cannot change', { 'spec.gatewayIP': '10.0.0.2' }),
+  changed(
+    'Subnet',
+    'spec',
+    'gatewayIP cannot change',
+    { 'spec.gatewayIP': undefined },
+    {
+      good: [{ 'spec.dhcp.leaseSeconds': 600 }],
+    },
+  ),
+  changed(
+    'Subnet',
+    'spec',
+    'disableGateway cannot change',
+    { 'spec.disableGateway': true },
+    {
+      before: { 'spec.gatewayIP': undefined },
+    },
+  ),
+  changed('Subnet', 'spec', 'allocationPools cannot change', { 'spec.allocationPools': [] }),
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    says: 'write a gatewayIP inside of cidr',
+    bad: ['10.0.1.1', 'fd00::1', '10.0.0.0'].map((gatewayIP) => ({ 'spec.gatewayIP': gatewayIP })),
+    good: [{ 'spec.gatewayIP': '10.0.0.254' }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    says: 'leave gatewayIP out, or write disableGateway: false',
+    bad: { 'spec.disableGateway': true },
+    good: [{ 'spec.disableGateway': true, 'spec.gatewayIP': undefined }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    says: 'write allocationPools whose start and end are inside of cidr',
+    bad: { 'spec.allocationPools[0].end': '10.0.1.1' },
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec.allocationPools[]',
+    says: 'write start and end of one family',
+    bad: [{ 'spec.allocationPools[0].end': '10.0.0.8' }, { 'spec.allocationPools[0].end': 'fd00::1' }],
+    good: [{ 'spec.allocationPools[0].end': '10.0.0.9' }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec.dhcp.hostRoutes[].destination',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ 'spec.dhcp.hostRoutes[0].destination': cidr })),
+    good: [{ 'spec.dhcp.hostRoutes[0].destination': '0.0.0.0/0' }],
+  },
+]
+
+const PORT: RuleCase[] = [
+  {
+    kind: 'Port',
+    path: 'spec.allowedAddressPairs[].ipAddress',
+    says: 'write an IP address or a range',
+    bad: [{ 'spec.allowedAddressPairs[0].ipAddress': 'any' }],
+    good: [{ 'spec.allowedAddressPairs[0].ipAddress': '10.0.0.96/29' }],
+  },
+  changed('Port', 'spec.networkRef', 'networkRef cannot change', { 'spec.networkRef.name': 'other' }),
+  changed('Port', 'spec.vnicType', 'vnicType cannot change', { 'spec.vnicType': 'vhostuser' }),
+  changed('Port', 'spec', 'macAddress cannot change once it is set', { 'spec.macAddress': 'fa:16:3e:00:00:02' }),
+  changed('Port', 'spec', 'macAddress cannot change once it is set', { 'spec.macAddress': undefined }),
+  changed(
+    'Port',
+    'spec',
+    'fixedIPs cannot change',
+    { 'spec.fixedIPs': [] },
+    { good: [{ 'spec.securityGroupRefs': [] }] },
+  ),
+  {
+    kind: 'Port',
+    path: 'spec',
+    says: 'security groups need port security',
+    bad: { 'spec.portSecurityEnabled': false },
+    good: [
+      { 'spec.portSecurityEnabled': false, 'spec.securityGroupRefs': [] },
+      { 'spec.portSecurityEnabled': undefined },
+    ],
+  },
+]
+
+const RULE = 'spec.rules[0]'
+const SECURITY_GROUP: RuleCase[] = [
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[].remoteIPPrefix',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ [`${RULE}.remoteIPPrefix`]: cidr })),
+    good: [{ [`${RULE}.remoteIPPrefix`]: '0.0.0.0/0' }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'write both portRangeMin and portRangeMax',
+    bad: [
+      { [`${RULE}.portRangeMin`]: 444 },
+      { [`${RULE}.portRangeMin`]: undefined },
+      { [`${RULE}.portRangeMax`]: undefined },
+    ],
+    good: [{ [`${RULE}.portRangeMin`]: 443 }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'ports go with tcp and udp alone',
+    bad: [{ [`${RULE}.protocol`]: 'icmp' }, { [`${RULE}.protocol`]: undefined }],
+    good: [{ [`${RULE}.protocol`]: 'udp' }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'write protocol: icmp with etherType: IPv4',
+    bad: [{ 'spec.rules[1].protocol': 'icmp' }, { 'spec.rules[1].etherType': 'IPv4' }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'write one of remoteIPPrefix and remoteGroupRef',
+    bad: { [`${RULE}.remoteGroupRef`]: { name: 'default' } },
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'write the etherType of the remoteIPPrefix',
+    bad: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64' }, { [`${RULE}.etherType`]: 'IPv6' }],
+    good: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64', [`${RULE}.etherType`]: 'IPv6' }],
+  },
+]
+
+const NIC = 'spec.networks[0]'
+const INSTANCE: RuleCase[] = [
+  {
+    kind: 'Instance',
+    path: '',
+    says: 'write spec.hostname, or choose a shorter name',
+    bad: [
+      { 'spec.hostname': undefined, 'metadata.name': 'a.b' },
+      { 'spec.hostname': undefined, 'metadata.name': 'a'.repeat(64) },
+    ],
+    good: [{ 'metadata.name': 'a.b' }, { 'spec.hostname': undefined, 'metadata.name': 'a'.repeat(63) }],
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.networks[]',
+    says: 'write one of networkRef (a Port is made) and portRef',
+    bad: [{ 'spec.networks[1].portRef': undefined }, { 'spec.networks[1].networkRef': { name: 'net' } }],
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.networks[]',
+    says: 'belong to networkRef',
+    bad: [
+      { 'spec.networks[1].ipAddress': '10.0.0.6' },
+      { 'spec.networks[1].subnetRef': { name: 'sub' } },
+      { 'spec.networks[1].macAddress': 'fa:16:3e:00:00:09' },
+      { 'spec.networks[1].vnicType': 'normal' },
+    ],
+    good: [{ [NIC]: { networkRef: { name: 'net' } } }],
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.networks',
+    says: 'write each portRef once only',
+    bad: { [NIC]: { portRef: { name: 'mine' } } },
+    good: [{ [NIC]: { portRef: { name: 'other' } } }],
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.volumes',
+    says: 'write each Volume once only',
+    bad: { 'spec.volumes[1].volumeRef.name': 'data' },
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.userData',
+    says: 'user data in line is at most 16 KiB',
+    bad: { 'spec.userData': 'é'.repeat(8193) },
+    good: [{ 'spec.userData': 'é'.repeat(8192) }],
+  },
+  {
+    kind: 'Instance',
+    path: 'spec.hostname',
+    says: 'write a DNS label',
+    bad: ['VM', 'a.b', '-a', 'a b', '$(id)'].map((hostname) => ({ 'spec.hostname': hostname })),
+  },
+  {
+    kind: 'Instance',
+    path: 'spec',
+    says: 'write one of userData and userDataSecretRef',
+    bad: { 'spec.userDataSecretRef': { name: 'secret' } },
+    good: [{ 'spec.userDataSecretRef': { name: 'secret' }, 'spec.userData': undefined }],
+  },
+  changed(
+    'Instance',
+    'spec.imageRef',
+    'imageRef cannot change',
+    { 'spec.imageRef.name': 'other' },
+    {
+      good: [{ 'spec.flavorRef.name': 'large', 'spec.runState': 'Stopped', 'spec.volumes': [] }],
+    },
+  ),
+  changed('Instance', 'spec', 'networks cannot change', { 'spec.networks': [] }),
+  changed('Instance', 'spec', 'keyPairRef cannot change', { 'spec.keyPairRef': undefined }),
+  changed('Instance', 'spec', 'userData cannot change', { 'spec.userData': 'other' }),
+  changed(
+    'Instance',
+    'spec',
+    'userDataSecretRef cannot change',
+    { 'spec.userDataSecretRef.key': 'other' },
+    { sample: 1 },
+  ),
+  changed('Instance', 'spec', 'availabilityZone cannot change', { 'spec.availabilityZone': 'b' }),
+  changed('Instance', 'spec', 'configDrive cannot change', { 'spec.configDrive': true }),
+]
+
+const REST: RuleCase[] = [
+  { kind: 'Cloud', path: '', says: 'a cluster holds one Cloud', bad: { 'metadata.name': 'other' } },
+  changed(
+    'Cloud',
+    'spec.incarnation',
+    'the incarnation only grows',
+    { 'spec.incarnation': 1 },
+    {
+      good: [{ 'spec.incarnation': 3 }],
+    },
+  ),
+  {
+    kind: 'Cloud',
+    path: 'spec.macPrefix',
+    says: 'write three bytes of a unicast MAC address',
+    bad: [{ 'spec.macPrefix': 'FA:16:3E' }, { 'spec.macPrefix': '01:00:5e' }],
+    good: [{ 'spec.macPrefix': '02:00:00' }],
+  },
+  changed('Flavor', 'spec', 'make a new Flavor and set flavorRef', { 'spec.vcpus': 4 }),
+  {
+    kind: 'KeyPair',
+    path: 'spec.publicKey',
+    says: 'write one line without a line break',
+    bad: [
+      { 'spec.publicKey': `ssh-ed25519 AAAA${'a'.repeat(60)}\nssh-rsa AAAA${'b'.repeat(60)}` },
+      { 'spec.publicKey': `command="id" ssh-ed25519 AAAA${'a'.repeat(60)}` },
+      { 'spec.publicKey': '-----BEGIN OPENSSH PRIVATE KEY-----' },
+      { 'spec.publicKey': `ssh-dss AAAA${'a'.repeat(60)}` },
+    ],
+    good: [{ 'spec.publicKey': `ecdsa-sha2-nistp256 AAAA${'a'.repeat(60)}==` }],
+  },
+  changed('KeyPair', 'spec.publicKey', 'publicKey cannot change', {
+    'spec.publicKey': `ssh-rsa AAAA${'a'.repeat(60)}`,
+  }),
+  {
+    kind: 'Network',
+    path: 'spec.dnsDomain',
+    says: 'write a domain name in lower case',
+    bad: ['Example.com', 'example.com.', 'a..b', 'a b'].map((dnsDomain) => ({ 'spec.dnsDomain': dnsDomain })),
+  },
+  {
+    kind: 'IPClaim',
+    path: '',
+    says: 'the name of an IPClaim is',
+    bad: [{ 'metadata.name': 'u1-10-0-0-6' }, { 'metadata.name': 'u2-10-0-0-5' }],
+  },
+  changed('IPClaim', 'spec', 'an IPClaim cannot change', { 'spec.portRef.name': 'other' }),
+  changed('Volume', 'spec.sizeGiB', 'a volume only grows', { 'spec.sizeGiB': 1 }, { good: [{ 'spec.sizeGiB': 3 }] }),
+  changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef.name': 'slow' }),
+  changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef': undefined }),
+  {
+    kind: 'StoragePool',
+    path: 'spec.file.path',
+    says: 'write an absolute path',
+    bad: ['relative', '/a/../b', '/a/./b', '/a//b', '/a/', '/a b', '/-a', '/a\nb'].map((path) => ({
+      'spec.file.path': path,
+    })),
+    good: [{ 'spec.file.path': '/var/lib/nephele_2/volumes/v1.0' }],
+  },
+  changed('StoragePool', 'spec', 'file cannot change', { 'spec.file.path': '/srv/other' }),
+  {
+    kind: 'ComputeNode',
+    path: 'spec',
+    says: 'write unschedulable: true, or leave unschedulableReason out',
+    bad: { 'spec.unschedulable': false },
+    good: [{ 'spec.unschedulable': false, 'spec.unschedulableReason': undefined }],
+  },
+]
+
+export const RULE_CASES: readonly RuleCase[] = [...IMAGE, ...SUBNET, ...PORT, ...SECURITY_GROUP, ...INSTANCE, ...REST]

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects that the schema accepts and that together hold every field at least once (a test says when one is missing). Fields that
+// exclude each other need a second sample.
+import type { JsonObject } from './places.ts'
+
+const CONDITION = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'Ready',
+  message: 'all is well',
+  observedGeneration: 1,
+  lastTransitionTime: '2025-01-01T00:00:00Z',
+}
+const COMMON = { observedGeneration: 1, conditions: [CONDITION] }
+const SHARED = { sharedWith: [{ namespace: 'team-a' }] }
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG5lcGhlbGVuZXBoZWxlbmVwaGVsZW5lcGhlbGVuZXBo someone@example.com'
+const DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+const MAC = 'fa:16:3e:00:00:01'
+
+interface Sample {
+  spec: JsonObject
+  status?: JsonObject
+  /** Only where the name means something. */
+  name?: string
+}
+
+export const SAMPLES: Record<string, Sample[]> = {
+  Cloud: [
+    {
+      name: 'default',
+      spec: {
+        incarnation: 2,
+        underlayMTU: 1500,
+        dnsNameservers: ['10.0.0.2'],
+        macPrefix: 'fa:16:3e',
+        heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
+        defaultFlavorRef: { name: 'small' },
+      },
+      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2 },
+    },
+  ],
+  Flavor: [
+    {
+      spec: {
+        vcpus: 2,
+        memoryMiB: 512,
+        rootDiskGiB: 10,
+        ephemeralGiB: 1,
+        swapMiB: 64,
+        extraSpecs: { 'hw:cpu_policy': 'shared' },
+        public: false,
+        ...SHARED,
+      },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  KeyPair: [
+    {
+      spec: { publicKey: KEY },
+      status: { ...COMMON, state: 'ACTIVE', fingerprint: 'SHA256:x', keyType: 'ssh-ed25519' },
+    },
+  ],
+  Image: [
+    {
+      spec: {
+        source: {
+          http: {
+            url: 'https://example.com:8443/debian.qcow2?a=b',
+            caBundle: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+          },
+        },
+        sha256: DIGEST,
+        format: 'qcow2',
+        minDiskGiB: 1,
+        minMemoryMiB: 64,
+        architecture: 'x86_64',
+        properties: { hw_disk_bus: 'virtio' },
+        visibility: 'shared',
+        ...SHARED,
+        deletionProtection: true,
+      },
+      status: {
+        ...COMMON,
+        state: 'importing',
+        sha256: DIGEST,
+        sizeBytes: 10,
+        virtualSizeBytes: 20,
+        progress: 50,
+        importNode: 'n1',
+        epoch: 1,
+      },
+    },
+  ],
+  Network: [
+    {
+      spec: { mtu: 1442, portSecurityEnabled: true, dnsDomain: 'example.com', ...SHARED, deletionProtection: true },
+      status: { ...COMMON, state: 'ACTIVE', mtu: 1442, logicalSwitch: 'net-1' },
+    },
+  ],
+  Subnet: [
+    {
+      spec: {
+        networkRef: { name: 'net' },
+        cidr: '10.0.0.0/24',
+        gatewayIP: '10.0.0.1',
+        disableGateway: false,
+        dhcp: {
+          enabled: true,
+          leaseSeconds: 3600,
+          dnsNameservers: ['10.0.0.2', 'fd00::2'],
+          hostRoutes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.3' }],
+        },
+        allocationPools: [{ start: '10.0.0.9', end: '10.0.0.10' }],
+      },
+      status: { ...COMMON, state: 'ACTIVE', gatewayIP: '10.0.0.1' },
+    },
+    {
+      spec: {
+        networkRef: { name: 'net' },
+        cidr: 'fd00:1::/64',
+        gatewayIP: 'fd00:1::1',
+        allocationPools: [{ start: 'fd00:1::9', end: 'fd00:1::ffff' }],
+      },
+    },
+  ],
+  Port: [
+    {
+      spec: {
+        networkRef: { name: 'net', namespace: 'team-a' },
+        macAddress: MAC,
+        fixedIPs: [{ subnetRef: { name: 'sub' }, ipAddress: '10.0.0.5' }],
+        securityGroupRefs: [{ name: 'web', namespace: 'team-a' }],
+        portSecurityEnabled: true,
+        allowedAddressPairs: [{ ipAddress: '10.0.0.100', macAddress: MAC }],
+        vnicType: 'normal',
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        macAddress: MAC,
+        fixedIPs: [{ subnet: 'sub', ipAddress: '10.0.0.5', prefixLength: 24 }],
+        networkUID: 'u1',
+        node: 'n1',
+        instance: { name: 'vm', uid: 'u2' },
+        epoch: 1,
+      },
+    },
+  ],
+  IPClaim: [
+    {
+      name: 'u1-10-0-0-5',
+      spec: {
+        subnetRef: { name: 'sub', uid: 'u1' },
+        address: '10.0.0.5',
+        portRef: { namespace: 'team-a', name: 'port', uid: 'u2' },
+      },
+    },
+    { name: 'u1-fd00--0', spec: { subnetRef: { name: 'sub', uid: 'u1' }, address: 'fd00::' } },
+  ],
+  SecurityGroup: [
+    {
+      spec: {
+        description: 'web servers',
+        rules: [
+          {
+            direction: 'ingress',
+            etherType: 'IPv4',
+            protocol: 'tcp',
+            portRangeMin: 80,
+            portRangeMax: 443,
+            remoteIPPrefix: '10.0.0.0/8',
+          },
+          { direction: 'egress', etherType: 'IPv6', protocol: 'icmpv6', remoteGroupRef: { name: 'default' } },
+        ],
+        ...SHARED,
+      },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  Volume: [
+    {
+      spec: { sizeGiB: 2, volumeTypeRef: { name: 'fast' }, deletionProtection: true },
+      status: {
+        ...COMMON,
+        state: 'in-use',
+        node: 'n1',
+        pool: 'default',
+        epoch: 1,
+        sizeGiB: 2,
+        attachedTo: { name: 'vm', uid: 'u1', node: 'n2' },
+        connection: {
+          protocol: 'nbd',
+          path: '/var/lib/nephele/volumes/default/u1',
+          format: 'raw',
+          host: '10.0.0.1',
+          port: 10809,
+          exportName: 'u1',
+          tls: true,
+          tlsHostname: 'n1',
+        },
+      },
+    },
+  ],
+  VolumeType: [
+    {
+      spec: { storagePoolRef: { name: 'default' }, description: 'fast disks', default: true, public: true },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  StoragePool: [
+    {
+      spec: { driver: 'file', file: { path: '/srv/volumes' }, nodeSelector: { matchLabels: { disk: 'ssd' } } },
+      status: { ...COMMON, state: 'up', nodes: [{ node: 'n1', totalGiB: 100, freeGiB: 50, error: 'none' }] },
+    },
+  ],
+  ComputeNode: [
+    {
+      spec: { unschedulable: true, unschedulableReason: 'new disks', lost: 'Confirmed' },
+      status: {
+        ...COMMON,
+        state: 'up',
+        roles: ['compute'],
+        zone: 'a',
+        epoch: 1,
+        inventory: {
+          address: '10.0.0.1',
+          agentVersion: '0.1.0',
+          bootID: 'b1',
+          cpus: 4,
+          memoryMiB: 8192,
+          diskGiB: 100,
+          hypervisorType: 'QEMU',
+          hypervisorVersion: '10.0.0',
+          acceleration: 'qemu',
+          accelerationReason: 'no virtualization extensions',
+          dpdk: false,
+          numaCells: 1,
+        },
+        releases: [{ kind: 'instance', uid: 'u1', namespace: 'team-a', name: 'vm', epoch: 1 }],
+        orphans: [{ kind: 'volume', uid: 'u1', what: 'a file' }],
+      },
+    },
+  ],
+  Instance: [
+    {
+      spec: {
+        flavorRef: { name: 'small' },
+        imageRef: { name: 'debian', namespace: 'images' },
+        networks: [
+          {
+            networkRef: { name: 'net', namespace: 'team-b' },
+            subnetRef: { name: 'sub' },
+            ipAddress: '10.0.0.5',
+            macAddress: MAC,
+            vnicType: 'normal',
+          },
+          { portRef: { name: 'mine' } },
+        ],
+        securityGroupRefs: [{ name: 'web', namespace: 'team-b' }],
+        keyPairRef: { name: 'key' },
+        userData: '#cloud-config\n',
+        volumes: [{ volumeRef: { name: 'data' } }, { volumeRef: { name: 'more' } }],
+        runState: 'Running',
+        restartPolicy: 'OnFailure',
+        evacuation: 'Never',
+        availabilityZone: 'a',
+        hostname: 'vm',
+        configDrive: false,
+        metadata: { role: 'web' },
+        deletionProtection: true,
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        node: 'n1',
+        epoch: 1,
+        flavor: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, ephemeralGiB: 0, swapMiB: 0 },
+        addresses: [{ network: 'net', ipAddress: '10.0.0.5', macAddress: MAC, port: 'vm-0' }],
+        scheduling: {
+          node: 'n1',
+          total: 3,
+          evaluated: 3,
+          score: 1000,
+          filters: [{ name: 'Ram', refused: 1, example: 'n2: 100 MiB are free' }],
+        },
+        pendingChanges: ['spec.flavorRef'],
+        pendingReleases: [{ node: 'n2', epoch: 1 }],
+        excludedNodes: ['n3'],
+        startedAt: '2025-01-01T00:00:00Z',
+      },
+    },
+    {
+      spec: {
+        flavorRef: { name: 'small' },
+        imageRef: { name: 'debian' },
+        userDataSecretRef: { name: 'secret', key: 'userData' },
+      },
+    },
+  ],
+}

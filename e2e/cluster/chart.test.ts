@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// The chart on a real cluster: two nodes with kubelet, containerd and runc. One story, in order.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import {
+  COMPUTE_NODE,
+  FLAVOR,
+  IMAGE,
+  INSTANCE,
+  LEASE,
+  NAMESPACE as NAMESPACE_KIND,
+  NETWORK,
+  STORAGE_POOL,
+  SUBNET,
+  VOLUME,
+  VOLUME_TYPE,
+} from '../../lib/api/kinds.ts'
+import type { Instance } from '../../lib/api/types.ts'
+import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import { NAMESPACE } from '../../local/services/tokens.ts'
+import * as draft from '../harness/objects.ts'
+import { waitForGone, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+import {
+  findProcesses,
+  guestIdentity,
+  helm,
+  installByCommand,
+  natsStreams,
+  podsOf,
+  startTestCluster,
+  upgrade,
+  waitForMark,
+  waitForRollout,
+  type TestCluster,
+} from './harness.ts'
+
+const MINUTE_MS = 60_000
+const WORKLOADS = [
+  'statefulset/nephele-nats',
+  'statefulset/nephele-ovn',
+  'deployment/nephele-operator',
+  'daemonset/nephele-agent',
+]
+const at = (name: string) => ({ namespace: 'machines', name })
+
+let env: TestCluster
+let vmA: Instance
+let vmB: Instance
+
+beforeAll(async () => {
+  env = await startTestCluster()
+}, 30 * MINUTE_MS)
+afterAll(() => env?.close(), MINUTE_MS)
+
+const create = (kind: ResourceKind, object: { metadata: { name: string; namespace?: string } }) =>
+  env.cluster.client.create<KubeObject>(kind, object)
+const ready = <T extends KubeObject>(kind: ResourceKind, ref: { namespace?: string; name: string }) =>
+  waitForReady<T>(env.cluster.client, kind, ref, 2 * MINUTE_MS)
+const identities = () => Promise.all([vmA, vmB].map((vm) => guestIdentity(env, vm)))
+const volumeServers = () => findProcesses(env, 'worker-1', 'qemu-storage-daemon')
+const scriptPinging = (address: string) =>
+  `#!/bin/sh\nuntil ping -c 1 -W 1 ${address}; do :; done\necho "MARK reached $(cut -d ' ' -f 1 /proc/uptime) ${address}"\n`
+
+async function leader(): Promise<string> {
+  const ref = { namespace: NAMESPACE, name: 'nephele-operator' }
+  const lease = await env.cluster.client.get<KubeObject & { spec: { holderIdentity?: string } }>(LEASE, ref)
+  return lease.spec.holderIdentity ?? ''
+}
+
+test(
+  'npm run cloud -- --kubeconfig FILE installs it, and every part becomes ready',
+  async () => {
+    expect(await installByCommand(env)).toContain('Installed.')
+    for (const workload of WORKLOADS) await waitForRollout(env, workload)
+    for (const name of env.cluster.nodes.keys()) await ready(COMPUTE_NODE, { name })
+  },
+  10 * MINUTE_MS,
+)
+
+test(
+  'of two operators one leads, and the other follows it',
+  async () => {
+    const operators = (await podsOf(env, 'operator')).map((pod) => pod.name)
+    expect(operators).toHaveLength(2)
+    const first = await leader()
+    const leading = operators.find((name) => first.startsWith(name)) ?? ''
+    expect(operators).toContain(leading)
+    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', leading])
+    const hasChanged = async () => !['', first].includes(await leader()) || undefined
+    await waitUntilTrue('another leader', hasChanged, MINUTE_MS)
+    await waitForRollout(env, 'deployment/nephele-operator')
+  },
+  3 * MINUTE_MS,
+)
+
+test(
+  'machines on both nodes boot, have addresses, reach each other, and a volume of the other node',
+  async () => {
+    await create(NAMESPACE_KIND, { metadata: { name: at('').namespace } })
+    await create(FLAVOR, draft.flavor('small'))
+    await create(STORAGE_POOL, { metadata: { name: 'files' }, ...{ spec: { driver: 'file', file: {} } } })
+    const volumeType = { storagePoolRef: { name: 'files' }, default: true }
+    await create(VOLUME_TYPE, { metadata: { name: 'files' }, ...{ spec: volumeType } })
+    await create(IMAGE, draft.image(at('guest'), env.image))
+    await create(NETWORK, draft.network(at('net')))
+    await create(SUBNET, draft.subnet(at('net'), 'net', '10.20.0.0/24'))
+    await create(VOLUME, draft.volume(at('data')))
+    const networks = [{ networkRef: { name: 'net' } }]
+    await create(INSTANCE, draft.instance(at('vm-a'), { networks, availabilityZone: 'zone-a' }))
+    vmA = await ready<Instance>(INSTANCE, at('vm-a'))
+    const address = vmA.status?.addresses?.[0]?.ipAddress ?? ''
+    expect(address).toMatch(/^10\.20\.0\.\d+$/)
+    const volumes = [{ volumeRef: { name: 'data' } }]
+    const userData = scriptPinging(address)
+    await create(INSTANCE, draft.instance(at('vm-b'), { networks, volumes, userData, availabilityZone: 'zone-b' }))
+    vmB = await ready<Instance>(INSTANCE, at('vm-b'))
+    expect([vmA.status?.node, vmB.status?.node]).toEqual(['worker-1', 'worker-2'])
+    await waitForMark(env, vmA, 'login')
+    const marks = await waitForMark(env, vmB, 'login')
+    expect(marks.find((m) => m.what === 'reached')?.rest).toBe(address)
+    expect(marks.find((m) => m.what === 'disk')?.rest).toMatch(/^\/dev\/vdb/)
+  },
+  5 * MINUTE_MS,
+)
+
+test(
+  'deleting the agents touches no machine and no volume, and new agents take them over',
+  async () => {
+    const [before, servers, agents] = [await identities(), await volumeServers(), await podsOf(env, 'agent')]
+    expect(before.map(({ pids, boots }) => [pids.length, boots.length])).toEqual([
+      [1, 1],
+      [1, 1],
+    ])
+    expect(servers).toHaveLength(1)
+    // What runs in a pod's control groups ends with the pod.
+    for (const { cgroups } of servers) expect(cgroups).not.toContain('kubepods')
+    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', ...agents.map((pod) => pod.name)])
+    await waitForRollout(env, 'daemonset/nephele-agent')
+    const now = (await podsOf(env, 'agent')).map((pod) => pod.uid)
+    expect(now.filter((uid) => agents.some((pod) => pod.uid === uid))).toEqual([])
+    expect(await identities()).toEqual(before)
+    expect(await volumeServers()).toEqual(servers)
+    // They work: a machine that is made now runs.
+    await create(INSTANCE, draft.instance(at('later'), { availabilityZone: 'zone-a' }))
+    await ready(INSTANCE, at('later'))
+    await env.cluster.client.remove(INSTANCE, at('later'))
+    await waitForGone(env.cluster.client, INSTANCE, at('later'), MINUTE_MS)
+  },
+  5 * MINUTE_MS,
+)
+
+test(
+  'every document has three copies: a server of the bus goes, and new machines still come',
+  async () => {
+    const { streams } = await natsStreams(env)
+    expect(streams.map((s) => s.config.num_replicas)).toEqual(streams.map(() => 3))
+    // The one that answers for desired documents, so that another has to take over.
+    const server = streams.find((s) => s.name === 'KV_desired')?.cluster.leader ?? ''
+    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', server, '--wait=false'])
+    await create(INSTANCE, draft.instance(at('meanwhile'), { availabilityZone: 'zone-b' }))
+    await ready(INSTANCE, at('meanwhile'))
+    await env.cluster.client.remove(INSTANCE, at('meanwhile'))
+    await waitForGone(env.cluster.client, INSTANCE, at('meanwhile'), MINUTE_MS)
+    await waitForRollout(env, 'statefulset/nephele-nats')
+  },
+  4 * MINUTE_MS,
+)
+
+test(
+  'helm upgrade replaces the agents and leaves machines running',
+  async () => {
+    const [before, agents] = [await identities(), await podsOf(env, 'agent')]
+    await upgrade(env, ['agent.podAnnotations.example\\.com/changed=yes'])
+    await waitForRollout(env, 'daemonset/nephele-agent')
+    const now = (await podsOf(env, 'agent')).map((pod) => pod.uid)
+    expect(now.filter((uid) => agents.some((pod) => pod.uid === uid))).toEqual([])
+    expect(await identities()).toEqual(before)
+  },
+  5 * MINUTE_MS,
+)
+
+test(
+  'helm uninstall keeps definitions, objects, keys and machines; installing again takes them over',
+  async () => {
+    const before = await identities()
+    await helm(env, ['uninstall', 'nephele', '--wait'])
+    const kept = await env.cluster.plane.kubectl(['-n', NAMESPACE, 'get', 'secret,pvc', '-o', 'name'])
+    expect(kept.split('\n')).toEqual(
+      expect.arrayContaining(['secret/nephele-ca', 'persistentvolumeclaim/data-nephele-ovn-0']),
+    )
+    expect((await env.cluster.client.get<Instance>(INSTANCE, at('vm-a'))).metadata.uid).toBe(vmA.metadata.uid)
+    expect(await identities()).toEqual(before)
+
+    await installByCommand(env)
+    for (const workload of WORKLOADS) await waitForRollout(env, workload)
+    await create(INSTANCE, draft.instance(at('again'), { availabilityZone: 'zone-b' }))
+    await ready(INSTANCE, at('again'))
+    await ready(INSTANCE, at('vm-a'))
+    await ready(INSTANCE, at('vm-b'))
+    expect(await identities()).toEqual(before)
+  },
+  8 * MINUTE_MS,
+)
+
+test(
+  'deleting what was made leaves no guest and no volume server',
+  async () => {
+    const gone = async (kind: ResourceKind, names: readonly string[]) => {
+      await Promise.all(names.map((name) => env.cluster.client.remove(kind, at(name))))
+      for (const name of names) await waitForGone(env.cluster.client, kind, at(name), MINUTE_MS)
+    }
+    await gone(INSTANCE, ['vm-a', 'vm-b', 'again'])
+    await gone(VOLUME, ['data'])
+    for (const name of env.cluster.nodes.keys()) expect(await findProcesses(env, name, 'guest=nephele-')).toEqual([])
+    expect(await volumeServers()).toEqual([])
+  },
+  3 * MINUTE_MS,
+)

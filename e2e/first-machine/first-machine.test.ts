@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// examples/first-machine from `kubectl apply` to `kubectl delete`: what `npm run cloud` shows, asserted.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import {
+  INSTANCE,
+  IP_CLAIM,
+  KEY_PAIR,
+  NAMESPACE,
+  NETWORK,
+  PORT,
+  SUBNET,
+  VOLUME,
+  IMAGE,
+  SECURITY_GROUP,
+} from '../../lib/api/kinds.ts'
+import type { Instance, KeyPair, Volume } from '../../lib/api/types.ts'
+import { renderExample } from '../../local/commands/example.ts'
+import { openTestCloud, type TestCloud } from '../harness/cloud.ts'
+import { consoleText } from '../harness/console.ts'
+import { addressOf, GuestDoor } from '../harness/guest-door.ts'
+import { leftovers, logicalLeftovers } from '../harness/leftovers.ts'
+import { lastBoot, parseMarks, type Mark } from '../harness/marks.ts'
+import { waitForGone, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+
+const NAME = 'first-machine'
+
+let on: TestCloud
+let folder: string
+let door: GuestDoor | undefined
+const at = (name: string) => ({ namespace: NAME, name })
+const machines: Record<'first' | 'second', Instance> = {} as never
+
+beforeAll(async () => {
+  on = openTestCloud()
+  folder = await renderExample({ cloud: on.cloud, sha256: on.guestImage.sha256 }, NAME)
+  await on.cloud.kubectl(['apply', '-f', folder])
+}, 60_000)
+afterAll(async () => {
+  await door?.close()
+  await on.cloud.kubectl(['delete', '--ignore-not-found', '-f', folder], { timeoutMs: 120_000 })
+}, 150_000)
+
+async function waitForLogin(instance: Instance): Promise<Mark[]> {
+  return waitUntilTrue(
+    `login of ${instance.metadata.name}`,
+    () => {
+      const marks = lastBoot(parseMarks(consoleText(on.cloud, instance)))
+      return marks.some((m) => m.what === 'login') ? marks : undefined
+    },
+    120_000,
+  )
+}
+const find = (marks: Mark[], what: string) => marks.find((m) => m.what === what)?.rest ?? ''
+
+test('both machines are ACTIVE, booted, on different nodes, with addresses by DHCP', async () => {
+  for (const name of ['first', 'second'] as const) {
+    machines[name] = await waitForReady<Instance>(on.client, INSTANCE, at(name), 180_000)
+    expect(machines[name].status).toMatchObject({ state: 'ACTIVE' })
+    const marks = await waitForLogin(machines[name])
+    expect(find(marks, 'net')).toBe(`${addressOf(machines[name])}/24 mtu 1442`)
+  }
+  expect(machines.first.status?.node).not.toBe(machines.second.status?.node)
+}, 240_000)
+
+test('key, name and user data came from the metadata service', async () => {
+  const { spec } = await on.client.get<KeyPair>(KEY_PAIR, at('me'))
+  for (const [name, instance] of Object.entries(machines)) {
+    const marks = await waitForLogin(instance)
+    const [source, ...json] = find(marks, 'meta').split(' ')
+    expect(source).toBe('http') // no config drive
+    const meta = JSON.parse(json.join(' ')) as Record<string, unknown>
+    expect(meta).toMatchObject({ uuid: instance.metadata.uid, hostname: name, public_keys: { me: spec.publicKey } })
+    expect(consoleText(on.cloud, instance)).toContain(`MARK user-data of ${name}`)
+  }
+}, 60_000)
+
+test('ssh by the key; ping and http through the tunnel', async () => {
+  door = await GuestDoor.open({ test: on, namespace: NAME }, 'private')
+  for (const [from, to] of [
+    ['first', 'second'],
+    ['second', 'first'],
+  ] as const) {
+    expect(await door.ssh(machines[from], 'hostname')).toBe(from)
+    const address = addressOf(machines[to])
+    expect(await door.ssh(machines[from], `ping -c 3 -W 2 ${address} | grep -c 'bytes from'`)).toBe('3')
+    expect(await door.ssh(machines[from], `wget -q -T 5 -O - http://${address}/`)).toBe(to)
+  }
+  // Full frames: the guest's MTU leaves room for the tunnel's own header.
+  const far = addressOf(machines.second)
+  expect(await door.ssh(machines.first, `ping -c 1 -W 2 -s ${1442 - 28} ${far} | grep -c 'bytes from'`)).toBe('1')
+}, 120_000)
+
+test('the volume is a disk of the first machine and keeps its data over a stop and start', async () => {
+  const volume = await waitForReady<Volume>(on.client, VOLUME, at('data'))
+  expect(volume.status).toMatchObject({ state: 'in-use', attachedTo: { name: 'first' } })
+  expect(find(await waitForLogin(machines.first), 'disk')).toBe('/dev/vdb found []')
+  const bootOf = (marks: Mark[]) => find(marks, 'boot')
+  const before = bootOf(await waitForLogin(machines.first))
+
+  const power = async (runState: string, state: string) => {
+    await on.client.mergePatch(INSTANCE, at('first'), { spec: { runState } })
+    const accept = (i: Instance | undefined) =>
+      i?.status?.state === state && i.status.observedGeneration === i.metadata.generation
+    await waitForObject<Instance>(on.client, INSTANCE, at('first'), accept, { what: state, timeoutMs: 120_000 })
+  }
+  await power('Stopped', 'SHUTOFF')
+  await power('Running', 'ACTIVE')
+  const marks = await waitUntilTrue(
+    'another boot',
+    async () => {
+      const now = await waitForLogin(machines.first)
+      return bootOf(now) === before ? undefined : now
+    },
+    120_000,
+  )
+  expect(find(marks, 'disk')).toBe('/dev/vdb found [disk-first]')
+  expect(find(marks, 'net')).toContain(addressOf(machines.first))
+  expect(await door?.ssh(machines.second, `wget -q -T 5 -O - http://${addressOf(machines.first)}/`)).toBe('first')
+}, 240_000)
+
+test('kubectl delete -f removes all of it and leaves nothing on any node', async () => {
+  await door?.close()
+  door = undefined
+  const uids: string[] = []
+  const kinds = [INSTANCE, IMAGE, NETWORK, SUBNET, PORT, VOLUME, KEY_PAIR, SECURITY_GROUP]
+  for (const kind of kinds) {
+    for (const { metadata } of await on.client.list(kind, { namespace: NAME })) uids.push(metadata.uid)
+  }
+  expect(uids.length).toBeGreaterThanOrEqual(8)
+  await on.cloud.kubectl(['delete', '-f', folder], { timeoutMs: 120_000 })
+  await waitForGone(on.client, NAMESPACE, { name: NAME })
+  expect(await on.client.list(IP_CLAIM, { namespace: NAME })).toEqual([])
+  const nodes = [...on.computeNodes, on.networkNode]
+  const left = await Promise.all([
+    ...nodes.map((name) => leftovers(on.cloud.node(name), uids)),
+    logicalLeftovers(on.cloud.node(on.networkNode), uids),
+  ])
+  expect(left.flat()).toEqual([])
+}, 180_000)

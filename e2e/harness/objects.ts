@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Minimal objects as a user would write them; a test overrides what it is about.
+import type { NewObject } from '../../lib/kube/client.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+
+export interface Named {
+  namespace: string
+  name: string
+}
+
+type Draft = NewObject<KubeObject> & { apiVersion: string; kind: string }
+
+function draft(kind: string, at: Named, spec: object): Draft {
+  return { apiVersion: 'nephele.dev/v1alpha1', kind, metadata: { name: at.name, namespace: at.namespace }, spec }
+}
+
+export interface ImageSource {
+  url: string
+  sha256: string
+}
+
+export const image = (at: Named, source: ImageSource, spec: object = {}): Draft =>
+  draft('Image', at, { source: { http: { url: source.url } }, sha256: source.sha256, format: 'qcow2', ...spec })
+
+export const network = (at: Named, spec: object = {}): Draft => draft('Network', at, spec)
+
+export const subnet = (at: Named, networkName: string, cidr: string, spec: object = {}): Draft =>
+  draft('Subnet', at, { networkRef: { name: networkName }, cidr, ...spec })
+
+export const instance = (at: Named, spec: object = {}): Draft =>
+  draft('Instance', at, { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, ...spec })
+
+export const volume = (at: Named, sizeGiB = 1, spec: object = {}): Draft => draft('Volume', at, { sizeGiB, ...spec })
+
+export const keyPair = (at: Named, publicKey: string): Draft => draft('KeyPair', at, { publicKey })
+
+export const port = (at: Named, networkName: string, spec: object = {}): Draft =>
+  draft('Port', at, { networkRef: { name: networkName }, ...spec })
+
+/** Cluster-wide. */
+export const flavor = (name: string, spec: object = {}): Draft => ({
+  apiVersion: 'nephele.dev/v1alpha1',
+  kind: 'Flavor',
+  metadata: { name },
+  spec: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, ...spec },
+})

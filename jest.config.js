@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lanes as in docs/testing.md. `unit` needs neither root nor network; `integration` starts real servers (apiserver, NATS,
+// libvirt, OVSDB ...) and is named *.integration.test.ts; `e2e` runs against the local cloud.
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest'] },
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+}
+export default {
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{lib,operator,agents,local,bench,scripts,crds}/**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'],
+    },
+    {
+      ...common,
+      displayName: 'integration',
+      testMatch: ['<rootDir>/{lib,operator,agents,local,crds,charts}/**/*.integration.test.ts'],
+    },
+    {
+      ...common,
+      displayName: 'e2e',
+      testMatch: ['<rootDir>/e2e/**/*.test.ts'],
+      testPathIgnorePatterns: ['<rootDir>/e2e/cluster/'],
+    },
+    { ...common, displayName: 'cluster', testMatch: ['<rootDir>/e2e/cluster/**/*.test.ts'] },
+  ],
+}

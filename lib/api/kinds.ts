@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where every kind that we read or write lives in the API. A test compares the custom ones with crds/.
+import type { ResourceKind } from '../kube/object.ts'
+
+export const GROUP = 'nephele.dev'
+export const VERSION = 'v1alpha1'
+
+/** On every custom resource that has something outside of Kubernetes; only the operator may remove it (admission policy). */
+export const FINALIZER = 'nephele.dev/release'
+/** On what the operator creates, so that prune and orphan views leave it alone. */
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'
+export const MANAGED_BY = 'nephele'
+/**
+ * On a Port that no Instance names: the node on which its owner plugs it by hand, such as a namespace for tests or a router of one's
+ * own. Only that node's switch may then bind it.
+ */
+export const PLUGGED_ON_ANNOTATION = 'nephele.dev/plugged-on'
+/** The name of the one Cloud. */
+export const CLOUD_NAME = 'default'
+
+/** Labels of Kubernetes Nodes that choose roles; kubelets may not change them (admission policy). */
+export const NODE_LABELS = {
+  compute: 'nephele.dev/compute',
+  network: 'nephele.dev/network',
+  storage: 'nephele.dev/storage',
+  image: 'nephele.dev/image',
+  zone: 'topology.kubernetes.io/zone',
+} as const
+
+const custom = (kind: string, plural: string, namespaced: boolean): ResourceKind => ({
+  group: GROUP,
+  version: VERSION,
+  plural,
+  kind,
+  namespaced,
+})
+
+export const CLOUD = custom('Cloud', 'clouds', false)
+export const COMPUTE_NODE = custom('ComputeNode', 'computenodes', false)
+export const FLAVOR = custom('Flavor', 'flavors', false)
+export const IMAGE = custom('Image', 'images', true)
+export const INSTANCE = custom('Instance', 'instances', true)
+export const IP_CLAIM = custom('IPClaim', 'ipclaims', true)
+export const KEY_PAIR = custom('KeyPair', 'keypairs', true)
+export const NETWORK = custom('Network', 'networks', true)
+export const PORT = custom('Port', 'ports', true)
+export const SECURITY_GROUP = custom('SecurityGroup', 'securitygroups', true)
+export const STORAGE_POOL = custom('StoragePool', 'storagepools', false)
+export const SUBNET = custom('Subnet', 'subnets', true)
+export const VOLUME = custom('Volume', 'volumes', true)
+export const VOLUME_TYPE = custom('VolumeType', 'volumetypes', false)
+
+export const CUSTOM_KINDS: readonly ResourceKind[] = [
+  CLOUD,
+  COMPUTE_NODE,
+  FLAVOR,
+  IMAGE,
+  INSTANCE,
+  IP_CLAIM,
+  KEY_PAIR,
+  NETWORK,
+  PORT,
+  SECURITY_GROUP,
+  STORAGE_POOL,
+  SUBNET,
+  VOLUME,
+  VOLUME_TYPE,
+]
+
+export const SECRET: ResourceKind = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
+export const NODE: ResourceKind = { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false }
+export const NAMESPACE: ResourceKind = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+}
+export const EVENT: ResourceKind = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+  namespaced: true,
+}
+export const LEASE: ResourceKind = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// The documents that operator and agents exchange (docs/architecture.md section 5). Both sides validate on receipt. Objects are
+// loose: fields that a newer writer added are kept; another major version `v` is refused.
+import { z } from 'zod'
+import { Versions } from './versions.ts'
+
+export const CONTRACT_VERSION = 1
+export const MAX_DOCUMENT_BYTES = 256 * 1024
+
+export const DOCUMENT_KINDS = ['node', 'image', 'volume', 'port', 'instance'] as const
+export const DocumentKind = z.enum(DOCUMENT_KINDS)
+export type DocumentKind = z.infer<typeof DocumentKind>
+
+const uid = z.string().regex(/^[a-z0-9-]{1,63}$/)
+const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const dnsLabel = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+  .max(253)
+
+/** Roles and configuration of one node. */
+export const NodeSpec = z.looseObject({
+  roles: z.looseObject({
+    compute: z.enum(['libvirt', 'kubevirt', 'fake']).optional(),
+    gateway: z.boolean().optional(),
+    storage: z.boolean().optional(),
+    image: z.boolean().optional(),
+  }),
+  /** Signed by the cloud's authority for the request that this node put into its inventory: PEM, leaf first. */
+  certificate: z.string().optional(),
+  certificateAuthority: z.string().optional(),
+  /** OVN's southbound database, such as `ssl:10.0.0.1:6642`; several are joined by commas. */
+  ovnRemote: z.string().optional(),
+  pools: z.array(z.looseObject({ name: z.string(), uid, driver: z.string(), path: z.string() })).optional(),
+})
+export type NodeSpec = z.infer<typeof NodeSpec>
+
+export const ImageSpec = z.looseObject({
+  url: z.url({ protocol: /^https?$/ }),
+  caBundle: z.string().optional(),
+  /** Absent only for the first import of an image without a declared digest: the node then reports what it computed. */
+  sha256: sha256.optional(),
+  format: z.enum(['raw', 'qcow2']),
+})
+export type ImageSpec = z.infer<typeof ImageSpec>
+
+export const VolumeSpec = z.looseObject({
+  pool: z.string(),
+  driver: z.string(),
+  sizeGiB: z.int().min(1),
+  format: z.enum(['raw', 'qcow2']),
+  /** The nodes that may connect, by node name; empty means that the export is closed. */
+  exportTo: z.array(z.string()),
+})
+export type VolumeSpec = z.infer<typeof VolumeSpec>
+
+/** How a hypervisor reaches a volume; made by the volume driver, passed on unread by the operator. */
+export const VolumeConnection = z.discriminatedUnion('protocol', [
+  z.looseObject({ protocol: z.literal('file'), path: z.string(), format: z.enum(['raw', 'qcow2']) }),
+  z.looseObject({
+    protocol: z.literal('nbd'),
+    host: z.string(),
+    port: z.int().min(1).max(65535),
+    exportName: z.string(),
+    tls: z.boolean(),
+    /** The name in the server's certificate. */
+    tlsHostname: z.string().optional(),
+  }),
+])
+export type VolumeConnection = z.infer<typeof VolumeConnection>
+
+export const PortSpec = z.looseObject({
+  /** The logical switch port's name in OVN's northbound database: `external_ids:iface-id` of the interface. */
+  logicalPort: z.string(),
+  networkUid: uid,
+  mac,
+  fixedIPs: z.array(
+    z.looseObject({
+      address: z.string(),
+      prefixLength: z.int(),
+      /** For guests that configure themselves from metadata: absent gateway, no default route; `dhcp` false, a static address. */
+      gateway: z.string().optional(),
+      dhcp: z.boolean().optional(),
+      dnsNameservers: z.array(z.string()).optional(),
+    }),
+  ),
+  mtu: z.int().min(576).max(9000),
+  vnicType: z.enum(['normal', 'vhostuser']),
+  instanceUid: uid.optional(),
+})
+export type PortSpec = z.infer<typeof PortSpec>
+
+export const RUN_STATES = ['Running', 'Stopped', 'Paused', 'Suspended'] as const
+export const RunState = z.enum(RUN_STATES)
+export type RunState = z.infer<typeof RunState>
+
+export const InstanceSpec = z.looseObject({
+  hostname: dnsLabel,
+  project: z.string(),
+  runState: RunState,
+  restartPolicy: z.enum(['Never', 'OnFailure', 'Always']),
+  /** May a host reboot start the machine again without a newer grant (invariant 5)? */
+  offlineRestart: z.boolean(),
+  vcpus: z.int().min(1),
+  memoryMiB: z.int().min(64),
+  rootDiskGiB: z.int().min(0),
+  ephemeralGiB: z.int().min(0),
+  swapMiB: z.int().min(0),
+  requireKvm: z.boolean(),
+  image: z.looseObject({ uid, sha256, format: z.enum(['raw', 'qcow2']), properties: z.record(z.string(), z.string()) }),
+  /** In the order of the NICs in the guest; each has a port document of its own on the same node. */
+  ports: z.array(z.looseObject({ uid, name: z.string(), networkName: z.string() })),
+  /** In the order of the disks behind the root disk: /dev/vdb, … */
+  volumes: z.array(
+    z.looseObject({
+      uid,
+      name: z.string(),
+      connection: VolumeConnection,
+      /** What its node serves: a running machine is told when it is more than it knows. */
+      sizeGiB: z.int().min(1).optional(),
+    }),
+  ),
+  configDrive: z.boolean(),
+  /** At most 64 KiB before base64. */
+  userDataBase64: z.string().optional(),
+  publicKeys: z.array(z.looseObject({ name: z.string(), key: z.string() })),
+  metadata: z.record(z.string(), z.string()),
+  availabilityZone: z.string().optional(),
+})
+export type InstanceSpec = z.infer<typeof InstanceSpec>
+
+const header = {
+  v: z.literal(CONTRACT_VERSION),
+  uid,
+  /** The Kubernetes node name, unescaped. */
+  node: z.string(),
+  /** Of the custom resource; a cluster-wide one has none. */
+  namespace: z.string().optional(),
+  name: z.string(),
+  versions: Versions,
+  /**
+   * The boot of the node that the operator knew of when it decided this document (the inventory's `bootId`; docs/decisions/0004). An
+   * agent starts a machine only under a grant for the boot it lives in, or with `offlineRestart`. A node that rebooted reports its new
+   * boot id; the operator, if the machine still belongs there, publishes the document again with it. Needed for instances only.
+   */
+  grantedBootId: z.string().max(64).optional(),
+}
+const present = <K extends DocumentKind, S extends z.ZodType>(kind: K, spec: S) =>
+  z.looseObject({ ...header, kind: z.literal(kind), tombstone: z.literal(false), spec })
+
+/** Destroy what carries this uid. Has no time limit; it stays until the agent reports `gone` and the operator withdraws it. */
+export const Tombstone = z.looseObject({ ...header, kind: DocumentKind, tombstone: z.literal(true) })
+export type Tombstone = z.infer<typeof Tombstone>
+
+export const NodeDocument = present('node', NodeSpec)
+export const ImageDocument = present('image', ImageSpec)
+export const VolumeDocument = present('volume', VolumeSpec)
+export const PortDocument = present('port', PortSpec)
+export const InstanceDocument = present('instance', InstanceSpec)
+export type NodeDocument = z.infer<typeof NodeDocument>
+export type ImageDocument = z.infer<typeof ImageDocument>
+export type VolumeDocument = z.infer<typeof VolumeDocument>
+export type PortDocument = z.infer<typeof PortDocument>
+export type InstanceDocument = z.infer<typeof InstanceDocument>
+
+export const PresentDocument = z.discriminatedUnion('kind', [
+  NodeDocument,
+  ImageDocument,
+  VolumeDocument,
+  PortDocument,
+  InstanceDocument,
+])
+export type PresentDocument = z.infer<typeof PresentDocument>
+export const DesiredDocument = z.union([Tombstone, PresentDocument])
+export type DesiredDocument = z.infer<typeof DesiredDocument>
+
+/** States an agent reports, by kind. `refused`: never without a changed document; `failed`: it goes on trying. */
+export const OBSERVED_STATES = {
+  node: ['ready', 'degraded', 'gone'],
+  image: ['downloading', 'ready', 'failed', 'refused', 'gone'],
+  volume: ['creating', 'available', 'failed', 'refused', 'gone'],
+  port: ['plugging', 'active', 'failed', 'refused', 'gone'],
+  instance: [
+    'waiting',
+    'building',
+    'running',
+    'stopped',
+    'paused',
+    'suspended',
+    'crashed',
+    'failed',
+    'refused',
+    'gone',
+  ],
+} as const satisfies Record<DocumentKind, readonly string[]>
+export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof OBSERVED_STATES)[K][number]
+
+export const ObservedError = z.looseObject({ reason: z.string(), message: z.string(), terminal: z.boolean() })
+export type ObservedError = z.infer<typeof ObservedError>
+
+export const Orphan = z.looseObject({ kind: DocumentKind, uid: z.string(), what: z.string() })
+export type Orphan = z.infer<typeof Orphan>
+
+/** What the agent knows beyond the state; each field belongs to the kinds named. */
+export const ObservedFacts = z.looseObject({
+  /** image */
+  sha256: sha256.optional(),
+  virtualSizeBytes: z.int().optional(),
+  sizeBytes: z.int().optional(),
+  /** volume */
+  sizeGiB: z.int().optional(),
+  connection: VolumeConnection.optional(),
+  /** port: the switch has installed its flows; link state of a vhost-user port */
+  ovnInstalled: z.boolean().optional(),
+  linkUp: z.boolean().optional(),
+  /** instance: stages reached, and why a machine that is not running is not (GuestStopped, Crashed, HostRebooted …) */
+  stages: z.array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'])).optional(),
+  stoppedBecause: z.string().optional(),
+  /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
+  startedAt: z.iso.datetime().optional(),
+  hypervisor: z.string().optional(),
+  volumesAttached: z.array(z.string()).optional(),
+  /** Fields of the spec that take effect at the next start only. */
+  pendingChanges: z.array(z.string()).optional(),
+  /** node: what the agent found that carries our mark and no document asks for */
+  orphans: z.array(Orphan).optional(),
+})
+export type ObservedFacts = z.infer<typeof ObservedFacts>
+
+/** The last word of a node on one object. Losing one, or getting two, changes nothing. */
+export const ObservedDocument = z.looseObject({
+  v: z.literal(CONTRACT_VERSION),
+  kind: DocumentKind,
+  uid,
+  node: z.string(),
+  /** Those of the document that this state answers. */
+  versions: Versions,
+  /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The old one stands. */
+  refused: z.looseObject({ reason: z.string(), message: z.string(), versions: Versions.optional() }).optional(),
+  state: z.string(),
+  error: ObservedError.optional(),
+  /** Percent, of long work. */
+  progress: z.int().min(0).max(100).optional(),
+  facts: ObservedFacts,
+  /** Names of the custom resource, so that a leftover can be told apart. */
+  namespace: z.string().optional(),
+  name: z.string(),
+  bootId: z.string(),
+  /** RFC 3339, the node's clock: when this state was reached. */
+  since: z.string(),
+})
+export type ObservedDocument = z.infer<typeof ObservedDocument>
+
+export const NumaCell = z.looseObject({
+  id: z.int(),
+  memoryMiB: z.int(),
+  cpus: z.array(z.looseObject({ id: z.int(), core: z.int(), socket: z.int(), siblings: z.array(z.int()) })),
+  hugepages: z.array(z.looseObject({ sizeKiB: z.int(), total: z.int(), free: z.int() })),
+})
+
+/** What a node has. Published on change only. */
+export const Inventory = z.looseObject({
+  v: z.literal(CONTRACT_VERSION),
+  node: z.string(),
+  agentVersion: z.string(),
+  bootId: z.string(),
+  /** Made anew with an empty document store: the operator then has the node's documents delivered again. */
+  storeId: z.string().max(64).optional(),
+  cpus: z.int(),
+  memoryMiB: z.int(),
+  diskGiB: z.int(),
+  numa: z.array(NumaCell),
+  /** Where other nodes reach this one: management and tunnel addresses. */
+  address: z.string(),
+  encapAddress: z.string().optional(),
+  hypervisor: z
+    .looseObject({
+      type: z.string(),
+      version: z.string(),
+      /** `kvm` only after a guest really ran with it; else `qemu` and why. */
+      acceleration: z.enum(['kvm', 'qemu']),
+      accelerationReason: z.string().optional(),
+    })
+    .optional(),
+  dpdk: z.looseObject({ initialized: z.boolean(), version: z.string().optional() }).optional(),
+  ovs: z.looseObject({ version: z.string() }).optional(),
+  pools: z.array(
+    z.looseObject({
+      name: z.string(),
+      driver: z.string(),
+      totalGiB: z.int(),
+      freeGiB: z.int(),
+      error: z.string().optional(),
+    }),
+  ),
+  /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
+  certificateRequest: z.string().optional(),
+})
+export type Inventory = z.infer<typeof Inventory>
+
+/** `beat.<node>`: at most 256 bytes, never stored. The subject says whose it is: a name can be 253 characters long. */
+export const Heartbeat = z.looseObject({ v: z.literal(CONTRACT_VERSION), bootId: z.string().max(64), seq: z.int() })
+export const MAX_HEARTBEAT_BYTES = 256
+export type Heartbeat = z.infer<typeof Heartbeat>
+
+/** `events._cloud.<project>.<kind>` by the operator: who is told that the machine is up. */
+export const Notification = z.looseObject({
+  v: z.literal(CONTRACT_VERSION),
+  /** Nova's names where there is one: `instance.create.start`, `instance.create.end`, `instance.create.error`, … */
+  eventType: z.string(),
+  time: z.string(),
+  kind: z.string(),
+  namespace: z.string().optional(),
+  name: z.string(),
+  uid,
+  before: z.looseObject({ state: z.string() }).optional(),
+  after: z.looseObject({ state: z.string() }).optional(),
+  payload: z.record(z.string(), z.unknown()),
+})
+export type Notification = z.infer<typeof Notification>

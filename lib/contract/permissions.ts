@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may publish and subscribe to what: the whole table, and nothing more (docs/architecture.md section 5, docs/ports.md).
+import {
+  ALL_BEATS,
+  ALL_NOTIFICATIONS,
+  BUCKETS,
+  DESIRED_BUCKET,
+  EVENTS_STREAM,
+  INVENTORY_BUCKET,
+  OBSERVED_BUCKET,
+  OPERATOR_INBOX,
+  SAMPLES_STREAM,
+  consumerOf,
+  inboxPrefix,
+  notificationsOf,
+  streamOf,
+  toNodeToken,
+} from './subjects.ts'
+
+export interface Permissions {
+  publish: string[]
+  subscribe: string[]
+  /** May answer a message it received on its reply subject, this many times and this long. */
+  responses?: { max: number; ttlMs: number }
+}
+
+/**
+ * An agent's permissions: its own node's subjects. No CONSUMER.CREATE, STREAM or DIRECT.GET: a push consumer's deliver subject is not
+ * checked against its creator's permissions, so whoever can make a consumer can read what it may not subscribe to.
+ * @throws InvalidNameError
+ */
+export function agentPermissions(node: string): Permissions {
+  const token = toNodeToken(node)
+  const consumer = `${streamOf(DESIRED_BUCKET)}.${consumerOf(node)}`
+  return {
+    publish: [
+      `$KV.${OBSERVED_BUCKET}.${token}.>`,
+      `$KV.${INVENTORY_BUCKET}.${token}`,
+      `beat.${token}`,
+      `events.${token}.>`,
+      `samples.${token}.>`,
+      `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
+      `$JS.API.CONSUMER.INFO.${consumer}`,
+      `$JS.ACK.${consumer}.>`,
+    ],
+    subscribe: [`${inboxPrefix(node)}.>`, `rpc.${token}.>`],
+    responses: { max: 1000, ttlMs: 60_000 },
+  }
+}
+
+/** Streams that the operator keeps. It may not delete one. */
+const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]
+
+/** The operator's: it makes the streams and the consumers, writes `desired` and reads all the rest. */
+export function operatorPermissions(): Permissions {
+  const perStream = STREAMS.flatMap((stream) => [
+    `$JS.API.STREAM.CREATE.${stream}`,
+    `$JS.API.STREAM.UPDATE.${stream}`,
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.PURGE.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.DELETE.${stream}.*`,
+    `$JS.API.CONSUMER.INFO.${stream}.*`,
+    `$JS.API.CONSUMER.NAMES.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    `$JS.ACK.${stream}.>`,
+  ])
+  return {
+    publish: [`$KV.${DESIRED_BUCKET}.>`, ALL_NOTIFICATIONS, 'rpc.>', '$JS.API.INFO', ...perStream],
+    subscribe: [`${OPERATOR_INBOX}.>`, ALL_BEATS],
+  }
+}
+
+/** Whoever listens to the notifications of one project, or of all: as they pass by, and nothing else. */
+export function subscriberPermissions(namespace: string | undefined): Permissions {
+  return { publish: [], subscribe: [namespace === undefined ? ALL_NOTIFICATIONS : notificationsOf(namespace)] }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { DOCUMENT_KINDS } from './documents.ts'
+import { agentPermissions, operatorPermissions } from './permissions.ts'
+import {
+  OPERATOR_INBOX,
+  consumerOf,
+  fromNodeToken,
+  inboxPrefix,
+  notificationSubject,
+  parseObjectKey,
+  toNodeToken,
+  toObjectKey,
+} from './subjects.ts'
+
+const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?$/)
+const nodeName = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join('.'))
+
+describe('node tokens', () => {
+  test('lead back to the name, and are one token', () => {
+    fc.assert(
+      fc.property(nodeName, (name) => {
+        const token = toNodeToken(name)
+        expect(fromNodeToken(token)).toBe(name)
+        expect(token).toMatch(/^[a-z0-9][-a-z0-9_]*$/)
+      }),
+    )
+  })
+
+  test('differ for different names', () => {
+    fc.assert(fc.property(nodeName, nodeName, (a, b) => (a === b) === (toNodeToken(a) === toNodeToken(b))))
+  })
+
+  test('whatever text is given: a token or a refusal, never a wildcard, a dot or a space', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('a', '.', '_', '*', '>', ' ', '-', '$') })),
+        (text) => {
+          let token: string
+          try {
+            token = toNodeToken(text)
+          } catch {
+            return
+          }
+          expect(token).not.toMatch(/[.*>\s$]/)
+          expect(token.startsWith('_')).toBe(false)
+        },
+      ),
+    )
+  })
+
+  test.each(['', '.', 'a.', '.a', 'a..b', 'a_b', 'A', '*', '>', 'a.*', 'a b', 'a\n', 'é', '-a', 'a-', 'a'.repeat(254)])(
+    '%j is refused',
+    (name) => expect(() => toNodeToken(name)).toThrow('cannot be written'),
+  )
+
+  test('the longest name has a consumer that NATS takes', () => {
+    expect(consumerOf('a'.repeat(253)).length).toBeLessThanOrEqual(255)
+  })
+
+  test('no node has the operator’s inbox, and none can publish the operator’s notifications', () => {
+    fc.assert(
+      fc.property(nodeName, (name) => {
+        expect(OPERATOR_INBOX).not.toBe(inboxPrefix(name))
+        expect(agentPermissions(name).publish.some((p) => p.startsWith('events._'))).toBe(false)
+      }),
+    )
+    expect(notificationSubject('team', 'Instance')).toBe('events._cloud.team.instance')
+    expect(notificationSubject(undefined, 'ComputeNode')).toBe('events._cloud._cluster.computenode')
+  })
+})
+
+describe('object keys', () => {
+  const uid = fc.uuid()
+  const kind = fc.constantFrom(...DOCUMENT_KINDS)
+
+  test('lead back to what they name', () => {
+    fc.assert(
+      fc.property(nodeName, kind, uid, (node, k, u) => {
+        expect(parseObjectKey(toObjectKey({ node, kind: k, uid: u }))).toEqual({ node, kind: k, uid: u })
+      }),
+    )
+  })
+
+  test.each([
+    '',
+    'a',
+    'a.instance',
+    'a.instance.u.x',
+    'a.router.u',
+    'A.instance.u',
+    'a.instance.U',
+    '_a.instance.u',
+    'a.instance.*',
+  ])('%j is none of ours', (key) => expect(parseObjectKey(key)).toBeUndefined())
+
+  test.each(['', 'U', 'a.b', '*', 'a b', 'a'.repeat(64)])('the uid %j is refused', (bad) => {
+    expect(() => toObjectKey({ node: 'n', kind: 'port', uid: bad })).toThrow('cannot be written')
+  })
+})
+
+test('nobody may publish or subscribe to everything', () => {
+  for (const { publish, subscribe } of [agentPermissions('n1'), operatorPermissions()]) {
+    for (const subject of [...publish, ...subscribe]) {
+      expect(['>', '*', '$KV.>', '$JS.>', '$JS.API.>', '$SYS.>', '_INBOX.>']).not.toContain(subject)
+    }
+  }
+})

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every bucket, stream and subject of the contract (docs/architecture.md section 5), built in this one place.
+import { DOCUMENT_KINDS, type DocumentKind } from './documents.ts'
+
+export const DESIRED_BUCKET = 'desired'
+export const OBSERVED_BUCKET = 'observed'
+export const INVENTORY_BUCKET = 'inventory'
+export const BUCKETS = [DESIRED_BUCKET, OBSERVED_BUCKET, INVENTORY_BUCKET] as const
+export type Bucket = (typeof BUCKETS)[number]
+
+/** Streams beside the buckets: notifications and telemetry. */
+export const EVENTS_STREAM = 'EVENTS'
+export const SAMPLES_STREAM = 'SAMPLES'
+
+/** The stream that JetStream keeps a bucket in: a convention of all NATS clients (ADR-8). */
+export function streamOf(bucket: Bucket): string {
+  return `KV_${bucket}`
+}
+
+/** An RFC 1123 subdomain, as Kubernetes demands of node names. */
+const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const NODE_TOKEN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(_[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const UID = /^[a-z0-9-]{1,63}$/
+const MAX_NODE_NAME = 253
+
+export class InvalidNameError extends Error {
+  constructor(what: string, value: string) {
+    super(`${what} ${JSON.stringify(value.slice(0, 80))} cannot be written as a NATS subject token`)
+    this.name = 'InvalidNameError'
+  }
+}
+
+/**
+ * The node's token in subjects: its Kubernetes name with `.` written as `_`, since a filter for node `n1` would also match
+ * `n1.example.com`. Names of nodes have no `_`, so no two share a token; whatever is not a name of a node (wildcards, spaces, upper
+ * case, `_`) is refused. A token never begins with `_`: words that do are ours.
+ * @throws InvalidNameError
+ */
+export function toNodeToken(node: string): string {
+  if (node.length > MAX_NODE_NAME || !NODE_NAME.test(node)) throw new InvalidNameError('node name', node)
+  return node.replaceAll('.', '_')
+}
+
+/** The inverse of toNodeToken. @throws InvalidNameError when no node has this token */
+export function fromNodeToken(token: string): string {
+  if (token.length > MAX_NODE_NAME || !NODE_TOKEN.test(token)) throw new InvalidNameError('node token', token)
+  return token.replaceAll('_', '.')
+}
+
+export function isNodeName(node: string): boolean {
+  return node.length <= MAX_NODE_NAME && NODE_NAME.test(node)
+}
+
+export interface ObjectKey {
+  /** Kubernetes node name, unescaped. */
+  node: string
+  kind: DocumentKind
+  uid: string
+}
+
+/** The key of one object in the buckets `desired` and `observed`. @throws InvalidNameError */
+export function toObjectKey({ node, kind, uid }: ObjectKey): string {
+  if (!UID.test(uid)) throw new InvalidNameError('uid', uid)
+  return `${toNodeToken(node)}.${kind}.${uid}`
+}
+
+/** Undefined when the key is none of ours: what a hostile or newer writer put there is skipped, not an error. */
+export function parseObjectKey(key: string): ObjectKey | undefined {
+  const [token, kind, uid, ...rest] = key.split('.')
+  if (token === undefined || kind === undefined || uid === undefined || rest.length > 0) return undefined
+  if (token.length > MAX_NODE_NAME || !NODE_TOKEN.test(token) || !isDocumentKind(kind) || !UID.test(uid))
+    return undefined
+  return { node: fromNodeToken(token), kind, uid }
+}
+
+function isDocumentKind(word: string): word is DocumentKind {
+  return (DOCUMENT_KINDS as readonly string[]).includes(word)
+}
+
+/** The subject that a bucket stores a key under (ADR-8). */
+export function subjectOf(bucket: Bucket, key: string): string {
+  return `$KV.${bucket}.${key}`
+}
+
+/** The bucket's key in a subject; undefined when the subject belongs elsewhere. */
+export function keyInSubject(bucket: Bucket, subject: string): string | undefined {
+  const prefix = `$KV.${bucket}.`
+  return subject.startsWith(prefix) ? subject.slice(prefix.length) : undefined
+}
+
+export function desiredSubject(key: ObjectKey): string {
+  return subjectOf(DESIRED_BUCKET, toObjectKey(key))
+}
+
+export function observedSubject(key: ObjectKey): string {
+  return subjectOf(OBSERVED_BUCKET, toObjectKey(key))
+}
+
+export function inventorySubject(node: string): string {
+  return subjectOf(INVENTORY_BUCKET, toNodeToken(node))
+}
+
+export function desiredFilter(node: string): string {
+  return `$KV.${DESIRED_BUCKET}.${toNodeToken(node)}.>`
+}
+
+/** The node's durable pull consumer on the stream of `desired`; made by the operator. At most 255 characters, as NATS allows. */
+export function consumerOf(node: string): string {
+  return `n-${toNodeToken(node)}`
+}
+
+export function beatSubject(node: string): string {
+  return `beat.${toNodeToken(node)}`
+}
+
+export const ALL_BEATS = 'beat.*'
+
+/**
+ * Where the operator's notifications go: `events._cloud.<project>.<kind>`, with `_cluster` for kinds without a namespace. Agents may
+ * publish below `events.<node>` only, and no node's token begins with `_`: no node can forge one.
+ */
+export function notificationSubject(namespace: string | undefined, kind: string): string {
+  return `events._cloud.${namespace ?? '_cluster'}.${kind.toLowerCase()}`
+}
+
+export const ALL_NOTIFICATIONS = 'events._cloud.>'
+
+/** Those of one project. @throws InvalidNameError */
+export function notificationsOf(namespace: string): string {
+  if (namespace.includes('.') || !isNodeName(namespace)) throw new InvalidNameError('namespace', namespace)
+  return `events._cloud.${namespace}.>`
+}
+
+/**
+ * Inbox prefixes (a client option), so that each may subscribe to its own replies only. The operator's cannot be a node's: tokens of
+ * nodes never begin with `_`.
+ */
+export function inboxPrefix(node: string): string {
+  return `_INBOX_${toNodeToken(node)}`
+}
+
+export const OPERATOR_INBOX = '_INBOX__operator'

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { array, int, opaque, optional, string, struct, type Decoded } from './xdr.ts'
+
+const STRING_MAX = 4 * 1024 * 1024
+export const text = string(STRING_MAX)
+export const nullableText = optional(text)
+export const uuid = opaque(16)
+
+/** How the protocol names a domain; `id` is -1 while it does not run. */
+export const domainRef = struct({ name: text, uuid, id: int })
+export type DomainRef = Decoded<typeof domainRef>
+export const domainList = array(domainRef, 16384)
+
+const networkRef = struct({ name: text, uuid })
+export const remoteError = struct({
+  code: int,
+  domain: int,
+  message: nullableText,
+  level: int,
+  subject: optional(domainRef),
+  str1: nullableText,
+  str2: nullableText,
+  str3: nullableText,
+  int1: int,
+  int2: int,
+  network: optional(networkRef),
+})
+
+/** The codes that callers tell apart: virErrorNumber in https://libvirt.org/html/libvirt-virterror.html */
+export const ErrorCode = {
+  internal: 1,
+  noSupport: 3,
+  invalidArgument: 8,
+  operationFailed: 9,
+  xml: 27,
+  xmlDetail: 35,
+  system: 38,
+  rpc: 39,
+  noDomain: 42,
+  operationInvalid: 55,
+  operationTimeout: 68,
+  operationAborted: 78,
+  noDomainMetadata: 80,
+  operationUnsupported: 84,
+  agentUnresponsive: 86,
+  xmlInvalidSchema: 92,
+  deviceMissing: 99,
+} as const
+
+/** What libvirt answered instead of a result; `code` and `domain` are its own numbers (virErrorNumber, virErrorDomain). */
+export class LibvirtError extends Error {
+  readonly code: number
+  readonly domain: number
+  readonly procedure: string
+  constructor(procedure: string, error: { code: number; domain: number; message: string | undefined }) {
+    super(error.message ?? `libvirt error ${error.code}`)
+    this.name = 'LibvirtError'
+    this.code = error.code
+    this.domain = error.domain
+    this.procedure = procedure
+  }
+}
+
+/** The connection is gone, or never came up: always worth another try. What was asked may or may not have happened. */
+export class LibvirtDisconnected extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LibvirtDisconnected'
+  }
+}
+
+const hasCode = (error: unknown, ...codes: number[]): boolean =>
+  error instanceof LibvirtError && codes.includes(error.code)
+
+export const isNoDomain = (error: unknown): boolean => hasCode(error, ErrorCode.noDomain)
+/** The domain is not in a state that allows it, such as destroying one that does not run. */
+export const isOperationInvalid = (error: unknown): boolean => hasCode(error, ErrorCode.operationInvalid)
+export const isNoMetadata = (error: unknown): boolean => hasCode(error, ErrorCode.noDomainMetadata)
+export const isDeviceMissing = (error: unknown): boolean => hasCode(error, ErrorCode.deviceMissing)
+/** The request itself is wrong: the same one will never succeed. */
+export const isInvalidRequest = (error: unknown): boolean =>
+  hasCode(error, ErrorCode.xml, ErrorCode.xmlDetail, ErrorCode.xmlInvalidSchema)
+export const isUnsupported = (error: unknown): boolean =>
+  hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported)
+export const isDisconnected = (error: unknown): boolean => error instanceof LibvirtDisconnected

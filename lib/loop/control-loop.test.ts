@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { findCondition, isConditionTrue } from '../conditions.ts'
+import { StaleWriterError, TerminalError, TransientError } from '../errors.ts'
+import { FakeApiserver } from '../kube/fake-apiserver.ts'
+import { HttpKubeClient } from '../kube/http-client.ts'
+import type { ResourceKind } from '../kube/object.ts'
+import { createLogger } from '../log.ts'
+import { done, released, saved, waitFor, type Outcome } from '../outcome.ts'
+import { ControlLoop } from './control-loop.ts'
+import { watchOf, type ControllerDefinition, type Run, type RunEvent } from './controller.ts'
+import type { Fence } from './fence.ts'
+import { Informers } from './informers.ts'
+import { WIDGET, WIDGETS_PATH, widget, type Widget } from './test-kind.ts'
+import { until } from './until.ts'
+
+const OTHER: ResourceKind = { ...WIDGET, plural: 'others', kind: 'Other' }
+const OTHERS_PATH = WIDGETS_PATH.replace('widgets', 'others')
+const FINALIZER = 'test.nephele.dev/widget'
+
+class TestFence implements Fence {
+  readonly term = 3
+  readonly abort = new AbortController()
+  lost = false
+  get signal() {
+    return this.abort.signal
+  }
+  remainingMs() {
+    return this.lost ? 0 : 10_000
+  }
+  assertLeader() {
+    if (this.lost) throw new StaleWriterError('lost')
+  }
+}
+
+describe('ControlLoop', () => {
+  let server: FakeApiserver
+  let client: HttpKubeClient
+  let fence: TestFence
+  let informers: Informers
+  let events: RunEvent[]
+  let ended: Promise<unknown>[]
+  beforeEach(async () => {
+    server = new FakeApiserver()
+    await server.start()
+    client = new HttpKubeClient(server.kubeConfig())
+    fence = new TestFence()
+    informers = new Informers({
+      client,
+      log: createLogger('test', 'silent'),
+      timing: { backoffBaseMs: 5, backoffCapMs: 20 },
+    })
+    events = []
+    ended = []
+  })
+  afterEach(async () => {
+    fence.abort.abort()
+    await client.close()
+    await server.stop()
+    await Promise.all(ended)
+  })
+
+  async function start(
+    reconcile: (object: Widget, run: Run) => Outcome | Promise<Outcome>,
+    more: Partial<ControllerDefinition<Widget>> = {},
+  ): Promise<ControlLoop<Widget>> {
+    const definition = {
+      name: 'widget',
+      kind: WIDGET,
+      settleMs: 0,
+      reconcile: async (o: Widget, r: Run) => reconcile(o, r),
+      ...more,
+    }
+    informers.of<Widget>(WIDGET)
+    const loop = new ControlLoop<Widget>(definition, {
+      client,
+      informers,
+      fence,
+      events: { record: (_kind, _object, event) => void events.push(event) },
+      log: createLogger('test', 'silent'),
+    })
+    await informers.start(fence.signal)
+    ended.push(loop.run())
+    return loop
+  }
+  const make = (name: string, spec = {}, path = WIDGETS_PATH) =>
+    server.store.create(path, widget(name, spec) as Widget) as Widget
+  const get = (name: string) => server.store.get(WIDGETS_PATH, `one/${name}`) as Widget
+  const writes = () =>
+    server.requests.filter((r) => r.method !== 'GET').map((r) => `${r.method} ${r.path.split('/').slice(7).join('/')}`)
+  const condition = (name: string, type: string) => findCondition(get(name).status?.conditions, type)
+  const quiet = () => new Promise((resolve) => setTimeout(resolve, 60))
+
+  test('from creation to Ready in two writes, then silence', async () => {
+    let runs = 0
+    const loop = await start(
+      (object) => {
+        runs++
+        object.status = { ...object.status, size: object.spec?.size ?? 0 }
+        return done
+      },
+      { finalizer: FINALIZER },
+    )
+    make('a')
+    await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
+    await quiet()
+    expect(writes()).toEqual(['PATCH a', 'PUT a/status'])
+    expect(runs).toBe(1)
+    expect(get('a')).toMatchObject({
+      status: { size: 1, observedGeneration: 1 },
+      metadata: { finalizers: [FINALIZER] },
+    })
+    loop.enqueue('one/a')
+    loop.enqueueAll()
+    loop.enqueueUid(get('a').metadata.uid)
+    loop.enqueue('one/nosuch')
+    await until(() => loop.idle)
+    expect(runs).toBe(3) // one for the first, one for all that came while it ran
+    expect(writes()).toHaveLength(2)
+  })
+
+  test('saved is written, then acted on by a run that sees it', async () => {
+    const seen: (string | undefined)[] = []
+    await start((object) => {
+      seen.push(object.status?.node && `${object.status.node} at ${object.metadata.resourceVersion}`)
+      if (!object.status?.node) {
+        object.status = { node: 'n1' }
+        return saved
+      }
+      return done
+    })
+    make('a')
+    await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
+    expect(seen).toEqual([undefined, 'n1 at 1002'])
+    expect(writes()).toEqual(['PUT a/status', 'PUT a/status'])
+  })
+
+  test('a wait is written when it lasts, and not when it is over soon', async () => {
+    let ready = false
+    const loop = await start(() => (ready ? done : waitFor('NotYet', 'later')), { settleMs: 200 })
+    make('short')
+    await until(() => !loop.idle)
+    await quiet()
+    ready = true
+    loop.enqueue('one/short')
+    await until(() => condition('short', 'Ready')?.status === 'True')
+    expect(writes()).toEqual(['PUT short/status'])
+    ready = false
+    make('long')
+    await until(() => condition('long', 'Reconciling')?.reason === 'NotYet')
+    expect(condition('long', 'Ready')).toMatchObject({ status: 'False', message: 'later' })
+  })
+
+  test('a terminal error stalls, and is tried again only when something changed', async () => {
+    let runs = 0
+    await start((object) => {
+      runs++
+      if (object.spec?.size === 1) throw new TerminalError('TooSmall', 'spec.size must be at least 2')
+      return done
+    })
+    make('a')
+    await until(() => condition('a', 'Stalled'))
+    expect(condition('a', 'Stalled')).toMatchObject({ status: 'True', reason: 'TooSmall', observedGeneration: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(runs).toBe(1)
+    server.store.update(WIDGETS_PATH, { ...get('a'), spec: { size: 2 } }, false)
+    await until(() => condition('a', 'Ready')?.status === 'True')
+    expect(condition('a', 'Stalled')).toBeUndefined()
+    expect(runs).toBe(2)
+  })
+
+  test('other errors are retried; their text is kept from users unless it is meant for them', async () => {
+    let runs = 0
+    await start((object, run) => {
+      expect(run.failures).toBe(runs)
+      runs++
+      if (runs === 1) throw new Error('ENOENT /etc/secret')
+      if (runs === 2) throw new TransientError('BusSilent', 'the bus does not answer')
+      expect(object.status?.conditions?.[0]?.reason).toBe('BusSilent')
+      return done
+    })
+    make('a')
+    await until(() => condition('a', 'Reconciling')?.reason === 'Error')
+    expect(JSON.stringify(get('a'))).not.toContain('secret')
+    await until(() => condition('a', 'Reconciling')?.reason === 'BusSilent')
+    await until(() => condition('a', 'Ready')?.status === 'True')
+  })
+
+  test('deletion runs until released; a neighbour may be gone', async () => {
+    let empty = false
+    const forgotten: string[] = []
+    const loop = await start(
+      (object) => (!object.metadata.deletionTimestamp ? done : empty ? released : waitFor('InUse', 'x')),
+      {
+        finalizer: FINALIZER,
+        forget: (key) => forgotten.push(key),
+      },
+    )
+    make('a')
+    await until(() => condition('a', 'Ready'))
+    server.store.delete(WIDGETS_PATH, 'one/a')
+    await until(() => condition('a', 'Reconciling')?.reason === 'InUse')
+    empty = true
+    loop.enqueue('one/a')
+    await until(() => forgotten.length > 0)
+    expect(forgotten).toEqual(['one/a'])
+    expect(server.store.collection(WIDGETS_PATH).size).toBe(0)
+  })
+
+  test('an object that is deleted before it was ever ours is left alone', async () => {
+    let runs = 0
+    const object = make('a')
+    server.store.update(
+      WIDGETS_PATH,
+      { ...object, metadata: { ...object.metadata, finalizers: ['others/one'] } },
+      false,
+    )
+    server.store.delete(WIDGETS_PATH, 'one/a')
+    await start(() => (runs++, done), { finalizer: FINALIZER })
+    await quiet()
+    expect([runs, writes()]).toEqual([0, []])
+  })
+
+  test('a conflict is repeated on the newer object, without a word to users', async () => {
+    let runs = 0
+    await start((object) => {
+      // Another writer gets in between the read and our write.
+      if (runs++ === 0) server.store.update(WIDGETS_PATH, { ...get('a'), spec: { size: 5 } }, false)
+      object.status = { size: object.spec?.size ?? 0 }
+      return done
+    })
+    make('a')
+    await until(() => get('a').status?.size === 5)
+    expect(get('a').status?.conditions?.map((c) => c.type)).toEqual(['Ready'])
+  })
+
+  test('another writer of the status wakes the loop; its own writes do not', async () => {
+    let runs = 0
+    await start((object) => {
+      runs++
+      object.status = { ...object.status, size: 1 }
+      return done
+    })
+    make('a')
+    await until(() => get('a').status?.size === 1)
+    await quiet()
+    expect(runs).toBe(1)
+    server.store.update(WIDGETS_PATH, { ...get('a'), status: {} }, true)
+    await until(() => get('a').status?.size === 1)
+    expect(runs).toBe(2)
+  })
+
+  test('a watched neighbour wakes by its old and its new state', async () => {
+    const others = informers.of<Widget>(OTHER)
+    const runs: string[] = []
+    await start((object) => (runs.push(object.metadata.name), done), {
+      watches: [watchOf(others, (o) => (o.spec?.ownerName ? [`one/${o.spec.ownerName}`] : []))],
+    })
+    make('a')
+    make('b')
+    await until(() => runs.length === 2)
+    const other = make('o', { ownerName: 'a' }, OTHERS_PATH)
+    await until(() => runs.length === 3)
+    const moved = server.store.update(OTHERS_PATH, { ...other, spec: { size: 1, ownerName: 'b' } }, false)
+    await until(() => runs.length === 5)
+    server.store.delete(OTHERS_PATH, `one/${moved.metadata.name}`)
+    await until(() => runs.length === 6)
+    expect(runs.slice(2)).toEqual(['a', 'a', 'b', 'b'])
+  })
+
+  test('what a run creates is in the cache when it returns', async () => {
+    const others = informers.of<Widget>(OTHER)
+    await start(async (_object, run) => {
+      await run.client.create<Widget>(OTHER, widget('made'))
+      expect(others.cache.find('one', 'made')).toBeDefined()
+      run.event({ type: 'Normal', reason: 'Made', action: 'Create', note: 'made it' })
+      return done
+    })
+    make('a')
+    await until(
+      () => condition('a', 'Ready')?.status === 'True',
+      () => get('a').status,
+    )
+    expect(events.map((e) => e.reason)).toEqual(['Made'])
+  })
+
+  test('nothing is written once the lease is lost', async () => {
+    await start((object) => {
+      fence.lost = true
+      object.status = { size: 1 }
+      return done
+    })
+    make('a')
+    await quiet()
+    expect(writes()).toEqual([])
+  })
+
+  test('an apiserver that does not answer is no terminal matter', async () => {
+    let runs = 0
+    await start(() => (runs++, done))
+    server.cutNext((r) => r.method === 'PUT')
+    server.failNext((r) => r.method === 'PUT', 429, 'TooManyRequests', { 'retry-after': '1' })
+    make('a')
+    await until(() => condition('a', 'Ready')?.status === 'True')
+    expect(runs).toBe(3)
+  })
+
+  test('saved for ever, and a status that the schema does not keep, do not spin', async () => {
+    let runs = 0
+    await start((object) => {
+      runs++
+      object.status = { ...object.status, size: 1 }
+      return saved
+    })
+    make('a')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(runs).toBeLessThan(6)
+  })
+})

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto'
+import { StaleWriterError } from '../errors.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { ApiError, isAlreadyExists, isConflict, isNotFound, isUnreachable } from '../kube/errors.ts'
+import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import type { Logger } from '../log.ts'
+import type { Outcome } from '../outcome.ts'
+import { systemClock, type Clock } from './clock.ts'
+import type { Controller, ControllerDefinition, Run, RunResult } from './controller.ts'
+import type { EventRecorder } from './events.ts'
+import { fencedClient, type Fence } from './fence.ts'
+import type { Informers } from './informers.ts'
+import type { LoopMetrics } from './metrics.ts'
+import { OwnWrites } from './own-writes.ts'
+import { WorkQueue } from './queue.ts'
+import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
+import { sameJson } from './same-json.ts'
+import { Settling } from './settling.ts'
+
+export interface LoopDeps {
+  /** Plain: the loop puts fence and caches around it. */
+  client: KubeClient
+  informers: Informers
+  fence: Fence
+  events: Pick<EventRecorder, 'record'>
+  log: Logger
+  metrics?: LoopMetrics
+  clock?: Clock
+}
+
+/** Passes of one run that follow each other at once (`saved`); more is a reconciler that decides something new for ever. */
+const MOST_PASSES = 10
+/** What was there before we began waits behind what changes now: a new leader looks at everything, and most of it is in order. */
+const FIRST_LOOK = 10
+
+type PassEnd = 'again' | 'end'
+
+/**
+ * Runs one controller while we lead. Per key: finalizer, private copy, reconcile, conditions, at most one status write, and what comes
+ * next by the outcome. The rules for authors are in lib/loop/controller.ts.
+ */
+export class ControlLoop<T extends KubeObject> implements Controller {
+  readonly name: string
+  readonly #definition: ControllerDefinition<T>
+  readonly #deps: LoopDeps
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #client: KubeClient
+  readonly #queue: WorkQueue
+  readonly #settling: Settling
+  readonly #ownWrites = new OwnWrites()
+
+  constructor(definition: ControllerDefinition<T>, deps: LoopDeps) {
+    this.name = definition.name
+    this.#definition = definition
+    this.#deps = deps
+    this.#clock = deps.clock ?? systemClock
+    this.#log = deps.log.child({ controller: definition.name, kind: definition.kind.kind })
+    this.#client = deps.informers.observing(fencedClient(deps.client, deps.fence))
+    this.#settling = new Settling(definition.settleMs ?? 1000)
+    this.#queue = new WorkQueue({
+      clock: this.#clock,
+      concurrency: definition.concurrency ?? 8,
+      work: (key) => this.#work(key),
+      ...(definition.priority ? { priority: definition.priority } : {}),
+      onWait: (ms) => deps.metrics?.waitSeconds.observe({ controller: definition.name }, ms / 1000),
+    })
+  }
+
+  get idle(): boolean {
+    return this.#queue.idle
+  }
+
+  enqueue(key: ObjectKey, afterMs = 0): void {
+    this.#queue.addAfter(key, afterMs)
+    this.#deps.metrics?.queueDepth.set({ controller: this.name }, this.#queue.depth)
+  }
+
+  enqueueUid(uid: string, afterMs = 0): void {
+    const object = this.#cache.findByUid(uid)
+    if (object) this.enqueue(keyOfObject(object), afterMs)
+  }
+
+  enqueueAll(): void {
+    for (const key of this.#cache.keys()) this.enqueue(key)
+  }
+
+  /**
+   * Works until the fence's signal aborts, then drains. The informers must have synced: a cache that is not complete would make
+   * reconcilers act on absence.
+   */
+  async run(): Promise<void> {
+    const { signal } = this.#deps.fence
+    const { priority = () => 0 } = this.#definition
+    for (const key of this.#cache.keys()) this.#queue.add(key, priority(key) + FIRST_LOOK)
+    const subscriptions = this.#subscribe()
+    this.#queue.start()
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    for (const unsubscribe of subscriptions) unsubscribe()
+    await this.#queue.close()
+  }
+
+  get #informer() {
+    return this.#deps.informers.of<T>(this.#definition.kind)
+  }
+
+  get #cache() {
+    return this.#informer.cache
+  }
+
+  /** What is there already is announced at once, before `begun`: all keys are queued by then. */
+  #subscribe(): (() => void)[] {
+    let begun = false
+    const own = this.#informer.onChange(({ old, object }) => {
+      if (begun) this.#changed(old, object)
+    })
+    const others = (this.#definition.watches ?? []).map(({ source, keys }) => {
+      const wake = keys as (object: KubeObject) => Iterable<ObjectKey>
+      return source.onChange(({ old, object }) => {
+        if (!begun) return
+        for (const key of old ? wake(old) : []) this.enqueue(key)
+        for (const key of object ? wake(object) : []) this.enqueue(key)
+      })
+    })
+    begun = true
+    return [own, ...others]
+  }
+
+  #changed(old: T | undefined, object: T | undefined): void {
+    const present = object ?? old
+    if (!present) return
+    const key = keyOfObject(present)
+    const gone = old && old.metadata.uid !== object?.metadata.uid ? old : undefined
+    if (gone) this.#forget(key, gone)
+    if (object && !this.#ownWrites.isOwn(key, object.metadata.resourceVersion)) this.enqueue(key)
+  }
+
+  #forget(key: ObjectKey, last: T): void {
+    this.#queue.forget(key)
+    this.#settling.clear(key)
+    this.#ownWrites.forget(key)
+    this.#definition.forget?.(key, last)
+  }
+
+  async #work(key: ObjectKey): Promise<void> {
+    const startedMs = this.#clock.nowMs()
+    try {
+      for (let pass = 0; (await this.#pass(key)) === 'again'; pass++) {
+        if (pass < MOST_PASSES) continue
+        this.enqueue(key, 1000)
+        return
+      }
+    } catch (error) {
+      this.#failed(key, error)
+    } finally {
+      this.#deps.metrics?.runSeconds.observe({ controller: this.name }, (this.#clock.nowMs() - startedMs) / 1000)
+      this.#deps.metrics?.queueDepth.set({ controller: this.name }, this.#queue.depth)
+    }
+  }
+
+  async #pass(key: ObjectKey): Promise<PassEnd> {
+    if (this.#deps.fence.signal.aborted) return 'end'
+    const cached = await this.#withFinalizer(this.#cache.findByKey(key))
+    if (!cached) return 'end'
+    const object = structuredClone(cached)
+    const run = this.#toRun(key, object)
+    const result = await this.#reconcile(object, run)
+    if (!result) return 'end'
+    this.#deps.metrics?.runs.inc({ controller: this.name, result: labelOf(result) })
+
+    if (result.kind === 'outcome' && result.outcome.kind === 'released' && this.#definition.finalizer) {
+      await this.#release(object)
+      return 'end'
+    }
+    if (this.#definition.conditions !== 'none') {
+      const readiness = this.#definition.readiness?.(object, result) ?? readinessOf(object, result)
+      writeReadiness(object, readiness, run.now)
+    }
+    const wrote = await this.#writeStatus(key, cached, object, result)
+    return this.#next(key, result, wrote)
+  }
+
+  /** The object with our finalizer on it; undefined when there is nothing (left) to do for it. */
+  async #withFinalizer(object: T | undefined): Promise<T | undefined> {
+    const { finalizer, kind } = this.#definition
+    if (!object || !finalizer) return object
+    const { finalizers = [], deletionTimestamp } = object.metadata
+    if (finalizers.includes(finalizer)) return object
+    if (deletionTimestamp) return undefined
+    const key = keyOfObject(object)
+    await this.#ownWrites.during(
+      key,
+      () => this.#client.patchFinalizers<T>(kind, object, [...finalizers, finalizer]),
+      this.#wake,
+    )
+    // From the cache and not from the answer: the cache keeps the projection.
+    return this.#cache.findByKey(key)
+  }
+
+  async #release(object: T): Promise<void> {
+    const { finalizer, kind } = this.#definition
+    const rest = (object.metadata.finalizers ?? []).filter((f) => f !== finalizer)
+    try {
+      await this.#client.patchFinalizers<T>(kind, object, rest)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+    this.#queue.forget(keyOfObject(object))
+  }
+
+  /** Undefined when the run was cut short: nothing may be concluded from it. */
+  async #reconcile(object: T, run: Run): Promise<RunResult | undefined> {
+    try {
+      return { kind: 'outcome', outcome: await this.#definition.reconcile(object, run) }
+    } catch (error) {
+      if (this.#deps.fence.signal.aborted) return undefined
+      // No word to users about these: they say nothing about the object, and a new run will know more.
+      if (isConflict(error) || isAlreadyExists(error) || isUnreachable(error) || error instanceof StaleWriterError)
+        throw error
+      const result = resultOfError(error, run.failures + 1)
+      if (result.kind === 'terminal')
+        run.log.info({ reason: result.reason, err: error }, 'gave up until the spec changes')
+      else if (isPowerOfTwo(run.failures + 1)) run.log.warn({ err: error, failures: run.failures + 1 }, 'run failed')
+      return result
+    }
+  }
+
+  /** True when a status was written. */
+  async #writeStatus(key: ObjectKey, before: T, object: T, result: RunResult): Promise<boolean> {
+    if (sameJson(before.status, object.status)) {
+      this.#settling.clear(key)
+      return false
+    }
+    const stage = stageOf(result)
+    const holdMs = stage === undefined ? 0 : this.#settling.holdMs(key, stage, this.#clock.nowMs())
+    if (holdMs > 0) {
+      this.enqueue(key, holdMs)
+      return false
+    }
+    this.#settling.clear(key)
+    const { kind } = this.#definition
+    const written = await this.#ownWrites.during(key, () => this.#client.updateStatus<T>(kind, object), this.#wake)
+    if (!sameJson(written.status, object.status)) {
+      this.#log.error(
+        { ...refOfKey(key) },
+        'the schema does not keep all of the status: it would be written again by every run',
+      )
+    }
+    return true
+  }
+
+  #next(key: ObjectKey, result: RunResult, wrote: boolean): PassEnd {
+    switch (result.kind) {
+      case 'terminal':
+        this.#queue.forget(key)
+        return 'end'
+      case 'transient':
+        this.#queue.retry(key)
+        return 'end'
+      case 'outcome':
+        return this.#afterOutcome(key, result.outcome, wrote)
+    }
+  }
+
+  #afterOutcome(key: ObjectKey, outcome: Outcome, wrote: boolean): PassEnd {
+    if (outcome.kind === 'saved' && !wrote) {
+      this.#log.error({ ...refOfKey(key) }, 'saved without a change of status')
+      this.#queue.retry(key)
+      return 'end'
+    }
+    this.#queue.forget(key)
+    if (outcome.kind === 'saved') return 'again'
+    if ('retryAfterMs' in outcome && outcome.retryAfterMs !== undefined) this.enqueue(key, outcome.retryAfterMs)
+    return 'end'
+  }
+
+  /** The loop's own requests failed, or the run's did in a way that says nothing about the object. */
+  #failed(key: ObjectKey, error: unknown): void {
+    if (this.#deps.fence.signal.aborted || error instanceof StaleWriterError) return
+    const delayMs = this.#queue.retry(key, error instanceof ApiError ? error.retryAfterMs : undefined)
+    const failures = this.#queue.failures(key)
+    const conflict = isConflict(error) || isAlreadyExists(error) || isNotFound(error)
+    this.#deps.metrics?.runs.inc({ controller: this.name, result: conflict ? 'conflict' : 'error' })
+    const level = conflict && failures < 8 ? 'debug' : isPowerOfTwo(failures) ? 'warn' : 'debug'
+    this.#log[level]({ ...refOfKey(key), err: error, failures, delayMs: Math.round(delayMs) }, 'run will be repeated')
+  }
+
+  readonly #wake = (key: ObjectKey): void => this.enqueue(key)
+
+  #toRun(key: ObjectKey, object: T): Run {
+    const { fence, events } = this.#deps
+    const { namespace, name, generation } = object.metadata
+    const reconcileId = randomUUID().slice(0, 8)
+    return {
+      key,
+      client: this.#client,
+      log: this.#log.child({ namespace, name, generation, reconcileId }),
+      signal: fence.signal,
+      failures: this.#queue.failures(key),
+      now: this.#clock.now(),
+      term: fence.term,
+      event: (event) => events.record(this.#definition.kind, object, event),
+    }
+  }
+}
+
+/** What is held back for a moment, by what it waits for; undefined: to be written at once. */
+function stageOf(result: RunResult): string | undefined {
+  if (result.kind === 'transient') return `transient ${result.reason}`
+  if (result.kind === 'outcome' && result.outcome.kind === 'wait') return `wait ${result.outcome.reason}`
+  return undefined
+}
+
+function labelOf(result: RunResult): string {
+  return result.kind === 'outcome' ? result.outcome.kind : result.kind
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return (n & (n - 1)) === 0
+}

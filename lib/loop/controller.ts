@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a controller is declared. What the loop does with it is in lib/loop/control-loop.ts; the contract for authors:
+//
+// - `reconcile` gets a private deep copy of the object; it changes `object.status` only and returns an Outcome or throws.
+// - The finalizer is there before the first run; `released` removes it; an object being deleted without it is not run.
+// - Conditions Ready, Reconciling, Stalled and observedGeneration are the loop's; stages (Scheduled, ...) are the reconciler's, by
+//   lib/conditions.ts. Status is written once per run, as an update with the resourceVersion that was read, and only when it differs.
+// - `wait` that lasts under a second is not written (definition.settleMs): facts that must be kept go out with `saved`.
+// - A run never sees an object older than the loop's own last write of it.
+import type { KubeClient } from '../kube/client.ts'
+import type { KubeObject, ObjectKey, ResourceKind } from '../kube/object.ts'
+import type { Readiness } from '../conditions.ts'
+import type { Logger } from '../log.ts'
+import type { Outcome } from '../outcome.ts'
+import type { Informer } from './informer.ts'
+
+/** What a run may use besides its object. */
+export interface Run {
+  readonly key: ObjectKey
+  /** Fenced: every write asserts first that this process still leads. Answers go into the caches at once. */
+  readonly client: KubeClient
+  /** Carries controller, kind, namespace, name, generation and reconcileId. */
+  readonly log: Logger
+  /** Aborts when the process drains or leadership is lost. */
+  readonly signal: AbortSignal
+  /** Failed runs in a row before this one. */
+  readonly failures: number
+  readonly now: Date
+  /** The leader Lease's transitions (docs/architecture.md, invariant 6). */
+  readonly term: number
+  /** An Event on the object, aggregated; never fails and never waits. */
+  event(event: RunEvent): void
+}
+
+export interface RunEvent {
+  type: 'Normal' | 'Warning'
+  /** CamelCase, from the closed list. */
+  reason: string
+  /** What was done or tried, CamelCase verb: `Schedule`, `Delete`. */
+  action: string
+  /** For people; cut at 1 kB. */
+  note: string
+}
+
+/** Another kind whose changes wake objects of this one. */
+export interface Watch {
+  readonly source: Informer<never>
+  /** Keys to wake; called for the new object and, on a change or a deletion, for the old one too. */
+  readonly keys: (object: never) => Iterable<ObjectKey>
+}
+
+/** Types a watch: `watchOf(ports, (port) => [...])`. */
+export function watchOf<U extends KubeObject>(source: Informer<U>, keys: (object: U) => Iterable<ObjectKey>): Watch {
+  return { source: source as unknown as Informer<never>, keys: keys as (object: never) => Iterable<ObjectKey> }
+}
+
+/** How a run ended, for `readiness`. */
+export type RunResult =
+  | { kind: 'outcome'; outcome: Outcome }
+  | { kind: 'terminal'; reason: string; message: string }
+  | { kind: 'transient'; reason: string; message: string; failures: number }
+
+export interface ControllerDefinition<T extends KubeObject> {
+  /** kebab-case, stable: it is in metrics and logs. */
+  readonly name: string
+  readonly kind: ResourceKind
+  /** Absent for kinds that hold nothing outside of Kubernetes. */
+  readonly finalizer?: string
+  readonly watches?: readonly Watch[]
+  /** Runs at once, over different objects; 8 by default. */
+  readonly concurrency?: number
+  /** How long a `wait` may last before its status is written; 1,000 ms by default. */
+  readonly settleMs?: number
+  /** Kinds without a status, or with one that the loop must not touch, say `none`; `status` is the default. */
+  readonly conditions?: 'status' | 'none'
+  /** Smaller is sooner; by default everything is 0. Called when the key is taken up. */
+  readonly priority?: (key: ObjectKey) => number
+  reconcile(object: T, run: Run): Promise<Outcome>
+  /** In place of the standard mapping (`readinessOf`); for kinds that are usable while they wait. */
+  readiness?(object: T, result: RunResult): Readiness
+  /** The object is gone: forget what is kept in memory about it. Also called for objects that never had the finalizer. */
+  forget?(key: ObjectKey, last: T): void
+}
+
+/** A controller that runs; for sources outside of Kubernetes (observations on the bus). */
+export interface Controller {
+  readonly name: string
+  /** Wakes one key, now or after a delay. A key that is not in the cache is ignored. */
+  enqueue(key: ObjectKey, afterMs?: number): void
+  /** Wakes the object with this uid, if the cache has it. */
+  enqueueUid(uid: string, afterMs?: number): void
+  enqueueAll(): void
+  /** Nothing queued, delayed by back-off or running; for tests and drains. */
+  readonly idle: boolean
+}

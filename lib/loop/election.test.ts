@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { StaleWriterError } from '../errors.ts'
+import { ApiError, UnreachableError } from '../kube/errors.ts'
+import { FakeRefusal, FakeStore } from '../kube/fake-store.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { keyOfRef, type KubeObject, type ObjectRef } from '../kube/object.ts'
+import { createLogger } from '../log.ts'
+import { Election, type ElectionOptions } from './election.ts'
+import { FakeClock, settle } from './fake-clock.ts'
+import { fencedClient, type Fence } from './fence.ts'
+import type { Lease } from './lease.ts'
+import { WIDGET, widget, type Widget } from './test-kind.ts'
+
+const LEASES = '/apis/coordination.k8s.io/v1/leases'
+const ref = { namespace: 'system', name: 'leader' }
+
+/** The lease client of one process over a store that several share; `cut` is a network that fails. */
+class LeaseClient {
+  cut = false
+  writes = 0
+  readonly #store: FakeStore
+  constructor(store: FakeStore) {
+    this.#store = store
+  }
+  find = async <T extends KubeObject>(_kind: unknown, at: ObjectRef) =>
+    this.#ask(() => structuredClone(this.#store.collection(LEASES).get(keyOfRef(at)))) as T | undefined
+  create = async <T extends KubeObject>(_kind: unknown, object: object) =>
+    this.#ask(() => this.#written(this.#store.create(LEASES, object as KubeObject))) as T
+  update = async <T extends KubeObject>(_kind: unknown, object: T) =>
+    this.#ask(() => this.#written(this.#store.update(LEASES, object, false))) as T
+
+  #written<R>(value: R): R {
+    this.writes++
+    return value
+  }
+  #ask<R>(operation: () => R): R {
+    if (this.cut) throw new UnreachableError('lease', new Error('cut'))
+    try {
+      return operation()
+    } catch (error) {
+      if (error instanceof FakeRefusal) throw new ApiError('lease', error.code, { reason: error.reason })
+      throw error
+    }
+  }
+}
+
+describe('Election', () => {
+  let store: FakeStore
+  let clock: FakeClock
+  let stops: AbortController[]
+  beforeEach(() => {
+    store = new FakeStore()
+    clock = new FakeClock()
+    stops = []
+  })
+  afterEach(async () => {
+    stops.forEach((s) => s.abort())
+    await clock.advance(60_000)
+  })
+
+  function stand(identity: string, more: Partial<ElectionOptions> = {}) {
+    const client = new LeaseClient(store)
+    const stop = new AbortController()
+    stops.push(stop)
+    const terms: number[] = []
+    const state: { fence: Fence | undefined; drain: () => void } = { fence: undefined, drain: () => undefined }
+    const options = {
+      client,
+      lease: ref,
+      identity,
+      clock,
+      log: createLogger('test', 'silent'),
+      durationMs: 15_000,
+      ...more,
+    }
+    const ended = new Election(options).run(stop.signal, async (fence) => {
+      terms.push(fence.term)
+      state.fence = fence
+      if (!fence.signal.aborted) await new Promise((resolve) => fence.signal.addEventListener('abort', resolve))
+      state.fence = undefined
+    })
+    return { client, stop, terms, state, ended, leads: () => state.fence !== undefined }
+  }
+  const lease = () => store.get(LEASES, 'system/leader') as Lease
+
+  test('one of two leads; steady state is renewals and nothing else', async () => {
+    const a = stand('a')
+    await settle()
+    const b = stand('b')
+    await clock.advance(60_000)
+    expect([a.leads(), b.leads()]).toEqual([true, false])
+    expect([a.client.writes, b.client.writes]).toEqual([1 + 20, 0])
+    expect(lease().spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 1, leaseDurationSeconds: 15 })
+  })
+
+  test('a leader that stops gives the lease up: the next need not wait, and has the next term', async () => {
+    const a = stand('a')
+    await settle()
+    const b = stand('b')
+    await clock.advance(5000)
+    a.stop.abort()
+    await a.ended
+    expect(lease().spec?.holderIdentity).toBe('')
+    await clock.advance(3100)
+    expect(b.terms).toEqual([a.terms[0]! + 2 - 1])
+    expect(b.leads()).toBe(true)
+  })
+
+  test('a leader that is cut off stops writing before another may take over', async () => {
+    const a = stand('a')
+    await settle()
+    const b = stand('b')
+    await clock.advance(6000)
+    const fence = a.state.fence!
+    a.client.cut = true
+    for (let i = 0; i < 400 && !b.leads(); i++) {
+      await clock.advance(100)
+      if (b.leads()) expect(fence.remainingMs()).toBe(0)
+    }
+    expect(b.leads()).toBe(true)
+    expect(a.leads()).toBe(false)
+    expect(() => fence.assertLeader()).toThrow(StaleWriterError)
+    a.client.cut = false
+    await clock.advance(60_000)
+    expect([a.leads(), b.terms]).toEqual([false, [2]])
+  })
+
+  test('a process that was stopped finds its lease run out before anything else runs', async () => {
+    const a = stand('a')
+    await settle()
+    const fence = a.state.fence!
+    fence.assertLeader()
+    // The clock goes on while no timer of ours is served: SIGSTOP, or a paused machine.
+    const frozen = clock.nowMs()
+    clock.nowMs = () => frozen + 10_001
+    expect(() => fence.assertLeader()).toThrow(StaleWriterError)
+    expect(fence.signal.aborted).toBe(true)
+  })
+
+  test('a renewal that fails for a while is no loss; one with an unknown outcome is found again', async () => {
+    const a = stand('a')
+    await settle()
+    a.client.cut = true
+    await clock.advance(8000)
+    a.client.cut = false
+    await clock.advance(4000)
+    expect(a.leads()).toBe(true)
+    const object = lease()
+    store.update(LEASES, { ...object, metadata: { ...object.metadata, labels: { touched: 'yes' } } }, false)
+    await clock.advance(20_000)
+    expect([a.leads(), a.terms]).toEqual([true, [1]])
+  })
+
+  test('a lease that another wrote over is lost at the next renewal', async () => {
+    const a = stand('a')
+    await settle()
+    const object = lease()
+    store.update(LEASES, { ...object, spec: { ...object.spec, holderIdentity: 'x', leaseTransitions: 9 } }, false)
+    await clock.advance(3100)
+    expect(a.leads()).toBe(false)
+    await clock.advance(20_000)
+    expect(a.terms).toEqual([1, 10])
+  })
+
+  test('a deleted Lease does not bring old terms back', async () => {
+    const a = stand('a', { leastTerm: async () => 42 })
+    await settle()
+    expect(a.terms).toEqual([42])
+  })
+
+  test('a fenced client asks before each write and reads without asking', async () => {
+    let leading = true
+    const fence: Fence = {
+      term: 1,
+      signal: new AbortController().signal,
+      remainingMs: () => (leading ? 700 : 0),
+      assertLeader: () => {
+        if (!leading) throw new StaleWriterError('over')
+      },
+    }
+    const calls: unknown[] = []
+    const record = async (...args: unknown[]) => void calls.push(args[args.length - 1])
+    const methods = ['get', 'create', 'update', 'updateStatus', 'mergePatch', 'patchFinalizers', 'apply', 'remove']
+    const client = fencedClient(Object.fromEntries(methods.map((m) => [m, record])) as unknown as KubeClient, fence)
+    await client.create<Widget>(WIDGET, widget('a'))
+    expect(calls[0]).toMatchObject({ timeoutMs: 700 })
+    leading = false
+    expect((calls[0] as { beforeSend: () => void }).beforeSend).toThrow(StaleWriterError)
+    const w = { ...widget('a'), metadata: { name: 'a', namespace: 'one', uid: 'u', resourceVersion: '1' } }
+    await client.get(WIDGET, w.metadata)
+    const writes = [
+      () => client.create<Widget>(WIDGET, widget('a')),
+      () => client.update<Widget>(WIDGET, w),
+      () => client.updateStatus<Widget>(WIDGET, w),
+      () => client.mergePatch(WIDGET, w.metadata, {}),
+      () => client.patchFinalizers<Widget>(WIDGET, w, []),
+      () => client.apply<Widget>(WIDGET, widget('a')),
+      () => client.remove(WIDGET, w.metadata),
+    ]
+    for (const write of writes) await expect(write()).rejects.toThrow(StaleWriterError)
+    expect(calls).toHaveLength(2)
+  })
+})

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeClient, RequestOptions } from '../kube/client.ts'
+import { StaleWriterError } from '../errors.ts'
+
+/** The right to write, as long as the leader Lease lasts. */
+export interface Fence {
+  /** The Lease's transitions: every leader has a higher one than those before it. */
+  readonly term: number
+  /** @throws StaleWriterError when the lease ran out (by the monotonic clock) or was lost */
+  assertLeader(): void
+  /** How long the lease is still ours beyond doubt; 0 when it is not. */
+  remainingMs(): number
+  /** Aborts when leadership ends: finish what is under way, begin nothing new. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * The client with every write under the fence: asserted when it is called and again right before it is sent, and given up when the lease
+ * would run out before an answer. What is in the kernel's hands when a process is stopped may still arrive late: against that,
+ * updates carry the resourceVersion they were computed from, and creates have names that only one leader can take.
+ */
+export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
+  function fenced<O extends RequestOptions>(options: O | undefined): O & RequestOptions {
+    fence.assertLeader()
+    const timeoutMs = Math.min(options?.timeoutMs ?? 30_000, fence.remainingMs())
+    if (timeoutMs <= 0) throw new StaleWriterError('the leader lease ran out')
+    return { ...(options ?? ({} as O)), timeoutMs, beforeSend: () => fence.assertLeader() }
+  }
+  return {
+    get: (kind, ref, options) => client.get(kind, ref, options),
+    find: (kind, ref, options) => client.find(kind, ref, options),
+    listPage: (kind, options) => client.listPage(kind, options),
+    list: (kind, options) => client.list(kind, options),
+    watch: (kind, options) => client.watch(kind, options),
+    review: (path, body, options) => client.review(path, body, options),
+    create: async (kind, object, options) => client.create(kind, object, fenced(options)),
+    update: async (kind, object, options) => client.update(kind, object, fenced(options)),
+    updateStatus: async (kind, object, options) => client.updateStatus(kind, object, fenced(options)),
+    mergePatch: async (kind, ref, patch, options) => client.mergePatch(kind, ref, patch, fenced(options)),
+    patchFinalizers: async (kind, object, list, options) => client.patchFinalizers(kind, object, list, fenced(options)),
+    apply: async (kind, object, options) => client.apply(kind, object, fenced(options)),
+    remove: async (kind, ref, options) => client.remove(kind, ref, fenced(options)),
+  }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { startHealthServer, type HealthServer } from './health-server.ts'
+import { LoopMetrics } from './metrics.ts'
+
+describe('health server', () => {
+  let server: HealthServer
+  let missing: string[]
+  beforeEach(async () => {
+    missing = ['instances']
+    const { registry } = new LoopMetrics()
+    server = await startHealthServer({ host: '127.0.0.1', port: 0, registry, unready: () => missing })
+  })
+  afterEach(() => server.close())
+  const ask = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${server.port}${path}`, init)
+
+  test('says what is missing until it is there', async () => {
+    const unready = await ask('/readyz')
+    expect([unready.status, await unready.text()]).toEqual([503, 'instances\n'])
+    missing = []
+    expect((await ask('/readyz')).status).toBe(200)
+    expect((await ask('/healthz?verbose')).status).toBe(200)
+  })
+
+  test('serves metrics, and nothing else', async () => {
+    const metrics = await ask('/metrics')
+    expect(metrics.headers.get('content-type')).toContain('text/plain')
+    expect(await metrics.text()).toContain('nephele_queue_depth')
+    expect((await ask('/../etc/passwd')).status).toBe(404)
+    expect((await ask('/metrics', { method: 'POST' })).status).toBe(405)
+  })
+})

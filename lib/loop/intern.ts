@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Strings longer than this are not worth a look-up: they rarely repeat. */
+const LONGEST = 80
+const LONGEST_PART = 256
+const TABLE_SIZE = 8192
+/** Different in every object, so that keeping them in the table would only push others out. */
+const UNIQUE = new Set(['uid', 'name', 'resourceVersion', 'macAddress', 'ipAddress', 'creationTimestamp'])
+
+/**
+ * Makes equal strings of cached objects one string: JSON.parse makes a new one each time, and namespaces, reasons, finalizers and
+ * references repeat in every object. The table is bounded: when full it starts again.
+ */
+export class Interner {
+  readonly #table = new Map<string, string>()
+  readonly #parts = new Map<string, object>()
+
+  /**
+   * Makes equal parts of `spec` one part, by their JSON: references, rules and settings repeat from object to object. Only for what
+   * nobody changes: status and metadata are not shared, because reconcilers change a copy whose parts would hang together.
+   */
+  shareSpec<T extends { spec?: unknown }>(object: T): T {
+    const spec = object.spec
+    if (typeof spec !== 'object' || spec === null) return object
+    const parts = spec as Record<string, unknown>
+    for (const key in parts) {
+      const part = parts[key]
+      if (typeof part !== 'object' || part === null) continue
+      const json = JSON.stringify(part)
+      if (json.length > LONGEST_PART) continue
+      const known = this.#parts.get(json)
+      if (known !== undefined) parts[key] = known
+      else {
+        if (this.#parts.size >= TABLE_SIZE) this.#parts.clear()
+        this.#parts.set(json, part)
+      }
+    }
+    return object
+  }
+
+  /** Replaces strings inside `value` in place and returns it. */
+  intern<T extends object>(value: T): T {
+    this.#walk(value as Record<string, unknown>)
+    return value
+  }
+
+  #walk(node: Record<string, unknown>): void {
+    for (const key in node) {
+      const value = node[key]
+      if (typeof value === 'string') {
+        if (value.length <= LONGEST && !UNIQUE.has(key)) node[key] = this.#one(value)
+      } else if (typeof value === 'object' && value !== null) {
+        this.#walk(value as Record<string, unknown>)
+      }
+    }
+  }
+
+  #one(text: string): string {
+    const known = this.#table.get(text)
+    if (known !== undefined) return known
+    if (this.#table.size >= TABLE_SIZE) this.#table.clear()
+    this.#table.set(text, text)
+    return text
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { RequestSample } from '../kube/http-client.ts'
+import type { ListWatchMetrics } from './list-watch.ts'
+
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
+const WRITES = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'delete'])
+
+/** What /metrics shows of the loop. Labels hold kinds, verbs and controllers, never names of objects. */
+export class LoopMetrics {
+  readonly registry = new Registry()
+  readonly #requests = this.#counter('nephele_api_requests_total', 'Requests to the apiserver', [
+    'verb',
+    'resource',
+    'code',
+  ])
+  readonly #latency = this.#histogram('nephele_api_request_seconds', 'Time to the answer of the apiserver', ['verb'])
+  /** What the figure `writes` counts. */
+  readonly writes = this.#counter('nephele_api_writes_total', 'Accepted writes to the apiserver', ['verb', 'resource'])
+  readonly runs = this.#counter('nephele_runs_total', 'Reconcile runs by what they came to', ['controller', 'result'])
+  readonly runSeconds = this.#histogram('nephele_run_seconds', 'Duration of a reconcile run', ['controller'])
+  readonly waitSeconds = this.#histogram('nephele_queue_wait_seconds', 'Time from queued to taken up', ['controller'])
+  readonly queueDepth = this.#gauge('nephele_queue_depth', 'Keys that wait', ['controller'])
+  readonly #watches = this.#counter('nephele_watch_ends_total', 'Watches that ended, by why', ['resource', 'why'])
+  readonly #lists = this.#counter('nephele_lists_total', 'Complete lists', ['resource'])
+  readonly #events = this.#counter('nephele_watch_events_total', 'Events received', ['resource', 'type'])
+  readonly leading = this.#gauge('nephele_leading', '1 while this process leads', [])
+  readonly term = this.#gauge('nephele_term', 'The term of the last leadership of this process', [])
+  readonly eventsDropped = this.#counter('nephele_events_dropped_total', 'Kubernetes Events not written', ['why'])
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry })
+  }
+
+  readonly onRequest = (sample: RequestSample): void => {
+    this.#requests.inc({ verb: sample.verb, resource: sample.resource, code: sample.code })
+    if (sample.verb !== 'watch') this.#latency.observe({ verb: sample.verb }, sample.durationMs / 1000)
+    if (WRITES.has(sample.verb) && sample.code === 200)
+      this.writes.inc({ verb: sample.verb, resource: sample.resource })
+  }
+
+  readonly listWatch: ListWatchMetrics = {
+    listed: (kind) => this.#lists.inc({ resource: kind.plural }),
+    watchEnded: (kind, why) => this.#watches.inc({ resource: kind.plural, why }),
+    events: (kind, type) => this.#events.inc({ resource: kind.plural, type }),
+  }
+
+  /** Read when the page is asked for, so that nothing has to keep it up to date. */
+  cacheSizes(sizes: () => { resource: string; size: number }[]): void {
+    new Gauge({
+      name: 'nephele_cache_objects',
+      help: 'Objects in the caches',
+      labelNames: ['resource'],
+      registers: [this.registry],
+      collect() {
+        for (const { resource, size } of sizes()) this.set({ resource }, size)
+      },
+    })
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] })
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] })
+  }
+
+  #histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] })
+  }
+}

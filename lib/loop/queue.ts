@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ObjectKey } from '../kube/object.ts'
+import { backoffMs, type BackoffOptions } from './backoff.ts'
+import type { Clock } from './clock.ts'
+
+export interface WorkQueueOptions {
+  clock: Clock
+  /** Runs at once, of different keys. */
+  concurrency: number
+  /** Must not reject: what went wrong is its own to handle. */
+  work: (key: ObjectKey) => Promise<void>
+  backoff?: BackoffOptions
+  random?: () => number
+  /** Smaller is sooner; asked when a key is added. */
+  priority?: (key: ObjectKey) => number
+  onWait?: (waitedMs: number) => void
+}
+
+/** A dead neighbour must not be asked every second, and one that came back not be left for long. */
+const BACKOFF: BackoffOptions = { baseMs: 250, capMs: 120_000 }
+
+/**
+ * Keys to work on. A key is queued at most once and never worked on twice at a time: one that is added meanwhile runs again after.
+ * A run takes back what was planned for its key (delays, back-off): it decides anew.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions
+  /** Priority to the keys that wait, in the order they came. */
+  readonly #waiting = new Map<number, Map<ObjectKey, number>>()
+  readonly #priorityOf = new Map<ObjectKey, number>()
+  readonly #running = new Set<ObjectKey>()
+  /** Added while running. */
+  readonly #dirty = new Set<ObjectKey>()
+  readonly #delayed = new Map<ObjectKey, { dueMs: number; cancel: () => void }>()
+  readonly #failures = new Map<ObjectKey, number>()
+  #started = false
+  #closed = false
+  #drained = Promise.withResolvers<undefined>()
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options
+  }
+
+  /** Begins to work; what was added before waits until then. */
+  start(): void {
+    this.#started = true
+    this.#pump()
+  }
+
+  /** @param priority in place of what the options say; a key that waits already keeps the smaller of both */
+  add(key: ObjectKey, priority = this.#options.priority?.(key) ?? 0): void {
+    if (this.#closed) return
+    if (this.#running.has(key)) {
+      this.#dirty.add(key)
+      return
+    }
+    const waiting = this.#priorityOf.get(key)
+    if (waiting !== undefined) {
+      if (waiting <= priority) return
+      this.#waiting.get(waiting)?.delete(key)
+    }
+    let list = this.#waiting.get(priority)
+    if (!list) this.#waiting.set(priority, (list = new Map<ObjectKey, number>()))
+    list.set(key, this.#options.clock.nowMs())
+    this.#priorityOf.set(key, priority)
+    this.#pump()
+  }
+
+  /** Adds after a delay; of several the earliest counts. */
+  addAfter(key: ObjectKey, ms: number): void {
+    if (this.#closed) return
+    if (ms <= 0) {
+      this.add(key)
+      return
+    }
+    const dueMs = this.#options.clock.nowMs() + ms
+    const planned = this.#delayed.get(key)
+    if (planned && planned.dueMs <= dueMs) return
+    planned?.cancel()
+    const cancel = this.#options.clock.after(ms, () => {
+      this.#delayed.delete(key)
+      this.add(key)
+    })
+    this.#delayed.set(key, { dueMs, cancel })
+  }
+
+  /** The run failed: adds after the key's back-off, or after `atLeastMs` if that is later. Returns the delay. */
+  retry(key: ObjectKey, atLeastMs = 0): number {
+    const failures = this.failures(key) + 1
+    this.#failures.set(key, failures)
+    const ms = Math.max(atLeastMs, backoffMs(failures, this.#options.backoff ?? BACKOFF, this.#options.random))
+    this.addAfter(key, ms)
+    return ms
+  }
+
+  /** The run succeeded, or the object is gone: the next failure is the first. */
+  forget(key: ObjectKey): void {
+    this.#failures.delete(key)
+  }
+
+  failures(key: ObjectKey): number {
+    return this.#failures.get(key) ?? 0
+  }
+
+  /** Keys that wait for a free slot. */
+  get depth(): number {
+    return this.#priorityOf.size
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Nothing waits, runs or is planned. */
+  get idle(): boolean {
+    return this.depth === 0 && this.running === 0 && this.#delayed.size === 0
+  }
+
+  /** Takes up nothing more; resolves when the runs under way have ended. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { cancel } of this.#delayed.values()) cancel()
+    this.#delayed.clear()
+    this.#waiting.clear()
+    this.#priorityOf.clear()
+    this.#dirty.clear()
+    if (this.#running.size > 0) await this.#drained.promise
+  }
+
+  #pump(): void {
+    while (this.#started && !this.#closed && this.#running.size < this.#options.concurrency) {
+      const next = this.#take()
+      if (!next) return
+      const [key, addedMs] = next
+      this.#delayed.get(key)?.cancel()
+      this.#delayed.delete(key)
+      this.#running.add(key)
+      this.#options.onWait?.(this.#options.clock.nowMs() - addedMs)
+      void this.#options.work(key).finally(() => this.#finish(key))
+    }
+  }
+
+  #take(): [ObjectKey, number] | undefined {
+    let best: number | undefined
+    for (const priority of this.#waiting.keys()) if (best === undefined || priority < best) best = priority
+    const list = best === undefined ? undefined : this.#waiting.get(best)
+    if (best === undefined || !list) return undefined
+    const [first] = list
+    if (!first) {
+      this.#waiting.delete(best)
+      return this.#take()
+    }
+    list.delete(first[0])
+    if (list.size === 0) this.#waiting.delete(best)
+    this.#priorityOf.delete(first[0])
+    return first
+  }
+
+  #finish(key: ObjectKey): void {
+    this.#running.delete(key)
+    if (this.#dirty.delete(key)) this.add(key)
+    this.#pump()
+    if (this.#closed && this.#running.size === 0) this.#drained.resolve(undefined)
+  }
+}

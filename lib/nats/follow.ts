@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows one bucket: first all keys that exist, then each change, as an ordered push consumer does (ADR-17), started again from the
+// beginning whenever anything could have been missed: a gap, silence, a reconnection, a stream that was made anew.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AckPolicy, DeliverPolicy, ReplayPolicy, jetstreamManager } from '@nats-io/jetstream'
+import { createInbox, type Msg } from '@nats-io/transport-node'
+import { OPERATOR_INBOX, keyInSubject, streamOf, type Bucket } from '../contract/subjects.ts'
+import type { Logger } from '../log.ts'
+import type { NatsConnection } from './connect.ts'
+
+const SECOND = 1_000_000_000
+const HEARTBEAT_SECONDS = 5
+const REFRESH = 'refresh'
+
+export interface BucketEntry {
+  key: string
+  revision: number
+  data: Uint8Array
+}
+
+export interface BucketListener {
+  /**
+   * A pass begins: whatever is not seen until `caughtUp` does not exist any more.
+   * @param isRefresh by the slow timer alone: nothing is known to have been missed
+   */
+  restarted(isRefresh: boolean): void
+  entry(entry: BucketEntry): void
+  caughtUp(): void
+}
+
+export interface FollowOptions {
+  bucket: Bucket
+  listener: BucketListener
+  /** Called before a pass when the stream does not exist. */
+  repair: () => Promise<void>
+  log: Logger
+  signal: AbortSignal
+  /** All is read again after this long, in case that NATS lost what it had acknowledged. */
+  refreshMs: number
+}
+
+/** Runs until the signal aborts; never rejects. */
+export async function followBucket(nc: NatsConnection, options: FollowOptions): Promise<void> {
+  const { signal, log, bucket } = options
+  let failures = 0
+  let why = 'started'
+  while (!signal.aborted && !nc.isClosed()) {
+    try {
+      why = await followOnce(nc, options, why === REFRESH, () => (failures = 0))
+      log.debug({ bucket, why }, 'bucket followed anew')
+    } catch (error) {
+      failures += 1
+      why = 'failed'
+      if (failures > 1) log.warn({ bucket, err: error }, 'bucket cannot be followed')
+      await options.repair().catch(() => undefined)
+    }
+    const waitMs = Math.min(5_000, 100 * 2 ** failures)
+    await delay(waitMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** One pass; resolves with the reason why it ended. */
+async function followOnce(
+  nc: NatsConnection,
+  options: FollowOptions,
+  isRefresh: boolean,
+  onCaughtUp: () => void,
+): Promise<string> {
+  const { bucket, listener, signal } = options
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  const stream = streamOf(bucket)
+  const deliver = createInbox(OPERATOR_INBOX)
+  const ended = Promise.withResolvers<string>()
+  const pass = new Pass(bucket, listener, onCaughtUp, (why) => ended.resolve(why))
+  const subscription = nc.subscribe(deliver, {
+    callback: (error, message) => {
+      if (error) ended.reject(error)
+      else pass.receive(message)
+    },
+  })
+  const stop = () => ended.resolve('stopped')
+  signal.addEventListener('abort', stop, { once: true })
+  void watchEnds(nc, ended.resolve)
+  const silence = setInterval(() => {
+    if (pass.silentMs() > 2.5 * HEARTBEAT_SECONDS * 1000) ended.resolve('silent')
+  }, 1000)
+  const refresh = setTimeout(() => ended.resolve(REFRESH), options.refreshMs)
+  let consumer: string | undefined
+  try {
+    const info = await jsm.consumers.add(stream, {
+      // Named, since only then the request's subject tells stream and consumer apart for the permission table.
+      name: `operator-${randomUUID()}`,
+      deliver_subject: deliver,
+      // A bucket has one message a subject: all are the last.
+      deliver_policy: DeliverPolicy.All,
+      ack_policy: AckPolicy.None,
+      replay_policy: ReplayPolicy.Instant,
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: HEARTBEAT_SECONDS * SECOND,
+      inactive_threshold: 60 * SECOND,
+      mem_storage: true,
+      num_replicas: 1,
+    })
+    consumer = info.name
+    pass.begin(isRefresh, info.num_pending + info.delivered.consumer_seq)
+    return await ended.promise
+  } finally {
+    clearInterval(silence)
+    clearTimeout(refresh)
+    signal.removeEventListener('abort', stop)
+    subscription.unsubscribe()
+    if (consumer !== undefined && !nc.isClosed()) await jsm.consumers.delete(stream, consumer).catch(() => undefined)
+  }
+}
+
+async function watchEnds(nc: NatsConnection, end: (why: string) => void): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === 'reconnect') {
+      end('reconnected')
+      return
+    }
+    if (status.type === 'close') {
+      end('closed')
+      return
+    }
+  }
+  end('closed')
+}
+
+class Pass {
+  readonly #bucket: Bucket
+  readonly #listener: BucketListener
+  readonly #onCaughtUp: () => void
+  readonly #end: (why: string) => void
+  /** Messages can arrive before the answer to the request that made the consumer. */
+  #early: Msg[] | undefined = []
+  #expected = 1
+  #caughtUp = false
+  #lastHeard = performance.now()
+
+  constructor(bucket: Bucket, listener: BucketListener, onCaughtUp: () => void, end: (why: string) => void) {
+    this.#bucket = bucket
+    this.#listener = listener
+    this.#onCaughtUp = onCaughtUp
+    this.#end = end
+  }
+
+  silentMs(): number {
+    return performance.now() - this.#lastHeard
+  }
+
+  begin(isRefresh: boolean, existing: number): void {
+    this.#listener.restarted(isRefresh)
+    if (existing === 0) this.#reachEnd()
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const message of early) this.receive(message)
+  }
+
+  receive(message: Msg): void {
+    this.#lastHeard = performance.now()
+    if (this.#early) {
+      this.#early.push(message)
+      return
+    }
+    if (message.headers?.code === 100) {
+      // An idle heartbeat, or a flow-control request, which wants an answer.
+      if (message.reply) message.respond()
+      const last = Number(message.headers.get('Nats-Last-Consumer') || this.#expected - 1)
+      if (last !== this.#expected - 1) this.#end('gap')
+      // Nothing to deliver for a while: what was pending at the start has been removed meanwhile.
+      else if (!message.reply) this.#reachEnd()
+      return
+    }
+    const position = parseAckSubject(message.reply)
+    if (!position) return
+    if (position.consumerSequence !== this.#expected) {
+      this.#end('gap')
+      return
+    }
+    this.#expected += 1
+    const key = keyInSubject(this.#bucket, message.subject)
+    if (key !== undefined && !message.headers?.get('KV-Operation')) {
+      this.#listener.entry({ key, revision: position.streamSequence, data: message.data })
+    }
+    if (position.pending === 0) this.#reachEnd()
+  }
+
+  #reachEnd(): void {
+    if (this.#caughtUp) return
+    this.#caughtUp = true
+    this.#onCaughtUp()
+    this.#listener.caughtUp()
+  }
+}
+
+interface Position {
+  streamSequence: number
+  consumerSequence: number
+  pending: number
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or with domain and account hash in front
+ * (ADR-15: twelve tokens or more).
+ */
+export function parseAckSubject(reply: string | undefined): Position | undefined {
+  const tokens = reply?.split('.') ?? []
+  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
+  const at = tokens.length >= 11 ? 7 : 5
+  const [streamSequence, consumerSequence, , pending] = tokens.slice(at).map(Number)
+  if (streamSequence === undefined || consumerSequence === undefined || pending === undefined) return undefined
+  return { streamSequence, consumerSequence, pending }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The streams behind the contract's buckets, and each node's durable consumer. Made and kept by the operator alone.
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  ReplayPolicy,
+  RetentionPolicy,
+  StorageType,
+  jetstreamManager,
+  type ConsumerInfo,
+  type JetStreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream'
+import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
+import {
+  DESIRED_BUCKET,
+  EVENTS_STREAM,
+  INVENTORY_BUCKET,
+  OBSERVED_BUCKET,
+  SAMPLES_STREAM,
+  consumerOf,
+  desiredFilter,
+  streamOf,
+  type Bucket,
+} from '../contract/subjects.ts'
+import type { NatsConnection } from './connect.ts'
+
+const MIB = 1024 * 1024
+const SECOND = 1_000_000_000
+
+export interface StreamLimits {
+  /** Servers that hold a copy: 1 in the local cloud, 3 in a cluster. */
+  replicas: number
+  desiredMiB: number
+  observedMiB: number
+  inventoryMiB: number
+  eventsMiB: number
+  samplesMiB: number
+}
+
+export const DEFAULT_LIMITS: StreamLimits = {
+  replicas: 1,
+  desiredMiB: 512,
+  observedMiB: 256,
+  inventoryMiB: 128,
+  eventsMiB: 64,
+  samplesMiB: 64,
+}
+
+type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'max_bytes' | 'max_msg_size'> & Partial<StreamConfig>
+
+/**
+ * Pure: what each stream must be. Buckets follow ADR-8 (one message a subject), but for `allow_rollup_hdrs`: with it, whoever may write
+ * one key can empty the bucket. A full bucket refuses (discard new) and never drops another's document. Schedules, per-message times to
+ * live and counters stay off: each would let a writer cause messages that its permissions do not cover.
+ */
+export function wantedStreams(limits: StreamLimits): Wanted[] {
+  const bucket = (name: Bucket, mib: number, maxMessage: number): Wanted => ({
+    name: streamOf(name),
+    subjects: [`$KV.${name}.>`],
+    max_bytes: mib * MIB,
+    max_msg_size: maxMessage,
+    max_msgs_per_subject: 1,
+    discard: DiscardPolicy.New,
+    allow_direct: true,
+    deny_delete: true,
+    deny_purge: false,
+    max_age: 0,
+  })
+  const log = (name: string, subject: string, mib: number, maxAgeSeconds: number): Wanted => ({
+    name,
+    subjects: [subject],
+    max_bytes: mib * MIB,
+    max_msg_size: 64 * 1024,
+    max_msgs_per_subject: -1,
+    discard: DiscardPolicy.Old,
+    allow_direct: false,
+    deny_delete: true,
+    deny_purge: false,
+    max_age: maxAgeSeconds * SECOND,
+  })
+  const common = {
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: limits.replicas,
+    max_msgs: -1,
+    max_consumers: -1,
+    duplicate_window: 120 * SECOND,
+    allow_rollup_hdrs: false,
+  }
+  return [
+    bucket(DESIRED_BUCKET, limits.desiredMiB, MAX_DOCUMENT_BYTES + 4096),
+    bucket(OBSERVED_BUCKET, limits.observedMiB, 64 * 1024),
+    bucket(INVENTORY_BUCKET, limits.inventoryMiB, MAX_DOCUMENT_BYTES),
+    log(EVENTS_STREAM, 'events.>', limits.eventsMiB, 7 * 24 * 3600),
+    log(SAMPLES_STREAM, 'samples.>', limits.samplesMiB, 24 * 3600),
+  ].map((stream) => ({ ...common, ...stream }))
+}
+
+export interface EnsuredStreams {
+  /** Names of those that did not exist: their contents are lost, or this is the first start. */
+  created: string[]
+}
+
+/** Makes what is missing and corrects what differs. May run any number of times, by several operators at once. */
+export async function ensureStreams(nc: NatsConnection, limits: StreamLimits): Promise<EnsuredStreams> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  const created: string[] = []
+  for (const wanted of wantedStreams(limits)) {
+    const have = await findStreamConfig(jsm, wanted.name)
+    if (!have) {
+      await jsm.streams.add(wanted)
+      created.push(wanted.name)
+    } else if (differs(have, wanted)) {
+      await jsm.streams.update(wanted.name, wanted)
+    }
+  }
+  return { created }
+}
+
+async function findStreamConfig(jsm: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await jsm.streams.info(name)).config
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+function differs(have: StreamConfig, wanted: Wanted): boolean {
+  return Object.entries(wanted).some(
+    ([field, value]) => JSON.stringify(have[field as keyof StreamConfig] ?? defaultOf(value)) !== JSON.stringify(value),
+  )
+}
+
+/** The server leaves fields with their zero value out of its answers. */
+function defaultOf(value: unknown): unknown {
+  return typeof value === 'boolean' ? false : typeof value === 'number' ? 0 : undefined
+}
+
+export function isMissing(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === JetStreamApiCodes.StreamNotFound || error.code === JetStreamApiCodes.ConsumerNotFound)
+  )
+}
+
+/** Where the consumer remembers for which document store of the agent it delivers. */
+const STORE_ID = 'nephele-store-id'
+
+/**
+ * The node's durable pull consumer on `desired`. An agent whose document store is new (another `storeId`) gets a new consumer, which
+ * delivers all its documents again. Without a `storeId` an existing consumer stays.
+ */
+export async function ensureConsumer(nc: NatsConnection, node: string, storeId?: string): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  const stream = streamOf(DESIRED_BUCKET)
+  const name = consumerOf(node)
+  const have = await findConsumer(jsm, stream, name)
+  if (have) {
+    const known = have.config.metadata?.[STORE_ID]
+    if (storeId === undefined || known === storeId) return
+    await jsm.consumers.delete(stream, name)
+  }
+  await jsm.consumers.add(stream, {
+    durable_name: name,
+    filter_subject: desiredFilter(node),
+    deliver_policy: DeliverPolicy.LastPerSubject,
+    ack_policy: AckPolicy.Explicit,
+    replay_policy: ReplayPolicy.Instant,
+    // A killed agent has what it had not written down yet delivered again after this; a batch of 64 is on disk well before.
+    ack_wait: 10 * SECOND,
+    max_ack_pending: 256,
+    max_deliver: -1,
+    max_waiting: 8,
+    ...(storeId === undefined ? {} : { metadata: { [STORE_ID]: storeId } }),
+  })
+}
+
+/** Of a node that is gone for good. An absent one is success. */
+export async function removeConsumer(nc: NatsConnection, node: string): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  try {
+    await jsm.consumers.delete(streamOf(DESIRED_BUCKET), consumerOf(node))
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+}
+
+async function findConsumer(jsm: JetStreamManager, stream: string, name: string): Promise<ConsumerInfo | undefined> {
+  try {
+    return await jsm.consumers.info(stream, name)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Removes a key with its history, and leaves no marker behind. Agents are not told: absence is never a command. */
+export async function purgeKey(nc: NatsConnection, bucket: Bucket, subject: string): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  await jsm.streams.purge(streamOf(bucket), { filter: subject })
+}

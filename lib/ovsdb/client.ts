@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client of one OVSDB database: RFC 7047 with the extensions of ovsdb-server(7). Keeps a mirror of the wanted tables, connects
+// again whenever the connection ends, and then brings the mirror up to date before it says that it is synced.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OvsdbConnectionError, OvsdbError, toOvsdbError } from './errors.ts'
+import type { Operation, OperationResult } from './operations.ts'
+import { connectRemote, type Remote, type TlsIdentity } from './remote.ts'
+import { JsonRpcPeer } from './rpc.ts'
+import {
+  checkServer,
+  readColumns,
+  startMonitor,
+  type MonitoredTable,
+  type TableColumns,
+  type TableUpdates,
+} from './session.ts'
+import { TableCache, type RowChange } from './table-cache.ts'
+import { canonical, type OvsRow } from './values.ts'
+
+export interface OvsdbClientOptions {
+  database: string
+  /** Tried in turn. */
+  remotes: readonly Remote[]
+  /** Asked at each connection, so that renewed certificates are used. */
+  tls?: () => TlsIdentity
+  tables: Readonly<Record<string, MonitoredTable>>
+  /** Only the leader of a RAFT cluster will do: reads and writes are then never behind an acknowledged write. */
+  leaderOnly?: boolean
+  probeIntervalMs?: number
+  /** Of connecting and of each request without a nearer deadline. */
+  timeoutMs?: number
+  /** Told once per outage, not per attempt. */
+  onDisconnect?: (error: unknown) => void
+}
+
+const MONITOR_ID = 'mirror'
+const NO_ROWS: ReadonlyMap<string, OvsRow> = new Map()
+
+export class OvsdbClient {
+  readonly #options: OvsdbClientOptions
+  readonly #stop = new AbortController()
+  readonly #changeListeners = new Set<(changes: readonly RowChange[]) => void>()
+  readonly #syncListeners = new Set<(synced: boolean) => void>()
+  #tables = new Map<string, TableCache>()
+  #peer: JsonRpcPeer | undefined
+  #synced = false
+  #lastTransaction: string | undefined
+  #running: Promise<void> | undefined
+
+  constructor(options: OvsdbClientOptions) {
+    if (options.remotes.length === 0) throw new TypeError('an OVSDB client needs a remote')
+    this.#options = options
+  }
+
+  /** Begins to connect, and goes on until `signal` aborts or close() is called. */
+  start(signal: AbortSignal): void {
+    if (this.#running) return
+    signal.addEventListener('abort', () => this.#stop.abort(signal.reason), { once: true, signal: this.#stop.signal })
+    if (signal.aborted) this.#stop.abort(signal.reason)
+    this.#running = this.#run()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new OvsdbConnectionError('client closed'))
+    await this.#running
+  }
+
+  get synced(): boolean {
+    return this.#synced
+  }
+
+  /** The mirror of a table by row uuid; what was last known while not connected. Rows are never changed in place. */
+  rows(table: string): ReadonlyMap<string, OvsRow> {
+    return this.#tables.get(table)?.rows ?? NO_ROWS
+  }
+
+  /** All changes of one update at once, after the mirror holds them. After an outage: only what differs. */
+  onChange(listener: (changes: readonly RowChange[]) => void): () => void {
+    this.#changeListeners.add(listener)
+    return () => this.#changeListeners.delete(listener)
+  }
+
+  onSync(listener: (synced: boolean) => void): () => void {
+    this.#syncListeners.add(listener)
+    return () => this.#syncListeners.delete(listener)
+  }
+
+  /** Resolves when the mirror is current. */
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.waitUntil(() => (this.#synced ? true : undefined), signal)
+  }
+
+  /** Resolves with the first value other than undefined that `probe` finds, now or after a change. */
+  waitUntil<T>(probe: () => T | undefined, signal: AbortSignal): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stops = [signal, this.#stop.signal]
+      const check = (): void => {
+        try {
+          const found = probe()
+          if (found !== undefined) finish(() => resolve(found))
+        } catch (error) {
+          // whatever a probe throws is passed on as it is
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+          finish(() => reject(error))
+        }
+      }
+      const onAbort = (): void =>
+        finish(() => reject((signal.aborted ? signal.reason : this.#stop.signal.reason) as Error))
+      const finish = (settle: () => void): void => {
+        for (const stop of stops) stop.removeEventListener('abort', onAbort)
+        this.#changeListeners.delete(check)
+        this.#syncListeners.delete(check)
+        settle()
+      }
+      if (stops.some((stop) => stop.aborted)) {
+        onAbort()
+        return
+      }
+      for (const stop of stops) stop.addEventListener('abort', onAbort, { once: true })
+      this.#changeListeners.add(check)
+      this.#syncListeners.add(check)
+      check()
+    })
+  }
+
+  /**
+   * One transaction: all or nothing. When it resolves, the mirror already holds its changes (the server sends updates first).
+   * @throws OvsdbError with the index of the refused operation; OvsdbConnectionError when the outcome is unknown
+   */
+  async transact(operations: readonly Operation[], signal: AbortSignal): Promise<OperationResult[]> {
+    const deadline = this.#deadline(signal)
+    await this.ready(deadline)
+    if (!this.#peer) throw new OvsdbConnectionError('not connected')
+    const answer = await this.#peer.request('transact', [this.#options.database, ...operations], deadline)
+    return checkResults(answer, operations)
+  }
+
+  #deadline(...signals: AbortSignal[]): AbortSignal {
+    return AbortSignal.any([...signals, AbortSignal.timeout(this.#options.timeoutMs ?? 15_000)])
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    let told = false
+    for (let turn = 0; !this.#stop.signal.aborted; turn++) {
+      const remote = this.#options.remotes[turn % this.#options.remotes.length]
+      if (!remote) break
+      const wasSynced = await this.#session(remote).catch((error: unknown) => {
+        if (!this.#stop.signal.aborted && !told) this.#options.onDisconnect?.(error)
+        told = true
+        return undefined
+      })
+      if (wasSynced !== undefined) {
+        failures = 0
+        told = false
+        if (!this.#stop.signal.aborted) this.#options.onDisconnect?.(wasSynced)
+        told = true
+      } else {
+        failures++
+      }
+      if (wasSynced === undefined && failures % this.#options.remotes.length !== 0) continue
+      // One server that restarts is back within milliseconds; a dead one is asked every second.
+      const rounds = Math.floor(failures / this.#options.remotes.length)
+      await sleep(Math.min(1000, 20 * 2 ** Math.min(rounds, 6)), undefined, { signal: this.#stop.signal }).catch(
+        () => undefined,
+      )
+    }
+    this.#setSynced(false)
+  }
+
+  /** One connection: resolves with why it ended once the mirror had been current, and throws when it never was. */
+  async #session(remote: Remote): Promise<OvsdbConnectionError> {
+    const deadline = this.#deadline(this.#stop.signal)
+    const stream = await connectRemote(remote, this.#options.tls?.(), deadline)
+    const onStop = (): void => peer.close('client closed')
+    let onServer: ((params: unknown) => boolean) | undefined
+    // Updates may come in the same packet as the dump they follow: they wait until the dump is in the mirror.
+    let early: [string, unknown][] | undefined = []
+    const handle = (method: string, params: unknown): void => {
+      if (method === 'update2' && onServer && !onServer(params)) peer.close('no longer the leader')
+      else this.#onNotification(peer, method, params)
+    }
+    let ended: (error: OvsdbConnectionError) => void = () => undefined
+    const end = new Promise<OvsdbConnectionError>((resolve) => (ended = resolve))
+    const peer = new JsonRpcPeer(stream, {
+      probeIntervalMs: this.#options.probeIntervalMs ?? 5000,
+      onNotification: (method, params) => (early ? void early.push([method, params]) : handle(method, params)),
+      onClose: (error) => {
+        if (this.#peer === peer) this.#peer = undefined
+        this.#setSynced(false)
+        ended(error)
+      },
+    })
+    this.#stop.signal.addEventListener('abort', onStop, { once: true })
+    try {
+      await peer.request('set_db_change_aware', [true], deadline)
+      onServer = await checkServer(peer, this.#options.database, this.#options.leaderOnly ?? false, deadline)
+      await this.#sync(peer, deadline)
+      const waiting = early
+      early = undefined
+      for (const [method, params] of waiting) handle(method, params)
+      this.#peer = peer
+      this.#setSynced(true)
+      return await end
+    } finally {
+      this.#stop.signal.removeEventListener('abort', onStop)
+      peer.close('session over')
+    }
+  }
+
+  async #sync(peer: JsonRpcPeer, deadline: AbortSignal): Promise<void> {
+    const { database, tables } = this.#options
+    const columns = await readColumns(peer, database, tables, deadline)
+    const since = this.#lastTransaction
+    this.#lastTransaction = undefined
+    const start = await startMonitor(peer, { database, id: MONITOR_ID, columns, tables, since }, deadline)
+    if (start.continued) this.#apply(start.updates)
+    else this.#replace(columns, start.updates)
+    this.#lastTransaction = start.lastTransaction
+  }
+
+  #onNotification(peer: JsonRpcPeer, method: string, params: unknown): void {
+    if (method === 'monitor_canceled') {
+      peer.close('the server changed its schema')
+      return
+    }
+    if (!Array.isArray(params) || params[0] !== MONITOR_ID) return
+    if (method === 'update3') {
+      this.#apply(params[2] as TableUpdates)
+      this.#lastTransaction = String(params[1])
+    } else if (method === 'update2') {
+      this.#apply(params[1] as TableUpdates)
+    }
+  }
+
+  #apply(updates: TableUpdates): void {
+    const changes: RowChange[] = []
+    for (const [table, rows] of Object.entries(updates)) {
+      const cache = this.#tables.get(table)
+      for (const [uuid, update] of Object.entries(rows)) {
+        const change = cache?.apply(uuid, update)
+        if (change) changes.push(change)
+      }
+    }
+    this.#emit(changes)
+  }
+
+  /** A full dump: what the mirror held stays only where the dump has it, and only differences are told. */
+  #replace(columns: TableColumns, updates: TableUpdates): void {
+    const old = this.#tables
+    this.#tables = new Map([...columns].map(([table, types]) => [table, new TableCache(table, types)]))
+    const changes: RowChange[] = []
+    for (const [table, cache] of this.#tables) {
+      const before = old.get(table)?.rows ?? NO_ROWS
+      for (const [uuid, update] of Object.entries(updates[table] ?? {})) {
+        const change = cache.apply(uuid, update)
+        const held = before.get(uuid)
+        if (change?.after && (!held || !isSameRow(held, change.after))) {
+          changes.push({ table, uuid, ...(held ? { before: held } : {}), after: change.after })
+        }
+      }
+      for (const [uuid, row] of before) if (!cache.rows.has(uuid)) changes.push({ table, uuid, before: row })
+    }
+    this.#emit(changes)
+  }
+
+  #emit(changes: readonly RowChange[]): void {
+    if (changes.length > 0) for (const listener of [...this.#changeListeners]) listener(changes)
+  }
+
+  #setSynced(synced: boolean): void {
+    if (this.#synced === synced) return
+    this.#synced = synced
+    for (const listener of [...this.#syncListeners]) listener(synced)
+  }
+}
+
+function isSameRow(a: OvsRow, b: OvsRow): boolean {
+  const columns = new Set([...Object.keys(a), ...Object.keys(b)])
+  for (const column of columns) {
+    const [left, right] = [a[column], b[column]]
+    if (left === undefined || right === undefined || canonical(left) !== canonical(right)) return false
+  }
+  return true
+}
+
+/** Errors come in the place of the operation that failed, later ones as null, and one of the commit behind the last. */
+export function checkResults(answer: unknown, operations: readonly Operation[]): OperationResult[] {
+  if (!Array.isArray(answer)) throw new OvsdbError('unusable answer', JSON.stringify(answer).slice(0, 200))
+  answer.forEach((result: unknown, index) => {
+    if (typeof result === 'object' && result !== null && 'error' in result) {
+      throw toOvsdbError(result, index < operations.length ? index : undefined)
+    }
+  })
+  return answer as OperationResult[]
+}

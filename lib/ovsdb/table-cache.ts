@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ColumnType } from './schema.ts'
+import { atomKey, isMap, readSet, type OvsAtom, type OvsMap, type OvsRow, type OvsValue } from './values.ts'
+
+/** update2 of one row, ovsdb-server(7) 4.1.14. */
+export type RowUpdate = { initial: OvsRow } | { insert: OvsRow } | { modify: OvsRow } | { delete: OvsRow | null }
+
+export interface RowChange {
+  table: string
+  uuid: string
+  /** Absent: the row is new. */
+  before?: OvsRow
+  /** Absent: the row is gone. */
+  after?: OvsRow
+}
+
+/** The monitored columns of one table, kept current by updates. Rows are never changed in place. */
+export class TableCache {
+  readonly table: string
+  readonly #columns: ReadonlyMap<string, ColumnType>
+  #rows = new Map<string, OvsRow>()
+
+  constructor(table: string, columns: ReadonlyMap<string, ColumnType>) {
+    this.table = table
+    this.#columns = columns
+  }
+
+  get rows(): ReadonlyMap<string, OvsRow> {
+    return this.#rows
+  }
+
+  /** Forgets all rows, because a full dump follows; gives what was there. */
+  clear(): ReadonlyMap<string, OvsRow> {
+    const old = this.#rows
+    this.#rows = new Map()
+    return old
+  }
+
+  apply(uuid: string, update: RowUpdate): RowChange | undefined {
+    const before = this.#rows.get(uuid)
+    if ('delete' in update) {
+      if (!before) return undefined
+      this.#rows.delete(uuid)
+      return { table: this.table, uuid, before }
+    }
+    const after = 'modify' in update ? this.#modified(uuid, before, update.modify) : this.#complete(update)
+    this.#rows.set(uuid, after)
+    return { table: this.table, uuid, ...(before ? { before } : {}), after }
+  }
+
+  #complete(update: { initial: OvsRow } | { insert: OvsRow }): OvsRow {
+    const given = 'initial' in update ? update.initial : update.insert
+    const row: Record<string, OvsValue> = {}
+    for (const [name, type] of this.#columns) row[name] = given[name] ?? type.default
+    return row
+  }
+
+  #modified(uuid: string, before: OvsRow | undefined, difference: OvsRow): OvsRow {
+    if (!before) throw new Error(`OVSDB: modification of an unknown row ${uuid} of ${this.table}`)
+    const row: Record<string, OvsValue> = { ...before }
+    for (const [name, value] of Object.entries(difference)) {
+      const type = this.#columns.get(name)
+      const old = row[name] ?? type?.default
+      if (type?.shape === 'set' && old !== undefined) row[name] = applySetDifference(old, value)
+      else if (type?.shape === 'map' && old !== undefined) row[name] = applyMapDifference(old, value)
+      else row[name] = value
+    }
+    return row
+  }
+}
+
+/** Symmetric difference: what is in both goes, what is in one stays. */
+export function applySetDifference(old: OvsValue, difference: OvsValue): OvsValue {
+  const elements = new Map<string, OvsAtom>(readSet(old).map((atom) => [atomKey(atom), atom]))
+  for (const atom of readSet(difference)) {
+    if (!elements.delete(atomKey(atom))) elements.set(atomKey(atom), atom)
+  }
+  return ['set', [...elements.values()]]
+}
+
+/** A key with the same value goes, with another value changes, a new key comes. */
+export function applyMapDifference(old: OvsValue, difference: OvsValue): OvsValue {
+  const entries = new Map<string, readonly [OvsAtom, OvsAtom]>(pairs(old).map((pair) => [atomKey(pair[0]), pair]))
+  for (const pair of pairs(difference)) {
+    const held = entries.get(atomKey(pair[0]))
+    if (held && atomKey(held[1]) === atomKey(pair[1])) entries.delete(atomKey(pair[0]))
+    else entries.set(atomKey(pair[0]), pair)
+  }
+  return ['map', [...entries.values()]]
+}
+
+function pairs(value: OvsValue): OvsMap[1] {
+  return isMap(value) ? value[1] : []
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { addressesOf, checkCloudName, chooseSubnet, defineNodes, readComputeNodes, servicesOf } from './definition.ts'
+
+describe('definition of a cloud', () => {
+  test('compute nodes take turns in two zones; one node has OVN central', () => {
+    const nodes = defineNodes(3)
+    expect(nodes.map((n) => n.labels['topology.kubernetes.io/zone'])).toEqual(['zone-a', 'zone-a', 'zone-b', 'zone-a'])
+    expect(nodes.filter((n) => n.ovnCentral).map((n) => n.name)).toEqual(['network-1'])
+    expect(new Set(nodes.map((n) => n.index)).size).toBe(nodes.length)
+  })
+
+  test('libvirt runs on compute nodes only', () => {
+    const [network, compute] = defineNodes(1).map(servicesOf)
+    expect(network).not.toContain('libvirtd')
+    expect(network).toContain('ovn-sb')
+    expect(compute).toContain('libvirtd')
+    expect(compute).not.toContain('ovn-sb')
+  })
+
+  test.each([
+    [[], 0],
+    [['10.98.0.254', '127.0.0.1', '10.98.2.254'], 1],
+    [['10.99.0.1', 'fe80::1'], 0],
+  ])('addresses in use %j: subnet %i', (inUse, subnet) => expect(chooseSubnet(inUse)).toBe(subnet))
+
+  test('no subnet is left', () => {
+    const inUse = Array.from({ length: 256 }, (_, i) => addressesOf(i).host)
+    expect(() => chooseSubnet(inUse)).toThrow('in use')
+  })
+
+  test('numbers of compute nodes', () => {
+    expect(['0', '2', '50'].map(readComputeNodes)).toEqual([0, 2, 50])
+    for (const text of ['x', '', '-1', '51', '1e9', '2.5']) expect(() => readComputeNodes(text)).toThrow('from 0 to 50')
+  })
+
+  test.each(['default', 'e2e-1'])('%s is a name', (name) => expect(checkCloudName(name)).toBe(name))
+  test.each(['', '../x', 'A', '-x', 'a b', 'x'.repeat(32)])('%j is no name', (name) => {
+    expect(() => checkCloudName(name)).toThrow('no name for a cloud')
+  })
+})

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a local cloud consists of: plain data, nothing of a machine.
+import type { ServiceName } from '../node/node.ts'
+
+export interface NodeDefinition {
+  name: string
+  /** The last byte of its addresses. */
+  index: number
+  /** Of the Kubernetes Node object; they choose the agent's roles. */
+  labels: Readonly<Record<string, string>>
+  /** Runs OVN's central databases. */
+  ovnCentral: boolean
+}
+
+const HOST_SERVICES = ['virtlogd', 'libvirtd', 'ovsdb', 'ovs-vswitchd'] as const
+const CENTRAL_SERVICES = ['ovn-nb', 'ovn-sb', 'ovn-northd'] as const
+
+/** One node for network and storage, and compute nodes that take turns in two availability zones. */
+export function defineNodes(computeNodes = 2): NodeDefinition[] {
+  const network: NodeDefinition = {
+    name: 'network-1',
+    index: 1,
+    labels: {
+      'nephele.dev/network': 'gateway',
+      'nephele.dev/storage': 'true',
+      'nephele.dev/image': 'true',
+      'topology.kubernetes.io/zone': 'zone-a',
+    },
+    ovnCentral: true,
+  }
+  const compute = Array.from({ length: computeNodes }, (_, i): NodeDefinition => {
+    const labels = {
+      'nephele.dev/compute': 'libvirt',
+      'topology.kubernetes.io/zone': i % 2 === 0 ? 'zone-a' : 'zone-b',
+    }
+    return { name: `compute-${i + 1}`, index: 2 + i, labels, ovnCentral: false }
+  })
+  return [network, ...compute]
+}
+
+/** In the order in which they are started. */
+export function servicesOf(node: NodeDefinition): ServiceName[] {
+  const libvirt = node.labels['nephele.dev/compute'] === 'libvirt'
+  return [
+    ...HOST_SERVICES.filter((s) => libvirt || (s !== 'virtlogd' && s !== 'libvirtd')),
+    ...(node.ovnCentral ? CENTRAL_SERVICES : []),
+    'ovn-controller',
+    'agent',
+  ]
+}
+
+/** Addresses of one cloud: `subnet` 3 gives 10.98.3.0/24. Tunnels are in the fabric alone: the same in every cloud. */
+export interface CloudAddresses {
+  subnet: number
+  /** Where host processes are reached by the nodes. */
+  host: string
+  hostCidr: string
+  managementOf: (node: { index: number }) => string
+  tunnelOf: (node: { index: number }) => string
+}
+
+export function addressesOf(subnet: number): CloudAddresses {
+  return {
+    subnet,
+    host: `10.98.${subnet}.254`,
+    hostCidr: `10.98.${subnet}.254/24`,
+    managementOf: (node) => `10.98.${subnet}.${node.index}`,
+    tunnelOf: (node) => `10.99.0.${node.index}`,
+  }
+}
+
+/** The first subnet that no address or route of the host is in. @throws when all are taken */
+export function chooseSubnet(addressesInUse: readonly string[]): number {
+  const taken = new Set(
+    addressesInUse
+      .map((a) => /^10\.98\.(\d+)\./.exec(a)?.[1])
+      .filter((n) => n !== undefined)
+      .map(Number),
+  )
+  for (let subnet = 0; subnet < 256; subnet++) if (!taken.has(subnet)) return subnet
+  throw new Error('every subnet of 10.98.0.0/16 is in use on this host')
+}
+
+/** Each takes some 60 MiB before it runs a machine. */
+const MAX_COMPUTE_NODES = 50
+
+/** The one that commands mean when they are given no name. */
+export const DEFAULT_CLOUD = 'default'
+
+/** How many nodes for machines somebody asked for. @throws when it is no such number */
+export function readComputeNodes(text: string): number {
+  if (/^\d{1,2}$/.test(text) && Number(text) <= MAX_COMPUTE_NODES) return Number(text)
+  throw new Error(`--compute-nodes ${JSON.stringify(text)}: write a number from 0 to ${MAX_COMPUTE_NODES}`)
+}
+
+/** Names become part of paths and of an interface's name. */
+export function checkCloudName(name: string): string {
+  if (!/^[a-z0-9][a-z0-9-]{0,30}$/.test(name)) {
+    throw new Error(
+      `"${name}" is no name for a cloud: up to 31 lower-case letters, digits and hyphens, no hyphen first`,
+    )
+  }
+  return name
+}

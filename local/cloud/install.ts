@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the local cloud puts into its apiserver: the chart as an administrator would install it, without the workloads that only a
+// kubelet could run (their processes are started by this cloud, with the same accounts), the Node objects and the authority.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseAllDocuments, stringify } from 'yaml'
+import { exec } from '../../lib/exec.ts'
+import { programPath } from '../build/programs.ts'
+import type { Api } from '../control-plane/api.ts'
+import { renewToken, NAMESPACE, type TokenFile } from '../services/tokens.ts'
+import { addressesOf, defineNodes } from './definition.ts'
+import { REPOSITORY, type Layout } from './layout.ts'
+import type { CloudState } from './state.ts'
+
+export const CHART = join(REPOSITORY, 'charts', 'nephele')
+const WORKLOADS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job', 'CronJob', 'Pod', 'PodDisruptionBudget'])
+
+/** Processes that this cloud starts itself. */
+const OUTSIDE = [
+  'operator.enabled=false',
+  'agent.enabled=false',
+  'nats.enabled=false',
+  'ovn.enabled=false',
+  'bootstrap.enabled=false',
+]
+
+interface Manifest {
+  kind: string
+  metadata: { name: string; annotations?: Record<string, string> }
+}
+
+/** Pure: what of a rendered chart the local cloud applies, CRDs first. Hooks are Helm's business and run as pods. */
+export function selectManifests(rendered: string): { definitions: Manifest[]; others: Manifest[] } {
+  const manifests = parseAllDocuments(rendered)
+    .map((d) => d.toJS() as Manifest | null)
+    .filter((m): m is Manifest => m !== null && !WORKLOADS.has(m.kind))
+    .filter((m) => m.metadata.annotations?.['helm.sh/hook'] === undefined)
+  const isDefinition = (m: Manifest) => m.kind === 'CustomResourceDefinition'
+  return { definitions: manifests.filter(isDefinition), others: manifests.filter((m) => !isDefinition(m)) }
+}
+
+/** Renders the chart and applies it; may run any number of times. */
+export async function installChart(api: Api, layout: Layout): Promise<void> {
+  const helm = await programPath('helm')
+  const values = OUTSIDE.flatMap((value) => ['--set', value])
+  const { stdout } = await exec([helm, 'template', 'nephele', CHART, '--namespace', NAMESPACE, ...values], {
+    timeoutMs: 60_000,
+    env: { ...process.env, HELM_CACHE_HOME: join(layout.dir, 'helm'), HELM_CONFIG_HOME: join(layout.dir, 'helm') },
+  })
+  const { definitions, others } = selectManifests(stdout)
+  await applyNamespace(api)
+  await Promise.all(definitions.map((d) => applyDefinition(api, d)))
+  await waitForDefinitions(api, definitions)
+  const argv = [await programPath('kubectl'), '--kubeconfig', layout.adminKubeconfig] as const
+  const apply = [
+    ...argv,
+    'apply',
+    '--server-side',
+    '--force-conflicts',
+    '--field-manager=nephele-local',
+    '-f',
+    '-',
+  ] as const
+  // A custom resource of a kind that the apiserver began to serve a moment ago needs kubectl's discovery, which is fresh here.
+  await exec(apply, { timeoutMs: 60_000, input: others.map((m) => stringify(m)).join('---\n') })
+}
+
+async function applyNamespace(api: Api): Promise<void> {
+  await api.apply(`/api/v1/namespaces/${NAMESPACE}`, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: NAMESPACE },
+  })
+}
+
+async function applyDefinition(api: Api, definition: Manifest): Promise<void> {
+  await api.apply(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`, definition)
+}
+
+async function waitForDefinitions(api: Api, definitions: readonly Manifest[]): Promise<void> {
+  const established = async ({ metadata }: Manifest) => {
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${metadata.name}`
+    const found = await api.request<{ status?: { conditions?: { type: string; status: string }[] } }>('GET', path)
+    return found.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') ?? false
+  }
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    const all = await Promise.all(definitions.map(established))
+    if (all.every(Boolean)) return
+    if (performance.now() > deadline) throw new Error('the apiserver does not accept the custom resource definitions')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** The authority that signs nodes' requests, where the operator looks for it. */
+export async function applyAuthority(api: Api, layout: Layout): Promise<void> {
+  const [certificate, key] = await Promise.all([readFile(layout.pki('ca.crt')), readFile(layout.pki('ca.key'))])
+  await applyNamespace(api)
+  await api.apply(`/api/v1/namespaces/${NAMESPACE}/secrets/nephele-ca`, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name: 'nephele-ca', namespace: NAMESPACE },
+    data: { 'tls.crt': certificate.toString('base64'), 'tls.key': key.toString('base64') },
+  })
+}
+
+/** Node objects as kubelets and an administrator would make them; the result is their uids. */
+export async function applyNodes(api: Api, state: CloudState): Promise<Record<string, string>> {
+  const addresses = addressesOf(state.subnet)
+  const uids = await Promise.all(
+    defineNodes(state.computeNodes).map(async (node) => {
+      const path = `/api/v1/nodes/${node.name}`
+      const head = { apiVersion: 'v1', kind: 'Node' }
+      const labels = { 'kubernetes.io/hostname': node.name, ...node.labels }
+      await api.apply(path, { ...head, metadata: { name: node.name, labels } })
+      const status = {
+        addresses: [
+          { type: 'InternalIP', address: addresses.managementOf(node) },
+          { type: 'Hostname', address: node.name },
+        ],
+        conditions: [{ type: 'Ready', status: 'True', reason: 'LocalCloud', message: 'there is no kubelet' }],
+      }
+      await api.apply(`${path}/status`, { ...head, metadata: { name: node.name }, status })
+      const { metadata } = await api.request<{ metadata: { uid: string } }>('GET', path)
+      return [node.name, metadata.uid] as const
+    }),
+  )
+  return Object.fromEntries(uids)
+}
+
+/** The operator's token, and one for each node's agent, bound to its Node object. */
+export function tokenFiles(layout: Layout, nodeUids: Readonly<Record<string, string>>): TokenFile[] {
+  return [
+    { serviceAccount: 'nephele-operator', path: layout.operatorToken },
+    ...Object.entries(nodeUids).map(([name, uid]) => ({
+      serviceAccount: 'nephele-agent',
+      audience: 'nephele-nats',
+      node: { name, uid },
+      path: layout.nodeToken(name),
+    })),
+  ]
+}
+
+export async function writeTokens(api: Api, files: readonly TokenFile[]): Promise<void> {
+  await Promise.all(files.map((file) => renewToken(api, file)))
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cloud's processes on the host, besides the control plane's: what is run for each name. Pure.
+import { join } from 'node:path'
+import { addressesOf, defineNodes } from './definition.ts'
+import { NATS_PORT, NODE_PROGRAM, OPERATOR_HTTP_PORT, REPOSITORY, type Layout } from './layout.ts'
+
+export const HOST_PROCESSES = ['nats', 'caretaker', 'operator'] as const
+export type HostProcessName = (typeof HOST_PROCESSES)[number]
+
+export interface HostCommand {
+  argv: [string, ...string[]]
+  env: NodeJS.ProcessEnv
+}
+
+export interface HostCommandOptions {
+  layout: Layout
+  subnet: number
+  natsServer: string
+}
+
+/** Of the operator; agents have the same in supervise.sh. A source map of the bundle, once read for a stack, is 80 MiB that stay. */
+const NODE_FLAGS = ['--max-semi-space-size=2']
+
+const PATH = '/usr/local/bin:/usr/bin:/bin'
+
+export function hostCommand(name: HostProcessName, o: HostCommandOptions): HostCommand {
+  switch (name) {
+    case 'nats':
+      return { argv: [o.natsServer, '-c', o.layout.natsConfig], env: { PATH } }
+    case 'caretaker': {
+      const script = join(REPOSITORY, 'local', 'services', 'caretaker.ts')
+      const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1']
+      return { argv: [NODE_PROGRAM, ...flags, script, o.layout.caretakerConfig], env: { PATH } }
+    }
+    case 'operator':
+      return {
+        argv: [NODE_PROGRAM, ...NODE_FLAGS, join(REPOSITORY, 'dist', 'operator.mjs')],
+        env: { PATH, ...operatorEnvironment(o.layout, o.subnet) },
+      }
+  }
+}
+
+/** What the chart sets by values, mounts and the downward API. */
+export function operatorEnvironment(layout: Layout, subnet: number): Record<string, string> {
+  const { host, managementOf } = addressesOf(subnet)
+  const central = managementOf(defineNodes().find((n) => n.ovnCentral) ?? { index: 1 })
+  return {
+    KUBECONFIG: layout.operatorKubeconfig,
+    NEPHELE_IDENTITY: 'local-operator',
+    NEPHELE_NAMESPACE: 'nephele-system',
+    NEPHELE_NATS_SERVERS: `${host}:${NATS_PORT}`,
+    NEPHELE_NATS_CA_FILE: layout.pki('ca.crt'),
+    NEPHELE_NATS_KEYS_DIR: layout.natsKeys,
+    NEPHELE_OVN_NB: `ssl:${central}:6641`,
+    NEPHELE_OVN_NB_CA_FILE: join(layout.operatorTls, 'ca.crt'),
+    NEPHELE_OVN_NB_CERT_FILE: join(layout.operatorTls, 'tls.crt'),
+    NEPHELE_OVN_NB_KEY_FILE: join(layout.operatorTls, 'tls.key'),
+    NEPHELE_OVN_SB: `ssl:${central}:6642`,
+    NEPHELE_HTTP_ADDRESS: `${host}:${OPERATOR_HTTP_PORT}`,
+  }
+}
+
+export function agentEnvironment(node: { name: string; index: number }, subnet: number): Record<string, string> {
+  const { host, managementOf, tunnelOf } = addressesOf(subnet)
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin',
+    NEPHELE_NODE: node.name,
+    NEPHELE_NATS_SERVERS: `${host}:${NATS_PORT}`,
+    NEPHELE_NATS_CA_FILE: '/etc/nephele/ca.crt',
+    NEPHELE_NATS_TOKEN_FILE: '/run/secrets/nephele/token',
+    NEPHELE_ADDRESS: managementOf(node),
+    NEPHELE_ENCAP_ADDRESS: tunnelOf(node),
+  }
+}

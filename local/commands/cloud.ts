@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run cloud` without a command: up, the first machine, what to do next.
+import { dirname } from 'node:path'
+import { programPath } from '../build/programs.ts'
+import { DEFAULT_CLOUD } from '../cloud/definition.ts'
+import { findProgram } from '../host/prerequisites.ts'
+import { waitUntil } from '../host/wait.ts'
+import type { Progress } from '../host/progress.ts'
+import type { Cloud } from '../cloud/cloud.ts'
+import { up } from '../cloud/up.ts'
+import { renderExample } from './example.ts'
+import { consoleTail, instanceLines, listInstances, type InstanceView } from './instances.ts'
+
+export const EXAMPLE = 'first-machine'
+const EXAMPLE_NAMESPACE = 'first-machine'
+
+export async function runCloud(name: string, progress: Progress, print: (line: string) => void): Promise<void> {
+  const result = await up({ name, progress })
+  const { cloud } = result
+  const operatorLog = cloud.layout.log('operator')
+  const folder = await renderExample({ cloud, sha256: result.guestImage.sha256.qcow2 }, EXAMPLE)
+  await progress.step(`kubectl apply -f ${folder}`, () => cloud.kubectl(['apply', '-f', folder]))
+  await progress.step('machines ACTIVE', () => waitForMachines(cloud, isActive), operatorLog)
+  await progress.step('machines booted to their login', () => waitForMachines(cloud, hasLogin), operatorLog)
+  const instances = await listInstances(cloud, EXAMPLE_NAMESPACE)
+  print('')
+  for (const line of instanceLines(instances)) print(line)
+  for (const instance of instances) {
+    print(`\nconsole of ${instance.metadata.name}:`)
+    const marks = consoleTail(cloud, instance, 200)?.filter((line) => line.startsWith('MARK'))
+    for (const line of marks ?? []) print(`  ${line.slice(0, 160)}`)
+  }
+  const first = instances[0]?.metadata.name ?? 'NAME'
+  const own = name === DEFAULT_CLOUD ? '' : `--name ${name} `
+  // kubectl is built with the rest: the host need not have one.
+  const hasKubectl = findProgram('kubectl') !== undefined
+  const path = hasKubectl ? '' : ` PATH="$PATH:${dirname(await programPath('kubectl'))}"`
+  print(`
+The cloud is up after ${progress.elapsed().toFixed(0)} s. Try next:
+  export KUBECONFIG=${cloud.kubeconfigPath}${path}
+  kubectl get nephele -A
+  kubectl describe ninst -n ${EXAMPLE_NAMESPACE} ${first}
+  npm run cloud -- ${own}console ${first}            the machine's console; Ctrl-] leaves it
+  npm run cloud -- ${own}ssh ${first}                a shell in it, from a port on its network
+  kubectl delete -f ${folder}
+  npm run cloud -- ${own}status | nodes | logs | down`)
+}
+
+async function waitForMachines(cloud: Cloud, is: (cloud: Cloud, i: InstanceView) => boolean): Promise<void> {
+  let last: InstanceView[] = []
+  const check = async () => {
+    last = await listInstances(cloud, EXAMPLE_NAMESPACE)
+    return last.length > 0 && last.every((i) => is(cloud, i))
+  }
+  await waitUntil('the machines of the example', check, { timeoutMs: 180_000, everyMs: 250 }).catch(
+    (error: unknown) => {
+      throw new Error(`they are not there yet:\n${instanceLines(last).join('\n')}`, { cause: error })
+    },
+  )
+}
+
+function isActive(_: Cloud, instance: InstanceView): boolean {
+  return instance.status?.state === 'ACTIVE'
+}
+
+function hasLogin(cloud: Cloud, instance: InstanceView): boolean {
+  return consoleTail(cloud, instance, 200)?.some((line) => line.startsWith('MARK login')) ?? false
+}

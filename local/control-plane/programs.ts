@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command lines of the control plane: pure, from plain data.
+import { join } from 'node:path'
+
+export const LOOPBACK = '127.0.0.1'
+
+/** Files in the folder `pki` of a control plane; all of them are made by files.ts. */
+export function pkiFile(dir: string, name: string): string {
+  return join(dir, 'pki', name)
+}
+
+export interface EtcdOptions {
+  dir: string
+  clientPort: number
+  peerPort: number
+}
+
+export function etcdArguments(o: EtcdOptions): string[] {
+  const client = `https://127.0.0.1:${o.clientPort}`
+  const peer = `http://127.0.0.1:${o.peerPort}`
+  return [
+    '--name=nephele',
+    `--data-dir=${join(o.dir, 'etcd')}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    // A single member: nobody connects here, but etcd wants the address.
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=nephele=${peer}`,
+    `--cert-file=${pkiFile(o.dir, 'etcd.crt')}`,
+    `--key-file=${pkiFile(o.dir, 'etcd.key')}`,
+    '--client-cert-auth',
+    `--trusted-ca-file=${pkiFile(o.dir, 'ca.crt')}`,
+    // What was acknowledged survives a killed process, which is what the local cloud has to survive; a power cut it may not.
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ]
+}
+
+export interface ApiserverOptions {
+  dir: string
+  port: number
+  etcdPort: number
+  serviceCidr: string
+  auditLog: boolean
+  /** Where it listens; not loopback when nodes with kubelets use it. */
+  address: string
+}
+
+export function apiserverArguments(o: ApiserverOptions): string[] {
+  const pki = (name: string) => pkiFile(o.dir, name)
+  return [
+    `--etcd-servers=https://127.0.0.1:${o.etcdPort}`,
+    `--etcd-cafile=${pki('ca.crt')}`,
+    `--etcd-certfile=${pki('apiserver.crt')}`,
+    `--etcd-keyfile=${pki('apiserver.key')}`,
+    `--bind-address=${o.address}`,
+    `--advertise-address=${o.address}`,
+    `--secure-port=${o.port}`,
+    // The Service `kubernetes` is published for pods; without them nothing reads it, and loopback is no valid endpoint.
+    ...(o.address === LOOPBACK
+      ? ['--endpoint-reconciler-type=none']
+      : [
+          `--kubelet-client-certificate=${pki('admin.crt')}`,
+          `--kubelet-client-key=${pki('admin.key')}`,
+          '--kubelet-preferred-address-types=InternalIP',
+        ]),
+    `--tls-cert-file=${pki('apiserver.crt')}`,
+    `--tls-private-key-file=${pki('apiserver.key')}`,
+    `--client-ca-file=${pki('ca.crt')}`,
+    `--service-cluster-ip-range=${o.serviceCidr}`,
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+    `--service-account-key-file=${pki('service-account.key')}`,
+    `--service-account-signing-key-file=${pki('service-account.key')}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--allow-privileged=true',
+    '--profiling=false',
+    ...(o.auditLog
+      ? [`--audit-policy-file=${join(o.dir, 'audit-policy.yaml')}`, `--audit-log-path=${join(o.dir, 'audit.log')}`]
+      : []),
+  ]
+}
+
+/** For clusters without kubelets: namespaces, owner references, service accounts and aggregated roles; nothing that judges nodes. */
+const CONTROLLERS_WITHOUT_KUBELETS = [
+  'garbage-collector-controller',
+  'namespace-controller',
+  'serviceaccount-controller',
+  'root-ca-certificate-publisher-controller',
+  'clusterrole-aggregation-controller',
+  'validatingadmissionpolicy-status-controller',
+]
+
+export function controllerManagerArguments(o: { dir: string; port: number; kubelets: boolean }): string[] {
+  return [
+    `--kubeconfig=${join(o.dir, 'controller-manager.kubeconfig')}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${o.port}`,
+    `--tls-cert-file=${pkiFile(o.dir, 'controller-manager.crt')}`,
+    `--tls-private-key-file=${pkiFile(o.dir, 'controller-manager.key')}`,
+    '--use-service-account-credentials=true',
+    `--service-account-private-key-file=${pkiFile(o.dir, 'service-account.key')}`,
+    `--root-ca-file=${pkiFile(o.dir, 'ca.crt')}`,
+    '--leader-elect=false',
+    `--controllers=${o.kubelets ? '*' : CONTROLLERS_WITHOUT_KUBELETS.join(',')}`,
+    '--profiling=false',
+  ]
+}

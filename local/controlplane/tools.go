@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build tools
+
+// Package controlplane pins the programs that the local cloud builds; see ../build/programs.ts for how each is built.
+package controlplane
+
+import (
+	_ "github.com/nats-io/nats-server/v2"
+	_ "go.etcd.io/etcd/server/v3/etcdmain"
+	_ "helm.sh/helm/v4/cmd/helm"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+	_ "k8s.io/kubernetes/cmd/kubelet"
+)

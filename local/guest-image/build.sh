@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs in the nodes' root file system (chroot, /tmp a tmpfs, /mnt the output, /srv this folder): makes guest.raw and guest.qcow2, a
+# disk with its own boot loader (MBR, one FAT16 partition, syslinux) and the test guest in an initramfs. No mount, no loop device.
+set -euo pipefail
+size_mib=32
+kernel=/usr/lib/guest-kernel
+modules=$(echo $kernel/usr/lib/modules/*/kernel)
+rd=/tmp/rd
+mkdir -p $rd/{bin,mod,proc,sys,dev,media,etc/dropbear,root/.ssh,tmp,run,var/log,var/run,lib,lib64}
+cp /usr/bin/busybox $rd/bin/
+for applet in sh mount insmod mkdir; do ln -s busybox $rd/bin/$applet; done
+
+# In the order in which they need each other; what the kernel has built in is no file and is left out.
+for module in net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/block/virtio_blk \
+  drivers/char/hw_random/virtio-rng fs/nls/nls_cp437 fs/nls/nls_ascii fs/nls/nls_utf8 fs/nls/nls_iso8859-1 fs/fat/fat fs/fat/vfat \
+  drivers/cdrom/cdrom drivers/scsi/sr_mod fs/isofs/isofs drivers/input/evdev drivers/acpi/button; do
+  [ -e "$modules/$module.ko.xz" ] || continue
+  busybox xzcat "$modules/$module.ko.xz" > "$rd/mod/$(basename $module).ko"
+  basename $module >> $rd/mod/order
+done
+for file in /usr/sbin/dropbear $(ldd /usr/sbin/dropbear | grep -o '/[^ ]*'); do
+  mkdir -p "$rd$(dirname "$file")"
+  cp -L "$file" "$rd$file"
+done
+echo 'root:x:0:0:root:/root:/bin/sh' > $rd/etc/passwd
+echo /bin/sh > $rd/etc/shells
+install -m 755 /srv/init.sh $rd/init
+install -m 755 /srv/dhcp.sh $rd/etc/dhcp.sh
+install -D -m 755 /srv/power-button.sh $rd/etc/acpi/PWRF/00000080
+(cd $rd && find . | sort | busybox cpio -o -H newc 2>/dev/null | gzip -9n) > /tmp/initrd.gz
+cp $kernel/boot/vmlinuz-* /tmp/vmlinuz
+
+disk=/mnt/guest.raw
+sectors=$(((size_mib - 1) * 2048))
+truncate -s ${size_mib}M $disk
+dd if=/usr/lib/syslinux/mbr/mbr.bin of=$disk conv=notrunc status=none
+# One active FAT16 (0x0e) partition from sector 2048: bootable flag, CHS (unused), type, CHS, first sector, count; little endian.
+little_endian() { printf '\\x%02x\\x%02x\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)); }
+printf "\x80\xfe\xff\xff\x0e\xfe\xff\xff$(little_endian 2048)$(little_endian $sectors)" |
+  dd of=$disk bs=1 seek=446 conv=notrunc status=none
+printf '\x55\xaa' | dd of=$disk bs=1 seek=510 conv=notrunc status=none
+mformat -i $disk@@1M -T $sectors -h 64 -s 32 -H 2048 -N 4e455048 -v GUEST ::
+printf 'DEFAULT l\nPROMPT 0\nLABEL l\n LINUX /vmlinuz\n INITRD /initrd.gz\n APPEND console=ttyS0 quiet\n' > /tmp/syslinux.cfg
+mcopy -i $disk@@1M /tmp/vmlinuz /tmp/initrd.gz /tmp/syslinux.cfg ::
+syslinux --install --offset $((2048 * 512)) $disk
+qemu-img convert -c -f raw -O qcow2 $disk /mnt/guest.qcow2

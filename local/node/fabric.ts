@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands in for the cables between the nodes: a network namespace, kept by one sleeping process, with two bridges: `mg`
+// (management; the host takes part by a veth) and `ul` (tunnels; nodes only, room for the tunnel header in its MTU).
+import { exec, ExecError } from '../../lib/exec.ts'
+import { endProcess, startProcess, type ProcessId, type StartedProcess } from '../host/process.ts'
+import { waitUntil } from '../host/wait.ts'
+import { readlinkSync } from 'node:fs'
+
+export const TUNNEL_MTU = 1600
+const MANAGEMENT_MTU = 1500
+
+export interface FabricOptions {
+  logFile: string
+  endsWithUs: boolean
+  /** The host's end of the management network: at most 15 characters. */
+  hostInterface: string
+  /** The host's address there, such as `10.98.0.254/24`. */
+  hostCidr: string
+}
+
+/** The namespace's file, for `ip … netns` and nsenter. */
+export function fabricNet(fabric: ProcessId): string {
+  return `/proc/${fabric.pid}/ns/net`
+}
+
+/** @param onStarted called before anything else can fail, so that the process can be recorded */
+export async function startFabric(
+  options: FabricOptions,
+  onStarted?: (fabric: StartedProcess) => void,
+): Promise<StartedProcess> {
+  const { logFile, endsWithUs } = options
+  const fabric = await startProcess({
+    name: 'fabric',
+    argv: ['unshare', '-n', 'sleep', 'infinity'],
+    logFile,
+    endsWithUs,
+  })
+  onStarted?.(fabric)
+  try {
+    await link(fabric, options)
+    return fabric
+  } catch (error) {
+    await stopFabric(fabric, options.hostInterface)
+    throw error
+  }
+}
+
+async function link(fabric: StartedProcess, { hostInterface, hostCidr }: FabricOptions): Promise<void> {
+  const net = fabricNet(fabric)
+  const ours = readlinkSync('/proc/self/ns/net')
+  await waitUntil('the fabric namespace', () => readlinkSync(net) !== ours, {
+    timeoutMs: 5000,
+    everyMs: 5,
+    process: fabric,
+  })
+  const inFabric = (batch: string[][]) => ipBatch(['nsenter', `--net=${net}`, 'ip'], batch)
+  await inFabric([
+    ['link', 'set', 'lo', 'up'],
+    ['link', 'add', 'mg', 'mtu', String(MANAGEMENT_MTU), 'type', 'bridge'],
+    ['link', 'add', 'ul', 'mtu', String(TUNNEL_MTU), 'type', 'bridge'],
+    ['link', 'set', 'mg', 'up'],
+    ['link', 'set', 'ul', 'up'],
+  ])
+  const veth = ['link', 'add', hostInterface, 'mtu', String(MANAGEMENT_MTU), 'type', 'veth']
+  await ipBatch(
+    ['ip'],
+    [
+      [...veth, 'peer', 'name', 'host', 'mtu', String(MANAGEMENT_MTU), 'netns', net],
+      ['address', 'add', hostCidr, 'dev', hostInterface],
+      ['link', 'set', hostInterface, 'up'],
+    ],
+  )
+  await inFabric([['link', 'set', 'host', 'master', 'mg', 'up']])
+}
+
+/** Ends the fabric. The kernel would remove the host's interface with the namespace, but in its own time. */
+export async function stopFabric(fabric: ProcessId, hostInterface: string): Promise<void> {
+  try {
+    await exec(['ip', 'link', 'delete', hostInterface], { timeoutMs: 10_000 })
+  } catch (error) {
+    if (!(error instanceof ExecError) || !error.stderr.includes('Cannot find device')) throw error
+  }
+  await endProcess(fabric, 0)
+}
+
+async function ipBatch(ip: [string, ...string[]], commands: string[][]): Promise<void> {
+  for (const word of commands.flat()) if (/\s|^$/.test(word)) throw new Error(`not one word for ip: "${word}"`)
+  await exec([...ip, '-batch', '-'], { timeoutMs: 10_000, input: commands.map((c) => c.join(' ') + '\n').join('') })
+}

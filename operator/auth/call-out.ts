@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers nats-server's auth call-out (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_callout, ADR-26).
+// Every replica of the operator runs it, leader or not: an agent must be let in while leadership moves. They share a queue group.
+import type { NatsConnection, Msg } from '@nats-io/transport-node'
+import type { Logger } from '../../lib/log.ts'
+import { messageOf } from '../../lib/errors.ts'
+import { decodeRequest, encodeResponse, encodeUser, type AuthorizationRequest } from '../../lib/nats/jwt.ts'
+import { createSigner, type Signer } from '../../lib/nats/nkey.ts'
+import { APP_ACCOUNT, MAX_PAYLOAD_BYTES } from '../../lib/nats/server-config.ts'
+import { authorize, type Authorizer } from './authorize.ts'
+import { RefusedToken } from './token-review.ts'
+
+const AUTH_SUBJECT = '$SYS.REQ.USER.AUTH'
+const QUEUE = 'nephele-auth'
+/** Below the server's own limit, so that it hears why. */
+const ANSWER_DEADLINE_MS = 15_000
+const MAX_SUBSCRIPTIONS = 256
+
+export interface CallOutOptions extends Authorizer {
+  /** Seed of the account key whose public half the server's configuration names as issuer. */
+  issuerSeed: string
+  log: Logger
+  /** How long a connection lasts before it must prove itself again; each lasts up to a tenth less, so that they do not end together. */
+  lifetimeSeconds?: number
+  now?: () => number
+}
+
+export interface CallOut {
+  /** Requests answered, by outcome. */
+  counts(): Readonly<Record<'allowed' | 'refused' | 'failed', number>>
+  stop(): Promise<void>
+}
+
+/** @param nc the operator's connection as the call-out user in the AUTH account */
+export function serveCallOut(nc: NatsConnection, options: CallOutOptions): CallOut {
+  const service = new CallOutService(options)
+  const subscription = nc.subscribe(AUTH_SUBJECT, {
+    queue: QUEUE,
+    callback: (error, message) => {
+      if (error) options.log.error({ err: error }, 'auth call-out refused by the server')
+      else void service.answer(message)
+    },
+  })
+  return { counts: () => ({ ...service.counts }), stop: () => subscription.drain() }
+}
+
+class CallOutService {
+  readonly counts = { allowed: 0, refused: 0, failed: 0 }
+  readonly #options: CallOutOptions
+  readonly #signer: Signer
+
+  constructor(options: CallOutOptions) {
+    this.#options = options
+    this.#signer = createSigner(options.issuerSeed)
+  }
+
+  async answer(message: Msg): Promise<void> {
+    const { log } = this.#options
+    let request: AuthorizationRequest
+    try {
+      request = decodeRequest(message.string())
+    } catch (error) {
+      this.counts.failed += 1
+      log.error({ err: error }, 'auth request cannot be read')
+      return
+    }
+    const nowSeconds = Math.floor((this.#options.now?.() ?? Date.now()) / 1000)
+    const result = await this.#decide(request, nowSeconds)
+    message.respond(encodeResponse({ request, nowSeconds, result }, this.#signer))
+  }
+
+  async #decide(request: AuthorizationRequest, nowSeconds: number): Promise<{ jwt: string } | { error: string }> {
+    const { log } = this.#options
+    const client = request.nats.client_info?.host
+    try {
+      const token = request.nats.connect_opts.auth_token ?? ''
+      const { name, permissions } = await authorize(token, this.#options, AbortSignal.timeout(ANSWER_DEADLINE_MS))
+      const lifetime = this.#options.lifetimeSeconds ?? 3600
+      const jwt = encodeUser(
+        {
+          name,
+          userNkey: request.nats.user_nkey,
+          account: APP_ACCOUNT,
+          permissions,
+          nowSeconds,
+          expiresSeconds: nowSeconds + Math.ceil(lifetime * (1 - 0.1 * Math.random())),
+          maxPayloadBytes: MAX_PAYLOAD_BYTES,
+          maxSubscriptions: MAX_SUBSCRIPTIONS,
+        },
+        this.#signer,
+      )
+      this.counts.allowed += 1
+      log.debug({ user: name, client }, 'bus user let in')
+      return { jwt }
+    } catch (error) {
+      if (error instanceof RefusedToken) {
+        this.counts.refused += 1
+        log.warn({ client, why: error.message }, 'bus user refused')
+        return { error: error.message }
+      }
+      this.counts.failed += 1
+      log.error({ client, err: error }, 'token cannot be reviewed')
+      return { error: `token cannot be reviewed: ${messageOf(error)}` }
+    }
+  }
+}

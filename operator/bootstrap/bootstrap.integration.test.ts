@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Job of the chart with the rights that the chart gives it, against a real apiserver; what it makes is taken by a real nats-server.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { X509Certificate } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { isHook, renderChart } from '../../charts/suite/render.ts'
+import { exec } from '../../lib/exec.ts'
+import { HttpKubeClient } from '../../lib/kube/http-client.ts'
+import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
+import { programPath } from '../../local/build/programs.ts'
+import { kubeconfig } from '../../local/control-plane/kubeconfig.ts'
+import { startControlPlane, type ControlPlane } from '../../local/control-plane/start.ts'
+import { bootstrap } from './bootstrap.ts'
+
+const NAMESPACE = 'nephele-system'
+const NOW = new Date()
+const OPTIONS = { namespace: NAMESPACE, natsReplicas: 3, natsStorageGiB: 4, now: NOW }
+let plane: ControlPlane
+let dir: string
+let client: HttpKubeClient
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'nephele-bootstrap-'))
+  plane = await startControlPlane({ controllerManager: false })
+  await plane.kubectl(['create', 'namespace', NAMESPACE])
+  const hooks = (await renderChart()).filter((m) => isHook(m) && m.kind !== 'Job')
+  await plane.kubectl(['apply', '-f', '-'], { input: hooks.map((m) => stringify(m)).join('---\n') })
+  const tokenFile = join(dir, 'token')
+  await writeFile(tokenFile, await plane.token(NAMESPACE, 'nephele-bootstrap'))
+  const { server, certificateAuthority } = plane
+  await writeFile(join(dir, 'kubeconfig'), kubeconfig({ server, certificateAuthority, user: { tokenFile } }))
+  client = new HttpKubeClient(loadKubeConfig(join(dir, 'kubeconfig')))
+}, 120_000)
+afterAll(async () => {
+  await client.close()
+  await plane.stop()
+  await rm(dir, { recursive: true })
+})
+
+type Stored = Record<string, Record<string, string>>
+
+/** Every Secret and ConfigMap of the namespace: name → file → text. */
+async function stored(): Promise<Stored> {
+  const json = await plane.kubectl(['-n', NAMESPACE, 'get', 'secrets,configmaps', '-o', 'json'])
+  const { items } = JSON.parse(json) as {
+    items: { kind: string; metadata: { name: string }; data?: Record<string, string> }[]
+  }
+  const found: Stored = {}
+  for (const { kind, metadata, data = {} } of items) {
+    const decode = (text: string) => (kind === 'Secret' ? Buffer.from(text, 'base64').toString('utf8') : text)
+    const files = Object.entries(data).map(([name, text]) => [name, decode(text)])
+    Object.assign((found[metadata.name] ??= {}), Object.fromEntries(files))
+  }
+  return found
+}
+
+test('makes all that the chart mounts, two at once agree, and a second run changes nothing', async () => {
+  await Promise.all([bootstrap(client, OPTIONS), bootstrap(client, OPTIONS)])
+  const first = await stored()
+  await bootstrap(client, OPTIONS)
+  expect(await stored()).toEqual(first)
+
+  const mounted = new Set<string>()
+  for (const manifest of await renderChart()) {
+    for (const [, name] of JSON.stringify(manifest).matchAll(/"(?:secretName|configMap":\{"name)":"([^"]+)"/g)) {
+      if (name !== 'nephele-ovn-scripts') mounted.add(name!)
+    }
+  }
+  expect([...mounted].filter((name) => !(name in first))).toEqual([])
+  expect(mounted.size).toBeGreaterThanOrEqual(5)
+}, 60_000)
+
+test('certificates name their servers and come from the right authority', async () => {
+  await bootstrap(client, OPTIONS)
+  const found = await stored()
+  const certificate = (name: string, file = 'tls.crt') => new X509Certificate(found[name]![file]!)
+  const cloud = certificate('nephele-ca')
+  const northbound = certificate('nephele-northbound-ca')
+  expect(certificate('nephele-nats-tls').checkIssued(cloud)).toBe(true)
+  expect(certificate('nephele-ovn-tls').checkIssued(cloud)).toBe(true)
+  expect(certificate('nephele-operator-tls').verify(northbound.publicKey)).toBe(true)
+  expect(certificate('nephele-operator-tls').verify(cloud.publicKey)).toBe(false)
+  expect(certificate('nephele-nats-tls').checkHost('nephele-nats.nephele-system.svc')).toBeDefined()
+  expect(
+    certificate('nephele-nats-tls').checkHost('nephele-nats-2.nephele-nats-members.nephele-system.svc'),
+  ).toBeDefined()
+  expect(certificate('nephele-ovn-tls').checkHost('nephele-ovn.nephele-system.svc')).toBeDefined()
+  expect(found['nephele-ovn-tls']!['northbound-ca.crt']).toBe(found['nephele-northbound-ca']!['tls.crt'])
+  expect(JSON.stringify(found['nephele-nats-config'])).not.toMatch(/S[UA][A-Z2-7]{56}/)
+}, 60_000)
+
+test('a server certificate is renewed late in its life, by the same authority and without new bus keys', async () => {
+  await bootstrap(client, OPTIONS)
+  const before = await stored()
+  await bootstrap(client, { ...OPTIONS, now: new Date(NOW.getTime() + 600 * 24 * 3600 * 1000) })
+  const after = await stored()
+  expect(after['nephele-nats-tls']).not.toEqual(before['nephele-nats-tls'])
+  for (const name of ['nephele-ca', 'nephele-northbound-ca', 'nephele-nats-keys', 'nephele-nats-config']) {
+    expect(after[name]).toEqual(before[name])
+  }
+}, 60_000)
+
+test('nats-server takes the configuration of every member', async () => {
+  await bootstrap(client, OPTIONS)
+  const found = await stored()
+  for (const file of ['tls.crt', 'tls.key', 'ca.crt'])
+    await writeFile(join(dir, file), found['nephele-nats-tls']![file]!)
+  const configs = Object.entries(found['nephele-nats-config']!)
+  expect(configs.map(([name]) => name)).toEqual(['nephele-nats-0.conf', 'nephele-nats-1.conf', 'nephele-nats-2.conf'])
+  for (const [name, text] of configs) {
+    await writeFile(join(dir, name), text.replaceAll('/etc/nats/tls', dir))
+    await exec([await programPath('nats-server'), '-t', '-c', join(dir, name)], { timeoutMs: 30_000 })
+  }
+}, 60_000)

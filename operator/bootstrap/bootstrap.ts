@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// What no chart template can make: authorities, server certificates and the keys of the bus. Runs before each install and upgrade;
+// keeps what is there, renews certificates at two thirds of their life.
+import type { KubeClient } from '../../lib/kube/client.ts'
+import { createAccountKey, createUserKey, publicKeyOf } from '../../lib/nats/nkey.ts'
+import { toServerConfig } from '../../lib/nats/server-config.ts'
+import {
+  createAuthority,
+  isAnsweredBy,
+  loadAuthority,
+  signRequest,
+  type Authority,
+  type Subject,
+} from '../../lib/pki/authority.ts'
+import { createPrivateKey, createRequest } from '../../lib/pki/key.ts'
+import { CONFIG_MAP, ensureData, SECRET, type Data } from './secrets.ts'
+
+export interface BootstrapOptions {
+  namespace: string
+  natsReplicas: number
+  natsStorageGiB: number
+  now: Date
+}
+
+const AUTHORITY_DAYS = 3650
+const SERVER_DAYS = 730
+const NATS_CLIENTS = 4222
+const NATS_MEMBERS = 6222
+const NATS_MONITOR = 8222
+
+/** May run any number of times, and twice at once. */
+export async function bootstrap(client: KubeClient, options: BootstrapOptions): Promise<void> {
+  const { namespace, now } = options
+  const cloud = await ensureAuthority(client, namespace, 'nephele-ca', 'Nephele', now)
+  // Nodes' certificates come from the cloud's authority; who may write the northbound database must not be one of them.
+  const northbound = await ensureAuthority(client, namespace, 'nephele-northbound-ca', 'Nephele northbound', now)
+  const certificate = cloud.certificate.toString('pem')
+  await ensureData(client, namespace, {
+    kind: CONFIG_MAP,
+    name: 'nephele-ca',
+    renew: keepUnless(
+      (found) => found['ca.crt'] === certificate,
+      async () => ({ 'ca.crt': certificate }),
+    ),
+  })
+  await ensureCertificate(client, options, {
+    name: 'nephele-nats-tls',
+    authority: cloud,
+    subject: { commonName: 'nephele-nats', names: natsNames(namespace) },
+    more: { 'ca.crt': certificate },
+  })
+  await ensureCertificate(client, options, {
+    name: 'nephele-ovn-tls',
+    authority: cloud,
+    subject: { commonName: 'nephele-ovn', names: serviceNames('nephele-ovn', namespace) },
+    more: { 'ca.crt': certificate, 'northbound-ca.crt': northbound.certificate.toString('pem') },
+  })
+  await ensureCertificate(client, options, {
+    name: 'nephele-operator-tls',
+    authority: northbound,
+    subject: { commonName: 'nephele-operator', names: [] },
+    more: { 'ca.crt': certificate },
+  })
+  await ensureNats(client, options)
+}
+
+async function ensureAuthority(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  commonName: string,
+  now: Date,
+): Promise<Authority> {
+  const data = await ensureData(client, namespace, {
+    kind: SECRET,
+    name,
+    type: 'kubernetes.io/tls',
+    // Never renewed by itself: every node trusts it.
+    renew: keepUnless(
+      () => true,
+      async () => {
+        const files = await createAuthority(commonName, AUTHORITY_DAYS, now)
+        return { 'tls.crt': files.certificate, 'tls.key': files.privateKey }
+      },
+    ),
+  })
+  return loadAuthority({ certificate: data['tls.crt'] ?? '', privateKey: data['tls.key'] ?? '' })
+}
+
+interface CertificateWanted {
+  name: string
+  authority: Authority
+  subject: Subject
+  /** Put beside it. */
+  more: Data
+}
+
+async function ensureCertificate(
+  client: KubeClient,
+  { namespace, now }: BootstrapOptions,
+  { name, authority, subject, more }: CertificateWanted,
+): Promise<void> {
+  const isGood = async (found: Data): Promise<boolean> => {
+    if (!found['tls.key'] || !found['tls.crt']) return false
+    if (Object.entries(more).some(([file, text]) => found[file] !== text)) return false
+    const request = await createRequest(found['tls.key'], subject.commonName)
+    return isAnsweredBy(request, found['tls.crt'], subject, { authority, now })
+  }
+  const make = async (): Promise<Data> => {
+    const key = await createPrivateKey()
+    const request = await createRequest(key, subject.commonName)
+    const certificate = await signRequest(request, subject, { authority, days: SERVER_DAYS, now })
+    return { 'tls.crt': certificate, 'tls.key': key, ...more }
+  }
+  await ensureData(client, namespace, {
+    kind: SECRET,
+    name,
+    type: 'kubernetes.io/tls',
+    renew: keepUnless(isGood, make),
+  })
+}
+
+async function ensureNats(client: KubeClient, options: BootstrapOptions): Promise<void> {
+  const { namespace } = options
+  const keys = await ensureData(client, namespace, {
+    kind: SECRET,
+    name: 'nephele-nats-keys',
+    renew: keepUnless(
+      () => true,
+      async () => ({
+        'issuer.seed': createAccountKey().seed,
+        'callout.seed': createUserKey().seed,
+        'operator.seed': createUserKey().seed,
+      }),
+    ),
+  })
+  const wanted = natsConfigs(keys, options)
+  const isGood = (found: Data) => JSON.stringify(found) === JSON.stringify(wanted)
+  await ensureData(client, namespace, {
+    kind: CONFIG_MAP,
+    name: 'nephele-nats-config',
+    renew: keepUnless(isGood, async () => wanted),
+  })
+}
+
+/** A file for each member, by the name of its pod; it holds public keys alone. */
+function natsConfigs(keys: Data, { namespace, natsReplicas, natsStorageGiB }: BootstrapOptions): Data {
+  const pods = Array.from({ length: natsReplicas }, (_, i) => `nephele-nats-${i}`)
+  const routes = pods.map((pod) => `tls://${pod}.nephele-nats-members.${namespace}.svc:${NATS_MEMBERS}`)
+  const cluster = { name: 'nephele', listen: `0.0.0.0:${NATS_MEMBERS}`, routes }
+  const configOf = (pod: string) =>
+    toServerConfig({
+      serverName: pod,
+      listen: `0.0.0.0:${NATS_CLIENTS}`,
+      httpListen: `0.0.0.0:${NATS_MONITOR}`,
+      storeDir: '/data',
+      // Room for the server's own files.
+      maxFileBytes: Math.floor(natsStorageGiB * 0.9 * 1024 ** 3),
+      maxMemoryBytes: 64 * 1024 ** 2,
+      tls: { certFile: '/etc/nats/tls/tls.crt', keyFile: '/etc/nats/tls/tls.key', caFile: '/etc/nats/tls/ca.crt' },
+      issuerPublicKey: publicKeyOf(keys['issuer.seed'] ?? ''),
+      calloutPublicKey: publicKeyOf(keys['callout.seed'] ?? ''),
+      operatorPublicKey: publicKeyOf(keys['operator.seed'] ?? ''),
+      // One server alone is no cluster: JetStream would wait for a majority of an unknown number.
+      ...(natsReplicas > 1 ? { cluster } : {}),
+    })
+  return Object.fromEntries(pods.map((pod) => [`${pod}.conf`, configOf(pod)]))
+}
+
+function natsNames(namespace: string): string[] {
+  return [
+    ...serviceNames('nephele-nats', namespace),
+    ...serviceNames('*.nephele-nats-members', namespace).filter((name) => name.includes('.svc')),
+  ]
+}
+
+function serviceNames(service: string, namespace: string): string[] {
+  return [
+    service,
+    `${service}.${namespace}`,
+    `${service}.${namespace}.svc`,
+    `${service}.${namespace}.svc.cluster.local`,
+  ]
+}
+
+function keepUnless(isGood: (found: Data) => boolean | Promise<boolean>, make: () => Promise<Data>) {
+  return async (found: Data | undefined): Promise<Data> => (found && (await isGood(found)) ? found : make())
+}

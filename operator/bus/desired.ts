@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto'
+import { JetStreamApiError, jetstream, type JetStreamClient, type StoredMsg } from '@nats-io/jetstream'
+import { DesiredDocument, MAX_DOCUMENT_BYTES, type DocumentKind } from '../../lib/contract/documents.ts'
+import {
+  DESIRED_BUCKET,
+  OBSERVED_BUCKET,
+  desiredSubject,
+  observedSubject,
+  parseObjectKey,
+  streamOf,
+  toObjectKey,
+  type ObjectKey,
+} from '../../lib/contract/subjects.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import { StaleWriterError, TerminalError, TransientError, messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { NatsConnection } from '../../lib/nats/connect.ts'
+import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
+import { purgeKey } from '../../lib/nats/streams.ts'
+import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
+import { Listeners } from './listeners.ts'
+
+interface Known extends DesiredEntry {
+  digest: string
+  /** A node refuses this document as a stale leader's: write it again under our term. */
+  renew: boolean
+  /** When this process wrote or read it, on a monotonic clock. */
+  sinceMs: number
+}
+
+/** So long a node that beats may leave a document unanswered; then it is sent once more: NATS may have lost the answer. */
+const ANSWER_WITHIN_MS = 60_000
+
+export interface JetStreamDesiredOptions {
+  nc: NatsConnection
+  writer: Writer
+  log: Logger
+  /** Has a node that beats not said anything of this version yet? */
+  isUnanswered: (document: DesiredDocument) => boolean
+  /** What else must forget the object. */
+  onWithdrawn: (key: ObjectKey) => void
+  now?: () => number
+}
+
+/** Of a write that met another revision than the one expected. */
+const WRONG_LAST_SEQUENCE = 10071
+const ACK_TIMEOUT_MS = 5_000
+
+export class JetStreamDesired implements DesiredPublisher, BucketListener {
+  readonly #options: JetStreamDesiredOptions
+  readonly #js: JetStreamClient
+  readonly #now: () => number
+  readonly #known = new Map<string, Known>()
+  /** Keys seen in the running pass; undefined once it caught up. */
+  #seen: Set<string> | undefined = new Set()
+  #isQuietPass = true
+  #isLoaded = false
+  readonly #drift = new Listeners<ObjectKey>()
+  readonly #reset = new Listeners<undefined>()
+
+  constructor(options: JetStreamDesiredOptions) {
+    this.#options = options
+    this.#js = jetstream(options.nc)
+    this.#now = options.now ?? (() => performance.now())
+  }
+
+  async publish(document: DesiredDocument): Promise<void> {
+    const writer = this.#requireWriter()
+    const { versions } = document
+    if (versions.incarnation !== writer.incarnation || versions.term !== writer.term) {
+      throw new StaleWriterError(`document of term ${versions.term}, this process writes in term ${writer.term}`)
+    }
+    const parsed = DesiredDocument.safeParse(document)
+    if (!parsed.success) {
+      throw new TerminalError(
+        'DocumentInvalid',
+        `the document for ${document.kind} ${document.name} breaks the contract`,
+        {
+          cause: parsed.error,
+        },
+      )
+    }
+    const data = JSON.stringify(document)
+    if (Buffer.byteLength(data) > MAX_DOCUMENT_BYTES) {
+      throw new TerminalError(
+        'DocumentTooLarge',
+        `what node ${document.node} must know of ${document.kind} ${document.name} is larger than 256 KiB: shorten its user data or metadata`,
+      )
+    }
+    const key = toObjectKey(document)
+    const digest = digestOf(document)
+    const known = this.#known.get(key)
+    if (known) {
+      assertNotNewer(known.versions, versions)
+      if (known.digest === digest && !known.renew && !this.#isOverdue(known, document)) return
+    }
+    const revision = await this.#write(document, data, known?.revision ?? 0)
+    this.#remember(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
+  }
+
+  async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
+    this.#requireWriter()
+    const key = { node, kind, uid }
+    await this.#purge(desiredSubject(key), observedSubject(key))
+    this.#known.delete(toObjectKey(key))
+    this.#options.onWithdrawn(key)
+  }
+
+  find(node: string, kind: DocumentKind, uid: string): DesiredEntry | undefined {
+    return this.#known.get(toObjectKey({ node, kind, uid }))
+  }
+
+  async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
+    const message = await this.#get({ node, kind, uid })
+    return message ? parseDocument(message.data) : undefined
+  }
+
+  list(): readonly DesiredEntry[] {
+    return [...this.#known.values()]
+  }
+
+  onDrift(listener: (key: ObjectKey) => void): Unsubscribe {
+    return this.#drift.add(listener)
+  }
+
+  onReset(listener: () => void): Unsubscribe {
+    return this.#reset.add(listener)
+  }
+
+  /** The node said that it refuses this document as an older leader's. */
+  refused(key: ObjectKey): void {
+    const known = this.#known.get(toObjectKey(key))
+    const writer = this.#options.writer()
+    if (!known || !writer || known.renew || known.versions.term >= writer.term) return
+    known.renew = true
+    this.#drift.emit(key)
+  }
+
+  // What the bucket says, in order: see lib/nats/follow.ts.
+
+  restarted(isRefresh: boolean): void {
+    this.#seen = new Set()
+    this.#isQuietPass = isRefresh || !this.#isLoaded
+  }
+
+  entry({ key, revision, data }: BucketEntry): void {
+    this.#seen?.add(key)
+    const known = this.#known.get(key)
+    if (known && known.revision >= revision && !this.#seen) return
+    const id = parseObjectKey(key)
+    const document = id && parseDocument(data)
+    if (!id) {
+      this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
+    } else if (!document) {
+      // What is no document stands at this revision: the next publish overwrites it.
+      this.#known.set(key, {
+        ...id,
+        versions: NO_VERSIONS,
+        tombstone: false,
+        revision,
+        digest: '',
+        renew: false,
+        sinceMs: 0,
+      })
+      this.#drift.emit(id)
+    } else {
+      const digest = digestOf(document)
+      this.#known.set(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
+      if (known && known.digest !== digest) this.#drift.emit(id)
+    }
+  }
+
+  caughtUp(): void {
+    const lost = [...this.#known].filter(([key]) => !this.#seen?.has(key))
+    for (const [key] of lost) this.#known.delete(key)
+    this.#seen = undefined
+    this.#isLoaded = true
+    if (!this.#isQuietPass) this.#reset.emit(undefined)
+    else for (const [, { node, kind, uid }] of lost) this.#drift.emit({ node, kind, uid })
+  }
+
+  #requireWriter(): Pick<Versions, 'incarnation' | 'term'> {
+    const writer = this.#options.writer()
+    if (!writer) throw new StaleWriterError('this process does not lead')
+    if (this.#seen) throw new TransientError('BusUnavailable', 'the message bus is being read again')
+    return writer
+  }
+
+  /** What really lies there: our own write of before a withdrawal may have been told after it. */
+  async #reload(id: ObjectKey): Promise<void> {
+    const key = toObjectKey(id)
+    const message = await this.#get(id)
+    this.#known.delete(key)
+    if (message) this.entry({ key, revision: message.seq, data: message.data })
+  }
+
+  async #get(key: ObjectKey): Promise<StoredMsg | null> {
+    try {
+      const jsm = await this.#js.jetstreamManager(false)
+      return await jsm.direct.getMessage(streamOf(DESIRED_BUCKET), { last_by_subj: desiredSubject(key) })
+    } catch (error) {
+      throw busUnavailable(error)
+    }
+  }
+
+  #isOverdue({ sinceMs }: Known, document: DesiredDocument): boolean {
+    return this.#now() - sinceMs > ANSWER_WITHIN_MS && this.#options.isUnanswered(document)
+  }
+
+  #remember(key: string, entry: Known): void {
+    const known = this.#known.get(key)
+    if (!known || known.revision < entry.revision) this.#known.set(key, entry)
+  }
+
+  async #write(key: ObjectKey, data: string, expected: number): Promise<number> {
+    try {
+      const ack = await this.#js.publish(desiredSubject(key), data, {
+        timeout: ACK_TIMEOUT_MS,
+        expect: { lastSubjectSequence: expected },
+      })
+      return ack.seq
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) {
+        await this.#reload(key)
+        throw new TransientError('BusConflict', 'another writer was faster', { cause: error })
+      }
+      throw busUnavailable(error)
+    }
+  }
+
+  async #purge(desired: string, observed: string): Promise<void> {
+    try {
+      await purgeKey(this.#options.nc, DESIRED_BUCKET, desired)
+      await purgeKey(this.#options.nc, OBSERVED_BUCKET, observed)
+    } catch (error) {
+      throw busUnavailable(error)
+    }
+  }
+}
+
+function busUnavailable(cause: unknown): TransientError {
+  return new TransientError('BusUnavailable', `the message bus did not answer: ${messageOf(cause)}`, { cause })
+}
+
+const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
+
+function entryOf(document: DesiredDocument, revision: number): DesiredEntry {
+  const { node, kind, uid, versions, tombstone } = document
+  return { node, kind, uid, versions, tombstone, revision }
+}
+
+function parseDocument(data: Uint8Array): DesiredDocument | undefined {
+  try {
+    const parsed = DesiredDocument.safeParse(JSON.parse(Buffer.from(data).toString('utf8')))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The bucket knows more than we decide from: we are the stale one, or our resources went back in time. */
+function assertNotNewer(held: Versions, offered: Versions): void {
+  const newer =
+    held.incarnation > offered.incarnation || (held.incarnation === offered.incarnation && held.term > offered.term)
+  if (newer) {
+    throw new StaleWriterError(
+      `the bus holds incarnation ${held.incarnation}, term ${held.term}; this process writes ${offered.incarnation}, ${offered.term}`,
+    )
+  }
+}
+
+/** Of all but the term, which alone is no reason to write; a node's own document tells it of each new leader. */
+function digestOf(document: DesiredDocument): string {
+  const { term, ...versions } = document.versions
+  const content = { ...document, versions: document.kind === 'node' ? { ...versions, term } : versions }
+  return createHash('sha256').update(stableJson(content)).digest('base64')
+}
+
+/** JSON with sorted keys. */
+function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { HeartbeatMonitor, largestGroup, toleratedSilence } from './heartbeats.ts'
+
+let nowMs: number
+let monitor: HeartbeatMonitor
+let changes: string[]
+
+const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`)
+
+beforeEach(() => {
+  nowMs = 1_000_000
+  changes = []
+  monitor = new HeartbeatMonitor({ intervalMs: 10_000, missesBeforeDown: 3 }, () => nowMs)
+  monitor.onChange((nodes) => changes.push(nodes.join(',')))
+})
+
+/** Lets time pass in steps of a second; nodes beat every ten seconds, each at its own second. */
+function run(seconds: number, beating: readonly string[]): void {
+  for (let s = 0; s < seconds; s++) {
+    nowMs += 1_000
+    for (const [index, node] of beating.entries()) {
+      if ((nowMs / 1_000 + index) % 10 === 0) monitor.beat(node, 'boot-1')
+    }
+    monitor.tick()
+  }
+}
+
+describe('one node', () => {
+  test('is unknown, then up, then silent, then up again', () => {
+    monitor.expect(['n0'])
+    expect(monitor.pulse('n0')).toBe('unknown')
+    run(10, ['n0'])
+    expect(monitor.pulse('n0')).toBe('up')
+    run(29, [])
+    expect(monitor.pulse('n0')).toBe('up')
+    run(12, [])
+    expect(monitor.pulse('n0')).toBe('silent')
+    expect(monitor.health()).toMatchObject({ healthy: true, silent: 1 })
+    run(10, ['n0'])
+    expect(monitor.pulse('n0')).toBe('up')
+  })
+
+  test('that is not expected is not heard', () => {
+    monitor.beat('stranger', 'boot-1')
+    expect(monitor.pulse('stranger')).toBe('unknown')
+  })
+
+  test('that comes back with another boot id is told of', () => {
+    monitor.expect(['n0'])
+    monitor.beat('n0', 'boot-1')
+    monitor.beat('n0', 'boot-1')
+    monitor.beat('n0', 'boot-2')
+    expect(changes).toEqual(['n0', 'n0'])
+    expect(monitor.bootId('n0')).toBe('boot-2')
+  })
+})
+
+describe('the bus', () => {
+  test.each([
+    [1, 1],
+    [3, 1],
+    [9, 1],
+    [10, 2],
+    [100, 20],
+  ])('of %i nodes %i may fall silent together', (count, tolerated) => expect(toleratedSilence(count)).toBe(tolerated))
+
+  test.each([
+    [3, 1, true],
+    [3, 2, false],
+    [10, 2, true],
+    [10, 3, false],
+    [50, 50, false],
+  ])('%i nodes, %i silent at once: healthy %s', (count, silent, healthy) => {
+    const all = names(count)
+    monitor.expect(all)
+    run(10, all)
+    run(60, all.slice(silent))
+    expect(monitor.health().healthy).toBe(healthy)
+    for (const node of all.slice(0, silent)) expect(monitor.pulse(node)).toBe(healthy ? 'silent' : 'up')
+  })
+
+  test('no node changes state, however their beats were spread over the period', () => {
+    const all = names(10)
+    monitor.expect(all)
+    run(10, all)
+    changes = []
+    run(120, [])
+    expect(monitor.health()).toMatchObject({ healthy: false, reason: 'ManyNodesSilent' })
+    expect(changes).toEqual([''])
+    run(10, all)
+    expect(monitor.health().healthy).toBe(true)
+    expect(all.map((n) => monitor.pulse(n))).toEqual(all.map(() => 'up'))
+  })
+
+  test('nodes that die one after the other, in different periods, are nodes that died', () => {
+    const all = names(4)
+    monitor.expect(all)
+    run(10, all)
+    for (let dead = 1; dead <= 3; dead++) run(60, all.slice(dead))
+    expect(monitor.health().healthy).toBe(true)
+    expect(all.map((n) => monitor.pulse(n))).toEqual(['silent', 'silent', 'silent', 'up'])
+  })
+
+  test('those confirmed lost count no more', () => {
+    const all = names(3)
+    monitor.expect(all)
+    run(10, all)
+    run(60, all.slice(2))
+    expect(monitor.health().healthy).toBe(false)
+    monitor.expect(all.slice(1))
+    run(1, all.slice(2))
+    expect(monitor.health().healthy).toBe(true)
+    expect(monitor.pulse('n1')).toBe('silent')
+  })
+
+  test('an operator that starts while some are down does not take them for fallen together', () => {
+    const all = names(5)
+    monitor.expect(all, ['n0', 'n1', 'n2'])
+    run(60, all.slice(3))
+    expect(monitor.health().healthy).toBe(true)
+    expect(monitor.pulse('n0')).toBe('silent')
+  })
+
+  test('our own lost connection is no node’s silence, and afterwards each has its full time', () => {
+    const all = names(1)
+    monitor.expect(all)
+    run(10, all)
+    monitor.connected(false)
+    run(120, [])
+    expect(monitor.health()).toMatchObject({ healthy: false, reason: 'Disconnected' })
+    expect(monitor.pulse('n0')).toBe('up')
+    monitor.connected(true)
+    run(25, [])
+    expect(monitor.pulse('n0')).toBe('up')
+    run(20, [])
+    expect(monitor.pulse('n0')).toBe('silent')
+  })
+})
+
+test.each([
+  [[], 0],
+  [[5], 1],
+  [[0, 10, 20], 2],
+  [[0, 11, 22], 1],
+  [[30, 0, 29, 31, 1], 3],
+])('largestGroup(%j) is %i', (times, size) => expect(largestGroup(times, 10)).toBe(size))

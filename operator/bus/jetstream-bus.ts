@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+import { jetstream } from '@nats-io/jetstream'
+import { type DesiredDocument, Heartbeat, MAX_HEARTBEAT_BYTES, Notification } from '../../lib/contract/documents.ts'
+import {
+  ALL_BEATS,
+  DESIRED_BUCKET,
+  INVENTORY_BUCKET,
+  OBSERVED_BUCKET,
+  fromNodeToken,
+  inventorySubject,
+  notificationSubject,
+  type Bucket,
+} from '../../lib/contract/subjects.ts'
+import { TransientError, messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
+import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
+import {
+  DEFAULT_LIMITS,
+  ensureConsumer,
+  ensureStreams,
+  purgeKey,
+  removeConsumer,
+  type StreamLimits,
+} from '../../lib/nats/streams.ts'
+import type { Bus, Notifier, Writer } from './bus.ts'
+import { JetStreamDesired } from './desired.ts'
+import { DEFAULT_HEARTBEAT, HeartbeatMonitor, type HeartbeatSettings } from './heartbeats.ts'
+import { InventoryCache, ObservedCache } from './observed.ts'
+
+export interface JetStreamBusOptions {
+  /** As the operator's user in the APP account, with OPERATOR_INBOX as inbox prefix. The bus does not close it. */
+  nc: NatsConnection
+  writer: Writer
+  log: Logger
+  limits?: StreamLimits
+  heartbeat?: HeartbeatSettings
+  /** How often all that NATS holds is compared with what was written and heard; half an hour. */
+  refreshMs?: number
+}
+
+const TICK_MS = 1_000
+const REFRESH_MS = 30 * 60_000
+
+/**
+ * The bus on NATS. Make it when leadership is gained and close it when it is lost: withdrawals of another leader are not followed.
+ * Repairs the streams whenever one of them is found missing.
+ */
+export class JetStreamBus implements Bus {
+  readonly desired: JetStreamDesired
+  readonly observed: ObservedCache
+  readonly inventory: InventoryCache
+  readonly heartbeats: HeartbeatMonitor
+  readonly notifier: Notifier
+  readonly #nc: NatsConnection
+  readonly #log: Logger
+  readonly #limits: StreamLimits
+  readonly #refreshMs: number
+  readonly #stop = new AbortController()
+  readonly #ready: Promise<unknown>
+  readonly #following: Promise<void>[]
+  readonly #admitted = new Map<string, string | undefined>()
+  #repairing: Promise<void> | undefined
+
+  constructor(options: JetStreamBusOptions) {
+    const { nc, log } = options
+    this.#nc = nc
+    this.#log = log
+    this.#limits = options.limits ?? DEFAULT_LIMITS
+    this.#refreshMs = options.refreshMs ?? REFRESH_MS
+    this.observed = new ObservedCache(log)
+    this.desired = new JetStreamDesired({
+      nc,
+      writer: options.writer,
+      log,
+      isUnanswered: (document) => this.#isUnanswered(document),
+      onWithdrawn: (key) => this.observed.forget(key),
+    })
+    this.inventory = new InventoryCache(log)
+    this.heartbeats = new HeartbeatMonitor(options.heartbeat ?? DEFAULT_HEARTBEAT)
+    this.notifier = { publish: (notification, id) => this.#notify(notification, id) }
+    this.observed.onChange((key) => {
+      const refused = this.observed.find(key.kind, key.uid, key.node)?.refused
+      if (refused?.reason === 'StaleLeader') this.desired.refused(key)
+    })
+    this.#listenToBeats()
+    const passes = (
+      [
+        [DESIRED_BUCKET, this.desired],
+        [OBSERVED_BUCKET, this.observed],
+        [INVENTORY_BUCKET, this.inventory],
+      ] as const
+    ).map(([bucket, listener]) => this.#follow(bucket, listener))
+    this.#ready = Promise.all(passes.map((p) => p.caughtUp))
+    this.#following = passes.map((p) => p.done)
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<never>((_resolve, reject) => {
+      const abort = () => reject(new Error('waiting for the bus was aborted', { cause: signal.reason }))
+      if (signal.aborted) abort()
+      else signal.addEventListener('abort', abort, { once: true })
+    })
+    await Promise.race([this.#ready, aborted])
+  }
+
+  async admitNode(node: string, storeId?: string): Promise<void> {
+    if (this.#admitted.has(node) && this.#admitted.get(node) === storeId) return
+    await this.#asBusError(ensureConsumer(this.#nc, node, storeId))
+    this.#admitted.set(node, storeId)
+  }
+
+  async dismissNode(node: string): Promise<void> {
+    this.#admitted.delete(node)
+    await this.#asBusError(removeConsumer(this.#nc, node))
+    await this.#asBusError(purgeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
+    this.inventory.forget(node)
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#following)
+  }
+
+  #isUnanswered({ kind, uid, node, versions }: DesiredDocument): boolean {
+    if (this.heartbeats.pulse(node) !== 'up') return false
+    const word = this.observed.find(kind, uid, node)
+    if (!word) return true
+    return !word.refused && (word.versions.epoch !== versions.epoch || word.versions.generation !== versions.generation)
+  }
+
+  #follow(bucket: Bucket, listener: BucketListener): { caughtUp: Promise<unknown>; done: Promise<void> } {
+    const first = Promise.withResolvers<undefined>()
+    const both: BucketListener = {
+      restarted: (isRefresh) => listener.restarted(isRefresh),
+      entry: (entry) => listener.entry(entry),
+      caughtUp: () => {
+        listener.caughtUp()
+        first.resolve(undefined)
+      },
+    }
+    const { signal } = this.#stop
+    const done = followBucket(this.#nc, {
+      bucket,
+      listener: both,
+      repair: () => this.#repair(),
+      log: this.#log,
+      signal,
+      refreshMs: this.#refreshMs,
+    })
+    return { caughtUp: first.promise, done }
+  }
+
+  /** Three followers find the loss at once: one of them repairs. */
+  #repair(): Promise<void> {
+    this.#repairing ??= this.#makeStreams().finally(() => (this.#repairing = undefined))
+    return this.#repairing
+  }
+
+  async #makeStreams(): Promise<void> {
+    const { created } = await ensureStreams(this.#nc, this.#limits)
+    if (created.length === 0) return
+    this.#log.info({ streams: created }, 'streams created')
+    const nodes = [...this.#admitted]
+    this.#admitted.clear()
+    for (const [node, storeId] of nodes) await this.admitNode(node, storeId)
+  }
+
+  #listenToBeats(): void {
+    const { signal } = this.#stop
+    const subscription = this.#nc.subscribe(ALL_BEATS, {
+      callback: (error, message) => {
+        if (error || message.data.length > MAX_HEARTBEAT_BYTES) return
+        const node = nodeOfBeat(message.subject)
+        const beat = parseBeat(message.data)
+        if (node !== undefined && beat) this.heartbeats.beat(node, beat.bootId)
+      },
+    })
+    watchConnection(this.#nc, this.#log, signal, (isConnected) => this.heartbeats.connected(isConnected))
+    const timer = setInterval(() => this.heartbeats.tick(), TICK_MS)
+    const stop = () => {
+      clearInterval(timer)
+      subscription.unsubscribe()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+  }
+
+  async #notify(notification: Notification, id: string): Promise<void> {
+    const subject = notificationSubject(notification.namespace, notification.kind)
+    await this.#asBusError(
+      jetstream(this.#nc).publish(subject, JSON.stringify(Notification.parse(notification)), {
+        msgID: id,
+        timeout: 5_000,
+      }),
+    )
+  }
+
+  async #asBusError<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      throw new TransientError('BusUnavailable', `the message bus did not answer: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function nodeOfBeat(subject: string): string | undefined {
+  try {
+    return fromNodeToken(subject.slice('beat.'.length))
+  } catch {
+    return undefined
+  }
+}
+
+function parseBeat(data: Uint8Array): Heartbeat | undefined {
+  try {
+    return Heartbeat.safeParse(JSON.parse(Buffer.from(data).toString('utf8'))).data
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import { Inventory, ObservedDocument, type DocumentKind } from '../../lib/contract/documents.ts'
+import { fromNodeToken, parseObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
+import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
+import { Listeners } from './listeners.ts'
+
+/**
+ * What nodes said, in memory. A word stays when NATS loses it: nothing a node has not said itself changes what is known of it, and the
+ * node says it again when it comes back.
+ */
+export class ObservedCache implements ObservedStore, BucketListener {
+  readonly #log: Logger
+  /** By kind and uid, then by node: ownership moves. */
+  readonly #byObject = new Map<string, Map<string, ObservedDocument>>()
+  readonly #byNode = new Map<string, Set<string>>()
+  readonly #listeners = new Listeners<ObjectKey>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  find(kind: DocumentKind, uid: string, node?: string): ObservedDocument | undefined {
+    const words = this.#byObject.get(`${kind}.${uid}`)
+    if (!words) return undefined
+    if (node !== undefined) return words.get(node)
+    return [...words.values()].sort((a, b) => b.versions.epoch - a.versions.epoch)[0]
+  }
+
+  findAll(kind: DocumentKind, uid: string): readonly ObservedDocument[] {
+    return [...(this.#byObject.get(`${kind}.${uid}`)?.values() ?? [])]
+  }
+
+  listNode(node: string): readonly ObservedDocument[] {
+    const documents: ObservedDocument[] = []
+    for (const object of this.#byNode.get(node) ?? []) {
+      const word = this.#byObject.get(object)?.get(node)
+      if (word) documents.push(word)
+    }
+    return documents
+  }
+
+  onChange(listener: (key: ObjectKey) => void): Unsubscribe {
+    return this.#listeners.add(listener)
+  }
+
+  /** The word was withdrawn with its document. */
+  forget(key: ObjectKey): void {
+    const object = `${key.kind}.${key.uid}`
+    const words = this.#byObject.get(object)
+    if (!words?.delete(key.node)) return
+    if (words.size === 0) this.#byObject.delete(object)
+    this.#byNode.get(key.node)?.delete(object)
+    this.#listeners.emit(key)
+  }
+
+  put(key: ObjectKey, word: ObservedDocument): void {
+    const object = `${key.kind}.${key.uid}`
+    let words = this.#byObject.get(object)
+    if (!words) this.#byObject.set(object, (words = new Map<string, ObservedDocument>()))
+    if (isDeepStrictEqual(words.get(key.node), word)) return
+    words.set(key.node, word)
+    let objects = this.#byNode.get(key.node)
+    if (!objects) this.#byNode.set(key.node, (objects = new Set()))
+    objects.add(object)
+    this.#listeners.emit(key)
+  }
+
+  restarted(): void {
+    // Keeps what it has; see above.
+  }
+
+  entry({ key, data }: BucketEntry): void {
+    const id = parseObjectKey(key)
+    const word = id && parse(ObservedDocument, data)
+    // A node can write below its own key only, but there it can write anything.
+    if (!word || word.node !== id.node || word.kind !== id.kind || word.uid !== id.uid) {
+      this.#log.warn({ key: key.slice(0, 200) }, 'observed document does not match its key or schema')
+      return
+    }
+    this.put(id, word)
+  }
+
+  caughtUp(): void {
+    // Nothing waits for it here; JetStreamBus.ready() does.
+  }
+}
+
+export class InventoryCache implements InventoryStore, BucketListener {
+  readonly #log: Logger
+  readonly #inventories = new Map<string, Inventory>()
+  readonly #listeners = new Listeners<string>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  find(node: string): Inventory | undefined {
+    return this.#inventories.get(node)
+  }
+
+  list(): readonly Inventory[] {
+    return [...this.#inventories.values()]
+  }
+
+  onChange(listener: (node: string) => void): Unsubscribe {
+    return this.#listeners.add(listener)
+  }
+
+  /** The node is gone for good. */
+  forget(node: string): void {
+    if (this.#inventories.delete(node)) this.#listeners.emit(node)
+  }
+
+  put(inventory: Inventory): void {
+    if (isDeepStrictEqual(this.#inventories.get(inventory.node), inventory)) return
+    this.#inventories.set(inventory.node, inventory)
+    this.#listeners.emit(inventory.node)
+  }
+
+  restarted(): void {
+    // Keeps what it has.
+  }
+
+  entry({ key, data }: BucketEntry): void {
+    const inventory = parse(Inventory, data)
+    if (!inventory || inventory.node !== nodeOf(key)) {
+      this.#log.warn({ key: key.slice(0, 200) }, 'inventory does not match its key or schema')
+      return
+    }
+    this.put(inventory)
+  }
+
+  caughtUp(): void {
+    // Nothing waits for it.
+  }
+}
+
+function nodeOf(key: string): string | undefined {
+  try {
+    return fromNodeToken(key)
+  } catch {
+    return undefined
+  }
+}
+
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false }
+}
+
+function parse<T>(schema: Schema<T>, data: Uint8Array): T | undefined {
+  try {
+    const parsed = schema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../lib/api/types.ts'
+import type { KubeObject } from '../lib/kube/object.ts'
+import type { DocumentKind } from '../lib/contract/documents.ts'
+import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
+import type { TombstoneCollector } from './controllers/common/tombstones.ts'
+import { toClaimRecord } from './ipam/claim-object.ts'
+import { amountsOf } from './scheduler/amounts.ts'
+import type { Claim } from './scheduler/scheduler.ts'
+
+/**
+ * Keeps in step with the caches what is made from them: the scheduler's claims, the address book, expected heartbeats, answered
+ * tombstones. Complete as soon as it returns, since informers announce what they have: call it before any controller runs.
+ * @returns ends it
+ */
+export function followCaches(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+  collector: TombstoneCollector,
+): () => void {
+  const ends = [
+    informers.instances.onChange(({ old, object }) => {
+      if (old && old.metadata.uid !== object?.metadata.uid) deps.scheduler.forget(old.metadata.uid)
+      if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
+      if (old && old.status?.node !== object?.status?.node) deps.waitingRoom.wakeAll()
+    }),
+    informers.ipClaims.onChange(({ old, object }) => {
+      const [before, now] = [old && toClaimRecord(old), object && toClaimRecord(object)]
+      if (before && !now) deps.addresses.forget(before)
+      if (now) deps.addresses.observe(now)
+    }),
+    informers.computeNodes.onChange(({ old, object }) => {
+      if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
+      for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)
+    }),
+    informers.instances.onChange(considering('instance')),
+    informers.ports.onChange(considering('port')),
+    informers.volumes.onChange(considering('volume')),
+    informers.images.onChange(considering('image')),
+  ]
+  return () => {
+    for (const end of ends) end()
+  }
+
+  function expectBeats(): void {
+    const nodes = deps.caches.computeNodes.list().filter((node) => node.spec.lost === undefined)
+    const down = nodes.filter((node) => node.status?.state === 'down')
+    deps.bus.heartbeats.expect(nodes.map(nameOf), down.map(nameOf))
+  }
+
+  /** What the tombstones of the object wait for may be over. */
+  function considering(kind: DocumentKind) {
+    return ({ old }: { old: KubeObject | undefined }) => {
+      if (old) collector.consider(kind, old.metadata.uid)
+    }
+  }
+}
+
+function nameOf(object: KubeObject): string {
+  return object.metadata.name
+}
+
+/** What the stored machine holds: its node, and nodes that have not released it. */
+export function claimOf(instance: Instance): Claim {
+  const { node, flavor } = instance.status ?? {}
+  if (node === undefined || !flavor) return []
+  const amounts = amountsOf({ ...flavor, ephemeralGiB: flavor.ephemeralGiB ?? 0, swapMiB: flavor.swapMiB ?? 0 })
+  return [{ node, amounts }]
+}

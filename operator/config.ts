@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { isIP } from 'node:net'
+
+/** The operator's configuration: environment variables alone, as the chart and the local cloud set them. */
+export interface OperatorConfig {
+  /** KUBECONFIG: a file. Absent: the pod's service account. */
+  kubeconfig: string | undefined
+  /** NEPHELE_IDENTITY: names this process in the Lease and in Events; the pod's name. Default: the host's name. */
+  identity: string
+  /** NEPHELE_NAMESPACE: where the Lease `nephele-operator` and the Secret `nephele-ca` are. Default: nephele-system. */
+  namespace: string
+  /** NEPHELE_HTTP_ADDRESS: `host:port` of /healthz, /readyz and /metrics. Default: 127.0.0.1:8080; port 0 takes a free one. */
+  http: { host: string; port: number }
+  nats: {
+    /** NEPHELE_NATS_SERVERS: `host:port`, several joined by commas. Required. */
+    servers: string[]
+    /** NEPHELE_NATS_CA_FILE: PEM, who signed the servers' certificates. Required. */
+    caFile: string
+    /** NEPHELE_NATS_KEYS_DIR: a folder with issuer.seed, callout.seed and operator.seed. Required. */
+    keysDir: string
+    /** NEPHELE_NATS_REPLICAS: how many servers form the bus; of three or more, three hold each document. Default: 1. */
+    copies: number
+  }
+  /** Absent, when NEPHELE_OVN_NB is: machines with networks then wait. */
+  ovn:
+    | {
+        /** NEPHELE_OVN_NB: the northbound database, such as ssl:10.0.0.1:6641; several joined by commas. */
+        northbound: string
+        /** NEPHELE_OVN_SB: the southbound database as nodes reach it. */
+        southbound: string
+        /** NEPHELE_OVN_NB_CA_FILE, NEPHELE_OVN_NB_CERT_FILE, NEPHELE_OVN_NB_KEY_FILE: PEM, read at each connection. For ssl: only. */
+        tls: { caFile: string; certFile: string; keyFile: string } | undefined
+      }
+    | undefined
+}
+
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ConfigError'
+  }
+}
+
+/** @throws ConfigError that names the variable */
+export function readConfig(env: NodeJS.ProcessEnv): OperatorConfig {
+  return {
+    kubeconfig: env['KUBECONFIG'],
+    identity: env['NEPHELE_IDENTITY'] ?? hostname(),
+    namespace: env['NEPHELE_NAMESPACE'] ?? 'nephele-system',
+    http: parseAddress(env['NEPHELE_HTTP_ADDRESS'] ?? '127.0.0.1:8080'),
+    nats: {
+      servers: need(env, 'NEPHELE_NATS_SERVERS')
+        .split(',')
+        .map((s) => s.trim()),
+      caFile: need(env, 'NEPHELE_NATS_CA_FILE'),
+      keysDir: need(env, 'NEPHELE_NATS_KEYS_DIR'),
+      copies: copiesOf(env['NEPHELE_NATS_REPLICAS'] ?? '1'),
+    },
+    ovn: readOvn(env),
+  }
+}
+
+/** Two copies survive no more than one does: a majority of two is both. */
+function copiesOf(servers: string): number {
+  if (!/^[1-9]\d?$/.test(servers))
+    throw new ConfigError(`NEPHELE_NATS_REPLICAS ${JSON.stringify(servers)} is no number`)
+  return Number(servers) >= 3 ? 3 : 1
+}
+
+function readOvn(env: NodeJS.ProcessEnv): OperatorConfig['ovn'] {
+  const northbound = env['NEPHELE_OVN_NB']
+  if (northbound === undefined || northbound === '') return undefined
+  const southbound = need(env, 'NEPHELE_OVN_SB')
+  if (!northbound.includes('ssl:')) return { northbound, southbound, tls: undefined }
+  const tls = {
+    caFile: need(env, 'NEPHELE_OVN_NB_CA_FILE'),
+    certFile: need(env, 'NEPHELE_OVN_NB_CERT_FILE'),
+    keyFile: need(env, 'NEPHELE_OVN_NB_KEY_FILE'),
+  }
+  return { northbound, southbound, tls }
+}
+
+function need(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name]
+  if (value === undefined || value === '') throw new ConfigError(`${name} is not set`)
+  return value
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(.+):(\d{1,5})$/.exec(text)
+  const host = match?.[1]?.replace(/^\[(.*)\]$/, '$1')
+  const port = Number(match?.[2])
+  if (host === undefined || !(port <= 65535) || (isIP(host) === 0 && host !== 'localhost')) {
+    throw new ConfigError(`NEPHELE_HTTP_ADDRESS ${JSON.stringify(text)} is not an address and a port`)
+  }
+  return { host, port }
+}
+
+/** One of the seeds in the keys' folder; never logged. */
+export function readSeed(config: OperatorConfig, name: 'issuer' | 'callout' | 'operator'): string {
+  return readFileSync(join(config.nats.keysDir, `${name}.seed`), 'utf8').trim()
+}

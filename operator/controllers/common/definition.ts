@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isTerminal } from '../../../lib/errors.ts'
+import type { KubeObject } from '../../../lib/kube/object.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from './deps.ts'
+
+type StateOf<T extends KubeObject> = T extends { status?: { state?: infer S } } ? S : never
+
+/**
+ * What every controller of ours does around its reconcile: nothing at all once the store was found to have gone back in time, and
+ * the state's word for a failure that only a person can help with.
+ */
+export function guarded<T extends KubeObject>(
+  deps: Pick<OperatorDeps, 'regression' | 'writer'>,
+  reconcile: (object: T, run: Run) => Promise<Outcome>,
+  errorState?: StateOf<T>,
+): (object: T, run: Run) => Promise<Outcome> {
+  return async (object, run) => {
+    const message = deps.regression.findMessage(deps.writer())
+    if (message !== undefined) return waitFor('ControlPlaneRegressed', message)
+    try {
+      return await reconcile(object, run)
+    } catch (error) {
+      if (isTerminal(error) && errorState !== undefined)
+        object.status = { ...(object.status as object), state: errorState }
+      throw error
+    }
+  }
+}

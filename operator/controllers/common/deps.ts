@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import type {
+  Cloud,
+  ComputeNode,
+  Flavor,
+  Image,
+  Instance,
+  IPClaim,
+  KeyPair,
+  KubeNode,
+  Network,
+  Port,
+  SecurityGroup,
+  StoragePool,
+  Subnet,
+  Volume,
+  VolumeType,
+} from '../../../lib/api/types.ts'
+import type { Versions } from '../../../lib/contract/versions.ts'
+import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Informer } from '../../../lib/loop/informer.ts'
+import type { AddressBook } from '../../ipam/address-book.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { NetworkDriver } from '../../network/network-driver.ts'
+import type { Scheduler } from '../../scheduler/scheduler.ts'
+import type { RegressionGuard } from './regression.ts'
+import type { ReleaseDesk } from './release-desk.ts'
+import type { UserDataStore } from '../instance/user-data.ts'
+import type { WaitingRoom } from './waiting-room.ts'
+
+/** Every kind that the operator reads, by the name of its cache. */
+export interface Kinds {
+  clouds: Cloud
+  computeNodes: ComputeNode
+  flavors: Flavor
+  images: Image
+  instances: Instance
+  ipClaims: IPClaim
+  keyPairs: KeyPair
+  networks: Network
+  nodes: KubeNode
+  ports: Port
+  securityGroups: SecurityGroup
+  storagePools: StoragePool
+  subnets: Subnet
+  volumes: Volume
+  volumeTypes: VolumeType
+}
+
+export type Caches = { readonly [K in keyof Kinds]: Cache<Kinds[K]> }
+export type OperatorInformers = { readonly [K in keyof Kinds]: Informer<Kinds[K]> }
+
+/** What controllers share. One instance a leadership: made when the Lease is won, dropped when it is lost. */
+export interface OperatorDeps {
+  readonly caches: Caches
+  readonly bus: Bus
+  readonly network: NetworkDriver
+  readonly scheduler: Scheduler
+  readonly addresses: AddressBook
+  readonly waitingRoom: WaitingRoom
+  readonly releases: ReleaseDesk
+  readonly regression: RegressionGuard
+  readonly userData: UserDataStore
+  /** UIDs of objects whose deletion was accepted; their caches learn of it a moment later. */
+  readonly deletions: Set<string>
+  /** This leadership's right to write. @throws StaleWriterError when it is over */
+  writer(): Pick<Versions, 'incarnation' | 'term'>
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Questions about where machines and their ports stand, asked by several controllers.
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import { INSTANCE } from '../../../lib/api/kinds.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { OperatorDeps } from './deps.ts'
+import { hasReleased, type Placement } from './release.ts'
+
+type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/** All nodes that a machine may still exist on, the current one first. */
+export function placementsOf(instance: Instance): Placement[] {
+  const { node, epoch = 0, pendingReleases = [] } = instance.status ?? {}
+  const current = node === undefined ? [] : [{ node, epoch }]
+  return [...current, ...pendingReleases].map((at) => ({
+    kind: 'instance',
+    object: instance,
+    node: at.node,
+    epoch: at.epoch,
+  }))
+}
+
+/** The machine is being deleted and every node has let go of it. */
+export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {
+  if (instance.metadata.deletionTimestamp === undefined) return false
+  return placementsOf(instance).every((placement) => hasReleased(placement, deps))
+}
+
+/** The Instance that an automatic port was made for; undefined for a user's own port, and when the Instance is gone. */
+export function ownerInstanceOf(port: Port, deps: HoldingDeps): Instance | undefined {
+  const uid = ownerUidOf(port)
+  return uid === undefined ? undefined : deps.caches.instances.findByUid(uid)
+}
+
+export function ownerUidOf(port: Port): string | undefined {
+  return port.metadata.ownerReferences?.find((o) => o.controller === true && o.kind === INSTANCE.kind)?.uid
+}
+
+/** The machines that name a port, the oldest first. */
+export function usersOfPort(port: Port, deps: HoldingDeps): Instance[] {
+  const owner = ownerUidOf(port)
+  const users = deps.caches.instances.listBy('port', keyOfObject(port))
+  return users.filter((i) => owner === undefined || i.metadata.uid === owner).sort(byAge)
+}
+
+export function byAge(a: Instance, b: Instance): number {
+  const [x, y] = [a, b].map((i) => `${i.metadata.creationTimestamp ?? ''} ${i.metadata.uid}`) as [string, string]
+  return x < y ? -1 : x > y ? 1 : 0
+}

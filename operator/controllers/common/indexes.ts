@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who refers to whom. One index a question that a controller asks of a cache; keys are those of the target.
+import type {
+  Image,
+  Instance,
+  IPClaim,
+  Port,
+  SecurityGroup,
+  Subnet,
+  Volume,
+  VolumeType,
+} from '../../../lib/api/types.ts'
+import { keyOfRef } from '../../../lib/kube/object.ts'
+import type { Indexes } from '../../../lib/loop/cache.ts'
+import { listNics, portKeyOf } from '../instance/nics.ts'
+import { securityGroupKeysOf } from '../port/groups.ts'
+import { keyOf } from './references.ts'
+
+export const instanceIndexes = {
+  /** Its node, and nodes that have not released it yet. */
+  node: ({ status }) => [
+    ...(status?.node === undefined ? [] : [status.node]),
+    ...(status?.pendingReleases ?? []).map((release) => release.node),
+  ],
+  image: ({ spec, metadata }) => [keyOf(spec.imageRef, metadata.namespace)],
+  flavor: ({ spec }) => [spec.flavorRef.name],
+  keyPair: ({ spec, metadata }) => (spec.keyPairRef ? [keyOf(spec.keyPairRef, metadata.namespace)] : []),
+  network: ({ spec, metadata }) =>
+    (spec.networks ?? []).flatMap((nic) => (nic.networkRef ? [keyOf(nic.networkRef, metadata.namespace)] : [])),
+  /** Networks on which it may wait for an address. */
+  unplacedOn: ({ spec, status, metadata }) =>
+    status?.node === undefined
+      ? (spec.networks ?? []).flatMap((nic) => (nic.networkRef ? [keyOf(nic.networkRef, metadata.namespace)] : []))
+      : [],
+  port: (instance) => listNics(instance).map((nic) => portKeyOf(instance, nic)),
+  volume: ({ spec, metadata }) => (spec.volumes ?? []).map(({ volumeRef }) => keyOf(volumeRef, metadata.namespace)),
+} satisfies Indexes<Instance>
+
+export const portIndexes = {
+  network: ({ spec, metadata }) => [keyOf(spec.networkRef, metadata.namespace)],
+  /** The network on which it waits for its addresses. */
+  withoutAddress: ({ spec, status, metadata }) =>
+    status?.fixedIPs === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],
+  /** `<network key>|<mac>`: who has this MAC in the network. */
+  mac: ({ spec, status, metadata }) => {
+    const mac = spec.macAddress ?? status?.macAddress
+    return mac === undefined ? [] : [macKey(keyOf(spec.networkRef, metadata.namespace), mac)]
+  },
+  node: ({ status }) => (status?.node === undefined ? [] : [status.node]),
+  securityGroup: (port) => securityGroupKeysOf(port),
+} satisfies Indexes<Port>
+
+export function macKey(networkKey: string, mac: string): string {
+  return `${networkKey}|${mac}`
+}
+
+export const subnetIndexes = {
+  network: ({ spec, metadata }) => [keyOf(spec.networkRef, metadata.namespace)],
+} satisfies Indexes<Subnet>
+
+export const ipClaimIndexes = {
+  subnet: ({ spec }) => [spec.subnetRef.uid],
+  port: ({ spec }) => (spec.portRef ? [keyOfRef(spec.portRef)] : []),
+} satisfies Indexes<IPClaim>
+
+export const securityGroupIndexes = {
+  remoteGroup: ({ spec, metadata }) =>
+    (spec.rules ?? []).flatMap((rule) => (rule.remoteGroupRef ? [keyOf(rule.remoteGroupRef, metadata.namespace)] : [])),
+} satisfies Indexes<SecurityGroup>
+
+export const volumeIndexes = {
+  node: ({ status }) => (status?.node === undefined ? [] : [status.node]),
+  pool: ({ status }) => (status?.pool === undefined ? [] : [status.pool]),
+  /** The empty name stands for "the default one". */
+  type: ({ spec }) => [spec.volumeTypeRef?.name ?? ''],
+  attachedTo: ({ status }) => (status?.attachedTo ? [status.attachedTo.uid] : []),
+} satisfies Indexes<Volume>
+
+export const volumeTypeIndexes = {
+  pool: ({ spec }) => [spec.storagePoolRef.name],
+} satisfies Indexes<VolumeType>
+
+export const imageIndexes = {
+  importNode: ({ status }) => (status?.importNode === undefined ? [] : [status.importNode]),
+  /** `true`: waits for a node that could import it, or is being deleted and may wait for any node. */
+  unplaced: ({ status, metadata }) =>
+    status?.importNode === undefined || metadata.deletionTimestamp !== undefined ? ['true'] : [],
+} satisfies Indexes<Image>

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode } from '../../../lib/api/types.ts'
+import type { DocumentKind } from '../../../lib/contract/documents.ts'
+import type { KubeObject } from '../../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from './deps.ts'
+import { tombstoneOf } from './documents.ts'
+import { MAX_RELEASES } from './release-desk.ts'
+
+/** What of an object has to leave which node. */
+export interface Placement {
+  kind: DocumentKind
+  object: KubeObject
+  node: string
+  epoch: number
+}
+
+type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
+
+/**
+ * Has the node let go: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
+ * the case that it returns (invariant 4)? Of a cached image it is enough that the ComputeNode keeps the release. The tombstone stays
+ * on the bus until nobody needs the answer (tombstones.ts).
+ */
+export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus' | 'caches'>): boolean {
+  const { kind, object, node, epoch } = placement
+  const observed = deps.bus.observed.find(kind, object.metadata.uid, node)
+  if (observed?.state === 'gone' && observed.versions.epoch >= epoch) return true
+  const computeNode = deps.caches.computeNodes.find(undefined, node)
+  // A ComputeNode goes only when nothing but cached images is left on it.
+  if (!computeNode) return isCopy(kind)
+  const releases = computeNode.status?.releases ?? []
+  const isKept = releases.some((r) => r.uid === object.metadata.uid && r.kind === kind && r.epoch >= epoch)
+  if (computeNode.spec.lost !== 'Confirmed') return isKept && isCopy(kind)
+  // A full list keeps no more: the tombstone on the bus has to do.
+  return isKept || releases.length >= MAX_RELEASES
+}
+
+/** A cached image is a copy: nothing else waits for its end, so that a node which is away need not confirm it. */
+function isCopy(kind: DocumentKind): boolean {
+  return kind === 'image'
+}
+
+/**
+ * Makes a node let go of an object: a tombstone, then the node's `gone` or a person's word that it is lost. Runs any number of times.
+ * @returns undefined once it is released
+ */
+export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Promise<Outcome | undefined> {
+  const { kind, object, node, epoch } = placement
+  if (hasReleased(placement, deps)) return undefined
+  await deps.bus.desired.publish(tombstoneOf(kind, object, node, epoch, deps.writer()))
+  const computeNode = deps.caches.computeNodes.find(undefined, node)
+  const isSilent = deps.bus.heartbeats.pulse(node) === 'silent'
+  if (computeNode && (computeNode.spec.lost === 'Confirmed' || (isSilent && isCopy(kind) && hasRoom(computeNode)))) {
+    const { uid, namespace, name } = object.metadata
+    deps.releases.request(node, { kind, uid, ...(namespace === undefined ? {} : { namespace }), name, epoch })
+    return waitFor('Releasing', `recording the release in ComputeNode ${node}`)
+  }
+  if (isSilent || !computeNode) {
+    return waitFor('NodeSilent', silentMessage(node, computeNode !== undefined, deps))
+  }
+  return waitFor('Releasing', `waiting for node ${node} to release it`)
+}
+
+function hasRoom({ status }: ComputeNode): boolean {
+  return (status?.releases ?? []).length < MAX_RELEASES
+}
+
+function silentMessage(node: string, isKnown: boolean, deps: ReleaseDeps): string {
+  if (!isKnown) return `node ${node} has no ComputeNode: bring the node back, so that it can release what it holds`
+  const ageMs = deps.bus.heartbeats.ageMs(node)
+  const since = ageMs === undefined ? '' : roughly(ageMs)
+  return (
+    `node ${node} has not been heard${since} and must confirm the release. ` +
+    `If it is off for good, set spec.lost: Confirmed on ComputeNode ${node}`
+  )
+}
+
+/** Coarse on purpose: a message that changed with every run would be a write with every run. */
+function roughly(ms: number): string {
+  const minutes = ms / 60_000
+  if (minutes < 1) return ''
+  if (minutes < 60) return ' for more than a minute'
+  return minutes < 24 * 60 ? ' for more than an hour' : ' for more than a day'
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ObjectKey } from '../../../lib/kube/object.ts'
+
+/** The machines that no node had room for: woken when capacity changes, and only they. Rebuilt by the first run after a start. */
+export class WaitingRoom {
+  readonly #keys = new Set<ObjectKey>()
+  #wake: (key: ObjectKey) => void = () => undefined
+
+  onWake(wake: (key: ObjectKey) => void): void {
+    this.#wake = wake
+  }
+
+  enter(key: ObjectKey): void {
+    this.#keys.add(key)
+  }
+
+  leave(key: ObjectKey): void {
+    this.#keys.delete(key)
+  }
+
+  /** Capacity was freed or added. */
+  wakeAll(): void {
+    for (const key of this.#keys) this.#wake(key)
+  }
+
+  get size(): number {
+    return this.#keys.size
+  }
+}

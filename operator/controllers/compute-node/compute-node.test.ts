@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ComputeNode, Image, Instance, KubeNode, Port, StoragePool, Volume } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import type { NodeDocument } from '../../../lib/contract/documents.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { inventoryOf } from '../../testing/inventory.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import type { NodeSettings } from './controller.ts'
+import { ensureComputeNode, rolesOf } from './discover.ts'
+import { reconcileComputeNode } from './reconcile.ts'
+
+const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
+const kubeNode = (labels: Record<string, string> = COMPUTE) => stored<KubeNode>('n1', {}, { namespace: '', labels })
+const computeNode = (spec: ComputeNode['spec'] = {}, more: object = {}) =>
+  stored<ComputeNode>('n1', spec, { namespace: '', ...more })
+
+interface Signs {
+  labels?: Record<string, string> | undefined
+  beats?: boolean
+  inventory?: boolean
+  state?: string
+}
+
+/** A node that is as well as can be, but for what the signs say. */
+function world({ labels = COMPUTE, beats = true, inventory = true, state = 'ready' }: Signs = {}): MemoryWorld {
+  const w = memoryWorld()
+  if (Object.keys(labels).length > 0) w.put('nodes', kubeNode(labels))
+  w.bus.heartbeats.expect(['n1'])
+  if (beats) w.bus.heartbeats.beat('n1', 'boot-0001')
+  if (inventory) w.bus.publishInventory(inventoryOf('n1'))
+  const error = { reason: 'CertificatePending', message: 'waits', terminal: false }
+  if (state !== '') w.report('node', computeNode(), { node: 'n1', epoch: 1, state, error })
+  return w
+}
+const step = (w: MemoryWorld, c: ComputeNode, settings: NodeSettings = {}) =>
+  reconcileComputeNode(c, w.deps, settings, w.run)
+const documentOf = (w: MemoryWorld) => w.bus.desired.read('n1', 'node', 'uid-n1') as Promise<NodeDocument>
+
+describe('roles by label', () => {
+  test.each([
+    [{}, []],
+    [COMPUTE, ['compute', 'network']],
+    [{ 'nephele.dev/compute': 'xen' }, []],
+    [{ 'nephele.dev/network': 'gateway' }, ['network', 'gateway']],
+    [{ 'nephele.dev/storage': 'true', 'nephele.dev/image': 'true' }, ['storage', 'image']],
+    [{ 'nephele.dev/storage': 'yes' }, []],
+  ])('%j', (labels, roles) => {
+    expect([...rolesOf(kubeNode(labels))].sort()).toEqual([...roles].sort())
+  })
+  test('a Node with a role becomes a ComputeNode, one without does not', async () => {
+    const w = memoryWorld()
+    await ensureComputeNode(kubeNode({}), w.deps, w.run)
+    expect(w.deps.caches.computeNodes.find(undefined, 'n1')).toBeUndefined()
+    await ensureComputeNode(kubeNode(), w.deps, w.run)
+    expect(w.deps.caches.computeNodes.find(undefined, 'n1')?.spec).toEqual({})
+  })
+})
+
+describe('state', () => {
+  test.each([
+    ['all is well', {}, {}, { kind: 'done' }, 'up', undefined],
+    ['no Kubernetes Node', { labels: {} }, {}, { reason: 'NodeMissing' }, 'down', undefined],
+    ['not heard yet', { beats: false }, {}, { reason: 'AgentUnknown' }, 'down', undefined],
+    ['no inventory', { inventory: false }, {}, { reason: 'InventoryMissing' }, 'down', undefined],
+    ['no word of its roles', { state: '' }, {}, { reason: 'SettingUp' }, 'up', 'is not set up yet'],
+    ['degraded', { state: 'degraded' }, {}, { reason: 'CertificatePending' }, 'up', 'is degraded'],
+    ['closed', {}, { unschedulable: true }, { kind: 'done' }, 'up', 'is closed'],
+    ['confirmed lost', {}, { lost: 'Confirmed' }, { reason: 'Lost' }, 'lost', undefined],
+  ] as const)('%s', async (_, signs, spec, outcome, state, closed) => {
+    const w = world(signs)
+    const c = computeNode(spec)
+    expect(await step(w, c)).toMatchObject(outcome)
+    expect(c.status?.state).toBe(state)
+    const rows: object[] = []
+    w.deps.scheduler.nodes.forEach(({ name, up, closed: why }) => rows.push({ name, up, why }))
+    expect(rows).toEqual([{ name: 'n1', up: state === 'up', why: closed }])
+  })
+  test('silence makes it down, with an event; while nobody is heard it stays as it was', async () => {
+    const w = world()
+    const c = computeNode({}, { status: { state: 'up' } })
+    w.bus.heartbeats.connected(false)
+    w.clock.ms = 60_000
+    w.bus.heartbeats.tick()
+    await step(w, c)
+    expect(c.status?.state).toBe('up')
+    w.bus.heartbeats.connected(true)
+    w.clock.ms = 120_000
+    w.bus.heartbeats.tick()
+    expect(await step(w, c)).toMatchObject({ reason: 'AgentSilent' })
+    expect(c.status?.state).toBe('down')
+    expect(w.events).toEqual(['NodeDown'])
+  })
+})
+
+describe('the node’s document', () => {
+  test('names its roles, the southbound database, and the pools that it serves', async () => {
+    const w = world({ labels: { ...COMPUTE, 'nephele.dev/storage': 'true' } })
+    w.put('storagePools', stored<StoragePool>('b', { driver: 'file' }, { namespace: '' }))
+    w.put('storagePools', stored<StoragePool>('a', { driver: 'file', file: { path: '/srv/a' } }, { namespace: '' }))
+    w.put('storagePools', stored<StoragePool>('going', { driver: 'file' }, { namespace: '', deleted: true }))
+    w.put('storagePools', stored<StoragePool>('used', { driver: 'file' }, { namespace: '', deleted: true }))
+    w.put('volumes', stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'used' } }))
+    const apart = { driver: 'file', nodeSelector: { matchLabels: { tier: 'fast' } } } as const
+    w.put('storagePools', stored<StoragePool>('apart', apart, { namespace: '' }))
+    await step(w, computeNode(), { ovnRemote: 'ssl:192.0.2.9:6642' })
+    expect((await documentOf(w)).spec).toMatchObject({
+      roles: { compute: 'libvirt', gateway: false, storage: true, image: false },
+      ovnRemote: 'ssl:192.0.2.9:6642',
+      pools: [
+        { name: 'a', path: '/srv/a' },
+        { name: 'b', path: '/var/lib/nephele/volumes/b' },
+        { name: 'used', path: '/var/lib/nephele/volumes/used' },
+      ],
+    })
+  })
+  test.each([
+    ['a certificate', async () => ({ certificate: 'C', certificateAuthority: 'A' }), 'True', 'Issued', 'C'],
+    [
+      'none for a bad request, which keeps nothing else from the node',
+      async () => {
+        throw new TerminalError('CertificateRequestInvalid', 'not signed by its own key')
+      },
+      'False',
+      'CertificateRequestInvalid',
+      undefined,
+    ],
+  ])('has %s', async (_, ensure, status, reason, certificate) => {
+    const w = world()
+    w.bus.publishInventory(inventoryOf('n1', { certificateRequest: 'R' }))
+    const c = computeNode()
+    expect(await step(w, c, { certificates: { ensure } })).toMatchObject({ kind: 'done' })
+    expect(findCondition(c.status?.conditions, 'Certificate')).toMatchObject({ status, reason })
+    expect((await documentOf(w)).spec.certificate).toBe(certificate)
+  })
+})
+
+describe('releases of a lost node', () => {
+  const release = { kind: 'image', uid: 'uid-i', name: 'i', namespace: 'ns', epoch: 2 } as const
+  const lost = (releases?: object[]) => computeNode({ lost: 'Confirmed' }, releases ? { status: { releases } } : {})
+  test('asked for: written first, and published as a tombstone', async () => {
+    const w = world()
+    w.deps.releases.request('n1', release)
+    const c = lost()
+    expect(await step(w, c)).toEqual({ kind: 'saved' })
+    expect(c.status?.releases).toEqual([release])
+    expect(w.bus.desired.find('n1', 'image', 'uid-i')).toMatchObject({ tombstone: true, versions: { epoch: 2 } })
+    expect(await step(w, c)).toMatchObject({ kind: 'wait', reason: 'Lost' })
+  })
+  test('a newer epoch of the same object takes the older one’s place', async () => {
+    const w = world()
+    const c = lost([{ ...release, epoch: 1 }])
+    w.deps.releases.request('n1', release)
+    expect(await step(w, c)).toEqual({ kind: 'saved' })
+    expect(c.status?.releases).toEqual([release])
+  })
+  test.each([
+    ['answered', { state: 'gone', epoch: 2 }, undefined],
+    ['answered for an older epoch', { state: 'gone', epoch: 1 }, [release]],
+  ])('%s', async (_, word, left) => {
+    const w = world()
+    w.report('image', stored<Image>('i', {} as Image['spec']), { node: 'n1', ...word })
+    const c = lost([release])
+    await step(w, c)
+    expect(c.status?.releases).toEqual(left)
+  })
+  test('NATS lost the tombstone: it is published again', async () => {
+    const w = world()
+    const c = lost([release])
+    await step(w, c)
+    w.bus.desired.wipe()
+    await step(w, c)
+    expect(w.bus.desired.find('n1', 'image', 'uid-i')?.tombstone).toBe(true)
+  })
+})
+
+describe('delete', () => {
+  const instance = (status: object) =>
+    stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' } }, { status })
+  test.each([
+    ['a machine', 'instances', instance({ node: 'n1' }), 'Instance ns/vm'],
+    [
+      'a machine that it has not released',
+      'instances',
+      instance({ node: 'n2', pendingReleases: [{ node: 'n1', epoch: 1 }] }),
+      'Instance ns/vm',
+    ],
+    ['a volume', 'volumes', stored<Volume>('v', { sizeGiB: 1 }, { status: { node: 'n1' } }), 'Volume ns/v'],
+    ['a port', 'ports', stored<Port>('p', { networkRef: { name: 'l' } }, { status: { node: 'n1' } }), 'Port ns/p'],
+  ] as const)('%s is on it', async (_, cache, object, user) => {
+    const w = world()
+    w.put(cache, object)
+    const c = computeNode({}, { deleted: true })
+    expect(await step(w, c)).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
+  })
+  test('takes no new machines while it waits', async () => {
+    const w = world()
+    await step(w, computeNode())
+    await step(w, computeNode({}, { deleted: true }))
+    let rows = 0
+    w.deps.scheduler.nodes.forEach(() => rows++)
+    expect(rows).toBe(0)
+  })
+  test('while its Node has roles it would be made again', async () => {
+    expect(await step(world(), computeNode({}, { deleted: true }))).toMatchObject({
+      reason: 'InUse',
+      message: expect.stringContaining('labels'),
+    })
+  })
+  test('leaves nothing on the bus', async () => {
+    const w = world()
+    await step(w, computeNode())
+    w.drop('nodes', kubeNode())
+    w.report('image', stored<Image>('i', {} as Image['spec']), { node: 'n1', epoch: 1, state: 'ready' })
+    expect(await step(w, computeNode({}, { deleted: true }))).toEqual({ kind: 'released' })
+    expect(w.bus.desired.list()).toEqual([])
+    expect(w.bus.observed.listNode('n1')).toEqual([])
+    expect(w.bus.admitted.size).toBe(0)
+  })
+})

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { NodeDocument } from '../../../lib/contract/documents.ts'
+import type { NodeCertificate } from '../../bus/certificates.ts'
+import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
+import type { NodeSettings } from './controller.ts'
+import { hypervisorOf, rolesOf } from './discover.ts'
+
+export interface NodeParts {
+  node: KubeNode | undefined
+  credentials: NodeCertificate
+  settings: NodeSettings
+  /** Those being deleted included, as long as volumes are on them. */
+  pools: readonly StoragePool[]
+}
+
+/** Roles and configuration: the first thing that an agent waits for. */
+export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer: WriterVersions): NodeDocument {
+  const { node, credentials, settings } = parts
+  const roles = rolesOf(node)
+  const compute = hypervisorOf(node)
+  const pools = node ? parts.pools.filter((pool) => isServedBy(pool, node)) : []
+  return {
+    ...headerOf(computeNode, computeNode.metadata.name, computeNode.status?.epoch ?? 1, writer),
+    kind: 'node',
+    tombstone: false,
+    spec: {
+      roles: {
+        ...(compute === undefined ? {} : { compute }),
+        gateway: roles.includes('gateway'),
+        storage: roles.includes('storage'),
+        image: roles.includes('image'),
+      },
+      ...credentials,
+      ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
+      pools: pools
+        .map((pool) => ({
+          name: pool.metadata.name,
+          uid: pool.metadata.uid,
+          driver: pool.spec.driver,
+          path: pathOf(pool),
+        }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    },
+  }
+}

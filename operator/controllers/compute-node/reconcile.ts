@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode, StoragePool } from '../../../lib/api/types.ts'
+import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
+import type { Inventory } from '../../../lib/contract/documents.ts'
+import { isTerminal } from '../../../lib/errors.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { NodeCertificate } from '../../bus/certificates.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { waitForUsers } from '../common/in-use.ts'
+import type { NodeSettings } from './controller.ts'
+import { rolesOf, zoneOf } from './discover.ts'
+import { nodeDocument } from './document.ts'
+import { keepReleases } from './releases.ts'
+import { judgeNode, recordInventory } from './status.ts'
+import { toNodeFacts } from './scheduling.ts'
+
+/** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
+const CHECK_MS = 12 * 3600 * 1000
+
+export async function reconcileComputeNode(
+  computeNode: ComputeNode,
+  deps: OperatorDeps,
+  settings: NodeSettings,
+  run: Pick<Run, 'now' | 'event'>,
+): Promise<Outcome> {
+  const status = (computeNode.status ??= {})
+  const { name, uid } = computeNode.metadata
+  if (computeNode.metadata.deletionTimestamp !== undefined) return removeComputeNode(computeNode, deps)
+  const node = deps.caches.nodes.find(undefined, name)
+  const inventory = deps.bus.inventory.find(name)
+  status.roles = [...rolesOf(node)]
+  status.zone = zoneOf(node)
+  if (status.zone === undefined) delete status.zone
+  status.epoch = 1
+  if (inventory) status.inventory = recordInventory(inventory)
+  await deps.bus.admitNode(name, inventory?.storeId)
+  const credentials = await certify(computeNode, inventory, settings, run.now)
+  await deps.bus.desired.publish(
+    nodeDocument(computeNode, { node, credentials, settings, pools: listPools(deps) }, deps.writer()),
+  )
+  const isReleaseNew = await keepReleases(computeNode, deps)
+
+  const observed = deps.bus.observed.find('node', uid, name)
+  const orphans = (observed?.facts.orphans ?? []).slice(0, 32).map((o) => ({ ...o, what: o.what.slice(0, 255) }))
+  if (orphans.length > 0) status.orphans = orphans
+  else delete status.orphans
+  const before = status.state
+  const verdict = judgeNode(computeNode, {
+    pulse: deps.bus.heartbeats.pulse(name),
+    inventory,
+    observed,
+    hasNode: node !== undefined,
+  })
+  status.state = verdict.state
+  if (before !== undefined && before !== verdict.state) {
+    const type = verdict.state === 'up' ? 'Normal' : 'Warning'
+    run.event({
+      type,
+      reason: verdict.state === 'up' ? 'NodeUp' : 'NodeDown',
+      action: 'Watch',
+      note: `is ${verdict.state}`,
+    })
+  }
+  deps.scheduler.putNode(toNodeFacts(computeNode, node, verdict))
+  deps.waitingRoom.wakeAll()
+  if (isReleaseNew) return saved
+  const { outcome } = verdict
+  return outcome.kind === 'done' ? { ...outcome, retryAfterMs: CHECK_MS } : outcome
+}
+
+/** A request that cannot be signed is the node's fault and keeps nothing else from it. */
+async function certify(
+  computeNode: ComputeNode,
+  inventory: Inventory | undefined,
+  settings: NodeSettings,
+  now: Date,
+): Promise<NodeCertificate> {
+  const status = (computeNode.status ??= {})
+  const { name, uid, generation } = computeNode.metadata
+  if (!settings.certificates || inventory?.certificateRequest === undefined) return {}
+  const set = (update: ConditionUpdate) =>
+    (status.conditions = setCondition(status.conditions, update, generation, now))
+  try {
+    const certificate = await settings.certificates.ensure({ node: name, uid, inventory }, now)
+    set({ type: 'Certificate', status: 'True', reason: 'Issued', message: 'the node has a certificate' })
+    return certificate
+  } catch (error) {
+    if (!isTerminal(error)) throw error
+    set({ type: 'Certificate', status: 'False', reason: error.reason, message: error.message })
+    return {}
+  }
+}
+
+async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): Promise<Outcome> {
+  const { name, uid } = computeNode.metadata
+  deps.scheduler.removeNode(name)
+  const users = waitForUsers([
+    ['Instance', deps.caches.instances.listBy('node', name)],
+    ['Volume', deps.caches.volumes.listBy('node', name)],
+    ['Port', deps.caches.ports.listBy('node', name)],
+  ])
+  if (users) return users
+  if (deps.caches.nodes.find(undefined, name) && rolesOf(deps.caches.nodes.find(undefined, name)).length > 0) {
+    return waitFor(
+      'InUse',
+      `Node ${name} still has roles: remove its nephele.dev/ labels first, or this would be made again`,
+    )
+  }
+  // Its own document, cached images, tombstones that it never answered: nobody will ask for them again.
+  const left = deps.bus.desired.list().filter((entry) => entry.node === name)
+  for (const entry of [...left, ...deps.bus.observed.listNode(name), { kind: 'node' as const, uid }])
+    await deps.bus.desired.withdraw(name, entry.kind, entry.uid)
+  await deps.bus.dismissNode(name)
+  return released
+}
+
+/** A pool in use stays Terminating, and its volumes go on meanwhile. */
+function listPools({ caches }: Pick<OperatorDeps, 'caches'>): StoragePool[] {
+  return caches.storagePools
+    .list()
+    .filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp === undefined || caches.volumes.listBy('pool', metadata.name).length > 0,
+    )
+}

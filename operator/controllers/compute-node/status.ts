@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode } from '../../../lib/api/types.ts'
+import type { Inventory, ObservedDocument } from '../../../lib/contract/documents.ts'
+import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { NodePulse } from '../../bus/bus.ts'
+
+export interface NodeVerdict {
+  state: 'up' | 'down' | 'lost'
+  /** Why no new work goes there although it is up. */
+  closed?: string
+  outcome: Outcome
+}
+
+export interface NodeSigns {
+  pulse: NodePulse
+  inventory: Inventory | undefined
+  observed: ObservedDocument | undefined
+  hasNode: boolean
+}
+
+/**
+ * | spec.lost | pulse   | state                         |
+ * |-----------|---------|-------------------------------|
+ * | Confirmed | any     | lost                          |
+ * |           | up      | up, once its inventory is known |
+ * |           | silent  | down                          |
+ * |           | unknown | as before: this process has not listened for long enough |
+ * While the bus is at fault every pulse stays as it was (invariant 4). Pure.
+ */
+export function judgeNode(computeNode: ComputeNode, signs: NodeSigns): NodeVerdict {
+  const { spec, status } = computeNode
+  if (spec.lost === 'Confirmed') {
+    const what =
+      'is confirmed lost: what it holds counts as released; remove spec.lost when the node is to be used again'
+    return { state: 'lost', outcome: waitFor('Lost', what) }
+  }
+  if (!signs.hasNode)
+    return { state: 'down', outcome: waitFor('NodeMissing', 'there is no Kubernetes Node of this name') }
+  if (signs.pulse === 'silent') {
+    return {
+      state: 'down',
+      outcome: waitFor('AgentSilent', 'its agent has not been heard: look at the node, its agent and NATS'),
+    }
+  }
+  if (signs.pulse === 'unknown') {
+    const state = status?.state === 'up' ? 'up' : 'down'
+    return { state, outcome: waitFor('AgentUnknown', 'waiting for its agent to be heard') }
+  }
+  if (!status?.inventory)
+    return { state: 'down', outcome: waitFor('InventoryMissing', 'waiting for its agent to say what it has') }
+  if (signs.observed?.state === 'degraded') {
+    const { reason = 'Degraded', message = 'its agent reports a fault' } = signs.observed.error ?? {}
+    return { state: 'up', closed: 'is degraded', outcome: waitFor(reason, message) }
+  }
+  if (!signs.observed)
+    return {
+      state: 'up',
+      closed: 'is not set up yet',
+      outcome: waitFor('SettingUp', 'waiting for its agent to take up its roles'),
+    }
+  return { state: 'up', outcome: done }
+}
+
+type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory']>
+
+/** What stays of the inventory in the resource: what placement and people need. */
+export function recordInventory(inventory: Inventory): StatusInventory {
+  const { hypervisor } = inventory
+  return {
+    address: inventory.address,
+    agentVersion: inventory.agentVersion,
+    bootID: inventory.bootId,
+    cpus: inventory.cpus,
+    memoryMiB: inventory.memoryMiB,
+    diskGiB: inventory.diskGiB,
+    ...(hypervisor
+      ? {
+          hypervisorType: hypervisor.type,
+          hypervisorVersion: hypervisor.version,
+          acceleration: hypervisor.acceleration,
+          ...(hypervisor.accelerationReason === undefined
+            ? {}
+            : { accelerationReason: hypervisor.accelerationReason.slice(0, 512) }),
+        }
+      : {}),
+    dpdk: inventory.dpdk?.initialized ?? false,
+    numaCells: inventory.numa.length,
+  }
+}

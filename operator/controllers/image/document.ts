@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Image } from '../../../lib/api/types.ts'
+import type { ImageDocument } from '../../../lib/contract/documents.ts'
+import { headerOf, type WriterVersions } from '../common/documents.ts'
+
+/**
+ * The same for every node, so that whoever publishes it writes the same: with the digest as soon as it is known. All nodes download
+ * from the source and check it.
+ */
+export function imageDocument(image: Image, node: string, writer: WriterVersions): ImageDocument {
+  const { url, caBundle } = image.spec.source.http
+  const sha256 = image.spec.sha256 ?? image.status?.sha256
+  return {
+    ...headerOf(image, node, image.status?.epoch ?? 0, writer),
+    kind: 'image',
+    tombstone: false,
+    spec: {
+      url,
+      ...(caBundle === undefined ? {} : { caBundle }),
+      ...(sha256 === undefined ? {} : { sha256 }),
+      format: image.spec.format,
+    },
+  }
+}

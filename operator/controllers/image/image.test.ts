@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ComputeNode, Image, Instance } from '../../../lib/api/types.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { reconcileImage } from './reconcile.ts'
+
+const SHA = 'ab'.repeat(32)
+const image = (status?: Image['status'], more: object = {}) =>
+  stored<Image>(
+    'guest',
+    { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
+    { ...(status ? { status } : {}), ...more },
+  )
+const importing: Image['status'] = { importNode: 'n1', epoch: 1, state: 'importing' }
+
+function world(): MemoryWorld {
+  const w = memoryWorld()
+  for (const name of ['n1', 'n2'])
+    w.put('computeNodes', stored<ComputeNode>(name, {}, { namespace: '', status: { roles: ['image'] } }))
+  w.bus.heartbeats.expect(['n1', 'n2'])
+  for (const name of ['n1', 'n2']) w.bus.heartbeats.beat(name, 'boot-0001')
+  return w
+}
+
+test('create: a node is chosen and saved, then told', async () => {
+  const w = world()
+  const i = image()
+  expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({ importNode: 'n1', epoch: 1, state: 'importing' })
+  expect(w.bus.desired.writes).toBe(0)
+  expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Importing' })
+  expect(w.bus.desired.list()).toMatchObject([{ node: 'n1', kind: 'image' }])
+})
+
+describe('observed', () => {
+  test('ready: the digest is recorded', async () => {
+    const w = world()
+    const i = image({ ...importing })
+    w.report('image', i, {
+      node: 'n1',
+      epoch: 1,
+      state: 'ready',
+      facts: { sha256: SHA, virtualSizeBytes: 5, sizeBytes: 3 },
+    })
+    expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(i.status).toMatchObject({ state: 'active', sha256: SHA, virtualSizeBytes: 5 })
+  })
+  test('failed: waits with the reason of the node, and stays usable once it was imported', async () => {
+    const w = world()
+    const failed = {
+      node: 'n1',
+      epoch: 1,
+      state: 'failed',
+      error: { reason: 'DownloadFailed', message: '404', terminal: false },
+    }
+    const fresh = image({ ...importing })
+    w.report('image', fresh, failed)
+    expect(await reconcileImage(fresh, w.deps, w.run)).toMatchObject({
+      kind: 'wait',
+      reason: 'DownloadFailed',
+      message: '404',
+    })
+    expect(await reconcileImage(image({ ...importing, sha256: SHA }), w.deps, w.run)).toEqual({ kind: 'done' })
+  })
+  test('refused: terminal with the reason of the node', async () => {
+    const w = world()
+    const i = image({ ...importing })
+    w.report('image', i, {
+      node: 'n1',
+      epoch: 1,
+      state: 'refused',
+      error: { reason: 'ImageUnsafe', message: 'backing file', terminal: true },
+    })
+    await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({ reason: 'ImageUnsafe' })
+  })
+  test('progress moves in steps of ten', async () => {
+    const w = world()
+    const i = image({ ...importing })
+    w.report('image', i, { node: 'n1', epoch: 1, state: 'downloading', progress: 47 })
+    await reconcileImage(i, w.deps, w.run)
+    expect(i.status?.progress).toBe(40)
+  })
+})
+
+test('node-lost: another node takes the import over, under the next epoch', async () => {
+  const w = world()
+  w.clock.ms = 31_000
+  w.bus.heartbeats.beat('n2', 'boot-0001')
+  w.clock.ms = 36_000
+  w.bus.heartbeats.tick()
+  const i = image({ ...importing })
+  expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({ importNode: 'n2', epoch: 2 })
+})
+
+test('delete: in use by name; then tombstones to every node that holds it', async () => {
+  const w = world()
+  const i = image({ ...importing, sha256: SHA }, { deleted: true })
+  const user = stored<Instance>(
+    'vm',
+    { flavorRef: { name: 'f' }, imageRef: { name: 'guest' } },
+    { status: { node: 'n2' } },
+  )
+  w.put('instances', user)
+  expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({
+    reason: 'InUse',
+    message: expect.stringContaining('ns/vm'),
+  })
+  w.drop('instances', user)
+  w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
+  expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+  expect(w.bus.desired.list().map((d) => [d.node, d.tombstone])).toEqual([
+    ['n2', true],
+    ['n1', true],
+  ])
+  for (const node of ['n1', 'n2']) w.report('image', i, { node, epoch: 1, state: 'gone' })
+  expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'released' })
+})
+
+describe('delete: a node that cannot answer', () => {
+  const deleting = () => image({ ...importing, sha256: SHA }, { deleted: true })
+  const release = { kind: 'image', uid: 'uid-guest', namespace: 'ns', name: 'guest', epoch: 1 } as const
+  function silent(releases: (typeof release)[] = []): MemoryWorld {
+    const w = world()
+    w.put('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '', status: { roles: ['image'], releases } }))
+    w.clock.ms = 31_000
+    w.bus.heartbeats.beat('n2', 'boot-0001')
+    w.clock.ms = 36_000
+    w.bus.heartbeats.tick()
+    return w
+  }
+  test('is silent: its copy is recorded in its ComputeNode first', async () => {
+    const w = silent()
+    expect(await reconcileImage(deleting(), w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+    expect(w.deps.releases.listNew('n1', [])).toEqual([release])
+    expect(w.bus.desired.find('n1', 'image', 'uid-guest')?.tombstone).toBe(true)
+  })
+  test('is silent, and its copy is recorded: the Image goes', async () => {
+    const w = silent([release])
+    expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
+  })
+  test('is silent, and an older copy is recorded: not enough', async () => {
+    const w = silent([{ ...release, epoch: 0 as never }])
+    expect(await reconcileImage(deleting(), w.deps, w.run)).toMatchObject({ kind: 'wait' })
+  })
+  test('has no ComputeNode any more: nobody is waited for', async () => {
+    const w = world()
+    w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
+    expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
+  })
+})
+
+test('the importing node has no ComputeNode any more: another one takes over', async () => {
+  const w = world()
+  w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
+  const i = image({ ...importing })
+  expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({ importNode: 'n2', epoch: 2 })
+})

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Image } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { waitForUsers } from '../common/in-use.ts'
+import { releaseFrom } from '../common/release.ts'
+import { imageDocument } from './document.ts'
+
+export type ImageDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
+
+export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
+  const status = (image.status ??= {})
+  if (image.metadata.deletionTimestamp !== undefined) return removeImage(image, deps)
+  const { importNode } = status
+  if (importNode === undefined || (status.sha256 === undefined && isAway(importNode, deps))) {
+    const node = chooseImportNode(image, deps)
+    if (node === undefined && importNode === undefined) {
+      status.state = 'queued'
+      return waitFor('NoImageNode', 'no live node imports images: label one with nephele.dev/image=true')
+    }
+    if (node !== undefined && node !== importNode) {
+      Object.assign(status, { importNode: node, epoch: (status.epoch ?? 0) + 1, state: 'importing' })
+      return saved
+    }
+  }
+  const node = status.importNode ?? ''
+  const regressed = deps.regression.check(image, { kind: 'image', node, epoch: status.epoch ?? 0 }, deps.writer())
+  if (regressed) return regressed
+  // A node that cached it learns of a changed source as well.
+  for (const other of nodesThatHold(image, deps))
+    await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
+  await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
+  return observe(image, deps.bus.observed.find('image', image.metadata.uid, node), run)
+}
+
+function observe(image: Image, observed: ObservedDocument | undefined, run: Pick<Run, 'event'>): Outcome {
+  const status = (image.status ??= {})
+  const isCurrent =
+    observed !== undefined &&
+    observed.versions.epoch === status.epoch &&
+    observed.versions.generation >= (image.metadata.generation ?? 0)
+  // Once imported an image stays usable, whatever becomes of the copy on the node that did it.
+  const wasImported = status.sha256 !== undefined
+  if (!isCurrent || observed.state === 'gone')
+    return wasImported ? activate(image) : waitFor('Importing', `waiting for node ${status.importNode ?? ''}`)
+  switch (observed.state) {
+    case 'ready': {
+      const { sha256, virtualSizeBytes, sizeBytes } = observed.facts
+      if (sha256 === undefined) return waitFor('Importing', 'waiting for the digest')
+      if (!wasImported) run.event({ type: 'Normal', reason: 'Imported', action: 'Import', note: `sha256 ${sha256}` })
+      status.sha256 ??= sha256
+      if (virtualSizeBytes !== undefined) status.virtualSizeBytes = virtualSizeBytes
+      if (sizeBytes !== undefined) status.sizeBytes = sizeBytes
+      return activate(image)
+    }
+    case 'refused':
+      throw new TerminalError(
+        observed.error?.reason ?? 'ImageRefused',
+        observed.error?.message ?? 'the image cannot be used',
+      )
+    case 'failed':
+      if (wasImported) return activate(image)
+      return waitFor(
+        observed.error?.reason ?? 'ImportFailed',
+        observed.error?.message ?? 'the import failed and is tried again',
+      )
+    default:
+      if (wasImported) return activate(image)
+      status.state = 'importing'
+      status.progress = coarse(observed.progress)
+      return waitFor('Importing', `node ${status.importNode ?? ''} downloads it`)
+  }
+}
+
+function activate(image: Image): Outcome {
+  const status = (image.status ??= {})
+  status.state = 'active'
+  delete status.progress
+  return done
+}
+
+/** In steps of ten: each step is a write. */
+function coarse(percent = 0): number {
+  return Math.floor(percent / 10) * 10
+}
+
+async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
+  const status = (image.status ??= {})
+  status.state = 'deleting'
+  const users = deps.caches.instances.listBy('image', keyOfObject(image)).filter((i) => i.status?.node !== undefined)
+  const inUse = waitForUsers([['Instance', users]])
+  if (inUse) return inUse
+  const nodes = new Set([
+    ...nodesThatHold(image, deps),
+    ...(status.importNode === undefined ? [] : [status.importNode]),
+  ])
+  let waiting: Outcome | undefined
+  for (const node of nodes) {
+    const placement = { kind: 'image' as const, object: image, node, epoch: status.epoch ?? 0 }
+    waiting = (await releaseFrom(placement, deps)) ?? waiting
+  }
+  return waiting ?? released
+}
+
+/** Nodes with a document or a word about it; costs a look at each node, and only where images change. */
+function nodesThatHold(image: Image, deps: ImageDeps): string[] {
+  const { uid } = image.metadata
+  const nodes = new Set(deps.bus.observed.findAll('image', uid).map((o) => o.node))
+  for (const { metadata } of deps.caches.computeNodes.list()) {
+    if (deps.bus.desired.find(metadata.name, 'image', uid)) nodes.add(metadata.name)
+  }
+  return [...nodes].sort()
+}
+
+function isAway(node: string, deps: ImageDeps): boolean {
+  const computeNode = deps.caches.computeNodes.find(undefined, node)
+  return !computeNode || computeNode.spec.lost !== undefined || deps.bus.heartbeats.pulse(node) === 'silent'
+}
+
+/** Spreads imports: the live image node with the fewest of them. Pure. */
+function chooseImportNode(image: Image, deps: ImageDeps): string | undefined {
+  const nodes = deps.caches.computeNodes
+    .list()
+    .filter((n) => n.status?.roles?.includes('image') === true && n.metadata.deletionTimestamp === undefined)
+    .map((n) => n.metadata.name)
+    .filter((name) => deps.bus.heartbeats.pulse(name) === 'up' && !isAway(name, deps))
+  const load = (node: string) => deps.caches.images.countBy('importNode', node)
+  const choice = nodes.sort((a, b) => load(a) - load(b) || (a < b ? -1 : 1))[0]
+  return choice === image.status?.importNode ? undefined : choice
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import { FINALIZER, INSTANCE } from '../../../lib/api/kinds.ts'
+import type { Instance } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { guarded } from '../common/definition.ts'
+import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
+import { keyOf } from '../common/references.ts'
+import { instanceReadiness } from './readiness.ts'
+import { reconcileInstance } from './reconcile.ts'
+
+export function instanceController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Instance> {
+  const { instances } = deps.caches
+  const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
+  return {
+    name: 'instance',
+    kind: INSTANCE,
+    finalizer: FINALIZER,
+    watches: [
+      watchOf(informers.flavors, ({ metadata }) => keysBy('flavor', metadata.name)),
+      watchOf(informers.images, (image) => keysBy('image', keyOfObject(image))),
+      watchOf(informers.keyPairs, (keyPair) => keysBy('keyPair', keyOfObject(keyPair))),
+      watchOf(informers.networks, (network) => keysBy('network', keyOfObject(network))),
+      watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
+      watchOf(informers.ports, (port) => keysBy('port', keyOfObject(port))),
+      watchOf(informers.volumes, (volume) => keysBy('volume', keyOfObject(volume))),
+      watchOf(informers.computeNodes, ({ metadata }) => keysBy('node', metadata.name)),
+    ],
+    concurrency: 16,
+    reconcile: guarded(deps, (instance, run) => reconcileInstance(instance, deps, run), 'ERROR'),
+    readiness: instanceReadiness,
+    forget(key, instance) {
+      deps.scheduler.forget(instance.metadata.uid)
+      deps.userData.forget(instance.metadata.uid)
+      deps.waitingRoom.leave(key)
+    },
+  }
+}

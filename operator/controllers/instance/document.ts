@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { InstanceDocument } from '../../../lib/contract/documents.ts'
+import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { hostnameOf } from '../port/binding.ts'
+import type { Admitted } from './admit.ts'
+import type { AttachableVolume } from './volumes.ts'
+
+export interface InstanceParts {
+  admitted: Admitted
+  ports: readonly Port[]
+  volumes: readonly AttachableVolume[]
+}
+
+export interface NodeFacts {
+  /** The boot that the grant is for (docs/decisions/0004); undefined while the node was not heard. */
+  bootId: string | undefined
+  zone: string | undefined
+}
+
+/** Step 9 of the flow: complete, so that the node asks nobody. Pure. */
+export function instanceDocument(
+  instance: Instance,
+  parts: InstanceParts,
+  facts: NodeFacts,
+  writer: WriterVersions,
+): InstanceDocument {
+  const { spec, status, metadata } = instance
+  const { size, image, keyPair, userDataBase64, requireKvm } = parts.admitted
+  const zone = spec.availabilityZone ?? facts.zone
+  const restartPolicy = spec.restartPolicy ?? 'OnFailure'
+  return {
+    ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
+    ...(facts.bootId === undefined ? {} : { grantedBootId: facts.bootId }),
+    kind: 'instance',
+    tombstone: false,
+    spec: {
+      hostname: hostnameOf(instance),
+      project: metadata.namespace ?? '',
+      runState: spec.runState ?? 'Running',
+      restartPolicy,
+      // A machine that may be started elsewhere waits for a grant after a reboot of its host (invariant 5).
+      offlineRestart: (spec.evacuation ?? 'Never') === 'Never' && restartPolicy !== 'Never',
+      ...size,
+      requireKvm,
+      image: {
+        uid: image.metadata.uid,
+        sha256: image.status.sha256,
+        format: image.spec.format,
+        properties: image.spec.properties ?? {},
+      },
+      ports: parts.ports.map((port) => ({
+        uid: port.metadata.uid,
+        name: port.metadata.name,
+        networkName: port.spec.networkRef.name,
+      })),
+      volumes: parts.volumes.map(({ volume, connection, sizeGiB }) => ({
+        uid: volume.metadata.uid,
+        name: volume.metadata.name,
+        connection,
+        ...(sizeGiB === undefined ? {} : { sizeGiB }),
+      })),
+      configDrive: spec.configDrive ?? false,
+      ...(userDataBase64 === undefined ? {} : { userDataBase64 }),
+      publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: keyPair.spec.publicKey }] : [],
+      metadata: spec.metadata ?? {},
+      ...(zone === undefined ? {} : { availabilityZone: zone }),
+    },
+  }
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type {
+  ComputeNode,
+  Flavor,
+  Image,
+  Instance,
+  IPClaim,
+  Network,
+  SecurityGroup,
+  Subnet,
+} from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import { MANAGED_BY_LABEL } from '../../../lib/api/kinds.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { noticesOf } from './notifications.ts'
+import { instanceReadiness } from './readiness.ts'
+import { reconcileInstance } from './reconcile.ts'
+
+const SHA = 'ab'.repeat(32)
+const cluster = { namespace: '' }
+const machine = (spec: Partial<Instance['spec']> = {}, more: object = {}) =>
+  stored<Instance>(
+    'vm',
+    { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }], ...spec },
+    more,
+  )
+
+const all = {
+  flavor: () => stored<Flavor>('small', { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }, cluster),
+  image: () =>
+    stored<Image>(
+      'guest',
+      { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
+      { status: { sha256: SHA, importNode: 'n', epoch: 1 } },
+    ),
+  network: () => stored<Network>('lan', {}, { status: { logicalSwitch: 'x' } }),
+  subnet: () => stored<Subnet>('lan-v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }),
+}
+
+function world(): MemoryWorld {
+  const w = memoryWorld()
+  w.put('flavors', all.flavor())
+  w.put('images', all.image())
+  w.put('networks', all.network())
+  w.put('subnets', all.subnet())
+  w.put('securityGroups', stored<SecurityGroup>('default', {}, { status: { state: 'ACTIVE' } }))
+  for (const name of ['c1', 'c2']) {
+    w.put(
+      'computeNodes',
+      stored<ComputeNode>(name, {}, { namespace: '', status: { inventory: { bootID: 'boot-0001' } } }),
+    )
+    w.deps.scheduler.putNode({
+      name,
+      up: true,
+      hypervisor: 'libvirt',
+      zone: name,
+      capacity: { vcpus: 4, memoryMiB: 4096, diskGiB: 40 },
+    })
+  }
+  w.bus.heartbeats.expect(['c1', 'c2'])
+  for (const name of ['c1', 'c2']) w.bus.heartbeats.beat(name, 'boot-0001')
+  return w
+}
+const step = (w: MemoryWorld, i: Instance) => {
+  w.put('instances', i)
+  return reconcileInstance(i, w.deps, w.run)
+}
+const portOf = (w: MemoryWorld) => w.deps.caches.ports.list()[0]!
+
+/** Placed, told and running. */
+async function active(w: MemoryWorld, i = machine()): Promise<Instance> {
+  await step(w, i)
+  const { node = '', epoch = 0 } = i.status!
+  await step(w, i)
+  for (const port of w.deps.caches.ports.list()) w.report('port', port, { node, epoch, state: 'active' })
+  w.report('instance', i, {
+    node,
+    epoch,
+    state: 'running',
+    facts: { stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'], volumesAttached: [] },
+  })
+  expect(await step(w, i)).toEqual({ kind: 'done' })
+  return i
+}
+
+test('create: ports with all in them, then the placement, and only then documents', async () => {
+  const w = world()
+  const i = machine()
+  expect(await step(w, i)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({
+    state: 'BUILD',
+    epoch: 1,
+    flavor: { vcpus: 1 },
+    scheduling: { node: i.status!.node, evaluated: 2 },
+  })
+  expect(w.bus.desired.writes).toBe(0)
+  const port = portOf(w)
+  expect(port.spec).toMatchObject({
+    macAddress: expect.stringMatching(/^fa:16:3e:/),
+    fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.2' }],
+  })
+  expect(port.metadata).toMatchObject({
+    labels: { [MANAGED_BY_LABEL]: 'nephele' },
+    ownerReferences: [{ kind: 'Instance', uid: 'uid-vm', controller: true }],
+  })
+  expect(w.deps.caches.ipClaims.list().map((c: IPClaim) => c.spec.address)).toEqual(['10.0.0.2'])
+  expect(await step(w, i)).toMatchObject({ kind: 'wait', reason: 'Building' })
+  expect(w.bus.desired.list().map((d) => [d.kind, d.node])).toEqual([
+    ['image', i.status!.node],
+    ['instance', i.status!.node],
+  ])
+  expect([...w.bus.desired.documents.values()][1]).toMatchObject({
+    grantedBootId: 'boot-0001',
+    spec: { hostname: 'vm', runState: 'Running' },
+  })
+  expect(w.events).toEqual(['Scheduled'])
+})
+
+test('create: ACTIVE only when the machine runs and its port is plugged', async () => {
+  const w = world()
+  const i = machine()
+  await step(w, i)
+  const { node = '' } = i.status!
+  w.report('instance', i, { node, epoch: 1, state: 'running', facts: { stages: ['Booted'], volumesAttached: [] } })
+  expect(await step(w, i)).toMatchObject({ reason: 'AttachingNetwork' })
+  w.report('port', portOf(w), { node, epoch: 1, state: 'active' })
+  expect(await step(w, i)).toEqual({ kind: 'done' })
+  expect(i.status?.state).toBe('ACTIVE')
+})
+
+describe('dependency: names what is missing', () => {
+  test.each([
+    ['flavors', all.flavor(), 'FlavorNotFound', 'Flavor small'],
+    ['images', all.image(), 'ImageNotFound', 'Image ns/guest'],
+    ['networks', all.network(), 'NetworkNotFound', 'Network ns/lan'],
+    ['subnets', all.subnet(), 'NoSubnet', 'Network ns/lan'],
+  ] as const)('%s', async (cache, object, reason, name) => {
+    const w = world()
+    w.drop(cache, object)
+    const i = machine()
+    expect(await step(w, i)).toMatchObject({ kind: 'wait', reason, message: expect.stringContaining(name) })
+    w.put(cache, object)
+    expect(await step(w, i)).toEqual({ kind: 'saved' })
+  })
+  test('an image that is not ready gives its own reason', async () => {
+    const w = world()
+    const image = all.image()
+    const conditions = [
+      {
+        type: 'Ready',
+        status: 'False' as const,
+        reason: 'ImageUnsafe',
+        message: 'backing file',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      },
+    ]
+    w.put('images', { ...image, status: { conditions } })
+    expect(await step(w, machine())).toMatchObject({
+      reason: 'ImageNotReady',
+      message: expect.stringContaining('ImageUnsafe: backing file'),
+    })
+  })
+  test.each([
+    ['private', undefined, 'ImageNotFound'],
+    ['shared', [{ namespace: 'other' }], 'ImageNotFound'],
+    ['shared', [{ namespace: 'ns' }], undefined],
+    ['public', undefined, undefined],
+  ] as const)('a foreign image that is %s with %j', async (visibility, sharedWith, reason) => {
+    const w = world()
+    const foreign = all.image()
+    foreign.metadata = { ...foreign.metadata, namespace: 'library', uid: 'foreign' }
+    foreign.spec = { ...foreign.spec, visibility, ...(sharedWith ? { sharedWith: [...sharedWith] } : {}) }
+    w.put('images', foreign)
+    const outcome = await step(w, machine({ imageRef: { name: 'guest', namespace: 'library' } }))
+    expect(outcome).toMatchObject(reason ? { reason } : { kind: 'saved' })
+  })
+  test('no room: the filters say why, and the machine waits for capacity', async () => {
+    const w = world()
+    const i = machine({ availabilityZone: 'moon' })
+    expect(await step(w, i)).toMatchObject({
+      reason: 'NoValidHost',
+      message: expect.stringContaining('AvailabilityZoneFilter 2'),
+    })
+    expect(i.status?.scheduling?.filters).toMatchObject([{ name: 'AvailabilityZoneFilter', refused: 2 }])
+    expect(findCondition(i.status?.conditions, 'Scheduled')).toMatchObject({ status: 'False' })
+    expect(w.deps.waitingRoom.size).toBe(1)
+  })
+})
+
+test('refused: leaves the node, waits for its release, then the next epoch elsewhere', async () => {
+  const w = world()
+  const i = machine({ networks: [] })
+  await step(w, i)
+  const first = i.status!.node!
+  w.report('instance', i, {
+    node: first,
+    epoch: 1,
+    state: 'refused',
+    error: { reason: 'InsufficientResources', message: 'no', terminal: true },
+  })
+  expect(await step(w, i)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({ excludedNodes: [first], pendingReleases: [{ node: first, epoch: 1 }] })
+  expect(await step(w, i)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+  w.report('instance', i, { node: first, epoch: 1, state: 'gone' })
+  expect(await step(w, i)).toEqual({ kind: 'saved' })
+  expect(i.status).toMatchObject({ epoch: 2 })
+  expect(i.status?.node).not.toBe(first)
+  expect(i.status?.pendingReleases).toBeUndefined()
+})
+
+test('adopt: a node has this machine, but the resource was never placed', async () => {
+  const w = world()
+  const i = machine({ networks: [] })
+  w.report('instance', i, { node: 'c2', epoch: 3, state: 'running' })
+  expect(await step(w, i)).toMatchObject({ reason: 'OwnershipUnclear', message: expect.stringContaining('c2') })
+})
+
+describe('power', () => {
+  test.each([
+    ['Stopped', 'stopped', undefined, 'SHUTOFF', 'True'],
+    ['Paused', 'paused', undefined, 'PAUSED', 'True'],
+    ['Suspended', 'suspended', undefined, 'SUSPENDED', 'True'],
+    ['Running', 'stopped', 'GuestStopped', 'SHUTOFF', 'False'],
+  ] as const)('wanted %s, node says %s because %s: %s', async (runState, state, stoppedBecause, word, ready) => {
+    const w = world()
+    const i = await active(w, machine({ networks: [] }))
+    i.spec.runState = runState
+    i.metadata.generation = 2
+    w.report('instance', i, {
+      node: i.status!.node!,
+      epoch: 1,
+      state,
+      facts: { ...(stoppedBecause ? { stoppedBecause } : {}), volumesAttached: [] },
+    })
+    const outcome = await step(w, i)
+    expect(outcome).toEqual({ kind: 'done' })
+    expect(i.status?.state).toBe(word)
+    const readiness = instanceReadiness(i, { kind: 'outcome', outcome })
+    expect(readiness.ready ? 'True' : 'False').toBe(ready)
+    if (stoppedBecause) expect(readiness).toMatchObject({ reason: stoppedBecause, reconciling: false, stalled: false })
+  })
+})
+
+describe('delete', () => {
+  test('machine first, then its port, then nothing', async () => {
+    const w = world()
+    const i = await active(w)
+    const { node = '' } = i.status!
+    i.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    expect(await step(w, i)).toMatchObject({ reason: 'Releasing', message: expect.stringContaining(node) })
+    expect(w.deps.caches.ports.size).toBe(1)
+    w.report('instance', i, { node, epoch: 1, state: 'gone' })
+    expect(await step(w, i)).toMatchObject({ reason: 'Releasing', message: expect.stringContaining('Port') })
+    expect(await step(w, i)).toEqual({ kind: 'released' })
+  })
+  test('before it had a place: at once', async () => {
+    const w = world()
+    expect(await step(w, machine({ networks: [] }, { deleted: true }))).toEqual({ kind: 'released' })
+  })
+})
+
+describe('node-lost', () => {
+  test.each([
+    ['Never', { kind: 'wait', reason: 'NodeLost' }],
+    ['WhenFenced', { kind: 'saved' }],
+  ] as const)('evacuation %s', async (evacuation, outcome) => {
+    const w = world()
+    const i = await active(w, machine({ networks: [], evacuation }))
+    w.put('computeNodes', stored<ComputeNode>(i.status!.node!, { lost: 'Confirmed' }, cluster))
+    expect(await step(w, i)).toMatchObject(outcome)
+  })
+})
+
+test('a node that knows a newer generation holds the machine, and two such nodes stop the cloud', async () => {
+  const w = world()
+  const i = await active(w, machine({ networks: [] }))
+  const j = stored<Instance>('vm2', i.spec, {
+    status: { node: i.status!.node === 'c1' ? 'c2' : 'c1', epoch: 1, flavor: i.status!.flavor },
+  })
+  w.bus.desired.documents.clear()
+  for (const object of [i, j]) w.report('instance', object, { node: object.status!.node!, epoch: 7, state: 'running' })
+  expect(await step(w, i)).toMatchObject({ reason: 'ControlPlaneRegressed' })
+  w.clock.ms = 20_000
+  await step(w, i)
+  expect(w.deps.regression.findMessage(w.deps.writer())).toBeUndefined()
+  await step(w, j)
+  w.clock.ms = 40_000
+  await step(w, j)
+  expect(w.deps.regression.findMessage(w.deps.writer())).toContain('spec.incarnation')
+})
+
+describe('notifications, by Nova’s names', () => {
+  const of = (state: string | undefined, more: object = {}) =>
+    machine({}, { status: { ...(state ? { state } : {}), ...more } })
+  test.each([
+    [of(undefined), of('BUILD', { node: 'c1' }), ['instance.create.start']],
+    [of('BUILD', { node: 'c1' }), of('ACTIVE', { node: 'c1', startedAt: 't' }), ['instance.create.end']],
+    [of('BUILD'), of('ERROR'), ['instance.create.error']],
+    [of('ACTIVE', { startedAt: 't' }), of('SHUTOFF', { startedAt: 't' }), ['instance.power_off.end']],
+    [of('SHUTOFF', { startedAt: 't' }), of('ACTIVE', { startedAt: 't' }), ['instance.power_on.end']],
+    [
+      of('ACTIVE', { startedAt: 't' }),
+      machine({}, { deleted: true, status: { state: 'ACTIVE', startedAt: 't' } }),
+      ['instance.delete.start'],
+    ],
+    [of('DELETING'), undefined, ['instance.delete.end']],
+    [undefined, of('ACTIVE'), []],
+  ])('case %#', (old, now, types) => {
+    expect(noticesOf(old, now, new Date(0)).map((n) => n.notification.eventType)).toEqual(types)
+  })
+})
+
+describe('user data from a Secret', () => {
+  const spec = { userDataSecretRef: { name: 'cloud-init' } }
+  const secret = { metadata: {}, data: { userData: 'aGVsbG8=' } }
+  const withSecret = (w: MemoryWorld, there: boolean): void => {
+    const find = w.run.client.find.bind(w.run.client)
+    Object.assign(w.run.client, {
+      find: async (kind: { kind: string }, ...rest: [never]) =>
+        kind.kind === 'Secret' ? (there ? secret : undefined) : find(kind as never, ...rest),
+    })
+  }
+  test('waits for it by name before a node is chosen', async () => {
+    const w = world()
+    withSecret(w, false)
+    expect(await step(w, machine(spec))).toMatchObject({
+      kind: 'wait',
+      reason: 'SecretNotFound',
+      message: expect.stringContaining('ns/cloud-init in spec.userDataSecretRef'),
+    })
+  })
+  test('a new leader finds it in the machine’s document: the Secret may be gone, and the machine still be stopped', async () => {
+    const w = world()
+    withSecret(w, true)
+    const i = await active(w, machine(spec))
+    withSecret(w, false)
+    w.deps.userData.forget(i.metadata.uid)
+    i.spec.runState = 'Stopped'
+    i.metadata.generation = 2
+    await step(w, i)
+    expect(await w.bus.desired.read(i.status?.node ?? '', 'instance', i.metadata.uid)).toMatchObject({
+      versions: { generation: 2 },
+      spec: { runState: 'Stopped', userDataBase64: 'aGVsbG8=' },
+    })
+  })
+})

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import {
+  CLOUD_NAME,
+  FINALIZER,
+  GROUP,
+  INSTANCE,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  PORT,
+  VERSION,
+} from '../../../lib/api/kinds.ts'
+import type { Instance, Network, Port } from '../../../lib/api/types.ts'
+import { isTerminal, type TerminalError } from '../../../lib/errors.ts'
+import type { NewObject } from '../../../lib/kube/client.ts'
+import { isAlreadyExists } from '../../../lib/kube/errors.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
+import { ownerUidOf } from '../common/holding.ts'
+import { macKey } from '../common/indexes.ts'
+import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
+import { claimFrom, claimFromFirst, listSubnets, type ResolvedAddress } from '../port/addresses.ts'
+import type { Admitted } from './admit.ts'
+import { listNics, portKeyOf, type Nic } from './nics.ts'
+import type { InstanceDeps, InstanceRun } from './reconcile.ts'
+
+/** The machine's ports in the order of its interfaces; automatic ones are made, addresses first (step 10 of the flow). */
+export async function ensurePorts(
+  instance: Instance,
+  admitted: Admitted,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Found<Port[]>> {
+  const ports: Port[] = []
+  for (const nic of listNics(instance)) {
+    const port = nic.isAutomatic
+      ? await ensureAutomatic(instance, nic, admitted, deps, run)
+      : findOwn(instance, nic, deps)
+    if (!port.ok) return port
+    ports.push(port.object)
+  }
+  return found(ports)
+}
+
+function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> {
+  const port = resolve({
+    cache: deps.caches.ports,
+    kind: 'Port',
+    ref: { name: nic.portName },
+    from: instance.metadata.namespace ?? '',
+    field: `spec.networks[${nic.index}].portRef`,
+    isKept: instance.status?.node !== undefined,
+  })
+  if (!port.ok) return port
+  const holder = port.object.status?.instance
+  const owner = ownerUidOf(port.object)
+  if ((holder && holder.uid !== instance.metadata.uid) || owner !== undefined) {
+    return missing(
+      'PortInUse',
+      `Port ${nic.portName} in spec.networks[${nic.index}].portRef is used by Instance ${holder?.name ?? '(another)'}`,
+    )
+  }
+  if (port.object.status?.macAddress === undefined) return missing('PortNotReady', `waiting for Port ${nic.portName}`)
+  return port
+}
+
+async function ensureAutomatic(
+  instance: Instance,
+  nic: Nic,
+  admitted: Admitted,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Found<Port>> {
+  const key = portKeyOf(instance, nic)
+  const existing = deps.caches.ports.findByKey(key)
+  if (existing) {
+    if (ownerUidOf(existing) !== instance.metadata.uid) {
+      return missing('PortNameTaken', `a Port ${key} exists that was not made for this Instance: delete it`)
+    }
+    return found(await followGroups(instance, existing, run))
+  }
+  const network = resolve({
+    cache: deps.caches.networks,
+    kind: 'Network',
+    ref: nic.want.networkRef ?? { name: '' },
+    from: instance.metadata.namespace ?? '',
+    field: `spec.networks[${nic.index}].networkRef`,
+  })
+  if (!network.ok) return network
+  const address = await claimAddress(instance, nic, network.object, deps)
+  if (!address.ok) return address
+  const mac = findMac(instance, nic, network.object, deps)
+  if (!mac.ok) return mac
+  try {
+    return found(
+      await run.client.create<Port>(
+        PORT,
+        newPort(instance, nic, { mac: mac.object, address: address.object, admitted }),
+        { signal: run.signal },
+      ),
+    )
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    return missing('PortPending', `waiting for Port ${key} to be seen`, 200)
+  }
+}
+
+function claimAddress(
+  instance: Instance,
+  nic: Nic,
+  network: Network,
+  deps: InstanceDeps,
+): Promise<Found<ResolvedAddress>> {
+  const { namespace = '', uid } = instance.metadata
+  const holder = { namespace, name: nic.portName, instanceUid: uid }
+  const subnets = listSubnets(network, deps)
+  const { subnetRef, ipAddress } = nic.want
+  const field = `spec.networks[${nic.index}]`
+  if (!subnetRef) {
+    const subnet = ipAddress === undefined ? undefined : subnets[0]
+    if (subnet && subnets.length === 1)
+      return claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
+    if (ipAddress === undefined) return claimFromFirst(subnets, holder, keyOfObject(network), deps)
+    return claimInMatching(subnets, holder, ipAddress, field, deps)
+  }
+  const subnet = subnets.find((s) => s.metadata.name === subnetRef.name)
+  if (!subnet) {
+    const message = `Subnet ${subnetRef.name} in ${field}.subnetRef is no Subnet of Network ${keyOfObject(network)}: create it`
+    return Promise.resolve(missing('SubnetNotFound', message))
+  }
+  return claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
+}
+
+/** An address without a subnet is looked for in the one that it lies in. */
+async function claimInMatching(
+  subnets: ReturnType<typeof listSubnets>,
+  holder: { namespace: string; name: string; instanceUid: string },
+  ipAddress: string,
+  field: string,
+  deps: InstanceDeps,
+): Promise<Found<ResolvedAddress>> {
+  let failure: TerminalError | undefined
+  for (const subnet of subnets) {
+    try {
+      return await claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
+    } catch (error) {
+      if (!isTerminal(error)) throw error
+      failure = error
+    }
+  }
+  if (failure) throw failure
+  return missing('NoSubnet', `the Network in ${field}.networkRef has no Subnet: create one, and this goes on by itself`)
+}
+
+function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceDeps): Found<string> {
+  const networkKey = keyOfObject(network)
+  const isTaken = (mac: string) => deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
+  const wanted = nic.want.macAddress
+  if (wanted !== undefined) {
+    const field = `spec.networks[${nic.index}].macAddress`
+    return isTaken(wanted)
+      ? missing('MACInUse', `${field} ${wanted} is taken on Network ${networkKey}: write another or leave it out`)
+      : found(wanted)
+  }
+  const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
+  const mac = chooseMac(prefix, `${instance.metadata.uid}/${nic.index}`, isTaken)
+  return mac === undefined
+    ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`)
+    : found(mac)
+}
+
+/** Complete from the start, finalizer included, so that one write makes it. */
+function newPort(
+  instance: Instance,
+  nic: Nic,
+  facts: { mac: string; address: ResolvedAddress; admitted: Admitted },
+): NewObject<Port> {
+  const { name, uid, namespace = '' } = instance.metadata
+  const ref = nic.want.networkRef ?? { name: '' }
+  const isForeign = ref.namespace !== undefined && keyOf(ref, namespace) !== keyOf({ name: ref.name }, namespace)
+  const { securityGroupRefs } = instance.spec
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: PORT.kind,
+    metadata: {
+      name: nic.portName,
+      namespace,
+      labels: { [MANAGED_BY_LABEL]: MANAGED_BY },
+      finalizers: [FINALIZER],
+      ownerReferences: [
+        {
+          apiVersion: `${GROUP}/${VERSION}`,
+          kind: INSTANCE.kind,
+          name,
+          uid,
+          controller: true,
+          blockOwnerDeletion: false,
+        },
+      ],
+    },
+    spec: {
+      networkRef: isForeign ? { name: ref.name, namespace: ref.namespace } : { name: ref.name },
+      macAddress: facts.mac,
+      fixedIPs: [{ subnetRef: { name: facts.address.subnet.metadata.name }, ipAddress: facts.address.address }],
+      ...(securityGroupRefs === undefined ? {} : { securityGroupRefs }),
+      vnicType: nic.want.vnicType ?? vnicOf(facts.admitted.image.spec.properties),
+    },
+  }
+}
+
+/** An image can ask for vhost-user, as it does for other virtual hardware. */
+function vnicOf(properties: Readonly<Record<string, string>> | undefined): 'normal' | 'vhostuser' {
+  return properties?.['hw_vif_type'] === 'vhostuser' ? 'vhostuser' : 'normal'
+}
+
+/** The Instance's groups are live; its automatic ports are ours to change. */
+async function followGroups(instance: Instance, port: Port, run: InstanceRun): Promise<Port> {
+  const wanted = instance.spec.securityGroupRefs
+  if (isDeepStrictEqual(wanted, port.spec.securityGroupRefs) || port.metadata.deletionTimestamp !== undefined)
+    return port
+  const { namespace, name, resourceVersion } = port.metadata
+  const patch = { metadata: { resourceVersion }, spec: { securityGroupRefs: wanted ?? null } }
+  return run.client.mergePatch<Port>(PORT, { namespace, name }, patch, { signal: run.signal })
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../../lib/api/types.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { admit } from './admit.ts'
+import { boot } from './boot.ts'
+import { ensurePorts } from './ports.ts'
+import { removeInstance } from './remove.ts'
+import { schedule } from './schedule.ts'
+import { setStage } from './stages.ts'
+import { resolveVolumes } from './volumes.ts'
+
+export type InstanceDeps = OperatorDeps
+export type InstanceRun = Pick<Run, 'client' | 'signal' | 'event' | 'now' | 'log' | 'key'>
+
+/**
+ * Stages in the order of docs/provisioning-flow.md. Each looks at what is and does what is missing, so that the same pass serves a first
+ * start, a restart of the operator and repair. What was decided is saved before anything acts on it (invariant 6).
+ */
+export async function reconcileInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
+  const status = (instance.status ??= {})
+  if (status.node !== undefined) {
+    const place = { kind: 'instance' as const, node: status.node, epoch: status.epoch ?? 0 }
+    const regressed = deps.regression.check(instance, place, deps.writer())
+    if (regressed) return regressed
+  }
+  if (instance.metadata.deletionTimestamp !== undefined) return removeInstance(instance, deps, run)
+  status.state ??= 'BUILD'
+
+  const admitted = await admit(instance, deps, run)
+  if (!admitted.ok) {
+    setStage(instance, 'Admitted', admitted.outcome, run.now)
+    return admitted.outcome
+  }
+  setStage(instance, 'Admitted', true, run.now)
+
+  const ports = await ensurePorts(instance, admitted.object, deps, run)
+  if (!ports.ok) return ports.outcome
+
+  if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
+
+  const volumes = resolveVolumes(instance, deps)
+  if (!volumes.ok) {
+    setStage(instance, 'VolumesAttached', volumes.outcome, run.now)
+    return volumes.outcome
+  }
+  return boot(instance, { admitted: admitted.object, ports: ports.object, volumes: volumes.object }, deps, run)
+}

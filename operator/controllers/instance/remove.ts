@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import { PORT } from '../../../lib/api/kinds.ts'
+import type { Instance } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import { released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { ownerUidOf, placementsOf } from '../common/holding.ts'
+import { releaseFrom } from '../common/release.ts'
+import { listNics, portKeyOf } from './nics.ts'
+import { portRelease } from './port-release.ts'
+import type { InstanceDeps, InstanceRun } from './reconcile.ts'
+
+/** Machine first, then its ports; volumes follow by themselves once the machine is gone. At any stage of its build. */
+export async function removeInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
+  const status = (instance.status ??= {})
+  status.state = 'DELETING'
+  let waiting: Outcome | undefined
+  for (const placement of placementsOf(instance)) waiting = (await releaseFrom(placement, deps)) ?? waiting
+  if (waiting) return waiting
+  waiting = await removePorts(instance, deps, run)
+  if (waiting) return waiting
+  deps.scheduler.forget(instance.metadata.uid)
+  deps.waitingRoom.wakeAll()
+  return released
+}
+
+/** Automatic ports go with the machine; a user's port is only left. All are waited for: their nodes are known from this object. */
+async function removePorts(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome | undefined> {
+  let waiting: Outcome | undefined
+  for (const nic of listNics(instance)) {
+    const port = deps.caches.ports.findByKey(portKeyOf(instance, nic))
+    if (!port) continue
+    if (ownerUidOf(port) !== instance.metadata.uid) {
+      for (const placement of placementsOf(instance)) waiting = portRelease(port, instance, placement, deps) ?? waiting
+      continue
+    }
+    const { namespace, name, uid, deletionTimestamp } = port.metadata
+    if (deletionTimestamp === undefined && !deps.deletions.has(uid)) {
+      await run.client.remove(PORT, { namespace, name }, { preconditions: { uid }, signal: run.signal })
+      deps.deletions.add(uid)
+    }
+    const ready = findCondition(port.status?.conditions, 'Ready')
+    const why = deletionTimestamp !== undefined && ready?.status === 'False' ? `: ${ready.message}` : ''
+    waiting = waitFor('Releasing', `waiting for Port ${name} to go${why}`)
+  }
+  return waiting
+}

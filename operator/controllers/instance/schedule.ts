@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { amountsOf } from '../../scheduler/amounts.ts'
+import type { Explanation } from '../../scheduler/choose.ts'
+import type { PlacementRequest } from '../../scheduler/filters.ts'
+import { placementsOf } from '../common/holding.ts'
+import { releaseFrom } from '../common/release.ts'
+import { portRelease } from './port-release.ts'
+import type { Admitted } from './admit.ts'
+import type { InstanceDeps, InstanceRun } from './reconcile.ts'
+import { dropStages, setStage } from './stages.ts'
+
+/** Nodes that refused are asked again after so long, when nothing else is left. */
+const EXCLUDED_FOR_MS = 30_000
+
+/** Steps 7 and 8 of the flow: a node, claimed in memory at once, written with its claim, acted on after that. */
+export async function schedule(
+  instance: Instance,
+  admitted: Admitted,
+  ports: readonly Port[],
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Outcome> {
+  const status = (instance.status ??= {})
+  // One owner (invariant 5): nobody else may have it before the next one gets it.
+  for (const placement of placementsOf(instance)) {
+    const waiting = await releaseFrom(placement, deps)
+    if (waiting) return waiting
+    for (const port of ports) {
+      const plugged = portRelease(port, instance, placement, deps)
+      if (plugged) return plugged
+    }
+  }
+  const unclear = findUnclearOwner(instance, deps)
+  if (unclear) {
+    setStage(instance, 'Scheduled', unclear, run.now)
+    return unclear
+  }
+  const request = toRequest(instance, admitted, isExclusionOver(instance, run.now))
+  const choice = deps.scheduler.place(request)
+  status.scheduling = toStatus(choice.explanation)
+  if (!choice.ok) {
+    deps.waitingRoom.enter(run.key)
+    const none = waitFor(
+      'NoValidHost',
+      choice.why,
+      (status.excludedNodes ?? []).length > 0 ? EXCLUDED_FOR_MS : undefined,
+    )
+    setStage(instance, 'Scheduled', none, run.now)
+    return none
+  }
+  deps.waitingRoom.leave(run.key)
+  status.node = choice.node
+  status.epoch = (status.epoch ?? 0) + 1
+  status.flavor = { ...admitted.size }
+  status.addresses = addressesOf(ports)
+  status.state = 'BUILD'
+  delete status.pendingReleases
+  dropStages(instance, 'ImageCached')
+  setStage(instance, 'Scheduled', true, run.now)
+  run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
+  return saved
+}
+
+/**
+ * A node has a machine of this identity although the resource was never placed: the resource was restored without its status.
+ * Placing it anew would run it twice.
+ */
+function findUnclearOwner(instance: Instance, deps: InstanceDeps): Outcome | undefined {
+  const { uid } = instance.metadata
+  const { epoch = 0 } = instance.status ?? {}
+  const others = deps.bus.observed
+    .findAll('instance', uid)
+    .filter((o) => o.state !== 'gone' && o.versions.epoch > epoch)
+  const owner = others[0]
+  if (!owner) return undefined
+  return waitFor(
+    'OwnershipUnclear',
+    `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`,
+  )
+}
+
+function toRequest(instance: Instance, admitted: Admitted, ignoreExclusions: boolean): PlacementRequest {
+  const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
+  const { availabilityZone } = instance.spec
+  return {
+    uid: instance.metadata.uid,
+    amounts: amountsOf(admitted.size),
+    ...(availabilityZone === undefined ? {} : { availabilityZone }),
+    excluded: new Map(excluded.map((node) => [node, 'refused it'])),
+    requireKvm: admitted.requireKvm,
+  }
+}
+
+function isExclusionOver(instance: Instance, now: Date): boolean {
+  const scheduled = findCondition(instance.status?.conditions, 'Scheduled')
+  if (scheduled?.status !== 'False' || scheduled.reason !== 'NoValidHost') return false
+  return now.getTime() - Date.parse(scheduled.lastTransitionTime) >= EXCLUDED_FOR_MS
+}
+
+function toStatus(explanation: Explanation): NonNullable<NonNullable<Instance['status']>['scheduling']> {
+  const { node, score, total, evaluated, filters } = explanation
+  return {
+    ...(node === undefined ? {} : { node }),
+    ...(score === undefined ? {} : { score }),
+    total,
+    evaluated,
+    filters: filters.map(({ name, refused, example }) => ({ name, refused, ...(example === '' ? {} : { example }) })),
+  }
+}
+
+export function addressesOf(ports: readonly Port[]): NonNullable<NonNullable<Instance['status']>['addresses']> {
+  return ports.flatMap((port) => {
+    const macAddress = port.spec.macAddress ?? port.status?.macAddress
+    const base = {
+      network: port.spec.networkRef.name,
+      port: port.metadata.name,
+      ...(macAddress === undefined ? {} : { macAddress }),
+    }
+    const known =
+      port.status?.fixedIPs?.map((f) => f.ipAddress) ?? port.spec.fixedIPs?.flatMap((f) => f.ipAddress ?? []) ?? []
+    return known.length === 0 ? [base] : known.map((ipAddress) => ({ ...base, ipAddress }))
+  })
+}

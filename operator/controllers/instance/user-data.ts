@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import { SECRET } from '../../../lib/api/kinds.ts'
+import type { Instance, Secret } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import type { KubeReader } from '../../../lib/kube/client.ts'
+import { found, missing, type Found } from '../common/references.ts'
+
+export const MAX_USER_DATA_BYTES = 64 * 1024
+const DEFAULT_KEY = 'userData'
+const RETRY_MS = 10_000
+
+/** The user data that the machine's node was given before; undefined when it was given none. */
+export type GivenBefore = () => Promise<string | undefined>
+
+/**
+ * User data as base64. Secrets are read one by one, never listed or watched, and what was read is kept for the life of this process:
+ * it cannot change (a guest reads it at its first boot), and steady state must not read. A machine that was built with it needs its
+ * Secret no longer: that one may go, and the machine must still be stopped and started.
+ */
+export class UserDataStore {
+  readonly #byInstance = new Map<string, string>()
+
+  forget(instanceUid: string): void {
+    this.#byInstance.delete(instanceUid)
+  }
+
+  /** @throws TerminalError `UserDataTooLarge` */
+  async find(
+    instance: Instance,
+    client: Pick<KubeReader, 'find'>,
+    signal: AbortSignal,
+    givenBefore: GivenBefore = async () => undefined,
+  ): Promise<Found<string | undefined>> {
+    const { userData, userDataSecretRef: ref } = instance.spec
+    const { uid, namespace } = instance.metadata
+    if (userData !== undefined) {
+      return found(checked(Buffer.from(userData, 'utf8').toString('base64'), 'spec.userData', 'write less'))
+    }
+    if (!ref) return found(undefined)
+    const known = this.#byInstance.get(uid)
+    if (known !== undefined) return found(known)
+    const before = await givenBefore()
+    if (before !== undefined) {
+      this.#byInstance.set(uid, before)
+      return found(before)
+    }
+    const secret = await client.find<Secret>(SECRET, { namespace, name: ref.name }, { signal })
+    const key = ref.key ?? DEFAULT_KEY
+    const data = secret?.data?.[key]
+    if (data === undefined) {
+      const what = secret ? `has no key ${key}` : 'does not exist'
+      return missing(
+        'SecretNotFound',
+        `Secret ${namespace ?? ''}/${ref.name} in spec.userDataSecretRef ${what}: write it`,
+        RETRY_MS,
+      )
+    }
+    this.#byInstance.set(uid, checked(data, `spec.userDataSecretRef: Secret ${ref.name}`, 'name a smaller one'))
+    return found(data)
+  }
+}
+
+function checked(base64: string, field: string, help: string): string {
+  const bytes = Buffer.byteLength(base64, 'base64')
+  if (bytes <= MAX_USER_DATA_BYTES) return base64
+  throw new TerminalError(
+    'UserDataTooLarge',
+    `${field} has ${bytes} bytes, at most ${MAX_USER_DATA_BYTES} are possible: ${help}, and let the machine fetch the rest`,
+  )
+}

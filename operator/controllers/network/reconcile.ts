@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Cloud, Network } from '../../../lib/api/types.ts'
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import { guestMtu } from '../../network/network-driver.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { waitForUsers } from '../common/in-use.ts'
+
+const DEFAULT_UNDERLAY_MTU = 1500
+
+export type NetworkDeps = Pick<OperatorDeps, 'caches' | 'network'>
+
+export async function reconcileNetwork(
+  network: Network,
+  deps: NetworkDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<Outcome> {
+  const status = (network.status ??= {})
+  const key = keyOfObject(network)
+  if (network.metadata.deletionTimestamp !== undefined) {
+    status.state = 'DELETING'
+    const users = waitForUsers([
+      // One that was made after the deletion was never let in, and holds nothing up.
+      ['Port', deps.caches.ports.listBy('network', key).filter(({ status }) => status?.networkUID !== undefined)],
+      ['Subnet', deps.caches.subnets.listBy('network', key)],
+    ])
+    if (users) return users
+    await deps.network.removeNetwork(network.metadata.uid, run.signal)
+    return released
+  }
+  const mtu = mtuOf(network, deps.caches.clouds)
+  await deps.network.ensureNetwork({ ...ownerOf(network), mtu }, run.signal)
+  status.mtu = mtu
+  status.logicalSwitch = network.metadata.uid
+  status.state = 'ACTIVE'
+  return done
+}
+
+/** What guests of the network may use; the one place where it is decided. */
+export function mtuOf(network: Network, clouds: Cache<Cloud>): number {
+  const underlay = clouds.find(undefined, CLOUD_NAME)?.spec.underlayMTU ?? DEFAULT_UNDERLAY_MTU
+  return guestMtu(underlay, network.spec.mtu)
+}

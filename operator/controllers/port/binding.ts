@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { hasLetGo, ownerInstanceOf, ownerUidOf, placementsOf, usersOfPort } from '../common/holding.ts'
+
+/** Where a port is plugged, and for which machine. */
+export interface Binding {
+  instance: Instance
+  node: string
+  epoch: number
+  hostname: string
+}
+
+export type BindingPlan =
+  /** Acknowledged: act on it. Undefined: plugged nowhere. */
+  | { kind: 'stands'; binding: Binding | undefined }
+  /** A change that must be written before it is acted on. */
+  | { kind: 'decided'; binding: Binding | undefined }
+  /** An automatic port whose machine has no place yet. */
+  | { kind: 'unplaced'; message: string }
+
+type BindingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/**
+ * An automatic port lives and dies with its Instance, so the Instance's acknowledged placement is its own. A user's port may move
+ * from one Instance to the next: who has it is decided here, kept in its status with an epoch of its own, and written first. Pure.
+ */
+export function planBinding(port: Port, deps: BindingDeps): BindingPlan {
+  const ownerUid = ownerUidOf(port)
+  if (ownerUid !== undefined) {
+    const owner = ownerInstanceOf(port, deps)
+    if (!owner) return { kind: 'unplaced', message: 'the Instance that it was made for is gone: it will be deleted' }
+    const { node, epoch } = owner.status ?? {}
+    if (node === undefined || epoch === undefined) {
+      return { kind: 'unplaced', message: `waiting for a node for Instance ${owner.metadata.name}` }
+    }
+    return { kind: 'stands', binding: { instance: owner, node, epoch, hostname: hostnameOf(owner) } }
+  }
+  return planOwnBinding(port, deps)
+}
+
+function planOwnBinding(port: Port, deps: BindingDeps): BindingPlan {
+  const { instance: held, node, epoch = 0 } = port.status ?? {}
+  const users = usersOfPort(port, deps).filter((user) => !hasLetGo(user, deps))
+  const holder = users.find((user) => user.metadata.uid === held?.uid) ?? users.find((user) => !isDeleting(user))
+  if (!holder) return { kind: node === undefined && held === undefined ? 'stands' : 'decided', binding: undefined }
+  const wanted = holder.status?.node
+  const isSame = held?.uid === holder.metadata.uid && node === wanted
+  if (wanted === undefined) {
+    // Kept for its machine while that has no place, so that no other machine takes it.
+    return isSame || node === undefined
+      ? { kind: 'stands', binding: undefined }
+      : { kind: 'decided', binding: undefined }
+  }
+  const next: Binding = {
+    instance: holder,
+    node: wanted,
+    epoch: isSame ? epoch : epoch + 1,
+    hostname: hostnameOf(holder),
+  }
+  return { kind: isSame ? 'stands' : 'decided', binding: next }
+}
+
+/** Nodes that may have the port and must let go of it before it is plugged anywhere else. Pure. */
+export function listFormerPlaces(port: Port, deps: BindingDeps): { node: string; epoch: number }[] {
+  const places = new Map<string, number>()
+  const add = (node: string, epoch: number) => places.set(node, Math.max(epoch, places.get(node) ?? 0))
+  const { node, epoch = 0, instance: held } = port.status ?? {}
+  const owner = ownerInstanceOf(port, deps)
+  if (ownerUidOf(port) !== undefined) {
+    for (const release of owner?.status?.pendingReleases ?? []) add(release.node, release.epoch)
+    if (node !== undefined && node !== owner?.status?.node) add(node, epoch)
+    if (owner?.status?.node !== undefined) places.delete(owner.status.node)
+  } else if (node !== undefined) {
+    const holder = held && deps.caches.instances.findByUid(held.uid)
+    const stays = holder !== undefined && !hasLetGo(holder, deps) && holder.status?.node === node
+    if (!stays) add(node, epoch)
+  }
+  return [...places].map(([name, at]) => ({ node: name, epoch: at }))
+}
+
+/** All nodes that may have the port, for its deletion. */
+export function listPlaces(port: Port, deps: BindingDeps): { node: string; epoch: number }[] {
+  const places = new Map<string, number>()
+  const { node, epoch = 0 } = port.status ?? {}
+  if (node !== undefined) places.set(node, epoch)
+  const owner = ownerInstanceOf(port, deps)
+  for (const place of owner ? placementsOf(owner) : [])
+    places.set(place.node, Math.max(place.epoch, places.get(place.node) ?? 0))
+  return [...places].map(([name, at]) => ({ node: name, epoch: at }))
+}
+
+function isDeleting(instance: Instance): boolean {
+  return instance.metadata.deletionTimestamp !== undefined
+}
+
+export function hostnameOf(instance: Instance): string {
+  return instance.spec.hostname ?? instance.metadata.name
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME, FINALIZER, PORT } from '../../../lib/api/kinds.ts'
+import type { Port } from '../../../lib/api/types.ts'
+import { keyOfObject, keyOfRef } from '../../../lib/kube/object.ts'
+import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { guarded } from '../common/definition.ts'
+import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
+import { instanceIndexes, macKey } from '../common/indexes.ts'
+import { keyOf } from '../common/references.ts'
+import { reconcilePort } from './reconcile.ts'
+
+export function portController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Port> {
+  const { ports } = deps.caches
+  const ofNetwork = (key: string) => ports.listBy('network', key).map(keyOfObject)
+  return {
+    name: 'port',
+    kind: PORT,
+    finalizer: FINALIZER,
+    watches: [
+      watchOf(informers.instances, instanceIndexes.port),
+      watchOf(informers.networks, (network) => ofNetwork(keyOfObject(network))),
+      watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
+      watchOf(informers.securityGroups, (group) => ports.listBy('securityGroup', keyOfObject(group)).map(keyOfObject)),
+      watchOf(informers.ipClaims, ({ spec }) => (spec.portRef ? [keyOfRef(spec.portRef)] : [])),
+      // Another port that has the same MAC may have gone.
+      watchOf(informers.ports, ({ spec, metadata }) => {
+        if (spec.macAddress === undefined) return []
+        return ports.listBy('mac', macKey(keyOf(spec.networkRef, metadata.namespace), spec.macAddress)).map(keyOfObject)
+      }),
+      watchOf(informers.computeNodes, (node) => ports.listBy('node', node.metadata.name).map(keyOfObject)),
+      watchOf(informers.clouds, function* (cloud) {
+        if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()
+      }),
+    ],
+    concurrency: 16,
+    reconcile: guarded(deps, (port, run) => reconcilePort(port, deps, run), 'ERROR'),
+    forget: (_key, port) => void deps.deletions.delete(port.metadata.uid),
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Port } from '../../../lib/api/types.ts'
+import type { PortDocument } from '../../../lib/contract/documents.ts'
+import { headerOf, type WriterVersions } from '../common/documents.ts'
+import type { ResolvedAddress } from './addresses.ts'
+import type { Binding } from './binding.ts'
+
+export interface PortFacts {
+  binding: Binding
+  mac: string
+  addresses: readonly ResolvedAddress[]
+  networkUid: string
+  mtu: number
+}
+
+/** What the node has to know to plug the port. The logical port's name is the Port's UID. */
+export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
+  const { binding, mac, addresses, networkUid, mtu } = facts
+  return {
+    ...headerOf(port, binding.node, binding.epoch, writer),
+    kind: 'port',
+    tombstone: false,
+    spec: {
+      logicalPort: port.metadata.uid,
+      networkUid,
+      mac,
+      fixedIPs: addresses.map(toFixedIP),
+      mtu,
+      vnicType: port.spec.vnicType ?? 'normal',
+      instanceUid: binding.instance.metadata.uid,
+    },
+  }
+}
+
+function toFixedIP({
+  subnet,
+  address,
+  prefixLength,
+  dnsNameservers,
+}: ResolvedAddress): PortDocument['spec']['fixedIPs'][number] {
+  const gateway = subnet.status?.gatewayIP
+  return {
+    address,
+    prefixLength,
+    ...(gateway === undefined ? {} : { gateway }),
+    dhcp: subnet.spec.dhcp?.enabled ?? true,
+    dnsNameservers: [...dnsNameservers],
+  }
+}

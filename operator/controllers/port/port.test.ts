@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { reconcileNetwork } from '../network/reconcile.ts'
+import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
+import { reconcileSubnet } from '../subnet/reconcile.ts'
+import { reconcilePort } from './reconcile.ts'
+
+const network = (more: object = {}) => stored<Network>('lan', {}, more)
+const subnet = (name = 'lan-v4', cidr = '10.0.0.0/24', more: object = {}) =>
+  stored<Subnet>(name, { networkRef: { name: 'lan' }, cidr }, more)
+const own = (spec: Partial<Port['spec']> = {}, more: object = {}) =>
+  stored<Port>('p', { networkRef: { name: 'lan' }, ...spec }, more)
+const user = (name: string, node: string | undefined, more: object = {}) =>
+  stored<Instance>(
+    name,
+    { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: [{ portRef: { name: 'p' } }] },
+    { status: node === undefined ? {} : { node, epoch: 1 }, ...more },
+  )
+
+async function world(): Promise<MemoryWorld> {
+  const w = memoryWorld()
+  const [n, s, g] = [network(), subnet(), stored<SecurityGroup>('default', {})]
+  await reconcileNetwork(n, w.deps, w.run)
+  w.put('networks', n)
+  w.put('subnets', s)
+  await reconcileSubnet(s, w.deps, w.run)
+  w.put('subnets', s)
+  await reconcileSecurityGroup(g, w.deps, w.run)
+  w.put('securityGroups', g)
+  for (const name of ['c1', 'c2']) w.put('computeNodes', stored<ComputeNode>(name, {}, { namespace: '' }))
+  return w
+}
+const step = (w: MemoryWorld, p: Port) => {
+  w.put('ports', p)
+  return reconcilePort(p, w.deps, w.run)
+}
+
+test('create: an own port gets MAC and address, and a row that nobody may bind', async () => {
+  const w = await world()
+  const p = own()
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  expect(p.status).toMatchObject({
+    state: 'DOWN',
+    fixedIPs: [{ subnet: 'lan-v4', ipAddress: '10.0.0.2', prefixLength: 24 }],
+  })
+  const first = structuredClone(p.status)
+  expect(w.network.rows.ports.get('uid-p')).toMatchObject({
+    mac: first?.macAddress,
+    securityGroupUids: ['uid-default'],
+  })
+  expect(w.network.rows.ports.get('uid-p')).not.toHaveProperty('node')
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  expect(p.status).toEqual(first)
+})
+
+test('an own port that its owner plugs by hand may be bound on the node that its annotation names', async () => {
+  const w = await world()
+  const p = own()
+  p.metadata.annotations = { 'nephele.dev/plugged-on': 'c1' }
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  expect(w.network.rows.ports.get('uid-p')).toMatchObject({ node: 'c1' })
+})
+
+describe('dependency and bad input', () => {
+  test.each([
+    ['a foreign subnet', { fixedIPs: [{ subnetRef: { name: 'x' } }] }, 'SubnetNotFound', 'spec.fixedIPs[0]'],
+    ['no network', { networkRef: { name: 'x' } }, 'NetworkNotFound', 'ns/x'],
+    ['no group', { securityGroupRefs: [{ name: 'x' }] }, 'SecurityGroupNotFound', 'spec.securityGroupRefs[0]'],
+  ])('%s', async (_, spec, reason, message) => {
+    const w = await world()
+    expect(await step(w, own(spec))).toMatchObject({ reason, message: expect.stringContaining(message) })
+  })
+  test.each([
+    ['10.0.1.1', 'AddressOutsideSubnet'],
+    ['10.0.0.1', 'AddressReserved'],
+  ])('address %s is terminal and names the field', async (ipAddress, reason) => {
+    const w = await world()
+    const p = own({ fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress }] })
+    await expect(step(w, p)).rejects.toMatchObject({
+      reason,
+      message: expect.stringContaining('spec.fixedIPs[0].ipAddress'),
+    })
+  })
+  test('a MAC that is taken names the older port', async () => {
+    const w = await world()
+    const mac = 'fa:16:3e:00:00:01'
+    w.put('ports', stored<Port>('a', { networkRef: { name: 'lan' }, macAddress: mac }))
+    expect(await step(w, own({ macAddress: mac }))).toMatchObject({
+      reason: 'MACInUse',
+      message: expect.stringContaining('ns/a'),
+    })
+  })
+  test('an address that is taken names the port that has it', async () => {
+    const w = await world()
+    const fixedIPs = [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.9' }]
+    await step(w, stored<Port>('a', { networkRef: { name: 'lan' }, fixedIPs }))
+    expect(await step(w, own({ fixedIPs }))).toMatchObject({
+      reason: 'AddressInUse',
+      message: expect.stringContaining('ns/a'),
+    })
+  })
+})
+
+describe('an own port and its machines', () => {
+  test('binding is saved first, acted on then, and kept from a second machine', async () => {
+    const w = await world()
+    w.put('instances', user('a', 'c1'))
+    w.put('instances', user('b', 'c2'))
+    const p = own()
+    expect(await step(w, p)).toEqual({ kind: 'saved' })
+    expect(p.status).toMatchObject({ node: 'c1', epoch: 1, instance: { name: 'a' } })
+    expect(w.bus.desired.writes).toBe(0)
+    expect(await step(w, p)).toMatchObject({ reason: 'Plugging' })
+    expect(w.network.rows.ports.get('uid-p')).toMatchObject({ node: 'c1', hostname: 'a' })
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'active' })
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    expect(p.status?.state).toBe('ACTIVE')
+  })
+  test('moves on only after its old node let go, under a newer epoch', async () => {
+    const w = await world()
+    const a = user('a', 'c1', { deleted: true })
+    w.put('instances', a)
+    w.put('instances', user('b', 'c2'))
+    const p = own({}, { status: { node: 'c1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } } })
+    await step(w, p)
+    expect(w.bus.desired.find('c1', 'port', 'uid-p')).toMatchObject({ tombstone: false })
+    w.report('instance', a, { node: 'c1', epoch: 1, state: 'gone' })
+    expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
+    expect(w.bus.desired.find('c1', 'port', 'uid-p')).toMatchObject({ tombstone: true })
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'gone' })
+    expect(await step(w, p)).toEqual({ kind: 'saved' })
+    expect(p.status).toMatchObject({ node: 'c2', epoch: 2, instance: { name: 'b' } })
+  })
+  test('delete: in use by name; then row and claims go', async () => {
+    const w = await world()
+    const a = user('a', 'c1')
+    w.put('instances', a)
+    const p = own({}, { status: { node: 'c1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } } })
+    await step(w, p)
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    expect(await step(w, p)).toMatchObject({ reason: 'InUse', message: expect.stringContaining('ns/a') })
+    w.drop('instances', a)
+    expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'gone' })
+    expect(await step(w, p)).toEqual({ kind: 'released' })
+    expect(w.network.rows.ports.size + w.deps.caches.ipClaims.size).toBe(0)
+  })
+})
+
+describe('networks and subnets', () => {
+  test('delete: a network waits for its ports and subnets by name', async () => {
+    const w = await world()
+    const p = own()
+    await step(w, p)
+    w.put('ports', p)
+    const n = network({ deleted: true })
+    expect(await reconcileNetwork(n, w.deps, w.run)).toMatchObject({
+      reason: 'InUse',
+      message: expect.stringMatching(/Port ns\/p and|Port ns\/p, Subnet ns\/lan-v4/),
+    })
+    expect(await step(w, stored<Port>('q', { networkRef: { name: 'lan' } }))).toMatchObject({ kind: 'done' })
+    w.put('networks', n)
+    expect(await step(w, stored<Port>('r', { networkRef: { name: 'lan' } }))).toMatchObject({
+      reason: 'NetworkDeleting',
+    })
+  })
+  test('an overlapping subnet says with which, and comes up when that one goes', async () => {
+    const w = await world()
+    const younger = subnet('b', '10.0.0.128/25', { uid: 'uid-z' })
+    w.put('subnets', younger)
+    expect(await reconcileSubnet(younger, w.deps, w.run)).toMatchObject({
+      reason: 'CIDROverlap',
+      message: expect.stringContaining('lan-v4'),
+    })
+    w.drop('subnets', subnet())
+    expect(await reconcileSubnet(younger, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(younger.status).toMatchObject({ state: 'ACTIVE', gatewayIP: '10.0.0.129' })
+  })
+  test('of two made in one second the one that is in use stays, whatever their UIDs', async () => {
+    const w = await world()
+    const newcomer = subnet('b', '10.0.0.128/25', { uid: 'uid-a' })
+    w.put('subnets', newcomer)
+    const first = structuredClone(w.deps.caches.subnets.find('ns', 'lan-v4')!)
+    expect(await reconcileSubnet(first, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(await reconcileSubnet(newcomer, w.deps, w.run)).toMatchObject({ reason: 'CIDROverlap' })
+  })
+  test('a subnet with addresses given out says to whom', async () => {
+    const w = await world()
+    await step(w, own())
+    const s = subnet('lan-v4', '10.0.0.0/24', { deleted: true })
+    expect(await reconcileSubnet(s, w.deps, w.run)).toMatchObject({
+      reason: 'InUse',
+      message: expect.stringContaining('ns/p'),
+    })
+  })
+})
+
+describe('a subnet that is being deleted', () => {
+  const going = (w: MemoryWorld) => w.put('subnets', subnet('lan-v4', '10.0.0.0/24', { deleted: true }))
+  test('keeps its ports', async () => {
+    const w = await world()
+    const p = own()
+    await step(w, p)
+    const before = structuredClone(p.status)
+    going(w)
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    expect(p.status).toEqual(before)
+  })
+  test('takes no new ones', async () => {
+    const w = await world()
+    going(w)
+    expect(await step(w, own())).toMatchObject({ kind: 'wait', reason: 'SubnetNotReady' })
+  })
+})
+
+describe('a network of another project', () => {
+  const shared = { sharedWith: [{ namespace: '*' }] }
+  async function foreign(networkSpec: Network['spec'], spec: Partial<Port['spec']>) {
+    const w = await world()
+    w.put('networks', stored<Network>('lan', networkSpec, { status: { logicalSwitch: 'uid-lan' } }))
+    w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace: 'b', status: { state: 'ACTIVE' } }))
+    return step(w, own({ networkRef: { name: 'lan', namespace: 'ns' }, ...spec }, { namespace: 'b' }))
+  }
+  test.each([
+    ['an ordinary port', shared, {}],
+    [
+      'no security where the network has none',
+      { ...shared, portSecurityEnabled: false },
+      { portSecurityEnabled: false },
+    ],
+    ['no pairs', shared, { allowedAddressPairs: [] }],
+  ])('allows %s', async (_, networkSpec, spec) => {
+    expect(await foreign(networkSpec, spec)).toEqual({ kind: 'done' })
+  })
+  test.each([
+    ['portSecurityEnabled', { portSecurityEnabled: false }],
+    ['allowedAddressPairs', { allowedAddressPairs: [{ ipAddress: '10.0.0.9' }] }],
+  ])('refuses %s, which would let it speak for others', async (field, spec) => {
+    await expect(foreign(shared, spec)).rejects.toMatchObject({
+      reason: 'NotPermitted',
+      message: expect.stringContaining(`spec.${field}`),
+    })
+  })
+  test('taken back, it keeps the ports that it has and takes no new ones', async () => {
+    const w = await world()
+    const lend = (spec: Network['spec']) =>
+      w.put('networks', stored<Network>('lan', spec, { status: { logicalSwitch: 'uid-lan' } }))
+    w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace: 'b', status: { state: 'ACTIVE' } }))
+    const make = (name: string) =>
+      stored<Port>(name, { networkRef: { name: 'lan', namespace: 'ns' } }, { namespace: 'b' })
+    const [before, after] = [make('before'), make('after')]
+    lend(shared)
+    expect(await step(w, before)).toEqual({ kind: 'done' })
+    lend({})
+    expect(await step(w, before)).toEqual({ kind: 'done' })
+    expect(await step(w, after)).toMatchObject({ kind: 'wait', reason: 'NetworkNotFound' })
+  })
+})

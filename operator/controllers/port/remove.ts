@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import { IP_CLAIM } from '../../../lib/api/kinds.ts'
+import type { Port } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { released, type Outcome } from '../../../lib/outcome.ts'
+import { isSameHolder } from '../../ipam/address-book.ts'
+import { hasLetGo, usersOfPort } from '../common/holding.ts'
+import { waitForUsers } from '../common/in-use.ts'
+import { releaseFrom } from '../common/release.ts'
+import { listPlaces } from './binding.ts'
+import type { PortDeps, PortRun } from './reconcile.ts'
+
+/** In the order that lets no address be used twice: machine, plug, logical port, and only then the addresses. */
+export async function removePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {
+  const status = (port.status ??= {})
+  status.state = 'DELETING'
+  const users = usersOfPort(port, deps).filter(
+    (user) => !hasLetGo(user, deps) && isUsing(port, user.metadata.uid, user.status?.node),
+  )
+  const inUse = waitForUsers([['Instance', users]])
+  if (inUse) return inUse
+  for (const place of listPlaces(port, deps)) {
+    const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
+    if (waiting) return waiting
+  }
+  await deps.network.removePort(port.metadata.uid, run.signal)
+  const { namespace = '', name, uid } = port.metadata
+  for (const claim of deps.caches.ipClaims.listBy('port', keyOfObject(port))) {
+    if (claim.spec.portRef && !isSameHolder(claim.spec.portRef, { namespace, name, uid })) continue
+    const { namespace: of, name: claimName, uid: claimUid } = claim.metadata
+    await run.client.remove(
+      IP_CLAIM,
+      { namespace: of, name: claimName },
+      { preconditions: { uid: claimUid }, signal: run.signal },
+    )
+  }
+  return released
+}
+
+/** A machine that merely names the port, but was never plugged into it, does not hold it up. */
+function isUsing(port: Port, instanceUid: string, node: string | undefined): boolean {
+  const holder = port.status?.instance?.uid ?? port.metadata.ownerReferences?.find((o) => o.controller)?.uid
+  return holder === instanceUid && node !== undefined
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { Port, SecurityGroup } from '../../../lib/api/types.ts'
+import { memoryWorld, stored } from '../../testing/memory-deps.ts'
+import { reconcileSecurityGroup } from './reconcile.ts'
+
+const group = (name: string, remotes: readonly string[] = [], more: object = {}) =>
+  stored<SecurityGroup>(
+    name,
+    { rules: remotes.map((remote) => ({ direction: 'ingress', remoteGroupRef: { name: remote } })) },
+    more,
+  )
+const port = (securityGroup: string) =>
+  stored<Port>('p', { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: securityGroup }] })
+const ready = (generation: number) => ({
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Ready',
+      message: '',
+      lastTransitionTime: '',
+      observedGeneration: generation,
+    },
+  ],
+})
+
+describe('rules', () => {
+  test.each([
+    ['defaults', { direction: 'egress' }, { direction: 'egress', etherType: 'IPv4', protocol: 'any' }],
+    [
+      'ports and prefix',
+      { direction: 'ingress', protocol: 'tcp', portRangeMin: 22, portRangeMax: 23, remoteIPPrefix: '10.0.0.0/8' },
+      {
+        direction: 'ingress',
+        etherType: 'IPv4',
+        protocol: 'tcp',
+        portRangeMin: 22,
+        portRangeMax: 23,
+        remoteIPPrefix: '10.0.0.0/8',
+      },
+    ],
+    [
+      'another group, by its UID',
+      { direction: 'ingress', etherType: 'IPv6', remoteGroupRef: { name: 'web' } },
+      { direction: 'ingress', etherType: 'IPv6', protocol: 'any', remoteGroupUid: 'uid-web' },
+    ],
+  ] as const)('%s', async (_, rule, logical) => {
+    const w = memoryWorld()
+    w.put('securityGroups', group('web'))
+    const db = stored<SecurityGroup>('db', { rules: [rule] })
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(db.status?.state).toBe('ACTIVE')
+    expect(w.network.rows.securityGroups.get('uid-db')?.rules).toEqual([logical])
+  })
+  test('dependency: a group that does not exist is named, with its field', async () => {
+    const w = memoryWorld()
+    expect(await reconcileSecurityGroup(group('db', ['web']), w.deps, w.run)).toMatchObject({
+      kind: 'wait',
+      reason: 'SecurityGroupNotFound',
+      message: expect.stringContaining('ns/web in spec.rules[0].remoteGroupRef'),
+    })
+    expect(w.network.rows.securityGroups.size).toBe(0)
+  })
+  test.each([
+    ['a new rule', {}, 'SecurityGroupDeleting'],
+    ['a rule of an older generation that was realised', { status: ready(1), generation: 2 }, 'SecurityGroupDeleting'],
+    ['a rule that was realised', { status: ready(1) }, undefined],
+  ])('%s that names a group which is being deleted', async (_, more, reason) => {
+    const w = memoryWorld()
+    w.put('securityGroups', group('web', [], { deleted: true }))
+    const outcome = await reconcileSecurityGroup(group('db', ['web'], more), w.deps, w.run)
+    expect(outcome).toMatchObject(reason === undefined ? { kind: 'done' } : { kind: 'wait', reason })
+  })
+})
+
+describe('delete', () => {
+  test.each([
+    ['members', [], [port('web')], 'Port ns/p'],
+    ['a rule of another group', [group('db', ['web'])], [], 'SecurityGroup ns/db'],
+    ['a rule of its own', [group('web', ['web'], { deleted: true })], [], undefined],
+    ['a rule of a group that goes too', [group('db', ['web'], { deleted: true })], [], undefined],
+    ['a rule of another namespace’s group', [group('db', ['web'], { namespace: 'other' })], [], undefined],
+  ])('%s', async (_, groups, ports, user) => {
+    const w = memoryWorld()
+    const web = group('web', ['web'])
+    await reconcileSecurityGroup(w.put('securityGroups', web), w.deps, w.run)
+    for (const other of groups) w.put('securityGroups', other)
+    for (const p of ports) w.put('ports', p)
+    const outcome = await reconcileSecurityGroup(group('web', ['web'], { deleted: true }), w.deps, w.run)
+    if (user === undefined) expect(outcome).toEqual({ kind: 'released' })
+    else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
+    expect(w.network.rows.securityGroups.has('uid-web')).toBe(user !== undefined)
+  })
+})

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import { NODE_LABELS } from '../../../lib/api/kinds.ts'
+import type { KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { waitForUsers } from '../common/in-use.ts'
+
+type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
+
+export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps, 'caches' | 'bus'>): Outcome {
+  const status = (pool.status ??= {})
+  const { name } = pool.metadata
+  if (pool.metadata.deletionTimestamp !== undefined) {
+    return waitForUsers([['Volume', deps.caches.volumes.listBy('pool', name)]]) ?? released
+  }
+  const nodes = deps.caches.nodes
+    .list()
+    .filter((node) => isServedBy(pool, node))
+    .map((node) => node.metadata.name)
+    .sort()
+  const seen = nodes.flatMap((node) => findPoolOn(node, name, status.nodes, deps) ?? [])
+  status.nodes = keepUnlessMoved(status.nodes ?? [], seen)
+  status.state = seen.some((n) => n.error === undefined) ? 'up' : 'down'
+  if (nodes.length === 0)
+    return waitFor(
+      'NoStorageNode',
+      'no node serves it: label one with nephele.dev/storage=true (and spec.nodeSelector)',
+    )
+  const broken = seen.find((n) => n.error !== undefined)
+  if (broken) return waitFor('PoolBroken', `node ${broken.node}: ${broken.error ?? ''}`)
+  return seen.length > 0 ? done : waitFor('PoolNotReported', `waiting for node ${nodes.join(', ')} to report the pool`)
+}
+
+export function isServedBy(pool: StoragePool, node: KubeNode): boolean {
+  const labels = node.metadata.labels ?? {}
+  if (labels[NODE_LABELS.storage] !== 'true') return false
+  return Object.entries(pool.spec.nodeSelector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value)
+}
+
+export function pathOf(pool: StoragePool): string {
+  return pool.spec.file?.path ?? `/var/lib/nephele/volumes/${pool.metadata.name}`
+}
+
+/** What the node reports; what it reported last while NATS has nothing of it. */
+function findPoolOn(
+  node: string,
+  pool: string,
+  last: readonly PoolNode[] | undefined,
+  deps: Pick<OperatorDeps, 'bus'>,
+): PoolNode | undefined {
+  const inventory = deps.bus.inventory.find(node)
+  if (!inventory) return last?.find((n) => n.node === node)
+  const found = inventory.pools.find((p) => p.name === pool)
+  if (!found) return undefined
+  const { totalGiB, freeGiB, error } = found
+  return { node, totalGiB, freeGiB, ...(error === undefined ? {} : { error: error.slice(0, 255) }) }
+}
+
+/** Free room moves with every guest's write; a status write for each would be steady noise (invariant 7). */
+function keepUnlessMoved(old: readonly PoolNode[], seen: PoolNode[]): PoolNode[] {
+  return seen.map((now) => {
+    const before = old.find((n) => n.node === now.node)
+    if (before?.totalGiB !== now.totalGiB || before.error !== now.error) return now
+    return Math.abs(before.freeGiB - now.freeGiB) * 50 < now.totalGiB ? before : now
+  })
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { KubeNode, StoragePool, Volume } from '../../../lib/api/types.ts'
+import type { Inventory } from '../../../lib/contract/documents.ts'
+import { inventoryOf } from '../../testing/inventory.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { pathOf, reconcileStoragePool } from './reconcile.ts'
+
+type PoolWord = Inventory['pools'][number]
+
+const pool = (status?: StoragePool['status'], more: object = {}) =>
+  stored<StoragePool>(
+    'files',
+    { driver: 'file', nodeSelector: { matchLabels: { tier: 'fast' } } },
+    { namespace: '', ...(status ? { status } : {}), ...more },
+  )
+const labels = { 'nephele.dev/storage': 'true', tier: 'fast' }
+const word = (freeGiB: number, more: object = {}): PoolWord => ({
+  name: 'files',
+  driver: 'file',
+  totalGiB: 100,
+  freeGiB,
+  ...more,
+})
+
+function world(
+  nodes: Record<string, PoolWord[] | undefined>,
+  nodeLabels: Record<string, string> = labels,
+): MemoryWorld {
+  const w = memoryWorld()
+  for (const [name, pools] of Object.entries(nodes)) {
+    w.put('nodes', stored<KubeNode>(name, {}, { namespace: '', labels: nodeLabels }))
+    if (pools) w.bus.publishInventory(inventoryOf(name, { pools }))
+  }
+  return w
+}
+
+describe('what nodes report', () => {
+  test.each([
+    ['a pool', { s1: [word(60)] }, labels, { kind: 'done' }, 'up', [{ node: 's1', totalGiB: 100, freeGiB: 60 }]],
+    ['no node', {}, labels, { kind: 'wait', reason: 'NoStorageNode' }, 'down', []],
+    [
+      'a node without the role',
+      { s1: [word(60)] },
+      { tier: 'fast' },
+      { kind: 'wait', reason: 'NoStorageNode' },
+      'down',
+      [],
+    ],
+    [
+      'a node that the selector leaves out',
+      { s1: [word(60)] },
+      { ...labels, tier: 'slow' },
+      { kind: 'wait', reason: 'NoStorageNode' },
+      'down',
+      [],
+    ],
+    [
+      'a node that says nothing of it',
+      { s1: [] },
+      labels,
+      { kind: 'wait', reason: 'PoolNotReported', message: expect.stringContaining('s1') },
+      'down',
+      [],
+    ],
+    [
+      'a broken one beside a good one',
+      { s1: [word(60)], s2: [word(0, { error: 'not mounted' })] },
+      labels,
+      { kind: 'wait', reason: 'PoolBroken', message: expect.stringContaining('s2: not mounted') },
+      'up',
+      [{ node: 's1' }, { node: 's2', error: 'not mounted' }],
+    ],
+  ] as const)('%s', (_, nodes, nodeLabels, outcome, state, seen) => {
+    const w = world(nodes as never, nodeLabels)
+    const p = pool()
+    expect(reconcileStoragePool(p, w.deps)).toMatchObject(outcome)
+    expect(p.status?.state).toBe(state)
+    expect(p.status?.nodes).toMatchObject(seen)
+    expect(p.status?.nodes).toHaveLength(seen.length)
+  })
+})
+
+test.each([
+  ['a fiftieth and less is not written', 59, 60],
+  ['more is', 57, 57],
+])('free room: %s', (_, now, written) => {
+  const p = pool({ nodes: [{ node: 's1', totalGiB: 100, freeGiB: 60 }] })
+  reconcileStoragePool(p, world({ s1: [word(now)] }).deps)
+  expect(p.status?.nodes).toEqual([{ node: 's1', totalGiB: 100, freeGiB: written }])
+})
+
+test('what was known stays while the bus has nothing', () => {
+  const p = pool({ nodes: [{ node: 's1', totalGiB: 100, freeGiB: 60 }] })
+  expect(reconcileStoragePool(p, world({ s1: undefined }).deps)).toEqual({ kind: 'done' })
+  expect(p.status?.nodes).toEqual([{ node: 's1', totalGiB: 100, freeGiB: 60 }])
+})
+
+test.each([
+  ['in use', [stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'files' } })], { reason: 'InUse' }],
+  ['of another pool', [stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'x' } })], { kind: 'released' }],
+])('delete: %s', (_, volumes, outcome) => {
+  const w = world({ s1: [word(60)] })
+  for (const v of volumes) w.put('volumes', v)
+  expect(reconcileStoragePool(pool(undefined, { deleted: true }), w.deps)).toMatchObject(outcome)
+})
+
+test('its folder is the spec’s, or one of its name', () => {
+  expect(pathOf(pool())).toBe('/var/lib/nephele/volumes/files')
+  expect(pathOf(stored<StoragePool>('files', { driver: 'file', file: { path: '/srv/x' } }, { namespace: '' }))).toBe(
+    '/srv/x',
+  )
+})

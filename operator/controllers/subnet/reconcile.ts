@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import type { Cloud, Network, Subnet } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
+import type { LogicalSubnet } from '../../network/network-driver.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { keyOf, listNames, resolve } from '../common/references.ts'
+import { mtuOf } from '../network/reconcile.ts'
+
+export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>
+
+export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
+  const status = (subnet.status ??= {})
+  const { uid, namespace = '' } = subnet.metadata
+  if (subnet.metadata.deletionTimestamp !== undefined) {
+    status.state = 'DELETING'
+    const claims = deps.caches.ipClaims.listBy('subnet', uid)
+    if (claims.length > 0)
+      return waitFor('InUse', `has addresses of Ports ${listNames(claims.map(holderOf))}: delete these first`)
+    await deps.network.removeSubnet(uid, run.signal)
+    return released
+  }
+  const plan = planSubnet(subnet.spec)
+  const others = deps.caches.subnets.listBy('network', keyOf(subnet.spec.networkRef, namespace))
+  const older = findOverlap(rankOf(subnet), others.map(rankOf))
+  if (older) {
+    // Not thrown as terminal: when the other one goes, this one comes up by itself.
+    status.state = 'ERROR'
+    return waitFor(
+      'CIDROverlap',
+      `spec.cidr ${subnet.spec.cidr} overlaps ${older.cidr} of Subnet ${older.name} on the same Network: delete one of them`,
+    )
+  }
+  status.state ??= 'BUILD'
+  const network = resolve({
+    cache: deps.caches.networks,
+    kind: 'Network',
+    ref: subnet.spec.networkRef,
+    from: namespace,
+    field: 'spec.networkRef',
+  })
+  if (!network.ok) return network.outcome
+  if (network.object.status?.logicalSwitch === undefined)
+    return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)
+  await deps.network.ensureSubnet(toLogical(subnet, plan, network.object, deps.caches.clouds), run.signal)
+  if (plan.gatewayIP === undefined) delete status.gatewayIP
+  else status.gatewayIP = plan.gatewayIP
+  status.state = 'ACTIVE'
+  return done
+}
+
+export function rankOf(subnet: Subnet): SubnetRank {
+  const { name, uid, creationTimestamp = '' } = subnet.metadata
+  return {
+    name,
+    uid,
+    cidr: subnet.spec.cidr,
+    creationTimestamp,
+    isActive: subnet.status?.gatewayIP !== undefined || subnet.status?.state === 'ACTIVE',
+  }
+}
+
+export function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: Cache<Cloud>): LogicalSubnet {
+  const dhcp = subnet.spec.dhcp ?? {}
+  return {
+    ...ownerOf(subnet),
+    networkUid: network.metadata.uid,
+    cidr: subnet.spec.cidr,
+    mtu: mtuOf(network, clouds),
+    ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
+    ...(dhcp.enabled === false
+      ? {}
+      : {
+          dhcp: {
+            leaseSeconds: dhcp.leaseSeconds ?? 43_200,
+            dnsNameservers: nameserversOf(subnet, clouds),
+            hostRoutes: dhcp.hostRoutes ?? [],
+            ...(network.spec.dnsDomain === undefined ? {} : { domainName: network.spec.dnsDomain }),
+          },
+        }),
+  }
+}
+
+/** The subnet's own, or the cloud's. */
+export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly string[] {
+  return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
+}
+
+function holderOf(claim: { spec: { portRef?: { namespace: string; name: string } } }): string {
+  return claim.spec.portRef ? `${claim.spec.portRef.namespace}/${claim.spec.portRef.name}` : '(unknown)'
+}
+
+/**
+ * Whether addresses may be handed out of it now.
+ * @param isKept who asks has one already, and keeps it although the subnet is being deleted
+ * @throws nothing: a subnet that cannot be planned is not usable
+ */
+export function findUsablePlan(subnet: Subnet, siblings: readonly Subnet[], isKept = false): SubnetPlan | undefined {
+  if (subnet.metadata.deletionTimestamp !== undefined && !isKept) return undefined
+  if (findOverlap(rankOf(subnet), siblings.map(rankOf))) return undefined
+  try {
+    return planSubnet(subnet.spec)
+  } catch (error) {
+    if (error instanceof TerminalError) return undefined
+    throw error
+  }
+}

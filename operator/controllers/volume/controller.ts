@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import { FINALIZER, VOLUME } from '../../../lib/api/kinds.ts'
+import type { Volume } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { guarded } from '../common/definition.ts'
+import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
+import { instanceIndexes } from '../common/indexes.ts'
+import { volumeReadiness } from './readiness.ts'
+import { reconcileVolume } from './reconcile.ts'
+
+export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
+  const { volumes, volumeTypes } = deps.caches
+  const keysBy = (index: string, value: string) => volumes.listBy(index, value).map(keyOfObject)
+  const unplaced = (type: string) =>
+    volumes
+      .listBy('type', type)
+      .filter((v) => v.status?.node === undefined)
+      .map(keyOfObject)
+  return {
+    name: 'volume',
+    kind: VOLUME,
+    finalizer: FINALIZER,
+    watches: [
+      // Those that it names, and the one that it had when it named it no longer.
+      watchOf(informers.instances, (instance) => [
+        ...instanceIndexes.volume(instance),
+        ...keysBy('attachedTo', instance.metadata.uid),
+      ]),
+      watchOf(informers.volumeTypes, ({ metadata }) => [...unplaced(metadata.name), ...unplaced('')]),
+      watchOf(informers.storagePools, (pool) => [
+        ...keysBy('pool', pool.metadata.name),
+        ...volumeTypes
+          .listBy('pool', pool.metadata.name)
+          .flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')]),
+      ]),
+      watchOf(informers.computeNodes, (node) => keysBy('node', node.metadata.name)),
+    ],
+    reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),
+    readiness: volumeReadiness,
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Volume, VolumeType } from '../../../lib/api/types.ts'
+import type { Caches } from '../common/deps.ts'
+
+export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
+
+/**
+ * The pool by the volume's type, then the live node of that pool with the most room. Room is what the node reports less what is
+ * promised to volumes that it has not made yet. Pure.
+ */
+export function choosePlace(
+  volume: Volume,
+  caches: Pick<Caches, 'volumeTypes' | 'storagePools' | 'volumes'>,
+  isAlive: (node: string) => boolean,
+): PlaceChoice {
+  const type = findType(volume, caches)
+  if (!type.ok) return type
+  const poolName = type.type.spec.storagePoolRef.name
+  const pool = caches.storagePools.find(undefined, poolName)
+  if (!pool || pool.metadata.deletionTimestamp !== undefined) {
+    return {
+      ok: false,
+      reason: 'StoragePoolNotFound',
+      message: `StoragePool ${poolName} of VolumeType ${type.type.metadata.name} does not exist: create it`,
+    }
+  }
+  const nodes = (pool.status?.nodes ?? [])
+    .filter((n) => n.error === undefined && isAlive(n.node))
+    .map((n) => ({ node: n.node, freeGiB: n.freeGiB - promised(n.node, poolName, caches) }))
+    .sort((a, b) => b.freeGiB - a.freeGiB || (a.node < b.node ? -1 : 1))
+  const best = nodes[0]
+  if (!best)
+    return {
+      ok: false,
+      reason: 'NoStorageNode',
+      message: `no node serves StoragePool ${poolName}: label one with nephele.dev/storage=true`,
+    }
+  if (best.freeGiB < volume.spec.sizeGiB) {
+    const most = Math.max(0, best.freeGiB)
+    return {
+      ok: false,
+      reason: 'PoolFull',
+      message: `StoragePool ${poolName} has at most ${most} GiB free on one node, ${volume.spec.sizeGiB} wanted`,
+    }
+  }
+  return { ok: true, node: best.node, pool: poolName }
+}
+
+type TypeChoice = { ok: true; type: VolumeType } | { ok: false; reason: string; message: string }
+
+function findType(volume: Volume, caches: Pick<Caches, 'volumeTypes'>): TypeChoice {
+  const name = volume.spec.volumeTypeRef?.name
+  if (name !== undefined) {
+    const type = caches.volumeTypes.find(undefined, name)
+    if (type) return { ok: true, type }
+    return {
+      ok: false,
+      reason: 'VolumeTypeNotFound',
+      message: `VolumeType ${name} in spec.volumeTypeRef does not exist: create it`,
+    }
+  }
+  const defaults = caches.volumeTypes
+    .list()
+    .filter((t) => t.spec.default === true && t.metadata.deletionTimestamp === undefined)
+  const type = defaults.sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1))[0]
+  if (type) return { ok: true, type }
+  return {
+    ok: false,
+    reason: 'NoDefaultVolumeType',
+    message: 'no VolumeType has spec.default: true: name one in spec.volumeTypeRef',
+  }
+}
+
+function ageOf({ metadata }: VolumeType): string {
+  return `${metadata.creationTimestamp ?? ''} ${metadata.uid}`
+}
+
+function promised(node: string, pool: string, caches: Pick<Caches, 'volumes'>): number {
+  let sum = 0
+  for (const { status, spec } of caches.volumes.listBy('node', node)) {
+    if (status?.pool === pool && status.sizeGiB === undefined) sum += spec.sizeGiB
+  }
+  return sum
+}

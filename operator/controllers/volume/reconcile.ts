@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Volume } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { releaseFrom } from '../common/release.ts'
+import { planAttachment } from './attach.ts'
+import { volumeDocument } from './document.ts'
+import { choosePlace } from './place.ts'
+
+export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
+
+export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
+  const status = (volume.status ??= {})
+  if (status.node !== undefined) {
+    const place = { kind: 'volume' as const, node: status.node, epoch: status.epoch ?? 0 }
+    const regressed = deps.regression.check(volume, place, deps.writer())
+    if (regressed) return regressed
+  }
+  if (planAndApplyAttachment(volume, deps)) return saved
+  if (volume.metadata.deletionTimestamp !== undefined) return removeVolume(volume, deps)
+
+  if (status.node === undefined) {
+    status.state = 'creating'
+    const choice = choosePlace(volume, deps.caches, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
+    if (!choice.ok) return waitFor(choice.reason, choice.message)
+    Object.assign(status, { node: choice.node, pool: choice.pool, epoch: (status.epoch ?? 0) + 1 })
+    run.event({
+      type: 'Normal',
+      reason: 'Scheduled',
+      action: 'Schedule',
+      note: `placed on node ${choice.node}, pool ${choice.pool}`,
+    })
+    return saved
+  }
+  const pool = deps.caches.storagePools.find(undefined, status.pool ?? '')
+  if (!pool)
+    return waitFor(
+      'StoragePoolNotFound',
+      `StoragePool ${status.pool ?? ''} does not exist: create it again, the volume is on it`,
+    )
+  await deps.bus.desired.publish(volumeDocument(volume, pool, deps.writer()))
+  return observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
+}
+
+/** Who has it is decided in the status first. @returns whether there is something to save */
+function planAndApplyAttachment(volume: Volume, deps: VolumeDeps): boolean {
+  const status = (volume.status ??= {})
+  if (status.node === undefined) return false
+  const plan = planAttachment(volume, deps)
+  if (plan.kind === 'keep') return false
+  if (plan.kind === 'attach') status.attachedTo = plan.to
+  else delete status.attachedTo
+  // The node's answer under this epoch says that its export is as decided.
+  status.epoch = (status.epoch ?? 0) + 1
+  status.state = plan.kind === 'attach' ? 'in-use' : 'available'
+  return true
+}
+
+async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> {
+  const status = (volume.status ??= {})
+  if (status.attachedTo) {
+    return waitFor(
+      'InUse',
+      `attached to Instance ${status.attachedTo.name}: take it out of its spec.volumes, or delete it`,
+    )
+  }
+  status.state = 'deleting'
+  if (status.node === undefined) return released
+  const placement = { kind: 'volume' as const, object: volume, node: status.node, epoch: status.epoch ?? 0 }
+  return (await releaseFrom(placement, deps)) ?? released
+}
+
+function observe(volume: Volume, observed: ObservedDocument | undefined, deps: VolumeDeps): Outcome {
+  const status = (volume.status ??= {})
+  const { node = '', epoch = 0 } = status
+  const isCurrent =
+    observed !== undefined &&
+    observed.versions.epoch === epoch &&
+    observed.versions.generation >= (volume.metadata.generation ?? 0)
+  if (isCurrent && observed.state === 'refused') {
+    throw new TerminalError(
+      observed.error?.reason ?? 'Refused',
+      observed.error?.message ?? `node ${node} refused the volume`,
+    )
+  }
+  if (isCurrent && observed.state === 'available') {
+    status.sizeGiB = observed.facts.sizeGiB ?? volume.spec.sizeGiB
+    status.state = status.attachedTo ? 'in-use' : 'available'
+    return done
+  }
+  if (status.sizeGiB === undefined) status.state = 'creating'
+  else if (status.sizeGiB < volume.spec.sizeGiB) status.state = 'extending'
+  if (deps.bus.heartbeats.pulse(node) === 'silent') return waitFor('NodeSilent', `node ${node} has not been heard`)
+  if (isCurrent && observed.state === 'failed') {
+    return waitFor(observed.error?.reason ?? 'VolumeFailed', observed.error?.message ?? `node ${node} is trying again`)
+  }
+  return waitFor('Provisioning', `waiting for node ${node}`)
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ComputeNode, Instance, StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { reconcileVolume } from './reconcile.ts'
+
+const pool = (freeGiB = 100) =>
+  stored<StoragePool>(
+    'files',
+    { driver: 'file' },
+    { namespace: '', status: { nodes: [{ node: 's1', totalGiB: 100, freeGiB }] } },
+  )
+const type = () =>
+  stored<VolumeType>('standard', { storagePoolRef: { name: 'files' }, default: true }, { namespace: '' })
+const volume = (status?: Volume['status'], more: object = {}) =>
+  stored<Volume>('data', { sizeGiB: 10 }, { ...(status ? { status } : {}), ...more })
+const placed: Volume['status'] = { node: 's1', pool: 'files', epoch: 1 }
+const user = (name: string, more: object = {}) =>
+  stored<Instance>(
+    name,
+    { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, volumes: [{ volumeRef: { name: 'data' } }] },
+    { status: { node: 'c1', epoch: 1 }, ...more },
+  )
+
+function world(): MemoryWorld {
+  const w = memoryWorld()
+  w.put('storagePools', pool())
+  w.put('volumeTypes', type())
+  w.put('computeNodes', stored<ComputeNode>('s1', {}, { namespace: '' }))
+  w.bus.heartbeats.expect(['s1'])
+  w.bus.heartbeats.beat('s1', 'boot-0001')
+  return w
+}
+
+describe('placement', () => {
+  test('create: the decision is saved before anything is published', async () => {
+    const w = world()
+    const v = volume()
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(v.status).toMatchObject({ node: 's1', pool: 'files', epoch: 1 })
+    expect(w.bus.desired.writes).toBe(0)
+    await reconcileVolume(v, w.deps, w.run)
+    expect(w.bus.desired.list()).toMatchObject([{ node: 's1', kind: 'volume', tombstone: false }])
+  })
+  test.each([
+    ['no type', (w: MemoryWorld) => w.drop('volumeTypes', type()), 'NoDefaultVolumeType'],
+    ['no pool', (w: MemoryWorld) => w.drop('storagePools', pool()), 'StoragePoolNotFound'],
+    ['a full pool', (w: MemoryWorld) => w.put('storagePools', pool(9)), 'PoolFull'],
+  ])('dependency: %s', async (_, spoil, reason) => {
+    const w = world()
+    spoil(w)
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({ kind: 'wait', reason })
+  })
+})
+
+describe('life', () => {
+  test.each([
+    ['available', { state: 'available', facts: { sizeGiB: 10 } }, { kind: 'done' }, 'available'],
+    [
+      'failed',
+      { state: 'failed', error: { reason: 'DiskFull', message: 'm', terminal: false } },
+      { kind: 'wait', reason: 'DiskFull' },
+      'creating',
+    ],
+    ['older epoch', { state: 'available', epoch: 0 }, { kind: 'wait', reason: 'Provisioning' }, 'creating'],
+  ])('observed %s', async (_, word, outcome, state) => {
+    const w = world()
+    const v = volume({ ...placed })
+    w.report('volume', v, { node: 's1', epoch: 1, ...word })
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(outcome)
+    expect(v.status?.state).toBe(state)
+  })
+  test('refused is terminal and says why', async () => {
+    const w = world()
+    const v = volume({ ...placed })
+    w.report('volume', v, {
+      node: 's1',
+      epoch: 1,
+      state: 'refused',
+      error: { reason: 'PathUnsafe', message: 'm', terminal: true },
+    })
+    await expect(reconcileVolume(v, w.deps, w.run)).rejects.toMatchObject({ reason: 'PathUnsafe' })
+  })
+  test('delete: tombstone, gone, released; the answer stays for whoever asks again', async () => {
+    const w = world()
+    const v = volume({ ...placed }, { deleted: true })
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+    expect(w.bus.desired.list()).toMatchObject([{ tombstone: true }])
+    w.report('volume', v, { node: 's1', epoch: 1, state: 'gone' })
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'released' })
+  })
+  test('node-lost: names the way out; a confirmed loss counts once it is recorded', async () => {
+    const w = world()
+    const v = volume({ ...placed }, { deleted: true })
+    w.clock.ms = 60_000
+    w.bus.heartbeats.tick()
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({
+      reason: 'NodeSilent',
+      message: expect.stringContaining('spec.lost: Confirmed'),
+    })
+    w.put('computeNodes', stored<ComputeNode>('s1', { lost: 'Confirmed' }, { namespace: '' }))
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({ reason: 'Releasing' })
+    const release = w.deps.releases.listNew('s1', [])
+    expect(release).toMatchObject([{ kind: 'volume', uid: 'uid-data', epoch: 1 }])
+    w.put(
+      'computeNodes',
+      stored<ComputeNode>('s1', { lost: 'Confirmed' }, { namespace: '', status: { releases: release } }),
+    )
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(w.bus.desired.list()).toMatchObject([{ tombstone: true }])
+  })
+})
+
+describe('attachment', () => {
+  test('the oldest machine with a node gets it, under a new epoch', async () => {
+    const w = world()
+    w.put('instances', user('b'))
+    w.put('instances', user('a', { status: {} }))
+    const v = volume({ ...placed })
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(v.status).toMatchObject({ epoch: 2, attachedTo: { name: 'b', uid: 'uid-b', node: 'c1' } })
+    await reconcileVolume(v, w.deps, w.run)
+    expect([...w.bus.desired.documents.values()]).toMatchObject([{ spec: { exportTo: ['c1'] } }])
+  })
+  test.each([
+    ['it still names the volume', {}, undefined, true],
+    ['its node has not let go', { deleted: true }, undefined, true],
+    ['its node said gone', { deleted: true }, { state: 'gone' }, false],
+    ['the disk is still in', { spec: [] }, { state: 'running', facts: { volumesAttached: ['uid-data'] } }, true],
+    ['the disk is out', { spec: [] }, { state: 'running', facts: { volumesAttached: [] } }, false],
+  ])('while %s', async (_, change, word, isKept) => {
+    const w = world()
+    const holder = user('a', change)
+    if ('spec' in change) holder.spec.volumes = []
+    w.put('instances', holder)
+    if (word) w.report('instance', holder, { node: 'c1', epoch: 1, ...word })
+    const v = volume({ ...placed, attachedTo: { name: 'a', uid: 'uid-a', node: 'c1' } })
+    await reconcileVolume(v, w.deps, w.run)
+    expect(v.status?.attachedTo !== undefined).toBe(isKept)
+  })
+  test('a machine that is gone from the API has let go', async () => {
+    const w = world()
+    const v = volume({ ...placed, attachedTo: { name: 'a', uid: 'uid-a', node: 'c1' } })
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(v.status?.attachedTo).toBeUndefined()
+  })
+  test('delete waits for detach and says by whom', async () => {
+    const w = world()
+    w.put('instances', user('a'))
+    const v = volume({ ...placed, attachedTo: { name: 'a', uid: 'uid-a', node: 'c1' } }, { deleted: true })
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({
+      reason: 'InUse',
+      message: expect.stringContaining('Instance a'),
+    })
+  })
+})

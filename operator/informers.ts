@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as kinds from '../lib/api/kinds.ts'
+import type {
+  Cloud,
+  ComputeNode,
+  Flavor,
+  Image,
+  Instance,
+  IPClaim,
+  KeyPair,
+  KubeNode,
+  Network,
+  Port,
+  SecurityGroup,
+  StoragePool,
+  Subnet,
+  Volume,
+  VolumeType,
+} from '../lib/api/types.ts'
+import type { Informers } from '../lib/loop/informers.ts'
+import type { Caches, OperatorInformers } from './controllers/common/deps.ts'
+import * as indexes from './controllers/common/indexes.ts'
+
+/** Everything that the operator watches; its RBAC is this list. Secrets are not in it. */
+export function watchAll(informers: Informers): OperatorInformers {
+  return {
+    clouds: informers.of<Cloud>(kinds.CLOUD),
+    computeNodes: informers.of<ComputeNode>(kinds.COMPUTE_NODE),
+    flavors: informers.of<Flavor>(kinds.FLAVOR),
+    images: informers.of<Image>(kinds.IMAGE, { indexes: indexes.imageIndexes }),
+    instances: informers.of<Instance>(kinds.INSTANCE, { indexes: indexes.instanceIndexes }),
+    ipClaims: informers.of<IPClaim>(kinds.IP_CLAIM, { indexes: indexes.ipClaimIndexes }),
+    keyPairs: informers.of<KeyPair>(kinds.KEY_PAIR),
+    networks: informers.of<Network>(kinds.NETWORK),
+    nodes: informers.of<KubeNode>(kinds.NODE, { project: projectNode }),
+    ports: informers.of<Port>(kinds.PORT, { indexes: indexes.portIndexes }),
+    securityGroups: informers.of<SecurityGroup>(kinds.SECURITY_GROUP, { indexes: indexes.securityGroupIndexes }),
+    storagePools: informers.of<StoragePool>(kinds.STORAGE_POOL),
+    subnets: informers.of<Subnet>(kinds.SUBNET, { indexes: indexes.subnetIndexes }),
+    volumes: informers.of<Volume>(kinds.VOLUME, { indexes: indexes.volumeIndexes }),
+    volumeTypes: informers.of<VolumeType>(kinds.VOLUME_TYPE, { indexes: indexes.volumeTypeIndexes }),
+  }
+}
+
+/** Labels are all that counts; a kubelet's status is large and changes all the time. */
+function projectNode(node: KubeNode): KubeNode {
+  const { name, uid, resourceVersion, labels } = node.metadata
+  return { metadata: { name, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) } }
+}
+
+export function cachesOf(informers: OperatorInformers): Caches {
+  const entries = Object.entries(informers).map(([name, informer]) => [name, (informer as { cache: unknown }).cache])
+  return Object.fromEntries(entries) as Caches
+}

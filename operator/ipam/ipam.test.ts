@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { AddressBook, type ClaimRecord, type ClaimStore, type ClaimSubnet } from './address-book.ts'
+import { findAddress, findCidr, toText } from './address.ts'
+import { claimNameOf } from './claim-name.ts'
+import { FreeAddresses } from './free-addresses.ts'
+import { chooseMac, generateMac } from './mac.ts'
+import { checkRequested, findOverlap, planSubnet } from './subnet-plan.ts'
+
+/** A store in memory, as atomic as the apiserver's create. */
+class MemoryClaims implements ClaimStore {
+  readonly claims = new Map<string, ClaimRecord>()
+  failNext: Error | undefined
+  async create(claim: ClaimRecord): Promise<boolean> {
+    await Promise.resolve()
+    if (this.failNext) {
+      const error = this.failNext
+      this.failNext = undefined
+      throw error
+    }
+    if (this.claims.has(claim.name)) return false
+    this.claims.set(claim.name, claim)
+    return true
+  }
+  async find(_namespace: string, name: string): Promise<ClaimRecord | undefined> {
+    return this.claims.get(name)
+  }
+}
+
+const subnet = (cidr: string, over: Parameters<typeof planSubnet>[0] | object = {}): ClaimSubnet => ({
+  namespace: 'ns',
+  name: 's',
+  uid: 'su',
+  plan: planSubnet({ cidr, ...over }),
+})
+const port = (name: string) => ({ namespace: 'ns', name })
+
+describe('addresses', () => {
+  test.each(['10.0.0.1', '0.0.0.0', '255.255.255.255', 'fd00::1', '::', '2001:db8::8a2e:370:7334'])(
+    '%s there and back',
+    (text) => {
+      const { version, value } = findAddress(text)!
+      expect(toText(version, value)).toBe(text)
+    },
+  )
+  test.each([
+    '10.0.0',
+    '010.0.0.1',
+    '0x7f.1',
+    '10.0.0.256',
+    '10.0.0.1/24',
+    '',
+    ' 10.0.0.1',
+    'fe80::1%eth0',
+    '1',
+    ':',
+    '::ffff:1.2.3.4.5',
+  ])('%j is no address', (text) => expect(findAddress(text)).toBeUndefined())
+  test.each(['10.0.0.1/24', '10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/24/1', 'fd00::1/64'])(
+    '%s is no network',
+    (text) => expect(findCidr(text)).toBeUndefined(),
+  )
+})
+
+describe('planSubnet', () => {
+  test.each([
+    ['10.0.0.0/24', {}, '10.0.0.1', ['10.0.0.0', '10.0.0.255', '10.0.0.1']],
+    ['10.0.0.0/24', { gatewayIP: '10.0.0.254' }, '10.0.0.254', ['10.0.0.0', '10.0.0.255', '10.0.0.254']],
+    ['10.0.0.0/24', { disableGateway: true }, undefined, ['10.0.0.0', '10.0.0.255']],
+    ['10.0.0.0/31', {}, '10.0.0.0', ['10.0.0.0']],
+    ['fd00::/64', {}, 'fd00::1', ['fd00::', 'fd00::1']],
+  ])('%s %j: gateway %s', (cidr, over, gateway, reserved) => {
+    const plan = planSubnet({ cidr, ...over })
+    expect(plan.gatewayIP).toBe(gateway)
+    expect([...plan.reserved].map((v) => toText(plan.cidr.version, v))).toEqual(reserved)
+  })
+  test.each([
+    [{ cidr: 'x' }, 'InvalidCIDR', 'spec.cidr'],
+    [{ cidr: '10.0.0.0/24', gatewayIP: '10.0.1.1' }, 'AddressOutsideSubnet', 'spec.gatewayIP'],
+    [{ cidr: '10.0.0.0/24', gatewayIP: 'fd00::1' }, 'AddressOutsideSubnet', 'spec.gatewayIP'],
+    [
+      { cidr: '10.0.0.0/24', allocationPools: [{ start: '10.0.0.9', end: '10.0.0.2' }] },
+      'InvalidAllocationPool',
+      'spec.allocationPools[0]',
+    ],
+    [
+      {
+        cidr: '10.0.0.0/24',
+        allocationPools: [
+          { start: '10.0.0.2', end: '10.0.0.9' },
+          { start: '10.0.0.9', end: '10.0.0.12' },
+        ],
+      },
+      'InvalidAllocationPool',
+      'overlap',
+    ],
+  ])('%j is refused as %s', (input, reason, text) => {
+    expect(() => planSubnet(input)).toThrow(expect.objectContaining({ reason, message: expect.stringContaining(text) }))
+  })
+  test.each([
+    ['10.0.0.1', 'AddressReserved'],
+    ['10.0.1.7', 'AddressOutsideSubnet'],
+    ['banana', 'AddressOutsideSubnet'],
+  ])('request for %s: %s', (text, reason) => {
+    const plan = planSubnet({ cidr: '10.0.0.0/24' })
+    expect(() => checkRequested(plan, text, 'spec.ipAddress', '10.0.0.0/24')).toThrow(
+      expect.objectContaining({ reason }),
+    )
+  })
+})
+
+test('the younger of two overlapping subnets is the one at fault', () => {
+  const a = { name: 'a', uid: '1', cidr: '10.0.0.0/16', creationTimestamp: '2026-01-01T00:00:00Z' }
+  const b = { name: 'b', uid: '2', cidr: '10.0.5.0/24', creationTimestamp: '2026-01-02T00:00:00Z' }
+  const c = { name: 'c', uid: '3', cidr: '10.1.0.0/24', creationTimestamp: '2026-01-03T00:00:00Z' }
+  expect(findOverlap(a, [a, b, c])).toBeUndefined()
+  expect(findOverlap(b, [a, b, c])).toBe(a)
+  expect(findOverlap(c, [a, b, c])).toBeUndefined()
+})
+
+describe('FreeAddresses', () => {
+  test('agrees with a plain set, whatever is taken and given back', () => {
+    const pools = [
+      { start: '10.0.0.10', end: '10.0.0.60' },
+      { start: '10.0.0.100', end: '10.0.0.131' },
+    ]
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 255 })), { maxLength: 200 }),
+        (steps) => {
+          const plan = planSubnet({ cidr: '10.0.0.0/24', gatewayIP: '10.0.0.12', allocationPools: pools })
+          const free = new FreeAddresses(plan)
+          const taken = new Set<bigint>()
+          const total = 51 + 32 - 1
+          for (const step of steps) {
+            const value = plan.cidr.first + BigInt(step)
+            if (step >= 0 && taken.has(value)) {
+              free.giveBack(value)
+              taken.delete(value)
+              continue
+            }
+            const next = free.chooseNext()
+            expect(next === undefined).toBe(taken.size === total)
+            if (next === undefined) continue
+            expect(taken.has(next)).toBe(false)
+            expect(plan.reserved.has(next)).toBe(false)
+            expect(plan.pools.some((p) => p.first <= next && next <= p.last)).toBe(true)
+            free.take(next)
+            taken.add(next)
+          }
+          expect(free.usedCount).toBe(taken.size)
+        },
+      ),
+    )
+  })
+  test('does not hand out at once what was just given back', () => {
+    const plan = planSubnet({ cidr: '10.0.0.0/29' })
+    const free = new FreeAddresses(plan)
+    const first = free.chooseNext()!
+    free.take(first)
+    free.giveBack(first)
+    expect(free.chooseNext()).not.toBe(first)
+  })
+  test('finds the one free address of a full /16 without a walk over each', () => {
+    const plan = planSubnet({ cidr: '10.0.0.0/16', disableGateway: true })
+    const free = new FreeAddresses(plan)
+    for (let v = plan.cidr.first; v <= plan.cidr.last; v++) free.take(v)
+    const only = plan.cidr.first + 60_000n
+    free.giveBack(only)
+    const begin = performance.now()
+    expect(free.chooseNext()).toBe(only)
+    expect(performance.now() - begin).toBeLessThan(100)
+  })
+})
+
+describe('AddressBook', () => {
+  test('many ports at once get one address each, in one book and in two (two leaders)', async () => {
+    const store = new MemoryClaims()
+    const books = [new AddressBook(store), new AddressBook(store)]
+    const results = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => books[i % 2]!.claim(subnet('10.0.0.0/24'), port(`p${i}`))),
+    )
+    const addresses = results.map((r) => (r.ok ? r.address : ''))
+    expect(new Set(addresses).size).toBe(100)
+    expect(store.claims.size).toBe(100)
+  })
+  test('a second attempt, in this process or a new one, finds the first one', async () => {
+    const store = new MemoryClaims()
+    const book = new AddressBook(store)
+    const first = await book.claim(subnet('10.0.0.0/24'), port('p'))
+    expect(await book.claim(subnet('10.0.0.0/24'), port('p'))).toEqual(first)
+    const restarted = new AddressBook(store)
+    for (const claim of store.claims.values()) restarted.observe(claim)
+    expect(await restarted.claim(subnet('10.0.0.0/24'), port('p'))).toEqual(first)
+    expect(store.claims.size).toBe(1)
+  })
+  test('a port made anew under an old name does not inherit the old claim', async () => {
+    const store = new MemoryClaims()
+    const book = new AddressBook(store)
+    const old = await book.claim(subnet('10.0.0.0/24'), { ...port('p'), uid: 'one' })
+    const young = await book.claim(subnet('10.0.0.0/24'), { ...port('p'), uid: 'two' })
+    expect(young).not.toEqual(old)
+  })
+  test('a requested address: mine, taken, free', async () => {
+    const store = new MemoryClaims()
+    const book = new AddressBook(store)
+    expect(await book.claim(subnet('10.0.0.0/24'), port('p'), '10.0.0.9')).toEqual({ ok: true, address: '10.0.0.9' })
+    const restarted = new AddressBook(store)
+    expect(await restarted.claim(subnet('10.0.0.0/24'), port('p'), '10.0.0.9')).toEqual({
+      ok: true,
+      address: '10.0.0.9',
+    })
+    expect(await restarted.claim(subnet('10.0.0.0/24'), port('q'), '10.0.0.9')).toMatchObject({
+      ok: false,
+      reason: 'AddressInUse',
+      message: expect.stringContaining('ns/p'),
+    })
+  })
+  test('an exhausted subnet says so; an address that comes back is handed out again', async () => {
+    const store = new MemoryClaims()
+    const book = new AddressBook(store)
+    const tiny = subnet('10.0.0.0/30')
+    expect(await book.claim(tiny, port('p'))).toEqual({ ok: true, address: '10.0.0.2' })
+    expect(await book.claim(tiny, port('q'))).toMatchObject({ ok: false, reason: 'NoFreeAddress' })
+    const [claim] = store.claims.values()
+    store.claims.clear()
+    const freed: string[] = []
+    book.onFreed(({ address }) => freed.push(address))
+    book.forget(claim!)
+    expect(freed).toEqual(['10.0.0.2'])
+    expect(await book.claim(tiny, port('q'))).toEqual({ ok: true, address: '10.0.0.2' })
+  })
+  test('a failed write loses no address', async () => {
+    const store = new MemoryClaims()
+    const book = new AddressBook(store)
+    store.failNext = new Error('connection refused')
+    await expect(book.claim(subnet('10.0.0.0/30'), port('p'))).rejects.toThrow('connection refused')
+    expect(await book.claim(subnet('10.0.0.0/30'), port('p'))).toEqual({ ok: true, address: '10.0.0.2' })
+  })
+})
+
+describe('names and MACs', () => {
+  test.each([
+    ['10.0.0.7', 'su-10-0-0-7'],
+    ['fd00::', 'su-fd00--0'],
+    ['::1', 'su---1'],
+  ])('%s is claimed as %s', (address, name) => {
+    expect(claimNameOf('su', address)).toBe(name)
+    expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+  })
+  test('the same seed gives the same MAC; a taken one is passed over', () => {
+    const first = generateMac('FA:16:3E', 'u/0')
+    expect(first).toMatch(/^fa:16:3e(:[0-9a-f]{2}){3}$/)
+    expect(chooseMac('fa:16:3e', 'u/0', () => false)).toBe(first)
+    expect(chooseMac('fa:16:3e', 'u/0', (mac) => mac === first)).not.toBe(first)
+    expect(chooseMac('fa:16:3e', 'u/0', () => true)).toBeUndefined()
+  })
+})

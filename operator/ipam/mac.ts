@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto'
+
+export const DEFAULT_MAC_PREFIX = 'fa:16:3e'
+
+/**
+ * A locally made MAC address: the prefix's three bytes and three of a hash of the seed. The same seed gives the same address, so a
+ * second attempt at one port finds the first one's; on a collision ask with the next attempt number.
+ * @param seed the owner's UID and NIC number
+ */
+export function generateMac(prefix: string, seed: string, attempt = 0): string {
+  const digest = createHash('sha256').update(`${seed}#${attempt}`).digest()
+  const tail = [digest[0], digest[1], digest[2]].map((byte) => (byte ?? 0).toString(16).padStart(2, '0'))
+  return [prefix.toLowerCase(), ...tail].join(':')
+}
+
+/** The first of the seed's addresses that no other port of the network has. */
+export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) => boolean): string | undefined {
+  for (let attempt = 0; attempt < 64; attempt++) {
+    const mac = generateMac(prefix, seed, attempt)
+    if (!isTaken(mac)) return mac
+  }
+  return undefined
+}

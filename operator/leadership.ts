@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD, CLOUD_NAME, GROUP, VERSION } from '../lib/api/kinds.ts'
+import type { Cloud } from '../lib/api/types.ts'
+import { StaleWriterError } from '../lib/errors.ts'
+import type { KubeClient } from '../lib/kube/client.ts'
+import { isAlreadyExists } from '../lib/kube/errors.ts'
+import type { KubeObject } from '../lib/kube/object.ts'
+import type { Logger } from '../lib/log.ts'
+import { ControlLoop } from '../lib/loop/control-loop.ts'
+import type { EventRecorder } from '../lib/loop/events.ts'
+import { fencedClient, type Fence } from '../lib/loop/fence.ts'
+import type { Informers } from '../lib/loop/informers.ts'
+import type { LoopMetrics } from '../lib/loop/metrics.ts'
+import type { Authority } from '../lib/pki/authority.ts'
+import type { Bus, Writer } from './bus/bus.ts'
+import { DEFAULT_HEARTBEAT, type HeartbeatSettings } from './bus/heartbeats.ts'
+import { NodeCertificates } from './bus/certificates.ts'
+import { followCaches } from './claims.ts'
+import { defineControllers, listDefinitions, type ControllerName } from './controllers/all.ts'
+import type { NodeSettings } from './controllers/compute-node/controller.ts'
+import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
+import { RegressionGuard } from './controllers/common/regression.ts'
+import { ReleaseDesk } from './controllers/common/release-desk.ts'
+import { TombstoneCollector } from './controllers/common/tombstones.ts'
+import { WaitingRoom } from './controllers/common/waiting-room.ts'
+import { noticesOf } from './controllers/instance/notifications.ts'
+import { UserDataStore } from './controllers/instance/user-data.ts'
+import { cachesOf } from './informers.ts'
+import { AddressBook } from './ipam/address-book.ts'
+import { KubeClaimStore } from './ipam/claim-object.ts'
+import { superviseNetwork } from './network-supervision.ts'
+import type { NetworkDriver } from './network/network-driver.ts'
+import { Scheduler } from './scheduler/scheduler.ts'
+import { connectWakeUps, type Controllers } from './wake-ups.ts'
+
+export interface LeadershipOptions {
+  /** Plain: writes are fenced here. */
+  client: KubeClient
+  informers: Informers
+  watched: OperatorInformers
+  events: Pick<EventRecorder, 'record'>
+  metrics: LoopMetrics
+  log: Logger
+  settings: Omit<NodeSettings, 'certificates'>
+  /** Who signs nodes' certificates. */
+  authority?: { authority: Authority; authorityPem: string }
+  /** Both are made for one leadership: what they know of other leaders' writes must be fresh. */
+  makeBus(writer: Writer, heartbeat: HeartbeatSettings): Bus
+  makeNetwork(signal: AbortSignal): NetworkDriver & { close?(): Promise<void> }
+}
+
+/** All that one leadership does, from the moment that the Lease is won until its fence's signal aborts. */
+export async function lead(fence: Fence, options: LeadershipOptions): Promise<void> {
+  const { informers, watched, log } = options
+  const client = informers.observing(fencedClient(options.client, fence))
+  await ensureCloud(watched, client)
+  const caches = cachesOf(watched)
+  const incarnation = () => caches.clouds.find(undefined, CLOUD_NAME)?.spec.incarnation ?? 1
+  const writer: Writer = () =>
+    fence.signal.aborted || fence.remainingMs() <= 0 ? undefined : { incarnation: incarnation(), term: fence.term }
+  const bus = options.makeBus(writer, heartbeatOf(caches.clouds.find(undefined, CLOUD_NAME)))
+  const network = options.makeNetwork(fence.signal)
+  try {
+    await readyUnlessAborted(bus, fence.signal)
+    if (fence.signal.aborted) return
+    const deps: OperatorDeps = {
+      caches,
+      bus,
+      network,
+      scheduler: new Scheduler(),
+      addresses: new AddressBook(new KubeClaimStore(client)),
+      waitingRoom: new WaitingRoom(),
+      releases: new ReleaseDesk(),
+      regression: new RegressionGuard(bus),
+      userData: new UserDataStore(),
+      deletions: new Set(),
+      writer() {
+        const now = writer()
+        if (!now) throw new StaleWriterError('this process does not lead')
+        return now
+      },
+    }
+    await run(deps, fence, options)
+  } finally {
+    await network.close?.().catch((error: unknown) => log.warn({ err: error }, 'closing the network backend failed'))
+    await bus.close()
+  }
+}
+
+async function run(deps: OperatorDeps, fence: Fence, options: LeadershipOptions): Promise<void> {
+  const { client, informers, watched, events, metrics, authority, log } = options
+  const certificates = authority && new NodeCertificates({ ...authority, desired: deps.bus.desired })
+  const settings: NodeSettings = { ...options.settings, ...(certificates ? { certificates } : {}) }
+  const definitions = listDefinitions(defineControllers(deps, watched, settings))
+  const loops = new Map(
+    definitions.map(([name, definition]) => [
+      name,
+      new ControlLoop<KubeObject>(definition, { client, informers, fence, events, log, metrics }),
+    ]),
+  )
+  const controllers = Object.fromEntries(loops) as unknown as Controllers
+  const collector = new TombstoneCollector(deps, log)
+  const ends = [
+    followCaches(deps, watched, collector),
+    connectWakeUps(deps, controllers, collector),
+    notify(deps, watched, log),
+    followIncarnation(deps, controllers, { signal: fence.signal, watched, log }),
+    superviseNetwork(deps, controllers, { signal: fence.signal, log }),
+  ]
+  collector.considerAll()
+  log.info({ term: fence.term, controllers: loops.size }, 'leading')
+  try {
+    await Promise.all([...loops.values()].map((loop) => loop.run()))
+  } finally {
+    for (const end of ends) end()
+  }
+}
+
+/** Everything that was published under an older incarnation is published again. */
+function followIncarnation(
+  deps: OperatorDeps,
+  controllers: Controllers,
+  { signal, watched, log }: { signal: AbortSignal; watched: OperatorInformers; log: Logger },
+): () => void {
+  return watched.clouds.onChange(({ old, object }) => {
+    if (!old || !object || old.spec.incarnation === object.spec.incarnation) return
+    deps.network.claimTerm(object.spec.incarnation ?? 1, deps.writer().term, signal).catch((error: unknown) => {
+      log.warn({ err: error }, 'network backend not claimed for the new incarnation')
+    })
+    for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
+  })
+}
+
+/** Subscribers are told of acknowledged states only: what the cache has was stored. */
+function notify(deps: Pick<OperatorDeps, 'bus'>, watched: OperatorInformers, log: Logger): () => void {
+  return watched.instances.onChange(({ old, object }) => {
+    for (const { notification, id } of noticesOf(old, object, new Date())) {
+      deps.bus.notifier.publish(notification, id).catch((error: unknown) => {
+        log.debug({ err: error, eventType: notification.eventType, name: notification.name }, 'notification not sent')
+      })
+    }
+  })
+}
+
+/** The singleton is there from the first leader on; a user's own comes first. */
+async function ensureCloud(watched: OperatorInformers, client: KubeClient): Promise<void> {
+  if (watched.clouds.cache.find(undefined, CLOUD_NAME)) return
+  try {
+    await client.create<Cloud>(CLOUD, {
+      apiVersion: `${GROUP}/${VERSION}`,
+      kind: CLOUD.kind,
+      metadata: { name: CLOUD_NAME },
+      spec: {},
+    })
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+}
+
+async function readyUnlessAborted(bus: Bus, signal: AbortSignal): Promise<void> {
+  try {
+    await bus.ready(signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function heartbeatOf(cloud: Cloud | undefined): HeartbeatSettings {
+  const { intervalSeconds, missesBeforeDown = DEFAULT_HEARTBEAT.missesBeforeDown } = cloud?.spec.heartbeat ?? {}
+  return {
+    intervalMs: intervalSeconds === undefined ? DEFAULT_HEARTBEAT.intervalMs : intervalSeconds * 1000,
+    missesBeforeDown,
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { SECRET } from '../lib/api/kinds.ts'
+import type { Secret } from '../lib/api/types.ts'
+import { OPERATOR_INBOX } from '../lib/contract/subjects.ts'
+import { HttpKubeClient } from '../lib/kube/http-client.ts'
+import { loadKubeConfig } from '../lib/kube/kubeconfig.ts'
+import { createLogger, type Logger } from '../lib/log.ts'
+import { Election } from '../lib/loop/election.ts'
+import { EventRecorder } from '../lib/loop/events.ts'
+import { startHealthServer } from '../lib/loop/health-server.ts'
+import { Informers } from '../lib/loop/informers.ts'
+import { LoopMetrics } from '../lib/loop/metrics.ts'
+import { connectBus } from '../lib/nats/connect.ts'
+import { parseRemotes } from '../lib/ovsdb/remote.ts'
+import { loadAuthority } from '../lib/pki/authority.ts'
+import { absentNetwork } from './absent-network.ts'
+import { serveCallOut } from './auth/call-out.ts'
+import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
+import { JetStreamBus } from './bus/jetstream-bus.ts'
+import { readConfig, readSeed, type OperatorConfig } from './config.ts'
+import { watchAll } from './informers.ts'
+import { lead } from './leadership.ts'
+import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
+import { mayWatchInstances } from './subscribers.ts'
+
+const LEASE_NAME = 'nephele-operator'
+const AUTHORITY_SECRET = 'nephele-ca'
+
+/** The one place where the operator's parts are made and joined. */
+async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const metrics = new LoopMetrics()
+  const limits = { ...DEFAULT_LIMITS, replicas: config.nats.copies }
+  const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
+  const informers = new Informers({ client, log, metrics: metrics.listWatch })
+  const watched = watchAll(informers)
+  metrics.cacheSizes(() => informers.sizes())
+  let isBusConnected = false
+  const health = await startHealthServer({
+    ...config.http,
+    registry: metrics.registry,
+    unready: () => [...informers.unsynced().map((kind) => `cache of ${kind}`), ...(isBusConnected ? [] : ['NATS'])],
+  })
+  log.info({ port: health.port }, 'started')
+  const events = new EventRecorder({
+    client,
+    log,
+    controller: 'nephele.dev/operator',
+    instance: config.identity,
+    onDrop: (why) => metrics.eventsDropped.inc({ why }),
+  })
+
+  const synced = informers.start(signal)
+  const address = { servers: config.nats.servers, caFile: config.nats.caFile }
+  const common = { address, inboxPrefix: OPERATOR_INBOX, log, signal }
+  const [nc, calloutNc] = await Promise.all([
+    connectBus({ ...common, name: 'operator', credentials: { seed: readSeed(config, 'operator') } }),
+    connectBus({ ...common, name: 'operator call-out', credentials: { seed: readSeed(config, 'callout') } }),
+  ])
+  isBusConnected = true
+  const callOut = serveCallOut(calloutNc, {
+    issuerSeed: readSeed(config, 'issuer'),
+    createTokenReview: (review, deadline) =>
+      client.review('/apis/authentication.k8s.io/v1/tokenreviews', review, { signal: deadline }),
+    mayWatch: mayWatchInstances(client),
+    log,
+  })
+  await synced
+
+  const { ovn } = config
+  const election = new Election({
+    client,
+    lease: { namespace: config.namespace, name: LEASE_NAME },
+    identity: `${config.identity}_${randomBytes(4).toString('hex')}`,
+    log,
+    onTransition: (leading, term) => {
+      metrics.leading.set(leading ? 1 : 0)
+      metrics.term.set(term)
+    },
+  })
+  await election.run(signal, async (fence) => {
+    const authority = await findAuthority(client, config, log)
+    await lead(fence, {
+      client,
+      informers,
+      watched,
+      events,
+      metrics,
+      log,
+      ...(authority ? { authority } : {}),
+      settings: ovn ? { ovnRemote: ovn.southbound } : {},
+      makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits }),
+      makeNetwork: (until) => makeNetwork(config, until, log),
+    })
+  })
+  await callOut.stop()
+  await events.close()
+  await Promise.allSettled([nc.drain(), calloutNc.drain()])
+  await client.close()
+  await health.close()
+}
+
+function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) {
+  if (!ovn) return absentNetwork()
+  const { tls } = ovn
+  const driver = new OvnNetworkDriver({
+    remotes: parseRemotes(ovn.northbound),
+    ...(tls
+      ? {
+          tls: () => ({
+            ca: readFileSync(tls.caFile, 'utf8'),
+            cert: readFileSync(tls.certFile, 'utf8'),
+            key: readFileSync(tls.keyFile, 'utf8'),
+          }),
+        }
+      : {}),
+    onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN northbound database lost'),
+  })
+  driver.start(signal)
+  return driver
+}
+
+/** Who signs nodes' certificates: the Secret that the chart or the local cloud made. */
+async function findAuthority(client: HttpKubeClient, config: OperatorConfig, log: Logger) {
+  const secret = await client.find<Secret>(SECRET, { namespace: config.namespace, name: AUTHORITY_SECRET })
+  const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8')
+  const [certificate, privateKey] = [decode(secret?.data?.['tls.crt']), decode(secret?.data?.['tls.key'])]
+  if (certificate === '' || privateKey === '') {
+    log.warn({ secret: AUTHORITY_SECRET, namespace: config.namespace }, 'no authority to sign nodes with')
+    return undefined
+  }
+  return { authority: await loadAuthority({ certificate, privateKey }), authorityPem: certificate }
+}
+
+const log = createLogger('operator')
+const stop = new AbortController()
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    log.info({ signal: name }, 'stopping')
+    stop.abort()
+  })
+}
+try {
+  await main(readConfig(process.env), log, stop.signal)
+  process.exit(0)
+} catch (error) {
+  if (!stop.signal.aborted) log.fatal({ err: error }, 'ended')
+  process.exit(stop.signal.aborted ? 0 : 1)
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The boundary to whatever realises logical networks (docs/architecture.md section 8). Plain data in: controllers resolve names
+// and addresses, a driver knows nothing of Kubernetes. `ovn/` is the reference.
+
+/** Whose work a row is. Written beside it, so that owner and drift can be told at any time. */
+export interface LogicalOwner {
+  /** Of the custom resource: every outside name comes from it. */
+  uid: string
+  namespace: string
+  name: string
+  /** metadata.generation that this want was computed from. */
+  generation: number
+}
+
+export interface LogicalNetwork extends LogicalOwner {
+  /** What guests get by DHCP; see guestMtu(). */
+  mtu: number
+}
+
+export interface LogicalSubnet extends LogicalOwner {
+  networkUid: string
+  /** Canonical, such as 10.0.0.0/24. */
+  cidr: string
+  /** Absent: guests get no default route. */
+  gatewayIP?: string
+  /** The network's. */
+  mtu: number
+  /** Absent: no DHCP. */
+  dhcp?: {
+    leaseSeconds: number
+    dnsNameservers: readonly string[]
+    hostRoutes: readonly { destination: string; nextHop: string }[]
+    domainName?: string
+  }
+}
+
+export interface LogicalPort extends LogicalOwner {
+  networkUid: string
+  /** Lower case, colons. */
+  mac: string
+  fixedIPs: readonly { subnetUid: string; address: string }[]
+  /** Kubernetes node name (the chassis name) that may bind the port. Absent: nobody may. */
+  node?: string
+  /** False: no anti-spoofing, no security groups, unknown addresses pass. */
+  portSecurityEnabled: boolean
+  securityGroupUids: readonly string[]
+  /** Further sources the port may use; an absent MAC is the port's own. */
+  allowedAddressPairs: readonly { ipAddress: string; macAddress?: string }[]
+  /** Given to the guest by DHCP option 12. */
+  hostname?: string
+}
+
+export interface LogicalRule {
+  direction: 'ingress' | 'egress'
+  etherType: 'IPv4' | 'IPv6'
+  protocol: 'any' | 'tcp' | 'udp' | 'icmp' | 'icmpv6'
+  /** For icmp: type and code, as in Neutron. */
+  portRangeMin?: number
+  portRangeMax?: number
+  remoteIPPrefix?: string
+  /** All ports that are members of that group. */
+  remoteGroupUid?: string
+}
+
+export interface LogicalSecurityGroup extends LogicalOwner {
+  rules: readonly LogicalRule[]
+}
+
+export const LOGICAL_KINDS = ['Network', 'Subnet', 'Port', 'SecurityGroup'] as const
+export type LogicalKind = (typeof LOGICAL_KINDS)[number]
+
+/** A row of ours, as its mark says. */
+export interface OwnedRow {
+  kind: LogicalKind
+  uid: string
+  namespace: string
+  name: string
+  generation: number
+}
+
+/** All that should exist, for the comparison. */
+export interface LogicalWorld {
+  networks: readonly LogicalNetwork[]
+  subnets: readonly LogicalSubnet[]
+  ports: readonly LogicalPort[]
+  securityGroups: readonly LogicalSecurityGroup[]
+}
+
+export interface Drift {
+  kind: LogicalKind
+  uid: string
+  /** `extra`: carries our mark, but nothing asks for it. */
+  what: 'missing-or-changed' | 'extra'
+  /** For the log: the tables that would be written. */
+  detail: string
+}
+
+/**
+ * What a network backend has to do. Every method may run twice with the same input and writes nothing when all is as wanted.
+ * Each method is one transaction.
+ * @throws StaleWriterError when a newer leader (or incarnation) has claimed the backend: stop writing at once
+ */
+export interface NetworkDriver {
+  readonly name: string
+  /** Once after winning the Lease, before anything else: fences all older leaders. Throws StaleWriterError for a lower one. */
+  claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
+  ensureNetwork(want: LogicalNetwork, signal: AbortSignal): Promise<void>
+  /** With what hangs on it (metadata port). Ports must be gone before. An absent network is success; so for all removals. */
+  removeNetwork(uid: string, signal: AbortSignal): Promise<void>
+  ensureSubnet(want: LogicalSubnet, signal: AbortSignal): Promise<void>
+  removeSubnet(uid: string, signal: AbortSignal): Promise<void>
+  /** Throws TransientError('NetworkNotReady') while the network or a subnet was not ensured yet. */
+  ensurePort(want: LogicalPort, signal: AbortSignal): Promise<void>
+  removePort(uid: string, signal: AbortSignal): Promise<void>
+  ensureSecurityGroup(want: LogicalSecurityGroup, signal: AbortSignal): Promise<void>
+  removeSecurityGroup(uid: string, signal: AbortSignal): Promise<void>
+  listOwned(signal: AbortSignal): Promise<OwnedRow[]>
+  /** Differences to all that should exist; reads the cache only. */
+  compare(world: LogicalWorld, signal: AbortSignal): Promise<Drift[]>
+  /** Repairs what `compare` finds. Extra rows go only with `removeExtra`: the caller vouches that `world` is complete. */
+  heal(world: LogicalWorld, options: { removeExtra: boolean }, signal: AbortSignal): Promise<Drift[]>
+  /** Called when rows of ours change by another hand or the backend returned after an outage: compare soon. */
+  onDisturbance(listener: () => void): () => void
+}
+
+/** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */
+export const GENEVE_OVERHEAD_BYTES = 58
+
+/** The largest MTU whose packets pass the tunnels; larger ones with DF vanish without a sign. */
+export function guestMtu(underlayMtu: number, requested?: number): number {
+  const most = underlayMtu - GENEVE_OVERHEAD_BYTES
+  return requested === undefined ? most : Math.min(requested, most)
+}

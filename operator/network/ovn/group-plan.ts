@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import { METADATA_ADDRESS } from '../../../lib/contract/metadata-port.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import type { LogicalRule, LogicalSecurityGroup } from '../network-driver.ts'
+import { familyOf, normalPrefix } from './addresses.ts'
+import { markOf, partMark } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+
+/** All ports with port security are members: what no rule of a group allows is dropped. */
+export const GUARD_GROUP = 'nephele_guard'
+const ALLOW_PRIORITY = 1002
+const DROP_PRIORITY = 1001
+
+/** A name that can stand in a match as @name and $name_ip4: ovn-sb(5), symbols. */
+export function groupName(uid: string): string {
+  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
+  return `nsg_${uid.replaceAll('-', '_')}`
+}
+
+/** SecurityGroup → Port_Group with one ACL a rule; a remote group is that group's own address set, so that members cost no rules. */
+export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): Plan {
+  const plan = new Plan()
+  const remotes = want.rules.flatMap((rule) => (rule.remoteGroupUid ? [rule.remoteGroupUid] : []))
+  planPlaceholders(plan, new Set(remotes.filter((uid) => uid !== want.uid)), nb)
+  const name = groupName(want.uid)
+  planGroup(plan, nb.findNamed('Port_Group', name), name, markOf('SecurityGroup', want), rulesOf(want), nb)
+  return plan
+}
+
+/** ACLs go with their group; the ports stay and are guarded as before. */
+export function planSecurityGroupRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  const held = nb.findNamed('Port_Group', groupName(uid))
+  if (held) plan.remove('Port_Group', held)
+  return plan
+}
+
+/** The group of all guarded ports, made with the first of them. DHCP's own requests pass, or a new guest could ask nobody. */
+export function planGuardGroup(plan: Plan, nb: Northbound): void {
+  const dhcp = `inport == @${GUARD_GROUP} && ip4 && ip4.dst == {255.255.255.255, ${METADATA_ADDRESS}} && udp && udp.src == 68 && udp.dst == 67`
+  const rules = [
+    acl('from-lport', ALLOW_PRIORITY, dhcp, 'allow', GUARD_GROUP),
+    acl('from-lport', DROP_PRIORITY, `inport == @${GUARD_GROUP} && ip`, 'drop', GUARD_GROUP),
+    acl('to-lport', DROP_PRIORITY, `outport == @${GUARD_GROUP} && ip`, 'drop', GUARD_GROUP),
+  ]
+  planGroup(plan, nb.findNamed('Port_Group', GUARD_GROUP), GUARD_GROUP, partMark('GuardGroup', GUARD_GROUP), rules, nb)
+}
+
+/** Groups that are named before their own controller came to them: without a row the address set would not parse. */
+export function planPlaceholders(plan: Plan, uids: ReadonlySet<string>, nb: Northbound): void {
+  for (const uid of [...uids].sort()) {
+    const name = groupName(uid)
+    if (nb.findNamed('Port_Group', name)) continue
+    const external_ids = markOf('SecurityGroup', { uid, namespace: '', name: '', generation: 0 })
+    plan.insert('Port_Group', { name, external_ids })
+  }
+}
+
+function planGroup(
+  plan: Plan,
+  held: FoundRow | undefined,
+  name: string,
+  external_ids: OvsRow[string],
+  rules: readonly OvsRow[],
+  nb: Northbound,
+): void {
+  if (!held) {
+    plan.insert('Port_Group', { name, external_ids, acls: setOf(rules.map((rule) => plan.insert('ACL', rule))) })
+    return
+  }
+  plan.ensure('Port_Group', held, { name, external_ids })
+  const missing = new Map(rules.map((rule) => [aclKey(rule), rule]))
+  const surplus: string[] = []
+  for (const uuid of readUuids(held.row['acls'])) {
+    const row = nb.get('ACL', uuid)?.row
+    if (!row || !missing.delete(aclKey(row))) surplus.push(uuid)
+  }
+  const added: OvsNamedUuid[] = [...missing.values()].map((rule) => plan.insert('ACL', rule))
+  if (added.length + surplus.length === 0) return
+  plan.push({
+    op: 'mutate',
+    table: 'Port_Group',
+    where: byUuid(held.uuid),
+    mutations: [
+      ['acls', 'delete', setOf(surplus.map(uuidOf))],
+      ['acls', 'insert', setOf(added)],
+    ],
+  })
+}
+
+function aclKey(row: OvsRow): string {
+  return ['direction', 'priority', 'match', 'action', 'external_ids'].map((c) => canonical(row[c] ?? '')).join()
+}
+
+function acl(direction: string, priority: number, match: string, action: string, uid: string): OvsRow {
+  return { direction, priority, match, action, external_ids: partMark('Rule', uid) }
+}
+
+/** Rules with the same meaning are one. */
+function rulesOf(group: LogicalSecurityGroup): OvsRow[] {
+  const rows = group.rules.map((rule) =>
+    acl(
+      rule.direction === 'ingress' ? 'to-lport' : 'from-lport',
+      ALLOW_PRIORITY,
+      ruleMatch(rule, groupName(group.uid)),
+      'allow-related',
+      group.uid,
+    ),
+  )
+  return [...new Map(rows.map((row) => [aclKey(row), row])).values()]
+}
+
+/** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours or parsed and written anew. */
+export function ruleMatch(rule: LogicalRule, group: string): string {
+  const ingress = rule.direction === 'ingress'
+  const ip = rule.etherType === 'IPv4' ? 'ip4' : 'ip6'
+  const parts = [`${ingress ? 'outport' : 'inport'} == @${group}`, ip]
+  const remote = `${ip}.${ingress ? 'src' : 'dst'}`
+  if (rule.remoteIPPrefix !== undefined) {
+    const prefix = normalPrefix(rule.remoteIPPrefix)
+    if (familyOf(prefix) !== rule.etherType) {
+      throw new TerminalError('InvalidRule', `remoteIPPrefix ${prefix} is not of etherType ${rule.etherType}`)
+    }
+    if (!prefix.endsWith('/0')) parts.push(`${remote} == ${prefix}`)
+  }
+  if (rule.remoteGroupUid !== undefined) parts.push(`${remote} == $${groupName(rule.remoteGroupUid)}_${ip}`)
+  parts.push(...protocolMatch(rule))
+  return parts.join(' && ')
+}
+
+function protocolMatch(rule: LogicalRule): string[] {
+  const { protocol, portRangeMin: min, portRangeMax: max } = rule
+  if (protocol === 'any') return []
+  if (protocol === 'icmp' || protocol === 'icmpv6') {
+    const word = protocol === 'icmp' ? 'icmp4' : 'icmp6'
+    return [
+      word,
+      ...(min === undefined ? [] : [`${word}.type == ${checked(min, 255)}`]),
+      ...(max === undefined ? [] : [`${word}.code == ${checked(max, 255)}`]),
+    ]
+  }
+  const from = min ?? max
+  if (from === undefined) return [protocol]
+  const to = max ?? from
+  if (from === to) return [protocol, `${protocol}.dst == ${checked(from, 65535)}`]
+  return [protocol, `${protocol}.dst >= ${checked(from, 65535)}`, `${protocol}.dst <= ${checked(to, 65535)}`]
+}
+
+function checked(value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value
+  throw new TerminalError('InvalidRule', `${value} is not between 0 and ${most}`)
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mapOf, readMap, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { LOGICAL_KINDS, type LogicalKind, type LogicalOwner, type OwnedRow } from '../network-driver.ts'
+
+/** NB names are not unique and can be changed by anyone: what is ours is told by these keys of `external_ids` alone. */
+const KEYS = {
+  kind: 'nephele_kind',
+  uid: 'nephele_uid',
+  namespace: 'nephele_namespace',
+  name: 'nephele_name',
+  generation: 'nephele_generation',
+} as const
+
+export function markOf(kind: LogicalKind, owner: LogicalOwner): OvsMap {
+  return mapOf({
+    [KEYS.kind]: kind,
+    [KEYS.uid]: owner.uid,
+    [KEYS.namespace]: owner.namespace,
+    [KEYS.name]: owner.name,
+    [KEYS.generation]: String(owner.generation),
+  })
+}
+
+/** Of rows that hang on another one of ours: a network's metadata port, the group of all guarded ports. Never listed as owned. */
+export function partMark(part: 'MetadataPort' | 'GuardGroup' | 'Rule', uid: string): OvsMap {
+  return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
+}
+
+export function readMark(row: OvsRow): OwnedRow | undefined {
+  const ids = readMap(row['external_ids'])
+  const kind = LOGICAL_KINDS.find((known) => known === ids[KEYS.kind])
+  const uid = ids[KEYS.uid]
+  if (!kind || !uid) return undefined
+  const generation = Number(ids[KEYS.generation] ?? 0)
+  return { kind, uid, namespace: ids[KEYS.namespace] ?? '', name: ids[KEYS.name] ?? '', generation }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { StaleWriterError } from '../../../lib/errors.ts'
+import { OvsdbClient } from '../../../lib/ovsdb/client.ts'
+import {
+  createDatabase,
+  ovsPrograms,
+  startOvsdbServer,
+  type OvsPrograms,
+  type TestServer,
+} from '../../../lib/ovsdb/test-server.ts'
+import { mapOf, readString, readStrings, readUuids, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
+import type { LogicalWorld } from '../network-driver.ts'
+import { NORTHBOUND_TABLES } from './northbound.ts'
+import { OvnNetworkDriver } from './ovn-network-driver.ts'
+
+const SCHEMA = 'usr/share/ovn/ovn-nb.ovsschema'
+const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const owner = { namespace: 'ns', name: 'x', generation: 1 }
+const WORLD: LogicalWorld = {
+  networks: [{ ...owner, uid: 'net-1', mtu: 1442 }],
+  subnets: [
+    {
+      ...owner,
+      uid: 'sub-1',
+      networkUid: 'net-1',
+      cidr: '10.0.0.0/24',
+      mtu: 1442,
+      gatewayIP: '10.0.0.1',
+      dhcp: { leaseSeconds: 60, dnsNameservers: [], hostRoutes: [] },
+    },
+  ],
+  ports: [1, 2].map((n) => ({
+    ...owner,
+    uid: `port-${n}`,
+    networkUid: 'net-1',
+    mac: `fa:16:3e:00:00:0${n}`,
+    fixedIPs: [{ subnetUid: 'sub-1', address: `10.0.0.${n + 1}` }],
+    node: 'n1',
+    portSecurityEnabled: true,
+    securityGroupUids: ['sg-1'],
+    allowedAddressPairs: [],
+  })),
+  securityGroups: [
+    {
+      ...owner,
+      uid: 'sg-1',
+      rules: [
+        { direction: 'egress', etherType: 'IPv4', protocol: 'any' },
+        { direction: 'ingress', etherType: 'IPv4', protocol: 'any', remoteGroupUid: 'sg-1' },
+        { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, remoteGroupUid: 'sg-2' },
+      ],
+    },
+    { ...owner, uid: 'sg-2', rules: [] },
+  ],
+}
+const STEADY = { removeExtra: true }
+
+let programs: OvsPrograms
+let dir: string
+let server: TestServer
+let raw: OvsdbClient
+let count = 0
+const closers: (() => Promise<void>)[] = []
+
+beforeAll(async () => {
+  programs = await ovsPrograms()
+  dir = await mkdtemp(join(tmpdir(), 'ovn-'))
+}, 180_000)
+beforeEach(async () => {
+  const file = join(dir, `nb${++count}.db`)
+  await createDatabase(programs, file, SCHEMA)
+  server = await startOvsdbServer(programs, dir, `nb${count}`, [file])
+  raw = new OvsdbClient({
+    database: 'OVN_Northbound',
+    remotes: [{ transport: 'unix', path: server.socket }],
+    tables: NORTHBOUND_TABLES,
+  })
+  raw.start(new AbortController().signal)
+  await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
+})
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close()
+  await raw.close()
+  await server.stop()
+})
+afterAll(() => rm(dir, { recursive: true, force: true }))
+
+async function open(term: number, incarnation = 1): Promise<OvnNetworkDriver> {
+  const driver = new OvnNetworkDriver({ remotes: [{ transport: 'unix', path: server.socket }] })
+  driver.start(new AbortController().signal)
+  closers.push(() => driver.close())
+  await driver.claimTerm(incarnation, term, soon())
+  return driver
+}
+
+/** The server sends all updates before an answer: behind one, the mirror has what others wrote. */
+async function caughtUp(): Promise<void> {
+  await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
+}
+
+/** Everything in the database, by names: what two ways to the same world must share. */
+async function dump(): Promise<unknown> {
+  await caughtUp()
+  const names = (table: string, uuids: string[]): (string | undefined)[] =>
+    uuids.map((uuid) => readString(raw.rows(table).get(uuid)?.['name'] ?? raw.rows(table).get(uuid)?.['match'])).sort()
+  return {
+    switches: [...raw.rows('Logical_Switch').values()].map((row) => [
+      row['name'],
+      names('Logical_Switch_Port', readUuids(row['ports'])),
+    ]),
+    groups: [...raw.rows('Port_Group').values()]
+      .map((row) => [
+        row['name'],
+        names('Logical_Switch_Port', readUuids(row['ports'])),
+        names('ACL', readUuids(row['acls'])),
+      ])
+      .sort(),
+    dhcp: [...raw.rows('DHCP_Options').values()].map((row) => row['cidr']),
+  }
+}
+
+async function transactions(): Promise<string> {
+  const [result] = await raw.transact([{ op: 'select', table: 'NB_Global', where: [], columns: ['_version'] }], soon())
+  const rows = await Promise.all(
+    Object.keys(NORTHBOUND_TABLES).map((table) =>
+      raw.transact([{ op: 'select', table, where: [], columns: ['_uuid', '_version'] }], soon()),
+    ),
+  )
+  return JSON.stringify([result, rows])
+}
+
+describe('OvnNetworkDriver on a real northbound database', () => {
+  test('builds a world, writes nothing the second time, and takes it away', async () => {
+    const driver = await open(1)
+    expect(await driver.heal(WORLD, STEADY, soon())).toHaveLength(6)
+    expect(await dump()).toEqual({
+      switches: [['net-1', ['metadata-net-1', 'port-1', 'port-2']]],
+      groups: [
+        [
+          'nephele_guard',
+          ['port-1', 'port-2'],
+          expect.arrayContaining(['inport == @nephele_guard && ip', 'outport == @nephele_guard && ip']),
+        ],
+        [
+          'nsg_sg_1',
+          ['port-1', 'port-2'],
+          [
+            'inport == @nsg_sg_1 && ip4',
+            'outport == @nsg_sg_1 && ip4 && ip4.src == $nsg_sg_1_ip4',
+            'outport == @nsg_sg_1 && ip4 && ip4.src == $nsg_sg_2_ip4 && tcp && tcp.dst == 22',
+          ],
+        ],
+        ['nsg_sg_2', [], []],
+      ],
+      dhcp: ['10.0.0.0/24'],
+    })
+    const versions = await transactions()
+    expect(await driver.compare(WORLD, soon())).toEqual([])
+    for (const want of WORLD.networks) await driver.ensureNetwork(want, soon())
+    for (const want of WORLD.subnets) await driver.ensureSubnet(want, soon())
+    for (const want of WORLD.securityGroups) await driver.ensureSecurityGroup(want, soon())
+    for (const want of WORLD.ports) await driver.ensurePort(want, soon())
+    expect(await transactions()).toBe(versions)
+    expect((await driver.listOwned(soon())).map(({ kind, uid }) => `${kind}/${uid}`).sort()).toEqual([
+      'Network/net-1',
+      'Port/port-1',
+      'Port/port-2',
+      'SecurityGroup/sg-1',
+      'SecurityGroup/sg-2',
+      'Subnet/sub-1',
+    ])
+    await driver.removePort('port-1', soon())
+    await driver.removePort('port-1', soon())
+    await driver.removeSubnet('sub-1', soon())
+    await driver.removeSecurityGroup('sg-1', soon())
+    await driver.removeNetwork('net-1', soon())
+    expect(await dump()).toEqual({
+      switches: [],
+      dhcp: [],
+      groups: [
+        ['nephele_guard', [], expect.anything()],
+        ['nsg_sg_2', [], []],
+      ],
+    })
+    await caughtUp()
+    expect(raw.rows('Logical_Switch_Port').size).toBe(0)
+  })
+
+  test('a stale leader is refused, and so is a restored older cloud', async () => {
+    const old = await open(4)
+    await old.heal(WORLD, STEADY, soon())
+    const next = await open(5)
+    await expect(old.ensureNetwork({ ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(StaleWriterError)
+    await expect(old.ensureNetwork({ ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(StaleWriterError)
+    await expect(old.claimTerm(1, 4, soon())).rejects.toThrow(StaleWriterError)
+    await next.ensureNetwork({ ...owner, uid: 'fresh', mtu: 1442 }, soon())
+    await caughtUp()
+    expect([...raw.rows('Logical_Switch').values()].map((row) => row['name']).sort()).toEqual(['fresh', 'net-1'])
+    await open(0, 2)
+    await expect(next.removeNetwork('net-1', soon())).rejects.toThrow(StaleWriterError)
+  })
+
+  test('two that claim at once: the higher term stands, whatever the order', async () => {
+    const drivers = await Promise.allSettled([open(7), open(9), open(8)])
+    expect(drivers[1].status).toBe('fulfilled')
+    const winner = drivers[1] as PromiseFulfilledResult<OvnNetworkDriver>
+    await winner.value.ensureNetwork(WORLD.networks[0]!, soon())
+    for (const loser of [drivers[0], drivers[2]]) {
+      if (loser.status === 'fulfilled')
+        await expect(loser.value.ensureNetwork({ ...owner, uid: 'lost', mtu: 1442 }, soon())).rejects.toThrow(
+          StaleWriterError,
+        )
+    }
+    await caughtUp()
+    expect(raw.rows('Logical_Switch').size).toBe(1)
+  })
+
+  test('drift: changed, deleted, copied and foreign rows', async () => {
+    const driver = await open(1)
+    await driver.heal(WORLD, STEADY, soon())
+    const before = await dump()
+    let disturbed = 0
+    driver.onDisturbance(() => disturbed++)
+    await caughtUp()
+    const group = [...raw.rows('Port_Group')].find(([, row]) => row['name'] === 'nsg_sg_1')!
+    const port = [...raw.rows('Logical_Switch_Port')].find(([, row]) => row['name'] === 'port-1')!
+    const ls = [...raw.rows('Logical_Switch')][0]!
+    await raw.transact(
+      [
+        {
+          op: 'update',
+          table: 'Logical_Switch_Port',
+          where: [['name', '==', 'port-1']],
+          row: { port_security: setOf([]) },
+        },
+        {
+          op: 'mutate',
+          table: 'Port_Group',
+          where: [['_uuid', '==', uuidOf(group[0])]],
+          mutations: [
+            ['ports', 'delete', setOf([uuidOf(port[0])])],
+            ['acls', 'delete', setOf([uuidOf(readUuids(group[1]['acls'])[0]!)])],
+          ],
+        },
+        { op: 'delete', table: 'DHCP_Options', where: [] },
+        { op: 'insert', table: 'Logical_Switch', row: { name: 'copy', external_ids: ls[1]['external_ids']! } },
+        {
+          op: 'insert',
+          table: 'Logical_Switch',
+          row: { name: 'extra', external_ids: mapOf({ nephele_kind: 'Network', nephele_uid: 'unknown' }) },
+        },
+        { op: 'insert', table: 'Logical_Switch', row: { name: 'foreign', external_ids: mapOf({ owner: 'somebody' }) } },
+      ],
+      soon(),
+    )
+    await driver.ready(soon())
+    for (let i = 0; i < 100 && disturbed === 0; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(disturbed).toBeGreaterThan(0)
+    const drift = await driver.heal(WORLD, { removeExtra: false }, soon())
+    expect(drift.map(({ kind, uid, what }) => `${kind}/${uid} ${what}`).sort()).toEqual([
+      'Network/net-1 missing-or-changed',
+      'Network/unknown extra',
+      'Port/port-1 missing-or-changed',
+      'SecurityGroup/sg-1 missing-or-changed',
+      'Subnet/sub-1 missing-or-changed',
+    ])
+    expect(await driver.compare(WORLD, soon())).toMatchObject([{ uid: 'unknown', what: 'extra' }])
+    await driver.heal(WORLD, STEADY, soon())
+    await caughtUp()
+    const switches = [...raw.rows('Logical_Switch').values()].map((row) => readString(row['name']))
+    // The copy went, and the switch that guests hang on stayed.
+    expect(switches.sort()).toEqual(['foreign', 'net-1'])
+    expect(await dump()).toMatchObject({ groups: (before as { groups: unknown }).groups, dhcp: ['10.0.0.0/24'] })
+    expect(
+      readStrings(
+        [...raw.rows('Logical_Switch_Port').values()].find((row) => row['name'] === 'port-1')!['port_security'],
+      ),
+    ).toEqual(['fa:16:3e:00:00:01 10.0.0.2'])
+  })
+
+  test('the database lost: the term is claimed again and all is written anew', async () => {
+    const driver = await open(3)
+    await driver.heal(WORLD, STEADY, soon())
+    const before = await dump()
+    await server.stop('SIGKILL')
+    const file = join(dir, `fresh${count}.db`)
+    await createDatabase(programs, file, SCHEMA)
+    const fresh = await startOvsdbServer(programs, dir, `fresh${count}`, [file], [`--remote=punix:${server.socket}`])
+    closers.push(() => fresh.stop())
+    await raw.waitUntil(() => (raw.synced && raw.rows('NB_Global').size === 0 ? true : undefined), soon())
+    await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
+    await driver.ready(soon())
+    await driver.heal(WORLD, STEADY, soon())
+    expect(await dump()).toEqual(before)
+  })
+})

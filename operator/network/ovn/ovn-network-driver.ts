@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+import { messageOf, StaleWriterError, TransientError } from '../../../lib/errors.ts'
+import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
+import { OvsdbConnectionError, OvsdbError } from '../../../lib/ovsdb/errors.ts'
+import type {
+  Drift,
+  LogicalKind,
+  LogicalNetwork,
+  LogicalPort,
+  LogicalSecurityGroup,
+  LogicalSubnet,
+  LogicalWorld,
+  NetworkDriver,
+  OwnedRow,
+} from '../network-driver.ts'
+import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
+import { planNetwork, planNetworkRemoval, planSubnet, planSubnetRemoval } from './network-plan.ts'
+import { Northbound, NORTHBOUND_TABLES } from './northbound.ts'
+import type { Plan } from './plan.ts'
+import { planPort, planPortRemoval } from './port-plan.ts'
+import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
+
+export type OvnNetworkDriverOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
+
+type Planner = (nb: Northbound) => Plan
+interface Work {
+  kind: LogicalKind
+  uid: string
+  planner: Planner
+}
+
+/** OVN's northbound database. One transaction a change, one at a time: each plan is made on a mirror that holds all before it. */
+export class OvnNetworkDriver implements NetworkDriver {
+  readonly name = 'ovn'
+  readonly #client: OvsdbClient
+  readonly #nb: Northbound
+  readonly #disturbed = new Set<() => void>()
+  #term: Term | undefined
+  #writing = false
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(options: OvnNetworkDriverOptions) {
+    const database = 'OVN_Northbound'
+    this.#client = new OvsdbClient({ ...options, database, tables: NORTHBOUND_TABLES, leaderOnly: true })
+    this.#nb = new Northbound((table) => this.#client.rows(table))
+    this.#client.onChange((changes) => {
+      this.#nb.update(changes)
+      if (!this.#writing) this.#tellDisturbed()
+    })
+    this.#client.onSync((synced) => {
+      if (synced) this.#tellDisturbed()
+    })
+  }
+
+  start(signal: AbortSignal): void {
+    this.#client.start(signal)
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#client.ready(signal)
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close()
+  }
+
+  claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(() => this.#claim({ incarnation, term }, signal))
+  }
+
+  ensureNetwork(want: LogicalNetwork, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planNetwork(want, nb), signal)
+  }
+
+  removeNetwork(uid: string, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planNetworkRemoval(uid, nb), signal)
+  }
+
+  ensureSubnet(want: LogicalSubnet, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planSubnet(want, nb), signal)
+  }
+
+  removeSubnet(uid: string, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planSubnetRemoval(uid, nb), signal)
+  }
+
+  ensurePort(want: LogicalPort, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planPort(want, nb), signal)
+  }
+
+  removePort(uid: string, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planPortRemoval(uid, nb), signal)
+  }
+
+  ensureSecurityGroup(want: LogicalSecurityGroup, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planSecurityGroup(want, nb), signal)
+  }
+
+  removeSecurityGroup(uid: string, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planSecurityGroupRemoval(uid, nb), signal)
+  }
+
+  async listOwned(signal: AbortSignal): Promise<OwnedRow[]> {
+    await this.#client.ready(signal)
+    return this.#nb.owned()
+  }
+
+  async compare(world: LogicalWorld, signal: AbortSignal): Promise<Drift[]> {
+    await this.#client.ready(signal)
+    const drift: Drift[] = []
+    for (const { kind, uid, planner } of worldWork(world)) {
+      const detail = summaryOf(planner, this.#nb)
+      if (detail !== '') drift.push({ kind, uid, what: 'missing-or-changed', detail })
+    }
+    const wanted = new Set(worldWork(world).map(({ kind, uid }) => `${kind}/${uid}`))
+    for (const { kind, uid } of this.#nb.owned()) {
+      if (!wanted.has(`${kind}/${uid}`)) drift.push({ kind, uid, what: 'extra', detail: 'no resource asks for it' })
+    }
+    return drift
+  }
+
+  async heal(world: LogicalWorld, options: { removeExtra: boolean }, signal: AbortSignal): Promise<Drift[]> {
+    const drift = await this.compare(world, signal)
+    // Each one is looked at again in its turn: a subnet's options made anew are a difference of its ports that was none before.
+    if (drift.some(({ what }) => what === 'missing-or-changed')) {
+      for (const { planner } of worldWork(world))
+        if (summaryOf(planner, this.#nb) !== '') await this.#write(planner, signal)
+    }
+    if (options.removeExtra) {
+      const order: readonly LogicalKind[] = ['Port', 'SecurityGroup', 'Subnet', 'Network']
+      const extra = drift.filter(({ what }) => what === 'extra')
+      for (const kind of order) {
+        for (const { uid } of extra.filter((row) => row.kind === kind)) await this.#write(removalOf(kind, uid), signal)
+      }
+    }
+    return drift
+  }
+
+  onDisturbance(listener: () => void): () => void {
+    this.#disturbed.add(listener)
+    return () => this.#disturbed.delete(listener)
+  }
+
+  #tellDisturbed(): void {
+    for (const listener of [...this.#disturbed]) listener()
+  }
+
+  #write(planner: Planner, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#ready(signal)
+      const plan = planner(this.#nb)
+      if (plan.operations.length === 0) return
+      const term = this.#term
+      if (!term) throw new StaleWriterError('no term is claimed: this process does not lead')
+      try {
+        await this.#transact(plan, term, signal)
+      } catch (error) {
+        if (!isGuardRefusal(error)) throw toDriverError(error)
+        // Either a newer leader claimed, which the claim finds out, or the database was made anew and knows no term yet.
+        await this.#claim(term, signal)
+        await this.#transact(planner(this.#nb), term, signal).catch((again: unknown) => {
+          throw toDriverError(again)
+        })
+      }
+    })
+  }
+
+  async #transact(plan: Plan, term: Term, signal: AbortSignal): Promise<void> {
+    this.#writing = true
+    try {
+      await this.#client.transact([termGuard(term), ...plan.operations], signal)
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  async #claim(term: Term, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#ready(signal)
+      // northd makes this row at its first start.
+      const global = await this.#client.waitUntil(() => this.#nb.global(), signal)
+      const held = readTerm(global.row)
+      const order = held ? compareTerms(term, held) : 1
+      if (order < 0 && held) {
+        this.#term = undefined
+        const claimed = `incarnation ${held.incarnation}, term ${held.term}`
+        throw new StaleWriterError(`OVN is claimed by ${claimed}; ours is ${term.incarnation}, ${term.term}`)
+      }
+      this.#term = term
+      if (order === 0) return
+      try {
+        await this.#client.transact(claimOperations(global, term), signal)
+        return
+      } catch (error) {
+        if (!isGuardRefusal(error)) throw toDriverError(error)
+      }
+    }
+  }
+
+  async #ready(signal: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
+    await this.#client.ready(deadline).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw new TransientError('NetworkBackendUnreachable', 'the OVN northbound database does not answer', {
+        cause: error,
+      })
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(work)
+    this.#tail = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+function worldWork(world: LogicalWorld): Work[] {
+  return [
+    ...world.networks.map((want) => work('Network', want.uid, (nb) => planNetwork(want, nb))),
+    ...world.subnets.map((want) => work('Subnet', want.uid, (nb) => planSubnet(want, nb))),
+    ...world.securityGroups.map((want) => work('SecurityGroup', want.uid, (nb) => planSecurityGroup(want, nb))),
+    ...world.ports.map((want) => work('Port', want.uid, (nb) => planPort(want, nb))),
+  ]
+}
+
+function work(kind: LogicalKind, uid: string, planner: Planner): Work {
+  return { kind, uid, planner }
+}
+
+function removalOf(kind: LogicalKind, uid: string): Planner {
+  switch (kind) {
+    case 'Network':
+      return (nb) => planNetworkRemoval(uid, nb)
+    case 'Subnet':
+      return (nb) => planSubnetRemoval(uid, nb)
+    case 'Port':
+      return (nb) => planPortRemoval(uid, nb)
+    case 'SecurityGroup':
+      return (nb) => planSecurityGroupRemoval(uid, nb)
+  }
+}
+
+/** Empty: nothing to write. */
+function summaryOf(planner: Planner, nb: Northbound): string {
+  try {
+    return planner(nb).summary()
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** The `wait` in front said no. */
+function isGuardRefusal(error: unknown): boolean {
+  return error instanceof OvsdbError && error.operation === 0 && error.code === 'timed out'
+}
+
+function toDriverError(error: unknown): unknown {
+  if (error instanceof OvsdbConnectionError) {
+    return new TransientError('NetworkBackendUnreachable', 'the connection to OVN was lost while writing', {
+      cause: error,
+    })
+  }
+  if (error instanceof OvsdbError) {
+    return new TransientError('NetworkBackendRefused', `OVN refused: ${error.code}`, { cause: error })
+  }
+  return error
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
+import {
+  isSameValue,
+  namedUuid,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
+import type { FoundRow, NorthboundTable } from './northbound.ts'
+
+/** The operations of one transaction, as they come together. Empty: all is as wanted. */
+export class Plan {
+  readonly operations: Operation[] = []
+  #named = 0
+
+  insert(table: NorthboundTable, row: OvsRow): OvsNamedUuid {
+    const name = `row${this.#named++}`
+    this.operations.push({ op: 'insert', table, row, 'uuid-name': name })
+    return namedUuid(name)
+  }
+
+  /** Inserts the row, or updates the columns that differ. Columns that are not named are another's. */
+  ensure(table: NorthboundTable, held: FoundRow | undefined, want: OvsRow): OvsUuid | OvsNamedUuid {
+    if (!held) return this.insert(table, want)
+    const changed: [string, OvsRow[string]][] = Object.entries(want).filter(([column, value]) => {
+      const now = held.row[column]
+      return now === undefined || !isSameValue(now, value)
+    })
+    if (changed.length > 0) {
+      this.operations.push({ op: 'update', table, where: byUuid(held.uuid), row: Object.fromEntries(changed) })
+    }
+    return uuidOf(held.uuid)
+  }
+
+  remove(table: NorthboundTable, held: FoundRow): void {
+    this.operations.push({ op: 'delete', table, where: byUuid(held.uuid) })
+  }
+
+  push(operation: Operation): void {
+    this.operations.push(operation)
+  }
+
+  /** The tables that would be written, for the log. */
+  summary(): string {
+    const words = this.operations.map((operation) =>
+      'table' in operation ? `${operation.op} ${operation.table}` : operation.op,
+    )
+    return [...new Set(words)].join(', ')
+  }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { METADATA_ADDRESS, metadataMac } from '../../../lib/contract/metadata-port.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { guestMtu, type LogicalPort, type LogicalRule } from '../network-driver.ts'
+import { normalAddress, normalPrefix } from './addresses.ts'
+import { groupName, ruleMatch } from './group-plan.ts'
+import { dhcpOptions } from './network-plan.ts'
+import { Northbound } from './northbound.ts'
+import { planPort } from './port-plan.ts'
+import { compareTerms, readTerm } from './term.ts'
+import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { markOf } from './marks.ts'
+
+const owner = { uid: 'u1', namespace: 'ns', name: 'n', generation: 1 }
+
+describe('ruleMatch', () => {
+  const rule = (more: Partial<LogicalRule>): LogicalRule => ({
+    direction: 'ingress',
+    etherType: 'IPv4',
+    protocol: 'any',
+    ...more,
+  })
+  test.each<[Partial<LogicalRule>, string]>([
+    [{}, 'outport == @g && ip4'],
+    [{ direction: 'egress' }, 'inport == @g && ip4'],
+    [{ direction: 'egress', etherType: 'IPv6' }, 'inport == @g && ip6'],
+    [
+      { remoteIPPrefix: '10.1.2.3/8', protocol: 'tcp', portRangeMin: 22 },
+      'outport == @g && ip4 && ip4.src == 10.0.0.0/8 && tcp && tcp.dst == 22',
+    ],
+    [
+      { protocol: 'udp', portRangeMin: 10, portRangeMax: 20 },
+      'outport == @g && ip4 && udp && udp.dst >= 10 && udp.dst <= 20',
+    ],
+    [{ remoteGroupUid: 'a-b' }, 'outport == @g && ip4 && ip4.src == $nsg_a_b_ip4'],
+    [
+      { protocol: 'icmp', portRangeMin: 8, portRangeMax: 0 },
+      'outport == @g && ip4 && icmp4 && icmp4.type == 8 && icmp4.code == 0',
+    ],
+    [{ remoteIPPrefix: '0.0.0.0/0' }, 'outport == @g && ip4'],
+  ])('%j', (more, match) => expect(ruleMatch(rule(more), 'g')).toBe(match))
+
+  test.each<Partial<LogicalRule>>([
+    { remoteIPPrefix: '10.0.0.0/8 || 1' },
+    { remoteIPPrefix: '::/0' },
+    { remoteIPPrefix: '10.0.0.0/33' },
+    { protocol: 'tcp', portRangeMin: 70000 },
+    { protocol: 'tcp', portRangeMin: 1.5 },
+    { remoteGroupUid: 'x && drop' },
+  ])('refuses %j', (more) => expect(() => ruleMatch(rule(more), 'g')).toThrow(TerminalError))
+})
+
+describe('addresses', () => {
+  test.each([
+    ['10.1.2.3', '10.1.2.3/32'],
+    ['10.1.2.3/8', '10.0.0.0/8'],
+    ['FD00::1/64', 'fd00::/64'],
+  ])('%s is the prefix %s', (text, prefix) => expect(normalPrefix(text)).toBe(prefix))
+  test.each(['010.0.0.1', '0x0a.0.0.1', '10.1', '1.2.3.4 ', '', '1.2.3.4"', '1.2.3.4/8/8', '1.2.3.4/-1', '1.2.3.4/'])(
+    'refuses %j',
+    (text) => {
+      expect(() => (text.includes('/') ? normalPrefix(text) : normalAddress(text))).toThrow(TerminalError)
+    },
+  )
+  test('the metadata port of each network has its own local unicast address', () => {
+    expect(metadataMac('a')).toMatch(/^2e(:[0-9a-f]{2}){5}$/)
+    expect(metadataMac('a')).not.toBe(metadataMac('b'))
+  })
+  test.each([
+    [1500, undefined, 1442],
+    [1500, 1400, 1400],
+    [9000, 9000, 8942],
+  ])('underlay %i, asked %s: guests get %i', (underlay, asked, mtu) => expect(guestMtu(underlay, asked)).toBe(mtu))
+})
+
+describe('dhcpOptions', () => {
+  const subnet = { ...owner, networkUid: 'net', cidr: '10.0.0.0/24', mtu: 1442, gatewayIP: '10.0.0.1' }
+  const dhcp = {
+    leaseSeconds: 3600,
+    dnsNameservers: ['1.1.1.1', 'fd00::1', '8.8.8.8'],
+    hostRoutes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
+  }
+  test('with everything', () => {
+    expect(dhcpOptions(subnet, { ...dhcp, domainName: 'example.org' })).toEqual({
+      server_id: METADATA_ADDRESS,
+      server_mac: metadataMac('net'),
+      lease_time: '3600',
+      mtu: '1442',
+      router: '10.0.0.1',
+      dns_server: '{1.1.1.1, 8.8.8.8}',
+      domain_name: '"example.org"',
+      classless_static_route: '{169.254.169.254/32,0.0.0.0, 192.168.0.0/16,10.0.0.9, 0.0.0.0/0,10.0.0.1}',
+    })
+  })
+  test('without gateway and names: no default route', () => {
+    const { gatewayIP, ...alone } = subnet
+    expect(gatewayIP).toBeDefined()
+    const options = dhcpOptions(alone, { ...dhcp, dnsNameservers: [], hostRoutes: [] })
+    expect(options['classless_static_route']).toBe('{169.254.169.254/32,0.0.0.0}')
+    expect(Object.keys(options)).not.toEqual(expect.arrayContaining(['router']))
+    expect(Object.keys(options)).not.toEqual(expect.arrayContaining(['dns_server']))
+  })
+  test.each(['a"b', 'a b', '-a', '{x}', ''.padEnd(300, 'a')])('refuses the domain %j', (domainName) => {
+    expect(() => dhcpOptions(subnet, { ...dhcp, domainName })).toThrow(TerminalError)
+  })
+})
+
+describe('planPort', () => {
+  const tables = new Map<string, Map<string, OvsRow>>([
+    [
+      'Logical_Switch',
+      new Map([['ls', { name: 'net', ports: setOf([]), external_ids: markOf('Network', { ...owner, uid: 'net' }) }]]),
+    ],
+    [
+      'DHCP_Options',
+      new Map([
+        ['dh', { cidr: '10.0.0.0/24', options: mapOf({}), external_ids: markOf('Subnet', { ...owner, uid: 'sub' }) }],
+      ]),
+    ],
+  ])
+  const nb = new Northbound((table) => tables.get(table) ?? new Map())
+  const port: LogicalPort = {
+    ...owner,
+    uid: 'p1',
+    networkUid: 'net',
+    mac: 'FA:16:3e:00:00:01',
+    fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.5' }],
+    node: 'n1',
+    portSecurityEnabled: true,
+    securityGroupUids: ['g-1'],
+    allowedAddressPairs: [{ ipAddress: '10.0.0.50' }, { ipAddress: '10.9.0.0/16', macAddress: '02:00:00:00:00:01' }],
+  }
+  const rowOf = (want: LogicalPort): OvsRow => {
+    const insert = planPort(want, nb).operations.find((o) => o.op === 'insert' && o.table === 'Logical_Switch_Port')
+    return insert?.op === 'insert' ? insert.row : {}
+  }
+  test('guarded: addresses, security, DHCP, chassis, groups', () => {
+    const row = rowOf(port)
+    expect(row['addresses']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5']))
+    expect(row['port_security']).toEqual(
+      setOf(['fa:16:3e:00:00:01 10.0.0.5 10.0.0.50', '02:00:00:00:00:01 10.9.0.0/16']),
+    )
+    expect(row['dhcpv4_options']).toEqual(setOf([uuidOf('dh')]))
+    expect(row['options']).toEqual(mapOf({ 'requested-chassis': 'n1' }))
+    const joined = planPort(port, nb).operations.flatMap((o) =>
+      o.op === 'mutate' && o.table === 'Port_Group' ? [o.where[0]?.[2]] : [],
+    )
+    expect(joined).toEqual(['nephele_guard', groupName('g-1')])
+  })
+  test('unguarded: unknown addresses pass, no groups; unplaced: no chassis may bind', () => {
+    const { node, ...unplaced } = port
+    expect(node).toBe('n1')
+    const row = rowOf({ ...unplaced, portSecurityEnabled: false })
+    expect(row['addresses']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5', 'unknown']))
+    expect(row['port_security']).toEqual(setOf([]))
+    expect(row['options']).toEqual(mapOf({ 'requested-chassis': '-' }))
+    expect(planPort({ ...port, portSecurityEnabled: false }, nb).summary()).not.toContain('Port_Group')
+  })
+  test('waits for its network', () =>
+    expect(() => planPort({ ...port, networkUid: 'no' }, nb)).toThrow('network no is not in OVN yet'))
+})
+
+describe('terms', () => {
+  test('a newer incarnation wins over any term', () => {
+    expect(compareTerms({ incarnation: 2, term: 0 }, { incarnation: 1, term: 99 })).toBeGreaterThan(0)
+    expect(compareTerms({ incarnation: 1, term: 9 }, { incarnation: 1, term: 10 })).toBeLessThan(0)
+  })
+  test.each([
+    ['1.2', { incarnation: 1, term: 2 }],
+    ['x', undefined],
+    ['1', undefined],
+    ['1.2.3', undefined],
+  ])('%s', (text, term) => {
+    expect(readTerm({ external_ids: mapOf({ nephele_term: text }) })).toEqual(term)
+  })
+})

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../lib/errors.ts'
+import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
+import {
+  mapOf,
+  readString,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
+import type { LogicalPort } from '../network-driver.ts'
+import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix } from './addresses.ts'
+import { GUARD_GROUP, groupName, planGuardGroup, planPlaceholders } from './group-plan.ts'
+import { markOf } from './marks.ts'
+import type { Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+
+/** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
+const NOWHERE = '-'
+
+/** Port → Logical_Switch_Port named by its uid, in the groups that guard it. */
+export function planPort(want: LogicalPort, nb: Northbound): Plan {
+  const network = nb.find('Network', want.networkUid)
+  if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
+  const plan = new Plan()
+  const held = nb.findNamed('Logical_Switch_Port', want.uid)
+  const dhcp = want.fixedIPs.flatMap(({ subnetUid, address }) =>
+    familyOf(address) === 'IPv4' ? (nb.find('Subnet', subnetUid) ?? []) : [],
+  )[0]
+  const port = plan.ensure('Logical_Switch_Port', held, {
+    name: want.uid,
+    type: '',
+    addresses: setOf(addressesOf(want)),
+    port_security: setOf(portSecurityOf(want)),
+    dhcpv4_options: setOf(dhcp ? [uuidOf(dhcp.uuid)] : []),
+    options: mapOf({
+      'requested-chassis': want.node ?? NOWHERE,
+      ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
+    }),
+    external_ids: markOf('Port', want),
+  })
+  if (!held || !readUuids(network.row['ports']).includes(held.uuid)) {
+    plan.push(membership('Logical_Switch', network.uuid, 'insert', port))
+  }
+  planGroups(plan, want, held?.uuid, port, nb)
+  return plan
+}
+
+/** Out of its switch: OVSDB then collects the row and takes it out of all groups. */
+export function planPortRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  const held = nb.findNamed('Logical_Switch_Port', uid)
+  if (!held) return plan
+  const mutations = [['ports', 'delete', setOf([uuidOf(held.uuid)])]] as const
+  const where = [['ports', 'includes', setOf([uuidOf(held.uuid)])]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations })
+  return plan
+}
+
+function planGroups(
+  plan: Plan,
+  want: LogicalPort,
+  heldUuid: string | undefined,
+  port: OvsUuid | OvsNamedUuid,
+  nb: Northbound,
+): void {
+  const wanted = new Set<string>()
+  if (want.portSecurityEnabled) {
+    planGuardGroup(plan, nb)
+    planPlaceholders(plan, new Set(want.securityGroupUids), nb)
+    wanted.add(GUARD_GROUP)
+    for (const uid of want.securityGroupUids) wanted.add(groupName(uid))
+  }
+  const current = heldUuid === undefined ? [] : nb.groupsOf(heldUuid)
+  for (const group of current) {
+    const name = readString(group.row['name']) ?? ''
+    // A group that is not ours was put there by somebody who meant it; those of our naming are ours to leave.
+    if (!wanted.delete(name) && (name === GUARD_GROUP || name.startsWith('nsg_'))) {
+      plan.push(membership('Port_Group', group.uuid, 'delete', port))
+    }
+  }
+  // By name: the group may be made by this very transaction.
+  for (const name of wanted) {
+    const mutations = [['ports', 'insert', setOf([port])]] as const
+    plan.push({ op: 'mutate', table: 'Port_Group', where: [['name', '==', name]], mutations })
+  }
+}
+
+function membership(
+  table: 'Logical_Switch' | 'Port_Group',
+  uuid: string,
+  mutator: 'insert' | 'delete',
+  port: OvsUuid | OvsNamedUuid,
+): Operation {
+  return { op: 'mutate', table, where: byUuid(uuid), mutations: [['ports', mutator, setOf([port])]] }
+}
+
+function addressesOf(port: LogicalPort): string[] {
+  const own = [normalMac(port.mac), ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
+  return port.portSecurityEnabled ? [own] : [own, 'unknown']
+}
+
+/** One entry a MAC: it may send from these addresses only, in IP and in ARP. */
+function portSecurityOf(port: LogicalPort): string[] {
+  if (!port.portSecurityEnabled) return []
+  const own = normalMac(port.mac)
+  const byMac = new Map<string, string[]>([[own, port.fixedIPs.map(({ address }) => normalAddress(address))]])
+  for (const pair of port.allowedAddressPairs) {
+    const mac = pair.macAddress === undefined ? own : normalMac(pair.macAddress)
+    const ip = pair.ipAddress.includes('/') ? normalPrefix(pair.ipAddress) : normalAddress(pair.ipAddress)
+    byMac.set(mac, [...(byMac.get(mac) ?? []), ip])
+  }
+  return [...byMac].map(([mac, ips]) => [mac, ...ips].join(' '))
+}

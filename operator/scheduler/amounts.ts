@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What a machine takes from a node. */
+export interface Amounts {
+  vcpus: number
+  memoryMiB: number
+  diskGiB: number
+}
+
+export interface FlavorSize {
+  vcpus: number
+  memoryMiB: number
+  rootDiskGiB: number
+  ephemeralGiB: number
+  swapMiB: number
+}
+
+const BYTES_PER_GIB = 1024 ** 3
+
+/** @param imageBytes the image's virtual size: the root disk of a flavor that names none (rootDiskGiB 0) */
+export function amountsOf(flavor: FlavorSize, imageBytes = 0): Amounts {
+  const root = flavor.rootDiskGiB > 0 ? flavor.rootDiskGiB : Math.ceil(imageBytes / BYTES_PER_GIB)
+  return {
+    vcpus: flavor.vcpus,
+    memoryMiB: flavor.memoryMiB,
+    diskGiB: root + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
+  }
+}
+
+export function addAmounts(a: Amounts, b: Amounts): Amounts {
+  return { vcpus: a.vcpus + b.vcpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskGiB: a.diskGiB + b.diskGiB }
+}
+
+export function subtractAmounts(a: Amounts, b: Amounts): Amounts {
+  return { vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB }
+}

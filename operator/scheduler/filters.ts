@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filters by their Nova names: all must let a node pass. To add one, append it to FILTERS; cheap ones stand first.
+import type { Amounts } from './amounts.ts'
+import type { NodeRow } from './node-table.ts'
+
+export interface PlacementRequest {
+  /** The instance's UID: identity of the claim and seed of the tie-break. */
+  uid: string
+  amounts: Amounts
+  availabilityZone?: string
+  /** Nodes that refused this machine, with their reason. */
+  excluded: ReadonlyMap<string, string>
+  requireKvm: boolean
+}
+
+export interface Filter {
+  readonly name: string
+  /** Why this node cannot take the machine, in a few words; undefined when it can. */
+  refuse(node: NodeRow, request: PlacementRequest): string | undefined
+}
+
+export const FILTERS: readonly Filter[] = [
+  {
+    name: 'ComputeFilter',
+    refuse(node, request) {
+      if (node.hypervisor === undefined) return 'runs no machines'
+      if (!node.up) return 'is down'
+      return node.closed ?? request.excluded.get(node.name)
+    },
+  },
+  {
+    name: 'AvailabilityZoneFilter',
+    refuse(node, request) {
+      if (request.availabilityZone === undefined || node.zone === request.availabilityZone) return undefined
+      return `is in zone ${node.zone ?? '(none)'}`
+    },
+  },
+  {
+    name: 'ComputeCapabilitiesFilter',
+    refuse: (node, request) => (request.requireKvm && node.acceleration !== 'kvm' ? 'has no KVM' : undefined),
+  },
+  {
+    name: 'RamFilter',
+    refuse: (node, request) =>
+      short(node.memoryMiB - node.usedMemoryMiB, node.memoryMiB, request.amounts.memoryMiB, 'MiB of memory'),
+  },
+  {
+    name: 'CoreFilter',
+    refuse: (node, request) => short(node.vcpus - node.usedVcpus, node.vcpus, request.amounts.vcpus, 'vCPUs'),
+  },
+  {
+    name: 'DiskFilter',
+    refuse: (node, request) =>
+      short(node.diskGiB - node.usedDiskGiB, node.diskGiB, request.amounts.diskGiB, 'GiB of disk'),
+  },
+]
+
+function short(free: number, all: number, wanted: number, what: string): string | undefined {
+  if (wanted <= free) return undefined
+  return `has ${Math.max(0, Math.floor(free))} of ${Math.floor(all)} ${what} free, ${wanted} wanted`
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { amountsOf } from './amounts.ts'
+import { chooseNode } from './choose.ts'
+import type { PlacementRequest } from './filters.ts'
+import { NodeTable, type NodeFacts } from './node-table.ts'
+import { Scheduler } from './scheduler.ts'
+
+const node = (name: string, over: Partial<NodeFacts> = {}): NodeFacts => ({
+  name,
+  up: true,
+  hypervisor: 'libvirt',
+  acceleration: 'qemu',
+  capacity: { vcpus: 2, memoryMiB: 4096, diskGiB: 40 },
+  ...over,
+})
+const request = (over: Partial<PlacementRequest> = {}): PlacementRequest => ({
+  uid: 'u1',
+  amounts: { vcpus: 1, memoryMiB: 1024, diskGiB: 10 },
+  excluded: new Map(),
+  requireKvm: false,
+  ...over,
+})
+function tableOf(...nodes: NodeFacts[]): NodeTable {
+  const table = new NodeTable()
+  for (const n of nodes) table.put(n)
+  return table
+}
+
+describe('filters', () => {
+  test.each([
+    ['ComputeFilter', node('a', { up: false }), request(), 'a is down'],
+    ['ComputeFilter', node('a', { hypervisor: undefined }), request(), 'a runs no machines'],
+    ['ComputeFilter', node('a', { closed: 'is closed for maintenance' }), request(), 'a is closed for maintenance'],
+    ['ComputeFilter', node('a'), request({ excluded: new Map([['a', 'refused it']]) }), 'a refused it'],
+    ['AvailabilityZoneFilter', node('a', { zone: 'z1' }), request({ availabilityZone: 'z2' }), 'a is in zone z1'],
+    ['ComputeCapabilitiesFilter', node('a'), request({ requireKvm: true }), 'a has no KVM'],
+    [
+      'RamFilter',
+      node('a'),
+      request({ amounts: { vcpus: 1, memoryMiB: 4097, diskGiB: 1 } }),
+      'a has 4096 of 4096 MiB of memory free, 4097 wanted',
+    ],
+    [
+      'CoreFilter',
+      node('a'),
+      request({ amounts: { vcpus: 9, memoryMiB: 1, diskGiB: 1 } }),
+      'a has 8 of 8 vCPUs free, 9 wanted',
+    ],
+    [
+      'DiskFilter',
+      node('a'),
+      request({ amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 41 } }),
+      'a has 40 of 40 GiB of disk free, 41 wanted',
+    ],
+  ])('%s refuses and says why', (name, facts, wanted, example) => {
+    const choice = chooseNode(tableOf(facts), wanted)
+    expect(choice.ok).toBe(false)
+    expect(choice.explanation.filters).toEqual([{ name, refused: 1, example }])
+  })
+
+  test('no node at all says which label is missing', () => {
+    const choice = chooseNode(tableOf(), request())
+    expect(choice).toMatchObject({ ok: false, why: expect.stringContaining('nephele.dev/compute') })
+  })
+})
+
+describe('explanation', () => {
+  test('stays below 1 KiB with long names and every filter refusing', () => {
+    const long = (i: number) => `${'n'.repeat(240)}${i}`
+    const table = tableOf(
+      node(long(1), { up: false }),
+      node(long(2), { zone: 'x' }),
+      node(long(3), { zone: 'z', capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 } }),
+      node(long(4), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 } }),
+      node(long(5), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 0, memoryMiB: 9999, diskGiB: 0 } }),
+      node(long(6), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 1, memoryMiB: 9999, diskGiB: 0 } }),
+    )
+    const { explanation } = chooseNode(table, request({ availabilityZone: 'z', requireKvm: true }))
+    expect(explanation.filters.length).toBe(6)
+    expect(explanation.filters.filter((f) => f.example !== '').length).toBe(3)
+    expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
+  })
+})
+
+describe('placement', () => {
+  test('two equal machines land on different nodes', () => {
+    const scheduler = new Scheduler()
+    scheduler.putNode(node('a'))
+    scheduler.putNode(node('b'))
+    const first = scheduler.place(request({ uid: 'u1' }))
+    const second = scheduler.place(request({ uid: 'u2' }))
+    expect([first.ok && first.node, second.ok && second.node].sort()).toEqual(['a', 'b'])
+  })
+
+  test('an assumed claim survives an older view, is confirmed by a newer one, and goes with the machine', () => {
+    const scheduler = new Scheduler()
+    scheduler.putNode(node('a'))
+    scheduler.place(request())
+    scheduler.confirm('u1', [])
+    expect(scheduler.nodes.find('a')?.usedMemoryMiB).toBe(1024)
+    scheduler.confirm('u1', [{ node: 'a', amounts: { vcpus: 2, memoryMiB: 2048, diskGiB: 10 } }])
+    expect(scheduler.nodes.find('a')?.usedMemoryMiB).toBe(2048)
+    scheduler.forget('u1')
+    expect(scheduler.nodes.find('a')).toMatchObject({ usedMemoryMiB: 0, usedVcpus: 0, instances: 0 })
+  })
+
+  test('claims on a node that is not known yet count when it appears', () => {
+    const scheduler = new Scheduler()
+    scheduler.confirm('u1', [{ node: 'a', amounts: { vcpus: 1, memoryMiB: 4096, diskGiB: 1 } }])
+    scheduler.putNode(node('a'))
+    expect(scheduler.place(request({ uid: 'u2' })).ok).toBe(false)
+  })
+
+  test('a flavor without a root disk takes the size of the image', () => {
+    const flavor = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 0, ephemeralGiB: 2, swapMiB: 100 }
+    expect(amountsOf(flavor, 3 * 1024 ** 3 + 1).diskGiB).toBe(4 + 2 + 1)
+  })
+})
+
+describe('properties', () => {
+  const amounts = fc.record({
+    vcpus: fc.integer({ min: 1, max: 4 }),
+    memoryMiB: fc.integer({ min: 64, max: 2048 }),
+    diskGiB: fc.integer({ min: 0, max: 20 }),
+  })
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('place' as const), uid: fc.integer({ min: 0, max: 30 }), amounts }),
+    fc.record({ do: fc.constant('forget' as const), uid: fc.integer({ min: 0, max: 30 }) }),
+    fc.record({ do: fc.constant('down' as const), node: fc.integer({ min: 0, max: 3 }) }),
+    fc.record({ do: fc.constant('up' as const), node: fc.integer({ min: 0, max: 3 }) }),
+    fc.record({ do: fc.constant('gone' as const), node: fc.integer({ min: 0, max: 3 }) }),
+  )
+
+  test('never over capacity; incremental equals rebuilt; same input same choice', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const scheduler = new Scheduler()
+        const alive = new Map<string, NodeFacts>()
+        const claims = new Map<string, { node: string; amounts: Parameters<typeof scheduler.place>[0]['amounts'] }>()
+        for (const s of steps) {
+          if (s.do === 'place') {
+            const uid = `u${s.uid}`
+            const choice = scheduler.place(request({ uid, amounts: s.amounts }))
+            if (choice.ok) claims.set(uid, { node: choice.node, amounts: s.amounts })
+            else claims.delete(uid)
+          } else if (s.do === 'forget') {
+            scheduler.forget(`u${s.uid}`)
+            claims.delete(`u${s.uid}`)
+          } else if (s.do === 'gone') {
+            scheduler.removeNode(`n${s.node}`)
+            alive.delete(`n${s.node}`)
+          } else {
+            const facts = node(`n${s.node}`, { up: s.do === 'up' })
+            scheduler.putNode(facts)
+            alive.set(facts.name, facts)
+          }
+        }
+        const rebuilt = new Scheduler()
+        for (const [uid, claim] of [...claims].reverse()) rebuilt.confirm(uid, [claim])
+        for (const facts of [...alive.values()].reverse()) rebuilt.putNode(facts)
+        for (const name of alive.keys()) {
+          const [a, b] = [scheduler.nodes.find(name)!, rebuilt.nodes.find(name)!]
+          for (const key of ['usedVcpus', 'usedMemoryMiB', 'usedDiskGiB', 'instances', 'vcpus', 'up'] as const)
+            expect(a[key]).toBe(b[key])
+          expect(a.usedVcpus).toBeLessThanOrEqual(a.vcpus)
+          expect(a.usedMemoryMiB).toBeLessThanOrEqual(a.memoryMiB)
+          expect(a.usedDiskGiB).toBeLessThanOrEqual(a.diskGiB)
+        }
+        const next = request({ uid: 'next' })
+        expect(chooseNode(scheduler.nodes, next)).toEqual(chooseNode(rebuilt.nodes, next))
+      }),
+      { numRuns: 150 },
+    )
+  })
+})

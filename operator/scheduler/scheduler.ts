@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Amounts } from './amounts.ts'
+import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
+import type { PlacementRequest } from './filters.ts'
+import { DEFAULT_RATIOS, NodeTable, type AllocationRatios, type NodeFacts } from './node-table.ts'
+
+/** What one machine holds, by node: one entry as a rule, more while an old owner has not released it. */
+export type Claim = readonly { node: string; amounts: Amounts }[]
+
+/**
+ * The state behind placements: nodes and claims. A placement is assumed the moment it is chosen, before it is written, so that two
+ * machines chosen in one tick cannot take the same room; the cache's view of the Instance confirms it, its removal forgets it.
+ * All of it can be rebuilt from ComputeNodes and Instances: a rebuilt table equals the one kept up incrementally.
+ */
+export class Scheduler {
+  readonly #table: NodeTable
+  readonly #policy: Policy
+  readonly #claims = new Map<string, Claim>()
+  readonly #assumed = new Map<string, string>()
+
+  constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}) {
+    this.#table = new NodeTable(options.ratios ?? DEFAULT_RATIOS)
+    this.#policy = options.policy ?? DEFAULT_POLICY
+  }
+
+  get nodes(): NodeTable {
+    return this.#table
+  }
+
+  putNode(facts: NodeFacts): void {
+    this.#table.put(facts)
+  }
+
+  removeNode(name: string): void {
+    this.#table.remove(name)
+  }
+
+  /** Chooses and assumes in one step. The claim stands until `confirm` or `forget`. */
+  place(request: PlacementRequest): Choice {
+    // A second attempt of one machine must not compete with its own first.
+    this.forget(request.uid)
+    const choice = chooseNode(this.#table, request, this.#policy)
+    if (choice.ok) {
+      this.#replace(request.uid, [{ node: choice.node, amounts: request.amounts }])
+      this.#assumed.set(request.uid, choice.node)
+    }
+    return choice
+  }
+
+  /**
+   * Takes over what the stored Instance says. An assumed placement survives a view that is older than it (no node yet): the write
+   * that carries it is under way.
+   */
+  confirm(uid: string, stored: Claim): void {
+    const assumed = this.#assumed.get(uid)
+    if (assumed !== undefined && stored.length === 0) return
+    this.#assumed.delete(uid)
+    this.#replace(uid, stored)
+  }
+
+  /** The machine is gone, or its placement could not be written. */
+  forget(uid: string): void {
+    this.#assumed.delete(uid)
+    this.#replace(uid, [])
+  }
+
+  findClaim(uid: string): Claim | undefined {
+    return this.#claims.get(uid)
+  }
+
+  #replace(uid: string, claim: Claim): void {
+    for (const { node, amounts } of this.#claims.get(uid) ?? []) this.#table.removeUse(node, amounts)
+    for (const { node, amounts } of claim) this.#table.addUse(node, amounts)
+    if (claim.length === 0) this.#claims.delete(uid)
+    else this.#claims.set(uid, claim)
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeClient } from '../../lib/kube/client.ts'
+import { UnreachableError } from '../../lib/kube/errors.ts'
+
+export interface CrashPoint {
+  /** The write, counted from 1, at which the process dies. */
+  write: number
+  /** Before it was sent, or after it took effect and before the answer came. */
+  when: 'before' | 'after'
+}
+
+/** A client whose process dies at a write: from then on nothing gets out, and `onCrash` is told. Reads work on until then. */
+export function crashingClient(client: KubeClient, point: CrashPoint, onCrash: () => void): KubeClient {
+  let writes = 0
+  const crash = (): never => {
+    onCrash()
+    throw new UnreachableError('write', new Error('this process was killed by the test'))
+  }
+  async function write<T>(send: () => Promise<T>): Promise<T> {
+    writes++
+    if (writes > point.write || (writes === point.write && point.when === 'before')) return crash()
+    const answer = await send()
+    return writes >= point.write ? crash() : answer
+  }
+  return {
+    get: (kind, ref, options) => client.get(kind, ref, options),
+    find: (kind, ref, options) => client.find(kind, ref, options),
+    listPage: (kind, options) => client.listPage(kind, options),
+    list: (kind, options) => client.list(kind, options),
+    watch: (kind, options) => client.watch(kind, options),
+    review: (path, body, options) => client.review(path, body, options),
+    create: (kind, object, options) => write(() => client.create(kind, object, options)),
+    update: (kind, object, options) => write(() => client.update(kind, object, options)),
+    updateStatus: (kind, object, options) => write(() => client.updateStatus(kind, object, options)),
+    mergePatch: (kind, ref, patch, options) => write(() => client.mergePatch(kind, ref, patch, options)),
+    patchFinalizers: (kind, object, list, options) => write(() => client.patchFinalizers(kind, object, list, options)),
+    apply: (kind, object, options) => write(() => client.apply(kind, object, options)),
+    remove: (kind, ref, options) => write(() => client.remove(kind, ref, options)),
+  }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent whose roles are fake (nothing runs behind them) on the real runtime: documents, versions, tombstones and reports are the
+// product's own. For tests of the operator only.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Agent } from '../../agents/node/agent.ts'
+import type { AgentRole } from '../../agents/node/role.ts'
+import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from '../../agents/runtime/reconciler.ts'
+import type { DocumentKind, Inventory, Orphan, PresentDocument, Tombstone } from '../../lib/contract/documents.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { createLogger } from '../../lib/log.ts'
+
+type Document<K extends DocumentKind> = Extract<PresentDocument, { kind: K }>
+
+const SHA256 = 'ab'.repeat(32)
+
+/** What exists on a fake node, and what it shall do next. */
+export class FakeNode {
+  readonly name: string
+  bootId = 'boot-0001'
+  readonly images = new Map<string, Document<'image'>>()
+  readonly volumes = new Map<string, Document<'volume'>>()
+  readonly ports = new Map<string, Document<'port'>>()
+  readonly instances = new Map<
+    string,
+    { document: Document<'instance'>; state: 'running' | 'stopped' | 'paused' | 'suspended'; boots: number }
+  >()
+  /** Refuses machines for want of room. */
+  isFull = false
+  /** Image uid or url part -> how its download ends. */
+  readonly imageFaults = new Map<string, Error>()
+  /** Keys of everything that was ever started here. */
+  readonly started: string[] = []
+  wake: Partial<Record<DocumentKind, Wake>> = {}
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get isEmpty(): boolean {
+    return this.volumes.size + this.ports.size + this.instances.size === 0
+  }
+}
+
+export interface FakeAgentOptions {
+  node: FakeNode
+  dir: string
+  natsServers: string[]
+  natsCaFile: string
+  pools?: Inventory['pools']
+}
+
+export async function startFakeAgent({ node, dir, natsServers, natsCaFile }: FakeAgentOptions): Promise<Agent> {
+  await mkdir(join(dir, 'state'), { recursive: true })
+  await writeFile(join(dir, 'token'), node.name)
+  await writeFile(join(dir, 'boot_id'), `${node.bootId}\n`)
+  const agent = new Agent({
+    config: {
+      node: node.name,
+      natsServers,
+      natsCaFile,
+      natsTokenFile: join(dir, 'token'),
+      address: '127.0.0.1',
+      encapAddress: '127.0.0.1',
+      stateDir: join(dir, 'state'),
+      runDir: dir,
+      bootIdFile: join(dir, 'boot_id'),
+      version: '0.0.0-fake',
+    },
+    rolesOf: () => ['fake'],
+    createRole: async (_name, context) => fakeRole(node, () => context.inventoryChanged()),
+    log: createLogger(`agent ${node.name}`, process.env['TEST_LOG'] ?? 'silent'),
+    heartbeatMs: 500,
+  })
+  await agent.start()
+  return agent
+}
+
+function fakeRole(node: FakeNode, inventoryChanged: () => void): AgentRole {
+  const pools = new Map<string, { name: string; driver: string }>()
+  return {
+    name: 'fake',
+    reconcilers: [images(node), volumes(node), ports(node), instances(node)] as unknown as KindReconciler[],
+    inventory: [
+      {
+        name: 'fake',
+        collect: async () => ({
+          hypervisor: { type: 'fake', version: '1', acceleration: 'qemu' as const },
+          pools: [...pools.values()].map((p) => ({ ...p, totalGiB: 100, freeGiB: 100 })),
+        }),
+      },
+    ],
+    async configure(spec) {
+      pools.clear()
+      for (const { name, driver } of spec.pools ?? []) pools.set(name, { name, driver })
+      inventoryChanged()
+    },
+  }
+}
+
+function images(node: FakeNode): KindReconciler<'image'> {
+  return {
+    ...base('image', node, node.images),
+    async reconcile(document): Promise<Observation<'image'>> {
+      const fault = node.imageFaults.get(document.name)
+      if (fault) throw fault
+      node.images.set(document.uid, document)
+      return {
+        state: 'ready',
+        facts: { sha256: document.spec.sha256 ?? SHA256, virtualSizeBytes: 32 * 1024 ** 2, sizeBytes: 15 * 1024 ** 2 },
+      }
+    },
+  }
+}
+
+function volumes(node: FakeNode): KindReconciler<'volume'> {
+  return {
+    ...base('volume', node, node.volumes),
+    async reconcile(document): Promise<Observation<'volume'>> {
+      node.volumes.set(document.uid, document)
+      const connection = {
+        protocol: 'nbd' as const,
+        host: '127.0.0.1',
+        port: 10809,
+        exportName: document.uid,
+        tls: true,
+      }
+      return {
+        state: 'available',
+        facts: { sizeGiB: document.spec.sizeGiB, ...(document.spec.exportTo.length > 0 ? { connection } : {}) },
+      }
+    },
+  }
+}
+
+function ports(node: FakeNode): KindReconciler<'port'> {
+  return {
+    ...base('port', node, node.ports),
+    dependencies: ({ spec }) => (spec.instanceUid === undefined ? [] : [{ kind: 'instance', uid: spec.instanceUid }]),
+    async reconcile(document): Promise<Observation<'port'>> {
+      node.ports.set(document.uid, document)
+      node.started.push(`port ${document.name}`)
+      const isUp = node.instances.get(document.spec.instanceUid ?? '')?.state === 'running'
+      return { state: isUp ? 'active' : 'plugging', facts: { ovnInstalled: isUp } }
+    },
+    async remove(tombstone) {
+      if (node.instances.has(node.ports.get(tombstone.uid)?.spec.instanceUid ?? ''))
+        throw new TransientError('InUse', 'its machine is still there')
+      return base('port', node, node.ports).remove(tombstone)
+    },
+  }
+}
+
+function instances(node: FakeNode): KindReconciler<'instance'> {
+  return {
+    ...base('instance', node, node.instances),
+    dependencies: ({ spec }): DocumentKey[] => [
+      { kind: 'image', uid: spec.image.uid },
+      ...spec.ports.map(({ uid }) => ({ kind: 'port' as const, uid })),
+    ],
+    async reconcile(document, context): Promise<Observation<'instance'>> {
+      if (node.isFull) throw new TerminalError('InsufficientResources', `node ${node.name} has no memory left`)
+      const { spec, uid } = document
+      const isImageReady = context.state.findObserved('image', spec.image.uid)?.state === 'ready'
+      const arePortsThere = spec.ports.every((port) => node.ports.has(port.uid))
+      if (!isImageReady || !arePortsThere)
+        return { state: 'waiting', facts: { stages: isImageReady ? ['ImageCached'] : [] } }
+      const machine = start(node, document, context)
+      const pluggedAndBooted = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
+      node.instances.set(uid, machine)
+      return {
+        state: machine.state,
+        facts: { stages: [...pluggedAndBooted], volumesAttached: spec.volumes.map((v) => v.uid), hypervisor: 'fake' },
+      }
+    },
+  }
+}
+
+function start(node: FakeNode, document: Document<'instance'>, context: RunContext) {
+  const known = node.instances.get(document.uid)
+  const wanted = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' } as const
+  const state = wanted[document.spec.runState]
+  const isStart = state === 'running' && known?.state !== 'running'
+  if (isStart && document.grantedBootId !== context.bootId && !document.spec.offlineRestart) {
+    return { document, state: 'stopped' as const, boots: known?.boots ?? 0 }
+  }
+  if (isStart) node.started.push(`instance ${document.name}`)
+  return { document, state, boots: (known?.boots ?? 0) + (isStart ? 1 : 0) }
+}
+
+function base<K extends DocumentKind>(kind: K, node: FakeNode, things: Map<string, unknown>) {
+  return {
+    kind,
+    async remove(tombstone: Tombstone): Promise<Observation<K>> {
+      things.delete(tombstone.uid)
+      return { state: 'gone' }
+    },
+    async listOwned(): Promise<Orphan[]> {
+      return [...things.keys()].map((uid) => ({ kind, uid, what: `fake ${kind}` }))
+    },
+    async start(wake: Wake): Promise<void> {
+      node.wake[kind] = wake
+    },
+  }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CONTRACT_VERSION, type Inventory } from '../../lib/contract/documents.ts'
+
+/** What a small node says of itself. */
+export function inventoryOf(node: string, more: Partial<Inventory> = {}): Inventory {
+  return {
+    v: CONTRACT_VERSION,
+    node,
+    agentVersion: '0.1.0',
+    bootId: 'boot-0001',
+    cpus: 4,
+    memoryMiB: 4096,
+    diskGiB: 50,
+    numa: [],
+    address: '192.0.2.1',
+    pools: [],
+    ...more,
+  }
+}

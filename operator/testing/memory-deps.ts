@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// The world of a reconciler in memory, for unit tests: real caches, the bus and the network backend as their in-memory kin.
+import type { KubeClient } from '../../lib/kube/client.ts'
+import { ApiError } from '../../lib/kube/errors.ts'
+import { keyOfRef, type KubeObject, type ResourceKind } from '../../lib/kube/object.ts'
+import { createLogger } from '../../lib/log.ts'
+import type { Run } from '../../lib/loop/controller.ts'
+import { ObjectStore } from '../../lib/loop/store.ts'
+import { CONTRACT_VERSION, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
+import { MemoryBus } from '../bus/memory-bus.ts'
+import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
+import * as indexes from '../controllers/common/indexes.ts'
+import { RegressionGuard } from '../controllers/common/regression.ts'
+import { ReleaseDesk } from '../controllers/common/release-desk.ts'
+import { WaitingRoom } from '../controllers/common/waiting-room.ts'
+import { UserDataStore } from '../controllers/instance/user-data.ts'
+import { AddressBook } from '../ipam/address-book.ts'
+import { KubeClaimStore } from '../ipam/claim-object.ts'
+import { Scheduler } from '../scheduler/scheduler.ts'
+import { MemoryNetwork } from './memory-network.ts'
+
+type Stores = { [K in keyof Caches]: ObjectStore<KubeObject & object> }
+
+export interface MemoryWorld {
+  deps: OperatorDeps
+  bus: MemoryBus
+  network: MemoryNetwork
+  run: Run
+  events: string[]
+  /** Monotonic, for the bus and the guard. */
+  clock: { ms: number }
+  /** As if the apiserver stored it. */
+  put<T extends KubeObject>(cache: keyof Caches, object: T): T
+  drop(cache: keyof Caches, object: KubeObject): void
+  /** As if the node reported. */
+  report(
+    kind: DocumentKind,
+    object: KubeObject,
+    word: Partial<ObservedDocument> & { node: string; state: string; epoch: number },
+  ): void
+}
+
+let version = 1
+
+export function memoryWorld(): MemoryWorld {
+  const clock = { ms: 0 }
+  const writer = () => ({ incarnation: 1, term: 1 })
+  const bus = new MemoryBus(writer, () => clock.ms)
+  const network = new MemoryNetwork()
+  const stores = {
+    clouds: new ObjectStore(),
+    computeNodes: new ObjectStore(),
+    flavors: new ObjectStore(),
+    images: new ObjectStore(indexes.imageIndexes as never),
+    instances: new ObjectStore(indexes.instanceIndexes as never),
+    ipClaims: new ObjectStore(indexes.ipClaimIndexes as never),
+    keyPairs: new ObjectStore(),
+    networks: new ObjectStore(),
+    nodes: new ObjectStore(),
+    ports: new ObjectStore(indexes.portIndexes as never),
+    securityGroups: new ObjectStore(indexes.securityGroupIndexes as never),
+    storagePools: new ObjectStore(),
+    subnets: new ObjectStore(indexes.subnetIndexes as never),
+    volumes: new ObjectStore(indexes.volumeIndexes as never),
+    volumeTypes: new ObjectStore(indexes.volumeTypeIndexes as never),
+  } satisfies Record<keyof Caches, unknown> as unknown as Stores
+  const client = memoryClient(stores)
+  const events: string[] = []
+  const deps: OperatorDeps = {
+    caches: stores as unknown as Caches,
+    bus,
+    network,
+    scheduler: new Scheduler(),
+    addresses: new AddressBook(new KubeClaimStore(client)),
+    waitingRoom: new WaitingRoom(),
+    releases: new ReleaseDesk(),
+    regression: new RegressionGuard(bus, () => clock.ms),
+    userData: new UserDataStore(),
+    deletions: new Set(),
+    writer,
+  }
+  const run: Run = {
+    key: 'ns/it',
+    client,
+    log: createLogger('test', 'silent'),
+    signal: new AbortController().signal,
+    failures: 0,
+    now: new Date('2026-01-01T00:00:00Z'),
+    term: 1,
+    event: ({ reason }) => void events.push(reason),
+  }
+  return {
+    deps,
+    bus,
+    network,
+    run,
+    events,
+    clock,
+    put(cache, object) {
+      object.metadata.resourceVersion = String(++version)
+      stores[cache].put(structuredClone(object), true)
+      return object
+    },
+    drop(cache, object) {
+      stores[cache].remove(keyOfRef(object.metadata), object.metadata.uid)
+    },
+    report(kind, object, { node, state, epoch, ...rest }) {
+      bus.report({
+        v: CONTRACT_VERSION,
+        kind,
+        uid: object.metadata.uid,
+        name: object.metadata.name,
+        node,
+        state,
+        facts: {},
+        bootId: 'boot-0001',
+        since: '2026-01-01T00:00:00Z',
+        versions: { incarnation: 1, term: 1, epoch, generation: object.metadata.generation ?? 1 },
+        ...rest,
+      })
+    },
+  }
+}
+
+/** An object as the apiserver would have it. */
+export function stored<T extends KubeObject>(
+  name: string,
+  spec: T extends { spec: infer S } ? S : unknown,
+  more: {
+    namespace?: string
+    status?: T['status']
+    uid?: string
+    generation?: number
+    deleted?: boolean
+    labels?: Record<string, string>
+  } = {},
+): T {
+  const { namespace = 'ns', status, uid = `uid-${name}`, generation = 1, deleted = false, labels } = more
+  return {
+    metadata: {
+      name,
+      ...(namespace === '' ? {} : { namespace }),
+      uid,
+      generation,
+      resourceVersion: '1',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      ...(labels ? { labels } : {}),
+      ...(deleted ? { deletionTimestamp: '2026-01-02T00:00:00Z', finalizers: ['nephele.dev/release'] } : {}),
+    },
+    spec,
+    ...(status === undefined ? {} : { status }),
+  } as unknown as T
+}
+
+/** Creates and removes in the stores; what unit tests do not use throws. */
+function memoryClient(stores: Stores): KubeClient {
+  const storeOf = (kind: ResourceKind) => {
+    const name = (Object.keys(stores) as (keyof Stores)[]).find((k) => k.toLowerCase() === kind.plural)
+    return name && stores[name]
+  }
+  const absent = (): never => {
+    throw new Error('not in the memory client')
+  }
+  return {
+    find: async (kind: ResourceKind, ref: { namespace?: string; name: string }) =>
+      storeOf(kind)?.find(ref.namespace, ref.name),
+    create: async (kind: ResourceKind, object: KubeObject) => {
+      const { namespace, name } = object.metadata
+      if (storeOf(kind)?.find(namespace, name)) throw new ApiError('create', 409, { reason: 'AlreadyExists' })
+      const uid = `uid-${name}`
+      const made = structuredClone({
+        ...object,
+        metadata: { ...object.metadata, uid, generation: 1, resourceVersion: String(++version) },
+      })
+      storeOf(kind)?.put(made)
+      return made
+    },
+    remove: async (kind: ResourceKind, ref: { namespace?: string; name: string }) => {
+      const store = storeOf(kind)
+      const object = store?.find(ref.namespace, ref.name)
+      if (object) store?.remove(keyOfRef(ref), object.metadata.uid)
+    },
+    get: absent,
+    listPage: absent,
+    list: absent,
+    watch: absent,
+    review: absent,
+    update: absent,
+    updateStatus: absent,
+    mergePatch: absent,
+    patchFinalizers: absent,
+    apply: absent,
+  } as unknown as KubeClient
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator on a real etcd, kube-apiserver and NATS, with agents whose roles are fake. For integration tests.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Agent } from '../../agents/node/agent.ts'
+import * as kinds from '../../lib/api/kinds.ts'
+import type { KubeNode } from '../../lib/api/types.ts'
+import type { KubeClient, NewObject } from '../../lib/kube/client.ts'
+import { HttpKubeClient, type RequestSample } from '../../lib/kube/http-client.ts'
+import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
+import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
+import { createLogger } from '../../lib/log.ts'
+import { Election } from '../../lib/loop/election.ts'
+import { EventRecorder } from '../../lib/loop/events.ts'
+import { Informers } from '../../lib/loop/informers.ts'
+import { LoopMetrics } from '../../lib/loop/metrics.ts'
+import type { NatsConnection } from '../../lib/nats/connect.ts'
+import { TestServer } from '../../lib/nats/test-server.ts'
+import { createAuthority, loadAuthority } from '../../lib/pki/authority.ts'
+import { startControlPlane, type ControlPlane } from '../../local/control-plane/start.ts'
+import { serveCallOut } from '../auth/call-out.ts'
+import { AGENT_USERNAME, type TokenReview } from '../auth/token-review.ts'
+import { JetStreamBus } from '../bus/jetstream-bus.ts'
+import { watchAll } from '../informers.ts'
+import { lead } from '../leadership.ts'
+import { FakeNode, startFakeAgent } from './fake-agent.ts'
+import { MemoryNetwork, MemoryRows } from './memory-network.ts'
+
+const log = createLogger('operator', process.env['TEST_LOG'] ?? 'silent')
+
+export interface RunningOperator {
+  samples: RequestSample[]
+  /** Ends at once, as if killed: nothing is drained, the Lease is left to run out. */
+  kill(): Promise<void>
+  stop(): Promise<void>
+}
+
+export class TestCloud {
+  readonly client: HttpKubeClient
+  readonly rows = new MemoryRows()
+  readonly nodes = new Map<string, FakeNode>()
+  readonly nats: TestServer
+  readonly #plane: ControlPlane
+  readonly #dir: string
+  readonly #agents = new Map<string, Agent>()
+  readonly #operators = new Set<RunningOperator>()
+  readonly #authority = makeAuthority()
+  #nc: NatsConnection | undefined
+  #generation = 0
+
+  private constructor(plane: ControlPlane, nats: TestServer, dir: string) {
+    this.#plane = plane
+    this.nats = nats
+    this.#dir = dir
+    this.client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
+  }
+
+  static async start(): Promise<TestCloud> {
+    const [plane, nats, dir] = await Promise.all([
+      startControlPlane({ controllerManager: false }),
+      TestServer.start(),
+      mkdtemp(join(tmpdir(), 'nephele-operator-')),
+    ])
+    const cloud = new TestCloud(plane, nats, dir)
+    await plane.kubectl(['apply', '-f', join(import.meta.dirname, '..', '..', 'crds')], { timeoutMs: 60_000 })
+    await plane.kubectl(['wait', '--for=condition=Established', 'crd', '-l', 'app.kubernetes.io/part-of=nephele'], {
+      timeoutMs: 60_000,
+    })
+    await cloud.create(kinds.NAMESPACE, { metadata: { name: 'nephele-system' } })
+    serveCallOut(await nats.connectCallOut(), { issuerSeed: nats.issuer.seed, createTokenReview: reviewNodeName, log })
+    return cloud
+  }
+
+  /** A Node object with labels of roles, and a fake agent for it. */
+  async addNode(name: string, labels: Record<string, string>): Promise<FakeNode> {
+    await this.create<KubeNode>(kinds.NODE, { metadata: { name, labels } })
+    const node = new FakeNode(name)
+    this.nodes.set(name, node)
+    await this.startAgent(name)
+    return node
+  }
+
+  async startAgent(name: string): Promise<void> {
+    const node = this.nodes.get(name)
+    if (!node) throw new Error(`no node ${name}`)
+    const { servers, caFile } = this.nats.address
+    const agent = await startFakeAgent({ node, dir: join(this.#dir, name), natsServers: servers, natsCaFile: caFile })
+    this.#agents.set(name, agent)
+  }
+
+  async stopAgent(name: string): Promise<void> {
+    await this.#agents.get(name)?.stop()
+    this.#agents.delete(name)
+  }
+
+  /** @param wrap around the operator's client, for faults */
+  async startOperator(
+    wrap: (client: HttpKubeClient, kill: () => void) => KubeClient = (client) => client,
+  ): Promise<RunningOperator> {
+    const metrics = new LoopMetrics()
+    const samples: RequestSample[] = []
+    const plain = new HttpKubeClient(loadKubeConfig(this.#plane.kubeconfigPath), {
+      onRequest: (sample) => {
+        samples.push(sample)
+        metrics.onRequest(sample)
+      },
+    })
+    const stop = new AbortController()
+    const client = wrap(plain, () => stop.abort())
+    const informers = new Informers({ client, log, metrics: metrics.listWatch })
+    const watched = watchAll(informers)
+    const identity = `operator-${++this.#generation}`
+    const events = new EventRecorder({ client: plain, log, controller: 'nephele.dev/operator', instance: identity })
+    await informers.start(stop.signal)
+    const authority = await this.#authority
+    this.#nc ??= await this.nats.connectOperator()
+    const nc = this.#nc
+    const lease = { namespace: 'nephele-system', name: 'nephele-operator' }
+    const ended = new Election({ client: plain, lease, identity, log, durationMs: 3000 }).run(stop.signal, (fence) =>
+      lead(fence, {
+        client,
+        informers,
+        watched,
+        events,
+        metrics,
+        log,
+        settings: {},
+        authority,
+        makeBus: (writer) => new JetStreamBus({ nc, writer, log, heartbeat: { intervalMs: 500, missesBeforeDown: 4 } }),
+        makeNetwork: () => new MemoryNetwork(this.rows),
+      }),
+    )
+    const operator: RunningOperator = {
+      samples,
+      stop: async () => {
+        stop.abort()
+        await ended
+        await events.close()
+        await plain.close()
+        this.#operators.delete(operator)
+      },
+      kill: async () => operator.stop(),
+    }
+    this.#operators.add(operator)
+    return operator
+  }
+
+  create<T extends KubeObject>(kind: ResourceKind, object: NewObject<T>): Promise<T> {
+    return this.client.create<T>(kind, object)
+  }
+
+  /** Polls the apiserver until `test` holds of the object; the error says what it was last. */
+  async until<T extends KubeObject>(
+    kind: ResourceKind,
+    ref: ObjectRef,
+    test: (object: T | undefined) => boolean,
+    timeoutMs = 20_000,
+  ): Promise<T | undefined> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      const object = await this.client.find<T>(kind, ref)
+      if (test(object)) return object
+      if (performance.now() > deadline)
+        throw new Error(
+          `${kind.kind} ${ref.name} is still ${JSON.stringify(object?.status ?? object?.metadata ?? null)}`,
+        )
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const operator of [...this.#operators]) await operator.stop()
+    for (const name of [...this.#agents.keys()]) await this.stopAgent(name)
+    await this.client.close()
+    await this.nats[Symbol.asyncDispose]()
+    await this.#plane.stop()
+    await rm(this.#dir, { recursive: true, force: true })
+  }
+}
+
+/** Tokens are names of nodes here; what the apiserver would say of them is what TokenReview says. */
+async function reviewNodeName({ spec }: TokenReview): Promise<unknown> {
+  const user = { username: AGENT_USERNAME, extra: { 'authentication.kubernetes.io/node-name': [spec.token] } }
+  return { status: { authenticated: true, audiences: spec.audiences, user } }
+}
+
+async function makeAuthority() {
+  const files = await createAuthority('test authority', 1, new Date())
+  return { authority: await loadAuthority(files), authorityPem: files.certificate }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes from outside of Kubernetes (nodes' words, heartbeats, the network backend) and whom it wakes.
+import type { DocumentKind } from '../lib/contract/documents.ts'
+import { keyOfObject, type ObjectKey } from '../lib/kube/object.ts'
+import type { Controller } from '../lib/loop/controller.ts'
+import type { ControllerName } from './controllers/all.ts'
+import { usersOfPort } from './controllers/common/holding.ts'
+import { keyOf } from './controllers/common/references.ts'
+import type { OperatorDeps } from './controllers/common/deps.ts'
+import type { TombstoneCollector } from './controllers/common/tombstones.ts'
+import { CLOUD_NAME } from '../lib/api/kinds.ts'
+import { portKeyOf, listNics } from './controllers/instance/nics.ts'
+
+export type Controllers = Readonly<Record<ControllerName, Pick<Controller, 'enqueue' | 'enqueueUid' | 'enqueueAll'>>>
+
+const CONTROLLER_OF: Record<DocumentKind, ControllerName> = {
+  node: 'computeNode',
+  image: 'image',
+  volume: 'volume',
+  port: 'port',
+  instance: 'instance',
+}
+
+/** @returns ends all subscriptions */
+export function connectWakeUps(
+  deps: OperatorDeps,
+  controllers: Controllers,
+  collector: TombstoneCollector,
+): () => void {
+  const { bus, caches } = deps
+  const ends = [
+    bus.observed.onChange(({ kind, uid, node }) => {
+      wakeObserved(kind, uid, node)
+      collector.consider(kind, uid)
+    }),
+    bus.desired.onDrift(({ kind, uid }) => controllers[CONTROLLER_OF[kind]].enqueueUid(uid)),
+    bus.desired.onReset(() => wakeDocuments()),
+    bus.inventory.onChange((node) => {
+      controllers.computeNode.enqueue(node)
+      controllers.storagePool.enqueueAll()
+      wakeInstancesOf(node)
+    }),
+    bus.heartbeats.onChange((nodes) => {
+      controllers.cloud.enqueue(CLOUD_NAME)
+      for (const node of nodes) {
+        controllers.computeNode.enqueue(node)
+        wakeInstancesOf(node)
+        for (const image of caches.images.listBy('unplaced', 'true')) controllers.image.enqueue(keyOfObject(image))
+        for (const volume of caches.volumes.listBy('node', node)) controllers.volume.enqueue(keyOfObject(volume))
+      }
+    }),
+  ]
+  deps.waitingRoom.onWake((key) => controllers.instance.enqueue(key))
+  deps.addresses.onFreed(({ namespace, subnetName }) => {
+    const subnet = caches.subnets.find(namespace, subnetName)
+    if (!subnet) return
+    const network = keyOf(subnet.spec.networkRef, namespace)
+    for (const port of caches.ports.listBy('withoutAddress', network)) controllers.port.enqueue(keyOfObject(port))
+    for (const instance of caches.instances.listBy('unplacedOn', network))
+      controllers.instance.enqueue(keyOfObject(instance))
+  })
+  deps.releases.onRequest((node) => controllers.computeNode.enqueue(node))
+  deps.regression.onFound(() => {
+    controllers.cloud.enqueue(CLOUD_NAME)
+    wakeDocuments()
+  })
+  return () => {
+    for (const end of ends) end()
+  }
+
+  function wakeDocuments(): void {
+    for (const name of ['computeNode', 'image', 'volume', 'port', 'instance'] as const) controllers[name].enqueueAll()
+  }
+
+  /** A new boot of the node asks for new grants; silence is shown on its machines. */
+  function wakeInstancesOf(node: string): void {
+    for (const instance of caches.instances.listBy('node', node)) controllers.instance.enqueue(keyOfObject(instance))
+  }
+
+  function wakeObserved(kind: DocumentKind, uid: string, node: string): void {
+    controllers[CONTROLLER_OF[kind]].enqueueUid(uid)
+    for (const key of dependents(kind, uid)) controllers[key[0]].enqueue(key[1])
+    const releases = caches.computeNodes.find(undefined, node)?.status?.releases
+    if (releases?.some((r) => r.kind === kind && r.uid === uid)) controllers.computeNode.enqueue(node)
+  }
+
+  /** Others that read this word: see hasReleased, resolveVolumes, listUnplugged. */
+  function* dependents(kind: DocumentKind, uid: string): Iterable<[ControllerName, ObjectKey]> {
+    if (kind === 'port') {
+      const port = caches.ports.findByUid(uid)
+      for (const user of port ? usersOfPort(port, deps) : []) yield ['instance', keyOfObject(user)]
+    } else if (kind === 'volume') {
+      const volume = caches.volumes.findByUid(uid)
+      for (const user of volume ? caches.instances.listBy('volume', keyOfObject(volume)) : [])
+        yield ['instance', keyOfObject(user)]
+    } else if (kind === 'instance') {
+      for (const volume of caches.volumes.listBy('attachedTo', uid)) yield ['volume', keyOfObject(volume)]
+      const instance = caches.instances.findByUid(uid)
+      if (instance) for (const nic of listNics(instance)) yield ['port', portKeyOf(instance, nic)]
+    }
+  }
+}

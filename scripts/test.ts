@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm test [-- --lane NAME] [-- PATTERN]`: sets up what the lanes need, runs them in order, and ends with one line of counts.
+// Lanes and their budgets: docs/testing.md.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  count,
+  judgeSkips,
+  toResults,
+  type JestReport,
+  type LaneName,
+  type SkipRule,
+  type TestResult,
+} from './lanes.ts'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    lane: { type: 'string', multiple: true },
+    full: { type: 'boolean', default: false },
+    /** Leaves the cloud of the e2e lane up, for the next run and for a look at it. */
+    keep: { type: 'boolean', default: false },
+  },
+})
+const lanes = (values.lane ?? ['checks', 'unit', 'integration', 'e2e', 'cluster']) as LaneName[]
+const skipRules = JSON.parse(readFileSync(join(root, 'scripts/skips.json'), 'utf8')) as SkipRule[]
+
+function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const [file = '', ...args] = argv
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+    child.on('error', () => resolve(127))
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+async function runChecks(): Promise<TestResult[]> {
+  const bin = (name: string) => join(root, 'node_modules/.bin', name)
+  const checks: [string, string[]][] = [
+    ['types', [bin('tsc'), '--noEmit']],
+    ['lint', [bin('eslint'), '.']],
+    ['format', [bin('prettier'), '--check', '--log-level=warn', '.']],
+    ['generated files are fresh', [process.execPath, 'scripts/verify.ts']],
+  ]
+  const results: TestResult[] = []
+  for (const [name, argv] of checks) {
+    const status = (await run(argv)) === 0 ? 'passed' : 'failed'
+    console.log(`${status === 'passed' ? 'ok  ' : 'FAIL'} ${name}`)
+    results.push({ name, status })
+  }
+  return results
+}
+
+async function runJest(lane: LaneName): Promise<TestResult[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'nephele-test-'))
+  const report = join(dir, 'report.json')
+  try {
+    // A failed test may leave a connection open: with real servers the runner ends all the same, red as it is.
+    const argv = ['node_modules/jest/bin/jest.js', '--selectProjects', lane, '--json', '--outputFile', report]
+    argv.push(...(lane === 'unit' ? ['--maxWorkers=2'] : ['--runInBand', '--verbose', '--forceExit']), ...positionals)
+    const env = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' }
+    const code = await run([process.execPath, ...argv], { ...env, ...(values.full ? { NEPHELE_TEST_FULL: '1' } : {}) })
+    const results = toResults(JSON.parse(readFileSync(report, 'utf8')) as JestReport)
+    // A runner that broke without a failed test (a leak, a crash in teardown) must not look green.
+    if (code !== 0 && !results.some((r) => r.status === 'failed'))
+      results.push({ name: `${lane}: jest`, status: 'failed' })
+    return results
+  } catch (error) {
+    console.error(`lane ${lane}: no report from jest:`, error)
+    return [{ name: `${lane}: jest`, status: 'failed' }]
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** The lane has a cloud of its own, so that it disturbs none that is in use. */
+async function runOnCloud(): Promise<TestResult[]> {
+  const name = process.env['NEPHELE_E2E_CLOUD'] ?? 'e2e'
+  const cloud = async (command: string): Promise<TestResult> => {
+    const code = await run([process.execPath, 'local/main.ts', '--name', name, command])
+    return { name: `e2e: cloud ${command}`, status: code === 0 ? 'passed' : 'failed' }
+  }
+  const up = await cloud('up')
+  if (up.status === 'failed') return [up]
+  const results = [up, ...(await runJest('e2e'))]
+  return values.keep ? results : [...results, await cloud('down')]
+}
+
+function runLane(lane: LaneName): Promise<TestResult[]> {
+  switch (lane) {
+    case 'checks':
+      return runChecks()
+    case 'e2e':
+      return runOnCloud()
+    case 'unit':
+    case 'integration':
+    case 'cluster':
+      return runJest(lane)
+  }
+}
+
+/** Tests have deadlines that no build fits into: what they need is built before. */
+async function prepare(): Promise<TestResult[]> {
+  if (lanes.every((lane) => lane === 'checks' || lane === 'unit')) return []
+  const code = await run([process.execPath, 'local/prepare.ts'])
+  return [{ name: 'setting up what the lanes need', status: code === 0 ? 'passed' : 'failed' }]
+}
+
+const all: TestResult[] = await prepare()
+for (const lane of lanes) {
+  const started = Date.now()
+  console.log(`\n== lane ${lane}`)
+  const results = judgeSkips(await runLane(lane), skipRules)
+  all.push(...results)
+  const { passed, failed, skipped } = count(results)
+  const minutes = ((Date.now() - started) / 60_000).toFixed(1)
+  console.log(`lane ${lane}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${minutes} min`)
+}
+for (const { name } of all.filter((r) => r.status === 'failed')) console.log(`failed: ${name}`)
+for (const { name } of all.filter((r) => r.status === 'skipped')) console.log(`skipped: ${name}`)
+const { passed, failed, skipped } = count(all)
+console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
