@@ -9,6 +9,8 @@ import { waitUntilTrue } from './wait.ts'
 
 export const BLOCK_BYTES = 65_536
 const WRITTEN_BLOCKS = 256
+/** Rounds that the writer may have gone through unheard before its guest was off: the kernel's last words cut its own. */
+const UNHEARD_ROUNDS = 8
 const UP = 'up() { cut -d" " -f1 /proc/uptime; }'
 
 /** Rounds of 64 KiB of new random data, synced, the page cache dropped, read again: `MARK write <uptime> <round> <sum> <sum read>`. */
@@ -39,14 +41,16 @@ export interface LoadState {
   rounds: number
   /** Lines whose two sums differ, and writes that failed. */
   broken: string[]
-  /** What each round said, after its name and time. */
+  /** What each round said, after its name and time; a line that init or the kernel printed into is none. */
   lines: string[]
 }
+
+const WHOLE_LINE = { write: /^\d+ [\da-f]{16} [\da-f]{16}$/, ask: /^[\da-f-]{36}$/ }
 
 /** What a guest's console says of its load since its last boot. */
 export function readLoad(project: Project, instance: Instance, what: 'write' | 'ask'): LoadState {
   const marks = lastBoot(parseMarks(consoleText(project.test.cloud, instance)))
-  const rounds = marks.filter((m) => m.what === what)
+  const rounds = marks.filter((m) => m.what === what && WHOLE_LINE[what].test(m.rest))
   const broken = marks
     .filter((m) => m.what === 'write-failed' || (m.what === 'write' && differ(m.rest)))
     .map((m) => `${m.what} ${m.rest}`)
@@ -62,8 +66,7 @@ export function expectedBlocks(lines: readonly string[]): Map<number, string> {
     sums.set(Number(round), sum)
   }
   const blocks = new Map<number, string>()
-  // The round after the last may have written and not spoken any more; a line that another one cut in two is none.
-  for (let round = 1; round <= Math.max(...sums.keys()) + 1; round++) {
+  for (let round = 1; round <= Math.max(...sums.keys()) + UNHEARD_ROUNDS; round++) {
     const sum = sums.get(round)
     if (sum === undefined) blocks.delete(round % WRITTEN_BLOCKS)
     else blocks.set(round % WRITTEN_BLOCKS, sum)
