@@ -91,6 +91,23 @@ describe('ControlLoop', () => {
   const condition = (name: string, type: string) => findCondition(get(name).status?.conditions, type)
   const quiet = () => new Promise((resolve) => setTimeout(resolve, 60))
 
+  test('a new leader turns first to what changed while nobody led', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const status = { observedGeneration: name === 'c' ? 0 : 1 }
+      server.store.update(WIDGETS_PATH, { ...make(name), status }, true)
+    }
+    const order: string[] = []
+    await start(
+      (object) => {
+        order.push(object.metadata.name)
+        return done
+      },
+      { concurrency: 1 },
+    )
+    await until(() => order.length === 4)
+    expect(order).toEqual(['c', 'a', 'b', 'd'])
+  })
+
   test('from creation to Ready in two writes, then silence', async () => {
     let runs = 0
     const loop = await start(

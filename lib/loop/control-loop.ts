@@ -12,6 +12,7 @@ import type { EventRecorder } from './events.ts'
 import { fencedClient, type Fence } from './fence.ts'
 import type { Informers } from './informers.ts'
 import type { LoopMetrics } from './metrics.ts'
+import { firstLookPriority } from './first-look.ts'
 import { OwnWrites } from './own-writes.ts'
 import { WorkQueue } from './queue.ts'
 import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
@@ -31,8 +32,6 @@ export interface LoopDeps {
 
 /** Passes of one run that follow each other at once (`saved`); more is a reconciler that decides something new for ever. */
 const MOST_PASSES = 10
-/** What was there before we began waits behind what changes now: a new leader looks at everything, and most of it is in order. */
-const FIRST_LOOK = 10
 
 type PassEnd = 'again' | 'end'
 
@@ -92,8 +91,11 @@ export class ControlLoop<T extends KubeObject> implements Controller {
    */
   async run(): Promise<void> {
     const { signal } = this.#deps.fence
-    const { priority = () => 0 } = this.#definition
-    for (const key of this.#cache.keys()) this.#queue.add(key, priority(key) + FIRST_LOOK)
+    const { priority = () => 0, conditions } = this.#definition
+    for (const object of this.#cache.list()) {
+      const key = keyOfObject(object)
+      this.#queue.add(key, priority(key) + firstLookPriority(object, conditions !== 'none'))
+    }
     const subscriptions = this.#subscribe()
     this.#queue.start()
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
