@@ -1,22 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as kinds from '../lib/api/kinds.ts'
-import type {
-  Cloud,
-  ComputeNode,
-  Flavor,
-  Image,
-  Instance,
-  IPClaim,
-  KeyPair,
-  KubeNode,
-  Network,
-  Port,
-  SecurityGroup,
-  StoragePool,
-  Subnet,
-  Volume,
-  VolumeType,
-} from '../lib/api/types.ts'
+import type { KubeNode } from '../lib/api/types.ts'
 import type { Informers } from '../lib/loop/informers.ts'
 import type { Caches, OperatorInformers } from './controllers/common/deps.ts'
 import * as indexes from './controllers/common/indexes.ts'
@@ -24,21 +8,21 @@ import * as indexes from './controllers/common/indexes.ts'
 /** Everything that the operator watches; its RBAC is this list. Secrets are not in it. */
 export function watchAll(informers: Informers): OperatorInformers {
   return {
-    clouds: informers.of<Cloud>(kinds.CLOUD),
-    computeNodes: informers.of<ComputeNode>(kinds.COMPUTE_NODE),
-    flavors: informers.of<Flavor>(kinds.FLAVOR),
-    images: informers.of<Image>(kinds.IMAGE, { indexes: indexes.imageIndexes }),
-    instances: informers.of<Instance>(kinds.INSTANCE, { indexes: indexes.instanceIndexes }),
-    ipClaims: informers.of<IPClaim>(kinds.IP_CLAIM, { indexes: indexes.ipClaimIndexes }),
-    keyPairs: informers.of<KeyPair>(kinds.KEY_PAIR),
-    networks: informers.of<Network>(kinds.NETWORK),
-    nodes: informers.of<KubeNode>(kinds.NODE, { project: projectNode }),
-    ports: informers.of<Port>(kinds.PORT, { indexes: indexes.portIndexes }),
-    securityGroups: informers.of<SecurityGroup>(kinds.SECURITY_GROUP, { indexes: indexes.securityGroupIndexes }),
-    storagePools: informers.of<StoragePool>(kinds.STORAGE_POOL),
-    subnets: informers.of<Subnet>(kinds.SUBNET, { indexes: indexes.subnetIndexes }),
-    volumes: informers.of<Volume>(kinds.VOLUME, { indexes: indexes.volumeIndexes }),
-    volumeTypes: informers.of<VolumeType>(kinds.VOLUME_TYPE, { indexes: indexes.volumeTypeIndexes }),
+    clouds: informers.of(kinds.CLOUD),
+    computeNodes: informers.of(kinds.COMPUTE_NODE),
+    flavors: informers.of(kinds.FLAVOR),
+    images: informers.of(kinds.IMAGE, { indexes: indexes.imageIndexes }),
+    instances: informers.of(kinds.INSTANCE, { indexes: indexes.instanceIndexes }),
+    ipClaims: informers.of(kinds.IP_CLAIM, { indexes: indexes.ipClaimIndexes }),
+    keyPairs: informers.of(kinds.KEY_PAIR),
+    networks: informers.of(kinds.NETWORK),
+    nodes: informers.of(kinds.NODE, { project: projectNode }),
+    ports: informers.of(kinds.PORT, { indexes: indexes.portIndexes }),
+    securityGroups: informers.of(kinds.SECURITY_GROUP, { indexes: indexes.securityGroupIndexes }),
+    storagePools: informers.of(kinds.STORAGE_POOL),
+    subnets: informers.of(kinds.SUBNET, { indexes: indexes.subnetIndexes }),
+    volumes: informers.of(kinds.VOLUME, { indexes: indexes.volumeIndexes }),
+    volumeTypes: informers.of(kinds.VOLUME_TYPE, { indexes: indexes.volumeTypeIndexes }),
   }
 }
 
