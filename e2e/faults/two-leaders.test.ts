@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { jetstream } from '@nats-io/jetstream'
-import { INSTANCE, IP_CLAIM, PORT } from '../../lib/api/kinds.ts'
-import type { Instance, Port } from '../../lib/api/types.ts'
+import { INSTANCE, IP_CLAIM, LEASE, PORT } from '../../lib/api/kinds.ts'
+import type { Instance, Lease, Port } from '../../lib/api/types.ts'
 import { DesiredDocument } from '../../lib/contract/documents.ts'
 import {
   DESIRED_BUCKET,
@@ -17,7 +17,6 @@ import {
 import { HttpKubeClient } from '../../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
 import { createLogger } from '../../lib/log.ts'
-import { LEASE, type Lease } from '../../lib/loop/lease.ts'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { endProcess, signalProcess, type ProcessId } from '../../local/host/process.ts'

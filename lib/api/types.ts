@@ -64,6 +64,7 @@ export interface Namespace extends KubeObject {
   status?: { phase?: string }
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
 export interface LeaseSpec {
   holderIdentity?: string
   leaseDurationSeconds?: number

@@ -106,3 +106,15 @@ export interface KubeClient extends KubeReader, KubeWriter {
    * `/apis/authentication.k8s.io/v1/tokenreviews`. Writes nothing that outlives the call, so it is not fenced. */
   review<T>(path: string, body: object, options?: RequestOptions): Promise<T>
 }
+
+/** The methods that change nothing, for a client that wraps the others. */
+export function readsOf(client: KubeClient): KubeReader & Pick<KubeClient, 'review'> {
+  return {
+    get: (kind, ref, options) => client.get(kind, ref, options),
+    find: (kind, ref, options) => client.find(kind, ref, options),
+    listPage: (kind, options) => client.listPage(kind, options),
+    list: (kind, options) => client.list(kind, options),
+    watch: (kind, options) => client.watch(kind, options),
+    review: (path, body, options) => client.review(path, body, options),
+  }
+}

@@ -9,7 +9,7 @@ import { createLogger } from '../log.ts'
 import { Election, type ElectionOptions } from './election.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { fencedClient, type Fence } from './fence.ts'
-import type { Lease } from './lease.ts'
+import type { Lease } from '../api/types.ts'
 import { WIDGET, widget, type Widget } from './test-kind.ts'
 
 const LEASES = '/apis/coordination.k8s.io/v1/leases'

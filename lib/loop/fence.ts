@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeClient, RequestOptions } from '../kube/client.ts'
+import { readsOf, type KubeClient, type RequestOptions } from '../kube/client.ts'
 import { StaleWriterError } from '../errors.ts'
 
 /** The right to write, as long as the leader Lease lasts. */
@@ -27,12 +27,7 @@ export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
     return { ...(options ?? ({} as O)), timeoutMs, beforeSend: () => fence.assertLeader() }
   }
   return {
-    get: (kind, ref, options) => client.get(kind, ref, options),
-    find: (kind, ref, options) => client.find(kind, ref, options),
-    listPage: (kind, options) => client.listPage(kind, options),
-    list: (kind, options) => client.list(kind, options),
-    watch: (kind, options) => client.watch(kind, options),
-    review: (path, body, options) => client.review(path, body, options),
+    ...readsOf(client),
     create: async (kind, object, options) => client.create(kind, object, fenced(options)),
     update: async (kind, object, options) => client.update(kind, object, fenced(options)),
     updateStatus: async (kind, object, options) => client.updateStatus(kind, object, fenced(options)),

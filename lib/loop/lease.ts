@@ -1,24 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject, ResourceKind } from '../kube/object.ts'
-
-export const LEASE: ResourceKind = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  plural: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-}
-
-/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
-export interface LeaseSpec {
-  holderIdentity?: string
-  leaseDurationSeconds?: number
-  /** RFC 3339 with microseconds. */
-  acquireTime?: string
-  renewTime?: string
-  leaseTransitions?: number
-}
-export type Lease = KubeObject<LeaseSpec>
+import type { Lease } from '../api/types.ts'
 
 /** metav1.MicroTime wants exactly six digits. */
 export function microTime(date: Date): string {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeClient } from '../kube/client.ts'
+import { readsOf, type KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceKind } from '../kube/object.ts'
 
 /** The same client; every object that a write returns is shown to `observe` before the caller gets it. */
@@ -13,12 +13,7 @@ export function observingClient(
     return object
   }
   return {
-    get: (kind, ref, options) => client.get(kind, ref, options),
-    find: (kind, ref, options) => client.find(kind, ref, options),
-    listPage: (kind, options) => client.listPage(kind, options),
-    list: (kind, options) => client.list(kind, options),
-    watch: (kind, options) => client.watch(kind, options),
-    review: (path, body, options) => client.review(path, body, options),
+    ...readsOf(client),
     create: (kind, object, options) => seen(kind, client.create(kind, object, options)),
     update: (kind, object, options) => seen(kind, client.update(kind, object, options)),
     updateStatus: (kind, object, options) => seen(kind, client.updateStatus(kind, object, options)),

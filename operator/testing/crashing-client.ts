@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeClient } from '../../lib/kube/client.ts'
+import { readsOf, type KubeClient } from '../../lib/kube/client.ts'
 import { UnreachableError } from '../../lib/kube/errors.ts'
 
 export interface CrashPoint {
@@ -23,12 +23,7 @@ export function crashingClient(client: KubeClient, point: CrashPoint, onCrash: (
     return writes >= point.write ? crash() : answer
   }
   return {
-    get: (kind, ref, options) => client.get(kind, ref, options),
-    find: (kind, ref, options) => client.find(kind, ref, options),
-    listPage: (kind, options) => client.listPage(kind, options),
-    list: (kind, options) => client.list(kind, options),
-    watch: (kind, options) => client.watch(kind, options),
-    review: (path, body, options) => client.review(path, body, options),
+    ...readsOf(client),
     create: (kind, object, options) => write(() => client.create(kind, object, options)),
     update: (kind, object, options) => write(() => client.update(kind, object, options)),
     updateStatus: (kind, object, options) => write(() => client.updateStatus(kind, object, options)),
