@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { StaleWriterError } from '../errors.ts'
+
 // What can go wrong between us and the apiserver, classified once. Two classes: ApiError, when the apiserver answered, and
 // UnreachableError, when it did not (refused, reset, timed out): that one is never terminal and never counts as "not found".
 
@@ -75,4 +77,10 @@ export function isTooManyRequests(error: unknown): error is ApiError {
 
 export function isUnreachable(error: unknown): error is UnreachableError {
   return error instanceof UnreachableError
+}
+
+/** Whether a write that failed so can have taken effect all the same: no answer came, or the server failed in the midst of it. */
+export function mayHaveHappened(error: unknown): boolean {
+  if (error instanceof ApiError) return error.code >= 500
+  return !(error instanceof StaleWriterError)
 }
