@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../lib/api/types.ts'
 import type { KubeObject } from '../lib/kube/object.ts'
+import { isLaterVersion } from '../lib/loop/resource-version.ts'
 import type { DocumentKind } from '../lib/contract/documents.ts'
 import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
 import type { TombstoneCollector } from './controllers/common/tombstones.ts'
-import { toClaimRecord } from './ipam/claim-object.ts'
+import { toStoredBlock } from './ipam/claim-object.ts'
 import { amountsOf } from './scheduler/amounts.ts'
 import type { Claim } from './scheduler/scheduler.ts'
 
@@ -25,9 +26,10 @@ export function followCaches(
       if (old && old.status?.node !== object?.status?.node) deps.waitingRoom.wakeAll()
     }),
     informers.ipClaims.onChange(({ old, object }) => {
-      const [before, now] = [old && toClaimRecord(old), object && toClaimRecord(object)]
-      if (before && !now) deps.addresses.forget(before)
-      if (now) deps.addresses.observe(now)
+      // A cache whose store went back in time says so by an older object.
+      const isSuccessor = old && object && isLaterVersion(object.metadata.resourceVersion, old.metadata.resourceVersion)
+      if (old && !isSuccessor) deps.addresses.forget(toStoredBlock(old))
+      if (object) deps.addresses.observe(toStoredBlock(object))
     }),
     informers.computeNodes.onChange(({ old, object }) => {
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()

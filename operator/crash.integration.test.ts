@@ -90,7 +90,9 @@ describe('the leader dies at a write', () => {
       )
       const { ports, claims } = await holdings()
       expect(ports.length).toBe(1)
-      expect(claims.map((c) => c.spec.address)).toEqual([ports[0]?.spec.fixedIPs?.[0]?.ipAddress])
+      expect(claims.flatMap((c) => c.spec.claims.map((e) => e.address))).toEqual([
+        ports[0]?.spec.fixedIPs?.[0]?.ipAddress,
+      ])
       expect(running()).toBe(1)
       const operator = await cloud.startOperator()
       await removeMachine(name)

@@ -255,8 +255,9 @@ describe('nodes', () => {
   }, 90_000)
 })
 
-async function claimsOf(portName: string): Promise<IPClaim[]> {
-  return (await cloud.client.list<IPClaim>(kinds.IP_CLAIM)).filter((c) => c.spec.portRef?.name === portName)
+async function claimsOf(portName: string): Promise<string[]> {
+  const entries = (await cloud.client.list<IPClaim>(kinds.IP_CLAIM)).flatMap((c) => c.spec.claims)
+  return entries.filter((e) => e.portRef.name === portName).map((e) => e.address)
 }
 
 /** All of the operator's account; Lease and Events excluded. */

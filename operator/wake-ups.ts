@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes from outside of Kubernetes (nodes' words, heartbeats, the network backend) and whom it wakes.
 import type { DocumentKind } from '../lib/contract/documents.ts'
-import { keyOfObject, type ObjectKey } from '../lib/kube/object.ts'
+import { keyOfObject, keyOfRef, type ObjectKey } from '../lib/kube/object.ts'
 import type { Controller } from '../lib/loop/controller.ts'
 import type { ControllerName } from './controllers/all.ts'
 import { usersOfPort } from './controllers/common/holding.ts'
@@ -51,10 +51,12 @@ export function connectWakeUps(
     }),
   ]
   deps.waitingRoom.onWake((key) => controllers.instance.enqueue(key))
-  deps.addresses.onFreed(({ namespace, subnetName }) => {
-    const subnet = caches.subnets.find(namespace, subnetName)
+  deps.addresses.onFreed(({ block, entry }) => {
+    // Who had it and still is there claims it again.
+    controllers.port.enqueue(keyOfRef(entry.portRef))
+    const subnet = caches.subnets.find(block.namespace, block.subnetName)
     if (!subnet) return
-    const network = keyOf(subnet.spec.networkRef, namespace)
+    const network = keyOf(subnet.spec.networkRef, block.namespace)
     for (const port of caches.ports.listBy('withoutAddress', network)) controllers.port.enqueue(keyOfObject(port))
     for (const instance of caches.instances.listBy('unplacedOn', network))
       controllers.instance.enqueue(keyOfObject(instance))

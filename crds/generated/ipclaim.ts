@@ -5,7 +5,7 @@ export interface IPClaimSchema {
   spec?: IPClaimSpec
 }
 /**
- * What is claimed, and for whom. *immutable*
+ * What is claimed, and for whom. *live*
  */
 export interface IPClaimSpec {
   /**
@@ -22,24 +22,42 @@ export interface IPClaimSpec {
     uid: string
   }
   /**
-   * The address. *immutable*
+   * The 16 addresses that this IPClaim decides on, some of which may lie outside of the Subnet. *immutable*
    */
-  address: string
+  block: string
   /**
-   * The Port that holds it; absent: the cloud itself does, for the network's metadata service. *immutable*
+   * The addresses that are taken. With the last one the IPClaim goes. *live*
+   *
+   * @minItems 1
+   * @maxItems 16
+   *
+   * Items: One address. *live*
    */
-  portRef?: {
+  claims: {
     /**
-     * Namespace of the Port. *immutable*
+     * The address. *live*
      */
-    namespace: string
+    address: string
     /**
-     * Name of the Port. *immutable*
+     * The Port that has it, or that is about to be made with it. *live*
      */
-    name: string
+    portRef: {
+      /**
+       * Namespace of the Port. *live*
+       */
+      namespace: string
+      /**
+       * Name of the Port. *live*
+       */
+      name: string
+      /**
+       * UID of the Port; absent where it was claimed before the Port was made. *live*
+       */
+      uid?: string
+    }
     /**
-     * UID of the Port, where it was known. *immutable*
+     * UID of the Instance that the Port is made for, with an automatic Port. *live*
      */
-    uid?: string
-  }
+    instanceUid?: string
+  }[]
 }

@@ -30,6 +30,11 @@ const changed = (kind: string, path: string, says: string, bad: Changes, more: P
   ...more,
 })
 
+const CLAIMED_WHOLE = Array.from({ length: 16 }, (_, i) => ({
+  address: `10.0.0.${16 + i}`,
+  portRef: { namespace: 'team-a', name: `port-${i}` },
+}))
+
 const CIDRS = ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'FD00::/64', 'fd00::1/64', '10.0.0.0/24 ']
 
 /** Rules of single values that stand in many places: the message and the values that must be refused and accepted in each. */
@@ -411,9 +416,46 @@ const REST: RuleCase[] = [
     kind: 'IPClaim',
     path: '',
     says: 'the name of an IPClaim is',
-    bad: [{ 'metadata.name': 'u1-10-0-0-6' }, { 'metadata.name': 'u2-10-0-0-5' }],
+    bad: [{ 'metadata.name': 'u1-10-0-0-21' }, { 'metadata.name': 'u1-10-0-0-0' }, { 'metadata.name': 'u2-10-0-0-16' }],
   },
-  changed('IPClaim', 'spec', 'an IPClaim cannot change', { 'spec.portRef.name': 'other' }),
+  {
+    kind: 'IPClaim',
+    path: '',
+    says: 'the name of an IPClaim is',
+    sample: 1,
+    bad: [{ 'metadata.name': 'u1-fd00' }, { 'metadata.name': 'u1-fd00--' }],
+  },
+  {
+    kind: 'IPClaim',
+    path: 'spec.block',
+    says: 'write a block of 16 addresses',
+    bad: ['10.0.0.16', '10.0.0.16/27', '10.0.0.16/29', '10.0.0.17/28', '10.0.0.016/28', 'fd00::/28'].map((block) => ({
+      'spec.block': block,
+    })),
+  },
+  {
+    kind: 'IPClaim',
+    path: 'spec.block',
+    says: 'write a block of 16 addresses',
+    sample: 1,
+    bad: ['fd00::/64', 'FD00::/124', 'fd00:0::/124', 'fd00::1/124'].map((block) => ({ 'spec.block': block })),
+  },
+  changed('IPClaim', 'spec.block', 'block cannot change', { 'spec.block': '10.0.0.32/28' }),
+  changed('IPClaim', 'spec.subnetRef', 'subnetRef cannot change', { 'spec.subnetRef.name': 'other' }),
+  {
+    kind: 'IPClaim',
+    path: 'spec',
+    says: 'an address lies outside of block',
+    bad: ['10.0.0.15', '10.0.0.32', 'fd00::5', '10.0.1.20'].map((address) => ({ 'spec.claims[1].address': address })),
+    good: [{ 'spec.claims[1].address': '10.0.0.16' }, { 'spec.claims': CLAIMED_WHOLE }],
+  },
+  {
+    kind: 'IPClaim',
+    path: 'spec.claims',
+    says: 'an address stands here twice',
+    bad: { 'spec.claims[1].address': '10.0.0.21' },
+    good: [{ 'spec.claims[1].portRef': { namespace: 'team-a', name: 'port' } }],
+  },
   changed('Volume', 'spec.sizeGiB', 'a volume only grows', { 'spec.sizeGiB': 1 }, { good: [{ 'spec.sizeGiB': 3 }] }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef.name': 'slow' }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef': undefined }),

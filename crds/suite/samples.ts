@@ -148,14 +148,24 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   IPClaim: [
     {
-      name: 'u1-10-0-0-5',
+      name: 'u1-10-0-0-16',
       spec: {
         subnetRef: { name: 'sub', uid: 'u1' },
-        address: '10.0.0.5',
-        portRef: { namespace: 'team-a', name: 'port', uid: 'u2' },
+        block: '10.0.0.16/28',
+        claims: [
+          { address: '10.0.0.21', portRef: { namespace: 'team-a', name: 'port', uid: 'u2' }, instanceUid: 'u3' },
+          { address: '10.0.0.31', portRef: { namespace: 'team-b', name: 'port' } },
+        ],
       },
     },
-    { name: 'u1-fd00--0', spec: { subnetRef: { name: 'sub', uid: 'u1' }, address: 'fd00::' } },
+    {
+      name: 'u1-fd00--0',
+      spec: {
+        subnetRef: { name: 'sub', uid: 'u1' },
+        block: 'fd00::/124',
+        claims: [{ address: 'fd00::', portRef: { namespace: 'team-a', name: 'port' } }],
+      },
+    },
   ],
   SecurityGroup: [
     {

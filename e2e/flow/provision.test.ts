@@ -82,7 +82,7 @@ test('9: the document is complete: the agent reads nothing else', () => {
   })
 })
 
-test('10: the port has MAC and address before the host knows of it, under a claim of its own', async () => {
+test('10: the port has MAC and address before the host knows of it, claimed for it alone', async () => {
   const { client } = project.test
   const ports = await client.list<Port>(PORT, { namespace: project.namespace })
   port = ports[0] as Port
@@ -90,7 +90,7 @@ test('10: the port has MAC and address before the host knows of it, under a clai
   const address = port.spec.fixedIPs?.[0]?.ipAddress
   expect(instance.status?.addresses?.[0]).toMatchObject({ ipAddress: address, macAddress: port.spec.macAddress })
   const claims = await client.list<IPClaim>(IP_CLAIM, { namespace: project.namespace })
-  expect(claims.map((c) => c.spec.address)).toEqual([address])
+  expect(claims.flatMap((c) => c.spec.claims)).toMatchObject([{ address, portRef: { name: port.metadata.name } }])
   expect(findCondition(instance.status?.conditions, 'NetworkAttached')?.status).toBe('True')
 })
 

@@ -26,7 +26,7 @@ test('a Port waits for its Network by name, then has a MAC and an address, is pl
   expect(status?.macAddress).toMatch(/^fa:16:3e(:[0-9a-f]{2}){3}$/)
   expect(status?.node).toBeUndefined()
   const claims = await client.list<IPClaim>(IP_CLAIM, { namespace: project.namespace })
-  expect(claims.map((c) => c.spec.address)).toEqual([status?.fixedIPs?.[0]?.ipAddress])
+  expect(claims.flatMap((c) => c.spec.claims.map((e) => e.address))).toEqual([status?.fixedIPs?.[0]?.ipAddress])
 
   await project.remove(PORT, 'own')
   expect(await client.list(IP_CLAIM, { namespace: project.namespace })).toEqual([])

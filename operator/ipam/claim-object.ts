@@ -1,67 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GROUP, IP_CLAIM, MANAGED_BY, MANAGED_BY_LABEL, PORT, VERSION } from '../../lib/api/kinds.ts'
+import { GROUP, IP_CLAIM, MANAGED_BY, MANAGED_BY_LABEL, VERSION } from '../../lib/api/kinds.ts'
 import type { IPClaim } from '../../lib/api/types.ts'
 import type { KubeClient, NewObject } from '../../lib/kube/client.ts'
-import { isAlreadyExists } from '../../lib/kube/errors.ts'
-import type { ClaimRecord, ClaimStore } from './address-book.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../../lib/kube/errors.ts'
+import type { BlockRef, ClaimEntry, StoredBlock } from './claim-block.ts'
+import type { ClaimStore, Written } from './claim-store.ts'
 
-/** On claims for a port that is about to be made: the UID of the Instance it is for. */
-const INSTANCE_LABEL = 'nephele.dev/instance-uid'
-
-export function claimInstanceUid(claim: IPClaim): string | undefined {
-  return claim.metadata.labels?.[INSTANCE_LABEL]
-}
-
-export function toClaimRecord(claim: IPClaim): ClaimRecord | undefined {
-  const { subnetRef, address, portRef } = claim.spec
-  if (!portRef) return undefined
-  const { namespace = '', name } = claim.metadata
-  const instanceUid = claimInstanceUid(claim)
+export function toStoredBlock({ metadata, spec }: IPClaim): StoredBlock {
   return {
-    namespace,
-    name,
-    subnetUid: subnetRef.uid,
-    subnetName: subnetRef.name,
-    address,
-    holder: { ...portRef, ...(instanceUid === undefined ? {} : { instanceUid }) },
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    subnetUid: spec.subnetRef.uid,
+    subnetName: spec.subnetRef.name,
+    block: spec.block,
+    metadata,
+    entries: spec.claims,
   }
 }
 
-export function toClaimObject(claim: ClaimRecord): NewObject<IPClaim> {
-  const { namespace, name, holder } = claim
+/** Without owner references: its claims are of many Ports, and what the collector took away would free addresses in use. */
+export function toClaimObject(ref: BlockRef, entries: readonly ClaimEntry[]): NewObject<IPClaim> {
+  const { namespace, name, subnetName, subnetUid, block } = ref
   return {
     apiVersion: `${GROUP}/${VERSION}`,
     kind: IP_CLAIM.kind,
-    metadata: {
-      namespace,
-      name,
-      labels: {
-        [MANAGED_BY_LABEL]: MANAGED_BY,
-        ...(holder.instanceUid === undefined ? {} : { [INSTANCE_LABEL]: holder.instanceUid }),
-      },
-      ...ownerOf(claim),
-    },
-    spec: {
-      subnetRef: { name: claim.subnetName, uid: claim.subnetUid },
-      address: claim.address,
-      portRef: {
-        namespace: holder.namespace,
-        name: holder.name,
-        ...(holder.uid === undefined ? {} : { uid: holder.uid }),
-      },
-    },
+    metadata: { namespace, name, labels: { [MANAGED_BY_LABEL]: MANAGED_BY } },
+    spec: { subnetRef: { name: subnetName, uid: subnetUid }, block, claims: [...entries] },
   }
-}
-
-/**
- * The Port, for those who prune and look for orphans. Not the Instance of a port that is about to be made: were that taken away by
- * force, the collector would free the address of a port that is still plugged.
- */
-function ownerOf({ namespace, holder }: ClaimRecord): Pick<NewObject<IPClaim>['metadata'], 'ownerReferences'> {
-  const { uid, name } = holder
-  if (uid === undefined || holder.namespace !== namespace) return {}
-  const apiVersion = `${GROUP}/${VERSION}`
-  return { ownerReferences: [{ apiVersion, kind: PORT.kind, name, uid, controller: true, blockOwnerDeletion: false }] }
 }
 
 /** IPClaims in the apiserver. */
@@ -73,18 +38,39 @@ export class KubeClaimStore implements ClaimStore {
     this.#client = client
   }
 
-  async create(claim: ClaimRecord): Promise<boolean> {
+  async find({ namespace, name }: BlockRef): Promise<StoredBlock | undefined> {
+    const claim = await this.#client.find<IPClaim>(IP_CLAIM, { namespace, name })
+    return claim && toStoredBlock(claim)
+  }
+
+  async write(ref: BlockRef, base: StoredBlock | undefined, entries: readonly ClaimEntry[]): Promise<Written> {
     try {
-      await this.#client.create<IPClaim>(IP_CLAIM, toClaimObject(claim))
-      return true
+      if (!base) return stored(await this.#client.create<IPClaim>(IP_CLAIM, toClaimObject(ref, entries)))
+      if (entries.length === 0) return await this.#remove(ref, base)
+      return stored(await this.#client.update<IPClaim>(IP_CLAIM, toChanged(ref, base, entries)))
     } catch (error) {
-      if (isAlreadyExists(error)) return false
+      const isStale = base ? isConflict(error) || isNotFound(error) : isAlreadyExists(error)
+      if (isStale) return { kind: 'conflict' }
       throw error
     }
   }
 
-  async find(namespace: string, name: string): Promise<ClaimRecord | undefined> {
-    const claim = await this.#client.find<IPClaim>(IP_CLAIM, { namespace, name })
-    return claim && toClaimRecord(claim)
+  async #remove({ namespace, name }: BlockRef, { metadata }: StoredBlock): Promise<Written> {
+    const { uid, resourceVersion } = metadata
+    await this.#client.remove(IP_CLAIM, { namespace, name }, { preconditions: { uid, resourceVersion } })
+    return { kind: 'removed' }
+  }
+}
+
+function stored(claim: IPClaim): Written {
+  return { kind: 'stored', block: toStoredBlock(claim) }
+}
+
+/** What others have put on it (labels of a backup, say) stays. */
+function toChanged(ref: BlockRef, { metadata }: StoredBlock, entries: readonly ClaimEntry[]): IPClaim {
+  const object = toClaimObject(ref, entries)
+  return {
+    ...object,
+    metadata: { ...metadata, ...object.metadata, labels: { ...metadata.labels, ...object.metadata.labels } },
   }
 }

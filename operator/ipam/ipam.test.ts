@@ -1,40 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { AddressBook, type ClaimRecord, type ClaimStore, type ClaimSubnet } from './address-book.ts'
 import { findAddress, findCidr, toText } from './address.ts'
-import { claimNameOf } from './claim-name.ts'
+import { blockOf } from './claim-block.ts'
 import { FreeAddresses } from './free-addresses.ts'
 import { chooseMac, generateMac } from './mac.ts'
 import { checkRequested, findOverlap, planSubnet } from './subnet-plan.ts'
-
-/** A store in memory, as atomic as the apiserver's create. */
-class MemoryClaims implements ClaimStore {
-  readonly claims = new Map<string, ClaimRecord>()
-  failNext: Error | undefined
-  async create(claim: ClaimRecord): Promise<boolean> {
-    await Promise.resolve()
-    if (this.failNext) {
-      const error = this.failNext
-      this.failNext = undefined
-      throw error
-    }
-    if (this.claims.has(claim.name)) return false
-    this.claims.set(claim.name, claim)
-    return true
-  }
-  async find(_namespace: string, name: string): Promise<ClaimRecord | undefined> {
-    return this.claims.get(name)
-  }
-}
-
-const subnet = (cidr: string, over: Parameters<typeof planSubnet>[0] | object = {}): ClaimSubnet => ({
-  namespace: 'ns',
-  name: 's',
-  uid: 'su',
-  plan: planSubnet({ cidr, ...over }),
-})
-const port = (name: string) => ({ namespace: 'ns', name })
 
 describe('addresses', () => {
   test.each(['10.0.0.1', '0.0.0.0', '255.255.255.255', 'fd00::1', '::', '2001:db8::8a2e:370:7334'])(
@@ -174,79 +145,15 @@ describe('FreeAddresses', () => {
   })
 })
 
-describe('AddressBook', () => {
-  test('many ports at once get one address each, in one book and in two (two leaders)', async () => {
-    const store = new MemoryClaims()
-    const books = [new AddressBook(store), new AddressBook(store)]
-    const results = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => books[i % 2]!.claim(subnet('10.0.0.0/24'), port(`p${i}`))),
-    )
-    const addresses = results.map((r) => (r.ok ? r.address : ''))
-    expect(new Set(addresses).size).toBe(100)
-    expect(store.claims.size).toBe(100)
-  })
-  test('a second attempt, in this process or a new one, finds the first one', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    const first = await book.claim(subnet('10.0.0.0/24'), port('p'))
-    expect(await book.claim(subnet('10.0.0.0/24'), port('p'))).toEqual(first)
-    const restarted = new AddressBook(store)
-    for (const claim of store.claims.values()) restarted.observe(claim)
-    expect(await restarted.claim(subnet('10.0.0.0/24'), port('p'))).toEqual(first)
-    expect(store.claims.size).toBe(1)
-  })
-  test('a port made anew under an old name does not inherit the old claim', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    const old = await book.claim(subnet('10.0.0.0/24'), { ...port('p'), uid: 'one' })
-    const young = await book.claim(subnet('10.0.0.0/24'), { ...port('p'), uid: 'two' })
-    expect(young).not.toEqual(old)
-  })
-  test('a requested address: mine, taken, free', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    expect(await book.claim(subnet('10.0.0.0/24'), port('p'), '10.0.0.9')).toEqual({ ok: true, address: '10.0.0.9' })
-    const restarted = new AddressBook(store)
-    expect(await restarted.claim(subnet('10.0.0.0/24'), port('p'), '10.0.0.9')).toEqual({
-      ok: true,
-      address: '10.0.0.9',
-    })
-    expect(await restarted.claim(subnet('10.0.0.0/24'), port('q'), '10.0.0.9')).toMatchObject({
-      ok: false,
-      reason: 'AddressInUse',
-      message: expect.stringContaining('ns/p'),
-    })
-  })
-  test('an exhausted subnet says so; an address that comes back is handed out again', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    const tiny = subnet('10.0.0.0/30')
-    expect(await book.claim(tiny, port('p'))).toEqual({ ok: true, address: '10.0.0.2' })
-    expect(await book.claim(tiny, port('q'))).toMatchObject({ ok: false, reason: 'NoFreeAddress' })
-    const [claim] = store.claims.values()
-    store.claims.clear()
-    const freed: string[] = []
-    book.onFreed(({ address }) => freed.push(address))
-    book.forget(claim!)
-    expect(freed).toEqual(['10.0.0.2'])
-    expect(await book.claim(tiny, port('q'))).toEqual({ ok: true, address: '10.0.0.2' })
-  })
-  test('a failed write loses no address', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    store.failNext = new Error('connection refused')
-    await expect(book.claim(subnet('10.0.0.0/30'), port('p'))).rejects.toThrow('connection refused')
-    expect(await book.claim(subnet('10.0.0.0/30'), port('p'))).toEqual({ ok: true, address: '10.0.0.2' })
-  })
-})
-
 describe('names and MACs', () => {
   test.each([
-    ['10.0.0.7', 'su-10-0-0-7'],
-    ['fd00::', 'su-fd00--0'],
-    ['::1', 'su---1'],
-  ])('%s is claimed as %s', (address, name) => {
-    expect(claimNameOf('su', address)).toBe(name)
+    ['10.0.0.7', 'su-10-0-0-0', '10.0.0.0/28'],
+    ['10.0.0.255', 'su-10-0-0-240', '10.0.0.240/28'],
+    ['fd00::', 'su-fd00--0', 'fd00::/124'],
+    ['fd00::2f', 'su-fd00--20', 'fd00::20/124'],
+    ['::1', 'su---0', '::/124'],
+  ])('%s is claimed in %s, the block %s', (address, name, block) => {
+    expect(blockOf({ namespace: 'ns', name: 's', uid: 'su' }, address)).toMatchObject({ name, block, subnetName: 's' })
     expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
   })
   test('the same seed gives the same MAC; a taken one is passed over', () => {

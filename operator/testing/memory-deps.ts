@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world of a reconciler in memory, for unit tests: real caches, the bus and the network backend as their in-memory kin.
 import type { KubeClient } from '../../lib/kube/client.ts'
+import type { IPClaim } from '../../lib/api/types.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
 import { keyOfRef, type KubeObject, type ResourceKind } from '../../lib/kube/object.ts'
 import { createLogger } from '../../lib/log.ts'
@@ -15,7 +16,7 @@ import { ReleaseDesk } from '../controllers/common/release-desk.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { AddressBook } from '../ipam/address-book.ts'
-import { KubeClaimStore } from '../ipam/claim-object.ts'
+import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { MemoryNetwork } from './memory-network.ts'
 
@@ -99,6 +100,7 @@ export function memoryWorld(): MemoryWorld {
     put(cache, object) {
       object.metadata.resourceVersion = String(++version)
       stores[cache].put(structuredClone(object), true)
+      if (cache === 'ipClaims') deps.addresses.observe(toStoredBlock(object as unknown as IPClaim))
       return object
     },
     drop(cache, object) {
@@ -152,7 +154,7 @@ export function stored<T extends KubeObject>(
   } as unknown as T
 }
 
-/** Creates and removes in the stores; what unit tests do not use throws. */
+/** Creates, changes and removes in the stores; what unit tests do not use throws. */
 function memoryClient(stores: Stores): KubeClient {
   const storeOf = (kind: ResourceKind) => {
     const name = (Object.keys(stores) as (keyof Stores)[]).find((k) => k.toLowerCase() === kind.plural)
@@ -180,12 +182,23 @@ function memoryClient(stores: Stores): KubeClient {
       const object = store?.find(ref.namespace, ref.name)
       if (object) store?.remove(keyOfRef(ref), object.metadata.uid)
     },
+    update: async (kind: ResourceKind, object: KubeObject) => {
+      const { namespace, name, resourceVersion } = object.metadata
+      const stored = storeOf(kind)?.find(namespace, name)
+      if (stored?.metadata.resourceVersion !== resourceVersion)
+        throw new ApiError('update', 409, { reason: 'Conflict' })
+      const changed = structuredClone({
+        ...object,
+        metadata: { ...object.metadata, resourceVersion: String(++version) },
+      })
+      storeOf(kind)?.put(changed)
+      return changed
+    },
     get: absent,
     listPage: absent,
     list: absent,
     watch: absent,
     review: absent,
-    update: absent,
     updateStatus: absent,
     mergePatch: absent,
     patchFinalizers: absent,

@@ -60,7 +60,12 @@ export const subnetIndexes = {
 
 export const ipClaimIndexes = {
   subnet: ({ spec }) => [spec.subnetRef.uid],
-  port: ({ spec }) => (spec.portRef ? [keyOfRef(spec.portRef)] : []),
+  /** Ports that have, or are about to have, one of its addresses. */
+  port: ({ spec }) => [...new Set(spec.claims.map(({ portRef }) => keyOfRef(portRef)))],
+  /** UIDs of Instances that it has addresses for. */
+  instance: ({ spec }) => [
+    ...new Set(spec.claims.flatMap(({ instanceUid }) => (instanceUid === undefined ? [] : [instanceUid]))),
+  ],
 } satisfies Indexes<IPClaim>
 
 export const securityGroupIndexes = {

@@ -104,7 +104,9 @@ test('create: ports with all in them, then the placement, and only then document
     labels: { [MANAGED_BY_LABEL]: 'nephele' },
     ownerReferences: [{ kind: 'Instance', uid: 'uid-vm', controller: true }],
   })
-  expect(w.deps.caches.ipClaims.list().map((c: IPClaim) => c.spec.address)).toEqual(['10.0.0.2'])
+  expect(w.deps.caches.ipClaims.list().flatMap((c: IPClaim) => c.spec.claims.map((e) => e.address))).toEqual([
+    '10.0.0.2',
+  ])
   expect(await step(w, i)).toMatchObject({ kind: 'wait', reason: 'Building' })
   expect(w.bus.desired.list().map((d) => [d.kind, d.node])).toEqual([
     ['image', i.status!.node],

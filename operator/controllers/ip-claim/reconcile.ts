@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IP_CLAIM, PORT } from '../../../lib/api/kinds.ts'
+import { PORT } from '../../../lib/api/kinds.ts'
 import type { Instance, IPClaim, Port } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
+import type { ClaimEntry } from '../../ipam/claim-block.ts'
+import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { claimInstanceUid } from '../../ipam/claim-object.ts'
 
 export async function reconcileIPClaim(
   claim: IPClaim,
-  deps: Pick<OperatorDeps, 'caches'>,
+  deps: Pick<OperatorDeps, 'caches' | 'addresses'>,
   run: Pick<Run, 'client' | 'signal' | 'log'>,
 ): Promise<Outcome> {
-  const { portRef } = claim.spec
-  if (!portRef || claim.metadata.deletionTimestamp !== undefined) return done
-  const ref = { namespace: portRef.namespace, name: portRef.name }
-  const instanceUid = claimInstanceUid(claim)
-  const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
-  if (!isStale(claim, deps.caches.ports.find(ref.namespace, ref.name), instance)) return done
-  // Two caches are never of the same moment: a claim is given up only on what the apiserver says now.
-  const port = await run.client.find<Port>(PORT, ref, { signal: run.signal })
-  if (!isStale(claim, port, instance)) return done
-  const { namespace, name, uid, resourceVersion } = claim.metadata
-  await run.client.remove(
-    IP_CLAIM,
-    { namespace, name },
-    { preconditions: { uid, resourceVersion }, signal: run.signal },
-  )
-  run.log.info({ address: claim.spec.address, port: ref }, 'address claim without a port removed')
+  if (claim.metadata.deletionTimestamp !== undefined) return done
+  const block = toStoredBlock(claim)
+  const stale: ClaimEntry[] = []
+  for (const entry of block.entries) {
+    const { portRef, instanceUid } = entry
+    const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
+    const isIdle = (port: Port | undefined) => isStale(entry, block.subnetName, port, instance)
+    if (!isIdle(deps.caches.ports.find(portRef.namespace, portRef.name))) continue
+    // Two caches are never of the same moment: an address is given up only on what the apiserver says now.
+    if (isIdle(await run.client.find<Port>(PORT, portRef, { signal: run.signal }))) stale.push(entry)
+  }
+  await deps.addresses.release(stale.map((entry) => ({ block, entry })))
+  for (const { address, portRef } of stale)
+    run.log.info({ address, port: `${portRef.namespace}/${portRef.name}` }, 'address claim without a port released')
   return done
 }
 
@@ -39,11 +38,15 @@ export async function reconcileIPClaim(
  * | does not exist, its Instance lives | kept: it is about to be made |
  * | does not exist                     | stale |
  */
-export function isStale(claim: IPClaim, port: Port | undefined, instance: Instance | undefined): boolean {
-  const { portRef, address, subnetRef } = claim.spec
+export function isStale(
+  { address, portRef }: ClaimEntry,
+  subnetName: string,
+  port: Port | undefined,
+  instance: Instance | undefined,
+): boolean {
   if (!port) return instance === undefined || instance.metadata.deletionTimestamp !== undefined
-  if (portRef?.uid !== undefined && portRef.uid !== port.metadata.uid) return true
-  const known = addressesIn(port, subnetRef.name)
+  if (portRef.uid !== undefined && portRef.uid !== port.metadata.uid) return true
+  const known = addressesIn(port, subnetName)
   return known.length > 0 && !known.includes(address)
 }
 

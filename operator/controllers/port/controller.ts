@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME, FINALIZER, PORT } from '../../../lib/api/kinds.ts'
 import type { Port } from '../../../lib/api/types.ts'
-import { keyOfObject, keyOfRef } from '../../../lib/kube/object.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { guarded } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
@@ -21,7 +21,6 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
       watchOf(informers.networks, (network) => ofNetwork(keyOfObject(network))),
       watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
       watchOf(informers.securityGroups, (group) => ports.listBy('securityGroup', keyOfObject(group)).map(keyOfObject)),
-      watchOf(informers.ipClaims, ({ spec }) => (spec.portRef ? [keyOfRef(spec.portRef)] : [])),
       // Another port that has the same MAC may have gone.
       watchOf(informers.ports, ({ spec, metadata }) => {
         if (spec.macAddress === undefined) return []

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IP_CLAIM } from '../../../lib/api/kinds.ts'
 import type { Port } from '../../../lib/api/types.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { isSameHolder } from '../../ipam/address-book.ts'
 import { hasLetGo, usersOfPort } from '../common/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
@@ -25,15 +22,7 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   }
   await deps.network.removePort(port.metadata.uid, run.signal)
   const { namespace = '', name, uid } = port.metadata
-  for (const claim of deps.caches.ipClaims.listBy('port', keyOfObject(port))) {
-    if (claim.spec.portRef && !isSameHolder(claim.spec.portRef, { namespace, name, uid })) continue
-    const { namespace: of, name: claimName, uid: claimUid } = claim.metadata
-    await run.client.remove(
-      IP_CLAIM,
-      { namespace: of, name: claimName },
-      { preconditions: { uid: claimUid }, signal: run.signal },
-    )
-  }
+  await deps.addresses.release(deps.addresses.listHeld({ namespace, name, uid }))
   return released
 }
 

@@ -5,6 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Cache } from '../../../lib/loop/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { ClaimEntry } from '../../ipam/claim-block.ts'
 import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -19,9 +20,8 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   const { uid, namespace = '' } = subnet.metadata
   if (subnet.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const claims = deps.caches.ipClaims.listBy('subnet', uid)
-    if (claims.length > 0)
-      return waitFor('InUse', `has addresses of Ports ${listNames(claims.map(holderOf))}: delete these first`)
+    const holders = deps.caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
+    if (holders.length > 0) return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
     await deps.network.removeSubnet(uid, run.signal)
     return released
   }
@@ -91,8 +91,8 @@ export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly st
   return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
 }
 
-function holderOf(claim: { spec: { portRef?: { namespace: string; name: string } } }): string {
-  return claim.spec.portRef ? `${claim.spec.portRef.namespace}/${claim.spec.portRef.name}` : '(unknown)'
+function holderOf({ portRef }: ClaimEntry): string {
+  return `${portRef.namespace}/${portRef.name}`
 }
 
 /**

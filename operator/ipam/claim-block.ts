@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { IPClaim } from '../../lib/api/types.ts'
+import type { ObjectMeta } from '../../lib/kube/object.ts'
+import { findAddress, toText } from './address.ts'
+
+/** One address and who has it, as an IPClaim lists it. */
+export type ClaimEntry = IPClaim['spec']['claims'][number]
+
+/** The port an address is for. The UID is absent while an automatic port is about to be created under its fixed name. */
+export interface ClaimHolder {
+  namespace: string
+  name: string
+  uid?: string | undefined
+  /** With an automatic port: the Instance that it is made for. */
+  instanceUid?: string | undefined
+}
+
+/** Which 16 addresses of which subnet, whether or not any is claimed. */
+export interface BlockRef {
+  namespace: string
+  name: string
+  subnetUid: string
+  subnetName: string
+  /** Canonical CIDR text of the block. */
+  block: string
+}
+
+/** An IPClaim as the store has it. */
+export interface StoredBlock extends BlockRef {
+  metadata: Pick<ObjectMeta, 'uid' | 'resourceVersion' | 'labels' | 'annotations' | 'finalizers'>
+  entries: readonly ClaimEntry[]
+}
+
+/** An address that somebody has, and the block that says so. */
+export interface HeldClaim {
+  block: BlockRef
+  entry: ClaimEntry
+}
+
+/** Addresses a block: the low bits of an address that do not count for its block's name. */
+const BLOCK_BITS = 4n
+export const BLOCK_SIZE = 1 << Number(BLOCK_BITS)
+
+/**
+ * The aligned block that an address lies in. Its name is the subnet's UID and the block's first address with `.` and `:` as `-`: a
+ * function of both alone, so that creating it is the compare-and-swap over its addresses, as Kubernetes does it for Service addresses
+ * (KEP-1880). RFC 5952 text may end with `::`, a name may not end with `-`: a `0` closes it.
+ * @param address canonical text
+ */
+export function blockOf(subnet: { namespace: string; name: string; uid: string }, address: string): BlockRef {
+  const found = findAddress(address)
+  if (!found) throw new TypeError(`${address} is no address`)
+  const first = toText(found.version, (found.value >> BLOCK_BITS) << BLOCK_BITS)
+  const length = BigInt(found.version === 4 ? 32 : 128) - BLOCK_BITS
+  const flat = first.replaceAll(/[.:]/g, '-')
+  return {
+    namespace: subnet.namespace,
+    name: `${subnet.uid}-${flat.endsWith('-') ? `${flat}0` : flat}`,
+    subnetUid: subnet.uid,
+    subnetName: subnet.name,
+    block: `${first}/${length}`,
+  }
+}
+
+export function toEntry(holder: ClaimHolder, address: string): ClaimEntry {
+  const { namespace, name, uid, instanceUid } = holder
+  return {
+    address,
+    portRef: { namespace, name, ...(uid === undefined ? {} : { uid }) },
+    ...(instanceUid === undefined ? {} : { instanceUid }),
+  }
+}
+
+/** A name alone is enough for an automatic port: it carries its instance's identity. A known UID must agree. */
+export function isSameHolder(a: ClaimHolder, b: ClaimHolder): boolean {
+  if (a.namespace !== b.namespace || a.name !== b.name) return false
+  return a.uid === undefined || b.uid === undefined || a.uid === b.uid
+}
+
+/** The very same claim: what was judged is what is released. */
+export function isSameEntry(a: ClaimEntry, b: ClaimEntry): boolean {
+  return (
+    a.address === b.address &&
+    a.portRef.namespace === b.portRef.namespace &&
+    a.portRef.name === b.portRef.name &&
+    a.portRef.uid === b.portRef.uid &&
+    a.instanceUid === b.instanceUid
+  )
+}

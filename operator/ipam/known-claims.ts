@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isLaterVersion } from '../../lib/loop/resource-version.ts'
+import { findAddress } from './address.ts'
+import {
+  isSameEntry,
+  isSameHolder,
+  type BlockRef,
+  type ClaimEntry,
+  type ClaimHolder,
+  type HeldClaim,
+  type StoredBlock,
+} from './claim-block.ts'
+import { FreeAddresses } from './free-addresses.ts'
+import type { SubnetPlan } from './subnet-plan.ts'
+
+interface KnownSubnet {
+  readonly blocks: Map<string, StoredBlock>
+  /** Made when an address is first wanted. */
+  free?: FreeAddresses
+}
+
+/**
+ * What this process knows of the claims, from the cache and from its own reads and writes: blocks by subnet, addresses by holder, and
+ * a guess of what is free. The truth is the store; whatever is decided here is written under the version that it was computed from.
+ */
+export class KnownClaims {
+  readonly #subnets = new Map<string, KnownSubnet>()
+  /** By the holder's `namespace/name`. */
+  readonly #held = new Map<string, HeldClaim[]>()
+  #freed: (claim: HeldClaim) => void = () => undefined
+
+  /** Called with each claim that is gone, once its address may be given out again. */
+  onFreed(listener: (claim: HeldClaim) => void): void {
+    this.#freed = listener
+  }
+
+  findBlock(ref: BlockRef): StoredBlock | undefined {
+    return this.#subnets.get(ref.subnetUid)?.blocks.get(ref.name)
+  }
+
+  /** The block is so, unless something later is known. May be told twice. */
+  learn(block: StoredBlock): void {
+    const known = this.findBlock(block)
+    if (known && !isLaterVersion(block.metadata.resourceVersion, known.metadata.resourceVersion)) return
+    this.#replace(block, known, block)
+  }
+
+  /** The block is gone, unless it was made anew since. */
+  forget(block: StoredBlock): void {
+    const known = this.findBlock(block)
+    if (known?.metadata.uid === block.metadata.uid) this.#replace(block, known, undefined)
+  }
+
+  /** The subnet is gone: nothing is given out of it any more. */
+  forgetSubnet(subnetUid: string): void {
+    const subnet = this.#subnets.get(subnetUid)
+    if (!subnet) return
+    delete subnet.free
+    if (subnet.blocks.size === 0) this.#subnets.delete(subnetUid)
+  }
+
+  /** All that the holder has, in any subnet. */
+  listHeld(holder: ClaimHolder): HeldClaim[] {
+    return (this.#held.get(holderKey(holder)) ?? []).filter(({ entry }) => isSameHolder(entry.portRef, holder))
+  }
+
+  freeOf(subnetUid: string, plan: SubnetPlan): FreeAddresses {
+    const subnet = this.#subnetOf(subnetUid)
+    if (subnet.free) return subnet.free
+    const free = new FreeAddresses(plan)
+    for (const { entries } of subnet.blocks.values()) for (const { address } of entries) free.take(valueOf(address))
+    subnet.free = free
+    return free
+  }
+
+  /** A choice came to nothing: the address is free again, unless it is known to be somebody's. */
+  giveBack(ref: BlockRef, address: string): void {
+    if (this.findBlock(ref)?.entries.some((entry) => entry.address === address)) return
+    this.#subnets.get(ref.subnetUid)?.free?.giveBack(valueOf(address))
+  }
+
+  #replace(ref: BlockRef, old: StoredBlock | undefined, block: StoredBlock | undefined): void {
+    const subnet = this.#subnetOf(ref.subnetUid)
+    if (block) subnet.blocks.set(ref.name, block)
+    else subnet.blocks.delete(ref.name)
+    const [before, now] = [old?.entries ?? [], block?.entries ?? []]
+    const at = refOf(ref)
+    const gone = before.filter((entry) => !now.some((other) => isSameEntry(entry, other)))
+    for (const entry of gone) {
+      this.#unhold(ref.subnetUid, entry)
+      subnet.free?.giveBack(valueOf(entry.address))
+    }
+    for (const entry of now) {
+      if (before.some((other) => isSameEntry(entry, other))) continue
+      this.#hold({ block: at, entry })
+      subnet.free?.take(valueOf(entry.address))
+    }
+    if (subnet.blocks.size === 0 && !subnet.free) this.#subnets.delete(ref.subnetUid)
+    for (const entry of gone) this.#freed({ block: at, entry })
+  }
+
+  #hold(claim: HeldClaim): void {
+    const key = holderKey(claim.entry.portRef)
+    const held = this.#held.get(key)
+    if (held) held.push(claim)
+    else this.#held.set(key, [claim])
+  }
+
+  #unhold(subnetUid: string, entry: ClaimEntry): void {
+    const key = holderKey(entry.portRef)
+    const left = (this.#held.get(key) ?? []).filter(
+      (claim) => claim.block.subnetUid !== subnetUid || !isSameEntry(claim.entry, entry),
+    )
+    if (left.length === 0) this.#held.delete(key)
+    else this.#held.set(key, left)
+  }
+
+  #subnetOf(uid: string): KnownSubnet {
+    const known = this.#subnets.get(uid)
+    if (known) return known
+    const subnet = { blocks: new Map<string, StoredBlock>() }
+    this.#subnets.set(uid, subnet)
+    return subnet
+  }
+}
+
+/** Without the block's content, which a claim that is kept for long must not keep too. */
+function refOf({ namespace, name, subnetUid, subnetName, block }: BlockRef): BlockRef {
+  return { namespace, name, subnetUid, subnetName, block }
+}
+
+/** What is stored has passed the schema: text that is no address belongs to no pool. */
+function valueOf(address: string): bigint {
+  return findAddress(address)?.value ?? -1n
+}
+
+function holderKey({ namespace, name }: ClaimHolder): string {
+  return `${namespace}/${name}`
+}
