@@ -52,7 +52,8 @@ function isOlder(a: Port, b: Port): boolean {
 
 /**
  * Claims what the port asks for: each entry of spec.fixedIPs, or one address of the network's first subnet with room. An automatic
- * port's addresses stand in its spec and are claimed already.
+ * port's addresses stand in its spec and are claimed already. What it was given once is asked for again: it is the port's for life, also
+ * when its claim was taken away or is not in the cache.
  * @throws TerminalError for an address that the subnet can never give
  */
 export async function resolveAddresses(
@@ -65,7 +66,11 @@ export async function resolveAddresses(
   const subnets = listSubnets(network, deps)
   const wanted = port.spec.fixedIPs ?? []
   if (wanted.length === 0) {
-    const address = await claimFromFirst(subnets, holder, keyOfObject(network), deps)
+    const given = port.status?.fixedIPs?.[0]
+    const subnet = subnets.find((s) => s.metadata.name === given?.subnet)
+    const address = await (given && subnet
+      ? claimFrom(subnet, holder, { requested: given.ipAddress, field: 'status.fixedIPs[0]' }, deps)
+      : claimFromFirst(subnets, holder, keyOfObject(network), deps))
     return address.ok ? found([address.object]) : address
   }
   const addresses: ResolvedAddress[] = []
@@ -77,7 +82,9 @@ export async function resolveAddresses(
         'SubnetNotFound',
         `Subnet ${subnetRef.name} in ${field}.subnetRef is no Subnet of Network ${keyOfObject(network)}: create it`,
       )
-    const address = await claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
+    const given = port.status?.fixedIPs?.[i]
+    const requested = ipAddress ?? (given?.subnet === subnetRef.name ? given.ipAddress : undefined)
+    const address = await claimFrom(subnet, holder, { requested, field: `${field}.ipAddress` }, deps)
     if (!address.ok) return address
     if (addresses.some((a) => a.address === address.object.address)) {
       return missing(

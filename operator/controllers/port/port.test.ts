@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import { toStoredBlock } from '../../ipam/claim-object.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
@@ -104,6 +105,20 @@ describe('dependency and bad input', () => {
 })
 
 describe('an own port and its machines', () => {
+  test.each([[{}], [{ fixedIPs: [{ subnetRef: { name: 'lan-v4' } }] }]])(
+    'a claim that was taken away is made again for the same address: %j',
+    async (spec) => {
+      const w = await world()
+      const p = own(spec)
+      await step(w, p)
+      const [claim] = w.deps.caches.ipClaims.list()
+      w.drop('ipClaims', claim!)
+      w.deps.addresses.forget(toStoredBlock(claim!))
+      expect(await step(w, p)).toEqual({ kind: 'done' })
+      expect(p.status?.fixedIPs).toMatchObject([{ ipAddress: '10.0.0.2' }])
+      expect(w.deps.caches.ipClaims.list()[0]?.spec).toEqual(claim!.spec)
+    },
+  )
   test('binding is saved first, acted on then, and kept from a second machine', async () => {
     const w = await world()
     w.put('instances', user('a', 'c1'))
