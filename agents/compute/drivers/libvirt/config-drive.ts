@@ -5,6 +5,7 @@ import type { exec as Exec } from '../../../../lib/exec.ts'
 
 const TIMEOUT_MS = 20_000
 const SECTOR = 512
+const LABEL = 'config-2'
 /** Room for the file system itself, and for each file's last cluster. */
 const OVERHEAD_BYTES = 1024 * 1024
 const PER_FILE_BYTES = 8 * 1024
@@ -42,9 +43,32 @@ export async function writeConfigDrive(
     await image.truncate(sectors * SECTOR).finally(() => image.close())
     const options = { timeoutMs: TIMEOUT_MS, signal, env: { ...process.env, MTOOLS_SKIP_CHECK: '1' } }
     const geometry = ['-T', String(sectors), '-h', '64', '-s', '32']
-    await run(['mformat', '-i', path, ...geometry, '-v', 'config-2', '::'], options)
+    await run(['mformat', '-i', path, ...geometry, '-v', LABEL, '::'], options)
+    await writeLabel(path)
     if (tops.size > 0) await run(['mcopy', '-i', path, '-s', '-Q', '--', ...tops, '::/'], options)
   } finally {
     await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Where a FAT12 or FAT16 boot sector says how long its parts are, and a directory entry what it is: fatgen103, sections 3 and 6. */
+const BOOT = { bytesPerSector: 11, reservedSectors: 14, fats: 16, sectorsPerFat: 22 } as const
+const ENTRY = { attributes: 11, isLabel: 0x08, nameBytes: 11 } as const
+
+/** The label as it is: mtools writes it in capitals, and who looks for LABEL=config-2 compares letter by letter. */
+async function writeLabel(path: string): Promise<void> {
+  const image = await open(path, 'r+')
+  try {
+    const boot = Buffer.alloc(SECTOR)
+    await image.read(boot, 0, SECTOR, 0)
+    const fatSectors = boot.readUInt8(BOOT.fats) * boot.readUInt16LE(BOOT.sectorsPerFat)
+    const rootDirectory =
+      (boot.readUInt16LE(BOOT.reservedSectors) + fatSectors) * boot.readUInt16LE(BOOT.bytesPerSector)
+    const entry = Buffer.alloc(ENTRY.nameBytes + 1)
+    await image.read(entry, 0, entry.length, rootDirectory)
+    if (entry[ENTRY.attributes] !== ENTRY.isLabel) throw new Error('the config drive begins with no label')
+    await image.write(Buffer.from(LABEL.padEnd(ENTRY.nameBytes)), 0, ENTRY.nameBytes, rootDirectory)
+  } finally {
+    await image.close()
   }
 }
