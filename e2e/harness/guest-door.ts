@@ -37,6 +37,17 @@ export class GuestDoor {
     return this.#door.address
   }
 
+  /** Name of its Port. */
+  get port(): string {
+    return this.#door.netns
+  }
+
+  /** Gives its interface another address, or takes it again: what a guest that lies about itself would do. */
+  async alias(action: 'add' | 'del', cidr: string): Promise<void> {
+    const names = (await this.within(['ls', '/sys/class/net'])).stdout.split('\n')
+    await this.within(['ip', 'address', action, cidr, 'dev', names.find((n) => n !== 'lo' && n !== '') ?? ''])
+  }
+
   /** Runs a program in the namespace. @throws ExecError */
   within(argv: readonly string[], timeoutMs = 30_000): Promise<ExecResult> {
     return this.#test.cloud.exec(this.#door.node, ['ip', 'netns', 'exec', this.#door.netns, ...argv], { timeoutMs })

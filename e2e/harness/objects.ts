@@ -37,6 +37,8 @@ export const keyPair = (at: Named, publicKey: string): Draft => draft('KeyPair',
 export const port = (at: Named, networkName: string, spec: object = {}): Draft =>
   draft('Port', at, { networkRef: { name: networkName }, ...spec })
 
+export const securityGroup = (at: Named, spec: object = {}): Draft => draft('SecurityGroup', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

@@ -7,16 +7,18 @@ import {
   NAMESPACE,
   NETWORK,
   PORT,
+  SECURITY_GROUP,
   STORAGE_POOL,
   SUBNET,
   VOLUME,
   VOLUME_TYPE,
 } from '../../lib/api/kinds.ts'
 import type { Image, Instance, Network, Port, Volume } from '../../lib/api/types.ts'
-import { isAlreadyExists } from '../../lib/kube/errors.ts'
+import { isAlreadyExists, isNotFound } from '../../lib/kube/errors.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { consoleText } from './console.ts'
 import { openTestCloud, type TestCloud } from './cloud.ts'
+import { createDoorKey, GuestDoor } from './guest-door.ts'
 import { leftovers, logicalLeftovers } from './leftovers.ts'
 import { lastBoot, parseMarks, type Mark } from './marks.ts'
 import * as draft from './objects.ts'
@@ -24,12 +26,24 @@ import { waitForGone, waitForReady, waitUntilTrue } from './wait.ts'
 
 type Draft = ReturnType<typeof draft.instance>
 
+/** Of the specs of an Instance or a Port: on the network that `Project.create` and `bootGuests` make. */
+export const ON_NET = { networks: [{ networkRef: { name: 'net' } }] }
+
+export interface ProjectOptions {
+  /** The image `guest`; default true. */
+  withImage?: boolean
+  /** The range of a network `net` with a subnet of the same name; absent: there is none. */
+  net?: string
+}
+
 /** A namespace of its own for one test file, and what tests do in it. */
 export class Project {
   readonly namespace: string
   readonly test: TestCloud
   /** Of everything that was created: what must be nowhere once it is deleted. */
   readonly uids: string[] = []
+  readonly #clusterWide: { kind: ResourceKind; name: string }[] = []
+  readonly #doors: GuestDoor[] = []
 
   private constructor(test: TestCloud, namespace: string) {
     this.test = test
@@ -37,7 +51,7 @@ export class Project {
   }
 
   /** With the flavor `small`, the pool and type `files`, and, unless told otherwise, the image `guest`. */
-  static async create(name: string, { withImage = true } = {}): Promise<Project> {
+  static async create(name: string, { withImage = true, net }: ProjectOptions = {}): Promise<Project> {
     const test = openTestCloud()
     const project = new Project(test, `${name}-${randomBytes(3).toString('hex')}`)
     await ensureShared(test)
@@ -46,6 +60,7 @@ export class Project {
       await project.create(IMAGE, draft.image(project.at('guest'), test.guestImage))
       await waitForReady<Image>(test.client, IMAGE, project.at('guest'))
     }
+    if (net !== undefined) await project.createNetwork('net', net)
     return project
   }
 
@@ -59,9 +74,21 @@ export class Project {
     return created as T
   }
 
-  async createNetwork(name: string, cidr: string): Promise<void> {
-    await this.create<Network>(NETWORK, draft.network(this.at(name)))
-    await this.create(SUBNET, draft.subnet(this.at(name), name, cidr))
+  /** A cluster-wide object under a name of this project's own; `destroy` removes it with the namespace. */
+  async createClusterWide<T extends KubeObject>(
+    kind: ResourceKind,
+    suffix: string,
+    spec: object,
+  ): Promise<T & { metadata: { name: string } }> {
+    const name = `${this.namespace}-${suffix}`
+    const created = await this.test.client.create(kind, { metadata: { name }, spec })
+    this.#clusterWide.push({ kind, name })
+    return created as T
+  }
+
+  async createNetwork(name: string, cidr: string, spec: { network?: object; subnet?: object } = {}): Promise<void> {
+    await this.create<Network>(NETWORK, draft.network(this.at(name), spec.network))
+    await this.create(SUBNET, draft.subnet(this.at(name), name, cidr, spec.subnet))
     await waitForReady(this.test.client, SUBNET, this.at(name))
   }
 
@@ -71,6 +98,36 @@ export class Project {
 
   createVolume(name: string, sizeGiB = 1): Promise<Volume> {
     return this.create<Volume>(VOLUME, draft.volume(this.at(name), sizeGiB, { volumeTypeRef: { name: 'files' } }))
+  }
+
+  /** A machine that is ACTIVE; its guest may still be on its way to the login. */
+  async boot(name: string, spec: object = {}): Promise<Instance> {
+    await this.createInstance(name, spec)
+    return this.waitActive(name)
+  }
+
+  /**
+   * ACTIVE machines on network `net`, which take the door's key, and a door to them that `destroy` closes.
+   * @param specs by the machines' names, in the order in which they are made
+   */
+  async bootGuests<Name extends string>(
+    specs: Readonly<Record<Name, object>>,
+    portSpec: object = {},
+  ): Promise<Record<Name, Instance> & { door: GuestDoor }> {
+    await createDoorKey(this)
+    const names = Object.keys(specs) as Name[]
+    for (const name of names)
+      await this.createInstance(name, { ...ON_NET, keyPairRef: { name: 'door' }, ...specs[name] })
+    const door = await this.openDoor(portSpec)
+    const machines = await Promise.all(names.map(async (name) => [name, await this.waitActive(name)] as const))
+    return { ...(Object.fromEntries(machines) as Record<Name, Instance>), door }
+  }
+
+  /** Another host on network `net`, closed by `destroy`. @param portSpec of its Port, such as its security groups */
+  async openDoor(portSpec: object = {}, network = 'net'): Promise<GuestDoor> {
+    const door = await GuestDoor.open(this, network, portSpec)
+    this.#doors.push(door)
+    return door
   }
 
   get(name: string): Promise<Instance> {
@@ -131,19 +188,34 @@ export class Project {
     return lists.flat()
   }
 
+  /** One that the test removed itself is gone already. */
+  async #removeClusterWide(kind: ResourceKind, name: string): Promise<void> {
+    try {
+      await this.test.client.remove(kind, { name })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+    await waitForGone(this.test.client, kind, { name })
+  }
+
   /** Deletes everything in the order that a namespace's end would not keep, and then the namespace. */
   async destroy(): Promise<void> {
     const { client } = this.test
+    await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
-    for (const kinds of [[INSTANCE], [VOLUME, PORT], [SUBNET, IMAGE], [NETWORK]]) {
+    for (const kinds of [[INSTANCE], [VOLUME, PORT], [SUBNET, IMAGE, SECURITY_GROUP], [NETWORK]]) {
       const all = await Promise.all(
         kinds.map(async (kind) =>
-          (await client.list(kind, { namespace: this.namespace })).map((o) => ({ kind, name: o.metadata.name })),
+          (await client.list(kind, { namespace: this.namespace }))
+            // The default group comes again as long as there is a namespace.
+            .filter(({ metadata }) => kind !== SECURITY_GROUP || metadata.name !== 'default')
+            .map((o) => ({ kind, name: o.metadata.name })),
         ),
       )
       await Promise.all(all.flat().map(({ kind, name }) => this.remove(kind, name, 90_000)))
     }
     await client.remove(NAMESPACE, { name: this.namespace })
+    for (const { kind, name } of this.#clusterWide.reverse()) await this.#removeClusterWide(kind, name)
   }
 }
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// OVN's northbound database as its own tool shows it, asked past the operator on the node that has it.
+import { readMap, readStrings, type OvsRow, type OvsValue } from '../../lib/ovsdb/values.ts'
+import type { TestCloud } from './cloud.ts'
+
+export type NorthboundTable = 'Logical_Switch' | 'Logical_Switch_Port' | 'DHCP_Options' | 'Port_Group' | 'ACL'
+
+/** The rows of a table that carry this uid, parts such as a network's metadata port among them. */
+export async function rowsOf(test: TestCloud, table: NorthboundTable, uid: string): Promise<OvsRow[]> {
+  const { stdout } = await nbctl(test, '--format=json', 'find', table, `external_ids:nephele_uid=${uid}`)
+  const { headings, data } = JSON.parse(stdout) as { headings: string[]; data: OvsValue[][] }
+  return data.map((values) => Object.fromEntries(headings.map((name, i) => [name, values[i] ?? ''])))
+}
+
+/** The one row of an object. @throws when there is none, or a second one */
+export async function rowOf(test: TestCloud, table: NorthboundTable, uid: string): Promise<OvsRow> {
+  const rows = (await rowsOf(test, table, uid)).filter((row) => row['type'] !== 'localport')
+  const [row] = rows
+  if (row === undefined || rows.length > 1) throw new Error(`${rows.length} rows of ${table} have uid ${uid}`)
+  return row
+}
+
+/** What a DHCP_Options row tells guests. */
+export const optionsOf = (row: OvsRow): Record<string, string> => readMap(row['options'])
+
+/** Text columns of several values, such as port_security. */
+export const textsOf = (row: OvsRow, column: string): string[] => readStrings(row[column])
+
+export const uuidOfRow = (row: OvsRow): string => (row['_uuid'] as readonly ['uuid', string])[1]
+
+/** ovn-nbctl, as an administrator would use it by hand. @throws ExecError */
+export function nbctl({ cloud, networkNode }: TestCloud, ...args: string[]): Promise<{ stdout: string }> {
+  return cloud.exec(networkNode, ['ovn-nbctl', '--no-leader-only', '--timeout=5', ...args])
+}
