@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { NETWORK, PORT, SUBNET } from '../../lib/api/kinds.ts'
-import type { Subnet } from '../../lib/api/types.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
-import { waitForCondition, waitForGone, waitForReady } from '../harness/wait.ts'
+import { waitForCondition, waitForReady } from '../harness/wait.ts'
 
 let project: Project
 beforeAll(async () => {
@@ -29,16 +28,6 @@ test('its range cannot change', async () => {
   await expect(project.patch(SUBNET, 'net', patch)).rejects.toThrow('cidr cannot change: make a new Subnet')
 })
 
-test('one whose Network is not there says so, and is Ready once it is', async () => {
-  const { client } = project.test
-  await project.create(SUBNET, draft.subnet(project.at('early'), 'later', '10.66.0.0/24', { disableGateway: true }))
-  const want = { type: 'Reconciling', reason: 'NetworkNotFound' }
-  expect(await waitForCondition(client, SUBNET, project.at('early'), want)).toContain('later')
-  await project.createNetwork('later', '10.67.0.0/24')
-  const early = await waitForReady<Subnet>(client, SUBNET, project.at('early'))
-  expect(early.status?.gatewayIP).toBeUndefined()
-}, 60_000)
-
 test('one whose addresses are all given out says so to the next Port, which goes on when one is free', async () => {
   const { client } = project.test
   const pool = { allocationPools: [{ start: '10.68.0.10', end: '10.68.0.11' }] }
@@ -54,10 +43,4 @@ test('one whose addresses are all given out says so to the next Port, which goes
   expect(message).toMatch(/small/)
   await project.remove(PORT, 'a')
   await waitForReady(client, PORT, project.at('c'))
-
-  await client.remove(SUBNET, project.at('small'))
-  const inUse = await waitForCondition(client, SUBNET, project.at('small'), { type: 'Reconciling', reason: 'InUse' })
-  expect(inUse).toMatch(/Ports .*\/b, .*\/c/)
-  for (const name of ['b', 'c']) await project.remove(PORT, name)
-  await waitForGone(client, SUBNET, project.at('small'))
 }, 90_000)
