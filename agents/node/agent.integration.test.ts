@@ -314,6 +314,9 @@ describe('documents', () => {
     })
     expect(word.facts.orphans).toEqual([{ kind: 'volume', uid: 'stray', what: 'a file' }])
     expect(existsSync(fileOf('stray'))).toBe(true)
+    // A node that lost its memory hears of its own only after the operator has seen so.
+    await bus.desired.publish(volume('stray', 1))
+    await until('no orphan', () => bus.observed.find('node', 'node-1', NODE)?.facts.orphans?.length === 0 || undefined)
   })
 })
 

@@ -9,6 +9,7 @@ import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
 import { receiveDocuments } from '../runtime/receiver.ts'
+import type { DocumentKey } from '../runtime/reconciler.ts'
 import { Reporter, type Outbox } from '../runtime/reporter.ts'
 import { readBootId } from './boot-id.ts'
 import type { AgentConfig } from './config.ts'
@@ -93,10 +94,13 @@ export class Agent {
     const { signal } = this.#stop
     this.#tasks.push(reporter.run(signal), inventory.run(signal))
     this.#tasks.push(
-      this.#attend(bootId, runtime, reporter, inventory, () => {
-        if (documentsKnown) return
-        documentsKnown = true
-        nodeReconciler.wake()
+      this.#attend(bootId, runtime, reporter, inventory, {
+        caughtUp: () => {
+          if (documentsKnown) return
+          documentsKnown = true
+          nodeReconciler.wake()
+        },
+        came: (key) => nodeReconciler.documentCame(key),
       }),
     )
     this.#log.info({ node, bootId, documents: store.list().length }, 'agent started')
@@ -147,7 +151,7 @@ export class Agent {
     runtime: NodeRuntime,
     reporter: Reporter,
     inventory: InventoryPublisher,
-    caughtUp: () => void,
+    documents: { caughtUp: () => void; came: (key: DocumentKey) => void },
   ): Promise<void> {
     const { config, heartbeatMs } = this.#options
     const { node } = config
@@ -174,8 +178,11 @@ export class Agent {
     const receive = receiveDocuments({
       nc,
       node,
-      receive: (key, data) => runtime.receive(key, data),
-      caughtUp,
+      receive: async (key, data) => {
+        await runtime.receive(key, data)
+        documents.came(key)
+      },
+      caughtUp: documents.caughtUp,
       log: this.#log,
       signal,
     })

@@ -2,7 +2,14 @@
 // The `node` kind: roles, certificate, configuration. One document a node.
 import type { NodeDocument, NodeSpec, Orphan } from '../../lib/contract/documents.ts'
 import { TransientError } from '../../lib/errors.ts'
-import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import {
+  keyOf,
+  type DocumentKey,
+  type KindReconciler,
+  type Observation,
+  type RunContext,
+  type Wake,
+} from '../runtime/reconciler.ts'
 import type { NodeIdentity } from './identity.ts'
 import type { AgentRole } from './role.ts'
 
@@ -29,6 +36,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
   readonly kind = 'node'
   readonly #options: NodeReconcilerOptions
   #wake: Wake | undefined
+  #orphans: ReadonlySet<string> = new Set()
 
   constructor(options: NodeReconcilerOptions) {
     this.#options = options
@@ -44,6 +52,11 @@ export class NodeReconciler implements KindReconciler<'node'> {
     this.#wake?.all()
   }
 
+  /** A document came: what it is about is no orphan any longer. */
+  documentCame(key: DocumentKey): void {
+    if (this.#orphans.has(keyOf(key))) this.wake()
+  }
+
   async reconcile(document: NodeDocument, context: RunContext): Promise<Observation<'node'>> {
     const { spec } = document
     const now = this.#options.now?.() ?? new Date()
@@ -54,6 +67,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
     for (const result of results) if (result.status === 'rejected') throw result.reason
     if (failures.length > 0) throw notReady('a role', context.node, new AggregateError(failures))
     const orphans = await this.#options.listOrphans(context.signal)
+    this.#orphans = new Set(orphans?.map(keyOf))
     const facts = { roles: roles.map((role) => role.name), certified, ...(orphans ? { orphans } : {}) }
     if (!certified) {
       const message = `node ${context.node} waits for its certificate`
