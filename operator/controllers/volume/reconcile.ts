@@ -73,6 +73,18 @@ async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> 
   return (await releaseFrom(placement, deps)) ?? released
 }
 
+/** What its node said last is worth nothing while the node is away: nobody reads or writes the volume. */
+function findAbsence(node: string, { caches, bus }: VolumeDeps): Outcome | undefined {
+  if (caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed') {
+    return waitFor('NodeLost', `node ${node}, which holds the data, is confirmed lost: delete the volume`)
+  }
+  if (bus.heartbeats.pulse(node) !== 'silent') return undefined
+  return waitFor(
+    'NodeSilent',
+    `node ${node}, which holds the data, has not been heard: the volume goes on when it is back; if it never will be, set spec.lost: Confirmed on ComputeNode ${node}`,
+  )
+}
+
 function observe(volume: Volume, observed: ObservedDocument | undefined, deps: VolumeDeps): Outcome {
   const status = (volume.status ??= {})
   const { node = '', epoch = 0 } = status
@@ -86,6 +98,8 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
       observed.error?.message ?? `node ${node} refused the volume`,
     )
   }
+  const absent = findAbsence(node, deps)
+  if (absent) return absent
   if (isCurrent && observed.state === 'available') {
     status.sizeGiB = observed.facts.sizeGiB ?? volume.spec.sizeGiB
     status.state = status.attachedTo ? 'in-use' : 'available'
@@ -93,7 +107,6 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   }
   if (status.sizeGiB === undefined) status.state = 'creating'
   else if (status.sizeGiB < volume.spec.sizeGiB) status.state = 'extending'
-  if (deps.bus.heartbeats.pulse(node) === 'silent') return waitFor('NodeSilent', `node ${node} has not been heard`)
   if (isCurrent && observed.state === 'failed') {
     return waitFor(observed.error?.reason ?? 'VolumeFailed', observed.error?.message ?? `node ${node} is trying again`)
   }

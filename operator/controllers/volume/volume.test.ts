@@ -90,6 +90,24 @@ describe('life', () => {
     expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'released' })
     expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'released' })
   })
+  test.each([
+    ['silent', {}, 'NodeSilent', /spec\.lost: Confirmed on ComputeNode s1/],
+    ['confirmed lost', { lost: 'Confirmed' }, 'NodeLost', /delete the volume/],
+  ] as const)(
+    'node-lost: a volume whose node is %s is not ready, whatever was said of it',
+    async (_, spec, reason, way) => {
+      const w = world()
+      w.put('computeNodes', stored<ComputeNode>('s1', spec, { namespace: '' }))
+      const v = volume({ ...placed, sizeGiB: 10 })
+      w.report('volume', v, { node: 's1', epoch: 1, state: 'available', facts: { sizeGiB: 10 } })
+      expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(
+        reason === 'NodeLost' ? { reason } : { kind: 'done' },
+      )
+      w.clock.ms = 60_000
+      w.bus.heartbeats.tick()
+      expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({ reason, message: expect.stringMatching(way) })
+    },
+  )
   test('node-lost: names the way out; a confirmed loss counts once it is recorded', async () => {
     const w = world()
     const v = volume({ ...placed }, { deleted: true })
