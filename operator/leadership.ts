@@ -12,11 +12,11 @@ import { fencedClient, type Fence } from '../lib/loop/fence.ts'
 import type { Informers } from '../lib/loop/informers.ts'
 import type { LoopMetrics } from '../lib/loop/metrics.ts'
 import type { Authority } from '../lib/pki/authority.ts'
-import type { Bus, Writer } from './bus/bus.ts'
-import { DEFAULT_HEARTBEAT, type HeartbeatSettings } from './bus/heartbeats.ts'
+import type { Bus, HeartbeatSettings, Writer } from './bus/bus.ts'
 import { NodeCertificates } from './bus/certificates.ts'
 import { followCaches } from './claims.ts'
 import { defineControllers, listDefinitions, type ControllerName } from './controllers/all.ts'
+import { heartbeatOf } from './controllers/cloud/reconcile.ts'
 import type { NodeSettings } from './controllers/compute-node/controller.ts'
 import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
 import { RegressionGuard } from './controllers/common/regression.ts'
@@ -162,13 +162,5 @@ async function readyUnlessAborted(bus: Bus, signal: AbortSignal): Promise<void> 
     await bus.ready(signal)
   } catch (error) {
     if (!signal.aborted) throw error
-  }
-}
-
-function heartbeatOf(cloud: Cloud | undefined): HeartbeatSettings {
-  const { intervalSeconds, missesBeforeDown = DEFAULT_HEARTBEAT.missesBeforeDown } = cloud?.spec.heartbeat ?? {}
-  return {
-    intervalMs: intervalSeconds === undefined ? DEFAULT_HEARTBEAT.intervalMs : intervalSeconds * 1000,
-    missesBeforeDown,
   }
 }

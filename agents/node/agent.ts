@@ -5,6 +5,7 @@ import { jetstream } from '@nats-io/jetstream'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { inboxPrefix } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
+import { systemClock } from '../../lib/loop/clock.ts'
 import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
@@ -13,9 +14,10 @@ import type { DocumentKey } from '../runtime/reconciler.ts'
 import { Reporter, type Outbox } from '../runtime/reporter.ts'
 import { readBootId } from './boot-id.ts'
 import type { AgentConfig } from './config.ts'
-import { beatUntilStopped } from './heartbeat.ts'
+import { beatUntilStopped, DEFAULT_BEAT_MS } from './heartbeat.ts'
 import { NodeIdentity } from './identity.ts'
 import { InventoryPublisher } from './inventory.ts'
+import { Pace } from './pace.ts'
 import { NodeReconciler, type EnsuredRoles } from './node-reconciler.ts'
 import type { AgentRole, RoleContext } from './role.ts'
 
@@ -25,7 +27,7 @@ export interface AgentOptions {
   rolesOf: (spec: NodeSpec) => readonly string[]
   createRole: (name: string, context: RoleContext) => Promise<AgentRole>
   log: Logger
-  /** 10 s but in tests. */
+  /** As the cloud says, but in tests. */
   heartbeatMs?: number
 }
 
@@ -39,6 +41,7 @@ export class Agent {
   readonly #roles: AgentRole[] = []
   readonly #outbox = new BusOutbox()
   readonly #tasks: Promise<void>[] = []
+  readonly #pace: Pace
   #runtime: NodeRuntime | undefined
   #reporter: Reporter | undefined
   #nc: NatsConnection | undefined
@@ -46,6 +49,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options
     this.#log = options.log
+    this.#pace = new Pace(options.heartbeatMs ?? DEFAULT_BEAT_MS, systemClock)
   }
 
   /** Takes up what is on disk at once, with or without NATS; resolves when it runs. */
@@ -118,14 +122,15 @@ export class Agent {
     this.#log.info('agent stopped')
   }
 
-  /** One that cannot be made keeps no other from working. */
+  /** What the spec asks of the agent itself. A role that cannot be made keeps no other from working. */
   async #ensureRoles(
     spec: NodeSpec,
     context: RoleContext,
     runtime: NodeRuntime,
     inventory: InventoryPublisher,
   ): Promise<EnsuredRoles> {
-    const { rolesOf, createRole } = this.#options
+    const { rolesOf, createRole, heartbeatMs } = this.#options
+    if (heartbeatMs === undefined && spec.heartbeatSeconds !== undefined) this.#pace.set(spec.heartbeatSeconds * 1000)
     const failures: unknown[] = []
     for (const name of rolesOf(spec)) {
       if (this.#roles.some((role) => role.name === name)) continue
@@ -153,8 +158,7 @@ export class Agent {
     inventory: InventoryPublisher,
     documents: { caughtUp: () => void; came: (key: DocumentKey) => void },
   ): Promise<void> {
-    const { config, heartbeatMs } = this.#options
-    const { node } = config
+    const { node } = this.#options.config
     const { signal } = this.#stop
     const nc = await this.#connect()
     if (!nc) return
@@ -171,10 +175,7 @@ export class Agent {
     const send = (subject: string, data: string) => {
       if (this.#outbox.connected) nc.publish(subject, data)
     }
-    const beat = beatUntilStopped(
-      { node, bootId, send, ...(heartbeatMs === undefined ? {} : { everyMs: heartbeatMs }) },
-      signal,
-    )
+    const beat = beatUntilStopped({ node, bootId, send, pace: this.#pace }, signal)
     const receive = receiveDocuments({
       nc,
       node,

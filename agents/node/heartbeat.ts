@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CONTRACT_VERSION, type Heartbeat } from '../../lib/contract/documents.ts'
 import { beatSubject } from '../../lib/contract/subjects.ts'
-import { pause, systemClock } from '../../lib/loop/clock.ts'
+import type { Pace } from './pace.ts'
 
-const EVERY_MS = 10_000
+/** Until the cloud says otherwise (Cloud spec.heartbeat). */
+export const DEFAULT_BEAT_MS = 10_000
 
 export interface HeartbeatOptions {
   node: string
   bootId: string
   /** Does nothing while NATS is away: a beat is never kept for later. */
   send: (subject: string, data: string) => void
-  everyMs?: number
+  pace: Pace
 }
 
-/** Beats until the signal aborts, the first time at once. Never rejects. */
+/** Beats until the signal aborts, the first time and at each change of pace at once. Never rejects. */
 export async function beatUntilStopped(
-  { node, bootId, send, everyMs = EVERY_MS }: HeartbeatOptions,
+  { node, bootId, send, pace }: HeartbeatOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const subject = beatSubject(node)
   for (let seq = 1; !signal.aborted; seq++) {
     send(subject, JSON.stringify({ v: CONTRACT_VERSION, bootId, seq } satisfies Heartbeat))
-    await pause(systemClock, everyMs, signal)
+    await pace.pause(signal)
   }
 }

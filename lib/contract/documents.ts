@@ -32,6 +32,8 @@ export const NodeSpec = z.looseObject({
   certificateAuthority: z.string().optional(),
   /** OVN's southbound database, such as `ssl:10.0.0.1:6642`; several are joined by commas. */
   ovnRemote: z.string().optional(),
+  /** Seconds between two heartbeats; absent: as the agent has it. */
+  heartbeatSeconds: z.int().min(1).optional(),
   pools: z.array(z.looseObject({ name: z.string(), uid, driver: z.string(), path: z.string() })).optional(),
 })
 export type NodeSpec = z.infer<typeof NodeSpec>

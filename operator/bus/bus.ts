@@ -90,12 +90,20 @@ export interface BusHealth {
   message: string
 }
 
+export interface HeartbeatSettings {
+  intervalMs: number
+  /** So many missed beats make a node silent. */
+  missesBeforeDown: number
+}
+
 export interface Heartbeats {
   /**
    * The nodes that should beat: every ComputeNode that is not confirmed lost. Replaces the earlier set.
    * @param silentBefore those whose status says `down` already, when this process starts: they do not count as fallen silent together
    */
   expect(nodes: Iterable<string>, silentBefore?: Iterable<string>): void
+  /** Other settings count from now on; the same again change nothing. */
+  configure(settings: HeartbeatSettings): void
   /**
    * While the bus is at fault this is what it was before: nobody changes state, nothing is evacuated.
    */

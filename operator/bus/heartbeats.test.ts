@@ -56,6 +56,19 @@ describe('one node', () => {
   })
 })
 
+test('other settings count from when they came: nobody is silent for a beat that was due under the old ones', () => {
+  monitor.expect(['n0', 'n1'])
+  run(10, ['n0', 'n1'])
+  run(8, [])
+  monitor.configure({ intervalMs: 1_000, missesBeforeDown: 3 })
+  run(1, [])
+  expect([monitor.pulse('n0'), monitor.health().healthy]).toEqual(['up', true])
+  nowMs += 500
+  monitor.beat('n1', 'boot-1')
+  run(2, [])
+  expect([monitor.pulse('n0'), monitor.pulse('n1')]).toEqual(['silent', 'up'])
+})
+
 describe('the bus', () => {
   test.each([
     [1, 1],

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is alive, and when silence says more about the bus than about nodes (invariant 4).
-import type { BusHealth, Heartbeats, NodePulse, Unsubscribe } from './bus.ts'
+import type { BusHealth, Heartbeats, HeartbeatSettings, NodePulse, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
-
-export interface HeartbeatSettings {
-  intervalMs: number
-  /** So many missed beats make a node silent. */
-  missesBeforeDown: number
-}
 
 export const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 10_000, missesBeforeDown: 3 }
 
@@ -33,17 +27,21 @@ export class HeartbeatMonitor implements Heartbeats {
   readonly #pulses = new Map<string, Pulse>()
   readonly #listeners = new Listeners<readonly string[]>()
   #connected = true
-  #connectedSince: number
+  #countsFrom: number
   #health: BusHealth = { healthy: true, silent: 0, expected: 0, reason: 'Healthy', message: 'all nodes are heard' }
 
   constructor(settings: HeartbeatSettings = DEFAULT_HEARTBEAT, now: () => number = () => performance.now()) {
     this.#settings = settings
     this.#now = now
-    this.#connectedSince = now()
+    this.#countsFrom = now()
   }
 
   configure(settings: HeartbeatSettings): void {
+    const { intervalMs, missesBeforeDown } = this.#settings
+    if (settings.intervalMs === intervalMs && settings.missesBeforeDown === missesBeforeDown) return
     this.#settings = settings
+    // Nobody is judged by a beat that was due under other settings: nodes have yet to hear of these.
+    this.#countsFrom = this.#now()
   }
 
   expect(nodes: Iterable<string>, silentBefore: Iterable<string> = []): void {
@@ -71,7 +69,7 @@ export class HeartbeatMonitor implements Heartbeats {
   /** Our own connection. After it comes back every node has its full time again. */
   connected(isConnected: boolean): void {
     if (isConnected && !this.#connected) {
-      this.#connectedSince = this.#now()
+      this.#countsFrom = this.#now()
     }
     this.#connected = isConnected
     this.tick()
@@ -84,7 +82,7 @@ export class HeartbeatMonitor implements Heartbeats {
     // judged together with the last.
     const suspicious = Math.max(limit - intervalMs, 1.5 * intervalMs)
     const now = this.#now()
-    const ageOf = (p: Pulse) => now - Math.max(p.lastMs, this.#connectedSince)
+    const ageOf = (p: Pulse) => now - Math.max(p.lastMs, this.#countsFrom)
     const suspects = [...this.#pulses].filter(([, p]) => ageOf(p) > suspicious)
     const health = this.#judge(suspects.map(([, p]) => p))
     const changed: string[] = []

@@ -23,9 +23,9 @@ import {
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
-import type { Bus, Notifier, Writer } from './bus.ts'
+import type { Bus, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
-import { DEFAULT_HEARTBEAT, HeartbeatMonitor, type HeartbeatSettings } from './heartbeats.ts'
+import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 
 export interface JetStreamBusOptions {

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { ComputeNode, Image, Instance, KubeNode, Port, StoragePool, Volume } from '../../../lib/api/types.ts'
+import type {
+  Cloud,
+  ComputeNode,
+  Image,
+  Instance,
+  KubeNode,
+  Port,
+  StoragePool,
+  Volume,
+} from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import { TerminalError } from '../../../lib/errors.ts'
@@ -55,6 +64,16 @@ describe('roles by label', () => {
     await ensureComputeNode(kubeNode(), w.deps, w.run)
     expect(w.deps.caches.computeNodes.find(undefined, 'n1')?.spec).toEqual({})
   })
+})
+
+test.each([
+  ['as the cloud says', { heartbeat: { intervalSeconds: 2 } }, 2],
+  ['when it says nothing, as the agent has it', {}, undefined],
+])('how often a node beats: %s', async (_, spec, seconds) => {
+  const w = world()
+  w.put('clouds', stored<Cloud>('default', spec, { namespace: '' }))
+  await step(w, computeNode())
+  expect((await documentOf(w)).spec.heartbeatSeconds).toBe(seconds)
 })
 
 describe('state', () => {

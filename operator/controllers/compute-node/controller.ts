@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kinds.ts'
+import { CLOUD_NAME, COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { NodeCertificates } from '../../bus/certificates.ts'
@@ -30,6 +30,7 @@ export function computeNodeController(
     watches: [
       watchOf(informers.nodes, (node) => [node.metadata.name]),
       watchOf(informers.storagePools, () => computeNodes.keys()),
+      watchOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? computeNodes.keys() : [])),
       watchOf(informers.instances, (instance) => instanceIndexes.node(instance).filter(isDeleting)),
       watchOf(informers.volumes, ({ status }) =>
         status?.node !== undefined && isDeleting(status.node) ? [status.node] : [],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
@@ -13,11 +13,13 @@ export interface NodeParts {
   settings: NodeSettings
   /** Those being deleted included, as long as volumes are on them. */
   pools: readonly StoragePool[]
+  cloud: Cloud | undefined
 }
 
 /** Roles and configuration: the first thing that an agent waits for. */
 export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer: WriterVersions): NodeDocument {
-  const { node, credentials, settings } = parts
+  const { node, credentials, settings, cloud } = parts
+  const heartbeatSeconds = cloud?.spec.heartbeat?.intervalSeconds
   const roles = rolesOf(node)
   const compute = hypervisorOf(node)
   const pools = node ? parts.pools.filter((pool) => isServedBy(pool, node)) : []
@@ -34,6 +36,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       },
       ...credentials,
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
+      ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       pools: pools
         .map((pool) => ({
           name: pool.metadata.name,

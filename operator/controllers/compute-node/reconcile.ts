@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, StoragePool } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { Inventory } from '../../../lib/contract/documents.ts'
@@ -36,9 +37,9 @@ export async function reconcileComputeNode(
   if (inventory) status.inventory = recordInventory(inventory)
   await deps.bus.admitNode(name, inventory?.storeId)
   const credentials = await certify(computeNode, inventory, settings, run.now)
-  await deps.bus.desired.publish(
-    nodeDocument(computeNode, { node, credentials, settings, pools: listPools(deps) }, deps.writer()),
-  )
+  const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)
+  const parts = { node, credentials, settings, pools: listPools(deps), cloud }
+  await deps.bus.desired.publish(nodeDocument(computeNode, parts, deps.writer()))
   const isReleaseNew = await keepReleases(computeNode, deps)
 
   const observed = deps.bus.observed.find('node', uid, name)
