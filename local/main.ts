@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { programPath } from './build/programs.ts'
 import { openCloud } from './cloud/cloud.ts'
 import { down } from './cloud/down.ts'
-import { checkCloudName, DEFAULT_CLOUD, readComputeNodes } from './cloud/definition.ts'
+import { checkCloudName, DEFAULT_CLOUD, readComputeNodes, readDpdkNodes } from './cloud/definition.ts'
 import { operatorEnvironment } from './cloud/processes.ts'
 import { up } from './cloud/up.ts'
 import { runCloud } from './commands/cloud.ts'
@@ -19,6 +19,7 @@ const USAGE = `npm run cloud                        a local cloud with the machi
 npm run cloud -- up                  the cloud alone; what is up already stays
            up --no-operator          without the operator, and the environment to start one by hand
            up --compute-nodes N
+           up --dpdk-nodes N         N of the compute nodes have a switch on DPDK; the host keeps hugepages for them until down
 npm run cloud -- down                ends it and removes all of it, machines' disks included
 npm run cloud -- status              its processes, nodes and machines; exit code 1 when one is down
 npm run cloud -- nodes               its nodes
@@ -45,6 +46,7 @@ async function main(argv: string[]): Promise<number> {
       kubeconfig: { type: 'string' },
       values: { type: 'string', multiple: true },
       'compute-nodes': { type: 'string', default: '2' },
+      'dpdk-nodes': { type: 'string' },
       'no-operator': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -60,18 +62,20 @@ async function main(argv: string[]): Promise<number> {
     await installIntoCluster({ kubeconfig: values.kubeconfig, values: values.values ?? [] }, progress, print)
     return 0
   }
+  const computeNodes = readComputeNodes(values['compute-nodes'])
+  const asked = values['dpdk-nodes']
+  const shape = { computeNodes, ...(asked === undefined ? {} : { dpdkNodes: readDpdkNodes(asked, computeNodes) }) }
   const needMachine = () => {
     if (machine === undefined) throw new Error(`which machine? npm run cloud -- ${command ?? ''} NAME`)
     return machine
   }
   switch (command) {
     case undefined:
-      await runCloud(name, progress, print)
+      await runCloud({ name, ...shape }, progress, print)
       return 0
     case 'up': {
       const operator = !values['no-operator']
-      const computeNodes = readComputeNodes(values['compute-nodes'])
-      const { cloud } = await up({ name, computeNodes, operator, progress })
+      const { cloud } = await up({ name, ...shape, operator, progress })
       print(`export KUBECONFIG=${cloud.kubeconfigPath}`)
       if (operator) return 0
       print('# the operator is yours to start, with this environment:')

@@ -15,7 +15,7 @@ export async function ensureCertificates(layout: Layout, state: CloudState): Pro
   const server = `https://127.0.0.1:${state.ports.apiserver}`
   const { authority } = await ensureFiles(dir, server)
   const { host, managementOf } = addressesOf(state.subnet)
-  const central = defineNodes(state.computeNodes).filter((n) => n.ovnCentral)
+  const central = defineNodes(state).filter((n) => n.ovnCentral)
   const northbound = await ensureNorthboundAuthority(layout)
   const [operator] = await Promise.all([
     ensureCertificate(dir, northbound, 'operator-nb', { commonName: 'nephele-operator' }),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One node and a control plane, as `npm run cloud -- up --no-operator` makes them, and nothing left after `down`.
+// Two nodes, one of which has DPDK, and a control plane, as `npm run cloud -- up --no-operator` makes them, and nothing left after
+// `down`.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,7 @@ import { up } from './up.ts'
 
 const name = `test-${process.pid}`
 const progress = createProgress(() => undefined)
+const hugepages = () => readFileSync('/proc/sys/vm/nr_hugepages', 'utf8')
 const namespaces = () => {
   const found = new Set<string>()
   for (const pid of readdirSync('/proc').filter((f) => /^\d+$/.test(f))) {
@@ -27,11 +29,12 @@ const namespaces = () => {
 
 describe('a cloud without its operator', () => {
   let base: string, cloud: Cloud, environment: string | undefined
+  const hugepagesBefore = hugepages()
   beforeAll(async () => {
     environment = process.env['NEPHELE_STATE']
     base = mkdtempSync(join(tmpdir(), 'nephele-cloud-'))
     process.env['NEPHELE_STATE'] = base
-    cloud = (await up({ name, computeNodes: 0, operator: false, progress })).cloud
+    cloud = (await up({ name, computeNodes: 1, dpdkNodes: 1, operator: false, progress })).cloud
   }, 180_000)
   afterAll(async () => {
     await down(name, progress)
@@ -70,8 +73,46 @@ describe('a cloud without its operator', () => {
 
   test('up again changes nothing', async () => {
     const before = JSON.stringify(cloud.state)
-    const again = (await up({ name, computeNodes: 0, operator: false, progress })).cloud
+    const again = (await up({ name, computeNodes: 1, dpdkNodes: 1, operator: false, progress })).cloud
     expect(JSON.stringify(again.state)).toBe(before)
+  }, 60_000)
+
+  test('a cloud is not given other nodes by a second up', async () => {
+    await expect(up({ name, dpdkNodes: 0, operator: false, progress })).rejects.toThrow(/--dpdk-nodes 1, not 0/)
+  })
+
+  test('the switch of one node runs on DPDK, after it was killed too, and the other one does not', async () => {
+    const dpdkOf = async (node: string) => {
+      const argv = ['ovs-vsctl', '--timeout=5', 'get', 'open', '.', 'dpdk_initialized']
+      return (await cloud.exec(node, argv)).stdout.trim()
+    }
+    expect([await dpdkOf('network-1'), await dpdkOf('compute-1')]).toEqual(['false', 'true'])
+    await cloud.restartDaemon('compute-1', 'ovs-vswitchd')
+    const ask = [
+      'ovs-vsctl',
+      '--timeout=20',
+      'add-br',
+      'br-new',
+      '--',
+      'set',
+      'bridge',
+      'br-new',
+      'datapath_type=netdev',
+    ]
+    await cloud.exec('compute-1', ask)
+    const vhost = ['type=dpdkvhostuserclient', 'options:vhost-server-path=/run/none']
+    const plug = ['--timeout=20', 'add-port', 'br-new', 'vhu0', '--', 'set', 'Interface', 'vhu0', ...vhost]
+    await cloud.exec('compute-1', ['ovs-vsctl', ...plug])
+    const error = await cloud.exec('compute-1', [
+      'ovs-vsctl',
+      '--timeout=5',
+      '--bare',
+      'get',
+      'Interface',
+      'vhu0',
+      'error',
+    ])
+    expect(error.stdout.trim()).toBe('[]')
   }, 60_000)
 
   test('killed processes come back, with their objects', async () => {
@@ -92,6 +133,7 @@ describe('a cloud without its operator', () => {
     const net = readlinkSync(`/proc/${cloud.node('network-1').pid}/ns/net`)
     expect(namespaces()).toContain(net)
     expect(await down(name, progress)).toBe(true)
+    expect(hugepages()).toBe(hugepagesBefore)
     expect([...Object.values(state.processes), ...Object.values(state.nodes)].filter(isRunning)).toEqual([])
     expect(namespaces()).not.toContain(net)
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(layout.dir)

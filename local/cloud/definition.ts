@@ -10,13 +10,25 @@ export interface NodeDefinition {
   labels: Readonly<Record<string, string>>
   /** Runs OVN's central databases. */
   ovnCentral: boolean
+  /** Its switch runs on DPDK and takes vhost-user ports. */
+  dpdk: boolean
 }
+
+/** What a cloud is made of, as far as it was asked for. */
+export interface CloudShape {
+  computeNodes?: number
+  /** So many of the compute nodes, the last ones, have a switch on DPDK. */
+  dpdkNodes?: number
+}
+
+/** Hugepages for the switch of a node with DPDK: enough for some ports of 1500 bytes. */
+export const DPDK_MEMORY_MIB = 128
 
 const HOST_SERVICES = ['virtlogd', 'libvirtd', 'ovsdb', 'ovs-vswitchd'] as const
 const CENTRAL_SERVICES = ['ovn-nb', 'ovn-sb', 'ovn-northd'] as const
 
 /** One node for network and storage, and compute nodes that take turns in two availability zones. */
-export function defineNodes(computeNodes = 2): NodeDefinition[] {
+export function defineNodes({ computeNodes = 2, dpdkNodes = 0 }: CloudShape = {}): NodeDefinition[] {
   const network: NodeDefinition = {
     name: 'network-1',
     index: 1,
@@ -27,13 +39,14 @@ export function defineNodes(computeNodes = 2): NodeDefinition[] {
       'topology.kubernetes.io/zone': 'zone-a',
     },
     ovnCentral: true,
+    dpdk: false,
   }
   const compute = Array.from({ length: computeNodes }, (_, i): NodeDefinition => {
     const labels = {
       'nephele.dev/compute': 'libvirt',
       'topology.kubernetes.io/zone': i % 2 === 0 ? 'zone-a' : 'zone-b',
     }
-    return { name: `compute-${i + 1}`, index: 2 + i, labels, ovnCentral: false }
+    return { name: `compute-${i + 1}`, index: 2 + i, labels, ovnCentral: false, dpdk: i >= computeNodes - dpdkNodes }
   })
   return [network, ...compute]
 }
@@ -91,6 +104,17 @@ export const DEFAULT_CLOUD = 'default'
 export function readComputeNodes(text: string): number {
   if (/^\d{1,2}$/.test(text) && Number(text) <= MAX_COMPUTE_NODES) return Number(text)
   throw new Error(`--compute-nodes ${JSON.stringify(text)}: write a number from 0 to ${MAX_COMPUTE_NODES}`)
+}
+
+/** How many of the compute nodes somebody wants on DPDK. @throws when it is no such number */
+export function readDpdkNodes(text: string, computeNodes: number): number {
+  if (/^\d{1,2}$/.test(text) && Number(text) <= computeNodes) return Number(text)
+  throw new Error(`--dpdk-nodes ${JSON.stringify(text)}: write a number from 0 to ${computeNodes}, the compute nodes`)
+}
+
+/** Poll-mode threads run on the host's last CPU, as a mask: the first ones have the most to do. */
+export function pmdCpuMask(cpus: number): string {
+  return `0x${(1n << BigInt(Math.max(0, cpus - 1))).toString(16)}`
 }
 
 /** Names become part of paths and of an interface's name. */

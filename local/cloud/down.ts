@@ -5,6 +5,7 @@ import { endProcess } from '../host/process.ts'
 import type { Progress } from '../host/progress.ts'
 import { stopFabric } from '../node/fabric.ts'
 import { stopNode } from '../node/node.ts'
+import { releaseHugepages } from './hugepages.ts'
 import { findState, lockState, stateDirOf } from './state.ts'
 
 /**
@@ -29,6 +30,7 @@ export async function down(name: string, progress: Progress): Promise<boolean> {
       const { fabric } = state
       if (fabric) await progress.step('network', () => stopFabric(fabric, state.hostInterface))
     }
+    if (state?.dpdkNodes) await releaseHugepages(dir, progress)
     await progress.step('state', () => rm(dir, { recursive: true, force: true }))
     return true
   } finally {

@@ -109,7 +109,7 @@ export async function applyAuthority(api: Api, layout: Layout): Promise<void> {
 export async function applyNodes(api: Api, state: CloudState): Promise<Record<string, string>> {
   const addresses = addressesOf(state.subnet)
   const uids = await Promise.all(
-    defineNodes(state.computeNodes).map(async (node) => {
+    defineNodes(state).map(async (node) => {
       const path = `/api/v1/nodes/${node.name}`
       const head = { apiVersion: 'v1', kind: 'Node' }
       const labels = { 'kubernetes.io/hostname': node.name, ...node.labels }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the cloud's definition and files to what startNode needs.
 import { mkdir, readFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fabricNet } from '../node/fabric.ts'
 import type { NodeFilesOptions } from '../node/files.ts'
 import type { NodeOptions } from '../node/node.ts'
-import { addressesOf, defineNodes, servicesOf, type NodeDefinition } from './definition.ts'
+import { addressesOf, defineNodes, DPDK_MEMORY_MIB, pmdCpuMask, servicesOf, type NodeDefinition } from './definition.ts'
 import { AUTHORITY_IN_NODE, NODE_PROGRAM, REPOSITORY, TOKEN_DIR_IN_NODE, type Layout } from './layout.ts'
 import { agentEnvironment } from './processes.ts'
 import type { CloudState } from './state.ts'
 
 /** @throws when the cloud has no such node, or no fabric yet */
 export async function nodeOptions(layout: Layout, state: CloudState, name: string): Promise<NodeOptions> {
-  const node = defineNodes(state.computeNodes).find((n) => n.name === name)
+  const node = defineNodes(state).find((n) => n.name === name)
   if (!node) throw new Error(`no node "${name}" in this cloud`)
   if (!state.fabric) throw new Error('the network between the nodes is not up')
   const addresses = addressesOf(state.subnet)
@@ -26,6 +27,7 @@ export async function nodeOptions(layout: Layout, state: CloudState, name: strin
     managementCidr: `${addresses.managementOf(node)}/24`,
     tunnelCidr: `${addresses.tunnelOf(node)}/24`,
     services: servicesOf(node),
+    ...(node.dpdk ? { dpdk: { memoryMiB: DPDK_MEMORY_MIB, pmdCpuMask: pmdCpuMask(cpus().length) } } : {}),
     files: await filesOf(layout, state, node),
     binds: [
       { source: NODE_PROGRAM, target: '/opt/nephele/bin/node' },

@@ -14,6 +14,7 @@ export interface CloudState {
   hostInterface: string
   ports: ControlPlanePorts
   computeNodes: number
+  dpdkNodes?: number
   rootfs: string
   /** The apiserver notes every request in control-plane/audit.log. */
   auditLog?: boolean

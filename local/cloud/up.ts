@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings a cloud up, whatever of it is up already: each step finds what an earlier one left and goes on from there.
-import { createHash } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -20,15 +19,19 @@ import type { CaretakerConfig } from '../services/caretaker.ts'
 import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
 import { addressesOf, defineNodes } from './definition.ts'
+import { ensureHugepages } from './hugepages.ts'
 import { applyAuthority, applyNodes, installChart, tokenFiles, writeTokens } from './install.ts'
 import { IMAGE_PORT, layoutOf, NATS_PORT, OPERATOR_HTTP_PORT } from './layout.ts'
 import { writeNatsFiles } from './nats.ts'
-import { findState, lockState, saveState, stateDirOf, type CloudState } from './state.ts'
+import { assertDpdkNodes, newState } from './new-state.ts'
+import { findState, lockState, saveState, stateDirOf } from './state.ts'
 import { claimSubnet, type SubnetClaim } from './subnet.ts'
 
 export interface UpOptions {
   name: string
   computeNodes?: number
+  /** So many of the compute nodes have a switch on DPDK: the host gets hugepages for them. For a new cloud. */
+  dpdkNodes?: number
   /** False: everything but the operator, for one that is run by hand (with a debugger, say). Default true. */
   operator?: boolean
   /** The apiserver notes every request in control-plane/audit.log; for a new cloud. */
@@ -57,10 +60,13 @@ export async function up(options: UpOptions): Promise<CloudUp> {
       prepareHost(progress),
       progress.step('bundles of this checkout', () => buildProcesses(operator ? ['operator', 'agent'] : ['agent'])),
     ])
-    const state = findState(dir) ?? newState({ name, dir, computeNodes, auditLog, ...(await choose()) })
+    const dpdk = options.dpdkNodes ? { dpdkNodes: options.dpdkNodes } : {}
+    const state = findState(dir) ?? newState({ name, dir, computeNodes, ...dpdk, auditLog, ...(await choose()) })
+    assertDpdkNodes(state, options.dpdkNodes)
     state.rootfs = rootfsDir()
     saveState(dir, state)
     const cloud = new Cloud(dir, state)
+    await ensureHugepages(dir, state.dpdkNodes ?? 0, progress)
     await progress.step('keys and certificates', () => ensureCertificates(layout, state))
     await together([
       async () => {
@@ -71,7 +77,7 @@ export async function up(options: UpOptions): Promise<CloudUp> {
         await progress.step('network between the nodes', () => ensureFabric(cloud), layout.fabricLog)
         await together([
           () => progress.step('NATS', () => ensureNats(cloud), layout.log('nats')),
-          ...defineNodes(state.computeNodes).map(
+          ...defineNodes(state).map(
             (node) => () =>
               progress.step(
                 `node ${node.name}`,
@@ -91,20 +97,6 @@ export async function up(options: UpOptions): Promise<CloudUp> {
   } finally {
     claim?.release()
     unlock()
-  }
-}
-
-type NewCloud = Pick<CloudState, 'name' | 'subnet' | 'ports' | 'computeNodes'> & { dir: string; auditLog: boolean }
-
-function newState({ dir, auditLog, ...facts }: NewCloud): CloudState {
-  return {
-    ...facts,
-    // Two clouds of one name in two state folders are two clouds.
-    hostInterface: `nph-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`,
-    rootfs: rootfsDir(),
-    ...(auditLog ? { auditLog } : {}),
-    processes: {},
-    nodes: {},
   }
 }
 
@@ -227,7 +219,7 @@ interface ComputeNodeList {
 }
 
 async function waitForComputeNodes(cloud: Cloud): Promise<void> {
-  const wanted = defineNodes(cloud.state.computeNodes).map((n) => n.name)
+  const wanted = defineNodes(cloud.state).map((n) => n.name)
   await withApi(cloud, async (api) => {
     const operator = cloud.state.processes['operator']
     await waitUntil(

@@ -2,7 +2,7 @@
 // `npm run cloud` without a command: up, the first machine, what to do next.
 import { dirname } from 'node:path'
 import { programPath } from '../build/programs.ts'
-import { DEFAULT_CLOUD } from '../cloud/definition.ts'
+import { DEFAULT_CLOUD, type CloudShape } from '../cloud/definition.ts'
 import { findProgram } from '../host/prerequisites.ts'
 import { waitUntil } from '../host/wait.ts'
 import type { Progress } from '../host/progress.ts'
@@ -14,8 +14,13 @@ import { consoleTail, instanceLines, listInstances, type InstanceView } from './
 export const EXAMPLE = 'first-machine'
 const EXAMPLE_NAMESPACE = 'first-machine'
 
-export async function runCloud(name: string, progress: Progress, print: (line: string) => void): Promise<void> {
-  const result = await up({ name, progress })
+export async function runCloud(
+  cloudOptions: CloudShape & { name: string },
+  progress: Progress,
+  print: (line: string) => void,
+): Promise<void> {
+  const { name } = cloudOptions
+  const result = await up({ ...cloudOptions, progress })
   const { cloud } = result
   const operatorLog = cloud.layout.log('operator')
   const folder = await renderExample({ cloud, sha256: result.guestImage.sha256.qcow2 }, EXAMPLE)

@@ -31,13 +31,14 @@ export async function showStatus(name: string, print: (line: string) => void): P
 export function showNodes(name: string, print: (line: string) => void): boolean {
   const cloud = openCloud(name)
   let whole = true
-  for (const definition of defineNodes(cloud.state.computeNodes)) {
+  for (const definition of defineNodes(cloud.state)) {
     const node = cloud.state.nodes[definition.name]
     const running = node !== undefined && isNodeRunning(node)
     whole &&= running
     const down = running ? servicesOf(definition).filter((s) => !cloud.findDaemon(definition.name, s)) : []
     whole &&= down.length === 0
     const roles = Object.entries(definition.labels).map(([key, value]) => `${key.replace(/^.*\//, '')}=${value}`)
+    if (definition.dpdk) roles.push('dpdk')
     const state = running ? `running, pid ${node.pid}` : 'not running'
     print(
       `${definition.name.padEnd(20)} ${state}  ${roles.join(' ')}${down.length > 0 ? `  DOWN: ${down.join(' ')}` : ''}`,

@@ -139,7 +139,7 @@ export async function openDoor(
 }
 
 function networkNode(cloud: Cloud): string {
-  const node = defineNodes(cloud.state.computeNodes).find((n) => n.labels['nephele.dev/network'] === 'gateway')
+  const node = defineNodes(cloud.state).find((n) => n.labels['nephele.dev/network'] === 'gateway')
   if (!node) throw new Error('this cloud has no network node')
   return node.name
 }

@@ -15,6 +15,8 @@ export class StepError extends Error {
 export interface Progress {
   /** Runs a step and prints it with its time; steps may run side by side. @throws StepError */
   step<T>(title: string, run: () => Promise<T>, logFile?: string): Promise<T>
+  /** Prints one line: what a step did that people must know of. */
+  note(text: string): void
   /** Seconds since the start. */
   elapsed(): number
 }
@@ -25,6 +27,7 @@ export function createProgress(write: (line: string) => void = (line) => process
   const elapsed = () => (performance.now() - start) / 1000
   return {
     elapsed,
+    note: (text) => write(`${at(elapsed())} ${text}`),
     step: async (title, run, logFile) => {
       const began = performance.now()
       // What takes long says so while it runs: a build of minutes must not look like a hang.

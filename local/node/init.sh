@@ -3,8 +3,8 @@
 # PID 1 of a node until its root is ready; node.ts starts it in new net, mount, UTS, IPC and PID namespaces. All mounts and links
 # are made here, in those namespaces, so that the end of this one process removes them. Data come in by environment, never as text
 # of this script: NODE_NAME, NODE_DIR (state on the host), NODE_INDEX, ROOTFS, FABRIC_NET (a namespace's file), MANAGEMENT_CIDR,
-# TUNNEL_CIDR, SERVICES (of supervise.sh); NODE_DIR/binds holds "source<TAB>target" lines, mounted read-only,
-# NODE_DIR/volumes the same for folders, writable.
+# TUNNEL_CIDR, SERVICES (of supervise.sh), with DPDK also DPDK_MEMORY_MIB and DPDK_CPU_MASK; NODE_DIR/binds holds "source<TAB>target"
+# lines, mounted read-only, NODE_DIR/volumes the same for folders, writable.
 set -euo pipefail
 # The host's /proc is still mounted here: field 1 is our pid as the host sees it.
 read -r host_pid _ < /proc/self/stat
@@ -74,4 +74,5 @@ umount -l /.old
 mount --make-rshared /
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 \
   NODE_NAME="$NODE_NAME" MANAGEMENT_ADDRESS="${MANAGEMENT_CIDR%/*}" TUNNEL_CIDR="$TUNNEL_CIDR" SERVICES="$SERVICES" \
+  DPDK_MEMORY_MIB="${DPDK_MEMORY_MIB-}" DPDK_CPU_MASK="${DPDK_CPU_MASK-}" \
   /bin/bash /usr/local/lib/nephele-node/supervise.sh

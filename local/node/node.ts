@@ -42,6 +42,8 @@ export interface NodeOptions {
   managementCidr: string
   tunnelCidr: string
   services: readonly ServiceName[]
+  /** The switch runs on DPDK; so much memory must be free in hugepages. Absent: it runs without. */
+  dpdk?: { memoryMiB: number; pmdCpuMask: string }
   files: Omit<NodeFilesOptions, 'name' | 'index'>
   /** Host path and the absolute path inside, mounted read-only. */
   binds: readonly { source: string; target: string }[]
@@ -88,6 +90,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       MANAGEMENT_CIDR: o.managementCidr,
       TUNNEL_CIDR: o.tunnelCidr,
       SERVICES: o.services.join(' '),
+      ...(o.dpdk ? { DPDK_MEMORY_MIB: String(o.dpdk.memoryMiB), DPDK_CPU_MASK: o.dpdk.pmdCpuMask } : {}),
     },
   })
   const pid = await waitUntil(`node ${o.name}`, () => readPid(join(o.dir, 'pid')), {

@@ -9,7 +9,7 @@
 #   /run/nephele-node/ready       every service of SERVICES answered once
 #   /var/log/nephele-node/NAME.log
 # SERVICES: any of virtlogd libvirtd ovsdb ovs-vswitchd ovn-controller ovn-nb ovn-sb ovn-northd agent, and for a cluster's
-# nodes containerd kubelet kube-proxy.
+# nodes containerd kubelet kube-proxy. With DPDK_MEMORY_MIB the switch runs on DPDK and polls on the CPUs of DPDK_CPU_MASK.
 set -uo pipefail
 state=/run/nephele-node ovs=/run/openvswitch ovn=/run/ovn
 mkdir -p $state /run/{lock,openvswitch,ovn,libvirt,nephele} /var/lib/{ovn,nephele} /var/log/{nephele-node,openvswitch,ovn}
@@ -54,7 +54,16 @@ start() {
       ovs-vsctl --timeout=10 --no-wait init -- set open . external_ids:system-id="$NODE_NAME" external_ids:hostname="$NODE_NAME" \
         external_ids:ovn-encap-type=geneve external_ids:ovn-encap-ip="${TUNNEL_CIDR%/*}" \
         external_ids:ovn-bridge-datapath-type=netdev
-      run ovs-vswitchd /usr/lib/openvswitch-switch/ovs-vswitchd unix:$ovs/db.sock --pidfile \
+      local program=/usr/lib/openvswitch-switch/ovs-vswitchd
+      if [ -n "$DPDK_MEMORY_MIB" ]; then
+        program=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+        # The limit: without it the switch takes 900 MiB. The sleep: an idle poll-mode thread would keep its CPU to itself.
+        ovs-vsctl --timeout=10 --no-wait set open . other_config:dpdk-init=true other_config:dpdk-extra="--no-pci" \
+          other_config:dpdk-socket-mem="$DPDK_MEMORY_MIB" other_config:dpdk-socket-limit="$DPDK_MEMORY_MIB" \
+          other_config:pmd-cpu-mask="$DPDK_CPU_MASK" other_config:pmd-sleep-max=500
+      fi
+      # Under its usual name, which its pid file and control socket take.
+      run ovs-vswitchd env --argv0=ovs-vswitchd $program unix:$ovs/db.sock --pidfile \
         --log-file --no-chdir -vconsole:off
       underlay >> /var/log/nephele-node/underlay.log 2>&1 &
       ;;
