@@ -7,7 +7,7 @@ import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './dr
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
 import { deviceInstance, parseLinkLine } from './host-links.ts'
 import { isPlugged, type SwitchPort } from './port-driver.ts'
-import { parseVersion } from './switch-inventory.ts'
+import { parseVersion, readDpdk } from './switch-inventory.ts'
 
 const viewOf = (tables: Record<string, Record<string, OvsRow>>): SwitchView => ({
   rows: (table) => new Map(Object.entries(tables[table] ?? {})),
@@ -146,6 +146,23 @@ describe('chassis', () => {
     const inserted = planChassis(viewOf({}), chassis).flatMap((o) => (o.op === 'insert' ? [o.table] : []))
     expect(inserted).toEqual(['Open_vSwitch', 'SSL', 'Interface', 'Port', 'Bridge'])
   })
+})
+
+describe('DPDK, as the switch tells it', () => {
+  test.each<[string, OvsRow | undefined, object]>([
+    ['a switch that said nothing yet', undefined, { initialized: false }],
+    ['one without DPDK', { dpdk_initialized: false, dpdk_version: 'none' }, { initialized: false }],
+    [
+      'one with',
+      { dpdk_initialized: true, dpdk_version: 'DPDK 24.11', iface_types: setOf(['dpdkvhostuserclient', 'tap']) },
+      { initialized: true, version: 'DPDK 24.11', vhostUser: true },
+    ],
+    [
+      'one that was built without vhost',
+      { dpdk_initialized: true, dpdk_version: 'DPDK 24.11', iface_types: setOf(['dpdk', 'tap']) },
+      { initialized: true, version: 'DPDK 24.11', vhostUser: false },
+    ],
+  ])('%s', (_what, row, expected) => expect(readDpdk(row)).toEqual(expected))
 })
 
 describe('links', () => {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
+import type { RowChange } from '../../lib/ovsdb/table-cache.ts'
 import { MetadataService } from '../metadata/metadata-service.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from './chassis-plan.ts'
 import { OvsPortDriver } from './drivers/ovs/ovs-port-driver.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from './drivers/ovs/switch-database.ts'
 import { PortReconciler } from './port-reconciler.ts'
-import { readSwitchInventory } from './switch-inventory.ts'
+import { readDpdk, readSwitchInventory } from './switch-inventory.ts'
 
 export interface NetworkRoleOptions {
   /** Of ovsdb-server on this host. */
@@ -30,6 +32,11 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const metadata = new MetadataService({ driver, log })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   database.onSync((synced) => synced && context.inventoryChanged())
+  // A switch that starts says only some time later whether it has DPDK.
+  database.onChange((changes) => {
+    const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
+    if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
+  })
   database.start(stop.signal)
   return {
     name: 'network',

@@ -5,7 +5,7 @@ import type { Inventory } from '../../lib/contract/documents.ts'
 import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { connectRemote } from '../../lib/ovsdb/remote.ts'
 import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
-import { readOne, readString } from '../../lib/ovsdb/values.ts'
+import { readOne, readSet, readString, type OvsRow } from '../../lib/ovsdb/values.ts'
 import { rootRow } from './drivers/ovs/switch-database.ts'
 
 /** What the switch says of itself. @throws while it or its database does not answer */
@@ -16,15 +16,24 @@ export async function readSwitchInventory(
 ): Promise<Partial<Pick<Inventory, 'ovs' | 'dpdk'>>> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
   await database.ready(deadline)
-  const row = rootRow(database)?.row
-  const initialized = readOne(row?.['dpdk_initialized']) === true
-  const dpdkVersion = readString(row?.['dpdk_version'])
+  const dpdk = readDpdk(rootRow(database)?.row)
   // The database's `ovs_version` is written by the script that starts the switch, where there is one, and not by the switch.
   const version = parseVersion(await askSwitch(runDir, 'version', deadline))
   return {
     ...(version ? { ovs: { version } } : {}),
-    dpdk: { initialized, ...(initialized && dpdkVersion ? { version: dpdkVersion } : {}) },
+    dpdk,
   }
+}
+
+/** The type of a port that QEMU listens for; in `iface_types` once DPDK is initialized. */
+const VHOST_USER_TYPE = 'dpdkvhostuserclient'
+
+/** Pure: from the row of Open_vSwitch, ovs-vswitchd.conf.db(5). */
+export function readDpdk(row: OvsRow | undefined): NonNullable<Inventory['dpdk']> {
+  if (readOne(row?.['dpdk_initialized']) !== true) return { initialized: false }
+  const version = readString(row?.['dpdk_version'])
+  const vhostUser = readSet(row?.['iface_types']).includes(VHOST_USER_TYPE)
+  return { initialized: true, ...(version ? { version } : {}), vhostUser }
 }
 
 /** `ovs-vswitchd (Open vSwitch) 3.5.0` */

@@ -128,9 +128,13 @@ export interface ComputeNodeStatus {
      */
     accelerationReason?: string
     /**
-     * Whether the switch runs on DPDK.
+     * Whether the switch runs on DPDK and takes vhost-user ports.
      */
     dpdk?: boolean
+    /**
+     * What the switch says of it, such as DPDK 24.11.8.
+     */
+    dpdkVersion?: string
     /**
      * NUMA cells.
      */

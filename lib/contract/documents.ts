@@ -285,7 +285,10 @@ export const Inventory = z.looseObject({
       accelerationReason: z.string().optional(),
     })
     .optional(),
-  dpdk: z.looseObject({ initialized: z.boolean(), version: z.string().optional() }).optional(),
+  /** What the switch says of itself; `vhostUser`: it takes ports that guests share memory with. */
+  dpdk: z
+    .looseObject({ initialized: z.boolean(), version: z.string().optional(), vhostUser: z.boolean().optional() })
+    .optional(),
   ovs: z.looseObject({ version: z.string() }).optional(),
   pools: z.array(
     z.looseObject({

@@ -11,6 +11,8 @@ export interface PlacementRequest {
   /** Nodes that refused this machine, with their reason. */
   excluded: ReadonlyMap<string, string>
   requireKvm: boolean
+  /** One of its ports is a vhost-user port: memory shared with a switch on DPDK. */
+  needsVhostUser: boolean
 }
 
 export interface Filter {
@@ -38,6 +40,11 @@ export const FILTERS: readonly Filter[] = [
   {
     name: 'ComputeCapabilitiesFilter',
     refuse: (node, request) => (request.requireKvm && node.acceleration !== 'kvm' ? 'has no KVM' : undefined),
+  },
+  {
+    name: 'DpdkFilter',
+    refuse: (node, request) =>
+      request.needsVhostUser && !node.vhostUser ? 'has no DPDK switch for vhost-user ports' : undefined,
   },
   {
     name: 'RamFilter',

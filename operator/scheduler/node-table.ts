@@ -13,6 +13,8 @@ export interface NodeFacts {
   capacity: Amounts
   /** Real acceleration: `kvm` or `qemu`. */
   acceleration?: string
+  /** Its switch runs on DPDK and takes vhost-user ports. */
+  vhostUser?: boolean
 }
 
 /** A row as filters and weighers see it. The object is reused from row to row: read it, never keep it. */
@@ -23,6 +25,7 @@ export interface NodeRow {
   readonly hypervisor: string | undefined
   readonly zone: string | undefined
   readonly acceleration: string | undefined
+  readonly vhostUser: boolean
   /** What may be handed out: real amounts times the allocation ratio. */
   readonly vcpus: number
   readonly memoryMiB: number
@@ -187,6 +190,9 @@ class RowView implements NodeRow {
   }
   get acceleration(): string | undefined {
     return this.#facts[this.index]?.acceleration
+  }
+  get vhostUser(): boolean {
+    return this.#facts[this.index]?.vhostUser ?? false
   }
   get vcpus(): number {
     return this.#number(CAP_CPU)

@@ -20,6 +20,7 @@ const request = (over: Partial<PlacementRequest> = {}): PlacementRequest => ({
   amounts: { vcpus: 1, memoryMiB: 1024, diskGiB: 10 },
   excluded: new Map(),
   requireKvm: false,
+  needsVhostUser: false,
   ...over,
 })
 function tableOf(...nodes: NodeFacts[]): NodeTable {
@@ -35,6 +36,7 @@ describe('filters', () => {
     ['ComputeFilter', node('a', { closed: 'is closed for maintenance' }), request(), 'a is closed for maintenance'],
     ['ComputeFilter', node('a'), request({ excluded: new Map([['a', 'refused it']]) }), 'a refused it'],
     ['AvailabilityZoneFilter', node('a', { zone: 'z1' }), request({ availabilityZone: 'z2' }), 'a is in zone z1'],
+    ['DpdkFilter', node('a'), request({ needsVhostUser: true }), 'a has no DPDK switch for vhost-user ports'],
     ['ComputeCapabilitiesFilter', node('a'), request({ requireKvm: true }), 'a has no KVM'],
     [
       'RamFilter',
@@ -73,12 +75,29 @@ describe('explanation', () => {
       node(long(1), { up: false }),
       node(long(2), { zone: 'x' }),
       node(long(3), { zone: 'z', capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 } }),
-      node(long(4), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 } }),
-      node(long(5), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 0, memoryMiB: 9999, diskGiB: 0 } }),
-      node(long(6), { zone: 'z', acceleration: 'kvm', capacity: { vcpus: 1, memoryMiB: 9999, diskGiB: 0 } }),
+      node(long(4), {
+        zone: 'z',
+        acceleration: 'kvm',
+        vhostUser: true,
+        capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 },
+      }),
+      node(long(5), {
+        zone: 'z',
+        acceleration: 'kvm',
+        vhostUser: true,
+        capacity: { vcpus: 0, memoryMiB: 9999, diskGiB: 0 },
+      }),
+      node(long(7), { zone: 'z', acceleration: 'kvm', vhostUser: false }),
+      node(long(6), {
+        zone: 'z',
+        acceleration: 'kvm',
+        vhostUser: true,
+        capacity: { vcpus: 1, memoryMiB: 9999, diskGiB: 0 },
+      }),
     )
-    const { explanation } = chooseNode(table, request({ availabilityZone: 'z', requireKvm: true }))
-    expect(explanation.filters.length).toBe(6)
+    const wanted = request({ availabilityZone: 'z', requireKvm: true, needsVhostUser: true })
+    const { explanation } = chooseNode(table, wanted)
+    expect(explanation.filters.length).toBe(7)
     expect(explanation.filters.filter((f) => f.example !== '').length).toBe(3)
     expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
   })

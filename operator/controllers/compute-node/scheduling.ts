@@ -21,6 +21,7 @@ export function toNodeFacts(computeNode: ComputeNode, node: KubeNode | undefined
       diskGiB: inventory?.diskGiB ?? 0,
     },
     acceleration: inventory?.acceleration,
+    vhostUser: inventory?.dpdk ?? false,
   }
 }
 

@@ -65,7 +65,7 @@ type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory
 
 /** What stays of the inventory in the resource: what placement and people need. */
 export function recordInventory(inventory: Inventory): StatusInventory {
-  const { hypervisor } = inventory
+  const { hypervisor, dpdk } = inventory
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
@@ -83,7 +83,8 @@ export function recordInventory(inventory: Inventory): StatusInventory {
             : { accelerationReason: hypervisor.accelerationReason.slice(0, 512) }),
         }
       : {}),
-    dpdk: inventory.dpdk?.initialized ?? false,
+    dpdk: (dpdk?.initialized ?? false) && dpdk?.vhostUser === true,
+    ...(dpdk?.version === undefined ? {} : { dpdkVersion: dpdk.version.slice(0, 64) }),
     numaCells: inventory.numa.length,
   }
 }

@@ -38,7 +38,7 @@ export async function schedule(
     setStage(instance, 'Scheduled', unclear, run.now)
     return unclear
   }
-  const request = toRequest(instance, admitted, isExclusionOver(instance, run.now))
+  const request = toRequest(instance, admitted, ports, isExclusionOver(instance, run.now))
   const choice = deps.scheduler.place(request)
   status.scheduling = toStatus(choice.explanation)
   if (!choice.ok) {
@@ -82,7 +82,12 @@ function findUnclearOwner(instance: Instance, deps: InstanceDeps): Outcome | und
   )
 }
 
-function toRequest(instance: Instance, admitted: Admitted, ignoreExclusions: boolean): PlacementRequest {
+function toRequest(
+  instance: Instance,
+  admitted: Admitted,
+  ports: readonly Port[],
+  ignoreExclusions: boolean,
+): PlacementRequest {
   const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
   const { availabilityZone } = instance.spec
   return {
@@ -91,6 +96,7 @@ function toRequest(instance: Instance, admitted: Admitted, ignoreExclusions: boo
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: admitted.requireKvm,
+    needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
   }
 }
 

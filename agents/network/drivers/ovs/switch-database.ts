@@ -6,7 +6,10 @@ import { readString, readUuids, type OvsRow } from '../../../../lib/ovsdb/values
 /** ovs-vswitchd.conf.db(5); never statistics, which change every few seconds. */
 export const SWITCH_TABLES = {
   Open_vSwitch: {
-    columns: ['bridges', 'external_ids', 'cur_cfg', 'next_cfg', 'ssl', 'dpdk_initialized', 'dpdk_version'],
+    columns: [
+      ...['bridges', 'external_ids', 'cur_cfg', 'next_cfg', 'ssl'],
+      ...['dpdk_initialized', 'dpdk_version', 'iface_types'],
+    ],
   },
   SSL: { columns: ['private_key', 'certificate', 'ca_cert'] },
   Bridge: { columns: ['name', 'ports', 'datapath_type', 'fail_mode'] },
