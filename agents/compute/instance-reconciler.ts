@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
+import { isPlugged } from '../../lib/contract/plugged-port.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { findShortage, type Capacity } from './capacity.ts'
@@ -224,8 +225,7 @@ function stages({ spec }: InstanceDocument, { state }: RunContext, instance: Bac
   const reached: Stage[] = []
   const isOn = instance !== undefined && (instance.power === 'running' || instance.power === 'paused')
   if (isOn || state.findObserved('image', spec.image.uid)?.state === 'ready') reached.push('ImageCached')
-  if (spec.ports.every(({ uid }) => state.findObserved('port', uid)?.state === 'active'))
-    reached.push('NetworkAttached')
+  if (spec.ports.every(({ uid }) => isPlugged(state.findObserved('port', uid)))) reached.push('NetworkAttached')
   if (spec.volumes.every(({ uid }) => instance?.volumes.includes(uid))) reached.push('VolumesAttached')
   if (isOn) reached.push('Booted')
   return reached

@@ -6,7 +6,7 @@ import { planChassis } from './chassis-plan.ts'
 import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './drivers/ovs/plug-plan.ts'
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
 import { deviceInstance, parseLinkLine } from './host-links.ts'
-import { isPlugged, type SwitchPort } from './port-driver.ts'
+import { isPassing, isPlugged, type SwitchPort } from './port-driver.ts'
 import { parseVersion, readDpdk } from './switch-inventory.ts'
 
 const viewOf = (tables: Record<string, Record<string, OvsRow>>): SwitchView => ({
@@ -44,6 +44,8 @@ const want: SwitchPort = {
   device: 'tapp1',
   instance: 'b/7',
 }
+
+const VHOST_OPTIONS = mapOf({ 'vhost-server-path': '/run/x' })
 
 describe('ports', () => {
   const plugged = toPluggedPort(view.rows('Interface').get('ifc')!)!
@@ -95,11 +97,35 @@ describe('ports', () => {
       type: 'vhostuser',
       device: 'vhup3',
       socketPath: '/run/x',
+      mtu: 1442,
     }
-    const insert = plugOperations(view, vhost)[0]
-    expect(insert).toMatchObject({
-      row: { type: 'dpdkvhostuserclient', options: mapOf({ 'vhost-server-path': '/run/x' }) },
-    })
+    const rowOf = (port: SwitchPort): OvsRow => {
+      const insert = plugOperations(view, port)[0]
+      return insert?.op === 'insert' ? insert.row : {}
+    }
+    const row = { type: 'dpdkvhostuserclient', options: mapOf({ 'vhost-server-path': '/run/x' }) }
+    expect(rowOf(vhost)).toEqual({ name: 'vhup3', external_ids: expect.anything(), ...row })
+    const jumbo: SwitchPort = { ...vhost, mtu: 8942 }
+    expect(rowOf(jumbo)).toMatchObject({ ...row, mtu_request: 8942 })
+    const held = toPluggedPort({ ...rowOf(vhost), mtu_request: setOf([]) })
+    expect(isPlugged(held, vhost)).toBe(true)
+    expect(isPlugged(held, { ...vhost, socketPath: '/run/y' })).toBe(false)
+    // The network's MTU grew: frames of the new size would be dropped on their way to the guest.
+    expect(isPlugged(held, jumbo)).toBe(false)
+    expect(isPlugged(toPluggedPort(rowOf(jumbo)), vhost)).toBe(true)
+  })
+  test.each<[string, OvsRow, boolean]>([
+    ['a tap passes packets once its flows are there', { link_state: 'down' }, true],
+    [
+      'a port without flows passes none',
+      { external_ids: mapOf({ 'nephele-kind': 'port', 'nephele-uid': 'p' }) },
+      false,
+    ],
+    ['a vhost-user port whose guest has no driver', { options: VHOST_OPTIONS, link_state: 'down' }, false],
+    ['a vhost-user port whose guest has one', { options: VHOST_OPTIONS, link_state: 'up' }, true],
+  ])('%s', (_what, more, passes) => {
+    const port = toPluggedPort({ ...view.rows('Interface').get('ifc')!, ...more })
+    expect(port && isPassing(port)).toBe(passes)
   })
   test('no bridge yet: wait', () => expect(() => plugOperations(viewOf({}), want)).toThrow(TransientError))
 })

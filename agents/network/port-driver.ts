@@ -22,6 +22,8 @@ export interface VhostUserPort extends SwitchPortBase {
   type: 'vhostuser'
   device: string
   socketPath: string
+  /** The switch drops longer frames towards the guest; a tap has its own. */
+  mtu: number
 }
 
 export type SwitchPort = DevicePort | VhostUserPort
@@ -32,11 +34,13 @@ export interface PluggedPort {
   device: string
   /** Of the device that was plugged; absent for vhostuser. */
   instance?: string
+  /** Of vhostuser alone, as is the largest MTU that it was asked to carry. */
   socketPath?: string
+  mtu?: number
   logicalPort: string
   /** All flows of the port are in the switch. */
   installed: boolean
-  /** vhostuser: the guest's driver is there. */
+  /** vhostuser: the guest's driver is there. It says nothing of a tap, which is up before the guest is. */
   linkUp: boolean
   /** The switch could not open it. */
   error?: string
@@ -60,5 +64,11 @@ export interface PortDriver {
 /** Is that port plugged just so? A device that was made anew is another one, however healthy the old port looks. */
 export function isPlugged(plugged: PluggedPort | undefined, want: SwitchPort): boolean {
   if (!plugged || plugged.device !== want.device || plugged.logicalPort !== want.logicalPort) return false
-  return want.type === 'device' ? plugged.instance === want.instance : plugged.socketPath === want.socketPath
+  if (want.type === 'device') return plugged.instance === want.instance
+  return plugged.socketPath === want.socketPath && (plugged.mtu ?? 0) >= want.mtu
+}
+
+/** Do packets pass? The switch has the flows of a vhost-user port before, and without, a guest that takes part. */
+export function isPassing(port: PluggedPort): boolean {
+  return port.installed && (port.socketPath === undefined || port.linkUp)
 }

@@ -6,7 +6,7 @@ import { TransientError } from '../../lib/errors.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { deviceInstance, watchLinks } from './host-links.ts'
-import { isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
+import { isPassing, isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
 
 /** What guests of a network on this node are served with, beside their port. */
 export interface NetworkService {
@@ -87,7 +87,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     const base = { kind: 'port' as const, uid, logicalPort: spec.logicalPort, mac: spec.mac }
     if (spec.vnicType === 'vhostuser') {
       const socketPath = vhostUserSocket(this.#options.paths, uid)
-      return { ...base, type: 'vhostuser', device: `vhu${uid.slice(0, 11)}`, socketPath }
+      return { ...base, type: 'vhostuser', device: `vhu${uid.slice(0, 11)}`, socketPath, mtu: spec.mtu }
     }
     const device = tapName(uid)
     const instance = await deviceInstance(device, bootId)
@@ -108,6 +108,6 @@ export class PortReconciler implements KindReconciler<'port'> {
 function observe(port: PluggedPort | undefined): Observation<'port'> {
   if (port?.error !== undefined)
     throw new TransientError('PortNotPlugged', `the node's switch cannot use the port's device`)
-  const installed = port?.installed ?? false
-  return { state: installed ? 'active' : 'plugging', facts: { ovnInstalled: installed, linkUp: port?.linkUp ?? false } }
+  const facts = { ovnInstalled: port?.installed ?? false, linkUp: port?.linkUp ?? false }
+  return { state: port && isPassing(port) ? 'active' : 'plugging', facts }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { isPlugged } from '../../../lib/contract/plugged-port.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { ownerUidOf } from '../common/holding.ts'
 import { imageDocument } from '../image/document.ts'
@@ -78,7 +79,7 @@ function listUnplugged(ports: readonly Port[], instance: Instance, deps: Instanc
     .filter((port) => {
       const observed = deps.bus.observed.find('port', port.metadata.uid, node)
       const wanted = ownerUidOf(port) === instance.metadata.uid ? epoch : port.status?.epoch
-      return observed?.state !== 'active' || observed.versions.epoch !== wanted
+      return !isPlugged(observed) || observed?.versions.epoch !== wanted
     })
     .map((port) => port.metadata.name)
 }

@@ -68,3 +68,18 @@ test('a machine without such a port goes anywhere', async () => {
   expect(await step(w, i)).toEqual({ kind: 'saved' })
   expect(i.status?.node).toBe('c1')
 })
+
+test('it is ACTIVE when the switch has its port: the guest’s driver is the Port’s to tell', async () => {
+  const w = world()
+  putNode(w, 'c2', true)
+  const i = machine('vhostuser')
+  await step(w, i)
+  const port = w.deps.caches.ports.list()[0]!
+  const at = { node: 'c2', epoch: 1 }
+  w.report('instance', i, { ...at, state: 'running', facts: { stages: ['Booted'], volumesAttached: [] } })
+  w.report('port', port, { ...at, state: 'plugging', facts: { ovnInstalled: false, linkUp: false } })
+  expect(await step(w, i)).toMatchObject({ reason: 'AttachingNetwork' })
+  w.report('port', port, { ...at, state: 'plugging', facts: { ovnInstalled: true, linkUp: false } })
+  expect(await step(w, i)).toEqual({ kind: 'done' })
+  expect(i.status?.state).toBe('ACTIVE')
+})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { isPlugged } from '../../../lib/contract/plugged-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { Binding } from './binding.ts'
@@ -28,6 +29,14 @@ export function observePort(port: Port, binding: Binding, observed: ObservedDocu
     record(port, binding)
     status.state = 'DOWN'
     return done
+  }
+  if (isCurrent && isPlugged(observed)) {
+    record(port, binding)
+    status.state = 'DOWN'
+    return waitFor(
+      'LinkDown',
+      `plugged on node ${binding.node}, but the machine's network driver does not answer: its guest is still booting, or has no virtio driver`,
+    )
   }
   status.state = status.state === 'ACTIVE' && observed === undefined ? 'ACTIVE' : 'BUILD'
   if (isCurrent && observed.state === 'failed') {

@@ -19,6 +19,9 @@ export const INTEGRATION_BRIDGE = 'br-int'
 /** Our mark on interfaces; `iface-id` and `attached-mac` are OVN's (ovn-controller(8)). */
 const KEYS = { kind: 'nephele-kind', uid: 'nephele-uid', instance: 'nephele-device-instance' } as const
 
+/** Of DPDK ports: what they carry unless they are asked for more (`mtu_request`). */
+const DEFAULT_MTU = 1500
+
 /** Undefined for an interface without our mark. */
 export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
   const ids = readMap(row['external_ids'])
@@ -34,7 +37,7 @@ export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
     uid,
     device: readString(row['name']) ?? '',
     ...(instance ? { instance } : {}),
-    ...(socketPath ? { socketPath } : {}),
+    ...(socketPath ? { socketPath, mtu: readNumber(row['mtu_request']) ?? DEFAULT_MTU } : {}),
     logicalPort: ids['iface-id'] ?? '',
     // Behind a restart of the switch the word may be an old one: without a port number no flow can name the port.
     installed: ids['ovn-installed'] === 'true' && ofport !== undefined && ofport > 0,
@@ -87,7 +90,12 @@ export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] 
   })
   const special: OvsRow =
     want.type === 'vhostuser'
-      ? { type: 'dpdkvhostuserclient', options: mapOf({ 'vhost-server-path': want.socketPath }) }
+      ? {
+          type: 'dpdkvhostuserclient',
+          options: mapOf({ 'vhost-server-path': want.socketPath }),
+          // A smaller one would save nothing, and have to grow with the network's.
+          ...(want.mtu > DEFAULT_MTU ? { mtu_request: want.mtu } : {}),
+        }
       : {}
   return [
     { op: 'insert', table: 'Interface', 'uuid-name': 'iface', row: { name: want.device, external_ids, ...special } },

@@ -14,7 +14,7 @@ export const SWITCH_TABLES = {
   SSL: { columns: ['private_key', 'certificate', 'ca_cert'] },
   Bridge: { columns: ['name', 'ports', 'datapath_type', 'fail_mode'] },
   Port: { columns: ['name', 'interfaces', 'external_ids'] },
-  Interface: { columns: ['name', 'type', 'options', 'external_ids', 'ofport', 'error', 'link_state'] },
+  Interface: { columns: ['name', 'type', 'options', 'external_ids', 'ofport', 'error', 'link_state', 'mtu_request'] },
 } as const satisfies Record<string, MonitoredTable>
 
 export const DEFAULT_SWITCH_SOCKET = '/run/openvswitch/db.sock'

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import { CONTRACT_VERSION, type ObservedDocument } from '../../../lib/contract/documents.ts'
+import { stored } from '../../testing/memory-deps.ts'
+import { observePort } from './status.ts'
+
+const binding = (runState: Instance['spec']['runState'] = 'Running') => ({
+  instance: stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, runState }),
+  node: 'c1',
+  epoch: 2,
+  hostname: 'vm',
+})
+const word = (state: string, facts: ObservedDocument['facts'] = {}, epoch = 2): ObservedDocument => ({
+  v: CONTRACT_VERSION,
+  kind: 'port',
+  uid: 'uid-p',
+  name: 'p',
+  node: 'c1',
+  state,
+  facts,
+  bootId: 'boot-0001',
+  since: '2026-01-01T00:00:00Z',
+  versions: { incarnation: 1, term: 1, epoch, generation: 1 },
+})
+const flowsAlone = { ovnInstalled: true, linkUp: false }
+
+describe('what a node says of a port', () => {
+  test.each([
+    ['nothing yet', undefined, 'Running', { reason: 'Plugging' }, 'BUILD'],
+    ['not plugged', word('plugging', { ovnInstalled: false }), 'Running', { reason: 'Plugging' }, 'BUILD'],
+    ['plugged, no driver in the guest', word('plugging', flowsAlone), 'Running', { reason: 'LinkDown' }, 'DOWN'],
+    ['the same of an older place', word('plugging', flowsAlone, 1), 'Running', { reason: 'Plugging' }, 'BUILD'],
+    ['plugged, and its machine is off', word('plugging', flowsAlone), 'Stopped', { kind: 'done' }, 'DOWN'],
+    ['packets pass', word('active', { ovnInstalled: true, linkUp: true }), 'Running', { kind: 'done' }, 'ACTIVE'],
+  ] as const)('%s', (_what, observed, runState, outcome, state) => {
+    const port = stored<Port>('p', { networkRef: { name: 'lan' }, vnicType: 'vhostuser' })
+    expect(observePort(port, binding(runState), observed)).toMatchObject(outcome)
+    expect(port.status?.state).toBe(state)
+  })
+
+  test('a guest that reboots takes its port down and up again', () => {
+    const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
+    expect(observePort(port, binding(), word('plugging', flowsAlone))).toMatchObject({
+      message: expect.stringContaining('virtio driver'),
+    })
+    expect(port.status).toMatchObject({ state: 'DOWN', node: 'c1', epoch: 2, instance: { name: 'vm' } })
+  })
+})
