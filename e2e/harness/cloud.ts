@@ -7,7 +7,7 @@ import { HttpKubeClient } from '../../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { openCloud, type Cloud } from '../../local/cloud/cloud.ts'
-import { addressesOf } from '../../local/cloud/definition.ts'
+import { addressesOf, defineNodes } from '../../local/cloud/definition.ts'
 import { IMAGE_PORT } from '../../local/cloud/layout.ts'
 import type { ImageSource } from './objects.ts'
 
@@ -21,6 +21,8 @@ export interface TestCloud {
   /** Base of the image server's addresses, and its folder on the host: a test may serve a file of its own. */
   images: { url: string; dir: string }
   computeNodes: readonly string[]
+  /** Those of them whose switch runs on DPDK. */
+  dpdkNodes: readonly string[]
   networkNode: string
 }
 
@@ -34,6 +36,7 @@ export function openTestCloud(name = E2E_CLOUD): TestCloud {
     guestImage: { url: `${url}/guest.qcow2`, sha256: createHash('sha256').update(guest).digest('hex') },
     images: { url, dir: cloud.layout.images },
     computeNodes: Object.keys(cloud.state.nodes).filter((name) => name.startsWith('compute-')),
+    dpdkNodes: defineNodes(cloud.state).flatMap((node) => (node.dpdk ? node.name : [])),
     networkNode: 'network-1',
   }
 }

@@ -4,12 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { execInNode, pathIn, type RunningNode } from '../../local/node/node.ts'
 
 const DATA = '/var/lib/nephele'
+const RUN = '/run/nephele'
 
 /** One line for each domain, tap, switch port, daemon, file or logical row that belongs to `uids`; empty when nothing is left. */
 export async function leftovers(node: RunningNode, uids: readonly string[]): Promise<string[]> {
   const found: string[] = []
   const holdsOne = (text: string) => uids.some((uid) => text.includes(uid))
-  const isPortOf = (text: string) => uids.some((uid) => text.includes(`tap${uid.slice(0, 11)}`))
+  const isPortOf = (text: string) => uids.some((uid) => ['tap', 'vhu'].some((p) => text.includes(p + uid.slice(0, 11))))
   const run = async (...argv: string[]) => (await execInNode(node, argv, { timeoutMs: 10_000 })).stdout.split('\n')
 
   const hasLibvirt = existsSync(pathIn(node, '/run/libvirt/libvirt-sock'))
@@ -30,6 +31,7 @@ export async function leftovers(node: RunningNode, uids: readonly string[]): Pro
   for (const path of filesBelow(node, DATA)) {
     if (holdsOne(path) && !isFinishedTombstone(node, path)) found.push(`file ${path}`)
   }
+  for (const path of filesBelow(node, RUN)) if (holdsOne(path) || isPortOf(path)) found.push(`file ${path}`)
   return found
 }
 
