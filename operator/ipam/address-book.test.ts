@@ -166,7 +166,7 @@ describe('one write for many', () => {
     ])
     expect(store.writes).toBe(3)
   })
-  test('one that comes alone does not wait; while many come, the next write waits as long as the last took', async () => {
+  test('one that comes alone does not wait; while many come, the next write waits twice as long as the last took', async () => {
     const clock = new FakeClock()
     const store = new MemoryClaims()
     const book = new AddressBook(store, clock)
@@ -184,7 +184,7 @@ describe('one write for many', () => {
     await clock.advance(200)
     await Promise.all(burst)
     const late = [book.claim(lan, port('late'))]
-    await clock.advance(100)
+    await clock.advance(300)
     late.push(book.claim(lan, port('later')))
     await clock.advance(99)
     expect(begun).toBe(1)
@@ -194,12 +194,35 @@ describe('one write for many', () => {
     await Promise.all(late)
     expect(store.writes).toBe(4)
   })
-  test('50 machines at once take a few writes', async () => {
-    const store = new MemoryClaims()
-    const book = new AddressBook(store)
-    await Promise.all(ports(50).map((p) => book.claim(lan, p)))
-    expect(store.writes).toBeLessThanOrEqual(5)
-  })
+  // As the instance controller has them: 16 under way, each with a finalizer before its claim and three writes after it.
+  test.each([3, 6, 12, 25, 60])(
+    '50 machines take 10 writes at most when each takes %i ms or half as much more',
+    async (ms) => {
+      const clock = new FakeClock()
+      const store = new MemoryClaims()
+      const book = new AddressBook(store, clock)
+      let turn = 0
+      const requests = (n: number) =>
+        new Promise<undefined>((resolve) => {
+          clock.after(n * ms * (1 + ((turn++ * 7) % 10) / 20), () => resolve(undefined))
+        })
+      store.beforeCall = () => requests(1)
+      const left = ports(50)
+      let placed = 0
+      const slot = async () => {
+        for (let p = left.shift(); p; p = left.shift()) {
+          await requests(1)
+          await book.claim(lan, p)
+          await requests(3)
+          placed++
+        }
+      }
+      void Promise.all(Array.from({ length: 16 }, slot))
+      while (placed < 50) await clock.advance(ms)
+      expect(store.holders().size).toBe(50)
+      expect(store.writes).toBeLessThanOrEqual(10)
+    },
+  )
 })
 
 describe('faults', () => {
