@@ -13,6 +13,8 @@ const NAMESPACE = 'burst'
 const MACHINES_A_NODE = 8
 const LAST_MS = 180_000
 const QUIET_MS = 4000
+/** As in a cluster: with a lease that runs out while the machine is busy, a second leadership would be counted too. */
+const LEASE_MS = 15_000
 const at = (name: string) => ({ namespace: NAMESPACE, name })
 const isReady = (object: KubeObject | undefined) =>
   isConditionTrue((object?.status as { conditions?: Condition[] } | undefined)?.conditions, 'Ready')
@@ -22,7 +24,7 @@ export async function countBurst(n: number): Promise<Figure[]> {
   if (n === 0) return []
   const cloud = await TestCloud.start()
   try {
-    const operator = await cloud.startOperator()
+    const operator = await cloud.startOperator((client) => client, LEASE_MS)
     await prepare(cloud, n)
     await machine(cloud, 'warm')
     await cloud.until(kinds.INSTANCE, at('warm'), isReady, LAST_MS)
@@ -81,7 +83,9 @@ function machine(cloud: TestCloud, name: string) {
 }
 
 const WRITE_VERBS = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'delete'])
-const isAccepted = ({ verb, code }: RequestSample) => WRITE_VERBS.has(verb) && code >= 200 && code <= 299
+/** One without an answer may have been stored: it counts, so that a disturbed run never looks better than a quiet one. */
+const isAccepted = ({ verb, code }: RequestSample) =>
+  WRITE_VERBS.has(verb) && (code === 0 || (code >= 200 && code <= 299))
 const events = (samples: readonly RequestSample[]) =>
   samples.filter((s) => isAccepted(s) && s.resource.startsWith('events'))
 const writes = (samples: readonly RequestSample[]) =>

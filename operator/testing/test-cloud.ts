@@ -94,9 +94,13 @@ export class TestCloud {
     this.#agents.delete(name)
   }
 
-  /** @param wrap around the operator's client, for faults */
+  /**
+   * @param wrap around the operator's client, for faults
+   * @param leaseMs short, so that the next leader need not wait long; a busy machine outlasts it
+   */
   async startOperator(
     wrap: (client: HttpKubeClient, kill: () => void) => KubeClient = (client) => client,
+    leaseMs = 3000,
   ): Promise<RunningOperator> {
     const metrics = new LoopMetrics()
     const samples: RequestSample[] = []
@@ -117,7 +121,7 @@ export class TestCloud {
     this.#nc ??= await this.nats.connectOperator()
     const nc = this.#nc
     const lease = { namespace: 'nephele-system', name: 'nephele-operator' }
-    const ended = new Election({ client: plain, lease, identity, log, durationMs: 3000 }).run(stop.signal, (fence) =>
+    const ended = new Election({ client: plain, lease, identity, log, durationMs: leaseMs }).run(stop.signal, (fence) =>
       lead(fence, {
         client,
         informers,
