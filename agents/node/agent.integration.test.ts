@@ -405,6 +405,22 @@ describe('with parts away', () => {
     expect(role.removals).toBe(1)
   })
 
+  test('a node that left and joins as another ComputeNode says what it has again, and has one document of its own', async () => {
+    await startAgent()
+    await admit()
+    await until('roles', () => bus.observed.find('node', 'node-1', NODE))
+    await bus.desired.withdraw(NODE, 'node', 'node-1')
+    await bus.dismissNode(NODE)
+    expect(bus.inventory.find(NODE)).toBeUndefined()
+
+    await bus.admitNode(NODE, undefined)
+    await bus.desired.publish({ ...nodeDocument(), uid: 'node-2' })
+    await until('inventory', () => bus.inventory.find(NODE))
+    await until('its word', () => bus.observed.find('node', 'node-2', NODE))
+    const kept = (await readdir(join(dir, 'state/documents'))).filter((name) => name.startsWith('node.'))
+    expect(kept).toEqual(['node.node-2.json'])
+  })
+
   test('an agent that lost its disk is given its documents again', async () => {
     const { agent } = await startAgent()
     await admit()

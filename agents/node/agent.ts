@@ -85,6 +85,7 @@ export class Agent {
       inventoryChanged: () => inventory.changed(),
     }
     // With an empty store, what the node runs is not an orphan until its documents could have come.
+    let nodeUid = store.list().find(({ document }) => document.kind === 'node')?.document.uid
     let documentsKnown = store.list().length > 0
     const nodeReconciler = new NodeReconciler({
       identity,
@@ -104,7 +105,15 @@ export class Agent {
           documentsKnown = true
           nodeReconciler.wake()
         },
-        came: (key) => nodeReconciler.documentCame(key),
+        came: (key) => {
+          // As another ComputeNode than before: of what this node is and has, nothing was kept with the old one.
+          if (key.kind === 'node' && key.uid !== nodeUid) {
+            nodeUid = key.uid
+            inventory.repeat()
+            reporter.repeatAll()
+          }
+          nodeReconciler.documentCame(key)
+        },
       }),
     )
     this.#log.info({ node, bootId, documents: store.list().length }, 'agent started')

@@ -78,6 +78,15 @@ export class DocumentStore {
     return this.#inTurn(() => this.#finish(document))
   }
 
+  /** Forgets a document that another one took the place of; nothing is done about what it names. */
+  drop(kind: DocumentKind, uid: string): Promise<void> {
+    const key = `${kind}.${uid}`
+    return this.#inTurn(async () => {
+      await rm(join(this.#dir, `${key}.json`), { force: true })
+      this.#documents.delete(key)
+    })
+  }
+
   /** One write at a time: a document that arrives while its tombstone is being finished must be the one that stays. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#tail.then(work)

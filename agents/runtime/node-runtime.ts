@@ -128,6 +128,8 @@ export class NodeRuntime implements NodeState {
       { key: name, versions: verdict.document.versions, tombstone: verdict.document.tombstone },
       'document accepted',
     )
+    if (verdict.document.kind === 'node' && !verdict.document.tombstone)
+      await this.#dropOtherNodes(verdict.document.uid)
     this.#index(verdict.document)
     if (verdict.document.tombstone) this.#running.get(name)?.abort()
     this.#queue.forget(name)
@@ -162,6 +164,19 @@ export class NodeRuntime implements NodeState {
       }
     }
     return orphans.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  }
+
+  /** A node has one document of its own: that of a ComputeNode that was deleted says nothing any longer. */
+  async #dropOtherNodes(uid: string): Promise<void> {
+    const { store, reporter } = this.#options
+    for (const { document } of store.list()) {
+      if (document.kind !== 'node' || document.uid === uid) continue
+      const key = keyOf(document)
+      this.#running.get(key)?.abort()
+      this.#observations.delete(key)
+      reporter.forget(document)
+      await store.drop('node', document.uid)
+    }
   }
 
   // One run of one document.

@@ -71,6 +71,13 @@ export class Reporter {
     if (this.#reports.has(key)) this.#enqueue(key)
   }
 
+  /** Nobody asks for it any longer, and it is not said again. */
+  forget(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
+    const key = toObjectKey(document)
+    this.#reports.delete(key)
+    this.#dirty.delete(key)
+  }
+
   /** After a reconnection NATS may have lost anything. What is gone for good is not brought up again. */
   repeatAll(): void {
     for (const [key, report] of this.#reports) {
