@@ -10,13 +10,15 @@ import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
 
 export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
-  const { volumes, volumeTypes } = deps.caches
+  const { volumes, volumeTypes, storagePools } = deps.caches
   const keysBy = (index: string, value: string) => volumes.listBy(index, value).map(keyOfObject)
   const unplaced = (type: string) =>
     volumes
       .listBy('type', type)
       .filter((v) => v.status?.node === undefined)
       .map(keyOfObject)
+  const waitingFor = (pool: string) =>
+    volumeTypes.listBy('pool', pool).flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')])
   return {
     name: 'volume',
     kind: VOLUME,
@@ -30,11 +32,16 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
       watchOf(informers.volumeTypes, ({ metadata }) => [...unplaced(metadata.name), ...unplaced('')]),
       watchOf(informers.storagePools, (pool) => [
         ...keysBy('pool', pool.metadata.name),
-        ...volumeTypes
-          .listBy('pool', pool.metadata.name)
-          .flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')]),
+        ...waitingFor(pool.metadata.name),
       ]),
-      watchOf(informers.computeNodes, (node) => keysBy('node', node.metadata.name)),
+      // Those that are on it, and those that may be put there when it is heard again: its pools say nothing new then.
+      watchOf(informers.computeNodes, ({ metadata: { name } }) => [
+        ...keysBy('node', name),
+        ...storagePools
+          .list()
+          .filter((pool) => pool.status?.nodes?.some((n) => n.node === name))
+          .flatMap((pool) => waitingFor(pool.metadata.name)),
+      ]),
     ],
     reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),
     readiness: volumeReadiness,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Volume, VolumeType } from '../../../lib/api/types.ts'
+import type { StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
+import { listNames } from '../common/references.ts'
 
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
@@ -29,12 +30,7 @@ export function choosePlace(
     .map((n) => ({ node: n.node, freeGiB: n.freeGiB - promised(n.node, poolName, caches) }))
     .sort((a, b) => b.freeGiB - a.freeGiB || (a.node < b.node ? -1 : 1))
   const best = nodes[0]
-  if (!best)
-    return {
-      ok: false,
-      reason: 'NoStorageNode',
-      message: `no node serves StoragePool ${poolName}: label one with nephele.dev/storage=true`,
-    }
+  if (!best) return { ok: false, reason: 'NoStorageNode', message: whyNoNode(pool, isAlive) }
   if (best.freeGiB < volume.spec.sizeGiB) {
     const most = Math.max(0, best.freeGiB)
     return {
@@ -44,6 +40,13 @@ export function choosePlace(
     }
   }
   return { ok: true, node: best.node, pool: poolName }
+}
+
+function whyNoNode({ metadata, status }: StoragePool, isAlive: (node: string) => boolean): string {
+  const silent = (status?.nodes ?? []).map((n) => n.node).filter((node) => !isAlive(node))
+  const help = 'label one with nephele.dev/storage=true'
+  if (silent.length === 0) return `no node serves StoragePool ${metadata.name}: ${help}`
+  return `StoragePool ${metadata.name} is served by ${listNames(silent)}, not heard now: bring a node back, or ${help}`
 }
 
 type TypeChoice = { ok: true; type: VolumeType } | { ok: false; reason: string; message: string }

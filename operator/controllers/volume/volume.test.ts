@@ -51,6 +51,15 @@ describe('placement', () => {
     spoil(w)
     expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({ kind: 'wait', reason })
   })
+  test('dependency: the only node is silent, and named', async () => {
+    const w = world()
+    w.clock.ms = 60_000
+    w.bus.heartbeats.tick()
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({
+      reason: 'NoStorageNode',
+      message: expect.stringMatching(/served by s1, not heard now/),
+    })
+  })
 })
 
 describe('life', () => {
