@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { INSTANCE, VOLUME } from '../../lib/api/kinds.ts'
 import type { Instance, Volume } from '../../lib/api/types.ts'
-import { createDoorKey, GuestDoor } from '../harness/guest-door.ts'
+import type { GuestDoor } from '../harness/guest-door.ts'
 import { tryNbd } from '../harness/nbd-client.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
@@ -17,21 +17,14 @@ let door: GuestDoor
 let one: Instance
 let two: Instance
 beforeAll(async () => {
-  project = await Project.create('volumes')
-  await project.createNetwork('net', '10.61.0.0/24')
-  await createDoorKey(project)
+  project = await Project.create('volumes', { net: '10.61.0.0/24' })
   await project.createVolume('data')
-  const common = { networks: [{ networkRef: { name: 'net' } }], keyPairRef: { name: 'door' } }
-  await project.createInstance('one', { ...common, availabilityZone: 'zone-a' })
-  await project.createInstance('two', { ...common, availabilityZone: 'zone-b' })
-  door = await GuestDoor.open(project, 'net')
-  one = await project.waitActive('one')
-  two = await project.waitActive('two')
+  ;({ one, two, door } = await project.bootGuests({
+    one: { availabilityZone: 'zone-a' },
+    two: { availabilityZone: 'zone-b' },
+  }))
 }, 240_000)
-afterAll(async () => {
-  await door?.close()
-  await project.destroy()
-}, 180_000)
+afterAll(() => project.destroy(), 180_000)
 
 const setVolumes = (machine: string, ...names: string[]) =>
   project.patch(INSTANCE, machine, { spec: { volumes: names.map((name) => ({ volumeRef: { name } })) } })
