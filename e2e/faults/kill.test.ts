@@ -151,9 +151,13 @@ const CASES: readonly [string, Kill][] = [
   ['the agent of the compute node', killDaemon('agent', 'compute')],
   ['the agent of the network and storage node', killDaemon('agent', 'network')],
   ['libvirtd', killDaemon('libvirtd', 'compute')],
+  ['virtlogd', killDaemon('virtlogd', 'compute')],
   ['ovs-vswitchd', killDaemon('ovs-vswitchd', 'compute')],
   ["the switch's database", killDaemon('ovsdb', 'compute')],
   ['ovn-controller', killDaemon('ovn-controller', 'compute')],
+  ['ovn-northd', killDaemon('ovn-northd', 'network')],
+  ["OVN's northbound database", killDaemon('ovn-nb', 'network')],
+  ["OVN's southbound database", killDaemon('ovn-sb', 'network')],
   ['the storage daemon that serves the volume', killStorageDaemon],
   ['all of the network and storage node', rebootNetworkNode],
 ]
