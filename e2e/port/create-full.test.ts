@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { INSTANCE, PORT } from '../../lib/api/kinds.ts'
 import type { Port } from '../../lib/api/types.ts'
-import { createDoorKey, GuestDoor } from '../harness/guest-door.ts'
+import { createDoorKey, type GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForObject, waitForReady } from '../harness/wait.ts'
@@ -14,18 +14,14 @@ const macAddress = 'fa:16:3e:00:77:01'
 let project: Project
 let door: GuestDoor
 beforeAll(async () => {
-  project = await Project.create('port-full')
-  await project.createNetwork('net', '10.63.0.0/24')
+  project = await Project.create('port-full', { net: '10.63.0.0/24' })
   await createDoorKey(project)
   const fixedIPs = [{ subnetRef: { name: 'net' }, ipAddress }]
   await project.create(PORT, draft.port(project.at('own'), 'net', { fixedIPs, macAddress }))
   await waitForReady(project.test.client, PORT, project.at('own'))
-  door = await GuestDoor.open(project, 'net')
+  door = await project.openDoor()
 }, 180_000)
-afterAll(async () => {
-  await door?.close()
-  await project.destroy()
-}, 120_000)
+afterAll(() => project.destroy(), 120_000)
 
 const createMachine = (name: string, availabilityZone: string) =>
   project.createInstance(name, {

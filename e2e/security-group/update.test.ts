@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { SECURITY_GROUP } from '../../lib/api/kinds.ts'
 import type { Instance, SecurityGroup } from '../../lib/api/types.ts'
-import { addressOf, createDoorKey, GuestDoor } from '../harness/guest-door.ts'
+import { addressOf, type GuestDoor } from '../harness/guest-door.ts'
 import { Project } from '../harness/project.ts'
 import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
@@ -13,29 +13,20 @@ let web: Instance
 let peer: Instance
 let stranger: Instance
 beforeAll(async () => {
-  project = await Project.create('groups')
-  await project.createNetwork('net', '10.70.0.0/24')
-  await createDoorKey(project)
+  project = await Project.create('groups', { net: '10.70.0.0/24' })
   await createGroup('other', [
     { direction: 'egress' },
     { direction: 'ingress', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22, remoteIPPrefix: '10.70.0.0/24' },
     { direction: 'ingress', protocol: 'icmp' },
   ])
-  const common = { networks: [{ networkRef: { name: 'net' } }], keyPairRef: { name: 'door' } }
-  await project.createInstance('web', { ...common, availabilityZone: 'zone-a' })
-  await project.createInstance('peer', { ...common, availabilityZone: 'zone-b' })
-  const others = { securityGroupRefs: [{ name: 'other' }], availabilityZone: 'zone-b' }
-  await project.createInstance('stranger', { ...common, ...others })
-  door = await GuestDoor.open(project, 'net')
-  web = await project.waitActive('web')
-  peer = await project.waitActive('peer')
-  stranger = await project.waitActive('stranger')
+  ;({ web, peer, stranger, door } = await project.bootGuests({
+    web: { availabilityZone: 'zone-a' },
+    peer: { availabilityZone: 'zone-b' },
+    stranger: { securityGroupRefs: [{ name: 'other' }], availabilityZone: 'zone-b' },
+  }))
   for (const name of ['web', 'peer', 'stranger']) await project.waitForMark(name, 'login', { timeoutMs: 120_000 })
 }, 300_000)
-afterAll(async () => {
-  await door?.close()
-  await project.destroy()
-}, 120_000)
+afterAll(() => project.destroy(), 120_000)
 
 async function createGroup(name: string, rules: object[]): Promise<void> {
   const { client } = project.test
