@@ -26,6 +26,14 @@ export type DomainEvent =
   | { kind: 'blockJob'; domain: DomainRef; device: string; type: number; status: number }
   | { kind: 'agent'; domain: DomainRef; state: number; reason: number }
 
+/** virDomainEventDefinedDetailType: VIR_DOMAIN_EVENT_DEFINED_UPDATED */
+const DEFINED_UPDATED = 1
+
+/** A domain that was there got a definition: nothing happened to its guest. */
+export function isRedefinition(event: DomainEvent): boolean {
+  return event.kind === 'lifecycle' && event.event === EventType.defined && event.detail === DEFINED_UPDATED
+}
+
 interface EventEntry {
   readonly id: number
   readonly procedure: number

@@ -129,6 +129,36 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
       expect(isTerminal(refused) && refused.reason).toBe('AccelerationMissing')
     })
 
+    test('looking after a machine that is off tells nobody, or each look would cause the next', async () => {
+      const { driver, want } = setup()
+      const [off, other] = [want(), want()]
+      await driver.ensure(off, signal)
+      const seen: string[] = []
+      const stop = new AbortController()
+      const resynced = Promise.withResolvers<undefined>()
+      const changed = Promise.withResolvers<undefined>()
+      const watching = driver.watch(
+        {
+          changed: (uid) => {
+            seen.push(uid)
+            if (uid === other.uid) changed.resolve(undefined)
+          },
+          resync: () => resynced.resolve(undefined),
+        },
+        stop.signal,
+      )
+      await resynced.promise
+      for (let i = 0; i < 3; i++) await driver.ensure(off, signal)
+      await driver.ensure(other, signal)
+      await driver.setPower(other.uid, 'on', signal)
+      await changed.promise
+      // In order: had the first one been told of, it would have been before.
+      expect(seen).not.toContain(off.uid)
+      stop.abort()
+      await watching
+      for (const { uid } of [off, other]) await driver.remove(uid, signal)
+    }, 30_000)
+
     test('tells of changes', async () => {
       const { driver, want } = setup()
       const machine = want()

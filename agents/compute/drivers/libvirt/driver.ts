@@ -22,6 +22,7 @@ import {
   isUnsupported,
   type DomainRef,
 } from '../../../../lib/libvirt/error.ts'
+import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import { computeDir, consoleDir, instancesDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import type {
   BackendInstance,
@@ -328,9 +329,10 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   watch(listener: InstanceListener, signal: AbortSignal): Promise<void> {
     return this.#client.watch(
       {
-        event: ({ domain }) => {
-          const uid = uidOfDomainName(domain.name)
-          if (uid !== undefined) listener.changed(uid)
+        event: (event) => {
+          const uid = uidOfDomainName(event.domain.name)
+          // Our own: a machine that is off is defined by each look at it, which must not cause the next look.
+          if (uid !== undefined && !isRedefinition(event)) listener.changed(uid)
         },
         connected: () => listener.resync(),
         lost: () => undefined,
