@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { StaleWriterError } from '../errors.ts'
 import { ApiError, mayHaveHappened, UnreachableError } from './errors.ts'
 
-test.each([
+const CASES: readonly [string, unknown, boolean][] = [
   ['refused as a conflict', new ApiError('PUT', 409, {}), false],
   ['refused for too many requests', new ApiError('PUT', 429, {}), false],
   ['refused by the schema', new ApiError('PUT', 422, {}), false],
@@ -12,4 +12,8 @@ test.each([
   ['the apiserver gave up waiting for etcd', new ApiError('PUT', 504, {}), true],
   ['the apiserver failed', new ApiError('PUT', 500, {}), true],
   ['whatever else', new Error('aborted'), true],
-])('a write that was %s may have happened: %#', (_, error, may) => expect(mayHaveHappened(error)).toBe(may))
+]
+
+test.each(CASES)('a write that was %s may have happened: %#', (_, error, may) =>
+  expect(mayHaveHappened(error)).toBe(may),
+)

@@ -74,13 +74,16 @@ class World {
   async do(next: Step): Promise<void> {
     switch (next.kind) {
       case 'claim':
-        return this.#track(this.#claim(next.book, next.address))
+        this.#track(this.#claim(next.book, next.address))
+        break
       case 'release':
-        return this.#track(this.#release(next.holder))
+        this.#track(this.#release(next.holder))
+        break
       case 'hear':
-        return this.hear(next.book)
+        this.hear(next.book)
+        break
       case 'turn':
-        if (this.#scheduler.count() > 0) await this.#scheduler.waitOne()
+        if (this.#scheduler.count() > 0) await this.#scheduler.waitNext(1)
         await new Promise((resolve) => setImmediate(resolve))
         this.check()
     }
@@ -100,7 +103,7 @@ class World {
     let isOver = false
     void Promise.all(this.#underWay).then(() => (isOver = true))
     while (!isOver) {
-      if (this.#scheduler.count() > 0) await this.#scheduler.waitOne()
+      if (this.#scheduler.count() > 0) await this.#scheduler.waitNext(1)
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.check()
@@ -146,7 +149,8 @@ class World {
     const addresses = this.books[one.book]!
     for (;;) {
       try {
-        return await addresses.release(addresses.listHeld(one.holder))
+        await addresses.release(addresses.listHeld(one.holder))
+        return
       } catch (error) {
         if ((error as Error).message !== 'no answer') throw error
       }
