@@ -58,6 +58,9 @@ export function readLoad(project: Project, instance: Instance, what: 'write' | '
   return { bootId: marks.find((m) => m.what === 'boot')?.rest ?? '', rounds: rounds.length, broken, lines }
 }
 
+/** Lines of rounds that the guest itself read back: one that its disk left in the midst, as it was switched off, promised nothing. */
+export const confirmed = (lines: readonly string[]): string[] => lines.filter((line) => !differ(line))
+
 /** Blocks of 64 KiB that a volume holds now must be: first 16 characters of the SHA-256 by block number, as the writer last said. */
 export function expectedBlocks(lines: readonly string[]): Map<number, string> {
   const sums = new Map<number, string>()
