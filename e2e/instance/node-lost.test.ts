@@ -3,18 +3,21 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { COMPUTE_NODE, INSTANCE, PORT } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Instance, Port } from '../../lib/api/types.ts'
 import { isRunning } from '../../local/host/process.ts'
+import { hurryHeartbeats } from '../harness/heartbeat.ts'
 import { leftovers } from '../harness/leftovers.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForGone, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 let project: Project
 const killed = new Set<string>()
+let relax: (() => Promise<void>) | undefined
 beforeAll(async () => {
-  project = await Project.create('lost')
-  await project.createNetwork('net', '10.75.0.0/24')
+  project = await Project.create('lost', { net: '10.75.0.0/24' })
+  relax = await hurryHeartbeats(project.test)
 }, 120_000)
 afterAll(async () => {
   for (const node of killed) await bringBack(node)
+  await relax?.()
   await project.destroy()
   expect(await project.findLeftovers()).toEqual([])
 }, 180_000)
