@@ -98,6 +98,7 @@ describe('ports', () => {
       device: 'vhup3',
       socketPath: '/run/x',
       mtu: 1442,
+      instance: '7/1',
     }
     const rowOf = (port: SwitchPort): OvsRow => {
       const insert = plugOperations(view, port)[0]

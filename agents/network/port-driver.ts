@@ -24,6 +24,8 @@ export interface VhostUserPort extends SwitchPortBase {
   socketPath: string
   /** The switch drops longer frames towards the guest; a tap has its own. */
   mtu: number
+  /** Which start of the switch it is plugged under. Empty: not known. */
+  instance: string
 }
 
 export type SwitchPort = DevicePort | VhostUserPort
@@ -32,7 +34,7 @@ export interface PluggedPort {
   kind: 'port' | 'metadata'
   uid: string
   device: string
-  /** Of the device that was plugged; absent for vhostuser. */
+  /** Of the device that was plugged, or of the switch that a vhost-user port was plugged into. */
   instance?: string
   /** Of vhostuser alone, as is the largest MTU that it was asked to carry. */
   socketPath?: string
@@ -55,8 +57,13 @@ export interface PortDriver {
   plug(port: SwitchPort, signal: AbortSignal): Promise<void>
   /** Absent is success. */
   unplug(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<void>
-  /** Resolves with the port once its flows are there (or the switch says that it cannot open it). */
-  waitInstalled(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<PluggedPort>
+  /** Resolves with the port once `accept` holds of it (or the switch says that it cannot open it). */
+  waitUntil(
+    kind: PluggedPort['kind'],
+    uid: string,
+    accept: (port: PluggedPort) => boolean,
+    signal: AbortSignal,
+  ): Promise<PluggedPort>
   /** Called with whatever port changed, and with nothing when all may have (the switch's database was away). */
   onChange(listener: (port?: Pick<PluggedPort, 'kind' | 'uid'>) => void): () => void
 }
@@ -66,6 +73,15 @@ export function isPlugged(plugged: PluggedPort | undefined, want: SwitchPort): b
   if (!plugged || plugged.device !== want.device || plugged.logicalPort !== want.logicalPort) return false
   if (want.type === 'device') return plugged.instance === want.instance
   return plugged.socketPath === want.socketPath && (plugged.mtu ?? 0) >= want.mtu
+}
+
+/**
+ * May the switch's word that no guest takes part be wrong? One that starts again, and whose guest is back before its first word is in
+ * the database, takes the answer of its last run there for its own newest one and never writes it: `link_state` stays down while packets
+ * pass (ovs-vswitchd 3.5: ovsdb_idl_txn_write skips what the database seems to hold). A port made anew has no old answer.
+ */
+export function isDoubtful(port: PluggedPort, want: SwitchPort): boolean {
+  return want.type === 'vhostuser' && want.instance !== '' && port.instance !== want.instance && !isPassing(port)
 }
 
 /** Do packets pass? The switch has the flows of a vhost-user port before, and without, a guest that takes part. */

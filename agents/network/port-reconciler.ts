@@ -6,7 +6,7 @@ import { TransientError } from '../../lib/errors.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { deviceInstance, watchLinks } from './host-links.ts'
-import { isPassing, isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
+import { isDoubtful, isPassing, isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
 
 /** What guests of a network on this node are served with, beside their port. */
 export interface NetworkService {
@@ -20,7 +20,9 @@ export interface PortReconcilerOptions {
   driver: PortDriver
   paths: ComputePaths
   services: readonly NetworkService[]
-  /** How long a run waits for the flows of a port that it plugged, instead of being called again. */
+  /** Tells two starts of the switch apart; undefined while it does not run. */
+  switchInstance?: () => Promise<string | undefined>
+  /** How long a run waits for the switch's word on a port, instead of being called again. */
   installTimeoutMs?: number
 }
 
@@ -62,11 +64,14 @@ export class PortReconciler implements KindReconciler<'port'> {
       return { state: 'plugging', facts: { ovnInstalled: false }, retryAfterMs: LINK_RETRY_MS }
     }
     const held = driver.find('port', document.uid)
-    if (held && isPlugged(held, want) && held.error === undefined) return observe(held)
+    if (held && isPlugged(held, want) && held.error === undefined) {
+      const now = isDoubtful(held, want) ? await this.#wait(document.uid, isPassing, context.signal) : held
+      if (now && !isDoubtful(now, want)) return observe(now)
+    }
     if (want.type === 'vhostuser') await mkdir(dirname(want.socketPath), { recursive: true, mode: 0o755 })
     await driver.plug(want, context.signal)
     context.log.info({ device: want.device, again: held !== undefined }, 'port plugged')
-    return observe(await this.#installed(document.uid, context.signal))
+    return observe(await this.#wait(document.uid, (port) => port.installed, context.signal))
   }
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'port'>> {
@@ -87,16 +92,22 @@ export class PortReconciler implements KindReconciler<'port'> {
     const base = { kind: 'port' as const, uid, logicalPort: spec.logicalPort, mac: spec.mac }
     if (spec.vnicType === 'vhostuser') {
       const socketPath = vhostUserSocket(this.#options.paths, uid)
-      return { ...base, type: 'vhostuser', device: `vhu${uid.slice(0, 11)}`, socketPath, mtu: spec.mtu }
+      const instance = (await this.#options.switchInstance?.()) ?? ''
+      return { ...base, type: 'vhostuser', device: `vhu${uid.slice(0, 11)}`, socketPath, mtu: spec.mtu, instance }
     }
     const device = tapName(uid)
     const instance = await deviceInstance(device, bootId)
     return instance === undefined ? undefined : { ...base, type: 'device', device, instance }
   }
 
-  async #installed(uid: string, signal: AbortSignal): Promise<PluggedPort | undefined> {
+  /** The port once `accept` holds of it, or as it is when the time is over. */
+  async #wait(
+    uid: string,
+    accept: (port: PluggedPort) => boolean,
+    signal: AbortSignal,
+  ): Promise<PluggedPort | undefined> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.installTimeoutMs ?? 2000)])
-    return this.#options.driver.waitInstalled('port', uid, deadline).catch((error: unknown) => {
+    return this.#options.driver.waitUntil('port', uid, accept, deadline).catch((error: unknown) => {
       signal.throwIfAborted()
       // Not there yet: the interface's change calls this document again.
       if (deadline.aborted) return this.#options.driver.find('port', uid)

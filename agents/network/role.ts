@@ -10,7 +10,7 @@ import { planChassis, type Chassis } from './chassis-plan.ts'
 import { OvsPortDriver } from './drivers/ovs/ovs-port-driver.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from './drivers/ovs/switch-database.ts'
 import { PortReconciler } from './port-reconciler.ts'
-import { readDpdk, readSwitchInventory } from './switch-inventory.ts'
+import { readDpdk, readSwitchInventory, switchInstance } from './switch-inventory.ts'
 
 export interface NetworkRoleOptions {
   /** Of ovsdb-server on this host. */
@@ -28,6 +28,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ...(options.switchSocket ? { socketPath: options.switchSocket } : {}),
     onDisconnect: (err) => log.warn({ err }, 'the switch database is away'),
   })
+  const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
   const driver = new OvsPortDriver(database)
   const metadata = new MetadataService({ driver, log })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
@@ -40,12 +41,14 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.start(stop.signal)
   return {
     name: 'network',
-    reconcilers: [new PortReconciler({ driver, paths, services: [metadata] })],
+    reconcilers: [
+      new PortReconciler({ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) }),
+    ],
     inventory: [
       {
         name: 'switch',
         collect: async (signal) => ({
-          ...(await readSwitchInventory(database, dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET), signal)),
+          ...(await readSwitchInventory(database, switchDir, signal)),
           encapAddress: context.encapAddress,
         }),
       },

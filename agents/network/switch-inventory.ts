@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Inventory } from '../../lib/contract/documents.ts'
+import { isMissing } from '../../lib/durable-files.ts'
 import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { connectRemote } from '../../lib/ovsdb/remote.ts'
 import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
 import { readOne, readSet, readString, type OvsRow } from '../../lib/ovsdb/values.ts'
 import { rootRow } from './drivers/ovs/switch-database.ts'
+
+const PID_FILE = 'ovs-vswitchd.pid'
 
 /** What the switch says of itself. @throws while it or its database does not answer */
 export async function readSwitchInventory(
@@ -41,9 +44,21 @@ export function parseVersion(text: string): string | undefined {
   return /\(Open vSwitch\) (\S+)/.exec(text)?.[1]
 }
 
+/** Another one for each start of the switch; undefined while it does not run. */
+export async function switchInstance(runDir: string): Promise<string | undefined> {
+  try {
+    const file = join(runDir, PID_FILE)
+    // The pid alone may come again.
+    return `${(await readFile(file, 'utf8')).trim()}/${Math.round((await stat(file)).mtimeMs)}`
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
 /** A command on the switch's control socket, which speaks JSON-RPC as the database does: ovs-appctl(8), without starting it. */
 async function askSwitch(runDir: string, method: string, signal: AbortSignal): Promise<string> {
-  const pid = (await readFile(join(runDir, 'ovs-vswitchd.pid'), 'utf8')).trim()
+  const pid = (await readFile(join(runDir, PID_FILE), 'utf8')).trim()
   if (!/^\d+$/.test(pid)) throw new Error('ovs-vswitchd.pid holds no pid')
   const path = join(runDir, `ovs-vswitchd.${pid}.ctl`)
   const stream = await connectRemote({ transport: 'unix', path }, undefined, signal)

@@ -180,22 +180,11 @@ describe('a guest whose driver is not there', () => {
 })
 
 describe('killed while the other guest asks it', () => {
-  test('ovs-vswitchd: QEMU waits for it, and packets pass again', async () => {
-    const before = await waitForRounds(project, tap, 'ask', 2)
-    const [qemu, own] = [qemuOf(fast), await project.marks('fast')]
-    const old = project.test.cloud.findDaemon(node, 'ovs-vswitchd')?.pid
-    expect((await project.test.cloud.restartDaemon(node, 'ovs-vswitchd')).pid).not.toBe(old)
-    const after = await waitForRounds(project, tap, 'ask', 3)
-    expect(after.bootId).toBe(before.bootId)
-    expect(after.lines.at(-1)).toBe(own[0]?.rest)
-    expect(qemuOf(fast)).toEqual(qemu)
-    await waitForLink('fast')
-  }, 120_000)
-
   test('QEMU: the machine starts again on the same port', async () => {
     const [killed] = qemuOf(fast)
     expect(killed).toBeDefined()
     const boot = (await project.marks('fast'))[0]?.rest ?? ''
+    await waitForLink('fast')
     const row = await rowOf('fast')
     process.kill(killed ?? 0, 'SIGKILL')
     await project.waitForMark('fast', 'login', { notBoot: boot, timeoutMs: 90_000 })
@@ -218,6 +207,18 @@ describe('killed while the other guest asks it', () => {
     expect(qemuOf(fast)).toEqual(qemu)
     expect((await portOf('fast')).metadata.resourceVersion).toBe(resourceVersion)
   }, 180_000)
+
+  test('ovs-vswitchd: QEMU waits for it, and packets pass again', async () => {
+    const before = await waitForRounds(project, tap, 'ask', 2)
+    const [qemu, own] = [qemuOf(fast), await project.marks('fast')]
+    const old = project.test.cloud.findDaemon(node, 'ovs-vswitchd')?.pid
+    expect((await project.test.cloud.restartDaemon(node, 'ovs-vswitchd')).pid).not.toBe(old)
+    const after = await waitForRounds(project, tap, 'ask', 3)
+    expect(after.bootId).toBe(before.bootId)
+    expect(after.lines.at(-1)).toBe(own[0]?.rest)
+    expect(qemuOf(fast)).toEqual(qemu)
+    await waitForLink('fast')
+  }, 120_000)
 })
 
 test('delete: no domain, socket, switch port, file or row is left, and the other guest goes on', async () => {

@@ -37,10 +37,15 @@ export class OvsPortDriver implements PortDriver {
     await this.#remove(kind, uid, signal)
   }
 
-  async waitInstalled(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<PluggedPort> {
+  async waitUntil(
+    kind: PluggedPort['kind'],
+    uid: string,
+    accept: (port: PluggedPort) => boolean,
+    signal: AbortSignal,
+  ): Promise<PluggedPort> {
     return this.#database.waitUntil(() => {
       const port = this.find(kind, uid)
-      return port && (port.installed || port.error !== undefined) ? port : undefined
+      return port && (accept(port) || port.error !== undefined) ? port : undefined
     }, signal)
   }
 

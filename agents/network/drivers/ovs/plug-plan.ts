@@ -86,7 +86,7 @@ export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] 
     'attached-mac': want.mac,
     [KEYS.kind]: want.kind,
     [KEYS.uid]: want.uid,
-    [KEYS.instance]: want.type === 'device' ? want.instance : undefined,
+    [KEYS.instance]: want.instance === '' ? undefined : want.instance,
   })
   const special: OvsRow =
     want.type === 'vhostuser'
