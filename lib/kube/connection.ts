@@ -103,7 +103,9 @@ export class Connections {
       keepAliveInitialDelay: 15_000,
       timeout: 10_000,
     }
-    const pool = { connect, keepAliveTimeout: 60_000, pipelining: 1 }
+    // Not HTTP/2, which undici would choose: there a request that is given up while its body is being sent can leave Node writing
+    // empty frames for ever, until all memory is used up. A renewal of the Lease under way at a stop was enough.
+    const pool = { connect, keepAliveTimeout: 60_000, pipelining: 1, allowH2: false }
     const make = (connections: number | null): Dispatcher =>
       plan.type === 'proxy'
         ? new ProxyAgent({ ...pool, uri: plan.uri, requestTls: plan.requestTls, connections })
