@@ -214,6 +214,7 @@ describe('ListWatch', () => {
       const informer = start()
       await until(() => server.watchCount === 1)
       server.store.collection(WIDGETS_PATH).clear()
+      server.store.history.length = 0
       server.store.version = 2
       server.endWatches(abrupt)
       await until(() => regressions.length > 0)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agent } from '../../agents/node/agent.ts'
 import * as kinds from '../../lib/api/kinds.ts'
-import type { KubeNode } from '../../lib/api/types.ts'
+import type { Cloud, KubeNode } from '../../lib/api/types.ts'
 import type { KubeClient, NewObject } from '../../lib/kube/client.ts'
 import { HttpKubeClient, type RequestSample } from '../../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
@@ -69,6 +69,9 @@ export class TestCloud {
       timeoutMs: 60_000,
     })
     await cloud.create(kinds.NAMESPACE, { metadata: { name: 'nephele-system' } })
+    // A silent node is down after 2 s; the fake agents beat twice a second.
+    const heartbeat = { intervalSeconds: 1, missesBeforeDown: 2 }
+    await cloud.create<Cloud>(kinds.CLOUD, { metadata: { name: kinds.CLOUD_NAME }, spec: { heartbeat } })
     serveCallOut(await nats.connectCallOut(), { issuerSeed: nats.issuer.seed, createTokenReview: reviewNodeName, log })
     return cloud
   }
@@ -134,7 +137,7 @@ export class TestCloud {
         history,
         settings: {},
         authority,
-        makeBus: (writer) => new JetStreamBus({ nc, writer, log, heartbeat: { intervalMs: 500, missesBeforeDown: 4 } }),
+        makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat }),
         makeNetwork: () => new MemoryNetwork(this.rows),
       }),
     )
