@@ -36,7 +36,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         defaultFlavorRef: { name: 'small' },
       },
-      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2 },
+      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
     },
   ],
   Flavor: [
@@ -243,7 +243,8 @@ export const SAMPLES: Record<string, Sample[]> = {
           hypervisorVersion: '10.0.0',
           acceleration: 'qemu',
           accelerationReason: 'no virtualization extensions',
-          dpdk: false,
+          dpdk: true,
+          dpdkVersion: 'DPDK 24.11.8',
           numaCells: 1,
         },
         releases: [{ kind: 'instance', uid: 'u1', namespace: 'team-a', name: 'vm', epoch: 1 }],
