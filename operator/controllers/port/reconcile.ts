@@ -121,11 +121,7 @@ async function bind(port: Port, identity: Identity, binding: Binding, deps: Port
   const { mac, addresses, network } = identity
   const mtu = mtuOf(network, deps.caches.clouds)
   await deps.bus.desired.publish(
-    portDocument(
-      port,
-      { binding, mac, addresses, networkUid: network.metadata.uid, network: keyOfObject(network), mtu },
-      writer,
-    ),
+    portDocument(port, { binding, mac, addresses, networkUid: network.metadata.uid, mtu }, writer),
   )
   return observePort(port, binding, deps.bus.observed.find('port', port.metadata.uid, binding.node))
 }
