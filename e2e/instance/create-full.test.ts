@@ -19,7 +19,8 @@ beforeAll(async () => {
   project = await Project.create('full', { net: '10.23.0.0/24' })
   await project.createNetwork('back', '10.24.0.0/24')
   const flavor = await project.createClusterWide(FLAVOR, 'large', {
-    vcpus: 2,
+    // One: with two, an emulated guest was seen to hang in its kernel's start (a timer of the second never fired).
+    vcpus: 1,
     memoryMiB: 384,
     rootDiskGiB: 2,
     ephemeralGiB: 1,
@@ -70,8 +71,8 @@ afterAll(async () => {
 const inGuest = (script: string) => door.ssh(full, script)
 
 test('the size of its flavor: processors, memory and disks', async () => {
-  expect(full.status?.flavor).toEqual({ vcpus: 2, memoryMiB: 384, rootDiskGiB: 2, ephemeralGiB: 1, swapMiB: 64 })
-  expect(await inGuest('nproc')).toBe('2')
+  expect(full.status?.flavor).toEqual({ vcpus: 1, memoryMiB: 384, rootDiskGiB: 2, ephemeralGiB: 1, swapMiB: 64 })
+  expect(await inGuest('nproc')).toBe('1')
   const memoryKiB = Number(await inGuest("awk '/^MemTotal/ { print $2 }' /proc/meminfo"))
   expect(memoryKiB).toBeGreaterThan(300 * 1024)
   expect(memoryKiB).toBeLessThanOrEqual(384 * 1024)
