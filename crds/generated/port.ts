@@ -27,7 +27,7 @@ export interface PortSpec {
    */
   macAddress?: string
   /**
-   * Addresses; absent: one from each family's first Subnet with room; empty: none. *immutable*
+   * Addresses; absent: one from the first Subnet with room. *immutable*
    *
    * @maxItems 8
    *

@@ -27,9 +27,22 @@ export interface VolumeTypeSpec {
    */
   default?: boolean
   /**
-   * Usable from every namespace. *live*
+   * New Volumes of every namespace may use it; false: only of those in sharedWith. *live*
    */
   public?: boolean
+  /**
+   * With public: false, the namespaces that may use it. *live*
+   *
+   * @maxItems 64
+   *
+   * Items: One namespace. *live*
+   */
+  sharedWith?: {
+    /**
+     * Name of the namespace, or `*` for all. *live*
+     */
+    namespace: string
+  }[]
 }
 /**
  * What was observed. Written by the operator alone.

@@ -215,6 +215,13 @@ const PORT: RuleCase[] = [
     bad: [{ 'spec.allowedAddressPairs[0].ipAddress': 'any' }],
     good: [{ 'spec.allowedAddressPairs[0].ipAddress': '10.0.0.96/29' }],
   },
+  {
+    kind: 'Port',
+    path: 'spec.fixedIPs',
+    says: 'leave fixedIPs out to be given an address',
+    bad: { 'spec.fixedIPs': [] },
+    good: [{ 'spec.fixedIPs': undefined }],
+  },
   changed('Port', 'spec.networkRef', 'networkRef cannot change', { 'spec.networkRef.name': 'other' }),
   changed('Port', 'spec.vnicType', 'vnicType cannot change', { 'spec.vnicType': 'vhostuser' }),
   changed('Port', 'spec', 'macAddress cannot change once it is set', { 'spec.macAddress': 'fa:16:3e:00:00:02' }),

@@ -31,6 +31,14 @@ export function isSharedWith(target: KubeObject, namespace: string): boolean {
   return spec.sharedWith?.some((to) => to.namespace === '*' || to.namespace === namespace) ?? false
 }
 
+/** The same of an object without a namespace. */
+export function isPublicTo(
+  { public: isPublic = true, sharedWith = [] }: Shareable & { public?: boolean },
+  namespace: string,
+): boolean {
+  return isPublic || sharedWith.some((to) => to.namespace === '*' || to.namespace === namespace)
+}
+
 export interface ReferenceOptions<T extends KubeObject> {
   cache: Cache<T>
   /** Kind of the target, as users write it. */

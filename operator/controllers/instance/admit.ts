@@ -4,7 +4,7 @@ import { findCondition } from '../../../lib/conditions.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { FlavorSize } from '../../scheduler/amounts.ts'
-import { found, missing, resolve, resolveCluster, type Found } from '../common/references.ts'
+import { found, isPublicTo, missing, resolve, resolveCluster, type Found } from '../common/references.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 /** What the spec names, found. */
@@ -115,10 +115,7 @@ function isReady(image: Image): image is Admitted['image'] {
 /** What can never work is said before a node is looked for. @throws TerminalError */
 function checkFlavor(flavor: Flavor, image: Image, namespace: string): ReturnType<typeof missing> | undefined {
   const { spec, metadata } = flavor
-  if (
-    spec.public === false &&
-    spec.sharedWith?.some((s) => s.namespace === namespace || s.namespace === '*') !== true
-  ) {
+  if (!isPublicTo(spec, namespace)) {
     return missing(
       'FlavorNotFound',
       `Flavor ${metadata.name} in spec.flavorRef does not exist or is not shared with namespace ${namespace} (its spec.sharedWith)`,

@@ -4,6 +4,7 @@ import type { KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { waitForUsers } from '../common/in-use.ts'
+import { listNames } from '../common/references.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
 
@@ -20,7 +21,9 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
     .sort()
   const seen = nodes.flatMap((node) => findPoolOn(node, name, status.nodes, deps) ?? [])
   status.nodes = keepUnlessMoved(status.nodes ?? [], seen)
-  status.state = seen.some((n) => n.error === undefined) ? 'up' : 'down'
+  const working = seen.filter((n) => n.error === undefined)
+  const isUp = working.some(({ node }) => deps.bus.heartbeats.pulse(node) !== 'silent')
+  status.state = isUp ? 'up' : 'down'
   if (nodes.length === 0)
     return waitFor(
       'NoStorageNode',
@@ -28,6 +31,11 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
     )
   const broken = seen.find((n) => n.error !== undefined)
   if (broken) return waitFor('PoolBroken', `node ${broken.node}: ${broken.error ?? ''}`)
+  if (working.length > 0 && !isUp)
+    return waitFor(
+      'NodeSilent',
+      `${listNames(working.map(({ node }) => node))} not heard: its volumes go on when one is back`,
+    )
   return seen.length > 0 ? done : waitFor('PoolNotReported', `waiting for node ${nodes.join(', ')} to report the pool`)
 }
 

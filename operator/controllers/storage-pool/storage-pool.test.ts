@@ -97,6 +97,21 @@ test('what was known stays while the bus has nothing', () => {
 })
 
 test.each([
+  ['its only node', ['s1'], { kind: 'wait', reason: 'NodeSilent', message: expect.stringContaining('s1') }, 'down'],
+  ['one of two', ['s1', 's2'], { kind: 'done' }, 'up'],
+] as const)('node-lost: %s is silent', (_, nodes, outcome, state) => {
+  const w = world(Object.fromEntries(nodes.map((node) => [node, [word(60)]])))
+  w.bus.heartbeats.expect([...nodes])
+  for (const node of nodes) w.bus.heartbeats.beat(node, 'boot-0001')
+  w.clock.ms = 60_000
+  if (nodes.length > 1) w.bus.heartbeats.beat('s2', 'boot-0001')
+  w.bus.heartbeats.tick()
+  const p = pool()
+  expect(reconcileStoragePool(p, w.deps)).toMatchObject(outcome)
+  expect(p.status?.state).toBe(state)
+})
+
+test.each([
   ['in use', [stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'files' } })], { reason: 'InUse' }],
   ['of another pool', [stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'x' } })], { kind: 'released' }],
 ])('delete: %s', (_, volumes, outcome) => {

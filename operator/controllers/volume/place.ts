@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
-import { listNames } from '../common/references.ts'
+import { isPublicTo, listNames } from '../common/references.ts'
 
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
@@ -53,24 +53,26 @@ type TypeChoice = { ok: true; type: VolumeType } | { ok: false; reason: string; 
 
 function findType(volume: Volume, caches: Pick<Caches, 'volumeTypes'>): TypeChoice {
   const name = volume.spec.volumeTypeRef?.name
+  const { namespace = '' } = volume.metadata
   if (name !== undefined) {
     const type = caches.volumeTypes.find(undefined, name)
-    if (type) return { ok: true, type }
+    if (type && isPublicTo(type.spec, namespace)) return { ok: true, type }
     return {
       ok: false,
       reason: 'VolumeTypeNotFound',
-      message: `VolumeType ${name} in spec.volumeTypeRef does not exist: create it`,
+      message: `VolumeType ${name} in spec.volumeTypeRef does not exist or is not shared with namespace ${namespace} (its spec.sharedWith): create it`,
     }
   }
   const defaults = caches.volumeTypes
     .list()
-    .filter((t) => t.spec.default === true && t.metadata.deletionTimestamp === undefined)
+    .filter(({ spec, metadata }) => spec.default === true && metadata.deletionTimestamp === undefined)
+    .filter(({ spec }) => isPublicTo(spec, namespace))
   const type = defaults.sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1))[0]
   if (type) return { ok: true, type }
   return {
     ok: false,
     reason: 'NoDefaultVolumeType',
-    message: 'no VolumeType has spec.default: true: name one in spec.volumeTypeRef',
+    message: `no VolumeType that namespace ${namespace} may use has spec.default: true: name one in spec.volumeTypeRef`,
   }
 }
 

@@ -51,6 +51,27 @@ describe('placement', () => {
     spoil(w)
     expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({ kind: 'wait', reason })
   })
+  test.each([
+    ['not at all', undefined, undefined, 'VolumeTypeNotFound'],
+    ['not with this one', 'other', undefined, 'VolumeTypeNotFound'],
+    ['and named', 'ns', { name: 'standard' }, undefined],
+    ['and the default', 'ns', undefined, undefined],
+    ['with all', '*', undefined, undefined],
+  ] as const)('dependency: a type that is shared %s', async (_, namespace, ref, reason) => {
+    const w = world()
+    const shared = namespace === undefined ? {} : { sharedWith: [{ namespace }] }
+    w.put(
+      'volumeTypes',
+      stored<VolumeType>('standard', { ...type().spec, public: false, ...shared }, { namespace: '' }),
+    )
+    const named = reason === undefined ? ref : { name: 'standard' }
+    const v = stored<Volume>('data', { sizeGiB: 10, ...(named ? { volumeTypeRef: named } : {}) })
+    const outcome = await reconcileVolume(v, w.deps, w.run)
+    expect(outcome).toMatchObject(reason === undefined ? { kind: 'saved' } : { kind: 'wait', reason })
+    if (reason === undefined) return
+    delete v.spec.volumeTypeRef
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({ reason: 'NoDefaultVolumeType' })
+  })
   test('dependency: the only node is silent, and named', async () => {
     const w = world()
     w.clock.ms = 60_000
