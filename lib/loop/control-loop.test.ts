@@ -40,6 +40,7 @@ describe('ControlLoop', () => {
   let informers: Informers
   let events: RunEvent[]
   let ended: Promise<unknown>[]
+  let held: boolean
   beforeEach(async () => {
     server = new FakeApiserver()
     await server.start()
@@ -52,6 +53,7 @@ describe('ControlLoop', () => {
     })
     events = []
     ended = []
+    held = false
   })
   afterEach(async () => {
     fence.abort.abort()
@@ -78,6 +80,7 @@ describe('ControlLoop', () => {
       fence,
       events: { record: (_kind, _object, event) => void events.push(event) },
       log: createLogger('test', 'silent'),
+      isHeld: () => held,
     })
     await informers.start(fence.signal)
     ended.push(loop.run())
@@ -310,6 +313,28 @@ describe('ControlLoop', () => {
     make('a')
     await quiet()
     expect(writes()).toEqual([])
+  })
+
+  test.each([
+    ['before', () => (held = true), 0],
+    ['while a run is under way', () => undefined, 1],
+  ])('held %s: not even a finalizer or a condition is written, until all are looked at again', async (_, hold, first) => {
+    let runs = 0
+    hold()
+    const loop = await start(
+      (object) => {
+        if (runs++ === 0 && first === 1) held = true
+        object.status = { size: 1 }
+        return done
+      },
+      first === 0 ? { finalizer: FINALIZER } : {},
+    )
+    make('a')
+    await quiet()
+    expect({ runs, writes: writes() }).toEqual({ runs: first, writes: [] })
+    held = false
+    loop.enqueueAll()
+    await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
   })
 
   test('an apiserver that does not answer is no terminal matter', async () => {

@@ -28,6 +28,11 @@ export interface LoopDeps {
   log: Logger
   metrics?: LoopMetrics
   clock?: Clock
+  /**
+   * While it answers true nothing is read or written for any object, and keys that come up are dropped: whoever ends that has all
+   * of them looked at (`enqueueAll`).
+   */
+  isHeld?: () => boolean
 }
 
 /** Passes of one run that follow each other at once (`saved`); more is a reconciler that decides something new for ever. */
@@ -103,6 +108,10 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     await this.#queue.close()
   }
 
+  get #isHeld(): boolean {
+    return this.#deps.isHeld?.() ?? false
+  }
+
   get #informer() {
     return this.#deps.informers.of<T>(this.#definition.kind)
   }
@@ -162,13 +171,14 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   }
 
   async #pass(key: ObjectKey): Promise<PassEnd> {
-    if (this.#deps.fence.signal.aborted) return 'end'
+    if (this.#deps.fence.signal.aborted || this.#isHeld) return 'end'
     const cached = await this.#withFinalizer(this.#cache.findByKey(key))
     if (!cached) return 'end'
     const object = structuredClone(cached)
     const run = this.#toRun(key, object)
     const result = await this.#reconcile(object, run)
-    if (!result) return 'end'
+    // Held meanwhile: what the run concluded may be wrong.
+    if (!result || this.#isHeld) return 'end'
     this.#deps.metrics?.runs.inc({ controller: this.name, result: labelOf(result) })
 
     if (result.kind === 'outcome' && result.outcome.kind === 'released' && this.#definition.finalizer) {
