@@ -28,10 +28,13 @@ import { UserDataStore } from './controllers/instance/user-data.ts'
 import { cachesOf } from './informers.ts'
 import { AddressBook } from './ipam/address-book.ts'
 import { KubeClaimStore } from './ipam/claim-object.ts'
+import { heldFence, heldNetwork } from './hold.ts'
 import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from './network/network-driver.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
+import type { StoreHistory } from './store-history.ts'
 import { connectWakeUps, type Controllers } from './wake-ups.ts'
+import { watchRegression } from './watch-regression.ts'
 
 export interface LeadershipOptions {
   /** Plain: writes are fenced here. */
@@ -41,6 +44,8 @@ export interface LeadershipOptions {
   events: Pick<EventRecorder, 'record'>
   metrics: LoopMetrics
   log: Logger
+  /** What the informers saw of the store, for the whole process. */
+  history: StoreHistory
   settings: Omit<NodeSettings, 'certificates'>
   /** Who signs nodes' certificates. */
   authority?: { authority: Authority; authorityPem: string }
@@ -51,27 +56,34 @@ export interface LeadershipOptions {
 
 /** All that one leadership does, from the moment that the Lease is won until its fence's signal aborts. */
 export async function lead(fence: Fence, options: LeadershipOptions): Promise<void> {
-  const { informers, watched, log } = options
-  const client = informers.observing(fencedClient(options.client, fence))
-  await ensureCloud(watched, client)
+  const { informers, watched, history, log } = options
+  if (!(await unlessAborted(informers.whenCertain(fence.signal), fence.signal))) return
+  await ensureCloud(watched, informers.observing(fencedClient(options.client, fence)))
   const caches = cachesOf(watched)
   const incarnation = () => caches.clouds.find(undefined, CLOUD_NAME)?.spec.incarnation ?? 1
   const writer: Writer = () =>
     fence.signal.aborted || fence.remainingMs() <= 0 ? undefined : { incarnation: incarnation(), term: fence.term }
-  const bus = options.makeBus(writer, heartbeatOf(caches.clouds.find(undefined, CLOUD_NAME)))
+  // Until the guard has looked, nobody writes; it looks as soon as the bus was read.
+  let regression: RegressionGuard | undefined
+  const isHeld = () => regression?.isHolding({ incarnation: incarnation(), term: fence.term }) ?? true
+  const bus = options.makeBus(
+    () => (isHeld() ? undefined : writer()),
+    heartbeatOf(caches.clouds.find(undefined, CLOUD_NAME)),
+  )
   const network = options.makeNetwork(fence.signal)
   try {
-    await readyUnlessAborted(bus, fence.signal)
-    if (fence.signal.aborted) return
+    if (!(await unlessAborted(bus.ready(fence.signal), fence.signal))) return
+    regression = new RegressionGuard({ bus, caches, history })
+    const held = heldFence(fence, isHeld)
     const deps: OperatorDeps = {
       caches,
       bus,
-      network,
+      network: heldNetwork(network, isHeld),
       scheduler: new Scheduler(),
-      addresses: new AddressBook(new KubeClaimStore(client)),
+      addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
       waitingRoom: new WaitingRoom(),
       releases: new ReleaseDesk(),
-      regression: new RegressionGuard(bus),
+      regression,
       userData: new UserDataStore(),
       deletions: new Set(),
       writer() {
@@ -80,32 +92,43 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
         return now
       },
     }
-    await run(deps, fence, options)
+    await run(deps, { fence, held, isHeld, writer }, options)
   } finally {
     await network.close?.().catch((error: unknown) => log.warn({ err: error }, 'closing the network backend failed'))
     await bus.close()
   }
 }
 
-async function run(deps: OperatorDeps, fence: Fence, options: LeadershipOptions): Promise<void> {
+interface Office {
+  fence: Fence
+  /** The same, but for while nothing may be written. */
+  held: Fence
+  isHeld: () => boolean
+  writer: Writer
+}
+
+async function run(deps: OperatorDeps, office: Office, options: LeadershipOptions): Promise<void> {
   const { client, informers, watched, events, metrics, authority, log } = options
+  const { fence, held, isHeld, writer } = office
   const certificates = authority && new NodeCertificates({ ...authority, desired: deps.bus.desired })
   const settings: NodeSettings = { ...options.settings, ...(certificates ? { certificates } : {}) }
   const definitions = listDefinitions(defineControllers(deps, watched, settings))
   const loops = new Map(
-    definitions.map(([name, definition]) => [
-      name,
-      new ControlLoop<KubeObject>(definition, { client, informers, fence, events, log, metrics }),
-    ]),
+    definitions.map(([name, definition]) => {
+      const rights = name === 'cloud' ? { fence } : { fence: held, isHeld }
+      return [name, new ControlLoop<KubeObject>(definition, { client, informers, events, log, metrics, ...rights })]
+    }),
   )
   const controllers = Object.fromEntries(loops) as unknown as Controllers
   const collector = new TombstoneCollector(deps, log)
   const ends = [
     followCaches(deps, watched, collector),
     connectWakeUps(deps, controllers, collector),
-    notify(deps, watched, log),
-    followIncarnation(deps, controllers, { signal: fence.signal, watched, log }),
+    watchRegression(deps, controllers, { watched, collector, writer }),
+    notify(deps, watched, { isHeld, log }),
+    followIncarnation(deps, controllers, { signal: fence.signal, watched, writer, log }),
     superviseNetwork(deps, controllers, { signal: fence.signal, log }),
+    watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
   ]
   collector.considerAll()
   log.info({ term: fence.term, controllers: loops.size }, 'leading')
@@ -120,20 +143,31 @@ async function run(deps: OperatorDeps, fence: Fence, options: LeadershipOptions)
 function followIncarnation(
   deps: OperatorDeps,
   controllers: Controllers,
-  { signal, watched, log }: { signal: AbortSignal; watched: OperatorInformers; log: Logger },
+  { signal, watched, writer, log }: { signal: AbortSignal; watched: OperatorInformers; writer: Writer; log: Logger },
 ): () => void {
   return watched.clouds.onChange(({ old, object }) => {
-    if (!old || !object || old.spec.incarnation === object.spec.incarnation) return
-    deps.network.claimTerm(object.spec.incarnation ?? 1, deps.writer().term, signal).catch((error: unknown) => {
+    const now = writer()
+    if (!now || !old || !object || old.spec.incarnation === object.spec.incarnation) return
+    deps.regression.lookAtAll(now)
+    deps.network.claimTerm(now.incarnation, now.term, signal).catch((error: unknown) => {
       log.warn({ err: error }, 'network backend not claimed for the new incarnation')
     })
     for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
   })
 }
 
-/** Subscribers are told of acknowledged states only: what the cache has was stored. */
-function notify(deps: Pick<OperatorDeps, 'bus'>, watched: OperatorInformers, log: Logger): () => void {
+function isRegressed(cloud: Cloud | undefined): boolean {
+  return (cloud?.status?.regressedIncarnation ?? 0) >= (cloud?.spec.incarnation ?? 1)
+}
+
+/** Subscribers are told of acknowledged states only: what the cache has was stored. A store that went back has no news. */
+function notify(
+  deps: Pick<OperatorDeps, 'bus'>,
+  watched: OperatorInformers,
+  { isHeld, log }: { isHeld: () => boolean; log: Logger },
+): () => void {
   return watched.instances.onChange(({ old, object }) => {
+    if (isHeld()) return
     for (const { notification, id } of noticesOf(old, object, new Date())) {
       deps.bus.notifier.publish(notification, id).catch((error: unknown) => {
         log.debug({ err: error, eventType: notification.eventType, name: notification.name }, 'notification not sent')
@@ -157,10 +191,12 @@ async function ensureCloud(watched: OperatorInformers, client: KubeClient): Prom
   }
 }
 
-async function readyUnlessAborted(bus: Bus, signal: AbortSignal): Promise<void> {
+/** @returns whether it came before the end of this leadership */
+async function unlessAborted(ready: Promise<void>, signal: AbortSignal): Promise<boolean> {
   try {
-    await bus.ready(signal)
+    await ready
   } catch (error) {
     if (!signal.aborted) throw error
   }
+  return !signal.aborted
 }

@@ -23,6 +23,7 @@ import { readConfig, readSeed, type OperatorConfig } from './config.ts'
 import { watchAll } from './informers.ts'
 import { lead } from './leadership.ts'
 import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
+import { StoreHistory } from './store-history.ts'
 import { mayWatchInstances } from './subscribers.ts'
 
 const LEASE_NAME = 'nephele-operator'
@@ -33,7 +34,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const metrics = new LoopMetrics()
   const limits = { ...DEFAULT_LIMITS, replicas: config.nats.copies }
   const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
-  const informers = new Informers({ client, log, metrics: metrics.listWatch })
+  const history = new StoreHistory()
+  const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
   const watched = watchAll(informers)
   metrics.cacheSizes(() => informers.sizes())
   let isBusConnected = false
@@ -88,6 +90,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       events,
       metrics,
       log,
+      history,
       ...(authority ? { authority } : {}),
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
       makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits }),

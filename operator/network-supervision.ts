@@ -51,17 +51,24 @@ export function superviseNetwork(
   }
 
   async function claim(): Promise<void> {
+    let isRefused = false
     for (;;) {
       both.throwIfAborted()
       try {
-        const { incarnation, term } = deps.writer()
-        await deps.network.claimTerm(incarnation, term, both)
-        return
+        const writer = deps.writer()
+        // Its own refusal is asked again, until it is accepted under a raised incarnation; all else comes first.
+        if (isRefused || !deps.regression.isHolding(writer)) {
+          await deps.network.claimTerm(writer.incarnation, writer.term, both)
+          deps.regression.backendRefused(undefined)
+          return
+        }
       } catch (error) {
-        if (both.aborted || error instanceof StaleWriterError) throw error
+        if (both.aborted) throw error
+        isRefused = error instanceof StaleWriterError
+        if (error instanceof StaleWriterError) deps.regression.backendRefused(error.message)
         log.warn({ err: error, cloud: CLOUD_NAME }, 'network backend cannot be claimed yet')
-        await sleep(RETRY_MS, undefined, { signal: both })
       }
+      await sleep(RETRY_MS, undefined, { signal: both })
     }
   }
 
@@ -82,7 +89,7 @@ export function superviseNetwork(
   async function sweep(before: ReadonlySet<string>): Promise<Set<string>> {
     const strays = (await deps.network.listOwned(both)).filter((row) => !isKnown(row))
     const now = new Set(strays.map(idOf))
-    if (deps.regression.findMessage(deps.writer()) !== undefined) return now
+    if (deps.regression.isHolding(deps.writer())) return now
     const onNodes = deps.bus.desired.list().filter(({ kind, tombstone }) => kind === 'port' && !tombstone)
     const plugged = new Set(onNodes.map(({ uid }) => uid))
     const kept = strays.filter((row) => isPlugged(row, plugged))

@@ -5,6 +5,8 @@ import { keyOfObject, keyOfRef, type ObjectKey } from '../lib/kube/object.ts'
 import type { Controller } from '../lib/loop/controller.ts'
 import type { ControllerName } from './controllers/all.ts'
 import { usersOfPort } from './controllers/common/holding.ts'
+import { isStray } from './controllers/compute-node/strays.ts'
+import { findResource } from './controllers/common/newer-facts.ts'
 import { keyOf } from './controllers/common/references.ts'
 import type { OperatorDeps } from './controllers/common/deps.ts'
 import type { TombstoneCollector } from './controllers/common/tombstones.ts'
@@ -62,10 +64,6 @@ export function connectWakeUps(
       controllers.instance.enqueue(keyOfObject(instance))
   })
   deps.releases.onRequest((node) => controllers.computeNode.enqueue(node))
-  deps.regression.onFound(() => {
-    controllers.cloud.enqueue(CLOUD_NAME)
-    wakeDocuments()
-  })
   return () => {
     for (const end of ends) end()
   }
@@ -81,9 +79,19 @@ export function connectWakeUps(
 
   function wakeObserved(kind: DocumentKind, uid: string, node: string): void {
     controllers[CONTROLLER_OF[kind]].enqueueUid(uid)
+    if (!findResource(kind, uid, caches)) wakeForStray(kind, uid, node)
     for (const key of dependents(kind, uid)) controllers[key[0]].enqueue(key[1])
     const releases = caches.computeNodes.find(undefined, node)?.status?.releases
     if (releases?.some((r) => r.kind === kind && r.uid === uid)) controllers.computeNode.enqueue(node)
+  }
+
+  /** Of what has no resource: it is shown on its node, and may be what a machine waits for. */
+  function wakeForStray(kind: DocumentKind, uid: string, node: string): void {
+    const isStanding = isStray(bus.observed.find(kind, uid, node), deps)
+    const wasShown = caches.computeNodes.find(undefined, node)?.status?.orphans?.some((o) => o.uid === uid) === true
+    if (!isStanding && !wasShown) return
+    controllers.computeNode.enqueue(node)
+    deps.waitingRoom.wakeAll()
   }
 
   /** Others that read this word: see hasReleased, resolveVolumes, listUnplugged. */

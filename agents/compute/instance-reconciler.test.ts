@@ -39,6 +39,30 @@ function portDocument(vnicType: 'normal' | 'vhostuser'): PortDocument {
 }
 const withPort = (): InstanceDocument => instanceDocument({ ports: [{ uid: PORT, name: 'p', networkName: 'n' }] })
 
+describe('the interfaces that a node answers for', () => {
+  const told = { ...portDocument('normal') }
+  told.spec = { ...told.spec, network: 'team-a/n', fixedIPs: [{ address: '10.0.0.2', prefixLength: 24 }] }
+  test.each<[string, PortDocument[], object]>([
+    [
+      'as the port says',
+      [told],
+      {
+        nics: [
+          { mac: 'fa:16:3e:00:00:01', portUid: PORT, networkUid: PORT, network: 'team-a/n', addresses: ['10.0.0.2'] },
+        ],
+      },
+    ],
+    [
+      'as an older operator said',
+      [portDocument('normal')],
+      { nics: [{ mac: 'fa:16:3e:00:00:01', portUid: PORT, networkUid: PORT, addresses: [] }] },
+    ],
+    ['not there yet', [], {}],
+  ])('%s', (_, ports, facts) => {
+    expect(reconciler.standingFacts(withPort(), runContext({ ports }).state)).toEqual(facts)
+  })
+})
+
 describe('what an instance waits for', () => {
   test.each<[string, ContextOptions, string, string | undefined]>([
     ['no image', {}, 'waiting', 'ImageNotReady'],

@@ -2,9 +2,10 @@
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { isPlugged } from '../../lib/contract/plugged-port.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import type { DocumentKey, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { findShortage, type Capacity } from './capacity.ts'
 import type { BackendInstance, InstanceDriver } from './drivers/driver.ts'
+import { toObservedNic } from './nics.ts'
 import type { ComputePaths } from './paths.ts'
 import { decidePower, type PowerRecord } from './power.ts'
 import { readPowerRecord, writePowerRecord } from './power-store.ts'
@@ -104,6 +105,12 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     return toObservation(document, context, { instance, record, retryAfterMs, driver: driver.name })
   }
 
+  /** As it was told, not as the hypervisor has it: known also while that is away, and before the machine is there. */
+  standingFacts(document: InstanceDocument, state: NodeState): ObservedFacts {
+    const nics = findPorts(document, state).map(toObservedNic)
+    return nics.length === 0 ? {} : { nics }
+  }
+
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'instance'>> {
     await this.#getDriver().remove(tombstone.uid, context.signal)
     return { state: 'gone' }
@@ -112,7 +119,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   async listOwned(signal: AbortSignal): Promise<Orphan[]> {
     const driver = this.#options.driver.current()
     if (!driver) return []
-    return (await driver.list(signal)).map(({ uid, what }) => ({ kind: 'instance', uid, what }))
+    return (await driver.list(signal)).map((found) => ({ kind: 'instance', ...found }))
   }
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {

@@ -71,6 +71,9 @@ export function toInstanceWant(
     nics: ports.map((port) => ({
       portUid: port.uid,
       mac: port.spec.mac,
+      networkUid: port.spec.networkUid,
+      ...(port.spec.network === undefined ? {} : { network: port.spec.network }),
+      addresses: port.spec.fixedIPs.map(({ address }) => address),
       mtu: port.spec.mtu,
       vnicType: port.spec.vnicType,
     })),

@@ -5,6 +5,7 @@ import type {
   DesiredDocument,
   DocumentKind,
   ObservedDocument,
+  ObservedFacts,
   Orphan,
   Tombstone,
 } from '../../lib/contract/documents.ts'
@@ -276,8 +277,16 @@ export class NodeRuntime implements NodeState {
     const key = keyOf(document)
     // A later document was accepted while this one ran: its own run will speak.
     if (this.#findStored(key)?.document !== document) return
+    const standing = observation.state === 'gone' ? {} : this.#standingFacts(document)
     this.#observations.set(key, observation)
-    if (this.#options.reporter.set(this.#toReport(document, observation))) this.#wakeDependents(key)
+    const facts = { ...standing, ...observation.facts }
+    if (this.#options.reporter.set(this.#toReport(document, { ...observation, facts }))) this.#wakeDependents(key)
+  }
+
+  #standingFacts(document: DesiredDocument): ObservedFacts {
+    if (!document.tombstone) return this.#reconcilers.get(document.kind)?.standingFacts?.(document, this) ?? {}
+    const { nics } = this.#options.reporter.find(document)?.facts ?? {}
+    return nics ? { nics } : {}
   }
 
   #reportRefusal(key: ObjectKey, held: DesiredDocument | undefined): void {

@@ -56,6 +56,11 @@ export interface KindReconciler<K extends DocumentKind = DocumentKind> {
   reconcile(document: DocumentOf<K>, context: RunContext): Promise<Observation<K>>
   /** Destroys what carries the uid; resolves with state `gone` when nothing is left. An absent resource is success. */
   remove(tombstone: Tombstone, context: RunContext): Promise<Observation<K>>
+  /**
+   * What is true of the document whatever a run comes to: added to all that is observed of it, failures included, and kept while its
+   * tombstone is carried out. Pure.
+   */
+  standingFacts?(document: DocumentOf<K>, state: NodeState): ObservedFacts
   /** Everything on this node that carries our mark, whether a document knows it or not. */
   listOwned(signal: AbortSignal): Promise<Orphan[]>
   /** The keys whose change or observation must wake this document, such as an instance's image, ports and volumes. */

@@ -19,6 +19,7 @@ import { LoopMetrics } from '../../lib/loop/metrics.ts'
 import { MemoryBus } from '../../operator/bus/memory-bus.ts'
 import { watchAll } from '../../operator/informers.ts'
 import { lead } from '../../operator/leadership.ts'
+import { StoreHistory } from '../../operator/store-history.ts'
 import { MemoryNetwork } from '../../operator/testing/memory-network.ts'
 
 export interface Report {
@@ -73,6 +74,7 @@ async function runOperator(isAlone: boolean): Promise<void> {
       events: { record: () => undefined },
       metrics,
       log,
+      history: new StoreHistory(),
       settings: {},
       makeBus: (writer) => new MemoryBus(writer),
       makeNetwork: () => new MemoryNetwork(),

@@ -105,4 +105,8 @@ export interface CloudStatus {
    * The highest incarnation that any agent or document was seen to hold. Above spec.incarnation the operator stops (ControlPlaneRegressed).
    */
   highestIncarnationSeen?: number
+  /**
+   * The incarnation in which the store was found to have gone back in time. The operator writes nothing more until spec.incarnation is above it (ControlPlaneRegressed).
+   */
+  regressedIncarnation?: number
 }

@@ -36,7 +36,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         defaultFlavorRef: { name: 'small' },
       },
-      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2 },
+      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
     },
   ],
   Flavor: [

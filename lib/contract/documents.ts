@@ -14,6 +14,8 @@ export type DocumentKind = z.infer<typeof DocumentKind>
 const uid = z.string().regex(/^[a-z0-9-]{1,63}$/)
 const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+/** `namespace/name`. */
+const networkKey = z.string().max(320)
 const dnsLabel = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
@@ -76,6 +78,8 @@ export const PortSpec = z.looseObject({
   /** The logical switch port's name in OVN's northbound database: `external_ids:iface-id` of the interface. */
   logicalPort: z.string(),
   networkUid: uid,
+  /** `namespace/name` of the Network, by which it is known again when it was made anew. */
+  network: networkKey.optional(),
   mac,
   fixedIPs: z.array(
     z.looseObject({
@@ -201,7 +205,23 @@ export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof OBSER
 export const ObservedError = z.looseObject({ reason: z.string(), message: z.string(), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
 
-export const Orphan = z.looseObject({ kind: DocumentKind, uid: z.string(), what: z.string() })
+/**
+ * An interface of a machine, as its node was told or as the machine is marked: no two machines may have its MAC, or one of its
+ * addresses, on one network. Where an agent leaves something out it is not known, which is not the same as different.
+ */
+export const ObservedNic = z.looseObject({
+  mac,
+  /** Of the Port. */
+  portUid: uid.optional(),
+  networkUid: uid.optional(),
+  network: networkKey.optional(),
+  addresses: z.array(z.string().max(45)).max(64).optional(),
+})
+export type ObservedNic = z.infer<typeof ObservedNic>
+const nics = z.array(ObservedNic).max(64)
+
+/** `nics`: of a machine. */
+export const Orphan = z.looseObject({ kind: DocumentKind, uid: z.string(), what: z.string(), nics: nics.optional() })
 export type Orphan = z.infer<typeof Orphan>
 
 /** What the agent knows beyond the state; each field belongs to the kinds named. */
@@ -222,6 +242,8 @@ export const ObservedFacts = z.looseObject({
   /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
   startedAt: z.iso.datetime().optional(),
   hypervisor: z.string().optional(),
+  /** In every state but `gone`: what the machine has, or is to get. */
+  nics: nics.optional(),
   volumesAttached: z.array(z.string()).optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(z.string()).optional(),

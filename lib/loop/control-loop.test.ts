@@ -318,24 +318,27 @@ describe('ControlLoop', () => {
   test.each([
     ['before', () => (held = true), 0],
     ['while a run is under way', () => undefined, 1],
-  ])('held %s: not even a finalizer or a condition is written, until all are looked at again', async (_, hold, first) => {
-    let runs = 0
-    hold()
-    const loop = await start(
-      (object) => {
-        if (runs++ === 0 && first === 1) held = true
-        object.status = { size: 1 }
-        return done
-      },
-      first === 0 ? { finalizer: FINALIZER } : {},
-    )
-    make('a')
-    await quiet()
-    expect({ runs, writes: writes() }).toEqual({ runs: first, writes: [] })
-    held = false
-    loop.enqueueAll()
-    await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
-  })
+  ])(
+    'held %s: not even a finalizer or a condition is written, until all are looked at again',
+    async (_, hold, first) => {
+      let runs = 0
+      hold()
+      const loop = await start(
+        (object) => {
+          if (runs++ === 0 && first === 1) held = true
+          object.status = { size: 1 }
+          return done
+        },
+        first === 0 ? { finalizer: FINALIZER } : {},
+      )
+      make('a')
+      await quiet()
+      expect({ runs, writes: writes() }).toEqual({ runs: first, writes: [] })
+      held = false
+      loop.enqueueAll()
+      await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
+    },
+  )
 
   test('an apiserver that does not answer is no terminal matter', async () => {
     let runs = 0

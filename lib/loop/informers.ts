@@ -44,6 +44,23 @@ export class Informers {
     await Promise.all(all.map(({ informer }) => informer.whenSynced(signal)))
   }
 
+  /**
+   * Resolves when no cache is from before an outage of the apiserver, in which etcd may have been restored: what was made since would
+   * be a ghost in it. Rejects when the signal aborts first.
+   */
+  async whenCertain(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const aborted = Promise.withResolvers<never>()
+    const onAbort = (): void => aborted.reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort)
+    try {
+      const all = [...this.#informers.values()].map(({ informer }) => informer.whenCertain())
+      await Promise.race([Promise.all(all), aborted.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
   /** The kinds without a complete list yet, for /readyz. */
   unsynced(): string[] {
     return [...this.#informers.values()]

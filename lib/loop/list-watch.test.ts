@@ -207,6 +207,22 @@ describe('ListWatch', () => {
     expect(informer.cache.size).toBe(0)
   })
 
+  test.each([true, false])(
+    'a store that went back is noticed though it takes the watch up again (abrupt: %s)',
+    async (abrupt) => {
+      make('lost')
+      const informer = start()
+      await until(() => server.watchCount === 1)
+      server.store.collection(WIDGETS_PATH).clear()
+      server.store.history.length = 0
+      server.store.version = 2
+      server.endWatches(abrupt)
+      await until(() => regressions.length > 0)
+      await until(() => informer.cache.size === 0)
+      expect(lists).toBe(2)
+    },
+  )
+
   test('a store that went back in time is told and taken over as it is', async () => {
     const a = make('a')
     set(a, { size: 9 })

@@ -6,6 +6,7 @@ import { keyOfObject, type KubeObject, type ObjectKey, type ResourceKind } from 
 import type { Logger } from '../log.ts'
 import { backoffMs } from './backoff.ts'
 import { pause, type Clock } from './clock.ts'
+import { Doubt } from './doubt.ts'
 import type { ChangeHandler, Informer, InformerOptions } from './informer.ts'
 import type { Interner } from './intern.ts'
 import { isLaterVersion } from './resource-version.ts'
@@ -57,6 +58,10 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   #resumeAt: string | undefined
   /** The newest version that a list or the watch brought; own writes do not count. */
   #highest = '0'
+  /** The watch was cut off, and the store may have gone back meanwhile. */
+  readonly #doubt = new Doubt()
+  /** Lists in a row that lost their place half way. */
+  #cutLists = 0
 
   constructor(kind: ResourceKind, options: InformerOptions<T>, deps: ListWatchDeps) {
     this.kind = kind
@@ -88,6 +93,11 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     }
   }
 
+  /** Resolves when the cache is not older than the last time that the apiserver was away; see `Informers.whenCertain`. */
+  async whenCertain(): Promise<void> {
+    await this.#doubt.whenOver()
+  }
+
   onChange(handler: ChangeHandler<T>): () => void {
     this.#handlers.add(handler)
     for (const object of this.#store.list()) handler({ old: undefined, object })
@@ -116,7 +126,10 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     while (!signal.aborted) {
       const startedMs = this.#deps.clock.nowMs()
       try {
-        if (this.#resumeAt === undefined) await this.#list(signal, failures >= 3)
+        if (this.#doubt.isLong(this.#deps.clock.nowMs())) this.#resumeAt = undefined
+        else if (this.#doubt.isOpen) await this.#compare(signal)
+        if (this.#resumeAt === undefined) await this.#list(signal, this.#cutLists >= 3)
+        this.#doubt.end()
         await this.#watch(signal)
         // A server that ends every watch at once (a proxy does) must not be asked in a tight loop.
         failures = this.#deps.clock.nowMs() - startedMs < 1000 ? failures + 1 : 0
@@ -132,7 +145,10 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
 
   async #recover(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
     const { log, metrics } = this.#deps
+    // One that is merely overloaded would not thank us for a list.
+    if (!isTooManyRequests(error)) this.#doubt.begin(this.#deps.clock.nowMs())
     if (isExpired(error)) {
+      this.#cutLists++
       // All replicas and kinds lose their place together when the apiserver restarts: spread the lists.
       this.#resumeAt = undefined
       metrics?.watchEnded(this.kind, 'expired')
@@ -151,6 +167,15 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#timing
     const ms = backoffMs(failures, { baseMs, capMs }, this.#deps.random)
     await pause(this.#deps.clock, (atLeastMs ?? 0) + ms, signal)
+  }
+
+  /**
+   * A watch from a version that the store has yet to reach is no error: it is silent until another history has come so far, and then goes
+   * on in the middle of that one. So whoever was cut off asks first, whether etcd was restored meanwhile.
+   */
+  async #compare(signal: AbortSignal): Promise<void> {
+    const page = await this.#deps.client.listPage<T>(this.kind, { ...this.#selectors(), signal, limit: 1 })
+    if (isLaterVersion(this.#highest, page.metadata.resourceVersion)) this.#resumeAt = undefined
   }
 
   /** Objects are taken over page by page; what no page had is removed at the end. */
@@ -180,6 +205,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     }
     this.#highest = version
     this.#resumeAt = version
+    this.#cutLists = 0
     this.#deps.metrics?.listed(this.kind, seen.size)
     this.#synced = true
     this.#firstList.resolve(undefined)
@@ -191,6 +217,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     const resourceVersion = this.#resumeAt ?? '0'
     const options = { ...this.#selectors(), resourceVersion, timeoutSeconds, signal }
     const idleTimeoutMs = timeoutSeconds * 1000 + this.#timing.graceMs
+    const dueMs = this.#deps.clock.nowMs() + timeoutSeconds * 1000
     for await (const event of this.#deps.client.watch<T>(this.kind, { ...options, idleTimeoutMs })) {
       this.#deps.metrics?.events(this.kind, event.type)
       switch (event.type) {
@@ -208,6 +235,8 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
           break
       }
     }
+    // A server that leaves ends its watches before their time.
+    if (this.#deps.clock.nowMs() < dueMs - 1000) this.#doubt.begin(this.#deps.clock.nowMs())
   }
 
   #selectors(): { namespace?: string; labelSelector?: string; fieldSelector?: string } {

@@ -26,6 +26,7 @@ export class LoopMetrics {
   readonly #events = this.#counter('nephele_watch_events_total', 'Events received', ['resource', 'type'])
   readonly leading = this.#gauge('nephele_leading', '1 while this process leads', [])
   readonly term = this.#gauge('nephele_term', 'The term of the last leadership of this process', [])
+  readonly regressed = this.#gauge('nephele_regressed', '1 while nothing is written: the store went back in time', [])
   readonly eventsDropped = this.#counter('nephele_events_dropped_total', 'Kubernetes Events not written', ['why'])
 
   constructor() {

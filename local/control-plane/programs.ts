@@ -9,6 +9,11 @@ export function pkiFile(dir: string, name: string): string {
   return join(dir, 'pki', name)
 }
 
+/** etcd's data. */
+export function storeDir(dir: string): string {
+  return join(dir, 'etcd')
+}
+
 export interface EtcdOptions {
   dir: string
   clientPort: number
@@ -20,7 +25,7 @@ export function etcdArguments(o: EtcdOptions): string[] {
   const peer = `http://127.0.0.1:${o.peerPort}`
   return [
     '--name=nephele',
-    `--data-dir=${join(o.dir, 'etcd')}`,
+    `--data-dir=${storeDir(o.dir)}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     // A single member: nobody connects here, but etcd wants the address.

@@ -11,7 +11,7 @@
 //   // bearer token of a service account; plane.processes.apiserver.pid to kill, plane.restart('apiserver') to start it again.
 //
 // Without `dir` everything is in a new folder under the system's temporary one, removed by stop(). Ready in about 3 s.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ import { endProcess, isRunning, startProcess, type StartedProcess } from '../hos
 import { waitUntil } from '../host/wait.ts'
 import type { Authority, KeyPairPem } from './authority.ts'
 import { ensureFiles } from './files.ts'
-import { apiserverArguments, controllerManagerArguments, etcdArguments, LOOPBACK } from './programs.ts'
+import { apiserverArguments, controllerManagerArguments, etcdArguments, LOOPBACK, storeDir } from './programs.ts'
 
 export const CONTROL_PLANE_PROCESSES = ['etcd', 'apiserver', 'controller-manager'] as const
 export type ControlPlaneProcess = (typeof CONTROL_PLANE_PROCESSES)[number]
@@ -72,6 +72,10 @@ export interface ControlPlane {
   ): Promise<string>
   /** Starts one process again; ends it first when it runs. Returns when it answers. */
   restart(name: ControlPlaneProcess): Promise<void>
+  /** Copies what is stored into a new folder, as a backup; etcd is away for a moment. */
+  copyStore(to: string): Promise<void>
+  /** Puts such a copy in place of what is stored, as after a disaster; etcd and the apiserver start anew. */
+  replaceStore(from: string): Promise<void>
   /** Ends all; removes the folder when it was temporary. */
   stop(): Promise<void>
 }
@@ -128,6 +132,19 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       if (running) await endProcess(running, 500)
       await start(name)
       if (name !== 'controller-manager') await ready()
+    },
+    copyStore: async (to) => {
+      if (processes.etcd) await endProcess(processes.etcd)
+      await cp(storeDir(dir), to, { recursive: true, errorOnExist: true })
+      await plane.restart('etcd')
+    },
+    replaceStore: async (from) => {
+      if (processes.apiserver) await endProcess(processes.apiserver, 0)
+      if (processes.etcd) await endProcess(processes.etcd)
+      await rm(storeDir(dir), { recursive: true, force: true })
+      await cp(from, storeDir(dir), { recursive: true })
+      await start('etcd')
+      await plane.restart('apiserver')
     },
     stop: async () => {
       // The apiserver first: it would wait for an etcd that is gone.

@@ -9,6 +9,7 @@ import type {
 } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
+import type { MachineNic, ObservedMachine } from './machine-index.ts'
 
 /** Ends a subscription. */
 export type Unsubscribe = () => void
@@ -66,6 +67,10 @@ export interface ObservedStore {
   /** All nodes that say anything of the object: more than one while ownership moves, or when something is wrong. */
   findAll(kind: DocumentKind, uid: string): readonly ObservedDocument[]
   listNode(node: string): readonly ObservedDocument[]
+  /** The interfaces with this MAC or address of all machines that any node has, on whatever network; orphans included. By an index. */
+  listNics(macOrAddress: string): readonly MachineNic[]
+  /** Machines with this UID that nodes have without a document. */
+  listOrphans(uid: string): readonly ObservedMachine[]
   /** Called after each change, also when the word was withdrawn; enqueue the resource, then read with find(). */
   onChange(listener: (key: ObjectKey) => void): Unsubscribe
 }

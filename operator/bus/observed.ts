@@ -6,6 +6,7 @@ import type { Logger } from '../../lib/log.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
+import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-index.ts'
 
 /**
  * What nodes said, in memory. A word stays when NATS loses it: nothing a node has not said itself changes what is known of it, and the
@@ -16,6 +17,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
   /** By kind and uid, then by node: ownership moves. */
   readonly #byObject = new Map<string, Map<string, ObservedDocument>>()
   readonly #byNode = new Map<string, Set<string>>()
+  readonly #machines = new MachineIndex()
   readonly #listeners = new Listeners<ObjectKey>()
 
   constructor(log: Logger) {
@@ -42,6 +44,19 @@ export class ObservedCache implements ObservedStore, BucketListener {
     return documents
   }
 
+  listNics(macOrAddress: string): readonly MachineNic[] {
+    return this.#machines.listNics(macOrAddress).filter((machine) => this.#isStanding(machine))
+  }
+
+  listOrphans(uid: string): readonly ObservedMachine[] {
+    return this.#machines.listOrphans(uid).filter((machine) => this.#isStanding(machine))
+  }
+
+  /** A node lists its orphans once in a while; what it says of the machine itself is newer. */
+  #isStanding({ isOrphan, node, uid }: ObservedMachine): boolean {
+    return !isOrphan || this.find('instance', uid, node) === undefined
+  }
+
   onChange(listener: (key: ObjectKey) => void): Unsubscribe {
     return this.#listeners.add(listener)
   }
@@ -50,7 +65,10 @@ export class ObservedCache implements ObservedStore, BucketListener {
   forget(key: ObjectKey): void {
     const object = `${key.kind}.${key.uid}`
     const words = this.#byObject.get(object)
-    if (!words?.delete(key.node)) return
+    const old = words?.get(key.node)
+    if (!words || !old) return
+    words.delete(key.node)
+    this.#machines.replace(old, undefined)
     if (words.size === 0) this.#byObject.delete(object)
     this.#byNode.get(key.node)?.delete(object)
     this.#listeners.emit(key)
@@ -60,8 +78,10 @@ export class ObservedCache implements ObservedStore, BucketListener {
     const object = `${key.kind}.${key.uid}`
     let words = this.#byObject.get(object)
     if (!words) this.#byObject.set(object, (words = new Map<string, ObservedDocument>()))
-    if (isDeepStrictEqual(words.get(key.node), word)) return
+    const old = words.get(key.node)
+    if (isDeepStrictEqual(old, word)) return
     words.set(key.node, word)
+    this.#machines.replace(old, word)
     let objects = this.#byNode.get(key.node)
     if (!objects) this.#byNode.set(key.node, (objects = new Set()))
     objects.add(object)

@@ -3,6 +3,8 @@
 // product's own. For tests of the operator only.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { toObservedNic } from '../../agents/compute/nics.ts'
+import { findPorts } from '../../agents/compute/want.ts'
 import { Agent } from '../../agents/node/agent.ts'
 import type { AgentRole } from '../../agents/node/role.ts'
 import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from '../../agents/runtime/reconciler.ts'
@@ -154,6 +156,7 @@ function ports(node: FakeNode): KindReconciler<'port'> {
 function instances(node: FakeNode): KindReconciler<'instance'> {
   return {
     ...base('instance', node, node.instances),
+    standingFacts: (document, state) => ({ nics: findPorts(document, state).map(toObservedNic) }),
     dependencies: ({ spec }): DocumentKey[] => [
       { kind: 'image', uid: spec.image.uid },
       ...spec.ports.map(({ uid }) => ({ kind: 'port' as const, uid })),

@@ -24,6 +24,7 @@ import { AGENT_USERNAME, type TokenReview } from '../auth/token-review.ts'
 import { JetStreamBus } from '../bus/jetstream-bus.ts'
 import { watchAll } from '../informers.ts'
 import { lead } from '../leadership.ts'
+import { StoreHistory } from '../store-history.ts'
 import { FakeNode, startFakeAgent } from './fake-agent.ts'
 import { MemoryNetwork, MemoryRows } from './memory-network.ts'
 
@@ -115,7 +116,8 @@ export class TestCloud {
     })
     const stop = new AbortController()
     const client = wrap(plain, () => stop.abort())
-    const informers = new Informers({ client, log, metrics: metrics.listWatch })
+    const history = new StoreHistory()
+    const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
     const watched = watchAll(informers)
     const identity = `operator-${++this.#generation}`
     const events = new EventRecorder({ client: plain, log, controller: 'nephele.dev/operator', instance: identity })
@@ -132,6 +134,7 @@ export class TestCloud {
         events,
         metrics,
         log,
+        history,
         settings: {},
         authority,
         makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat }),
@@ -155,6 +158,21 @@ export class TestCloud {
 
   create<T extends KubeObject>(kind: ResourceKind, object: NewObject<T>): Promise<T> {
     return this.client.create<T>(kind, object)
+  }
+
+  /** A backup of etcd, under a name. */
+  saveStore(name: string): Promise<void> {
+    return this.#plane.copyStore(join(this.#dir, name))
+  }
+
+  /** etcd is lost and comes back from a backup. */
+  async restoreStore(name: string): Promise<void> {
+    await this.#plane.replaceStore(join(this.#dir, name))
+  }
+
+  /** As an administrator; resolves to what it prints. */
+  kubectl(args: readonly string[]): Promise<string> {
+    return this.#plane.kubectl(args)
   }
 
   /** Polls the apiserver until `test` holds of the object; the error says what it was last. */

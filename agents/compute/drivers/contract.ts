@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { isTerminal } from '../../../lib/errors.ts'
 import type { InstanceDriver, InstanceWant } from './driver.ts'
+import { nicWant } from './testing.ts'
 
 export interface ContractSetup {
   driver: InstanceDriver
@@ -72,6 +73,20 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
       await twice(() => driver.remove(uid, signal))
       expect(await driver.find(uid, signal)).toBeUndefined()
       expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
+    }, 60_000)
+
+    test('whoever finds it knows its interfaces, and whose network they are on; off or on', async () => {
+      const { driver, want } = setup()
+      const nic = nicWant({ network: 'team-a/lan' })
+      const machine = want({ nics: [nic] })
+      const { mac, portUid, networkUid, network, addresses } = nic
+      await driver.ensure(machine, signal)
+      const found = async () => (await driver.list(signal)).find((entry) => entry.uid === machine.uid)?.nics
+      expect(await found()).toEqual([{ mac, portUid, networkUid, network, addresses }])
+      await driver.setPower(machine.uid, 'on', signal)
+      await driver.ensure({ ...machine, epoch: 2 }, signal)
+      expect(await found()).toEqual([{ mac, portUid, networkUid, network, addresses }])
+      await driver.remove(machine.uid, signal)
     }, 60_000)
 
     test('what was cut short does not come after the removal', async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Duplex } from 'node:stream'
-import type { VolumeConnection } from '../../../lib/contract/documents.ts'
+import type { ObservedNic, VolumeConnection } from '../../../lib/contract/documents.ts'
 
 /** A machine as it should be; everything is resolved, nothing is looked up elsewhere. */
 export interface InstanceWant {
@@ -27,6 +27,10 @@ export interface InstanceWant {
 export interface NicWant {
   portUid: string
   mac: string
+  /** For the mark alone: by these a machine is known again when nobody remembers it. */
+  networkUid: string
+  network?: string
+  addresses: readonly string[]
   mtu: number
   vnicType: 'normal' | 'vhostuser'
 }
@@ -57,6 +61,14 @@ export interface BackendInstance {
   memoryMiB: number
   /** uids of the volumes that the machine has now. */
   volumes: string[]
+}
+
+/** What carries our mark, whoever made it. */
+export interface FoundInstance {
+  uid: string
+  what: string
+  /** Of a machine: as marked, or at least their MAC addresses. */
+  nics?: ObservedNic[]
 }
 
 /** `shutdown` asks the guest and returns at once; `off` takes the power away. */
@@ -93,7 +105,7 @@ export interface InstanceDriver {
   probe(signal: AbortSignal): Promise<HypervisorFacts>
   find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined>
   /** Every machine and every leftover of one that carries our mark. */
-  list(signal: AbortSignal): Promise<{ uid: string; what: string }[]>
+  list(signal: AbortSignal): Promise<FoundInstance[]>
   /**
    * Disks, config drive and definition as wanted; never changes the power. A machine that is on or saved is adopted as it is: only
    * its volumes are attached and detached (a guest may take its time to let one go) and a newer epoch is recorded.

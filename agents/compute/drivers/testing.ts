@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
-import type { InstanceWant } from './driver.ts'
+import type { InstanceWant, NicWant } from './driver.ts'
 
 /** A small machine for tests. */
 export function instanceWant(overrides: Partial<InstanceWant> = {}): InstanceWant {
@@ -19,6 +19,18 @@ export function instanceWant(overrides: Partial<InstanceWant> = {}): InstanceWan
     properties: {},
     nics: [],
     volumes: [],
+    ...overrides,
+  }
+}
+
+export function nicWant(overrides: Partial<NicWant> = {}): NicWant {
+  return {
+    portUid: randomUUID(),
+    mac: 'fa:16:3e:12:34:56',
+    networkUid: randomUUID(),
+    addresses: ['10.0.0.2'],
+    mtu: 1442,
+    vnicType: 'normal',
     ...overrides,
   }
 }

@@ -4,68 +4,98 @@ import type { Cloud, Image } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../common/documents.ts'
+import { cloudReadiness } from './controller.ts'
 import { reconcileCloud } from './reconcile.ts'
 
 const cloud = (status?: Cloud['status'], name = 'default') =>
   stored<Cloud>(name, {}, { namespace: '', ...(status ? { status } : {}) })
 const look = (w: MemoryWorld, c: Cloud, writer = { incarnation: 1, term: 1 }) =>
-  reconcileCloud(c, { ...w.deps, writer: () => writer }, w.run.now)
+  reconcileCloud(c, { ...w.deps, writer: () => writer }, w.run)
 
 test.each([
   ['create', undefined, 1],
   ['the highest incarnation stays', { highestIncarnationSeen: 3 }, 3],
-])('%s', (_, status, highest) => {
+])('%s', async (_, status, highest) => {
   const c = cloud(status)
-  expect(look(memoryWorld(), c)).toEqual({ kind: 'done' })
+  expect(await look(memoryWorld(), c)).toEqual({ kind: 'done' })
   expect(c.status).toMatchObject({ state: 'OK', term: 1, highestIncarnationSeen: highest })
   expect(findCondition(c.status?.conditions, 'BusHealthy')?.status).toBe('True')
   expect(findCondition(c.status?.conditions, 'ControlPlaneRegressed')?.status).toBe('False')
 })
 
-test('another name is not used', () => {
-  expect(look(memoryWorld(), cloud(undefined, 'mine'))).toMatchObject({ kind: 'wait', reason: 'NotUsed' })
+test('another name is not used', async () => {
+  expect(await look(memoryWorld(), cloud(undefined, 'mine'))).toMatchObject({ kind: 'wait', reason: 'NotUsed' })
 })
 
 describe('the bus', () => {
-  test('without a connection: says so, and that no node changes state', () => {
+  test('without a connection: says so, and that no node changes state', async () => {
     const w = memoryWorld()
     w.bus.heartbeats.expect(['n1'])
     w.bus.heartbeats.connected(false)
     const c = cloud()
-    expect(look(w, c)).toMatchObject({ kind: 'wait', reason: 'BusDisconnected' })
+    expect(await look(w, c)).toMatchObject({ kind: 'wait', reason: 'BusDisconnected' })
     expect(c.status?.state).toBe('ERROR')
     expect(findCondition(c.status?.conditions, 'BusHealthy')).toMatchObject({ status: 'False', reason: 'Disconnected' })
   })
 })
 
 describe('documents of a newer leader than ours', () => {
+  const older = { incarnation: 1, term: 0 }
   const newer = async () => {
     const w = memoryWorld()
     await w.bus.desired.publish(tombstoneOf('image', stored<Image>('i', {} as Image['spec']), 'n1', 1, w.deps.writer()))
+    w.deps.regression.lookAtAll(older)
     return w
   }
-  test('are suspected first, proved after ten seconds, and stop the cloud', async () => {
+  test('are suspected first, without a word', async () => {
     const w = await newer()
-    const older = { incarnation: 1, term: 0 }
     const c = cloud()
-    expect(look(w, c, older)).toMatchObject({ kind: 'wait', reason: 'Checking' })
-    expect(findCondition(c.status?.conditions, 'ControlPlaneRegressed')?.status).toBe('False')
+    await look(memoryWorld(), c, older)
+    const outcome = await look(w, c, older)
+    expect(outcome).toMatchObject({ kind: 'wait', reason: 'Checking' })
+    const conditions = [
+      { type: 'Ready', status: 'True' as const, reason: 'Ready', message: 'm', lastTransitionTime: 't' },
+    ]
+    expect(cloudReadiness(cloud({ conditions }), { kind: 'outcome', outcome })).toEqual({
+      ready: true,
+      reconciling: false,
+      stalled: false,
+      reason: 'Ready',
+      message: 'm',
+    })
+  })
+  test('are proved after ten seconds, and stop the cloud: condition, event, and then nothing any more', async () => {
+    const w = await newer()
+    const c = cloud()
     w.clock.ms = 10_000
-    expect(look(w, c, older)).toMatchObject({
-      kind: 'wait',
+    await expect(look(w, c, older)).rejects.toMatchObject({
       reason: 'ControlPlaneRegressed',
       message: expect.stringContaining('spec.incarnation'),
     })
-    expect(c.status?.state).toBe('ERROR')
+    expect(c.status).toMatchObject({ state: 'ERROR', regressedIncarnation: 1, highestIncarnationSeen: 1 })
     expect(findCondition(c.status?.conditions, 'ControlPlaneRegressed')?.status).toBe('True')
+    expect(w.events).toEqual(['ControlPlaneRegressed'])
+    const said = structuredClone(c.status)
+    w.put('clouds', c)
+    // Another leader comes upon something else, or upon nothing: the word stands.
+    for (const world of [w, memoryWorld()]) {
+      world.put('clouds', c)
+      world.bus.heartbeats.connected(false)
+      await expect(look(world, c, older)).rejects.toMatchObject({ reason: 'ControlPlaneRegressed' })
+    }
+    expect(c.status).toEqual(said)
+    expect(w.events).toEqual(['ControlPlaneRegressed'])
   })
   test('end with a raised incarnation', async () => {
     const w = await newer()
-    look(w, cloud(), { incarnation: 1, term: 0 })
     w.clock.ms = 10_000
-    look(w, cloud(), { incarnation: 1, term: 0 })
     const c = cloud()
-    expect(look(w, c, { incarnation: 2, term: 0 })).toEqual({ kind: 'done' })
+    await expect(look(w, c, older)).rejects.toBeDefined()
+    w.put('clouds', c)
+    const raised = { incarnation: 2, term: 0 }
+    w.deps.regression.lookAtAll(raised)
+    expect(await look(w, c, raised)).toEqual({ kind: 'done' })
     expect(c.status).toMatchObject({ state: 'OK', highestIncarnationSeen: 2 })
+    expect(c.status).not.toHaveProperty('regressedIncarnation')
   })
 })

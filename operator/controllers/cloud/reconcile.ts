@@ -2,34 +2,74 @@
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Cloud } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { BusHealth, HeartbeatSettings } from '../../bus/bus.ts'
 import { DEFAULT_HEARTBEAT } from '../../bus/heartbeats.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 
 const SUSPECT_AGAIN_MS = 2_000
+export const CHECKING = 'Checking'
 
-export function reconcileCloud(
+/**
+ * The one object that is written while all others stand still, and once only: with the word that the store went back in time.
+ * @throws TerminalError `ControlPlaneRegressed` from then on, until spec.incarnation was raised
+ */
+export async function reconcileCloud(
   cloud: Cloud,
   deps: Pick<OperatorDeps, 'bus' | 'regression' | 'writer'>,
-  now: Date,
-): Outcome {
-  const status = (cloud.status ??= {})
+  run: Pick<Run, 'client' | 'now' | 'event' | 'log' | 'signal'>,
+): Promise<Outcome> {
   if (cloud.metadata.name !== CLOUD_NAME) return waitFor('NotUsed', `only the Cloud named ${CLOUD_NAME} is used`)
   deps.bus.heartbeats.configure(heartbeatOf(cloud))
+  const { regression } = deps
   const writer = deps.writer()
-  const isSuspicious = deps.regression.checkBus(writer)
-  const regressed = deps.regression.findMessage(writer)
+  const mayProve = await regression.prove(writer, (kind, ref) => run.client.find(kind, ref, { signal: run.signal }))
+  const message = regression.findMessage(writer)
+  if (message !== undefined) return stop(cloud, message, writer.incarnation, deps, run)
+  // Not a word before it is known: what is suspected at a start is mostly a cache that is behind.
+  if (regression.isSuspicious()) return waitFor(CHECKING, 'comparing the bus with the store', SUSPECT_AGAIN_MS)
+
+  const status = (cloud.status ??= {})
   const health = deps.bus.heartbeats.health()
   status.term = writer.term
   status.highestIncarnationSeen = Math.max(status.highestIncarnationSeen ?? 0, writer.incarnation)
-  for (const update of [busCondition(health), regressionCondition(regressed)]) {
-    status.conditions = setCondition(status.conditions, update, cloud.metadata.generation, now)
+  delete status.regressedIncarnation
+  setConditions(cloud, [busCondition(health), CONSISTENT], run.now)
+  status.state = health.healthy ? 'OK' : 'ERROR'
+  const retry = mayProve ? { retryAfterMs: SUSPECT_AGAIN_MS } : {}
+  return health.healthy ? { ...done, ...retry } : { ...waitFor(`Bus${health.reason}`, health.message), ...retry }
+}
+
+function stop(
+  cloud: Cloud,
+  message: string,
+  incarnation: number,
+  { regression }: Pick<OperatorDeps, 'regression'>,
+  run: Pick<Run, 'now' | 'event' | 'log'>,
+): never {
+  const status = (cloud.status ??= {})
+  const reason = 'ControlPlaneRegressed'
+  if ((status.regressedIncarnation ?? 0) < incarnation) {
+    status.regressedIncarnation = incarnation
+    status.highestIncarnationSeen = Math.max(
+      status.highestIncarnationSeen ?? 0,
+      incarnation,
+      regression.highestIncarnation,
+    )
+    setConditions(cloud, [{ type: reason, status: 'True', reason, message }], run.now)
+    status.state = 'ERROR'
+    run.event({ type: 'Warning', reason, action: 'Compare', note: message })
+    run.log.error({ incarnation, why: message }, 'the store went back in time: nothing is written any more')
   }
-  status.state = regressed === undefined && health.healthy ? 'OK' : 'ERROR'
-  if (regressed !== undefined) return waitFor('ControlPlaneRegressed', regressed)
-  if (isSuspicious) return waitFor('Checking', 'comparing the bus with the store', SUSPECT_AGAIN_MS)
-  return health.healthy ? done : waitFor(`Bus${health.reason}`, health.message)
+  throw new TerminalError(reason, message)
+}
+
+function setConditions(cloud: Cloud, updates: readonly ConditionUpdate[], now: Date): void {
+  const status = (cloud.status ??= {})
+  for (const update of updates)
+    status.conditions = setCondition(status.conditions, update, cloud.metadata.generation, now)
 }
 
 /** What `spec.heartbeat` says, or what it says when it is left out. */
@@ -48,9 +88,9 @@ function busCondition(health: BusHealth): ConditionUpdate {
   return { type: 'BusHealthy', status: 'False', reason: health.reason, message: health.message }
 }
 
-function regressionCondition(message: string | undefined): ConditionUpdate {
-  const type = 'ControlPlaneRegressed'
-  if (message === undefined)
-    return { type, status: 'False', reason: 'Consistent', message: 'nothing newer than the resources is known' }
-  return { type, status: 'True', reason: type, message }
+const CONSISTENT: ConditionUpdate = {
+  type: 'ControlPlaneRegressed',
+  status: 'False',
+  reason: 'Consistent',
+  message: 'nothing newer than the resources is known',
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isTerminal } from '../../../lib/errors.ts'
+import { isTerminal, StaleWriterError } from '../../../lib/errors.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from './deps.ts'
 
 type StateOf<T extends KubeObject> = T extends { status?: { state?: infer S } } ? S : never
 
 /**
- * What every controller of ours does around its reconcile: nothing at all once the store was found to have gone back in time, and
- * the state's word for a failure that only a person can help with.
+ * What every controller of ours does around its reconcile: nothing at all while the store may have gone back in time, without a word
+ * on the object (the Cloud has it), and the state's word for a failure that only a person can help with.
  */
 export function guarded<T extends KubeObject>(
   deps: Pick<OperatorDeps, 'regression' | 'writer'>,
@@ -17,8 +17,7 @@ export function guarded<T extends KubeObject>(
   errorState?: StateOf<T>,
 ): (object: T, run: Run) => Promise<Outcome> {
   return async (object, run) => {
-    const message = deps.regression.findMessage(deps.writer())
-    if (message !== undefined) return waitFor('ControlPlaneRegressed', message)
+    if (deps.regression.isHolding(deps.writer())) throw new StaleWriterError('the store may have gone back in time')
     try {
       return await reconcile(object, run)
     } catch (error) {

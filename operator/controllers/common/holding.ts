@@ -32,7 +32,7 @@ export function ownerInstanceOf(port: Port, deps: HoldingDeps): Instance | undef
   return uid === undefined ? undefined : deps.caches.instances.findByUid(uid)
 }
 
-export function ownerUidOf(port: Port): string | undefined {
+export function ownerUidOf(port: Pick<Port, 'metadata'>): string | undefined {
   return port.metadata.ownerReferences?.find((o) => o.controller === true && o.kind === INSTANCE.kind)?.uid
 }
 

@@ -1,104 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import { findCondition } from '../../../lib/conditions.ts'
 import type { DocumentKind } from '../../../lib/contract/documents.ts'
-import type { Versions } from '../../../lib/contract/versions.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { Bus } from '../../bus/bus.ts'
+import { Listeners } from '../../bus/listeners.ts'
+import { StoreHistory } from '../../store-history.ts'
+import type { Caches } from './deps.ts'
+import { DocumentSuspicions, type EvidenceDeps } from './document-suspicions.ts'
 import type { WriterVersions } from './documents.ts'
+import { PROOF_MS, type StoreReader } from './newer-facts.ts'
+import { NodesAhead } from './nodes-ahead.ts'
 
-const PROOF_MS = 10_000
+export interface RegressionDeps extends EvidenceDeps {
+  caches: EvidenceDeps['caches'] & Pick<Caches, 'clouds'>
+  history?: StoreHistory
+  /** Monotonic, in milliseconds. */
+  now?: () => number
+}
 
 /**
- * Notices that the bus or the nodes know newer facts than our resources hold: etcd was restored from a backup (invariant 6). Then
- * nothing may be written until an administrator has looked and raised Cloud.spec.incarnation.
- *
- * What stands in `desired` was written by an operator and is proof. What a single node says is not, or one compromised node could
- * stop the cloud: it holds up only the object it speaks of, until a second node says such a thing.
+ * Notices that the bus or the nodes know newer facts than our resources hold: etcd was restored from a backup (invariant 6,
+ * docs/decisions/0012). Nothing is written while that is suspected and, once it is proved, until an administrator has raised
+ * Cloud.spec.incarnation. What is evidence stands in newer-facts.ts and nodes-ahead.ts.
  */
 export class RegressionGuard {
-  readonly #bus: Pick<Bus, 'desired' | 'observed'>
+  readonly #deps: RegressionDeps
   readonly #now: () => number
-  readonly #witnesses = new Set<string>()
-  /** Since when a suspicion stands: a cache that is behind by a moment must not stop the cloud. */
-  readonly #suspicions = new Map<string, number>()
+  readonly #documents: DocumentSuspicions
+  readonly #nodes: NodesAhead
+  readonly #history: StoreHistory
+  /** A backend keeps a newer leader's term than ours. */
+  #backend: { what: string; sinceMs: number } | undefined
   #found: { incarnation: number; message: string } | undefined
-  #onFound: () => void = () => undefined
+  readonly #suspected = new Listeners<undefined>()
+  readonly #freed = new Listeners<undefined>()
 
-  /** @param now monotonic, in milliseconds */
-  constructor(bus: Pick<Bus, 'desired' | 'observed'>, now: () => number = () => performance.now()) {
-    this.#bus = bus
-    this.#now = now
+  constructor(deps: RegressionDeps) {
+    this.#deps = deps
+    this.#now = deps.now ?? (() => performance.now())
+    this.#documents = new DocumentSuspicions(deps, this.#now)
+    this.#nodes = new NodesAhead(deps, this.#now)
+    this.#history = deps.history ?? new StoreHistory()
   }
 
-  /** Called once, when the cloud stops. */
-  onFound(listener: () => void): void {
-    this.#onFound = listener
-  }
-
-  /** Why nothing is written, in this incarnation. */
-  findMessage(writer: WriterVersions): string | undefined {
-    return this.#found?.incarnation === writer.incarnation ? this.#found.message : undefined
-  }
-
-  /** For the start and now and then: does the bus hold a newer leader's documents? @returns while a suspicion has to be proved */
-  checkBus(writer: WriterVersions): boolean {
-    const newer = this.#bus.desired.list().find(({ versions }) => isNewerWriter(versions, writer))
-    if (!newer) {
-      this.#suspicions.delete('bus')
-      return false
+  /** Called when there is a suspicion: have prove() called, now and until it is decided. @returns ends it */
+  onSuspicion(listener: () => void): () => void {
+    const ends = [this.#suspected.add(listener), this.#history.onRecord(listener)]
+    return () => {
+      for (const end of ends) end()
     }
-    const { incarnation, term } = newer.versions
-    const what = `documents for node ${newer.node} are of incarnation ${incarnation}, term ${term}; ours are ${writer.incarnation}, ${writer.term}`
-    if (this.#isProved('bus')) this.#stop(writer, what)
-    return !this.#found
   }
 
-  /** Before an object is acted on. @returns what to answer instead of acting */
+  /** Called when the last suspicion turned out to be none: whatever was held has to be looked at. */
+  onFreed(listener: () => void): () => void {
+    return this.#freed.add(listener)
+  }
+
+  /** Must nothing be written? Cheap: asked before every write. */
+  isHolding(writer: WriterVersions): boolean {
+    return this.isSuspicious() || this.findMessage(writer) !== undefined
+  }
+
+  /** Something is being verified. */
+  isSuspicious(): boolean {
+    return this.#documents.size > 0 || this.#backend !== undefined
+  }
+
+  /** Why nothing is written until the incarnation is raised; undefined when nothing was proved in this one. */
+  findMessage(writer: WriterVersions): string | undefined {
+    const { incarnation } = writer
+    const { regressedIncarnation = 0, conditions } = this.#deps.caches.clouds.find(undefined, CLOUD_NAME)?.status ?? {}
+    // As it was written first: another leader may come upon another fact, or the bus may have lost what proved it.
+    if (regressedIncarnation >= incarnation) return findCondition(conditions, 'ControlPlaneRegressed')?.message ?? ''
+    if (this.#found?.incarnation === incarnation) return this.#found.message
+    const what = this.#history.find(incarnation)
+    return what === undefined ? undefined : this.#toMessage(what, incarnation)
+  }
+
+  get highestIncarnation(): number {
+    return this.#documents.highestIncarnation
+  }
+
+  /** Compares all documents with all resources: before a leader's first write, and for a new incarnation. */
+  lookAtAll(writer: WriterVersions): void {
+    this.#change(() => this.#documents.lookAtAll(writer))
+  }
+
+  /** The object changed, came or went, or a node spoke of it. */
+  consider(kind: DocumentKind, uid: string, writer: WriterVersions): void {
+    this.#change(() => this.#documents.consider(kind, uid, writer))
+  }
+
+  /** The object was let go as it should be, so that its document, should NATS bring it back, proves nothing. */
+  forget(kind: DocumentKind, uid: string): void {
+    this.#documents.forget(kind, uid)
+    this.#nodes.forget(kind, uid)
+  }
+
+  /** A backend refuses our term as an old one. @param what undefined: it has taken it */
+  backendRefused(what: string | undefined): void {
+    const sinceMs = this.#backend?.sinceMs ?? this.#now()
+    this.#change(() => (this.#backend = what === undefined ? undefined : { what, sinceMs }))
+  }
+
+  /**
+   * Before an object is acted on: is its document, or its node's word, newer than it?
+   * @returns what to answer instead of acting
+   */
   check(
     object: KubeObject,
-    place: { kind: DocumentKind; node: string; epoch: number },
+    { kind, node, epoch }: { kind: DocumentKind; node: string; epoch: number },
     writer: WriterVersions,
   ): Outcome | undefined {
     const { uid, name, generation = 0 } = object.metadata
-    const { kind, node, epoch } = place
-    const ours: Versions = { ...writer, epoch, generation }
-    const desired = this.#bus.desired.find(node, kind, uid)
-    const observed = this.#bus.observed.find(kind, uid, node)
-    const isNewerDesired = desired !== undefined && isNewer(desired.versions, ours)
-    const isNewerObserved = observed !== undefined && isNewer(observed.versions, ours)
-    if (isNewerDesired || isNewerObserved) {
-      const what = isNewerDesired
-        ? `the document of ${kind} ${name} on node ${node} is newer than the resource`
-        : `node ${node} has acted on a newer ${kind} ${name} than the resource says`
-      if (this.#isProved(uid)) this.#witnesses.add(node)
-      if (this.#witnesses.has(node) && (isNewerDesired || this.#witnesses.size > 1)) this.#stop(writer, what)
-      return waitFor('ControlPlaneRegressed', what, PROOF_MS / 5)
+    this.#change(() => this.#documents.consider(kind, uid, writer, object))
+    if (this.#documents.has(kind, uid))
+      return waitFor('ControlPlaneRegressed', `the document of ${kind} ${name} is newer than the resource`)
+    const before = this.#nodes.size
+    const what = this.#nodes.consider(object, { kind, uid, node }, { ...writer, epoch, generation })
+    if (this.#nodes.size > before) this.#suspected.emit(undefined)
+    if (what === undefined) return undefined
+    return waitFor('NodeAhead', `${what}: was the store restored? See docs/backup.md`, PROOF_MS)
+  }
+
+  /**
+   * Goes after what is suspected, and asks the store itself before it concludes.
+   * @returns whether to be called again soon
+   */
+  async prove(writer: WriterVersions, read: StoreReader): Promise<boolean> {
+    if (this.findMessage(writer) !== undefined) return false
+    const wasSuspicious = this.isSuspicious()
+    const what =
+      (await this.#documents.findProof(writer, read)) ?? (await this.#nodes.findProof(writer, read)) ?? this.#refusal()
+    if (what === undefined) {
+      if (wasSuspicious && !this.isSuspicious()) this.#freed.emit(undefined)
+      return this.isSuspicious() || this.#nodes.size > 1
     }
-    this.#suspicions.delete(uid)
-    const message = this.findMessage(writer)
-    return message === undefined ? undefined : waitFor('ControlPlaneRegressed', message)
+    this.#found = { incarnation: writer.incarnation, message: this.#toMessage(what, writer.incarnation) }
+    return false
   }
 
-  #isProved(what: string): boolean {
-    const since = this.#suspicions.get(what) ?? this.#now()
-    this.#suspicions.set(what, since)
-    return this.#now() - since >= PROOF_MS
+  #refusal(): string | undefined {
+    return this.#backend && this.#now() - this.#backend.sinceMs >= PROOF_MS ? this.#backend.what : undefined
   }
 
-  #stop(writer: WriterVersions, what: string): void {
-    if (this.#found?.incarnation === writer.incarnation) return
-    const message = `${what}: the store seems to have gone back in time. Compare with the nodes, then raise spec.incarnation of the Cloud`
-    this.#found = { incarnation: writer.incarnation, message }
-    this.#onFound()
+  #change(change: () => void): void {
+    const before = this.isSuspicious()
+    change()
+    if (before === this.isSuspicious()) return
+    if (before) this.#freed.emit(undefined)
+    else this.#suspected.emit(undefined)
   }
-}
 
-function isNewerWriter(theirs: Versions, ours: WriterVersions): boolean {
-  return theirs.incarnation > ours.incarnation || (theirs.incarnation === ours.incarnation && theirs.term > ours.term)
-}
-
-/** Within one incarnation; a newer one starts anew on purpose. Terms are the bus's and the Lease's business. */
-function isNewer(theirs: Versions, ours: Versions): boolean {
-  if (theirs.incarnation !== ours.incarnation) return theirs.incarnation > ours.incarnation
-  return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)
+  #toMessage(what: string, incarnation: number): string {
+    const above = Math.max(incarnation, this.highestIncarnation)
+    return (
+      `the store has gone back in time, nothing is written any more: ${what}. ` +
+      `Compare the resources with the nodes, then raise spec.incarnation of this Cloud above ${above}`
+    )
+  }
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 
-/** The machines that no node had room for: woken when capacity changes, and only they. Rebuilt by the first run after a start. */
+/**
+ * The machines that wait for a node: for room, or for another machine's end. Woken when capacity changes or such a machine does, and
+ * only they. Rebuilt by the first run after a start.
+ */
 export class WaitingRoom {
   readonly #keys = new Set<ObjectKey>()
   #wake: (key: ObjectKey) => void = () => undefined

@@ -11,10 +11,12 @@ import type {
   Volume,
 } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
-import type { NodeDocument } from '../../../lib/contract/documents.ts'
+import type { DesiredDocument, NodeDocument } from '../../../lib/contract/documents.ts'
+import { toObjectKey } from '../../../lib/contract/subjects.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { tombstoneOf } from '../common/documents.ts'
 import type { NodeSettings } from './controller.ts'
 import { ensureComputeNode, rolesOf } from './discover.ts'
 import { reconcileComputeNode } from './reconcile.ts'
@@ -190,6 +192,64 @@ describe('releases of a lost node', () => {
     w.bus.desired.wipe()
     await step(w, c)
     expect(w.bus.desired.find('n1', 'image', 'uid-i')?.tombstone).toBe(true)
+  })
+})
+
+describe('what a node has without a resource', () => {
+  const vm = () => stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' } })
+  const port = () => stored<Port>('p', { networkRef: { name: 'l' } })
+  const STRAY = { kind: 'instance', uid: 'uid-vm', what: 'ns/vm, running, epoch 3: there is no resource of it' }
+  const handOut = (w: MemoryWorld, tombstone: boolean) => {
+    const document = { ...tombstoneOf('instance', vm(), 'n1', 3, w.deps.writer()), tombstone }
+    w.bus.desired.documents.set(toObjectKey(document), document as unknown as DesiredDocument)
+  }
+  test.each<[string, (w: MemoryWorld) => void, object[] | undefined]>([
+    ['a machine', () => undefined, [STRAY]],
+    ['with its document', (w) => handOut(w, false), [STRAY]],
+    ['that is being released', (w) => handOut(w, true), undefined],
+    ['that is gone', (w) => w.report('instance', vm(), { node: 'n1', epoch: 3, state: 'gone' }), undefined],
+    ['one with a resource', (w) => void w.put('instances', vm()), undefined],
+    [
+      'a cached image, which is a copy',
+      (w) => {
+        w.put('instances', vm())
+        w.report('image', stored<Image>('i', {} as Image['spec']), { node: 'n1', epoch: 1, state: 'ready' })
+      },
+      undefined,
+    ],
+  ])('%s is shown', async (_, change, orphans) => {
+    const w = world()
+    w.report('instance', vm(), { node: 'n1', epoch: 3, state: 'running' })
+    change(w)
+    const c = computeNode()
+    await step(w, c)
+    expect(c.status?.orphans).toEqual(orphans)
+  })
+  test('beside what its agent has no document of, without what the resource cannot keep', async () => {
+    const w = world()
+    const c = computeNode()
+    const orphan = { kind: 'instance' as const, uid: 'x', what: 'domain' }
+    w.report('port', port(), { node: 'n1', epoch: 1, state: 'active' })
+    w.report('node', c, {
+      node: 'n1',
+      epoch: 1,
+      state: 'ready',
+      facts: { orphans: [{ ...orphan, nics: [{ mac: 'fa:16:3e:00:00:01' }] }] },
+    })
+    await step(w, c)
+    expect(c.status?.orphans).toEqual([expect.objectContaining({ kind: 'port', uid: 'uid-p' }), orphan])
+  })
+  test.each([
+    ['is released when an administrator says so', () => undefined, true],
+    ['is not, as long as it has a resource', (w: MemoryWorld) => w.put('instances', vm()), false],
+  ])('%s', async (_, change, tombstone) => {
+    const w = world()
+    handOut(w, false)
+    w.report('instance', vm(), { node: 'n1', epoch: 3, state: 'running' })
+    change(w)
+    const releases = [{ kind: 'instance' as const, uid: 'uid-vm', name: 'vm', namespace: 'ns', epoch: 3 }]
+    await step(w, computeNode({}, { status: { releases } }))
+    expect(w.bus.desired.find('n1', 'instance', 'uid-vm')?.tombstone).toBe(tombstone)
   })
 })
 

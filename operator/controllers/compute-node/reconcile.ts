@@ -14,6 +14,7 @@ import { rolesOf, zoneOf } from './discover.ts'
 import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { judgeNode, recordInventory } from './status.ts'
+import { listOrphans } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
 
 /** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
@@ -43,7 +44,7 @@ export async function reconcileComputeNode(
   const isReleaseNew = await keepReleases(computeNode, deps)
 
   const observed = deps.bus.observed.find('node', uid, name)
-  const orphans = (observed?.facts.orphans ?? []).slice(0, 32).map((o) => ({ ...o, what: o.what.slice(0, 255) }))
+  const orphans = listOrphans(name, uid, deps)
   if (orphans.length > 0) status.orphans = orphans
   else delete status.orphans
   const before = status.state

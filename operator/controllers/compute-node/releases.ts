@@ -4,6 +4,7 @@ import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../common/documents.ts'
 import { placementsOf } from '../common/holding.ts'
+import { findResource } from '../common/newer-facts.ts'
 import { MAX_RELEASES, type Release } from '../common/release-desk.ts'
 
 /**
@@ -24,7 +25,9 @@ export async function keepReleases(
   for (const release of all.values()) {
     if (isAnswered(name, release, deps) || isOwnedAgain(name, release, deps)) continue
     kept.push(release)
-    if (deps.bus.desired.find(name, release.kind, release.uid)) continue
+    const held = deps.bus.desired.find(name, release.kind, release.uid)
+    // Without a resource nobody else can take it back: an administrator has the node release what a restore left behind.
+    if (held && (held.tombstone || findResource(release.kind, release.uid, deps.caches))) continue
     await deps.bus.desired.publish(
       tombstoneOf(release.kind, objectOf(release, deps), name, release.epoch, deps.writer()),
     )

@@ -11,6 +11,7 @@ import { portRelease } from './port-release.ts'
 import type { Admitted } from './admit.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 import { dropStages, setStage } from './stages.ts'
+import { findUnclearOwner } from './unclear-owner.ts'
 
 /** Nodes that refused are asked again after so long, when nothing else is left. */
 const EXCLUDED_FOR_MS = 30_000
@@ -33,8 +34,9 @@ export async function schedule(
       if (plugged) return plugged
     }
   }
-  const unclear = findUnclearOwner(instance, deps)
+  const unclear = findUnclearOwner(instance, ports, deps)
   if (unclear) {
+    deps.waitingRoom.enter(run.key)
     setStage(instance, 'Scheduled', unclear, run.now)
     return unclear
   }
@@ -62,24 +64,6 @@ export async function schedule(
   setStage(instance, 'Scheduled', true, run.now)
   run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
   return saved
-}
-
-/**
- * A node has a machine of this identity although the resource was never placed: the resource was restored without its status.
- * Placing it anew would run it twice.
- */
-function findUnclearOwner(instance: Instance, deps: InstanceDeps): Outcome | undefined {
-  const { uid } = instance.metadata
-  const { epoch = 0 } = instance.status ?? {}
-  const others = deps.bus.observed
-    .findAll('instance', uid)
-    .filter((o) => o.state !== 'gone' && o.versions.epoch > epoch)
-  const owner = others[0]
-  if (!owner) return undefined
-  return waitFor(
-    'OwnershipUnclear',
-    `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`,
-  )
 }
 
 function toRequest(

@@ -3,11 +3,14 @@ import { SECRET } from '../../../lib/api/kinds.ts'
 import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
+import { backoffMs } from '../../../lib/loop/backoff.ts'
 import { found, missing, type Found } from '../common/references.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
 const DEFAULT_KEY = 'userData'
 const RETRY_MS = 10_000
+/** A Secret that is there and wrong is read again less and less often: it cannot be watched, and most are mended soon or never. */
+const WRONG = { baseMs: 10_000, capMs: 600_000 }
 
 /** The user data that the machine's node was given before; undefined when it was given none. */
 export type GivenBefore = () => Promise<string | undefined>
@@ -19,12 +22,15 @@ export type GivenBefore = () => Promise<string | undefined>
  */
 export class UserDataStore {
   readonly #byInstance = new Map<string, string>()
+  /** How often in a row a Secret's content could not be used. */
+  readonly #failures = new Map<string, number>()
 
   forget(instanceUid: string): void {
     this.#byInstance.delete(instanceUid)
+    this.#failures.delete(instanceUid)
   }
 
-  /** @throws TerminalError `UserDataTooLarge` */
+  /** @throws TerminalError `UserDataTooLarge` for what stands in the spec */
   async find(
     instance: Instance,
     client: Pick<KubeReader, 'find'>,
@@ -34,7 +40,10 @@ export class UserDataStore {
     const { userData, userDataSecretRef: ref } = instance.spec
     const { uid, namespace } = instance.metadata
     if (userData !== undefined) {
-      return found(checked(Buffer.from(userData, 'utf8').toString('base64'), 'spec.userData', 'write less'))
+      const base64 = Buffer.from(userData, 'utf8').toString('base64')
+      if (isTooLarge(base64))
+        throw new TerminalError('UserDataTooLarge', tooLarge(base64, 'spec.userData', 'write less'))
+      return found(base64)
     }
     if (!ref) return found(undefined)
     const known = this.#byInstance.get(uid)
@@ -55,16 +64,26 @@ export class UserDataStore {
         RETRY_MS,
       )
     }
-    this.#byInstance.set(uid, checked(data, `spec.userDataSecretRef: Secret ${ref.name}`, 'name a smaller one'))
+    if (isTooLarge(data)) return this.#refuse(uid, tooLarge(data, `Secret ${ref.name} in spec.userDataSecretRef`, HELP))
+    this.#failures.delete(uid)
+    this.#byInstance.set(uid, data)
     return found(data)
+  }
+
+  #refuse(uid: string, message: string): Found<string | undefined> {
+    const failures = (this.#failures.get(uid) ?? 0) + 1
+    this.#failures.set(uid, failures)
+    return missing('UserDataTooLarge', message, backoffMs(failures, WRONG))
   }
 }
 
-function checked(base64: string, field: string, help: string): string {
+const HELP = 'write less into it, which is noticed within ten minutes, or name another one'
+
+function isTooLarge(base64: string): boolean {
+  return Buffer.byteLength(base64, 'base64') > MAX_USER_DATA_BYTES
+}
+
+function tooLarge(base64: string, field: string, help: string): string {
   const bytes = Buffer.byteLength(base64, 'base64')
-  if (bytes <= MAX_USER_DATA_BYTES) return base64
-  throw new TerminalError(
-    'UserDataTooLarge',
-    `${field} has ${bytes} bytes, at most ${MAX_USER_DATA_BYTES} are possible: ${help}, and let the machine fetch the rest`,
-  )
+  return `${field} has ${bytes} bytes, at most ${MAX_USER_DATA_BYTES} are possible: ${help}. The machine can fetch the rest itself`
 }

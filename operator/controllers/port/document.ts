@@ -10,12 +10,14 @@ export interface PortFacts {
   mac: string
   addresses: readonly ResolvedAddress[]
   networkUid: string
+  /** `namespace/name` */
+  network: string
   mtu: number
 }
 
 /** What the node has to know to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
-  const { binding, mac, addresses, networkUid, mtu } = facts
+  const { binding, mac, addresses, networkUid, network, mtu } = facts
   return {
     ...headerOf(port, binding.node, binding.epoch, writer),
     kind: 'port',
@@ -23,6 +25,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
     spec: {
       logicalPort: port.metadata.uid,
       networkUid,
+      network,
       mac,
       fixedIPs: addresses.map(toFixedIP),
       mtu,

@@ -6,6 +6,7 @@ import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
+import { resolveMac } from './addresses.ts'
 import { reconcilePort } from './reconcile.ts'
 
 const network = (more: object = {}) => stored<Network>('lan', {}, more)
@@ -92,6 +93,45 @@ describe('dependency and bad input', () => {
       reason: 'MACInUse',
       message: expect.stringContaining('ns/a'),
     })
+  })
+  test.each<[string, object, object]>([
+    [
+      'the older one',
+      { creationTimestamp: '2026-01-01T00:00:00Z', uid: 'z' },
+      { creationTimestamp: '2026-01-01T00:00:01Z', uid: 'a' },
+    ],
+    ['of one second, the smaller UID', { uid: 'a' }, { uid: 'b' }],
+    ['of one second, who has it already', { uid: 'b', has: true }, { uid: 'a' }],
+    [
+      'who has it already, though younger',
+      { creationTimestamp: '2026-01-01T00:00:01Z', uid: 'b', has: true },
+      { uid: 'a' },
+    ],
+    ['of two that have it, by two leaders at once, the older one', { uid: 'a', has: true }, { uid: 'b', has: true }],
+  ])('of two with one MAC %s wins, whoever looks and at which first', async (_, winner, loser) => {
+    const macAddress = 'fa:16:3e:00:00:01'
+    const make = (
+      name: string,
+      { creationTimestamp, uid, has }: { creationTimestamp?: string; uid?: string; has?: boolean },
+    ) => {
+      const status = has === true ? { macAddress } : {}
+      const port = stored<Port>(name, { networkRef: { name: 'lan' }, macAddress }, { uid: uid ?? name, status })
+      if (creationTimestamp !== undefined) port.metadata.creationTimestamp = creationTimestamp
+      return port
+    }
+    for (const order of [
+      ['w', 'l'],
+      ['l', 'w'],
+    ]) {
+      const w = await world()
+      const ports = new Map([
+        ['w', make('w', winner)],
+        ['l', make('l', loser)],
+      ])
+      for (const name of order) w.put('ports', ports.get(name)!)
+      const verdicts = order.map((name) => [name, resolveMac(ports.get(name)!, network(), w.deps).ok])
+      expect(Object.fromEntries(verdicts)).toEqual({ w: true, l: false })
+    }
   })
   test('an address that is taken names the port that has it', async () => {
     const w = await world()

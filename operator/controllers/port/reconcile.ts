@@ -121,7 +121,11 @@ async function bind(port: Port, identity: Identity, binding: Binding, deps: Port
   const { mac, addresses, network } = identity
   const mtu = mtuOf(network, deps.caches.clouds)
   await deps.bus.desired.publish(
-    portDocument(port, { binding, mac, addresses, networkUid: network.metadata.uid, mtu }, writer),
+    portDocument(
+      port,
+      { binding, mac, addresses, networkUid: network.metadata.uid, network: keyOfObject(network), mtu },
+      writer,
+    ),
   )
   return observePort(port, binding, deps.bus.observed.find('port', port.metadata.uid, binding.node))
 }

@@ -24,6 +24,8 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
 
   if (status.node === undefined) {
     status.state = 'creating'
+    const unclear = findUnclearOwner(volume, deps)
+    if (unclear) return unclear
     const choice = choosePlace(volume, deps.caches, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
     if (!choice.ok) return waitFor(choice.reason, choice.message)
     Object.assign(status, { node: choice.node, pool: choice.pool, epoch: (status.epoch ?? 0) + 1 })
@@ -43,6 +45,19 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     )
   await deps.bus.desired.publish(volumeDocument(volume, pool, deps.writer()))
   return observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
+}
+
+/** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
+function findUnclearOwner({ metadata, status }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
+  const isLost = (node: string) => caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
+  const owner = bus.observed
+    .findAll('volume', metadata.uid)
+    .find((word) => word.state !== 'gone' && word.versions.epoch > (status?.epoch ?? 0) && !isLost(word.node))
+  if (!owner) return undefined
+  return waitFor(
+    'OwnershipUnclear',
+    `node ${owner.node} has this volume (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node, status.pool and status.epoch`,
+  )
 }
 
 /** Who has it is decided in the status first. @returns whether there is something to save */

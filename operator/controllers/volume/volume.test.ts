@@ -83,6 +83,23 @@ describe('placement', () => {
   })
 })
 
+describe('adopt: a node has this volume, but the resource was never placed', () => {
+  test.each([
+    ['is served', { state: 'available' }, {}, true],
+    ['was let go of', { state: 'gone' }, {}, false],
+    ['is on a node that was given up', { state: 'available' }, { lost: 'Confirmed' as const }, false],
+  ])('it %s: held %s', async (_, word, spec, held) => {
+    const w = world()
+    w.put('computeNodes', stored<ComputeNode>('s2', spec, { namespace: '' }))
+    const v = volume()
+    w.report('volume', v, { node: 's2', epoch: 3, ...word })
+    const outcome = await reconcileVolume(v, w.deps, w.run)
+    expect(outcome).toMatchObject(
+      held ? { reason: 'OwnershipUnclear', message: expect.stringContaining('node s2') } : { kind: 'saved' },
+    )
+  })
+})
+
 describe('life', () => {
   test.each([
     ['available', { state: 'available', facts: { sizeGiB: 10 } }, { kind: 'done' }, 'available'],

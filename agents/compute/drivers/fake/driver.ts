@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines that exist in memory only: for scale tests of everything around them. Says so wherever it appears (type `fake`).
 import { PassThrough, type Duplex } from 'node:stream'
+import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type {
   BackendInstance,
+  FoundInstance,
   HypervisorFacts,
   InstanceDriver,
   InstanceListener,
@@ -11,12 +13,14 @@ import type {
   InstanceWant,
   PowerAction,
 } from '../driver.ts'
+import { toMarkedNic } from '../marked-nic.ts'
 
 type Method = 'find' | 'list' | 'ensure' | 'setPower' | 'act' | 'remove'
 
 export class FakeInstanceDriver implements InstanceDriver {
   readonly name = 'fake'
   readonly #instances = new Map<string, BackendInstance>()
+  readonly #nics = new Map<string, ObservedNic[]>()
   readonly #failures = new Map<Method, Error[]>()
   readonly #listeners = new Set<InstanceListener>()
 
@@ -38,9 +42,12 @@ export class FakeInstanceDriver implements InstanceDriver {
     const instance = this.#instances.get(uid)
     return instance && structuredClone(instance)
   }
-  async list(): Promise<{ uid: string; what: string }[]> {
+  async list(): Promise<FoundInstance[]> {
     this.#fail('list')
-    return [...this.#instances.keys()].map((uid) => ({ uid, what: 'fake machine' }))
+    return [...this.#instances.keys()].map((uid) => {
+      const nics = this.#nics.get(uid) ?? []
+      return { uid, what: 'fake machine', ...(nics.length === 0 ? {} : { nics }) }
+    })
   }
   async ensure(want: InstanceWant): Promise<BackendInstance> {
     this.#fail('ensure')
@@ -60,6 +67,7 @@ export class FakeInstanceDriver implements InstanceDriver {
       volumes: old?.power === 'saved' ? old.volumes : want.volumes.map((volume) => volume.uid),
     }
     this.#instances.set(uid, next)
+    if (isOff) this.#nics.set(uid, want.nics.map(toMarkedNic))
     return structuredClone(next)
   }
   async setPower(uid: string, action: PowerAction): Promise<void> {

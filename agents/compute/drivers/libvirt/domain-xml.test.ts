@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { DEFAULT_PATHS } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
-import { instanceWant } from '../testing.ts'
+import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
@@ -51,7 +51,7 @@ describe('toDomainXml', () => {
   })
 
   test('network devices', () => {
-    const nic = { portUid: PORT, mac: 'fa:16:3e:00:00:01', mtu: 1442 }
+    const nic = { portUid: PORT, mac: 'fa:16:3e:00:00:01', networkUid: UID, addresses: [], mtu: 1442 }
     const root = parseXml(
       xmlOf({
         nics: [
@@ -89,6 +89,7 @@ describe('toDomainXml', () => {
     ).toEqual({
       volumes: [{ uid: VOLUME, alias: `ua-vol-${VOLUME}`, target: 'vdb' }],
       targets: ['vdb'],
+      macs: [],
       vcpus: 2,
       memoryMiB: 128,
       sockets: [],
@@ -100,7 +101,7 @@ describe('toDomainXml', () => {
     ['hw_disk_bus', 'ide'],
     ['hw_vif_model', '"><x/>'],
   ])('image property %s=%s is refused by name', (name, value) => {
-    const nics = [{ portUid: PORT, mac: 'fa:16:3e:00:00:01', mtu: 1442, vnicType: 'normal' as const }]
+    const nics = [nicWant({ portUid: PORT })]
     expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)
   })
 
@@ -131,11 +132,31 @@ describe('toDomainXml', () => {
         const shape = (element: XmlElement): string[] =>
           [...element.getElementsByTagName('*')].map((e) => (e as unknown as { tagName: string }).tagName)
         expect(shape(root)).toEqual(shape(plain))
-        expect(readMark(toMarkXml({ uid: UID, epoch: 7, namespace, name }))).toMatchObject({ uid: UID, epoch: 7 })
+        const marked = { uid: UID, epoch: 7, namespace, name, nics: [nicWant({ portUid: PORT, network: hostname })] }
+        expect(readMark(toMarkXml(marked))).toMatchObject({ uid: UID, epoch: 7 })
       }),
       { numRuns: 60 },
     )
   })
+})
+
+describe('the mark of interfaces', () => {
+  const nics = [
+    nicWant({ portUid: PORT, networkUid: UID, network: 'team/lan', addresses: ['10.0.0.2', 'fd00::2'] }),
+    nicWant({ portUid: PORT, networkUid: UID, addresses: [] }),
+  ]
+  const marks = [
+    { mac: nics[0]!.mac, portUid: PORT, networkUid: UID, network: 'team/lan', addresses: ['10.0.0.2', 'fd00::2'] },
+    { mac: nics[1]!.mac, portUid: PORT, networkUid: UID, addresses: [] },
+  ]
+  test.each([
+    ['alone', () => toMarkXml({ uid: UID, epoch: 7, namespace: 'team', name: 'vm', nics })],
+    ['in a domain', () => /<nephele:instance[^]*<\/nephele:instance>/.exec(xmlOf({ nics }))?.[0] ?? ''],
+  ])('is read as it was written, %s', (_, xml) => expect(readMark(xml())?.nics).toEqual(marks))
+  test.each([
+    ['none, by an agent that wrote none', '<instance uid="u" epoch="1"/>', undefined],
+    ['a damaged one is left out', '<instance uid="u" epoch="1"><nic mac="x"/></instance>', []],
+  ])('%s', (_, xml, found) => expect(readMark(xml)?.nics).toEqual(found))
 })
 
 test.each([

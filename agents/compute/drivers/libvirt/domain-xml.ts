@@ -16,7 +16,7 @@ import {
 } from './disk-xml.ts'
 import { diskPaths } from './disk-paths.ts'
 import { domainName, domainUuid } from './domain-name.ts'
-import { markAttributes, METADATA_NAMESPACE, METADATA_PREFIX, XML_OPTIONS } from './metadata.ts'
+import { markTree, METADATA_NAMESPACE, METADATA_PREFIX, XML_OPTIONS } from './metadata.ts'
 
 /** Free ports for what is plugged while the machine runs; PCIe has no other way to hot-plug. */
 const SPARE_ROOT_PORTS = 16
@@ -39,7 +39,10 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       uuid: domainUuid(want.uid),
       title: `${want.namespace}/${want.name}`.replaceAll(/[\r\n]/g, ' '),
       metadata: {
-        [`${METADATA_PREFIX}:instance`]: { [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE, ...markAttributes(want) },
+        [`${METADATA_PREFIX}:instance`]: {
+          [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE,
+          ...markTree(want, `${METADATA_PREFIX}:`),
+        },
       },
       memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
       ...(shared ? { memoryBacking: { source: { '@type': 'memfd' }, access: { '@mode': 'shared' } } } : {}),

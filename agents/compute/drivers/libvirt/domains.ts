@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Domains as libvirt has them, read into plain data.
+import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { DomainState, METADATA_ELEMENT, PausedReason, ShutoffReason } from '../../../../lib/libvirt/constants.ts'
 import { isNoDomain, isNoMetadata, type DomainRef } from '../../../../lib/libvirt/error.ts'
@@ -70,18 +71,28 @@ export async function toBackendInstance(
   }
 }
 
-/** Those that carry our mark or, where that is damaged, our name. */
+/** Those that carry our mark or, where that is damaged, our name. Without a mark of them, interfaces have their MACs at least. */
 export async function listMarked(
   client: LibvirtClient,
   signal: AbortSignal,
-): Promise<{ uid: string; ref: DomainRef }[]> {
+): Promise<{ uid: string; ref: DomainRef; nics: ObservedNic[] }[]> {
   const { domains } = await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)
-  const marked: { uid: string; ref: DomainRef }[] = []
+  const marked: { uid: string; ref: DomainRef; nics: ObservedNic[] }[] = []
   for (const ref of domains) {
-    const uid = (await findMark(client, ref, signal))?.uid ?? uidOfDomainName(ref.name)
-    if (uid !== undefined) marked.push({ uid, ref })
+    const mark = await findMark(client, ref, signal)
+    const uid = mark?.uid ?? uidOfDomainName(ref.name)
+    if (uid !== undefined) marked.push({ uid, ref, nics: mark?.nics ?? (await readMacs(client, ref, signal)) })
   }
   return marked
+}
+
+async function readMacs(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<ObservedNic[]> {
+  try {
+    return (await readLiveXml(client, ref, signal)).macs.map((mac) => ({ mac }))
+  } catch (error) {
+    if (isNoDomain(error)) return []
+    throw error
+  }
 }
 
 async function findMark(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<DomainMark | undefined> {

@@ -8,6 +8,7 @@ import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
 import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../../paths.ts'
 import { describeInstanceDriver } from '../contract.ts'
+import { nicWant } from '../testing.ts'
 import { tryGuest } from './acceleration.ts'
 import type { LibvirtInstanceDriver } from './driver.ts'
 import { domainUuidBytes } from './domain-name.ts'
@@ -141,7 +142,7 @@ describe('guests under libvirt', () => {
   }, 60_000)
 
   test('a tap is there with the machine and goes with it', async () => {
-    const nic = { portUid: randomUUID(), mac: 'fa:16:3e:12:34:56', mtu: 1442, vnicType: 'normal' as const }
+    const nic = nicWant()
     const machine = at.want({ nics: [nic] })
     await driver.ensure(machine, signal)
     await driver.setPower(machine.uid, 'on', signal)
@@ -152,7 +153,7 @@ describe('guests under libvirt', () => {
   }, 30_000)
 
   test('a vhost-user port without a switch: the start is taken back at its deadline', async () => {
-    const nic = { portUid: randomUUID(), mac: 'fa:16:3e:12:34:57', mtu: 1442, vnicType: 'vhostuser' as const }
+    const nic = nicWant({ vnicType: 'vhostuser' })
     const machine = at.want({ nics: [nic] })
     await driver.ensure(machine, signal)
     const { LibvirtInstanceDriver } = await import('./driver.ts')

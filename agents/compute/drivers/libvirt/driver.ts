@@ -26,6 +26,7 @@ import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import { computeDir, consoleDir, instancesDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import type {
   BackendInstance,
+  FoundInstance,
   HypervisorFacts,
   InstanceDriver,
   InstanceListener,
@@ -115,9 +116,13 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     }
   }
 
-  async list(signal: AbortSignal): Promise<{ uid: string; what: string }[]> {
+  async list(signal: AbortSignal): Promise<FoundInstance[]> {
     const domains = await listMarked(this.#client, signal)
-    const found = domains.map(({ uid, ref }) => ({ uid, what: `libvirt domain ${ref.name}` }))
+    const found = domains.map(({ uid, ref, nics }): FoundInstance => ({
+      uid,
+      what: `libvirt domain ${ref.name}`,
+      ...(nics.length === 0 ? {} : { nics }),
+    }))
     const known = new Set(found.map((entry) => entry.uid))
     for (const uid of await folders(instancesDir(this.#options.paths))) {
       if (!known.has(uid)) found.push({ uid, what: 'disks without a domain' })

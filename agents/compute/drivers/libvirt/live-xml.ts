@@ -15,9 +15,13 @@ export interface LiveDomain {
   targets: string[]
   vcpus: number
   memoryMiB: number
+  /** Of its interfaces, in lower case. */
+  macs: string[]
   /** Of vhost-user devices: QEMU leaves them behind. */
   sockets: string[]
 }
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 
 /** What must be known of a domain that is there, from the XML that libvirt gives of it. */
 export function readDomainXml(xml: string): LiveDomain {
@@ -37,7 +41,11 @@ export function readDomainXml(xml: string): LiveDomain {
     if (nic.getAttribute('type') !== 'vhostuser') return []
     return elements(nic, 'source')[0]?.getAttribute('path') ?? []
   })
-  return { volumes, targets, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
+  const macs = elements(root, 'interface').flatMap((nic) => {
+    const mac = elements(nic, 'mac')[0]?.getAttribute('address')?.toLowerCase() ?? ''
+    return MAC.test(mac) ? [mac] : []
+  })
+  return { volumes, targets, macs, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
 }
 
 function elements(parent: XmlElement, name: string): XmlElement[] {

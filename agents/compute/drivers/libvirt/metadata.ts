@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our mark in a domain: <instance xmlns="https://nephele.dev/libvirt/1" uid= epoch= namespace= name=/> in <metadata>.
+// Our mark in a domain: <instance xmlns="https://nephele.dev/libvirt/1" uid= epoch= namespace= name=> in <metadata>, with a
+// <nic mac= port= networkUid= network= addresses=/> for each interface, so that a machine that nobody remembers is known again.
 import { create } from 'xmlbuilder2'
+import { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { InstanceWant } from '../driver.ts'
-import { parseXml } from './xml-element.ts'
+import { toMarkedNic } from '../marked-nic.ts'
+import type { XmlTree } from './disk-xml.ts'
+import { parseXml, type XmlElement } from './xml-element.ts'
 
 export const METADATA_NAMESPACE = 'https://nephele.dev/libvirt/1'
 export const METADATA_PREFIX = 'nephele'
@@ -14,17 +18,33 @@ export interface DomainMark {
   epoch: number | undefined
   namespace: string
   name: string
+  /** Undefined in marks of agents that wrote none. */
+  nics: ObservedNic[] | undefined
 }
 
-export function markAttributes(
-  want: Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name'>,
-): Record<string, string> {
-  return { '@uid': want.uid, '@epoch': String(want.epoch), '@namespace': want.namespace, '@name': want.name }
+type Marked = Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name' | 'nics'>
+
+/** @param prefix of the namespace with its colon, where it has to be written out */
+export function markTree(want: Marked, prefix: string): XmlTree {
+  const nics = want.nics.map(toMarkedNic).map(({ mac, portUid, networkUid, network, addresses = [] }) => ({
+    '@mac': mac,
+    '@port': portUid,
+    '@networkUid': networkUid,
+    ...(network === undefined ? {} : { '@network': network }),
+    '@addresses': addresses.join(' '),
+  }))
+  return {
+    '@uid': want.uid,
+    '@epoch': String(want.epoch),
+    '@namespace': want.namespace,
+    '@name': want.name,
+    ...(nics.length === 0 ? {} : { [`${prefix}nic`]: nics }),
+  }
 }
 
 /** The element alone, as virDomainSetMetadata takes it; libvirt adds prefix and namespace. */
-export function toMarkXml(want: Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name'>): string {
-  return create(XML_OPTIONS, { instance: markAttributes(want) }).end({ headless: true })
+export function toMarkXml(want: Marked): string {
+  return create(XML_OPTIONS, { instance: markTree(want, '') }).end({ headless: true })
 }
 
 /** Undefined when it is not ours. @param xml as virDomainGetMetadata gives it */
@@ -33,10 +53,26 @@ export function readMark(xml: string): DomainMark | undefined {
   const uid = element.getAttribute('uid')
   if (uid === null || uid === '') return undefined
   const epoch = Number(element.getAttribute('epoch'))
+  const nics = ['nic', `${METADATA_PREFIX}:nic`].flatMap((name) => [...element.getElementsByTagName(name)])
   return {
     uid,
     epoch: Number.isInteger(epoch) && epoch > 0 ? epoch : undefined,
     namespace: element.getAttribute('namespace') ?? '',
     name: element.getAttribute('name') ?? '',
+    nics: nics.length === 0 ? undefined : nics.flatMap((nic) => readNic(nic) ?? []),
   }
+}
+
+/** A damaged one is left out. */
+function readNic(nic: XmlElement): ObservedNic | undefined {
+  const text = (name: string): string | undefined => nic.getAttribute(name) ?? undefined
+  return ObservedNic.safeParse({
+    mac: text('mac'),
+    portUid: text('port'),
+    networkUid: text('networkUid'),
+    network: text('network'),
+    addresses: text('addresses')
+      ?.split(' ')
+      .filter((address) => address !== ''),
+  }).data
 }

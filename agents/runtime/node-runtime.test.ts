@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DesiredDocument, ObservedDocument } from '../../lib/contract/documents.ts'
+import { TransientError } from '../../lib/errors.ts'
+import { createLogger } from '../../lib/log.ts'
+import { until } from '../../lib/loop/until.ts'
+import { instanceDocument, tombstoneOf } from '../compute/testing.ts'
+import { DocumentStore } from './document-store.ts'
+import { NodeRuntime } from './node-runtime.ts'
+import type { KindReconciler } from './reconciler.ts'
+import { Reporter } from './reporter.ts'
+
+const log = createLogger('test', 'silent')
+const nics = [{ mac: 'fa:16:3e:00:00:01' }]
+const document = instanceDocument()
+let dir: string
+let failure: Error | undefined
+let runtime: NodeRuntime
+let reporter: Reporter
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'nephele-runtime-'))
+  failure = undefined
+  reporter = new Reporter({ outbox: { connected: false, publish: async () => undefined }, log })
+  const store = await DocumentStore.open(dir, log)
+  runtime = new NodeRuntime({ node: 'n1', bootId: 'b', store, reporter, log })
+  const reconciler: KindReconciler<'instance'> = {
+    kind: 'instance',
+    standingFacts: () => ({ nics }),
+    reconcile: async () => {
+      if (failure) throw failure
+      return { state: 'running', facts: { hypervisor: 'x' } }
+    },
+    remove: async () => {
+      if (failure) throw failure
+      return { state: 'gone' }
+    },
+    listOwned: async () => [],
+  }
+  await runtime.add(reconciler as unknown as KindReconciler)
+  runtime.start()
+})
+afterEach(async () => {
+  await runtime.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const receive = (wanted: DesiredDocument) => runtime.receive(wanted, Buffer.from(JSON.stringify(wanted)))
+const says = async (state: string): Promise<ObservedDocument['facts'] | undefined> => {
+  await until(() => reporter.find(document)?.state === state)
+  return reporter.find(document)?.facts
+}
+
+test('what stands whatever a run comes to is said in every state, until nothing is left', async () => {
+  await receive(document)
+  expect(await says('running')).toEqual({ nics, hypervisor: 'x' })
+  failure = new TransientError('Away', 'the hypervisor is away')
+  await receive({ ...document, versions: { ...document.versions, generation: 2 } })
+  expect(await says('failed')).toEqual({ nics })
+  const tombstone = { ...tombstoneOf(document), versions: { ...document.versions, generation: 3 } }
+  await receive(tombstone)
+  await until(() => reporter.find(document)?.versions.generation === 3)
+  expect(await says('failed')).toEqual({ nics })
+  failure = undefined
+  await receive({ ...tombstone, versions: { ...document.versions, generation: 4 } })
+  expect(await says('gone')).toEqual({})
+})

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ObservedDocument, ObservedNic } from '../../lib/contract/documents.ts'
+import { createLogger } from '../../lib/log.ts'
+import { ObservedCache } from './observed.ts'
+
+const MAC = 'fa:16:3e:00:00:01'
+const nic = (more: Partial<ObservedNic> = {}): ObservedNic => ({ mac: MAC, addresses: ['10.0.0.2'], ...more })
+const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
+  v: 1,
+  kind: 'instance',
+  uid: 'vm',
+  node: 'c1',
+  versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
+  state: 'running',
+  facts: { nics: [nic()] },
+  namespace: 'team',
+  name: 'vm',
+  bootId: 'b',
+  since: 't',
+  ...more,
+})
+const node = (orphans: { uid: string; nics?: ObservedNic[] }[], name = 'c1') =>
+  word({
+    kind: 'node',
+    uid: `node-${name}`,
+    node: name,
+    state: 'ready',
+    facts: { orphans: orphans.map((o) => ({ kind: 'instance' as const, what: 'domain', ...o })) },
+  })
+
+/** Who has the MAC and the address, after these words. */
+function told(...words: ObservedDocument[]): ObservedCache {
+  const cache = new ObservedCache(createLogger('test', 'silent'))
+  for (const w of words) cache.put(w, w)
+  return cache
+}
+const who = (cache: ObservedCache, value: string) =>
+  cache.listNics(value).map(({ node: at, uid, isOrphan }) => `${at} ${uid}${isOrphan ? ' (orphan)' : ''}`)
+
+describe('machines by MAC and address', () => {
+  test.each<[string, ObservedDocument[], string[], string[]]>([
+    ['one', [word()], ['c1 vm'], ['c1 vm']],
+    ['on two nodes', [word(), word({ node: 'c2' })], ['c1 vm', 'c2 vm'], ['c1 vm', 'c2 vm']],
+    [
+      'with the address on two interfaces',
+      [word({ facts: { nics: [nic(), nic({ mac: 'fa:16:3e:00:00:02' })] } })],
+      ['c1 vm'],
+      ['c1 vm', 'c1 vm'],
+    ],
+    ['that changed its address', [word(), word({ facts: { nics: [nic({ addresses: [] })] } })], ['c1 vm'], []],
+    ['whose agent is older', [word({ facts: {} })], [], []],
+    ['that failed', [word({ state: 'failed' })], ['c1 vm'], ['c1 vm']],
+    ['that is gone', [word(), word({ state: 'gone' })], [], []],
+    ['an orphan', [node([{ uid: 'x', nics: [nic()] }])], ['c1 x (orphan)'], ['c1 x (orphan)']],
+    ['an orphan that was removed', [node([{ uid: 'x', nics: [nic()] }]), node([])], [], []],
+    [
+      'an orphan that the node has spoken of since',
+      [node([{ uid: 'vm', nics: [nic()] }]), word({ state: 'gone' })],
+      [],
+      [],
+    ],
+    [
+      'an orphan that another node has spoken of',
+      [node([{ uid: 'vm', nics: [nic()] }]), word({ node: 'c2', state: 'gone' })],
+      ['c1 vm (orphan)'],
+      ['c1 vm (orphan)'],
+    ],
+  ])('%s', (_, words, byMac, byAddress) => {
+    const cache = told(...words)
+    expect([who(cache, MAC), who(cache, '10.0.0.2')]).toEqual([byMac, byAddress])
+  })
+  test('a word that is withdrawn takes them along', () => {
+    const cache = told(word(), word({ node: 'c2' }))
+    cache.forget({ node: 'c1', kind: 'instance', uid: 'vm' })
+    expect(who(cache, MAC)).toEqual(['c2 vm'])
+  })
+  test('orphans by UID', () => {
+    const cache = told(node([{ uid: 'x' }, { uid: 'y' }]), node([{ uid: 'x' }], 'c2'))
+    expect(cache.listOrphans('x').map((o) => o.node)).toEqual(['c1', 'c2'])
+    expect(cache.listOrphans('z')).toEqual([])
+  })
+})

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { CLOUD } from '../../../lib/api/kinds.ts'
+import type { Cloud, Instance, Port } from '../../../lib/api/types.ts'
+import type { DesiredDocument } from '../../../lib/contract/documents.ts'
+import { toObjectKey } from '../../../lib/contract/subjects.ts'
+import type { KubeObject, ObjectRef, ResourceKind } from '../../../lib/kube/object.ts'
+import { StoreHistory } from '../../store-history.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { tombstoneOf } from './documents.ts'
+import { RegressionGuard } from './regression.ts'
+
+const writer = { incarnation: 1, term: 1 }
+const SPEC: Instance['spec'] = { flavorRef: { name: 'f' }, imageRef: { name: 'i' } }
+const machine = (more: object = {}) => stored<Instance>('vm', SPEC, { status: { node: 'c1', epoch: 1 }, ...more })
+
+/** A document that is not checked against its schema: the guard reads its head only. */
+function hand(
+  w: MemoryWorld,
+  object: KubeObject,
+  more: { generation?: number; epoch?: number; tombstone?: boolean } = {},
+) {
+  const { generation = object.metadata.generation ?? 1, epoch = 1, tombstone = false } = more
+  const document = { ...tombstoneOf('instance', object, 'c1', epoch, writer), tombstone }
+  document.versions = { ...document.versions, generation }
+  w.bus.desired.documents.set(toObjectKey(document), document as unknown as DesiredDocument)
+}
+/** The store as it is, or with what the caches have not heard of. */
+const reading = (w: MemoryWorld, ahead?: KubeObject) => async (kind: ResourceKind, ref: ObjectRef) =>
+  ahead?.metadata.name === ref.name ? ahead : ((await w.run.client.find(kind, ref)) ?? undefined)
+const guardOf = (w: MemoryWorld) => w.deps.regression
+const prove = (w: MemoryWorld, ahead?: KubeObject) => guardOf(w).prove(writer, reading(w, ahead))
+const isHolding = (w: MemoryWorld) => guardOf(w).isHolding(writer)
+
+describe('a document that is newer than the store', () => {
+  const given = (): MemoryWorld => {
+    const w = memoryWorld()
+    w.put('instances', machine())
+    hand(w, machine(), { generation: 2 })
+    guardOf(w).lookAtAll(writer)
+    return w
+  }
+  test('holds everything at once, and is proved when it still is after ten seconds', async () => {
+    const w = given()
+    expect(isHolding(w)).toBe(true)
+    expect(await prove(w)).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+    w.clock.ms = 10_000
+    expect(await prove(w)).toBe(false)
+    expect(guardOf(w).findMessage(writer)).toMatch(
+      /generation 2 of instance ns\/vm.*spec\.incarnation of this Cloud above 1/,
+    )
+  })
+  test('is none when the store knows more than the cache, however long that is behind', async () => {
+    const w = given()
+    w.clock.ms = 60_000
+    expect(await prove(w, machine({ generation: 2 }))).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+  })
+  test('is over when the cache has caught up, and all goes on', async () => {
+    const w = given()
+    let freed = 0
+    guardOf(w).onFreed(() => freed++)
+    w.put('instances', machine({ generation: 2 }))
+    guardOf(w).consider('instance', 'uid-vm', writer)
+    expect({ freed, holding: isHolding(w) }).toEqual({ freed: 1, holding: false })
+  })
+  test('holds no longer under a raised incarnation', async () => {
+    const w = given()
+    w.clock.ms = 10_000
+    await prove(w)
+    const raised = { incarnation: 2, term: 1 }
+    guardOf(w).lookAtAll(raised)
+    expect(guardOf(w).isHolding(raised)).toBe(false)
+  })
+})
+
+describe('a document without a resource', () => {
+  const given = (): MemoryWorld => {
+    const w = memoryWorld()
+    hand(w, machine())
+    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running' })
+    return w
+  }
+  test('whose node has it: the resource was made after what the store holds', async () => {
+    const w = given()
+    guardOf(w).lookAtAll(writer)
+    w.clock.ms = 10_000
+    await prove(w)
+    expect(guardOf(w).findMessage(writer)).toContain(
+      'node c1 has instance ns/vm (uid-vm), of which there is no resource',
+    )
+  })
+  test('is none when the store has it after all', async () => {
+    const w = given()
+    guardOf(w).lookAtAll(writer)
+    w.clock.ms = 10_000
+    expect(await prove(w, machine())).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+  })
+  test('that this leader let go itself is NATS that went back', () => {
+    const w = given()
+    guardOf(w).forget('instance', 'uid-vm')
+    guardOf(w).lookAtAll(writer)
+    expect(isHolding(w)).toBe(false)
+  })
+  test.each([
+    ['released late', { tombstone: true }],
+    ['released under a newer epoch', { tombstone: true, epoch: 9 }],
+  ])('%s: nothing', (_, more) => {
+    const w = given()
+    hand(w, machine(), more)
+    guardOf(w).lookAtAll(writer)
+    expect(isHolding(w)).toBe(false)
+  })
+})
+
+test('an automatic port is as far as its machine', () => {
+  const w = memoryWorld()
+  w.put('instances', machine())
+  const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, {}))
+  port.metadata.ownerReferences = [{ apiVersion: '', kind: 'Instance', name: 'vm', uid: 'uid-vm', controller: true }]
+  w.put('ports', port)
+  for (const [epoch, holding] of [
+    [1, false],
+    [2, true],
+  ] as const) {
+    const document = tombstoneOf('port', port, 'c1', epoch, writer)
+    w.bus.desired.documents.set(toObjectKey(document), document)
+    guardOf(w).lookAtAll(writer)
+    expect(isHolding(w)).toBe(holding)
+  }
+})
+
+describe('nodes’ words alone', () => {
+  const other = () => stored<Instance>('vm2', SPEC, { status: { node: 'c2', epoch: 1 } })
+  const given = (): MemoryWorld => {
+    const w = memoryWorld()
+    for (const i of [machine(), other()])
+      w.report('instance', w.put('instances', i), { node: i.status!.node!, epoch: 7, state: 'running' })
+    return w
+  }
+  const look = (w: MemoryWorld, i: Instance) =>
+    guardOf(w).check(i, { kind: 'instance', node: i.status!.node!, epoch: 1 }, writer)
+  test('one node’s holds up its object and nothing else, for ever', async () => {
+    const w = given()
+    expect(look(w, machine())).toMatchObject({ reason: 'NodeAhead', message: expect.stringContaining('epoch 7') })
+    w.clock.ms = 60_000
+    await prove(w)
+    expect(isHolding(w)).toBe(false)
+  })
+  test('two nodes’ are a proof', async () => {
+    const w = given()
+    for (const i of [machine(), other()]) look(w, i)
+    w.clock.ms = 10_000
+    await prove(w)
+    expect(guardOf(w).findMessage(writer)).toMatch(/vm on node c1, instance vm2 on node c2/)
+  })
+  test('two nodes’ are none when the store has caught up', async () => {
+    const w = given()
+    for (const i of [machine(), other()]) look(w, i)
+    w.clock.ms = 10_000
+    expect(await prove(w, machine({ status: { node: 'c1', epoch: 7 } }))).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+  })
+  test('of something without a resource, or an orphan: nothing', () => {
+    const w = memoryWorld()
+    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running' })
+    guardOf(w).consider('instance', 'uid-vm', writer)
+    expect(isHolding(w)).toBe(false)
+  })
+})
+
+test('a backend that keeps a newer term: suspected, proved, and over once it accepts ours', async () => {
+  const w = memoryWorld()
+  guardOf(w).backendRefused('OVN is claimed by incarnation 1, term 9')
+  expect(isHolding(w)).toBe(true)
+  guardOf(w).backendRefused(undefined)
+  expect(isHolding(w)).toBe(false)
+  guardOf(w).backendRefused('OVN is claimed by incarnation 1, term 9')
+  w.clock.ms = 10_000
+  guardOf(w).backendRefused('OVN is claimed by incarnation 1, term 9')
+  await prove(w)
+  expect(guardOf(w).findMessage(writer)).toContain('term 9')
+})
+
+describe('what outlasts a leadership', () => {
+  const cloud = (regressedIncarnation: number) =>
+    stored<Cloud>('default', {}, { namespace: '', status: { regressedIncarnation } })
+  test.each([
+    [1, 1, true],
+    [1, 2, false],
+  ])('found in incarnation %i, now %i: held %s', (found, incarnation, held) => {
+    const w = memoryWorld()
+    w.put('clouds', cloud(found))
+    expect(guardOf(w).isHolding({ incarnation, term: 9 })).toBe(held)
+  })
+  test('a list of the store that went back, seen by whoever leads next in this process', () => {
+    const w = memoryWorld()
+    const history = new StoreHistory()
+    history.record(CLOUD, '900', '100')
+    const guard = new RegressionGuard({ ...w.deps, history })
+    expect(guard.findMessage(writer)).toContain('the list of clouds was at version 900 and is now at 100')
+    expect(guard.isHolding({ incarnation: 2, term: 1 })).toBe(false)
+  })
+})

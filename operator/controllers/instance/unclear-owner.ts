@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { ObservedNic } from '../../../lib/contract/documents.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { MachineNic } from '../../bus/machine-index.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { keyOf } from '../common/references.ts'
+
+type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/**
+ * Before a placement: does a node have this machine already, or another one with its MAC or address? Then the resource was restored
+ * without its status, with the same UID or made anew, and placing it would run it twice. The node must let go, or be given up, first.
+ *
+ * | a node's machine                                     | on the same network | held                                               |
+ * |------------------------------------------------------|---------------------|----------------------------------------------------|
+ * | with this UID, of a newer epoch than the resource's  |                     | yes                                                |
+ * | with this UID, an orphan                             |                     | yes                                                |
+ * | with the MAC, or an address                          | yes                 | yes                                                |
+ * | with the MAC, or an address                          | another one         | no: both mean something on their network only      |
+ * | with the MAC                                         | not known           | yes                                                |
+ * | with an address                                      | not known           | no: every network has a 10.0.0.2                   |
+ * | with the same Port, which that node let go of        |                     | no: the Port has moved here                        |
+ * | any, on a node that is confirmed lost                |                     | no                                                 |
+ *
+ * Pure. @param ports of this machine, with MAC and addresses
+ */
+export function findUnclearOwner(instance: Instance, ports: readonly Port[], deps: UnclearDeps): Outcome | undefined {
+  const what = findSameMachine(instance, deps) ?? findSameInterface(instance, ports, deps)
+  return what === undefined ? undefined : waitFor('OwnershipUnclear', what)
+}
+
+function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): string | undefined {
+  const { uid } = metadata
+  const { epoch = 0 } = status ?? {}
+  const { observed } = deps.bus
+  const owner = observed
+    .findAll('instance', uid)
+    .find((word) => word.state !== 'gone' && word.versions.epoch > epoch && !isLost(word.node, deps))
+  if (owner)
+    return `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`
+  const orphan = observed.listOrphans(uid).find(({ node }) => !isLost(node, deps))
+  return (
+    orphan &&
+    `node ${orphan.node} has a machine with the UID of this one, ${uid}, that it has no document of. ${wayOut(orphan)}`
+  )
+}
+
+function findSameInterface(instance: Instance, ports: readonly Port[], deps: UnclearDeps): string | undefined {
+  for (const port of ports) {
+    for (const value of identitiesOf(port)) {
+      const taken = deps.bus.observed
+        .listNics(value)
+        .find((found) => found.uid !== instance.metadata.uid && isConflict(found, value, port, deps))
+      if (taken) return describe(taken, value, port)
+    }
+  }
+  return undefined
+}
+
+function isConflict(found: MachineNic, value: string, port: Port, deps: UnclearDeps): boolean {
+  if (isLost(found.node, deps)) return false
+  if (found.nic.portUid === port.metadata.uid) return isPlugged(port, found.node, deps)
+  const network = isSameNetwork(found.nic, port, deps)
+  return network ?? value === found.nic.mac
+}
+
+/** Undefined: nobody can tell. Names count where the UID says nothing: a Network that was made anew has another one. */
+function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { caches }: UnclearDeps): boolean | undefined {
+  const key = keyOf(port.spec.networkRef, port.metadata.namespace)
+  const uid = port.status?.networkUID ?? caches.networks.findByKey(key)?.metadata.uid
+  if (networkUid !== undefined && networkUid === uid) return true
+  if (networkUid !== undefined && caches.networks.findByUid(networkUid)) return false
+  return network === undefined ? undefined : network === key
+}
+
+function isPlugged(port: Port, node: string, { bus }: UnclearDeps): boolean {
+  const word = bus.observed.find('port', port.metadata.uid, node)
+  return word !== undefined && word.state !== 'gone'
+}
+
+function isLost(node: string, { caches }: UnclearDeps): boolean {
+  return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
+}
+
+/** MAC first: of two conflicts it is the one that says more. */
+function identitiesOf({ spec, status }: Port): string[] {
+  const mac = spec.macAddress ?? status?.macAddress
+  const addresses =
+    status?.fixedIPs?.map((fixed) => fixed.ipAddress) ?? spec.fixedIPs?.flatMap((fixed) => fixed.ipAddress ?? []) ?? []
+  return [...(mac === undefined ? [] : [mac]), ...addresses]
+}
+
+function describe(found: MachineNic, value: string, port: Port): string {
+  const { node, uid, name, nic, isOrphan } = found
+  const which = isOrphan ? `a machine without a document (${uid})` : `machine ${name ?? ''} (${uid})`
+  const what = value === nic.mac ? `MAC ${value}` : `address ${value}`
+  return `node ${node} has ${which} with the ${what} of this machine's Port ${keyOfObject(port)}. ${wayOut(found)}`
+}
+
+function wayOut({ node }: { node: string }): string {
+  return (
+    `Is it this machine from before a restore? Have the node release it (docs/backup.md), ` +
+    `or set spec.lost: Confirmed on ComputeNode ${node} when that is off for good`
+  )
+}
