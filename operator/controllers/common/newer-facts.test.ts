@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
+import type { DocumentKind } from '../../../lib/contract/documents.ts'
 import { describeFact, findNewerFact, isNewerWord, type NewerFact, type StoredVersions } from './newer-facts.ts'
 
 const ours = { incarnation: 2, term: 5 }
@@ -65,7 +66,19 @@ test.each<
     'generation',
   ],
 ])('%s', (_, versions, tombstone, resource, said, fact) => {
-  expect(findNewerFact({ versions: at(versions), tombstone }, resource, said, ours)).toBe(fact)
+  const entry = { kind: 'instance' as const, versions: at(versions), tombstone }
+  expect(findNewerFact(entry, resource, said, ours)).toBe(fact)
+})
+
+test.each<[DocumentKind, NewerFact | undefined]>([
+  ['instance', 'existence'],
+  ['volume', 'existence'],
+  ['port', 'existence'],
+  ['image', undefined],
+  ['node', undefined],
+])('a document of kind %s that a node answers, without a resource', (kind, fact) => {
+  const entry = { kind, versions: at(), tombstone: false }
+  expect(findNewerFact(entry, undefined, word('ready'), ours)).toBe(fact)
 })
 
 test.each([

@@ -36,7 +36,8 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * | any           | there          | generation            | the resource went back                                               |
  * | any           | there, placed  | epoch                 | its placement went back                                              |
  * | any           | there, unplaced| epoch                 | nothing: it may have lost its status alone. It is held by itself (OwnershipUnclear) |
- * | present       | none           | its node says it holds it | the resource was made after what the store holds                 |
+ * | present, of a machine, volume or port | none | its node says it holds it | the resource was made after what the store holds   |
+ * | present, of an image or a node | none | nothing: a cache's copy is nobody's loss, and nodes come and go with Kubernetes'         |
  * | present       | none           | its node denies it, or says nothing | nothing: NATS may have lost the tombstone              |
  * | tombstone     | none           |                       | nothing: a release that is not answered, or answered late            |
  * | an older incarnation's | any   |                       | nothing: an administrator has decided what is right since            |
@@ -45,7 +46,7 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * @param word what the document's node says of the object
  */
 export function findNewerFact(
-  entry: Pick<DesiredEntry, 'versions' | 'tombstone'>,
+  entry: Pick<DesiredEntry, 'kind' | 'versions' | 'tombstone'>,
   stored: StoredVersions | undefined,
   word: Pick<ObservedDocument, 'state' | 'versions'> | undefined,
   ours: WriterVersions,
@@ -53,9 +54,18 @@ export function findNewerFact(
   const { incarnation, term, generation, epoch } = entry.versions
   if (incarnation !== ours.incarnation) return incarnation > ours.incarnation ? 'incarnation' : undefined
   if (term > ours.term) return 'term'
-  if (!stored) return !entry.tombstone && isHeldBy(word, ours) ? 'existence' : undefined
+  if (!stored) return !entry.tombstone && IS_KEPT[entry.kind] && isHeldBy(word, ours) ? 'existence' : undefined
   if (generation > stored.generation) return 'generation'
   return stored.epoch !== undefined && epoch > stored.epoch ? 'epoch' : undefined
+}
+
+/** What a node holds in one place only, so that its loss would be somebody's. */
+const IS_KEPT: Readonly<Record<DocumentKind, boolean>> = {
+  instance: true,
+  volume: true,
+  port: true,
+  image: false,
+  node: false,
 }
 
 function isHeldBy(word: Pick<ObservedDocument, 'state' | 'versions'> | undefined, ours: WriterVersions): boolean {

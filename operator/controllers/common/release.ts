@@ -47,9 +47,13 @@ function isCopy(kind: DocumentKind): boolean {
  */
 export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Promise<Outcome | undefined> {
   const { kind, object, node, epoch } = placement
-  if (hasReleased(placement, deps)) return undefined
-  await deps.bus.desired.publish(tombstoneOf(kind, object, node, epoch, deps.writer()))
   const computeNode = deps.caches.computeNodes.find(undefined, node)
+  const isReleased = hasReleased(placement, deps)
+  // A node that left is not waited for, but may join again, with its copy and the document that asks for it.
+  const isLeftBehind = !computeNode && deps.bus.desired.find(node, kind, object.metadata.uid)?.tombstone === false
+  if (isReleased && !isLeftBehind) return undefined
+  await deps.bus.desired.publish(tombstoneOf(kind, object, node, epoch, deps.writer()))
+  if (isReleased) return undefined
   const isSilent = deps.bus.heartbeats.pulse(node) === 'silent'
   if (computeNode && (computeNode.spec.lost === 'Confirmed' || (isSilent && isCopy(kind) && hasRoom(computeNode)))) {
     const { uid, namespace, name } = object.metadata

@@ -147,6 +147,14 @@ describe('delete: a node that cannot answer', () => {
     const w = world()
     w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
     expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(w.bus.desired.list()).toEqual([])
+  })
+  test('has no ComputeNode any more: it is told for when it joins again', async () => {
+    const w = world()
+    await reconcileImage(image({ ...importing, sha256: SHA }), w.deps, w.run)
+    w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
+    expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(w.bus.desired.find('n1', 'image', 'uid-guest')?.tombstone).toBe(true)
   })
 })
 
