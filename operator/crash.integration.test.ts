@@ -2,59 +2,38 @@
 // The leader dies at each of its writes, before it is sent and after it took effect; the next one must reach the same end.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import * as kinds from '../lib/api/kinds.ts'
-import type { ComputeNode, Image, Instance, IPClaim, Network, Port } from '../lib/api/types.ts'
-import { isConditionTrue } from '../lib/conditions.ts'
-import type { KubeObject } from '../lib/kube/object.ts'
+import type { IPClaim, Port } from '../lib/api/types.ts'
+import {
+  applyProject,
+  at,
+  createMachine,
+  ensureNodes,
+  isGone,
+  isReady,
+  PROJECT,
+  removeAndWait,
+  untilFurnished,
+  untilReady,
+} from './testing/furnish.ts'
 import { crashingClient, type CrashPoint } from './testing/crashing-client.ts'
 import { TestCloud, type RunningOperator } from './testing/test-cloud.ts'
-
-const NS = 'team'
-const at = (name: string) => ({ namespace: NS, name })
-const isReady = (object: KubeObject | undefined) =>
-  isConditionTrue((object?.status as Instance['status'])?.conditions, 'Ready')
-const isGone = (object: KubeObject | undefined) => object === undefined
 
 let cloud: TestCloud
 
 beforeAll(async () => {
   cloud = await TestCloud.start()
   const operator = await cloud.startOperator()
-  await cloud.create(kinds.NAMESPACE, { metadata: { name: NS } })
-  await cloud.addNode('net', { 'nephele.dev/image': 'true' })
-  await cloud.addNode('c1', { 'nephele.dev/compute': 'fake' })
-  await cloud.addNode('c2', { 'nephele.dev/compute': 'fake' })
-  for (const name of cloud.nodes.keys()) await cloud.until<ComputeNode>(kinds.COMPUTE_NODE, { name }, isReady)
-  await cloud.create(kinds.FLAVOR, { metadata: { name: 'small' }, spec: { vcpus: 1, memoryMiB: 64, rootDiskGiB: 1 } })
-  await cloud.create(kinds.IMAGE, {
-    metadata: at('guest'),
-    spec: { source: { http: { url: 'http://images.test/guest' } }, format: 'qcow2' },
-  })
-  await cloud.create(kinds.NETWORK, { metadata: at('lan'), spec: {} })
-  await cloud.create(kinds.SUBNET, {
-    metadata: at('lan-v4'),
-    spec: { networkRef: { name: 'lan' }, cidr: '10.9.0.0/24' },
-  })
-  await cloud.until<Image>(kinds.IMAGE, at('guest'), isReady)
-  await cloud.until<Network>(kinds.NETWORK, at('lan'), isReady)
+  await ensureNodes(cloud)
+  await applyProject(cloud)
+  await untilFurnished(cloud)
   // The namespace's default group and the Cloud are there before anything is counted.
-  await createMachine('warm')
-  await cloud.until(kinds.INSTANCE, at('warm'), isReady)
-  await removeMachine('warm')
+  await createMachine(cloud, 'warm')
+  await untilReady(cloud, 'warm')
+  await removeAndWait(cloud, kinds.INSTANCE, 'warm')
   await operator.stop()
 }, 120_000)
 
 afterAll(() => cloud.stop(), 60_000)
-
-const createMachine = (name: string) =>
-  cloud.create<Instance>(kinds.INSTANCE, {
-    metadata: at(name),
-    spec: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
-  })
-
-async function removeMachine(name: string): Promise<void> {
-  await cloud.client.remove(kinds.INSTANCE, at(name))
-  await cloud.until(kinds.INSTANCE, at(name), isGone)
-}
 
 /** One leader that dies at the point (if it gets there), while `work` is under way; then one that lives. */
 async function withCrash(point: CrashPoint, work: () => Promise<unknown>, end: () => Promise<unknown>): Promise<void> {
@@ -85,7 +64,7 @@ describe('the leader dies at a write', () => {
       const name = `m${point.write}${point.when}`
       await withCrash(
         point,
-        () => createMachine(name),
+        () => createMachine(cloud, name),
         () => cloud.until(kinds.INSTANCE, at(name), isReady),
       )
       const { ports, claims } = await holdings()
@@ -95,7 +74,7 @@ describe('the leader dies at a write', () => {
       ])
       expect(running()).toBe(1)
       const operator = await cloud.startOperator()
-      await removeMachine(name)
+      await removeAndWait(cloud, kinds.INSTANCE, name)
       await expectNothing()
       await operator.stop()
     },
@@ -107,7 +86,7 @@ describe('the leader dies at a write', () => {
     async (point) => {
       const name = `d${point.write}${point.when}`
       const operator = await cloud.startOperator()
-      await createMachine(name)
+      await createMachine(cloud, name)
       await cloud.until(kinds.INSTANCE, at(name), isReady)
       await operator.stop()
       await withCrash(
@@ -123,8 +102,8 @@ describe('the leader dies at a write', () => {
 
 async function holdings(): Promise<{ ports: Port[]; claims: IPClaim[] }> {
   const [ports, claims] = await Promise.all([
-    cloud.client.list<Port>(kinds.PORT, { namespace: NS }),
-    cloud.client.list<IPClaim>(kinds.IP_CLAIM, { namespace: NS }),
+    cloud.client.list<Port>(kinds.PORT, { namespace: PROJECT }),
+    cloud.client.list<IPClaim>(kinds.IP_CLAIM, { namespace: PROJECT }),
   ])
   return { ports, claims }
 }

@@ -2,17 +2,27 @@
 // The whole operator on a real etcd, kube-apiserver and NATS; agents are real but for their roles, which are fake.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import * as kinds from '../lib/api/kinds.ts'
-import type { ComputeNode, Image, Instance, IPClaim, Network, Port, Volume } from '../lib/api/types.ts'
+import type { ComputeNode, Instance, IPClaim, Network, Port, Volume } from '../lib/api/types.ts'
 import { isConditionTrue } from '../lib/conditions.ts'
-import type { KubeObject } from '../lib/kube/object.ts'
+import {
+  applyProject,
+  at,
+  createMachine,
+  ensureNodes,
+  isGone,
+  isReady,
+  PROJECT,
+  removeAndWait,
+  untilFurnished,
+} from './testing/furnish.ts'
 import type { RunningOperator } from './testing/test-cloud.ts'
 import { TestCloud } from './testing/test-cloud.ts'
 
-const NS = 'team'
-const at = (name: string) => ({ namespace: NS, name })
-const isReady = (object: KubeObject | undefined) =>
-  isConditionTrue((object?.status as Instance['status'])?.conditions, 'Ready')
-const isGone = (object: KubeObject | undefined) => object === undefined
+const NODES = {
+  net: { 'nephele.dev/storage': 'true', 'nephele.dev/image': 'true' },
+  c1: { 'nephele.dev/compute': 'fake', 'topology.kubernetes.io/zone': 'z1' },
+  c2: { 'nephele.dev/compute': 'fake', 'topology.kubernetes.io/zone': 'z2' },
+}
 
 let cloud: TestCloud
 let operator: RunningOperator
@@ -20,66 +30,36 @@ let operator: RunningOperator
 beforeAll(async () => {
   cloud = await TestCloud.start()
   operator = await cloud.startOperator()
-  await cloud.create(kinds.NAMESPACE, { metadata: { name: NS } })
-  await cloud.addNode('net', { 'nephele.dev/storage': 'true', 'nephele.dev/image': 'true' })
-  await cloud.addNode('c1', { 'nephele.dev/compute': 'fake', 'topology.kubernetes.io/zone': 'z1' })
-  await cloud.addNode('c2', { 'nephele.dev/compute': 'fake', 'topology.kubernetes.io/zone': 'z2' })
-  for (const name of cloud.nodes.keys()) await cloud.until<ComputeNode>(kinds.COMPUTE_NODE, { name }, isReady)
+  await ensureNodes(cloud, NODES)
   await cloud.create(kinds.STORAGE_POOL, { metadata: { name: 'files' }, spec: { driver: 'file' } })
   await cloud.create(kinds.VOLUME_TYPE, {
     metadata: { name: 'standard' },
     spec: { storagePoolRef: { name: 'files' }, default: true },
   })
-  await cloud.create(kinds.FLAVOR, { metadata: { name: 'small' }, spec: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 } })
-  await cloud.create(kinds.IMAGE, {
-    metadata: at('guest'),
-    spec: { source: { http: { url: 'http://images.test/guest' } }, format: 'qcow2' },
-  })
-  await cloud.create(kinds.NETWORK, { metadata: at('lan'), spec: {} })
-  await cloud.create(kinds.SUBNET, {
-    metadata: at('lan-v4'),
-    spec: { networkRef: { name: 'lan' }, cidr: '10.9.0.0/24' },
-  })
-  await cloud.until<Image>(kinds.IMAGE, at('guest'), isReady)
-  await cloud.until<Network>(kinds.NETWORK, at('lan'), isReady)
+  await applyProject(cloud)
+  await untilFurnished(cloud)
 }, 120_000)
 
 afterAll(() => cloud.stop(), 60_000)
 
-const machine = (name: string, spec: Partial<Instance['spec']> = {}) =>
-  cloud.create<Instance>(kinds.INSTANCE, {
-    metadata: at(name),
-    spec: {
-      flavorRef: { name: 'small' },
-      imageRef: { name: 'guest' },
-      networks: [{ networkRef: { name: 'lan' } }],
-      ...spec,
-    },
-  })
-
-async function removed(kind: typeof kinds.INSTANCE, name: string): Promise<void> {
-  await cloud.client.remove(kind, at(name))
-  await cloud.until(kind, at(name), isGone)
-}
-
 describe('a machine', () => {
   test('create-minimal: from apply to ACTIVE with an address, and away without a trace', async () => {
     // The namespace's default group costs its writes once.
-    await machine('warm')
+    await createMachine(cloud, 'warm')
     await cloud.until(kinds.INSTANCE, at('warm'), isReady)
     const before = writes().length
-    await machine('one')
+    await createMachine(cloud, 'one')
     const one = (await cloud.until<Instance>(kinds.INSTANCE, at('one'), isReady))!
     expect(one.status).toMatchObject({
       state: 'ACTIVE',
       epoch: 1,
-      flavor: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 },
+      flavor: { vcpus: 1, memoryMiB: 64, rootDiskGiB: 1 },
     })
     expect(one.status?.addresses).toEqual([
       expect.objectContaining({ network: 'lan', ipAddress: expect.stringMatching(/^10\.9\.0\./) }),
     ])
     const [port] = await cloud.client
-      .list<Port>(kinds.PORT, { namespace: NS })
+      .list<Port>(kinds.PORT, { namespace: PROJECT })
       .then((all) => all.filter((p) => p.metadata.name.startsWith('one-')))
     await cloud.until<Port>(kinds.PORT, at(port!.metadata.name), isReady)
     const created = writes().slice(before)
@@ -89,7 +69,7 @@ describe('a machine', () => {
     const node = cloud.nodes.get(one.status!.node!)!
     expect(node.instances.get(one.metadata.uid)).toMatchObject({ state: 'running' })
     const beforeDelete = writes().length
-    await removed(kinds.INSTANCE, 'one')
+    await removeAndWait(cloud, kinds.INSTANCE, 'one')
     const deleted = writes().slice(beforeDelete)
     console.log('writes to delete:', deleted.length, deleted.map((s) => `${s.verb} ${s.resource}`).join(', '))
     expect(deleted.length).toBeLessThanOrEqual(5)
@@ -97,24 +77,24 @@ describe('a machine', () => {
     expect(node.ports.has(port!.metadata.uid)).toBe(false)
     expect(cloud.rows.ports.has(port!.metadata.uid)).toBe(false)
     expect(await claimsOf(port!.metadata.name)).toEqual([])
-    await removed(kinds.INSTANCE, 'warm')
+    await removeAndWait(cloud, kinds.INSTANCE, 'warm')
   }, 60_000)
 
   test('update: stop and start, and a second machine on the other node', async () => {
-    await machine('a')
-    await machine('b')
+    await createMachine(cloud, 'a')
+    await createMachine(cloud, 'b')
     const [a, b] = await Promise.all(['a', 'b'].map((name) => cloud.until<Instance>(kinds.INSTANCE, at(name), isReady)))
     expect(a!.status?.node).not.toBe(b!.status?.node)
     await cloud.client.mergePatch(kinds.INSTANCE, at('a'), { spec: { runState: 'Stopped' } })
     await cloud.until<Instance>(kinds.INSTANCE, at('a'), (i) => i?.status?.state === 'SHUTOFF' && isReady(i))
     await cloud.client.mergePatch(kinds.INSTANCE, at('a'), { spec: { runState: 'Running' } })
     await cloud.until<Instance>(kinds.INSTANCE, at('a'), (i) => i?.status?.state === 'ACTIVE' && isReady(i))
-    await removed(kinds.INSTANCE, 'a')
-    await removed(kinds.INSTANCE, 'b')
+    await removeAndWait(cloud, kinds.INSTANCE, 'a')
+    await removeAndWait(cloud, kinds.INSTANCE, 'b')
   }, 60_000)
 
   test('dependency: waits for each missing object by name, and goes on when it appears', async () => {
-    await machine('dep', { flavorRef: { name: 'absent' }, networks: [{ networkRef: { name: 'later' } }] })
+    await createMachine(cloud, 'dep', { flavorRef: { name: 'absent' }, networks: [{ networkRef: { name: 'later' } }] })
     const says = (text: string) => (i: Instance | undefined) =>
       i?.status?.conditions?.some((c) => c.type === 'Ready' && c.message.includes(text)) === true &&
       isConditionTrue(i.status.conditions, 'Reconciling')
@@ -138,28 +118,28 @@ describe('a machine', () => {
       (n) =>
         n?.status?.conditions?.some((c) => c.reason === 'InUse' && c.message.includes('Port team/dep-0-')) === true,
     )
-    await removed(kinds.INSTANCE, 'dep')
-    await removed(kinds.SUBNET, 'later-v4')
+    await removeAndWait(cloud, kinds.INSTANCE, 'dep')
+    await removeAndWait(cloud, kinds.SUBNET, 'later-v4')
     await cloud.until(kinds.NETWORK, at('later'), isGone)
   }, 60_000)
 
   test('refused: a node without room is excluded, the next one takes it under the next epoch', async () => {
     const c1 = cloud.nodes.get('c1')!
     c1.isFull = true
-    await machine('r', { availabilityZone: undefined })
-    await machine('s')
+    await createMachine(cloud, 'r', { availabilityZone: undefined })
+    await createMachine(cloud, 's')
     const all = await Promise.all(['r', 's'].map((name) => cloud.until<Instance>(kinds.INSTANCE, at(name), isReady)))
     expect(all.map((i) => i!.status?.node)).toEqual(['c2', 'c2'])
     expect(Math.max(...all.map((i) => i!.status!.epoch!))).toBe(2)
     expect(c1.isEmpty).toBe(true)
     c1.isFull = false
-    await removed(kinds.INSTANCE, 'r')
-    await removed(kinds.INSTANCE, 's')
+    await removeAndWait(cloud, kinds.INSTANCE, 'r')
+    await removeAndWait(cloud, kinds.INSTANCE, 's')
   }, 60_000)
 
   test('volume: attached to one, kept over a stop, given to the next only when it is out', async () => {
     await cloud.create(kinds.VOLUME, { metadata: at('data'), spec: { sizeGiB: 1 } })
-    await machine('v1', { volumes: [{ volumeRef: { name: 'data' } }] })
+    await createMachine(cloud, 'v1', { volumes: [{ volumeRef: { name: 'data' } }] })
     const v1 = (await cloud.until<Instance>(kinds.INSTANCE, at('v1'), isReady))!
     const volume = (await cloud.until<Volume>(
       kinds.VOLUME,
@@ -167,7 +147,7 @@ describe('a machine', () => {
       (v) => v?.status?.state === 'in-use' && isReady(v),
     ))!
     expect(volume.status?.attachedTo).toEqual({ name: 'v1', uid: v1.metadata.uid, node: v1.status!.node })
-    await machine('v2', { volumes: [{ volumeRef: { name: 'data' } }] })
+    await createMachine(cloud, 'v2', { volumes: [{ volumeRef: { name: 'data' } }] })
     await cloud.until<Instance>(
       kinds.INSTANCE,
       at('v2'),
@@ -179,8 +159,8 @@ describe('a machine', () => {
       at('data'),
       (v) => v?.status?.conditions?.some((c) => c.reason === 'InUse') === true,
     )
-    await removed(kinds.INSTANCE, 'v1')
-    await removed(kinds.INSTANCE, 'v2')
+    await removeAndWait(cloud, kinds.INSTANCE, 'v1')
+    await removeAndWait(cloud, kinds.INSTANCE, 'v2')
     await cloud.until(kinds.VOLUME, at('data'), isGone)
     expect(cloud.nodes.get('net')!.volumes.size).toBe(0)
   }, 60_000)
@@ -188,7 +168,7 @@ describe('a machine', () => {
 
 describe('nodes', () => {
   test('node-lost: deletion names the way out, and a returning node is cleared', async () => {
-    await machine('l', { availabilityZone: 'z2' })
+    await createMachine(cloud, 'l', { availabilityZone: 'z2' })
     const l = (await cloud.until<Instance>(kinds.INSTANCE, at('l'), isReady))!
     const node = cloud.nodes.get('c2')!
     await cloud.stopAgent('c2')
@@ -214,7 +194,7 @@ describe('nodes', () => {
   }, 60_000)
 
   test('host reboot: machines come back by a grant for the new boot', async () => {
-    await machine('g', { availabilityZone: 'z1', evacuation: 'WhenFenced' })
+    await createMachine(cloud, 'g', { availabilityZone: 'z1', evacuation: 'WhenFenced' })
     const g = (await cloud.until<Instance>(kinds.INSTANCE, at('g'), isReady))!
     const node = cloud.nodes.get('c1')!
     await cloud.stopAgent('c1')
@@ -229,11 +209,11 @@ describe('nodes', () => {
     )
     await cloud.until<Instance>(kinds.INSTANCE, at('g'), () => node.instances.get(g.metadata.uid)?.state === 'running')
     await cloud.until<Instance>(kinds.INSTANCE, at('g'), isReady)
-    await removed(kinds.INSTANCE, 'g')
+    await removeAndWait(cloud, kinds.INSTANCE, 'g')
   }, 60_000)
 
   test('an emptied bus is filled again and changes nothing', async () => {
-    await machine('w')
+    await createMachine(cloud, 'w')
     const w = (await cloud.until<Instance>(kinds.INSTANCE, at('w'), isReady))!
     const node = cloud.nodes.get(w.status!.node!)!
     const boots = node.instances.get(w.metadata.uid)!.boots
@@ -251,7 +231,7 @@ describe('nodes', () => {
       () => node.instances.get(w.metadata.uid)?.document.spec.metadata['after'] === 'wipe',
     )
     expect(node.instances.get(w.metadata.uid)!.boots).toBe(boots)
-    await removed(kinds.INSTANCE, 'w')
+    await removeAndWait(cloud, kinds.INSTANCE, 'w')
   }, 90_000)
 })
 

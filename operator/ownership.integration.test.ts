@@ -21,7 +21,7 @@ afterAll(() => cloud.stop(), 60_000)
 /** Manifests of a machine with a Port of its own: the MAC is fixed, all else is not. */
 async function applyMachine(): Promise<void> {
   await cloud.create(kinds.PORT, { metadata: at('fixed'), spec: { networkRef: { name: 'lan' }, macAddress: MAC } })
-  await createMachine(cloud, 'vm', [{ portRef: { name: 'fixed' } }])
+  await createMachine(cloud, 'vm', { networks: [{ portRef: { name: 'fixed' } }] })
 }
 
 const running = () => [...cloud.nodes.values()].flatMap((node) => [...node.instances.keys()])

@@ -92,7 +92,7 @@ test('the Lease as it was: one word, nothing else, until the incarnation is rais
     /team\/after.*of which there is no resource|generation 2 of instance team\/before, the resource is of 1/,
   )
   // What users do meanwhile waits, under this leader and the next.
-  await createMachine(cloud, 'later', [])
+  await createMachine(cloud, 'later', { networks: [] })
   await second.stop()
   const third = await cloud.startOperator()
   await cloud.until<Lease>(kinds.LEASE, LEASE, (lease) => lease?.spec?.leaseTransitions === (term ?? 0) + 2)
@@ -144,6 +144,6 @@ test('the operator lives through it, and does nothing in between', async () => {
   expect(await eventsOf('ControlPlaneRegressed')).toHaveLength(1)
   expect(await outside()).toEqual(before)
   await raiseIncarnation()
-  await createMachine(cloud, 'next', [])
+  await createMachine(cloud, 'next', { networks: [] })
   await ready('next')
 }, 120_000)

@@ -3,7 +3,7 @@
 import * as kinds from '../../lib/api/kinds.ts'
 import type { ComputeNode, Image, Instance, Network } from '../../lib/api/types.ts'
 import { isConditionTrue } from '../../lib/conditions.ts'
-import type { KubeObject } from '../../lib/kube/object.ts'
+import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import type { TestCloud } from './test-cloud.ts'
 
 export const PROJECT = 'team'
@@ -13,15 +13,22 @@ export function isReady(object: KubeObject | undefined): boolean {
   return isConditionTrue((object?.status as Instance['status'])?.conditions, 'Ready')
 }
 
-const NODES = {
+export function isGone(object: KubeObject | undefined): boolean {
+  return object === undefined
+}
+
+/** A node each, by its labels; the first keeps images. */
+type NodeLabels = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+const NODES: NodeLabels = {
   net: { 'nephele.dev/image': 'true' },
   c1: { 'nephele.dev/compute': 'fake' },
   c2: { 'nephele.dev/compute': 'fake' },
 }
 
 /** Nodes with their agents; under the old names again after everything was lost, with the agents that live on. */
-export async function ensureNodes(cloud: TestCloud): Promise<void> {
-  for (const [name, labels] of Object.entries(NODES)) {
+export async function ensureNodes(cloud: TestCloud, nodes: NodeLabels = NODES): Promise<void> {
+  for (const [name, labels] of Object.entries(nodes)) {
     if (cloud.nodes.has(name)) await cloud.create(kinds.NODE, { metadata: { name, labels } })
     else await cloud.addNode(name, labels)
   }
@@ -48,13 +55,16 @@ export async function untilFurnished(cloud: TestCloud): Promise<void> {
   await cloud.until<Network>(kinds.NETWORK, at('lan'), isReady)
 }
 
-export function createMachine(
-  cloud: TestCloud,
-  name: string,
-  networks: Instance['spec']['networks'] = [{ networkRef: { name: 'lan' } }],
-): Promise<Instance> {
-  const spec = { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks }
+export function createMachine(cloud: TestCloud, name: string, more: Partial<Instance['spec']> = {}): Promise<Instance> {
+  const networks = [{ networkRef: { name: 'lan' } }]
+  const spec = { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks, ...more }
   return cloud.create<Instance>(kinds.INSTANCE, { metadata: at(name), spec })
+}
+
+/** Deletes and waits until the object is gone. */
+export async function removeAndWait(cloud: TestCloud, kind: ResourceKind, name: string): Promise<void> {
+  await cloud.client.remove(kind, at(name))
+  await cloud.until(kind, at(name), isGone)
 }
 
 export async function untilReady(cloud: TestCloud, name: string): Promise<Instance> {

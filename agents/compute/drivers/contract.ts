@@ -2,6 +2,7 @@
 // The contract suite of InstanceDriver: run against the fake and every real driver, so that the fake cannot drift.
 import { describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { isTerminal } from '../../../lib/errors.ts'
 import type { InstanceDriver, InstanceWant } from './driver.ts'
 import { nicWant } from './testing.ts'
@@ -148,57 +149,56 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
       const { driver, want } = setup()
       const [off, other] = [want(), want()]
       await driver.ensure(off, signal)
-      const seen: string[] = []
-      const stop = new AbortController()
-      const resynced = Promise.withResolvers<undefined>()
-      const changed = Promise.withResolvers<undefined>()
-      const watching = driver.watch(
-        {
-          changed: (uid) => {
-            seen.push(uid)
-            if (uid === other.uid) changed.resolve(undefined)
-          },
-          resync: () => resynced.resolve(undefined),
-        },
-        stop.signal,
-      )
-      await resynced.promise
+      const watch = await startWatching(driver)
       for (let i = 0; i < 3; i++) await driver.ensure(off, signal)
       await driver.ensure(other, signal)
       await driver.setPower(other.uid, 'on', signal)
-      await changed.promise
+      await watch.until(other.uid)
       // In order: had the first one been told of, it would have been before.
-      expect(seen).not.toContain(off.uid)
-      stop.abort()
-      await watching
+      expect(watch.seen).not.toContain(off.uid)
+      await watch.stop()
       for (const { uid } of [off, other]) await driver.remove(uid, signal)
     }, 30_000)
 
     test('tells of changes', async () => {
       const { driver, want } = setup()
       const machine = want()
-      const seen: string[] = []
-      const stop = new AbortController()
-      const resynced = Promise.withResolvers<undefined>()
-      const changed = Promise.withResolvers<undefined>()
-      const watching = driver.watch(
-        {
-          changed: (uid) => {
-            seen.push(uid)
-            changed.resolve(undefined)
-          },
-          resync: () => resynced.resolve(undefined),
-        },
-        stop.signal,
-      )
-      await resynced.promise
+      const watch = await startWatching(driver)
       await driver.ensure(machine, signal)
       await driver.setPower(machine.uid, 'on', signal)
-      await changed.promise
+      await watch.until(machine.uid)
       await driver.remove(machine.uid, signal)
-      expect(new Set(seen)).toEqual(new Set([machine.uid]))
-      stop.abort()
-      await watching
+      expect(new Set(watch.seen)).toEqual(new Set([machine.uid]))
+      await watch.stop()
     }, 30_000)
   })
+}
+
+/** Whom the driver tells of, in order, from its first resync on. */
+async function startWatching(
+  driver: InstanceDriver,
+): Promise<{ seen: readonly string[]; until: (uid: string) => Promise<void>; stop: () => Promise<void> }> {
+  const seen: string[] = []
+  const told = new EventEmitter()
+  const abort = new AbortController()
+  const resynced = Promise.withResolvers<undefined>()
+  const listener = {
+    changed: (uid: string) => {
+      seen.push(uid)
+      told.emit(uid)
+    },
+    resync: () => resynced.resolve(undefined),
+  }
+  const watching = driver.watch(listener, abort.signal)
+  await resynced.promise
+  return {
+    seen,
+    until: async (uid) => {
+      if (!seen.includes(uid)) await once(told, uid)
+    },
+    stop: async () => {
+      abort.abort()
+      await watching
+    },
+  }
 }

@@ -5,23 +5,8 @@ import type { Duplex } from 'node:stream'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import { exec as defaultExec } from '../../../../lib/exec.ts'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
-import {
-  Affect,
-  Console,
-  Define,
-  MemoryStat,
-  METADATA_ELEMENT,
-  Save,
-  Shutdown,
-  Undefine,
-} from '../../../../lib/libvirt/constants.ts'
-import {
-  isInvalidRequest,
-  isNoDomain,
-  isOperationInvalid,
-  isUnsupported,
-  type DomainRef,
-} from '../../../../lib/libvirt/error.ts'
+import { Affect, Console, Define, MemoryStat, METADATA_ELEMENT, Undefine } from '../../../../lib/libvirt/constants.ts'
+import { isInvalidRequest, isNoDomain, isUnsupported, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import { computeDir, consoleDir, instancesDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import type {
@@ -41,6 +26,7 @@ import { diskPaths } from './disk-paths.ts'
 import { ensureDisks, removeDisks } from './disks.ts'
 import { toDomainXml } from './domain-xml.ts'
 import { uidOfDomainName } from './domain-name.ts'
+import { DomainPower, TO_ITS_END } from './domain-power.ts'
 import { findDomain, listMarked, readDomain, readLiveXml, toBackendInstance, type FoundDomain } from './domains.ts'
 import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
 import { growVolumes } from './volume-size.ts'
@@ -56,16 +42,7 @@ export interface LibvirtDriverOptions {
   startTimeoutMs?: number
 }
 
-/** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
-const START_TIMEOUT_MS = 60_000
-const SAVE_TIMEOUT_MS = 300_000
 const KIB_PER_MIB = 1024n
-/**
- * For what makes or starts a domain: libvirtd carries out a call that its caller gave up, in its own time, and so perhaps after the
- * removal that the caller went on to. Such a call is waited for, whatever was aborted meanwhile, up to its time limit.
- */
-const TO_ITS_END = new AbortController().signal
-const DESTROY_EVERY_MS = 500
 const MAX_REMOVALS = 5
 
 export class LibvirtInstanceDriver implements InstanceDriver {
@@ -75,6 +52,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   /** Two connections: starting and saving take seconds, and libvirtd serves only a few calls of one client at a time. */
   readonly #client: LibvirtClient
   readonly #slow: LibvirtClient
+  readonly #power: DomainPower
   #probing: Promise<HypervisorFacts> | undefined
 
   constructor(options: LibvirtDriverOptions) {
@@ -83,6 +61,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     const { socketPath, uri } = options
     this.#client = new LibvirtClient({ socketPath, uri })
     this.#slow = new LibvirtClient({ socketPath, uri })
+    this.#power = new DomainPower(this.#client, this.#slow, options.startTimeoutMs)
   }
 
   probe(signal: AbortSignal): Promise<HypervisorFacts> {
@@ -205,77 +184,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
 
   async setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void> {
     const found = await this.#find(uid, signal)
-    if (!found) {
-      if (action === 'off' || action === 'shutdown') return
-      throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
-    }
-    const { ref: domain, power } = found
-    const isOn = power === 'running' || power === 'paused'
-    switch (action) {
-      case 'on':
-        if (!isOn) await this.#start(domain, signal)
-        return
-      case 'resume':
-        if (power === 'paused') await this.#client.call('resume', { domain }, signal)
-        return
-      case 'pause':
-        if (power === 'running') await this.#client.call('suspend', { domain }, signal)
-        return
-      case 'save':
-        if (isOn) await this.#slow.call('managedSave', { domain, flags: Save.running }, signal, SAVE_TIMEOUT_MS)
-        return
-      case 'shutdown':
-        if (isOn) await ignoreInvalid(this.#client.call('shutdown', { domain, flags: Shutdown.acpi }, signal))
-        return
-      case 'off':
-        if (power === 'saved') await this.#client.call('removeManagedSave', { domain, flags: 0 }, signal)
-        else if (isOn) await this.#destroy(domain, signal)
-        return
-      default:
-        action satisfies never
-    }
-  }
-
-  async #start(domain: DomainRef, signal: AbortSignal): Promise<void> {
-    const timeoutMs = this.#options.startTimeoutMs ?? START_TIMEOUT_MS
-    signal.throwIfAborted()
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const starting = this.#slow.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000)
-    const takenBack = this.#takeBack(domain, starting, AbortSignal.any([signal, deadline]))
-    try {
-      await starting
-    } catch (error) {
-      // Running after all: another run of ours, or an administrator, was first.
-      if (isOperationInvalid(error)) return
-      signal.throwIfAborted()
-      if (!deadline.aborted) throw error
-      throw new TransientError('StartTimeout', `the machine did not start within ${timeoutMs / 1000} s`, {
-        cause: error,
-      })
-    } finally {
-      await takenBack
-    }
-  }
-
-  /** Once aborted, ends QEMU, which may wait for a switch that never comes, until the start has returned. Never rejects. */
-  async #takeBack(domain: DomainRef, starting: Promise<unknown>, signal: AbortSignal): Promise<void> {
-    const settled = starting.then(
-      () => true,
-      () => true,
-    )
-    const aborted = new Promise<false>((resolve) => {
-      signal.addEventListener('abort', () => resolve(false), { once: true })
-    })
-    let isOver = await Promise.race([settled, aborted])
-    while (!isOver) {
-      await this.#destroy(domain, TO_ITS_END).catch(() => undefined)
-      const pause = new Promise<false>((resolve) => setTimeout(resolve, DESTROY_EVERY_MS, false))
-      isOver = await Promise.race([settled, pause])
-    }
-  }
-
-  async #destroy(domain: DomainRef, signal: AbortSignal): Promise<void> {
-    await ignoreInvalid(this.#client.call('destroy', { domain, flags: 0 }, signal))
+    if (found) return this.#power.set(found, action, signal)
+    if (action === 'off' || action === 'shutdown') return
+    throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
   }
 
   async act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void> {
@@ -298,7 +209,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     const found = await this.#find(uid, signal)
     if (!found) return false
     const { sockets } = await readLiveXml(this.#client, found.ref, signal)
-    await this.#destroy(found.ref, signal)
+    await this.#power.destroy(found.ref, signal)
     const ours = dirname(vhostUserSocket(this.#options.paths, uid))
     for (const socket of sockets) if (dirname(socket) === ours) await rm(socket, { force: true })
     const { managedSave, snapshotsMetadata, checkpointsMetadata, nvram, tpm } = Undefine
@@ -364,15 +275,6 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     const found = await readDomain(this.#client, ref, signal)
     if ((found.mark?.uid ?? uidOfDomainName(ref.name)) === uid) return found
     throw new TerminalError('ForeignDomain', `a domain that is not ours has the UUID of this machine: ${ref.name}`)
-  }
-}
-
-/** A state that does not allow the call is the one that was wanted: it went off by itself. */
-async function ignoreInvalid(call: Promise<unknown>): Promise<void> {
-  try {
-    await call
-  } catch (error) {
-    if (!isOperationInvalid(error) && !isNoDomain(error)) throw error
   }
 }
 
