@@ -131,6 +131,20 @@ test('create: ACTIVE only when the machine runs and its port is plugged', async 
   expect(i.status?.state).toBe('ACTIVE')
 })
 
+test.each([
+  ['has not, or not yet', 'waiting', [], 'False'],
+  ['has', 'waiting', ['ImageCached'], 'True'],
+  ['made it from', 'stopped', [], 'True'],
+] as const)('create: a machine that is to be off, of an image that its node %s', async (_, state, stages, cached) => {
+  const w = world()
+  const i = machine()
+  i.spec.runState = 'Stopped'
+  await step(w, i)
+  w.report('instance', i, { node: i.status!.node!, epoch: 1, state, facts: { stages: [...stages] } })
+  await step(w, i)
+  expect(i.status?.conditions?.find((c) => c.type === 'ImageCached')?.status).toBe(cached)
+})
+
 describe('dependency: names what is missing', () => {
   test.each([
     ['flavors', all.flavor(), 'FlavorNotFound', 'Flavor small'],

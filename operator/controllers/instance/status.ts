@@ -112,7 +112,8 @@ function recordStages(
   const attached = new Set(observed.facts.volumesAttached ?? [])
   const isOff = (instance.spec.runState ?? 'Running') === 'Stopped' || observed.state === 'suspended'
   const reached: Record<Exclude<Stage, 'Admitted' | 'Scheduled'>, boolean> = {
-    ImageCached: isUp || isOff || observed.facts.stages?.includes('ImageCached') === true,
+    // A machine that is there, on or off, has its disk.
+    ImageCached: WORDS[observed.state] !== undefined || observed.facts.stages?.includes('ImageCached') === true,
     NetworkAttached: isOff || unplugged.length === 0,
     VolumesAttached: isOff || parts.volumes.every(({ volume }) => attached.has(volume.metadata.uid)),
     Booted: isUp || observed.state === 'suspended',
