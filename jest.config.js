@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lanes as in docs/testing.md. `unit` needs neither root nor network; `integration` starts real servers (apiserver, NATS,
-// libvirt, OVSDB ...) and is named *.integration.test.ts; `e2e` runs against the local cloud.
+// libvirt, OVSDB ...) and is named *.integration.test.ts; `e2e` runs against the local cloud, and so does `chaos`, which breaks it.
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -24,8 +24,9 @@ export default {
       ...common,
       displayName: 'e2e',
       testMatch: ['<rootDir>/e2e/**/*.test.ts'],
-      testPathIgnorePatterns: ['<rootDir>/e2e/cluster/'],
+      testPathIgnorePatterns: ['<rootDir>/e2e/(cluster|faults)/'],
     },
+    { ...common, displayName: 'chaos', testMatch: ['<rootDir>/e2e/faults/**/*.test.ts'] },
     { ...common, displayName: 'cluster', testMatch: ['<rootDir>/e2e/cluster/**/*.test.ts'] },
   ],
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-export type LaneName = 'checks' | 'unit' | 'integration' | 'e2e' | 'cluster'
+export type LaneName = 'checks' | 'unit' | 'integration' | 'e2e' | 'chaos' | 'cluster'
 
 export interface Counts {
   passed: number

@@ -23,11 +23,11 @@ const { values, positionals } = parseArgs({
   options: {
     lane: { type: 'string', multiple: true },
     full: { type: 'boolean', default: false },
-    /** Leaves the cloud of the e2e lane up, for the next run and for a look at it. */
+    /** Leaves the cloud of the e2e and chaos lanes up, for the next run and for a look at it. */
     keep: { type: 'boolean', default: false },
   },
 })
-const lanes = (values.lane ?? ['checks', 'unit', 'integration', 'e2e', 'cluster']) as LaneName[]
+const lanes = (values.lane ?? ['checks', 'unit', 'integration', 'e2e', 'chaos', 'cluster']) as LaneName[]
 const skipRules = JSON.parse(readFileSync(join(root, 'scripts/skips.json'), 'utf8')) as SkipRule[]
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
@@ -79,15 +79,15 @@ async function runJest(lane: LaneName): Promise<TestResult[]> {
 }
 
 /** The lane has a cloud of its own, so that it disturbs none that is in use; one of its nodes has DPDK, where tests ask for it. */
-async function runOnCloud(): Promise<TestResult[]> {
+async function runOnCloud(lane: LaneName): Promise<TestResult[]> {
   const name = process.env['NEPHELE_E2E_CLOUD'] ?? 'e2e'
   const cloud = async (command: string, ...options: string[]): Promise<TestResult> => {
     const code = await run([process.execPath, 'local/main.ts', '--name', name, command, ...options])
-    return { name: `e2e: cloud ${command}`, status: code === 0 ? 'passed' : 'failed' }
+    return { name: `${lane}: cloud ${command}`, status: code === 0 ? 'passed' : 'failed' }
   }
   const up = await cloud('up', '--dpdk-nodes', '1')
   if (up.status === 'failed') return [up]
-  const results = [up, ...(await runJest('e2e'))]
+  const results = [up, ...(await runJest(lane))]
   return values.keep ? results : [...results, await cloud('down')]
 }
 
@@ -96,7 +96,8 @@ function runLane(lane: LaneName): Promise<TestResult[]> {
     case 'checks':
       return runChecks()
     case 'e2e':
-      return runOnCloud()
+    case 'chaos':
+      return runOnCloud(lane)
     case 'unit':
     case 'integration':
     case 'cluster':
