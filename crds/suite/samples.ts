@@ -213,7 +213,7 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   VolumeType: [
     {
-      spec: { storagePoolRef: { name: 'default' }, description: 'fast disks', default: true, public: true },
+      spec: { storagePoolRef: { name: 'default' }, description: 'fast disks', default: true, public: false, ...SHARED },
       status: { ...COMMON, state: 'ACTIVE' },
     },
   ],
