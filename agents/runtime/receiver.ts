@@ -14,6 +14,7 @@ import type { Logger } from '../../lib/log.ts'
 import { backoffMs } from '../../lib/loop/backoff.ts'
 import { pause, systemClock } from '../../lib/loop/clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
+import { isMark } from '../../lib/nats/streams.ts'
 
 const BATCH = 64
 const PULL_MS = 30_000
@@ -88,7 +89,7 @@ async function take(message: JsMsg, { receive, caughtUp, log }: ReceiverOptions)
   const key = bucketKey === undefined ? undefined : parseObjectKey(bucketKey)
   if (!key) {
     log.warn({ subject: message.subject.slice(0, 200) }, 'document under an unknown key')
-  } else if (!message.headers?.get('KV-Operation')) {
+  } else if (!isMark(message.headers)) {
     await receive(key, message.data)
   }
   message.ack()

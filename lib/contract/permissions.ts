@@ -51,7 +51,10 @@ export function agentPermissions(node: string): Permissions {
 /** Streams that the operator keeps. It may not delete one. */
 const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]
 
-/** The operator's: it makes the streams and the consumers, writes `desired` and reads all the rest. */
+/**
+ * The operator's: it makes the streams and the consumers, writes `desired` and reads all the rest. In the other buckets it only marks
+ * keys as removed.
+ */
 export function operatorPermissions(): Permissions {
   const perStream = STREAMS.flatMap((stream) => [
     `$JS.API.STREAM.CREATE.${stream}`,
@@ -68,7 +71,7 @@ export function operatorPermissions(): Permissions {
     `$JS.ACK.${stream}.>`,
   ])
   return {
-    publish: [`$KV.${DESIRED_BUCKET}.>`, ALL_NOTIFICATIONS, 'rpc.>', '$JS.API.INFO', ...perStream],
+    publish: [...BUCKETS.map((bucket) => `$KV.${bucket}.>`), ALL_NOTIFICATIONS, 'rpc.>', '$JS.API.INFO', ...perStream],
     subscribe: [`${OPERATOR_INBOX}.>`, ALL_BEATS],
   }
 }

@@ -8,6 +8,7 @@ import { createInbox, type Msg } from '@nats-io/transport-node'
 import { OPERATOR_INBOX, keyInSubject, streamOf, type Bucket } from '../contract/subjects.ts'
 import type { Logger } from '../log.ts'
 import type { NatsConnection } from './connect.ts'
+import { isMark } from './streams.ts'
 
 const SECOND = 1_000_000_000
 const HEARTBEAT_SECONDS = 5
@@ -182,7 +183,7 @@ class Pass {
     }
     this.#expected += 1
     const key = keyInSubject(this.#bucket, message.subject)
-    if (key !== undefined && !message.headers?.get('KV-Operation')) {
+    if (key !== undefined && !isMark(message.headers)) {
       this.#listener.entry({ key, revision: position.streamSequence, data: message.data })
     }
     if (position.pending === 0) this.#reachEnd()

@@ -9,11 +9,13 @@ import {
   ReplayPolicy,
   RetentionPolicy,
   StorageType,
+  jetstream,
   jetstreamManager,
   type ConsumerInfo,
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream'
+import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
 import {
   DESIRED_BUCKET,
@@ -28,6 +30,8 @@ import {
 } from '../contract/subjects.ts'
 import type { NatsConnection } from './connect.ts'
 
+const OPERATION = 'KV-Operation'
+const WRONG_LAST_SEQUENCE = 10071
 const MIB = 1024 * 1024
 const SECOND = 1_000_000_000
 
@@ -54,8 +58,8 @@ type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'max_bytes' | 'max_msg_si
 
 /**
  * Pure: what each stream must be. Buckets follow ADR-8 (one message a subject), but for `allow_rollup_hdrs`: with it, whoever may write
- * one key can empty the bucket. A full bucket refuses (discard new) and never drops another's document. Schedules, per-message times to
- * live and counters stay off: each would let a writer cause messages that its permissions do not cover.
+ * one key can empty the bucket. A full bucket refuses (discard new) and never drops another's document. Schedules and counters stay off:
+ * each would let a writer cause messages that its permissions do not cover. A time to live takes away nothing but its own message.
  */
 export function wantedStreams(limits: StreamLimits): Wanted[] {
   const bucket = (name: Bucket, mib: number, maxMessage: number): Wanted => ({
@@ -66,6 +70,7 @@ export function wantedStreams(limits: StreamLimits): Wanted[] {
     max_msgs_per_subject: 1,
     discard: DiscardPolicy.New,
     allow_direct: true,
+    allow_msg_ttl: true,
     deny_delete: true,
     deny_purge: false,
     max_age: 0,
@@ -199,8 +204,40 @@ async function findConsumer(jsm: JetStreamManager, stream: string, name: string)
   }
 }
 
-/** Removes a key with its history, and leaves no marker behind. Agents are not told: absence is never a command. */
-export async function purgeKey(nc: NatsConnection, bucket: Bucket, subject: string): Promise<void> {
+/** What a server forgets when it is killed is younger than its last look at its own state, every two minutes. */
+const MARKED_FOR = '10m'
+
+/**
+ * Removes a key with its history, and marks it as removed for a while, as KV stores do (ADR-8). Without the mark a server that is killed
+ * may forget that the older messages of the key were replaced: with nothing after them, they are the last ones again [measured,
+ * nats-server 2.15]. Nobody is told: absence is never a command.
+ * @returns the mark's revision; undefined when somebody wrote the key anew meanwhile, which then stands
+ */
+export async function removeKey(nc: NatsConnection, bucket: Bucket, subject: string): Promise<number | undefined> {
   const jsm = await jetstreamManager(nc, { checkAPI: false })
+  // First: a full bucket takes no mark.
   await jsm.streams.purge(streamOf(bucket), { filter: subject })
+  const mark = headers()
+  mark.set(OPERATION, 'DEL')
+  try {
+    const ack = await jetstream(nc).publish(subject, '', {
+      headers: mark,
+      ttl: MARKED_FOR,
+      expect: { lastSubjectSequence: 0 },
+    })
+    return ack.seq
+  } catch (error) {
+    if (isWrongLastSequence(error)) return undefined
+    throw error
+  }
+}
+
+/** Do these headers say that the key was removed? */
+export function isMark(of: MsgHdrs | undefined): boolean {
+  return of !== undefined && of.get(OPERATION) !== ''
+}
+
+/** Of a write that met another revision than the one expected. */
+export function isWrongLastSequence(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE
 }

@@ -213,7 +213,6 @@ describe('JetStream', () => {
 
   test.each([
     ['Nats-Schedule', '@every 1s'],
-    ['Nats-TTL', '1s'],
     ['Nats-Incr', '+1'],
   ])('the header %s is refused', async (name, value) => {
     const h = headers()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
-import { JetStreamApiError, jetstream, type JetStreamClient, type StoredMsg } from '@nats-io/jetstream'
+import { jetstream, type JetStreamClient, type StoredMsg } from '@nats-io/jetstream'
 import { DesiredDocument, MAX_DOCUMENT_BYTES, type DocumentKind } from '../../lib/contract/documents.ts'
 import {
   DESIRED_BUCKET,
@@ -17,7 +17,7 @@ import { StaleWriterError, TerminalError, TransientError, messageOf } from '../.
 import type { Logger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
-import { purgeKey } from '../../lib/nats/streams.ts'
+import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/streams.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { Listeners } from './listeners.ts'
 
@@ -43,8 +43,8 @@ export interface JetStreamDesiredOptions {
   now?: () => number
 }
 
-/** Of a write that met another revision than the one expected. */
-const WRONG_LAST_SEQUENCE = 10071
+/** Of more removed keys than this the marks are forgotten: they are read when a key is written again. */
+const MOST_MARKS = 10_000
 const ACK_TIMEOUT_MS = 5_000
 
 export class JetStreamDesired implements DesiredPublisher, BucketListener {
@@ -52,6 +52,8 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   readonly #js: JetStreamClient
   readonly #now: () => number
   readonly #known = new Map<string, Known>()
+  /** Revisions of the marks on removed keys: whoever writes such a key again comes after its mark. */
+  readonly #marks = new Map<string, number>()
   /** Keys seen in the running pass; undefined once it caught up. */
   #seen: Set<string> | undefined = new Set()
   #isQuietPass = true
@@ -95,14 +97,21 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       assertNotNewer(known.versions, versions)
       if (known.digest === digest && !known.renew && !this.#isOverdue(known, document)) return
     }
-    const revision = await this.#write(document, data, known?.revision ?? 0)
+    const revision = await this.#write(document, data, known?.revision ?? this.#marks.get(key) ?? 0)
+    this.#marks.delete(key)
     this.#remember(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
   }
 
   async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
     this.#requireWriter()
     const key = { node, kind, uid }
-    await this.#purge(desiredSubject(key), observedSubject(key))
+    try {
+      const mark = await removeKey(this.#options.nc, DESIRED_BUCKET, desiredSubject(key))
+      if (mark !== undefined) this.#rememberMark(toObjectKey(key), mark)
+      await removeKey(this.#options.nc, OBSERVED_BUCKET, observedSubject(key))
+    } catch (error) {
+      throw busUnavailable(error)
+    }
     this.#known.delete(toObjectKey(key))
     this.#options.onWithdrawn(key)
   }
@@ -113,7 +122,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
     const message = await this.#get({ node, kind, uid })
-    return message ? parseDocument(message.data) : undefined
+    return message && !isMark(message.header) ? parseDocument(message.data) : undefined
   }
 
   list(): readonly DesiredEntry[] {
@@ -192,7 +201,9 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const key = toObjectKey(id)
     const message = await this.#get(id)
     this.#known.delete(key)
-    if (message) this.entry({ key, revision: message.seq, data: message.data })
+    this.#marks.delete(key)
+    if (message && isMark(message.header)) this.#rememberMark(key, message.seq)
+    else if (message) this.entry({ key, revision: message.seq, data: message.data })
   }
 
   async #get(key: ObjectKey): Promise<StoredMsg | null> {
@@ -213,6 +224,11 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     if (!known || known.revision < entry.revision) this.#known.set(key, entry)
   }
 
+  #rememberMark(key: string, revision: number): void {
+    if (this.#marks.size >= MOST_MARKS) this.#marks.clear()
+    this.#marks.set(key, revision)
+  }
+
   async #write(key: ObjectKey, data: string, expected: number): Promise<number> {
     try {
       const ack = await this.#js.publish(desiredSubject(key), data, {
@@ -221,19 +237,10 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       })
       return ack.seq
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) {
+      if (isWrongLastSequence(error)) {
         await this.#reload(key)
         throw new TransientError('BusConflict', 'another writer was faster', { cause: error })
       }
-      throw busUnavailable(error)
-    }
-  }
-
-  async #purge(desired: string, observed: string): Promise<void> {
-    try {
-      await purgeKey(this.#options.nc, DESIRED_BUCKET, desired)
-      await purgeKey(this.#options.nc, OBSERVED_BUCKET, observed)
-    } catch (error) {
       throw busUnavailable(error)
     }
   }

@@ -19,7 +19,7 @@ import {
   DEFAULT_LIMITS,
   ensureConsumer,
   ensureStreams,
-  purgeKey,
+  removeKey,
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
@@ -84,6 +84,8 @@ export class JetStreamBus implements Bus {
       if (refused?.reason === 'StaleLeader') this.desired.refused(key)
     })
     this.#listenToBeats()
+    // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
+    this.#repair().catch(() => undefined)
     const passes = (
       [
         [DESIRED_BUCKET, this.desired],
@@ -113,7 +115,7 @@ export class JetStreamBus implements Bus {
   async dismissNode(node: string): Promise<void> {
     this.#admitted.delete(node)
     await this.#asBusError(removeConsumer(this.#nc, node))
-    await this.#asBusError(purgeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
+    await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
     this.inventory.forget(node)
   }
 
