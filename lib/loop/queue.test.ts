@@ -2,8 +2,10 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { backoffMs } from './backoff.ts'
+import { systemClock } from './clock.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { WorkQueue } from './queue.ts'
+import { until } from './until.ts'
 
 describe('backoffMs', () => {
   test.each([
@@ -194,4 +196,20 @@ describe('WorkQueue', () => {
       { numRuns: 60 },
     )
   }, 60_000)
+})
+
+test('runs that wait for nothing let answers and timers through', async () => {
+  const queue = new WorkQueue({
+    clock: systemClock,
+    concurrency: 8,
+    work: async () => {
+      const untilMs = performance.now() + 0.1
+      while (performance.now() < untilMs);
+    },
+  })
+  for (let i = 0; i < 2000; i++) queue.add(`ns/${i}`)
+  queue.start()
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(queue.depth).toBeGreaterThan(1000)
+  await until(() => queue.idle)
 })

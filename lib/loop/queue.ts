@@ -18,6 +18,8 @@ export interface WorkQueueOptions {
 
 /** A dead neighbour must not be asked every second, and one that came back not be left for long. */
 const BACKOFF: BackoffOptions = { baseMs: 250, capMs: 120_000 }
+/** Runs that wait for nothing would follow each other for as long as there are any, and no answer, timer or Lease came through. */
+const MOST_MS_A_TURN = 5
 
 /**
  * Keys to work on. A key is queued at most once and never worked on twice at a time: one that is added meanwhile runs again after.
@@ -33,6 +35,8 @@ export class WorkQueue {
   readonly #dirty = new Set<ObjectKey>()
   readonly #delayed = new Map<ObjectKey, { dueMs: number; cancel: () => void }>()
   readonly #failures = new Map<ObjectKey, number>()
+  /** When work began in this turn of the event loop. */
+  #turnSinceMs: number | undefined
   #started = false
   #closed = false
   #drained = Promise.withResolvers<undefined>()
@@ -129,6 +133,7 @@ export class WorkQueue {
 
   #pump(): void {
     while (this.#started && !this.#closed && this.#running.size < this.#options.concurrency) {
+      if (this.depth === 0 || this.#isTurnOver()) return
       const next = this.#take()
       if (!next) return
       const [key, addedMs] = next
@@ -138,6 +143,19 @@ export class WorkQueue {
       this.#options.onWait?.(this.#options.clock.nowMs() - addedMs)
       void this.#options.work(key).finally(() => this.#finish(key))
     }
+  }
+
+  /** Has this queue worked long enough for now? It goes on in the next turn by itself. */
+  #isTurnOver(): boolean {
+    const nowMs = performance.now()
+    if (this.#turnSinceMs === undefined) {
+      this.#turnSinceMs = nowMs
+      setImmediate(() => {
+        this.#turnSinceMs = undefined
+        this.#pump()
+      })
+    }
+    return nowMs - this.#turnSinceMs >= MOST_MS_A_TURN
   }
 
   #take(): [ObjectKey, number] | undefined {
