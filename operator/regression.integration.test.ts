@@ -131,6 +131,8 @@ test('the operator lives through it, and does nothing in between', async () => {
   await ready('before')
   await createMachine(cloud, 'after')
   await ready('after')
+  // A machine does not wait for what its Port's status says last.
+  for (const { metadata } of await cloud.client.list(kinds.PORT)) await cloud.until(kinds.PORT, metadata, isReady)
   const [writes, before] = [writesOf(operator).length, await outside()]
   await cloud.restoreStore('backup')
   const stopped = (await cloud.until<Cloud>(kinds.CLOUD, CLOUD, isRegressed, 60_000))!
