@@ -45,6 +45,7 @@ export interface JetStreamDesiredOptions {
 
 /** Of more removed keys than this the marks are forgotten: they are read when a key is written again. */
 const MOST_MARKS = 10_000
+const BUS_CONFLICT = 'BusConflict'
 const ACK_TIMEOUT_MS = 5_000
 
 export class JetStreamDesired implements DesiredPublisher, BucketListener {
@@ -97,7 +98,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       assertNotNewer(known.versions, versions)
       if (known.digest === digest && !known.renew && !this.#isOverdue(known, document)) return
     }
-    const revision = await this.#write(document, data, known?.revision ?? this.#marks.get(key) ?? 0)
+    const revision = known ? await this.#write(document, data, known.revision) : await this.#writeNew(document, data)
     this.#marks.delete(key)
     this.#remember(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
   }
@@ -229,6 +230,17 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     this.#marks.set(key, revision)
   }
 
+  /** A key without a document has a mark where one was removed, by another leader too, which is then read first. */
+  async #writeNew(document: DesiredDocument, data: string): Promise<number> {
+    const key = toObjectKey(document)
+    try {
+      return await this.#write(document, data, this.#marks.get(key) ?? 0)
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.reason !== BUS_CONFLICT || this.#known.has(key)) throw error
+      return this.#write(document, data, this.#marks.get(key) ?? 0)
+    }
+  }
+
   async #write(key: ObjectKey, data: string, expected: number): Promise<number> {
     try {
       const ack = await this.#js.publish(desiredSubject(key), data, {
@@ -239,7 +251,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     } catch (error) {
       if (isWrongLastSequence(error)) {
         await this.#reload(key)
-        throw new TransientError('BusConflict', 'another writer was faster', { cause: error })
+        throw new TransientError(BUS_CONFLICT, 'another writer was faster', { cause: error })
       }
       throw busUnavailable(error)
     }
