@@ -10,6 +10,7 @@ import { REPOSITORY } from '../local/cloud/layout.ts'
 import { installIntoCluster } from '../local/commands/install.ts'
 import { findProgram } from '../local/host/prerequisites.ts'
 import { createProgress } from '../local/host/progress.ts'
+import { buildProcesses } from '../scripts/build.ts'
 
 const CLUSTER = 'nephele'
 const TARGETS = ['operator', 'agent', 'ovn-central'] as const
@@ -33,6 +34,7 @@ await progress.step('kind create cluster', async () => {
   await exec(['kind', 'create', 'cluster', '--config', config, '--wait', '120s'], { timeoutMs: 10 * MINUTE_MS })
 })
 await exec(['kind', 'export', 'kubeconfig', '--name', CLUSTER, '--kubeconfig', kubeconfig], { timeoutMs: MINUTE_MS })
+await progress.step('bundles of this checkout', () => buildProcesses(['operator', 'agent', 'bootstrap']))
 for (const target of TARGETS) {
   const image = `ghcr.io/nephele/${target}:${version}`
   await progress.step(`docker build ${target}`, () =>

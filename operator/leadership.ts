@@ -126,7 +126,10 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
     connectWakeUps(deps, controllers, collector),
     watchRegression(deps, controllers, { watched, collector, writer }),
     notify(deps, watched, { isHeld, log }),
-    followIncarnation(deps, controllers, { signal: fence.signal, watched, writer, log }),
+    followCloud(deps, controllers, {
+      client: informers.observing(fencedClient(client, fence)),
+      ...{ signal: fence.signal, watched, collector, writer, log },
+    }),
     superviseNetwork(deps, controllers, { signal: fence.signal, log }),
     watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
   ]
@@ -139,19 +142,40 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
   }
 }
 
-/** Everything that was published under an older incarnation is published again. */
-function followIncarnation(
-  deps: OperatorDeps,
-  controllers: Controllers,
-  { signal, watched, writer, log }: { signal: AbortSignal; watched: OperatorInformers; writer: Writer; log: Logger },
-): () => void {
+interface CloudFollower {
+  /** Fenced, and not held: the Cloud is what says why all else is. */
+  client: KubeClient
+  signal: AbortSignal
+  watched: OperatorInformers
+  collector: TombstoneCollector
+  writer: Writer
+  log: Logger
+}
+
+/**
+ * Everything that was published under an older incarnation is published again. There is always a Cloud: one that is deleted comes back in
+ * the incarnation that it had.
+ */
+function followCloud(deps: OperatorDeps, controllers: Controllers, follower: CloudFollower): () => void {
+  const { client, signal, watched, collector, writer, log } = follower
+  const incarnationOf = (cloud: Cloud | undefined) => cloud?.spec.incarnation ?? 1
+  let last = incarnationOf(watched.clouds.cache.find(undefined, CLOUD_NAME))
   return watched.clouds.onChange(({ old, object }) => {
+    if ((object ?? old)?.metadata.name !== CLOUD_NAME) return
+    if (!object) {
+      ensureCloud(watched, client, last).catch((error: unknown) => log.warn({ err: error }, 'Cloud not made again'))
+      return
+    }
     const now = writer()
-    if (!now || !old || !object || old.spec.incarnation === object.spec.incarnation) return
+    if (!now || incarnationOf(object) === last) return
+    last = incarnationOf(object)
+    deps.regression.backendRefused(undefined)
     deps.regression.lookAtAll(now)
     deps.network.claimTerm(now.incarnation, now.term, signal).catch((error: unknown) => {
+      if (error instanceof StaleWriterError && !signal.aborted) deps.regression.backendRefused(error.message)
       log.warn({ err: error }, 'network backend not claimed for the new incarnation')
     })
+    collector.considerAll()
     for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
   })
 }
@@ -177,14 +201,14 @@ function notify(
 }
 
 /** The singleton is there from the first leader on; a user's own comes first. */
-async function ensureCloud(watched: OperatorInformers, client: KubeClient): Promise<void> {
+async function ensureCloud(watched: OperatorInformers, client: KubeClient, incarnation?: number): Promise<void> {
   if (watched.clouds.cache.find(undefined, CLOUD_NAME)) return
   try {
     await client.create<Cloud>(CLOUD, {
       apiVersion: `${GROUP}/${VERSION}`,
       kind: CLOUD.kind,
       metadata: { name: CLOUD_NAME },
-      spec: {},
+      spec: incarnation === undefined ? {} : { incarnation },
     })
   } catch (error) {
     if (!isAlreadyExists(error)) throw error

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { SECRET } from '../lib/api/kinds.ts'
+import { CLOUD_NAME, SECRET } from '../lib/api/kinds.ts'
 import type { Secret } from '../lib/api/types.ts'
 import { OPERATOR_INBOX } from '../lib/contract/subjects.ts'
 import { HttpKubeClient } from '../lib/kube/http-client.ts'
@@ -34,7 +34,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const metrics = new LoopMetrics()
   const limits = { ...DEFAULT_LIMITS, replicas: config.nats.copies }
   const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
-  const history = new StoreHistory()
+  const findCloud = () => watched.clouds.cache.find(undefined, CLOUD_NAME)
+  const history = new StoreHistory(() => findCloud()?.spec.incarnation ?? 1)
   const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
   const watched = watchAll(informers)
   metrics.cacheSizes(() => informers.sizes())
@@ -76,6 +77,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
     lease: { namespace: config.namespace, name: LEASE_NAME },
     identity: `${config.identity}_${randomBytes(4).toString('hex')}`,
     log,
+    // A Lease that was deleted begins anew, terms do not.
+    leastTerm: async () => (findCloud()?.status?.term ?? 0) + 1,
     onTransition: (leading, term) => {
       metrics.leading.set(leading ? 1 : 0)
       metrics.term.set(term)

@@ -64,7 +64,7 @@ export function superviseNetwork(
         }
       } catch (error) {
         if (both.aborted) throw error
-        isRefused = error instanceof StaleWriterError
+        isRefused ||= error instanceof StaleWriterError
         if (error instanceof StaleWriterError) deps.regression.backendRefused(error.message)
         log.warn({ err: error, cloud: CLOUD_NAME }, 'network backend cannot be claimed yet')
       }

@@ -7,20 +7,26 @@ import { Listeners } from './bus/listeners.ts'
  * list is a consistent read, so one that is older than what was seen before is certain.
  */
 export class StoreHistory {
+  readonly #incarnation: () => number
   readonly #listeners = new Listeners<undefined>()
-  #wentBack: { what: string; incarnation?: number } | undefined
+  #wentBack: { what: string; incarnation: number } | undefined
+
+  /** @param incarnation the Cloud's, as this process knows it; what was seen counts until it is raised, whoever leads then */
+  constructor(incarnation: () => number) {
+    this.#incarnation = incarnation
+  }
 
   /** For informers. */
   readonly record = ({ plural }: Pick<ResourceKind, 'plural'>, seen: string, now: string): void => {
-    this.#wentBack = { what: `the list of ${plural} was at version ${seen} and is now at ${now}` }
+    const incarnation = this.#incarnation()
+    if (this.#wentBack && this.#wentBack.incarnation >= incarnation) return
+    this.#wentBack = { what: `the list of ${plural} was at version ${seen} and is now at ${now}`, incarnation }
     this.#listeners.emit(undefined)
   }
 
-  /** @returns what was seen, until the incarnation is raised above the one that it was first asked for in */
+  /** @returns what was seen in this incarnation, or a later one */
   find(incarnation: number): string | undefined {
-    if (!this.#wentBack) return undefined
-    this.#wentBack.incarnation ??= incarnation
-    return incarnation <= this.#wentBack.incarnation ? this.#wentBack.what : undefined
+    return this.#wentBack && incarnation <= this.#wentBack.incarnation ? this.#wentBack.what : undefined
   }
 
   onRecord(listener: () => void): () => void {

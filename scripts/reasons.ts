@@ -3,8 +3,11 @@
 import ts from 'typescript'
 
 const REASON = /^(?!True$|False$|Unknown$)[A-Z][A-Za-z]+$/
-/** Functions and classes whose first argument is a reason. */
-const TAKES_REASON = new Set(['waitFor', 'missing', 'TerminalError', 'TransientError', 'super'])
+/** Functions and classes that take a reason, and which argument it is. */
+const TAKES_REASON = new Map([
+  ...['waitFor', 'missing', 'TerminalError', 'TransientError', 'super'].map((name) => [name, 0] as const),
+  ['leaveNode', 1],
+])
 
 /** Pure: reasons in one file's text. `${kind}NotFound` is given as `<kind>NotFound`. */
 export function reasonsIn(text: string): Set<string> {
@@ -19,8 +22,9 @@ export function reasonsIn(text: string): Set<string> {
   }
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
-      const [first] = node.arguments ?? []
-      if (first && TAKES_REASON.has(node.expression.getText())) collect(first)
+      const at = TAKES_REASON.get(node.expression.getText())
+      const reason = at === undefined ? undefined : node.arguments?.[at]
+      if (reason) collect(reason)
     } else if (isNamedReason(node)) {
       ts.forEachChild(node, collect)
     } else if (ts.isFunctionDeclaration(node) && node.name?.text === 'reasonOf' && node.body) {

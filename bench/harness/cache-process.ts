@@ -74,7 +74,7 @@ async function runOperator(isAlone: boolean): Promise<void> {
       events: { record: () => undefined },
       metrics,
       log,
-      history: new StoreHistory(),
+      history: new StoreHistory(() => 1),
       settings: {},
       makeBus: (writer) => new MemoryBus(writer),
       makeNetwork: () => new MemoryNetwork(),

@@ -30,7 +30,7 @@ export interface FlavorSpec {
    */
   swapMiB?: number
   /**
-   * Further wishes to scheduler and hypervisor by their Nova names, such as hw:cpu_policy. *immutable*
+   * Further wishes to scheduler and hypervisor by their Nova names. Read today: hw:require_kvm ("true": only nodes with KVM); others are kept and have no effect. *immutable*
    */
   extraSpecs?: {
     /**

@@ -44,11 +44,11 @@ export interface ImageSpec {
    */
   minMemoryMiB?: number
   /**
-   * Processor architecture of the software in the image. *immutable*
+   * Processor architecture of the software in the image. Recorded only: no filter reads it yet. *immutable*
    */
   architecture?: 'x86_64' | 'aarch64'
   /**
-   * Hints for the hypervisor by their Glance names, such as hw_disk_bus or hw_vif_model. *restart*
+   * Hints for the hypervisor by their Glance names. Read today: hw_disk_bus, hw_vif_model, hw_virt_type, hw_require_kvm, hw_vif_type (docs/images.md); others are kept and have no effect. *restart*
    */
   properties?: {
     /**

@@ -27,7 +27,7 @@ export interface InstanceSpec {
      */
     name: string
     /**
-     * Namespace of the Image; absent: the same. Another one works only where the Image allows it by spec.sharedWith. *immutable*
+     * Namespace of the Image; absent: the same. Another one works only where the Image is public, or shared and names this namespace in spec.sharedWith. *immutable*
      */
     namespace?: string
   }
@@ -353,7 +353,7 @@ export interface InstanceStatus {
     epoch: number
   }[]
   /**
-   * Nodes whose agent refused the machine; tried again when all are excluded or the spec changes.
+   * Nodes whose agent refused the machine for lack of room; tried again 30 s after no other node was found. Emptied once it runs.
    *
    * @maxItems 16
    *

@@ -239,6 +239,20 @@ describe('ListWatch', () => {
     expect(informer.cache.find('one', 'a')?.spec?.size).toBe(1)
   })
 
+  test('a store that went back and has come further again since: what it lost goes from the cache too', async () => {
+    const backup = structuredClone(make('a'))
+    set(backup, { size: 9 })
+    const informer = start()
+    await until(() => informer.cache.find('one', 'a')?.spec?.size === 9)
+    await until(() => server.watchCount === 1)
+    server.store.collection(WIDGETS_PATH).set('one/a', backup)
+    server.store.version += 1000
+    server.store.compactedTo = 100_000
+    server.endWatches(true)
+    await until(() => informer.cache.find('one', 'a')?.spec?.size === 1)
+    expect(regressions).toEqual([])
+  })
+
   test('projects, strips and indexes', async () => {
     const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', kept: 'yes' }
     const given = {

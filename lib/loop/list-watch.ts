@@ -192,8 +192,9 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
         if (wentBack) this.#deps.onRegression?.(this.kind, this.#highest, version)
       }
       for (const object of page.items) {
-        seen.set(keyOfObject(object), object.metadata.uid)
-        this.#put(object, wentBack)
+        const key = keyOfObject(object)
+        seen.set(key, object.metadata.uid)
+        this.#put(object, wentBack || this.#isOfAnotherHistory(key, object, version))
       }
     }
     if (version === undefined) throw new Error(`list of ${this.kind.plural} without a page`)
@@ -209,6 +210,12 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     this.#deps.metrics?.listed(this.kind, seen.size)
     this.#synced = true
     this.#firstList.resolve(undefined)
+  }
+
+  /** A list holds the newest of its time: what was newer before was lost, though the store has come further again since. */
+  #isOfAnotherHistory(key: ObjectKey, { metadata }: T, listed: string): boolean {
+    const held = this.#store.findByKey(key)?.metadata.resourceVersion
+    return held !== undefined && held !== metadata.resourceVersion && !isLaterVersion(held, listed)
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

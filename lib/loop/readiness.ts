@@ -14,7 +14,7 @@ export function resultOfError(error: unknown, failures: number): RunResult {
 function reasonOf(error: unknown): string {
   if (error instanceof TransientError) return error.reason
   if (isForbidden(error)) return 'Forbidden'
-  if (isInvalid(error)) return 'Refused'
+  if (isInvalid(error)) return 'WriteRefused'
   return 'Error'
 }
 

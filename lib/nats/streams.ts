@@ -211,12 +211,18 @@ const MARKED_FOR = '10m'
  * Removes a key with its history, and marks it as removed for a while, as KV stores do (ADR-8). Without the mark a server that is killed
  * may forget that the older messages of the key were replaced: with nothing after them, they are the last ones again [measured,
  * nats-server 2.15]. Nobody is told: absence is never a command.
+ * @param upTo the revision that is meant; undefined: whatever lies there
  * @returns the mark's revision; undefined when somebody wrote the key anew meanwhile, which then stands
  */
-export async function removeKey(nc: NatsConnection, bucket: Bucket, subject: string): Promise<number | undefined> {
+export async function removeKey(
+  nc: NatsConnection,
+  bucket: Bucket,
+  subject: string,
+  upTo?: number,
+): Promise<number | undefined> {
   const jsm = await jetstreamManager(nc, { checkAPI: false })
   // First: a full bucket takes no mark.
-  await jsm.streams.purge(streamOf(bucket), { filter: subject })
+  await jsm.streams.purge(streamOf(bucket), { filter: subject, ...(upTo === undefined ? {} : { seq: upTo + 1 }) })
   const mark = headers()
   mark.set(OPERATION, 'DEL')
   try {

@@ -17,6 +17,15 @@ const WORKLOADS = [
 ] as const
 const ROLLOUT_SECONDS = 300
 
+/** Those of the release: parts can be switched off. */
+async function listWorkloads(kubectl: readonly string[]): Promise<string[]> {
+  const [program = '', ...args] = kubectl
+  const argv = [program, ...args, 'get', 'statefulsets,deployments,daemonsets', '-o', 'name'] as const
+  const names = (await exec(argv, { timeoutMs: 30_000 })).stdout.trim().split('\n')
+  const there = new Set(names.map((name) => name.replace('.apps/', '/')))
+  return WORKLOADS.filter((workload) => there.has(workload))
+}
+
 export interface InstallOptions {
   kubeconfig: string
   /** Files for `helm --values`. */
@@ -57,7 +66,7 @@ export async function installIntoCluster(
     ),
   )
   const kubectlIn = [kubectl, '--kubeconfig', file, '--namespace', NAMESPACE] as const
-  for (const workload of WORKLOADS) {
+  for (const workload of await listWorkloads(kubectlIn)) {
     await progress.step(`${workload} ready`, async () => {
       const status = ['rollout', 'status', workload, `--timeout=${ROLLOUT_SECONDS}s`] as const
       try {

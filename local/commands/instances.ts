@@ -27,7 +27,8 @@ export async function getPlacedInstance(cloud: Cloud, namespace: string, name: s
   const instance = (await listInstances(cloud, namespace)).find((i) => i.metadata.name === name)
   if (!instance) throw new Error(`no Instance "${name}" in namespace "${namespace}"`)
   const node = instance.status?.node
-  if (node === undefined) throw new Error(`Instance "${name}" is on no node yet: kubectl describe ninst ${name}`)
+  if (node === undefined)
+    throw new Error(`Instance "${name}" is on no node yet: kubectl describe ninst -n ${namespace} ${name}`)
   return { instance, node }
 }
 

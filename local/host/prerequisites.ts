@@ -38,6 +38,19 @@ export function isDebian(osRelease: string): boolean {
   return /^ID(_LIKE)?=.*\bdebian\b/m.test(osRelease)
 }
 
+/** Pure. Newer ones fetch the toolchain that the build asks for; these fail on its first line. @param version such as `go1.19.8` */
+export function isOldGo(version: string): boolean {
+  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version.trim()) ?? []
+  return major !== undefined && (Number(major) < 1 || (Number(major) === 1 && Number(minor) < 21))
+}
+
+/** @throws what to install */
+export async function assertGo(): Promise<void> {
+  if (findProgram('go') === undefined) throw new Error('go is missing: install 1.21 or newer (https://go.dev/dl/)')
+  const { stdout } = await exec(['go', 'env', 'GOVERSION'], { timeoutMs: 30_000 })
+  if (isOldGo(stdout)) throw new Error(`${stdout.trim()} is too old: install 1.21 or newer (https://go.dev/dl/)`)
+}
+
 /** @returns the packages that it installed @throws with a list for a person to install */
 export async function ensurePrerequisites(programsAreBuilt: boolean): Promise<string[]> {
   if (process.platform !== 'linux') throw new Error('the local cloud needs Linux: namespaces and overlayfs')
@@ -50,6 +63,7 @@ export async function ensurePrerequisites(programsAreBuilt: boolean): Promise<st
     const list = byHand.map((p) => `  ${p.program}${p.package ? ` (Debian package ${p.package})` : ''}: ${p.why}`)
     throw new Error(`these programs are missing; install them and run this again:\n${list.join('\n')}`)
   }
+  if (!programsAreBuilt) await assertGo()
   if (!root) throw new Error('the local cloud must be started as root: nodes have mounts and interfaces of their own')
   if (packages.length > 0) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }

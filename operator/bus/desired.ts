@@ -107,8 +107,12 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     this.#requireWriter()
     const key = { node, kind, uid }
     try {
-      const mark = await removeKey(this.#options.nc, DESIRED_BUCKET, desiredSubject(key))
-      if (mark !== undefined) this.#rememberMark(toObjectKey(key), mark)
+      const { revision } = this.find(node, kind, uid) ?? {}
+      const mark = await removeKey(this.#options.nc, DESIRED_BUCKET, desiredSubject(key), revision)
+      // Wanted again meanwhile: the answer to that is none of ours to take.
+      if (mark === undefined) return
+      this.#rememberMark(toObjectKey(key), mark)
+      this.#requireWriter()
       await removeKey(this.#options.nc, OBSERVED_BUCKET, observedSubject(key))
     } catch (error) {
       throw busUnavailable(error)

@@ -11,7 +11,7 @@ import {
   notificationSubject,
   type Bucket,
 } from '../../lib/contract/subjects.ts'
-import { TransientError, messageOf } from '../../lib/errors.ts'
+import { StaleWriterError, TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
@@ -53,6 +53,7 @@ export class JetStreamBus implements Bus {
   readonly heartbeats: HeartbeatMonitor
   readonly notifier: Notifier
   readonly #nc: NatsConnection
+  readonly #writer: Writer
   readonly #log: Logger
   readonly #limits: StreamLimits
   readonly #refreshMs: number
@@ -65,6 +66,7 @@ export class JetStreamBus implements Bus {
   constructor(options: JetStreamBusOptions) {
     const { nc, log } = options
     this.#nc = nc
+    this.#writer = options.writer
     this.#log = log
     this.#limits = options.limits ?? DEFAULT_LIMITS
     this.#refreshMs = options.refreshMs ?? REFRESH_MS
@@ -113,8 +115,10 @@ export class JetStreamBus implements Bus {
   }
 
   async dismissNode(node: string): Promise<void> {
+    this.#requireWriter()
     this.#admitted.delete(node)
     await this.#asBusError(removeConsumer(this.#nc, node))
+    this.#requireWriter()
     await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
     this.inventory.forget(node)
   }
@@ -122,6 +126,10 @@ export class JetStreamBus implements Bus {
   async close(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#following)
+  }
+
+  #requireWriter(): void {
+    if (!this.#writer()) throw new StaleWriterError('this process does not lead')
   }
 
   #isUnanswered({ kind, uid, node, versions }: DesiredDocument): boolean {

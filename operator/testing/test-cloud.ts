@@ -116,7 +116,8 @@ export class TestCloud {
     })
     const stop = new AbortController()
     const client = wrap(plain, () => stop.abort())
-    const history = new StoreHistory()
+    const findCloud = () => watched.clouds.cache.find(undefined, kinds.CLOUD_NAME)
+    const history = new StoreHistory(() => findCloud()?.spec.incarnation ?? 1)
     const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
     const watched = watchAll(informers)
     const identity = `operator-${++this.#generation}`

@@ -10,6 +10,7 @@ import {
   describeFact,
   findNewerFact,
   findResource,
+  readVersions,
   PROOF_MS,
   refOf,
   RESOURCE_OF,
@@ -143,7 +144,7 @@ export class DocumentSuspicions {
     const known = findResource(kind, uid, caches)
     const ref = known ? refOf(known) : word && { namespace: word.namespace, name: word.name }
     const fresh = ref && (await read(RESOURCE_OF[kind], ref))
-    const stored = fresh?.metadata.uid === uid ? storedVersions(kind, fresh, caches) : undefined
+    const stored = fresh?.metadata.uid === uid ? await readVersions(kind, fresh, read) : undefined
     // In the cache and not in the store: the cache has yet to hear that it went.
     if (!ref || (known && !stored)) return false
     return findNewerFact(entry, stored, word, writer) !== undefined

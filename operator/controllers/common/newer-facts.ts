@@ -107,7 +107,21 @@ export function storedVersions(kind: DocumentKind, object: KubeObject, caches: D
   // An automatic port goes where its machine goes, under that one's epoch.
   const owner = kind === 'port' ? ownerUidOf(object) : undefined
   const placed = owner === undefined ? object : caches.instances.findByUid(owner)
-  return { generation, epoch: (placed?.status as Instance['status'])?.epoch }
+  return { generation, epoch: epochOf(placed) }
+}
+
+/** The same as the store has it now, owner included. @param object just read */
+export async function readVersions(kind: DocumentKind, object: KubeObject, read: StoreReader): Promise<StoredVersions> {
+  const { generation = 0, namespace, ownerReferences = [] } = object.metadata
+  const uid = kind === 'port' ? ownerUidOf(object) : undefined
+  const name = ownerReferences.find((owner) => owner.uid === uid)?.name
+  if (uid === undefined || name === undefined) return { generation, epoch: epochOf(object) }
+  const owner = await read(INSTANCE, { ...(namespace === undefined ? {} : { namespace }), name })
+  return { generation, epoch: owner?.metadata.uid === uid ? epochOf(owner) : undefined }
+}
+
+function epochOf(object: KubeObject | undefined): number | undefined {
+  return (object?.status as Instance['status'])?.epoch
 }
 
 export function refOf({ metadata }: KubeObject): ObjectRef {

@@ -11,7 +11,7 @@ import {
   PROOF_MS,
   refOf,
   RESOURCE_OF,
-  storedVersions,
+  readVersions,
   type StoreReader,
 } from './newer-facts.ts'
 
@@ -80,7 +80,7 @@ export class NodesAhead {
     const word = bus.observed.find(kind, uid, node)
     const fresh = known && (await read(RESOURCE_OF[kind], refOf(known)))
     if (fresh?.metadata.uid !== uid || !word) return undefined
-    const { generation, epoch = 0 } = storedVersions(kind, fresh, caches)
+    const { generation, epoch = 0 } = await readVersions(kind, fresh, read)
     return isNewerWord(word.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined
   }
 }

@@ -65,9 +65,9 @@ export function resolve<T extends KubeObject>(options: ReferenceOptions<T>): Fou
   if (!object || !(isSharedWith(object, from) || isGranted?.(object) === true)) {
     const foreign = ref.namespace !== undefined && ref.namespace !== from
     const why = foreign
-      ? `does not exist or is not shared with namespace ${from} (its spec.sharedWith)`
-      : 'does not exist'
-    return missing(`${kind}NotFound`, `${kind} ${key} in ${field} ${why}: create it, and this goes on by itself`)
+      ? `does not exist or is not shared with namespace ${from} (its spec.sharedWith): create it, or have it shared`
+      : 'does not exist: create it'
+    return missing(`${kind}NotFound`, `${kind} ${key} in ${field} ${why}, and this goes on by itself`)
   }
   if (object.metadata.deletionTimestamp !== undefined && !isKept) {
     return missing(`${kind}Deleting`, `${kind} ${key} in ${field} is being deleted and accepts no new users`)

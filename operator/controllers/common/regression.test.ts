@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { CLOUD } from '../../../lib/api/kinds.ts'
+import { CLOUD, PORT } from '../../../lib/api/kinds.ts'
 import type { Cloud, Instance, Port } from '../../../lib/api/types.ts'
 import type { DesiredDocument } from '../../../lib/contract/documents.ts'
 import { toObjectKey } from '../../../lib/contract/subjects.ts'
@@ -197,10 +197,18 @@ describe('what outlasts a leadership', () => {
   })
   test('a list of the store that went back, seen by whoever leads next in this process', () => {
     const w = memoryWorld()
-    const history = new StoreHistory()
+    const history = new StoreHistory(() => 1)
     history.record(CLOUD, '900', '100')
+    // A kind that is listed anew later says the same again, not something new.
+    history.record(PORT, '901', '100')
     const guard = new RegressionGuard({ ...w.deps, history })
     expect(guard.findMessage(writer)).toContain('the list of clouds was at version 900 and is now at 100')
+    expect(guard.isHolding({ incarnation: 2, term: 1 })).toBe(false)
+  })
+  test('the same, by one that leads for the first time after the incarnation was raised', () => {
+    const history = new StoreHistory(() => 1)
+    history.record(CLOUD, '900', '100')
+    const guard = new RegressionGuard({ ...memoryWorld().deps, history })
     expect(guard.isHolding({ incarnation: 2, term: 1 })).toBe(false)
   })
 })

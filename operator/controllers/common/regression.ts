@@ -41,7 +41,7 @@ export class RegressionGuard {
     this.#now = deps.now ?? (() => performance.now())
     this.#documents = new DocumentSuspicions(deps, this.#now)
     this.#nodes = new NodesAhead(deps, this.#now)
-    this.#history = deps.history ?? new StoreHistory()
+    this.#history = deps.history ?? new StoreHistory(() => 1)
   }
 
   /** Called when there is a suspicion: have prove() called, now and until it is decided. @returns ends it */

@@ -49,8 +49,9 @@ export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Prom
   const { kind, object, node, epoch } = placement
   const computeNode = deps.caches.computeNodes.find(undefined, node)
   const isReleased = hasReleased(placement, deps)
-  // A node that left is not waited for, but may join again, with its copy and the document that asks for it.
-  const isLeftBehind = !computeNode && deps.bus.desired.find(node, kind, object.metadata.uid)?.tombstone === false
+  // A node that is not waited for (it left, or its list of releases is full) may be back, with the document that asks for the object.
+  const left = deps.bus.desired.find(node, kind, object.metadata.uid)
+  const isLeftBehind = left?.tombstone === false && left.versions.epoch <= epoch
   if (isReleased && !isLeftBehind) return undefined
   await deps.bus.desired.publish(tombstoneOf(kind, object, node, epoch, deps.writer()))
   if (isReleased) return undefined

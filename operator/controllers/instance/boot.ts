@@ -46,7 +46,7 @@ export async function boot(
   status.addresses = addressesOf(parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
   if (isRefusedForRoom(instance, observed)) {
-    return leaveNode(instance, 'Refused', observed?.error?.message ?? `node ${node} has no room`, deps, run)
+    return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, deps, run)
   }
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
     return waitFor('NodeSilent', `node ${node} has not been heard; what it last said may no longer be true`)
@@ -85,11 +85,17 @@ function listUnplugged(ports: readonly Port[], instance: Instance, deps: Instanc
 }
 
 /** Gives the place up. Written first; the next runs make the node let go, and only then another one is chosen. */
-function leaveNode(instance: Instance, reason: string, why: string, deps: InstanceDeps, run: InstanceRun): Outcome {
+function leaveNode(
+  instance: Instance,
+  reason: 'Evacuated' | 'Rescheduled',
+  why: string,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Outcome {
   const status = (instance.status ??= {})
   const { node, epoch = 0 } = status
   if (node === undefined) return saved
-  if (reason === 'Refused') {
+  if (reason === 'Rescheduled') {
     const isNewSpec = status.observedGeneration !== instance.metadata.generation
     const before = isNewSpec ? [] : (status.excludedNodes ?? []).filter((n) => n !== node)
     status.excludedNodes = [...before, node].slice(-MAX_EXCLUDED)

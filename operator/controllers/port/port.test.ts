@@ -202,6 +202,19 @@ describe('an own port and its machines', () => {
     expect(await step(w, p)).toEqual({ kind: 'released' })
     expect(w.network.rows.ports.size + w.deps.caches.ipClaims.size).toBe(0)
   })
+  test('delete: one that its status places nowhere is let go of where it was wanted', async () => {
+    const w = await world()
+    const a = user('a', 'c1')
+    w.put('instances', a)
+    const p = own({}, { status: { node: 'c1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } } })
+    await step(w, p)
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'plugging' })
+    w.drop('instances', a)
+    p.status = {}
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
+    expect(w.bus.desired.find('c1', 'port', 'uid-p')).toMatchObject({ tombstone: true })
+  })
 })
 
 describe('networks and subnets', () => {

@@ -100,6 +100,23 @@ describe('adopt: a node has this volume, but the resource was never placed', () 
   })
 })
 
+test('delete: a lost node that has no room for one more release is told all the same', async () => {
+  const w = world()
+  const v = volume({ ...placed }, { uid: 'uid-data' })
+  await reconcileVolume(v, w.deps, w.run)
+  expect(w.bus.desired.find('s1', 'volume', 'uid-data')?.tombstone).toBe(false)
+  const releases = Array.from({ length: 64 }, (_, i) => ({
+    kind: 'volume' as const,
+    uid: `u${i}`,
+    name: 'v',
+    epoch: 1,
+  }))
+  w.put('computeNodes', stored<ComputeNode>('s1', { lost: 'Confirmed' }, { namespace: '', status: { releases } }))
+  const gone = volume({ ...placed }, { uid: 'uid-data', deleted: true })
+  expect(await reconcileVolume(gone, w.deps, w.run)).toEqual({ kind: 'released' })
+  expect(w.bus.desired.find('s1', 'volume', 'uid-data')?.tombstone).toBe(true)
+})
+
 describe('life', () => {
   test.each([
     ['available', { state: 'available', facts: { sizeGiB: 10 } }, { kind: 'done' }, 'available'],
