@@ -3,8 +3,9 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { exec } from '../../lib/exec.ts'
-import { programPath } from '../build/programs.ts'
+import { missingPrograms, programPath } from '../build/programs.ts'
 import { CHART } from '../cloud/install.ts'
+import { assertGo } from '../host/prerequisites.ts'
 import type { Progress } from '../host/progress.ts'
 import { NAMESPACE } from '../services/tokens.ts'
 
@@ -39,10 +40,10 @@ export async function installIntoCluster(
 ): Promise<void> {
   const file = resolve(kubeconfig)
   for (const needed of [file, ...values]) if (!existsSync(needed)) throw new Error(`there is no file ${needed}`)
-  const [helm, kubectl] = await progress.step(
-    'helm and kubectl',
-    async () => [await programPath('helm'), await programPath('kubectl')] as const,
-  )
+  const [helm, kubectl] = await progress.step('helm and kubectl', async () => {
+    if ((await missingPrograms(['helm', 'kubectl'])).length > 0) await assertGo()
+    return [await programPath('helm'), await programPath('kubectl')] as const
+  })
   const nodes = await progress.step('asking the cluster', async () => {
     const argv = [kubectl, '--kubeconfig', file, 'get', 'nodes', '-o', 'name'] as const
     return (await exec(argv, { timeoutMs: 30_000 })).stdout.trim().split('\n')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { isDebian, planInstallation, type Prerequisite } from './prerequisites.ts'
+import { isDebian, isOldGo, planInstallation, type Prerequisite } from './prerequisites.ts'
 
 const ip: Prerequisite = { program: 'ip', package: 'iproute2', why: 'links' }
 const unshare: Prerequisite = { program: 'unshare', package: 'util-linux', why: 'namespaces' }
@@ -17,6 +17,14 @@ describe('host prerequisites', () => {
   ])('debian $debian, root $root, missing $missing.length', ({ missing, debian, root, packages, byHand }) => {
     expect(planInstallation(missing, { debian, root })).toEqual({ packages, byHand })
   })
+
+  test.each([
+    ['go1.19.8\n', true],
+    ['go1.21.0', false],
+    ['go1.26', false],
+    ['go2.0', false],
+    ['devel +abc', false],
+  ])('Go %j is too old: %s', (version, is) => expect(isOldGo(version)).toBe(is))
 
   test.each([
     ['ID=debian\n', true],
