@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { CLOUD_NAME, SECRET } from '../lib/api/kinds.ts'
+import { SECRET } from '../lib/api/kinds.ts'
 import type { Secret } from '../lib/api/types.ts'
 import { OPERATOR_INBOX } from '../lib/contract/subjects.ts'
 import { HttpKubeClient } from '../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../lib/kube/kubeconfig.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
-import { Election } from '../lib/loop/election.ts'
 import { EventRecorder } from '../lib/loop/events.ts'
 import { startHealthServer } from '../lib/loop/health-server.ts'
-import { Informers } from '../lib/loop/informers.ts'
 import { LoopMetrics } from '../lib/loop/metrics.ts'
 import { connectBus } from '../lib/nats/connect.ts'
 import { parseRemotes } from '../lib/ovsdb/remote.ts'
@@ -19,11 +17,10 @@ import { absentNetwork } from './absent-network.ts'
 import { serveCallOut } from './auth/call-out.ts'
 import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
 import { JetStreamBus } from './bus/jetstream-bus.ts'
+import { candidacy, watchStore } from './candidate.ts'
 import { readConfig, readSeed, type OperatorConfig } from './config.ts'
-import { watchAll } from './informers.ts'
 import { lead } from './leadership.ts'
 import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
-import { StoreHistory } from './store-history.ts'
 import { mayWatchInstances } from './subscribers.ts'
 
 const LEASE_NAME = 'nephele-operator'
@@ -34,10 +31,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const metrics = new LoopMetrics()
   const limits = { ...DEFAULT_LIMITS, replicas: config.nats.copies }
   const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
-  const findCloud = () => watched.clouds.cache.find(undefined, CLOUD_NAME)
-  const history = new StoreHistory(() => findCloud()?.spec.incarnation ?? 1)
-  const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
-  const watched = watchAll(informers)
+  const { informers, watched, history } = watchStore({ client, log, metrics: metrics.listWatch })
   metrics.cacheSizes(() => informers.sizes())
   let isBusConnected = false
   const health = await startHealthServer({
@@ -72,13 +66,11 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   await synced
 
   const { ovn } = config
-  const election = new Election({
+  const election = candidacy(watched, {
     client,
     lease: { namespace: config.namespace, name: LEASE_NAME },
     identity: `${config.identity}_${randomBytes(4).toString('hex')}`,
     log,
-    // A Lease that was deleted begins anew, terms do not.
-    leastTerm: async () => (findCloud()?.status?.term ?? 0) + 1,
     onTransition: (leading, term) => {
       metrics.leading.set(leading ? 1 : 0)
       metrics.term.set(term)

@@ -2,7 +2,7 @@
 // The whole operator on a real etcd, kube-apiserver and NATS; agents are real but for their roles, which are fake.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import * as kinds from '../lib/api/kinds.ts'
-import type { ComputeNode, Instance, IPClaim, Network, Port, Volume } from '../lib/api/types.ts'
+import type { Cloud, ComputeNode, Instance, IPClaim, Lease, Network, Port, Volume } from '../lib/api/types.ts'
 import { isConditionTrue } from '../lib/conditions.ts'
 import {
   applyProject,
@@ -233,6 +233,35 @@ describe('nodes', () => {
     expect(node.instances.get(w.metadata.uid)!.boots).toBe(boots)
     await removeAndWait(cloud, kinds.INSTANCE, 'w')
   }, 90_000)
+})
+
+describe('what an administrator may delete by mistake', () => {
+  const CLOUD = { name: kinds.CLOUD_NAME }
+  const LEASE = { namespace: 'nephele-system', name: 'nephele-operator' }
+  const isOk = (c: Cloud | undefined) => c?.status?.state === 'OK'
+
+  test('the Cloud: it comes back in its incarnation', async () => {
+    const before = (await cloud.until<Cloud>(kinds.CLOUD, CLOUD, isOk))!
+    await cloud.client.remove(kinds.CLOUD, CLOUD)
+    const again = await cloud.until<Cloud>(
+      kinds.CLOUD,
+      CLOUD,
+      (c) => isOk(c) && c?.metadata.uid !== before.metadata.uid,
+    )
+    expect(again!.spec.incarnation).toBe(before.spec.incarnation)
+  }, 30_000)
+
+  test('the Lease: terms go on, and nothing is taken for a step back in time', async () => {
+    const termOf = (lease: Lease | undefined) => lease?.spec?.leaseTransitions ?? 0
+    const before = await cloud.client.get<Lease>(kinds.LEASE, LEASE)
+    await cloud.client.remove(kinds.LEASE, LEASE)
+    const after = await cloud.until<Lease>(kinds.LEASE, LEASE, (l) => termOf(l) > termOf(before), 40_000)
+    const led = (await cloud.until<Cloud>(kinds.CLOUD, CLOUD, (c) => c?.status?.term === termOf(after), 40_000))!
+    expect(led.status?.state).toBe('OK')
+    await createMachine(cloud, 'led')
+    await cloud.until<Instance>(kinds.INSTANCE, at('led'), isReady)
+    await removeAndWait(cloud, kinds.INSTANCE, 'led')
+  }, 120_000)
 })
 
 async function claimsOf(portName: string): Promise<string[]> {

@@ -13,13 +13,10 @@ import { INSTANCE, PORT } from '../../lib/api/kinds.ts'
 import { HttpKubeClient } from '../../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
 import { createLogger } from '../../lib/log.ts'
-import { Election } from '../../lib/loop/election.ts'
-import { Informers } from '../../lib/loop/informers.ts'
 import { LoopMetrics } from '../../lib/loop/metrics.ts'
 import { MemoryBus } from '../../operator/bus/memory-bus.ts'
-import { watchAll } from '../../operator/informers.ts'
+import { candidacy, watchStore } from '../../operator/candidate.ts'
 import { lead } from '../../operator/leadership.ts'
-import { StoreHistory } from '../../operator/store-history.ts'
 import { MemoryNetwork } from '../../operator/testing/memory-network.ts'
 
 export interface Report {
@@ -59,14 +56,13 @@ async function runOperator(isAlone: boolean): Promise<void> {
       if (isWrite && isCounted) writes++
     },
   })
-  const informers = new Informers({ client, log, metrics: metrics.listWatch })
-  const watched = watchAll(informers)
+  const { informers, watched, history } = watchStore({ client, log, metrics: metrics.listWatch })
   process.send?.({ before: report() })
   await informers.start(stop.signal)
   process.send?.({ synced: cpu() })
   if (isAlone) return
   const lease = { namespace: 'nephele-system', name: 'nephele-operator' }
-  await new Election({ client, lease, identity: 'bench', log }).run(stop.signal, (fence) =>
+  await candidacy(watched, { client, lease, identity: 'bench', log }).run(stop.signal, (fence) =>
     lead(fence, {
       client,
       informers,
@@ -74,7 +70,7 @@ async function runOperator(isAlone: boolean): Promise<void> {
       events: { record: () => undefined },
       metrics,
       log,
-      history: new StoreHistory(() => 1),
+      history,
       settings: {},
       makeBus: (writer) => new MemoryBus(writer),
       makeNetwork: () => new MemoryNetwork(),

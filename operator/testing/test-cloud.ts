@@ -11,9 +11,7 @@ import { HttpKubeClient, type RequestSample } from '../../lib/kube/http-client.t
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
 import { createLogger } from '../../lib/log.ts'
-import { Election } from '../../lib/loop/election.ts'
 import { EventRecorder } from '../../lib/loop/events.ts'
-import { Informers } from '../../lib/loop/informers.ts'
 import { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
@@ -22,9 +20,8 @@ import { startControlPlane, type ControlPlane } from '../../local/control-plane/
 import { serveCallOut } from '../auth/call-out.ts'
 import { AGENT_USERNAME, type TokenReview } from '../auth/token-review.ts'
 import { JetStreamBus } from '../bus/jetstream-bus.ts'
-import { watchAll } from '../informers.ts'
+import { candidacy, watchStore } from '../candidate.ts'
 import { lead } from '../leadership.ts'
-import { StoreHistory } from '../store-history.ts'
 import { FakeNode, startFakeAgent } from './fake-agent.ts'
 import { MemoryNetwork, MemoryRows } from './memory-network.ts'
 
@@ -116,10 +113,7 @@ export class TestCloud {
     })
     const stop = new AbortController()
     const client = wrap(plain, () => stop.abort())
-    const findCloud = () => watched.clouds.cache.find(undefined, kinds.CLOUD_NAME)
-    const history = new StoreHistory(() => findCloud()?.spec.incarnation ?? 1)
-    const informers = new Informers({ client, log, metrics: metrics.listWatch, onRegression: history.record })
-    const watched = watchAll(informers)
+    const { informers, watched, history } = watchStore({ client, log, metrics: metrics.listWatch })
     const identity = `operator-${++this.#generation}`
     const events = new EventRecorder({ client: plain, log, controller: 'nephele.dev/operator', instance: identity })
     await informers.start(stop.signal)
@@ -127,20 +121,22 @@ export class TestCloud {
     this.#nc ??= await this.nats.connectOperator()
     const nc = this.#nc
     const lease = { namespace: 'nephele-system', name: 'nephele-operator' }
-    const ended = new Election({ client: plain, lease, identity, log, durationMs: leaseMs }).run(stop.signal, (fence) =>
-      lead(fence, {
-        client,
-        informers,
-        watched,
-        events,
-        metrics,
-        log,
-        history,
-        settings: {},
-        authority,
-        makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat }),
-        makeNetwork: () => new MemoryNetwork(this.rows),
-      }),
+    const ended = candidacy(watched, { client: plain, lease, identity, log, durationMs: leaseMs }).run(
+      stop.signal,
+      (fence) =>
+        lead(fence, {
+          client,
+          informers,
+          watched,
+          events,
+          metrics,
+          log,
+          history,
+          settings: {},
+          authority,
+          makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat }),
+          makeNetwork: () => new MemoryNetwork(this.rows),
+        }),
     )
     const operator: RunningOperator = {
       samples,
