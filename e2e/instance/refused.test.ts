@@ -66,7 +66,9 @@ test('a Secret without user data is waited for; one with more than 64 KiB is ref
   const data = { userData: Buffer.alloc(64 * 1024 + 1, '#').toString('base64') }
   await client.create<Secret>(SECRET, { metadata: project.at('large'), data })
   await createOff('loud', { userDataSecretRef: { name: 'large' } })
-  expect(await waits('loud', 'UserDataTooLarge')).toMatch(/Secret large in spec\.userDataSecretRef has 65537 bytes, at most 65536/)
+  expect(await waits('loud', 'UserDataTooLarge')).toMatch(
+    /Secret large in spec\.userDataSecretRef has 65537 bytes, at most 65536/,
+  )
 })
 
 test('a flavor that the image does not fit into is refused for good, and says what is needed', async () => {
