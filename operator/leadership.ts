@@ -14,6 +14,7 @@ import type { LoopMetrics } from '../lib/loop/metrics.ts'
 import type { Authority } from '../lib/pki/authority.ts'
 import type { Bus, HeartbeatSettings, Writer } from './bus/bus.ts'
 import { NodeCertificates } from './bus/certificates.ts'
+import { requireWriter } from './bus/require-writer.ts'
 import { followCaches } from './claims.ts'
 import { defineControllers, listDefinitions, type ControllerName } from './controllers/all.ts'
 import { heartbeatOf } from './controllers/cloud/reconcile.ts'
@@ -86,11 +87,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       regression,
       userData: new UserDataStore(),
       deletions: new Set(),
-      writer() {
-        const now = writer()
-        if (!now) throw new StaleWriterError('this process does not lead')
-        return now
-      },
+      writer: () => requireWriter(writer),
     }
     await run(deps, { fence, held, isHeld, writer }, options)
   } finally {

@@ -20,6 +20,7 @@ import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/streams.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { Listeners } from './listeners.ts'
+import { requireWriter } from './require-writer.ts'
 
 interface Known extends DesiredEntry {
   digest: string
@@ -195,8 +196,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   }
 
   #requireWriter(): Pick<Versions, 'incarnation' | 'term'> {
-    const writer = this.#options.writer()
-    if (!writer) throw new StaleWriterError('this process does not lead')
+    const writer = requireWriter(this.#options.writer)
     if (this.#seen) throw new TransientError('BusUnavailable', 'the message bus is being read again')
     return writer
   }

@@ -11,7 +11,7 @@ import {
   notificationSubject,
   type Bucket,
 } from '../../lib/contract/subjects.ts'
-import { StaleWriterError, TransientError, messageOf } from '../../lib/errors.ts'
+import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
@@ -27,6 +27,7 @@ import type { Bus, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
 import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
+import { requireWriter } from './require-writer.ts'
 
 export interface JetStreamBusOptions {
   /** As the operator's user in the APP account, with OPERATOR_INBOX as inbox prefix. The bus does not close it. */
@@ -115,10 +116,10 @@ export class JetStreamBus implements Bus {
   }
 
   async dismissNode(node: string): Promise<void> {
-    this.#requireWriter()
+    requireWriter(this.#writer)
     this.#admitted.delete(node)
     await this.#asBusError(removeConsumer(this.#nc, node))
-    this.#requireWriter()
+    requireWriter(this.#writer)
     await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
     this.inventory.forget(node)
   }
@@ -126,10 +127,6 @@ export class JetStreamBus implements Bus {
   async close(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#following)
-  }
-
-  #requireWriter(): void {
-    if (!this.#writer()) throw new StaleWriterError('this process does not lead')
   }
 
   #isUnanswered({ kind, uid, node, versions }: DesiredDocument): boolean {
