@@ -3,11 +3,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { programPath } from '../../local/build/programs.ts'
+import { freePorts } from '../../local/host/free-port.ts'
 import { OPERATOR_INBOX } from '../contract/subjects.ts'
 import { createLogger } from '../log.ts'
 import { createAuthority, loadAuthority, signKey } from '../pki/authority.ts'
@@ -37,7 +37,8 @@ export class TestServer implements AsyncDisposable {
 
   static async start(): Promise<TestServer> {
     const dir = await mkdtemp(join(tmpdir(), 'nephele-nats-'))
-    const server = new TestServer(dir, await freePort())
+    const [port = 0] = await freePorts(1)
+    const server = new TestServer(dir, port)
     await server.#writeFiles()
     await server.run()
     return server
@@ -130,13 +131,4 @@ export class TestServer implements AsyncDisposable {
     await this.kill()
     await rm(this.dir, { recursive: true, force: true })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -1,22 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-/** TCP ports that were free a moment ago, all different. Another process may take one before its user does; then its start fails. */
+/**
+ * Below the ports that the kernel gives to outgoing connections (net.ipv4.ip_local_port_range, 32768 and up unless set otherwise), any of
+ * which may take a port between this look and its user's start; and below Kubernetes' NodePorts.
+ */
+const FIRST = 16_384
+const LAST = 29_999
+const MAX_TRIES = 1_000
+
+const given = new Set<number>()
+
+/**
+ * TCP ports that were free a moment ago, none given twice by this process. At random, so that another process that looks at the same
+ * time finds others.
+ * @throws when the host has none
+ */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(0, host, () => resolve(server))
-      })
-    }),
-  )
-  const ports = servers.map((server) => {
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
-    return address.port
+  const found: number[] = []
+  for (let tries = 0; found.length < count; tries++) {
+    if (tries === MAX_TRIES) throw new Error(`no free TCP port from ${FIRST} to ${LAST} on ${host}`)
+    const port = randomInt(FIRST, LAST + 1)
+    if (given.has(port) || !(await isFree(port, host))) continue
+    given.add(port)
+    found.push(port)
+  }
+  return found
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false)
+      else reject(error)
+    })
+    server.listen(port, host, () => server.close(() => resolve(true)))
   })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
