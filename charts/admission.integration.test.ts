@@ -233,11 +233,11 @@ describe('roles', () => {
       await kubectl('-n', 'team', 'create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}-user`)
     }
     // Kubernetes' own roles take ours in by their labels a moment later.
-    for (
-      let left = 100;
-      left > 0 && !(await may('admin-user', 'create', 'instances.nephele.dev', '-n', 'team'));
-      left--
-    ) {
+    const areTaken = async () =>
+      (await may('view-user', 'list', 'ipclaims.nephele.dev', '-n', 'team')) &&
+      (await may('edit-user', 'create', 'instances.nephele.dev', '-n', 'team')) &&
+      (await may('admin-user', 'create', 'instances.nephele.dev', '-n', 'team'))
+    for (let left = 100; left > 0 && !(await areTaken()); left--) {
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }, 60_000)

@@ -8,6 +8,7 @@ import type { Cloud, Instance, KubeEvent, Lease } from '../lib/api/types.ts'
 import { findCondition, isConditionTrue } from '../lib/conditions.ts'
 import { DESIRED_BUCKET, streamOf } from '../lib/contract/subjects.ts'
 import type { KubeObject } from '../lib/kube/object.ts'
+import { until } from '../lib/loop/until.ts'
 import { applyProject, at, createMachine, ensureNodes, isReady, untilFurnished, untilReady } from './testing/furnish.ts'
 import { TestCloud, type RunningOperator } from './testing/test-cloud.ts'
 
@@ -140,7 +141,8 @@ test('the operator lives through it, and does nothing in between', async () => {
   expect(findCondition(stopped.status?.conditions, 'ControlPlaneRegressed')?.message).toMatch(
     /list of .* was at version|of which there is no resource/,
   )
-  // Events of before may still have been under way.
+  // Events are written one after the other, behind the status; those of before may still have been under way.
+  await until(async () => (await eventsOf('ControlPlaneRegressed')).length > 0, 'the Event', 20_000)
   const since = writesOf(operator).slice(writes)
   expect(since.filter((write) => !write.includes('events'))).toEqual(['updateStatus clouds.nephele.dev'])
   expect(await eventsOf('ControlPlaneRegressed')).toHaveLength(1)

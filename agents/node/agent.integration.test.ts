@@ -288,8 +288,12 @@ describe('documents', () => {
     await startAgent()
     await admit()
     await bus.desired.publish(volume('failing', 13))
-    const word = await until('failed', () => bus.observed.find('volume', 'failing', NODE))
-    expect(word).toMatchObject({ state: 'failed', error: { reason: 'AgentError', terminal: false } })
+    // The node may first say that it does not have the role yet.
+    const word = await until('failed', () => {
+      const found = bus.observed.find('volume', 'failing', NODE)
+      return found?.error?.reason === 'AgentError' ? found : undefined
+    })
+    expect(word).toMatchObject({ state: 'failed', error: { terminal: false } })
     expect(JSON.stringify(word)).not.toContain('/secret')
     await bus.desired.publish(volume('failing', 14))
     await observedAt('failing', 14)

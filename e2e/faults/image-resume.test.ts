@@ -27,7 +27,7 @@ test('a download that a killed agent left half done goes on where it ended', asy
   const { client, cloud, networkNode } = project.test
   const sha256 = createHash('sha256').update(content).digest('hex')
   await project.create(IMAGE, draft.image(project.at('half'), { url: source.url, sha256 }, { format: 'raw' }))
-  const arrived = (image: Image | undefined) => (image?.status?.progress ?? 0) >= 40
+  const arrived = (image: Image | undefined) => (image?.status?.progress ?? 0) >= 50
   await waitForObject<Image>(client, IMAGE, project.at('half'), arrived, { what: 'half of it arrived' })
 
   const before = cloud.findDaemon(networkNode, 'agent')?.pid

@@ -2,6 +2,7 @@
 // What of our making a node still holds, asked of the real daemons and its disk and not of the agent.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { execInNode, pathIn, type RunningNode } from '../../local/node/node.ts'
+import { waitUntilTrue } from './wait.ts'
 
 const DATA = '/var/lib/nephele'
 const RUN = '/run/nephele'
@@ -29,7 +30,7 @@ export async function leftovers(node: RunningNode, uids: readonly string[]): Pro
   }
   for (const line of await run('ps', '-eo', 'args')) if (holdsOne(line)) found.push(`process ${line.slice(0, 200)}`)
   for (const path of filesBelow(node, DATA)) {
-    if (holdsOne(path) && !isFinishedTombstone(node, path)) found.push(`file ${path}`)
+    if (holdsOne(path) && !(await isFinishedTombstone(node, path))) found.push(`file ${path}`)
   }
   for (const path of filesBelow(node, RUN)) if (holdsOne(path) || isPortOf(path)) found.push(`file ${path}`)
   return found
@@ -54,14 +55,22 @@ export async function logicalLeftovers(central: RunningNode, uids: readonly stri
   return found
 }
 
-/** The mark that keeps an older document from bringing back what was deleted; it holds names and versions alone. */
-function isFinishedTombstone(node: RunningNode, path: string): boolean {
+/**
+ * The mark that keeps an older document from bringing back what was deleted; it holds names and versions alone. A node says `gone`
+ * first and notes it then: a kill in between must still say it.
+ */
+async function isFinishedTombstone(node: RunningNode, path: string): Promise<boolean> {
   if (!path.startsWith(`${DATA}/documents/`)) return false
-  const { document, done } = JSON.parse(readFileSync(pathIn(node, path), 'utf8')) as {
-    document?: { tombstone?: boolean; spec?: unknown }
-    done?: boolean
+  const look = (): 'finished' | 'present' | undefined => {
+    if (!existsSync(pathIn(node, path))) return 'finished' // one that was being written has its name now
+    const { document, done } = JSON.parse(readFileSync(pathIn(node, path), 'utf8')) as {
+      document?: { tombstone?: boolean; spec?: unknown }
+      done?: boolean
+    }
+    if (document?.tombstone !== true || document.spec !== undefined) return 'present'
+    return done === true ? 'finished' : undefined
   }
-  return document?.tombstone === true && document.spec === undefined && done === true
+  return (await waitUntilTrue(path, look, 5_000).catch(() => 'present')) === 'finished'
 }
 
 /** Paths as the node sees them. */

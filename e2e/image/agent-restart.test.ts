@@ -33,6 +33,7 @@ afterAll(async () => {
 test('a download for a machine that a kill left half done goes on where it ended, and the machine is made', async () => {
   const { cloud } = project.test
   await project.patch(IMAGE, 'own', { spec: { source: { http: { url: halting.url } } } })
+  await waitForReady(project.test.client, IMAGE, project.at('own')) // seen
   await project.createInstance('box', { imageRef: { name: 'own' }, runState: 'Stopped', availabilityZone: 'zone-a' })
   const half = Math.floor(own.content.length / 2)
   await waitUntilTrue('half of it', async () => {

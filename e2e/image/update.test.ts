@@ -52,6 +52,7 @@ test('a source that moved is where nodes fetch it from then on', async () => {
   try {
     // Other bytes under the old digest are refused by the node that needs them, and harm no machine that is there.
     await patch({ source: { http: { url: moved.url } } })
+    await waitForReady<Image>(project.test.client, IMAGE, project.at('own')) // seen
     await createOff('misled', 'zone-b')
     const message = await waitForCondition(project.test.client, INSTANCE, project.at('misled'), {
       type: 'Ready',

@@ -37,8 +37,10 @@ async function killAgent(): Promise<void> {
 /** The switch's row of a machine's port: another one would have cost packets. */
 async function interfaceOf(machine: string): Promise<string> {
   const { client, cloud } = project.test
-  const ports = await client.list<Port>(PORT, { namespace: project.namespace })
-  const uid = ports.find((port) => port.status?.instance?.name === machine)?.metadata.uid ?? ''
+  const { uid } = await waitUntilTrue(`the Port of ${machine}`, async () => {
+    const ports = await client.list<Port>(PORT, { namespace: project.namespace })
+    return ports.find((port) => port.status?.instance?.name === machine)?.metadata
+  })
   const find = ['ovs-vsctl', '--timeout=5', '--bare', '--columns=_uuid,ofport', 'find', 'Interface']
   return (await cloud.exec(NODE, [...find, `external_ids:iface-id=${uid}`])).stdout.trim()
 }

@@ -123,6 +123,7 @@ test('a network that is being deleted takes no machine', async () => {
   const { client } = project.test
   await project.createNetwork('leaving', '10.27.0.0/24')
   await client.remove(NETWORK, project.at('leaving'))
+  await waitForCondition(client, NETWORK, project.at('leaving'), { type: 'Reconciling', reason: 'InUse' })
   await createOff('late', { networks: [{ networkRef: { name: 'leaving' } }] })
   expect(await waits('late', 'NetworkDeleting')).toMatch(/leaving.*accepts no new users/)
   // Others of the project are not held up.

@@ -56,8 +56,9 @@ test('it outlives its machine, and moves with its address to the one that waits,
   await project.remove(INSTANCE, 'first')
   const second = await project.waitActive('second')
   expect(second.status?.addresses).toEqual([{ network: 'net', port: 'own', ipAddress, macAddress }])
-  const port = await waitForReady<Port>(client, PORT, project.at('own'))
-  expect(port.status).toMatchObject({ state: 'ACTIVE', node: second.status?.node, instance: { name: 'second' } })
+  const isSeconds = (p: Port | undefined) => p?.status?.state === 'ACTIVE' && p.status.instance?.name === 'second'
+  const port = await waitForObject<Port>(client, PORT, project.at('own'), isSeconds, { what: 'ACTIVE for second' })
+  expect(port?.status?.node).toBe(second.status?.node)
   expect(await lookInside()).toEqual(['second', macAddress])
 }, 120_000)
 

@@ -47,15 +47,16 @@ test('an image and a network of another project are used once they are shared, a
 test('taken back, it serves no new machine, and the one that has it keeps it', async () => {
   await owner.patch(IMAGE, 'guest', { spec: { visibility: 'private', sharedWith: null } })
   await owner.patch(NETWORK, 'net', { spec: { sharedWith: null } })
+  await waitForReady(owner.test.client, IMAGE, owner.at('guest')) // seen: a machine may be seen before it otherwise
   await guest.createInstance('late', { imageRef: { name: 'guest', namespace: owner.namespace } })
   await waits('late', 'ImageNotFound')
   await guest.remove(INSTANCE, 'late')
   await owner.test.client.remove(NETWORK, owner.at('net'))
-  const inUse = await waitForCondition(owner.test.client, NETWORK, owner.at('net'), {
+  await waitForCondition(owner.test.client, NETWORK, owner.at('net'), {
     type: 'Reconciling',
     reason: 'InUse',
+    message: new RegExp(guest.namespace),
   })
-  expect(inUse).toContain(guest.namespace)
   const box = await guest.get('box')
   expect(box.status?.state).toBe('ACTIVE')
   const { client } = guest.test

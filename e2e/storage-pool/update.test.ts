@@ -27,6 +27,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await project.destroy()
   await label({ 'nephele.dev/storage': null, [DISK]: null })
+  // The next file finds the cloud as it was.
+  const isBack = (p: StoragePool | undefined) =>
+    p?.status?.nodes?.length === 1 && p.status.nodes[0]?.node === project.test.networkNode
+  await waitForObject<StoragePool>(project.test.client, STORAGE_POOL, { name: 'files' }, isBack, { what: 'one node' })
 }, 60_000)
 
 const label = (labels: Record<string, string | null>) =>

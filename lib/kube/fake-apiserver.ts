@@ -155,7 +155,8 @@ export class FakeApiserver {
     const limit = Number(request.query['limit'] ?? 0) || all.length
     const end = start + limit
     const more = end < all.length ? { continue: `${end}:${version}` } : {}
-    return { metadata: { resourceVersion: String(version), ...more }, items: all.slice(start, end) }
+    // In the real one's order.
+    return { items: all.slice(start, end), metadata: { ...more, resourceVersion: String(version) } }
   }
 
   #watch(collection: string, request: FakeRequest, response: ServerResponse): void {

@@ -13,7 +13,9 @@ import {
   isUnreachable,
 } from './errors.ts'
 import { FakeApiserver } from './fake-apiserver.ts'
-import { HttpKubeClient } from './http-client.ts'
+import { continueOf, HttpKubeClient, pagesOf } from './http-client.ts'
+import type { PageOptions } from './client.ts'
+import type { KubeObject, ResourceKind } from './object.ts'
 import { collectionPath, objectPath } from './paths.ts'
 import { linesOf } from './watch-lines.ts'
 
@@ -95,6 +97,50 @@ describe('HttpKubeClient', () => {
     expect([page.items.length, page.metadata.continue !== undefined]).toEqual([3, true])
     expect((await client.list<Widget>(WIDGET, { namespace: 'one' })).length).toBe(7)
     expect(await client.list<Widget>(WIDGET, { namespace: 'two' })).toEqual([])
+  })
+
+  test('asks for the next page while one is used, and for no more', async () => {
+    for (let i = 0; i < 9; i++) server.store.create(WIDGETS_PATH, widget(`w${i}`) as Widget)
+    const answers: Promise<unknown>[] = []
+    const counting: Pick<HttpKubeClient, 'listPage'> = {
+      listPage: <T extends KubeObject>(kind: ResourceKind, options?: PageOptions) => {
+        const answer = client.listPage<T>(kind, options)
+        answers.push(answer)
+        return answer
+      },
+    }
+    const seen: [items: number, asked: number][] = []
+    for await (const { items } of pagesOf<Widget>(counting, WIDGET, { limit: 3 }))
+      seen.push([items.length, answers.length])
+    expect(seen).toEqual([
+      [3, 2],
+      [3, 3],
+      [3, 3],
+    ])
+    answers.length = 0
+    // Left before its end: what is under way may fail unheard. Who stays is told.
+    for (const isLeft of [true, false]) {
+      server.failNext(({ query }) => query['continue'] !== undefined, 410, 'Expired')
+      const pages = pagesOf<Widget>(counting, WIDGET, { limit: 3 })
+      await pages.next()
+      if (isLeft) await pages.return()
+      else expect(isExpired(await failureOf(pages.next()))).toBe(true)
+      const states = (await Promise.allSettled(answers.splice(0))).map(({ status }) => status)
+      expect(states).toEqual(['fulfilled', 'rejected'])
+    }
+  })
+
+  test.each([
+    [
+      '{"items":[{"metadata":{"name":"a"}}],"kind":"WidgetList","metadata":{"continue":"abc","resourceVersion":"1"}}\n',
+      'abc',
+    ],
+    ['{"items":[],"metadata":{"continue":"","resourceVersion":"1"}}', undefined],
+    ['{"items":[],"metadata":{"resourceVersion":"1"}}', undefined],
+    ['{"kind":"NodeList","metadata":{"continue":"abc"},"items":[{"metadata":{"continue":"b"}}]}', undefined],
+    [JSON.stringify({ items: [{ spec: '"metadata":{"continue":"b"}}' }] }), undefined],
+  ])('%s continues at %s', (text, token) => {
+    expect(continueOf(text)).toBe(token)
   })
 
   test.each([

@@ -22,6 +22,8 @@ export const FIELD_MANAGER = 'nephele'
 const PAGE_SIZE = 500
 const DEFAULT_TIMEOUT_MS = 30_000
 const LIST_TIMEOUT_MS = 60_000
+/** More than the metadata of a list has. */
+const TAIL = 4_096
 
 export type WriteVerb = 'create' | 'update' | 'updateStatus' | 'patch' | 'apply' | 'delete'
 
@@ -77,7 +79,17 @@ export class HttpKubeClient implements KubeClient {
       resourceVersion: options.resourceVersion,
     })
     const path = collectionPath(kind, options.namespace) + query
-    const request = { method: 'GET', path, ...timing(options, LIST_TIMEOUT_MS) } as const
+    const { onContinue } = options
+    const onText = (text: string): void => {
+      const token = continueOf(text)
+      if (token !== undefined) onContinue?.(token)
+    }
+    const request = {
+      method: 'GET',
+      path,
+      ...timing(options, LIST_TIMEOUT_MS),
+      ...(onContinue ? { onText } : {}),
+    } as const
     const page = await this.#send<KubeList<T>>('list', resourceOf(kind), request)
     for (const item of page.items) strip(item)
     return page
@@ -218,8 +230,8 @@ export class HttpKubeClient implements KubeClient {
 }
 
 /**
- * All pages of a list, at one resourceVersion. A continue token that expired half way cannot be mended by the client: the caller
- * begins again.
+ * All pages of a list, at one resourceVersion; the next is under way while one is used, and no more than that. A continue token that
+ * expired half way cannot be mended by the client: the caller begins again.
  * @throws ApiError, isExpired
  */
 export async function* pagesOf<T extends KubeObject>(
@@ -227,12 +239,33 @@ export async function* pagesOf<T extends KubeObject>(
   kind: ResourceKind,
   options: PageOptions,
 ): AsyncGenerator<KubeList<T>, void> {
-  let page = await client.listPage<T>(kind, options)
-  yield page
-  while (page.metadata.continue) {
-    page = await client.listPage<T>(kind, { ...options, continue: page.metadata.continue })
+  let next: Promise<KubeList<T>> | undefined
+  const ask = (token: string | undefined): void => {
+    const more = token === undefined ? {} : { continue: token }
+    next = client.listPage<T>(kind, { ...options, ...more, onContinue: ask })
+    next.catch(() => undefined) // who leaves before the end is told nothing; who stays awaits it
+  }
+  ask(options.continue)
+  while (next) {
+    const current: Promise<KubeList<T>> = next
+    const page = await current
+    if (next === current) {
+      next = undefined
+      if (page.metadata.continue) ask(page.metadata.continue)
+    }
     yield page
   }
+}
+
+/**
+ * The token in the last bytes of a list of custom resources, whose metadata comes after its items: they are encoded in the order of
+ * their names (k8s.io/apimachinery, UnstructuredList). Undefined where it comes before them.
+ */
+export function continueOf(list: string): string | undefined {
+  const [, metadata] = /"metadata":(\{[^{}]*\})\}\s*$/.exec(list.slice(-TAIL)) ?? []
+  if (metadata === undefined) return undefined
+  const { continue: token } = JSON.parse(metadata) as KubeList<unknown>['metadata']
+  return token === '' ? undefined : token
 }
 
 function toWatchEvent<T extends KubeObject>(kind: ResourceKind, line: string): WatchEvent<T> {

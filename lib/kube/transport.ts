@@ -13,6 +13,8 @@ export interface HttpRequest {
   timeoutMs: number
   signal?: AbortSignal | undefined
   beforeSend?: (() => void) | undefined
+  /** The whole body of a good answer, before it is parsed. */
+  onText?: ((text: string) => void) | undefined
 }
 
 /** JSON over HTTP to the apiserver: one place that turns answers and failures into ApiError and UnreachableError. */
@@ -42,6 +44,7 @@ export class Transport {
       const response = await this.#send(options, deadline.signal, 'requests')
       const text = await response.body.text()
       if (response.statusCode >= 400) throw this.#apiError(options, response, text)
+      options.onText?.(text)
       return JSON.parse(text) as T
     } catch (error) {
       throw this.#classify(options, error)

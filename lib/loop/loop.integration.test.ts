@@ -115,6 +115,8 @@ describe('the loop against a real apiserver', () => {
     await client.remove(WIDGET, { namespace: 'one', name: 'life' }, { preconditions: { uid: stored.metadata.uid } })
     await until(() => operator.widgets.cache.size === 0)
     expect(await client.find(WIDGET, stored.metadata)).toBeUndefined()
+    // The watch may tell of its end before the write that let it go has its answer.
+    await until(() => writesOf(operator.samples).length >= 5)
     expect(writesOf(operator.samples)).toHaveLength(5)
     expect(await operator.metrics.registry.metrics()).toContain('nephele_api_writes_total{verb="updateStatus"')
   }, 30_000)

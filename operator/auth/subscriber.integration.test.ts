@@ -61,10 +61,10 @@ async function listen(user: string, scope: string[], act: () => Promise<void>): 
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   try {
     const lines: string[] = []
-    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+    const output = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
     const errors = createInterface({ input: child.stderr })
     for await (const line of errors) if (line === 'listening') break
-    const ended = once(child, 'exit')
+    const ended = Promise.all([once(child, 'exit'), once(output, 'close')])
     await act()
     await ended
     return lines

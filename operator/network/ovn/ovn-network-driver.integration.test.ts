@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StaleWriterError } from '../../../lib/errors.ts'
+import { until } from '../../../lib/loop/until.ts'
 import { OvsdbClient } from '../../../lib/ovsdb/client.ts'
 import {
   createDatabase,
@@ -258,8 +259,8 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       soon(),
     )
     await driver.ready(soon())
-    for (let i = 0; i < 100 && disturbed === 0; i++) await new Promise((resolve) => setImmediate(resolve))
-    expect(disturbed).toBeGreaterThan(0)
+    // Known to the other connection; the driver's own hears of it when it does.
+    await until(() => disturbed > 0, 'the driver hears of it')
     const drift = await driver.heal(WORLD, { removeExtra: false }, soon())
     expect(drift.map(({ kind, uid, what }) => `${kind}/${uid} ${what}`).sort()).toEqual([
       'Network/net-1 missing-or-changed',
