@@ -26,7 +26,9 @@ export interface ConnectionOptions {
 
 export interface StreamHandler {
   data(chunk: Buffer): void
-  /** The server finished (undefined) or broke the stream. */
+  /** The guest's end of file. The server still has the stream, until it is finished or aborted. */
+  eof(): void
+  /** The server has let the stream go: confirmed its end (undefined), or broke it. */
   end(error: Error | undefined): void
 }
 
@@ -227,7 +229,11 @@ export class LibvirtConnection {
 
   #dispatchReply(message: Message): void {
     const pending = this.#pending.get(message.serial)
-    if (!pending) return
+    // What a stream was sent that the server could not carry out is answered as a call is.
+    if (!pending) {
+      this.#dispatchStream(message)
+      return
+    }
     this.#pending.delete(message.serial)
     this.#release()
     const reader = new XdrReader(message.payload)
@@ -248,9 +254,9 @@ export class LibvirtConnection {
   #dispatchStream(message: Message): void {
     const handler = this.#streams.get(message.serial)
     if (!handler) return
-    // An empty packet is the guest's end of file.
-    if (message.status === MessageStatus.continue && message.payload.length > 0) {
-      handler.data(message.payload)
+    if (message.status === MessageStatus.continue) {
+      if (message.payload.length > 0) handler.data(message.payload)
+      else handler.eof()
       return
     }
     this.#streams.delete(message.serial)

@@ -9,12 +9,22 @@ import { procedures } from './procedures.ts'
 const PACKET_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
+/** A daemon that does not confirm in this time has another trouble already. */
+const CONFIRM_TIMEOUT_MS = 5_000
+
 /**
  * A guest's console as a duplex stream. It owns its connection: pausing the reader pauses the socket, which stops libvirtd, and the
  * guest's output waits in its pty.
+ *
+ * It is `closed` once libvirtd has confirmed its end. A connection that goes while its stream is open may hang libvirtd (seen with 11.3):
+ * daemonStreamEvent, which finds the client gone, closes it with the lock in hand that closing takes.
+ * https://gitlab.com/libvirt/libvirt/-/blob/v11.3.0/src/remote/remote_daemon_stream.c
  */
 export class ConsoleStream extends Duplex {
   readonly #connection: LibvirtConnection
+  readonly #released = Promise.withResolvers<undefined>()
+  #isReleased = false
+  #isFinished = false
   #serial = 0
 
   private constructor(connection: LibvirtConnection) {
@@ -32,11 +42,15 @@ export class ConsoleStream extends Duplex {
     const stream = new ConsoleStream(connection)
     const handler = {
       data: (chunk: Buffer): void => {
-        if (!stream.push(Buffer.from(chunk))) connection.pause()
+        // Nobody reads what still comes before the end is confirmed.
+        if (!stream.destroyed && !stream.push(Buffer.from(chunk))) connection.pause()
       },
+      eof: (): void => void stream.push(null),
       end: (error: Error | undefined): void => {
-        if (error && !stream.destroyed) stream.destroy(error)
-        else if (!error) stream.push(null)
+        stream.#isReleased = true
+        stream.#released.resolve(undefined)
+        if (error) stream.destroy(error)
+        else stream.push(null)
       },
     }
     stream.#serial = await connection.callForStream(
@@ -60,14 +74,25 @@ export class ConsoleStream extends Duplex {
     else void this.#connection.drained().then(() => done())
   }
   override _final(done: (error?: Error | null) => void): void {
-    this.#send(MessageStatus.ok, NOTHING)
+    this.#isFinished = true
+    if (!this.#isReleased) this.#send(MessageStatus.ok, NOTHING)
     done()
   }
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    // The connection carries this stream alone: its end is the stream's, and frees the console for the next reader.
-    if (!this.writableFinished) this.#send(MessageStatus.error, NOTHING)
-    this.#connection.close()
-    done(error)
+    void this.#release().then(() => {
+      // The connection carries this stream alone.
+      this.#connection.close()
+      done(error)
+    })
+  }
+  /** Resolves when libvirtd has nothing left of the stream, which frees the console for the next reader. */
+  async #release(): Promise<void> {
+    if (this.#isReleased || !this.#connection.isOpen) return
+    if (!this.#isFinished) this.#send(MessageStatus.error, NOTHING)
+    this.#connection.resume()
+    const late = AbortSignal.timeout(CONFIRM_TIMEOUT_MS)
+    const givenUp = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve(), { once: true }))
+    await Promise.race([this.#released.promise, this.#connection.closed, givenUp])
   }
   #send(status: number, payload: Buffer): boolean {
     return this.#connection.sendStream(procedures.openConsole.number, this.#serial, status, payload)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
 import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../../paths.ts'
@@ -42,6 +44,13 @@ afterAll(() => {
   )
   console.log(rows.join('\n'))
 })
+/** Closed when this resolves. */
+async function writeTo(console1: Duplex, text: string): Promise<void> {
+  const closed = once(console1, 'close')
+  await new Promise((resolve) => console1.write(text, resolve))
+  console1.destroy()
+  await closed
+}
 const logText = async (uid: string): Promise<string> => (await driver.readConsoleLog(uid, 65_536)).toString('latin1')
 const pidOf = async (uid: string): Promise<string> =>
   (await at.node.exec(['pgrep', '-f', `guest=nephele-${uid},`], { timeoutMs: 5_000 })).stdout.trim()
@@ -103,6 +112,17 @@ describe('guests under libvirt', () => {
       logs.map(async (name) => (await readFile(`${consoleDir(at.paths)}/${name}`)).length),
     )
     expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(3 * 65_536 + 4096)
+
+    // libvirtd (11.3 here) waits for itself for ever when a connection goes while its console still has something to say.
+    await writeTo(await driver.openConsole(uid, signal), '\nyes 0123456789 &\n')
+    for (let i = 0; i < 100; i++) {
+      const talking = await driver.openConsole(uid, signal)
+      talking.on('error', () => undefined)
+      await once(talking, 'data')
+      talking.destroy()
+      expect((await driver.find(uid, AbortSignal.timeout(5_000)))?.power).toBe('running')
+    }
+    await writeTo(await driver.openConsole(uid, signal), '\nkill %1\n')
 
     // Hot-plug both ways: the running guest lets its volume go.
     await timed('detach a volume', () => driver.ensure({ ...machine, volumes: [] }, signal))
