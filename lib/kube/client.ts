@@ -18,7 +18,7 @@ export interface ListOptions extends RequestOptions {
 }
 
 export interface PageOptions extends ListOptions {
-  /** Items a page, 500 by default. */
+  /** Items a page, 250 by default. */
   limit?: number
   /** From the previous page. */
   continue?: string

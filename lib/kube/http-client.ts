@@ -19,7 +19,8 @@ import { Transport, type HttpRequest } from './transport.ts'
 import { linesOf } from './watch-lines.ts'
 
 export const FIELD_MANAGER = 'nephele'
-const PAGE_SIZE = 500
+/** Two are in memory at once: one that is read, one that is under way. */
+const PAGE_SIZE = 250
 const DEFAULT_TIMEOUT_MS = 30_000
 const LIST_TIMEOUT_MS = 60_000
 /** More than the metadata of a list has. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** V8's JSON.parse makes equal strings of up to ten characters one by itself (JsonParser::MakeString). */
+const SHORTEST = 11
 /** Strings longer than this are not worth a look-up: they rarely repeat. */
 const LONGEST = 80
 const LONGEST_PART = 256
@@ -48,10 +50,20 @@ export class Interner {
     for (const key in node) {
       const value = node[key]
       if (typeof value === 'string') {
-        if (value.length <= LONGEST && !UNIQUE.has(key)) node[key] = this.#one(value)
-      } else if (typeof value === 'object' && value !== null) {
-        this.#walk(value as Record<string, unknown>)
-      }
+        if (isShared(value) && !UNIQUE.has(key)) node[key] = this.#one(value)
+      } else if (Array.isArray(value)) this.#walkList(value)
+      else if (typeof value === 'object' && value !== null) this.#walk(value as Record<string, unknown>)
+    }
+  }
+
+  /** By number: the names of an array's elements would be made one by one. */
+  #walkList(list: unknown[]): void {
+    for (let i = 0; i < list.length; i++) {
+      const value = list[i]
+      if (typeof value === 'string') {
+        if (isShared(value)) list[i] = this.#one(value)
+      } else if (Array.isArray(value)) this.#walkList(value)
+      else if (typeof value === 'object' && value !== null) this.#walk(value as Record<string, unknown>)
     }
   }
 
@@ -63,3 +75,5 @@ export class Interner {
     return text
   }
 }
+
+const isShared = (text: string): boolean => text.length >= SHORTEST && text.length <= LONGEST

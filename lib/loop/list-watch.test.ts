@@ -59,13 +59,13 @@ describe('ListWatch', () => {
       .map((o) => o.metadata.name)
       .sort()
 
-  test('lists in pages of 500, then follows by watch', async () => {
+  test('lists in pages of 250, then follows by watch', async () => {
     for (let i = 0; i < 1201; i++) make(`w${i}`)
     const informer = start()
     await informer.whenSynced()
     expect(informer.cache.size).toBe(1201)
-    const pages = server.requests.filter((r) => r.query['limit'] === '500')
-    expect(pages).toHaveLength(3)
+    const pages = server.requests.filter((r) => r.query['limit'] === '250')
+    expect(pages).toHaveLength(5)
     await until(() => server.watchCount === 1)
     const late = make('late')
     await until(() => informer.cache.find('one', 'late'))
