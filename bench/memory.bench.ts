@@ -23,18 +23,18 @@ export const about =
   'heap, memory, CPU of a change, resync and cold start of the operator at 10,000 Instances and 10,000 Ports'
 
 const FEW = 100
-const BATCH = 100
+const WARM_UP = 300
 const QUIET_MS = 4000
 /** Of Go itself, and so of clusters. */
 const GO_DEFAULT = 100
 
 /**
- * @param args --objects N of each kind (10000); --batches N of 100 changes each (10), a tenth more to warm up; --profile: each measured
+ * @param args --objects N of each kind (10000); --changes N (1000); --profile: each measured
  * operator leaves a .cpuprofile in the working directory
  */
 export async function run(args: readonly string[]): Promise<Figure[]> {
   const many = findOption(args, 'objects', 10_000)
-  const batches = findOption(args, 'batches', 10)
+  const n = findOption(args, 'changes', 1000)
   const dir = await mkdtemp(join(tmpdir(), 'nephele-bench-'))
   const stops: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })]
   try {
@@ -53,7 +53,7 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
     const execArgv = hasFlag(args, 'profile') ? ['--cpu-prof', '--cpu-prof-dir=.'] : []
     const changes = await withOperator({ ...small, execArgv }, (few) =>
       withOperator({ ...bench, execArgv }, (lots) =>
-        measureChanges({ client: small.client, operator: few }, { client: bench.client, operator: lots }, batches),
+        measureChanges({ client: small.client, operator: few }, { client: bench.client, operator: lots }, n),
       ),
     )
     return toFigures({ many, changes, caches, peer, again })
@@ -111,7 +111,7 @@ interface Side {
 
 interface Changes {
   n: number
-  /** Milliseconds of CPU a change, garbage collection included: the mean of the batches. */
+  /** Milliseconds of CPU a change, garbage collection included. */
   few: number
   lots: number
   /** Of the operator's first look at everything. */
@@ -120,43 +120,34 @@ interface Changes {
 
 /**
  * CPU of one changed Instance: its generation moves, it is reconciled and its status is written. Turn by turn on both sides, since the
- * pace of a shared host differs from one minute to the next. What an operator uses at rest is taken off.
+ * pace of a shared host differs from one minute to the next, and without a pause, in which V8 would collect all of the heap. What an
+ * operator uses at rest is taken off.
  */
-async function measureChanges(few: Side, lots: Side, batches: number): Promise<Changes> {
+async function measureChanges(few: Side, lots: Side, n: number): Promise<Changes> {
   const sides = [few, lots]
-  const { writes: resyncWrites } = await lots.operator.ask('cpu')
   const cpu = () => Promise.all(sides.map((side) => untilQuiet(side.operator)))
+  const { writes: resyncWrites } = await lots.operator.ask('cpu')
   // A process that has looked at 20,000 objects is compiled, one that has looked at 100 is not yet.
-  for (let batch = 0; batch < Math.ceil(batches / 10); batch++) await change(sides)
+  await change(sides, WARM_UP)
   await cpu()
   const restFrom = performance.now()
   const rested = await Promise.all(sides.map((side) => side.operator.ask('cpu')))
-  let before = await cpu()
-  let at = performance.now()
-  const rest = before.map((now, i) => (now.cpuMs - (rested[i]?.cpuMs ?? 0)) / (at - restFrom))
-  const found: number[][] = sides.map(() => [])
-  for (let batch = 0; batch < batches; batch++) {
-    await change(sides)
-    const after = await cpu()
-    const now = performance.now()
-    for (const [i, { cpuMs, writes }] of after.entries()) {
-      const last = before[i]
-      if (!last || writes === last.writes) throw new Error('the changes were not seen')
-      found[i]?.push((cpuMs - last.cpuMs - (rest[i] ?? 0) * (now - at)) / BATCH)
-    }
-    before = after
-    at = now
-  }
-  const print = (values: readonly number[]) => values.map((value) => value.toFixed(2)).join(' ')
-  for (const [i, values] of found.entries())
-    console.log(`CPU of a change, ms, ${i === 0 ? 'few' : 'many'}: ${print(values)}`)
-  return { n: batches * BATCH, few: mean(found[0] ?? []), lots: mean(found[1] ?? []), resyncWrites }
+  await sleep(QUIET_MS)
+  const before = await Promise.all(sides.map((side) => side.operator.ask('cpu')))
+  const startedAt = performance.now()
+  await change(sides, n)
+  const after = await cpu()
+  const [ofFew = 0, ofLots = 0] = after.map((now, i) => {
+    const [from, rest] = [before[i], rested[i]]
+    if (!from || !rest || now.writes === from.writes) throw new Error('the changes were not seen')
+    const atRest = ((from.cpuMs - rest.cpuMs) / (startedAt - restFrom)) * (performance.now() - startedAt)
+    return (now.cpuMs - from.cpuMs - atRest) / n
+  })
+  return { n, few: ofFew, lots: ofLots, resyncWrites }
 }
 
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-
-async function change(sides: readonly Side[]): Promise<void> {
-  for (let i = 0; i < BATCH; i++) {
+async function change(sides: readonly Side[], times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
     const at = { namespace: namespaceOf(i % FEW), name: nameOf(i % FEW) }
     for (const { client } of sides) {
       const { spec } = await client.get<Instance>(INSTANCE, at)
