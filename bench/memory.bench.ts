@@ -12,7 +12,7 @@ import type { Instance } from '../lib/api/types.ts'
 import type { KubeClient } from '../lib/kube/client.ts'
 import { HttpKubeClient } from '../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../lib/kube/kubeconfig.ts'
-import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
+import { startControlPlane } from '../local/control-plane/start.ts'
 import { toFigure, type Figure } from './figure.ts'
 import { findOption, hasFlag } from './harness/arguments.ts'
 import type { Report } from './harness/cache-process.ts'
@@ -70,7 +70,7 @@ interface Bench {
 }
 
 async function prepare(script: string, stops: (() => Promise<void>)[]): Promise<Bench> {
-  const plane: ControlPlane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT })
+  const plane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT })
   stops.push(() => plane.stop())
   await plane.kubectl(['apply', '-f', join(import.meta.dirname, '..', 'crds')])
   await plane.kubectl(['wait', '--for=condition=Established', 'crd', '-l', 'app.kubernetes.io/part-of=nephele'])

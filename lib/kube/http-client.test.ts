@@ -13,9 +13,10 @@ import {
   isUnreachable,
 } from './errors.ts'
 import { FakeApiserver } from './fake-apiserver.ts'
-import { continueOf, HttpKubeClient, pagesOf } from './http-client.ts'
+import { HttpKubeClient } from './http-client.ts'
 import type { PageOptions } from './client.ts'
 import type { KubeObject, ResourceKind } from './object.ts'
+import { continueOf, pagesOf } from './pages.ts'
 import { collectionPath, objectPath } from './paths.ts'
 import { linesOf } from './watch-lines.ts'
 

@@ -14,6 +14,7 @@ import type {
 import { Connections } from './connection.ts'
 import { ApiError, isExpired, isNotFound, type StatusDetails } from './errors.ts'
 import { apiVersionOf, type KubeObject, type ObjectRef, type ResourceKind } from './object.ts'
+import { continueOf, pagesOf } from './pages.ts'
 import { collectionPath, objectPath, queryOf } from './paths.ts'
 import { Transport, type HttpRequest } from './transport.ts'
 import { linesOf } from './watch-lines.ts'
@@ -23,8 +24,6 @@ export const FIELD_MANAGER = 'nephele'
 const PAGE_SIZE = 250
 const DEFAULT_TIMEOUT_MS = 30_000
 const LIST_TIMEOUT_MS = 60_000
-/** More than the metadata of a list has. */
-const TAIL = 4_096
 
 export type WriteVerb = 'create' | 'update' | 'updateStatus' | 'patch' | 'apply' | 'delete'
 
@@ -228,45 +227,6 @@ export class HttpKubeClient implements KubeClient {
       this.#onRequest({ verb, resource, code, durationMs: performance.now() - startedAt })
     }
   }
-}
-
-/**
- * All pages of a list, at one resourceVersion; the next is under way while one is used, and no more than that. A continue token that
- * expired half way cannot be mended by the client: the caller begins again.
- * @throws ApiError, isExpired
- */
-export async function* pagesOf<T extends KubeObject>(
-  client: Pick<KubeClient, 'listPage'>,
-  kind: ResourceKind,
-  options: PageOptions,
-): AsyncGenerator<KubeList<T>, void> {
-  let next: Promise<KubeList<T>> | undefined
-  const ask = (token: string | undefined): void => {
-    const more = token === undefined ? {} : { continue: token }
-    next = client.listPage<T>(kind, { ...options, ...more, onContinue: ask })
-    next.catch(() => undefined) // who leaves before the end is told nothing; who stays awaits it
-  }
-  ask(options.continue)
-  while (next) {
-    const current: Promise<KubeList<T>> = next
-    const page = await current
-    if (next === current) {
-      next = undefined
-      if (page.metadata.continue) ask(page.metadata.continue)
-    }
-    yield page
-  }
-}
-
-/**
- * The token in the last bytes of a list of custom resources, whose metadata comes after its items: they are encoded in the order of
- * their names (k8s.io/apimachinery, UnstructuredList). Undefined where it comes before them.
- */
-export function continueOf(list: string): string | undefined {
-  const [, metadata] = /"metadata":(\{[^{}]*\})\}\s*$/.exec(list.slice(-TAIL)) ?? []
-  if (metadata === undefined) return undefined
-  const { continue: token } = JSON.parse(metadata) as KubeList<unknown>['metadata']
-  return token === '' ? undefined : token
 }
 
 function toWatchEvent<T extends KubeObject>(kind: ResourceKind, line: string): WatchEvent<T> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LibvirtConnection } from './connection.ts'
 import type { DomainRef } from './error.ts'
 import { MessageStatus } from './frame.ts'
@@ -90,8 +91,7 @@ export class ConsoleStream extends Duplex {
     if (this.#isReleased || !this.#connection.isOpen) return
     if (!this.#isFinished) this.#send(MessageStatus.error, NOTHING)
     this.#connection.resume()
-    const late = AbortSignal.timeout(CONFIRM_TIMEOUT_MS)
-    const givenUp = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve(), { once: true }))
+    const givenUp = sleep(CONFIRM_TIMEOUT_MS, undefined, { ref: false })
     await Promise.race([this.#released.promise, this.#connection.closed, givenUp])
   }
   #send(status: number, payload: Buffer): boolean {

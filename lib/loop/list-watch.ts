@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeReader } from '../kube/client.ts'
 import { ApiError, isExpired, isTooManyRequests } from '../kube/errors.ts'
-import { pagesOf } from '../kube/http-client.ts'
 import { keyOfObject, type KubeObject, type ObjectKey, type ResourceKind } from '../kube/object.ts'
+import { pagesOf } from '../kube/pages.ts'
 import type { Logger } from '../log.ts'
 import { backoffMs } from './backoff.ts'
 import { pause, type Clock } from './clock.ts'

@@ -22,9 +22,9 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<numb
   for (let tries = 0; found.length < count; tries++) {
     if (tries === MAX_TRIES) throw new Error(`no free TCP port from ${FIRST} to ${LAST} on ${host}`)
     const port = randomInt(FIRST, LAST + 1)
-    if (given.has(port) || !(await isFree(port, host))) continue
-    given.add(port)
-    found.push(port)
+    if (given.has(port)) continue
+    given.add(port) // before the look: two callers at once must not both find it free
+    if (await isFree(port, host)) found.push(port)
   }
   return found
 }
