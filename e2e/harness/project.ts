@@ -171,6 +171,14 @@ export class Project {
     )
   }
 
+  /** The Port of a machine with one interface. A machine does not wait for what its Port's status says. */
+  waitForPortOf(machine: string): Promise<Port> {
+    return waitUntilTrue(`the Port of Instance ${machine}`, async () => {
+      const ports = await this.test.client.list<Port>(PORT, { namespace: this.namespace })
+      return ports.find((port) => port.status?.instance?.name === machine)
+    })
+  }
+
   /** Automatic ports carry uids of their own. */
   async rememberPorts(): Promise<void> {
     for (const port of await this.test.client.list<Port>(PORT, { namespace: this.namespace })) {

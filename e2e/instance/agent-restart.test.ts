@@ -2,8 +2,8 @@
 // The agent is killed while a machine runs and another one is half made: what runs runs on, what was begun is ended, once.
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { INSTANCE, PORT } from '../../lib/api/kinds.ts'
-import type { Instance, Port } from '../../lib/api/types.ts'
+import { INSTANCE } from '../../lib/api/kinds.ts'
+import type { Instance } from '../../lib/api/types.ts'
 import { pathIn } from '../../local/node/node.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { ON_NET, Project } from '../harness/project.ts'
@@ -36,13 +36,9 @@ async function killAgent(): Promise<void> {
 
 /** The switch's row of a machine's port: another one would have cost packets. */
 async function interfaceOf(machine: string): Promise<string> {
-  const { client, cloud } = project.test
-  const { uid } = await waitUntilTrue(`the Port of ${machine}`, async () => {
-    const ports = await client.list<Port>(PORT, { namespace: project.namespace })
-    return ports.find((port) => port.status?.instance?.name === machine)?.metadata
-  })
+  const { uid } = (await project.waitForPortOf(machine)).metadata
   const find = ['ovs-vsctl', '--timeout=5', '--bare', '--columns=_uuid,ofport', 'find', 'Interface']
-  return (await cloud.exec(NODE, [...find, `external_ids:iface-id=${uid}`])).stdout.trim()
+  return (await project.test.cloud.exec(NODE, [...find, `external_ids:iface-id=${uid}`])).stdout.trim()
 }
 
 test.each<[string, (uid: string) => Promise<boolean>]>([

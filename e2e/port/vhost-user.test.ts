@@ -12,7 +12,7 @@ import { asker, waitForRounds } from '../harness/load.ts'
 import * as draft from '../harness/objects.ts'
 import { findProcesses } from '../harness/processes.ts'
 import { Project } from '../harness/project.ts'
-import { waitForCondition, waitForObject, waitUntilTrue } from '../harness/wait.ts'
+import { waitForCondition, waitForObject } from '../harness/wait.ts'
 
 const ADDRESS = '10.64.0.10'
 const MTU = 1442
@@ -44,14 +44,8 @@ afterAll(async () => {
   expect(await project.findLeftovers()).toEqual([])
 }, 120_000)
 
-/** A machine does not wait for what its Port's status says. */
-const portOf = (name: string): Promise<Port> =>
-  waitUntilTrue(`the Port of Instance ${name}`, async () => {
-    const ports = await project.test.client.list<Port>(PORT, { namespace: project.namespace })
-    return ports.find((p) => p.status?.instance?.name === name)
-  })
 const waitForLink = async (name: string, state: 'ACTIVE' | 'DOWN' = 'ACTIVE'): Promise<Port> => {
-  const ref = project.at((await portOf(name)).metadata.name)
+  const ref = project.at((await project.waitForPortOf(name)).metadata.name)
   const is = (port: Port | undefined) =>
     port?.status?.state === state && findCondition(port.status.conditions, 'Ready')?.status === 'True'
   return (await waitForObject<Port>(project.test.client, PORT, ref, is, { what: state, timeoutMs: 90_000 })) as Port
@@ -59,7 +53,7 @@ const waitForLink = async (name: string, state: 'ACTIVE' | 'DOWN' = 'ACTIVE'): P
 
 /** A row of the node's switch that is made anew would have another identity. */
 async function rowOf(name: string): Promise<string> {
-  const { uid } = (await portOf(name)).metadata
+  const { uid } = (await project.waitForPortOf(name)).metadata
   const argv = ['ovs-vsctl', '--timeout=5', '--bare', '--columns=_uuid,ofport,link_state', 'find', 'Interface']
   return (await project.test.cloud.exec(node, [...argv, `external_ids:nephele-uid=${uid}`])).stdout
 }
@@ -141,7 +135,7 @@ describe('a guest whose driver is not there', () => {
     } finally {
       await rm(join(images.dir, file), { force: true })
     }
-    const { metadata } = await portOf('halted')
+    const { metadata } = await project.waitForPortOf('halted')
     const want = { type: 'Ready', status: 'False', reason: 'LinkDown' }
     expect(await waitForCondition(client, PORT, project.at(metadata.name), want)).toContain('no virtio driver')
     await project.rememberPorts()
@@ -152,7 +146,7 @@ describe('a guest whose driver is not there', () => {
     const { client } = project.test
     const [qemu, boot] = [qemuOf(fast), (await project.marks('fast'))[0]?.rest ?? '']
     expect(qemu.length).toBe(1)
-    const { name } = (await portOf('fast')).metadata
+    const { name } = (await project.waitForPortOf('fast')).metadata
     const down = waitForObject<Port>(client, PORT, project.at(name), (p) => p?.status?.state === 'DOWN', {
       what: 'down',
     })
@@ -211,7 +205,7 @@ describe('killed while the other guest asks it', () => {
     await waitForRounds(project, tap, 'ask', 2)
     expect(await rowOf('fast')).toBe(row)
     expect(qemuOf(fast)).toEqual(qemu)
-    expect((await portOf('fast')).metadata.resourceVersion).toBe(resourceVersion)
+    expect((await project.waitForPortOf('fast')).metadata.resourceVersion).toBe(resourceVersion)
   }, 180_000)
 
   test('ovs-vswitchd: QEMU waits for it, and packets pass again', async () => {
@@ -229,7 +223,7 @@ describe('killed while the other guest asks it', () => {
 
 test('delete: no domain, socket, switch port, file or row is left, and the other guest goes on', async () => {
   await project.rememberPorts()
-  const gone = [fast.metadata.uid, (await portOf('fast')).metadata.uid]
+  const gone = [fast.metadata.uid, (await project.waitForPortOf('fast')).metadata.uid]
   await project.remove(INSTANCE, 'fast')
   const left = (await project.findLeftovers()).filter((line) => gone.some((uid) => line.includes(uid.slice(0, 11))))
   expect(left).toEqual([])
