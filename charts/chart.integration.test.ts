@@ -15,7 +15,12 @@ interface PodTemplate {
   spec: {
     hostNetwork?: boolean
     securityContext?: { runAsNonRoot?: boolean }
-    containers: { name: string; securityContext?: { privileged?: boolean; readOnlyRootFilesystem?: boolean } }[]
+    containers: {
+      name: string
+      securityContext?: { privileged?: boolean; readOnlyRootFilesystem?: boolean }
+      volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; mountPropagation?: string }[]
+    }[]
+    volumes?: { name: string; hostPath?: { path: string } }[]
   }
 }
 interface Manifest {
@@ -57,6 +62,15 @@ test('no role holds a wildcard, and the agent has none at all', () => {
   }
   const bindings = manifests.filter((m) => m.kind.endsWith('RoleBinding'))
   expect(JSON.stringify(bindings)).not.toContain('nephele-agent')
+})
+
+test('the agent sees what the node mounts later, wherever it has a folder of the node', async () => {
+  const agent = (await render(['agent.hostPaths={/srv/pool,/mnt/fast}'])).find((m) => m.kind === 'DaemonSet')
+  const { containers = [], volumes = [] } = agent?.spec?.template?.spec ?? {}
+  const ofNode = new Set(volumes.filter((v) => v.hostPath).map((v) => v.name))
+  const mounts = containers.flatMap((c) => c.volumeMounts ?? []).filter((m) => ofNode.has(m.name))
+  expect(mounts.map((m) => m.mountPath)).toEqual(expect.arrayContaining(['/var/lib/nephele', '/srv/pool', '/mnt/fast']))
+  expect(mounts.filter((m) => m.mountPropagation === undefined)).toEqual([])
 })
 
 test('the operator lists no Secrets', () => {

@@ -6,8 +6,17 @@ import { XML_OPTIONS } from './metadata.ts'
 
 export type XmlTree = Record<string, unknown>
 
-/** Seconds for which requests wait for a storage daemon that went away, before the guest sees an error. */
-const NBD_RECONNECT_SECONDS = 600
+/**
+ * Seconds for which a guest's requests wait for a storage daemon that went away; then the machine is paused with them (ON_ERROR), and
+ * every later attempt to go on waits no more until the daemon is back.
+ */
+export const NBD_RECONNECT_SECONDS = 600
+
+/**
+ * A volume's guest never hears of a fault of its storage: it would take the file system for broken. It is paused instead, and what it
+ * wrote or read is done again when it goes on (QEMU's werror and rerror).
+ */
+const ON_ERROR = { '@error_policy': 'stop', '@rerror_policy': 'stop' } as const
 /** virtio-blk's serial number has room for no more; udev makes /dev/disk/by-id/virtio-<serial> of it. */
 const SERIAL_CHARACTERS = 20
 const VOLUME_ALIAS = 'ua-vol-'
@@ -75,7 +84,7 @@ export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
     return {
       '@type': 'file',
       '@device': 'disk',
-      driver: { '@name': 'qemu', '@type': connection.format, '@discard': 'unmap' },
+      driver: { '@name': 'qemu', '@type': connection.format, ...ON_ERROR, '@discard': 'unmap' },
       source: { '@file': connection.path },
       backingStore: {},
       ...common,
@@ -84,7 +93,7 @@ export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
   return {
     '@type': 'network',
     '@device': 'disk',
-    driver: { '@name': 'qemu', '@type': 'raw', '@discard': 'unmap' },
+    driver: { '@name': 'qemu', '@type': 'raw', ...ON_ERROR, '@discard': 'unmap' },
     source: {
       '@protocol': 'nbd',
       '@name': connection.exportName,

@@ -81,6 +81,8 @@ describe('toDomainXml', () => {
     expect(attribute(disk, ['source'], 'tls')).toBe('yes')
     expect(attribute(disk, ['source'], 'tlsHostname')).toBe('n1')
     expect(attribute(disk, ['reconnect'], 'delay')).toBe('600')
+    expect(attribute(disk, ['driver'], 'error_policy')).toBe('stop')
+    expect(attribute(disk, ['driver'], 'rerror_policy')).toBe('stop')
     expect(all(disk, 'serial')[0]?.textContent).toBe(VOLUME.slice(0, 20))
     expect(
       readDomainXml(
