@@ -62,6 +62,8 @@ function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocu
     }
   }
   const document = parsed.data
+  // A machine's user data goes with the machine.
+  if (document.tombstone) delete document.userDataBase64
   if (document.node !== key.node || document.kind !== key.kind || document.uid !== key.uid) {
     return { reason: 'DocumentInvalid', message: 'the document belongs under another key', versions: document.versions }
   }

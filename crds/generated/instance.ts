@@ -240,6 +240,14 @@ export interface InstanceStatus {
    */
   flavor?: {
     /**
+     * Name of the Flavor.
+     */
+    name?: string
+    /**
+     * The Flavor asks for KVM.
+     */
+    requireKVM?: boolean
+    /**
      * Virtual CPUs.
      */
     vcpus: number

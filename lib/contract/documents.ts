@@ -156,7 +156,13 @@ const present = <K extends DocumentKind, S extends z.ZodType>(kind: K, spec: S) 
   z.looseObject({ ...header, kind: z.literal(kind), tombstone: z.literal(false), spec })
 
 /** Destroy what carries this uid. Has no time limit; it stays until the agent reports `gone` and the operator withdraws it. */
-export const Tombstone = z.looseObject({ ...header, kind: DocumentKind, tombstone: z.literal(true) })
+export const Tombstone = z.looseObject({
+  ...header,
+  kind: DocumentKind,
+  tombstone: z.literal(true),
+  /** Of a machine that moves: for the operator alone, whose next document needs what its Secret may no longer have. Agents drop it. */
+  userDataBase64: z.string().optional(),
+})
 export type Tombstone = z.infer<typeof Tombstone>
 
 export const NodeDocument = present('node', NodeSpec)

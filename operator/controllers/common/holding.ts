@@ -20,6 +20,14 @@ export function placementsOf(instance: Instance): Placement[] {
   }))
 }
 
+/**
+ * Has a node been chosen for the machine, now or before? Who was placed once keeps what it was made from (image, size, user data, key,
+ * ports) while it moves: only a machine that never had a place is a new user of what it refers to.
+ */
+export function wasPlaced({ status }: Pick<Instance, 'status'>): boolean {
+  return status?.node !== undefined || (status?.epoch ?? 0) > 0
+}
+
 /** The machine is being deleted and every node has let go of it. */
 export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {
   if (instance.metadata.deletionTimestamp === undefined) return false

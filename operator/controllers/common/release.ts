@@ -13,6 +13,8 @@ export interface Placement {
   object: KubeObject
   node: string
   epoch: number
+  /** Of a machine that moves on: stays in the tombstone for its next place. */
+  userDataBase64?: string
 }
 
 type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
@@ -46,14 +48,15 @@ function isCopy(kind: DocumentKind): boolean {
  * @returns undefined once it is released
  */
 export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Promise<Outcome | undefined> {
-  const { kind, object, node, epoch } = placement
+  const { kind, object, node, epoch, userDataBase64 } = placement
   const computeNode = deps.caches.computeNodes.find(undefined, node)
   const isReleased = hasReleased(placement, deps)
   // A node that is not waited for (it left, or its list of releases is full) may be back, with the document that asks for the object.
   const left = deps.bus.desired.find(node, kind, object.metadata.uid)
   const isLeftBehind = left?.tombstone === false && left.versions.epoch <= epoch
   if (isReleased && !isLeftBehind) return undefined
-  await deps.bus.desired.publish(tombstoneOf(kind, object, node, epoch, deps.writer()))
+  const tombstone = tombstoneOf(kind, object, node, epoch, deps.writer())
+  await deps.bus.desired.publish(userDataBase64 === undefined ? tombstone : { ...tombstone, userDataBase64 })
   if (isReleased) return undefined
   const isSilent = deps.bus.heartbeats.pulse(node) === 'silent'
   if (computeNode && (computeNode.spec.lost === 'Confirmed' || (isSilent && isCopy(kind) && hasRoom(computeNode)))) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../../lib/api/types.ts'
 import type { DocumentKind } from '../../../lib/contract/documents.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { OperatorDeps } from './deps.ts'
@@ -34,6 +35,15 @@ export class TombstoneCollector {
     }
   }
 
+  /** A machine that moves: its tombstone has the user data until the document of its new place does. */
+  #keepsUserData({ metadata, spec, status }: Instance): boolean {
+    if (spec.userDataSecretRef === undefined || metadata.deletionTimestamp !== undefined) return false
+    return (
+      status?.node === undefined ||
+      this.#deps.bus.desired.find(status.node, 'instance', metadata.uid)?.tombstone !== false
+    )
+  }
+
   /** May a resource still ask whether this node let go? */
   #isNeeded(kind: DocumentKind, uid: string, node: string): boolean {
     const { caches } = this.#deps
@@ -42,7 +52,10 @@ export class TombstoneCollector {
     switch (kind) {
       case 'instance': {
         const instance = caches.instances.findByUid(uid)
-        return instance !== undefined && placementsOf(instance).some((p) => p.node === node)
+        return (
+          instance !== undefined &&
+          (placementsOf(instance).some((p) => p.node === node) || this.#keepsUserData(instance))
+        )
       }
       case 'port': {
         const port = caches.ports.findByUid(uid)

@@ -6,6 +6,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { wasPlaced } from '../common/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
 import { imageDocument } from './document.ts'
@@ -91,7 +92,7 @@ function coarse(percent = 0): number {
 async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
   const status = (image.status ??= {})
   status.state = 'deleting'
-  const users = deps.caches.instances.listBy('image', keyOfObject(image)).filter((i) => i.status?.node !== undefined)
+  const users = deps.caches.instances.listBy('image', keyOfObject(image)).filter(wasPlaced)
   const inUse = waitForUsers([['Instance', users]])
   if (inUse) return inUse
   const nodes = new Set([

@@ -103,7 +103,6 @@ function leaveNode(
   status.pendingReleases = [...(status.pendingReleases ?? []), { node, epoch }]
   status.state = 'BUILD'
   delete status.node
-  delete status.flavor
   dropStages(instance, 'Scheduled')
   deps.scheduler.forget(instance.metadata.uid)
   run.event({ type: 'Warning', reason, action: 'Schedule', note: `leaves node ${node}: ${why}` })

@@ -16,7 +16,7 @@ import type { NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
-import { ownerUidOf } from '../common/holding.ts'
+import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
 import { claimFrom, claimFromFirst, listSubnets, type ResolvedAddress } from '../port/addresses.ts'
@@ -49,7 +49,7 @@ function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> 
     ref: { name: nic.portName },
     from: instance.metadata.namespace ?? '',
     field: `spec.networks[${nic.index}].portRef`,
-    isKept: instance.status?.node !== undefined,
+    isKept: wasPlaced(instance),
   })
   if (!port.ok) return port
   const holder = port.object.status?.instance

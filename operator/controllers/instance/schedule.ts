@@ -27,7 +27,7 @@ export async function schedule(
   const status = (instance.status ??= {})
   // One owner (invariant 5): nobody else may have it before the next one gets it.
   for (const placement of placementsOf(instance)) {
-    const waiting = await releaseFrom(placement, deps)
+    const waiting = await releaseFrom({ ...placement, ...userDataToKeep(instance, admitted) }, deps)
     if (waiting) return waiting
     for (const port of ports) {
       const plugged = portRelease(port, instance, placement, deps)
@@ -56,7 +56,7 @@ export async function schedule(
   deps.waitingRoom.leave(run.key)
   status.node = choice.node
   status.epoch = (status.epoch ?? 0) + 1
-  status.flavor = { ...admitted.size }
+  status.flavor = toClaim(admitted)
   status.addresses = addressesOf(ports)
   status.state = 'BUILD'
   delete status.pendingReleases
@@ -64,6 +64,15 @@ export async function schedule(
   setStage(instance, 'Scheduled', true, run.now)
   run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
   return saved
+}
+
+/** What stands in a Secret may be gone by the time that the machine has its next place. */
+function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { userDataBase64?: string } {
+  return spec.userDataSecretRef === undefined || userDataBase64 === undefined ? {} : { userDataBase64 }
+}
+
+function toClaim({ size, flavorName, flavorRequiresKvm }: Admitted): NonNullable<Instance['status']>['flavor'] {
+  return { name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) }
 }
 
 function toRequest(

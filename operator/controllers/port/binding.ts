@@ -15,7 +15,7 @@ export type BindingPlan =
   /** Acknowledged: act on it. Undefined: plugged nowhere. */
   | { kind: 'stands'; binding: Binding | undefined }
   /** A change that must be written before it is acted on. */
-  | { kind: 'decided'; binding: Binding | undefined }
+  | { kind: 'decided'; binding: Binding | undefined; keptFor?: Instance }
   /** An automatic port whose machine has no place yet. */
   | { kind: 'unplaced'; message: string }
 
@@ -50,7 +50,7 @@ function planOwnBinding(port: Port, deps: BindingDeps): BindingPlan {
     // Kept for its machine while that has no place, so that no other machine takes it.
     return isSame || node === undefined
       ? { kind: 'stands', binding: undefined }
-      : { kind: 'decided', binding: undefined }
+      : { kind: 'decided', binding: undefined, keptFor: holder }
   }
   const next: Binding = {
     instance: holder,

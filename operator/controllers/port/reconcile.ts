@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { PLUGGED_ON_ANNOTATION } from '../../../lib/api/kinds.ts'
-import type { Network, Port } from '../../../lib/api/types.ts'
+import type { Instance, Network, Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
@@ -64,7 +64,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   const plan = planBinding(port, deps)
   if (plan.kind === 'decided') {
-    applyBinding(port, plan.binding)
+    applyBinding(port, plan)
     return saved
   }
   const identity = { network: network.object, mac: mac.object, addresses: addresses.object, groups: groups.object }
@@ -130,14 +130,15 @@ async function bind(port: Port, identity: Identity, binding: Binding, deps: Port
   return observePort(port, binding, deps.bus.observed.find('port', port.metadata.uid, binding.node))
 }
 
-function applyBinding(port: Port, binding: Binding | undefined): void {
+function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | undefined; keptFor?: Instance }): void {
   const status = (port.status ??= {})
   if (binding) {
     status.instance = { name: binding.instance.metadata.name, uid: binding.instance.metadata.uid }
     status.node = binding.node
     status.epoch = binding.epoch
   } else {
-    delete status.instance
+    if (keptFor) status.instance = { name: keptFor.metadata.name, uid: keptFor.metadata.uid }
+    else delete status.instance
     delete status.node
     status.state = 'DOWN'
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { hasLetGo, usersOfPort } from '../common/holding.ts'
+import { hasLetGo, usersOfPort, wasPlaced } from '../common/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
 import { listPlaces } from './binding.ts'
@@ -11,9 +11,7 @@ import type { PortDeps, PortRun } from './reconcile.ts'
 export async function removePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {
   const status = (port.status ??= {})
   status.state = 'DELETING'
-  const users = usersOfPort(port, deps).filter(
-    (user) => !hasLetGo(user, deps) && isUsing(port, user.metadata.uid, user.status?.node),
-  )
+  const users = usersOfPort(port, deps).filter((user) => !hasLetGo(user, deps) && isUsing(port, user))
   const inUse = waitForUsers([['Instance', users]])
   if (inUse) return inUse
   for (const place of listPlaces(port, deps)) {
@@ -26,8 +24,8 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   return released
 }
 
-/** A machine that merely names the port, but was never plugged into it, does not hold it up. */
-function isUsing(port: Port, instanceUid: string, node: string | undefined): boolean {
+/** A machine that merely names the port, but was never plugged into it, does not hold it up. One that moves keeps it. */
+function isUsing(port: Port, user: Instance): boolean {
   const holder = port.status?.instance?.uid ?? port.metadata.ownerReferences?.find((o) => o.controller)?.uid
-  return holder === instanceUid && node !== undefined
+  return holder === user.metadata.uid && wasPlaced(user)
 }
