@@ -11,6 +11,26 @@ export const APP_ACCOUNT = 'APP'
 /** A document and the headers and protocol around it. */
 export const MAX_PAYLOAD_BYTES = MAX_DOCUMENT_BYTES + 32 * 1024
 
+export interface TlsFiles {
+  certFile: string
+  keyFile: string
+  caFile: string
+}
+
+/**
+ * The servers' own cluster. A route speaks for any account, past call-out and permissions, so that nothing which nodes or clients hold
+ * may open one: the authority in `tls` signs members alone, and each must know the password.
+ */
+export interface ClusterConfig {
+  name: string
+  listen: string
+  /** `host:port` of each member, by the names in their certificates. */
+  members: string[]
+  tls: TlsFiles
+  /** Letters and digits: it becomes a part of URLs. */
+  password: string
+}
+
 export interface ServerConfig {
   serverName: string
   /** `host:port` for clients. */
@@ -20,24 +40,27 @@ export interface ServerConfig {
   storeDir: string
   maxFileBytes: number
   maxMemoryBytes: number
-  tls: { certFile: string; keyFile: string; caFile: string }
+  tls: TlsFiles
   /** Public nkeys: the account key that signs users' tokens, and the operator's two users. */
   issuerPublicKey: string
   calloutPublicKey: string
   operatorPublicKey: string
   /** Three servers form a cluster in the chart. */
-  cluster?: { name: string; listen: string; routes: string[] }
+  cluster?: ClusterConfig
   pidFile?: string
   logFile?: string
 }
 
+/** The user of every member on routes. */
+const MEMBER = 'member'
+
 /**
- * Pure. No password or seed is in it. Whoever is not one of the two users named here is asked about at the call-out
+ * Pure. No seed is in it, and a password only where there is a cluster: its text is a secret then. Whoever is not one of the two users named here is asked about at the call-out
  * (operator/auth/), whose answer must be signed with the issuer's key.
  */
 export function toServerConfig(config: ServerConfig): string {
   const operator = operatorPermissions()
-  const tls = { cert_file: config.tls.certFile, key_file: config.tls.keyFile, ca_file: config.tls.caFile }
+  const tls = toTls(config.tls)
   return JSON.stringify(
     {
       server_name: config.serverName,
@@ -77,18 +100,27 @@ export function toServerConfig(config: ServerConfig): string {
           account: AUTH_ACCOUNT,
         },
       },
-      ...(config.cluster
-        ? {
-            cluster: {
-              name: config.cluster.name,
-              listen: config.cluster.listen,
-              routes: config.cluster.routes,
-              tls: { ...tls, verify: true, timeout: 20 },
-            },
-          }
-        : {}),
+      ...(config.cluster ? { cluster: toCluster(config.cluster) } : {}),
     },
     null,
     2,
   )
+}
+
+function toCluster({ name, listen, members, tls, password }: ClusterConfig) {
+  if (!/^[A-Za-z0-9]{32,}$/.test(password)) {
+    throw new Error('the password of the NATS cluster must be 32 or more letters and digits')
+  }
+  return {
+    name,
+    listen,
+    // The server takes its own password from here for members that it hears of, but not for those it is told of.
+    routes: members.map((member) => `tls://${MEMBER}:${password}@${member}`),
+    authorization: { user: MEMBER, password, timeout: 10 },
+    tls: { ...toTls(tls), verify: true, timeout: 20 },
+  }
+}
+
+function toTls({ certFile, keyFile, caFile }: TlsFiles) {
+  return { cert_file: certFile, key_file: keyFile, ca_file: caFile }
 }

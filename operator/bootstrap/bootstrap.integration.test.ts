@@ -2,7 +2,7 @@
 // The Job of the chart with the rights that the chart gives it, against a real apiserver; what it makes is taken by a real nats-server.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -92,13 +92,41 @@ test('certificates name their servers and come from the right authority', async 
   expect(JSON.stringify(found['nephele-nats-config'])).not.toMatch(/S[UA][A-Z2-7]{56}/)
 }, 60_000)
 
+test('members of the bus know each other by what no node is given', async () => {
+  await bootstrap(client, OPTIONS)
+  const found = await stored()
+  const certificate = (name: string) => new X509Certificate(found[name]!['tls.crt']!)
+  const member = certificate('nephele-nats-routes-tls')
+  expect(member.verify(certificate('nephele-nats-routes-ca').publicKey)).toBe(true)
+  for (const name of ['nephele-ca', 'nephele-northbound-ca']) {
+    expect([name, member.verify(certificate(name).publicKey)]).toEqual([name, false])
+  }
+  expect(found['nephele-nats-routes-tls']!['ca.crt']).toBe(found['nephele-nats-routes-ca']!['tls.crt'])
+  for (const text of Object.values(found['nephele-nats-config']!)) {
+    const { cluster, tls } = JSON.parse(text) as {
+      cluster: { authorization: { password: string }; tls: { ca_file: string } }
+      tls: { ca_file: string }
+    }
+    expect(cluster.authorization.password).toBe(found['nephele-nats-routes-password']!['password'])
+    expect(cluster.tls).toMatchObject({ verify: true, ca_file: '/etc/nats/routes/ca.crt' })
+    expect(cluster.tls.ca_file).not.toBe(tls.ca_file)
+  }
+}, 60_000)
+
 test('a server certificate is renewed late in its life, by the same authority and without new bus keys', async () => {
   await bootstrap(client, OPTIONS)
   const before = await stored()
   await bootstrap(client, { ...OPTIONS, now: new Date(NOW.getTime() + 600 * 24 * 3600 * 1000) })
   const after = await stored()
   expect(after['nephele-nats-tls']).not.toEqual(before['nephele-nats-tls'])
-  for (const name of ['nephele-ca', 'nephele-northbound-ca', 'nephele-nats-keys', 'nephele-nats-config']) {
+  expect(after['nephele-nats-routes-tls']).not.toEqual(before['nephele-nats-routes-tls'])
+  for (const name of [
+    'nephele-ca',
+    'nephele-northbound-ca',
+    'nephele-nats-routes-ca',
+    'nephele-nats-keys',
+    'nephele-nats-config',
+  ]) {
     expect(after[name]).toEqual(before[name])
   }
 }, 60_000)
@@ -106,12 +134,17 @@ test('a server certificate is renewed late in its life, by the same authority an
 test('nats-server takes the configuration of every member', async () => {
   await bootstrap(client, OPTIONS)
   const found = await stored()
-  for (const file of ['tls.crt', 'tls.key', 'ca.crt'])
-    await writeFile(join(dir, file), found['nephele-nats-tls']![file]!)
+  for (const [secret, folder] of [
+    ['nephele-nats-tls', 'tls'],
+    ['nephele-nats-routes-tls', 'routes'],
+  ] as const) {
+    await mkdir(join(dir, folder), { recursive: true })
+    for (const [file, text] of Object.entries(found[secret]!)) await writeFile(join(dir, folder, file), text)
+  }
   const configs = Object.entries(found['nephele-nats-config']!)
   expect(configs.map(([name]) => name)).toEqual(['nephele-nats-0.conf', 'nephele-nats-1.conf', 'nephele-nats-2.conf'])
   for (const [name, text] of configs) {
-    await writeFile(join(dir, name), text.replaceAll('/etc/nats/tls', dir))
+    await writeFile(join(dir, name), text.replaceAll('/etc/nats', dir))
     await exec([await programPath('nats-server'), '-t', '-c', join(dir, name)], { timeoutMs: 30_000 })
   }
 }, 60_000)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What no chart template can make: authorities, server certificates and the keys of the bus. Runs before each install and upgrade;
 // keeps what is there, renews certificates at two thirds of their life.
+import { randomBytes } from 'node:crypto'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { createAccountKey, createUserKey, publicKeyOf } from '../../lib/nats/nkey.ts'
 import { toServerConfig } from '../../lib/nats/server-config.ts'
@@ -61,7 +62,20 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
     subject: { commonName: 'nephele-operator', names: [] },
     more: { 'ca.crt': certificate },
   })
+  await ensureRoutes(client, options)
   await ensureNats(client, options)
+}
+
+/** What NATS servers know each other by: an authority that signs nobody else, and a certificate from it that all of them share. */
+async function ensureRoutes(client: KubeClient, options: BootstrapOptions): Promise<void> {
+  const { namespace, now } = options
+  const routes = await ensureAuthority(client, namespace, 'nephele-nats-routes-ca', 'Nephele NATS routes', now)
+  await ensureCertificate(client, options, {
+    name: 'nephele-nats-routes-tls',
+    authority: routes,
+    subject: { commonName: 'nephele-nats-member', names: memberNames(namespace) },
+    more: { 'ca.crt': routes.certificate.toString('pem') },
+  })
 }
 
 async function ensureAuthority(
@@ -134,20 +148,41 @@ async function ensureNats(client: KubeClient, options: BootstrapOptions): Promis
       }),
     ),
   })
-  const wanted = natsConfigs(keys, options)
+  const { password = '' } = await ensureData(client, namespace, {
+    kind: SECRET,
+    name: 'nephele-nats-routes-password',
+    renew: keepUnless(
+      (found) => found['password'] !== undefined,
+      async () => ({ password: randomBytes(32).toString('hex') }),
+    ),
+  })
+  const wanted = natsConfigs(keys, password, options)
   const isGood = (found: Data) => JSON.stringify(found) === JSON.stringify(wanted)
   await ensureData(client, namespace, {
-    kind: CONFIG_MAP,
+    kind: SECRET,
     name: 'nephele-nats-config',
     renew: keepUnless(isGood, async () => wanted),
   })
 }
 
-/** A file for each member, by the name of its pod; it holds public keys alone. */
-function natsConfigs(keys: Data, { namespace, natsReplicas, natsStorageGiB }: BootstrapOptions): Data {
+/** A file for each member, by the name of its pod; it holds the keys' public halves and the members' password. */
+function natsConfigs(
+  keys: Data,
+  password: string,
+  { namespace, natsReplicas, natsStorageGiB }: BootstrapOptions,
+): Data {
   const pods = Array.from({ length: natsReplicas }, (_, i) => `nephele-nats-${i}`)
-  const routes = pods.map((pod) => `tls://${pod}.nephele-nats-members.${namespace}.svc:${NATS_MEMBERS}`)
-  const cluster = { name: 'nephele', listen: `0.0.0.0:${NATS_MEMBERS}`, routes }
+  const cluster = {
+    name: 'nephele',
+    listen: `0.0.0.0:${NATS_MEMBERS}`,
+    members: pods.map((pod) => `${pod}.nephele-nats-members.${namespace}.svc:${NATS_MEMBERS}`),
+    tls: {
+      certFile: '/etc/nats/routes/tls.crt',
+      keyFile: '/etc/nats/routes/tls.key',
+      caFile: '/etc/nats/routes/ca.crt',
+    },
+    password,
+  }
   const configOf = (pod: string) =>
     toServerConfig({
       serverName: pod,
@@ -168,10 +203,11 @@ function natsConfigs(keys: Data, { namespace, natsReplicas, natsStorageGiB }: Bo
 }
 
 function natsNames(namespace: string): string[] {
-  return [
-    ...serviceNames('nephele-nats', namespace),
-    ...serviceNames('*.nephele-nats-members', namespace).filter((name) => name.includes('.svc')),
-  ]
+  return [...serviceNames('nephele-nats', namespace), ...memberNames(namespace)]
+}
+
+function memberNames(namespace: string): string[] {
+  return serviceNames('*.nephele-nats-members', namespace).filter((name) => name.includes('.svc'))
 }
 
 function serviceNames(service: string, namespace: string): string[] {
