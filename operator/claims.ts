@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance } from '../lib/api/types.ts'
+import type { ComputeNode, Instance } from '../lib/api/types.ts'
 import type { KubeObject } from '../lib/kube/object.ts'
 import { isLaterVersion } from '../lib/loop/resource-version.ts'
 import type { DocumentKind } from '../lib/contract/documents.ts'
@@ -46,8 +46,7 @@ export function followCaches(
 
   function expectBeats(): void {
     const nodes = deps.caches.computeNodes.list().filter((node) => node.spec.lost === undefined)
-    const down = nodes.filter((node) => node.status?.state === 'down')
-    deps.bus.heartbeats.expect(nodes.map(nameOf), down.map(nameOf))
+    deps.bus.heartbeats.expect(nodes.map(nameOf), new Map(nodes.flatMap(pulseBefore)))
   }
 
   /** What the tombstones of the object wait for may be over. */
@@ -56,6 +55,13 @@ export function followCaches(
       if (old) collector.consider(kind, old.metadata.uid)
     }
   }
+}
+
+/** Nodes are up only once they were heard; `down` is also said of those that never were, which have no inventory. */
+function pulseBefore(node: ComputeNode): [string, 'up' | 'silent'][] {
+  const { state, inventory } = node.status ?? {}
+  if (state === 'up') return [[nameOf(node), 'up']]
+  return state === 'down' && inventory ? [[nameOf(node), 'silent']] : []
 }
 
 function nameOf(object: KubeObject): string {

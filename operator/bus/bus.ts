@@ -90,6 +90,8 @@ export interface BusHealth {
   /** Nodes that fell silent, and all that are expected. */
   silent: number
   expected: number
+  /** Of the silent ones: neither this leader nor one before heard them, so that their silence says nothing of the bus. */
+  neverHeard: number
   /** For the condition BusHealthy: `Disconnected`, `ManyNodesSilent`, `Healthy`. */
   reason: 'Healthy' | 'Disconnected' | 'ManyNodesSilent'
   message: string
@@ -104,9 +106,10 @@ export interface HeartbeatSettings {
 export interface Heartbeats {
   /**
    * The nodes that should beat: every ComputeNode that is not confirmed lost. Replaces the earlier set.
-   * @param silentBefore those whose status says `down` already, when this process starts: they do not count as fallen silent together
+   * @param before what an earlier leader knew of them: those that were `silent` already do not count as fallen silent together, and
+   * neither do those that nobody has heard yet, which are not in it
    */
-  expect(nodes: Iterable<string>, silentBefore?: Iterable<string>): void
+  expect(nodes: Iterable<string>, before?: ReadonlyMap<string, 'up' | 'silent'>): void
   /** Other settings count from now on; the same again change nothing. */
   configure(settings: HeartbeatSettings): void
   /**

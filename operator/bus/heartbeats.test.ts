@@ -15,6 +15,12 @@ beforeEach(() => {
   monitor.onChange((nodes) => changes.push(nodes.join(',')))
 })
 
+/** What an earlier leader knew: the first so many silent, the last so many never heard, the others up. */
+function before(all: readonly string[], { silent = 0, never = 0 }): Map<string, 'up' | 'silent'> {
+  const known = all.slice(0, all.length - never)
+  return new Map(known.map((node, index) => [node, index < silent ? 'silent' : 'up']))
+}
+
 /** Lets time pass in steps of a second; nodes beat every ten seconds, each at its own second. */
 function run(seconds: number, beating: readonly string[]): void {
   for (let s = 0; s < seconds; s++) {
@@ -129,10 +135,66 @@ describe('the bus', () => {
 
   test('an operator that starts while some are down does not take them for fallen together', () => {
     const all = names(5)
-    monitor.expect(all, ['n0', 'n1', 'n2'])
+    monitor.expect(all, before(all, { silent: 3 }))
     run(60, all.slice(3))
     expect(monitor.health().healthy).toBe(true)
     expect(monitor.pulse('n0')).toBe('silent')
+  })
+
+  test.each([
+    // nodes that an earlier leader had as up, of these now without a beat, nodes nobody heard yet; is the bus at fault?
+    [3, 0, 2, false],
+    [3, 1, 2, false],
+    [3, 1, 50, false],
+    [3, 2, 0, true],
+    [3, 2, 50, true],
+    [50, 10, 5, false],
+    [50, 11, 0, true],
+    [0, 0, 4, false],
+  ])('of %i that were up %i are dead, and %i were never heard: at fault %s', (up, dead, never, fault) => {
+    const all = names(up + never)
+    const alive = all.slice(dead, up)
+    monitor.expect(all, before(all, { never }))
+    run(10, alive)
+    run(60, alive)
+    expect([monitor.health().healthy, monitor.health().neverHeard]).toEqual([!fault, never])
+    const [ofDead, ofNew] = fault ? ['unknown', 'unknown'] : ['silent', 'silent']
+    expect(all.slice(0, dead).map((n) => monitor.pulse(n))).toEqual(Array(dead).fill(ofDead))
+    expect(alive.map((n) => monitor.pulse(n))).toEqual(alive.map(() => 'up'))
+    expect(all.slice(up).map((n) => monitor.pulse(n))).toEqual(Array(never).fill(ofNew))
+  })
+
+  test('two new nodes whose agents never start hide no death, then or an hour later', () => {
+    const all = names(3)
+    monitor.expect(all)
+    run(60, all)
+    monitor.expect([...all, 'new-1', 'new-2'])
+    run(60, all)
+    expect(monitor.health()).toMatchObject({ healthy: true, silent: 2, neverHeard: 2 })
+    expect(monitor.health().message).toContain('2 were never heard')
+    run(3600, all)
+    run(45, all.slice(1))
+    expect(all.map((n) => monitor.pulse(n))).toEqual(['silent', 'up', 'up'])
+  })
+
+  test('whatever nodes come, beat, die and go: a lone death is found in time, and never a mass of them', () => {
+    const random = seeded(20261128)
+    for (let round = 0; round < 60; round++) {
+      monitor = new HeartbeatMonitor({ intervalMs: 10_000, missesBeforeDown: 3 }, () => nowMs)
+      const old = names(3 + Math.floor(random() * 20))
+      const never = Array.from({ length: Math.floor(random() * 30) }, (_, i) => `new${i}`)
+      const come = Math.floor(random() * 60)
+      monitor.expect(old)
+      run(20 + come, old)
+      monitor.expect([...old, ...never])
+      run(Math.floor(random() * 120), old)
+      const mass = random() < 0.5
+      const dead = mass ? toleratedSilence(old.length) + 1 + Math.floor(random() * 3) : 1
+      run(45, old.slice(dead))
+      const seen = old.slice(0, dead).map((n) => monitor.pulse(n))
+      expect({ round, dead, seen }).toEqual({ round, dead, seen: seen.map(() => (mass ? 'up' : 'silent')) })
+      expect(old.slice(dead).every((n) => monitor.pulse(n) === 'up')).toBe(true)
+    }
   })
 
   test('our own lost connection is no node’s silence, and afterwards each has its full time', () => {
@@ -158,3 +220,9 @@ test.each([
   [[0, 11, 22], 1],
   [[30, 0, 29, 31, 1], 3],
 ])('largestGroup(%j) is %i', (times, size) => expect(largestGroup(times, 10)).toBe(size))
+
+/** Park and Miller: the same numbers each time. */
+function seeded(seed: number): () => number {
+  let state = seed % 2_147_483_647
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+}

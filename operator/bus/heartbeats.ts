@@ -7,17 +7,20 @@ export const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 10_000, misses
 
 interface Pulse {
   lastMs: number
+  /** By this process. */
   heard: boolean
+  /** By this process or by an earlier leader: only who has beaten can fall silent. */
+  known: boolean
   bootId?: string
   shown: NodePulse
 }
 
 /**
- * How many nodes may fall silent within one period before it is the bus that is at fault: a fifth of all, and at least one, since a
- * single node's silence proves nothing about the bus.
+ * How many nodes may fall silent within one period before it is the bus that is at fault: a fifth of those that beat until then, and at
+ * least one, since a single node's silence proves nothing about the bus.
  */
-export function toleratedSilence(expected: number): number {
-  return Math.max(1, Math.floor(expected / 5))
+export function toleratedSilence(beating: number): number {
+  return Math.max(1, Math.floor(beating / 5))
 }
 
 /** Pure but for the clock that is passed in (monotonic, in milliseconds). Call `tick` about once a second. */
@@ -28,7 +31,14 @@ export class HeartbeatMonitor implements Heartbeats {
   readonly #listeners = new Listeners<readonly string[]>()
   #connected = true
   #countsFrom: number
-  #health: BusHealth = { healthy: true, silent: 0, expected: 0, reason: 'Healthy', message: 'all nodes are heard' }
+  #health: BusHealth = {
+    healthy: true,
+    silent: 0,
+    expected: 0,
+    neverHeard: 0,
+    reason: 'Healthy',
+    message: 'all nodes are heard',
+  }
 
   constructor(settings: HeartbeatSettings = DEFAULT_HEARTBEAT, now: () => number = () => performance.now()) {
     this.#settings = settings
@@ -44,13 +54,14 @@ export class HeartbeatMonitor implements Heartbeats {
     this.#countsFrom = this.#now()
   }
 
-  expect(nodes: Iterable<string>, silentBefore: Iterable<string> = []): void {
+  expect(nodes: Iterable<string>, before: ReadonlyMap<string, 'up' | 'silent'> = new Map()): void {
     const wanted = new Set(nodes)
-    const silent = new Set(silentBefore)
     for (const node of this.#pulses.keys()) if (!wanted.has(node)) this.#pulses.delete(node)
     for (const node of wanted) {
       if (this.#pulses.has(node)) continue
-      this.#pulses.set(node, { lastMs: this.#now(), heard: false, shown: silent.has(node) ? 'silent' : 'unknown' })
+      const was = before.get(node)
+      const shown = was === 'silent' ? 'silent' : 'unknown'
+      this.#pulses.set(node, { lastMs: this.#now(), heard: false, known: was !== undefined, shown })
     }
   }
 
@@ -59,6 +70,7 @@ export class HeartbeatMonitor implements Heartbeats {
     if (!pulse) return
     pulse.lastMs = this.#now()
     pulse.heard = true
+    pulse.known = true
     const rebooted = pulse.bootId !== bootId
     pulse.bootId = bootId
     if (pulse.shown === 'up' && !rebooted) return
@@ -101,23 +113,27 @@ export class HeartbeatMonitor implements Heartbeats {
   #judge(suspects: readonly Pulse[]): BusHealth {
     const expected = this.#pulses.size
     const silent = suspects.length
-    const counts = { silent, expected }
+    const neverHeard = suspects.filter((p) => !p.known).length
+    const counts = { silent, expected, neverHeard }
     if (!this.#connected) {
       return { ...counts, healthy: false, reason: 'Disconnected', message: 'the operator has no connection to NATS' }
     }
+    // A node that never beat says nothing of the bus: its agent was not started yet, or never will be.
+    const beating = [...this.#pulses.values()].filter((p) => p.known && p.shown !== 'silent').length
     const together = largestGroup(
-      suspects.filter((p) => p.shown !== 'silent').map((p) => p.lastMs),
+      suspects.filter((p) => p.known && p.shown !== 'silent').map((p) => p.lastMs),
       this.#settings.intervalMs,
     )
-    if (together > toleratedSilence(expected)) {
-      const message = `${together} of ${expected} nodes fell silent within one heartbeat period: no node changes state until they are heard, or confirmed lost`
+    if (together > toleratedSilence(beating)) {
+      const message = `${together} of ${beating} nodes fell silent within one heartbeat period: no node changes state until they are heard, or confirmed lost`
       return { ...counts, healthy: false, reason: 'ManyNodesSilent', message }
     }
+    const never = neverHeard === 0 ? '' : `, ${neverHeard} were never heard: look at their agents`
     return {
       ...counts,
       healthy: true,
       reason: 'Healthy',
-      message: `${expected - silent} of ${expected} nodes are heard`,
+      message: `${expected - silent} of ${expected} nodes are heard${never}`,
     }
   }
 
