@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The documents that operator and agents exchange (docs/architecture.md section 5). Both sides validate on receipt. Objects are
-// loose: fields that a newer writer added are kept; another major version `v` is refused.
+// The documents that operator and agents exchange (docs/architecture.md section 5). Both sides validate on receipt; another major
+// version `v` is refused. What the operator wrote is loose: fields that a newer one added are kept. What a node says is not: fields that
+// are not named here are dropped, and all has bounds, since every operator keeps it in memory (decision 17).
 import { z } from 'zod'
+import { firstOf, text } from './bounds.ts'
 import { Versions } from './versions.ts'
 
 export const CONTRACT_VERSION = 1
@@ -61,15 +63,15 @@ export type VolumeSpec = z.infer<typeof VolumeSpec>
 
 /** How a hypervisor reaches a volume; made by the volume driver, passed on unread by the operator. */
 export const VolumeConnection = z.discriminatedUnion('protocol', [
-  z.looseObject({ protocol: z.literal('file'), path: z.string(), format: z.enum(['raw', 'qcow2']) }),
-  z.looseObject({
+  z.object({ protocol: z.literal('file'), path: z.string().max(4096), format: z.enum(['raw', 'qcow2']) }),
+  z.object({
     protocol: z.literal('nbd'),
-    host: z.string(),
+    host: z.string().max(253),
     port: z.int().min(1).max(65535),
-    exportName: z.string(),
+    exportName: z.string().max(253),
     tls: z.boolean(),
     /** The name in the server's certificate. */
-    tlsHostname: z.string().optional(),
+    tlsHostname: z.string().max(253).optional(),
   }),
 ])
 export type VolumeConnection = z.infer<typeof VolumeConnection>
@@ -208,14 +210,14 @@ export const OBSERVED_STATES = {
 } as const satisfies Record<DocumentKind, readonly string[]>
 export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof OBSERVED_STATES)[K][number]
 
-export const ObservedError = z.looseObject({ reason: z.string(), message: z.string(), terminal: z.boolean() })
+export const ObservedError = z.object({ reason: text(128), message: text(4096), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
 
 /**
  * An interface of a machine, as its node was told or as the machine is marked: no two machines may have its MAC, or one of its
  * addresses, on one network. Where an agent leaves something out it is not known, which is not the same as different.
  */
-export const ObservedNic = z.looseObject({
+export const ObservedNic = z.object({
   mac,
   /** Of the Port. */
   portUid: uid.optional(),
@@ -227,11 +229,11 @@ export type ObservedNic = z.infer<typeof ObservedNic>
 const nics = z.array(ObservedNic).max(64)
 
 /** `nics`: of a machine. */
-export const Orphan = z.looseObject({ kind: DocumentKind, uid: z.string(), what: z.string(), nics: nics.optional() })
+export const Orphan = z.object({ kind: DocumentKind, uid: z.string().max(253), what: text(253), nics: nics.optional() })
 export type Orphan = z.infer<typeof Orphan>
 
 /** What the agent knows beyond the state; each field belongs to the kinds named. */
-export const ObservedFacts = z.looseObject({
+export const ObservedFacts = z.object({
   /** image */
   sha256: sha256.optional(),
   virtualSizeBytes: z.int().optional(),
@@ -239,101 +241,111 @@ export const ObservedFacts = z.looseObject({
   /** volume */
   sizeGiB: z.int().optional(),
   connection: VolumeConnection.optional(),
+  /** Nodes that the export is open to. */
+  exportedTo: z.array(z.string().max(253)).max(256).optional(),
   /** port: the switch has installed its flows; link state of a vhost-user port */
   ovnInstalled: z.boolean().optional(),
   linkUp: z.boolean().optional(),
   /** instance: stages reached, and why a machine that is not running is not (GuestStopped, Crashed, HostRebooted …) */
-  stages: z.array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'])).optional(),
-  stoppedBecause: z.string().optional(),
+  stages: z
+    .array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted']))
+    .max(8)
+    .optional(),
+  stoppedBecause: text(128).optional(),
   /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
   startedAt: z.iso.datetime().optional(),
-  hypervisor: z.string().optional(),
+  hypervisor: text(128).optional(),
   /** In every state but `gone`: what the machine has, or is to get. */
   nics: nics.optional(),
-  volumesAttached: z.array(z.string()).optional(),
+  volumesAttached: z.array(uid).max(64).optional(),
   /** Fields of the spec that take effect at the next start only. */
-  pendingChanges: z.array(z.string()).optional(),
+  pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
-  orphans: z.array(Orphan).optional(),
+  orphans: firstOf(Orphan, 256).optional(),
 })
 export type ObservedFacts = z.infer<typeof ObservedFacts>
 
 /** The last word of a node on one object. Losing one, or getting two, changes nothing. */
-export const ObservedDocument = z.looseObject({
+export const ObservedDocument = z.object({
   v: z.literal(CONTRACT_VERSION),
   kind: DocumentKind,
   uid,
-  node: z.string(),
+  node: z.string().max(253),
   /** Those of the document that this state answers. */
   versions: Versions,
   /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The old one stands. */
-  refused: z.looseObject({ reason: z.string(), message: z.string(), versions: Versions.optional() }).optional(),
-  state: z.string(),
+  refused: z.object({ reason: text(128), message: text(4096), versions: Versions.optional() }).optional(),
+  state: z.string().max(32),
   error: ObservedError.optional(),
   /** Percent, of long work. */
   progress: z.int().min(0).max(100).optional(),
   facts: ObservedFacts,
   /** Names of the custom resource, so that a leftover can be told apart. */
-  namespace: z.string().optional(),
-  name: z.string(),
-  bootId: z.string(),
+  namespace: z.string().max(63).optional(),
+  name: z.string().max(253),
+  bootId: z.string().max(64),
   /** RFC 3339, the node's clock: when this state was reached. */
-  since: z.string(),
+  since: z.string().max(40),
 })
 export type ObservedDocument = z.infer<typeof ObservedDocument>
 
-export const NumaCell = z.looseObject({
+export const NumaCell = z.object({
   id: z.int(),
   memoryMiB: z.int(),
-  cpus: z.array(z.looseObject({ id: z.int(), core: z.int(), socket: z.int(), siblings: z.array(z.int()) })),
-  hugepages: z.array(z.looseObject({ sizeKiB: z.int(), total: z.int(), free: z.int() })),
+  cpus: z
+    .array(z.object({ id: z.int(), core: z.int(), socket: z.int(), siblings: z.array(z.int()).max(64) }))
+    .max(4096),
+  hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int(), free: z.int() })).max(16),
 })
 
 /** What a node has. Published on change only. */
-export const Inventory = z.looseObject({
+export const Inventory = z.object({
   v: z.literal(CONTRACT_VERSION),
-  node: z.string(),
-  agentVersion: z.string(),
-  bootId: z.string(),
+  node: z.string().max(253),
+  agentVersion: text(64),
+  bootId: z.string().max(64),
   /** Made anew with an empty document store: the operator then has the node's documents delivered again. */
   storeId: z.string().max(64).optional(),
   cpus: z.int(),
   memoryMiB: z.int(),
   diskGiB: z.int(),
-  numa: z.array(NumaCell),
+  numa: z.array(NumaCell).max(256),
   /** Where other nodes reach this one: management and tunnel addresses. */
-  address: z.string(),
-  encapAddress: z.string().optional(),
+  address: z.string().max(253),
+  encapAddress: z.string().max(253).optional(),
   hypervisor: z
-    .looseObject({
-      type: z.string(),
-      version: z.string(),
+    .object({
+      type: text(64),
+      version: text(64),
       /** `kvm` only after a guest really ran with it; else `qemu` and why. */
       acceleration: z.enum(['kvm', 'qemu']),
-      accelerationReason: z.string().optional(),
+      accelerationReason: text(1024).optional(),
     })
     .optional(),
   /** What the switch says of itself; `vhostUser`: it takes ports that guests share memory with. */
   dpdk: z
-    .looseObject({ initialized: z.boolean(), version: z.string().optional(), vhostUser: z.boolean().optional() })
+    .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
     .optional(),
-  ovs: z.looseObject({ version: z.string() }).optional(),
-  pools: z.array(
-    z.looseObject({
-      name: z.string(),
-      driver: z.string(),
-      totalGiB: z.int(),
-      freeGiB: z.int(),
-      error: z.string().optional(),
-    }),
-  ),
+  ovs: z.object({ version: text(64) }).optional(),
+  pools: z
+    .array(
+      z.object({
+        name: z.string().max(253),
+        driver: z.string().max(63),
+        uid: uid.optional(),
+        totalGiB: z.int(),
+        freeGiB: z.int(),
+        error: text(1024).optional(),
+      }),
+    )
+    .max(256),
   /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
-  certificateRequest: z.string().optional(),
+  certificateRequest: z.string().max(16384).optional(),
 })
 export type Inventory = z.infer<typeof Inventory>
 
 /** `beat.<node>`: at most 256 bytes, never stored. The subject says whose it is: a name can be 253 characters long. */
-export const Heartbeat = z.looseObject({ v: z.literal(CONTRACT_VERSION), bootId: z.string().max(64), seq: z.int() })
+export const Heartbeat = z.object({ v: z.literal(CONTRACT_VERSION), bootId: z.string().max(64), seq: z.int() })
 export const MAX_HEARTBEAT_BYTES = 256
 export type Heartbeat = z.infer<typeof Heartbeat>
 
