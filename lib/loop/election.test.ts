@@ -19,6 +19,8 @@ const ref = { namespace: 'system', name: 'leader' }
 class LeaseClient {
   cut = false
   writes = 0
+  /** Between a write that is stored and its answer. */
+  answerAfter: (() => Promise<void>) | undefined
   readonly #store: FakeStore
   constructor(store: FakeStore) {
     this.#store = store
@@ -27,8 +29,11 @@ class LeaseClient {
     this.#ask(() => structuredClone(this.#store.collection(LEASES).get(keyOfRef(at)))) as T | undefined
   create = async <T extends KubeObject>(_kind: unknown, object: object) =>
     this.#ask(() => this.#written(this.#store.create(LEASES, object as KubeObject))) as T
-  update = async <T extends KubeObject>(_kind: unknown, object: T) =>
-    this.#ask(() => this.#written(this.#store.update(LEASES, object, false))) as T
+  update = async <T extends KubeObject>(_kind: unknown, object: T) => {
+    const written = this.#ask(() => this.#written(this.#store.update(LEASES, object, false))) as T
+    await this.answerAfter?.()
+    return written
+  }
 
   #written<R>(value: R): R {
     this.writes++
@@ -59,7 +64,7 @@ describe('Election', () => {
     await clock.advance(60_000)
   })
 
-  function stand(identity: string, more: Partial<ElectionOptions> = {}) {
+  function stand(identity: string, { work, ...more }: Partial<ElectionOptions> & { work?: () => Promise<void> } = {}) {
     const client = new LeaseClient(store)
     const stop = new AbortController()
     stops.push(stop)
@@ -76,6 +81,7 @@ describe('Election', () => {
     }
     const ended = new Election(options).run(stop.signal, async (fence) => {
       terms.push(fence.term)
+      if (work) return work()
       state.fence = fence
       if (!fence.signal.aborted) await new Promise((resolve) => fence.signal.addEventListener('abort', resolve))
       state.fence = undefined
@@ -161,6 +167,60 @@ describe('Election', () => {
     expect(a.leads()).toBe(false)
     await clock.advance(20_000)
     expect(a.terms).toEqual([1, 10])
+  })
+
+  test('a lease is valid from when its renewal was sent, however late the answer comes', async () => {
+    const a = stand('a')
+    await settle()
+    const fence = a.state.fence!
+    expect(fence.remainingMs()).toBe(10_000)
+    // The next renewal is stored at 3 s and answered at 8 s; another has seen the record since 3 s.
+    a.client.answerAfter = () => new Promise((resolve) => clock.after(5_000, resolve))
+    await clock.advance(8_000)
+    a.client.answerAfter = undefined
+    expect(fence.remainingMs()).toBe(3_000 + 10_000 - 8_000)
+  })
+
+  describe('work that fails at once', () => {
+    const fails = async () => Promise.reject(new Error('no bus'))
+
+    test('does not begin term after term: an hour of it costs some dozen', async () => {
+      const a = stand('a', { work: fails })
+      await settle()
+      await clock.advance(60_000)
+      expect(a.terms.length).toBeGreaterThanOrEqual(3)
+      expect(a.terms.length).toBeLessThanOrEqual(8)
+      await clock.advance(59 * 60_000)
+      expect(a.terms.length).toBeLessThanOrEqual(35)
+      // It goes on trying: at least every five minutes.
+      const before = a.terms.length
+      await clock.advance(10 * 60_000)
+      expect(a.terms.length).toBeGreaterThan(before)
+    })
+
+    test('leaves the lease to another replica, which keeps it', async () => {
+      const a = stand('a', { work: fails })
+      await settle()
+      const b = stand('b')
+      await clock.advance(3_200)
+      expect([a.terms, b.leads()]).toEqual([[1], true])
+      await clock.advance(10 * 60_000)
+      expect([a.terms, b.terms]).toEqual([[1], [2]])
+    })
+
+    test('after work that stood for long counts as the first', async () => {
+      let works = 0
+      const work = () => {
+        works += 1
+        return works < 6
+          ? fails()
+          : new Promise<void>((_, reject) => clock.after(6 * 60_000, () => reject(new Error())))
+      }
+      const a = stand('a', { work })
+      for (let s = 0; s < 600 && works < 6; s++) await clock.advance(1_000)
+      await clock.advance(6 * 60_000 + 7_000)
+      expect(a.terms).toHaveLength(7)
+    })
   })
 
   test('a deleted Lease does not bring old terms back', async () => {

@@ -6,12 +6,18 @@ import type { ObjectRef } from '../kube/object.ts'
 import type { Logger } from '../log.ts'
 import { LEASE } from '../api/kinds.ts'
 import type { Lease } from '../api/types.ts'
+import { backoffMs } from './backoff.ts'
 import { pause, systemClock, type Clock } from './clock.ts'
 import type { Fence } from './fence.ts'
 import { freeInMs, sight, takenLease, type Claim, type Sighting } from './lease.ts'
 
 const RUN_OUT = 'the lease was not renewed in time'
 const TAKEN = 'another process holds the lease'
+const ENDED = 'the work ended'
+/** Before this process stands again after terms whose work failed: others come first, and have time to. */
+const AFTER_FAILURE = { baseMs: 4_000, capMs: 5 * 60_000 }
+/** Work that lasted this long has not failed at once. */
+const STOOD_MS = 5 * 60_000
 
 export interface ElectionOptions {
   /** Plain: the elector's own writes are what the fence rests on. */
@@ -60,11 +66,22 @@ export class Election {
    * Gives the lease up at the end, so that the next leader need not wait.
    */
   async run(signal: AbortSignal, lead: (fence: Fence) => Promise<void>): Promise<void> {
+    let failures = 0
     while (!signal.aborted) {
       const won = await this.#campaign(signal)
       if (!won) return
+      const electedMs = this.#clock.nowMs()
       await this.#hold(won, signal, lead)
+      if (won.why !== ENDED || signal.aborted) failures = 0
+      else failures = this.#clock.nowMs() - electedMs < STOOD_MS ? failures + 1 : 1
+      // The lease was given up: each term that is begun for nothing costs the cloud a number and all nodes a new leader.
+      if (failures > 0) await pause(this.#clock, this.#afterFailures(failures), signal)
     }
+  }
+
+  /** Longer than another replica, which looks at the lease every so often, needs to take it. */
+  #afterFailures(failures: number): number {
+    return Math.max(backoffMs(failures, AFTER_FAILURE), 2 * this.#renewEveryMs)
   }
 
   /** Tries until elected; undefined when the signal aborted first. */
@@ -114,7 +131,7 @@ export class Election {
     // A leader whose work failed must not keep the lease.
     const leading = lead(tenure)
       .catch((error: unknown) => log.error({ err: error }, 'leading failed'))
-      .finally(() => tenure.end('the work ended'))
+      .finally(() => tenure.end(ENDED))
     await this.#renewUntilOver(tenure)
     await leading
     signal.removeEventListener('abort', stop)

@@ -81,6 +81,13 @@ describe('WorkQueue', () => {
     runs[0]!.end()
     await clock.advance(5000)
     expect(runs).toHaveLength(1)
+    queue.addAfter('a', 500)
+    queue.add('a')
+    await settle()
+    expect([runs.length, clock.pending]).toEqual([2, 0])
+    runs[1]!.end()
+    await clock.advance(5000)
+    expect(runs).toHaveLength(2)
   })
 
   test('back-off doubles, is reset by success and never sooner than the server asked', () => {
