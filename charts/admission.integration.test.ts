@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rendered chart in a real apiserver: its policies refuse what they must and nothing else, and its roles allow what they say.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
 import { isHook, renderChart, type Manifest } from './suite/render.ts'
@@ -34,6 +34,10 @@ const may = async (user: string, verb: string, what: string, ...more: string[]) 
     () => false,
   )
 
+/** As the operator does: it has seen the object. */
+const answer = (short: string, name: string) =>
+  kubectl('-n', 'team', 'patch', short, name, '--subresource=status', '--type=merge', '-p', '{"status":{"observedGeneration":1}}')
+
 beforeAll(async () => {
   plane = await startControlPlane()
   manifests = await renderChart()
@@ -54,7 +58,11 @@ afterAll(() => plane.stop())
 
 /** Policies take effect a moment after they were written: until each refuses what it is for. */
 async function untilPoliciesHold(): Promise<void> {
-  await apply([resource('Network', 'probe', { deletionProtection: true }, { finalizers: ['nephele.dev/release'] })])
+  await apply([
+    resource('Network', 'probe', { deletionProtection: true }, { finalizers: ['nephele.dev/release'] }),
+    resource('Network', 'bare'),
+  ])
+  await answer('nnet', 'bare')
   const probes = [
     ['-n', 'team', 'delete', 'nnet', 'probe', '--dry-run=server'],
     [
@@ -69,6 +77,7 @@ async function untilPoliciesHold(): Promise<void> {
       '--dry-run=server',
     ],
     ['delete', 'crd', 'networks.nephele.dev', '--dry-run=server'],
+    ['-n', 'team', 'delete', 'nnet', 'bare', '--dry-run=server'],
   ]
   for (const probe of probes) {
     for (let left = 100; ; left--) {
@@ -96,7 +105,10 @@ test('the expressions of the policies are sound for every type that they match',
     'definitions.nephele.dev',
     'deletion-protection.nephele.dev',
     'finalizers.nephele.dev',
+    'held-objects.nephele.dev',
     'node-labels.nephele.dev',
+    'port-owners.nephele.dev',
+    'user-data.nephele.dev',
   ])
   const warnings = ours.flatMap((p) => JSON.stringify(p.status?.typeChecking ?? {}))
   expect(warnings).toEqual(ours.map(() => '{}'))
@@ -140,27 +152,129 @@ describe('deletion protection', () => {
 })
 
 describe('finalizers', () => {
-  const held = () =>
-    resource(
-      'Port',
-      'held',
-      { networkRef: { name: 'net' } },
-      { finalizers: ['nephele.dev/release', 'example.com/other'] },
-    )
+  const OURS = 'nephele.dev/release'
+  const held = (...finalizers: string[]) => resource('Port', 'held', { networkRef: { name: 'net' } }, { finalizers })
   const patch = (body: object, ...as: string[]) =>
     kubectl('-n', 'team', 'patch', 'nport', 'held', '--type=merge', '-p', JSON.stringify(body), ...as)
+  const remove = () => kubectl('-n', 'team', 'delete', 'nport', 'held', '--wait=false')
+  /** As the operator's loop does when it sees the object without it. */
+  const restore = () => patch({ metadata: { finalizers: [OURS] } }, '--as', OPERATOR)
+  const replace = (object: object) => plane.kubectl(['replace', '-f', '-'], { input: stringify(object) })
+  afterEach(async () => {
+    await restore().catch(() => undefined)
+    await remove().catch(() => undefined)
+    await patch({ metadata: { finalizers: null } }, '--as', OPERATOR).catch(() => undefined)
+  })
 
-  test('ours stays for everyone but the operator; those of others are theirs', async () => {
-    await apply([held()])
+  test('ours stays on what is being deleted, for everyone but the operator; those of others are theirs', async () => {
+    await apply([held(OURS, 'example.com/other')])
+    await answer('nport', 'held')
+    await patch({ metadata: { finalizers: [OURS] } })
+    await patch({ metadata: { labels: { a: 'b' } } })
+    await remove()
     const refused = 'the finalizer nephele.dev/release stays until the operator has released'
     await expect(patch({ metadata: { finalizers: null } })).rejects.toThrow(refused)
-    await expect(patch({ metadata: { finalizers: ['example.com/other'] } })).rejects.toThrow(refused)
-    await patch({ metadata: { finalizers: ['nephele.dev/release'] } })
-    await patch({ metadata: { labels: { a: 'b' } } })
-    await kubectl('-n', 'team', 'delete', 'nport', 'held', '--wait=false')
-    await expect(patch({ metadata: { finalizers: null } })).rejects.toThrow(refused)
+    await expect(replace(held())).rejects.toThrow(refused)
     await patch({ metadata: { finalizers: null } }, '--as', OPERATOR)
     await expect(kubectl('-n', 'team', 'get', 'nport', 'held')).rejects.toThrow('not found')
+  }, 30_000)
+
+  test('a PUT of a bare manifest goes through, and nothing is deleted before the finalizer is back', async () => {
+    await apply([held(OURS)])
+    await answer('nport', 'held')
+    await replace(held())
+    const why = 'Port held was replaced without the finalizer nephele.dev/release, which the operator puts back'
+    await expect(remove()).rejects.toThrow(why)
+    await expect(kubectl('-n', 'team', 'delete', 'nport', '--all', '--wait=false')).rejects.toThrow(why)
+    await expect(kubectl('-n', 'team', 'delete', 'nport', 'held', '--force', '--grace-period=0')).rejects.toThrow(why)
+    await expect(kubectl('-n', 'team', 'delete', 'nport', 'held', '--as', OPERATOR)).rejects.toThrow(why)
+    await restore()
+    await remove()
+    expect(await kubectl('-n', 'team', 'get', 'nport', 'held', '-o', 'jsonpath={.metadata.finalizers}')).toContain(OURS)
+  }, 30_000)
+
+  test('one that the operator has not answered yet keeps it, and one that it never saw may go', async () => {
+    await apply([held(OURS)])
+    await expect(replace(held())).rejects.toThrow('the operator has not answered it yet: try again')
+    await apply([resource('Port', 'unseen', { networkRef: { name: 'net' } })])
+    await kubectl('-n', 'team', 'delete', 'nport', 'unseen')
+  }, 30_000)
+})
+
+describe('owners of ports', () => {
+  const owner = (more: object = {}) => ({
+    ...{ apiVersion: 'nephele.dev/v1alpha1', kind: 'Instance', name: 'vm', uid: '11111111-1111-1111-1111-111111111111' },
+    ...{ controller: true, ...more },
+  })
+  const port = (...ownerReferences: object[]) =>
+    resource('Port', 'owned', { networkRef: { name: 'net' } }, { ownerReferences })
+  const create = (object: object, as: readonly string[]) =>
+    plane.kubectl(['create', '-f', '-', ...as], { input: stringify(object) })
+  const patch = (ownerReferences: object[] | null, as: readonly string[]) => {
+    const body = JSON.stringify({ metadata: { ownerReferences } })
+    return kubectl('-n', 'team', 'patch', 'nport', 'owned', '--type=merge', '-p', body, ...as)
+  }
+  const refused = 'only the operator makes an Instance the controller of a Port'
+  const OTHER_UID = '22222222-2222-2222-2222-222222222222'
+  const asOperator = ['--as', OPERATOR]
+  const asCollector = ['--as', 'system:serviceaccount:kube-system:generic-garbage-collector']
+  const tenant = ['--as', 'editor']
+  beforeAll(() => kubectl('-n', 'team', 'create', 'rolebinding', 'editor', '--clusterrole=nephele-edit', '--user=editor'))
+  afterEach(() => kubectl('-n', 'team', 'delete', 'nport', 'owned', '--ignore-not-found'))
+
+  test.each([
+    ['an administrator', []],
+    ['a tenant', tenant],
+  ])(
+    '%s cannot make, change or take away an Instance’s',
+    async (_, as) => {
+      await expect(create(port(owner()), as)).rejects.toThrow(refused)
+      await create(port(owner()), asOperator)
+      await patch([owner()], as)
+      await expect(patch(null, as)).rejects.toThrow(refused)
+      await expect(patch([], as)).rejects.toThrow(refused)
+      await expect(patch([owner({ uid: OTHER_UID })], as)).rejects.toThrow(refused)
+      await expect(patch([owner({ controller: false })], as)).rejects.toThrow(refused)
+      await patch([], asCollector)
+      await expect(patch([owner()], as)).rejects.toThrow(refused)
+    },
+    30_000,
+  )
+
+  test('those that decide nothing here are everybody’s', async () => {
+    const other = { ...owner(), apiVersion: 'argoproj.io/v1alpha1', kind: 'Application' }
+    await create(port(owner({ controller: false }), other), tenant)
+    await patch([owner({ controller: false, uid: OTHER_UID })], tenant)
+    await patch(null, tenant)
+  }, 30_000)
+})
+
+describe('user data', () => {
+  const machine = (name: string, secret?: string) =>
+    resource('Instance', name, {
+      ...{ flavorRef: { name: 'small' }, imageRef: { name: 'a' } },
+      ...(secret === undefined ? {} : { userDataSecretRef: { name: secret } }),
+    })
+  const create = (object: object, user: string) =>
+    plane.kubectl(['create', '-f', '-', '--as', user], { input: stringify(object) })
+  const patch = (name: string, spec: object, user: string) =>
+    kubectl('-n', 'team', 'patch', 'ninst', name, '--type=merge', '-p', JSON.stringify({ spec }), '--as', user)
+  const refused = (secret: string) => `spec.userDataSecretRef names Secret ${secret}, which maker may not get`
+
+  beforeAll(async () => {
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'maker', '--clusterrole=nephele-edit', '--user=maker')
+    await kubectl('-n', 'team', 'create', 'role', 'boot-reader', '--verb=get', '--resource=secrets', '--resource-name=boot')
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'maker-boot', '--role=boot-reader', '--user=maker')
+  }, 30_000)
+
+  test('one names a Secret that one may read, when it is named and at no other time', async () => {
+    await expect(create(machine('vm-1', 'token'), 'maker')).rejects.toThrow(refused('token'))
+    await create(machine('vm-1', 'boot'), 'maker')
+    await patch('vm-1', { runState: 'Stopped' }, 'maker')
+    await create(machine('vm-2'), 'maker')
+    await kubectl('-n', 'team', 'delete', 'rolebinding', 'maker-boot')
+    await patch('vm-1', { runState: 'Running' }, 'maker')
+    await expect(create(machine('vm-3', 'boot'), 'maker')).rejects.toThrow(refused('boot'))
   }, 30_000)
 })
 

@@ -186,4 +186,21 @@ export interface PortStatus {
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number
+  /**
+   * Who made it: Instance, the one in `owner`, which it lives and is deleted with; or User. Decided once, when it was first looked at, whatever its ownerReferences say later.
+   */
+  origin?: 'User' | 'Instance'
+  /**
+   * The Instance that it was made for.
+   */
+  owner?: {
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its UID.
+     */
+    uid: string
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field of an Instance at once, seen in the guest and in its domain.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { FLAVOR, INSTANCE, PORT, SECRET, SECURITY_GROUP } from '../../lib/api/kinds.ts'
+import { FLAVOR, INSTANCE, PORT, SECRET, SECURITY_GROUP, USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { Instance, Port, Secret } from '../../lib/api/types.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const rules = [{ direction: 'egress' }, { direction: 'ingress', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22 }]
   await project.create(SECURITY_GROUP, draft.securityGroup(project.at('ssh-only'), { rules }))
   const userData = Buffer.from('#!/bin/sh\necho "MARK secret $(cut -d" " -f1 /proc/uptime) told" > /dev/console\n')
-  const metadata = project.at('first-boot')
+  const metadata = { ...project.at('first-boot'), labels: { [USER_DATA_LABEL]: 'true' } }
   await project.test.client.create<Secret>(SECRET, { metadata, data: { script: userData.toString('base64') } })
   for (const [name, sizeGiB] of [
     ['data', 1],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What cannot work is said at once, or on the status with the field; nothing boots here.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { FLAVOR, IMAGE, INSTANCE, NETWORK, SECRET } from '../../lib/api/kinds.ts'
+import { FLAVOR, IMAGE, INSTANCE, NETWORK, SECRET, USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { Instance, Secret } from '../../lib/api/types.ts'
 import * as draft from '../harness/objects.ts'
 import { ON_NET, Project } from '../harness/project.ts'
@@ -64,7 +64,12 @@ test('a Secret without user data is waited for; one with more than 64 KiB is ref
   await createOff('scripted', ref)
   expect(await waits('scripted', 'SecretNotFound')).toMatch(/script in spec\.userDataSecretRef does not exist/)
   const data = { userData: Buffer.alloc(64 * 1024 + 1, '#').toString('base64') }
-  await client.create<Secret>(SECRET, { metadata: project.at('large'), data })
+  const large = await client.create<Secret>(SECRET, { metadata: project.at('large'), data })
+  await createOff('loud', { userDataSecretRef: { name: 'large' } })
+  expect(await waits('loud', 'SecretNotUserData')).toMatch(/not marked as user data.* nephele\.dev\/user-data=true/)
+  // Named anew, it is looked at at once.
+  await client.mergePatch(SECRET, large.metadata, { metadata: { labels: { [USER_DATA_LABEL]: 'true' } } })
+  await project.remove(INSTANCE, 'loud')
   await createOff('loud', { userDataSecretRef: { name: 'large' } })
   expect(await waits('loud', 'UserDataTooLarge')).toMatch(
     /Secret large in spec\.userDataSecretRef has 65537 bytes, at most 65536/,

@@ -15,6 +15,8 @@ export const MANAGED_BY = 'nephele'
  * own. Only that node's switch may then bind it.
  */
 export const PLUGGED_ON_ANNOTATION = 'nephele.dev/plugged-on'
+/** On Secrets, `true`: machines may be given what is in it. The operator gives away no other Secret, whoever names it. */
+export const USER_DATA_LABEL = 'nephele.dev/user-data'
 /** The name of the one Cloud. */
 export const CLOUD_NAME = 'default'
 

@@ -81,6 +81,14 @@ describe('EventRecorder', () => {
     expect(Buffer.byteLength(created[0]!.note)).toBeLessThanOrEqual(1024)
   })
 
+  test.each([['.'], ['-'], ['-a.']])('a name that is cut before %j gives a valid one', async (last) => {
+    const { recorder: events, clock, created } = recorder()
+    const name = `${'x'.repeat(220 - last.length)}${last}yz`
+    events.record(WIDGET, { metadata: { ...object.metadata, name } }, event)
+    await clock.advance(0)
+    expect(created[0]?.metadata.name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/)
+  })
+
   test('failures are dropped and do not stop the next; an expired event is made anew', async () => {
     const { recorder: events, clock, created, dropped, state } = recorder()
     state.fail = new Error('no')

@@ -157,7 +157,8 @@ export class EventRecorder {
     // A time in the name, so that the same words an hour later, by another process, are another event.
     const suffix = `${id.slice(0, 8)}${now.getTime().toString(16)}`
     return {
-      metadata: { name: `${name.slice(0, 220)}.${suffix}`, namespace: namespace ?? 'default' },
+      // No part of a name ends in a hyphen, and none is empty.
+      metadata: { name: `${name.slice(0, 220).replace(/[-.]+$/, '')}.${suffix}`, namespace: namespace ?? 'default' },
       eventTime: microTime(now),
       reportingController: this.#options.controller,
       reportingInstance: this.#options.instance.slice(0, 128),

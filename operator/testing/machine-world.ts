@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A world in memory in which a machine can be made, for unit tests of what happens to it.
+import { USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Flavor, Image, Instance, Network, SecurityGroup, Subnet } from '../../lib/api/types.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { reconcileInstance } from '../controllers/instance/reconcile.ts'
@@ -89,11 +90,13 @@ export async function active(world: MemoryWorld, instance = machine()): Promise<
   return instance
 }
 
+const MARKED = { labels: { [USER_DATA_LABEL]: 'true' } }
+
 /** Secrets as the apiserver has them; undefined: there is none. */
 export function setSecret(world: MemoryWorld, data: Record<string, string> | undefined): void {
   const find = world.run.client.find.bind(world.run.client)
   Object.assign(world.run.client, {
     find: async (kind: { kind: string }, ...rest: [never]) =>
-      kind.kind === 'Secret' ? data && { metadata: {}, data } : find(kind as never, ...rest),
+      kind.kind === 'Secret' ? data && { metadata: MARKED, data } : find(kind as never, ...rest),
   })
 }

@@ -31,6 +31,8 @@ export interface EvidenceDeps {
 
 interface Suspicion extends ObjectKey {
   sinceMs: number
+  /** The store itself knows better: a cache is behind in this one object, which alone is held up by it. */
+  isDenied: boolean
 }
 
 /** The documents on the bus that are newer than the store seems to be; most are a cache that is behind by a moment. */
@@ -46,6 +48,13 @@ export class DocumentSuspicions {
   constructor(deps: EvidenceDeps, now: () => number) {
     this.#deps = deps
     this.#now = now
+  }
+
+  /** Those that the store itself was not asked about yet. */
+  get openSize(): number {
+    let open = 0
+    for (const { isDenied } of this.#suspicions.values()) if (!isDenied) open++
+    return open
   }
 
   get size(): number {
@@ -68,7 +77,7 @@ export class DocumentSuspicions {
     for (const entry of this.#deps.bus.desired.list()) {
       this.#highestIncarnation = Math.max(this.#highestIncarnation, entry.versions.incarnation)
       const id = `${entry.kind}.${entry.uid}`
-      if (this.#suspicions.size >= MOST_SUSPICIONS || !this.#judge(entry, writer)) continue
+      if (this.openSize >= MOST_SUSPICIONS || !this.#judge(entry, writer)) continue
       this.#suspicions.set(id, before.get(id) ?? this.#begin(entry))
     }
   }
@@ -103,18 +112,20 @@ export class DocumentSuspicions {
   /** Looks again, and asks the store itself. @returns what is newer, once it is beyond doubt */
   async findProof(writer: WriterVersions, read: StoreReader): Promise<string | undefined> {
     for (const { kind, uid } of [...this.#suspicions.values()]) this.consider(kind, uid, writer)
-    for (const { kind, uid, node, sinceMs } of [...this.#suspicions.values()]) {
+    for (const suspicion of [...this.#suspicions.values()]) {
+      const { kind, uid, node, sinceMs } = suspicion
       if (this.#now() - sinceMs < PROOF_MS) continue
       const entry = this.#deps.bus.desired.find(node, kind, uid)
       const fact = entry && this.#judge(entry, writer)
-      if (entry && fact && (await this.#isConfirmed(entry, fact, writer, read)))
-        return this.#describe(entry, fact, writer)
+      if (!entry || !fact) continue
+      if (await this.#isConfirmed(entry, fact, writer, read)) return this.#describe(entry, fact, writer)
+      suspicion.isDenied = fact !== 'incarnation'
     }
     return undefined
   }
 
   #begin({ node, kind, uid }: ObjectKey): Suspicion {
-    return { node, kind, uid, sinceMs: this.#now() }
+    return { node, kind, uid, sinceMs: this.#now(), isDenied: false }
   }
 
   #judge(entry: DesiredEntry, writer: WriterVersions, known?: KubeObject): NewerFact | undefined {

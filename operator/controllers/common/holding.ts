@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions about where machines and their ports stand, asked by several controllers.
 import type { Instance, Port } from '../../../lib/api/types.ts'
-import { INSTANCE } from '../../../lib/api/kinds.ts'
+import { GROUP, INSTANCE } from '../../../lib/api/kinds.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { OperatorDeps } from './deps.ts'
+import { isAutomaticPortName } from '../instance/nics.ts'
+import type { Caches, OperatorDeps } from './deps.ts'
 import { hasReleased, type Placement } from './release.ts'
 
 type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
@@ -35,13 +36,34 @@ export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {
 }
 
 /** The Instance that an automatic port was made for; undefined for a user's own port, and when the Instance is gone. */
-export function ownerInstanceOf(port: Port, deps: HoldingDeps): Instance | undefined {
+export function ownerInstanceOf(port: Port, { caches }: { caches: Pick<Caches, 'instances'> }): Instance | undefined {
   const uid = ownerUidOf(port)
-  return uid === undefined ? undefined : deps.caches.instances.findByUid(uid)
+  const owner = uid === undefined ? undefined : caches.instances.findByUid(uid)
+  return owner?.metadata.namespace === port.metadata.namespace ? owner : undefined
 }
 
-export function ownerUidOf(port: Pick<Port, 'metadata'>): string | undefined {
-  return port.metadata.ownerReferences?.find((o) => o.controller === true && o.kind === INSTANCE.kind)?.uid
+/**
+ * The Instance that an automatic port was made for, there or not; undefined for a user's own port. Once it was decided
+ * (port/origin.ts) it stands in the status, which the operator alone writes; before that, it is what the port was made with.
+ */
+export function ownerUidOf(port: Pick<Port, 'metadata' | 'status'>): string | undefined {
+  return ownerOfPort(port)?.uid
+}
+
+export function ownerOfPort({ metadata, status }: Pick<Port, 'metadata' | 'status'>): NamedUid | undefined {
+  if (status?.origin === 'User') return undefined
+  if (status?.origin === 'Instance') return status.owner
+  const claimed = metadata.ownerReferences?.find((o) => o.controller === true && isOurInstance(o))
+  return claimed && isAutomaticPortName(metadata.name, claimed) ? { name: claimed.name, uid: claimed.uid } : undefined
+}
+
+interface NamedUid {
+  name: string
+  uid: string
+}
+
+function isOurInstance({ apiVersion, kind }: { apiVersion: string; kind: string }): boolean {
+  return kind === INSTANCE.kind && apiVersion.startsWith(`${GROUP}/`)
 }
 
 /** The machines that name a port, the oldest first. */

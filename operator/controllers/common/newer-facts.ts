@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which facts on the bus are newer than what the resources hold (invariant 6, docs/decisions/0012). Pure.
 import { COMPUTE_NODE, IMAGE, INSTANCE, PORT, VOLUME } from '../../../lib/api/kinds.ts'
-import type { Instance } from '../../../lib/api/types.ts'
+import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { DocumentKind, ObservedDocument } from '../../../lib/contract/documents.ts'
 import type { Versions } from '../../../lib/contract/versions.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../../lib/kube/object.ts'
 import type { DesiredEntry } from '../../bus/bus.ts'
 import type { Caches } from './deps.ts'
 import type { WriterVersions } from './documents.ts'
-import { ownerUidOf } from './holding.ts'
+import { ownerInstanceOf, ownerOfPort } from './holding.ts'
 
 /** What the store has of the object that a document is about. */
 export interface StoredVersions {
@@ -103,21 +103,27 @@ export function findResource(kind: DocumentKind, uid: string, caches: DocumentCa
 
 /** @param object of this kind, as the store has it */
 export function storedVersions(kind: DocumentKind, object: KubeObject, caches: DocumentCaches): StoredVersions {
-  const { generation = 0 } = object.metadata
-  // An automatic port goes where its machine goes, under that one's epoch.
-  const owner = kind === 'port' ? ownerUidOf(object) : undefined
-  const placed = owner === undefined ? object : caches.instances.findByUid(owner)
-  return { generation, epoch: epochOf(placed) }
+  if (kind !== 'port' || ownerOfPort(object as Port) === undefined) return versionsOf(object, object)
+  return versionsOf(object, ownerInstanceOf(object as Port, { caches }))
 }
 
 /** The same as the store has it now, owner included. @param object just read */
 export async function readVersions(kind: DocumentKind, object: KubeObject, read: StoreReader): Promise<StoredVersions> {
-  const { generation = 0, namespace, ownerReferences = [] } = object.metadata
-  const uid = kind === 'port' ? ownerUidOf(object) : undefined
-  const name = ownerReferences.find((owner) => owner.uid === uid)?.name
-  if (uid === undefined || name === undefined) return { generation, epoch: epochOf(object) }
-  const owner = await read(INSTANCE, { ...(namespace === undefined ? {} : { namespace }), name })
-  return { generation, epoch: owner?.metadata.uid === uid ? epochOf(owner) : undefined }
+  const owner = kind === 'port' ? ownerOfPort(object as Port) : undefined
+  if (!owner) return versionsOf(object, object)
+  const { namespace } = object.metadata
+  const instance = await read(INSTANCE, { ...(namespace === undefined ? {} : { namespace }), name: owner.name })
+  return versionsOf(object, instance?.metadata.uid === owner.uid ? instance : undefined)
+}
+
+/**
+ * An automatic port goes where its machine goes, under that one's epoch, and never under a lower one than it had.
+ * @param placed whose placement counts; undefined: it is gone
+ */
+function versionsOf(object: KubeObject, placed: KubeObject | undefined): StoredVersions {
+  const { generation = 0 } = object.metadata
+  const epoch = epochOf(placed)
+  return { generation, epoch: epoch === undefined ? undefined : Math.max(epoch, epochOf(object) ?? 0) }
 }
 
 function epochOf(object: KubeObject | undefined): number | undefined {

@@ -118,9 +118,8 @@ describe('a document without a resource', () => {
 test('an automatic port is as far as its machine', () => {
   const w = memoryWorld()
   w.put('instances', machine())
-  const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, {}))
-  port.metadata.ownerReferences = [{ apiVersion: '', kind: 'Instance', name: 'vm', uid: 'uid-vm', controller: true }]
-  w.put('ports', port)
+  const status = { origin: 'Instance' as const, owner: { name: 'vm', uid: 'uid-vm' } }
+  const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, { status }))
   for (const [epoch, holding] of [
     [1, false],
     [2, true],
@@ -130,6 +129,35 @@ test('an automatic port is as far as its machine', () => {
     guardOf(w).lookAtAll(writer)
     expect(isHolding(w)).toBe(holding)
   }
+})
+
+test('a cache that stays behind, as the store says, holds up its own object alone', async () => {
+  const w = memoryWorld()
+  w.put('instances', machine())
+  hand(w, machine(), { generation: 2 })
+  let freed = 0
+  guardOf(w).onFreed(() => freed++)
+  guardOf(w).lookAtAll(writer)
+  expect(isHolding(w)).toBe(true)
+  w.clock.ms = 10_000
+  expect(await prove(w, machine({ generation: 2 }))).toBe(true)
+  expect({ freed, holding: isHolding(w) }).toEqual({ freed: 1, holding: false })
+  const place = { kind: 'instance' as const, node: 'c1', epoch: 1 }
+  expect(guardOf(w).check(machine(), place, writer)).toMatchObject({ reason: 'ControlPlaneRegressed' })
+  const caughtUp = w.put('instances', machine({ generation: 2 }))
+  expect(guardOf(w).check(caughtUp, place, writer)).toBeUndefined()
+})
+
+test('a store that went back after it was asked once is proved all the same', async () => {
+  const w = memoryWorld()
+  w.put('instances', machine())
+  hand(w, machine(), { generation: 2 })
+  guardOf(w).lookAtAll(writer)
+  w.clock.ms = 10_000
+  await prove(w, machine({ generation: 2 }))
+  expect(guardOf(w).findMessage(writer)).toBeUndefined()
+  await prove(w)
+  expect(guardOf(w).findMessage(writer)).toContain('generation 2 of instance ns/vm')
 })
 
 describe('nodes’ words alone', () => {

@@ -64,7 +64,7 @@ export class RegressionGuard {
 
   /** Something is being verified. */
   isSuspicious(): boolean {
-    return this.#documents.size > 0 || this.#backend !== undefined
+    return this.#documents.openSize > 0 || this.#backend !== undefined
   }
 
   /** Why nothing is written until the incarnation is raised; undefined when nothing was proved in this one. */
@@ -135,7 +135,7 @@ export class RegressionGuard {
       (await this.#documents.findProof(writer, read)) ?? (await this.#nodes.findProof(writer, read)) ?? this.#refusal()
     if (what === undefined) {
       if (wasSuspicious && !this.isSuspicious()) this.#freed.emit(undefined)
-      return this.isSuspicious() || this.#nodes.size > 1
+      return this.#documents.size > 0 || this.isSuspicious() || this.#nodes.size > 1
     }
     this.#found = { incarnation: writer.incarnation, message: this.#toMessage(what, writer.incarnation) }
     return false

@@ -321,8 +321,9 @@ describe('notifications, by Nova’s names', () => {
 
 describe('user data from a Secret', () => {
   const spec = { userDataSecretRef: { name: 'cloud-init' } }
-  const withSecret = (w: MemoryWorld, there: boolean, userData = 'aGVsbG8='): void => {
-    const secret = { metadata: {}, data: { userData } }
+  const MARKED = { metadata: { namespace: 'ns', labels: { 'nephele.dev/user-data': 'true' } } }
+  const withSecret = (w: MemoryWorld, there: boolean, userData = 'aGVsbG8=', more: object = MARKED): void => {
+    const secret = { ...more, data: { userData } }
     const find = w.run.client.find.bind(w.run.client)
     Object.assign(w.run.client, {
       find: async (kind: { kind: string }, ...rest: [never]) =>
@@ -337,6 +338,40 @@ describe('user data from a Secret', () => {
       reason: 'SecretNotFound',
       message: expect.stringContaining('ns/cloud-init in spec.userDataSecretRef'),
     })
+  })
+  test.each([
+    [
+      'without a mark',
+      { metadata: { namespace: 'ns' } },
+      /is not marked as user data.*kubectl label secret -n ns cloud-init nephele\.dev\/user-data=true/,
+    ],
+    ['marked otherwise', { metadata: { namespace: 'ns', labels: { 'nephele.dev/user-data': 'no' } } }, /is not marked/],
+    [
+      'a token, marked or not',
+      { ...MARKED, type: 'kubernetes.io/service-account-token' },
+      /token, which no machine is given/,
+    ],
+  ])('a Secret %s is given to no machine, until it is mended', async (_, secret, message) => {
+    const w = world()
+    withSecret(w, true, undefined, secret)
+    const i = machine(spec)
+    expect(await step(w, i)).toMatchObject({
+      ...{ kind: 'wait', reason: 'SecretNotUserData', message: expect.stringMatching(message) },
+      retryAfterMs: expect.any(Number),
+    })
+    expect(i.status?.node).toBeUndefined()
+    expect(w.bus.desired.list()).toEqual([])
+    withSecret(w, true)
+    expect(await step(w, i)).toEqual({ kind: 'saved' })
+  })
+  test('a machine that was placed before marks were asked for keeps what it has', async () => {
+    const w = world()
+    withSecret(w, true)
+    const i = await active(w, machine(spec))
+    withSecret(w, true, undefined, { metadata: { namespace: 'ns' } })
+    w.deps.userData.forget(i.metadata.uid)
+    w.bus.desired.documents.clear()
+    expect(await step(w, i)).toEqual({ kind: 'done' })
   })
   test('one that is too large is read again, ever more rarely, until it was mended', async () => {
     const w = world()

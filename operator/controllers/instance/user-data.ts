@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { SECRET } from '../../../lib/api/kinds.ts'
+import { SECRET, USER_DATA_LABEL } from '../../../lib/api/kinds.ts'
 import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
 import { backoffMs } from '../../../lib/loop/backoff.ts'
+import { wasPlaced } from '../common/holding.ts'
 import { found, missing, type Found } from '../common/references.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
@@ -54,6 +55,8 @@ export class UserDataStore {
       return found(before)
     }
     const secret = await client.find<Secret>(SECRET, { namespace, name: ref.name }, { signal })
+    const refused = secret && whyNot(secret, instance)
+    if (refused !== undefined) return this.#refuse(uid, 'SecretNotUserData', refused)
     const key = ref.key ?? DEFAULT_KEY
     const data = secret?.data?.[key]
     if (data === undefined) {
@@ -64,19 +67,37 @@ export class UserDataStore {
         RETRY_MS,
       )
     }
-    if (isTooLarge(data)) return this.#refuse(uid, tooLarge(data, `Secret ${ref.name} in spec.userDataSecretRef`, HELP))
+    if (isTooLarge(data))
+      return this.#refuse(uid, 'UserDataTooLarge', tooLarge(data, `Secret ${ref.name} in spec.userDataSecretRef`, HELP))
     this.#failures.delete(uid)
     this.#byInstance.set(uid, data)
     return found(data)
   }
 
-  #refuse(uid: string, message: string): Found<string | undefined> {
+  #refuse(uid: string, reason: string, message: string): Found<string | undefined> {
     const failures = (this.#failures.get(uid) ?? 0) + 1
     this.#failures.set(uid, failures)
-    return missing('UserDataTooLarge', message, backoffMs(failures, WRONG))
+    return missing(reason, message, backoffMs(failures, WRONG))
   }
 }
 
+/**
+ * The guest gets what is in it, and so does whoever may write Instances: a Secret has to be meant for it. A machine that had a place
+ * was given its user data already, by a version that asked for no mark.
+ */
+function whyNot({ type, metadata }: Secret, { spec, status }: Instance): string | undefined {
+  const { namespace = '' } = metadata
+  const name = spec.userDataSecretRef?.name ?? ''
+  const what = `Secret ${name} in spec.userDataSecretRef`
+  if (type === TOKEN_TYPE) return `${what} is a service account's token, which no machine is given: name another one`
+  if (metadata.labels?.[USER_DATA_LABEL] === 'true' || wasPlaced({ status })) return undefined
+  return (
+    `${what} is not marked as user data: if machines may have what is in it, run ` +
+    `kubectl label secret -n ${namespace} ${name} ${USER_DATA_LABEL}=true, which is noticed within ten minutes`
+  )
+}
+
+const TOKEN_TYPE = 'kubernetes.io/service-account-token'
 const HELP = 'write less into it, which is noticed within ten minutes, or name another one'
 
 function isTooLarge(base64: string): boolean {

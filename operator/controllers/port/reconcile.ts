@@ -14,6 +14,7 @@ import { resolveAddresses, resolveMac, type ResolvedAddress } from './addresses.
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import { portDocument } from './document.ts'
 import { resolveGroups } from './membership.ts'
+import { decideOrigin } from './origin.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 
@@ -26,6 +27,7 @@ export type PortRun = Pick<Run, 'client' | 'signal' | 'event'>
 /** Stages: identity (MAC, addresses), membership, the place of its machine, the logical port, the port on the node. */
 export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {
   const status = (port.status ??= {})
+  decideOrigin(port, deps)
   if (port.metadata.deletionTimestamp !== undefined) return removePort(port, deps, run)
   if (status.state !== 'ACTIVE') status.state = 'BUILD'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { hasLetGo, usersOfPort, wasPlaced } from '../common/holding.ts'
+import { hasLetGo, ownerUidOf, usersOfPort, wasPlaced } from '../common/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
 import { listPlaces } from './binding.ts'
@@ -26,6 +26,6 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
 
 /** A machine that merely names the port, but was never plugged into it, does not hold it up. One that moves keeps it. */
 function isUsing(port: Port, user: Instance): boolean {
-  const holder = port.status?.instance?.uid ?? port.metadata.ownerReferences?.find((o) => o.controller)?.uid
+  const holder = port.status?.instance?.uid ?? ownerUidOf(port)
   return holder === user.metadata.uid && wasPlaced(user)
 }
