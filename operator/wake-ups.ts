@@ -89,9 +89,9 @@ export function connectWakeUps(
   function wakeForStray(kind: DocumentKind, uid: string, node: string): void {
     const isStanding = isStray(bus.observed.find(kind, uid, node), deps)
     const wasShown = caches.computeNodes.find(undefined, node)?.status?.orphans?.some((o) => o.uid === uid) === true
-    if (!isStanding && !wasShown) return
-    controllers.computeNode.enqueue(node)
-    deps.waitingRoom.wakeAll()
+    if (isStanding || wasShown) controllers.computeNode.enqueue(node)
+    // Also when it is gone from a node that nobody lists.
+    if (kind === 'instance' || kind === 'port') deps.waitingRoom.wakeAll()
   }
 
   /** Others that read this word: see hasReleased, resolveVolumes, listUnplugged. */

@@ -51,3 +51,9 @@ export function explainedReasons(page: string): Set<string> {
   const cells = page.split('\n').flatMap((line) => /^\| (.*?) \|/.exec(line)?.[1] ?? [])
   return new Set(cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? '')))
 }
+
+/** Pure: those whose second column says that only a changed spec or a person helps. */
+export function stallingReasons(page: string): Set<string> {
+  const rows = page.split('\n').flatMap((line) => /^\| (.*?) \| S +\|/.exec(line)?.[1] ?? [])
+  return new Set(rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? '')))
+}

@@ -6,7 +6,6 @@ import { ApiError } from '../../lib/kube/errors.ts'
 import { keyOfRef, type KubeObject, type ResourceKind } from '../../lib/kube/object.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { Run } from '../../lib/loop/controller.ts'
-import { ObjectStore } from '../../lib/loop/store.ts'
 import { CONTRACT_VERSION, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
 import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
@@ -19,13 +18,16 @@ import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { MemoryNetwork } from './memory-network.ts'
+import { WatchedStore } from './watched-store.ts'
 
-type Stores = { [K in keyof Caches]: ObjectStore<KubeObject & object> }
+type Stores = { [K in keyof Caches]: WatchedStore }
 
 export interface MemoryWorld {
   deps: OperatorDeps
   bus: MemoryBus
   network: MemoryNetwork
+  /** By the name of the cache. */
+  stores: Stores
   run: Run
   events: string[]
   /** Monotonic, for the bus and the guard. */
@@ -49,21 +51,21 @@ export function memoryWorld(): MemoryWorld {
   const bus = new MemoryBus(writer, () => clock.ms)
   const network = new MemoryNetwork()
   const stores = {
-    clouds: new ObjectStore(),
-    computeNodes: new ObjectStore(),
-    flavors: new ObjectStore(),
-    images: new ObjectStore(indexes.imageIndexes as never),
-    instances: new ObjectStore(indexes.instanceIndexes as never),
-    ipClaims: new ObjectStore(indexes.ipClaimIndexes as never),
-    keyPairs: new ObjectStore(),
-    networks: new ObjectStore(),
-    nodes: new ObjectStore(),
-    ports: new ObjectStore(indexes.portIndexes as never),
-    securityGroups: new ObjectStore(indexes.securityGroupIndexes as never),
-    storagePools: new ObjectStore(),
-    subnets: new ObjectStore(indexes.subnetIndexes as never),
-    volumes: new ObjectStore(indexes.volumeIndexes as never),
-    volumeTypes: new ObjectStore(indexes.volumeTypeIndexes as never),
+    clouds: new WatchedStore(),
+    computeNodes: new WatchedStore(),
+    flavors: new WatchedStore(),
+    images: new WatchedStore(indexes.imageIndexes as never),
+    instances: new WatchedStore(indexes.instanceIndexes as never),
+    ipClaims: new WatchedStore(indexes.ipClaimIndexes as never),
+    keyPairs: new WatchedStore(),
+    networks: new WatchedStore(),
+    nodes: new WatchedStore(),
+    ports: new WatchedStore(indexes.portIndexes as never),
+    securityGroups: new WatchedStore(indexes.securityGroupIndexes as never),
+    storagePools: new WatchedStore(),
+    subnets: new WatchedStore(indexes.subnetIndexes as never),
+    volumes: new WatchedStore(indexes.volumeIndexes as never),
+    volumeTypes: new WatchedStore(indexes.volumeTypeIndexes as never),
   } satisfies Record<keyof Caches, unknown> as unknown as Stores
   const client = memoryClient(stores)
   const events: string[] = []
@@ -94,6 +96,7 @@ export function memoryWorld(): MemoryWorld {
     deps,
     bus,
     network,
+    stores,
     run,
     events,
     clock,

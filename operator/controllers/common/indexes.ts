@@ -32,6 +32,13 @@ export const instanceIndexes = {
     status?.node === undefined
       ? (spec.networks ?? []).flatMap((nic) => (nic.networkRef ? [keyOf(nic.networkRef, metadata.namespace)] : []))
       : [],
+  /** `<network key>|<mac>` that it may wait for. */
+  unplacedMac: ({ spec, status, metadata }) =>
+    status?.node === undefined
+      ? (spec.networks ?? []).flatMap(({ networkRef, macAddress }) =>
+          networkRef && macAddress !== undefined ? [macKey(keyOf(networkRef, metadata.namespace), macAddress)] : [],
+        )
+      : [],
   port: (instance) => listNics(instance).map((nic) => portKeyOf(instance, nic)),
   volume: ({ spec, metadata }) => (spec.volumes ?? []).map(({ volumeRef }) => keyOf(volumeRef, metadata.namespace)),
 } satisfies Indexes<Instance>

@@ -4,6 +4,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { guarded } from '../common/definition.ts'
+import { portIndexes } from '../common/indexes.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { keyOf } from '../common/references.ts'
 import { instanceReadiness } from './readiness.ts'
@@ -22,7 +23,11 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
       watchOf(informers.keyPairs, (keyPair) => keysBy('keyPair', keyOfObject(keyPair))),
       watchOf(informers.networks, (network) => keysBy('network', keyOfObject(network))),
       watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
-      watchOf(informers.ports, (port) => keysBy('port', keyOfObject(port))),
+      watchOf(informers.ports, (port) => [
+        ...keysBy('port', keyOfObject(port)),
+        // It may have had, or have got, the MAC that they ask for.
+        ...portIndexes.mac(port).flatMap((mac) => keysBy('unplacedMac', mac)),
+      ]),
       watchOf(informers.volumes, (volume) => keysBy('volume', keyOfObject(volume))),
       watchOf(informers.computeNodes, ({ metadata }) => keysBy('node', metadata.name)),
     ],

@@ -19,7 +19,7 @@ import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
 import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
-import { claimFrom, claimFromFirst, listSubnets, type ResolvedAddress } from '../port/addresses.ts'
+import { claimFrom, claimFromFirst, listSubnets, NO_MAC_LOOK_MS, type ResolvedAddress } from '../port/addresses.ts'
 import type { Admitted } from './admit.ts'
 import { listNics, portKeyOf, type Nic } from './nics.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -165,7 +165,7 @@ function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceD
   const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
   const mac = chooseMac(prefix, `${instance.metadata.uid}/${nic.index}`, isTaken)
   return mac === undefined
-    ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`)
+    ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`, NO_MAC_LOOK_MS)
     : found(mac)
 }
 

@@ -18,8 +18,7 @@ export async function removeInstance(instance: Instance, deps: InstanceDeps, run
   if (waiting) return waiting
   waiting = await removePorts(instance, deps, run)
   if (waiting) return waiting
-  deps.scheduler.forget(instance.metadata.uid)
-  deps.waitingRoom.wakeAll()
+  // Its claim goes with the object, which wakes who waits for room: operator/claims.ts.
   return released
 }
 

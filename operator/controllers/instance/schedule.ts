@@ -6,6 +6,7 @@ import { amountsOf } from '../../scheduler/amounts.ts'
 import type { Explanation } from '../../scheduler/choose.ts'
 import type { PlacementRequest } from '../../scheduler/filters.ts'
 import { placementsOf } from '../common/holding.ts'
+import { nextEpoch } from '../common/next-epoch.ts'
 import { releaseFrom } from '../common/release.ts'
 import { portRelease } from './port-release.ts'
 import type { Admitted } from './admit.ts'
@@ -55,7 +56,7 @@ export async function schedule(
   }
   deps.waitingRoom.leave(run.key)
   status.node = choice.node
-  status.epoch = (status.epoch ?? 0) + 1
+  status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
   status.flavor = toClaim(admitted)
   status.addresses = addressesOf(ports)
   status.state = 'BUILD'

@@ -11,6 +11,9 @@ import { macKey } from '../common/indexes.ts'
 import { found, missing, type Found } from '../common/references.ts'
 import { findUsablePlan, nameserversOf } from '../subnet/reconcile.ts'
 
+/** Sixteen million Ports could each end it: none of them wakes all that wait. */
+export const NO_MAC_LOOK_MS = 60_000
+
 export interface ResolvedAddress {
   subnet: Subnet
   address: string
@@ -30,7 +33,7 @@ export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps
     const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
     const mac = chooseMac(prefix, port.metadata.uid, (candidate) => others(candidate).length > 0)
     return mac === undefined
-      ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`)
+      ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`, NO_MAC_LOOK_MS)
       : found(mac)
   }
   const older = others(kept).find((other) => isOlder(other, port))

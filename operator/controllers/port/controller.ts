@@ -5,7 +5,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { guarded } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
-import { instanceIndexes, macKey } from '../common/indexes.ts'
+import { instanceIndexes, portIndexes } from '../common/indexes.ts'
 import { keyOf } from '../common/references.ts'
 import { reconcilePort } from './reconcile.ts'
 
@@ -22,10 +22,13 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
       watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
       watchOf(informers.securityGroups, (group) => ports.listBy('securityGroup', keyOfObject(group)).map(keyOfObject)),
       // Another port that has the same MAC may have gone.
-      watchOf(informers.ports, ({ spec, metadata }) => {
-        if (spec.macAddress === undefined) return []
-        return ports.listBy('mac', macKey(keyOf(spec.networkRef, metadata.namespace), spec.macAddress)).map(keyOfObject)
-      }),
+      watchOf(informers.ports, (port) =>
+        portIndexes
+          .mac(port)
+          .flatMap((mac) => ports.listBy('mac', mac))
+          .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
+          .map(keyOfObject),
+      ),
       watchOf(informers.computeNodes, (node) => ports.listBy('node', node.metadata.name).map(keyOfObject)),
       watchOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()

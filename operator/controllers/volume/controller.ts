@@ -30,6 +30,10 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
         ...keysBy('attachedTo', instance.metadata.uid),
       ]),
       watchOf(informers.volumeTypes, ({ metadata }) => [...unplaced(metadata.name), ...unplaced('')]),
+      // What one that goes had, or was promised, others may have.
+      watchOf(informers.volumes, ({ status, metadata }) =>
+        metadata.deletionTimestamp === undefined || status?.pool === undefined ? [] : waitingFor(status.pool),
+      ),
       watchOf(informers.storagePools, (pool) => [
         ...keysBy('pool', pool.metadata.name),
         ...waitingFor(pool.metadata.name),

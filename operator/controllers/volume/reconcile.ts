@@ -5,6 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { nextEpoch } from '../common/next-epoch.ts'
 import { releaseFrom } from '../common/release.ts'
 import { planAttachment } from './attach.ts'
 import { volumeDocument } from './document.ts'
@@ -28,7 +29,9 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     if (unclear) return unclear
     const choice = choosePlace(volume, deps.caches, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
     if (!choice.ok) return waitFor(choice.reason, choice.message)
-    Object.assign(status, { node: choice.node, pool: choice.pool, epoch: (status.epoch ?? 0) + 1 })
+    const { node, pool } = choice
+    const epoch = nextEpoch({ kind: 'volume', uid: volume.metadata.uid, node }, status.epoch, deps)
+    Object.assign(status, { node, pool, epoch })
     run.event({
       type: 'Normal',
       reason: 'Scheduled',

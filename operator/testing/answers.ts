@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What nodes say to documents, for tests that speak for them.
+import type { DesiredDocument, DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+
+/** What a node says to a document; undefined: nothing yet. */
+export type Answer = (document: DesiredDocument) => Partial<ObservedDocument> | undefined
+
+/** Nothing is said of this kind. */
+export function without(kind: DocumentKind, then: Answer = wellAnswered): Answer {
+  return (document) => (document.kind === kind ? undefined : then(document))
+}
+
+/** Of this kind what `say` says, where it says anything; tombstones and the rest as `then`. */
+export function saysOf(kind: DocumentKind, say: Answer, then: Answer = wellAnswered): Answer {
+  return (document) => (document.kind === kind && !document.tombstone ? say(document) : undefined) ?? then(document)
+}
+
+export function toWord(document: DesiredDocument, said: Partial<ObservedDocument>): ObservedDocument {
+  const { v, kind, uid, name, namespace, node, versions } = document
+  const base = { v, kind, uid, name, ...(namespace === undefined ? {} : { namespace }), node, versions }
+  return { ...base, state: 'gone', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z', ...said }
+}
+
+/** As a node on which everything works at once. */
+export function wellAnswered(document: DesiredDocument): Partial<ObservedDocument> {
+  if (document.tombstone) return { state: 'gone' }
+  switch (document.kind) {
+    case 'node':
+      return { state: 'ready' }
+    case 'image':
+      return { state: 'ready', facts: { sha256: document.spec.sha256 ?? 'ab'.repeat(32), virtualSizeBytes: 2 ** 30 } }
+    case 'port':
+      return { state: 'active', facts: { ovnInstalled: true } }
+    case 'volume': {
+      const connection = { protocol: 'nbd' as const, host: 'h', port: 10900, exportName: document.uid, tls: true }
+      const { sizeGiB, exportTo } = document.spec
+      return { state: 'available', facts: { sizeGiB, ...(exportTo.length > 0 ? { connection } : {}) } }
+    }
+    case 'instance': {
+      const { runState, volumes } = document.spec
+      const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]
+      const stages = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
+      return { state, facts: { stages: [...stages], volumesAttached: volumes.map(({ uid }) => uid) } }
+    }
+  }
+}

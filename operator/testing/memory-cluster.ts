@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as kinds from '../../lib/api/kinds.ts'
+import { findCondition } from '../../lib/conditions.ts'
+import type { KubeClient } from '../../lib/kube/client.ts'
+import { ApiError } from '../../lib/kube/errors.ts'
+import {
+  keyOfRef,
+  type CommonStatus,
+  type KubeObject,
+  type ObjectRef,
+  type ResourceKind,
+} from '../../lib/kube/object.ts'
+import type { Caches, OperatorInformers } from '../controllers/common/deps.ts'
+import { memoryWorld, type MemoryWorld } from './memory-deps.ts'
+import type { WatchedStore } from './watched-store.ts'
+
+export type CacheName = keyof Caches
+
+const KINDS: Record<CacheName, ResourceKind> = {
+  clouds: kinds.CLOUD,
+  computeNodes: kinds.COMPUTE_NODE,
+  flavors: kinds.FLAVOR,
+  images: kinds.IMAGE,
+  instances: kinds.INSTANCE,
+  ipClaims: kinds.IP_CLAIM,
+  keyPairs: kinds.KEY_PAIR,
+  networks: kinds.NETWORK,
+  nodes: kinds.NODE,
+  ports: kinds.PORT,
+  securityGroups: kinds.SECURITY_GROUP,
+  storagePools: kinds.STORAGE_POOL,
+  subnets: kinds.SUBNET,
+  volumes: kinds.VOLUME,
+  volumeTypes: kinds.VOLUME_TYPE,
+}
+
+/** Objects as an apiserver keeps them (versions, generations, finalizers), in the caches of a world in memory. */
+export class MemoryCluster {
+  readonly world: MemoryWorld = memoryWorld()
+  #version = 1_000_000
+  #uids = 0
+
+  constructor() {
+    Object.assign(this.world.run.client, this.#client())
+  }
+
+  /** @param more of the metadata */
+  create(cache: CacheName, ref: ObjectRef, spec: object, more: object = {}): KubeObject {
+    const n = ++this.#uids
+    const uid = `${cache}-${n}`.toLowerCase()
+    const creationTimestamp = new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString().replace('.000Z', 'Z')
+    const { name, namespace } = ref
+    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), generation: 1, creationTimestamp }
+    const object = { metadata: { ...metadata, uid, resourceVersion: '', ...more }, spec } as KubeObject
+    this.store(cache, object)
+    return object
+  }
+
+  /** A new spec. */
+  change(cache: CacheName, ref: ObjectRef, change: (spec: Record<string, unknown>) => void): void {
+    const object = structuredClone(this.get(cache, ref))
+    change(object.spec as Record<string, unknown>)
+    object.metadata.generation = (object.metadata.generation ?? 1) + 1
+    this.store(cache, object)
+  }
+
+  remove(cache: CacheName, ref: ObjectRef): void {
+    const object = structuredClone(this.get(cache, ref))
+    if ((object.metadata.finalizers ?? []).length === 0)
+      this.world.stores[cache].remove(keyOfRef(ref), object.metadata.uid)
+    else if (object.metadata.deletionTimestamp === undefined) {
+      object.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+      this.store(cache, object)
+    }
+  }
+
+  /** The last finalizer takes an object that is being deleted with it. */
+  setFinalizers(cache: CacheName, key: string, finalizers: string[]): void {
+    const object = this.world.stores[cache].findByKey(key)
+    if (!object) return
+    if (finalizers.length === 0 && object.metadata.deletionTimestamp !== undefined)
+      this.world.stores[cache].remove(key, object.metadata.uid)
+    else this.store(cache, { ...object, metadata: { ...object.metadata, finalizers } })
+  }
+
+  store(cache: CacheName, object: KubeObject): void {
+    const metadata = { ...object.metadata, resourceVersion: String(++this.#version) }
+    this.world.stores[cache].put(structuredClone({ ...object, metadata }))
+  }
+
+  find(cache: CacheName, { namespace, name }: ObjectRef): KubeObject | undefined {
+    return this.world.stores[cache].find(namespace, name)
+  }
+
+  get(cache: CacheName, ref: ObjectRef): KubeObject {
+    const object = this.find(cache, ref)
+    if (!object) throw new Error(`there is no ${cache} ${ref.name}`)
+    return object
+  }
+
+  /** Why it is not ready: `gone` when there is none, `Ready` when it is. */
+  reason(cache: CacheName, ref: ObjectRef): string {
+    const object = this.find(cache, ref)
+    if (!object) return 'gone'
+    const ready = findCondition((object.status as CommonStatus | undefined)?.conditions, 'Ready')
+    return ready === undefined ? 'none' : ready.reason
+  }
+
+  informers(): OperatorInformers {
+    const entries = Object.entries(this.world.stores) as [CacheName, WatchedStore][]
+    return Object.fromEntries(
+      entries.map(([name, store]) => [name, store.asInformer(KINDS[name])]),
+    ) as unknown as OperatorInformers
+  }
+
+  cacheOf(kind: ResourceKind): CacheName {
+    const found = (Object.keys(KINDS) as CacheName[]).find((name) => KINDS[name] === kind)
+    if (!found) throw new Error(`${kind.kind} is not among the caches`)
+    return found
+  }
+
+  #client(): Partial<KubeClient> {
+    const client = {
+      create: async (kind: ResourceKind, object: KubeObject) => {
+        const cache = this.cacheOf(kind)
+        const { name, namespace, ...more } = object.metadata
+        const ref = { name, ...(namespace === undefined ? {} : { namespace }) }
+        if (this.find(cache, ref)) throw new ApiError('create', 409, { reason: 'AlreadyExists' })
+        this.create(cache, ref, object.spec as object, more)
+        return this.get(cache, ref)
+      },
+      remove: async (kind: ResourceKind, ref: ObjectRef) => {
+        if (this.find(this.cacheOf(kind), ref)) this.remove(this.cacheOf(kind), ref)
+      },
+      update: async (kind: ResourceKind, object: KubeObject) => {
+        const cache = this.cacheOf(kind)
+        const held = this.get(cache, object.metadata)
+        if (held.metadata.resourceVersion !== object.metadata.resourceVersion)
+          throw new ApiError('update', 409, { reason: 'Conflict' })
+        this.store(cache, object)
+        return this.get(cache, object.metadata)
+      },
+    }
+    return client as unknown as Partial<KubeClient>
+  }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small cloud under a QuietOperator, and short words for what people and nodes do in it.
+import type { Port } from '../../lib/api/types.ts'
+import type { DocumentKind, Inventory, ObservedDocument } from '../../lib/contract/documents.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import type { ObjectRef } from '../../lib/kube/object.ts'
+import { wellAnswered } from './answers.ts'
+import type { CacheName } from './memory-cluster.ts'
+import { QuietOperator } from './quiet-operator.ts'
+
+export type Where = readonly [CacheName, ObjectRef]
+export const ns = (name: string): { namespace: string; name: string } => ({ namespace: 'ns', name })
+
+export const POOL = { name: 'files', driver: 'file', totalGiB: 100, freeGiB: 100 }
+const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
+const CLUSTER: readonly CacheName[] = ['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes']
+
+/** As simple as one of its kind can be. */
+const SPECS: Partial<Record<CacheName, object>> = {
+  flavors: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 },
+  images: { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
+  instances: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
+  keyPairs: { publicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me' },
+  ports: { networkRef: { name: 'lan' } },
+  storagePools: { driver: 'file' },
+  subnets: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' },
+  volumeTypes: { storagePoolRef: { name: 'files' } },
+  volumes: { sizeGiB: 1 },
+}
+
+export class QuietCloud {
+  readonly operator = new QuietOperator()
+
+  /** Two nodes that run machines, one that stores; an image, a network with one subnet, a pool with a default type. */
+  static async furnished(): Promise<QuietCloud> {
+    const cloud = new QuietCloud()
+    const { operator } = cloud
+    for (const name of ['c1', 'c2']) operator.addNode(name, COMPUTE)
+    operator.addNode('s1', { 'nephele.dev/storage': 'true', 'nephele.dev/image': 'true' }, { pools: [POOL] })
+    cloud.make('flavors', 'small')
+    cloud.make('images', 'guest')
+    cloud.make('networks', 'lan')
+    cloud.subnet('lan-v4')
+    cloud.make('storagePools', 'files')
+    cloud.make('volumeTypes', 'std', { default: true })
+    await operator.rest()
+    return cloud
+  }
+
+  make(cache: CacheName, name: string, spec: object = {}): void {
+    this.operator.create(cache, refOf(cache, name), { ...SPECS[cache], ...spec })
+  }
+
+  vm(name: string, spec: object = {}): void {
+    this.make('instances', name, spec)
+  }
+
+  port(name: string, spec: object = {}): void {
+    this.make('ports', name, spec)
+  }
+
+  volume(name: string, spec: object = {}): void {
+    this.make('volumes', name, spec)
+  }
+
+  subnet(name: string, spec: object = {}): void {
+    this.make('subnets', name, spec)
+  }
+
+  set(cache: CacheName, name: string, spec: object): void {
+    this.operator.change(cache, refOf(cache, name), (old) => Object.assign(old, spec))
+  }
+
+  label(node: string, labels: Record<string, string | undefined>): void {
+    const { metadata, ...rest } = this.operator.get('nodes', { name: node })
+    const now = Object.entries({ ...metadata.labels, ...labels }).filter(([, value]) => value !== undefined)
+    this.operator.store('nodes', { ...rest, metadata: { ...metadata, labels: Object.fromEntries(now) as never } })
+  }
+
+  /** Made, and on its way out for as long as somebody holds it. */
+  hold(cache: CacheName, name: string): void {
+    this.operator.create(cache, refOf(cache, name), { ...SPECS[cache] }, { finalizers: ['test/hold'] })
+    this.operator.remove(cache, refOf(cache, name))
+  }
+
+  /** Gone, whoever holds it. */
+  drop(cache: CacheName, name: string): void {
+    const object = this.operator.get(cache, refOf(cache, name))
+    this.operator.store(cache, { ...object, metadata: { ...object.metadata, finalizers: [] } })
+    const { deletionTimestamp, uid } = object.metadata
+    if (deletionTimestamp === undefined) this.operator.remove(cache, refOf(cache, name))
+    else this.operator.world.stores[cache].remove(object.metadata.namespace === undefined ? name : `ns/${name}`, uid)
+  }
+
+  addNode(name: string, spec: object = {}, inventory: Partial<Inventory> = {}, labels: object = COMPUTE): void {
+    this.operator.create('computeNodes', { name }, spec)
+    this.operator.addNode(name, labels as Record<string, string>, inventory)
+  }
+
+  answersAll(): void {
+    this.operator.answer = wellAnswered
+  }
+
+  specOf(cache: CacheName): object {
+    return { ...SPECS[cache] }
+  }
+
+  nodeOf(machine: string): string {
+    const { status } = this.operator.get('instances', ns(machine)) as { status?: { node?: string } }
+    if (status?.node === undefined) throw new Error(`${machine} has no node`)
+    return status.node
+  }
+
+  uidOf(name: string, cache: CacheName = 'instances'): string {
+    return this.operator.get(cache, refOf(cache, name)).metadata.uid
+  }
+
+  macOf(port: string): string | undefined {
+    return (this.operator.get('ports', ns(port)) as Port).status?.macAddress
+  }
+
+  versions(epoch: number): Versions {
+    return { incarnation: 1, term: 1, epoch, generation: 1 }
+  }
+
+  /** A node's word about something that it has. */
+  word(kind: DocumentKind, uid: string, node: string): ObservedDocument {
+    const base = { v: 1 as const, kind, uid, node, name: 'x', namespace: 'ns', versions: this.versions(1) }
+    return { ...base, state: 'running', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z' }
+  }
+}
+
+function refOf(cache: CacheName, name: string): ObjectRef {
+  return CLUSTER.includes(cache) ? { name } : ns(name)
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// All controllers of the operator over memory, run until nothing is left to do, without a clock: what asks to be called again after a
+// while is not. Whatever goes on here was woken by the change that it waited for. For tests of wake-ups.
+import { CLOUD_NAME } from '../../lib/api/kinds.ts'
+import type { Inventory } from '../../lib/contract/documents.ts'
+import { ApiError } from '../../lib/kube/errors.ts'
+import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
+import type { ControllerDefinition, RunResult } from '../../lib/loop/controller.ts'
+import type { Informer } from '../../lib/loop/informer.ts'
+import { readinessOf, resultOfError, writeReadiness } from '../../lib/loop/readiness.ts'
+import { sameJson } from '../../lib/loop/same-json.ts'
+import { followCaches } from '../claims.ts'
+import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
+import { TombstoneCollector } from '../controllers/common/tombstones.ts'
+import { connectWakeUps, type Controllers } from '../wake-ups.ts'
+import { toWord, wellAnswered, type Answer } from './answers.ts'
+import { inventoryOf } from './inventory.ts'
+import { MemoryCluster, type CacheName } from './memory-cluster.ts'
+
+type Definition = ControllerDefinition<KubeObject>
+
+const MOST_RUNS = 5_000
+const MOST_PASSES = 10
+
+export class QuietOperator extends MemoryCluster {
+  /** How nodes answer; replace it to have them late or silent about something. */
+  answer: Answer = wellAnswered
+  /** Others run at the worst moment of each run. */
+  isInterleaved = false
+  readonly #definitions: Map<ControllerName, Definition>
+  /** `<controller> <key>` */
+  readonly #queue = new Set<string>()
+  readonly #answered = new Map<string, string>()
+  readonly #alive = new Set<string>()
+  /** Whose own status write is under way: that wakes others alone. */
+  #writing: string | undefined
+  #running: string | undefined
+
+  constructor() {
+    super()
+    const { deps, run } = this.world
+    const informers = this.informers()
+    this.#definitions = new Map(listDefinitions(defineControllers(deps, informers, {})))
+    const collector = new TombstoneCollector(deps, run.log)
+    for (const [name, definition] of this.#definitions) this.#watch(name, definition, Object.values(informers))
+    const controllers = Object.fromEntries(
+      [...this.#definitions].map(([name, definition]) => [name, this.#controllerOf(name, definition)]),
+    ) as unknown as Controllers
+    followCaches(deps, informers, collector)
+    connectWakeUps(deps, controllers, collector)
+    this.create('clouds', { name: CLOUD_NAME }, {})
+  }
+
+  /** A Kubernetes Node with its agent. */
+  addNode(name: string, labels: Record<string, string>, inventory: Partial<Inventory> = {}): void {
+    this.#alive.add(name)
+    this.create('nodes', { name }, {}, { labels })
+    this.report(name, inventory)
+  }
+
+  /** The node's inventory. */
+  report(name: string, inventory: Partial<Inventory> = {}): void {
+    const hypervisor = { type: 'QEMU', version: '1', acceleration: 'qemu' as const }
+    this.world.bus.publishInventory(inventoryOf(name, { hypervisor, ...inventory }))
+  }
+
+  /** So long that they count as silent, while the others beat. */
+  silence(...names: string[]): void {
+    const { clock, bus } = this.world
+    for (const name of names) this.#alive.delete(name)
+    for (let beats = 0; beats < 6; beats++) {
+      clock.ms += 10_000
+      for (const name of this.#alive) bus.heartbeats.beat(name, 'boot-0001')
+      bus.heartbeats.tick()
+    }
+  }
+
+  beat(name: string): void {
+    this.#alive.add(name)
+    this.world.bus.heartbeats.beat(name, 'boot-0001')
+  }
+
+  /** Runs until nothing is queued and every node has said what it has to say. */
+  async rest(): Promise<void> {
+    for (let runs = 0; runs < MOST_RUNS; runs++) {
+      if ((await this.#workOne()) || this.#beatOne() || this.#answerOne()) continue
+      return
+    }
+    throw new Error(`no rest: ${[...this.#queue].slice(0, 5).join(', ')}`)
+  }
+
+  async #workOne(): Promise<boolean> {
+    const next = [...this.#queue].find((id) => id !== this.#running)
+    if (next === undefined) return false
+    this.#queue.delete(next)
+    const [name = '', key = ''] = next.split(' ')
+    await this.#work(name as ControllerName, key)
+    return true
+  }
+
+  /** All others run between this one's decision and its write: whom it woke too early learns nothing. */
+  async #letOthersRun(id: string): Promise<void> {
+    if (!this.isInterleaved || this.#running !== undefined) return
+    this.#running = id
+    while (await this.#workOne());
+    this.#running = undefined
+  }
+
+  #beatOne(): boolean {
+    const { heartbeats } = this.world.bus
+    const nodes = this.world.deps.caches.computeNodes.list().filter(({ spec }) => spec.lost === undefined)
+    const expected = nodes.map(({ metadata }) => metadata.name)
+    const node = expected.find((name) => this.#alive.has(name) && heartbeats.pulse(name) === 'unknown')
+    if (node !== undefined) this.beat(node)
+    return node !== undefined
+  }
+
+  #answerOne(): boolean {
+    for (const [key, document] of this.world.bus.desired.documents) {
+      const said = this.answer(document)
+      if (!said) continue
+      const word = toWord(document, said)
+      const text = JSON.stringify(word)
+      if (this.#answered.get(key) === text) continue
+      this.#answered.set(key, text)
+      this.world.bus.report(word)
+      return true
+    }
+    return false
+  }
+
+  #watch(name: ControllerName, definition: Definition, informers: readonly Informer[]): void {
+    informers
+      .find(({ kind }) => kind === definition.kind)
+      ?.onChange(({ old, object }) => {
+        const present = object ?? old
+        if (!present) return
+        const key = keyOfObject(present)
+        if (old && old.metadata.uid !== object?.metadata.uid) definition.forget?.(key, old)
+        if (object && this.#writing !== `${name} ${key}`) this.#enqueue(name, key)
+      })
+    for (const { source, keys } of definition.watches ?? []) {
+      const wake = keys as (object: KubeObject) => Iterable<string>
+      ;(source as unknown as Informer).onChange(({ old, object }) => {
+        for (const present of [old, object]) if (present) for (const key of wake(present)) this.#enqueue(name, key)
+      })
+    }
+  }
+
+  #enqueue(name: ControllerName, key: string, afterMs = 0): void {
+    if (afterMs <= 0) this.#queue.add(`${name} ${key}`)
+  }
+
+  #controllerOf(name: ControllerName, { kind }: Definition) {
+    const store = this.world.stores[this.cacheOf(kind)]
+    return {
+      enqueue: (key: string, afterMs = 0) => this.#enqueue(name, key, afterMs),
+      enqueueUid: (uid: string) => {
+        const object = store.findByUid(uid)
+        if (object) this.#enqueue(name, keyOfObject(object))
+      },
+      enqueueAll: () => {
+        for (const key of store.keys()) this.#enqueue(name, key)
+      },
+    }
+  }
+
+  async #work(name: ControllerName, key: string): Promise<void> {
+    const definition = this.#definitions.get(name)
+    if (!definition) throw new Error(`no controller ${name}`)
+    for (let pass = 0; pass < MOST_PASSES; pass++) if (!(await this.#pass(name, definition, key))) return
+    throw new Error(`${name} ${key} decides something new for ever`)
+  }
+
+  /** As ControlLoop does it. @returns whether it runs again at once */
+  async #pass(name: ControllerName, definition: Definition, key: string): Promise<boolean> {
+    const cache = this.cacheOf(definition.kind)
+    const store = this.world.stores[cache]
+    const cached = this.#withFinalizer(`${name} ${key}`, cache, definition, store.findByKey(key))
+    if (!cached) return false
+    const object = structuredClone(cached)
+    const result = await this.#reconcile(definition, object, key)
+    await this.#letOthersRun(`${name} ${key}`)
+    if (!result) return false
+    if (result.kind === 'outcome' && result.outcome.kind === 'released' && definition.finalizer) {
+      const rest = (cached.metadata.finalizers ?? []).filter((f) => f !== definition.finalizer)
+      this.setFinalizers(cache, key, rest)
+      return false
+    }
+    if (definition.conditions !== 'none') {
+      const readiness = definition.readiness?.(object, result) ?? readinessOf(object, result)
+      writeReadiness(object, readiness, this.world.run.now)
+    }
+    // Changed under the run: a conflict, and what changed it has queued it.
+    if (store.findByKey(key)?.metadata.resourceVersion !== cached.metadata.resourceVersion) return false
+    if (!sameJson(cached.status, object.status)) this.#writeAs(`${name} ${key}`, cache, object)
+    return result.kind === 'outcome' && result.outcome.kind === 'saved'
+  }
+
+  #withFinalizer(id: string, cache: CacheName, { finalizer }: Definition, object: KubeObject | undefined) {
+    if (!object || !finalizer) return object
+    const { finalizers = [], deletionTimestamp } = object.metadata
+    if (finalizers.includes(finalizer)) return object
+    if (deletionTimestamp !== undefined) return undefined
+    const metadata = { ...object.metadata, finalizers: [...finalizers, finalizer] }
+    this.#writeAs(id, cache, { ...object, metadata })
+    return this.find(cache, object.metadata)
+  }
+
+  async #reconcile(definition: Definition, object: KubeObject, key: string): Promise<RunResult | undefined> {
+    try {
+      return { kind: 'outcome', outcome: await definition.reconcile(object, { ...this.world.run, key }) }
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 409) return undefined
+      return resultOfError(error, 1)
+    }
+  }
+
+  #writeAs(id: string, cache: CacheName, object: KubeObject): void {
+    this.#writing = id
+    try {
+      this.store(cache, object)
+    } finally {
+      this.#writing = undefined
+    }
+  }
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../../lib/api/types.ts'
+import { automaticPortName } from '../../controllers/instance/nics.ts'
+import { ns, type QuietCloud } from '../quiet-cloud.ts'
+import { saysOf, without } from '../answers.ts'
+import { vm, type WaitRow } from './row.ts'
+
+const MAC = 'fa:16:3e:00:00:01'
+const nic = (more: object) => ({ networks: [{ networkRef: { name: 'lan' }, ...more }] })
+const onDisk = { volumes: [{ volumeRef: { name: 'disk' } }] }
+const big = { flavorRef: { name: 'big' } }
+
+async function fill(c: QuietCloud): Promise<void> {
+  c.make('flavors', 'big', { memoryMiB: 3000 })
+  for (const name of ['a', 'b']) c.vm(name, big)
+  await c.operator.rest()
+  c.vm('vm', big)
+}
+async function placed(c: QuietCloud, spec: object = {}): Promise<string> {
+  c.vm('vm', spec)
+  await c.operator.rest()
+  return c.nodeOf('vm')
+}
+/** A node has the machine, or one with its MAC, and its resource never had a place. */
+async function unclear(c: QuietCloud, word: object): Promise<void> {
+  c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c1'), ...word })
+  c.vm('vm', nic({ macAddress: MAC }))
+}
+const other = (c: QuietCloud, name: string, spec: object) => {
+  c.vm(name, spec)
+  return c.operator.rest()
+}
+
+export const MACHINE_ROWS: WaitRow[] = [
+  {
+    reason: 'PortInUse',
+    where: vm,
+    waits: async (c) => {
+      c.port('eth')
+      await other(c, 'a', { networks: [{ portRef: { name: 'eth' } }] })
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => c.operator.remove('instances', ns('a')),
+  },
+  {
+    reason: 'PortInUse',
+    by: 'an automatic port',
+    where: vm,
+    waits: async (c) => {
+      await other(c, 'a', {})
+      const owner = c.operator.get('instances', ns('a')) as Instance
+      c.vm('vm', { networks: [{ portRef: { name: automaticPortName(owner, 0) } }] })
+    },
+    ends: (c) => c.operator.remove('instances', ns('a')),
+    next: 'PortNotFound',
+  },
+  {
+    reason: 'PortNameTaken',
+    where: vm,
+    waits: (c) => {
+      c.vm('vm')
+      c.port(automaticPortName(c.operator.get(...vm), 0))
+    },
+    ends: (c) => c.operator.remove('ports', ns(automaticPortName(c.operator.get(...vm), 0))),
+  },
+  {
+    reason: 'PortNotReady',
+    where: vm,
+    waits: (c) => {
+      c.port('eth', { networkRef: { name: 'other' } })
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => {
+      c.make('networks', 'other')
+      c.subnet('other-v4', { networkRef: { name: 'other' }, cidr: '10.1.0.0/24' })
+    },
+  },
+  {
+    reason: 'VolumeInUse',
+    where: vm,
+    waits: async (c) => {
+      c.volume('disk')
+      await other(c, 'a', onDisk)
+      c.vm('vm', onDisk)
+    },
+    ends: (c) => c.set('instances', 'a', { volumes: [] }),
+  },
+  {
+    reason: 'VolumeInUse',
+    by: 'a machine that goes',
+    where: vm,
+    waits: async (c) => {
+      c.volume('disk')
+      await other(c, 'a', onDisk)
+      c.vm('vm', onDisk)
+    },
+    ends: (c) => c.operator.remove('instances', ns('a')),
+  },
+  {
+    reason: 'VolumeNotReady',
+    where: vm,
+    waits: (c) => {
+      c.operator.answer = without('volume')
+      c.volume('disk')
+      c.vm('vm', onDisk)
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'ImageNotReady',
+    where: vm,
+    waits: (c) => {
+      c.operator.answer = without('image')
+      c.make('images', 'other')
+      c.vm('vm', { imageRef: { name: 'other' } })
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'MACInUse',
+    by: 'a machine',
+    where: vm,
+    waits: async (c) => {
+      await other(c, 'a', nic({ macAddress: MAC }))
+      c.vm('vm', nic({ macAddress: MAC }))
+    },
+    ends: (c) => c.operator.remove('instances', ns('a')),
+  },
+  {
+    reason: 'MACInUse',
+    by: 'a port',
+    where: vm,
+    waits: async (c) => {
+      c.port('eth', { macAddress: MAC })
+      await c.operator.rest()
+      c.vm('vm', nic({ macAddress: MAC }))
+    },
+    ends: (c) => c.operator.remove('ports', ns('eth')),
+  },
+  {
+    reason: 'MACInUse',
+    by: 'a port that got it made',
+    where: vm,
+    waits: async (c) => {
+      c.port('eth')
+      await c.operator.rest()
+      c.vm('vm', nic({ macAddress: c.macOf('eth') }))
+    },
+    ends: (c) => c.operator.remove('ports', ns('eth')),
+  },
+  ...(['a machine goes', 'a node comes', 'a node opens'] as const).map((by): WaitRow => ({
+    reason: 'NoValidHost',
+    by,
+    where: vm,
+    waits: async (c) => {
+      if (by === 'a node opens') c.addNode('c3', { unschedulable: true })
+      await fill(c)
+    },
+    ends: (c) => {
+      if (by === 'a machine goes') c.operator.remove('instances', ns('a'))
+      if (by === 'a node comes') c.addNode('c3')
+      if (by === 'a node opens') c.set('computeNodes', 'c3', { unschedulable: false })
+    },
+  })),
+  {
+    reason: 'OwnershipUnclear',
+    by: 'this machine',
+    where: vm,
+    waits: (c) => {
+      // It comes back to the very node that let go of its former self.
+      c.set('computeNodes', 'c2', { unschedulable: true })
+      c.vm('vm')
+      c.operator.world.bus.report({ ...c.word('instance', c.uidOf('vm'), 'c1'), versions: c.versions(3) })
+    },
+    ends: (c) =>
+      c.operator.world.bus.report({
+        ...c.word('instance', c.uidOf('vm'), 'c1'),
+        versions: c.versions(3),
+        state: 'gone',
+      }),
+  },
+  {
+    reason: 'OwnershipUnclear',
+    by: 'one with its MAC',
+    where: vm,
+    waits: (c) => unclear(c, { facts: { nics: [{ mac: MAC }] } }),
+    ends: (c) => c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c1'), state: 'gone' }),
+  },
+  {
+    reason: 'OwnershipUnclear',
+    by: 'a node without a ComputeNode',
+    where: vm,
+    waits: (c) => {
+      c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c9'), facts: { nics: [{ mac: MAC }] } })
+      c.vm('vm', nic({ macAddress: MAC }))
+    },
+    ends: (c) => c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c9'), state: 'gone' }),
+  },
+  {
+    reason: 'OwnershipUnclear',
+    by: 'a node that is given up',
+    where: vm,
+    waits: (c) => unclear(c, { facts: { nics: [{ mac: MAC }] } }),
+    ends: (c) => c.set('computeNodes', 'c1', { lost: 'Confirmed' }),
+  },
+  {
+    reason: 'NodeLost',
+    by: 'moves',
+    where: vm,
+    waits: async (c) => c.set('computeNodes', await placed(c), { lost: 'Confirmed' }),
+    ends: (c) => c.set('instances', 'vm', { evacuation: 'WhenFenced' }),
+  },
+  {
+    reason: 'NodeLost',
+    by: 'is back',
+    where: vm,
+    waits: async (c) => c.set('computeNodes', await placed(c), { lost: 'Confirmed' }),
+    ends: (c) => {
+      c.set('computeNodes', c.nodeOf('vm'), { lost: undefined })
+    },
+  },
+  {
+    reason: 'NodeSilent',
+    where: vm,
+    waits: async (c) => c.operator.silence(await placed(c)),
+    ends: (c) => c.operator.beat(c.nodeOf('vm')),
+  },
+  {
+    reason: 'Releasing',
+    where: vm,
+    waits: async (c) => {
+      await placed(c)
+      c.operator.answer = without('instance')
+      c.operator.remove(...vm)
+    },
+    ends: (c) => c.answersAll(),
+    next: 'gone',
+  },
+  {
+    reason: 'Releasing',
+    by: 'its port',
+    where: vm,
+    waits: async (c) => {
+      await placed(c)
+      c.operator.answer = without('port')
+      c.operator.remove(...vm)
+    },
+    ends: (c) => c.answersAll(),
+    next: 'gone',
+  },
+  {
+    reason: 'Releasing',
+    by: 'a node without room, and a port that leaves late',
+    where: vm,
+    waits: (c) => {
+      c.port('eth')
+      c.operator.answer = saysOf('instance', (d) => (d.versions.epoch > 1 ? undefined : REFUSED), without('port'))
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => {
+      c.operator.answer = saysOf('instance', (d) => (d.versions.epoch > 1 ? undefined : REFUSED))
+    },
+  },
+  {
+    reason: 'Building',
+    where: vm,
+    waits: (c) => {
+      c.operator.answer = without('instance')
+      c.vm('vm')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  ...(
+    [
+      ['CachingImage', { state: 'waiting', facts: {} }],
+      ['AttachingVolumes', { state: 'running', facts: { volumesAttached: [] } }],
+      ['PowerChanging', { state: 'stopped', facts: { volumesAttached: ['*'] } }],
+    ] as const
+  ).map(([reason, word]): WaitRow => ({
+    reason,
+    where: vm,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      const facts = reason === 'PowerChanging' ? { volumesAttached: [c.uidOf('disk', 'volumes')] } : word.facts
+      c.operator.answer = saysOf('instance', () => ({ ...word, facts: { ...facts } }))
+      c.vm('vm', onDisk)
+    },
+    ends: (c) => c.answersAll(),
+  })),
+  {
+    reason: 'AttachingNetwork',
+    where: vm,
+    waits: (c) => {
+      c.operator.answer = without('port')
+      c.vm('vm')
+    },
+    ends: (c) => c.answersAll(),
+  },
+]
+
+const REFUSED = {
+  state: 'refused',
+  error: { reason: 'InsufficientResources', message: 'full', terminal: true },
+}

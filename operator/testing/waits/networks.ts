@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../lib/errors.ts'
+import { automaticPortName } from '../../controllers/instance/nics.ts'
+import { saysOf, without } from '../answers.ts'
+import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
+import { port, vm, type WaitRow } from './row.ts'
+
+const MAC = 'fa:16:3e:00:00:01'
+const away = () => new TransientError('NetworkBackendUnreachable', 'away')
+const onOther = { networkRef: { name: 'other' } }
+/** Who asks for an address: a machine for its automatic port, or a port. */
+const ASKERS: [Where, (c: QuietCloud, more: { subnet?: string; ip?: string; network?: string }) => void][] = [
+  [
+    vm,
+    (c, { subnet, ip, network = 'lan' }) =>
+      c.vm('vm', {
+        networks: [
+          {
+            networkRef: { name: network },
+            ...(subnet === undefined ? {} : { subnetRef: { name: subnet } }),
+            ...(ip === undefined ? {} : { ipAddress: ip }),
+          },
+        ],
+      }),
+  ],
+  [
+    port,
+    (c, { subnet, ip, network = 'lan' }) =>
+      c.port('eth', {
+        networkRef: { name: network },
+        ...(subnet === undefined
+          ? {}
+          : { fixedIPs: [{ subnetRef: { name: subnet }, ...(ip === undefined ? {} : { ipAddress: ip }) }] }),
+      }),
+  ],
+]
+const automaticPort = (c: QuietCloud): Where => ['ports', ns(automaticPortName(c.operator.get(...vm), 0))]
+
+const ADDRESS_ROWS = ASKERS.flatMap(([where, ask]): WaitRow[] => [
+  {
+    reason: 'NoSubnet',
+    where,
+    waits: (c) => {
+      c.make('networks', 'other')
+      ask(c, { network: 'other' })
+    },
+    ends: (c) => c.subnet('other-v4', { ...onOther, cidr: '10.1.0.0/24' }),
+  },
+  {
+    reason: 'SubnetNotFound',
+    where,
+    waits: (c) => ask(c, { subnet: 'more' }),
+    ends: (c) => c.subnet('more', { cidr: '10.1.0.0/24' }),
+  },
+  {
+    reason: 'SubnetNotReady',
+    where,
+    waits: (c) => {
+      c.subnet('twin', { cidr: '10.0.0.0/25' })
+      ask(c, { subnet: 'twin' })
+    },
+    ends: (c) => c.operator.remove('subnets', ns('lan-v4')),
+  },
+  ...(['a machine', 'a port'] as const).map((by): WaitRow => ({
+    reason: 'AddressInUse',
+    by,
+    where,
+    waits: async (c) => {
+      if (by === 'a port') c.port('first', { fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.9' }] })
+      else c.vm('first', { networks: [{ networkRef: { name: 'lan' }, ipAddress: '10.0.0.9' }] })
+      await c.operator.rest()
+      ask(c, { subnet: 'lan-v4', ip: '10.0.0.9' })
+    },
+    ends: (c) => c.operator.remove(by === 'a port' ? 'ports' : 'instances', ns('first')),
+  })),
+  ...(['one is released', 'a Subnet is added'] as const).map((by): WaitRow => ({
+    reason: 'NoFreeAddress',
+    by,
+    where,
+    waits: async (c) => {
+      c.make('networks', 'other')
+      c.subnet('other-v4', { ...onOther, cidr: '10.1.0.0/30' })
+      c.port('first', onOther)
+      await c.operator.rest()
+      ask(c, { network: 'other' })
+    },
+    ends: (c) => {
+      if (by === 'one is released') c.operator.remove('ports', ns('first'))
+      else c.subnet('more', { ...onOther, cidr: '10.2.0.0/24' })
+    },
+  })),
+])
+
+export const NETWORK_ROWS: WaitRow[] = [
+  ...ADDRESS_ROWS,
+  {
+    reason: 'MACInUse',
+    where: port,
+    waits: async (c) => {
+      c.port('first', { macAddress: MAC })
+      await c.operator.rest()
+      c.port('eth', { macAddress: MAC })
+    },
+    ends: (c) => c.operator.remove('ports', ns('first')),
+  },
+  {
+    reason: 'MACInUse',
+    by: 'a port that got it made',
+    where: port,
+    waits: async (c) => {
+      c.port('first')
+      await c.operator.rest()
+      c.port('eth', { macAddress: c.macOf('first') })
+    },
+    ends: (c) => c.operator.remove('ports', ns('first')),
+  },
+  ...(['subnets', 'ports'] as const).map((cache): WaitRow => ({
+    reason: 'NetworkNotReady',
+    where: [cache, ns('x')],
+    waits: (c) => {
+      c.operator.world.network.failNext(away())
+      c.make('networks', 'other')
+      c.operator.create(cache, ns('x'), { ...onOther, ...(cache === 'subnets' ? { cidr: '10.1.0.0/24' } : {}) })
+    },
+    // As the supervision of the backend has all networks looked at once it answers again.
+    ends: (c) => c.set('networks', 'other', { mtu: 1400 }),
+    ...(cache === 'ports' ? { next: 'NoSubnet' } : {}),
+  })),
+  {
+    reason: 'SecurityGroupNotReady',
+    where: port,
+    waits: (c) => {
+      c.operator.world.network.failNext(away())
+      c.make('securityGroups', 'other')
+      c.port('eth', { securityGroupRefs: [{ name: 'other' }] })
+    },
+    ends: (c) => c.set('securityGroups', 'other', { description: 'again' }),
+  },
+  {
+    reason: 'CIDROverlap',
+    where: ['subnets', ns('twin')],
+    waits: (c) => c.subnet('twin', { cidr: '10.0.0.0/25' }),
+    ends: (c) => c.operator.remove('subnets', ns('lan-v4')),
+  },
+  {
+    reason: 'Unbound',
+    where: (c) => automaticPort(c),
+    waits: (c) => {
+      c.make('flavors', 'big', { memoryMiB: 6000 })
+      c.vm('vm', { flavorRef: { name: 'big' } })
+    },
+    ends: (c) => c.addNode('c3', {}, { memoryMiB: 8000 }),
+  },
+  {
+    reason: 'Plugging',
+    where: (c) => automaticPort(c),
+    waits: (c) => {
+      c.operator.answer = without('port')
+      c.vm('vm')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'LinkDown',
+    where: (c) => automaticPort(c),
+    waits: (c) => {
+      c.operator.answer = saysOf('port', () => ({ state: 'plugging', facts: { ovnInstalled: true, linkUp: false } }))
+      c.vm('vm')
+    },
+    ends: (c) => c.answersAll(),
+  },
+]

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import { saysOf, without } from '../answers.ts'
+import type { QuietCloud, Where } from '../quiet-cloud.ts'
+import type { WaitRow } from './row.ts'
+
+const node: Where = ['computeNodes', { name: 'c3' }]
+const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
+
+async function silenceAll(c: QuietCloud): Promise<void> {
+  c.addNode('c3')
+  await c.operator.rest()
+  c.operator.silence('c1', 'c2', 'c3', 's1')
+}
+
+export const NODE_ROWS: WaitRow[] = [
+  {
+    reason: 'AgentUnknown',
+    where: node,
+    waits: (c) => {
+      c.operator.create('nodes', { name: 'c3' }, {}, { labels: COMPUTE })
+      c.operator.report('c3')
+    },
+    ends: (c) => c.operator.beat('c3'),
+  },
+  {
+    reason: 'InventoryMissing',
+    where: node,
+    waits: async (c) => {
+      c.operator.create('nodes', { name: 'c3' }, {}, { labels: COMPUTE })
+      await c.operator.rest()
+      c.operator.beat('c3')
+    },
+    ends: (c) => c.operator.report('c3'),
+  },
+  {
+    reason: 'SettingUp',
+    where: node,
+    waits: (c) => {
+      c.operator.answer = without('node')
+      c.addNode('c3')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'Degraded',
+    where: node,
+    waits: (c) => {
+      c.operator.answer = saysOf('node', () => ({ state: 'degraded' }))
+      c.addNode('c3')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'AgentSilent',
+    where: node,
+    waits: async (c) => {
+      c.addNode('c3')
+      await c.operator.rest()
+      c.operator.silence('c3')
+    },
+    ends: (c) => c.operator.beat('c3'),
+  },
+  {
+    reason: 'NodeMissing',
+    where: node,
+    waits: async (c) => {
+      c.addNode('c3')
+      await c.operator.rest()
+      c.operator.remove('nodes', { name: 'c3' })
+    },
+    ends: (c) => void c.operator.create('nodes', { name: 'c3' }, {}, { labels: COMPUTE }),
+  },
+  {
+    reason: 'Lost',
+    where: node,
+    waits: async (c) => {
+      c.addNode('c3')
+      await c.operator.rest()
+      c.set('computeNodes', 'c3', { lost: 'Confirmed' })
+    },
+    ends: (c) => c.set('computeNodes', 'c3', { lost: undefined }),
+  },
+  {
+    reason: 'BusManyNodesSilent',
+    where: ['clouds', { name: CLOUD_NAME }],
+    waits: silenceAll,
+    ends: (c) => {
+      for (const name of ['c1', 'c2', 'c3', 's1']) c.operator.beat(name)
+      c.operator.world.bus.heartbeats.tick()
+    },
+  },
+  {
+    reason: 'BusDisconnected',
+    where: ['clouds', { name: CLOUD_NAME }],
+    waits: (c) => c.operator.world.bus.heartbeats.connected(false),
+    ends: (c) => c.operator.world.bus.heartbeats.connected(true),
+  },
+]

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+import { saysOf, without } from '../answers.ts'
+import { ns, POOL, type Where } from '../quiet-cloud.ts'
+import { disk, type WaitRow } from './row.ts'
+
+const pool: Where = ['storagePools', { name: 'files' }]
+const image: Where = ['images', ns('other')]
+
+export const STORAGE_ROWS: WaitRow[] = [
+  {
+    reason: 'NoDefaultVolumeType',
+    where: disk,
+    waits: (c) => {
+      c.drop('volumeTypes', 'std')
+      c.volume('disk')
+    },
+    ends: (c) => c.make('volumeTypes', 'usual', { default: true }),
+  },
+  {
+    reason: 'StoragePoolNotFound',
+    by: 'its type’s',
+    where: disk,
+    waits: (c) => {
+      c.make('volumeTypes', 'other', { storagePoolRef: { name: 'fast' } })
+      c.volume('disk', { volumeTypeRef: { name: 'other' } })
+    },
+    ends: (c) => {
+      c.make('storagePools', 'fast')
+      c.operator.report('s1', { pools: [POOL, { ...POOL, name: 'fast' }] })
+    },
+  },
+  {
+    reason: 'StoragePoolNotFound',
+    by: 'its own',
+    where: disk,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      c.drop('storagePools', 'files')
+    },
+    ends: (c) => c.make('storagePools', 'files'),
+  },
+  {
+    reason: 'NoStorageNode',
+    by: 'all silent',
+    where: disk,
+    waits: async (c) => {
+      c.operator.silence('s1')
+      await c.operator.rest()
+      c.volume('disk')
+    },
+    ends: (c) => c.operator.beat('s1'),
+  },
+  {
+    reason: 'NoStorageNode',
+    by: 'none labelled',
+    where: ['storagePools', { name: 'fast' }],
+    waits: (c) => c.make('storagePools', 'fast', { nodeSelector: { matchLabels: { disk: 'nvme' } } }),
+    ends: (c) => {
+      c.label('s1', { disk: 'nvme' })
+      c.operator.report('s1', { pools: [POOL, { ...POOL, name: 'fast' }] })
+    },
+  },
+  {
+    reason: 'PoolFull',
+    by: 'a promised volume goes',
+    where: disk,
+    waits: async (c) => {
+      c.operator.answer = without('volume')
+      c.volume('first', { sizeGiB: 80 })
+      await c.operator.rest()
+      c.volume('disk', { sizeGiB: 60 })
+    },
+    ends: async (c) => {
+      c.answersAll()
+      c.operator.remove('volumes', ns('first'))
+    },
+  },
+  {
+    reason: 'PoolFull',
+    by: 'room is made',
+    where: disk,
+    waits: (c) => c.volume('disk', { sizeGiB: 160 }),
+    ends: (c) => c.operator.report('s1', { pools: [{ ...POOL, totalGiB: 200, freeGiB: 200 }] }),
+  },
+  {
+    reason: 'Provisioning',
+    where: disk,
+    waits: (c) => {
+      c.operator.answer = without('volume')
+      c.volume('disk')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'NodeSilent',
+    where: disk,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      c.operator.silence('s1')
+    },
+    ends: (c) => c.operator.beat('s1'),
+  },
+  {
+    reason: 'NodeLost',
+    where: disk,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      c.set('computeNodes', 's1', { lost: 'Confirmed' })
+    },
+    ends: (c) => c.set('computeNodes', 's1', { lost: undefined }),
+  },
+  {
+    reason: 'OwnershipUnclear',
+    where: disk,
+    waits: (c) => {
+      c.volume('disk')
+      const word = c.word('volume', c.uidOf('disk', 'volumes'), 's1')
+      c.operator.world.bus.report({ ...word, state: 'available', versions: c.versions(3) })
+    },
+    ends: (c) =>
+      c.operator.world.bus.report({
+        ...c.word('volume', c.uidOf('disk', 'volumes'), 's1'),
+        ...{ state: 'gone', versions: c.versions(3) },
+      }),
+  },
+  {
+    reason: 'PoolNotReported',
+    where: pool,
+    waits: (c) => c.operator.report('s1', { pools: [] }),
+    ends: (c) => c.operator.report('s1', { pools: [POOL] }),
+  },
+  {
+    reason: 'PoolBroken',
+    where: pool,
+    waits: (c) => c.operator.report('s1', { pools: [{ ...POOL, error: 'not mounted' }] }),
+    ends: (c) => c.operator.report('s1', { pools: [POOL] }),
+  },
+  {
+    reason: 'NodeSilent',
+    where: pool,
+    waits: (c) => c.operator.silence('s1'),
+    ends: (c) => c.operator.beat('s1'),
+  },
+  {
+    reason: 'NoImageNode',
+    by: 'none labelled',
+    where: image,
+    waits: async (c) => {
+      c.label('s1', { 'nephele.dev/image': undefined })
+      await c.operator.rest()
+      c.make('images', 'other')
+    },
+    ends: (c) => c.label('s1', { 'nephele.dev/image': 'true' }),
+  },
+  {
+    reason: 'NoImageNode',
+    by: 'all silent',
+    where: image,
+    waits: async (c) => {
+      c.operator.silence('s1')
+      await c.operator.rest()
+      c.make('images', 'other')
+    },
+    ends: (c) => c.operator.beat('s1'),
+  },
+  {
+    reason: 'Importing',
+    where: image,
+    waits: (c) => {
+      c.operator.answer = without('image')
+      c.make('images', 'other')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'Importing',
+    by: 'its node falls silent and another is there',
+    where: image,
+    waits: async (c) => {
+      c.operator.answer = saysOf('image', (d) => (d.node === 's1' ? { state: 'downloading' } : undefined))
+      c.make('images', 'other')
+      await c.operator.rest()
+      c.addNode('s2', {}, {}, { 'nephele.dev/image': 'true' })
+    },
+    ends: (c) => c.operator.silence('s1'),
+  },
+]
