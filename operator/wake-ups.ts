@@ -37,6 +37,8 @@ export function connectWakeUps(
     }),
     bus.desired.onDrift(({ kind, uid }) => controllers[CONTROLLER_OF[kind]].enqueueUid(uid)),
     bus.desired.onReset(() => wakeDocuments()),
+    // The node may have answered before we heard that its document was stored.
+    bus.desired.onVolumes(({ uid }) => wakeVolumesOf(uid)),
     bus.inventory.onChange((node) => {
       controllers.computeNode.enqueue(node)
       controllers.storagePool.enqueueAll()
@@ -75,6 +77,10 @@ export function connectWakeUps(
   /** A new boot of the node asks for new grants; silence is shown on its machines. */
   function wakeInstancesOf(node: string): void {
     for (const instance of caches.instances.listBy('node', node)) controllers.instance.enqueue(keyOfObject(instance))
+  }
+
+  function wakeVolumesOf(machineUid: string): void {
+    for (const volume of caches.volumes.listBy('attachedTo', machineUid)) controllers.volume.enqueue(keyOfObject(volume))
   }
 
   function wakeObserved(kind: DocumentKind, uid: string, node: string): void {

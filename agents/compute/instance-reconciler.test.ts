@@ -164,3 +164,21 @@ test('no room: a new machine is refused, one that ran here keeps its place altho
     },
   )
 })
+
+describe('the disks that a machine is seen with', () => {
+  const connection = { protocol: 'nbd' as const, host: '192.0.2.9', port: 10900, exportName: 'v', tls: true }
+  const withVolume = (): InstanceDocument => instanceDocument({ volumes: [{ uid: 'v', name: 'v', connection }] })
+  test('are said before anything is done about them, and again after it', async () => {
+    const lists: (readonly string[])[] = []
+    const context = runContext({ image, onListed: (list) => lists.push(list) })
+    const wanted = withVolume()
+    await reconciler.reconcile(wanted, context)
+    await reconciler.reconcile({ ...wanted, spec: { ...wanted.spec, volumes: [] } }, context)
+    expect(lists).toEqual([[], ['v'], ['v'], []])
+  })
+  test('are said also when nothing can be done now', async () => {
+    const lists: (readonly string[])[] = []
+    const waiting = await reconciler.reconcile(withVolume(), runContext({ onListed: (list) => lists.push(list) }))
+    expect([waiting.state, lists]).toEqual(['waiting', [[]]])
+  })
+})

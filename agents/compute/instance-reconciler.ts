@@ -54,6 +54,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   async reconcile(document: InstanceDocument, context: RunContext): Promise<Observation<'instance'>> {
     const driver = this.#getDriver()
     const found = await driver.find(document.uid, context.signal)
+    context.listed(found?.volumes ?? [])
     const isOn = found !== undefined && found.power !== 'off' && found.power !== 'saved'
     if (!isOn) {
       const waiting = findWaiting(document, context.state)
@@ -80,6 +81,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     const { signal, state, log } = context
     const want = toInstanceWant(document, findPorts(document, state), state, this.#options.configDriveFiles)
     let instance = await driver.ensure(want, signal)
+    context.listed(instance.volumes)
     let record = await readPowerRecord(this.#options.paths, uid)
     let retryAfterMs: number | undefined
     for (let step = 0; step < MAX_POWER_STEPS; step++) {

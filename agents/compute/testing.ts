@@ -67,6 +67,7 @@ export interface ContextOptions {
   bootId?: string
   grantedBootId?: string
   onReport?: (observation: Observation) => void
+  onListed?: (volumes: readonly string[]) => void
 }
 
 export function runContext(options: ContextOptions): RunContext {
@@ -89,5 +90,6 @@ export function runContext(options: ContextOptions): RunContext {
     signal: new AbortController().signal,
     log: pino({ level: 'silent' }),
     report: (observation) => options.onReport?.(observation),
+    listed: (volumes) => options.onListed?.(volumes),
   }
 }

@@ -66,6 +66,7 @@ const contextOf = (
   state: { find: () => undefined, list: () => [], findObserved: () => undefined },
   signal,
   log,
+  listed: () => undefined,
   report,
 })
 const cached = async () => (await readdir(base())).filter((n) => /^[0-9a-f]{64}$/.test(n)).sort()

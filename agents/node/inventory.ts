@@ -91,7 +91,7 @@ export class InventoryPublisher {
     const hardware = await collectHardware(options.stateDir)
     for (const source of this.#sources) await this.#ask(source, signal)
     const parts = [...this.#parts.values()]
-    const pools = parts.flatMap((part) => part.pools ?? [])
+    const pools = parts.flatMap((part) => (part.pools ? [part.pools] : []))
     return {
       v: CONTRACT_VERSION,
       node: options.node,
@@ -102,7 +102,8 @@ export class InventoryPublisher {
       encapAddress: options.encapAddress,
       ...hardware,
       ...Object.assign({}, ...parts),
-      pools,
+      // An empty list would say that there are none.
+      ...(pools.length > 0 ? { pools: pools.flat() } : {}),
       certificateRequest: await options.identity.request(new Date()),
     } as Inventory
   }

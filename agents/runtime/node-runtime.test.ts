@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DesiredDocument, ObservedDocument } from '../../lib/contract/documents.ts'
-import { TransientError } from '../../lib/errors.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import { until } from '../../lib/loop/until.ts'
 import { instanceDocument, tombstoneOf } from '../compute/testing.ts'
@@ -18,19 +18,22 @@ const nics = [{ mac: 'fa:16:3e:00:00:01' }]
 const document = instanceDocument()
 let dir: string
 let failure: Error | undefined
+let volumes: string[] | undefined
 let runtime: NodeRuntime
 let reporter: Reporter
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nephele-runtime-'))
   failure = undefined
+  volumes = undefined
   reporter = new Reporter({ outbox: { connected: false, publish: async () => undefined }, log })
   const store = await DocumentStore.open(dir, log)
   runtime = new NodeRuntime({ node: 'n1', bootId: 'b', store, reporter, log })
   const reconciler: KindReconciler<'instance'> = {
     kind: 'instance',
     standingFacts: () => ({ nics }),
-    reconcile: async () => {
+    reconcile: async (_document, context) => {
+      if (volumes) context.listed(volumes)
       if (failure) throw failure
       return { state: 'running', facts: { hypervisor: 'x' } }
     },
@@ -67,4 +70,30 @@ test('what stands whatever a run comes to is said in every state, until nothing 
   failure = undefined
   await receive({ ...tombstone, versions: { ...document.versions, generation: 4 } })
   expect(await says('gone')).toEqual({})
+})
+
+describe('the disks of a machine', () => {
+  const at = (generation: number) => ({ ...document, versions: { ...document.versions, generation } })
+  test.each([
+    ['failed', new TransientError('Away', 'the hypervisor is away')],
+    ['refused', new TerminalError('Unsupported', 'cannot')],
+  ])('are in a report of a machine that %s, as its run saw them', async (state, error) => {
+    volumes = ['v']
+    failure = error
+    await receive(document)
+    expect(await says(state)).toEqual({ nics, volumesAttached: ['v'] })
+  })
+  test('are said as old as they are by a run that did not look', async () => {
+    volumes = []
+    await receive(document)
+    expect(await says('running')).toMatchObject({ volumesAttached: [] })
+    volumes = undefined
+    failure = new TransientError('Away', 'the hypervisor is away')
+    await receive(at(2))
+    expect(await says('failed')).toMatchObject({ volumesAttached: [], volumesListedFor: document.versions })
+    volumes = []
+    await receive(at(3))
+    await until(() => reporter.find(document)?.versions.generation === 3)
+    expect(await says('failed')).toEqual({ nics, volumesAttached: [] })
+  })
 })

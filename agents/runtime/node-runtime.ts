@@ -19,6 +19,7 @@ import { WorkQueue } from '../../lib/loop/queue.ts'
 import { DependencyIndex } from './dependency-index.ts'
 import type { DocumentStore } from './document-store.ts'
 import { judgeDocument, type Refusal } from './intake.ts'
+import { ListedVolumes } from './listed-volumes.ts'
 import {
   keyOf,
   type DocumentOf,
@@ -51,6 +52,7 @@ export class NodeRuntime implements NodeState {
   readonly #observations = new Map<string, Observation>()
   readonly #refusals = new Map<string, Refusal>()
   readonly #dependencies = new DependencyIndex()
+  readonly #volumes = new ListedVolumes()
   /** Runs under way: a tombstone ends the one that still builds. */
   readonly #running = new Map<string, AbortController>()
   readonly #stop = new AbortController()
@@ -245,6 +247,7 @@ export class NodeRuntime implements NodeState {
         if (!signal.aborted) this.#publish(document, observation)
       },
       grantedBootId: document.grantedBootId ?? '',
+      listed: (volumes) => this.#volumes.note(document, volumes),
     }
   }
 
@@ -277,9 +280,12 @@ export class NodeRuntime implements NodeState {
     const key = keyOf(document)
     // A later document was accepted while this one ran: its own run will speak.
     if (this.#findStored(key)?.document !== document) return
-    const standing = observation.state === 'gone' ? {} : this.#standingFacts(document)
     this.#observations.set(key, observation)
-    const facts = { ...standing, ...observation.facts }
+    const facts =
+      observation.state === 'gone'
+        ? (observation.facts ?? {})
+        : this.#volumes.complete(document, { ...this.#standingFacts(document), ...observation.facts })
+    if (observation.state === 'gone') this.#volumes.forget(document)
     if (this.#options.reporter.set(this.#toReport(document, { ...observation, facts }))) this.#wakeDependents(key)
   }
 

@@ -40,6 +40,11 @@ export interface RunContext {
   /** Publishes an intermediate observation (progress, a stage that lasts); rate-limited by the runtime. */
   report(observation: Observation): void
   /**
+   * Of a machine: the volumes that it was just seen with, all of them and those that a call under way may still attach. Every report has
+   * the last list, failures and refusals included: say it as soon as it is known, and again with the result.
+   */
+  listed(volumes: readonly string[]): void
+  /**
    * The boot that the operator granted this document for (its `grantedBootId`, empty when it has none): start a machine only when it
    * equals `bootId`, or with `offlineRestart`. It differs after a host reboot until the operator has granted anew (invariant 5).
    */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename, join } from 'node:path'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { NBD_PORTS, type PortRange } from '../../lib/contract/nbd-ports.ts'
 import { TerminalError } from '../../lib/errors.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { FileVolumeDriver } from './drivers/file/file-volume-driver.ts'
 import { chooseLaunch, type Launch } from './exports/launcher.ts'
 import { NbdExporter } from './exports/nbd-exporter.ts'
-import { DEFAULT_NBD_PORTS, type PortRange } from './exports/ports.ts'
 import { VolumeRecords } from './exports/volume-records.ts'
 import { tlsDirIn } from './tls-files.ts'
 import { VolumeReconciler } from './volume-reconciler.ts'
@@ -30,7 +30,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     tlsDir: tlsDirIn(stateDir),
     nodeName: node,
     address,
-    ports: options.ports ?? DEFAULT_NBD_PORTS,
+    ports: options.ports ?? NBD_PORTS,
     storageDaemon: options.programs?.storageDaemon ?? 'qemu-storage-daemon',
     launch: options.launch ?? (async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
     log,
@@ -54,7 +54,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
   return {
     name: 'storage',
     reconcilers: [reconciler],
-    inventory: [{ name: 'pools', collect: (signal) => reconciler.inventory(pools ?? [], signal) }],
+    inventory: [{ name: 'pools', collect: async (signal) => (pools ? reconciler.inventory(pools, signal) : {}) }],
     async configure(spec) {
       pools = spec.pools
       // A pool that was waited for, or another certificate for those that are served.

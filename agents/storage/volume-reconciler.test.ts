@@ -27,6 +27,7 @@ const context = (): RunContext => ({
   grantedBootId: 'b',
   signal: AbortSignal.timeout(5000),
   log: pino({ level: 'silent' }),
+  listed: () => undefined,
   report: () => undefined,
   state: {
     find: () => undefined,

@@ -61,7 +61,10 @@ export const VolumeSpec = z.looseObject({
 })
 export type VolumeSpec = z.infer<typeof VolumeSpec>
 
-/** How a hypervisor reaches a volume; made by the volume driver, passed on unread by the operator. */
+/**
+ * How a hypervisor reaches a volume. What a node reports is a claim: the operator takes the port from it and makes the connection that
+ * another node is told itself (operator/controllers/instance/volume-connection.ts).
+ */
 export const VolumeConnection = z.discriminatedUnion('protocol', [
   z.object({ protocol: z.literal('file'), path: z.string().max(4096), format: z.enum(['raw', 'qcow2']) }),
   z.object({
@@ -257,7 +260,12 @@ export const ObservedFacts = z.object({
   hypervisor: text(128).optional(),
   /** In every state but `gone`: what the machine has, or is to get. */
   nics: nics.optional(),
+  /**
+   * All volumes that the machine has now, or may get by a call that is still under way; docs/decisions/0014. Absent: not known.
+   */
   volumesAttached: z.array(uid).max(64).optional(),
+  /** Where the list is older than the report: the versions of the document that was worked on when it was made. */
+  volumesListedFor: Versions.optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
@@ -327,6 +335,7 @@ export const Inventory = z.object({
     .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
     .optional(),
   ovs: z.object({ version: text(64) }).optional(),
+  /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
   pools: z
     .array(
       z.object({
@@ -338,7 +347,8 @@ export const Inventory = z.object({
         error: text(1024).optional(),
       }),
     )
-    .max(256),
+    .max(256)
+    .optional(),
   /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
   certificateRequest: z.string().max(16384).optional(),
 })

@@ -48,6 +48,10 @@ export interface DesiredPublisher {
   read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined>
   /** All that the bucket holds, of this or any earlier leader. */
   list(): readonly DesiredEntry[]
+  /** The machines whose documents give them this volume; documents count as soon as they are sent, and until it is certain that they never arrive. */
+  listWithVolume(uid: string): readonly ObjectKey[]
+  /** Called when another list of volumes lies in a machine's document, or none. */
+  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe
   /**
    * Called for each object whose document in the bucket was changed or lost behind our back (NATS lost writes, a stale leader, an
    * older document that a node refuses): reconcile it, and publish() puts it right.
@@ -69,6 +73,8 @@ export interface ObservedStore {
   listNode(node: string): readonly ObservedDocument[]
   /** The interfaces with this MAC or address of all machines that any node has, on whatever network; orphans included. By an index. */
   listNics(macOrAddress: string): readonly MachineNic[]
+  /** Words on machines that name this volume among their disks, however old; never those of a machine that is gone. By an index. */
+  listWithVolume(uid: string): readonly ObservedDocument[]
   /** Machines with this UID that nodes have without a document. */
   listOrphans(uid: string): readonly ObservedMachine[]
   /** Called after each change, also when the word was withdrawn; enqueue the resource, then read with find(). */

@@ -21,8 +21,11 @@ import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/streams.t
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { Listeners } from './listeners.ts'
 import { requireWriter } from './require-writer.ts'
+import { VolumesInDocuments, volumesOf } from './volumes-in-documents.ts'
 
 interface Known extends DesiredEntry {
+  /** Of a machine's document: the volumes that it gives the machine. */
+  volumes: readonly string[] | undefined
   digest: string
   /** A node refuses this document as a stale leader's: write it again under our term. */
   renew: boolean
@@ -62,6 +65,8 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   #isLoaded = false
   readonly #drift = new Listeners<ObjectKey>()
   readonly #reset = new Listeners<undefined>()
+  readonly #volumes = new VolumesInDocuments()
+  readonly #volumesChanged = new Listeners<ObjectKey>()
 
   constructor(options: JetStreamDesiredOptions) {
     this.#options = options
@@ -118,7 +123,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     } catch (error) {
       throw busUnavailable(error)
     }
-    this.#known.delete(toObjectKey(key))
+    this.#forget(toObjectKey(key))
     this.#options.onWithdrawn(key)
   }
 
@@ -133,6 +138,14 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   list(): readonly DesiredEntry[] {
     return [...this.#known.values()]
+  }
+
+  listWithVolume(uid: string): readonly ObjectKey[] {
+    return this.#volumes.list(uid).flatMap((key) => parseObjectKey(key) ?? [])
+  }
+
+  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe {
+    return this.#volumesChanged.add(listener)
   }
 
   onDrift(listener: (key: ObjectKey) => void): Unsubscribe {
@@ -169,8 +182,9 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
     } else if (!document) {
       // What is no document stands at this revision: the next publish overwrites it.
-      this.#known.set(key, {
+      this.#set(key, {
         ...id,
+        volumes: undefined,
         versions: NO_VERSIONS,
         tombstone: false,
         revision,
@@ -181,14 +195,14 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       this.#drift.emit(id)
     } else {
       const digest = digestOf(document)
-      this.#known.set(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
+      this.#set(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
       if (known && known.digest !== digest) this.#drift.emit(id)
     }
   }
 
   caughtUp(): void {
     const lost = [...this.#known].filter(([key]) => !this.#seen?.has(key))
-    for (const [key] of lost) this.#known.delete(key)
+    for (const [key] of lost) this.#forget(key)
     this.#seen = undefined
     this.#isLoaded = true
     if (!this.#isQuietPass) this.#reset.emit(undefined)
@@ -205,7 +219,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   async #reload(id: ObjectKey): Promise<void> {
     const key = toObjectKey(id)
     const message = await this.#get(id)
-    this.#known.delete(key)
+    this.#forget(key)
     this.#marks.delete(key)
     if (message && isMark(message.header)) this.#rememberMark(key, message.seq)
     else if (message) this.entry({ key, revision: message.seq, data: message.data })
@@ -226,7 +240,24 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   #remember(key: string, entry: Known): void {
     const known = this.#known.get(key)
-    if (!known || known.revision < entry.revision) this.#known.set(key, entry)
+    if (!known || known.revision < entry.revision) this.#set(key, entry)
+    // It went the same way as all that was sent before it.
+    this.#volumes.arrived(key)
+  }
+
+  #set(key: string, entry: Known): void {
+    this.#known.set(key, entry)
+    const { node, kind, uid, volumes, revision } = entry
+    if (this.#volumes.stands(key, volumes, revision)) this.#volumesChanged.emit({ node, kind, uid })
+  }
+
+  /** What was sent and not answered may still arrive. */
+  #forget(key: string): void {
+    const known = this.#known.get(key)
+    this.#known.delete(key)
+    if (!known) return
+    const { node, kind, uid } = known
+    if (this.#volumes.stands(key, undefined, 0)) this.#volumesChanged.emit({ node, kind, uid })
   }
 
   #rememberMark(key: string, revision: number): void {
@@ -245,16 +276,19 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     }
   }
 
-  async #write(key: ObjectKey, data: string, expected: number): Promise<number> {
+  async #write(document: DesiredDocument, data: string, expected: number): Promise<number> {
+    const key = toObjectKey(document)
+    this.#volumes.begin(key, document, expected)
     try {
-      const ack = await this.#js.publish(desiredSubject(key), data, {
+      const ack = await this.#js.publish(desiredSubject(document), data, {
         timeout: ACK_TIMEOUT_MS,
         expect: { lastSubjectSequence: expected },
       })
       return ack.seq
     } catch (error) {
       if (isWrongLastSequence(error)) {
-        await this.#reload(key)
+        this.#volumes.refused(key, expected)
+        await this.#reload(document)
         throw new TransientError(BUS_CONFLICT, 'another writer was faster', { cause: error })
       }
       throw busUnavailable(error)
@@ -268,9 +302,12 @@ function busUnavailable(cause: unknown): TransientError {
 
 const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
 
-function entryOf(document: DesiredDocument, revision: number): DesiredEntry {
+function entryOf(
+  document: DesiredDocument,
+  revision: number,
+): DesiredEntry & { volumes: readonly string[] | undefined } {
   const { node, kind, uid, versions, tombstone } = document
-  return { node, kind, uid, versions, tombstone, revision }
+  return { node, kind, uid, versions, tombstone, revision, volumes: volumesOf(document) }
 }
 
 function parseDocument(data: Uint8Array): DesiredDocument | undefined {

@@ -7,13 +7,14 @@ import {
   type Notification,
   type ObservedDocument,
 } from '../../lib/contract/documents.ts'
-import { toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import { parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { Bus, DesiredEntry, DesiredPublisher, Notifier, Unsubscribe, Writer } from './bus.ts'
 import { HeartbeatMonitor } from './heartbeats.ts'
 import { Listeners } from './listeners.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
+import { VolumesInDocuments, volumesOf } from './volumes-in-documents.ts'
 
 export class MemoryBus implements Bus {
   readonly desired: MemoryDesired
@@ -74,6 +75,8 @@ export class MemoryDesired implements DesiredPublisher {
   readonly #observed: ObservedCache
   readonly #drift = new Listeners<ObjectKey>()
   readonly #reset = new Listeners<undefined>()
+  readonly #volumes = new VolumesInDocuments()
+  readonly #volumesChanged = new Listeners<ObjectKey>()
   readonly #failures: Error[] = []
   /** All writes since the start; unchanged documents are none. */
   writes = 0
@@ -83,6 +86,9 @@ export class MemoryDesired implements DesiredPublisher {
     this.#observed = observed
   }
 
+  /** Resolves when NATS would have stored a document; at once unless a test has it wait. */
+  delay: (document: DesiredDocument) => Promise<void> | undefined = () => undefined
+
   /** The next publish or withdraw throws this. */
   failNext(error: Error): void {
     this.#failures.push(error)
@@ -90,6 +96,7 @@ export class MemoryDesired implements DesiredPublisher {
 
   /** As if NATS lost everything. */
   wipe(): void {
+    for (const key of this.documents.keys()) this.#volumes.stands(key, undefined, this.writes)
     this.documents.clear()
     this.#revisions.clear()
     this.#reset.emit(undefined)
@@ -107,15 +114,21 @@ export class MemoryDesired implements DesiredPublisher {
     if (held && held.versions.term > document.versions.term)
       throw new StaleWriterError('the bus holds a newer leader’s document')
     if (held && withoutTerm(held) === withoutTerm(parsed)) return
+    const after = this.#revisions.get(key) ?? 0
+    this.#volumes.begin(key, parsed, after)
+    const delay = this.delay(parsed)
+    if (delay) await delay
     this.writes += 1
     this.documents.set(key, parsed)
     this.#revisions.set(key, this.writes)
+    if (this.#volumes.stands(key, volumesOf(parsed), this.writes)) this.#volumesChanged.emit(document)
   }
 
   async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
     this.#check()
     const key = { node, kind, uid }
     this.documents.delete(toObjectKey(key))
+    this.#volumes.stands(toObjectKey(key), undefined, this.writes + 1)
     this.#observed.forget(key)
   }
 
@@ -139,6 +152,14 @@ export class MemoryDesired implements DesiredPublisher {
 
   list(): readonly DesiredEntry[] {
     return [...this.documents.values()].flatMap((d) => this.find(d.node, d.kind, d.uid) ?? [])
+  }
+
+  listWithVolume(uid: string): readonly ObjectKey[] {
+    return this.#volumes.list(uid).flatMap((key) => parseObjectKey(key) ?? [])
+  }
+
+  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe {
+    return this.#volumesChanged.add(listener)
   }
 
   onDrift(listener: (key: ObjectKey) => void): Unsubscribe {

@@ -7,6 +7,7 @@ import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
 import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-index.ts'
+import { VolumeWords } from './volume-words.ts'
 
 /**
  * What nodes said, in memory. A word stays when NATS loses it: nothing a node has not said itself changes what is known of it, and the
@@ -18,6 +19,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
   readonly #byObject = new Map<string, Map<string, ObservedDocument>>()
   readonly #byNode = new Map<string, Set<string>>()
   readonly #machines = new MachineIndex()
+  readonly #volumes = new VolumeWords()
   readonly #listeners = new Listeners<ObjectKey>()
 
   constructor(log: Logger) {
@@ -52,6 +54,10 @@ export class ObservedCache implements ObservedStore, BucketListener {
     return this.#machines.listOrphans(uid).filter((machine) => this.#isStanding(machine))
   }
 
+  listWithVolume(uid: string): readonly ObservedDocument[] {
+    return this.#volumes.list(uid)
+  }
+
   /** A node lists its orphans once in a while; what it says of the machine itself is newer. */
   #isStanding({ isOrphan, node, uid }: ObservedMachine): boolean {
     return !isOrphan || this.find('instance', uid, node) === undefined
@@ -69,6 +75,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
     if (!words || !old) return
     words.delete(key.node)
     this.#machines.replace(old, undefined)
+    this.#volumes.replace(old, undefined)
     if (words.size === 0) this.#byObject.delete(object)
     this.#byNode.get(key.node)?.delete(object)
     this.#listeners.emit(key)
@@ -82,6 +89,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
     if (isDeepStrictEqual(old, word)) return
     words.set(key.node, word)
     this.#machines.replace(old, word)
+    this.#volumes.replace(old, word)
     let objects = this.#byNode.get(key.node)
     if (!objects) this.#byNode.set(key.node, (objects = new Set()))
     objects.add(object)

@@ -47,7 +47,7 @@ export function machineWorld(): MemoryWorld {
 }
 
 export function putNode(world: MemoryWorld, name: string, spec: ComputeNode['spec'] = {}, status: object = {}): void {
-  const known = { inventory: { bootID: 'boot-0001' }, ...status }
+  const known = { inventory: { bootID: 'boot-0001', address: '192.0.2.1' }, ...status }
   world.put('computeNodes', stored<ComputeNode>(name, spec, { namespace: '', status: known }))
   world.deps.scheduler.putNode({
     name,

@@ -4,6 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VolumeConnection } from '../../../lib/contract/documents.ts'
+import type { PortRange } from '../../../lib/contract/nbd-ports.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { ExecError } from '../../../lib/exec.ts'
 import type { Logger } from '../../../lib/log.ts'
@@ -15,7 +16,7 @@ import { authorization, daemonArguments, EXPORT_ID } from './daemon-arguments.ts
 import { findProcess, terminate, waitForExit } from './daemon-process.ts'
 import { authorize, cutClients, ensureExport, resizeNode } from './export-control.ts'
 import type { Launch } from './launcher.ts'
-import { choosePort, isPortFree, type PortRange } from './ports.ts'
+import { choosePort, isPortFree } from './ports.ts'
 import { QmpClient } from './qmp.ts'
 import type { VolumeRecords } from './volume-records.ts'
 

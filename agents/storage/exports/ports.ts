@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer } from 'node:net'
-
-export interface PortRange {
-  first: number
-  last: number
-}
-
-/** Below the kernel's range for outgoing connections, so that none of these takes a volume's port. */
-export const DEFAULT_NBD_PORTS: PortRange = { first: 10900, last: 12899 }
+import type { PortRange } from '../../../lib/contract/nbd-ports.ts'
 
 /** The lowest port of the range that no volume has; undefined when all are given away. Pure. */
 export function choosePort(range: PortRange, taken: ReadonlySet<number>): number | undefined {

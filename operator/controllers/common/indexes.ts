@@ -86,6 +86,8 @@ export const volumeIndexes = {
   /** The empty name stands for "the default one". */
   type: ({ spec }) => [spec.volumeTypeRef?.name ?? ''],
   attachedTo: ({ status }) => (status?.attachedTo ? [status.attachedTo.uid] : []),
+  /** The node of the machine that has it. */
+  usedOn: ({ status }) => (status?.attachedTo?.node === undefined ? [] : [status.attachedTo.node]),
 } satisfies Indexes<Volume>
 
 export const volumeTypeIndexes = {

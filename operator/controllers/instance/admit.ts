@@ -47,7 +47,9 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
     if (!pair.ok) return pair
     keyPair = pair.object
   }
-  for (const [i, { volumeRef }] of (spec.volumes ?? []).entries()) {
+  const hasPlace = instance.status?.node !== undefined
+  // Of a machine that is there each volume is looked for by itself (volumes.ts): one that is missing keeps nothing else from it.
+  for (const [i, { volumeRef }] of (hasPlace ? [] : (spec.volumes ?? [])).entries()) {
     const field = `spec.volumes[${i}].volumeRef`
     const volume = resolve({
       cache: deps.caches.volumes,

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
-import { isPlugged } from '../../../lib/contract/plugged-port.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { ownerUidOf } from '../common/holding.ts'
+import { answerOf, askedOf, plugPresence, type Presence } from '../common/observed-facts.ts'
 import { imageDocument } from '../image/document.ts'
-import { instanceDocument, type InstanceParts } from './document.ts'
+import type { Admitted } from './admit.ts'
+import { instanceDocument, keptDocument, type NodeFacts } from './document.ts'
+import { findGiven } from './given.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 import { addressesOf } from './schedule.ts'
-import { dropStages } from './stages.ts'
+import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
+import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
 
 const MAX_EXCLUDED = 16
+
+/** What of a machine with a place resolves. */
+export type BootParts = { admitted: Admitted; ports: readonly Port[] } | { unresolved: Outcome }
 
 /** Steps 9 to 16 of the flow: the node gets the work, and what it says of it goes into the status. */
 export async function boot(
   instance: Instance,
-  parts: InstanceParts,
+  parts: BootParts,
   deps: InstanceDeps,
   run: InstanceRun,
 ): Promise<Outcome> {
@@ -31,57 +37,87 @@ export async function boot(
       `node ${node} is confirmed lost: delete the machine, or set spec.evacuation: WhenFenced to build it anew elsewhere`,
     )
   }
-  const writer = deps.writer()
-  await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
-  const facts = {
-    // The newest that is known; a beat comes before the inventory after a reboot.
-    bootId:
-      deps.bus.heartbeats.bootId(node) ??
-      deps.bus.inventory.find(node)?.bootId ??
-      computeNode?.status?.inventory?.bootID,
-    zone: computeNode?.status?.zone,
-  }
-  await deps.bus.desired.publish(instanceDocument(instance, parts, facts, writer))
+  const published = await publish(instance, parts, deps)
+  if (published.volumes.unresolved) setStage(instance, 'VolumesAttached', published.volumes.unresolved, run.now)
+  if (!published.isWhole) return published.unresolved
 
-  status.addresses = addressesOf(parts.ports)
+  if ('ports' in parts) status.addresses = addressesOf(parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
-  if (isRefusedForRoom(instance, observed)) {
+  if (isRefusedForRoom(instance, observed, deps)) {
     return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, deps, run)
   }
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
     return waitFor('NodeSilent', `node ${node} has not been heard; what it last said may no longer be true`)
   }
   const wasActive = status.state === 'ACTIVE'
-  const outcome = observeInstance(
-    instance,
-    parts,
-    { observed, unplugged: listUnplugged(parts.ports, instance, deps) },
-    run.now,
-  )
+  const word = {
+    observed,
+    asked: askedOf(instance, status.epoch, deps.writer()),
+    volumes: published.volumes.volumes.map(({ uid }) => uid),
+    plugged: 'ports' in parts ? arePlugged(parts.ports, instance, deps) : 'unknown',
+    isResizePending: 'admitted' in parts ? parts.admitted.isResizePending : undefined,
+    unresolved: published.volumes.unresolved,
+  } as const
+  const outcome = observeInstance(instance, word, run.now)
   if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
     run.event({ type: 'Normal', reason: 'Started', action: 'Start', note: `runs on node ${node}` })
   }
-  return outcome
+  return published.unresolved ?? outcome
 }
 
-function isRefusedForRoom(instance: Instance, observed: ObservedDocument | undefined): boolean {
-  return (
-    observed?.state === 'refused' &&
-    observed.versions.epoch === instance.status?.epoch &&
-    observed.error?.reason === 'InsufficientResources'
-  )
+type Published =
+  | { isWhole: true; volumes: ResolvedVolumes; unresolved?: Outcome }
+  | { isWhole: false; volumes: ResolvedVolumes; unresolved: Outcome }
+
+/** What resolves is published, and what does not stays as it was: one reference that leads nowhere must not keep Stop from a machine. */
+async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps): Promise<Published> {
+  const { node = '' } = instance.status ?? {}
+  const writer = deps.writer()
+  if ('admitted' in parts) await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
+  const isPlain = 'admitted' in parts && resolveVolumes(instance, undefined, deps).unresolved === undefined
+  const given = isPlain ? undefined : await findGiven(instance, deps)
+  // From here to the document nothing is awaited: who has a volume may change with every turn.
+  const volumes = resolveVolumes(instance, given?.spec.volumes, deps)
+  const unresolved = 'unresolved' in parts ? parts.unresolved : volumes.unresolved
+  if (volumes.mustWait && unresolved) return { isWhole: false, volumes, unresolved }
+  if ('unresolved' in parts && !given) return { isWhole: false, volumes, unresolved: parts.unresolved }
+  const facts = factsOf(node, deps)
+  const document =
+    'admitted' in parts
+      ? instanceDocument(instance, { ...parts, volumes: volumes.volumes }, facts, writer)
+      : given && keptDocument(instance, given, volumes.volumes, facts, writer)
+  if (document) await deps.bus.desired.publish(document)
+  return { isWhole: true, volumes, ...(unresolved ? { unresolved } : {}) }
 }
 
-/** Names of ports that the node has not plugged yet, or not as their documents want it now. */
-function listUnplugged(ports: readonly Port[], instance: Instance, deps: InstanceDeps): string[] {
+function factsOf(node: string, { bus, caches }: InstanceDeps): NodeFacts {
+  const { status } = caches.computeNodes.find(undefined, node) ?? {}
+  return {
+    // The newest that is known; a beat comes before the inventory after a reboot.
+    bootId: bus.heartbeats.bootId(node) ?? bus.inventory.find(node)?.bootId ?? status?.inventory?.bootID,
+    zone: status?.zone,
+  }
+}
+
+/** Of this placement, whatever the generation: a machine that was refused was never made. */
+function isRefusedForRoom(instance: Instance, observed: ObservedDocument | undefined, deps: InstanceDeps): boolean {
+  const asked = { ...askedOf(instance, instance.status?.epoch, deps.writer()), generation: 0 }
+  const answer = answerOf(observed, asked)
+  return answer?.state === 'refused' && answer.error?.reason === 'InsufficientResources'
+}
+
+/** All of them, as their documents want it now; absent when the node says so of one, unknown when it does not say of one. */
+function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDeps): Presence {
   const { node = '', epoch } = instance.status ?? {}
-  return ports
-    .filter((port) => {
-      const observed = deps.bus.observed.find('port', port.metadata.uid, node)
-      const wanted = ownerUidOf(port) === instance.metadata.uid ? epoch : port.status?.epoch
-      return !isPlugged(observed) || observed?.versions.epoch !== wanted
-    })
-    .map((port) => port.metadata.name)
+  const said = ports.map((port): Presence => {
+    const of = ownerUidOf(port) === instance.metadata.uid ? epoch : port.status?.epoch
+    // Its place is still to be decided.
+    if (of === undefined) return 'unknown'
+    const asked = { ...askedOf(port, of, deps.writer()), generation: 0 }
+    return plugPresence(deps.bus.observed.find('port', port.metadata.uid, node), asked)
+  })
+  if (said.includes('absent')) return 'absent'
+  return said.includes('unknown') ? 'unknown' : 'present'
 }
 
 /** Gives the place up. Written first; the next runs make the node let go, and only then another one is chosen. */

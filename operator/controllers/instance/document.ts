@@ -4,12 +4,12 @@ import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admit.ts'
-import type { AttachableVolume } from './volumes.ts'
+import type { GivenVolume } from './volumes.ts'
 
 export interface InstanceParts {
   admitted: Admitted
   ports: readonly Port[]
-  volumes: readonly AttachableVolume[]
+  volumes: readonly GivenVolume[]
 }
 
 export interface NodeFacts {
@@ -28,19 +28,15 @@ export function instanceDocument(
   const { spec, status, metadata } = instance
   const { size, image, keyPair, userDataBase64, requireKvm } = parts.admitted
   const zone = spec.availabilityZone ?? facts.zone
-  const restartPolicy = spec.restartPolicy ?? 'OnFailure'
   return {
     ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
-    ...(facts.bootId === undefined ? {} : { grantedBootId: facts.bootId }),
+    ...grantOf(facts),
     kind: 'instance',
     tombstone: false,
     spec: {
       hostname: hostnameOf(instance),
       project: metadata.namespace ?? '',
-      runState: spec.runState ?? 'Running',
-      restartPolicy,
-      // A machine that may be started elsewhere waits for a grant after a reboot of its host (invariant 5).
-      offlineRestart: (spec.evacuation ?? 'Never') === 'Never' && restartPolicy !== 'Never',
+      ...powerOf(instance),
       ...size,
       requireKvm,
       image: {
@@ -54,17 +50,47 @@ export function instanceDocument(
         name: port.metadata.name,
         networkName: port.spec.networkRef.name,
       })),
-      volumes: parts.volumes.map(({ volume, connection, sizeGiB }) => ({
-        uid: volume.metadata.uid,
-        name: volume.metadata.name,
-        connection,
-        ...(sizeGiB === undefined ? {} : { sizeGiB }),
-      })),
+      volumes: [...parts.volumes],
       configDrive: spec.configDrive ?? false,
       ...(userDataBase64 === undefined ? {} : { userDataBase64 }),
       publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: keyPair.spec.publicKey }] : [],
       metadata: spec.metadata ?? {},
       ...(zone === undefined ? {} : { availabilityZone: zone }),
     },
+  }
+}
+
+/**
+ * When something that the machine was made with does not resolve any more: what it has stays as it was published, and what needs nobody
+ * else (its power, the grant, its metadata, the volumes that do resolve) goes on. Pure.
+ */
+export function keptDocument(
+  instance: Instance,
+  given: InstanceDocument,
+  volumes: readonly GivenVolume[],
+  facts: NodeFacts,
+  writer: WriterVersions,
+): InstanceDocument {
+  const { status, spec } = instance
+  return {
+    ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
+    ...grantOf(facts),
+    kind: 'instance',
+    tombstone: false,
+    spec: { ...given.spec, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes] },
+  }
+}
+
+function grantOf({ bootId }: NodeFacts): Pick<InstanceDocument, 'grantedBootId'> {
+  return bootId === undefined ? {} : { grantedBootId: bootId }
+}
+
+function powerOf({ spec }: Instance): Pick<InstanceDocument['spec'], 'runState' | 'restartPolicy' | 'offlineRestart'> {
+  const restartPolicy = spec.restartPolicy ?? 'OnFailure'
+  return {
+    runState: spec.runState ?? 'Running',
+    restartPolicy,
+    // A machine that may be started elsewhere waits for a grant after a reboot of its host (invariant 5).
+    offlineRestart: (spec.evacuation ?? 'Never') === 'Never' && restartPolicy !== 'Never',
   }
 }

@@ -9,7 +9,6 @@ import { ensurePorts } from './ports.ts'
 import { removeInstance } from './remove.ts'
 import { schedule } from './schedule.ts'
 import { setStage } from './stages.ts'
-import { resolveVolumes } from './volumes.ts'
 
 export type InstanceDeps = OperatorDeps
 export type InstanceRun = Pick<Run, 'client' | 'signal' | 'event' | 'now' | 'log' | 'key'>
@@ -29,21 +28,15 @@ export async function reconcileInstance(instance: Instance, deps: InstanceDeps, 
   status.state ??= 'BUILD'
 
   const admitted = await admit(instance, deps, run)
+  setStage(instance, 'Admitted', admitted.ok ? true : admitted.outcome, run.now)
   if (!admitted.ok) {
-    setStage(instance, 'Admitted', admitted.outcome, run.now)
-    return admitted.outcome
+    // A machine that is there goes on with what it was given; see docs/decisions/0014.
+    return status.node === undefined ? admitted.outcome : boot(instance, { unresolved: admitted.outcome }, deps, run)
   }
-  setStage(instance, 'Admitted', true, run.now)
-
   const ports = await ensurePorts(instance, admitted.object, deps, run)
-  if (!ports.ok) return ports.outcome
-
-  if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
-
-  const volumes = resolveVolumes(instance, deps)
-  if (!volumes.ok) {
-    setStage(instance, 'VolumesAttached', volumes.outcome, run.now)
-    return volumes.outcome
+  if (!ports.ok) {
+    return status.node === undefined ? ports.outcome : boot(instance, { unresolved: ports.outcome }, deps, run)
   }
-  return boot(instance, { admitted: admitted.object, ports: ports.object, volumes: volumes.object }, deps, run)
+  if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
+  return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
-import { setCondition } from '../../../lib/conditions.ts'
+import { isConditionTrue, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument, RunState } from '../../../lib/contract/documents.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { InstanceParts } from './document.ts'
+import {
+  answerOf,
+  powerPresence,
+  stagePresence,
+  volumePresence,
+  type Asked,
+  type Presence,
+} from '../common/observed-facts.ts'
 import { setStage, type Stage } from './stages.ts'
 
 type StateWord = NonNullable<NonNullable<Instance['status']>['state']>
@@ -27,27 +34,35 @@ const WANTED: Record<RunState, string> = {
 
 export interface NodeWord {
   observed: ObservedDocument | undefined
-  /** Names of ports that are not plugged yet. */
-  unplugged: readonly string[]
+  asked: Asked
+  /** Those of the machine's document. */
+  volumes: readonly string[]
+  /** Are its ports in the node's switch? */
+  plugged: Presence
+  /** Undefined: the Flavor is not known now. */
+  isResizePending: boolean | undefined
+  /** Why a volume of the spec is not in the document. */
+  unresolved: Outcome | undefined
 }
 
 /**
- * The node's word, turned into status. Pure but for `instance.status`.
+ * The node's word, turned into status. What it does not say stays as it was. Pure but for `instance.status`.
  * @throws TerminalError what the agent refused for ever
  */
-export function observeInstance(instance: Instance, parts: InstanceParts, word: NodeWord, now: Date): Outcome {
+export function observeInstance(instance: Instance, word: NodeWord, now: Date): Outcome {
   const status = (instance.status ??= {})
-  const observed = current(instance, word.observed)
+  const answer = answerOf(word.observed, word.asked)
   const node = status.node ?? ''
-  if (!observed) return waitFor('Building', `waiting for node ${node}`)
-  if (observed.state === 'refused') {
+  if (!answer || answer.state === 'gone') return waitFor('Building', `waiting for node ${node}`)
+  if (answer.state === 'refused') {
     throw new TerminalError(
-      observed.error?.reason ?? 'Refused',
-      observed.error?.message ?? `node ${node} refused the machine`,
+      answer.error?.reason ?? 'Refused',
+      answer.error?.message ?? `node ${node} refused the machine`,
     )
   }
-  recordFacts(instance, parts, observed)
-  const missing = recordStages(instance, parts, { observed, unplugged: word.unplugged }, now)
+  const observed = answer
+  recordFacts(instance, word, observed)
+  const missing = recordStages(instance, { ...word, observed }, now)
   const wanted = WANTED[instance.spec.runState ?? 'Running']
   const resting = restingReason(instance, observed, wanted)
   if (resting !== undefined) {
@@ -80,22 +95,13 @@ const WAITING: Record<Stage, { reason: string; message: string }> = {
   Booted: { reason: 'PowerChanging', message: 'waiting for the machine to reach its run state' },
 }
 
-/** A word about an older placement or spec counts for nothing. */
-function current(instance: Instance, observed: ObservedDocument | undefined): ObservedDocument | undefined {
-  const { epoch } = instance.status ?? {}
-  if (observed?.versions.epoch !== epoch) return undefined
-  return observed && observed.versions.generation >= (instance.metadata.generation ?? 0) && observed.state !== 'gone'
-    ? observed
-    : undefined
-}
-
-function recordFacts(instance: Instance, parts: InstanceParts, observed: ObservedDocument): void {
+function recordFacts(instance: Instance, word: NodeWord, observed: ObservedDocument): void {
   const status = (instance.status ??= {})
   if (observed.state === 'running') status.startedAt = observed.facts.startedAt ?? observed.since
-  const pending = [
-    ...(observed.facts.pendingChanges ?? []),
-    ...(parts.admitted.isResizePending ? ['spec.flavorRef'] : []),
-  ]
+  // A run that did not get so far says nothing of what waits for a restart.
+  if (powerPresence(observed, word.asked) === 'unknown') return
+  const isPending = word.isResizePending ?? status.pendingChanges?.includes('spec.flavorRef') ?? false
+  const pending = [...(observed.facts.pendingChanges ?? []), ...(isPending ? ['spec.flavorRef'] : [])]
   if (pending.length > 0) status.pendingChanges = pending.slice(0, 16)
   else delete status.pendingChanges
 }
@@ -103,33 +109,45 @@ function recordFacts(instance: Instance, parts: InstanceParts, observed: Observe
 /** @returns the first stage that is not reached */
 function recordStages(
   instance: Instance,
-  parts: InstanceParts,
-  word: { observed: ObservedDocument; unplugged: readonly string[] },
+  word: NodeWord & { observed: ObservedDocument },
   now: Date,
 ): Stage | undefined {
-  const { observed, unplugged } = word
-  const isUp = ['running', 'paused'].includes(observed.state)
-  const attached = new Set(observed.facts.volumesAttached ?? [])
+  const { observed } = word
   const isOff = (instance.spec.runState ?? 'Running') === 'Stopped' || observed.state === 'suspended'
-  const reached: Record<Exclude<Stage, 'Admitted' | 'Scheduled'>, boolean> = {
-    // A machine that is there, on or off, has its disk.
-    ImageCached: WORDS[observed.state] !== undefined || observed.facts.stages?.includes('ImageCached') === true,
-    NetworkAttached: isOff || unplugged.length === 0,
-    VolumesAttached: isOff || parts.volumes.every(({ volume }) => attached.has(volume.metadata.uid)),
-    Booted: isUp || observed.state === 'suspended',
-  }
+  const reached = stagesSaid(word, isOff)
   let missing: Stage | undefined
   for (const stage of ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const) {
-    if (reached[stage]) setStage(instance, stage, true, now)
+    const wasReached = isConditionTrue(instance.status?.conditions, stage)
+    if (reached[stage] === 'present') setStage(instance, stage, true, now)
+    else if (reached[stage] === 'unknown' && wasReached) continue
     else if (!(isOff && stage === 'Booted')) {
       missing ??= stage
       setStage(instance, stage, waitFor(WAITING[stage].reason, WAITING[stage].message), now)
     }
   }
-  if (isOff && !reached.Booted) {
+  if (word.unresolved) setStage(instance, 'VolumesAttached', word.unresolved, now)
+  if (isOff && reached.Booted === 'absent') {
     setStage(instance, 'Booted', waitFor('Stopped', 'the machine is off, as spec.runState wants it'), now)
   }
   return missing
+}
+
+function stagesSaid(
+  { observed, asked, volumes, plugged }: NodeWord & { observed: ObservedDocument },
+  isOff: boolean,
+): Record<Exclude<Stage, 'Admitted' | 'Scheduled'>, Presence> {
+  const attached = volumes.map((uid) => volumePresence(observed, uid, asked))
+  return {
+    // A machine that is there, on or off, has its disk.
+    ImageCached: WORDS[observed.state] === undefined ? stagePresence(observed, 'ImageCached', asked) : 'present',
+    NetworkAttached: isOff ? 'present' : plugged,
+    VolumesAttached: isOff || attached.every((said) => said === 'present') ? 'present' : worst(attached),
+    Booted: powerPresence(observed, asked),
+  }
+}
+
+function worst(said: readonly Presence[]): Presence {
+  return said.includes('absent') ? 'absent' : 'unknown'
 }
 
 /** Why a machine that should run stays off by its restart policy; undefined when it is to be started, or not off. */

@@ -1,51 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Volume } from '../../../lib/api/types.ts'
-import type { VolumeConnection } from '../../../lib/contract/documents.ts'
-import { found, missing, resolve, type Found } from '../common/references.ts'
+import type { InstanceSpec } from '../../../lib/contract/documents.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { answerOf, askedOf } from '../common/observed-facts.ts'
+import { resolve } from '../common/references.ts'
 import type { InstanceDeps } from './reconcile.ts'
+import { toConnection } from './volume-connection.ts'
 
-export interface AttachableVolume {
-  volume: Volume
-  connection: VolumeConnection
-  /** What its node serves; a running machine takes the new size when it is told. */
-  sizeGiB: number | undefined
+export type GivenVolume = InstanceSpec['volumes'][number]
+
+export interface ResolvedVolumes {
+  /** In the order of the spec. */
+  volumes: GivenVolume[]
+  /** Why not all of the spec are among them, by the first that is not. */
+  unresolved?: Outcome
+  /** The machine may have one in hand that cannot be put into a document now: without it the document would take it away from its guest. */
+  mustWait: boolean
 }
+
+type VolumeDeps = Pick<InstanceDeps, 'caches' | 'bus' | 'writer'>
 
 /**
  * Step 11 of the flow. The volume controller decides who has a volume, and its node opens the export to this machine's node; only
- * when the node said so under that decision's epoch do the connection data go into the machine's document.
+ * when the node said so under that decision's epoch do the connection data go into the machine's document. What does not resolve keeps
+ * nothing else from the machine (docs/decisions/0014):
+ *
+ * | the volume                                              | goes into the document        |
+ * |---------------------------------------------------------|-------------------------------|
+ * | is the machine's, and served                            | yes                           |
+ * | belongs to another machine                              | no, whatever was published    |
+ * | is in the published document, and does not resolve now  | as it was published           |
+ * | may be in the guest's hands, and none of this           | there is no new document now  |
+ * | is not there, or not served yet                         | not yet                       |
+ *
+ * Call it at once before the document is published, with nothing awaited in between. Pure.
+ * @param given the volumes of the published document; undefined when there is none: then all have to resolve
  */
 export function resolveVolumes(
   instance: Instance,
-  deps: Pick<InstanceDeps, 'caches' | 'bus'>,
-): Found<AttachableVolume[]> {
-  const volumes: AttachableVolume[] = []
+  given: readonly GivenVolume[] | undefined,
+  deps: VolumeDeps,
+): ResolvedVolumes {
+  const resolved: ResolvedVolumes = { volumes: [], mustWait: false }
   for (const [i, { volumeRef }] of (instance.spec.volumes ?? []).entries()) {
-    const field = `spec.volumes[${i}].volumeRef`
-    const volume = resolve({
-      cache: deps.caches.volumes,
-      kind: 'Volume',
-      ref: volumeRef,
-      from: instance.metadata.namespace ?? '',
-      field,
-      isKept: true,
-    })
-    if (!volume.ok) return volume
-    const { attachedTo, node, epoch = 0 } = volume.object.status ?? {}
-    if (attachedTo && attachedTo.uid !== instance.metadata.uid) {
-      return missing('VolumeInUse', `Volume ${volumeRef.name} in ${field} is attached to Instance ${attachedTo.name}`)
+    const found = resolveVolume(instance, volumeRef, `spec.volumes[${i}].volumeRef`, deps)
+    if (found.kind === 'resolved') {
+      resolved.volumes.push(found.volume)
+      continue
     }
-    if (attachedTo?.node !== instance.status?.node || node === undefined) {
-      return missing('VolumeNotReady', `waiting for Volume ${volumeRef.name}${reasonOf(volume.object)}`)
-    }
-    const observed = deps.bus.observed.find('volume', volume.object.metadata.uid, node)
-    const { connection, sizeGiB } = observed?.facts ?? {}
-    if (observed?.state !== 'available' || observed.versions.epoch < epoch || !connection) {
-      return missing('VolumeNotReady', `waiting for node ${node} to export Volume ${volumeRef.name}`)
-    }
-    volumes.push({ volume: volume.object, connection, sizeGiB })
+    resolved.unresolved ??= found.outcome
+    if (found.kind === 'foreign') continue
+    const kept = given?.find(({ uid, name }) => name === volumeRef.name && (found.uid ?? uid) === uid)
+    if (kept) resolved.volumes.push(kept)
+    else if (!given || (found.uid !== undefined && mayHave(instance, found.uid, deps))) resolved.mustWait = true
   }
-  return found(volumes)
+  return resolved
+}
+
+type Resolution =
+  | { kind: 'resolved'; volume: GivenVolume }
+  /** Another machine's. */
+  | { kind: 'foreign'; outcome: Outcome }
+  | { kind: 'unresolved'; outcome: Outcome; uid: string | undefined }
+
+function resolveVolume(instance: Instance, ref: { name: string }, field: string, deps: VolumeDeps): Resolution {
+  const from = instance.metadata.namespace ?? ''
+  const found = resolve({ cache: deps.caches.volumes, kind: 'Volume', ref, from, field, isKept: true })
+  if (!found.ok) return { kind: 'unresolved', outcome: found.outcome, uid: undefined }
+  const volume = found.object
+  const { uid } = volume.metadata
+  const { attachedTo, node } = volume.status ?? {}
+  if (attachedTo && attachedTo.uid !== instance.metadata.uid) {
+    const message = `Volume ${ref.name} in ${field} is attached to Instance ${attachedTo.name}`
+    return { kind: 'foreign', outcome: waitFor('VolumeInUse', message) }
+  }
+  const notReady = (message: string): Resolution => ({
+    kind: 'unresolved',
+    outcome: waitFor('VolumeNotReady', message),
+    uid,
+  })
+  if (!attachedTo || attachedTo.node !== instance.status?.node || node === undefined)
+    return notReady(`waiting for Volume ${ref.name}${reasonOf(volume)}`)
+  // Who has it is the epoch; a size that is still to be reached keeps nobody from it.
+  const asked = { ...askedOf(volume, volume.status?.epoch, deps.writer()), generation: 0 }
+  const word = answerOf(deps.bus.observed.find('volume', uid, node), asked)
+  if (word?.state !== 'available') return notReady(`waiting for node ${node} to export Volume ${ref.name}`)
+  const server = deps.caches.computeNodes.find(undefined, node)
+  const pool = deps.caches.storagePools.find(undefined, volume.status?.pool ?? '')
+  const choice = toConnection({ volume, word, server, pool, client: attachedTo.node ?? '' })
+  if (!choice.ok) return notReady(choice.why)
+  const { sizeGiB } = word.facts
+  const { connection } = choice
+  return {
+    kind: 'resolved',
+    volume: { uid, name: volume.metadata.name, connection, ...(sizeGiB === undefined ? {} : { sizeGiB }) },
+  }
+}
+
+/** It was told to attach it, or was seen with it. */
+function mayHave(instance: Instance, volume: string, { bus }: VolumeDeps): boolean {
+  const isSame = ({ uid, node }: { uid: string; node: string }) =>
+    uid === instance.metadata.uid && node === instance.status?.node
+  return bus.desired.listWithVolume(volume).some(isSame) || bus.observed.listWithVolume(volume).some(isSame)
 }
 
 function reasonOf(volume: Volume): string {

@@ -49,7 +49,7 @@ export function pathOf(pool: StoragePool): string {
   return pool.spec.file?.path ?? `/var/lib/nephele/volumes/${pool.metadata.name}`
 }
 
-/** What the node reports; what it reported last while NATS has nothing of it. */
+/** What the node reports; what it reported last while NATS has nothing of it, or the node does not say. */
 function findPoolOn(
   node: string,
   pool: string,
@@ -57,7 +57,7 @@ function findPoolOn(
   deps: Pick<OperatorDeps, 'bus'>,
 ): PoolNode | undefined {
   const inventory = deps.bus.inventory.find(node)
-  if (!inventory) return last?.find((n) => n.node === node)
+  if (!inventory?.pools) return last?.find((n) => n.node === node)
   const found = inventory.pools.find((p) => p.name === pool)
   if (!found) return undefined
   const { totalGiB, freeGiB, error } = found

@@ -6,7 +6,7 @@ import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { pathOf, reconcileStoragePool } from './reconcile.ts'
 
-type PoolWord = Inventory['pools'][number]
+type PoolWord = NonNullable<Inventory['pools']>[number]
 
 const pool = (status?: StoragePool['status'], more: object = {}) =>
   stored<StoragePool>(

@@ -2,43 +2,77 @@
 import type { Instance, Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { byAge, hasLetGo } from '../common/holding.ts'
+import { byAge, hasLetGo, placementsOf } from '../common/holding.ts'
+import { volumePresence } from '../common/observed-facts.ts'
+import { hasReleased } from '../common/release.ts'
+import { findHand, isInHand } from './hands.ts'
 
-export type AttachmentPlan =
-  { kind: 'keep' } | { kind: 'attach'; to: { name: string; uid: string; node: string } } | { kind: 'detach' }
-
-/**
- * One attachment at a time. A machine gets the volume once it has a node; it keeps it until it names it no longer **and** its node
- * said that the disk is out, or the machine is gone. The oldest of several waits the shortest. Pure.
- */
-export function planAttachment(volume: Volume, deps: Pick<OperatorDeps, 'bus' | 'caches'>): AttachmentPlan {
-  const held = volume.status?.attachedTo
-  const users = deps.caches.instances.listBy('volume', keyOfObject(volume))
-  if (held) {
-    const holder = deps.caches.instances.findByUid(held.uid)
-    // Finalizers see to it that an Instance object outlives its machine.
-    if (!holder || hasLetGo(holder, deps)) return { kind: 'detach' }
-    if (holder.status?.node !== undefined && holder.status.node !== held.node) {
-      return { kind: 'attach', to: { name: held.name, uid: held.uid, node: holder.status.node } }
-    }
-    const isWanted = users.some((user) => user.metadata.uid === held.uid)
-    return !isWanted && isDetached(holder, volume, deps) ? { kind: 'detach' } : { kind: 'keep' }
-  }
-  if (volume.metadata.deletionTimestamp !== undefined) return { kind: 'keep' }
-  const next = users
-    .filter((user) => user.metadata.deletionTimestamp === undefined && user.status?.node !== undefined)
-    .sort(byAge)[0]
-  if (next?.status?.node === undefined) return { kind: 'keep' }
-  return { kind: 'attach', to: { name: next.metadata.name, uid: next.metadata.uid, node: next.status.node } }
+export interface Holder {
+  name: string
+  uid: string
+  node: string
 }
 
-/** The node acted on a document that no longer has the disk, and does not see it any more. */
-function isDetached(instance: Instance, volume: Volume, deps: Pick<OperatorDeps, 'bus'>): boolean {
-  const { node, epoch } = instance.status ?? {}
-  // A machine that lost its place has been released there before.
-  if (node === undefined) return (instance.status?.pendingReleases ?? []).length === 0
-  const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
-  if (observed === undefined || observed.versions.epoch !== epoch) return false
-  if (observed.versions.generation < (instance.metadata.generation ?? 0)) return false
-  return !(observed.facts.volumesAttached ?? []).includes(volume.metadata.uid)
+export type AttachmentPlan = { kind: 'keep' } | { kind: 'attach'; to: Holder } | { kind: 'detach' }
+
+type AttachDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/**
+ * One attachment at a time (docs/decisions/0014). A machine gets the volume once it has a node; the oldest of several waits the shortest.
+ * It keeps it until it names it no longer, its published document has it no longer, **and** its node listed the machine's disks under
+ * that document without it; or until the machine is gone. Whoever may have it in hand without being its holder becomes its holder. Pure.
+ */
+export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan {
+  const held = volume.status?.attachedTo
+  if (!held) {
+    const hand = findHand(volume.metadata.uid, deps)
+    if (hand) return { kind: 'attach', to: hand }
+    if (volume.metadata.deletionTimestamp !== undefined) return { kind: 'keep' }
+    const next = nextUser(volume, deps)
+    return next ? { kind: 'attach', to: next } : { kind: 'keep' }
+  }
+  const at = { uid: held.uid, node: held.node ?? '' }
+  const holder = deps.caches.instances.findByUid(held.uid)
+  if (!holder) return isInHand(volume.metadata.uid, at, deps) ? { kind: 'keep' } : { kind: 'detach' }
+  if (hasLetGo(holder, deps)) return { kind: 'detach' }
+  const node = holder.status?.node
+  if (node === held.node && node !== undefined) {
+    return !isWanted(volume, holder, deps) && isOut(holder, volume, deps) ? { kind: 'detach' } : { kind: 'keep' }
+  }
+  // It left that node, which has released it before; what is known says so, too, or it waits.
+  if (isInHand(volume.metadata.uid, at, deps)) return { kind: 'keep' }
+  if (node !== undefined) return { kind: 'attach', to: { name: held.name, uid: held.uid, node } }
+  const isReleased = placementsOf(holder).every((placement) => hasReleased(placement, deps))
+  return !isWanted(volume, holder, deps) && isReleased ? { kind: 'detach' } : { kind: 'keep' }
+}
+
+function nextUser(volume: Volume, { caches }: AttachDeps): Holder | undefined {
+  const next = caches.instances
+    .listBy('volume', keyOfObject(volume))
+    .filter((user) => user.metadata.deletionTimestamp === undefined && user.status?.node !== undefined)
+    .sort(byAge)[0]
+  if (next?.status?.node === undefined) return undefined
+  return { name: next.metadata.name, uid: next.metadata.uid, node: next.status.node }
+}
+
+function isWanted(volume: Volume, holder: Instance, { caches }: AttachDeps): boolean {
+  return caches.instances
+    .listBy('volume', keyOfObject(volume))
+    .some((user) => user.metadata.uid === holder.metadata.uid)
+}
+
+/**
+ * The document that took the volume out was published, is the last that is on its way, and the machine's node has looked since. All three
+ * are asked of what was published, not of the spec: between the two lies a write.
+ */
+function isOut(holder: Instance, volume: Volume, { bus }: AttachDeps): boolean {
+  const { metadata, status } = holder
+  const { node = '', epoch = 0 } = status ?? {}
+  const document = bus.desired.find(node, 'instance', metadata.uid)
+  if (!document || document.tombstone || document.versions.epoch !== epoch) return false
+  if (document.versions.generation < (metadata.generation ?? 0)) return false
+  const isGiven = bus.desired.listWithVolume(volume.metadata.uid).some(({ uid }) => uid === metadata.uid)
+  if (isGiven) return false
+  const word = bus.observed.find('instance', metadata.uid, node)
+  return word?.state !== 'gone' && volumePresence(word, volume.metadata.uid, document.versions) === 'absent'
 }

@@ -41,6 +41,8 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
       // Those that are on it, and those that may be put there when it is heard again: its pools say nothing new then.
       watchOf(informers.computeNodes, ({ metadata: { name } }) => [
         ...keysBy('node', name),
+        // Given up, it holds nothing any more.
+        ...keysBy('usedOn', name),
         ...storagePools
           .list()
           .filter((pool) => pool.status?.nodes?.some((n) => n.node === name))

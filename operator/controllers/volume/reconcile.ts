@@ -6,6 +6,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { nextEpoch } from '../common/next-epoch.ts'
+import { answerOf, askedOf } from '../common/observed-facts.ts'
 import { releaseFrom } from '../common/release.ts'
 import { planAttachment } from './attach.ts'
 import { volumeDocument } from './document.ts'
@@ -105,28 +106,27 @@ function findAbsence(node: string, { caches, bus }: VolumeDeps): Outcome | undef
 
 function observe(volume: Volume, observed: ObservedDocument | undefined, deps: VolumeDeps): Outcome {
   const status = (volume.status ??= {})
-  const { node = '', epoch = 0 } = status
-  const isCurrent =
-    observed !== undefined &&
-    observed.versions.epoch === epoch &&
-    observed.versions.generation >= (volume.metadata.generation ?? 0)
-  if (isCurrent && observed.state === 'refused') {
+  const { node = '' } = status
+  const answer = answerOf(observed, askedOf(volume, status.epoch, deps.writer()))
+  if (answer?.state === 'refused') {
     throw new TerminalError(
-      observed.error?.reason ?? 'Refused',
-      observed.error?.message ?? `node ${node} refused the volume`,
+      answer.error?.reason ?? 'Refused',
+      answer.error?.message ?? `node ${node} refused the volume`,
     )
   }
   const absent = findAbsence(node, deps)
   if (absent) return absent
-  if (isCurrent && observed.state === 'available') {
-    status.sizeGiB = observed.facts.sizeGiB ?? volume.spec.sizeGiB
+  // A size that is not said is the one that was said last, and none at first.
+  const sizeGiB = answer?.facts.sizeGiB ?? status.sizeGiB
+  if (answer?.state === 'available' && sizeGiB !== undefined && sizeGiB >= volume.spec.sizeGiB) {
+    status.sizeGiB = sizeGiB
     status.state = status.attachedTo ? 'in-use' : 'available'
     return done
   }
   if (status.sizeGiB === undefined) status.state = 'creating'
   else if (status.sizeGiB < volume.spec.sizeGiB) status.state = 'extending'
-  if (isCurrent && observed.state === 'failed') {
-    return waitFor(observed.error?.reason ?? 'VolumeFailed', observed.error?.message ?? `node ${node} is trying again`)
+  if (answer?.state === 'failed') {
+    return waitFor(answer.error?.reason ?? 'VolumeFailed', answer.error?.message ?? `node ${node} is trying again`)
   }
   return waitFor('Provisioning', `waiting for node ${node}`)
 }

@@ -209,12 +209,9 @@ describe('attachment', () => {
     ['it still names the volume', {}, undefined, true],
     ['its node has not let go', { deleted: true }, undefined, true],
     ['its node said gone', { deleted: true }, { state: 'gone' }, false],
-    ['the disk is still in', { spec: [] }, { state: 'running', facts: { volumesAttached: ['uid-data'] } }, true],
-    ['the disk is out', { spec: [] }, { state: 'running', facts: { volumesAttached: [] } }, false],
   ])('while %s', async (_, change, word, isKept) => {
     const w = world()
     const holder = user('a', change)
-    if ('spec' in change) holder.spec.volumes = []
     w.put('instances', holder)
     if (word) w.report('instance', holder, { node: 'c1', epoch: 1, ...word })
     const v = volume({ ...placed, attachedTo: { name: 'a', uid: 'uid-a', node: 'c1' } })

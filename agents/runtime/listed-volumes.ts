@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DesiredDocument, ObservedFacts } from '../../lib/contract/documents.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import { keyOf } from './reconciler.ts'
+
+/**
+ * The list of a machine's volumes in every report (docs/decisions/0014): as the run made it, or the last one of this boot with the versions
+ * it was made under, so that it proves nothing newer. A machine whose disks were not looked at since the agent began has none: not known.
+ */
+export class ListedVolumes {
+  readonly #last = new Map<string, { volumes: readonly string[]; versions: Versions }>()
+
+  /** What a run saw on its way; it stands for that run's reports until one has a list of its own. */
+  note(document: Pick<DesiredDocument, 'kind' | 'uid' | 'versions'>, volumes: readonly string[]): void {
+    this.#last.set(keyOf(document), { volumes: [...volumes], versions: document.versions })
+  }
+
+  /** @param facts of a state other than `gone` */
+  complete(document: Pick<DesiredDocument, 'kind' | 'uid' | 'versions'>, facts: ObservedFacts): ObservedFacts {
+    if (document.kind !== 'instance') return facts
+    if (facts.volumesAttached) {
+      this.note(document, facts.volumesAttached)
+      return facts
+    }
+    const last = this.#last.get(keyOf(document))
+    if (!last) return facts
+    const isOlder = (['incarnation', 'epoch', 'generation'] as const).some(
+      (version) => last.versions[version] !== document.versions[version],
+    )
+    return { ...facts, volumesAttached: [...last.volumes], ...(isOlder ? { volumesListedFor: last.versions } : {}) }
+  }
+
+  forget(document: Pick<DesiredDocument, 'kind' | 'uid'>): void {
+    this.#last.delete(keyOf(document))
+  }
+}

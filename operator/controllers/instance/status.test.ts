@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { Instance } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { stored } from '../../testing/memory-deps.ts'
+import type { Presence } from '../common/observed-facts.ts'
+import { observeInstance } from './status.ts'
+
+const now = new Date('2026-01-01T00:00:00Z')
+const asked = { incarnation: 1, epoch: 2, generation: 3 }
+const word = (state: string, facts: ObservedDocument['facts'], versions: object = {}) =>
+  ({ state, facts, versions: { term: 1, ...asked, ...versions }, since: 's' }) as unknown as ObservedDocument
+const machine = () =>
+  stored<Instance>(
+    'vm',
+    { flavorRef: { name: 'f' }, imageRef: { name: 'i' } },
+    { generation: 3, status: { node: 'c1', epoch: 2 } },
+  )
+const observe = (i: Instance, observed: ObservedDocument, plugged: Presence = 'present') =>
+  observeInstance(i, { observed, asked, volumes: ['v'], plugged, isResizePending: false, unresolved: undefined }, now)
+const stages = (i: Instance) =>
+  Object.fromEntries((i.status?.conditions ?? []).map(({ type, status }) => [type, status]))
+const ALL = { ImageCached: 'True', NetworkAttached: 'True', VolumesAttached: 'True', Booted: 'True' }
+const whole = () => word('running', { stages: ['ImageCached', 'Booted'], volumesAttached: ['v'] })
+
+describe('what a running machine’s node does not say stays as it was', () => {
+  test.each<[string, ObservedDocument, Presence, object]>([
+    ['the hypervisor is away', word('failed', {}), 'present', ALL],
+    ['a run is under way', word('building', { stages: ['Booted'] }), 'present', { ...ALL, ImageCached: 'False' }],
+    ['a run that has not looked yet is under way', word('building', {}), 'present', ALL],
+    [
+      'the list of disks is older',
+      word('running', { volumesAttached: [], volumesListedFor: { incarnation: 1, term: 1, epoch: 2, generation: 2 } }),
+      'present',
+      ALL,
+    ],
+    ['there is no list of disks', word('running', {}), 'present', ALL],
+    ['a port is not spoken of', whole(), 'unknown', ALL],
+    ['a disk is out', word('running', { volumesAttached: [] }), 'present', { ...ALL, VolumesAttached: 'False' }],
+    ['a port is out', whole(), 'absent', { ...ALL, NetworkAttached: 'False' }],
+    ['it is off', word('crashed', { volumesAttached: ['v'] }), 'present', { ...ALL, Booted: 'False' }],
+    [
+      'the report is of the generation before',
+      word('stopped', { volumesAttached: [] }, { generation: 2 }),
+      'absent',
+      ALL,
+    ],
+    [
+      'the report is of an older epoch',
+      word('stopped', { volumesAttached: [] }, { epoch: 1, generation: 9 }),
+      'absent',
+      ALL,
+    ],
+  ])('%s', (_, said, plugged, expected) => {
+    const i = machine()
+    expect(observe(i, whole())).toEqual({ kind: 'done' })
+    expect(stages(i)).toEqual(ALL)
+    observe(i, said, plugged)
+    expect(stages(i)).toEqual(expected)
+  })
+})
+
+test('before anything was said no stage counts as reached', () => {
+  const i = machine()
+  expect(observe(i, word('building', {}), 'unknown')).toMatchObject({ kind: 'wait', reason: 'CachingImage' })
+  expect(stages(i)).toEqual({
+    ImageCached: 'False',
+    NetworkAttached: 'False',
+    VolumesAttached: 'False',
+    Booted: 'False',
+  })
+})
+
+test('what waits for a restart is not forgotten by a run that ended early', () => {
+  const i = machine()
+  observe(i, word('running', { volumesAttached: ['v'], pendingChanges: ['vcpus'] }))
+  observe(i, word('failed', {}))
+  expect(i.status?.pendingChanges).toEqual(['vcpus'])
+  observe(i, word('running', { volumesAttached: ['v'] }))
+  expect(i.status?.pendingChanges).toBeUndefined()
+})
+
+test('a refusal of an older placement is none of this one', () => {
+  const i = machine()
+  const refused = (epoch: number) => observe(i, word('refused', {}, { epoch }))
+  expect(refused(1)).toMatchObject({ kind: 'wait', reason: 'Building' })
+  expect(() => refused(2)).toThrow('refused the machine')
+})
