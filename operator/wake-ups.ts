@@ -80,7 +80,8 @@ export function connectWakeUps(
   }
 
   function wakeVolumesOf(machineUid: string): void {
-    for (const volume of caches.volumes.listBy('attachedTo', machineUid)) controllers.volume.enqueue(keyOfObject(volume))
+    for (const volume of caches.volumes.listBy('attachedTo', machineUid))
+      controllers.volume.enqueue(keyOfObject(volume))
   }
 
   function wakeObserved(kind: DocumentKind, uid: string, node: string): void {

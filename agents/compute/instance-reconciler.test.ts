@@ -166,7 +166,14 @@ test('no room: a new machine is refused, one that ran here keeps its place altho
 })
 
 describe('the disks that a machine is seen with', () => {
-  const connection = { protocol: 'nbd' as const, host: '192.0.2.9', port: 10900, exportName: 'v', tls: true }
+  const connection = {
+    protocol: 'nbd' as const,
+    host: '192.0.2.9',
+    port: 10900,
+    exportName: 'v',
+    tls: true,
+    tlsHostname: 's1',
+  }
   const withVolume = (): InstanceDocument => instanceDocument({ volumes: [{ uid: 'v', name: 'v', connection }] })
   test('are said before anything is done about them, and again after it', async () => {
     const lists: (readonly string[])[] = []

@@ -3,6 +3,7 @@
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 import type { InstanceWant } from './drivers/driver.ts'
+import { checkConnection } from './own-volumes.ts'
 
 export interface Waiting {
   reason: 'ImageNotReady' | 'PortNotReady' | 'VolumeNotReady'
@@ -47,7 +48,7 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
   return undefined
 }
 
-/** @param ports as findPorts gives them */
+/** @param ports as findPorts gives them @throws TerminalError `VolumeUnsafe` */
 export function toInstanceWant(
   document: InstanceDocument,
   ports: readonly PortDocument[],
@@ -55,6 +56,7 @@ export function toInstanceWant(
   configDriveFiles: ConfigDriveFiles,
 ): InstanceWant {
   const { spec, versions } = document
+  for (const { uid, connection } of spec.volumes) checkConnection(uid, connection, state)
   return {
     uid: document.uid,
     epoch: versions.epoch,

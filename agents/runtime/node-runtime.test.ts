@@ -74,7 +74,7 @@ test('what stands whatever a run comes to is said in every state, until nothing 
 
 describe('the disks of a machine', () => {
   const at = (generation: number) => ({ ...document, versions: { ...document.versions, generation } })
-  test.each([
+  test.each<[string, Error]>([
     ['failed', new TransientError('Away', 'the hypervisor is away')],
     ['refused', new TerminalError('Unsupported', 'cannot')],
   ])('are in a report of a machine that %s, as its run saw them', async (state, error) => {

@@ -123,7 +123,7 @@ function volumes(node: FakeNode): KindReconciler<'volume'> {
       const connection = {
         protocol: 'nbd' as const,
         host: '127.0.0.1',
-        port: 10809,
+        port: 10900,
         exportName: document.uid,
         tls: true,
       }
