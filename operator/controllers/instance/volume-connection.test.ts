@@ -30,7 +30,7 @@ describe('of what a node reports only the port is another node’s business', ()
     ['another export', nbd({ port: 12899, exportName: 'u2' })],
     ['no TLS', { protocol: 'nbd', host: '10.0.0.7', port: 12899, exportName: 'u1', tls: false }],
     ['another name in the certificate', nbd({ port: 12899, tlsHostname: 's2' })],
-    ['more than the contract has', { ...nbd({ port: 12899 }), path: '/etc/shadow' }],
+    ['more than the contract has', { ...nbd({ port: 12899 }), path: '/etc/shadow' } as VolumeConnection],
   ])('%s', (_, connection) => {
     expect(choose(connection)).toEqual(own)
   })
