@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isIP } from 'node:net'
+import { ConfigError } from './config-error.ts'
+import { readLifetimes, type CertificateLifetimes } from './certificate-lifetimes.ts'
 
 /** The operator's configuration: environment variables alone, as the chart and the local cloud set them. */
 export interface OperatorConfig {
@@ -24,6 +26,8 @@ export interface OperatorConfig {
     /** NEPHELE_NATS_REPLICAS: how many servers form the bus; of three or more, three hold each document. Default: 1. */
     copies: number
   }
+  /** NEPHELE_NODE_CERTIFICATE_SECONDS, NEPHELE_NBD_SERVER_CERTIFICATE_SECONDS: for tests, which do not wait for days. */
+  lifetimes: CertificateLifetimes
   /** Absent, when NEPHELE_OVN_NB is: machines with networks then wait. */
   ovn:
     | {
@@ -35,13 +39,6 @@ export interface OperatorConfig {
         tls: { caFile: string; certFile: string; keyFile: string } | undefined
       }
     | undefined
-}
-
-export class ConfigError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'ConfigError'
-  }
 }
 
 /** @throws ConfigError that names the variable */
@@ -59,6 +56,7 @@ export function readConfig(env: NodeJS.ProcessEnv): OperatorConfig {
       keysDir: need(env, 'NEPHELE_NATS_KEYS_DIR'),
       copies: copiesOf(env['NEPHELE_NATS_REPLICAS'] ?? '1'),
     },
+    lifetimes: readLifetimes(env),
     ovn: readOvn(env),
   }
 }

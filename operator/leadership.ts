@@ -14,6 +14,7 @@ import type { LoopMetrics } from '../lib/loop/metrics.ts'
 import type { Authority } from '../lib/pki/authority.ts'
 import type { Bus, HeartbeatSettings, Writer } from './bus/bus.ts'
 import { NodeCertificates } from './bus/certificates.ts'
+import { NbdCertificates } from './bus/nbd-certificates.ts'
 import { requireWriter } from './bus/require-writer.ts'
 import { followCaches } from './claims.ts'
 import { defineControllers, listDefinitions, type ControllerName } from './controllers/all.ts'
@@ -34,6 +35,7 @@ import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from './network/network-driver.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import type { StoreHistory } from './store-history.ts'
+import { checkEvery, readLifetimes, type CertificateLifetimes } from './certificate-lifetimes.ts'
 import { connectWakeUps, type Controllers } from './wake-ups.ts'
 import { watchRegression } from './watch-regression.ts'
 
@@ -47,12 +49,21 @@ export interface LeadershipOptions {
   log: Logger
   /** What the informers saw of the store, for the whole process. */
   history: StoreHistory
-  settings: Omit<NodeSettings, 'certificates'>
+  settings: Omit<NodeSettings, 'certificates' | 'nbdCertificates' | 'certificateCheckMs'>
   /** Who signs nodes' certificates. */
-  authority?: { authority: Authority; authorityPem: string }
+  authority?: SigningAuthority
+  /** Who signs what volumes are opened and served with. */
+  nbdAuthority?: SigningAuthority
+  /** Default: as `readLifetimes` says without variables. */
+  lifetimes?: CertificateLifetimes
   /** Both are made for one leadership: what they know of other leaders' writes must be fresh. */
   makeBus(writer: Writer, heartbeat: HeartbeatSettings): Bus
   makeNetwork(signal: AbortSignal): NetworkDriver & { close?(): Promise<void> }
+}
+
+interface SigningAuthority {
+  authority: Authority
+  authorityPem: string
 }
 
 /** All that one leadership does, from the moment that the Lease is won until its fence's signal aborts. */
@@ -107,8 +118,16 @@ interface Office {
 async function run(deps: OperatorDeps, office: Office, options: LeadershipOptions): Promise<void> {
   const { client, informers, watched, events, metrics, authority, log } = options
   const { fence, held, isHeld, writer } = office
-  const certificates = authority && new NodeCertificates({ ...authority, desired: deps.bus.desired })
-  const settings: NodeSettings = { ...options.settings, ...(certificates ? { certificates } : {}) }
+  const { nbdAuthority, lifetimes = readLifetimes({}) } = options
+  const { desired } = deps.bus
+  const settings: NodeSettings = {
+    ...options.settings,
+    ...(authority ? { certificates: new NodeCertificates({ ...authority, desired, days: lifetimes.nodeDays }) } : {}),
+    ...(nbdAuthority
+      ? { nbdCertificates: new NbdCertificates({ ...nbdAuthority, desired, serverDays: lifetimes.nbdServerDays }) }
+      : {}),
+    certificateCheckMs: checkEvery(lifetimes),
+  }
   const definitions = listDefinitions(defineControllers(deps, watched, settings))
   const loops = new Map(
     definitions.map(([name, definition]) => {

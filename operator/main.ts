@@ -13,6 +13,7 @@ import { LoopMetrics } from '../lib/loop/metrics.ts'
 import { connectBus } from '../lib/nats/connect.ts'
 import { parseRemotes } from '../lib/ovsdb/remote.ts'
 import { loadAuthority } from '../lib/pki/authority.ts'
+import { NBD_AUTHORITY } from '../lib/pki/nbd-authority.ts'
 import { absentNetwork } from './absent-network.ts'
 import { serveCallOut } from './auth/call-out.ts'
 import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
@@ -77,7 +78,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
     },
   })
   await election.run(signal, async (fence) => {
-    const authority = await findAuthority(client, config, log)
+    const authority = await findAuthority(client, config, AUTHORITY_SECRET, log)
+    const nbdAuthority = await findAuthority(client, config, NBD_AUTHORITY.secret, log)
     await lead(fence, {
       client,
       informers,
@@ -87,6 +89,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       log,
       history,
       ...(authority ? { authority } : {}),
+      ...(nbdAuthority ? { nbdAuthority } : {}),
+      lifetimes: config.lifetimes,
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
       makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits }),
       makeNetwork: (until) => makeNetwork(config, until, log),
@@ -119,13 +123,13 @@ function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) 
   return driver
 }
 
-/** Who signs nodes' certificates: the Secret that the chart or the local cloud made. */
-async function findAuthority(client: HttpKubeClient, config: OperatorConfig, log: Logger) {
-  const secret = await client.find<Secret>(SECRET, { namespace: config.namespace, name: AUTHORITY_SECRET })
+/** Who signs for nodes: a Secret that the chart or the local cloud made. */
+async function findAuthority(client: HttpKubeClient, config: OperatorConfig, name: string, log: Logger) {
+  const secret = await client.find<Secret>(SECRET, { namespace: config.namespace, name })
   const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8')
   const [certificate, privateKey] = [decode(secret?.data?.['tls.crt']), decode(secret?.data?.['tls.key'])]
   if (certificate === '' || privateKey === '') {
-    log.warn({ secret: AUTHORITY_SECRET, namespace: config.namespace }, 'no authority to sign nodes with')
+    log.warn({ secret: name, namespace: config.namespace }, 'no authority to sign nodes with')
     return undefined
   }
   return { authority: await loadAuthority({ certificate, privateKey }), authorityPem: certificate }

@@ -24,9 +24,10 @@ export function tapName(portUid: string): string {
   return `tap${checkedUid(portUid).slice(0, 11)}`
 }
 
+export const vhostUserDir = (paths: ComputePaths): string => join(paths.runDir, 'vhostuser')
 /** QEMU listens here, the switch connects. */
 export function vhostUserSocket(paths: ComputePaths, portUid: string): string {
-  return join(paths.runDir, 'vhostuser', `vhu${checkedUid(portUid).slice(0, 11)}`)
+  return join(vhostUserDir(paths), `vhu${checkedUid(portUid).slice(0, 11)}`)
 }
 
 export const imageBaseDir = (paths: ComputePaths): string => join(paths.dataDir, 'images', '_base')

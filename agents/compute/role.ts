@@ -6,7 +6,6 @@ import { readCapacity } from './capacity.ts'
 import type { InstanceDriver } from './drivers/driver.ts'
 import { FakeInstanceDriver } from './drivers/fake/driver.ts'
 import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
-import { ensureTlsFiles, tlsDirIn } from '../storage/tls-files.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import { instancesDir } from './paths.ts'
 
@@ -42,8 +41,6 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
     reconcilers: [reconciler],
     inventory: [inventory],
     async configure(spec: NodeSpec) {
-      // libvirt's side of NBD (nbd_tls_x509_cert_dir); before the operator signed there is nothing to link.
-      if (spec.certificate !== undefined) await ensureTlsFiles(context.identity, tlsDirIn(context.stateDir))
       const wanted = spec.roles.compute
       if (wanted === undefined || driver?.name === wanted) return
       if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)
@@ -65,7 +62,11 @@ function createDriver(
   switch (kind) {
     case 'libvirt': {
       const paths = { dataDir: context.stateDir, runDir: context.runDir }
-      return new LibvirtInstanceDriver({ ...(options.libvirt ?? LIBVIRT), paths, bootId: context.bootId })
+      const { bootId, nbd, identity } = context
+      return new LibvirtInstanceDriver({
+        ...(options.libvirt ?? LIBVIRT),
+        ...{ paths, bootId, credentials: { nbd, identity } },
+      })
     }
     case 'fake':
       return new FakeInstanceDriver()

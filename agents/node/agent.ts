@@ -16,6 +16,7 @@ import { readBootId } from './boot-id.ts'
 import type { AgentConfig } from './config.ts'
 import { beatUntilStopped, DEFAULT_BEAT_MS } from './heartbeat.ts'
 import { NodeIdentity } from './identity.ts'
+import { NbdIdentity } from './nbd-identity.ts'
 import { InventoryPublisher } from './inventory.ts'
 import { Pace } from './pace.ts'
 import { NodeReconciler, type EnsuredRoles } from './node-reconciler.ts'
@@ -59,6 +60,7 @@ export class Agent {
     const bootId = await readBootId(config.bootIdFile)
     const store = await DocumentStore.open(join(stateDir, 'documents'), this.#log)
     const identity = new NodeIdentity(stateDir, node, this.#log)
+    const nbd = new NbdIdentity(stateDir, node, this.#log)
     const reporter = new Reporter({ outbox: this.#outbox, log: this.#log })
     const runtime = new NodeRuntime({ node, bootId, store, reporter, log: this.#log })
     const inventory = new InventoryPublisher({
@@ -70,6 +72,7 @@ export class Agent {
       encapAddress: config.encapAddress,
       stateDir,
       identity,
+      nbd,
       outbox: this.#outbox,
       log: this.#log,
     })
@@ -81,6 +84,7 @@ export class Agent {
       address: config.address,
       encapAddress: config.encapAddress,
       identity: identity.files,
+      nbd: nbd.files,
       log: this.#log,
       inventoryChanged: () => inventory.changed(),
     }
@@ -89,6 +93,7 @@ export class Agent {
     let documentsKnown = store.list().length > 0
     const nodeReconciler = new NodeReconciler({
       identity,
+      nbd,
       ensureRoles: (spec) => this.#ensureRoles(spec, context, runtime, inventory),
       listOrphans: (signal) => (documentsKnown ? runtime.listOrphans(signal) : undefined),
     })

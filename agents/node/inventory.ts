@@ -8,6 +8,7 @@ import { pause, systemClock } from '../../lib/loop/clock.ts'
 import type { Outbox } from '../runtime/reporter.ts'
 import { collectHardware } from './hardware.ts'
 import type { NodeIdentity } from './identity.ts'
+import type { NbdIdentity } from './nbd-identity.ts'
 import type { InventorySource } from './role.ts'
 
 const EVERY_MS = 60_000
@@ -23,6 +24,7 @@ export interface InventoryOptions {
   encapAddress: string
   stateDir: string
   identity: NodeIdentity
+  nbd: NbdIdentity
   outbox: Outbox
   log: Logger
 }
@@ -105,6 +107,7 @@ export class InventoryPublisher {
       // An empty list would say that there are none.
       ...(pools.length > 0 ? { pools: pools.flat() } : {}),
       certificateRequest: await options.identity.request(new Date()),
+      nbdRequests: await options.nbd.requests(new Date()),
     } as Inventory
   }
 

@@ -11,6 +11,7 @@ import {
   type Wake,
 } from '../runtime/reconciler.ts'
 import type { NodeIdentity } from './identity.ts'
+import type { NbdIdentity } from './nbd-identity.ts'
 import type { AgentRole } from './role.ts'
 
 /** Roles are listed once in a while; orphans are facts, not emergencies. */
@@ -25,6 +26,7 @@ export interface EnsuredRoles {
 
 export interface NodeReconcilerOptions {
   identity: NodeIdentity
+  nbd: NbdIdentity
   /** Makes the roles that the spec names and that are not there yet. */
   ensureRoles: (spec: NodeSpec) => Promise<EnsuredRoles>
   /** Undefined until all documents of this node have been received once. */
@@ -61,6 +63,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
     const { spec } = document
     const now = this.#options.now?.() ?? new Date()
     const certified = await this.#options.identity.accept(spec.certificate, spec.certificateAuthority, now)
+    await this.#options.nbd.accept(spec.nbd, now)
     const { roles, failures } = await this.#options.ensureRoles(spec)
     // One that fails keeps no other from its configuration.
     const results = await Promise.allSettled(roles.map((role) => configure(role, spec, context)))

@@ -16,12 +16,18 @@ export interface InventorySource {
   ): Promise<Partial<Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'pools' | 'encapAddress'>>>
 }
 
-/** Where the node's key, certificate and authority lie once the operator has signed; files are replaced as a whole. */
-export interface NodeIdentityFiles {
+/** Where a key, its certificate and their authority lie once the operator has signed; files are replaced as a whole. */
+export interface CertifiedFiles {
   /** PEM, PKCS #8; never leaves the node. */
   keyFile: string
   certificateFile: string
   authorityFile: string
+}
+
+/** What volumes are opened and served with. */
+export interface NbdFiles {
+  client: CertifiedFiles
+  server: CertifiedFiles
 }
 
 export interface RoleContext {
@@ -33,7 +39,8 @@ export interface RoleContext {
   runDir: string
   address: string
   encapAddress: string
-  identity: NodeIdentityFiles
+  identity: CertifiedFiles
+  nbd: NbdFiles
   log: Logger
   /** Have the inventory collected and compared now. */
   inventoryChanged(): void

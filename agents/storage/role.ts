@@ -8,7 +8,7 @@ import { FileVolumeDriver } from './drivers/file/file-volume-driver.ts'
 import { chooseLaunch, type Launch } from './exports/launcher.ts'
 import { NbdExporter } from './exports/nbd-exporter.ts'
 import { VolumeRecords } from './exports/volume-records.ts'
-import { tlsDirIn } from './tls-files.ts'
+import { clientTlsDir, formerTlsDir } from './tls-files.ts'
 import { VolumeReconciler } from './volume-reconciler.ts'
 
 export interface StorageRoleOptions {
@@ -21,13 +21,15 @@ export interface StorageRoleOptions {
 
 /** Volumes in this node's pools. Touches nothing until the first document comes. */
 export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
-  const { stateDir, runDir, node, address, identity, log } = context
+  const { stateDir, runDir, node, address, identity, nbd, log } = context
   const records = new VolumeRecords(join(stateDir, 'volume-records'))
   const exporter = new NbdExporter({
     runDir: join(runDir, 'volumes'),
     records,
     identity,
-    tlsDir: tlsDirIn(stateDir),
+    nbd,
+    formerTlsDir: formerTlsDir(stateDir),
+    credentialsOf01: clientTlsDir(stateDir),
     nodeName: node,
     address,
     ports: options.ports ?? NBD_PORTS,

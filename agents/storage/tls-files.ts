@@ -1,53 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
-// The node's key and certificate under the names that QEMU looks for (qemu's docs/system/tls.rst), for both ends of NBD.
+// Credentials of both ends of NBD under the names that QEMU looks for (qemu's docs/system/tls.rst).
 import { X509Certificate } from 'node:crypto'
-import { lstat, mkdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { TransientError } from '../../lib/errors.ts'
 import { isMissing } from '../../lib/durable-files.ts'
-import type { NodeIdentityFiles } from '../node/role.ts'
+import { ensureFile, type FileOwner } from '../../lib/owned-files.ts'
+import type { CertifiedFiles, NbdFiles } from '../node/role.ts'
 
 export interface TlsFiles {
-  /** For `dir=` of tls-creds-x509, both endpoints, and for libvirt's `nbd_tls_x509_cert_dir`. */
+  /** For `dir=` of tls-creds-x509. */
   dir: string
   /** Of certificate and authority, in hex: changes when either is renewed. */
   fingerprint: string
 }
 
-/** `/var/lib/nephele/pki/qemu` */
-export function tlsDirIn(stateDir: string): string {
+/** `/var/lib/nephele/pki/qemu`: what hypervisors open volumes with; libvirt's `nbd_tls_x509_cert_dir`. */
+export function clientTlsDir(stateDir: string): string {
   return join(stateDir, 'pki', 'qemu')
 }
 
-/** QEMU's name to the node's file. Pure. */
-export function tlsLinks({ authorityFile, certificateFile, keyFile }: NodeIdentityFiles): Record<string, string> {
-  return {
-    'ca-cert.pem': authorityFile,
-    'server-cert.pem': certificateFile,
-    'server-key.pem': keyFile,
-    'client-cert.pem': certificateFile,
-    'client-key.pem': keyFile,
-  }
+/** `/var/lib/nephele/pki/nbd-0.1`: for volumes in use by machines that were started by version 0.1.0. */
+export function formerTlsDir(stateDir: string): string {
+  return join(stateDir, 'pki', 'nbd-0.1')
+}
+
+/** What serves volumes. @throws TransientError NodeCertificateMissing while the operator has not signed yet */
+export async function serverTls({ server }: Pick<NbdFiles, 'server'>): Promise<TlsFiles> {
+  return { dir: dirname(server.keyFile), fingerprint: await fingerprintOf(server) }
 }
 
 /**
- * Makes the folder of links to the node's own files; may run twice, and from both roles. Links, so that a renewed certificate is
- * there under all its names at once.
- * @throws TransientError NodeCertificateMissing while the operator has not signed yet
+ * The same for the clients of 0.1.0, which know the node's identity and trust the cloud's authority alone: a server with that identity
+ * lets in these and those of today.
  */
-export async function ensureTlsFiles(identity: NodeIdentityFiles, dir: string): Promise<TlsFiles> {
-  const fingerprint = await fingerprintOf(identity)
+export async function formerServerTls(
+  identity: CertifiedFiles,
+  { server }: Pick<NbdFiles, 'server'>,
+  dir: string,
+): Promise<TlsFiles> {
+  const fingerprint = (await fingerprintOf(identity)) + (await fingerprintOf(server)).slice(FINGERPRINT_CHARACTERS)
+  const read = (path: string) => readFile(path, 'utf8')
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  for (const [name, target] of Object.entries(tlsLinks(identity))) await ensureLink(join(dir, name), target)
+  const authorities = `${await read(identity.authorityFile)}\n${await read(server.authorityFile)}`
+  await ensureFile(join(dir, 'ca-cert.pem'), authorities, { mode: 0o600 })
+  await ensureFile(join(dir, 'server-key.pem'), await read(identity.keyFile), { mode: 0o600 })
+  await ensureFile(join(dir, 'server-cert.pem'), await read(identity.certificateFile), { mode: 0o600 })
   return { dir, fingerprint }
 }
 
-async function fingerprintOf({ certificateFile, authorityFile, keyFile }: NodeIdentityFiles): Promise<string> {
+/**
+ * Hypervisors read these files themselves, as whoever they run: root's, and readable to that group alone. May run twice; links of
+ * version 0.1.0 to the node's identity are replaced.
+ * @returns whether the operator has signed: else there is nothing to read yet
+ */
+export async function ensureClientTls(
+  { client }: Pick<NbdFiles, 'client'>,
+  identity: Pick<CertifiedFiles, 'authorityFile'>,
+  dir: string,
+  group: number,
+): Promise<boolean> {
+  let texts: Record<string, string>
+  try {
+    const read = (path: string) => readFile(path, 'utf8')
+    texts = {
+      'client-key.pem': await read(client.keyFile),
+      'client-cert.pem': await read(client.certificateFile),
+      // The cloud's too: a volume that is served for a machine of 0.1.0 as well shows its node's identity.
+      'ca-cert.pem': `${await read(client.authorityFile)}\n${await read(identity.authorityFile)}`,
+    }
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+  const owner: FileOwner = { mode: 0o640, group }
+  for (const [name, text] of Object.entries(texts)) await ensureFile(join(dir, name), text, owner)
+  return true
+}
+
+const FINGERPRINT_CHARACTERS = 32
+
+async function fingerprintOf({ certificateFile, authorityFile, keyFile }: CertifiedFiles): Promise<string> {
   try {
     await lstat(keyFile)
     const [certificate, authority] = [await readFile(certificateFile), await readFile(authorityFile)]
     return [certificate, authority]
-      .map((pem) => new X509Certificate(pem).fingerprint256.replaceAll(':', '').slice(0, 32).toLowerCase())
+      .map((pem) =>
+        new X509Certificate(pem).fingerprint256.replaceAll(':', '').slice(0, FINGERPRINT_CHARACTERS).toLowerCase(),
+      )
       .join('')
   } catch (error) {
     if (!isMissing(error)) throw error
@@ -59,13 +99,4 @@ async function fingerprintOf({ certificateFile, authorityFile, keyFile }: NodeId
       },
     )
   }
-}
-
-async function ensureLink(path: string, target: string): Promise<void> {
-  const now = await readlink(path).catch(() => undefined)
-  if (now === target) return
-  const next = `${path}.new`
-  await rm(next, { force: true })
-  await symlink(target, next)
-  await rename(next, path)
 }

@@ -6,6 +6,7 @@ import type { NodeState, RunContext } from '../runtime/reconciler.ts'
 import { FakeVolumeDriver } from './drivers/fake/fake-volume-driver.ts'
 import { VolumeReconciler } from './volume-reconciler.ts'
 
+const KEY = 'a'.repeat(40)
 const versions = { incarnation: 1, term: 1, epoch: 1, generation: 1 }
 const header = { v: 1 as const, node: 'n1', name: 'data', versions }
 const pool = { name: 'default', uid: 'pool-1', driver: 'file', path: '/pool' }
@@ -52,7 +53,10 @@ test('a volume is available, without a connection until it is exported', async (
     state: 'available',
     facts: { sizeGiB: 1, exportedTo: [] },
   })
-  const exported = await reconciler.reconcile(volumeOf({ exportTo: ['n3', 'n2'], sizeGiB: 2 }), context())
+  const exported = await reconciler.reconcile(
+    volumeOf({ exportTo: ['n3', 'n2'], exportKeys: { n2: KEY, n3: KEY }, sizeGiB: 2 }),
+    context(),
+  )
   expect(exported).toMatchObject({
     state: 'available',
     facts: { sizeGiB: 2, exportedTo: ['n2', 'n3'], connection: { protocol: 'file' } },
@@ -73,7 +77,7 @@ test('a pool that the node does not have (yet) is waited for', async () => {
 })
 
 test('a tombstone ends the export and the data, and may come twice', async () => {
-  await reconciler.reconcile(volumeOf({ exportTo: ['n2'] }), context())
+  await reconciler.reconcile(volumeOf({ exportTo: ['n2'], exportKeys: { n2: KEY } }), context())
   expect(await reconciler.listOwned(context().signal)).toEqual([
     { kind: 'volume', uid: 'v1', what: 'volume of 1 GiB in pool default' },
   ])
@@ -83,8 +87,12 @@ test('a tombstone ends the export and the data, and may come twice', async () =>
 
 test('a failing driver is told of, and the next run goes on', async () => {
   driver.failNext('export', new Error('daemon gone'))
-  await expect(reconciler.reconcile(volumeOf({ exportTo: ['n2'] }), context())).rejects.toThrow('daemon gone')
-  expect(await reconciler.reconcile(volumeOf({ exportTo: ['n2'] }), context())).toMatchObject({ state: 'available' })
+  await expect(
+    reconciler.reconcile(volumeOf({ exportTo: ['n2'], exportKeys: { n2: KEY } }), context()),
+  ).rejects.toThrow('daemon gone')
+  expect(await reconciler.reconcile(volumeOf({ exportTo: ['n2'], exportKeys: { n2: KEY } }), context())).toMatchObject({
+    state: 'available',
+  })
 })
 
 test('the inventory has each pool with its room, or why it cannot be used', async () => {

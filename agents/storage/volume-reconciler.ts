@@ -56,7 +56,8 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
       await driver.unexport(uid, signal)
       return { state: 'available', facts: { sizeGiB, exportedTo: [] } }
     }
-    const connection = await driver.export(uid, spec.exportTo, signal)
+    const holders = spec.exportTo.map((node) => ({ node, key: spec.exportKeys?.[node] }))
+    const connection = await driver.export(uid, holders, signal)
     return {
       state: 'available',
       facts: { sizeGiB, connection, exportedTo: [...spec.exportTo].sort() },

@@ -84,6 +84,10 @@ export interface ComputeNodeStatus {
    */
   epoch?: number
   /**
+   * The key that the node's hypervisor opens volumes with; volumes that its machines hold let in this key and no other.
+   */
+  volumeKey?: string
+  /**
    * What the node has.
    */
   inventory?: {

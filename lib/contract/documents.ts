@@ -34,6 +34,8 @@ export const NodeSpec = z.looseObject({
   /** Signed by the cloud's authority for the request that this node put into its inventory: PEM, leaf first. */
   certificate: z.string().optional(),
   certificateAuthority: z.string().optional(),
+  /** For volumes over NBD alone, by an authority of its own (docs/decisions/0016); in answer to `nbdRequests`. PEM. */
+  nbd: z.looseObject({ client: z.string(), server: z.string(), authority: z.string() }).optional(),
   /** OVN's southbound database, such as `ssl:10.0.0.1:6642`; several are joined by commas. */
   ovnRemote: z.string().optional(),
   /** Seconds between two heartbeats; absent: as the agent has it. */
@@ -58,6 +60,8 @@ export const VolumeSpec = z.looseObject({
   format: z.enum(['raw', 'qcow2']),
   /** The nodes that may connect, by node name; empty means that the export is closed. */
   exportTo: z.array(z.string()),
+  /** By node of `exportTo`: the key that its machines open volumes with, as its certificate names it. Absent: not known yet. */
+  exportKeys: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).optional(),
 })
 export type VolumeSpec = z.infer<typeof VolumeSpec>
 
@@ -351,6 +355,8 @@ export const Inventory = z.object({
     .optional(),
   /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
   certificateRequest: z.string().max(16384).optional(),
+  /** The same for volumes over NBD: what hypervisors open them with, and what serves them. */
+  nbdRequests: z.object({ client: z.string().max(16384), server: z.string().max(16384) }).optional(),
 })
 export type Inventory = z.infer<typeof Inventory>
 

@@ -34,8 +34,9 @@ export interface Authority {
 }
 
 const DAY_MS = 24 * 3600 * 1000
-/** Clocks of nodes may be a little behind. */
+/** Clocks of nodes may be a little behind. Of a short life only a part: it would be due for renewal when it is made. */
 const BACKDATE_MS = 5 * 60 * 1000
+const BACKDATED_PART = 1 / 10
 
 export async function createAuthority(commonName: string, days: number, now: Date): Promise<AuthorityFiles> {
   const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
@@ -62,14 +63,22 @@ export async function loadAuthority(files: AuthorityFiles): Promise<Authority> {
 
 export interface Subject {
   commonName: string
+  /** A second attribute of the name, OU: what the holder of a list of names tells two keys of one node apart by. */
+  unit?: string
   /** DNS names and addresses, told apart by their form. */
   names: readonly string[]
 }
 
-export interface SigningOptions {
-  authority: Authority
+export interface Signature {
+  /** May be a fraction. At most until the authority's end, which `Infinity` is. */
   days: number
   now: Date
+  /** For one end of a connection alone; absent: both. */
+  usage?: 'client' | 'server'
+}
+
+export interface SigningOptions extends Signature {
+  authority: Authority
 }
 
 /**
@@ -86,16 +95,16 @@ export async function signRequest(requestPem: string, subject: Subject, options:
 
 /** Client and server certificate for a key of our own. @returns PEM */
 export async function signKey(publicKey: PublicKey, subject: Subject, options: SigningOptions): Promise<string> {
-  const { authority, days, now } = options
+  const { authority, days, now, usage } = options
   assertStrong(publicKey)
   const names: JsonGeneralNames = subject.names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))
   const end = Math.min(now.getTime() + days * DAY_MS, authority.certificate.notAfter.getTime())
   const certificate = await X509CertificateGenerator.create(
     {
       serialNumber: createSerial(),
-      subject: new Name([{ CN: [subject.commonName] }]).toString(),
+      subject: nameOf(subject).toString(),
       issuer: authority.certificate.subject,
-      notBefore: new Date(now.getTime() - BACKDATE_MS),
+      notBefore: new Date(now.getTime() - Math.min(BACKDATE_MS, (end - now.getTime()) * BACKDATED_PART)),
       notAfter: new Date(end),
       signingAlgorithm: SIGNATURE_ALGORITHM,
       publicKey,
@@ -103,7 +112,13 @@ export async function signKey(publicKey: PublicKey, subject: Subject, options: S
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth, ExtendedKeyUsage.serverAuth], false),
+        new ExtendedKeyUsageExtension(
+          [
+            ...(usage === 'server' ? [] : [ExtendedKeyUsage.clientAuth]),
+            ...(usage === 'client' ? [] : [ExtendedKeyUsage.serverAuth]),
+          ],
+          false,
+        ),
         ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names, false)] : []),
         await SubjectKeyIdentifierExtension.create(publicKey),
         await AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
@@ -144,9 +159,14 @@ export async function isAnsweredBy(
 
 function sameNames(certificate: X509Certificate, subject: Subject): boolean {
   if (certificate.subjectName.getField('CN')[0] !== subject.commonName) return false
+  if (certificate.subjectName.getField('OU')[0] !== subject.unit) return false
   const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.toJSON() ?? []
   const have = names.map((n) => n.value).sort()
   return JSON.stringify(have) === JSON.stringify([...subject.names].sort())
+}
+
+function nameOf({ commonName, unit }: Subject): Name {
+  return new Name([{ CN: [commonName] }, ...(unit === undefined ? [] : [{ OU: [unit] }])])
 }
 
 function parseRequest(requestPem: string): Pkcs10CertificateRequest {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createAuthority as createLongAuthority } from '../../lib/pki/authority.ts'
+import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
 import { createAuthority, toAuthority, type Authority, type KeyPairPem } from '../control-plane/authority.ts'
 import { ensureCertificate, ensureFiles, writeSecret } from '../control-plane/files.ts'
 import { existsSync } from 'node:fs'
@@ -17,6 +19,7 @@ export async function ensureCertificates(layout: Layout, state: CloudState): Pro
   const { host, managementOf } = addressesOf(state.subnet)
   const central = defineNodes(state).filter((n) => n.ovnCentral)
   const northbound = await ensureNorthboundAuthority(layout)
+  await ensureNbdAuthority(layout)
   const [operator] = await Promise.all([
     ensureCertificate(dir, northbound, 'operator-nb', { commonName: 'nephele-operator' }),
     ensureCertificate(dir, authority, 'nats', { commonName: 'nats', names: ['nephele-nats', 'localhost', host] }),
@@ -32,6 +35,15 @@ export async function ensureCertificates(layout: Layout, state: CloudState): Pro
     layout.operatorKubeconfig,
     kubeconfig({ server, certificateAuthority: authority.certificate, user }),
   )
+}
+
+/** For volumes over NBD, where the operator's Secret comes from. */
+async function ensureNbdAuthority(layout: Layout): Promise<void> {
+  const [certificateFile, keyFile] = [layout.pki('nbd-ca.crt'), layout.pki('nbd-ca.key')]
+  if (existsSync(certificateFile)) return
+  const authority = await createLongAuthority(NBD_AUTHORITY.commonName, NBD_AUTHORITY.days, new Date())
+  await writeSecret(keyFile, authority.privateKey)
+  await writeFile(certificateFile, authority.certificate)
 }
 
 /** Whoever has a certificate of this authority may write OVN's northbound database: the operator and nobody else. */

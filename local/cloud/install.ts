@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
 import { exec } from '../../lib/exec.ts'
+import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
 import { programPath } from '../build/programs.ts'
 import type { Api } from '../control-plane/api.ts'
 import { renewToken, NAMESPACE, type TokenFile } from '../services/tokens.ts'
@@ -92,15 +93,22 @@ async function waitForDefinitions(api: Api, definitions: readonly Manifest[]): P
   }
 }
 
-/** The authority that signs nodes' requests, where the operator looks for it. */
-export async function applyAuthority(api: Api, layout: Layout): Promise<void> {
-  const [certificate, key] = await Promise.all([readFile(layout.pki('ca.crt')), readFile(layout.pki('ca.key'))])
+/** The authorities that sign nodes' requests, where the operator looks for them. */
+export async function applyAuthorities(api: Api, layout: Layout): Promise<void> {
   await applyNamespace(api)
-  await api.apply(`/api/v1/namespaces/${NAMESPACE}/secrets/nephele-ca`, {
+  await Promise.all([
+    applyAuthority(api, 'nephele-ca', { certificate: layout.pki('ca.crt'), key: layout.pki('ca.key') }),
+    applyAuthority(api, NBD_AUTHORITY.secret, { certificate: layout.pki('nbd-ca.crt'), key: layout.pki('nbd-ca.key') }),
+  ])
+}
+
+async function applyAuthority(api: Api, name: string, files: { certificate: string; key: string }): Promise<void> {
+  const [certificate, key] = await Promise.all([readFile(files.certificate), readFile(files.key)])
+  await api.apply(`/api/v1/namespaces/${NAMESPACE}/secrets/${name}`, {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'kubernetes.io/tls',
-    metadata: { name: 'nephele-ca', namespace: NAMESPACE },
+    metadata: { name, namespace: NAMESPACE },
     data: { 'tls.crt': certificate.toString('base64'), 'tls.key': key.toString('base64') },
   })
 }

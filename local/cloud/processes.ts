@@ -40,6 +40,9 @@ export function hostCommand(name: HostProcessName, o: HostCommandOptions): HostC
   }
 }
 
+/** Set by whoever starts the cloud, to see in minutes what takes years. */
+const TEST_SETTINGS = ['NEPHELE_NODE_CERTIFICATE_SECONDS', 'NEPHELE_NBD_SERVER_CERTIFICATE_SECONDS']
+
 /** What the chart sets by values, mounts and the downward API. */
 export function operatorEnvironment(layout: Layout, subnet: number): Record<string, string> {
   const { host, managementOf } = addressesOf(subnet)
@@ -57,6 +60,7 @@ export function operatorEnvironment(layout: Layout, subnet: number): Record<stri
     NEPHELE_OVN_NB_KEY_FILE: join(layout.operatorTls, 'tls.key'),
     NEPHELE_OVN_SB: `ssl:${central}:6642`,
     NEPHELE_HTTP_ADDRESS: `${host}:${OPERATOR_HTTP_PORT}`,
+    ...Object.fromEntries(TEST_SETTINGS.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   }
 }
 

@@ -20,7 +20,7 @@ import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { ensureHugepages } from './hugepages.ts'
-import { applyAuthority, applyNodes, installChart, tokenFiles, writeTokens } from './install.ts'
+import { applyAuthorities, applyNodes, installChart, tokenFiles, writeTokens } from './install.ts'
 import { IMAGE_PORT, layoutOf, NATS_PORT, OPERATOR_HTTP_PORT } from './layout.ts'
 import { writeNatsFiles } from './nats.ts'
 import { assertDpdkNodes, newState } from './new-state.ts'
@@ -116,7 +116,7 @@ async function ensureControlPlane(cloud: Cloud): Promise<void> {
 async function install(cloud: Cloud): Promise<void> {
   await withApi(cloud, async (api) => {
     await installChart(api, cloud.layout)
-    await applyAuthority(api, cloud.layout)
+    await applyAuthorities(api, cloud.layout)
     const files = tokenFiles(cloud.layout, await applyNodes(api, cloud.state))
     await writeTokens(
       api,

@@ -14,6 +14,7 @@ import {
   type Subject,
 } from '../../lib/pki/authority.ts'
 import { createPrivateKey, createRequest } from '../../lib/pki/key.ts'
+import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
 import { CONFIG_MAP, ensureData, SECRET, type Data } from './secrets.ts'
 
 export interface BootstrapOptions {
@@ -35,6 +36,8 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
   const cloud = await ensureAuthority(client, namespace, 'nephele-ca', 'Nephele', now)
   // Nodes' certificates come from the cloud's authority; who may write the northbound database must not be one of them.
   const northbound = await ensureAuthority(client, namespace, 'nephele-northbound-ca', 'Nephele northbound', now)
+  // What volumes are opened and served with: running guests hold it for as long as they run.
+  await ensureAuthority(client, namespace, NBD_AUTHORITY.secret, NBD_AUTHORITY.commonName, now, NBD_AUTHORITY.days)
   const certificate = cloud.certificate.toString('pem')
   await ensureData(client, namespace, {
     kind: CONFIG_MAP,
@@ -84,6 +87,7 @@ async function ensureAuthority(
   name: string,
   commonName: string,
   now: Date,
+  days = AUTHORITY_DAYS,
 ): Promise<Authority> {
   const data = await ensureData(client, namespace, {
     kind: SECRET,
@@ -93,7 +97,7 @@ async function ensureAuthority(
     renew: keepUnless(
       () => true,
       async () => {
-        const files = await createAuthority(commonName, AUTHORITY_DAYS, now)
+        const files = await createAuthority(commonName, days, now)
         return { 'tls.crt': files.certificate, 'tls.key': files.privateKey }
       },
     ),

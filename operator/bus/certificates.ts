@@ -4,13 +4,15 @@ import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
 import { isAnsweredBy, signRequest, type Authority, type Subject } from '../../lib/pki/authority.ts'
 import type { DesiredPublisher } from './bus.ts'
 
-const LIFETIME_DAYS = 90
+export const NODE_CERTIFICATE_DAYS = 90
 
 export interface NodeCertificatesOptions {
   authority: Authority
   /** The authority's certificate, PEM. */
   authorityPem: string
   desired: Pick<DesiredPublisher, 'read'>
+  /** Default: NODE_CERTIFICATE_DAYS. */
+  days?: number
 }
 
 export interface NodeToCertify {
@@ -39,14 +41,14 @@ export class NodeCertificates {
   async ensure({ node, uid, inventory }: NodeToCertify, now: Date): Promise<NodeCertificate> {
     const request = inventory.certificateRequest
     if (request === undefined) return {}
-    const { authority, authorityPem } = this.#options
+    const { authority, authorityPem, days = NODE_CERTIFICATE_DAYS } = this.#options
     const subject: Subject = {
       commonName: node,
       names: [...new Set([node, inventory.address, inventory.encapAddress ?? node])],
     }
     const have = this.#issued.get(node) ?? (await this.#published(node, uid))
     const stands = have !== undefined && (await isAnsweredBy(request, have, subject, { authority, now }))
-    const certificate = stands ? have : await signRequest(request, subject, { authority, days: LIFETIME_DAYS, now })
+    const certificate = stands ? have : await signRequest(request, subject, { authority, days, now })
     this.#issued.set(node, certificate)
     return { certificate, certificateAuthority: authorityPem }
   }

@@ -18,6 +18,8 @@ const [node = '', address = '', encapAddress = ''] = process.argv.slice(2)
 const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 const log = createLogger('harness', 'silent')
 const pki = '/etc/pki/nephele'
+/** Nothing here is a volume's. */
+const absent = (end: string) => ({ keyFile: end, certificateFile: end, authorityFile: end })
 const context: RoleContext = {
   node,
   address,
@@ -26,6 +28,7 @@ const context: RoleContext = {
   bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
   stateDir: '/var/lib/nephele',
   runDir: '/run/nephele',
+  nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
   inventoryChanged: () => undefined,
 }

@@ -10,7 +10,8 @@ export interface DriverUnderTest extends AsyncDisposable {
 }
 
 const GIB = 2 ** 30
-const NODES = ['node-a', 'node-b']
+const KEY = '0123456789abcdef0123456789abcdef01234567'
+const HOLDERS = ['node-a', 'node-b'].map((node) => ({ node, key: KEY }))
 
 export function volumeDriverContract(create: () => Promise<DriverUnderTest>): void {
   let subject: DriverUnderTest
@@ -44,7 +45,7 @@ export function volumeDriverContract(create: () => Promise<DriverUnderTest>): vo
   test.each(['raw', 'qcow2'] as const)('grows %s, exported or not, and never shrinks', async (format) => {
     await driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())
     expect(await driver.ensure({ id: 'v1', sizeGiB: 2, format }, signal())).toMatchObject({ sizeBytes: 2 * GIB })
-    await driver.export('v1', NODES, signal())
+    await driver.export('v1', HOLDERS, signal())
     expect(await driver.ensure({ id: 'v1', sizeGiB: 3, format }, signal())).toMatchObject({ sizeBytes: 3 * GIB })
     expect(await driver.find('v1', signal())).toMatchObject({ sizeBytes: 3 * GIB })
     await expect(driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())).rejects.toMatchObject({
@@ -61,11 +62,11 @@ export function volumeDriverContract(create: () => Promise<DriverUnderTest>): vo
 
   test('exports under the same connection each time; is removed only after that ended', async () => {
     await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
-    const first = await driver.export('v1', NODES, signal())
-    expect(await driver.export('v1', ['node-a'], signal())).toEqual(first)
+    const first = await driver.export('v1', HOLDERS, signal())
+    expect(await driver.export('v1', HOLDERS.slice(0, 1), signal())).toEqual(first)
     await expect(driver.remove('v1', signal())).rejects.toMatchObject({ reason: 'VolumeInUse' })
     for (let i = 0; i < 2; i++) await driver.unexport('v1', signal())
-    expect(await driver.export('v1', NODES, signal())).toEqual(first)
+    expect(await driver.export('v1', HOLDERS, signal())).toEqual(first)
     await driver.unexport('v1', signal())
     await driver.remove('v1', signal())
   })
@@ -76,7 +77,7 @@ export function volumeDriverContract(create: () => Promise<DriverUnderTest>): vo
     await expect(driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())).rejects.toMatchObject({
       reason: 'VolumeDataMissing',
     })
-    await expect(driver.export('v1', NODES, signal())).rejects.toMatchObject({ reason: 'VolumeDataMissing' })
+    await expect(driver.export('v1', HOLDERS, signal())).rejects.toMatchObject({ reason: 'VolumeDataMissing' })
     await driver.remove('v1', signal())
     await driver.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
   })

@@ -22,6 +22,13 @@ export interface PoolStats {
   freeBytes: number
 }
 
+/** A node that may open a volume, and by which key: its certificate names both. */
+export interface Holder {
+  node: string
+  /** Undefined while the node has none. */
+  key: string | undefined
+}
+
 /**
  * What a storage backend has to do for one pool on the node that serves it. Every method may run twice with the same input, and
  * after a crash in the middle of an earlier run. Knows nothing of documents or Kubernetes.
@@ -42,8 +49,9 @@ export interface VolumeDriver {
   /**
    * Makes the volume reachable for exactly these nodes: one that is not named any more is cut off at once, others go on.
    * Serves again what died.
+   * @throws TransientError HolderKeyMissing
    */
-  export(id: string, nodes: readonly string[], signal: AbortSignal): Promise<VolumeConnection>
+  export(id: string, holders: readonly Holder[], signal: AbortSignal): Promise<VolumeConnection>
   /** Cuts off whoever uses it. */
   unexport(id: string, signal: AbortSignal): Promise<void>
   stats(signal: AbortSignal): Promise<PoolStats>

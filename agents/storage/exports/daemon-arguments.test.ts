@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
-import { authorization, daemonArguments, exportOptions } from './daemon-arguments.ts'
+import { authorization, credentialsDirOf, daemonArguments, exportOptions, runsWith } from './daemon-arguments.ts'
 import { controlGroupFiles, onHost, systemdCommand } from './launcher.ts'
 import { choosePort } from './ports.ts'
 
@@ -10,8 +10,7 @@ const settings = {
   format: 'raw' as const,
   address: '10.0.0.1',
   port: 10900,
-  tlsDir: '/pki/qemu',
-  certificateFingerprint: 'abc',
+  tls: { dir: '/pki/nbd/server', fingerprint: 'abc' },
   pidFile: '/run/v1.pid',
   qmpSocket: '/run/a,b/v1.qmp',
 }
@@ -38,20 +37,43 @@ test('what the daemon keeps in its memory is flushed before it is acknowledged',
   expect(exportOptions('v1', 'raw').writethrough).toBe(false)
 })
 
-test('nodes are let in by the whole name in their certificate, in a stable order', () => {
-  expect(authorization(['b.example.com', 'a'])).toEqual({
+const [KEY_A, KEY_B] = ['a'.repeat(40), 'b'.repeat(40)]
+
+test('holders are let in by node and key, the whole name in their certificate, in a stable order', () => {
+  const holders = [
+    { node: 'b.example.com', key: KEY_B },
+    { node: 'a', key: KEY_A },
+  ]
+  expect(authorization(holders)).toEqual({
     'qom-type': 'authz-list',
     id: 'nodes',
     policy: 'deny',
     rules: [
-      { match: 'CN=a', policy: 'allow', format: 'exact' },
-      { match: 'CN=b.example.com', policy: 'allow', format: 'exact' },
+      { match: `CN=a,OU=${KEY_A}`, policy: 'allow', format: 'exact' },
+      { match: `CN=b.example.com,OU=${KEY_B}`, policy: 'allow', format: 'exact' },
     ],
   })
+  expect(authorization(holders.slice(1), true).rules.map((r) => r.match)).toEqual(['CN=a', `CN=a,OU=${KEY_A}`])
+  expect(authorization([{ node: 'a', key: undefined }]).rules).toEqual([])
 })
 
 test.each(['', 'a,O=x', 'A', '*', 'a b', '-a'])('%j is no node', (name) => {
-  expect(() => authorization([name])).toThrow('node name')
+  expect(() => authorization([{ node: name, key: KEY_A }])).toThrow('node name')
+})
+
+test.each(['', 'x', `${KEY_A},O=x`, KEY_A.toUpperCase()])('%j is no key', (key) => {
+  expect(() => authorization([{ node: 'a', key }])).toThrow('not a key')
+})
+
+test('other credentials are no other settings; anything else is', () => {
+  const line = ['qsd', '--object', JSON.stringify(authorization([])), ...daemonArguments(settings)]
+  const renewed = { ...settings, tls: { dir: '/elsewhere', fingerprint: 'def' } }
+  expect(runsWith(line, daemonArguments(renewed))).toBe(true)
+  expect(runsWith(line, daemonArguments({ ...settings, port: 10901 }))).toBe(false)
+  expect(runsWith(line, daemonArguments({ ...settings, path: '/pool/v2.raw' }))).toBe(false)
+  expect(runsWith(['qsd'], daemonArguments(settings))).toBe(false)
+  expect(credentialsDirOf(line)).toBe('/pki/nbd/server')
+  expect(credentialsDirOf(['qsd'])).toBeUndefined()
 })
 
 test('ports are given from the bottom, each once', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a volume's qemu-storage-daemon (qemu-storage-daemon(1); QAPI: block-export.json, authz.json, crypto.json).
-import type { VolumeFormat } from '../drivers/driver.ts'
+import type { Holder, VolumeFormat } from '../drivers/driver.ts'
+import type { TlsFiles } from '../tls-files.ts'
 
 export const EXPORT_ID = 'volume'
 export const AUTHZ_ID = 'nodes'
@@ -13,30 +14,21 @@ export interface DaemonSettings {
   format: VolumeFormat
   address: string
   port: number
-  /** Holds ca-cert.pem, server-cert.pem, server-key.pem. */
-  tlsDir: string
-  /** In hex, of the certificate in it: a renewed one makes another command line, and with it a restart. */
-  certificateFingerprint: string
+  /** What it begins with; renewed ones are given to it while it runs. */
+  tls: TlsFiles
   pidFile: string
   qmpSocket: string
 }
 
 /** Everything but the nodes, which change while the daemon runs. */
 export function daemonArguments(s: DaemonSettings): string[] {
-  const tlsId = `tls-${s.certificateFingerprint}`
+  const credentials = serverCredentials(s.tls)
   return [
     '--daemonize',
     '--pidfile',
     s.pidFile,
     '--object',
-    JSON.stringify({
-      'qom-type': 'tls-creds-x509',
-      id: tlsId,
-      endpoint: 'server',
-      dir: s.tlsDir,
-      'verify-peer': true,
-      priority: 'NORMAL:-VERS-ALL:+VERS-TLS1.3',
-    }),
+    JSON.stringify(credentials),
     '--blockdev',
     // A pool's folder is ours alone, and still the lock keeps a second writer out.
     JSON.stringify({ driver: 'file', 'node-name': 'file', filename: s.path, discard: 'unmap', locking: 'on' }),
@@ -52,7 +44,7 @@ export function daemonArguments(s: DaemonSettings): string[] {
     '--nbd-server',
     JSON.stringify({
       addr: { type: 'inet', host: s.address, port: String(s.port) },
-      'tls-creds': tlsId,
+      'tls-creds': credentials.id,
       'tls-authz': AUTHZ_ID,
     }),
     '--export',
@@ -63,6 +55,60 @@ export function daemonArguments(s: DaemonSettings): string[] {
     '--monitor',
     JSON.stringify({ chardev: 'qmp', mode: 'control' }),
   ]
+}
+
+/** Does a daemon run with these settings, whatever credentials it began with? Its line begins with its first list of holders. Pure. */
+export function runsWith(argv: readonly string[], args: readonly string[]): boolean {
+  const [have, want] = [argv.map(withoutCredentials), args.map(withoutCredentials)]
+  return have.length >= want.length && want.every((arg, i) => have[have.length - want.length + i] === arg)
+}
+
+function withoutCredentials(arg: string): string {
+  if (!arg.startsWith('{')) return arg
+  return arg.includes('"tls-creds-x509"') ? '' : arg.replace(/"tls-creds":"[^"]*"/, '')
+}
+
+/** The folder of the credentials that a daemon was started with. Pure. */
+export function credentialsDirOf(argv: readonly string[]): string | undefined {
+  return /"tls-creds-x509".*"dir":"([^"]*)"/.exec(argv.find((arg) => arg.includes('"tls-creds-x509"')) ?? '')?.[1]
+}
+
+export const CREDENTIALS = 'tls-'
+
+/** QAPI: crypto.json. QEMU reads the files when the object is made, and never again. */
+export interface ServerCredentials {
+  'qom-type': 'tls-creds-x509'
+  id: string
+  endpoint: 'server'
+  dir: string
+  'verify-peer': true
+  priority: string
+}
+
+export function serverCredentials({ dir, fingerprint }: TlsFiles): ServerCredentials {
+  return {
+    'qom-type': 'tls-creds-x509',
+    id: `${CREDENTIALS}${fingerprint}`,
+    endpoint: 'server',
+    dir,
+    'verify-peer': true,
+    priority: 'NORMAL:-VERS-ALL:+VERS-TLS1.3',
+  }
+}
+
+/** QAPI: block-export.json, nbd-server-start; not written as the command line has it. */
+export interface ServerOptions {
+  addr: { type: 'inet'; data: { host: string; port: string } }
+  'tls-creds': string
+  'tls-authz': string
+}
+
+export function serverOptions(at: { address: string; port: number }, credentials: ServerCredentials): ServerOptions {
+  return {
+    addr: { type: 'inet', data: { host: at.address, port: String(at.port) } },
+    'tls-creds': credentials.id,
+    'tls-authz': AUTHZ_ID,
+  }
 }
 
 export interface ExportOptions {
@@ -105,12 +151,18 @@ export interface Authorization {
   rules: NodeRule[]
 }
 
-/** Who may connect, by the distinguished name in the client's certificate: the operator signs them with CN = node name alone. */
-export function authorization(nodes: readonly string[]): Authorization {
-  const rules = [...nodes].sort().map((node): NodeRule => {
+/**
+ * Who may connect, by the distinguished name in the client's certificate, which the operator chose (operator/bus/nbd-certificates.ts):
+ * the node and its key. A certificate of another key of the same node is worth nothing here, however long it lasts.
+ * @param former those too that know their node's identity alone, which has the node's name and no more
+ */
+export function authorization(holders: readonly Holder[], former = false): Authorization {
+  const names = holders.flatMap(({ node, key }) => {
     // Kubernetes names need no escaping in a distinguished name; anything else is none.
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(node)) throw new Error('not a node name')
-    return { match: `CN=${node}`, policy: 'allow', format: 'exact' }
+    if (key !== undefined && !/^[0-9a-f]{40}$/.test(key)) throw new Error('not a key')
+    return [...(key === undefined ? [] : [`CN=${node},OU=${key}`]), ...(former ? [`CN=${node}`] : [])]
   })
+  const rules = names.sort().map((match): NodeRule => ({ match, policy: 'allow', format: 'exact' }))
   return { 'qom-type': 'authz-list', id: AUTHZ_ID, policy: 'deny', rules }
 }

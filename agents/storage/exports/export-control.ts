@@ -2,8 +2,18 @@
 // What is changed in a running storage daemon.
 import { z } from 'zod'
 import type { VolumeFormat } from '../drivers/driver.ts'
-import { AUTHZ_ID, authorization, EXPORT_ID, exportOptions, RESIZED_NODE } from './daemon-arguments.ts'
-import type { QmpClient, QmpEvent } from './qmp.ts'
+import {
+  AUTHZ_ID,
+  CREDENTIALS,
+  EXPORT_ID,
+  exportOptions,
+  RESIZED_NODE,
+  serverCredentials,
+  serverOptions,
+  type Authorization,
+} from './daemon-arguments.ts'
+import type { TlsFiles } from '../tls-files.ts'
+import { QmpError, type QmpClient, type QmpEvent } from './qmp.ts'
 
 export interface Control {
   timeoutMs: number
@@ -13,11 +23,35 @@ export interface Control {
 const Rules = z.array(z.looseObject({ match: z.string(), policy: z.string() }))
 
 /**
+ * The server shows these credentials from now on. They are read once, when their object is made: others make a new server in the same
+ * process. Its clients are cut and connect again with what they hold. Whatever an earlier run left half done is done again.
+ * @returns whether there were others
+ */
+export async function ensureCredentials(
+  client: QmpClient,
+  tls: TlsFiles,
+  at: { address: string; port: number },
+  control: Control,
+): Promise<boolean> {
+  const want = serverCredentials(tls)
+  const objects = await client.execute('qom-list', { path: '/objects' }, control)
+  const there = objects.map(({ name }) => name).filter((name) => name.startsWith(CREDENTIALS))
+  if (there.length === 1 && there[0] === want.id) return false
+  // New ones first: what cannot be read must not end a server that works.
+  if (!there.includes(want.id)) await client.execute('object-add', want, control)
+  await client.execute('nbd-server-stop', undefined, control).catch((error: unknown) => {
+    if (!(error instanceof QmpError)) throw error // else it does not run
+  })
+  await client.execute('nbd-server-start', serverOptions(at, want), control)
+  for (const id of there) if (id !== want.id) await client.execute('object-del', { id }, control)
+  return true
+}
+
+/**
  * Lets in exactly these nodes from now on. While the list is being replaced nobody is let in, and clients try again.
  * @returns whether somebody was let in before who is not now: then their connections are still there
  */
-export async function authorize(client: QmpClient, nodes: readonly string[], control: Control): Promise<boolean> {
-  const want = authorization(nodes)
+export async function authorize(client: QmpClient, want: Authorization, control: Control): Promise<boolean> {
   const names = await client.execute('qom-list', { path: '/objects' }, control)
   const there = names.some(({ name }) => name === AUTHZ_ID)
   const have = there

@@ -9,12 +9,19 @@ import { TransientError } from '../../../lib/errors.ts'
 import { ExecError } from '../../../lib/exec.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { codeOf } from '../../../lib/durable-files.ts'
-import type { NodeIdentityFiles } from '../../node/role.ts'
-import type { VolumeFormat } from '../drivers/driver.ts'
-import { ensureTlsFiles } from '../tls-files.ts'
-import { authorization, daemonArguments, EXPORT_ID } from './daemon-arguments.ts'
+import type { CertifiedFiles, NbdFiles } from '../../node/role.ts'
+import type { Holder, VolumeFormat } from '../drivers/driver.ts'
+import { formerServerTls, serverTls } from '../tls-files.ts'
+import {
+  authorization,
+  credentialsDirOf,
+  daemonArguments,
+  EXPORT_ID,
+  runsWith,
+  type Authorization,
+} from './daemon-arguments.ts'
 import { findProcess, terminate, waitForExit } from './daemon-process.ts'
-import { authorize, cutClients, ensureExport, resizeNode } from './export-control.ts'
+import { authorize, cutClients, ensureCredentials, ensureExport, resizeNode } from './export-control.ts'
 import type { Launch } from './launcher.ts'
 import { choosePort, isPortFree } from './ports.ts'
 import { QmpClient } from './qmp.ts'
@@ -24,8 +31,12 @@ export interface NbdExporterOptions {
   /** Sockets and pid files, gone with a reboot: `/run/nephele/volumes`. Short: a socket's path has at most 107 bytes. */
   runDir: string
   records: VolumeRecords
-  identity: NodeIdentityFiles
-  tlsDir: string
+  identity: CertifiedFiles
+  nbd: NbdFiles
+  /** Where credentials for clients of version 0.1.0 are put together. */
+  formerTlsDir: string
+  /** Where version 0.1.0 had its credentials: what runs with it serves such clients. */
+  credentialsOf01: string
   nodeName: string
   /** Where other nodes reach this one; the daemons listen on nothing else. */
   address: string
@@ -40,7 +51,7 @@ export interface Served {
   path: string
   format: VolumeFormat
   /** Not empty. */
-  nodes: readonly string[]
+  holders: readonly Holder[]
 }
 
 const TIMEOUT_MS = 10_000
@@ -57,35 +68,47 @@ export class NbdExporter {
     this.#options = options
   }
 
-  /** Starts what is not running, replaces what runs with other settings, lets in exactly these nodes. */
+  /** Starts what is not running, replaces what runs with other settings, lets in exactly these holders. */
   async serve(want: Served, signal: AbortSignal): Promise<VolumeConnection> {
-    const { identity, tlsDir, nodeName, address } = this.#options
-    const { id, path, format, nodes } = want
-    const tls = await ensureTlsFiles(identity, tlsDir)
-    const port = await this.#portOf(id)
+    const { nodeName, address } = this.#options
+    const { id, path, format, holders } = want
     const { pidFile, qmpSocket } = this.#files(id)
-    const args = daemonArguments({
-      id,
-      path,
-      format,
-      address,
-      port,
-      tlsDir: tls.dir,
-      certificateFingerprint: tls.fingerprint,
-      pidFile,
-      qmpSocket,
-    })
+    const port = await this.#portOf(id)
     let client = await this.#find(id, signal)
-    if (client && !endsWith((await findProcess(pidFile))?.argv ?? [], args)) {
+    const argv = client && ((await findProcess(pidFile))?.argv ?? [])
+    const former = await this.#isFormer(id, argv)
+    const unknown = holders.find((holder) => holder.key === undefined)
+    if (unknown && !former) {
+      const message = `node ${unknown.node} has no certificate to open volumes with yet; the volume is served once it has`
+      throw new TransientError('HolderKeyMissing', message)
+    }
+    const { identity, nbd, formerTlsDir } = this.#options
+    const tls = former ? await formerServerTls(identity, nbd, formerTlsDir) : await serverTls(nbd)
+    const args = daemonArguments({ id, path, format, address, port, tls, pidFile, qmpSocket })
+    if (client && !runsWith(argv ?? [], args)) {
       this.#options.log.info({ volume: id }, 'restarting the export with new settings')
-      await this.stop(id, signal)
+      await this.#end(id, signal)
       client = undefined
     }
-    client ??= await this.#start(id, args, nodes, signal)
+    const allowed = authorization(holders, former)
+    client ??= await this.#start(id, args, allowed, signal)
     const control = { timeoutMs: TIMEOUT_MS, signal }
-    if (await authorize(client, nodes, control)) await cutClients(client, control)
+    if (await ensureCredentials(client, tls, { address, port }, control)) {
+      this.#options.log.info({ volume: id }, 'export renewed with another certificate')
+    }
+    if (await authorize(client, allowed, control)) await cutClients(client, control)
     await ensureExport(client, id, format, control)
     return { protocol: 'nbd', host: address, port, exportName: id, tls: true, tlsHostname: nodeName }
+  }
+
+  /** Served since version 0.1.0 without an end: its client may know nothing but what it was started with. */
+  async #isFormer(id: string, argv: readonly string[] | undefined): Promise<boolean> {
+    const { records, credentialsOf01 } = this.#options
+    const record = await this.#record(id)
+    if (record.former !== undefined) return record.former
+    const former = argv !== undefined && credentialsDirOf(argv) === credentialsOf01
+    if (former) await records.save({ ...record, former })
+    return former
   }
 
   async isServing(id: string, signal: AbortSignal): Promise<boolean> {
@@ -108,7 +131,14 @@ export class NbdExporter {
     }
   }
 
+  /** Nobody has it any more: who connects next knows what there is now. */
   async stop(id: string, signal: AbortSignal): Promise<void> {
+    await this.#end(id, signal)
+    const record = await this.#options.records.find(id)
+    if (record?.former !== undefined) await this.#options.records.save({ ...record, former: false })
+  }
+
+  async #end(id: string, signal: AbortSignal): Promise<void> {
     const { pidFile, qmpSocket } = this.#files(id)
     this.#stopping.add(id)
     try {
@@ -143,14 +173,14 @@ export class NbdExporter {
     }
   }
 
-  async #start(id: string, args: readonly string[], nodes: readonly string[], signal: AbortSignal): Promise<QmpClient> {
+  async #start(id: string, args: readonly string[], allowed: Authorization, signal: AbortSignal): Promise<QmpClient> {
     const { runDir, storageDaemon, launch, log } = this.#options
     const { pidFile } = this.#files(id)
     await mkdir(runDir, { recursive: true, mode: 0o700 })
     // One that lives and is not reached by its socket would hold the volume's lock.
-    await this.stop(id, signal)
+    await this.#end(id, signal)
     const startedAt = performance.now()
-    const argv = [storageDaemon, '--object', JSON.stringify(authorization(nodes)), ...args] as const
+    const argv = [storageDaemon, '--object', JSON.stringify(allowed), ...args] as const
     try {
       await launch({ name: `nephele-volume-${id}`, argv, pidFile }, signal)
     } catch (error) {
@@ -232,8 +262,4 @@ export class NbdExporter {
     const { runDir } = this.#options
     return { pidFile: join(runDir, `${id}.pid`), qmpSocket: join(runDir, `${id}.qmp`) }
   }
-}
-
-function endsWith(whole: readonly string[], end: readonly string[]): boolean {
-  return whole.length >= end.length && end.every((arg, i) => whole[whole.length - end.length + i] === arg)
 }

@@ -2,7 +2,7 @@
 // QEMU's machine protocol over a Unix socket: one JSON object a line (docs/interop/qmp-spec.rst).
 import { connect, type Socket } from 'node:net'
 import { z } from 'zod'
-import type { Authorization, ExportOptions } from './daemon-arguments.ts'
+import type { Authorization, ExportOptions, ServerCredentials, ServerOptions } from './daemon-arguments.ts'
 
 /** The commands that are used, with their arguments and results. */
 export interface QmpCommands {
@@ -11,7 +11,9 @@ export interface QmpCommands {
   'block-export-add': { args: ExportOptions; result: unknown }
   'block-export-del': { args: { id: string; mode: 'safe' | 'hard' }; result: unknown }
   block_resize: { args: { 'node-name': string; size: number }; result: unknown }
-  'object-add': { args: Authorization; result: unknown }
+  'nbd-server-start': { args: ServerOptions; result: unknown }
+  'nbd-server-stop': { args: undefined; result: unknown }
+  'object-add': { args: Authorization | ServerCredentials; result: unknown }
   'object-del': { args: { id: string }; result: unknown }
   'qom-list': { args: { path: string }; result: { name: string }[] }
   'qom-get': { args: { path: string; property: string }; result: unknown }

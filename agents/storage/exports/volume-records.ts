@@ -11,6 +11,8 @@ const VolumeRecord = z.looseObject({
   created: z.boolean(),
   /** TCP port of the export: stays the same for the volume's life, so that clients find a daemon that came back. */
   port: z.int().min(1).max(65535).optional(),
+  /** It has been served since version 0.1.0, perhaps to a machine that knows the node's identity alone (docs/decisions/0016). */
+  former: z.boolean().optional(),
 })
 export type VolumeRecord = z.infer<typeof VolumeRecord>
 

@@ -1,43 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+// A cloud's authorities, and what an agent and its operator make of them: the real classes of both.
+import { mkdir } from 'node:fs/promises'
+import { pino } from 'pino'
 import { createAuthority, loadAuthority, signRequest } from '../../../lib/pki/authority.ts'
-import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
-import type { NodeIdentityFiles } from '../../node/role.ts'
-import { ensureTlsFiles } from '../tls-files.ts'
+import { keyIdOf } from '../../../lib/pki/key-id.ts'
+import { NodeIdentity } from '../../node/identity.ts'
+import { NbdIdentity } from '../../node/nbd-identity.ts'
+import { clientTlsDir, ensureClientTls } from '../tls-files.ts'
 
 export interface TestAuthority {
-  /** Writes authority, certificate and key of one node, as its agent has them; returns the folder for QEMU. */
-  issue(pkiDir: string, node: string): Promise<string>
+  /** Certifies the node whose agent has this folder, and lays out what its hypervisor reads. May run twice: renews. */
+  certify(stateDir: string, node: string, options?: { serverDays?: number }): Promise<CertifiedNode>
+}
+
+export interface CertifiedNode {
+  /** QEMU's folder. */
+  tlsDir: string
+  /** Of the key that it opens volumes with. */
+  key: string
+  identity: NodeIdentity
+  nbd: NbdIdentity
 }
 
 export async function createTestAuthority(): Promise<TestAuthority> {
   const now = new Date()
-  const files = await createAuthority('Nephele', 10, now)
-  const authority = await loadAuthority(files)
+  const [cloudFiles, volumeFiles] = [
+    await createAuthority('Nephele', 10, now),
+    await createAuthority('Nephele volumes', 30 * 365, now),
+  ]
+  const [cloud, volumes] = [await loadAuthority(cloudFiles), await loadAuthority(volumeFiles)]
   return {
-    async issue(pkiDir, node) {
-      const key = await createPrivateKey()
-      const request = await createRequest(key, node)
-      const certificate = await signRequest(
-        request,
-        { commonName: node, names: [node, '127.0.0.1'] },
-        { authority, days: 5, now },
+    async certify(stateDir, node, { serverDays = 5 } = {}) {
+      await mkdir(clientTlsDir(stateDir), { recursive: true })
+      const log = pino({ level: 'silent' })
+      const identity = new NodeIdentity(stateDir, node, log)
+      const nbd = new NbdIdentity(stateDir, node, log)
+      const at = new Date()
+      const own = { commonName: node, names: [node, '127.0.0.1'] }
+      const signed = await signRequest(await identity.request(at), own, { authority: cloud, days: 5, now: at })
+      await identity.accept(signed, cloudFiles.certificate, at)
+      const requests = await nbd.requests(at)
+      const key = keyIdOf(requests.client)
+      const common = { authority: volumes, now: at }
+      const client = { commonName: node, unit: key, names: [] }
+      await nbd.accept(
+        {
+          client: await signRequest(requests.client, client, { ...common, days: Infinity, usage: 'client' }),
+          server: await signRequest(
+            requests.server,
+            { commonName: node, names: [node] },
+            { ...common, days: serverDays, usage: 'server' },
+          ),
+          authority: volumeFiles.certificate,
+        },
+        at,
       )
-      await mkdir(pkiDir, { recursive: true })
-      const { keyFile, certificateFile, authorityFile } = identityIn(pkiDir)
-      await writeFile(keyFile, key, { mode: 0o600 })
-      await writeFile(certificateFile, certificate)
-      await writeFile(authorityFile, files.certificate)
-      return (await ensureTlsFiles(identityIn(pkiDir), join(pkiDir, 'qemu'))).dir
+      const tlsDir = clientTlsDir(stateDir)
+      await ensureClientTls(nbd.files, identity.files, tlsDir, process.getgid?.() ?? 0)
+      return { tlsDir, key, identity, nbd }
     },
-  }
-}
-
-export function identityIn(pkiDir: string): NodeIdentityFiles {
-  return {
-    keyFile: join(pkiDir, 'node.key'),
-    certificateFile: join(pkiDir, 'node.crt'),
-    authorityFile: join(pkiDir, 'ca.crt'),
   }
 }

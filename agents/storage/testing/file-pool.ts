@@ -9,8 +9,8 @@ import { findProcess } from '../exports/daemon-process.ts'
 import { launchDirectly } from '../exports/launcher.ts'
 import { NbdExporter } from '../exports/nbd-exporter.ts'
 import { VolumeRecords } from '../exports/volume-records.ts'
-import { tlsDirIn } from '../tls-files.ts'
-import { createTestAuthority, identityIn, type TestAuthority } from './certificates.ts'
+import { clientTlsDir, formerTlsDir } from '../tls-files.ts'
+import { createTestAuthority, type CertifiedNode, type TestAuthority } from './certificates.ts'
 import { qemuPrograms } from './qemu-programs.ts'
 
 /** A storage node's folders with a `file` pool in them, on real QEMU programs, and certificates for whoever connects. */
@@ -24,8 +24,8 @@ export interface FilePool extends AsyncDisposable {
   /** What an agent that was just started has: nothing but the folders. */
   createDriver(): FileVolumeDriver
   pidOf(id: string): Promise<number | undefined>
-  /** QEMU's folder with a certificate of the node. */
-  tlsDirOf(node: string): Promise<string>
+  /** A node whose machines use volumes, certified once and found again. */
+  holder(node: string): Promise<CertifiedNode>
   port: number
 }
 
@@ -36,7 +36,8 @@ export async function createFilePool(): Promise<FilePool> {
   const dataDir = join(dir, 'data')
   const runDir = join(dir, 'run')
   const poolPath = join(dir, 'pool')
-  await authority.issue(join(dataDir, 'pki'), 'storage-1')
+  const { identity, nbd } = await authority.certify(dataDir, 'storage-1')
+  const holders = new Map<string, Promise<CertifiedNode>>()
   const port = await freePort()
   const daemons = join(runDir, 'volumes')
   const pidOf = async (id: string) => (await findProcess(join(daemons, `${id}.pid`)))?.pid
@@ -55,8 +56,10 @@ export async function createFilePool(): Promise<FilePool> {
       const exporter = new NbdExporter({
         runDir: daemons,
         records,
-        identity: identityIn(join(dataDir, 'pki')),
-        tlsDir: tlsDirIn(dataDir),
+        identity: identity.files,
+        nbd: nbd.files,
+        formerTlsDir: formerTlsDir(dataDir),
+        credentialsOf01: clientTlsDir(dataDir),
         nodeName: 'storage-1',
         address: '127.0.0.1',
         ports: { first: port, last: port + 20 },
@@ -68,7 +71,11 @@ export async function createFilePool(): Promise<FilePool> {
       exporters.push(exporter)
       return new FileVolumeDriver({ path: poolPath, exporter, records, qemuImg: programs['qemu-img'] })
     },
-    tlsDirOf: (node) => authority.issue(join(dir, 'nodes', node, 'pki'), node),
+    holder(node) {
+      const certified = holders.get(node) ?? authority.certify(join(dir, 'nodes', node), node)
+      holders.set(node, certified)
+      return certified
+    },
     async [Symbol.asyncDispose]() {
       for (const { id } of await new VolumeRecords(join(dataDir, 'volume-records')).list()) {
         const pid = await pidOf(id)

@@ -13,6 +13,8 @@ import type {
 import { findCondition } from '../../../lib/conditions.ts'
 import type { DesiredDocument, NodeDocument } from '../../../lib/contract/documents.ts'
 import { toObjectKey } from '../../../lib/contract/subjects.ts'
+import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
+import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
@@ -153,6 +155,37 @@ describe('the node’s document', () => {
     expect(await step(w, c, { certificates: { ensure } })).toMatchObject({ kind: 'done' })
     expect(findCondition(c.status?.conditions, 'Certificate')).toMatchObject({ status, reason })
     expect((await documentOf(w)).spec.certificate).toBe(certificate)
+  })
+})
+
+describe('certificates for volumes', () => {
+  const nbd = { client: 'C', server: 'S', authority: 'A' }
+  test('go into its document; its key is remembered when nothing is heard of it', async () => {
+    const w = world()
+    const client = await createRequest(await createPrivateKey(), 'n1')
+    const settings = { nbdCertificates: { ensure: async () => nbd } }
+    w.bus.publishInventory(inventoryOf('n1', { nbdRequests: { client, server: 'R' } }))
+    const c = computeNode()
+    await step(w, c, settings)
+    expect((await documentOf(w)).spec.nbd).toEqual(nbd)
+    expect(c.status?.volumeKey).toBe(keyIdOf(client))
+    w.bus.publishInventory(inventoryOf('n1'))
+    await step(w, c, settings)
+    expect(c.status?.volumeKey).toBe(keyIdOf(client))
+  })
+  test('a request that cannot be signed is said, and keeps nothing else from the node', async () => {
+    const w = world()
+    w.bus.publishInventory(inventoryOf('n1', { nbdRequests: { client: 'x', server: 'y' } }))
+    const ensure = async () => {
+      throw new TerminalError('CertificateRequestInvalid', 'it cannot be read')
+    }
+    const c = computeNode()
+    expect(await step(w, c, { nbdCertificates: { ensure } })).toMatchObject({ kind: 'done' })
+    expect(findCondition(c.status?.conditions, 'Certificate')).toMatchObject({
+      status: 'False',
+      reason: 'CertificateRequestInvalid',
+    })
+    expect((await documentOf(w)).spec.nbd).toBeUndefined()
   })
 })
 

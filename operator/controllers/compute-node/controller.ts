@@ -3,6 +3,7 @@ import { CLOUD_NAME, COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kind
 import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { NodeCertificates } from '../../bus/certificates.ts'
+import type { NbdCertificates } from '../../bus/nbd-certificates.ts'
 import { guarded } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes } from '../common/indexes.ts'
@@ -14,6 +15,10 @@ export interface NodeSettings {
   ovnRemote?: string
   /** Absent: nodes get no certificates. */
   certificates?: Pick<NodeCertificates, 'ensure'>
+  /** Absent: no volume is served over NBD. */
+  nbdCertificates?: Pick<NbdCertificates, 'ensure'>
+  /** How often certificates' ages are looked at; renewal begins at two thirds of their life. Default: 12 hours. */
+  certificateCheckMs?: number
 }
 
 export function computeNodeController(

@@ -2,6 +2,7 @@
 import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
+import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './controller.ts'
@@ -10,6 +11,7 @@ import { hypervisorOf, rolesOf } from './discover.ts'
 export interface NodeParts {
   node: KubeNode | undefined
   credentials: NodeCertificate
+  nbd?: NbdCertificate
   settings: NodeSettings
   /** Those being deleted included, as long as volumes are on them. */
   pools: readonly StoragePool[]
@@ -18,7 +20,7 @@ export interface NodeParts {
 
 /** Roles and configuration: the first thing that an agent waits for. */
 export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer: WriterVersions): NodeDocument {
-  const { node, credentials, settings, cloud } = parts
+  const { node, credentials, nbd, settings, cloud } = parts
   const heartbeatSeconds = cloud?.spec.heartbeat?.intervalSeconds
   const roles = rolesOf(node)
   const compute = hypervisorOf(node)
@@ -35,6 +37,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
         image: roles.includes('image'),
       },
       ...credentials,
+      ...(nbd ? { nbd } : {}),
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       pools: pools

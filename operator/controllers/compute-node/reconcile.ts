@@ -7,6 +7,8 @@ import { isTerminal } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
+import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
+import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import type { NodeSettings } from './controller.ts'
@@ -39,7 +41,8 @@ export async function reconcileComputeNode(
   await deps.bus.admitNode(name, inventory?.storeId)
   const credentials = await certify(computeNode, inventory, settings, run.now)
   const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)
-  const parts = { node, credentials, settings, pools: listPools(deps), cloud }
+  const nbd = await certifyForVolumes(computeNode, inventory, settings, run.now)
+  const parts = { node, credentials, ...(nbd ? { nbd } : {}), settings, pools: listPools(deps), cloud }
   await deps.bus.desired.publish(nodeDocument(computeNode, parts, deps.writer()))
   const isReleaseNew = await keepReleases(computeNode, deps)
 
@@ -68,7 +71,7 @@ export async function reconcileComputeNode(
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved
   const { outcome } = verdict
-  return outcome.kind === 'done' ? { ...outcome, retryAfterMs: CHECK_MS } : outcome
+  return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
 }
 
 /** A request that cannot be signed is the node's fault and keeps nothing else from it. */
@@ -91,6 +94,32 @@ async function certify(
     if (!isTerminal(error)) throw error
     set({ type: 'Certificate', status: 'False', reason: error.reason, message: error.message })
     return {}
+  }
+}
+
+/**
+ * What volumes are opened and served with. The holder's key is kept in the status: a volume's node is told of it, and an inventory that
+ * is not there at the moment must not close volumes in use.
+ */
+async function certifyForVolumes(
+  computeNode: ComputeNode,
+  inventory: Inventory | undefined,
+  settings: NodeSettings,
+  now: Date,
+): Promise<NbdCertificate | undefined> {
+  const status = (computeNode.status ??= {})
+  const { name, uid, generation } = computeNode.metadata
+  if (!settings.nbdCertificates || inventory?.nbdRequests === undefined) return undefined
+  try {
+    const certificates = await settings.nbdCertificates.ensure({ node: name, uid, inventory }, now)
+    status.volumeKey = keyIdOf(inventory.nbdRequests.client)
+    return certificates
+  } catch (error) {
+    if (!isTerminal(error)) throw error
+    const { reason, message } = error
+    const update = { type: 'Certificate', status: 'False', reason, message } as const
+    status.conditions = setCondition(status.conditions, update, generation, now)
+    return undefined
   }
 }
 

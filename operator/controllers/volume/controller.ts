@@ -47,6 +47,8 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
           .list()
           .filter((pool) => pool.status?.nodes?.some((n) => n.node === name))
           .flatMap((pool) => waitingFor(pool.metadata.name)),
+        // Those that its machines hold: by which key, and that it is lost.
+        ...deps.caches.instances.listBy('node', name).flatMap(({ metadata }) => keysBy('attachedTo', metadata.uid)),
       ]),
     ],
     reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),

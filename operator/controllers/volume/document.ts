@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { VolumeDocument } from '../../../lib/contract/documents.ts'
+import type { Caches } from '../common/deps.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
 
 /** raw: sparse files whose size is their content's, readable by any tool, and with no header that a guest could write. */
 const FORMAT = 'raw'
 
-export function volumeDocument(volume: Volume, pool: StoragePool, writer: WriterVersions): VolumeDocument {
-  const { node = '', epoch = 0, attachedTo } = volume.status ?? {}
+export function volumeDocument(
+  volume: Volume,
+  pool: StoragePool,
+  holder: VolumeHolder | undefined,
+  writer: WriterVersions,
+): VolumeDocument {
+  const { node = '', epoch = 0 } = volume.status ?? {}
   return {
     ...headerOf(volume, node, epoch, writer),
     kind: 'volume',
@@ -17,7 +23,28 @@ export function volumeDocument(volume: Volume, pool: StoragePool, writer: Writer
       driver: pool.spec.driver,
       sizeGiB: volume.spec.sizeGiB,
       format: FORMAT,
-      exportTo: attachedTo?.node === undefined ? [] : [attachedTo.node],
+      exportTo: holder ? [holder.node] : [],
+      ...(holder?.key === undefined ? {} : { exportKeys: { [holder.node]: holder.key } }),
     },
   }
+}
+
+export interface VolumeHolder {
+  node: string
+  key: string | undefined
+}
+
+/**
+ * Whose machines may open the volume. A node that is confirmed lost may not, whatever it still holds: its certificate lasts, and this
+ * is what takes its worth.
+ */
+export function findHolder(
+  { status }: Pick<Volume, 'status'>,
+  caches: Pick<Caches, 'computeNodes'>,
+): VolumeHolder | undefined {
+  const node = status?.attachedTo?.node
+  if (node === undefined) return undefined
+  const computeNode = caches.computeNodes.find(undefined, node)
+  if (computeNode?.spec.lost === 'Confirmed') return undefined
+  return { node, key: computeNode?.status?.volumeKey }
 }

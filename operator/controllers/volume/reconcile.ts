@@ -9,7 +9,7 @@ import { nextEpoch } from '../common/next-epoch.ts'
 import { answerOf, askedOf } from '../common/observed-facts.ts'
 import { releaseFrom } from '../common/release.ts'
 import { planAttachment } from './attach.ts'
-import { volumeDocument } from './document.ts'
+import { findHolder, volumeDocument } from './document.ts'
 import { choosePlace } from './place.ts'
 
 export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
@@ -47,7 +47,7 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
       'StoragePoolNotFound',
       `StoragePool ${status.pool ?? ''} does not exist: create it again, the volume is on it`,
     )
-  await deps.bus.desired.publish(volumeDocument(volume, pool, deps.writer()))
+  await deps.bus.desired.publish(volumeDocument(volume, pool, findHolder(volume, deps.caches), deps.writer()))
   return observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
 }
 

@@ -83,6 +83,27 @@ describe('placement', () => {
   })
 })
 
+describe('who may open it', () => {
+  const KEY = 'a'.repeat(40)
+  const held: Volume['status'] = { ...placed, attachedTo: { name: 'vm', uid: 'uid-vm', node: 'c1' } }
+  const exportOf = async (w: MemoryWorld) => {
+    await reconcileVolume(volume(held), w.deps, w.run)
+    const document = await w.bus.desired.read('s1', 'volume', 'uid-data')
+    if (document?.kind !== 'volume' || document.tombstone) throw new Error('not published')
+    return { exportTo: document.spec.exportTo, exportKeys: document.spec.exportKeys }
+  }
+  test.each([
+    ['the key that its holder’s node has', {}, { volumeKey: KEY }, ['c1'], { c1: KEY }],
+    ['nobody yet, while the node has none', {}, {}, ['c1'], undefined],
+    ['nobody on a node that is confirmed lost', { lost: 'Confirmed' as const }, { volumeKey: KEY }, [], undefined],
+  ])('%s', async (_, spec, status, exportTo, exportKeys) => {
+    const w = world()
+    w.put('instances', user('vm'))
+    w.put('computeNodes', stored<ComputeNode>('c1', spec, { namespace: '', status }))
+    expect(await exportOf(w)).toEqual({ exportTo, exportKeys })
+  })
+})
+
 describe('adopt: a node has this volume, but the resource was never placed', () => {
   test.each([
     ['is served', { state: 'available' }, {}, true],

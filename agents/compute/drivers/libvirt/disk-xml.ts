@@ -60,7 +60,8 @@ export function fileDisk(disk: FileDisk): XmlTree {
       ? {
           '@type': 'file',
           format: { '@type': disk.backing.format },
-          source: { '@file': disk.backing.path },
+          // Shared by machines: libvirt must not make it the hypervisor's own, which could then write to it.
+          source: { '@file': disk.backing.path, seclabel: { '@model': 'dac', '@relabel': 'no' } },
           backingStore: {},
         }
       : {},

@@ -29,6 +29,7 @@ import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower, TO_ITS_END } from './domain-power.ts'
 import { findDomain, listMarked, readDomain, readLiveXml, toBackendInstance, type FoundDomain } from './domains.ts'
 import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
+import { QemuAccess, type QemuAccessOptions } from './qemu-access.ts'
 import { growVolumes } from './volume-size.ts'
 import { applyVolumePlan, checkVolumePath, planVolumes } from './volumes.ts'
 
@@ -37,6 +38,8 @@ export interface LibvirtDriverOptions {
   uri: string
   paths: ComputePaths
   bootId: string
+  /** What QEMU opens volumes with. */
+  credentials?: QemuAccessOptions['credentials']
   /** How qemu-img and mtools are run; tests run them in a node. */
   exec?: typeof defaultExec
   startTimeoutMs?: number
@@ -53,6 +56,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   readonly #client: LibvirtClient
   readonly #slow: LibvirtClient
   readonly #power: DomainPower
+  readonly #access: QemuAccess
   #probing: Promise<HypervisorFacts> | undefined
 
   constructor(options: LibvirtDriverOptions) {
@@ -61,6 +65,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     const { socketPath, uri } = options
     this.#client = new LibvirtClient({ socketPath, uri })
     this.#slow = new LibvirtClient({ socketPath, uri })
+    this.#access = new QemuAccess(this.#client, options)
     this.#power = new DomainPower(this.#client, this.#slow, options.startTimeoutMs)
   }
 
@@ -81,6 +86,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     ])
     const version = `${toVersion(qemu.version)} (libvirt ${toVersion(libvirt.version)})`
     const { socketPath, uri, paths, bootId } = this.#options
+    await this.#access.ensure(signal)
     const options = { connection: { socketPath, uri }, dir: computeDir(paths), bootId, hypervisorVersion: version }
     return { type: 'QEMU', version, ...(await probeAcceleration(options, signal)) }
   }
@@ -144,7 +150,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     }
     if (power === 'saved') return
     const live = await readLiveXml(this.#client, ref, signal)
-    await applyVolumePlan(this.#slow, ref, planVolumes(live, want.volumes), signal)
+    const plan = planVolumes(live, want.volumes)
+    if (plan.attach.length > 0) await this.#access.ensure(signal)
+    await applyVolumePlan(this.#slow, ref, plan, signal)
     await growVolumes(this.#slow, ref, live.volumes, want.volumes, signal)
   }
 
@@ -159,10 +167,8 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     }
     const xml = toDomainXml(want, { acceleration, paths }) // refuses before anything is made
     for (const volume of want.volumes) await checkVolumePath(volume)
+    await this.#access.ensure(signal)
     await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })
-    for (const nic of want.nics) {
-      if (nic.vnicType === 'vhostuser') await mkdir(dirname(vhostUserSocket(paths, nic.portUid)), { recursive: true })
-    }
     await ensureDisks(want, diskPaths(paths, want), isDefined, this.#exec, signal)
     signal.throwIfAborted()
     try {
@@ -250,7 +256,10 @@ export class LibvirtInstanceDriver implements InstanceDriver {
           // Our own: a machine that is off is defined by each look at it, which must not cause the next look.
           if (uid !== undefined && !isRedefinition(event)) listener.changed(uid)
         },
-        connected: () => listener.resync(),
+        connected: () => {
+          this.#access.forget()
+          listener.resync()
+        },
         lost: () => undefined,
       },
       signal,

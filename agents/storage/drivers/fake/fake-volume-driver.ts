@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
-import type { BackendVolume, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
+import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
 
 const GIB = 2 ** 30
 
@@ -54,10 +54,14 @@ export class FakeVolumeDriver implements VolumeDriver {
     this.#known.delete(id)
   }
 
-  async export(id: string, nodes: readonly string[]) {
+  async export(id: string, holders: readonly Holder[]) {
     this.#mayFail('export')
     if (!this.#volumes.has(id)) throw new TransientError('VolumeDataMissing', 'there is no such volume')
-    this.#exports.set(id, nodes)
+    if (holders.some(({ key }) => key === undefined)) throw new TransientError('HolderKeyMissing', 'it has no key')
+    this.#exports.set(
+      id,
+      holders.map(({ node }) => node),
+    )
     return { protocol: 'file' as const, path: `/nowhere/${id}`, format: 'raw' as const }
   }
 

@@ -34,7 +34,10 @@ describe('a volume of the file driver', () => {
   })
 
   const make = (format: 'raw' | 'qcow2', sizeGiB = 1, id = 'v1') => driver.ensure({ id, sizeGiB, format }, signal())
-  const serve = async (nodes: string[], id = 'v1') => (await driver.export(id, nodes, signal())) as NbdConnection
+  const holdersOf = (nodes: string[]) =>
+    Promise.all(nodes.map(async (node) => ({ node, key: (await pool.holder(node)).key })))
+  const serve = async (nodes: string[], id = 'v1') =>
+    (await driver.export(id, await holdersOf(nodes), signal())) as NbdConnection
   const connect = async (
     connection: NbdConnection,
     node: string | undefined,
@@ -44,7 +47,7 @@ describe('a volume of the file driver', () => {
       qemuIo: pool.programs['qemu-io'],
       connection,
       reconnectDelaySeconds,
-      ...(node === undefined ? {} : { tlsDir: await pool.tlsDirOf(node) }),
+      ...(node === undefined ? {} : { tlsDir: (await pool.holder(node)).tlsDir }),
     })
 
   test('takes no room before it is written to', async () => {
@@ -79,7 +82,7 @@ describe('a volume of the file driver', () => {
       await expect(connect(connection, undefined)).rejects.toThrow('TLS')
       await expect(connect(connection, 'node-b')).rejects.toThrow(/TLS/)
       await using foreign = await createFilePool()
-      const tlsDir = await foreign.tlsDirOf('node-a')
+      const { tlsDir } = await foreign.holder('node-a')
       await expect(openNbd({ qemuIo: pool.programs['qemu-io'], connection, tlsDir })).rejects.toThrow(/TLS|certificate/)
       await using a = await connect(connection, 'node-a')
       expect(await a.run('length')).toContain('1 GiB')
@@ -155,21 +158,41 @@ describe('a volume of the file driver', () => {
     expect(await driver.list()).toEqual([])
   })
 
-  test('a renewed certificate is taken up by a new daemon; clients go on', async () => {
+  test('a renewed certificate is taken up by the same daemon; clients go on with what they hold', async () => {
     await make('raw')
     const connection = await serve(['node-a'])
     await using client = await connect(connection, 'node-a', 60)
     await client.run('write -P 1 0 64k')
-    await pool.authority.issue(join(pool.dataDir, 'pki'), 'storage-1')
     const pid = await pool.pidOf('v1')
-    expect(await serve(['node-a'])).toEqual(connection)
-    expect(await pool.pidOf('v1')).not.toBe(pid)
-    expect(await client.run('read -P 1 0 64k')).toMatch(/^read/)
+    for (let renewal = 1; renewal <= 2; renewal++) {
+      await pool.authority.certify(pool.dataDir, 'storage-1')
+      const writing = client.run(`write -P ${renewal} 1M 64k`)
+      expect(await serve(['node-a'])).toEqual(connection)
+      expect(await writing).toContain('wrote 65536')
+      expect(await pool.pidOf('v1')).toBe(pid)
+      expect(await client.run(`read -P ${renewal} 1M 64k`)).toMatch(/^read/)
+    }
+    // And who comes now is shown the new one.
+    await using other = await connect(connection, 'node-a')
+    expect(await other.run('read -P 1 0 64k')).toMatch(/^read/)
+  })
+
+  test('what a node held before it was set up anew opens nothing, though its name is on the list', async () => {
+    await make('raw')
+    const stolen = await pool.authority.certify(join(pool.dir, 'stolen'), 'node-a')
+    const connection = await serve(['node-a'])
+    const old = { qemuIo: pool.programs['qemu-io'], connection, tlsDir: stolen.tlsDir }
+    await expect(openNbd(old)).rejects.toThrow(/TLS/)
+    await using now = await connect(connection, 'node-a')
+    expect(await now.run('length')).toContain('1 GiB')
+    await expect(driver.export('v1', [{ node: 'node-a', key: undefined }], signal())).rejects.toMatchObject({
+      reason: 'HolderKeyMissing',
+    })
   })
 
   test('without a certificate nothing is served', async () => {
     await make('raw')
-    await rm(join(pool.dataDir, 'pki/node.crt'))
+    await rm(join(pool.dataDir, 'pki/nbd/server/server-cert.pem'))
     await expect(serve(['node-a'])).rejects.toMatchObject({ reason: 'NodeCertificateMissing' })
   })
 

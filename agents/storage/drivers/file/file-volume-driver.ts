@@ -3,7 +3,7 @@ import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
 import type { NbdExporter } from '../../exports/nbd-exporter.ts'
 import type { VolumeRecords } from '../../exports/volume-records.ts'
-import type { BackendVolume, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
+import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
 import { PoolFolder, type VolumeFile } from './pool-folder.ts'
 import { createVolumeFile, growVolumeFile } from './volume-file.ts'
 
@@ -79,9 +79,9 @@ export class FileVolumeDriver implements VolumeDriver {
     await records.remove(id)
   }
 
-  async export(id: string, nodes: readonly string[], signal: AbortSignal): Promise<VolumeConnection> {
+  async export(id: string, holders: readonly Holder[], signal: AbortSignal): Promise<VolumeConnection> {
     const file = await this.#get(await this.#pool(), id)
-    return this.#options.exporter.serve({ id, path: file.path, format: file.format, nodes }, signal)
+    return this.#options.exporter.serve({ id, path: file.path, format: file.format, holders }, signal)
   }
 
   async unexport(id: string, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files and folders that processes of other users read: who may is set before they have their name.
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { isMissing } from './durable-files.ts'
+
+export interface FileOwner {
+  mode: number
+  /** Absent: as it is. */
+  group?: number
+}
+
+/** The file has this text, mode and group, and is no link; replaced as a whole, and only when something differs. */
+export async function ensureFile(path: string, text: string, owner: FileOwner): Promise<void> {
+  if (await isAsWanted(path, text, owner)) return
+  const next = `${path}.${randomUUID()}.new`
+  const file = await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+  try {
+    if (owner.group !== undefined) await file.chown(process.geteuid?.() ?? 0, owner.group)
+    await file.writeFile(text)
+    await file.chmod(owner.mode)
+    await file.sync()
+    await rename(next, path)
+  } catch (error) {
+    await rm(next, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+async function isAsWanted(path: string, text: string, { mode, group }: FileOwner): Promise<boolean> {
+  try {
+    const stats = await lstat(path)
+    if (!stats.isFile() || (stats.mode & 0o7777) !== mode) return false
+    if (group !== undefined && stats.gid !== group) return false
+    return (await readFile(path, 'utf8')) === text
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+/** The folder is there, has this mode and group, and is no link. @throws when something else has its name */
+export async function ensureFolder(path: string, { mode, group }: FileOwner): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const stats = await lstat(path)
+  if (!stats.isDirectory()) throw new Error(`${path} is no folder`)
+  if (group !== undefined && stats.gid !== group) await chown(path, stats.uid, group)
+  if ((stats.mode & 0o7777) !== mode) await chmod(path, mode)
+}
