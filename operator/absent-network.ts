@@ -26,5 +26,6 @@ export function absentNetwork(): NetworkDriver {
     compare: async () => [],
     heal: async () => [],
     onDisturbance: () => () => undefined,
+    onMade: () => () => undefined,
   }
 }

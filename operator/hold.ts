@@ -48,5 +48,6 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     listOwned: (signal) => network.listOwned(signal),
     compare: (world, signal) => network.compare(world, signal),
     onDisturbance: (listener) => network.onDisturbance(listener),
+    onMade: (listener) => network.onMade(listener),
   }
 }

@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOUD_NAME } from '../lib/api/kinds.ts'
 import { StaleWriterError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import type { OperatorDeps } from './controllers/common/deps.ts'
+import type { Port } from '../lib/api/types.ts'
+import type { KubeObject } from '../lib/kube/object.ts'
+import type { Caches, OperatorDeps } from './controllers/common/deps.ts'
+import { hasDhcp } from './controllers/subnet/dhcp.ts'
 import type { LogicalKind, OwnedRow } from './network/network-driver.ts'
 import type { Controllers } from './wake-ups.ts'
 
@@ -22,7 +25,8 @@ interface Supervision {
 
 /**
  * Keeps the network backend ours and true: claims our term, has everything looked at again after an outage or a change by another
- * hand (each ensure writes only what differs), and removes rows of ours that no resource asks for, once two sweeps have seen them.
+ * hand (each ensure writes only what differs), again by name what a sweep finds missing, and removes rows of ours that no resource asks
+ * for, once two sweeps have seen them.
  * @returns ends it
  */
 export function superviseNetwork(
@@ -87,7 +91,11 @@ export function superviseNetwork(
 
   /** @returns rows that nothing asks for now: removed when the next sweep still finds them so */
   async function sweep(before: ReadonlySet<string>): Promise<Set<string>> {
-    const strays = (await deps.network.listOwned(both)).filter((row) => !isKnown(row))
+    const owned = await deps.network.listOwned(both)
+    const missing = listMissing(deps.caches, owned)
+    if (missing.length > 0) log.warn({ rows: missing.slice(0, 8), count: missing.length }, 'rows are missing')
+    for (const { kind, uid } of missing) controllers[CONTROLLER_OF[kind]].enqueueUid(uid)
+    const strays = owned.filter((row) => !isKnown(row))
     const now = new Set(strays.map(idOf))
     if (deps.regression.isHolding(deps.writer())) return now
     const onNodes = deps.bus.desired.list().filter(({ kind, tombstone }) => kind === 'port' && !tombstone)
@@ -125,6 +133,31 @@ export function superviseNetwork(
   }
 }
 
+/** What was in the backend by its own status, and is not there. Whoever is woken for nothing writes nothing. Pure. */
+export function listMissing(
+  { networks, subnets, ports, securityGroups }: Pick<Caches, 'networks' | 'subnets' | 'ports' | 'securityGroups'>,
+  owned: readonly OwnedRow[],
+): { kind: LogicalKind; uid: string }[] {
+  const there = new Set(owned.map(idOf))
+  const uids = (objects: Iterable<KubeObject>) => [...objects].map(({ metadata }) => metadata.uid)
+  const wanted: [LogicalKind, string[]][] = [
+    ['Network', uids(networks.list().filter(({ status }) => status?.logicalSwitch !== undefined))],
+    ['Subnet', uids(subnets.list().filter((subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)))],
+    ['SecurityGroup', uids(securityGroups.list().filter(({ status }) => isRealised(status?.state)))],
+    ['Port', uids(ports.list().filter(({ status }) => status?.networkUID !== undefined && isPlaced(status)))],
+  ]
+  const rows = wanted.flatMap(([kind, list]) => list.map((uid) => ({ kind, uid })))
+  return rows.filter(({ kind, uid }) => !there.has(`${kind}/${uid}`))
+}
+
+function isRealised(state: string | undefined): boolean {
+  return state === 'ACTIVE' || state === 'DELETING'
+}
+
+function isPlaced({ node, state }: NonNullable<Port['status']>): boolean {
+  return node !== undefined || state === 'DOWN'
+}
+
 const REMOVAL_ORDER: readonly LogicalKind[] = ['Port', 'SecurityGroup', 'Subnet', 'Network']
 
 /**
@@ -146,6 +179,6 @@ function isPlugged({ kind, uid }: OwnedRow, pluggedPorts: ReadonlySet<string>): 
   return kind === 'Port' && pluggedPorts.has(uid)
 }
 
-function idOf(row: OwnedRow): string {
+function idOf(row: Pick<OwnedRow, 'kind' | 'uid'>): string {
   return `${row.kind}/${row.uid}`
 }

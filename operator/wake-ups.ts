@@ -5,6 +5,7 @@ import { keyOfObject, keyOfRef, type ObjectKey } from '../lib/kube/object.ts'
 import type { Controller } from '../lib/loop/controller.ts'
 import type { ControllerName } from './controllers/all.ts'
 import { usersOfPort } from './controllers/common/holding.ts'
+import { addressKey } from './controllers/common/indexes.ts'
 import { isStray } from './controllers/compute-node/strays.ts'
 import { findResource } from './controllers/common/newer-facts.ts'
 import { keyOf } from './controllers/common/references.ts'
@@ -61,10 +62,25 @@ export function connectWakeUps(
     const subnet = caches.subnets.find(block.namespace, block.subnetName)
     if (!subnet) return
     const network = keyOf(subnet.spec.networkRef, block.namespace)
-    for (const port of caches.ports.listBy('withoutAddress', network)) controllers.port.enqueue(keyOfObject(port))
+    const waiting = [
+      ...caches.ports.listBy('withoutAddress', network),
+      ...caches.ports.listBy('address', addressKey(network, entry.address)),
+    ]
+    for (const port of waiting) controllers.port.enqueue(keyOfObject(port))
     for (const instance of caches.instances.listBy('unplacedOn', network))
       controllers.instance.enqueue(keyOfObject(instance))
   })
+  ends.push(
+    deps.network.onMade(({ kind, uid }) => {
+      const network = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
+      const subnet = kind === 'Subnet' ? caches.subnets.findByUid(uid) : undefined
+      const key = network ? keyOfObject(network) : subnet && keyOf(subnet.spec.networkRef, subnet.metadata.namespace)
+      if (key === undefined) return
+      for (const other of network ? caches.subnets.listBy('network', key) : [])
+        controllers.subnet.enqueue(keyOfObject(other))
+      for (const port of caches.ports.listBy('network', key)) controllers.port.enqueue(keyOfObject(port))
+    }),
+  )
   deps.releases.onRequest((node) => controllers.computeNode.enqueue(node))
   return () => {
     for (const end of ends) end()

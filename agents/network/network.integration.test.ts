@@ -34,7 +34,7 @@ const logicalPort = (guest: Guest): LogicalPort => ({
   uid: guest.portUid,
   networkUid,
   mac: guest.mac,
-  fixedIPs: [{ subnetUid, address: guest.address }],
+  fixedIPs: [{ subnetUid, address: guest.address, hasDhcp: true }],
   node: names[guest.node]!,
   portSecurityEnabled: true,
   securityGroupUids: [guest.group],

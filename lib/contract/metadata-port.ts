@@ -10,6 +10,15 @@ export function metadataPortName(networkUid: string): string {
   return `metadata-${networkUid}`
 }
 
+/** Of the row that announces an IPv6 subnet to its guests. */
+export function announcerName(subnetUid: string): string {
+  return `announcer-${subnetUid}`
+}
+
+export function announcerMac(subnetUid: string): string {
+  return metadataMac(announcerName(subnetUid))
+}
+
 /** Locally administered, and apart from the prefixes that guests' own addresses come from. */
 export function metadataMac(networkUid: string): string {
   const hash = createHash('sha256').update(`metadata ${networkUid}`).digest('hex')

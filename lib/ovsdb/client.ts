@@ -248,18 +248,23 @@ export class OvsdbClient {
   /** A full dump: what the mirror held stays only where the dump has it, and only differences are told. */
   #replace(columns: TableColumns, updates: TableUpdates): void {
     const old = this.#tables
-    this.#tables = new Map([...columns].map(([table, types]) => [table, new TableCache(table, types)]))
+    this.#tables = new Map(
+      [...columns].map(([table, types]) => [table, new TableCache(table, types, this.#options.tables[table]?.members)]),
+    )
     const changes: RowChange[] = []
     for (const [table, cache] of this.#tables) {
-      const before = old.get(table)?.rows ?? NO_ROWS
+      const before = old.get(table)
       for (const [uuid, update] of Object.entries(updates[table] ?? {})) {
         const change = cache.apply(uuid, update)
-        const held = before.get(uuid)
-        if (change?.after && (!held || !isSameRow(held, change.after))) {
-          changes.push({ table, uuid, ...(held ? { before: held } : {}), after: change.after })
+        const held = before?.rows.get(uuid)
+        const came = cache.membersSince(before, uuid)
+        if (change?.after && (!held || came.members || !isSameRow(held, change.after))) {
+          changes.push({ table, uuid, ...(held ? { before: held } : {}), after: change.after, ...came })
         }
       }
-      for (const [uuid, row] of before) if (!cache.rows.has(uuid)) changes.push({ table, uuid, before: row })
+      for (const [uuid, row] of before?.rows ?? NO_ROWS) {
+        if (!cache.rows.has(uuid)) changes.push({ table, uuid, before: row, ...cache.membersSince(before, uuid) })
+      }
     }
     this.#emit(changes)
   }

@@ -12,6 +12,11 @@ export interface MonitoredTable {
   columns: readonly string[]
   /** Rows that match any of these; absent: all. */
   where?: readonly Condition[]
+  /**
+   * Of these columns, those whose sets of references grow with everything there is: rows go without them, and changes say who came and
+   * who went, so that one more member costs the same whatever the number of members.
+   */
+  members?: readonly string[]
 }
 
 export type TableColumns = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>

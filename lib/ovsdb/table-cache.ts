@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ColumnType } from './schema.ts'
+import { MemberSets, toMembers } from './member-sets.ts'
 import { atomKey, isMap, readSet, type OvsAtom, type OvsMap, type OvsRow, type OvsValue } from './values.ts'
 
 /** update2 of one row, ovsdb-server(7) 4.1.14. */
@@ -12,28 +13,38 @@ export interface RowChange {
   before?: OvsRow
   /** Absent: the row is gone. */
   after?: OvsRow
+  /** By column, of those that are told by their members: who came and who went. */
+  members?: Readonly<Record<string, MembersChange>>
+}
+
+/** Row uuids. */
+export interface MembersChange {
+  added: readonly string[]
+  removed: readonly string[]
 }
 
 /** The monitored columns of one table, kept current by updates. Rows are never changed in place. */
 export class TableCache {
   readonly table: string
   readonly #columns: ReadonlyMap<string, ColumnType>
-  #rows = new Map<string, OvsRow>()
+  readonly #rows = new Map<string, OvsRow>()
+  /** By column, then by row. */
+  readonly #members: ReadonlyMap<string, MemberSets>
 
-  constructor(table: string, columns: ReadonlyMap<string, ColumnType>) {
+  /** @param members columns that rows go without, see MonitoredTable */
+  constructor(table: string, columns: ReadonlyMap<string, ColumnType>, members: readonly string[] = []) {
     this.table = table
-    this.#columns = columns
+    this.#columns = new Map([...columns].filter(([name]) => !members.includes(name)))
+    this.#members = new Map(members.map((name) => [name, new MemberSets()]))
   }
 
   get rows(): ReadonlyMap<string, OvsRow> {
     return this.#rows
   }
 
-  /** Forgets all rows, because a full dump follows; gives what was there. */
-  clear(): ReadonlyMap<string, OvsRow> {
-    const old = this.#rows
-    this.#rows = new Map()
-    return old
+  /** What came and went between another mirror of the same table and this one, of one row. */
+  membersSince(old: TableCache | undefined, uuid: string): Pick<RowChange, 'members'> {
+    return toMembers([...this.#members].map(([name, sets]) => [name, sets.since(old && old.#members.get(name), uuid)]))
   }
 
   apply(uuid: string, update: RowUpdate): RowChange | undefined {
@@ -41,15 +52,17 @@ export class TableCache {
     if ('delete' in update) {
       if (!before) return undefined
       this.#rows.delete(uuid)
-      return { table: this.table, uuid, before }
+      const gone = [...this.#members].map(([name, sets]) => [name, sets.delete(uuid)] as const)
+      return { table: this.table, uuid, before, ...toMembers(gone) }
     }
-    const after = 'modify' in update ? this.#modified(uuid, before, update.modify) : this.#complete(update)
+    const given = Object.values(update)[0] as OvsRow
+    const after = 'modify' in update ? this.#modified(uuid, before, given) : this.#complete(given)
     this.#rows.set(uuid, after)
-    return { table: this.table, uuid, ...(before ? { before } : {}), after }
+    const members = [...this.#members].map(([name, sets]) => [name, sets.toggle(uuid, given[name])] as const)
+    return { table: this.table, uuid, ...(before ? { before } : {}), after, ...toMembers(members) }
   }
 
-  #complete(update: { initial: OvsRow } | { insert: OvsRow }): OvsRow {
-    const given = 'initial' in update ? update.initial : update.insert
+  #complete(given: OvsRow): OvsRow {
     const row: Record<string, OvsValue> = {}
     for (const [name, type] of this.#columns) row[name] = given[name] ?? type.default
     return row
@@ -59,6 +72,7 @@ export class TableCache {
     if (!before) throw new Error(`OVSDB: modification of an unknown row ${uuid} of ${this.table}`)
     const row: Record<string, OvsValue> = { ...before }
     for (const [name, value] of Object.entries(difference)) {
+      if (this.#members.has(name)) continue
       const type = this.#columns.get(name)
       const old = row[name] ?? type?.default
       if (type?.shape === 'set' && old !== undefined) row[name] = applySetDifference(old, value)

@@ -70,7 +70,7 @@ describe('planSubnet', () => {
     expect(() => planSubnet(input)).toThrow(expect.objectContaining({ reason, message: expect.stringContaining(text) }))
   })
   test.each([
-    ['10.0.0.1', 'AddressReserved'],
+    ['10.0.0.255', 'AddressReserved'],
     ['10.0.1.7', 'AddressOutsideSubnet'],
     ['banana', 'AddressOutsideSubnet'],
   ])('request for %s: %s', (text, reason) => {

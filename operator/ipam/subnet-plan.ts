@@ -14,9 +14,12 @@ export interface SubnetPlan {
   cidr: Cidr
   /** Canonical text; undefined when the subnet has no router. */
   gatewayIP: string | undefined
-  /** Disjoint, ascending; network, broadcast and gateway addresses are never handed out even if a pool covers them. */
+  /** Disjoint, ascending. */
   pools: AddressRange[]
+  /** Never chosen, even if a pool covers them: network, broadcast and gateway addresses. */
   reserved: ReadonlySet<bigint>
+  /** Nobody may have them, asked for or not: network and broadcast addresses. */
+  unusable: ReadonlySet<bigint>
 }
 
 /**
@@ -32,18 +35,18 @@ export function planSubnet(input: SubnetInput): SubnetPlan {
     )
   }
   const isPointToPoint = cidr.last - cidr.first <= 1n // RFC 3021 and RFC 6164: no network or broadcast address
-  const reserved = new Set<bigint>()
+  const unusable = new Set<bigint>()
   if (!isPointToPoint) {
-    reserved.add(cidr.first) // network; the subnet-router anycast address in version 6 (RFC 4291 2.6.1)
-    if (cidr.version === 4) reserved.add(cidr.last)
+    unusable.add(cidr.first) // network; the subnet-router anycast address in version 6 (RFC 4291 2.6.1)
+    if (cidr.version === 4) unusable.add(cidr.last)
   }
   const gateway = input.disableGateway === true ? undefined : gatewayOf(input, cidr, isPointToPoint)
-  if (gateway !== undefined) reserved.add(gateway)
   return {
     cidr,
     gatewayIP: gateway === undefined ? undefined : toText(cidr.version, gateway),
     pools: poolsOf(input, cidr),
-    reserved,
+    reserved: gateway === undefined ? unusable : new Set([...unusable, gateway]),
+    unusable,
   }
 }
 
@@ -87,17 +90,15 @@ function addressIn(cidr: Cidr, text: string, field: string, cidrText: string): b
 }
 
 /**
- * Checks an address that a user asks for: any free one in the subnet will do, inside the pools or not, as in Neutron.
+ * Checks an address that a user asks for: any free one in the subnet will do, inside the pools or not, as in Neutron. The gateway's is
+ * one of them: who asks for it by name means to be the router, and no other one holds it.
  * @returns its canonical text
- * @throws TerminalError when it lies outside or is reserved
+ * @throws TerminalError when it lies outside or can be nobody's
  */
 export function checkRequested(plan: SubnetPlan, text: string, field: string, cidrText: string): string {
   const value = addressIn(plan.cidr, text, field, cidrText)
-  if (plan.reserved.has(value)) {
-    throw new TerminalError(
-      'AddressReserved',
-      `${field} ${text} is the network, broadcast or gateway address of ${cidrText}`,
-    )
+  if (plan.unusable.has(value)) {
+    throw new TerminalError('AddressReserved', `${field} ${text} is the network or broadcast address of ${cidrText}`)
   }
   return toText(plan.cidr.version, value)
 }

@@ -32,13 +32,23 @@ export interface LogicalSubnet extends LogicalOwner {
     hostRoutes: readonly { destination: string; nextHop: string }[]
     domainName?: string
   }
+  /** Of an IPv6 subnet with DHCP: how guests come by their addresses. */
+  ipv6?: {
+    addressMode: Ipv6AddressMode
+    /** Whether the network announces the subnet itself; otherwise a router of the users' does. */
+    routerAdvertisements: boolean
+  }
 }
+
+/** As in Neutron: by the prefix and the MAC; from DHCPv6; by the prefix and the MAC, the rest (name servers) from DHCPv6. */
+export type Ipv6AddressMode = 'slaac' | 'dhcpv6-stateful' | 'dhcpv6-stateless'
 
 export interface LogicalPort extends LogicalOwner {
   networkUid: string
   /** Lower case, colons. */
   mac: string
-  fixedIPs: readonly { subnetUid: string; address: string }[]
+  /** `hasDhcp`: the subnet has a DHCP service, without which the port must not be wired up. */
+  fixedIPs: readonly { subnetUid: string; address: string; hasDhcp: boolean }[]
   /** Kubernetes node name (the chassis name) that may bind the port. Absent: nobody may. */
   node?: string
   /** False: no anti-spoofing, no security groups, unknown addresses pass. */
@@ -46,6 +56,8 @@ export interface LogicalPort extends LogicalOwner {
   securityGroupUids: readonly string[]
   /** Further sources the port may use; an absent MAC is the port's own. */
   allowedAddressPairs: readonly { ipAddress: string; macAddress?: string }[]
+  /** Of a port that reserves an address for others: the ports that may speak for it now. Whoever does is reached at it. */
+  reservedFor?: { address: string; portUids: readonly string[] }
   /** Given to the guest by DHCP option 12. */
   hostname?: string
 }
@@ -109,7 +121,7 @@ export interface NetworkDriver {
   removeNetwork(uid: string, signal: AbortSignal): Promise<void>
   ensureSubnet(want: LogicalSubnet, signal: AbortSignal): Promise<void>
   removeSubnet(uid: string, signal: AbortSignal): Promise<void>
-  /** Throws TransientError('NetworkNotReady') while the network or a subnet was not ensured yet. */
+  /** Throws TransientError('NetworkNotReady') while the network, or a subnet with DHCP, was not ensured yet: see onMade. */
   ensurePort(want: LogicalPort, signal: AbortSignal): Promise<void>
   removePort(uid: string, signal: AbortSignal): Promise<void>
   ensureSecurityGroup(want: LogicalSecurityGroup, signal: AbortSignal): Promise<void>
@@ -121,6 +133,8 @@ export interface NetworkDriver {
   heal(world: LogicalWorld, options: { removeExtra: boolean }, signal: AbortSignal): Promise<Drift[]>
   /** Called when rows of ours change by another hand or the backend returned after an outage: compare soon. */
   onDisturbance(listener: () => void): () => void
+  /** Called when the row of a network or subnet came to be: ports that are of it can be written now. */
+  onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */

@@ -16,6 +16,7 @@ import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
+import type { NetworkDriver } from '../network/network-driver.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { MemoryNetwork } from './memory-network.ts'
 import { WatchedStore } from './watched-store.ts'
@@ -45,7 +46,8 @@ export interface MemoryWorld {
 
 let version = 1
 
-export function memoryWorld(): MemoryWorld {
+/** @param backend in place of the one in memory; `world.network` is then not to be used */
+export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
   const clock = { ms: 0 }
   const writer = () => ({ incarnation: 1, term: 1 })
   const bus = new MemoryBus(writer, () => clock.ms)
@@ -72,7 +74,7 @@ export function memoryWorld(): MemoryWorld {
   const deps: OperatorDeps = {
     caches: stores as unknown as Caches,
     bus,
-    network,
+    network: backend ?? network,
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     waitingRoom: new WaitingRoom(),

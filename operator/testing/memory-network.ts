@@ -24,6 +24,7 @@ export class MemoryNetwork implements NetworkDriver {
   readonly name = 'memory'
   readonly rows: MemoryRows
   readonly #listeners = new Set<() => void>()
+  readonly #made = new Set<(row: Pick<OwnedRow, 'kind' | 'uid'>) => void>()
   #term = 0
   #failures: Error[] = []
 
@@ -47,7 +48,9 @@ export class MemoryNetwork implements NetworkDriver {
 
   async ensureNetwork(want: LogicalNetwork): Promise<void> {
     this.#check()
+    const isNew = !this.rows.networks.has(want.uid)
     this.rows.networks.set(want.uid, want)
+    if (isNew) this.#tellMade({ kind: 'Network', uid: want.uid })
   }
 
   async removeNetwork(uid: string): Promise<void> {
@@ -59,7 +62,9 @@ export class MemoryNetwork implements NetworkDriver {
   async ensureSubnet(want: LogicalSubnet): Promise<void> {
     this.#check()
     this.#need(this.rows.networks.has(want.networkUid))
+    const isNew = !this.rows.subnets.has(want.uid)
     this.rows.subnets.set(want.uid, want)
+    if (isNew) this.#tellMade({ kind: 'Subnet', uid: want.uid })
   }
 
   async removeSubnet(uid: string): Promise<void> {
@@ -70,7 +75,8 @@ export class MemoryNetwork implements NetworkDriver {
   async ensurePort(want: LogicalPort): Promise<void> {
     this.#check()
     this.#need(
-      this.rows.networks.has(want.networkUid) && want.fixedIPs.every((f) => this.rows.subnets.has(f.subnetUid)),
+      this.rows.networks.has(want.networkUid) &&
+        want.fixedIPs.every((f) => !f.hasDhcp || this.rows.subnets.has(f.subnetUid)),
     )
     this.#need(want.securityGroupUids.every((uid) => this.rows.securityGroups.has(uid)))
     this.rows.ports.set(want.uid, want)
@@ -116,6 +122,15 @@ export class MemoryNetwork implements NetworkDriver {
   onDisturbance(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void {
+    this.#made.add(listener)
+    return () => this.#made.delete(listener)
+  }
+
+  #tellMade(row: Pick<OwnedRow, 'kind' | 'uid'>): void {
+    for (const listener of [...this.#made]) listener(row)
   }
 
   #check(): void {

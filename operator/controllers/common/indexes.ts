@@ -53,9 +53,31 @@ export const portIndexes = {
     const mac = spec.macAddress ?? status?.macAddress
     return mac === undefined ? [] : [macKey(keyOf(spec.networkRef, metadata.namespace), mac)]
   },
+  /** `<network key>|<address>`: who has, or wants, this address in the network. */
+  address: ({ spec, status, metadata }) => {
+    const wanted = [...(spec.fixedIPs ?? []), ...(status?.fixedIPs ?? [])].flatMap(({ ipAddress }) => ipAddress ?? [])
+    return [...new Set(wanted)].map((address) => addressKey(keyOf(spec.networkRef, metadata.namespace), address))
+  },
+  /** `<network key>|<address>`: who may speak for this address beside its own. */
+  pair: ({ spec, metadata }) =>
+    (spec.allowedAddressPairs ?? []).map(({ ipAddress }) =>
+      addressKey(keyOf(spec.networkRef, metadata.namespace), ipAddress),
+    ),
+  /** The network in which it may speak for a range of addresses. */
+  pairRange: ({ spec, metadata }) =>
+    (spec.allowedAddressPairs ?? []).some(({ ipAddress }) => ipAddress.includes('/'))
+      ? [keyOf(spec.networkRef, metadata.namespace)]
+      : [],
+  /** The network in which it is plugged nowhere. */
+  unplaced: ({ spec, status, metadata }) =>
+    status?.node === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],
   node: ({ status }) => (status?.node === undefined ? [] : [status.node]),
   securityGroup: (port) => securityGroupKeysOf(port),
 } satisfies Indexes<Port>
+
+export function addressKey(networkKey: string, address: string): string {
+  return `${networkKey}|${address}`
+}
 
 export function macKey(networkKey: string, mac: string): string {
   return `${networkKey}|${mac}`

@@ -28,16 +28,25 @@ export async function reconcileNetwork(
       ['Port', deps.caches.ports.listBy('network', key).filter(({ status }) => status?.networkUID !== undefined)],
       ['Subnet', deps.caches.subnets.listBy('network', key)],
     ])
-    if (users) return users
+    if (users) {
+      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      if (status.logicalSwitch !== undefined) await ensure(network, deps, run)
+      return users
+    }
     await deps.network.removeNetwork(network.metadata.uid, run.signal)
     return released
   }
-  const mtu = mtuOf(network, deps.caches.clouds)
-  await deps.network.ensureNetwork({ ...ownerOf(network), mtu }, run.signal)
-  status.mtu = mtu
+  status.mtu = await ensure(network, deps, run)
   status.logicalSwitch = network.metadata.uid
   status.state = 'ACTIVE'
   return done
+}
+
+/** @returns the MTU in effect */
+async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signal'>): Promise<number> {
+  const mtu = mtuOf(network, deps.caches.clouds)
+  await deps.network.ensureNetwork({ ...ownerOf(network), mtu }, run.signal)
+  return mtu
 }
 
 /** What guests of the network may use; the one place where it is decided. */

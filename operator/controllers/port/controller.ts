@@ -8,6 +8,7 @@ import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes, portIndexes } from '../common/indexes.ts'
 import { keyOf } from '../common/references.ts'
 import { reconcilePort } from './reconcile.ts'
+import { listReserving } from './reserved.ts'
 
 export function portController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Port> {
   const { ports } = deps.caches
@@ -29,6 +30,8 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
           .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
           .map(keyOfObject),
       ),
+      // What one may speak for, another may reserve.
+      watchOf(informers.ports, (port) => listReserving(port, deps.caches)),
       watchOf(informers.computeNodes, (node) => ports.listBy('node', node.metadata.name).map(keyOfObject)),
       watchOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()

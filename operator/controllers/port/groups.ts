@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { ObjectRef, Port } from '../../../lib/api/types.ts'
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 import { keyOf } from '../common/references.ts'
 
@@ -7,8 +7,10 @@ export const DEFAULT_GROUP = 'default'
 
 /** The groups that a port is a member of: its namespace's `default` when it names none, as in Neutron. */
 export function securityGroupKeysOf(port: Port): ObjectKey[] {
-  const { spec, metadata } = port
-  if (spec.portSecurityEnabled === false) return []
-  const refs = spec.securityGroupRefs ?? [{ name: DEFAULT_GROUP }]
-  return refs.map((ref) => keyOf(ref, metadata.namespace))
+  if (port.spec.portSecurityEnabled === false) return []
+  return securityGroupRefsOf(port).map((ref) => keyOf(ref, port.metadata.namespace))
+}
+
+export function securityGroupRefsOf({ spec }: Port): readonly ObjectRef[] {
+  return spec.securityGroupRefs ?? [{ name: DEFAULT_GROUP }]
 }

@@ -8,6 +8,7 @@ import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
 import { resolveMac } from './addresses.ts'
 import { reconcilePort } from './reconcile.ts'
+import { listReserving } from './reserved.ts'
 
 const network = (more: object = {}) => stored<Network>('lan', {}, more)
 const subnet = (name = 'lan-v4', cidr = '10.0.0.0/24', more: object = {}) =>
@@ -76,7 +77,8 @@ describe('dependency and bad input', () => {
   })
   test.each([
     ['10.0.1.1', 'AddressOutsideSubnet'],
-    ['10.0.0.1', 'AddressReserved'],
+    ['10.0.0.0', 'AddressReserved'],
+    ['10.0.0.255', 'AddressReserved'],
   ])('address %s is terminal and names the field', async (ipAddress, reason) => {
     const w = await world()
     const p = own({ fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress }] })
@@ -84,6 +86,17 @@ describe('dependency and bad input', () => {
       reason,
       message: expect.stringContaining('spec.fixedIPs[0].ipAddress'),
     })
+  })
+  test('the gateway is who asks for its address by name, one only, and never who is given any', async () => {
+    const w = await world()
+    const fixedIPs = [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.1' }]
+    expect(await step(w, own({ fixedIPs }))).toEqual({ kind: 'done' })
+    expect(await step(w, stored<Port>('q', { networkRef: { name: 'lan' }, fixedIPs }))).toMatchObject({
+      reason: 'AddressInUse',
+    })
+    const other = stored<Port>('r', { networkRef: { name: 'lan' } })
+    await step(w, other)
+    expect(other.status?.fixedIPs).toMatchObject([{ ipAddress: '10.0.0.2' }])
   })
   test('a MAC that is taken names the older port', async () => {
     const w = await world()
@@ -232,6 +245,58 @@ describe('an own port and its machines', () => {
     p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
     expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
     expect(w.bus.desired.find('c1', 'port', 'uid-p')).toMatchObject({ tombstone: true })
+  })
+})
+
+describe('an address that one port reserves for others', () => {
+  const reserving = () =>
+    stored<Port>('vip', {
+      networkRef: { name: 'lan' },
+      fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.50' }],
+    })
+  const member = (name: string, ipAddress: string) =>
+    stored<Port>(name, { networkRef: { name: 'lan' }, allowedAddressPairs: [{ ipAddress }] })
+  const rowOf = (w: MemoryWorld) => w.network.rows.ports.get('uid-vip')
+  test.each([
+    ['by its address', '10.0.0.50', true],
+    ['by a range', '10.0.0.48/28', true],
+    ['another address', '10.0.0.51', false],
+    ['another range', '10.0.0.64/28', false],
+  ])('a port that names it %s speaks for it: %s', async (_, pair, isFor) => {
+    const w = await world()
+    const vip = reserving()
+    await step(w, vip)
+    expect(rowOf(w)).not.toHaveProperty('reservedFor')
+    await step(w, member('m', pair))
+    expect([...listReserving(member('m', pair), w.deps.caches)].includes('ns/vip')).toBe(isFor || pair.includes('/'))
+    await step(w, vip)
+    const want = isFor ? { address: '10.0.0.50', portUids: ['uid-m'] } : undefined
+    expect(rowOf(w)?.reservedFor).toEqual(want)
+  })
+  test("it is nobody's but its own once it is plugged in, and again when it is not", async () => {
+    const w = await world()
+    w.put('ports', member('m', '10.0.0.50'))
+    const vip = reserving()
+    vip.metadata.annotations = { 'nephele.dev/plugged-on': 'c1' }
+    await step(w, vip)
+    expect(rowOf(w)).toMatchObject({ node: 'c1' })
+    expect(rowOf(w)).not.toHaveProperty('reservedFor')
+    delete vip.metadata.annotations
+    await step(w, vip)
+    expect(rowOf(w)).toMatchObject({ reservedFor: { portUids: ['uid-m'] } })
+  })
+  test('a port of another project cannot speak for it', async () => {
+    const w = await world()
+    w.put(
+      'ports',
+      stored<Port>(
+        'm',
+        { networkRef: { name: 'lan', namespace: 'ns' }, allowedAddressPairs: [{ ipAddress: '10.0.0.50' }] },
+        { namespace: 'b' },
+      ),
+    )
+    await step(w, reserving())
+    expect(rowOf(w)).not.toHaveProperty('reservedFor')
   })
 })
 

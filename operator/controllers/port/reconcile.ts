@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { PLUGGED_ON_ANNOTATION } from '../../../lib/api/kinds.ts'
 import type { Instance, Network, Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerOf } from '../common/logical-owner.ts'
-import { resolve } from '../common/references.ts'
+import { found, missing, resolve, type Found } from '../common/references.ts'
 import { releaseFrom } from '../common/release.ts'
 import { mtuOf } from '../network/reconcile.ts'
 import { resolveAddresses, resolveMac, type ResolvedAddress } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import { portDocument } from './document.ts'
+import { ensureLogicalPort, keepLogicalPort, mayLoosen, type Identity, type Place } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
 import { decideOrigin } from './origin.ts'
 import { observePort } from './status.ts'
@@ -31,34 +30,14 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (port.metadata.deletionTimestamp !== undefined) return removePort(port, deps, run)
   if (status.state !== 'ACTIVE') status.state = 'BUILD'
 
-  const namespace = port.metadata.namespace ?? ''
-  const network = resolve({
-    cache: deps.caches.networks,
-    kind: 'Network',
-    ref: port.spec.networkRef,
-    from: namespace,
-    field: 'spec.networkRef',
-    isKept: status.networkUID !== undefined,
-    isGranted: ({ metadata }) => metadata.uid === status.networkUID,
+  const identity = await resolveIdentity(port, deps, run).catch(async (error: unknown) => {
+    await keepLogicalPort(port, deps, run.signal)
+    throw error
   })
-  if (!network.ok) return network.outcome
-  if (network.object.status?.logicalSwitch === undefined) {
-    return waitFor('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)
+  if (!identity.ok) {
+    await keepLogicalPort(port, deps, run.signal)
+    return identity.outcome
   }
-  assertMayLoosen(port, network.object)
-  const mac = resolveMac(port, network.object, deps)
-  if (!mac.ok) return fail(port, mac.outcome)
-  const addresses = await resolveAddresses(port, network.object, deps)
-  if (!addresses.ok) return fail(port, addresses.outcome)
-  const groups = await resolveGroups(port, network.object, deps, run)
-  if (!groups.ok) return groups.outcome
-  status.networkUID = network.object.metadata.uid
-  status.macAddress = mac.object
-  status.fixedIPs = addresses.object.map(({ subnet, address, prefixLength }) => ({
-    subnet: subnet.metadata.name,
-    ipAddress: address,
-    prefixLength,
-  }))
 
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
@@ -69,54 +48,58 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     applyBinding(port, plan)
     return saved
   }
-  const identity = { network: network.object, mac: mac.object, addresses: addresses.object, groups: groups.object }
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
-  await ensureLogicalPort(port, identity, plan.binding, deps, run)
+  await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
   if (!plan.binding) {
     status.state = 'DOWN'
     return done
   }
-  return bind(port, identity, plan.binding, deps)
+  return bind(port, identity.object, plan.binding, deps)
 }
 
-interface Identity {
-  network: Network
-  mac: string
+/** MAC, addresses, groups: all that makes it this port, wherever it is plugged. */
+async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promise<Found<ResolvedIdentity>> {
+  const status = (port.status ??= {})
+  const namespace = port.metadata.namespace ?? ''
+  const network = resolve({
+    cache: deps.caches.networks,
+    kind: 'Network',
+    ref: port.spec.networkRef,
+    from: namespace,
+    field: 'spec.networkRef',
+    isKept: status.networkUID !== undefined,
+    isGranted: ({ metadata }) => metadata.uid === status.networkUID,
+  })
+  if (!network.ok) return network
+  if (network.object.status?.logicalSwitch === undefined) {
+    return missing('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)
+  }
+  assertMayLoosen(port, network.object)
+  const mac = resolveMac(port, network.object, deps)
+  if (!mac.ok) return fail(port, mac)
+  const addresses = await resolveAddresses(port, network.object, deps)
+  if (!addresses.ok) return fail(port, addresses)
+  const groups = await resolveGroups(port, network.object, deps, run)
+  if (!groups.ok) return groups
+  status.networkUID = network.object.metadata.uid
+  status.macAddress = mac.object
+  status.fixedIPs = addresses.object.map(({ subnet, address, prefixLength }) => ({
+    subnet: subnet.metadata.name,
+    ipAddress: address,
+    prefixLength,
+  }))
+  return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups: groups.object })
+}
+
+interface ResolvedIdentity extends Identity {
   addresses: readonly ResolvedAddress[]
-  groups: readonly string[]
 }
 
-async function ensureLogicalPort(
-  port: Port,
-  identity: Identity,
-  binding: Binding | undefined,
-  deps: PortDeps,
-  run: PortRun,
-): Promise<void> {
-  const { network, mac, addresses, groups } = identity
-  await deps.network.ensurePort(
-    {
-      ...ownerOf(port),
-      networkUid: network.metadata.uid,
-      mac,
-      fixedIPs: addresses.map(({ subnet, address }) => ({ subnetUid: subnet.metadata.uid, address })),
-      ...placeOf(port, binding),
-      portSecurityEnabled: isSecured(port, network),
-      securityGroupUids: groups,
-      allowedAddressPairs: port.spec.allowedAddressPairs ?? [],
-    },
-    run.signal,
-  )
+function placeOf(binding: Binding | undefined): Place {
+  return binding ? { node: binding.node, hostname: binding.hostname } : {}
 }
 
-/** A machine's node; without a machine the one where the port's owner plugs it by hand, if any. */
-function placeOf(port: Port, binding: Binding | undefined): { node?: string; hostname?: string } {
-  if (binding) return { node: binding.node, hostname: binding.hostname }
-  const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]
-  return node === undefined || node === '' ? {} : { node }
-}
-
-async function bind(port: Port, identity: Identity, binding: Binding, deps: PortDeps): Promise<Outcome> {
+async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, deps: PortDeps): Promise<Outcome> {
   const writer = deps.writer()
   const regressed = deps.regression.check(port, { kind: 'port', node: binding.node, epoch: binding.epoch }, writer)
   if (regressed) return regressed
@@ -146,25 +129,17 @@ function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | und
   }
 }
 
-export function isSecured(port: Port, network: Network): boolean {
-  return port.spec.portSecurityEnabled ?? network.spec.portSecurityEnabled ?? true
-}
-
-/**
- * On a network of another project nobody may send under another's address: other projects' guests, and the metadata service, tell each
- * other by it. @throws TerminalError `NotPermitted`
- */
-function assertMayLoosen({ spec, metadata }: Port, network: Network): void {
-  if (metadata.namespace === network.metadata.namespace || network.spec.portSecurityEnabled === false) return
-  const field = spec.portSecurityEnabled === false ? 'portSecurityEnabled' : 'allowedAddressPairs'
-  if (field === 'allowedAddressPairs' && (spec.allowedAddressPairs ?? []).length === 0) return
+/** @throws TerminalError `NotPermitted` */
+function assertMayLoosen(port: Port, network: Network): void {
+  if (mayLoosen(port, network)) return
+  const field = port.spec.portSecurityEnabled === false ? 'portSecurityEnabled' : 'allowedAddressPairs'
   throw new TerminalError(
     'NotPermitted',
     `spec.${field} can be set only in the namespace of Network ${keyOfObject(network)}: leave it out, or have the port made there`,
   )
 }
 
-function fail(port: Port, outcome: Outcome): Outcome {
+function fail<T extends Found<unknown>>(port: Port, failure: T): T {
   if (port.status) port.status.state = 'ERROR'
-  return outcome
+  return failure
 }

@@ -5,6 +5,7 @@ import { hasLetGo, ownerUidOf, usersOfPort, wasPlaced } from '../common/holding.
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
 import { listPlaces } from './binding.ts'
+import { keepLogicalPort } from './logical-port.ts'
 import type { PortDeps, PortRun } from './reconcile.ts'
 
 /** In the order that lets no address be used twice: machine, plug, logical port, and only then the addresses. */
@@ -13,10 +14,16 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   status.state = 'DELETING'
   const users = usersOfPort(port, deps).filter((user) => !hasLetGo(user, deps) && isUsing(port, user))
   const inUse = waitForUsers([['Instance', users]])
-  if (inUse) return inUse
+  if (inUse) {
+    await keepLogicalPort(port, deps, run.signal)
+    return inUse
+  }
   for (const place of listPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
-    if (waiting) return waiting
+    if (!waiting) continue
+    // Until its node says that it is gone, a machine may still run on it.
+    await keepLogicalPort(port, deps, run.signal)
+    return waiting
   }
   await deps.network.removePort(port.metadata.uid, run.signal)
   const { namespace = '', name, uid } = port.metadata

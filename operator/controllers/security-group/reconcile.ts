@@ -17,7 +17,7 @@ export async function reconcileSecurityGroup(
   run: Pick<Run, 'signal'>,
 ): Promise<Outcome> {
   const status = (group.status ??= {})
-  const { uid, namespace = '' } = group.metadata
+  const { uid } = group.metadata
   if (group.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
     const key = keyOfObject(group)
@@ -27,31 +27,44 @@ export async function reconcileSecurityGroup(
       ['Port', deps.caches.ports.listBy('securityGroup', key)],
       ['SecurityGroup', groups.filter((other) => other.metadata.uid !== uid && isStaying(other))],
     ])
-    if (users) return users
+    if (users) {
+      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      await deps.network.ensureSecurityGroup({ ...ownerOf(group), rules: resolveRules(group, deps).rules }, run.signal)
+      return users
+    }
     await deps.network.removeSecurityGroup(uid, run.signal)
     return released
   }
+  const { rules, missing } = resolveRules(group, deps)
+  await deps.network.ensureSecurityGroup({ ...ownerOf(group), rules }, run.signal)
+  if (missing) return missing
+  status.state = 'ACTIVE'
+  return done
+}
+
+/** Rules that name a group which is not there let nothing in, and the others hold all the same. */
+function resolveRules(
+  group: SecurityGroup,
+  { caches }: SecurityGroupDeps,
+): { rules: LogicalRule[]; missing?: Outcome } {
+  const { uid, namespace = '' } = group.metadata
   const rules: LogicalRule[] = []
+  let missing: Outcome | undefined
   for (const [i, rule] of (group.spec.rules ?? []).entries()) {
-    const remote = rule.remoteGroupRef && deps.caches.securityGroups.find(namespace, rule.remoteGroupRef.name)
+    const remote = rule.remoteGroupRef && caches.securityGroups.find(namespace, rule.remoteGroupRef.name)
     if (rule.remoteGroupRef && !remote) {
-      const name = rule.remoteGroupRef.name
-      return waitFor(
+      missing ??= waitFor(
         'SecurityGroupNotFound',
-        `SecurityGroup ${namespace}/${name} in spec.rules[${i}].remoteGroupRef does not exist: create it`,
+        `SecurityGroup ${namespace}/${rule.remoteGroupRef.name} in spec.rules[${i}].remoteGroupRef does not exist: create it`,
       )
-    }
-    if (remote && remote.metadata.uid !== uid && !isStaying(remote) && !isRealised(group)) {
-      return waitFor(
+    } else if (remote && remote.metadata.uid !== uid && !isStaying(remote) && isStaying(group) && !isRealised(group)) {
+      missing ??= waitFor(
         'SecurityGroupDeleting',
         `SecurityGroup ${keyOfObject(remote)} in spec.rules[${i}].remoteGroupRef is being deleted and accepts no new users`,
       )
-    }
-    rules.push(toLogicalRule(rule, remote?.metadata.uid))
+    } else rules.push(toLogicalRule(rule, remote?.metadata.uid))
   }
-  await deps.network.ensureSecurityGroup({ ...ownerOf(group), rules }, run.signal)
-  status.state = 'ACTIVE'
-  return done
+  return { rules, ...(missing ? { missing } : {}) }
 }
 
 function isStaying(group: SecurityGroup): boolean {

@@ -21,7 +21,12 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   if (subnet.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
     const holders = deps.caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
-    if (holders.length > 0) return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
+    if (holders.length > 0) {
+      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
+      if (network) await deps.network.ensureSubnet(logicalOf(subnet, network, deps), run.signal)
+      return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
+    }
     await deps.network.removeSubnet(uid, run.signal)
     return released
   }
@@ -52,6 +57,10 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   else status.gatewayIP = plan.gatewayIP
   status.state = 'ACTIVE'
   return done
+}
+
+function logicalOf(subnet: Subnet, network: Network, { caches }: SubnetDeps): LogicalSubnet {
+  return toLogical(subnet, planSubnet(subnet.spec), network, caches.clouds)
 }
 
 export function rankOf(subnet: Subnet): SubnetRank {

@@ -21,8 +21,11 @@ export function markOf(kind: LogicalKind, owner: LogicalOwner): OvsMap {
   })
 }
 
-/** Of rows that hang on another one of ours: a network's metadata port, the group of all guarded ports. Never listed as owned. */
-export function partMark(part: 'MetadataPort' | 'GuardGroup' | 'Rule', uid: string): OvsMap {
+/**
+ * Of rows that hang on another one of ours: a network's metadata port, what announces an IPv6 subnet, the group of all guarded ports.
+ * Never listed as owned.
+ */
+export function partMark(part: 'MetadataPort' | 'GuardGroup' | 'Rule' | 'Announcer', uid: string): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
 }
 

@@ -8,12 +8,23 @@ import { readMark } from './marks.ts'
 /** What we write, and nothing that OVN itself writes: a port that goes up must not look like a disturbance. ovn-nb(5). */
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids'] },
-  Logical_Switch: { columns: ['name', 'ports', 'external_ids'] },
+  Logical_Switch: { columns: ['name', 'ports', 'external_ids'], members: ['ports'] },
   Logical_Switch_Port: {
-    columns: ['name', 'type', 'addresses', 'port_security', 'dhcpv4_options', 'options', 'external_ids'],
+    columns: [
+      'name',
+      'type',
+      'addresses',
+      'port_security',
+      'dhcpv4_options',
+      'dhcpv6_options',
+      'options',
+      'external_ids',
+    ],
   },
+  Logical_Router: { columns: ['name', 'external_ids'] },
+  Logical_Router_Port: { columns: ['name', 'mac', 'networks', 'ipv6_ra_configs', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
-  Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'] },
+  Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
@@ -24,7 +35,10 @@ const TABLE_OF_KIND: Record<LogicalKind, NorthboundTable> = {
   Port: 'Logical_Switch_Port',
   SecurityGroup: 'Port_Group',
 }
-const NAMED: readonly string[] = ['Logical_Switch_Port', 'Port_Group']
+const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port'] as const
+type NamedTable = (typeof NAMED)[number]
+/** Tables whose rows have ports. */
+const HOLDERS = ['Logical_Switch', 'Port_Group'] as const
 
 export interface FoundRow {
   uuid: string
@@ -33,18 +47,19 @@ export interface FoundRow {
 
 /**
  * The northbound mirror with indexes, so that a planner's cost does not grow with the number of rows: by mark, by name, and the
- * port groups of a port.
+ * switches and port groups of a port. A change costs what it changes: the group of all guarded ports has all ports of the cloud.
  */
 export class Northbound {
   readonly #rows: (table: string) => ReadonlyMap<string, OvsRow>
   readonly #byMark = new Map<string, Set<string>>()
   readonly #byName = new Map<string, string>()
-  readonly #groupsOfPort = new Map<string, Set<string>>()
+  /** By table, then by the uuid of a port's row: the rows that have it among their ports. */
+  readonly #holders = new Map<string, Map<string, Set<string>>>(HOLDERS.map((table) => [table, new Map()]))
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>) {
     this.#rows = rows
     for (const table of Object.keys(NORTHBOUND_TABLES)) {
-      this.update([...rows(table)].map(([uuid, after]) => ({ table, uuid, after })))
+      this.update([...rows(table)].map(([uuid, after]) => ({ table, uuid, after, ...membersOf(after) })))
     }
   }
 
@@ -52,10 +67,11 @@ export class Northbound {
     for (const change of changes) {
       if (change.before) this.#forget(change.table, change.uuid, change.before)
       if (change.after) this.#learn(change.table, change.uuid, change.after)
+      this.#move(change)
     }
     // Row by row, two rows may hold one name for a moment; the mirror has the final word.
     for (const { table, uuid, after } of changes) {
-      if (after && NAMED.includes(table)) this.#byName.set(nameKey(table, after), uuid)
+      if (after && isNamed(table)) this.#byName.set(nameKey(table, after), uuid)
     }
   }
 
@@ -75,7 +91,7 @@ export class Northbound {
     return [...rows.filter(isNamed), ...rows.filter((row) => !isNamed(row))]
   }
 
-  findNamed(table: 'Logical_Switch_Port' | 'Port_Group', name: string): FoundRow | undefined {
+  findNamed(table: NamedTable, name: string): FoundRow | undefined {
     const uuid = this.#byName.get(`${table}/${name}`)
     return uuid === undefined ? undefined : this.get(table, uuid)
   }
@@ -87,7 +103,13 @@ export class Northbound {
 
   /** Port groups that hold a port, by the row uuids of both. */
   groupsOf(portUuid: string): FoundRow[] {
-    return [...(this.#groupsOfPort.get(portUuid) ?? [])].flatMap((uuid) => this.get('Port_Group', uuid) ?? [])
+    const holders = this.#holders.get('Port_Group')?.get(portUuid) ?? []
+    return [...holders].flatMap((uuid) => this.get('Port_Group', uuid) ?? [])
+  }
+
+  /** Whether a port's row is one of the switch's, by the uuids of both. */
+  isOn(switchUuid: string, portUuid: string): boolean {
+    return this.#holders.get('Logical_Switch')?.get(portUuid)?.has(switchUuid) ?? false
   }
 
   global(): FoundRow | undefined {
@@ -104,22 +126,36 @@ export class Northbound {
   #learn(table: string, uuid: string, row: OvsRow): void {
     const mark = markKey(table, row)
     if (mark) addTo(this.#byMark, mark, uuid)
-    if (table === 'Port_Group') for (const port of readUuids(row['ports'])) addTo(this.#groupsOfPort, port, uuid)
+  }
+
+  #move({ table, uuid, members }: RowChange): void {
+    const holders = this.#holders.get(table)
+    const ports = members?.['ports']
+    if (!holders || !ports) return
+    for (const port of ports.removed) removeFrom(holders, port, uuid)
+    for (const port of ports.added) addTo(holders, port, uuid)
   }
 
   #forget(table: string, uuid: string, row: OvsRow): void {
     const mark = markKey(table, row)
     if (mark) removeFrom(this.#byMark, mark, uuid)
-    if (NAMED.includes(table) && this.#byName.get(nameKey(table, row)) === uuid)
-      this.#byName.delete(nameKey(table, row))
-    if (table === 'Port_Group') for (const port of readUuids(row['ports'])) removeFrom(this.#groupsOfPort, port, uuid)
+    if (isNamed(table) && this.#byName.get(nameKey(table, row)) === uuid) this.#byName.delete(nameKey(table, row))
   }
+}
+
+/** Of a row that was given whole. */
+function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
+  return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
 }
 
 /** Undefined when a mark stands in a table where its kind does not live. */
 function markKey(table: string, row: OvsRow): string | undefined {
   const mark = readMark(row)
   return mark && TABLE_OF_KIND[mark.kind] === table ? `${mark.kind}/${mark.uid}` : undefined
+}
+
+function isNamed(table: string): boolean {
+  return (NAMED as readonly string[]).includes(table)
 }
 
 function nameKey(table: string, row: OvsRow): string {

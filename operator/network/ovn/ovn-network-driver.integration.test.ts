@@ -18,6 +18,10 @@ import type { LogicalWorld } from '../network-driver.ts'
 import { NORTHBOUND_TABLES } from './northbound.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
 
+/** Rows with their members, as the driver does not keep them. */
+const WHOLE_TABLES = Object.fromEntries(
+  Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [table, { columns }]),
+)
 const SCHEMA = 'usr/share/ovn/ovn-nb.ovsschema'
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
@@ -39,7 +43,7 @@ const WORLD: LogicalWorld = {
     uid: `port-${n}`,
     networkUid: 'net-1',
     mac: `fa:16:3e:00:00:0${n}`,
-    fixedIPs: [{ subnetUid: 'sub-1', address: `10.0.0.${n + 1}` }],
+    fixedIPs: [{ subnetUid: 'sub-1', address: `10.0.0.${n + 1}`, hasDhcp: true }],
     node: 'n1',
     portSecurityEnabled: true,
     securityGroupUids: ['sg-1'],
@@ -78,7 +82,7 @@ beforeEach(async () => {
   raw = new OvsdbClient({
     database: 'OVN_Northbound',
     remotes: [{ transport: 'unix', path: server.socket }],
-    tables: NORTHBOUND_TABLES,
+    tables: WHOLE_TABLES,
   })
   raw.start(new AbortController().signal)
   await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
@@ -266,6 +270,8 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       'Network/net-1 missing-or-changed',
       'Network/unknown extra',
       'Port/port-1 missing-or-changed',
+      // Its options went with the subnet's row.
+      'Port/port-2 missing-or-changed',
       'SecurityGroup/sg-1 missing-or-changed',
       'Subnet/sub-1 missing-or-changed',
     ])

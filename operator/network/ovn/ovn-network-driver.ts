@@ -2,6 +2,7 @@
 import { messageOf, StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import { OvsdbConnectionError, OvsdbError } from '../../../lib/ovsdb/errors.ts'
+import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
 import type {
   Drift,
   LogicalKind,
@@ -14,15 +15,18 @@ import type {
   OwnedRow,
 } from '../network-driver.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
-import { planNetwork, planNetworkRemoval, planSubnet, planSubnetRemoval } from './network-plan.ts'
+import { planNetwork, planNetworkRemoval } from './network-plan.ts'
 import { Northbound, NORTHBOUND_TABLES } from './northbound.ts'
+import { readMark } from './marks.ts'
 import type { Plan } from './plan.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
+import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
 
 export type OvnNetworkDriverOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
 type Planner = (nb: Northbound) => Plan
+type MadeRow = Pick<OwnedRow, 'kind' | 'uid'>
 interface Work {
   kind: LogicalKind
   uid: string
@@ -35,6 +39,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   readonly #client: OvsdbClient
   readonly #nb: Northbound
   readonly #disturbed = new Set<() => void>()
+  readonly #made = new Set<(row: MadeRow) => void>()
   #term: Term | undefined
   #writing = false
   #tail: Promise<unknown> = Promise.resolve()
@@ -45,6 +50,7 @@ export class OvnNetworkDriver implements NetworkDriver {
     this.#nb = new Northbound((table) => this.#client.rows(table))
     this.#client.onChange((changes) => {
       this.#nb.update(changes)
+      this.#tellMade(changes)
       if (!this.#writing) this.#tellDisturbed()
     })
     this.#client.onSync((synced) => {
@@ -139,6 +145,19 @@ export class OvnNetworkDriver implements NetworkDriver {
   onDisturbance(listener: () => void): () => void {
     this.#disturbed.add(listener)
     return () => this.#disturbed.delete(listener)
+  }
+
+  onMade(listener: (row: MadeRow) => void): () => void {
+    this.#made.add(listener)
+    return () => this.#made.delete(listener)
+  }
+
+  #tellMade(changes: readonly RowChange[]): void {
+    for (const { before, after } of changes) {
+      const mark = before || !after ? undefined : readMark(after)
+      if (mark?.kind !== 'Network' && mark?.kind !== 'Subnet') continue
+      for (const listener of [...this.#made]) listener({ kind: mark.kind, uid: mark.uid })
+    }
   }
 
   #tellDisturbed(): void {

@@ -5,7 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import { guestMtu, type LogicalPort, type LogicalRule } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { groupName, ruleMatch } from './group-plan.ts'
-import { dhcpOptions } from './network-plan.ts'
+import { dhcpOptions } from './subnet-plan.ts'
 import { Northbound } from './northbound.ts'
 import { planPort } from './port-plan.ts'
 import { compareTerms, readTerm } from './term.ts'
@@ -125,7 +125,7 @@ describe('planPort', () => {
     uid: 'p1',
     networkUid: 'net',
     mac: 'FA:16:3e:00:00:01',
-    fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.5' }],
+    fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.5', hasDhcp: true }],
     node: 'n1',
     portSecurityEnabled: true,
     securityGroupUids: ['g-1'],
@@ -137,7 +137,8 @@ describe('planPort', () => {
   }
   test('guarded: addresses, security, DHCP, chassis, groups', () => {
     const row = rowOf(port)
-    expect(row['addresses']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5']))
+    // A pair has a MAC of its own: what is for it comes as what is for a MAC that no port is known by.
+    expect(row['addresses']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5', 'unknown']))
     expect(row['port_security']).toEqual(
       setOf(['fa:16:3e:00:00:01 10.0.0.5 10.0.0.50', '02:00:00:00:00:01 10.9.0.0/16']),
     )
@@ -157,8 +158,23 @@ describe('planPort', () => {
     expect(row['options']).toEqual(mapOf({ 'requested-chassis': '-' }))
     expect(planPort({ ...port, portSecurityEnabled: false }, nb).summary()).not.toContain('Port_Group')
   })
+  test('reserved for others: virtual, and nobody binds it', () => {
+    const { node, ...unplaced } = port
+    expect(node).toBe('n1')
+    const row = rowOf({ ...unplaced, reservedFor: { address: '10.0.0.5', portUids: ['p3', 'p2'] } })
+    expect(row['type']).toBe('virtual')
+    expect(row['options']).toEqual(mapOf({ 'virtual-ip': '10.0.0.5', 'virtual-parents': 'p2,p3' }))
+  })
   test('waits for its network', () =>
     expect(() => planPort({ ...port, networkUid: 'no' }, nb)).toThrow('network no is not in OVN yet'))
+  test('waits for its subnet, unless that has no DHCP', () => {
+    const on = (hasDhcp: boolean): LogicalPort => ({
+      ...port,
+      fixedIPs: [{ subnetUid: 'no', address: '10.0.0.5', hasDhcp }],
+    })
+    expect(() => planPort(on(true), nb)).toThrow('subnet no is not in OVN yet')
+    expect(rowOf(on(false))['dhcpv4_options']).toEqual(setOf([]))
+  })
 })
 
 describe('terms', () => {

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
 import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
-import {
-  mapOf,
-  readString,
-  readUuids,
-  setOf,
-  uuidOf,
-  type OvsNamedUuid,
-  type OvsUuid,
-} from '../../../lib/ovsdb/values.ts'
+import { mapOf, readString, setOf, uuidOf, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
 import type { LogicalPort } from '../network-driver.ts'
-import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix } from './addresses.ts'
+import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
 import { GUARD_GROUP, groupName, planGuardGroup, planPlaceholders } from './group-plan.ts'
 import { markOf } from './marks.ts'
-import type { Northbound } from './northbound.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
@@ -26,22 +18,19 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', want.uid)
-  const dhcp = want.fixedIPs.flatMap(({ subnetUid, address }) =>
-    familyOf(address) === 'IPv4' ? (nb.find('Subnet', subnetUid) ?? []) : [],
-  )[0]
+  const dhcp = dhcpOf(want, 'IPv4', nb)
+  const dhcpv6 = dhcpOf(want, 'IPv6', nb)
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
-    type: '',
+    type: want.reservedFor ? 'virtual' : '',
     addresses: setOf(addressesOf(want)),
     port_security: setOf(portSecurityOf(want)),
     dhcpv4_options: setOf(dhcp ? [uuidOf(dhcp.uuid)] : []),
-    options: mapOf({
-      'requested-chassis': want.node ?? NOWHERE,
-      ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
-    }),
+    dhcpv6_options: setOf(dhcpv6 ? [uuidOf(dhcpv6.uuid)] : []),
+    options: mapOf(optionsOf(want, dhcp !== undefined)),
     external_ids: markOf('Port', want),
   })
-  if (!held || !readUuids(network.row['ports']).includes(held.uuid)) {
+  if (!held || !nb.isOn(network.uuid, held.uuid)) {
     plan.push(membership('Logical_Switch', network.uuid, 'insert', port))
   }
   planGroups(plan, want, held?.uuid, port, nb)
@@ -57,6 +46,30 @@ export function planPortRemoval(uid: string, nb: Northbound): Plan {
   const where = [['ports', 'includes', setOf([uuidOf(held.uuid)])]] as const
   plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations })
   return plan
+}
+
+/**
+ * The options of the port's first subnet of the family that has a DHCP service.
+ * @throws TransientError while the subnet's row is missing: a port without it would be wired up, and its guest get no answer
+ */
+function dhcpOf({ fixedIPs }: LogicalPort, family: AddressFamily, nb: Northbound): FoundRow | undefined {
+  const first = fixedIPs.find(({ address, hasDhcp }) => hasDhcp && familyOf(address) === family)
+  if (!first) return undefined
+  const row = nb.find('Subnet', first.subnetUid)
+  if (!row) throw new TransientError('NetworkNotReady', `subnet ${first.subnetUid} is not in OVN yet`)
+  return row
+}
+
+/** ovn-nb(5). A virtual port is bound where the port is that last spoke for its address; OVN answers no ARP in its name. */
+function optionsOf(want: LogicalPort, hasDhcp: boolean): Record<string, string> {
+  if (want.reservedFor) {
+    const { address, portUids } = want.reservedFor
+    return { 'virtual-ip': normalAddress(address), 'virtual-parents': [...portUids].sort().join() }
+  }
+  return {
+    'requested-chassis': want.node ?? NOWHERE,
+    ...(want.hostname && hasDhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
+  }
 }
 
 function planGroups(
@@ -97,9 +110,15 @@ function membership(
   return { op: 'mutate', table, where: byUuid(uuid), mutations: [['ports', mutator, setOf([port])]] }
 }
 
+/**
+ * `unknown`: what is addressed to a MAC that no port is known by comes here too; port security lets through what is for one of the
+ * port's own. A MAC of a pair is no address of its own, since two ports may share it (VRRP) and OVN would pick one of them for good.
+ */
 function addressesOf(port: LogicalPort): string[] {
-  const own = [normalMac(port.mac), ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
-  return port.portSecurityEnabled ? [own] : [own, 'unknown']
+  const mac = normalMac(port.mac)
+  const own = [mac, ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
+  const hasOther = port.allowedAddressPairs.some(({ macAddress = mac }) => normalMac(macAddress) !== mac)
+  return port.portSecurityEnabled && !hasOther ? [own] : [own, 'unknown']
 }
 
 /** One entry a MAC: it may send from these addresses only, in IP and in ARP. */

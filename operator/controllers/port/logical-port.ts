@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import { PLUGGED_ON_ANNOTATION } from '../../../lib/api/kinds.ts'
+import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { resolve } from '../common/references.ts'
+import { hasDhcp } from '../subnet/dhcp.ts'
+import { listSubnets } from './addresses.ts'
+import { hostnameOf, planBinding } from './binding.ts'
+import { securityGroupRefsOf } from './groups.ts'
+import { findReservedFor } from './reserved.ts'
+
+export interface Identity {
+  network: Network
+  mac: string
+  /** Without a subnet: it is gone, the address is the port's all the same. */
+  addresses: readonly { subnet?: Subnet; address: string }[]
+  /** UIDs. */
+  groups: readonly string[]
+}
+
+/** Where a port may be plugged. */
+export interface Place {
+  node?: string
+  hostname?: string
+}
+
+type LogicalPortDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'network'>
+
+/** Writes the port's row, unless it is so already. */
+export async function ensureLogicalPort(
+  port: Port,
+  identity: Identity,
+  place: Place,
+  deps: LogicalPortDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { network, mac, addresses, groups } = identity
+  const isLoose = mayLoosen(port, network)
+  const at = { ...place, ...(place.node === undefined ? placeByHand(port) : {}) }
+  const reservedFor = at.node === undefined ? findReservedFor(port, network, addresses, deps.caches) : undefined
+  await deps.network.ensurePort(
+    {
+      ...ownerOf(port),
+      networkUid: network.metadata.uid,
+      mac,
+      fixedIPs: addresses.map(({ subnet, address }) => ({
+        subnetUid: subnet?.metadata.uid ?? '',
+        address,
+        hasDhcp: subnet !== undefined && hasDhcp(subnet),
+      })),
+      ...at,
+      portSecurityEnabled: !isLoose || isSecured(port, network),
+      securityGroupUids: groups,
+      allowedAddressPairs: isLoose ? (port.spec.allowedAddressPairs ?? []) : [],
+      ...(reservedFor ? { reservedFor } : {}),
+    },
+    signal,
+  )
+}
+
+/**
+ * What is plugged somewhere keeps its row whatever stops the port itself, its deletion included: written again by what it was given,
+ * without what it may not have. Nothing is done for one that was given nothing yet.
+ */
+export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal: AbortSignal): Promise<void> {
+  const { networkUID, macAddress, fixedIPs } = port.status ?? {}
+  const network = networkUID === undefined ? undefined : deps.caches.networks.findByUid(networkUID)
+  if (!network || macAddress === undefined || !fixedIPs) return
+  const subnets = listSubnets(network, deps)
+  const addresses = fixedIPs.map(({ subnet: name, ipAddress }) => {
+    const subnet = subnets.find(({ metadata }) => metadata.name === name)
+    return { address: ipAddress, ...(subnet ? { subnet } : {}) }
+  })
+  const groups = isSecured(port, network) ? listKnownGroups(port, deps) : []
+  await ensureLogicalPort(
+    port,
+    { network, mac: macAddress, addresses, groups },
+    standingPlace(port, deps),
+    deps,
+    signal,
+  )
+}
+
+/** Where it is now, not where it may come to be. */
+function standingPlace(port: Port, deps: LogicalPortDeps): Place {
+  const plan = planBinding(port, deps)
+  if (plan.kind === 'stands' && plan.binding) return { node: plan.binding.node, hostname: plan.binding.hostname }
+  const { node, instance } = port.status ?? {}
+  const held = instance && deps.caches.instances.findByUid(instance.uid)
+  return { ...(node === undefined ? {} : { node }), ...(held ? { hostname: hostnameOf(held) } : {}) }
+}
+
+function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
+  return securityGroupRefsOf(port).flatMap((ref) => {
+    const group = resolve({
+      cache: deps.caches.securityGroups,
+      kind: 'SecurityGroup',
+      ref,
+      from: port.metadata.namespace ?? '',
+      field: 'spec.securityGroupRefs',
+      isKept: true,
+    })
+    return group.ok ? [group.object.metadata.uid] : []
+  })
+}
+
+/** Without a machine: the node where the port's owner plugs it by hand, if any. */
+function placeByHand(port: Port): Place {
+  const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]
+  return node === undefined || node === '' ? {} : { node }
+}
+
+export function isSecured(port: Port, network: Network): boolean {
+  return port.spec.portSecurityEnabled ?? network.spec.portSecurityEnabled ?? true
+}
+
+/**
+ * On a network of another project nobody may send under another's address: other projects' guests, and the metadata service, tell each
+ * other by it.
+ */
+export function mayLoosen({ spec, metadata }: Port, network: Network): boolean {
+  if (metadata.namespace === network.metadata.namespace || network.spec.portSecurityEnabled === false) return true
+  return spec.portSecurityEnabled !== false && (spec.allowedAddressPairs ?? []).length === 0
+}

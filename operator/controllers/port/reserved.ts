@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Port that is plugged nowhere can reserve an address (a virtual one of a cluster, say) for others that name it in their
+// spec.allowedAddressPairs: one of them speaks for it at a time, and is to be reached at it.
+import type { Network, Port } from '../../../lib/api/types.ts'
+import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
+import { contains, findAddress, findCidr } from '../../ipam/address.ts'
+import type { LogicalPort } from '../../network/network-driver.ts'
+import type { Caches } from '../common/deps.ts'
+import { addressKey } from '../common/indexes.ts'
+import { keyOf } from '../common/references.ts'
+
+/** The first of the port's addresses that others may speak for, and these. Pure. */
+export function findReservedFor(
+  port: Port,
+  network: Network,
+  addresses: readonly { address: string }[],
+  { ports }: Pick<Caches, 'ports'>,
+): LogicalPort['reservedFor'] {
+  const networkKey = keyOfObject(network)
+  for (const { address } of addresses) {
+    const claimants = [
+      ...ports.listBy('pair', addressKey(networkKey, address)),
+      ...ports.listBy('pairRange', networkKey).filter((other) => hasPairFor(other, address)),
+    ].filter(({ metadata }) => metadata.uid !== port.metadata.uid && metadata.namespace === network.metadata.namespace)
+    const portUids = [...new Set(claimants.map(({ metadata }) => metadata.uid))].sort()
+    if (portUids.length > 0) return { address, portUids }
+  }
+  return undefined
+}
+
+/** Ports that may reserve what this one's pairs name: their rows depend on it. */
+export function* listReserving({ spec, metadata }: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
+  const networkKey = keyOf(spec.networkRef, metadata.namespace)
+  const pairs = spec.allowedAddressPairs ?? []
+  for (const { ipAddress } of pairs) yield* ports.listBy('address', addressKey(networkKey, ipAddress)).map(keyOfObject)
+  if (!pairs.some(({ ipAddress }) => ipAddress.includes('/'))) return
+  yield* ports.listBy('unplaced', networkKey).map(keyOfObject)
+}
+
+function hasPairFor({ spec }: Port, address: string): boolean {
+  const wanted = findAddress(address)
+  return (spec.allowedAddressPairs ?? []).some(({ ipAddress }) => {
+    const range = findCidr(ipAddress)
+    return range !== undefined && range.version === wanted?.version && contains(range, wanted.value)
+  })
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import { announcerMac, announcerName } from '../../../lib/contract/metadata-port.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import type { Ipv6AddressMode, LogicalSubnet } from '../network-driver.ts'
+import { familyOf, normalAddress, normalDnsName, normalPrefix } from './addresses.ts'
+import { partMark } from './marks.ts'
+import type { Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
+
+/**
+ * Only routers send router advertisements in OVN: an IPv6 subnet has one of its own that does nothing else. Its address is the
+ * subnet-router anycast address (RFC 4291 2.6.1), which no port is ever given, so that the gateway's address stays free for a router
+ * of the users'. One for each subnet, since a router port has one address mode for all its prefixes.
+ */
+export function planAnnouncer(plan: Plan, want: LogicalSubnet, addressMode: Ipv6AddressMode, nb: Northbound): void {
+  const network = nb.find('Network', want.networkUid)
+  if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
+  const name = announcerName(want.uid)
+  const external_ids = partMark('Announcer', want.uid)
+  const router = nb.findNamed('Logical_Router', name)
+  const held = nb.findNamed('Logical_Router_Port', name)
+  const port = plan.ensure('Logical_Router_Port', held, {
+    name,
+    mac: announcerMac(want.uid),
+    networks: setOf([normalPrefix(want.cidr)]),
+    ipv6_ra_configs: mapOf(advertisement(want, addressMode)),
+    external_ids,
+  })
+  if (!router) plan.insert('Logical_Router', { name, ports: setOf([port]), external_ids })
+  else {
+    plan.ensure('Logical_Router', router, { name, external_ids })
+    if (!held) {
+      const mutations = [['ports', 'insert', setOf([port])]] as const
+      plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(router.uuid), mutations })
+    }
+  }
+  const joint = nb.findNamed('Logical_Switch_Port', name)
+  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, want.uid))
+  if (!joint || !nb.isOn(network.uuid, joint.uuid)) {
+    const mutations = [['ports', 'insert', setOf([end])]] as const
+    plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(network.uuid), mutations })
+  }
+}
+
+export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbound): void {
+  const name = announcerName(subnetUid)
+  const router = nb.findNamed('Logical_Router', name)
+  if (router) plan.remove('Logical_Router', router)
+  const joint = nb.findNamed('Logical_Switch_Port', name)
+  if (!joint) return
+  const end = setOf([uuidOf(joint.uuid)])
+  const where = [['ports', 'includes', end]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
+}
+
+function switchEnd(name: string, subnetUid: string): OvsRow {
+  return {
+    name,
+    type: 'router',
+    addresses: setOf(['router']),
+    port_security: setOf([]),
+    dhcpv4_options: setOf([]),
+    dhcpv6_options: setOf([]),
+    options: mapOf({ 'router-port': name }),
+    external_ids: partMark('Announcer', subnetUid),
+  }
+}
+
+/** ovn-nb(5), ipv6_ra_configs; OVN knows one name server. Without it, DHCPv6 tells them all. */
+function advertisement(want: LogicalSubnet, addressMode: Ipv6AddressMode): Record<string, string> {
+  const mode = { slaac: 'slaac', 'dhcpv6-stateful': 'dhcpv6_stateful', 'dhcpv6-stateless': 'dhcpv6_stateless' } as const
+  const server = want.dhcp?.dnsNameservers.map(normalAddress).find((address) => familyOf(address) === 'IPv6')
+  return {
+    address_mode: mode[addressMode],
+    send_periodic: 'true',
+    mtu: String(want.mtu),
+    ...(server === undefined ? {} : { rdnss: server }),
+    ...(want.dhcp?.domainName === undefined ? {} : { dnssl: normalDnsName(want.dhcp.domainName) }),
+  }
+}
