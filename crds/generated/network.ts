@@ -14,7 +14,7 @@ export interface NetworkSpec {
    */
   mtu?: number
   /**
-   * The default of its Ports: only their own MAC and addresses may send, and security groups apply. *live*
+   * The default of its Ports: only their own MAC and addresses may send, and security groups apply. Ports of other namespaces keep what it said when they were made, and while there are any it cannot become false. *live*
    */
   portSecurityEnabled?: boolean
   /**
@@ -84,6 +84,10 @@ export interface NetworkStatus {
      */
     lastTransitionTime: string
   }[]
+  /**
+   * What is in effect of spec.portSecurityEnabled.
+   */
+  portSecurityEnabled?: boolean
   /**
    * The MTU in effect.
    */

@@ -66,7 +66,7 @@ export interface PortSpec {
     namespace?: string
   }[]
   /**
-   * Whether anti-spoofing and security groups apply; absent: as the Network says. *live*
+   * Whether anti-spoofing and security groups apply; absent: as the Network says, on one of another namespace as it said when the Port was made. *live*
    */
   portSecurityEnabled?: boolean
   /**
@@ -186,6 +186,35 @@ export interface PortStatus {
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number
+  /**
+   * Whether anti-spoofing and security groups apply. What the Network says is asked when the Port is made.
+   */
+  portSecurityEnabled?: boolean
+  /**
+   * The further addresses that were allowed to it.
+   *
+   * @maxItems 16
+   *
+   * Items: One pair.
+   */
+  allowedAddressPairs?: {
+    /**
+     * An address or a range.
+     */
+    ipAddress: string
+    /**
+     * The MAC address, where it is another than the port's.
+     */
+    macAddress?: string
+  }[]
+  /**
+   * UIDs of the groups that it is a member of.
+   *
+   * @maxItems 16
+   *
+   * Items: UID of a SecurityGroup.
+   */
+  securityGroupUIDs?: string[]
   /**
    * Who made it: Instance, the one in `owner`, which it lives and is deleted with; or User. Decided once, when it was first looked at, whatever its ownerReferences say later.
    */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
+import { metadataMac } from '../../lib/contract/metadata-port.ts'
 
 export const DEFAULT_MAC_PREFIX = 'fa:16:3e'
 
@@ -21,4 +22,9 @@ export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) =
     if (!isTaken(mac)) return mac
   }
   return undefined
+}
+
+/** The metadata service of the network answers under it, on every node. */
+export function isReservedMac(mac: string, networkUid: string): boolean {
+  return mac === metadataMac(networkUid)
 }

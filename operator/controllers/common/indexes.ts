@@ -10,6 +10,7 @@ import type {
   Volume,
   VolumeType,
 } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
 import type { Indexes } from '../../../lib/loop/cache.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
@@ -71,6 +72,11 @@ export const portIndexes = {
   /** The network in which it is plugged nowhere. */
   unplaced: ({ spec, status, metadata }) =>
     status?.node === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],
+  /** The network on which it asks for what the Ports of others stand against. */
+  refused: ({ spec, status, metadata }) =>
+    findCondition(status?.conditions, 'Ready')?.reason === 'NotPermitted'
+      ? [keyOf(spec.networkRef, metadata.namespace)]
+      : [],
   node: ({ status }) => (status?.node === undefined ? [] : [status.node]),
   securityGroup: (port) => securityGroupKeysOf(port),
 } satisfies Indexes<Port>

@@ -15,11 +15,18 @@ import { isTerminal, type TerminalError } from '../../../lib/errors.ts'
 import type { NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
+import { chooseMac, DEFAULT_MAC_PREFIX, isReservedMac } from '../../ipam/mac.ts'
 import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
-import { claimFrom, claimFromFirst, listSubnets, NO_MAC_LOOK_MS, type ResolvedAddress } from '../port/addresses.ts'
+import {
+  claimFrom,
+  claimFromFirst,
+  listSubnets,
+  macReserved,
+  NO_MAC_LOOK_MS,
+  type ResolvedAddress,
+} from '../port/addresses.ts'
 import type { Admitted } from './admit.ts'
 import { listNics, portKeyOf, type Nic } from './nics.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -154,10 +161,12 @@ async function claimInMatching(
 
 function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceDeps): Found<string> {
   const networkKey = keyOfObject(network)
-  const isTaken = (mac: string) => deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
+  const isReserved = (mac: string) => isReservedMac(mac, network.metadata.uid)
+  const isTaken = (mac: string) => isReserved(mac) || deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
   const wanted = nic.want.macAddress
   if (wanted !== undefined) {
     const field = `spec.networks[${nic.index}].macAddress`
+    if (isReserved(wanted)) throw macReserved(field, wanted, networkKey)
     return isTaken(wanted)
       ? missing('MACInUse', `${field} ${wanted} is taken on Network ${networkKey}: write another or leave it out`)
       : found(wanted)

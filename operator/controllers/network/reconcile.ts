@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Cloud, Network } from '../../../lib/api/types.ts'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Cache } from '../../../lib/loop/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
@@ -8,7 +9,8 @@ import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { guestMtu } from '../../network/network-driver.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { namesOfUsers, waitForUsers } from '../common/in-use.ts'
+import { listForeignPorts } from '../port/security.ts'
 
 const DEFAULT_UNDERLAY_MTU = 1500
 
@@ -39,6 +41,7 @@ export async function reconcileNetwork(
   status.mtu = await ensure(network, deps, run)
   status.logicalSwitch = network.metadata.uid
   status.state = 'ACTIVE'
+  followSecurity(network, deps)
   return done
 }
 
@@ -47,6 +50,22 @@ async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signa
   const mtu = mtuOf(network, deps.caches.clouds)
   await deps.network.ensureNetwork({ ...ownerOf(network), mtu }, run.signal)
   return mtu
+}
+
+/** Ports of others came to a network with port security, which is what keeps their addresses theirs. @throws TerminalError `NotPermitted` */
+function followSecurity(network: Network, deps: NetworkDeps): void {
+  const status = (network.status ??= {})
+  const wanted = network.spec.portSecurityEnabled ?? true
+  const others = wanted || status.portSecurityEnabled !== true ? [] : listForeignPorts(network, deps)
+  if (others.length === 0) {
+    status.portSecurityEnabled = wanted
+    return
+  }
+  throw new TerminalError(
+    'NotPermitted',
+    `spec.portSecurityEnabled cannot become false while other namespaces have Ports on it (${namesOfUsers('Port', others)}): ` +
+      'write true, or make another Network',
+  )
 }
 
 /** What guests of the network may use; the one place where it is decided. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import type { ClaimSubnet } from '../../ipam/claim-order.ts'
-import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
+import { chooseMac, DEFAULT_MAC_PREFIX, isReservedMac } from '../../ipam/mac.ts'
 import { checkRequested, type SubnetPlan } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { macKey } from '../common/indexes.ts'
@@ -28,10 +29,12 @@ export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps
   const networkKey = keyOfObject(network)
   const others = (mac: string) =>
     deps.caches.ports.listBy('mac', macKey(networkKey, mac)).filter((p) => p.metadata.uid !== port.metadata.uid)
+  const isReserved = (mac: string) => isReservedMac(mac, network.metadata.uid)
   const kept = port.spec.macAddress ?? port.status?.macAddress
+  if (kept !== undefined && isReserved(kept)) throw macReserved('spec.macAddress', kept, networkKey)
   if (kept === undefined) {
     const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
-    const mac = chooseMac(prefix, port.metadata.uid, (candidate) => others(candidate).length > 0)
+    const mac = chooseMac(prefix, port.metadata.uid, (mac) => others(mac).length > 0 || isReserved(mac))
     return mac === undefined
       ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`, NO_MAC_LOOK_MS)
       : found(mac)
@@ -43,6 +46,13 @@ export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps
       `spec.macAddress ${kept} is taken on Network ${networkKey} by Port ${keyOfObject(older)}`,
     )
   return found(kept)
+}
+
+export function macReserved(field: string, mac: string, networkKey: string): TerminalError {
+  return new TerminalError(
+    'MACReserved',
+    `${field} ${mac} is the metadata service's on Network ${networkKey}: write another or leave it out`,
+  )
 }
 
 /** Timestamps have whole seconds: one that has the MAC already is not taken down for a newcomer. */
@@ -72,7 +82,7 @@ export async function resolveAddresses(
     const given = port.status?.fixedIPs?.[0]
     const subnet = subnets.find((s) => s.metadata.name === given?.subnet)
     const address = await (given && subnet
-      ? claimFrom(subnet, holder, { requested: given.ipAddress, field: 'status.fixedIPs[0]' }, deps)
+      ? claimFrom(subnet, holder, { requested: given.ipAddress, field: 'status.fixedIPs[0]', given }, deps)
       : claimFromFirst(subnets, holder, keyOfObject(network), deps))
     return address.ok ? found([address.object]) : address
   }
@@ -85,9 +95,10 @@ export async function resolveAddresses(
         'SubnetNotFound',
         `Subnet ${subnetRef.name} in ${field}.subnetRef is no Subnet of Network ${keyOfObject(network)}: create it`,
       )
-    const given = port.status?.fixedIPs?.[i]
-    const requested = ipAddress ?? (given?.subnet === subnetRef.name ? given.ipAddress : undefined)
-    const address = await claimFrom(subnet, holder, { requested, field: `${field}.ipAddress` }, deps)
+    const had = port.status?.fixedIPs?.[i]
+    const given = had?.subnet === subnetRef.name ? had : undefined
+    const requested = ipAddress ?? given?.ipAddress
+    const address = await claimFrom(subnet, holder, { requested, field: `${field}.ipAddress`, given }, deps)
     if (!address.ok) return address
     if (addresses.some((a) => a.address === address.object.address)) {
       return missing(
@@ -124,13 +135,30 @@ export async function claimFromFirst(
   return last
 }
 
+interface AddressRequest {
+  requested: string | undefined
+  field: string
+  /** What the port has of this subnet already. */
+  given?: { ipAddress: string; prefixLength: number } | undefined
+}
+
 export async function claimFrom(
   subnet: Subnet,
   holder: ClaimHolder,
-  request: { requested: string | undefined; field: string },
+  request: AddressRequest,
   deps: AddressDeps,
 ): Promise<Found<ResolvedAddress>> {
   const { name, uid, namespace = '' } = subnet.metadata
+  const dnsNameservers = nameserversOf(subnet, deps.caches.clouds)
+  const { given } = request
+  if (
+    given !== undefined &&
+    subnet.metadata.deletionTimestamp !== undefined &&
+    !deps.addresses.has(uid, holder, given.ipAddress)
+  ) {
+    // It gives no addresses to anyone else any more, and where its namespace goes nothing can be claimed.
+    return found({ subnet, address: given.ipAddress, prefixLength: given.prefixLength, dnsNameservers })
+  }
   const siblings = deps.caches.subnets.listBy('network', `${namespace}/${subnet.spec.networkRef.name}`)
   const isKept = deps.addresses.has(uid, holder, request.requested)
   const plan = findUsablePlan(subnet, siblings, isKept)
@@ -138,7 +166,6 @@ export async function claimFrom(
   const target: ClaimSubnet = { namespace, name, uid, plan }
   const result = await deps.addresses.claim(target, holder, checked(plan, subnet, request))
   if (!result.ok) return missing(result.reason, `${result.message} (${request.field})`)
-  const dnsNameservers = nameserversOf(subnet, deps.caches.clouds)
   return found({ subnet, address: result.address, prefixLength: plan.cidr.prefixLength, dnsNameservers })
 }
 

@@ -32,6 +32,11 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
       ),
       // What one may speak for, another may reserve.
       watchOf(informers.ports, (port) => listReserving(port, deps.caches)),
+      // What stood against a port's wish may go.
+      watchOf(informers.ports, ({ spec, metadata }) => {
+        if (metadata.deletionTimestamp === undefined) return []
+        return ports.listBy('refused', keyOf(spec.networkRef, metadata.namespace)).map(keyOfObject)
+      }),
       watchOf(informers.computeNodes, (node) => ports.listBy('node', node.metadata.name).map(keyOfObject)),
       watchOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()

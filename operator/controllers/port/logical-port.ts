@@ -9,6 +9,7 @@ import { listSubnets } from './addresses.ts'
 import { hostnameOf, planBinding } from './binding.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { findReservedFor } from './reserved.ts'
+import { resolveSecurity, type PortSecurity } from './security.ts'
 
 export interface Identity {
   network: Network
@@ -17,6 +18,7 @@ export interface Identity {
   addresses: readonly { subnet?: Subnet; address: string }[]
   /** UIDs. */
   groups: readonly string[]
+  security: PortSecurity
 }
 
 /** Where a port may be plugged. */
@@ -35,8 +37,7 @@ export async function ensureLogicalPort(
   deps: LogicalPortDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { network, mac, addresses, groups } = identity
-  const isLoose = mayLoosen(port, network)
+  const { network, mac, addresses, groups, security } = identity
   const at = { ...place, ...(place.node === undefined ? placeByHand(port) : {}) }
   const reservedFor = at.node === undefined ? findReservedFor(port, network, addresses, deps.caches) : undefined
   await deps.network.ensurePort(
@@ -50,9 +51,9 @@ export async function ensureLogicalPort(
         hasDhcp: subnet !== undefined && hasDhcp(subnet),
       })),
       ...at,
-      portSecurityEnabled: !isLoose || isSecured(port, network),
+      portSecurityEnabled: security.enabled,
       securityGroupUids: groups,
-      allowedAddressPairs: isLoose ? (port.spec.allowedAddressPairs ?? []) : [],
+      allowedAddressPairs: security.pairs,
       ...(reservedFor ? { reservedFor } : {}),
     },
     signal,
@@ -72,10 +73,11 @@ export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal:
     const subnet = subnets.find(({ metadata }) => metadata.name === name)
     return { address: ipAddress, ...(subnet ? { subnet } : {}) }
   })
-  const groups = isSecured(port, network) ? listKnownGroups(port, deps) : []
+  const security = resolveSecurity(port, network, deps)
+  const groups = security.enabled ? listKnownGroups(port, deps) : []
   await ensureLogicalPort(
     port,
-    { network, mac: macAddress, addresses, groups },
+    { network, mac: macAddress, addresses, groups, security },
     standingPlace(port, deps),
     deps,
     signal,
@@ -91,7 +93,10 @@ function standingPlace(port: Port, deps: LogicalPortDeps): Place {
   return { ...(node === undefined ? {} : { node }), ...(held ? { hostname: hostnameOf(held) } : {}) }
 }
 
+/** Those that it is a member of; of a version that kept no record, those that it may use. */
 function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
+  const had = port.status?.securityGroupUIDs
+  if (had) return had.filter((uid) => deps.caches.securityGroups.findByUid(uid) !== undefined)
   return securityGroupRefsOf(port).flatMap((ref) => {
     const group = resolve({
       cache: deps.caches.securityGroups,
@@ -109,17 +114,4 @@ function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
 function placeByHand(port: Port): Place {
   const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]
   return node === undefined || node === '' ? {} : { node }
-}
-
-export function isSecured(port: Port, network: Network): boolean {
-  return port.spec.portSecurityEnabled ?? network.spec.portSecurityEnabled ?? true
-}
-
-/**
- * On a network of another project nobody may send under another's address: other projects' guests, and the metadata service, tell each
- * other by it.
- */
-export function mayLoosen({ spec, metadata }: Port, network: Network): boolean {
-  if (metadata.namespace === network.metadata.namespace || network.spec.portSecurityEnabled === false) return true
-  return spec.portSecurityEnabled !== false && (spec.allowedAddressPairs ?? []).length === 0
 }

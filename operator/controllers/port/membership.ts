@@ -1,37 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Network, Port } from '../../../lib/api/types.ts'
+import type { Port } from '../../../lib/api/types.ts'
 import type { KubeWriter } from '../../../lib/kube/client.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { found, missing, resolve, type Found } from '../common/references.ts'
+import { keyOf, missing, resolve } from '../common/references.ts'
 import { ensureDefaultGroup } from '../security-group/default-group.ts'
 import { DEFAULT_GROUP } from './groups.ts'
 
-/** UIDs of the groups that the port is a member of. All must be known to the backend before a port may be plugged: rules come first. */
+export interface Membership {
+  /** UIDs of the groups that it is a member of, as far as they can be found. */
+  uids: string[]
+  /** Why it is not a member of all that it names. */
+  lacks: Outcome | undefined
+}
+
+/**
+ * The groups that the port names. Of a port that is there already what can be found counts: each group only adds what may pass. A group
+ * whose sharing was taken back keeps the members that it has.
+ * @param isSecured without port security there are no groups
+ */
 export async function resolveGroups(
   port: Port,
-  network: Network,
+  isSecured: boolean,
   deps: Pick<OperatorDeps, 'caches'>,
   run: { client: Pick<KubeWriter, 'create'> },
-): Promise<Found<string[]>> {
+): Promise<Membership> {
   const namespace = port.metadata.namespace ?? ''
-  if (!(port.spec.portSecurityEnabled ?? network.spec.portSecurityEnabled ?? true)) return found([])
+  if (!isSecured) return { uids: [], lacks: undefined }
   if (port.spec.securityGroupRefs === undefined)
     await ensureDefaultGroup(namespace, deps.caches.securityGroups, run.client)
   const uids: string[] = []
+  let lacks: Outcome | undefined
   for (const [i, ref] of (port.spec.securityGroupRefs ?? [{ name: DEFAULT_GROUP }]).entries()) {
+    const cache = deps.caches.securityGroups
+    const uid = cache.findByKey(keyOf(ref, namespace))?.metadata.uid ?? ''
+    const isMember = port.status?.securityGroupUIDs?.includes(uid)
     const group = resolve({
-      cache: deps.caches.securityGroups,
+      cache,
       kind: 'SecurityGroup',
       ref,
       from: namespace,
       field: `spec.securityGroupRefs[${i}]`,
-      isKept: port.status?.node !== undefined,
+      // Of a version that kept no record it is taken for one that it shares, but not for one that it may not use.
+      isKept: isMember ?? port.status?.node !== undefined,
+      isGranted: () => isMember === true,
     })
-    if (!group.ok) return group
-    if (group.object.status?.state === undefined) {
-      return missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`)
-    }
-    uids.push(group.object.metadata.uid)
+    if (!group.ok) lacks ??= group.outcome
+    else if (group.object.status?.state === undefined)
+      lacks ??= missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`).outcome
+    else uids.push(group.object.metadata.uid)
   }
-  return found(uids)
+  return { uids, lacks }
 }

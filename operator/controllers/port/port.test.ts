@@ -359,6 +359,48 @@ describe('a subnet that is being deleted', () => {
     expect(await step(w, p)).toEqual({ kind: 'done' })
     expect(p.status).toEqual(before)
   })
+  test('with its namespace, which took the claims: says by whom it is used, and its ports keep what they have', async () => {
+    const w = await world()
+    const p = own(
+      { networkRef: { name: 'lan', namespace: 'ns' } },
+      { namespace: 'b', status: { networkUID: 'uid-lan' } },
+    )
+    w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace: 'b', uid: 'uid-default' }))
+    w.put('securityGroups', { ...w.deps.caches.securityGroups.find('b', 'default')!, status: { state: 'ACTIVE' } })
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    w.put('ports', p)
+    const before = structuredClone(p.status)
+    for (const claim of w.deps.caches.ipClaims.list()) {
+      w.drop('ipClaims', claim)
+      w.deps.addresses.forget(toStoredBlock(claim))
+    }
+    const subnetGoing = going(w)
+    Object.assign(w.run.client, {
+      create: async () => {
+        throw new Error('ns is being terminated')
+      },
+    })
+    expect(await reconcileSubnet(subnetGoing, w.deps, w.run)).toMatchObject({
+      reason: 'InUse',
+      message: expect.stringContaining('b/p'),
+    })
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    expect(p.status).toEqual(before)
+    expect(w.network.rows.subnets.has('uid-lan-v4')).toBe(true)
+    w.drop('ports', p)
+    expect(await reconcileSubnet(subnetGoing, w.deps, w.run)).toEqual({ kind: 'released' })
+  })
+  test('is used by each Port once, by claim or by what it says it has', async () => {
+    const w = await world()
+    const [p, q] = [own(), stored<Port>('q', { networkRef: { name: 'lan' } })]
+    for (const port of [p, q]) {
+      await step(w, port)
+      w.put('ports', port)
+    }
+    expect(await reconcileSubnet(going(w), w.deps, w.run)).toMatchObject({
+      message: 'has addresses of Ports ns/p, ns/q: delete these first',
+    })
+  })
   test('takes no new ones', async () => {
     const w = await world()
     going(w)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance, Network, Port } from '../../../lib/api/types.ts'
+import type { Instance, Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
@@ -11,11 +11,12 @@ import { mtuOf } from '../network/reconcile.ts'
 import { resolveAddresses, resolveMac, type ResolvedAddress } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import { portDocument } from './document.ts'
-import { ensureLogicalPort, keepLogicalPort, mayLoosen, type Identity, type Place } from './logical-port.ts'
+import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
 import { decideOrigin } from './origin.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
+import { resolveSecurity, type PortSecurity } from './security.ts'
 
 export type PortDeps = Pick<
   OperatorDeps,
@@ -38,6 +39,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     await keepLogicalPort(port, deps, run.signal)
     return identity.outcome
   }
+  const { security, lacks } = identity.object
 
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
@@ -50,11 +52,11 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
   await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
-  if (!plan.binding) {
-    status.state = 'DOWN'
-    return done
-  }
-  return bind(port, identity.object, plan.binding, deps)
+  if (!plan.binding) status.state = 'DOWN'
+  const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done
+  if (outcome.kind !== 'done') return outcome
+  assertGiven(security)
+  return lacks ?? done
 }
 
 /** MAC, addresses, groups: all that makes it this port, wherever it is plugged. */
@@ -74,13 +76,16 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   if (network.object.status?.logicalSwitch === undefined) {
     return missing('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)
   }
-  assertMayLoosen(port, network.object)
+  const isNew = status.networkUID === undefined
+  const security = resolveSecurity(port, network.object, deps)
+  if (isNew) assertGiven(security)
   const mac = resolveMac(port, network.object, deps)
   if (!mac.ok) return fail(port, mac)
   const addresses = await resolveAddresses(port, network.object, deps)
   if (!addresses.ok) return fail(port, addresses)
-  const groups = await resolveGroups(port, network.object, deps, run)
-  if (!groups.ok) return groups
+  const { uids: groups, lacks } = await resolveGroups(port, security.enabled, deps, run)
+  // Rules come first: a port is not plugged before its groups are known. One that is there follows those that can be found.
+  if (lacks && isNew) return { ok: false, outcome: lacks }
   status.networkUID = network.object.metadata.uid
   status.macAddress = mac.object
   status.fixedIPs = addresses.object.map(({ subnet, address, prefixLength }) => ({
@@ -88,10 +93,13 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
     ipAddress: address,
     prefixLength,
   }))
-  return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups: groups.object })
+  recordSecurity(port, security, groups)
+  return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups, security, lacks })
 }
 
 interface ResolvedIdentity extends Identity {
+  /** Why it is not a member of all groups that it names. */
+  lacks: Outcome | undefined
   addresses: readonly ResolvedAddress[]
 }
 
@@ -129,14 +137,18 @@ function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | und
   }
 }
 
+/** What it was given is what it keeps: the status is read back by resolveSecurity and resolveGroups. */
+function recordSecurity(port: Port, { enabled, pairs }: PortSecurity, groups: readonly string[]): void {
+  const status = (port.status ??= {})
+  status.portSecurityEnabled = enabled
+  status.securityGroupUIDs = [...groups]
+  if (pairs.length > 0) status.allowedAddressPairs = [...pairs]
+  else delete status.allowedAddressPairs
+}
+
 /** @throws TerminalError `NotPermitted` */
-function assertMayLoosen(port: Port, network: Network): void {
-  if (mayLoosen(port, network)) return
-  const field = port.spec.portSecurityEnabled === false ? 'portSecurityEnabled' : 'allowedAddressPairs'
-  throw new TerminalError(
-    'NotPermitted',
-    `spec.${field} can be set only in the namespace of Network ${keyOfObject(network)}: leave it out, or have the port made there`,
-  )
+function assertGiven({ refused }: PortSecurity): void {
+  if (refused !== undefined) throw new TerminalError('NotPermitted', refused)
 }
 
 function fail<T extends Found<unknown>>(port: Port, failure: T): T {

@@ -21,11 +21,16 @@ export function findReservedFor(
     const claimants = [
       ...ports.listBy('pair', addressKey(networkKey, address)),
       ...ports.listBy('pairRange', networkKey).filter((other) => hasPairFor(other, address)),
-    ].filter(({ metadata }) => metadata.uid !== port.metadata.uid && metadata.namespace === network.metadata.namespace)
+    ].filter(({ metadata }) => metadata.uid !== port.metadata.uid && isOneProject(metadata, port, network))
     const portUids = [...new Set(claimants.map(({ metadata }) => metadata.uid))].sort()
     if (portUids.length > 0) return { address, portUids }
   }
   return undefined
+}
+
+/** Pairs are the network's owner's (security.ts), and what another namespace reserves is not. */
+function isOneProject({ namespace }: Port['metadata'], port: Port, network: Network): boolean {
+  return namespace === network.metadata.namespace && namespace === port.metadata.namespace
 }
 
 /** Ports that may reserve what this one's pairs name: their rows depend on it. */

@@ -2,6 +2,7 @@
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Cloud, Network, Subnet } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Cache } from '../../../lib/loop/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -20,7 +21,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   const { uid, namespace = '' } = subnet.metadata
   if (subnet.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const holders = deps.caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
+    const holders = listHolders(subnet, deps)
     if (holders.length > 0) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
@@ -98,6 +99,19 @@ export function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, cl
 /** The subnet's own, or the cloud's. */
 export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly string[] {
   return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
+}
+
+/**
+ * Ports that have addresses of it: those that say so, since what goes with its namespace (claims have nothing that holds them) takes no
+ * address from a running machine, and those that addresses are claimed for.
+ */
+function listHolders(subnet: Subnet, { caches }: SubnetDeps): string[] {
+  const { uid, name, namespace } = subnet.metadata
+  const claimed = caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
+  const ports = caches.ports
+    .listBy('network', keyOf(subnet.spec.networkRef, namespace))
+    .filter(({ status }) => status?.fixedIPs?.some((fixed) => fixed.subnet === name))
+  return [...new Set([...claimed, ...ports.map(keyOfObject)])]
 }
 
 function holderOf({ portRef }: ClaimEntry): string {

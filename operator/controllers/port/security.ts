@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Network, Port } from '../../../lib/api/types.ts'
+import { METADATA_ADDRESS } from '../../../lib/contract/metadata-port.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { contains, findAddress, findCidr, toText, type Cidr } from '../../ipam/address.ts'
+import { isReservedMac } from '../../ipam/mac.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { namesOfUsers } from '../common/in-use.ts'
+
+type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
+
+/** What keeps a port from speaking for others. */
+export interface PortSecurity {
+  enabled: boolean
+  /** Further addresses that it may send from. */
+  pairs: readonly AddressPair[]
+  /** What is asked for and not given, for people. */
+  refused: string | undefined
+}
+
+type SecurityDeps = { caches: Pick<OperatorDeps['caches'], 'ports'> }
+
+/**
+ * On a network that projects share nobody takes away what they tell each other by: the addresses of others, and of the metadata service.
+ *
+ * | no port security is asked for by        | on a network with port security         | on one without |
+ * |-----------------------------------------|-----------------------------------------|----------------|
+ * | a port that has none already            | kept                                    | given          |
+ * | a port of the network's own namespace   | given while no other namespace is there | given          |
+ * | a port of another namespace             | refused                                 | given          |
+ *
+ * What the network says is asked when a port is made; later that concerns the ports of its own namespace alone, as whoever owns a network
+ * is not who owns the ports on it. Pure.
+ */
+export function resolveSecurity(port: Port, network: Network, deps: SecurityDeps): PortSecurity {
+  const isOpen = !isNetworkSecured(network)
+  const isForeign = isForeignTo(network, port)
+  const had = port.status?.portSecurityEnabled
+  const wanted = port.spec.portSecurityEnabled ?? (isForeign ? had : undefined) ?? !isOpen
+  const isGranted = wanted || isOpen || had === false || isOfOldVersion(port)
+  const refused = isGranted ? undefined : whyNotOpen(network, isForeign, deps)
+  const { given, refused: refusedPair } = resolvePairs(port, network, isOpen, deps)
+  return { enabled: wanted || refused !== undefined, pairs: given, refused: refused ?? refusedPair }
+}
+
+/** It was let in by a version that kept no record of what it gave. */
+function isOfOldVersion({ status }: Port): boolean {
+  return status?.networkUID !== undefined && status.portSecurityEnabled === undefined
+}
+
+/** As it is in force: an owner who takes it away does so for new ports (network/reconcile.ts). */
+export function isNetworkSecured({ spec, status }: Network): boolean {
+  return status?.portSecurityEnabled ?? spec.portSecurityEnabled ?? true
+}
+
+/** Ports of other namespaces that are on the network. */
+export function listForeignPorts(network: Network, { caches }: SecurityDeps): Port[] {
+  const ports = caches.ports.listBy('network', keyOfObject(network))
+  return ports.filter((port) => isForeignTo(network, port) && port.status?.networkUID === network.metadata.uid)
+}
+
+function isForeignTo(network: Network, { metadata }: Port): boolean {
+  return metadata.namespace !== network.metadata.namespace
+}
+
+function whyNotOpen(network: Network, isForeign: boolean, deps: SecurityDeps): string | undefined {
+  if (isForeign) return onlyItsOwner('portSecurityEnabled', network)
+  const others = listForeignPorts(network, deps)
+  if (others.length === 0) return undefined
+  return `spec.portSecurityEnabled: false would let it send under the addresses of ${namesOfUsers('Port', others)}, of other namespaces: leave it out`
+}
+
+function onlyItsOwner(field: string, network: Network): string {
+  return `spec.${field} can be set only in the namespace of Network ${keyOfObject(network)}: leave it out, or have the port made there`
+}
+
+function resolvePairs(
+  port: Port,
+  network: Network,
+  isOpen: boolean,
+  deps: SecurityDeps,
+): { given: AddressPair[]; refused: string | undefined } {
+  const had =
+    port.status?.allowedAddressPairs ?? (isOfOldVersion(port) ? port.spec.allowedAddressPairs : undefined) ?? []
+  const given: AddressPair[] = []
+  let refused: string | undefined
+  for (const [i, pair] of (port.spec.allowedAddressPairs ?? []).entries()) {
+    const isKept = had.some((kept) => kept.ipAddress === pair.ipAddress && kept.macAddress === pair.macAddress)
+    const why = isKept ? undefined : whyNotPair(pair, `allowedAddressPairs[${i}]`, { port, network, isOpen, deps })
+    if (why === undefined) given.push(pair)
+    else refused ??= why
+  }
+  return { given, refused }
+}
+
+interface PairContext {
+  port: Port
+  network: Network
+  isOpen: boolean
+  deps: SecurityDeps
+}
+
+function whyNotPair(
+  pair: AddressPair,
+  field: string,
+  { port, network, isOpen, deps }: PairContext,
+): string | undefined {
+  if (isForeignTo(network, port) && !isOpen) return onlyItsOwner('allowedAddressPairs', network)
+  const { ipAddress, macAddress } = pair
+  const range = findRange(ipAddress)
+  if (range === undefined || covers(range, METADATA_ADDRESS))
+    return `spec.${field} has ${METADATA_ADDRESS}, from which guests get their metadata: write a range without it`
+  if (macAddress !== undefined && isReservedMac(macAddress, network.metadata.uid))
+    return `spec.${field}.macAddress ${macAddress} is the metadata service's: write another`
+  const { namespace } = port.metadata
+  const others = deps.caches.ports
+    .listBy('network', keyOfObject(network))
+    .filter((other) => other.metadata.namespace !== namespace && isHeldBy(other, range, macAddress))
+  return others.length === 0
+    ? undefined
+    : `spec.${field} has addresses of ${namesOfUsers('Port', others)}, of another namespace: write only what is yours`
+}
+
+function isHeldBy({ status }: Port, range: Cidr, mac: string | undefined): boolean {
+  if (mac !== undefined && status?.macAddress === mac) return true
+  return (status?.fixedIPs ?? []).some(({ ipAddress }) => covers(range, ipAddress))
+}
+
+function covers(range: Cidr, text: string): boolean {
+  const address = findAddress(text)
+  return address?.version === range.version && contains(range, address.value)
+}
+
+/** An address is a range of one; bits of a host behind a prefix say nothing. */
+function findRange(text: string): Cidr | undefined {
+  const [addressText = '', length] = text.split('/')
+  const address = findAddress(addressText)
+  if (!address) return undefined
+  const bits = address.version === 4 ? 32 : 128
+  const prefixLength = length === undefined ? bits : Number(length)
+  const first = address.value & ~((1n << BigInt(bits - prefixLength)) - 1n)
+  return findCidr(`${toText(address.version, first)}/${prefixLength}`)
+}
