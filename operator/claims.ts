@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { ComputeNode, Instance } from '../lib/api/types.ts'
 import type { KubeObject } from '../lib/kube/object.ts'
 import { isLaterVersion } from '../lib/loop/resource-version.ts'
@@ -6,7 +7,7 @@ import type { DocumentKind } from '../lib/contract/documents.ts'
 import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
 import type { TombstoneCollector } from './controllers/common/tombstones.ts'
 import { toStoredBlock } from './ipam/claim-object.ts'
-import { amountsOf } from './scheduler/amounts.ts'
+import { amountsOf, largerAmounts, sizeWithDefaults } from './scheduler/amounts.ts'
 import type { Claim } from './scheduler/scheduler.ts'
 
 /**
@@ -23,7 +24,7 @@ export function followCaches(
     informers.instances.onChange(({ old, object }) => {
       if (old && old.metadata.uid !== object?.metadata.uid) deps.scheduler.forget(old.metadata.uid)
       if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
-      if (old && old.status?.node !== object?.status?.node) deps.waitingRoom.wakeAll()
+      if (old && (!object || !isDeepStrictEqual(claimOf(old), claimOf(object)))) deps.waitingRoom.wakeAll()
     }),
     informers.ipClaims.onChange(({ old, object }) => {
       // A cache whose store went back in time says so by an older object.
@@ -68,10 +69,10 @@ function nameOf(object: KubeObject): string {
   return object.metadata.name
 }
 
-/** What the stored machine holds: its node, and nodes that have not released it. */
+/** What the stored machine holds on its node: until its next start, room for the size that it has and the one that it gets. */
 export function claimOf(instance: Instance): Claim {
-  const { node, flavor } = instance.status ?? {}
+  const { node, flavor, nextFlavor } = instance.status ?? {}
   if (node === undefined || !flavor) return []
-  const amounts = amountsOf({ ...flavor, ephemeralGiB: flavor.ephemeralGiB ?? 0, swapMiB: flavor.swapMiB ?? 0 })
-  return [{ node, amounts }]
+  const now = amountsOf(sizeWithDefaults(flavor))
+  return [{ node, amounts: nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now }]
 }

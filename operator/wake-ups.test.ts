@@ -30,10 +30,10 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) =>
     await row.waits(cloud)
     await cloud.operator.rest()
     const where = typeof row.where === 'function' ? row.where(cloud) : row.where
-    expect(cloud.operator.reason(...where)).toBe(row.reason)
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.reason)
     await row.ends(cloud)
     await cloud.operator.rest()
-    expect(cloud.operator.reason(...where)).toBe(row.next ?? 'Ready')
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.next ?? 'Ready')
   })
 })
 
@@ -61,6 +61,8 @@ const ELSEWHERE: Record<string, string> = {
   Forbidden: 'thrown, tried again with back-off',
   WriteRefused: 'thrown, tried again with back-off',
   Progressing: 'the first write of a run that goes on at once',
+  AtNextStart: 'the condition ResizePending: a person starts the machine anew',
+  DiskCannotShrink: 'the same: a person names another Flavor',
   Failed: 'a node’s word: whatever it says next wakes the object, as for Building',
   Refused: 'a node’s last word: stalls',
   PlugFailed: 'a node’s word: whatever it says next wakes the object, as for Plugging',
@@ -68,7 +70,7 @@ const ELSEWHERE: Record<string, string> = {
   ImportFailed: 'a node’s word: whatever it says next wakes the object, as for Importing',
   CertificatePending: 'a node’s word: it asks again when its document comes',
 }
-const EVENTS = ['Evacuated', 'Rescheduled', 'Scheduled', 'Started', 'Imported', 'NodeUp', 'NodeDown']
+const EVENTS = ['ResizeRefused', 'Evacuated', 'Rescheduled', 'Scheduled', 'Started', 'Imported', 'NodeUp', 'NodeDown']
 const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued']
 
 test('each reason of the operator that does not stall is in the table, or here with why not', () => {

@@ -26,6 +26,7 @@ export interface InstanceReconcilerOptions {
   nowMs?: () => number
 }
 
+const GIB = 2 ** 30
 /** A stage is worth a message only when it lasts. */
 const REPORT_AFTER_MS = 1_000
 /** Guests take their time to let a disk go; an event says when, this is for the one that got lost. */
@@ -190,6 +191,9 @@ function toObservation(document: InstanceDocument, context: RunContext, now: Con
     stages: stages(document, context, instance),
     hypervisor: driver,
     volumesAttached: instance.volumes,
+    vcpus: instance.vcpus,
+    memoryMiB: instance.memoryMiB,
+    ...(instance.rootBytes === undefined ? {} : { rootDiskGiB: Math.floor(instance.rootBytes / GIB) }),
     ...(changes.length === 0 ? {} : { pendingChanges: changes }),
     ...(because === undefined ? {} : { stoppedBecause: because }),
     ...(record.startedAtMs === undefined ? {} : { startedAt: new Date(record.startedAtMs).toISOString() }),

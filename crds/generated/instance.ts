@@ -10,7 +10,7 @@ export interface InstanceSchema {
  */
 export interface InstanceSpec {
   /**
-   * The Flavor. A new one resizes the machine at its next start. *restart*
+   * The Flavor. Another one resizes the machine at its next start, on its node: disks only grow. The condition ResizePending says what stands in the way. *restart*
    */
   flavorRef: {
     /**
@@ -236,9 +236,42 @@ export interface InstanceStatus {
    */
   epoch?: number
   /**
-   * The size that was claimed on the node: the flavor of the last start.
+   * The size that the machine has, claimed on its node: the flavor of the last start.
    */
   flavor?: {
+    /**
+     * Name of the Flavor.
+     */
+    name?: string
+    /**
+     * The Flavor asks for KVM.
+     */
+    requireKVM?: boolean
+    /**
+     * Virtual CPUs.
+     */
+    vcpus: number
+    /**
+     * Memory.
+     */
+    memoryMiB: number
+    /**
+     * Root disk.
+     */
+    rootDiskGiB: number
+    /**
+     * Second disk.
+     */
+    ephemeralGiB?: number
+    /**
+     * Swap.
+     */
+    swapMiB?: number
+  }
+  /**
+   * The size that it gets at its next start, claimed on its node beside flavor; absent: the same.
+   */
+  nextFlavor?: {
     /**
      * Name of the Flavor.
      */

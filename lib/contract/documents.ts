@@ -270,6 +270,10 @@ export const ObservedFacts = z.object({
   volumesAttached: z.array(uid).max(64).optional(),
   /** Where the list is older than the report: the versions of the document that was worked on when it was made. */
   volumesListedFor: Versions.optional(),
+  /** What the machine has now, or was defined with while it is off: a document's size counts from the next start on. */
+  vcpus: z.int().min(0).optional(),
+  memoryMiB: z.int().min(0).optional(),
+  rootDiskGiB: z.int().min(0).optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */

@@ -34,3 +34,23 @@ export function addAmounts(a: Amounts, b: Amounts): Amounts {
 export function subtractAmounts(a: Amounts, b: Amounts): Amounts {
   return { vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB }
 }
+
+export function largerAmounts(a: Amounts, b: Amounts): Amounts {
+  return {
+    vcpus: Math.max(a.vcpus, b.vcpus),
+    memoryMiB: Math.max(a.memoryMiB, b.memoryMiB),
+    diskGiB: Math.max(a.diskGiB, b.diskGiB),
+  }
+}
+
+/** A size as a status keeps it, without what is more in it. */
+export function sizeWithDefaults(
+  flavor: Pick<FlavorSize, 'vcpus' | 'memoryMiB' | 'rootDiskGiB'> & { ephemeralGiB?: number; swapMiB?: number },
+): FlavorSize {
+  const { vcpus, memoryMiB, rootDiskGiB, ephemeralGiB = 0, swapMiB = 0 } = flavor
+  return { vcpus, memoryMiB, rootDiskGiB, ephemeralGiB, swapMiB }
+}
+
+export function fitsIn(a: Amounts, b: Amounts): boolean {
+  return a.vcpus <= b.vcpus && a.memoryMiB <= b.memoryMiB && a.diskGiB <= b.diskGiB
+}

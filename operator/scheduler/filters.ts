@@ -62,6 +62,11 @@ export const FILTERS: readonly Filter[] = [
   },
 ]
 
+const named = (...names: string[]) => FILTERS.filter(({ name }) => names.includes(name))
+/** Those that a machine must pass anew to become another one where it stands. */
+export const CAPABILITY_FILTERS: readonly Filter[] = named('ComputeCapabilitiesFilter')
+export const ROOM_FILTERS: readonly Filter[] = named('RamFilter', 'CoreFilter', 'DiskFilter')
+
 function short(free: number, all: number, wanted: number, what: string): string | undefined {
   if (wanted <= free) return undefined
   return `has ${Math.max(0, Math.floor(free))} of ${Math.floor(all)} ${what} free, ${wanted} wanted`

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Amounts } from './amounts.ts'
+import { fitsIn, type Amounts } from './amounts.ts'
 import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
-import type { PlacementRequest } from './filters.ts'
-import { DEFAULT_RATIOS, NodeTable, type AllocationRatios, type NodeFacts } from './node-table.ts'
+import { CAPABILITY_FILTERS, ROOM_FILTERS, type PlacementRequest } from './filters.ts'
+import { DEFAULT_RATIOS, NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
 
 /** What one machine holds, by node: one entry as a rule, more while an old owner has not released it. */
 export type Claim = readonly { node: string; amounts: Amounts }[]
@@ -45,6 +45,25 @@ export class Scheduler {
       this.#assumed.set(request.uid, choice.node)
     }
     return choice
+  }
+
+  /**
+   * Another claim of a machine where it stands. A node that is closed keeps what it has, and may give it more.
+   * @returns why there is no room; the old claim then stands
+   */
+  resize(node: string, request: PlacementRequest): string | undefined {
+    const before = this.#claims.get(request.uid) ?? []
+    const others = before.filter((claim) => claim.node !== node)
+    const own = before.find((claim) => claim.node === node)?.amounts
+    this.#replace(request.uid, others)
+    const row = this.#table.find(node)
+    const isSmaller = own !== undefined && fitsIn(request.amounts, own)
+    const filters = isSmaller ? CAPABILITY_FILTERS : [...CAPABILITY_FILTERS, ...ROOM_FILTERS]
+    const refuse = (at: NodeRow) =>
+      filters.map((filter) => filter.refuse(at, request)).find((said) => said !== undefined)
+    const why = row === undefined ? 'is not known' : refuse(row)
+    this.#replace(request.uid, why === undefined ? [...others, { node, amounts: request.amounts }] : before)
+    return why
   }
 
   /**

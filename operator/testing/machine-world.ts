@@ -2,6 +2,7 @@
 // A world in memory in which a machine can be made, for unit tests of what happens to it.
 import { USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Flavor, Image, Instance, Network, SecurityGroup, Subnet } from '../../lib/api/types.ts'
+import type { Amounts } from '../scheduler/amounts.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { reconcileInstance } from '../controllers/instance/reconcile.ts'
 import { memoryWorld, stored, type MemoryWorld } from './memory-deps.ts'
@@ -56,6 +57,11 @@ export function putNode(world: MemoryWorld, name: string, spec: ComputeNode['spe
     zone: name,
     capacity: CAPACITY,
   })
+}
+
+/** Another machine's claim there. */
+export function setSize(world: MemoryWorld, node: string, uid: string, amounts: Amounts): void {
+  world.deps.scheduler.confirm(uid, [{ node, amounts }])
 }
 
 /** One run over a copy of the object, as the loop does it; its status is what was stored, whatever came of it. */

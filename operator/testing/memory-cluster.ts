@@ -98,11 +98,11 @@ export class MemoryCluster {
     return object
   }
 
-  /** Why it is not ready: `gone` when there is none, `Ready` when it is. */
-  reason(cache: CacheName, ref: ObjectRef): string {
+  /** Why it is not ready: `gone` when there is none, `Ready` when it is. @param type of another condition; `none` when it has none */
+  reason(cache: CacheName, ref: ObjectRef, type = 'Ready'): string {
     const object = this.find(cache, ref)
     if (!object) return 'gone'
-    const ready = findCondition((object.status as CommonStatus | undefined)?.conditions, 'Ready')
+    const ready = findCondition((object.status as CommonStatus | undefined)?.conditions, type)
     return ready === undefined ? 'none' : ready.reason
   }
 

@@ -59,6 +59,8 @@ export interface BackendInstance {
   ioError: boolean
   vcpus: number
   memoryMiB: number
+  /** Of the root disk; undefined when it cannot be read. */
+  rootBytes?: number
   /** uids of the volumes that the machine has now. */
   volumes: string[]
 }

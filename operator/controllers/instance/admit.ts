@@ -2,21 +2,17 @@
 import type { Image, Instance, KeyPair } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { FlavorSize } from '../../scheduler/amounts.ts'
 import { placementsOf, wasPlaced } from '../common/holding.ts'
 import { found, missing, resolve, type Found } from '../common/references.ts'
-import { chooseSize } from './flavor.ts'
+import { chooseSize, type MachineSize, type SizeWish } from './flavor.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 /** What the spec names, found. */
 export interface Admitted {
-  /** What was claimed at placement; before it, the Flavor's, with the root disk's size filled in. */
-  size: FlavorSize
-  /** The Flavor that the size is of. */
-  flavorName: string
-  flavorRequiresKvm: boolean
-  /** A Flavor other than the one that the machine was placed with is asked for. */
-  isResizePending: boolean
+  /** What the machine has, or gets at its next start; before its placement, what it shall get. */
+  now: MachineSize
+  /** What a Flavor that spec.flavorRef names beside it comes to. */
+  wish: SizeWish | undefined
   image: ReadyImage
   keyPair: KeyPair | undefined
   userDataBase64: string | undefined
@@ -64,11 +60,12 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   const userData = await deps.userData.find(instance, run.client, run.signal, () => userDataGiven(instance, deps))
   if (!userData.ok) return userData
   return found({
-    ...size.object,
+    now: size.object.now,
+    wish: size.object.wish,
     image: image.object,
     keyPair,
     userDataBase64: userData.object,
-    requireKvm: size.object.flavorRequiresKvm || image.object.spec.properties?.['hw_require_kvm'] === 'true',
+    requireKvm: size.object.now.flavorRequiresKvm || requiresKvm(image.object),
   })
 }
 
@@ -111,4 +108,8 @@ function findImage(instance: Instance, deps: InstanceDeps): Found<ReadyImage> {
 /** A known digest is enough: a download that fails later concerns one node, not the image. */
 function isReady(image: Image): image is ReadyImage {
   return image.status?.sha256 !== undefined
+}
+
+export function requiresKvm({ spec }: Image): boolean {
+  return spec.properties?.['hw_require_kvm'] === 'true'
 }

@@ -55,7 +55,6 @@ export async function boot(
     asked: askedOf(instance, status.epoch, deps.writer()),
     volumes: published.volumes.volumes.map(({ uid }) => uid),
     plugged: 'ports' in parts ? arePlugged(parts.ports, instance, deps) : 'unknown',
-    isResizePending: 'admitted' in parts ? parts.admitted.isResizePending : undefined,
     unresolved: published.volumes.unresolved,
   } as const
   const outcome = observeInstance(instance, word, run.now)

@@ -26,7 +26,7 @@ export function instanceDocument(
   writer: WriterVersions,
 ): InstanceDocument {
   const { spec, status, metadata } = instance
-  const { size, image, keyPair, userDataBase64, requireKvm } = parts.admitted
+  const { now, image, keyPair, userDataBase64, requireKvm } = parts.admitted
   const zone = spec.availabilityZone ?? facts.zone
   return {
     ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
@@ -37,7 +37,7 @@ export function instanceDocument(
       hostname: hostnameOf(instance),
       project: metadata.namespace ?? '',
       ...powerOf(instance),
-      ...size,
+      ...now.size,
       requireKvm,
       image: {
         uid: image.metadata.uid,

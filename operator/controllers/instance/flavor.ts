@@ -1,56 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
-import { TerminalError } from '../../../lib/errors.ts'
-import type { FlavorSize } from '../../scheduler/amounts.ts'
+import { isTerminal, TerminalError } from '../../../lib/errors.ts'
+import { sizeWithDefaults, type FlavorSize } from '../../scheduler/amounts.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, isPublicTo, missing, resolveCluster, type Found } from '../common/references.ts'
 
-export interface ChosenSize {
+/** What a Flavor comes to for one machine. */
+export interface MachineSize {
   size: FlavorSize
   flavorName: string
   flavorRequiresKvm: boolean
-  isResizePending: boolean
 }
+
+/** A Flavor other than the machine's is asked for: what it comes to, or why it cannot be had. */
+export type SizeWish = ({ ok: true } & MachineSize) | { ok: false; flavorName: string; reason: string; message: string }
+
+export interface ChosenSize {
+  /** What the machine has or gets at its next start, as claimed; before its first placement, the Flavor's. */
+  now: MachineSize
+  wish?: SizeWish
+}
+
+export type StatusFlavor = NonNullable<NonNullable<Instance['status']>['flavor']>
 
 const BYTES_PER_GIB = 1024 ** 3
 
 /**
- * The size that the machine has or, before its first placement, gets. What was placed keeps its size whatever becomes of the Flavor.
+ * The size that the machine has or, before its first placement, gets. What was placed keeps its size whatever becomes of the Flavor; it
+ * wishes for another only when another Flavor is named.
  * @throws TerminalError what can never work, for a machine without a size
  */
 export function chooseSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<ChosenSize> {
+  const { flavor: had, nextFlavor } = instance.status ?? {}
+  if (!had) {
+    const asked = findSize(instance, image, deps)
+    return asked.ok ? found({ now: asked.object }) : asked
+  }
+  const claimed = toMachineSize(nextFlavor ?? had, instance.spec.flavorRef.name)
+  const wish = findWish(instance, image, toMachineSize(had, instance.spec.flavorRef.name), deps)
+  // Version 0.1.0 kept neither name nor KVM.
+  const isUnnamed = had.name === undefined && nextFlavor === undefined && wish?.ok === true
+  if (isUnnamed && isSameSize(wish.size, claimed.size)) return found({ now: wish })
+  return found({ now: claimed, ...(wish === undefined ? {} : { wish }) })
+}
+
+function findWish(
+  instance: Instance,
+  image: Image,
+  has: MachineSize,
+  deps: Pick<OperatorDeps, 'caches'>,
+): SizeWish | undefined {
+  const flavorName = instance.spec.flavorRef.name
+  const { flavor: had, nextFlavor } = instance.status ?? {}
+  if (had?.name === flavorName && (nextFlavor?.name ?? flavorName) === flavorName) return undefined
+  // It has that size: only the claim for another one is given up.
+  if (had?.name === flavorName) return { ok: true, ...has }
+  try {
+    const asked = findSize(instance, image, deps)
+    if (asked.ok) return cannotShrink(has.size, asked.object) ?? { ok: true, ...asked.object }
+    // A Flavor that went away is no wish of a machine of which nobody knows that it had another.
+    if (asked.outcome.kind !== 'wait' || had?.name === undefined) return undefined
+    return { ok: false, flavorName, reason: asked.outcome.reason, message: asked.outcome.message }
+  } catch (error) {
+    if (!isTerminal(error)) throw error
+    return { ok: false, flavorName, reason: error.reason, message: error.message }
+  }
+}
+
+function cannotShrink(has: FlavorSize, { size, flavorName }: MachineSize): SizeWish | undefined {
+  for (const [field, what] of [
+    ['rootDiskGiB', 'a root disk'],
+    ['ephemeralGiB', 'an ephemeral disk'],
+  ] as const) {
+    if (size[field] >= has[field]) continue
+    const message = `Flavor ${flavorName} in spec.flavorRef has ${what} of ${size[field]} GiB, the machine's has ${has[field]} and cannot shrink: name one with at least that`
+    return { ok: false, flavorName, reason: 'DiskCannotShrink', message }
+  }
+  return undefined
+}
+
+/** The size by spec.flavorRef, when it exists and may be used. @throws TerminalError */
+function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<MachineSize> {
   const { flavorRef } = instance.spec
-  const had = instance.status?.flavor
   const flavor = resolveCluster({
     cache: deps.caches.flavors,
     kind: 'Flavor',
     ref: flavorRef,
     field: 'spec.flavorRef',
   })
-  if (had) {
-    const size = { ...had, ephemeralGiB: had.ephemeralGiB ?? 0, swapMiB: had.swapMiB ?? 0 }
-    const wanted = flavor.ok ? sizeOf(flavor.object, image) : undefined
-    return found({
-      size: onlySize(size),
-      flavorName: had.name ?? flavorRef.name,
-      // Version 0.1.0 did not keep it.
-      flavorRequiresKvm: had.requireKVM ?? (had.name === undefined && flavor.ok && requiresKvm(flavor.object)),
-      isResizePending: wanted !== undefined && !isSameSize(wanted, size),
-    })
-  }
   if (!flavor.ok) return flavor
   const refused = checkFlavor(flavor.object, image, instance.metadata.namespace ?? '')
   if (refused) return refused
   return found({
     size: sizeOf(flavor.object, image),
     flavorName: flavorRef.name,
-    flavorRequiresKvm: requiresKvm(flavor.object),
-    isResizePending: false,
+    flavorRequiresKvm: flavor.object.spec.extraSpecs?.['hw:require_kvm'] === 'true',
   })
-}
-
-function requiresKvm({ spec }: Flavor): boolean {
-  return spec.extraSpecs?.['hw:require_kvm'] === 'true'
 }
 
 /** What can never work is said before a node is looked for. @throws TerminalError */
@@ -94,11 +139,17 @@ function sizeOf({ spec }: Flavor, image: Image): FlavorSize {
   }
 }
 
-function onlySize({ vcpus, memoryMiB, rootDiskGiB, ephemeralGiB, swapMiB }: FlavorSize): FlavorSize {
-  return { vcpus, memoryMiB, rootDiskGiB, ephemeralGiB, swapMiB }
+function toMachineSize(flavor: StatusFlavor, fallbackName: string): MachineSize {
+  const { name = fallbackName, requireKVM = false } = flavor
+  return { size: sizeWithDefaults(flavor), flavorName: name, flavorRequiresKvm: requireKVM }
 }
 
-function isSameSize(a: FlavorSize, b: FlavorSize): boolean {
+/** As the status keeps it. */
+export function toStatusFlavor({ size, flavorName, flavorRequiresKvm }: MachineSize): StatusFlavor {
+  return { name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) }
+}
+
+export function isSameSize(a: FlavorSize, b: FlavorSize): boolean {
   return (
     a.vcpus === b.vcpus &&
     a.memoryMiB === b.memoryMiB &&

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import type { Outcome } from '../../../lib/outcome.ts'
+import { saved, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { admit } from './admit.ts'
 import { boot } from './boot.ts'
 import { ensurePorts } from './ports.ts'
 import { removeInstance } from './remove.ts'
+import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
 import { setStage } from './stages.ts'
 
@@ -38,5 +39,6 @@ export async function reconcileInstance(instance: Instance, deps: InstanceDeps, 
     return status.node === undefined ? ports.outcome : boot(instance, { unresolved: ports.outcome }, deps, run)
   }
   if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
+  if (followResize(instance, admitted.object, deps, run)) return saved
   return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

@@ -3,14 +3,16 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf } from '../../scheduler/amounts.ts'
-import type { Explanation } from '../../scheduler/choose.ts'
+import type { Choice, Explanation } from '../../scheduler/choose.ts'
 import type { PlacementRequest } from '../../scheduler/filters.ts'
 import { placementsOf } from '../common/holding.ts'
 import { nextEpoch } from '../common/next-epoch.ts'
 import { releaseFrom } from '../common/release.ts'
 import { portRelease } from './port-release.ts'
-import type { Admitted } from './admit.ts'
+import { requiresKvm, type Admitted } from './admit.ts'
+import { toStatusFlavor, type MachineSize } from './flavor.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
+import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
 
@@ -41,8 +43,7 @@ export async function schedule(
     setStage(instance, 'Scheduled', unclear, run.now)
     return unclear
   }
-  const request = toRequest(instance, admitted, ports, isExclusionOver(instance, run.now))
-  const choice = deps.scheduler.place(request)
+  const { choice, size } = place(instance, admitted, ports, deps, run.now)
   status.scheduling = toStatus(choice.explanation)
   if (!choice.ok) {
     deps.waitingRoom.enter(run.key)
@@ -57,14 +58,33 @@ export async function schedule(
   deps.waitingRoom.leave(run.key)
   status.node = choice.node
   status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
-  status.flavor = toClaim(admitted)
+  status.flavor = toStatusFlavor(size)
+  delete status.nextFlavor
   status.addresses = addressesOf(ports)
   status.state = 'BUILD'
   delete status.pendingReleases
   dropStages(instance, 'ImageCached')
+  dropResize(instance)
   setStage(instance, 'Scheduled', true, run.now)
   run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
   return saved
+}
+
+/** Wherever it goes it starts anew: with the size that it is asked to have or, where that fits nowhere, with the one that it had. */
+function place(
+  instance: Instance,
+  admitted: Admitted,
+  ports: readonly Port[],
+  deps: InstanceDeps,
+  now: Date,
+): { choice: Choice; size: MachineSize } {
+  const ignoreExclusions = isExclusionOver(instance, now)
+  const attempt = (size: MachineSize) => ({
+    size,
+    choice: deps.scheduler.place(toRequest(instance, { admitted, ports, size }, ignoreExclusions)),
+  })
+  const wished = admitted.wish?.ok === true ? attempt(admitted.wish) : undefined
+  return wished?.choice.ok === true ? wished : attempt(admitted.now)
 }
 
 /** What stands in a Secret may be gone by the time that the machine has its next place. */
@@ -72,24 +92,19 @@ function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { use
   return spec.userDataSecretRef === undefined || userDataBase64 === undefined ? {} : { userDataBase64 }
 }
 
-function toClaim({ size, flavorName, flavorRequiresKvm }: Admitted): NonNullable<Instance['status']>['flavor'] {
-  return { name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) }
-}
-
 function toRequest(
   instance: Instance,
-  admitted: Admitted,
-  ports: readonly Port[],
+  { admitted, ports, size }: { admitted: Admitted; ports: readonly Port[]; size: MachineSize },
   ignoreExclusions: boolean,
 ): PlacementRequest {
   const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
   const { availabilityZone } = instance.spec
   return {
     uid: instance.metadata.uid,
-    amounts: amountsOf(admitted.size),
+    amounts: amountsOf(size.size),
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
-    requireKvm: admitted.requireKvm,
+    requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
     needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
   }
 }

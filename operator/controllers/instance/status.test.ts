@@ -17,7 +17,7 @@ const machine = () =>
     { generation: 3, status: { node: 'c1', epoch: 2 } },
   )
 const observe = (i: Instance, observed: ObservedDocument, plugged: Presence = 'present') =>
-  observeInstance(i, { observed, asked, volumes: ['v'], plugged, isResizePending: false, unresolved: undefined }, now)
+  observeInstance(i, { observed, asked, volumes: ['v'], plugged, unresolved: undefined }, now)
 const stages = (i: Instance) =>
   Object.fromEntries((i.status?.conditions ?? []).map(({ type, status }) => [type, status]))
 const ALL = { ImageCached: 'True', NetworkAttached: 'True', VolumesAttached: 'True', Booted: 'True' }
@@ -71,12 +71,16 @@ test('before anything was said no stage counts as reached', () => {
   })
 })
 
-test('what waits for a restart is not forgotten by a run that ended early', () => {
+test('what waits for a restart is what stands in the condition ResizePending, whatever the node says', () => {
   const i = machine()
+  const pending = { type: 'ResizePending', status: 'True', reason: 'AtNextStart', message: 'm' } as const
+  i.status!.conditions = [{ ...pending, lastTransitionTime: '2026-01-01T00:00:00Z' }]
+  for (const said of [word('running', { volumesAttached: ['v'] }), word('failed', {})]) {
+    observe(i, said)
+    expect(i.status?.pendingChanges).toEqual(['spec.flavorRef'])
+  }
+  i.status!.conditions = []
   observe(i, word('running', { volumesAttached: ['v'], pendingChanges: ['vcpus'] }))
-  observe(i, word('failed', {}))
-  expect(i.status?.pendingChanges).toEqual(['vcpus'])
-  observe(i, word('running', { volumesAttached: ['v'] }))
   expect(i.status?.pendingChanges).toBeUndefined()
 })
 

@@ -12,6 +12,7 @@ import {
   type Asked,
   type Presence,
 } from '../common/observed-facts.ts'
+import { RESIZE_PENDING } from './resize.ts'
 import { setStage, type Stage } from './stages.ts'
 
 type StateWord = NonNullable<NonNullable<Instance['status']>['state']>
@@ -39,8 +40,6 @@ export interface NodeWord {
   volumes: readonly string[]
   /** Are its ports in the node's switch? */
   plugged: Presence
-  /** Undefined: the Flavor is not known now. */
-  isResizePending: boolean | undefined
   /** Why a volume of the spec is not in the document. */
   unresolved: Outcome | undefined
 }
@@ -61,7 +60,7 @@ export function observeInstance(instance: Instance, word: NodeWord, now: Date): 
     )
   }
   const observed = answer
-  recordFacts(instance, word, observed)
+  recordFacts(instance, observed)
   const missing = recordStages(instance, { ...word, observed }, now)
   const wanted = WANTED[instance.spec.runState ?? 'Running']
   const resting = restingReason(instance, observed, wanted)
@@ -95,14 +94,10 @@ const WAITING: Record<Stage, { reason: string; message: string }> = {
   Booted: { reason: 'PowerChanging', message: 'waiting for the machine to reach its run state' },
 }
 
-function recordFacts(instance: Instance, word: NodeWord, observed: ObservedDocument): void {
+function recordFacts(instance: Instance, observed: ObservedDocument): void {
   const status = (instance.status ??= {})
   if (observed.state === 'running') status.startedAt = observed.facts.startedAt ?? observed.since
-  // A run that did not get so far says nothing of what waits for a restart.
-  if (powerPresence(observed, word.asked) === 'unknown') return
-  const isPending = word.isResizePending ?? status.pendingChanges?.includes('spec.flavorRef') ?? false
-  const pending = [...(observed.facts.pendingChanges ?? []), ...(isPending ? ['spec.flavorRef'] : [])]
-  if (pending.length > 0) status.pendingChanges = pending.slice(0, 16)
+  if (isConditionTrue(status.conditions, RESIZE_PENDING)) status.pendingChanges = ['spec.flavorRef']
   else delete status.pendingChanges
 }
 

@@ -33,6 +33,42 @@ const other = (c: QuietCloud, name: string, spec: object) => {
 
 export const MACHINE_ROWS: WaitRow[] = [
   {
+    ...{ reason: 'NoRoom', of: 'ResizePending', where: vm, next: 'AtNextStart' },
+    waits: async (c) => {
+      c.set('computeNodes', 'c2', { unschedulable: true })
+      c.make('flavors', 'big', { memoryMiB: 3000 })
+      c.make('flavors', 'half', { memoryMiB: 1000 })
+      c.vm('a', { flavorRef: { name: 'half' } })
+      await placed(c)
+      c.set('instances', 'vm', big)
+    },
+    ends: (c) => c.operator.remove('instances', ns('a')),
+  },
+  {
+    ...{ reason: 'NoRoom', by: 'a neighbour becomes smaller', of: 'ResizePending', where: vm, next: 'AtNextStart' },
+    waits: async (c) => {
+      c.set('computeNodes', 'c2', { unschedulable: true })
+      c.make('flavors', 'big', { memoryMiB: 3000 })
+      c.make('flavors', 'half', { memoryMiB: 1000 })
+      c.vm('a', { flavorRef: { name: 'half' } })
+      await placed(c)
+      c.set('instances', 'vm', big)
+    },
+    ends: async (c) => {
+      c.set('instances', 'a', { flavorRef: { name: 'small' } })
+      await c.operator.rest()
+      c.operator.answer = saysOf('instance', ({ name }) => (name === 'a' ? { ...UP, facts: TINY } : undefined))
+    },
+  },
+  {
+    ...{ reason: 'FlavorNotFound', of: 'ResizePending', where: vm, next: 'AtNextStart' },
+    waits: async (c) => {
+      await placed(c)
+      c.set('instances', 'vm', big)
+    },
+    ends: (c) => c.make('flavors', 'big', { memoryMiB: 3000 }),
+  },
+  {
     reason: 'PortInUse',
     where: vm,
     waits: async (c) => {
@@ -298,6 +334,9 @@ export const MACHINE_ROWS: WaitRow[] = [
     ends: (c) => c.answersAll(),
   },
 ]
+
+const UP = { state: 'running' }
+const TINY = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, volumesAttached: [] }
 
 const REFUSED = {
   state: 'refused',

@@ -3,8 +3,10 @@ import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 
 /** One way in which an object waits, and how what it waits for ends. */
 export interface WaitRow {
-  /** Of its condition Ready while it waits. */
+  /** Of its condition while it waits. */
   reason: string
+  /** Its condition: Ready when left out. */
+  of?: string
   /** The kind, for the title. */
   where: Where | ((cloud: QuietCloud) => Where)
   /** Tells ways to wait for the same reason apart. */

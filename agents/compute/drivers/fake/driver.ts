@@ -64,6 +64,7 @@ export class FakeInstanceDriver implements InstanceDriver {
       ...{ uid, epoch, namespace, name },
       vcpus: isOff ? want.vcpus : old.vcpus,
       memoryMiB: isOff ? want.memoryMiB : old.memoryMiB,
+      rootBytes: isOff ? Math.max(old?.rootBytes ?? 0, want.root.sizeBytes) : (old.rootBytes ?? 0),
       volumes: old?.power === 'saved' ? old.volumes : want.volumes.map((volume) => volume.uid),
     }
     this.#instances.set(uid, next)

@@ -18,9 +18,13 @@ export function diskPaths(paths: ComputePaths, want: { uid: string; root: { sha2
   return {
     dir,
     base: basePath(imageBaseDir(paths), want.root.sha256),
-    root: join(dir, 'root.qcow2'),
+    root: rootDiskPath(paths, want.uid),
     ephemeral: join(dir, 'ephemeral.qcow2'),
     swap: join(dir, 'swap.raw'),
     configDrive: join(dir, 'config.img'),
   }
+}
+
+export function rootDiskPath(paths: ComputePaths, uid: string): string {
+  return join(instanceDir(paths, uid), 'root.qcow2')
 }

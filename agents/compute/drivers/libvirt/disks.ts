@@ -9,13 +9,15 @@ import { instanceDir, type ComputePaths } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
 import type { DiskPaths } from './disk-paths.ts'
+import { readQcow2Size } from './disk-size.ts'
 
 const QEMU_IMG_TIMEOUT_MS = 60_000
 const GIB = 2 ** 30
 const PAGE = 4096
 
 /**
- * Makes what is missing; what is there is never touched, except for the config drive, which is written anew at each start.
+ * Makes what is missing. What is there grows to its size and never shrinks; swap of another size and the config drive, which have
+ * nothing to keep, are made anew. Only for a machine that is off.
  * @param isDefined the machine had its disks before: an empty one in place of a lost one would hide the loss
  */
 export async function ensureDisks(
@@ -34,11 +36,14 @@ export async function ensureDisks(
     const backing = ['-F', want.root.format, '-b', at.base]
     return qemuImg(run, ['create', '-q', '-f', 'qcow2', ...backing, path, String(want.root.sizeBytes)], signal)
   })
+  await grow(at.root, want.root.sizeBytes, run, signal)
   if (want.ephemeralGiB > 0) {
     await ensureFile(at.ephemeral, (path) =>
       qemuImg(run, ['create', '-q', '-f', 'qcow2', path, String(want.ephemeralGiB * GIB)], signal),
     )
+    await grow(at.ephemeral, want.ephemeralGiB * GIB, run, signal)
   }
+  if (!(await hasBytes(at.swap, want.swapMiB * 2 ** 20))) await rm(at.swap, { force: true })
   if (want.swapMiB > 0) await ensureFile(at.swap, (path) => writeSwap(path, want.swapMiB * 2 ** 20))
   if (want.configDrive) {
     const { configDrive } = want
@@ -64,6 +69,16 @@ async function ensureFile(path: string, make: (path: string) => Promise<void>): 
   }
   await rename(next, path)
   await syncFolder(join(path, '..'))
+}
+
+/** In place and ordered by qemu-img itself: a kill leaves the old size or the new one. */
+async function grow(path: string, sizeBytes: number, run: typeof Exec, signal: AbortSignal): Promise<void> {
+  if (((await readQcow2Size(path)) ?? sizeBytes) >= sizeBytes) return
+  await qemuImg(run, ['resize', '-q', '-f', 'qcow2', path, String(sizeBytes)], signal)
+}
+
+async function hasBytes(path: string, bytes: number): Promise<boolean> {
+  return (await isFile(path)) && (await lstat(path)).size === bytes
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -155,9 +155,16 @@ describe('guests under libvirt', () => {
     )
     times['libvirtd back to guest seen again'] = [performance.now() - start]
     expect(await pidOf(uid)).toBe(pid)
+    // Another size waits for the next start.
+    const larger = { ...machine, vcpus: 2, memoryMiB: 320, root: { ...machine.root, sizeBytes: 2 ** 30 } }
+    const small = { vcpus: machine.vcpus, memoryMiB: 256, rootBytes: machine.root.sizeBytes }
+    expect(await driver.ensure(larger, signal)).toMatchObject({ power: 'running', ...small })
     await timed('power off', () => driver.setPower(uid, 'off', signal))
     await timed('ensure of what is there', () => driver.ensure(machine, signal))
+    const large = { vcpus: 2, memoryMiB: 320, rootBytes: 2 ** 30 }
+    expect(await driver.ensure(larger, signal)).toMatchObject({ power: 'off', ...large })
     await timed('power on returns', () => driver.setPower(uid, 'on', signal))
+    expect(await driver.find(uid, signal)).toMatchObject({ power: 'running', ...large })
     expect(await pidOf(uid)).not.toBe(pid)
     await driver.remove(uid, signal)
   }, 60_000)

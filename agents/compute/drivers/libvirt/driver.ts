@@ -22,7 +22,8 @@ import type {
 import { isMissing } from '../../../../lib/durable-files.ts'
 import { probeAcceleration, type Acceleration } from './acceleration.ts'
 import { listConsoleLogs, readConsoleLog, removeConsoleLog } from './console-log.ts'
-import { diskPaths } from './disk-paths.ts'
+import { diskPaths, rootDiskPath } from './disk-paths.ts'
+import { readQcow2Size } from './disk-size.ts'
 import { ensureDisks, removeDisks } from './disks.ts'
 import { toDomainXml } from './domain-xml.ts'
 import { uidOfDomainName } from './domain-name.ts'
@@ -94,7 +95,10 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   async find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {
     try {
       const found = await this.#find(uid, signal)
-      return found && (await toBackendInstance(this.#client, uid, found, signal))
+      if (!found) return undefined
+      const instance = await toBackendInstance(this.#client, uid, found, signal)
+      const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid))
+      return rootBytes === undefined ? instance : { ...instance, rootBytes }
     } catch (error) {
       if (isNoDomain(error)) return undefined // it went between two calls
       throw error

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { open } from 'node:fs/promises'
+import { isMissing } from '../../../../lib/durable-files.ts'
+
+const MAGIC = 0x514649fb
+const SIZE_AT = 24
+
+/**
+ * The size that a guest sees of one of our own qcow2 disks, from its header: while QEMU has the file open it is locked for qemu-img.
+ * Undefined when there is none. https://www.qemu.org/docs/master/interop/qcow2.html
+ */
+export async function readQcow2Size(path: string): Promise<number | undefined> {
+  let file
+  try {
+    file = await open(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  try {
+    const header = Buffer.alloc(SIZE_AT + 8)
+    const { bytesRead } = await file.read(header, 0, header.length, 0)
+    if (bytesRead < header.length || header.readUInt32BE(0) !== MAGIC) return undefined
+    return Number(header.readBigUInt64BE(SIZE_AT))
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../../lib/api/types.ts'
+import { findCondition, setCondition } from '../../../lib/conditions.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/amounts.ts'
+import type { Admitted } from './admit.ts'
+import { isSameSize, toStatusFlavor, type MachineSize, type SizeWish, type StatusFlavor } from './flavor.ts'
+import type { InstanceDeps, InstanceRun } from './reconcile.ts'
+
+export const RESIZE_PENDING = 'ResizePending'
+
+/**
+ * Another spec.flavorRef makes the machine larger or smaller at its next start, whoever starts it: its node is told the new size while
+ * it still runs with the old one. Both are claimed there until the node says that the machine has the new one. What cannot be had is said
+ * in the condition ResizePending, and harms nothing: the machine goes on, and starts again, as it is.
+ * @returns whether there is something to be saved before it is acted on
+ */
+export function followResize(instance: Instance, admitted: Admitted, deps: InstanceDeps, run: InstanceRun): boolean {
+  const status = (instance.status ??= {})
+  recordSize(instance, deps.bus.observed.find('instance', instance.metadata.uid, status.node))
+  if (status.flavor && status.flavor.name === undefined && admitted.wish === undefined)
+    status.flavor = toStatusFlavor(admitted.now)
+  const { wish } = admitted
+  const refused = wish === undefined ? undefined : wish.ok ? claim(instance, wish, admitted, deps) : wish
+  const before = status.nextFlavor
+  if (refused) dropClaim(instance, deps)
+  else if (wish?.ok === true) takeClaim(instance, wish)
+  if (refused?.reason === 'NoRoom') deps.waitingRoom.enter(run.key)
+  else deps.waitingRoom.leave(run.key)
+  say(instance, refused, run)
+  return before !== status.nextFlavor
+}
+
+type Refusal = Pick<Extract<SizeWish, { ok: false }>, 'reason' | 'message'>
+
+/** Room for what it has and what it gets, on the node where it stands. */
+function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: InstanceDeps): Refusal | undefined {
+  const { flavor, node = '' } = instance.status ?? {}
+  if (!flavor || isClaimed(instance, wish)) return undefined
+  const request = {
+    uid: instance.metadata.uid,
+    amounts: largerAmounts(amountsOf(sizeWithDefaults(flavor)), amountsOf(wish.size)),
+    excluded: new Map<string, string>(),
+    requireKvm: wish.flavorRequiresKvm || admitted.requireKvm,
+    needsVhostUser: false,
+  }
+  const why = deps.scheduler.resize(node, request)
+  if (why === undefined) return undefined
+  const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
+  return { reason: 'NoRoom', message }
+}
+
+function isClaimed({ status }: Instance, wish: MachineSize): boolean {
+  return status?.nextFlavor?.name === wish.flavorName && isSame(status.nextFlavor, wish)
+}
+
+function isSame(has: StatusFlavor | undefined, { size, flavorRequiresKvm }: MachineSize): boolean {
+  return has !== undefined && isSameSize(sizeWithDefaults(has), size) && (has.requireKVM ?? false) === flavorRequiresKvm
+}
+
+function takeClaim(instance: Instance, wish: MachineSize): void {
+  const status = (instance.status ??= {})
+  const next = toStatusFlavor(wish)
+  if (isSame(status.flavor, wish) && !status.nextFlavor) {
+    // Another name for the same: nothing has to be started.
+    status.flavor = next
+  } else if (!isClaimed(instance, wish)) {
+    status.nextFlavor = next
+  }
+}
+
+function dropClaim(instance: Instance, deps: InstanceDeps): void {
+  const status = (instance.status ??= {})
+  if (!status.nextFlavor) return
+  delete status.nextFlavor
+  const { node, flavor } = status
+  if (node !== undefined && flavor)
+    deps.scheduler.confirm(instance.metadata.uid, [{ node, amounts: amountsOf(sizeWithDefaults(flavor)) }])
+}
+
+/** What the node says the machine has. Nothing said is nothing known. */
+function recordSize(instance: Instance, observed: ObservedDocument | undefined): void {
+  const status = (instance.status ??= {})
+  if (!status.flavor || observed?.versions.epoch !== status.epoch) return
+  const { vcpus, memoryMiB, rootDiskGiB } = observed?.facts ?? {}
+  if (vcpus === undefined || memoryMiB === undefined || rootDiskGiB === undefined) return
+  const has = (want: { vcpus: number; memoryMiB: number; rootDiskGiB: number }) =>
+    want.vcpus === vcpus && want.memoryMiB === memoryMiB && want.rootDiskGiB <= rootDiskGiB
+  if (status.nextFlavor && has(status.nextFlavor)) {
+    status.flavor = status.nextFlavor
+    delete status.nextFlavor
+  } else if (!status.nextFlavor && (status.flavor.vcpus !== vcpus || status.flavor.memoryMiB !== memoryMiB)) {
+    // Started with a size that was taken back meanwhile: it gets the right one at its next start.
+    status.nextFlavor = status.flavor
+    const grown = Math.max(status.flavor.rootDiskGiB, rootDiskGiB)
+    status.flavor = { ...status.flavor, vcpus, memoryMiB, rootDiskGiB: grown }
+  }
+}
+
+function say(instance: Instance, refused: Refusal | undefined, run: InstanceRun): void {
+  const status = (instance.status ??= {})
+  const { nextFlavor } = status
+  if (!refused && !nextFlavor) {
+    dropResize(instance)
+    return
+  }
+  const { reason, message } = refused ?? {
+    reason: 'AtNextStart',
+    message: `the machine gets the size of Flavor ${nextFlavor?.name ?? ''} when it starts next: set spec.runState to Stopped, then to Running`,
+  }
+  const old = findCondition(status.conditions, RESIZE_PENDING)
+  const update = { type: RESIZE_PENDING, status: 'True', reason, message } as const
+  status.conditions = setCondition(status.conditions, update, instance.metadata.generation, run.now)
+  if (refused && old?.reason !== reason)
+    run.event({ type: 'Warning', reason: 'ResizeRefused', action: 'Resize', note: message })
+}
+
+export function dropResize(instance: Instance): void {
+  const { status } = instance
+  if (status?.conditions) status.conditions = status.conditions.filter(({ type }) => type !== RESIZE_PENDING)
+}
