@@ -49,7 +49,10 @@ export function resolveVolumes(
       continue
     }
     resolved.unresolved ??= found.outcome
-    if (found.kind === 'foreign') continue
+    if (found.kind === 'foreign') {
+      resolved.mustWait ||= given === undefined
+      continue
+    }
     const kept = given?.find(({ uid, name }) => name === volumeRef.name && (found.uid ?? uid) === uid)
     if (kept) resolved.volumes.push(kept)
     else if (!given || (found.uid !== undefined && mayHave(instance, found.uid, deps))) resolved.mustWait = true

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node as far as disks are concerned: what it was told, what its guests have in hand, and what it says of that, sooner or later. For
+// property tests; the real agent's intake of versions and its list of disks are used.
+import { ListedVolumes } from '../../agents/runtime/listed-volumes.ts'
+import {
+  CONTRACT_VERSION,
+  type DesiredDocument,
+  type InstanceDocument,
+  type ObservedDocument,
+  type ObservedFacts,
+} from '../../lib/contract/documents.ts'
+import { judgeVersions } from '../../lib/contract/versions.ts'
+
+/** How far a run of the agent comes. */
+export type RunEnd =
+  /** The hypervisor is away. */
+  | 'blind'
+  /** The same, and the agent has just begun. */
+  | 'new'
+  /** It looked, and then something failed. */
+  | 'looked'
+  /** All was done, and something failed after that. */
+  | 'changed'
+  /** All but that the guest takes its time to let disks go. */
+  | 'slow'
+  | 'whole'
+export const RUN_ENDS: readonly RunEnd[] = ['blind', 'new', 'looked', 'changed', 'slow', 'whole']
+
+interface Guest {
+  isOn: boolean
+  /** Disks of its definition, or, while it is on, those that it has in hand. */
+  volumes: Set<string>
+}
+
+export class ModelNode {
+  readonly name: string
+  readonly guests = new Map<string, Guest>()
+  /** All that was ever said here, in order, by machine. */
+  readonly said = new Map<string, ObservedDocument[]>()
+  readonly #accepted = new Map<string, DesiredDocument>()
+  #lists = new ListedVolumes()
+  #isLost = false
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** What its guests can write to now, by machine. */
+  *hands(): Iterable<[machine: string, volume: string]> {
+    for (const [machine, { isOn, volumes }] of this.guests)
+      if (isOn) for (const volume of volumes) yield [machine, volume]
+  }
+
+  /** Documents are persisted before they are acted on; what is older is refused. */
+  accept(document: DesiredDocument | undefined): void {
+    if (!document || this.#isLost) return
+    if (judgeVersions(this.#accepted.get(document.uid)?.versions, document.versions).ok)
+      this.#accepted.set(document.uid, document)
+  }
+
+  /** One run of the agent over a machine; its word is written down, not yet heard. */
+  work(machine: string, end: RunEnd): void {
+    const document = this.#accepted.get(machine)
+    if (!document || this.#isLost) return
+    if (end === 'new') this.restartAgent()
+    const [state, facts] = this.#run(document, end)
+    this.#say(document, state, facts)
+  }
+
+  #run(document: DesiredDocument, end: RunEnd): [state: string, facts: ObservedFacts] {
+    const machine = document.uid
+    if (end === 'blind' || end === 'new') return ['failed', {}]
+    if (document.tombstone) {
+      if (end !== 'whole') return ['failed', {}]
+      this.guests.delete(machine)
+      this.#lists.forget(document)
+      return ['gone', {}]
+    }
+    const guest = this.guests.get(machine)
+    this.#lists.note(document, [...(guest?.volumes ?? [])])
+    if (end === 'looked') return [guest ? 'failed' : 'refused', {}]
+    const now = this.#converge(document as InstanceDocument, guest, end)
+    this.guests.set(machine, now)
+    if (end === 'changed') return ['failed', {}]
+    const stages = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
+    return [now.isOn ? 'running' : 'stopped', { stages: [...stages], volumesAttached: [...now.volumes] }]
+  }
+
+  /** The agent begins anew: what it remembers is on its disk, lists are not. */
+  restartAgent(): void {
+    this.#lists = new ListedVolumes()
+  }
+
+  /** All guests end; their definitions stay. */
+  reboot(): void {
+    for (const guest of this.guests.values()) guest.isOn = false
+    this.restartAgent()
+  }
+
+  /** Cut off for good: nothing runs there and nothing is said. */
+  lose(): void {
+    this.#isLost = true
+    this.guests.clear()
+  }
+
+  #converge({ spec }: InstanceDocument, guest: Guest | undefined, end: RunEnd): Guest {
+    const wanted = new Set(spec.volumes.map(({ uid }) => uid))
+    const isOn = spec.runState === 'Running' || spec.runState === 'Paused'
+    const isGuestSlow = end === 'slow' && isOn && guest?.isOn === true
+    const kept = isGuestSlow ? [...guest.volumes].filter((uid) => !wanted.has(uid)) : []
+    return { isOn, volumes: new Set([...wanted, ...kept]) }
+  }
+
+  #say(document: DesiredDocument, state: string, facts: ObservedFacts): void {
+    const { uid, name, namespace, versions } = document
+    const words = this.said.get(uid) ?? []
+    this.said.set(uid, words)
+    words.push({
+      v: CONTRACT_VERSION,
+      kind: 'instance',
+      uid,
+      node: this.name,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      versions,
+      state,
+      facts: state === 'gone' ? {} : this.#lists.complete(document, facts),
+      bootId: 'boot-0001',
+      since: '2026-01-01T00:00:00Z',
+    })
+  }
+}
