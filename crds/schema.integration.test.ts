@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The schemas against a real apiserver: every bound and every rule refuses one object and accepts another.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { parseAllDocuments, stringify } from 'yaml'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
 import { connectApi, type Answer, type Api } from './suite/api.ts'
 import {
@@ -17,6 +20,7 @@ import { SAMPLES } from './suite/samples.ts'
 import { CRD_FOLDER, fieldsOf, readCrds, rulesOf, type Crd, type Field } from './suite/schema.ts'
 import { violationsOf } from './suite/violations.ts'
 
+const EXAMPLES = join(import.meta.dirname, '../examples')
 const CRDS = readCrds()
 const KINDS = CRDS.map((crd) => crd.spec.names.kind)
 let plane: ControlPlane
@@ -45,6 +49,9 @@ const objectOf = (kind: string, sample = 0): JsonObject => {
   const { spec, status, name = `sample-${sample}` } = SAMPLES[kind]![sample]!
   return { apiVersion: 'nephele.dev/v1alpha1', kind, metadata: { name }, spec, ...(status ? { status } : {}) }
 }
+/** What `kubectl apply` says of each object of a file. */
+const apply = async (input: string): Promise<string[]> =>
+  (await plane.kubectl(['apply', '-f', '-'], { input })).trim().split('\n')
 const create = (kind: string, object: JsonObject) => api.send('POST', `${pathOf(kind)}?dryRun=All`, object)
 const says = (answer: Answer, part: string | RegExp) => {
   expect(answer.message).toMatch(
@@ -199,4 +206,45 @@ describe('kubectl', () => {
     expect(await select('spec.imageRef.name=other')).toBe('')
     await remove()
   }, 30_000)
+})
+
+describe('a second apply changes nothing', () => {
+  // What the apiserver fills into an item of a list is taken for a change by every client that sends the list.
+  const isUnchanged = async (text: string) => {
+    await apply(text)
+    const again = await apply(text)
+    expect(again.filter((line) => !line.endsWith(' unchanged'))).toEqual([])
+  }
+  test.each(Object.entries(SAMPLES).flatMap(([kind, samples]) => samples.map((_, i) => [kind, i] as const)))(
+    'of sample %s %i',
+    async (kind, i) => {
+      const { apiVersion, metadata, spec } = objectOf(kind, i) as JsonObject & { metadata: JsonObject }
+      const name = kind === 'Cloud' || kind === 'IPClaim' ? metadata['name'] : `again-${i}`
+      const at = crdOf(kind).spec.scope === 'Namespaced' ? { name, namespace: 'tests' } : { name }
+      await isUnchanged(stringify({ apiVersion, kind, metadata: at, spec }))
+    },
+    30_000,
+  )
+  test('of the shortest rules of a group', async () => {
+    const rules = [{ direction: 'ingress' }, { direction: 'egress', protocol: 'tcp' }]
+    const metadata = { name: 'short', namespace: 'tests' }
+    await isUnchanged(
+      stringify({ apiVersion: 'nephele.dev/v1alpha1', kind: 'SecurityGroup', metadata, spec: { rules } }),
+    )
+  }, 30_000)
+  const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'))
+  test.each(files.sort())(
+    'of examples/%s',
+    async (file) => {
+      const documents = parseAllDocuments(readFileSync(join(EXAMPLES, file), 'utf8'))
+      const kinds = documents.map((document) => document.get('kind') as string)
+      const namespaces = new Set(
+        documents.flatMap((document) => (document.getIn(['metadata', 'namespace']) as string) ?? []),
+      )
+      for (const name of namespaces) await plane.kubectl(['create', 'namespace', name]).catch(() => undefined)
+      if (kinds.every((kind) => KINDS.includes(kind) || kind === 'Namespace'))
+        await isUnchanged(documents.map(String).join('---\n'))
+    },
+    60_000,
+  )
 })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Server } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { PortDocument } from '../../lib/contract/documents.ts'
 import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../lib/contract/metadata-port.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -10,7 +11,16 @@ import type { RunContext } from '../runtime/reconciler.ts'
 import { GuestDirectory } from './guest-directory.ts'
 import { listenInNamespace } from './listener.ts'
 import { MetadataServer, type MetadataLimits } from './metadata-server.ts'
-import { ensureNamespace, listNamespaces, metadataDevice, namespaceFile, removeNamespace } from './network-namespace.ts'
+import {
+  ensureNamespace,
+  fixNeighbours,
+  freeNeighbours,
+  listNamespaces,
+  metadataDevice,
+  namespaceFile,
+  removeNamespace,
+  type Neighbour,
+} from './network-namespace.ts'
 
 export interface MetadataServiceOptions {
   driver: PortDriver
@@ -27,6 +37,9 @@ export class MetadataService implements NetworkService {
   readonly #directory = new GuestDirectory()
   readonly #server: MetadataServer
   readonly #listeners = new Map<string, Server>()
+  /** What was fixed for each port, and in which namespace of its network: one that was made anew knows nothing of it. */
+  readonly #fixed = new Map<string, Fixed>()
+  readonly #madeAs = new Map<string, string>()
   /** One change of a network at a time: several ports of it are reconciled at once. */
   readonly #turns = new Map<string, Promise<void>>()
 
@@ -37,14 +50,22 @@ export class MetadataService implements NetworkService {
   }
 
   async attach(port: PortDocument, context: RunContext): Promise<void> {
-    const { networkUid, mtu } = port.spec
-    this.#directory.add(port, context.state)
+    const { networkUid, mtu, mac, fixedIPs } = port.spec
     await this.#inTurn(networkUid, () => this.#serve(networkUid, mtu, context))
+    // Before it is answered at all.
+    const neighbours = fixedIPs.map(({ address }) => ({ address, mac }))
+    if (!this.#isFixed(port.uid, networkUid, neighbours)) await fixNeighbours(networkUid, neighbours, context.signal)
+    this.#fixed.set(port.uid, { networkUid, madeAs: this.#madeAs.get(networkUid), neighbours })
+    this.#directory.add(port, context.state)
   }
 
   async detach(portUid: string, context: RunContext): Promise<void> {
     // After a restart the directory fills as documents run: one that was removed first tells its network by the others' absence.
     const known = this.#directory.remove(portUid)
+    const fixed = this.#fixed.get(portUid)
+    this.#fixed.delete(portUid)
+    const left = fixed?.neighbours.map(({ address }) => address).filter((address) => !this.#isHeld(fixed, address))
+    if (fixed && left) await freeNeighbours(fixed.networkUid, left, context.signal)
     const networks = known === undefined ? await this.#listServed() : [known]
     for (const networkUid of networks) {
       await this.#inTurn(networkUid, async () => {
@@ -69,6 +90,7 @@ export class MetadataService implements NetworkService {
     if (this.#listeners.has(networkUid) && want && isPlugged(plugged, want) && !plugged?.error) return
     await ensureNamespace(networkUid, mtu, context.signal)
     const made = await deviceInstance(device, context.bootId)
+    if (made !== undefined) this.#madeAs.set(networkUid, made)
     if (made === undefined) throw new Error(`device ${device} went away while it was set up`)
     const port = switchPort(networkUid, device, made)
     if (!isPlugged(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
@@ -100,6 +122,21 @@ export class MetadataService implements NetworkService {
     return context.state.list('port').some((port) => !port.tombstone && port.spec.networkUid === networkUid)
   }
 
+  #isFixed(portUid: string, networkUid: string, neighbours: readonly Neighbour[]): boolean {
+    const fixed = this.#fixed.get(portUid)
+    const madeAs = this.#madeAs.get(networkUid)
+    return (
+      fixed?.networkUid === networkUid && fixed.madeAs === madeAs && isDeepStrictEqual(fixed.neighbours, neighbours)
+    )
+  }
+
+  /** By another port, which has the address by now. */
+  #isHeld({ networkUid }: Fixed, address: string): boolean {
+    return [...this.#fixed.values()].some(
+      (other) => other.networkUid === networkUid && other.neighbours.some((n) => n.address === address),
+    )
+  }
+
   #closeListener(networkUid: string): void {
     this.#listeners.get(networkUid)?.close()
     this.#listeners.delete(networkUid)
@@ -115,6 +152,12 @@ export class MetadataService implements NetworkService {
       if (this.#turns.get(networkUid) === settled) this.#turns.delete(networkUid)
     }
   }
+}
+
+interface Fixed {
+  networkUid: string
+  madeAs: string | undefined
+  neighbours: readonly Neighbour[]
 }
 
 function switchPort(networkUid: string, device: string, instance: string): SwitchPort {

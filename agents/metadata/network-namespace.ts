@@ -3,6 +3,7 @@
 // outlive this process and the switch's; every step may run again, which is how a new agent adopts them.
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { isIPv4 } from 'node:net'
 import { METADATA_ADDRESS, metadataMac } from '../../lib/contract/metadata-port.ts'
 import { exec, ExecError } from '../../lib/exec.ts'
 
@@ -49,6 +50,56 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
   // The userspace switch completes no checksums: with offload on, guests drop every TCP segment.
   await run(['nsenter', `--net=${namespaceFile(networkUid)}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
+}
+
+export interface Neighbour {
+  address: string
+  mac: string
+}
+
+/**
+ * Fixes to whom answers go: whoever sends under a guest's address, and says that it is there, hears nothing of what the guest is told.
+ * Running again is no change. The service has an address of version 4 alone.
+ */
+export async function fixNeighbours(
+  networkUid: string,
+  neighbours: readonly Neighbour[],
+  signal: AbortSignal,
+): Promise<void> {
+  const lines = planNeighbours(neighbours)
+  if (lines.length === 0) return
+  const argv: [string, ...string[]] = ['ip', '-n', namespaceName(networkUid), '-batch', '-']
+  await exec(argv, { timeoutMs: TIMEOUT_MS, signal, input: `${lines.join('\n')}\n` })
+}
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
+
+/** Pure. */
+export function planNeighbours(neighbours: readonly Neighbour[]): string[] {
+  return neighbours
+    .filter(({ address, mac }) => isIPv4(address) && MAC.test(mac))
+    .map(({ address, mac }) => `neighbour replace ${address} lladdr ${mac} dev ${INNER} nud permanent`)
+}
+
+/** Absent is success, the namespace's too. */
+export async function freeNeighbours(
+  networkUid: string,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const address of addresses.filter((text) => isIPv4(text))) {
+    const argv: [string, ...string[]] = [
+      'ip',
+      '-n',
+      namespaceName(networkUid),
+      'neighbour',
+      'delete',
+      address,
+      'dev',
+      INNER,
+    ]
+    await ignoring(/No such file|Cannot find device|Cannot open network namespace/, argv, signal)
+  }
 }
 
 /** With the namespace goes the pair. Absent is success. */

@@ -268,6 +268,41 @@ describe('two nodes, OVN, four guests', () => {
     expect(await of('a').get('/openstack/latest/%2e%2e/%2e%2e/etc/passwd')).toContain('404')
   }, 60_000)
 
+  test('metadata: a port without port security that takes a guest’s address hears nothing of what that guest is told', async () => {
+    const [victim, spoofer] = [guestOf('a'), of('d')]
+    await driver.ensurePort({ ...logicalPort(guestOf('d')), portSecurityEnabled: false, securityGroupUids: [] }, soon())
+    await spoofer.run('ip', 'address', 'add', `${victim.address}/32`, 'dev', 'eth0')
+    const announce = () =>
+      spoofer
+        .run('busybox', 'arping', '-U', '-c', '3', '-I', 'eth0', '-s', victim.address, '169.254.169.254')
+        .catch(() => '')
+    const ask = () =>
+      spoofer
+        .run(
+          'curl',
+          '-s',
+          '-m',
+          '3',
+          '--interface',
+          victim.address,
+          'http://169.254.169.254/openstack/latest/user_data',
+        )
+        .catch(() => 'nothing')
+    try {
+      for (let times = 3; times > 0; times--) {
+        await announce()
+        expect(await ask()).toBe('nothing')
+      }
+      expect(await of('a').get('/openstack/latest/user_data')).toBe('#!/bin/sh\necho a\n\n200')
+      const namespace = namespaceName(networkUid)
+      const fixed = await spoofer.host.run('ip', '-n', namespace, 'neighbour', 'show', victim.address)
+      expect(fixed).toContain(`lladdr ${victim.mac} PERMANENT`)
+    } finally {
+      await spoofer.run('ip', 'address', 'delete', `${victim.address}/32`, 'dev', 'eth0')
+      await driver.ensurePort(logicalPort(guestOf('d')), soon())
+    }
+  }, 60_000)
+
   test('a device made anew under its old name works again', async () => {
     const a = of('a')
     const before = agentOf(guestOf('a')).observed('port', a.portUid)

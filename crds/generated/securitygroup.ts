@@ -14,7 +14,11 @@ export interface SecurityGroupSpec {
    */
   description?: string
   /**
-   * What is allowed, in no order. *live*
+   * Whether nothing may be sent without a rule of direction egress. False: as long as there is no such rule, everything may. Answers, DHCP, metadata and neighbour discovery always pass. *live*
+   */
+  denyEgress?: boolean
+  /**
+   * What is allowed, in no order. To a Port passes what one rule of one of its groups lets in; from it, everything until a rule of direction egress is written, or denyEgress. *live*
    *
    * @maxItems 128
    *
@@ -26,11 +30,11 @@ export interface SecurityGroupSpec {
      */
     direction: 'ingress' | 'egress'
     /**
-     * Family of the addresses. *live*
+     * Family of the addresses; absent: IPv4. *live*
      */
     etherType?: 'IPv4' | 'IPv6'
     /**
-     * The protocol. *live*
+     * The protocol; absent: any. *live*
      */
     protocol?: 'any' | 'tcp' | 'udp' | 'icmp' | 'icmpv6'
     /**

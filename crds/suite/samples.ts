@@ -94,7 +94,7 @@ export const SAMPLES: Record<string, Sample[]> = {
   Network: [
     {
       spec: { mtu: 1442, portSecurityEnabled: true, dnsDomain: 'example.com', ...SHARED, deletionProtection: true },
-      status: { ...COMMON, state: 'ACTIVE', mtu: 1442, logicalSwitch: 'net-1' },
+      status: { ...COMMON, state: 'ACTIVE', mtu: 1442, logicalSwitch: 'net-1', portSecurityEnabled: true },
     },
   ],
   Subnet: [
@@ -143,6 +143,11 @@ export const SAMPLES: Record<string, Sample[]> = {
         node: 'n1',
         instance: { name: 'vm', uid: 'u2' },
         epoch: 1,
+        origin: 'Instance',
+        owner: { name: 'vm', uid: 'u2' },
+        portSecurityEnabled: true,
+        allowedAddressPairs: [{ ipAddress: '10.0.0.100', macAddress: MAC }],
+        securityGroupUIDs: ['u3'],
       },
     },
   ],
@@ -171,6 +176,7 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         description: 'web servers',
+        denyEgress: true,
         rules: [
           {
             direction: 'ingress',

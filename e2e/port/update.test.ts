@@ -14,7 +14,7 @@ let here: GuestDoor
 let there: GuestDoor
 beforeAll(async () => {
   project = await Project.create('port-update', { withImage: false, net: '10.39.0.0/24' })
-  await project.create(SECURITY_GROUP, draft.securityGroup(project.at('silent'), { rules: [] }))
+  await project.create(SECURITY_GROUP, draft.securityGroup(project.at('silent'), { denyEgress: true }))
   here = await project.openDoor()
   there = await project.openDoor({ securityGroupRefs: [{ name: 'silent' }] })
 }, 60_000)

@@ -64,7 +64,15 @@ function resolveRules(
       )
     } else rules.push(toLogicalRule(rule, remote?.metadata.uid))
   }
+  if (isEgressOpen(group)) for (const etherType of ['IPv4', 'IPv6'] as const) rules.push({ ...ALL_OUT, etherType })
   return { rules, ...(missing ? { missing } : {}) }
+}
+
+const ALL_OUT = { direction: 'egress', protocol: 'any' } as const
+
+/** As a new group of OpenStack's: who writes only what may come in means no more than that. */
+function isEgressOpen({ spec }: SecurityGroup): boolean {
+  return spec.denyEgress !== true && !(spec.rules ?? []).some(({ direction }) => direction === 'egress')
 }
 
 function isStaying(group: SecurityGroup): boolean {

@@ -48,14 +48,16 @@ describe('rules', () => {
   ] as const)('%s', async (_, rule, logical) => {
     const w = memoryWorld()
     w.put('securityGroups', group('web'))
-    const db = stored<SecurityGroup>('db', { rules: [rule] })
+    const db = stored<SecurityGroup>('db', { rules: [rule], denyEgress: true })
     expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(db.status?.state).toBe('ACTIVE')
     expect(w.network.rows.securityGroups.get('uid-db')?.rules).toEqual([logical])
   })
   test('dependency: a group that does not exist is named, with its field', async () => {
     const w = memoryWorld()
-    expect(await reconcileSecurityGroup(group('db', ['web']), w.deps, w.run)).toMatchObject({
+    const db = group('db', ['web'])
+    db.spec.denyEgress = true
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toMatchObject({
       kind: 'wait',
       reason: 'SecurityGroupNotFound',
       message: expect.stringContaining('ns/web in spec.rules[0].remoteGroupRef'),
@@ -72,6 +74,31 @@ describe('rules', () => {
     w.put('securityGroups', group('web', [], { deleted: true }))
     const outcome = await reconcileSecurityGroup(group('db', ['web'], more), w.deps, w.run)
     expect(outcome).toMatchObject(reason === undefined ? { kind: 'done' } : { kind: 'wait', reason })
+  })
+})
+
+describe('what may be sent', () => {
+  const inward = { direction: 'ingress' } as const
+  const outward = { direction: 'egress', protocol: 'tcp' } as const
+  test.each<[string, SecurityGroup['spec'], string[]]>([
+    ['no rules: everything', {}, ['any IPv4', 'any IPv6']],
+    ['an empty list: everything', { rules: [] }, ['any IPv4', 'any IPv6']],
+    ['ingress rules alone: everything', { rules: [inward] }, ['any IPv4', 'any IPv6']],
+    ['denyEgress: false says nothing new', { rules: [inward], denyEgress: false }, ['any IPv4', 'any IPv6']],
+    ['an egress rule: what it says', { rules: [inward, outward] }, ['tcp IPv4']],
+    ['denyEgress: nothing', { rules: [inward], denyEgress: true }, []],
+    ['denyEgress beside a rule: what that says', { rules: [outward], denyEgress: true }, ['tcp IPv4']],
+    [
+      'an egress rule whose group is missing: nothing',
+      { rules: [{ direction: 'egress', remoteGroupRef: { name: 'gone' } }] },
+      [],
+    ],
+  ])('%s', async (_, spec, out) => {
+    const w = memoryWorld()
+    await reconcileSecurityGroup(stored<SecurityGroup>('web', spec), w.deps, w.run)
+    const rules = w.network.rows.securityGroups.get('uid-web')?.rules ?? []
+    const egress = rules.filter(({ direction }) => direction === 'egress')
+    expect(egress.map(({ protocol, etherType }) => `${protocol} ${etherType}`)).toEqual(out)
   })
 })
 

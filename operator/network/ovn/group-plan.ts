@@ -38,13 +38,26 @@ export function planSecurityGroupRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
-/** The group of all guarded ports, made with the first of them. DHCP's own requests pass, or a new guest could ask nobody. */
+/**
+ * The group of all guarded ports, made with the first of them. What a guest needs to be one passes whatever its groups say: DHCP in both
+ * families, metadata, and what neighbours and routers tell each other (RFC 4890 section 4.4). Guests announce no routers.
+ */
 export function planGuardGroup(plan: Plan, nb: Northbound): void {
-  const dhcp = `inport == @${GUARD_GROUP} && ip4 && ip4.dst == {255.255.255.255, ${METADATA_ADDRESS}} && udp && udp.src == 68 && udp.dst == 67`
+  const [from, to] = [`inport == @${GUARD_GROUP}`, `outport == @${GUARD_GROUP}`]
+  const link = 'ip6 && ip.ttl == 255 && icmp6'
+  const dhcp4 = `ip4 && ip4.dst == {255.255.255.255, ${METADATA_ADDRESS}} && udp && udp.src == 68 && udp.dst == 67`
+  const dhcp6 = 'ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547'
+  const metadata = `ip4 && ip4.dst == ${METADATA_ADDRESS} && tcp && tcp.dst == 80`
   const rules = [
-    acl('from-lport', ALLOW_PRIORITY, dhcp, 'allow', GUARD_GROUP),
-    acl('from-lport', DROP_PRIORITY, `inport == @${GUARD_GROUP} && ip`, 'drop', GUARD_GROUP),
-    acl('to-lport', DROP_PRIORITY, `outport == @${GUARD_GROUP} && ip`, 'drop', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp4}`, 'allow', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp6}`, 'allow', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${metadata}`, 'allow-related', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${link} && icmp6.type == {133, 135, 136}`, 'allow', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ip6 && icmp6.type == {131, 132, 143}`, 'allow', GUARD_GROUP),
+    acl('to-lport', ALLOW_PRIORITY, `${to} && ${link} && icmp6.type == {134, 135, 136}`, 'allow', GUARD_GROUP),
+    acl('to-lport', ALLOW_PRIORITY, `${to} && ip6 && icmp6.type == 130`, 'allow', GUARD_GROUP),
+    acl('from-lport', DROP_PRIORITY, `${from} && ip`, 'drop', GUARD_GROUP),
+    acl('to-lport', DROP_PRIORITY, `${to} && ip`, 'drop', GUARD_GROUP),
   ]
   planGroup(plan, nb.findNamed('Port_Group', GUARD_GROUP), GUARD_GROUP, partMark('GuardGroup', GUARD_GROUP), rules, nb)
 }
