@@ -62,10 +62,10 @@ function createDriver(
   switch (kind) {
     case 'libvirt': {
       const paths = { dataDir: context.stateDir, runDir: context.runDir }
-      const { bootId, nbd, identity } = context
+      const { bootId, nbd, identity, nbdReconnectSeconds } = context
       return new LibvirtInstanceDriver({
         ...(options.libvirt ?? LIBVIRT),
-        ...{ paths, bootId, credentials: { nbd, identity } },
+        ...{ paths, bootId, credentials: { nbd, identity }, nbdReconnectSeconds },
       })
     }
     case 'fake':

@@ -25,6 +25,8 @@ const Environment = z.object({
   NEPHELE_RUN_DIR: absolute.default('/run/nephele'),
   /** Another file where nodes share a kernel, as those of the local cloud do. */
   NEPHELE_BOOT_ID_FILE: absolute.default('/proc/sys/kernel/random/boot_id'),
+  /** Seconds that machines wait for a volume's server before they are paused: for tests. */
+  NEPHELE_NBD_RECONNECT_SECONDS: z.coerce.number().int().min(1).max(86_400).optional(),
   NEPHELE_VERSION: z.string().default('0.1.0'),
 })
 
@@ -38,6 +40,8 @@ export interface AgentConfig {
   stateDir: string
   runDir: string
   bootIdFile: string
+  /** Absent: as the compute driver has it. */
+  nbdReconnectSeconds?: number | undefined
   version: string
 }
 
@@ -62,6 +66,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listH
     stateDir: env.NEPHELE_STATE_DIR,
     runDir: env.NEPHELE_RUN_DIR,
     bootIdFile: env.NEPHELE_BOOT_ID_FILE,
+    nbdReconnectSeconds: env.NEPHELE_NBD_RECONNECT_SECONDS,
     version: env.NEPHELE_VERSION,
   }
 }

@@ -41,6 +41,8 @@ export interface RoleContext {
   encapAddress: string
   identity: CertifiedFiles
   nbd: NbdFiles
+  /** Absent: as the driver has it. */
+  nbdReconnectSeconds?: number | undefined
   log: Logger
   /** Have the inventory collected and compared now. */
   inventoryChanged(): void

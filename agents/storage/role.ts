@@ -5,6 +5,7 @@ import { NBD_PORTS, type PortRange } from '../../lib/contract/nbd-ports.ts'
 import { TerminalError } from '../../lib/errors.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { FileVolumeDriver } from './drivers/file/file-volume-driver.ts'
+import { PoolMarks } from './drivers/file/pool-mark.ts'
 import { chooseLaunch, type Launch } from './exports/launcher.ts'
 import { NbdExporter } from './exports/nbd-exporter.ts'
 import { VolumeRecords } from './exports/volume-records.ts'
@@ -23,6 +24,7 @@ export interface StorageRoleOptions {
 export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
   const { stateDir, runDir, node, address, identity, nbd, log } = context
   const records = new VolumeRecords(join(stateDir, 'volume-records'))
+  const marks = new PoolMarks(join(stateDir, 'pool-marks'))
   const exporter = new NbdExporter({
     runDir: join(runDir, 'volumes'),
     records,
@@ -41,7 +43,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     createDriver: ({ name, driver, path }) => {
       if (driver !== 'file')
         throw new TerminalError('DriverUnknown', `StoragePool ${name} wants driver ${driver}; this agent has: file`)
-      return new FileVolumeDriver({ path, exporter, records, qemuImg: options.programs?.qemuImg ?? 'qemu-img' })
+      return new FileVolumeDriver({ path, exporter, records, marks, qemuImg: options.programs?.qemuImg ?? 'qemu-img' })
     },
     knownPools: async () => {
       const paths = new Set((await records.list()).map((r) => r.poolPath))

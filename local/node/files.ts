@@ -41,14 +41,10 @@ function libvirtdConf(index: number): string {
 }
 
 /**
- * A node has neither a libvirt-qemu user's devices, nor a security module, nor cgroups of its own, and its namespaces are already
- * its own. NBD's certificates are written by the agent (docs/ports.md).
+ * QEMU runs as Debian has it: as libvirt-qemu, under whatever security module the kernel has. A node has no cgroups of its own, and its
+ * namespaces are already its own. NBD's certificates are written by the agent (docs/ports.md).
  */
 const QEMU_CONF = [
-  'user = "root"',
-  'group = "root"',
-  'security_driver = "none"',
-  'remember_owner = 0',
   'namespaces = []',
   'cgroup_controllers = []',
   'nbd_tls_x509_cert_dir = "/var/lib/nephele/pki/qemu"',

@@ -14,7 +14,8 @@ set -uo pipefail
 state=/run/nephele-node ovs=/run/openvswitch ovn=/run/ovn
 mkdir -p $state /run/{lock,openvswitch,ovn,libvirt,nephele} /var/lib/{ovn,nephele} /var/log/{nephele-node,openvswitch,ovn}
 # libvirtd refuses a configuration (qemu.conf) whose folder is missing; the agent fills it once the node has a certificate.
-mkdir -p -m 700 /var/lib/nephele/pki /var/lib/nephele/pki/qemu
+mkdir -p -m 711 /var/lib/nephele/pki
+mkdir -p -m 750 /var/lib/nephele/pki/qemu
 declare -A pid_of=() started_at=()
 
 run() { # NAME COMMAND...: in the background, supervised

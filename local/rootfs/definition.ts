@@ -23,6 +23,8 @@ export const PACKAGES = [
   ...['libvirt-daemon', 'libvirt-clients', 'libvirt-daemon-driver-qemu', 'libvirt-daemon-driver-storage'],
   ...['libvirt-daemon-driver-network', 'libvirt-daemon-driver-interface', 'libvirt-daemon-driver-nodedev'],
   ...['libvirt-daemon-driver-secret', 'libvirt-daemon-driver-nwfilter'],
+  // Guests' profiles are compiled by it where the kernel has AppArmor.
+  'apparmor',
   ...['openvswitch-switch', 'openvswitch-switch-dpdk', 'ovn-central', 'ovn-host'],
   // Without the mempool plug-in vhost-user ports connect, look healthy and drop every packet.
   ...['librte-mempool-ring25', 'librte-bus-vdev25', 'librte-net-virtio25', 'librte-net-vhost25'],

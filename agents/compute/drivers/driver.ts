@@ -40,6 +40,8 @@ export interface VolumeWant {
   connection: VolumeConnection
   /** What its server has now: a machine that is on is told when it is more than it knows. */
   sizeGiB?: number
+  /** Seconds that requests wait for a server that is away; absent: as the driver has it. */
+  reconnectSeconds?: number
 }
 
 export type PowerState = 'running' | 'paused' | 'saved' | 'off'

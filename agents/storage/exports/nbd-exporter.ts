@@ -135,7 +135,12 @@ export class NbdExporter {
   async stop(id: string, signal: AbortSignal): Promise<void> {
     await this.#end(id, signal)
     const record = await this.#options.records.find(id)
-    if (record?.former !== undefined) await this.#options.records.save({ ...record, former: false })
+    if (record?.former !== true) return
+    await this.#options.records.save({ ...record, former: false }).catch((error: unknown) => {
+      // A full disk must not keep a volume from being deleted; the node's identity is let in for one export more.
+      if (codeOf(error) !== 'ENOSPC') throw error
+      this.#options.log.warn({ err: error, volume: id }, 'not recorded that an export ended')
+    })
   }
 
   async #end(id: string, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { FileVolumeDriver } from '../drivers/file/file-volume-driver.ts'
+import { PoolMarks } from '../drivers/file/pool-mark.ts'
 import { findProcess } from '../exports/daemon-process.ts'
 import { launchDirectly } from '../exports/launcher.ts'
 import { NbdExporter } from '../exports/nbd-exporter.ts'
@@ -53,6 +54,7 @@ export async function createFilePool(): Promise<FilePool> {
     pidOf,
     createDriver() {
       const records = new VolumeRecords(join(dataDir, 'volume-records'))
+      const marks = new PoolMarks(join(dataDir, 'pool-marks'))
       const exporter = new NbdExporter({
         runDir: daemons,
         records,
@@ -69,7 +71,7 @@ export async function createFilePool(): Promise<FilePool> {
       })
       for (const earlier of exporters.splice(0)) earlier.disconnect()
       exporters.push(exporter)
-      return new FileVolumeDriver({ path: poolPath, exporter, records, qemuImg: programs['qemu-img'] })
+      return new FileVolumeDriver({ path: poolPath, exporter, records, marks, qemuImg: programs['qemu-img'] })
     },
     holder(node) {
       const certified = holders.get(node) ?? authority.certify(join(dir, 'nodes', node), node)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -27,6 +27,8 @@ export interface LibvirtNode {
 export async function startLibvirtNode(): Promise<LibvirtNode> {
   const rootfs = await ensureRootfs()
   const work = await mkdtemp('/var/tmp/nephele-libvirt-')
+  // QEMU is not root, and finds its disks below.
+  await chmod(work, 0o711)
   await mkdir(join(work, 'overlay'))
   const log = await open(join(work, 'init.log'), 'w')
   const namespaces = ['-n', '-m', '-u', '-i', '-p', '-f', '--kill-child=KILL', '--propagation', 'private']

@@ -35,10 +35,6 @@ auth_unix_rw = "none"
 unix_sock_dir = "$WORK/run"
 CONF
 cat > /etc/libvirt/qemu.conf <<'CONF'
-user = "root"
-group = "root"
-security_driver = "none"
-remember_owner = 0
 namespaces = []
 cgroup_controllers = []
 CONF

@@ -101,7 +101,7 @@ export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
       '@tls': connection.tls ? 'yes' : 'no',
       ...(connection.tls && connection.tlsHostname !== undefined ? { '@tlsHostname': connection.tlsHostname } : {}),
       host: { '@name': connection.host, '@port': String(connection.port) },
-      reconnect: { '@delay': String(NBD_RECONNECT_SECONDS) },
+      reconnect: { '@delay': String(volume.reconnectSeconds ?? NBD_RECONNECT_SECONDS) },
     },
     ...common,
   }

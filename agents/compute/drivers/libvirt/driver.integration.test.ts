@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
@@ -13,6 +13,7 @@ import { describeInstanceDriver } from '../contract.ts'
 import { nicWant } from '../testing.ts'
 import { tryGuest } from './acceleration.ts'
 import type { LibvirtInstanceDriver } from './driver.ts'
+import { diskPaths } from './disk-paths.ts'
 import { domainUuidBytes } from './domain-name.ts'
 import { startDriverNode, type DriverNode } from './testing.ts'
 
@@ -90,6 +91,13 @@ describe('guests under libvirt', () => {
       '::openstack/latest/meta_data.json',
     ] as const
     expect((await at.node.exec(metaData, { timeoutMs: 5_000 })).stdout).toContain('"uuid"')
+    // Neither root, nor the owner of what machines share.
+    const { uid: qemu } = await stat(`/proc/${at.node.pid}/root/proc/${await pidOf(uid)}`)
+    expect(qemu).not.toBe(0)
+    expect((await stat(diskPaths(at.paths, machine).root)).uid).toBe(qemu)
+    const base = await stat(diskPaths(at.paths, machine).base)
+    expect([base.uid, base.mode & 0o022]).toEqual([0, 0])
+
     const stats = await driver.stats(uid, signal)
     expect(stats.cpuTimeNs).toBeGreaterThan(0n)
 

@@ -39,6 +39,8 @@ export interface LibvirtDriverOptions {
   uri: string
   paths: ComputePaths
   bootId: string
+  /** For which requests to volumes wait for their server, before the machine is paused. Default: NBD_RECONNECT_SECONDS. */
+  nbdReconnectSeconds?: number | undefined
   /** What QEMU opens volumes with. */
   credentials?: QemuAccessOptions['credentials']
   /** How qemu-img and mtools are run; tests run them in a node. */
@@ -124,7 +126,10 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     return found
   }
 
-  async ensure(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+  async ensure(wanted: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    const { nbdReconnectSeconds: reconnectSeconds } = this.#options
+    const volumes = wanted.volumes.map((volume) => ({ ...volume, ...(reconnectSeconds ? { reconnectSeconds } : {}) }))
+    const want = { ...wanted, volumes }
     const before = await this.#find(want.uid, signal)
     if (before?.mark?.epoch !== undefined && before.mark.epoch > want.epoch) {
       throw new TerminalError(

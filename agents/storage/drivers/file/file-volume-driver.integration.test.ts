@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { access, chmod, link, lstat, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  access,
+  appendFile,
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { exec } from '../../../../lib/exec.ts'
@@ -289,6 +302,56 @@ describe('a volume of the file driver', () => {
       expect(await client.run('read -v 0 4')).toContain('51 46 49 fb')
     })
 
+    test('an empty mount point is no pool: nothing is made below it, or taken for deleted', async () => {
+      const disk = join(pool.dir, 'disk')
+      await mkdir(disk, { mode: 0o700 })
+      await using mounted = await mount(['--bind', disk, pool.poolPath])
+      await make('raw')
+      await mounted.unmount()
+      for (const attempt of [make('raw'), make('raw', 1, 'v2'), driver.remove('v1', signal()), driver.stats()])
+        await expect(attempt).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+      expect(await readdir(pool.poolPath)).toEqual([])
+      // Nor when the agent starts anew, or the last volume was removed while the disk was there.
+      driver = pool.createDriver()
+      await expect(make('raw', 1, 'v2')).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+      await using again = await mount(['--bind', disk, pool.poolPath])
+      await make('raw')
+      await driver.remove('v1', signal())
+      await again.unmount()
+      await expect(make('raw', 1, 'v2')).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+      expect(await readdir(pool.poolPath)).toEqual([])
+    })
+
+    test('a disk that is mounted before the first volume is the pool, whatever was looked at before', async () => {
+      await driver.stats()
+      const disk = join(pool.dir, 'disk')
+      await mkdir(disk, { mode: 0o700 })
+      await using mounted = await mount(['--bind', disk, pool.poolPath])
+      await make('raw')
+      expect(await readdir(disk)).toContain('v1.raw')
+      await mounted.unmount()
+    })
+
+    test('on a full disk nothing is made, and what is there is deleted', async () => {
+      await using mounted = await mount(['-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs', pool.poolPath])
+      await make('raw')
+      // The agent's own records too: the next write of either fails.
+      const records = join(pool.dataDir, 'volume-records')
+      const record = await readFile(join(records, 'v1.json'))
+      await using state = await mount(['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'tmpfs', records])
+      await writeFile(join(records, 'v1.json'), record)
+      for (const folder of [pool.poolPath, records]) await fill(join(folder, 'filler'))
+      driver = pool.createDriver()
+      await expect(make('qcow2', 1, 'v2')).rejects.toThrow()
+      await driver.unexport('v1', signal())
+      await driver.remove('v1', signal())
+      expect(await driver.list()).toEqual([])
+      await rm(join(pool.poolPath, 'filler'))
+      await expect(access(place())).rejects.toThrow('ENOENT')
+      await state.unmount()
+      await mounted.unmount()
+    })
+
     test('a folder that others can write to is no pool; one that is gone is not made anew', async () => {
       await make('raw')
       await chmod(pool.poolPath, 0o777)
@@ -299,3 +362,26 @@ describe('a volume of the file driver', () => {
     })
   })
 })
+
+async function mount(args: string[]): Promise<AsyncDisposable & { unmount(): Promise<void> }> {
+  const target = args.at(-1) ?? ''
+  await exec(['mount', ...args], { timeoutMs: 5_000 })
+  let isMounted = true
+  const unmount = async (): Promise<void> => {
+    if (isMounted) await exec(['umount', target], { timeoutMs: 5_000 })
+    isMounted = false
+  }
+  return { unmount, [Symbol.asyncDispose]: unmount }
+}
+
+async function fill(path: string): Promise<void> {
+  const block = Buffer.alloc(4096)
+  for (;;) {
+    try {
+      await appendFile(path, block)
+    } catch (error) {
+      expect(String(error)).toContain('ENOSPC')
+      return
+    }
+  }
+}

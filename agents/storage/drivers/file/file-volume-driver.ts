@@ -5,6 +5,7 @@ import type { NbdExporter } from '../../exports/nbd-exporter.ts'
 import type { VolumeRecords } from '../../exports/volume-records.ts'
 import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
 import { PoolFolder, type VolumeFile } from './pool-folder.ts'
+import { checkMark, type PoolMarks } from './pool-mark.ts'
 import { createVolumeFile, growVolumeFile } from './volume-file.ts'
 
 export interface FileVolumeDriverOptions {
@@ -12,6 +13,7 @@ export interface FileVolumeDriverOptions {
   path: string
   exporter: NbdExporter
   records: VolumeRecords
+  marks: PoolMarks
   qemuImg: string
 }
 
@@ -21,6 +23,7 @@ const GIB = 2 ** 30
 export class FileVolumeDriver implements VolumeDriver {
   readonly name = 'file'
   readonly #options: FileVolumeDriverOptions
+  #checking: Promise<unknown> = Promise.resolve()
 
   constructor(options: FileVolumeDriverOptions) {
     this.#options = options
@@ -50,6 +53,7 @@ export class FileVolumeDriver implements VolumeDriver {
     let file = await pool.find(id)
     if (!file) {
       if ((await records.find(id))?.created === true) throw dataMissing()
+      await this.#check(pool, true)
       await createVolumeFile(pool, { id, format, sizeBytes: wantedBytes }, qemuImg, signal)
       file = await this.#get(pool, id)
     }
@@ -111,7 +115,20 @@ export class FileVolumeDriver implements VolumeDriver {
   /** Opened anew each time: a file system may be mounted over it, or go, at any moment. */
   async #pool(): Promise<PoolFolder> {
     const { path, records } = this.#options
-    return PoolFolder.open(path, !(await records.knowsPool(path)))
+    const pool = await PoolFolder.open(path, !(await records.knowsPool(path)))
+    await this.#check(pool, false)
+    return pool
+  }
+
+  /** One at a time: two that mark a pool at once would not agree. */
+  #check(folder: PoolFolder, isCreating: boolean): Promise<void> {
+    const { path, records, marks } = this.#options
+    const check = this.#checking.then(async () => {
+      const made = (await records.list()).filter((record) => record.poolPath === path && record.created)
+      await checkMark(marks, { folder, poolPath: path, volumes: made.map(({ id }) => id), isCreating })
+    })
+    this.#checking = check.catch(() => undefined)
+    return check
   }
 }
 
