@@ -23,6 +23,10 @@ export interface StoragePoolSpec {
     path?: string
   }
   /**
+   * How much of the pool a node may promise to Volumes, in percent of its size: the sum of their sizes at most. Volumes are thin, so above 100 they fill the disk before they are full, and guests are paused then (DiskError). *live*
+   */
+  overcommitPercent?: number
+  /**
    * Which nodes with the storage role serve it; absent: all of them. *live*
    */
   nodeSelector?: {

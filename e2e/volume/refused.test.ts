@@ -41,7 +41,7 @@ test('more than the pool has waits, says how much there is, and harms nobody', a
   await project.create(VOLUME, draft.volume(project.at('huge'), 65_536))
   const want = { type: 'Reconciling', reason: 'PoolFull' }
   const message = await waitForCondition(client, VOLUME, project.at('huge'), want)
-  expect(message).toMatch(/StoragePool files has at most \d+ GiB free on one node, 65536 wanted/)
+  expect(message).toMatch(/StoragePool files can promise at most \d+ GiB more on one node, 65536 wanted/)
   await waitForReady<Volume>(client, VOLUME, project.at('data'))
   await project.remove(VOLUME, 'huge')
 }, 60_000)

@@ -2,12 +2,12 @@
 import type { StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
 import { isPublicTo, listNames } from '../common/references.ts'
+import { roomOn } from './room.ts'
 
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
 /**
- * The pool by the volume's type, then the live node of that pool with the most room. Room is what the node reports less what is
- * promised to volumes that it has not made yet. Pure.
+ * The pool by the volume's type, then the live node of that pool with the most room (room.ts). Pure.
  */
 export function choosePlace(
   volume: Volume,
@@ -27,16 +27,17 @@ export function choosePlace(
   }
   const nodes = (pool.status?.nodes ?? [])
     .filter((n) => n.error === undefined && isAlive(n.node))
-    .map((n) => ({ node: n.node, freeGiB: n.freeGiB - promised(n.node, poolName, caches) }))
-    .sort((a, b) => b.freeGiB - a.freeGiB || (a.node < b.node ? -1 : 1))
+    .map((n) => ({ node: n.node, roomGiB: roomOn(n, pool, caches) }))
+    .sort((a, b) => b.roomGiB - a.roomGiB || (a.node < b.node ? -1 : 1))
   const best = nodes[0]
   if (!best) return { ok: false, reason: 'NoStorageNode', message: whyNoNode(pool, isAlive) }
-  if (best.freeGiB < volume.spec.sizeGiB) {
-    const most = Math.max(0, best.freeGiB)
+  if (best.roomGiB < volume.spec.sizeGiB) {
+    const most = Math.max(0, best.roomGiB)
+    const percent = pool.spec.overcommitPercent ?? 100
     return {
       ok: false,
       reason: 'PoolFull',
-      message: `StoragePool ${poolName} has at most ${most} GiB free on one node, ${volume.spec.sizeGiB} wanted`,
+      message: `StoragePool ${poolName} can promise at most ${most} GiB more on one node, ${volume.spec.sizeGiB} wanted: delete volumes, add disk, or raise its spec.overcommitPercent (${percent})`,
     }
   }
   return { ok: true, node: best.node, pool: poolName }
@@ -78,12 +79,4 @@ function findType(volume: Volume, caches: Pick<Caches, 'volumeTypes'>): TypeChoi
 
 function ageOf({ metadata }: VolumeType): string {
   return `${metadata.creationTimestamp ?? ''} ${metadata.uid}`
-}
-
-function promised(node: string, pool: string, caches: Pick<Caches, 'volumes'>): number {
-  let sum = 0
-  for (const { status, spec } of caches.volumes.listBy('node', node)) {
-    if (status?.pool === pool && status.sizeGiB === undefined) sum += spec.sizeGiB
-  }
-  return sum
 }

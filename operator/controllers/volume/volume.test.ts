@@ -104,6 +104,42 @@ describe('who may open it', () => {
   })
 })
 
+describe('room: what was promised counts, not what is written yet', () => {
+  const on = (spec: object, free: number, more: object = {}) =>
+    stored<StoragePool>(
+      'files',
+      { driver: 'file', ...spec },
+      { namespace: '', status: { nodes: [{ node: 's1', totalGiB: 100, freeGiB: free }] }, ...more },
+    )
+  const other = (name: string, sizeGiB: number, status: object) =>
+    stored<Volume>(name, { sizeGiB }, { status: { ...placed, ...status } })
+  const made = (sizeGiB: number) => other('old', sizeGiB, { sizeGiB })
+  test.each<[string, StoragePool, Volume[], number, boolean]>([
+    ['an empty pool, as large as it', on({}, 100), [], 100, true],
+    ['an empty pool, larger than it', on({}, 100), [], 101, false],
+    ['a volume without data', on({}, 100), [made(60)], 40, true],
+    ['a volume without data, and one too many', on({}, 100), [made(60)], 41, false],
+    ['a volume that is full', on({}, 40), [made(60)], 40, true],
+    ['a volume that is not made yet', on({}, 100), [other('new', 60, {})], 41, false],
+    ['a volume that grows', on({}, 100), [other('new', 70, { sizeGiB: 60 })], 31, false],
+    ['a volume of another pool', on({}, 100), [other('new', 90, { sizeGiB: 90, pool: 'other' })], 100, true],
+    ['a volume of another node', on({}, 100), [other('new', 90, { sizeGiB: 90, node: 's2' })], 100, true],
+    ['images beside it', on({}, 30), [], 31, false],
+    ['twice its size', on({ overcommitPercent: 200 }, 100), [made(120)], 80, true],
+    ['twice its size, and one too many', on({ overcommitPercent: 200 }, 100), [made(120)], 81, false],
+    ['twice its size, on a full disk', on({ overcommitPercent: 200 }, 5), [made(20)], 11, false],
+    ['half its size', on({ overcommitPercent: 50 }, 100), [made(40)], 11, false],
+  ])('%s', async (_, here, others, sizeGiB, fits) => {
+    const w = world()
+    w.put('storagePools', here)
+    for (const each of others) w.put('volumes', each)
+    const v = stored<Volume>('data', { sizeGiB })
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(
+      fits ? { kind: 'saved' } : { reason: 'PoolFull', message: expect.stringContaining('spec.overcommitPercent') },
+    )
+  })
+})
+
 describe('adopt: a node has this volume, but the resource was never placed', () => {
   test.each([
     ['is served', { state: 'available' }, {}, true],

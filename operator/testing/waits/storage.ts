@@ -78,6 +78,24 @@ export const STORAGE_ROWS: WaitRow[] = [
   },
   {
     reason: 'PoolFull',
+    by: 'a volume that was made goes',
+    where: disk,
+    waits: async (c) => {
+      c.volume('first', { sizeGiB: 80 })
+      await c.operator.rest()
+      c.volume('disk', { sizeGiB: 60 })
+    },
+    ends: (c) => c.operator.remove('volumes', ns('first')),
+  },
+  {
+    reason: 'PoolFull',
+    by: 'the pool may promise more',
+    where: disk,
+    waits: (c) => c.volume('disk', { sizeGiB: 160 }),
+    ends: (c) => c.set('storagePools', 'files', { overcommitPercent: 200 }),
+  },
+  {
+    reason: 'PoolFull',
     by: 'room is made',
     where: disk,
     waits: (c) => c.volume('disk', { sizeGiB: 160 }),
