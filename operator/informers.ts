@@ -26,10 +26,13 @@ export function watchAll(informers: Informers): OperatorInformers {
   }
 }
 
-/** Labels are all that counts; a kubelet's status is large and changes all the time. */
-function projectNode(node: KubeNode): KubeNode {
+/** Labels count, and whether it is cordoned; a kubelet's status is large and changes all the time. */
+export function projectNode(node: KubeNode): KubeNode {
   const { name, uid, resourceVersion, labels } = node.metadata
-  return { metadata: { name, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) } }
+  return {
+    metadata: { name, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) },
+    ...(node.spec?.unschedulable === true ? { spec: { unschedulable: true } } : {}),
+  }
 }
 
 export function cachesOf(informers: OperatorInformers): Caches {

@@ -70,7 +70,18 @@ const ELSEWHERE: Record<string, string> = {
   ImportFailed: 'a node’s word: whatever it says next wakes the object, as for Importing',
   CertificatePending: 'a node’s word: it asks again when its document comes',
 }
-const EVENTS = ['ResizeRefused', 'Evacuated', 'Rescheduled', 'Scheduled', 'Started', 'Imported', 'NodeUp', 'NodeDown']
+const EVENTS = [
+  'ResizeRefused',
+  'Evacuated',
+  'Rescheduled',
+  'Scheduled',
+  'Started',
+  'Imported',
+  'NodeUp',
+  'NodeDown',
+  'NodeOpened',
+  'NodeClosed',
+]
 const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued']
 
 test('each reason of the operator that does not stall is in the table, or here with why not', () => {

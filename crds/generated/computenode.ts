@@ -76,6 +76,14 @@ export interface ComputeNodeStatus {
    */
   roles?: string[]
   /**
+   * The same in one word, for people.
+   */
+  roleNames?: string
+  /**
+   * Why no new machines come here, by spec.unschedulable, kubectl cordon or the state of the node; absent: they do.
+   */
+  closed?: string
+  /**
    * The availability zone: the Node's topology.kubernetes.io/zone.
    */
   zone?: string

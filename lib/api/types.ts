@@ -56,7 +56,7 @@ export interface Secret extends KubeObject {
   data?: Record<string, string>
 }
 
-export interface KubeNode extends KubeObject {
+export interface KubeNode extends KubeObject<{ unschedulable?: boolean }> {
   status?: { addresses?: { type: string; address: string }[]; conditions?: { type: string; status: string }[] }
 }
 

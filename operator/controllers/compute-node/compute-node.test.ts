@@ -17,6 +17,7 @@ import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
+import { projectNode } from '../../informers.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../common/documents.ts'
 import type { NodeSettings } from './controller.ts'
@@ -98,6 +99,27 @@ describe('state', () => {
     const rows: object[] = []
     w.deps.scheduler.nodes.forEach(({ name, up, closed: why }) => rows.push({ name, up, why }))
     expect(rows).toEqual([{ name: 'n1', up: state === 'up', why: closed }])
+  })
+  test('kubectl cordon closes it and says so; uncordon opens it; what is there goes on', async () => {
+    const w = world()
+    const c = computeNode()
+    const closed = () => w.deps.scheduler.nodes.find('n1')?.closed
+    await step(w, c)
+    expect([closed(), c.status?.closed]).toEqual([undefined, undefined])
+    const node = w.deps.caches.nodes.find(undefined, 'n1')!
+    // As the informer keeps it.
+    w.put('nodes', projectNode({ ...node, spec: { unschedulable: true } }))
+    expect(await step(w, c)).toMatchObject({ kind: 'done' })
+    expect(closed()).toContain('cordoned')
+    expect(c.status).toMatchObject({
+      state: 'up',
+      closed: expect.stringContaining('kubectl uncordon'),
+      roleNames: 'compute,network',
+    })
+    w.put('nodes', projectNode({ ...node, spec: {} }))
+    await step(w, c)
+    expect([closed(), c.status?.closed]).toEqual([undefined, undefined])
+    expect(w.events).toEqual(['NodeClosed', 'NodeOpened'])
   })
   test('silence makes it down, with an event; while nobody is heard it stays as it was', async () => {
     const w = world()

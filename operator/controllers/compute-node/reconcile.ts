@@ -4,7 +4,7 @@ import type { ComputeNode, StoragePool } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { Inventory } from '../../../lib/contract/documents.ts'
 import { isTerminal } from '../../../lib/errors.ts'
-import type { Run } from '../../../lib/loop/controller.ts'
+import type { Run, RunEvent } from '../../../lib/loop/controller.ts'
 import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
@@ -19,6 +19,7 @@ import { judgeNode, recordInventory } from './status.ts'
 import { listOrphans } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
 
+const MOST_CHARACTERS = 255
 /** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
 const CHECK_MS = 12 * 3600 * 1000
 
@@ -34,6 +35,7 @@ export async function reconcileComputeNode(
   const node = deps.caches.nodes.find(undefined, name)
   const inventory = deps.bus.inventory.find(name)
   status.roles = [...rolesOf(node)]
+  status.roleNames = status.roles.join(',')
   status.zone = zoneOf(node)
   if (status.zone === undefined) delete status.zone
   status.epoch = 1
@@ -51,6 +53,7 @@ export async function reconcileComputeNode(
   if (orphans.length > 0) status.orphans = orphans
   else delete status.orphans
   const before = status.state
+  const wasClosed = status.closed
   const verdict = judgeNode(computeNode, {
     pulse: deps.bus.heartbeats.pulse(name),
     inventory,
@@ -67,11 +70,21 @@ export async function reconcileComputeNode(
       note: `is ${verdict.state}`,
     })
   }
-  deps.scheduler.putNode(toNodeFacts(computeNode, node, verdict))
+  const facts = toNodeFacts(computeNode, node, verdict)
+  if (facts.closed === undefined) delete status.closed
+  else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
+  if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))
+  deps.scheduler.putNode(facts)
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved
   const { outcome } = verdict
   return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
+}
+
+function openingEvent(closed: string | undefined): RunEvent {
+  if (closed === undefined)
+    return { type: 'Normal', reason: 'NodeOpened', action: 'Watch', note: 'takes new machines again' }
+  return { type: 'Normal', reason: 'NodeClosed', action: 'Watch', note: `takes no new machines: ${closed}` }
 }
 
 /** A request that cannot be signed is the node's fault and keeps nothing else from it. */

@@ -12,7 +12,7 @@ export function toNodeFacts(computeNode: ComputeNode, node: KubeNode | undefined
   return {
     name: computeNode.metadata.name,
     up: verdict.state === 'up',
-    closed: closedBecause(computeNode, verdict),
+    closed: closedBecause(computeNode, node, verdict),
     hypervisor: hypervisorOf(node),
     zone,
     capacity: {
@@ -25,9 +25,15 @@ export function toNodeFacts(computeNode: ComputeNode, node: KubeNode | undefined
   }
 }
 
-function closedBecause({ spec, metadata }: ComputeNode, verdict: NodeVerdict): string | undefined {
+/** Why no new machines come, although it may be up; what runs there goes on. Undefined: they do. */
+export function closedBecause(
+  { spec, metadata }: ComputeNode,
+  node: KubeNode | undefined,
+  verdict: NodeVerdict,
+): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'is being removed'
   if (spec.unschedulable === true)
     return spec.unschedulableReason ? `is closed: ${spec.unschedulableReason}` : 'is closed'
+  if (node?.spec?.unschedulable === true) return 'is cordoned: kubectl uncordon it'
   return verdict.closed
 }

@@ -184,17 +184,22 @@ export const MACHINE_ROWS: WaitRow[] = [
     },
     ends: (c) => c.operator.remove('ports', ns('eth')),
   },
-  ...(['a machine goes', 'a node comes', 'a node opens'] as const).map((by): WaitRow => ({
+  ...(['a machine goes', 'a node comes', 'a node opens', 'a node is uncordoned'] as const).map((by): WaitRow => ({
     reason: 'NoValidHost',
     by,
     where: vm,
     waits: async (c) => {
       if (by === 'a node opens') c.addNode('c3', { unschedulable: true })
+      if (by === 'a node is uncordoned') {
+        c.addNode('c3')
+        c.set('nodes', 'c3', { unschedulable: true })
+      }
       await fill(c)
     },
     ends: (c) => {
       if (by === 'a machine goes') c.operator.remove('instances', ns('a'))
       if (by === 'a node comes') c.addNode('c3')
+      if (by === 'a node is uncordoned') c.set('nodes', 'c3', { unschedulable: false })
       if (by === 'a node opens') c.set('computeNodes', 'c3', { unschedulable: false })
     },
   })),
