@@ -401,14 +401,21 @@ const REST: RuleCase[] = [
   {
     kind: 'KeyPair',
     path: 'spec.publicKey',
-    says: 'write one line without a line break',
+    says: 'write the one line of a .pub file',
     bad: [
+      { 'spec.publicKey': `ssh-ed25519 AAAA${'a'.repeat(60)} me\n\n` },
+      { 'spec.publicKey': `ssh-ed25519 AAAA${'a'.repeat(60)} bell\u0007` },
+      { 'spec.publicKey': `ssh-ed25519 AAAA${'a'.repeat(60)} two\u2028lines` },
       { 'spec.publicKey': `ssh-ed25519 AAAA${'a'.repeat(60)}\nssh-rsa AAAA${'b'.repeat(60)}` },
       { 'spec.publicKey': `command="id" ssh-ed25519 AAAA${'a'.repeat(60)}` },
       { 'spec.publicKey': '-----BEGIN OPENSSH PRIVATE KEY-----' },
       { 'spec.publicKey': `ssh-dss AAAA${'a'.repeat(60)}` },
     ],
-    good: [{ 'spec.publicKey': `ecdsa-sha2-nistp256 AAAA${'a'.repeat(60)}==` }],
+    good: [
+      { 'spec.publicKey': `ecdsa-sha2-nistp256 AAAA${'a'.repeat(60)}==` },
+      { 'spec.publicKey': `ssh-ed25519  AAAA${'a'.repeat(60)}\tJürgen Müller  (工作)\n` },
+      { 'spec.publicKey': ` ssh-rsa \t AAAA${'a'.repeat(60)} ` },
+    ],
   },
   changed('KeyPair', 'spec.publicKey', 'publicKey cannot change', {
     'spec.publicKey': `ssh-rsa AAAA${'a'.repeat(60)}`,

@@ -238,6 +238,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         roles: ['compute'],
         zone: 'a',
         epoch: 1,
+        volumeKey: 'ab12',
         inventory: {
           address: '10.0.0.1',
           agentVersion: '0.1.0',
@@ -291,7 +292,15 @@ export const SAMPLES: Record<string, Sample[]> = {
         state: 'ACTIVE',
         node: 'n1',
         epoch: 1,
-        flavor: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, ephemeralGiB: 0, swapMiB: 0 },
+        flavor: {
+          name: 'small',
+          requireKVM: true,
+          vcpus: 1,
+          memoryMiB: 256,
+          rootDiskGiB: 1,
+          ephemeralGiB: 0,
+          swapMiB: 0,
+        },
         addresses: [{ network: 'net', ipAddress: '10.0.0.5', macAddress: MAC, port: 'vm-0' }],
         scheduling: {
           node: 'n1',

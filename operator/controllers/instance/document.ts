@@ -2,6 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admit.ts'
 import type { GivenVolume } from './volumes.ts'
@@ -53,7 +54,7 @@ export function instanceDocument(
       volumes: [...parts.volumes],
       configDrive: spec.configDrive ?? false,
       ...(userDataBase64 === undefined ? {} : { userDataBase64 }),
-      publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: keyPair.spec.publicKey }] : [],
+      publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: toKeyLine(keyPair.spec.publicKey) }] : [],
       metadata: spec.metadata ?? {},
       ...(zone === undefined ? {} : { availabilityZone: zone }),
     },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
-import { parsePublicKey } from './public-key.ts'
+import { parsePublicKey, toKeyLine } from './public-key.ts'
 
 const text = (s: string) => Buffer.from(s, 'latin1')
 const field = (data: Buffer) => Buffer.concat([Buffer.from([0, 0, data.length >> 8, data.length & 255]), data])
@@ -40,5 +40,17 @@ describe('parsePublicKey', () => {
     expect(() => parsePublicKey(key)).toThrow(
       expect.objectContaining({ reason: 'InvalidPublicKey', message: expect.stringContaining(why) }),
     )
+  })
+})
+
+describe('blanks and comments are the writer’s business', () => {
+  const KEY = 'AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl'
+  test.each([
+    [`ssh-ed25519 ${KEY}`, `ssh-ed25519 ${KEY}`],
+    [`ssh-ed25519  ${KEY}   Jürgen  Müller (工作)\n`, `ssh-ed25519 ${KEY} Jürgen  Müller (工作)`],
+    [` ssh-ed25519\t${KEY}\tme@host `, `ssh-ed25519 ${KEY} me@host`],
+  ])('%j', (written, line) => {
+    expect(parsePublicKey(written).type).toBe('ssh-ed25519')
+    expect(toKeyLine(written)).toBe(line)
   })
 })

@@ -27,7 +27,7 @@ const MIN_RSA_BITS = 1024
  * @throws TerminalError `InvalidPublicKey`
  */
 export function parsePublicKey(line: string): PublicKeyInfo {
-  const [type = '', encoded = ''] = line.trim().split(/ +/)
+  const [type = '', encoded = ''] = line.trim().split(/[ \t]+/)
   const fields = Object.hasOwn(BLOB_FIELDS, type) ? BLOB_FIELDS[type] : undefined
   if (fields === undefined) throw invalid(`has the unknown type ${JSON.stringify(type.slice(0, 64))}`)
   const blob = Buffer.from(encoded, 'base64')
@@ -41,6 +41,15 @@ export function parsePublicKey(line: string): PublicKeyInfo {
     throw invalid(`is shorter than ${MIN_RSA_BITS} bits`)
   const digest = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')
   return { type, fingerprint: `SHA256:${digest}` }
+}
+
+/** As guests get it: one blank between its parts, whatever blanks and line end it was written with. */
+export function toKeyLine(publicKey: string): string {
+  return publicKey
+    .trim()
+    .replace(/^(\S+)[ \t]+(\S+)(?:[ \t]+(.*))?$/, (_, type: string, key: string, comment?: string) =>
+      [type, key, ...(comment ? [comment] : [])].join(' '),
+    )
 }
 
 /** Strings as in RFC 4251 section 5: a 32-bit length and so many bytes. */
