@@ -62,10 +62,10 @@ function createDriver(
   switch (kind) {
     case 'libvirt': {
       const paths = { dataDir: context.stateDir, runDir: context.runDir }
-      const { bootId, nbd, identity, nbdReconnectSeconds } = context
+      const { bootId, nbd, identity, nbdReconnectSeconds, hostSwitch } = context
       return new LibvirtInstanceDriver({
         ...(options.libvirt ?? LIBVIRT),
-        ...{ paths, bootId, credentials: { nbd, identity }, nbdReconnectSeconds },
+        ...{ paths, bootId, credentials: { nbd, identity }, hostSwitch, nbdReconnectSeconds },
       })
     }
     case 'fake':

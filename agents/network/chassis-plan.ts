@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { byUuid, type Operation } from '../../lib/ovsdb/operations.ts'
 import { isSameValue, mapOf, namedUuid, readMap, readUuids, setOf, type OvsRow } from '../../lib/ovsdb/values.ts'
+import { chooseDatapath, DATAPATH_KEY, type Datapath } from './datapath.ts'
 import { INTEGRATION_BRIDGE } from './drivers/ovs/plug-plan.ts'
 import { findByName, rootRow, type SwitchView } from './drivers/ovs/switch-database.ts'
 
@@ -18,6 +19,7 @@ export interface Chassis {
 /** The operations that bring the switch's database to the wanted configuration; none when it is there. */
 export function planChassis(view: SwitchView, want: Chassis): Operation[] {
   const root = rootRow(view)
+  const datapath = chooseDatapath(view)
   const operations: Operation[] = root ? [] : [{ op: 'insert', table: 'Open_vSwitch', row: {} }]
   const held = readMap(root?.row['external_ids'])
   const wanted: Record<string, string> = {
@@ -25,7 +27,7 @@ export function planChassis(view: SwitchView, want: Chassis): Operation[] {
     hostname: want.systemId,
     'ovn-encap-type': 'geneve',
     'ovn-encap-ip': want.encapIp,
-    'ovn-bridge-datapath-type': 'netdev',
+    [DATAPATH_KEY]: datapath,
     ...(want.ovnRemote ? { 'ovn-remote': want.ovnRemote } : {}),
   }
   const changed = Object.entries(wanted).filter(([key, value]) => held[key] !== value)
@@ -40,7 +42,7 @@ export function planChassis(view: SwitchView, want: Chassis): Operation[] {
       ],
     })
   }
-  return [...operations, ...planTls(view, want.tls), ...planBridge(view)]
+  return [...operations, ...planTls(view, want.tls), ...planBridge(view, datapath)]
 }
 
 function planTls(view: SwitchView, tls: Chassis['tls']): Operation[] {
@@ -58,8 +60,8 @@ function planTls(view: SwitchView, tls: Chassis['tls']): Operation[] {
 }
 
 /** Secure: without a controller no packet passes, instead of every packet everywhere. */
-function planBridge(view: SwitchView): Operation[] {
-  const row: OvsRow = { datapath_type: 'netdev', fail_mode: setOf(['secure']) }
+function planBridge(view: SwitchView, datapath: Datapath): Operation[] {
+  const row: OvsRow = { datapath_type: datapath, fail_mode: setOf(['secure']) }
   const name = INTEGRATION_BRIDGE
   const held = findByName(view, 'Bridge', name)
   if (held) return differs(held.row, row) ? [{ op: 'update', table: 'Bridge', where: byUuid(held.uuid), row }] : []

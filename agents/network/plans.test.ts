@@ -7,6 +7,7 @@ import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './dr
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
 import { deviceInstance, parseLinkLine } from './host-links.ts'
 import { isPassing, isPlugged, type SwitchPort } from './port-driver.ts'
+import { chooseDatapath } from './datapath.ts'
 import { parseVersion, readDpdk } from './switch-inventory.ts'
 
 const viewOf = (tables: Record<string, Record<string, OvsRow>>): SwitchView => ({
@@ -168,6 +169,26 @@ describe('chassis', () => {
         ],
       },
     ])
+  })
+  const SYSTEM = setOf(['netdev', 'system'])
+  test.each([
+    ['what the host says', 'system', 'netdev', { datapath_types: SYSTEM }, 'system'],
+    ['what the host says, the other way', 'netdev', '', { datapath_types: SYSTEM }, 'netdev'],
+    ['the bridge’s own, by its empty type', undefined, '', { datapath_types: SYSTEM }, 'system'],
+    ['the bridge’s own, by name', undefined, 'system', { datapath_types: SYSTEM }, 'system'],
+    ['never one that the switch has not', undefined, '', { datapath_types: setOf(['netdev']) }, 'netdev'],
+    ['the switch’s own with DPDK', undefined, '', { datapath_types: SYSTEM, dpdk_initialized: true }, 'netdev'],
+    ['the switch’s own where there is nothing', undefined, undefined, { datapath_types: SYSTEM }, 'netdev'],
+    ['a word that is none counts for nothing', 'fast', 'netdev', { datapath_types: SYSTEM }, 'netdev'],
+  ] as const)('the datapath is %s', (_, said, bridge, root, datapath) => {
+    const external = mapOf(said === undefined ? {} : { 'ovn-bridge-datapath-type': said })
+    const held = viewOf({
+      Open_vSwitch: { root: { bridges: setOf([]), external_ids: external, ssl: setOf([]), ...root } },
+      ...(bridge === undefined ? {} : { Bridge: { br: { name: 'br-int', ports: setOf([]), datapath_type: bridge } } }),
+    })
+    expect(chooseDatapath(held)).toBe(datapath)
+    const text = JSON.stringify(planChassis(held, chassis))
+    expect(text.includes(`"datapath_type":"${datapath === 'system' ? 'netdev' : 'system'}"`)).toBe(false)
   })
   test('an empty switch gets everything', () => {
     const inserted = planChassis(viewOf({}), chassis).flatMap((o) => (o.op === 'insert' ? [o.table] : []))

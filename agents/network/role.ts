@@ -7,6 +7,7 @@ import type { RowChange } from '../../lib/ovsdb/table-cache.ts'
 import { MetadataService } from '../metadata/metadata-service.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from './chassis-plan.ts'
+import { chooseDatapath } from './datapath.ts'
 import { OvsPortDriver } from './drivers/ovs/ovs-port-driver.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from './drivers/ovs/switch-database.ts'
 import { PortReconciler } from './port-reconciler.ts'
@@ -55,6 +56,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ],
     configure: async (spec, signal) => {
       await database.ready(signal)
+      context.hostSwitch.datapath = chooseDatapath(database)
       const operations = planChassis(database, toChassis(spec, context))
       if (operations.length === 0) return
       await database.transact(operations, signal)

@@ -7,6 +7,7 @@ import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { connectRemote } from '../../lib/ovsdb/remote.ts'
 import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
 import { readOne, readSet, readString, type OvsRow } from '../../lib/ovsdb/values.ts'
+import { chooseDatapath } from './datapath.ts'
 import { rootRow } from './drivers/ovs/switch-database.ts'
 
 const PID_FILE = 'ovs-vswitchd.pid'
@@ -23,7 +24,7 @@ export async function readSwitchInventory(
   // The database's `ovs_version` is written by the script that starts the switch, where there is one, and not by the switch.
   const version = parseVersion(await askSwitch(runDir, 'version', deadline))
   return {
-    ...(version ? { ovs: { version } } : {}),
+    ...(version ? { ovs: { version, datapath: chooseDatapath(database) } } : {}),
     dpdk,
   }
 }

@@ -85,6 +85,7 @@ export class Agent {
       encapAddress: config.encapAddress,
       identity: identity.files,
       nbd: nbd.files,
+      hostSwitch: {},
       nbdReconnectSeconds: config.nbdReconnectSeconds,
       log: this.#log,
       inventoryChanged: () => inventory.changed(),

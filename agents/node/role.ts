@@ -30,6 +30,12 @@ export interface NbdFiles {
   server: CertifiedFiles
 }
 
+/** What one role finds out of the host's switch, for the others. Changes while the agent runs. */
+export interface HostSwitch {
+  /** Undefined until the switch has been asked. */
+  datapath?: 'system' | 'netdev'
+}
+
 export interface RoleContext {
   node: string
   bootId: string
@@ -41,6 +47,7 @@ export interface RoleContext {
   encapAddress: string
   identity: CertifiedFiles
   nbd: NbdFiles
+  hostSwitch: HostSwitch
   /** Absent: as the driver has it. */
   nbdReconnectSeconds?: number | undefined
   log: Logger

@@ -148,6 +148,10 @@ export interface ComputeNodeStatus {
      */
     dpdkVersion?: string
     /**
+     * The datapath of the guests' switch: system, the kernel's, or netdev, the switch's own.
+     */
+    datapath?: 'system' | 'netdev'
+    /**
      * NUMA cells.
      */
     numaCells?: number

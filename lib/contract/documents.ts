@@ -342,7 +342,7 @@ export const Inventory = z.object({
   dpdk: z
     .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
     .optional(),
-  ovs: z.object({ version: text(64) }).optional(),
+  ovs: z.object({ version: text(64), datapath: z.enum(['system', 'netdev']).optional() }).optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
   pools: z
     .array(

@@ -28,6 +28,7 @@ const context: RoleContext = {
   bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
   stateDir: '/var/lib/nephele',
   runDir: '/run/nephele',
+  hostSwitch: {},
   nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
   inventoryChanged: () => undefined,

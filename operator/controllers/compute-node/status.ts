@@ -65,7 +65,7 @@ type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory
 
 /** What stays of the inventory in the resource: what placement and people need. */
 export function recordInventory(inventory: Inventory): StatusInventory {
-  const { hypervisor, dpdk } = inventory
+  const { hypervisor, dpdk, ovs } = inventory
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
@@ -84,6 +84,7 @@ export function recordInventory(inventory: Inventory): StatusInventory {
         }
       : {}),
     dpdk: (dpdk?.initialized ?? false) && dpdk?.vhostUser === true,
+    ...(ovs?.datapath === undefined ? {} : { datapath: ovs.datapath }),
     ...(dpdk?.version === undefined ? {} : { dpdkVersion: dpdk.version.slice(0, 64) }),
     numaCells: inventory.numa.length,
   }

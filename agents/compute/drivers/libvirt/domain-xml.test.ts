@@ -68,6 +68,18 @@ describe('toDomainXml', () => {
     expect(attribute(root, ['memoryBacking', 'access'], 'mode')).toBe('shared')
   })
 
+  test.each([
+    [undefined, 'off', 'qemu'],
+    ['netdev' as const, 'off', 'qemu'],
+    ['system' as const, undefined, undefined],
+  ])('a tap for datapath %s: checksum offload %s, backend %s', (datapath, csum, backend) => {
+    const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS, datapath }
+    const root = parseXml(toDomainXml(instanceWant({ uid: UID, nics: [nicWant({ portUid: PORT })] }), context))
+    const [tap] = all(root, 'interface')
+    expect(all(tap!, 'host').map((host) => host.getAttribute('csum'))).toEqual(csum === undefined ? [] : [csum])
+    expect(all(tap!, 'driver').map((driver) => driver.getAttribute('name'))).toEqual(backend ? [backend] : [])
+  })
+
   test('an NBD volume: TLS, name of the server, patience, and a serial that udev shows', () => {
     const connection = {
       protocol: 'nbd' as const,

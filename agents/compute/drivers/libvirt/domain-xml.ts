@@ -26,11 +26,13 @@ const FIXED_DEVICES = 3
 export interface DomainContext {
   acceleration: 'kvm' | 'qemu'
   paths: ComputePaths
+  /** Of the switch that taps are plugged into; absent: the switch's own. */
+  datapath?: 'system' | 'netdev' | undefined
 }
 
 /** Pure: the same machine gives the same text. @throws TerminalError when the machine cannot be had from libvirt */
 export function toDomainXml(want: InstanceWant, context: DomainContext): string {
-  const { acceleration, paths } = context
+  const { acceleration } = context
   const shared = want.nics.some((nic) => nic.vnicType === 'vhostuser')
   return create(XML_OPTIONS, {
     domain: {
@@ -55,7 +57,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       on_poweroff: 'destroy',
       on_reboot: 'restart',
       on_crash: 'destroy',
-      devices: devices(want, paths),
+      devices: devices(want, context),
     },
   }).end({ prettyPrint: true, headless: true })
 }
@@ -84,7 +86,8 @@ function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
   return { '@mode': 'custom', '@match': 'exact', '@check': 'none', model: { '@fallback': 'allow', '#': 'Nehalem' } }
 }
 
-function devices(want: InstanceWant, paths: ComputePaths): XmlTree {
+function devices(want: InstanceWant, context: DomainContext): XmlTree {
+  const { paths } = context
   const disks = toDisks(want, paths)
   const rootPorts = disks.length + want.nics.length + FIXED_DEVICES + SPARE_ROOT_PORTS
   return {
@@ -99,7 +102,7 @@ function devices(want: InstanceWant, paths: ComputePaths): XmlTree {
       { '@type': 'virtio-serial', '@index': '0' },
     ],
     disk: disks,
-    interface: want.nics.map((nic) => toInterface(nic, want.properties, paths)),
+    interface: want.nics.map((nic) => toInterface(nic, want.properties, context)),
     // The log is written by virtlogd, which keeps it bounded, whether anybody reads the console or not.
     serial: {
       '@type': 'pty',
@@ -146,7 +149,8 @@ function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
 
 const VIF_MODELS = ['virtio', 'e1000e']
 
-function toInterface(nic: NicWant, properties: InstanceWant['properties'], paths: ComputePaths): XmlTree {
+function toInterface(nic: NicWant, properties: InstanceWant['properties'], context: DomainContext): XmlTree {
+  const { paths } = context
   const model = { '@type': supported(properties, 'hw_vif_model', VIF_MODELS) ?? 'virtio' }
   const mac = { '@address': nic.mac }
   const mtu = { '@size': String(nic.mtu) }
@@ -164,8 +168,9 @@ function toInterface(nic: NicWant, properties: InstanceWant['properties'], paths
     mac,
     target: { '@dev': tapName(nic.portUid), '@managed': 'yes' },
     model,
-    // The userspace datapath completes no checksums: with offload on, TCP and metadata time out while ping passes.
-    driver: { '@name': 'qemu', host: { '@csum': 'off' } },
+    // The userspace datapath completes no checksums: with offload on, TCP and metadata time out while ping passes. The kernel's takes
+    // offloads, and vhost-net, which libvirt chooses where it is.
+    ...(context.datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
     mtu,
   }
 }

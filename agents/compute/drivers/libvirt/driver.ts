@@ -19,6 +19,7 @@ import type {
   InstanceWant,
   PowerAction,
 } from '../driver.ts'
+import type { HostSwitch } from '../../../node/role.ts'
 import { isMissing } from '../../../../lib/durable-files.ts'
 import { probeAcceleration, type Acceleration } from './acceleration.ts'
 import { listConsoleLogs, readConsoleLog, removeConsoleLog } from './console-log.ts'
@@ -41,6 +42,8 @@ export interface LibvirtDriverOptions {
   bootId: string
   /** For which requests to volumes wait for their server, before the machine is paused. Default: NBD_RECONNECT_SECONDS. */
   nbdReconnectSeconds?: number | undefined
+  /** What the switch's role found out; taps are made for its datapath. */
+  hostSwitch?: HostSwitch
   /** What QEMU opens volumes with. */
   credentials?: QemuAccessOptions['credentials']
   /** How qemu-img and mtools are run; tests run them in a node. */
@@ -174,7 +177,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
         `the machine wants KVM: ${accelerationReason ?? 'not available here'}`,
       )
     }
-    const xml = toDomainXml(want, { acceleration, paths }) // refuses before anything is made
+    const xml = toDomainXml(want, { acceleration, paths, datapath: this.#options.hostSwitch?.datapath }) // refuses before anything is made
     for (const volume of want.volumes) await checkVolumePath(volume)
     await this.#access.ensure(signal)
     await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })

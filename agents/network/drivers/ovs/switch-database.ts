@@ -8,7 +8,7 @@ export const SWITCH_TABLES = {
   Open_vSwitch: {
     columns: [
       ...['bridges', 'external_ids', 'cur_cfg', 'next_cfg', 'ssl'],
-      ...['dpdk_initialized', 'dpdk_version', 'iface_types'],
+      ...['dpdk_initialized', 'dpdk_version', 'iface_types', 'datapath_types'],
     ],
   },
   SSL: { columns: ['private_key', 'certificate', 'ca_cert'] },
