@@ -42,15 +42,6 @@ export interface CloudSpec {
      */
     missesBeforeDown?: number
   }
-  /**
-   * The Flavor that clients should offer first. *live*
-   */
-  defaultFlavorRef?: {
-    /**
-     * Name of the Flavor. *live*
-     */
-    name: string
-  }
 }
 /**
  * What was observed. Written by the operator alone.

@@ -44,7 +44,7 @@ export interface ImageSpec {
    */
   minMemoryMiB?: number
   /**
-   * Processor architecture of the software in the image. Recorded only: no filter reads it yet. *immutable*
+   * Processor architecture of the software in the image. Nodes run machines of x86_64 alone so far: another is refused. *immutable*
    */
   architecture?: 'x86_64' | 'aarch64'
   /**

@@ -34,7 +34,6 @@ export const SAMPLES: Record<string, Sample[]> = {
         dnsNameservers: ['10.0.0.2'],
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
-        defaultFlavorRef: { name: 'small' },
       },
       status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
     },

@@ -32,6 +32,17 @@ test('create: a node is chosen and saved, then told', async () => {
   expect(w.bus.desired.list()).toMatchObject([{ node: 'n1', kind: 'image' }])
 })
 
+test.each([
+  ['x86_64', { kind: 'saved' }],
+  ['aarch64', { reason: 'UnsupportedArchitecture', message: expect.stringContaining('spec.architecture is aarch64') }],
+] as const)('architecture %s', async (architecture, outcome) => {
+  const w = world()
+  const i = image()
+  i.spec.architecture = architecture
+  const found: unknown = await reconcileImage(i, w.deps, w.run).catch((error: unknown) => error)
+  expect(found).toMatchObject(outcome)
+})
+
 describe('observed', () => {
   test('ready: the digest is recorded', async () => {
     const w = world()

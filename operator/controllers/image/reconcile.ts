@@ -16,6 +16,12 @@ export type ImageDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regr
 export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
   const status = (image.status ??= {})
   if (image.metadata.deletionTimestamp !== undefined) return removeImage(image, deps)
+  const { architecture = 'x86_64' } = image.spec
+  if (architecture !== 'x86_64')
+    throw new TerminalError(
+      'UnsupportedArchitecture',
+      `spec.architecture is ${architecture}, and nodes run machines of x86_64 alone: make an Image of software for that`,
+    )
   const { importNode } = status
   if (importNode === undefined || (status.sha256 === undefined && isAway(importNode, deps))) {
     const node = chooseImportNode(image, deps)
