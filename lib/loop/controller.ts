@@ -5,7 +5,7 @@
 // - The finalizer is there before the first run; `released` removes it; an object being deleted without it is not run.
 // - Conditions Ready, Reconciling, Stalled and observedGeneration are the loop's; stages (Scheduled, ...) are the reconciler's, by
 //   lib/conditions.ts. Status is written once per run, as an update with the resourceVersion that was read, and only when it differs.
-// - `wait` that lasts under a second is not written (definition.settleMs): facts that must be kept go out with `saved`.
+// - `wait` that lasts under a second, or definition.settleMs, is not written: facts that must be kept go out with `saved`.
 // - A run never sees an object older than the loop's own last write of it.
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ObjectKey, ResourceKind } from '../kube/object.ts'

@@ -5,6 +5,12 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from './deps.ts'
 
+/**
+ * Of what a machine is made of: so long a stage of its way may last before it is written. A slow host writes no more than a fast one,
+ * and nobody asks sooner (docs/decisions/0021).
+ */
+export const STAGE_SETTLE_MS = 3_000
+
 type StateOf<T extends KubeObject> = T extends { status?: { state?: infer S } } ? S : never
 
 /**

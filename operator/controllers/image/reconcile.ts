@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { findCondition } from '../../../lib/conditions.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
@@ -64,11 +65,12 @@ function observe(image: Image, observed: ObservedDocument | undefined, run: Pick
       if (sizeBytes !== undefined) status.sizeBytes = sizeBytes
       return activate(image)
     }
-    case 'refused':
-      throw new TerminalError(
-        observed.error?.reason ?? 'ImageRefused',
-        observed.error?.message ?? 'the image cannot be used',
-      )
+    case 'refused': {
+      const { reason = 'ImageRefused', message = 'the image cannot be used' } = observed.error ?? {}
+      if (findCondition(status.conditions, 'Stalled')?.reason !== reason)
+        run.event({ type: 'Warning', reason, action: 'Import', note: message })
+      throw new TerminalError(reason, message)
+    }
     case 'failed':
       if (wasImported) return activate(image)
       return waitFor(

@@ -3,7 +3,7 @@ import { FINALIZER, INSTANCE } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
+import { guarded, STAGE_SETTLE_MS } from '../common/definition.ts'
 import { portIndexes } from '../common/indexes.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { keyOf } from '../common/references.ts'
@@ -32,6 +32,7 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
       watchOf(informers.computeNodes, ({ metadata }) => keysBy('node', metadata.name)),
     ],
     concurrency: 16,
+    settleMs: STAGE_SETTLE_MS,
     reconcile: guarded(deps, (instance, run) => reconcileInstance(instance, deps, run), 'ERROR'),
     readiness: instanceReadiness,
     forget(key, instance) {

@@ -201,6 +201,9 @@ describe('dependency: names what is missing', () => {
     expect(i.status?.scheduling?.filters).toMatchObject([{ name: 'AvailabilityZoneFilter', refused: 2 }])
     expect(findCondition(i.status?.conditions, 'Scheduled')).toMatchObject({ status: 'False' })
     expect(w.deps.waitingRoom.size).toBe(1)
+    // Said once, however often it is tried.
+    await step(w, i)
+    expect(w.events).toEqual(['NoValidHost'])
   })
 })
 

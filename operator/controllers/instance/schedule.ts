@@ -52,6 +52,8 @@ export async function schedule(
       choice.why,
       (status.excludedNodes ?? []).length > 0 ? EXCLUDED_FOR_MS : undefined,
     )
+    if (findCondition(status.conditions, 'Scheduled')?.reason !== 'NoValidHost')
+      run.event({ type: 'Warning', reason: 'NoValidHost', action: 'Schedule', note: choice.why })
     setStage(instance, 'Scheduled', none, run.now)
     return none
   }

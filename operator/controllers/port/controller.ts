@@ -3,7 +3,7 @@ import { CLOUD_NAME, FINALIZER, PORT } from '../../../lib/api/kinds.ts'
 import type { Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
+import { guarded, STAGE_SETTLE_MS } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes, portIndexes } from '../common/indexes.ts'
 import { keyOf } from '../common/references.ts'
@@ -43,6 +43,7 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
       }),
     ],
     concurrency: 16,
+    settleMs: STAGE_SETTLE_MS,
     reconcile: guarded(deps, (port, run) => reconcilePort(port, deps, run), 'ERROR'),
     forget: (_key, port) => void deps.deletions.delete(port.metadata.uid),
   }
