@@ -32,6 +32,10 @@ export function followCaches(
       if (old && !isSuccessor) deps.addresses.forget(toStoredBlock(old))
       if (object) deps.addresses.observe(toStoredBlock(object))
     }),
+    informers.subnets.onChange(({ old, object }) => {
+      if (object) deps.subnetArrivals.arrived(object.metadata.uid)
+      if (old && old.metadata.uid !== object?.metadata.uid) deps.subnetArrivals.forget(old.metadata.uid)
+    }),
     informers.computeNodes.onChange(({ old, object }) => {
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)

@@ -33,6 +33,7 @@ import { KubeClaimStore } from './ipam/claim-object.ts'
 import { heldFence, heldNetwork } from './hold.ts'
 import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from './network/network-driver.ts'
+import { SubnetArrivals } from './ipam/subnet-arrivals.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import type { StoreHistory } from './store-history.ts'
 import { checkEvery, readLifetimes, type CertificateLifetimes } from './certificate-lifetimes.ts'
@@ -93,6 +94,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       network: heldNetwork(network, isHeld),
       scheduler: new Scheduler(),
       addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
+      subnetArrivals: new SubnetArrivals(() => performance.now()),
       waitingRoom: new WaitingRoom(),
       releases: new ReleaseDesk(),
       regression,

@@ -47,6 +47,7 @@ const ELSEWHERE: Record<string, string> = {
   SecretNotFound: 'Secrets are not watched: looked for every 10 s',
   UserDataTooLarge: 'the same: ever more rarely, at most every ten minutes',
   NoFreeMAC: 'any of sixteen million Ports ends it: looked at every minute',
+  SubnetsSettling: 'a Subnet of the same apply: it wakes the object, or the time for it is over',
   PortPending: 'our own cache is behind our own write, for 200 ms',
   AddressContention: 'two leaders at one moment: retried with back-off',
   NetworkNotConfigured: 'the operator’s own configuration: a restart ends it',

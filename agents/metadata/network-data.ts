@@ -10,13 +10,15 @@ export function networkData(ports: readonly PortDocument[]): unknown {
       for (const server of ip.dnsNameservers ?? []) services.add(server)
       const base = { id: `network${index}-${n}`, link: linkId(uid), network_id: spec.networkUid }
       const isIPv6 = ip.address.includes(':')
-      if (ip.dhcp !== false) return { ...base, type: isIPv6 ? 'ipv6_dhcp' : 'ipv4_dhcp' }
+      if (isIPv6 && ip.ipv6AddressMode !== undefined) return { ...base, type: `ipv6_${ip.ipv6AddressMode}` }
+      // An operator of 0.1.0 says dhcp of IPv6 too, where there was none.
+      if (!isIPv6 && ip.dhcp !== false) return { ...base, type: 'ipv4_dhcp' }
       return {
         ...base,
         type: isIPv6 ? 'ipv6' : 'ipv4',
         ip_address: ip.address,
         netmask: isIPv6 ? `${ip.prefixLength}` : toNetmask(ip.prefixLength),
-        routes: isIPv6 ? [] : staticRoutes(ip.gateway),
+        routes: isIPv6 ? staticIPv6Routes(ip.gateway) : staticRoutes(ip.gateway),
       }
     }),
   )
@@ -37,6 +39,10 @@ export function networkData(ports: readonly PortDocument[]): unknown {
 function staticRoutes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
   const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
   return gateway === undefined ? [metadata] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }, metadata]
+}
+
+function staticIPv6Routes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
+  return gateway === undefined ? [] : [{ network: '::', netmask: '::', gateway }]
 }
 
 function linkId(portUid: string): string {

@@ -5,7 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { InstanceDocument, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
 import { metadataPortName } from '../../lib/contract/metadata-port.ts'
 import { restartDaemon } from '../../local/node/daemons.ts'
-import type { LogicalPort, LogicalWorld } from '../../operator/network/network-driver.ts'
+import { deriveAddress } from '../../operator/ipam/derived-address.ts'
+import type {
+  Ipv6AddressMode,
+  LogicalPort,
+  LogicalSubnet,
+  LogicalWorld,
+} from '../../operator/network/network-driver.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { tapName } from '../compute/paths.ts'
 import { namespaceName } from '../metadata/network-namespace.ts'
@@ -39,6 +45,7 @@ const logicalPort = (guest: Guest): LogicalPort => ({
   portSecurityEnabled: true,
   securityGroupUids: [guest.group],
   allowedAddressPairs: [],
+  isShared: false,
   hostname: `guest-${guest.key}`,
 })
 const egress = { direction: 'egress', etherType: 'IPv4', protocol: 'any' } as const
@@ -240,6 +247,170 @@ describe('two nodes, OVN, four guests', () => {
     await a.run('ip', 'route', 'replace', '169.254.169.254', 'dev', 'eth0')
     expect(await untilPing('a', 'b', 5000)).toBe(true)
   }, 60_000)
+
+  /** Says in the name of a virtual address where it is now, as keepalived does. */
+  const announce = (key: string, device: string, address: string) =>
+    of(key).run('busybox', 'arping', '-A', '-c', '2', '-I', device, address)
+  const untilReached = async (from: string, address: string, mac: string): Promise<void> => {
+    let seen = ''
+    for (const end = performance.now() + 8000; performance.now() < end;) {
+      const isReached = await of(from).ping(address)
+      seen = await of(from).run('ip', 'neigh', 'show', address)
+      if (isReached && seen.includes(mac)) return
+      await sleep(50)
+    }
+    throw new Error(`${address} is not reached at ${mac}: ${seen}`)
+  }
+  const withPairs = (key: string, allowedAddressPairs: LogicalPort['allowedAddressPairs']) =>
+    driver.ensurePort({ ...logicalPort(guestOf(key)), allowedAddressPairs }, soon())
+
+  test('an address that a port without a place reserves is reached at the port that speaks for it', async () => {
+    const address = '10.7.0.50'
+    const vip: LogicalPort = {
+      ...owner,
+      uid: randomUUID(),
+      networkUid,
+      mac: 'fa:16:3e:00:01:50',
+      fixedIPs: [{ subnetUid, address, hasDhcp: true }],
+      portSecurityEnabled: true,
+      securityGroupUids: [ownGroup],
+      allowedAddressPairs: [],
+      isShared: true,
+    }
+    for (const key of ['a', 'd']) await withPairs(key, [{ ipAddress: address }])
+    await driver.ensurePort(vip, soon())
+    for (const key of ['a', 'd', 'a']) {
+      await of(key).run('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0')
+      await announce(key, 'eth0', address)
+      await timed(`virtual address at ${key}`, () => untilReached('b', address, guestOf(key).mac))
+      await of(key).run('ip', 'address', 'del', `${address}/24`, 'dev', 'eth0')
+    }
+    await driver.removePort(vip.uid, soon())
+    for (const key of ['a', 'd']) await withPairs(key, [])
+  }, 60_000)
+
+  test('a virtual MAC that two ports may use is reached at the one that has it', async () => {
+    const [ipAddress, macAddress] = ['10.7.0.60', '00:00:5e:00:01:07']
+    for (const key of ['a', 'd']) await withPairs(key, [{ ipAddress, macAddress }])
+    for (const key of ['a', 'd', 'a']) {
+      const inside = of(key)
+      await inside.run('ip', 'link', 'add', 'vrrp', 'link', 'eth0', 'address', macAddress, 'type', 'macvlan')
+      await inside.run('ip', 'address', 'add', `${ipAddress}/24`, 'dev', 'vrrp', 'noprefixroute')
+      await inside.run('ip', 'link', 'set', 'vrrp', 'up')
+      // What it answers in the virtual address's name leaves by the virtual MAC.
+      await inside.run('ip', 'route', 'add', '10.7.0.0/24', 'dev', 'vrrp', 'table', '7')
+      await inside.run('ip', 'rule', 'add', 'from', ipAddress, 'lookup', '7')
+      await announce(key, 'vrrp', ipAddress)
+      await timed(`virtual MAC at ${key}`, () => untilReached('b', ipAddress, macAddress))
+      await inside.run('ip', 'rule', 'del', 'from', ipAddress, 'lookup', '7')
+      await inside.run('ip', 'link', 'delete', 'vrrp')
+    }
+    expect(agentOf(guestOf('a')).observed('port', guestOf('a').portUid)?.state).toBe('active')
+    for (const key of ['a', 'd']) await withPairs(key, [])
+    expect(await untilPing('a', 'b', 5000)).toBe(true)
+  }, 60_000)
+
+  describe('IPv6', () => {
+    const uid = randomUUID()
+    const subnet6 = (addressMode: Ipv6AddressMode): LogicalSubnet => ({
+      ...owner,
+      uid,
+      networkUid,
+      cidr: 'fd00:7::/64',
+      mtu: MTU,
+      gatewayIP: 'fd00:7::1',
+      dhcp: { leaseSeconds: 600, dnsNameservers: ['fd00:7::2'], hostRoutes: [], domainName: 'example.com' },
+      ipv6: { addressMode, routerAdvertisements: true },
+    })
+    const ipv6 = { etherType: 'IPv6', protocol: 'any' } as const
+    /** What the kernel makes of router advertisements, from the beginning. */
+    const listen = async (key: string): Promise<void> => {
+      for (const value of ['1', '0']) await of(key).run('sysctl', '-qw', `net.ipv6.conf.eth0.disable_ipv6=${value}`)
+    }
+    const show = (key: string, what: string) => of(key).run('ip', '-6', what, 'show', 'dev', 'eth0')
+    const until = async (key: string, what: string, holds: (text: string) => boolean): Promise<string> => {
+      let text = ''
+      for (const end = performance.now() + 10_000; performance.now() < end;) {
+        text = await show(key, what)
+        if (holds(text)) return text
+        await sleep(100)
+      }
+      throw new Error(`not in time: ${text}`)
+    }
+    const ask = async (key: string, what: string) =>
+      JSON.parse(
+        await of(key).run(
+          '/opt/nephele/bin/node',
+          '/src/agents/network/testing/dhcpv6-client.ts',
+          'eth0',
+          of(key).mac,
+          what,
+        ),
+      ) as unknown
+    const give = async (addresses: Record<string, string>): Promise<void> => {
+      for (const [key, address] of Object.entries(addresses)) {
+        const port = logicalPort(guestOf(key))
+        const fixedIPs = [...port.fixedIPs, { subnetUid: uid, address, hasDhcp: true }]
+        await driver.ensurePort({ ...port, fixedIPs }, soon())
+      }
+    }
+    const derived = (key: string) => deriveAddress({ first: 0xfd000007n << 96n }, of(key).mac)
+
+    beforeAll(async () => {
+      const rules = [
+        egress,
+        fromItself(ownGroup),
+        { ...ipv6, direction: 'egress' } as const,
+        { ...ipv6, direction: 'ingress', remoteGroupUid: ownGroup } as const,
+      ]
+      await driver.ensureSecurityGroup({ ...owner, uid: ownGroup, rules }, soon())
+    })
+    afterAll(async () => {
+      for (const key of ['a', 'b', 'c']) await driver.ensurePort(logicalPort(guestOf(key)), soon())
+      await driver.removeSubnet(uid, soon())
+    })
+
+    test.each(['slaac', 'dhcpv6-stateless'] as const)(
+      '%s: guests make their addresses, and reach each other',
+      async (mode) => {
+        await driver.ensureSubnet(subnet6(mode), soon())
+        await give({ a: derived('a'), b: derived('b'), c: derived('c') })
+        for (const key of mode === 'slaac' ? ['a', 'b', 'c'] : ['a', 'b']) {
+          await listen(key)
+          await timed(`${mode}, ${key}`, () =>
+            until(key, 'address', (text) => text.includes(`${derived(key)}/64`) && !text.includes('tentative')),
+          )
+        }
+        expect(await of('a').run('ip', '-6', 'route', 'show', 'default')).toContain('via fe80::')
+        expect(await show('a', 'route')).toContain('fd00:7::/64')
+        expect(await of('a').run('cat', '/proc/sys/net/ipv6/conf/eth0/mtu')).toBe(`${MTU}\n`)
+        expect(await of('a').ping(derived('b'), { seconds: 3 })).toBe(true)
+        // Another group, and an address that is not the port's.
+        expect(await of('c').ping(derived('b'))).toBe(false)
+        await of('a').run('ip', 'address', 'add', 'fd00:7::99/64', 'dev', 'eth0', 'nodad')
+        expect(await of('a').ping(derived('b'), { from: 'fd00:7::99' })).toBe(false)
+        expect(await ask('a', 'information')).toEqual({ servers: ['fd00:7::2'] })
+      },
+      60_000,
+    )
+
+    test('dhcpv6-stateful: the address of the Port by DHCPv6 and no other', async () => {
+      await driver.ensureSubnet(subnet6('dhcpv6-stateful'), soon())
+      await give({ a: 'fd00:7::11', b: 'fd00:7::12' })
+      for (const [key, address] of [
+        ['a', 'fd00:7::11'],
+        ['b', 'fd00:7::12'],
+      ] as const) {
+        await listen(key)
+        const text = await until(key, 'route', (routes) => routes.includes('default via fe80::'))
+        expect(text).toContain('fd00:7::/64')
+        expect(await show(key, 'address')).not.toContain('fd00:7:')
+        expect(await timed(`DHCPv6, ${key}`, () => ask(key, 'address'))).toEqual({ address, servers: ['fd00:7::2'] })
+        await of(key).run('ip', 'address', 'add', `${address}/128`, 'dev', 'eth0', 'nodad')
+      }
+      expect(await of('a').ping('fd00:7::12', { seconds: 3 })).toBe(true)
+    }, 60_000)
+  })
 
   test('metadata: each guest its own, by its address alone', async () => {
     for (const key of ['a', 'b', 'c']) {

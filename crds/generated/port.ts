@@ -27,7 +27,7 @@ export interface PortSpec {
    */
   macAddress?: string
   /**
-   * Addresses; absent: one from the first Subnet with room. *immutable*
+   * Addresses; absent: one of each family of which the Network has a Subnet, from the first by name with room. *immutable*
    *
    * @maxItems 8
    *

@@ -39,11 +39,11 @@ export interface SubnetSpec {
      */
     enabled?: boolean
     /**
-     * Life of a lease. *restart*
+     * Life of a lease; IPv4 alone, OVN's DHCPv6 has its own. *restart*
      */
     leaseSeconds?: number
     /**
-     * Name servers; absent: those of the Cloud. *restart*
+     * Name servers of the range's family, others are not told; absent: those of the Cloud. *restart*
      *
      * @maxItems 8
      *
@@ -51,7 +51,7 @@ export interface SubnetSpec {
      */
     dnsNameservers?: string[]
     /**
-     * Further routes for guests. *restart*
+     * Further routes for guests; IPv4 alone. *restart*
      *
      * @maxItems 32
      *
@@ -67,6 +67,19 @@ export interface SubnetSpec {
        */
       nextHop: string
     }[]
+  }
+  /**
+   * How guests of an IPv6 range come by their addresses; absent: as with its defaults, or, with disableGateway or without DHCP, by hand. *immutable*
+   */
+  ipv6?: {
+    /**
+     * As in OpenStack. dhcpv6-stateful: the address of the Port, by DHCPv6; slaac: one of the prefix and the MAC; dhcpv6-stateless: the same, and name servers by DHCPv6. *immutable*
+     */
+    addressMode?: 'dhcpv6-stateful' | 'dhcpv6-stateless' | 'slaac'
+    /**
+     * Whether the network announces the range to guests; false: a router of yours on the network does. *immutable*
+     */
+    routerAdvertisements?: boolean
   }
   /**
    * Parts of the range from which addresses are chosen; absent: all of it but the gateway. *immutable*

@@ -35,6 +35,8 @@ const CLAIMED_WHOLE = Array.from({ length: 16 }, (_, i) => ({
   portRef: { namespace: 'team-a', name: `port-${i}` },
 }))
 
+const IPV6 = { addressMode: 'dhcpv6-stateful', routerAdvertisements: true }
+
 const CIDRS = ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'FD00::/64', 'fd00::1/64', '10.0.0.0/24 ']
 
 /** Rules of single values that stand in many places: the message and the values that must be refused and accepted in each. */
@@ -190,6 +192,57 @@ const SUBNET: RuleCase[] = [
     path: 'spec',
     says: 'write allocationPools whose start and end are inside of cidr',
     bad: { 'spec.allocationPools[0].end': '10.0.1.1' },
+  },
+  changed(
+    'Subnet',
+    'spec',
+    'ipv6 cannot change',
+    { 'spec.ipv6': { addressMode: 'dhcpv6-stateless', routerAdvertisements: true } },
+    { sample: 1 },
+  ),
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    says: 'leave ipv6 out: cidr is an IPv4 range',
+    bad: { 'spec.ipv6': IPV6 },
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    sample: 1,
+    says: 'leave ipv6 out, or write dhcp',
+    bad: { 'spec.dhcp': { enabled: false } },
+    good: [{ 'spec.dhcp': { enabled: false }, 'spec.ipv6': undefined }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    sample: 1,
+    says: 'router advertisements name a router',
+    bad: { 'spec.disableGateway': true, 'spec.gatewayIP': undefined },
+    good: [
+      { 'spec.disableGateway': true, 'spec.gatewayIP': undefined, 'spec.ipv6.routerAdvertisements': false },
+      { 'spec.disableGateway': true, 'spec.gatewayIP': undefined, 'spec.ipv6': undefined },
+    ],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    sample: 1,
+    says: 'addresses of prefix and MAC need a prefix of 64 bits',
+    bad: ['fd00:1::/63', 'fd00:1::/112'].map((cidr) => ({
+      'spec.cidr': cidr,
+      'spec.ipv6': { ...IPV6, addressMode: 'slaac' },
+    })),
+    good: [{ 'spec.cidr': 'fd00:1::/112', 'spec.ipv6': IPV6 }],
+  },
+  {
+    kind: 'Subnet',
+    path: 'spec',
+    sample: 1,
+    says: 'leave hostRoutes out: DHCPv6 knows no routes',
+    bad: { 'spec.dhcp': { hostRoutes: [{ destination: 'fd00:2::/64', nextHop: 'fd00:1::5' }] } },
+    good: [{ 'spec.dhcp': { hostRoutes: [] } }],
   },
   {
     kind: 'Subnet',

@@ -119,6 +119,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         cidr: 'fd00:1::/64',
         gatewayIP: 'fd00:1::1',
         allocationPools: [{ start: 'fd00:1::9', end: 'fd00:1::ffff' }],
+        ipv6: { addressMode: 'slaac', routerAdvertisements: true },
       },
     },
   ],

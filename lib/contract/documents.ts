@@ -97,6 +97,8 @@ export const PortSpec = z.looseObject({
       /** For guests that configure themselves from metadata: absent gateway, no default route; `dhcp` false, a static address. */
       gateway: z.string().optional(),
       dhcp: z.boolean().optional(),
+      /** Of an IPv6 address with `dhcp`: how the guest comes by it. */
+      ipv6AddressMode: z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless']).optional(),
       dnsNameservers: z.array(z.string()).optional(),
     }),
   ),

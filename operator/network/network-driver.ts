@@ -56,8 +56,8 @@ export interface LogicalPort extends LogicalOwner {
   securityGroupUids: readonly string[]
   /** Further sources the port may use; an absent MAC is the port's own. */
   allowedAddressPairs: readonly { ipAddress: string; macAddress?: string }[]
-  /** Of a port that reserves an address for others: the ports that may speak for it now. Whoever does is reached at it. */
-  reservedFor?: { address: string; portUids: readonly string[] }
+  /** Others may speak for an address of the port: whoever does is reached at it, and the network answers nobody in the port's name. */
+  isShared: boolean
   /** Given to the guest by DHCP option 12. */
   hostname?: string
 }

@@ -17,6 +17,7 @@ import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
+import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { MemoryNetwork } from './memory-network.ts'
 import { WatchedStore } from './watched-store.ts'
@@ -77,6 +78,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     network: backend ?? network,
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
+    subnetArrivals: new SubnetArrivals(() => clock.ms),
     waitingRoom: new WaitingRoom(),
     releases: new ReleaseDesk(),
     regression: new RegressionGuard({ bus, caches: stores as unknown as Caches, now: () => clock.ms }),

@@ -9,6 +9,7 @@ import type { ControllerDefinition, RunResult } from '../../lib/loop/controller.
 import type { Informer } from '../../lib/loop/informer.ts'
 import { readinessOf, resultOfError, writeReadiness } from '../../lib/loop/readiness.ts'
 import { sameJson } from '../../lib/loop/same-json.ts'
+import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { followCaches } from '../claims.ts'
 import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
 import { TombstoneCollector } from '../controllers/common/tombstones.ts'
@@ -39,6 +40,9 @@ export class QuietOperator extends MemoryCluster {
   constructor() {
     super()
     const { deps, run } = this.world
+    // There is no clock: what comes together has come.
+    let lookMs = 0
+    Object.assign(deps, { subnetArrivals: new SubnetArrivals(() => (lookMs += 60_000)) })
     const informers = this.informers()
     this.#definitions = new Map(listDefinitions(defineControllers(deps, informers, {})))
     const collector = new TombstoneCollector(deps, run.log)

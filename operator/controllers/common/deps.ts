@@ -20,6 +20,7 @@ import type { Versions } from '../../../lib/contract/versions.ts'
 import type { Cache } from '../../../lib/loop/cache.ts'
 import type { Informer } from '../../../lib/loop/informer.ts'
 import type { AddressBook } from '../../ipam/address-book.ts'
+import type { SubnetArrivals } from '../../ipam/subnet-arrivals.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { NetworkDriver } from '../../network/network-driver.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
@@ -57,6 +58,7 @@ export interface OperatorDeps {
   readonly network: NetworkDriver
   readonly scheduler: Scheduler
   readonly addresses: AddressBook
+  readonly subnetArrivals: SubnetArrivals
   readonly waitingRoom: WaitingRoom
   readonly releases: ReleaseDesk
   readonly regression: RegressionGuard

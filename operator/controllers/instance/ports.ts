@@ -11,7 +11,6 @@ import {
   VERSION,
 } from '../../../lib/api/kinds.ts'
 import type { Instance, Network, Port } from '../../../lib/api/types.ts'
-import { isTerminal, type TerminalError } from '../../../lib/errors.ts'
 import type { NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
@@ -19,14 +18,9 @@ import { chooseMac, DEFAULT_MAC_PREFIX, isReservedMac } from '../../ipam/mac.ts'
 import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
-import {
-  claimFrom,
-  claimFromFirst,
-  listSubnets,
-  macReserved,
-  NO_MAC_LOOK_MS,
-  type ResolvedAddress,
-} from '../port/addresses.ts'
+import { macReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
+import type { ResolvedAddress } from '../port/claim-address.ts'
+import { claimAddresses } from './addresses.ts'
 import type { Admitted } from './admit.ts'
 import { listNics, portKeyOf, type Nic } from './nics.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -94,15 +88,15 @@ async function ensureAutomatic(
     field: `spec.networks[${nic.index}].networkRef`,
   })
   if (!network.ok) return network
-  const address = await claimAddress(instance, nic, network.object, deps)
-  if (!address.ok) return address
   const mac = findMac(instance, nic, network.object, deps)
   if (!mac.ok) return mac
+  const addresses = await claimAddresses(instance, nic, { network: network.object, mac: mac.object }, deps)
+  if (!addresses.ok) return addresses
   try {
     return found(
       await run.client.create<Port>(
         PORT,
-        newPort(instance, nic, { mac: mac.object, address: address.object, admitted }),
+        newPort(instance, nic, { mac: mac.object, addresses: addresses.object, admitted }),
         { signal: run.signal },
       ),
     )
@@ -110,53 +104,6 @@ async function ensureAutomatic(
     if (!isAlreadyExists(error)) throw error
     return missing('PortPending', `waiting for Port ${key} to be seen`, 200)
   }
-}
-
-function claimAddress(
-  instance: Instance,
-  nic: Nic,
-  network: Network,
-  deps: InstanceDeps,
-): Promise<Found<ResolvedAddress>> {
-  const { namespace = '', uid } = instance.metadata
-  const holder = { namespace, name: nic.portName, instanceUid: uid }
-  const subnets = listSubnets(network, deps)
-  const { subnetRef, ipAddress } = nic.want
-  const field = `spec.networks[${nic.index}]`
-  if (!subnetRef) {
-    const subnet = ipAddress === undefined ? undefined : subnets[0]
-    if (subnet && subnets.length === 1)
-      return claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
-    if (ipAddress === undefined) return claimFromFirst(subnets, holder, keyOfObject(network), deps)
-    return claimInMatching(subnets, holder, ipAddress, field, deps)
-  }
-  const subnet = subnets.find((s) => s.metadata.name === subnetRef.name)
-  if (!subnet) {
-    const message = `Subnet ${subnetRef.name} in ${field}.subnetRef is no Subnet of Network ${keyOfObject(network)}: create it`
-    return Promise.resolve(missing('SubnetNotFound', message))
-  }
-  return claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
-}
-
-/** An address without a subnet is looked for in the one that it lies in. */
-async function claimInMatching(
-  subnets: ReturnType<typeof listSubnets>,
-  holder: { namespace: string; name: string; instanceUid: string },
-  ipAddress: string,
-  field: string,
-  deps: InstanceDeps,
-): Promise<Found<ResolvedAddress>> {
-  let failure: TerminalError | undefined
-  for (const subnet of subnets) {
-    try {
-      return await claimFrom(subnet, holder, { requested: ipAddress, field: `${field}.ipAddress` }, deps)
-    } catch (error) {
-      if (!isTerminal(error)) throw error
-      failure = error
-    }
-  }
-  if (failure) throw failure
-  return missing('NoSubnet', `the Network in ${field}.networkRef has no Subnet: create one, and this goes on by itself`)
 }
 
 function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceDeps): Found<string> {
@@ -182,7 +129,7 @@ function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceD
 function newPort(
   instance: Instance,
   nic: Nic,
-  facts: { mac: string; address: ResolvedAddress; admitted: Admitted },
+  facts: { mac: string; addresses: readonly ResolvedAddress[]; admitted: Admitted },
 ): NewObject<Port> {
   const { name, uid, namespace = '' } = instance.metadata
   const ref = nic.want.networkRef ?? { name: '' }
@@ -210,7 +157,10 @@ function newPort(
     spec: {
       networkRef: isForeign ? { name: ref.name, namespace: ref.namespace } : { name: ref.name },
       macAddress: facts.mac,
-      fixedIPs: [{ subnetRef: { name: facts.address.subnet.metadata.name }, ipAddress: facts.address.address }],
+      fixedIPs: facts.addresses.map(({ subnet, address }) => ({
+        subnetRef: { name: subnet.metadata.name },
+        ipAddress: address,
+      })),
       ...(securityGroupRefs === undefined ? {} : { securityGroupRefs }),
       vnicType: nic.want.vnicType ?? vnicOf(facts.admitted.image.spec.properties),
     },

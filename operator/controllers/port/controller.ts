@@ -8,7 +8,7 @@ import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes, portIndexes } from '../common/indexes.ts'
 import { keyOf } from '../common/references.ts'
 import { reconcilePort } from './reconcile.ts'
-import { listReserving } from './reserved.ts'
+import { listSharing } from './shared-addresses.ts'
 
 export function portController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Port> {
   const { ports } = deps.caches
@@ -30,8 +30,8 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
           .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
           .map(keyOfObject),
       ),
-      // What one may speak for, another may reserve.
-      watchOf(informers.ports, (port) => listReserving(port, deps.caches)),
+      // What one may speak for, another may have.
+      watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
       // What stood against a port's wish may go.
       watchOf(informers.ports, ({ spec, metadata }) => {
         if (metadata.deletionTimestamp === undefined) return []

@@ -2,7 +2,8 @@
 import type { Port } from '../../../lib/api/types.ts'
 import type { PortDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
-import type { ResolvedAddress } from './addresses.ts'
+import { hasDhcp, ipv6ServiceOf } from '../subnet/dhcp.ts'
+import type { ResolvedAddress } from './claim-address.ts'
 import type { Binding } from './binding.ts'
 
 export interface PortFacts {
@@ -42,11 +43,13 @@ function toFixedIP({
   dnsNameservers,
 }: ResolvedAddress): PortDocument['spec']['fixedIPs'][number] {
   const gateway = subnet.status?.gatewayIP
+  const ipv6 = ipv6ServiceOf(subnet)
   return {
     address,
     prefixLength,
     ...(gateway === undefined ? {} : { gateway }),
-    dhcp: subnet.spec.dhcp?.enabled ?? true,
+    dhcp: hasDhcp(subnet),
+    ...(ipv6 ? { ipv6AddressMode: ipv6.addressMode } : {}),
     dnsNameservers: [...dnsNameservers],
   }
 }

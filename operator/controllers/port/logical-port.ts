@@ -5,11 +5,11 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { resolve } from '../common/references.ts'
 import { hasDhcp } from '../subnet/dhcp.ts'
-import { listSubnets } from './addresses.ts'
+import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding } from './binding.ts'
 import { securityGroupRefsOf } from './groups.ts'
-import { findReservedFor } from './reserved.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
+import { isShared } from './shared-addresses.ts'
 
 export interface Identity {
   network: Network
@@ -39,7 +39,6 @@ export async function ensureLogicalPort(
 ): Promise<void> {
   const { network, mac, addresses, groups, security } = identity
   const at = { ...place, ...(place.node === undefined ? placeByHand(port) : {}) }
-  const reservedFor = at.node === undefined ? findReservedFor(port, network, addresses, deps.caches) : undefined
   await deps.network.ensurePort(
     {
       ...ownerOf(port),
@@ -54,7 +53,7 @@ export async function ensureLogicalPort(
       portSecurityEnabled: security.enabled,
       securityGroupUids: groups,
       allowedAddressPairs: security.pairs,
-      ...(reservedFor ? { reservedFor } : {}),
+      isShared: isShared(port, network, addresses, deps.caches),
     },
     signal,
   )

@@ -8,7 +8,7 @@ import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
 import { resolveMac } from './addresses.ts'
 import { reconcilePort } from './reconcile.ts'
-import { listReserving } from './reserved.ts'
+import { listSharing } from './shared-addresses.ts'
 
 const network = (more: object = {}) => stored<Network>('lan', {}, more)
 const subnet = (name = 'lan-v4', cidr = '10.0.0.0/24', more: object = {}) =>
@@ -266,26 +266,16 @@ describe('an address that one port reserves for others', () => {
     const w = await world()
     const vip = reserving()
     await step(w, vip)
-    expect(rowOf(w)).not.toHaveProperty('reservedFor')
+    expect(rowOf(w)).toMatchObject({ isShared: false })
     await step(w, member('m', pair))
-    expect([...listReserving(member('m', pair), w.deps.caches)].includes('ns/vip')).toBe(isFor || pair.includes('/'))
+    expect([...listSharing(member('m', pair), w.deps.caches)].includes('ns/vip')).toBe(isFor || pair.includes('/'))
     await step(w, vip)
-    const want = isFor ? { address: '10.0.0.50', portUids: ['uid-m'] } : undefined
-    expect(rowOf(w)?.reservedFor).toEqual(want)
+    expect(rowOf(w)).toMatchObject({ isShared: isFor })
+    w.drop('ports', member('m', pair))
+    await step(w, vip)
+    expect(rowOf(w)).toMatchObject({ isShared: false })
   })
-  test("it is nobody's but its own once it is plugged in, and again when it is not", async () => {
-    const w = await world()
-    w.put('ports', member('m', '10.0.0.50'))
-    const vip = reserving()
-    vip.metadata.annotations = { 'nephele.dev/plugged-on': 'c1' }
-    await step(w, vip)
-    expect(rowOf(w)).toMatchObject({ node: 'c1' })
-    expect(rowOf(w)).not.toHaveProperty('reservedFor')
-    delete vip.metadata.annotations
-    await step(w, vip)
-    expect(rowOf(w)).toMatchObject({ reservedFor: { portUids: ['uid-m'] } })
-  })
-  test('a port of another project cannot speak for it', async () => {
+  test('a port of another project, which may not, does not speak for it', async () => {
     const w = await world()
     w.put(
       'ports',
@@ -296,7 +286,7 @@ describe('an address that one port reserves for others', () => {
       ),
     )
     await step(w, reserving())
-    expect(rowOf(w)).not.toHaveProperty('reservedFor')
+    expect(rowOf(w)).toMatchObject({ isShared: false })
   })
 })
 

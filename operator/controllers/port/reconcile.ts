@@ -8,8 +8,9 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, resolve, type Found } from '../common/references.ts'
 import { releaseFrom } from '../common/release.ts'
 import { mtuOf } from '../network/reconcile.ts'
-import { resolveAddresses, resolveMac, type ResolvedAddress } from './addresses.ts'
+import { resolveAddresses, resolveMac } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
+import type { ResolvedAddress } from './claim-address.ts'
 import { portDocument } from './document.ts'
 import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
@@ -20,7 +21,7 @@ import { resolveSecurity, type PortSecurity } from './security.ts'
 
 export type PortDeps = Pick<
   OperatorDeps,
-  'caches' | 'bus' | 'network' | 'addresses' | 'releases' | 'regression' | 'writer'
+  'caches' | 'bus' | 'network' | 'addresses' | 'subnetArrivals' | 'releases' | 'regression' | 'writer'
 >
 export type PortRun = Pick<Run, 'client' | 'signal' | 'event'>
 
@@ -81,7 +82,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   if (isNew) assertGiven(security)
   const mac = resolveMac(port, network.object, deps)
   if (!mac.ok) return fail(port, mac)
-  const addresses = await resolveAddresses(port, network.object, deps)
+  const addresses = await resolveAddresses(port, { network: network.object, mac: mac.object }, deps)
   if (!addresses.ok) return fail(port, addresses)
   const { uids: groups, lacks } = await resolveGroups(port, security.enabled, deps, run)
   // Rules come first: a port is not plugged before its groups are known. One that is there follows those that can be found.

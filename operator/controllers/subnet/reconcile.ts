@@ -13,6 +13,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { keyOf, listNames, resolve } from '../common/references.ts'
 import { mtuOf } from '../network/reconcile.ts'
+import { ipv6ServiceOf } from './dhcp.ts'
 
 export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>
 
@@ -77,12 +78,14 @@ export function rankOf(subnet: Subnet): SubnetRank {
 
 export function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: Cache<Cloud>): LogicalSubnet {
   const dhcp = subnet.spec.dhcp ?? {}
+  const ipv6 = ipv6ServiceOf(subnet)
   return {
     ...ownerOf(subnet),
     networkUid: network.metadata.uid,
     cidr: subnet.spec.cidr,
     mtu: mtuOf(network, clouds),
     ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
+    ...(ipv6 ? { ipv6 } : {}),
     ...(dhcp.enabled === false
       ? {}
       : {

@@ -4,27 +4,30 @@ import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { Ipv6AddressMode, LogicalSubnet } from '../network-driver.ts'
-import { familyOf, normalAddress, normalDnsName, normalPrefix } from './addresses.ts'
+import { familyOf, normalAddress, normalDnsName } from './addresses.ts'
 import { partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 
+export type AnnouncedSubnet = LogicalSubnet & { gatewayIP: string }
+
 /**
- * Only routers send router advertisements in OVN: an IPv6 subnet has one of its own that does nothing else. Its address is the
- * subnet-router anycast address (RFC 4291 2.6.1), which no port is ever given, so that the gateway's address stays free for a router
- * of the users'. One for each subnet, since a router port has one address mode for all its prefixes.
+ * Only routers send router advertisements in OVN: an IPv6 subnet has one of its own that does nothing else, at the gateway's address
+ *. One for each subnet, since a router port has one address mode for all its prefixes.
  */
-export function planAnnouncer(plan: Plan, want: LogicalSubnet, addressMode: Ipv6AddressMode, nb: Northbound): void {
+export function planAnnouncer(plan: Plan, want: AnnouncedSubnet, addressMode: Ipv6AddressMode, nb: Northbound): void {
   const network = nb.find('Network', want.networkUid)
   if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
   const name = announcerName(want.uid)
   const external_ids = partMark('Announcer', want.uid)
   const router = nb.findNamed('Logical_Router', name)
-  const held = nb.findNamed('Logical_Router_Port', name)
+  // Ports of routers and of switches share one space of names in the southbound database.
+  const routerPort = `${name}-router`
+  const held = nb.findNamed('Logical_Router_Port', routerPort)
   const port = plan.ensure('Logical_Router_Port', held, {
-    name,
+    name: routerPort,
     mac: announcerMac(want.uid),
-    networks: setOf([normalPrefix(want.cidr)]),
+    networks: setOf([`${normalAddress(want.gatewayIP)}/${want.cidr.split('/')[1] ?? ''}`]),
     ipv6_ra_configs: mapOf(advertisement(want, addressMode)),
     external_ids,
   })
@@ -37,7 +40,7 @@ export function planAnnouncer(plan: Plan, want: LogicalSubnet, addressMode: Ipv6
     }
   }
   const joint = nb.findNamed('Logical_Switch_Port', name)
-  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, want.uid))
+  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, routerPort, want.uid))
   if (!joint || !nb.isOn(network.uuid, joint.uuid)) {
     const mutations = [['ports', 'insert', setOf([end])]] as const
     plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(network.uuid), mutations })
@@ -55,7 +58,7 @@ export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbou
   plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
 }
 
-function switchEnd(name: string, subnetUid: string): OvsRow {
+function switchEnd(name: string, routerPort: string, subnetUid: string): OvsRow {
   return {
     name,
     type: 'router',
@@ -63,7 +66,7 @@ function switchEnd(name: string, subnetUid: string): OvsRow {
     port_security: setOf([]),
     dhcpv4_options: setOf([]),
     dhcpv6_options: setOf([]),
-    options: mapOf({ 'router-port': name }),
+    options: mapOf({ 'router-port': routerPort }),
     external_ids: partMark('Announcer', subnetUid),
   }
 }

@@ -48,6 +48,7 @@ const WORLD: LogicalWorld = {
     portSecurityEnabled: true,
     securityGroupUids: ['sg-1'],
     allowedAddressPairs: [],
+    isShared: false,
   })),
   securityGroups: [
     {

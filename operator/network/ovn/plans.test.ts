@@ -2,14 +2,14 @@
 import { describe, expect, test } from '@jest/globals'
 import { METADATA_ADDRESS, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import { guestMtu, type LogicalPort, type LogicalRule } from '../network-driver.ts'
+import { guestMtu, type LogicalPort, type LogicalRule, type LogicalSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { groupName, ruleMatch } from './group-plan.ts'
-import { dhcpOptions } from './subnet-plan.ts'
+import { dhcpOptions, planSubnet } from './subnet-plan.ts'
 import { Northbound } from './northbound.ts'
 import { planPort } from './port-plan.ts'
 import { compareTerms, readTerm } from './term.ts'
-import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { markOf } from './marks.ts'
 
 const owner = { uid: 'u1', namespace: 'ns', name: 'n', generation: 1 }
@@ -106,6 +106,51 @@ describe('dhcpOptions', () => {
   })
 })
 
+describe('planSubnet of IPv6', () => {
+  const network = { name: 'net', ports: setOf([]), external_ids: markOf('Network', { ...owner, uid: 'net' }) }
+  const nb = new Northbound((table) => new Map(table === 'Logical_Switch' ? [['ls', network]] : []))
+  const subnet: LogicalSubnet = {
+    ...owner,
+    networkUid: 'net',
+    cidr: 'fd00::/64',
+    mtu: 1442,
+    gatewayIP: 'fd00::1',
+    dhcp: { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2', 'fd00::3'], hostRoutes: [], domainName: 'x.org' },
+    ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: true },
+  }
+  const inserted = (want: LogicalSubnet, table: string) =>
+    planSubnet(want, nb).operations.flatMap((o) => (o.op === 'insert' && o.table === table ? [o.row] : []))[0]
+  test.each([
+    ['dhcpv6-stateful', 'dhcpv6_stateful', {}],
+    ['dhcpv6-stateless', 'dhcpv6_stateless', { dhcpv6_stateless: 'true' }],
+    ['slaac', 'slaac', { dhcpv6_stateless: 'true' }],
+  ] as const)('%s', (addressMode, word, more) => {
+    const want: LogicalSubnet = { ...subnet, ipv6: { addressMode, routerAdvertisements: true } }
+    expect(readMap(inserted(want, 'DHCP_Options')?.['options'])).toEqual({
+      server_id: metadataMac('net'),
+      dns_server: '{fd00::2, fd00::3}',
+      domain_search: '"x.org"',
+      ...more,
+    })
+    const port = inserted(want, 'Logical_Router_Port')
+    expect(port?.['networks']).toEqual(setOf(['fd00::1/64']))
+    expect(readMap(port?.['ipv6_ra_configs'])).toMatchObject({ address_mode: word, mtu: '1442', rdnss: 'fd00::2' })
+    // OVN joins the two ends by these names, which must differ.
+    const end = inserted(want, 'Logical_Switch_Port')
+    expect(readMap(end?.['options'])['router-port']).toBe(port?.['name'])
+    expect(end?.['name']).not.toBe(port?.['name'])
+  })
+  test('announced by others: options alone', () => {
+    const want: LogicalSubnet = { ...subnet, ipv6: { addressMode: 'slaac', routerAdvertisements: false } }
+    expect(planSubnet(want, nb).summary()).toBe('insert DHCP_Options')
+  })
+  test('by hand: no rows at all', () => {
+    const { ipv6, ...byHand } = subnet
+    expect(ipv6).toBeDefined()
+    expect(planSubnet(byHand, nb).operations).toEqual([])
+  })
+})
+
 describe('planPort', () => {
   const tables = new Map<string, Map<string, OvsRow>>([
     [
@@ -129,6 +174,7 @@ describe('planPort', () => {
     node: 'n1',
     portSecurityEnabled: true,
     securityGroupUids: ['g-1'],
+    isShared: false,
     allowedAddressPairs: [{ ipAddress: '10.0.0.50' }, { ipAddress: '10.9.0.0/16', macAddress: '02:00:00:00:00:01' }],
   }
   const rowOf = (want: LogicalPort): OvsRow => {
@@ -158,12 +204,13 @@ describe('planPort', () => {
     expect(row['options']).toEqual(mapOf({ 'requested-chassis': '-' }))
     expect(planPort({ ...port, portSecurityEnabled: false }, nb).summary()).not.toContain('Port_Group')
   })
-  test('reserved for others: virtual, and nobody binds it', () => {
-    const { node, ...unplaced } = port
-    expect(node).toBe('n1')
-    const row = rowOf({ ...unplaced, reservedFor: { address: '10.0.0.5', portUids: ['p3', 'p2'] } })
-    expect(row['type']).toBe('virtual')
-    expect(row['options']).toEqual(mapOf({ 'virtual-ip': '10.0.0.5', 'virtual-parents': 'p2,p3' }))
+  test('an address that others may speak for is not answered for', () => {
+    const row = rowOf({ ...port, allowedAddressPairs: [], isShared: true })
+    expect(row['addresses']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5', 'unknown']))
+    expect(row['port_security']).toEqual(setOf(['fa:16:3e:00:00:01 10.0.0.5']))
+    expect(rowOf({ ...port, allowedAddressPairs: [{ ipAddress: '10.0.0.50' }] })['addresses']).toEqual(
+      setOf(['fa:16:3e:00:00:01 10.0.0.5']),
+    )
   })
   test('waits for its network', () =>
     expect(() => planPort({ ...port, networkUid: 'no' }, nb)).toThrow('network no is not in OVN yet'))

@@ -22,12 +22,15 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
-    type: want.reservedFor ? 'virtual' : '',
+    type: '',
     addresses: setOf(addressesOf(want)),
     port_security: setOf(portSecurityOf(want)),
     dhcpv4_options: setOf(dhcp ? [uuidOf(dhcp.uuid)] : []),
     dhcpv6_options: setOf(dhcpv6 ? [uuidOf(dhcpv6.uuid)] : []),
-    options: mapOf(optionsOf(want, dhcp !== undefined)),
+    options: mapOf({
+      'requested-chassis': want.node ?? NOWHERE,
+      ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
+    }),
     external_ids: markOf('Port', want),
   })
   if (!held || !nb.isOn(network.uuid, held.uuid)) {
@@ -58,18 +61,6 @@ function dhcpOf({ fixedIPs }: LogicalPort, family: AddressFamily, nb: Northbound
   const row = nb.find('Subnet', first.subnetUid)
   if (!row) throw new TransientError('NetworkNotReady', `subnet ${first.subnetUid} is not in OVN yet`)
   return row
-}
-
-/** ovn-nb(5). A virtual port is bound where the port is that last spoke for its address; OVN answers no ARP in its name. */
-function optionsOf(want: LogicalPort, hasDhcp: boolean): Record<string, string> {
-  if (want.reservedFor) {
-    const { address, portUids } = want.reservedFor
-    return { 'virtual-ip': normalAddress(address), 'virtual-parents': [...portUids].sort().join() }
-  }
-  return {
-    'requested-chassis': want.node ?? NOWHERE,
-    ...(want.hostname && hasDhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
-  }
 }
 
 function planGroups(
@@ -111,14 +102,16 @@ function membership(
 }
 
 /**
- * `unknown`: what is addressed to a MAC that no port is known by comes here too; port security lets through what is for one of the
- * port's own. A MAC of a pair is no address of its own, since two ports may share it (VRRP) and OVN would pick one of them for good.
+ * `unknown`: what is addressed to a MAC that no port is known by comes here too (port security lets through what is for one of the
+ * port's own), and OVN leaves it to guests to answer ARP and ND. So a MAC of a pair is reached wherever it is, also when two ports
+ * share it (VRRP), and an address that others may speak for is found at who does. Type `virtual` would be OVN's word for the latter:
+ * without routers it gains nothing, and when such a port goes, the one that spoke for it loses its `ovn-installed` (seen in 25.03).
  */
 function addressesOf(port: LogicalPort): string[] {
   const mac = normalMac(port.mac)
   const own = [mac, ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
   const hasOther = port.allowedAddressPairs.some(({ macAddress = mac }) => normalMac(macAddress) !== mac)
-  return port.portSecurityEnabled && !hasOther ? [own] : [own, 'unknown']
+  return port.portSecurityEnabled && !hasOther && !port.isShared ? [own] : [own, 'unknown']
 }
 
 /** One entry a MAC: it may send from these addresses only, in IP and in ARP. */

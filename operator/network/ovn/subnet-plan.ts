@@ -18,7 +18,9 @@ export function planSubnet(want: LogicalSubnet, nb: Northbound): Plan {
     const external_ids = markOf('Subnet', want)
     plan.ensure('DHCP_Options', held, { cidr: normalPrefix(want.cidr), options: mapOf(options), external_ids })
   } else if (held) plan.remove('DHCP_Options', held)
-  if (options && want.ipv6?.routerAdvertisements) planAnnouncer(plan, want, want.ipv6.addressMode, nb)
+  const { ipv6, gatewayIP } = want
+  if (options && ipv6?.routerAdvertisements && gatewayIP !== undefined)
+    planAnnouncer(plan, { ...want, gatewayIP }, ipv6.addressMode, nb)
   else planAnnouncerRemoval(plan, want.uid, nb)
   return plan
 }

@@ -1,40 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Port that is plugged nowhere can reserve an address (a virtual one of a cluster, say) for others that name it in their
-// spec.allowedAddressPairs: one of them speaks for it at a time, and is to be reached at it.
+// A Port may have an address (a virtual one of a cluster, say) that others name in their spec.allowedAddressPairs: one of them speaks
+// for it at a time, and is to be reached at it.
 import type { Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr } from '../../ipam/address.ts'
-import type { LogicalPort } from '../../network/network-driver.ts'
 import type { Caches } from '../common/deps.ts'
 import { addressKey } from '../common/indexes.ts'
 import { keyOf } from '../common/references.ts'
 
-/** The first of the port's addresses that others may speak for, and these. Pure. */
-export function findReservedFor(
+/** Whether others may speak for one of the port's addresses. Pure. */
+export function isShared(
   port: Port,
   network: Network,
   addresses: readonly { address: string }[],
   { ports }: Pick<Caches, 'ports'>,
-): LogicalPort['reservedFor'] {
+): boolean {
   const networkKey = keyOfObject(network)
-  for (const { address } of addresses) {
-    const claimants = [
+  return addresses.some(({ address }) =>
+    [
       ...ports.listBy('pair', addressKey(networkKey, address)),
       ...ports.listBy('pairRange', networkKey).filter((other) => hasPairFor(other, address)),
-    ].filter(({ metadata }) => metadata.uid !== port.metadata.uid && isOneProject(metadata, port, network))
-    const portUids = [...new Set(claimants.map(({ metadata }) => metadata.uid))].sort()
-    if (portUids.length > 0) return { address, portUids }
-  }
-  return undefined
+    ].some(({ metadata }) => metadata.uid !== port.metadata.uid && isOneProject(metadata, port, network)),
+  )
 }
 
-/** Pairs are the network's owner's (security.ts), and what another namespace reserves is not. */
+/** Pairs are the network's owner's (security.ts), and what another namespace has is not. */
 function isOneProject({ namespace }: Port['metadata'], port: Port, network: Network): boolean {
   return namespace === network.metadata.namespace && namespace === port.metadata.namespace
 }
 
-/** Ports that may reserve what this one's pairs name: their rows depend on it. */
-export function* listReserving({ spec, metadata }: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
+/** Ports whose addresses this one's pairs name: their rows depend on it. A range is asked of the network's unplaced ports alone. */
+export function* listSharing({ spec, metadata }: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
   const networkKey = keyOf(spec.networkRef, metadata.namespace)
   const pairs = spec.allowedAddressPairs ?? []
   for (const { ipAddress } of pairs) yield* ports.listBy('address', addressKey(networkKey, ipAddress)).map(keyOfObject)

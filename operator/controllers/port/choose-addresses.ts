@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Network, Subnet } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { found, missing, type Found } from '../common/references.ts'
+import { findUsablePlan } from '../subnet/reconcile.ts'
+import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
+
+/**
+ * Subnets that come one after the other within this time count as made together: a port of a network that lacks a family waits so long
+ * after the last one, so that the result is the same whichever of them is seen first.
+ */
+export const SETTLE_MS = 800
+const FAMILIES = ['IPv4', 'IPv6'] as const
+
+/**
+ * For a port that asks for none: one address of each family of which the network has a subnet that can be used, IPv4 first; of each the
+ * first subnet by name with room.
+ * @param field the referrer's, for the message
+ */
+export async function chooseAddresses(
+  network: Network,
+  request: { holder: ClaimHolder; mac: string; field: string },
+  deps: Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>,
+): Promise<Found<ResolvedAddress[]>> {
+  const subnets = listSubnets(network, deps)
+  const usable = subnets.filter((subnet) => findUsablePlan(subnet, subnets) !== undefined)
+  const families = FAMILIES.map((family) => usable.filter(({ spec }) => familyOf(spec.cidr) === family))
+  if (families.some((list) => list.length === 0)) {
+    const leftMs = SETTLE_MS - deps.subnetArrivals.sinceLastMs(subnets.map(({ metadata }) => metadata.uid))
+    const message = `Network ${keyOfObject(network)} has Subnets that were just made: waiting for another one of the same apply`
+    if (leftMs > 0) return missing('SubnetsSettling', message, Math.ceil(leftMs))
+  }
+  const addresses: ResolvedAddress[] = []
+  for (const family of families.filter((list) => list.length > 0)) {
+    const address = await claimFromFirst(family, request, deps)
+    if (!address.ok) return address
+    addresses.push(address.object)
+  }
+  return addresses.length > 0 ? found(addresses) : noSubnet(network, subnets)
+}
+
+async function claimFromFirst(
+  subnets: readonly Subnet[],
+  { holder, mac, field }: { holder: ClaimHolder; mac: string; field: string },
+  deps: Pick<OperatorDeps, 'caches' | 'addresses'>,
+): Promise<Found<ResolvedAddress>> {
+  let last: Found<ResolvedAddress> | undefined
+  for (const subnet of subnets) {
+    last = await claimFrom(subnet, holder, { requested: undefined, mac, field }, deps)
+    if (last.ok) return last
+  }
+  if (!last) throw new TypeError('no subnet to claim from')
+  return last
+}
+
+function noSubnet(network: Network, [first]: readonly Subnet[]): ReturnType<typeof missing> {
+  return first
+    ? missing('SubnetNotReady', `Subnet ${first.metadata.name} cannot be used: see its conditions`)
+    : missing('NoSubnet', `Network ${keyOfObject(network)} has no Subnet: create one, and this goes on by itself`)
+}

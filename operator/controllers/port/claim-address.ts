@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Network, Subnet } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import type { ClaimSubnet } from '../../ipam/claim-order.ts'
+import { deriveAddress } from '../../ipam/derived-address.ts'
+import { checkRequested, type SubnetPlan } from '../../ipam/subnet-plan.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { found, missing, type Found } from '../common/references.ts'
+import { ipv6ServiceOf, isAddressDerived } from '../subnet/dhcp.ts'
+import { findUsablePlan, nameserversOf } from '../subnet/reconcile.ts'
+
+export interface ResolvedAddress {
+  subnet: Subnet
+  address: string
+  prefixLength: number
+  dnsNameservers: readonly string[]
+}
+
+/** By name: subnets that were made together have one order, whichever came first. */
+export function listSubnets(network: Network, deps: Pick<OperatorDeps, 'caches'>): Subnet[] {
+  const subnets = deps.caches.subnets.listBy('network', keyOfObject(network))
+  return subnets.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+}
+
+interface AddressRequest {
+  requested: string | undefined
+  /** The port's: its address where guests make it of the prefix and their MAC. */
+  mac: string
+  field: string
+  /** What the port has of this subnet already. */
+  given?: { ipAddress: string; prefixLength: number } | undefined
+}
+
+export async function claimFrom(
+  subnet: Subnet,
+  holder: ClaimHolder,
+  request: AddressRequest,
+  deps: Pick<OperatorDeps, 'caches' | 'addresses'>,
+): Promise<Found<ResolvedAddress>> {
+  const { name, uid, namespace = '' } = subnet.metadata
+  const dnsNameservers = nameserversOf(subnet, deps.caches.clouds)
+  const { given } = request
+  if (
+    given !== undefined &&
+    subnet.metadata.deletionTimestamp !== undefined &&
+    !deps.addresses.has(uid, holder, given.ipAddress)
+  ) {
+    // It gives no addresses to anyone else any more, and where its namespace goes nothing can be claimed.
+    return found({ subnet, address: given.ipAddress, prefixLength: given.prefixLength, dnsNameservers })
+  }
+  const siblings = deps.caches.subnets.listBy('network', `${namespace}/${subnet.spec.networkRef.name}`)
+  const isKept = deps.addresses.has(uid, holder, request.requested)
+  const plan = findUsablePlan(subnet, siblings, isKept)
+  if (!plan) return missing('SubnetNotReady', `Subnet ${name} cannot be used: see its conditions`)
+  const target: ClaimSubnet = { namespace, name, uid, plan }
+  const result = await deps.addresses.claim(target, holder, checked(plan, subnet, request))
+  if (!result.ok) return missing(result.reason, `${result.message} (${request.field})`)
+  return found({ subnet, address: result.address, prefixLength: plan.cidr.prefixLength, dnsNameservers })
+}
+
+function checked(plan: SubnetPlan, subnet: Subnet, { requested, mac, field }: AddressRequest): string | undefined {
+  const { cidr } = subnet.spec
+  const wanted = requested === undefined ? undefined : checkRequested(plan, requested, field, cidr)
+  if (wanted !== undefined && wanted === plan.gatewayIP && ipv6ServiceOf(subnet)?.routerAdvertisements) {
+    throw new TerminalError(
+      'AddressReserved',
+      `${field} ${wanted} is the gateway's, which the network has itself to announce ${cidr}: for a router of your own make a Subnet with ipv6: {routerAdvertisements: false}`,
+    )
+  }
+  if (!isAddressDerived(subnet)) return wanted
+  const derived = deriveAddress(plan.cidr, mac)
+  if (wanted === undefined || wanted === derived) return derived
+  throw new TerminalError(
+    'AddressDerived',
+    `${field} ${wanted}: guests of Subnet ${subnet.metadata.name} make their address themselves, ${derived} with MAC ${mac}; leave it out, or use a Subnet with addressMode dhcpv6-stateful`,
+  )
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** When this process saw each subnet first. One that it was never told of came long ago. */
+export class SubnetArrivals {
+  readonly #at = new Map<string, number>()
+  readonly #nowMs: () => number
+
+  /** @param nowMs monotonic */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  arrived(subnetUid: string): void {
+    if (!this.#at.has(subnetUid)) this.#at.set(subnetUid, this.#nowMs())
+  }
+
+  forget(subnetUid: string): void {
+    this.#at.delete(subnetUid)
+  }
+
+  /** Since the youngest of them came. */
+  sinceLastMs(subnetUids: readonly string[]): number {
+    return this.#nowMs() - Math.max(-Infinity, ...subnetUids.map((uid) => this.#at.get(uid) ?? -Infinity))
+  }
+}
