@@ -19,7 +19,7 @@ const isRegressed = (c: Cloud | undefined) => isConditionTrue(c?.status?.conditi
 let cloud: TestCloud
 
 beforeEach(async () => {
-  cloud = await TestCloud.start()
+  cloud = await TestCloud.start(0)
 }, 60_000)
 afterEach(() => cloud.stop(), 60_000)
 

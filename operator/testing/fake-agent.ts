@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent whose roles are fake (nothing runs behind them) on the real runtime: documents, versions, tombstones and reports are the
+// An agent whose roles are fake, late and forgetful by a seed (nothing runs behind them) on the real runtime: documents, versions, tombstones and reports are the
 // product's own. For tests of the operator only.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from 
 import type { DocumentKind, Inventory, Orphan, PresentDocument, Tombstone } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
+import { Temper } from './temper.ts'
 
 type Document<K extends DocumentKind> = Extract<PresentDocument, { kind: K }>
 
@@ -25,7 +26,12 @@ export class FakeNode {
   readonly ports = new Map<string, Document<'port'>>()
   readonly instances = new Map<
     string,
-    { document: Document<'instance'>; state: 'running' | 'stopped' | 'paused' | 'suspended'; boots: number }
+    {
+      document: Document<'instance'>
+      state: 'running' | 'stopped' | 'paused' | 'suspended'
+      boots: number
+      volumes: Set<string>
+    }
   >()
   /** Refuses machines for want of room. */
   isFull = false
@@ -34,9 +40,11 @@ export class FakeNode {
   /** Keys of everything that was ever started here. */
   readonly started: string[] = []
   wake: Partial<Record<DocumentKind, Wake>> = {}
+  readonly temper: Temper
 
-  constructor(name: string) {
+  constructor(name: string, seed = 0) {
     this.name = name
+    this.temper = new Temper(seed, name)
   }
 
   get isEmpty(): boolean {
@@ -103,9 +111,10 @@ function fakeRole(node: FakeNode, inventoryChanged: () => void): AgentRole {
 function images(node: FakeNode): KindReconciler<'image'> {
   return {
     ...base('image', node, node.images),
-    async reconcile(document): Promise<Observation<'image'>> {
+    async reconcile(document, context): Promise<Observation<'image'>> {
       const fault = node.imageFaults.get(document.name)
       if (fault) throw fault
+      await node.temper.begin(context, [{ state: 'downloading' }])
       node.images.set(document.uid, document)
       return {
         state: 'ready',
@@ -118,7 +127,8 @@ function images(node: FakeNode): KindReconciler<'image'> {
 function volumes(node: FakeNode): KindReconciler<'volume'> {
   return {
     ...base('volume', node, node.volumes),
-    async reconcile(document): Promise<Observation<'volume'>> {
+    async reconcile(document, context): Promise<Observation<'volume'>> {
+      await node.temper.begin(context, [{ state: 'creating' }])
       node.volumes.set(document.uid, document)
       const connection = {
         protocol: 'nbd' as const,
@@ -139,7 +149,8 @@ function ports(node: FakeNode): KindReconciler<'port'> {
   return {
     ...base('port', node, node.ports),
     dependencies: ({ spec }) => (spec.instanceUid === undefined ? [] : [{ kind: 'instance', uid: spec.instanceUid }]),
-    async reconcile(document): Promise<Observation<'port'>> {
+    async reconcile(document, context): Promise<Observation<'port'>> {
+      await node.temper.begin(context, [{ state: 'plugging' }])
       node.ports.set(document.uid, document)
       node.started.push(`port ${document.name}`)
       const isUp = node.instances.get(document.spec.instanceUid ?? '')?.state === 'running'
@@ -168,12 +179,18 @@ function instances(node: FakeNode): KindReconciler<'instance'> {
       const arePortsThere = spec.ports.every((port) => node.ports.has(port.uid))
       if (!isImageReady || !arePortsThere)
         return { state: 'waiting', facts: { stages: isImageReady ? ['ImageCached'] : [] } }
+      const known = node.instances.get(uid)
+      if (known) context.listed([...known.volumes])
+      await node.temper.begin(context, [{ state: 'building', facts: { stages: ['ImageCached'] } }])
       const machine = start(node, document, context)
       const pluggedAndBooted = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
       node.instances.set(uid, machine)
+      const wanted = new Set(spec.volumes.map((volume) => volume.uid))
+      const isLeaving = [...machine.volumes].some((volume) => !wanted.has(volume))
       return {
         state: machine.state,
-        facts: { stages: [...pluggedAndBooted], volumesAttached: spec.volumes.map((v) => v.uid), hypervisor: 'fake' },
+        facts: { stages: [...pluggedAndBooted], volumesAttached: [...machine.volumes], hypervisor: 'fake' },
+        ...(isLeaving ? { retryAfterMs: 50 } : {}),
       }
     },
   }
@@ -185,10 +202,19 @@ function start(node: FakeNode, document: Document<'instance'>, context: RunConte
   const state = wanted[document.spec.runState]
   const isStart = state === 'running' && known?.state !== 'running'
   if (isStart && document.grantedBootId !== context.bootId && !document.spec.offlineRestart) {
-    return { document, state: 'stopped' as const, boots: known?.boots ?? 0 }
+    return { document, state: 'stopped' as const, boots: known?.boots ?? 0, volumes: disks(node, document, 'stopped') }
   }
   if (isStart) node.started.push(`instance ${document.name}`)
-  return { document, state, boots: (known?.boots ?? 0) + (isStart ? 1 : 0) }
+  const volumes = disks(node, document, state)
+  return { document, state, boots: (known?.boots ?? 0) + (isStart ? 1 : 0), volumes }
+}
+
+/** A guest that runs may take its time to let a disk go. */
+function disks(node: FakeNode, { uid, spec }: Document<'instance'>, state: string): Set<string> {
+  const wanted = spec.volumes.map((volume) => volume.uid)
+  const known = node.instances.get(uid)
+  const isSlow = state !== 'stopped' && known?.state === 'running' && node.temper.chance(0.5)
+  return new Set([...wanted, ...(isSlow ? known.volumes : [])])
 }
 
 function base<K extends DocumentKind>(kind: K, node: FakeNode, things: Map<string, unknown>) {

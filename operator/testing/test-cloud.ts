@@ -23,6 +23,7 @@ import { JetStreamBus } from '../bus/jetstream-bus.ts'
 import { candidacy, watchStore } from '../candidate.ts'
 import { lead } from '../leadership.ts'
 import { FakeNode, startFakeAgent } from './fake-agent.ts'
+import { chooseSeed } from './temper.ts'
 import { MemoryNetwork, MemoryRows } from './memory-network.ts'
 
 const log = createLogger('operator', process.env['TEST_LOG'] ?? 'silent')
@@ -38,6 +39,8 @@ export class TestCloud {
   readonly client: HttpKubeClient
   readonly rows = new MemoryRows()
   readonly nodes = new Map<string, FakeNode>()
+  /** Of what agents do late or by halves; NEPHELE_TEST_SEED repeats one. */
+  readonly seed: number
   readonly nats: TestServer
   readonly #plane: ControlPlane
   readonly #dir: string
@@ -47,20 +50,22 @@ export class TestCloud {
   #nc: NatsConnection | undefined
   #generation = 0
 
-  private constructor(plane: ControlPlane, nats: TestServer, dir: string) {
+  private constructor(plane: ControlPlane, nats: TestServer, dir: string, seed: number) {
+    this.seed = seed
     this.#plane = plane
     this.nats = nats
     this.#dir = dir
     this.client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
   }
 
-  static async start(): Promise<TestCloud> {
+  /** @param seed 0 has agents that do all at once, for tests that count writes */
+  static async start(seed = chooseSeed()): Promise<TestCloud> {
     const [plane, nats, dir] = await Promise.all([
       startControlPlane({ controllerManager: false }),
       TestServer.start(),
       mkdtemp(join(tmpdir(), 'nephele-operator-')),
     ])
-    const cloud = new TestCloud(plane, nats, dir)
+    const cloud = new TestCloud(plane, nats, dir, seed)
     await plane.kubectl(['apply', '-f', join(import.meta.dirname, '..', '..', 'crds')], { timeoutMs: 60_000 })
     await plane.kubectl(['wait', '--for=condition=Established', 'crd', '-l', 'app.kubernetes.io/part-of=nephele'], {
       timeoutMs: 60_000,
@@ -76,7 +81,7 @@ export class TestCloud {
   /** A Node object with labels of roles, and a fake agent for it. */
   async addNode(name: string, labels: Record<string, string>): Promise<FakeNode> {
     await this.create<KubeNode>(kinds.NODE, { metadata: { name, labels } })
-    const node = new FakeNode(name)
+    const node = new FakeNode(name, this.seed)
     this.nodes.set(name, node)
     await this.startAgent(name)
     return node
@@ -185,7 +190,7 @@ export class TestCloud {
       if (test(object)) return object
       if (performance.now() > deadline)
         throw new Error(
-          `${kind.kind} ${ref.name} is still ${JSON.stringify(object?.status ?? object?.metadata ?? null)}`,
+          `${kind.kind} ${ref.name} (NEPHELE_TEST_SEED=${this.seed}) is still ${JSON.stringify(object?.status ?? object?.metadata ?? null)}`,
         )
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
