@@ -301,6 +301,15 @@ export const SAMPLES: Record<string, Sample[]> = {
           ephemeralGiB: 0,
           swapMiB: 0,
         },
+        nextFlavor: {
+          name: 'small',
+          requireKVM: true,
+          vcpus: 1,
+          memoryMiB: 256,
+          rootDiskGiB: 1,
+          ephemeralGiB: 0,
+          swapMiB: 0,
+        },
         addresses: [{ network: 'net', ipAddress: '10.0.0.5', macAddress: MAC, port: 'vm-0' }],
         scheduling: {
           node: 'n1',
