@@ -18,6 +18,7 @@ import { absentNetwork } from './absent-network.ts'
 import { serveCallOut } from './auth/call-out.ts'
 import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
 import { JetStreamBus } from './bus/jetstream-bus.ts'
+import { NodeLoads } from './bus/node-loads.ts'
 import { candidacy, watchStore } from './candidate.ts'
 import { readConfig, readSeed, type OperatorConfig } from './config.ts'
 import { lead } from './leadership.ts'
@@ -33,6 +34,8 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const limits = { ...DEFAULT_LIMITS, replicas: config.nats.copies }
   const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
   const { informers, watched, history } = watchStore({ client, log, metrics: metrics.listWatch })
+  const loads = new NodeLoads()
+  loads.register(metrics.registry)
   metrics.cacheSizes(() => informers.sizes())
   let isBusConnected = false
   const health = await startHealthServer({
@@ -92,7 +95,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       ...(nbdAuthority ? { nbdAuthority } : {}),
       lifetimes: config.lifetimes,
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
-      makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits }),
+      makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits, loads }),
       makeNetwork: (until) => makeNetwork(config, until, log),
     })
   })

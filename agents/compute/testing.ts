@@ -91,5 +91,6 @@ export function runContext(options: ContextOptions): RunContext {
     log: pino({ level: 'silent' }),
     report: (observation) => options.onReport?.(observation),
     listed: (volumes) => options.onListed?.(volumes),
+    leaveSlot: () => undefined,
   }
 }

@@ -19,7 +19,7 @@ import { syncFolder } from '../../lib/durable-files.ts'
 import type { ImageFormat } from './header.ts'
 import { inspectFile } from './inspect-file.ts'
 import { findOverlayBases } from './overlays.ts'
-import { SharedWork, type Joining } from './shared-work.ts'
+import { SharedWork, type Joining, type WorkProgress } from './shared-work.ts'
 import type { SourceLimits } from './source.ts'
 
 export interface ImageCacheOptions {
@@ -45,6 +45,11 @@ export interface WantedImage {
   format: ImageFormat
 }
 
+export interface WantingImage extends Joining {
+  /** Called before what may take long: bytes from elsewhere, or a whole cache to be read. */
+  onWait(): void
+}
+
 /** A download that nobody went on with for so long is of an image that is gone. */
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000
 
@@ -53,6 +58,7 @@ export class ImageCache {
   readonly #entries = new Map<string, CacheEntry>()
   readonly #downloads: SharedWork<CacheEntry>
   #opened: Promise<void> | undefined
+  #isOpen = false
   #saving: Promise<void> = Promise.resolve()
   /** Room promised to downloads that run, so that two of them do not take the same. */
   #promisedBytes = 0
@@ -66,7 +72,8 @@ export class ImageCache {
    * The verified image, downloaded if it is not there. May run twice at once for one image or digest: they share one download.
    * @throws TransientError and TerminalError as `download` and `inspectImage` do
    */
-  async ensure(want: WantedImage, who: Joining): Promise<CacheEntry> {
+  async ensure(want: WantedImage, who: WantingImage): Promise<CacheEntry> {
+    if (!this.#isOpen) who.onWait()
     await this.#open(who.signal)
     const known = await this.#find(want)
     if (known) {
@@ -75,9 +82,8 @@ export class ImageCache {
     }
     // By place too: whoever shares a digest must not hear of another's URL when that one fails.
     const key = downloadKey(want.sha256 ?? want.uid, want.url + (want.caBundle ?? ''))
-    const entry = await this.#downloads.join(key, who, (signal, onProgress) =>
-      this.#fetch(key, want, { signal, onProgress }),
-    )
+    who.onWait()
+    const entry = await this.#downloads.join(key, who, (progress) => this.#fetch(key, want, progress))
     // Whoever shares a digest may have declared another format.
     await inspectFile(entry.path, want.format, false, who.signal)
     return this.#keepFor(entry, want.uid)
@@ -143,7 +149,7 @@ export class ImageCache {
     return next
   }
 
-  async #fetch(key: string, want: WantedImage, who: Joining): Promise<CacheEntry> {
+  async #fetch(key: string, want: WantedImage, who: WorkProgress): Promise<CacheEntry> {
     const { baseDir, limits, maxImageBytes, log } = this.#options
     const partialPath = this.#partialPath(key)
     let promised = 0
@@ -231,10 +237,12 @@ export class ImageCache {
   }
 
   #open(signal: AbortSignal): Promise<void> {
-    this.#opened ??= this.#readDisk(signal).catch((error: unknown) => {
-      this.#opened = undefined
-      throw error
-    })
+    this.#opened ??= this.#readDisk(signal)
+      .then(() => void (this.#isOpen = true))
+      .catch((error: unknown) => {
+        this.#opened = undefined
+        throw error
+      })
     return this.#opened
   }
 

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { classify, openSource, RangeRefused, type SourceAnswer, type SourceLimits } from './source.ts'
+import { ThroughputFloor } from './throughput.ts'
 
 export interface DownloadRequest {
   url: string
@@ -55,7 +56,7 @@ export async function partialOwner(partialPath: string): Promise<string | undefi
 /**
  * Downloads, or goes on with, one image. On success the partial file is whole, synced and of the declared digest; the caller moves
  * it into place and calls `dropPartial`.
- * @throws TransientError ImageNotFound, ImageSourceUnavailable, ImageCacheFull; TerminalError ImageDigestMismatch, ImageTooLarge,
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, DownloadTooSlow, ImageCacheFull; TerminalError ImageDigestMismatch, ImageTooLarge,
  *   ImageSourceRefused
  */
 export async function download(wanted: DownloadRequest): Promise<Downloaded> {
@@ -74,13 +75,28 @@ export async function dropPartial(partialPath: string): Promise<void> {
 }
 
 async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
-  const signal = AbortSignal.any([wanted.signal, AbortSignal.timeout(MAX_ATTEMPT_MS)])
   const file = await open(wanted.partialPath, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
   try {
     const resume = await resumable(wanted, file)
     const hash = createHash('sha256')
-    if (resume) await hashOf(file, resume.from, hash, signal)
-    const { caBundle, url, limits } = wanted
+    if (resume) await hashOf(file, resume.from, hash, wanted.signal)
+    return await transfer(wanted, file, resume, hash)
+  } finally {
+    await file.close()
+  }
+}
+
+/** @param hash over what is there already */
+async function transfer(
+  wanted: DownloadRequest,
+  file: FileHandle,
+  resume: { from: number; validator: string } | undefined,
+  hash: Hash,
+): Promise<Downloaded> {
+  const { caBundle, url, limits } = wanted
+  const floor = new ThroughputFloor(url, limits)
+  const signal = AbortSignal.any([wanted.signal, floor.signal, AbortSignal.timeout(MAX_ATTEMPT_MS)])
+  try {
     const answer = await openSource({
       url,
       limits,
@@ -89,13 +105,15 @@ async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
       ...(resume ? { resume } : {}),
     })
     if ('completeAt' in answer) return await finish(wanted, file, hash, answer.completeAt, true)
+    floor.answered()
     try {
-      return await receive(wanted, file, answer, resume && answer.from > 0 ? hash : createHash('sha256'), signal)
+      const sum = resume && answer.from > 0 ? hash : createHash('sha256')
+      return await receive(wanted, file, answer, { hash: sum, signal, floor })
     } finally {
       await answer.close()
     }
   } finally {
-    await file.close()
+    floor.end()
   }
 }
 
@@ -124,8 +142,7 @@ async function receive(
   wanted: DownloadRequest,
   file: FileHandle,
   answer: SourceAnswer,
-  hash: Hash,
-  signal: AbortSignal,
+  { hash, signal, floor }: { hash: Hash; signal: AbortSignal; floor: ThroughputFloor },
 ): Promise<Downloaded> {
   const { totalBytes } = answer
   if (totalBytes !== undefined && totalBytes > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
@@ -139,6 +156,7 @@ async function receive(
   let percent = -1
   try {
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      floor.came(chunk.length)
       if (at + chunk.length > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
       while (at + chunk.length > reserved) {
         const step = totalBytes !== undefined && totalBytes > reserved ? totalBytes - reserved : RESERVE_STEP_BYTES

@@ -47,6 +47,8 @@ export class ImageReconciler implements KindReconciler<'image'> {
         },
         {
           signal: context.signal,
+          owner: document.namespace ?? '',
+          onWait: () => context.leaveSlot(),
           onProgress: (progress) => {
             moved ||= progress > 0
             context.report({ state: 'downloading', progress })
@@ -59,7 +61,9 @@ export class ImageReconciler implements KindReconciler<'image'> {
     } catch (error) {
       if (!(error instanceof TransientError)) throw error
       context.log.debug({ err: error }, 'image not there yet')
-      const retryAfterMs = retryDelayMs(this.#countFailure(document, moved), Math.random())
+      // Bytes in plenty begin the delays anew; a trickle does not.
+      const isAlive = moved && error.reason !== 'DownloadTooSlow'
+      const retryAfterMs = retryDelayMs(this.#countFailure(document, isAlive), Math.random())
       return { state: 'failed', error: { reason: error.reason, message: error.message, terminal: false }, retryAfterMs }
     }
   }

@@ -30,7 +30,7 @@ export function createImageRole(options: ImageRoleOptions): ImageRole {
     maxImageBytes: 512 * GIB,
     maxCacheBytes: Number.MAX_SAFE_INTEGER,
     keepFreeBytes: 2 * GIB,
-    parallelDownloads: 3,
+    parallelDownloads: 4,
     ...options.cache,
     limits: { ...DEFAULT_SOURCE_LIMITS, ...options.limits },
     log: options.log,

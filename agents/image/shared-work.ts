@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mayTake } from '../runtime/slot-plan.ts'
 
 interface Running<T> {
   promise: Promise<T>
@@ -7,35 +8,46 @@ interface Running<T> {
   listeners: Set<(percent: number) => void>
 }
 
-export interface Joining {
+export interface WorkProgress {
   signal: AbortSignal
   onProgress: (percent: number) => void
 }
 
+export interface Joining extends WorkProgress {
+  /** For whom: those who want much leave places to others. */
+  owner: string
+}
+
+type Work<T> = (progress: WorkProgress) => Promise<T>
+
+interface Waiting {
+  owner: string
+  begin: () => void
+}
+
 /**
- * Long work that several may want at once and that runs once: it ends early only when everybody who waited for it has gone, and
- * at most `parallel` of all keys run at a time.
+ * Long work that several may want at once and that runs once: it ends early only when everybody who waited for it has gone. At most
+ * `parallel` of all keys run at a time, and an owner has no more of those than it leaves free.
  */
 export class SharedWork<T> {
+  readonly #parallel: number
   readonly #running = new Map<string, Running<T>>()
-  readonly #queue: (() => void)[] = []
-  #free: number
+  readonly #queue: Waiting[] = []
+  /** Places taken, by owner. */
+  readonly #held = new Map<string, number>()
+  #taken = 0
 
   constructor(parallel: number) {
-    this.#free = parallel
+    this.#parallel = parallel
   }
 
-  async join(
-    key: string,
-    who: Joining,
-    work: (signal: AbortSignal, onProgress: (percent: number) => void) => Promise<T>,
-  ): Promise<T> {
+  async join(key: string, who: Joining, work: Work<T>): Promise<T> {
     // Work that everybody left must end before it begins again: both would write the same file.
     for (let ending = this.#running.get(key); ending?.stop.signal.aborted; ending = this.#running.get(key)) {
       await ending.promise.catch(() => undefined)
     }
     who.signal.throwIfAborted()
-    const running = this.#running.get(key) ?? this.#begin(key, work)
+    const running = this.#running.get(key) ?? this.#begin(key, who.owner, work)
     running.waiters++
     running.listeners.add(who.onProgress)
     try {
@@ -50,28 +62,59 @@ export class SharedWork<T> {
     return this.#running.has(key)
   }
 
-  #begin(key: string, work: (signal: AbortSignal, onProgress: (percent: number) => void) => Promise<T>): Running<T> {
+  #begin(key: string, owner: string, work: Work<T>): Running<T> {
     const stop = new AbortController()
+    const { signal } = stop
     const listeners = new Set<(percent: number) => void>()
-    const promise = this.#inTurn(() =>
-      work(stop.signal, (percent) => listeners.forEach((tell) => tell(percent))),
-    ).finally(() => this.#running.delete(key))
+    const onProgress = (percent: number) => listeners.forEach((tell) => tell(percent))
+    const promise = this.#inTurn(owner, signal, () => work({ signal, onProgress })).finally(() =>
+      this.#running.delete(key),
+    )
     promise.catch(() => undefined) // each waiter gets it; without any it is of no interest
     const running = { promise, stop, waiters: 0, listeners }
     this.#running.set(key, running)
     return running
   }
 
-  async #inTurn(run: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#queue.push(resolve))
+  async #inTurn(owner: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    const turn = Promise.withResolvers<undefined>()
+    const waiting: Waiting = { owner, begin: () => turn.resolve(undefined) }
+    this.#queue.push(waiting)
+    this.#fill()
+    const leave = () => {
+      const at = this.#queue.indexOf(waiting)
+      if (at < 0) return
+      this.#queue.splice(at, 1)
+      turn.reject(signal.reason)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    await turn.promise
     try {
       return await run()
     } finally {
-      const next = this.#queue.shift()
-      if (next) next()
-      else this.#free++
+      this.#taken -= 1
+      this.#held.set(owner, this.#heldBy(owner) - 1)
+      if (this.#heldBy(owner) === 0) this.#held.delete(owner)
+      this.#fill()
     }
+  }
+
+  /** Who holds least goes first, of those alike who came first. */
+  #fill(): void {
+    for (;;) {
+      const [next] = this.#queue
+        .filter(({ owner }) => mayTake(this.#parallel, this.#taken, this.#heldBy(owner)))
+        .sort((a, b) => this.#heldBy(a.owner) - this.#heldBy(b.owner))
+      if (!next) return
+      this.#queue.splice(this.#queue.indexOf(next), 1)
+      this.#taken += 1
+      this.#held.set(next.owner, this.#heldBy(next.owner) + 1)
+      next.begin()
+    }
+  }
+
+  #heldBy(owner: string): number {
+    return this.#held.get(owner) ?? 0
   }
 }
 

@@ -12,6 +12,11 @@ export interface SourceLimits {
   connectTimeoutMs: number
   /** Without a byte for so long the transfer is given up; it goes on from there at the next attempt. */
   idleTimeoutMs: number
+  /** From the first request to the headers of the answer, redirects included. */
+  answerTimeoutMs: number
+  /** A transfer that brings less in a window is given up and goes on later: it holds a place that others wait for. */
+  minBytesPerSecond: number
+  slowWindowMs: number
   maxRedirects: number
   /** Addresses of the node itself and of its link, such as a cloud's metadata service, are refused unless this is set. */
   allowLocalAddresses: boolean
@@ -20,6 +25,9 @@ export interface SourceLimits {
 export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
+  answerTimeoutMs: 60_000,
+  minBytesPerSecond: 64 * 1024,
+  slowWindowMs: 60_000,
   maxRedirects: 5,
   allowLocalAddresses: false,
 }

@@ -191,7 +191,7 @@ export class Agent {
     const send = (subject: string, data: string) => {
       if (this.#outbox.connected) nc.publish(subject, data)
     }
-    const beat = beatUntilStopped({ node, bootId, send, pace: this.#pace }, signal)
+    const beat = beatUntilStopped({ node, bootId, send, pace: this.#pace, load: () => runtime.load() }, signal)
     const receive = receiveDocuments({
       nc,
       node,

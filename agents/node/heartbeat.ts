@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CONTRACT_VERSION, type Heartbeat } from '../../lib/contract/documents.ts'
+import { CONTRACT_VERSION, type Heartbeat, type NodeLoad } from '../../lib/contract/documents.ts'
 import { beatSubject } from '../../lib/contract/subjects.ts'
 import type { Pace } from './pace.ts'
 
@@ -12,16 +12,17 @@ export interface HeartbeatOptions {
   /** Does nothing while NATS is away: a beat is never kept for later. */
   send: (subject: string, data: string) => void
   pace: Pace
+  load: () => NodeLoad
 }
 
 /** Beats until the signal aborts, the first time and at each change of pace at once. Never rejects. */
 export async function beatUntilStopped(
-  { node, bootId, send, pace }: HeartbeatOptions,
+  { node, bootId, send, pace, load }: HeartbeatOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const subject = beatSubject(node)
   for (let seq = 1; !signal.aborted; seq++) {
-    send(subject, JSON.stringify({ v: CONTRACT_VERSION, bootId, seq } satisfies Heartbeat))
+    send(subject, JSON.stringify({ v: CONTRACT_VERSION, bootId, seq, load: load() } satisfies Heartbeat))
     await pace.pause(signal)
   }
 }

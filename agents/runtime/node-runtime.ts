@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's loop: accepted documents in, reconcilers of the roles in the middle, observations out. Needs neither NATS nor the
 // operator to go on with what it has accepted.
-import type {
-  DesiredDocument,
-  DocumentKind,
-  ObservedDocument,
-  ObservedFacts,
-  Orphan,
-  Tombstone,
-} from '../../lib/contract/documents.ts'
-import { CONTRACT_VERSION } from '../../lib/contract/documents.ts'
+import type { DesiredDocument, DocumentKind, NodeLoad, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
-import type { Versions } from '../../lib/contract/versions.ts'
 import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, type Clock } from '../../lib/loop/clock.ts'
 import { WorkQueue } from '../../lib/loop/queue.ts'
 import { DependencyIndex } from './dependency-index.ts'
 import type { DocumentStore } from './document-store.ts'
-import { judgeDocument, type Refusal } from './intake.ts'
-import { ListedVolumes } from './listed-volumes.ts'
+import { FairLine } from './fair-line.ts'
+import { judgeDocument } from './intake.ts'
 import {
   keyOf,
   type DocumentOf,
@@ -29,8 +20,9 @@ import {
   type RunContext,
 } from './reconciler.ts'
 import type { Reporter } from './reporter.ts'
+import { Reports, failedStateOf, refusedStateOf } from './reports.ts'
+import { endsRun, isUrgent, ORDINARY, URGENT } from './slot-plan.ts'
 
-const CONCURRENCY = 16
 const BACKOFF = { baseMs: 500, capMs: 300_000 }
 /** So long everything else waits at most for the node's own document to be worked off once. */
 const ROLES_WITHIN_MS = 10_000
@@ -44,17 +36,24 @@ export interface NodeRuntimeOptions {
   clock?: Clock
 }
 
+interface RunUnderWay {
+  document: DesiredDocument
+  abort: AbortController
+  /** It left its slot: others are worked on meanwhile, and another spec ends it. */
+  isLong: boolean
+}
+
 export class NodeRuntime implements NodeState {
   readonly #options: NodeRuntimeOptions
   readonly #clock: Clock
   readonly #queue: WorkQueue
   readonly #reconcilers = new Map<DocumentKind, KindReconciler>()
-  readonly #observations = new Map<string, Observation>()
-  readonly #refusals = new Map<string, Refusal>()
+  readonly #line = new FairLine({ placeOf: (key) => this.#placeOf(key) })
+  readonly #reports: Reports
   readonly #dependencies = new DependencyIndex()
-  readonly #volumes = new ListedVolumes()
-  /** Runs under way: a tombstone ends the one that still builds. */
-  readonly #running = new Map<string, AbortController>()
+  readonly #running = new Map<string, RunUnderWay>()
+  /** What came as urgent, until it is done. */
+  readonly #urgent = new Set<string>()
   readonly #stop = new AbortController()
   /** Keys that wait for the roles; undefined once the node's own document was worked off. */
   #held: Set<string> | undefined
@@ -62,9 +61,13 @@ export class NodeRuntime implements NodeState {
   constructor(options: NodeRuntimeOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#reports = new Reports({ ...options, clock: this.#clock })
     this.#queue = new WorkQueue({
       clock: this.#clock,
-      concurrency: CONCURRENCY,
+      // The line's slots bound it, a kind and a namespace at a time.
+      concurrency: Infinity,
+      line: this.#line,
+      priority: (key) => this.#priorityOf(key),
       backoff: BACKOFF,
       work: (key) => this.#work(key),
     })
@@ -109,19 +112,18 @@ export class NodeRuntime implements NodeState {
    * @throws when the disk does not take it: have it delivered again
    */
   async receive(key: ObjectKey, data: Uint8Array): Promise<void> {
-    const { store, reporter, log } = this.#options
+    const { store, log } = this.#options
     const held = store.find(key.kind, key.uid)
     const verdict = judgeDocument(key, data, held?.document, store.highest)
     const name = keyOf(key)
     if (verdict.kind === 'refuse') {
       log.warn({ key: name, ...verdict.refusal }, 'document refused')
-      this.#refusals.set(name, verdict.refusal)
-      this.#reportRefusal(key, held?.document)
+      if (!this.#reports.refuse(key, verdict.refusal, held?.document)) this.#queue.add(name)
       return
     }
-    this.#refusals.delete(name)
+    this.#reports.accepted(key)
     if (verdict.kind === 'same') {
-      reporter.repeat(key)
+      this.#reports.repeat(key)
       // What was said of it may be lost or never have been: the run says it.
       this.#queue.add(name)
       return
@@ -134,7 +136,9 @@ export class NodeRuntime implements NodeState {
     if (verdict.document.kind === 'node' && !verdict.document.tombstone)
       await this.#dropOtherNodes(verdict.document.uid)
     this.#index(verdict.document)
-    if (verdict.document.tombstone) this.#running.get(name)?.abort()
+    const run = this.#running.get(name)
+    if (run && endsRun(run.document, verdict.document, run.isLong)) run.abort.abort()
+    if (isUrgent(verdict.document, held?.document)) this.#urgent.add(name)
     this.#queue.forget(name)
     this.#queue.add(name)
     this.#wakeDependents(name)
@@ -154,7 +158,7 @@ export class NodeRuntime implements NodeState {
   }
 
   findObserved(kind: DocumentKind, uid: string): Observation | undefined {
-    return this.#observations.get(`${kind}.${uid}`)
+    return this.#reports.findObserved(`${kind}.${uid}`)
   }
 
   /** What carries our mark on this node and no document knows. */
@@ -171,13 +175,11 @@ export class NodeRuntime implements NodeState {
 
   /** A node has one document of its own: that of a ComputeNode that was deleted says nothing any longer. */
   async #dropOtherNodes(uid: string): Promise<void> {
-    const { store, reporter } = this.#options
+    const { store } = this.#options
     for (const { document } of store.list()) {
       if (document.kind !== 'node' || document.uid === uid) continue
-      const key = keyOf(document)
-      this.#running.get(key)?.abort()
-      this.#observations.delete(key)
-      reporter.forget(document)
+      this.#running.get(keyOf(document))?.abort.abort()
+      this.#reports.forget(document)
       await store.drop('node', document.uid)
     }
   }
@@ -197,12 +199,14 @@ export class NodeRuntime implements NodeState {
       return
     }
     const abort = new AbortController()
-    this.#running.set(key, abort)
-    const context = this.#contextOf(document, AbortSignal.any([this.#stop.signal, abort.signal]))
+    const run: RunUnderWay = { document, abort, isLong: false }
+    this.#running.set(key, run)
+    const context = this.#contextOf(run, AbortSignal.any([this.#stop.signal, abort.signal]))
     try {
       const observation = await this.#reconcile(document, context)
       if (abort.signal.aborted || this.#stop.signal.aborted) return
       this.#publish(document, observation)
+      this.#urgent.delete(key)
       if (document.tombstone && observation.state === 'gone') await this.#finish(document)
       this.#queue.forget(key)
       if (observation.retryAfterMs !== undefined) this.#queue.addAfter(key, observation.retryAfterMs)
@@ -235,8 +239,9 @@ export class NodeRuntime implements NodeState {
     return reconciler.reconcile(document, context)
   }
 
-  #contextOf(document: DesiredDocument, signal: AbortSignal): RunContext {
+  #contextOf(run: RunUnderWay, signal: AbortSignal): RunContext {
     const { node, bootId, log } = this.#options
+    const { document } = run
     return {
       node,
       bootId,
@@ -246,8 +251,12 @@ export class NodeRuntime implements NodeState {
       report: (observation) => {
         if (!signal.aborted) this.#publish(document, observation)
       },
+      leaveSlot: () => {
+        run.isLong = true
+        this.#queue.leaveSlot(keyOf(document))
+      },
       grantedBootId: document.grantedBootId ?? '',
-      listed: (volumes) => this.#volumes.note(document, volumes),
+      listed: (volumes) => this.#reports.listed(document, volumes),
     }
   }
 
@@ -280,56 +289,33 @@ export class NodeRuntime implements NodeState {
     const key = keyOf(document)
     // A later document was accepted while this one ran: its own run will speak.
     if (this.#findStored(key)?.document !== document) return
-    this.#observations.set(key, observation)
-    const facts =
-      observation.state === 'gone'
-        ? (observation.facts ?? {})
-        : this.#volumes.complete(document, { ...this.#standingFacts(document), ...observation.facts })
-    if (observation.state === 'gone') this.#volumes.forget(document)
-    if (this.#options.reporter.set(this.#toReport(document, { ...observation, facts }))) this.#wakeDependents(key)
+    const standing = document.tombstone
+      ? undefined
+      : this.#reconcilers.get(document.kind)?.standingFacts?.(document, this)
+    if (this.#reports.observe(document, observation, standing)) this.#wakeDependents(key)
   }
 
-  #standingFacts(document: DesiredDocument): ObservedFacts {
-    if (!document.tombstone) return this.#reconcilers.get(document.kind)?.standingFacts?.(document, this) ?? {}
-    const { nics } = this.#options.reporter.find(document)?.facts ?? {}
-    return nics ? { nics } : {}
+  // Who is next.
+
+  #placeOf(key: string): { kind: DocumentKind; namespace: string } {
+    const stored = this.#findStored(key)
+    const kind = key.slice(0, key.indexOf('.')) as DocumentKind
+    return { kind, namespace: stored?.document.namespace ?? '' }
   }
 
-  #reportRefusal(key: ObjectKey, held: DesiredDocument | undefined): void {
-    const { reporter } = this.#options
-    const last = reporter.find(key)
-    const refused = this.#refusals.get(keyOf(key))
-    if (last) {
-      reporter.set({ ...last, ...(refused ? { refused } : {}) })
-    } else if (held) {
-      this.#queue.add(keyOf(key))
-    } else {
-      const nobody = { ...key, name: '', versions: refused?.versions ?? NO_VERSIONS }
-      reporter.set(this.#toReport(nobody, { state: refusedStateOf(key.kind) }))
-    }
+  #priorityOf(key: string): number {
+    const stored = this.#findStored(key)
+    const urgent = this.#urgent.has(key) || (stored !== undefined && isUrgent(stored.document, undefined))
+    return urgent ? URGENT : ORDINARY
   }
 
-  #toReport(
-    document: ObjectKey & { namespace?: string | undefined; name: string; versions: Versions },
-    { state, facts, error, progress }: Observation,
-  ): ObservedDocument {
-    const refused = this.#refusals.get(keyOf(document))
-    return {
-      v: CONTRACT_VERSION,
-      kind: document.kind,
-      uid: document.uid,
-      node: this.#options.node,
-      versions: document.versions,
-      state,
-      facts: facts ?? {},
-      ...(document.namespace === undefined ? {} : { namespace: document.namespace }),
-      name: document.name,
-      ...(error ? { error } : {}),
-      ...(progress === undefined ? {} : { progress }),
-      ...(refused ? { refused } : {}),
-      bootId: this.#options.bootId,
-      since: this.#clock.now().toISOString(),
-    }
+  /** For whoever watches the node. */
+  load(): NodeLoad {
+    const { urgent, ordinary, oldestMs } = this.#line.waiting()
+    const oldestSeconds = oldestMs === undefined ? 0 : Math.round((this.#clock.nowMs() - oldestMs) / 1000)
+    let long = 0
+    for (const run of this.#running.values()) if (run.isLong) long += 1
+    return { urgent, waiting: ordinary, long, oldestSeconds }
   }
 
   // Who wakes whom.
@@ -353,14 +339,4 @@ export class NodeRuntime implements NodeState {
     const stored = this.#findStored(key)
     if (stored && !stored.done) this.#queue.add(key)
   }
-}
-
-const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
-
-function failedStateOf(kind: DocumentKind): Observation['state'] {
-  return kind === 'node' ? 'degraded' : 'failed'
-}
-
-function refusedStateOf(kind: DocumentKind): Observation['state'] {
-  return kind === 'node' ? 'degraded' : 'refused'
 }

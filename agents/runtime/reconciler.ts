@@ -45,6 +45,11 @@ export interface RunContext {
    */
   listed(volumes: readonly string[]): void
   /**
+   * From here on this run waits for the world outside, such as an image server, and may do so for long: others get its slot, and a
+   * document with another spec ends it by the signal.
+   */
+  leaveSlot(): void
+  /**
    * The boot that the operator granted this document for (its `grantedBootId`, empty when it has none): start a machine only when it
    * equals `bootId`, or with `offlineRestart`. It differs after a host reboot until the operator has granted anew (invariant 5).
    */

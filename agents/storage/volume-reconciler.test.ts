@@ -30,6 +30,7 @@ const context = (): RunContext => ({
   log: pino({ level: 'silent' }),
   listed: () => undefined,
   report: () => undefined,
+  leaveSlot: () => undefined,
   state: {
     find: () => undefined,
     findObserved: () => undefined,

@@ -366,8 +366,18 @@ export const Inventory = z.object({
 })
 export type Inventory = z.infer<typeof Inventory>
 
+const count = z.int().min(0).max(1e9)
+/** Objects of a node whose work waits for a slot of its agent, `urgent` ones apart, and those whose work is long (downloads). */
+export const NodeLoad = z.object({ urgent: count, waiting: count, long: count, oldestSeconds: count })
+export type NodeLoad = z.infer<typeof NodeLoad>
+
 /** `beat.<node>`: at most 256 bytes, never stored. The subject says whose it is: a name can be 253 characters long. */
-export const Heartbeat = z.object({ v: z.literal(CONTRACT_VERSION), bootId: z.string().max(64), seq: z.int() })
+export const Heartbeat = z.object({
+  v: z.literal(CONTRACT_VERSION),
+  bootId: z.string().max(64),
+  seq: z.int(),
+  load: NodeLoad.optional(),
+})
 export const MAX_HEARTBEAT_BYTES = 256
 export type Heartbeat = z.infer<typeof Heartbeat>
 

@@ -2,6 +2,7 @@
 import type { ObjectKey } from '../kube/object.ts'
 import { backoffMs, type BackoffOptions } from './backoff.ts'
 import type { Clock } from './clock.ts'
+import { PriorityLine, type WaitingLine } from './waiting-line.ts'
 
 export interface WorkQueueOptions {
   clock: Clock
@@ -13,6 +14,8 @@ export interface WorkQueueOptions {
   random?: () => number
   /** Smaller is sooner; asked when a key is added. */
   priority?: (key: ObjectKey) => number
+  /** Who is next; by priority and then in the order they came unless given. */
+  line?: WaitingLine
   onWait?: (waitedMs: number) => void
 }
 
@@ -27,10 +30,10 @@ const MOST_MS_A_TURN = 5
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  /** Priority to the keys that wait, in the order they came. */
-  readonly #waiting = new Map<number, Map<ObjectKey, number>>()
-  readonly #priorityOf = new Map<ObjectKey, number>()
+  readonly #waiting: WaitingLine
   readonly #running = new Set<ObjectKey>()
+  /** Of those that run: they wait for the world outside and leave their slot to others meanwhile. */
+  readonly #slotless = new Set<ObjectKey>()
   /** Added while running. */
   readonly #dirty = new Set<ObjectKey>()
   readonly #delayed = new Map<ObjectKey, { dueMs: number; cancel: () => void }>()
@@ -43,6 +46,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options
+    this.#waiting = options.line ?? new PriorityLine()
   }
 
   /** Begins to work; what was added before waits until then. */
@@ -58,15 +62,7 @@ export class WorkQueue {
       this.#dirty.add(key)
       return
     }
-    const waiting = this.#priorityOf.get(key)
-    if (waiting !== undefined) {
-      if (waiting <= priority) return
-      this.#waiting.get(waiting)?.delete(key)
-    }
-    let list = this.#waiting.get(priority)
-    if (!list) this.#waiting.set(priority, (list = new Map<ObjectKey, number>()))
-    list.set(key, this.#options.clock.nowMs())
-    this.#priorityOf.set(key, priority)
+    this.#waiting.add(key, this.#options.clock.nowMs(), priority)
     this.#pump()
   }
 
@@ -106,9 +102,17 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0
   }
 
+  /** The run of this key goes on, and others get its slot: it waits for the world outside, and may do so for long. */
+  leaveSlot(key: ObjectKey): void {
+    if (!this.#running.has(key) || this.#slotless.has(key)) return
+    this.#slotless.add(key)
+    this.#waiting.ended(key)
+    this.#pump()
+  }
+
   /** Keys that wait for a free slot. */
   get depth(): number {
-    return this.#priorityOf.size
+    return this.#waiting.size
   }
 
   get running(): number {
@@ -126,15 +130,14 @@ export class WorkQueue {
     for (const { cancel } of this.#delayed.values()) cancel()
     this.#delayed.clear()
     this.#waiting.clear()
-    this.#priorityOf.clear()
     this.#dirty.clear()
     if (this.#running.size > 0) await this.#drained.promise
   }
 
   #pump(): void {
-    while (this.#started && !this.#closed && this.#running.size < this.#options.concurrency) {
+    while (this.#started && !this.#closed && this.#inSlots < this.#options.concurrency) {
       if (this.depth === 0 || this.#isTurnOver()) return
-      const next = this.#take()
+      const next = this.#waiting.take()
       if (!next) return
       const [key, addedMs] = next
       this.#delayed.get(key)?.cancel()
@@ -158,24 +161,13 @@ export class WorkQueue {
     return nowMs - this.#turnSinceMs >= MOST_MS_A_TURN
   }
 
-  #take(): [ObjectKey, number] | undefined {
-    let best: number | undefined
-    for (const priority of this.#waiting.keys()) if (best === undefined || priority < best) best = priority
-    const list = best === undefined ? undefined : this.#waiting.get(best)
-    if (best === undefined || !list) return undefined
-    const [first] = list
-    if (!first) {
-      this.#waiting.delete(best)
-      return this.#take()
-    }
-    list.delete(first[0])
-    if (list.size === 0) this.#waiting.delete(best)
-    this.#priorityOf.delete(first[0])
-    return first
+  get #inSlots(): number {
+    return this.#running.size - this.#slotless.size
   }
 
   #finish(key: ObjectKey): void {
     this.#running.delete(key)
+    if (!this.#slotless.delete(key)) this.#waiting.ended(key)
     if (this.#dirty.delete(key)) this.add(key)
     this.#pump()
     if (this.#closed && this.#running.size === 0) this.#drained.resolve(undefined)

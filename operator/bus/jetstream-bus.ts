@@ -26,6 +26,7 @@ import {
 import type { Bus, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
 import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
+import type { NodeLoads } from './node-loads.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 import { requireWriter } from './require-writer.ts'
 
@@ -36,6 +37,8 @@ export interface JetStreamBusOptions {
   log: Logger
   limits?: StreamLimits
   heartbeat?: HeartbeatSettings
+  /** Told of what each heartbeat says of the node's work. */
+  loads?: NodeLoads
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
   refreshMs?: number
 }
@@ -86,7 +89,7 @@ export class JetStreamBus implements Bus {
       const refused = this.observed.find(key.kind, key.uid, key.node)?.refused
       if (refused?.reason === 'StaleLeader') this.desired.refused(key)
     })
-    this.#listenToBeats()
+    this.#listenToBeats(options)
     // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
     this.#repair().catch(() => undefined)
     const passes = (
@@ -173,14 +176,16 @@ export class JetStreamBus implements Bus {
     for (const [node, storeId] of nodes) await this.admitNode(node, storeId)
   }
 
-  #listenToBeats(): void {
+  #listenToBeats(options: JetStreamBusOptions): void {
     const { signal } = this.#stop
     const subscription = this.#nc.subscribe(ALL_BEATS, {
       callback: (error, message) => {
         if (error || message.data.length > MAX_HEARTBEAT_BYTES) return
         const node = nodeOfBeat(message.subject)
         const beat = parseBeat(message.data)
-        if (node !== undefined && beat) this.heartbeats.beat(node, beat.bootId)
+        if (node === undefined || !beat) return
+        this.heartbeats.beat(node, beat.bootId)
+        options.loads?.heard(node, beat.load)
       },
     })
     watchConnection(this.#nc, this.#log, signal, (isConnected) => this.heartbeats.connected(isConnected))

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
+import { instanceDocument, tombstoneOf } from '../compute/testing.ts'
+import { FairLine } from './fair-line.ts'
+import { endsRun, isUrgent, mayTake, ORDINARY, URGENT } from './slot-plan.ts'
+
+const SLOTS = { node: 1, image: 2, volume: 2, port: 2, instance: 4 }
+/** Keys such as `instance.a/1`: kind, namespace, name. */
+const placeOf = (key: string) => {
+  const [kind = '', rest = ''] = key.split('.')
+  return { kind: kind as DocumentKind, namespace: rest.split('/')[0] ?? '' }
+}
+function lineOf(...keys: string[]): FairLine {
+  const line = new FairLine({ placeOf, slots: SLOTS })
+  for (const key of keys) line.add(key, 0, ORDINARY)
+  return line
+}
+function takeAll(line: FairLine): string[] {
+  const taken: string[] = []
+  for (let next = line.take(); next; next = line.take()) taken.push(next[0])
+  return taken
+}
+
+test.each([
+  [16, 0, 0, true],
+  [16, 8, 8, false],
+  [16, 7, 7, true],
+  [16, 15, 8, false],
+  [16, 15, 0, true],
+  [16, 16, 0, false],
+  [1, 0, 0, true],
+  [2, 1, 1, false],
+])('of %i slots with %i taken, %i by itself: %s', (slots, taken, held, expected) => {
+  expect(mayTake(slots, taken, held)).toBe(expected)
+})
+
+describe('who is next', () => {
+  test('a namespace alone gets half; who comes later finds a slot, and waits for none of it', () => {
+    const line = lineOf('instance.a/1', 'instance.a/2', 'instance.a/3')
+    expect(takeAll(line)).toEqual(['instance.a/1', 'instance.a/2'])
+    line.add('instance.b/1', 0, ORDINARY)
+    line.add('instance.c/1', 0, ORDINARY)
+    expect(takeAll(line)).toEqual(['instance.b/1', 'instance.c/1'])
+    line.ended('instance.a/1')
+    expect(takeAll(line)).toEqual([])
+    line.ended('instance.c/1')
+    expect(takeAll(line)).toEqual(['instance.a/3'])
+  })
+
+  test('namespaces take turns', () => {
+    const line = new FairLine({ placeOf, slots: { ...SLOTS, instance: 100 } })
+    for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/3', 'instance.b/1', 'instance.b/2'])
+      line.add(key, 0, ORDINARY)
+    expect(takeAll(line)).toEqual(['instance.a/1', 'instance.b/1', 'instance.a/2', 'instance.b/2', 'instance.a/3'])
+  })
+
+  test('one kind’s slots are not another’s', () => {
+    const line = lineOf('image.a/1', 'image.b/1', 'image.c/1', 'volume.a/1', 'instance.a/1')
+    expect(takeAll(line)).toEqual(['volume.a/1', 'image.a/1', 'image.b/1', 'instance.a/1'])
+    expect(line.waiting()).toEqual({ urgent: 0, ordinary: 1, oldestMs: 0 })
+  })
+
+  test('what is urgent goes first and needs no slot that others hold', () => {
+    const line = lineOf('instance.a/1', 'instance.b/1', 'instance.c/1', 'instance.d/1')
+    expect(takeAll(line)).toHaveLength(4)
+    line.add('instance.a/9', 0, ORDINARY)
+    line.add('instance.a/2', 0, URGENT)
+    expect(takeAll(line)).toEqual(['instance.a/2'])
+  })
+
+  test('what becomes urgent while it waits moves up, keeps its time, and does not fall back', () => {
+    const line = lineOf()
+    line.add('port.a/1', 5, ORDINARY)
+    line.add('instance.a/1', 6, ORDINARY)
+    line.add('instance.a/1', 7, URGENT)
+    line.add('instance.a/1', 8, ORDINARY)
+    expect(line.size).toBe(2)
+    expect(line.take()).toEqual(['instance.a/1', 6])
+    expect(line.take()).toEqual(['port.a/1', 5])
+  })
+
+  test('a run that leaves its slot gives it up once', () => {
+    const line = lineOf('image.a/1', 'image.a/2')
+    expect(takeAll(line)).toEqual(['image.a/1'])
+    line.ended('image.a/1')
+    line.ended('image.a/1')
+    expect(takeAll(line)).toEqual(['image.a/2'])
+    line.add('image.a/3', 0, ORDINARY)
+    expect(takeAll(line)).toEqual([])
+  })
+
+  test('whatever comes and ends: never more than the slots, nobody with none is kept out by one with many, all are served', () => {
+    const key = fc
+      .tuple(
+        fc.constantFrom('image', 'volume', 'instance'),
+        fc.constantFrom('a', 'b', 'c'),
+        fc.integer({ min: 0, max: 4 }),
+      )
+      .map(([kind, namespace, name]) => `${kind}.${namespace}/${name}`)
+    const step = fc.oneof(
+      fc.record({ add: key, urgent: fc.boolean() }),
+      fc.record({ end: fc.nat(30) }),
+      fc.constant({ take: true as const }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const line = lineOf()
+        const running: { key: string; urgent: boolean }[] = []
+        const urgent = new Map<string, boolean>()
+        const take = () => {
+          const [next] = line.take() ?? []
+          if (next === undefined) return false
+          running.push({ key: next, urgent: urgent.get(next) === true })
+          urgent.delete(next)
+          return true
+        }
+        for (const s of steps) {
+          if ('add' in s) {
+            if (running.some((r) => r.key === s.add)) continue
+            line.add(s.add, 0, s.urgent ? URGENT : ORDINARY)
+            urgent.set(s.add, s.urgent || urgent.get(s.add) === true)
+          } else if ('end' in s) {
+            const [over] = running.splice(s.end, 1)
+            if (over) line.ended(over.key)
+          } else take()
+          for (const kind of ['image', 'volume', 'instance'] as const) {
+            for (const isUrgentRun of [true, false]) {
+              const held = running.filter((r) => r.urgent === isUrgentRun && r.key.startsWith(kind)).length
+              expect(held).toBeLessThanOrEqual(SLOTS[kind])
+            }
+          }
+        }
+        for (let rounds = 0; rounds < 200 && (line.size > 0 || running.length > 0); rounds++) {
+          while (take());
+          const over = running.shift()
+          if (over) line.ended(over.key)
+        }
+        expect([line.size, running.length]).toEqual([0, 0])
+        expect(line.waiting()).toEqual({ urgent: 0, ordinary: 0, oldestMs: undefined })
+      }),
+    )
+  })
+})
+
+describe('what is urgent', () => {
+  const machine = instanceDocument()
+  const other = (spec: object, more: object = {}): DesiredDocument =>
+    ({ ...machine, ...more, spec: { ...machine.spec, ...spec } })
+  test.each<[string, DesiredDocument, DesiredDocument | undefined, boolean]>([
+    ['a tombstone', tombstoneOf(machine), machine, true],
+    ['a tombstone of what was never known', tombstoneOf(machine), undefined, true],
+    ['a new machine', machine, undefined, false],
+    ['a machine that is to stop', other({ runState: 'Stopped' }), machine, true],
+    ['a machine that may start after a reboot', other({}, { grantedBootId: 'another' }), machine, true],
+    ['a machine with other metadata', other({ metadata: { a: 'b' } }), machine, false],
+    ['a machine after its tombstone', machine, tombstoneOf(machine), false],
+  ])('%s', (_name, document, before, expected) => {
+    expect(isUrgent(document, before)).toBe(expected)
+  })
+
+  test.each<[string, DesiredDocument, boolean, boolean]>([
+    ['a tombstone ends all work', tombstoneOf(machine), false, true],
+    ['another spec ends what may last', other({ metadata: { a: 'b' } }), true, true],
+    ['another spec lets what is short end by itself', other({ metadata: { a: 'b' } }), false, false],
+    [
+      'the same spec of a later leader ends nothing',
+      { ...machine, versions: { ...machine.versions, term: 9 } },
+      true,
+      false,
+    ],
+  ])('%s', (_name, next, isLong, expected) => {
+    expect(endsRun(machine, next, isLong)).toBe(expected)
+  })
+})
