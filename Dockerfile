@@ -22,7 +22,7 @@ RUN apt-get update \
   && apt-get install --no-install-recommends -y ca-certificates ethtool iproute2 mtools qemu-utils util-linux \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY dist/agent.mjs dist/agent.mjs.map /app/
+COPY dist/agent.mjs dist/agent.mjs.map dist/inspect-worker.mjs dist/inspect-worker.mjs.map /app/
 COPY LICENSE /app/
 ENV NODE_ENV=production
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]

@@ -13,11 +13,16 @@ const ENTRY_POINTS = {
 } as const
 export type BundleName = keyof typeof ENTRY_POINTS
 
+/** Worker threads of a process: files of their own beside it. */
+const WORKERS: Partial<Record<BundleName, Record<string, string>>> = {
+  agent: { 'inspect-worker': 'agents/image/inspect-worker.ts' },
+}
+
 /** Bundles the processes; resolves when dist/ is complete. */
 export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent']): Promise<void> {
   await build({
     absWorkingDir: root,
-    entryPoints: Object.fromEntries(names.map((name) => [name, ENTRY_POINTS[name]])),
+    entryPoints: Object.assign({}, ...names.map((name) => ({ [name]: ENTRY_POINTS[name], ...WORKERS[name] }))),
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     bundle: true,

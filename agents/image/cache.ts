@@ -17,7 +17,8 @@ import {
 import { cacheFull, download, downloadKey, dropPartial, partialOwner } from './download.ts'
 import { syncFolder } from '../../lib/durable-files.ts'
 import type { ImageFormat } from './header.ts'
-import { inspectFile } from './inspect-file.ts'
+import { inspectHead } from './inspect-file.ts'
+import { inspectInWorker } from './inspection.ts'
 import { findOverlayBases } from './overlays.ts'
 import { SharedWork, type Joining, type WorkProgress } from './shared-work.ts'
 import type { SourceLimits } from './source.ts'
@@ -77,7 +78,7 @@ export class ImageCache {
     await this.#open(who.signal)
     const known = await this.#find(want)
     if (known) {
-      await inspectFile(known.path, want.format, false, who.signal)
+      await inspectHead(known.path, want.format)
       return this.#keepFor(known, want.uid)
     }
     // By place too: whoever shares a digest must not hear of another's URL when that one fails.
@@ -85,7 +86,7 @@ export class ImageCache {
     who.onWait()
     const entry = await this.#downloads.join(key, who, (progress) => this.#fetch(key, want, progress))
     // Whoever shares a digest may have declared another format.
-    await inspectFile(entry.path, want.format, false, who.signal)
+    await inspectHead(entry.path, want.format)
     return this.#keepFor(entry, want.uid)
   }
 
@@ -171,7 +172,7 @@ export class ImageCache {
           this.#promisedBytes += bytes
         },
       })
-      const image = await inspectFile(partialPath, want.format, true, who.signal)
+      const image = await inspectInWorker({ path: partialPath, format: want.format }, who.signal)
       const path = basePath(baseDir, sha256)
       await chmod(partialPath, 0o444)
       await rename(partialPath, path)
@@ -293,7 +294,7 @@ export class ImageCache {
 
 async function inspectOrNot(path: string, format: ImageFormat, signal: AbortSignal) {
   try {
-    const { virtualSizeBytes } = await inspectFile(path, format, true, signal)
+    const { virtualSizeBytes } = await inspectInWorker({ path, format }, signal)
     return { format, virtualSizeBytes }
   } catch (error) {
     if (isTerminal(error)) return undefined

@@ -66,6 +66,10 @@ describe('qcow2', () => {
     ['an L1 table beyond the end', { l1Offset: 2n ** 32n }, 'ImageFormatMismatch'],
     ['an L1 offset that wraps', { l1Offset: 2n ** 64n - 65536n }, 'ImageFormatMismatch'],
     ['an L1 table between clusters', { l1Offset: 100n }, 'ImageFormatMismatch'],
+    ['an L1 table in the place of the header', { l1Offset: 0n }, 'ImageFormatMismatch'],
+    ['a refcount table in the place of the header', { refcountOffset: 0n }, 'ImageFormatMismatch'],
+    ['an L1 table with some entries to spare', { l1Entries: 1024 }, `ok ${2 ** 26}`],
+    ['an L1 table far larger than the disk', { l1Entries: 2048 }, 'ImageFormatMismatch'],
     ['an enormous L1 table', { l1Entries: 0xffffffff }, 'ImageFormatMismatch'],
     ['a refcount table beyond the end', { refcountOffset: 2n ** 40n }, 'ImageFormatMismatch'],
     ['an enormous refcount table', { refcountClusters: 0xffffffff }, 'ImageFormatMismatch'],
@@ -110,6 +114,23 @@ describe('qcow2', () => {
       }),
     )
   })
+})
+
+test.each([
+  ['KDMV', 0, 'a VMDK disk; convert it to qcow2 or raw (qemu-img convert) and publish that'],
+  ['\x7f\x10\xda\xbe', 64, 'a VDI disk; convert it to qcow2 or raw (qemu-img convert) and publish that'],
+  ['CD001', 32769, 'a CD image (ISO 9660); publish an installed disk, or a hybrid image that has a boot sector'],
+  ['QFI\xfb', 0, 'a qcow2 file; make an Image with format: qcow2'],
+  ['LUKS\xba\xbe', 0, 'an encrypted disk (LUKS); publish it without encryption'],
+  ['\xfd7zXZ\0', 0, 'an xz file and no disk image; give the URL of the unpacked image'],
+])('%j declared raw: what is advised is possible', (magic, at, message) => {
+  expect(() => inspectImage(bytesOf(withMagic(at, magic)), 'raw')).toThrow(message)
+})
+
+test('an error page is not to be unpacked', () => {
+  const page = Buffer.from('<html>'.padEnd(1024, ' '))
+  expect(() => inspectImage(bytesOf(page), 'raw')).toThrow('plain text and no disk image; give the URL of the image')
+  expect(() => inspectImage(bytesOf(page), 'qcow2')).toThrow('spec.format says qcow2, but the source is plain text')
 })
 
 describe('raw', () => {

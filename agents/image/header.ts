@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a downloaded file may become an image: is it what it was declared to be, and does it refer to nothing outside of itself?
 import { TerminalError } from '../../lib/errors.ts'
-import { detectMagic } from './magic.ts'
+import { detectMagic, MAGIC_DISK_NAMES } from './magic.ts'
 import { parseQcow2, Qcow2FormatError, type Qcow2Header } from './qcow2.ts'
 
 export type ImageFormat = 'raw' | 'qcow2'
@@ -42,13 +42,12 @@ export function inspectImage(bytes: ImageBytes, declared: ImageFormat): Inspecte
       return { format: 'qcow2', virtualSizeBytes: header.virtualSizeBytes, qcow2: header }
     }
     case 'raw': {
-      if (magic?.class === 'disk') {
-        throw unsafe(
-          `spec.format says raw, but the source is ${describe(magic.name)}; declare what it is, or convert it to raw`,
-        )
-      }
+      if (magic?.class === 'disk')
+        throw unsafe(`spec.format says raw, but the source is ${describe(magic.name)}; ${whatToDo(magic.name)}`)
       if (magic)
-        throw mismatch(`the source is ${describe(magic.name)} and no disk image; give the URL of the unpacked image`)
+        throw mismatch(
+          `the source is ${describe(magic.name)} and no disk image; give the URL of the ${magic.class === 'archive' ? 'unpacked ' : ''}image`,
+        )
       if (bytes.fileBytes % SECTOR !== 0) {
         throw mismatch(
           `the source has ${bytes.fileBytes} bytes, which is no whole number of ${SECTOR}-byte sectors: it is cut off or no disk`,
@@ -84,6 +83,31 @@ function refuseUnsafe(header: Qcow2Header): void {
   if (size === 0 || size > MAX_VIRTUAL_BYTES) throw unsafe(`the virtual size of ${size} bytes is out of bounds`)
 }
 
-const describe = (name: string): string => (name === 'text' ? 'plain text' : `a ${name} file`)
+/** What people call it, with its article. */
+const CALLED: Readonly<Record<string, string>> = {
+  text: 'plain text',
+  iso: 'a CD image (ISO 9660)',
+  luks: 'an encrypted disk (LUKS)',
+  xz: 'an xz file',
+  '7z': 'a 7z file',
+}
+
+const describe = (name: string): string =>
+  CALLED[name] ?? (MAGIC_DISK_NAMES.includes(name) ? `a ${name.toUpperCase()} disk` : `a ${name} file`)
+
+/** Only what the schema takes is advised. */
+function whatToDo(name: string): string {
+  switch (name) {
+    case 'qcow2':
+      return 'make an Image with format: qcow2'
+    case 'iso':
+      return 'publish an installed disk, or a hybrid image that has a boot sector'
+    case 'luks':
+      return 'publish it without encryption'
+    default:
+      return 'convert it to qcow2 or raw (qemu-img convert) and publish that'
+  }
+}
+
 const mismatch = (message: string): TerminalError => new TerminalError('ImageFormatMismatch', message)
 const unsafe = (message: string): TerminalError => new TerminalError('ImageUnsafe', message)

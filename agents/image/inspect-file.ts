@@ -5,72 +5,74 @@ import { TerminalError } from '../../lib/errors.ts'
 import { inspectImage, type ImageFormat, type InspectedImage } from './header.ts'
 import { MAGIC_HEAD_BYTES, MAGIC_TAIL_BYTES } from './magic.ts'
 import type { Qcow2Header } from './qcow2.ts'
-
-const OFFSET_MASK = 0x00fffffffffffe00n
-const COMPRESSED = 1n << 62n
+import { findFault, offsetOf } from './qcow2-tables.ts'
 
 /**
- * Judges a file on disk, its data's extents included when `deep`: a qcow2 file whose end is missing is refused even where no
- * digest was declared. Never follows a link. Never runs a tool.
+ * Judges a file on disk by its first and last bytes: cheap, whatever they say. Never follows a link. Never runs a tool.
  * @throws TerminalError as inspectImage
  */
-export async function inspectFile(
-  path: string,
-  declared: ImageFormat,
-  deep: boolean,
-  signal: AbortSignal,
-): Promise<InspectedImage> {
+export function inspectHead(path: string, declared: ImageFormat): Promise<InspectedImage> {
+  return withFile(path, (file, fileBytes) => readHead(file, fileBytes, declared))
+}
+
+/**
+ * As inspectHead, and each table that a qcow2 file has: one whose end is missing is refused even where no digest was declared. Takes as
+ * long as the file has tables; call it where that keeps nobody waiting (inspection.ts).
+ * @throws TerminalError as inspectImage
+ */
+export function inspectWhole(path: string, declared: ImageFormat): Promise<InspectedImage> {
+  return withFile(path, async (file, fileBytes) => {
+    const image = await readHead(file, fileBytes, declared)
+    if (image.qcow2) await checkTables(file, image.qcow2, fileBytes)
+    return image
+  })
+}
+
+async function withFile<T>(path: string, work: (file: FileHandle, fileBytes: number) => Promise<T>): Promise<T> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const { size } = await file.stat()
-    const head = await readAt(file, 0, Math.min(size, MAGIC_HEAD_BYTES))
-    const tailBytes = Math.min(size, MAGIC_TAIL_BYTES)
-    const tail = await readAt(file, size - tailBytes, tailBytes)
-    const image = inspectImage({ head, tail, fileBytes: size }, declared)
-    if (deep && image.qcow2) await checkExtents(file, image.qcow2, size, signal)
-    return image
+    return await work(file, size)
   } finally {
     await file.close()
   }
 }
 
-/** Every table and cluster that the L1 and L2 tables name must lie inside the file. Reads one L2 table at a time. */
-async function checkExtents(
-  file: FileHandle,
-  header: Qcow2Header,
-  fileBytes: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const cluster = 2 ** header.clusterBits
-  const entryBytes = header.extendedL2 ? 16 : 8
-  const l1 = await readAt(file, header.l1Offset, header.l1Entries * 8)
-  for (let at = 0; at < l1.length; at += 8) {
-    const l2Offset = Number(l1.readBigUInt64BE(at) & OFFSET_MASK)
-    if (l2Offset === 0) continue
-    signal.throwIfAborted()
-    if (l2Offset + cluster > fileBytes) throw cutOff()
-    const l2 = await readAt(file, l2Offset, cluster)
-    for (let entry = 0; entry < cluster; entry += entryBytes) {
-      const value = l2.readBigUInt64BE(entry)
-      if (value !== 0n && endOf(value, header.clusterBits) > fileBytes) throw cutOff()
-    }
-  }
+async function readHead(file: FileHandle, fileBytes: number, declared: ImageFormat): Promise<InspectedImage> {
+  const head = await readAt(file, 0, Math.min(fileBytes, MAGIC_HEAD_BYTES))
+  const tailBytes = Math.min(fileBytes, MAGIC_TAIL_BYTES)
+  const tail = await readAt(file, fileBytes - tailBytes, tailBytes)
+  return inspectImage({ head, tail, fileBytes }, declared)
 }
 
-/** Where the data of an L2 entry end at the least: a compressed cluster's last sector may be shorter than its descriptor says. */
-function endOf(entry: bigint, clusterBits: number): number {
-  if ((entry & COMPRESSED) === 0n) {
-    const offset = Number(entry & OFFSET_MASK)
-    return offset === 0 ? 0 : offset + 2 ** clusterBits
+/** Every table and cluster that the L1 and L2 tables name must begin inside the file. Each L2 table is read once, one at a time. */
+async function checkTables(file: FileHandle, header: Qcow2Header, fileBytes: number): Promise<void> {
+  const cluster = 2 ** header.clusterBits
+  const l1 = await readAt(file, header.l1Offset, header.l1Entries * 8)
+  const seen = new Set<number>()
+  for (let at = 0; at < l1.length; at += 8) {
+    const l2Offset = offsetOf(l1, at)
+    if (l2Offset === 0 || seen.has(l2Offset)) continue
+    seen.add(l2Offset)
+    if (l2Offset % cluster !== 0) throw unsound('an L2 table does not begin at a cluster')
+    if (l2Offset >= fileBytes) throw cutOff()
+    const l2 = await readAt(file, l2Offset, Math.min(cluster, fileBytes - l2Offset))
+    const fault = findFault(l2, header, fileBytes)
+    if (fault) throw fault === 'beyondEnd' ? cutOff() : unsound('a data cluster does not begin at a cluster')
   }
-  const offsetBits = BigInt(62 - (clusterBits - 8))
-  return Number(entry & ((1n << offsetBits) - 1n)) + 1
 }
 
 function cutOff(): TerminalError {
   return new TerminalError(
     'ImageFormatMismatch',
     'the qcow2 file names data beyond its end: it is cut off; publish it anew',
+  )
+}
+
+function unsound(what: string): TerminalError {
+  return new TerminalError(
+    'ImageFormatMismatch',
+    `the qcow2 file is damaged: ${what}; repair it (qemu-img check -r all) and publish it anew`,
   )
 }
 

@@ -57,6 +57,11 @@ const HEAD: readonly Signature[] = [
 const ISO = at(32769, 'iso', 'disk', 'CD001')
 const TAIL: readonly Signature[] = [at(0, 'vhd', 'disk', 'conectix'), at(0, 'dmg', 'disk', 'koly')]
 
+/** Disk formats by their own names, which are written in capitals. */
+export const MAGIC_DISK_NAMES: readonly string[] = [...HEAD, ...TAIL]
+  .filter((s) => s.class === 'disk' && s.name !== 'qcow2' && s.name !== 'luks')
+  .map((s) => s.name)
+
 const has = (bytes: Buffer, s: Signature): boolean =>
   bytes.length >= s.offset + s.bytes.length &&
   bytes.compare(s.bytes, 0, s.bytes.length, s.offset, s.offset + s.bytes.length) === 0

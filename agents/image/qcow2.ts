@@ -8,6 +8,8 @@ const V3_HEADER_BYTES = 104
 /** QEMU opens no larger ones: 2 MiB clusters, 32 MiB L1 table, 8 MiB refcount table. */
 const MAX_CLUSTER_BITS = 21
 const MAX_L1_BYTES = 32n * 1024n * 1024n
+/** QEMU makes a table half as large again as it must where it kept a machine's state; every guest on the image holds all of it. */
+const SPARE_L1_ENTRIES = 1024n
 const MAX_REFCOUNT_TABLE_BYTES = 8n * 1024n * 1024n
 const MAX_BACKING_NAME = 1023
 
@@ -29,6 +31,7 @@ export interface Qcow2Header {
   version: 2 | 3
   clusterBits: number
   virtualSizeBytes: number
+  /** Those that the disk needs; a table may have more, of which no guest reads any. */
   l1Entries: number
   l1Offset: number
   extendedL2: boolean
@@ -128,12 +131,14 @@ function readTables(head: Buffer, clusterBits: number, extendedL2: boolean, file
   const l1Offset = head.readBigUInt64BE(40)
   if (l1Entries * 8n > MAX_L1_BYTES) malformed(`the L1 table has ${l1Entries} entries, more than any reader takes`)
   if (l1Entries < needed) malformed(`the L1 table has ${l1Entries} entries, the size needs ${needed}`)
+  if (l1Entries > needed * 2n + SPARE_L1_ENTRIES)
+    malformed(`the L1 table has ${l1Entries} entries, the size needs no more than ${needed}`)
   if (l1Entries > 0n) checkRegion('the L1 table', l1Offset, l1Entries * 8n, cluster, fileBytes)
   const refcountBytes = BigInt(head.readUInt32BE(56)) * cluster
   if (refcountBytes === 0n) malformed('there is no refcount table')
   if (refcountBytes > MAX_REFCOUNT_TABLE_BYTES) malformed('the refcount table is larger than any reader takes')
   checkRegion('the refcount table', head.readBigUInt64BE(48), refcountBytes, cluster, fileBytes)
-  return { l1Entries: Number(l1Entries), l1Offset: Number(l1Offset), virtualSizeBytes: Number(size) }
+  return { l1Entries: Number(needed), l1Offset: Number(l1Offset), virtualSizeBytes: Number(size) }
 }
 
 function checkRegion(what: string, offset: bigint, length: bigint, cluster: bigint, fileBytes: bigint): void {

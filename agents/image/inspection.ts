@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inspection of a whole file in a worker thread with a deadline: whatever a file says of itself, the agent's own thread goes on.
+import { Worker } from 'node:worker_threads'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
+import type { ImageFormat, InspectedImage } from './header.ts'
+
+export interface InspectionTask {
+  path: string
+  format: ImageFormat
+}
+
+export type InspectionAnswer =
+  | { kind: 'image'; image: InspectedImage }
+  | { kind: 'refused'; reason: string; message: string }
+  | { kind: 'failed'; message: string }
+
+/** The tables of a disk of 1 TiB are read in about a second. */
+export const INSPECTION_DEADLINE_MS = 120_000
+/** An L1 table of 32 MiB and one L2 table lie outside of the heap. */
+const WORKER_HEAP_MIB = 128
+
+// A bundle has it beside itself under its other name.
+const WORKER_FILE = import.meta.url.endsWith('.ts') ? './inspect-worker.ts' : './inspect-worker.mjs'
+
+/**
+ * @throws TerminalError as inspectImage; TransientError ImageInspectionTimedOut
+ */
+export async function inspectInWorker(
+  task: InspectionTask,
+  signal: AbortSignal,
+  deadlineMs = INSPECTION_DEADLINE_MS,
+): Promise<InspectedImage> {
+  signal.throwIfAborted()
+  const worker = new Worker(new URL(WORKER_FILE, import.meta.url), {
+    workerData: task,
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
+  })
+  const answered = Promise.withResolvers<InspectionAnswer>()
+  worker.once('message', (answer: InspectionAnswer) => answered.resolve(answer))
+  worker.once('error', (error) => answered.reject(error))
+  worker.once('exit', (code) => answered.reject(new Error(`the inspection ended with ${code} and said nothing`)))
+  const leave = () => answered.reject(signal.reason)
+  signal.addEventListener('abort', leave, { once: true })
+  const deadline = setTimeout(() => answered.reject(timedOut(deadlineMs)), deadlineMs)
+  try {
+    return read(await answered.promise)
+  } finally {
+    clearTimeout(deadline)
+    signal.removeEventListener('abort', leave)
+    await worker.terminate()
+  }
+}
+
+function read(answer: InspectionAnswer): InspectedImage {
+  switch (answer.kind) {
+    case 'image':
+      return answer.image
+    case 'refused':
+      throw new TerminalError(answer.reason, answer.message)
+    case 'failed':
+      throw new Error(answer.message)
+  }
+}
+
+function timedOut(deadlineMs: number): TransientError {
+  return new TransientError(
+    'ImageInspectionTimedOut',
+    `the file's tables could not be read within ${deadlineMs / 1000} s; it is tried again. Publish it with fewer or larger clusters (qemu-img convert -o cluster_size=64K)`,
+  )
+}
