@@ -24,8 +24,10 @@ export function rolesOf({ roles }: NodeSpec): RoleName[] {
 /** @throws while its parts are not there: tried again with back-off */
 export async function createRole(role: string, context: RoleContext): Promise<AgentRole> {
   switch (role as RoleName) {
-    case 'image':
-      return { name: role, reconcilers: createImageRole({ dataDir: context.stateDir, log: context.log }).reconcilers }
+    case 'image': {
+      const { reconcilers, inventory, configure } = createImageRole({ dataDir: context.stateDir, log: context.log })
+      return { name: role, reconcilers, inventory, configure }
+    }
     case 'network':
       return createNetworkRole(context)
     case 'compute':

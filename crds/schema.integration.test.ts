@@ -169,8 +169,16 @@ describe.each(KINDS)('%s', (kind) => {
 })
 
 async function transition(kind: string, base: JsonObject, c: RuleCase, bad: Changes[]): Promise<void> {
-  const { object, path, remove } = await stored(kind, base)
+  const { object: created, path, remove } = await stored(kind, base)
+  let object = created
   try {
+    if (c.observed) {
+      const { body } = await api.send('PUT', `${path}/status`, {
+        ...created,
+        status: SAMPLES[kind]![c.sample ?? 0]!.status!,
+      })
+      object = body
+    }
     for (const changes of bad) {
       says(await api.send('PUT', `${path}?dryRun=All`, withChanges(object, changes)), c.says)
     }

@@ -8,6 +8,8 @@ import { pino } from 'pino'
 import type { DocumentOf, Observation, RunContext } from '../runtime/reconciler.ts'
 import type { Tombstone } from '../../lib/contract/documents.ts'
 import { createImageRole, type ImageRoleOptions } from './role.ts'
+import type { ImageSettings } from './image-settings.ts'
+import { localSettings } from './testing/local-settings.ts'
 import { startMisbehavingServer, type MisbehavingServer } from './testing/misbehaving-server.ts'
 import { sampleQcow2, sampleRaw } from './testing/qcow2-samples.ts'
 
@@ -27,13 +29,9 @@ afterEach(async () => {
 })
 
 const base = (name = ''): string => join(dataDir, 'images/_base', name)
-const role = (cache: ImageRoleOptions['cache'] = {}) =>
-  createImageRole({
-    dataDir,
-    log,
-    limits: { allowLocalAddresses: true, idleTimeoutMs: 1000 },
-    cache: { keepFreeBytes: 0, ...cache },
-  }).reconcilers[0]
+const imageRole = (settings = localSettings(), cache: ImageRoleOptions['cache'] = {}) =>
+  createImageRole({ dataDir, log, limits: { idleTimeoutMs: 1000 }, settings, cache: { keepFreeBytes: 0, ...cache } })
+const role = (settings?: ImageSettings) => imageRole(settings).reconcilers[0]
 
 const versions = { incarnation: 1, term: 1, epoch: 1, generation: 1 }
 const documentOf = (spec: Partial<DocumentOf<'image'>['spec']> = {}, uid = 'image-1'): DocumentOf<'image'> => ({
@@ -89,11 +87,46 @@ test('an import without a digest computes it; the file is immutable; the next ru
 
   const afterRestart = role()
   expect(await afterRestart.reconcile(documentOf(), contextOf())).toEqual({ state: 'ready', facts })
-  expect(await afterRestart.reconcile(documentOf({ sha256: facts.sha256 }, 'image-2'), contextOf())).toEqual({
-    state: 'ready',
-    facts,
-  })
   expect(server.seen).toHaveLength(1)
+})
+
+describe('a digest is no key to what others have here', () => {
+  const content = disk(7)
+  const sha256 = digest(content)
+  const nowhere = () => server.url('/nothing-here')
+  beforeEach(async () => {
+    server.script({ content })
+    await role().reconcile(documentOf({}, 'of-a'), contextOf())
+    server.script({ content, status: 404 })
+  })
+
+  test('an Image of somebody else, with the digest and a source that has nothing, gets nothing', async () => {
+    const wanted = documentOf({ url: nowhere(), sha256 }, 'of-b')
+    const reconciler = role()
+    expect(await reconciler.reconcile(wanted, contextOf())).toMatchObject({
+      state: 'failed',
+      error: { reason: 'ImageNotFound' },
+    })
+    expect(await reconciler.listOwned(AbortSignal.timeout(1000))).toMatchObject([{ uid: 'of-a' }])
+  })
+
+  test('it has read these bytes from its own source once: the copy is used from then on', async () => {
+    const wanted = documentOf({ url: server.url('/of-b'), sha256 }, 'of-b')
+    const before = await stat(base(sha256))
+    server.script({ content }, { content, status: 404 })
+    expect(await role().reconcile(wanted, contextOf())).toMatchObject({ state: 'ready' })
+    expect(await role().reconcile(wanted, contextOf())).toMatchObject({ state: 'ready' })
+    expect(server.seen.map(({ path }) => path)).toEqual(['/image', '/of-b'])
+    // Machines of the first one stand on the file that is there: it is not replaced.
+    expect((await stat(base(sha256))).ino).toBe(before.ino)
+    expect(await readdir(base('.partial'))).toEqual([])
+  })
+
+  test('it was imported elsewhere: the operator knows, and the copy is used', async () => {
+    const wanted = documentOf({ url: nowhere(), sha256, imported: true }, 'of-b')
+    expect(await role().reconcile(wanted, contextOf())).toMatchObject({ state: 'ready' })
+    expect(server.seen).toHaveLength(1)
+  })
 })
 
 test('requests for one digest share one download; it ends when nobody waits', async () => {
@@ -175,7 +208,8 @@ describe('after a crash', () => {
     await writeFile(base(digest(disk(2))), disk(3))
     await writeFile(base(digest(disk(4))), disk(4).subarray(0, 1000))
     server.script({ content: good })
-    expect(await role().reconcile(documentOf({ sha256: digest(good) }), contextOf())).toMatchObject({ state: 'ready' })
+    const wanted = documentOf({ sha256: digest(good), imported: true })
+    expect(await role().reconcile(wanted, contextOf())).toMatchObject({ state: 'ready' })
     expect(server.seen).toHaveLength(0)
     expect(await cached()).toEqual([digest(good)])
   })
@@ -237,7 +271,10 @@ describe('what goes', () => {
 
   test('room is made by last use among what no document and no disk needs', async () => {
     const contents = [1, 2, 3, 4].map(disk)
-    const reconciler = role({ maxCacheBytes: 3.5 * 1024 * 1024 })
+    const settings = localSettings()
+    settings.maxCacheBytes = () => 3.5 * 1024 * 1024
+    const { reconcilers, inventory } = imageRole(settings)
+    const [reconciler] = reconcilers
     const ensure = async (i: number) => {
       server.script({ content: contents[i]! })
       return reconciler.reconcile(documentOf({ url: server.url(`/${i}`) }, `image-${i}`), contextOf())
@@ -249,5 +286,32 @@ describe('what goes', () => {
     expect(await cached()).toHaveLength(3)
     expect(await ensure(3)).toMatchObject({ state: 'ready' })
     expect(await cached()).toEqual([0, 2, 3].map((i) => digest(contents[i]!)).sort())
+    expect(await inventory[0].collect(AbortSignal.timeout(1000))).toEqual({
+      imageCache: { images: 3, usedGiB: 0, maxGiB: 0 },
+    })
+  })
+
+  test('more than the Cloud lets an image have is refused, and taken when it lets it', async () => {
+    // A GiB that nobody sends: the length decides.
+    server.script({ content: disk(1), contentLength: 2 ** 30 + 512 })
+    const { reconcilers, configure } = imageRole(localSettings({ maxSizeGiB: 1 }))
+    const [reconciler] = reconcilers
+    const woken: string[] = []
+    await reconciler.start({ one: () => undefined, all: () => woken.push('all') }, AbortSignal.timeout(20_000))
+    await expect(reconciler.reconcile(documentOf(), contextOf())).rejects.toMatchObject({
+      reason: 'ImageTooLarge',
+      message: expect.stringMatching(/more than the 1 GiB .* raise spec\.images\.maxSizeGiB of the Cloud/),
+    })
+    const images = { allowedNetworks: ['127.0.0.0/8'], maxSizeGiB: 2 }
+    await configure({ roles: {}, images })
+    await configure({ roles: {}, images })
+    expect(woken).toEqual(['all'])
+    server.script({ content: disk(1) })
+    expect(await reconciler.reconcile(documentOf(), contextOf())).toMatchObject({ state: 'ready' })
+  })
+
+  test('what the default settings let a cache take is a half of its file system', async () => {
+    const settings = localSettings()
+    expect([settings.maxCacheBytes(1000), settings.maxImageBytes]).toEqual([500, 64 * 2 ** 30])
   })
 })

@@ -17,6 +17,7 @@ import {
 import { cacheFull, download, downloadKey, dropPartial, partialOwner } from './download.ts'
 import { syncFolder } from '../../lib/durable-files.ts'
 import type { ImageFormat } from './header.ts'
+import type { ImageSettings } from './image-settings.ts'
 import { inspectHead } from './inspect-file.ts'
 import { inspectInWorker } from './inspection.ts'
 import { findOverlayBases } from './overlays.ts'
@@ -28,9 +29,7 @@ export interface ImageCacheOptions {
   baseDir: string
   /** `/var/lib/nephele/instances`: disks in it keep the images that they stand on. */
   instancesDir: string
-  maxImageBytes: number
-  /** Of all images together; at the most, beside what the file system has. */
-  maxCacheBytes: number
+  settings: ImageSettings
   /** Left free on the file system for the instances' own disks. */
   keepFreeBytes: number
   parallelDownloads: number
@@ -43,6 +42,8 @@ export interface WantedImage {
   url: string
   caBundle?: string
   sha256?: string
+  /** These bytes were read from this URL for this image before, here or elsewhere: a copy will do. */
+  imported?: boolean
   format: ImageFormat
 }
 
@@ -127,6 +128,8 @@ export class ImageCache {
         ? [...this.#entries.values()].find((e) => e.uids.includes(want.uid))
         : this.#entries.get(want.sha256)
     if (!entry) return undefined
+    // A digest is no key to what others have here: it opens the copy for whoever has read these bytes from its own source.
+    if (!entry.uids.includes(want.uid) && want.imported !== true) return undefined
     if (await isIntact(entry)) return entry
     this.#options.log.warn({ sha256: entry.sha256 }, 'cached image was changed or removed by somebody else')
     await this.#discard(entry.sha256)
@@ -151,7 +154,7 @@ export class ImageCache {
   }
 
   async #fetch(key: string, want: WantedImage, who: WorkProgress): Promise<CacheEntry> {
-    const { baseDir, limits, maxImageBytes, log } = this.#options
+    const { limits, settings, log } = this.#options
     const partialPath = this.#partialPath(key)
     let promised = 0
     const startedAt = performance.now()
@@ -161,11 +164,13 @@ export class ImageCache {
         url: want.url,
         partialPath,
         limits,
-        maxBytes: maxImageBytes,
+        addresses: settings,
+        maxBytes: settings.maxImageBytes,
         signal: who.signal,
         onProgress: who.onProgress,
         ...(want.caBundle === undefined ? {} : { caBundle: want.caBundle }),
         ...(want.sha256 === undefined ? {} : { sha256: want.sha256 }),
+        imported: want.imported === true,
         reserve: async (bytes) => {
           await this.#makeRoom(bytes, who.signal)
           promised += bytes
@@ -173,22 +178,11 @@ export class ImageCache {
         },
       })
       const image = await inspectInWorker({ path: partialPath, format: want.format }, who.signal)
-      const path = basePath(baseDir, sha256)
-      await chmod(partialPath, 0o444)
-      await rename(partialPath, path)
+      const held = this.#entries.get(sha256)
+      // Another image's, and now this one's: the same bytes.
+      const entry =
+        held && (await isIntact(held)) ? held : await this.#place(partialPath, { sha256, sizeBytes, ...image })
       await dropPartial(partialPath)
-      await syncFolder(baseDir)
-      const entry = this.#entries.get(sha256) ?? {
-        sha256,
-        path,
-        sizeBytes,
-        virtualSizeBytes: image.virtualSizeBytes,
-        format: image.format,
-        uids: [],
-        lastUsedMs: Date.now(),
-      }
-      await this.#save(entry)
-      this.#entries.set(sha256, entry)
       log.info({ sha256, sizeBytes, durationMs: Math.round(performance.now() - startedAt) }, 'image downloaded')
       return entry
     } catch (error) {
@@ -197,6 +191,23 @@ export class ImageCache {
     } finally {
       this.#promisedBytes -= promised
     }
+  }
+
+  async #place(
+    partialPath: string,
+    found: Pick<CacheEntry, 'sha256' | 'sizeBytes' | 'virtualSizeBytes' | 'format'>,
+  ): Promise<CacheEntry> {
+    const { baseDir } = this.#options
+    const { sha256, sizeBytes, virtualSizeBytes, format } = found
+    const path = basePath(baseDir, sha256)
+    await chmod(partialPath, 0o444)
+    await rename(partialPath, path)
+    await syncFolder(baseDir)
+    const uids = this.#entries.get(sha256)?.uids ?? []
+    const entry: CacheEntry = { sha256, path, sizeBytes, virtualSizeBytes, format, uids, lastUsedMs: Date.now() }
+    await this.#save(entry)
+    this.#entries.set(sha256, entry)
+    return entry
   }
 
   async #makeRoom(bytes: number, signal: AbortSignal): Promise<void> {
@@ -212,11 +223,23 @@ export class ImageCache {
   }
 
   async #missingBytes(bytes: number): Promise<number> {
-    const { baseDir, keepFreeBytes, maxCacheBytes } = this.#options
+    const { baseDir, keepFreeBytes, settings } = this.#options
     const disk = await statfs(baseDir)
-    const used = [...this.#entries.values()].reduce((sum, e) => sum + e.sizeBytes, 0)
     const wanted = bytes + this.#promisedBytes
-    return Math.max(wanted + used - maxCacheBytes, wanted + keepFreeBytes - disk.bavail * disk.bsize)
+    const most = settings.maxCacheBytes(disk.blocks * disk.bsize)
+    return Math.max(wanted + this.#usedBytes() - most, wanted + keepFreeBytes - disk.bavail * disk.bsize)
+  }
+
+  #usedBytes(): number {
+    return [...this.#entries.values()].reduce((sum, e) => sum + e.sizeBytes, 0)
+  }
+
+  /** For the inventory. */
+  async usage(signal: AbortSignal): Promise<{ images: number; usedBytes: number; maxBytes: number }> {
+    await this.#open(signal)
+    const disk = await statfs(this.#options.baseDir)
+    const maxBytes = this.#options.settings.maxCacheBytes(disk.blocks * disk.bsize)
+    return { images: this.#entries.size, usedBytes: this.#usedBytes(), maxBytes }
   }
 
   async #removeUnlessOnDisk(candidates: readonly CacheEntry[], bytes: number, signal: AbortSignal): Promise<void> {

@@ -33,7 +33,8 @@ const request = (more: Partial<DownloadRequest> = {}): DownloadRequest => ({
   sha256,
   partialPath: join(dir, 'part'),
   maxBytes: 2 ** 30,
-  limits: { ...DEFAULT_SOURCE_LIMITS, allowLocalAddresses: true, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
+  limits: { ...DEFAULT_SOURCE_LIMITS, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
+  addresses: { allowedNetworks: ['127.0.0.0/8'], ownAddresses: () => [] },
   signal: AbortSignal.timeout(20_000),
   reserve: async () => undefined,
   onProgress: () => undefined,
@@ -190,15 +191,48 @@ describe('what sources do', () => {
 })
 
 describe('where sources lead', () => {
-  const strict = () => ({ ...request().limits, allowLocalAddresses: false })
+  const strict = { allowedNetworks: [], ownAddresses: () => ['198.51.100.7'] }
   test.each([
     'http://127.0.0.1:1/x',
     'http://[::1]:1/x',
+    'http://[::ffff:127.0.0.1]:1/x',
+    'http://[64:ff9b::7f00:1]:1/x',
     'http://169.254.169.254/latest/meta-data',
-    'http://localhost:1/x',
+    'http://10.0.0.1:1/x',
+    'http://198.51.100.7:1/x',
     'http://0x7f.1/x',
+    'http://2130706433/x',
   ])('%s is never asked', async (url) => {
-    expect(await outcome({ url, limits: strict() })).toBe('terminal ImageSourceRefused')
+    expect(await outcome({ url, addresses: strict })).toBe('terminal ImageSourceRefused')
+  })
+
+  test('a name that leads to the node itself is not asked either, and may lead elsewhere later', async () => {
+    server.script({ content })
+    const url = server.url().replace('127.0.0.1', 'localhost')
+    expect(await outcome({ url, addresses: strict })).toBe('transient ImageSourceRefused')
+    expect(server.seen).toEqual([])
+  })
+
+  test('nor is what an allowed server redirects to', async () => {
+    await using other = await startMisbehavingServer()
+    other.script({ content })
+    for (const [location, expected] of [
+      [other.url('/there').replace('127.0.0.1', '127.0.0.2'), 'terminal ImageSourceRefused'],
+      [other.url('/there').replace('127.0.0.1', 'localhost'), 'transient ImageSourceRefused'],
+    ] as const) {
+      server.script({ content, location })
+      const url = server.url().replace('127.0.0.1', '127.0.0.3')
+      expect(await outcome({ url, addresses: { ...strict, allowedNetworks: ['127.0.0.3/32'] } })).toBe(expected)
+    }
+    expect(other.seen).toEqual([])
+  })
+
+  test('of bytes inside of allowed networks neither digest nor size is told', async () => {
+    server.script({ content: changed })
+    const error = await download(request()).catch((e: unknown) => String(e))
+    expect(error).toContain('the bytes of the source have another SHA-256')
+    expect(error).not.toContain(digest(changed))
+    expect(error).not.toContain(String(changed.length))
   })
 })
 

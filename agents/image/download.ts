@@ -7,6 +7,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import type { AddressPolicy } from './allowed-addresses.ts'
 import { classify, openSource, RangeRefused, type SourceAnswer, type SourceLimits } from './source.ts'
 import { ThroughputFloor } from './throughput.ts'
 
@@ -15,12 +16,15 @@ export interface DownloadRequest {
   caBundle?: string
   /** Declared digest, if there is one. */
   sha256?: string
+  /** The digest is that of an earlier import, not what somebody wrote. */
+  imported?: boolean
   /** Of the document that wants it, kept with the partial file. */
   uid: string
   /** Where the bytes go; `<partialPath>.json` says what they are a part of. */
   partialPath: string
   maxBytes: number
   limits: SourceLimits
+  addresses: AddressPolicy
   signal: AbortSignal
   /** Makes room for so many further bytes or throws. */
   reserve(bytes: number): Promise<void>
@@ -93,18 +97,19 @@ async function transfer(
   resume: { from: number; validator: string } | undefined,
   hash: Hash,
 ): Promise<Downloaded> {
-  const { caBundle, url, limits } = wanted
+  const { caBundle, url, limits, addresses } = wanted
   const floor = new ThroughputFloor(url, limits)
   const signal = AbortSignal.any([wanted.signal, floor.signal, AbortSignal.timeout(MAX_ATTEMPT_MS)])
   try {
     const answer = await openSource({
       url,
       limits,
+      addresses,
       signal,
       ...(caBundle ? { caBundle } : {}),
       ...(resume ? { resume } : {}),
     })
-    if ('completeAt' in answer) return await finish(wanted, file, hash, answer.completeAt, true)
+    if ('completeAt' in answer) return await finish(wanted, file, hash, { sizeBytes: answer.completeAt, resumed: true })
     floor.answered()
     try {
       const sum = resume && answer.from > 0 ? hash : createHash('sha256')
@@ -176,15 +181,14 @@ async function receive(
   if (totalBytes !== undefined && at !== totalBytes) {
     throw new TransientError('ImageSourceUnavailable', `the source ended after ${at} of ${totalBytes} bytes`)
   }
-  return finish(wanted, file, hash, at, answer.from > 0)
+  return finish(wanted, file, hash, { sizeBytes: at, resumed: answer.from > 0, isInternal: answer.isInternal })
 }
 
 async function finish(
   wanted: DownloadRequest,
   file: FileHandle,
   hash: Hash,
-  sizeBytes: number,
-  resumed: boolean,
+  { sizeBytes, resumed, isInternal = true }: { sizeBytes: number; resumed: boolean; isInternal?: boolean },
 ): Promise<Downloaded> {
   const sha256 = hash.digest('hex')
   if (wanted.sha256 !== undefined && sha256 !== wanted.sha256) {
@@ -196,10 +200,7 @@ async function finish(
         'the parts of the download do not make the declared image; it begins anew',
       )
     }
-    throw new TerminalError(
-      'ImageDigestMismatch',
-      `the source's ${sizeBytes} bytes have SHA-256 ${sha256}, spec.sha256 says ${wanted.sha256}; correct spec.sha256 or the file`,
-    )
+    throw otherBytes(wanted, isInternal ? undefined : { sizeBytes, sha256 })
   }
   await file.sync()
   return { sha256, sizeBytes }
@@ -223,17 +224,30 @@ async function writeAll(file: FileHandle, chunk: Buffer, position: number): Prom
   }
 }
 
+/** @param found undefined: what is inside of the provider's networks is not for everybody who can write a URL */
+function otherBytes({ sha256, imported }: DownloadRequest, found: Downloaded | undefined): TerminalError {
+  const has = found
+    ? `the ${found.sizeBytes} bytes of the source have SHA-256 ${found.sha256}`
+    : 'the bytes of the source have another SHA-256'
+  return new TerminalError(
+    'ImageDigestMismatch',
+    imported
+      ? `${has}, the image was imported with ${sha256}: publish those bytes again, or make a new Image for these`
+      : `${has}, spec.sha256 says ${sha256}; correct spec.sha256 or the file`,
+  )
+}
+
 function tooLarge(maxBytes: number): TerminalError {
   return new TerminalError(
     'ImageTooLarge',
-    `the source has more than the ${Math.floor(maxBytes / 2 ** 30)} GiB that an image may have`,
+    `the source has more than the ${Math.floor(maxBytes / 2 ** 30)} GiB that an image may have here; publish a smaller one (qemu-img convert -c), or have an administrator raise spec.images.maxSizeGiB of the Cloud`,
   )
 }
 
 export function cacheFull(cause?: unknown): TransientError {
   return new TransientError(
     'ImageCacheFull',
-    "the node's image cache has no room for this image; remove images or instances, or give it more disk",
+    "the node's image cache has no room for this image; remove images or instances, give it more disk, or have an administrator raise spec.images.maxCachePercent of the Cloud",
     { cause },
   )
 }

@@ -17,6 +17,7 @@ import type { KindReconciler } from '../runtime/reconciler.ts'
 import { Reporter } from '../runtime/reporter.ts'
 import { createImageRole } from './role.ts'
 import type { SourceLimits } from './source.ts'
+import { localSettings } from './testing/local-settings.ts'
 import { sampleRaw } from './testing/qcow2-samples.ts'
 
 const log = createLogger('test', 'silent')
@@ -64,7 +65,8 @@ async function start(limits: Partial<SourceLimits> = {}): Promise<void> {
   const role = createImageRole({
     dataDir: dir,
     log,
-    limits: { allowLocalAddresses: true, ...limits },
+    limits,
+    settings: localSettings(),
     cache: { keepFreeBytes: 0 },
   })
   const [images] = role.reconcilers

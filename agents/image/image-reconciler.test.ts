@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { retryDelayMs } from './image-reconciler.ts'
-import { isLocalAddress, withoutSecrets } from './source.ts'
+import { withoutSecrets } from './source.ts'
 
 test.each([
   [1, 2_000],
@@ -13,25 +13,6 @@ test.each([
 ])('failure %i waits at most %i ms', (failures, expected) => {
   expect(retryDelayMs(failures, 1)).toBe(expected)
   expect(retryDelayMs(failures, 0)).toBe(expected * 0.8)
-})
-
-test.each([
-  ['127.0.0.1', true],
-  ['127.8.8.8', true],
-  ['169.254.169.254', true],
-  ['0.0.0.0', true],
-  ['::1', true],
-  ['::', true],
-  ['fe80::1', true],
-  ['::ffff:169.254.169.254', true],
-  ['224.0.0.1', true],
-  ['not an address', true],
-  ['10.0.0.1', false],
-  ['192.0.2.7', false],
-  ['fd00::1', false],
-  ['2001:db8::1', false],
-])('%s is the node itself or its link: %s', (address, local) => {
-  expect(isLocalAddress(address)).toBe(local)
 })
 
 test('what is shown of a URL holds neither password nor signature', () => {

@@ -25,7 +25,7 @@ export class ImageReconciler implements KindReconciler<'image'> {
   readonly kind = 'image'
   readonly #cache: ImageCache
   readonly #failures = new Map<string, Failures>()
-
+  #wake: Wake | undefined
   readonly #log: Logger
 
   constructor(cache: ImageCache, log: Logger) {
@@ -42,6 +42,7 @@ export class ImageReconciler implements KindReconciler<'image'> {
           uid,
           url: spec.url,
           format: spec.format,
+          imported: spec.imported === true,
           ...(spec.caBundle === undefined ? {} : { caBundle: spec.caBundle }),
           ...(spec.sha256 === undefined ? {} : { sha256: spec.sha256 }),
         },
@@ -80,7 +81,13 @@ export class ImageReconciler implements KindReconciler<'image'> {
     return held.map(({ uid, sha256 }) => ({ kind: 'image', uid, what: `cached image sha256:${sha256}` }))
   }
 
-  async start(_wake: Wake, signal: AbortSignal): Promise<void> {
+  /** What an image may be or come from changed: those that were refused may be taken now. */
+  settingsChanged(): void {
+    this.#wake?.all()
+  }
+
+  async start(wake: Wake, signal: AbortSignal): Promise<void> {
+    this.#wake = wake
     // Images whose last disk went after their document did.
     const timer = setInterval(
       () => void this.#cache.sweep(signal).catch((err: unknown) => this.#log.warn({ err }, 'image cache sweep failed')),

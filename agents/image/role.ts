@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
+import type { InventorySource } from '../node/role.ts'
 import { ImageCache, type ImageCacheOptions } from './cache.ts'
 import { ImageReconciler } from './image-reconciler.ts'
+import { ImageSettings } from './image-settings.ts'
 import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from './source.ts'
 
 export interface ImageRoleOptions {
@@ -10,11 +13,14 @@ export interface ImageRoleOptions {
   dataDir: string
   log: Logger
   limits?: Partial<SourceLimits>
-  cache?: Partial<Pick<ImageCacheOptions, 'maxImageBytes' | 'maxCacheBytes' | 'keepFreeBytes' | 'parallelDownloads'>>
+  settings?: ImageSettings
+  cache?: Partial<Pick<ImageCacheOptions, 'keepFreeBytes' | 'parallelDownloads'>>
 }
 
 export interface ImageRole {
   reconcilers: [ImageReconciler]
+  inventory: [InventorySource]
+  configure: (spec: NodeSpec) => Promise<void>
   /** Where compute finds an image that its document's observation calls ready: `basePath(baseDir, sha256)` of cache-entries.ts. */
   baseDir: string
 }
@@ -24,16 +30,29 @@ const GIB = 2 ** 30
 /** Both for nodes that import images and for nodes that run machines from them: the work is the same. Touches nothing yet. */
 export function createImageRole(options: ImageRoleOptions): ImageRole {
   const baseDir = join(options.dataDir, 'images', '_base')
+  const settings = options.settings ?? new ImageSettings()
   const cache = new ImageCache({
     baseDir,
     instancesDir: join(options.dataDir, 'instances'),
-    maxImageBytes: 512 * GIB,
-    maxCacheBytes: Number.MAX_SAFE_INTEGER,
+    settings,
     keepFreeBytes: 2 * GIB,
     parallelDownloads: 4,
     ...options.cache,
     limits: { ...DEFAULT_SOURCE_LIMITS, ...options.limits },
     log: options.log,
   })
-  return { reconcilers: [new ImageReconciler(cache, options.log)], baseDir }
+  const reconciler = new ImageReconciler(cache, options.log)
+  return {
+    reconcilers: [reconciler],
+    inventory: [{ name: 'images', collect: async (signal) => ({ imageCache: toGiB(await cache.usage(signal)) }) }],
+    configure: async ({ images }) => {
+      if (settings.tell(images)) reconciler.settingsChanged()
+    },
+    baseDir,
+  }
+}
+
+/** Whole GiB: an inventory is published when it differs. */
+function toGiB({ images, usedBytes, maxBytes }: { images: number; usedBytes: number; maxBytes: number }) {
+  return { images, usedGiB: Math.round(usedBytes / GIB), maxGiB: Math.floor(maxBytes / GIB) }
 }

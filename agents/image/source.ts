@@ -3,10 +3,10 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { Readable } from 'node:stream'
-import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
 import { codeOf } from '../../lib/durable-files.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { judgeAddress, type AddressPolicy } from './allowed-addresses.ts'
 
 export interface SourceLimits {
   connectTimeoutMs: number
@@ -18,8 +18,6 @@ export interface SourceLimits {
   minBytesPerSecond: number
   slowWindowMs: number
   maxRedirects: number
-  /** Addresses of the node itself and of its link, such as a cloud's metadata service, are refused unless this is set. */
-  allowLocalAddresses: boolean
 }
 
 export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
@@ -29,7 +27,6 @@ export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
   minBytesPerSecond: 64 * 1024,
   slowWindowMs: 60_000,
   maxRedirects: 5,
-  allowLocalAddresses: false,
 }
 
 export interface SourceRequest {
@@ -38,6 +35,8 @@ export interface SourceRequest {
   /** Ask for the bytes from here on, if the source still is what the validator says. */
   resume?: { from: number; validator: string }
   limits: SourceLimits
+  /** Which addresses may be asked. */
+  addresses: AddressPolicy
   signal: AbortSignal
 }
 
@@ -48,6 +47,8 @@ export interface SourceAnswer {
   totalBytes?: number
   /** For If-Range: a strong ETag, else Last-Modified. */
   validator?: string
+  /** Read where only the Cloud's settings allow it: nothing is told of what the bytes are. */
+  isInternal: boolean
   /** Frees the connection, whatever became of the body. */
   close(): Promise<void>
 }
@@ -55,13 +56,6 @@ export interface SourceAnswer {
 /** Answered to a range that begins at the source's end: nothing is missing. */
 export interface SourceComplete {
   completeAt: number
-}
-
-const FORBIDDEN = new Set(['loopback', 'linkLocal', 'unspecified', 'multicast', 'broadcast'])
-
-/** Pure. An address written as IPv4 in IPv6 is judged as the IPv4 one. */
-export function isLocalAddress(address: string): boolean {
-  return !ipaddr.isValid(address) || FORBIDDEN.has(ipaddr.process(address).range())
 }
 
 /** Scheme, host and path: what may appear in logs and conditions. User names, passwords and signed query strings may not. */
@@ -72,14 +66,16 @@ export function withoutSecrets(url: string | URL): string {
 
 /**
  * Opens the source. Follows redirects within http and https, never from https to http.
- * @throws TransientError ImageNotFound, ImageSourceUnavailable; TerminalError ImageSourceRefused for an address that is never asked
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, ImageSourceRefused for a name that leads where nobody is asked;
+ *   TerminalError ImageSourceRefused for such an address
  */
 export async function openSource(wanted: SourceRequest): Promise<SourceAnswer | SourceComplete> {
   const { limits } = wanted
+  const guard = new AddressGuard(wanted.addresses)
   const agent = new Agent({
     connect: {
       timeout: limits.connectTimeoutMs,
-      lookup: guardedLookup(limits.allowLocalAddresses),
+      lookup: guard.lookup,
       ...(wanted.caBundle ? { ca: wanted.caBundle } : {}),
     },
     headersTimeout: limits.idleTimeoutMs,
@@ -88,20 +84,22 @@ export async function openSource(wanted: SourceRequest): Promise<SourceAnswer | 
   })
   const close = () => agent.destroy()
   try {
-    const answer = await follow(wanted, agent)
+    const answer = await follow(wanted, agent, guard)
     if ('completeAt' in answer) await close()
-    return 'completeAt' in answer ? answer : { ...answer, close }
+    return 'completeAt' in answer ? answer : { ...answer, isInternal: guard.sawInternal, close }
   } catch (error) {
     await close()
     throw classify(error, wanted)
   }
 }
 
-async function follow(wanted: SourceRequest, agent: Agent): Promise<Omit<SourceAnswer, 'close'> | SourceComplete> {
+type Answer = Omit<SourceAnswer, 'close' | 'isInternal'>
+
+async function follow(wanted: SourceRequest, agent: Agent, guard: AddressGuard): Promise<Answer | SourceComplete> {
   const first = new URL(wanted.url)
   let url = first
   for (let hops = 0; hops <= wanted.limits.maxRedirects; hops++) {
-    checkTarget(url, first, wanted.limits)
+    checkTarget(url, first, guard)
     const bare = new URL(url)
     bare.username = bare.password = ''
     const { statusCode, headers, body } = await request(bare, {
@@ -127,24 +125,19 @@ async function follow(wanted: SourceRequest, agent: Agent): Promise<Omit<SourceA
   throw unavailable(`the source redirects more than ${wanted.limits.maxRedirects} times`)
 }
 
-function checkTarget(url: URL, first: URL, limits: SourceLimits): void {
+function checkTarget(url: URL, first: URL, guard: AddressGuard): void {
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw unavailable(`the source redirects to ${url.protocol}, only http and https are read`)
   if (first.protocol === 'https:' && url.protocol === 'http:')
     throw unavailable('the source redirects from https to http')
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  // A name goes through guardedLookup; an address is connected to without one.
-  if (!limits.allowLocalAddresses && isIP(host) && isLocalAddress(host)) throw refusedAddress()
+  // A name goes through the guard's lookup; an address is connected to without one.
+  if (isIP(host) && !guard.admits(host)) throw new TerminalError('ImageSourceRefused', REFUSED)
 }
 
 type Headers = Record<string, string | string[] | undefined>
 
-function readAnswer(
-  status: number,
-  headers: Headers,
-  body: Readable,
-  wanted: SourceRequest,
-): Omit<SourceAnswer, 'close'> | SourceComplete {
+function readAnswer(status: number, headers: Headers, body: Readable, wanted: SourceRequest): Answer | SourceComplete {
   const drop = () => {
     body.on('error', () => undefined)
     body.destroy()
@@ -217,18 +210,32 @@ function basic(url: URL): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** Node's resolver, without the addresses that only this node means; what it returns is what is connected to. */
-function guardedLookup(allowLocal: boolean): LookupFunction {
-  return (hostname, options, callback) => {
+/** Lets connections go to admitted addresses alone: what the resolver returns here is what is connected to, at each redirect anew. */
+class AddressGuard {
+  readonly #policy: AddressPolicy
+  sawInternal = false
+
+  constructor(policy: AddressPolicy) {
+    this.#policy = policy
+  }
+
+  admits(address: string): boolean {
+    const verdict = judgeAddress(address, this.#policy)
+    if (verdict === 'allowed') this.sawInternal = true
+    return verdict !== 'refused'
+  }
+
+  readonly lookup: LookupFunction = (hostname, options, callback) => {
     dnsLookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
       if (error) {
         callback(error, '')
         return
       }
-      const addresses = allowLocal ? found : found.filter((a) => !isLocalAddress(a.address))
+      const addresses = found.filter(({ address }) => this.admits(address))
       const [chosen] = addresses
       if (!chosen) {
-        callback(refusedAddress(), '')
+        // A name may lead elsewhere tomorrow.
+        callback(new TransientError('ImageSourceRefused', REFUSED), '')
         return
       }
       if (options.all) callback(null, addresses)
@@ -240,18 +247,14 @@ function guardedLookup(allowLocal: boolean): LookupFunction {
 const unavailable = (message: string, cause?: unknown): TransientError =>
   new TransientError('ImageSourceUnavailable', message, { cause })
 
-function refusedAddress(): TerminalError {
-  return new TerminalError(
-    'ImageSourceRefused',
-    'the URL leads to the node itself or its link, which is never read; publish the image elsewhere',
-  )
-}
+const REFUSED =
+  'the URL leads into a private or reserved network, which images are not read from; publish the image elsewhere, or have an administrator add its network to spec.images.allowedNetworks of the Cloud'
 
 /** Everything that a network does is transient; its own errors name the address at the most. */
 export function classify(error: unknown, wanted: Pick<SourceRequest, 'url' | 'signal'>): unknown {
   if (error instanceof TerminalError || error instanceof TransientError) return error
   if (wanted.signal.aborted) return wanted.signal.reason
-  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof TerminalError) return e
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof TransientError) return e
   const code = codeOf(error) ?? 'unknown error'
   return unavailable(`reading ${withoutSecrets(wanted.url)} failed: ${CODES[code] ?? code}`, error)
 }

@@ -13,7 +13,7 @@ export interface InventorySource {
   readonly name: string
   collect(
     signal: AbortSignal,
-  ): Promise<Partial<Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'pools' | 'encapAddress'>>>
+  ): Promise<Partial<Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'pools' | 'imageCache' | 'encapAddress'>>>
 }
 
 /** Where a key, its certificate and their authority lie once the operator has signed; files are replaced as a whole. */

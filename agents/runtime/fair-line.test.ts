@@ -146,8 +146,11 @@ describe('who is next', () => {
 
 describe('what is urgent', () => {
   const machine = instanceDocument()
-  const other = (spec: object, more: object = {}): DesiredDocument =>
-    ({ ...machine, ...more, spec: { ...machine.spec, ...spec } })
+  const other = (spec: object, more: object = {}): DesiredDocument => ({
+    ...machine,
+    ...more,
+    spec: { ...machine.spec, ...spec },
+  })
   test.each<[string, DesiredDocument, DesiredDocument | undefined, boolean]>([
     ['a tombstone', tombstoneOf(machine), machine, true],
     ['a tombstone of what was never known', tombstoneOf(machine), undefined, true],

@@ -42,6 +42,27 @@ export interface CloudSpec {
      */
     missesBeforeDown?: number
   }
+  /**
+   * What nodes fetch for Images, and how much of it they keep. *live*
+   */
+  images?: {
+    /**
+     * Networks that image servers may be in although they are private or reserved (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7, addresses of the nodes themselves and others): without an entry here nodes read images from public addresses alone, since what they reach a tenant may not. Loopback and link-local addresses need an entry inside of their own range. *live*
+     *
+     * @maxItems 32
+     *
+     * Items: A network in CIDR form, such as 10.20.0.0/24. *live*
+     */
+    allowedNetworks?: string[]
+    /**
+     * The largest file that is fetched as an image, in GiB. *live*
+     */
+    maxSizeGiB?: number
+    /**
+     * How much of the file system that machines’ disks are on the images of a node may take, in percent. What no machine uses goes first, by last use; when that is not enough, an import waits with ImageCacheFull. *live*
+     */
+    maxCachePercent?: number
+  }
 }
 /**
  * What was observed. Written by the operator alone.

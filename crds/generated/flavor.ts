@@ -18,7 +18,7 @@ export interface FlavorSpec {
    */
   memoryMiB: number
   /**
-   * Size of the root disk in GiB; 0 means the image's own size. *immutable*
+   * Size of the root disk in GiB; 0 means the image's own size, rounded up to a whole GiB, as disks are counted in. *immutable*
    */
   rootDiskGiB?: number
   /**

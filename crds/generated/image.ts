@@ -28,7 +28,7 @@ export interface ImageSpec {
     }
   }
   /**
-   * The SHA-256 digest of the file, 64 hexadecimal digits in lower case. Absent: computed at import and recorded in the status. *immutable*
+   * The SHA-256 digest of the file, 64 hexadecimal digits in lower case. Absent: computed at import and recorded in the status. It can be corrected until the image is imported; from then on only to what status.sha256 has. *immutable*
    */
   sha256?: string
   /**
@@ -36,7 +36,7 @@ export interface ImageSpec {
    */
   format: 'raw' | 'qcow2'
   /**
-   * Flavors with a smaller root disk cannot use this image; those with 0 take the size of the image. *live*
+   * Flavors with a smaller root disk cannot use this image; those with 0 take the size of the image, rounded up to a GiB. *live*
    */
   minDiskGiB?: number
   /**

@@ -2,6 +2,7 @@
 // For every CEL rule of crds/ one object that passes and one that is refused. A test enumerates the rules and fails when one has no
 // case here. Cases are changes to a sample of the kind.
 import type { Changes, Json } from './places.ts'
+import { DIGEST } from './samples.ts'
 
 export interface RuleCase {
   kind: string
@@ -17,6 +18,8 @@ export interface RuleCase {
   sample?: number
   /** Changes made before the object is created, for rules that compare with the old object. */
   before?: Changes
+  /** The object has the sample's status when it is updated. */
+  observed?: boolean
   /** The rule compares with the old object: the object is created first, `bad` and `good` are updates. */
   transition?: boolean
 }
@@ -102,16 +105,30 @@ const IMAGE: RuleCase[] = [
     says: 'write the SHA-256 digest as 64',
     bad: [{ 'spec.sha256': 'A'.repeat(64) }, { 'spec.sha256': 'g'.repeat(64) }],
   },
-  changed('Image', 'spec', 'sha256 cannot change once it is set', { 'spec.sha256': '0'.repeat(64) }),
-  changed('Image', 'spec', 'sha256 cannot change once it is set', { 'spec.sha256': undefined }),
   changed(
     'Image',
-    'spec',
-    'sha256 cannot change once it is set',
+    '',
+    'sha256 cannot change once the image is imported',
+    { 'spec.sha256': '0'.repeat(64) },
+    { observed: true },
+  ),
+  changed(
+    'Image',
+    '',
+    'sha256 cannot change once the image is imported',
+    { 'spec.sha256': undefined },
+    { observed: true },
+  ),
+  // An object of version 0.1.0, where a digest could be written after the import: it can be put right.
+  changed(
+    'Image',
+    '',
+    'sha256 cannot change once the image is imported',
     { 'spec.sha256': '0'.repeat(64) },
     {
       before: { 'spec.sha256': '1'.repeat(64) },
-      good: [{ 'spec.sha256': '1'.repeat(64), 'spec.minDiskGiB': 2 }],
+      observed: true,
+      good: [{ 'spec.minDiskGiB': 2 }, { 'spec.sha256': DIGEST }],
     },
   ),
   changed(
@@ -443,6 +460,13 @@ const REST: RuleCase[] = [
       good: [{ 'spec.incarnation': 3 }],
     },
   ),
+  {
+    kind: 'Cloud',
+    path: 'spec.images.allowedNetworks[]',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ 'spec.images.allowedNetworks': [cidr] })),
+    good: [{ 'spec.images.allowedNetworks': ['127.0.0.0/8'] }],
+  },
   {
     kind: 'Cloud',
     path: 'spec.macPrefix',

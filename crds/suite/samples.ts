@@ -14,7 +14,7 @@ const CONDITION = {
 const COMMON = { observedGeneration: 1, conditions: [CONDITION] }
 const SHARED = { sharedWith: [{ namespace: 'team-a' }] }
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG5lcGhlbGVuZXBoZWxlbmVwaGVsZW5lcGhlbGVuZXBo someone@example.com'
-const DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+export const DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const MAC = 'fa:16:3e:00:00:01'
 
 interface Sample {
@@ -34,6 +34,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         dnsNameservers: ['10.0.0.2'],
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
+        images: { allowedNetworks: ['10.20.0.0/24', 'fd00:20::/64'], maxSizeGiB: 64, maxCachePercent: 50 },
       },
       status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
     },

@@ -94,5 +94,8 @@ export function isHeldFixed(field: Field, fields: readonly Field[]): boolean {
   const name = field.path.slice(dot + 1)
   // A required field with one possible value.
   if (field.schema.enum?.length === 1 && parent?.schema.required?.includes(name)) return true
-  return parent !== undefined && rulesOf(parent).some((rule) => rule.rule.includes(`oldSelf.${name}`))
+  // By the whole object's rule, which can compare with the status.
+  const root = fields.find((f) => f.path === '')
+  if (dot > 0 && root && rulesOf(root).some((rule) => rule.rule.includes(`oldSelf.${field.path}`))) return true
+  return dot > 0 && parent !== undefined && rulesOf(parent).some((rule) => rule.rule.includes(`oldSelf.${name}`))
 }

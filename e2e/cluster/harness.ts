@@ -54,7 +54,22 @@ export async function startTestCluster(): Promise<TestCluster> {
 export async function installByCommand({ cluster }: TestCluster): Promise<string> {
   const script = join(REPOSITORY, 'local', 'main.ts')
   const args = ['--kubeconfig', cluster.plane.kubeconfigPath, '--values', VALUES]
-  return (await exec([process.execPath, script, ...args], { timeoutMs: 10 * MINUTE_MS })).stdout
+  const { stdout } = await exec([process.execPath, script, ...args], { timeoutMs: 10 * MINUTE_MS })
+  await allowImagesFrom(cluster, `${cluster.addresses.host}/32`)
+  return stdout
+}
+
+/** As an administrator types it: this test's image server is in a private network. The first leader makes the Cloud. */
+async function allowImagesFrom({ plane }: Cluster, network: string): Promise<void> {
+  const patch = JSON.stringify({ spec: { images: { allowedNetworks: [network] } } })
+  const typed = ['patch', 'clouds.nephele.dev', 'default', '--type=merge', '--patch', patch]
+  await waitUntilTrue('the Cloud takes the image network', async () => {
+    try {
+      return /patched/.test(await plane.kubectl(typed))
+    } catch {
+      return false
+    }
+  })
 }
 
 export async function helm({ cluster }: TestCluster, args: readonly string[]): Promise<string> {

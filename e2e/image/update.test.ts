@@ -57,7 +57,7 @@ test('a source that moved is where nodes fetch it from then on', async () => {
     const message = await waitForCondition(project.test.client, INSTANCE, project.at('misled'), {
       type: 'Ready',
       status: 'False',
-      message: /have SHA-256 .*correct spec\.sha256/,
+      message: /another SHA-256, the image was imported with .*make a new Image/,
     })
     expect(message).not.toMatch(/\/var\/lib/)
     expect((await project.get('before')).status?.state).toBe('SHUTOFF')

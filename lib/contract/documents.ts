@@ -41,6 +41,14 @@ export const NodeSpec = z.looseObject({
   /** Seconds between two heartbeats; absent: as the agent has it. */
   heartbeatSeconds: z.int().min(1).optional(),
   pools: z.array(z.looseObject({ name: z.string(), uid, driver: z.string(), path: z.string() })).optional(),
+  /** As the Cloud's spec.images has it; absent: as the agent has it. */
+  images: z
+    .looseObject({
+      allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional(),
+      maxSizeGiB: z.int().min(1).optional(),
+      maxCachePercent: z.int().min(1).max(100).optional(),
+    })
+    .optional(),
 })
 export type NodeSpec = z.infer<typeof NodeSpec>
 
@@ -49,6 +57,11 @@ export const ImageSpec = z.looseObject({
   caBundle: z.string().optional(),
   /** Absent only for the first import of an image without a declared digest: the node then reports what it computed. */
   sha256: sha256.optional(),
+  /**
+   * These bytes were read once from this Image's own source, by some node: a copy that is here may be used as it is. Without it a digest
+   * alone does not open what others have here.
+   */
+  imported: z.boolean().optional(),
   format: z.enum(['raw', 'qcow2']),
 })
 export type ImageSpec = z.infer<typeof ImageSpec>
@@ -359,6 +372,8 @@ export const Inventory = z.object({
     )
     .max(256)
     .optional(),
+  /** Images kept for machines, and the most that they may take (Cloud spec.images.maxCachePercent). */
+  imageCache: z.object({ images: z.int(), usedGiB: z.int(), maxGiB: z.int() }).optional(),
   /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
   certificateRequest: z.string().max(16384).optional(),
   /** The same for volumes over NBD: what hypervisors open them with, and what serves them. */

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
+import { CLOUD_NAME, GROUP, VERSION } from '../../lib/api/kinds.ts'
 import { exec } from '../../lib/exec.ts'
 import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
 import { programPath } from '../build/programs.ts'
@@ -26,6 +27,7 @@ const OUTSIDE = [
 ]
 
 interface Manifest {
+  apiVersion?: string
   kind: string
   metadata: { name: string; annotations?: Record<string, string> }
 }
@@ -40,8 +42,21 @@ export function selectManifests(rendered: string): { definitions: Manifest[]; ot
   return { definitions: manifests.filter(isDefinition), others: manifests.filter((m) => !isDefinition(m)) }
 }
 
-/** Renders the chart and applies it; may run any number of times. */
-export async function installChart(api: Api, layout: Layout): Promise<void> {
+/**
+ * The Cloud's settings as an administrator would write them: this cloud's image server is in a private network, which images are not
+ * read from unless it is named here. Pure.
+ */
+export function cloudSettings(imageNetwork: string): Manifest & { spec: object } {
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: 'Cloud',
+    metadata: { name: CLOUD_NAME },
+    spec: { images: { allowedNetworks: [imageNetwork] } },
+  }
+}
+
+/** Renders the chart and applies it, and `more` with it; may run any number of times. */
+export async function installChart(api: Api, layout: Layout, more: readonly Manifest[] = []): Promise<void> {
   const helm = await programPath('helm')
   const values = OUTSIDE.flatMap((value) => ['--set', value])
   const { stdout } = await exec([helm, 'template', 'nephele', CHART, '--namespace', NAMESPACE, ...values], {
@@ -63,7 +78,7 @@ export async function installChart(api: Api, layout: Layout): Promise<void> {
     '-',
   ] as const
   // A custom resource of a kind that the apiserver began to serve a moment ago needs kubectl's discovery, which is fresh here.
-  await exec(apply, { timeoutMs: 60_000, input: others.map((m) => stringify(m)).join('---\n') })
+  await exec(apply, { timeoutMs: 60_000, input: [...others, ...more].map((m) => stringify(m)).join('---\n') })
 }
 
 async function applyNamespace(api: Api): Promise<void> {

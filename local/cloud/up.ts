@@ -20,7 +20,7 @@ import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { ensureHugepages } from './hugepages.ts'
-import { applyAuthorities, applyNodes, installChart, tokenFiles, writeTokens } from './install.ts'
+import { applyAuthorities, applyNodes, cloudSettings, installChart, tokenFiles, writeTokens } from './install.ts'
 import { IMAGE_PORT, layoutOf, NATS_PORT, OPERATOR_HTTP_PORT } from './layout.ts'
 import { writeNatsFiles } from './nats.ts'
 import { assertDpdkNodes, newState } from './new-state.ts'
@@ -115,7 +115,8 @@ async function ensureControlPlane(cloud: Cloud): Promise<void> {
 
 async function install(cloud: Cloud): Promise<void> {
   await withApi(cloud, async (api) => {
-    await installChart(api, cloud.layout)
+    const { host } = addressesOf(cloud.state.subnet)
+    await installChart(api, cloud.layout, [cloudSettings(`${host}/32`)])
     await applyAuthorities(api, cloud.layout)
     const files = tokenFiles(cloud.layout, await applyNodes(api, cloud.state))
     await writeTokens(
@@ -126,7 +127,7 @@ async function install(cloud: Cloud): Promise<void> {
       controlPlaneDir: cloud.layout.controlPlane,
       server: serverOf(cloud),
       imageDir: cloud.layout.images,
-      listen: { host: addressesOf(cloud.state.subnet).host, port: IMAGE_PORT },
+      listen: { host, port: IMAGE_PORT },
       tokens: files,
     }
     await writeFile(cloud.layout.caretakerConfig, JSON.stringify(config, null, 2))

@@ -50,7 +50,7 @@ export async function startMisbehavingServer(): Promise<MisbehavingServer> {
     if (behaviour) answer(request, response, behaviour)
     else response.writeHead(500).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
   const { port } = server.address() as AddressInfo
   return {
     seen,

@@ -81,6 +81,20 @@ test.each([
   expect((await documentOf(w)).spec.heartbeatSeconds).toBe(seconds)
 })
 
+test.each<[string, Cloud['spec'], object | undefined]>([
+  [
+    'as the cloud says, in one order',
+    { images: { allowedNetworks: ['fd00:20::/64', '10.20.0.0/24'], maxSizeGiB: 64, maxCachePercent: 50 } },
+    { allowedNetworks: ['10.20.0.0/24', 'fd00:20::/64'], maxSizeGiB: 64, maxCachePercent: 50 },
+  ],
+  ['when it says nothing, as the agent has it', {}, undefined],
+])('what images may be and come from: %s', async (_, spec, images) => {
+  const w = world()
+  w.put('clouds', stored<Cloud>('default', spec, { namespace: '' }))
+  await step(w, computeNode())
+  expect((await documentOf(w)).spec.images).toEqual(images)
+})
+
 describe('state', () => {
   test.each([
     ['all is well', {}, {}, { kind: 'done' }, 'up', undefined],

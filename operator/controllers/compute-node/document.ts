@@ -22,6 +22,7 @@ export interface NodeParts {
 export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer: WriterVersions): NodeDocument {
   const { node, credentials, nbd, settings, cloud } = parts
   const heartbeatSeconds = cloud?.spec.heartbeat?.intervalSeconds
+  const { allowedNetworks, maxSizeGiB, maxCachePercent } = cloud?.spec.images ?? {}
   const roles = rolesOf(node)
   const compute = hypervisorOf(node)
   const pools = node ? parts.pools.filter((pool) => isServedBy(pool, node)) : []
@@ -40,6 +41,15 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(nbd ? { nbd } : {}),
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
+      ...(cloud?.spec.images
+        ? {
+            images: {
+              ...(allowedNetworks === undefined ? {} : { allowedNetworks: [...allowedNetworks].sort() }),
+              ...(maxSizeGiB === undefined ? {} : { maxSizeGiB }),
+              ...(maxCachePercent === undefined ? {} : { maxCachePercent }),
+            },
+          }
+        : {}),
       pools: pools
         .map((pool) => ({
           name: pool.metadata.name,

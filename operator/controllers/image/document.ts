@@ -5,11 +5,12 @@ import { headerOf, type WriterVersions } from '../common/documents.ts'
 
 /**
  * The same for every node, so that whoever publishes it writes the same: with the digest as soon as it is known. All nodes download
- * from the source and check it.
+ * from the source and check it. What was imported counts: machines stand on it, whatever the spec says since.
  */
 export function imageDocument(image: Image, node: string, writer: WriterVersions): ImageDocument {
   const { url, caBundle } = image.spec.source.http
-  const sha256 = image.spec.sha256 ?? image.status?.sha256
+  const imported = image.status?.sha256
+  const sha256 = imported ?? image.spec.sha256
   return {
     ...headerOf(image, node, image.status?.epoch ?? 0, writer),
     kind: 'image',
@@ -18,6 +19,7 @@ export function imageDocument(image: Image, node: string, writer: WriterVersions
       url,
       ...(caBundle === undefined ? {} : { caBundle }),
       ...(sha256 === undefined ? {} : { sha256 }),
+      ...(imported === undefined ? {} : { imported: true }),
       format: image.spec.format,
     },
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Image, Instance } from '../../../lib/api/types.ts'
+import type { ImageDocument } from '../../../lib/contract/documents.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileImage } from './reconcile.ts'
 
@@ -90,6 +91,41 @@ describe('observed', () => {
     w.report('image', i, { node: 'n1', epoch: 1, state: 'downloading', progress: 47 })
     await reconcileImage(i, w.deps, w.run)
     expect(i.status?.progress).toBe(40)
+  })
+})
+
+describe('a digest in the spec', () => {
+  const documents = (w: MemoryWorld) =>
+    [...w.bus.desired.documents.values()].map((document) => (document as ImageDocument).spec)
+  const withDigest = (sha256: string, status: Image['status']) => {
+    const i = image(status)
+    i.spec.sha256 = sha256
+    return i
+  }
+
+  test('counts until the image is imported', async () => {
+    const w = world()
+    await reconcileImage(withDigest('cd'.repeat(32), { ...importing }), w.deps, w.run)
+    expect(documents(w)).toMatchObject([{ sha256: 'cd'.repeat(32) }])
+    expect(documents(w)[0]).not.toHaveProperty('imported')
+  })
+
+  test('that is another than what was imported stalls the Image; nodes are told what machines stand on', async () => {
+    const w = world()
+    const i = withDigest('cd'.repeat(32), { ...importing, sha256: SHA })
+    w.report('image', i, { node: 'n2', epoch: 1, state: 'ready', facts: { sha256: SHA } })
+    await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({
+      name: 'TerminalError',
+      reason: 'ImageDigestMismatch',
+      message: expect.stringContaining(`imported with ${SHA}, and machines go on with that: write this digest`),
+    })
+    expect(documents(w)).toMatchObject([
+      { sha256: SHA, imported: true },
+      { sha256: SHA, imported: true },
+    ])
+    expect(i.status?.sha256).toBe(SHA)
+    i.spec.sha256 = SHA
+    expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'done' })
   })
 })
 

@@ -42,7 +42,18 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   for (const other of nodesThatHold(image, deps))
     await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
   await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
-  return observe(image, deps.bus.observed.find('image', image.metadata.uid, node), run)
+  const outcome = observe(image, deps.bus.observed.find('image', image.metadata.uid, node), run)
+  refuseOtherDigest(image)
+  return outcome
+}
+
+/** Nodes were told what was imported: machines of the image go on. @throws TerminalError */
+function refuseOtherDigest({ spec, status }: Image): void {
+  if (spec.sha256 === undefined || status?.sha256 === undefined || spec.sha256 === status.sha256) return
+  throw new TerminalError(
+    'ImageDigestMismatch',
+    `spec.sha256 says ${spec.sha256}, but the image was imported with ${status.sha256}, and machines go on with that: write this digest into spec.sha256, or make a new Image for other bytes`,
+  )
 }
 
 function observe(image: Image, observed: ObservedDocument | undefined, run: Pick<Run, 'event'>): Outcome {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import { networkInterfaces } from 'node:os'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import type { AddressPolicy } from './allowed-addresses.ts'
+
+const GIB = 2 ** 30
+
+/** As the Cloud's schema has them; for operators that do not say. A test holds both together. */
+export const DEFAULT_IMAGE_SETTINGS = { maxSizeGiB: 64, maxCachePercent: 50 }
+
+/** What the Cloud says of images, as this node was told last. */
+export class ImageSettings implements AddressPolicy {
+  #told: NonNullable<NodeSpec['images']> = {}
+
+  /** @returns whether it differs: what was refused may be taken now */
+  tell(images: NodeSpec['images']): boolean {
+    const before = JSON.stringify(this.#told)
+    this.#told = images ?? {}
+    return JSON.stringify(this.#told) !== before
+  }
+
+  get allowedNetworks(): readonly string[] {
+    return this.#told.allowedNetworks ?? []
+  }
+
+  get maxImageBytes(): number {
+    return (this.#told.maxSizeGiB ?? DEFAULT_IMAGE_SETTINGS.maxSizeGiB) * GIB
+  }
+
+  /** @param diskBytes the size of the file system that the cache is on */
+  maxCacheBytes(diskBytes: number): number {
+    return Math.floor((diskBytes * (this.#told.maxCachePercent ?? DEFAULT_IMAGE_SETTINGS.maxCachePercent)) / 100)
+  }
+
+  ownAddresses(): readonly string[] {
+    return Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? [])
+  }
+}
