@@ -43,6 +43,8 @@ export async function logicalLeftovers(central: RunningNode, uids: readonly stri
     'Logical_Switch',
     'Logical_Switch_Port',
     'DHCP_Options',
+    'Logical_Router',
+    'Logical_Router_Port',
     'Port_Group',
     'ACL',
     'Address_Set',

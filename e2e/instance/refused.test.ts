@@ -115,7 +115,7 @@ test('no node fits: each filter says how many it refused, and the nearest miss',
 
 test.each([
   ['an address outside of the subnet', { ipAddress: '10.26.0.9' }, /ipAddress.*10\.26\.0\.9/],
-  ["the gateway's address", { ipAddress: '10.25.0.1' }, /ipAddress.*10\.25\.0\.1/],
+  ['the broadcast address', { ipAddress: '10.25.0.255' }, /ipAddress.*10\.25\.0\.255/],
   ['a subnet that is not of the network', { subnetRef: { name: 'none' } }, /Subnet none/],
 ])('%s is said on the status, with the field', async (_, nic, message) => {
   const name = 'misplaced'

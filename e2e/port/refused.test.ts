@@ -43,7 +43,7 @@ test.each([
 
 test.each([
   ['an address that is taken', fixed('10.64.0.5'), /10\.64\.0\.5.*first/],
-  ['the gateway’s address', fixed('10.64.0.1'), /fixedIPs\[0\]\.ipAddress.*10\.64\.0\.1/],
+  ['the broadcast address', fixed('10.64.0.255'), /fixedIPs\[0\]\.ipAddress.*10\.64\.0\.255/],
   ['a subnet that is not there', { fixedIPs: [{ subnetRef: { name: 'none' } }] }, /Subnet none in spec\.fixedIPs\[0\]/],
   ['a MAC that is taken', { macAddress: mac }, /macAddress.*first/],
 ])(
