@@ -1,14 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that are either whole or not there, power cuts included.
 import { randomUUID } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import { constants } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
+
+/** One step towards a file that outlasts a power cut. Their order is what counts. */
+export interface DurableStep {
+  step: 'write' | 'sync' | 'rename' | 'syncFolder'
+  /** What a rename makes. */
+  path: string
+}
+
+const STEPS = channel('nephele:durable')
+
+/** Does one step, and says so to whoever listens: the order of calls cannot be seen in what they leave. */
+export async function durably<T>(step: DurableStep['step'], path: string, work: () => Promise<T>): Promise<T> {
+  const result = await work()
+  if (STEPS.hasSubscribers) STEPS.publish({ step, path } satisfies DurableStep)
+  return result
+}
+
+/** For tests: the steps of this process from here on. */
+export function recordDurableSteps(): { steps: DurableStep[]; stop: () => void } {
+  const steps: DurableStep[] = []
+  const listener = (step: unknown) => {
+    steps.push(step as DurableStep)
+  }
+  STEPS.subscribe(listener)
+  return {
+    steps,
+    stop: () => {
+      STEPS.unsubscribe(listener)
+    },
+  }
+}
 
 /** Makes renames and unlinks in a folder outlast a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
-    await folder.sync()
+    await durably('syncFolder', path, () => folder.sync())
   } finally {
     await folder.close()
   }
@@ -19,9 +51,9 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   const next = `${path}.${randomUUID()}.new`
   const file = await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   try {
-    await file.writeFile(text)
-    await file.sync()
-    await rename(next, path)
+    await durably('write', path, () => file.writeFile(text))
+    await durably('sync', path, () => file.sync())
+    await durably('rename', path, () => rename(next, path))
   } catch (error) {
     await rm(next, { force: true })
     throw error

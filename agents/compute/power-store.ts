@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import { isDiskFull } from '../runtime/ballast.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
 import { NEW_RECORD, type PowerRecord } from './power.ts'
 
@@ -29,7 +31,7 @@ export async function readPowerRecord(paths: ComputePaths, uid: string): Promise
   }
 }
 
-/** Goes with the instance's folder when it is removed. */
+/** Goes with the instance's folder when it is removed. On a full disk a record that is there is changed in its place: no machine is kept on. */
 export async function writePowerRecord(
   paths: ComputePaths,
   uid: string,
@@ -38,5 +40,25 @@ export async function writePowerRecord(
 ): Promise<void> {
   if (isDeepStrictEqual(old, next)) return
   await mkdir(instanceDir(paths, uid), { recursive: true, mode: 0o711 })
-  await writeWhole(fileOf(paths, uid), JSON.stringify(next))
+  const [file, text] = [fileOf(paths, uid), JSON.stringify(next)]
+  try {
+    await writeWhole(file, text)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+    if (!(await canOverwrite(file, text))) throw error
+  }
+}
+
+/** Not whole after a power cut: a record that cannot be read counts as absent. @returns false when there is none */
+async function canOverwrite(path: string, text: string): Promise<boolean> {
+  const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(() => undefined)
+  if (!file) return false
+  try {
+    const { bytesWritten } = await file.write(text, 0)
+    await file.truncate(bytesWritten)
+    await file.sync()
+    return true
+  } finally {
+    await file.close()
+  }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
+import { recordDurableSteps } from '../../lib/durable-files.ts'
 import type { DocumentOf, Observation, RunContext } from '../runtime/reconciler.ts'
 import type { Tombstone } from '../../lib/contract/documents.ts'
 import { createImageRole, type ImageRoleOptions } from './role.ts'
@@ -88,6 +89,24 @@ test('an import without a digest computes it; the file is immutable; the next ru
   const afterRestart = role()
   expect(await afterRestart.reconcile(documentOf(), contextOf())).toEqual({ state: 'ready', facts })
   expect(server.seen).toHaveLength(1)
+})
+
+test('the bytes are on the disk before they have their name, and the name before the marker that says so', async () => {
+  const content = disk(5)
+  server.script({ content })
+  const { steps, stop } = recordDurableSteps()
+  await role().reconcile(documentOf(), contextOf())
+  stop()
+  const path = base(digest(content))
+  const own = steps.filter((s) => !(s.path.includes('.partial') && s.path.endsWith('.json')))
+  expect(own.slice(0, 6)).toEqual([
+    { step: 'sync', path: expect.stringMatching(/_base\/\.partial\/image-1-[0-9a-f]{16}$/) },
+    { step: 'rename', path },
+    { step: 'syncFolder', path: base().replace(/\/$/, '') },
+    { step: 'write', path: `${path}.json` },
+    { step: 'sync', path: `${path}.json` },
+    { step: 'rename', path: `${path}.json` },
+  ])
 })
 
 describe('a digest is no key to what others have here', () => {

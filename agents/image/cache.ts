@@ -15,7 +15,7 @@ import {
   type CacheEntry,
 } from './cache-entries.ts'
 import { cacheFull, download, downloadKey, dropPartial, partialOwner } from './download.ts'
-import { syncFolder } from '../../lib/durable-files.ts'
+import { durably, syncFolder } from '../../lib/durable-files.ts'
 import type { ImageFormat } from './header.ts'
 import type { ImageSettings } from './image-settings.ts'
 import { inspectHead } from './inspect-file.ts'
@@ -201,7 +201,7 @@ export class ImageCache {
     const { sha256, sizeBytes, virtualSizeBytes, format } = found
     const path = basePath(baseDir, sha256)
     await chmod(partialPath, 0o444)
-    await rename(partialPath, path)
+    await durably('rename', path, () => rename(partialPath, path))
     await syncFolder(baseDir)
     const uids = this.#entries.get(sha256)?.uids ?? []
     const entry: CacheEntry = { sha256, path, sizeBytes, virtualSizeBytes, format, uids, lastUsedMs: Date.now() }

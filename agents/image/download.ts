@@ -6,7 +6,7 @@ import { constants } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import { hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import { durably, hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import type { AddressPolicy } from './allowed-addresses.ts'
 import { classify, openSource, RangeRefused, type SourceAnswer, type SourceLimits } from './source.ts'
 import { ThroughputFloor } from './throughput.ts'
@@ -202,7 +202,7 @@ async function finish(
     }
     throw otherBytes(wanted, isInternal ? undefined : { sizeBytes, sha256 })
   }
-  await file.sync()
+  await durably('sync', wanted.partialPath, () => file.sync())
   return { sha256, sizeBytes }
 }
 

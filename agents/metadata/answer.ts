@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { listFolder, OPENSTACK_VERSIONS, serviceFiles, type MetadataSource } from './content.ts'
+import { listFolder, OPENSTACK_VERSIONS, type MetadataFiles } from './content.ts'
 
 export interface Answer {
   status: 200 | 404
@@ -9,14 +9,17 @@ export interface Answer {
 
 const NOT_FOUND: Answer = { status: 404, type: 'text/plain', body: '404 Not Found\n' }
 
-/** Looks a path up among fixed names: nothing is decoded or resolved, so that there is nothing to traverse. */
-export function answerPath(source: MetadataSource, url: string): Answer {
-  const path = (url.split(/[?#]/, 1)[0] ?? '')
+/** What a URL asks for: its names without empty ones. Nothing is decoded or resolved, so that there is nothing to traverse. */
+export function toPath(url: string): string {
+  return (url.split(/[?#]/, 1)[0] ?? '')
     .split('/')
     .filter((part) => part !== '')
     .join('/')
+}
+
+/** Looks a path up among fixed names. @param files of `serviceFiles` */
+export function answerPath(files: MetadataFiles, path: string): Answer {
   if (path === 'openstack') return text(OPENSTACK_VERSIONS)
-  const files = serviceFiles(source)
   const content = isHidden(path) ? undefined : files.get(path)
   if (content !== undefined) {
     const type = path.endsWith('.json')

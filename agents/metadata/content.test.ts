@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
-import { answerPath } from './answer.ts'
+import { AnswerCache } from './answer-cache.ts'
 import { configDriveFiles } from './content.ts'
 import { GuestDirectory } from './guest-directory.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -57,7 +57,7 @@ const instance: InstanceDocument = {
 }
 const source = { instance, ports: [port('port-1')] }
 const get = (path: string): string => {
-  const { status, body } = answerPath(source, path)
+  const { status, body } = new AnswerCache().answer(source, path)
   return `${status} ${body.toString('latin1')}`
 }
 
@@ -119,7 +119,9 @@ test('the config drive has both layouts, and no path of a user', () => {
 test('network_data.json: DHCP by default, static with its routes where a subnet has none', () => {
   const fixed = { address: '10.0.0.5', prefixLength: 20, dhcp: false, gateway: '10.0.0.1', dnsNameservers: ['1.1.1.1'] }
   const ports = [port('port-1'), port('port-2', { fixedIPs: [fixed], vnicType: 'vhostuser' })]
-  const data = JSON.parse(String(answerPath({ instance, ports }, '/openstack/latest/network_data.json').body)) as object
+  const data = JSON.parse(
+    String(new AnswerCache().answer({ instance, ports }, '/openstack/latest/network_data.json').body),
+  ) as object
   expect(data).toMatchObject({
     links: [
       { id: 'tapport-1', vif_id: 'port-1', type: 'ovs', mtu: 1442 },

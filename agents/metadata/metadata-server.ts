@@ -2,9 +2,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from '../../lib/log.ts'
-import { answerPath } from './answer.ts'
+import { AnswerCache } from './answer-cache.ts'
 import type { MetadataSource } from './content.ts'
-import { RateLimit } from './rate-limit.ts'
+import { FairRate } from './fair-rate.ts'
 
 export interface MetadataServerOptions {
   /** The guest that has this address on this network, on this node. */
@@ -16,6 +16,12 @@ export interface MetadataServerOptions {
 export interface MetadataLimits {
   requestsPerSecond: number
   burst: number
+  /** Of all guests of the node together, beyond what each may always ask. */
+  nodeRequestsPerSecond: number
+  nodeBurst: number
+  /** So much each guest is answered whatever others ask: a machine that boots asks some tens of times. */
+  sureRequestsPerSecond: number
+  sureBurst: number
   connectionsPerNetwork: number
   connectionsPerGuest: number
   requestTimeoutMs: number
@@ -24,6 +30,10 @@ export interface MetadataLimits {
 const DEFAULT_LIMITS: MetadataLimits = {
   requestsPerSecond: 50,
   burst: 200,
+  nodeRequestsPerSecond: 200,
+  nodeBurst: 1000,
+  sureRequestsPerSecond: 2,
+  sureBurst: 60,
   connectionsPerNetwork: 512,
   connectionsPerGuest: 16,
   requestTimeoutMs: 10_000,
@@ -37,7 +47,8 @@ export class MetadataServer {
   readonly #options: MetadataServerOptions
   readonly #limits: MetadataLimits
   readonly #http: Server
-  readonly #rate: RateLimit
+  readonly #rate: FairRate
+  readonly #answers = new AnswerCache()
   readonly #origin = new WeakMap<Socket, { networkUid: string; address: string }>()
   readonly #open = new Map<string, number>()
   readonly #deadlines = new Map<Socket, NodeJS.Timeout>()
@@ -45,7 +56,7 @@ export class MetadataServer {
   constructor(options: MetadataServerOptions) {
     this.#options = options
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
-    this.#rate = new RateLimit({ perSecond: this.#limits.requestsPerSecond, burst: this.#limits.burst })
+    this.#rate = new FairRate(this.#limits)
     // Node's own header and request timeouts run only in a server that listens itself: see #deadline.
     this.#http = createServer({ maxHeaderSize: 8192, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 })
     this.#http.maxRequestsPerSocket = 1000
@@ -109,6 +120,7 @@ export class MetadataServer {
       return
     }
     if (!this.#rate.take(`${origin.networkUid}/${origin.address}`, performance.now())) {
+      response.shouldKeepAlive = false
       end(response, 429, 'text/plain', 'too many requests\n')
       return
     }
@@ -116,7 +128,7 @@ export class MetadataServer {
       end(response, 405, 'text/plain', 'only GET\n')
       return
     }
-    const answer = answerPath(source, request.url ?? '/')
+    const answer = this.#answers.answer(source, request.url ?? '/')
     const { uid } = source.instance
     this.#options.log.debug(
       { networkUid: origin.networkUid, instance: uid, status: answer.status },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
+import { recordDurableSteps } from '../../lib/durable-files.ts'
 import { DocumentStore } from './document-store.ts'
 
 const log = createLogger('test', 'silent')
@@ -37,6 +38,33 @@ describe('DocumentStore', () => {
     expect(again.list()).toHaveLength(2)
     expect(again.highest).toEqual({ incarnation: 1, term: 7 })
     expect(again.storeId).toBe(store.storeId)
+  })
+
+  test('a document is on the disk, and its name in the folder, when it is taken, and the highest writer after it', async () => {
+    const store = await open()
+    const { steps, stop } = recordDurableSteps()
+    const path = join(dir, 'instance.a.json')
+    const state = join(dir, 'state.json')
+    await store.put(tombstone('a', 2))
+    const whole = (file: string) => [
+      { step: 'write', path: file },
+      { step: 'sync', path: file },
+      { step: 'rename', path: file },
+      { step: 'syncFolder', path: dir },
+    ]
+    expect(steps.splice(0)).toEqual([...whole(path), ...whole(state)])
+    await store.put(tombstone('a', 2))
+    await store.finish(store.find('instance', 'a')!.document)
+    stop()
+    expect(steps).toEqual([...whole(path), ...whole(path)])
+  })
+
+  test('has the highest writer after a restart although no document has it any more', async () => {
+    const store = await open()
+    await store.put(tombstone('a', 7))
+    await store.drop('instance', 'a')
+    const again = await open()
+    expect([again.list(), again.highest]).toEqual([[], { incarnation: 1, term: 7 }])
   })
 
   test('remembers a finished tombstone', async () => {

@@ -9,6 +9,7 @@ import { DesiredDocument, type DocumentKind } from '../../lib/contract/documents
 import type { Versions } from '../../lib/contract/versions.ts'
 import { syncFolder, writeWhole } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Ballast, isDiskFull } from './ballast.ts'
 import { keyOf } from './reconciler.ts'
 
 const StoredDocument = z.object({
@@ -31,7 +32,10 @@ const MAX_DONE = 5_000
 export class DocumentStore {
   readonly #dir: string
   readonly #log: Logger
+  readonly #ballast: Ballast
   readonly #documents = new Map<string, StoredDocument>()
+  /** Tombstones that the full disk did not take: known here alone, and to be delivered again. */
+  readonly #unsaved = new Set<string>()
   #storeId = ''
   #highest: HighestWriter | undefined
   #tail: Promise<void> = Promise.resolve()
@@ -39,6 +43,7 @@ export class DocumentStore {
   private constructor(dir: string, log: Logger) {
     this.#dir = dir
     this.#log = log
+    this.#ballast = new Ballast(dir)
   }
 
   /**
@@ -49,6 +54,7 @@ export class DocumentStore {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const store = new DocumentStore(dir, log)
     await store.#load()
+    await store.#ballast.ensure()
     return store
   }
 
@@ -68,9 +74,29 @@ export class DocumentStore {
     return [...this.#documents.values()]
   }
 
-  /** On disk when it resolves. */
-  put(document: DesiredDocument): Promise<void> {
-    return this.#inTurn(() => this.#put(document))
+  /**
+   * On disk when it resolves with true. False: a tombstone that a full disk did not take. It counts all the same, and the document that it
+   * ends is gone from the disk, so that a restart brings nothing back; have it delivered again until it is taken.
+   * @throws when the disk does not take any other document
+   */
+  put(document: DesiredDocument): Promise<boolean> {
+    return this.#inTurn(async () => {
+      try {
+        await this.#put(document)
+        this.#unsaved.delete(keyOf(document))
+        return true
+      } catch (error) {
+        if (!document.tombstone || !isDiskFull(error)) throw error
+        this.#log.warn({ key: keyOf(document) }, 'the disk is full: a delete is carried out from memory')
+        await this.#keepInMemory(document, false)
+        return false
+      }
+    })
+  }
+
+  /** Of a document that was delivered again: is it on disk by now? */
+  async isSaved(document: DesiredDocument): Promise<boolean> {
+    return this.#unsaved.has(keyOf(document)) ? this.#saveAgain(document) : true
   }
 
   /** The tombstone is carried out. */
@@ -88,10 +114,40 @@ export class DocumentStore {
   }
 
   /** One write at a time: a document that arrives while its tombstone is being finished must be the one that stays. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(work)
-    this.#tail = turn.catch(() => undefined)
+    this.#tail = turn.then(
+      () => undefined,
+      () => undefined,
+    )
     return turn
+  }
+
+  #saveAgain(document: DesiredDocument): Promise<boolean> {
+    const key = keyOf(document)
+    return this.#inTurn(async () => {
+      const held = this.#documents.get(key)
+      if (held?.document !== document) return true
+      try {
+        await this.#write(key, held)
+        this.#unsaved.delete(key)
+        await this.#ballast.ensure()
+        return true
+      } catch (error) {
+        if (!isDiskFull(error)) throw error
+        return false
+      }
+    })
+  }
+
+  /** Removing a file takes no room. */
+  async #keepInMemory(document: DesiredDocument, done: boolean): Promise<void> {
+    const key = keyOf(document)
+    await rm(join(this.#dir, `${key}.json`), { force: true })
+    await syncFolder(this.#dir)
+    this.#documents.delete(key)
+    this.#documents.set(key, { document, done })
+    this.#unsaved.add(key)
   }
 
   async #put(document: DesiredDocument): Promise<void> {
@@ -107,8 +163,15 @@ export class DocumentStore {
     const key = keyOf(document)
     const held = this.#documents.get(key)
     if (held?.document !== document || held.done) return
-    await this.#write(key, { document, done: true })
+    try {
+      await this.#write(key, { document, done: true })
+      this.#unsaved.delete(key)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      await this.#keepInMemory(document, true)
+    }
     await this.#prune()
+    await this.#ballast.ensure()
   }
 
   async #load(): Promise<void> {
@@ -141,19 +204,21 @@ export class DocumentStore {
   }
 
   async #write(key: string, stored: StoredDocument): Promise<void> {
-    await this.#writeFile(`${key}.json`, stored)
+    // Not for what is new: the room is for what ends, or changes what is there.
+    await this.#writeFile(`${key}.json`, stored, stored.document.tombstone || this.#documents.has(key))
     // At the end of the map, whose order is that of writing.
     this.#documents.delete(key)
     this.#documents.set(key, stored)
   }
 
   async #writeState(): Promise<void> {
-    await this.#writeFile(STATE_FILE, { storeId: this.#storeId, highest: this.#highest })
+    await this.#writeFile(STATE_FILE, { storeId: this.#storeId, highest: this.#highest }, true)
   }
 
   /** Outlasts a power cut when it resolves. Mode 0600: documents hold user data. */
-  async #writeFile(name: string, content: unknown): Promise<void> {
-    await writeWhole(join(this.#dir, name), JSON.stringify(content))
+  async #writeFile(name: string, content: unknown, mayUseBallast: boolean): Promise<void> {
+    const write = () => writeWhole(join(this.#dir, name), JSON.stringify(content))
+    await (mayUseBallast ? this.#ballast.withRoom(write) : write())
     await syncFolder(this.#dir)
   }
 

@@ -109,7 +109,7 @@ export class NodeRuntime implements NodeState {
 
   /**
    * Takes a document as it was delivered; on disk when it resolves. What is refused is reported and changes nothing.
-   * @throws when the disk does not take it: have it delivered again
+   * @throws when the disk does not take it: have it delivered again. A delete is carried out all the same: it is what makes room.
    */
   async receive(key: ObjectKey, data: Uint8Array): Promise<void> {
     const { store, log } = this.#options
@@ -126,9 +126,10 @@ export class NodeRuntime implements NodeState {
       this.#reports.repeat(key)
       // What was said of it may be lost or never have been: the run says it.
       this.#queue.add(name)
+      if (!(await store.isSaved(verdict.document))) throw diskFull()
       return
     }
-    await store.put(verdict.document)
+    const isSaved = await store.put(verdict.document)
     log.debug(
       { key: name, versions: verdict.document.versions, tombstone: verdict.document.tombstone },
       'document accepted',
@@ -142,6 +143,7 @@ export class NodeRuntime implements NodeState {
     this.#queue.forget(name)
     this.#queue.add(name)
     this.#wakeDependents(name)
+    if (!isSaved) throw diskFull()
   }
 
   // What reconcilers see.
@@ -339,4 +341,10 @@ export class NodeRuntime implements NodeState {
     const stored = this.#findStored(key)
     if (stored && !stored.done) this.#queue.add(key)
   }
+}
+
+function diskFull(): Error {
+  return new Error(
+    'the disk of the node is full: the delete is carried out, and must be delivered again until it is written down',
+  )
 }

@@ -19,6 +19,7 @@ import { isMark } from '../../lib/nats/streams.ts'
 const BATCH = 64
 const PULL_MS = 30_000
 const HEARTBEAT_MS = 5_000
+const AGAIN_MS = 5_000
 const BACKOFF = { baseMs: 250, capMs: 5_000 }
 
 export interface ReceiverOptions {
@@ -90,7 +91,14 @@ async function take(message: JsMsg, { receive, caughtUp, log }: ReceiverOptions)
   if (!key) {
     log.warn({ subject: message.subject.slice(0, 200) }, 'document under an unknown key')
   } else if (!isMark(message.headers)) {
-    await receive(key, message.data)
+    try {
+      await receive(key, message.data)
+    } catch (error) {
+      // Those behind it are not kept waiting: what is in the way may be what one of them removes.
+      log.warn({ err: error, kind: key.kind, uid: key.uid }, 'document not taken, it is delivered again')
+      message.nak(AGAIN_MS)
+      return
+    }
   }
   message.ack()
   if (message.info.pending === 0) caughtUp()

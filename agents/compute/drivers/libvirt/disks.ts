@@ -4,7 +4,7 @@ import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
-import { isMissing, syncFolder } from '../../../../lib/durable-files.ts'
+import { durably, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
@@ -63,11 +63,11 @@ async function ensureFile(path: string, make: (path: string) => Promise<void>): 
   const file = await open(next, 'r+')
   try {
     await file.chmod(0o600)
-    await file.sync()
+    await durably('sync', path, () => file.sync())
   } finally {
     await file.close()
   }
-  await rename(next, path)
+  await durably('rename', path, () => rename(next, path))
   await syncFolder(join(path, '..'))
 }
 
