@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
-import { isPlugged } from '../../lib/contract/plugged-port.ts'
-import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { isTerminal, TerminalError, TransientError } from '../../lib/errors.ts'
 import type { DocumentKey, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { findShortage, type Capacity } from './capacity.ts'
-import type { BackendInstance, InstanceDriver } from './drivers/driver.ts'
+import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './drivers/driver.ts'
+import type { HostStopping } from './host-stopping.ts'
 import { toObservedNic } from './nics.ts'
+import { listLeaving, listStages, toObservation } from './observation.ts'
 import type { ComputePaths } from './paths.ts'
-import { decidePower, type PowerRecord } from './power.ts'
-import { readPowerRecord, writePowerRecord } from './power-store.ts'
-import { findPorts, findWaiting, rootBytes, toInstanceWant, type ConfigDriveFiles } from './want.ts'
+import { decidePower } from './power.ts'
+import type { PowerRecord } from './power-record.ts'
+import { filePowerStore, type PowerStore } from './power-store.ts'
+import { checkConnections, findPorts, findWaiting, rootBytes, toInstanceWant, type ConfigDriveFiles } from './want.ts'
 
 /** The driver comes with the node's own document, a little after the role. */
 export interface DriverChoice {
@@ -23,25 +25,49 @@ export interface InstanceReconcilerOptions {
   configDriveFiles: ConfigDriveFiles
   /** Undefined: capacity is not checked (fake machines). */
   readCapacity(): Promise<Capacity | undefined>
+  isHostStopping: HostStopping
+  /** Files below `paths` when absent. */
+  powerStore?: PowerStore
   nowMs?: () => number
 }
 
-const GIB = 2 ** 30
 /** A stage is worth a message only when it lasts. */
 const REPORT_AFTER_MS = 1_000
-/** Guests take their time to let a disk go; an event says when, this is for the one that got lost. */
-const DETACH_LOOK_MS = 5_000
-/** start and pause; save and what comes after; never a circle */
+/** Beside a machine that is on: what failed is tried again, ever more rarely; events of the hypervisor come in between. */
+const TROUBLE_FIRST_MS = 2_000
+const TROUBLE_MAX_MS = 300_000
+/** Guests take their time to let a disk go; an event says when, this is for one that did not hear, and for an event that got lost. */
+const DETACH_FIRST_MS = 5_000
+const DETACH_MAX_MS = 60_000
+/** After these a call goes on by itself, and may still succeed. */
+const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable'])
+/** wake, start and pause; save and what comes after; never a circle */
 const MAX_POWER_STEPS = 3
 /** Events feed observation at once; this catches what was missed. */
 const RESYNC_MS = 300_000
 
+interface Run {
+  document: InstanceDocument
+  context: RunContext
+  driver: InstanceDriver
+  want: InstanceWant
+}
+
+interface Step {
+  instance: BackendInstance
+  trouble?: unknown
+}
+
 export class InstanceReconciler implements KindReconciler<'instance'> {
   readonly kind = 'instance'
   readonly #options: InstanceReconcilerOptions
+  readonly #store: PowerStore
+  /** How often in a row something was left undone of a machine that is on. */
+  readonly #attempts = new Map<string, number>()
 
   constructor(options: InstanceReconcilerOptions) {
     this.#options = options
+    this.#store = options.powerStore ?? filePowerStore(options.paths)
   }
 
   dependencies({ spec }: InstanceDocument): readonly DocumentKey[] {
@@ -53,59 +79,142 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   }
 
   async reconcile(document: InstanceDocument, context: RunContext): Promise<Observation<'instance'>> {
+    const { state, signal } = context
     const driver = this.#getDriver()
-    const found = await driver.find(document.uid, context.signal)
-    context.listed(found?.volumes ?? [])
-    const isOn = found !== undefined && found.power !== 'off' && found.power !== 'saved'
+    const found = await driver.find(document.uid, signal)
+    // Not known is not said: what was said last stands.
+    if (!found) context.listed([])
+    else if (found.volumes) context.listed(found.volumes)
+    const isOn = found !== undefined && isPoweredOn(found.power)
     if (!isOn) {
-      const waiting = findWaiting(document, context.state)
-      if (waiting && !(found && document.spec.runState === 'Stopped')) return this.#waiting(document, context, waiting)
+      const waiting = findWaiting(document, state)
+      if (waiting && !(found && document.spec.runState === 'Stopped')) {
+        const error = { ...waiting, terminal: false }
+        return { state: 'waiting', facts: { stages: listStages(document, state, undefined) }, error }
+      }
     }
     if (!found) await this.#checkCapacity(document, context)
-    const building = setTimeout(
-      () => context.report({ state: 'building', facts: { stages: stages(document, context, found) } }),
-      REPORT_AFTER_MS,
-    )
+    const report = (): void =>
+      context.report({ state: 'building', facts: { stages: listStages(document, state, found) } })
+    // A machine that is on is not built, however long its run takes.
+    const building = isOn ? undefined : setTimeout(report, REPORT_AFTER_MS)
     try {
-      return await this.#converge(document, context, driver)
+      const want = toInstanceWant(document, findPorts(document, state), state, this.#options.configDriveFiles)
+      return await this.#converge({ document, context, driver, want }, isOn ? found : undefined)
     } finally {
       clearTimeout(building)
     }
   }
 
-  async #converge(
-    document: InstanceDocument,
-    context: RunContext,
-    driver: InstanceDriver,
-  ): Promise<Observation<'instance'>> {
+  /**
+   * Power before volumes, and each whatever became of the other: a machine whose disk cannot be attached, or whose QEMU hangs, is
+   * stopped like any other. Of a machine that is off every failure is one of the run.
+   */
+  async #converge(run: Run, on: BackendInstance | undefined): Promise<Observation<'instance'>> {
+    const { document, context, driver, want } = run
+    if (!on) checkConnections(document, context.state)
+    const ensured = await this.#attempt(run, on, () => driver.ensure(want, context.signal))
+    if (ensured.instance.volumes) context.listed(ensured.instance.volumes)
+    const powered = await this.#power(run, ensured)
+    const { record } = powered
+    let last: Step = powered
+    const staysOn = document.spec.runState === 'Running' || document.spec.runState === 'Paused'
+    if (staysOn && isPoweredOn(last.instance.power) && !last.instance.unresponsive) {
+      const plugged = await this.#plug(run, last.instance)
+      last = { instance: plugged.instance, trouble: last.trouble ?? plugged.trouble }
+    }
+    const retryAfterMs = powered.retryAfterMs ?? this.#retryAfter(document, last)
+    return toObservation(document, context.state, {
+      ...{ instance: last.instance, trouble: last.trouble },
+      ...{ record, retryAfterMs, driver: driver.name },
+    })
+  }
+
+  /** From the first call on until one is known to be over, the machine may have all of them: also when nobody waits any more. */
+  async #plug(run: Run, before: BackendInstance): Promise<Step> {
+    const { document, context, driver, want } = run
+    const both = (has: readonly string[] = []) => [...new Set([...has, ...want.volumes.map(({ uid }) => uid)])]
+    const plug = async (): Promise<BackendInstance> => {
+      checkConnections(document, context.state)
+      context.listed(both(before.volumes))
+      return driver.ensureVolumes(want, context.signal)
+    }
+    const { instance, trouble } = await this.#attempt(run, before, plug, 'beside')
+    const isUnderWay = trouble instanceof TransientError && UNDER_WAY.has(trouble.reason)
+    return {
+      instance: isUnderWay ? { ...instance, volumes: both(instance.volumes ?? before.volumes) } : instance,
+      trouble,
+    }
+  }
+
+  async #power(run: Run, start: Step): Promise<Step & { record: PowerRecord; retryAfterMs: number | undefined }> {
+    const { document, context, driver } = run
     const { uid, spec } = document
-    const { signal, state, log } = context
-    const want = toInstanceWant(document, findPorts(document, state), state, this.#options.configDriveFiles)
-    let instance = await driver.ensure(want, signal)
-    context.listed(instance.volumes)
-    let record = await readPowerRecord(this.#options.paths, uid)
+    const { signal, log, bootId, grantedBootId } = context
+    let { instance, trouble } = start
+    let record = await this.#store.read(uid)
     let retryAfterMs: number | undefined
     for (let step = 0; step < MAX_POWER_STEPS; step++) {
-      const decision = decidePower({
-        spec,
-        bootId: context.bootId,
-        grantedBootId: context.grantedBootId,
-        instance,
-        record,
-        nowMs: (this.#options.nowMs ?? Date.now)(),
-      })
+      // Asked for only where it matters: a guest that is in memory was not stopped by anybody.
+      const hostStopping = !isPoweredOn(instance.power) && (await this.#options.isHostStopping(signal))
+      const nowMs = (this.#options.nowMs ?? Date.now)()
+      const decision = decidePower({ spec, bootId, grantedBootId, hostStopping, instance, record, nowMs })
       // The intent first: a kill between the two must not look like a guest that went off by itself.
-      await writePowerRecord(this.#options.paths, uid, record, decision.record)
+      await this.#store.write(uid, record, decision.record)
       record = decision.record
       retryAfterMs = decision.retryAfterMs
-      if (decision.action === undefined) break
+      const { action } = decision
+      if (action === undefined) break
       const startedAt = performance.now()
-      await driver.setPower(uid, decision.action, signal)
-      log.info({ action: decision.action, durationMs: Math.round(performance.now() - startedAt) }, 'power changed')
-      instance = await getInstance(driver, uid, signal)
+      const wasOn = isPoweredOn(instance.power) ? instance : undefined
+      const done = await this.#attempt(run, wasOn, async () => {
+        await driver.setPower(uid, action, signal)
+        return getInstance(driver, uid, signal)
+      })
+      instance = done.instance
+      if (done.trouble !== undefined) {
+        trouble ??= done.trouble
+        break
+      }
+      log.info({ action, durationMs: Math.round(performance.now() - startedAt) }, 'power changed')
       if (decision.retryAfterMs !== undefined) break
     }
-    return toObservation(document, context, { instance, record, retryAfterMs, driver: driver.name })
+    return { instance, trouble, record, retryAfterMs }
+  }
+
+  /**
+   * A step about a machine that is on does not end the run when it fails, unless it is the authority that is refused.
+   * @param on as it was before; undefined for one that is off: then a failure is thrown
+   * @param kind `beside`: what even a refusal for good says nothing about the machine itself
+   */
+  async #attempt(
+    { document, context, driver }: Run,
+    on: BackendInstance | undefined,
+    step: () => Promise<BackendInstance>,
+    kind: 'machine' | 'beside' = 'machine',
+  ): Promise<Step> {
+    try {
+      return { instance: await step() }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!on || (kind === 'machine' && isTerminal(error))) throw error
+      context.log.warn({ err: error }, 'left undone on a machine that is on')
+      // What was done of it is told, and not what was before.
+      return { instance: (await driver.find(document.uid, context.signal)) ?? on, trouble: error }
+    }
+  }
+
+  #retryAfter(document: InstanceDocument, { instance, trouble }: Step): number | undefined {
+    const isLeaving = isPoweredOn(instance.power) && listLeaving(document, instance).length > 0
+    const isTransient = trouble !== undefined && !isTerminal(trouble)
+    if (!isTransient && !isLeaving && !instance.unresponsive) {
+      this.#attempts.delete(document.uid)
+      return undefined
+    }
+    const attempts = this.#attempts.get(document.uid) ?? 0
+    this.#attempts.set(document.uid, attempts + 1)
+    const [firstMs, maxMs] = isTransient ? [TROUBLE_FIRST_MS, TROUBLE_MAX_MS] : [DETACH_FIRST_MS, DETACH_MAX_MS]
+    return Math.min(maxMs, firstMs * 2 ** Math.min(attempts, 20))
   }
 
   /** As it was told, not as the hypervisor has it: known also while that is away, and before the machine is there. */
@@ -116,6 +225,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'instance'>> {
     await this.#getDriver().remove(tombstone.uid, context.signal)
+    this.#attempts.delete(tombstone.uid)
     return { state: 'gone' }
   }
 
@@ -140,24 +250,12 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     return driver
   }
 
-  #waiting(
-    document: InstanceDocument,
-    context: RunContext,
-    waiting: { reason: string; message: string },
-  ): Observation<'instance'> {
-    return {
-      state: 'waiting',
-      facts: { stages: stages(document, context, undefined) },
-      error: { reason: waiting.reason, message: waiting.message, terminal: false },
-    }
-  }
-
   /**
    * Before anything of a new machine is made. One that was started here has its place, also when the hypervisor has forgotten it: a
    * refusal would send it elsewhere, and its disks would be removed here.
    */
   async #checkCapacity(document: InstanceDocument, context: RunContext): Promise<void> {
-    if ((await readPowerRecord(this.#options.paths, document.uid)).phase !== 'new') return
+    if ((await this.#store.read(document.uid)).phase !== 'new') return
     const capacity = await this.#options.readCapacity()
     if (!capacity) return
     const { spec } = document
@@ -174,72 +272,4 @@ async function getInstance(driver: InstanceDriver, uid: string, signal: AbortSig
   const instance = await driver.find(uid, signal)
   if (!instance) throw new TransientError('DomainVanished', 'the machine disappeared from the hypervisor')
   return instance
-}
-
-interface Converged {
-  instance: BackendInstance
-  record: PowerRecord
-  retryAfterMs: number | undefined
-  driver: string
-}
-
-function toObservation(document: InstanceDocument, context: RunContext, now: Converged): Observation<'instance'> {
-  const { instance, record, driver } = now
-  const changes = instance.power === 'off' ? [] : pendingChanges(document, instance)
-  const because = instance.power === 'off' && record.because !== 'Requested' ? record.because : undefined
-  const facts: ObservedFacts = {
-    stages: stages(document, context, instance),
-    hypervisor: driver,
-    volumesAttached: instance.volumes,
-    vcpus: instance.vcpus,
-    memoryMiB: instance.memoryMiB,
-    ...(instance.rootBytes === undefined ? {} : { rootDiskGiB: Math.floor(instance.rootBytes / GIB) }),
-    ...(changes.length === 0 ? {} : { pendingChanges: changes }),
-    ...(because === undefined ? {} : { stoppedBecause: because }),
-    ...(record.startedAtMs === undefined ? {} : { startedAt: new Date(record.startedAtMs).toISOString() }),
-  }
-  const wanted = new Set(document.spec.volumes.map((volume) => volume.uid))
-  const leaving = instance.volumes.some((uid) => !wanted.has(uid))
-  const retryAfterMs = now.retryAfterMs ?? (leaving ? DETACH_LOOK_MS : undefined)
-  const ioError = { reason: 'DiskError', message: 'the machine is paused: one of its disks fails', terminal: false }
-  return {
-    state: toState(instance, because),
-    facts,
-    ...(instance.ioError ? { error: ioError } : {}),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  }
-}
-
-function toState(instance: BackendInstance, because: PowerRecord['because']): Observation<'instance'>['state'] {
-  switch (instance.power) {
-    case 'running':
-      return 'running'
-    case 'paused':
-      return 'paused'
-    case 'saved':
-      return 'suspended'
-    case 'off':
-      return because === 'Crashed' ? 'crashed' : 'stopped'
-    default:
-      return instance.power satisfies never
-  }
-}
-
-function pendingChanges({ spec }: InstanceDocument, instance: BackendInstance): string[] {
-  return [
-    ...(spec.vcpus === instance.vcpus ? [] : ['vcpus']),
-    ...(spec.memoryMiB === instance.memoryMiB ? [] : ['memoryMiB']),
-  ]
-}
-
-type Stage = NonNullable<ObservedFacts['stages']>[number]
-
-function stages({ spec }: InstanceDocument, { state }: RunContext, instance: BackendInstance | undefined): Stage[] {
-  const reached: Stage[] = []
-  const isOn = instance !== undefined && (instance.power === 'running' || instance.power === 'paused')
-  if (isOn || state.findObserved('image', spec.image.uid)?.state === 'ready') reached.push('ImageCached')
-  if (spec.ports.every(({ uid }) => isPlugged(state.findObserved('port', uid)))) reached.push('NetworkAttached')
-  if (spec.volumes.every(({ uid }) => instance?.volumes.includes(uid))) reached.push('VolumesAttached')
-  if (isOn) reached.push('Booted')
-  return reached
 }

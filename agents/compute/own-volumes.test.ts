@@ -4,7 +4,7 @@ import type { VolumeConnection } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 import { checkConnection } from './own-volumes.ts'
 import { instanceDocument, runContext } from './testing.ts'
-import { toInstanceWant } from './want.ts'
+import { checkConnections, toInstanceWant } from './want.ts'
 
 const pools = [{ name: 'files', uid: 'p', driver: 'file', path: '/pool' }]
 const state = {
@@ -38,7 +38,7 @@ test.each<[string, VolumeConnection, boolean]>([
 
 test('a node without pools has no files for guests, and no machine is made with one', () => {
   const document = instanceDocument({ volumes: [{ uid: 'v', name: 'v', connection: file('/pool/v.raw') }] })
-  const want = (of: NodeState) => toInstanceWant(document, [], of, () => []).volumes
-  expect(() => want(runContext({}).state)).toThrow('not of a pool of this node')
-  expect(want(state)).toEqual([{ uid: 'v', connection: file('/pool/v.raw') }])
+  expect(() => checkConnections(document, runContext({}).state)).toThrow('not of a pool of this node')
+  expect(() => checkConnections(document, state)).not.toThrow()
+  expect(toInstanceWant(document, [], state, () => []).volumes).toEqual([{ uid: 'v', connection: file('/pool/v.raw') }])
 })

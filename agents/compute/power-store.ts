@@ -7,21 +7,37 @@ import { z } from 'zod'
 import { readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
-import { NEW_RECORD, type PowerRecord } from './power.ts'
+import { NEW_RECORD, STOPPED_BECAUSE, type PowerRecord } from './power-record.ts'
 
 const Record = z.object({
   phase: z.enum(['new', 'starting', 'on', 'off']),
   bootId: z.string().optional(),
-  because: z.enum(['Requested', 'GuestStopped', 'Crashed', 'HostRebooted']).optional(),
+  because: z.enum(STOPPED_BECAUSE).optional(),
   crashes: z.int().min(0),
   startedAtMs: z.number().optional(),
+  endedAtMs: z.number().optional(),
   shutdownAskedAtMs: z.number().optional(),
+  resumes: z.int().min(0).optional(),
+  resumedAtMs: z.number().optional(),
 })
 
 const fileOf = (paths: ComputePaths, uid: string): string => join(instanceDir(paths, uid), 'power.json')
 
+export interface PowerStore {
+  read(uid: string): Promise<PowerRecord>
+  /** On disk when it resolves; nothing is written that is there already. */
+  write(uid: string, old: PowerRecord, next: PowerRecord): Promise<void>
+}
+
+export function filePowerStore(paths: ComputePaths): PowerStore {
+  return {
+    read: (uid) => readPowerRecord(paths, uid),
+    write: (uid, old, next) => writePowerRecord(paths, uid, old, next),
+  }
+}
+
 /** A file that cannot be read as one of ours counts as absent: the machine is then judged by what is seen. */
-export async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
+async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
   const text = await readIfThere(fileOf(paths, uid))
   if (text === undefined) return NEW_RECORD
   try {
@@ -32,12 +48,7 @@ export async function readPowerRecord(paths: ComputePaths, uid: string): Promise
 }
 
 /** Goes with the instance's folder when it is removed. On a full disk a record that is there is changed in its place: no machine is kept on. */
-export async function writePowerRecord(
-  paths: ComputePaths,
-  uid: string,
-  old: PowerRecord,
-  next: PowerRecord,
-): Promise<void> {
+async function writePowerRecord(paths: ComputePaths, uid: string, old: PowerRecord, next: PowerRecord): Promise<void> {
   if (isDeepStrictEqual(old, next)) return
   await mkdir(instanceDir(paths, uid), { recursive: true, mode: 0o711 })
   const [file, text] = [fileOf(paths, uid), JSON.stringify(next)]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { decidePower, NEW_RECORD, SHUTDOWN_GRACE_MS, type PowerInput, type PowerRecord } from './power.ts'
+import { decidePower, type PowerInput } from './power.ts'
+import { NEW_RECORD, SHUTDOWN_GRACE_MS, type PowerRecord } from './power-record.ts'
 
 const NOW = 1_000_000
 const on: PowerRecord = { phase: 'on', bootId: 'b1', crashes: 0, startedAtMs: 0 }
 const running = { power: 'running', ioError: false } as const
-const off = (offReason: 'guest' | 'crashed' | 'destroyed' | 'unknown') =>
+const off = (offReason: 'guest' | 'host' | 'crashed' | 'destroyed' | 'unknown') =>
   ({ power: 'off', offReason, ioError: false }) as const
 type Change = Omit<Partial<PowerInput>, 'spec'> & { spec?: Partial<PowerInput['spec']> }
 
@@ -13,6 +14,7 @@ function decide(change: Change) {
   return decidePower({
     bootId: 'b1',
     grantedBootId: 'b1',
+    hostStopping: false,
     instance: running,
     record: NEW_RECORD,
     nowMs: NOW,
@@ -111,6 +113,53 @@ describe('what to do about the power', () => {
       undefined,
       'Requested',
     ],
+    [
+      'a process that the host ended is not the guest’s doing',
+      { instance: off('host'), record: on },
+      undefined,
+      'HostRebooted',
+    ],
+    [
+      'nor is a guest that libvirt-guests shut down',
+      { instance: off('guest'), record: on, hostStopping: true },
+      undefined,
+      'HostRebooted',
+    ],
+    [
+      'nothing starts on a host that goes down',
+      { instance: off('unknown'), record: { phase: 'off', because: 'Requested', crashes: 0 }, hostStopping: true },
+      undefined,
+      'Requested',
+    ],
+    [
+      'stopped by the guest before the reboot, recorded then: stays off',
+      {
+        instance: off('unknown'),
+        record: { ...on, phase: 'off', because: 'GuestStopped' },
+        bootId: 'b2',
+        grantedBootId: 'b2',
+      },
+      undefined,
+      'GuestStopped',
+    ],
+    [
+      'wanted again while it still shuts down: that was asked for, and it starts',
+      { instance: off('guest'), record: { ...on, shutdownAskedAtMs: NOW - 1000 } },
+      'on',
+      'Requested',
+    ],
+    [
+      'a guest that sleeps is woken',
+      { instance: { power: 'sleeping', ioError: false }, record: on },
+      'wake',
+      undefined,
+    ],
+    [
+      'one that sleeps cannot shut down',
+      { instance: { power: 'sleeping', ioError: false }, record: on, spec: { runState: 'Stopped' } },
+      'off',
+      undefined,
+    ],
     ['and wakes', { instance: { power: 'saved', ioError: false }, record: on }, 'on', 'Requested'],
   ])('%s', (_name, change, action, because) => {
     const decision = decide(change)
@@ -132,5 +181,53 @@ describe('what to do about the power', () => {
       record = decide({ record: second.record, nowMs }).record
     }
     expect(waits).toEqual([4000, 8000, 16000, 32000])
+  })
+
+  test('what the host ended is started after a while, when the host is still there', () => {
+    const ended = decide({ instance: off('host'), record: on })
+    expect(ended).toMatchObject({ retryAfterMs: 15_000, record: { endedAtMs: NOW } })
+    const due = { instance: off('host'), record: ended.record }
+    expect(decide({ ...due, nowMs: NOW + 14_999 })).toMatchObject({ retryAfterMs: 1 })
+    expect(decide({ ...due, nowMs: NOW + 15_000 }).action).toBe('on')
+  })
+
+  test('a machine that a failed disk paused is let on ever more rarely, and at once again after it ran', () => {
+    const paused = { power: 'paused', ioError: true } as const
+    let record: PowerRecord = on
+    let nowMs = NOW
+    const waits: number[] = []
+    for (let i = 0; i < 7; i++) {
+      const resumed = decide({ instance: paused, record, nowMs })
+      expect(resumed.action).toBe('resume')
+      // It stands again at once; looking at it more often does not let it on more often.
+      const early = decide({ instance: paused, record: resumed.record, nowMs: nowMs + 1 })
+      expect(early.action).toBeUndefined()
+      expect(early.retryAfterMs).toBe(resumed.retryAfterMs! - 1)
+      waits.push(resumed.retryAfterMs!)
+      nowMs += resumed.retryAfterMs!
+      // Seen running in between, for less than a minute.
+      record = decide({ record: resumed.record, nowMs: nowMs - 1 }).record
+    }
+    expect(waits).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+    const healed = decide({ record, nowMs: nowMs + 60_001 })
+    expect(healed.record).not.toHaveProperty('resumes')
+    expect(decide({ instance: paused, record: healed.record, nowMs: nowMs + 60_002 })).toMatchObject({
+      action: 'resume',
+      retryAfterMs: 2_000,
+    })
+  })
+
+  test('a machine that fell over before anybody saw it run counts as a crash', () => {
+    const starting: PowerRecord = { phase: 'starting', bootId: 'b1', crashes: 0, startedAtMs: NOW }
+    expect(decide({ instance: off('crashed'), record: starting })).toMatchObject({
+      record: { because: 'Crashed', crashes: 1 },
+      retryAfterMs: 4_000,
+    })
+  })
+
+  test('a shutdown that was asked for long ago explains nothing', () => {
+    const asked = { ...on, shutdownAskedAtMs: NOW - SHUTDOWN_GRACE_MS - 1 }
+    const { record } = decide({ record: asked })
+    expect(decide({ instance: off('guest'), record }).record.because).toBe('GuestStopped')
   })
 })

@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What to do about a machine's power: pure, from what is wanted, what is seen and what was done last.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
-import type { BackendInstance, PowerAction } from './drivers/driver.ts'
+import { isPoweredOn, type PowerAction } from './drivers/driver.ts'
+import { observePower, SHUTDOWN_GRACE_MS, without, type PowerRecord, type PowerSeen } from './power-record.ts'
 
-export type StoppedBecause = 'Requested' | 'GuestStopped' | 'Crashed' | 'HostRebooted'
-
-/** Kept on the node: a hypervisor forgets why a machine is off when its daemon restarts. */
-export interface PowerRecord {
-  /** `starting`: the order was given, nobody saw it on yet. */
-  phase: 'new' | 'starting' | 'on' | 'off'
-  /** Boot of the host in which it was started last. */
-  bootId?: string
-  because?: StoppedBecause
-  /** Crashes in a row, and the last start: a machine that falls over at once is not started in a circle. */
-  crashes: number
-  startedAtMs?: number
-  shutdownAskedAtMs?: number
-}
-
-export const NEW_RECORD: PowerRecord = { phase: 'new', crashes: 0 }
-
-export interface PowerInput {
+export interface PowerInput extends PowerSeen {
   spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart'>
-  bootId: string
   grantedBootId: string
-  instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError'>
-  record: PowerRecord
-  nowMs: number
 }
 
 export interface PowerDecision {
@@ -37,71 +17,64 @@ export interface PowerDecision {
   retryAfterMs?: number
 }
 
-export const SHUTDOWN_GRACE_MS = 60_000
 const SHUTDOWN_LOOK_MS = 5_000
 const RESTART_FIRST_MS = 2_000
 const RESTART_MAX_MS = 300_000
 /** A machine that ran this long before it crashed begins a new row. */
 const STABLE_MS = 600_000
-const RESUME_AFTER_IO_ERROR_MS = 10_000
+const RESUME_FIRST_MS = 2_000
+const RESUME_MAX_MS = 60_000
+/** What the host ended is not started at once: most often more of it is to come. */
+const HOST_ENDED_HOLD_MS = 15_000
+const HOST_STOPPING_LOOK_MS = 10_000
 
 export function decidePower(input: PowerInput): PowerDecision {
-  const seen = observe(input)
+  const record = observePower(input)
+  const seen = { ...input, record }
+  const { power } = input.instance
   switch (input.spec.runState) {
     case 'Running':
-      return decideRunning({ ...input, record: seen })
+      return decideRunning(seen)
     case 'Stopped':
-      return decideStopped({ ...input, record: seen })
-    case 'Paused': {
-      const { power } = input.instance
-      if (power === 'paused') return { record: seen }
-      return power === 'running' ? { record: seen, action: 'pause' } : decideStart({ ...input, record: seen })
-    }
-    case 'Suspended': {
-      const isOn = input.instance.power === 'running' || input.instance.power === 'paused'
-      return isOn ? { record: seen, action: 'save' } : { record: seen }
-    }
+      return decideStopped(seen)
+    case 'Paused':
+      if (power === 'paused') return { record }
+      if (power === 'sleeping') return { record, action: 'wake' }
+      return power === 'running' ? { record, action: 'pause' } : decideStart(seen)
+    case 'Suspended':
+      // What sleeps cannot be saved so that it runs when it comes back.
+      if (power === 'sleeping') return { record, action: 'wake' }
+      return isPoweredOn(power) ? { record, action: 'save' } : { record }
     default:
       return input.spec.runState satisfies never
   }
 }
 
-/** The record, brought up to date with what is seen. */
-function observe({ instance, record, bootId }: PowerInput): PowerRecord {
-  const { power } = instance
-  if (power === 'running' || power === 'paused') {
-    const next: PowerRecord = { ...record, phase: 'on', bootId }
-    delete next.because
-    return next
-  }
-  if (power === 'saved') return { ...withoutShutdown(record), phase: 'off', because: 'Requested' }
-  if (record.phase === 'on' || (record.phase === 'starting' && instance.offReason === 'guest')) {
-    const because = whyOff(instance, record, bootId)
-    return {
-      ...withoutShutdown(record),
-      phase: 'off',
-      because,
-      crashes: record.crashes + (because === 'Crashed' ? 1 : 0),
-    }
-  }
-  return record
-}
-
-function whyOff(instance: PowerInput['instance'], record: PowerRecord, bootId: string): StoppedBecause {
-  if (record.bootId !== bootId) return 'HostRebooted'
-  if (record.shutdownAskedAtMs !== undefined) return 'Requested'
-  return instance.offReason === 'guest' ? 'GuestStopped' : 'Crashed'
-}
-
 function decideRunning(input: PowerInput): PowerDecision {
-  const { instance, record } = input
-  if (instance.power === 'running') return { record: withoutShutdown(record) }
-  if (instance.power === 'paused') {
-    // A disk that failed may be back; the guest repeats the request when it is let on.
-    if (instance.ioError) return { record, action: 'resume', retryAfterMs: RESUME_AFTER_IO_ERROR_MS }
-    return { record, action: 'resume' }
-  }
-  return decideStart(input)
+  const { instance, nowMs } = input
+  const record = forgetOldShutdown(input.record, nowMs)
+  if (instance.power === 'running') return { record }
+  if (instance.power === 'sleeping') return { record, action: 'wake' }
+  if (instance.power === 'paused') return instance.ioError ? decideResume(record, nowMs) : { record, action: 'resume' }
+  return decideStart({ ...input, record })
+}
+
+/** Wanted again before it was off: when it goes off now, that was still what was asked for, and it is started. */
+function forgetOldShutdown(record: PowerRecord, nowMs: number): PowerRecord {
+  const askedAtMs = record.shutdownAskedAtMs
+  return askedAtMs !== undefined && nowMs - askedAtMs > SHUTDOWN_GRACE_MS
+    ? without(record, 'shutdownAskedAtMs')
+    : record
+}
+
+/** A disk that failed may be back; the guest repeats the request when it is let on, and stands again at once when it is not. */
+function decideResume(record: PowerRecord, nowMs: number): PowerDecision {
+  const resumes = record.resumes ?? 0
+  const waitMs = resumes === 0 ? 0 : backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes - 1)
+  const leftMs = (record.resumedAtMs ?? 0) + waitMs - nowMs
+  if (leftMs > 0) return { record, retryAfterMs: leftMs }
+  const next = { ...record, resumes: resumes + 1, resumedAtMs: nowMs }
+  return { record: next, action: 'resume', retryAfterMs: backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes) }
 }
 
 function decideStart(input: PowerInput): PowerDecision {
@@ -109,24 +82,32 @@ function decideStart(input: PowerInput): PowerDecision {
   const policy = spec.restartPolicy
   if (record.because === 'GuestStopped' && policy !== 'Always') return { record }
   if ((record.because === 'Crashed' || record.because === 'HostRebooted') && policy === 'Never') return { record }
+  // Started now it would be ended again, in the middle of its boot.
+  if (input.hostStopping) return { record, retryAfterMs: HOST_STOPPING_LOOK_MS }
   // Invariant 5: after a reboot of the host only a newer grant, or the document's word that nobody else runs it.
   if (input.grantedBootId !== input.bootId && !spec.offlineRestart) {
     return { record: { ...record, phase: 'off', because: 'HostRebooted' } }
   }
   const ranLong = record.startedAtMs !== undefined && nowMs - record.startedAtMs > STABLE_MS
   const crashes = ranLong ? Math.min(record.crashes, 1) : record.crashes
-  if (record.because === 'Crashed' && record.startedAtMs !== undefined) {
-    const dueMs = record.startedAtMs + Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** Math.min(crashes, 20))
-    if (nowMs < dueMs) return { record, retryAfterMs: dueMs - nowMs }
-  }
+  const dueMs = notBefore(record, crashes, input.bootId)
+  if (nowMs < dueMs) return { record, retryAfterMs: dueMs - nowMs }
   const next: PowerRecord = {
-    ...withoutShutdown(record),
+    ...without(record, 'shutdownAskedAtMs', 'endedAtMs'),
     phase: 'starting',
     bootId: input.bootId,
     crashes,
     startedAtMs: nowMs,
   }
   return { record: next, action: 'on' }
+}
+
+function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, crashes: number, boot: string): number {
+  if (because === 'Crashed' && startedAtMs !== undefined) {
+    return startedAtMs + backOff(RESTART_FIRST_MS, RESTART_MAX_MS, crashes)
+  }
+  const endedInThisBoot = because === 'HostRebooted' && bootId === boot && endedAtMs !== undefined
+  return endedInThisBoot ? endedAtMs + HOST_ENDED_HOLD_MS : 0
 }
 
 function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
@@ -142,8 +123,6 @@ function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
   return { record, action: 'shutdown', retryAfterMs: Math.min(leftMs, SHUTDOWN_LOOK_MS) }
 }
 
-function withoutShutdown(record: PowerRecord): PowerRecord {
-  const next = { ...record }
-  delete next.shutdownAskedAtMs
-  return next
+function backOff(firstMs: number, maxMs: number, times: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.min(times, 20))
 }

@@ -6,6 +6,7 @@ import { readCapacity } from './capacity.ts'
 import type { InstanceDriver } from './drivers/driver.ts'
 import { FakeInstanceDriver } from './drivers/fake/driver.ts'
 import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
+import { systemdStopping } from './host-stopping.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import { instancesDir } from './paths.ts'
 
@@ -34,6 +35,7 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
     driver: { current: () => driver, ready: ready.promise },
     configDriveFiles: (instance, ports) =>
       [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
+    isHostStopping: systemdStopping(context.log),
     readCapacity: async () => (driver?.name === 'fake' ? undefined : readCapacity(instancesDir(paths))),
   })
   return {

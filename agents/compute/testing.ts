@@ -64,6 +64,8 @@ export interface ContextOptions {
   image?: TestImage
   ports?: readonly PortDocument[]
   observedPorts?: Record<string, Observation>
+  /** What was said last of the machine itself. */
+  last?: Observation
   bootId?: string
   grantedBootId?: string
   onReport?: (observation: Observation) => void
@@ -78,6 +80,7 @@ export function runContext(options: ContextOptions): RunContext {
     list: () => [],
     findObserved: (kind, uid) => {
       if (kind === 'port') return options.observedPorts?.[uid]
+      if (kind === 'instance') return options.last
       if (kind !== 'image' || !image) return undefined
       return { state: 'ready', facts: { sha256: image.sha256, virtualSizeBytes: image.virtualSizeBytes } }
     },

@@ -48,7 +48,12 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
   return undefined
 }
 
-/** @param ports as findPorts gives them @throws TerminalError `VolumeUnsafe` */
+/** @throws TerminalError `VolumeUnsafe` for a volume that must not become a disk here */
+export function checkConnections({ spec }: InstanceDocument, state: NodeState): void {
+  for (const { uid, connection } of spec.volumes) checkConnection(uid, connection, state)
+}
+
+/** @param ports as findPorts gives them. Its volumes are checked apart: a machine that is on is stopped whatever they are. */
 export function toInstanceWant(
   document: InstanceDocument,
   ports: readonly PortDocument[],
@@ -56,7 +61,6 @@ export function toInstanceWant(
   configDriveFiles: ConfigDriveFiles,
 ): InstanceWant {
   const { spec, versions } = document
-  for (const { uid, connection } of spec.volumes) checkConnection(uid, connection, state)
   return {
     uid: document.uid,
     epoch: versions.epoch,

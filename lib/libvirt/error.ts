@@ -83,3 +83,15 @@ export const isInvalidRequest = (error: unknown): boolean =>
 export const isUnsupported = (error: unknown): boolean =>
   hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported)
 export const isDisconnected = (error: unknown): boolean => error instanceof LibvirtDisconnected
+/** Another call holds the domain, most often because its QEMU does not answer: libvirt gave up waiting, or we did. */
+export const isUnanswered = (error: unknown): boolean => hasCode(error, ErrorCode.operationTimeout) || isTimeout(error)
+/** What AbortSignal.timeout aborts with; by shape, as for all errors that may come from another realm. */
+function isTimeout(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'TimeoutError'
+}
+/** The domain has no free slot to plug a device into: libvirt has no code of its own for it. */
+export const isOutOfSlots = (error: unknown): boolean =>
+  error instanceof LibvirtError && /no more available pci|no free pci/i.test(error.message)
+/** A device that the guest was asked to let go of, and has not yet. */
+export const isUnplugPending = (error: unknown): boolean =>
+  error instanceof LibvirtError && error.message.includes('in the process of unplug')

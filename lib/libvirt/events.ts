@@ -26,6 +26,9 @@ export type DomainEvent =
   | { kind: 'blockJob'; domain: DomainRef; device: string; type: number; status: number }
   | { kind: 'agent'; domain: DomainRef; state: number; reason: number }
 
+/** virDomainEventShutdownDetailType. Also what ends in a `destroy` was shut down by the host. */
+export const ShutdownDetail = { finished: 0, guest: 1, host: 2 } as const
+
 /** virDomainEventDefinedDetailType: VIR_DOMAIN_EVENT_DEFINED_UPDATED */
 const DEFINED_UPDATED = 1
 

@@ -82,6 +82,8 @@ export const procedures = {
   reset: call('DomainReset', 245, withFlags, voidType),
   suspend: call('DomainSuspend', 34, onDomain, voidType),
   resume: call('DomainResume', 28, onDomain, voidType),
+  /** Out of S3 or S4. */
+  wakeUp: call('DomainPMWakeup', 267, withFlags, voidType),
   managedSave: call('DomainManagedSave', 182, withFlags, voidType),
   hasManagedSave: call('DomainHasManagedSaveImage', 183, withFlags, struct({ result: int })),
   removeManagedSave: call('DomainManagedSaveRemove', 184, withFlags, voidType),

@@ -16,6 +16,7 @@ export interface ContractSetup {
 }
 
 const signal = new AbortController().signal
+const sorted = (uids: readonly string[] | undefined): string[] => [...(uids ?? [])].sort()
 
 export function describeInstanceDriver(name: string, setup: () => ContractSetup): void {
   describe(`InstanceDriver ${name}`, () => {
@@ -133,8 +134,12 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
       await driver.setPower(uid, 'on', signal)
       expect((await driver.find(uid, signal))?.volumes).toEqual([first.uid])
       const more = { ...machine, volumes: [first, second] }
-      await driver.ensure(more, signal)
-      expect((await driver.ensure(more, signal)).volumes.sort()).toEqual([first.uid, second.uid].sort())
+      expect((await driver.ensure(more, signal)).volumes).toEqual([first.uid])
+      await driver.ensureVolumes(more, signal)
+      expect(sorted((await driver.ensureVolumes(more, signal)).volumes)).toEqual(sorted([first.uid, second.uid]))
+      await driver.setPower(uid, 'off', signal)
+      expect((await driver.ensure(machine, signal)).volumes).toEqual([first.uid])
+      expect((await driver.ensureVolumes(machine, signal)).volumes).toEqual([first.uid])
       await driver.remove(uid, signal)
     }, 30_000)
 

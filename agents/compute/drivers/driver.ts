@@ -2,6 +2,9 @@
 import type { Duplex } from 'node:stream'
 import type { ObservedNic, VolumeConnection } from '../../../lib/contract/documents.ts'
 
+/** Volumes of one machine, also while it runs: `maxItems` of an Instance's spec.volumes (a test compares them). */
+export const MAX_VOLUMES = 24
+
 /** A machine as it should be; everything is resolved, nothing is looked up elsewhere. */
 export interface InstanceWant {
   uid: string
@@ -44,10 +47,14 @@ export interface VolumeWant {
   reconnectSeconds?: number
 }
 
-export type PowerState = 'running' | 'paused' | 'saved' | 'off'
+/** `sleeping`: the guest put itself to sleep (S3); it hears nothing until it is woken. */
+export type PowerState = 'running' | 'paused' | 'sleeping' | 'saved' | 'off'
 
-/** Why a machine is off, as far as the hypervisor still knows. */
-export type OffReason = 'guest' | 'destroyed' | 'crashed' | 'unknown'
+/** Whether a guest is in memory: it holds its disks and can lose what it has not written. */
+export const isPoweredOn = (power: PowerState): boolean => power !== 'off' && power !== 'saved'
+
+/** Why a machine is off, as far as the hypervisor still knows. `host`: not its guest but its process was told to end. */
+export type OffReason = 'guest' | 'host' | 'destroyed' | 'crashed' | 'unknown'
 
 export interface BackendInstance {
   uid: string
@@ -59,12 +66,15 @@ export interface BackendInstance {
   offReason?: OffReason
   /** The hypervisor stopped it because a disk failed. */
   ioError: boolean
-  vcpus: number
-  memoryMiB: number
+  /** Its process does not answer: what only that knows is left out. */
+  unresponsive: boolean
+  /** Undefined when nobody can say, as the next two. */
+  vcpus: number | undefined
+  memoryMiB: number | undefined
   /** Of the root disk; undefined when it cannot be read. */
   rootBytes?: number
-  /** uids of the volumes that the machine has now. */
-  volumes: string[]
+  /** uids of the volumes that the machine has now; which is not the same as none. */
+  volumes: string[] | undefined
 }
 
 /** What carries our mark, whoever made it. */
@@ -76,7 +86,7 @@ export interface FoundInstance {
 }
 
 /** `shutdown` asks the guest and returns at once; `off` takes the power away. */
-export type PowerAction = 'on' | 'resume' | 'pause' | 'save' | 'shutdown' | 'off'
+export type PowerAction = 'on' | 'resume' | 'wake' | 'pause' | 'save' | 'shutdown' | 'off'
 
 export interface HypervisorFacts {
   type: string
@@ -111,15 +121,25 @@ export interface InstanceDriver {
   /** Every machine and every leftover of one that carries our mark. */
   list(signal: AbortSignal): Promise<FoundInstance[]>
   /**
-   * Disks, config drive and definition as wanted; never changes the power. A machine that is on or saved is adopted as it is: only
-   * its volumes are attached and detached (a guest may take its time to let one go) and a newer epoch is recorded.
+   * Disks, config drive and definition as wanted; never changes the power. A machine that is on or saved is adopted as it is: only a
+   * newer epoch is recorded.
    * @throws TerminalError `StaleEpoch`, `ForeignDomain`, `AccelerationMissing`, `UnsupportedProperty`
    */
   ensure(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
-  /** To a state that it has already is success. `on` returns when the machine runs, within its own deadline. */
+  /**
+   * Plugs and unplugs volumes of a machine that is on, so that it has the wanted ones; of one that is not, `ensure` has done it. Each
+   * on its own: one that fails keeps no other waiting, and the first failure is thrown at the end. A guest may take its time to let
+   * a volume go: it has it until the answer here no longer names it.
+   * @throws TerminalError `VolumeUnsafe`
+   */
+  ensureVolumes(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
+  /**
+   * To a state that it has already is success. `on` returns when the machine runs, within its own deadline. `off` needs nobody's
+   * answer: it ends also a machine that hangs.
+   */
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void>
   act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void>
-  /** Resolves when nothing is left of it. An absent machine is success. */
+  /** Resolves when nothing is left of it, also of a machine that hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
   /** The console's bytes, both ways; takes it over from whoever had it. */
   openConsole(uid: string, signal: AbortSignal): Promise<Duplex>

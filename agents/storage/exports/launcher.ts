@@ -89,7 +89,7 @@ export async function chooseLaunch(): Promise<Launch> {
 }
 
 /** Whether the first process, which hostPID makes the host's init, has other mounts. */
-async function isInContainer(): Promise<boolean> {
+export async function isInContainer(): Promise<boolean> {
   try {
     const [host, own] = await Promise.all([readlink('/proc/1/ns/mnt'), readlink('/proc/self/ns/mnt')])
     return host !== own

@@ -3,19 +3,20 @@
 import { PassThrough, type Duplex } from 'node:stream'
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
-import type {
-  BackendInstance,
-  FoundInstance,
-  HypervisorFacts,
-  InstanceDriver,
-  InstanceListener,
-  InstanceStats,
-  InstanceWant,
-  PowerAction,
+import {
+  isPoweredOn,
+  type BackendInstance,
+  type FoundInstance,
+  type HypervisorFacts,
+  type InstanceDriver,
+  type InstanceListener,
+  type InstanceStats,
+  type InstanceWant,
+  type PowerAction,
 } from '../driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 
-type Method = 'find' | 'list' | 'ensure' | 'setPower' | 'act' | 'remove'
+type Method = 'find' | 'list' | 'ensure' | 'ensureVolumes' | 'setPower' | 'act' | 'remove'
 
 export class FakeInstanceDriver implements InstanceDriver {
   readonly name = 'fake'
@@ -29,10 +30,22 @@ export class FakeInstanceDriver implements InstanceDriver {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), error])
   }
   /** What a guest does by itself. */
-  guestStops(uid: string, offReason: 'guest' | 'crashed'): void {
+  guestStops(uid: string, offReason: 'guest' | 'host' | 'crashed'): void {
     const instance = this.#get(uid)
     this.#set({ ...instance, power: 'off', offReason })
   }
+  guestSleeps(uid: string): void {
+    this.#set({ ...this.#get(uid), power: 'sleeping' })
+  }
+  /** It hangs: what only its process knows is not to be had, and nothing but `off` and `remove` does anything. */
+  guestHangs(uid: string): void {
+    this.#set({ ...this.#get(uid), unresponsive: true, volumes: undefined })
+  }
+  diskFails(uid: string): void {
+    this.#set({ ...this.#get(uid), power: 'paused', ioError: true })
+  }
+  /** Volumes are not let go of while this is so. */
+  holdsVolumes = false
 
   async probe(): Promise<HypervisorFacts> {
     return { type: 'fake', version: '1', acceleration: 'qemu', accelerationReason: 'fake machines run nothing' }
@@ -60,16 +73,27 @@ export class FakeInstanceDriver implements InstanceDriver {
     const { uid, epoch, namespace, name } = want
     const isOff = old === undefined || old.power === 'off'
     const next: BackendInstance = {
-      ...(old ?? { power: 'off', offReason: 'unknown', ioError: false }),
+      ...(old ?? { power: 'off', offReason: 'unknown', ioError: false, unresponsive: false }),
       ...{ uid, epoch, namespace, name },
       vcpus: isOff ? want.vcpus : old.vcpus,
       memoryMiB: isOff ? want.memoryMiB : old.memoryMiB,
       rootBytes: isOff ? Math.max(old?.rootBytes ?? 0, want.root.sizeBytes) : (old.rootBytes ?? 0),
-      volumes: old?.power === 'saved' ? old.volumes : want.volumes.map((volume) => volume.uid),
+      volumes: isOff ? want.volumes.map((volume) => volume.uid) : old.volumes,
     }
     this.#instances.set(uid, next)
     if (isOff) this.#nics.set(uid, want.nics.map(toMarkedNic))
     return structuredClone(next)
+  }
+  async ensureVolumes(want: InstanceWant): Promise<BackendInstance> {
+    this.#fail('ensureVolumes')
+    const instance = this.#get(want.uid)
+    if (instance.unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
+    if (!isPoweredOn(instance.power)) return structuredClone(instance)
+    const wanted = want.volumes.map((volume) => volume.uid)
+    const kept = (instance.volumes ?? []).filter((uid) => this.holdsVolumes && !wanted.includes(uid))
+    const volumes = [...kept, ...wanted]
+    this.#instances.set(want.uid, { ...instance, volumes })
+    return structuredClone({ ...instance, volumes })
   }
   async setPower(uid: string, action: PowerAction): Promise<void> {
     this.#fail('setPower')
@@ -79,15 +103,19 @@ export class FakeInstanceDriver implements InstanceDriver {
       throw new TransientError('DomainMissing', 'the machine is not defined')
     }
     const { power } = instance
-    const isOn = power === 'running' || power === 'paused'
-    const rest: BackendInstance = { ...instance }
+    const isOn = isPoweredOn(power)
+    const rest: BackendInstance = { ...instance, ioError: false }
     delete rest.offReason
-    if (action === 'on' && !isOn) this.#set({ ...rest, power: 'running' })
+    if (action === 'off' && power !== 'off') {
+      this.#set({ ...rest, power: 'off', offReason: 'destroyed', unresponsive: false, volumes: rest.volumes ?? [] })
+    } else if (instance.unresponsive) {
+      if (action !== 'shutdown') throw new TransientError('MachineUnresponsive', 'the machine hangs')
+    } else if (action === 'on' && !isOn) this.#set({ ...rest, power: 'running' })
     else if (action === 'resume' && power === 'paused') this.#set({ ...rest, power: 'running' })
+    else if (action === 'wake' && power === 'sleeping') this.#set({ ...rest, power: 'running' })
     else if (action === 'pause' && power === 'running') this.#set({ ...rest, power: 'paused' })
     else if (action === 'save' && isOn) this.#set({ ...rest, power: 'saved' })
     else if (action === 'shutdown' && power === 'running') this.#set({ ...rest, power: 'off', offReason: 'guest' })
-    else if (action === 'off' && power !== 'off') this.#set({ ...rest, power: 'off', offReason: 'destroyed' })
   }
   async act(uid: string): Promise<void> {
     this.#fail('act')
@@ -105,7 +133,7 @@ export class FakeInstanceDriver implements InstanceDriver {
     return Buffer.alloc(0)
   }
   async stats(uid: string): Promise<InstanceStats> {
-    return { cpuTimeNs: 0n, memoryMiB: this.#get(uid).memoryMiB }
+    return { cpuTimeNs: 0n, memoryMiB: this.#get(uid).memoryMiB ?? 0 }
   }
   async watch(listener: InstanceListener, signal: AbortSignal): Promise<void> {
     this.#listeners.add(listener)

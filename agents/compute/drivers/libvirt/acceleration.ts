@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // May guests use KVM here? /dev/kvm can exist, open, and still run nothing: only a guest that did something proves it.
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from 'xmlbuilder2'
-import { z } from 'zod'
 import { LibvirtConnection, type ConnectionOptions } from '../../../../lib/libvirt/connection.ts'
 import { Start } from '../../../../lib/libvirt/constants.ts'
 import { isDisconnected, LibvirtError } from '../../../../lib/libvirt/error.ts'
@@ -16,11 +15,14 @@ export interface Acceleration {
   accelerationReason?: string
 }
 
-const Cached = z.object({
-  key: z.string(),
-  acceleration: z.enum(['kvm', 'qemu']),
-  accelerationReason: z.string().optional(),
-})
+/** Why a guest did not run; `slow`: it was started, on a host that should be able to, and was not done in time. */
+export interface Refusal {
+  reason: string
+  slow: boolean
+}
+
+/** Undefined when it ran. @param times longer than usual */
+export type GuestTrial = (type: 'kvm' | 'qemu', signal: AbortSignal, times?: number) => Promise<Refusal | undefined>
 
 const PROOF = 'NEPHELE KVM'
 const TIMEOUT_MS = 5_000
@@ -31,39 +33,22 @@ export interface ProbeOptions {
   connection: ConnectionOptions
   /** Where result, boot sector and serial log lie; seen by libvirt under the same path. */
   dir: string
-  bootId: string
-  hypervisorVersion: string
-}
-
-/** Runs the probe once for each boot and hypervisor version; the answer is kept on disk. */
-export async function probeAcceleration(options: ProbeOptions, signal: AbortSignal): Promise<Acceleration> {
-  const file = join(options.dir, 'acceleration.json')
-  const key = `${options.bootId} ${options.hypervisorVersion}`
-  const cached = Cached.safeParse(parseJson((await readIfThere(file)) ?? ''))
-  if (cached.success && cached.data.key === key) {
-    const { acceleration, accelerationReason } = cached.data
-    return accelerationReason === undefined ? { acceleration } : { acceleration, accelerationReason }
-  }
-  const refusal = await tryGuest('kvm', options, signal)
-  const result: Acceleration =
-    refusal === undefined ? { acceleration: 'kvm' } : { acceleration: 'qemu', accelerationReason: refusal }
-  await writeFile(`${file}.new`, JSON.stringify({ key, ...result }))
-  await rename(`${file}.new`, file)
-  return result
 }
 
 /** Runs a guest of 512 bytes. Undefined when it ran; else why not. `qemu` is the control: there it must always run. */
 export async function tryGuest(
   type: 'kvm' | 'qemu',
-  options: Omit<ProbeOptions, 'bootId' | 'hypervisorVersion'>,
+  options: ProbeOptions,
   signal: AbortSignal,
-): Promise<string | undefined> {
+  times = 1,
+): Promise<Refusal | undefined> {
   const disk = join(options.dir, 'probe.img')
   const log = join(options.dir, 'probe.log')
   await mkdir(options.dir, { recursive: true })
   await rm(log, { force: true })
   await writeFile(disk, bootSector(PROOF))
-  const timeoutMs = type === 'qemu' || (await hasVirtualizationFlag()) ? TIMEOUT_MS : TIMEOUT_WITHOUT_FLAG_MS
+  const isLikely = type === 'qemu' || (await hasVirtualizationFlag())
+  const timeoutMs = (isLikely ? TIMEOUT_MS : TIMEOUT_WITHOUT_FLAG_MS) * times
   // The domain ends with this connection, however that ends.
   const connection = await LibvirtConnection.open(options.connection, signal)
   try {
@@ -74,10 +59,12 @@ export async function tryGuest(
       if ((await readIfThere(log))?.includes(PROOF)) return undefined
       await sleep(50, undefined, { signal })
     }
-    return `/dev/kvm opens, but a guest that uses it did not run within ${timeoutMs} ms`
+    const what = type === 'kvm' ? '/dev/kvm opens, but a guest that uses it' : 'a guest under plain emulation'
+    return { reason: `${what} did not run within ${timeoutMs} ms`, slow: isLikely }
   } catch (error) {
     if (isDisconnected(error) || !(error instanceof LibvirtError)) throw error
-    return `KVM is not available: ${error.message.split('\n')[0] ?? ''}`.slice(0, 200)
+    const what = type === 'kvm' ? 'KVM is not available' : 'a guest under plain emulation does not start'
+    return { reason: `${what}: ${error.message.split('\n')[0] ?? ''}`.slice(0, 200), slow: false }
   } finally {
     connection.close()
     await rm(disk, { force: true })
@@ -128,12 +115,4 @@ function bootSector(text: string): Buffer {
 
 async function hasVirtualizationFlag(): Promise<boolean> {
   return /^flags\s*:.*\b(vmx|svm)\b/m.test((await readIfThere('/proc/cpuinfo')) ?? '')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

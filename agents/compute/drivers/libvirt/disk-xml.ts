@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
-import type { VolumeWant } from '../driver.ts'
+import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
 import { XML_OPTIONS } from './metadata.ts'
 
 export type XmlTree = Record<string, unknown>
@@ -34,10 +34,9 @@ export function diskName(index: number): string {
 
 /** Volumes have /dev/vdb to /dev/vdy; the machine's other disks come behind all of them. */
 export const FIRST_VOLUME_INDEX = 1
-export const LAST_VOLUME_INDEX = 24
-export const EPHEMERAL_INDEX = 25
-export const SWAP_INDEX = 26
-export const CONFIG_DRIVE_INDEX = 27
+export const EPHEMERAL_INDEX = FIRST_VOLUME_INDEX + MAX_VOLUMES
+export const SWAP_INDEX = EPHEMERAL_INDEX + 1
+export const CONFIG_DRIVE_INDEX = EPHEMERAL_INDEX + 2
 
 export interface FileDisk {
   path: string

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../../lib/errors.ts'
-import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { Save, Shutdown } from '../../../../lib/libvirt/constants.ts'
-import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
-import type { PowerAction } from '../driver.ts'
+import { isNoDomain, isOperationInvalid, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { isPoweredOn, type PowerAction } from '../driver.ts'
+import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import type { FoundDomain } from './domains.ts'
+import { checkRoomToSave } from './save-room.ts'
 
 /** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
 const START_TIMEOUT_MS = 60_000
 const SAVE_TIMEOUT_MS = 300_000
+/** The slowest disk that a saved machine is still read from: so much longer it may take to come back, and to be saved. */
+const SAVED_MIB_PER_S = 10
+/** A guest that does not hear is asked again, and then loses its power: nobody waits for it. */
+const SHUTDOWN_CALL_MS = 3_000
+/** libvirtd kills after 15 s what does not end when asked. */
+const DESTROY_TIMEOUT_MS = 60_000
 const DESTROY_EVERY_MS = 500
 /**
  * For what makes or starts a domain: libvirtd carries out a call that its caller gave up, in its own time, and so perhaps after the
@@ -16,52 +23,82 @@ const DESTROY_EVERY_MS = 500
  */
 export const TO_ITS_END = new AbortController().signal
 
+export interface DomainPowerOptions {
+  startTimeoutMs?: number
+  /** The folder of libvirt's save images, as this process sees it. */
+  saveDir: string
+}
+
 /** Switches domains on and off. */
 export class DomainPower {
-  readonly #client: LibvirtClient
-  readonly #slow: LibvirtClient
+  readonly #connections: LibvirtConnections
   readonly #startTimeoutMs: number
+  readonly #saveDir: string
 
-  /** @param slow a connection of its own for what takes seconds */
-  constructor(client: LibvirtClient, slow: LibvirtClient, startTimeoutMs = START_TIMEOUT_MS) {
-    this.#client = client
-    this.#slow = slow
-    this.#startTimeoutMs = startTimeoutMs
+  constructor(connections: LibvirtConnections, options: DomainPowerOptions) {
+    this.#connections = connections
+    this.#startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS
+    this.#saveDir = options.saveDir
   }
 
-  /** Success when it is so already. @throws TransientError `StartTimeout` for a start that was taken back */
+  /** Success when it is so already. @throws TransientError `StartTimeout` for a start that was taken back, `NoRoomToSuspend` */
   async set({ ref: domain, power }: FoundDomain, action: PowerAction, signal: AbortSignal): Promise<void> {
-    const isOn = power === 'running' || power === 'paused'
+    const { quick, guest, slow } = this.#connections
     switch (action) {
       case 'on':
-        if (!isOn) await this.#start(domain, signal)
+        if (!isPoweredOn(power)) await this.#start(domain, power === 'saved', signal)
         return
       case 'resume':
-        if (power === 'paused') await this.#client.call('resume', { domain }, signal)
+        if (power === 'paused') await guest.call('resume', { domain }, signal, GUEST_CALL_MS)
+        return
+      case 'wake':
+        if (power === 'sleeping') {
+          await ignoreInvalid(guest.call('wakeUp', { domain, flags: 0 }, signal, GUEST_CALL_MS))
+        }
         return
       case 'pause':
-        if (power === 'running') await this.#client.call('suspend', { domain }, signal)
+        if (power === 'running') await guest.call('suspend', { domain }, signal, GUEST_CALL_MS)
         return
-      case 'save':
-        if (isOn) await this.#slow.call('managedSave', { domain, flags: Save.running }, signal, SAVE_TIMEOUT_MS)
+      case 'save': {
+        if (!isPoweredOn(power)) return
+        const memoryMiB = await this.#memoryMiB(domain, signal)
+        await checkRoomToSave(this.#saveDir, memoryMiB)
+        const timeoutMs = SAVE_TIMEOUT_MS + savedMs(memoryMiB)
+        await slow.call('managedSave', { domain, flags: Save.running }, signal, timeoutMs)
         return
+      }
       case 'shutdown':
-        if (isOn) await ignoreInvalid(this.#client.call('shutdown', { domain, flags: Shutdown.acpi }, signal))
+        if (isPoweredOn(power)) await this.#askToShutDown(domain, signal)
         return
       case 'off':
-        if (power === 'saved') await this.#client.call('removeManagedSave', { domain, flags: 0 }, signal)
-        else if (isOn) await this.destroy(domain, signal)
+        if (power === 'saved') await quick.call('removeManagedSave', { domain, flags: 0 }, signal)
+        else if (isPoweredOn(power)) await this.destroy(domain, signal)
         return
       default:
         action satisfies never
     }
   }
 
-  async #start(domain: DomainRef, signal: AbortSignal): Promise<void> {
-    const timeoutMs = this.#startTimeoutMs
+  async #askToShutDown(domain: DomainRef, signal: AbortSignal): Promise<void> {
+    const asked = this.#connections.guest.call('shutdown', { domain, flags: Shutdown.acpi }, signal, SHUTDOWN_CALL_MS)
+    await ignoreInvalid(asked).catch((error: unknown) => {
+      signal.throwIfAborted()
+      if (!isUnanswered(error)) throw error
+    })
+  }
+
+  async #memoryMiB(domain: DomainRef, signal: AbortSignal): Promise<number> {
+    const { maxMemoryKiB } = await this.#connections.guest.call('getInfo', { domain }, signal, GUEST_CALL_MS)
+    return Number(maxMemoryKiB / 1024n)
+  }
+
+  async #start(domain: DomainRef, isSaved: boolean, signal: AbortSignal): Promise<void> {
+    // What was saved is at most all of its memory.
+    const readMs = isSaved ? savedMs(await this.#memoryMiB(domain, signal)) : 0
+    const timeoutMs = this.#startTimeoutMs + readMs
     signal.throwIfAborted()
     const deadline = AbortSignal.timeout(timeoutMs)
-    const starting = this.#slow.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000)
+    const starting = this.#connections.slow.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000)
     const takenBack = this.#takeBack(domain, starting, AbortSignal.any([signal, deadline]))
     try {
       await starting
@@ -97,8 +134,13 @@ export class DomainPower {
 
   /** Pulls the plug. Success when it is off already. */
   async destroy(domain: DomainRef, signal: AbortSignal): Promise<void> {
-    await ignoreInvalid(this.#client.call('destroy', { domain, flags: 0 }, signal))
+    await ignoreInvalid(this.#connections.forced.call('destroy', { domain, flags: 0 }, signal, DESTROY_TIMEOUT_MS))
   }
+}
+
+/** How long memory of this size takes to be written or read. Pure. */
+export function savedMs(memoryMiB: number): number {
+  return Math.ceil((memoryMiB / SAVED_MIB_PER_S) * 1000)
 }
 
 /** A state that does not allow the call is the one that was wanted: it went off by itself. */

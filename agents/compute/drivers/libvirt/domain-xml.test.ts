@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { DEFAULT_PATHS } from '../../paths.ts'
-import type { InstanceWant } from '../driver.ts'
+import { MAX_VOLUMES, type InstanceWant } from '../driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
@@ -30,6 +30,8 @@ describe('toDomainXml', () => {
     expect(attribute(root, ['os', 'type'], 'machine')).toBe('q35')
     expect(all(root, 'name')[0]?.textContent).toBe(`nephele-${UID}`)
     expect(all(root, 'graphics')).toEqual([])
+    expect(attribute(root, ['pm', 'suspend-to-mem'], 'enabled')).toBe('no')
+    expect(attribute(root, ['pm', 'suspend-to-disk'], 'enabled')).toBe('no')
     expect(all(root, 'memoryBacking')).toEqual([])
     const disk = all(root, 'disk')[0]!
     expect(attribute(disk, ['source'], 'file')).toBe(`/var/lib/nephele/instances/${UID}/root.qcow2`)
@@ -38,17 +40,20 @@ describe('toDomainXml', () => {
     expect(attribute(root, ['log'], 'file')).toBe(`/var/lib/nephele/console/${UID}.log`)
   })
 
-  test.each([0, 3, 24])('with %i volumes there are at least 16 free root ports', (count) => {
-    const volumes = Array.from({ length: count }, (_, i) => ({
-      uid: `v${i}`,
-      connection: { protocol: 'file' as const, path: `/v/${i}`, format: 'raw' as const },
-    }))
-    const root = parseXml(xmlOf({ volumes }))
-    const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port').length
-    const used = all(root, 'disk').length + 3
-    expect(ports - used).toBeGreaterThanOrEqual(16)
-    expect(new Set(all(root, 'disk').map((d) => attribute(d, ['target'], 'dev'))).size).toBe(count + 1)
-  })
+  test.each([0, 3, 24])(
+    'with %i volumes there is a free root port for each that may come, up to the limit',
+    (count) => {
+      const volumes = Array.from({ length: count }, (_, i) => ({
+        uid: `v${i}`,
+        connection: { protocol: 'file' as const, path: `/v/${i}`, format: 'raw' as const },
+      }))
+      const root = parseXml(xmlOf({ volumes }))
+      const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port').length
+      const used = all(root, 'disk').length + 3
+      expect(ports - used).toBe(MAX_VOLUMES - count)
+      expect(new Set(all(root, 'disk').map((d) => attribute(d, ['target'], 'dev'))).size).toBe(count + 1)
+    },
+  )
 
   test('network devices', () => {
     const nic = { portUid: PORT, mac: 'fa:16:3e:00:00:01', networkUid: UID, addresses: [], mtu: 1442 }

@@ -3,13 +3,12 @@
 import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
 import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
-import type { InstanceWant, NicWant } from '../driver.ts'
+import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../driver.ts'
 import {
   CONFIG_DRIVE_INDEX,
   EPHEMERAL_INDEX,
   fileDisk,
   FIRST_VOLUME_INDEX,
-  LAST_VOLUME_INDEX,
   SWAP_INDEX,
   volumeDisk,
   type XmlTree,
@@ -18,8 +17,8 @@ import { diskPaths } from './disk-paths.ts'
 import { domainName, domainUuid } from './domain-name.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX, XML_OPTIONS } from './metadata.ts'
 
-/** Free ports for what is plugged while the machine runs; PCIe has no other way to hot-plug. */
-const SPARE_ROOT_PORTS = 16
+/** A port for each volume that may be plugged while the machine runs; PCIe has no other way to hot-plug. Nothing else is. */
+const VOLUME_PORTS = MAX_VOLUMES
 /** balloon, random numbers, serial bus of the guest agent */
 const FIXED_DEVICES = 3
 
@@ -54,6 +53,8 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       features: { acpi: {}, apic: {} },
       cpu: cpu(acceleration),
       clock: { '@offset': 'utc' },
+      // A guest that sleeps hears nothing and nobody would wake it: none is offered it.
+      pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },
       on_poweroff: 'destroy',
       on_reboot: 'restart',
       on_crash: 'destroy',
@@ -89,7 +90,7 @@ function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
 function devices(want: InstanceWant, context: DomainContext): XmlTree {
   const { paths } = context
   const disks = toDisks(want, paths)
-  const rootPorts = disks.length + want.nics.length + FIXED_DEVICES + SPARE_ROOT_PORTS
+  const rootPorts = disks.length - want.volumes.length + VOLUME_PORTS + want.nics.length + FIXED_DEVICES
   return {
     controller: [
       { '@type': 'pci', '@index': '0', '@model': 'pcie-root' },
@@ -118,8 +119,8 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
 }
 
 function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
-  if (want.volumes.length > LAST_VOLUME_INDEX) {
-    throw new TerminalError('TooManyVolumes', `a machine takes at most ${LAST_VOLUME_INDEX} volumes`)
+  if (want.volumes.length > MAX_VOLUMES) {
+    throw new TerminalError('TooManyVolumes', `a machine takes at most ${MAX_VOLUMES} volumes`)
   }
   supported(want.properties, 'hw_disk_bus', ['virtio'])
   const at = diskPaths(paths, want)

@@ -2,9 +2,16 @@
 // Domains as libvirt has them, read into plain data.
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
-import { DomainState, METADATA_ELEMENT, PausedReason, ShutoffReason } from '../../../../lib/libvirt/constants.ts'
-import { isNoDomain, isNoMetadata, type DomainRef } from '../../../../lib/libvirt/error.ts'
-import type { BackendInstance, OffReason, PowerState } from '../driver.ts'
+import {
+  DomainState,
+  METADATA_ELEMENT,
+  PausedReason,
+  ShutoffReason,
+  XmlFlag,
+} from '../../../../lib/libvirt/constants.ts'
+import { isNoDomain, isNoMetadata, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { isPoweredOn, type BackendInstance, type OffReason, type PowerState } from '../driver.ts'
+import { GUEST_CALL_MS, GUEST_READ_MS, type LibvirtConnections } from './connections.ts'
 import { domainUuidBytes, uidOfDomainName } from './domain-name.ts'
 import { readDomainXml, type LiveDomain } from './live-xml.ts'
 import { METADATA_NAMESPACE, readMark, type DomainMark } from './metadata.ts'
@@ -46,17 +53,34 @@ export async function readDomain(client: LibvirtClient, ref: DomainRef, signal: 
   }
 }
 
-export async function readLiveXml(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<LiveDomain> {
-  return readDomainXml((await client.call('getXml', { domain: ref, flags: 0 }, signal)).xml)
+/** As its QEMU has it now. @param client one that may wait: while another call holds the domain, so does this one */
+export async function readLiveXml(
+  client: LibvirtClient,
+  ref: DomainRef,
+  signal: AbortSignal,
+  timeoutMs = GUEST_CALL_MS,
+): Promise<LiveDomain> {
+  return readDomainXml((await client.call('getXml', { domain: ref, flags: 0 }, signal, timeoutMs)).xml)
 }
 
+/** As it is defined, which needs nobody's answer. */
+export async function readDefinition(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<LiveDomain> {
+  return readDomainXml((await client.call('getXml', { domain: ref, flags: XmlFlag.inactive }, signal)).xml)
+}
+
+/** Of a machine whose QEMU does not answer all is said that libvirtd knows by itself; which disks it holds is not among it. */
 export async function toBackendInstance(
-  client: LibvirtClient,
+  connections: LibvirtConnections,
   uid: string,
   found: FoundDomain,
   signal: AbortSignal,
 ): Promise<BackendInstance> {
-  const live = await readLiveXml(client, found.ref, signal)
+  const { quick, guest } = connections
+  const { ref } = found
+  // The definition of one whose QEMU hangs is not to be had either: libvirtd waits for the same lock.
+  const domain = isPoweredOn(found.power)
+    ? await tryReadLiveXml(guest, ref, signal)
+    : await readDefinition(quick, ref, signal)
   return {
     uid,
     epoch: found.mark?.epoch,
@@ -65,9 +89,24 @@ export async function toBackendInstance(
     power: found.power,
     ...(found.offReason === undefined ? {} : { offReason: found.offReason }),
     ioError: found.ioError,
-    vcpus: live.vcpus,
-    memoryMiB: live.memoryMiB,
-    volumes: live.volumes.map((volume) => volume.uid),
+    unresponsive: domain === undefined,
+    vcpus: domain?.vcpus,
+    memoryMiB: domain?.memoryMiB,
+    volumes: domain?.volumes.map((volume) => volume.uid),
+  }
+}
+
+async function tryReadLiveXml(
+  client: LibvirtClient,
+  ref: DomainRef,
+  signal: AbortSignal,
+): Promise<LiveDomain | undefined> {
+  try {
+    return await readLiveXml(client, ref, signal, GUEST_READ_MS)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isUnanswered(error)) return undefined
+    throw error
   }
 }
 
@@ -88,7 +127,7 @@ export async function listMarked(
 
 async function readMacs(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<ObservedNic[]> {
   try {
-    return (await readLiveXml(client, ref, signal)).macs.map((mac) => ({ mac }))
+    return (await readDefinition(client, ref, signal)).macs.map((mac) => ({ mac }))
   } catch (error) {
     if (isNoDomain(error)) return []
     throw error
@@ -108,8 +147,9 @@ async function findMark(client: LibvirtClient, ref: DomainRef, signal: AbortSign
 function toPower(state: number, saved: boolean): PowerState {
   switch (state) {
     case DomainState.paused:
-    case DomainState.pmSuspended:
       return 'paused'
+    case DomainState.pmSuspended:
+      return 'sleeping'
     case DomainState.shutoff:
     case DomainState.crashed:
     case DomainState.none:
@@ -127,9 +167,8 @@ function toOffReason(state: number, reason: number): OffReason {
     case ShutoffReason.destroyed:
       return 'destroyed'
     case ShutoffReason.crashed:
-    case ShutoffReason.failed:
       return 'crashed'
     default:
-      return 'unknown'
+      return 'unknown' // a start that failed among them: nothing ran
   }
 }

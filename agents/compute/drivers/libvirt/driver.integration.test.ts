@@ -76,7 +76,7 @@ describe('guests under libvirt', () => {
     await timed('ensure: overlay, disks, define', () => driver.ensure(machine, signal))
     const start = performance.now()
     await timed('power on returns', () => driver.setPower(uid, 'on', signal))
-    await waitUntil(40_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    await waitUntil(90_000, async () => (await logText(uid)).includes('MARK login'), 100)
     times['power on to MARK login'] = [performance.now() - start]
     expect(await logText(uid)).toMatch(/MARK meta \S+ \/dev\/vde1? .*"uuid"/)
 
@@ -133,9 +133,9 @@ describe('guests under libvirt', () => {
     await writeTo(await driver.openConsole(uid, signal), '\nkill %1\n')
 
     // Hot-plug both ways: the running guest lets its volume go.
-    await timed('detach a volume', () => driver.ensure({ ...machine, volumes: [] }, signal))
-    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes.length === 0)
-    await timed('attach a volume', () => driver.ensure(machine, signal))
+    await timed('detach a volume', () => driver.ensureVolumes({ ...machine, volumes: [] }, signal))
+    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes?.length === 0)
+    await timed('attach a volume', () => driver.ensureVolumes(machine, signal))
     expect((await driver.find(uid, signal))!.volumes).toEqual([volume.uid])
 
     await timed('remove a running machine', () => driver.remove(uid, signal))
@@ -143,7 +143,7 @@ describe('guests under libvirt', () => {
     expect((await readdir(consoleDir(at.paths))).filter((name) => name.startsWith(uid))).toEqual([])
     expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
     await expect(pidOf(uid)).rejects.toThrow()
-  }, 150_000)
+  }, 240_000)
 
   test('stop by ACPI or power, start again with its disk; libvirtd may die meanwhile', async () => {
     const machine = at.want({ memoryMiB: 256 })
@@ -152,7 +152,7 @@ describe('guests under libvirt', () => {
     await driver.setPower(uid, 'on', signal)
     const pid = await pidOf(uid)
     await at.node.killLibvirtd()
-    await expect(driver.find(uid, signal)).rejects.toMatchObject({ name: 'LibvirtDisconnected' })
+    await expect(driver.find(uid, signal)).rejects.toMatchObject({ reason: 'HypervisorUnreachable' })
     await at.node.startLibvirtd()
     const start = performance.now()
     await waitUntil(15_000, () =>
@@ -261,11 +261,11 @@ describe('guests under libvirt', () => {
     const { uid } = machine
     await driver.ensure(machine, signal)
     await driver.setPower(uid, 'on', signal)
-    await waitUntil(40_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    await waitUntil(90_000, async () => (await logText(uid)).includes('MARK login'), 100)
     const withVolume = { ...machine, volumes: [{ uid: file.uid, connection }] }
-    expect((await timed('attach over NBD', () => driver.ensure(withVolume, signal))).volumes).toEqual([file.uid])
-    await driver.ensure(machine, signal)
-    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes.length === 0)
+    expect((await timed('attach over NBD', () => driver.ensureVolumes(withVolume, signal))).volumes).toEqual([file.uid])
+    await driver.ensureVolumes(machine, signal)
+    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes?.length === 0)
     await driver.remove(uid, signal)
     await at.node.exec(['kill', (await readFile(pidFile, 'utf8')).trim()], { timeoutMs: 5_000 })
 

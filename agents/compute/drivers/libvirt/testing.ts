@@ -9,14 +9,14 @@ import type { ComputePaths } from '../../paths.ts'
 import { imageBaseDir } from '../../paths.ts'
 import type { InstanceWant, VolumeWant } from '../driver.ts'
 import { instanceWant } from '../testing.ts'
-import { LibvirtInstanceDriver } from './driver.ts'
+import { LibvirtInstanceDriver, type LibvirtDriverOptions } from './driver.ts'
 
 /** A node with libvirt, the guest image in its cache, and a driver on it. */
 export interface DriverNode {
   node: LibvirtNode
   paths: ComputePaths
   image: { sha256: string; format: 'qcow2'; virtualSizeBytes: number }
-  newDriver: () => LibvirtInstanceDriver
+  newDriver: (options?: Partial<LibvirtDriverOptions>) => LibvirtInstanceDriver
   want: (overrides?: Partial<InstanceWant>) => InstanceWant
   volume: () => Promise<VolumeWant>
 }
@@ -35,13 +35,19 @@ export async function startDriverNode(): Promise<DriverNode> {
     node,
     paths,
     image,
-    newDriver: () =>
+    newDriver: (options) =>
       new LibvirtInstanceDriver({
         socketPath: node.socketPath,
         uri: 'qemu:///system',
         paths,
         bootId: 'boot-1',
-        exec: (argv, options) => node.exec(argv, options),
+        exec: (argv, how) => node.exec(argv, how),
+        hostRoot: `/proc/${node.pid}/root`,
+        // The node's network is another: from within, as the agent does it.
+        checkServer: async ({ host, port }) => {
+          await node.exec(['bash', '-c', 'exec 3<>"/dev/tcp/$1/$2"', '-', host, String(port)], { timeoutMs: 3_000 })
+        },
+        ...options,
       }),
     want: (overrides) => instanceWant({ root: { sha256, format: 'qcow2', sizeBytes: GUEST_DISK_BYTES }, ...overrides }),
     async volume() {

@@ -3,56 +3,115 @@ import { lstat, realpath } from 'node:fs/promises'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { Affect } from '../../../../lib/libvirt/constants.ts'
-import { isDeviceMissing, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import {
+  isDeviceMissing,
+  isOperationInvalid,
+  isOutOfSlots,
+  isUnplugPending,
+  type DomainRef,
+} from '../../../../lib/libvirt/error.ts'
 import { isMissing } from '../../../../lib/durable-files.ts'
-import type { VolumeWant } from '../driver.ts'
-import { diskName, FIRST_VOLUME_INDEX, LAST_VOLUME_INDEX, toDetachXml, toVolumeXml } from './disk-xml.ts'
+import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
+import { diskName, FIRST_VOLUME_INDEX, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import type { LiveDomain, LiveVolume } from './live-xml.ts'
+import type { CheckVolumeServer } from './volume-server.ts'
+
+/** QEMU plugs at once, or waits for a server that fell silent after it had just answered. */
+const PLUG_TIMEOUT_MS = 20_000
 
 export interface VolumePlan {
   attach: { volume: VolumeWant; index: number }[]
   detach: LiveVolume[]
+  /** For which no name is free until another one is let go. */
+  waiting: VolumeWant[]
 }
 
 /** What to change so that the machine has exactly these volumes; each new one gets the first free name. Pure. */
-export function planVolumes(live: LiveDomain, want: readonly VolumeWant[]): VolumePlan {
+export function planVolumes(live: Pick<LiveDomain, 'volumes' | 'targets'>, want: readonly VolumeWant[]): VolumePlan {
   const wanted = new Set(want.map((volume) => volume.uid))
   const has = new Set(live.volumes.map((volume) => volume.uid))
   const taken = new Set(live.targets)
   const attach: VolumePlan['attach'] = []
+  const waiting: VolumeWant[] = []
   for (const volume of want) {
     if (has.has(volume.uid)) continue
     let index = FIRST_VOLUME_INDEX
     while (taken.has(diskName(index))) index++
-    if (index > LAST_VOLUME_INDEX)
-      throw new TerminalError('TooManyVolumes', 'no device name is free for another volume')
+    if (index >= FIRST_VOLUME_INDEX + MAX_VOLUMES) {
+      waiting.push(volume)
+      continue
+    }
     taken.add(diskName(index))
     attach.push({ volume, index })
   }
-  return { attach, detach: live.volumes.filter((volume) => !wanted.has(volume.uid)) }
+  return { attach, detach: live.volumes.filter((volume) => !wanted.has(volume.uid)), waiting }
 }
 
-/** Hot-plugs. A detach is asked for; it is done when the guest lets go, which an event tells. */
-export async function applyVolumePlan(
-  client: LibvirtClient,
-  domain: DomainRef,
-  plan: VolumePlan,
-  signal: AbortSignal,
-): Promise<void> {
-  const flags = Affect.live | Affect.config
-  for (const volume of plan.detach) {
+export interface Plugging {
+  client: LibvirtClient
+  domain: DomainRef
+  checkServer: CheckVolumeServer
+}
+
+/**
+ * Hot-plugs. A detach is asked for; it is done when the guest lets go, which an event tells. A guest that boots hears nothing, so it
+ * is asked again at each run. All is tried, whatever fails of it.
+ * @returns the failures
+ */
+export async function applyVolumePlan(plug: Plugging, plan: VolumePlan, signal: AbortSignal): Promise<unknown[]> {
+  const failures: unknown[] = []
+  const attempt = async (run: () => Promise<void>): Promise<void> => {
     try {
-      await client.call('detachDevice', { domain, xml: toDetachXml(volume), flags }, signal)
+      await run()
     } catch (error) {
-      // "Already in the process of unplug" is what a second request gets while the guest takes its time.
-      if (!isDeviceMissing(error) && !isOperationInvalid(error) && !String(error).includes('in the process of unplug'))
-        throw error
+      signal.throwIfAborted()
+      failures.push(error)
     }
   }
-  for (const { volume, index } of plan.attach) {
-    await checkVolumePath(volume)
-    await client.call('attachDevice', { domain, xml: toVolumeXml(volume, index), flags }, signal)
+  for (const volume of plan.detach) await attempt(() => detach(plug, volume, signal))
+  for (const { volume, index } of plan.attach) await attempt(() => attach(plug, volume, index, signal))
+  if (plan.waiting.length > 0) {
+    const message = `a machine takes at most ${MAX_VOLUMES} volumes, those that its guest has not let go of yet included`
+    failures.push(new TransientError('TooManyVolumes', message))
   }
+  return failures
+}
+
+async function attach(plug: Plugging, volume: VolumeWant, index: number, signal: AbortSignal): Promise<void> {
+  const { client, domain, checkServer } = plug
+  const { connection } = volume
+  await checkVolumePath(volume)
+  if (connection.protocol === 'nbd') await checkServer(connection, signal)
+  const flags = Affect.live | Affect.config
+  try {
+    await client.call('attachDevice', { domain, xml: toVolumeXml(volume, index), flags }, signal, PLUG_TIMEOUT_MS)
+  } catch (error) {
+    if (!isOutOfSlots(error)) throw error
+    throw new TransientError(
+      'NoFreeSlot',
+      'the machine has no free slot for another volume: it was started by an older agent; stop it and start it again',
+      { cause: error },
+    )
+  }
+}
+
+/**
+ * Out of the definition and out of the guest. The first call takes it from the definition whatever the guest does; from then on
+ * libvirt refuses both together, and the guest alone is asked.
+ */
+async function detach({ client, domain }: Plugging, volume: LiveVolume, signal: AbortSignal): Promise<void> {
+  const xml = toDetachXml(volume)
+  const ask = async (flags: number): Promise<'asked' | 'missing'> => {
+    try {
+      await client.call('detachDevice', { domain, xml, flags }, signal, PLUG_TIMEOUT_MS)
+    } catch (error) {
+      if (isDeviceMissing(error)) return 'missing'
+      // The guest takes its time; or the machine went off, and with it all that it held.
+      if (!isUnplugPending(error) && !isOperationInvalid(error)) throw error
+    }
+    return 'asked'
+  }
+  if ((await ask(Affect.live | Affect.config)) === 'missing') await ask(Affect.live)
 }
 
 /** A path that is handed to a guest is a regular file and leads through no link. */

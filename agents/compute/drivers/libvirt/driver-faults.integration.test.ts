@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes wrong around running machines: hosts that go down, a QEMU that hangs, guests that hear nothing, full disks.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { once } from 'node:events'
+import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
+import { MAX_VOLUMES, type InstanceWant, type VolumeWant } from '../driver.ts'
+import { domainUuidBytes } from './domain-name.ts'
+import type { LibvirtInstanceDriver } from './driver.ts'
+import { SAVE_DIR } from './save-room.ts'
+import { startDriverNode, type DriverNode } from './testing.ts'
+
+const signal = new AbortController().signal
+const stop = new AbortController()
+let at: DriverNode
+let driver: LibvirtInstanceDriver
+let client: LibvirtClient
+
+beforeAll(async () => {
+  at = await startDriverNode()
+  driver = at.newDriver()
+  client = new LibvirtClient({ socketPath: at.node.socketPath, uri: 'qemu:///system' })
+  const watching = Promise.withResolvers<undefined>()
+  void driver.watch({ changed: () => undefined, resync: () => watching.resolve(undefined) }, stop.signal)
+  await watching.promise
+}, 180_000)
+afterAll(async () => {
+  stop.abort()
+  client?.close()
+  driver?.close()
+  await at?.node.stop()
+})
+
+const find = async (uid: string) => (await driver.find(uid, signal))!
+const run = (...argv: [string, ...string[]]) => at.node.exec(argv, { timeoutMs: 5_000 })
+const logText = async (uid: string): Promise<string> => (await driver.readConsoleLog(uid, 262_144)).toString('latin1')
+const logins = async (uid: string): Promise<number> => (await logText(uid)).split('MARK login').length - 1
+/** Runs what makes the guest boot, and waits until it has. */
+async function boots(uid: string, run: () => Promise<unknown>): Promise<void> {
+  const before = await logins(uid)
+  await run()
+  await waitUntil(90_000, async () => (await logins(uid)) > before, 100)
+}
+const pidOf = async (uid: string): Promise<string> => (await run('pgrep', '-f', `guest=nephele-${uid},`)).stdout.trim()
+const domainOf = async (uid: string) =>
+  (await client.call('lookupByUuid', { uuid: domainUuidBytes(uid) }, signal)).domain
+const off = (uid: string) => waitUntil(40_000, async () => (await find(uid)).power === 'off')
+
+async function started(overrides: Partial<InstanceWant> = {}): Promise<InstanceWant> {
+  const machine = at.want(overrides)
+  await driver.ensure(machine, signal)
+  await driver.setPower(machine.uid, 'on', signal)
+  return machine
+}
+/** The guest's shell begins with the first line, and does not hear what comes before its prompt. */
+async function type(uid: string, text: string): Promise<void> {
+  const console1 = await driver.openConsole(uid, signal)
+  let said = ''
+  console1.on('error', () => undefined).on('data', (chunk: Buffer) => (said += chunk.toString('latin1')))
+  console1.write('\n')
+  await waitUntil(20_000, () => said.includes('# '))
+  const closed = once(console1, 'close')
+  await new Promise((resolve) => console1.write(text, resolve))
+  console1.destroy()
+  await closed
+}
+
+describe('a guest that runs', () => {
+  let machine: InstanceWant
+  let volume: VolumeWant
+  beforeAll(async () => {
+    volume = await at.volume()
+    machine = at.want({ memoryMiB: 256, volumes: [volume] })
+    await driver.ensure(machine, signal)
+    await boots(machine.uid, () => driver.setPower(machine.uid, 'on', signal))
+  }, 120_000)
+  afterAll(() => driver.remove(machine.uid, signal))
+
+  test('one that is asked for a volume while it boots is asked again, until it lets go', async () => {
+    const { uid } = machine
+    const less = { ...machine, volumes: [] }
+    await boots(uid, async () => {
+      await driver.act(uid, 'reset', signal)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      // Whatever it says, it has the volume until it is out of the guest.
+      expect((await driver.ensureVolumes(less, signal)).volumes).toEqual([volume.uid])
+      expect((await find(uid)).volumes).toEqual([volume.uid])
+    })
+    const letGo = async () => (await driver.ensureVolumes(less, signal)).volumes?.length === 0
+    await waitUntil(60_000, letGo, 1_000)
+    expect((await driver.ensureVolumes(machine, signal)).volumes).toEqual([volume.uid])
+  }, 120_000)
+
+  test('one that is paused lets its volume go when it goes on', async () => {
+    const { uid } = machine
+    const less = { ...machine, volumes: [] }
+    await driver.setPower(uid, 'pause', signal)
+    expect((await driver.ensureVolumes(less, signal)).volumes).toEqual([volume.uid])
+    await driver.setPower(uid, 'resume', signal)
+    await waitUntil(60_000, async () => (await driver.ensureVolumes(less, signal)).volumes?.length === 0, 1_000)
+  }, 90_000)
+
+  test('one that shuts itself down is told apart from one that the host ends', async () => {
+    const { uid } = machine
+    await type(uid, 'poweroff -f\n')
+    await off(uid).catch(async (error: unknown) => {
+      throw new Error((await logText(uid)).slice(-1500), { cause: error })
+    })
+    expect(await find(uid)).toMatchObject({ offReason: 'guest' })
+    await driver.setPower(uid, 'on', signal)
+    await run('kill', '-TERM', await pidOf(uid))
+    await off(uid)
+    expect(await find(uid)).toMatchObject({ offReason: 'host' })
+    await driver.setPower(uid, 'on', signal)
+    await driver.setPower(uid, 'off', signal)
+    expect(await find(uid)).toMatchObject({ offReason: 'destroyed' })
+  }, 120_000)
+
+  test('one that sleeps is woken', async () => {
+    const { uid } = machine
+    // As older agents defined it: today none is offered this sleep.
+    const { xml } = await client.call('getXml', { domain: await domainOf(uid), flags: 2 }, signal)
+    await client.call('defineXml', { xml: xml.replaceAll("enabled='no'", "enabled='yes'"), flags: 0 }, signal)
+    await boots(uid, () => driver.setPower(uid, 'on', signal))
+    await type(uid, 'echo mem > /sys/power/state\n')
+    await waitUntil(20_000, async () => (await find(uid)).power === 'sleeping')
+    await driver.setPower(uid, 'wake', signal)
+    await waitUntil(10_000, async () => (await find(uid)).power === 'running')
+  }, 120_000)
+})
+
+test('as many volumes as the API allows are plugged while it runs, and stopping works with them', async () => {
+  const volumes: VolumeWant[] = []
+  for (let i = 0; i < MAX_VOLUMES; i++) volumes.push(await at.volume())
+  const machine = await started()
+  const full = await driver.ensureVolumes({ ...machine, volumes }, signal)
+  expect(new Set(full.volumes)).toEqual(new Set(volumes.map(({ uid }) => uid)))
+  await driver.setPower(machine.uid, 'shutdown', signal)
+  await driver.setPower(machine.uid, 'off', signal)
+  expect((await find(machine.uid)).power).toBe('off')
+  await driver.remove(machine.uid, signal)
+}, 60_000)
+
+describe('a QEMU that hangs', () => {
+  /** With a call that waits for its answer, as there always is one: it holds the domain. */
+  async function hang(uid: string): Promise<void> {
+    await run('kill', '-STOP', await pidOf(uid))
+    const args = { domain: await domainOf(uid), maxStats: 8, flags: 0 }
+    await client.call('memoryStats', args, signal, 200).catch(() => undefined)
+  }
+
+  test('is told as such, with its disks unknown; loses its power; is deleted; others are not kept waiting', async () => {
+    const [hanging, other] = [await started(), await started()]
+    await Promise.all([hang(hanging.uid), hang(other.uid)])
+    const seen = await find(hanging.uid)
+    expect(seen).toMatchObject({ power: 'running', unresponsive: true })
+    expect(seen.volumes).toBeUndefined()
+    await driver.setPower(hanging.uid, 'shutdown', signal)
+    // As many looks as may come in a bad minute: those are cheap, and the plug is pulled past them.
+    const looks = Array.from({ length: 12 }, () => driver.find(other.uid, signal))
+    const start = performance.now()
+    await Promise.all([driver.setPower(hanging.uid, 'off', signal), driver.remove(other.uid, signal), ...looks])
+    expect(performance.now() - start).toBeLessThan(40_000)
+    expect((await find(hanging.uid)).power).toBe('off')
+    expect(await driver.find(other.uid, signal)).toBeUndefined()
+    await driver.remove(hanging.uid, signal)
+  }, 90_000)
+})
+
+describe('suspending', () => {
+  test('is refused where the disk has no room, and the machine runs on', async () => {
+    const machine = await started()
+    await run('mount', '-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', SAVE_DIR)
+    try {
+      const refused = driver.setPower(machine.uid, 'save', signal)
+      await expect(refused).rejects.toMatchObject({ reason: 'NoRoomToSuspend' })
+      expect((await find(machine.uid)).power).toBe('running')
+    } finally {
+      await run('umount', SAVE_DIR)
+    }
+    await driver.remove(machine.uid, signal)
+  }, 30_000)
+
+  test('what was saved has as long to come back as its size takes', async () => {
+    const machine = await started()
+    await driver.setPower(machine.uid, 'save', signal)
+    const impatient = at.newDriver({ startTimeoutMs: 1 })
+    await impatient.setPower(machine.uid, 'on', signal)
+    expect((await find(machine.uid)).power).toBe('running')
+    impatient.close()
+    await driver.remove(machine.uid, signal)
+  }, 30_000)
+})
+
+test('a volume whose server does not answer is not plugged; the guest is not even asked', async () => {
+  const silent = at.newDriver({ checkServer: () => Promise.reject(new Error('silence')) })
+  const machine = await started()
+  const connection = { protocol: 'nbd' as const, host: '192.0.2.1', port: 10809, exportName: 'v', tls: false }
+  const good = await at.volume()
+  const want = { ...machine, volumes: [{ uid: 'aaaaaaaa-0000-4000-8000-000000000000', connection }, good] }
+  await expect(silent.ensureVolumes(want, signal)).rejects.toThrow('silence')
+  // The other one is not kept waiting.
+  expect((await find(machine.uid)).volumes).toEqual([good.uid])
+  silent.close()
+  await driver.remove(machine.uid, signal)
+}, 30_000)
+
+test('two that build, and one that removes, the same machine at once leave one machine or none', async () => {
+  for (let turn = 0; turn < 2; turn++) {
+    const machine = at.want()
+    const build = () => driver.ensure(machine, signal).then(() => driver.setPower(machine.uid, 'on', signal))
+    await Promise.allSettled([build(), build(), ...(turn % 2 === 0 ? [driver.remove(machine.uid, signal)] : [])])
+    const { domains } = await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)
+    expect(domains.filter(({ name }) => name.includes(machine.uid)).length).toBeLessThanOrEqual(1)
+    if (turn % 2 === 1) expect((await find(machine.uid)).power).toBe('running')
+    await Promise.all([driver.remove(machine.uid, signal), driver.remove(machine.uid, signal)])
+    expect((await driver.list(signal)).filter(({ uid }) => uid === machine.uid)).toEqual([])
+  }
+}, 120_000)

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readdir } from 'node:fs/promises'
+import { isMissing } from '../../../../lib/durable-files.ts'
+import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { instancesDir, type ComputePaths } from '../../paths.ts'
+import type { FoundInstance } from '../driver.ts'
+import { listConsoleLogs } from './console-log.ts'
+import { listMarked } from './domains.ts'
+
+/** Machines, and what is left of some: disks and console logs without one. */
+export async function listFound(
+  client: LibvirtClient,
+  paths: ComputePaths,
+  signal: AbortSignal,
+): Promise<FoundInstance[]> {
+  const domains = await listMarked(client, signal)
+  const found = domains.map(({ uid, ref, nics }): FoundInstance => ({
+    uid,
+    what: `libvirt domain ${ref.name}`,
+    ...(nics.length === 0 ? {} : { nics }),
+  }))
+  const known = new Set(found.map((entry) => entry.uid))
+  for (const uid of await folders(instancesDir(paths))) {
+    if (!known.has(uid)) found.push({ uid, what: 'disks without a domain' })
+    known.add(uid)
+  }
+  for (const uid of await listConsoleLogs(paths)) {
+    if (!known.has(uid)) found.push({ uid, what: 'console log without a domain' })
+    known.add(uid)
+  }
+  return found
+}
+
+async function folders(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { connect } from 'node:net'
+import { TransientError } from '../../../../lib/errors.ts'
+import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
+
+type NbdConnection = Extract<VolumeConnection, { protocol: 'nbd' }>
+/** Resolves when the server of a volume answers. @throws TransientError `VolumeServerSilent` */
+export type CheckVolumeServer = (connection: NbdConnection, signal: AbortSignal) => Promise<void>
+
+const ANSWER_WITHIN_MS = 3_000
+/** What an NBD server says first, before any TLS: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
+const GREETING = Buffer.from('NBDMAGICIHAVEOPT', 'latin1')
+
+/**
+ * Connects as QEMU is about to, and goes again. QEMU connects in its main loop: behind dropped packets the guest stands still for
+ * minutes, at each attempt anew. Here nothing but this attempt is lost.
+ */
+export async function checkVolumeServer(
+  { host, port }: Pick<NbdConnection, 'host' | 'port'>,
+  signal: AbortSignal,
+  timeoutMs = ANSWER_WITHIN_MS,
+): Promise<void> {
+  signal.throwIfAborted()
+  const socket = connect({ host, port })
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+  const stop = (): void => reject(signal.reason as Error)
+  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  signal.addEventListener('abort', stop, { once: true })
+  let heard = Buffer.alloc(0)
+  socket.on('data', (chunk) => {
+    heard = Buffer.concat([heard, chunk])
+    if (!GREETING.subarray(0, heard.length).equals(heard.subarray(0, GREETING.length))) {
+      reject(new Error('what answers is no NBD server'))
+    } else if (heard.length >= GREETING.length) resolve(undefined)
+  })
+  socket.on('error', reject)
+  socket.on('close', () => reject(new Error('the server hung up')))
+  try {
+    await promise
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new TransientError(
+      'VolumeServerSilent',
+      `the node that serves the volume does not answer on port ${port}: is it up, and does its firewall let this node in?`,
+      { cause: error },
+    )
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+    socket.destroy()
+  }
+}

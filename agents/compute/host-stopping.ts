@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is this host on its way down? A guest that libvirt-guests shuts down then looks like one that powered itself off.
+import { access } from 'node:fs/promises'
+import { exec as defaultExec } from '../../lib/exec.ts'
+import type { Logger } from '../../lib/log.ts'
+import { isInContainer, onHost } from '../storage/exports/launcher.ts'
+
+/** Whether the host is shutting down or rebooting, as far as it can be known. Never rejects. */
+export type HostStopping = (signal: AbortSignal) => Promise<boolean>
+
+const TIMEOUT_MS = 5_000
+const COMMAND = ['systemctl', 'show', '--property=SystemState', '--value'] as const
+
+/**
+ * systemd says "stopping" from the moment that shutdown.target is queued, which is before the first unit stops (systemctl(1),
+ * is-system-running, has the words). Process 1 answers by its private socket: no D-Bus daemon is needed. A host without systemd is never stopping.
+ */
+export function systemdStopping(log: Logger): HostStopping {
+  const chosen = chooseCommand().then((command) => stoppingBy(log, command))
+  return async (signal) => (await chosen)(signal)
+}
+
+/** @param command that prints systemd's state; undefined where there is no systemd */
+export function stoppingBy(
+  log: Logger,
+  command: readonly [string, ...string[]] | undefined,
+  exec: typeof defaultExec = defaultExec,
+): HostStopping {
+  return async (signal) => {
+    if (!command) return false
+    try {
+      return isStopping((await exec(command, { timeoutMs: TIMEOUT_MS, signal })).stdout)
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'systemd does not say whether the host is stopping')
+      return false
+    }
+  }
+}
+
+export const isStopping = (word: string): boolean => word.trim() === 'stopping'
+
+async function chooseCommand(): Promise<readonly [string, ...string[]] | undefined> {
+  const inContainer = await isInContainer()
+  try {
+    await access(`${inContainer ? '/proc/1/root' : ''}/run/systemd/system`)
+  } catch {
+    return undefined
+  }
+  return inContainer ? onHost(COMMAND) : COMMAND
+}

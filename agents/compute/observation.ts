@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is said of a machine, from what its hypervisor has and what went wrong beside it. Pure.
+import type { InstanceDocument, ObservedError, ObservedFacts } from '../../lib/contract/documents.ts'
+import { isPlugged } from '../../lib/contract/plugged-port.ts'
+import { isTerminal, TransientError } from '../../lib/errors.ts'
+import type { NodeState, Observation } from '../runtime/reconciler.ts'
+import { isPoweredOn, type BackendInstance } from './drivers/driver.ts'
+import type { PowerRecord } from './power-record.ts'
+
+const GIB = 2 ** 30
+
+export interface Converged {
+  instance: BackendInstance
+  record: PowerRecord
+  retryAfterMs: number | undefined
+  driver: string
+  /** What failed while the machine is on: its state is told beside it. */
+  trouble: unknown
+}
+
+type Stage = NonNullable<ObservedFacts['stages']>[number]
+
+export function toObservation(document: InstanceDocument, state: NodeState, now: Converged): Observation<'instance'> {
+  const { instance, record, driver, retryAfterMs } = now
+  const changes = instance.power === 'off' ? [] : pendingChanges(document, instance)
+  const because = instance.power === 'off' && record.because !== 'Requested' ? record.because : undefined
+  const facts: ObservedFacts = {
+    stages: listStages(document, state, instance),
+    hypervisor: driver,
+    // Left out when nobody can say: an empty list would let the volumes be given away.
+    ...(instance.volumes === undefined ? {} : { volumesAttached: instance.volumes }),
+    ...(instance.vcpus === undefined ? {} : { vcpus: instance.vcpus }),
+    ...(instance.memoryMiB === undefined ? {} : { memoryMiB: instance.memoryMiB }),
+    ...(instance.rootBytes === undefined ? {} : { rootDiskGiB: Math.floor(instance.rootBytes / GIB) }),
+    ...(changes.length === 0 ? {} : { pendingChanges: changes }),
+    ...(because === undefined ? {} : { stoppedBecause: because }),
+    ...(record.startedAtMs === undefined ? {} : { startedAt: new Date(record.startedAtMs).toISOString() }),
+  }
+  const error = toError(document, now)
+  return {
+    state: toState(instance, because),
+    facts,
+    ...(error === undefined ? {} : { error }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+}
+
+/** Volumes that the machine still has and is not to have. */
+export function listLeaving({ spec }: InstanceDocument, instance: BackendInstance): string[] {
+  const wanted = new Set(spec.volumes.map((volume) => volume.uid))
+  return (instance.volumes ?? []).filter((uid) => !wanted.has(uid))
+}
+
+function toError(document: InstanceDocument, { instance, trouble }: Converged): ObservedError | undefined {
+  if (trouble !== undefined) return describeTrouble(trouble)
+  const transient = (reason: string, message: string): ObservedError => ({ reason, message, terminal: false })
+  if (instance.unresponsive) {
+    const message = 'QEMU of the machine does not answer; deleting or stopping the machine ends it by force'
+    return transient('MachineUnresponsive', message)
+  }
+  if (instance.ioError) return transient('DiskError', 'the machine is paused: one of its disks fails')
+  if (isPoweredOn(instance.power) && listLeaving(document, instance).length > 0) {
+    const when = instance.power === 'running' ? 'a guest that boots does so later' : 'it does so when it runs'
+    return transient('VolumeDetaching', `the guest has not let go of a volume yet: ${when}`)
+  }
+  return undefined
+}
+
+function describeTrouble(trouble: unknown): ObservedError {
+  if (isTerminal(trouble)) return { reason: trouble.reason, message: trouble.message, terminal: true }
+  if (trouble instanceof TransientError) return { reason: trouble.reason, message: trouble.message, terminal: false }
+  const message = 'the agent failed on this machine and tries again; its log says why'
+  return { reason: 'AgentError', message, terminal: false }
+}
+
+function toState(instance: BackendInstance, because: PowerRecord['because']): Observation<'instance'>['state'] {
+  switch (instance.power) {
+    case 'running':
+      return 'running'
+    case 'paused':
+    case 'sleeping':
+      return 'paused'
+    case 'saved':
+      return 'suspended'
+    case 'off':
+      return because === 'Crashed' ? 'crashed' : 'stopped'
+    default:
+      return instance.power satisfies never
+  }
+}
+
+function pendingChanges({ spec }: InstanceDocument, instance: BackendInstance): string[] {
+  return [
+    ...(spec.vcpus === (instance.vcpus ?? spec.vcpus) ? [] : ['vcpus']),
+    ...(spec.memoryMiB === (instance.memoryMiB ?? spec.memoryMiB) ? [] : ['memoryMiB']),
+  ]
+}
+
+/** Those that are reached. What cannot be seen now stands as it was said last. */
+export function listStages(
+  { uid, spec }: InstanceDocument,
+  state: NodeState,
+  instance: BackendInstance | undefined,
+): Stage[] {
+  const reached: Stage[] = []
+  const isOn = instance !== undefined && isPoweredOn(instance.power)
+  const before = state.findObserved('instance', uid)?.facts?.stages ?? []
+  const hasVolumes =
+    instance !== undefined && instance.volumes === undefined
+      ? before.includes('VolumesAttached')
+      : spec.volumes.every((volume) => instance?.volumes?.includes(volume.uid))
+  if (isOn || state.findObserved('image', spec.image.uid)?.state === 'ready') reached.push('ImageCached')
+  if (spec.ports.every((port) => isPlugged(state.findObserved('port', port.uid)))) reached.push('NetworkAttached')
+  if (hasVolumes) reached.push('VolumesAttached')
+  if (isOn) reached.push('Booted')
+  return reached
+}
