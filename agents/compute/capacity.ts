@@ -2,8 +2,11 @@
 // The node's own check before a machine is built: the scheduler counts claims, this counts what is really there.
 import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import type { InstanceSpec } from '../../lib/contract/documents.ts'
+import type { InstanceDocument, InstanceSpec } from '../../lib/contract/documents.ts'
 import { isMissing, readIfThere } from '../../lib/durable-files.ts'
+import { TerminalError } from '../../lib/errors.ts'
+import type { RunContext } from '../runtime/reconciler.ts'
+import { rootBytes } from './want.ts'
 
 export interface Capacity {
   cpus: number
@@ -39,6 +42,21 @@ export function findShortage(
     return `disks of ${Math.ceil(diskBytes / GIB)} GiB are more than the ${Math.floor(has.freeDiskBytes / GIB)} GiB that are free`
   }
   return undefined
+}
+
+/** Before anything of a new machine is made. @throws TerminalError `InsufficientResources` */
+export async function checkCapacity(
+  document: InstanceDocument,
+  { state, node }: Pick<RunContext, 'state' | 'node'>,
+  read: () => Promise<Capacity | undefined>,
+): Promise<void> {
+  const capacity = await read()
+  if (!capacity) return
+  const others = state
+    .list('instance')
+    .flatMap((other) => (other.tombstone || other.uid === document.uid ? [] : [other.spec]))
+  const shortage = findShortage({ ...document.spec, rootBytes: rootBytes(document, state) }, others, capacity)
+  if (shortage !== undefined) throw new TerminalError('InsufficientResources', `node ${node} has no room: ${shortage}`)
 }
 
 /** @param dir whose file system carries the disks; the nearest folder above it that exists is asked */

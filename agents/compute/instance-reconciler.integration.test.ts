@@ -40,7 +40,9 @@ const document = (overrides: Parameters<typeof instanceDocument>[0] = {}) =>
   instanceDocument({ image: { ...at.image }, memoryMiB: 128, ...overrides })
 const context = (options: Parameters<typeof runContext>[0] = {}) => runContext({ image: at.image, ...options })
 const domainNames = async (): Promise<string[]> =>
-  (await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)).domains.map((domain) => domain.name)
+  (await client.call('listAllDomains', { needResults: 1, flags: 0 }, signal)).domains
+    .map((domain) => domain.name)
+    .filter((name) => name.startsWith('nephele-'))
 
 describe('instances on a node with libvirt', () => {
   test('from a document to running, changes that wait, restart of libvirtd, and gone', async () => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
-import { isTerminal, TerminalError, TransientError } from '../../lib/errors.ts'
+import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { DocumentKey, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
-import { findShortage, type Capacity } from './capacity.ts'
+import { checkCapacity, type Capacity } from './capacity.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './drivers/driver.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { toObservedNic } from './nics.ts'
@@ -11,7 +11,7 @@ import type { ComputePaths } from './paths.ts'
 import { decidePower } from './power.ts'
 import type { PowerRecord } from './power-record.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
-import { checkConnections, findPorts, findWaiting, rootBytes, toInstanceWant, type ConfigDriveFiles } from './want.ts'
+import { checkConnections, findPorts, findWaiting, toInstanceWant, type ConfigDriveFiles } from './want.ts'
 
 /** The driver comes with the node's own document, a little after the role. */
 export interface DriverChoice {
@@ -24,7 +24,7 @@ export interface InstanceReconcilerOptions {
   driver: DriverChoice
   configDriveFiles: ConfigDriveFiles
   /** Undefined: capacity is not checked (fake machines). */
-  readCapacity(): Promise<Capacity | undefined>
+  readCapacity: () => Promise<Capacity | undefined>
   isHostStopping: HostStopping
   /** Files below `paths` when absent. */
   powerStore?: PowerStore
@@ -93,7 +93,11 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
         return { state: 'waiting', facts: { stages: listStages(document, state, undefined) }, error }
       }
     }
-    if (!found) await this.#checkCapacity(document, context)
+    // One that was started here has its place, also when the hypervisor has forgotten it: a refusal would send it elsewhere, and its
+    // disks would be removed here.
+    if (!found && (await this.#store.read(document.uid)).phase === 'new') {
+      await checkCapacity(document, context, this.#options.readCapacity)
+    }
     const report = (): void =>
       context.report({ state: 'building', facts: { stages: listStages(document, state, found) } })
     // A machine that is on is not built, however long its run takes.
@@ -248,23 +252,6 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     const driver = this.#options.driver.current()
     if (!driver) throw new TransientError('RoleNotReady', 'the node has not been told how it runs machines yet')
     return driver
-  }
-
-  /**
-   * Before anything of a new machine is made. One that was started here has its place, also when the hypervisor has forgotten it: a
-   * refusal would send it elsewhere, and its disks would be removed here.
-   */
-  async #checkCapacity(document: InstanceDocument, context: RunContext): Promise<void> {
-    if ((await this.#store.read(document.uid)).phase !== 'new') return
-    const capacity = await this.#options.readCapacity()
-    if (!capacity) return
-    const { spec } = document
-    const others = context.state
-      .list('instance')
-      .flatMap((other) => (other.tombstone || other.uid === document.uid ? [] : [other.spec]))
-    const shortage = findShortage({ ...spec, rootBytes: rootBytes(document, context.state) }, others, capacity)
-    if (shortage !== undefined)
-      throw new TerminalError('InsufficientResources', `node ${context.node} has no room: ${shortage}`)
   }
 }
 

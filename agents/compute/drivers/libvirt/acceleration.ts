@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // May guests use KVM here? /dev/kvm can exist, open, and still run nothing: only a guest that did something proves it.
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,20 +43,24 @@ export async function tryGuest(
   signal: AbortSignal,
   times = 1,
 ): Promise<Refusal | undefined> {
-  const disk = join(options.dir, 'probe.img')
-  const log = join(options.dir, 'probe.log')
+  // Of its own: the guest of the last trial may still be on its way out.
+  const name = `probe-of-nephele-${randomUUID()}`
+  const disk = join(options.dir, `${name}.img`)
+  const log = join(options.dir, `${name}.log`)
   await mkdir(options.dir, { recursive: true })
-  await rm(log, { force: true })
   await writeFile(disk, bootSector(PROOF))
   const isLikely = type === 'qemu' || (await hasVirtualizationFlag())
   const timeoutMs = (isLikely ? TIMEOUT_MS : TIMEOUT_WITHOUT_FLAG_MS) * times
-  // The domain ends with this connection, however that ends.
+  // The domain ends with this connection at the latest, however that ends.
   const connection = await LibvirtConnection.open(options.connection, signal)
+  let end: (() => Promise<unknown>) | undefined
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs + 10_000)])
-    await connection.call(procedures.createXml, { xml: probeXml(type, disk, log), flags: Start.autodestroy }, deadline)
-    const end = performance.now() + timeoutMs
-    while (performance.now() < end) {
+    const xml = probeXml({ type, name, disk, log })
+    const { domain } = await connection.call(procedures.createXml, { xml, flags: Start.autodestroy }, deadline)
+    end = () => connection.call(procedures.destroy, { domain, flags: 0 }, deadline)
+    const due = performance.now() + timeoutMs
+    while (performance.now() < due) {
       if ((await readIfThere(log))?.includes(PROOF)) return undefined
       await sleep(50, undefined, { signal })
     }
@@ -66,17 +71,19 @@ export async function tryGuest(
     const what = type === 'kvm' ? 'KVM is not available' : 'a guest under plain emulation does not start'
     return { reason: `${what}: ${error.message.split('\n')[0] ?? ''}`.slice(0, 200), slow: false }
   } finally {
+    await end?.().catch(() => undefined)
     connection.close()
     await rm(disk, { force: true })
     await rm(log, { force: true })
   }
 }
 
-function probeXml(type: 'kvm' | 'qemu', disk: string, log: string): string {
+function probeXml(probe: { type: 'kvm' | 'qemu'; name: string; disk: string; log: string }): string {
+  const { type, name, disk, log } = probe
   return create({
     domain: {
       '@type': type,
-      name: `kvm-probe-of-nephele-${process.pid}`,
+      name,
       memory: { '@unit': 'MiB', '#': '16' },
       vcpu: '1',
       os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' } },

@@ -13,7 +13,7 @@ export type Verdict = { kind: 'kvm' } | { kind: 'none' | 'failed'; reason: strin
 
 const Proof = z.object({ key: z.string(), acceleration: z.literal('kvm') })
 
-const RETRY_FIRST_MS = 30_000
+const RETRY_FIRST_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
 /** A host that boots is slow: a guest that did not run in time gets this much more once. */
 const PATIENT_TIMES = 6
