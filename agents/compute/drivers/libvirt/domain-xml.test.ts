@@ -119,6 +119,9 @@ describe('toDomainXml', () => {
   test.each([
     ['hw_disk_bus', 'ide'],
     ['hw_vif_model', '"><x/>'],
+    ['hw_firmware_type', 'uefi'],
+    ['hw_tpm_version', '2.0'],
+    ['os_secure_boot', 'required'],
   ])('image property %s=%s is refused by name', (name, value) => {
     const nics = [nicWant({ portUid: PORT })]
     expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)

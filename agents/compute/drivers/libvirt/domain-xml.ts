@@ -2,6 +2,7 @@
 // A machine as libvirt's domain XML: https://libvirt.org/formatdomain.html
 import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
+import { findUnsupported } from '../../../../lib/image-properties.ts'
 import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../driver.ts'
 import {
@@ -32,6 +33,8 @@ export interface DomainContext {
 /** Pure: the same machine gives the same text. @throws TerminalError when the machine cannot be had from libvirt */
 export function toDomainXml(want: InstanceWant, context: DomainContext): string {
   const { acceleration } = context
+  const unsupported = findUnsupported(want.properties)
+  if (unsupported !== undefined) throw new TerminalError('UnsupportedProperty', unsupported)
   const shared = want.nics.some((nic) => nic.vnicType === 'vhostuser')
   return create(XML_OPTIONS, {
     domain: {
@@ -122,7 +125,6 @@ function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
   if (want.volumes.length > MAX_VOLUMES) {
     throw new TerminalError('TooManyVolumes', `a machine takes at most ${MAX_VOLUMES} volumes`)
   }
-  supported(want.properties, 'hw_disk_bus', ['virtio'])
   const at = diskPaths(paths, want)
   const own = want.uid
   const disks = [
@@ -148,11 +150,9 @@ function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
   return disks
 }
 
-const VIF_MODELS = ['virtio', 'e1000e']
-
 function toInterface(nic: NicWant, properties: InstanceWant['properties'], context: DomainContext): XmlTree {
   const { paths } = context
-  const model = { '@type': supported(properties, 'hw_vif_model', VIF_MODELS) ?? 'virtio' }
+  const model = { '@type': properties['hw_vif_model'] ?? 'virtio' }
   const mac = { '@address': nic.mac }
   const mtu = { '@size': String(nic.mtu) }
   if (nic.vnicType === 'vhostuser') {
@@ -174,18 +174,4 @@ function toInterface(nic: NicWant, properties: InstanceWant['properties'], conte
     ...(context.datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
     mtu,
   }
-}
-
-/** An image property from a closed list; anything else would surprise at boot time. */
-function supported(
-  properties: InstanceWant['properties'],
-  name: string,
-  values: readonly string[],
-): string | undefined {
-  const value = properties[name]
-  if (value === undefined || values.includes(value)) return value
-  throw new TerminalError(
-    'UnsupportedProperty',
-    `image property ${name} is "${value}"; supported: ${values.join(', ')}`,
-  )
 }

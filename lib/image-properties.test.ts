@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
+import { findUnsupported, JUDGED_PROPERTIES } from './image-properties.ts'
+
+test.each<[Record<string, string>, string | undefined]>([
+  [{}, undefined],
+  [{ hw_disk_bus: 'virtio', hw_firmware_type: 'bios', os_secure_boot: 'disabled' }, undefined],
+  [{ hw_qemu_guest_agent: 'yes', os_distro: 'debian', constructor: 'x' }, undefined],
+  [{ architecture: 'X86_64' }, undefined],
+  [{ hw_firmware_type: 'uefi' }, 'image property hw_firmware_type is "uefi"; write bios'],
+  [{ os_secure_boot: 'required' }, 'image property os_secure_boot is "required"; write disabled or optional'],
+  [{ hw_tpm_version: '2.0' }, 'image property hw_tpm_version is "2.0"; this cannot be had yet: take it out'],
+  [{ hw_disk_bus: 'ide' }, 'image property hw_disk_bus is "ide"; write virtio'],
+  [{ hw_mem_encryption: 'true' }, 'image property hw_mem_encryption is "true"; write false'],
+  [{ img_signature: 'abc' }, 'image property img_signature is "abc"; this cannot be had yet: take it out'],
+  [{ cinder_encryption_key_id: 'k' }, 'cinder_encryption_key_id'],
+])('%j', (properties, message) => {
+  const found = findUnsupported(properties)
+  if (message === undefined) expect(found).toBeUndefined()
+  else expect(found).toContain(message)
+})
+
+test('docs/images.md names each', () => {
+  const page = readFileSync(new URL('../docs/images.md', import.meta.url), 'utf8')
+  expect(JUDGED_PROPERTIES.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+})

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Image properties by their Glance names (https://docs.openstack.org/glance/latest/admin/useful-image-properties.html) that a guest's boot or
+// safety hangs on. Each is done as it says, or refused by name: ignored, a guest would run without what its image was promised. Others are
+// kept and have no effect.
+
+/** What is had today. An empty list: nothing is, whatever the value. */
+const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
+  architecture: ['x86_64'],
+  hw_architecture: ['x86_64'],
+  hw_emulation_architecture: ['x86_64'],
+  hw_machine_type: ['q35'],
+  hw_disk_bus: ['virtio'],
+  hw_vif_model: ['virtio', 'e1000e'],
+  hw_rng_model: ['virtio'],
+  hw_firmware_type: ['bios'],
+  hw_firmware_stateless: ['false'],
+  os_secure_boot: ['disabled', 'optional'],
+  hw_tpm_version: [],
+  hw_tpm_model: [],
+  hw_mem_encryption: ['false'],
+  hw_mem_encryption_model: [],
+  hw_ephemeral_encryption: ['false'],
+  hw_ephemeral_encryption_format: [],
+  hw_ephemeral_encryption_secret_uuid: [],
+  hw_viommu_model: [],
+  cinder_encryption_key_id: [],
+  img_signature: [],
+  img_signature_hash_method: [],
+  img_signature_key_type: [],
+  img_signature_certificate_uuid: [],
+  vm_mode: ['hvm'],
+  img_hv_type: ['kvm', 'qemu'],
+  hypervisor_type: ['kvm', 'qemu'],
+}
+
+/** Names whose values are told here, for the documentation's test. */
+export const JUDGED_PROPERTIES: readonly string[] = Object.keys(SUPPORTED)
+
+/** What cannot be had, in a sentence that says what to write; undefined when all can. Pure. */
+export function findUnsupported(properties: Readonly<Record<string, string>>): string | undefined {
+  for (const [name, value] of Object.entries(properties)) {
+    const values = Object.hasOwn(SUPPORTED, name) ? SUPPORTED[name] : undefined
+    if (values === undefined || values.includes(value.toLowerCase())) continue
+    const instead = values.length === 0 ? 'this cannot be had yet: take it out' : `write ${values.join(' or ')}`
+    return `image property ${name} is "${value}"; ${instead}`
+  }
+  return undefined
+}
