@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image, Instance, KeyPair } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { findUnsupported } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { placementsOf, wasPlaced } from '../common/holding.ts'
 import { found, missing, resolve, type Found } from '../common/references.ts'
@@ -28,6 +30,11 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   const isKept = wasPlaced(instance)
   const image = findImage(instance, deps)
   if (!image.ok) return image
+  // A machine that has its place keeps it: its node refuses what it would have to start with.
+  const unsupported = isKept ? undefined : findUnsupported(image.object.spec.properties ?? {})
+  if (unsupported !== undefined) {
+    throw new TerminalError('UnsupportedProperty', `Image ${keyOfObject(image.object)}: ${unsupported}`)
+  }
   const size = chooseSize(instance, image.object, deps)
   if (!size.ok) return size
   let keyPair: KeyPair | undefined

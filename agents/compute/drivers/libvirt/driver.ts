@@ -161,7 +161,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
 
   #patient(want: InstanceWant): InstanceWant {
     const { nbdReconnectSeconds: reconnectSeconds } = this.#options
-    return reconnectSeconds ? { ...want, volumes: want.volumes.map((volume) => ({ ...volume, reconnectSeconds })) } : want
+    return reconnectSeconds
+      ? { ...want, volumes: want.volumes.map((volume) => ({ ...volume, reconnectSeconds })) }
+      : want
   }
 
   async #lookAgain(uid: string, signal: AbortSignal): Promise<BackendInstance> {
