@@ -149,7 +149,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
           domain: found.ref,
           checkServer: this.#options.checkServer ?? checkVolumeServer,
         }
-        const plan = planVolumes(live, want.volumes)
+        const planned = planVolumes(live, want.volumes)
+        // A guest that stands still cannot let go. Asked now and again when it goes on, libvirtd (11.3) has crashed between both.
+        const plan = found.power === 'running' ? planned : { ...planned, detach: [] }
         if (plan.attach.length > 0) await this.#access.ensure(signal)
         const failures = await applyVolumePlan(plug, plan, signal)
         await growVolumes(devices, found.ref, live.volumes, want.volumes, signal)
