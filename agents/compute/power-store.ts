@@ -37,7 +37,7 @@ export function filePowerStore(paths: ComputePaths): PowerStore {
 }
 
 /** A file that cannot be read as one of ours counts as absent: the machine is then judged by what is seen. */
-async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
+export async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
   const text = await readIfThere(fileOf(paths, uid))
   if (text === undefined) return NEW_RECORD
   try {
@@ -48,7 +48,12 @@ async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerR
 }
 
 /** Goes with the instance's folder when it is removed. On a full disk a record that is there is changed in its place: no machine is kept on. */
-async function writePowerRecord(paths: ComputePaths, uid: string, old: PowerRecord, next: PowerRecord): Promise<void> {
+export async function writePowerRecord(
+  paths: ComputePaths,
+  uid: string,
+  old: PowerRecord,
+  next: PowerRecord,
+): Promise<void> {
   if (isDeepStrictEqual(old, next)) return
   await mkdir(instanceDir(paths, uid), { recursive: true, mode: 0o711 })
   const [file, text] = [fileOf(paths, uid), JSON.stringify(next)]
