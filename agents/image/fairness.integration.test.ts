@@ -102,6 +102,8 @@ test('sixteen dripping sources keep nobody from anything: deletes, machines, and
   await start()
   for (let i = 0; i < 16; i++) await receive(image(`drip-${i}`, 'mallory', `/drip${i}`))
   await until(() => dripping >= 2)
+  // All of them left their slots: nothing waits for one.
+  await until(() => runtime.load().long === 16)
   const victim = instanceDocument({ uid: 'victim' })
   await receive(victim)
   await until(() => reporter.find(victim)?.state === 'running')

@@ -85,7 +85,11 @@ class Pulls {
   }
 }
 
-async function take(message: JsMsg, { receive, caughtUp, log }: ReceiverOptions): Promise<void> {
+/** One message, which is then acknowledged or asked for again; never rejects. */
+export async function take(
+  message: JsMsg,
+  { receive, caughtUp, log }: Pick<ReceiverOptions, 'receive' | 'caughtUp' | 'log'>,
+): Promise<void> {
   const bucketKey = keyInSubject(DESIRED_BUCKET, message.subject)
   const key = bucketKey === undefined ? undefined : parseObjectKey(bucketKey)
   if (!key) {
