@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { CUSTOM_KINDS, GROUP, VERSION } from '../lib/api/kinds.ts'
+import { placesOf } from './suite/places.ts'
 import { RULE_CASES, VALUE_RULES } from './suite/rule-cases.ts'
+import { SAMPLES } from './suite/samples.ts'
 import { fieldsOf, isHeldFixed, readCrds, rootSchema, rulesOf, type Field } from './suite/schema.ts'
 
 const CRDS = readCrds()
@@ -54,6 +56,14 @@ describe.each(CRDS.map((crd) => [crd.spec.names.kind, crd] as const))('%s', (kin
     const wrong = fields.filter((f) => /^spec/.test(f.path) && isSaid(f) !== held(f) && !(isSaid(f) && isGroup(f)))
     // What only grows is no constant, though its rule reads the old object.
     expect(wrong.map(nameOf)).toEqual([])
+  })
+
+  test('every field of spec and status stands in a sample', () => {
+    const samples = (SAMPLES[kind] ?? []).map(({ spec, status }) => ({ spec, ...(status ? { status } : {}) }))
+    const missing = fields.filter(
+      ({ path }) => /^(spec|status)/.test(path) && !samples.some((sample) => placesOf(sample, path).length > 0),
+    )
+    expect(missing.map(nameOf)).toEqual([])
   })
 
   test('every string, list and map is bounded', () => {

@@ -226,7 +226,12 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   StoragePool: [
     {
-      spec: { driver: 'file', file: { path: '/srv/volumes' }, nodeSelector: { matchLabels: { disk: 'ssd' } } },
+      spec: {
+        driver: 'file',
+        file: { path: '/srv/volumes' },
+        nodeSelector: { matchLabels: { disk: 'ssd' } },
+        overcommitPercent: 100,
+      },
       status: { ...COMMON, state: 'up', nodes: [{ node: 'n1', totalGiB: 100, freeGiB: 50, error: 'none' }] },
     },
   ],
@@ -237,10 +242,13 @@ export const SAMPLES: Record<string, Sample[]> = {
         ...COMMON,
         state: 'up',
         roles: ['compute'],
+        roleNames: 'compute',
+        closed: 'new disks',
         zone: 'a',
         epoch: 1,
         volumeKey: 'ab12',
         inventory: {
+          datapath: 'netdev',
           address: '10.0.0.1',
           agentVersion: '0.1.0',
           bootID: 'b1',
