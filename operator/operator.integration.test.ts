@@ -43,6 +43,11 @@ beforeAll(async () => {
 
 afterAll(() => cloud.stop(), 60_000)
 
+async function portOf(machine: string): Promise<Port> {
+  const ports = await cloud.client.list<Port>(kinds.PORT, { namespace: PROJECT })
+  return ports.find((port) => port.metadata.name.startsWith(`${machine}-`))!
+}
+
 describe('a machine', () => {
   test('create-minimal: from apply to ACTIVE with an address, and away without a trace', async () => {
     // The namespace's default group costs its writes once.
@@ -52,8 +57,16 @@ describe('a machine', () => {
     for (const { metadata } of await cloud.client.list(kinds.PORT, { namespace: PROJECT }))
       await cloud.until(kinds.PORT, metadata, isReady)
     const before = writes().length
-    await createMachine(cloud, 'one')
-    const one = (await cloud.until<Instance>(kinds.INSTANCE, at('one'), isReady))!
+    const { one, port } = await cloud.whileCalm(async () => {
+      await createMachine(cloud, 'one')
+      const one = (await cloud.until<Instance>(kinds.INSTANCE, at('one'), isReady))!
+      const port = await portOf('one')
+      await cloud.until<Port>(kinds.PORT, at(port.metadata.name), isReady)
+      return { one, port }
+    })
+    const created = writes().slice(before)
+    console.log('writes to create:', created.length, created.map((s) => `${s.verb} ${s.resource}`).join(', '))
+    expect(created.length).toBeLessThanOrEqual(6)
     expect(one.status).toMatchObject({
       state: 'ACTIVE',
       epoch: 1,
@@ -62,13 +75,6 @@ describe('a machine', () => {
     expect(one.status?.addresses).toEqual([
       expect.objectContaining({ network: 'lan', ipAddress: expect.stringMatching(/^10\.9\.0\./) }),
     ])
-    const [port] = await cloud.client
-      .list<Port>(kinds.PORT, { namespace: PROJECT })
-      .then((all) => all.filter((p) => p.metadata.name.startsWith('one-')))
-    await cloud.until<Port>(kinds.PORT, at(port!.metadata.name), isReady)
-    const created = writes().slice(before)
-    console.log('writes to create:', created.length, created.map((s) => `${s.verb} ${s.resource}`).join(', '))
-    expect(created.length).toBeLessThanOrEqual(6)
 
     const node = cloud.nodes.get(one.status!.node!)!
     expect(node.instances.get(one.metadata.uid)).toMatchObject({ state: 'running' })
@@ -78,9 +84,9 @@ describe('a machine', () => {
     console.log('writes to delete:', deleted.length, deleted.map((s) => `${s.verb} ${s.resource}`).join(', '))
     expect(deleted.length).toBeLessThanOrEqual(5)
     expect(node.instances.has(one.metadata.uid)).toBe(false)
-    expect(node.ports.has(port!.metadata.uid)).toBe(false)
-    expect(cloud.rows.ports.has(port!.metadata.uid)).toBe(false)
-    expect(await claimsOf(port!.metadata.name)).toEqual([])
+    expect(node.ports.has(port.metadata.uid)).toBe(false)
+    expect(cloud.rows.ports.has(port.metadata.uid)).toBe(false)
+    expect(await claimsOf(port.metadata.name)).toEqual([])
     await removeAndWait(cloud, kinds.INSTANCE, 'warm')
   }, 60_000)
 

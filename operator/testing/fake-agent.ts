@@ -40,7 +40,7 @@ export class FakeNode {
   /** Keys of everything that was ever started here. */
   readonly started: string[] = []
   wake: Partial<Record<DocumentKind, Wake>> = {}
-  readonly temper: Temper
+  temper: Temper
 
   constructor(name: string, seed = 0) {
     this.name = name

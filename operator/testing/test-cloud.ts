@@ -23,7 +23,7 @@ import { JetStreamBus } from '../bus/jetstream-bus.ts'
 import { candidacy, watchStore } from '../candidate.ts'
 import { lead } from '../leadership.ts'
 import { FakeNode, startFakeAgent } from './fake-agent.ts'
-import { chooseSeed } from './temper.ts'
+import { chooseSeed, Temper } from './temper.ts'
 import { MemoryNetwork, MemoryRows } from './memory-network.ts'
 
 const log = createLogger('operator', process.env['TEST_LOG'] ?? 'silent')
@@ -56,6 +56,17 @@ export class TestCloud {
     this.nats = nats
     this.#dir = dir
     this.client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
+  }
+
+  /** Agents do all at once, whole and well, until the end of `run`: for tests that count writes. */
+  async whileCalm<T>(run: () => Promise<T>): Promise<T> {
+    const before = [...this.nodes.values()].map((node) => [node, node.temper] as const)
+    for (const [node] of before) node.temper = new Temper(0, node.name)
+    try {
+      return await run()
+    } finally {
+      for (const [node, temper] of before) node.temper = temper
+    }
   }
 
   /** @param seed 0 has agents that do all at once, for tests that count writes */
