@@ -21,7 +21,7 @@ export interface OperatorConfig {
     servers: string[]
     /** NEPHELE_NATS_CA_FILE: PEM, who signed the servers' certificates. Required. */
     caFile: string
-    /** NEPHELE_NATS_KEYS_DIR: a folder with issuer.seed, callout.seed and operator.seed. Required. */
+    /** NEPHELE_NATS_KEYS_DIR: a folder with issuer.seed, callout.seed, operator.seed and system.seed. Required. */
     keysDir: string
     /** NEPHELE_NATS_REPLICAS: how many servers form the bus; of three or more, three hold each document. Default: 1. */
     copies: number
@@ -98,6 +98,6 @@ function parseAddress(text: string): { host: string; port: number } {
 }
 
 /** One of the seeds in the keys' folder; never logged. */
-export function readSeed(config: OperatorConfig, name: 'issuer' | 'callout' | 'operator'): string {
+export function readSeed(config: OperatorConfig, name: 'issuer' | 'callout' | 'operator' | 'system'): string {
   return readFileSync(join(config.nats.keysDir, `${name}.seed`), 'utf8').trim()
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { SECRET } from '../lib/api/kinds.ts'
 import type { Secret } from '../lib/api/types.ts'
-import { OPERATOR_INBOX } from '../lib/contract/subjects.ts'
+import { OPERATOR_INBOX, SYSTEM_INBOX } from '../lib/contract/subjects.ts'
 import { HttpKubeClient } from '../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../lib/kube/kubeconfig.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
@@ -16,11 +16,15 @@ import { loadAuthority } from '../lib/pki/authority.ts'
 import { NBD_AUTHORITY } from '../lib/pki/nbd-authority.ts'
 import { absentNetwork } from './absent-network.ts'
 import { serveCallOut } from './auth/call-out.ts'
+import { whyShut } from './auth/why-shut.ts'
 import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
 import { JetStreamBus } from './bus/jetstream-bus.ts'
 import { NodeLoads } from './bus/node-loads.ts'
+import { systemSessions } from './bus/sessions.ts'
 import { candidacy, watchStore } from './candidate.ts'
 import { readConfig, readSeed, type OperatorConfig } from './config.ts'
+import { findResource } from './controllers/common/newer-facts.ts'
+import { cachesOf } from './informers.ts'
 import { lead } from './leadership.ts'
 import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
 import { mayWatchInstances } from './subscribers.ts'
@@ -54,10 +58,12 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
 
   const synced = informers.start(signal)
   const address = { servers: config.nats.servers, caFile: config.nats.caFile }
-  const common = { address, inboxPrefix: OPERATOR_INBOX, log, signal }
-  const [nc, calloutNc] = await Promise.all([
-    connectBus({ ...common, name: 'operator', credentials: { seed: readSeed(config, 'operator') } }),
-    connectBus({ ...common, name: 'operator call-out', credentials: { seed: readSeed(config, 'callout') } }),
+  const connectAs = (name: 'operator' | 'callout' | 'system', inboxPrefix: string) =>
+    connectBus({ address, inboxPrefix, log, signal, name, credentials: { seed: readSeed(config, name) } })
+  const [nc, calloutNc, systemNc] = await Promise.all([
+    connectAs('operator', OPERATOR_INBOX),
+    connectAs('callout', OPERATOR_INBOX),
+    connectAs('system', SYSTEM_INBOX),
   ])
   isBusConnected = true
   const callOut = serveCallOut(calloutNc, {
@@ -65,6 +71,12 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
     createTokenReview: (review, deadline) =>
       client.review('/apis/authentication.k8s.io/v1/tokenreviews', review, { signal: deadline }),
     mayWatch: mayWatchInstances(client),
+    // Not before it is known which nodes there are: an agent that comes too early tries again.
+    whyShut: async (node) => {
+      await synced
+      const { nodes, computeNodes } = watched
+      return whyShut(nodes.cache.find(undefined, node), computeNodes.cache.find(undefined, node))
+    },
     log,
   })
   await synced
@@ -95,13 +107,19 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       ...(nbdAuthority ? { nbdAuthority } : {}),
       lifetimes: config.lifetimes,
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
-      makeBus: (writer, heartbeat) => new JetStreamBus({ nc, writer, log, heartbeat, limits, loads }),
+      makeBus: (writer, heartbeat) =>
+        new JetStreamBus({
+          ...{ nc, writer, log, heartbeat, limits, loads },
+          sessions: systemSessions(systemNc, log),
+          isKnown: (kind, uid) => findResource(kind, uid, cachesOf(watched)) !== undefined,
+          onExcess: (excess) => metrics.busExcess.inc({ excess }),
+        }),
       makeNetwork: (until) => makeNetwork(config, until, log),
     })
   })
   await callOut.stop()
   await events.close()
-  await Promise.allSettled([nc.drain(), calloutNc.drain()])
+  await Promise.allSettled([nc.drain(), calloutNc.drain(), systemNc.drain()])
   await client.close()
   await health.close()
 }

@@ -40,6 +40,7 @@ export function connectWakeUps(
     bus.desired.onReset(() => wakeDocuments()),
     // The node may have answered before we heard that its document was stored.
     bus.desired.onVolumes(({ uid }) => wakeVolumesOf(uid)),
+    bus.conduct.onChange((node) => controllers.computeNode.enqueue(node)),
     bus.inventory.onChange((node) => {
       controllers.computeNode.enqueue(node)
       controllers.storagePool.enqueueAll()

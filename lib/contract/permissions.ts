@@ -10,6 +10,7 @@ import {
   OBSERVED_BUCKET,
   OPERATOR_INBOX,
   SAMPLES_STREAM,
+  SYSTEM_INBOX,
   consumerOf,
   inboxPrefix,
   notificationsOf,
@@ -37,8 +38,6 @@ export function agentPermissions(node: string): Permissions {
       `$KV.${OBSERVED_BUCKET}.${token}.>`,
       `$KV.${INVENTORY_BUCKET}.${token}`,
       `beat.${token}`,
-      `events.${token}.>`,
-      `samples.${token}.>`,
       `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
       `$JS.API.CONSUMER.INFO.${consumer}`,
       `$JS.ACK.${consumer}.>`,
@@ -69,10 +68,20 @@ export function operatorPermissions(): Permissions {
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
     `$JS.API.DIRECT.GET.${stream}.>`,
     `$JS.ACK.${stream}.>`,
+    // Without an answer to flow control a consumer that had much to deliver stands still for ever.
+    `$JS.FC.${stream}.>`,
   ])
   return {
     publish: [...BUCKETS.map((bucket) => `$KV.${bucket}.>`), ALL_NOTIFICATIONS, 'rpc.>', '$JS.API.INFO', ...perStream],
     subscribe: [`${OPERATOR_INBOX}.>`, ALL_BEATS],
+  }
+}
+
+/** The operator's in the servers' own account: who is connected, and an end to it. */
+export function systemPermissions(): Permissions {
+  return {
+    publish: ['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
+    subscribe: [`${SYSTEM_INBOX}.>`],
   }
 }
 

@@ -104,6 +104,10 @@ export function desiredFilter(node: string): string {
   return `$KV.${DESIRED_BUCKET}.${toNodeToken(node)}.>`
 }
 
+export function observedFilter(node: string): string {
+  return `$KV.${OBSERVED_BUCKET}.${toNodeToken(node)}.>`
+}
+
 /** The node's durable pull consumer on the stream of `desired`; made by the operator. At most 255 characters, as NATS allows. */
 export function consumerOf(node: string): string {
   return `n-${toNodeToken(node)}`
@@ -140,3 +144,4 @@ export function inboxPrefix(node: string): string {
 }
 
 export const OPERATOR_INBOX = '_INBOX__operator'
+export const SYSTEM_INBOX = '_INBOX__system'

@@ -29,6 +29,10 @@ export class LoopMetrics {
   readonly regressed = this.#gauge('nephele_regressed', '1 while nothing is written: the store went back in time', [])
   readonly eventsDropped = this.#counter('nephele_events_dropped_total', 'Kubernetes Events not written', ['why'])
 
+  readonly busExcess = this.#counter('nephele_bus_refused_total', 'Words of nodes beyond their share of the bus', [
+    'excess',
+  ])
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

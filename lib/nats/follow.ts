@@ -73,7 +73,8 @@ async function followOnce(
   const stream = streamOf(bucket)
   const deliver = createInbox(OPERATOR_INBOX)
   const ended = Promise.withResolvers<string>()
-  const pass = new Pass(bucket, listener, onCaughtUp, (why) => ended.resolve(why))
+  const answer = (subject: string) => nc.publish(subject)
+  const pass = new Pass(bucket, listener, onCaughtUp, (why) => ended.resolve(why), answer)
   const subscription = nc.subscribe(deliver, {
     callback: (error, message) => {
       if (error) ended.reject(error)
@@ -135,17 +136,25 @@ class Pass {
   readonly #listener: BucketListener
   readonly #onCaughtUp: () => void
   readonly #end: (why: string) => void
+  readonly #answer: (subject: string) => void
   /** Messages can arrive before the answer to the request that made the consumer. */
   #early: Msg[] | undefined = []
   #expected = 1
   #caughtUp = false
   #lastHeard = performance.now()
 
-  constructor(bucket: Bucket, listener: BucketListener, onCaughtUp: () => void, end: (why: string) => void) {
+  constructor(
+    bucket: Bucket,
+    listener: BucketListener,
+    onCaughtUp: () => void,
+    end: (why: string) => void,
+    answer: (subject: string) => void,
+  ) {
     this.#bucket = bucket
     this.#listener = listener
     this.#onCaughtUp = onCaughtUp
     this.#end = end
+    this.#answer = answer
   }
 
   silentMs(): number {
@@ -169,6 +178,9 @@ class Pass {
     if (message.headers?.code === 100) {
       // An idle heartbeat, or a flow-control request, which wants an answer.
       if (message.reply) message.respond()
+      // Our answer was lost: the server waits for it, and says so in its heartbeats (ADR-17). Nobody else would ask again.
+      const stalled = message.headers.get('Nats-Consumer-Stalled')
+      if (stalled !== '') this.#answer(stalled)
       const last = Number(message.headers.get('Nats-Last-Consumer') || this.#expected - 1)
       if (last !== this.#expected - 1) this.#end('gap')
       // Nothing to deliver for a while: what was pending at the start has been removed meanwhile.

@@ -99,6 +99,7 @@ async function startMember(lax: boolean): Promise<{ route: number; monitor: numb
     issuerPublicKey: createAccountKey().publicKey,
     calloutPublicKey: createUserKey().publicKey,
     operatorPublicKey: createUserKey().publicKey,
+    systemPublicKey: createUserKey().publicKey,
     cluster: {
       name: 'nephele',
       listen: `127.0.0.1:${route}`,

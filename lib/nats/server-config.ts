@@ -2,11 +2,13 @@
 // nats-server's configuration as this cloud runs it, in the local cloud and in the chart alike. The server's own format takes JSON.
 // https://docs.nats.io/running-a-nats-service/configuration
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
-import { operatorPermissions } from '../contract/permissions.ts'
+import { operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
 
-/** Accounts: the call-out service sits alone in AUTH; everything else happens in APP. */
+/** Accounts: the call-out service sits alone in AUTH; everything else but the end of sessions happens in APP. */
 export const AUTH_ACCOUNT = 'AUTH'
 export const APP_ACCOUNT = 'APP'
+/** The servers' own: the operator ends sessions by it, and may ask for nothing else there. */
+export const SYSTEM_ACCOUNT = 'SYS'
 
 /** A document and the headers and protocol around it. */
 export const MAX_PAYLOAD_BYTES = MAX_DOCUMENT_BYTES + 32 * 1024
@@ -41,10 +43,11 @@ export interface ServerConfig {
   maxFileBytes: number
   maxMemoryBytes: number
   tls: TlsFiles
-  /** Public nkeys: the account key that signs users' tokens, and the operator's two users. */
+  /** Public nkeys: the account key that signs users' tokens, and the operator's three users. */
   issuerPublicKey: string
   calloutPublicKey: string
   operatorPublicKey: string
+  systemPublicKey: string
   /** Three servers form a cluster in the chart. */
   cluster?: ClusterConfig
   pidFile?: string
@@ -55,11 +58,14 @@ export interface ServerConfig {
 const MEMBER = 'member'
 
 /**
- * Pure. No seed is in it, and a password only where there is a cluster: its text is a secret then. Whoever is not one of the two users named here is asked about at the call-out
+ * Pure. No seed is in it, and a password only where there is a cluster: its text is a secret then. Whoever is not one of the three users named here is asked about at the call-out
  * (operator/auth/), whose answer must be signed with the issuer's key.
  */
 export function toServerConfig(config: ServerConfig): string {
-  const operator = operatorPermissions()
+  const user = (nkey: string, { publish, subscribe }: Permissions) => ({
+    nkey,
+    permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+  })
   const tls = toTls(config.tls)
   return JSON.stringify(
     {
@@ -83,20 +89,17 @@ export function toServerConfig(config: ServerConfig): string {
         [AUTH_ACCOUNT]: { users: [{ nkey: config.calloutPublicKey }] },
         [APP_ACCOUNT]: {
           jetstream: 'enabled',
-          users: [
-            {
-              nkey: config.operatorPublicKey,
-              permissions: { publish: { allow: operator.publish }, subscribe: { allow: operator.subscribe } },
-            },
-          ],
+          users: [user(config.operatorPublicKey, operatorPermissions())],
         },
+        [SYSTEM_ACCOUNT]: { users: [user(config.systemPublicKey, systemPermissions())] },
       },
+      system_account: SYSTEM_ACCOUNT,
       authorization: {
         // Seconds for a client to be let in: time enough for a thousand that come at once.
         timeout: 20,
         auth_callout: {
           issuer: config.issuerPublicKey,
-          auth_users: [config.calloutPublicKey, config.operatorPublicKey],
+          auth_users: [config.calloutPublicKey, config.operatorPublicKey, config.systemPublicKey],
           account: AUTH_ACCOUNT,
         },
       },

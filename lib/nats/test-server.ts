@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { programPath } from '../../local/build/programs.ts'
 import { freePorts } from '../../local/host/free-port.ts'
-import { OPERATOR_INBOX } from '../contract/subjects.ts'
+import { OPERATOR_INBOX, SYSTEM_INBOX } from '../contract/subjects.ts'
 import { createLogger } from '../log.ts'
 import { createAuthority, loadAuthority, signKey } from '../pki/authority.ts'
 import { createPrivateKey, publicKeyOf } from '../pki/key.ts'
@@ -23,6 +23,7 @@ export class TestServer implements AsyncDisposable {
   readonly #port: number
   readonly #callout: Nkey
   readonly #operator: Nkey
+  readonly #system: Nkey
   readonly #connections: NatsConnection[] = []
   #process: ChildProcess | undefined
 
@@ -33,6 +34,7 @@ export class TestServer implements AsyncDisposable {
     this.issuer = createAccountKey()
     this.#callout = createUserKey()
     this.#operator = createUserKey()
+    this.#system = createUserKey()
   }
 
   static async start(): Promise<TestServer> {
@@ -64,6 +66,7 @@ export class TestServer implements AsyncDisposable {
       issuerPublicKey: this.issuer.publicKey,
       calloutPublicKey: this.#callout.publicKey,
       operatorPublicKey: this.#operator.publicKey,
+      systemPublicKey: this.#system.publicKey,
       logFile: path('log'),
     })
     await writeFile(path('server.conf'), config)
@@ -105,6 +108,10 @@ export class TestServer implements AsyncDisposable {
 
   connectOperator(): Promise<NatsConnection> {
     return this.#connect({ seed: this.#operator.seed }, 'operator', OPERATOR_INBOX)
+  }
+
+  connectSystem(): Promise<NatsConnection> {
+    return this.#connect({ seed: this.#system.seed }, 'system', SYSTEM_INBOX)
   }
 
   connectCallOut(): Promise<NatsConnection> {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { connect as connectNet } from 'node:net'
+import { connect as connectNet, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { OvsdbConnectionError } from './errors.ts'
 
 export type Remote = { transport: 'unix'; path: string } | { transport: 'tcp' | 'ssl'; host: string; port: number }
 
-/** PEM. The server's certificate must be signed by `ca`, and hold `serverName` where one is given (OVS itself checks none). */
+/**
+ * PEM. The server's certificate must be signed by `ca`, be one for servers, and hold `serverName`, or else the remote's name where it has
+ * one (OVS itself checks no name).
+ */
 export interface TlsIdentity {
   ca: string
   cert: string
@@ -42,7 +45,7 @@ export function connectRemote(remote: Remote, tls: TlsIdentity | undefined, sign
           : connectTls({
               host: remote.host,
               port: remote.port,
-              ...tlsOptions(tls),
+              ...tlsOptions(remote.host, tls),
             }).setNoDelay(true)
     const fail = (error: Error): void => {
       socket.destroy()
@@ -63,10 +66,10 @@ export function connectRemote(remote: Remote, tls: TlsIdentity | undefined, sign
   })
 }
 
-function tlsOptions(tls: TlsIdentity | undefined): ConnectionOptions {
+export function tlsOptions(host: string, tls: TlsIdentity | undefined): ConnectionOptions {
   if (!tls) return {}
-  const { ca, cert, key, serverName } = tls
+  const { ca, cert, key, serverName = isIP(host) === 0 ? host : undefined } = tls
   const identity = { ca, cert, key, minVersion: 'TLSv1.2' as const }
-  // A database in a RAFT cluster is reached by address: without a name, being signed by the cloud's own authority has to do.
+  // Reached by address, as in a RAFT cluster: being a server's of the cloud's own authority has to do. Nodes get none of these.
   return serverName ? { ...identity, servername: serverName } : { ...identity, checkServerIdentity: () => undefined }
 }

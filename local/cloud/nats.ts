@@ -7,8 +7,8 @@ import { toServerConfig } from '../../lib/nats/server-config.ts'
 import { writeSecret } from '../control-plane/files.ts'
 import { NATS_PORT, type Layout } from './layout.ts'
 
-/** The seeds that the operator holds: it signs agents' tokens as `issuer`, and connects as the other two. */
-export const NATS_KEYS = ['issuer', 'callout', 'operator'] as const
+/** The seeds that the operator holds: it signs agents' tokens as `issuer`, and connects as the others. */
+export const NATS_KEYS = ['issuer', 'callout', 'operator', 'system'] as const
 type NatsKeyName = (typeof NATS_KEYS)[number]
 
 /** Keys (made once) and the server's configuration. The server's certificate pki/nats.* must exist. */
@@ -28,6 +28,7 @@ export async function writeNatsFiles(layout: Layout, host: string): Promise<void
       issuerPublicKey: keys.issuer,
       calloutPublicKey: keys.callout,
       operatorPublicKey: keys.operator,
+      systemPublicKey: keys.system,
     }),
   )
 }

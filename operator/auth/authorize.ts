@@ -9,8 +9,13 @@ import { identify, RefusedToken, type CreateTokenReview, type Identity } from '.
  */
 export type MayWatch = (user: { username: string; groups: string[] }, namespace: string | undefined) => Promise<boolean>
 
+/** Why the agent of this node may not come in; undefined: it may. Rejects when that is not known yet. */
+export type WhyShut = (node: string) => Promise<string | undefined>
+
 export interface Authorizer {
   createTokenReview: CreateTokenReview
+  /** Absent: the agent of any node may come in. */
+  whyShut?: WhyShut
   /** Absent: nobody but agents is let in. */
   mayWatch?: MayWatch
 }
@@ -25,9 +30,17 @@ export interface Authorization {
 export async function authorize(token: string, authorizer: Authorizer, signal: AbortSignal): Promise<Authorization> {
   const identity = await identify(token, authorizer.createTokenReview, signal)
   if (identity.kind === 'agent') {
-    return { name: `agent:${identity.node}`, permissions: agentPermissions(identity.node) }
+    const { node } = identity
+    const why = await authorizer.whyShut?.(node)
+    if (why !== undefined) throw new RefusedToken(`node ${node} ${why}`)
+    return { name: agentName(node), permissions: agentPermissions(node) }
   }
   return authorizeSubscriber(identity, authorizer.mayWatch)
+}
+
+/** As servers know the session of a node's agent. No account of Kubernetes is named like this. */
+export function agentName(node: string): string {
+  return `agent:${node}`
 }
 
 const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9]([-a-z0-9]*[a-z0-9])?):[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/

@@ -26,6 +26,8 @@ export interface BootstrapOptions {
 
 const AUTHORITY_DAYS = 3650
 const SERVER_DAYS = 730
+/** That the operator connects as. */
+const USERS = ['callout', 'operator', 'system'] as const
 const NATS_CLIENTS = 4222
 const NATS_MEMBERS = 6222
 const NATS_MONITOR = 8222
@@ -143,14 +145,12 @@ async function ensureNats(client: KubeClient, options: BootstrapOptions): Promis
   const keys = await ensureData(client, namespace, {
     kind: SECRET,
     name: 'nephele-nats-keys',
-    renew: keepUnless(
-      () => true,
-      async () => ({
-        'issuer.seed': createAccountKey().seed,
-        'callout.seed': createUserKey().seed,
-        'operator.seed': createUserKey().seed,
-      }),
-    ),
+    // One of an older version lacks a key.
+    renew: async (found) => {
+      if (found && USERS.every((user) => found[`${user}.seed`] !== undefined)) return found
+      const seeds = USERS.map((user) => [`${user}.seed`, createUserKey().seed] as const)
+      return { 'issuer.seed': createAccountKey().seed, ...Object.fromEntries(seeds), ...found }
+    },
   })
   const { password = '' } = await ensureData(client, namespace, {
     kind: SECRET,
@@ -200,6 +200,7 @@ function natsConfigs(
       issuerPublicKey: publicKeyOf(keys['issuer.seed'] ?? ''),
       calloutPublicKey: publicKeyOf(keys['callout.seed'] ?? ''),
       operatorPublicKey: publicKeyOf(keys['operator.seed'] ?? ''),
+      systemPublicKey: publicKeyOf(keys['system.seed'] ?? ''),
       // One server alone is no cluster: JetStream would wait for a majority of an unknown number.
       ...(natsReplicas > 1 ? { cluster } : {}),
     })

@@ -131,6 +131,17 @@ export interface Heartbeats {
   onChange(listener: (nodes: readonly string[]) => void): Unsubscribe
 }
 
+/** Beyond which part of its share a node went (node-shares.ts). */
+export type Excess = 'Documents' | 'Bytes' | 'Unasked' | 'Words' | 'Beats'
+
+/** Nodes that write more than their share of the bus. */
+export interface Conduct {
+  /** Undefined also when it is long enough ago: then the node may come back. */
+  find(node: string): { excess: Excess; remainingMs: number } | undefined
+  /** Called when a node is found to do so. */
+  onChange(listener: (node: string) => void): Unsubscribe
+}
+
 export interface Notifier {
   /**
    * Puts a notification on `events._cloud.<project>.<kind>`. Under the same `id` it is stored once within two minutes, though whoever
@@ -145,6 +156,12 @@ export interface Bus {
   readonly inventory: InventoryStore
   readonly heartbeats: Heartbeats
   readonly notifier: Notifier
+  readonly conduct: Conduct
+  /**
+   * Ends what the node has open: who may not come in again must not stay either. May run any number of times.
+   * @throws TransientError `BusUnavailable`
+   */
+  endSessions(node: string): Promise<void>
   /**
    * Makes the node's consumer, so that its agent can receive; again with a new `storeId` (of its inventory) when the agent lost its
    * disk. Call it for each ComputeNode and whenever its inventory changes; costs one request at the most.

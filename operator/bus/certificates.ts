@@ -4,7 +4,8 @@ import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
 import { isAnsweredBy, signRequest, type Authority, type Subject } from '../../lib/pki/authority.ts'
 import type { DesiredPublisher } from './bus.ts'
 
-export const NODE_CERTIFICATE_DAYS = 90
+/** A node that is lost keeps the southbound database for so long at most: nothing revokes a certificate there (decision 17). */
+export const NODE_CERTIFICATE_DAYS = 3
 
 export interface NodeCertificatesOptions {
   authority: Authority
@@ -19,7 +20,7 @@ export interface NodeToCertify {
   node: string
   /** Of the ComputeNode: the node's document is `<node>.node.<uid>`. */
   uid: string
-  inventory: Inventory
+  inventory: Pick<Inventory, 'certificateRequest'>
 }
 
 export type NodeCertificate = Pick<NodeSpec, 'certificate' | 'certificateAuthority'>
@@ -42,13 +43,11 @@ export class NodeCertificates {
     const request = inventory.certificateRequest
     if (request === undefined) return {}
     const { authority, authorityPem, days = NODE_CERTIFICATE_DAYS } = this.#options
-    const subject: Subject = {
-      commonName: node,
-      names: [...new Set([node, inventory.address, inventory.encapAddress ?? node])],
-    }
+    // No name that the node says of itself, and for one end alone: it can be taken for no server.
+    const subject: Subject = { commonName: node, names: [node] }
     const have = this.#issued.get(node) ?? (await this.#published(node, uid))
     const stands = have !== undefined && (await isAnsweredBy(request, have, subject, { authority, now }))
-    const certificate = stands ? have : await signRequest(request, subject, { authority, days, now })
+    const certificate = stands ? have : await signRequest(request, subject, { authority, days, now, usage: 'client' })
     this.#issued.set(node, certificate)
     return { certificate, certificateAuthority: authorityPem }
   }

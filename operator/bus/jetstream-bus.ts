@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { jetstream } from '@nats-io/jetstream'
-import { type DesiredDocument, Heartbeat, MAX_HEARTBEAT_BYTES, Notification } from '../../lib/contract/documents.ts'
+import {
+  type DesiredDocument,
+  type DocumentKind,
+  Heartbeat,
+  MAX_HEARTBEAT_BYTES,
+  Notification,
+} from '../../lib/contract/documents.ts'
 import {
   ALL_BEATS,
   DESIRED_BUCKET,
@@ -10,6 +16,7 @@ import {
   inventorySubject,
   notificationSubject,
   type Bucket,
+  type ObjectKey,
 } from '../../lib/contract/subjects.ts'
 import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -23,12 +30,15 @@ import {
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
-import type { Bus, HeartbeatSettings, Notifier, Writer } from './bus.ts'
+import type { Bus, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
 import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
+import { NodeShares, type NodeShare } from './node-shares.ts'
 import { requireWriter } from './require-writer.ts'
+import { Restraint } from './restraint.ts'
+import type { Sessions } from './sessions.ts'
 
 export interface JetStreamBusOptions {
   /** As the operator's user in the APP account, with OPERATOR_INBOX as inbox prefix. The bus does not close it. */
@@ -39,6 +49,13 @@ export interface JetStreamBusOptions {
   heartbeat?: HeartbeatSettings
   /** Told of what each heartbeat says of the node's work. */
   loads?: NodeLoads
+  /** Ends nodes' sessions; absent: nobody does. */
+  sessions?: Sessions
+  /** Is there a resource that a node's word would be about? A document is enough, too. Absent: only a document counts. */
+  isKnown?: (kind: DocumentKind, uid: string) => boolean
+  share?: NodeShare
+  /** A word beyond its node's share was refused. */
+  onExcess?: (excess: Excess) => void
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
   refreshMs?: number
 }
@@ -56,6 +73,11 @@ export class JetStreamBus implements Bus {
   readonly inventory: InventoryCache
   readonly heartbeats: HeartbeatMonitor
   readonly notifier: Notifier
+  readonly conduct: Restraint
+  readonly #sessions: Sessions | undefined
+  readonly #shares: NodeShares
+  /** Until then nobody can tell what was asked for. */
+  #isDesiredRead = false
   readonly #nc: NatsConnection
   readonly #writer: Writer
   readonly #log: Logger
@@ -74,7 +96,22 @@ export class JetStreamBus implements Bus {
     this.#log = log
     this.#limits = options.limits ?? DEFAULT_LIMITS
     this.#refreshMs = options.refreshMs ?? REFRESH_MS
-    this.observed = new ObservedCache(log)
+    this.#sessions = options.sessions
+    this.conduct = new Restraint({
+      ...{ nc, log, sessions: options.sessions },
+      onEmptied: (node) => this.observed.forgetUnasked(node),
+      onExcess: (excess) => options.onExcess?.(excess),
+    })
+    this.#shares = new NodeShares({
+      log,
+      ...(options.share ? { share: options.share } : {}),
+      onExcess: (node, excess) => this.conduct.exceeded(node, excess),
+    })
+    const isAsked = ({ node, kind, uid }: ObjectKey) =>
+      !this.#isDesiredRead ||
+      this.desired.find(node, kind, uid) !== undefined ||
+      (options.isKnown?.(kind, uid) ?? false)
+    this.observed = new ObservedCache(log, this.#shares, isAsked)
     this.desired = new JetStreamDesired({
       nc,
       writer: options.writer,
@@ -127,8 +164,13 @@ export class JetStreamBus implements Bus {
     this.inventory.forget(node)
   }
 
+  async endSessions(node: string): Promise<void> {
+    if (this.#sessions) await this.#asBusError(this.#sessions.end(node))
+  }
+
   async close(): Promise<void> {
     this.#stop.abort()
+    this.conduct.close()
     await Promise.all(this.#following)
   }
 
@@ -146,6 +188,7 @@ export class JetStreamBus implements Bus {
       entry: (entry) => listener.entry(entry),
       caughtUp: () => {
         listener.caughtUp()
+        if (bucket === DESIRED_BUCKET) this.#isDesiredRead = true
         first.resolve(undefined)
       },
     }
@@ -183,7 +226,7 @@ export class JetStreamBus implements Bus {
         if (error || message.data.length > MAX_HEARTBEAT_BYTES) return
         const node = nodeOfBeat(message.subject)
         const beat = parseBeat(message.data)
-        if (node === undefined || !beat) return
+        if (node === undefined || !beat || !this.#shares.beat(node)) return
         this.heartbeats.beat(node, beat.bootId)
         options.loads?.heard(node, beat.load)
       },

@@ -10,7 +10,7 @@ import {
 import { parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
-import type { Bus, DesiredEntry, DesiredPublisher, Notifier, Unsubscribe, Writer } from './bus.ts'
+import type { Conduct, Excess, Bus, DesiredEntry, DesiredPublisher, Notifier, Unsubscribe, Writer } from './bus.ts'
 import { HeartbeatMonitor } from './heartbeats.ts'
 import { Listeners } from './listeners.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
@@ -23,6 +23,16 @@ export class MemoryBus implements Bus {
   readonly heartbeats: HeartbeatMonitor
   readonly notifier: Notifier
   readonly notifications: Notification[] = []
+  /** Nodes cut off, as tests say. */
+  readonly excesses = new Map<string, Excess>()
+  readonly conduct: Conduct = {
+    find: (node) => {
+      const excess = this.excesses.get(node)
+      return excess && { excess, remainingMs: 60_000 }
+    },
+    onChange: () => () => undefined,
+  }
+  readonly ended: string[] = []
   readonly admitted = new Map<string, string | undefined>()
 
   constructor(writer: Writer = () => ({ incarnation: 1, term: 1 }), now: () => number = () => performance.now()) {
@@ -47,6 +57,10 @@ export class MemoryBus implements Bus {
 
   publishInventory(inventory: Inventory): void {
     this.inventory.put(inventory)
+  }
+
+  async endSessions(node: string): Promise<void> {
+    this.ended.push(node)
   }
 
   async admitNode(node: string, storeId?: string): Promise<void> {

@@ -74,8 +74,8 @@ describe('a node’s certificates for volumes', () => {
 
 describe('lifetimes', () => {
   test('are days, and seconds when somebody says so; ages are looked at often enough', () => {
-    expect(readLifetimes({})).toEqual({ nodeDays: 90, nbdServerDays: 730 })
-    expect(checkEvery(readLifetimes({}))).toBe(12 * 3600 * 1000)
+    expect(readLifetimes({})).toEqual({ nodeDays: 3, nbdServerDays: 730 })
+    expect(checkEvery(readLifetimes({}))).toBe(7.2 * 3600 * 1000)
     const short = readLifetimes({
       NEPHELE_NODE_CERTIFICATE_SECONDS: '60',
       NEPHELE_NBD_SERVER_CERTIFICATE_SECONDS: '90',

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { Inventory, ObservedDocument, type DocumentKind } from '../../lib/contract/documents.ts'
-import { fromNodeToken, parseObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import { fromNodeToken, parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
+import { NodeShares } from './node-shares.ts'
 import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-index.ts'
 import { VolumeWords } from './volume-words.ts'
 
@@ -21,9 +22,14 @@ export class ObservedCache implements ObservedStore, BucketListener {
   readonly #machines = new MachineIndex()
   readonly #volumes = new VolumeWords()
   readonly #listeners = new Listeners<ObjectKey>()
+  readonly #shares: NodeShares
+  readonly #isAsked: (key: ObjectKey) => boolean
 
-  constructor(log: Logger) {
+  /** @param isAsked is there a document or a resource that the word answers? Looked at for new keys only. */
+  constructor(log: Logger, shares = new NodeShares({ log }), isAsked: (key: ObjectKey) => boolean = () => true) {
     this.#log = log
+    this.#shares = shares
+    this.#isAsked = isAsked
   }
 
   find(kind: DocumentKind, uid: string, node?: string): ObservedDocument | undefined {
@@ -67,8 +73,18 @@ export class ObservedCache implements ObservedStore, BucketListener {
     return this.#listeners.add(listener)
   }
 
+  /** The node's part of the bucket was emptied: it will say again what it was asked. */
+  forgetUnasked(node: string): void {
+    this.#shares.releaseAll(node)
+    for (const { kind, uid } of this.listNode(node)) {
+      const key = { node, kind, uid }
+      if (!this.#isAsked(key)) this.forget(key)
+    }
+  }
+
   /** The word was withdrawn with its document. */
   forget(key: ObjectKey): void {
+    this.#shares.release(key.node, toObjectKey(key))
     const object = `${key.kind}.${key.uid}`
     const words = this.#byObject.get(object)
     const old = words?.get(key.node)
@@ -101,7 +117,10 @@ export class ObservedCache implements ObservedStore, BucketListener {
   }
 
   entry({ key, data }: BucketEntry): void {
+    const node = nodeOf(key.split('.', 1)[0] ?? '')
+    if (node === undefined) return
     const id = parseObjectKey(key)
+    if (!this.#shares.admit(node, key, data.length, () => id !== undefined && this.#isAsked(id))) return
     const word = id && parse(ObservedDocument, data)
     // A node can write below its own key only, but there it can write anything.
     if (!word || word.node !== id.node || word.kind !== id.kind || word.uid !== id.uid) {

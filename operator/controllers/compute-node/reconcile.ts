@@ -6,6 +6,7 @@ import type { Inventory } from '../../../lib/contract/documents.ts'
 import { isTerminal } from '../../../lib/errors.ts'
 import type { Run, RunEvent } from '../../../lib/loop/controller.ts'
 import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { TOO_MUCH_WRITTEN } from '../../auth/why-shut.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
@@ -15,6 +16,7 @@ import type { NodeSettings } from './controller.ts'
 import { rolesOf, zoneOf } from './discover.ts'
 import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
+import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
 import { listOrphans } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
@@ -41,9 +43,11 @@ export async function reconcileComputeNode(
   status.epoch = 1
   if (inventory) status.inventory = recordInventory(inventory)
   await deps.bus.admitNode(name, inventory?.storeId)
-  const credentials = await certify(computeNode, inventory, settings, run.now)
+  await shutOut(computeNode, deps, run.now)
+  const isLost = computeNode.spec.lost !== undefined
+  const credentials = isLost ? {} : await certify(computeNode, inventory, settings, run.now)
   const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)
-  const nbd = await certifyForVolumes(computeNode, inventory, settings, run.now)
+  const nbd = isLost ? undefined : await certifyForVolumes(computeNode, inventory, settings, run.now)
   const parts = { node, credentials, ...(nbd ? { nbd } : {}), settings, pools: listPools(deps), cloud }
   await deps.bus.desired.publish(nodeDocument(computeNode, parts, deps.writer()))
   const isReleaseNew = await keepReleases(computeNode, deps)
@@ -78,6 +82,8 @@ export async function reconcileComputeNode(
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved
   const { outcome } = verdict
+  const excess = deps.bus.conduct.find(name)
+  if (excess) return waitFor(TOO_MUCH_WRITTEN, tooMuch(excess), excess.remainingMs)
   return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
 }
 
@@ -155,6 +161,7 @@ async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): 
   const left = deps.bus.desired.list().filter((entry) => entry.node === name)
   for (const entry of [...left, ...deps.bus.observed.listNode(name), { kind: 'node' as const, uid }])
     await deps.bus.desired.withdraw(name, entry.kind, entry.uid)
+  await deps.bus.endSessions(name)
   await deps.bus.dismissNode(name)
   return released
 }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one node may put into the bucket that all nodes share, and into this process's memory (docs/decisions/0017).
+import type { Logger } from '../../lib/log.ts'
+import type { Excess } from './bus.ts'
+
+export interface NodeShare {
+  /** Keys below its own name, those that nobody understands included. */
+  documents: number
+  /** Of all of them together, as stored. */
+  bytes: number
+  /** Keys that no document and no resource asked for: leftovers, what a lost bus or a restored store does not know of. */
+  unasked: number
+  /** Words, or heartbeats, within WINDOW_MS. All of a node's documents come at once when a bucket is read or the bus was away. */
+  words: number
+  beats: number
+}
+
+/** A node with 500 machines of four ports and volumes each has 4,500 documents of some 700 bytes. */
+export const DEFAULT_SHARE: NodeShare = {
+  documents: 8_192,
+  bytes: 8 * 1024 * 1024,
+  unasked: 1_024,
+  words: 40_000,
+  beats: 200,
+}
+export const WINDOW_MS = 10_000
+
+interface Account {
+  sizes: Map<string, number>
+  bytes: number
+  unasked: Set<string>
+  windowFromMs: number
+  words: number
+  beats: number
+}
+
+export interface NodeSharesOptions {
+  share?: NodeShare
+  log: Logger
+  /** Monotonic, in milliseconds. */
+  now?: () => number
+  /** Called at each word beyond the share, which is not kept. */
+  onExcess?: (node: string, excess: Excess) => void
+}
+
+/**
+ * Keeps the accounts. Their own size is bounded by the share: what is refused is counted nowhere. A node that is within its share never
+ * notices; one beyond it hurts itself alone.
+ */
+export class NodeShares {
+  readonly #share: NodeShare
+  readonly #now: () => number
+  readonly #log: Logger
+  readonly #onExcess: (node: string, excess: Excess) => void
+  readonly #accounts = new Map<string, Account>()
+
+  constructor({ share = DEFAULT_SHARE, log, now = () => performance.now(), onExcess }: NodeSharesOptions) {
+    this.#share = share
+    this.#now = now
+    this.#log = log
+    this.#onExcess = onExcess ?? (() => undefined)
+  }
+
+  /**
+   * May this word be kept? The same key again takes the place of what it was before.
+   * @param isAsked does a document or a resource ask for it; looked at for new keys only
+   */
+  admit(node: string, key: string, bytes: number, isAsked: () => boolean): boolean {
+    const account = this.#account(node)
+    account.words += 1
+    if (account.words > this.#share.words) return this.#refuse(node, 'Words')
+    const before = account.sizes.get(key)
+    if (before === undefined && account.sizes.size >= this.#share.documents) return this.#refuse(node, 'Documents')
+    if (account.bytes - (before ?? 0) + bytes > this.#share.bytes) return this.#refuse(node, 'Bytes')
+    if (before === undefined && !isAsked()) {
+      if (account.unasked.size >= this.#share.unasked) return this.#refuse(node, 'Unasked')
+      account.unasked.add(key)
+    }
+    account.sizes.set(key, bytes)
+    account.bytes += bytes - (before ?? 0)
+    return true
+  }
+
+  /** A heartbeat: may it be listened to? */
+  beat(node: string): boolean {
+    const account = this.#account(node)
+    account.beats += 1
+    return account.beats <= this.#share.beats || this.#refuse(node, 'Beats')
+  }
+
+  /** The key was removed from the bucket. */
+  release(node: string, key: string): void {
+    const account = this.#accounts.get(node)
+    const bytes = account?.sizes.get(key)
+    if (!account || bytes === undefined) return
+    account.sizes.delete(key)
+    account.unasked.delete(key)
+    account.bytes -= bytes
+  }
+
+  /** All its keys were. */
+  releaseAll(node: string): void {
+    const account = this.#accounts.get(node)
+    if (!account) return
+    account.sizes.clear()
+    account.unasked.clear()
+    account.bytes = 0
+  }
+
+  #account(node: string): Account {
+    const now = this.#now()
+    let account = this.#accounts.get(node)
+    if (!account) {
+      account = { sizes: new Map(), bytes: 0, unasked: new Set(), windowFromMs: now, words: 0, beats: 0 }
+      this.#accounts.set(node, account)
+    }
+    if (now - account.windowFromMs >= WINDOW_MS) Object.assign(account, { windowFromMs: now, words: 0, beats: 0 })
+    return account
+  }
+
+  #refuse(node: string, excess: Excess): false {
+    this.#log.debug({ node, excess }, 'word beyond the share of its node')
+    this.#onExcess(node, excess)
+    return false
+  }
+}
