@@ -95,6 +95,72 @@ test('every process has a read-only root, and all but the agent a user without r
   }
 })
 
+/** What the chart keeps from the control plane; e2e/cluster has no network plug-in that would enforce the policies. */
+describe('the control plane is kept apart', () => {
+  type Policy = Manifest & { spec: { podSelector: object; policyTypes: string[]; ingress: Rule[] } }
+  interface Rule {
+    from?: object[]
+    ports: { port: number }[]
+  }
+  const pod = (component: string) => ({
+    podSelector: { matchLabels: { 'app.kubernetes.io/name': 'nephele', 'app.kubernetes.io/component': component } },
+  })
+  const reached = (from: readonly Manifest[]) =>
+    from
+      .filter((m) => m.kind === 'NetworkPolicy')
+      .flatMap((m) =>
+        (m as Policy).spec.ingress.map((rule) => [m.metadata.name, rule.ports.map((p) => p.port), rule.from ?? 'any']),
+      )
+
+  test('it runs on no node with a role, unless somebody says so', async () => {
+    const terms = (from: readonly Manifest[]) =>
+      from
+        .filter((m) => m.kind === 'StatefulSet' || m.kind === 'Deployment')
+        .map((m) => JSON.stringify((m.spec?.template?.spec as { affinity?: object }).affinity ?? {}))
+    const labels = ['compute', 'network', 'storage', 'image'].map((role) => `nephele.dev/${role}`)
+    expect(terms(manifests)).toHaveLength(3)
+    for (const text of terms(manifests)) {
+      for (const key of labels) expect(text).toContain(JSON.stringify({ key, operator: 'DoesNotExist' }))
+    }
+    expect(terms(await render(['isolation.awayFromNodes=false']))).toEqual(['{}', '{}', '{}'])
+  })
+
+  test('each of the three has a policy, and no port for monitoring or metrics is in one', () => {
+    const policies = manifests.filter((m) => m.kind === 'NetworkPolicy') as Policy[]
+    expect(policies.map((m) => [m.metadata.name, m.spec.policyTypes])).toEqual(
+      ['nephele-nats', 'nephele-operator', 'nephele-ovn'].map((name) => [name, ['Ingress']]),
+    )
+    expect(reached(manifests)).toEqual([
+      ['nephele-nats', [4222], 'any'],
+      ['nephele-nats', [6222], [pod('nats')]],
+      ['nephele-ovn', [6641], [pod('operator')]],
+      ['nephele-ovn', [6642], 'any'],
+    ])
+  })
+
+  test('with the nodes’ networks they say who may come', async () => {
+    const nodes = { ipBlock: { cidr: '10.0.0.0/16' } }
+    const labelled = { namespaceSelector: { matchLabels: { 'nephele.dev/bus': 'true' } } }
+    const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }
+    const settings = ['isolation.nodeNetworks={10.0.0.0/16}', 'isolation.metricsNamespaces={monitoring}']
+    expect(reached(await render(settings))).toEqual([
+      ['nephele-nats', [4222], [pod('operator'), nodes, labelled]],
+      ['nephele-nats', [6222], [pod('nats')]],
+      ['nephele-operator', [8080], [monitoring]],
+      ['nephele-ovn', [6641], [pod('operator')]],
+      ['nephele-ovn', [6642], [nodes]],
+    ])
+  })
+
+  test('only members of the bus mount what routes are known by, and nobody its authority', () => {
+    const mounting = (secret: string) =>
+      manifests.filter((m) => JSON.stringify(m).includes(`"secretName":"${secret}"`)).map((m) => m.metadata.name)
+    expect(mounting('nephele-nats-routes-tls')).toEqual(['nephele-nats'])
+    expect(mounting('nephele-nats-routes-ca')).toEqual([])
+    expect(mounting('nephele-nats-routes-password')).toEqual([])
+  })
+})
+
 test('definitions stay when the release goes', () => {
   const definitions = manifests.filter((m) => m.kind === 'CustomResourceDefinition')
   expect(definitions.length).toBeGreaterThanOrEqual(14)
@@ -108,6 +174,7 @@ describe('values that cannot work are refused with what to write', () => {
     [['agent.tunnelNetwork=10.99.0.1'], 'tunnelNetwork'],
     [['agent.hostPaths={../etc}'], 'hostPaths'],
     [['nats.replicas=two'], 'replicas'],
+    [['isolation.nodeNetworks={10.0.0.1}'], 'nodeNetworks'],
     [['unknown=1'], 'unknown'],
     [['nats.enabled=false'], 'write nats.address'],
     [['ovn.enabled=false'], 'write ovn.northbound'],

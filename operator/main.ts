@@ -77,6 +77,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       const { nodes, computeNodes } = watched
       return whyShut(nodes.cache.find(undefined, node), computeNodes.cache.find(undefined, node))
     },
+    onAnswer: (outcome) => metrics.busLogins.inc({ outcome }),
     log,
   })
   await synced

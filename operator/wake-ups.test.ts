@@ -42,6 +42,7 @@ const ELSEWHERE: Record<string, string> = {
   ControlPlaneRegressed: 'stands until an administrator raises spec.incarnation: regression.integration.test.ts',
   NodeAhead: 'the same, for one object: proved within seconds by a timer, newer-facts.test.ts',
   Checking: 'the Cloud’s own look at the store, every two seconds',
+  TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
   SecretNotFound: 'Secrets are not watched: looked for every 10 s',
@@ -83,7 +84,7 @@ const EVENTS = [
   'NodeOpened',
   'NodeClosed',
 ]
-const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued']
+const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'WithinShare']
 
 test('each reason of the operator that does not stall is in the table, or here with why not', () => {
   const root = join(import.meta.dirname, '..')

@@ -33,6 +33,8 @@ export class LoopMetrics {
     'excess',
   ])
 
+  readonly busLogins = this.#counter('nephele_bus_logins_total', 'Logins to the bus by what they came to', ['outcome'])
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

@@ -8,6 +8,7 @@ import { decodeRequest, encodeResponse, encodeUser, type AuthorizationRequest } 
 import { createSigner, type Signer } from '../../lib/nats/nkey.ts'
 import { APP_ACCOUNT, MAX_PAYLOAD_BYTES } from '../../lib/nats/server-config.ts'
 import { authorize, type Authorizer } from './authorize.ts'
+import { Patience } from './patience.ts'
 import { RefusedToken } from './token-review.ts'
 
 const AUTH_SUBJECT = '$SYS.REQ.USER.AUTH'
@@ -23,6 +24,10 @@ export interface CallOutOptions extends Authorizer {
   /** How long a connection lasts before it must prove itself again; each lasts up to a tenth less, so that they do not end together. */
   lifetimeSeconds?: number
   now?: () => number
+  /** With whom shows bad tokens. */
+  patience?: Patience
+  /** Told of each answer, for metrics. */
+  onAnswer?: (outcome: 'allowed' | 'refused' | 'failed') => void
 }
 
 export interface CallOut {
@@ -48,10 +53,12 @@ class CallOutService {
   readonly counts = { allowed: 0, refused: 0, failed: 0 }
   readonly #options: CallOutOptions
   readonly #signer: Signer
+  readonly #patience: Patience
 
   constructor(options: CallOutOptions) {
     this.#options = options
     this.#signer = createSigner(options.issuerSeed)
+    this.#patience = options.patience ?? new Patience()
   }
 
   async answer(message: Msg): Promise<void> {
@@ -60,7 +67,7 @@ class CallOutService {
     try {
       request = decodeRequest(message.string())
     } catch (error) {
-      this.counts.failed += 1
+      this.#count('failed')
       log.error({ err: error }, 'auth request cannot be read')
       return
     }
@@ -72,7 +79,9 @@ class CallOutService {
   async #decide(request: AuthorizationRequest, nowSeconds: number): Promise<{ jwt: string } | { error: string }> {
     const { log } = this.#options
     const client = request.nats.client_info?.host
+    const address = client ?? ''
     try {
+      if (this.#patience.isOver(address)) throw new RefusedToken('too many logins from this address were refused: wait')
       const token = request.nats.connect_opts.auth_token ?? ''
       const { name, permissions } = await authorize(token, this.#options, AbortSignal.timeout(ANSWER_DEADLINE_MS))
       const lifetime = this.#options.lifetimeSeconds ?? 3600
@@ -89,18 +98,24 @@ class CallOutService {
         },
         this.#signer,
       )
-      this.counts.allowed += 1
+      this.#count('allowed')
       log.debug({ user: name, client }, 'bus user let in')
       return { jwt }
     } catch (error) {
       if (error instanceof RefusedToken) {
-        this.counts.refused += 1
+        this.#count('refused')
+        this.#patience.refused(address)
         log.warn({ client, why: error.message }, 'bus user refused')
         return { error: error.message }
       }
-      this.counts.failed += 1
+      this.#count('failed')
       log.error({ client, err: error }, 'token cannot be reviewed')
       return { error: `token cannot be reviewed: ${messageOf(error)}` }
     }
+  }
+
+  #count(outcome: 'allowed' | 'refused' | 'failed'): void {
+    this.counts[outcome] += 1
+    this.#options.onAnswer?.(outcome)
   }
 }

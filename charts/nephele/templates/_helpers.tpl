@@ -45,3 +45,17 @@ runAsGroup: 65532
 fsGroup: 65532
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
+
+{{/* Of the control plane's pods: off the nodes that run other people's machines, whose loss must not be the cloud's. */}}
+{{- define "nephele.awayFromNodes" -}}
+{{- if .Values.isolation.awayFromNodes }}
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms:
+        - matchExpressions:
+            {{- range list "compute" "network" "storage" "image" }}
+            - { key: nephele.dev/{{ . }}, operator: DoesNotExist }
+            {{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each token that the bus is shown costs the apiserver a review, before anybody knows who shows it.
+
+export interface PatienceOptions {
+  /** So many refusals from one address within the window, and then it is not asked about any more. */
+  refusals: number
+  windowMs: number
+  /** Addresses that are remembered; beyond them the oldest is forgotten. */
+  addresses: number
+}
+
+/** A node whose token ran out tries again every second or so, and a restarted server meets all of them at once, with good tokens. */
+export const DEFAULT_PATIENCE: PatienceOptions = { refusals: 30, windowMs: 10_000, addresses: 4_096 }
+
+interface Refusals {
+  fromMs: number
+  count: number
+}
+
+/** Who is refused too often is refused without a question until its window ends; it hurts its own address alone. */
+export class Patience {
+  readonly #options: PatienceOptions
+  readonly #now: () => number
+  readonly #refusals = new Map<string, Refusals>()
+
+  /** @param now monotonic, in milliseconds */
+  constructor(options: PatienceOptions = DEFAULT_PATIENCE, now: () => number = () => performance.now()) {
+    this.#options = options
+    this.#now = now
+  }
+
+  isOver(address: string): boolean {
+    const found = this.#refusals.get(address)
+    if (!found || this.#now() - found.fromMs >= this.#options.windowMs) return false
+    return found.count >= this.#options.refusals
+  }
+
+  refused(address: string): void {
+    const now = this.#now()
+    const found = this.#refusals.get(address)
+    if (found && now - found.fromMs < this.#options.windowMs) {
+      found.count += 1
+      return
+    }
+    this.#refusals.delete(address)
+    this.#refusals.set(address, { fromMs: now, count: 1 })
+    const [oldest] = this.#refusals.keys()
+    if (this.#refusals.size > this.#options.addresses && oldest !== undefined) this.#refusals.delete(oldest)
+  }
+}
