@@ -17,6 +17,7 @@ import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
+import { whyShut } from '../../auth/why-shut.ts'
 import { projectNode } from '../../informers.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../common/documents.ts'
@@ -191,6 +192,63 @@ describe('the node’s document', () => {
     expect(await step(w, c, { certificates: { ensure } })).toMatchObject({ kind: 'done' })
     expect(findCondition(c.status?.conditions, 'Certificate')).toMatchObject({ status, reason })
     expect((await documentOf(w)).spec.certificate).toBe(certificate)
+  })
+})
+
+describe('who is shut out', () => {
+  const signing = (calls: string[]): NodeSettings => ({
+    certificates: {
+      ensure: async () => {
+        calls.push('node')
+        return { certificate: 'C', certificateAuthority: 'A' }
+      },
+    },
+    nbdCertificates: {
+      ensure: async () => {
+        calls.push('volumes')
+        return undefined
+      },
+    },
+  })
+  const asking = inventoryOf('n1', { certificateRequest: 'R', nbdRequests: { client: 'R', server: 'R' } })
+
+  test('confirmed lost: its sessions end, at each look, and nothing is signed whatever it asks for', async () => {
+    const w = world()
+    w.bus.publishInventory(asking)
+    const calls: string[] = []
+    const c = computeNode({ lost: 'Confirmed' })
+    for (let look = 0; look < 2; look++) expect(await step(w, c, signing(calls))).toMatchObject({ reason: 'Lost' })
+    expect([calls, w.bus.ended]).toEqual([[], ['n1', 'n1']])
+    expect((await documentOf(w)).spec).not.toHaveProperty('certificate')
+  })
+
+  test('beyond its share of the bus: said in a condition, by which no replica lets it in, and taken back by itself', async () => {
+    const w = world()
+    w.bus.excesses.set('n1', 'Unasked')
+    const c = computeNode()
+    expect(await step(w, c)).toMatchObject({ kind: 'wait', reason: 'TooMuchWritten', retryAfterMs: 60_000 })
+    const { message } = findCondition(c.status?.conditions, 'BusAccess') ?? {}
+    expect(message).toContain('1024 documents that nobody asked for')
+    expect([whyShut(kubeNode(), c), w.bus.ended]).toEqual([expect.stringContaining('cut off'), ['n1']])
+    w.bus.excesses.clear()
+    expect(await step(w, c)).toMatchObject({ kind: 'done' })
+    expect([whyShut(kubeNode(), c), w.bus.ended]).toEqual([undefined, ['n1']])
+  })
+
+  test('any other: nothing of this is said or done', async () => {
+    const w = world()
+    w.bus.publishInventory(asking)
+    const calls: string[] = []
+    const c = computeNode()
+    await step(w, c, signing(calls))
+    expect([calls, w.bus.ended]).toEqual([['node', 'volumes'], []])
+    expect(findCondition(c.status?.conditions, 'BusAccess')).toBeUndefined()
+  })
+
+  test('deleted: what it has open ends with it', async () => {
+    const w = world({ labels: {} })
+    expect(await step(w, computeNode({}, { deleted: true }))).toMatchObject({ kind: 'released' })
+    expect(w.bus.ended).toEqual(['n1'])
   })
 })
 
