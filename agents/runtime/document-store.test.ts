@@ -38,6 +38,9 @@ describe('DocumentStore', () => {
     expect(again.list()).toHaveLength(2)
     expect(again.highest).toEqual({ incarnation: 1, term: 7 })
     expect(again.storeId).toBe(store.storeId)
+    // Also when no document says so any more.
+    await again.drop('instance', 'a')
+    expect((await open()).highest).toEqual({ incarnation: 1, term: 7 })
   })
 
   test('a document is on the disk, and its name in the folder, when it is taken, and the highest writer after it', async () => {

@@ -133,13 +133,10 @@ describe('the loop against a real apiserver', () => {
       for (const object of queue) await client.create<Widget>(WIDGET, object)
     })
     await Promise.all(creators)
-    const startedAt = performance.now()
     const operator = await startOperator('b', keepSize)
     await until(() => operator.widgets.synced, 'the list', 20_000)
-    const listMs = performance.now() - startedAt
     expect(operator.widgets.cache.size).toBe(3000)
     expect(operator.samples.filter((s) => s.verb === 'list')).toHaveLength(3000 / 250)
-    expect(listMs).toBeLessThan(3000)
     await until(() => operator.widgets.cache.list().every(isReady), 'all to be ready', 150_000)
     await until(() => operator.loops[0]?.idle, 'rest', 10_000)
     // Events come one after the other, behind the work.

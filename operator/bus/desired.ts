@@ -331,7 +331,7 @@ function assertNotNewer(held: Versions, offered: Versions): void {
 }
 
 /** Of all but the term, which alone is no reason to write; a node's own document tells it of each new leader. */
-function digestOf(document: DesiredDocument): string {
+export function digestOf(document: DesiredDocument): string {
   const { term, ...versions } = document.versions
   const content = { ...document, versions: document.kind === 'node' ? { ...versions, term } : versions }
   return createHash('sha256').update(stableJson(content)).digest('base64')

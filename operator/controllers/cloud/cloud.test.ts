@@ -90,7 +90,7 @@ describe('documents of a newer leader than ours', () => {
     const w = await newer()
     w.clock.ms = 10_000
     const c = cloud()
-    await expect(look(w, c, older)).rejects.toBeDefined()
+    await expect(look(w, c, older)).rejects.toMatchObject({ reason: 'ControlPlaneRegressed' })
     w.put('clouds', c)
     const raised = { incarnation: 2, term: 0 }
     w.deps.regression.lookAtAll(raised)
