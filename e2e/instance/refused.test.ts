@@ -74,7 +74,7 @@ test('a Secret without user data is waited for; one with more than 64 KiB is ref
   expect(await waits('loud', 'UserDataTooLarge')).toMatch(
     /Secret large in spec\.userDataSecretRef has 65537 bytes, at most 65536/,
   )
-})
+}, 60_000)
 
 test('a flavor that the image does not fit into is refused for good, and says what is needed', async () => {
   const tiny = await project.createClusterWide(FLAVOR, 'tiny', { vcpus: 1, memoryMiB: 64, rootDiskGiB: 1 })

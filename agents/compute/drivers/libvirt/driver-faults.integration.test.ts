@@ -123,10 +123,10 @@ describe('a guest that runs', () => {
     await client.call('defineXml', { xml: xml.replaceAll("enabled='no'", "enabled='yes'"), flags: 0 }, signal)
     await boots(uid, () => driver.setPower(uid, 'on', signal))
     await type(uid, 'echo mem > /sys/power/state\n')
-    await waitUntil(20_000, async () => (await find(uid)).power === 'sleeping')
+    await waitUntil(60_000, async () => (await find(uid)).power === 'sleeping')
     await driver.setPower(uid, 'wake', signal)
-    await waitUntil(10_000, async () => (await find(uid)).power === 'running')
-  }, 120_000)
+    await waitUntil(30_000, async () => (await find(uid)).power === 'running')
+  }, 240_000)
 })
 
 test('as many volumes as the API allows are plugged while it runs, and stopping works with them', async () => {
