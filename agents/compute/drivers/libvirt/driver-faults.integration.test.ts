@@ -123,7 +123,9 @@ describe('a guest that runs', () => {
     await client.call('defineXml', { xml: xml.replaceAll("enabled='no'", "enabled='yes'"), flags: 0 }, signal)
     await boots(uid, () => driver.setPower(uid, 'on', signal))
     await type(uid, 'echo mem > /sys/power/state\n')
-    await waitUntil(60_000, async () => (await find(uid)).power === 'sleeping')
+    await waitUntil(60_000, async () => (await find(uid)).power === 'sleeping').catch(async (error: unknown) => {
+      throw new Error((await logText(uid)).slice(-1500), { cause: error })
+    })
     await driver.setPower(uid, 'wake', signal)
     await waitUntil(30_000, async () => (await find(uid)).power === 'running')
   }, 240_000)
