@@ -93,6 +93,21 @@ export async function signRequest(requestPem: string, subject: Subject, options:
   return signKey(request.publicKey, subject, options)
 }
 
+/**
+ * The certificate that was issued before, as long as it answers the request (isAnsweredBy); else one signed anew (signRequest). Asking
+ * again changes nothing. @returns PEM
+ * @throws TerminalError `CertificateRequestInvalid`
+ */
+export async function ensureSigned(
+  requestPem: string,
+  have: string | undefined,
+  subject: Subject,
+  options: SigningOptions,
+): Promise<string> {
+  if (have !== undefined && (await isAnsweredBy(requestPem, have, subject, options))) return have
+  return signRequest(requestPem, subject, options)
+}
+
 /** Client and server certificate for a key of our own. @returns PEM */
 export async function signKey(publicKey: PublicKey, subject: Subject, options: SigningOptions): Promise<string> {
   const { authority, days, now, usage } = options

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node certificates (docs/decisions/0003): what a node asks for in its inventory, signed for the name that its key on the bus proves.
 import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
-import { isAnsweredBy, signRequest, type Authority, type Subject } from '../../lib/pki/authority.ts'
+import { ensureSigned, type Authority, type Subject } from '../../lib/pki/authority.ts'
 import type { DesiredPublisher } from './bus.ts'
 
 /** A node that is lost keeps the southbound database for so long at most: nothing revokes a certificate there (decision 17). */
@@ -46,8 +46,7 @@ export class NodeCertificates {
     // No name that the node says of itself, and for one end alone: it can be taken for no server.
     const subject: Subject = { commonName: node, names: [node] }
     const have = this.#issued.get(node) ?? (await this.#published(node, uid))
-    const stands = have !== undefined && (await isAnsweredBy(request, have, subject, { authority, now }))
-    const certificate = stands ? have : await signRequest(request, subject, { authority, days, now, usage: 'client' })
+    const certificate = await ensureSigned(request, have, subject, { authority, days, now, usage: 'client' })
     this.#issued.set(node, certificate)
     return { certificate, certificateAuthority: authorityPem }
   }

@@ -2,7 +2,7 @@
 // Certificates for volumes over NBD (docs/decisions/0016), apart from the nodes' identities: signed by an authority of their own, since
 // a running hypervisor keeps what it was started with for as long as its guest runs.
 import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
-import { isAnsweredBy, signRequest, type Authority, type Signature, type Subject } from '../../lib/pki/authority.ts'
+import { ensureSigned, type Authority, type Subject } from '../../lib/pki/authority.ts'
 import { keyIdOf } from '../../lib/pki/key-id.ts'
 import type { DesiredPublisher } from './bus.ts'
 
@@ -50,24 +50,27 @@ export class NbdCertificates {
   async ensure({ node, uid, inventory }: NodeToServe, now: Date): Promise<NbdCertificate | undefined> {
     const requests = inventory.nbdRequests
     if (!requests) return undefined
-    const { authorityPem, serverDays = NBD_SERVER_DAYS } = this.#options
+    const { authority, authorityPem, serverDays = NBD_SERVER_DAYS } = this.#options
     const have = this.#issued.get(node) ?? (await this.#published(node, uid))
     const client = holderSubject(node, requests.client)
     const server: Subject = { commonName: node, names: [node] }
     const certificates: NbdCertificate = {
-      client: await this.#sign(requests.client, have?.client, client, { days: Infinity, usage: 'client', now }),
-      server: await this.#sign(requests.server, have?.server, server, { days: serverDays, usage: 'server', now }),
+      client: await ensureSigned(requests.client, have?.client, client, {
+        authority,
+        days: Infinity,
+        usage: 'client',
+        now,
+      }),
+      server: await ensureSigned(requests.server, have?.server, server, {
+        authority,
+        days: serverDays,
+        usage: 'server',
+        now,
+      }),
       authority: authorityPem,
     }
     this.#issued.set(node, certificates)
     return certificates
-  }
-
-  async #sign(request: string, have: string | undefined, subject: Subject, signature: Signature): Promise<string> {
-    const { authority } = this.#options
-    if (have !== undefined && (await isAnsweredBy(request, have, subject, { authority, now: signature.now })))
-      return have
-    return signRequest(request, subject, { authority, ...signature })
   }
 
   async #published(node: string, uid: string): Promise<NbdCertificate | undefined> {
