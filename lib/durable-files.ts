@@ -46,12 +46,24 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Replaces `path` by a file with this text; a reader sees the old text or the new one. Mode 0600. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export interface FileOwner {
+  mode: number
+  /** Absent: as it is. */
+  group?: number
+}
+
+/** Replaces `path` by a file with this text; a reader sees the old text or the new one. Who may read is set before it has its name. */
+export async function writeWhole(
+  path: string,
+  text: string,
+  { mode, group }: FileOwner = { mode: 0o600 },
+): Promise<void> {
   const next = `${path}.${randomUUID()}.new`
   const file = await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   try {
+    if (group !== undefined) await file.chown(process.geteuid?.() ?? 0, group)
     await durably('write', path, () => file.writeFile(text))
+    if (mode !== 0o600) await file.chmod(mode)
     await durably('sync', path, () => file.sync())
     await durably('rename', path, () => rename(next, path))
   } catch (error) {

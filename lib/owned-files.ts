@@ -1,33 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files and folders that processes of other users read: who may is set before they have their name.
-import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { isMissing } from './durable-files.ts'
-
-export interface FileOwner {
-  mode: number
-  /** Absent: as it is. */
-  group?: number
-}
+import { chmod, chown, lstat, mkdir, readFile } from 'node:fs/promises'
+import { isMissing, writeWhole, type FileOwner } from './durable-files.ts'
 
 /** The file has this text, mode and group, and is no link; replaced as a whole, and only when something differs. */
 export async function ensureFile(path: string, text: string, owner: FileOwner): Promise<void> {
   if (await isAsWanted(path, text, owner)) return
-  const next = `${path}.${randomUUID()}.new`
-  const file = await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
-  try {
-    if (owner.group !== undefined) await file.chown(process.geteuid?.() ?? 0, owner.group)
-    await file.writeFile(text)
-    await file.chmod(owner.mode)
-    await file.sync()
-    await rename(next, path)
-  } catch (error) {
-    await rm(next, { force: true })
-    throw error
-  } finally {
-    await file.close()
-  }
+  await writeWhole(path, text, owner)
 }
 
 async function isAsWanted(path: string, text: string, { mode, group }: FileOwner): Promise<boolean> {

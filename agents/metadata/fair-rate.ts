@@ -4,8 +4,10 @@ import { RateLimit } from './rate-limit.ts'
 export interface RateLimits {
   requestsPerSecond: number
   burst: number
+  /** Of all guests of the node together, beyond what each may always ask. */
   nodeRequestsPerSecond: number
   nodeBurst: number
+  /** So much each guest is answered whatever others ask: a machine that boots asks some tens of times. */
   sureRequestsPerSecond: number
   sureBurst: number
 }

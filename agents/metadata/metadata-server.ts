@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Logger } from '../../lib/log.ts'
 import { AnswerCache } from './answer-cache.ts'
 import type { MetadataSource } from './content.ts'
-import { FairRate } from './fair-rate.ts'
+import { FairRate, type RateLimits } from './fair-rate.ts'
 
 export interface MetadataServerOptions {
   /** The guest that has this address on this network, on this node. */
@@ -13,15 +13,7 @@ export interface MetadataServerOptions {
   limits?: Partial<MetadataLimits>
 }
 
-export interface MetadataLimits {
-  requestsPerSecond: number
-  burst: number
-  /** Of all guests of the node together, beyond what each may always ask. */
-  nodeRequestsPerSecond: number
-  nodeBurst: number
-  /** So much each guest is answered whatever others ask: a machine that boots asks some tens of times. */
-  sureRequestsPerSecond: number
-  sureBurst: number
+export interface MetadataLimits extends RateLimits {
   connectionsPerNetwork: number
   connectionsPerGuest: number
   requestTimeoutMs: number

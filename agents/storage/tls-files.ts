@@ -4,8 +4,8 @@ import { X509Certificate } from 'node:crypto'
 import { lstat, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TransientError } from '../../lib/errors.ts'
-import { isMissing } from '../../lib/durable-files.ts'
-import { ensureFile, type FileOwner } from '../../lib/owned-files.ts'
+import { isMissing, type FileOwner } from '../../lib/durable-files.ts'
+import { ensureFile } from '../../lib/owned-files.ts'
 import type { CertifiedFiles, NbdFiles } from '../node/role.ts'
 
 export interface TlsFiles {
