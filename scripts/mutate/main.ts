@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run mutate -- PATH... [--count N] [--seed S] [--integration] [--line FILE:LINE]`: makes one small mistake at a time in the files below
+// `npm run mutate -- PATH... [--count N | --each N] [--seed S] [--near] [--integration] [--line FILE:LINE]`: makes one small mistake at a time in the files below
 // PATH and says which ones no test notices. How to read it: docs/testing.md.
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +17,11 @@ const { values, positionals } = parseArgs({
   options: {
     /** Of all mutants below the paths; the seed that is printed draws them again. */
     count: { type: 'string', default: '40' },
+    /** In place of `count`: so many of each file. */
+    each: { type: 'string' },
     seed: { type: 'string' },
+    /** Only the unit tests nearest to each file: quick, for whoever writes them. */
+    near: { type: 'boolean', default: false },
     /** Also runs the tests with real servers on what unit tests do not notice. */
     integration: { type: 'boolean', default: false },
     /** Only the mutants of one line: `lib/loop/queue.ts:140`. */
@@ -85,12 +90,20 @@ function listUnitTests(tests: readonly string[]): string[] {
 async function judge(mutant: Case, graph: ImportGraph): Promise<Verdict> {
   const tests = graph.listTests(mutant.file)
   const unit = listUnitTests(tests)
-  const [near, far] = [unit.slice(0, NEAR), unit.slice(NEAR)]
+  const [near, far] = [unit.slice(0, NEAR), values.near ? [] : unit.slice(NEAR)]
   if (near.length > 0 && (await isNoticed(mutant, 'unit', near))) return 'unit'
   if (far.length > 0 && (await isNoticed(mutant, 'unit', far))) return 'unit'
   const real = values.integration ? tests.filter((test) => test.endsWith('.integration.test.ts')) : []
   for (const test of real) if (await isNoticed(mutant, 'integration', [test])) return 'integration'
   return 'survived'
+}
+
+/** So many of each file, by one seed. */
+function drawOfEach(count: number): { title: string; cases: readonly Case[] } {
+  const seed = values.seed ?? String(randomInt(1_000_000))
+  const files = Map.groupBy(all, ({ file }) => file)
+  const cases = [...files.values()].flatMap((some) => draw(some, count, { NEPHELE_TEST_SEED: seed }).cases)
+  return { title: `${count} of each of ${files.size} files, ${cases.length} of ${all.length}, seed ${seed}`, cases }
 }
 
 /** Most mutants are noticed by the tests beside them. */
@@ -99,7 +112,10 @@ const NEAR = 3
 const all = listCases()
 if (all.length === 0) throw new Error('nothing to change: name files or folders, such as lib/loop')
 const env = { ...process.env, ...(values.seed === undefined ? {} : { NEPHELE_TEST_SEED: values.seed }) }
-const { title, cases } = draw(all, values.line === undefined ? Number(values.count) : all.length, env)
+const { title, cases } =
+  values.each === undefined
+    ? draw(all, values.line === undefined ? Number(values.count) : all.length, env)
+    : drawOfEach(Number(values.each))
 console.log(`mutants: ${title}`)
 const graph = new ImportGraph(root, ['lib', 'operator', 'agents', 'local', 'crds', 'charts', 'bench', 'scripts'])
 for (const file of new Set(cases.map((mutant) => mutant.file))) {

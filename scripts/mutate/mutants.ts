@@ -4,7 +4,18 @@
 import ts from 'typescript'
 
 export type MutantKind =
-  'guard' | 'operand' | 'bound' | 'equality' | 'call' | 'await' | 'order' | 'arithmetic' | 'boolean'
+  | 'guard'
+  | 'operand'
+  | 'bound'
+  | 'equality'
+  | 'call'
+  | 'await'
+  | 'order'
+  | 'arithmetic'
+  | 'boolean'
+  | 'default'
+  | 'swap'
+  | 'return'
 
 export interface Mutant {
   kind: MutantKind
@@ -29,6 +40,9 @@ const FLIPPED: Partial<Record<ts.SyntaxKind, { kind: MutantKind; text: string }>
   [ts.SyntaxKind.MinusToken]: { kind: 'arithmetic', text: '+' },
 }
 
+/** Names that are easily taken for each other. */
+const SWAPPED: Readonly<Record<string, string>> = { some: 'every', every: 'some', min: 'max', max: 'min' }
+
 /** Words that nobody promises: what goes to the log may change without a test. */
 const LOG_CALL = /\blog\??\.(trace|debug|info|warn|error|fatal)\(/
 
@@ -48,6 +62,8 @@ export function listMutants(fileName: string, text: string): Mutant[] {
     if (ts.isBinaryExpression(node)) addBinary(node, add)
     if (ts.isExpressionStatement(node)) addStatement(node, text, add)
     if (ts.isBlock(node) || ts.isSourceFile(node)) addOrders(node.statements, text, add)
+    if (ts.isBlock(node)) addReturn(node, add)
+    if (ts.isCallExpression(node)) addSwap(node.expression, add)
     if (node.kind === ts.SyntaxKind.TrueKeyword) add('boolean', node.getStart(), node.end, 'false')
     if (node.kind === ts.SyntaxKind.FalseKeyword) add('boolean', node.getStart(), node.end, 'true')
     ts.forEachChild(node, visit)
@@ -63,6 +79,7 @@ function addBinary(node: ts.BinaryExpression, add: Add): void {
   const flipped = FLIPPED[operatorToken.kind]
   const isText = [left, right].some((side) => ts.isStringLiteralLike(side) || ts.isTemplateExpression(side))
   if (flipped && !isText) add(flipped.kind, operatorToken.getStart(), operatorToken.end, flipped.text)
+  if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken) add('default', left.end, right.end, '')
   const isLogical =
     operatorToken.kind === ts.SyntaxKind.AmpersandAmpersandToken || operatorToken.kind === ts.SyntaxKind.BarBarToken
   if (!isLogical) return
@@ -73,6 +90,19 @@ function addBinary(node: ts.BinaryExpression, add: Add): void {
 /** What an operand becomes when it no longer matters: a `&&` loses a demand, a `||` an alternative. */
 function neutral(node: ts.BinaryExpression): string {
   return node.operatorToken.kind === ts.SyntaxKind.AmpersandAmpersandToken ? 'true' : 'false'
+}
+
+function addSwap(callee: ts.Expression, add: Add): void {
+  if (!ts.isPropertyAccessExpression(callee)) return
+  const swapped = SWAPPED[callee.name.text]
+  if (swapped !== undefined) add('swap', callee.name.getStart(), callee.name.end, swapped)
+}
+
+/** The end of a branch that does something first: without it what follows is done too. */
+function addReturn(block: ts.Block, add: Add): void {
+  const last = block.statements.at(-1)
+  if (block.statements.length < 2 || !ts.isIfStatement(block.parent) || !last || !ts.isReturnStatement(last)) return
+  add('return', last.getStart(), last.end, last.expression ? `void ${last.expression.getText()}` : ';')
 }
 
 function addStatement(node: ts.ExpressionStatement, text: string, add: Add): void {

@@ -13,7 +13,8 @@ beforeAll(() => {
   const files = {
     'a/one.ts': '',
     'a/one.test.ts': "import { one } from './one.ts'",
-    'a/beside.test.ts': "import { two } from '../b/two.ts'",
+    'a/beside.test.ts': "import { one } from './one.ts'",
+    'a/another.test.ts': "import { two } from '../b/two.ts'",
     'b/two.ts': "import type { One } from '../a/one.ts'",
     'b/two.test.ts': "import { two } from './two.ts'",
     'b/other.test.ts': "import { join } from 'node:path'",
@@ -22,9 +23,14 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(root, { recursive: true }))
 
-test('the tests that reach a file, those of its folder first', () => {
+test('the tests that reach a file: its own, those of its folder, the nearest of the others', () => {
   const graph = new ImportGraph(root, ['a', 'b'])
-  expect(graph.listTests(join(root, 'a/one.ts'))).toEqual(['a/beside.test.ts', 'a/one.test.ts', 'b/two.test.ts'])
-  expect(graph.listTests(join(root, 'b/two.ts'))).toEqual(['b/two.test.ts', 'a/beside.test.ts'])
+  expect(graph.listTests(join(root, 'a/one.ts'))).toEqual([
+    'a/one.test.ts',
+    'a/beside.test.ts',
+    'a/another.test.ts',
+    'b/two.test.ts',
+  ])
+  expect(graph.listTests(join(root, 'b/two.ts'))).toEqual(['b/two.test.ts', 'a/another.test.ts'])
   expect(graph.listTests(join(root, 'b/nobody.ts'))).toEqual([])
 })

@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
+/** More than any chain of imports is long. */
+const FAR = 1000
+
 /** Who imports a file, directly or through others: which tests can notice a change in it. */
 export class ImportGraph {
   readonly #importers = new Map<string, Set<string>>()
@@ -14,7 +17,7 @@ export class ImportGraph {
   }
 
   /**
-   * Test files that reach the file, the nearest first: those of its own folder, then by the length of the chain of imports.
+   * Test files that reach the file, the nearest first: its own, those of its folder, then by the length of the chain of imports.
    * @param file absolute
    */
   listTests(file: string): string[] {
@@ -27,7 +30,9 @@ export class ImportGraph {
         queue.push(importer)
       }
     }
-    const rank = (test: string) => (dirname(test) === dirname(file) ? 0 : (distance.get(test) ?? 0))
+    const own = file.replace(/\.ts$/, '.')
+    const rank = (test: string) =>
+      (distance.get(test) ?? 0) - (test.startsWith(own) ? FAR : 0) - (dirname(test) === dirname(file) ? FAR : 0)
     return queue
       .filter((path) => path.endsWith('.test.ts'))
       .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
