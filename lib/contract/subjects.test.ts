@@ -5,11 +5,20 @@ import { DOCUMENT_KINDS } from './documents.ts'
 import { agentPermissions, operatorPermissions } from './permissions.ts'
 import {
   OPERATOR_INBOX,
+  beatSubject,
   consumerOf,
+  desiredFilter,
+  desiredSubject,
   fromNodeToken,
   inboxPrefix,
+  inventorySubject,
+  isNodeName,
+  keyInSubject,
   notificationSubject,
+  observedFilter,
+  observedSubject,
   parseObjectKey,
+  streamOf,
   toNodeToken,
   toObjectKey,
 } from './subjects.ts'
@@ -52,8 +61,24 @@ describe('node tokens', () => {
 
   test.each(['', '.', 'a.', '.a', 'a..b', 'a_b', 'A', '*', '>', 'a.*', 'a b', 'a\n', 'é', '-a', 'a-', 'a'.repeat(254)])(
     '%j is refused',
-    (name) => expect(() => toNodeToken(name)).toThrow('cannot be written'),
+    (name) => {
+      expect(() => toNodeToken(name)).toThrow('cannot be written')
+      expect(isNodeName(name)).toBe(false)
+    },
   )
+
+  test.each(['', '_', 'a_', '_a', 'a__b', 'a.b', 'A', '*', 'a'.repeat(254)])('no node has the token %j', (token) => {
+    expect(() => fromNodeToken(token)).toThrow('node token')
+    expect(parseObjectKey(`${token}.port.u`)).toBeUndefined()
+  })
+
+  test('every dot of a name is written as another, and back; the longest name is one', () => {
+    expect(toNodeToken('n1.a-b.example')).toBe('n1_a-b_example')
+    expect(fromNodeToken('n1_a-b_example')).toBe('n1.a-b.example')
+    const longest = 'a'.repeat(253)
+    expect([toNodeToken(longest), fromNodeToken(longest), isNodeName(longest)]).toEqual([longest, longest, true])
+    expect(parseObjectKey(`${longest}.port.u`)?.node).toBe(longest)
+  })
 
   test('the longest name has a consumer that NATS takes', () => {
     expect(consumerOf('a'.repeat(253)).length).toBeLessThanOrEqual(255)
@@ -69,6 +94,22 @@ describe('node tokens', () => {
     expect(notificationSubject('team', 'Instance')).toBe('events._cloud.team.instance')
     expect(notificationSubject(undefined, 'ComputeNode')).toBe('events._cloud._cluster.computenode')
   })
+})
+
+test('where each thing is said', () => {
+  const key = { node: 'n1.example', kind: 'port', uid: 'u-1' } as const
+  expect(desiredSubject(key)).toBe('$KV.desired.n1_example.port.u-1')
+  expect(observedSubject(key)).toBe('$KV.observed.n1_example.port.u-1')
+  expect(inventorySubject('n1.example')).toBe('$KV.inventory.n1_example')
+  expect(desiredFilter('n1.example')).toBe('$KV.desired.n1_example.>')
+  expect(observedFilter('n1.example')).toBe('$KV.observed.n1_example.>')
+  expect(beatSubject('n1.example')).toBe('beat.n1_example')
+  expect(consumerOf('n1.example')).toBe('n-n1_example')
+  expect(inboxPrefix('n1.example')).toBe('_INBOX_n1_example')
+  expect(streamOf('desired')).toBe('KV_desired')
+  expect(keyInSubject('desired', '$KV.desired.n1_example.port.u-1')).toBe('n1_example.port.u-1')
+  expect(keyInSubject('observed', '$KV.desired.n1_example.port.u-1')).toBeUndefined()
+  expect(keyInSubject('desired', 'x.$KV.desired.n1')).toBeUndefined()
 })
 
 describe('object keys', () => {
@@ -97,6 +138,12 @@ describe('object keys', () => {
 
   test.each(['', 'U', 'a.b', '*', 'a b', 'a'.repeat(64)])('the uid %j is refused', (bad) => {
     expect(() => toObjectKey({ node: 'n', kind: 'port', uid: bad })).toThrow('cannot be written')
+    expect(parseObjectKey(`n.port.${bad}`)).toBeUndefined()
+  })
+
+  test('the longest uid is one', () => {
+    const key = { node: 'n', kind: 'port', uid: 'u'.repeat(63) } as const
+    expect(parseObjectKey(toObjectKey(key))).toEqual(key)
   })
 })
 

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every bound of what is said, at it and beyond it: operators keep all of it in memory, and agents act on it.
+import { describe, expect, test } from '@jest/globals'
+import type { z } from 'zod'
+import {
+  DesiredDocument,
+  Heartbeat,
+  Inventory,
+  MAX_DOCUMENT_BYTES,
+  MAX_HEARTBEAT_BYTES,
+  ObservedDocument,
+} from './documents.ts'
+
+const UID = 'aaaaaaaa-0000-4000-8000-000000000001'
+const versions = { incarnation: 1, term: 1, epoch: 1, generation: 1 }
+const mac = 'fa:16:3e:00:00:01'
+const nbd = { protocol: 'nbd', host: 'h', port: 10900, exportName: 'e', tls: true, tlsHostname: 't' }
+
+const header = { v: 1, uid: UID, node: 'n1', namespace: 'team', name: 'x', versions, tombstone: false }
+const desired = {
+  node: {
+    ...{ ...header, kind: 'node' },
+    spec: {
+      roles: { compute: 'libvirt', gateway: true, storage: true, image: true },
+      ...{ certificate: 'c', certificateAuthority: 'a', nbd: { client: 'c', server: 's', authority: 'a' } },
+      ...{ ovnRemote: 'ssl:10.0.0.1:6642', heartbeatSeconds: 10 },
+      pools: [{ name: 'p', uid: UID, driver: 'file', path: '/p' }],
+      images: { allowedNetworks: ['10.0.0.0/8', 'fd00::/8'], maxSizeGiB: 10, maxCachePercent: 50 },
+    },
+  },
+  image: { ...header, kind: 'image', spec: { url: 'https://a/b', sha256: '0'.repeat(64), format: 'raw' } },
+  volume: {
+    ...{ ...header, kind: 'volume' },
+    spec: {
+      ...{ pool: 'p', driver: 'file', sizeGiB: 1, format: 'qcow2', exportTo: ['n2'] },
+      exportKeys: { n2: '0'.repeat(40) },
+    },
+  },
+  port: {
+    ...{ ...header, kind: 'port' },
+    spec: {
+      ...{ logicalPort: 'p', networkUid: UID, network: 'team/lan', mac, mtu: 1442, vnicType: 'normal' },
+      fixedIPs: [{ address: '10.0.0.2', prefixLength: 24, ipv6AddressMode: 'slaac' }],
+      instanceUid: UID,
+    },
+  },
+  instance: {
+    ...{ ...header, kind: 'instance', grantedBootId: 'b' },
+    spec: {
+      ...{ hostname: 'vm', project: 'team', runState: 'Running', restartPolicy: 'Never', offlineRestart: false },
+      ...{ vcpus: 1, memoryMiB: 64, rootDiskGiB: 0, ephemeralGiB: 0, swapMiB: 0, requireKvm: false },
+      image: { uid: UID, sha256: '0'.repeat(64), format: 'raw', properties: {} },
+      ports: [{ uid: UID, name: 'p', networkName: 'n' }],
+      volumes: [{ uid: UID, name: 'v', connection: nbd, sizeGiB: 1 }],
+      ...{ configDrive: false, publicKeys: [], metadata: {} },
+    },
+  },
+  tombstone: { ...header, kind: 'instance', tombstone: true },
+}
+
+const nic = { mac, portUid: UID, networkUid: UID, network: 'team/lan', addresses: ['10.0.0.2'] }
+const observed = {
+  ...{ v: 1, kind: 'instance', uid: UID, node: 'n1', versions, state: 'running', namespace: 'team', name: 'vm' },
+  ...{ bootId: 'b', since: 't', progress: 0 },
+  refused: { reason: 'r', message: 'm', versions },
+  error: { reason: 'r', message: 'm', terminal: false },
+  facts: {
+    ...{ sha256: '0'.repeat(64), sizeGiB: 1, connection: nbd, exportedTo: ['n2'], stages: ['Booted'] },
+    ...{ stoppedBecause: 'r', startedAt: '2026-01-01T00:00:00Z', hypervisor: 'h', nics: [nic] },
+    ...{ volumesAttached: [UID], volumesListedFor: versions, vcpus: 0, memoryMiB: 0, rootDiskGiB: 0 },
+    pendingChanges: ['x'],
+    orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic] }],
+  },
+}
+const pem = 'p'
+const inventory = {
+  ...{ v: 1, node: 'n1', agentVersion: '1', bootId: 'b', storeId: 's', cpus: 1, memoryMiB: 1, diskGiB: 1 },
+  numa: [
+    {
+      ...{ id: 0, memoryMiB: 1, cpus: [{ id: 0, core: 0, socket: 0, siblings: [0] }] },
+      hugepages: [{ sizeKiB: 2048, total: 1, free: 1 }],
+    },
+  ],
+  ...{ address: 'a', encapAddress: 'a' },
+  hypervisor: { type: 't', version: 'v', acceleration: 'kvm', accelerationReason: 'r' },
+  dpdk: { initialized: true, version: 'v', vhostUser: true },
+  ovs: { version: 'v', datapath: 'netdev' },
+  pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
+  imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
+  ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
+}
+const beat = { v: 1, bootId: 'b', seq: 1, load: { urgent: 0, waiting: 0, long: 0, oldestSeconds: 0 } }
+
+/** A copy of `value` with what lies at the path replaced; undefined counts as left out. */
+function withAt(value: unknown, path: string, replacement: unknown): unknown {
+  const copy = structuredClone(value) as Record<string, unknown>
+  const steps = path.split('.')
+  const last = steps.pop()!
+  const at = steps.reduce((o, step) => o[step] as Record<string, unknown>, copy)
+  at[last] = replacement
+  return copy
+}
+const a = (length: number) => 'a'.repeat(length)
+const list = (length: number, of: unknown) => Array.from({ length }, () => of)
+const takes = (schema: z.ZodType, value: unknown) => schema.safeParse(value).success
+
+/** Path, the last that is taken, the first that is not. */
+type Row = [string, unknown, unknown]
+
+test('whole documents of every kind are taken as they are', () => {
+  for (const document of Object.values(desired)) expect(DesiredDocument.parse(document)).toEqual(document)
+  expect(ObservedDocument.parse(observed)).toEqual(observed)
+  expect(Inventory.parse(inventory)).toEqual(inventory)
+  expect(Heartbeat.parse(beat)).toEqual(beat)
+  expect([MAX_DOCUMENT_BYTES, MAX_HEARTBEAT_BYTES]).toEqual([262_144, 256])
+})
+
+test('a field that a newer operator added is kept, in every kind and part', () => {
+  for (const document of Object.values(desired)) {
+    const more = { ...document, later: 1 }
+    expect(DesiredDocument.parse(more)).toEqual(more)
+  }
+  for (const path of ['instance.spec.later', 'instance.spec.volumes.0.later', 'node.spec.roles.later'] as const) {
+    const kind = path.split('.')[0] as 'instance' | 'node'
+    const more = withAt({ [kind]: desired[kind] }, path, { a: 1 }) as Record<string, unknown>
+    expect(DesiredDocument.parse(more[kind])).toEqual(more[kind])
+  }
+})
+
+describe.each<[keyof typeof desired, Row[]]>([
+  [
+    'node',
+    [
+      ['v', 1, 2],
+      ['uid', a(63), a(64)],
+      ['uid', 'a-0', 'a_0'],
+      ['name', 'x', undefined],
+      ['node', 'n', undefined],
+      ['versions.incarnation', 1, 0],
+      ['versions.term', 0, -1],
+      ['versions.epoch', 0, -1],
+      ['versions.generation', 0, -1],
+      ['versions.epoch', 0, 0.5],
+      ['grantedBootId', a(64), a(65)],
+      ['spec.roles.compute', 'fake', 'xen'],
+      ['spec.heartbeatSeconds', 1, 0],
+      ['spec.images.maxSizeGiB', 1, 0],
+      ['spec.images.maxCachePercent', 1, 0],
+      ['spec.images.maxCachePercent', 100, 101],
+      ['spec.images.allowedNetworks', ['192.0.2.0/24'], ['192.0.2.0']],
+      ['spec.pools.0.uid', UID, 'A'],
+      ['spec.nbd.authority', 'x', undefined],
+    ],
+  ],
+  [
+    'image',
+    [
+      ['spec.url', 'http://a/b', 'file:///etc/shadow'],
+      ['spec.url', 'https://a/b', 'xhttp://a/b'],
+      ['spec.sha256', 'f'.repeat(64), 'f'.repeat(63)],
+      ['spec.sha256', 'f'.repeat(64), 'F'.repeat(64)],
+      ['spec.format', 'qcow2', 'vmdk'],
+    ],
+  ],
+  [
+    'volume',
+    [
+      ['spec.sizeGiB', 1, 0],
+      ['spec.exportTo', [], undefined],
+      ['spec.exportKeys', {}, { n2: '0'.repeat(39) }],
+      ['spec.format', 'raw', 'vmdk'],
+    ],
+  ],
+  [
+    'port',
+    [
+      ['spec.mac', 'aa:bb:cc:dd:ee:ff', 'AA:bb:cc:dd:ee:ff'],
+      ['spec.mac', mac, `${mac}:00`],
+      ['spec.mtu', 576, 575],
+      ['spec.mtu', 9000, 9001],
+      ['spec.network', a(320), a(321)],
+      ['spec.vnicType', 'vhostuser', 'direct'],
+      ['spec.fixedIPs.0.ipv6AddressMode', 'dhcpv6-stateful', 'dhcpv6'],
+    ],
+  ],
+  [
+    'instance',
+    [
+      ['spec.hostname', a(253), a(254)],
+      ['spec.hostname', 'a-b', 'a_b'],
+      ['spec.hostname', 'a', '-a'],
+      ['spec.runState', 'Suspended', 'Shelved'],
+      ['spec.restartPolicy', 'Always', 'Sometimes'],
+      ['spec.offlineRestart', true, undefined],
+      ['spec.vcpus', 1, 0],
+      ['spec.memoryMiB', 64, 63],
+      ['spec.rootDiskGiB', 0, -1],
+      ['spec.ephemeralGiB', 0, -1],
+      ['spec.swapMiB', 0, -1],
+      ['spec.requireKvm', true, undefined],
+      ['spec.image.sha256', 'a'.repeat(64), undefined],
+      ['spec.volumes.0.sizeGiB', 1, 0],
+      ['spec.volumes.0.connection.port', 1, 0],
+      ['spec.volumes.0.connection.port', 65535, 65536],
+      ['spec.volumes.0.connection.host', a(253), a(254)],
+      ['spec.volumes.0.connection.exportName', a(253), a(254)],
+      ['spec.volumes.0.connection.tlsHostname', a(253), a(254)],
+      ['spec.volumes.0.connection.tls', true, undefined],
+      ['spec.volumes.0.connection', { protocol: 'file', path: a(4096), format: 'raw' }, { protocol: 'iscsi' }],
+      ['spec.volumes.0.connection', nbd, { protocol: 'file', path: a(4097), format: 'raw' }],
+    ],
+  ],
+  [
+    'tombstone',
+    [
+      ['kind', 'port', 'router'],
+      ['tombstone', true, 'yes'],
+      ['versions', versions, undefined],
+    ],
+  ],
+])('what an operator writes of a %s', (kind, rows) => {
+  test.each(rows)('%s: %j, and no further', (path, last, beyond) => {
+    expect(takes(DesiredDocument, withAt(desired[kind], path, last))).toBe(true)
+    expect(takes(DesiredDocument, withAt(desired[kind], path, beyond))).toBe(false)
+  })
+})
+
+describe('what a node says', () => {
+  test.each<Row>([
+    ['v', 1, 2],
+    ['kind', 'volume', 'router'],
+    ['uid', a(63), a(64)],
+    ['node', a(253), a(254)],
+    ['state', a(32), a(33)],
+    ['namespace', a(63), a(64)],
+    ['name', a(253), a(254)],
+    ['bootId', a(64), a(65)],
+    ['since', a(40), a(41)],
+    ['progress', 100, 101],
+    ['progress', 0, -1],
+    ['versions.incarnation', 1, 0],
+    ['facts', {}, undefined],
+    ['facts.sha256', 'f'.repeat(64), 'x'],
+    ['facts.exportedTo', list(256, 'n'), list(257, 'n')],
+    ['facts.exportedTo', [a(253)], [a(254)]],
+    ['facts.stages', list(8, 'Booted'), list(9, 'Booted')],
+    ['facts.stages', ['ImageCached'], ['Elsewhere']],
+    ['facts.startedAt', '2026-01-01T00:00:00.000Z', 'today'],
+    ['facts.nics', list(64, nic), list(65, nic)],
+    ['facts.nics.0.network', a(320), a(321)],
+    ['facts.nics.0.addresses', list(64, 'a'), list(65, 'a')],
+    ['facts.nics.0.addresses', [a(45)], [a(46)]],
+    ['facts.volumesAttached', list(64, 'u'), list(65, 'u')],
+    ['facts.volumesAttached', ['u'], ['U']],
+    ['facts.vcpus', 0, -1],
+    ['facts.memoryMiB', 0, -1],
+    ['facts.rootDiskGiB', 0, -1],
+    ['facts.pendingChanges', list(32, 'x'), list(33, 'x')],
+    ['facts.orphans.0.uid', a(253), a(254)],
+    ['facts.orphans.0.kind', 'port', 'router'],
+    ['facts.orphans.0.nics', list(64, nic), list(65, nic)],
+    ['error.terminal', true, undefined],
+    ['refused', { reason: 'r', message: 'm' }, { reason: 'r' }],
+  ])('%s: %j, and no further', (path, last, beyond) => {
+    expect(takes(ObservedDocument, withAt(observed, path, last))).toBe(true)
+    expect(takes(ObservedDocument, withAt(observed, path, beyond))).toBe(false)
+  })
+
+  test.each<Row>([
+    ['v', 1, 2],
+    ['node', a(253), a(254)],
+    ['bootId', a(64), a(65)],
+    ['storeId', a(64), a(65)],
+    ['address', a(253), a(254)],
+    ['encapAddress', a(253), a(254)],
+    ['numa', list(256, inventory.numa[0]), list(257, inventory.numa[0])],
+    ['numa.0.cpus', list(4096, inventory.numa[0]!.cpus[0]), list(4097, inventory.numa[0]!.cpus[0])],
+    ['numa.0.cpus.0.siblings', list(64, 0), list(65, 0)],
+    ['numa.0.hugepages', list(16, inventory.numa[0]!.hugepages[0]), list(17, inventory.numa[0]!.hugepages[0])],
+    ['hypervisor.acceleration', 'qemu', 'tcg'],
+    ['ovs.datapath', 'system', 'dpdk'],
+    ['pools', list(256, inventory.pools[0]), list(257, inventory.pools[0])],
+    ['pools.0.name', a(253), a(254)],
+    ['pools.0.driver', a(63), a(64)],
+    ['certificateRequest', a(16384), a(16385)],
+    ['nbdRequests.client', a(16384), a(16385)],
+    ['nbdRequests.server', a(16384), a(16385)],
+  ])('in its inventory, %s: no further', (path, last, beyond) => {
+    expect(takes(Inventory, withAt(inventory, path, last))).toBe(true)
+    expect(takes(Inventory, withAt(inventory, path, beyond))).toBe(false)
+  })
+
+  test.each<Row>([
+    ['v', 1, 2],
+    ['bootId', a(64), a(65)],
+    ['load.urgent', 0, -1],
+    ['load.waiting', 1e9, 1e9 + 1],
+    ['load.long', 0, -1],
+    ['load.oldestSeconds', 1e9, 1e9 + 1],
+  ])('in its heartbeat, %s: no further', (path, last, beyond) => {
+    expect(takes(Heartbeat, withAt(beat, path, last))).toBe(true)
+    expect(takes(Heartbeat, withAt(beat, path, beyond))).toBe(false)
+  })
+
+  const long = 'x'.repeat(5000)
+  test.each<[string, z.ZodType, unknown, string, number]>([
+    ['reason', ObservedDocument, observed, 'error.reason', 128],
+    ['message', ObservedDocument, observed, 'error.message', 4096],
+    ['reason of a refusal', ObservedDocument, observed, 'refused.reason', 128],
+    ['message of a refusal', ObservedDocument, observed, 'refused.message', 4096],
+    ['word on a stop', ObservedDocument, observed, 'facts.stoppedBecause', 128],
+    ['hypervisor', ObservedDocument, observed, 'facts.hypervisor', 128],
+    ['change that waits', ObservedDocument, observed, 'facts.pendingChanges.0', 128],
+    ['word on an orphan', ObservedDocument, observed, 'facts.orphans.0.what', 253],
+    ['version', Inventory, inventory, 'agentVersion', 64],
+    ['type of a hypervisor', Inventory, inventory, 'hypervisor.type', 64],
+    ['version of a hypervisor', Inventory, inventory, 'hypervisor.version', 64],
+    ['word on acceleration', Inventory, inventory, 'hypervisor.accelerationReason', 1024],
+    ['version of DPDK', Inventory, inventory, 'dpdk.version', 64],
+    ['version of the switch', Inventory, inventory, 'ovs.version', 64],
+    ['error of a pool', Inventory, inventory, 'pools.0.error', 1024],
+  ])('a %s is cut', (_, schema, value, path, length) => {
+    const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)
+    expect(at(schema.parse(withAt(value, path, long)))).toBe(long.slice(0, length))
+  })
+})
