@@ -17,7 +17,7 @@ export interface AddressRange {
 /** @returns undefined unless `text` is an address in its usual, four-part or RFC 4291 form */
 export function findAddress(text: string): { version: 4 | 6; value: bigint } | undefined {
   const isV4 = ipaddr.IPv4.isValidFourPartDecimal(text)
-  if (!isV4 && !(text.includes(':') && ipaddr.IPv6.isValid(text) && !text.includes('%'))) return undefined
+  if (!isV4 && !(ipaddr.IPv6.isValid(text) && !text.includes('%'))) return undefined
   const bytes = ipaddr.parse(text).toByteArray()
   return { version: isV4 ? 4 : 6, value: bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) }
 }
@@ -31,9 +31,7 @@ export function toText(version: 4 | 6, value: bigint): string {
 
 /** @returns undefined unless `text` is a network in CIDR form without host bits */
 export function findCidr(text: string): Cidr | undefined {
-  const [addressText, lengthText, ...rest] = text.split('/')
-  if (addressText === undefined || lengthText === undefined || rest.length > 0 || !/^\d{1,3}$/.test(lengthText))
-    return undefined
+  const [, addressText = '', lengthText] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? []
   const address = findAddress(addressText)
   const prefixLength = Number(lengthText)
   const bits = address?.version === 6 ? 128 : 32

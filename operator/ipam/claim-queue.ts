@@ -167,7 +167,7 @@ export class ClaimQueue {
         }
       } catch (error) {
         if (mayHaveHappened(error)) unknown++
-        if (unknown === 0 || unknown >= MOST_UNKNOWN || !mayHaveHappened(error)) {
+        if (unknown >= MOST_UNKNOWN || !mayHaveHappened(error)) {
           this.#fail(ref, orders, error, unknown > 0)
           return
         }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
-import { findAddress, findCidr, toText } from './address.ts'
+import { findAddress, findCidr, overlaps, toText } from './address.ts'
 import { blockOf } from './claim-block.ts'
 import { FreeAddresses } from './free-addresses.ts'
-import { chooseMac, generateMac } from './mac.ts'
-import { checkRequested, findOverlap, planSubnet } from './subnet-plan.ts'
+import { metadataMac } from '../../lib/contract/metadata-port.ts'
+import { chooseMac, generateMac, isReservedMac } from './mac.ts'
+import { SubnetArrivals } from './subnet-arrivals.ts'
+import { checkRequested, findOverlap, planSubnet, type SubnetRank } from './subnet-plan.ts'
 
 describe('addresses', () => {
   test.each(['10.0.0.1', '0.0.0.0', '255.255.255.255', 'fd00::1', '::', '2001:db8::8a2e:370:7334'])(
@@ -28,10 +30,42 @@ describe('addresses', () => {
     ':',
     '::ffff:1.2.3.4.5',
   ])('%j is no address', (text) => expect(findAddress(text)).toBeUndefined())
-  test.each(['10.0.0.1/24', '10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/24/1', 'fd00::1/64'])(
-    '%s is no network',
-    (text) => expect(findCidr(text)).toBeUndefined(),
-  )
+  test.each([
+    '10.0.0.1/24',
+    '10.0.0.0',
+    '10.0.0.0/',
+    '/24',
+    '0.0.0.0/33',
+    '::/129',
+    '0.0.0.0/-1',
+    '0.0.0.0/1e1',
+    '10.0.0.0/24/1',
+    'fd00::1/64',
+  ])('%s is no network', (text) => expect(findCidr(text)).toBeUndefined())
+  test.each([
+    ['0.0.0.0/0', '0.0.0.0', '255.255.255.255', 0],
+    ['10.0.0.128/25', '10.0.0.128', '10.0.0.255', 25],
+    ['10.0.0.1/32', '10.0.0.1', '10.0.0.1', 32],
+    ['::/0', '::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 0],
+    ['fd00::/127', 'fd00::', 'fd00::1', 127],
+    ['fd00::1/128', 'fd00::1', 'fd00::1', 128],
+  ])('%s goes from %s to %s', (text, first, last, prefixLength) => {
+    const cidr = findCidr(text)!
+    expect([toText(cidr.version, cidr.first), toText(cidr.version, cidr.last)]).toEqual([first, last])
+    expect(cidr.prefixLength).toBe(prefixLength)
+  })
+  test.each([
+    ['10.0.0.0/24', '10.0.0.0/32', true],
+    ['10.0.0.0/24', '10.0.0.255/32', true],
+    ['10.0.0.0/24', '10.0.0.0/8', true],
+    ['10.0.0.0/25', '10.0.0.128/25', false],
+    ['10.0.0.0/24', '10.0.2.0/24', false],
+    // The same number in two versions.
+    ['10.0.0.0/8', '::/64', false],
+  ])('%s and %s: one in the other is %s', (a, b, isOne) => {
+    const [one, two] = [findCidr(a)!, findCidr(b)!]
+    expect([overlaps(one, two), overlaps(two, one)]).toEqual([isOne, isOne])
+  })
 })
 
 describe('planSubnet', () => {
@@ -66,11 +100,47 @@ describe('planSubnet', () => {
       'InvalidAllocationPool',
       'overlap',
     ],
+    [
+      { cidr: '10.0.0.0/24', allocationPools: [{ start: '10.0.0.9', end: '10.0.1.2' }] },
+      'AddressOutsideSubnet',
+      'spec.allocationPools[0].end',
+    ],
+    [
+      {
+        cidr: '10.0.0.0/24',
+        allocationPools: [
+          { start: '10.0.0.20', end: '10.0.0.29' },
+          { start: '10.0.0.40', end: '10.0.0.49' },
+          { start: '10.0.0.2', end: '10.0.0.20' },
+        ],
+      },
+      'InvalidAllocationPool',
+      'overlap',
+    ],
   ])('%j is refused as %s', (input, reason, text) => {
     expect(() => planSubnet(input)).toThrow(expect.objectContaining({ reason, message: expect.stringContaining(text) }))
   })
+  test('pools may touch, hold one address, and come in any order', () => {
+    const allocationPools = [
+      { start: '10.0.0.30', end: '10.0.0.30' },
+      { start: '10.0.0.10', end: '10.0.0.19' },
+      { start: '10.0.0.20', end: '10.0.0.29' },
+    ]
+    const { pools } = planSubnet({ cidr: '10.0.0.0/24', allocationPools })
+    const text = pools.map(({ first, last }) => `${toText(4, first)}-${toText(4, last)}`)
+    expect(text).toEqual(['10.0.0.10-10.0.0.19', '10.0.0.20-10.0.0.29', '10.0.0.30-10.0.0.30'])
+  })
+  test.each([
+    ['10.0.0.0/24', '10.0.0.1', '10.0.0.254'],
+    ['10.0.0.0/31', '10.0.0.0', '10.0.0.1'],
+    ['fd00::/120', 'fd00::1', 'fd00::ff'],
+  ])('of %s whoever asks for it may have %s and %s', (cidr, ...asked) => {
+    const plan = planSubnet({ cidr })
+    expect(asked.map((text) => checkRequested(plan, text, 'spec.ipAddress', cidr))).toEqual(asked)
+  })
   test.each([
     ['10.0.0.255', 'AddressReserved'],
+    ['10.0.0.0', 'AddressReserved'],
     ['10.0.1.7', 'AddressOutsideSubnet'],
     ['banana', 'AddressOutsideSubnet'],
   ])('request for %s: %s', (text, reason) => {
@@ -88,6 +158,35 @@ test('the younger of two overlapping subnets is the one at fault', () => {
   expect(findOverlap(a, [a, b, c])).toBeUndefined()
   expect(findOverlap(b, [a, b, c])).toBe(a)
   expect(findOverlap(c, [a, b, c])).toBeUndefined()
+  expect(findOverlap({ ...b, cidr: 'banana' }, [a])).toBeUndefined()
+  expect(findOverlap(b, [{ ...a, cidr: 'banana' }])).toBeUndefined()
+})
+
+test('of two of one second the one at work stays, else the one with the lesser UID', () => {
+  const both = { cidr: '10.0.0.0/16', creationTimestamp: '2026-01-01T00:00:00Z' }
+  const [one, two] = ['1', '2'].map((uid) => ({ ...both, name: uid, uid })) as [SubnetRank, SubnetRank]
+  expect([findOverlap(one, [one, two]), findOverlap(two, [one, two])]).toEqual([undefined, one])
+  const atWork = { ...two, isActive: true }
+  expect([findOverlap(one, [one, atWork]), findOverlap(atWork, [one, atWork])]).toEqual([atWork, undefined])
+  // One that is at work gives way to none that is not, however old.
+  expect(findOverlap(atWork, [{ ...one, isActive: false, creationTimestamp: '2025-01-01T00:00:00Z' }])).toBeUndefined()
+})
+
+test('a subnet arrives once, and long ago when nobody said so', () => {
+  let nowMs = 1000
+  const arrivals = new SubnetArrivals(() => nowMs)
+  expect(arrivals.sinceLastMs(['one'])).toBe(Infinity)
+  arrivals.arrived('one')
+  nowMs = 3000
+  arrivals.arrived('one')
+  arrivals.arrived('two')
+  nowMs = 3500
+  expect(['one', 'two', 'three'].map((uid) => arrivals.sinceLastMs([uid]))).toEqual([2500, 500, Infinity])
+  expect([arrivals.sinceLastMs(['two', 'one']), arrivals.sinceLastMs([])]).toEqual([500, Infinity])
+  arrivals.forget('two')
+  expect(arrivals.sinceLastMs(['two', 'one'])).toBe(2500)
+  arrivals.arrived('two')
+  expect(arrivals.sinceLastMs(['two'])).toBe(0)
 })
 
 describe('FreeAddresses', () => {
@@ -175,5 +274,13 @@ describe('names and MACs', () => {
     expect(chooseMac('fa:16:3e', 'u/0', () => false)).toBe(first)
     expect(chooseMac('fa:16:3e', 'u/0', (mac) => mac === first)).not.toBe(first)
     expect(chooseMac('fa:16:3e', 'u/0', () => true)).toBeUndefined()
+    const asked: string[] = []
+    chooseMac('fa:16:3e', 'u/0', (mac) => asked.push(mac) > 0)
+    expect([asked[0], new Set(asked).size]).toEqual([first, 64])
+    expect(generateMac('fa:16:3e', 'u/1')).not.toBe(first)
+  })
+  test('the metadata service has one MAC in each network', () => {
+    expect(isReservedMac(metadataMac('u'), 'u')).toBe(true)
+    expect(isReservedMac(metadataMac('u'), 'v')).toBe(false)
   })
 })
