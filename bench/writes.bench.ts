@@ -60,8 +60,8 @@ async function countSingles(cloud: BenchCloud, audit: AuditLog, n: number): Prom
   show('delete', deleted)
   const worst = (counted: Counted[], of: keyof Counted) => Math.max(...counted.map((c) => c[of].length))
   return [
-    figure('writes a create', worst(created, 'writes'), n, 6),
-    figure('writes a delete', worst(deleted, 'writes'), n, 5),
+    figure('writes a create', worst(created, 'writes'), n, 5),
+    figure('writes a delete', worst(deleted, 'writes'), n, 4),
     figure('events a create', worst(created, 'events'), n, 4),
   ]
 }

@@ -2,8 +2,9 @@
 // The rendered chart in a real apiserver: its policies refuse what they must and nothing else, and its roles allow what they say.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
+import { until } from '../lib/loop/until.ts'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
-import { isHook, renderChart, type Manifest } from './suite/render.ts'
+import { isHook, renderChart, renderHeldFromTheStart, type Manifest } from './suite/render.ts'
 
 const OPERATOR = 'system:serviceaccount:nephele-system:nephele-operator'
 const AGENT = 'system:serviceaccount:nephele-system:nephele-agent'
@@ -395,4 +396,61 @@ describe('roles', () => {
     expect(await may('someone', 'watch', 'volumetypes.nephele.dev', ...someone)).toBe(true)
     expect(await may('someone', 'list', 'storagepools.nephele.dev', ...someone)).toBe(false)
   })
+})
+
+describe('held from the start, where the apiserver has mutating policies', () => {
+  const finalizersOf = async (name: string) => {
+    const text = await kubectl('-n', 'team', 'get', 'nport', name, '-o', 'json')
+    return (JSON.parse(text) as { metadata: { finalizers?: string[] } }).metadata.finalizers
+  }
+  const port = (name: string, finalizers?: string[]) =>
+    resource('Port', name, { networkRef: { name: 'net' } }, finalizers ? { finalizers } : {})
+  const OURS = 'nephele.dev/release'
+
+  beforeAll(async () => {
+    await plane.kubectl(['apply', '--server-side', '-f', '-'], { input: await renderHeldFromTheStart() })
+    const probe = ['create', '--dry-run=server', '-o', 'jsonpath={.metadata.finalizers}', '-f', '-']
+    await until(
+      async () => (await plane.kubectl(probe, { input: stringify(port('probe')) })).includes(OURS),
+      'the policy to take effect',
+      20_000,
+    )
+  }, 30_000)
+  afterAll(() => kubectl('delete', 'mutatingadmissionpolicybinding', 'held-from-the-start.nephele.dev'))
+
+  test.each([
+    ['none', undefined, [OURS]],
+    ["another's", ['example.com/other'], ['example.com/other', OURS]],
+    ['ours already', [OURS, 'example.com/other'], [OURS, 'example.com/other']],
+  ])('made with %s, by apply and by create', async (_which, given, expected) => {
+    await apply([port('born', given)])
+    expect(await finalizersOf('born')).toEqual(expected)
+    // What the user does not write is not theirs to take away.
+    await apply([port('born', given)], '--force-conflicts')
+    expect(await finalizersOf('born')).toEqual(expected)
+    await release('born')
+    await plane.kubectl(['create', '-f', '-'], { input: stringify(port('born', given)) })
+    expect(await finalizersOf('born')).toEqual(expected)
+    await release('born')
+  }, 30_000)
+
+  test('a PUT of a bare manifest takes nothing away, answered or not; what is deleted can be let go of', async () => {
+    await apply([port('put')])
+    await plane.kubectl(['replace', '-f', '-'], { input: stringify(port('put')) })
+    expect(await finalizersOf('put')).toEqual([OURS])
+    await answer('nport', 'put')
+    await plane.kubectl(['replace', '-f', '-'], { input: stringify(port('put')) })
+    expect(await finalizersOf('put')).toEqual([OURS])
+    await kubectl('-n', 'team', 'delete', 'nport', 'put', '--wait=false')
+    expect(await finalizersOf('put')).toEqual([OURS])
+    await release('put')
+  }, 30_000)
+
+  /** As the operator does; a deletion with nothing left to release takes the object away. */
+  async function release(name: string): Promise<void> {
+    await kubectl('-n', 'team', 'delete', 'nport', name, '--wait=false')
+    const none = '{"metadata":{"finalizers":null}}'
+    await kubectl('-n', 'team', 'patch', 'nport', name, '--type=merge', '-p', none, '--as', OPERATOR)
+    await expect(kubectl('-n', 'team', 'get', 'nport', name)).rejects.toThrow('not found')
+  }
 })

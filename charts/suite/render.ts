@@ -6,6 +6,7 @@ import { exec } from '../../lib/exec.ts'
 import { programPath } from '../../local/build/programs.ts'
 
 export const CHART = join(import.meta.dirname, '..', 'nephele')
+const RELEASE = ['nephele', CHART, '--namespace', 'nephele-system']
 
 export interface PolicyRule {
   apiGroups?: string[]
@@ -34,10 +35,17 @@ export async function helm(args: readonly string[]): Promise<string> {
 /** Values as `key=value`, as --set takes them. */
 export async function renderChart(...values: string[]): Promise<Manifest[]> {
   const sets = values.flatMap((value) => ['--set', value])
-  const text = await helm(['template', 'nephele', CHART, '--namespace', 'nephele-system', ...sets])
+  const text = await helm(['template', ...RELEASE, ...sets])
   return parseAllDocuments(text)
     .map((document) => document.toJS() as Manifest | null)
     .filter((manifest): manifest is Manifest => manifest !== null)
+}
+
+/** The policy that gives objects the operator's finalizer when they are made, as an apiserver takes it that has the beta of its kind. */
+export function renderHeldFromTheStart(): Promise<string> {
+  const file = 'templates/policies/held-from-the-start.yaml'
+  const served = 'admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy'
+  return helm(['template', ...RELEASE, '--api-versions', served, '--show-only', file])
 }
 
 export const isHook = (manifest: Manifest) => manifest.metadata.annotations?.['helm.sh/hook'] !== undefined

@@ -55,11 +55,24 @@ export function cloudSettings(imageNetwork: string): Manifest & { spec: object }
   }
 }
 
+const ADMISSION = '/apis/admissionregistration.k8s.io'
+
+/** As `helm template --api-versions` takes them: which kinds of policies the apiserver has depends on its version. */
+async function listPolicyKinds(api: Api): Promise<string[]> {
+  const { versions } = await api.request<{ versions: { groupVersion: string; version: string }[] }>('GET', ADMISSION)
+  const kinds = versions.map(async ({ groupVersion, version }) => {
+    const { resources } = await api.request<{ resources: { kind: string }[] }>('GET', `${ADMISSION}/${version}`)
+    return resources.map(({ kind }) => `${groupVersion}/${kind}`)
+  })
+  return [...new Set((await Promise.all(kinds)).flat())]
+}
+
 /** Renders the chart and applies it, and `more` with it; may run any number of times. */
 export async function installChart(api: Api, layout: Layout, more: readonly Manifest[] = []): Promise<void> {
   const helm = await programPath('helm')
   const values = OUTSIDE.flatMap((value) => ['--set', value])
-  const { stdout } = await exec([helm, 'template', 'nephele', CHART, '--namespace', NAMESPACE, ...values], {
+  const served = (await listPolicyKinds(api)).flatMap((kind) => ['--api-versions', kind])
+  const { stdout } = await exec([helm, 'template', 'nephele', CHART, '--namespace', NAMESPACE, ...served, ...values], {
     timeoutMs: 60_000,
     env: { ...process.env, HELM_CACHE_HOME: join(layout.dir, 'helm'), HELM_CONFIG_HOME: join(layout.dir, 'helm') },
   })

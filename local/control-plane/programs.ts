@@ -79,6 +79,9 @@ export function apiserverArguments(o: ApiserverOptions): string[] {
     `--service-account-signing-key-file=${pki('service-account.key')}`,
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
+    // As every apiserver has it from 1.36 on.
+    '--feature-gates=MutatingAdmissionPolicy=true',
+    '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
     '--allow-privileged=true',
     '--profiling=false',
     ...(o.auditLog

@@ -11,11 +11,16 @@ const PARTIAL = 0.5
 
 export class Temper {
   readonly seed: number
+  readonly #slowMs: number
   #state: number
 
-  /** Agents of one seed act differently by their names. @param seed 0: all at once, whole and well */
-  constructor(seed: number, name: string) {
+  /**
+   * Agents of one seed act differently by their names. @param seed 0: all at once, whole and well
+   * @param slowMs each run takes that long, as on a slow host
+   */
+  constructor(seed: number, name: string, slowMs = 0) {
     this.seed = seed
+    this.#slowMs = slowMs
     this.#state = Buffer.from(name).reduce((state, byte) => mix(state ^ byte), mix(seed))
   }
 
@@ -25,6 +30,9 @@ export class Temper {
 
   /** Before a run does anything: it takes its time, says half of what there is to say, or comes to nothing. */
   async begin(context: Pick<RunContext, 'report' | 'signal'>, halves: readonly Observation[]): Promise<void> {
+    if (this.#slowMs > 0) {
+      await setTimeout(this.#slowMs, undefined, { signal: context.signal }).catch(() => undefined)
+    }
     if (this.seed === 0) return
     for (const half of halves) {
       if (this.chance(PARTIAL)) context.report(half)

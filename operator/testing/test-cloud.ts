@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agent } from '../../agents/node/agent.ts'
+import { renderHeldFromTheStart } from '../../charts/suite/render.ts'
 import * as kinds from '../../lib/api/kinds.ts'
 import type { Cloud, KubeNode } from '../../lib/api/types.ts'
 import type { KubeClient, NewObject } from '../../lib/kube/client.ts'
@@ -13,6 +14,7 @@ import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.
 import { createLogger } from '../../lib/log.ts'
 import { EventRecorder } from '../../lib/loop/events.ts'
 import { LoopMetrics } from '../../lib/loop/metrics.ts'
+import { until } from '../../lib/loop/until.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
 import { createAuthority, loadAuthority } from '../../lib/pki/authority.ts'
@@ -58,10 +60,10 @@ export class TestCloud {
     this.client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
   }
 
-  /** Agents do all at once, whole and well, until the end of `run`: for tests that count writes. */
-  async whileCalm<T>(run: () => Promise<T>): Promise<T> {
+  /** Agents do all whole and well, at once or each after `slowMs`, until the end of `run`: for tests that count writes. */
+  async whileCalm<T>(run: () => Promise<T>, slowMs = 0): Promise<T> {
     const before = [...this.nodes.values()].map((node) => [node, node.temper] as const)
-    for (const [node] of before) node.temper = new Temper(0, node.name)
+    for (const [node] of before) node.temper = new Temper(0, node.name, slowMs)
     try {
       return await run()
     } finally {
@@ -87,6 +89,25 @@ export class TestCloud {
     await cloud.create<Cloud>(kinds.CLOUD, { metadata: { name: kinds.CLOUD_NAME }, spec: { heartbeat } })
     serveCallOut(await nats.connectCallOut(), { issuerSeed: nats.issuer.seed, createTokenReview: reviewNodeName, log })
     return cloud
+  }
+
+  /** From here on the apiserver itself gives objects the operator's finalizer when they are made, where the chart is installed so. */
+  async holdFromTheStart(): Promise<void> {
+    await this.#plane.kubectl(['apply', '--server-side', '-f', '-'], { input: await renderHeldFromTheStart() })
+    const { group, version, kind } = kinds.NETWORK
+    const probe = {
+      apiVersion: `${group}/${version}`,
+      kind,
+      metadata: { namespace: 'default', name: 'probe' },
+      spec: {},
+    }
+    const create = ['create', '--dry-run=server', '-o', 'jsonpath={.metadata.finalizers}', '-f', '-']
+    // A policy takes effect a moment after it was written.
+    await until(
+      async () => (await this.#plane.kubectl(create, { input: JSON.stringify(probe) })).includes(kinds.FINALIZER),
+      'the policy to take effect',
+      20_000,
+    )
   }
 
   /** A Node object with labels of roles, and a fake agent for it. */

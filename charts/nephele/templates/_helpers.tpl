@@ -59,3 +59,8 @@ affinity:
             {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* What the operator puts its finalizer on. */}}
+{{- define "nephele.heldKinds" -}}
+{{- list "computenodes" "flavors" "images" "instances" "keypairs" "networks" "ports" "securitygroups" "storagepools" "subnets" "volumes" | toJson }}
+{{- end }}
