@@ -1,18 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from '@jest/globals'
-import { findShortage } from './capacity.ts'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DEFAULT_RESERVED, guestOverheadMiB } from '../../lib/node-room.ts'
+import { checkCapacity, findShortage, readCapacity, type Capacity, type Demand } from './capacity.ts'
+import { instanceDir } from './paths.ts'
+import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 
-const has = { cpus: 2, memoryMiB: 4096, availableMemoryMiB: 2048, freeDiskBytes: 20 * 2 ** 30 }
-const want = { vcpus: 1, memoryMiB: 512, rootBytes: 2 ** 30, ephemeralGiB: 0, swapMiB: 0 }
-test.each([
-  ['fits', {}, [], undefined],
-  ['vCPUs', { vcpus: 33 }, [], 'vCPUs'],
-  ['vCPUs beside others', { vcpus: 2 }, [{ vcpus: 31, memoryMiB: 64 }], 'vCPUs'],
-  ['memory beside others', {}, [{ vcpus: 1, memoryMiB: 4000 }], 'memory in all'],
-  ['memory now', { memoryMiB: 3000 }, [], 'free now'],
-  ['disk', { ephemeralGiB: 20 }, [], 'disks'],
-])('%s', (_name, change, others, message) => {
-  const shortage = findShortage({ ...want, ...change }, others, has)
-  if (message === undefined) expect(shortage).toBeUndefined()
-  else expect(shortage).toContain(message)
+const GIB = 2 ** 30
+const has: Capacity = {
+  room: { vcpus: 2, memoryMiB: 4096 },
+  reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 },
+  isEmulated: false,
+  availableMemoryMiB: 2048,
+  freeDiskBytes: 20 * GIB,
+  writtenBytes: new Map(),
+}
+const want: Demand = { uid: 'new', vcpus: 1, memoryMiB: 512, diskBytes: GIB }
+const other = (over: Partial<Demand> = {}): Demand => ({ ...want, uid: 'old', vcpus: 1, memoryMiB: 64, ...over })
+/** The most memory that a guest of one vCPU may have where so much is left. */
+const largest = (leftMiB: number, isEmulated = false): number => {
+  let memoryMiB = leftMiB
+  while (memoryMiB + guestOverheadMiB({ vcpus: 1, memoryMiB }, isEmulated) > leftMiB) memoryMiB--
+  return memoryMiB
+}
+
+describe('what does not fit', () => {
+  const now = { availableMemoryMiB: 1e6 }
+  test.each<[string, Partial<Demand>, Demand[], Partial<Capacity>, string | undefined]>([
+    ['fits', {}, [], {}, undefined],
+    ['all vCPUs', { vcpus: 32 }, [], {}, undefined],
+    ['vCPUs', { vcpus: 33 }, [], {}, '33 vCPUs are more than 16 for each of 2 CPUs'],
+    ['vCPUs beside others', { vcpus: 2 }, [other({ vcpus: 31 })], {}, '33 vCPUs'],
+    ['vCPUs kept', { vcpus: 33 }, [], { reserved: { cpus: 3, memoryMiB: 0, diskGiB: 0 } }, '3 CPUs are kept'],
+    ['all memory', { memoryMiB: largest(4096) }, [], now, undefined],
+    ['a guest as large as the node', { memoryMiB: 4096 }, [], now, "with QEMU's own, are more than the node's 4096"],
+    ['one MiB more', { memoryMiB: largest(4096) + 1 }, [], now, "more than the node's 4096 MiB"],
+    ['emulated: all', { memoryMiB: largest(4096, true) }, [], { ...now, isEmulated: true }, undefined],
+    ['emulated', { memoryMiB: largest(4096, true) + 1 }, [], { ...now, isEmulated: true }, "the node's 4096 MiB"],
+    ['memory beside others', {}, [other({ memoryMiB: 3500 })], now, 'MiB of memory in all'],
+    [
+      'kept',
+      { memoryMiB: 5000 },
+      [],
+      { ...now, reserved: DEFAULT_RESERVED },
+      '1024 MiB are kept for the host: spec.reserved',
+    ],
+    ['memory now: all', { memoryMiB: largest(2048) }, [], {}, undefined],
+    ['memory now', { memoryMiB: largest(2048) + 1 }, [], {}, 'free now'],
+    ['all disk', { diskBytes: 20 * GIB }, [], {}, undefined],
+    ['disk', { diskBytes: 21 * GIB }, [], {}, 'disks of 21 GiB are more than the 20 GiB'],
+    ['promised to others', { diskBytes: 15 * GIB }, [other({ diskBytes: 6 * GIB })], {}, 'more than the 14 GiB'],
+    [
+      'written by others',
+      { diskBytes: 15 * GIB },
+      [other({ diskBytes: 6 * GIB })],
+      { writtenBytes: new Map([['old', 2 * GIB]]) },
+      undefined,
+    ],
+    [
+      'more written than promised frees nothing',
+      { diskBytes: 21 * GIB },
+      [other({ diskBytes: GIB })],
+      { writtenBytes: new Map([['old', 9 * GIB]]) },
+      'more than the 20 GiB',
+    ],
+    ['disk kept', { diskBytes: 16 * GIB }, [], { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 5 } }, '15 GiB'],
+  ])('%s', (_name, change, others, node, message) => {
+    const shortage = findShortage({ ...want, ...change }, others, { ...has, ...node })
+    if (message === undefined) expect(shortage).toBeUndefined()
+    else expect(shortage).toContain(message)
+  })
+})
+
+describe('of this host', () => {
+  let dataDir: string
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'nephele-capacity-'))
+  })
+  afterEach(() => rm(dataDir, { recursive: true, force: true }))
+
+  test('what is kept is left out, and what machines wrote is found', async () => {
+    const paths = { dataDir, runDir: dataDir }
+    const dir = instanceDir(paths, 'old')
+    await mkdir(join(dir, 'folder'), { recursive: true })
+    await writeFile(join(dir, 'root.qcow2'), Buffer.alloc(1024 * 1024, 1))
+    const all = await readCapacity(paths, { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 }, isEmulated: true }, [])
+    const reserved = { cpus: 1, memoryMiB: 100, diskGiB: 0 }
+    const some = await readCapacity(paths, { reserved, isEmulated: true }, ['old', 'none'])
+    expect([all.room.vcpus - some.room.vcpus, all.room.memoryMiB - some.room.memoryMiB]).toEqual([1, 100])
+    expect(some.writtenBytes.get('old')).toBeGreaterThanOrEqual(1024 * 1024)
+    expect(some.writtenBytes.get('none')).toBe(0)
+    expect(some.freeDiskBytes).toBeGreaterThan(0)
+  })
+
+  test('others are all machines of the node but this one and those that go', async () => {
+    const image = { sha256: '0'.repeat(64), format: 'raw' as const, virtualSizeBytes: 3 * GIB }
+    const size = { vcpus: 1, memoryMiB: 512, rootDiskGiB: 1, ephemeralGiB: 2, swapMiB: 1024 }
+    const [one, two, gone] = [instanceDocument(size), instanceDocument(size), tombstoneOf(instanceDocument(size))]
+    const context = runContext({ image, machines: [one, two, gone] })
+    const asked: (readonly string[])[] = []
+    const check = (node: Partial<Capacity>) =>
+      checkCapacity(one, context, async (uids) => {
+        asked.push(uids)
+        return { ...has, availableMemoryMiB: 1e6, ...node }
+      })
+    const bothMiB = 2 * (512 + guestOverheadMiB(size))
+    await check({ room: { vcpus: 2, memoryMiB: bothMiB }, freeDiskBytes: 12 * GIB })
+    expect(asked).toEqual([[two.uid]])
+    const shortage = (message: string) => ({
+      reason: 'InsufficientResources',
+      message: expect.stringContaining(message),
+    })
+    await expect(check({ room: { vcpus: 2, memoryMiB: bothMiB - 1 } })).rejects.toMatchObject(
+      shortage('node n1 has no'),
+    )
+    await expect(check({ freeDiskBytes: 12 * GIB - 1 })).rejects.toMatchObject(shortage('than the 5 GiB'))
+    await check({ freeDiskBytes: 7 * GIB, writtenBytes: new Map([[two.uid, 5 * GIB]]) })
+  })
 })

@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's own check before a machine is built: the scheduler counts claims, this counts what is really there.
-import { statfs } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { lstat, readdir, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { InstanceDocument, InstanceSpec } from '../../lib/contract/documents.ts'
-import { isMissing, readIfThere } from '../../lib/durable-files.ts'
+import { isMissing } from '../../lib/durable-files.ts'
 import { TerminalError } from '../../lib/errors.ts'
-import type { RunContext } from '../runtime/reconciler.ts'
+import { guestOverheadMiB, roomForMachines, type Reserved, type Room } from '../../lib/node-room.ts'
+import { readMemory } from '../node/meminfo.ts'
+import type { NodeState, RunContext } from '../runtime/reconciler.ts'
+import { instanceDir, instancesDir, type ComputePaths } from './paths.ts'
 import { rootBytes } from './want.ts'
 
 export interface Capacity {
-  cpus: number
-  memoryMiB: number
+  /** What all machines together may be promised; its disk is not looked at here. */
+  room: Pick<Room, 'vcpus' | 'memoryMiB'>
+  reserved: Reserved
+  /** Guests run without KVM. */
+  isEmulated: boolean
   availableMemoryMiB: number
   freeDiskBytes: number
+  /** Of machines' disks, by uid: what lies on the file system already. */
+  writtenBytes: ReadonlyMap<string, number>
 }
 
-export type Demand = Pick<InstanceSpec, 'vcpus' | 'memoryMiB' | 'ephemeralGiB' | 'swapMiB'> & { rootBytes: number }
+/** @param uids of the machines that are on the node. Undefined: capacity is not checked (fake machines) */
+export type ReadCapacity = (uids: readonly string[]) => Promise<Capacity | undefined>
+
+export interface Demand {
+  uid: string
+  vcpus: number
+  memoryMiB: number
+  diskBytes: number
+}
 
 /** The most that any profile of the scheduler may promise of a CPU. */
 const VCPUS_PER_CPU = 16
@@ -23,61 +41,102 @@ const GIB = 2 ** 30
 const MIB = 2 ** 20
 
 /** Why the machine does not fit beside the others of this node; undefined when it does. Pure. */
-export function findShortage(
-  want: Demand,
-  others: readonly Pick<Demand, 'vcpus' | 'memoryMiB'>[],
-  has: Capacity,
-): string | undefined {
-  const vcpus = others.reduce((sum, other) => sum + other.vcpus, want.vcpus)
-  if (vcpus > has.cpus * VCPUS_PER_CPU)
-    return `${vcpus} vCPUs are more than ${VCPUS_PER_CPU} for each of ${has.cpus} CPUs`
-  const memoryMiB = others.reduce((sum, other) => sum + other.memoryMiB, want.memoryMiB)
-  if (memoryMiB > has.memoryMiB)
-    return `${memoryMiB} MiB of memory in all are more than the node's ${has.memoryMiB} MiB`
-  if (want.memoryMiB > has.availableMemoryMiB) {
-    return `${want.memoryMiB} MiB of memory are more than the ${has.availableMemoryMiB} MiB that are free now`
-  }
-  const diskBytes = want.rootBytes + want.ephemeralGiB * GIB + want.swapMiB * MIB
-  if (diskBytes > has.freeDiskBytes) {
-    return `disks of ${Math.ceil(diskBytes / GIB)} GiB are more than the ${Math.floor(has.freeDiskBytes / GIB)} GiB that are free`
-  }
+export function findShortage(want: Demand, others: readonly Demand[], has: Capacity): string | undefined {
+  const all = [want, ...others]
+  const { room, reserved } = has
+  const vcpus = sum(all, (machine) => machine.vcpus)
+  if (vcpus > room.vcpus * VCPUS_PER_CPU)
+    return `${vcpus} vCPUs are more than ${VCPUS_PER_CPU} for each of ${room.vcpus} CPUs${kept(reserved.cpus, 'CPUs')}`
+  const footprintMiB = (machine: Demand) => machine.memoryMiB + guestOverheadMiB(machine, has.isEmulated)
+  const memoryMiB = sum(all, footprintMiB)
+  if (memoryMiB > room.memoryMiB)
+    return `${memoryMiB} MiB of memory in all, with QEMU's own, are more than the node's ${room.memoryMiB} MiB${kept(reserved.memoryMiB, 'MiB')}`
+  const ownMiB = footprintMiB(want)
+  if (ownMiB > has.availableMemoryMiB)
+    return `${ownMiB} MiB of memory, with QEMU's own, are more than the ${has.availableMemoryMiB} MiB that are free now`
+  const promisedBytes = sum(others, (other) => Math.max(0, other.diskBytes - (has.writtenBytes.get(other.uid) ?? 0)))
+  const leftBytes = has.freeDiskBytes - promisedBytes - reserved.diskGiB * GIB
+  if (want.diskBytes > leftBytes)
+    return `disks of ${Math.ceil(want.diskBytes / GIB)} GiB are more than the ${Math.max(0, Math.floor(leftBytes / GIB))} GiB that are free and not promised to other machines${kept(reserved.diskGiB, 'GiB')}`
   return undefined
+}
+
+function sum(machines: readonly Demand[], of: (machine: Demand) => number): number {
+  return machines.reduce((total, machine) => total + of(machine), 0)
+}
+
+function kept(amount: number, unit: string): string {
+  return amount === 0 ? '' : ` (${amount} ${unit} are kept for the host: spec.reserved of its ComputeNode or the Cloud)`
 }
 
 /** Before anything of a new machine is made. @throws TerminalError `InsufficientResources` */
 export async function checkCapacity(
   document: InstanceDocument,
   { state, node }: Pick<RunContext, 'state' | 'node'>,
-  read: () => Promise<Capacity | undefined>,
+  read: ReadCapacity,
 ): Promise<void> {
-  const capacity = await read()
-  if (!capacity) return
   const others = state
     .list('instance')
-    .flatMap((other) => (other.tombstone || other.uid === document.uid ? [] : [other.spec]))
-  const shortage = findShortage({ ...document.spec, rootBytes: rootBytes(document, state) }, others, capacity)
+    .flatMap((other) => (other.tombstone || other.uid === document.uid ? [] : [demandOf(other, state)]))
+  const capacity = await read(others.map(({ uid }) => uid))
+  if (!capacity) return
+  const shortage = findShortage(demandOf(document, state), others, capacity)
   if (shortage !== undefined) throw new TerminalError('InsufficientResources', `node ${node} has no room: ${shortage}`)
 }
 
-/** @param dir whose file system carries the disks; the nearest folder above it that exists is asked */
-export async function readCapacity(dir: string): Promise<Capacity> {
-  const meminfo = (await readIfThere('/proc/meminfo')) ?? ''
-  const mib = (name: string): number =>
-    Math.floor(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(meminfo)?.[1] ?? 0) / 1024)
+function demandOf(document: InstanceDocument, state: NodeState): Demand {
+  const { vcpus, memoryMiB, ephemeralGiB, swapMiB }: InstanceSpec = document.spec
+  const diskBytes = rootBytes(document, state) + ephemeralGiB * GIB + swapMiB * MIB
+  return { uid: document.uid, vcpus, memoryMiB, diskBytes }
+}
+
+export interface NodeSays {
+  reserved: Reserved
+  isEmulated: boolean
+}
+
+/** Of this host, now. */
+export async function readCapacity(
+  paths: ComputePaths,
+  { reserved, isEmulated }: NodeSays,
+  uids: readonly string[],
+): Promise<Capacity> {
+  const { totalMiB, hugepagesMiB, availableMiB } = await readMemory()
+  const written = await Promise.all(uids.map(async (uid) => [uid, await readWritten(instanceDir(paths, uid))] as const))
+  const has = { cpus: availableParallelism(), memoryMiB: totalMiB, hugepagesMiB, diskGiB: 0, imageCacheGiB: 0 }
   return {
-    cpus: availableParallelism(),
-    memoryMiB: mib('MemTotal'),
-    availableMemoryMiB: mib('MemAvailable'),
-    freeDiskBytes: await freeBytes(dir),
+    room: roomForMachines(has, reserved),
+    reserved,
+    isEmulated,
+    availableMemoryMiB: availableMiB,
+    freeDiskBytes: await freeBytes(instancesDir(paths)),
+    writtenBytes: new Map(written),
   }
 }
 
+/** Of the files of one machine; none yet is nothing. */
+async function readWritten(dir: string): Promise<number> {
+  const files = await unlessMissing<Dirent[]>(() => readdir(dir, { withFileTypes: true }), [])
+  let bytes = 0
+  for (const file of files) {
+    if (!file.isFile()) continue
+    bytes += await unlessMissing(async () => (await lstat(join(dir, file.name))).blocks * 512, 0)
+  }
+  return bytes
+}
+
+/** Of the file system that carries the disks; the nearest folder above it that exists is asked. */
 async function freeBytes(dir: string): Promise<number> {
+  const found = await unlessMissing(() => statfs(dir), undefined)
+  if (found) return found.bavail * found.bsize
+  return freeBytes(dirname(dir))
+}
+
+async function unlessMissing<T>(read: () => Promise<T>, otherwise: T): Promise<T> {
   try {
-    const { bavail, bsize } = await statfs(dir)
-    return bavail * bsize
+    return await read()
   } catch (error) {
-    if (!isMissing(error) || dir === '/') throw error
-    return freeBytes(dir.slice(0, dir.lastIndexOf('/')) || '/')
+    if (isMissing(error)) return otherwise
+    throw error
   }
 }

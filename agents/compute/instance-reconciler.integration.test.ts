@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { LibvirtClient } from '../../lib/libvirt/client.ts'
+import { DEFAULT_RESERVED } from '../../lib/node-room.ts'
 import { waitUntil } from '../../lib/libvirt/testing/libvirt-node.ts'
 import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
 import type { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
-import { consoleDir, instanceDir, instancesDir } from './paths.ts'
+import { consoleDir, instanceDir } from './paths.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import { readCapacity } from './capacity.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
@@ -32,7 +33,7 @@ function newReconciler(): { reconciler: InstanceReconciler; driver: LibvirtInsta
     driver: { current: () => driver, ready: Promise.resolve(driver) },
     isHostStopping: async () => hostStopping,
     configDriveFiles: () => [{ path: 'openstack/latest/meta_data.json', content: '{}' }],
-    readCapacity: () => readCapacity(instancesDir(at.paths)),
+    readCapacity: (uids) => readCapacity(at.paths, { reserved: DEFAULT_RESERVED, isEmulated: true }, uids),
   })
   return { reconciler, driver }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { Observation } from '../runtime/reconciler.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { DEFAULT_RESERVED } from '../../lib/node-room.ts'
 import type { InstanceDriver } from './drivers/driver.ts'
 import { FakeInstanceDriver } from './drivers/fake/driver.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
@@ -151,7 +152,14 @@ test('before the node knows its driver, it says so and destroys nothing', async 
 })
 
 test('no room: a new machine is refused, one that ran here keeps its place although the hypervisor forgot it', async () => {
-  const full = { cpus: 1, memoryMiB: 64, availableMemoryMiB: 64, freeDiskBytes: 2 ** 40 }
+  const full = {
+    room: { vcpus: 1, memoryMiB: 64 },
+    reserved: DEFAULT_RESERVED,
+    isEmulated: false,
+    availableMemoryMiB: 64,
+    freeDiskBytes: 2 ** 40,
+    writtenBytes: new Map(),
+  }
   const capacities = [undefined, full]
   reconciler = new InstanceReconciler({
     paths: { dataDir: dir, runDir: dir },

@@ -2,7 +2,7 @@
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { DocumentKey, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
-import { checkCapacity, type Capacity } from './capacity.ts'
+import { checkCapacity, type ReadCapacity } from './capacity.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './drivers/driver.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { toObservedNic } from './nics.ts'
@@ -23,8 +23,7 @@ export interface InstanceReconcilerOptions {
   paths: ComputePaths
   driver: DriverChoice
   configDriveFiles: ConfigDriveFiles
-  /** Undefined: capacity is not checked (fake machines). */
-  readCapacity: () => Promise<Capacity | undefined>
+  readCapacity: ReadCapacity
   isHostStopping: HostStopping
   /** Files below `paths` when absent. */
   powerStore?: PowerStore

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { DEFAULT_RESERVED, type Reserved } from '../../lib/node-room.ts'
 import { configDriveFiles } from '../metadata/content.ts'
 import type { AgentRole, InventorySource, RoleContext } from '../node/role.ts'
 import { readCapacity } from './capacity.ts'
@@ -8,12 +9,14 @@ import { FakeInstanceDriver } from './drivers/fake/driver.ts'
 import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
 import { systemdStopping } from './host-stopping.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
-import { instancesDir } from './paths.ts'
 
 export interface ComputeRoleOptions {
   /** Where libvirtd listens, and what to ask it for. */
   libvirt?: { socketPath: string; uri: string }
 }
+
+/** Of an answer that is known most often. */
+const PROBE_MS = 60_000
 
 const LIBVIRT = { socketPath: '/run/libvirt/libvirt-sock', uri: 'qemu:///system' }
 
@@ -22,6 +25,7 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   const ready = Promise.withResolvers<InstanceDriver>()
   let driver: InstanceDriver | undefined
+  let reserved: Reserved = DEFAULT_RESERVED
 
   const inventory: InventorySource = {
     name: 'compute',
@@ -36,13 +40,18 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
     configDriveFiles: (instance, ports) =>
       [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
     isHostStopping: systemdStopping(context.log),
-    readCapacity: async () => (driver?.name === 'fake' ? undefined : readCapacity(instancesDir(paths))),
+    readCapacity: async (uids) => {
+      if (!driver || driver.name === 'fake') return undefined
+      const { acceleration } = await driver.probe(AbortSignal.timeout(PROBE_MS))
+      return readCapacity(paths, { reserved, isEmulated: acceleration !== 'kvm' }, uids)
+    },
   })
   return {
     name: 'compute',
     reconcilers: [reconciler],
     inventory: [inventory],
     async configure(spec: NodeSpec) {
+      reserved = spec.reserved ?? DEFAULT_RESERVED
       const wanted = spec.roles.compute
       if (wanted === undefined || driver?.name === wanted) return
       if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)

@@ -64,6 +64,8 @@ export interface ContextOptions {
   image?: TestImage
   ports?: readonly PortDocument[]
   observedPorts?: Record<string, Observation>
+  /** All of the node. */
+  machines?: readonly (InstanceDocument | Tombstone)[]
   /** What was said last of the machine itself. */
   last?: Observation
   bootId?: string
@@ -77,7 +79,7 @@ export function runContext(options: ContextOptions): RunContext {
   const state: NodeState = {
     find: ((kind: string, uid: string) =>
       kind === 'port' ? ports.find((port) => port.uid === uid) : undefined) as NodeState['find'],
-    list: () => [],
+    list: ((kind: string) => (kind === 'instance' ? (options.machines ?? []) : [])) as NodeState['list'],
     findObserved: (kind, uid) => {
       if (kind === 'port') return options.observedPorts?.[uid]
       if (kind === 'instance') return options.last

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { collectHardware, parseCpuList, parseMeminfoMiB } from './hardware.ts'
+import { collectHardware, parseCpuList } from './hardware.ts'
+import { parseMeminfoMiB } from './meminfo.ts'
 
 let root: string
 beforeEach(async () => {
@@ -37,7 +38,7 @@ test('two cells with threads and hugepages; a CPU that is off is not there', asy
   const node = 'sys/devices/system/node'
   await put({
     [`${cpu}/online`]: '0-2',
-    'proc/meminfo': 'MemTotal: 4194304 kB',
+    'proc/meminfo': 'MemTotal: 4194304 kB\nHugepagesize: 2048 kB\nHugetlb: 131072 kB',
     [`${node}/node0/cpulist`]: '0-1',
     [`${node}/node0/meminfo`]: 'Node 0 MemTotal: 2097152 kB',
     [`${node}/node0/hugepages/hugepages-2048kB/nr_hugepages`]: '64',
@@ -49,7 +50,7 @@ test('two cells with threads and hugepages; a CPU that is off is not there', asy
     [`${cpu}/cpu0/topology/thread_siblings_list`]: '0-1',
   })
   const hardware = await collectHardware(root, root)
-  expect(hardware).toMatchObject({ cpus: 3, memoryMiB: 4096 })
+  expect(hardware).toMatchObject({ cpus: 3, memoryMiB: 4096, hugepagesMiB: 128 })
   expect(hardware.diskGiB).toBeGreaterThan(0)
   expect(hardware.numa).toEqual([
     {

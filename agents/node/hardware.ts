@@ -5,6 +5,7 @@ import { readFile, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import type { NumaCell } from '../../lib/contract/documents.ts'
+import { parseMeminfoMiB, readMemory } from './meminfo.ts'
 
 type Cell = z.infer<typeof NumaCell>
 type Cpu = Cell['cpus'][number]
@@ -12,6 +13,7 @@ type Cpu = Cell['cpus'][number]
 export interface Hardware {
   cpus: number
   memoryMiB: number
+  hugepagesMiB: number
   diskGiB: number
   numa: Cell[]
 }
@@ -27,25 +29,19 @@ export function parseCpuList(text: string): number[] {
   return cpus
 }
 
-/** The value of a line such as `MemTotal:  16384 kB` or `Node 0 MemTotal: 16384 kB`, in MiB; 0 when it is missing. */
-export function parseMeminfoMiB(text: string, field: string): number {
-  const line = text.split('\n').find((l) => l.includes(`${field}:`))
-  const kib = /:\s*(\d+) kB/.exec(line ?? '')?.[1]
-  return Math.floor(Number(kib ?? 0) / 1024)
-}
-
 /** @param root of the file system, another in tests; @param stateDir whose file system holds disks and images */
 export async function collectHardware(stateDir: string, root = '/'): Promise<Hardware> {
   const sys = join(root, 'sys/devices/system')
   const online = parseCpuList(await readFile(join(sys, 'cpu/online'), 'utf8'))
-  const memoryMiB = parseMeminfoMiB(await readFile(join(root, 'proc/meminfo'), 'utf8'), 'MemTotal')
+  const { totalMiB, hugepagesMiB } = await readMemory(root)
   const disk = await statfs(stateDir)
   const cells = await readCells(sys, new Set(online))
   return {
     cpus: online.length,
-    memoryMiB,
+    memoryMiB: totalMiB,
+    hugepagesMiB,
     diskGiB: Math.floor((disk.blocks * disk.bsize) / 1024 ** 3),
-    numa: cells.length > 0 ? cells : [await theOnlyCell(sys, online, memoryMiB)],
+    numa: cells.length > 0 ? cells : [await theOnlyCell(sys, online, totalMiB)],
   }
 }
 

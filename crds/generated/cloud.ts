@@ -43,6 +43,23 @@ export interface CloudSpec {
     missesBeforeDown?: number
   }
   /**
+   * What each node keeps for itself and gives to no machine, unless its ComputeNode has another spec.reserved. Raised later, it moves no machine; it takes no new ones. *live*
+   */
+  reserved?: {
+    /**
+     * Logical CPUs that are not counted for machines, such as those that a switch on DPDK polls on. It pins nothing. *live*
+     */
+    cpus?: number
+    /**
+     * Memory of the kernel, the agent, libvirt, Open vSwitch, kubelet and other pods, in MiB. Hugepages are apart from it and never counted for machines. *live*
+     */
+    memoryMiB?: number
+    /**
+     * Of the file system that machines’ disks are on, in GiB. Images in the node’s cache are counted apart from it; what else grows there, such as a StoragePool on the same file system, belongs here. *live*
+     */
+    diskGiB?: number
+  }
+  /**
    * What nodes fetch for Images, and how much of it they keep. *live*
    */
   images?: {

@@ -18,6 +18,23 @@ export interface ComputeNodeSpec {
    */
   unschedulableReason?: string
   /**
+   * What this node keeps for itself and gives to no machine, where it differs from the Cloud’s spec.reserved, field by field. *live*
+   */
+  reserved?: {
+    /**
+     * Logical CPUs that are not counted for machines, such as those that a switch on DPDK polls on. It pins nothing. *live*
+     */
+    cpus?: number
+    /**
+     * Memory of the kernel, the agent, libvirt, Open vSwitch, kubelet and other pods, in MiB. Hugepages are apart from it and never counted for machines. *live*
+     */
+    memoryMiB?: number
+    /**
+     * Of the file system that machines’ disks are on, in GiB. Images in the node’s cache are counted apart from it; what else grows there, such as a StoragePool on the same file system, belongs here. *live*
+     */
+    diskGiB?: number
+  }
+  /**
    * Confirmed: the node is off and will not come back with its old disk state, so that what it holds may be released or moved. Write it only when you know: a machine that still runs would run twice. Remove it when the node is to be used again. *live*
    */
   lost?: 'Confirmed'
@@ -119,6 +136,14 @@ export interface ComputeNodeStatus {
      * Memory.
      */
     memoryMiB?: number
+    /**
+     * Of memoryMiB, what the kernel keeps as hugepages; no machine gets it.
+     */
+    hugepagesMiB?: number
+    /**
+     * Of diskGiB, what cached images take.
+     */
+    imageCacheGiB?: number
     /**
      * Size of the file system for machines.
      */

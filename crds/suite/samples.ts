@@ -34,6 +34,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         dnsNameservers: ['10.0.0.2'],
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
+        reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
         images: { allowedNetworks: ['10.20.0.0/24', 'fd00:20::/64'], maxSizeGiB: 64, maxCachePercent: 50 },
       },
       status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
@@ -237,7 +238,12 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   ComputeNode: [
     {
-      spec: { unschedulable: true, unschedulableReason: 'new disks', lost: 'Confirmed' },
+      spec: {
+        unschedulable: true,
+        unschedulableReason: 'new disks',
+        reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
+        lost: 'Confirmed',
+      },
       status: {
         ...COMMON,
         state: 'up',
@@ -254,7 +260,9 @@ export const SAMPLES: Record<string, Sample[]> = {
           bootID: 'b1',
           cpus: 4,
           memoryMiB: 8192,
+          hugepagesMiB: 1024,
           diskGiB: 100,
+          imageCacheGiB: 3,
           hypervisorType: 'QEMU',
           hypervisorVersion: '10.0.0',
           acceleration: 'qemu',

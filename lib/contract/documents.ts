@@ -41,6 +41,8 @@ export const NodeSpec = z.looseObject({
   /** Seconds between two heartbeats; absent: as the agent has it. */
   heartbeatSeconds: z.int().min(1).optional(),
   pools: z.array(z.looseObject({ name: z.string(), uid, driver: z.string(), path: z.string() })).optional(),
+  /** Kept for the host: as the ComputeNode's spec.reserved and the Cloud's have it; absent: as the agent has it. */
+  reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
   /** As the Cloud's spec.images has it; absent: as the agent has it. */
   images: z
     .looseObject({
@@ -339,6 +341,8 @@ export const Inventory = z.object({
   storeId: z.string().max(64).optional(),
   cpus: z.int(),
   memoryMiB: z.int(),
+  /** Of memoryMiB: no machine gets it. */
+  hugepagesMiB: z.int().optional(),
   diskGiB: z.int(),
   numa: z.array(NumaCell).max(256),
   /** Where other nodes reach this one: management and tunnel addresses. */

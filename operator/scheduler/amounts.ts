@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { guestOverheadMiB } from '../../lib/node-room.ts'
 
 /** What a machine takes from a node. */
 export interface Amounts {
   vcpus: number
+  /** With what QEMU takes for itself. */
   memoryMiB: number
   diskGiB: number
 }
@@ -22,7 +24,7 @@ export function amountsOf(flavor: FlavorSize, imageBytes = 0): Amounts {
   const root = flavor.rootDiskGiB > 0 ? flavor.rootDiskGiB : Math.ceil(imageBytes / BYTES_PER_GIB)
   return {
     vcpus: flavor.vcpus,
-    memoryMiB: flavor.memoryMiB,
+    memoryMiB: flavor.memoryMiB + guestOverheadMiB(flavor),
     diskGiB: root + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
   }
 }

@@ -49,16 +49,27 @@ export const FILTERS: readonly Filter[] = [
   {
     name: 'RamFilter',
     refuse: (node, request) =>
-      short(node.memoryMiB - node.usedMemoryMiB, node.memoryMiB, request.amounts.memoryMiB, 'MiB of memory'),
+      short({
+        ...{ free: node.memoryMiB - node.usedMemoryMiB, all: node.memoryMiB, what: 'MiB of memory' },
+        ...{ wanted: request.amounts.memoryMiB + node.perMachineMiB, note: " with QEMU's own" },
+        kept: node.reserved?.memoryMiB,
+      }),
   },
   {
     name: 'CoreFilter',
-    refuse: (node, request) => short(node.vcpus - node.usedVcpus, node.vcpus, request.amounts.vcpus, 'vCPUs'),
+    refuse: (node, request) =>
+      short({
+        ...{ free: node.vcpus - node.usedVcpus, all: node.vcpus, what: 'vCPUs' },
+        ...{ wanted: request.amounts.vcpus, kept: node.reserved?.cpus },
+      }),
   },
   {
     name: 'DiskFilter',
     refuse: (node, request) =>
-      short(node.diskGiB - node.usedDiskGiB, node.diskGiB, request.amounts.diskGiB, 'GiB of disk'),
+      short({
+        ...{ free: node.diskGiB - node.usedDiskGiB, all: node.diskGiB, what: 'GiB of disk' },
+        ...{ wanted: request.amounts.diskGiB, kept: node.reserved?.diskGiB },
+      }),
   },
 ]
 
@@ -67,7 +78,19 @@ const named = (...names: string[]) => FILTERS.filter(({ name }) => names.include
 export const CAPABILITY_FILTERS: readonly Filter[] = named('ComputeCapabilitiesFilter')
 export const ROOM_FILTERS: readonly Filter[] = named('RamFilter', 'CoreFilter', 'DiskFilter')
 
-function short(free: number, all: number, wanted: number, what: string): string | undefined {
+interface Room {
+  free: number
+  all: number
+  what: string
+  wanted: number
+  /** What is in the wanted amount that nobody wrote. */
+  note?: string
+  /** Of the node, for the host. */
+  kept: number | undefined
+}
+
+function short({ free, all, what, wanted, note = '', kept = 0 }: Room): string | undefined {
   if (wanted <= free) return undefined
-  return `has ${Math.max(0, Math.floor(free))} of ${Math.floor(all)} ${what} free, ${wanted} wanted`
+  const reserved = kept === 0 ? '' : `; spec.reserved keeps ${kept} for the host`
+  return `has ${Math.max(0, Math.floor(free))} of ${Math.floor(all)} ${what} free, ${wanted} wanted${note}${reserved}`
 }

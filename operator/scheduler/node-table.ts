@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Reserved } from '../../lib/node-room.ts'
 import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
 
 /** What the scheduler knows of one node; everything else about it stays in ComputeNode. */
@@ -10,7 +11,12 @@ export interface NodeFacts {
   closed?: string
   hypervisor?: string
   zone?: string
+  /** What machines may get of it, before ratios: without what is kept for the host. */
   capacity: Amounts
+  /** What is kept, for messages. */
+  reserved?: Reserved
+  /** Memory that each machine takes here beside its claim: where guests are emulated. */
+  perMachineMiB?: number
   /** Real acceleration: `kvm` or `qemu`. */
   acceleration?: string
   /** Its switch runs on DPDK and takes vhost-user ports. */
@@ -26,6 +32,8 @@ export interface NodeRow {
   readonly zone: string | undefined
   readonly acceleration: string | undefined
   readonly vhostUser: boolean
+  readonly reserved: Reserved | undefined
+  readonly perMachineMiB: number
   /** What may be handed out: real amounts times the allocation ratio. */
   readonly vcpus: number
   readonly memoryMiB: number
@@ -194,6 +202,12 @@ class RowView implements NodeRow {
   get vhostUser(): boolean {
     return this.#facts[this.index]?.vhostUser ?? false
   }
+  get reserved(): Reserved | undefined {
+    return this.#facts[this.index]?.reserved
+  }
+  get perMachineMiB(): number {
+    return this.#facts[this.index]?.perMachineMiB ?? 0
+  }
   get vcpus(): number {
     return this.#number(CAP_CPU)
   }
@@ -207,7 +221,7 @@ class RowView implements NodeRow {
     return this.#number(USED_CPU)
   }
   get usedMemoryMiB(): number {
-    return this.#number(USED_RAM)
+    return this.#number(USED_RAM) + this.instances * this.perMachineMiB
   }
   get usedDiskGiB(): number {
     return this.#number(USED_DISK)

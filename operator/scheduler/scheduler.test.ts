@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { guestOverheadMiB } from '../../lib/node-room.ts'
 import { amountsOf } from './amounts.ts'
 import { chooseNode } from './choose.ts'
 import type { PlacementRequest } from './filters.ts'
@@ -42,7 +43,25 @@ describe('filters', () => {
       'RamFilter',
       node('a'),
       request({ amounts: { vcpus: 1, memoryMiB: 4097, diskGiB: 1 } }),
-      'a has 4096 of 4096 MiB of memory free, 4097 wanted',
+      "a has 4096 of 4096 MiB of memory free, 4097 wanted with QEMU's own",
+    ],
+    [
+      'RamFilter',
+      node('a', { reserved: { cpus: 0, memoryMiB: 512, diskGiB: 0 }, perMachineMiB: 256 }),
+      request({ amounts: { vcpus: 1, memoryMiB: 4000, diskGiB: 1 } }),
+      "a has 4096 of 4096 MiB of memory free, 4256 wanted with QEMU's own; spec.reserved keeps 512 for the host",
+    ],
+    [
+      'CoreFilter',
+      node('a', { reserved: { cpus: 2, memoryMiB: 512, diskGiB: 5 } }),
+      request({ amounts: { vcpus: 9, memoryMiB: 1, diskGiB: 1 } }),
+      'a has 8 of 8 vCPUs free, 9 wanted; spec.reserved keeps 2 for the host',
+    ],
+    [
+      'DiskFilter',
+      node('a', { reserved: { cpus: 2, memoryMiB: 512, diskGiB: 5 } }),
+      request({ amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 41 } }),
+      'a has 40 of 40 GiB of disk free, 41 wanted; spec.reserved keeps 5 for the host',
     ],
     [
       'CoreFilter',
@@ -130,6 +149,21 @@ describe('placement', () => {
     scheduler.confirm('u1', [{ node: 'a', amounts: { vcpus: 1, memoryMiB: 4096, diskGiB: 1 } }])
     scheduler.putNode(node('a'))
     expect(scheduler.place(request({ uid: 'u2' })).ok).toBe(false)
+  })
+
+  test('a machine counts with what QEMU takes, and with the code of its guest where that is emulated', () => {
+    const flavor = { vcpus: 2, memoryMiB: 1024, rootDiskGiB: 1, ephemeralGiB: 0, swapMiB: 0 }
+    const amounts = amountsOf(flavor)
+    expect(amounts.memoryMiB).toBe(1024 + guestOverheadMiB(flavor))
+    const scheduler = new Scheduler()
+    const fits = { vcpus: 8, memoryMiB: 2 * (amounts.memoryMiB + 256), diskGiB: 40 }
+    scheduler.putNode(node('a', { capacity: fits, perMachineMiB: 256 }))
+    for (const uid of ['u1', 'u2']) expect(scheduler.place(request({ uid, amounts })).ok).toBe(true)
+    expect(scheduler.nodes.find('a')).toMatchObject({ memoryMiB: fits.memoryMiB, usedMemoryMiB: fits.memoryMiB })
+    const tiny = { vcpus: 1, memoryMiB: 1, diskGiB: 1 }
+    expect(scheduler.place(request({ uid: 'u3', amounts: tiny })).ok).toBe(false)
+    scheduler.forget('u2')
+    expect(scheduler.nodes.find('a')?.usedMemoryMiB).toBe(fits.memoryMiB / 2)
   })
 
   test('a flavor without a root disk takes the size of the image', () => {

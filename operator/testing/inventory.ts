@@ -9,7 +9,8 @@ export function inventoryOf(node: string, more: Partial<Inventory> = {}): Invent
     agentVersion: '0.1.0',
     bootId: 'boot-0001',
     cpus: 4,
-    memoryMiB: 4096,
+    // A little more than 4 GiB for machines.
+    memoryMiB: 5632,
     diskGiB: 50,
     numa: [],
     address: '192.0.2.1',

@@ -16,6 +16,8 @@ import { toObjectKey } from '../../../lib/contract/subjects.ts'
 import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
+import { DEFAULT_RESERVED, EMULATED_CODE_MIB } from '../../../lib/node-room.ts'
+import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { whyShut } from '../../auth/why-shut.ts'
 import { projectNode } from '../../informers.ts'
@@ -94,6 +96,45 @@ test.each<[string, Cloud['spec'], object | undefined]>([
   w.put('clouds', stored<Cloud>('default', spec, { namespace: '' }))
   await step(w, computeNode())
   expect((await documentOf(w)).spec.images).toEqual(images)
+})
+
+describe('what a node keeps for the host', () => {
+  const cloudWide = { cpus: 1, memoryMiB: 2048, diskGiB: 10 }
+  test.each<[string, Cloud['spec'] | undefined, ComputeNode['spec'], object]>([
+    ['by default', undefined, {}, DEFAULT_RESERVED],
+    ['as the Cloud says', { reserved: cloudWide }, {}, cloudWide],
+    ['as the node says, field by field', { reserved: cloudWide }, { reserved: { cpus: 0 } }, { ...cloudWide, cpus: 0 }],
+    ['without a word of the Cloud', {}, { reserved: { diskGiB: 5 } }, { ...DEFAULT_RESERVED, diskGiB: 5 }],
+  ])('%s: its agent is told, and the scheduler counts with it', async (_, cloud, spec, reserved) => {
+    const w = world({ inventory: false })
+    const has = { cpus: 8, memoryMiB: 8192, hugepagesMiB: 1024, diskGiB: 100 }
+    w.bus.publishInventory(inventoryOf('n1', { ...has, imageCache: { images: 3, usedGiB: 7, maxGiB: 50 } }))
+    if (cloud) w.put('clouds', stored<Cloud>('default', cloud, { namespace: '' }))
+    const c = computeNode(spec)
+    await step(w, c)
+    expect((await documentOf(w)).spec.reserved).toEqual(reserved)
+    expect(c.status?.inventory).toMatchObject({ memoryMiB: 8192, hugepagesMiB: 1024, diskGiB: 100, imageCacheGiB: 7 })
+    const kept = { ...DEFAULT_RESERVED, ...reserved }
+    const row = w.deps.scheduler.nodes.find('n1')!
+    expect([row.vcpus, row.memoryMiB, row.diskGiB, row.reserved]).toEqual([
+      (8 - kept.cpus) * DEFAULT_RATIOS.vcpus,
+      8192 - 1024 - kept.memoryMiB,
+      100 - 7 - kept.diskGiB,
+      reserved,
+    ])
+  })
+
+  test.each([
+    ['qemu' as const, EMULATED_CODE_MIB],
+    ['kvm' as const, 0],
+    [undefined, 0],
+  ])('guests that run by %s take %d MiB more each', async (acceleration, mib) => {
+    const w = world({ inventory: false })
+    const hypervisor = acceleration && { type: 'QEMU', version: '10.0.0', acceleration }
+    w.bus.publishInventory(inventoryOf('n1', hypervisor ? { hypervisor } : {}))
+    await step(w, computeNode())
+    expect(w.deps.scheduler.nodes.find('n1')?.perMachineMiB).toBe(mib)
+  })
 })
 
 describe('state', () => {

@@ -7,6 +7,7 @@ import { headerOf, type WriterVersions } from '../common/documents.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './controller.ts'
 import { hypervisorOf, rolesOf } from './discover.ts'
+import { reservedOf } from './scheduling.ts'
 
 export interface NodeParts {
   node: KubeNode | undefined
@@ -41,6 +42,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(nbd ? { nbd } : {}),
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
+      reserved: { ...reservedOf(computeNode, cloud) },
       ...(cloud?.spec.images
         ? {
             images: {

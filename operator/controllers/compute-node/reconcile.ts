@@ -74,7 +74,7 @@ export async function reconcileComputeNode(
       note: `is ${verdict.state}`,
     })
   }
-  const facts = toNodeFacts(computeNode, node, verdict)
+  const facts = toNodeFacts(computeNode, { node, cloud, verdict })
   if (facts.closed === undefined) delete status.closed
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))

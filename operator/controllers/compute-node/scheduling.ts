@@ -1,27 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, KubeNode } from '../../../lib/api/types.ts'
+import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
 import type { NodeFacts } from '../../scheduler/node-table.ts'
 import { hypervisorOf } from './discover.ts'
 import type { NodeVerdict } from './status.ts'
 
-/** For the host itself, as Nova's reserved_host_memory_mb. */
-const RESERVED_MEMORY_MIB = 512
+/** The node's own word goes before the Cloud's, field by field. */
+export function reservedOf({ spec }: Pick<ComputeNode, 'spec'>, cloud: Cloud | undefined): Reserved {
+  return { ...DEFAULT_RESERVED, ...cloud?.spec.reserved, ...spec.reserved }
+}
 
-export function toNodeFacts(computeNode: ComputeNode, node: KubeNode | undefined, verdict: NodeVerdict): NodeFacts {
-  const { inventory, zone } = computeNode.status ?? {}
+export function toNodeFacts(
+  computeNode: ComputeNode,
+  { node, cloud, verdict }: { node: KubeNode | undefined; cloud: Cloud | undefined; verdict: NodeVerdict },
+): NodeFacts {
+  const { inventory = {}, zone } = computeNode.status ?? {}
+  const { cpus = 0, memoryMiB = 0, hugepagesMiB = 0, diskGiB = 0, imageCacheGiB = 0, acceleration } = inventory
+  const reserved = reservedOf(computeNode, cloud)
   return {
     name: computeNode.metadata.name,
     up: verdict.state === 'up',
     closed: closedBecause(computeNode, node, verdict),
     hypervisor: hypervisorOf(node),
     zone,
-    capacity: {
-      vcpus: inventory?.cpus ?? 0,
-      memoryMiB: Math.max(0, (inventory?.memoryMiB ?? 0) - RESERVED_MEMORY_MIB),
-      diskGiB: inventory?.diskGiB ?? 0,
-    },
-    acceleration: inventory?.acceleration,
-    vhostUser: inventory?.dpdk ?? false,
+    capacity: roomForMachines({ cpus, memoryMiB, hugepagesMiB, diskGiB, imageCacheGiB }, reserved),
+    reserved,
+    perMachineMiB: acceleration === 'qemu' ? EMULATED_CODE_MIB : 0,
+    acceleration,
+    vhostUser: inventory.dpdk ?? false,
   }
 }
 

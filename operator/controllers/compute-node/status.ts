@@ -65,14 +65,16 @@ type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory
 
 /** What stays of the inventory in the resource: what placement and people need. */
 export function recordInventory(inventory: Inventory): StatusInventory {
-  const { hypervisor, dpdk, ovs } = inventory
+  const { hypervisor, dpdk, ovs, imageCache } = inventory
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
     bootID: inventory.bootId,
     cpus: inventory.cpus,
     memoryMiB: inventory.memoryMiB,
+    ...(inventory.hugepagesMiB === undefined ? {} : { hugepagesMiB: inventory.hugepagesMiB }),
     diskGiB: inventory.diskGiB,
+    ...(imageCache === undefined ? {} : { imageCacheGiB: imageCache.usedGiB }),
     ...(hypervisor
       ? {
           hypervisorType: hypervisor.type,

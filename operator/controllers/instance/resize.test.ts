@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedFacts } from '../../../lib/contract/documents.ts'
+import { guestOverheadMiB } from '../../../lib/node-room.ts'
 import { claimOf } from '../../claims.ts'
 import {
   active,
@@ -19,6 +20,7 @@ import type { MemoryWorld } from '../../testing/memory-deps.ts'
 
 const SMALL = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
 const BIG = { vcpus: 2, memoryMiB: 512, rootDiskGiB: 3 }
+const claimed = (size: { vcpus: number; memoryMiB: number }) => size.memoryMiB + guestOverheadMiB(size)
 
 /** Running with the size of `small`, as its node says too. */
 async function running(w: MemoryWorld, spec: Partial<Instance['spec']> = {}): Promise<Instance> {
@@ -62,7 +64,7 @@ describe('another Flavor is named', () => {
     expect(i.status).toMatchObject({ flavor: SMALL, nextFlavor: { name: 'big', ...BIG } })
     await settle(w, i)
     expect(await said(w, i)).toEqual(BIG)
-    expect(used(w, i)).toMatchObject({ usedVcpus: 2, usedMemoryMiB: 512, usedDiskGiB: 3 })
+    expect(used(w, i)).toMatchObject({ usedVcpus: 2, usedMemoryMiB: claimed(BIG), usedDiskGiB: 3 })
     runs(w, i, { facts: SMALL })
     expect(await settle(w, i)).toEqual({ kind: 'done' })
     expect(i.status).toMatchObject({ state: 'ACTIVE', pendingChanges: ['spec.flavorRef'] })
@@ -87,7 +89,7 @@ describe('another Flavor is named', () => {
     runs(w, i, { facts })
     await settle(w, i)
     expect(i.status).toMatchObject({ flavor: SMALL, nextFlavor: BIG })
-    expect(used(w, i).usedMemoryMiB).toBe(512)
+    expect(used(w, i).usedMemoryMiB).toBe(claimed(BIG))
   })
 
   test('a smaller one keeps the claim for what still runs', async () => {
@@ -96,10 +98,10 @@ describe('another Flavor is named', () => {
     const i = await running(w)
     ask(i, 'tiny')
     await settle(w, i)
-    expect(used(w, i).usedMemoryMiB).toBe(256)
+    expect(used(w, i).usedMemoryMiB).toBe(claimed(SMALL))
     runs(w, i, { facts: { ...SMALL, memoryMiB: 128 } })
     await settle(w, i)
-    expect(used(w, i).usedMemoryMiB).toBe(128)
+    expect(used(w, i).usedMemoryMiB).toBe(claimed({ vcpus: 1, memoryMiB: 128 }))
   })
 
   test('taken back before the restart, and after one that nobody has told of yet', async () => {
@@ -117,7 +119,7 @@ describe('another Flavor is named', () => {
     // It had started with the larger one in between: that much is used until the next start.
     runs(w, i, { facts: BIG })
     await settle(w, i)
-    expect(used(w, i).usedMemoryMiB).toBe(512)
+    expect(used(w, i).usedMemoryMiB).toBe(claimed(BIG))
     expect(await said(w, i)).toMatchObject({ memoryMiB: 256 })
     expect(pending(i)?.reason).toBe('AtNextStart')
   })
@@ -172,8 +174,14 @@ describe('what cannot be had is said, and harms nothing', () => {
 
   test('exactly what is free fits', async () => {
     const w = machineWorld()
-    w.put('flavors', parts.flavor('all', { ...CAPACITY, vcpus: CAPACITY.vcpus * 4, rootDiskGiB: CAPACITY.diskGiB }))
+    const vcpus = CAPACITY.vcpus * 4
+    const memoryMiB = CAPACITY.memoryMiB - guestOverheadMiB({ vcpus, memoryMiB: CAPACITY.memoryMiB })
+    w.put('flavors', parts.flavor('all', { vcpus, memoryMiB, rootDiskGiB: CAPACITY.diskGiB }))
+    w.put('flavors', parts.flavor('more', { vcpus, memoryMiB: memoryMiB + 1, rootDiskGiB: CAPACITY.diskGiB }))
     const i = await running(w)
+    ask(i, 'more')
+    await settle(w, i)
+    expect(pending(i)?.reason).toBe('NoRoom')
     ask(i, 'all')
     await settle(w, i)
     expect(pending(i)?.reason).toBe('AtNextStart')

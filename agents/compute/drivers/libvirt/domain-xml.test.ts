@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { DEFAULT_PATHS } from '../../paths.ts'
 import { MAX_VOLUMES, type InstanceWant } from '../driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
@@ -71,6 +72,15 @@ describe('toDomainXml', () => {
     expect(attribute(tap!, ['mtu'], 'size')).toBe('1442')
     expect(attribute(vhost!, ['source'], 'path')).toBe('/run/nephele/vhostuser/vhubbbbbbbb-cc')
     expect(attribute(root, ['memoryBacking', 'access'], 'mode')).toBe('shared')
+  })
+
+  test.each([
+    ['qemu' as const, [String(EMULATED_CODE_MIB)]],
+    ['kvm' as const, []],
+  ])('%s: what QEMU keeps of emulated code is what the node counts with: %j', (acceleration, sizes) => {
+    const caches = all(parseXml(xmlOf({}, acceleration)), 'tb-cache')
+    expect(caches.map((cache) => cache.textContent)).toEqual(sizes)
+    expect(caches.map((cache) => cache.getAttribute('unit'))).toEqual(sizes.map(() => 'MiB'))
   })
 
   test.each([

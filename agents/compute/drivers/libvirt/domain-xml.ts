@@ -3,6 +3,7 @@
 import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
 import { findUnsupported } from '../../../../lib/image-properties.ts'
+import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../driver.ts'
 import {
@@ -53,7 +54,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       vcpu: { '@placement': 'static', '#': String(want.vcpus) },
       sysinfo: sysinfo(want),
       os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
-      features: { acpi: {}, apic: {} },
+      features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
       cpu: cpu(acceleration),
       clock: { '@offset': 'utc' },
       // A guest that sleeps hears nothing and nobody would wake it: none is offered it.
@@ -82,6 +83,11 @@ function sysinfo(want: InstanceWant): XmlTree {
     },
     chassis: { entry: [entry('asset', 'OpenStack Compute')] },
   }
+}
+
+/** QEMU's own bound is 1 GiB, or an eighth of the host: nobody counts with so much. */
+function codeBuffer(): XmlTree {
+  return { tcg: { 'tb-cache': { '@unit': 'MiB', '#': String(EMULATED_CODE_MIB) } } }
 }
 
 /** Under emulation the newest model that costs no speed and still runs distributions built for x86-64-v2. */
