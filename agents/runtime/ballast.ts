@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from '../../lib/durable-files.ts'
+import { codeOf, durably } from '../../lib/durable-files.ts'
 
 /** A record takes a block or two: some two hundred of them. */
 const BALLAST_BYTES = 2 * 2 ** 20
@@ -30,8 +30,8 @@ export class Ballast {
       const file = await open(this.#path, flags, 0o600)
       try {
         // Neither sparse nor compressible: the blocks are taken.
-        await file.writeFile(randomBytes(BALLAST_BYTES))
-        await file.sync()
+        await durably('write', this.#path, () => file.writeFile(randomBytes(BALLAST_BYTES)))
+        await durably('sync', this.#path, () => file.sync())
       } finally {
         await file.close()
       }

@@ -93,9 +93,8 @@ export class NodeRuntime implements NodeState {
   start(): void {
     if (this.list('node').length > 0) {
       this.#held = new Set()
-      const timer = setTimeout(() => this.#release(), ROLES_WITHIN_MS)
-      timer.unref()
-      this.#stop.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+      const cancel = this.#clock.after(ROLES_WITHIN_MS, () => this.#release())
+      this.#stop.signal.addEventListener('abort', cancel, { once: true })
     }
     for (const { document, done } of this.#options.store.list()) if (!done) this.#queue.add(keyOf(document))
     this.#queue.start()

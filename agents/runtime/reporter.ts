@@ -22,6 +22,8 @@ interface Report {
   document: ObservedDocument
   /** Not yet acknowledged as it is now. */
   dirty: boolean
+  /** Nothing in it is news but progress. */
+  onlyProgress: boolean
   notBeforeMs: number
 }
 
@@ -59,8 +61,10 @@ export class Reporter {
     if (old && isDeepStrictEqual(old.document, next)) return false
     const onlyProgress =
       old !== undefined && isDeepStrictEqual({ ...old.document, progress: 0 }, { ...next, progress: 0 })
-    const notBeforeMs = onlyProgress ? (old?.notBeforeMs ?? 0) : 0
-    this.#reports.set(key, { document: next, dirty: true, notBeforeMs })
+    const notBeforeMs = onlyProgress ? old.notBeforeMs : 0
+    // What is under way or waits may be more than progress: what takes its place does not wait either.
+    const isMere = onlyProgress && (old.onlyProgress || !old.dirty)
+    this.#reports.set(key, { document: next, dirty: true, onlyProgress: isMere, notBeforeMs })
     this.#enqueue(key)
     return !onlyProgress
   }
@@ -73,15 +77,13 @@ export class Reporter {
 
   /** Nobody asks for it any longer, and it is not said again. */
   forget(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
-    const key = toObjectKey(document)
-    this.#reports.delete(key)
-    this.#dirty.delete(key)
+    this.#reports.delete(toObjectKey(document))
   }
 
   /** After a reconnection NATS may have lost anything. What is gone for good is not brought up again. */
   repeatAll(): void {
     for (const [key, report] of this.#reports) {
-      if (report.document.state !== 'gone' || report.dirty) this.#enqueue(key)
+      if (report.document.state !== 'gone') this.#enqueue(key)
     }
   }
 
@@ -95,9 +97,7 @@ export class Reporter {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#changed = false
-      const waitMs = await this.#flush()
-      if (signal.aborted) return
-      await this.#sleep(waitMs, signal)
+      await this.#sleep(await this.#flush(), signal)
     }
   }
 
@@ -134,7 +134,7 @@ export class Reporter {
     }
     const now = this.#reports.get(key)
     if (now === report) report.dirty = false
-    if (now) now.notBeforeMs = this.#clock.nowMs() + PROGRESS_EVERY_MS
+    if (now && (now === report || now.onlyProgress)) now.notBeforeMs = this.#clock.nowMs() + PROGRESS_EVERY_MS
     return true
   }
 

@@ -53,7 +53,7 @@ export class Reports {
     }
     if (held) return false
     const nobody = { ...key, name: '', versions: refusal.versions ?? NO_VERSIONS }
-    reporter.set(this.#toReport(nobody, { state: refusedStateOf(key.kind) }))
+    reporter.set(this.#toReport(nobody, { state: refusedStateOf(key.kind), facts: {} }))
     return true
   }
 
@@ -84,13 +84,16 @@ export class Reports {
   }
 
   /** Of a tombstone: what was last said of the document before it. */
-  #standing(document: DesiredDocument, standing: ObservedFacts | undefined): ObservedFacts {
-    if (!document.tombstone) return standing ?? {}
-    const { nics } = this.#options.reporter.find(document)?.facts ?? {}
-    return nics ? { nics } : {}
+  #standing(document: DesiredDocument, standing: ObservedFacts | undefined): ObservedFacts | undefined {
+    if (!document.tombstone) return standing
+    const nics = this.#options.reporter.find(document)?.facts.nics
+    return nics && { nics }
   }
 
-  #toReport(document: Named, { state, facts, error, progress }: Observation): ObservedDocument {
+  #toReport(
+    document: Named,
+    { state, facts, error, progress }: Observation & { facts: ObservedFacts },
+  ): ObservedDocument {
     const { node, bootId, clock } = this.#options
     const refused = this.#refusals.get(keyOf(document))
     return {
@@ -100,7 +103,7 @@ export class Reports {
       node,
       versions: document.versions,
       state,
-      facts: facts ?? {},
+      facts,
       ...(document.namespace === undefined ? {} : { namespace: document.namespace }),
       name: document.name,
       ...(error ? { error } : {}),
