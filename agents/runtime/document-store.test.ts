@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
-import { recordDurableSteps } from '../../lib/durable-files.ts'
+import { recordDurableSteps, writeWhole } from '../../lib/durable-files.ts'
 import { DocumentStore } from './document-store.ts'
 
 const log = createLogger('test', 'silent')
@@ -124,5 +124,178 @@ describe('DocumentStore', () => {
     expect(again.find('instance', 'a')).toBeDefined()
     expect(again.storeId).toBe(store.storeId)
     expect((await readdir(dir)).filter((n) => n.endsWith('.new'))).toEqual([])
+  })
+
+  test.each([
+    ['an older term', { incarnation: 2, term: 4 }, { incarnation: 2, term: 5 }],
+    ['the same', { incarnation: 2, term: 5 }, { incarnation: 2, term: 5 }],
+    ['a newer term', { incarnation: 2, term: 6 }, { incarnation: 2, term: 6 }],
+    ['an older incarnation with a newer term', { incarnation: 1, term: 9 }, { incarnation: 2, term: 5 }],
+    ['a newer incarnation with an older term', { incarnation: 3, term: 0 }, { incarnation: 3, term: 0 }],
+  ])('after %s the highest writer is the higher of both, now and after a restart', async (_name, writer, highest) => {
+    const at = (of: object) => ({ ...tombstone('x'), versions: { ...tombstone('x').versions, ...of } })
+    const store = await open()
+    await store.put(at({ incarnation: 2, term: 5 }))
+    await store.put({ ...at(writer), uid: 'y' })
+    expect(store.highest).toEqual(highest)
+    expect((await open()).highest).toEqual(highest)
+    // The documents say it too, should the state be lost.
+    await rm(join(dir, 'state.json'))
+    expect((await open()).highest).toEqual(highest)
+  })
+
+  test('a state that is lost, or cannot be read, makes a new store; what cannot be read is put aside', async () => {
+    const store = await open()
+    await store.put(tombstone('a', 7))
+    await writeFile(join(dir, 'state.json'), '{}')
+    const again = await open()
+    expect([again.storeId === store.storeId, again.highest]).toEqual([false, { incarnation: 1, term: 7 }])
+    expect(await readdir(dir)).toContain('state.json.bad')
+    const third = await open()
+    expect(third.storeId).toBe(again.storeId)
+    await rm(join(dir, 'state.json'))
+    expect((await open()).storeId).not.toBe(again.storeId)
+  })
+
+  test('what is no file of ours is left alone', async () => {
+    const store = await open()
+    await mkdir(join(dir, 'sub'))
+    for (const name of ['notes.txt', 'instance.A.json', 'router.a.json']) await writeFile(join(dir, name), 'x')
+    const again = await open()
+    expect([again.list(), again.storeId]).toEqual([[], store.storeId])
+    expect(await readdir(dir)).toEqual(expect.arrayContaining(['notes.txt', 'instance.A.json', 'router.a.json', 'sub']))
+  })
+
+  test('what is finished a second time, or was never taken, is not written', async () => {
+    const store = await open()
+    const document = tombstone('a')
+    await store.put(document)
+    await store.finish(document)
+    const { steps, stop } = recordDurableSteps()
+    await store.finish(document)
+    await store.finish(tombstone('b'))
+    stop()
+    expect([steps, store.list().length]).toEqual([[], 1])
+  })
+
+  test('what is not on the disk is not taken, and the next one is', async () => {
+    const store = await open()
+    await rm(dir, { recursive: true })
+    await expect(store.put(tombstone('a'))).rejects.toThrow('ENOENT')
+    expect(store.find('instance', 'a')).toBeUndefined()
+    await mkdir(dir)
+    expect(await store.put(tombstone('b'))).toBe(true)
+    expect((await open()).list().map(({ document }) => document.uid)).toEqual(['b'])
+  })
+
+  test('the last five thousand finished tombstones are remembered, and all that are not', async () => {
+    const at = (uid: string, done: boolean) =>
+      writeFile(join(dir, `instance.${uid}.json`), JSON.stringify({ document: tombstone(uid), done }))
+    await at('open', false)
+    for (let i = 0; i < 5_000; i++) await at(`done-${i}`, true)
+    const store = await open()
+    const document = tombstone('last')
+    await store.put(document)
+    expect(store.list()).toHaveLength(5_002)
+    await store.finish(document)
+    expect(store.list()).toHaveLength(5_001)
+    expect(store.find('instance', 'last')?.done).toBe(true)
+    expect(store.find('instance', 'open')?.done).toBe(false)
+    expect((await readdir(dir)).filter((name) => name.startsWith('instance.'))).toHaveLength(5_001)
+  }, 30_000)
+})
+
+describe('a full disk', () => {
+  const full = (): Error => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  /** Writes fail while this is set; what is removed or renamed takes no room. */
+  let isFull = false
+  afterEach(() => {
+    isFull = false
+  })
+  const openFull = () =>
+    DocumentStore.open(dir, log, {
+      writeWhole: (path, text) => (isFull ? Promise.reject(full()) : writeWhole(path, text)),
+    })
+  const present = (uid: string): DesiredDocument => ({
+    ...{ ...tombstone(uid), tombstone: false, kind: 'image' },
+    spec: { url: 'http://a/b', format: 'raw' },
+  })
+
+  test('takes a tombstone into memory, its document off the disk, until it can be written', async () => {
+    const store = await openFull()
+    await store.put(tombstone('a'))
+    isFull = true
+    const { steps, stop } = recordDurableSteps()
+    const next = tombstone('a', 2)
+    expect(await store.put(next)).toBe(false)
+    stop()
+    expect(steps).toEqual([{ step: 'syncFolder', path: dir }])
+    expect(store.find('instance', 'a')).toEqual({ document: next, done: false })
+    expect((await open()).find('instance', 'a')).toBeUndefined()
+    expect(await store.isSaved(next)).toBe(false)
+    isFull = false
+    expect(await store.isSaved(next)).toBe(true)
+    expect((await open()).find('instance', 'a')).toEqual({ document: next, done: false })
+    const again = recordDurableSteps()
+    expect(await store.isSaved(next)).toBe(true)
+    again.stop()
+    expect(again.steps).toEqual([])
+  })
+
+  test('finishes a tombstone in memory, and writes it down when it is delivered again', async () => {
+    const store = await openFull()
+    const document = tombstone('a')
+    await store.put(document)
+    isFull = true
+    await store.finish(document)
+    expect(store.find('instance', 'a')).toEqual({ document, done: true })
+    expect(await readdir(dir)).not.toContain('instance.a.json')
+    isFull = false
+    expect(await store.isSaved(document)).toBe(true)
+    expect((await open()).find('instance', 'a')).toEqual({ document, done: true })
+  })
+
+  test('that was kept in memory is saved by its end, and by a later document', async () => {
+    const store = await openFull()
+    const [a, b] = [tombstone('a'), tombstone('b')]
+    isFull = true
+    await store.put(a)
+    await store.put(b)
+    isFull = false
+    await store.finish(a)
+    await store.put(tombstone('b', 2))
+    const { steps, stop } = recordDurableSteps()
+    expect([await store.isSaved(a), await store.isSaved(b)]).toEqual([true, true])
+    stop()
+    expect(steps).toEqual([])
+  })
+
+  test('takes nothing else, and a disk that is broken takes no tombstone either', async () => {
+    const store = await openFull()
+    isFull = true
+    await expect(store.put(present('i'))).rejects.toThrow('no space left')
+    expect(store.find('image', 'i')).toBeUndefined()
+    isFull = false
+    await store.put(tombstone('a'))
+    const broken = await DocumentStore.open(dir, log, { writeWhole: () => Promise.reject(new Error('broken')) })
+    await expect(broken.put(tombstone('a', 2))).rejects.toThrow('broken')
+    await expect(broken.finish(broken.find('instance', 'a')!.document)).rejects.toThrow('broken')
+    expect(broken.find('instance', 'a')).toMatchObject({ done: false, document: tombstone('a') })
+  })
+
+  test('has its kept room for what ends or changes what is there, not for what is new', async () => {
+    const store = await openFull()
+    const size = async () => (await stat(join(dir, 'ballast')).catch(() => undefined))?.size
+    await store.put(present('known'))
+    isFull = true
+    await expect(store.put(present('new'))).rejects.toThrow('no space left')
+    expect(await size()).toBe(2 ** 21)
+    await expect(store.put({ ...present('known'), name: 'other' })).rejects.toThrow('no space left')
+    expect(await size()).toBeUndefined()
+    isFull = false
+    const document = tombstone('known')
+    await store.put(document)
+    await store.finish(document)
+    expect(await size()).toBe(2 ** 21)
   })
 })

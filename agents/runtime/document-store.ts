@@ -29,9 +29,15 @@ const DOCUMENT_FILE = /^(node|image|volume|port|instance)\.[a-z0-9-]{1,63}\.json
 /** So many finished tombstones are remembered; older leaders are refused by their term anyway. */
 const MAX_DONE = 5_000
 
+/** How its files are written; tests have a disk that is full. */
+export interface DocumentFiles {
+  writeWhole: (path: string, text: string) => Promise<void>
+}
+
 export class DocumentStore {
   readonly #dir: string
   readonly #log: Logger
+  readonly #files: DocumentFiles
   readonly #ballast: Ballast
   readonly #documents = new Map<string, StoredDocument>()
   /** Tombstones that the full disk did not take: known here alone, and to be delivered again. */
@@ -40,8 +46,9 @@ export class DocumentStore {
   #highest: HighestWriter | undefined
   #tail: Promise<void> = Promise.resolve()
 
-  private constructor(dir: string, log: Logger) {
+  private constructor(dir: string, log: Logger, files: DocumentFiles) {
     this.#dir = dir
+    this.#files = files
     this.#log = log
     this.#ballast = new Ballast(dir)
   }
@@ -50,9 +57,9 @@ export class DocumentStore {
    * Reads the folder, and makes it when it is missing. A file that cannot be read is put aside as `*.bad` and the store takes a new
    * id: the operator then has everything delivered again.
    */
-  static async open(dir: string, log: Logger): Promise<DocumentStore> {
+  static async open(dir: string, log: Logger, files: DocumentFiles = { writeWhole }): Promise<DocumentStore> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    const store = new DocumentStore(dir, log)
+    const store = new DocumentStore(dir, log, files)
     await store.#load()
     await store.#ballast.ensure()
     return store
@@ -217,7 +224,7 @@ export class DocumentStore {
 
   /** Outlasts a power cut when it resolves. Mode 0600: documents hold user data. */
   async #writeFile(name: string, content: unknown, mayUseBallast: boolean): Promise<void> {
-    const write = () => writeWhole(join(this.#dir, name), JSON.stringify(content))
+    const write = () => this.#files.writeWhole(join(this.#dir, name), JSON.stringify(content))
     await (mayUseBallast ? this.#ballast.withRoom(write) : write())
     await syncFolder(this.#dir)
   }

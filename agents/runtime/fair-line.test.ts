@@ -62,6 +62,39 @@ describe('who is next', () => {
     expect(line.waiting()).toEqual({ urgent: 0, ordinary: 1, oldestMs: 0 })
   })
 
+  test('what others wait for goes before them', () => {
+    const line = lineOf('instance.a/1', 'image.a/1', 'volume.a/1', 'port.a/1', 'node.a/1')
+    expect(takeAll(line)).toEqual(['node.a/1', 'port.a/1', 'volume.a/1', 'image.a/1', 'instance.a/1'])
+  })
+
+  test('who waits, since when, and nobody after an end', () => {
+    const line = new FairLine({ placeOf, slots: SLOTS })
+    line.add('instance.a/1', 7, ORDINARY)
+    line.add('port.b/1', 5, URGENT)
+    line.add('port.b/2', 6, ORDINARY)
+    expect(line.waiting()).toEqual({ urgent: 1, ordinary: 2, oldestMs: 5 })
+    line.add('instance.a/1', 9, ORDINARY)
+    line.take()
+    expect(line.waiting()).toEqual({ urgent: 0, ordinary: 2, oldestMs: 6 })
+    line.clear()
+    expect([line.waiting(), line.size, line.take()]).toEqual([
+      { urgent: 0, ordinary: 0, oldestMs: undefined },
+      0,
+      undefined,
+    ])
+  })
+
+  test('the slots of the product: a machine hangs for each of a namespace’s half of them', () => {
+    const line = new FairLine({ placeOf })
+    for (const kind of ['node', 'image', 'volume', 'port', 'instance'])
+      for (let i = 0; i < 40; i++) line.add(`${kind}.ns${i}/1`, 0, ORDINARY)
+    const taken = takeAll(line).map((key) => key.split('.')[0])
+    const count = (kind: string) => taken.filter((other) => other === kind).length
+    expect([count('node'), count('image'), count('volume'), count('port'), count('instance')]).toEqual([
+      ...[2, 8, 16, 16, 24],
+    ])
+  })
+
   test('what is urgent goes first and needs no slot that others hold', () => {
     const line = lineOf('instance.a/1', 'instance.b/1', 'instance.c/1', 'instance.d/1')
     expect(takeAll(line)).toHaveLength(4)
@@ -159,6 +192,20 @@ describe('what is urgent', () => {
     ['a machine that may start after a reboot', other({}, { grantedBootId: 'another' }), machine, true],
     ['a machine with other metadata', other({ metadata: { a: 'b' } }), machine, false],
     ['a machine after its tombstone', machine, tombstoneOf(machine), false],
+    ['the node’s own document', { ...machine, kind: 'node', spec: { roles: {} } }, undefined, true],
+    [
+      'a port',
+      { ...machine, kind: 'port', spec: { runState: 'Stopped' } } as unknown as DesiredDocument,
+      machine,
+      false,
+    ],
+    [
+      'a machine whose uid was a port’s',
+      other({ runState: 'Stopped' }),
+      { ...machine, kind: 'port' } as unknown as DesiredDocument,
+      false,
+    ],
+    ['the same machine', machine, machine, false],
   ])('%s', (_name, document, before, expected) => {
     expect(isUrgent(document, before)).toBe(expected)
   })
@@ -166,6 +213,7 @@ describe('what is urgent', () => {
   test.each<[string, DesiredDocument, boolean, boolean]>([
     ['a tombstone ends all work', tombstoneOf(machine), false, true],
     ['another spec ends what may last', other({ metadata: { a: 'b' } }), true, true],
+    ['a tombstone ends a tombstone’s work that may last too', tombstoneOf(machine), true, true],
     ['another spec lets what is short end by itself', other({ metadata: { a: 'b' } }), false, false],
     [
       'the same spec of a later leader ends nothing',
@@ -175,5 +223,10 @@ describe('what is urgent', () => {
     ],
   ])('%s', (_name, next, isLong, expected) => {
     expect(endsRun(machine, next, isLong)).toBe(expected)
+  })
+
+  test('a machine that is wanted again does not end the work of its tombstone, another tombstone does', () => {
+    const old = tombstoneOf(machine)
+    expect([endsRun(old, machine, true), endsRun(old, old, false)]).toEqual([false, true])
   })
 })

@@ -63,6 +63,58 @@ describe('judgeDocument', () => {
     expect(judgeDocument(KEY, bytes(data), undefined, undefined)).toMatchObject({ kind: 'refuse', refusal: { reason } })
   })
 
+  test('says which versions it refused, where they can be read', () => {
+    const versions = { incarnation: 1, term: 5, epoch: 1, generation: 1 }
+    const refusal = (data: unknown) => judgeDocument(KEY, bytes(data), undefined, undefined)
+    for (const data of [document({ v: 2 } as never), { ...document(), spec: undefined }, document({ node: 'n2' })])
+      expect(refusal(data)).toMatchObject({ refusal: { versions } })
+    for (const data of ['null', '[]', '"x"', { ...document(), versions: { term: 'x' } }, { v: 2, versions: 7 }])
+      expect(refusal(data)).not.toHaveProperty('refusal.versions')
+    expect(refusal({ ...document(), spec: undefined })).toMatchObject({
+      refusal: { message: expect.stringContaining('spec') },
+    })
+    expect(refusal('null')).toMatchObject({ refusal: { message: expect.stringContaining('at document') } })
+  })
+
+  test('refuses one under the key of another kind, and what has no version as invalid', () => {
+    const other = { ...KEY, kind: 'volume' as const }
+    expect(judgeDocument(other, bytes(document()), undefined, undefined)).toMatchObject({
+      refusal: { reason: 'DocumentInvalid', message: 'the document belongs under another key' },
+    })
+    for (const v of [undefined, '2'])
+      expect(judgeDocument(KEY, bytes(document({ v } as never)), undefined, undefined)).toMatchObject({
+        refusal: { reason: 'DocumentInvalid' },
+      })
+  })
+
+  test.each([
+    ['of an older leader', { term: 4 }, 'StaleLeader'],
+    ['of the cloud before its restore', { incarnation: 0, term: 9 }, 'DocumentInvalid'],
+    ['of an older epoch', { epoch: 0 }, 'StaleEpoch'],
+    ['of an older generation', { generation: 0 }, 'StaleGeneration'],
+  ])('refuses a document %s than the one it has', (_name, change, reason) => {
+    const versions = { ...document().versions, ...change }
+    expect(judgeDocument(KEY, bytes(document({ versions })), document(), undefined)).toMatchObject({
+      refusal: { reason, ...(reason === 'DocumentInvalid' ? {} : { versions }) },
+    })
+  })
+
+  test.each([
+    ['as high', { incarnation: 1, term: 5 }, 'accept'],
+    ['lower', { incarnation: 1, term: 4 }, 'accept'],
+    ['higher', { incarnation: 1, term: 6 }, 'refuse'],
+    ['of a later incarnation, however low its term', { incarnation: 2, term: 0 }, 'refuse'],
+  ])('with the highest writer %s: %s', (_name, highest, kind) => {
+    expect(judgeDocument(KEY, bytes(document()), undefined, highest).kind).toBe(kind)
+  })
+
+  test('does not keep the user data of a machine that goes', () => {
+    const tombstone = { ...document(), spec: undefined, tombstone: true, userDataBase64: 'c2VjcmV0' }
+    const verdict = judgeDocument(KEY, bytes(tombstone), document(), undefined)
+    expect(verdict).toMatchObject({ kind: 'accept', document: { tombstone: true } })
+    expect(JSON.stringify(verdict)).not.toContain('c2VjcmV0')
+  })
+
   test('refuses anything new of a leader whose successor this node has heard of', () => {
     const highest = { incarnation: 1, term: 6 }
     expect(judgeDocument(KEY, bytes(document()), undefined, highest)).toMatchObject({

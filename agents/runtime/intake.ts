@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which documents an agent takes (invariants 4 and 6). Pure.
 import { isDeepStrictEqual } from 'node:util'
-import { CONTRACT_VERSION, DesiredDocument } from '../../lib/contract/documents.ts'
+import { CONTRACT_VERSION, PresentDocument, Tombstone, type DesiredDocument } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import { Versions, judgeVersions } from '../../lib/contract/versions.ts'
 import { compareWriters, type HighestWriter } from './document-store.ts'
@@ -52,7 +52,8 @@ function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocu
     const message = `the document is of version ${version}, this agent understands ${CONTRACT_VERSION}: upgrade the agent`
     return { reason: 'UnsupportedVersion', message, ...versionsIn(value) }
   }
-  const parsed = DesiredDocument.safeParse(value)
+  // One of the two, so that what is wrong has a name.
+  const parsed = (isTombstone(value) ? Tombstone : PresentDocument).safeParse(value)
   if (!parsed.success) {
     const where = parsed.error.issues.slice(0, 3).map((issue) => issue.path.join('.') || 'document')
     return {
@@ -68,6 +69,10 @@ function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocu
     return { reason: 'DocumentInvalid', message: 'the document belongs under another key', versions: document.versions }
   }
   return { document }
+}
+
+function isTombstone(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'tombstone' in value && value.tombstone === true
 }
 
 function majorVersion(value: unknown): number | undefined {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import type { JsMsg } from '@nats-io/jetstream'
+import { headers } from '@nats-io/transport-node'
 import { createLogger } from '../../lib/log.ts'
 import { take } from './receiver.ts'
 
@@ -40,4 +41,35 @@ test.each<[string, string, number, () => Promise<void>, string[]]>([
   ],
 ])('%s', async (_name, subject, pending, receive, expected) => {
   expect(await took(subject, pending, receive)).toEqual(expected)
+})
+
+test('the mark of a removed key is acknowledged and asks for nothing: absence deletes nothing', async () => {
+  const { msg, said } = message(KEY, 0)
+  const mark = headers()
+  mark.set('KV-Operation', 'DEL')
+  const received: string[] = []
+  await take(Object.assign(msg, { headers: mark }), {
+    receive: async ({ uid }) => void received.push(uid),
+    caughtUp: () => void said.push('caught up'),
+    log,
+  })
+  expect([received, said]).toEqual([[], ['ack', 'caught up']])
+})
+
+test('a document is acknowledged when it was taken, and not before', async () => {
+  const { msg, said } = message(KEY, 1)
+  let taken: () => void = () => undefined
+  const taking = take(msg, {
+    receive: (key) => {
+      expect(key).toEqual({ node: 'n1', kind: 'instance', uid: 'a' })
+      return new Promise((resolve) => (taken = resolve))
+    },
+    caughtUp: () => undefined,
+    log,
+  })
+  await Promise.resolve()
+  expect(said).toEqual([])
+  taken()
+  await taking
+  expect(said).toEqual(['ack'])
 })
