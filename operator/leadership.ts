@@ -27,6 +27,7 @@ import { TombstoneCollector } from './controllers/common/tombstones.ts'
 import { WaitingRoom } from './controllers/common/waiting-room.ts'
 import { noticesOf } from './controllers/instance/notifications.ts'
 import { UserDataStore } from './controllers/instance/user-data.ts'
+import { VolumePromises } from './controllers/volume/promises.ts'
 import { cachesOf } from './informers.ts'
 import { AddressBook } from './ipam/address-book.ts'
 import { KubeClaimStore } from './ipam/claim-object.ts'
@@ -95,6 +96,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       scheduler: new Scheduler(),
       addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
       subnetArrivals: new SubnetArrivals(() => performance.now()),
+      volumePromises: new VolumePromises(),
       waitingRoom: new WaitingRoom(),
       releases: new ReleaseDesk(),
       regression,

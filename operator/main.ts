@@ -27,6 +27,7 @@ import { findResource } from './controllers/common/newer-facts.ts'
 import { cachesOf } from './informers.ts'
 import { lead } from './leadership.ts'
 import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
+import { registerStorageMetrics } from './storage-metrics.ts'
 import { mayWatchInstances } from './subscribers.ts'
 
 const LEASE_NAME = 'nephele-operator'
@@ -41,6 +42,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const loads = new NodeLoads()
   loads.register(metrics.registry)
   metrics.cacheSizes(() => informers.sizes())
+  registerStorageMetrics(metrics.registry, cachesOf(watched))
   let isBusConnected = false
   const health = await startHealthServer({
     ...config.http,

@@ -10,7 +10,7 @@ export interface VolumeSchema {
  */
 export interface VolumeSpec {
   /**
-   * Size in GiB. It only grows. *live*
+   * Size in GiB. It only grows; a growth that its pool has not granted (PoolFull) may be taken back. *live*
    */
   sizeGiB: number
   /**
@@ -84,6 +84,10 @@ export interface VolumeStatus {
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number
+  /**
+   * The size that its pool has promised it; spec.sizeGiB is above it while the pool has no room.
+   */
+  grantedGiB?: number
   /**
    * The size that was reached.
    */

@@ -547,7 +547,7 @@ const REST: RuleCase[] = [
     bad: { 'spec.claims[1].address': '10.0.0.21' },
     good: [{ 'spec.claims[1].portRef': { namespace: 'team-a', name: 'port' } }],
   },
-  changed('Volume', 'spec.sizeGiB', 'a volume only grows', { 'spec.sizeGiB': 1 }, { good: [{ 'spec.sizeGiB': 3 }] }),
+  changed('Volume', '', 'a volume only grows', { 'spec.sizeGiB': 1 }, { good: [{ 'spec.sizeGiB': 3 }] }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef.name': 'slow' }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef': undefined }),
   {

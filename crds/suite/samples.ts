@@ -204,6 +204,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         node: 'n1',
         pool: 'default',
         epoch: 1,
+        grantedGiB: 2,
         sizeGiB: 2,
         attachedTo: { name: 'vm', uid: 'u1', node: 'n2' },
         connection: {

@@ -136,4 +136,4 @@ test('a network that is being deleted takes no machine', async () => {
   // Others of the project are not held up.
   await createOff('fine', ON_NET)
   await project.waitActive('fine')
-})
+}, 60_000)

@@ -14,6 +14,7 @@ import { RegressionGuard } from '../controllers/common/regression.ts'
 import { ReleaseDesk } from '../controllers/common/release-desk.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
+import { VolumePromises } from '../controllers/volume/promises.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
@@ -79,6 +80,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     subnetArrivals: new SubnetArrivals(() => clock.ms),
+    volumePromises: new VolumePromises(),
     waitingRoom: new WaitingRoom(),
     releases: new ReleaseDesk(),
     regression: new RegressionGuard({ bus, caches: stores as unknown as Caches, now: () => clock.ms }),

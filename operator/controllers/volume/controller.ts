@@ -8,6 +8,7 @@ import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes } from '../common/indexes.ts'
 import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
+import { isGrowing } from './room.ts'
 
 export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
   const { volumes, volumeTypes, storagePools } = deps.caches
@@ -17,8 +18,10 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
       .listBy('type', type)
       .filter((v) => v.status?.node === undefined)
       .map(keyOfObject)
-  const waitingFor = (pool: string) =>
-    volumeTypes.listBy('pool', pool).flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')])
+  const waitingFor = (pool: string) => [
+    ...volumeTypes.listBy('pool', pool).flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')]),
+    ...volumes.listBy('pool', pool).filter(isGrowing).map(keyOfObject),
+  ]
   return {
     name: 'volume',
     kind: VOLUME,

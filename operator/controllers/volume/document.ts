@@ -3,6 +3,7 @@ import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { VolumeDocument } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../common/deps.ts'
 import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { grantedOf } from './room.ts'
 
 /** raw: sparse files whose size is their content's, readable by any tool, and with no header that a guest could write. */
 const FORMAT = 'raw'
@@ -21,7 +22,7 @@ export function volumeDocument(
     spec: {
       pool: pool.metadata.name,
       driver: pool.spec.driver,
-      sizeGiB: volume.spec.sizeGiB,
+      sizeGiB: grantedOf(volume),
       format: FORMAT,
       exportTo: holder ? [holder.node] : [],
       ...(holder?.key === undefined ? {} : { exportKeys: { [holder.node]: holder.key } }),

@@ -2,18 +2,22 @@
 import type { StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
 import { isPublicTo, listNames } from '../common/references.ts'
-import { roomOn } from './room.ts'
+import { DEFAULT_OVERCOMMIT_PERCENT, roomOn, type RoomDeps } from './room.ts'
+
+export const POOL_FULL = 'PoolFull'
 
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
 /**
- * The pool by the volume's type, then the live node of that pool with the most room (room.ts). Pure.
+ * The pool by the volume's type, then the live node of that pool with the most room (room.ts), which is promised to it at once.
  */
 export function choosePlace(
   volume: Volume,
-  caches: Pick<Caches, 'volumeTypes' | 'storagePools' | 'volumes'>,
+  deps: RoomDeps & { caches: Pick<Caches, 'volumeTypes' | 'storagePools'> },
   isAlive: (node: string) => boolean,
 ): PlaceChoice {
+  const { caches, volumePromises } = deps
+  volumePromises.withdraw(volume.metadata.uid)
   const type = findType(volume, caches)
   if (!type.ok) return type
   const poolName = type.type.spec.storagePoolRef.name
@@ -27,20 +31,21 @@ export function choosePlace(
   }
   const nodes = (pool.status?.nodes ?? [])
     .filter((n) => n.error === undefined && isAlive(n.node))
-    .map((n) => ({ node: n.node, roomGiB: roomOn(n, pool, caches) }))
+    .map((n) => ({ node: n.node, roomGiB: roomOn(n, pool, volume, deps) }))
     .sort((a, b) => b.roomGiB - a.roomGiB || (a.node < b.node ? -1 : 1))
   const best = nodes[0]
   if (!best) return { ok: false, reason: 'NoStorageNode', message: whyNoNode(pool, isAlive) }
   if (best.roomGiB < volume.spec.sizeGiB) {
-    const most = Math.max(0, best.roomGiB)
-    const percent = pool.spec.overcommitPercent ?? 100
-    return {
-      ok: false,
-      reason: 'PoolFull',
-      message: `StoragePool ${poolName} can promise at most ${most} GiB more on one node, ${volume.spec.sizeGiB} wanted: delete volumes, add disk, or raise its spec.overcommitPercent (${percent})`,
-    }
+    const message = whyFull(pool, { roomGiB: best.roomGiB, wantedGiB: volume.spec.sizeGiB })
+    return { ok: false, reason: POOL_FULL, message }
   }
+  volumePromises.make(volume.metadata.uid, { node: best.node, pool: poolName, sizeGiB: volume.spec.sizeGiB })
   return { ok: true, node: best.node, pool: poolName }
+}
+
+export function whyFull(pool: StoragePool, { roomGiB, wantedGiB }: { roomGiB: number; wantedGiB: number }): string {
+  const percent = pool.spec.overcommitPercent ?? DEFAULT_OVERCOMMIT_PERCENT
+  return `StoragePool ${pool.metadata.name} can promise at most ${Math.max(0, roomGiB)} GiB more on one node, ${wantedGiB} wanted: delete volumes, add disk, or raise its spec.overcommitPercent (${percent})`
 }
 
 function whyNoNode({ metadata, status }: StoragePool, isAlive: (node: string) => boolean): string {

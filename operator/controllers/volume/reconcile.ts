@@ -10,9 +10,11 @@ import { answerOf, askedOf } from '../common/observed-facts.ts'
 import { releaseFrom } from '../common/release.ts'
 import { planAttachment } from './attach.ts'
 import { findHolder, volumeDocument } from './document.ts'
+import { planGrowth } from './grow.ts'
 import { choosePlace } from './place.ts'
+import { grantedOf } from './room.ts'
 
-export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
+export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'volumePromises' | 'writer'>
 
 export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
   const status = (volume.status ??= {})
@@ -28,11 +30,11 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     status.state = 'creating'
     const unclear = findUnclearOwner(volume, deps)
     if (unclear) return unclear
-    const choice = choosePlace(volume, deps.caches, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
+    const choice = choosePlace(volume, deps, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
     if (!choice.ok) return waitFor(choice.reason, choice.message)
     const { node, pool } = choice
     const epoch = nextEpoch({ kind: 'volume', uid: volume.metadata.uid, node }, status.epoch, deps)
-    Object.assign(status, { node, pool, epoch })
+    Object.assign(status, { node, pool, epoch, grantedGiB: volume.spec.sizeGiB })
     run.event({
       type: 'Normal',
       reason: 'Scheduled',
@@ -47,8 +49,11 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
       'StoragePoolNotFound',
       `StoragePool ${status.pool ?? ''} does not exist: create it again, the volume is on it`,
     )
+  const growth = planGrowth(volume, pool, deps)
+  if (growth?.kind === 'saved') return growth
   await deps.bus.desired.publish(volumeDocument(volume, pool, findHolder(volume, deps.caches), deps.writer()))
-  return observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
+  const outcome = observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
+  return outcome.kind === 'done' ? (growth ?? outcome) : outcome
 }
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
@@ -80,6 +85,7 @@ function planAndApplyAttachment(volume: Volume, deps: VolumeDeps): boolean {
 
 async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> {
   const status = (volume.status ??= {})
+  deps.volumePromises.withdraw(volume.metadata.uid)
   if (status.attachedTo) {
     return waitFor(
       'InUse',
@@ -118,13 +124,14 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   if (absent) return absent
   // A size that is not said is the one that was said last, and none at first.
   const sizeGiB = answer?.facts.sizeGiB ?? status.sizeGiB
-  if (answer?.state === 'available' && sizeGiB !== undefined && sizeGiB >= volume.spec.sizeGiB) {
+  const granted = grantedOf(volume)
+  if (answer?.state === 'available' && sizeGiB !== undefined && sizeGiB >= granted) {
     status.sizeGiB = sizeGiB
     status.state = status.attachedTo ? 'in-use' : 'available'
     return done
   }
   if (status.sizeGiB === undefined) status.state = 'creating'
-  else if (status.sizeGiB < volume.spec.sizeGiB) status.state = 'extending'
+  else if (status.sizeGiB < granted) status.state = 'extending'
   if (answer?.state === 'failed') {
     return waitFor(answer.error?.reason ?? 'VolumeFailed', answer.error?.message ?? `node ${node} is trying again`)
   }

@@ -1,36 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
+import type { VolumePromises } from './promises.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
 
+export interface RoomDeps {
+  caches: Pick<Caches, 'volumes'>
+  volumePromises: VolumePromises
+}
+
 /** As the schema has it: no more is promised than there is. */
-const DEFAULT_OVERCOMMIT_PERCENT = 100
+export const DEFAULT_OVERCOMMIT_PERCENT = 100
 
 /**
  * What can still be promised on a pool's node, in GiB: of the pool's size, times what it names as spec.overcommitPercent, what no volume was
- * promised; and not more than is free there, times the same, less what is promised to volumes that are not made yet. The first counts sizes,
- * since files of volumes fill up only later, the second what else lies on the disk. As Cinder's max_over_subscription_ratio. Pure.
+ * promised; and not more than is free there, times the same, less what is promised to volumes that are not made, or have not grown, yet. The
+ * first counts sizes, since files of volumes fill up only later, the second what else lies on the disk. As Cinder's
+ * max_over_subscription_ratio.
+ * @param asker the volume that asks: what it was promised a moment ago is what it asks for again
  */
-export function roomOn(at: PoolNode, pool: StoragePool, caches: Pick<Caches, 'volumes'>): number {
+export function roomOn(at: PoolNode, pool: StoragePool, asker: Volume, deps: RoomDeps): number {
   const percent = pool.spec.overcommitPercent ?? DEFAULT_OVERCOMMIT_PERCENT
-  const { promised, unmade } = promisedOn(at.node, pool.metadata.name, caches)
+  const { promised, unmade } = promisedOn(at.node, pool.metadata.name, deps, asker)
   const withRatio = (gib: number) => Math.floor((gib * percent) / 100)
   return Math.min(withRatio(at.totalGiB) - promised, withRatio(at.freeGiB) - unmade)
 }
 
-/** Sizes of all volumes that were placed there, one that grows by its new size; and of those that are not made yet. */
-function promisedOn(node: string, pool: string, caches: Pick<Caches, 'volumes'>): { promised: number; unmade: number } {
+/** Sizes promised to all volumes that were placed there; and of these what is not made yet. */
+export function promisedOn(
+  node: string,
+  pool: string,
+  { caches, volumePromises }: RoomDeps,
+  asker?: Volume,
+): { promised: number; unmade: number } {
   let promised = 0
   let unmade = 0
   for (const volume of caches.volumes.listBy('node', node)) {
     if (volume.status?.pool !== pool) continue
-    promised += sizeOf(volume)
-    if (volume.status.sizeGiB === undefined) unmade += volume.spec.sizeGiB
+    const granted = grantedOf(volume)
+    promised += granted
+    unmade += granted - Math.min(granted, volume.status.sizeGiB ?? 0)
+  }
+  for (const moreGiB of volumePromises.beyond(caches, { node, pool, except: asker?.metadata.uid })) {
+    promised += moreGiB
+    unmade += moreGiB
   }
   return { promised, unmade }
 }
 
-function sizeOf({ spec, status }: Volume): number {
-  return Math.max(spec.sizeGiB, status?.sizeGiB ?? 0)
+/**
+ * The size that the volume may have: what its pool promised it, and what it has. Where neither is known it was placed by 0.1.0 and told its
+ * node the size in its spec.
+ */
+export function grantedOf({ spec, status }: Volume): number {
+  return Math.max(status?.grantedGiB ?? 0, status?.sizeGiB ?? 0) || spec.sizeGiB
+}
+
+/** Placed, and waits for room to grow. */
+export function isGrowing(volume: Volume): boolean {
+  return volume.status?.node !== undefined && volume.spec.sizeGiB > grantedOf(volume)
 }

@@ -121,7 +121,16 @@ describe('room: what was promised counts, not what is written yet', () => {
     ['a volume without data, and one too many', on({}, 100), [made(60)], 41, false],
     ['a volume that is full', on({}, 40), [made(60)], 40, true],
     ['a volume that is not made yet', on({}, 100), [other('new', 60, {})], 41, false],
-    ['a volume that grows', on({}, 100), [other('new', 70, { sizeGiB: 60 })], 31, false],
+    ['a volume that may grow', on({}, 100), [other('new', 70, { sizeGiB: 60, grantedGiB: 70 })], 31, false],
+    [
+      'a volume that may grow, on a full disk',
+      on({}, 15),
+      [other('new', 70, { sizeGiB: 60, grantedGiB: 70 })],
+      6,
+      false,
+    ],
+    ['a volume that waits to grow', on({}, 100), [other('new', 90, { sizeGiB: 60, grantedGiB: 60 })], 40, true],
+    ['a volume of 0.1.0 that is to grow', on({}, 100), [other('new', 90, { sizeGiB: 60 })], 40, true],
     ['a volume of another pool', on({}, 100), [other('new', 90, { sizeGiB: 90, pool: 'other' })], 100, true],
     ['a volume of another node', on({}, 100), [other('new', 90, { sizeGiB: 90, node: 's2' })], 100, true],
     ['images beside it', on({}, 30), [], 31, false],
@@ -137,6 +146,136 @@ describe('room: what was promised counts, not what is written yet', () => {
     expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(
       fits ? { kind: 'saved' } : { reason: 'PoolFull', message: expect.stringContaining('spec.overcommitPercent') },
     )
+  })
+})
+
+describe('a volume grows as far as its pool has room', () => {
+  const roomy = (freeGiB: number, error?: string) =>
+    stored<StoragePool>(
+      'files',
+      { driver: 'file' },
+      { namespace: '', status: { nodes: [{ node: 's1', totalGiB: 100, freeGiB, ...(error ? { error } : {}) }] } },
+    )
+  const grown = (sizeGiB: number, status: Volume['status'] = { sizeGiB: 10, grantedGiB: 10 }, name = 'data') =>
+    stored<Volume>(name, { sizeGiB }, { generation: 2, status: { ...placed, ...status } })
+  const toldSize = async (w: MemoryWorld, uid = 'uid-data') => {
+    const document = await w.bus.desired.read('s1', 'volume', uid)
+    return document?.kind === 'volume' && !document.tombstone ? document.spec.sizeGiB : undefined
+  }
+  /** Stored, and a run over what was stored. */
+  const step = (w: MemoryWorld, v: Volume) => {
+    w.put('volumes', v)
+    return reconcileVolume(v, w.deps, w.run)
+  }
+
+  /** Stored, with its node's word where it has one. */
+  const served = (w: MemoryWorld, v: Volume) => {
+    w.put('volumes', v)
+    const { sizeGiB } = v.status ?? {}
+    if (sizeGiB !== undefined) w.report('volume', v, { node: 's1', epoch: 1, state: 'available', facts: { sizeGiB } })
+  }
+
+  test('what is granted is saved before the node is told', async () => {
+    const w = world()
+    const v = grown(100)
+    expect(await step(w, v)).toEqual({ kind: 'saved' })
+    expect([v.status?.grantedGiB, w.bus.desired.writes]).toEqual([100, 0])
+    await step(w, v)
+    expect(await toldSize(w)).toBe(100)
+    expect(v.status?.state).toBe('extending')
+    w.report('volume', v, { node: 's1', epoch: 1, state: 'available', facts: { sizeGiB: 100 } })
+    expect(await step(w, v)).toEqual({ kind: 'done' })
+    expect(v.status).toMatchObject({ state: 'available', sizeGiB: 100 })
+  })
+
+  test.each<[string, StoragePool | undefined, Volume, Volume[], string | undefined]>([
+    ['as large as its pool', undefined, grown(100), [], undefined],
+    ['larger than its pool', undefined, grown(101), [], 'PoolFull'],
+    ['what is left', undefined, grown(60), [grown(40, { sizeGiB: 40 }, 'b')], undefined],
+    ['more than is left', undefined, grown(61), [grown(40, { sizeGiB: 40 }, 'b')], 'PoolFull'],
+    ['what is free', roomy(20), grown(30), [], undefined],
+    ['more than is free', roomy(20), grown(31), [], 'PoolFull'],
+    ['beside one that was not made yet', roomy(20), grown(21), [grown(10, { grantedGiB: 10 }, 'b')], 'PoolFull'],
+    ['one of 0.1.0', undefined, grown(101, { sizeGiB: 10 }), [], 'PoolFull'],
+    ['one of 0.1.0 that was never made', undefined, grown(200, {}), [], 'Provisioning'],
+    ['in a pool that is broken', roomy(100, 'not mounted'), grown(20), [], 'PoolUnavailable'],
+    ['in a pool that its node does not serve', pool(), grown(20, { node: 's9', sizeGiB: 10 }), [], 'PoolUnavailable'],
+  ])('%s', async (_, here, v, others, reason) => {
+    const w = world()
+    if (here) w.put('storagePools', here)
+    for (const each of others) w.put('volumes', each)
+    const before = v.status?.sizeGiB ?? v.spec.sizeGiB
+    const node = v.status?.node ?? ''
+    w.report('volume', v, { node, epoch: 1, state: 'available', facts: v.status?.sizeGiB ? { sizeGiB: before } : {} })
+    const outcome = await step(w, v)
+    if (reason === undefined) {
+      expect(outcome).toEqual({ kind: 'saved' })
+      return
+    }
+    expect(outcome).toMatchObject({ kind: 'wait', reason })
+    expect(v.status?.grantedGiB ?? before).toBe(before)
+    const document = await w.bus.desired.read(node, 'volume', 'uid-data')
+    expect(document).toMatchObject({ spec: { sizeGiB: before } })
+  })
+
+  test('without room it is of use as it is, and says what helps', async () => {
+    const w = world()
+    w.put('instances', user('vm'))
+    const v = grown(300)
+    w.report('volume', v, { node: 's1', epoch: 1, state: 'available', facts: { sizeGiB: 10 } })
+    expect(await step(w, v)).toEqual({ kind: 'saved' })
+    expect(v.status?.attachedTo?.name).toBe('vm')
+    w.report('volume', v, { node: 's1', epoch: 2, state: 'available', facts: { sizeGiB: 10 } })
+    expect(await step(w, v)).toMatchObject({
+      reason: 'PoolFull',
+      message:
+        'StoragePool files can promise at most 90 GiB more on one node, 290 wanted: delete volumes, add disk, or raise its spec.overcommitPercent (100). The volume keeps its 10 GiB; spec.sizeGiB may go back to that',
+    })
+    expect(v.status).toMatchObject({ state: 'in-use', sizeGiB: 10 })
+    expect(await w.bus.desired.read('s1', 'volume', 'uid-data')).toMatchObject({
+      spec: { sizeGiB: 10, exportTo: ['c1'] },
+    })
+    v.spec.sizeGiB = 10
+    expect(await step(w, v)).toEqual({ kind: 'done' })
+  })
+
+  test('two at once do not get the same room, whether they grow or are new', async () => {
+    const fresh = (name: string) => stored<Volume>(name, { sizeGiB: 60 })
+    for (const [one, two] of [
+      [grown(60), grown(60, { sizeGiB: 10 }, 'b')],
+      [fresh('data'), fresh('b')],
+      [grown(60), fresh('b')],
+      [fresh('data'), grown(60, { sizeGiB: 10 }, 'b')],
+    ] as const) {
+      const w = world()
+      for (const each of [one, two]) served(w, each)
+      const before = structuredClone(one)
+      // Both from the cache as it was: neither is written yet.
+      expect(await reconcileVolume(one, w.deps, w.run)).toEqual({ kind: 'saved' })
+      expect(await reconcileVolume(two, w.deps, w.run)).toMatchObject({ reason: 'PoolFull' })
+      // A write that failed: decided again.
+      expect(await reconcileVolume(before, w.deps, w.run)).toEqual({ kind: 'saved' })
+      w.put('volumes', one)
+      expect(await reconcileVolume(two, w.deps, w.run)).toMatchObject({ reason: 'PoolFull' })
+      w.drop('volumes', one)
+      expect(await reconcileVolume(two, w.deps, w.run)).toEqual({ kind: 'saved' })
+    }
+  })
+
+  test.each([
+    ['is deleted', (v: Volume) => (v.metadata.deletionTimestamp = '2026-01-02T00:00:00Z')],
+    ['wants less', (v: Volume) => (v.spec.sizeGiB = 10)],
+    ['wants more than there is', (v: Volume) => (v.spec.sizeGiB = 1000)],
+  ])('a promise whose write never came ends with a volume that %s', async (_, change) => {
+    const w = world()
+    const [one, two] = [grown(90), grown(60, { sizeGiB: 10 }, 'b')]
+    for (const each of [one, two]) served(w, each)
+    const lost = structuredClone(one)
+    expect(await reconcileVolume(lost, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(await reconcileVolume(structuredClone(two), w.deps, w.run)).toMatchObject({ reason: 'PoolFull' })
+    change(one)
+    await step(w, one)
+    expect(await reconcileVolume(two, w.deps, w.run)).toEqual({ kind: 'saved' })
   })
 })
 

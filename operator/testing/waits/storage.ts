@@ -101,6 +101,37 @@ export const STORAGE_ROWS: WaitRow[] = [
     waits: (c) => c.volume('disk', { sizeGiB: 160 }),
     ends: (c) => c.operator.report('s1', { pools: [{ ...POOL, totalGiB: 200, freeGiB: 200 }] }),
   },
+  ...(['a volume goes', 'room is made', 'the pool may promise more', 'the wish is taken back'] as const).map(
+    (by): WaitRow => ({
+      reason: 'PoolFull',
+      by: `to grow: ${by}`,
+      where: disk,
+      waits: async (c) => {
+        c.volume('first', { sizeGiB: 60 })
+        c.volume('disk')
+        await c.operator.rest()
+        c.set('volumes', 'disk', { sizeGiB: 60 })
+      },
+      ends: (c) => {
+        if (by === 'a volume goes') c.operator.remove('volumes', ns('first'))
+        if (by === 'room is made') c.operator.report('s1', { pools: [{ ...POOL, totalGiB: 200, freeGiB: 200 }] })
+        if (by === 'the pool may promise more') c.set('storagePools', 'files', { overcommitPercent: 200 })
+        if (by === 'the wish is taken back') c.set('volumes', 'disk', { sizeGiB: 1 })
+      },
+    }),
+  ),
+  {
+    reason: 'PoolUnavailable',
+    where: disk,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      c.operator.report('s1', { pools: [{ ...POOL, error: 'not mounted' }] })
+      await c.operator.rest()
+      c.set('volumes', 'disk', { sizeGiB: 60 })
+    },
+    ends: (c) => c.operator.report('s1', { pools: [POOL] }),
+  },
   {
     reason: 'Provisioning',
     where: disk,

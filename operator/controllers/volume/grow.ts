@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { StoragePool, Volume } from '../../../lib/api/types.ts'
+import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { grantedOf, isGrowing, roomOn, type RoomDeps } from './room.ts'
+import { POOL_FULL, whyFull } from './place.ts'
+
+/**
+ * A larger spec.sizeGiB is granted where the pool has room for the difference, and saved before the node is told. Until then the volume
+ * stays as it is, of use to its machine, and the spec may go back to what was granted.
+ * @returns what it waits for, or that it is to be saved; undefined: nothing to grow
+ */
+export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): Outcome | undefined {
+  const status = (volume.status ??= {})
+  const { uid } = volume.metadata
+  if (!isGrowing(volume)) {
+    deps.volumePromises.withdraw(uid)
+    return undefined
+  }
+  const { node = '' } = status
+  const { sizeGiB } = volume.spec
+  const granted = grantedOf(volume)
+  const at = pool.status?.nodes?.find((n) => n.node === node)
+  if (!at || at.error !== undefined) {
+    deps.volumePromises.withdraw(uid)
+    return waitFor(
+      'PoolUnavailable',
+      `node ${node} does not say what room StoragePool ${pool.metadata.name} has there${at?.error === undefined ? '' : `: ${at.error}`}; the volume keeps its ${granted} GiB until it does`,
+    )
+  }
+  const room = roomOn(at, pool, volume, deps)
+  if (sizeGiB - granted > room) {
+    deps.volumePromises.withdraw(uid)
+    const full = whyFull(pool, { roomGiB: room, wantedGiB: sizeGiB - granted })
+    return waitFor(POOL_FULL, `${full}. The volume keeps its ${granted} GiB; spec.sizeGiB may go back to that`)
+  }
+  deps.volumePromises.make(uid, { node, pool: pool.metadata.name, sizeGiB })
+  status.grantedGiB = sizeGiB
+  return saved
+}
