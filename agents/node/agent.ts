@@ -9,7 +9,7 @@ import { systemClock } from '../../lib/loop/clock.ts'
 import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
-import { receiveDocuments } from '../runtime/receiver.ts'
+import { consumerFor, receiveDocuments } from '../runtime/receiver.ts'
 import type { DocumentKey } from '../runtime/reconciler.ts'
 import { Reporter, type Outbox } from '../runtime/reporter.ts'
 import { readBootId } from './boot-id.ts'
@@ -194,7 +194,7 @@ export class Agent {
     const beat = beatUntilStopped({ node, bootId, send, pace: this.#pace, load: () => runtime.load() }, signal)
     const receive = receiveDocuments({
       nc,
-      node,
+      getConsumer: consumerFor(nc, node),
       receive: async (key, data) => {
         await runtime.receive(key, data)
         documents.came(key)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -240,6 +242,20 @@ describe('a full disk', () => {
     expect(await store.isSaved(next)).toBe(true)
     again.stop()
     expect(again.steps).toEqual([])
+  })
+
+  test('is without the document before that is sure to last, and never without a word on it', async () => {
+    const store = await openFull()
+    await store.put(tombstone('a'))
+    isFull = true
+    const seen: [boolean, boolean][] = []
+    const look = () => {
+      seen.push([existsSync(join(dir, 'instance.a.json')), store.find('instance', 'a') !== undefined])
+    }
+    subscribe('nephele:durable', look)
+    await store.put(tombstone('a', 2))
+    unsubscribe('nephele:durable', look)
+    expect(seen).toEqual([[false, true]])
   })
 
   test('finishes a tombstone in memory, and writes it down when it is delivered again', async () => {

@@ -112,6 +112,7 @@ describe('who is next', () => {
     expect(line.size).toBe(2)
     expect(line.take()).toEqual(['instance.a/1', 6])
     expect(line.take()).toEqual(['port.a/1', 5])
+    expect(line.take()).toBeUndefined()
   })
 
   test('a run that leaves its slot gives it up once', () => {

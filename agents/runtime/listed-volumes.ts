@@ -17,11 +17,7 @@ export class ListedVolumes {
 
   /** @param facts of a state other than `gone` */
   complete(document: Pick<DesiredDocument, 'kind' | 'uid' | 'versions'>, facts: ObservedFacts): ObservedFacts {
-    if (document.kind !== 'instance') return facts
-    if (facts.volumesAttached) {
-      this.note(document, facts.volumesAttached)
-      return facts
-    }
+    if (facts.volumesAttached) this.note(document, facts.volumesAttached)
     const last = this.#last.get(keyOf(document))
     if (!last) return facts
     const isOlder = (['incarnation', 'epoch', 'generation'] as const).some(

@@ -336,6 +336,14 @@ describe('a tombstone', () => {
     await until(() => said(machine('a')))
     expect(said(machine('a'))).toMatchObject({ state: 'gone', versions: { generation: 2 } })
     await ran()
+
+    // Nor does what is older: it is told that all is gone.
+    await restart()
+    await begin('instance')
+    await receive(machine('a', 1))
+    await until(() => said(machine('a')))
+    expect(said(machine('a'))).toMatchObject({ state: 'gone', refused: { reason: 'StaleGeneration' } })
+    await ran()
   })
 
   test('that is not done is carried on by the next process', async () => {
@@ -381,6 +389,38 @@ describe('who is woken', () => {
     state = 'ready'
     wakes.get('image')!.one(needs.spec.image.uid)
     await ran(`image.${needs.spec.image.uid} 1`, 'instance.a 1')
+  })
+
+  test('by another document of what it needs, though nothing was observed of that yet', async () => {
+    await begin('image', 'instance')
+    const needs = machine('a')
+    await receive(needs)
+    await ran('instance.a 1')
+    answers.set(needs.spec.image.uid, (_, { signal }) => {
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+    })
+    await receive(image(needs.spec.image.uid))
+    await until(() => runs.length === 2)
+    await quiet()
+    expect(runs.sort()).toEqual([`image.${needs.spec.image.uid} 1`, 'instance.a 1'])
+  })
+
+  test('by the world only once its reconciler has begun to listen', async () => {
+    const slow = reconcilerOf('instance', 'running')
+    let listens = false
+    slow.start = async () => {
+      await quiet()
+      listens = true
+    }
+    await receive(machine('a'))
+    answers.set('a', () => {
+      expect(listens).toBe(true)
+      return { state: 'running' }
+    })
+    await runtime.add(slow)
+    expect(listens).toBe(true)
+    runtime.start()
+    await until(() => said(machine('a'))?.state === 'running')
   })
 
   test('by what it needs now, after a change and after a restart, and by nothing once it is done', async () => {

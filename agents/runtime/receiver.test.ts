@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { JsMsg } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { createLogger } from '../../lib/log.ts'
-import { take } from './receiver.ts'
+import { until } from '../../lib/loop/until.ts'
+import { receiveDocuments, take, type ReceiverOptions } from './receiver.ts'
 
 const log = createLogger('test', 'silent')
 
@@ -72,4 +73,153 @@ test('a document is acknowledged when it was taken, and not before', async () =>
   taken()
   await taking
   expect(said).toEqual(['ack'])
+})
+
+describe('pulls', () => {
+  /** A pull that lasts until it is stopped; what is pushed is delivered at once. */
+  class Pull {
+    isStopped = false
+    readonly #messages: JsMsg[] = []
+    #wake: () => void = () => undefined
+    push(...messages: JsMsg[]): void {
+      this.#messages.push(...messages)
+      this.#wake()
+    }
+    stop(): void {
+      this.isStopped = true
+      this.#wake()
+    }
+    async *[Symbol.asyncIterator](): AsyncGenerator<JsMsg> {
+      for (;;) {
+        const next = this.#messages.shift()
+        if (next) yield next
+        else if (this.isStopped) return
+        else await new Promise<void>((resolve) => (this.#wake = resolve))
+      }
+    }
+  }
+
+  function begin(pending: { num_pending: number; num_ack_pending: number } | Error) {
+    const stop = new AbortController()
+    const pulls: Pull[] = []
+    const state = {
+      caughtUp: 0,
+      asked: 0,
+      closed: false,
+      fail: undefined as Error | undefined,
+      received: [] as string[],
+    }
+    let reconnect: () => void = () => undefined
+    const nc = {
+      isClosed: () => state.closed,
+      status: async function* () {
+        for (const type of ['ping', 'reconnect']) {
+          await new Promise<void>((resolve) => (reconnect = resolve))
+          yield { type }
+        }
+      },
+    }
+    const getConsumer = async () => {
+      state.asked++
+      if (pending instanceof Error) throw pending
+      return {
+        info: async () => pending,
+        fetch: async () => {
+          if (state.fail) throw state.fail
+          const pull = new Pull()
+          pulls.push(pull)
+          return pull
+        },
+      }
+    }
+    const ended = receiveDocuments({
+      ...({ nc, getConsumer } as unknown as Pick<ReceiverOptions, 'nc' | 'getConsumer'>),
+      receive: async ({ uid }) => void state.received.push(uid),
+      caughtUp: () => {
+        state.caughtUp++
+      },
+      ...{ log, signal: stop.signal },
+    })
+    return { stop, pulls, state, ended, status: () => reconnect() }
+  }
+
+  test.each([
+    ['nothing waits', { num_pending: 0, num_ack_pending: 0 }, 1],
+    ['some wait', { num_pending: 2, num_ack_pending: 0 }, 0],
+    ['some are not acknowledged', { num_pending: 0, num_ack_pending: 1 }, 0],
+  ])('all is received from the start when %s', async (_, pending, caughtUp) => {
+    const { stop, pulls, state, ended } = begin(pending)
+    await until(() => pulls.length === 1)
+    expect(state.caughtUp).toBe(caughtUp)
+    stop.abort()
+    await ended
+    expect(pulls[0]!.isStopped).toBe(true)
+  })
+
+  test('follow each other; documents are taken in their order', async () => {
+    const { stop, pulls, state, ended } = begin({ num_pending: 2, num_ack_pending: 0 })
+    await until(() => pulls.length === 1)
+    pulls[0]!.push(message('$KV.desired.n1.instance.a', 1).msg, message('$KV.desired.n1.instance.b', 0).msg)
+    await until(() => state.received.length === 2)
+    expect(state).toMatchObject({ received: ['a', 'b'], caughtUp: 1 })
+    pulls[0]!.stop()
+    await until(() => pulls.length === 2)
+    // An end while one is taken leaves those behind it to the next process.
+    pulls[1]!.push(message('$KV.desired.n1.instance.c', 1).msg, message('$KV.desired.n1.instance.d', 0).msg)
+    await until(() => state.received.includes('c'))
+    stop.abort()
+    await ended
+    expect(state.asked).toBe(1)
+  })
+
+  test('an end while a document is taken leaves those behind it alone', async () => {
+    const { stop, pulls, state, ended } = begin({ num_pending: 2, num_ack_pending: 0 })
+    await until(() => pulls.length === 1)
+    const [first, second] = [message('$KV.desired.n1.instance.a', 1), message('$KV.desired.n1.instance.b', 0)]
+    const ack = first.msg.ack.bind(first.msg)
+    first.msg.ack = () => {
+      stop.abort()
+      ack()
+    }
+    pulls[0]!.push(first.msg, second.msg)
+    await ended
+    expect([state.received, first.said, second.said]).toEqual([['a'], ['ack'], []])
+  })
+
+  test('that a server has forgotten are ended by the reconnection', async () => {
+    const { stop, pulls, ended, status } = begin({ num_pending: 0, num_ack_pending: 0 })
+    await until(() => pulls.length === 1)
+    status()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(pulls[0]!.isStopped).toBe(false)
+    status()
+    await until(() => pulls.length === 2)
+    expect([pulls[0]!.isStopped, pulls[1]!.isStopped]).toEqual([true, false])
+    stop.abort()
+    await ended
+  })
+
+  test('that fail are begun anew from the consumer, and end with the connection', async () => {
+    const { pulls, state, ended } = begin({ num_pending: 0, num_ack_pending: 0 })
+    await until(() => pulls.length === 1)
+    state.fail = new Error('consumer deleted')
+    pulls[0]!.stop()
+    await until(() => state.asked === 2)
+    state.fail = undefined
+    await until(() => pulls.length === 2)
+    state.closed = true
+    state.fail = new Error('closed')
+    pulls[1]!.stop()
+    await ended
+  })
+
+  test('wait for a consumer that is not made yet, ever longer, and not after the end', async () => {
+    const { stop, state, ended } = begin(new Error('consumer not found'))
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    expect(state.asked).toBeGreaterThanOrEqual(2)
+    expect(state.asked).toBeLessThanOrEqual(4)
+    stop.abort()
+    await ended
+    expect(state.caughtUp).toBe(0)
+  })
 })

@@ -23,8 +23,9 @@ const AGAIN_MS = 5_000
 const BACKOFF = { baseMs: 250, capMs: 5_000 }
 
 export interface ReceiverOptions {
-  nc: NatsConnection
-  node: string
+  nc: Pick<NatsConnection, 'status' | 'isClosed'>
+  /** The node's durable consumer; rejects while there is none. */
+  getConsumer: () => Promise<Pick<Consumer, 'info' | 'fetch'>>
   /** Resolves once the document is on disk or refused for good; rejects when it must be delivered again. */
   receive: (key: ObjectKey, data: Uint8Array) => Promise<void>
   /** Everything that the bucket held has been received. */
@@ -33,17 +34,21 @@ export interface ReceiverOptions {
   signal: AbortSignal
 }
 
+export function consumerFor(nc: NatsConnection, node: string): ReceiverOptions['getConsumer'] {
+  const js = jetstream(nc, { timeout: 5_000 })
+  return () => js.consumers.get(streamOf(DESIRED_BUCKET), consumerOf(node))
+}
+
 /** Runs until the signal aborts; never rejects. The consumer may be missing for long: the operator makes it. */
 export async function receiveDocuments(options: ReceiverOptions): Promise<void> {
-  const { nc, node, log, signal } = options
-  const js = jetstream(nc, { timeout: 5_000 })
+  const { nc, log, signal } = options
   const pulls = new Pulls()
   void pulls.stopOnReconnect(nc)
   signal.addEventListener('abort', () => pulls.stop(), { once: true })
   let failures = 0
   while (!signal.aborted && !nc.isClosed()) {
     try {
-      const consumer = await js.consumers.get(streamOf(DESIRED_BUCKET), consumerOf(node))
+      const consumer = await options.getConsumer()
       const info = await consumer.info(true)
       if (info.num_pending === 0 && info.num_ack_pending === 0) options.caughtUp()
       failures = 0
@@ -59,11 +64,13 @@ export async function receiveDocuments(options: ReceiverOptions): Promise<void> 
 }
 
 /** Pull after pull, until one fails. */
-async function pull(consumer: Consumer, pulls: Pulls, options: ReceiverOptions): Promise<void> {
+async function pull(consumer: Pick<Consumer, 'fetch'>, pulls: Pulls, options: ReceiverOptions): Promise<void> {
   const { signal } = options
   while (!signal.aborted) {
     const messages = await consumer.fetch({ max_messages: BATCH, expires: PULL_MS, idle_heartbeat: HEARTBEAT_MS })
     pulls.current = messages
+    // Between the two nobody could end it.
+    if (signal.aborted) messages.stop()
     for await (const message of messages) {
       await take(message, options)
       if (signal.aborted) return
@@ -80,7 +87,7 @@ class Pulls {
     this.current?.stop()
   }
 
-  async stopOnReconnect(nc: NatsConnection): Promise<void> {
+  async stopOnReconnect(nc: ReceiverOptions['nc']): Promise<void> {
     for await (const status of nc.status()) if (status.type === 'reconnect') this.stop()
   }
 }

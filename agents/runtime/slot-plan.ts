@@ -32,8 +32,7 @@ export const LANES: readonly Lane[] = [true, false].flatMap((urgent) => ORDER.ma
  * half of them, and what it gets shrinks as others come (Choudhury and Hahne, dynamic queue length thresholds, 1998).
  */
 export function mayTake(slots: number, taken: number, held: number): boolean {
-  const free = slots - taken
-  return free > 0 && (held === 0 || held < free)
+  return held < slots - taken
 }
 
 /**

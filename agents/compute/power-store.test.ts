@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { recordDurableSteps } from '../../lib/durable-files.ts'
+import { NEW_RECORD, type PowerRecord } from './power-record.ts'
+import { filePowerStore, type PowerStore } from './power-store.ts'
+
+let dir: string
+let store: PowerStore
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'nephele-power-'))
+  store = filePowerStore({ dataDir: dir, runDir: dir })
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+const on: PowerRecord = {
+  ...{ phase: 'on', bootId: 'b', because: 'Crashed', crashes: 3, startedAtMs: 1, endedAtMs: 2 },
+  ...{ shutdownAskedAtMs: 3, resumes: 4, resumedAtMs: 5 },
+}
+
+test('what was written is read again, whole, and on the disk before it counts as written', async () => {
+  expect(await store.read('u')).toEqual(NEW_RECORD)
+  const { steps, stop } = recordDurableSteps()
+  await store.write('u', NEW_RECORD, on)
+  stop()
+  const path = join(dir, 'instances', 'u', 'power.json')
+  expect(steps).toEqual([
+    { step: 'write', path },
+    { step: 'sync', path },
+    { step: 'rename', path },
+  ])
+  expect(await store.read('u')).toEqual(on)
+  // libvirt walks through it as another user, and reads nothing here.
+  expect([(await stat(join(dir, 'instances', 'u'))).mode & 0o777, (await stat(path)).mode & 0o777]).toEqual([
+    0o711, 0o600,
+  ])
+  await store.write('u', on, NEW_RECORD)
+  expect(await store.read('u')).toEqual(NEW_RECORD)
+})
+
+test('nothing is written that is there already', async () => {
+  const { steps, stop } = recordDurableSteps()
+  await store.write('u', on, { ...on })
+  stop()
+  expect(steps).toEqual([])
+})
+
+test.each([
+  ['half a record', '{"phase":'],
+  ['another phase', '{"phase":"flying","crashes":0}'],
+  ['no count', '{"phase":"on"}'],
+  ['a count below nothing', '{"phase":"on","crashes":-1}'],
+  ['another reason', '{"phase":"off","crashes":0,"because":"Bored"}'],
+])('%s counts as none', async (_, text) => {
+  await mkdir(join(dir, 'instances', 'u'), { recursive: true })
+  await writeFile(join(dir, 'instances', 'u', 'power.json'), text)
+  expect(await store.read('u')).toEqual(NEW_RECORD)
+})
+
+test('a uid leads out of nowhere', async () => {
+  await expect(store.read('../x')).rejects.toThrow('not a uid')
+})
