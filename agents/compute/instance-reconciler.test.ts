@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { Observation } from '../runtime/reconciler.ts'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { DEFAULT_RESERVED } from '../../lib/node-room.ts'
 import type { InstanceDriver } from './drivers/driver.ts'
@@ -30,7 +29,7 @@ const create = (current: () => InstanceDriver | undefined): InstanceReconciler =
 
 beforeEach(async () => {
   hostStopping = false
-  dir = await mkdtemp(join(tmpdir(), 'nephele-compute-'))
+  dir = await makeMemoryFolder('nephele-compute-')
   driver = new FakeInstanceDriver()
   reconciler = create(() => driver)
 })

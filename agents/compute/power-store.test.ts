@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { recordDurableSteps } from '../../lib/durable-files.ts'
 import { NEW_RECORD, type PowerRecord } from './power-record.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
@@ -10,7 +10,7 @@ import { filePowerStore, type PowerStore } from './power-store.ts'
 let dir: string
 let store: PowerStore
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nephele-power-'))
+  dir = await makeMemoryFolder('nephele-power-')
   store = filePowerStore({ dataDir: dir, runDir: dir })
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))

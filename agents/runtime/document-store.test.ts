@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import { recordDurableSteps, writeWhole } from '../../lib/durable-files.ts'
 import { DocumentStore } from './document-store.ts'
@@ -14,7 +14,7 @@ const log = createLogger('test', 'silent')
 let dir: string
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nephele-store-'))
+  dir = await makeMemoryFolder('nephele-store-')
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 

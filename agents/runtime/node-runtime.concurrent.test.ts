@@ -2,10 +2,9 @@
 // Many documents at once, runs that hang, and documents that come late, twice and out of order.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { DesiredDocument, ImageDocument, InstanceDocument } from '../../lib/contract/documents.ts'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import { until as untilSoon } from '../../lib/loop/until.ts'
 import { instanceDocument, tombstoneOf } from '../compute/testing.ts'
@@ -79,7 +78,7 @@ async function startRuntime(): Promise<void> {
 }
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nephele-concurrent-'))
+  dir = await makeMemoryFolder('nephele-concurrent-')
   runs = []
   isLong = () => false
   await startRuntime()
@@ -228,6 +227,8 @@ test(
             await startRuntime()
           }
         }
+        // A tombstone that was done before the restart is not said by itself: the operator asks for what has no answer.
+        if (restart) for (const [uid, v] of highest) await deliver(uid, v, v.tombstone)
         await until(
           () => {
             for (const run of open()) run.end()

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of one document: who is asked, what is said, when it is looked at again, and who is woken. The clock stands still.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type {
   DesiredDocument,
   DocumentKind,
@@ -12,6 +10,7 @@ import type {
   NodeDocument,
   Orphan,
 } from '../../lib/contract/documents.ts'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import { FakeClock } from '../../lib/loop/fake-clock.ts'
@@ -38,7 +37,7 @@ let wakes: Map<DocumentKind, Wake>
 let owned: Orphan[]
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nephele-runs-'))
+  dir = await makeMemoryFolder('nephele-runs-')
   clock = new FakeClock()
   runs = []
   contexts = []

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { DesiredDocument, ObservedDocument } from '../../lib/contract/documents.ts'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import { until } from '../../lib/loop/until.ts'
@@ -23,7 +22,7 @@ let runtime: NodeRuntime
 let reporter: Reporter
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nephele-runtime-'))
+  dir = await makeMemoryFolder('nephele-runtime-')
   failure = undefined
   volumes = undefined
   reporter = new Reporter({ outbox: { connected: false, publish: async () => undefined }, log })

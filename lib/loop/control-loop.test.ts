@@ -349,16 +349,4 @@ describe('ControlLoop', () => {
     await until(() => condition('a', 'Ready')?.status === 'True')
     expect(runs).toBe(3)
   })
-
-  test('saved for ever, and a status that the schema does not keep, do not spin', async () => {
-    let runs = 0
-    await start((object) => {
-      runs++
-      object.status = { ...object.status, size: 1 }
-      return saved
-    })
-    make('a')
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    expect(runs).toBeLessThan(6)
-  })
 })

@@ -108,6 +108,118 @@ describe('EventRecorder', () => {
   })
 })
 
+describe('the limits', () => {
+  test('repeats are written after thirty seconds, then two minutes, and so on to half an hour', async () => {
+    const { recorder: events, clock, patched } = recorder()
+    events.record(WIDGET, object, event)
+    const waits: number[] = []
+    for (let i = 0; i < 6; i++) {
+      events.record(WIDGET, object, event)
+      const before = patched.length
+      let seconds = 0
+      while (patched.length === before) {
+        await clock.advance(1_000)
+        seconds++
+      }
+      waits.push(seconds)
+    }
+    expect(waits).toEqual([30, 120, 480, 1_800, 1_800, 1_800])
+    expect(patched.map((p) => (p as { series: { count: number } }).series.count)).toEqual([2, 3, 4, 5, 6, 7])
+    expect(patched[0]).toMatchObject({ series: { lastObservedTime: '2026-01-01T00:00:00.000000Z' } })
+  })
+
+  test('ten at once of one object, then one a minute, never more than ten again', async () => {
+    const { recorder: events, clock, created } = recorder()
+    let n = 0
+    const burst = async (): Promise<number> => {
+      const before = created.length
+      for (let i = 0; i < 20; i++) events.record(WIDGET, object, { ...event, note: `${n++}` })
+      await clock.advance(0)
+      return created.length - before
+    }
+    const bursts = [await burst()]
+    for (const ms of [59_999, 1, 150_000, 30_000, 3_600_000]) {
+      await clock.advance(ms)
+      bursts.push(await burst())
+    }
+    expect(bursts).toEqual([10, 0, 1, 2, 1, 10])
+  })
+
+  test('what waits to be written is bounded, counted, and dropped from there on', async () => {
+    const { recorder: events, clock, created, dropped } = recorder()
+    for (let i = 0; i < 520; i++)
+      events.record(WIDGET, { ...object, metadata: { ...object.metadata, uid: `u${i}` } }, event)
+    expect([events.pending, dropped]).toEqual([500, Array.from({ length: 20 }, () => 'backlog')])
+    for (let i = 0; i < 300 && events.pending > 0; i++) await clock.advance(0)
+    expect([events.pending, created.length]).toEqual([0, 500])
+  })
+
+  test('words of another type, reason, action or note, or of another object, are another event', async () => {
+    const { recorder: events, clock, created } = recorder()
+    events.record(WIDGET, object, event)
+    for (const change of [{ type: 'Warning' as const }, { reason: 'B' }, { action: 'C' }, { note: 'd' }])
+      events.record(WIDGET, object, { ...event, ...change })
+    events.record(WIDGET, { ...object, metadata: { ...object.metadata, uid: 'other' } }, event)
+    await clock.advance(0)
+    expect(new Set(created.map(({ metadata }) => metadata.name)).size).toBe(6)
+  })
+
+  test('what is said of two thousand others is forgotten: the same words are a new event then', async () => {
+    const { recorder: events, clock, created } = recorder()
+    const of = (uid: string) => ({ ...object, metadata: { ...object.metadata, uid } })
+    events.record(WIDGET, of('first'), event)
+    for (let i = 0; i < 1_999; i++) {
+      events.record(WIDGET, of(`u${i}`), event)
+      if (i % 400 === 0) for (let j = 0; j < 200 && events.pending > 0; j++) await clock.advance(0)
+    }
+    for (let j = 0; j < 400 && events.pending > 0; j++) await clock.advance(0)
+    const before = created.length
+    events.record(WIDGET, of('first'), event)
+    await clock.advance(0)
+    expect(created.length).toBe(before)
+    events.record(WIDGET, of('one-too-many'), event)
+    events.record(WIDGET, of('first'), event)
+    await clock.advance(0)
+    expect(created.length).toBe(before + 2)
+  })
+
+  test('a body says all that people and tools look for, in lengths that the apiserver takes', async () => {
+    const { recorder: events, clock, created } = recorder()
+    const long = 'x'.repeat(200)
+    events.record(WIDGET, object, { type: 'Warning', reason: long, action: long, note: 'n' })
+    await clock.advance(0)
+    expect(created[0]).toMatchObject({
+      ...{ type: 'Warning', reason: 'x'.repeat(128), action: 'x'.repeat(128), note: 'n' },
+      ...{ reportingInstance: 'pod-1', eventTime: '2026-01-01T00:00:00.000000Z' },
+      regarding: { name: 'a', namespace: 'one', uid: 'u1', resourceVersion: '5', kind: 'Widget' },
+    })
+  })
+
+  test('the end waits for what is under way, and lets repeats go', async () => {
+    const { recorder: events, clock, created, patched } = recorder()
+    events.record(WIDGET, object, event)
+    events.record(WIDGET, object, event)
+    await events.close()
+    expect([created.length, events.pending, clock.pending]).toEqual([1, 0, 0])
+    await clock.advance(600_000)
+    expect(patched).toEqual([])
+  })
+
+  test('a repeat that cannot be written is counted as dropped and told with the next', async () => {
+    const { recorder: events, clock, patched, dropped, state } = recorder()
+    events.record(WIDGET, object, event)
+    events.record(WIDGET, object, event)
+    await clock.advance(0)
+    state.fail = new Error('no')
+    await clock.advance(30_000)
+    expect([patched.length, dropped]).toEqual([0, ['error']])
+    state.fail = undefined
+    events.record(WIDGET, object, event)
+    await clock.advance(120_000)
+    expect(patched).toMatchObject([{ series: { count: 3 } }])
+  })
+})
+
 describe('cutToBytes', () => {
   test.each([
     ['short', 10, 'short'],

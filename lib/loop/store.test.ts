@@ -34,9 +34,54 @@ describe('sameJson', () => {
     [[], {}, false],
     [null, {}, false],
     [undefined, undefined, true],
+    [[1, 2], [1, 2, 3], false],
+    [[undefined], [null], false],
+    [{ a: [{ b: 1 }] }, { a: [{ b: 1 }] }, true],
+    [{ a: [{ b: 1 }] }, { a: [{ b: 2 }] }, false],
+    [{ a: {} }, { a: 1 }, false],
+    [{ a: 1, b: 1 }, { a: 1, c: 1 }, false],
+    [1, '1', false],
+    [{ 0: 1 }, [1], false],
+    [null, null, true],
+    [{ a: null }, {}, false],
   ])('%j and %j: %s', (a, b, same) => {
     expect(sameJson(a, b)).toBe(same)
     expect(sameJson(b, a)).toBe(same)
+  })
+})
+
+describe('indexes that are added, and asked for, later', () => {
+  const at = (name: string, owner: string, resourceVersion = '1') => ({
+    metadata: { name, namespace: 'one', uid: `uid-${name}`, resourceVersion, labels: { owner } },
+  })
+  const owner = (o: Widget) => [o.metadata.labels?.['owner'] ?? '']
+
+  test('know what is there already, and each name once', () => {
+    const store = new ObjectStore<Widget>()
+    for (const name of ['a', 'b', 'c']) store.put(at(name, 'x'))
+    store.addIndexes({ owner })
+    expect([store.countBy('owner', 'x'), store.countBy('owner', 'nobody'), store.size]).toEqual([3, 0, 3])
+    expect(store.listBy('owner', 'nobody')).toEqual([])
+    expect(() => store.addIndexes({ owner })).toThrow('index owner is declared twice')
+    expect(() => store.countBy('name', 'a')).toThrow('no index name')
+  })
+
+  test('what one object says twice counts once', () => {
+    const store = new ObjectStore<Widget>({ owner: () => ['x', 'x'] })
+    store.put(at('a', 'x'))
+    expect([store.countBy('owner', 'x'), store.listBy('owner', 'x').length]).toEqual([1, 1])
+    store.remove('one/a', 'uid-a')
+    expect([store.countBy('owner', 'x'), store.findByUid('uid-a'), store.size]).toEqual([0, undefined, 0])
+  })
+
+  test('a change says what was before, a removal what went', () => {
+    const store = new ObjectStore<Widget>()
+    const [first, second] = [at('a', 'x'), at('a', 'y', '2')]
+    expect(store.put(first)).toEqual({ old: undefined, object: first })
+    expect(store.put(second)).toEqual({ old: first, object: second })
+    expect(store.remove('one/a', 'uid-a')).toEqual({ old: second, object: undefined })
+    expect(store.remove('one/a', 'uid-a')).toBeUndefined()
+    expect(store.findByKey('one/a')).toBeUndefined()
   })
 })
 
