@@ -133,7 +133,7 @@ describe('the control plane is kept apart', () => {
     expect(reached(manifests)).toEqual([
       ['nephele-nats', [4222], 'any'],
       ['nephele-nats', [6222], [pod('nats')]],
-      ['nephele-ovn', [6641], [pod('operator')]],
+      ['nephele-ovn', [6641, 6643], [pod('operator')]],
       ['nephele-ovn', [6642], 'any'],
     ])
   })
@@ -147,7 +147,7 @@ describe('the control plane is kept apart', () => {
       ['nephele-nats', [4222], [pod('operator'), nodes, labelled]],
       ['nephele-nats', [6222], [pod('nats')]],
       ['nephele-operator', [8080], [monitoring]],
-      ['nephele-ovn', [6641], [pod('operator')]],
+      ['nephele-ovn', [6641, 6643], [pod('operator')]],
       ['nephele-ovn', [6642], [nodes]],
     ])
   })

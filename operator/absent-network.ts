@@ -4,11 +4,10 @@ import type { NetworkDriver } from './network/network-driver.ts'
 
 /** For a cloud without a network backend: machines without interfaces work, all else says why it waits. */
 export function absentNetwork(): NetworkDriver {
+  const reason = 'NetworkNotConfigured'
+  const message = 'the operator knows no network backend: set NEPHELE_OVN_NB and NEPHELE_OVN_SB'
   const refuse = async (): Promise<never> => {
-    throw new TransientError(
-      'NetworkNotConfigured',
-      'the operator knows no network backend: set NEPHELE_OVN_NB and NEPHELE_OVN_SB',
-    )
+    throw new TransientError(reason, message)
   }
   const nothing = async () => undefined
   return {
@@ -27,5 +26,9 @@ export function absentNetwork(): NetworkDriver {
     heal: async () => [],
     onDisturbance: () => () => undefined,
     onMade: () => () => undefined,
+    health: () => ({ status: 'Unknown', reason, message }),
+    onHealth: () => () => undefined,
+    listTaken: () => [],
+    onTaken: () => () => undefined,
   }
 }

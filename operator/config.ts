@@ -6,6 +6,13 @@ import { isIP } from 'node:net'
 import { ConfigError } from './config-error.ts'
 import { readLifetimes, type CertificateLifetimes } from './certificate-lifetimes.ts'
 
+/** PEM. */
+export interface TlsFiles {
+  caFile: string
+  certFile: string
+  keyFile: string
+}
+
 /** The operator's configuration: environment variables alone, as the chart and the local cloud set them. */
 export interface OperatorConfig {
   /** KUBECONFIG: a file. Absent: the pod's service account. */
@@ -36,7 +43,13 @@ export interface OperatorConfig {
         /** NEPHELE_OVN_SB: the southbound database as nodes reach it. */
         southbound: string
         /** NEPHELE_OVN_NB_CA_FILE, NEPHELE_OVN_NB_CERT_FILE, NEPHELE_OVN_NB_KEY_FILE: PEM, read at each connection. For ssl: only. */
-        tls: { caFile: string; certFile: string; keyFile: string } | undefined
+        tls: TlsFiles | undefined
+        /**
+         * NEPHELE_OVN_SB_READ: the southbound database for who reads alone, such as ssl:10.0.0.1:6643. Absent: nobody sees it when a node
+         * claims a port that was requested elsewhere. Over ssl: with NEPHELE_OVN_SB_CA_FILE, NEPHELE_OVN_SB_CERT_FILE,
+         * NEPHELE_OVN_SB_KEY_FILE.
+         */
+        reader: { remote: string; tls: TlsFiles | undefined } | undefined
       }
     | undefined
 }
@@ -72,13 +85,15 @@ function readOvn(env: NodeJS.ProcessEnv): OperatorConfig['ovn'] {
   const northbound = env['NEPHELE_OVN_NB']
   if (northbound === undefined || northbound === '') return undefined
   const southbound = need(env, 'NEPHELE_OVN_SB')
-  if (!northbound.includes('ssl:')) return { northbound, southbound, tls: undefined }
-  const tls = {
-    caFile: need(env, 'NEPHELE_OVN_NB_CA_FILE'),
-    certFile: need(env, 'NEPHELE_OVN_NB_CERT_FILE'),
-    keyFile: need(env, 'NEPHELE_OVN_NB_KEY_FILE'),
-  }
-  return { northbound, southbound, tls }
+  const remote = env['NEPHELE_OVN_SB_READ']
+  const reader = remote === undefined || remote === '' ? undefined : { remote, tls: readTls(env, remote, 'SB') }
+  return { northbound, southbound, tls: readTls(env, northbound, 'NB'), reader }
+}
+
+function readTls(env: NodeJS.ProcessEnv, remotes: string, database: 'NB' | 'SB'): TlsFiles | undefined {
+  if (!remotes.includes('ssl:')) return undefined
+  const file = (what: string) => need(env, `NEPHELE_OVN_${database}_${what}_FILE`)
+  return { caFile: file('CA'), certFile: file('CERT'), keyFile: file('KEY') }
 }
 
 function need(env: NodeJS.ProcessEnv, name: string): string {

@@ -49,5 +49,9 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     compare: (world, signal) => network.compare(world, signal),
     onDisturbance: (listener) => network.onDisturbance(listener),
     onMade: (listener) => network.onMade(listener),
+    health: () => network.health(),
+    onHealth: (listener) => network.onHealth(listener),
+    listTaken: () => network.listTaken(),
+    onTaken: (listener) => network.onTaken(listener),
   }
 }

@@ -32,6 +32,7 @@ import { cachesOf } from './informers.ts'
 import { AddressBook } from './ipam/address-book.ts'
 import { KubeClaimStore } from './ipam/claim-object.ts'
 import { heldFence, heldNetwork } from './hold.ts'
+import { measureNetwork } from './measure-network.ts'
 import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from './network/network-driver.ts'
 import { SubnetArrivals } from './ipam/subnet-arrivals.ts'
@@ -151,6 +152,7 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
       ...{ signal: fence.signal, watched, collector, writer, log },
     }),
     superviseNetwork(deps, controllers, { signal: fence.signal, log }),
+    measureNetwork(deps.network, metrics),
     watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
   ]
   collector.considerAll()

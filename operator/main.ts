@@ -22,11 +22,11 @@ import { JetStreamBus } from './bus/jetstream-bus.ts'
 import { NodeLoads } from './bus/node-loads.ts'
 import { systemSessions } from './bus/sessions.ts'
 import { candidacy, watchStore } from './candidate.ts'
-import { readConfig, readSeed, type OperatorConfig } from './config.ts'
+import { readConfig, readSeed, type OperatorConfig, type TlsFiles } from './config.ts'
 import { findResource } from './controllers/common/newer-facts.ts'
 import { cachesOf } from './informers.ts'
 import { lead } from './leadership.ts'
-import { OvnNetworkDriver } from './network/ovn/ovn-network-driver.ts'
+import { OvnNetworkDriver, type OvnNetworkDriverOptions } from './network/ovn/ovn-network-driver.ts'
 import { registerStorageMetrics } from './storage-metrics.ts'
 import { mayWatchInstances } from './subscribers.ts'
 
@@ -129,22 +129,31 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
 
 function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) {
   if (!ovn) return absentNetwork()
-  const { tls } = ovn
+  const { reader } = ovn
+  if (!reader) log.warn('nobody watches which node claims which port: NEPHELE_OVN_SB_READ is not set')
   const driver = new OvnNetworkDriver({
     remotes: parseRemotes(ovn.northbound),
-    ...(tls
+    ...identityOf(ovn.tls),
+    onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN northbound database lost'),
+    ...(reader
       ? {
-          tls: () => ({
-            ca: readFileSync(tls.caFile, 'utf8'),
-            cert: readFileSync(tls.certFile, 'utf8'),
-            key: readFileSync(tls.keyFile, 'utf8'),
-          }),
+          southbound: {
+            remotes: parseRemotes(reader.remote),
+            ...identityOf(reader.tls),
+            onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN southbound database lost'),
+          },
         }
       : {}),
-    onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN northbound database lost'),
   })
   driver.start(signal)
   return driver
+}
+
+/** Read at each connection: files are renewed. */
+function identityOf(files: TlsFiles | undefined): Pick<OvnNetworkDriverOptions, 'tls'> {
+  if (!files) return {}
+  const read = (file: string) => readFileSync(file, 'utf8')
+  return { tls: () => ({ ca: read(files.caFile), cert: read(files.certFile), key: read(files.keyFile) }) }
 }
 
 /** Who signs for nodes: a Secret that the chart or the local cloud made. */

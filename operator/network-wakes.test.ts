@@ -42,6 +42,17 @@ test('a row of a subnet that came to be wakes the ports that wait for it', async
   expect(w.woken).toEqual(['port ns/p'])
 })
 
+test('news of the backend wakes the Cloud and what is not ready; news of claims the node and the ports', async () => {
+  const w = world()
+  const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: 'm', lastTransitionTime: 't' } as const
+  w.put('ports', stored<Port>('r', { networkRef: { name: 'lan' } }, { status: { conditions: [ready] } }))
+  w.network.setHealth({ status: 'False', reason: 'Unreachable', message: 'm' })
+  expect(w.woken).toEqual(['cloud default', 'port ns/p', 'port ns/q'])
+  w.woken.length = 0
+  w.network.setTaken([{ uid: 'uid-r', node: 'n1', wanted: 'n2' }])
+  expect(w.woken).toEqual(['computeNode n1', 'port uid-r', 'port ns/p', 'port ns/q'])
+})
+
 test('missing: what was realised, what is being deleted included, and nothing that never was', () => {
   const w = memoryWorld()
   const ref = { networkRef: { name: 'lan' } }

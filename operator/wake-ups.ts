@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes from outside of Kubernetes (nodes' words, heartbeats, the network backend) and whom it wakes.
 import type { DocumentKind } from '../lib/contract/documents.ts'
+import type { Instance, Port } from '../lib/api/types.ts'
+import { isConditionTrue } from '../lib/conditions.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../lib/kube/object.ts'
 import type { Controller } from '../lib/loop/controller.ts'
 import type { ControllerName } from './controllers/all.ts'
@@ -22,6 +24,10 @@ const CONTROLLER_OF: Record<DocumentKind, ControllerName> = {
   volume: 'volume',
   port: 'port',
   instance: 'instance',
+}
+
+function isReady({ status }: Port | Instance): boolean {
+  return isConditionTrue(status?.conditions, 'Ready')
 }
 
 /** @returns ends all subscriptions */
@@ -80,6 +86,21 @@ export function connectWakeUps(
       for (const other of network ? caches.subnets.listBy('network', key) : [])
         controllers.subnet.enqueue(keyOfObject(other))
       for (const port of caches.ports.listBy('network', key)) controllers.port.enqueue(keyOfObject(port))
+    }),
+  )
+  ends.push(
+    deps.network.onHealth(() => {
+      controllers.cloud.enqueue(CLOUD_NAME)
+      // What waits for the backend says so.
+      for (const port of caches.ports.list()) if (!isReady(port)) controllers.port.enqueue(keyOfObject(port))
+      for (const instance of caches.instances.list())
+        if (!isReady(instance)) controllers.instance.enqueue(keyOfObject(instance))
+    }),
+    deps.network.onTaken((nodes) => {
+      for (const node of nodes) controllers.computeNode.enqueue(node)
+      for (const { uid } of deps.network.listTaken()) controllers.port.enqueueUid(uid)
+      // Those that say it and are not taken any more.
+      for (const port of caches.ports.list()) if (!isReady(port)) controllers.port.enqueue(keyOfObject(port))
     }),
   )
   deps.releases.onRequest((node) => controllers.computeNode.enqueue(node))

@@ -35,6 +35,18 @@ export class LoopMetrics {
 
   readonly busLogins = this.#counter('nephele_bus_logins_total', 'Logins to the bus by what they came to', ['outcome'])
 
+  readonly networkHealthy = this.#gauge(
+    'nephele_network_backend_healthy',
+    '1 while OVN takes up what is written, by the reason of the condition NetworkBackendHealthy of the Cloud; of the leader alone',
+    ['reason'],
+  )
+
+  readonly portsTaken = this.#gauge(
+    'nephele_ports_taken',
+    'Ports that a node claims in OVN which were requested elsewhere; of the leader alone',
+    [],
+  )
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

@@ -46,6 +46,7 @@ export class OvsdbClient {
   #synced = false
   #lastTransaction: string | undefined
   #running: Promise<void> | undefined
+  #failure: unknown
 
   constructor(options: OvsdbClientOptions) {
     if (options.remotes.length === 0) throw new TypeError('an OVSDB client needs a remote')
@@ -67,6 +68,11 @@ export class OvsdbClient {
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  /** Why the last connection ended or could not be made; undefined while synced. */
+  get failure(): unknown {
+    return this.#failure
   }
 
   /** The mirror of a table by row uuid; what was last known while not connected. Rows are never changed in place. */
@@ -146,6 +152,7 @@ export class OvsdbClient {
       const remote = this.#options.remotes[turn % this.#options.remotes.length]
       if (!remote) break
       const wasSynced = await this.#session(remote).catch((error: unknown) => {
+        this.#failure = error
         if (!this.#stop.signal.aborted && !told) this.#options.onDisconnect?.(error)
         told = true
         return undefined
@@ -187,6 +194,7 @@ export class OvsdbClient {
       onNotification: (method, params) => (early ? void early.push([method, params]) : handle(method, params)),
       onClose: (error) => {
         if (this.#peer === peer) this.#peer = undefined
+        this.#failure = error
         this.#setSynced(false)
         ended(error)
       },
@@ -200,6 +208,7 @@ export class OvsdbClient {
       early = undefined
       for (const [method, params] of waiting) handle(method, params)
       this.#peer = peer
+      this.#failure = undefined
       this.#setSynced(true)
       return await end
     } finally {

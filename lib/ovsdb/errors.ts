@@ -22,6 +22,14 @@ export class OvsdbConnectionError extends Error {
   }
 }
 
+/** The server is there, but does not serve the database as the leader of its cluster, or not at all. */
+export class OvsdbNotLeaderError extends OvsdbConnectionError {
+  constructor(message: string) {
+    super(message)
+    this.name = 'OvsdbNotLeaderError'
+  }
+}
+
 /** From the `{error, details}` object that OVSDB answers; anything else is shown as text. */
 export function toOvsdbError(answer: unknown, operation?: number): OvsdbError {
   if (typeof answer === 'object' && answer !== null && 'error' in answer) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod'
-import { OvsdbConnectionError, OvsdbError } from './errors.ts'
+import { OvsdbError, OvsdbNotLeaderError } from './errors.ts'
 import type { Condition } from './operations.ts'
 import { columnTypes, DatabaseSchema, type ColumnType } from './schema.ts'
 import type { JsonRpcPeer } from './rpc.ts'
@@ -107,6 +107,6 @@ export async function checkServer(
     return fits()
   }
   const initial = await peer.request('monitor_cond', ['_Server', SERVER_MONITOR, { Database: [{ columns }] }], signal)
-  if (!apply(initial)) throw new OvsdbConnectionError(`${database}: not here, or not the leader`)
+  if (!apply(initial)) throw new OvsdbNotLeaderError(`${database}: not here, or not the leader`)
   return (params) => !Array.isArray(params) || params[0] !== SERVER_MONITOR || apply(params[1])
 }

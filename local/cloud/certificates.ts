@@ -22,6 +22,8 @@ export async function ensureCertificates(layout: Layout, state: CloudState): Pro
   await ensureNbdAuthority(layout)
   const [operator] = await Promise.all([
     ensureCertificate(dir, northbound, 'operator-nb', { commonName: 'nephele-operator' }),
+    // A name that no node can have.
+    ensureCertificate(dir, authority, 'operator-sb', { commonName: 'system:nephele-southbound-reader' }),
     ensureCertificate(dir, authority, 'nats', { commonName: 'nats', names: ['nephele-nats', 'localhost', host] }),
     ensureCertificate(dir, authority, 'ovn-central', { commonName: 'ovn-central', names: central.map(managementOf) }),
   ])

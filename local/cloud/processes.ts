@@ -59,6 +59,10 @@ export function operatorEnvironment(layout: Layout, subnet: number): Record<stri
     NEPHELE_OVN_NB_CERT_FILE: join(layout.operatorTls, 'tls.crt'),
     NEPHELE_OVN_NB_KEY_FILE: join(layout.operatorTls, 'tls.key'),
     NEPHELE_OVN_SB: `ssl:${central}:6642`,
+    NEPHELE_OVN_SB_READ: `ssl:${central}:6643`,
+    NEPHELE_OVN_SB_CA_FILE: layout.pki('ca.crt'),
+    NEPHELE_OVN_SB_CERT_FILE: layout.pki('operator-sb.crt'),
+    NEPHELE_OVN_SB_KEY_FILE: layout.pki('operator-sb.key'),
     NEPHELE_HTTP_ADDRESS: `${host}:${OPERATOR_HTTP_PORT}`,
     ...Object.fromEntries(TEST_SETTINGS.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   }

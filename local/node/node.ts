@@ -64,7 +64,12 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
   for (const folder of ['upper', 'work', 'root']) await mkdir(join(o.dir, folder), { recursive: true })
   await rm(join(o.dir, 'pid'), { force: true })
   await writeFile(join(o.dir, 'boot_id'), `${randomUUID()}\n`)
-  const binds = [...o.binds, { source: scriptDir, target: '/usr/local/lib/nephele-node' }]
+  const binds = [
+    ...o.binds,
+    { source: scriptDir, target: '/usr/local/lib/nephele-node' },
+    // What OVN's southbound database lets nodes do is the chart's to say.
+    { source: join(scriptDir, '../../charts/nephele/files'), target: '/usr/local/lib/nephele-ovn' },
+  ]
   await writeFile(join(o.dir, 'binds'), binds.map(toBindLine).join(''))
   await writeFile(join(o.dir, 'volumes'), (o.volumes ?? []).map(toBindLine).join(''))
   const files = { ...nodeFiles({ name: o.name, index: o.index, ...o.files }), ...o.moreFiles }

@@ -76,8 +76,11 @@ start() {
     ovn-northd)
       until [ -S $ovn/ovnnb_db.sock ] && [ -S $ovn/ovnsb_db.sock ]; do sleep 0.02; done
       ovn-nbctl --timeout=10 --no-leader-only init
-      # Writes of chassis are checked against their certificate's name: RBAC of ovn-sb(5).
-      ovn-sbctl --timeout=10 init -- set-connection role=ovn-controller pssl:6642:"$MANAGEMENT_ADDRESS"
+      # Writes of nodes are checked against their certificate's name (RBAC of ovn-sb(5)); 6643 is for who reads alone.
+      ovn-sbctl --timeout=10 init
+      ovsdb-client --timeout=10 transact unix:$ovn/ovnsb_db.sock "$(cat /usr/local/lib/nephele-ovn/southbound-role.json)" > /dev/null
+      ovn-sbctl --timeout=10 set-connection role=nephele-node-1 pssl:6642:"$MANAGEMENT_ADDRESS" \
+        role= read-only pssl:6643:"$MANAGEMENT_ADDRESS"
       run ovn-northd ovn-northd --ovnnb-db=unix:$ovn/ovnnb_db.sock --ovnsb-db=unix:$ovn/ovnsb_db.sock --pidfile \
         --log-file --no-chdir -vconsole:off
       ;;

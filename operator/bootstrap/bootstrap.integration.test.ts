@@ -83,6 +83,10 @@ test('certificates name their servers and come from the right authority', async 
   expect(certificate('nephele-ovn-tls').checkIssued(cloud)).toBe(true)
   expect(certificate('nephele-operator-tls').verify(northbound.publicKey)).toBe(true)
   expect(certificate('nephele-operator-tls').verify(cloud.publicKey)).toBe(false)
+  const reader = certificate('nephele-operator-southbound-tls')
+  // No node has such a name, and nobody takes it for a server.
+  expect([reader.verify(cloud.publicKey), reader.subject]).toEqual([true, 'CN=system:nephele-southbound-reader'])
+  expect(reader.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2'])
   expect(certificate('nephele-nats-tls').checkHost('nephele-nats.nephele-system.svc')).toBeDefined()
   expect(
     certificate('nephele-nats-tls').checkHost('nephele-nats-2.nephele-nats-members.nephele-system.svc'),

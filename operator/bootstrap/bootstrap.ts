@@ -67,6 +67,14 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
     subject: { commonName: 'nephele-operator', names: [] },
     more: { 'ca.crt': certificate },
   })
+  // A name that no node can have, so that the role of nodes gives it none of theirs.
+  await ensureCertificate(client, options, {
+    name: 'nephele-operator-southbound-tls',
+    authority: cloud,
+    subject: { commonName: 'system:nephele-southbound-reader', names: [] },
+    more: { 'ca.crt': certificate },
+    usage: 'client',
+  })
   await ensureRoutes(client, options)
   await ensureNats(client, options)
 }
@@ -113,12 +121,14 @@ interface CertificateWanted {
   subject: Subject
   /** Put beside it. */
   more: Data
+  /** Absent: both. */
+  usage?: 'client'
 }
 
 async function ensureCertificate(
   client: KubeClient,
   { namespace, now }: BootstrapOptions,
-  { name, authority, subject, more }: CertificateWanted,
+  { name, authority, subject, more, usage }: CertificateWanted,
 ): Promise<void> {
   const isGood = async (found: Data): Promise<boolean> => {
     if (!found['tls.key'] || !found['tls.crt']) return false
@@ -129,7 +139,12 @@ async function ensureCertificate(
   const make = async (): Promise<Data> => {
     const key = await createPrivateKey()
     const request = await createRequest(key, subject.commonName)
-    const certificate = await signRequest(request, subject, { authority, days: SERVER_DAYS, now })
+    const certificate = await signRequest(request, subject, {
+      authority,
+      days: SERVER_DAYS,
+      now,
+      ...(usage ? { usage } : {}),
+    })
     return { 'tls.crt': certificate, 'tls.key': key, ...more }
   }
   await ensureData(client, namespace, {

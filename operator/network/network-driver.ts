@@ -107,6 +107,23 @@ export interface Drift {
   detail: string
 }
 
+/** A port that a node claims which was not asked to. */
+export interface TakenPort {
+  uid: string
+  node: string
+  /** Who was asked. */
+  wanted: string | undefined
+}
+
+/** The operator's way to the backend: the Cloud's condition NetworkBackendHealthy. */
+export interface BackendHealth {
+  /** Unknown: there is none that could be asked. */
+  status: 'True' | 'False' | 'Unknown'
+  reason: string
+  /** With what to do. */
+  message: string
+}
+
 /**
  * What a network backend has to do. Every method may run twice with the same input and writes nothing when all is as wanted.
  * Each method is one transaction.
@@ -135,6 +152,13 @@ export interface NetworkDriver {
   onDisturbance(listener: () => void): () => void
   /** Called when the row of a network or subnet came to be: ports that are of it can be written now. */
   onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void
+  /** Undefined while it is not known yet. */
+  health(): BackendHealth | undefined
+  onHealth(listener: () => void): () => void
+  /** For longer than a machine's move explains. Empty where the backend shows no claims. */
+  listTaken(): readonly TakenPort[]
+  /** Called with the nodes of whom the list says something else now. */
+  onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */

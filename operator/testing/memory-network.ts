@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import type {
+  BackendHealth,
   Drift,
   LogicalNetwork,
   LogicalPort,
@@ -8,6 +9,7 @@ import type {
   LogicalSubnet,
   NetworkDriver,
   OwnedRow,
+  TakenPort,
 } from '../network/network-driver.ts'
 
 /** Rows as a backend would keep them: shared by all drivers on it, like one database. */
@@ -25,6 +27,10 @@ export class MemoryNetwork implements NetworkDriver {
   readonly rows: MemoryRows
   readonly #listeners = new Set<() => void>()
   readonly #made = new Set<(row: Pick<OwnedRow, 'kind' | 'uid'>) => void>()
+  readonly #healthListeners = new Set<() => void>()
+  readonly #takenListeners = new Set<(nodes: ReadonlySet<string>) => void>()
+  #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
+  #taken: readonly TakenPort[] = []
   #term = 0
   #failures: Error[] = []
 
@@ -127,6 +133,35 @@ export class MemoryNetwork implements NetworkDriver {
   onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void {
     this.#made.add(listener)
     return () => this.#made.delete(listener)
+  }
+
+  health(): BackendHealth {
+    return this.#health
+  }
+
+  onHealth(listener: () => void): () => void {
+    this.#healthListeners.add(listener)
+    return () => this.#healthListeners.delete(listener)
+  }
+
+  setHealth(health: BackendHealth): void {
+    this.#health = health
+    for (const listener of [...this.#healthListeners]) listener()
+  }
+
+  listTaken(): readonly TakenPort[] {
+    return this.#taken
+  }
+
+  onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void {
+    this.#takenListeners.add(listener)
+    return () => this.#takenListeners.delete(listener)
+  }
+
+  setTaken(taken: readonly TakenPort[]): void {
+    const nodes = new Set([...this.#taken, ...taken].map(({ node }) => node))
+    this.#taken = taken
+    for (const listener of [...this.#takenListeners]) listener(nodes)
   }
 
   #tellMade(row: Pick<OwnedRow, 'kind' | 'uid'>): void {

@@ -7,6 +7,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { TlsIdentity } from '../../../lib/ovsdb/remote.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { ExecError } from '../../../lib/exec.ts'
 import { createAuthority } from '../../../local/control-plane/authority.ts'
@@ -18,6 +19,7 @@ import type { HarnessCommand } from './harness.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 const NODE_BINARY = process.execPath
+/** Each file of tests that makes a cluster has its own. */
 const SUBNET = '10.98.249'
 
 export interface TestAgent {
@@ -42,20 +44,25 @@ export interface TestNode {
 export interface TestCluster {
   nodes: TestNode[]
   ovnRemote: string
+  /** Of the southbound database, for who reads alone, and with what. */
+  southboundReader: string
+  readerIdentity: TlsIdentity
   northboundSocket: string
+  southboundSocket: string
   stop(): Promise<void>
 }
 
-export async function startCluster(names: readonly string[]): Promise<TestCluster> {
+export async function startCluster(names: readonly string[], subnet = SUBNET): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'nephele-net-'))
-  const hostInterface = `npnet${process.pid}`.slice(0, 15)
+  const hostInterface = `np${subnet.split('.').at(-1)}n${process.pid}`.slice(0, 15)
   const authority = await createAuthority('test')
-  const server = await authority.issue({ commonName: 'ovn', names: [`${SUBNET}.1`] })
+  const server = await authority.issue({ commonName: 'ovn', names: [`${subnet}.1`] })
+  const reader = await authority.issue({ commonName: 'system:nephele-southbound-reader' })
   const fabric = await startFabric({
     logFile: join(dir, 'fabric.log'),
     endsWithUs: true,
     hostInterface,
-    hostCidr: `${SUBNET}.254/24`,
+    hostCidr: `${subnet}.254/24`,
   })
   const rootfs = await ensureRootfs()
   const nodes = await Promise.all(
@@ -67,7 +74,7 @@ export async function startCluster(names: readonly string[]): Promise<TestCluste
         index: i + 1,
         rootfs,
         fabricNet: fabricNet(fabric),
-        managementCidr: `${SUBNET}.${i + 1}/24`,
+        managementCidr: `${subnet}.${i + 1}/24`,
         tunnelCidr: `10.99.0.${i + 1}/24`,
         services: [
           'ovsdb',
@@ -100,7 +107,7 @@ export async function startCluster(names: readonly string[]): Promise<TestCluste
         await writeFile(path, text)
         await chmod(path, 0o600)
       }
-      const start = () => startAgent(node, name, [`${SUBNET}.${i + 1}`, `10.99.0.${i + 1}`])
+      const start = () => startAgent(node, name, [`${subnet}.${i + 1}`, `10.99.0.${i + 1}`])
       const run = async (...argv: string[]) => (await execInNode(node, argv, { timeoutMs: 30_000 })).stdout
       const test: TestNode = {
         node,
@@ -116,8 +123,11 @@ export async function startCluster(names: readonly string[]): Promise<TestCluste
   if (!first) throw new Error('a cluster without nodes')
   return {
     nodes,
-    ovnRemote: `ssl:${SUBNET}.1:6642`,
+    ovnRemote: `ssl:${subnet}.1:6642`,
+    southboundReader: `ssl:${subnet}.1:6643`,
+    readerIdentity: { ca: authority.certificate, cert: reader.certificate, key: reader.key },
     northboundSocket: pathIn(first.node, '/run/ovn/ovnnb_db.sock'),
+    southboundSocket: pathIn(first.node, '/run/ovn/ovnsb_db.sock'),
     stop: async () => {
       for (const { agent, node } of nodes) {
         await agent.stop('SIGKILL')

@@ -31,6 +31,11 @@ into the environment of pods that start after it.
 {{- if .Values.ovn.enabled }}ssl:$(NEPHELE_OVN_SERVICE_HOST):6642{{ else }}{{ .Values.ovn.southbound }}{{ end -}}
 {{- end }}
 
+{{/* For the operator, which only looks who claims ports: a port of the southbound database that takes no writes. */}}
+{{- define "nephele.southboundReader" -}}
+{{- if .Values.ovn.enabled }}ssl:nephele-ovn.{{ .Release.Namespace }}.svc:6643{{ else }}{{ .Values.ovn.southboundReader }}{{ end -}}
+{{- end }}
+
 {{/* For containers that need nothing of the host. */}}
 {{- define "nephele.restricted" -}}
 allowPrivilegeEscalation: false

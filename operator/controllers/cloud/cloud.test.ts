@@ -39,6 +39,38 @@ describe('the bus', () => {
   })
 })
 
+describe('the network backend', () => {
+  const down = { status: 'False', reason: 'Unreachable', message: 'start it' } as const
+  test.each([
+    ['answers', undefined, { kind: 'done' }, 'OK', { status: 'True', reason: 'Healthy' }],
+    ['does not', down, { kind: 'wait', reason: 'NetworkUnreachable', message: 'start it' }, 'ERROR', down],
+    [
+      'is not configured',
+      { status: 'Unknown', reason: 'NetworkNotConfigured', message: 'm' } as const,
+      { kind: 'done' },
+      'OK',
+      { status: 'Unknown', reason: 'NetworkNotConfigured' },
+    ],
+  ])('%s', async (_, health, outcome, state, condition) => {
+    const w = memoryWorld()
+    if (health) w.network.setHealth(health)
+    const c = cloud()
+    expect(await look(w, c)).toEqual(outcome)
+    expect(c.status?.state).toBe(state)
+    expect(findCondition(c.status?.conditions, 'NetworkBackendHealthy')).toMatchObject(condition)
+  })
+
+  test('is not known yet: what was said of it stands', async () => {
+    const w = memoryWorld()
+    w.network.setHealth(down)
+    const c = cloud()
+    await look(w, c)
+    const said = findCondition(c.status?.conditions, 'NetworkBackendHealthy')
+    await look({ ...w, deps: { ...w.deps, network: { ...w.deps.network, health: () => undefined } } }, c)
+    expect(findCondition(c.status?.conditions, 'NetworkBackendHealthy')).toEqual(said)
+  })
+})
+
 describe('documents of a newer leader than ours', () => {
   const older = { incarnation: 1, term: 0 }
   const newer = async () => {

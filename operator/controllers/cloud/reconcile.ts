@@ -10,6 +10,7 @@ import { DEFAULT_HEARTBEAT } from '../../bus/heartbeats.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 
 const SUSPECT_AGAIN_MS = 2_000
+const NETWORK_CONDITION = 'NetworkBackendHealthy'
 export const CHECKING = 'Checking'
 
 /**
@@ -18,7 +19,7 @@ export const CHECKING = 'Checking'
  */
 export async function reconcileCloud(
   cloud: Cloud,
-  deps: Pick<OperatorDeps, 'bus' | 'regression' | 'writer'>,
+  deps: Pick<OperatorDeps, 'bus' | 'network' | 'regression' | 'writer'>,
   run: Pick<Run, 'client' | 'now' | 'event' | 'log' | 'signal'>,
 ): Promise<Outcome> {
   if (cloud.metadata.name !== CLOUD_NAME) return waitFor('NotUsed', `only the Cloud named ${CLOUD_NAME} is used`)
@@ -36,10 +37,16 @@ export async function reconcileCloud(
   status.term = writer.term
   status.highestIncarnationSeen = Math.max(status.highestIncarnationSeen ?? 0, writer.incarnation)
   delete status.regressedIncarnation
-  setConditions(cloud, [busCondition(health), CONSISTENT], run.now)
-  status.state = health.healthy ? 'OK' : 'ERROR'
+  const network = deps.network.health()
+  // What is not known yet leaves what was said.
+  const networkSaid = network ? [{ type: NETWORK_CONDITION, ...network }] : []
+  setConditions(cloud, [busCondition(health), ...networkSaid, CONSISTENT], run.now)
+  const isNetworkDown = network?.status === 'False'
+  status.state = health.healthy && !isNetworkDown ? 'OK' : 'ERROR'
   const retry = mayProve ? { retryAfterMs: SUSPECT_AGAIN_MS } : {}
-  return health.healthy ? { ...done, ...retry } : { ...waitFor(`Bus${health.reason}`, health.message), ...retry }
+  if (!health.healthy) return { ...waitFor(`Bus${health.reason}`, health.message), ...retry }
+  if (isNetworkDown) return { ...waitFor(`Network${network.reason}`, network.message), ...retry }
+  return { ...done, ...retry }
 }
 
 function stop(

@@ -236,6 +236,33 @@ describe('the node’s document', () => {
   })
 })
 
+describe('ports that it claims in OVN', () => {
+  const port = (name: string) => stored<Port>(name, { networkRef: { name: 'lan' } })
+  test('none of its own business: said with names and what to do, once as an Event, and taken back', async () => {
+    const w = world()
+    w.bus.publishInventory(inventoryOf('n1', {}))
+    for (const name of ['p1', 'p2', 'p3', 'p4']) w.put('ports', port(name))
+    const take = (node: string, ...uids: string[]) =>
+      w.network.setTaken(uids.map((uid) => ({ uid, node, wanted: 'n2' })))
+    const c = computeNode()
+    take('n2', 'uid-p1')
+    await step(w, c)
+    expect(findCondition(c.status?.conditions, 'PortClaims')).toBeUndefined()
+    take('n1', 'uid-p4', 'uid-p2', 'uid-p3', 'unknown')
+    w.events.length = 0
+    expect(await step(w, c)).toMatchObject({ kind: 'wait', reason: 'PortsTaken' })
+    await step(w, c)
+    const { status, reason, message } = findCondition(c.status?.conditions, 'PortClaims')!
+    expect([status, reason]).toEqual(['False', 'PortsTaken'])
+    expect(message).toContain('Port ns/p2, ns/p3, ns/p4 and 1 more')
+    expect(message).toContain('set spec.lost: Confirmed')
+    expect(w.events).toEqual(['PortsTaken'])
+    take('n1')
+    expect(await step(w, c)).toMatchObject({ kind: 'done' })
+    expect(findCondition(c.status?.conditions, 'PortClaims')).toMatchObject({ status: 'True', reason: 'AsRequested' })
+  })
+})
+
 describe('who is shut out', () => {
   const signing = (calls: string[]): NodeSettings => ({
     certificates: {

@@ -20,6 +20,7 @@ import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
 import { listOrphans } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
+import { judgePortClaims } from './taken-ports.ts'
 
 const MOST_CHARACTERS = 255
 /** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
@@ -44,6 +45,7 @@ export async function reconcileComputeNode(
   if (inventory) status.inventory = recordInventory(inventory)
   await deps.bus.admitNode(name, inventory?.storeId)
   await shutOut(computeNode, deps, run.now)
+  const claims = judgePortClaims(computeNode, deps, run)
   const isLost = computeNode.spec.lost !== undefined
   const credentials = isLost ? {} : await certify(computeNode, inventory, settings, run.now)
   const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)
@@ -84,6 +86,7 @@ export async function reconcileComputeNode(
   const { outcome } = verdict
   const excess = deps.bus.conduct.find(name)
   if (excess) return waitFor(TOO_MUCH_WRITTEN, tooMuch(excess), excess.remainingMs)
+  if (claims) return claims
   return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
 }
 

@@ -4,6 +4,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { guarded, STAGE_SETTLE_MS } from '../common/definition.ts'
+import { withNetworkCause } from '../common/network-cause.ts'
 import { portIndexes } from '../common/indexes.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { keyOf } from '../common/references.ts'
@@ -33,7 +34,11 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
     ],
     concurrency: 16,
     settleMs: STAGE_SETTLE_MS,
-    reconcile: guarded(deps, (instance, run) => reconcileInstance(instance, deps, run), 'ERROR'),
+    reconcile: guarded(
+      deps,
+      async (instance, run) => withNetworkCause(await reconcileInstance(instance, deps, run), deps.network),
+      'ERROR',
+    ),
     readiness: instanceReadiness,
     forget(key, instance) {
       deps.scheduler.forget(instance.metadata.uid)

@@ -6,6 +6,7 @@ import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller
 import { guarded, STAGE_SETTLE_MS } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes, portIndexes } from '../common/indexes.ts'
+import { withNetworkCause } from '../common/network-cause.ts'
 import { keyOf } from '../common/references.ts'
 import { reconcilePort } from './reconcile.ts'
 import { listSharing } from './shared-addresses.ts'
@@ -44,7 +45,11 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
     ],
     concurrency: 16,
     settleMs: STAGE_SETTLE_MS,
-    reconcile: guarded(deps, (port, run) => reconcilePort(port, deps, run), 'ERROR'),
+    reconcile: guarded(
+      deps,
+      async (port, run) => withNetworkCause(await reconcilePort(port, deps, run), deps.network),
+      'ERROR',
+    ),
     forget: (_key, port) => void deps.deletions.delete(port.metadata.uid),
   }
 }

@@ -66,6 +66,25 @@ test('an own port that its owner plugs by hand may be bound on the node that its
   expect(w.network.rows.ports.get('uid-p')).toMatchObject({ node: 'c1' })
 })
 
+test('claimed in OVN by a node that was not asked to: says so, as long as it is', async () => {
+  const w = await world()
+  const p = own()
+  const taken = { uid: 'uid-p', node: 'evil', wanted: 'c1' }
+  w.network.setTaken([taken, { ...taken, uid: 'uid-other' }])
+  // It is nobody's machine's: nothing can be drawn away.
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  w.put('instances', user('vm', 'c1'))
+  await step(w, p)
+  w.report('port', p, { node: 'c1', state: 'active', epoch: 1 })
+  expect(await step(w, p)).toMatchObject({
+    kind: 'wait',
+    reason: 'ClaimedElsewhere',
+    message: expect.stringContaining('evil'),
+  })
+  w.network.setTaken([])
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+})
+
 describe('dependency and bad input', () => {
   test.each([
     ['a foreign subnet', { fixedIPs: [{ subnetRef: { name: 'x' } }] }, 'SubnetNotFound', 'spec.fixedIPs[0]'],

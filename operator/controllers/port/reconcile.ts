@@ -14,6 +14,7 @@ import type { ResolvedAddress } from './claim-address.ts'
 import { portDocument } from './document.ts'
 import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
+import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
@@ -56,6 +57,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (!plan.binding) status.state = 'DOWN'
   const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done
   if (outcome.kind !== 'done') return outcome
+  const taken = plan.binding && deps.network.listTaken().find(({ uid }) => uid === port.metadata.uid)
+  if (taken) return claimedElsewhere(taken)
   assertGiven(security)
   return lacks ?? done
 }
@@ -136,6 +139,12 @@ function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | und
     delete status.node
     status.state = 'DOWN'
   }
+}
+
+/** Said last: whatever else it waits for is what a person of this namespace can help. */
+function claimedElsewhere({ node }: TakenPort): Outcome {
+  const message = `node ${node} has claimed it in OVN and was not asked to: its traffic may go there. An administrator looks at ComputeNode ${node}`
+  return waitFor('ClaimedElsewhere', message)
 }
 
 /** What it was given is what it keeps: the status is read back by resolveSecurity and resolveGroups. */

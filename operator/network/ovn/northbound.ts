@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
-import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind, OwnedRow } from '../network-driver.ts'
 import { readMark } from './marks.ts'
 
-/** What we write, and nothing that OVN itself writes: a port that goes up must not look like a disturbance. ovn-nb(5). */
+/**
+ * What we write, and nothing that OVN itself writes: a port that goes up must not look like a disturbance. But for northd's sign of life,
+ * see isDisturbance. ovn-nb(5).
+ */
 export const NORTHBOUND_TABLES = {
-  NB_Global: { columns: ['external_ids'] },
+  NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
   Logical_Switch: { columns: ['name', 'ports', 'external_ids'], members: ['ports'] },
   Logical_Switch_Port: {
     columns: [
@@ -112,6 +115,11 @@ export class Northbound {
     return this.#holders.get('Logical_Switch')?.get(portUuid)?.has(switchUuid) ?? false
   }
 
+  /** Of all rows of ports, ours or not. */
+  portNames(): string[] {
+    return [...this.#rows('Logical_Switch_Port').values()].flatMap((row) => readString(row['name']) ?? [])
+  }
+
   global(): FoundRow | undefined {
     for (const [uuid, row] of this.#rows('NB_Global')) return { uuid, row }
     return undefined
@@ -141,6 +149,12 @@ export class Northbound {
     if (mark) removeFrom(this.#byMark, mark, uuid)
     if (isNamed(table) && this.#byName.get(nameKey(table, row)) === uuid) this.#byName.delete(nameKey(table, row))
   }
+}
+
+/** Whether a change is more than what northd and its sign of life write. */
+export function isDisturbance({ table, before, after }: RowChange): boolean {
+  if (table !== 'NB_Global' || !before || !after) return true
+  return !isSameValue(before['external_ids'] ?? setOf([]), after['external_ids'] ?? setOf([]))
 }
 
 /** Of a row that was given whole. */

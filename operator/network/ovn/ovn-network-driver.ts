@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { messageOf, StaleWriterError, TransientError } from '../../../lib/errors.ts'
+import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
-import { OvsdbConnectionError, OvsdbError } from '../../../lib/ovsdb/errors.ts'
 import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
 import type {
+  BackendHealth,
   Drift,
   LogicalKind,
   LogicalNetwork,
@@ -13,53 +13,86 @@ import type {
   LogicalWorld,
   NetworkDriver,
   OwnedRow,
+  TakenPort,
 } from '../network-driver.ts'
+import { BackendWatch, type BackendTiming } from './backend-watch.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
 import { planNetwork, planNetworkRemoval } from './network-plan.ts'
-import { Northbound, NORTHBOUND_TABLES } from './northbound.ts'
+import { isDisturbance, Northbound, NORTHBOUND_TABLES } from './northbound.ts'
 import { readMark } from './marks.ts'
-import type { Plan } from './plan.ts'
+import { probeOperations } from './northd-pulse.ts'
+import { Plan } from './plan.ts'
+import { PortClaims } from './port-claims.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
+import type { SouthboundOptions } from './southbound.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
+import { isGuardRefusal, toDriverError } from './driver-errors.ts'
+import { removalOf, summaryOf, worldWork, type Planner } from './world-work.ts'
 import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
 
-export type OvnNetworkDriverOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
-
-type Planner = (nb: Northbound) => Plan
-type MadeRow = Pick<OwnedRow, 'kind' | 'uid'>
-interface Work {
-  kind: LogicalKind
-  uid: string
-  planner: Planner
+export interface OvnNetworkDriverOptions extends Pick<
+  OvsdbClientOptions,
+  'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'
+> {
+  /** Where it is read who claims ports. Absent: nobody looks. */
+  southbound?: SouthboundOptions
+  claimPatienceMs?: number
+  backendTiming?: BackendTiming
 }
 
+type MadeRow = Pick<OwnedRow, 'kind' | 'uid'>
 /** OVN's northbound database. One transaction a change, one at a time: each plan is made on a mirror that holds all before it. */
 export class OvnNetworkDriver implements NetworkDriver {
   readonly name = 'ovn'
   readonly #client: OvsdbClient
   readonly #nb: Northbound
+  readonly #claims: PortClaims
+  readonly #backend: BackendWatch
   readonly #disturbed = new Set<() => void>()
   readonly #made = new Set<(row: MadeRow) => void>()
   #term: Term | undefined
   #writing = false
   #tail: Promise<unknown> = Promise.resolve()
+  #stopped = AbortSignal.abort()
 
-  constructor(options: OvnNetworkDriverOptions) {
+  constructor({ southbound, claimPatienceMs, backendTiming, ...options }: OvnNetworkDriverOptions) {
     const database = 'OVN_Northbound'
     this.#client = new OvsdbClient({ ...options, database, tables: NORTHBOUND_TABLES, leaderOnly: true })
     this.#nb = new Northbound((table) => this.#client.rows(table))
+    this.#claims = new PortClaims({
+      nb: this.#nb,
+      isCurrent: () => this.#client.synced,
+      forget: (planner) => this.#write(planner, this.#stopped),
+      ...(southbound ? { southbound } : {}),
+      ...(claimPatienceMs === undefined ? {} : { patienceMs: claimPatienceMs }),
+    })
+    this.#backend = new BackendWatch({
+      northbound: this.#client,
+      ...(this.#claims.southbound ? { southbound: this.#claims.southbound } : {}),
+      probe: () => this.#probe(),
+      ...(backendTiming ? { timing: backendTiming } : {}),
+    })
     this.#client.onChange((changes) => {
       this.#nb.update(changes)
       this.#tellMade(changes)
-      if (!this.#writing) this.#tellDisturbed()
+      if (!this.#writing && changes.some(isDisturbance)) this.#tellDisturbed()
+      if (changes.some(({ table }) => table === 'NB_Global')) this.#backend.global(this.#nb.global()?.row)
+      this.#claims.update(changes)
     })
     this.#client.onSync((synced) => {
       if (synced) this.#tellDisturbed()
+      this.#backend.look()
+      this.#claims.lookAtAll()
     })
+    this.#claims.southbound?.onSync(() => this.#backend.look())
   }
 
   start(signal: AbortSignal): void {
+    this.#stopped = signal
     this.#client.start(signal)
+    this.#claims.southbound?.start(signal)
+    this.#backend.start()
+    signal.addEventListener('abort', () => this.#endWatches(), { once: true })
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -67,7 +100,8 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   async close(): Promise<void> {
-    await this.#client.close()
+    this.#endWatches()
+    await Promise.all([this.#client.close(), this.#claims.southbound?.close()])
   }
 
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void> {
@@ -152,6 +186,37 @@ export class OvnNetworkDriver implements NetworkDriver {
     return () => this.#made.delete(listener)
   }
 
+  health(): BackendHealth | undefined {
+    return this.#backend.health()
+  }
+
+  onHealth(listener: () => void): () => void {
+    return this.#backend.onHealth(listener)
+  }
+
+  listTaken(): readonly TakenPort[] {
+    return this.#claims.list()
+  }
+
+  onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void {
+    return this.#claims.onTaken(listener)
+  }
+
+  #endWatches(): void {
+    this.#claims.close()
+    this.#backend.close()
+  }
+
+  async #probe(): Promise<void> {
+    if (!this.#term) return
+    await this.#write((nb) => {
+      const plan = new Plan()
+      const global = nb.global()
+      if (global) for (const operation of probeOperations(global)) plan.push(operation)
+      return plan
+    }, this.#stopped)
+  }
+
   #tellMade(changes: readonly RowChange[]): void {
     for (const { before, after } of changes) {
       const mark = before || !after ? undefined : readMark(after)
@@ -220,9 +285,9 @@ export class OvnNetworkDriver implements NetworkDriver {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
     await this.#client.ready(deadline).catch((error: unknown) => {
       signal.throwIfAborted()
-      throw new TransientError('NetworkBackendUnreachable', 'the OVN northbound database does not answer', {
-        cause: error,
-      })
+      const why = this.health()
+      const message = why?.status === 'False' ? why.message : 'the OVN northbound database does not answer'
+      throw new TransientError('NetworkBackendUnreachable', message, { cause: error })
     })
   }
 
@@ -231,56 +296,4 @@ export class OvnNetworkDriver implements NetworkDriver {
     this.#tail = turn.catch(() => undefined)
     return turn
   }
-}
-
-function worldWork(world: LogicalWorld): Work[] {
-  return [
-    ...world.networks.map((want) => work('Network', want.uid, (nb) => planNetwork(want, nb))),
-    ...world.subnets.map((want) => work('Subnet', want.uid, (nb) => planSubnet(want, nb))),
-    ...world.securityGroups.map((want) => work('SecurityGroup', want.uid, (nb) => planSecurityGroup(want, nb))),
-    ...world.ports.map((want) => work('Port', want.uid, (nb) => planPort(want, nb))),
-  ]
-}
-
-function work(kind: LogicalKind, uid: string, planner: Planner): Work {
-  return { kind, uid, planner }
-}
-
-function removalOf(kind: LogicalKind, uid: string): Planner {
-  switch (kind) {
-    case 'Network':
-      return (nb) => planNetworkRemoval(uid, nb)
-    case 'Subnet':
-      return (nb) => planSubnetRemoval(uid, nb)
-    case 'Port':
-      return (nb) => planPortRemoval(uid, nb)
-    case 'SecurityGroup':
-      return (nb) => planSecurityGroupRemoval(uid, nb)
-  }
-}
-
-/** Empty: nothing to write. */
-function summaryOf(planner: Planner, nb: Northbound): string {
-  try {
-    return planner(nb).summary()
-  } catch (error) {
-    return messageOf(error)
-  }
-}
-
-/** The `wait` in front said no. */
-function isGuardRefusal(error: unknown): boolean {
-  return error instanceof OvsdbError && error.operation === 0 && error.code === 'timed out'
-}
-
-function toDriverError(error: unknown): unknown {
-  if (error instanceof OvsdbConnectionError) {
-    return new TransientError('NetworkBackendUnreachable', 'the connection to OVN was lost while writing', {
-      cause: error,
-    })
-  }
-  if (error instanceof OvsdbError) {
-    return new TransientError('NetworkBackendRefused', `OVN refused: ${error.code}`, { cause: error })
-  }
-  return error
 }

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
 import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
-import { mapOf, readString, setOf, uuidOf, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
+import {
+  mapOf,
+  readMap,
+  readString,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
 import type { LogicalPort } from '../network-driver.ts'
 import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
 import { GUARD_GROUP, groupName, planGuardGroup, planPlaceholders } from './group-plan.ts'
-import { markOf } from './marks.ts'
+import { markOf, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
 const NOWHERE = '-'
+/** Key of external_ids, which northd copies to the port's binding. The southbound role has the same word. */
+const FORMER = 'nephele_former'
 
 /** Port → Logical_Switch_Port named by its uid, in the groups that guard it. */
 export function planPort(want: LogicalPort, nb: Northbound): Plan {
@@ -20,6 +31,8 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const held = nb.findNamed('Logical_Switch_Port', want.uid)
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
+  const former = formerOf(held, want.node ?? NOWHERE)
+  const mark = markOf('Port', want)
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
     type: '',
@@ -31,13 +44,48 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
       'requested-chassis': want.node ?? NOWHERE,
       ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
     }),
-    external_ids: markOf('Port', want),
+    external_ids: former === undefined ? mark : mapOf({ ...readMap(mark), [FORMER]: former }),
   })
   if (!held || !nb.isOn(network.uuid, held.uuid)) {
     plan.push(membership('Logical_Switch', network.uuid, 'insert', port))
   }
   planGroups(plan, want, held?.uuid, port, nb)
   return plan
+}
+
+/** Forgets who had the port before: nothing of it is claimed there any more. */
+export function planFormerGone(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  const held = nb.findNamed('Logical_Switch_Port', uid)
+  if (!held || requestOf(held.row)?.former === undefined) return plan
+  const mutations = [['external_ids', 'delete', setOf([FORMER])]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch_Port', where: byUuid(held.uuid), mutations })
+  return plan
+}
+
+export interface PortRequest {
+  /** The chassis that may claim the port. */
+  node: string | undefined
+  /** The one that could before, and has not let go of it yet. */
+  former: string | undefined
+}
+
+/** What we ask of chassis, by a port's row of ours; undefined for rows of others. */
+export function requestOf(row: OvsRow): PortRequest | undefined {
+  if (readMark(row)?.kind !== 'Port') return undefined
+  const node = readMap(row['options'])['requested-chassis']
+  return { node: node === NOWHERE ? undefined : node, former: readMap(row['external_ids'])[FORMER] }
+}
+
+/**
+ * A node may write the binding of the ports that are requested there and of no other (charts/nephele/files/southbound-role.json). The one
+ * that a port is taken from has to clear its claim after that, so that it is named until it has: an ovn-controller that is refused once
+ * goes on trying, and gets nothing else done.
+ */
+function formerOf(held: FoundRow | undefined, wanted: string): string | undefined {
+  const { node, former } = (held && requestOf(held.row)) ?? {}
+  if (former !== undefined && former !== wanted) return former
+  return node === wanted ? undefined : node
 }
 
 /** Out of its switch: OVSDB then collects the row and takes it out of all groups. */

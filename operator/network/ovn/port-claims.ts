@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import { readString } from '../../../lib/ovsdb/values.ts'
+import type { TakenPort } from '../network-driver.ts'
+import { ClaimWatch, judgeClaim } from './claim-watch.ts'
+import type { Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import { planFormerGone, requestOf, type PortRequest } from './port-plan.ts'
+import { Southbound, type SouthboundOptions } from './southbound.ts'
+import type { Planner } from './world-work.ts'
+
+export interface PortClaimsOptions {
+  nb: Northbound
+  /** Whether the northbound mirror is what the database has. */
+  isCurrent(): boolean
+  /** Writes to the northbound database; may fail. */
+  forget(planner: Planner): Promise<void>
+  southbound?: SouthboundOptions
+  patienceMs?: number
+}
+
+/** Both databases side by side: whom ports were requested on, and who claims them. */
+export class PortClaims {
+  readonly southbound: Southbound | undefined
+  readonly #options: PortClaimsOptions
+  readonly #watch: ClaimWatch
+  readonly #listeners = new Set<(nodes: ReadonlySet<string>) => void>()
+
+  constructor(options: PortClaimsOptions) {
+    this.#options = options
+    this.southbound = options.southbound && new Southbound(options.southbound)
+    this.#watch = new ClaimWatch({
+      request: (uid) => this.#requestOf(uid),
+      claimant: (uid) => this.southbound?.claimantOf(uid),
+      onLeft: (uid) => this.#forgetFormer(uid),
+      onTaken: (nodes) => {
+        for (const listener of [...this.#listeners]) listener(nodes)
+      },
+      ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+    })
+    this.southbound?.onClaims((names) => this.#look(names))
+    this.southbound?.onSync(() => this.lookAtAll())
+  }
+
+  /** Changes of the northbound mirror. */
+  update(changes: readonly RowChange[]): void {
+    const rows = changes.filter(({ table }) => table === 'Logical_Switch_Port')
+    this.#look(rows.flatMap(({ before, after }) => readString((after ?? before)?.['name']) ?? []))
+  }
+
+  lookAtAll(): void {
+    if (this.#isSeen()) this.#watch.look(this.#options.nb.portNames())
+    else this.#watch.clear()
+  }
+
+  list(): readonly TakenPort[] {
+    return this.#watch.list()
+  }
+
+  onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+
+  #look(names: Iterable<string>): void {
+    if (this.#isSeen()) this.#watch.look(names)
+  }
+
+  /** One database alone says nothing. */
+  #isSeen(): boolean {
+    return this.southbound?.synced === true && this.#options.isCurrent()
+  }
+
+  #requestOf(uid: string): PortRequest | undefined {
+    const held = this.#options.nb.findNamed('Logical_Switch_Port', uid)
+    return held && requestOf(held.row)
+  }
+
+  /** Looked at again when its turn has come: the port may have been asked for elsewhere meanwhile. What fails is done at the next look. */
+  #forgetFormer(uid: string): void {
+    const planner: Planner = (nb) =>
+      judgeClaim(this.#requestOf(uid), this.southbound?.claimantOf(uid)).hasLeft ? planFormerGone(uid, nb) : new Plan()
+    this.#options.forget(planner).catch(() => undefined)
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
+import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
+import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
+
+export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
+
+/** Who claims which port, and no more of what OVN made of the northbound database. Ports of guests have no type. ovn-sb(5). */
+const TABLES = {
+  Port_Binding: { columns: ['logical_port', 'chassis'], where: [['type', '==', '']] },
+  Chassis: { columns: ['name'] },
+} as const satisfies Record<string, MonitoredTable>
+
+/** The southbound database as the operator sees it: it reads who claims ports, and writes nothing. */
+export class Southbound {
+  readonly #client: OvsdbClient
+  readonly #claimants = new Map<string, string>()
+  readonly #listeners = new Set<(uids: Iterable<string>) => void>()
+
+  constructor(options: SouthboundOptions) {
+    this.#client = new OvsdbClient({ ...options, database: 'OVN_Southbound', tables: TABLES })
+    this.#client.onChange((changes) => this.#update(changes))
+  }
+
+  start(signal: AbortSignal): void {
+    this.#client.start(signal)
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+
+  get synced(): boolean {
+    return this.#client.synced
+  }
+
+  get failure(): unknown {
+    return this.#client.failure
+  }
+
+  onSync(listener: (synced: boolean) => void): () => void {
+    return this.#client.onSync(listener)
+  }
+
+  /** Names of ports whose claim may be another now. */
+  onClaims(listener: (names: Iterable<string>) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The chassis that claims the port of this name. */
+  claimantOf(name: string): string | undefined {
+    const chassis = this.#claimants.get(name)
+    return chassis === undefined ? undefined : readString(this.#client.rows('Chassis').get(chassis)?.['name'])
+  }
+
+  #update(changes: readonly RowChange[]): void {
+    const names = new Set<string>()
+    for (const { table, before, after } of changes) {
+      if (table === 'Chassis') {
+        // Seldom: a node came or went. Whoever has a claim of it is looked at again.
+        for (const name of this.#claimants.keys()) names.add(name)
+        continue
+      }
+      const was = before && readString(before['logical_port'])
+      if (was !== undefined) {
+        this.#claimants.delete(was)
+        names.add(was)
+      }
+      const is = after && readString(after['logical_port'])
+      if (is === undefined) continue
+      const chassis = claimOf(after)
+      if (chassis !== undefined) this.#claimants.set(is, chassis)
+      names.add(is)
+    }
+    for (const listener of [...this.#listeners]) listener(names)
+  }
+}
+
+function claimOf(row: OvsRow | undefined): string | undefined {
+  return readUuids(row?.['chassis'])[0]
+}
