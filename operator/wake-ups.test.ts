@@ -59,6 +59,11 @@ const ELSEWHERE: Record<string, string> = {
   BusConflict: 'thrown, tried again with back-off',
   Disconnected: 'the health of the bus, of which the Cloud’s reason is made',
   ManyNodesSilent: 'the health of the bus, of which the Cloud’s reason is made',
+  Unreachable: 'the health of the network backend, of which the Cloud’s reason is made: NetworkUnreachable',
+  NotLeader: 'the same',
+  CertificateRefused: 'the same',
+  NorthdBehind: 'the same',
+  ClaimsNotWatched: 'the same',
   Error: 'thrown, tried again with back-off',
   Forbidden: 'thrown, tried again with back-off',
   WriteRefused: 'thrown, tried again with back-off',
@@ -84,7 +89,7 @@ const EVENTS = [
   'NodeOpened',
   'NodeClosed',
 ]
-const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'WithinShare']
+const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'WithinShare', 'AsRequested']
 
 test('each reason of the operator that does not stall is in the table, or here with why not', () => {
   const root = join(import.meta.dirname, '..')

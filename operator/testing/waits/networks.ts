@@ -161,6 +161,17 @@ export const NETWORK_ROWS: WaitRow[] = [
     ends: (c) => c.answersAll(),
   },
   {
+    reason: 'ClaimedElsewhere',
+    where: (c) => automaticPort(c),
+    waits: async (c) => {
+      c.vm('vm')
+      await c.operator.rest()
+      const { uid = '' } = c.operator.get(...automaticPort(c)).metadata
+      c.operator.world.network.setTaken([{ uid, node: 'c2', wanted: 'c1' }])
+    },
+    ends: (c) => c.operator.world.network.setTaken([]),
+  },
+  {
     reason: 'LinkDown',
     where: (c) => automaticPort(c),
     waits: (c) => {

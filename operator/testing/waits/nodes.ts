@@ -96,4 +96,20 @@ export const NODE_ROWS: WaitRow[] = [
     waits: (c) => c.operator.world.bus.heartbeats.connected(false),
     ends: (c) => c.operator.world.bus.heartbeats.connected(true),
   },
+  {
+    reason: 'NetworkUnreachable',
+    where: ['clouds', { name: CLOUD_NAME }],
+    waits: (c) => c.operator.world.network.setHealth({ status: 'False', reason: 'Unreachable', message: 'm' }),
+    ends: (c) => c.operator.world.network.setHealth({ status: 'True', reason: 'Healthy', message: 'm' }),
+  },
+  {
+    reason: 'PortsTaken',
+    where: node,
+    waits: async (c) => {
+      c.addNode('c3')
+      await c.operator.rest()
+      c.operator.world.network.setTaken([{ uid: 'u', node: 'c3', wanted: 'c1' }])
+    },
+    ends: (c) => c.operator.world.network.setTaken([]),
+  },
 ]
