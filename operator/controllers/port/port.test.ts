@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { recorded } from '../../testing/recorder.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
@@ -251,6 +252,31 @@ describe('an own port and its machines', () => {
     w.report('port', p, { node: 'c1', epoch: 1, state: 'gone' })
     expect(await step(w, p)).toEqual({ kind: 'released' })
     expect(w.network.rows.ports.size + w.deps.caches.ipClaims.size).toBe(0)
+  })
+  test('delete: no address is anybody’s again before the port’s row, which speaks for it, is gone', async () => {
+    const w = await world()
+    const p = own()
+    await step(w, p)
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    const log: string[] = []
+    const { network, addresses } = w.deps
+    const deps = {
+      ...w.deps,
+      network: recorded(network, 'network', log),
+      addresses: recorded(addresses, 'addresses', log),
+    }
+    w.network.failNext(new Error('OVN is away'))
+    await expect(reconcilePort(p, deps, w.run)).rejects.toThrow('OVN is away')
+    expect(log).toEqual(['network.removePort', 'network.removePort ended'])
+    expect(w.deps.caches.ipClaims.size).toBe(1)
+    log.length = 0
+    expect(await reconcilePort(p, deps, w.run)).toEqual({ kind: 'released' })
+    expect(log.filter((call) => !call.includes('listHeld'))).toEqual([
+      'network.removePort',
+      'network.removePort ended',
+      'addresses.release',
+      'addresses.release ended',
+    ])
   })
   test('delete: one that its status places nowhere is let go of where it was wanted', async () => {
     const w = await world()

@@ -5,9 +5,11 @@ import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { Ipv6AddressMode, LogicalSubnet } from '../network-driver.ts'
 import { familyOf, normalAddress, normalDnsName } from './addresses.ts'
+import { planOutOfGroups } from './group-plan.ts'
 import { partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
+import { planOnSwitch } from './switch-membership.ts'
 
 export type AnnouncedSubnet = LogicalSubnet & { gatewayIP: string }
 
@@ -41,10 +43,8 @@ export function planAnnouncer(plan: Plan, want: AnnouncedSubnet, addressMode: Ip
   }
   const joint = nb.findNamed('Logical_Switch_Port', name)
   const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, routerPort, want.uid))
-  if (!joint || !nb.isOn(network.uuid, joint.uuid)) {
-    const mutations = [['ports', 'insert', setOf([end])]] as const
-    plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(network.uuid), mutations })
-  }
+  planOnSwitch(plan, nb, network.uuid, joint, end)
+  if (joint) planOutOfGroups(plan, nb, joint, new Set())
 }
 
 export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbound): void {

@@ -2,7 +2,15 @@
 import { METADATA_ADDRESS } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import {
+  canonical,
+  readString,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+} from '../../../lib/ovsdb/values.ts'
 import type { LogicalRule, LogicalSecurityGroup } from '../network-driver.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
 import { markOf, partMark } from './marks.ts'
@@ -26,7 +34,9 @@ export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): P
   const remotes = want.rules.flatMap((rule) => (rule.remoteGroupUid ? [rule.remoteGroupUid] : []))
   planPlaceholders(plan, new Set(remotes.filter((uid) => uid !== want.uid)), nb)
   const name = groupName(want.uid)
-  planGroup(plan, nb.findNamed('Port_Group', name), name, markOf('SecurityGroup', want), rulesOf(want), nb)
+  const held = nb.findNamed('Port_Group', name)
+  for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
+  planGroup(plan, held, name, markOf('SecurityGroup', want), rulesOf(want), nb)
   return plan
 }
 
@@ -35,7 +45,13 @@ export function planSecurityGroupRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Port_Group', groupName(uid))
   if (held) plan.remove('Port_Group', held)
+  for (const copy of copiesOf(uid, held, nb)) plan.remove('Port_Group', copy)
   return plan
+}
+
+/** Rows that claim to be the group under other names, by which no rule and no port finds them. */
+function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): FoundRow[] {
+  return nb.all('SecurityGroup', uid).filter((row) => row.uuid !== held?.uuid)
 }
 
 /**
@@ -60,6 +76,23 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
     acl('to-lport', DROP_PRIORITY, `${to} && ip`, 'drop', GUARD_GROUP),
   ]
   planGroup(plan, nb.findNamed('Port_Group', GUARD_GROUP), GUARD_GROUP, partMark('GuardGroup', GUARD_GROUP), rules, nb)
+}
+
+/**
+ * Takes a port out of all groups of ours but those of these names. A group that is not ours was put there by somebody who meant it.
+ * @returns the names of those that it is in and stays in
+ */
+export function planOutOfGroups(plan: Plan, nb: Northbound, held: FoundRow, keep: ReadonlySet<string>): Set<string> {
+  const kept = new Set<string>()
+  for (const group of nb.groupsOf(held.uuid)) {
+    const name = readString(group.row['name']) ?? ''
+    if (keep.has(name)) kept.add(name)
+    else if (name === GUARD_GROUP || name.startsWith('nsg_')) {
+      const mutations = [['ports', 'delete', setOf([uuidOf(held.uuid)])]] as const
+      plan.push({ op: 'mutate', table: 'Port_Group', where: byUuid(group.uuid), mutations })
+    }
+  }
+  return kept
 }
 
 /** Groups that are named before their own controller came to them: without a row the address set would not parse. */

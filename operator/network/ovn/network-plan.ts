@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../../lib/contract/metadata-port.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalNetwork } from '../network-driver.ts'
+import { planOutOfGroups } from './group-plan.ts'
 import { markOf, partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
+import { planOffOthers, planOnSwitch } from './switch-membership.ts'
 
 /** Network → Logical_Switch, with the localport that every node's metadata service binds. */
 export function planNetwork(want: LogicalNetwork, nb: Northbound): Plan {
@@ -13,18 +14,18 @@ export function planNetwork(want: LogicalNetwork, nb: Northbound): Plan {
   const [held, ...copies] = nb.all('Network', want.uid)
   for (const copy of copies) plan.remove('Logical_Switch', copy)
   const metadata = nb.findNamed('Logical_Switch_Port', metadataPortName(want.uid))
+  // Among guarded ports it would be dropped as they are.
+  if (metadata) planOutOfGroups(plan, nb, metadata, new Set())
   const row: OvsRow = { name: want.uid, external_ids: markOf('Network', want) }
   if (!held) {
     const port = plan.ensure('Logical_Switch_Port', metadata, metadataPort(want.uid))
     plan.insert('Logical_Switch', { ...row, ports: setOf([port]) })
+    if (metadata) planOffOthers(plan, nb, undefined, metadata)
     return plan
   }
   plan.ensure('Logical_Switch', held, row)
   const port = plan.ensure('Logical_Switch_Port', metadata, metadataPort(want.uid))
-  if (!metadata || !nb.isOn(held.uuid, metadata.uuid)) {
-    const mutations = [['ports', 'insert', setOf([port])]] as const
-    plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(held.uuid), mutations })
-  }
+  planOnSwitch(plan, nb, held.uuid, metadata, port)
   return plan
 }
 

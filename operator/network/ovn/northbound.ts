@@ -115,6 +115,11 @@ export class Northbound {
     return this.#holders.get('Logical_Switch')?.get(portUuid)?.has(switchUuid) ?? false
   }
 
+  /** All of them, by uuid. */
+  switchesOf(portUuid: string): string[] {
+    return [...(this.#holders.get('Logical_Switch')?.get(portUuid) ?? [])]
+  }
+
   /** Of all rows of ports, ours or not. */
   portNames(): string[] {
     return [...this.#rows('Logical_Switch_Port').values()].flatMap((row) => readString(row['name']) ?? [])

@@ -196,6 +196,37 @@ describe('OvnNetworkDriver on a real northbound database', () => {
     expect(raw.rows('Logical_Switch_Port').size).toBe(0)
   })
 
+  test('callers at once: each plan is made on what the one before it wrote, and the last word on a port stands', async () => {
+    const driver = await open(1)
+    const [network, other] = [WORLD.networks[0]!, { ...owner, uid: 'net-2', mtu: 1442 }]
+    await Promise.all([driver.ensureNetwork(network, soon()), driver.ensureNetwork(network, soon())])
+    const port = WORLD.ports[0]!
+    const second = WORLD.ports[1]!
+    // Every one of them would make the guard group, the placeholder of the group, and the port's row.
+    await Promise.all([
+      driver.ensureSubnet(WORLD.subnets[0]!, soon()),
+      driver.ensurePort(port, soon()),
+      driver.ensurePort({ ...port, node: 'n2', securityGroupUids: ['sg-2'] }, soon()),
+      driver.ensurePort(second, soon()),
+      driver.removePort(second.uid, soon()),
+      driver.ensureSecurityGroup(WORLD.securityGroups[0]!, soon()),
+      driver.ensureNetwork(other, soon()),
+      driver.ensurePort(second, soon()),
+      driver.ensurePort(port, soon()),
+      driver.ensureSecurityGroup(WORLD.securityGroups[1]!, soon()),
+    ])
+    await driver.removeNetwork(other.uid, soon())
+    expect(await driver.compare(WORLD, soon())).toEqual([])
+    expect(await dump()).toMatchObject({
+      switches: [['net-1', ['metadata-net-1', 'port-1', 'port-2']]],
+      groups: [
+        ['nephele_guard', ['port-1', 'port-2'], expect.anything()],
+        ['nsg_sg_1', ['port-1', 'port-2'], expect.anything()],
+        ['nsg_sg_2', [], []],
+      ],
+    })
+  })
+
   test('a stale leader is refused, and so is a restored older cloud', async () => {
     const old = await open(4)
     await old.heal(WORLD, STEADY, soon())

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
-import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
   mapOf,
   readMap,
-  readString,
   setOf,
   uuidOf,
   type OvsNamedUuid,
@@ -13,10 +12,11 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalPort } from '../network-driver.ts'
 import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
-import { GUARD_GROUP, groupName, planGuardGroup, planPlaceholders } from './group-plan.ts'
+import { GUARD_GROUP, groupName, planGuardGroup, planOutOfGroups, planPlaceholders } from './group-plan.ts'
 import { markOf, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
+import { planOnSwitch } from './switch-membership.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
 const NOWHERE = '-'
@@ -46,10 +46,8 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
     }),
     external_ids: former === undefined ? mark : mapOf({ ...readMap(mark), [FORMER]: former }),
   })
-  if (!held || !nb.isOn(network.uuid, held.uuid)) {
-    plan.push(membership('Logical_Switch', network.uuid, 'insert', port))
-  }
-  planGroups(plan, want, held?.uuid, port, nb)
+  planOnSwitch(plan, nb, network.uuid, held, port)
+  planGroups(plan, want, held, port, nb)
   return plan
 }
 
@@ -114,7 +112,7 @@ function dhcpOf({ fixedIPs }: LogicalPort, family: AddressFamily, nb: Northbound
 function planGroups(
   plan: Plan,
   want: LogicalPort,
-  heldUuid: string | undefined,
+  held: FoundRow | undefined,
   port: OvsUuid | OvsNamedUuid,
   nb: Northbound,
 ): void {
@@ -125,28 +123,13 @@ function planGroups(
     wanted.add(GUARD_GROUP)
     for (const uid of want.securityGroupUids) wanted.add(groupName(uid))
   }
-  const current = heldUuid === undefined ? [] : nb.groupsOf(heldUuid)
-  for (const group of current) {
-    const name = readString(group.row['name']) ?? ''
-    // A group that is not ours was put there by somebody who meant it; those of our naming are ours to leave.
-    if (!wanted.delete(name) && (name === GUARD_GROUP || name.startsWith('nsg_'))) {
-      plan.push(membership('Port_Group', group.uuid, 'delete', port))
-    }
-  }
+  const kept = held ? planOutOfGroups(plan, nb, held, wanted) : new Set<string>()
   // By name: the group may be made by this very transaction.
   for (const name of wanted) {
+    if (kept.has(name)) continue
     const mutations = [['ports', 'insert', setOf([port])]] as const
     plan.push({ op: 'mutate', table: 'Port_Group', where: [['name', '==', name]], mutations })
   }
-}
-
-function membership(
-  table: 'Logical_Switch' | 'Port_Group',
-  uuid: string,
-  mutator: 'insert' | 'delete',
-  port: OvsUuid | OvsNamedUuid,
-): Operation {
-  return { op: 'mutate', table, where: byUuid(uuid), mutations: [['ports', mutator, setOf([port])]] }
 }
 
 /**

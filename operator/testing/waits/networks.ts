@@ -166,7 +166,7 @@ export const NETWORK_ROWS: WaitRow[] = [
     waits: async (c) => {
       c.vm('vm')
       await c.operator.rest()
-      const { uid = '' } = c.operator.get(...automaticPort(c)).metadata
+      const { uid } = c.operator.get(...automaticPort(c)).metadata
       c.operator.world.network.setTaken([{ uid, node: 'c2', wanted: 'c1' }])
     },
     ends: (c) => c.operator.world.network.setTaken([]),

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever somebody left in the northbound database, one plan a resource leads to what is wished, and a second has nothing to write.
+// On a real server, so that references, indexes and the collection of rows are the database's own.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '../../../lib/loop/until.ts'
+import { OvsdbClient } from '../../../lib/ovsdb/client.ts'
+import { OvsdbError } from '../../../lib/ovsdb/errors.ts'
+import type { Operation } from '../../../lib/ovsdb/operations.ts'
+import { createDatabase, ovsPrograms, startOvsdbServer, type TestServer } from '../../../lib/ovsdb/test-server.ts'
+import {
+  canonical,
+  mapOf,
+  readMap,
+  readString,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsRow,
+} from '../../../lib/ovsdb/values.ts'
+import type { LogicalWorld } from '../network-driver.ts'
+import { readMark } from './marks.ts'
+import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound.ts'
+import { OvnNetworkDriver } from './ovn-network-driver.ts'
+
+const RUNS = 60
+const soon = (): AbortSignal => AbortSignal.timeout(20_000)
+const owner = { namespace: 'ns', name: 'x', generation: 1 }
+const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
+const WORLD: LogicalWorld = {
+  networks: ['net-1', 'net-2'].map((uid) => ({ ...owner, uid, mtu: 1442 })),
+  subnets: [
+    { ...owner, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', mtu: 1442, gatewayIP: '10.0.0.1', dhcp },
+    {
+      ...{ ...owner, uid: 'sub-6', networkUid: 'net-1', cidr: 'fd00::/64', mtu: 1442, gatewayIP: 'fd00::1', dhcp },
+      ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: true },
+    },
+  ],
+  securityGroups: [
+    {
+      ...owner,
+      uid: 'sg-1',
+      rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
+    },
+    { ...owner, uid: 'sg-2', rules: [] },
+  ],
+  ports: [1, 2, 3].map((n) => ({
+    ...{ ...owner, uid: `port-${n}`, networkUid: n === 3 ? 'net-2' : 'net-1', mac: `fa:16:3e:00:00:0${n}` },
+    fixedIPs:
+      n === 3
+        ? []
+        : [
+            { subnetUid: 'sub-4', address: `10.0.0.1${n}`, hasDhcp: true },
+            { subnetUid: 'sub-6', address: `fd00::1${n}`, hasDhcp: true },
+          ],
+    ...(n === 2 ? {} : { node: 'n1' }),
+    portSecurityEnabled: n !== 3,
+    securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
+    allowedAddressPairs: [],
+    isShared: false,
+  })),
+}
+const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
+/** Tables of rows that are a resource's own: those of their parts are never listed. */
+const OWNED: readonly string[] = ['Logical_Switch', 'DHCP_Options', 'Port_Group']
+const WHOLE_TABLES = Object.fromEntries(
+  Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [
+    table,
+    { columns: table === 'Logical_Router' ? [...columns, 'ports'] : columns },
+  ]),
+)
+
+let dir: string
+let server: TestServer
+let raw: OvsdbClient
+let driver: OvnNetworkDriver
+
+beforeAll(async () => {
+  const programs = await ovsPrograms()
+  dir = await mkdtemp(join(tmpdir(), 'ovn-property-'))
+  const file = join(dir, 'nb.db')
+  await createDatabase(programs, file, 'usr/share/ovn/ovn-nb.ovsschema')
+  server = await startOvsdbServer(programs, dir, 'nb', [file])
+  const remotes = [{ transport: 'unix', path: server.socket } as const]
+  raw = new OvsdbClient({ database: 'OVN_Northbound', remotes, tables: WHOLE_TABLES })
+  raw.start(new AbortController().signal)
+  await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
+  driver = new OvnNetworkDriver({ remotes })
+  driver.start(new AbortController().signal)
+  await driver.claimTerm(1, 1, soon())
+}, 180_000)
+afterAll(async () => {
+  await driver?.close()
+  await raw?.close()
+  await server?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const rows = (table: string) => [...raw.rows(table)]
+
+/** By names: what two ways to the same world must share. Rows without our mark are others' and stay out of it. */
+async function picture(): Promise<unknown> {
+  await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
+  const isOurs = ([, row]: [string, OvsRow]) => readMap(row['external_ids'])['nephele_kind'] !== undefined
+  // ovsdb-server 3.5 may keep a weak reference to a row that it collected in the same transaction; no client sees anything there.
+  const name = (table: string, uuid: string) => readString(raw.rows(table).get(uuid)?.['name']) ?? []
+  const text = (row: OvsRow, ...but: string[]) =>
+    Object.entries(row)
+      .filter(([column]) => !but.includes(column))
+      .map(([column, value]) => `${column}=${canonical(value)}`)
+      .sort()
+      .join(' ')
+  const options = (row: OvsRow, column: string) =>
+    readUuids(row[column]).map((uuid) => readString(raw.rows('DHCP_Options').get(uuid)?.['cidr']))
+  const ported = (table: string, ports: string) =>
+    rows(table)
+      .filter(isOurs)
+      .map(([, row]) => [
+        text(row, 'ports', 'acls'),
+        readUuids(row['ports'])
+          .flatMap((uuid) => name(ports, uuid))
+          .sort(),
+      ])
+      .sort()
+  const switched = new Set(
+    rows('Logical_Switch')
+      .filter(isOurs)
+      .flatMap(([, row]) => readUuids(row['ports'])),
+  )
+  return {
+    switches: ported('Logical_Switch', 'Logical_Switch_Port'),
+    routers: ported('Logical_Router', 'Logical_Router_Port'),
+    routerPorts: rows('Logical_Router_Port')
+      .filter(isOurs)
+      .map(([, row]) => text(row))
+      .sort(),
+    groups: ported('Port_Group', 'Logical_Switch_Port'),
+    rules: rows('Port_Group')
+      .filter(isOurs)
+      .map(([, row]) =>
+        readUuids(row['acls'])
+          .map((uuid) => text(raw.rows('ACL').get(uuid) ?? {}))
+          .sort(),
+      )
+      .sort(),
+    dhcp: rows('DHCP_Options')
+      .filter(isOurs)
+      .map(([, row]) => text(row))
+      .sort(),
+    ports: rows('Logical_Switch_Port')
+      .filter((entry) => isOurs(entry) || switched.has(entry[0]))
+      .map(([, row]) => [
+        text(row, 'dhcpv4_options', 'dhcpv6_options'),
+        options(row, 'dhcpv4_options'),
+        options(row, 'dhcpv6_options'),
+      ])
+      .sort(),
+  }
+}
+
+/** One thing that another hand does. Numbers pick; a pick that leads nowhere, or that the database refuses, does nothing. */
+type Hand = { table: NorthboundTable; row: number; what: number; other: number }
+const hand: fc.Arbitrary<Hand> = fc.record({
+  table: fc.constantFrom(
+    ...(Object.keys(NORTHBOUND_TABLES).filter((table) => table !== 'NB_Global') as NorthboundTable[]),
+  ),
+  row: fc.nat(20),
+  what: fc.nat(20),
+  other: fc.nat(20),
+})
+
+function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
+  const all = rows(table)
+  const found = all[pick % Math.max(1, all.length)]
+  const ports = rows('Logical_Switch_Port')
+  const port = ports[other % Math.max(1, ports.length)]
+  const where = (uuid: string) => [['_uuid', '==', uuidOf(uuid)] as const]
+  const isHolder = table === 'Logical_Switch' || table === 'Port_Group'
+  if (!found) return []
+  const [uuid, row] = found
+  const columns = NORTHBOUND_TABLES[table].columns.filter((column) => column !== 'ports' && column !== 'acls')
+  const column = columns[other % columns.length] ?? 'external_ids'
+  const donor = all[other % all.length]?.[1] ?? row
+  switch (what % 8) {
+    case 0:
+      return [{ op: 'delete', table, where: where(uuid) }]
+    case 1: // A column as another row has it: names, marks, addresses, matches.
+      return [{ op: 'update', table, where: where(uuid), row: { [column]: donor[column] ?? setOf([]) } }]
+    case 2:
+      return [{ op: 'update', table, where: where(uuid), row: { external_ids: mapOf({}) } }]
+    case 3: // A copy under another name, mark included.
+      return OWNED.includes(table) && readMark(row)
+        ? [
+            {
+              op: 'insert',
+              table,
+              row: { ...without(row, 'ports', 'acls'), ...(row['name'] ? { name: `copy-${other}` } : {}) },
+            },
+          ]
+        : []
+    case 4:
+    case 5: {
+      if (!isHolder || !port) return []
+      const mutator = what % 8 === 4 ? 'insert' : 'delete'
+      return [{ op: 'mutate', table, where: where(uuid), mutations: [['ports', mutator, setOf([uuidOf(port[0])])]] }]
+    }
+    case 6:
+      return table === 'Port_Group'
+        ? [{ op: 'mutate', table, where: where(uuid), mutations: [['acls', 'delete', row['acls'] ?? setOf([])]] }]
+        : []
+    default: // From one switch to another.
+      return table === 'Logical_Switch' && port
+        ? [
+            {
+              ...{ op: 'mutate', table, where: [['ports', 'includes', setOf([uuidOf(port[0])])]] },
+              mutations: [['ports', 'delete', setOf([uuidOf(port[0])])]],
+            },
+            { op: 'mutate', table, where: where(uuid), mutations: [['ports', 'insert', setOf([uuidOf(port[0])])]] },
+          ]
+        : []
+  }
+}
+
+function without(row: OvsRow, ...columns: string[]): OvsRow {
+  return Object.fromEntries(Object.entries(row).filter(([column]) => !columns.includes(column)))
+}
+
+async function write(operations: readonly Operation[]): Promise<void> {
+  if (operations.length === 0) return
+  await raw.transact(operations, soon()).catch((error: unknown) => {
+    if (!(error instanceof OvsdbError)) throw error
+  })
+}
+
+async function empty(): Promise<void> {
+  await write(ROOTS.map((table) => ({ op: 'delete', table, where: [] })))
+}
+
+/** Each resource once, in the order in which one stands on the other. */
+async function ensureAll(world: LogicalWorld): Promise<void> {
+  for (const want of world.networks) await driver.ensureNetwork(want, soon())
+  for (const want of world.subnets) await driver.ensureSubnet(want, soon())
+  for (const want of world.securityGroups) await driver.ensureSecurityGroup(want, soon())
+  for (const want of world.ports) await driver.ensurePort(want, soon())
+}
+
+/** What another hand did last is in the driver's mirror, which is another connection's. */
+async function driverHears(): Promise<void> {
+  const { uuid } = (await raw.transact([{ op: 'insert', table: 'Logical_Switch', row: MARKER }], soon()))[0]!
+  await until(async () => (await driver.listOwned(soon())).some(({ uid }) => uid === 'marker'), 'the driver hears')
+  await raw.transact([{ op: 'delete', table: 'Logical_Switch', where: [['_uuid', '==', uuid!]] }], soon())
+  await until(async () => !(await driver.listOwned(soon())).some(({ uid }) => uid === 'marker'), 'and of its end')
+}
+const MARKER = { name: 'marker', external_ids: mapOf({ nephele_kind: 'Network', nephele_uid: 'marker' }) }
+
+test('one plan leads from anything to the wished state, and a second is empty', async () => {
+  await empty()
+  await driverHears()
+  await ensureAll(WORLD)
+  const wished = await picture()
+  const history = fc.array(hand, { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(history, async (hands) => {
+      await empty()
+      await driverHears()
+      await ensureAll(WORLD)
+      await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
+      for (const one of hands) await write(operationsOf(one))
+      await driverHears()
+      await ensureAll(WORLD)
+      expect((await driver.compare(WORLD, soon())).filter(({ what }) => what !== 'extra')).toEqual([])
+      await driver.heal(WORLD, { removeExtra: true }, soon())
+      expect(await driver.compare(WORLD, soon())).toEqual([])
+      expect(await picture()).toEqual(wished)
+    }),
+    { numRuns: RUNS },
+  )
+}, 120_000)

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The same object, whose calls are written down as they begin and as they end: an order that matters is asserted on what was written.
+ * For tests.
+ */
+export function recorded<T extends object>(target: T, name: string, log: string[]): T {
+  return new Proxy(target, {
+    get(_, property) {
+      const value: unknown = Reflect.get(target, property, target)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]): unknown => {
+        const call = `${name}.${String(property)}`
+        log.push(call)
+        const result: unknown = value.apply(target, args)
+        if (!(result instanceof Promise)) return result
+        return result.finally(() => void log.push(`${call} ended`))
+      }
+    },
+  })
+}
