@@ -230,4 +230,86 @@ describe('what to do about the power', () => {
     const { record } = decide({ record: asked })
     expect(decide({ instance: off('guest'), record }).record.because).toBe('GuestStopped')
   })
+
+  test('the times of the product', () => {
+    const asked = { ...on, shutdownAskedAtMs: NOW }
+    const stopping = { spec: { runState: 'Stopped' as const }, record: asked }
+    // Looked at every five seconds, and at the end of its minute.
+    expect(decide({ ...stopping, record: on })).toMatchObject({ action: 'shutdown', retryAfterMs: 5_000 })
+    expect(decide({ ...stopping, nowMs: NOW + 54_000 })).toMatchObject({ action: 'shutdown', retryAfterMs: 5_000 })
+    expect(decide({ ...stopping, nowMs: NOW + 59_999 })).toMatchObject({ action: 'shutdown', retryAfterMs: 1 })
+    expect(decide({ ...stopping, nowMs: NOW + 60_000 })).toEqual({ record: asked, action: 'off' })
+    const off10 = { instance: off('unknown'), record: { ...on, phase: 'off' as const, because: 'Requested' as const } }
+    expect(decide({ ...off10, hostStopping: true }).retryAfterMs).toBe(10_000)
+  })
+
+  test.each([
+    ['asked a minute ago', SHUTDOWN_GRACE_MS, true],
+    ['asked longer ago', SHUTDOWN_GRACE_MS + 1, false],
+  ])('a shutdown that was %s, of a machine that is wanted again', (_, agoMs, isKept) => {
+    const { record } = decide({ record: { ...on, shutdownAskedAtMs: NOW - agoMs } })
+    expect('shutdownAskedAtMs' in record).toBe(isKept)
+  })
+
+  test.each([
+    ['ten minutes', 600_000, 8],
+    ['longer', 600_001, 1],
+  ])('a machine that ran %s before it crashed: its row of crashes', (_, ranMs, crashes) => {
+    const record: PowerRecord = { ...on, crashes: 7, startedAtMs: NOW - ranMs }
+    expect(decide({ instance: off('crashed'), record })).toMatchObject({ action: 'on', record: { crashes } })
+  })
+
+  test('never longer than five minutes between two starts of a machine that crashes', () => {
+    const record: PowerRecord = { ...on, crashes: 30, startedAtMs: NOW }
+    expect(decide({ instance: off('crashed'), record }).retryAfterMs).toBe(300_000)
+    const due = decide({ instance: off('crashed'), record, nowMs: NOW + 300_000 })
+    expect(due).toMatchObject({ action: 'on', record: { phase: 'starting', crashes: 31, startedAtMs: NOW + 300_000 } })
+  })
+
+  test('what a start begins: its boot and time, and nothing of what ended before', () => {
+    const record: PowerRecord = {
+      ...{ phase: 'off', bootId: 'b0', because: 'Requested', crashes: 0, endedAtMs: 1, shutdownAskedAtMs: 2 },
+    }
+    expect(decide({ instance: off('unknown'), record }).record).toEqual({
+      ...{ phase: 'starting', bootId: 'b1', because: 'Requested', crashes: 0, startedAtMs: NOW },
+    })
+  })
+
+  test('a machine that is seen on is on, whatever it was off for', () => {
+    const record: PowerRecord = { ...on, phase: 'starting', because: 'Crashed', endedAtMs: 5, bootId: 'b0', crashes: 2 }
+    expect(decide({ record }).record).toEqual({ phase: 'on', bootId: 'b1', crashes: 2, startedAtMs: 0 })
+  })
+
+  test('an end takes with it what was asked, and how often its disk failed', () => {
+    const record: PowerRecord = { ...on, shutdownAskedAtMs: NOW, resumes: 3, resumedAtMs: NOW }
+    expect(decide({ instance: off('guest'), record, spec: { runState: 'Suspended' } }).record).toEqual({
+      ...{ phase: 'off', bootId: 'b1', because: 'Requested', crashes: 0, startedAtMs: 0, endedAtMs: NOW },
+    })
+  })
+
+  test.each([
+    [60_000, true],
+    [60_001, false],
+  ])('a machine that ran for %i ms after its disk failed keeps its row: %s', (ranMs, isKept) => {
+    const record: PowerRecord = { ...on, resumes: 3, resumedAtMs: NOW - ranMs }
+    expect('resumes' in decide({ record }).record).toBe(isKept)
+    // Paused it does not heal.
+    const paused = { power: 'paused', ioError: false } as const
+    expect('resumes' in decide({ record, instance: paused, spec: { runState: 'Paused' } }).record).toBe(true)
+  })
+
+  test('a stopped machine that is off begins anew', () => {
+    const record: PowerRecord = { ...on, phase: 'off', because: 'Crashed', crashes: 9, resumes: 2 }
+    expect(decide({ instance: off('crashed'), record, spec: { runState: 'Stopped' } })).toEqual({
+      record: { phase: 'off', because: 'Requested', crashes: 0 },
+    })
+  })
+
+  test('a suspended machine that was on is off by request, and nothing else is asked of it', () => {
+    const saved = { power: 'saved', ioError: false } as const
+    const record = { ...on, shutdownAskedAtMs: 5 }
+    expect(decide({ instance: saved, record, spec: { runState: 'Suspended' } })).toEqual({
+      record: { ...on, phase: 'off', because: 'Requested' },
+    })
+  })
 })
