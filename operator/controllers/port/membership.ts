@@ -41,8 +41,8 @@ export async function resolveGroups(
       ref,
       from: namespace,
       field: `spec.securityGroupRefs[${i}]`,
-      // Of a version that kept no record it is taken for one that it shares, but not for one that it may not use.
-      isKept: isMember ?? port.status?.node !== undefined,
+      // Of a version that kept no record a port that is there, placed or not, is taken for one of what it may use.
+      isKept: isMember ?? port.status?.networkUID !== undefined,
       isGranted: () => isMember === true,
     })
     if (!group.ok) lacks ??= group.outcome

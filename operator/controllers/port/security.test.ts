@@ -214,6 +214,25 @@ describe('groups of a Port that is there', () => {
     })
     expect(rowOf(late)).toBeUndefined()
   })
+  test.each([
+    ['as it keeps it', true],
+    ['of a version that kept none', false],
+  ])('one that is being deleted keeps a Port that moves, by its record %s', async (_, isRecorded) => {
+    const lent = await group('lent', SHARED)
+    const vm = machine()
+    const p = member()
+    for (let left = 2; left > 0; left--) await step(p)
+    vm.status = { epoch: 1, pendingReleases: [{ node: 'c1', epoch: 1 }] }
+    w.put('instances', vm)
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'gone' })
+    await step(p)
+    expect(p.status).not.toHaveProperty('node')
+    await group('lent', SHARED, { deleted: true, uid: lent.metadata.uid })
+    if (!isRecorded) delete p.status?.securityGroupUIDs
+    await step(p)
+    expect(rowOf(p)?.securityGroupUids).toEqual(['uid-lent', 'group-b'])
+    expect(p.status?.securityGroupUIDs).toEqual(['uid-lent', 'group-b'])
+  })
   test('one that is gone is left out and said; the Port goes on, to its next node too', async () => {
     const lent = await group('lent', SHARED)
     const vm = machine()
