@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
-import { isStopping, stoppingBy } from './host-stopping.ts'
+import { onHost } from '../storage/exports/launcher.ts'
+import { chooseCommand, isStopping, stoppingBy } from './host-stopping.ts'
 
 const signal = new AbortController().signal
 const log = pino({ level: 'silent' })
@@ -22,4 +23,29 @@ test('a host without systemd is never stopping; one whose systemd does not answe
   expect(await stoppingBy(log, undefined, says('stopping'))(signal)).toBe(false)
   const broken = () => Promise.reject(new Error('timed out'))
   expect(await stoppingBy(log, ['systemctl'], broken)(signal)).toBe(false)
+})
+
+describe('whom to ask', () => {
+  const command = ['systemctl', 'show', '--property=SystemState', '--value'] as const
+  test.each<[string, boolean, string, readonly string[]]>([
+    ['this host', false, '/run/systemd/system', command],
+    ['the host of this container', true, '/proc/1/root/run/systemd/system', onHost(command)],
+  ])('%s', async (_, inContainer, path, expected) => {
+    const looks: string[] = []
+    const look = async (at: string) => {
+      await Promise.resolve()
+      looks.push(at)
+    }
+    expect(await chooseCommand(async () => inContainer, look)).toEqual(expected)
+    expect(looks).toEqual([path])
+  })
+
+  test('nobody where there is no systemd', async () => {
+    expect(
+      await chooseCommand(
+        async () => false,
+        () => Promise.reject(new Error('ENOENT')),
+      ),
+    ).toBeUndefined()
+  })
 })

@@ -39,10 +39,14 @@ export function stoppingBy(
 
 export const isStopping = (word: string): boolean => word.trim() === 'stopping'
 
-async function chooseCommand(): Promise<readonly [string, ...string[]] | undefined> {
-  const inContainer = await isInContainer()
+/** Undefined where the host has no systemd. @param look rejects for a path that is not there */
+export async function chooseCommand(
+  askContainer = isInContainer,
+  look: (path: string) => Promise<unknown> = access,
+): Promise<readonly [string, ...string[]] | undefined> {
+  const inContainer = await askContainer()
   try {
-    await access(`${inContainer ? '/proc/1/root' : ''}/run/systemd/system`)
+    await look(`${inContainer ? '/proc/1/root' : ''}/run/systemd/system`)
   } catch {
     return undefined
   }

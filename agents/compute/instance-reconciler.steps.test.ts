@@ -174,6 +174,16 @@ describe('a step that fails', () => {
     })
   })
 
+  test('after which nobody can say what it has: all that it had and may get', async () => {
+    const document = withVolumes(instanceDocument(), 'v')
+    await run(document)
+    driver.ensureVolumes = async () => {
+      driver.guestHangs(document.uid)
+      throw new TransientError('MachineUnresponsive', 'no answer')
+    }
+    expect((await run(withVolumes(document, 'w'))).facts?.volumesAttached).toEqual(['v', 'w'])
+  })
+
   test('because the run was ended is nobody’s trouble', async () => {
     const document = instanceDocument()
     await run(document)
@@ -232,6 +242,8 @@ describe('when it looks again', () => {
     const waits: (number | undefined)[] = []
     for (let i = 0; i < 6; i++) waits.push((await run(withVolumes(document))).retryAfterMs)
     expect(waits).toEqual([5, 10, 20, 40, 60, 60].map((seconds) => seconds * 1_000))
+    // Nor is anything waited for that is in no memory.
+    expect((await run(to(withVolumes(document), 'Suspended'))).retryAfterMs).toBeUndefined()
     // What a machine that is off still lists leaves with its next start.
     driver.guestStops(document.uid, 'guest')
     expect((await run(withVolumes(document))).retryAfterMs).toBeUndefined()

@@ -36,6 +36,13 @@ test.each<[string, VolumeConnection, boolean]>([
   else expect(check).toThrow(expect.objectContaining({ reason: 'VolumeUnsafe' }))
 })
 
+test('a node whose document names no pools, or is to go, has none', () => {
+  for (const document of [{ tombstone: false, spec: { roles: {} } }, { tombstone: true }]) {
+    const without = { ...state, list: (() => [document]) as unknown as NodeState['list'] }
+    expect(() => checkConnection('v', file('/pool/v.raw'), without)).toThrow('not of a pool')
+  }
+})
+
 test('a node without pools has no files for guests, and no machine is made with one', () => {
   const document = instanceDocument({ volumes: [{ uid: 'v', name: 'v', connection: file('/pool/v.raw') }] })
   expect(() => checkConnections(document, runContext({}).state)).toThrow('not of a pool of this node')

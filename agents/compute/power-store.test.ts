@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { recordDurableSteps } from '../../lib/durable-files.ts'
@@ -37,6 +37,20 @@ test('what was written is read again, whole, and on the disk before it counts as
     0o711, 0o600,
   ])
   await store.write('u', on, NEW_RECORD)
+  expect(await store.read('u')).toEqual(NEW_RECORD)
+})
+
+test('a full disk takes what is changed in its place, whole, and nothing that was not there', async () => {
+  await store.write('u', NEW_RECORD, on)
+  const path = join(dir, 'instances', 'u', 'power.json')
+  const full = async (): Promise<void> => Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }))
+  const onFull = filePowerStore({ dataDir: dir, runDir: dir }, full)
+  await onFull.write('u', on, NEW_RECORD)
+  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(NEW_RECORD)
+  await expect(onFull.write('w', NEW_RECORD, on)).rejects.toThrow('no space')
+  expect(await store.read('w')).toEqual(NEW_RECORD)
+  const broken = filePowerStore({ dataDir: dir, runDir: dir }, () => Promise.reject(new Error('broken')))
+  await expect(broken.write('u', NEW_RECORD, on)).rejects.toThrow('broken')
   expect(await store.read('u')).toEqual(NEW_RECORD)
 })
 

@@ -29,10 +29,11 @@ export interface PowerStore {
   write(uid: string, old: PowerRecord, next: PowerRecord): Promise<void>
 }
 
-export function filePowerStore(paths: ComputePaths): PowerStore {
+/** @param write a disk that is full, in tests */
+export function filePowerStore(paths: ComputePaths, write: typeof writeWhole = writeWhole): PowerStore {
   return {
     read: (uid) => readPowerRecord(paths, uid),
-    write: (uid, old, next) => writePowerRecord(paths, uid, old, next),
+    write: (uid, old, next) => writePowerRecord(paths, uid, old, next, write),
   }
 }
 
@@ -53,12 +54,13 @@ export async function writePowerRecord(
   uid: string,
   old: PowerRecord,
   next: PowerRecord,
+  write: typeof writeWhole = writeWhole,
 ): Promise<void> {
   if (isDeepStrictEqual(old, next)) return
   await mkdir(instanceDir(paths, uid), { recursive: true, mode: 0o711 })
   const [file, text] = [fileOf(paths, uid), JSON.stringify(next)]
   try {
-    await writeWhole(file, text)
+    await write(file, text)
   } catch (error) {
     if (!isDiskFull(error)) throw error
     if (!(await canOverwrite(file, text))) throw error

@@ -489,6 +489,19 @@ test.each([
   expect(logged).toEqual([])
 })
 
+test('another writer is no word in the log, unless it goes on for long', async () => {
+  await start(() => Promise.reject(new ApiError('x', 409, { reason: 'Conflict' })))
+  make('a')
+  for (let i = 0; i < 8; i++) {
+    await until(() => runs.length > i)
+    await quiet()
+    if (i < 7) await clock.advance(120_000)
+  }
+  // The eighth time, the sixteenth: some runs more may have been.
+  expect(new Set(logged)).toEqual(new Set(['warn: run will be repeated']))
+  expect(logged.length).toBeLessThanOrEqual(3)
+})
+
 test('a failure is logged the first, second, fourth time, and so on: not each time', async () => {
   let failures = 0
   await start((_, run) => {

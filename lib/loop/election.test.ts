@@ -229,6 +229,174 @@ describe('Election', () => {
     expect(a.terms).toEqual([42])
   })
 
+  describe('an office', () => {
+    test('has the times of the product: seen as lost after fifteen seconds, given up after ten, renewed every three', async () => {
+      const a = stand('a', { durationMs: undefined as unknown as number })
+      await settle()
+      expect(lease().spec?.leaseDurationSeconds).toBe(15)
+      expect(a.state.fence!.remainingMs()).toBe(10_000)
+      const renewals: number[] = []
+      let writes = a.client.writes
+      for (let ms = 0; ms < 10_000; ms += 100) {
+        await clock.advance(100)
+        if (a.client.writes > writes) renewals.push(clock.nowMs())
+        writes = a.client.writes
+      }
+      expect(renewals).toEqual([3_000, 6_000, 9_000])
+    })
+
+    test('that would outlast what others wait for is refused', () => {
+      expect(() => stand('a', { validMs: 15_000 })).toThrow('less than its duration')
+    })
+
+    test('is told when it begins and when it ends', async () => {
+      const told: [boolean, number][] = []
+      const a = stand('a', { onTransition: (leading, term) => told.push([leading, term]) })
+      await settle()
+      expect(told).toEqual([[true, 1]])
+      a.stop.abort()
+      await a.ended
+      expect(told).toEqual([
+        [true, 1],
+        [false, 1],
+      ])
+    })
+
+    test('lasts until what was under way is done, though the process stops: renewed meanwhile, given up after', async () => {
+      let finish: () => void = () => undefined
+      const fences: Fence[] = []
+      const options = {
+        ...{ client: new LeaseClient(store), lease: ref, identity: 'a', clock },
+        ...{ log: createLogger('test', 'silent'), durationMs: 15_000 },
+      }
+      const stop = new AbortController()
+      stops.push(stop)
+      const ended = new Election(options).run(stop.signal, (fence) => {
+        fences.push(fence)
+        return new Promise((resolve) => (finish = resolve))
+      })
+      await settle()
+      const [fence] = fences
+      stop.abort()
+      await clock.advance(20_000)
+      expect([fence!.signal.aborted, fence!.remainingMs() > 0, lease().spec?.holderIdentity]).toEqual([true, true, 'a'])
+      fence!.assertLeader()
+      finish()
+      await ended
+      expect([fence!.remainingMs(), lease().spec?.holderIdentity]).toEqual([0, ''])
+      expect(() => fence!.assertLeader()).toThrow('the process is stopping')
+    })
+
+    test('is ours after a conflict while nobody can be asked', async () => {
+      const a = stand('a')
+      await settle()
+      const object = lease()
+      store.update(LEASES, { ...object, metadata: { ...object.metadata, labels: { touched: 'yes' } } }, false)
+      const find = a.client.find
+      a.client.find = async () => Promise.reject(new UnreachableError('lease', new Error('cut')))
+      await clock.advance(3_100)
+      expect(a.leads()).toBe(true)
+      a.client.find = find
+      await clock.advance(20_000)
+      expect([a.leads(), a.terms]).toEqual([true, [1]])
+    })
+
+    test.each([
+      ['of another', { holderIdentity: 'b' }],
+      ['of another term of ours', { leaseTransitions: 7 }],
+    ])('is over once the lease is %s, which is left as it is', async (_, change) => {
+      const a = stand('a')
+      await settle()
+      const object = lease()
+      store.update(LEASES, { ...object, spec: { ...object.spec, ...change } }, false)
+      const { fence } = a.state
+      await clock.advance(3_100)
+      expect(fence!.signal.aborted).toBe(true)
+      expect(() => fence!.assertLeader()).toThrow('another process holds the lease')
+      if ('holderIdentity' in change) expect(lease().spec?.holderIdentity).toBe('b')
+    })
+
+    test('that is lost is not stood for again before the work under it has ended', async () => {
+      let finish: () => void = () => undefined
+      const work = () => new Promise<void>((resolve) => (finish = resolve))
+      const a = stand('a', { work })
+      await settle()
+      const object = lease()
+      store.update(LEASES, { ...object, spec: { ...object.spec, holderIdentity: '', leaseTransitions: 9 } }, false)
+      await clock.advance(60_000)
+      expect(a.terms).toEqual([1])
+      finish()
+      await clock.advance(20_000)
+      expect(a.terms).toEqual([1, 10])
+      finish()
+    })
+
+    test('is over when its time is, also if a renewal that was under way comes back with success', async () => {
+      const a = stand('a')
+      await settle()
+      const { fence } = a.state
+      a.client.answerAfter = () => new Promise((resolve) => clock.after(11_000, resolve))
+      await clock.advance(10_000)
+      expect(fence!.remainingMs()).toBe(0)
+      await clock.advance(5_000)
+      a.client.answerAfter = undefined
+      expect([fence!.remainingMs(), fence!.signal.aborted]).toEqual([0, true])
+      expect(() => fence!.assertLeader()).toThrow('was not renewed in time')
+    })
+  })
+
+  test('a follower looks often enough to see a lease that was given up, and not all the time', async () => {
+    stand('a')
+    await settle()
+    const b = stand('b')
+    let looks = 0
+    const find = b.client.find
+    b.client.find = (...args: Parameters<typeof find>) => {
+      looks++
+      return find(...args)
+    }
+    await clock.advance(60_000)
+    expect(looks).toBeGreaterThanOrEqual(18)
+    expect(looks).toBeLessThanOrEqual(21)
+  })
+
+  test('a lease that another took between look and write is not ours', async () => {
+    const client = new LeaseClient(store)
+    const create = client.create
+    client.create = (async (kind: unknown, object: KubeObject) => {
+      const written = await create(kind, object)
+      return { ...written, spec: { ...(written as Lease).spec, holderIdentity: 'x' } }
+    }) as typeof create
+    const stop = new AbortController()
+    stops.push(stop)
+    let isElected = false
+    const log = createLogger('test', 'silent')
+    const election = new Election({ client, lease: ref, identity: 'a', clock, log, durationMs: 15_000 })
+    void election.run(stop.signal, async () => {
+      isElected = true
+    })
+    await settle()
+    expect(isElected).toBe(false)
+  })
+
+  test.each([
+    ['who leads, by a lease that has no time left', () => undefined, 0, 'ran out'],
+    [
+      'who has time left, and does not lead',
+      () => {
+        throw new StaleWriterError('lost to another')
+      },
+      9_000,
+      'lost to another',
+    ],
+  ])('nothing is sent of %s', async (_, assertLeader, leftMs, message) => {
+    const sent: string[] = []
+    const fence: Fence = { term: 1, signal: new AbortController().signal, remainingMs: () => leftMs, assertLeader }
+    const client = fencedClient({ create: async () => void sent.push('create') } as unknown as KubeClient, fence)
+    await expect(client.create<Widget>(WIDGET, widget('a'))).rejects.toThrow(message)
+    expect(sent).toEqual([])
+  })
+
   test('a fenced client asks before each write and reads without asking', async () => {
     let leading = true
     const fence: Fence = {
@@ -245,6 +413,8 @@ describe('Election', () => {
     const client = fencedClient(Object.fromEntries(methods.map((m) => [m, record])) as unknown as KubeClient, fence)
     await client.create<Widget>(WIDGET, widget('a'))
     expect(calls[0]).toMatchObject({ timeoutMs: 700 })
+    await client.create<Widget>(WIDGET, widget('a'), { timeoutMs: 500 })
+    expect(calls.pop()).toMatchObject({ timeoutMs: 500 })
     leading = false
     expect((calls[0] as { beforeSend: () => void }).beforeSend).toThrow(StaleWriterError)
     const w = { ...widget('a'), metadata: { name: 'a', namespace: 'one', uid: 'u', resourceVersion: '1' } }

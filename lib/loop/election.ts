@@ -144,7 +144,6 @@ export class Election {
     const { client, log } = this.#options
     while (!tenure.over.aborted) {
       await pause(this.#clock, Math.min(this.#renewEveryMs, tenure.remainingMs()), tenure.over)
-      if (tenure.over.aborted) return
       if (tenure.remainingMs() <= 0) {
         tenure.end(RUN_OUT)
         return

@@ -24,7 +24,7 @@ export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
     fence.assertLeader()
     const timeoutMs = Math.min(options?.timeoutMs ?? 30_000, fence.remainingMs())
     if (timeoutMs <= 0) throw new StaleWriterError('the leader lease ran out')
-    return { ...(options ?? ({} as O)), timeoutMs, beforeSend: () => fence.assertLeader() }
+    return { ...(options as O), timeoutMs, beforeSend: () => fence.assertLeader() }
   }
   return {
     ...readsOf(client),

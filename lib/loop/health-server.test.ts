@@ -24,7 +24,7 @@ describe('health server', () => {
 
   test('serves metrics, and nothing else', async () => {
     const metrics = await ask('/metrics')
-    expect(metrics.headers.get('content-type')).toContain('text/plain')
+    expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(await metrics.text()).toContain('nephele_queue_depth')
     expect((await ask('/../etc/passwd')).status).toBe(404)
     expect((await ask('/metrics', { method: 'POST' })).status).toBe(405)

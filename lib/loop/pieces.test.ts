@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small parts that the loop is made of, each by itself.
 import { describe, expect, test } from '@jest/globals'
+import { getEventListeners } from 'node:events'
 import { TerminalError, TransientError } from '../errors.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -35,6 +36,7 @@ describe('pause', () => {
     expect(ends).toEqual([])
     await clock.advance(1)
     expect(ends).toEqual(['first'])
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([])
     void pause(clock, 100, stop.signal).then(() => ends.push('second'))
     stop.abort()
     await settle()
@@ -394,6 +396,8 @@ describe('what caches share', () => {
     expect([both(interner, ofLength(256)), both(interner, ofLength(257))]).toEqual([true, false])
     expect(spec('text', 'x').spec).toEqual({ text: 'x' })
     expect(spec('none', null).spec).toEqual({ none: null })
+    // What a projection has no use for.
+    expect(spec('unused', undefined).spec).toEqual({ unused: undefined })
     for (const odd of [null, 'text', 7]) expect(interner.shareSpec({ spec: odd })).toEqual({ spec: odd })
   })
 
