@@ -100,11 +100,18 @@ const make = (name: string, more: object = {}): Widget => {
 const get = (name: string) => server.store.get(WIDGETS_PATH, `one/${name}`) as Widget
 const condition = (name: string, type: string) => get(name).status?.conditions?.find((c) => c.type === type)
 const quiet = () => new Promise((resolve) => setTimeout(resolve, 40))
+async function sum(histogram: LoopMetrics['runSeconds']): Promise<number> {
+  const { values } = await histogram.get()
+  return values.filter(({ metricName }) => metricName?.endsWith('_count')).reduce((all, { value }) => all + value, 0)
+}
+/** What was taken up has ended: its status is written, and what comes next is planned. */
+const atRest = () => until(async () => (await sum(metrics.waitSeconds)) === (await sum(metrics.runSeconds)))
 const ran = async (...names: string[]): Promise<void> => {
   await until(
     () => runs.length >= names.length,
     () => runs,
   )
+  await atRest()
   await quiet()
   expect(runs.splice(0)).toEqual(names)
 }
@@ -114,6 +121,7 @@ async function timeToRun(): Promise<number> {
   for (let ms = STEP_MS; ms < 600_000; ms += STEP_MS) {
     await clock.advance(STEP_MS)
     if (runs.splice(0).length === 0) continue
+    await atRest()
     await quiet()
     return ms
   }
@@ -494,7 +502,7 @@ test('another writer is no word in the log, unless it goes on for long', async (
   make('a')
   for (let i = 0; i < 8; i++) {
     await until(() => runs.length > i)
-    await quiet()
+    await atRest()
     if (i < 7) await clock.advance(120_000)
   }
   // The eighth time, the sixteenth: some runs more may have been.

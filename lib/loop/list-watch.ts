@@ -127,7 +127,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
       const startedMs = this.#deps.clock.nowMs()
       try {
         if (this.#doubt.isLong(this.#deps.clock.nowMs())) this.#resumeAt = undefined
-        else if (this.#doubt.isOpen) await this.#compare(signal)
+        else if (this.#doubt.isOpen && this.#resumeAt !== undefined) await this.#compare(signal)
         if (this.#resumeAt === undefined) await this.#list(signal, this.#cutLists >= 3)
         this.#doubt.end()
         await this.#watch(signal)
