@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { CLOUD, PORT } from '../../../lib/api/kinds.ts'
-import type { Cloud, Instance, Port } from '../../../lib/api/types.ts'
+import type { Cloud, Instance, Port, Volume } from '../../../lib/api/types.ts'
 import type { DesiredDocument } from '../../../lib/contract/documents.ts'
 import { toObjectKey } from '../../../lib/contract/subjects.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../../lib/kube/object.ts'
@@ -113,6 +113,124 @@ describe('a document without a resource', () => {
     guardOf(w).lookAtAll(writer)
     expect(isHolding(w)).toBe(false)
   })
+})
+
+describe('what is said, and when', () => {
+  test('whoever listens is told once that something is suspected, and once that it is over', async () => {
+    const w = memoryWorld()
+    const told: string[] = []
+    const end = guardOf(w).onSuspicion(() => told.push('suspected'))
+    guardOf(w).onFreed(() => told.push('freed'))
+    w.put('instances', machine())
+    hand(w, machine(), { generation: 2 })
+    for (let i = 0; i < 2; i++) guardOf(w).consider('instance', 'uid-vm', writer)
+    expect(told).toEqual([])
+    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running' })
+    for (let i = 0; i < 2; i++) guardOf(w).consider('instance', 'uid-vm', writer)
+    expect(told).toEqual(['suspected'])
+    w.put('instances', machine({ generation: 2 }))
+    expect(await prove(w)).toBe(false)
+    expect(told).toEqual(['suspected', 'freed'])
+    expect(await prove(w)).toBe(false)
+    expect(told).toEqual(['suspected', 'freed'])
+    end()
+    guardOf(w).backendRefused('a newer term')
+    expect(told).toEqual(['suspected', 'freed'])
+  })
+  test('a backend’s refusal proves nothing before its time, counted from the first', async () => {
+    const w = memoryWorld()
+    guardOf(w).backendRefused('term 9')
+    w.clock.ms = 9_999
+    guardOf(w).backendRefused('term 9')
+    expect(await prove(w)).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+    w.clock.ms = 10_000
+    expect(await prove(w)).toBe(false)
+    expect(guardOf(w).findMessage(writer)).toContain('term 9')
+    // Proved is proved.
+    guardOf(w).backendRefused(undefined)
+    expect([await prove(w), guardOf(w).isHolding(writer)]).toEqual([false, true])
+  })
+  test('a node’s first word asks for a proof, its second does not', () => {
+    const w = memoryWorld()
+    w.put('instances', machine())
+    let told = 0
+    guardOf(w).onSuspicion(() => told++)
+    const look = () => guardOf(w).check(machine(), { kind: 'instance', node: 'c1', epoch: 1 }, writer)
+    expect([look(), told]).toEqual([undefined, 0])
+    w.report('instance', machine(), { node: 'c1', epoch: 7, state: 'running' })
+    look()
+    look()
+    expect(told).toBe(1)
+    guardOf(w).forget('instance', 'uid-vm')
+    look()
+    expect(told).toBe(2)
+  })
+  test('of more documents than are kept all are looked at before it is over', () => {
+    const w = memoryWorld()
+    const many = Array.from({ length: 70 }, (_, i) =>
+      stored<Instance>(`m${i}`, SPEC, { status: { node: 'c1', epoch: 1 } }),
+    )
+    for (const one of many) {
+      w.put('instances', one)
+      hand(w, one, { generation: 2 })
+    }
+    guardOf(w).lookAtAll(writer)
+    for (const [i, one] of many.entries()) {
+      expect(isHolding(w)).toBe(true)
+      w.put('instances', { ...one, metadata: { ...one.metadata, generation: 2 } })
+      guardOf(w).consider('instance', one.metadata.uid, writer)
+      expect(i < many.length - 1 || !isHolding(w)).toBe(true)
+    }
+  })
+  test('the incarnation that is asked for is above all that were seen', async () => {
+    const w = memoryWorld()
+    w.put('clouds', stored<Cloud>('default', {}, { namespace: '' }))
+    w.put('instances', machine())
+    const document = tombstoneOf('instance', machine(), 'c1', 1, { incarnation: 5, term: 1 })
+    w.bus.desired.documents.set(toObjectKey(document), document)
+    guardOf(w).lookAtAll(writer)
+    expect(guardOf(w).highestIncarnation).toBe(5)
+    w.clock.ms = 10_000
+    // The Cloud that the caches do not have yet: raised, so that the document is none of the future.
+    const raised = stored<Cloud>('default', { incarnation: 5 }, { namespace: '' })
+    expect(await prove(w, raised)).toBe(true)
+    expect([guardOf(w).findMessage(writer), isHolding(w)]).toEqual([undefined, true])
+    expect(await prove(w)).toBe(false)
+    expect(guardOf(w).findMessage(writer)).toMatch(/incarnation 5, the Cloud of 1.*above 5/)
+  })
+  test('what the cache has and the store has not is on its way out', async () => {
+    const w = memoryWorld()
+    w.put('instances', machine())
+    hand(w, machine(), { generation: 2 })
+    guardOf(w).lookAtAll(writer)
+    w.clock.ms = 10_000
+    expect(await guardOf(w).prove(writer, async () => undefined)).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+    // Nor is another object under its name what was asked for.
+    const other = machine({ uid: 'uid-other' })
+    expect(await guardOf(w).prove(writer, async () => other)).toBe(true)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+  })
+})
+
+test('a volume is as far as itself, whoever owns it; an orphaned port as far as it was', () => {
+  const w = memoryWorld()
+  const volume = w.put('volumes', stored<Volume>('data', { sizeGiB: 1 }, { status: { node: 'c1', epoch: 3 } }))
+  const status = { origin: 'Instance' as const, owner: { name: 'vm', uid: 'uid-vm' }, epoch: 3 }
+  const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, { status }))
+  w.put('instances', machine())
+  const holds = (kind: 'volume' | 'port', object: KubeObject, epoch: number) => {
+    w.bus.desired.documents.clear()
+    const document = tombstoneOf(kind, object, 'c1', epoch, writer)
+    w.bus.desired.documents.set(toObjectKey(document), document)
+    guardOf(w).lookAtAll(writer)
+    return isHolding(w)
+  }
+  expect([3, 4].map((epoch) => holds('volume', volume, epoch))).toEqual([false, true])
+  expect([3, 4].map((epoch) => holds('port', port, epoch))).toEqual([false, true])
+  w.drop('instances', machine())
+  expect(holds('port', port, 9)).toBe(false)
 })
 
 test('an automatic port is as far as its machine', () => {

@@ -177,3 +177,59 @@ describe('a holder that is not where it was', () => {
     expect(planAttachment(volume(held), w.deps)).toEqual(plan)
   })
 })
+
+describe('who is next', () => {
+  const wanting = (name: string, creationTimestamp: string, more: object = {}) => {
+    const one = stored<Instance>(name, holder({}, ['data']).spec, { status: { node: 'c1', epoch: 1 }, ...more })
+    one.metadata.creationTimestamp = creationTimestamp
+    return one
+  }
+  test('the oldest that has a node and stays', () => {
+    const w = memoryWorld()
+    w.put('instances', wanting('young', '2026-01-03T00:00:00Z'))
+    expect(planAttachment(volume(), w.deps)).toMatchObject({ to: { name: 'young' } })
+    w.put('instances', wanting('old', '2026-01-02T00:00:00Z'))
+    expect(planAttachment(volume(), w.deps)).toMatchObject({ to: { name: 'old' } })
+    w.put('instances', wanting('goes', '2026-01-01T00:00:00Z', { deleted: true }))
+    w.put('instances', wanting('nowhere', '2026-01-01T00:00:00Z', { status: { epoch: 1 } }))
+    expect(planAttachment(volume(), w.deps)).toEqual({
+      kind: 'attach',
+      to: { name: 'old', uid: 'uid-old', node: 'c1' },
+    })
+  })
+  test('nobody, once the volume is being deleted', () => {
+    const w = memoryWorld()
+    w.put('instances', wanting('old', '2026-01-02T00:00:00Z'))
+    expect(planAttachment(volume({}, { deleted: true }), w.deps)).toEqual({ kind: 'keep' })
+  })
+  test('of several that may have it in hand always the same', async () => {
+    for (const order of [
+      ['uid-b', 'uid-a'],
+      ['uid-a', 'uid-b'],
+    ]) {
+      const w = memoryWorld()
+      for (const uid of order) await told(w, ['uid-data'], { epoch: 2, generation: 5 }, uid)
+      expect(planAttachment(volume(), w.deps)).toEqual({
+        kind: 'attach',
+        to: { name: 'uid-a', uid: 'uid-a', node: 'c1' },
+      })
+    }
+  })
+})
+
+describe('a holder without a resource', () => {
+  test('keeps it while a document gives it, whatever its node says', async () => {
+    const w = memoryWorld()
+    await told(w, ['uid-data'], { epoch: 2, generation: 5 })
+    expect(planAttachment(volume(held), w.deps)).toEqual({ kind: 'keep' })
+    said(w, { state: 'gone', facts: {} })
+    expect(planAttachment(volume(held), w.deps)).toEqual({ kind: 'keep' })
+  })
+  test('on a node that is confirmed lost has nothing in hand', async () => {
+    const w = memoryWorld()
+    await told(w, ['uid-data'], { epoch: 2, generation: 5 })
+    said(w, { state: 'running', facts: { volumesAttached: ['uid-data'] } })
+    w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
+    expect(planAttachment(volume(held), w.deps)).toEqual({ kind: 'detach' })
+  })
+})

@@ -57,11 +57,9 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
 }
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
-function findUnclearOwner({ metadata, status }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
+function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
   const isLost = (node: string) => caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
-  const owner = bus.observed
-    .findAll('volume', metadata.uid)
-    .find((word) => word.state !== 'gone' && word.versions.epoch > (status?.epoch ?? 0) && !isLost(word.node))
+  const owner = bus.observed.findAll('volume', metadata.uid).find((word) => word.state !== 'gone' && !isLost(word.node))
   if (!owner) return undefined
   return waitFor(
     'OwnershipUnclear',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
+import { settle } from '../../../lib/loop/fake-clock.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileVolume } from './reconcile.ts'
 
@@ -429,4 +430,133 @@ describe('attachment', () => {
       message: expect.stringContaining('Instance a'),
     })
   })
+})
+
+describe('where it is put', () => {
+  const node = (name: string, freeGiB: number, more: object = {}) => ({ node: name, totalGiB: 100, freeGiB, ...more })
+  const files = (...nodes: ReturnType<typeof node>[]) =>
+    stored<StoragePool>('files', { driver: 'file' }, { namespace: '', status: { nodes } })
+  test.each<[string, ReturnType<typeof node>[], string]>([
+    ['the node with the most room', [node('s2', 40), node('s1', 60), node('s3', 50)], 's1'],
+    ['of two alike the first by name', [node('s3', 60), node('s1', 60), node('s2', 60)], 's1'],
+    ['one that serves it well', [node('s1', 60, { error: 'no such folder' }), node('s2', 40)], 's2'],
+  ])('%s', async (_, nodes, expected) => {
+    const w = world()
+    w.put('storagePools', files(...nodes))
+    const v = volume()
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(v.status).toMatchObject({ node: expected, state: 'creating' })
+  })
+  test('nowhere, while no node serves the pool', async () => {
+    const w = world()
+    w.put('storagePools', files())
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({
+      reason: 'NoStorageNode',
+      message: 'no node serves StoragePool files: label one with nephele.dev/storage=true',
+    })
+  })
+  test('by the oldest default type that stays', async () => {
+    const w = world()
+    const byDefault = (name: string, pool: string, creationTimestamp: string, deleted = false) => {
+      const one = stored<VolumeType>(
+        name,
+        { storagePoolRef: { name: pool }, default: true },
+        { namespace: '', deleted },
+      )
+      one.metadata.creationTimestamp = creationTimestamp
+      w.put('volumeTypes', one)
+    }
+    byDefault('younger', 'other', '2026-01-02T00:00:00Z')
+    byDefault('goes', 'other', '2025-01-01T00:00:00Z', true)
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toEqual({ kind: 'saved' })
+    byDefault('older', 'other', '2025-06-01T00:00:00Z')
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({ reason: 'StoragePoolNotFound' })
+  })
+})
+
+describe('steps in their order', () => {
+  test('what its node was told is stored before anything is concluded', async () => {
+    const w = world()
+    const stands = Promise.withResolvers<undefined>()
+    w.bus.desired.delay = () => stands.promise.then(() => undefined)
+    const v = volume({ ...placed })
+    w.report('volume', v, { node: 's1', epoch: 1, state: 'available', facts: { sizeGiB: 10 } })
+    let outcome: unknown
+    void reconcileVolume(v, w.deps, w.run).then((came) => (outcome = came))
+    await settle()
+    expect([outcome, v.status?.state]).toEqual([undefined, undefined])
+    stands.resolve(undefined)
+    await settle()
+    expect(outcome).toEqual({ kind: 'done' })
+  })
+  test('a document that cannot be stored is no success', async () => {
+    const w = world()
+    w.bus.desired.failNext(new Error('no answer'))
+    await expect(reconcileVolume(volume({ ...placed }), w.deps, w.run)).rejects.toThrow('no answer')
+  })
+  test('a pool that went is named: the volume is on it', async () => {
+    const w = world()
+    w.drop('storagePools', pool())
+    expect(await reconcileVolume(volume({ ...placed }), w.deps, w.run)).toMatchObject({
+      reason: 'StoragePoolNotFound',
+      message: expect.stringContaining('the volume is on it'),
+    })
+    expect(w.bus.desired.writes).toBe(0)
+  })
+  test('nothing is decided while its node knows newer than the resource', async () => {
+    const w = world()
+    w.put('instances', user('vm'))
+    const v = volume({ ...placed })
+    w.report('volume', v, { node: 's1', epoch: 7, state: 'available', facts: { sizeGiB: 10 } })
+    expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject({ reason: 'NodeAhead' })
+    expect([v.status, w.bus.desired.writes]).toEqual([placed, 0])
+  })
+  test('who has it shows in its state: under a new epoch each time', async () => {
+    const w = world()
+    w.put('instances', user('vm'))
+    const v = volume({ ...placed, sizeGiB: 10 })
+    await reconcileVolume(v, w.deps, w.run)
+    expect(v.status).toMatchObject({ state: 'in-use', epoch: 2 })
+    w.report('volume', v, { node: 's1', epoch: 2, state: 'available', facts: { sizeGiB: 10 } })
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(v.status?.state).toBe('in-use')
+    w.drop('instances', user('vm'))
+    await w.bus.desired.withdraw('c1', 'instance', 'uid-vm')
+    await reconcileVolume(v, w.deps, w.run)
+    expect(v.status).toMatchObject({ state: 'available', epoch: 3 })
+    expect(v.status?.attachedTo).toBeUndefined()
+  })
+})
+
+test.each<[string, object, object, object, string]>([
+  ['whose size nobody ever said', {}, { state: 'available', facts: {} }, { reason: 'Provisioning' }, 'creating'],
+  [
+    'that is smaller than promised',
+    {},
+    { state: 'available', facts: { sizeGiB: 9 } },
+    { reason: 'Provisioning' },
+    'creating',
+  ],
+  [
+    'that grows',
+    { sizeGiB: 5 },
+    { state: 'available', facts: { sizeGiB: 5 } },
+    { reason: 'Provisioning' },
+    'extending',
+  ],
+  ['whose size is not said again', { sizeGiB: 10 }, { state: 'available', facts: {} }, { kind: 'done' }, 'available'],
+  ['that fails without a reason', { sizeGiB: 10 }, { state: 'failed' }, { reason: 'VolumeFailed' }, 'available'],
+  [
+    'of another generation',
+    {},
+    { state: 'available', facts: { sizeGiB: 10 }, versions: { incarnation: 1, term: 1, epoch: 1, generation: 0 } },
+    { reason: 'Provisioning' },
+    'creating',
+  ],
+])('a volume %s', async (_, had, word, outcome, state) => {
+  const w = world()
+  const v = volume({ ...placed, grantedGiB: 10, state: 'available', ...had })
+  w.report('volume', v, { node: 's1', epoch: 1, state: 'available', ...word })
+  expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(outcome)
+  expect(v.status?.state).toBe(state)
 })
