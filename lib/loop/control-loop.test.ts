@@ -11,6 +11,7 @@ import { ControlLoop } from './control-loop.ts'
 import { watchOf, type ControllerDefinition, type Run, type RunEvent } from './controller.ts'
 import type { Fence } from './fence.ts'
 import { Informers } from './informers.ts'
+import { LoopMetrics } from './metrics.ts'
 import { WIDGET, WIDGETS_PATH, widget, type Widget } from './test-kind.ts'
 import { until } from './until.ts'
 
@@ -65,6 +66,7 @@ describe('ControlLoop', () => {
   async function start(
     reconcile: (object: Widget, run: Run) => Outcome | Promise<Outcome>,
     more: Partial<ControllerDefinition<Widget>> = {},
+    metrics?: LoopMetrics,
   ): Promise<ControlLoop<Widget>> {
     const definition = {
       name: 'widget',
@@ -81,6 +83,7 @@ describe('ControlLoop', () => {
       events: { record: (_kind, _object, event) => void events.push(event) },
       log: createLogger('test', 'silent'),
       isHeld: () => held,
+      ...(metrics ? { metrics } : {}),
     })
     await informers.start(fence.signal)
     ended.push(loop.run())
@@ -110,6 +113,36 @@ describe('ControlLoop', () => {
     await until(() => order.length === 4)
     expect(order).toEqual(['c', 'a', 'b', 'd'])
   })
+
+  test("one namespace with thousands holds up neither another one's create nor a deletion, and says how long it waits", async () => {
+    const gate = Promise.withResolvers<undefined>()
+    const order: string[] = []
+    const metrics = new LoopMetrics()
+    for (let i = 0; i < 3000; i++) make(`many${i}`)
+    const { metadata } = widget('gone')
+    server.store.create(WIDGETS_PATH, { metadata: { ...metadata, finalizers: ['test/other'] } } as Widget)
+    await start(
+      async (object) => {
+        order.push(`${object.metadata.namespace}/${object.metadata.name}`)
+        if (order.length <= 2) await gate.promise
+        return done
+      },
+      { concurrency: 2, conditions: 'none' },
+      metrics,
+    )
+    await until(() => order.length === 2)
+    server.store.create(WIDGETS_PATH, widget('late', {}, 'two') as Widget)
+    await client.remove(WIDGET, { namespace: 'one', name: 'gone' })
+    const cache = informers.of<Widget>(WIDGET).cache
+    await until(() => cache.find('two', 'late') && cache.find('one', 'gone')?.metadata.deletionTimestamp)
+    const gauges = await metrics.registry.metrics()
+    expect(gauges).toMatch(/nephele_queue_depth\{controller="widget"\} 3000\n/)
+    expect(Number(/nephele_queue_oldest_seconds\{controller="widget"\} (.*)/.exec(gauges)?.[1])).toBeGreaterThan(0)
+    gate.resolve(undefined)
+    await until(() => order.includes('two/late') && order.includes('one/gone'))
+    expect(order.indexOf('one/gone')).toBeLessThanOrEqual(4)
+    expect(order.indexOf('two/late')).toBeLessThanOrEqual(6)
+  }, 30_000)
 
   test('from creation to Ready in two writes, then silence', async () => {
     let runs = 0

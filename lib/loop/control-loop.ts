@@ -13,6 +13,7 @@ import { fencedClient, type Fence } from './fence.ts'
 import type { Informers } from './informers.ts'
 import type { LoopMetrics } from './metrics.ts'
 import { firstLookPriority } from './first-look.ts'
+import { NamespaceLine } from './namespace-line.ts'
 import { OwnWrites } from './own-writes.ts'
 import { WorkQueue } from './queue.ts'
 import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
@@ -38,6 +39,10 @@ export interface LoopDeps {
 /** Passes of one run that follow each other at once (`saved`); more is a reconciler that decides something new for ever. */
 const MOST_PASSES = 10
 
+/** Of keys in the queue: what is being deleted goes first, and what the definition calls urgent. */
+const URGENT = -1
+const ORDINARY = 0
+
 type PassEnd = 'again' | 'end'
 
 /**
@@ -51,6 +56,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #client: KubeClient
+  readonly #line = new NamespaceLine()
   readonly #queue: WorkQueue
   readonly #settling: Settling
   readonly #ownWrites = new OwnWrites()
@@ -67,7 +73,8 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       clock: this.#clock,
       concurrency: definition.concurrency ?? 8,
       work: (key) => this.#work(key),
-      ...(definition.priority ? { priority: definition.priority } : {}),
+      line: this.#line,
+      priority: (key) => this.#priorityOf(key),
       onWait: (ms) => deps.metrics?.waitSeconds.observe({ controller: definition.name }, ms / 1000),
     })
   }
@@ -78,7 +85,6 @@ export class ControlLoop<T extends KubeObject> implements Controller {
 
   enqueue(key: ObjectKey, afterMs = 0): void {
     this.#queue.addAfter(key, afterMs)
-    this.#deps.metrics?.queueDepth.set({ controller: this.name }, this.#queue.depth)
   }
 
   enqueueUid(uid: string, afterMs = 0): void {
@@ -96,16 +102,27 @@ export class ControlLoop<T extends KubeObject> implements Controller {
    */
   async run(): Promise<void> {
     const { signal } = this.#deps.fence
-    const { priority = () => 0, conditions } = this.#definition
+    const { conditions } = this.#definition
     for (const object of this.#cache.list()) {
       const key = keyOfObject(object)
-      this.#queue.add(key, priority(key) + firstLookPriority(object, conditions !== 'none'))
+      this.#queue.add(key, this.#priorityOf(key) + firstLookPriority(object, conditions !== 'none'))
     }
     const subscriptions = this.#subscribe()
+    const unwatch = this.#deps.metrics?.watchQueue(this.name, () => {
+      const sinceMs = this.#line.oldestMs()
+      return { depth: this.#queue.depth, oldestMs: sinceMs === undefined ? 0 : this.#clock.nowMs() - sinceMs }
+    })
     this.#queue.start()
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     for (const unsubscribe of subscriptions) unsubscribe()
+    unwatch?.()
     await this.#queue.close()
+  }
+
+  #priorityOf(key: ObjectKey): number {
+    const object = this.#cache.findByKey(key)
+    if (!object) return ORDINARY
+    return object.metadata.deletionTimestamp !== undefined || this.#definition.isUrgent?.(object) ? URGENT : ORDINARY
   }
 
   get #isHeld(): boolean {
@@ -166,7 +183,6 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       this.#failed(key, error)
     } finally {
       this.#deps.metrics?.runSeconds.observe({ controller: this.name }, (this.#clock.nowMs() - startedMs) / 1000)
-      this.#deps.metrics?.queueDepth.set({ controller: this.name }, this.#queue.depth)
     }
   }
 

@@ -73,8 +73,8 @@ export interface ControllerDefinition<T extends KubeObject> {
   readonly settleMs?: number
   /** Kinds without a status, or with one that the loop must not touch, say `none`; `status` is the default. */
   readonly conditions?: 'status' | 'none'
-  /** Smaller is sooner; by default everything is 0. Called when the key is taken up. */
-  readonly priority?: (key: ObjectKey) => number
+  /** Whether someone waits for it who must not wait behind others' creates, as with what is being deleted; asked when the key is queued. */
+  readonly isUrgent?: (object: T) => boolean
   reconcile(object: T, run: Run): Promise<Outcome>
   /** In place of the standard mapping (`readinessOf`); for kinds that are usable while they wait. */
   readiness?(object: T, result: RunResult): Readiness

@@ -6,6 +6,12 @@ import type { ListWatchMetrics } from './list-watch.ts'
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const WRITES = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'delete'])
 
+export interface QueueState {
+  depth: number
+  /** How long the key that waits longest has waited; 0 when none does. */
+  oldestMs: number
+}
+
 /** What /metrics shows of the loop. Labels hold kinds, verbs and controllers, never names of objects. */
 export class LoopMetrics {
   readonly registry = new Registry()
@@ -20,7 +26,6 @@ export class LoopMetrics {
   readonly runs = this.#counter('nephele_runs_total', 'Reconcile runs by what they came to', ['controller', 'result'])
   readonly runSeconds = this.#histogram('nephele_run_seconds', 'Duration of a reconcile run', ['controller'])
   readonly waitSeconds = this.#histogram('nephele_queue_wait_seconds', 'Time from queued to taken up', ['controller'])
-  readonly queueDepth = this.#gauge('nephele_queue_depth', 'Keys that wait', ['controller'])
   readonly #watches = this.#counter('nephele_watch_ends_total', 'Watches that ended, by why', ['resource', 'why'])
   readonly #lists = this.#counter('nephele_lists_total', 'Complete lists', ['resource'])
   readonly #events = this.#counter('nephele_watch_events_total', 'Events received', ['resource', 'type'])
@@ -46,9 +51,15 @@ export class LoopMetrics {
     'Ports that a node claims in OVN which were requested elsewhere; of the leader alone',
     [],
   )
+  /** By controller. */
+  readonly #queues = new Map<string, () => QueueState>()
 
   constructor() {
     collectDefaultMetrics({ register: this.registry })
+    this.#queueGauge('nephele_queue_depth', 'Keys that wait', ({ depth }) => depth)
+    this.#queueGauge('nephele_queue_oldest_seconds', 'How long the key that waits longest has waited', (queue) => {
+      return queue.oldestMs / 1000
+    })
   }
 
   readonly onRequest = (sample: RequestSample): void => {
@@ -64,6 +75,14 @@ export class LoopMetrics {
     events: (kind, type) => this.#events.inc({ resource: kind.plural, type }),
   }
 
+  /** Read when the page is asked for. @returns what ends it */
+  watchQueue(controller: string, read: () => QueueState): () => void {
+    this.#queues.set(controller, read)
+    return () => {
+      if (this.#queues.get(controller) === read) this.#queues.delete(controller)
+    }
+  }
+
   /** Read when the page is asked for, so that nothing has to keep it up to date. */
   cacheSizes(sizes: () => { resource: string; size: number }[]): void {
     new Gauge({
@@ -73,6 +92,20 @@ export class LoopMetrics {
       registers: [this.registry],
       collect() {
         for (const { resource, size } of sizes()) this.set({ resource }, size)
+      },
+    })
+  }
+
+  #queueGauge(name: string, help: string, valueOf: (queue: QueueState) => number): void {
+    const queues = this.#queues
+    new Gauge({
+      name,
+      help,
+      labelNames: ['controller'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const [controller, read] of queues) this.set({ controller }, valueOf(read()))
       },
     })
   }

@@ -16,10 +16,10 @@ import { freeInMs, microTime, sight, takenLease } from './lease.ts'
 import { LoopMetrics } from './metrics.ts'
 import { observingClient } from './observing-client.ts'
 import { OwnWrites } from './own-writes.ts'
+import { NamespaceLine } from './namespace-line.ts'
 import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
 import { Settling } from './settling.ts'
 import { WIDGET, type Widget } from './test-kind.ts'
-import { PriorityLine } from './waiting-line.ts'
 
 const object = (status?: Widget['status'], generation?: number): Widget => ({
   metadata: { name: 'a', namespace: 'one', uid: 'u', resourceVersion: '1', ...(generation ? { generation } : {}) },
@@ -367,7 +367,7 @@ describe('metrics', () => {
 
 describe('the line', () => {
   test('keeps who waits at its best place and first time, and forgets all at once', () => {
-    const line = new PriorityLine()
+    const line = new NamespaceLine()
     line.add('a', 1, 5)
     line.add('b', 2, 5)
     line.add('b', 3, 1)

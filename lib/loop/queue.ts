@@ -2,7 +2,8 @@
 import type { ObjectKey } from '../kube/object.ts'
 import { backoffMs, type BackoffOptions } from './backoff.ts'
 import type { Clock } from './clock.ts'
-import { PriorityLine, type WaitingLine } from './waiting-line.ts'
+import { NamespaceLine } from './namespace-line.ts'
+import type { WaitingLine } from './waiting-line.ts'
 
 export interface WorkQueueOptions {
   clock: Clock
@@ -14,7 +15,7 @@ export interface WorkQueueOptions {
   random?: () => number
   /** Smaller is sooner; asked when a key is added. */
   priority?: (key: ObjectKey) => number
-  /** Who is next; by priority and then in the order they came unless given. */
+  /** Who is next; by priority, and then namespaces in turn, unless given. */
   line?: WaitingLine
   onWait?: (waitedMs: number) => void
 }
@@ -46,7 +47,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options
-    this.#waiting = options.line ?? new PriorityLine()
+    this.#waiting = options.line ?? new NamespaceLine()
   }
 
   /** Begins to work; what was added before waits until then. */

@@ -81,11 +81,15 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
     const old = this.#objects.get(key)
     if (old && !force && !isLaterVersion(object.metadata.resourceVersion, old.metadata.resourceVersion))
       return undefined
-    if (old) this.#unlink(key, old)
+    if (old && old.metadata.uid !== object.metadata.uid) this.#keyByUid.delete(old.metadata.uid)
     this.#objects.set(key, object)
     this.#keyByUid.set(object.metadata.uid, key)
-    for (const { valuesOf, buckets } of this.#indexes.values())
-      for (const value of valuesOf(object)) addTo(buckets, value, key)
+    for (const { valuesOf, buckets } of this.#indexes.values()) {
+      const values = valuesOf(object)
+      // What stays is left where it is: holes of a large Map stay in its chains, and one object's every change would leave one.
+      for (const value of old ? valuesOf(old) : []) if (!values.includes(value)) removeFrom(buckets, value, key)
+      for (const value of values) addTo(buckets, value, key)
+    }
     return { old, object }
   }
 

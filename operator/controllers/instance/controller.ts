@@ -34,6 +34,8 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
     ],
     concurrency: 16,
     settleMs: STAGE_SETTLE_MS,
+    // What was changed of a machine that is there: to be stopped, most of all.
+    isUrgent: ({ metadata, status }) => status?.node !== undefined && status.observedGeneration !== metadata.generation,
     reconcile: guarded(
       deps,
       async (instance, run) => withNetworkCause(await reconcileInstance(instance, deps, run), deps.network),

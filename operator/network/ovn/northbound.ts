@@ -68,8 +68,8 @@ export class Northbound {
 
   update(changes: readonly RowChange[]): void {
     for (const change of changes) {
-      if (change.before) this.#forget(change.table, change.uuid, change.before)
-      if (change.after) this.#learn(change.table, change.uuid, change.after)
+      this.#mark(change)
+      this.#unname(change)
       this.#move(change)
     }
     // Row by row, two rows may hold one name for a moment; the mirror has the final word.
@@ -136,9 +136,15 @@ export class Northbound {
     )
   }
 
-  #learn(table: string, uuid: string, row: OvsRow): void {
-    const mark = markKey(table, row)
-    if (mark) addTo(this.#byMark, mark, uuid)
+  // A key that stays is not taken out and put back: the holes of a Map stay in its chains until it is made anew, so that in a large one
+  // each such change of one row would take longer than the one before.
+
+  #mark({ table, uuid, before, after }: RowChange): void {
+    const old = before && markKey(table, before)
+    const now = after && markKey(table, after)
+    if (old === now) return
+    if (old !== undefined) removeFrom(this.#byMark, old, uuid)
+    if (now !== undefined) addTo(this.#byMark, now, uuid)
   }
 
   #move({ table, uuid, members }: RowChange): void {
@@ -149,10 +155,11 @@ export class Northbound {
     for (const port of ports.added) addTo(holders, port, uuid)
   }
 
-  #forget(table: string, uuid: string, row: OvsRow): void {
-    const mark = markKey(table, row)
-    if (mark) removeFrom(this.#byMark, mark, uuid)
-    if (isNamed(table) && this.#byName.get(nameKey(table, row)) === uuid) this.#byName.delete(nameKey(table, row))
+  #unname({ table, uuid, before, after }: RowChange): void {
+    if (!before || !isNamed(table)) return
+    const old = nameKey(table, before)
+    if (after && nameKey(table, after) === old) return
+    if (this.#byName.get(old) === uuid) this.#byName.delete(old)
   }
 }
 

@@ -282,6 +282,9 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   async #ready(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    // Each deadline is a timer that stays until it is over, and there is one write after the other.
+    if (this.#client.synced) return
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
     await this.#client.ready(deadline).catch((error: unknown) => {
       signal.throwIfAborted()
