@@ -115,6 +115,12 @@ describe('who is next', () => {
     expect(line.take()).toBeUndefined()
   })
 
+  test('what is urgent already keeps its place when it is urgent again', () => {
+    const line = lineOf()
+    for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/1']) line.add(key, 0, URGENT)
+    expect(takeAll(line)).toEqual(['instance.a/1', 'instance.a/2'])
+  })
+
   test('a run that leaves its slot gives it up once', () => {
     const line = lineOf('image.a/1', 'image.a/2')
     expect(takeAll(line)).toEqual(['image.a/1'])

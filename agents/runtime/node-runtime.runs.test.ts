@@ -345,6 +345,14 @@ describe('a tombstone', () => {
     await ran()
   })
 
+  test('is what ends a document: one that stands is not done, whatever is said of it', async () => {
+    answers.set('a', () => ({ state: 'gone' }))
+    await begin('instance')
+    await receive(machine('a'))
+    await ran('instance.a 1')
+    expect(store.find('instance', 'a')?.done).toBe(false)
+  })
+
   test('that is not done is carried on by the next process', async () => {
     answers.set('a', () => ({ state: 'failed' }))
     await begin('instance')

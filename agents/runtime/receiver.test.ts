@@ -108,6 +108,7 @@ describe('pulls', () => {
       closed: false,
       fail: undefined as Error | undefined,
       received: [] as string[],
+      onFetch: (): void => undefined,
     }
     let reconnect: () => void = () => undefined
     const nc = {
@@ -128,6 +129,7 @@ describe('pulls', () => {
           if (state.fail) throw state.fail
           const pull = new Pull()
           pulls.push(pull)
+          state.onFetch()
           return pull
         },
       }
@@ -197,6 +199,15 @@ describe('pulls', () => {
     expect([pulls[0]!.isStopped, pulls[1]!.isStopped]).toEqual([true, false])
     stop.abort()
     await ended
+  })
+
+  test('an end that comes while a pull is asked for ends that one too', async () => {
+    const { stop, pulls, state, ended } = begin({ num_pending: 0, num_ack_pending: 0 })
+    await until(() => pulls.length === 1)
+    state.onFetch = () => stop.abort()
+    pulls[0]!.stop()
+    await ended
+    expect(pulls.map(({ isStopped }) => isStopped)).toEqual([true, true])
   })
 
   test('that fail are begun anew from the consumer, and end with the connection', async () => {

@@ -165,8 +165,17 @@ describe('the limits', () => {
   })
 
   test('what is said of two thousand others is forgotten: the same words are a new event then', async () => {
-    const { recorder: events, clock, created } = recorder()
+    const { recorder: events, clock, created, dropped } = recorder()
+    let notes = 0
     const of = (uid: string) => ({ ...object, metadata: { ...object.metadata, uid } })
+    const talks = (): number => {
+      const before = dropped.length
+      for (let i = 0; i < 10; i++) events.record(WIDGET, of('talks'), { ...event, note: `${notes++}` })
+      return dropped.length - before
+    }
+    expect([talks(), talks()]).toEqual([0, 10])
+    dropped.length = 0
+    await clock.advance(0)
     events.record(WIDGET, of('first'), event)
     for (let i = 0; i < 1_999; i++) {
       events.record(WIDGET, of(`u${i}`), event)
@@ -181,6 +190,8 @@ describe('the limits', () => {
     events.record(WIDGET, of('first'), event)
     await clock.advance(0)
     expect(created.length).toBe(before + 2)
+    // What it said too much of is forgotten with it.
+    expect(talks()).toBe(0)
   })
 
   test('a body says all that people and tools look for, in lengths that the apiserver takes', async () => {

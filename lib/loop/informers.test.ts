@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { getEventListeners } from 'node:events'
 import { FakeApiserver } from '../kube/fake-apiserver.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
 import { createLogger } from '../log.ts'
@@ -81,6 +82,16 @@ test('a start that is given up rejects, and so does whoever waits', async () => 
   await expect(starting).rejects.toThrow('stopping')
   await expect(waiting).rejects.toThrow('stopping')
   await expect(all.whenSynced(stop.signal)).rejects.toThrow('stopping')
+})
+
+test('whoever waited by a signal has left nothing at it', async () => {
+  const all = informers.of<Widget>(WIDGET)
+  const waits = new AbortController()
+  const waiting = all.whenSynced(waits.signal)
+  await informers.start(stop.signal)
+  await waiting
+  await informers.whenCertain(waits.signal)
+  expect(getEventListeners(waits.signal, 'abort')).toEqual([])
 })
 
 describe('what a write returned', () => {

@@ -15,7 +15,6 @@ export class Settling {
 
   /** How long the status has to wait; 0: write it now. `stage` names what is waited for. */
   holdMs(key: ObjectKey, stage: string, nowMs: number): number {
-    if (this.#settleMs <= 0) return 0
     const held = this.#since.get(key)
     const firstMs = held?.firstMs ?? nowMs
     const stageMs = held?.stage === stage ? held.stageMs : nowMs

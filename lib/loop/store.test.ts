@@ -44,6 +44,7 @@ describe('sameJson', () => {
     [{ 0: 1 }, [1], false],
     [null, null, true],
     [{ a: null }, {}, false],
+    [{ length: 0 }, [], false],
   ])('%j and %j: %s', (a, b, same) => {
     expect(sameJson(a, b)).toBe(same)
     expect(sameJson(b, a)).toBe(same)
