@@ -80,6 +80,7 @@ test('a shorter heartbeat silences nobody who is there, and tells sooner of one 
     expect(isConditionTrue(status?.conditions, 'Ready')).toBe(true)
   }
   await waitForCondition(client, CLOUD, only, { type: 'BusHealthy' })
+  await waitForCondition(client, CLOUD, only, { type: 'NetworkBackendHealthy' })
   await cloud.startDaemon(NODE, 'agent')
   await waitForReady(client, COMPUTE_NODE, { name: NODE })
 }, 90_000)

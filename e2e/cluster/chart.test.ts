@@ -2,6 +2,8 @@
 // The chart on a real cluster: two nodes with kubelet, containerd and runc. One story, in order.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
+  CLOUD,
+  CLOUD_NAME,
   COMPUTE_NODE,
   FLAVOR,
   IMAGE,
@@ -14,7 +16,7 @@ import {
   VOLUME,
   VOLUME_TYPE,
 } from '../../lib/api/kinds.ts'
-import type { Instance } from '../../lib/api/types.ts'
+import type { Cloud, Instance } from '../../lib/api/types.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { NAMESPACE } from '../../local/services/tokens.ts'
 import * as draft from '../harness/objects.ts'
@@ -72,6 +74,10 @@ test(
     expect(await installByCommand(env)).toContain('Installed.')
     for (const workload of WORKLOADS) await waitForRollout(env, workload)
     for (const name of env.cluster.nodes.keys()) await ready(COMPUTE_NODE, { name })
+    // Both of OVN's databases answer the operator, each by a certificate of its own, and northd does its part.
+    const { status } = await ready<Cloud>(CLOUD, { name: CLOUD_NAME })
+    const healthy = { type: 'NetworkBackendHealthy', status: 'True', reason: 'Healthy' }
+    expect(status?.conditions).toContainEqual(expect.objectContaining(healthy))
   },
   10 * MINUTE_MS,
 )
