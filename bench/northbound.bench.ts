@@ -32,7 +32,7 @@ export async function run(): Promise<Figure[]> {
   const server = await startOvsdbServer(programs, dir, 'nb', [file])
   const remotes = [{ transport: 'unix', path: server.socket }] as const
   const raw = new OvsdbClient({ database: 'OVN_Northbound', remotes, tables: { NB_Global: { columns: ['name'] } } })
-  const driver = new OvnNetworkDriver({ remotes, timeoutMs: 120_000 })
+  const driver = new OvnNetworkDriver({ remotes, timeoutMs: 15_000 })
   const stop = new AbortController()
   try {
     raw.start(stop.signal)

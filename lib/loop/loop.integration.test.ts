@@ -157,6 +157,24 @@ describe('the loop against a real apiserver', () => {
     expect(await versions()).toEqual(before)
   }, 300_000)
 
+  test('a single create, and a deletion, are answered while a thousand and more of another namespace wait', async () => {
+    const many = Array.from({ length: 1500 }, (_, i) => widget(`q${i}`, {}, 'six'))
+    const queue = many.values()
+    const creators = Array.from({ length: 24 }, async () => {
+      for (const object of queue) await client.create<Widget>(WIDGET, object)
+    })
+    await Promise.all(creators)
+    const operator = await startOperator('e', settleWidget)
+    await until(() => operator.loops.length === 1 && operator.widgets.synced, 'the start', 20_000)
+    const { cache } = operator.widgets
+    const waiting = () => many.filter(({ metadata }) => !isReady(cache.find('six', metadata.name))).length
+    await until(() => waiting() < 1480, 'the first of them', 20_000)
+    await client.create<Widget>(WIDGET, widget('single', {}, 'seven'))
+    await client.remove(WIDGET, { namespace: 'six', name: 'q0' })
+    await until(() => isReady(cache.find('seven', 'single')) && !cache.find('six', 'q0'), 'both', 20_000)
+    expect(waiting()).toBeGreaterThan(700)
+  }, 120_000)
+
   test('a restart of the apiserver is lived through', async () => {
     const operator = await startOperator('d', keepSize)
     await until(() => operator.loops.length === 1 && operator.widgets.synced, 'the start', 20_000)
