@@ -83,6 +83,7 @@ const EVENTS = [
   'Rescheduled',
   'Scheduled',
   'Started',
+  'Restarted',
   'Imported',
   'NodeUp',
   'NodeDown',

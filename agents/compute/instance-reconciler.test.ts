@@ -18,6 +18,8 @@ let dir: string
 let driver: FakeInstanceDriver
 let reconciler: InstanceReconciler
 let hostStopping = false
+/** So far ahead is the clock. */
+let aheadMs = 0
 const create = (current: () => InstanceDriver | undefined): InstanceReconciler =>
   new InstanceReconciler({
     paths: { dataDir: dir, runDir: dir },
@@ -25,6 +27,7 @@ const create = (current: () => InstanceDriver | undefined): InstanceReconciler =
     configDriveFiles: () => [],
     isHostStopping: async () => hostStopping,
     readCapacity: async () => undefined,
+    nowMs: () => Date.now() + aheadMs,
   })
 
 beforeEach(async () => {
@@ -129,6 +132,31 @@ test('guests that stop by themselves are told apart from crashes', async () => {
   expect((await reconciler.reconcile(document, context)).state).toBe('running')
   driver.guestStops(document.uid, 'crashed')
   expect((await reconciler.reconcile(document, context)).state).toBe('crashed')
+})
+
+test('restarts are told, and that the next one has to wait', async () => {
+  const document = instanceDocument({ restartPolicy: 'Always' })
+  const context = runContext({ image })
+  const first = await reconciler.reconcile(document, context)
+  expect(first).toMatchObject({ state: 'running', facts: { restarts: 0 } })
+  expect(first.facts).not.toHaveProperty('restartedAfter')
+  driver.guestStops(document.uid, 'guest')
+  const waits = await reconciler.reconcile(document, context)
+  expect(waits).toMatchObject({
+    state: 'stopped',
+    facts: { restarts: 0, stoppedBecause: 'GuestStopped' },
+    error: {
+      reason: 'RestartBackOff',
+      terminal: false,
+      message: expect.stringContaining('1 times in a row (GuestStopped)'),
+    },
+  })
+  expect(waits.retryAfterMs).toBeGreaterThan(3_000)
+  aheadMs = waits.retryAfterMs!
+  const again = await reconciler.reconcile(document, context)
+  expect(again).toMatchObject({ state: 'running', facts: { restarts: 1, restartedAfter: 'GuestStopped' } })
+  expect(again).not.toHaveProperty('error')
+  aheadMs = 0
 })
 
 test('a failed removal is tried again; nothing is left', async () => {

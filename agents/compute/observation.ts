@@ -34,6 +34,8 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
     ...(instance.rootBytes === undefined ? {} : { rootDiskGiB: Math.floor(instance.rootBytes / GIB) }),
     ...(changes.length === 0 ? {} : { pendingChanges: changes }),
     ...(because === undefined ? {} : { stoppedBecause: because }),
+    restarts: record.restarts ?? 0,
+    ...(record.restartedAfter === undefined ? {} : { restartedAfter: record.restartedAfter }),
     ...(record.startedAtMs === undefined ? {} : { startedAt: new Date(record.startedAtMs).toISOString() }),
   }
   const error = toError(document, now)
@@ -51,7 +53,10 @@ export function listLeaving({ spec }: InstanceDocument, instance: BackendInstanc
   return (instance.volumes ?? []).filter((uid) => !wanted.has(uid))
 }
 
-function toError(document: InstanceDocument, { instance, trouble }: Converged): ObservedError | undefined {
+function toError(
+  document: InstanceDocument,
+  { instance, trouble, record, retryAfterMs }: Converged,
+): ObservedError | undefined {
   if (trouble !== undefined) return describeTrouble(trouble)
   const transient = (reason: string, message: string): ObservedError => ({ reason, message, terminal: false })
   if (instance.unresponsive) {
@@ -62,6 +67,10 @@ function toError(document: InstanceDocument, { instance, trouble }: Converged): 
   if (isPoweredOn(instance.power) && listLeaving(document, instance).length > 0) {
     const when = instance.power === 'running' ? 'a guest that boots does so later' : 'it does so when it runs'
     return transient('VolumeDetaching', `the guest has not let go of a volume yet: ${when}`)
+  }
+  if (instance.power === 'off' && retryAfterMs !== undefined && record.ends > 0) {
+    const message = `the machine ended by itself ${record.ends} times in a row (${record.because ?? 'unknown'}): it is started again after a pause that doubles, up to five minutes; its console log may say why`
+    return transient('RestartBackOff', message)
   }
   return undefined
 }

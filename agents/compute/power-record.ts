@@ -6,6 +6,8 @@ import { isPoweredOn } from './drivers/driver.ts'
 /** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to its process; never the guest by itself. */
 export const STOPPED_BECAUSE = ['Requested', 'GuestStopped', 'Crashed', 'HostRebooted'] as const
 export type StoppedBecause = (typeof STOPPED_BECAUSE)[number]
+/** Nobody asked for it: the restart policy answers. */
+export type OwnEnd = Exclude<StoppedBecause, 'Requested'>
 
 /** Kept on the node: a hypervisor forgets why a machine is off when its daemon restarts. */
 export interface PowerRecord {
@@ -14,18 +16,21 @@ export interface PowerRecord {
   /** Boot of the host in which it was started last. */
   bootId?: string
   because?: StoppedBecause
-  /** Crashes in a row, and the last start: a machine that falls over at once is not started in a circle. */
-  crashes: number
+  /** Ends in a row that nobody asked for, and the last start: a machine that ends at once, however, is not started in a circle. */
+  ends: number
   startedAtMs?: number
   /** When it was found off. */
   endedAtMs?: number
   shutdownAskedAtMs?: number
+  /** How often it was started after such an end, since it was made here; and which the last one was. */
+  restarts?: number
+  restartedAfter?: OwnEnd
   /** Since a disk failed: how often it was let on again, and when last. */
   resumes?: number
   resumedAtMs?: number
 }
 
-export const NEW_RECORD: PowerRecord = { phase: 'new', crashes: 0 }
+export const NEW_RECORD: PowerRecord = { phase: 'new', ends: 0 }
 
 /** What happened to a machine is told by these. */
 export interface PowerSeen {
@@ -48,19 +53,32 @@ export function observePower(seen: PowerSeen): PowerRecord {
   const { power } = instance
   if (power === 'saved') return { ...without(record, 'shutdownAskedAtMs'), phase: 'off', because: 'Requested' }
   if (isPoweredOn(power)) {
-    const next: PowerRecord = { ...without(record, 'because', 'endedAtMs'), phase: 'on', bootId }
+    const next: PowerRecord = { ...without(counted(record), 'because', 'endedAtMs'), phase: 'on', bootId }
     const isHealed = power === 'running' && nowMs - (record.resumedAtMs ?? nowMs) > HEALED_MS
     return isHealed ? without(next, 'resumes', 'resumedAtMs') : next
   }
   if (!hasEnded(seen)) return record
   const because = whyOff(seen)
   return {
-    ...without(record, 'shutdownAskedAtMs', 'resumes', 'resumedAtMs'),
+    ...without(counted(record), 'shutdownAskedAtMs', 'resumes', 'resumedAtMs'),
     phase: 'off',
     because,
     endedAtMs: nowMs,
-    crashes: record.crashes + (because === 'Crashed' ? 1 : 0),
+    ends: endsInARow(record, because, bootId),
   }
+}
+
+/** A reboot of the host is none of the machine's. */
+function endsInARow(record: PowerRecord, because: StoppedBecause, bootId: string): number {
+  if (because === 'Requested') return record.ends
+  return record.bootId === bootId ? record.ends + 1 : 0
+}
+
+/** A start that was seen through, or seen to end, and that an end of its own had gone before. */
+function counted(record: PowerRecord): PowerRecord {
+  const { phase, because, restarts = 0 } = record
+  if (phase !== 'starting' || because === undefined || because === 'Requested') return record
+  return { ...record, restarts: restarts + 1, restartedAfter: because }
 }
 
 /** Whether it was on since it was looked at last. A start that nobody saw through counts when something ran and ended. */

@@ -13,10 +13,13 @@ const Record = z.object({
   phase: z.enum(['new', 'starting', 'on', 'off']),
   bootId: z.string().optional(),
   because: z.enum(STOPPED_BECAUSE).optional(),
-  crashes: z.int().min(0),
+  // Absent in 0.1.0.
+  ends: z.int().min(0).default(0),
   startedAtMs: z.number().optional(),
   endedAtMs: z.number().optional(),
   shutdownAskedAtMs: z.number().optional(),
+  restarts: z.int().min(0).optional(),
+  restartedAfter: z.enum(STOPPED_BECAUSE).exclude(['Requested']).optional(),
   resumes: z.int().min(0).optional(),
   resumedAtMs: z.number().optional(),
 })

@@ -44,8 +44,8 @@ function* allCases(): Generator<Case> {
 }
 
 function recordOf(word: Case['record']): PowerRecord {
-  if (word === 'new') return { phase: 'new', crashes: 0 }
-  const long = { bootId: 'b1', crashes: 0, startedAtMs: 0 }
+  if (word === 'new') return { phase: 'new', ends: 0 }
+  const long = { bootId: 'b1', ends: 0, startedAtMs: 0 }
   if (word === 'starting') return { ...long, phase: 'starting' }
   if (word === 'on') return { ...long, phase: 'on' }
   if (word === 'stopping') return { ...long, phase: 'on', shutdownAskedAtMs: NOW - 1_000 }

@@ -4,7 +4,7 @@ import { decidePower, type PowerInput } from './power.ts'
 import { NEW_RECORD, SHUTDOWN_GRACE_MS, type PowerRecord } from './power-record.ts'
 
 const NOW = 1_000_000
-const on: PowerRecord = { phase: 'on', bootId: 'b1', crashes: 0, startedAtMs: 0 }
+const on: PowerRecord = { phase: 'on', bootId: 'b1', ends: 0, startedAtMs: 0 }
 const running = { power: 'running', ioError: false } as const
 const off = (offReason: 'guest' | 'host' | 'crashed' | 'destroyed' | 'unknown') =>
   ({ power: 'off', offReason, ioError: false }) as const
@@ -28,7 +28,7 @@ describe('what to do about the power', () => {
     ['a new machine starts', { instance: off('unknown') }, 'on', undefined],
     [
       'one whose start was cut short starts again',
-      { instance: off('unknown'), record: { phase: 'starting', bootId: 'b1', crashes: 0, startedAtMs: NOW } },
+      { instance: off('unknown'), record: { phase: 'starting', bootId: 'b1', ends: 0, startedAtMs: NOW } },
       'on',
       undefined,
     ],
@@ -99,7 +99,7 @@ describe('what to do about the power', () => {
     ],
     [
       'a stopped one starts when wanted',
-      { instance: off('guest'), record: { phase: 'off', because: 'Requested', crashes: 0 } },
+      { instance: off('guest'), record: { phase: 'off', because: 'Requested', ends: 0 } },
       'on',
       'Requested',
     ],
@@ -127,7 +127,7 @@ describe('what to do about the power', () => {
     ],
     [
       'nothing starts on a host that goes down',
-      { instance: off('unknown'), record: { phase: 'off', because: 'Requested', crashes: 0 }, hostStopping: true },
+      { instance: off('unknown'), record: { phase: 'off', because: 'Requested', ends: 0 }, hostStopping: true },
       undefined,
       'Requested',
     ],
@@ -183,6 +183,82 @@ describe('what to do about the power', () => {
     expect(waits).toEqual([4000, 8000, 16000, 32000])
   })
 
+  test.each([
+    ['crashed', 'Crashed', [4_000, 8_000, 16_000, 32_000]],
+    ['unknown', 'Crashed', [4_000, 8_000, 16_000, 32_000]],
+    ['guest', 'GuestStopped', [4_000, 8_000, 16_000, 32_000]],
+    // Held for a while in any case.
+    ['host', 'HostRebooted', [15_000, 15_000, 16_000, 32_000]],
+  ] as const)('an end by %s at once: each start comes later, and is counted', (offReason, because, expected) => {
+    const always = { spec: { restartPolicy: 'Always' as const }, instance: off(offReason) }
+    let record: PowerRecord = { ...on, startedAtMs: NOW }
+    let nowMs = NOW
+    const waits: number[] = []
+    for (const [i] of expected.entries()) {
+      const ended = decide({ ...always, record, nowMs })
+      expect(ended.action).toBeUndefined()
+      waits.push(ended.retryAfterMs!)
+      expect(decide({ ...always, record: ended.record, nowMs: nowMs + ended.retryAfterMs! - 1 }).action).toBeUndefined()
+      nowMs += ended.retryAfterMs!
+      const started = decide({ ...always, record: ended.record, nowMs })
+      expect(started.action).toBe('on')
+      // A start that fails is none.
+      expect(decide({ ...always, instance: off('unknown'), record: started.record, nowMs }).record.restarts ?? 0).toBe(
+        i,
+      )
+      record = decide({ record: started.record, nowMs }).record
+      expect(record).toMatchObject({ phase: 'on', restarts: i + 1, restartedAfter: because })
+    }
+    expect(waits).toEqual(expected)
+    // It ran for more than ten minutes: a new row.
+    const later = nowMs + 600_001
+    expect(decide({ ...always, record, nowMs: later })).toMatchObject(
+      offReason === 'host' ? { retryAfterMs: 15_000 } : { action: 'on', record: { ends: 1 } },
+    )
+    // Five minutes at most.
+    const endless = decide({ ...always, record: { ...record, ends: 40 }, nowMs })
+    expect(endless.retryAfterMs).toBe(300_000)
+  })
+
+  test('one that ended before anybody saw it run was started all the same', () => {
+    const starting: PowerRecord = {
+      ...on,
+      phase: 'starting',
+      because: 'Crashed',
+      ends: 1,
+      startedAtMs: NOW,
+      restarts: 4,
+    }
+    const always = { restartPolicy: 'Always' } as const
+    expect(decide({ instance: off('guest'), record: starting, spec: always }).record).toMatchObject({
+      restarts: 5,
+      restartedAfter: 'Crashed',
+      because: 'GuestStopped',
+      ends: 2,
+    })
+  })
+
+  test('what was asked for is no restart, keeps their number, and ends the row', () => {
+    const counts = { restarts: 3, restartedAfter: 'Crashed' as const }
+    const stop = { spec: { runState: 'Stopped' as const }, instance: off('guest') }
+    const stopped = decide({ ...stop, record: { ...on, ...counts, ends: 5, shutdownAskedAtMs: NOW - 1 } })
+    expect(stopped.record).toEqual({ phase: 'off', because: 'Requested', ends: 0, ...counts })
+    const started = decide({ instance: off('guest'), record: stopped.record })
+    expect(started).toMatchObject({ action: 'on', record: { ends: 0, ...counts } })
+    expect(decide({ record: started.record }).record).toMatchObject({ phase: 'on', ...counts })
+    const first = decide({ instance: off('unknown') })
+    expect(decide({ record: first.record }).record).not.toHaveProperty('restarts')
+  })
+
+  test('a reboot of the host counts as a restart, waits for nothing, and begins a new row', () => {
+    const grant = { bootId: 'b2', grantedBootId: 'b2' }
+    const quick = { ...on, startedAtMs: NOW, ends: 6 }
+    const started = decide({ ...grant, instance: off('unknown'), record: quick })
+    expect(started).toMatchObject({ action: 'on', record: { ends: 0 } })
+    const seen = decide({ ...grant, record: started.record })
+    expect(seen.record).toMatchObject({ restarts: 1, restartedAfter: 'HostRebooted' })
+  })
+
   test('what the host ended is started after a while, when the host is still there', () => {
     const ended = decide({ instance: off('host'), record: on })
     expect(ended).toMatchObject({ retryAfterMs: 15_000, record: { endedAtMs: NOW } })
@@ -218,9 +294,9 @@ describe('what to do about the power', () => {
   })
 
   test('a machine that fell over before anybody saw it run counts as a crash', () => {
-    const starting: PowerRecord = { phase: 'starting', bootId: 'b1', crashes: 0, startedAtMs: NOW }
+    const starting: PowerRecord = { phase: 'starting', bootId: 'b1', ends: 0, startedAtMs: NOW }
     expect(decide({ instance: off('crashed'), record: starting })).toMatchObject({
-      record: { because: 'Crashed', crashes: 1 },
+      record: { because: 'Crashed', ends: 1 },
       retryAfterMs: 4_000,
     })
   })

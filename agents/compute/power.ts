@@ -20,7 +20,7 @@ export interface PowerDecision {
 const SHUTDOWN_LOOK_MS = 5_000
 const RESTART_FIRST_MS = 2_000
 const RESTART_MAX_MS = 300_000
-/** A machine that ran this long before it crashed begins a new row. */
+/** A machine that ran this long before it ended begins a new row. */
 const STABLE_MS = 600_000
 const RESUME_FIRST_MS = 2_000
 const RESUME_MAX_MS = 60_000
@@ -89,29 +89,30 @@ function decideStart(input: PowerInput): PowerDecision {
     return { record: { ...record, phase: 'off', because: 'HostRebooted' } }
   }
   const ranLong = record.startedAtMs !== undefined && nowMs - record.startedAtMs > STABLE_MS
-  const crashes = ranLong ? Math.min(record.crashes, 1) : record.crashes
-  const dueMs = notBefore(record, crashes, input.bootId)
+  const ends = ranLong ? Math.min(record.ends, 1) : record.ends
+  const dueMs = notBefore(record, ends, input.bootId)
   if (nowMs < dueMs) return { record, retryAfterMs: dueMs - nowMs }
   const next: PowerRecord = {
     ...without(record, 'shutdownAskedAtMs', 'endedAtMs'),
     phase: 'starting',
     bootId: input.bootId,
-    crashes,
+    ends,
     startedAtMs: nowMs,
   }
   return { record: next, action: 'on' }
 }
 
-function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, crashes: number, boot: string): number {
-  if (because === 'Crashed' && startedAtMs !== undefined) {
-    return startedAtMs + backOff(RESTART_FIRST_MS, RESTART_MAX_MS, crashes)
-  }
-  const endedInThisBoot = because === 'HostRebooted' && bootId === boot && endedAtMs !== undefined
-  return endedInThisBoot ? endedAtMs + HOST_ENDED_HOLD_MS : 0
+/** Whatever ended it, in this boot: quick ends are followed by ever later starts. */
+function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, ends: number, boot: string): number {
+  if (because === undefined || because === 'Requested' || bootId !== boot) return 0
+  const backOffMs = ends === 0 ? 0 : backOff(RESTART_FIRST_MS, RESTART_MAX_MS, ends)
+  const rowMs = startedAtMs === undefined ? 0 : startedAtMs + backOffMs
+  const holdMs = because === 'HostRebooted' && endedAtMs !== undefined ? endedAtMs + HOST_ENDED_HOLD_MS : 0
+  return Math.max(rowMs, holdMs)
 }
 
 function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
-  if (instance.power === 'off') return { record: { phase: 'off', because: 'Requested', crashes: 0 } }
+  if (instance.power === 'off') return { record: { ...countsOf(record), phase: 'off', because: 'Requested', ends: 0 } }
   // A machine that does not run its guest cannot shut it down.
   if (instance.power !== 'running') return { record, action: 'off' }
   if (record.shutdownAskedAtMs === undefined) {
@@ -121,6 +122,13 @@ function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
   if (leftMs <= 0) return { record, action: 'off' }
   // Asked again: a guest that was still booting missed the first time.
   return { record, action: 'shutdown', retryAfterMs: Math.min(leftMs, SHUTDOWN_LOOK_MS) }
+}
+
+function countsOf({ restarts, restartedAfter }: PowerRecord): Pick<PowerRecord, 'restarts' | 'restartedAfter'> {
+  return {
+    ...(restarts === undefined ? {} : { restarts }),
+    ...(restartedAfter === undefined ? {} : { restartedAfter }),
+  }
 }
 
 function backOff(firstMs: number, maxMs: number, times: number): number {

@@ -129,7 +129,7 @@ test('with that room gone too it is carried out from memory, delivered again unt
 
 test('a machine that is there can be stopped: its power record is changed in its place', async () => {
   const paths = { dataDir: dir } as unknown as Parameters<typeof readPowerRecord>[0]
-  const on: PowerRecord = { ...NEW_RECORD, phase: 'on', crashes: 3, startedAtMs: 1_700_000_000_000 }
+  const on: PowerRecord = { ...NEW_RECORD, phase: 'on', ends: 3, startedAtMs: 1_700_000_000_000 }
   const off: PowerRecord = { ...NEW_RECORD, phase: 'off', because: 'Requested' }
   await mkdir(join(dir, 'instances'), { recursive: true })
   await writePowerRecord(paths, 'a', NEW_RECORD, on)

@@ -402,6 +402,10 @@ export interface InstanceStatus {
    */
   excludedNodes?: string[]
   /**
+   * How often its node started it again, by spec.restartPolicy, after an end that nobody asked for; counted anew on another node.
+   */
+  restarts?: number
+  /**
    * When the machine was last seen to start.
    */
   startedAt?: string

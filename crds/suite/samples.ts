@@ -339,6 +339,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         pendingChanges: ['spec.flavorRef'],
         pendingReleases: [{ node: 'n2', epoch: 1 }],
         excludedNodes: ['n3'],
+        restarts: 3,
         startedAt: '2025-01-01T00:00:00Z',
       },
     },

@@ -134,5 +134,6 @@ test('deletion protection refuses; restartPolicy Always starts it again when it 
   const marks = await project.waitForMark('full', 'login', { notBoot, timeoutMs: 90_000 })
   // Its volumes were written by the first boot.
   expect(marks.filter((m) => m.what === 'disk').map((m) => m.rest)).toContain('/dev/vdb found [disk-web-1]')
-  await project.waitActive('full')
+  const again = await project.waitActive('full')
+  expect(again.status?.restarts).toBe(1)
 }, 150_000)

@@ -278,6 +278,9 @@ export const ObservedFacts = z.object({
   stoppedBecause: text(128).optional(),
   /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
   startedAt: z.iso.datetime().optional(),
+  /** Since it was made on this node: how often it was started after an end that nobody asked for, and which was the last such end. */
+  restarts: z.int().min(0).optional(),
+  restartedAfter: text(128).optional(),
   hypervisor: text(128).optional(),
   /** In every state but `gone`: what the machine has, or is to get. */
   nics: nics.optional(),

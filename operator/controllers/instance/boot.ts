@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import type { RunEvent } from '../../../lib/loop/controller.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { ownerUidOf } from '../common/holding.ts'
 import { answerOf, askedOf, plugPresence, type Presence } from '../common/observed-facts.ts'
@@ -50,6 +51,7 @@ export async function boot(
     return waitFor('NodeSilent', `node ${node} has not been heard; what it last said may no longer be true`)
   }
   const wasActive = status.state === 'ACTIVE'
+  const restartsBefore = status.restarts
   const word = {
     observed,
     asked: askedOf(instance, status.epoch, deps.writer()),
@@ -58,10 +60,27 @@ export async function boot(
     unresolved: published.volumes.unresolved,
   } as const
   const outcome = observeInstance(instance, word, run.now)
-  if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
+  const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
+  if (restarted) run.event(restarted)
+  else if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
     run.event({ type: 'Normal', reason: 'Started', action: 'Start', note: `runs on node ${node}` })
   }
   return published.unresolved ?? outcome
+}
+
+/** An Event for each restart that is heard of; several in between are one. */
+function restartOf(
+  observed: ObservedDocument | undefined,
+  { before = 0, now = 0, node }: { before: number | undefined; now: number | undefined; node: string },
+): RunEvent | undefined {
+  if (now <= before) return undefined
+  const after = observed?.facts.restartedAfter ?? 'an end of its own'
+  return {
+    type: after === 'Crashed' ? 'Warning' : 'Normal',
+    reason: 'Restarted',
+    action: 'Start',
+    note: `was started again on node ${node} after ${after}: restart ${now}`,
+  }
 }
 
 type Published =

@@ -228,6 +228,31 @@ test('refused: leaves the node, waits for its release, then the next epoch elsew
   expect(i.status?.pendingReleases).toBeUndefined()
 })
 
+test('restarts: counted in the status, told by an Event each, and counted anew elsewhere', async () => {
+  const w = world()
+  const i = await active(w, machine({ networks: [] }))
+  const says = async (facts: object, state = 'running') => {
+    w.report('instance', i, { node: i.status!.node!, epoch: 1, state, facts: { volumesAttached: [], ...facts } })
+    await step(w, i)
+    return w.events.splice(0)
+  }
+  w.events.splice(0)
+  expect(await says({ restarts: 0 })).toEqual([])
+  expect(i.status?.restarts).toBe(0)
+  expect(await says({ restarts: 0, stoppedBecause: 'Crashed' }, 'crashed')).toEqual([])
+  expect(await says({ restarts: 1, restartedAfter: 'Crashed' })).toEqual(['Restarted'])
+  expect(await says({ restarts: 1, restartedAfter: 'Crashed' })).toEqual([])
+  // Some went unheard.
+  expect(await says({ restarts: 4, restartedAfter: 'GuestStopped' })).toEqual(['Restarted'])
+  expect(i.status).toMatchObject({ restarts: 4, state: 'ACTIVE' })
+  // What is not said is not none.
+  expect(await says({})).toEqual([])
+  expect(i.status?.restarts).toBe(4)
+  delete i.status!.node
+  await step(w, i)
+  expect(i.status).not.toHaveProperty('restarts')
+})
+
 test('adopt: a node has this machine, but the resource was never placed', async () => {
   const w = world()
   const i = machine({ networks: [] })

@@ -62,6 +62,7 @@ export async function schedule(
   status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
   status.flavor = toStatusFlavor(size)
   delete status.nextFlavor
+  delete status.restarts
   status.addresses = addressesOf(ports)
   status.state = 'BUILD'
   delete status.pendingReleases

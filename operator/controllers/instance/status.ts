@@ -96,6 +96,7 @@ const WAITING: Record<Stage, { reason: string; message: string }> = {
 
 function recordFacts(instance: Instance, observed: ObservedDocument): void {
   const status = (instance.status ??= {})
+  if (observed.facts.restarts !== undefined) status.restarts = observed.facts.restarts
   if (observed.state === 'running') status.startedAt = observed.facts.startedAt ?? observed.since
   if (isConditionTrue(status.conditions, RESIZE_PENDING)) status.pendingChanges = ['spec.flavorRef']
   else delete status.pendingChanges
