@@ -24,7 +24,10 @@ export function followCaches(
     informers.instances.onChange(({ old, object }) => {
       if (old && old.metadata.uid !== object?.metadata.uid) deps.scheduler.forget(old.metadata.uid)
       if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
-      if (old && (!object || !isDeepStrictEqual(claimOf(old), claimOf(object)))) deps.waitingRoom.wakeAll()
+      const [before, after] = [old ? claimOf(old) : [], object ? claimOf(object) : []]
+      if (isDeepStrictEqual(before, after)) return
+      if (old) deps.waitingRoom.wakeAll()
+      for (const { node } of [...before, ...after]) deps.claimedNodes.changed(node)
     }),
     informers.ipClaims.onChange(({ old, object }) => {
       // A cache whose store went back in time says so by an older object.

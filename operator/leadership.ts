@@ -22,6 +22,7 @@ import { heartbeatOf } from './controllers/cloud/reconcile.ts'
 import type { NodeSettings } from './controllers/compute-node/controller.ts'
 import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
 import { RegressionGuard } from './controllers/common/regression.ts'
+import { ClaimedNodes } from './controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from './controllers/common/release-desk.ts'
 import { TombstoneCollector } from './controllers/common/tombstones.ts'
 import { WaitingRoom } from './controllers/common/waiting-room.ts'
@@ -97,6 +98,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       scheduler: new Scheduler(),
       addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
       subnetArrivals: new SubnetArrivals(() => performance.now()),
+      claimedNodes: new ClaimedNodes(),
       volumePromises: new VolumePromises(),
       waitingRoom: new WaitingRoom(),
       releases: new ReleaseDesk(),

@@ -62,6 +62,8 @@ export function connectWakeUps(
       }
     }),
   ]
+  deps.claimedNodes.onSettled((node) => controllers.computeNode.enqueue(node))
+  ends.push(() => deps.claimedNodes.stop())
   deps.waitingRoom.onWake((key) => controllers.instance.enqueue(key))
   deps.addresses.onFreed(({ block, entry }) => {
     // Who had it and still is there claims it again.

@@ -101,6 +101,23 @@ export interface ComputeNodeStatus {
    */
   closed?: string
   /**
+   * What is left for machines, up to half a minute ago; people read it, placements count anew.
+   */
+  free?: {
+    /**
+     * vCPUs, of which four are promised for each logical CPU.
+     */
+    vcpus?: number
+    /**
+     * Memory; each machine takes a little more than its Flavor says.
+     */
+    memoryMiB?: number
+    /**
+     * Disk for root, ephemeral and swap disks.
+     */
+    diskGiB?: number
+  }
+  /**
    * The availability zone: the Node's topology.kubernetes.io/zone.
    */
   zone?: string

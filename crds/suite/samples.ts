@@ -251,6 +251,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         roles: ['compute'],
         roleNames: 'compute',
         closed: 'new disks',
+        free: { vcpus: 12, memoryMiB: 4096, diskGiB: 60 },
         zone: 'a',
         epoch: 1,
         volumeKey: 'ab12',

@@ -11,6 +11,7 @@ import { MemoryBus } from '../bus/memory-bus.ts'
 import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
 import * as indexes from '../controllers/common/indexes.ts'
 import { RegressionGuard } from '../controllers/common/regression.ts'
+import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from '../controllers/common/release-desk.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
@@ -80,6 +81,8 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     subnetArrivals: new SubnetArrivals(() => clock.ms),
+    // Nobody waits half a minute for what is there for people.
+    claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
     volumePromises: new VolumePromises(),
     waitingRoom: new WaitingRoom(),
     releases: new ReleaseDesk(),

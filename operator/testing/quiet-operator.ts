@@ -12,6 +12,7 @@ import { sameJson } from '../../lib/loop/same-json.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { followCaches } from '../claims.ts'
 import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
+import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { TombstoneCollector } from '../controllers/common/tombstones.ts'
 import { connectWakeUps, type Controllers } from '../wake-ups.ts'
 import { toWord, wellAnswered, type Answer } from './answers.ts'
@@ -28,6 +29,8 @@ export class QuietOperator extends MemoryCluster {
   answer: Answer = wellAnswered
   /** Others run at the worst moment of each run. */
   isInterleaved = false
+  /** What is put off for a while: a test that wants it calls it. */
+  readonly later: (() => void)[] = []
   readonly #definitions: Map<ControllerName, Definition>
   /** `<controller> <key>` */
   readonly #queue = new Set<string>()
@@ -42,7 +45,14 @@ export class QuietOperator extends MemoryCluster {
     const { deps, run } = this.world
     // There is no clock: what comes together has come.
     let lookMs = 0
-    Object.assign(deps, { subnetArrivals: new SubnetArrivals(() => (lookMs += 60_000)) })
+    const after = (_ms: number, call: () => void) => {
+      this.later.push(call)
+      return () => undefined
+    }
+    Object.assign(deps, {
+      subnetArrivals: new SubnetArrivals(() => (lookMs += 60_000)),
+      claimedNodes: new ClaimedNodes({ after }),
+    })
     const informers = this.informers()
     this.#definitions = new Map(listDefinitions(defineControllers(deps, informers, {})))
     const collector = new TombstoneCollector(deps, run.log)

@@ -28,6 +28,7 @@ import type { RegressionGuard } from './regression.ts'
 import type { ReleaseDesk } from './release-desk.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
 import type { VolumePromises } from '../volume/promises.ts'
+import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
 /** Every kind that the operator reads, by the name of its cache. */
@@ -60,6 +61,7 @@ export interface OperatorDeps {
   readonly scheduler: Scheduler
   readonly addresses: AddressBook
   readonly subnetArrivals: SubnetArrivals
+  readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises
   readonly waitingRoom: WaitingRoom
   readonly releases: ReleaseDesk

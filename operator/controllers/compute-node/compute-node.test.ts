@@ -124,6 +124,25 @@ describe('what a node keeps for the host', () => {
     ])
   })
 
+  test('what is left for machines is shown, of nodes that run some', async () => {
+    const w = world({ inventory: false })
+    w.bus.publishInventory(inventoryOf('n1', { cpus: 4, memoryMiB: 5120, diskGiB: 50 }))
+    const c = computeNode()
+    await step(w, c)
+    expect(c.status?.free).toEqual({ vcpus: 16, memoryMiB: 4096, diskGiB: 50 })
+    const claim = { vcpus: 3, memoryMiB: 1000.5, diskGiB: 7 }
+    w.deps.scheduler.confirm('u1', [{ node: 'n1', amounts: claim }])
+    await step(w, c)
+    expect(c.status?.free).toEqual({ vcpus: 13, memoryMiB: 3095, diskGiB: 43 })
+    // More than it has, since it keeps more for itself now.
+    c.spec.reserved = { memoryMiB: 5000 }
+    await step(w, c)
+    expect(c.status?.free?.memoryMiB).toBe(0)
+    w.put('nodes', kubeNode({ 'nephele.dev/storage': 'true' }))
+    await step(w, c)
+    expect(c.status).not.toHaveProperty('free')
+  })
+
   test.each([
     ['qemu' as const, EMULATED_CODE_MIB],
     ['kvm' as const, 0],

@@ -81,6 +81,7 @@ export async function reconcileComputeNode(
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))
   deps.scheduler.putNode(facts)
+  showFreeRoom(computeNode, deps)
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved
   const { outcome } = verdict
@@ -88,6 +89,22 @@ export async function reconcileComputeNode(
   if (excess) return waitFor(TOO_MUCH_WRITTEN, tooMuch(excess), excess.remainingMs)
   if (claims) return claims
   return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
+}
+
+/** For people: what placements count with is the table. */
+function showFreeRoom(computeNode: ComputeNode, { scheduler }: Pick<OperatorDeps, 'scheduler'>): void {
+  const status = (computeNode.status ??= {})
+  const row = scheduler.nodes.find(computeNode.metadata.name)
+  if (row?.hypervisor === undefined || !status.inventory) {
+    delete status.free
+    return
+  }
+  const left = (all: number, used: number) => Math.max(0, Math.floor(all - used))
+  status.free = {
+    vcpus: left(row.vcpus, row.usedVcpus),
+    memoryMiB: left(row.memoryMiB, row.usedMemoryMiB),
+    diskGiB: left(row.diskGiB, row.usedDiskGiB),
+  }
 }
 
 function openingEvent(closed: string | undefined): RunEvent {
