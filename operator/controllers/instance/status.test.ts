@@ -71,6 +71,23 @@ test('before anything was said no stage counts as reached', () => {
   })
 })
 
+test('why the first stage is not reached stands in its condition, and not in those of the stages behind it', () => {
+  const i = machine()
+  const error = { reason: 'ImageNotReady', message: 'the image is refused on this node: digest', terminal: false }
+  const outcome = observe(i, { ...word('waiting', { stages: [], volumesAttached: [] }), error }, 'absent')
+  expect(outcome).toMatchObject({
+    reason: 'ImageNotReady',
+    message: 'waiting for the image on node c1: the image is refused on this node: digest',
+  })
+  const said = (i.status?.conditions ?? []).map(({ type, reason, message }) => [type, reason, message])
+  expect(said).toEqual([
+    ['ImageCached', 'ImageNotReady', 'waiting for the image: the image is refused on this node: digest'],
+    ['NetworkAttached', 'AttachingNetwork', 'waiting for the interfaces'],
+    ['VolumesAttached', 'AttachingVolumes', 'waiting for the volumes'],
+    ['Booted', 'PowerChanging', 'waiting for the machine to reach its run state'],
+  ])
+})
+
 test('what waits for a restart is what stands in the condition ResizePending, whatever the node says', () => {
   const i = machine()
   const pending = { type: 'ResizePending', status: 'True', reason: 'AtNextStart', message: 'm' } as const

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
 import { isConditionTrue, setCondition } from '../../../lib/conditions.ts'
-import type { ObservedDocument, RunState } from '../../../lib/contract/documents.ts'
+import type { ObservedDocument, ObservedError, RunState } from '../../../lib/contract/documents.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import {
@@ -80,9 +80,18 @@ export function observeInstance(instance: Instance, word: NodeWord, now: Date): 
   if (observed.state === 'failed') {
     return waitFor(observed.error?.reason ?? 'Failed', observed.error?.message ?? `node ${node} is trying again`)
   }
-  const stage = missing ?? 'Booted'
-  const hint = observed.error ? `: ${observed.error.message}` : ''
-  return waitFor(observed.error?.reason ?? WAITING[stage].reason, `${WAITING[stage].message} on node ${node}${hint}`)
+  const { reason, message } = waitingFor(missing ?? 'Booted', observed.error, node)
+  return waitFor(reason, message)
+}
+
+function waitingFor(
+  stage: Stage,
+  error: ObservedError | undefined,
+  node?: string,
+): { reason: string; message: string } {
+  const where = node === undefined ? '' : ` on node ${node}`
+  const hint = error ? `: ${error.message}` : ''
+  return { reason: error?.reason ?? WAITING[stage].reason, message: `${WAITING[stage].message}${where}${hint}` }
 }
 
 const WAITING: Record<Stage, { reason: string; message: string }> = {
@@ -117,8 +126,10 @@ function recordStages(
     if (reached[stage] === 'present') setStage(instance, stage, true, now)
     else if (reached[stage] === 'unknown' && wasReached) continue
     else if (!(isOff && stage === 'Booted')) {
+      // What the node says is of the first that it cannot reach.
+      const { reason, message } = missing === undefined ? waitingFor(stage, observed.error) : WAITING[stage]
       missing ??= stage
-      setStage(instance, stage, waitFor(WAITING[stage].reason, WAITING[stage].message), now)
+      setStage(instance, stage, waitFor(reason, message), now)
     }
   }
   if (word.unresolved) setStage(instance, 'VolumesAttached', word.unresolved, now)
