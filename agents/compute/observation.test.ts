@@ -17,7 +17,7 @@ const machine = (more: Partial<BackendInstance> = {}): BackendInstance => ({
   ...{ vcpus: 1, memoryMiB: 128, volumes: [] },
   ...more,
 })
-const on: PowerRecord = { phase: 'on', crashes: 0 }
+const on: PowerRecord = { phase: 'on', ends: 0 }
 function observe(instance: BackendInstance, more: Partial<Converged> = {}, document = instanceDocument()) {
   const now = { instance, record: on, retryAfterMs: undefined, driver: 'libvirt', trouble: undefined, ...more }
   return toObservation(document, runContext({ image }).state, now)
@@ -48,7 +48,11 @@ describe('the state', () => {
     expect(observe(known, { record, retryAfterMs: 5 })).toEqual({
       state: 'running',
       facts: {
-        ...{ stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'], hypervisor: 'libvirt' },
+        ...{
+          stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
+          hypervisor: 'libvirt',
+          restarts: 0,
+        },
         ...{ volumesAttached: ['v'], vcpus: 1, memoryMiB: 128, rootDiskGiB: 2 },
         startedAt: '2023-11-14T22:13:20.000Z',
       },
@@ -58,7 +62,7 @@ describe('the state', () => {
     const bare = machine({ volumes: undefined, vcpus: undefined, memoryMiB: undefined })
     expect(observe(bare)).toStrictEqual({
       state: 'running',
-      facts: { stages: ['ImageCached', 'NetworkAttached', 'Booted'], hypervisor: 'libvirt' },
+      facts: { stages: ['ImageCached', 'NetworkAttached', 'Booted'], hypervisor: 'libvirt', restarts: 0 },
     })
   })
 })
@@ -93,6 +97,17 @@ describe('what is wrong', () => {
     expect(error?.reason).toBe(reason)
     if (error) expect(error.terminal).toBe(reason === 'Never')
     expect(error?.message ?? '').not.toContain('secret')
+  })
+
+  test.each<[string, PowerState, Partial<PowerRecord>, number | undefined, string | undefined]>([
+    ['waits for its next start', 'off', { ends: 3, because: 'GuestStopped' }, 8_000, 'RestartBackOff'],
+    ['stays off', 'off', { ends: 3, because: 'GuestStopped' }, undefined, undefined],
+    ['waits for the host to stop', 'off', { ends: 0, because: 'HostRebooted' }, 10_000, undefined],
+    ['is on again', 'running', { ends: 3 }, 8_000, undefined],
+  ])('a machine that ended by itself and %s', (_, power, more, retryAfterMs, reason) => {
+    const { error, facts } = observe(machine({ power }), { record: { ...on, restarts: 7, ...more }, retryAfterMs })
+    expect([error?.reason, facts?.restarts]).toEqual([reason, 7])
+    if (error) expect(error.message).toContain('3 times in a row (GuestStopped)')
   })
 
   test('says what a volume that leaves waits for', () => {

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
 const on: PowerRecord = {
-  ...{ phase: 'on', bootId: 'b', because: 'Crashed', crashes: 3, startedAtMs: 1, endedAtMs: 2 },
+  ...{ phase: 'on', bootId: 'b', because: 'Crashed', ends: 3, startedAtMs: 1, endedAtMs: 2 },
   ...{ shutdownAskedAtMs: 3, resumes: 4, resumedAtMs: 5 },
 }
 
@@ -54,6 +54,12 @@ test('a full disk takes what is changed in its place, whole, and nothing that wa
   expect(await store.read('u')).toEqual(NEW_RECORD)
 })
 
+test('a record of 0.1.0 goes on where it was', async () => {
+  await mkdir(join(dir, 'instances', 'u'), { recursive: true })
+  await writeFile(join(dir, 'instances', 'u', 'power.json'), '{"phase":"off","because":"Crashed","crashes":4}')
+  expect(await store.read('u')).toEqual({ phase: 'off', because: 'Crashed', ends: 4 })
+})
+
 test('nothing is written that is there already', async () => {
   const { steps, stop } = recordDurableSteps()
   await store.write('u', on, { ...on })
@@ -63,10 +69,10 @@ test('nothing is written that is there already', async () => {
 
 test.each([
   ['half a record', '{"phase":'],
-  ['another phase', '{"phase":"flying","crashes":0}'],
+  ['another phase', '{"phase":"flying","ends":0}'],
   ['no count', '{"phase":"on"}'],
-  ['a count below nothing', '{"phase":"on","crashes":-1}'],
-  ['another reason', '{"phase":"off","crashes":0,"because":"Bored"}'],
+  ['a count below nothing', '{"phase":"on","ends":-1}'],
+  ['another reason', '{"phase":"off","ends":0,"because":"Bored"}'],
 ])('%s counts as none', async (_, text) => {
   await mkdir(join(dir, 'instances', 'u'), { recursive: true })
   await writeFile(join(dir, 'instances', 'u', 'power.json'), text)

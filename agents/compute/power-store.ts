@@ -13,8 +13,7 @@ const Record = z.object({
   phase: z.enum(['new', 'starting', 'on', 'off']),
   bootId: z.string().optional(),
   because: z.enum(STOPPED_BECAUSE).optional(),
-  // Absent in 0.1.0.
-  ends: z.int().min(0).default(0),
+  ends: z.int().min(0),
   startedAtMs: z.number().optional(),
   endedAtMs: z.number().optional(),
   shutdownAskedAtMs: z.number().optional(),
@@ -23,6 +22,8 @@ const Record = z.object({
   resumes: z.int().min(0).optional(),
   resumedAtMs: z.number().optional(),
 })
+/** In 0.1.0 crashes alone were counted. */
+const Kept = z.looseObject({ crashes: z.unknown().optional() })
 
 const fileOf = (paths: ComputePaths, uid: string): string => join(instanceDir(paths, uid), 'power.json')
 
@@ -45,7 +46,8 @@ export async function readPowerRecord(paths: ComputePaths, uid: string): Promise
   const text = await readIfThere(fileOf(paths, uid))
   if (text === undefined) return NEW_RECORD
   try {
-    return Record.parse(JSON.parse(text))
+    const { crashes, ...record } = Kept.parse(JSON.parse(text))
+    return Record.parse({ ends: crashes, ...record })
   } catch {
     return NEW_RECORD
   }
