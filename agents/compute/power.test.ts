@@ -330,36 +330,39 @@ describe('what to do about the power', () => {
   test.each([
     ['ten minutes', 600_000, 8],
     ['longer', 600_001, 1],
-  ])('a machine that ran %s before it crashed: its row of crashes', (_, ranMs, crashes) => {
-    const record: PowerRecord = { ...on, crashes: 7, startedAtMs: NOW - ranMs }
-    expect(decide({ instance: off('crashed'), record })).toMatchObject({ action: 'on', record: { crashes } })
+  ])('a machine that ran %s before it crashed: its row of ends', (_, ranMs, ends) => {
+    const record: PowerRecord = { ...on, ends: 7, startedAtMs: NOW - ranMs }
+    expect(decide({ instance: off('crashed'), record })).toMatchObject({ action: 'on', record: { ends } })
   })
 
   test('never longer than five minutes between two starts of a machine that crashes', () => {
-    const record: PowerRecord = { ...on, crashes: 30, startedAtMs: NOW }
+    const record: PowerRecord = { ...on, ends: 30, startedAtMs: NOW }
     expect(decide({ instance: off('crashed'), record }).retryAfterMs).toBe(300_000)
     const due = decide({ instance: off('crashed'), record, nowMs: NOW + 300_000 })
-    expect(due).toMatchObject({ action: 'on', record: { phase: 'starting', crashes: 31, startedAtMs: NOW + 300_000 } })
+    expect(due).toMatchObject({ action: 'on', record: { phase: 'starting', ends: 31, startedAtMs: NOW + 300_000 } })
   })
 
   test('what a start begins: its boot and time, and nothing of what ended before', () => {
     const record: PowerRecord = {
-      ...{ phase: 'off', bootId: 'b0', because: 'Requested', crashes: 0, endedAtMs: 1, shutdownAskedAtMs: 2 },
+      ...{ phase: 'off', bootId: 'b0', because: 'Requested', ends: 0, endedAtMs: 1, shutdownAskedAtMs: 2 },
     }
     expect(decide({ instance: off('unknown'), record }).record).toEqual({
-      ...{ phase: 'starting', bootId: 'b1', because: 'Requested', crashes: 0, startedAtMs: NOW },
+      ...{ phase: 'starting', bootId: 'b1', because: 'Requested', ends: 0, startedAtMs: NOW },
     })
   })
 
   test('a machine that is seen on is on, whatever it was off for', () => {
-    const record: PowerRecord = { ...on, phase: 'starting', because: 'Crashed', endedAtMs: 5, bootId: 'b0', crashes: 2 }
-    expect(decide({ record }).record).toEqual({ phase: 'on', bootId: 'b1', crashes: 2, startedAtMs: 0 })
+    const record: PowerRecord = { ...on, phase: 'starting', because: 'Crashed', endedAtMs: 5, bootId: 'b0', ends: 2 }
+    expect(decide({ record }).record).toEqual({
+      ...{ phase: 'on', bootId: 'b1', ends: 2, startedAtMs: 0 },
+      ...{ restarts: 1, restartedAfter: 'Crashed' },
+    })
   })
 
   test('an end takes with it what was asked, and how often its disk failed', () => {
     const record: PowerRecord = { ...on, shutdownAskedAtMs: NOW, resumes: 3, resumedAtMs: NOW }
     expect(decide({ instance: off('guest'), record, spec: { runState: 'Suspended' } }).record).toEqual({
-      ...{ phase: 'off', bootId: 'b1', because: 'Requested', crashes: 0, startedAtMs: 0, endedAtMs: NOW },
+      ...{ phase: 'off', bootId: 'b1', because: 'Requested', ends: 0, startedAtMs: 0, endedAtMs: NOW },
     })
   })
 
@@ -375,9 +378,9 @@ describe('what to do about the power', () => {
   })
 
   test('a stopped machine that is off begins anew', () => {
-    const record: PowerRecord = { ...on, phase: 'off', because: 'Crashed', crashes: 9, resumes: 2 }
+    const record: PowerRecord = { ...on, phase: 'off', because: 'Crashed', ends: 9, resumes: 2 }
     expect(decide({ instance: off('crashed'), record, spec: { runState: 'Stopped' } })).toEqual({
-      record: { phase: 'off', because: 'Requested', crashes: 0 },
+      record: { phase: 'off', because: 'Requested', ends: 0 },
     })
   })
 

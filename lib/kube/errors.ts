@@ -4,6 +4,9 @@ import { StaleWriterError } from '../errors.ts'
 // What can go wrong between us and the apiserver, classified once. Two classes: ApiError, when the apiserver answered, and
 // UnreachableError, when it did not (refused, reset, timed out): that one is never terminal and never counts as "not found".
 
+/** Of a cause, and of our conditions. */
+export const NAMESPACE_TERMINATING = 'NamespaceTerminating'
+
 /** The part of metav1.Status that callers may use. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 export interface StatusDetails {
   reason?: string
@@ -64,6 +67,13 @@ export function isExpired(error: unknown): error is ApiError {
 /** RBAC or an admission policy said no. */
 export function isForbidden(error: unknown): error is ApiError {
   return hasCode(error, 403)
+}
+
+/** Its namespace is on its way out: nothing new is made there, and what is there goes too. As NamespaceLifecycle of the apiserver says it. */
+export function isNamespaceTerminating(error: unknown): error is ApiError {
+  return (
+    isForbidden(error) && (error.status.details?.causes ?? []).some(({ reason }) => reason === NAMESPACE_TERMINATING)
+  )
 }
 
 /** The schema or a CEL rule said no: only a changed object can help. */

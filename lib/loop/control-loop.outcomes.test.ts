@@ -513,6 +513,14 @@ test('another writer is no word in the log, unless it goes on for long', async (
   expect(logged.length).toBeLessThanOrEqual(3)
 })
 
+test('what a namespace that goes keeps from being made is no failure to look at, and stands in the object', async () => {
+  make('a')
+  const causes = [{ reason: 'NamespaceTerminating' }]
+  await start(() => Promise.reject(new ApiError('POST', 403, { reason: 'Forbidden', details: { causes } })))
+  await until(() => condition('a', 'Reconciling')?.reason === 'NamespaceTerminating')
+  expect(logged).toEqual([])
+})
+
 test('a failure is logged the first, second, fourth time, and so on: not each time', async () => {
   let failures = 0
   await start((_, run) => {

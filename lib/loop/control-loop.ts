@@ -2,7 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import { StaleWriterError } from '../errors.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { ApiError, isAlreadyExists, isConflict, isNotFound, isUnreachable } from '../kube/errors.ts'
+import {
+  ApiError,
+  isAlreadyExists,
+  isConflict,
+  isNamespaceTerminating,
+  isNotFound,
+  isUnreachable,
+} from '../kube/errors.ts'
 import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
@@ -249,6 +256,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       const result = resultOfError(error, run.failures + 1)
       if (result.kind === 'terminal')
         run.log.info({ reason: result.reason, err: error }, 'gave up until the spec changes')
+      else if (isNamespaceTerminating(error)) run.log.debug({ err: error }, 'namespace is being deleted')
       else if (isPowerOfTwo(run.failures + 1)) run.log.warn({ err: error, failures: run.failures + 1 }, 'run failed')
       return result
     }

@@ -209,6 +209,11 @@ describe('readiness', () => {
   test.each([
     [new TransientError('Away', 'away'), 'Away', 'away'],
     [new ApiError('x', 403, { reason: 'Forbidden', message: 'no' }), 'Forbidden', 'no'],
+    [
+      new ApiError('x', 403, { reason: 'Forbidden', details: { causes: [{ reason: 'NamespaceTerminating' }] } }),
+      'NamespaceTerminating',
+      expect.stringContaining('namespace is being deleted'),
+    ],
     [new ApiError('x', 422, { reason: 'Invalid', message: 'bad' }), 'WriteRefused', 'bad'],
     [new ApiError('x', 500, {}), 'Error', 'the Kubernetes API answered with 500'],
     [new Error('/etc/secret'), 'Error', expect.stringContaining('in the log of the operator')],

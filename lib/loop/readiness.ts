@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { findCondition, isConditionTrue, setReadiness, type Readiness } from '../conditions.ts'
-import { ApiError, isForbidden, isInvalid } from '../kube/errors.ts'
+import { ApiError, isForbidden, isInvalid, isNamespaceTerminating, NAMESPACE_TERMINATING } from '../kube/errors.ts'
 import { isTerminal, messageOf, TransientError } from '../errors.ts'
 import type { CommonStatus, KubeObject } from '../kube/object.ts'
 import type { RunResult } from './controller.ts'
@@ -13,6 +13,7 @@ export function resultOfError(error: unknown, failures: number): RunResult {
 
 function reasonOf(error: unknown): string {
   if (error instanceof TransientError) return error.reason
+  if (isNamespaceTerminating(error)) return NAMESPACE_TERMINATING
   if (isForbidden(error)) return 'Forbidden'
   if (isInvalid(error)) return 'WriteRefused'
   return 'Error'
@@ -21,6 +22,7 @@ function reasonOf(error: unknown): string {
 /** Unexpected errors may hold host paths or credentials: their text stays in the log. */
 function textOf(error: unknown): string {
   if (error instanceof TransientError) return messageOf(error)
+  if (isNamespaceTerminating(error)) return 'its namespace is being deleted, where nothing new can be made: it goes too'
   if (error instanceof ApiError) return error.status.message ?? `the Kubernetes API answered with ${error.code}`
   return 'an unexpected error; it is in the log of the operator and will be tried again'
 }
