@@ -23,6 +23,7 @@ export interface StorageRoleOptions {
 /** Volumes in this node's pools. Touches nothing until the first document comes. */
 export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
   const { stateDir, runDir, node, address, identity, nbd, log } = context
+  let pools: NodeSpec['pools']
   const records = new VolumeRecords(join(stateDir, 'volume-records'))
   const marks = new PoolMarks(join(stateDir, 'pool-marks'))
   const exporter = new NbdExporter({
@@ -43,7 +44,10 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     createDriver: ({ name, driver, path }) => {
       if (driver !== 'file')
         throw new TerminalError('DriverUnknown', `StoragePool ${name} wants driver ${driver}; this agent has: file`)
-      return new FileVolumeDriver({ path, exporter, records, marks, qemuImg: options.programs?.qemuImg ?? 'qemu-img' })
+      return new FileVolumeDriver({
+        ...{ path, exporter, records, marks, qemuImg: options.programs?.qemuImg ?? 'qemu-img' },
+        requiresMount: () => pools?.some((pool) => pool.path === path && pool.requireMount === true) ?? false,
+      })
     },
     knownPools: async () => {
       const paths = new Set((await records.list()).map((r) => r.poolPath))
@@ -54,7 +58,6 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
       return record && { name: basename(record.poolPath), driver: 'file', path: record.poolPath }
     },
   })
-  let pools: NodeSpec['pools']
   return {
     name: 'storage',
     reconcilers: [reconciler],

@@ -21,6 +21,10 @@ export interface StoragePoolSpec {
      * The folder on the node; absent: /var/lib/nephele/volumes/<name of the pool>. *immutable*
      */
     path?: string
+    /**
+     * Whether a file system must be mounted at the path on each node: until it is, and when it no longer is, nothing is made there and the pool says PoolUnavailable. Without it a pool is known by the mark that it gets with its first volume. *immutable*
+     */
+    requireMount?: boolean
   }
   /**
    * How much of the pool a node may promise to Volumes, in percent of its size: the sum of their sizes at most. Volumes are thin, so above 100 they fill the disk before they are full, and guests are paused then (DiskError). *live*

@@ -230,7 +230,7 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         driver: 'file',
-        file: { path: '/srv/volumes' },
+        file: { path: '/srv/volumes', requireMount: true },
         nodeSelector: { matchLabels: { disk: 'ssd' } },
         overcommitPercent: 100,
       },

@@ -40,7 +40,18 @@ export const NodeSpec = z.looseObject({
   ovnRemote: z.string().optional(),
   /** Seconds between two heartbeats; absent: as the agent has it. */
   heartbeatSeconds: z.int().min(1).optional(),
-  pools: z.array(z.looseObject({ name: z.string(), uid, driver: z.string(), path: z.string() })).optional(),
+  pools: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        uid,
+        driver: z.string(),
+        path: z.string(),
+        /** Nothing is made or read there while no file system is mounted at the path. */
+        requireMount: z.boolean().optional(),
+      }),
+    )
+    .optional(),
   /** Kept for the host: as the ComputeNode's spec.reserved and the Cloud's have it; absent: as the agent has it. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
   /** As the Cloud's spec.images has it; absent: as the agent has it. */

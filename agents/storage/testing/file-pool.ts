@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { FileVolumeDriver } from '../drivers/file/file-volume-driver.ts'
+import { FileVolumeDriver, type FileVolumeDriverOptions } from '../drivers/file/file-volume-driver.ts'
 import { PoolMarks } from '../drivers/file/pool-mark.ts'
 import { findProcess } from '../exports/daemon-process.ts'
 import { launchDirectly } from '../exports/launcher.ts'
@@ -23,7 +23,7 @@ export interface FilePool extends AsyncDisposable {
   programs: Awaited<ReturnType<typeof qemuPrograms>>
   authority: TestAuthority
   /** What an agent that was just started has: nothing but the folders. */
-  createDriver(): FileVolumeDriver
+  createDriver(more?: Partial<FileVolumeDriverOptions>): FileVolumeDriver
   pidOf(id: string): Promise<number | undefined>
   /** A node whose machines use volumes, certified once and found again. */
   holder(node: string): Promise<CertifiedNode>
@@ -52,7 +52,7 @@ export async function createFilePool(): Promise<FilePool> {
     authority,
     port,
     pidOf,
-    createDriver() {
+    createDriver(more = {}) {
       const records = new VolumeRecords(join(dataDir, 'volume-records'))
       const marks = new PoolMarks(join(dataDir, 'pool-marks'))
       const exporter = new NbdExporter({
@@ -71,7 +71,7 @@ export async function createFilePool(): Promise<FilePool> {
       })
       for (const earlier of exporters.splice(0)) earlier.disconnect()
       exporters.push(exporter)
-      return new FileVolumeDriver({ path: poolPath, exporter, records, marks, qemuImg: programs['qemu-img'] })
+      return new FileVolumeDriver({ path: poolPath, exporter, records, marks, qemuImg: programs['qemu-img'], ...more })
     },
     holder(node) {
       const certified = holders.get(node) ?? authority.certify(join(dir, 'nodes', node), node)

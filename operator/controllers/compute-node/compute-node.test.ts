@@ -217,7 +217,8 @@ describe('the node’s document', () => {
   test('names its roles, the southbound database, and the pools that it serves', async () => {
     const w = world({ labels: { ...COMPUTE, 'nephele.dev/storage': 'true' } })
     w.put('storagePools', stored<StoragePool>('b', { driver: 'file' }, { namespace: '' }))
-    w.put('storagePools', stored<StoragePool>('a', { driver: 'file', file: { path: '/srv/a' } }, { namespace: '' }))
+    const disk = { path: '/srv/a', requireMount: true }
+    w.put('storagePools', stored<StoragePool>('a', { driver: 'file', file: disk }, { namespace: '' }))
     w.put('storagePools', stored<StoragePool>('going', { driver: 'file' }, { namespace: '', deleted: true }))
     w.put('storagePools', stored<StoragePool>('used', { driver: 'file' }, { namespace: '', deleted: true }))
     w.put('volumes', stored<Volume>('v', { sizeGiB: 1 }, { status: { pool: 'used' } }))
@@ -228,7 +229,7 @@ describe('the node’s document', () => {
       roles: { compute: 'libvirt', gateway: false, storage: true, image: false },
       ovnRemote: 'ssl:192.0.2.9:6642',
       pools: [
-        { name: 'a', path: '/srv/a' },
+        { name: 'a', path: '/srv/a', requireMount: true },
         { name: 'b', path: '/var/lib/nephele/volumes/b' },
         { name: 'used', path: '/var/lib/nephele/volumes/used' },
       ],

@@ -58,6 +58,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
           uid: pool.metadata.uid,
           driver: pool.spec.driver,
           path: pathOf(pool),
+          ...(pool.spec.file?.requireMount === true ? { requireMount: true } : {}),
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
     },

@@ -46,6 +46,33 @@ describe('a volume of the file driver', () => {
     await pool[Symbol.asyncDispose]()
   })
 
+  test('a pool that wants its own file system makes nothing before it is mounted, and nothing once it is gone', async () => {
+    let mounts = '36 35 98:0 / / rw - ext4 /dev/sda rw\n'
+    const isThere = async () =>
+      access(pool.poolPath).then(
+        () => true,
+        () => false,
+      )
+    await rm(pool.poolPath, { recursive: true, force: true })
+    const careful = pool.createDriver({ requiresMount: () => true, readMounts: async () => mounts })
+    const first = () => careful.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' }, signal())
+    const unavailable = { reason: 'PoolUnavailable' }
+    await expect(first()).rejects.toMatchObject(unavailable)
+    expect(await isThere()).toBe(false)
+    await mkdir(pool.poolPath, { recursive: true, mode: 0o700 })
+    await expect(first()).rejects.toMatchObject({ ...unavailable, message: expect.stringContaining('requireMount') })
+    await expect(careful.stats()).rejects.toMatchObject(unavailable)
+    expect(await readdir(pool.poolPath)).toEqual([])
+    mounts += `40 36 8:16 / ${pool.poolPath} rw - ext4 /dev/sdb rw\n`
+    expect(await first()).toMatchObject({ id: 'v1' })
+    mounts = mounts.split('\n')[0]!
+    await expect(careful.ensure({ id: 'v2', sizeGiB: 1, format: 'raw' }, signal())).rejects.toMatchObject(unavailable)
+    // Asked for no longer: known by its mark.
+    expect(await pool.createDriver().ensure({ id: 'v2', sizeGiB: 1, format: 'raw' }, signal())).toMatchObject({
+      id: 'v2',
+    })
+  })
+
   const make = (format: 'raw' | 'qcow2', sizeGiB = 1, id = 'v1') => driver.ensure({ id, sizeGiB, format }, signal())
   const holdersOf = (nodes: string[]) =>
     Promise.all(nodes.map(async (node) => ({ node, key: (await pool.holder(node)).key })))

@@ -4,6 +4,7 @@ import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
 import type { NbdExporter } from '../../exports/nbd-exporter.ts'
 import type { VolumeRecords } from '../../exports/volume-records.ts'
 import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
+import { isMountPoint, readMounts } from './mount-point.ts'
 import { PoolFolder, type VolumeFile } from './pool-folder.ts'
 import { checkMark, type PoolMarks } from './pool-mark.ts'
 import { createVolumeFile, growVolumeFile } from './volume-file.ts'
@@ -14,6 +15,10 @@ export interface FileVolumeDriverOptions {
   exporter: NbdExporter
   records: VolumeRecords
   marks: PoolMarks
+  /** Whether the pool is nothing without a file system of its own, as its StoragePool says now. */
+  requiresMount?: () => boolean
+  /** Of this process, another in tests. */
+  readMounts?: () => Promise<string>
   qemuImg: string
 }
 
@@ -115,7 +120,9 @@ export class FileVolumeDriver implements VolumeDriver {
   /** Opened anew each time: a file system may be mounted over it, or go, at any moment. */
   async #pool(): Promise<PoolFolder> {
     const { path, records } = this.#options
-    const pool = await PoolFolder.open(path, !(await records.knowsPool(path)))
+    const requiresMount = this.#options.requiresMount?.() ?? false
+    const pool = await PoolFolder.open(path, !requiresMount && !(await records.knowsPool(path)))
+    if (requiresMount && !isMountPoint(pool.path, await (this.#options.readMounts ?? readMounts)())) throw notMounted()
     await this.#check(pool, false)
     return pool
   }
@@ -130,6 +137,13 @@ export class FileVolumeDriver implements VolumeDriver {
     this.#checking = check.catch(() => undefined)
     return check
   }
+}
+
+function notMounted(): TransientError {
+  return new TransientError(
+    'PoolUnavailable',
+    "no file system is mounted at the pool's folder, and spec.file.requireMount of the StoragePool wants one: mount it",
+  )
 }
 
 function dataMissing(): TransientError {
