@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { rm } from 'node:fs/promises'
+import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
+import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
 import { createComputeRole } from './role.ts'
 import { instanceDocument, runContext } from './testing.ts'
 
 const signal = new AbortController().signal
 let changes: number
 let role: AgentRole
+let context: RoleContext
+let dir: string
+afterEach(() => rm(dir, { recursive: true, force: true }))
 const compute = (kind?: 'fake' | 'libvirt' | 'kubevirt'): NodeSpec => ({
   roles: { ...(kind ? { compute: kind } : {}) },
 })
 const configure = (spec: NodeSpec) => role.configure!(spec, signal)
 
-beforeEach(() => {
+beforeEach(async () => {
+  dir = await makeMemoryFolder('nephele-role-')
   changes = 0
   const files = { keyFile: '/k', certificateFile: '/c', authorityFile: '/a' }
-  const context: RoleContext = {
-    ...{ node: 'n1', bootId: 'b', stateDir: '/nowhere', runDir: '/nowhere', address: '192.0.2.1', encapAddress: '' },
+  context = {
+    ...{ node: 'n1', bootId: 'b', stateDir: dir, runDir: dir, address: '192.0.2.1', encapAddress: '' },
     ...{ identity: files, nbd: { client: files, server: files }, hostSwitch: {}, log: createLogger('test', 'silent') },
     inventoryChanged: () => {
       changes++
@@ -48,6 +55,26 @@ test('does not change its driver under the machines that run, and has none for K
   await configure(compute('fake'))
   await expect(configure(compute('libvirt'))).rejects.toThrow('changes from fake to libvirt')
   await role.stop!()
+})
+
+test('a machine of a driver that runs nothing needs no room; the end closes what libvirt is reached by', async () => {
+  await configure(compute('fake'))
+  const [reconciler] = role.reconcilers
+  const image = { sha256: '0'.repeat(64), format: 'raw' as const, virtualSizeBytes: 1 }
+  const huge = instanceDocument({ memoryMiB: 2 ** 40, runState: 'Suspended' })
+  expect((await reconciler!.reconcile(huge, runContext({ image }))).state).toBe('stopped')
+
+  let closed = 0
+  const close = jest.spyOn(LibvirtInstanceDriver.prototype, 'close').mockImplementation(() => {
+    closed++
+  })
+  role = createComputeRole(context)
+  await role.stop!()
+  expect(closed).toBe(0)
+  await configure(compute('libvirt'))
+  await role.stop!()
+  close.mockRestore()
+  expect(closed).toBe(1)
 })
 
 test('machines are watched as soon as there is a driver', async () => {

@@ -313,6 +313,25 @@ describe('who is first', () => {
 })
 
 describe('a stage that lasts', () => {
+  test('and not one that is over soon', async () => {
+    let outcome: Outcome = waitFor('NotYet', 'later')
+    const loop = await start(() => outcome, { settleMs: 1_000 })
+    make('a')
+    await ran('a')
+    await clock.advance(900)
+    outcome = done
+    loop.enqueue('one/a')
+    await ran('a')
+    expect([writes(), condition('a', 'Ready')?.status, condition('a', 'Reconciling')]).toEqual([
+      ['PUT'],
+      'True',
+      undefined,
+    ])
+    await clock.advance(10_000)
+    await ran()
+    expect(writes()).toEqual(['PUT'])
+  })
+
   test('is written after a second, whatever else comes, and at most five seconds after the first', async () => {
     let reason = 'One'
     const loop = await start(() => waitFor(reason, 'later'), { settleMs: 1_000 })

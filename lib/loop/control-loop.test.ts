@@ -188,22 +188,6 @@ describe('ControlLoop', () => {
     expect(writes()).toEqual(['PUT a/status', 'PUT a/status'])
   })
 
-  test('a wait is written when it lasts, and not when it is over soon', async () => {
-    let ready = false
-    const loop = await start(() => (ready ? done : waitFor('NotYet', 'later')), { settleMs: 200 })
-    make('short')
-    await until(() => !loop.idle)
-    await quiet()
-    ready = true
-    loop.enqueue('one/short')
-    await until(() => condition('short', 'Ready')?.status === 'True')
-    expect(writes()).toEqual(['PUT short/status'])
-    ready = false
-    make('long')
-    await until(() => condition('long', 'Reconciling')?.reason === 'NotYet')
-    expect(condition('long', 'Ready')).toMatchObject({ status: 'False', message: 'later' })
-  })
-
   test('a terminal error stalls, and is tried again only when something changed', async () => {
     let runs = 0
     await start((object) => {
