@@ -152,11 +152,16 @@ describe('a machine', () => {
       at('v2'),
       (i) => i?.status?.conditions?.some((c) => c.reason === 'VolumeInUse') === true,
     )
+    await cloud.client.mergePatch(kinds.INSTANCE, at('v1'), { spec: { volumes: [] } })
+    const v2 = (await cloud.until<Instance>(kinds.INSTANCE, at('v2'), isReady))!
+    const given = (await cloud.until<Volume>(kinds.VOLUME, at('data'), (v) => v?.status?.attachedTo?.name === 'v2'))!
+    expect(given.status?.attachedTo).toEqual({ name: 'v2', uid: v2.metadata.uid, node: v2.status!.node })
+    expect(given.status!.epoch).toBeGreaterThan(volume.status!.epoch!)
     await cloud.client.remove(kinds.VOLUME, at('data'))
     await cloud.until<Volume>(
       kinds.VOLUME,
       at('data'),
-      (v) => v?.status?.conditions?.some((c) => c.reason === 'InUse') === true,
+      (v) => v?.status?.conditions?.some((c) => c.reason === 'InUse' && c.message.includes('Instance v2')) === true,
     )
     await removeAndWait(cloud, kinds.INSTANCE, 'v1')
     await removeAndWait(cloud, kinds.INSTANCE, 'v2')

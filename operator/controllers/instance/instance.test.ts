@@ -253,6 +253,32 @@ test('restarts: counted in the status, told by an Event each, and counted anew e
   expect(i.status).not.toHaveProperty('restarts')
 })
 
+test.each<[string, object, boolean]>([
+  ['of this placement, under an older generation', { generation: 1 }, true],
+  ['of an older placement on the same node', { epoch: 1, generation: 9 }, false],
+  ['of an older incarnation', { incarnation: 0, epoch: 9 }, false],
+  ['for another reason', { reason: 'PathUnsafe' }, false],
+])('refused for want of room, %s: it leaves %s', async (_, more, leaves) => {
+  const w = world()
+  const i = machine({ networks: [] })
+  await step(w, i)
+  const node = i.status!.node!
+  Object.assign(i.status!, { epoch: 3 })
+  i.metadata.generation = 2
+  const { reason = 'InsufficientResources', ...versions } = more as { reason?: string }
+  w.report('instance', i, {
+    node,
+    epoch: 3,
+    versions: { incarnation: 1, term: 1, epoch: 3, generation: 1, ...versions },
+    state: 'refused',
+    error: { reason, message: 'no', terminal: true },
+  })
+  await step(w, i).catch(() => undefined)
+  expect(i.status?.node).toBe(leaves ? undefined : node)
+  expect(i.status?.excludedNodes).toEqual(leaves ? [node] : undefined)
+  expect(w.events.includes('Rescheduled')).toBe(leaves)
+})
+
 test('adopt: a node has this machine, but the resource was never placed', async () => {
   const w = world()
   const i = machine({ networks: [] })
