@@ -2,9 +2,10 @@
 // A network namespace for each network that has a guest on this node, joined to the switch by a veth pair. Both are the kernel's and
 // outlive this process and the switch's; every step may run again, which is how a new agent adopts them.
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, statfs } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { METADATA_ADDRESS, metadataMac } from '../../lib/contract/metadata-port.ts'
+import { isMissing } from '../../lib/durable-files.ts'
 import { exec, ExecError } from '../../lib/exec.ts'
 
 const FOLDER = '/run/netns'
@@ -34,7 +35,11 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   const [name, device] = [namespaceName(networkUid), metadataDevice(networkUid)]
   const run = (argv: [string, ...string[]], input?: string): Promise<unknown> =>
     exec(argv, { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) })
-  if (!existsSync(namespaceFile(networkUid))) await run(['ip', 'netns', 'add', name])
+  if (!(await isNamespace(namespaceFile(networkUid)))) {
+    // Whoever was ended while it made one leaves a file, in whose place no other is made.
+    await ignoring(/No such file/, ['ip', 'netns', 'delete', name], signal)
+    await run(['ip', 'netns', 'add', name])
+  }
   if (!existsSync(`/sys/class/net/${device}`)) {
     const peer = ['peer', 'name', INNER, 'netns', name, 'mtu', String(mtu), 'address', metadataMac(networkUid)]
     await run(['ip', 'link', 'add', device, 'mtu', String(mtu), 'type', 'veth', ...peer])
@@ -50,6 +55,19 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
   // The userspace switch completes no checksums: with offload on, guests drop every TCP segment.
   await run(['nsenter', `--net=${namespaceFile(networkUid)}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
+}
+
+/** NSFS_MAGIC of linux/magic.h: the file has a namespace mounted on it. */
+const NSFS = 0x6e736673
+
+/** A file in /run/netns may be there without one. */
+export async function isNamespace(file: string): Promise<boolean> {
+  try {
+    return (await statfs(file)).type === NSFS
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 export interface Neighbour {

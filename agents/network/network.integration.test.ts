@@ -159,7 +159,9 @@ describe('two nodes, OVN, four guests', () => {
     await cluster?.stop()
   }, 60_000)
 
-  test('ports become active; the time from the northbound transaction to flows', async () => {
+  test('ports become active, also where an agent was ended as it made a namespace; the time from the northbound transaction to flows', async () => {
+    const left = `/run/netns/${namespaceName(networkUid)}`
+    await cluster.nodes[1]!.run('install', '-D', '-m', '0000', '/dev/null', left)
     for (const guest of guests) {
       const host = cluster.nodes[guest.node]!
       workload.set(guest.key, new Workload(host, guest.portUid, guest.mac))

@@ -31,7 +31,10 @@ afterEach(async () => {
   await pool[Symbol.asyncDispose]()
 })
 
-const make = (sizeGiB: number) => driver.ensure({ id: 'v1', sizeGiB, format: 'raw' }, signal())
+const make = async (sizeGiB: number) => {
+  await driver.ensure({ id: 'v1', sizeGiB, format: 'raw' }, signal())
+  await driver.grow('v1', sizeGiB, signal())
+}
 const serve = async () => (await driver.export('v1', [{ node: 'node-a', key: holder.key }], signal())) as NbdConnection
 const open = (connection: NbdConnection, tlsDir: string, reconnectDelaySeconds: number) =>
   openNbd({ qemuIo: pool.programs['qemu-io'], connection, tlsDir, reconnectDelaySeconds })

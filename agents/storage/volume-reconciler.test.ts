@@ -2,6 +2,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import type { NodeDocument, NodeSpec, Tombstone, VolumeDocument } from '../../lib/contract/documents.ts'
+import { TransientError } from '../../lib/errors.ts'
 import type { NodeState, RunContext } from '../runtime/reconciler.ts'
 import { FakeVolumeDriver } from './drivers/fake/fake-volume-driver.ts'
 import { VolumeReconciler } from './volume-reconciler.ts'
@@ -66,6 +67,33 @@ test('a volume is available, without a connection until it is exported', async (
   await reconciler.reconcile(volumeOf({ sizeGiB: 2 }), context())
   expect(driver.exportedTo('v1')).toEqual([])
 })
+
+test.each([
+  ['a full pool', () => driver.failNext('grow', new TransientError('PoolFull', 'no room')), 3, 'PoolFull', false],
+  ['a size of before', () => undefined, 1, 'VolumeCannotShrink', true],
+])(
+  'with %s the volume is served as it is, and who may no longer use it is cut off',
+  async (_, fail, sizeGiB, reason, terminal) => {
+    const exportKeys = { n2: KEY, n3: KEY }
+    await reconciler.reconcile(volumeOf({ exportTo: ['n2'], exportKeys, sizeGiB: 2 }), context())
+    fail()
+    const moved = await reconciler.reconcile(volumeOf({ exportTo: ['n3'], exportKeys, sizeGiB }), context())
+    expect(moved).toMatchObject({
+      state: 'available',
+      facts: { sizeGiB: 2, exportedTo: ['n3'], connection: { protocol: 'file' } },
+      error: { reason, terminal },
+      retryAfterMs: 60_000,
+    })
+    expect(driver.exportedTo('v1')).toEqual(['n3'])
+    if (!terminal) fail()
+    expect(await reconciler.reconcile(volumeOf({ sizeGiB }), context())).toMatchObject({
+      facts: { sizeGiB: 2, exportedTo: [] },
+      error: { reason, terminal },
+      retryAfterMs: 60_000,
+    })
+    expect(driver.exportedTo('v1')).toEqual([])
+  },
+)
 
 test('a pool that the node does not have (yet) is waited for', async () => {
   pools = []

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DocumentOf, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
-import type { Inventory, NodeSpec, Orphan, Tombstone } from '../../lib/contract/documents.ts'
+import type { Inventory, NodeSpec, ObservedError, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import type { VolumeDriver } from './drivers/driver.ts'
+import type { BackendVolume, VolumeDriver } from './drivers/driver.ts'
 
 export type Pool = NonNullable<NodeSpec['pools']>[number]
 
@@ -50,19 +50,18 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
       )
     }
     const driver = this.#driver(pool)
-    const { sizeBytes } = await driver.ensure({ id: uid, sizeGiB: spec.sizeGiB, format: spec.format }, signal)
-    const sizeGiB = Math.floor(sizeBytes / GIB)
+    const made = await driver.ensure({ id: uid, sizeGiB: spec.sizeGiB, format: spec.format }, signal)
+    const { sizeBytes, error } = await grow(driver, made, spec.sizeGiB, context)
+    const size = { sizeGiB: Math.floor(sizeBytes / GIB) }
+    const failure = error === undefined ? {} : { error, retryAfterMs: RECHECK_MS }
     if (spec.exportTo.length === 0) {
       await driver.unexport(uid, signal)
-      return { state: 'available', facts: { sizeGiB, exportedTo: [] } }
+      return { state: 'available', facts: { ...size, exportedTo: [] }, ...failure }
     }
     const holders = spec.exportTo.map((node) => ({ node, key: spec.exportKeys?.[node] }))
     const connection = await driver.export(uid, holders, signal)
-    return {
-      state: 'available',
-      facts: { sizeGiB, connection, exportedTo: [...spec.exportTo].sort() },
-      retryAfterMs: RECHECK_MS,
-    }
+    const facts = { ...size, connection, exportedTo: [...spec.exportTo].sort() }
+    return { state: 'available', facts, ...failure, retryAfterMs: RECHECK_MS }
   }
 
   async remove({ uid }: Tombstone, context: RunContext): Promise<Observation<'volume'>> {
@@ -120,6 +119,24 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
   #watch(driver: VolumeDriver): void {
     const { wake, signal } = this.#watching ?? {}
     if (wake && signal) driver.watch?.((id) => wake.one(id), signal)
+  }
+}
+
+/** A volume that cannot have its size is served as it is, and who may no longer use it is cut off all the same. */
+async function grow(
+  driver: VolumeDriver,
+  made: BackendVolume,
+  sizeGiB: number,
+  { signal, log }: RunContext,
+): Promise<BackendVolume & { error?: ObservedError }> {
+  if (made.sizeBytes === sizeGiB * GIB) return made
+  try {
+    return await driver.grow(made.id, sizeGiB, signal)
+  } catch (error) {
+    if (!(error instanceof TransientError || error instanceof TerminalError)) throw error
+    log.warn({ err: error, sizeGiB }, 'the volume keeps its size')
+    const { reason, message } = error
+    return { ...made, error: { reason, message, terminal: error instanceof TerminalError } }
   }
 }
 

@@ -39,11 +39,13 @@ export interface VolumeDriver {
   find(id: string, signal: AbortSignal): Promise<BackendVolume | undefined>
   list(signal: AbortSignal): Promise<BackendVolume[]>
   /**
-   * Creates or grows, while it is exported too.
-   * @throws TerminalError when the request can never be met, such as a smaller size; TransientError VolumeDataMissing when the
-   *   volume was here before and its data are not: never makes an empty one in its place
+   * Creates what was never here; what is keeps its size.
+   * @throws TerminalError when the request can never be met; TransientError VolumeDataMissing when the volume was here before and its
+   *   data are not: never makes an empty one in its place
    */
   ensure(want: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>
+  /** While it is exported too. @throws TerminalError VolumeCannotShrink; TransientError PoolFull, after which it is as it was */
+  grow(id: string, sizeGiB: number, signal: AbortSignal): Promise<BackendVolume>
   /** An absent volume is success. @throws TransientError VolumeInUse while it is exported */
   remove(id: string, signal: AbortSignal): Promise<void>
   /**

@@ -32,9 +32,12 @@ test('the format is always said, links to other files never followed, TLS and th
   expect(JSON.parse(qcow2[0]!)).toMatchObject({ backing: null })
 })
 
-test('what the daemon keeps in its memory is flushed before it is acknowledged', () => {
-  expect(exportOptions('v1', 'qcow2').writethrough).toBe(true)
-  expect(exportOptions('v1', 'raw').writethrough).toBe(false)
+test('what is acknowledged is on the disk: a host that loses power loses nothing of it', () => {
+  expect(exportOptions('v1').writethrough).toBe(true)
+  for (const format of ['raw', 'qcow2'] as const) {
+    const [options] = daemonArguments({ ...settings, format }).filter((arg) => arg.includes('"type":"nbd"'))
+    expect(JSON.parse(options!)).toMatchObject({ writethrough: true })
+  }
 })
 
 const [KEY_A, KEY_B] = ['a'.repeat(40), 'b'.repeat(40)]
@@ -84,7 +87,8 @@ test('ports are given from the bottom, each once', () => {
 })
 
 test('as a unit, and on the host from within a pod', () => {
-  const daemon = { name: 'nephele-volume-v1', argv: ['qsd', '--daemonize'] as const, pidFile: '/run/v1.pid' }
+  const argv = ['qsd', '--daemonize'] as const
+  const daemon = { name: 'nephele-volume-v1', argv, pidFile: '/run/v1.pid', folder: '/srv/a "pool"' }
   expect(onHost(systemdCommand(daemon))).toEqual([
     ...['nsenter', '--target', '1', '--mount', '--uts', '--ipc', '--net', '--pid', '--'],
     ...[
@@ -94,6 +98,9 @@ test('as a unit, and on the host from within a pod', () => {
       '--unit=nephele-volume-v1',
       '--property=Type=forking',
       '--property=PIDFile=/run/v1.pid',
+      // Stopped after the guests of this host, and before its file system.
+      '--property=Before=libvirt-guests.service libvirtd.service virtqemud.service',
+      '--property=RequiresMountsFor="/srv/a \\"pool\\""',
       '--',
     ],
     ...['qsd', '--daemonize'],

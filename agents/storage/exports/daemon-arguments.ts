@@ -48,7 +48,7 @@ export function daemonArguments(s: DaemonSettings): string[] {
       'tls-authz': AUTHZ_ID,
     }),
     '--export',
-    JSON.stringify(exportOptions(s.id, s.format)),
+    JSON.stringify(exportOptions(s.id)),
     '--chardev',
     // A comma ends a value here unless it is doubled.
     `socket,id=qmp,path=${s.qmpSocket.replaceAll(',', ',,')},server=on,wait=off`,
@@ -117,22 +117,22 @@ export interface ExportOptions {
   'node-name': string
   name: string
   writable: true
-  writethrough: boolean
+  writethrough: true
 }
 
 /**
- * A client believes that what was acknowledged is there, and a daemon that dies must not make a liar of it: after a reconnect
- * nobody tells the guest to write again. A raw file's data are in the kernel's hands when write() returns and outlive the daemon;
- * qcow2 keeps its tables in the daemon's memory until a flush, so there each write is flushed before it is acknowledged.
+ * A client believes that what was acknowledged is there, and neither a daemon that dies nor a host that loses power may make a liar of
+ * it: the guest lives on, its QEMU reconnects and sends again only what was not answered, and its next flush would be granted over
+ * data that are gone. So each write is on the disk before it is acknowledged.
  */
-export function exportOptions(id: string, format: VolumeFormat): ExportOptions {
+export function exportOptions(id: string): ExportOptions {
   return {
     type: 'nbd',
     id: EXPORT_ID,
     'node-name': NODE_NAME,
     name: id,
     writable: true,
-    writethrough: format === 'qcow2',
+    writethrough: true,
   }
 }
 

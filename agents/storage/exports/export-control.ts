@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is changed in a running storage daemon.
 import { z } from 'zod'
-import type { VolumeFormat } from '../drivers/driver.ts'
 import {
   AUTHZ_ID,
   CREDENTIALS,
@@ -85,14 +84,9 @@ export async function cutClients(client: QmpClient, control: Control): Promise<v
   }
 }
 
-export async function ensureExport(
-  client: QmpClient,
-  id: string,
-  format: VolumeFormat,
-  control: Control,
-): Promise<void> {
+export async function ensureExport(client: QmpClient, id: string, control: Control): Promise<void> {
   if (await isExported(client, control)) return
-  await client.execute('block-export-add', exportOptions(id, format), control)
+  await client.execute('block-export-add', exportOptions(id), control)
 }
 
 /** Not while it is exported: an export holds its node's size. */

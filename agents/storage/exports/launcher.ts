@@ -11,7 +11,15 @@ export interface Daemon {
   /** Returns when the daemon is ready, having forked. */
   argv: readonly [string, ...string[]]
   pidFile: string
+  /** Absolute: what the daemon works on, which must not be unmounted below it. */
+  folder: string
 }
+
+/**
+ * What guests of this host are ended by when it goes down. systemd stops in the order opposite to that of starting: a volume is served
+ * until the last guest has written back what it had.
+ */
+const STOPPED_FIRST = ['libvirt-guests.service', 'libvirtd.service', 'virtqemud.service']
 
 /** Resolves when the daemon is ready. @throws ExecError when it did not start */
 export type Launch = (daemon: Daemon, signal: AbortSignal) => Promise<unknown>
@@ -25,7 +33,7 @@ export const launchDirectly: Launch = (daemon, signal) => run(daemon.argv, signa
 export const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
 
 /** Pure. systemd-run(1). systemd would expand `$` in the arguments: paths and names of ours hold none. */
-export function systemdCommand({ name, argv, pidFile }: Daemon): [string, ...string[]] {
+export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string, ...string[]] {
   return [
     'systemd-run',
     '--quiet',
@@ -33,9 +41,16 @@ export function systemdCommand({ name, argv, pidFile }: Daemon): [string, ...str
     `--unit=${name}`,
     '--property=Type=forking',
     `--property=PIDFile=${pidFile}`,
+    `--property=Before=${STOPPED_FIRST.join(' ')}`,
+    `--property=RequiresMountsFor=${quoted(folder)}`,
     '--',
     ...argv,
   ]
+}
+
+/** A path among several in a setting. systemd.syntax(7) */
+function quoted(path: string): string {
+  return `"${path.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
 /**

@@ -2,7 +2,7 @@
 // Serves volumes over NBD with TLS, each by a qemu-storage-daemon of its own (docs/storage.md says why). The daemons are no
 // children of the agent: they are found again by pid file and QMP socket, and brought back on the same port when they died.
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { VolumeConnection } from '../../../lib/contract/documents.ts'
 import type { PortRange } from '../../../lib/contract/nbd-ports.ts'
 import { TransientError } from '../../../lib/errors.ts'
@@ -91,13 +91,13 @@ export class NbdExporter {
       client = undefined
     }
     const allowed = authorization(holders, former)
-    client ??= await this.#start(id, args, allowed, signal)
+    client ??= await this.#start(want, args, allowed, signal)
     const control = { timeoutMs: TIMEOUT_MS, signal }
     if (await ensureCredentials(client, tls, { address, port }, control)) {
       this.#options.log.info({ volume: id }, 'export renewed with another certificate')
     }
     if (await authorize(client, allowed, control)) await cutClients(client, control)
-    await ensureExport(client, id, format, control)
+    await ensureExport(client, id, control)
     return { protocol: 'nbd', host: address, port, exportName: id, tls: true, tlsHostname: nodeName }
   }
 
@@ -119,7 +119,7 @@ export class NbdExporter {
    * Clients agree on the size when they connect: they are cut, find the larger volume when they reconnect, and lose nothing.
    * @throws when nothing serves the volume
    */
-  async grow(id: string, format: VolumeFormat, sizeBytes: number, signal: AbortSignal): Promise<void> {
+  async grow(id: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     const client = await this.#find(id, signal)
     if (!client) throw new Error('the storage daemon ended while its volume was to grow')
     const control = { timeoutMs: TIMEOUT_MS, signal }
@@ -127,7 +127,7 @@ export class NbdExporter {
     try {
       await resizeNode(client, sizeBytes, control)
     } finally {
-      await ensureExport(client, id, format, control)
+      await ensureExport(client, id, control)
     }
   }
 
@@ -178,7 +178,12 @@ export class NbdExporter {
     }
   }
 
-  async #start(id: string, args: readonly string[], allowed: Authorization, signal: AbortSignal): Promise<QmpClient> {
+  async #start(
+    { id, path }: Served,
+    args: readonly string[],
+    allowed: Authorization,
+    signal: AbortSignal,
+  ): Promise<QmpClient> {
     const { runDir, storageDaemon, launch, log } = this.#options
     const { pidFile } = this.#files(id)
     await mkdir(runDir, { recursive: true, mode: 0o700 })
@@ -187,7 +192,7 @@ export class NbdExporter {
     const startedAt = performance.now()
     const argv = [storageDaemon, '--object', JSON.stringify(allowed), ...args] as const
     try {
-      await launch({ name: `nephele-volume-${id}`, argv, pidFile }, signal)
+      await launch({ name: `nephele-volume-${id}`, argv, pidFile, folder: dirname(path) }, signal)
     } catch (error) {
       if (!(error instanceof ExecError)) throw error
       throw new TransientError(

@@ -112,7 +112,7 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   const status = (volume.status ??= {})
   const { node = '' } = status
   const answer = answerOf(observed, askedOf(volume, status.epoch, deps.writer()))
-  if (answer?.state === 'refused') {
+  if (answer?.state === 'refused' || answer?.error?.terminal) {
     throw new TerminalError(
       answer.error?.reason ?? 'Refused',
       answer.error?.message ?? `node ${node} refused the volume`,
@@ -130,7 +130,7 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   }
   if (status.sizeGiB === undefined) status.state = 'creating'
   else if (status.sizeGiB < granted) status.state = 'extending'
-  if (answer?.state === 'failed') {
+  if (answer?.state === 'failed' || answer?.error !== undefined) {
     return waitFor(answer.error?.reason ?? 'VolumeFailed', answer.error?.message ?? `node ${node} is trying again`)
   }
   return waitFor('Provisioning', `waiting for node ${node}`)

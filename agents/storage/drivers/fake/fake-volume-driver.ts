@@ -39,11 +39,20 @@ export class FakeVolumeDriver implements VolumeDriver {
     this.#mayFail('ensure')
     const have = this.#volumes.get(id)
     if (!have && this.#known.has(id)) throw new TransientError('VolumeDataMissing', 'the data are gone')
-    if (have && have.sizeBytes > sizeGiB * GIB) throw new TerminalError('VolumeCannotShrink', 'a volume only grows')
     if (have && have.format !== format) throw new TerminalError('VolumeFormatMismatch', 'a volume keeps its format')
-    const volume: BackendVolume = { id, sizeBytes: sizeGiB * GIB, format }
+    const volume: BackendVolume = have ?? { id, sizeBytes: sizeGiB * GIB, format }
     this.#volumes.set(id, volume)
     this.#known.add(id)
+    return volume
+  }
+
+  async grow(id: string, sizeGiB: number) {
+    this.#mayFail('grow')
+    const have = this.#volumes.get(id)
+    if (!have) throw new TransientError('VolumeDataMissing', 'there is no such volume')
+    if (have.sizeBytes > sizeGiB * GIB) throw new TerminalError('VolumeCannotShrink', 'a volume only grows')
+    const volume: BackendVolume = { ...have, sizeBytes: sizeGiB * GIB }
+    this.#volumes.set(id, volume)
     return volume
   }
 

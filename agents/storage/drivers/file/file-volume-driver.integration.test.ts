@@ -73,7 +73,10 @@ describe('a volume of the file driver', () => {
     })
   })
 
-  const make = (format: 'raw' | 'qcow2', sizeGiB = 1, id = 'v1') => driver.ensure({ id, sizeGiB, format }, signal())
+  const make = async (format: 'raw' | 'qcow2', sizeGiB = 1, id = 'v1') => {
+    await driver.ensure({ id, sizeGiB, format }, signal())
+    return driver.grow(id, sizeGiB, signal())
+  }
   const holdersOf = (nodes: string[]) =>
     Promise.all(nodes.map(async (node) => ({ node, key: (await pool.holder(node)).key })))
   const serve = async (nodes: string[], id = 'v1') =>
@@ -89,6 +92,17 @@ describe('a volume of the file driver', () => {
       reconnectDelaySeconds,
       ...(node === undefined ? {} : { tlsDir: (await pool.holder(node)).tlsDir }),
     })
+
+  test('a kill between the two names of a whole file leaves a volume, and a second name of another hand is refused', async () => {
+    await make('raw')
+    const file = join(pool.poolPath, 'v1.raw')
+    await link(file, `${file}.new`)
+    expect(await make('raw', 2)).toMatchObject({ id: 'v1', sizeBytes: 2 * 2 ** 30 })
+    expect((await lstat(file)).nlink).toBe(1)
+    await expect(lstat(`${file}.new`)).rejects.toMatchObject({ code: 'ENOENT' })
+    await link(file, join(pool.poolPath, 'other'))
+    await expect(make('raw', 2)).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+  })
 
   test('takes no room before it is written to', async () => {
     for (const format of ['raw', 'qcow2'] as const) {

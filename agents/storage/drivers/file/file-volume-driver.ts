@@ -7,7 +7,7 @@ import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } fr
 import { isMountPoint, readMounts } from './mount-point.ts'
 import { PoolFolder, type VolumeFile } from './pool-folder.ts'
 import { checkMark, type PoolMarks } from './pool-mark.ts'
-import { createVolumeFile, growVolumeFile } from './volume-file.ts'
+import { createVolumeFile, growVolumeFile, isFull } from './volume-file.ts'
 
 export interface FileVolumeDriverOptions {
   /** The folder; made when no volume of this node was ever in it. */
@@ -69,14 +69,30 @@ export class FileVolumeDriver implements VolumeDriver {
         `the volume is ${file.format} and cannot become ${format}; make a new volume`,
       )
     }
-    if (file.sizeBytes > wantedBytes) {
+    return { id, format, sizeBytes: file.sizeBytes }
+  }
+
+  async grow(id: string, sizeGiB: number, signal: AbortSignal): Promise<BackendVolume> {
+    const { exporter, qemuImg } = this.#options
+    const file = await this.#get(await this.#pool(), id)
+    const { format } = file
+    const sizeBytes = sizeGiB * GIB
+    if (file.sizeBytes > sizeBytes) {
       throw new TerminalError(
         'VolumeCannotShrink',
         `spec.sizeGiB is ${sizeGiB}, the volume has ${Math.ceil(file.sizeBytes / GIB)} GiB; a volume only grows`,
       )
     }
-    if (file.sizeBytes < wantedBytes) await this.#grow(file, wantedBytes, signal)
-    return { id, format, sizeBytes: wantedBytes }
+    if (file.sizeBytes === sizeBytes) return { id, format, sizeBytes }
+    try {
+      if (await exporter.isServing(id, signal)) await exporter.grow(id, sizeBytes, signal)
+      else await growVolumeFile(file, sizeBytes, qemuImg, signal)
+    } catch (error) {
+      if (!isFull(error)) throw error
+      const has = `the pool has no room to grow the volume, which stays in use with ${Math.floor(file.sizeBytes / GIB)} GiB`
+      throw new TransientError('PoolFull', `${has}; delete volumes or give the pool more disk`, { cause: error })
+    }
+    return { id, format, sizeBytes }
   }
 
   async remove(id: string, signal: AbortSignal): Promise<void> {
@@ -103,12 +119,6 @@ export class FileVolumeDriver implements VolumeDriver {
 
   watch(lost: (id: string) => void, signal: AbortSignal): void {
     this.#options.exporter.watch(lost, signal)
-  }
-
-  async #grow(file: VolumeFile, sizeBytes: number, signal: AbortSignal): Promise<void> {
-    const { exporter, qemuImg } = this.#options
-    if (await exporter.isServing(file.id, signal)) await exporter.grow(file.id, file.format, sizeBytes, signal)
-    else await growVolumeFile(file, sizeBytes, qemuImg, signal)
   }
 
   async #get(pool: PoolFolder, id: string): Promise<VolumeFile> {

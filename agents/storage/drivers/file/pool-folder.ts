@@ -17,6 +17,11 @@ export interface VolumeFile extends BackendVolume {
   path: string
 }
 
+/** What a volume's file is called until it is whole. */
+export function draftOf(path: string): string {
+  return `${path}.new`
+}
+
 /** `path` is real: no link is in it. Only its owner may write in it, so what was looked at is what a tool then opens. */
 export class PoolFolder {
   readonly path: string
@@ -57,10 +62,21 @@ export class PoolFolder {
   async find(id: string): Promise<VolumeFile | undefined> {
     for (const format of FORMATS) {
       const path = this.pathOf(id, format)
-      const stats = await statOrNot(path)
+      const stats = await this.#statWhole(path)
       if (stats) return { id, format, path, sizeBytes: await virtualSize(path, format, stats) }
     }
     return undefined
+  }
+
+  /** A volume that was whole when its maker was killed still has its first name, which nothing but we gives. */
+  async #statWhole(path: string): Promise<Stats | undefined> {
+    const stats = await statOrNot(path)
+    if (stats?.nlink !== 2) return stats
+    const draft = await statOrNot(draftOf(path))
+    if (draft?.ino !== stats.ino || draft.dev !== stats.dev) return stats
+    await unlink(draftOf(path))
+    await syncFolder(this.path)
+    return statOrNot(path)
   }
 
   /** Names only: what cannot be read is listed all the same. */

@@ -3,10 +3,10 @@
 import { constants } from 'node:fs'
 import { link, open, truncate, unlink } from 'node:fs/promises'
 import { TransientError } from '../../../../lib/errors.ts'
-import { exec } from '../../../../lib/exec.ts'
+import { exec, ExecError } from '../../../../lib/exec.ts'
 import { codeOf, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
 import type { VolumeFormat } from '../driver.ts'
-import type { PoolFolder, VolumeFile } from './pool-folder.ts'
+import { draftOf, type PoolFolder, type VolumeFile } from './pool-folder.ts'
 
 /** Metadata only, but a busy disk may take its time. */
 const TOOL_TIMEOUT_MS = 120_000
@@ -25,7 +25,7 @@ export async function createVolumeFile(
   signal: AbortSignal,
 ): Promise<void> {
   const path = pool.pathOf(wanted.id, wanted.format)
-  const draft = `${path}.new`
+  const draft = draftOf(path)
   await unlink(draft).catch((error: unknown) => {
     if (!isMissing(error)) throw error
   })
@@ -48,17 +48,24 @@ export async function createVolumeFile(
     } finally {
       await file.close()
     }
+    // A link replaces nothing. Whoever ends between the two leaves a second name, which `PoolFolder.find` takes away.
     await link(draft, path)
     await unlink(draft)
     await syncFolder(pool.path)
   } catch (error) {
-    if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error
+    if (!isFull(error)) throw error
     throw new TransientError(
       'PoolFull',
       'the pool has no room for the volume; delete volumes or give the pool more disk',
       { cause: error },
     )
   }
+}
+
+/** Whether it says that the disk is full, be it the kernel's word or that of QEMU, whose tools and daemon pass on its text alone. */
+export function isFull(error: unknown): boolean {
+  const text = error instanceof ExecError ? error.stderr : error instanceof Error ? error.message : ''
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') || /No space left on device|Disk quota exceeded/.test(text)
 }
 
 /** @param file found just now, and not open in any daemon: QEMU's lock makes the tool fail otherwise */
