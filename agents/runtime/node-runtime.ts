@@ -263,7 +263,6 @@ export class NodeRuntime implements NodeState {
 
   async #finish(document: DesiredDocument): Promise<void> {
     await this.#options.store.finish(document)
-    this.#dependencies.remove(keyOf(document))
     this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
   }
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { ErrorCode, LibvirtError, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import type { LibvirtConnections } from './connections.ts'
+
+/** For tests: what libvirtd answers to a procedure. */
+export type Answer = (args: Record<string, unknown>, signal: AbortSignal) => unknown
+
+export interface FakeLibvirt {
+  /** Every call in its order, as `connection procedure` with its time limit, where it has one. */
+  calls: string[]
+  answers: Record<string, Answer>
+  connections: LibvirtConnections
+  client: LibvirtClient
+}
+
+/** A libvirtd that answers as the test says, for orders and failures that a real one cannot be told to have. */
+export function fakeLibvirt(answers: Record<string, Answer> = {}): FakeLibvirt {
+  const calls: string[] = []
+  const clientOf = (name: string): LibvirtClient => {
+    const call = async (procedure: string, args: Record<string, unknown>, signal: AbortSignal, timeoutMs?: number) => {
+      calls.push([name, procedure, timeoutMs].filter((word) => word !== undefined).join(' '))
+      return (await answers[procedure]?.(args, signal)) ?? {}
+    }
+    return { call } as unknown as LibvirtClient
+  }
+  const names = ['quick', 'guest', 'devices', 'slow', 'forced'] as const
+  const connections = Object.fromEntries(names.map((name) => [name, clientOf(name)])) as unknown as LibvirtConnections
+  return { calls, answers, connections, client: connections.quick }
+}
+
+export const refuse = (code: keyof typeof ErrorCode, message: string = code): LibvirtError =>
+  new LibvirtError('x', { code: ErrorCode[code], domain: 10, message })
+
+export const DOMAIN: DomainRef = { name: 'nephele-u', uuid: Buffer.alloc(16), id: 1 }
