@@ -503,7 +503,7 @@ test('what runs cost is counted: how long they took, how long they waited, how m
 test.each([
   [new ApiError('x', 409, { reason: 'Conflict' }), 'conflict'],
   [new ApiError('x', 409, { reason: 'AlreadyExists' }), 'conflict'],
-])('a run that met another writer says nothing of the object and comes again: %s', async (error, label) => {
+])('a run that met another writer says nothing of the object and comes again (%#)', async (error, label) => {
   const errors: Error[] = [error]
   await start(() => {
     const next = errors.shift()

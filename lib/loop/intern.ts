@@ -17,6 +17,11 @@ export class Interner {
   readonly #table = new Map<string, string>()
   readonly #parts = new Map<string, object>()
 
+  /** Strings that are held once for all who have them. */
+  get held(): number {
+    return this.#table.size
+  }
+
   /**
    * Makes equal parts of `spec` one part, by their JSON: references, rules and settings repeat from object to object. Only for what
    * nobody changes: status and metadata are not shared, because reconcilers change a copy whose parts would hang together.

@@ -217,7 +217,7 @@ describe('readiness', () => {
     [new ApiError('x', 422, { reason: 'Invalid', message: 'bad' }), 'WriteRefused', 'bad'],
     [new ApiError('x', 500, {}), 'Error', 'the Kubernetes API answered with 500'],
     [new Error('/etc/secret'), 'Error', expect.stringContaining('in the log of the operator')],
-  ])('what is thrown: %s', (error, reason, message) => {
+  ])('what is thrown (%#)', (error, reason, message) => {
     expect(resultOfError(error, 3)).toEqual({ kind: 'transient', reason, message, failures: 3 })
   })
 
@@ -404,6 +404,33 @@ describe('what caches share', () => {
     // What a projection has no use for.
     expect(spec('unused', undefined).spec).toEqual({ unused: undefined })
     for (const odd of [null, 'text', 7]) expect(interner.shareSpec({ spec: odd })).toEqual({ spec: odd })
+  })
+
+  const long = (n: number, length = 20) => `${n}`.padEnd(length, '.')
+  test.each<[string, object, number]>([
+    [
+      'strings wherever they are, once',
+      { a: long(1), b: { c: long(2) }, d: [long(3), [long(4)], { e: long(5), f: long(1) }] },
+      5,
+    ],
+    ['no short ones, and none that seldom repeat', { a: [long(1, 10), long(2, 11), long(3, 80), long(4, 81)] }, 2],
+    ['nothing that is another in every object', { uid: long(1), a: { name: long(2), ipAddress: long(3) } }, 0],
+    ['a list’s, whatever the list is called', { name: [long(1)] }, 1],
+    ['nothing of what is no text', { a: null, b: 7, c: [null, 7, true], d: undefined }, 0],
+  ])('%s', (_, value, held) => {
+    const interner = new Interner()
+    expect(interner.intern(structuredClone(value))).toEqual(value)
+    interner.intern(structuredClone(value))
+    expect(interner.held).toBe(held)
+  })
+
+  test('no more strings than their table holds: then it begins anew', () => {
+    const interner = new Interner()
+    const helds = [8_191, 8_192, 8_193].map((count) => {
+      for (let i = interner.held; i < count; i++) interner.intern({ a: long(i) })
+      return interner.held
+    })
+    expect(helds).toEqual([8_191, 8_192, 1])
   })
 
   test('no more than their table holds', () => {

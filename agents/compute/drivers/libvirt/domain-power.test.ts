@@ -61,7 +61,7 @@ describe('what a call meets', () => {
     ['running', 'shutdown', 'shutdown', refuse('operationTimeout')],
     ['sleeping', 'wake', 'wakeUp', refuse('operationInvalid')],
     ['off', 'on', 'create', refuse('operationInvalid')],
-  ])('of one that is %s, %s: it is so already, or will be: %s', async (from, action, procedure, error) => {
+  ])('of one that is %s, %s: calling %s, it is so already, or will be (%#)', async (from, action, procedure, error) => {
     at.answers[procedure] = () => Promise.reject(error)
     await set(from, action)
   })
