@@ -9,6 +9,7 @@ import type { ControllerName } from './controllers/all.ts'
 import { usersOfPort } from './controllers/common/holding.ts'
 import { addressKey } from './controllers/common/indexes.ts'
 import { isStray } from './controllers/compute-node/strays.ts'
+import { listFreed } from './controllers/volume/held-back.ts'
 import { findResource } from './controllers/common/newer-facts.ts'
 import { keyOf } from './controllers/common/references.ts'
 import type { OperatorDeps } from './controllers/common/deps.ts'
@@ -152,6 +153,7 @@ export function connectWakeUps(
         yield ['instance', keyOfObject(user)]
     } else if (kind === 'instance') {
       for (const volume of caches.volumes.listBy('attachedTo', uid)) yield ['volume', keyOfObject(volume)]
+      for (const volume of listFreed(deps)) yield ['volume', keyOfObject(volume)]
       const instance = caches.instances.findByUid(uid)
       if (instance) for (const nic of listNics(instance)) yield ['port', portKeyOf(instance, nic)]
     }

@@ -14,6 +14,10 @@ export const MACHINES = ['a', 'b'] as const
 export const OBJECTS = ['a', 'b', 'data'] as const
 export type ObjectName = (typeof OBJECTS)[number]
 export const COMPUTE_NODES = ['c1', 'c2'] as const
+/** A node that no machine is placed on. */
+export const LIAR = 'c3'
+/** Machines that it speaks of. */
+export const LIES = ['uid-a', 'uid-b', 'uid-of-nobody'] as const
 
 const SIZE = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
 const cluster = { namespace: '' }
@@ -29,6 +33,8 @@ export class VolumeCloud {
   readonly nodes = new Map(COMPUTE_NODES.map((name) => [name as string, new ModelNode(name)]))
   /** The volume's data was removed. */
   isDeleted = false
+  /** Nodes that the storage node was ever told to serve the volume to. */
+  readonly opened = new Set<string>()
   readonly #runs = new Map<ObjectName, Underway>()
   /** Documents of machines that wait to be stored. */
   readonly #sending: (() => void)[] = []
@@ -45,7 +51,7 @@ export class VolumeCloud {
     world.put('storagePools', stored<StoragePool>('files', { driver: 'file' }, { ...cluster, status: serving }))
     const type = { storagePoolRef: { name: 'files' }, default: true }
     world.put('volumeTypes', stored<VolumeType>('standard', type, cluster))
-    for (const name of [...COMPUTE_NODES, 's1']) {
+    for (const name of [...COMPUTE_NODES, LIAR, 's1']) {
       const inventory = { bootID: 'boot-0001', address: '192.0.2.1' }
       world.put('computeNodes', stored<ComputeNode>(name, {}, { ...cluster, status: { inventory } }))
     }
@@ -176,6 +182,7 @@ export class VolumeCloud {
     const document = this.world.bus.desired.documents.get('s1.volume.uid-data')
     if (!document || document.kind !== 'volume') return
     if (document.tombstone) this.isDeleted = true
+    else for (const node of document.spec.exportTo) this.opened.add(node)
     const { uid, name, versions } = document
     const facts = document.tombstone ? {} : { sizeGiB: 1, ...(document.spec.exportTo.length > 0 ? { connection } : {}) }
     const state = document.tombstone ? 'gone' : isWell ? 'available' : 'failed'
@@ -194,6 +201,17 @@ export class VolumeCloud {
     const words = this.nodes.get(node)?.said.get(`uid-${machine}`) ?? []
     const word = words[words.length - 1 - back]
     if (word) this.world.bus.report(structuredClone(word))
+  }
+
+  /** What it was never given, or that it never had it. */
+  lie(machine: string, isTaken: boolean): void {
+    const versions = { incarnation: 1, term: 1, epoch: 0, generation: 1 }
+    const facts = { volumesAttached: ['uid-data'] }
+    this.world.bus.report({
+      ...{ v: 1, kind: 'instance', uid: machine, node: LIAR, name: 'x', namespace: 'ns', versions },
+      ...(isTaken ? { state: 'running', facts } : { state: 'gone', facts: {} }),
+      ...{ bootId: 'boot-0001', since: '2026-01-01T00:00:00Z' },
+    })
   }
 
   /** `c1/uid-a` of each guest that can write to the volume. */

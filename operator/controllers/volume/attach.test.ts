@@ -103,35 +103,92 @@ describe('a volume that its machine names no longer', () => {
 
 describe('a volume that nobody holds, and that may be in a guest’s hands', () => {
   const back = { kind: 'attach', to: { name: 'a', uid: 'uid-a', node: 'c1' } }
-  test.each<[string, (w: MemoryWorld) => unknown, object]>([
-    ['by its published document', (w) => told(w, ['uid-data'], { epoch: 2, generation: 5 }), back],
-    ['as its node saw', (w) => said(w, { state: 'running', facts: { volumesAttached: ['uid-data'] } }), back],
+  const free = { kind: 'keep' }
+  const heldBack = { kind: 'hold', for: expect.objectContaining({ uid: 'uid-a', node: 'c1' }) }
+  const seen = { volumesAttached: ['uid-data'] }
+  const stolen = (w: MemoryWorld, uid = 'ghost') =>
+    said(w, { state: 'running', facts: seen, node: 'evil' }, 5, stored<Instance>(uid, holder().spec, { uid }))
+  const naming = (w: MemoryWorld, status: object) => w.put('instances', holder({ status }, ['data']))
+  test.each<[string, (w: MemoryWorld) => unknown, object, object]>([
+    ['by its published document', (w) => told(w, ['uid-data'], { epoch: 2, generation: 5 }), back, back],
     [
-      'as its node saw long ago',
-      (w) => said(w, { state: 'failed', epoch: 1, facts: { volumesAttached: ['uid-data'] } }),
+      'as its node saw, without having been told',
+      (w) => said(w, { state: 'running', facts: seen }),
+      heldBack,
+      heldBack,
+    ],
+    ['as its node saw long ago', (w) => said(w, { state: 'failed', epoch: 1, facts: seen }), heldBack, heldBack],
+    [
+      'as its node saw, and it asks for it there',
+      (w) => {
+        naming(w, { node: 'c1', epoch: 2 })
+        said(w, { state: 'running', facts: seen })
+      },
       back,
+      back,
+    ],
+    [
+      'as another node than its own saw',
+      (w) => {
+        naming(w, { node: 'c2', epoch: 3 })
+        said(w, { state: 'running', facts: seen })
+      },
+      heldBack,
+      heldBack,
+    ],
+    [
+      'as its node saw, and another node says it has it',
+      (w) => {
+        naming(w, { node: 'c1', epoch: 2 })
+        said(w, { state: 'running', facts: seen })
+        stolen(w)
+      },
+      { kind: 'hold', for: expect.objectContaining({ uid: 'ghost', node: 'evil' }) },
+      { kind: 'hold', for: expect.objectContaining({ uid: 'ghost', node: 'evil' }) },
+    ],
+    [
+      'by its published document, and another node says it has it',
+      async (w) => {
+        stolen(w)
+        await told(w, ['uid-data'], { epoch: 2, generation: 5 })
+      },
+      back,
+      back,
+    ],
+    [
+      'of a machine that nobody made',
+      stolen,
+      { kind: 'hold', for: expect.objectContaining({ uid: 'ghost', node: 'evil' }) },
+      { kind: 'hold', for: expect.objectContaining({ uid: 'ghost', node: 'evil' }) },
     ],
     [
       'on a node that was given up',
       (w) => {
-        said(w, { state: 'running', facts: { volumesAttached: ['uid-data'] } })
+        said(w, { state: 'running', facts: seen })
         w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
       },
-      { kind: 'keep' },
+      free,
+      { kind: 'attach', to: { name: 'b', uid: 'uid-b', node: 'c3' } },
     ],
     [
       'of a machine that is gone',
-      (w) => said(w, { state: 'gone', facts: { volumesAttached: ['uid-data'] } }),
-      { kind: 'keep' },
+      (w) => said(w, { state: 'gone', facts: seen }),
+      free,
+      { kind: 'attach', to: { name: 'b', uid: 'uid-b', node: 'c3' } },
     ],
-  ])('%s is that machine’s: it is neither deleted nor given to another', async (_, make, plan) => {
+  ])('%s: given back if it was given, else neither deleted nor given to another', async (_, make, deleted, wanted) => {
     const w = memoryWorld()
     w.put('instances', holder())
     await make(w)
-    expect(planAttachment(volume({}, { deleted: true }), w.deps)).toEqual(plan)
-    w.put('instances', stored<Instance>('b', holder({}, ['data']).spec, { status: { node: 'c1', epoch: 1 } }))
-    const other = { kind: 'attach', to: { name: 'b', uid: 'uid-b', node: 'c1' } }
-    expect(planAttachment(volume(), w.deps)).toEqual(plan === back ? back : other)
+    expect(planAttachment(volume({}, { deleted: true }), w.deps)).toEqual(deleted)
+    w.put('instances', stored<Instance>('b', holder({}, ['data']).spec, { status: { node: 'c3', epoch: 1 } }))
+    expect(planAttachment(volume(), w.deps)).toEqual(wanted)
+  })
+
+  test('a claim on what nobody asks for is nobody’s business', () => {
+    const w = memoryWorld()
+    stolen(w)
+    expect(planAttachment(volume(), w.deps)).toEqual(free)
   })
 })
 
@@ -231,5 +288,30 @@ describe('a holder without a resource', () => {
     said(w, { state: 'running', facts: { volumesAttached: ['uid-data'] } })
     w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
     expect(planAttachment(volume(held), w.deps)).toEqual({ kind: 'detach' })
+  })
+})
+
+describe('a machine on a node that is confirmed lost', () => {
+  const lose = (w: MemoryWorld) =>
+    w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
+
+  test.each([
+    [['data'], 'keep'],
+    [[], 'detach'],
+  ])('that names %j: %s, though its node never answers', async (names, plan) => {
+    const w = memoryWorld()
+    w.put('instances', holder({}, names))
+    await told(w, ['uid-data'], { epoch: 2, generation: 4 })
+    said(w, { state: 'running', facts: { volumesAttached: ['uid-data'] } }, 4)
+    lose(w)
+    expect(planAttachment(volume(held), w.deps).kind).toBe(plan)
+    expect(planAttachment(volume(held, { deleted: true }), w.deps).kind).toBe(plan)
+  })
+
+  test('is given none', () => {
+    const w = memoryWorld()
+    lose(w)
+    w.put('instances', holder({}, ['data']))
+    expect(planAttachment(volume(), w.deps)).toEqual({ kind: 'keep' })
   })
 })

@@ -5,7 +5,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { byAge, hasLetGo, placementsOf } from '../common/holding.ts'
 import { volumePresence } from '../common/observed-facts.ts'
 import { hasReleased } from '../common/release.ts'
-import { findHand, isInHand } from './hands.ts'
+import { findHand, isInHand, isLost } from './hands.ts'
 
 export interface Holder {
   name: string
@@ -13,22 +13,30 @@ export interface Holder {
   node: string
 }
 
-export type AttachmentPlan = { kind: 'keep' } | { kind: 'attach'; to: Holder } | { kind: 'detach' }
+export type AttachmentPlan =
+  | { kind: 'keep' }
+  | { kind: 'attach'; to: Holder }
+  | { kind: 'detach' }
+  /** A node says that a machine of its has it, to which it was not given: nobody gets it, nor is it deleted, and no export is opened. */
+  | { kind: 'hold'; for: Pick<Holder, 'uid' | 'node'> }
 
 type AttachDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 /**
  * One attachment at a time (docs/decisions/0014). A machine gets the volume once it has a node; the oldest of several waits the shortest.
  * It keeps it until it names it no longer, its published document has it no longer, **and** its node listed the machine's disks under
- * that document without it; or until the machine is gone. Whoever may have it in hand without being its holder becomes its holder. Pure.
+ * that document without it; or until the machine is gone. Whoever was given it and may have it in hand becomes its holder again; a node's
+ * word that a machine has it which was not given it holds it back and no more. Pure.
  */
 export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan {
   const held = volume.status?.attachedTo
   if (!held) {
-    const hand = findHand(volume.metadata.uid, deps)
-    if (hand) return { kind: 'attach', to: hand }
-    if (volume.metadata.deletionTimestamp !== undefined) return { kind: 'keep' }
-    const next = nextUser(volume, deps)
+    const hand = findHand(volume, deps)
+    if (hand?.isGiven) return { kind: 'attach', to: { name: hand.name, uid: hand.uid, node: hand.node } }
+    const isGoing = volume.metadata.deletionTimestamp !== undefined
+    const next = isGoing ? undefined : nextUser(volume, deps)
+    // Nothing is held back from nobody.
+    if (hand) return isGoing || next ? { kind: 'hold', for: hand } : { kind: 'keep' }
     return next ? { kind: 'attach', to: next } : { kind: 'keep' }
   }
   const at = { uid: held.uid, node: held.node ?? '' }
@@ -37,6 +45,8 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
   if (hasLetGo(holder, deps)) return { kind: 'detach' }
   const node = holder.status?.node
   if (node === held.node && node !== undefined) {
+    // Nobody answers from there any more.
+    if (isLost(node, deps)) return isWanted(volume, holder, deps) ? { kind: 'keep' } : { kind: 'detach' }
     return !isWanted(volume, holder, deps) && isOut(holder, volume, deps) ? { kind: 'detach' } : { kind: 'keep' }
   }
   // It left that node, which has released it before; what is known says so, too, or it waits.
@@ -46,10 +56,11 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
   return !isWanted(volume, holder, deps) && isReleased ? { kind: 'detach' } : { kind: 'keep' }
 }
 
-function nextUser(volume: Volume, { caches }: AttachDeps): Holder | undefined {
-  const next = caches.instances
+function nextUser(volume: Volume, deps: AttachDeps): Holder | undefined {
+  const next = deps.caches.instances
     .listBy('volume', keyOfObject(volume))
-    .filter((user) => user.metadata.deletionTimestamp === undefined && user.status?.node !== undefined)
+    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.node !== undefined)
+    .filter(({ status }) => !isLost(status?.node ?? '', deps))
     .sort(byAge)[0]
   if (next?.status?.node === undefined) return undefined
   return { name: next.metadata.name, uid: next.metadata.uid, node: next.status.node }

@@ -6,6 +6,7 @@ import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller
 import { guarded } from '../common/definition.ts'
 import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
 import { instanceIndexes } from '../common/indexes.ts'
+import { listFreed } from './held-back.ts'
 import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
 import { isGrowing } from './room.ts'
@@ -46,6 +47,7 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
         ...keysBy('node', name),
         // Given up, it holds nothing any more.
         ...keysBy('usedOn', name),
+        ...listFreed(deps).map(keyOfObject),
         ...storagePools
           .list()
           .filter((pool) => pool.status?.nodes?.some((n) => n.node === name))

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever comes late, twice, in part or out of order: no volume is ever in two guests' hands, none is deleted while a guest has it, and when all
+// Whatever comes late, twice, in part or out of order: no volume is ever in two guests' hands, none is opened to a node that was not given it, none is deleted while a guest has it, and when all
 // has come to rest whoever wants it has it.
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RUN_ENDS, type RunEnd } from '../../testing/model-node.ts'
-import { COMPUTE_NODES, MACHINES, OBJECTS, VolumeCloud, type ObjectName } from '../../testing/volume-cloud.ts'
+import {
+  COMPUTE_NODES,
+  LIAR,
+  LIES,
+  MACHINES,
+  OBJECTS,
+  VolumeCloud,
+  type ObjectName,
+} from '../../testing/volume-cloud.ts'
 
 const RUNS = process.env['NEPHELE_TEST_FULL'] === '1' ? 2_000 : 120
 
@@ -13,6 +21,8 @@ type Act =
   | { do: (typeof ACTS)[number]; of: string }
   | { do: 'reboot' | 'lose'; of: string }
   | { do: 'drop' | 'collect'; of?: undefined }
+  /** A node that was given nothing speaks of a machine of its, or of another's, or of one that nobody made. */
+  | { do: 'lie' | 'take back'; of: string }
 
 /** A round in which everything goes on, but for what is late, ends early or is heard twice. */
 interface Round {
@@ -43,6 +53,7 @@ const act = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reboot'), of: fc.constantFrom(...COMPUTE_NODES) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('lose'), of: fc.constant('c1') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('drop', 'collect') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('lie', 'take back'), of: fc.constantFrom(...LIES) }) },
 ) as fc.Arbitrary<Act>
 const atNode = fc.record({
   end: fc.oneof(fc.constant<RunEnd>('whole'), fc.constantFrom(...RUN_ENDS)),
@@ -113,6 +124,11 @@ function happen(cloud: VolumeCloud, { do: what, of = '' }: Act): void {
       cloud.collect()
       return
     }
+    case 'lie':
+    case 'take back': {
+      cloud.lie(of, what === 'lie')
+      return
+    }
     default: {
       cloud.change(of as ObjectName, (object) => Object.assign(object.spec as object, { runState: what }))
       return
@@ -151,11 +167,14 @@ async function live(cloud: VolumeCloud, round: Round): Promise<void> {
 function checkHands(cloud: VolumeCloud): void {
   const hands = cloud.hands()
   if (hands.length > 1) throw new Error(`the volume is in the hands of ${hands.join(' and ')}`)
+  if (cloud.opened.has(LIAR) || cloud.volume?.status?.attachedTo?.node === LIAR)
+    throw new Error('given to a node for no more than its word')
   if (cloud.isDeleted && hands.length > 0) throw new Error(`deleted while ${hands.join()} has it`)
 }
 
 /** At rest: gone if that was asked for and nobody names it, else in the hands of one who wants it. */
 async function checkRest(cloud: VolumeCloud): Promise<void> {
+  for (const machine of LIES) cloud.lie(machine, false)
   await cloud.settle(8)
   checkHands(cloud)
   const named = MACHINES.flatMap((name) => {

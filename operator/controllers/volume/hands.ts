@@ -1,20 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Volume } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { Holder } from './attach.ts'
 
-type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+export type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+export type Hand = Holder & {
+  /** May the volume be given to it: was it told to attach it by us, or is it where it is and does it ask for it by our resources? */
+  isGiven: boolean
+}
 
 /**
- * A machine that may have the volume in its hands, as far as documents and nodes' words tell: it was told to attach it, or was seen with it.
+ * A machine that may have the volume in its hands, as far as documents and nodes' words tell. A document is ours: what was given may go on.
+ * A word is its node's, which can say anything: it holds the volume back from others and from deletion, and gives it to a machine only
+ * where that exists, is placed there and names the volume, and no other node says that it has it.
  * A machine on a node that is confirmed lost has nothing in hand. Pure.
  */
-export function findHand(volume: string, deps: HandsDeps): Holder | undefined {
+export function findHand(volume: Volume, deps: HandsDeps): Hand | undefined {
+  const { uid } = volume.metadata
   const { bus, caches } = deps
-  const told = bus.desired.listWithVolume(volume).map(({ uid, node }) => ({ uid, node, name: uid }))
-  const seen = bus.observed.listWithVolume(volume).map(({ uid, node, name }) => ({ uid, node, name }))
-  const hands = [...told, ...seen].filter(({ node }) => !isLost(node, deps))
-  const hand = hands.sort((a, b) => (`${a.uid} ${a.node}` < `${b.uid} ${b.node}` ? -1 : 1))[0]
-  return hand && { ...hand, name: caches.instances.findByUid(hand.uid)?.metadata.name ?? hand.name }
+  const order = (a: Omit<Holder, 'name'>, b: Omit<Holder, 'name'>) =>
+    `${a.uid} ${a.node}` < `${b.uid} ${b.node}` ? -1 : 1
+  const standing = <T extends { node: string }>(hands: readonly T[]) => hands.filter(({ node }) => !isLost(node, deps))
+  const told = standing(bus.desired.listWithVolume(uid)).sort(order)[0]
+  if (told) return { uid: told.uid, node: told.node, name: nameOf(told.uid, caches) ?? told.uid, isGiven: true }
+  const seen = standing(bus.observed.listWithVolume(uid)).sort(order)
+  const stranger = seen.find((at) => !isEntitled(volume, at, deps))
+  const hand = stranger ?? seen[0]
+  if (!hand) return undefined
+  const isGiven = stranger === undefined && seen.length === 1
+  return { uid: hand.uid, node: hand.node, name: nameOf(hand.uid, caches) ?? hand.name, isGiven }
+}
+
+/** By our own resources, whatever nodes say. */
+function isEntitled(volume: Volume, at: Pick<Holder, 'uid' | 'node'>, { caches }: HandsDeps): boolean {
+  const users = caches.instances.listBy('volume', keyOfObject(volume))
+  return users.some(({ metadata, status }) => metadata.uid === at.uid && status?.node === at.node)
+}
+
+function nameOf(uid: string, caches: HandsDeps['caches']): string | undefined {
+  return caches.instances.findByUid(uid)?.metadata.name
 }
 
 /**
@@ -31,6 +57,6 @@ export function isInHand(volume: string, { uid, node }: Pick<Holder, 'uid' | 'no
   return word !== undefined && word.state !== 'gone'
 }
 
-function isLost(node: string, { caches }: HandsDeps): boolean {
+export function isLost(node: string, { caches }: Pick<HandsDeps, 'caches'>): boolean {
   return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
 }

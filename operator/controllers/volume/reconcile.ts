@@ -8,11 +8,12 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { nextEpoch } from '../common/next-epoch.ts'
 import { answerOf, askedOf } from '../common/observed-facts.ts'
 import { releaseFrom } from '../common/release.ts'
-import { planAttachment } from './attach.ts'
+import { planAttachment, type AttachmentPlan } from './attach.ts'
 import { findHolder, volumeDocument } from './document.ts'
 import { planGrowth } from './grow.ts'
 import { choosePlace } from './place.ts'
 import { grantedOf } from './room.ts'
+import { VOLUME_CLAIMED } from './held-back.ts'
 
 export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'volumePromises' | 'writer'>
 
@@ -23,8 +24,13 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     const regressed = deps.regression.check(volume, place, deps.writer())
     if (regressed) return regressed
   }
-  if (planAndApplyAttachment(volume, deps)) return saved
-  if (volume.metadata.deletionTimestamp !== undefined) return removeVolume(volume, deps)
+  const plan: AttachmentPlan = status.node === undefined ? { kind: 'keep' } : planAttachment(volume, deps)
+  if (plan.kind === 'attach' || plan.kind === 'detach') {
+    applyAttachment(volume, plan)
+    return saved
+  }
+  const held = plan.kind === 'hold' ? claimedBy(plan.for) : undefined
+  if (volume.metadata.deletionTimestamp !== undefined) return held ?? removeVolume(volume, deps)
 
   if (status.node === undefined) {
     status.state = 'creating'
@@ -53,7 +59,7 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
   if (growth?.kind === 'saved') return growth
   await deps.bus.desired.publish(volumeDocument(volume, pool, findHolder(volume, deps.caches), deps.writer()))
   const outcome = observe(volume, deps.bus.observed.find('volume', volume.metadata.uid, status.node), deps)
-  return outcome.kind === 'done' ? (growth ?? outcome) : outcome
+  return outcome.kind === 'done' ? (held ?? growth ?? outcome) : outcome
 }
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
@@ -67,18 +73,23 @@ function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Ou
   )
 }
 
-/** Who has it is decided in the status first. @returns whether there is something to save */
-function planAndApplyAttachment(volume: Volume, deps: VolumeDeps): boolean {
+/** Who has it is decided in the status first. */
+function applyAttachment(volume: Volume, plan: Extract<AttachmentPlan, { kind: 'attach' | 'detach' }>): void {
   const status = (volume.status ??= {})
-  if (status.node === undefined) return false
-  const plan = planAttachment(volume, deps)
-  if (plan.kind === 'keep') return false
   if (plan.kind === 'attach') status.attachedTo = plan.to
   else delete status.attachedTo
   // The node's answer under this epoch says that its export is as decided.
   status.epoch = (status.epoch ?? 0) + 1
   status.state = plan.kind === 'attach' ? 'in-use' : 'available'
-  return true
+}
+
+/** What a node says without having been told so is no more than a reason to wait. */
+function claimedBy({ uid, node }: { uid: string; node: string }): Outcome {
+  return waitFor(
+    VOLUME_CLAIMED,
+    `node ${node} says that its machine ${uid} has this volume, to which it was not given: nobody gets it, nor is it deleted, until the node says otherwise. ` +
+      `If it is off for good or not to be believed, cut it off and set spec.lost: Confirmed on ComputeNode ${node}`,
+  )
 }
 
 async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> {

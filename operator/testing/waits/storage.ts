@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { saysOf, without } from '../answers.ts'
-import { ns, POOL, type Where } from '../quiet-cloud.ts'
+import { ns, POOL, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { disk, type WaitRow } from './row.ts'
 
 const pool: Where = ['storagePools', { name: 'files' }]
 const image: Where = ['images', ns('other')]
+
+/** Of a machine that nobody made. */
+function claim(c: QuietCloud, state: string): void {
+  const volumesAttached = [c.uidOf('disk', 'volumes')]
+  c.operator.world.bus.report({
+    ...c.word('instance', 'uid-of-nobody', 'c2'),
+    ...{ state, facts: state === 'gone' ? {} : { volumesAttached } },
+  })
+}
 
 export const STORAGE_ROWS: WaitRow[] = [
   {
@@ -174,6 +183,34 @@ export const STORAGE_ROWS: WaitRow[] = [
         ...c.word('volume', c.uidOf('disk', 'volumes'), 's1'),
         ...{ state: 'gone', versions: c.versions(3) },
       }),
+  },
+  ...[
+    { by: 'for a Volume that another wants', ends: 'gone' },
+    { by: 'from a node that is lost', ends: 'lost' },
+  ].map(({ by, ends }): WaitRow => ({
+    ...{ reason: 'VolumeClaimed', where: disk, by },
+    waits: (c) => {
+      c.volume('disk')
+      claim(c, 'running')
+      c.vm('vm', { volumes: [{ volumeRef: { name: 'disk' } }] })
+    },
+    ends: (c) => {
+      if (ends === 'gone') claim(c, 'gone')
+      else c.set('computeNodes', 'c2', { lost: 'Confirmed' })
+    },
+  })),
+  {
+    reason: 'VolumeClaimed',
+    by: 'for a Volume that goes',
+    where: disk,
+    waits: async (c) => {
+      c.volume('disk')
+      await c.operator.rest()
+      claim(c, 'running')
+      c.operator.remove('volumes', ns('disk'))
+    },
+    ends: (c) => claim(c, 'gone'),
+    next: 'gone',
   },
   {
     reason: 'PoolNotReported',
