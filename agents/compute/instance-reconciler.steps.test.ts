@@ -125,6 +125,15 @@ describe('the steps', () => {
     expect(hostStoppingAsked).toBe(2)
   })
 
+  test('a machine that is off, and to stay so for now, is not plugged', async () => {
+    const document = instanceDocument()
+    await run(document)
+    driver.guestStops(document.uid, 'guest')
+    called()
+    expect((await run(document)).state).toBe('stopped')
+    expect(called()).toEqual(['ensure'])
+  })
+
   test('a machine that hangs is neither plugged nor waited for', async () => {
     const document = instanceDocument()
     await run(document)

@@ -4,7 +4,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import { durably, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
 import { NEW_RECORD, STOPPED_BECAUSE, type PowerRecord } from './power-record.ts'
@@ -79,7 +79,7 @@ async function canOverwrite(path: string, text: string): Promise<boolean> {
   try {
     const { bytesWritten } = await file.write(text, 0)
     await file.truncate(bytesWritten)
-    await file.sync()
+    await durably('sync', path, () => file.sync())
     return true
   } finally {
     await file.close()

@@ -235,8 +235,10 @@ describe('a full disk', () => {
     expect(store.find('instance', 'a')).toEqual({ document: next, done: false })
     expect((await open()).find('instance', 'a')).toBeUndefined()
     expect(await store.isSaved(next)).toBe(false)
+    expect(await readdir(dir)).not.toContain('ballast')
     isFull = false
     expect(await store.isSaved(next)).toBe(true)
+    expect(await readdir(dir)).toContain('ballast')
     expect((await open()).find('instance', 'a')).toEqual({ document: next, done: false })
     const again = recordDurableSteps()
     expect(await store.isSaved(next)).toBe(true)

@@ -115,6 +115,12 @@ describe('who is next', () => {
     expect(line.take()).toBeUndefined()
   })
 
+  test('who waits already keeps its place', () => {
+    const line = new FairLine({ placeOf, slots: { ...SLOTS, instance: 100 } })
+    for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/1']) line.add(key, 0, ORDINARY)
+    expect(takeAll(line)).toEqual(['instance.a/1', 'instance.a/2'])
+  })
+
   test('what is urgent already keeps its place when it is urgent again', () => {
     const line = lineOf()
     for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/1']) line.add(key, 0, URGENT)

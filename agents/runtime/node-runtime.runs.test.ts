@@ -220,6 +220,16 @@ describe('a run', () => {
     })
     await clock.advance(600_000)
     await ran()
+    // What fails next fails for the first time.
+    answers.set('a', () => Promise.reject(new TransientError('Away', 'away')))
+    wakes.get('instance')!.one('a')
+    for (let i = 0; i < 2; i++) await timeToRun()
+    answers.set('a', () => Promise.reject(new TerminalError('Unsupported', 'no such bus')))
+    await timeToRun()
+    answers.set('a', () => Promise.reject(new TransientError('Away', 'away')))
+    wakes.get('instance')!.one('a')
+    await ran('instance.a 1')
+    expect(await timeToRun()).toBeLessThanOrEqual(500 + STEP_MS)
     answers.set('n', () => Promise.reject(new TerminalError('Unsupported', 'no such role')))
     await receive(node('n'))
     await ran('node.n 1')
@@ -572,6 +582,18 @@ describe('who goes first', () => {
     await until(() => runs.length === 24)
     runs = []
   }
+
+  test('a tombstone, also of a process that begins with it', async () => {
+    await begin('instance')
+    answers.set('a', () => ({ state: 'failed' }))
+    await fill()
+    await receive(gone(machine('a')))
+    await ran('-instance.a 2')
+    await restart()
+    await begin('instance')
+    await until(() => runs.length === 25)
+    expect(runs).toContain('-instance.a 2')
+  })
 
   test('a change of power until it is carried out, and only until then; how long who waits is told', async () => {
     await begin('instance')
