@@ -183,8 +183,9 @@ class Pass {
       if (stalled !== '') this.#answer(stalled)
       const last = Number(message.headers.get('Nats-Last-Consumer') || this.#expected - 1)
       if (last !== this.#expected - 1) this.#end('gap')
-      // Nothing to deliver for a while: what was pending at the start has been removed meanwhile.
-      else if (!message.reply) this.#reachEnd()
+      // Nothing to deliver for a while: what was pending at the start has been removed meanwhile. A server that waits for our answer
+      // has more, though it is as idle: a process that stood still must not take what it has read so far for all there is.
+      else if (!message.reply && stalled === '') this.#reachEnd()
       return
     }
     const position = parseAckSubject(message.reply)

@@ -16,10 +16,13 @@ export interface MachineNic extends ObservedMachine {
   nic: ObservedNic
 }
 
+/** What is known under one key, by the machine that says it: taking one out costs the same however many others say it too. */
+type ByMachine<T> = Map<string, Map<string, T[]>>
+
 /** Machines by the MACs and addresses of their interfaces, and orphans by their UID, as nodes' words say. */
 export class MachineIndex {
-  readonly #nics = new Map<string, MachineNic[]>()
-  readonly #orphans = new Map<string, ObservedMachine[]>()
+  readonly #nics: ByMachine<MachineNic> = new Map()
+  readonly #orphans: ByMachine<ObservedMachine> = new Map()
 
   replace(old: ObservedDocument | undefined, word: ObservedDocument | undefined): void {
     // Most words are of other kinds, or change nothing of this.
@@ -28,11 +31,11 @@ export class MachineIndex {
   }
 
   listNics(macOrAddress: string): readonly MachineNic[] {
-    return this.#nics.get(macOrAddress) ?? []
+    return listAll(this.#nics, macOrAddress)
   }
 
   listOrphans(uid: string): readonly ObservedMachine[] {
-    return this.#orphans.get(uid) ?? []
+    return listAll(this.#orphans, uid)
   }
 
   #add({ machine, nics }: Told): void {
@@ -68,18 +71,25 @@ function keysOf({ mac, addresses = [] }: ObservedNic): Set<string> {
   return new Set([mac, ...addresses])
 }
 
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key)
-  if (list) list.push(value)
-  else map.set(key, [value])
+function push<T extends ObservedMachine>(map: ByMachine<T>, key: string, value: T): void {
+  const found = map.get(key) ?? new Map<string, T[]>()
+  map.set(key, found)
+  const machine = keyOfMachine(value)
+  const values = found.get(machine)
+  if (values) values.push(value)
+  else found.set(machine, [value])
 }
 
-function drop<T extends ObservedMachine>(map: Map<string, T[]>, key: string, gone: ObservedMachine): void {
-  const rest = (map.get(key) ?? []).filter((m) => !isSame(m, gone))
-  if (rest.length === 0) map.delete(key)
-  else map.set(key, rest)
+function drop<T extends ObservedMachine>(map: ByMachine<T>, key: string, gone: ObservedMachine): void {
+  const found = map.get(key)
+  found?.delete(keyOfMachine(gone))
+  if (found?.size === 0) map.delete(key)
 }
 
-function isSame(a: ObservedMachine, b: ObservedMachine): boolean {
-  return a.node === b.node && a.uid === b.uid && a.isOrphan === b.isOrphan
+function listAll<T>(map: ByMachine<T>, key: string): T[] {
+  return [...(map.get(key)?.values() ?? [])].flat()
+}
+
+function keyOfMachine({ node, uid, isOrphan }: ObservedMachine): string {
+  return `${node}/${uid}/${isOrphan}`
 }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { observedSubject, OPERATOR_INBOX } from '../contract/subjects.ts'
+import { createLogger } from '../log.ts'
+import type { NatsConnection } from './connect.ts'
+import { followBucket } from './follow.ts'
+import { DEFAULT_LIMITS, ensureStreams } from './streams.ts'
+import { TestServer } from './test-server.ts'
+
+let server: TestServer
+let nc: NatsConnection
+beforeEach(async () => {
+  server = await TestServer.start()
+  nc = await server.connectOperator()
+}, 30_000)
+afterEach(async () => {
+  await server[Symbol.asyncDispose]()
+}, 30_000)
+
+/** More than the server sends before it asks whether we keep up. */
+const ALL = 600
+const BODY = 'x'.repeat(60_000)
+
+test('a process that stands still while it reads a bucket has not read all of it', async () => {
+  await ensureStreams(nc, DEFAULT_LIMITS)
+  for (let i = 0; i < ALL; i += 50) {
+    const subjects = Array.from({ length: 50 }, (_, k) =>
+      observedSubject({ node: 'n1', kind: 'image', uid: `u-${i + k}` }),
+    )
+    await Promise.all(subjects.map((subject) => nc.request(subject, BODY, { timeout: 20_000 })))
+  }
+  let stalls = 0
+  standStillOnce(nc, () => (stalls += 1))
+  const stop = new AbortController()
+  const end = Promise.withResolvers<number>()
+  let seen = 0
+  const listener = {
+    restarted: () => (seen = 0),
+    entry: () => (seen += 1),
+    caughtUp: () => end.resolve(seen),
+  }
+  const log = createLogger('test', 'silent')
+  const { signal } = stop
+  const following = followBucket(nc, {
+    bucket: 'observed',
+    listener,
+    repair: async () => undefined,
+    log,
+    signal,
+    refreshMs: 2 ** 30,
+  })
+  expect(await end.promise).toBe(ALL)
+  expect(stalls).toBeGreaterThan(0)
+  stop.abort()
+  await following
+}, 120_000)
+
+/** As under SIGSTOP, at the server's first question, for longer than it takes to send a heartbeat. */
+function standStillOnce(connection: NatsConnection, onStalled: () => void): void {
+  const subscribe = connection.subscribe.bind(connection)
+  let stood = false
+  connection.subscribe = (subject, options) => {
+    const { callback } = options ?? {}
+    if (!callback || !subject.startsWith(OPERATOR_INBOX)) return subscribe(subject, options)
+    return subscribe(subject, {
+      ...options,
+      callback: (error, message) => {
+        const isControl = message.headers?.code === 100
+        if (isControl && message.headers?.get('Nats-Consumer-Stalled')) onStalled()
+        if (isControl && message.reply && !stood) {
+          stood = true
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7_000)
+        }
+        void callback(error, message)
+      },
+    })
+  }
+}
