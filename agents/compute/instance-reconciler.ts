@@ -210,7 +210,9 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   #retryAfter(document: InstanceDocument, { instance, trouble }: Step): number | undefined {
     const isLeaving = isPoweredOn(instance.power) && listLeaving(document, instance).length > 0
     const isTransient = trouble !== undefined && !isTerminal(trouble)
-    if (!isTransient && !isLeaving && !instance.unresponsive) {
+    // One that hangs, or that nobody could ask.
+    const isUnknown = isPoweredOn(instance.power) && instance.volumes === undefined
+    if (!isTransient && !isLeaving && !isUnknown) {
       this.#attempts.delete(document.uid)
       return undefined
     }

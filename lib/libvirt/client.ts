@@ -4,12 +4,7 @@ import { LibvirtConnection, type ConnectionOptions } from './connection.ts'
 import { ConsoleStream } from './console-stream.ts'
 import type { DomainRef } from './error.ts'
 import { EVENTS, type DomainEvent } from './events.ts'
-import { procedures, type Procedure } from './procedures.ts'
-import type { Codec } from './xdr.ts'
-
-type Procedures = typeof procedures
-type ArgsOf<P> = P extends { args: Codec<infer A> } ? A : never
-type ResultOf<P> = P extends { result: Codec<infer R> } ? R : never
+import { procedures, type ArgsOf, type Procedure, type Procedures, type ResultOf } from './procedures.ts'
 
 const CALL_TIMEOUT_MS = 30_000
 const RECONNECT_FIRST_MS = 100
@@ -40,6 +35,16 @@ export class LibvirtClient {
     const connection = await this.#connect(deadline)
     const procedure = procedures[name] as unknown as Procedure<unknown, ResultOf<Procedures[N]>>
     return connection.call(procedure, args, deadline)
+  }
+
+  /** One that is over when the daemon has answered, or the connection is gone, however long that takes. */
+  async callToItsEnd<N extends keyof Procedures>(
+    name: N,
+    args: ArgsOf<Procedures[N]>,
+  ): Promise<ResultOf<Procedures[N]>> {
+    const never = new AbortController().signal
+    const connection = await this.#connect(never)
+    return connection.call(procedures[name] as unknown as Procedure<unknown, ResultOf<Procedures[N]>>, args, never)
   }
 
   /** A domain's console, on a connection of its own. */

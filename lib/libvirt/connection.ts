@@ -42,7 +42,7 @@ interface Pending {
  * The daemon reads no further message of a client that has this many calls running (max_client_requests, 5 by default), keepalive
  * included: we stay below and queue the rest here.
  */
-const MAX_IN_FLIGHT = 4
+export const MAX_IN_FLIGHT = 4
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEPALIVE_PING = 1
 const KEEPALIVE_PONG = 2

@@ -69,6 +69,14 @@ export class LibvirtDisconnected extends Error {
   }
 }
 
+/** It was not sent: other calls hold every place. */
+export class LibvirtBusy extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'LibvirtBusy'
+  }
+}
+
 const hasCode = (error: unknown, ...codes: number[]): boolean =>
   error instanceof LibvirtError && codes.includes(error.code)
 
@@ -82,6 +90,7 @@ export const isInvalidRequest = (error: unknown): boolean =>
   hasCode(error, ErrorCode.xml, ErrorCode.xmlDetail, ErrorCode.xmlInvalidSchema)
 export const isUnsupported = (error: unknown): boolean =>
   hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported)
+export const isBusy = (error: unknown): boolean => error instanceof LibvirtBusy
 export const isDisconnected = (error: unknown): boolean => error instanceof LibvirtDisconnected
 /** Another call holds the domain, most often because its QEMU does not answer: libvirt gave up waiting, or we did. */
 export const isUnanswered = (error: unknown): boolean => hasCode(error, ErrorCode.operationTimeout) || isTimeout(error)

@@ -147,3 +147,7 @@ export const procedures = {
     voidType,
   ),
 } as const
+
+export type Procedures = typeof procedures
+export type ArgsOf<P> = P extends { args: Codec<infer A> } ? A : never
+export type ResultOf<P> = P extends { result: Codec<infer R> } ? R : never

@@ -23,23 +23,23 @@ const set = (from: PowerState, action: PowerAction, end: AbortSignal = signal) =
 const timeout = (): Error => Object.assign(new Error('timed out'), { name: 'TimeoutError' })
 
 test.each<[PowerState, PowerAction, string[]]>([
-  ['off', 'on', ['slow create 65000']],
+  ['off', 'on', ['starts create 65000']],
   // 128 MiB at 10 MiB a second.
-  ['saved', 'on', ['guest getInfo 10000', 'slow create 77800']],
+  ['saved', 'on', ['guest getInfo 10000', 'starts create 77800']],
   ['running', 'on', []],
   ['paused', 'on', []],
-  ['paused', 'resume', ['guest resume 10000']],
+  ['paused', 'resume', ['orders resume 10000']],
   ['running', 'resume', []],
-  ['sleeping', 'wake', ['guest wakeUp 10000']],
+  ['sleeping', 'wake', ['orders wakeUp 10000']],
   ['running', 'wake', []],
-  ['running', 'pause', ['guest suspend 10000']],
+  ['running', 'pause', ['orders suspend 10000']],
   ['paused', 'pause', []],
   ['sleeping', 'pause', []],
-  ['running', 'save', ['guest getInfo 10000', 'slow managedSave 312800']],
-  ['paused', 'save', ['guest getInfo 10000', 'slow managedSave 312800']],
+  ['running', 'save', ['guest getInfo 10000', 'saves managedSave 312800']],
+  ['paused', 'save', ['guest getInfo 10000', 'saves managedSave 312800']],
   ['saved', 'save', []],
   ['off', 'save', []],
-  ['running', 'shutdown', ['guest shutdown 3000']],
+  ['running', 'shutdown', ['orders shutdown 3000']],
   ['off', 'shutdown', []],
   ['saved', 'shutdown', []],
   ['running', 'off', ['forced destroy 60000']],
@@ -112,7 +112,7 @@ describe('a start', () => {
       reason: 'StartTimeout',
       message: 'the machine did not start within 0.03 s',
     })
-    expect(at.calls).toEqual(['slow create 5030', 'forced destroy 60000', 'forced destroy 60000'])
+    expect(at.calls).toEqual(['starts create 5030', 'forced destroy 60000', 'forced destroy 60000'])
   })
 
   test('whose run is ended is taken back, and waited for', async () => {
@@ -122,7 +122,7 @@ describe('a start', () => {
     await until(() => at.calls.length === 1)
     end.abort(new Error('ended'))
     await expect(starting).rejects.toThrow('ended')
-    expect(at.calls).toEqual(['slow create 65000', 'forced destroy 60000'])
+    expect(at.calls).toEqual(['starts create 65000', 'forced destroy 60000'])
   })
 
   test('that was ended before it began is not begun', async () => {

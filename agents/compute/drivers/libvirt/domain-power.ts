@@ -42,29 +42,32 @@ export class DomainPower {
   }
 
   /** Success when it is so already. @throws TransientError `StartTimeout` for a start that was taken back, `NoRoomToSuspend` */
-  async set({ ref: domain, power }: FoundDomain, action: PowerAction, signal: AbortSignal): Promise<void> {
-    const { quick, guest, slow } = this.#connections
+  async set(found: FoundDomain, action: PowerAction, signal: AbortSignal): Promise<void> {
+    const { ref: domain, power } = found
+    const { quick, orders, saves } = this.#connections
     switch (action) {
       case 'on':
-        if (!isPoweredOn(power)) await this.#start(domain, power === 'saved', signal)
+        if (!isPoweredOn(power)) await this.#start(found, signal)
         return
       case 'resume':
-        if (power === 'paused') await guest.call('resume', { domain }, signal, GUEST_CALL_MS)
+        if (power === 'paused') await orders.call('resume', { domain }, signal, GUEST_CALL_MS)
         return
       case 'wake':
         if (power === 'sleeping') {
-          await ignoreInvalid(guest.call('wakeUp', { domain, flags: 0 }, signal, GUEST_CALL_MS))
+          await ignoreInvalid(orders.call('wakeUp', { domain, flags: 0 }, signal, GUEST_CALL_MS))
         }
         return
       case 'pause':
-        if (power === 'running') await guest.call('suspend', { domain }, signal, GUEST_CALL_MS)
+        if (power === 'running') await orders.call('suspend', { domain }, signal, GUEST_CALL_MS)
         return
       case 'save': {
         if (!isPoweredOn(power)) return
         const memoryMiB = await this.#memoryMiB(domain, signal)
         await checkRoomToSave(this.#saveDir, memoryMiB)
         const timeoutMs = SAVE_TIMEOUT_MS + savedMs(memoryMiB)
-        await slow.call('managedSave', { domain, flags: Save.running }, signal, timeoutMs)
+        await saves.call('managedSave', { domain, flags: Save.running }, signal, timeoutMs, {
+          group: namespaceOf(found),
+        })
         return
       }
       case 'shutdown':
@@ -80,7 +83,7 @@ export class DomainPower {
   }
 
   async #askToShutDown(domain: DomainRef, signal: AbortSignal): Promise<void> {
-    const asked = this.#connections.guest.call('shutdown', { domain, flags: Shutdown.acpi }, signal, SHUTDOWN_CALL_MS)
+    const asked = this.#connections.orders.call('shutdown', { domain, flags: Shutdown.acpi }, signal, SHUTDOWN_CALL_MS)
     await ignoreInvalid(asked).catch((error: unknown) => {
       signal.throwIfAborted()
       if (!isUnanswered(error)) throw error
@@ -92,38 +95,57 @@ export class DomainPower {
     return Number(maxMemoryKiB / 1024n)
   }
 
-  async #start(domain: DomainRef, isSaved: boolean, signal: AbortSignal): Promise<void> {
+  async #start(found: FoundDomain, signal: AbortSignal): Promise<void> {
+    const { ref: domain, power } = found
     // What was saved is at most all of its memory.
-    const readMs = isSaved ? savedMs(await this.#memoryMiB(domain, signal)) : 0
+    const readMs = power === 'saved' ? savedMs(await this.#memoryMiB(domain, signal)) : 0
     const timeoutMs = this.#startTimeoutMs + readMs
     signal.throwIfAborted()
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const starting = this.#connections.slow.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000)
-    const takenBack = this.#takeBack(domain, starting, AbortSignal.any([signal, deadline]))
+    const deadline = new AbortController()
+    const sent = Promise.withResolvers<undefined>()
+    let timer: NodeJS.Timeout | undefined
+    const onSent = (): void => {
+      timer = setTimeout(() => deadline.abort(), timeoutMs)
+      sent.resolve(undefined)
+    }
+    const how = { group: namespaceOf(found), waitMs: timeoutMs, waitSignal: signal, onSent }
+    const starting = this.#connections.starts.call('create', { domain, flags: 0 }, TO_ITS_END, timeoutMs + 5_000, how)
+    const takenBack = this.#takeBack(
+      domain,
+      { starting, sent: sent.promise },
+      AbortSignal.any([signal, deadline.signal]),
+    )
     try {
       await starting
     } catch (error) {
       // Running after all: another run of ours, or an administrator, was first.
       if (isOperationInvalid(error)) return
       signal.throwIfAborted()
-      if (!deadline.aborted) throw error
+      if (!deadline.signal.aborted) throw error
       throw new TransientError('StartTimeout', `the machine did not start within ${timeoutMs / 1000} s`, {
         cause: error,
       })
     } finally {
+      clearTimeout(timer)
       await takenBack
     }
   }
 
-  /** Once aborted, ends QEMU, which may wait for a switch that never comes, until the start has returned. Never rejects. */
-  async #takeBack(domain: DomainRef, starting: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  /** Once sent and aborted, ends QEMU, which may wait for a switch that never comes, until the start has returned. Never rejects. */
+  async #takeBack(
+    domain: DomainRef,
+    { starting, sent }: { starting: Promise<unknown>; sent: Promise<undefined> },
+    signal: AbortSignal,
+  ): Promise<void> {
     const settled = starting.then(
       () => true,
       () => true,
     )
     const aborted = new Promise<false>((resolve) => {
+      if (signal.aborted) resolve(false)
       signal.addEventListener('abort', () => resolve(false), { once: true })
     })
+    if ((await Promise.race([settled, sent])) === true) return
     let isOver = await Promise.race([settled, aborted])
     while (!isOver) {
       await this.destroy(domain, TO_ITS_END).catch(() => undefined)
@@ -137,6 +159,8 @@ export class DomainPower {
     await ignoreInvalid(this.#connections.forced.call('destroy', { domain, flags: 0 }, signal, DESTROY_TIMEOUT_MS))
   }
 }
+
+const namespaceOf = ({ mark }: FoundDomain): string => mark?.namespace ?? ''
 
 /** How long memory of this size takes to be written or read. Pure. */
 export function savedMs(memoryMiB: number): number {

@@ -2,6 +2,7 @@
 // Domains as libvirt has them, read into plain data.
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import {
   DomainState,
   METADATA_ELEMENT,
@@ -9,11 +10,11 @@ import {
   ShutoffReason,
   XmlFlag,
 } from '../../../../lib/libvirt/constants.ts'
-import { isNoDomain, isNoMetadata, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { isBusy, isNoDomain, isNoMetadata, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import { isPoweredOn, type BackendInstance, type OffReason, type PowerState } from '../driver.ts'
 import { GUEST_CALL_MS, GUEST_READ_MS, type LibvirtConnections } from './connections.ts'
 import { domainUuidBytes, uidOfDomainName } from './domain-name.ts'
-import { readDomainXml, type LiveDomain } from './live-xml.ts'
+import { readDiskServers, readDomainXml, type LiveDomain } from './live-xml.ts'
 import { METADATA_NAMESPACE, readMark, type DomainMark } from './metadata.ts'
 
 export interface FoundDomain {
@@ -55,12 +56,18 @@ export async function readDomain(client: LibvirtClient, ref: DomainRef, signal: 
 
 /** As its QEMU has it now. @param client one that may wait: while another call holds the domain, so does this one */
 export async function readLiveXml(
-  client: LibvirtClient,
+  client: LibvirtCaller,
   ref: DomainRef,
   signal: AbortSignal,
   timeoutMs = GUEST_CALL_MS,
 ): Promise<LiveDomain> {
   return readDomainXml((await client.call('getXml', { domain: ref, flags: 0 }, signal, timeoutMs)).xml)
+}
+
+/** Where the disks come from that it is started with. */
+export async function listDiskServers(client: LibvirtClient, ref: DomainRef, signal: AbortSignal) {
+  const { xml } = await client.call('getXml', { domain: ref, flags: XmlFlag.inactive }, signal)
+  return readDiskServers(xml)
 }
 
 /** As it is defined, which needs nobody's answer. */
@@ -78,9 +85,10 @@ export async function toBackendInstance(
   const { quick, guest } = connections
   const { ref } = found
   // The definition of one whose QEMU hangs is not to be had either: libvirtd waits for the same lock.
-  const domain = isPoweredOn(found.power)
+  const read = isPoweredOn(found.power)
     ? await tryReadLiveXml(guest, ref, signal)
     : await readDefinition(quick, ref, signal)
+  const domain = typeof read === 'string' ? undefined : read
   return {
     uid,
     epoch: found.mark?.epoch,
@@ -89,23 +97,25 @@ export async function toBackendInstance(
     power: found.power,
     ...(found.offReason === undefined ? {} : { offReason: found.offReason }),
     ioError: found.ioError,
-    unresponsive: domain === undefined,
+    unresponsive: read === 'unanswered',
     vcpus: domain?.vcpus,
     memoryMiB: domain?.memoryMiB,
     volumes: domain?.volumes.map((volume) => volume.uid),
   }
 }
 
+/** `unasked`: others hold every place; nothing is known of this one. */
 async function tryReadLiveXml(
-  client: LibvirtClient,
+  client: LibvirtCaller,
   ref: DomainRef,
   signal: AbortSignal,
-): Promise<LiveDomain | undefined> {
+): Promise<LiveDomain | 'unanswered' | 'unasked'> {
   try {
     return await readLiveXml(client, ref, signal, GUEST_READ_MS)
   } catch (error) {
     signal.throwIfAborted()
-    if (isUnanswered(error)) return undefined
+    if (isBusy(error)) return 'unasked'
+    if (isUnanswered(error)) return 'unanswered'
     throw error
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes wrong around running machines: hosts that go down, a QEMU that hangs, guests that hear nothing, full disks.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
@@ -12,6 +13,7 @@ import { startDriverNode, type DriverNode } from './testing.ts'
 
 const signal = new AbortController().signal
 const stop = new AbortController()
+const MUTE_SERVER = "require('net').createServer((s) => s.on('error', () => 0)).listen(10999, '127.0.0.1')"
 let at: DriverNode
 let driver: LibvirtInstanceDriver
 let client: LibvirtClient
@@ -169,6 +171,62 @@ describe('a QEMU that hangs', () => {
     expect(await driver.find(other.uid, signal)).toBeUndefined()
     await driver.remove(hanging.uid, signal)
   }, 90_000)
+
+  test('many of them, looked at again and again, take no answer from one that is well', async () => {
+    const well = await started()
+    const hung = await Promise.all(Array.from({ length: 4 }, () => started()))
+    await Promise.all(hung.map(({ uid }) => hang(uid)))
+    for (let turn = 0; turn < 3; turn++) {
+      const looks = hung.flatMap(({ uid }) => [driver.find(uid, signal), driver.find(uid, signal)])
+      const startedAt = performance.now()
+      expect(await find(well.uid)).toMatchObject({ power: 'running', unresponsive: false, volumes: [] })
+      expect(performance.now() - startedAt).toBeLessThan(2_500)
+      const seen = await Promise.all(looks)
+      expect(seen.map((one) => one?.unresponsive)).toEqual(looks.map(() => true))
+    }
+    await Promise.all([...hung, well].map(({ uid }) => driver.remove(uid, signal)))
+  }, 90_000)
+})
+
+describe('a start behind a server that does not answer', () => {
+  const connection = { protocol: 'nbd' as const, host: '127.0.0.1', port: 10999, exportName: 'v', tls: false }
+  const volumes = [{ uid: 'aaaaaaaa-0000-4000-8000-000000000000', connection }]
+
+  test('is not even begun', async () => {
+    const silent = at.newDriver({ checkServer: () => Promise.reject(new Error('silence')) })
+    const machine = at.want({ volumes })
+    await silent.ensure(machine, signal)
+    await expect(silent.setPower(machine.uid, 'on', signal)).rejects.toThrow('silence')
+    expect((await find(machine.uid)).power).toBe('off')
+    silent.close()
+    await driver.remove(machine.uid, signal)
+  }, 30_000)
+
+  test('keeps no machine of another namespace waiting, though many are begun', async () => {
+    // Accepts and says nothing.
+    const mute = spawn('nsenter', ['-t', `${at.node.pid}`, '-n', process.execPath, '-e', MUTE_SERVER], {
+      stdio: 'ignore',
+    })
+    const hasty = at.newDriver({ startTimeoutMs: 5_000, checkServer: async () => undefined })
+    try {
+      await run('ip', 'link', 'set', 'lo', 'up')
+      const stuck = Array.from({ length: 6 }, () => at.want({ namespace: 'team-b', volumes }))
+      const well = at.want()
+      for (const machine of [...stuck, well]) await hasty.ensure(machine, signal)
+      const starts = stuck.map(({ uid }) => hasty.setPower(uid, 'on', signal).catch((error: unknown) => error))
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      const startedAt = performance.now()
+      await hasty.setPower(well.uid, 'on', signal)
+      expect(performance.now() - startedAt).toBeLessThan(4_000)
+      expect((await find(well.uid)).power).toBe('running')
+      const reasons = (await Promise.all(starts)).map((error) => (error as { reason?: string }).reason)
+      expect(new Set(reasons)).toEqual(new Set(['StartTimeout', 'HypervisorBusy']))
+      await Promise.all([...stuck, well].map(({ uid }) => driver.remove(uid, signal)))
+    } finally {
+      mute.kill('SIGKILL')
+      hasty.close()
+    }
+  }, 60_000)
 })
 
 describe('suspending', () => {

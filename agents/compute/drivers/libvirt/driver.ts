@@ -29,7 +29,15 @@ import { removeDisks } from './disks.ts'
 import { GUEST_CALL_MS, LibvirtConnections } from './connections.ts'
 import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower } from './domain-power.ts'
-import { findDomain, readDefinition, readDomain, readLiveXml, toBackendInstance, type FoundDomain } from './domains.ts'
+import {
+  findDomain,
+  listDiskServers,
+  readDefinition,
+  readDomain,
+  readLiveXml,
+  toBackendInstance,
+  type FoundDomain,
+} from './domains.ts'
 import { explained } from './explained.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
 import { listFound } from './listing.ts'
@@ -210,15 +218,23 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void> {
     return explained(`power ${action}`, signal, async () => {
       const found = await this.#find(uid, signal)
+      if (found && action === 'on' && !isPoweredOn(found.power)) await this.#checkServers(found.ref, signal)
       if (found) return this.#power.set(found, action, signal)
       if (action === 'off' || action === 'shutdown') return
       throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
     })
   }
 
+  /** QEMU waits for them before it answers anybody: behind a silent one it would hold a place that others start in. */
+  async #checkServers(domain: DomainRef, signal: AbortSignal): Promise<void> {
+    const check = this.#options.checkServer ?? checkVolumeServer
+    const servers = await listDiskServers(this.#connections.quick, domain, signal)
+    await Promise.all(servers.map((server) => check(server, signal)))
+  }
+
   async act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void> {
     const domain = await this.#get(uid, signal)
-    await this.#connections.guest.call(action, { domain, flags: 0 }, signal)
+    await this.#connections.orders.call(action, { domain, flags: 0 }, signal)
   }
 
   remove(uid: string, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
-import { isDisconnected, isUnanswered, LibvirtError } from '../../../../lib/libvirt/error.ts'
+import { isBusy, isDisconnected, isUnanswered, LibvirtError } from '../../../../lib/libvirt/error.ts'
 
 /** What libvirt answers, classified once at the edge: libvirt's own words may hold paths of the host, and go to the log as the cause. */
 export async function explained<T>(what: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
@@ -19,6 +19,10 @@ export function explain(what: string, error: unknown): unknown {
     return new TransientError('HypervisorUnreachable', `${what}: libvirt of the node does not answer; is it up?`, {
       cause: error,
     })
+  }
+  if (isBusy(error)) {
+    const message = `${what}: calls about other machines hold every place at libvirt of the node; it is tried again`
+    return new TransientError('HypervisorBusy', message, { cause: error })
   }
   if (isUnanswered(error)) {
     const message = `${what}: QEMU of the machine does not answer; deleting or stopping the machine ends it by force`

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import type { CallHow } from '../../../../lib/libvirt/domain-calls.ts'
 import { ErrorCode, LibvirtError, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import type { LibvirtConnections } from './connections.ts'
 
@@ -18,13 +19,20 @@ export interface FakeLibvirt {
 export function fakeLibvirt(answers: Record<string, Answer> = {}): FakeLibvirt {
   const calls: string[] = []
   const clientOf = (name: string): LibvirtClient => {
-    const call = async (procedure: string, args: Record<string, unknown>, signal: AbortSignal, timeoutMs?: number) => {
+    const call = async (
+      procedure: string,
+      args: Record<string, unknown>,
+      signal: AbortSignal,
+      timeoutMs?: number,
+      how?: CallHow,
+    ) => {
       calls.push([name, procedure, timeoutMs].filter((word) => word !== undefined).join(' '))
+      how?.onSent?.()
       return (await answers[procedure]?.(args, signal)) ?? {}
     }
     return { call } as unknown as LibvirtClient
   }
-  const names = ['quick', 'guest', 'devices', 'slow', 'forced'] as const
+  const names = ['quick', 'guest', 'orders', 'devices', 'starts', 'saves', 'forced'] as const
   const connections = Object.fromEntries(names.map((name) => [name, clientOf(name)])) as unknown as LibvirtConnections
   return { calls, answers, connections, client: connections.quick }
 }

@@ -48,6 +48,19 @@ export function readDomainXml(xml: string): LiveDomain {
   return { volumes, targets, macs, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
 }
 
+/** Servers over the network that its disks are read from, each once. */
+export function readDiskServers(xml: string): { host: string; port: number }[] {
+  const servers = new Map<string, { host: string; port: number }>()
+  for (const source of elements(parseXml(xml), 'source')) {
+    if (source.getAttribute('protocol') !== 'nbd') continue
+    for (const at of elements(source, 'host')) {
+      const [host, port] = [at.getAttribute('name') ?? '', Number(at.getAttribute('port'))]
+      if (host !== '' && port > 0) servers.set(`${host} ${port}`, { host, port })
+    }
+  }
+  return [...servers.values()]
+}
+
 function elements(parent: XmlElement, name: string): XmlElement[] {
   return Array.from(parent.getElementsByTagName(name))
 }

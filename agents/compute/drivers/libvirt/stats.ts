@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import { MemoryStat } from '../../../../lib/libvirt/constants.ts'
 import type { DomainRef } from '../../../../lib/libvirt/error.ts'
 import type { InstanceStats } from '../driver.ts'
 
 const KIB_PER_MIB = 1024n
 
-export async function readStats(client: LibvirtClient, domain: DomainRef, signal: AbortSignal): Promise<InstanceStats> {
+export async function readStats(client: LibvirtCaller, domain: DomainRef, signal: AbortSignal): Promise<InstanceStats> {
   const [info, memory] = await Promise.all([
     client.call('getInfo', { domain }, signal),
     client.call('memoryStats', { domain, maxStats: 32, flags: 0 }, signal).catch(() => ({ stats: [] })),

@@ -5,7 +5,7 @@ import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
 
 type NbdConnection = Extract<VolumeConnection, { protocol: 'nbd' }>
 /** Resolves when the server of a volume answers. @throws TransientError `VolumeServerSilent` */
-export type CheckVolumeServer = (connection: NbdConnection, signal: AbortSignal) => Promise<void>
+export type CheckVolumeServer = (server: Pick<NbdConnection, 'host' | 'port'>, signal: AbortSignal) => Promise<void>
 
 const ANSWER_WITHIN_MS = 3_000
 /** What an NBD server says first, before any TLS: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../../lib/errors.ts'
-import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import { BlockResize, MonitorCommand } from '../../../../lib/libvirt/constants.ts'
 import { LibvirtError, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import type { VolumeWant } from '../driver.ts'
@@ -13,7 +13,7 @@ const PAUSE_MS = 100
 
 /** Tells a machine that is on of volumes that are larger than it knows. Never makes one smaller. */
 export async function growVolumes(
-  client: LibvirtClient,
+  client: LibvirtCaller,
   domain: DomainRef,
   live: readonly LiveVolume[],
   want: readonly VolumeWant[],
@@ -39,7 +39,7 @@ interface Growth {
  * again, with its next request only. A guest that works makes one by itself; for one that is idle a block is read.
  * @throws TransientError when the new size is not taken in time
  */
-async function grow(client: LibvirtClient, { domain, disk, size }: Growth, signal: AbortSignal): Promise<void> {
+async function grow(client: LibvirtCaller, { domain, disk, size }: Growth, signal: AbortSignal): Promise<void> {
   let refused: unknown
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
@@ -59,7 +59,7 @@ async function grow(client: LibvirtClient, { domain, disk, size }: Growth, signa
 }
 
 /** libvirt has no call of its own that reads from a network disk. */
-async function readOneBlock(client: LibvirtClient, domain: DomainRef, disk: LiveVolume, signal: AbortSignal) {
+async function readOneBlock(client: LibvirtCaller, domain: DomainRef, disk: LiveVolume, signal: AbortSignal) {
   const command = `qemu-io -d /machine/peripheral/${volumeAlias(disk.uid)}/virtio-backend "aio_read -q 0 512"`
   await client.call('qemuMonitorCommand', { domain, command, flags: MonitorCommand.human }, signal)
 }

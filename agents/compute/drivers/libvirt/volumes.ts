@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { lstat, realpath } from 'node:fs/promises'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
-import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import { Affect } from '../../../../lib/libvirt/constants.ts'
 import {
   isDeviceMissing,
@@ -48,7 +48,7 @@ export function planVolumes(live: Pick<LiveDomain, 'volumes' | 'targets'>, want:
 }
 
 export interface Plugging {
-  client: LibvirtClient
+  client: LibvirtCaller
   domain: DomainRef
   checkServer: CheckVolumeServer
 }
