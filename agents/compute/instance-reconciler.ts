@@ -8,7 +8,7 @@ import type { HostStopping } from './host-stopping.ts'
 import { toObservedNic } from './nics.ts'
 import { listLeaving, listStages, toObservation } from './observation.ts'
 import type { ComputePaths } from './paths.ts'
-import { decidePower } from './power.ts'
+import { afterAction, decidePower } from './power.ts'
 import type { PowerRecord } from './power-record.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
 import { checkConnections, findPorts, findWaiting, toInstanceWant, type ConfigDriveFiles } from './want.ts'
@@ -27,7 +27,8 @@ export interface InstanceReconcilerOptions {
   isHostStopping: HostStopping
   /** Files below `paths` when absent. */
   powerStore?: PowerStore
-  nowMs?: () => number
+  /** Steady: what sets the host's clock must not shorten what a guest has. */
+  nowMs?: () => number | Promise<number>
 }
 
 /** A stage is worth a message only when it lasts. */
@@ -122,7 +123,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     const { record } = powered
     let last: Step = powered
     const staysOn = document.spec.runState === 'Running' || document.spec.runState === 'Paused'
-    if (staysOn && isPoweredOn(last.instance.power) && !last.instance.unresponsive) {
+    if (staysOn && isPoweredOn(last.instance.power) && !last.instance.unresponsive && !last.instance.startLimitMs) {
       const plugged = await this.#plug(run, last.instance)
       last = { instance: plugged.instance, trouble: last.trouble ?? plugged.trouble }
     }
@@ -160,7 +161,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     for (let step = 0; step < MAX_POWER_STEPS; step++) {
       // Asked for only where it matters: a guest that is in memory was not stopped by anybody.
       const hostStopping = !isPoweredOn(instance.power) && (await this.#options.isHostStopping(signal))
-      const nowMs = (this.#options.nowMs ?? Date.now)()
+      const nowMs = await this.#now()
       const decision = decidePower({ spec, bootId, grantedBootId, hostStopping, instance, record, nowMs })
       // The intent first: a kill between the two must not look like a guest that went off by itself.
       await this.#store.write(uid, record, decision.record)
@@ -179,6 +180,9 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
         trouble ??= done.trouble
         break
       }
+      const known = afterAction(record, action, await this.#now())
+      await this.#store.write(uid, record, known)
+      record = known
       log.info({ action, durationMs: Math.round(performance.now() - startedAt) }, 'power changed')
       if (decision.retryAfterMs !== undefined) break
     }
@@ -205,6 +209,10 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
       // What was done of it is told, and not what was before.
       return { instance: (await driver.find(document.uid, context.signal)) ?? on, trouble: error }
     }
+  }
+
+  async #now(): Promise<number> {
+    return (this.#options.nowMs ?? Date.now)()
   }
 
   #retryAfter(document: InstanceDocument, { instance, trouble }: Step): number | undefined {

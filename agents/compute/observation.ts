@@ -83,6 +83,7 @@ function describeTrouble(trouble: unknown): ObservedError {
 }
 
 function toState(instance: BackendInstance, because: PowerRecord['because']): Observation<'instance'>['state'] {
+  if (instance.startLimitMs !== undefined) return 'building'
   switch (instance.power) {
     case 'running':
       return 'running'
@@ -112,7 +113,7 @@ export function listStages(
   instance: BackendInstance | undefined,
 ): Stage[] {
   const reached: Stage[] = []
-  const isOn = instance !== undefined && isPoweredOn(instance.power)
+  const isOn = instance !== undefined && isPoweredOn(instance.power) && instance.startLimitMs === undefined
   const before = state.findObserved('instance', uid)?.facts?.stages ?? []
   const hasVolumes =
     instance !== undefined && instance.volumes === undefined

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node keeps of a machine's power, and what it makes of what it sees now. Pure.
-import type { BackendInstance } from './drivers/driver.ts'
+import type { BackendInstance, OffReason } from './drivers/driver.ts'
 import { isPoweredOn } from './drivers/driver.ts'
 
 /** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to its process; never the guest by itself. */
@@ -19,9 +19,15 @@ export interface PowerRecord {
   /** Ends in a row that nobody asked for, and the last start: a machine that ends at once, however, is not started in a circle. */
   ends: number
   startedAtMs?: number
+  /** What the end of the run before looked like when the start was ordered: that look is no news of this run. */
+  offBefore?: OffReason
   /** When it was found off. */
   endedAtMs?: number
   shutdownAskedAtMs?: number
+  /** When the guest was first asked, as against when that was decided: from here on it has its time. */
+  shutdownSentAtMs?: number
+  /** It is wanted on again; when it goes off soon, that was still what was asked for. */
+  shutdownWithdrawn?: true
   /** How often it was started after such an end, since it was made here; and which the last one was. */
   restarts?: number
   restartedAfter?: OwnEnd
@@ -37,7 +43,7 @@ export interface PowerSeen {
   bootId: string
   /** The host is on its way down: what ends now, it ends. */
   hostStopping: boolean
-  instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError'>
+  instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError' | 'startLimitMs'>
   record: PowerRecord
   nowMs: number
 }
@@ -48,24 +54,42 @@ export const SHUTDOWN_GRACE_MS = 60_000
 const HEALED_MS = 60_000
 
 /** The record, brought up to date with what is seen. */
-export function observePower(seen: PowerSeen): PowerRecord {
+export function observePower(before: PowerSeen): PowerRecord {
+  const seen = { ...before, record: forgetOldShutdown(before.record, before.nowMs) }
   const { instance, record, bootId, nowMs } = seen
   const { power } = instance
-  if (power === 'saved') return { ...without(record, 'shutdownAskedAtMs'), phase: 'off', because: 'Requested' }
+  if (power === 'saved') return { ...withoutShutdown(record), phase: 'off', because: 'Requested' }
+  // Somebody's start is under way: nothing ran yet.
+  if (instance.startLimitMs !== undefined) return record
   if (isPoweredOn(power)) {
-    const next: PowerRecord = { ...without(counted(record), 'because', 'endedAtMs'), phase: 'on', bootId }
+    const next: PowerRecord = { ...seenOn(record), bootId }
     const isHealed = power === 'running' && nowMs - (record.resumedAtMs ?? nowMs) > HEALED_MS
     return isHealed ? without(next, 'resumes', 'resumedAtMs') : next
   }
   if (!hasEnded(seen)) return record
   const because = whyOff(seen)
   return {
-    ...without(counted(record), 'shutdownAskedAtMs', 'resumes', 'resumedAtMs'),
+    ...without(withoutShutdown(counted(record)), 'offBefore', 'resumes', 'resumedAtMs'),
     phase: 'off',
     because,
     endedAtMs: nowMs,
     ends: endsInARow(record, because, bootId),
   }
+}
+
+/** The record of one that was seen on, or whose start has succeeded. */
+export function seenOn(record: PowerRecord): PowerRecord {
+  return { ...without(counted(record), 'because', 'endedAtMs', 'offBefore'), phase: 'on' }
+}
+
+export function withoutShutdown(record: PowerRecord): PowerRecord {
+  return without(record, 'shutdownAskedAtMs', 'shutdownSentAtMs', 'shutdownWithdrawn')
+}
+
+/** Wanted again, and on for so long since: when it goes off now, nobody has asked for it. */
+export function forgetOldShutdown(record: PowerRecord, nowMs: number): PowerRecord {
+  const { shutdownWithdrawn, shutdownAskedAtMs = 0, shutdownSentAtMs = shutdownAskedAtMs } = record
+  return shutdownWithdrawn && nowMs - shutdownSentAtMs > SHUTDOWN_GRACE_MS ? withoutShutdown(record) : record
 }
 
 /** A reboot of the host is none of the machine's. */
@@ -81,10 +105,14 @@ function counted(record: PowerRecord): PowerRecord {
   return { ...record, restarts: restarts + 1, restartedAfter: because }
 }
 
-/** Whether it was on since it was looked at last. A start that nobody saw through counts when something ran and ended. */
+/** Looks of something that ran. */
+export const RAN: ReadonlySet<OffReason> = new Set(['guest', 'host', 'crashed'])
+
+/** Whether it was on since it was looked at last. A start that nobody saw through counts when something ran and ended since. */
 function hasEnded({ instance, record }: PowerSeen): boolean {
   if (record.phase === 'on') return true
-  return record.phase === 'starting' && ['guest', 'host', 'crashed'].includes(instance.offReason ?? 'unknown')
+  const { offReason = 'unknown' } = instance
+  return record.phase === 'starting' && offReason !== record.offBefore && RAN.has(offReason)
 }
 
 function whyOff({ instance, record, bootId, hostStopping }: PowerSeen): StoppedBecause {

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { durably, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
+import { OFF_REASONS } from './drivers/driver.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
 import { NEW_RECORD, STOPPED_BECAUSE, type PowerRecord } from './power-record.ts'
 
@@ -15,8 +16,11 @@ const Record = z.object({
   because: z.enum(STOPPED_BECAUSE).optional(),
   ends: z.int().min(0),
   startedAtMs: z.number().optional(),
+  offBefore: z.enum(OFF_REASONS).optional(),
   endedAtMs: z.number().optional(),
   shutdownAskedAtMs: z.number().optional(),
+  shutdownSentAtMs: z.number().optional(),
+  shutdownWithdrawn: z.literal(true).optional(),
   restarts: z.int().min(0).optional(),
   restartedAfter: z.enum(STOPPED_BECAUSE).exclude(['Requested']).optional(),
   resumes: z.int().min(0).optional(),

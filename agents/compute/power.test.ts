@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { decidePower, type PowerInput } from './power.ts'
+import { afterAction, decidePower, type PowerInput } from './power.ts'
 import { NEW_RECORD, SHUTDOWN_GRACE_MS, type PowerRecord } from './power-record.ts'
 
 const NOW = 1_000_000
@@ -87,7 +87,10 @@ describe('what to do about the power', () => {
     ],
     [
       '… then takes the power',
-      { spec: { runState: 'Stopped' }, record: { ...on, shutdownAskedAtMs: NOW - SHUTDOWN_GRACE_MS } },
+      {
+        spec: { runState: 'Stopped' },
+        record: { ...on, shutdownAskedAtMs: 1, shutdownSentAtMs: NOW - SHUTDOWN_GRACE_MS },
+      },
       'off',
       undefined,
     ],
@@ -308,7 +311,7 @@ describe('what to do about the power', () => {
   })
 
   test('the times of the product', () => {
-    const asked = { ...on, shutdownAskedAtMs: NOW }
+    const asked = { ...on, shutdownAskedAtMs: NOW - 7_000, shutdownSentAtMs: NOW }
     const stopping = { spec: { runState: 'Stopped' as const }, record: asked }
     // Looked at every five seconds, and at the end of its minute.
     expect(decide({ ...stopping, record: on })).toMatchObject({ action: 'shutdown', retryAfterMs: 5_000 })
@@ -390,5 +393,70 @@ describe('what to do about the power', () => {
     expect(decide({ instance: saved, record, spec: { runState: 'Suspended' } })).toEqual({
       record: { ...on, phase: 'off', because: 'Requested' },
     })
+  })
+})
+
+describe('orders that an agent did not live to see', () => {
+  const stop = { spec: { runState: 'Stopped' as const } }
+
+  test('what the last run’s end looks like says nothing of the start after it', () => {
+    const stopped = decide({ ...stop, instance: off('guest'), record: on })
+    const started = decide({ instance: off('guest'), record: stopped.record })
+    expect(started).toMatchObject({ action: 'on', record: { phase: 'starting', offBefore: 'guest' } })
+    // The agent ended before libvirt heard of it.
+    expect(decide({ instance: off('guest'), record: started.record })).toMatchObject({ action: 'on' })
+    // Another look is news: it ran and ended, in a way that is told.
+    expect(decide({ instance: off('crashed'), record: started.record }).record).toMatchObject({ because: 'Crashed' })
+    // And so is the same look after a start that is known to have succeeded.
+    const succeeded = afterAction(started.record, 'on', NOW)
+    expect(succeeded).toMatchObject({ phase: 'on' })
+    expect('offBefore' in succeeded).toBe(false)
+    const ended = decide({ instance: off('guest'), record: succeeded })
+    expect(ended).toEqual({ record: expect.objectContaining({ because: 'GuestStopped' }) })
+  })
+
+  test('a guest has its minute from when it was asked', () => {
+    const first = decide({ ...stop, record: on })
+    expect(first).toMatchObject({ action: 'shutdown', record: { shutdownAskedAtMs: NOW } })
+    // Nobody asked it: the call was not sent, or the agent ended in between.
+    const late = NOW + 2 * SHUTDOWN_GRACE_MS
+    const again = decide({ ...stop, record: first.record, nowMs: late })
+    expect(again).toMatchObject({ action: 'shutdown' })
+    const asked = afterAction(again.record, 'shutdown', late)
+    expect(afterAction(asked, 'shutdown', late + 5_000)).toBe(asked)
+    expect(decide({ ...stop, record: asked, nowMs: late + SHUTDOWN_GRACE_MS - 1 })).toMatchObject({
+      action: 'shutdown',
+    })
+    expect(decide({ ...stop, record: asked, nowMs: late + SHUTDOWN_GRACE_MS })).toMatchObject({ action: 'off' })
+    // One that can never be asked loses its power too.
+    expect(decide({ ...stop, record: first.record, nowMs: NOW + 299_999 })).toMatchObject({ action: 'shutdown' })
+    expect(decide({ ...stop, record: first.record, nowMs: NOW + 300_000 })).toMatchObject({ action: 'off' })
+  })
+
+  test.each(['Running', 'Paused'] as const)('one that was wanted %s in between is asked anew', (runState) => {
+    const asked = afterAction(decide({ ...stop, record: on }).record, 'shutdown', NOW)
+    const between = decide({ spec: { runState }, record: asked, nowMs: NOW + 5_000 })
+    expect(between.record).toMatchObject({ shutdownWithdrawn: true })
+    const later = NOW + 120_000
+    const anew = decide({ ...stop, record: between.record, nowMs: later })
+    expect(anew).toMatchObject({ action: 'shutdown', record: { shutdownAskedAtMs: later } })
+    expect(['shutdownSentAtMs' in anew.record, 'shutdownWithdrawn' in anew.record]).toEqual([false, false])
+    // What goes off soon was asked to; what goes off by itself later was not, though nobody looked in between.
+    const gone = { instance: off('guest'), record: between.record }
+    expect(decide({ ...gone, nowMs: NOW + 10_000 })).toMatchObject({ action: 'on' })
+    expect(decide({ ...gone, nowMs: later }).record).toMatchObject({ because: 'GuestStopped' })
+  })
+
+  test('a start that nobody waits for any more is no boot, has its time, and is taken back', () => {
+    const starting = { power: 'paused' as const, ioError: false, startLimitMs: 60_000 }
+    const ordered = decide({ instance: off('unknown'), record: { phase: 'new', ends: 0 } }).record
+    const seen = (nowMs: number, record = ordered) => decide({ instance: starting, record, nowMs })
+    expect(seen(NOW + 1_000)).toEqual({ record: ordered, retryAfterMs: 59_000 })
+    expect(seen(NOW + 60_000)).toEqual({ record: ordered, action: 'off' })
+    expect(decide({ ...stop, instance: starting, record: ordered })).toEqual({ record: ordered, action: 'off' })
+    // Somebody else's: from the first look on.
+    const foreign = seen(NOW, { ...on, phase: 'off', because: 'GuestStopped' })
+    expect(foreign).toMatchObject({ record: { phase: 'starting', startedAtMs: NOW }, retryAfterMs: 60_000 })
+    expect(decide({ instance: off('destroyed'), record: ordered, nowMs: NOW + 60_000 })).toMatchObject({ action: 'on' })
   })
 })

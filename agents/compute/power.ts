@@ -2,7 +2,17 @@
 // What to do about a machine's power: pure, from what is wanted, what is seen and what was done last.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
 import { isPoweredOn, type PowerAction } from './drivers/driver.ts'
-import { observePower, SHUTDOWN_GRACE_MS, without, type PowerRecord, type PowerSeen } from './power-record.ts'
+import {
+  forgetOldShutdown,
+  observePower,
+  RAN,
+  seenOn,
+  SHUTDOWN_GRACE_MS,
+  without,
+  withoutShutdown,
+  type PowerRecord,
+  type PowerSeen,
+} from './power-record.ts'
 
 export interface PowerInput extends PowerSeen {
   spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart'>
@@ -18,6 +28,8 @@ export interface PowerDecision {
 }
 
 const SHUTDOWN_LOOK_MS = 5_000
+/** A guest that could not even be asked for so long loses its power like one that was: every stop ends. */
+const UNSENT_LIMIT_MS = 300_000
 const RESTART_FIRST_MS = 2_000
 const RESTART_MAX_MS = 300_000
 /** A machine that ran this long before it ended begins a new row. */
@@ -29,9 +41,10 @@ const HOST_ENDED_HOLD_MS = 15_000
 const HOST_STOPPING_LOOK_MS = 10_000
 
 export function decidePower(input: PowerInput): PowerDecision {
-  const record = observePower(input)
+  const record = withdrawShutdown(observePower(input), input)
   const seen = { ...input, record }
-  const { power } = input.instance
+  const { power, startLimitMs } = input.instance
+  if (startLimitMs !== undefined) return decideStarting(seen, startLimitMs)
   switch (input.spec.runState) {
     case 'Running':
       return decideRunning(seen)
@@ -50,21 +63,28 @@ export function decidePower(input: PowerInput): PowerDecision {
   }
 }
 
+/** An order of a process that is gone, which nobody would take back: it has the time of any other. */
+function decideStarting({ spec, record, nowMs, bootId }: PowerInput, startLimitMs: number): PowerDecision {
+  if (spec.runState === 'Stopped') return { record, action: 'off' }
+  if (record.phase !== 'starting' || record.startedAtMs === undefined) {
+    const next: PowerRecord = { ...record, phase: 'starting', bootId, startedAtMs: nowMs }
+    return { record: next, retryAfterMs: startLimitMs }
+  }
+  const leftMs = record.startedAtMs + startLimitMs - nowMs
+  return leftMs > 0 ? { record, retryAfterMs: leftMs } : { record, action: 'off' }
+}
+
+function withdrawShutdown(record: PowerRecord, { spec, nowMs }: PowerInput): PowerRecord {
+  const isWithdrawn = spec.runState !== 'Stopped' && record.shutdownAskedAtMs !== undefined
+  return isWithdrawn ? forgetOldShutdown({ ...record, shutdownWithdrawn: true }, nowMs) : record
+}
+
 function decideRunning(input: PowerInput): PowerDecision {
-  const { instance, nowMs } = input
-  const record = forgetOldShutdown(input.record, nowMs)
+  const { instance, nowMs, record } = input
   if (instance.power === 'running') return { record }
   if (instance.power === 'sleeping') return { record, action: 'wake' }
   if (instance.power === 'paused') return instance.ioError ? decideResume(record, nowMs) : { record, action: 'resume' }
-  return decideStart({ ...input, record })
-}
-
-/** Wanted again before it was off: when it goes off now, that was still what was asked for, and it is started. */
-function forgetOldShutdown(record: PowerRecord, nowMs: number): PowerRecord {
-  const askedAtMs = record.shutdownAskedAtMs
-  return askedAtMs !== undefined && nowMs - askedAtMs > SHUTDOWN_GRACE_MS
-    ? without(record, 'shutdownAskedAtMs')
-    : record
+  return decideStart(input)
 }
 
 /** A disk that failed may be back; the guest repeats the request when it is let on, and stands again at once when it is not. */
@@ -78,7 +98,7 @@ function decideResume(record: PowerRecord, nowMs: number): PowerDecision {
 }
 
 function decideStart(input: PowerInput): PowerDecision {
-  const { spec, record, nowMs } = input
+  const { spec, record, nowMs, instance } = input
   const policy = spec.restartPolicy
   if (record.because === 'GuestStopped' && policy !== 'Always') return { record }
   if ((record.because === 'Crashed' || record.because === 'HostRebooted') && policy === 'Never') return { record }
@@ -93,13 +113,19 @@ function decideStart(input: PowerInput): PowerDecision {
   const dueMs = notBefore(record, ends, input.bootId)
   if (nowMs < dueMs) return { record, retryAfterMs: dueMs - nowMs }
   const next: PowerRecord = {
-    ...without(record, 'shutdownAskedAtMs', 'endedAtMs'),
+    ...without(withoutShutdown(record), 'endedAtMs', 'offBefore'),
+    ...lookBefore(instance),
     phase: 'starting',
     bootId: input.bootId,
     ends,
     startedAtMs: nowMs,
   }
   return { record: next, action: 'on' }
+}
+
+/** Only of what could be taken for an end of the run that begins. */
+function lookBefore({ offReason }: PowerInput['instance']): Pick<PowerRecord, 'offBefore'> {
+  return offReason !== undefined && RAN.has(offReason) ? { offBefore: offReason } : {}
 }
 
 /** Whatever ended it, in this boot: quick ends are followed by ever later starts. */
@@ -115,13 +141,24 @@ function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
   if (instance.power === 'off') return { record: { ...countsOf(record), phase: 'off', because: 'Requested', ends: 0 } }
   // A machine that does not run its guest cannot shut it down.
   if (instance.power !== 'running') return { record, action: 'off' }
-  if (record.shutdownAskedAtMs === undefined) {
-    return { record: { ...record, shutdownAskedAtMs: nowMs }, action: 'shutdown', retryAfterMs: SHUTDOWN_LOOK_MS }
+  const { shutdownAskedAtMs, shutdownSentAtMs } = record
+  if (shutdownAskedAtMs === undefined || record.shutdownWithdrawn) {
+    const asked = { ...withoutShutdown(record), shutdownAskedAtMs: nowMs }
+    return { record: asked, action: 'shutdown', retryAfterMs: SHUTDOWN_LOOK_MS }
   }
-  const leftMs = record.shutdownAskedAtMs + SHUTDOWN_GRACE_MS - nowMs
+  const endMs =
+    shutdownSentAtMs === undefined ? shutdownAskedAtMs + UNSENT_LIMIT_MS : shutdownSentAtMs + SHUTDOWN_GRACE_MS
+  const leftMs = endMs - nowMs
   if (leftMs <= 0) return { record, action: 'off' }
-  // Asked again: a guest that was still booting missed the first time.
+  // Asked again: a guest that was still booting missed the first time; or it never was, for an agent that ended in between.
   return { record, action: 'shutdown', retryAfterMs: Math.min(leftMs, SHUTDOWN_LOOK_MS) }
+}
+
+/** What is known once an action has succeeded. Pure. */
+export function afterAction(record: PowerRecord, action: PowerAction, nowMs: number): PowerRecord {
+  if (action === 'on' && record.phase === 'starting') return seenOn(record)
+  if (action !== 'shutdown') return record
+  return record.shutdownSentAtMs === undefined ? { ...record, shutdownSentAtMs: nowMs } : record
 }
 
 function countsOf({ restarts, restartedAfter }: PowerRecord): Pick<PowerRecord, 'restarts' | 'restartedAfter'> {

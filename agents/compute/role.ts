@@ -9,6 +9,7 @@ import { FakeInstanceDriver } from './drivers/fake/driver.ts'
 import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
 import { systemdStopping } from './host-stopping.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
+import { steadyClock } from './steady-clock.ts'
 
 export interface ComputeRoleOptions {
   /** Where libvirtd listens, and what to ask it for. */
@@ -40,6 +41,7 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
     configDriveFiles: (instance, ports) =>
       [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
     isHostStopping: systemdStopping(context.log),
+    nowMs: steadyClock(context.runDir, context.bootId),
     readCapacity: async (uids) => {
       if (!driver || driver.name === 'fake') return undefined
       const { acceleration } = await driver.probe(AbortSignal.timeout(PROBE_MS))

@@ -55,6 +55,19 @@ describe('what comes first', () => {
     })
   })
 
+  test('a port that two machines of the node name is one’s alone', () => {
+    const [mine, other] = [withPorts('a'), withPorts('a')]
+    const { state } = runContext({ image, ports: [port('a', { instanceUid: mine.uid })] })
+    expect(findPorts(mine, state).map(({ uid }) => uid)).toEqual(['a'])
+    expect(findWaiting(mine, state)).toBeUndefined()
+    expect(findPorts(other, state)).toEqual([])
+    expect(findWaiting(other, state)).toEqual({
+      reason: 'PortNotReady',
+      message: 'port name-a is another machine’s on this node',
+    })
+    expect(toInstanceWant(other, findPorts(other, state), state, () => []).nics).toEqual([])
+  })
+
   test('ports are in the order of the machine, without those that have not come or are to go', () => {
     const gone = { ...tombstoneOf(instanceDocument({ uid: 'c' })), kind: 'port' } as unknown as PortDocument
     const { state } = runContext({ ports: [port('a'), port('b'), gone] })

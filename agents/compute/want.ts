@@ -18,13 +18,19 @@ export type ConfigDriveFiles = (
   ports: readonly PortDocument[],
 ) => { path: string; content: string | Buffer }[]
 
-/** The ports' documents, in the order of the NICs; those that have not come are left out. */
+/**
+ * The ports' documents, in the order of the NICs; those that have not come are left out, and those that another machine has: one that
+ * two machines name is plugged for one of them.
+ */
 export function findPorts(document: InstanceDocument, state: NodeState): PortDocument[] {
   return document.spec.ports.flatMap(({ uid }) => {
     const port = state.find('port', uid)
-    return port && !port.tombstone ? [port] : []
+    return port && !port.tombstone && isFor(port, document) ? [port] : []
   })
 }
+
+const isFor = ({ spec }: PortDocument, { uid }: InstanceDocument): boolean =>
+  spec.instanceUid === undefined || spec.instanceUid === uid
 
 /** What must come first before the machine can be built or started; undefined when all is there. */
 export function findWaiting(document: InstanceDocument, state: NodeState): Waiting | undefined {
@@ -37,7 +43,11 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
   const ports = findPorts(document, state)
   for (const { uid, name } of spec.ports) {
     const port = ports.find((found) => found.uid === uid)
-    if (!port) return { reason: 'PortNotReady', message: `port ${name} is not on this node yet` }
+    if (!port) {
+      const other = state.find('port', uid)
+      const why = other && !other.tombstone ? 'is another machine’s on this node' : 'is not on this node yet'
+      return { reason: 'PortNotReady', message: `port ${name} ${why}` }
+    }
     // QEMU waits for the switch on a vhost-user port: it must be plugged first. A tap exists only once the machine runs.
     const plugged = state.findObserved('port', uid)
     if (port.spec.vnicType === 'vhostuser' && plugged?.state !== 'plugging' && plugged?.state !== 'active') {

@@ -90,7 +90,7 @@ export class DomainCalls implements LibvirtCaller {
     const ends = how.waitSignal ? AbortSignal.any([signal, how.waitSignal]) : signal
     ends.throwIfAborted()
     const turn = Promise.withResolvers<Link['client']>()
-    const waiting: Waiting = { domain, group, begin: turn.resolve as Waiting['begin'] }
+    const waiting: Waiting = { domain, group, begin: turn.resolve }
     this.#waiting.push(waiting)
     this.#serve()
     const openSinceMs = this.#open.get(domain)
@@ -102,7 +102,7 @@ export class DomainCalls implements LibvirtCaller {
     } catch (error) {
       const at = this.#waiting.indexOf(waiting)
       if (at >= 0) this.#waiting.splice(at, 1)
-      else void turn.promise.then((client) => this.#release(domain, group, client as LibvirtClient))
+      else void turn.promise.then((client) => this.#release(domain, group, client))
       ends.throwIfAborted()
       if (this.#open.has(domain)) throw error
       throw new LibvirtBusy(`no place for a call about this domain: ${this.#underWay} others are under way`)

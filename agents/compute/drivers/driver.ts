@@ -54,7 +54,8 @@ export type PowerState = 'running' | 'paused' | 'sleeping' | 'saved' | 'off'
 export const isPoweredOn = (power: PowerState): boolean => power !== 'off' && power !== 'saved'
 
 /** Why a machine is off, as far as the hypervisor still knows. `host`: not its guest but its process was told to end. */
-export type OffReason = 'guest' | 'host' | 'destroyed' | 'crashed' | 'unknown'
+export const OFF_REASONS = ['guest', 'host', 'destroyed', 'crashed', 'unknown'] as const
+export type OffReason = (typeof OFF_REASONS)[number]
 
 export interface BackendInstance {
   uid: string
@@ -64,6 +65,8 @@ export interface BackendInstance {
   name: string
   power: PowerState
   offReason?: OffReason
+  /** A start of it is under way that this agent did not order, or has given up: how long it may take. Nothing ran yet. */
+  startLimitMs?: number
   /** The hypervisor stopped it because a disk failed. */
   ioError: boolean
   /** Its process does not answer: what only that knows is left out. */

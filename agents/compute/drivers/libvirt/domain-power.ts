@@ -5,7 +5,7 @@ import { isNoDomain, isOperationInvalid, isUnanswered, type DomainRef } from '..
 import { isPoweredOn, type PowerAction } from '../driver.ts'
 import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import type { FoundDomain } from './domains.ts'
-import { checkRoomToSave } from './save-room.ts'
+import { checkRoomToSave, readSavedMiB } from './save-room.ts'
 
 /** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
 const START_TIMEOUT_MS = 60_000
@@ -88,6 +88,12 @@ export class DomainPower {
       signal.throwIfAborted()
       if (!isUnanswered(error)) throw error
     })
+  }
+
+  /** Of one that is being started by somebody. The saved memory is read while it is. */
+  async startLimitMs({ ref, starting }: FoundDomain): Promise<number> {
+    const savedMiB = starting === 'saved' ? await readSavedMiB(this.#saveDir, ref.name) : 0
+    return this.#startTimeoutMs + savedMs(savedMiB)
   }
 
   async #memoryMiB(domain: DomainRef, signal: AbortSignal): Promise<number> {

@@ -23,6 +23,8 @@ export interface FoundDomain {
   power: PowerState
   offReason: OffReason | undefined
   ioError: boolean
+  /** A call that starts it is under way: nothing ran yet. */
+  starting?: 'anew' | 'saved'
 }
 
 export async function findDomain(
@@ -51,6 +53,9 @@ export async function readDomain(client: LibvirtClient, ref: DomainRef, signal: 
     power,
     offReason: power === 'off' ? toOffReason(state, reason) : undefined,
     ioError: state === DomainState.paused && reason === PausedReason.ioError,
+    ...(state === DomainState.paused && reason === PausedReason.startingUp
+      ? { starting: saved.result === 1 ? 'saved' : 'anew' }
+      : {}),
   }
 }
 
@@ -85,9 +90,11 @@ export async function toBackendInstance(
   const { quick, guest } = connections
   const { ref } = found
   // The definition of one whose QEMU hangs is not to be had either: libvirtd waits for the same lock.
-  const read = isPoweredOn(found.power)
-    ? await tryReadLiveXml(guest, ref, signal)
-    : await readDefinition(quick, ref, signal)
+  const read = found.starting
+    ? 'unasked'
+    : isPoweredOn(found.power)
+      ? await tryReadLiveXml(guest, ref, signal)
+      : await readDefinition(quick, ref, signal)
   const domain = typeof read === 'string' ? undefined : read
   return {
     uid,

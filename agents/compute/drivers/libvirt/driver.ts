@@ -118,7 +118,12 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       if (!found) return undefined
       const instance = await toBackendInstance(this.#connections, uid, found, signal)
       const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid))
-      return rootBytes === undefined ? instance : { ...instance, rootBytes }
+      const startLimitMs = found.starting && (await this.#power.startLimitMs(found))
+      return {
+        ...instance,
+        ...(rootBytes === undefined ? {} : { rootBytes }),
+        ...(startLimitMs === undefined ? {} : { startLimitMs }),
+      }
     } catch (error) {
       if (isNoDomain(error)) return undefined // it went between two calls
       throw error

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isMissing } from '../../../../lib/durable-files.ts'
 import { TransientError } from '../../../../lib/errors.ts'
 
@@ -24,6 +25,16 @@ export async function checkRoomToSave(saveDir: string, memoryMiB: number): Promi
     'NoRoomToSuspend',
     `suspending needs ${needMiB} MiB on the node's disk, where libvirt saves memory; ${freeMiB} MiB are free: the machine runs on`,
   )
+}
+
+/** Of what libvirt saved of a domain; none when it is not there any more. */
+export async function readSavedMiB(saveDir: string, domain: string): Promise<number> {
+  try {
+    return Math.ceil((await stat(join(saveDir, `${domain}.save`))).size / MIB)
+  } catch (error) {
+    if (isMissing(error)) return 0
+    throw error
+  }
 }
 
 async function readFreeMiB(path: string): Promise<number | undefined> {
