@@ -24,7 +24,8 @@ RUN apt-get update \
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY dist/agent.mjs dist/agent.mjs.map dist/inspect-worker.mjs dist/inspect-worker.mjs.map /app/
 COPY LICENSE /app/
-ENV NODE_ENV=production
+# Threads for file work: a pool whose disk hangs keeps some of them (agents/node/file-threads.ts).
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=32
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
 CMD ["/app/agent.mjs"]
 

@@ -2,10 +2,13 @@
 import { createLogger } from '../lib/log.ts'
 import { Agent } from './node/agent.ts'
 import { readConfig } from './node/config.ts'
+import { whyTooFewThreads } from './node/file-threads.ts'
 import { createRole, rolesOf } from './roles.ts'
 
 const log = createLogger('agent')
 const config = readConfig(process.env)
+const tooFew = whyTooFewThreads(process.env)
+if (tooFew !== undefined) log.warn(tooFew)
 const agent = new Agent({ config, rolesOf, createRole, log: log.child({ node: config.node }) })
 
 let stopping = false

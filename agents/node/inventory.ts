@@ -114,9 +114,19 @@ export class InventoryPublisher {
   async #ask(source: InventorySource, signal: AbortSignal): Promise<void> {
     try {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(COLLECT_DEADLINE_MS)])
-      this.#parts.set(source, await source.collect(deadline))
+      this.#parts.set(source, await inTime(source.collect(deadline), deadline))
     } catch (error) {
       if (!signal.aborted) this.#options.log.warn({ err: error, source: source.name }, 'inventory source failed')
     }
   }
+}
+
+/** A source that does not heed its deadline keeps no other from being told. */
+function inTime<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(deadline.reason as Error)
+    if (deadline.aborted) give()
+    deadline.addEventListener('abort', give, { once: true })
+    work.then(resolve, reject).finally(() => deadline.removeEventListener('abort', give))
+  })
 }

@@ -40,12 +40,19 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     launch: options.launch ?? (async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
     log,
   })
-  const reconciler = new VolumeReconciler({
+  const reconciler: VolumeReconciler = new VolumeReconciler({
     createDriver: ({ name, driver, path }) => {
       if (driver !== 'file')
         throw new TerminalError('DriverUnknown', `StoragePool ${name} wants driver ${driver}; this agent has: file`)
       return new FileVolumeDriver({
         ...{ path, exporter, records, marks, qemuImg: options.programs?.qemuImg ?? 'qemu-img' },
+        calls: {
+          onChange: (answers) => {
+            log.warn({ pool: name, answers }, answers ? 'the disk of a pool answers again' : 'the disk of a pool hangs')
+            context.inventoryChanged()
+            if (answers) reconciler.wakeAll()
+          },
+        },
         requiresMount: () => pools?.some((pool) => pool.path === path && pool.requireMount === true) ?? false,
       })
     },

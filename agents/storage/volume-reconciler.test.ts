@@ -129,3 +129,11 @@ test('the inventory has each pool with its room, or why it cannot be used', asyn
     pools: [{ name: 'default', uid: 'pool-1', driver: 'file', totalGiB: 1024, freeGiB: 1024 }],
   })
 })
+
+test('a volume that nobody may use any more is cut off although its pool does not answer', async () => {
+  const exported = volumeOf({ exportTo: ['n2'], exportKeys: { n2: KEY } })
+  await reconciler.reconcile(exported, context())
+  driver.failNext('ensure', new TransientError('PoolUnresponsive', 'the disk hangs'))
+  await expect(reconciler.reconcile(volumeOf(), context())).rejects.toMatchObject({ reason: 'PoolUnresponsive' })
+  expect(driver.exportedTo('v1')).toEqual([])
+})

@@ -50,14 +50,13 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
       )
     }
     const driver = this.#driver(pool)
+    // First: it asks nothing of the pool, whose disk may hang.
+    if (spec.exportTo.length === 0) await driver.unexport(uid, signal)
     const made = await driver.ensure({ id: uid, sizeGiB: spec.sizeGiB, format: spec.format }, signal)
     const { sizeBytes, error } = await grow(driver, made, spec.sizeGiB, context)
     const size = { sizeGiB: Math.floor(sizeBytes / GIB) }
     const failure = error === undefined ? {} : { error, retryAfterMs: RECHECK_MS }
-    if (spec.exportTo.length === 0) {
-      await driver.unexport(uid, signal)
-      return { state: 'available', facts: { ...size, exportedTo: [] }, ...failure }
-    }
+    if (spec.exportTo.length === 0) return { state: 'available', facts: { ...size, exportedTo: [] }, ...failure }
     const holders = spec.exportTo.map((node) => ({ node, key: spec.exportKeys?.[node] }))
     const connection = await driver.export(uid, holders, signal)
     const facts = { ...size, connection, exportedTo: [...spec.exportTo].sort() }

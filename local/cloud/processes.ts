@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cloud's processes on the host, besides the control plane's: what is run for each name. Pure.
 import { join } from 'node:path'
+import { FILE_THREADS } from '../../agents/node/file-threads.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { NATS_PORT, NODE_PROGRAM, OPERATOR_HTTP_PORT, REPOSITORY, type Layout } from './layout.ts'
 
@@ -72,6 +73,7 @@ export function agentEnvironment(node: { name: string; index: number }, subnet: 
   const { host, managementOf, tunnelOf } = addressesOf(subnet)
   return {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin',
+    UV_THREADPOOL_SIZE: String(FILE_THREADS),
     NEPHELE_NODE: node.name,
     NEPHELE_NATS_SERVERS: `${host}:${NATS_PORT}`,
     NEPHELE_NATS_CA_FILE: '/etc/nephele/ca.crt',

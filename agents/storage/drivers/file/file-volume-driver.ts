@@ -5,6 +5,7 @@ import type { NbdExporter } from '../../exports/nbd-exporter.ts'
 import type { VolumeRecords } from '../../exports/volume-records.ts'
 import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
 import { isMountPoint, readMounts } from './mount-point.ts'
+import { PoolCalls, type PoolCallsOptions } from './pool-calls.ts'
 import { PoolFolder, type VolumeFile } from './pool-folder.ts'
 import { checkMark, type PoolMarks } from './pool-mark.ts'
 import { createVolumeFile, growVolumeFile, isFull } from './volume-file.ts'
@@ -20,25 +21,35 @@ export interface FileVolumeDriverOptions {
   /** Of this process, another in tests. */
   readMounts?: () => Promise<string>
   qemuImg: string
+  calls?: PoolCallsOptions
 }
 
 const GIB = 2 ** 30
+/** One call of the kernel; the inventory waits for it. */
+const STATS_LIMIT_MS = 10_000
 
 /** Volumes as thin files in a folder, reached from every node, their own included, through NBD. */
 export class FileVolumeDriver implements VolumeDriver {
   readonly name = 'file'
   readonly #options: FileVolumeDriverOptions
+  /** All work on the pool's file system goes through here; that of the daemons that serve it does not. */
+  readonly #calls: PoolCalls
   #checking: Promise<unknown> = Promise.resolve()
 
   constructor(options: FileVolumeDriverOptions) {
     this.#options = options
+    this.#calls = new PoolCalls(options.calls)
   }
 
   async find(id: string): Promise<BackendVolume | undefined> {
-    return (await this.#pool()).find(id)
+    return this.#calls.run(async () => (await this.#pool()).find(id))
   }
 
   async list(): Promise<BackendVolume[]> {
+    return this.#calls.run(() => this.#list())
+  }
+
+  async #list(): Promise<BackendVolume[]> {
     const pool = await this.#pool()
     const volumes: BackendVolume[] = []
     for (const id of await pool.listIds()) {
@@ -51,7 +62,11 @@ export class FileVolumeDriver implements VolumeDriver {
     return volumes
   }
 
-  async ensure({ id, sizeGiB, format }: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+  async ensure(want: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    return this.#calls.run(() => this.#ensure(want, signal))
+  }
+
+  async #ensure({ id, sizeGiB, format }: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
     const { records, qemuImg, path } = this.#options
     const pool = await this.#pool()
     const wantedBytes = sizeGiB * GIB
@@ -60,7 +75,8 @@ export class FileVolumeDriver implements VolumeDriver {
       if ((await records.find(id))?.created === true) throw dataMissing()
       await this.#check(pool, true)
       await createVolumeFile(pool, { id, format, sizeBytes: wantedBytes }, qemuImg, signal)
-      file = await this.#get(pool, id)
+      file = await pool.find(id)
+      if (!file) throw dataMissing()
     }
     await records.save({ id, poolPath: path, created: true })
     if (file.format !== format) {
@@ -74,7 +90,7 @@ export class FileVolumeDriver implements VolumeDriver {
 
   async grow(id: string, sizeGiB: number, signal: AbortSignal): Promise<BackendVolume> {
     const { exporter, qemuImg } = this.#options
-    const file = await this.#get(await this.#pool(), id)
+    const file = await this.#get(id)
     const { format } = file
     const sizeBytes = sizeGiB * GIB
     if (file.sizeBytes > sizeBytes) {
@@ -86,7 +102,7 @@ export class FileVolumeDriver implements VolumeDriver {
     if (file.sizeBytes === sizeBytes) return { id, format, sizeBytes }
     try {
       if (await exporter.isServing(id, signal)) await exporter.grow(id, sizeBytes, signal)
-      else await growVolumeFile(file, sizeBytes, qemuImg, signal)
+      else await this.#calls.run(() => growVolumeFile(file, sizeBytes, qemuImg, signal))
     } catch (error) {
       if (!isFull(error)) throw error
       const has = `the pool has no room to grow the volume, which stays in use with ${Math.floor(file.sizeBytes / GIB)} GiB`
@@ -100,12 +116,12 @@ export class FileVolumeDriver implements VolumeDriver {
     if (await exporter.isServing(id, signal)) {
       throw new TransientError('VolumeInUse', 'the volume is still exported; it is deleted once no node may use it')
     }
-    await (await this.#pool()).remove(id)
+    await this.#calls.run(async () => (await this.#pool()).remove(id))
     await records.remove(id)
   }
 
   async export(id: string, holders: readonly Holder[], signal: AbortSignal): Promise<VolumeConnection> {
-    const file = await this.#get(await this.#pool(), id)
+    const file = await this.#get(id)
     return this.#options.exporter.serve({ id, path: file.path, format: file.format, holders }, signal)
   }
 
@@ -114,15 +130,15 @@ export class FileVolumeDriver implements VolumeDriver {
   }
 
   async stats(): Promise<PoolStats> {
-    return (await this.#pool()).stats()
+    return this.#calls.run(async () => (await this.#pool()).stats(), STATS_LIMIT_MS)
   }
 
   watch(lost: (id: string) => void, signal: AbortSignal): void {
     this.#options.exporter.watch(lost, signal)
   }
 
-  async #get(pool: PoolFolder, id: string): Promise<VolumeFile> {
-    const file = await pool.find(id)
+  async #get(id: string): Promise<VolumeFile> {
+    const file = await this.#calls.run(async () => (await this.#pool()).find(id))
     if (!file) throw dataMissing()
     return file
   }
