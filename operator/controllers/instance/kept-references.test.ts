@@ -20,6 +20,7 @@ interface Case {
   happens: (world: MemoryWorld) => void
 }
 
+const VM = { name: 'vm', uid: 'uid-vm' }
 const deleted = { deleted: true }
 const keyPair = (more: object = {}) =>
   stored<KeyPair>('key', { publicKey: 'ssh-ed25519 AAAA me' }, { status: { fingerprint: 'SHA256:x' }, ...more })
@@ -27,7 +28,7 @@ const ownPort = (more: object = {}) =>
   stored<Port>(
     'eth',
     { networkRef: { name: 'lan' } },
-    { status: { macAddress: 'fa:16:3e:00:00:01', networkUID: 'uid-lan', epoch: 1 }, ...more },
+    { status: { macAddress: 'fa:16:3e:00:00:01', networkUID: 'uid-lan', epoch: 1, instance: VM }, ...more },
   )
 const foreign = { imageRef: { name: 'guest', namespace: 'library' } }
 const library = (spec: object) => parts.image({ visibility: 'shared', ...spec } as never, { namespace: 'library' })

@@ -62,6 +62,10 @@ function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> 
     )
   }
   if (port.object.status?.macAddress === undefined) return missing('PortNotReady', `waiting for Port ${nic.portName}`)
+  // Who has it is decided there, of all that name it: a machine's node hears of it once that is written.
+  if (instance.status?.node !== undefined && !holder) {
+    return missing('PortNotReady', `waiting for Port ${nic.portName} to be given to a machine`)
+  }
   return port
 }
 
