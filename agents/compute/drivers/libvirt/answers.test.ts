@@ -16,7 +16,7 @@ import { findDomain, listMarked, readDomain, toBackendInstance } from './domains
 import { explain, explained } from './explained.ts'
 import { DOMAIN, fakeLibvirt, refuse } from './fake-client.ts'
 import { listFound } from './listing.ts'
-import { checkRoomToSave } from './save-room.ts'
+import { SaveRoom } from './save-room.ts'
 import { ShutdownCauses } from './shutdown-causes.ts'
 import { readHypervisorVersion, readStats } from './stats.ts'
 import { growVolumes } from './volume-size.ts'
@@ -287,15 +287,15 @@ describe('figures', () => {
 
 describe('room for a machine that is suspended', () => {
   test('is its memory and some; what is not seen is left to libvirt', async () => {
-    await checkRoomToSave(join(dir, 'not-there'), 2 ** 40)
+    await new SaveRoom(join(dir, 'not-there')).promise(2 ** 40)
     const { bavail, bsize } = await statfs(dir)
     const freeMiB = Math.floor((bavail * bsize) / 2 ** 20)
-    await checkRoomToSave(dir, freeMiB - 320 - 200)
-    await expect(checkRoomToSave(dir, freeMiB + 200)).rejects.toMatchObject({
+    await new SaveRoom(dir).promise(freeMiB - 320 - 200)
+    await expect(new SaveRoom(dir).promise(freeMiB + 200)).rejects.toMatchObject({
       reason: 'NoRoomToSuspend',
       message: expect.stringContaining(`suspending needs ${freeMiB + 520} MiB`),
     })
-    await expect(checkRoomToSave(dir, freeMiB - 300 + 200)).rejects.toMatchObject({ reason: 'NoRoomToSuspend' })
+    await expect(new SaveRoom(dir).promise(freeMiB - 300 + 200)).rejects.toMatchObject({ reason: 'NoRoomToSuspend' })
   })
 })
 

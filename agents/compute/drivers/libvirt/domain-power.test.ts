@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which call switches what, on which connection, how long it may take, and what its failures come to.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { rm } from 'node:fs/promises'
 import { until } from '../../../../lib/loop/until.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import type { PowerAction, PowerState } from '../driver.ts'
 import { DomainPower, savedMs } from './domain-power.ts'
+import { SaveRoom } from './save-room.ts'
 import { DOMAIN, fakeLibvirt, refuse, type FakeLibvirt } from './fake-client.ts'
 
 let at: FakeLibvirt
@@ -91,6 +92,23 @@ describe('what a call meets', () => {
     await expect(set('running', 'save')).rejects.toMatchObject({ reason: 'NoRoomToSuspend' })
     expect(at.calls).toEqual(['guest getInfo 10000'])
   })
+})
+
+test('a save that is over, or failed, holds no room any more', async () => {
+  const held: number[] = []
+  let now = 0
+  const spy = jest.spyOn(SaveRoom.prototype, 'promise').mockImplementation(async () => {
+    held.push(++now)
+    return () => void held.push(--now)
+  })
+  try {
+    await set('running', 'save')
+    at.answers['managedSave'] = () => Promise.reject(refuse('internal', 'full'))
+    await expect(set('running', 'save')).rejects.toThrow('full')
+    expect(held).toEqual([1, 0, 1, 0])
+  } finally {
+    spy.mockRestore()
+  }
 })
 
 describe('a start', () => {

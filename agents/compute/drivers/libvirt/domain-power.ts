@@ -5,7 +5,7 @@ import { isNoDomain, isOperationInvalid, isUnanswered, type DomainRef } from '..
 import { isPoweredOn, type PowerAction } from '../driver.ts'
 import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import type { FoundDomain } from './domains.ts'
-import { checkRoomToSave, readSavedMiB } from './save-room.ts'
+import { readSavedMiB, SaveRoom } from './save-room.ts'
 
 /** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
 const START_TIMEOUT_MS = 60_000
@@ -34,11 +34,13 @@ export class DomainPower {
   readonly #connections: LibvirtConnections
   readonly #startTimeoutMs: number
   readonly #saveDir: string
+  readonly #room: SaveRoom
 
   constructor(connections: LibvirtConnections, options: DomainPowerOptions) {
     this.#connections = connections
     this.#startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS
     this.#saveDir = options.saveDir
+    this.#room = new SaveRoom(options.saveDir)
   }
 
   /** Success when it is so already. @throws TransientError `StartTimeout` for a start that was taken back, `NoRoomToSuspend` */
@@ -63,11 +65,15 @@ export class DomainPower {
       case 'save': {
         if (!isPoweredOn(power)) return
         const memoryMiB = await this.#memoryMiB(domain, signal)
-        await checkRoomToSave(this.#saveDir, memoryMiB)
+        const giveBack = await this.#room.promise(memoryMiB)
         const timeoutMs = SAVE_TIMEOUT_MS + savedMs(memoryMiB)
-        await saves.call('managedSave', { domain, flags: Save.running }, signal, timeoutMs, {
-          group: namespaceOf(found),
-        })
+        try {
+          await saves.call('managedSave', { domain, flags: Save.running }, signal, timeoutMs, {
+            group: namespaceOf(found),
+          })
+        } finally {
+          giveBack()
+        }
         return
       }
       case 'shutdown':

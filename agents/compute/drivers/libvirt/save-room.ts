@@ -12,19 +12,39 @@ const SAVED_OVERHEAD_MIB = 64
 /** Left to the host, whose log and package database lie on the same file system most often. */
 const LEFT_FREE_MIB = 256
 
-/**
- * Before a machine is saved, as long as nothing is lost: libvirt would stop the guest, write until the disk is full and give up.
- * A folder that this process does not see is left to libvirt.
- * @throws TransientError `NoRoomToSuspend`
- */
-export async function checkRoomToSave(saveDir: string, memoryMiB: number): Promise<void> {
-  const freeMiB = await readFreeMiB(saveDir)
-  const needMiB = memoryMiB + SAVED_OVERHEAD_MIB + LEFT_FREE_MIB
-  if (freeMiB === undefined || freeMiB >= needMiB) return
-  throw new TransientError(
-    'NoRoomToSuspend',
-    `suspending needs ${needMiB} MiB on the node's disk, where libvirt saves memory; ${freeMiB} MiB are free: the machine runs on`,
-  )
+export class SaveRoom {
+  readonly #saveDir: string
+  readonly #readFreeMiB: (path: string) => Promise<number | undefined>
+  /** To saves that are under way, so that two of them do not take the same. */
+  #promisedMiB = 0
+
+  constructor(saveDir: string, readFree = readFreeMiB) {
+    this.#saveDir = saveDir
+    this.#readFreeMiB = readFree
+  }
+
+  /**
+   * Before a machine is saved, as long as nothing is lost: libvirt would stop the guest, write until the disk is full and give up.
+   * A folder that this process does not see is left to libvirt.
+   * @returns gives the room back, once it is written or was not needed
+   * @throws TransientError `NoRoomToSuspend`
+   */
+  async promise(memoryMiB: number): Promise<() => void> {
+    const takesMiB = memoryMiB + SAVED_OVERHEAD_MIB
+    const freeMiB = await this.#readFreeMiB(this.#saveDir)
+    // Nothing is awaited from here to the promise. What others have written of theirs counts twice: rather later than not at all.
+    const needMiB = takesMiB + LEFT_FREE_MIB + this.#promisedMiB
+    if (freeMiB !== undefined && freeMiB < needMiB) {
+      throw new TransientError(
+        'NoRoomToSuspend',
+        `suspending needs ${needMiB} MiB on the node's disk, where libvirt saves memory (${this.#promisedMiB} of them for others that are being suspended); ${freeMiB} MiB are free: the machine runs on`,
+      )
+    }
+    this.#promisedMiB += takesMiB
+    return () => {
+      this.#promisedMiB -= takesMiB
+    }
+  }
 }
 
 /** Of what libvirt saved of a domain; none when it is not there any more. */
