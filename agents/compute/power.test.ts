@@ -437,6 +437,10 @@ describe('orders that an agent did not live to see', () => {
     const asked = afterAction(decide({ ...stop, record: on }).record, 'shutdown', NOW)
     const between = decide({ spec: { runState }, record: asked, nowMs: NOW + 5_000 })
     expect(between.record).toMatchObject({ shutdownWithdrawn: true })
+    // Within the minute of the first order, too: the second has one of its own.
+    const soon = decide({ ...stop, record: between.record, nowMs: NOW + 30_000 })
+    expect(soon.record).toMatchObject({ shutdownAskedAtMs: NOW + 30_000 })
+    expect('shutdownSentAtMs' in soon.record).toBe(false)
     const later = NOW + 120_000
     const anew = decide({ ...stop, record: between.record, nowMs: later })
     expect(anew).toMatchObject({ action: 'shutdown', record: { shutdownAskedAtMs: later } })

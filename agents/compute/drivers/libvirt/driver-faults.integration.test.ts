@@ -202,6 +202,28 @@ describe('a start behind a server that does not answer', () => {
     await driver.remove(machine.uid, signal)
   }, 30_000)
 
+  test('that an ended agent left behind is no machine that is paused, and can be taken back', async () => {
+    const mute = spawn('nsenter', ['-t', `${at.node.pid}`, '-n', process.execPath, '-e', MUTE_SERVER], {
+      stdio: 'ignore',
+    })
+    const machine = at.want({ volumes })
+    const ended = new LibvirtClient({ socketPath: at.node.socketPath, uri: 'qemu:///system' })
+    try {
+      await run('ip', 'link', 'set', 'lo', 'up')
+      await driver.ensure(machine, signal)
+      void ended.call('create', { domain: await domainOf(machine.uid), flags: 0 }, signal).catch(() => undefined)
+      await waitUntil(20_000, async () => (await find(machine.uid)).power !== 'off', 100)
+      ended.close()
+      expect(await find(machine.uid)).toMatchObject({ power: 'paused', unresponsive: false, startLimitMs: 60_000 })
+      await driver.setPower(machine.uid, 'off', signal)
+      const { power, startLimitMs } = await find(machine.uid)
+      expect([power, startLimitMs]).toEqual(['off', undefined])
+    } finally {
+      mute.kill('SIGKILL')
+      await driver.remove(machine.uid, signal)
+    }
+  }, 60_000)
+
   test('keeps no machine of another namespace waiting, though many are begun', async () => {
     // Accepts and says nothing.
     const mute = spawn('nsenter', ['-t', `${at.node.pid}`, '-n', process.execPath, '-e', MUTE_SERVER], {
