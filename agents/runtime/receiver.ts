@@ -4,6 +4,7 @@
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream'
 import {
   DESIRED_BUCKET,
+  NODES_API,
   consumerOf,
   keyInSubject,
   parseObjectKey,
@@ -35,7 +36,7 @@ export interface ReceiverOptions {
 }
 
 export function consumerFor(nc: NatsConnection, node: string): ReceiverOptions['getConsumer'] {
-  const js = jetstream(nc, { timeout: 5_000 })
+  const js = jetstream(nc, { timeout: 5_000, apiPrefix: NODES_API })
   return () => js.consumers.get(streamOf(DESIRED_BUCKET), consumerOf(node))
 }
 

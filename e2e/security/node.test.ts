@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { PLUGGED_ON_ANNOTATION, PORT } from '../../lib/api/kinds.ts'
 import type { Port } from '../../lib/api/types.ts'
-import { consumerOf, DESIRED_BUCKET, inboxPrefix, OBSERVED_BUCKET, streamOf } from '../../lib/contract/subjects.ts'
+import {
+  consumerOf,
+  DESIRED_BUCKET,
+  inboxPrefix,
+  NODES_API,
+  OBSERVED_BUCKET,
+  streamOf,
+} from '../../lib/contract/subjects.ts'
 import { exec } from '../../lib/exec.ts'
 import { createLogger } from '../../lib/log.ts'
 import { connectBus } from '../../lib/nats/connect.ts'
@@ -48,7 +55,7 @@ describe('the bus, with its agent’s token', () => {
   const [desired, observed] = [streamOf(DESIRED_BUCKET), streamOf(OBSERVED_BUCKET)]
 
   test('its own consumer answers: what is refused below is not refused for nothing', async () => {
-    const info = await ask(`$JS.API.CONSUMER.INFO.${desired}.${consumerOf(THIEF)}`)
+    const info = await ask(`${NODES_API}.CONSUMER.INFO.${desired}.${consumerOf(THIEF)}`)
     expect(info.json()).toMatchObject({ name: consumerOf(THIEF) })
   })
   test.each([
@@ -57,7 +64,8 @@ describe('the bus, with its agent’s token', () => {
     ['a document for itself', `$KV.${DESIRED_BUCKET}.${THIEF}.instance.x`],
     ['another’s heartbeat', `beat.${VICTIM}`],
     ['a console of another', `rpc.${VICTIM}.console.x`],
-    ['another’s consumer', `$JS.API.CONSUMER.MSG.NEXT.${desired}.${consumerOf(VICTIM)}`],
+    ['another’s consumer', `${NODES_API}.CONSUMER.MSG.NEXT.${desired}.${consumerOf(VICTIM)}`],
+    ['JetStream itself', `$JS.API.CONSUMER.MSG.NEXT.${desired}.${consumerOf(VICTIM)}`],
     ['a consumer of its own making', `$JS.API.CONSUMER.CREATE.${desired}.mine`],
     ['documents by name', `$JS.API.DIRECT.GET.${desired}.$KV.${DESIRED_BUCKET}.${VICTIM}.>`],
     ['the stream’s end', `$JS.API.STREAM.DELETE.${observed}`],

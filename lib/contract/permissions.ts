@@ -7,6 +7,7 @@ import {
   DESIRED_BUCKET,
   EVENTS_STREAM,
   INVENTORY_BUCKET,
+  NODES_API,
   OBSERVED_BUCKET,
   OPERATOR_INBOX,
   SAMPLES_STREAM,
@@ -38,14 +39,34 @@ export function agentPermissions(node: string): Permissions {
       `$KV.${OBSERVED_BUCKET}.${token}.>`,
       `$KV.${INVENTORY_BUCKET}.${token}`,
       `beat.${token}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
-      `$JS.API.CONSUMER.INFO.${consumer}`,
+      `${NODES_API}.CONSUMER.MSG.NEXT.${consumer}`,
+      `${NODES_API}.CONSUMER.INFO.${consumer}`,
       `$JS.ACK.${consumer}.>`,
     ],
     subscribe: [`${inboxPrefix(node)}.>`, `rpc.${token}.>`],
     responses: { max: 1000, ttlMs: 60_000 },
   }
 }
+
+export interface NodeRequest {
+  subject: string
+  /** What agents call it, when it is not the same. */
+  from?: string
+  isAnsweredOften?: boolean
+}
+
+function onApi(request: string): NodeRequest {
+  return { subject: `$JS.API.${request}`, from: `${NODES_API}.${request}` }
+}
+
+/** What agents, all together, may send to the account of the streams; each may do so for its own node, by `agentPermissions`. */
+export const NODE_REQUESTS: readonly NodeRequest[] = [
+  { subject: `$KV.${OBSERVED_BUCKET}.>` },
+  { subject: `$KV.${INVENTORY_BUCKET}.*` },
+  { ...onApi(`CONSUMER.MSG.NEXT.${streamOf(DESIRED_BUCKET)}.*`), isAnsweredOften: true },
+  onApi(`CONSUMER.INFO.${streamOf(DESIRED_BUCKET)}.*`),
+  { subject: `$JS.ACK.${streamOf(DESIRED_BUCKET)}.>` },
+]
 
 /** Streams that the operator keeps. It may not delete one. */
 const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]

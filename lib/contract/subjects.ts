@@ -117,6 +117,12 @@ export function beatSubject(node: string): string {
   return `beat.${toNodeToken(node)}`
 }
 
+/**
+ * JetStream's API as agents reach it, for their own consumer alone. Not `$JS.API`: the server answers that itself in an account without
+ * streams.
+ */
+export const NODES_API = 'nodes.API'
+
 export const ALL_BEATS = 'beat.*'
 
 /**

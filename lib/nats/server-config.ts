@@ -2,11 +2,18 @@
 // nats-server's configuration as this cloud runs it, in the local cloud and in the chart alike. The server's own format takes JSON.
 // https://docs.nats.io/running-a-nats-service/configuration
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
-import { operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
+import { NODE_REQUESTS, operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
+import { ALL_BEATS } from '../contract/subjects.ts'
 
-/** Accounts: the call-out service sits alone in AUTH; everything else but the end of sessions happens in APP. */
+/** Accounts: the call-out service sits alone in AUTH; operator, streams and notifications are in APP, agents in NODES. */
 export const AUTH_ACCOUNT = 'AUTH'
 export const APP_ACCOUNT = 'APP'
+/**
+ * Agents'. The server checks what a client publishes, but not to whom it has an answer sent: in one account with the streams an agent
+ * could have an empty answer sent to JetStream's own subjects, as an order. From here its requests alone reach APP, by the imports
+ * below, and answers stay here.
+ */
+export const NODES_ACCOUNT = 'NODES'
 /** The servers' own: the operator ends sessions by it, and may ask for nothing else there. */
 export const SYSTEM_ACCOUNT = 'SYS'
 
@@ -90,6 +97,19 @@ export function toServerConfig(config: ServerConfig): string {
         [APP_ACCOUNT]: {
           jetstream: 'enabled',
           users: [user(config.operatorPublicKey, operatorPermissions())],
+          exports: NODE_REQUESTS.map(({ subject, isAnsweredOften }) => ({
+            service: subject,
+            accounts: [NODES_ACCOUNT],
+            ...(isAnsweredOften ? { response_type: 'stream' } : {}),
+          })),
+          imports: [{ stream: { account: NODES_ACCOUNT, subject: ALL_BEATS } }],
+        },
+        [NODES_ACCOUNT]: {
+          exports: [{ stream: ALL_BEATS, accounts: [APP_ACCOUNT] }],
+          imports: NODE_REQUESTS.map(({ subject, from }) => ({
+            service: { account: APP_ACCOUNT, subject },
+            ...(from === undefined ? {} : { to: from }),
+          })),
         },
         [SYSTEM_ACCOUNT]: { users: [user(config.systemPublicKey, systemPermissions())] },
       },

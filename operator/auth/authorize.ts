@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a token to permissions on the bus: agents get their node's, accounts of a project its notifications.
 import { agentPermissions, subscriberPermissions, type Permissions } from '../../lib/contract/permissions.ts'
+import { APP_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
 import { identify, RefusedToken, type CreateTokenReview, type Identity } from './token-review.ts'
 
 /**
@@ -23,6 +24,8 @@ export interface Authorizer {
 export interface Authorization {
   /** For logs: `agent:<node>` or the account's name. */
   name: string
+  /** Of the bus. */
+  account: string
   permissions: Permissions
 }
 
@@ -33,7 +36,7 @@ export async function authorize(token: string, authorizer: Authorizer, signal: A
     const { node } = identity
     const why = await authorizer.whyShut?.(node)
     if (why !== undefined) throw new RefusedToken(`node ${node} ${why}`)
-    return { name: agentName(node), permissions: agentPermissions(node) }
+    return { name: agentName(node), account: NODES_ACCOUNT, permissions: agentPermissions(node) }
   }
   return authorizeSubscriber(identity, authorizer.mayWatch)
 }
@@ -52,10 +55,10 @@ async function authorizeSubscriber(
   const { username } = identity
   const namespace = SERVICE_ACCOUNT.exec(username)?.[1]
   if (mayWatch && (await mayWatch(identity, undefined))) {
-    return { name: username, permissions: subscriberPermissions(undefined) }
+    return { name: username, account: APP_ACCOUNT, permissions: subscriberPermissions(undefined) }
   }
   if (mayWatch && namespace !== undefined && (await mayWatch(identity, namespace))) {
-    return { name: username, permissions: subscriberPermissions(namespace) }
+    return { name: username, account: APP_ACCOUNT, permissions: subscriberPermissions(namespace) }
   }
   throw new RefusedToken(`${username} is no agent and may not watch instances`)
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../../lib/log.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { decodeRequest, encodeResponse, encodeUser, type AuthorizationRequest } from '../../lib/nats/jwt.ts'
 import { createSigner, type Signer } from '../../lib/nats/nkey.ts'
-import { APP_ACCOUNT, MAX_PAYLOAD_BYTES } from '../../lib/nats/server-config.ts'
+import { MAX_PAYLOAD_BYTES } from '../../lib/nats/server-config.ts'
 import { authorize, type Authorizer } from './authorize.ts'
 import { Patience } from './patience.ts'
 import { RefusedToken } from './token-review.ts'
@@ -83,13 +83,17 @@ class CallOutService {
     try {
       if (this.#patience.isOver(address)) throw new RefusedToken('too many logins from this address were refused: wait')
       const token = request.nats.connect_opts.auth_token ?? ''
-      const { name, permissions } = await authorize(token, this.#options, AbortSignal.timeout(ANSWER_DEADLINE_MS))
+      const { name, account, permissions } = await authorize(
+        token,
+        this.#options,
+        AbortSignal.timeout(ANSWER_DEADLINE_MS),
+      )
       const lifetime = this.#options.lifetimeSeconds ?? 3600
       const jwt = encodeUser(
         {
           name,
           userNkey: request.nats.user_nkey,
-          account: APP_ACCOUNT,
+          account,
           permissions,
           nowSeconds,
           expiresSeconds: nowSeconds + Math.ceil(lifetime * (1 - 0.1 * Math.random())),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { headers, type NatsConnection } from '@nats-io/transport-node'
 import { agentPermissions } from '../../lib/contract/permissions.ts'
-import { BUCKETS, consumerOf, desiredFilter, inboxPrefix, toNodeToken } from '../../lib/contract/subjects.ts'
+import { BUCKETS, NODES_API, consumerOf, desiredFilter, inboxPrefix, toNodeToken } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
 import { DEFAULT_LIMITS, ensureConsumer, ensureStreams } from '../../lib/nats/streams.ts'
@@ -225,7 +225,7 @@ describe('JetStream', () => {
     const js = jetstream(operator)
     await js.publish('$KV.desired.a.instance.mine', '"a"')
     await js.publish('$KV.desired.a_b.instance.theirs', '"a.b"')
-    const consumer = await jetstream(agent('a')).consumers.get('KV_desired', consumerOf('a'))
+    const consumer = await jetstream(agent('a'), { apiPrefix: NODES_API }).consumers.get('KV_desired', consumerOf('a'))
     const messages = await consumer.fetch({ max_messages: 10, expires: 1_000 })
     const subjects: string[] = []
     for await (const message of messages) {
@@ -233,9 +233,9 @@ describe('JetStream', () => {
       message.ack()
     }
     expect(subjects).toEqual(['$KV.desired.a.instance.mine'])
-    await expect(jetstream(agent('a')).consumers.get('KV_desired', consumerOf('a.b'))).rejects.toThrow(
-      /Permissions Violation/,
-    )
+    await expect(
+      jetstream(agent('a'), { apiPrefix: NODES_API }).consumers.get('KV_desired', consumerOf('a.b')),
+    ).rejects.toThrow(/Permissions Violation/)
   })
 
   test('an agent can make neither a push nor a pull consumer', async () => {
@@ -247,24 +247,41 @@ describe('JetStream', () => {
     await expect(jsm.consumers.add('KV_desired', { ...config, name: 'mine' })).rejects.toThrow(/Permissions Violation/)
   })
 
-  // The server does not check a reply subject against permissions: an acknowledgement can be sent anywhere.
+  // The server does not check a reply subject against permissions: an answer can be sent anywhere in the account, be it that something
+  // was stored (JSON), was refused (JSON), or that there is nothing (no body, which JetStream takes for an order without arguments).
   test.each([
     '$JS.API.STREAM.PURGE.KV_desired',
     '$JS.API.STREAM.DELETE.KV_desired',
     '$JS.API.STREAM.UPDATE.KV_desired',
     '$JS.API.CONSUMER.DELETE.KV_desired.n-n1',
-  ])('an acknowledgement sent to %s does nothing', async (reply) => {
-    await jetstream(operator).publish('$KV.desired.n1.instance.kept', '"n1"')
-    const control = operator.subscribe('_INBOX__operator.control', { max: 1 })
+    '$KV.desired.n1.instance.kept',
+    '$KV.desired.n1.instance.new',
+    '$KV.observed.n1.instance.new',
+    '_INBOX__operator.control',
+  ])('an answer sent to %s does nothing', async (reply) => {
+    const kept = (await jetstream(operator).publish('$KV.desired.n1.instance.kept', '"n1"')).seq
+    let heard = 0
+    const subscription = operator.subscribe('_INBOX__operator.control', { callback: () => void (heard += 1) })
     await operator.flush()
-    agent('a').publish('$KV.observed.a.port.u9', '{}', { reply })
-    agent('a').publish('$KV.observed.a.port.u9', '{}', { reply: '_INBOX__operator.control' })
-    // Acknowledgements leave in order: when the second is here, the first was delivered.
-    for await (const message of control) expect(message.json()).toMatchObject({ stream: 'KV_observed' })
+    const a = agent('a')
+    const h = headers()
+    h.set('Nats-Rollup', 'all')
+    a.publish('$KV.observed.a.port.u9', '{}', { reply })
+    a.publish('$KV.observed.a.port.u9', '{}', { reply, headers: h })
+    const next = `${NODES_API}.CONSUMER.MSG.NEXT.KV_desired.${consumerOf('a')}`
+    a.publish(next, '{"batch":1,"no_wait":true}', { reply })
+    // Answers leave in order, and one more has gone the same way.
+    await a.request(next, '{"batch":1,"no_wait":true}')
+    await a.request('$KV.observed.a.port.u9', '{}')
     const jsm = await jetstreamManager(operator)
-    const info = await jsm.streams.info('KV_desired', { subjects_filter: '$KV.desired.n1.>' })
-    expect(info.state.subjects).toMatchObject({ '$KV.desired.n1.instance.kept': 1 })
+    const desired = await jsm.streams.info('KV_desired', { subjects_filter: '$KV.desired.n1.>' })
+    expect(desired.state.subjects).toEqual({ '$KV.desired.n1.instance.kept': 1 })
+    expect(desired.state.last_seq).toBe(kept)
+    const observed = await jsm.streams.info('KV_observed', { subjects_filter: '$KV.observed.n1.instance.>' })
+    expect(observed.state.subjects ?? {}).toEqual({})
     expect((await jsm.consumers.info('KV_desired', 'n-n1')).name).toBe('n-n1')
+    subscription.unsubscribe()
+    expect(heard).toBe(0)
   })
 })
 

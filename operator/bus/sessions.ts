@@ -4,7 +4,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { z } from 'zod'
 import type { Logger } from '../../lib/log.ts'
-import { APP_ACCOUNT } from '../../lib/nats/server-config.ts'
+import { NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
 import { agentName } from '../auth/authorize.ts'
 
 /** Each server of the cluster answers with its own; the last of them within this. */
@@ -28,7 +28,7 @@ export function systemSessions(nc: NatsConnection, log: Logger): Sessions {
   return {
     async end(node) {
       const user = agentName(node)
-      const question = { auth: true, acc: APP_ACCOUNT, user, limit: LIMIT }
+      const question = { auth: true, acc: NODES_ACCOUNT, user, limit: LIMIT }
       const answers = await nc.requestMany('$SYS.REQ.SERVER.PING.CONNZ', JSON.stringify(question), {
         strategy: 'timer',
         maxWait: ANSWERS_MS,
