@@ -28,6 +28,8 @@ interface World {
   clock: { ms: number }
   /** Documents that their node has not answered. */
   unanswered: Set<string>
+  /** Documents that their node refuses as an older leader's. */
+  refused: Set<string>
   setWriter(writer: ReturnType<Writer>): void
   /** As the bucket tells of what lies in it. */
   hear(): void
@@ -38,11 +40,13 @@ interface World {
 function world(stream = new MemoryStream()): World {
   let writer: ReturnType<Writer> = { incarnation: 1, term: 1 }
   const [told, clock, unanswered]: [string[], { ms: number }, Set<string>] = [[], { ms: 0 }, new Set()]
+  const refused = new Set<string>()
   const desired = new JetStreamDesired({
     nc: stream.asConnection(),
     writer: () => writer,
     log: createLogger('test', 'silent'),
     isUnanswered: ({ uid }) => unanswered.has(uid),
+    isRefused: ({ uid }) => refused.has(uid),
     onWithdrawn: ({ uid }) => told.push(`withdrawn ${uid}`),
     now: () => clock.ms,
   })
@@ -60,7 +64,7 @@ function world(stream = new MemoryStream()): World {
     hear()
     desired.caughtUp()
   }
-  return { stream, desired, told, clock, unanswered, setWriter: (next) => void (writer = next), hear, load }
+  return { stream, desired, told, clock, unanswered, refused, setWriter: (next) => void (writer = next), hear, load }
 }
 function loaded(stream = new MemoryStream()): World {
   const w = world(stream)
@@ -84,6 +88,18 @@ describe('publish', () => {
     })
     expect(w.desired.list()).toHaveLength(1)
     expect(w.told).toEqual([])
+  })
+  test('a document that was refused before this process led is written once more in its term', async () => {
+    const old = loaded()
+    await old.desired.publish(document(1))
+    const w = loaded(old.stream)
+    w.setWriter({ incarnation: 1, term: 2 })
+    await w.desired.publish(document(1, { term: 2 }))
+    expect(lying(w)?.versions.term).toBe(1)
+    w.refused.add('uid-i')
+    for (let i = 0; i < 2; i++) await w.desired.publish(document(1, { term: 2 }))
+    expect(lying(w)?.versions.term).toBe(2)
+    expect(w.stream.requests).toEqual([`write ${subject}`, `write ${subject}`])
   })
   test.each([
     ['an older term', document(1, { term: 0 })],

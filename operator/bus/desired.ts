@@ -42,6 +42,8 @@ export interface JetStreamDesiredOptions {
   log: Logger
   /** Has a node that beats not said anything of this version yet? */
   isUnanswered: (document: DesiredDocument) => boolean
+  /** Does its node's last word refuse it as an older leader's? */
+  isRefused: (key: ObjectKey) => boolean
   /** What else must forget the object. */
   onWithdrawn: (key: ObjectKey) => void
   now?: () => number
@@ -102,7 +104,9 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const known = this.#known.get(key)
     if (known) {
       assertNotNewer(known.versions, versions)
-      if (known.digest === digest && !known.renew && !this.#isOverdue(known, document)) return
+      // Asked now, not only when it is said: whoever heard the word may have led no longer.
+      const isStale = known.versions.term < writer.term && this.#options.isRefused(document)
+      if (known.digest === digest && !known.renew && !isStale && !this.#isOverdue(known, document)) return
     }
     const revision = known ? await this.#write(document, data, known.revision) : await this.#writeNew(document, data)
     this.#marks.delete(key)

@@ -117,14 +117,14 @@ export class JetStreamBus implements Bus {
       writer: options.writer,
       log,
       isUnanswered: (document) => this.#isUnanswered(document),
+      isRefused: (key) => this.#isRefused(key),
       onWithdrawn: (key) => this.observed.forget(key),
     })
     this.inventory = new InventoryCache(log)
     this.heartbeats = new HeartbeatMonitor(options.heartbeat ?? DEFAULT_HEARTBEAT)
     this.notifier = { publish: (notification, id) => this.#notify(notification, id) }
     this.observed.onChange((key) => {
-      const refused = this.observed.find(key.kind, key.uid, key.node)?.refused
-      if (refused?.reason === 'StaleLeader') this.desired.refused(key)
+      if (this.#isRefused(key)) this.desired.refused(key)
     })
     this.#listenToBeats(options)
     // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
@@ -172,6 +172,10 @@ export class JetStreamBus implements Bus {
     this.#stop.abort()
     this.conduct.close()
     await Promise.all(this.#following)
+  }
+
+  #isRefused({ kind, uid, node }: ObjectKey): boolean {
+    return this.observed.find(kind, uid, node)?.refused?.reason === 'StaleLeader'
   }
 
   #isUnanswered({ kind, uid, node, versions }: DesiredDocument): boolean {
