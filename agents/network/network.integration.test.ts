@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InstanceDocument, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import { until } from '../../lib/loop/until.ts'
 import { metadataPortName } from '../../lib/contract/metadata-port.ts'
 import { restartDaemon } from '../../local/node/daemons.ts'
 import { deriveAddress } from '../../operator/ipam/derived-address.ts'
@@ -191,6 +192,16 @@ describe('two nodes, OVN, four guests', () => {
     const routes = await of('a').run('ip', 'route')
     expect(routes).toContain('169.254.169.254 dev eth0')
     expect(routes).toContain('default via 10.7.0.1')
+  }, 60_000)
+
+  test('a script of the host that names the chassis anew, as ovs-ctl does at each start, is put right at once', async () => {
+    const right = cluster.nodes[1]!
+    const key = 'external_ids:system-id'
+    const name = async () => (await right.run('ovs-vsctl', '--timeout=5', 'get', 'open', '.', key)).trim()
+    await right.run('ovs-vsctl', '--timeout=5', 'set', 'open', '.', `${key}="9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"`)
+    await until(async () => (await name()).replaceAll('"', '') === names[1], name, 10_000)
+    await agentOf(guestOf('b')).waitState('port', guestOf('b').portUid, 'active', 20_000)
+    expect(await untilPing('a', 'b', 20_000)).toBe(true)
   }, 60_000)
 
   test('packets of the full MTU pass the tunnel, one byte more does not leave', async () => {

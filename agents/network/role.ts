@@ -8,7 +8,7 @@ import { MetadataService } from '../metadata/metadata-service.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from './chassis-plan.ts'
 import { chooseDatapath } from './datapath.ts'
-import { OvsPortDriver } from './drivers/ovs/ovs-port-driver.ts'
+import { OvsPortDriver, switchReady } from './drivers/ovs/ovs-port-driver.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from './drivers/ovs/switch-database.ts'
 import { PortReconciler } from './port-reconciler.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from './switch-inventory.ts'
@@ -30,7 +30,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     onDisconnect: (err) => log.warn({ err }, 'the switch database is away'),
   })
   const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
-  const driver = new OvsPortDriver(database)
+  const driver = new OvsPortDriver(database, context.node)
   const metadata = new MetadataService({ driver, log })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   database.onSync((synced) => synced && context.inventoryChanged())
@@ -38,6 +38,26 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.onChange((changes) => {
     const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
     if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
+  })
+  let wanted: Chassis | undefined
+  const configure = async (signal: AbortSignal): Promise<void> => {
+    await switchReady(database, signal)
+    context.hostSwitch.datapath = chooseDatapath(database)
+    const operations = wanted ? planChassis(database, wanted) : []
+    if (operations.length === 0) return
+    await database.transact(operations, signal)
+    log.info({ ovnRemote: wanted?.ovnRemote, encapAddress: context.encapAddress }, 'chassis configured')
+  }
+  // A host's scripts write settings of their own when they start the switch: ovs-ctl names the chassis anew.
+  const keep = (): void => {
+    if (!wanted || !database.synced || planChassis(database, wanted).length === 0) return
+    void configure(stop.signal).catch((err: unknown) => {
+      if (!stop.signal.aborted) log.warn({ err }, 'the chassis is not as it should be')
+    })
+  }
+  database.onSync(keep)
+  database.onChange((changes) => {
+    if (changes.some((c) => c.table === 'Open_vSwitch')) keep()
   })
   database.start(stop.signal)
   return {
@@ -55,12 +75,8 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       },
     ],
     configure: async (spec, signal) => {
-      await database.ready(signal)
-      context.hostSwitch.datapath = chooseDatapath(database)
-      const operations = planChassis(database, toChassis(spec, context))
-      if (operations.length === 0) return
-      await database.transact(operations, signal)
-      log.info({ ovnRemote: spec.ovnRemote, encapAddress: context.encapAddress }, 'chassis configured')
+      wanted = toChassis(spec, context)
+      await configure(signal)
     },
     stop: async () => {
       metadata.stop()

@@ -2,20 +2,43 @@
 import { TransientError } from '../../../../lib/errors.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import type { Operation } from '../../../../lib/ovsdb/operations.ts'
-import { readNumber } from '../../../../lib/ovsdb/values.ts'
+import { readMap, readNumber, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import type { PluggedPort, PortDriver, SwitchPort } from '../../port-driver.ts'
 import { countChange, obstacles, plugOperations, toPluggedPort, unplugOperations } from './plug-plan.ts'
-import { rootRow } from './switch-database.ts'
+import { rootRow, type SwitchView } from './switch-database.ts'
 
 const SWITCH_TIMEOUT_MS = 10_000
+
+/** @throws TransientError SwitchNotReady when the switch's database stays away: nobody waits for it without an end */
+export async function switchReady(
+  database: Pick<OvsdbClient, 'ready'>,
+  signal: AbortSignal,
+  timeoutMs = SWITCH_TIMEOUT_MS,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  await database.ready(deadline).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw new TransientError('SwitchNotReady', 'the virtual switch of the node does not answer', { cause: error })
+  })
+}
+
+const nameIn = (row: OvsRow | undefined): string | undefined => readMap(row?.['external_ids'])['system-id']
+
+function systemId(view: SwitchView): string | undefined {
+  return nameIn(rootRow(view)?.row)
+}
 
 /** Ports of Open vSwitch, by its own database: no program is started for a port. */
 export class OvsPortDriver implements PortDriver {
   readonly name = 'ovs'
   readonly #database: OvsdbClient
 
-  constructor(database: OvsdbClient) {
+  readonly #chassis: string
+
+  /** @param chassis what OVN knows this node by: its word on ports of another chassis counts for nothing */
+  constructor(database: OvsdbClient, chassis: string) {
     this.#database = database
+    this.#chassis = chassis
   }
 
   find(kind: PluggedPort['kind'], uid: string): PluggedPort | undefined {
@@ -23,17 +46,19 @@ export class OvsPortDriver implements PortDriver {
   }
 
   list(): PluggedPort[] {
-    return [...this.#database.rows('Interface').values()].flatMap((row) => toPluggedPort(row) ?? [])
+    const isOurs = systemId(this.#database) === this.#chassis
+    const ports = [...this.#database.rows('Interface').values()].flatMap((row) => toPluggedPort(row) ?? [])
+    return isOurs ? ports : ports.map((port) => ({ ...port, installed: false }))
   }
 
   async plug(port: SwitchPort, signal: AbortSignal): Promise<void> {
-    await this.#database.ready(signal)
+    await switchReady(this.#database, signal)
     await this.#remove(port.kind, port.uid, signal, port.device)
     await this.#database.transact([...plugOperations(this.#database, port), ...countChange()], signal)
   }
 
   async unplug(kind: PluggedPort['kind'], uid: string, signal: AbortSignal): Promise<void> {
-    await this.#database.ready(signal)
+    await switchReady(this.#database, signal)
     await this.#remove(kind, uid, signal)
   }
 
@@ -52,6 +77,7 @@ export class OvsPortDriver implements PortDriver {
   onChange(listener: (port?: Pick<PluggedPort, 'kind' | 'uid'>) => void): () => void {
     const stopChanges = this.#database.onChange((changes) => {
       for (const change of changes) {
+        if (change.table === 'Open_vSwitch' && nameIn(change.before) !== nameIn(change.after)) listener()
         if (change.table !== 'Interface') continue
         const row = change.after ?? change.before
         const port = row && toPluggedPort(row)
