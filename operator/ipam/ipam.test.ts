@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { findAddress, findCidr, overlaps, toText } from './address.ts'
 import { blockOf } from './claim-block.ts'
 import { FreeAddresses } from './free-addresses.ts'
-import { metadataMac } from '../../lib/contract/metadata-port.ts'
-import { chooseMac, generateMac, isReservedMac } from './mac.ts'
+import { announcerMac, metadataMac } from '../../lib/contract/metadata-port.ts'
+import { chooseMac, generateMac, findReservedUse } from './mac.ts'
 import { SubnetArrivals } from './subnet-arrivals.ts'
 import { checkRequested, findOverlap, planSubnet, type SubnetRank } from './subnet-plan.ts'
 
@@ -280,7 +280,9 @@ describe('names and MACs', () => {
     expect(generateMac('fa:16:3e', 'u/1')).not.toBe(first)
   })
   test('the metadata service has one MAC in each network', () => {
-    expect(isReservedMac(metadataMac('u'), 'u')).toBe(true)
-    expect(isReservedMac(metadataMac('u'), 'v')).toBe(false)
+    expect(findReservedUse(metadataMac('u'), 'u', [])).toBe("the metadata service's")
+    expect(findReservedUse(metadataMac('u'), 'v', ['u'])).toBeUndefined()
+    expect(findReservedUse(announcerMac('s2'), 'u', ['s1', 's2'])).toBe("the network's IPv6 router's")
+    expect(findReservedUse(announcerMac('s2'), 'u', ['s1'])).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
-import { metadataMac } from '../../lib/contract/metadata-port.ts'
+import { announcerMac, metadataMac } from '../../lib/contract/metadata-port.ts'
 
 export const DEFAULT_MAC_PREFIX = 'fa:16:3e'
 
@@ -24,7 +24,11 @@ export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) =
   return undefined
 }
 
-/** The metadata service of the network answers under it, on every node. */
-export function isReservedMac(mac: string, networkUid: string): boolean {
-  return mac === metadataMac(networkUid)
+/**
+ * Whose a MAC address is that no guest of the network may have, for people: the metadata service answers under one on every node, and
+ * each Subnet's router announces itself under another. Whoever had the latter would be the router of all.
+ */
+export function findReservedUse(mac: string, networkUid: string, subnetUids: readonly string[]): string | undefined {
+  if (mac === metadataMac(networkUid)) return "the metadata service's"
+  return subnetUids.some((uid) => mac === announcerMac(uid)) ? "the network's IPv6 router's" : undefined
 }

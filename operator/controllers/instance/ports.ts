@@ -14,12 +14,13 @@ import type { Instance, Network, Port } from '../../../lib/api/types.ts'
 import type { NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import { chooseMac, DEFAULT_MAC_PREFIX, isReservedMac } from '../../ipam/mac.ts'
+import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
 import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
-import { macReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
+import { assertNotReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
+import { reservedUseOf } from '../port/reserved-mac.ts'
 import { claimAddresses } from './addresses.ts'
 import type { Admitted } from './admit.ts'
 import { listNics, portKeyOf, type Nic } from './nics.ts'
@@ -112,12 +113,12 @@ async function ensureAutomatic(
 
 function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceDeps): Found<string> {
   const networkKey = keyOfObject(network)
-  const isReserved = (mac: string) => isReservedMac(mac, network.metadata.uid)
-  const isTaken = (mac: string) => isReserved(mac) || deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
+  const isTaken = (mac: string) =>
+    reservedUseOf(mac, network, deps) !== undefined || deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
   const wanted = nic.want.macAddress
   if (wanted !== undefined) {
     const field = `spec.networks[${nic.index}].macAddress`
-    if (isReserved(wanted)) throw macReserved(field, wanted, networkKey)
+    assertNotReserved(field, wanted, network, deps)
     return isTaken(wanted)
       ? missing('MACInUse', `${field} ${wanted} is taken on Network ${networkKey}: write another or leave it out`)
       : found(wanted)

@@ -4,12 +4,13 @@ import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
-import { chooseMac, DEFAULT_MAC_PREFIX, isReservedMac } from '../../ipam/mac.ts'
+import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { macKey } from '../common/indexes.ts'
 import { found, missing, type Found } from '../common/references.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
 import { chooseAddresses } from './choose-addresses.ts'
+import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
 /** Sixteen million Ports could each end it: none of them wakes all that wait. */
 export const NO_MAC_LOOK_MS = 60_000
@@ -21,12 +22,15 @@ export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps
   const networkKey = keyOfObject(network)
   const others = (mac: string) =>
     deps.caches.ports.listBy('mac', macKey(networkKey, mac)).filter((p) => p.metadata.uid !== port.metadata.uid)
-  const isReserved = (mac: string) => isReservedMac(mac, network.metadata.uid)
   const kept = port.spec.macAddress ?? port.status?.macAddress
-  if (kept !== undefined && isReserved(kept)) throw macReserved('spec.macAddress', kept, networkKey)
+  if (kept !== undefined) assertNotReserved('spec.macAddress', kept, network, deps)
   if (kept === undefined) {
     const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
-    const mac = chooseMac(prefix, port.metadata.uid, (mac) => others(mac).length > 0 || isReserved(mac))
+    const mac = chooseMac(
+      prefix,
+      port.metadata.uid,
+      (mac) => others(mac).length > 0 || reservedUseOf(mac, network, deps) !== undefined,
+    )
     return mac === undefined
       ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`, NO_MAC_LOOK_MS)
       : found(mac)
@@ -40,10 +44,13 @@ export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps
   return found(kept)
 }
 
-export function macReserved(field: string, mac: string, networkKey: string): TerminalError {
-  return new TerminalError(
+/** @throws TerminalError `MACReserved` */
+export function assertNotReserved(field: string, mac: string, network: Network, deps: SubnetsOf): void {
+  const use = reservedUseOf(mac, network, deps)
+  if (use === undefined) return
+  throw new TerminalError(
     'MACReserved',
-    `${field} ${mac} is the metadata service's on Network ${networkKey}: write another or leave it out`,
+    `${field} ${mac} is ${use} on Network ${keyOfObject(network)}: write another or leave it out`,
   )
 }
 

@@ -2,7 +2,7 @@
 // Projects on one network: nobody takes port security off another's machines, or speaks under another's address.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
-import { metadataMac } from '../../../lib/contract/metadata-port.ts'
+import { announcerMac, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
@@ -135,6 +135,11 @@ describe('further addresses', () => {
       { ipAddress: '10.0.0.9', macAddress: metadataMac('uid-lan') },
       /the metadata service's/,
     ],
+    [
+      'the MAC of a Subnet’s router',
+      { ipAddress: '10.0.0.9', macAddress: announcerMac('uid-lan-v4') },
+      /the network's IPv6 router's: write another/,
+    ],
   ])('%s is refused', async (_, pair, message) => {
     await step(theirs())
     const p = port('p', 'ns', pairs(pair))
@@ -173,6 +178,14 @@ describe('further addresses', () => {
 test('the metadata service’s MAC is given to no Port', async () => {
   expect(await step(port('p', 'b', { macAddress: metadataMac('uid-lan') }))).toMatchObject({ reason: 'MACReserved' })
   expect(await step(port('q', 'b', { macAddress: metadataMac('another') }))).toEqual(DONE)
+})
+
+test('the MAC of a Subnet’s router is given to no Port, and no Port has it made', async () => {
+  expect(await step(port('p', 'ns', { macAddress: announcerMac('uid-lan-v4') }))).toMatchObject({
+    reason: 'MACReserved',
+    message: expect.stringMatching(/is the network's IPv6 router's on Network ns\/lan/),
+  })
+  expect(await step(port('q', 'ns', { macAddress: announcerMac('another') }))).toEqual(DONE)
 })
 
 describe('groups of a Port that is there', () => {

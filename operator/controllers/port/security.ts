@@ -3,9 +3,9 @@ import type { Network, Port } from '../../../lib/api/types.ts'
 import { METADATA_ADDRESS } from '../../../lib/contract/metadata-port.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr, toText, type Cidr } from '../../ipam/address.ts'
-import { isReservedMac } from '../../ipam/mac.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers } from '../common/in-use.ts'
+import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
 type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
 
@@ -18,7 +18,8 @@ export interface PortSecurity {
   refused: string | undefined
 }
 
-type SecurityDeps = { caches: Pick<OperatorDeps['caches'], 'ports'> }
+type PortsOf = { caches: Pick<OperatorDeps['caches'], 'ports'> }
+type SecurityDeps = PortsOf & SubnetsOf
 
 /**
  * On a network that projects share nobody takes away what they tell each other by: the addresses of others, and of the metadata service.
@@ -54,7 +55,7 @@ export function isNetworkSecured({ spec, status }: Network): boolean {
 }
 
 /** Ports of other namespaces that are on the network. */
-export function listForeignPorts(network: Network, { caches }: SecurityDeps): Port[] {
+export function listForeignPorts(network: Network, { caches }: PortsOf): Port[] {
   const ports = caches.ports.listBy('network', keyOfObject(network))
   return ports.filter((port) => isForeignTo(network, port) && port.status?.networkUID === network.metadata.uid)
 }
@@ -110,8 +111,8 @@ function whyNotPair(
   const range = findRange(ipAddress)
   if (range === undefined || covers(range, METADATA_ADDRESS))
     return `spec.${field} has ${METADATA_ADDRESS}, from which guests get their metadata: write a range without it`
-  if (macAddress !== undefined && isReservedMac(macAddress, network.metadata.uid))
-    return `spec.${field}.macAddress ${macAddress} is the metadata service's: write another`
+  const use = macAddress === undefined ? undefined : reservedUseOf(macAddress, network, deps)
+  if (use !== undefined) return `spec.${field}.macAddress ${macAddress} is ${use}: write another`
   const { namespace } = port.metadata
   const others = deps.caches.ports
     .listBy('network', keyOfObject(network))
