@@ -6,6 +6,7 @@ import type { ObjectKey } from '../../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { Bus, DesiredEntry } from '../../bus/bus.ts'
 import type { WriterVersions } from './documents.ts'
+import { isConfirmedLost } from './lost-node.ts'
 import {
   describeFact,
   findNewerFact,
@@ -134,7 +135,14 @@ export class DocumentSuspicions {
     const object = known ?? findResource(kind, uid, caches)
     const stored = object && storedVersions(kind, object, caches)
     const fact = findNewerFact(entry, stored, bus.observed.find(kind, uid, node), writer)
-    return fact === 'existence' && this.#released.has(`${kind}.${uid}`) ? undefined : fact
+    return fact === 'existence' && this.#isReleased(entry) ? undefined : fact
+  }
+
+  /** NATS may lose a tombstone: by this leader's memory, by what is kept until the node has answered, or with a node that is lost. */
+  #isReleased({ kind, uid, node, versions }: DesiredEntry): boolean {
+    if (this.#released.has(`${kind}.${uid}`) || isConfirmedLost(node, this.#deps)) return true
+    const kept = this.#deps.caches.computeNodes.find(undefined, node)?.status?.releases ?? []
+    return kept.some((release) => release.kind === kind && release.uid === uid && release.epoch >= versions.epoch)
   }
 
   /** A cache may be behind for longer than a suspicion has to stand: a watch that hangs is found after 45 s. */
@@ -158,7 +166,8 @@ export class DocumentSuspicions {
     const stored = fresh?.metadata.uid === uid ? await readVersions(kind, fresh, read) : undefined
     // In the cache and not in the store: the cache has yet to hear that it went.
     if (!ref || (known && !stored)) return false
-    return findNewerFact(entry, stored, word, writer) !== undefined
+    const confirmed = findNewerFact(entry, stored, word, writer)
+    return confirmed !== undefined && !(confirmed === 'existence' && this.#isReleased(entry))
   }
 
   #describe(entry: DesiredEntry, fact: NewerFact, ours: WriterVersions): string {

@@ -5,6 +5,7 @@ import type { Versions } from '../../../lib/contract/versions.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { EvidenceDeps } from './document-suspicions.ts'
 import type { WriterVersions } from './documents.ts'
+import { isConfirmedLost } from './lost-node.ts'
 import {
   findResource,
   isNewerWord,
@@ -39,7 +40,8 @@ export class NodesAhead {
     const { kind, uid, node } = key
     const id = `${kind}.${uid}`
     const word = this.#deps.bus.observed.find(kind, uid, node)
-    if (!word || !isNewerWord(word.versions, ours)) {
+    // What a lost node said last would never be taken back, and keep what it had from being deleted or started elsewhere.
+    if (!word || !isNewerWord(word.versions, ours) || isConfirmedLost(node, this.#deps)) {
       this.#ahead.delete(id)
       return undefined
     }
@@ -79,7 +81,7 @@ export class NodesAhead {
     const known = findResource(kind, uid, caches)
     const word = bus.observed.find(kind, uid, node)
     const fresh = known && (await read(RESOURCE_OF[kind], refOf(known)))
-    if (fresh?.metadata.uid !== uid || !word) return undefined
+    if (fresh?.metadata.uid !== uid || !word || isConfirmedLost(node, this.#deps)) return undefined
     const { generation, epoch = 0 } = await readVersions(kind, fresh, read)
     return isNewerWord(word.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined
   }

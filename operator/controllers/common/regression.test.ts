@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { CLOUD, PORT } from '../../../lib/api/kinds.ts'
-import type { Cloud, Instance, Port, Volume } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, Instance, Port, Volume } from '../../../lib/api/types.ts'
 import type { DesiredDocument } from '../../../lib/contract/documents.ts'
 import { toObjectKey } from '../../../lib/contract/subjects.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../../lib/kube/object.ts'
@@ -103,6 +103,31 @@ describe('a document without a resource', () => {
     guardOf(w).forget('instance', 'uid-vm')
     guardOf(w).lookAtAll(writer)
     expect(isHolding(w)).toBe(false)
+  })
+  const nodeOf = (spec: ComputeNode['spec'], releases?: NonNullable<ComputeNode['status']>['releases']) =>
+    stored<ComputeNode>('c1', spec, { namespace: '', ...(releases ? { status: { releases } } : {}) })
+  const release = { kind: 'instance' as const, uid: 'uid-vm', namespace: 'ns', name: 'vm' }
+  test.each([
+    ['kept as a release until its node has answered', nodeOf({}, [{ ...release, epoch: 1 }]), false],
+    ['kept as a release of an older epoch', nodeOf({}, [{ ...release, epoch: 0 }]), true],
+    ['on a node that is confirmed lost', nodeOf({ lost: 'Confirmed' }), false],
+    ['on a node that is not', nodeOf({}), true],
+  ])('%s', async (_, node, isEvidence) => {
+    const w = given()
+    w.put('computeNodes', node)
+    guardOf(w).lookAtAll(writer)
+    expect(isHolding(w)).toBe(isEvidence)
+    w.clock.ms = 10_000
+    await prove(w)
+    expect(guardOf(w).findMessage(writer) !== undefined).toBe(isEvidence)
+  })
+  test('its node is confirmed lost while the proof is awaited: it is none', async () => {
+    const w = given()
+    guardOf(w).lookAtAll(writer)
+    w.put('computeNodes', nodeOf({ lost: 'Confirmed' }))
+    w.clock.ms = 10_000
+    await prove(w)
+    expect([guardOf(w).findMessage(writer), isHolding(w)]).toEqual([undefined, false])
   })
   test.each([
     ['released late', { tombstone: true }],
@@ -301,6 +326,16 @@ describe('nodes’ words alone', () => {
     w.clock.ms = 10_000
     await prove(w)
     expect(guardOf(w).findMessage(writer)).toMatch(/vm on node c1, instance vm2 on node c2/)
+  })
+  test('a node’s that is confirmed lost hold up nothing, and prove nothing with another’s', async () => {
+    const w = given()
+    for (const i of [machine(), other()]) look(w, i)
+    w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
+    w.clock.ms = 10_000
+    await prove(w)
+    expect(guardOf(w).findMessage(writer)).toBeUndefined()
+    expect(look(w, machine())).toBeUndefined()
+    expect(look(w, other())).toMatchObject({ reason: 'NodeAhead' })
   })
   test('two nodes’ are none when the store has caught up', async () => {
     const w = given()

@@ -5,6 +5,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { MachineNic } from '../../bus/machine-index.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { isConfirmedLost } from '../common/lost-node.ts'
 import { keyOf } from '../common/references.ts'
 
 type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
@@ -37,10 +38,10 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
   const { observed } = deps.bus
   const owner = observed
     .findAll('instance', uid)
-    .find((word) => word.state !== 'gone' && word.versions.epoch > epoch && !isLost(word.node, deps))
+    .find((word) => word.state !== 'gone' && word.versions.epoch > epoch && !isConfirmedLost(word.node, deps))
   if (owner)
     return `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`
-  const orphan = observed.listOrphans(uid).find(({ node }) => !isLost(node, deps))
+  const orphan = observed.listOrphans(uid).find(({ node }) => !isConfirmedLost(node, deps))
   return (
     orphan &&
     `node ${orphan.node} has a machine with the UID of this one, ${uid}, that it has no document of. ${wayOut(orphan)}`
@@ -60,7 +61,7 @@ function findSameInterface(instance: Instance, ports: readonly Port[], deps: Unc
 }
 
 function isConflict(found: MachineNic, value: string, port: Port, deps: UnclearDeps): boolean {
-  if (isLost(found.node, deps)) return false
+  if (isConfirmedLost(found.node, deps)) return false
   if (found.nic.portUid === port.metadata.uid) return isPlugged(port, found.node, deps)
   const network = isSameNetwork(found.nic, port, deps)
   return network ?? value === found.nic.mac
@@ -78,10 +79,6 @@ function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { cache
 function isPlugged(port: Port, node: string, { bus }: UnclearDeps): boolean {
   const word = bus.observed.find('port', port.metadata.uid, node)
   return word !== undefined && word.state !== 'gone'
-}
-
-function isLost(node: string, { caches }: UnclearDeps): boolean {
-  return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
 }
 
 /** MAC first: of two conflicts it is the one that says more. */

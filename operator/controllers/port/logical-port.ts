@@ -38,7 +38,7 @@ export async function ensureLogicalPort(
   signal: AbortSignal,
 ): Promise<void> {
   const { network, mac, addresses, groups, security } = identity
-  const at = { ...place, ...(place.node === undefined ? placeByHand(port) : {}) }
+  const at = { ...place, ...(place.node === undefined ? placeByHand(port, deps) : {}) }
   await deps.network.ensurePort(
     {
       ...ownerOf(port),
@@ -109,8 +109,11 @@ function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
   })
 }
 
-/** Without a machine: the node where the port's owner plugs it by hand, if any. */
-function placeByHand(port: Port): Place {
+/**
+ * Without a machine: the node where the port's owner plugs it by hand, if any. A tenant writes the annotation, and the network's
+ * database takes lists and any length: what names no node of the cloud is nothing.
+ */
+function placeByHand(port: Port, { caches }: LogicalPortDeps): Place {
   const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]
-  return node === undefined || node === '' ? {} : { node }
+  return node === undefined || caches.computeNodes.find(undefined, node) === undefined ? {} : { node }
 }

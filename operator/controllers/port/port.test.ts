@@ -62,9 +62,15 @@ test('create: an own port gets MAC and address, and a row that nobody may bind',
 test('an own port that its owner plugs by hand may be bound on the node that its annotation names', async () => {
   const w = await world()
   const p = own()
-  p.metadata.annotations = { 'nephele.dev/plugged-on': 'c1' }
-  expect(await step(w, p)).toEqual({ kind: 'done' })
-  expect(w.network.rows.ports.get('uid-p')).toMatchObject({ node: 'c1' })
+  const plugOn = async (node: string) => {
+    p.metadata.annotations = { 'nephele.dev/plugged-on': node }
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    return w.network.rows.ports.get('uid-p')?.node
+  }
+  w.put('computeNodes', stored<ComputeNode>('c1', {}, { namespace: '' }))
+  expect(await plugOn('c1')).toBe('c1')
+  // What names no node of the cloud goes nowhere: OVN would take a list, or any text.
+  for (const text of ['', 'c1,c2', 'c9', 'x'.repeat(200_000)]) expect(await plugOn(text)).toBeUndefined()
 })
 
 test('claimed in OVN by a node that was not asked to: says so, as long as it is', async () => {

@@ -4,6 +4,7 @@ import type { KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { waitForUsers } from '../common/in-use.ts'
+import { isConfirmedLost } from '../common/lost-node.ts'
 import { listNames } from '../common/references.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
@@ -22,7 +23,8 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
   const seen = nodes.flatMap((node) => findPoolOn(node, name, status.nodes, deps) ?? [])
   status.nodes = keepUnlessMoved(status.nodes ?? [], seen)
   const working = seen.filter((n) => n.error === undefined)
-  const isUp = working.some(({ node }) => deps.bus.heartbeats.pulse(node) !== 'silent')
+  // A lost node is not expected to be heard, and so never silent.
+  const isUp = working.some(({ node }) => !isConfirmedLost(node, deps) && deps.bus.heartbeats.pulse(node) !== 'silent')
   status.state = isUp ? 'up' : 'down'
   if (nodes.length === 0)
     return waitFor(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { KubeNode, StoragePool, Volume } from '../../../lib/api/types.ts'
+import type { ComputeNode, KubeNode, StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { Inventory } from '../../../lib/contract/documents.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
@@ -109,6 +109,14 @@ test.each([
   const p = pool()
   expect(reconcileStoragePool(p, w.deps)).toMatchObject(outcome)
   expect(p.status?.state).toBe(state)
+})
+
+test('its only node is confirmed lost: nobody is heard, though nobody is silent', () => {
+  const w = world({ s1: [word(60)] })
+  w.put('computeNodes', stored<ComputeNode>('s1', { lost: 'Confirmed' }, { namespace: '' }))
+  const p = pool()
+  expect(reconcileStoragePool(p, w.deps)).toMatchObject({ kind: 'wait', reason: 'NodeSilent' })
+  expect(p.status?.state).toBe('down')
 })
 
 test.each([

@@ -3,9 +3,10 @@ import type { Instance, Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { byAge, hasLetGo, placementsOf } from '../common/holding.ts'
+import { isConfirmedLost } from '../common/lost-node.ts'
 import { volumePresence } from '../common/observed-facts.ts'
 import { hasReleased } from '../common/release.ts'
-import { findHand, isInHand, isLost } from './hands.ts'
+import { findHand, isInHand } from './hands.ts'
 
 export interface Holder {
   name: string
@@ -46,7 +47,7 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
   const node = holder.status?.node
   if (node === held.node && node !== undefined) {
     // Nobody answers from there any more.
-    if (isLost(node, deps)) return isWanted(volume, holder, deps) ? { kind: 'keep' } : { kind: 'detach' }
+    if (isConfirmedLost(node, deps)) return isWanted(volume, holder, deps) ? { kind: 'keep' } : { kind: 'detach' }
     return !isWanted(volume, holder, deps) && isOut(holder, volume, deps) ? { kind: 'detach' } : { kind: 'keep' }
   }
   // It left that node, which has released it before; what is known says so, too, or it waits.
@@ -60,7 +61,7 @@ function nextUser(volume: Volume, deps: AttachDeps): Holder | undefined {
   const next = deps.caches.instances
     .listBy('volume', keyOfObject(volume))
     .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.node !== undefined)
-    .filter(({ status }) => !isLost(status?.node ?? '', deps))
+    .filter(({ status }) => !isConfirmedLost(status?.node ?? '', deps))
     .sort(byAge)[0]
   if (next?.status?.node === undefined) return undefined
   return { name: next.metadata.name, uid: next.metadata.uid, node: next.status.node }

@@ -2,6 +2,7 @@
 import type { Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { isConfirmedLost } from '../common/lost-node.ts'
 import type { Holder } from './attach.ts'
 
 export type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>
@@ -22,7 +23,8 @@ export function findHand(volume: Volume, deps: HandsDeps): Hand | undefined {
   const { bus, caches } = deps
   const order = (a: Omit<Holder, 'name'>, b: Omit<Holder, 'name'>) =>
     `${a.uid} ${a.node}` < `${b.uid} ${b.node}` ? -1 : 1
-  const standing = <T extends { node: string }>(hands: readonly T[]) => hands.filter(({ node }) => !isLost(node, deps))
+  const standing = <T extends { node: string }>(hands: readonly T[]) =>
+    hands.filter(({ node }) => !isConfirmedLost(node, deps))
   const told = standing(bus.desired.listWithVolume(uid)).sort(order)[0]
   if (told) return { uid: told.uid, node: told.node, name: nameOf(told.uid, caches) ?? told.uid, isGiven: true }
   const seen = standing(bus.observed.listWithVolume(uid)).sort(order)
@@ -48,15 +50,11 @@ function nameOf(uid: string, caches: HandsDeps['caches']): string | undefined {
  * asks that node about it any more.
  */
 export function isInHand(volume: string, { uid, node }: Pick<Holder, 'uid' | 'node'>, deps: HandsDeps): boolean {
-  if (isLost(node, deps)) return false
+  if (isConfirmedLost(node, deps)) return false
   const { bus, caches } = deps
   const isSame = (at: { uid: string; node: string }) => at.uid === uid && at.node === node
   if (bus.desired.listWithVolume(volume).some(isSame) || bus.observed.listWithVolume(volume).some(isSame)) return true
   if (caches.instances.findByUid(uid)) return false
   const word = bus.observed.find('instance', uid, node)
   return word !== undefined && word.state !== 'gone'
-}
-
-export function isLost(node: string, { caches }: Pick<HandsDeps, 'caches'>): boolean {
-  return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
 }

@@ -52,7 +52,7 @@ function whyNoNode({ metadata, status }: StoragePool, isAlive: (node: string) =>
   const silent = (status?.nodes ?? []).map((n) => n.node).filter((node) => !isAlive(node))
   const help = 'label one with nephele.dev/storage=true'
   if (silent.length === 0) return `no node serves StoragePool ${metadata.name}: ${help}`
-  return `StoragePool ${metadata.name} is served by ${listNames(silent)}, not heard now: bring a node back, or ${help}`
+  return `StoragePool ${metadata.name} is served by ${listNames(silent)}, not heard now or about to leave: bring a node back, or ${help}`
 }
 
 type TypeChoice = { ok: true; type: VolumeType } | { ok: false; reason: string; message: string }

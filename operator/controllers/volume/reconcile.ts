@@ -5,6 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { isConfirmedLost, isStaying } from '../common/lost-node.ts'
 import { nextEpoch } from '../common/next-epoch.ts'
 import { answerOf, askedOf } from '../common/observed-facts.ts'
 import { releaseFrom } from '../common/release.ts'
@@ -36,7 +37,11 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     status.state = 'creating'
     const unclear = findUnclearOwner(volume, deps)
     if (unclear) return unclear
-    const choice = choosePlace(volume, deps, (node) => deps.bus.heartbeats.pulse(node) !== 'silent')
+    const choice = choosePlace(
+      volume,
+      deps,
+      (node) => isStaying(node, deps) && deps.bus.heartbeats.pulse(node) !== 'silent',
+    )
     if (!choice.ok) return waitFor(choice.reason, choice.message)
     const { node, pool } = choice
     const epoch = nextEpoch({ kind: 'volume', uid: volume.metadata.uid, node }, status.epoch, deps)
@@ -64,7 +69,7 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
 function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
-  const isLost = (node: string) => caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
+  const isLost = (node: string) => isConfirmedLost(node, { caches })
   const owner = bus.observed.findAll('volume', metadata.uid).find((word) => word.state !== 'gone' && !isLost(word.node))
   if (!owner) return undefined
   return waitFor(
@@ -109,7 +114,7 @@ async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> 
 
 /** What its node said last is worth nothing while the node is away: nobody reads or writes the volume. */
 function findAbsence(node: string, { caches, bus }: VolumeDeps): Outcome | undefined {
-  if (caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed') {
+  if (isConfirmedLost(node, { caches })) {
     return waitFor('NodeLost', `node ${node}, which holds the data, is confirmed lost: delete the volume`)
   }
   if (bus.heartbeats.pulse(node) !== 'silent') return undefined

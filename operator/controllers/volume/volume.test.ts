@@ -447,6 +447,19 @@ describe('where it is put', () => {
     expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
     expect(v.status).toMatchObject({ node: expected, state: 'creating' })
   })
+  test.each([
+    ['lost', { lost: 'Confirmed' as const }, false],
+    ['about to leave', {}, true],
+  ])('no node that is %s, whatever room it had', async (_, spec, deleted) => {
+    const w = world()
+    w.put('storagePools', files(node('s1', 60), node('s2', 40)))
+    w.put('computeNodes', stored<ComputeNode>('s1', spec, { namespace: '', deleted }))
+    const v = volume()
+    expect(await reconcileVolume(v, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(v.status).toMatchObject({ node: 's2' })
+    w.put('storagePools', files(node('s1', 60)))
+    expect(await reconcileVolume(volume(), w.deps, w.run)).toMatchObject({ reason: 'NoStorageNode' })
+  })
   test('nowhere, while no node serves the pool', async () => {
     const w = world()
     w.put('storagePools', files())

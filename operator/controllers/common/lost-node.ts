@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Caches } from './deps.ts'
+
+type Nodes = { caches: Pick<Caches, 'computeNodes'> }
+
+/** Somebody has confirmed that what the node had is gone: its last words bind nobody. */
+export function isConfirmedLost(node: string, { caches }: Nodes): boolean {
+  return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
+}
+
+/** Neither lost nor about to leave. A node of another role alone has a ComputeNode too; one that is not made yet is no reason to wait. */
+export function isStaying(node: string, { caches }: Nodes): boolean {
+  const computeNode = caches.computeNodes.find(undefined, node)
+  return computeNode?.spec.lost !== 'Confirmed' && computeNode?.metadata.deletionTimestamp === undefined
+}
