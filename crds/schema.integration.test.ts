@@ -202,7 +202,7 @@ describe('kubectl', () => {
     const { object, path, remove } = await stored('Instance', objectOf('Instance'))
     await api.send('PUT', `${path}/status`, { ...object, status: SAMPLES.Instance![0]!.status! })
     const table = await plane.kubectl(['-n', 'tests', 'get', 'nephele'])
-    expect(table).toMatch(/^instance\.nephele\.dev\/sample-0\s+ACTIVE\s+n1\s+10\.0\.0\.5\s+small\s+\d+s/m)
+    expect(table).toMatch(/^instance\.nephele\.dev\/sample-0\s+ACTIVE\s+\d+\s+n1\s+10\.0\.0\.5\s+small\s+\d+s/m)
     const select = (field: string) =>
       plane.kubectl(['-n', 'tests', 'get', 'ninst', '-o', 'name', '--field-selector', field])
     expect(await select('status.node=n1')).toContain('sample-0')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every bound of what is said, at it and beyond it: operators keep all of it in memory, and agents act on it.
 import { describe, expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import {
   DesiredDocument,
@@ -63,11 +64,11 @@ const nic = { mac, portUid: UID, networkUid: UID, network: 'team/lan', addresses
 const observed = {
   ...{ v: 1, kind: 'instance', uid: UID, node: 'n1', versions, state: 'running', namespace: 'team', name: 'vm' },
   ...{ bootId: 'b', since: 't', progress: 0 },
-  refused: { reason: 'r', message: 'm', versions },
-  error: { reason: 'r', message: 'm', terminal: false },
+  refused: { reason: 'Reason', message: 'm', versions },
+  error: { reason: 'Reason', message: 'm', terminal: false },
   facts: {
     ...{ sha256: '0'.repeat(64), sizeGiB: 1, connection: nbd, exportedTo: ['n2'], stages: ['Booted'] },
-    ...{ stoppedBecause: 'r', startedAt: '2026-01-01T00:00:00Z', hypervisor: 'h', nics: [nic] },
+    ...{ stoppedBecause: 'Reason', startedAt: '2026-01-01T00:00:00Z', hypervisor: 'h', nics: [nic] },
     ...{ volumesAttached: [UID], volumesListedFor: versions, vcpus: 0, memoryMiB: 0, rootDiskGiB: 0 },
     pendingChanges: ['x'],
     orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic] }],
@@ -107,6 +108,7 @@ const takes = (schema: z.ZodType, value: unknown) => schema.safeParse(value).suc
 
 /** Path, the last that is taken, the first that is not. */
 type Row = [string, unknown, unknown]
+const INT32 = 2 ** 31 - 1
 
 test('whole documents of every kind are taken as they are', () => {
   for (const document of Object.values(desired)) expect(DesiredDocument.parse(document)).toEqual(document)
@@ -256,15 +258,19 @@ describe('what a node says', () => {
     ['facts.nics.0.addresses', [a(45)], [a(46)]],
     ['facts.volumesAttached', list(64, 'u'), list(65, 'u')],
     ['facts.volumesAttached', ['u'], ['U']],
-    ['facts.vcpus', 0, -1],
-    ['facts.memoryMiB', 0, -1],
-    ['facts.rootDiskGiB', 0, -1],
+    ...['vcpus', 'memoryMiB', 'rootDiskGiB', 'sizeGiB', 'restarts'].flatMap((field): Row[] => [
+      [`facts.${field}`, 0, -1],
+      [`facts.${field}`, INT32, INT32 + 1],
+    ]),
+    ['facts.sizeBytes', 0, -1],
+    ['facts.virtualSizeBytes', 0, -1],
+    ['facts.startedAt', `2026-01-01T00:00:00.${'0'.repeat(43)}Z`, `2026-01-01T00:00:00.${'0'.repeat(44)}Z`],
     ['facts.pendingChanges', list(32, 'x'), list(33, 'x')],
-    ['facts.orphans.0.uid', a(253), a(254)],
+    ['facts.orphans.0.uid', a(63), a(64)],
     ['facts.orphans.0.kind', 'port', 'router'],
     ['facts.orphans.0.nics', list(64, nic), list(65, nic)],
     ['error.terminal', true, undefined],
-    ['refused', { reason: 'r', message: 'm' }, { reason: 'r' }],
+    ['refused', { reason: 'Reason', message: 'm' }, { reason: 'Reason' }],
   ])('%s: %j, and no further', (path, last, beyond) => {
     expect(takes(ObservedDocument, withAt(observed, path, last))).toBe(true)
     expect(takes(ObservedDocument, withAt(observed, path, beyond))).toBe(false)
@@ -281,6 +287,16 @@ describe('what a node says', () => {
     ['numa.0.cpus', list(4096, inventory.numa[0]!.cpus[0]), list(4097, inventory.numa[0]!.cpus[0])],
     ['numa.0.cpus.0.siblings', list(64, 0), list(65, 0)],
     ['numa.0.hugepages', list(16, inventory.numa[0]!.hugepages[0]), list(17, inventory.numa[0]!.hugepages[0])],
+    ...[
+      'cpus',
+      'memoryMiB',
+      'hugepagesMiB',
+      'diskGiB',
+      'pools.0.totalGiB',
+      'pools.0.freeGiB',
+      'imageCache.usedGiB',
+    ].map((path): Row => [path, 0, -1]),
+    ['cpus', INT32, INT32 + 1],
     ['hypervisor.acceleration', 'qemu', 'tcg'],
     ['ovs.datapath', 'system', 'dpdk'],
     ['pools', list(256, inventory.pools[0]), list(257, inventory.pools[0])],
@@ -306,13 +322,27 @@ describe('what a node says', () => {
     expect(takes(Heartbeat, withAt(beat, path, beyond))).toBe(false)
   })
 
+  test.each(['error.reason', 'refused.reason', 'facts.stoppedBecause', 'facts.restartedAfter'])(
+    'its %s is one that a condition takes, or AgentError',
+    (path) => {
+      const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)
+      const told = (reason: string) => at(ObservedDocument.parse(withAt(observed, path, reason)))
+      for (const reason of ['GuestStopped', `A${a(127)}`]) expect(told(reason)).toBe(reason)
+      for (const reason of ['', 'not a reason!', 'lower', `A${a(128)}`, 'Två', 'A\n'])
+        expect(told(reason)).toBe('AgentError')
+    },
+  )
+
+  test('what conditions take is what the resources’ schemas say', () => {
+    const crd = readFileSync(new URL('../../crds/computenodes.yaml', import.meta.url), 'utf8')
+    const [, schema] = crd.split(/^ +reason:$/m)
+    expect(schema?.split(/^ +message:$/m)[0]).toMatch(/maxLength: 128\s+pattern: \^\[A-Z\]\[A-Za-z0-9\]\*\$/)
+  })
+
   const long = 'x'.repeat(5000)
   test.each<[string, z.ZodType, unknown, string, number]>([
-    ['reason', ObservedDocument, observed, 'error.reason', 128],
     ['message', ObservedDocument, observed, 'error.message', 4096],
-    ['reason of a refusal', ObservedDocument, observed, 'refused.reason', 128],
     ['message of a refusal', ObservedDocument, observed, 'refused.message', 4096],
-    ['word on a stop', ObservedDocument, observed, 'facts.stoppedBecause', 128],
     ['hypervisor', ObservedDocument, observed, 'facts.hypervisor', 128],
     ['change that waits', ObservedDocument, observed, 'facts.pendingChanges.0', 128],
     ['word on an orphan', ObservedDocument, observed, 'facts.orphans.0.what', 253],

@@ -53,12 +53,12 @@ describe('what a node says is kept within bounds', () => {
   test('what is not known here is dropped: a newer agent is understood, and nothing is hoarded', () => {
     const padded = word(
       { nics: [{ ...nic, vlan: 5 }], orphans: [{ kind: 'instance', uid: 'u', what: 'w', new: {} }], junk: ['x'] },
-      { junk: many(() => 'x', 1000), error: { reason: 'r', message: 'm', terminal: false, junk: 1 } },
+      { junk: many(() => 'x', 1000), error: { reason: 'Reason', message: 'm', terminal: false, junk: 1 } },
     )
     expect(ObservedDocument.parse(padded)).toEqual(
       word(
         { nics: [nic], orphans: [{ kind: 'instance', uid: 'u', what: 'w' }] },
-        { error: { reason: 'r', message: 'm', terminal: false } },
+        { error: { reason: 'Reason', message: 'm', terminal: false } },
       ),
     )
   })

@@ -3,7 +3,7 @@
 // version `v` is refused. What the operator wrote is loose: fields that a newer one added are kept. What a node says is not: fields that
 // are not named here are dropped, and all has bounds, since every operator keeps it in memory (decision 17).
 import { z } from 'zod'
-import { firstOf, text } from './bounds.ts'
+import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { Versions } from './versions.ts'
 
 export const CONTRACT_VERSION = 1
@@ -245,7 +245,7 @@ export const OBSERVED_STATES = {
 } as const satisfies Record<DocumentKind, readonly string[]>
 export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof OBSERVED_STATES)[K][number]
 
-export const ObservedError = z.object({ reason: text(128), message: text(4096), terminal: z.boolean() })
+export const ObservedError = z.object({ reason: reason(), message: text(4096), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
 
 /**
@@ -264,17 +264,17 @@ export type ObservedNic = z.infer<typeof ObservedNic>
 const nics = z.array(ObservedNic).max(64)
 
 /** `nics`: of a machine. */
-export const Orphan = z.object({ kind: DocumentKind, uid: z.string().max(253), what: text(253), nics: nics.optional() })
+export const Orphan = z.object({ kind: DocumentKind, uid: z.string().max(63), what: text(253), nics: nics.optional() })
 export type Orphan = z.infer<typeof Orphan>
 
 /** What the agent knows beyond the state; each field belongs to the kinds named. */
 export const ObservedFacts = z.object({
   /** image */
   sha256: sha256.optional(),
-  virtualSizeBytes: z.int().optional(),
-  sizeBytes: z.int().optional(),
+  virtualSizeBytes: amount().optional(),
+  sizeBytes: amount().optional(),
   /** volume */
-  sizeGiB: z.int().optional(),
+  sizeGiB: smallAmount().optional(),
   connection: VolumeConnection.optional(),
   /** Nodes that the export is open to. */
   exportedTo: z.array(z.string().max(253)).max(256).optional(),
@@ -286,12 +286,12 @@ export const ObservedFacts = z.object({
     .array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted']))
     .max(8)
     .optional(),
-  stoppedBecause: text(128).optional(),
+  stoppedBecause: reason().optional(),
   /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
-  startedAt: z.iso.datetime().optional(),
+  startedAt: z.iso.datetime().max(64).optional(),
   /** Since it was made on this node: how often it was started after an end that nobody asked for, and which was the last such end. */
-  restarts: z.int().min(0).optional(),
-  restartedAfter: text(128).optional(),
+  restarts: smallAmount().optional(),
+  restartedAfter: reason().optional(),
   hypervisor: text(128).optional(),
   /** In every state but `gone`: what the machine has, or is to get. */
   nics: nics.optional(),
@@ -302,9 +302,9 @@ export const ObservedFacts = z.object({
   /** Where the list is older than the report: the versions of the document that was worked on when it was made. */
   volumesListedFor: Versions.optional(),
   /** What the machine has now, or was defined with while it is off: a document's size counts from the next start on. */
-  vcpus: z.int().min(0).optional(),
-  memoryMiB: z.int().min(0).optional(),
-  rootDiskGiB: z.int().min(0).optional(),
+  vcpus: smallAmount().optional(),
+  memoryMiB: smallAmount().optional(),
+  rootDiskGiB: smallAmount().optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
@@ -321,7 +321,7 @@ export const ObservedDocument = z.object({
   /** Those of the document that this state answers. */
   versions: Versions,
   /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The old one stands. */
-  refused: z.object({ reason: text(128), message: text(4096), versions: Versions.optional() }).optional(),
+  refused: z.object({ reason: reason(), message: text(4096), versions: Versions.optional() }).optional(),
   state: z.string().max(32),
   error: ObservedError.optional(),
   /** Percent, of long work. */
@@ -353,11 +353,11 @@ export const Inventory = z.object({
   bootId: z.string().max(64),
   /** Made anew with an empty document store: the operator then has the node's documents delivered again. */
   storeId: z.string().max(64).optional(),
-  cpus: z.int(),
-  memoryMiB: z.int(),
+  cpus: smallAmount(),
+  memoryMiB: amount(),
   /** Of memoryMiB: no machine gets it. */
-  hugepagesMiB: z.int().optional(),
-  diskGiB: z.int(),
+  hugepagesMiB: amount().optional(),
+  diskGiB: amount(),
   numa: z.array(NumaCell).max(256),
   /** Where other nodes reach this one: management and tunnel addresses. */
   address: z.string().max(253),
@@ -383,15 +383,15 @@ export const Inventory = z.object({
         name: z.string().max(253),
         driver: z.string().max(63),
         uid: uid.optional(),
-        totalGiB: z.int(),
-        freeGiB: z.int(),
+        totalGiB: amount(),
+        freeGiB: amount(),
         error: text(1024).optional(),
       }),
     )
     .max(256)
     .optional(),
   /** Images kept for machines, and the most that they may take (Cloud spec.images.maxCachePercent). */
-  imageCache: z.object({ images: z.int(), usedGiB: z.int(), maxGiB: z.int() }).optional(),
+  imageCache: z.object({ images: amount(), usedGiB: amount(), maxGiB: amount() }).optional(),
   /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
   certificateRequest: z.string().max(16384).optional(),
   /** The same for volumes over NBD: what hypervisors open them with, and what serves them. */
