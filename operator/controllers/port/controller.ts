@@ -38,7 +38,11 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
         if (metadata.deletionTimestamp === undefined) return []
         return ports.listBy('refused', keyOf(spec.networkRef, metadata.namespace)).map(keyOfObject)
       }),
-      watchOf(informers.computeNodes, (node) => ports.listBy('node', node.metadata.name).map(keyOfObject)),
+      // Those that are plugged there, and those of its machines: theirs is the place of a port that never was, or that says so no more.
+      watchOf(informers.computeNodes, ({ metadata: { name } }) => [
+        ...ports.listBy('node', name).map(keyOfObject),
+        ...deps.caches.instances.listBy('node', name).flatMap(instanceIndexes.port),
+      ]),
       watchOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()
       }),
