@@ -20,6 +20,7 @@ import {
   type NewerFact,
   type StoreReader,
 } from './newer-facts.ts'
+import { isReleaseOnRecord } from './release-desk.ts'
 
 /** One proof is enough: of further suspicions nothing is kept. */
 const MOST_SUSPICIONS = 64
@@ -141,8 +142,8 @@ export class DocumentSuspicions {
   /** NATS may lose a tombstone: by this leader's memory, by what is kept until the node has answered, or with a node that is lost. */
   #isReleased({ kind, uid, node, versions }: DesiredEntry): boolean {
     if (this.#released.has(`${kind}.${uid}`) || isConfirmedLost(node, this.#deps)) return true
-    const kept = this.#deps.caches.computeNodes.find(undefined, node)?.status?.releases ?? []
-    return kept.some((release) => release.kind === kind && release.uid === uid && release.epoch >= versions.epoch)
+    const computeNode = this.#deps.caches.computeNodes.find(undefined, node)
+    return isReleaseOnRecord(computeNode, { kind, uid, epoch: versions.epoch })
   }
 
   /** A cache may be behind for longer than a suspicion has to stand: a watch that hangs is found after 45 s. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode } from '../../../lib/api/types.ts'
 import type { DocumentKind } from '../../../lib/contract/documents.ts'
 
 /** What a node still holds although nothing in Kubernetes may wait for it any longer. */
@@ -12,6 +13,15 @@ export interface Release {
 
 /** As many as ComputeNode.status.releases holds. */
 export const MAX_RELEASES = 64
+
+/** Does the node's resource keep this release, or that of a later placement? */
+export function isReleaseOnRecord(
+  computeNode: ComputeNode | undefined,
+  { kind, uid, epoch }: Pick<Release, 'kind' | 'uid' | 'epoch'>,
+): boolean {
+  const releases = computeNode?.status?.releases ?? []
+  return releases.some((release) => release.kind === kind && release.uid === uid && release.epoch >= epoch)
+}
 
 /**
  * Where controllers hand over releases that a lost or silent node cannot acknowledge; the compute-node controller writes them into

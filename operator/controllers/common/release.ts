@@ -5,7 +5,7 @@ import type { KubeObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from './deps.ts'
 import { tombstoneOf } from './documents.ts'
-import { MAX_RELEASES } from './release-desk.ts'
+import { isReleaseOnRecord, MAX_RELEASES } from './release-desk.ts'
 
 /** What of an object has to leave which node. */
 export interface Placement {
@@ -31,11 +31,10 @@ export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus'
   const computeNode = deps.caches.computeNodes.find(undefined, node)
   // A ComputeNode goes only when nothing but cached images is left on it.
   if (!computeNode) return isCopy(kind)
-  const releases = computeNode.status?.releases ?? []
-  const isKept = releases.some((r) => r.uid === object.metadata.uid && r.kind === kind && r.epoch >= epoch)
+  const isKept = isReleaseOnRecord(computeNode, { kind, uid: object.metadata.uid, epoch })
   if (computeNode.spec.lost !== 'Confirmed') return isKept && isCopy(kind)
   // A full list keeps no more: the tombstone on the bus has to do.
-  return isKept || releases.length >= MAX_RELEASES
+  return isKept || !hasRoom(computeNode)
 }
 
 /** A cached image is a copy: nothing else waits for its end, so that a node which is away need not confirm it. */

@@ -69,8 +69,8 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
 function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
-  const isLost = (node: string) => isConfirmedLost(node, { caches })
-  const owner = bus.observed.findAll('volume', metadata.uid).find((word) => word.state !== 'gone' && !isLost(word.node))
+  const words = bus.observed.findAll('volume', metadata.uid)
+  const owner = words.find((word) => word.state !== 'gone' && !isConfirmedLost(word.node, { caches }))
   if (!owner) return undefined
   return waitFor(
     'OwnershipUnclear',

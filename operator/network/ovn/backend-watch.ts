@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Listeners } from '../../bus/listeners.ts'
 import type { BackendHealth } from '../network-driver.ts'
 import { judgeBackend, NORTHD_PROBE_MS, PATIENCE, type Connection, type Patience } from './backend-health.ts'
 import { NorthdPulse } from './northd-pulse.ts'
@@ -26,7 +27,7 @@ export class BackendWatch {
   readonly #options: BackendWatchOptions
   readonly #pulse = new NorthdPulse()
   readonly #downSince = new Map<Watched, number>()
-  readonly #listeners = new Set<() => void>()
+  readonly #changed = new Listeners<undefined>()
   #health: BackendHealth | undefined
   #probedAt = -Infinity
   #timer: NodeJS.Timeout | undefined
@@ -55,8 +56,7 @@ export class BackendWatch {
   }
 
   onHealth(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#changed.add(listener)
   }
 
   look(): void {
@@ -76,7 +76,7 @@ export class BackendWatch {
     // Too early to say anything else: what was said stands.
     if (!found || (found.reason === this.#health?.reason && found.message === this.#health.message)) return
     this.#health = found
-    for (const listener of [...this.#listeners]) listener()
+    this.#changed.emit(undefined)
   }
 
   #connection(watched: Watched, now: number): Connection {

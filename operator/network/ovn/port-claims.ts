@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
 import { readString } from '../../../lib/ovsdb/values.ts'
+import { Listeners } from '../../bus/listeners.ts'
 import type { TakenPort } from '../network-driver.ts'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
 import type { Northbound } from './northbound.ts'
@@ -24,7 +25,7 @@ export class PortClaims {
   readonly southbound: Southbound | undefined
   readonly #options: PortClaimsOptions
   readonly #watch: ClaimWatch
-  readonly #listeners = new Set<(nodes: ReadonlySet<string>) => void>()
+  readonly #taken = new Listeners<ReadonlySet<string>>()
 
   constructor(options: PortClaimsOptions) {
     this.#options = options
@@ -33,9 +34,7 @@ export class PortClaims {
       request: (uid) => this.#requestOf(uid),
       claimant: (uid) => this.southbound?.claimantOf(uid),
       onLeft: (uid) => this.#forgetFormer(uid),
-      onTaken: (nodes) => {
-        for (const listener of [...this.#listeners]) listener(nodes)
-      },
+      onTaken: (nodes) => this.#taken.emit(nodes),
       ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     })
     this.southbound?.onClaims((names) => this.#look(names))
@@ -58,8 +57,7 @@ export class PortClaims {
   }
 
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#taken.add(listener)
   }
 
   close(): void {

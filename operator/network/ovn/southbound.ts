@@ -3,6 +3,7 @@ import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
 import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { Listeners } from '../../bus/listeners.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
@@ -16,7 +17,7 @@ const TABLES = {
 export class Southbound {
   readonly #client: OvsdbClient
   readonly #claimants = new Map<string, string>()
-  readonly #listeners = new Set<(uids: Iterable<string>) => void>()
+  readonly #claims = new Listeners<Iterable<string>>()
 
   constructor(options: SouthboundOptions) {
     this.#client = new OvsdbClient({ ...options, database: 'OVN_Southbound', tables: TABLES })
@@ -45,8 +46,7 @@ export class Southbound {
 
   /** Names of ports whose claim may be another now. */
   onClaims(listener: (names: Iterable<string>) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#claims.add(listener)
   }
 
   /** The chassis that claims the port of this name. */
@@ -74,7 +74,7 @@ export class Southbound {
       if (chassis !== undefined) this.#claimants.set(is, chassis)
       names.add(is)
     }
-    for (const listener of [...this.#listeners]) listener(names)
+    this.#claims.emit(names)
   }
 }
 
