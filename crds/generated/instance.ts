@@ -62,11 +62,11 @@ export interface InstanceSpec {
       name: string
     }
     /**
-     * With networkRef: the address; absent: one is chosen. *immutable*
+     * With networkRef: the address; absent: one is chosen. Only for a Network of this namespace. *immutable*
      */
     ipAddress?: string
     /**
-     * With networkRef: the MAC address; absent: one is generated. *immutable*
+     * With networkRef: the MAC address; absent: one is generated. Only for a Network of this namespace. *immutable*
      */
     macAddress?: string
     /**

@@ -23,7 +23,7 @@ export interface PortSpec {
     namespace?: string
   }
   /**
-   * The MAC address; absent: one is generated and stands in the status. *immutable*
+   * The MAC address; absent: one is generated and stands in the status. Chosen only in the namespace of the Network. *immutable*
    */
   macAddress?: string
   /**
@@ -44,7 +44,7 @@ export interface PortSpec {
       name: string
     }
     /**
-     * The address; absent: one is chosen from the Subnet. *immutable*
+     * The address; absent: one is chosen from the Subnet. Chosen only in the namespace of the Network. *immutable*
      */
     ipAddress?: string
   }[]

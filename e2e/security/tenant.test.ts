@@ -66,6 +66,26 @@ test('a Secret that the tenant may not read becomes no user data, and neither do
   await waitForCondition(client, INSTANCE, attacker.at('thief'), { type: 'Reconciling', reason: 'SecretNotUserData' })
 }, 60_000)
 
+test('an address of its choice on a Network that is shared with it is refused, one that it is given is not', async () => {
+  await victim.patch(NETWORK, 'net', { spec: { sharedWith: [{ namespace: attacker.namespace }] } })
+  const networkRef = { name: 'net', namespace: victim.namespace }
+  const bare = (name: string, ...fixedIPs: object[]) => ({
+    apiVersion: 'nephele.dev/v1alpha1',
+    kind: 'Port',
+    metadata: { name },
+    spec: { networkRef, ...(fixedIPs.length === 0 ? {} : { fixedIPs }) },
+  })
+  await asTenant(['create', '-f', '-'], bare('guest'))
+  const { status } = await waitForReady<Port>(attacker.test.client, PORT, attacker.at('guest'))
+  const [given] = status?.fixedIPs ?? []
+  const subnetRef = { name: given?.subnet }
+  await asTenant(['create', '-f', '-'], bare('router', { subnetRef, ipAddress: '10.92.0.1' }))
+  const refused = { type: 'Stalled', reason: 'NotNetworkOwner' }
+  const message = await waitForCondition(attacker.test.client, PORT, attacker.at('router'), refused)
+  expect(message).toContain('spec.fixedIPs[0].ipAddress')
+  for (const name of ['guest', 'router']) await asTenant(['delete', 'nport', name])
+}, 60_000)
+
 test('a PUT of a bare manifest passes, the finalizer is back at once, and what is in use does not go in between', async () => {
   const { client } = attacker.test
   const bare = { apiVersion: 'nephele.dev/v1alpha1', kind: 'Network', metadata: { name: 'net' }, spec: { mtu: 1400 } }

@@ -15,13 +15,22 @@ export function generateMac(prefix: string, seed: string, attempt = 0): string {
   return [prefix.toLowerCase(), ...tail].join(':')
 }
 
+/** How many addresses a seed has. */
+const ATTEMPTS = 64
+
 /** The first of the seed's addresses that no other port of the network has. */
 export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) => boolean): string | undefined {
-  for (let attempt = 0; attempt < 64; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const mac = generateMac(prefix, seed, attempt)
     if (!isTaken(mac)) return mac
   }
   return undefined
+}
+
+/** Is it one of the seed's addresses, under whichever prefix the cloud had? */
+export function isMacOf(mac: string, seed: string): boolean {
+  const prefix = mac.slice(0, DEFAULT_MAC_PREFIX.length)
+  return chooseMac(prefix, seed, (other) => other !== mac) !== undefined
 }
 
 /**

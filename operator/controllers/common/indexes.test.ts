@@ -107,7 +107,7 @@ test('of a port that has them', () => {
   const keys = Object.keys(keysOf<Port>(indexes.portIndexes, port))
   for (const absent of ['withoutAddress', 'unplaced', 'refused']) expect(keys).not.toContain(absent)
   const asked = { ...port, spec: { ...port.spec, macAddress: 'fa:16:3e:00:00:03', allowedAddressPairs: [] } }
-  expect(indexes.portIndexes.mac(asked)).toEqual(['shared/lan|fa:16:3e:00:00:03'])
+  expect(indexes.portIndexes.mac(asked)).toEqual(['shared/lan|fa:16:3e:00:00:03', 'shared/lan|fa:16:3e:00:00:02'])
   expect(indexes.portIndexes.pairRange(asked)).toEqual([])
 })
 

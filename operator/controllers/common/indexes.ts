@@ -50,10 +50,10 @@ export const portIndexes = {
   /** The network on which it waits for its addresses. */
   withoutAddress: ({ spec, status, metadata }) =>
     status?.fixedIPs === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],
-  /** `<network key>|<mac>`: who has this MAC in the network. */
+  /** `<network key>|<mac>`: who has, or wants, this MAC in the network. */
   mac: ({ spec, status, metadata }) => {
-    const mac = spec.macAddress ?? status?.macAddress
-    return mac === undefined ? [] : [macKey(keyOf(spec.networkRef, metadata.namespace), mac)]
+    const macs = new Set([spec.macAddress, status?.macAddress].flatMap((mac) => mac ?? []))
+    return [...macs].map((mac) => macKey(keyOf(spec.networkRef, metadata.namespace), mac))
   },
   /** `<network key>|<address>`: who has, or wants, this address in the network. */
   address: ({ spec, status, metadata }) => {

@@ -45,6 +45,11 @@ function digestOf(uid: string): string {
   return createHash('sha256').update(uid).digest('hex').slice(0, 8)
 }
 
+/** What the MAC of its automatic Port is made from. */
+export function macSeedOf({ metadata }: Instance, { index }: Nic): string {
+  return `${metadata.uid}/${index}`
+}
+
 export function portKeyOf(instance: Instance, nic: Nic): ObjectKey {
   return keyOfRef({ namespace: instance.metadata.namespace, name: nic.portName })
 }

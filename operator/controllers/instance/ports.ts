@@ -20,10 +20,11 @@ import { macKey } from '../common/indexes.ts'
 import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
 import { assertNotReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
+import { isForeignTo, mayHaveMac, refuseChoice } from '../port/owners-choice.ts'
 import { reservedUseOf } from '../port/reserved-mac.ts'
 import { claimAddresses } from './addresses.ts'
 import type { Admitted } from './admit.ts'
-import { listNics, portKeyOf, type Nic } from './nics.ts'
+import { listNics, macSeedOf, portKeyOf, type Nic } from './nics.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 /** The machine's ports in the order of its interfaces; automatic ones are made, addresses first (step 10 of the flow). */
@@ -93,6 +94,7 @@ async function ensureAutomatic(
     field: `spec.networks[${nic.index}].networkRef`,
   })
   if (!network.ok) return network
+  assertNicMayChoose(instance, nic, network.object)
   const mac = findMac(instance, nic, network.object, deps)
   if (!mac.ok) return mac
   const addresses = await claimAddresses(instance, nic, { network: network.object, mac: mac.object }, deps)
@@ -111,10 +113,18 @@ async function ensureAutomatic(
   }
 }
 
+/** A machine that was placed keeps what it was made with. @throws TerminalError `NotNetworkOwner` */
+function assertNicMayChoose(instance: Instance, { index, want }: Nic, network: Network): void {
+  if (!isForeignTo(network, instance) || wasPlaced(instance)) return
+  for (const field of ['ipAddress', 'macAddress'] as const)
+    if (want[field] !== undefined) refuseChoice(`spec.networks[${index}].${field}`, network)
+}
+
 function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceDeps): Found<string> {
   const networkKey = keyOfObject(network)
   const isTaken = (mac: string) =>
-    reservedUseOf(mac, network, deps) !== undefined || deps.caches.ports.countBy('mac', macKey(networkKey, mac)) > 0
+    reservedUseOf(mac, network, deps) !== undefined ||
+    deps.caches.ports.listBy('mac', macKey(networkKey, mac)).some((port) => mayHaveMac(port, mac, network, deps))
   const wanted = nic.want.macAddress
   if (wanted !== undefined) {
     const field = `spec.networks[${nic.index}].macAddress`
@@ -124,7 +134,7 @@ function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceD
       : found(wanted)
   }
   const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX
-  const mac = chooseMac(prefix, `${instance.metadata.uid}/${nic.index}`, isTaken)
+  const mac = chooseMac(prefix, macSeedOf(instance, nic), isTaken)
   return mac === undefined
     ? missing('NoFreeMAC', `no MAC address with prefix ${prefix} is free on Network ${networkKey}`, NO_MAC_LOOK_MS)
     : found(mac)

@@ -131,7 +131,7 @@ function toStatus(explanation: Explanation): NonNullable<NonNullable<Instance['s
 
 export function addressesOf(ports: readonly Port[]): NonNullable<NonNullable<Instance['status']>['addresses']> {
   return ports.flatMap((port) => {
-    const macAddress = port.spec.macAddress ?? port.status?.macAddress
+    const macAddress = port.status?.macAddress ?? port.spec.macAddress
     const base = {
       network: port.spec.networkRef.name,
       port: port.metadata.name,

@@ -83,7 +83,7 @@ function isPlugged(port: Port, node: string, { bus }: UnclearDeps): boolean {
 
 /** MAC first: of two conflicts it is the one that says more. */
 function identitiesOf({ spec, status }: Port): string[] {
-  const mac = spec.macAddress ?? status?.macAddress
+  const mac = status?.macAddress ?? spec.macAddress
   const addresses =
     status?.fixedIPs?.map((fixed) => fixed.ipAddress) ?? spec.fixedIPs?.flatMap((fixed) => fixed.ipAddress ?? []) ?? []
   return [...(mac === undefined ? [] : [mac]), ...addresses]

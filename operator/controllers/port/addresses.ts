@@ -10,6 +10,7 @@ import { macKey } from '../common/indexes.ts'
 import { found, missing, type Found } from '../common/references.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
 import { chooseAddresses } from './choose-addresses.ts'
+import { isForeignTo, mayHaveMac } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
 /** Sixteen million Ports could each end it: none of them wakes all that wait. */
@@ -21,8 +22,11 @@ type AddressDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>
 export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps, 'caches'>): Found<string> {
   const networkKey = keyOfObject(network)
   const others = (mac: string) =>
-    deps.caches.ports.listBy('mac', macKey(networkKey, mac)).filter((p) => p.metadata.uid !== port.metadata.uid)
-  const kept = port.spec.macAddress ?? port.status?.macAddress
+    deps.caches.ports
+      .listBy('mac', macKey(networkKey, mac))
+      .filter((p) => p.metadata.uid !== port.metadata.uid && mayHaveMac(p, mac, network, deps))
+  const given = port.status?.macAddress
+  const kept = isForeignTo(network, port) ? (given ?? port.spec.macAddress) : (port.spec.macAddress ?? given)
   if (kept !== undefined) assertNotReserved('spec.macAddress', kept, network, deps)
   if (kept === undefined) {
     const prefix = deps.caches.clouds.find(undefined, CLOUD_NAME)?.spec.macPrefix ?? DEFAULT_MAC_PREFIX

@@ -16,6 +16,7 @@ import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from '.
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
+import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
@@ -41,7 +42,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     await keepLogicalPort(port, deps, run.signal)
     return identity.outcome
   }
-  const { security, lacks } = identity.object
+  const { network, security, lacks } = identity.object
 
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
@@ -60,6 +61,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   const taken = plan.binding && deps.network.listTaken().find(({ uid }) => uid === port.metadata.uid)
   if (taken) return claimedElsewhere(taken)
   assertGiven(security)
+  assertMayChooseMac(port, network, deps)
   return lacks ?? done
 }
 
@@ -82,7 +84,11 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   }
   const isNew = status.networkUID === undefined
   const security = resolveSecurity(port, network.object, deps)
-  if (isNew) assertGiven(security)
+  if (isNew) {
+    assertGiven(security)
+    assertMayChooseMac(port, network.object, deps)
+  }
+  assertMayChooseAddresses(port, network.object, deps)
   const mac = resolveMac(port, network.object, deps)
   if (!mac.ok) return fail(port, mac)
   const addresses = await resolveAddresses(port, { network: network.object, mac: mac.object }, deps)

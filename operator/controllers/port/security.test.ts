@@ -117,7 +117,15 @@ describe('a network without port security', () => {
 
 describe('further addresses', () => {
   const pairs = (...allowedAddressPairs: { ipAddress: string; macAddress?: string }[]) => ({ allowedAddressPairs })
-  const theirs = () => port('theirs', 'b', { ...at('10.0.0.77'), macAddress: 'fa:16:3e:00:00:77' })
+  /** It was given these. */
+  const theirs = () => ({
+    ...port('theirs', 'b'),
+    status: {
+      networkUID: 'uid-lan',
+      macAddress: 'fa:16:3e:00:00:77',
+      fixedIPs: [{ subnet: 'lan-v4', ipAddress: '10.0.0.77', prefixLength: 24 }],
+    },
+  })
 
   test.each([
     [
@@ -176,8 +184,8 @@ describe('further addresses', () => {
 })
 
 test('the metadata service’s MAC is given to no Port', async () => {
-  expect(await step(port('p', 'b', { macAddress: metadataMac('uid-lan') }))).toMatchObject({ reason: 'MACReserved' })
-  expect(await step(port('q', 'b', { macAddress: metadataMac('another') }))).toEqual(DONE)
+  expect(await step(port('p', 'ns', { macAddress: metadataMac('uid-lan') }))).toMatchObject({ reason: 'MACReserved' })
+  expect(await step(port('q', 'ns', { macAddress: metadataMac('another') }))).toEqual(DONE)
 })
 
 test('the MAC of a Subnet’s router is given to no Port, and no Port has it made', async () => {

@@ -5,6 +5,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr, toText, type Cidr } from '../../ipam/address.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers } from '../common/in-use.ts'
+import { isForeignTo } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
 type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
@@ -58,10 +59,6 @@ export function isNetworkSecured({ spec, status }: Network): boolean {
 export function listForeignPorts(network: Network, { caches }: PortsOf): Port[] {
   const ports = caches.ports.listBy('network', keyOfObject(network))
   return ports.filter((port) => isForeignTo(network, port) && port.status?.networkUID === network.metadata.uid)
-}
-
-function isForeignTo(network: Network, { metadata }: Port): boolean {
-  return metadata.namespace !== network.metadata.namespace
 }
 
 function whyNotOpen(network: Network, isForeign: boolean, deps: SecurityDeps): string | undefined {
