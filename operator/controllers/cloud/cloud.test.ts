@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { Cloud, Image } from '../../../lib/api/types.ts'
-import { findCondition } from '../../../lib/conditions.ts'
+import { findCondition, type Condition } from '../../../lib/conditions.ts'
+import type { RunResult } from '../../../lib/loop/controller.ts'
+import { done, waitFor } from '../../../lib/outcome.ts'
+import { DEFAULT_HEARTBEAT } from '../../bus/heartbeats.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../common/documents.ts'
 import { cloudReadiness } from './controller.ts'
-import { reconcileCloud } from './reconcile.ts'
+import { heartbeatOf, reconcileCloud } from './reconcile.ts'
 
 const cloud = (status?: Cloud['status'], name = 'default') =>
   stored<Cloud>(name, {}, { namespace: '', ...(status ? { status } : {}) })
@@ -28,6 +31,22 @@ test('another name is not used', async () => {
 })
 
 describe('the bus', () => {
+  test.each<[string, Cloud['spec']['heartbeat'], object]>([
+    ['nothing', undefined, DEFAULT_HEARTBEAT],
+    ['a period', { intervalSeconds: 2 }, { intervalMs: 2000, missesBeforeDown: 3 }],
+    ['misses', { missesBeforeDown: 5 }, { intervalMs: 10_000, missesBeforeDown: 5 }],
+    ['both', { intervalSeconds: 60, missesBeforeDown: 1 }, { intervalMs: 60_000, missesBeforeDown: 1 }],
+  ])('how nodes beat, when the Cloud says %s', async (_, heartbeat, settings) => {
+    const w = memoryWorld()
+    const c = cloud()
+    if (heartbeat) c.spec.heartbeat = heartbeat
+    const told: object[] = []
+    w.bus.heartbeats.configure = (to) => void told.push(to)
+    await look(w, c)
+    expect(told).toEqual([settings])
+  })
+  test('without a Cloud nodes beat as by default', () => expect(heartbeatOf(undefined)).toEqual(DEFAULT_HEARTBEAT))
+
   test('without a connection: says so, and that no node changes state', async () => {
     const w = memoryWorld()
     w.bus.heartbeats.expect(['n1'])
@@ -60,6 +79,17 @@ describe('the network backend', () => {
     expect(findCondition(c.status?.conditions, 'NetworkBackendHealthy')).toMatchObject(condition)
   })
 
+  test.each<[string, (w: MemoryWorld) => void, object]>([
+    ['well', () => undefined, { kind: 'done', retryAfterMs: 2000 }],
+    ['without the bus', (w) => w.bus.heartbeats.connected(false), { reason: 'BusDisconnected', retryAfterMs: 2000 }],
+    ['without the backend', (w) => w.network.setHealth(down), { reason: 'NetworkUnreachable', retryAfterMs: 2000 }],
+  ])('looked at again in two seconds while something is to be proved: %s', async (_, happens, outcome) => {
+    const w = memoryWorld()
+    w.deps.regression.prove = async () => true
+    happens(w)
+    expect(await look(w, cloud())).toMatchObject(outcome)
+  })
+
   test('is not known yet: what was said of it stands', async () => {
     const w = memoryWorld()
     w.network.setHealth(down)
@@ -68,6 +98,40 @@ describe('the network backend', () => {
     const said = findCondition(c.status?.conditions, 'NetworkBackendHealthy')
     await look({ ...w, deps: { ...w.deps, network: { ...w.deps.network, health: () => undefined } } }, c)
     expect(findCondition(c.status?.conditions, 'NetworkBackendHealthy')).toEqual(said)
+  })
+})
+
+describe('what its conditions say', () => {
+  const says = (type: string, status: 'True' | 'False', reason: string): Condition => ({
+    type,
+    status,
+    reason,
+    message: `${reason}!`,
+    lastTransitionTime: 't',
+  })
+  const checking: RunResult = { kind: 'outcome', outcome: waitFor('Checking', 'm') }
+  const terminal: RunResult = { kind: 'terminal', reason: 'ControlPlaneRegressed', message: 'm' }
+  const waits: RunResult = { kind: 'outcome', outcome: waitFor('BusDisconnected', 'm') }
+  const ended: RunResult = { kind: 'outcome', outcome: done }
+  const was = [says('Ready', 'True', 'Ready')]
+  const failing = [says('Ready', 'False', 'BusDisconnected'), says('Reconciling', 'True', 'BusDisconnected')]
+  const stalled = [says('Ready', 'False', 'ControlPlaneRegressed'), says('Stalled', 'True', 'ControlPlaneRegressed')]
+  const word = (ready: boolean, reconciling: boolean, isStalled: boolean, reason: string) => ({
+    ready,
+    reconciling,
+    stalled: isStalled,
+    reason,
+  })
+  test.each<[string, Condition[] | undefined, RunResult, object]>([
+    ['checking at the very first: that', undefined, checking, word(false, true, false, 'Checking')],
+    ['checking: as before, well', was, checking, word(true, false, false, 'Ready')],
+    ['checking: as before, waiting', failing, checking, word(false, true, false, 'BusDisconnected')],
+    ['checking: as before, stopped', stalled, checking, word(false, false, true, 'ControlPlaneRegressed')],
+    ['another wait', was, waits, word(false, true, false, 'BusDisconnected')],
+    ['proved', was, terminal, word(false, false, true, 'ControlPlaneRegressed')],
+    ['well again', failing, ended, word(true, false, false, 'Ready')],
+  ])('%s', (_, conditions, result, expected) => {
+    expect(cloudReadiness(cloud(conditions ? { conditions } : {}), result)).toMatchObject(expected)
   })
 })
 
@@ -85,16 +149,6 @@ describe('documents of a newer leader than ours', () => {
     await look(memoryWorld(), c, older)
     const outcome = await look(w, c, older)
     expect(outcome).toMatchObject({ kind: 'wait', reason: 'Checking' })
-    const conditions = [
-      { type: 'Ready', status: 'True' as const, reason: 'Ready', message: 'm', lastTransitionTime: 't' },
-    ]
-    expect(cloudReadiness(cloud({ conditions }), { kind: 'outcome', outcome })).toEqual({
-      ready: true,
-      reconciling: false,
-      stalled: false,
-      reason: 'Ready',
-      message: 'm',
-    })
   })
   test('are proved after ten seconds, and stop the cloud: condition, event, and then nothing any more', async () => {
     const w = await newer()
