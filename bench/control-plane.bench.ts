@@ -2,11 +2,11 @@
 // The idle local cloud of one network node and two compute nodes: memory of each part, and the time from nothing to ready with everything
 // built. The peer is quoted, not measured in this run: a minimal OpenStack with two fake computes on such a machine.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SERVICES, type ServiceName } from '../local/node/node.ts'
 import { toFigure, type Figure } from './figure.ts'
 import { findOption } from './harness/arguments.ts'
 import { withCloud, type BenchCloud } from './harness/bench-cloud.ts'
 import { memoryOf, sum, type Memory } from './harness/memory.ts'
+import { listParts } from './harness/parts.ts'
 
 export const about =
   'memory of the idle control plane and seconds from nothing to ready; the OpenStack figures are quoted, not measured here'
@@ -15,18 +15,6 @@ const QUOTED = 'minimal OpenStack, two fake computes (quoted)'
 const OPENSTACK = { rssMiB: 3939, seconds: 75 }
 const MOST = { rssMiB: 985, seconds: 25 }
 
-/** Which part a daemon of a node belongs to. The peer's fake computes have no hypervisor and no switch. */
-const PART_OF: Partial<Record<ServiceName, string>> = {
-  agent: 'agents',
-  'ovn-nb': 'OVN central',
-  'ovn-sb': 'OVN central',
-  'ovn-northd': 'OVN central',
-  'ovn-controller': 'ovn-controllers',
-  virtlogd: 'libvirt',
-  libvirtd: 'libvirt',
-  ovsdb: 'OVS',
-  'ovs-vswitchd': 'OVS',
-}
 const CONTROL_PLANE = ['Kubernetes', 'NATS', 'OVN central', 'operator', 'agents']
 
 /** @param args --idle SECONDS before memory is read (20); --starts N (3), the median counts */
@@ -46,32 +34,14 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
   return toFigures(parts, seconds)
 }
 
-function readParts({ cloud }: BenchCloud): Map<string, Memory> {
-  const found: { part: string; name: string; memory: Memory }[] = []
-  for (const [name, { pid }] of Object.entries(cloud.state.processes)) {
-    found.push({ part: partOfProcess(name), name, memory: memoryOf(pid) })
-  }
-  for (const node of Object.keys(cloud.state.nodes)) {
-    for (const service of SERVICES) {
-      const daemon = cloud.findDaemon(node, service)
-      const part = PART_OF[service]
-      if (daemon && part !== undefined) found.push({ part, name: `${node} ${service}`, memory: memoryOf(daemon.pid) })
-    }
-  }
+function readParts(cloud: BenchCloud): Map<string, Memory> {
+  const found = listParts(cloud).map(({ part, name, pid }) => ({ part, name, memory: memoryOf(pid) }))
   for (const { part, name, memory } of found) {
     const [rss, pss] = [memory.rssMiB, memory.pssMiB].map((mib) => mib.toFixed(0).padStart(4))
     console.log(`${rss} MiB RSS ${pss} MiB PSS  ${part}: ${name}`)
   }
   const names = new Set(found.map(({ part }) => part))
   return new Map([...names].map((name) => [name, sum(found.filter((f) => f.part === name).map((f) => f.memory))]))
-}
-
-function partOfProcess(name: string): string {
-  if (name === 'operator') return 'operator'
-  if (name === 'nats') return 'NATS'
-  // Renews tokens as kubelets do and serves the example's image over HTTP: a stand-in for what a cluster has.
-  if (name === 'caretaker') return 'local helper'
-  return 'Kubernetes'
 }
 
 function toFigures(parts: ReadonlyMap<string, Memory>, seconds: readonly number[]): Figure[] {

@@ -35,16 +35,17 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   const [name, device] = [namespaceName(networkUid), metadataDevice(networkUid)]
   const run = (argv: [string, ...string[]], input?: string): Promise<unknown> =>
     exec(argv, { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) })
-  if (!(await isNamespace(namespaceFile(networkUid)))) {
-    // Whoever was ended while it made one leaves a file, in whose place no other is made.
-    await ignoring(/No such file/, ['ip', 'netns', 'delete', name], signal)
-    await run(['ip', 'netns', 'add', name])
-  }
-  if (!existsSync(`/sys/class/net/${device}`)) {
-    const peer = ['peer', 'name', INNER, 'netns', name, 'mtu', String(mtu), 'address', metadataMac(networkUid)]
-    await run(['ip', 'link', 'add', device, 'mtu', String(mtu), 'type', 'veth', ...peer])
-  }
-  await run(['ip', 'link', 'set', device, 'up', 'mtu', String(mtu)])
+  const file = namespaceFile(networkUid)
+  const isThere = await isNamespace(file)
+  // Whoever was ended while it made one leaves a file, in whose place no other is made.
+  if (!isThere && existsSync(file)) await ignoring(/No such file/, ['ip', 'netns', 'delete', name], signal)
+  const peer = `peer name ${INNER} netns ${name} mtu ${mtu} address ${metadataMac(networkUid)}`
+  const outside = [
+    ...(isThere ? [] : [`netns add ${name}`]),
+    ...(existsSync(`/sys/class/net/${device}`) ? [] : [`link add ${device} mtu ${mtu} type veth ${peer}`]),
+    `link set ${device} up mtu ${mtu}`,
+  ]
+  await run(['ip', '-batch', '-'], `${outside.join('\n')}\n`)
   // The guests' addresses are on-link, whatever their subnets; nothing is routed through here.
   const inside = [
     'link set lo up',
@@ -54,7 +55,7 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   ]
   await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
   // The userspace switch completes no checksums: with offload on, guests drop every TCP segment.
-  await run(['nsenter', `--net=${namespaceFile(networkUid)}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
+  await run(['nsenter', `--net=${file}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
 }
 
 /** NSFS_MAGIC of linux/magic.h: the file has a namespace mounted on it. */

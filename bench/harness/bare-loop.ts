@@ -51,8 +51,8 @@ export class BareLoop {
     await this.#switch.ready(AbortSignal.timeout(TIMEOUT_MS))
   }
 
-  /** One machine: milliseconds from nothing to running and plugged. It is gone when this resolves. */
-  async run(): Promise<number> {
+  /** One machine: milliseconds from nothing to running and plugged, which `onRunning` is told. It is gone when this resolves. */
+  async run(onRunning: () => void): Promise<number> {
     const template = this.#template
     if (!template) throw new Error('nothing was copied')
     const uid = randomUUID()
@@ -67,6 +67,7 @@ export class BareLoop {
     await this.#libvirt.call('create', { domain, flags: 0 }, signal, TIMEOUT_MS)
     await this.#plug(tap, uid, signal)
     const ms = performance.now() - startedAt
+    onRunning()
     await this.#unplug(tap, signal)
     await this.#libvirt.call('destroy', { domain, flags: 0 }, signal)
     await this.#libvirt.call('undefine', { domain, flags: Undefine.nvram }, signal)
