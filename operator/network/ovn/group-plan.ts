@@ -56,7 +56,8 @@ function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): Foun
 
 /**
  * The group of all guarded ports, made with the first of them. What a guest needs to be one passes whatever its groups say: DHCP in both
- * families, metadata, and what neighbours and routers tell each other (RFC 4890 section 4.4). Guests announce no routers.
+ * families, metadata, and what neighbours and routers tell each other (RFC 4890 section 4.4). Guests are no routers: their redirects go nowhere
+ * whatever their groups say. Their advertisements no rule can stop: OVN passes them at priority 65532 of each table (docs/security.md).
  */
 export function planGuardGroup(plan: Plan, nb: Northbound): void {
   const [from, to] = [`inport == @${GUARD_GROUP}`, `outport == @${GUARD_GROUP}`]
@@ -65,6 +66,7 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
   const dhcp6 = 'ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547'
   const metadata = `ip4 && ip4.dst == ${METADATA_ADDRESS} && tcp && tcp.dst == 80`
   const rules = [
+    acl('from-lport', ALLOW_PRIORITY + 1, `${from} && ip6 && icmp6.type == 137`, 'drop', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp4}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp6}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${metadata}`, 'allow-related', GUARD_GROUP),
