@@ -35,9 +35,9 @@ export interface ComputeNodeSpec {
     diskGiB?: number
   }
   /**
-   * Confirmed: the node is off and will not come back with its old disk state, so that what it holds may be released or moved. Write it only when you know: a machine that still runs would run twice. Remove it when the node is to be used again. *live*
+   * Confirmed: the node is off and is asked no more: what it holds counts as released, and machines that it leaves off after a reboot are built anew elsewhere where their spec.evacuation says so. Write it only when you know: a machine that still runs would run twice. Wiped: its disks were wiped or destroyed as well, so that nothing of it can start when it gets power: machines that it might start by itself may be built anew elsewhere, too. Remove it when the node is to be used again. *live*
    */
-  lost?: 'Confirmed'
+  lost?: 'Confirmed' | 'Wiped'
 }
 /**
  * What was observed. Written by the operator alone.

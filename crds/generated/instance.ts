@@ -153,7 +153,7 @@ export interface InstanceSpec {
    */
   restartPolicy?: 'Never' | 'OnFailure' | 'Always'
   /**
-   * WhenFenced: moves to another node once its own is proven to be off; it then does not start by itself after a reboot of a node that is cut off. *live*
+   * WhenFenced: moves to another node once its own is proven to be off; it then does not start by itself after a reboot of a node that is cut off. Set it before that: while its node has not heard of it, there is no status.evacuable. *live*
    */
   evacuation?: 'Never' | 'WhenFenced'
   /**
@@ -392,7 +392,25 @@ export interface InstanceStatus {
      * The owner's epoch: it grows each time that the object moves to another node.
      */
     epoch: number
+    /**
+     * What status.evacuable was when it left.
+     */
+    evacuable?: {
+      /**
+       * The Cloud's, when that was known.
+       */
+      incarnation: number
+    }
   }[]
+  /**
+   * There while the node is known to leave the machine off after a reboot of the host until it is told to start it. Only then is it built anew elsewhere when the node is lost; otherwise that has to be Wiped.
+   */
+  evacuable?: {
+    /**
+     * The Cloud's, when that was known; after a restore the node has to say it again.
+     */
+    incarnation: number
+  }
   /**
    * Nodes whose agent refused the machine for lack of room; tried again 30 s after no other node was found. Emptied once it runs.
    *

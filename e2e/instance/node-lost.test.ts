@@ -30,10 +30,13 @@ test('a dead node never makes a deletion hang without a way out, and returns to 
   const node = before.status?.node ?? ''
   const { zone: availabilityZone = '' } = (await client.get<ComputeNode>(COMPUTE_NODE, { name: node })).status ?? {}
   await project.createInstance('victim', { networks, availabilityZone })
+  await project.createInstance('stays', { networks, availabilityZone })
   const victim = await project.waitActive('victim')
+  const stays = await project.waitActive('stays')
   const ports = await client.list<Port>(PORT, { namespace: project.namespace })
   // What the dead node holds and must give up when it returns.
-  const held = [before, victim, ...ports].map((o) => o.metadata.uid)
+  const given = ports.filter(({ metadata }) => !metadata.name.startsWith('stays-'))
+  const held = [before, victim, ...given].map((o) => o.metadata.uid)
 
   killed.add(node)
   await cloud.stopNode(node)
@@ -45,6 +48,10 @@ test('a dead node never makes a deletion hang without a way out, and returns to 
 
   await client.mergePatch(COMPUTE_NODE, { name: node }, { spec: { lost: 'Confirmed' } })
   await waitForGone(client, INSTANCE, project.at('victim'))
+  // Allowed too late: its node has it as one that it may start by itself.
+  await client.mergePatch(INSTANCE, project.at('stays'), { spec: { evacuation: 'WhenFenced' } })
+  const late = { type: 'Reconciling', reason: 'NodeLost', message: /spec\.lost: Wiped/ }
+  expect(await waitForCondition(client, INSTANCE, project.at('stays'), late)).toContain(node)
   const moved = (i: Instance | undefined) => i?.status?.node !== undefined && i.status.node !== node
   await waitForObject<Instance>(client, INSTANCE, project.at('moves'), moved, { what: 'on another node' })
   const after = await project.waitActive('moves')
@@ -72,6 +79,7 @@ test('a dead node never makes a deletion hang without a way out, and returns to 
     { what: 'no release is left to confirm' },
   )
   expect(computeNode?.status?.orphans).toBeUndefined()
+  expect((await project.waitActive('stays')).status).toMatchObject({ node, epoch: stays.status?.epoch })
   expect((await project.waitForMark('moves', 'login'))[0]?.rest).toBe(boot)
 }, 300_000)
 

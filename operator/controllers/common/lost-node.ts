@@ -3,13 +3,13 @@ import type { Caches } from './deps.ts'
 
 type Nodes = { caches: Pick<Caches, 'computeNodes'> }
 
-/** Somebody has confirmed that what the node had is gone: its last words bind nobody. */
+/** Somebody has given the node up (`Confirmed`, or `Wiped` as well): what it had counts as gone, and its last words bind nobody. */
 export function isConfirmedLost(node: string, { caches }: Nodes): boolean {
-  return caches.computeNodes.find(undefined, node)?.spec.lost === 'Confirmed'
+  return caches.computeNodes.find(undefined, node)?.spec.lost !== undefined
 }
 
 /** Neither lost nor about to leave. A node of another role alone has a ComputeNode too; one that is not made yet is no reason to wait. */
 export function isStaying(node: string, { caches }: Nodes): boolean {
   const computeNode = caches.computeNodes.find(undefined, node)
-  return computeNode?.spec.lost !== 'Confirmed' && computeNode?.metadata.deletionTimestamp === undefined
+  return computeNode?.spec.lost === undefined && computeNode?.metadata.deletionTimestamp === undefined
 }

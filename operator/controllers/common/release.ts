@@ -26,15 +26,20 @@ type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
  */
 export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus' | 'caches'>): boolean {
   const { kind, object, node, epoch } = placement
-  const observed = deps.bus.observed.find(kind, object.metadata.uid, node)
-  if (observed?.state === 'gone' && observed.versions.epoch >= epoch) return true
+  if (hasConfirmed(placement, deps)) return true
   const computeNode = deps.caches.computeNodes.find(undefined, node)
   // A ComputeNode goes only when nothing but cached images is left on it.
   if (!computeNode) return isCopy(kind)
   const isKept = isReleaseOnRecord(computeNode, { kind, uid: object.metadata.uid, epoch })
-  if (computeNode.spec.lost !== 'Confirmed') return isKept && isCopy(kind)
+  if (computeNode.spec.lost === undefined) return isKept && isCopy(kind)
   // A full list keeps no more: the tombstone on the bus has to do.
   return isKept || !hasRoom(computeNode)
+}
+
+/** Does the node itself say that it has let go? */
+export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: Pick<OperatorDeps, 'bus'>): boolean {
+  const observed = bus.observed.find(kind, object.metadata.uid, node)
+  return observed?.state === 'gone' && observed.versions.epoch >= epoch
 }
 
 /** A cached image is a copy: nothing else waits for its end, so that a node which is away need not confirm it. */
@@ -58,7 +63,7 @@ export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Prom
   await deps.bus.desired.publish(userDataBase64 === undefined ? tombstone : { ...tombstone, userDataBase64 })
   if (isReleased) return undefined
   const isSilent = deps.bus.heartbeats.pulse(node) === 'silent'
-  if (computeNode && (computeNode.spec.lost === 'Confirmed' || (isSilent && isCopy(kind) && hasRoom(computeNode)))) {
+  if (computeNode && (computeNode.spec.lost !== undefined || (isSilent && isCopy(kind) && hasRoom(computeNode)))) {
     const { uid, namespace, name } = object.metadata
     deps.releases.request(node, { kind, uid, ...(namespace === undefined ? {} : { namespace }), name, epoch })
     return waitFor('Releasing', `recording the release in ComputeNode ${node}`)

@@ -21,7 +21,7 @@ export interface NodeSigns {
 /**
  * | spec.lost | pulse   | state                         |
  * |-----------|---------|-------------------------------|
- * | Confirmed | any     | lost                          |
+ * | any       | any     | lost                          |
  * |           | up      | up, once its inventory is known |
  * |           | silent  | down                          |
  * |           | unknown | as before: this process has not listened for long enough |
@@ -29,7 +29,7 @@ export interface NodeSigns {
  */
 export function judgeNode(computeNode: ComputeNode, signs: NodeSigns): NodeVerdict {
   const { spec, status } = computeNode
-  if (spec.lost === 'Confirmed') {
+  if (spec.lost !== undefined) {
     const what =
       'is confirmed lost: what it holds counts as released; remove spec.lost when the node is to be used again'
     return { state: 'lost', outcome: waitFor('Lost', what) }

@@ -8,6 +8,7 @@ import { answerOf, askedOf, plugPresence, type Presence } from '../common/observ
 import { imageDocument } from '../image/document.ts'
 import type { Admitted } from './admit.ts'
 import { instanceDocument, keptDocument, type NodeFacts } from './document.ts'
+import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 import { addressesOf } from './schedule.ts'
@@ -30,14 +31,14 @@ export async function boot(
   const status = (instance.status ??= {})
   const { node = '' } = status
   const computeNode = deps.caches.computeNodes.find(undefined, node)
-  if (computeNode?.spec.lost === 'Confirmed') {
-    if (instance.spec.evacuation === 'WhenFenced')
-      return leaveNode(instance, 'Evacuated', `node ${node} is confirmed lost`, deps, run)
-    return waitFor(
-      'NodeLost',
-      `node ${node} is confirmed lost: delete the machine, or set spec.evacuation: WhenFenced to build it anew elsewhere`,
+  recordEvacuable(instance, deps.bus.observed.find('instance', instance.metadata.uid, node), deps.writer())
+  if (computeNode?.spec.lost !== undefined) {
+    return (
+      whyNotEvacuated(instance, computeNode, deps.writer()) ??
+      leaveNode(instance, 'Evacuated', `node ${node} is confirmed lost`, deps, run)
     )
   }
+  if (dropEvacuable(instance)) return saved
   const published = await publish(instance, parts, deps)
   if (published.volumes.unresolved) setStage(instance, 'VolumesAttached', published.volumes.unresolved, run.now)
   if (!published.isWhole) return published.unresolved
@@ -147,16 +148,17 @@ function leaveNode(
   run: InstanceRun,
 ): Outcome {
   const status = (instance.status ??= {})
-  const { node, epoch = 0 } = status
+  const { node, epoch = 0, evacuable } = status
   if (node === undefined) return saved
   if (reason === 'Rescheduled') {
     const isNewSpec = status.observedGeneration !== instance.metadata.generation
     const before = isNewSpec ? [] : (status.excludedNodes ?? []).filter((n) => n !== node)
     status.excludedNodes = [...before, node].slice(-MAX_EXCLUDED)
   }
-  status.pendingReleases = [...(status.pendingReleases ?? []), { node, epoch }]
+  status.pendingReleases = [...(status.pendingReleases ?? []), { node, epoch, ...(evacuable ? { evacuable } : {}) }]
   status.state = 'BUILD'
   delete status.node
+  delete status.evacuable
   dropStages(instance, 'Scheduled')
   deps.scheduler.forget(instance.metadata.uid)
   run.event({ type: 'Warning', reason, action: 'Schedule', note: `leaves node ${node}: ${why}` })

@@ -5,6 +5,7 @@ import { headerOf, type WriterVersions } from '../common/documents.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admit.ts'
+import { mayStartAlone } from './evacuation.ts'
 import type { GivenVolume } from './volumes.ts'
 
 export interface InstanceParts {
@@ -91,7 +92,6 @@ function powerOf({ spec }: Instance): Pick<InstanceDocument['spec'], 'runState' 
   return {
     runState: spec.runState ?? 'Running',
     restartPolicy,
-    // A machine that may be started elsewhere waits for a grant after a reboot of its host (invariant 5).
-    offlineRestart: (spec.evacuation ?? 'Never') === 'Never' && restartPolicy !== 'Never',
+    offlineRestart: mayStartAlone({ spec }),
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import type { Instance, KeyPair, Port, Volume } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
-import { active, machine, machineWorld, parts, putNode, setSecret, step } from '../../testing/machine-world.ts'
+import { active, machine, machineWorld, parts, putNode, setSecret, runs, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileImage } from '../image/reconcile.ts'
 import { reconcileFlavor } from '../flavor/reconcile.ts'
@@ -197,6 +197,9 @@ async function running(w: MemoryWorld, spec: Partial<Instance['spec']> = {}): Pr
   putVolumeOn(w, i)
   w.put('instances', i)
   if (!spec.volumes) return active(w, i)
+  await step(w, i)
+  // Evacuated is only what its node has answered for.
+  runs(w, i)
   await step(w, i)
   return i
 }

@@ -10,6 +10,7 @@ import { nextEpoch } from '../common/next-epoch.ts'
 import { releaseFrom } from '../common/release.ts'
 import { portRelease } from './port-release.ts'
 import { requiresKvm, type Admitted } from './admit.ts'
+import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 import { dropResize } from './resize.ts'
@@ -37,6 +38,11 @@ export async function schedule(
       if (plugged) return plugged
     }
   }
+  const lost = whyNotPlacedAnew(instance, deps)
+  if (lost) {
+    setStage(instance, 'Scheduled', lost, run.now)
+    return lost
+  }
   const unclear = findUnclearOwner(instance, ports, deps)
   if (unclear) {
     deps.waitingRoom.enter(run.key)
@@ -58,6 +64,7 @@ export async function schedule(
     return none
   }
   deps.waitingRoom.leave(run.key)
+  Object.assign(status, evacuableFromStart(instance, deps.writer()))
   status.node = choice.node
   status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
   status.flavor = toStatusFlavor(size)

@@ -46,6 +46,6 @@ export function findHolder(
   const node = status?.attachedTo?.node
   if (node === undefined) return undefined
   const computeNode = caches.computeNodes.find(undefined, node)
-  if (computeNode?.spec.lost === 'Confirmed') return undefined
+  if (computeNode?.spec.lost !== undefined) return undefined
   return { node, key: computeNode?.status?.volumeKey }
 }

@@ -249,7 +249,21 @@ export const MACHINE_ROWS: WaitRow[] = [
     by: 'moves',
     where: vm,
     waits: async (c) => c.set('computeNodes', await placed(c), { lost: 'Confirmed' }),
-    ends: (c) => c.set('instances', 'vm', { evacuation: 'WhenFenced' }),
+    ends: (c) => {
+      c.set('computeNodes', c.nodeOf('vm'), { lost: 'Wiped' })
+      c.set('instances', 'vm', { evacuation: 'WhenFenced' })
+    },
+  },
+  {
+    reason: 'NodeLost',
+    by: 'moves, once nothing of its node can start',
+    where: vm,
+    waits: async (c) => {
+      c.set('computeNodes', await placed(c), { lost: 'Confirmed' })
+      await c.operator.rest()
+      c.set('instances', 'vm', { evacuation: 'WhenFenced' })
+    },
+    ends: (c) => c.set('computeNodes', c.nodeOf('vm'), { lost: 'Wiped' }),
   },
   {
     reason: 'NodeLost',

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that was cut off may get power again, and its agent, which nobody reaches, then goes by the documents on its disk. So what counts is
+// not what is wanted now but what its node is known to have (docs/decisions/0027).
+import type { ComputeNode, Instance } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import type { WriterVersions } from '../common/documents.ts'
+import { wasPlaced } from '../common/holding.ts'
+import { answerOf, askedOf } from '../common/observed-facts.ts'
+import { hasConfirmed } from '../common/release.ts'
+
+type Incarnation = Pick<WriterVersions, 'incarnation'>
+type Evacuable = Pick<NonNullable<Instance['status']>, 'evacuable'>
+
+/** May its node start it after a reboot though nobody grants it? A machine that may be started elsewhere waits (invariant 5). Pure. */
+export function mayStartAlone({ spec }: Pick<Instance, 'spec'>): boolean {
+  return (spec.evacuation ?? 'Never') === 'Never' && (spec.restartPolicy ?? 'OnFailure') !== 'Never'
+}
+
+/** Of a machine that gets its first place: no node has a document that lets it start alone, nor gets one before `dropEvacuable`. */
+export function evacuableFromStart(instance: Instance, { incarnation }: Incarnation): Evacuable {
+  return mayStartAlone(instance) || wasPlaced(instance) ? {} : { evacuable: { incarnation } }
+}
+
+/**
+ * Once its node has answered a document under which it leaves the machine off. It is kept, since a later one may be on its way when the
+ * node dies. Pure but for `instance.status`.
+ */
+export function recordEvacuable(instance: Instance, word: ObservedDocument | undefined, writer: WriterVersions): void {
+  const status = (instance.status ??= {})
+  if (mayStartAlone(instance) || isKnown(status, writer)) return
+  if (answerOf(word, askedOf(instance, status.epoch, writer))) status.evacuable = { incarnation: writer.incarnation }
+}
+
+/** @returns whether that has to be written before a document goes out that lets the node start it */
+export function dropEvacuable(instance: Instance): boolean {
+  if (!mayStartAlone(instance) || instance.status?.evacuable === undefined) return false
+  delete instance.status.evacuable
+  return true
+}
+
+/** Why a machine on a lost node is not built anew elsewhere; undefined when it is. Pure. */
+export function whyNotEvacuated(
+  { spec, status }: Instance,
+  computeNode: ComputeNode,
+  writer: Incarnation,
+): Outcome | undefined {
+  const { name } = computeNode.metadata
+  const isLeftOff = staysOff(status ?? {}, computeNode, writer)
+  if (isLeftOff && spec.evacuation === 'WhenFenced') return undefined
+  const set = spec.evacuation === 'WhenFenced' ? [] : ['set spec.evacuation: WhenFenced']
+  if (!isLeftOff) set.push(wipe(name))
+  const risk = isLeftOff ? '' : `; it ${MAY_START}`
+  return waitFor(
+    'NodeLost',
+    `node ${name} is confirmed lost${risk}: delete the machine, or, to build it anew elsewhere, ${set.join(' and ')}`,
+  )
+}
+
+/** Of a machine that left a node which was given up before it said that it let go: why it gets no other place; undefined when it does. */
+export function whyNotPlacedAnew(
+  instance: Instance,
+  deps: Pick<OperatorDeps, 'bus' | 'caches' | 'writer'>,
+): Outcome | undefined {
+  for (const { node, epoch, evacuable } of instance.status?.pendingReleases ?? []) {
+    const computeNode = deps.caches.computeNodes.find(undefined, node)
+    if (computeNode?.spec.lost === undefined) continue
+    if (hasConfirmed({ kind: 'instance', object: instance, node, epoch }, deps)) continue
+    if (staysOff(evacuable ? { evacuable } : {}, computeNode, deps.writer())) continue
+    return waitFor(
+      'NodeLost',
+      `node ${node}, where it was, is confirmed lost; it ${MAY_START}: delete the machine, or, to have it built elsewhere, ${wipe(node)}`,
+    )
+  }
+  return undefined
+}
+
+/** Nothing of it starts when the host gets power. */
+function staysOff(known: Evacuable, { spec }: ComputeNode, writer: Incarnation): boolean {
+  return spec.lost === 'Wiped' || isKnown(known, writer)
+}
+
+/** After a restore, what stands in the status may be older than what the node has. */
+function isKnown({ evacuable }: Evacuable, { incarnation }: Incarnation): boolean {
+  return evacuable?.incarnation === incarnation
+}
+
+const MAY_START =
+  'never said that it leaves the machine off after a reboot, and may start it again when its host gets power'
+
+function wipe(node: string): string {
+  return `set spec.lost: Wiped on ComputeNode ${node} once its disks are wiped or destroyed`
+}
