@@ -13,7 +13,6 @@ import type {
 import { findCondition } from '../../../lib/conditions.ts'
 import { MANAGED_BY_LABEL } from '../../../lib/api/kinds.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { noticesOf } from './notifications.ts'
 import { instanceReadiness } from './readiness.ts'
 import { reconcileInstance } from './reconcile.ts'
 
@@ -350,27 +349,6 @@ test('a node that knows a newer epoch holds the machine, and nothing is sent to 
   i.metadata.generation = 2
   expect(await step(w, i)).toMatchObject({ reason: 'NodeAhead', message: expect.stringContaining(i.status!.node!) })
   expect(w.bus.desired.writes).toBe(before)
-})
-
-describe('notifications, by Nova’s names', () => {
-  const of = (state: string | undefined, more: object = {}) =>
-    machine({}, { status: { ...(state ? { state } : {}), ...more } })
-  test.each([
-    [of(undefined), of('BUILD', { node: 'c1' }), ['instance.create.start']],
-    [of('BUILD', { node: 'c1' }), of('ACTIVE', { node: 'c1', startedAt: 't' }), ['instance.create.end']],
-    [of('BUILD'), of('ERROR'), ['instance.create.error']],
-    [of('ACTIVE', { startedAt: 't' }), of('SHUTOFF', { startedAt: 't' }), ['instance.power_off.end']],
-    [of('SHUTOFF', { startedAt: 't' }), of('ACTIVE', { startedAt: 't' }), ['instance.power_on.end']],
-    [
-      of('ACTIVE', { startedAt: 't' }),
-      machine({}, { deleted: true, status: { state: 'ACTIVE', startedAt: 't' } }),
-      ['instance.delete.start'],
-    ],
-    [of('DELETING'), undefined, ['instance.delete.end']],
-    [undefined, of('ACTIVE'), []],
-  ])('case %#', (old, now, types) => {
-    expect(noticesOf(old, now, new Date(0)).map((n) => n.notification.eventType)).toEqual(types)
-  })
 })
 
 describe('user data from a Secret', () => {
