@@ -227,7 +227,9 @@ describe('the groups of an automatic Port are the machine’s', () => {
         return patched
       },
     })
-    const said = await ensure(w, withNics([lan], {}, wanted ? { securityGroupRefs: wanted } : {}))
+    // Out of a cache, as the port is.
+    const instance = structuredClone(withNics([lan], {}, wanted ? { securityGroupRefs: wanted } : {}))
+    const said = await ensure(w, instance)
     expect(said.ok && said.object[0]?.metadata.name).toBe(spec ? 'patched' : name(0))
     const { resourceVersion } = port.metadata
     expect(patches).toEqual(

@@ -69,7 +69,6 @@ export class UserDataStore {
     }
     if (isTooLarge(data))
       return this.#refuse(uid, 'UserDataTooLarge', tooLarge(data, `Secret ${ref.name} in spec.userDataSecretRef`, HELP))
-    this.#failures.delete(uid)
     this.#byInstance.set(uid, data)
     return found(data)
   }
