@@ -34,13 +34,13 @@ describe('a machine is woken by what it names', () => {
     { status: { pendingReleases: [{ node: 'a', epoch: 1 }] } },
   )
   const other = machine({ flavorRef: { name: 'b' }, imageRef: { name: 'b' }, networks: [] }, { uid: 'uid-2' })
-  const at = (name: string, spec: object = {}) => stored<KubeObject & { spec: object }>(name, spec)
+  const at = (name: string, spec: object = {}, namespace = 'ns') => stored<KubeObject>(name, spec, { namespace })
   const subnet = (network: string) => stored<Subnet>('s', { networkRef: { name: network }, cidr: '10.0.0.0/24' })
   const port = (name: string, network: string, mac: string) =>
     stored<Port>(name, { networkRef: { name: network }, macAddress: mac })
   test.each<[string, KubeObject, boolean]>([
     ...['Flavor', 'ComputeNode'].flatMap((kind): [string, KubeObject, boolean][] =>
-      ['a', 'c'].map((name) => [kind, { metadata: { name, uid: name } }, name === 'a']),
+      ['a', 'c'].map((name) => [kind, at(name, {}, ''), name === 'a']),
     ),
     ...['Image', 'KeyPair', 'Network', 'Volume'].flatMap((kind): [string, KubeObject, boolean][] =>
       ['a', 'c'].map((name) => [kind, at(name), name === 'a']),
@@ -51,7 +51,7 @@ describe('a machine is woken by what it names', () => {
     ['Port', port('x', 'a', MAC), true],
     ['Port', port('x', 'a', 'fa:16:3e:00:00:09'), false],
     ['Port', port('x', 'x', MAC), false],
-  ] as never)('%s %#', (kind, object, isWoken) => {
+  ])('%s %#', (kind, object, isWoken) => {
     const { w, wake } = world()
     w.put('instances', named)
     w.put('instances', { ...other, metadata: { ...other.metadata, name: 'other' } })
@@ -85,7 +85,7 @@ test('with the machine its claim, its user data and its place among those that w
   const instance = machine({ userDataSecretRef: { name: 's' } })
   w.deps.scheduler.confirm('uid-vm', [{ node: 'c1', amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 1 } }])
   let secret: Secret | undefined = {
-    metadata: { name: 's', uid: 's', labels: { [USER_DATA_LABEL]: 'true' } },
+    metadata: { name: 's', uid: 's', resourceVersion: '1', labels: { [USER_DATA_LABEL]: 'true' } },
     data: { userData: 'aQ==' },
   }
   const find = () => w.deps.userData.find(instance, { find: (async () => secret) as never }, w.run.signal)

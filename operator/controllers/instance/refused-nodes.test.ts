@@ -2,8 +2,10 @@
 // Nodes that had no room for a machine: it goes elsewhere, and comes back to them when nothing else is left.
 import { describe, expect, test } from '@jest/globals'
 import type { Instance } from '../../../lib/api/types.ts'
+import type { RunEvent } from '../../../lib/loop/controller.ts'
 import { waitFor } from '../../../lib/outcome.ts'
-import { machine, machineWorld, step } from '../../testing/machine-world.ts'
+import { active, machine, machineWorld, step } from '../../testing/machine-world.ts'
+import type { MemoryWorld } from '../../testing/memory-deps.ts'
 import { setStage } from './stages.ts'
 
 const bare = (spec: Partial<Instance['spec']> = {}, status?: Instance['status']) =>
@@ -45,5 +47,84 @@ describe('nodes that refused it', () => {
     const i = bare({}, { excludedNodes: ['c1', 'c2'] })
     setStage(i, 'Scheduled', true, new Date('2025-01-01T00:00:00Z'))
     expect(await step(w, i)).toMatchObject({ reason: 'NoValidHost' })
+  })
+})
+
+describe('a machine that its node refuses for want of room', () => {
+  const refusedBy = (w: MemoryWorld, i: Instance, error: object = {}) =>
+    w.report('instance', i, {
+      ...{ node: i.status!.node!, epoch: i.status!.epoch!, state: 'refused' },
+      error: { reason: 'InsufficientResources', message: 'no memory', terminal: true, ...error },
+    })
+  const events = (w: MemoryWorld) => {
+    const heard: RunEvent[] = []
+    Object.assign(w.run, { event: (event: RunEvent) => void heard.push(event) })
+    return heard
+  }
+
+  test('gives its place up before another one is chosen, and says why', async () => {
+    const w = machineWorld()
+    const i = bare()
+    await step(w, i)
+    await step(w, i)
+    const heard = events(w)
+    const { node } = i.status!
+    refusedBy(w, i)
+    i.status!.pendingReleases = [{ node: 'c9', epoch: 0 }]
+    i.status!.state = 'ERROR'
+    expect(await step(w, i)).toEqual({ kind: 'saved' })
+    expect(i.status).toMatchObject({
+      state: 'BUILD',
+      pendingReleases: [
+        { node: 'c9', epoch: 0 },
+        { node, epoch: 1 },
+      ],
+    })
+    expect(i.status).not.toHaveProperty('node')
+    expect(i.status?.conditions?.map(({ type }) => type)).toEqual(['Admitted'])
+    expect(w.deps.scheduler.findClaim('uid-vm')).toBeUndefined()
+    expect(heard).toEqual([
+      { type: 'Warning', reason: 'Rescheduled', action: 'Schedule', note: `leaves node ${node!}: no memory` },
+    ])
+  })
+
+  test.each<[string, object]>([
+    ['for another reason', { reason: 'PathUnsafe' }],
+    ['for no reason', { reason: undefined }],
+  ])('or %s: that one stays, refused', async (_, error) => {
+    const w = machineWorld()
+    const i = bare()
+    await step(w, i)
+    refusedBy(w, i, error)
+    await expect(step(w, i)).rejects.toThrow('no memory')
+    expect(i.status?.node).toBeDefined()
+  })
+
+  test.each<[string, string[], number, (node: string) => string[]]>([
+    ['behind those before', ['c8', 'c9'], 1, (node) => ['c8', 'c9', node]],
+    ['once', ['c1', 'c2', 'c9'], 1, (node) => [...['c1', 'c2'].filter((n) => n !== node), 'c9', node]],
+    ['alone, when what it asks for is new', ['c8', 'c9'], 0, (node) => [node]],
+    [
+      'among the last sixteen',
+      Array.from({ length: 16 }, (_, n) => `x${n}`),
+      1,
+      (node) => [...Array.from({ length: 15 }, (_, n) => `x${n + 1}`), node],
+    ],
+  ])('it is remembered: %s', async (_, excludedNodes, observedGeneration, expected) => {
+    const w = machineWorld()
+    const i = bare()
+    await step(w, i)
+    const node = i.status!.node!
+    refusedBy(w, i)
+    Object.assign(i.status!, { excludedNodes, observedGeneration })
+    await step(w, i)
+    expect(i.status?.excludedNodes).toEqual(expected(node))
+  })
+
+  test('what refused it is forgotten once it runs', async () => {
+    const w = machineWorld()
+    const i = bare({}, { excludedNodes: ['c1'] })
+    await active(w, i)
+    expect(i.status).not.toHaveProperty('excludedNodes')
   })
 })

@@ -138,6 +138,15 @@ describe('a user’s Port', () => {
     expect(w.deps.caches.ports.size).toBe(1)
   })
 
+  test('is waited for on the first of two nodes although it is gone from the second', async () => {
+    const w = machineWorld()
+    w.put('ports', users())
+    const pendingReleases = ['c1', 'c2'].map((node) => ({ node, epoch: 2 }))
+    const i = ending({ epoch: 2, pendingReleases }, [{ portRef: { name: 'eth' } }])
+    for (const { node } of pendingReleases) w.report('instance', i, { node, epoch: 2, state: 'gone' })
+    expect(await removeInstance(i, w.deps, w.run)).toEqual(waits('waiting for Port eth to leave node c1'))
+  })
+
   test('that is left first keeps no automatic one behind it', async () => {
     const w = machineWorld()
     w.put('ports', users('c2'))

@@ -176,7 +176,7 @@ describe('the placement', () => {
     }
     expect([w.deps.waitingRoom.size, w.events]).toEqual([1, ['NoValidHost']])
     expect(i.status?.scheduling).toEqual({ total: 2, evaluated: 2, filters: [expect.objectContaining({ refused: 2 })] })
-    expect(i.status?.scheduling?.filters[0]?.example).toMatch(/^c1 /)
+    expect(i.status?.scheduling?.filters?.[0]?.example).toMatch(/^c1 /)
     w.deps.scheduler.forget('big-c1')
     expect(await step(w, i)).toEqual({ kind: 'saved' })
     expect([w.deps.waitingRoom.size, i.status?.node]).toEqual([0, 'c1'])

@@ -11,10 +11,10 @@ const byRef = (ref: object = {}, more: object = {}) =>
   machine({ userDataSecretRef: { name: 'cloud-init', ...ref } }, more)
 const marked = (data: Record<string, string> | undefined, more: object = {}) =>
   ({
-    metadata: { name: 'cloud-init', labels: { [USER_DATA_LABEL]: 'true' } },
+    metadata: { name: 'cloud-init', uid: 's', resourceVersion: '1', labels: { [USER_DATA_LABEL]: 'true' } },
     ...(data ? { data } : {}),
     ...more,
-  }) as Secret
+  }) satisfies Secret
 
 /** A store over one Secret, and what was read of the apiserver. */
 function world(secret?: Secret) {
