@@ -21,10 +21,10 @@ test.each<[string, Partial<Port['spec']>, Port['status'] | undefined, object[]]>
     [{ macAddress: 'm2', ipAddress: 'a2' }],
   ],
   [
-    'what it was given counts more than what it asked for, but its MAC is the one asked for',
+    'what it was given counts more than what it asked for',
     { macAddress: 'm1', fixedIPs: [{ subnetRef: { name: 's' }, ipAddress: 'a1' }] },
     { macAddress: 'm2', fixedIPs: [{ subnet: 's', ipAddress: 'a2', prefixLength: 24 }] },
-    [{ macAddress: 'm1', ipAddress: 'a2' }],
+    [{ macAddress: 'm2', ipAddress: 'a2' }],
   ],
   [
     'it has two',

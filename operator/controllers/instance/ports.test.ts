@@ -203,7 +203,10 @@ describe('its MAC', () => {
   })
   test('looked for again after a minute when all are taken', async () => {
     const w = machineWorld()
-    Object.assign(w.deps.caches.ports, { countBy: () => 1 })
+    for (let n = 0; n < 64; n++) {
+      const other = taken(generateMac('fa:16:3e', 'uid-vm/0', n), 'lan')
+      w.put('ports', { ...other, metadata: { ...other.metadata, name: `other-${n}`, uid: `uid-${n}` } })
+    }
     expect(await macOf(w)).toMatchObject({ outcome: { reason: 'NoFreeMAC', retryAfterMs: 60_000 } })
   })
 })
