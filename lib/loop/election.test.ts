@@ -27,8 +27,11 @@ class LeaseClient {
   }
   find = async <T extends KubeObject>(_kind: unknown, at: ObjectRef) =>
     this.#ask(() => structuredClone(this.#store.collection(LEASES).get(keyOfRef(at)))) as T | undefined
-  create = async <T extends KubeObject>(_kind: unknown, object: object) =>
-    this.#ask(() => this.#written(this.#store.create(LEASES, object as KubeObject))) as T
+  create = async <T extends KubeObject>(_kind: unknown, object: object) => {
+    const written = this.#ask(() => this.#written(this.#store.create(LEASES, object as KubeObject))) as T
+    await this.answerAfter?.()
+    return written
+  }
   update = async <T extends KubeObject>(_kind: unknown, object: T) => {
     const written = this.#ask(() => this.#written(this.#store.update(LEASES, object, false))) as T
     await this.answerAfter?.()
@@ -179,6 +182,26 @@ describe('Election', () => {
     await clock.advance(8_000)
     a.client.answerAfter = undefined
     expect(fence.remainingMs()).toBe(3_000 + 10_000 - 8_000)
+  })
+
+  test.each([
+    ['a lease that nobody had', false],
+    ['a lease that another left', true],
+  ])('%s is valid from when it was asked for, however late the answer comes', async (_, hadOne) => {
+    if (hadOne) {
+      const b = stand('b')
+      await settle()
+      b.stop.abort()
+      await settle()
+      expect(b.leads()).toBe(false)
+    }
+    const a = stand('a')
+    a.client.answerAfter = () => new Promise((resolve) => clock.after(4_000, resolve))
+    await settle()
+    await clock.advance(4_000)
+    a.client.answerAfter = undefined
+    expect(a.leads()).toBe(true)
+    expect(a.state.fence?.remainingMs()).toBe(10_000 - 4_000)
   })
 
   describe('work that fails at once', () => {
