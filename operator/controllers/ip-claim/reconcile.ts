@@ -6,6 +6,7 @@ import { done, type Outcome } from '../../../lib/outcome.ts'
 import type { ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { keyOf } from '../common/references.ts'
 
 export async function reconcileIPClaim(
   claim: IPClaim,
@@ -18,7 +19,8 @@ export async function reconcileIPClaim(
   for (const entry of block.entries) {
     const { portRef, instanceUid } = entry
     const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
-    const isIdle = (port: Port | undefined) => isStale(entry, block.subnetName, port, instance)
+    const isIdle = (port: Port | undefined) =>
+      isStale(entry, block.subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
     if (!isIdle(deps.caches.ports.find(portRef.namespace, portRef.name))) continue
     // Two caches are never of the same moment: an address is given up only on what the apiserver says now.
     if (isIdle(await run.client.find<Port>(PORT, portRef, { signal: run.signal }))) stale.push(entry)
@@ -29,25 +31,39 @@ export async function reconcileIPClaim(
   return done
 }
 
+interface Claimants {
+  port: Port | undefined
+  instance: Instance | undefined
+  /** The port has all of its addresses. */
+  isSettled: boolean
+}
+
 /**
  * | port                               | claim |
  * |------------------------------------|-------|
- * | has this address, or none yet      | kept  |
+ * | has this address                   | kept  |
  * | has another one in this subnet     | stale |
+ * | has all of its in other subnets    | stale: of an attempt that came to nothing |
+ * | has not got all of its yet         | kept  |
  * | is another object under that name  | stale |
  * | does not exist, its Instance lives | kept: it is about to be made |
  * | does not exist                     | stale |
  */
-export function isStale(
+function isStale(
   { address, portRef }: ClaimEntry,
   subnetName: string,
-  port: Port | undefined,
-  instance: Instance | undefined,
+  { port, instance, isSettled }: Claimants,
 ): boolean {
   if (!port) return instance === undefined || instance.metadata.deletionTimestamp !== undefined
   if (portRef.uid !== undefined && portRef.uid !== port.metadata.uid) return true
   const known = addressesIn(port, subnetName)
-  return known.length > 0 && !known.includes(address)
+  return !known.includes(address) && (isSettled || known.length > 0)
+}
+
+/** It claims no others: what stands in its status is its for life, unless none of the subnets is there any more. */
+function hasItsAddresses({ spec, status, metadata }: Port, { caches }: Pick<OperatorDeps, 'caches'>): boolean {
+  const subnets = caches.subnets.listBy('network', keyOf(spec.networkRef, metadata.namespace))
+  return (status?.fixedIPs ?? []).some((had) => subnets.some((subnet) => subnet.metadata.name === had.subnet))
 }
 
 function addressesIn(port: Port, subnet: string): string[] {
