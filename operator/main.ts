@@ -27,6 +27,7 @@ import { findResource } from './controllers/common/newer-facts.ts'
 import { cachesOf } from './informers.ts'
 import { lead } from './leadership.ts'
 import { OvnNetworkDriver, type OvnNetworkDriverOptions } from './network/ovn/ovn-network-driver.ts'
+import { registerNodeMetrics } from './node-metrics.ts'
 import { registerStorageMetrics } from './storage-metrics.ts'
 import { mayWatchInstances } from './subscribers.ts'
 
@@ -43,6 +44,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   loads.register(metrics.registry)
   metrics.cacheSizes(() => informers.sizes())
   registerStorageMetrics(metrics.registry, cachesOf(watched))
+  registerNodeMetrics(metrics.registry, cachesOf(watched))
   let isBusConnected = false
   const health = await startHealthServer({
     ...config.http,

@@ -138,4 +138,8 @@ export interface CloudStatus {
    * The incarnation in which the store was found to have gone back in time. The operator writes nothing more until spec.incarnation is above it (ControlPlaneRegressed).
    */
   regressedIncarnation?: number
+  /**
+   * Since when the operator writes in the present incarnation. For a week from then on it takes for possible that nodes have machines that a restore forgot.
+   */
+  incarnationSince?: string
 }

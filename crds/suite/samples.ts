@@ -37,7 +37,14 @@ export const SAMPLES: Record<string, Sample[]> = {
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
         images: { allowedNetworks: ['10.20.0.0/24', 'fd00:20::/64'], maxSizeGiB: 64, maxCachePercent: 50 },
       },
-      status: { ...COMMON, state: 'OK', term: 1, highestIncarnationSeen: 2, regressedIncarnation: 1 },
+      status: {
+        ...COMMON,
+        state: 'OK',
+        term: 1,
+        highestIncarnationSeen: 2,
+        regressedIncarnation: 1,
+        incarnationSince: '2026-01-01T00:00:00Z',
+      },
     },
   ],
   Flavor: [

@@ -14,6 +14,7 @@ import {
   type ConsumerInfo,
   type JetStreamManager,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
@@ -108,27 +109,28 @@ export function wantedStreams(limits: StreamLimits): Wanted[] {
 export interface EnsuredStreams {
   /** Names of those that did not exist: their contents are lost, or this is the first start. */
   created: string[]
+  /** When each was made, by its name. */
+  madeAt: ReadonlyMap<string, Date>
 }
 
 /** Makes what is missing and corrects what differs. May run any number of times, by several operators at once. */
 export async function ensureStreams(nc: NatsConnection, limits: StreamLimits): Promise<EnsuredStreams> {
   const jsm = await jetstreamManager(nc, { checkAPI: false })
   const created: string[] = []
+  const madeAt = new Map<string, Date>()
   for (const wanted of wantedStreams(limits)) {
-    const have = await findStreamConfig(jsm, wanted.name)
-    if (!have) {
-      await jsm.streams.add(wanted)
-      created.push(wanted.name)
-    } else if (differs(have, wanted)) {
-      await jsm.streams.update(wanted.name, wanted)
-    }
+    const { name } = wanted
+    const have = await findStream(jsm, name)
+    if (!have) created.push(name)
+    else if (differs(have.config, wanted)) await jsm.streams.update(name, wanted)
+    madeAt.set(name, new Date((have ?? (await jsm.streams.add(wanted))).created))
   }
-  return { created }
+  return { created, madeAt }
 }
 
-async function findStreamConfig(jsm: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
+async function findStream(jsm: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
-    return (await jsm.streams.info(name)).config
+    return await jsm.streams.info(name)
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error

@@ -6,6 +6,7 @@ import type {
   Inventory,
   Notification,
   ObservedDocument,
+  ObservedNic,
 } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
@@ -25,6 +26,8 @@ export interface DesiredEntry extends ObjectKey {
   versions: Versions
   tombstone: boolean
   revision: number
+  /** Of a port: the interface that it gives its machine; of its tombstone, the one that it gave, where this process knew it. */
+  nic?: ObservedNic
 }
 
 export interface DesiredPublisher {
@@ -150,7 +153,16 @@ export interface Notifier {
   publish(notification: Notification, id: string): Promise<void>
 }
 
+/** How far back the bus remembers. */
+export interface BusMemory {
+  /** When the bucket of `desired` was made: it was new then, or had lost all. Undefined: not known yet. */
+  readonly madeAt: Date | undefined
+  /** Since when this process follows it. */
+  readonly followedFrom: Date
+}
+
 export interface Bus {
+  readonly memory: BusMemory
   readonly desired: DesiredPublisher
   readonly observed: ObservedStore
   readonly inventory: InventoryStore

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is written to the bucket and when, and what is told of it: other writers, lost answers, withdrawals, a bucket that went.
 import { describe, expect, test } from '@jest/globals'
-import type { Image } from '../../lib/api/types.ts'
+import type { Image, Port } from '../../lib/api/types.ts'
 import { instanceDocument } from '../../agents/compute/testing.ts'
-import type { DesiredDocument } from '../../lib/contract/documents.ts'
+import type { DesiredDocument, PortDocument } from '../../lib/contract/documents.ts'
 import { desiredSubject, observedSubject, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
 import { settle } from '../../lib/loop/fake-clock.ts'
@@ -88,6 +88,36 @@ describe('publish', () => {
     })
     expect(w.desired.list()).toHaveLength(1)
     expect(w.told).toEqual([])
+  })
+  test('of a port: what its machine has there is known until the key is removed', async () => {
+    const at = ['n1', 'port', 'uid-p'] as const
+    const header = tombstoneOf('port', stored<Port>('p', { networkRef: { name: 'n' } }), 'n1', 1, {
+      incarnation: 1,
+      term: 1,
+    })
+    const port = (addresses: string[]): PortDocument => ({
+      ...{ ...header, kind: 'port', tombstone: false },
+      spec: {
+        ...{ logicalPort: 'uid-p', networkUid: 'uid-n', network: 'ns/n', mac: 'fa:16:3e:00:00:01', mtu: 1400 },
+        ...{ vnicType: 'normal', fixedIPs: addresses.map((address) => ({ address, prefixLength: 24 })) },
+      },
+    })
+    const nic = (...addresses: string[]) => {
+      const { mac, networkUid, network } = port([]).spec
+      return { mac, portUid: 'uid-p', networkUid, network, addresses }
+    }
+    const w = loaded()
+    await w.desired.publish(port(['10.0.0.2']))
+    expect(w.desired.find(...at)?.nic).toEqual(nic('10.0.0.2'))
+    await w.desired.publish(port(['10.0.0.3', 'fd00::3']))
+    await w.desired.publish(header)
+    w.hear()
+    expect(w.desired.find(...at)).toMatchObject({ tombstone: true, nic: nic('10.0.0.3', 'fd00::3') })
+    // Another leader reads the same, but for what the tombstone no longer says.
+    expect(loaded(w.stream).desired.find(...at)).not.toHaveProperty('nic')
+    await w.desired.withdraw(...at)
+    await w.desired.publish(header)
+    expect(w.desired.find(...at)).not.toHaveProperty('nic')
   })
   test('a document that was refused before this process led is written once more in its term', async () => {
     const old = loaded()

@@ -20,6 +20,7 @@ import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/streams.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { Listeners } from './listeners.ts'
+import { nicOf } from './nic-in-document.ts'
 import { requireWriter } from './require-writer.ts'
 import { VolumesInDocuments, volumesOf } from './volumes-in-documents.ts'
 
@@ -110,7 +111,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     }
     const revision = known ? await this.#write(document, data, known.revision) : await this.#writeNew(document, data)
     this.#marks.delete(key)
-    this.#remember(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
+    this.#remember(key, { ...entryOf(document, revision, known), digest, renew: false, sinceMs: this.#now() })
   }
 
   async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
@@ -199,7 +200,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       this.#drift.emit(id)
     } else {
       const digest = digestOf(document)
-      this.#set(key, { ...entryOf(document, revision), digest, renew: false, sinceMs: this.#now() })
+      this.#set(key, { ...entryOf(document, revision, known), digest, renew: false, sinceMs: this.#now() })
       if (known && known.digest !== digest) this.#drift.emit(id)
     }
   }
@@ -309,9 +310,11 @@ const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0
 function entryOf(
   document: DesiredDocument,
   revision: number,
+  before: DesiredEntry | undefined,
 ): DesiredEntry & { volumes: readonly string[] | undefined } {
   const { node, kind, uid, versions, tombstone } = document
-  return { node, kind, uid, versions, tombstone, revision, volumes: volumesOf(document) }
+  const nic = nicOf(document, before?.nic)
+  return { node, kind, uid, versions, tombstone, revision, volumes: volumesOf(document), ...(nic ? { nic } : {}) }
 }
 
 function parseDocument(data: Uint8Array): DesiredDocument | undefined {

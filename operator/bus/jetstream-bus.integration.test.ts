@@ -84,6 +84,16 @@ test('a removed key is written again, by the same leader and by the next', async
   expect(await next.desired.read(NODE, 'image', keyOf('again').uid)).toMatchObject({ tombstone: false })
 }, 60_000)
 
+test('how far back it remembers: since its streams were made, whoever leads', async () => {
+  const [began, first] = [Date.now(), await lead()]
+  const madeAt = first.memory.madeAt!.getTime()
+  expect(madeAt).toBeGreaterThan(began - 2_000)
+  expect(madeAt).toBeLessThanOrEqual(Date.now())
+  const second = await lead()
+  expect(second.memory.madeAt!.getTime()).toBe(madeAt)
+  expect(second.memory.followedFrom.getTime()).toBeGreaterThan(first.memory.followedFrom.getTime())
+}, 60_000)
+
 test('marks go by themselves', async () => {
   await lead()
   const jsm = await jetstreamManager(nc)

@@ -15,6 +15,7 @@ import {
   fromNodeToken,
   inventorySubject,
   notificationSubject,
+  streamOf,
   type Bucket,
   type ObjectKey,
 } from '../../lib/contract/subjects.ts'
@@ -30,7 +31,7 @@ import {
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
-import type { Bus, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
+import type { Bus, BusMemory, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
 import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
 import type { NodeLoads } from './node-loads.ts'
@@ -74,6 +75,9 @@ export class JetStreamBus implements Bus {
   readonly heartbeats: HeartbeatMonitor
   readonly notifier: Notifier
   readonly conduct: Restraint
+  /** When the bucket of `desired` was made, as NATS says. */
+  #madeAt: Date | undefined
+  readonly #followedFrom = new Date()
   readonly #sessions: Sessions | undefined
   readonly #shares: NodeShares
   /** Until then nobody can tell what was asked for. */
@@ -128,7 +132,7 @@ export class JetStreamBus implements Bus {
     })
     this.#listenToBeats(options)
     // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
-    this.#repair().catch(() => undefined)
+    const made = this.#repair().catch(() => undefined)
     const passes = (
       [
         [DESIRED_BUCKET, this.desired],
@@ -136,8 +140,12 @@ export class JetStreamBus implements Bus {
         [INVENTORY_BUCKET, this.inventory],
       ] as const
     ).map(([bucket, listener]) => this.#follow(bucket, listener))
-    this.#ready = Promise.all(passes.map((p) => p.caughtUp))
+    this.#ready = Promise.all([made, ...passes.map((p) => p.caughtUp)])
     this.#following = passes.map((p) => p.done)
+  }
+
+  get memory(): BusMemory {
+    return { madeAt: this.#madeAt, followedFrom: this.#followedFrom }
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -215,7 +223,8 @@ export class JetStreamBus implements Bus {
   }
 
   async #makeStreams(): Promise<void> {
-    const { created } = await ensureStreams(this.#nc, this.#limits)
+    const { created, madeAt } = await ensureStreams(this.#nc, this.#limits)
+    this.#madeAt = madeAt.get(streamOf(DESIRED_BUCKET))
     if (created.length === 0) return
     this.#log.info({ streams: created }, 'streams created')
     const nodes = [...this.#admitted]

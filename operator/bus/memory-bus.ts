@@ -6,13 +6,25 @@ import {
   type Inventory,
   type Notification,
   type ObservedDocument,
+  type ObservedNic,
 } from '../../lib/contract/documents.ts'
 import { parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
-import type { Conduct, Excess, Bus, DesiredEntry, DesiredPublisher, Notifier, Unsubscribe, Writer } from './bus.ts'
+import type {
+  Conduct,
+  Excess,
+  Bus,
+  BusMemory,
+  DesiredEntry,
+  DesiredPublisher,
+  Notifier,
+  Unsubscribe,
+  Writer,
+} from './bus.ts'
 import { HeartbeatMonitor } from './heartbeats.ts'
 import { Listeners } from './listeners.ts'
+import { nicOf } from './nic-in-document.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 import { VolumesInDocuments, volumesOf } from './volumes-in-documents.ts'
 
@@ -32,6 +44,8 @@ export class MemoryBus implements Bus {
     },
     onChange: () => () => undefined,
   }
+  /** As old as can be: nothing was lost. */
+  memory: BusMemory = { madeAt: new Date(0), followedFrom: new Date(0) }
   readonly ended: string[] = []
   readonly admitted = new Map<string, string | undefined>()
 
@@ -85,6 +99,7 @@ export class MemoryDesired implements DesiredPublisher {
   /** By key, as agents would receive them. */
   readonly documents = new Map<string, DesiredDocument>()
   readonly #revisions = new Map<string, number>()
+  readonly #nics = new Map<string, ObservedNic | undefined>()
   readonly #writer: Writer
   readonly #observed: ObservedCache
   readonly #drift = new Listeners<ObjectKey>()
@@ -112,6 +127,7 @@ export class MemoryDesired implements DesiredPublisher {
   wipe(): void {
     for (const key of this.documents.keys()) this.#volumes.stands(key, undefined, this.writes)
     this.documents.clear()
+    this.#nics.clear()
     this.#revisions.clear()
     this.#reset.emit(undefined)
   }
@@ -134,6 +150,7 @@ export class MemoryDesired implements DesiredPublisher {
     if (delay) await delay
     this.writes += 1
     this.documents.set(key, parsed)
+    this.#nics.set(key, nicOf(parsed, this.#nics.get(key)))
     this.#revisions.set(key, this.writes)
     if (this.#volumes.stands(key, volumesOf(parsed), this.writes)) this.#volumesChanged.emit(document)
   }
@@ -142,6 +159,7 @@ export class MemoryDesired implements DesiredPublisher {
     this.#check()
     const key = { node, kind, uid }
     this.documents.delete(toObjectKey(key))
+    this.#nics.delete(toObjectKey(key))
     this.#volumes.stands(toObjectKey(key), undefined, this.writes + 1)
     this.#observed.forget(key)
   }
@@ -150,6 +168,7 @@ export class MemoryDesired implements DesiredPublisher {
     const key = toObjectKey({ node, kind, uid })
     const document = this.documents.get(key)
     if (!document) return undefined
+    const nic = this.#nics.get(key)
     return {
       node,
       kind,
@@ -157,6 +176,7 @@ export class MemoryDesired implements DesiredPublisher {
       versions: document.versions,
       tombstone: document.tombstone,
       revision: this.#revisions.get(key) ?? 0,
+      ...(nic ? { nic } : {}),
     }
   }
 

@@ -26,6 +26,17 @@ test.each([
   expect(findCondition(c.status?.conditions, 'ControlPlaneRegressed')?.status).toBe('False')
 })
 
+test.each<[string, Cloud['status'], number, string | undefined]>([
+  ['a new Cloud', undefined, 1, '2026-01-01T00:00:00.000Z'],
+  ['one of before there was this field', { highestIncarnationSeen: 1 }, 1, undefined],
+  ['the same incarnation', { highestIncarnationSeen: 2, incarnationSince: 'then' }, 2, 'then'],
+  ['a raised one', { highestIncarnationSeen: 2, incarnationSince: 'then' }, 3, '2026-01-01T00:00:00.000Z'],
+])('%s: since when its incarnation is', async (_, status, incarnation, since) => {
+  const c = cloud(status)
+  await look(memoryWorld(), c, { incarnation, term: 1 })
+  expect(c.status?.incarnationSince).toBe(since)
+})
+
 test('another name is not used', async () => {
   expect(await look(memoryWorld(), cloud(undefined, 'mine'))).toMatchObject({ kind: 'wait', reason: 'NotUsed' })
 })

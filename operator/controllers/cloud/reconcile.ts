@@ -35,6 +35,8 @@ export async function reconcileCloud(
   const status = (cloud.status ??= {})
   const health = deps.bus.heartbeats.health()
   status.term = writer.term
+  // Documents of before prove nothing from now on; what nodes have of before is looked through by a person.
+  if (writer.incarnation > (status.highestIncarnationSeen ?? 0)) status.incarnationSince = run.now.toISOString()
   status.highestIncarnationSeen = Math.max(status.highestIncarnationSeen ?? 0, writer.incarnation)
   delete status.regressedIncarnation
   const network = deps.network.health()

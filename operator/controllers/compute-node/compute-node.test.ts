@@ -283,6 +283,73 @@ describe('ports that it claims in OVN', () => {
   })
 })
 
+describe('machines that nothing put there', () => {
+  const machine = (name: string) => stored<Instance>(name, { flavorRef: { name: 'f' }, imageRef: { name: 'i' } })
+  const tell = (w: MemoryWorld, name: string, more: object = {}) =>
+    w.report('instance', machine(name), {
+      ...{ node: 'n1', epoch: 1, state: 'running' },
+      facts: { nics: [{ mac: 'fa:16:3e:00:00:01', portUid: 'uid-p', networkUid: 'uid-lan', addresses: ['10.0.0.2'] }] },
+      ...more,
+    })
+  const claims = (c: ComputeNode) => findCondition(c.status?.conditions, 'MachineClaims')
+
+  test('are said with UIDs and what to do, once as an Event, and taken back; the node stays Ready', async () => {
+    const w = world()
+    const c = computeNode()
+    for (const name of ['x4', 'x2', 'x3', 'x1']) tell(w, name)
+    expect(await step(w, c)).toMatchObject({ kind: 'done' })
+    await step(w, c)
+    expect(claims(c)).toMatchObject({ status: 'False', reason: 'MachinesUnknown' })
+    expect(claims(c)?.message).toMatch(
+      /^node n1 says .*: uid-x1, uid-x2, uid-x3 and 1 more\. .*docs\/backup\.md.*spec\.lost: Confirmed$/,
+    )
+    expect(w.events).toEqual(['MachinesUnknown'])
+    for (const name of ['x4', 'x2', 'x3', 'x1']) tell(w, name, { state: 'gone' })
+    await step(w, c)
+    expect(claims(c)).toMatchObject({ status: 'True', reason: 'MachinesOnRecord' })
+    expect(w.events).toEqual(['MachinesUnknown'])
+  })
+
+  test.each<[string, (w: MemoryWorld) => void, string | undefined]>([
+    ['one', (w) => tell(w, 'x'), 'False'],
+    ['one without interfaces', (w) => tell(w, 'x', { facts: {} }), undefined],
+    ['an orphan', (w) => orphan(w), 'False'],
+    ['one that has a resource', (w) => tellMany(w, 1, true), undefined],
+    ['one while a restore may have forgotten it', (w) => tellMany(began(w), 1), undefined],
+    ['more than it can run, even then', (w) => tellMany(began(w), 513), 'False'],
+    ['more, although they have resources', (w) => tellMany(began(w), 513, true), 'False'],
+  ])('%s: %#', async (_, prepare, status) => {
+    const w = world()
+    prepare(w)
+    const c = computeNode()
+    await step(w, c)
+    expect(claims(c)?.status).toBe(status)
+  })
+  const began = (w: MemoryWorld) => {
+    w.bus.memory = { madeAt: undefined, followedFrom: w.run.now }
+    return w
+  }
+  const orphan = (w: MemoryWorld) => {
+    const orphans = [{ kind: 'instance' as const, uid: 'u', what: 'domain', nics: [{ mac: 'fa:16:3e:00:00:01' }] }]
+    w.report('node', computeNode(), { node: 'n1', epoch: 1, state: 'ready', facts: { orphans } })
+  }
+  const tellMany = (w: MemoryWorld, count: number, areKnown = false) => {
+    for (let i = 0; i < count; i++) {
+      tell(w, `x${i}`)
+      if (areKnown) w.put('instances', machine(`x${i}`))
+    }
+  }
+
+  test('of a lost node nobody is told', async () => {
+    const w = world()
+    tell(w, 'x')
+    const c = computeNode({ lost: 'Confirmed' })
+    w.put('computeNodes', c)
+    await step(w, c)
+    expect(claims(c)).toBeUndefined()
+  })
+})
+
 describe('who is shut out', () => {
   const signing = (calls: string[]): NodeSettings => ({
     certificates: {

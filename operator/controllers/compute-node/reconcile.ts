@@ -21,6 +21,7 @@ import { judgeNode, recordInventory } from './status.ts'
 import { listOrphans } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
 import { judgePortClaims } from './taken-ports.ts'
+import { judgeMachineClaims } from './unknown-machines.ts'
 
 const MOST_CHARACTERS = 255
 /** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
@@ -46,6 +47,7 @@ export async function reconcileComputeNode(
   await deps.bus.admitNode(name, inventory?.storeId)
   await shutOut(computeNode, deps, run.now)
   const claims = judgePortClaims(computeNode, deps, run)
+  judgeMachineClaims(computeNode, deps, run)
   const isLost = computeNode.spec.lost !== undefined
   const credentials = isLost ? {} : await certify(computeNode, inventory, settings, run.now)
   const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)

@@ -43,7 +43,7 @@ export async function schedule(
     setStage(instance, 'Scheduled', lost, run.now)
     return lost
   }
-  const unclear = findUnclearOwner(instance, ports, deps)
+  const unclear = findUnclearOwner(instance, ports, deps, run.now)
   if (unclear) {
     deps.waitingRoom.enter(run.key)
     setStage(instance, 'Scheduled', unclear, run.now)

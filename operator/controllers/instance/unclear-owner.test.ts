@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { ComputeNode, Instance, Network, Port } from '../../../lib/api/types.ts'
-import type { ObservedNic } from '../../../lib/contract/documents.ts'
+import type { Cloud, ComputeNode, Instance, Network, Port } from '../../../lib/api/types.ts'
+import type { ObservedNic, PortDocument } from '../../../lib/contract/documents.ts'
+import { tombstoneOf } from '../common/documents.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
 
@@ -30,13 +31,19 @@ const elsewhere = { addresses: ['10.0.0.99'] }
 
 /** A cloud with networks `lan` and `wan`, and what node c1 says of the machine `old`. */
 function world(of: ObservedNic, word: object = {}): MemoryWorld {
-  const w = memoryWorld()
+  const w = restored()
   for (const name of ['lan', 'wan']) w.put('networks', network(name))
   w.put('computeNodes', stored<ComputeNode>('c1', {}, { namespace: '' }))
   w.report('instance', old(), { node: 'c1', epoch: 4, state: 'running', facts: { nics: [of] }, ...word })
   return w
 }
-const look = (w: MemoryWorld, p = port()) => findUnclearOwner(machine(), [p], w.deps)
+const look = (w: MemoryWorld, p = port()) => findUnclearOwner(machine(), [p], w.deps, w.run.now)
+/** Resources and bus may have forgotten what nodes run. */
+function restored(): MemoryWorld {
+  const w = memoryWorld()
+  w.bus.memory = { madeAt: undefined, followedFrom: w.run.now }
+  return w
+}
 
 describe('another machine with the MAC or an address of this one', () => {
   test.each<[string, Partial<ObservedNic>, boolean]>([
@@ -146,7 +153,7 @@ describe('this machine itself', () => {
     ['of the epoch that it had there, and has left', { status: { epoch: 3 } }, { epoch: 3 }, false],
     ['let go of', {}, { epoch: 3, state: 'gone' }, false],
   ])('%s: held %s', (_, more, word, held) => {
-    const w = memoryWorld()
+    const w = restored()
     w.report('instance', machine(), {
       node: 'c1',
       epoch: 1,
@@ -154,7 +161,7 @@ describe('this machine itself', () => {
       facts: { nics: [nic({ portUid: 'uid-p' })] },
       ...word,
     })
-    expect(findUnclearOwner(machine(more), [port()], w.deps) !== undefined).toBe(held)
+    expect(findUnclearOwner(machine(more), [port()], w.deps, w.run.now) !== undefined).toBe(held)
   })
 })
 
@@ -165,4 +172,136 @@ test('an automatic port, whose address stands in its spec', () => {
     fixedIPs: [{ subnetRef: { name: 's' }, ipAddress: ADDRESS }],
   })
   expect(look(world(nic()), automatic)).toMatchObject({ message: expect.stringContaining(`the address ${ADDRESS}`) })
+})
+
+const HOUR_MS = 3_600_000
+const at = (w: MemoryWorld, hours: number) => new Date(w.run.now.getTime() - hours * HOUR_MS)
+
+describe('what nothing of ours put there', () => {
+  const cloudSince = (w: MemoryWorld, since: Date) =>
+    w.put('clouds', stored<Cloud>('default', {}, { namespace: '', status: { incarnationSince: since.toISOString() } }))
+  test.each<[string, (w: MemoryWorld) => void, number | undefined]>([
+    ['nothing was restored', () => undefined, undefined],
+    ['this leader began 59 minutes ago', (w) => (w.bus.memory = began(at(w, 59 / 60))), 1 / 60],
+    ['this leader began an hour ago', (w) => (w.bus.memory = began(at(w, 1))), undefined],
+    ['the bus was made six days ago', (w) => (w.bus.memory = made(at(w, 6 * 24))), 24],
+    ['the bus was made a week ago', (w) => (w.bus.memory = made(at(w, 7 * 24))), undefined],
+    ['the incarnation is six days old', (w) => cloudSince(w, at(w, 6 * 24)), 24],
+    ['the incarnation is a week old', (w) => cloudSince(w, at(w, 7 * 24)), undefined],
+  ])('%s', (_, prepare, hours) => {
+    const w = world(nic())
+    w.bus.memory = made(new Date(0))
+    prepare(w)
+    // Nothing wakes the machine when the time is over.
+    const held = hours && { kind: 'wait', reason: 'OwnershipUnclear', retryAfterMs: hours * HOUR_MS }
+    expect(look(w)).toEqual(held && expect.objectContaining(held))
+  })
+  const began = (followedFrom: Date) => ({ madeAt: undefined, followedFrom })
+  const made = (madeAt: Date) => ({ madeAt, followedFrom: new Date(0) })
+
+  test.each<[string, object | undefined, number, boolean]>([
+    ['as many as its CPUs can run', { cpus: 1, memoryMiB: 8192 }, 4, true],
+    ['more', { cpus: 1, memoryMiB: 8192 }, 5, false],
+    ['more than its memory can hold', { cpus: 8, memoryMiB: 200 }, 4, false],
+    ['as many as the largest node runs', { cpus: 100_000, memoryMiB: 1e9 }, 512, true],
+    ['more than the largest node runs', { cpus: 100_000, memoryMiB: 1e9 }, 513, false],
+    ['the same, of a size that is not known', undefined, 513, false],
+  ])('%s', (_, inventory, machines, held) => {
+    const w = world(nic())
+    w.put('computeNodes', stored<ComputeNode>('c1', {}, { namespace: '', ...(inventory && { status: { inventory } }) }))
+    for (let i = 1; i < machines; i++)
+      w.report('instance', stored<Instance>(`x${i}`, SPEC), {
+        ...{ node: 'c1', epoch: 1, state: 'running' },
+        facts: { nics: [{ mac: 'fa:16:3e:00:01:00', networkUid: 'uid-lan' }] },
+      })
+    expect(look(w) !== undefined).toBe(held)
+  })
+
+  test('a machine with all addresses of a network', () => {
+    const w = world(nic())
+    w.put(
+      'computeNodes',
+      stored<ComputeNode>('c1', {}, { namespace: '', status: { inventory: { cpus: 4, memoryMiB: 8192 } } }),
+    )
+    const told = (count: number) => {
+      const addresses = Array.from({ length: count }, (_, i) => `10.0.0.${i + 1}`)
+      w.report('instance', old(), { ...running, facts: { nics: [nic({ addresses })] } })
+      return look(w) !== undefined
+    }
+    const running = { node: 'c1', epoch: 4, state: 'running' }
+    expect([told(127), told(128)]).toEqual([true, false])
+  })
+})
+
+describe('what our own record has, whenever', () => {
+  const calm = (of: ObservedNic) => {
+    const w = world(of)
+    w.bus.memory = { madeAt: new Date(0), followedFrom: new Date(0) }
+    return w
+  }
+  const document = (spec: Partial<PortDocument['spec']> = {}): PortDocument => ({
+    ...{ v: 1, kind: 'port', uid: 'uid-old-port', node: 'c1', namespace: 'ns', name: 'old', tombstone: false },
+    versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
+    spec: {
+      ...{ logicalPort: 'uid-old-port', networkUid: 'uid-lan', network: 'ns/lan', mac: MAC, mtu: 1400 },
+      ...{ fixedIPs: [{ address: ADDRESS, prefixLength: 24 }], vnicType: 'normal' },
+      ...spec,
+    },
+  })
+  test.each<[string, Partial<PortDocument>, Partial<ObservedNic>, boolean]>([
+    ['the MAC and the address', {}, {}, true],
+    ['the MAC alone', { spec: document({ fixedIPs: [] }).spec }, {}, true],
+    ['the address alone', { spec: document({ mac: other.mac }).spec }, {}, true],
+    ['another MAC and address', { spec: document({ mac: other.mac, fixedIPs: [] }).spec }, {}, false],
+    ['both, on another network than it says', { spec: document({ networkUid: 'uid-wan' }).spec }, {}, false],
+    ['both, on this network, whatever it says', {}, { networkUid: 'uid-wan', network: 'ns/wan' }, true],
+    ['both, of another Port', { uid: 'uid-another' }, {}, false],
+    ['both, on another node', { node: 'c2' }, {}, false],
+    ['both, of a Port that it does not name', {}, { portUid: undefined }, false],
+  ])('a document with %s: held %s', async (_, of, told, held) => {
+    const w = calm(nic(told))
+    await w.bus.desired.publish({ ...document(), ...of })
+    const outcome = { kind: 'wait', reason: 'OwnershipUnclear', message: expect.any(String) }
+    expect(look(w)).toEqual(held ? outcome : undefined)
+  })
+
+  test('a document that became a tombstone, until the node has let go', async () => {
+    const w = calm(nic())
+    await w.bus.desired.publish(document())
+    const its = stored<Port>('old', { networkRef: { name: 'lan' } }, { uid: 'uid-old-port' })
+    await w.bus.desired.publish(tombstoneOf('port', its, 'c1', 1, w.deps.writer()))
+    expect(look(w)).toMatchObject({ reason: 'OwnershipUnclear' })
+    await w.bus.desired.withdraw('c1', 'port', 'uid-old-port')
+    expect(look(w)).toBeUndefined()
+  })
+
+  test.each<[string, string | undefined, boolean]>([
+    ['stands there', 'c1', true],
+    ['stands elsewhere', 'c2', false],
+    ['stands nowhere', undefined, false],
+  ])('a Port that %s, its document lost: held %s', (_, node, held) => {
+    const w = calm(nic())
+    w.put(
+      'ports',
+      stored<Port>(
+        'old',
+        { networkRef: { name: 'lan' }, macAddress: MAC },
+        { uid: 'uid-old-port', status: node === undefined ? {} : { node } },
+      ),
+    )
+    expect(look(w) !== undefined).toBe(held)
+  })
+
+  test.each<[string, boolean, object, boolean]>([
+    ['sent there', true, {}, true],
+    ['placed there', false, { node: 'c1' }, true],
+    ['never there', false, { node: 'c2' }, false],
+  ])('this very Port, plugged by what was %s', async (_, isSent, status, held) => {
+    const w = calm(nic({ portUid: 'uid-p' }))
+    w.report('port', port(), { node: 'c1', epoch: 1, state: 'active' })
+    if (isSent) await w.bus.desired.publish({ ...document(), uid: 'uid-p' })
+    const its = port()
+    Object.assign(its.status!, status)
+    expect(look(w, its) !== undefined).toBe(held)
+  })
 })

@@ -4,9 +4,13 @@ import type { ObservedNic } from '../../../lib/contract/documents.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { MachineNic } from '../../bus/machine-index.ts'
+import { findRecordedNic, identitiesOf, isWithinMeans, listUnrecorded, names } from '../common/claimed-nics.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost } from '../common/lost-node.ts'
 import { keyOf } from '../common/references.ts'
+import { restoreWindowMs } from '../common/restore-window.ts'
+
+const OWNERSHIP_UNCLEAR = 'OwnershipUnclear'
 
 type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
@@ -25,11 +29,20 @@ type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
  * | with the same Port, which that node let go of        |                     | no: the Port has moved here                        |
  * | any, on a node that is confirmed lost                |                     | no                                                 |
  *
+ * Of a MAC or an address a node is believed what our own record says of that Port there. What nothing of ours put there is believed while
+ * a restore may have forgotten it (restore-window.ts), within the means of the node; else its ComputeNode says so (unknown-machines.ts)
+ * and the machine is placed (docs/decisions/0028).
+ *
  * Pure. @param ports of this machine, with MAC and addresses
  */
-export function findUnclearOwner(instance: Instance, ports: readonly Port[], deps: UnclearDeps): Outcome | undefined {
-  const what = findSameMachine(instance, deps) ?? findSameInterface(instance, ports, deps)
-  return what === undefined ? undefined : waitFor('OwnershipUnclear', what)
+export function findUnclearOwner(
+  instance: Instance,
+  ports: readonly Port[],
+  deps: UnclearDeps,
+  now: Date,
+): Outcome | undefined {
+  const what = findSameMachine(instance, deps)
+  return what === undefined ? findSameInterface(instance, ports, deps, now) : waitFor(OWNERSHIP_UNCLEAR, what)
 }
 
 function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): string | undefined {
@@ -48,23 +61,45 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
   )
 }
 
-function findSameInterface(instance: Instance, ports: readonly Port[], deps: UnclearDeps): string | undefined {
+function findSameInterface(
+  instance: Instance,
+  ports: readonly Port[],
+  deps: UnclearDeps,
+  now: Date,
+): Outcome | undefined {
+  const windowMs = restoreWindowMs(deps, now)
   for (const port of ports) {
-    for (const value of identitiesOf(port)) {
-      const taken = deps.bus.observed
-        .listNics(value)
-        .find((found) => found.uid !== instance.metadata.uid && isConflict(found, value, port, deps))
-      if (taken) return describe(taken, value, port)
+    const { mac, addresses } = identitiesOf(port)
+    // MAC first: of two conflicts it is the one that says more.
+    for (const value of mac === undefined ? addresses : [mac, ...addresses]) {
+      for (const found of deps.bus.observed.listNics(value)) {
+        if (found.uid === instance.metadata.uid || isConfirmedLost(found.node, deps)) continue
+        const ground = findGround(found, value, port, deps)
+        if (ground === undefined || (ground === 'word' && !isCredible(found.node, windowMs, deps))) continue
+        const retryMs = ground === 'word' ? windowMs : undefined
+        return waitFor(OWNERSHIP_UNCLEAR, describe(found, value, port), retryMs)
+      }
     }
   }
   return undefined
 }
 
-function isConflict(found: MachineNic, value: string, port: Port, deps: UnclearDeps): boolean {
-  if (isConfirmedLost(found.node, deps)) return false
-  if (found.nic.portUid === port.metadata.uid) return isPlugged(port, found.node, deps)
-  const network = isSameNetwork(found.nic, port, deps)
-  return network ?? value === found.nic.mac
+/** Why the node's machine has what this Port has: by our own record, or by the node's word alone. Undefined: it has something else. */
+function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'word' | undefined {
+  const { node, nic } = found
+  if (nic.portUid === port.metadata.uid) {
+    if (!isPlugged(port, node, deps)) return undefined
+    return deps.bus.desired.find(node, 'port', port.metadata.uid) || port.status?.node === node ? 'record' : 'word'
+  }
+  const recorded = findRecordedNic(nic, node, deps)
+  const isOnRecord = recorded !== undefined && names(recorded, value)
+  const told = isOnRecord ? recorded : nic
+  const isSame = isSameNetwork(told, port, deps) ?? value === told.mac
+  return isSame ? (isOnRecord ? 'record' : 'word') : undefined
+}
+
+function isCredible(node: string, windowMs: number, deps: UnclearDeps): boolean {
+  return windowMs > 0 && isWithinMeans(listUnrecorded(node, deps), deps.caches.computeNodes.find(undefined, node))
 }
 
 /** Undefined: nobody can tell. Names count where the UID says nothing: a Network that was made anew has another one. */
@@ -79,14 +114,6 @@ function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { cache
 function isPlugged(port: Port, node: string, { bus }: UnclearDeps): boolean {
   const word = bus.observed.find('port', port.metadata.uid, node)
   return word !== undefined && word.state !== 'gone'
-}
-
-/** MAC first: of two conflicts it is the one that says more. */
-function identitiesOf({ spec, status }: Port): string[] {
-  const mac = status?.macAddress ?? spec.macAddress
-  const addresses =
-    status?.fixedIPs?.map((fixed) => fixed.ipAddress) ?? spec.fixedIPs?.flatMap((fixed) => fixed.ipAddress ?? []) ?? []
-  return [...(mac === undefined ? [] : [mac]), ...addresses]
 }
 
 function describe(found: MachineNic, value: string, port: Port): string {

@@ -13,6 +13,13 @@ async function silenceAll(c: QuietCloud): Promise<void> {
   c.operator.silence('c1', 'c2', 'c3', 's1')
 }
 
+/** With more addresses than a node can have. */
+const phantom = (c: QuietCloud, state: string) => {
+  const addresses = Array.from({ length: 64 }, (_, i) => `10.0.0.${i}`)
+  const nics = Array.from({ length: 64 }, () => ({ mac: 'fa:16:3e:00:00:99', addresses }))
+  return { ...c.word('instance', 'x1', 'c1'), state, facts: { nics } }
+}
+
 export const NODE_ROWS: WaitRow[] = [
   {
     reason: 'AgentUnknown',
@@ -111,5 +118,15 @@ export const NODE_ROWS: WaitRow[] = [
       c.operator.world.network.setTaken([{ uid: 'u', node: 'c3', wanted: 'c1' }])
     },
     ends: (c) => c.operator.world.network.setTaken([]),
+  },
+  {
+    ...{
+      reason: 'MachinesUnknown',
+      of: 'MachineClaims',
+      where: ['computeNodes', { name: 'c1' }],
+      next: 'MachinesOnRecord',
+    },
+    waits: (c) => c.operator.world.bus.report(phantom(c, 'running')),
+    ends: (c) => c.operator.world.bus.report(phantom(c, 'gone')),
   },
 ]

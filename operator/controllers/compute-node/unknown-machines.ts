@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode } from '../../../lib/api/types.ts'
+import { findCondition, setCondition } from '../../../lib/conditions.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { isWithinMeans, listUnrecorded, mostMachines } from '../common/claimed-nics.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { isConfirmedLost } from '../common/lost-node.ts'
+import { restoreWindowMs } from '../common/restore-window.ts'
+
+export const MACHINE_CLAIMS = 'MachineClaims'
+export const MACHINES_UNKNOWN = 'MachinesUnknown'
+const NAMED = 3
+
+/**
+ * Says of a node that it has machines which nothing of ours put there, and whose MACs and addresses are not kept for them (see
+ * instance/unclear-owner.ts): a leftover that was forgotten, or somebody who speaks with the node's credentials.
+ */
+export function judgeMachineClaims(
+  computeNode: ComputeNode,
+  deps: Pick<OperatorDeps, 'bus' | 'caches'>,
+  run: Pick<Run, 'now' | 'event'>,
+): void {
+  const status = (computeNode.status ??= {})
+  const { name, generation } = computeNode.metadata
+  const before = findCondition(status.conditions, MACHINE_CLAIMS)
+  const message = isConfirmedLost(name, deps) ? undefined : whyNotBelieved(computeNode, deps, run.now)
+  if (message === undefined) {
+    if (before?.status !== 'False') return
+    const said = 'the node has no machine that is not believed'
+    const update = { type: MACHINE_CLAIMS, status: 'True', reason: 'MachinesOnRecord', message: said } as const
+    status.conditions = setCondition(status.conditions, update, generation, run.now)
+    return
+  }
+  const update = { type: MACHINE_CLAIMS, status: 'False', reason: MACHINES_UNKNOWN, message } as const
+  status.conditions = setCondition(status.conditions, update, generation, run.now)
+  if (before?.status !== 'False')
+    run.event({ type: 'Warning', reason: MACHINES_UNKNOWN, action: 'Watch', note: message })
+}
+
+function whyNotBelieved(
+  computeNode: ComputeNode,
+  deps: Pick<OperatorDeps, 'bus' | 'caches'>,
+  now: Date,
+): string | undefined {
+  const { name } = computeNode.metadata
+  const machines = listUnrecorded(name, deps)
+  if (machines.length === 0) return undefined
+  const isTooMuch = !isWithinMeans(machines, computeNode)
+  if (!isTooMuch && restoreWindowMs(deps, now) > 0) return undefined
+  const shown = isTooMuch ? machines : machines.filter(({ isUnknown }) => isUnknown)
+  if (shown.length === 0) return undefined
+  const uids = shown.map(({ uid }) => uid).sort()
+  const more = uids.length > NAMED ? ` and ${uids.length - NAMED} more` : ''
+  const what = `node ${name} says that it has machines with MACs and addresses that nothing put there: ${uids.slice(0, NAMED).join(', ')}${more}`
+  const why = isTooMuch ? `, more than the ${mostMachines(computeNode)} that it could run` : ''
+  return (
+    `${what}${why}. They are given to others. Left from before a restore? Have the node release them (docs/backup.md). ` +
+    `Else somebody speaks with its credentials: take its power away, then set spec.lost: Confirmed`
+  )
+}
