@@ -9,7 +9,7 @@ import * as indexes from './controllers/common/indexes.ts'
 export function watchAll(informers: Informers): OperatorInformers {
   return {
     clouds: informers.of(kinds.CLOUD),
-    computeNodes: informers.of(kinds.COMPUTE_NODE),
+    computeNodes: informers.of(kinds.COMPUTE_NODE, { indexes: indexes.computeNodeIndexes }),
     flavors: informers.of(kinds.FLAVOR),
     images: informers.of(kinds.IMAGE, { indexes: indexes.imageIndexes }),
     instances: informers.of(kinds.INSTANCE, { indexes: indexes.instanceIndexes }),

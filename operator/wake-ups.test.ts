@@ -90,7 +90,7 @@ const EVENTS = [
   'NodeOpened',
   'NodeClosed',
 ]
-const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'WithinShare', 'AsRequested', 'MachinesOnRecord']
+const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'Listed', 'WithinShare', 'AsRequested', 'MachinesOnRecord']
 
 test('each reason of the operator that does not stall is in the table, or here with why not', () => {
   const root = join(import.meta.dirname, '..')

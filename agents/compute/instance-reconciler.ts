@@ -243,9 +243,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   }
 
   async listOwned(signal: AbortSignal): Promise<Orphan[]> {
-    const driver = this.#options.driver.current()
-    if (!driver) return []
-    return (await driver.list(signal)).map((found) => ({ kind: 'instance', ...found }))
+    return (await this.#getDriver().list(signal)).map((found) => ({ kind: 'instance', ...found }))
   }
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {

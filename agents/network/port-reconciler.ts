@@ -22,6 +22,8 @@ export interface PortReconcilerOptions {
   services: readonly NetworkService[]
   /** Tells two starts of the switch apart; undefined while it does not run. */
   switchInstance?: () => Promise<string | undefined>
+  /** Once what the driver lists is what the switch has; throws while nobody can tell. */
+  ready?: (signal: AbortSignal) => Promise<void>
   /** How long a run waits for the switch's word on a port, instead of being called again. */
   installTimeoutMs?: number
 }
@@ -81,7 +83,8 @@ export class PortReconciler implements KindReconciler<'port'> {
     return { state: 'gone' }
   }
 
-  async listOwned(): Promise<Orphan[]> {
+  async listOwned(signal: AbortSignal): Promise<Orphan[]> {
+    await this.#options.ready?.(signal)
     const ports = this.#options.driver.list().filter(({ kind }) => kind === 'port')
     return ports.map(({ uid, device }) => ({ kind: 'port', uid, what: `switch port ${device}` }))
   }

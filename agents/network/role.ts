@@ -63,7 +63,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   return {
     name: 'network',
     reconcilers: [
-      new PortReconciler({ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) }),
+      new PortReconciler({
+        ...{ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) },
+        ready: (signal) => switchReady(database, signal),
+      }),
     ],
     inventory: [
       {

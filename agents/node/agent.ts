@@ -97,7 +97,7 @@ export class Agent {
       identity,
       nbd,
       ensureRoles: (spec) => this.#ensureRoles(spec, context, runtime, inventory),
-      listOrphans: (signal) => (documentsKnown ? runtime.listOrphans(signal) : undefined),
+      listOrphans: (changed) => (documentsKnown ? runtime.listOrphans(changed) : undefined),
     })
     await runtime.add(nodeReconciler)
     runtime.start()

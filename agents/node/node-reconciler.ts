@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `node` kind: roles, certificate, configuration. One document a node.
-import type { NodeDocument, NodeSpec, Orphan } from '../../lib/contract/documents.ts'
+import {
+  DOCUMENT_KINDS,
+  type DocumentKind,
+  type NodeDocument,
+  type NodeSpec,
+  type ObservedFacts,
+  type Orphan,
+  type Unlisted,
+} from '../../lib/contract/documents.ts'
 import { TransientError } from '../../lib/errors.ts'
+import { STILL_LISTING, type OrphanListing } from '../runtime/orphan-list.ts'
 import {
   keyOf,
   type DocumentKey,
   type KindReconciler,
+  type NodeState,
   type Observation,
   type RunContext,
   type Wake,
@@ -16,6 +26,10 @@ import type { AgentRole } from './role.ts'
 
 /** Roles are listed once in a while; orphans are facts, not emergencies. */
 const LIST_EVERY_MS = 300_000
+/** Where something could not be listed: a pool that was mounted sends no event. */
+const LIST_AGAIN_MS = 60_000
+/** What no machine can do without: a node that cannot ask for these takes no new ones. Pools and images are not every machine's. */
+const EVERY_MACHINES: readonly DocumentKind[] = ['instance', 'port']
 
 export interface EnsuredRoles {
   /** All that there are. */
@@ -30,7 +44,7 @@ export interface NodeReconcilerOptions {
   /** Makes the roles that the spec names and that are not there yet. */
   ensureRoles: (spec: NodeSpec) => Promise<EnsuredRoles>
   /** Undefined until all documents of this node have been received once. */
-  listOrphans: (signal: AbortSignal) => Promise<Orphan[]> | undefined
+  listOrphans: (changed: () => void) => Promise<OrphanListing> | undefined
   now?: () => Date
 }
 
@@ -38,7 +52,8 @@ export class NodeReconciler implements KindReconciler<'node'> {
   readonly kind = 'node'
   readonly #options: NodeReconcilerOptions
   #wake: Wake | undefined
-  #orphans: ReadonlySet<string> = new Set()
+  /** Of the last time. */
+  #listing: OrphanListing | undefined
 
   constructor(options: NodeReconcilerOptions) {
     this.#options = options
@@ -56,7 +71,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
 
   /** A document came: what it is about is no orphan any longer. */
   documentCame(key: DocumentKey): void {
-    if (this.#orphans.has(keyOf(key))) this.wake()
+    if (this.#listing?.orphans.some((orphan) => keyOf(orphan) === keyOf(key))) this.wake()
   }
 
   async reconcile(document: NodeDocument, context: RunContext): Promise<Observation<'node'>> {
@@ -67,21 +82,39 @@ export class NodeReconciler implements KindReconciler<'node'> {
     const { roles, failures } = await this.#options.ensureRoles(spec)
     // One that fails keeps no other from its configuration.
     const results = await Promise.allSettled(roles.map((role) => configure(role, spec, context)))
+    this.#listing = await this.#list(roles, failures.length > 0)
     for (const result of results) if (result.status === 'rejected') throw result.reason
     if (failures.length > 0) throw notReady('a role', context.node, new AggregateError(failures))
-    const orphans = await this.#options.listOrphans(context.signal)
-    this.#orphans = new Set(orphans?.map(keyOf))
-    const facts = { roles: roles.map((role) => role.name), certified, ...(orphans ? { orphans } : {}) }
-    if (!certified) {
-      const message = `node ${context.node} waits for its certificate`
-      return {
-        state: 'degraded',
-        facts,
-        error: { reason: 'CertificatePending', message, terminal: false },
-        retryAfterMs: LIST_EVERY_MS,
-      }
-    }
-    return { state: 'ready', facts, retryAfterMs: LIST_EVERY_MS }
+    const facts = { roles: roles.map((role) => role.name), certified, ...this.#facts() }
+    const unlisted = this.#listing?.unlisted ?? []
+    const retryAfterMs = unlisted.length > 0 ? LIST_AGAIN_MS : LIST_EVERY_MS
+    const error = certified ? hindrance(unlisted) : pending(context.node)
+    if (error) return { state: 'degraded', facts, error: { ...error, terminal: false }, retryAfterMs }
+    return { state: 'ready', facts, retryAfterMs }
+  }
+
+  /** What was listed last stands whatever a run comes to. */
+  standingFacts(_: NodeDocument, state: Pick<NodeState, 'find'>): ObservedFacts {
+    return this.#facts((orphan) => state.find(orphan.kind, orphan.uid)?.tombstone ?? true)
+  }
+
+  #facts(isOrphan: (orphan: Orphan) => boolean = () => true): ObservedFacts {
+    if (!this.#listing) return {}
+    const { orphans, unlisted } = this.#listing
+    return { orphans: orphans.filter(isOrphan), ...(unlisted.length > 0 ? { unlisted } : {}) }
+  }
+
+  async #list(roles: readonly AgentRole[], isRoleMissing: boolean): Promise<OrphanListing | undefined> {
+    const listing = await this.#options.listOrphans(() => this.wake())
+    if (!listing || !isRoleMissing) return listing
+    // Nobody looks for what a role that could not be made would find.
+    const listed = new Set(['node', ...roles.flatMap((role) => role.reconcilers.map(({ kind }) => kind))])
+    const missing = DOCUMENT_KINDS.filter((kind) => !listed.has(kind))
+    const message = "a role of the node is not there; the agent's log says why"
+    const unlisted = missing.map((kind): Unlisted => ({
+      ...{ kind, what: `everything of kind ${kind}`, reason: 'RoleNotConfigured', message },
+    }))
+    return { ...listing, unlisted: [...listing.unlisted, ...unlisted] }
   }
 
   /** The node leaves the cloud: what it runs is removed by the tombstones of what it runs. */
@@ -92,6 +125,16 @@ export class NodeReconciler implements KindReconciler<'node'> {
   async listOwned(): Promise<Orphan[]> {
     return []
   }
+}
+
+/** Why no new machine should come. A listing that takes long is none. */
+function hindrance(unlisted: readonly Unlisted[]): Pick<Unlisted, 'reason' | 'message'> | undefined {
+  const found = unlisted.find(({ kind, reason }) => EVERY_MACHINES.includes(kind) && reason !== STILL_LISTING)
+  return found && { reason: found.reason, message: found.message }
+}
+
+function pending(node: string) {
+  return { reason: 'CertificatePending', message: `node ${node} waits for its certificate` }
 }
 
 async function configure(role: AgentRole, spec: NodeSpec, { node, signal }: RunContext): Promise<void> {

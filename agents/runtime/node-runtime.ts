@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's loop: accepted documents in, reconcilers of the roles in the middle, observations out. Needs neither NATS nor the
 // operator to go on with what it has accepted.
-import type { DesiredDocument, DocumentKind, NodeLoad, Orphan, Tombstone } from '../../lib/contract/documents.ts'
+import type { DesiredDocument, DocumentKind, NodeLoad, Tombstone } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -11,6 +11,7 @@ import { DependencyIndex } from './dependency-index.ts'
 import type { DocumentStore } from './document-store.ts'
 import { FairLine } from './fair-line.ts'
 import { judgeDocument } from './intake.ts'
+import { OrphanList, type OrphanListing } from './orphan-list.ts'
 import {
   keyOf,
   type DocumentOf,
@@ -51,6 +52,7 @@ export class NodeRuntime implements NodeState {
   readonly #line = new FairLine({ placeOf: (key) => this.#placeOf(key) })
   readonly #reports: Reports
   readonly #dependencies = new DependencyIndex()
+  readonly #orphans: OrphanList
   readonly #running = new Map<string, RunUnderWay>()
   /** What came as urgent, until it is done. */
   readonly #urgent = new Set<string>()
@@ -62,6 +64,12 @@ export class NodeRuntime implements NodeState {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#reports = new Reports({ ...options, clock: this.#clock })
+    this.#orphans = new OrphanList({
+      signal: this.#stop.signal,
+      clock: this.#clock,
+      log: options.log,
+      isKnown: ({ kind, uid }) => options.store.find(kind, uid)?.done === false,
+    })
     this.#queue = new WorkQueue({
       clock: this.#clock,
       // The line's slots bound it, a kind and a namespace at a time.
@@ -162,16 +170,9 @@ export class NodeRuntime implements NodeState {
     return this.#reports.findObserved(`${kind}.${uid}`)
   }
 
-  /** What carries our mark on this node and no document knows. */
-  async listOrphans(signal: AbortSignal): Promise<Orphan[]> {
-    const orphans: Orphan[] = []
-    for (const reconciler of this.#reconcilers.values()) {
-      for (const owned of await reconciler.listOwned(signal)) {
-        const stored = this.#options.store.find(owned.kind, owned.uid)
-        if (!stored || stored.done) orphans.push(owned)
-      }
-    }
-    return orphans.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  /** What carries our mark on this node and no document knows. @param changed what was not waited for is known now */
+  listOrphans(changed: () => void): Promise<OrphanListing> {
+    return this.#orphans.list(this.#reconcilers.values(), changed)
   }
 
   /** A node has one document of its own: that of a ComputeNode that was deleted says nothing any longer. */

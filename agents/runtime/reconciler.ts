@@ -71,12 +71,23 @@ export interface KindReconciler<K extends DocumentKind = DocumentKind> {
    * tombstone is carried out. Pure.
    */
   standingFacts?(document: DocumentOf<K>, state: NodeState): ObservedFacts
-  /** Everything on this node that carries our mark, whether a document knows it or not. */
-  listOwned(signal: AbortSignal): Promise<Orphan[]>
+  /**
+   * Everything on this node that carries our mark, whether a document knows it or not; of one place where the kind has several. Throws
+   * when it cannot tell: that nothing is there is a fact.
+   */
+  listOwned(signal: AbortSignal, place?: string): Promise<Orphan[]>
+  /** Where such things lie, of which each may be out of reach on its own, such as pools. Absent: one place. */
+  places?(): Promise<readonly OwnedPlace[]>
   /** The keys whose change or observation must wake this document, such as an instance's image, ports and volumes. */
   dependencies?(document: DocumentOf<K>): readonly DocumentKey[]
   /** Called once; `wake` enqueues one uid (an event of the hypervisor, a switch that restarted); `wakeAll` all of the kind. */
   start?(wake: Wake, signal: AbortSignal): Promise<void>
+}
+
+export interface OwnedPlace {
+  id: string
+  /** As people know it. */
+  name: string
 }
 
 export interface Wake {

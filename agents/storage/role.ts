@@ -40,6 +40,8 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     launch: options.launch ?? (async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
     log,
   })
+  /** As its StoragePool is called, while there is one. */
+  const nameOf = (path: string) => pools?.find((pool) => pool.path === path)?.name ?? basename(path)
   const reconciler: VolumeReconciler = new VolumeReconciler({
     createDriver: ({ name, driver, path }) => {
       if (driver !== 'file')
@@ -58,11 +60,11 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     },
     knownPools: async () => {
       const paths = new Set((await records.list()).map((r) => r.poolPath))
-      return [...paths].map((path) => ({ name: basename(path), driver: 'file', path }))
+      return [...paths].map((path) => ({ name: nameOf(path), driver: 'file', path }))
     },
     poolOf: async (volume) => {
       const record = await records.find(volume)
-      return record && { name: basename(record.poolPath), driver: 'file', path: record.poolPath }
+      return record && { name: nameOf(record.poolPath), driver: 'file', path: record.poolPath }
     },
   })
   return {

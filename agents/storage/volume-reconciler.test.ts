@@ -114,6 +114,25 @@ test('a tombstone ends the export and the data, and may come twice', async () =>
   expect(await driver.list()).toEqual([])
 })
 
+test('each pool is a place of its own: one that fails leaves the others to be listed', async () => {
+  const [good, bad] = [new FakeVolumeDriver(), new FakeVolumeDriver()]
+  const other = { name: 'other', driver: 'file', path: '/other' }
+  reconciler = new VolumeReconciler({
+    createDriver: ({ path }) => (path === '/other' ? bad : good),
+    knownPools: async () => [pool, other],
+    poolOf: async () => undefined,
+  })
+  await good.ensure({ id: 'v1', sizeGiB: 1, format: 'raw' })
+  bad.failNext('list', new TransientError('PoolUnavailable', 'mount it'))
+  expect(await reconciler.places()).toEqual([
+    { id: '/pool', name: 'pool default' },
+    { id: '/other', name: 'pool other' },
+  ])
+  const { signal } = context()
+  expect(await reconciler.listOwned(signal, '/pool')).toMatchObject([{ uid: 'v1' }])
+  await expect(reconciler.listOwned(signal, '/other')).rejects.toMatchObject({ reason: 'PoolUnavailable' })
+})
+
 test('a failing driver is told of, and the next run goes on', async () => {
   driver.failNext('export', new Error('daemon gone'))
   await expect(

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DocumentOf, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import type {
+  DocumentOf,
+  KindReconciler,
+  NodeState,
+  Observation,
+  OwnedPlace,
+  RunContext,
+  Wake,
+} from '../runtime/reconciler.ts'
 import type { Inventory, NodeSpec, ObservedError, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { BackendVolume, VolumeDriver } from './drivers/driver.ts'
@@ -76,9 +84,16 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
     return { state: 'gone' }
   }
 
-  async listOwned(signal: AbortSignal): Promise<Orphan[]> {
+  /** One that is not mounted says nothing of the others. */
+  async places(): Promise<OwnedPlace[]> {
+    const pools = await this.#options.knownPools()
+    return pools.map(({ name, path }) => ({ id: path, name: `pool ${name}` }))
+  }
+
+  async listOwned(signal: AbortSignal, place?: string): Promise<Orphan[]> {
     const owned: Orphan[] = []
     for (const pool of await this.#options.knownPools()) {
+      if (place !== undefined && pool.path !== place) continue
       for (const { id, sizeBytes } of await this.#driver(pool).list(signal)) {
         owned.push({
           kind: 'volume',

@@ -228,7 +228,7 @@ export interface ComputeNodeStatus {
     epoch: number
   }[]
   /**
-   * What the node found that carries our mark and that no document asks for. Nothing of it is removed by itself.
+   * What the node found that carries our mark and that no document asks for. Nothing of it is removed by itself. What lies where the node cannot look at the moment is as it was seen, and says so.
    *
    * @maxItems 32
    *

@@ -71,7 +71,8 @@ const observed = {
     ...{ stoppedBecause: 'Reason', startedAt: '2026-01-01T00:00:00Z', hypervisor: 'h', nics: [nic] },
     ...{ volumesAttached: [UID], volumesListedFor: versions, vcpus: 0, memoryMiB: 0, rootDiskGiB: 0 },
     pendingChanges: ['x'],
-    orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic] }],
+    orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic], asOf: '2026-01-01T00:00:00Z' }],
+    unlisted: [{ kind: 'volume', what: 'w', reason: 'Reason', message: 'm' }],
   },
 }
 const pem = 'p'
@@ -268,6 +269,8 @@ describe('what a node says', () => {
     ['facts.pendingChanges', list(32, 'x'), list(33, 'x')],
     ['facts.orphans.0.uid', a(63), a(64)],
     ['facts.orphans.0.kind', 'port', 'router'],
+    ['facts.orphans.0.asOf', '2026-01-01T00:00:00.000Z', 'yesterday'],
+    ['facts.unlisted.0.kind', 'port', 'router'],
     ['facts.orphans.0.nics', list(64, nic), list(65, nic)],
     ['error.terminal', true, undefined],
     ['refused', { reason: 'Reason', message: 'm' }, { reason: 'Reason' }],
@@ -346,6 +349,8 @@ describe('what a node says', () => {
     ['hypervisor', ObservedDocument, observed, 'facts.hypervisor', 128],
     ['change that waits', ObservedDocument, observed, 'facts.pendingChanges.0', 128],
     ['word on an orphan', ObservedDocument, observed, 'facts.orphans.0.what', 253],
+    ['name of what was not listed', ObservedDocument, observed, 'facts.unlisted.0.what', 253],
+    ['reason for that', ObservedDocument, observed, 'facts.unlisted.0.message', 1024],
     ['version', Inventory, inventory, 'agentVersion', 64],
     ['type of a hypervisor', Inventory, inventory, 'hypervisor.type', 64],
     ['version of a hypervisor', Inventory, inventory, 'hypervisor.version', 64],

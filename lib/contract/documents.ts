@@ -263,9 +263,20 @@ export const ObservedNic = z.object({
 export type ObservedNic = z.infer<typeof ObservedNic>
 const nics = z.array(ObservedNic).max(64)
 
-/** `nics`: of a machine. */
-export const Orphan = z.object({ kind: DocumentKind, uid: z.string().max(63), what: text(253), nics: nics.optional() })
+export const Orphan = z.object({
+  kind: DocumentKind,
+  uid: z.string().max(63),
+  what: text(253),
+  /** Of a machine. */
+  nics: nics.optional(),
+  /** RFC 3339, the node's clock: it was seen then, and where it lies could not be listed since (see `Unlisted`). Absent: it is there. */
+  asOf: z.iso.datetime().max(64).optional(),
+})
 export type Orphan = z.infer<typeof Orphan>
+
+/** What an agent could not list, all of a kind or a part of it: what is not named there is not known, which is not the same as none. */
+export const Unlisted = z.object({ kind: DocumentKind, what: text(253), reason: reason(), message: text(1024) })
+export type Unlisted = z.infer<typeof Unlisted>
 
 /** What the agent knows beyond the state; each field belongs to the kinds named. */
 export const ObservedFacts = z.object({
@@ -309,6 +320,8 @@ export const ObservedFacts = z.object({
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
   orphans: firstOf(Orphan, 256).optional(),
+  /** node: ordered by kind, and of few places, so that no kind is cut off. Absent, beside `orphans`: all was listed. */
+  unlisted: firstOf(Unlisted, 64).optional(),
 })
 export type ObservedFacts = z.infer<typeof ObservedFacts>
 

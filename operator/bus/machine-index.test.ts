@@ -10,13 +10,13 @@ const nicOf = (networkUid: string, addresses: string[], mac = 'fa:16:3e:00:00:01
 })
 const wordOf = (node: string, uid: string, nics: ObservedNic[]): ObservedDocument =>
   ({ kind: 'instance', node, uid, name: uid, namespace: 'ns', state: 'running', facts: { nics } }) as ObservedDocument
-const orphansOf = (node: string, uid: string, nics: ObservedNic[]): ObservedDocument =>
+const orphansOf = (node: string, uid: string, nics: ObservedNic[], more: object = {}): ObservedDocument =>
   ({
     kind: 'node',
     node,
     uid: node,
     state: 'ready',
-    facts: { orphans: [{ kind: 'instance', uid, what: '', nics }] },
+    facts: { orphans: [{ kind: 'instance', uid, what: '', nics }], ...more },
   }) as never
 
 test('a machine is found by each address, twice where two of its networks have the same, until its word is replaced', () => {
@@ -59,4 +59,36 @@ test('a node that names the same addresses in all its words costs no more at eac
   for (const word of words.slice(0, 20)) index.replace(word, word)
   // A filtered list a key took five seconds for each of them.
   expect(performance.now() - start).toBeLessThan(2_000)
+})
+
+test.each<[string, object, string[]]>([
+  ['has looked, and it is not there', {}, ['new']],
+  ['could not look at its machines', { unlisted: [{ kind: 'instance' }] }, ['old', 'new']],
+  ['could not look at a pool', { unlisted: [{ kind: 'volume' }] }, ['new']],
+  ['has listed nothing', { orphans: undefined }, ['old']],
+])('an orphan of a node that %s', (_, more, left) => {
+  const index = new MachineIndex()
+  const nic = nicOf('net', ['10.0.0.5'])
+  const words = [orphansOf('n1', 'old', [nic]), orphansOf('n1', 'new', [], more)] as const
+  index.replace(undefined, words[0])
+  index.replace(words[0], words[1])
+  // Heard twice is no other than once.
+  index.replace(words[1], words[1])
+  expect(['old', 'new'].filter((uid) => index.listOrphans(uid).length > 0)).toEqual(left)
+  expect(index.listNics(nic.mac)).toHaveLength(left.includes('old') ? 1 : 0)
+  index.replace(words[1], orphansOf('n1', 'old', []))
+  expect(index.listNics(nic.mac)).toEqual([])
+  index.replace(words[1], undefined)
+  expect([...index.listOrphans('old'), ...index.listOrphans('new')]).toEqual([])
+})
+
+test('a node that never lists its machines is remembered for as many as one word may name', () => {
+  const index = new MachineIndex()
+  let word: ObservedDocument | undefined
+  for (let i = 0; i < 300; i++) {
+    const next = orphansOf('n1', `vm-${i}`, [], { unlisted: [{ kind: 'instance' }] })
+    index.replace(word, next)
+    word = next
+  }
+  expect([299, 44, 43].map((i) => index.listOrphans(`vm-${i}`).length)).toEqual([1, 1, 0])
 })

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObservedDocument, ObservedNic } from '../../lib/contract/documents.ts'
+import { isListed } from './listed.ts'
+
+/** Of one node: no more than one word of it may name. */
+const MOST_ORPHANS = 256
 
 /** A machine that a node says it has. */
 export interface ObservedMachine {
@@ -23,11 +27,24 @@ type ByMachine<T> = Map<string, Map<string, T[]>>
 export class MachineIndex {
   readonly #nics: ByMachine<MachineNic> = new Map()
   readonly #orphans: ByMachine<ObservedMachine> = new Map()
+  /** By node and its resource: those of a word that could not list them are the ones of the word before. */
+  readonly #orphansOf = new Map<string, readonly Told[]>()
 
   replace(old: ObservedDocument | undefined, word: ObservedDocument | undefined): void {
     // Most words are of other kinds, or change nothing of this.
+    const { kind, node, uid } = word ?? old ?? {}
+    if (kind === 'node') this.#replaceOrphans(`${node}/${uid}`, word)
     for (const machine of old ? machinesOf(old) : []) this.#remove(machine)
     for (const machine of word ? machinesOf(word) : []) this.#add(machine)
+  }
+
+  #replaceOrphans(key: string, word: ObservedDocument | undefined): void {
+    const before = this.#orphansOf.get(key) ?? []
+    const after = word ? orphansOf(word, before) : []
+    for (const orphan of before) this.#remove(orphan)
+    for (const orphan of after) this.#add(orphan)
+    if (after.length > 0) this.#orphansOf.set(key, after)
+    else this.#orphansOf.delete(key)
   }
 
   listNics(macOrAddress: string): readonly MachineNic[] {
@@ -58,13 +75,19 @@ interface Told {
 }
 
 function machinesOf({ kind, uid, node, state, facts, namespace = '', name }: ObservedDocument): Told[] {
-  if (state === 'gone') return []
-  if (kind === 'instance') {
-    return [{ machine: { node, uid, name: `${namespace}/${name}`, isOrphan: false }, nics: facts.nics ?? [] }]
-  }
-  if (kind !== 'node') return []
-  const machines = (facts.orphans ?? []).filter((orphan) => orphan.kind === 'instance')
-  return machines.map((orphan) => ({ machine: { node, uid: orphan.uid, isOrphan: true }, nics: orphan.nics ?? [] }))
+  if (state === 'gone' || kind !== 'instance') return []
+  return [{ machine: { node, uid, name: `${namespace}/${name}`, isOrphan: false }, nics: facts.nics ?? [] }]
+}
+
+/** Of a node's word on itself, and as much as one word may name. */
+function orphansOf(word: ObservedDocument, before: readonly Told[]): Told[] {
+  if (word.state === 'gone') return []
+  const { node, facts } = word
+  const said = (facts.orphans ?? []).filter((orphan) => orphan.kind === 'instance')
+  const told = said.map(({ uid, nics = [] }): Told => ({ machine: { node, uid, isOrphan: true }, nics }))
+  if (isListed(word, 'instance')) return told
+  const named = new Set(said.map(({ uid }) => uid))
+  return [...told, ...before.filter(({ machine }) => !named.has(machine.uid))].slice(0, MOST_ORPHANS)
 }
 
 function keysOf({ mac, addresses = [] }: ObservedNic): Set<string> {

@@ -57,7 +57,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
   const network = new MemoryNetwork()
   const stores = {
     clouds: new WatchedStore(),
-    computeNodes: new WatchedStore(),
+    computeNodes: new WatchedStore(indexes.computeNodeIndexes as never),
     flavors: new WatchedStore(),
     images: new WatchedStore(indexes.imageIndexes as never),
     instances: new WatchedStore(indexes.instanceIndexes as never),

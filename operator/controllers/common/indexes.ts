@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who refers to whom. One index a question that a controller asks of a cache; keys are those of the target.
 import type {
+  ComputeNode,
   Image,
   Instance,
   IPClaim,
@@ -17,6 +18,11 @@ import { listNics, portKeyOf } from '../instance/nics.ts'
 import { securityGroupKeysOf } from '../port/groups.ts'
 import { VOLUME_CLAIMED } from '../volume/held-back.ts'
 import { keyOf } from './references.ts'
+
+export const computeNodeIndexes = {
+  /** UIDs of machines that it has without a resource. */
+  orphan: ({ status }) => (status?.orphans ?? []).flatMap(({ kind, uid }) => (kind === 'instance' ? [uid] : [])),
+} satisfies Indexes<ComputeNode>
 
 export const instanceIndexes = {
   /** Its node, and nodes that have not released it yet. */

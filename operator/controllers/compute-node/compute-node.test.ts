@@ -521,6 +521,58 @@ describe('what a node has without a resource', () => {
     await step(w, c)
     expect(c.status?.orphans).toEqual([expect.objectContaining({ kind: 'port', uid: 'uid-p' }), orphan])
   })
+  describe('what the node cannot look at', () => {
+    const orphan = (kind: 'volume' | 'instance', uid: string) => ({ kind, uid, what: uid })
+    const before = () => [orphan('volume', 'x'), orphan('volume', 'y'), orphan('instance', 'z')]
+    const pool = { kind: 'volume' as const, what: 'pool a', reason: 'PoolUnavailable', message: 'mount it' }
+    const of = (facts: object, conditions: object[] = []) => {
+      const w = world()
+      const c = computeNode({}, { status: { orphans: before(), conditions } })
+      w.report('node', c, { node: 'n1', epoch: 1, state: 'ready', facts })
+      return { w, c }
+    }
+    test('stays as it was seen, says so, and closes the node to nobody', async () => {
+      const { w, c } = of({ orphans: [{ ...orphan('volume', 'y'), asOf: '2026-01-01T00:00:00Z' }], unlisted: [pool] })
+      expect((await step(w, c)).kind).toBe('done')
+      expect(c.status).toMatchObject({ state: 'up' })
+      expect(c.status).not.toHaveProperty('closed')
+      const shown = () => c.status?.orphans?.map(({ what }) => what)
+      const expected = [
+        'y (seen 2026-01-01T00:00:00Z; it cannot be looked for now)',
+        'x (seen before; it cannot be looked for now)',
+      ]
+      expect(shown()).toEqual(expected)
+      expect(findCondition(c.status?.conditions, 'OrphansListed')).toMatchObject({
+        ...{ status: 'False', reason: 'PoolUnavailable' },
+        message: 'what is there without a resource is not known: pool a: mount it',
+      })
+      await step(w, c)
+      expect(shown()).toEqual(expected)
+      w.report('node', c, { node: 'n1', epoch: 1, state: 'ready', facts: { orphans: [] } })
+      await step(w, c)
+      expect(c.status?.orphans).toBeUndefined()
+      expect(findCondition(c.status?.conditions, 'OrphansListed')).toMatchObject({ status: 'True', reason: 'Listed' })
+    })
+    test.each<[string, object, string[] | undefined]>([
+      ['nothing was listed yet', {}, ['x', 'y', 'z']],
+      ['all was listed', { orphans: [] }, undefined],
+    ])('%s: no word on what is well', async (_, facts, left) => {
+      const { w, c } = of(facts)
+      await step(w, c)
+      expect(c.status?.orphans?.map(({ uid }) => uid)).toEqual(left)
+      expect(findCondition(c.status?.conditions, 'OrphansListed')).toBeUndefined()
+    })
+    test('what has a resource now, or was heard of itself, is not kept; a long word keeps its note', async () => {
+      const { w, c } = of({ orphans: [], unlisted: [pool, { ...pool, kind: 'instance' }] })
+      c.status!.orphans!.push({ kind: 'instance', uid: 'uid-vm', what: 'w'.repeat(255) })
+      w.put('volumes', stored<Volume>('x', { sizeGiB: 1 }, { uid: 'x' }))
+      w.report('volume', stored<Volume>('y', { sizeGiB: 1 }, { uid: 'y' }), { node: 'n1', epoch: 1, state: 'gone' })
+      await step(w, c)
+      expect(c.status?.orphans?.map(({ uid }) => uid)).toEqual(['z', 'uid-vm'])
+      expect(c.status?.orphans?.[1]?.what).toMatch(/^w{205,} \(seen before; it cannot be looked for now\)$/)
+      expect(c.status?.orphans?.[1]?.what).toHaveLength(255)
+    })
+  })
   test.each([
     ['is released when an administrator says so', () => undefined, true],
     ['is not, as long as it has a resource', (w: MemoryWorld) => w.put('instances', vm()), false],

@@ -18,7 +18,7 @@ import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
-import { listOrphans } from './strays.ts'
+import { listOrphans, showUnlisted } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
 import { judgePortClaims } from './taken-ports.ts'
 import { judgeMachineClaims } from './unknown-machines.ts'
@@ -57,7 +57,8 @@ export async function reconcileComputeNode(
   const isReleaseNew = await keepReleases(computeNode, deps)
 
   const observed = deps.bus.observed.find('node', uid, name)
-  const orphans = listOrphans(name, uid, deps)
+  const orphans = listOrphans(computeNode, deps)
+  showUnlisted(computeNode, deps, run.now)
   if (orphans.length > 0) status.orphans = orphans
   else delete status.orphans
   const before = status.state

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../../lib/api/types.ts'
-import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
+import type { ObservedDocument, Orphan } from '../../../lib/contract/documents.ts'
+import { isListed } from '../../bus/listed.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { findResource } from '../common/newer-facts.ts'
 
 type StrayDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 type Orphans = NonNullable<NonNullable<ComputeNode['status']>['orphans']>
+
+export const ORPHANS_LISTED = 'OrphansListed'
 
 const MOST = 32
 const MOST_CHARACTERS = 255
@@ -17,10 +21,15 @@ export function isStray(word: ObservedDocument | undefined, { bus, caches }: Str
   return bus.desired.find(word.node, word.kind, word.uid)?.tombstone !== true
 }
 
-/** What the node has and nothing asks for: what the agent itself has no document of, and what lost its resource. For people. */
-export function listOrphans(node: string, uid: string, deps: StrayDeps): Orphans {
+/**
+ * What the node has and nothing asks for: what the agent itself has no document of, and what lost its resource. What was shown before, and
+ * lies where the node cannot look now, stays and says so.
+ */
+export function listOrphans({ metadata, status }: ComputeNode, deps: StrayDeps): Orphans {
   const { observed } = deps.bus
-  const found = observed.find('node', uid, node)?.facts.orphans ?? []
+  const { name: node, uid } = metadata
+  const word = observed.find('node', uid, node)
+  const found = word?.facts.orphans ?? []
   const strays = observed.listNode(node).filter((word) => isStray(word, deps))
   const all = [
     ...strays.map(({ kind, uid: of, namespace = '', name, versions, state }) => ({
@@ -28,7 +37,44 @@ export function listOrphans(node: string, uid: string, deps: StrayDeps): Orphans
       uid: of,
       what: `${namespace}/${name}, ${state}, epoch ${versions.epoch}: there is no resource of it`,
     })),
-    ...found.map(({ kind, uid: of, what }) => ({ kind, uid: of, what })),
+    ...found.map(({ kind, uid: of, what, asOf }) => ({ kind, uid: of, what: asOf ? ofThen(what, asOf) : what })),
   ]
-  return all.slice(0, MOST).map((orphan) => ({ ...orphan, what: orphan.what.slice(0, MOST_CHARACTERS) }))
+  const named = new Set(all.map(keyOf))
+  const kept = (status?.orphans ?? []).filter(
+    (orphan) =>
+      !named.has(keyOf(orphan)) &&
+      !isListed(word, orphan.kind) &&
+      !observed.find(orphan.kind, orphan.uid, node) &&
+      !findResource(orphan.kind, orphan.uid, deps.caches),
+  )
+  return [...all, ...kept.map((orphan) => ({ ...orphan, what: ofThen(orphan.what) }))]
+    .slice(0, MOST)
+    .map((orphan) => ({ ...orphan, what: orphan.what.slice(0, MOST_CHARACTERS) }))
+}
+
+const NOT_NOW = 'it cannot be looked for now)'
+
+function ofThen(what: string, asOf = 'before'): string {
+  const note = ` (seen ${asOf}; ${NOT_NOW}`
+  return what.endsWith(NOT_NOW) ? what : what.slice(0, MOST_CHARACTERS - note.length) + note
+}
+
+const keyOf = ({ kind, uid }: Pick<Orphan, 'kind' | 'uid'>): string => `${kind}.${uid}`
+
+/**
+ * Says beside all else what the node could not look at; that closes it to nobody. Nothing is said while its agent has not listed anything.
+ */
+export function showUnlisted(computeNode: ComputeNode, { bus }: Pick<StrayDeps, 'bus'>, now: Date): void {
+  const status = (computeNode.status ??= {})
+  const { name, uid, generation } = computeNode.metadata
+  const { orphans, unlisted = [] } = bus.observed.find('node', uid, name)?.facts ?? {}
+  const set = (update: Omit<ConditionUpdate, 'type'>) =>
+    (status.conditions = setCondition(status.conditions, { type: ORPHANS_LISTED, ...update }, generation, now))
+  const [first] = unlisted
+  if (first) {
+    const message = unlisted.map(({ what, message: why }) => `${what}: ${why}`).join('; ')
+    set({ status: 'False', reason: first.reason, message: `what is there without a resource is not known: ${message}` })
+  } else if (orphans && findCondition(status.conditions, ORPHANS_LISTED)) {
+    set({ status: 'True', reason: 'Listed', message: 'all that the node has was looked at' })
+  }
 }

@@ -140,6 +140,26 @@ describe('orphans, which agents report without a document', () => {
     if (outcome)
       expect(outcome).toMatchObject({ message: expect.stringContaining('a machine without a document (uid-lost)') })
   })
+  test.each<[string, object | undefined, ComputeNode['spec'], boolean]>([
+    ['has said nothing since this process began', undefined, {}, true],
+    ['could not look', { orphans: [], unlisted: [{ kind: 'instance', what: '', reason: 'R', message: '' }] }, {}, true],
+    ['has not looked', {}, {}, true],
+    ['has looked', { orphans: [] }, {}, false],
+    ['is confirmed lost', undefined, { lost: 'Confirmed' }, false],
+  ])(
+    'with the UID of this machine, as its ComputeNode remembers, of a node that %s: held %s',
+    (_, facts, spec, held) => {
+      const w = world(nic(), { state: 'gone' })
+      const orphans = [{ kind: 'instance' as const, uid: 'uid-vm', what: 'domain' }]
+      const node = stored<ComputeNode>('c1', spec, { namespace: '', status: { orphans } })
+      w.put('computeNodes', node)
+      if (facts) w.report('node', node, { node: 'c1', epoch: 1, state: 'ready', facts })
+      const outcome = look(w)
+      expect(outcome !== undefined).toBe(held)
+      if (outcome)
+        expect(outcome).toMatchObject({ message: expect.stringContaining('node c1 has a machine with the UID') })
+    },
+  )
   test('with the UID of this machine', () => {
     expect(look(orphaned(undefined, 'uid-vm'))).toMatchObject({
       message: expect.stringContaining('node c1 has a machine with the UID'),

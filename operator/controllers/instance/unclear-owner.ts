@@ -3,6 +3,7 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic } from '../../../lib/contract/documents.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { isListed } from '../../bus/listed.ts'
 import type { MachineNic } from '../../bus/machine-index.ts'
 import { findRecordedNic, identitiesOf, isWithinMeans, listUnrecorded, names } from '../common/claimed-nics.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -54,11 +55,21 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
     .find((word) => word.state !== 'gone' && word.versions.epoch > epoch && !isConfirmedLost(word.node, deps))
   if (owner)
     return `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`
-  const orphan = observed.listOrphans(uid).find(({ node }) => !isConfirmedLost(node, deps))
+  const orphan = [...observed.listOrphans(uid), ...listRemembered(uid, deps)].find(
+    ({ node }) => !isConfirmedLost(node, deps),
+  )
   return (
     orphan &&
     `node ${orphan.node} has a machine with the UID of this one, ${uid}, that it has no document of. ${wayOut(orphan)}`
   )
+}
+
+/** As ComputeNodes had it, whose nodes have said nothing of their machines since this process began. */
+function listRemembered(uid: string, { bus, caches }: UnclearDeps): { node: string }[] {
+  return caches.computeNodes
+    .listBy('orphan', uid)
+    .map(({ metadata }) => ({ node: metadata.name, word: bus.observed.find('node', metadata.uid, metadata.name) }))
+    .filter(({ node, word }) => !isListed(word, 'instance') && !bus.observed.find('instance', uid, node))
 }
 
 function findSameInterface(

@@ -131,7 +131,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   }
 
   list(signal: AbortSignal): Promise<FoundInstance[]> {
-    return listFound(this.#connections.quick, this.#options.paths, signal)
+    return explained('listing machines', signal, () => listFound(this.#connections.quick, this.#options.paths, signal))
   }
 
   ensure(wanted: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+
+/**
+ * Has the node, as its word on itself says, looked at all that it has of this kind? If not, what the word does not name there is not known,
+ * which is not the same as gone.
+ */
+export function isListed(word: Pick<ObservedDocument, 'facts'> | undefined, kind: DocumentKind): boolean {
+  const { orphans, unlisted = [] } = word?.facts ?? {}
+  return orphans !== undefined && !unlisted.some((place) => place.kind === kind)
+}
