@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Image, Instance } from '../../../lib/api/types.ts'
 import type { ImageDocument } from '../../../lib/contract/documents.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { imageDocument } from './document.ts'
 import { reconcileImage } from './reconcile.ts'
 
 const SHA = 'ab'.repeat(32)
@@ -113,7 +114,7 @@ describe('a digest in the spec', () => {
   test('that is another than what was imported stalls the Image; nodes are told what machines stand on', async () => {
     const w = world()
     const i = withDigest('cd'.repeat(32), { ...importing, sha256: SHA })
-    w.report('image', i, { node: 'n2', epoch: 1, state: 'ready', facts: { sha256: SHA } })
+    await w.bus.desired.publish(imageDocument(i, 'n2', w.deps.writer()))
     await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({
       name: 'TerminalError',
       reason: 'ImageDigestMismatch',
@@ -140,6 +141,39 @@ test('node-lost: another node takes the import over, under the next epoch', asyn
   expect(i.status).toMatchObject({ importNode: 'n2', epoch: 2 })
 })
 
+describe('a node that says that it has an Image which it was not sent', () => {
+  test('is sent nothing of it, not its URL either', async () => {
+    const w = world()
+    const i = image({ ...importing, sha256: SHA })
+    w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
+    await reconcileImage(i, w.deps, w.run)
+    expect(w.bus.desired.list().map(({ node }) => node)).toEqual(['n1'])
+    await w.bus.desired.publish(imageDocument(i, 'n2', w.deps.writer()))
+    i.metadata.generation = 2
+    await reconcileImage(i, w.deps, w.run)
+    expect(w.bus.desired.find('n2', 'image', 'uid-guest')?.versions.generation).toBe(2)
+  })
+
+  test('loses its copy at the end, and keeps nobody waiting for it', async () => {
+    const w = world()
+    const i = image({ ...importing, sha256: SHA }, { deleted: true })
+    w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
+    expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+    expect(w.bus.desired.list().map(({ node }) => node)).toEqual(['n1'])
+    w.report('image', i, { node: 'n1', epoch: 1, state: 'gone' })
+    expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(w.bus.desired.find('n2', 'image', 'uid-guest')).toMatchObject({ tombstone: true, versions: { epoch: 1 } })
+  })
+
+  test('and that it went there, too, has nothing to lose', async () => {
+    const w = world()
+    const i = image({ ...importing, sha256: SHA }, { deleted: true })
+    for (const node of ['n1', 'n2']) w.report('image', i, { node, epoch: 1, state: 'gone' })
+    expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'released' })
+    expect(w.bus.desired.find('n2', 'image', 'uid-guest')).toBeUndefined()
+  })
+})
+
 test('delete: in use by name; then tombstones to every node that holds it', async () => {
   const w = world()
   const i = image({ ...importing, sha256: SHA }, { deleted: true })
@@ -154,6 +188,7 @@ test('delete: in use by name; then tombstones to every node that holds it', asyn
     message: expect.stringContaining('ns/vm'),
   })
   w.drop('instances', user)
+  await w.bus.desired.publish(imageDocument(i, 'n2', w.deps.writer()))
   w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
   expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
   expect(w.bus.desired.list().map((d) => [d.node, d.tombstone])).toEqual([

@@ -7,6 +7,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { tombstoneOf } from '../common/documents.ts'
 import { wasPlaced } from '../common/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { releaseFrom } from '../common/release.ts'
@@ -39,7 +40,7 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   const regressed = deps.regression.check(image, { kind: 'image', node, epoch: status.epoch ?? 0 }, deps.writer())
   if (regressed) return regressed
   // A node that cached it learns of a changed source as well.
-  for (const other of nodesThatHold(image, deps))
+  for (const other of nodesToldOf(image, deps))
     await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
   await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
   const outcome = observe(image, deps.bus.observed.find('image', image.metadata.uid, node), run)
@@ -114,26 +115,36 @@ async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
   const users = deps.caches.instances.listBy('image', keyOfObject(image)).filter(wasPlaced)
   const inUse = waitForUsers([['Instance', users]])
   if (inUse) return inUse
-  const nodes = new Set([
-    ...nodesThatHold(image, deps),
-    ...(status.importNode === undefined ? [] : [status.importNode]),
-  ])
+  const nodes = new Set([...nodesToldOf(image, deps), ...(status.importNode === undefined ? [] : [status.importNode])])
   let waiting: Outcome | undefined
   for (const node of nodes) {
     const placement = { kind: 'image' as const, object: image, node, epoch: status.epoch ?? 0 }
     waiting = (await releaseFrom(placement, deps)) ?? waiting
   }
-  return waiting ?? released
+  if (waiting) return waiting
+  await releaseUnasked(image, nodes, deps)
+  return released
 }
 
-/** Nodes with a document or a word about it; costs a look at each node, and only where images change. */
-function nodesThatHold(image: Image, deps: ImageDeps): string[] {
+/**
+ * Nodes that say that they have it and were sent nothing, as far as the bus remembers: a copy that a restore forgot goes by a tombstone.
+ * Nobody waits for the answer, or whoever names an Image's UID would keep it for ever.
+ */
+async function releaseUnasked(image: Image, told: ReadonlySet<string>, deps: ImageDeps): Promise<void> {
   const { uid } = image.metadata
-  const nodes = new Set(deps.bus.observed.findAll('image', uid).map((o) => o.node))
-  for (const { metadata } of deps.caches.computeNodes.list()) {
-    if (deps.bus.desired.find(metadata.name, 'image', uid)) nodes.add(metadata.name)
+  for (const { node, state } of deps.bus.observed.findAll('image', uid)) {
+    if (told.has(node) || state === 'gone') continue
+    await deps.bus.desired.publish(tombstoneOf('image', image, node, image.status?.epoch ?? 0, deps.writer()))
   }
-  return [...nodes].sort()
+}
+
+/**
+ * Nodes with a document of it: what it says (a URL that may be signed) is for those alone that were told before, not for whoever says that
+ * it has the Image. Costs a look at each node, and only where images change.
+ */
+function nodesToldOf({ metadata: { uid } }: Image, deps: ImageDeps): string[] {
+  const nodes = deps.caches.computeNodes.list().map(({ metadata }) => metadata.name)
+  return nodes.filter((node) => deps.bus.desired.find(node, 'image', uid)).sort()
 }
 
 function isAway(node: string, deps: ImageDeps): boolean {
