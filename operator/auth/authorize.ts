@@ -24,6 +24,8 @@ export interface Authorizer {
 export interface Authorization {
   /** For logs: `agent:<node>` or the account's name. */
   name: string
+  /** Whose logins are counted together: a node, a namespace whatever the number of its service accounts, a user. */
+  holder: string
   /** Of the bus. */
   account: string
   permissions: Permissions
@@ -36,7 +38,12 @@ export async function authorize(token: string, authorizer: Authorizer, signal: A
     const { node } = identity
     const why = await authorizer.whyShut?.(node)
     if (why !== undefined) throw new RefusedToken(`node ${node} ${why}`)
-    return { name: agentName(node), account: NODES_ACCOUNT, permissions: agentPermissions(node) }
+    return {
+      name: agentName(node),
+      holder: agentName(node),
+      account: NODES_ACCOUNT,
+      permissions: agentPermissions(node),
+    }
   }
   return authorizeSubscriber(identity, authorizer.mayWatch)
 }
@@ -54,11 +61,12 @@ async function authorizeSubscriber(
 ): Promise<Authorization> {
   const { username } = identity
   const namespace = SERVICE_ACCOUNT.exec(username)?.[1]
+  const holder = namespace === undefined ? username : `namespace:${namespace}`
   if (mayWatch && (await mayWatch(identity, undefined))) {
-    return { name: username, account: APP_ACCOUNT, permissions: subscriberPermissions(undefined) }
+    return { name: username, holder, account: APP_ACCOUNT, permissions: subscriberPermissions(undefined) }
   }
   if (mayWatch && namespace !== undefined && (await mayWatch(identity, namespace))) {
-    return { name: username, account: APP_ACCOUNT, permissions: subscriberPermissions(namespace) }
+    return { name: username, holder, account: APP_ACCOUNT, permissions: subscriberPermissions(namespace) }
   }
   throw new RefusedToken(`${username} is no agent and may not watch instances`)
 }

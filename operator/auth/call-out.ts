@@ -7,8 +7,9 @@ import { messageOf } from '../../lib/errors.ts'
 import { decodeRequest, encodeResponse, encodeUser, type AuthorizationRequest } from '../../lib/nats/jwt.ts'
 import { createSigner, type Signer } from '../../lib/nats/nkey.ts'
 import { MAX_PAYLOAD_BYTES } from '../../lib/nats/server-config.ts'
-import { authorize, type Authorizer } from './authorize.ts'
-import { Patience } from './patience.ts'
+import { authorize, type Authorization, type Authorizer } from './authorize.ts'
+import { LoginBudget } from './login-budget.ts'
+import { LoginLine, TooManyLogins } from './login-line.ts'
 import { RefusedToken } from './token-review.ts'
 
 const AUTH_SUBJECT = '$SYS.REQ.USER.AUTH'
@@ -24,15 +25,20 @@ export interface CallOutOptions extends Authorizer {
   /** How long a connection lasts before it must prove itself again; each lasts up to a tenth less, so that they do not end together. */
   lifetimeSeconds?: number
   now?: () => number
-  /** With whom shows bad tokens. */
-  patience?: Patience
+  /** Whose turn it is. */
+  line?: LoginLine
+  /** Of those who show good tokens. */
+  budget?: LoginBudget
   /** Told of each answer, for metrics. */
-  onAnswer?: (outcome: 'allowed' | 'refused' | 'failed') => void
+  onAnswer?: (outcome: LoginOutcome) => void
 }
+
+/** `crowded`: not looked at, since too many waited or it waited for too long. */
+export type LoginOutcome = 'allowed' | 'refused' | 'failed' | 'crowded'
 
 export interface CallOut {
   /** Requests answered, by outcome. */
-  counts(): Readonly<Record<'allowed' | 'refused' | 'failed', number>>
+  counts(): Readonly<Record<LoginOutcome, number>>
   stop(): Promise<void>
 }
 
@@ -50,15 +56,17 @@ export function serveCallOut(nc: NatsConnection, options: CallOutOptions): CallO
 }
 
 class CallOutService {
-  readonly counts = { allowed: 0, refused: 0, failed: 0 }
+  readonly counts = { allowed: 0, refused: 0, failed: 0, crowded: 0 }
   readonly #options: CallOutOptions
   readonly #signer: Signer
-  readonly #patience: Patience
+  readonly #line: LoginLine
+  readonly #budget: LoginBudget
 
   constructor(options: CallOutOptions) {
     this.#options = options
     this.#signer = createSigner(options.issuerSeed)
-    this.#patience = options.patience ?? new Patience()
+    this.#line = options.line ?? new LoginLine()
+    this.#budget = options.budget ?? new LoginBudget()
   }
 
   async answer(message: Msg): Promise<void> {
@@ -81,12 +89,10 @@ class CallOutService {
     const client = request.nats.client_info?.host
     const address = client ?? ''
     try {
-      if (this.#patience.isOver(address)) throw new RefusedToken('too many logins from this address were refused: wait')
       const token = request.nats.connect_opts.auth_token ?? ''
-      const { name, account, permissions } = await authorize(
-        token,
-        this.#options,
-        AbortSignal.timeout(ANSWER_DEADLINE_MS),
+      const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS)
+      const { name, account, permissions } = await this.#line.pass(address, deadline, () =>
+        this.#authorize(token, deadline),
       )
       const lifetime = this.#options.lifetimeSeconds ?? 3600
       const jwt = encodeUser(
@@ -108,8 +114,12 @@ class CallOutService {
     } catch (error) {
       if (error instanceof RefusedToken) {
         this.#count('refused')
-        this.#patience.refused(address)
         log.warn({ client, why: error.message }, 'bus user refused')
+        return { error: error.message }
+      }
+      if (error instanceof TooManyLogins) {
+        this.#count('crowded')
+        log.debug({ client, waiting: this.#line.waiting }, 'bus user turned away')
         return { error: error.message }
       }
       this.#count('failed')
@@ -118,7 +128,13 @@ class CallOutService {
     }
   }
 
-  #count(outcome: 'allowed' | 'refused' | 'failed'): void {
+  async #authorize(token: string, deadline: AbortSignal): Promise<Authorization> {
+    const found = await authorize(token, this.#options, deadline)
+    if (!this.#budget.take(found.holder)) throw new RefusedToken(`${found.holder} logs in too often: wait`)
+    return found
+  }
+
+  #count(outcome: LoginOutcome): void {
     this.counts[outcome] += 1
     this.#options.onAnswer?.(outcome)
   }

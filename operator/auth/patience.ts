@@ -30,9 +30,14 @@ export class Patience {
   }
 
   isOver(address: string): boolean {
+    return this.left(address) <= 0
+  }
+
+  /** So many more may be refused within the window. */
+  left(address: string): number {
+    const { refusals, windowMs } = this.#options
     const found = this.#refusals.get(address)
-    if (!found || this.#now() - found.fromMs >= this.#options.windowMs) return false
-    return found.count >= this.#options.refusals
+    return found && this.#now() - found.fromMs < windowMs ? refusals - found.count : refusals
   }
 
   refused(address: string): void {
