@@ -76,10 +76,15 @@ export async function writeWhole(
 
 /** The text of a file that need not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
+  return unlessMissing(() => readFile(path, 'utf8'), undefined)
+}
+
+/** What is read of files and folders that need not exist; `otherwise` when one of them does not. */
+export async function unlessMissing<T, U>(read: () => Promise<T>, otherwise: U): Promise<T | U> {
   try {
-    return await readFile(path, 'utf8')
+    return await read()
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isMissing(error)) return otherwise
     throw error
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files and folders that processes of other users read: who may is set before they have their name.
-import { chmod, chown, lstat, mkdir, readFile } from 'node:fs/promises'
-import { isMissing, writeWhole, type FileOwner } from './durable-files.ts'
+import { chmod, chown, lstat, mkdir } from 'node:fs/promises'
+import { readIfThere, unlessMissing, writeWhole, type FileOwner } from './durable-files.ts'
 
 /** The file has this text, mode and group, and is no link; replaced as a whole, and only when something differs. */
 export async function ensureFile(path: string, text: string, owner: FileOwner): Promise<void> {
@@ -10,15 +10,10 @@ export async function ensureFile(path: string, text: string, owner: FileOwner): 
 }
 
 async function isAsWanted(path: string, text: string, { mode, group }: FileOwner): Promise<boolean> {
-  try {
-    const stats = await lstat(path)
-    if (!stats.isFile() || (stats.mode & 0o7777) !== mode) return false
-    if (group !== undefined && stats.gid !== group) return false
-    return (await readFile(path, 'utf8')) === text
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  const stats = await unlessMissing(() => lstat(path), undefined)
+  if (!stats?.isFile() || (stats.mode & 0o7777) !== mode) return false
+  if (group !== undefined && stats.gid !== group) return false
+  return (await readIfThere(path)) === text
 }
 
 /** The folder is there, has this mode and group, and is no link. @throws when something else has its name */

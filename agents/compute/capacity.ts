@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's own check before a machine is built: the scheduler counts claims, this counts what is really there.
-import type { Dirent } from 'node:fs'
 import { lstat, readdir, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { InstanceDocument, InstanceSpec } from '../../lib/contract/documents.ts'
-import { isMissing } from '../../lib/durable-files.ts'
+import { unlessMissing } from '../../lib/durable-files.ts'
 import { TerminalError } from '../../lib/errors.ts'
 import { guestOverheadMiB, roomForMachines, type Reserved, type Room } from '../../lib/node-room.ts'
 import { readMemory } from '../node/meminfo.ts'
@@ -116,7 +115,7 @@ export async function readCapacity(
 
 /** Of the files of one machine; none yet is nothing. */
 async function readWritten(dir: string): Promise<number> {
-  const files = await unlessMissing<Dirent[]>(() => readdir(dir, { withFileTypes: true }), [])
+  const files = await unlessMissing(() => readdir(dir, { withFileTypes: true }), [])
   let bytes = 0
   for (const file of files) {
     if (!file.isFile()) continue
@@ -130,13 +129,4 @@ async function freeBytes(dir: string): Promise<number> {
   const found = await unlessMissing(() => statfs(dir), undefined)
   if (found) return found.bavail * found.bsize
   return freeBytes(dirname(dir))
-}
-
-async function unlessMissing<T>(read: () => Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await read()
-  } catch (error) {
-    if (isMissing(error)) return otherwise
-    throw error
-  }
 }

@@ -2,6 +2,7 @@
 // Inspection of a whole file in a worker thread with a deadline: whatever a file says of itself, the agent's own thread goes on.
 import { Worker } from 'node:worker_threads'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { within } from '../../lib/within.ts'
 import type { ImageFormat, InspectedImage } from './header.ts'
 
 export interface InspectionTask {
@@ -39,14 +40,10 @@ export async function inspectInWorker(
   worker.once('message', (answer: InspectionAnswer) => answered.resolve(answer))
   worker.once('error', (error) => answered.reject(error))
   worker.once('exit', (code) => answered.reject(new Error(`the inspection ended with ${code} and said nothing`)))
-  const leave = () => answered.reject(signal.reason)
-  signal.addEventListener('abort', leave, { once: true })
-  const deadline = setTimeout(() => answered.reject(timedOut(deadlineMs)), deadlineMs)
+  const late = () => timedOut(deadlineMs)
   try {
-    return read(await answered.promise)
+    return read(await within(answered.promise, { timeoutMs: deadlineMs, signal, late }))
   } finally {
-    clearTimeout(deadline)
-    signal.removeEventListener('abort', leave)
     await worker.terminate()
   }
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isMissing } from '../../lib/durable-files.ts'
+import { unlessMissing } from '../../lib/durable-files.ts'
 import { MAGIC_HEAD_BYTES } from './magic.ts'
 import { QCOW2_MAGIC } from './qcow2.ts'
 
@@ -32,22 +32,12 @@ export async function findOverlayBases(
 }
 
 async function entries(path: string) {
-  try {
-    return await readdir(path, { withFileTypes: true })
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  return unlessMissing(() => readdir(path, { withFileTypes: true }), [])
 }
 
 async function backingOf(path: string): Promise<string | undefined> {
-  let file
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const file = await unlessMissing(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW), undefined)
+  if (!file) return undefined
   try {
     const { size } = await file.stat()
     const head = Buffer.alloc(Math.min(size, MAGIC_HEAD_BYTES))

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { METADATA_ADDRESS, metadataMac } from '../../lib/contract/metadata-port.ts'
-import { isMissing } from '../../lib/durable-files.ts'
+import { unlessMissing } from '../../lib/durable-files.ts'
 import { exec, ExecError } from '../../lib/exec.ts'
 
 const FOLDER = '/run/netns'
@@ -63,12 +63,7 @@ const NSFS = 0x6e736673
 
 /** A file in /run/netns may be there without one. */
 export async function isNamespace(file: string): Promise<boolean> {
-  try {
-    return (await statfs(file)).type === NSFS
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  return unlessMissing(async () => (await statfs(file)).type === NSFS, false)
 }
 
 export interface Neighbour {
@@ -129,10 +124,7 @@ export async function removeNamespace(networkUid: string, signal: AbortSignal): 
 
 /** Networks that have a namespace of ours on this node. */
 export async function listNamespaces(): Promise<string[]> {
-  const names = await readdir(FOLDER).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  })
+  const names = await unlessMissing(() => readdir(FOLDER), [])
   return names
     .flatMap((name) => (name.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
     .filter((uid) => UID.test(uid))

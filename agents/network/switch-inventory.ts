@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Inventory } from '../../lib/contract/documents.ts'
-import { isMissing } from '../../lib/durable-files.ts'
+import { unlessMissing } from '../../lib/durable-files.ts'
 import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { connectRemote } from '../../lib/ovsdb/remote.ts'
 import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
@@ -47,14 +47,10 @@ export function parseVersion(text: string): string | undefined {
 
 /** Another one for each start of the switch; undefined while it does not run. */
 export async function switchInstance(runDir: string): Promise<string | undefined> {
-  try {
-    const file = join(runDir, PID_FILE)
-    // The pid alone may come again.
-    return `${(await readFile(file, 'utf8')).trim()}/${Math.round((await stat(file)).mtimeMs)}`
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const file = join(runDir, PID_FILE)
+  // The pid alone may come again.
+  const read = async () => `${(await readFile(file, 'utf8')).trim()}/${Math.round((await stat(file)).mtimeMs)}`
+  return unlessMissing(read, undefined)
 }
 
 /** A command on the switch's control socket, which speaks JSON-RPC as the database does: ovs-appctl(8), without starting it. */

@@ -6,6 +6,7 @@ import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { inboxPrefix } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock } from '../../lib/loop/clock.ts'
+import { within } from '../../lib/within.ts'
 import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
@@ -129,12 +130,12 @@ export class Agent {
   /** Ends runs under way and says the last word; guests, switches and daemons run on. */
   async stop(): Promise<void> {
     const deadline = AbortSignal.timeout(DRAIN_MS)
-    await withDeadline(this.#runtime?.stop(), deadline)
-    await withDeadline(Promise.allSettled(this.#roles.map(async (role) => role.stop?.())), deadline)
-    await withDeadline(this.#reporter?.flush(), deadline)
+    await atMost(this.#runtime?.stop(), deadline)
+    await atMost(Promise.allSettled(this.#roles.map(async (role) => role.stop?.())), deadline)
+    await atMost(this.#reporter?.flush(), deadline)
     this.#stop.abort()
-    await withDeadline(Promise.allSettled(this.#tasks), deadline)
-    await withDeadline(this.#nc?.close(), deadline)
+    await atMost(Promise.allSettled(this.#tasks), deadline)
+    await atMost(this.#nc?.close(), deadline)
     this.#log.info('agent stopped')
   }
 
@@ -242,8 +243,7 @@ class BusOutbox implements Outbox {
   }
 }
 
-async function withDeadline(work: Promise<unknown> | undefined, deadline: AbortSignal): Promise<void> {
-  if (!work || deadline.aborted) return
-  const over = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([work.catch(() => undefined), over])
+/** Whatever comes of it. */
+async function atMost(work: Promise<unknown> | undefined, deadline: AbortSignal): Promise<void> {
+  if (work) await within(work, { signal: deadline }).catch(() => undefined)
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { within } from '../within.ts'
 import { LibvirtClient } from './client.ts'
 import { MAX_IN_FLIGHT, type ConnectionOptions } from './connection.ts'
 import { LibvirtBusy, type DomainRef } from './error.ts'
@@ -79,7 +80,7 @@ export class DomainCalls implements LibvirtCaller {
     const client = await this.#place(domain, group, signal, timeoutMs, how)
     const reply = client.callToItsEnd(name, args).finally(() => this.#release(domain, group, client))
     how.onSent?.()
-    return within(reply, signal, timeoutMs)
+    return within(reply, { timeoutMs, signal })
   }
 
   close(): void {
@@ -98,7 +99,7 @@ export class DomainCalls implements LibvirtCaller {
     const ownMs = openSinceMs === undefined ? Infinity : openSinceMs + timeoutMs - performance.now()
     const waitMs = this.#waiting.includes(waiting) ? Math.max(0, Math.min(how.waitMs ?? timeoutMs, ownMs)) : timeoutMs
     try {
-      return await within(turn.promise, ends, waitMs)
+      return await within(turn.promise, { timeoutMs: waitMs, signal: ends })
     } catch (error) {
       const at = this.#waiting.indexOf(waiting)
       if (at >= 0) this.#waiting.splice(at, 1)
@@ -145,20 +146,4 @@ export class DomainCalls implements LibvirtCaller {
 function domainOf(args: unknown): string {
   const { domain } = args as { domain: DomainRef }
   return domain.uuid.toString('hex')
-}
-
-/** The promise goes on when this gives up. */
-async function within<T>(promise: Promise<T>, signal: AbortSignal, timeoutMs: number): Promise<T> {
-  promise.catch(() => undefined)
-  const given = Promise.withResolvers<never>()
-  const end = (): void => given.reject(signal.reason as Error)
-  const timer = setTimeout(() => given.reject(new DOMException('no answer in time', 'TimeoutError')), timeoutMs)
-  signal.addEventListener('abort', end, { once: true })
-  if (signal.aborted) end()
-  try {
-    return await Promise.race([promise, given.promise])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
-  }
 }

@@ -11,6 +11,7 @@ import {
   serverOptions,
   type Authorization,
 } from './daemon-arguments.ts'
+import { within } from '../../../lib/within.ts'
 import type { TlsFiles } from '../tls-files.ts'
 import { QmpError, type QmpClient, type QmpEvent } from './qmp.ts'
 
@@ -74,11 +75,7 @@ export async function cutClients(client: QmpClient, control: Control): Promise<v
   })
   try {
     await client.execute('block-export-del', { id: EXPORT_ID, mode: 'hard' }, control)
-    await Promise.race([
-      deleted,
-      rejectOn(AbortSignal.any([control.signal, AbortSignal.timeout(control.timeoutMs)])),
-      client.closed,
-    ])
+    await within(Promise.race([deleted, client.closed]), control)
   } finally {
     stop()
   }
@@ -97,10 +94,4 @@ export async function resizeNode(client: QmpClient, sizeBytes: number, control: 
 async function isExported(client: QmpClient, control: Control): Promise<boolean> {
   const exports = await client.execute('query-block-exports', undefined, control)
   return exports.some(({ id }) => id === EXPORT_ID)
-}
-
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
-  )
 }

@@ -2,6 +2,7 @@
 // QEMU's machine protocol over a Unix socket: one JSON object a line (docs/interop/qmp-spec.rst).
 import { connect, type Socket } from 'node:net'
 import { z } from 'zod'
+import { within } from '../../../lib/within.ts'
 import type { Authorization, ExportOptions, ServerCredentials, ServerOptions } from './daemon-arguments.ts'
 
 /** The commands that are used, with their arguments and results. */
@@ -128,23 +129,9 @@ export class QmpClient {
   }
 
   async #within<T>(what: string, work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    let leave: (() => void) | undefined
-    const stopped = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${what}: no answer within ${timeoutMs} ms`)), timeoutMs)
-      leave = () => reject(signal.reason as Error)
-      if (signal.aborted) leave()
-      signal.addEventListener('abort', leave, { once: true })
-    })
     const ended = this.closed.then(() => Promise.reject(new Error(`${what}: the connection ended`)))
-    ended.catch(() => undefined)
-    work.catch(() => undefined)
-    try {
-      return await Promise.race([work, stopped, ended])
-    } finally {
-      clearTimeout(timer)
-      if (leave) signal.removeEventListener('abort', leave)
-    }
+    const late = () => new Error(`${what}: no answer within ${timeoutMs} ms`)
+    return within(Promise.race([work, ended]), { timeoutMs, signal, late })
   }
 
   #read(text: string): void {

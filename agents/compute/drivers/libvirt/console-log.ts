@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../../../lib/durable-files.ts'
+import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { consoleDir, consoleLog, type ComputePaths } from '../../paths.ts'
 
 /** The newest bytes; goes back into the log that was rotated away when the current one is too short. */
@@ -26,22 +26,12 @@ function uidOfLog(name: string): string | undefined {
 }
 
 async function names(paths: ComputePaths): Promise<string[]> {
-  try {
-    return await readdir(consoleDir(paths))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  return unlessMissing(() => readdir(consoleDir(paths)), [])
 }
 
 async function tail(path: string, maxBytes: number): Promise<Buffer> {
-  let file
-  try {
-    file = await open(path, 'r')
-  } catch (error) {
-    if (isMissing(error)) return Buffer.alloc(0)
-    throw error
-  }
+  const file = await unlessMissing(() => open(path, 'r'), undefined)
+  if (!file) return Buffer.alloc(0)
   try {
     const { size } = await file.stat()
     const length = Math.min(size, maxBytes)

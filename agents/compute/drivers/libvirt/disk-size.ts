@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { open } from 'node:fs/promises'
-import { isMissing } from '../../../../lib/durable-files.ts'
+import { unlessMissing } from '../../../../lib/durable-files.ts'
 
 const MAGIC = 0x514649fb
 const SIZE_AT = 24
@@ -10,13 +10,8 @@ const SIZE_AT = 24
  * Undefined when there is none. https://www.qemu.org/docs/master/interop/qcow2.html
  */
 export async function readQcow2Size(path: string): Promise<number | undefined> {
-  let file
-  try {
-    file = await open(path, 'r')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const file = await unlessMissing(() => open(path, 'r'), undefined)
+  if (!file) return undefined
   try {
     const header = Buffer.alloc(SIZE_AT + 8)
     const { bytesRead } = await file.read(header, 0, header.length, 0)

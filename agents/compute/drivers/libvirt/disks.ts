@@ -4,7 +4,7 @@ import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
-import { durably, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
+import { durably, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
@@ -82,12 +82,7 @@ async function hasBytes(path: string, bytes: number): Promise<boolean> {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isFile()
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  return unlessMissing(async () => (await lstat(path)).isFile(), false)
 }
 
 async function qemuImg(run: typeof Exec, args: string[], signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdir } from 'node:fs/promises'
-import { isMissing } from '../../../../lib/durable-files.ts'
+import { unlessMissing } from '../../../../lib/durable-files.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { instancesDir, type ComputePaths } from '../../paths.ts'
 import type { FoundInstance } from '../driver.ts'
@@ -32,10 +32,6 @@ export async function listFound(
 }
 
 async function folders(path: string): Promise<string[]> {
-  try {
-    return (await readdir(path, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  const entries = await unlessMissing(() => readdir(path, { withFileTypes: true }), [])
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../../../lib/durable-files.ts'
+import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { TransientError } from '../../../../lib/errors.ts'
 
 /** Where libvirt writes the memory of suspended machines (virDomainManagedSave); it cannot be set. */
@@ -49,20 +49,11 @@ export class SaveRoom {
 
 /** Of what libvirt saved of a domain; none when it is not there any more. */
 export async function readSavedMiB(saveDir: string, domain: string): Promise<number> {
-  try {
-    return Math.ceil((await stat(join(saveDir, `${domain}.save`))).size / MIB)
-  } catch (error) {
-    if (isMissing(error)) return 0
-    throw error
-  }
+  const size = await unlessMissing(async () => (await stat(join(saveDir, `${domain}.save`))).size, 0)
+  return Math.ceil(size / MIB)
 }
 
 async function readFreeMiB(path: string): Promise<number | undefined> {
-  try {
-    const { bavail, bsize } = await statfs(path)
-    return Math.floor((bavail * bsize) / MIB)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const disk = await unlessMissing(() => statfs(path), undefined)
+  return disk && Math.floor((disk.bavail * disk.bsize) / MIB)
 }

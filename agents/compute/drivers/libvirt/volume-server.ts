@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect } from 'node:net'
 import { TransientError } from '../../../../lib/errors.ts'
+import { within } from '../../../../lib/within.ts'
 import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
 
 type NbdConnection = Extract<VolumeConnection, { protocol: 'nbd' }>
@@ -23,9 +24,6 @@ export async function checkVolumeServer(
   signal.throwIfAborted()
   const socket = connect({ host, port })
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-  const stop = (): void => reject(signal.reason as Error)
-  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  signal.addEventListener('abort', stop, { once: true })
   let heard = Buffer.alloc(0)
   socket.on('data', (chunk) => {
     heard = Buffer.concat([heard, chunk])
@@ -36,7 +34,7 @@ export async function checkVolumeServer(
   socket.on('error', reject)
   socket.on('close', () => reject(new Error('the server hung up')))
   try {
-    await promise
+    await within(promise, { timeoutMs, signal })
   } catch (error) {
     signal.throwIfAborted()
     throw new TransientError(
@@ -45,8 +43,6 @@ export async function checkVolumeServer(
       { cause: error },
     )
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stop)
     socket.destroy()
   }
 }

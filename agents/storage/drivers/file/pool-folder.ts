@@ -4,7 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
-import { isMissing, syncFolder } from '../../../../lib/durable-files.ts'
+import { isMissing, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
 import { MAGIC_HEAD_BYTES } from '../../../image/magic.ts'
 import { parseQcow2, Qcow2FormatError } from '../../../image/qcow2.ts'
 import type { BackendVolume, PoolStats, VolumeFormat } from '../driver.ts'
@@ -92,9 +92,7 @@ export class PoolFolder {
   /** Removes the name, never what a link behind it leads to. */
   async remove(id: string): Promise<void> {
     for (const format of FORMATS) {
-      await unlink(this.pathOf(id, format)).catch((error: unknown) => {
-        if (!isMissing(error)) throw error
-      })
+      await unlessMissing(() => unlink(this.pathOf(id, format)), undefined)
     }
     await syncFolder(this.path)
   }
@@ -106,12 +104,7 @@ export class PoolFolder {
 }
 
 async function statOrNot(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  return unlessMissing(() => lstat(path), undefined)
 }
 
 async function virtualSize(path: string, format: VolumeFormat, found: Stats): Promise<number> {
