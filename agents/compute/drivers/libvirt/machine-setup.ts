@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TerminalError } from '../../../../lib/errors.ts'
+import type { exec as Exec } from '../../../../lib/exec.ts'
+import { Affect, METADATA_ELEMENT } from '../../../../lib/libvirt/constants.ts'
+import type { HostSwitch } from '../../../node/role.ts'
+import type { ComputePaths } from '../../paths.ts'
+import { isPoweredOn, type BackendInstance, type InstanceWant } from '../driver.ts'
+import type { Acceleration } from './acceleration.ts'
+import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
+import { defineMachine } from './define.ts'
+import { readLiveXml, type FoundDomain } from './domains.ts'
+import { explained } from './explained.ts'
+import type { HypervisorProbe } from './hypervisor-probe.ts'
+import type { MachineFinder } from './machine-finder.ts'
+import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
+import type { QemuAccess } from './qemu-access.ts'
+import type { CheckVolumeServer } from './volume-server.ts'
+import { growVolumes } from './volume-size.ts'
+import { applyVolumePlan, planVolumes } from './volumes.ts'
+
+export interface SetupOptions {
+  connections: LibvirtConnections
+  finder: Pick<MachineFinder, 'find' | 'lookAgain'>
+  access: Pick<QemuAccess, 'ensure'>
+  probe: Pick<HypervisorProbe, 'acceleration'>
+  paths: ComputePaths
+  exec: typeof Exec
+  checkServer: CheckVolumeServer
+  nbdReconnectSeconds: number | undefined
+  hostSwitch: HostSwitch | undefined
+}
+
+/** Gives a machine its definition and disks, and its volumes while it is on; never changes its power. */
+export class MachineSetup {
+  readonly #options: SetupOptions
+
+  constructor(options: SetupOptions) {
+    this.#options = options
+  }
+
+  ensure(wanted: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    const want = this.#patient(wanted)
+    return explained('setting the machine up', signal, async () => {
+      const before = await this.#options.finder.find(want.uid, signal)
+      if (before?.mark?.epoch !== undefined && before.mark.epoch > want.epoch) {
+        throw new TerminalError(
+          'StaleEpoch',
+          `the machine on this node has epoch ${before.mark.epoch}, newer than ${want.epoch}`,
+        )
+      }
+      if (before && before.power !== 'off') await this.#mark(want, before, signal)
+      else await this.#define(want, before !== undefined, signal)
+      return this.#options.finder.lookAgain(want.uid, signal)
+    })
+  }
+
+  ensureVolumes(wanted: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    const want = this.#patient(wanted)
+    return explained('plugging volumes', signal, async () => {
+      const { devices } = this.#options.connections
+      const found = await this.#options.finder.find(want.uid, signal)
+      if (found && isPoweredOn(found.power)) {
+        const live = await readLiveXml(devices, found.ref, signal)
+        const plug = {
+          client: devices,
+          domain: found.ref,
+          checkServer: this.#options.checkServer,
+        }
+        const planned = planVolumes(live, want.volumes)
+        // A guest that stands still cannot let go. Asked now and again when it goes on, libvirtd (11.3) has crashed between both.
+        const plan = found.power === 'running' ? planned : { ...planned, detach: [] }
+        if (plan.attach.length > 0) await this.#options.access.ensure(signal)
+        const failures = await applyVolumePlan(plug, plan, signal)
+        await growVolumes(devices, found.ref, live.volumes, want.volumes, signal)
+        if (failures.length > 0) throw failures[0]
+      }
+      return this.#options.finder.lookAgain(want.uid, signal)
+    })
+  }
+
+  #patient(want: InstanceWant): InstanceWant {
+    const { nbdReconnectSeconds: reconnectSeconds } = this.#options
+    return reconnectSeconds
+      ? { ...want, volumes: want.volumes.map((volume) => ({ ...volume, reconnectSeconds })) }
+      : want
+  }
+
+  /** Never redefined while it runs or lies saved: what changed there waits for the next start. */
+  async #mark(want: InstanceWant, { ref, mark, power }: FoundDomain, signal: AbortSignal): Promise<void> {
+    if (mark && mark.epoch === want.epoch && mark.name === want.name && mark.namespace === want.namespace) return
+    const flags = power === 'saved' ? Affect.config : Affect.live | Affect.config
+    const element = {
+      type: METADATA_ELEMENT,
+      metadata: toMarkXml(want),
+      key: METADATA_PREFIX,
+      uri: METADATA_NAMESPACE,
+    }
+    await this.#options.connections.guest.call('setMetadata', { domain: ref, ...element, flags }, signal, GUEST_CALL_MS)
+  }
+
+  async #define(want: InstanceWant, isDefined: boolean, signal: AbortSignal): Promise<void> {
+    const { acceleration } = await this.#acceleration(want, signal)
+    const machines = {
+      ...{
+        client: this.#options.connections.quick,
+        paths: this.#options.paths,
+        exec: this.#options.exec,
+        acceleration,
+      },
+      datapath: this.#options.hostSwitch?.datapath,
+      prepare: () => this.#options.access.ensure(signal),
+    }
+    await defineMachine(machines, want, isDefined, signal)
+  }
+
+  /** @throws TerminalError `AccelerationMissing` */
+  async #acceleration(want: InstanceWant, signal: AbortSignal): Promise<Acceleration> {
+    if (want.properties['hw_virt_type'] === 'qemu' && !want.requireKvm)
+      return { acceleration: 'qemu', accelerationReason: 'asked for by the image' }
+    const found = await this.#options.probe.acceleration(signal)
+    if (!want.requireKvm || found.acceleration === 'kvm') return found
+    const why = found.accelerationReason ?? 'not available here'
+    throw new TerminalError('AccelerationMissing', `the machine wants KVM: ${why}`)
+  }
+}
