@@ -85,6 +85,28 @@ describe('what cannot be had names the field', () => {
   })
 })
 
+describe('a Subnet that cannot be used', () => {
+  const broken = (name: string) => subnet(name, '10.0.5.1/24')
+  test('keeps nobody from an address of the one beside it', async () => {
+    const w = world()
+    w.put('subnets', broken('a'))
+    expect(await claim(w, { ipAddress: '10.0.1.9' })).toEqual(['lan-w4 10.0.1.9'])
+  })
+  test.each<[string, object]>([
+    ['10.0.5.9', { kind: 'wait', reason: 'SubnetNotReady', message: expect.stringContaining('Subnet a ') }],
+    ['10.0.1.255', { reason: 'AddressReserved' }],
+  ])('is waited for where no other has the address: %s', async (ipAddress, expected) => {
+    const w = world()
+    for (const name of ['a', 'z']) w.put('subnets', broken(name))
+    expect(await claim(w, { ipAddress }).catch((e: unknown) => e)).toMatchObject(expected)
+  })
+  test('is waited for by who names it', async () => {
+    const w = world()
+    w.put('subnets', broken('a'))
+    expect(await claim(w, { subnetRef: { name: 'a' } })).toMatchObject({ reason: 'SubnetNotReady' })
+  })
+})
+
 test('a failure of the store is none of the Subnet’s: it goes up, and the next Subnet is not asked', async () => {
   const w = world()
   const asked: string[] = []

@@ -49,14 +49,19 @@ async function claimInMatching(
   deps: AddressDeps,
 ): Promise<Found<ResolvedAddress>> {
   let failure: TerminalError | undefined
+  let unusable: Found<ResolvedAddress> | undefined
   for (const subnet of subnets) {
     try {
-      return await claimFrom(subnet, holder, request, deps)
+      const address = await claimFrom(subnet, holder, request, deps)
+      if (address.ok || address.outcome.kind !== 'wait' || address.outcome.reason !== 'SubnetNotReady') return address
+      // One that cannot be used keeps nobody from the one beside it.
+      unusable ??= address
     } catch (error) {
       if (!isTerminal(error)) throw error
       // That it lies outside of one says nothing about the others.
       if (!failure || error.reason !== 'AddressOutsideSubnet') failure = error
     }
   }
+  if (unusable && (!failure || failure.reason === 'AddressOutsideSubnet')) return unusable
   throw failure ?? new TypeError('no subnet to claim from')
 }

@@ -60,6 +60,15 @@ describe('what is told of it', () => {
     expect(events).toEqual([started])
   })
 
+  test('that it still runs is no start of one that is to be off', async () => {
+    const w = machineWorld()
+    const i = await placed(w, bare({ runState: 'Stopped' }))
+    const events = eventsOf(w)
+    runs(w, i)
+    expect(await step(w, i)).toMatchObject({ reason: 'PowerChanging' })
+    expect([i.status?.state, events]).toEqual(['ACTIVE', []])
+  })
+
   test('that it is off is no start', async () => {
     const w = machineWorld()
     const i = await placed(w, bare({ runState: 'Stopped' }))

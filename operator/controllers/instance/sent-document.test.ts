@@ -123,7 +123,7 @@ describe('what its node is sent', () => {
     const w = machineWorld()
     const i = await placed(w)
     w.put('images', { ...parts.image(), status: {} })
-    runs(w, i)
+    runs(w, i, { state: 'paused' })
     expect(await step(w, i)).toMatchObject({ kind: 'wait', reason: 'ImageNotReady' })
     expect([w.bus.desired.writes, i.status?.state]).toEqual([0, 'BUILD'])
   })
