@@ -94,7 +94,7 @@ describe('user data that a machine was given before its Secret changed', () => {
     restart(w)
     const other = node === 'c1' ? 'c2' : 'c1'
     const tombstone = tombstoneOf('instance', i, node, 1, { incarnation: 1, term: 1 })
-    await w.bus.desired.publish({ ...tombstone, userDataBase64: 'aQ==' } as never)
+    await w.bus.desired.publish({ ...tombstone, userDataBase64: 'aQ==' })
     Object.assign(i.status!, { node: other, epoch: 2 })
     const nodes = reads(w)
     await step(w, i)
