@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
-import type { ComputeNode, Instance } from '../lib/api/types.ts'
+import type { ComputeNode } from '../lib/api/types.ts'
 import type { KubeObject } from '../lib/kube/object.ts'
 import { isLaterVersion } from '../lib/loop/resource-version.ts'
 import type { DocumentKind } from '../lib/contract/documents.ts'
 import type { OperatorDeps, OperatorInformers } from './controllers/common/deps.ts'
+import { claimOf, tellFreed } from './controllers/common/machine-claims.ts'
 import type { TombstoneCollector } from './controllers/common/tombstones.ts'
 import { toStoredBlock } from './ipam/claim-object.ts'
-import { amountsOf, largerAmounts, sizeWithDefaults } from './scheduler/amounts.ts'
-import type { Claim } from './scheduler/scheduler.ts'
 
 /**
  * Keeps in step with the caches what is made from them: the scheduler's claims, the address book, expected heartbeats, answered
@@ -22,7 +21,12 @@ export function followCaches(
 ): () => void {
   const ends = [
     informers.instances.onChange(({ old, object }) => {
-      if (old && old.metadata.uid !== object?.metadata.uid) deps.scheduler.forget(old.metadata.uid)
+      // What was assumed and never written goes with the machine, too.
+      if (old && old.metadata.uid !== object?.metadata.uid) {
+        const held = deps.scheduler.findClaim(old.metadata.uid) ?? []
+        deps.scheduler.forget(old.metadata.uid)
+        tellFreed(old.metadata.uid, held, deps)
+      }
       if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
       const [before, after] = [old ? claimOf(old) : [], object ? claimOf(object) : []]
       if (isDeepStrictEqual(before, after)) return
@@ -74,12 +78,4 @@ function pulseBefore(node: ComputeNode): [string, 'up' | 'silent'][] {
 
 function nameOf(object: KubeObject): string {
   return object.metadata.name
-}
-
-/** What the stored machine holds on its node: until its next start, room for the size that it has and the one that it gets. */
-export function claimOf(instance: Instance): Claim {
-  const { node, flavor, nextFlavor } = instance.status ?? {}
-  if (node === undefined || !flavor) return []
-  const now = amountsOf(sizeWithDefaults(flavor))
-  return [{ node, amounts: nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now }]
 }

@@ -10,6 +10,7 @@ import { usersOfPort } from './controllers/common/holding.ts'
 import { addressKey } from './controllers/common/indexes.ts'
 import { isStray } from './controllers/compute-node/strays.ts'
 import { listFreed } from './controllers/volume/held-back.ts'
+import { listWaitingFor } from './controllers/volume/waiting.ts'
 import { findResource } from './controllers/common/newer-facts.ts'
 import { keyOf } from './controllers/common/references.ts'
 import type { OperatorDeps } from './controllers/common/deps.ts'
@@ -66,6 +67,9 @@ export function connectWakeUps(
   deps.claimedNodes.onSettled((node) => controllers.computeNode.enqueue(node))
   ends.push(() => deps.claimedNodes.stop())
   deps.waitingRoom.onWake((key) => controllers.instance.enqueue(key))
+  deps.volumePromises.onWithdrawn((pool) => {
+    for (const volume of listWaitingFor(pool, caches)) controllers.volume.enqueue(keyOfObject(volume))
+  })
   deps.addresses.onFreed(({ block, entry }) => {
     // Who had it and still is there claims it again.
     controllers.port.enqueue(keyOfRef(entry.portRef))

@@ -35,7 +35,7 @@ export async function boot(
   if (computeNode?.spec.lost !== undefined) {
     return (
       whyNotEvacuated(instance, computeNode, deps.writer()) ??
-      leaveNode(instance, 'Evacuated', `node ${node} is confirmed lost`, deps, run)
+      leaveNode(instance, 'Evacuated', `node ${node} is confirmed lost`, run)
     )
   }
   if (dropEvacuable(instance)) return saved
@@ -46,7 +46,7 @@ export async function boot(
   if ('ports' in parts) status.addresses = addressesOf(parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
   if (isRefusedForRoom(instance, observed, deps)) {
-    return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, deps, run)
+    return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, run)
   }
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
     return waitFor('NodeSilent', `node ${node} has not been heard; what it last said may no longer be true`)
@@ -140,13 +140,7 @@ function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDe
 }
 
 /** Gives the place up. Written first; the next runs make the node let go, and only then another one is chosen. */
-function leaveNode(
-  instance: Instance,
-  reason: 'Evacuated' | 'Rescheduled',
-  why: string,
-  deps: InstanceDeps,
-  run: InstanceRun,
-): Outcome {
+function leaveNode(instance: Instance, reason: 'Evacuated' | 'Rescheduled', why: string, run: InstanceRun): Outcome {
   const status = (instance.status ??= {})
   const { node, epoch = 0, evacuable } = status
   if (node === undefined) return saved
@@ -160,7 +154,6 @@ function leaveNode(
   delete status.node
   delete status.evacuable
   dropStages(instance, 'Scheduled')
-  deps.scheduler.forget(instance.metadata.uid)
   run.event({ type: 'Warning', reason, action: 'Schedule', note: `leaves node ${node}: ${why}` })
   return saved
 }

@@ -43,7 +43,7 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
     ),
     readiness: instanceReadiness,
     forget(key, instance) {
-      deps.scheduler.forget(instance.metadata.uid)
+      // Its claim: operator/claims.ts.
       deps.userData.forget(instance.metadata.uid)
       deps.waitingRoom.leave(key)
     },

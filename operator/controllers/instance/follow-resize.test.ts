@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedFacts } from '../../../lib/contract/documents.ts'
-import { claimOf } from '../../claims.ts'
+import { claimOf } from '../common/machine-claims.ts'
 import { machine, machineWorld, parts, runs, setSize } from '../../testing/machine-world.ts'
 import type { MemoryWorld } from '../../testing/memory-deps.ts'
 import type { Admitted } from './admit.ts'
@@ -75,14 +75,15 @@ describe('a claim', () => {
     expect(i.status?.nextFlavor?.name).toBe('large')
   })
 
-  test('is given back when what is asked for next cannot be had, and the node’s room with it', () => {
+  test('is given back, once that is written, when what is asked for next cannot be had', () => {
     const w = world()
     const i = vm('big')
     follow(w, i)
     w.put('flavors', parts.flavor('huge', { memoryMiB: 90_000 }))
     i.spec.flavorRef = { name: 'huge' }
     expect(follow(w, i)).toBe(true)
-    expect([i.status?.nextFlavor, pending(i), claimed(w)]).toEqual([undefined, 'NoRoom', [1]])
+    expect([i.status?.nextFlavor, pending(i), claimed(w)]).toEqual([undefined, 'NoRoom', [2]])
+    expect(claimOf(i)).toMatchObject([{ amounts: { vcpus: 1 } }])
     expect(w.deps.waitingRoom.size).toBe(1)
     i.spec.flavorRef = { name: 'gone' }
     expect(follow(w, i)).toBe(false)

@@ -3,6 +3,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { saved, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { claimingRun } from '../common/machine-claims.ts'
 import { admit } from './admit.ts'
 import { boot } from './boot.ts'
 import { ensurePorts } from './ports.ts'
@@ -18,7 +19,11 @@ export type InstanceRun = Pick<Run, 'client' | 'signal' | 'event' | 'now' | 'log
  * Stages in the order of docs/provisioning-flow.md. Each looks at what is and does what is missing, so that the same pass serves a first
  * start, a restart of the operator and repair. What was decided is saved before anything acts on it (invariant 6).
  */
-export async function reconcileInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
+export function reconcileInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
+  return claimingRun(instance, deps, () => passStages(instance, deps, run))
+}
+
+async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
   const status = (instance.status ??= {})
   if (status.node !== undefined) {
     const place = { kind: 'instance' as const, node: status.node, epoch: status.epoch ?? 0 }

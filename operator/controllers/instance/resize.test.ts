@@ -4,7 +4,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedFacts } from '../../../lib/contract/documents.ts'
 import { guestOverheadMiB } from '../../../lib/node-room.ts'
-import { claimOf } from '../../claims.ts'
+import { claimOf } from '../common/machine-claims.ts'
 import {
   active,
   CAPACITY,

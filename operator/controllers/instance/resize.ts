@@ -23,7 +23,8 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
   const { wish } = admitted
   const refused = wish === undefined ? undefined : wish.ok ? claim(instance, wish, admitted, deps) : wish
   const before = status.nextFlavor
-  if (refused) dropClaim(instance, deps)
+  // Its claim goes with the write.
+  if (refused) delete status.nextFlavor
   else if (wish?.ok === true) takeClaim(instance, wish)
   if (refused?.reason === 'NoRoom') deps.waitingRoom.enter(run.key)
   else deps.waitingRoom.leave(run.key)
@@ -67,15 +68,6 @@ function takeClaim(instance: Instance, wish: MachineSize): void {
   } else if (!isClaimed(instance, wish)) {
     status.nextFlavor = next
   }
-}
-
-function dropClaim(instance: Instance, deps: InstanceDeps): void {
-  const status = (instance.status ??= {})
-  if (!status.nextFlavor) return
-  delete status.nextFlavor
-  const { node, flavor } = status
-  if (node !== undefined && flavor)
-    deps.scheduler.confirm(instance.metadata.uid, [{ node, amounts: amountsOf(sizeWithDefaults(flavor)) }])
 }
 
 /** What the node says the machine has. Nothing said is nothing known. */

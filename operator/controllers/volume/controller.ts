@@ -9,20 +9,13 @@ import { instanceIndexes } from '../common/indexes.ts'
 import { listFreed } from './held-back.ts'
 import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
-import { isGrowing } from './room.ts'
+import { listUnplaced, listWaitingFor } from './waiting.ts'
 
 export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
-  const { volumes, volumeTypes, storagePools } = deps.caches
+  const { volumes, storagePools } = deps.caches
   const keysBy = (index: string, value: string) => volumes.listBy(index, value).map(keyOfObject)
-  const unplaced = (type: string) =>
-    volumes
-      .listBy('type', type)
-      .filter((v) => v.status?.node === undefined)
-      .map(keyOfObject)
-  const waitingFor = (pool: string) => [
-    ...volumeTypes.listBy('pool', pool).flatMap((type) => [...unplaced(type.metadata.name), ...unplaced('')]),
-    ...volumes.listBy('pool', pool).filter(isGrowing).map(keyOfObject),
-  ]
+  const unplaced = (type: string) => listUnplaced(type, deps.caches).map(keyOfObject)
+  const waitingFor = (pool: string) => listWaitingFor(pool, deps.caches).map(keyOfObject)
   return {
     name: 'volume',
     kind: VOLUME,
@@ -58,5 +51,8 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
     ],
     reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),
     readiness: volumeReadiness,
+    forget(_key, volume) {
+      deps.volumePromises.withdraw(volume)
+    },
   }
 }

@@ -13,7 +13,7 @@ export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): O
   const status = (volume.status ??= {})
   const { uid } = volume.metadata
   if (!isGrowing(volume)) {
-    deps.volumePromises.withdraw(uid)
+    deps.volumePromises.withdraw(volume)
     return undefined
   }
   const { node = '' } = status
@@ -21,7 +21,7 @@ export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): O
   const granted = grantedOf(volume)
   const at = pool.status?.nodes?.find((n) => n.node === node)
   if (!at || at.error !== undefined) {
-    deps.volumePromises.withdraw(uid)
+    deps.volumePromises.withdraw(volume)
     return waitFor(
       'PoolUnavailable',
       `node ${node} does not say what room StoragePool ${pool.metadata.name} has there${at?.error === undefined ? '' : `: ${at.error}`}; the volume keeps its ${granted} GiB until it does`,
@@ -29,7 +29,7 @@ export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): O
   }
   const room = roomOn(at, pool, volume, deps)
   if (sizeGiB - granted > room) {
-    deps.volumePromises.withdraw(uid)
+    deps.volumePromises.withdraw(volume)
     const full = whyFull(pool, { roomGiB: room, wantedGiB: sizeGiB - granted })
     return waitFor(POOL_FULL, `${full}. The volume keeps its ${granted} GiB; spec.sizeGiB may go back to that`)
   }

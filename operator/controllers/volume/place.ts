@@ -6,18 +6,22 @@ import { DEFAULT_OVERCOMMIT_PERCENT, roomOn, type RoomDeps } from './room.ts'
 
 export const POOL_FULL = 'PoolFull'
 
+type PlaceDeps = RoomDeps & { caches: Pick<Caches, 'volumeTypes' | 'storagePools'> }
+
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
 /**
  * The pool by the volume's type, then the live node of that pool with the most room (room.ts), which is promised to it at once.
  */
-export function choosePlace(
-  volume: Volume,
-  deps: RoomDeps & { caches: Pick<Caches, 'volumeTypes' | 'storagePools'> },
-  isAlive: (node: string) => boolean,
-): PlaceChoice {
-  const { caches, volumePromises } = deps
-  volumePromises.withdraw(volume.metadata.uid)
+export function choosePlace(volume: Volume, deps: PlaceDeps, isAlive: (node: string) => boolean): PlaceChoice {
+  const choice = findPlace(volume, deps, isAlive)
+  if (!choice.ok) deps.volumePromises.withdraw(volume)
+  else deps.volumePromises.make(volume.metadata.uid, { ...choice, sizeGiB: volume.spec.sizeGiB })
+  return choice
+}
+
+function findPlace(volume: Volume, deps: PlaceDeps, isAlive: (node: string) => boolean): PlaceChoice {
+  const { caches } = deps
   const type = findType(volume, caches)
   if (!type.ok) return type
   const poolName = type.type.spec.storagePoolRef.name
@@ -39,7 +43,6 @@ export function choosePlace(
     const message = whyFull(pool, { roomGiB: best.roomGiB, wantedGiB: volume.spec.sizeGiB })
     return { ok: false, reason: POOL_FULL, message }
   }
-  volumePromises.make(volume.metadata.uid, { node: best.node, pool: poolName, sizeGiB: volume.spec.sizeGiB })
   return { ok: true, node: best.node, pool: poolName }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Volume } from '../../../lib/api/types.ts'
 import type { Caches } from '../common/deps.ts'
 import { grantedOf } from './room.ts'
 
@@ -14,13 +15,28 @@ interface VolumePromise {
  */
 export class VolumePromises {
   readonly #made = new Map<string, VolumePromise>()
+  #wake: (pool: string) => void = () => undefined
 
-  make(uid: string, promise: VolumePromise): void {
-    this.#made.set(uid, promise)
+  /** Room of the pool that was promised, and is had by nobody. */
+  onWithdrawn(wake: (pool: string) => void): void {
+    this.#wake = wake
   }
 
-  withdraw(uid: string): void {
+  make(uid: string, promise: VolumePromise): void {
+    const before = this.#made.get(uid)
+    const { node, pool, sizeGiB } = promise
+    this.#made.set(uid, { node, pool, sizeGiB })
+    if (before && (before.node !== node || before.pool !== pool || before.sizeGiB > sizeGiB)) this.#wake(before.pool)
+  }
+
+  /** @param volume as it is stored: what was written is no promise any more, and nobody else gets it */
+  withdraw(volume: Volume): void {
+    const { uid } = volume.metadata
+    const before = this.#made.get(uid)
+    if (!before) return
     this.#made.delete(uid)
+    const isStored = volume.status?.node !== undefined && grantedOf(volume) >= before.sizeGiB
+    if (!isStored) this.#wake(before.pool)
   }
 
   /** What is promised on the pool's node beyond what the cache has, volume by volume. Forgets what the cache has, and who is gone. */

@@ -36,7 +36,10 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
   if (status.node === undefined) {
     status.state = 'creating'
     const unclear = findUnclearOwner(volume, deps)
-    if (unclear) return unclear
+    if (unclear) {
+      deps.volumePromises.withdraw(volume)
+      return unclear
+    }
     const choice = choosePlace(
       volume,
       deps,
@@ -99,7 +102,7 @@ function claimedBy({ uid, node }: { uid: string; node: string }): Outcome {
 
 async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> {
   const status = (volume.status ??= {})
-  deps.volumePromises.withdraw(volume.metadata.uid)
+  deps.volumePromises.withdraw(volume)
   if (status.attachedTo) {
     return waitFor(
       'InUse',

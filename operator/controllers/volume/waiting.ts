@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Volume } from '../../../lib/api/types.ts'
+import type { Caches } from '../common/deps.ts'
+import { isGrowing } from './room.ts'
+
+/** Volumes that have no place, and whose type may be this one; '' are those that name none. */
+export function listUnplaced(type: string, { volumes }: Pick<Caches, 'volumes'>): Volume[] {
+  return volumes.listBy('type', type).filter((volume) => volume.status?.node === undefined)
+}
+
+/** Volumes that may wait for the pool: for a place, or for room to grow. */
+export function listWaitingFor(pool: string, caches: Pick<Caches, 'volumes' | 'volumeTypes'>): Volume[] {
+  const types = caches.volumeTypes.listBy('pool', pool).map(({ metadata }) => metadata.name)
+  return [
+    ...(types.length > 0 ? [...types, ''] : []).flatMap((type) => listUnplaced(type, caches)),
+    ...caches.volumes.listBy('pool', pool).filter(isGrowing),
+  ]
+}
