@@ -118,6 +118,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
           sessions: systemSessions(systemNc, log),
           isKnown: (kind, uid) => findResource(kind, uid, cachesOf(watched)) !== undefined,
           onExcess: (excess) => metrics.busExcess.inc({ excess }),
+          onUnknown: () => metrics.busUnknown.inc(),
         }),
       makeNetwork: (until) => makeNetwork(config, until, log),
     })

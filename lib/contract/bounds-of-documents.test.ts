@@ -253,10 +253,12 @@ describe('what a node says', () => {
     ['facts.stages', list(8, 'Booted'), list(9, 'Booted')],
     ['facts.stages', ['ImageCached'], ['Elsewhere']],
     ['facts.startedAt', '2026-01-01T00:00:00.000Z', 'today'],
-    ['facts.nics', list(64, nic), list(65, nic)],
+    ['facts.nics', list(16, nic), list(17, nic)],
     ['facts.nics.0.network', a(320), a(321)],
-    ['facts.nics.0.addresses', list(64, 'a'), list(65, 'a')],
-    ['facts.nics.0.addresses', [a(45)], [a(46)]],
+    ['facts.nics.0.addresses', list(8, '10.0.0.1'), list(9, '10.0.0.1')],
+    ['facts.nics.0.addresses', ['255.255.255.255'], ['256.0.0.1']],
+    ['facts.nics.0.addresses', ['fd00::1'], ['fd00::1/64']],
+    ['facts.nics.0.addresses', ['::ffff:10.0.0.1'], ['any text']],
     ['facts.volumesAttached', list(64, 'u'), list(65, 'u')],
     ['facts.volumesAttached', ['u'], ['U']],
     ...['vcpus', 'memoryMiB', 'rootDiskGiB', 'sizeGiB', 'restarts'].flatMap((field): Row[] => [
@@ -271,7 +273,7 @@ describe('what a node says', () => {
     ['facts.orphans.0.kind', 'port', 'router'],
     ['facts.orphans.0.asOf', '2026-01-01T00:00:00.000Z', 'yesterday'],
     ['facts.unlisted.0.kind', 'port', 'router'],
-    ['facts.orphans.0.nics', list(64, nic), list(65, nic)],
+    ['facts.orphans.0.nics', list(16, nic), list(17, nic)],
     ['error.terminal', true, undefined],
     ['refused', { reason: 'Reason', message: 'm' }, { reason: 'Reason' }],
   ])('%s: %j, and no further', (path, last, beyond) => {
@@ -340,6 +342,24 @@ describe('what a node says', () => {
     const crd = readFileSync(new URL('../../crds/computenodes.yaml', import.meta.url), 'utf8')
     const [, schema] = crd.split(/^ +reason:$/m)
     expect(schema?.split(/^ +message:$/m)[0]).toMatch(/maxLength: 128\s+pattern: \^\[A-Z\]\[A-Za-z0-9\]\*\$/)
+  })
+
+  test('a machine has as many interfaces, addresses and volumes as the resources’ schemas let it have', () => {
+    const most = (kind: string, field: string) => {
+      const crd = readFileSync(new URL(`../../crds/${kind}.yaml`, import.meta.url), 'utf8')
+      const [, schema] = crd.split(new RegExp(`^ +${field}:$`, 'm'))
+      return Number(/maxItems: (\d+)/.exec(schema ?? '')?.[1])
+    }
+    const [nics, addresses, volumes] = [
+      most('instances', 'networks'),
+      most('ports', 'fixedIPs'),
+      most('instances', 'volumes'),
+    ]
+    expect([nics, addresses, volumes]).toEqual([16, 8, 24])
+    const large = { ...nic, addresses: list(addresses, '10.0.0.1') }
+    // A machine may still have what it no longer names.
+    const facts = { nics: list(nics, large), volumesAttached: list(2 * volumes, UID) }
+    expect(takes(ObservedDocument, { ...observed, facts })).toBe(true)
   })
 
   const long = 'x'.repeat(5000)

@@ -74,8 +74,8 @@ describe('what a node says is kept within bounds', () => {
   })
   test.each<[string, object, object]>([
     ['disks', { volumesAttached: many((i) => `u${i}`, 65) }, {}],
-    ['interfaces', { nics: many(() => nic, 65) }, {}],
-    ['addresses', { nics: [{ ...nic, addresses: many((i) => `10.0.0.${i}`, 65) }] }, {}],
+    ['interfaces', { nics: many(() => nic, 17) }, {}],
+    ['addresses', { nics: [{ ...nic, addresses: many((i) => `10.0.0.${i}`, 9) }] }, {}],
     ['a name', {}, { name: 'x'.repeat(254) }],
     ['a state', {}, { state: 'x'.repeat(33) }],
     ['a boot id', {}, { bootId: 'x'.repeat(65) }],

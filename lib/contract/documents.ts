@@ -248,6 +248,10 @@ export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof OBSER
 export const ObservedError = z.object({ reason: reason(), message: text(4096), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
 
+/** As many as an Instance and a Port have (crds/): each is looked for under its MAC and addresses. */
+const MOST_NICS = 16
+const MOST_ADDRESSES = 8
+
 /**
  * An interface of a machine, as its node was told or as the machine is marked: no two machines may have its MAC, or one of its
  * addresses, on one network. Where an agent leaves something out it is not known, which is not the same as different.
@@ -258,10 +262,13 @@ export const ObservedNic = z.object({
   portUid: uid.optional(),
   networkUid: uid.optional(),
   network: networkKey.optional(),
-  addresses: z.array(z.string().max(45)).max(64).optional(),
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(MOST_ADDRESSES)
+    .optional(),
 })
 export type ObservedNic = z.infer<typeof ObservedNic>
-const nics = z.array(ObservedNic).max(64)
+const nics = z.array(ObservedNic).max(MOST_NICS)
 
 export const Orphan = z.object({
   kind: DocumentKind,

@@ -13,8 +13,7 @@ test('an agent: its own keys, beat, consumer and inbox', () => {
       'nodes.API.CONSUMER.INFO.KV_desired.n-n1_example_com',
       '$JS.ACK.KV_desired.n-n1_example_com.>',
     ],
-    subscribe: ['_INBOX_n1_example_com.>', 'rpc.n1_example_com.>'],
-    responses: { max: 1000, ttlMs: 60_000 },
+    subscribe: ['_INBOX_n1_example_com.>'],
   })
   expect(() => agentPermissions('*')).toThrow('cannot be written')
 })
@@ -39,7 +38,7 @@ test('the operator: its streams, whose consumers it makes, all keys and its noti
     '$KV.desired.>',
     '$KV.observed.>',
     '$KV.inventory.>',
-    ...['events._cloud.>', 'rpc.>', '$JS.API.INFO'],
+    ...['events._cloud.>', '$JS.API.INFO'],
     ...streams.flatMap((stream) => each.map((subject) => subject(stream))),
   ]
   expect([...publish].sort()).toEqual(own.sort())

@@ -43,8 +43,7 @@ export function agentPermissions(node: string): Permissions {
       `${NODES_API}.CONSUMER.INFO.${consumer}`,
       `$JS.ACK.${consumer}.>`,
     ],
-    subscribe: [`${inboxPrefix(node)}.>`, `rpc.${token}.>`],
-    responses: { max: 1000, ttlMs: 60_000 },
+    subscribe: [`${inboxPrefix(node)}.>`],
   }
 }
 
@@ -93,7 +92,7 @@ export function operatorPermissions(): Permissions {
     `$JS.FC.${stream}.>`,
   ])
   return {
-    publish: [...BUCKETS.map((bucket) => `$KV.${bucket}.>`), ALL_NOTIFICATIONS, 'rpc.>', '$JS.API.INFO', ...perStream],
+    publish: [...BUCKETS.map((bucket) => `$KV.${bucket}.>`), ALL_NOTIFICATIONS, '$JS.API.INFO', ...perStream],
     subscribe: [`${OPERATOR_INBOX}.>`, ALL_BEATS],
   }
 }

@@ -38,6 +38,12 @@ export class LoopMetrics {
     'excess',
   ])
 
+  readonly busUnknown = this.#counter(
+    'nephele_bus_unknown_keys_total',
+    'Keys among desired documents that are none of ours, each time that they are read',
+    [],
+  )
+
   readonly busLogins = this.#counter('nephele_bus_logins_total', 'Logins to the bus by what they came to', ['outcome'])
 
   readonly networkHealthy = this.#gauge(

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { headers, type NatsConnection } from '@nats-io/transport-node'
+import { Heartbeat } from '../../lib/contract/documents.ts'
 import { agentPermissions } from '../../lib/contract/permissions.ts'
 import { BUCKETS, NODES_API, consumerOf, desiredFilter, inboxPrefix, toNodeToken } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
@@ -178,6 +179,7 @@ describe('the table', () => {
     'events.>',
     'events._cloud.>',
     'rpc.>',
+    'rpc.a.console',
     'rpc.*.console',
     '_INBOX.>',
     '_INBOX__operator.>',
@@ -257,9 +259,11 @@ describe('JetStream', () => {
     '$KV.desired.n1.instance.kept',
     '$KV.desired.n1.instance.new',
     '$KV.observed.n1.instance.new',
+    '$KV.inventory.n1',
     '_INBOX__operator.control',
   ])('an answer sent to %s does nothing', async (reply) => {
     const kept = (await jetstream(operator).publish('$KV.desired.n1.instance.kept', '"n1"')).seq
+    const inventory = (await jetstream(agent('n1')).publish('$KV.inventory.n1', '"n1"')).seq
     let heard = 0
     const subscription = operator.subscribe('_INBOX__operator.control', { callback: () => void (heard += 1) })
     await operator.flush()
@@ -279,9 +283,71 @@ describe('JetStream', () => {
     expect(desired.state.last_seq).toBe(kept)
     const observed = await jsm.streams.info('KV_observed', { subjects_filter: '$KV.observed.n1.instance.>' })
     expect(observed.state.subjects ?? {}).toEqual({})
+    expect((await jsm.streams.info('KV_inventory')).state.last_seq).toBe(inventory)
     expect((await jsm.consumers.info('KV_desired', 'n-n1')).name).toBe('n-n1')
     subscription.unsubscribe()
     expect(heard).toBe(0)
+  })
+})
+
+describe('what one node is about to acknowledge', () => {
+  const next = (node: string) => `${NODES_API}.CONSUMER.MSG.NEXT.KV_desired.${consumerOf(node)}`
+  /** The next of its documents, not acknowledged, and what acknowledges it. */
+  async function take(node: string, uid: string): Promise<string> {
+    await jetstream(operator).publish(`$KV.desired.${node}.instance.${uid}`, '"x"')
+    const inbox = `${inboxPrefix(node)}.taken`
+    const subscription = agent(node).subscribe(inbox, { max: 1 })
+    agent(node).publish(next(node), '{"batch":1,"expires":2000000000}', { reply: inbox })
+    for await (const { reply } of subscription) return reply!
+    throw new Error('nothing was delivered')
+  }
+  const pending = async (node: string) =>
+    (await (await jetstreamManager(operator)).consumers.info('KV_desired', consumerOf(node))).num_ack_pending
+
+  test('no other can, by a word or by where it has an answer sent', async () => {
+    const ack = await take('n1', 'taken')
+    expect(ack).toContain(`$JS.ACK.KV_desired.${consumerOf('n1')}.`)
+    const a = agent('a')
+    expect(await mayPublish(a, ack)).toBe(false)
+    const own = await take('a', 'own')
+    const before = await pending('n1')
+    expect(before).toBeGreaterThan(0)
+    const [h, rollup] = [headers(), 'Nats-Rollup']
+    h.set(rollup, 'all')
+    a.publish('$KV.observed.a.port.u9', '{}', { reply: ack })
+    a.publish('$KV.observed.a.port.u9', '{}', { reply: ack, headers: h })
+    a.publish(next('a'), '{"batch":1,"no_wait":true}', { reply: ack })
+    a.publish(next('n1'), '{"batch":1,"no_wait":true}', { reply: ack })
+    a.publish(own, '+NXT', { reply: ack })
+    a.publish(own, '+ACK', { reply: ack })
+    await a.request(next('a'), '{"batch":1,"no_wait":true}')
+    await a.request('$KV.observed.a.port.u9', '{}')
+    expect(await pending('n1')).toBe(before)
+    await agent('n1').request(ack, '+ACK')
+    expect(await pending('n1')).toBe(before - 1)
+  })
+
+  test('an answer that is sent to where another node beats is no beat', async () => {
+    const heard: Uint8Array[] = []
+    const subscription = operator.subscribe('beat.n1', { callback: (_, { data }) => void heard.push(data) })
+    await operator.flush()
+    const a = agent('a')
+    a.publish('$KV.observed.a.port.u9', '{}', { reply: 'beat.n1' })
+    a.publish(next('a'), '{"batch":1,"no_wait":true}', { reply: 'beat.n1' })
+    await a.request('$KV.observed.a.port.u9', '{}')
+    await a.request(next('a'), '{"batch":1,"no_wait":true}')
+    agent('n1').publish('beat.n1', '{"v":1,"bootId":"b","seq":1}')
+    await agent('n1').flush()
+    await operator.flush()
+    const read = (data: Uint8Array) => {
+      try {
+        return Heartbeat.safeParse(JSON.parse(Buffer.from(data).toString())).success
+      } catch {
+        return false
+      }
+    }
+    expect(heard.filter(read)).toHaveLength(1)
+    subscription.unsubscribe()
   })
 })
 

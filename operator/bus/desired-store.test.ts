@@ -48,6 +48,7 @@ function world(stream = new MemoryStream()): World {
     isUnanswered: ({ uid }) => unanswered.has(uid),
     isRefused: ({ uid }) => refused.has(uid),
     onWithdrawn: ({ uid }) => told.push(`withdrawn ${uid}`),
+    onUnknown: () => told.push('unknown'),
     now: () => clock.ms,
   })
   desired.onDrift(({ uid }) => told.push(`drift ${uid}`))
@@ -331,10 +332,10 @@ describe('what the bucket tells', () => {
     await w.desired.publish(document())
     expect(lying(w)?.versions.generation).toBe(1)
   })
-  test('of keys that are none: nothing', () => {
+  test('of keys that are none: nothing but that there are some', () => {
     const w = loaded()
     w.desired.entry({ key: 'n1.router', revision: 1, data: Buffer.from('{}') })
-    expect([w.told, w.desired.list()]).toEqual([[], []])
+    expect([w.told, w.desired.list()]).toEqual([['unknown'], []])
   })
   test('when it is read again: what is missing is reset after a loss, and drift in a quiet look', async () => {
     const w = loaded()

@@ -47,6 +47,8 @@ export interface JetStreamDesiredOptions {
   isRefused: (key: ObjectKey) => boolean
   /** What else must forget the object. */
   onWithdrawn: (key: ObjectKey) => void
+  /** There is a key that is none of ours. A newer operator may know it, so that nobody takes it away. */
+  onUnknown?: () => void
   now?: () => number
 }
 
@@ -185,6 +187,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const document = id && parseDocument(data)
     if (!id) {
       this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
+      this.#options.onUnknown?.()
     } else if (!document) {
       // What is no document stands at this revision: the next publish overwrites it.
       this.#set(key, {

@@ -57,6 +57,8 @@ export interface JetStreamBusOptions {
   share?: NodeShare
   /** A word beyond its node's share was refused. */
   onExcess?: (excess: Excess) => void
+  /** A key in `desired` that is none of ours was read. */
+  onUnknown?: () => void
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
   refreshMs?: number
 }
@@ -123,6 +125,7 @@ export class JetStreamBus implements Bus {
       isUnanswered: (document) => this.#isUnanswered(document),
       isRefused: (key) => this.#isRefused(key),
       onWithdrawn: (key) => this.observed.forget(key),
+      onUnknown: () => options.onUnknown?.(),
     })
     this.inventory = new InventoryCache(log)
     this.heartbeats = new HeartbeatMonitor(options.heartbeat ?? DEFAULT_HEARTBEAT)

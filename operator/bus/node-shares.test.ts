@@ -49,6 +49,13 @@ test('some that nobody asked for, and others beside them', () => {
   expect(excesses).toEqual(['n1 Unasked'])
 })
 
+test('a word counts by its size', () => {
+  const large = new NodeShares({ share: { ...share, bytes: 1e6 }, log, now: () => nowMs })
+  const say = (bytes: number) => large.admit('n1', 'a', bytes, asked)
+  expect([say(0), say(1024), say(1025), say(4096), say(2048)]).toEqual([true, true, true, true, true])
+  expect(say(1)).toBe(false)
+})
+
 test('so many words and heartbeats at a time', () => {
   const words = Array.from({ length: 12 }, () => put('a'))
   expect(words).toEqual([...Array(10).fill(true), false, false])
@@ -92,4 +99,17 @@ test('a word beyond the share is not kept; when the bucket was emptied, nor is w
   ])
   say('x3')
   expect(held()).toEqual(['asked-1', 'asked-2', 'x3'])
+})
+
+test('names have accounts up to a bound, those of nodes that went are free again', () => {
+  const few = new NodeShares({ share, nodes: 3, log, now: () => nowMs })
+  const say = (node: string) => few.admit(node, 'k', 10, asked)
+  expect([say('a'), few.beat('b'), say('c')]).toEqual([true, true, true])
+  expect([say('d'), few.beat('e'), say('a'), few.beat('b')]).toEqual([false, false, true, true])
+  few.release('c', 'k')
+  nowMs = WINDOW_MS - 1
+  expect(say('d')).toBe(false)
+  // Nothing of b and c is there any more, and b was not heard lately either.
+  nowMs = WINDOW_MS
+  expect([say('d'), say('e'), say('f'), say('a')]).toEqual([true, true, false, true])
 })

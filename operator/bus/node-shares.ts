@@ -10,7 +10,7 @@ export interface NodeShare {
   bytes: number
   /** Keys that no document and no resource asked for: leftovers, what a lost bus or a restored store does not know of. */
   unasked: number
-  /** Words, or heartbeats, within WINDOW_MS. All of a node's documents come at once when a bucket is read or the bus was away. */
+  /** Words by the KiB begun of each, or heartbeats, within WINDOW_MS: what it costs to read and keep them. All of a node's documents come at once when a bucket is read or the bus was away. */
   words: number
   beats: number
 }
@@ -24,6 +24,8 @@ export const DEFAULT_SHARE: NodeShare = {
   beats: 200,
 }
 export const WINDOW_MS = 10_000
+/** Names with an account. A cloud has fewer nodes; whoever writes under more has invented them. */
+export const MOST_NODES = 16_384
 
 interface Account {
   sizes: Map<string, number>
@@ -36,6 +38,8 @@ interface Account {
 
 export interface NodeSharesOptions {
   share?: NodeShare
+  /** Names with an account; see MOST_NODES. */
+  nodes?: number
   log: Logger
   /** Monotonic, in milliseconds. */
   now?: () => number
@@ -45,17 +49,26 @@ export interface NodeSharesOptions {
 
 /**
  * Keeps the accounts. Their own size is bounded by the share: what is refused is counted nowhere. A node that is within its share never
- * notices; one beyond it hurts itself alone.
+ * notices; one beyond it hurts itself alone: what stands under its name it wrote itself, document or not (docs/decisions/0031).
  */
 export class NodeShares {
   readonly #share: NodeShare
+  readonly #nodes: number
+  #sweptMs = -Infinity
   readonly #now: () => number
   readonly #log: Logger
   readonly #onExcess: (node: string, excess: Excess) => void
   readonly #accounts = new Map<string, Account>()
 
-  constructor({ share = DEFAULT_SHARE, log, now = () => performance.now(), onExcess }: NodeSharesOptions) {
+  constructor({
+    share = DEFAULT_SHARE,
+    nodes = MOST_NODES,
+    log,
+    now = () => performance.now(),
+    onExcess,
+  }: NodeSharesOptions) {
     this.#share = share
+    this.#nodes = nodes
     this.#now = now
     this.#log = log
     this.#onExcess = onExcess ?? (() => undefined)
@@ -67,7 +80,8 @@ export class NodeShares {
    */
   admit(node: string, key: string, bytes: number, isAsked: () => boolean): boolean {
     const account = this.#account(node)
-    account.words += 1
+    if (!account) return false
+    account.words += Math.max(1, Math.ceil(bytes / 1024))
     if (account.words > this.#share.words) return this.#refuse(node, 'Words')
     const before = account.sizes.get(key)
     if (before === undefined && account.sizes.size >= this.#share.documents) return this.#refuse(node, 'Documents')
@@ -84,6 +98,7 @@ export class NodeShares {
   /** A heartbeat: may it be listened to? */
   beat(node: string): boolean {
     const account = this.#account(node)
+    if (!account) return false
     account.beats += 1
     return account.beats <= this.#share.beats || this.#refuse(node, 'Beats')
   }
@@ -107,15 +122,31 @@ export class NodeShares {
     account.bytes = 0
   }
 
-  #account(node: string): Account {
+  /** Undefined: there are too many names already. */
+  #account(node: string): Account | undefined {
     const now = this.#now()
     let account = this.#accounts.get(node)
     if (!account) {
+      if (this.#accounts.size >= this.#nodes) this.#sweep(now)
+      if (this.#accounts.size >= this.#nodes) return undefined
       account = { sizes: new Map(), bytes: 0, unasked: new Set(), windowFromMs: now, words: 0, beats: 0 }
       this.#accounts.set(node, account)
     }
     if (now - account.windowFromMs >= WINDOW_MS) Object.assign(account, { windowFromMs: now, words: 0, beats: 0 })
     return account
+  }
+
+  /** Those that have nothing in the bucket and were not heard for a while: nodes that went. Once a while itself. */
+  #sweep(now: number): void {
+    if (now - this.#sweptMs < WINDOW_MS) return
+    this.#sweptMs = now
+    for (const [node, { sizes, windowFromMs }] of this.#accounts)
+      if (sizes.size === 0 && now - windowFromMs >= WINDOW_MS) this.#accounts.delete(node)
+    if (this.#accounts.size >= this.#nodes)
+      this.#log.error(
+        { nodes: this.#accounts.size },
+        'more names than nodes write to the bus: further ones are not heard',
+      )
   }
 
   #refuse(node: string, excess: Excess): false {

@@ -27,7 +27,7 @@ const LIMITS: Readonly<Record<Excess, string>> = {
   Documents: `more than ${DEFAULT_SHARE.documents} documents`,
   Bytes: `more than ${DEFAULT_SHARE.bytes / 1024 ** 2} MiB of documents`,
   Unasked: `more than ${DEFAULT_SHARE.unasked} documents that nobody asked for`,
-  Words: `more than ${DEFAULT_SHARE.words} documents in ${WINDOW_MS / 1000} s`,
+  Words: `more than ${DEFAULT_SHARE.words} documents (or KiB) in ${WINDOW_MS / 1000} s`,
   Beats: `more than ${DEFAULT_SHARE.beats} heartbeats in ${WINDOW_MS / 1000} s`,
 }
 
