@@ -48,6 +48,17 @@ describe('NamespaceLine', () => {
     expect([line.size, line.oldestMs()]).toEqual([0, undefined])
   })
 
+  test('who waits longest is known also when it has moved', () => {
+    const line = lineOf('ns/a', 'ns/b', 'ns/c')
+    line.add('ns/a', 50, -1)
+    expect(line.oldestMs()).toBe(0)
+    line.take()
+    line.add('ns/c', 60, -1)
+    expect(line.oldestMs()).toBe(1)
+    line.add('ns/b', 70, -2)
+    expect(line.oldestMs()).toBe(1)
+  })
+
   test('cleared, it is empty and goes on', () => {
     const line = lineOf('a/1', 'b/1')
     line.clear()

@@ -68,6 +68,33 @@ describe('WorkQueue', () => {
     expect(queue.idle).toBe(true)
   })
 
+  test('a run that leaves its slot lets the next begin at once, one for each, and is not run twice itself', async () => {
+    const { queue, runs } = manualQueue(1)
+    queue.start()
+    for (const key of ['a', 'b', 'c']) queue.add(key)
+    const begun = () => runs.map(({ key }) => key)
+    queue.leaveSlot('c')
+    expect(begun()).toEqual(['a'])
+    queue.leaveSlot('a')
+    expect(begun()).toEqual(['a', 'b'])
+    queue.leaveSlot('a')
+    expect(begun()).toEqual(['a', 'b'])
+    expect([queue.depth, queue.running]).toEqual([1, 2])
+    // It had no slot any more: its end frees none.
+    runs[0]!.end()
+    await settle()
+    expect(begun()).toEqual(['a', 'b'])
+    runs[1]!.end()
+    await settle()
+    expect(begun()).toEqual(['a', 'b', 'c'])
+    queue.add('c')
+    queue.leaveSlot('c')
+    expect(begun()).toEqual(['a', 'b', 'c'])
+    runs[2]!.end()
+    await settle()
+    expect(begun()).toEqual(['a', 'b', 'c', 'c'])
+  })
+
   test('of several delays the earliest counts, and a run takes the others back', async () => {
     const { queue, runs, clock } = manualQueue(1)
     queue.start()

@@ -124,6 +124,24 @@ describe('ObjectStore', () => {
     )
   })
 
+  test.each(['removed first', 'taken over'])(
+    'a name that another object has now, %s: the one before is found no more',
+    (how) => {
+      const store = new ObjectStore<Widget>()
+      const at = (uid: string, resourceVersion: string) => ({
+        metadata: { name: 'a', namespace: 'one', uid, resourceVersion },
+      })
+      store.put(at('u', '1'))
+      expect(store.findByUid('u')?.metadata.uid).toBe('u')
+      if (how === 'removed first') {
+        store.remove('one/a', 'u')
+        expect(store.findByUid('u')).toBeUndefined()
+      }
+      store.put(at('v', '2'))
+      expect([store.findByUid('u'), store.findByUid('v')?.metadata.uid]).toEqual([undefined, 'v'])
+    },
+  )
+
   test('an older object, or the removal of another of the same name, changes nothing', () => {
     const store = new ObjectStore<Widget>()
     const at = (resourceVersion: string, uid = 'u') => ({
