@@ -101,6 +101,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       claimedNodes: new ClaimedNodes(),
       volumePromises: new VolumePromises(),
       waitingRoom: new WaitingRoom(),
+      claimedVolumes: new Set(),
       releases: new ReleaseDesk(),
       regression,
       userData: new UserDataStore(),

@@ -35,6 +35,16 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) =>
     await cloud.operator.rest()
     expect(cloud.operator.reason(...where, row.of)).toBe(row.next ?? 'Ready')
   })
+
+  test('goes on though it ended before anybody could see that it waited', async () => {
+    const cloud = await QuietCloud.furnished()
+    await row.waits(cloud)
+    await cloud.operator.rest(false)
+    const where = typeof row.where === 'function' ? row.where(cloud) : row.where
+    await row.ends(cloud)
+    await cloud.operator.rest()
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.next ?? 'Ready')
+  })
 })
 
 /** What a person ends, what nothing in the cluster can announce, and what is no wait of an object: each with its reason. */

@@ -342,7 +342,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
 }
 
 /** What is held back for a moment, by what it waits for; undefined: to be written at once. */
-function stageOf(result: RunResult): string | undefined {
+export function stageOf(result: RunResult): string | undefined {
   if (result.kind === 'transient') return `transient ${result.reason}`
   if (result.kind === 'outcome' && result.outcome.kind === 'wait') return `wait ${result.outcome.reason}`
   return undefined

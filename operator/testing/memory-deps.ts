@@ -85,6 +85,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
     volumePromises: new VolumePromises(),
     waitingRoom: new WaitingRoom(),
+    claimedVolumes: new Set(),
     releases: new ReleaseDesk(),
     regression: new RegressionGuard({ bus, caches: stores as unknown as Caches, now: () => clock.ms }),
     userData: new UserDataStore(),

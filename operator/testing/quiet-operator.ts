@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // All controllers of the operator over memory, run until nothing is left to do, without a clock: what asks to be called again after a
-// while is not. Whatever goes on here was woken by the change that it waited for. For tests of wake-ups.
+// while is not. Whatever goes on here was woken by the change that it waited for. What only waits is written, as by the real loop, when it
+// lasts: here, once nothing else is left to do, and without the run that comes before it there. For tests of wake-ups.
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition, RunResult } from '../../lib/loop/controller.ts'
 import type { Informer } from '../../lib/loop/informer.ts'
+import { stageOf } from '../../lib/loop/control-loop.ts'
 import { readinessOf, resultOfError, writeReadiness } from '../../lib/loop/readiness.ts'
 import { sameJson } from '../../lib/loop/same-json.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
@@ -21,6 +23,11 @@ import { MemoryCluster, type CacheName } from './memory-cluster.ts'
 
 type Definition = ControllerDefinition<KubeObject>
 
+interface Held {
+  cache: CacheName
+  object: KubeObject
+}
+
 const MOST_RUNS = 5_000
 const MOST_PASSES = 10
 
@@ -34,6 +41,8 @@ export class QuietOperator extends MemoryCluster {
   readonly #definitions: Map<ControllerName, Definition>
   /** `<controller> <key>` */
   readonly #queue = new Set<string>()
+  /** Statuses of what waits, by the controller and key. */
+  readonly #held = new Map<string, Held>()
   readonly #answered = new Map<string, string>()
   readonly #alive = new Set<string>()
   /** Whose own status write is under way: that wakes others alone. */
@@ -94,11 +103,14 @@ export class QuietOperator extends MemoryCluster {
     this.world.bus.heartbeats.beat(name, 'boot-0001')
   }
 
-  /** Runs until nothing is queued and every node has said what it has to say. */
-  async rest(): Promise<void> {
+  /**
+   * Runs until nothing is queued and every node has said what it has to say.
+   * @param isLong false: what waits has not lasted long enough to be written
+   */
+  async rest(isLong = true): Promise<void> {
     for (let runs = 0; runs < MOST_RUNS; runs++) {
       if ((await this.#workOne()) || this.#beatOne() || this.#answerOne()) continue
-      return
+      if (!isLong || !this.#writeOneHeld()) return
     }
     throw new Error(`no rest: ${[...this.#queue].slice(0, 5).join(', ')}`)
   }
@@ -207,8 +219,27 @@ export class QuietOperator extends MemoryCluster {
     }
     // Changed under the run: a conflict, and what changed it has queued it.
     if (store.findByKey(key)?.metadata.resourceVersion !== cached.metadata.resourceVersion) return false
-    if (!sameJson(cached.status, object.status)) this.#writeAs(`${name} ${key}`, cache, object)
+    const id = `${name} ${key}`
+    const isChanged = !sameJson(cached.status, object.status)
+    if (isChanged && stageOf(result) !== undefined) {
+      this.#held.set(id, { cache, object })
+      return false
+    }
+    this.#held.delete(id)
+    if (isChanged) this.#writeAs(id, cache, object)
     return result.kind === 'outcome' && result.outcome.kind === 'saved'
+  }
+
+  /** What it waits for has lasted; if it was changed meanwhile, that has queued it. */
+  #writeOneHeld(): boolean {
+    for (const [id, { cache, object }] of this.#held) {
+      this.#held.delete(id)
+      const now = this.world.stores[cache].findByKey(keyOfObject(object))
+      if (now?.metadata.resourceVersion !== object.metadata.resourceVersion) continue
+      this.#writeAs(id, cache, object)
+      return true
+    }
+    return false
   }
 
   #withFinalizer(id: string, cache: CacheName, { finalizer }: Definition, object: KubeObject | undefined) {

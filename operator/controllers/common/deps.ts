@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ObjectKey } from '../../../lib/kube/object.ts'
 import type {
   Cloud,
   ComputeNode,
@@ -64,6 +65,8 @@ export interface OperatorDeps {
   readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises
   readonly waitingRoom: WaitingRoom
+  /** Volumes that a node's word holds back: known by the run that finds it, before it is written. Rebuilt by the first run after a start. */
+  readonly claimedVolumes: Set<ObjectKey>
   readonly releases: ReleaseDesk
   readonly regression: RegressionGuard
   readonly userData: UserDataStore

@@ -16,7 +16,6 @@ import { keyOfRef } from '../../../lib/kube/object.ts'
 import type { Indexes } from '../../../lib/loop/cache.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { securityGroupKeysOf } from '../port/groups.ts'
-import { VOLUME_CLAIMED } from '../volume/held-back.ts'
 import { keyOf } from './references.ts'
 
 export const computeNodeIndexes = {
@@ -123,8 +122,6 @@ export const volumeIndexes = {
   attachedTo: ({ status }) => (status?.attachedTo ? [status.attachedTo.uid] : []),
   /** The node of the machine that has it. */
   usedOn: ({ status }) => (status?.attachedTo?.node === undefined ? [] : [status.attachedTo.node]),
-  /** `true`: it is held back by a node's word. */
-  claimed: ({ status }) => (findCondition(status?.conditions, 'Ready')?.reason === VOLUME_CLAIMED ? ['true'] : []),
 } satisfies Indexes<Volume>
 
 export const volumeTypeIndexes = {

@@ -51,7 +51,8 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
     ],
     reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),
     readiness: volumeReadiness,
-    forget(_key, volume) {
+    forget(key, volume) {
+      deps.claimedVolumes.delete(key)
       deps.volumePromises.withdraw(volume)
     },
   }

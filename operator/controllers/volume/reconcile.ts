@@ -4,6 +4,7 @@ import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost, isStaying } from '../common/lost-node.ts'
 import { nextEpoch } from '../common/next-epoch.ts'
@@ -16,7 +17,10 @@ import { choosePlace } from './place.ts'
 import { grantedOf } from './room.ts'
 import { VOLUME_CLAIMED } from './held-back.ts'
 
-export type VolumeDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'volumePromises' | 'writer'>
+export type VolumeDeps = Pick<
+  OperatorDeps,
+  'caches' | 'bus' | 'releases' | 'regression' | 'volumePromises' | 'claimedVolumes' | 'writer'
+>
 
 export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
   const status = (volume.status ??= {})
@@ -26,11 +30,13 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
     if (regressed) return regressed
   }
   const plan: AttachmentPlan = status.node === undefined ? { kind: 'keep' } : planAttachment(volume, deps)
+  const held = plan.kind === 'hold' ? claimedBy(plan.for) : undefined
+  if (held) deps.claimedVolumes.add(keyOfObject(volume))
+  else deps.claimedVolumes.delete(keyOfObject(volume))
   if (plan.kind === 'attach' || plan.kind === 'detach') {
     applyAttachment(volume, plan)
     return saved
   }
-  const held = plan.kind === 'hold' ? claimedBy(plan.for) : undefined
   if (volume.metadata.deletionTimestamp !== undefined) return held ?? removeVolume(volume, deps)
 
   if (status.node === undefined) {
