@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from '@jest/globals'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { recordDurableSteps } from '../../../../lib/durable-files.ts'
 import type { exec } from '../../../../lib/exec.ts'
+import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
+import { instanceWant } from '../testing.ts'
 import type { InstanceWant } from '../driver.ts'
-import type { DiskPaths } from './disk-paths.ts'
-import { ensureDisks } from './disks.ts'
+import { diskPaths, type DiskPaths } from './disk-paths.ts'
+import { ensureDisks, removeDisks } from './disks.ts'
 
 test('a disk is on the disk before it has its name: a power cut leaves no empty one', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'nephele-disks-'))
@@ -35,4 +38,94 @@ test('a disk is on the disk before it has its name: a power cut leaves no empty 
     stop()
     await rm(dir, { recursive: true })
   }
+})
+
+describe('the disks of a machine', () => {
+  const signal = new AbortController().signal
+  const GIB = 2 ** 30
+  let dir: string
+  let at: DiskPaths
+  /** What qemu-img was asked, by the name of the file. */
+  let asked: string[]
+  beforeEach(async () => {
+    dir = await makeMemoryFolder('nephele-disks-')
+    at = diskPaths({ dataDir: dir, runDir: dir }, { uid: 'u', root: { sha256: '0'.repeat(64) } })
+    asked = []
+  })
+  afterEach(() => rm(dir, { recursive: true }))
+
+  /** Sizes are all that it knows of qcow2; of a FAT file system, that there is a label. */
+  const tools = (async ([program, ...argv]: string[]) => {
+    if (program === 'mformat') {
+      const boot = Buffer.alloc(2048)
+      boot.writeUInt16LE(512, 11)
+      boot.writeUInt16LE(1, 14)
+      boot.writeUInt8(1, 16)
+      boot.writeUInt16LE(1, 22)
+      boot.writeUInt8(0x08, 1024 + 11)
+      await writeFile(argv[1]!, boot)
+    }
+    if (program !== 'qemu-img') return
+    const [path, size] = argv.slice(-2) as [string, string]
+    asked.push(`${argv[0]} ${path.slice(at.dir.length + 1)} ${Number(size) / GIB}`)
+    const header = Buffer.alloc(32)
+    header.writeUInt32BE(0x514649fb, 0)
+    header.writeBigUInt64BE(BigInt(size), 24)
+    await writeFile(path, header)
+  }) as unknown as typeof exec
+  const machine = (more: Partial<InstanceWant> = {}, gib = 1) =>
+    instanceWant({ uid: 'u', root: { sha256: '0'.repeat(64), format: 'raw', sizeBytes: gib * GIB }, ...more })
+  const ensure = (want: InstanceWant, isDefined = false) => ensureDisks(want, at, isDefined, tools, signal)
+  const config = [{ path: 'a/b', content: 'x' }]
+
+  test('are made once, beside their place; then they grow, and never shrink', async () => {
+    await ensure(machine({ ephemeralGiB: 2 }))
+    expect(asked.splice(0)).toEqual(['create root.qcow2.new 1', 'create ephemeral.qcow2.new 2'])
+    expect((await stat(at.root)).mode & 0o777).toBe(0o600)
+    await ensure(machine({ ephemeralGiB: 2 }), true)
+    expect(asked.splice(0)).toEqual([])
+    await ensure(machine({ ephemeralGiB: 3 }, 2), true)
+    expect(asked.splice(0)).toEqual(['resize root.qcow2 2', 'resize ephemeral.qcow2 3'])
+    await ensure(machine({ ephemeralGiB: 1 }), true)
+    expect(asked).toEqual([])
+    expect([existsSync(at.swap), existsSync(at.configDrive)]).toEqual([false, false])
+  })
+
+  test('what an agent that was killed left beside them is not taken for one', async () => {
+    await mkdir(at.dir, { recursive: true })
+    await writeFile(`${at.root}.new`, 'half')
+    await ensure(machine())
+    expect([existsSync(`${at.root}.new`), (await readFile(at.root)).readUInt32BE(0)]).toEqual([false, 0x514649fb])
+  })
+
+  test('swap is as long as is wanted, and an area that mkswap would make; of another size it is made anew', async () => {
+    await ensure(machine({ swapMiB: 2 }))
+    const swap = await readFile(at.swap)
+    const [version, last] = [swap.readUInt32LE(1024), swap.readUInt32LE(1028)]
+    expect([swap.length, version, last, swap.toString('latin1', 4086, 4096)]).toEqual([2 ** 21, 1, 511, 'SWAPSPACE2'])
+    await writeFile(at.swap, Buffer.alloc(2 ** 21, 7))
+    await ensure(machine({ swapMiB: 2 }), true)
+    expect((await readFile(at.swap))[0]).toBe(7)
+    await ensure(machine({ swapMiB: 1 }), true)
+    expect((await readFile(at.swap)).length).toBe(2 ** 20)
+    await ensure(machine(), true)
+    expect(existsSync(at.swap)).toBe(false)
+  })
+
+  test('a config drive is made anew each time, whole or not at all, and goes when it is not wanted', async () => {
+    await ensure(machine({ configDrive: config }))
+    expect((await readFile(at.configDrive)).toString('latin1', 1024, 1035)).toBe('config-2   ')
+    const failing = (() => Promise.reject(new Error('no room'))) as unknown as typeof exec
+    const again = ensureDisks(machine({ configDrive: config }), at, true, failing, signal)
+    await expect(again).rejects.toThrow('no room')
+    expect((await readFile(at.configDrive)).length).toBe(2048)
+    await ensure(machine(), true)
+    expect(existsSync(at.configDrive)).toBe(false)
+  })
+
+  test('go with all else in their folder; absent is success', async () => {
+    await ensure(machine())
+    for (let i = 0; i < 2; i++) await removeDisks({ dataDir: dir, runDir: dir }, 'u')
+    expect(existsSync(at.dir)).toBe(false)
+  })
 })

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { LibvirtError } from '../../../../lib/libvirt/error.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
 import { diskName } from './disk-xml.ts'
-import { applyVolumePlan, planVolumes, type Plugging } from './volumes.ts'
+import { applyVolumePlan, checkVolumePath, planVolumes, type Plugging } from './volumes.ts'
 
 const signal = new AbortController().signal
 const want = (uid: string): VolumeWant => ({
@@ -104,5 +106,47 @@ describe('applyVolumePlan', () => {
       { message: 'silent' },
     ])
     expect(calls).toEqual([])
+  })
+
+  test('a run that is ended is not told what failed', async () => {
+    const end = new AbortController()
+    const { plug } = plugging([])
+    const ending = { ...plug, checkServer: () => (end.abort(new Error('ended')), Promise.reject(new Error('silent'))) }
+    await expect(applyVolumePlan(ending, planVolumes(has(), [want('a')]), end.signal)).rejects.toThrow('ended')
+  })
+
+  test('what finds no name is told, beside what is done', async () => {
+    const { plug, calls } = plugging([])
+    const plan = planVolumes(has(...many.slice(1)), ['x', 'y'].map(want))
+    expect(new Set(plan.attach.map(({ index }) => index)).size).toBe(1)
+    expect(await applyVolumePlan(plug, { ...plan, detach: [] }, signal)).toMatchObject([{ reason: 'TooManyVolumes' }])
+    expect(calls).toEqual([`attachDevice ${BOTH}`])
+  })
+
+  test('what libvirt says of a volume is said as it is, but that there is no slot', async () => {
+    const { plug } = plugging([refusal(1, 'internal')])
+    expect(await applyVolumePlan(plug, planVolumes(has(), [want('a')]), signal)).toMatchObject([
+      { message: 'internal' },
+    ])
+  })
+})
+
+describe('a path that is handed to a guest', () => {
+  const at = (path: string): VolumeWant => ({ uid: 'v', connection: { protocol: 'file', path, format: 'raw' } })
+  test('is a file, and leads through no link', async () => {
+    const dir = realpathSync(mkdtempSync(join(tmpdir(), 'nephele-volumes-')))
+    try {
+      writeFileSync(join(dir, 'file'), '')
+      symlinkSync(join(dir, 'file'), join(dir, 'link'))
+      symlinkSync(dir, join(dir, 'folder'))
+      await checkVolumePath(at(join(dir, 'file')))
+      await checkVolumePath(want('somewhere-else'))
+      for (const name of ['link', 'folder/file', '.'])
+        await expect(checkVolumePath(at(join(dir, name)))).rejects.toMatchObject({ reason: 'VolumeUnsafe' })
+      await expect(checkVolumePath(at(join(dir, 'none')))).rejects.toMatchObject({ reason: 'VolumeMissing' })
+      await expect(checkVolumePath(at(join(dir, 'file', 'x')))).rejects.toMatchObject({ code: 'ENOTDIR' })
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
   })
 })
