@@ -207,6 +207,19 @@ describe('DocumentStore', () => {
   }, 30_000)
 })
 
+test('a document that the disk does not let go of is still there', async () => {
+  const store = await open()
+  await store.put(tombstone('a'))
+  const path = join(dir, 'instance.a.json')
+  await rm(path)
+  await mkdir(path)
+  await expect(store.drop('instance', 'a')).rejects.toThrow()
+  expect(store.find('instance', 'a')).toBeDefined()
+  await rm(path, { recursive: true })
+  await store.drop('instance', 'a')
+  expect(store.find('instance', 'a')).toBeUndefined()
+})
+
 describe('a full disk', () => {
   const full = (): Error => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
   /** Writes fail while this is set; what is removed or renamed takes no room. */

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { rm } from 'node:fs/promises'
 import type { DesiredDocument, ObservedDocument } from '../../lib/contract/documents.ts'
+import { writeWhole } from '../../lib/durable-files.ts'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
@@ -20,13 +21,20 @@ let failure: Error | undefined
 let volumes: string[] | undefined
 let runtime: NodeRuntime
 let reporter: Reporter
+let isFull: boolean
 
 beforeEach(async () => {
   dir = await makeMemoryFolder('nephele-runtime-')
   failure = undefined
   volumes = undefined
+  isFull = false
   reporter = new Reporter({ outbox: { connected: false, publish: async () => undefined }, log })
-  const store = await DocumentStore.open(dir, log)
+  const store = await DocumentStore.open(dir, log, {
+    writeWhole: async (path, text) => {
+      if (isFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+      await writeWhole(path, text)
+    },
+  })
   runtime = new NodeRuntime({ node: 'n1', bootId: 'b', store, reporter, log })
   const reconciler: KindReconciler<'instance'> = {
     kind: 'instance',
@@ -69,6 +77,28 @@ test('what stands whatever a run comes to is said in every state, until nothing 
   failure = undefined
   await receive({ ...tombstone, versions: { ...document.versions, generation: 4 } })
   expect(await says('gone')).toEqual({})
+})
+
+test('a full disk: a delete is carried out, and asked for again until it is written down; nothing new is taken', async () => {
+  await receive(document)
+  await says('running')
+  isFull = true
+  const tombstone = { ...tombstoneOf(document), versions: { ...document.versions, generation: 2 } }
+  await expect(receive(tombstone)).rejects.toThrow('the disk of the node is full')
+  await says('gone')
+  await expect(receive(tombstone)).rejects.toThrow('the disk of the node is full')
+  await expect(receive({ ...document, uid: 'new' })).rejects.toThrow('no space left')
+  expect(runtime.find('instance', 'new')).toBeUndefined()
+  isFull = false
+  await receive(tombstone)
+  await receive(tombstone)
+})
+
+test('what is refused of something unknown is said, and nothing is done about it', async () => {
+  await runtime.receive(document, Buffer.from('no JSON'))
+  await says('refused')
+  expect(reporter.find(document)?.refused?.reason).toBe('DocumentInvalid')
+  expect(runtime.list('instance')).toEqual([])
 })
 
 describe('the disks of a machine', () => {
