@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image, Instance, KeyPair } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
-import { TerminalError } from '../../../lib/errors.ts'
+import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { findUnsupported } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import { placementsOf, wasPlaced } from '../common/holding.ts'
-import { found, missing, resolve, type Found } from '../common/references.ts'
-import { chooseSize, type MachineSize, type SizeWish } from './flavor.ts'
+import { allMissing, found, missing, resolve, type Found } from '../common/references.ts'
+import { chooseSize, whyNoFlavor, type MachineSize, type SizeWish } from './flavor.ts'
+import { listMissing } from './ports.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 /** What the spec names, found. */
@@ -26,53 +28,71 @@ export type ReadyImage = Image & { status: { sha256: string } }
 /** Steps 3 to 5 of the flow: everything that the machine needs by name exists and may be used. */
 export async function admit(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Found<Admitted>> {
   const { spec } = instance
-  const from = instance.metadata.namespace ?? ''
   const isKept = wasPlaced(instance)
   const image = findImage(instance, deps)
-  if (!image.ok) return image
   // A machine that has its place keeps it: its node refuses what it would have to start with.
-  const unsupported = isKept ? undefined : findUnsupported(image.object.spec.properties ?? {})
-  if (unsupported !== undefined) {
+  const unsupported = !image.ok || isKept ? undefined : findUnsupported(image.object.spec.properties ?? {})
+  if (image.ok && unsupported !== undefined) {
     throw new TerminalError('UnsupportedProperty', `Image ${keyOfObject(image.object)}: ${unsupported}`)
   }
-  const size = chooseSize(instance, image.object, deps)
-  if (!size.ok) return size
-  let keyPair: KeyPair | undefined
-  if (spec.keyPairRef) {
-    const pair = resolve({
-      cache: deps.caches.keyPairs,
-      kind: 'KeyPair',
-      ref: spec.keyPairRef,
-      from,
-      field: 'spec.keyPairRef',
-      isKept,
+  const size = image.ok ? chooseSize(instance, image.object, deps) : undefined
+  const keyPair = spec.keyPairRef ? findKeyPair(instance, spec.keyPairRef, deps) : found(undefined)
+  const lacks = [
+    image.ok ? undefined : image.outcome,
+    size === undefined ? whyNoFlavor(instance, deps) : size.ok ? undefined : size.outcome,
+    keyPair.ok ? undefined : keyPair.outcome,
+    ...listMissingVolumes(instance, deps),
+  ]
+  const known = allMissing(lacks)
+  const userData = await deps.userData
+    .find(instance, run.client, run.signal, () => userDataGiven(instance, deps))
+    .catch((error: unknown) => {
+      if (known && isTerminal(error)) return undefined
+      throw error
     })
-    if (!pair.ok) return pair
-    keyPair = pair.object
+  if (!image.ok || size?.ok !== true || !keyPair.ok || known || userData?.ok !== true) {
+    const secret = userData?.ok === false ? userData.outcome : undefined
+    const nics = instance.status?.node === undefined ? listMissing(instance, deps) : []
+    return allMissing([...lacks, secret, ...nics]) ?? missing('Progressing', 'looked at once more')
   }
-  const hasPlace = instance.status?.node !== undefined
-  // Of a machine that is there each volume is looked for by itself (volumes.ts): one that is missing keeps nothing else from it.
-  for (const [i, { volumeRef }] of (hasPlace ? [] : (spec.volumes ?? [])).entries()) {
-    const field = `spec.volumes[${i}].volumeRef`
-    const volume = resolve({
-      cache: deps.caches.volumes,
-      kind: 'Volume',
-      ref: volumeRef,
-      from,
-      field,
-      isKept,
-    })
-    if (!volume.ok) return volume
-  }
-  const userData = await deps.userData.find(instance, run.client, run.signal, () => userDataGiven(instance, deps))
-  if (!userData.ok) return userData
   return found({
     now: size.object.now,
     wish: size.object.wish,
     image: image.object,
-    keyPair,
+    keyPair: keyPair.object,
     userDataBase64: userData.object,
     requireKvm: size.object.now.flavorRequiresKvm || requiresKvm(image.object),
+  })
+}
+
+function findKeyPair(
+  instance: Instance,
+  ref: NonNullable<Instance['spec']['keyPairRef']>,
+  { caches }: InstanceDeps,
+): Found<KeyPair> {
+  return resolve({
+    cache: caches.keyPairs,
+    kind: 'KeyPair',
+    ref,
+    from: instance.metadata.namespace ?? '',
+    field: 'spec.keyPairRef',
+    isKept: wasPlaced(instance),
+  })
+}
+
+/** Of a machine that is there each volume is looked for by itself (volumes.ts): one that is missing keeps nothing else from it. */
+function listMissingVolumes(instance: Instance, { caches }: InstanceDeps): Outcome[] {
+  if (instance.status?.node !== undefined) return []
+  return (instance.spec.volumes ?? []).flatMap(({ volumeRef }, i) => {
+    const volume = resolve({
+      cache: caches.volumes,
+      kind: 'Volume',
+      ref: volumeRef,
+      from: instance.metadata.namespace ?? '',
+      field: `spec.volumes[${i}].volumeRef`,
+      isKept: wasPlaced(instance),
+    })
+    return volume.ok ? [] : [volume.outcome]
   })
 }
 

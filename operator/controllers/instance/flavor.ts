@@ -2,6 +2,7 @@
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { sizeWithDefaults, type FlavorSize } from '../../scheduler/amounts.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, isPublicTo, missing, resolveCluster, type Found } from '../common/references.ts'
 
@@ -79,15 +80,21 @@ function cannotShrink(has: FlavorSize, { size, flavorName }: MachineSize): SizeW
   return undefined
 }
 
+/** Of a machine without a size, while nobody knows whether the Flavor fits its image. */
+export function whyNoFlavor({ spec, status }: Instance, { caches }: Pick<OperatorDeps, 'caches'>): Outcome | undefined {
+  if (status?.flavor) return undefined
+  const flavor = findFlavor(spec.flavorRef, caches)
+  return flavor.ok ? undefined : flavor.outcome
+}
+
+function findFlavor(ref: { name: string }, { flavors }: Pick<OperatorDeps['caches'], 'flavors'>): Found<Flavor> {
+  return resolveCluster({ cache: flavors, kind: 'Flavor', ref, field: 'spec.flavorRef' })
+}
+
 /** The size by spec.flavorRef, when it exists and may be used. @throws TerminalError */
 function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<MachineSize> {
   const { flavorRef } = instance.spec
-  const flavor = resolveCluster({
-    cache: deps.caches.flavors,
-    kind: 'Flavor',
-    ref: flavorRef,
-    field: 'spec.flavorRef',
-  })
+  const flavor = findFlavor(flavorRef, deps.caches)
   if (!flavor.ok) return flavor
   const refused = checkFlavor(flavor.object, image, instance.metadata.namespace ?? '')
   if (refused) return refused

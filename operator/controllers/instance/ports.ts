@@ -14,10 +14,11 @@ import type { Instance, Network, Port } from '../../../lib/api/types.ts'
 import type { NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
 import { ownerUidOf, wasPlaced } from '../common/holding.ts'
 import { macKey } from '../common/indexes.ts'
-import { found, keyOf, missing, resolve, type Found } from '../common/references.ts'
+import { allMissing, found, keyOf, missing, resolve, type Found } from '../common/references.ts'
 import { assertNotReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo, mayHaveMac, refuseChoice } from '../port/owners-choice.ts'
@@ -39,21 +40,45 @@ export async function ensurePorts(
     const port = nic.isAutomatic
       ? await ensureAutomatic(instance, nic, admitted, deps, run)
       : findOwn(instance, nic, deps)
-    if (!port.ok) return port
+    if (!port.ok) return allMissing([port.outcome, ...listMissing(instance, deps, nic.index + 1)]) ?? port
     ports.push(port.object)
   }
   return found(ports)
 }
 
-function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> {
-  const port = resolve({
-    cache: deps.caches.ports,
+/** References of interfaces, from this one on, that lead nowhere. */
+export function listMissing(instance: Instance, deps: InstanceDeps, fromIndex = 0): Outcome[] {
+  const nics = listNics(instance).filter(({ index }) => index >= fromIndex)
+  return nics.flatMap((nic) => {
+    if (nic.isAutomatic && deps.caches.ports.findByKey(portKeyOf(instance, nic))) return []
+    const target = nic.isAutomatic ? findNetwork(instance, nic, deps) : findPort(instance, nic, deps)
+    return target.ok ? [] : [target.outcome]
+  })
+}
+
+function findNetwork(instance: Instance, nic: Nic, { caches }: InstanceDeps): Found<Network> {
+  return resolve({
+    cache: caches.networks,
+    kind: 'Network',
+    ref: nic.want.networkRef ?? { name: '' },
+    from: instance.metadata.namespace ?? '',
+    field: `spec.networks[${nic.index}].networkRef`,
+  })
+}
+
+function findPort(instance: Instance, nic: Nic, { caches }: InstanceDeps): Found<Port> {
+  return resolve({
+    cache: caches.ports,
     kind: 'Port',
     ref: { name: nic.portName },
     from: instance.metadata.namespace ?? '',
     field: `spec.networks[${nic.index}].portRef`,
     isKept: wasPlaced(instance),
   })
+}
+
+function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> {
+  const port = findPort(instance, nic, deps)
   if (!port.ok) return port
   const holder = port.object.status?.instance
   const owner = ownerUidOf(port.object)
@@ -86,13 +111,7 @@ async function ensureAutomatic(
     }
     return found(await followGroups(instance, existing, run))
   }
-  const network = resolve({
-    cache: deps.caches.networks,
-    kind: 'Network',
-    ref: nic.want.networkRef ?? { name: '' },
-    from: instance.metadata.namespace ?? '',
-    field: `spec.networks[${nic.index}].networkRef`,
-  })
+  const network = findNetwork(instance, nic, deps)
   if (!network.ok) return network
   assertNicMayChoose(instance, nic, network.object)
   const mac = findMac(instance, nic, network.object, deps)

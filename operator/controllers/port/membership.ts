@@ -3,7 +3,7 @@ import type { Port } from '../../../lib/api/types.ts'
 import type { KubeWriter } from '../../../lib/kube/client.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf, missing, resolve } from '../common/references.ts'
+import { allMissing, keyOf, missing, resolve } from '../common/references.ts'
 import { ensureDefaultGroup } from '../security-group/default-group.ts'
 import { DEFAULT_GROUP } from './groups.ts'
 
@@ -30,7 +30,7 @@ export async function resolveGroups(
   if (port.spec.securityGroupRefs === undefined)
     await ensureDefaultGroup(namespace, deps.caches.securityGroups, run.client)
   const uids: string[] = []
-  let lacks: Outcome | undefined
+  const lacks: Outcome[] = []
   for (const [i, ref] of (port.spec.securityGroupRefs ?? [{ name: DEFAULT_GROUP }]).entries()) {
     const cache = deps.caches.securityGroups
     const uid = cache.findByKey(keyOf(ref, namespace))?.metadata.uid ?? ''
@@ -45,10 +45,10 @@ export async function resolveGroups(
       isKept: isMember ?? port.status?.networkUID !== undefined,
       isGranted: () => isMember === true,
     })
-    if (!group.ok) lacks ??= group.outcome
+    if (!group.ok) lacks.push(group.outcome)
     else if (group.object.status?.state === undefined)
-      lacks ??= missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`).outcome
+      lacks.push(missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`).outcome)
     else uids.push(group.object.metadata.uid)
   }
-  return { uids, lacks }
+  return { uids, lacks: allMissing(lacks)?.outcome }
 }

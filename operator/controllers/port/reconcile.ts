@@ -5,7 +5,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { found, missing, resolve, type Found } from '../common/references.ts'
+import { allMissing, found, missing, resolve, type Found } from '../common/references.ts'
 import { releaseFrom } from '../common/release.ts'
 import { mtuOf } from '../network/reconcile.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
@@ -78,7 +78,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
     isKept: status.networkUID !== undefined,
     isGranted: ({ metadata }) => metadata.uid === status.networkUID,
   })
-  if (!network.ok) return network
+  if (!network.ok) return (await withGroups(port, network.outcome, deps, run)) ?? network
   if (network.object.status?.logicalSwitch === undefined) {
     return missing('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)
   }
@@ -92,7 +92,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   const mac = resolveMac(port, network.object, deps)
   if (!mac.ok) return fail(port, mac)
   const addresses = await resolveAddresses(port, { network: network.object, mac: mac.object }, deps)
-  if (!addresses.ok) return fail(port, addresses)
+  if (!addresses.ok) return fail(port, (await withGroups(port, addresses.outcome, deps, run)) ?? addresses)
   const { uids: groups, lacks } = await resolveGroups(port, security.enabled, deps, run)
   // Rules come first: a port is not plugged before its groups are known. One that is there follows those that can be found.
   if (lacks && isNew) return { ok: false, outcome: lacks }
@@ -105,6 +105,13 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   }))
   recordSecurity(port, security, groups)
   return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups, security, lacks })
+}
+
+/** What else it lacks, of what it names itself: said at once. */
+async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: PortRun) {
+  if (port.spec.securityGroupRefs === undefined || port.spec.portSecurityEnabled === false) return undefined
+  const { lacks } = await resolveGroups(port, true, deps, run)
+  return allMissing([outcome, lacks])
 }
 
 interface ResolvedIdentity extends Identity {
