@@ -41,6 +41,54 @@ test('names the node and nothing that it says of itself, for clients alone, for 
   expect(NODE_CERTIFICATE_DAYS).toBeLessThanOrEqual(3)
 })
 
+describe('what was issued before', () => {
+  const later = (days: number) => new Date(NOW.getTime() + days * 86_400_000)
+  const leader = (published?: object) => {
+    const reads: string[] = []
+    const read = async (...asked: string[]) => {
+      reads.push(asked.join(' '))
+      return published as never
+    }
+    const certificates = new NodeCertificates({ authority, authorityPem: ca, desired: { read } })
+    const ensure = async (request: string | undefined, at = NOW) => {
+      const inventory = inventoryOf('n1', request === undefined ? {} : { certificateRequest: request })
+      return certificates.ensure({ node: 'n1', uid: 'u', inventory }, at)
+    }
+    return { ensure, reads }
+  }
+  const document = (certificate: string) => ({ kind: 'node', tombstone: false, spec: { certificate } })
+
+  test('stays, by this leader’s memory, until it is due; the bus is asked once', async () => {
+    const request = await createRequest(key, 'x')
+    const { ensure, reads } = leader()
+    const first = await ensure(request)
+    expect(first.certificateAuthority).toBe(ca)
+    expect(await ensure(request, later(1))).toEqual(first)
+    expect(reads).toEqual(['n1 node u'])
+    const second = await ensure(request, later(2.1))
+    expect(second).not.toEqual(first)
+    expect(await ensure(request, later(2.2))).toEqual(second)
+  })
+  test('stays, by the document on the bus; another key has another', async () => {
+    const published = leader(document(issued))
+    expect(await published.ensure(await createRequest(key, 'x'))).toMatchObject({ certificate: issued })
+    const other = await published.ensure(await createRequest(await createPrivateKey(), 'x'))
+    expect(other.certificate).not.toBe(issued)
+  })
+  test.each([
+    ['a tombstone', { kind: 'node', tombstone: true }],
+    ['a document of another kind', { kind: 'image', tombstone: false, spec: { certificate: 'x' } }],
+  ])('is none in %s', async (_, published) => {
+    const { certificate } = await leader(published).ensure(await createRequest(key, 'x'))
+    expect(certificate).toContain('BEGIN CERTIFICATE')
+    expect(certificate).not.toBe(issued)
+  })
+  test('of who asks for none: nothing, and nobody is asked', async () => {
+    const { ensure, reads } = leader(document(issued))
+    expect([await ensure(undefined), reads]).toEqual([{}, []])
+  })
+})
+
 describe('a server that has it', () => {
   /** Does the operator's own client take this for the database? */
   async function isTaken(identity: { key: string; cert: string }, host: string, serverName?: string): Promise<boolean> {

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { jetstream } from '@nats-io/jetstream'
-import {
-  type DesiredDocument,
-  type DocumentKind,
-  Heartbeat,
-  MAX_HEARTBEAT_BYTES,
-  Notification,
-} from '../../lib/contract/documents.ts'
+import { type DocumentKind, Heartbeat, MAX_HEARTBEAT_BYTES, Notification } from '../../lib/contract/documents.ts'
 import {
   ALL_BEATS,
   DESIRED_BUCKET,
@@ -40,6 +34,7 @@ import { NodeShares, type NodeShare } from './node-shares.ts'
 import { requireWriter } from './require-writer.ts'
 import { Restraint } from './restraint.ts'
 import type { Sessions } from './sessions.ts'
+import { isUnanswered } from './unanswered.ts'
 
 export interface JetStreamBusOptions {
   /** As the operator's user in the APP account, with OPERATOR_INBOX as inbox prefix. The bus does not close it. */
@@ -122,7 +117,10 @@ export class JetStreamBus implements Bus {
       nc,
       writer: options.writer,
       log,
-      isUnanswered: (document) => this.#isUnanswered(document),
+      isUnanswered: (document) => {
+        const { kind, uid, node } = document
+        return isUnanswered(document, this.observed.find(kind, uid, node), this.heartbeats.pulse(node))
+      },
       isRefused: (key) => this.#isRefused(key),
       onWithdrawn: (key) => this.observed.forget(key),
       onUnknown: () => options.onUnknown?.(),
@@ -187,13 +185,6 @@ export class JetStreamBus implements Bus {
 
   #isRefused({ kind, uid, node }: ObjectKey): boolean {
     return this.observed.find(kind, uid, node)?.refused?.reason === 'StaleLeader'
-  }
-
-  #isUnanswered({ kind, uid, node, versions }: DesiredDocument): boolean {
-    if (this.heartbeats.pulse(node) !== 'up') return false
-    const word = this.observed.find(kind, uid, node)
-    if (!word) return true
-    return !word.refused && (word.versions.epoch !== versions.epoch || word.versions.generation !== versions.generation)
   }
 
   #follow(bucket: Bucket, listener: BucketListener): { caughtUp: Promise<unknown>; done: Promise<void> } {

@@ -36,6 +36,18 @@ function leader(published?: NbdCertificate) {
 }
 
 describe('a node’s certificates for volumes', () => {
+  test.each([
+    ['a tombstone', { kind: 'node', tombstone: true }],
+    ['a document of another kind', { kind: 'image', tombstone: false, spec: { nbd: { client: 'x', server: 'x' } } }],
+  ])('none was issued by %s', async (_, published) => {
+    const desired = { read: async () => published as never }
+    const certificates = new NbdCertificates({ authority, authorityPem, desired })
+    const ensure = (inventory: object) => certificates.ensure({ node: 'n1', uid: 'u', inventory }, NOW)
+    expect(await ensure({})).toBeUndefined()
+    const first = await ensure({ nbdRequests: requests })
+    expect(first?.authority).toBe(authorityPem)
+    expect(await ensure({ nbdRequests: requests })).toEqual(first)
+  })
   test('what opens them names node and key, opens alone, and lasts as long as its authority', async () => {
     const { client } = await leader()(NOW)
     const certificate = new X509Certificate(client)

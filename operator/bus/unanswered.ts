@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DesiredDocument, ObservedDocument } from '../../lib/contract/documents.ts'
+import type { NodePulse } from './bus.ts'
+
+/**
+ * Has a node that beats not said anything of this version yet? One that is away has nothing to say, and one that refused it has answered.
+ * Pure. @param word its last one on the object
+ */
+export function isUnanswered(
+  { versions: { epoch, generation } }: Pick<DesiredDocument, 'versions'>,
+  word: Pick<ObservedDocument, 'versions' | 'refused'> | undefined,
+  pulse: NodePulse,
+): boolean {
+  if (pulse !== 'up') return false
+  if (!word) return true
+  return !word.refused && (word.versions.epoch !== epoch || word.versions.generation !== generation)
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// What JetStreamBus joins, on a real nats-server: beats and their figures, consumers, words that have a document written again, loss.
+import { rm, writeFile } from 'node:fs/promises'
+import { join as pathOf } from 'node:path'
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { Image } from '../../lib/api/types.ts'
+import {
+  BUCKETS,
+  beatSubject,
+  consumerOf,
+  desiredSubject,
+  inboxPrefix,
+  inventorySubject,
+  notificationSubject,
+  observedSubject,
+  streamOf,
+} from '../../lib/contract/subjects.ts'
+import { createLogger } from '../../lib/log.ts'
+import type { NatsConnection } from '../../lib/nats/connect.ts'
+import { TestServer } from '../../lib/nats/test-server.ts'
+import { serveCallOut } from '../auth/call-out.ts'
+import { AGENT_USERNAME } from '../auth/token-review.ts'
+import { imageDocument } from '../controllers/image/document.ts'
+import { inventoryOf } from '../testing/inventory.ts'
+import { stored } from '../testing/memory-deps.ts'
+import type { NodeLoads } from './node-loads.ts'
+import { JetStreamBus, type JetStreamBusOptions } from './jetstream-bus.ts'
+import { DEFAULT_SHARE } from './node-shares.ts'
+
+const log = createLogger('test', 'silent')
+const image = stored<Image>('i', { source: { http: { url: 'http://images.test/guest' } }, format: 'qcow2' })
+const key = { node: 'n1', kind: 'image', uid: image.metadata.uid } as const
+const documentOf = (term: number, generation = 1) => {
+  const its = { ...image, metadata: { ...image.metadata, generation } }
+  return imageDocument(its, 'n1', { incarnation: 1, term })
+}
+
+let server: TestServer
+let nc: NatsConnection
+let jsm: JetStreamManager
+const open: JetStreamBus[] = []
+
+beforeEach(async () => {
+  server = await TestServer.start()
+  nc = await server.connectOperator()
+  jsm = await jetstreamManager(nc, { checkAPI: false })
+  serveCallOut(await server.connectCallOut(), {
+    issuerSeed: server.issuer.seed,
+    log,
+    createTokenReview: async ({ spec }) => {
+      const user = { username: AGENT_USERNAME, extra: { 'authentication.kubernetes.io/node-name': [spec.token] } }
+      return { status: { authenticated: true, audiences: spec.audiences, user } }
+    },
+  })
+}, 30_000)
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((bus) => bus.close()))
+  await server[Symbol.asyncDispose]()
+}, 30_000)
+
+async function lead(more: Partial<JetStreamBusOptions> = {}, term = 1): Promise<JetStreamBus> {
+  const bus = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term }), log, ...more })
+  open.push(bus)
+  await bus.ready(AbortSignal.timeout(10_000))
+  return bus
+}
+
+async function join(node: string): Promise<NatsConnection> {
+  const file = pathOf(server.dir, `token-${node}`)
+  await writeFile(file, node)
+  return server.connectWithTokenFile(file, node, inboxPrefix(node))
+}
+const wordOf = (generation: number, more: object = {}) => ({
+  ...{ v: 1, ...key, name: 'i', namespace: 'ns', state: 'ready', facts: {}, bootId: 'b', since: 't' },
+  versions: { incarnation: 1, term: 1, epoch: 1, generation },
+  ...more,
+})
+
+async function until(holds: () => unknown): Promise<void> {
+  for (const endMs = Date.now() + 10_000; !(await holds());) {
+    if (Date.now() > endMs) throw new Error('it did not come')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+const termOf = async () => (await lastOf(desiredSubject(key)))?.json<{ versions: { term: number } }>().versions.term
+const lastOf = (subject: string) => jsm.direct.getMessage(streamOf('desired'), { last_by_subj: subject })
+
+test('heartbeats: whose they are, of which boot, with what load; what is none is not heard', async () => {
+  const heard: string[] = []
+  const loads = { heard: (node: string, load: unknown) => heard.push(`${node} ${JSON.stringify(load)}`) }
+  const bus = await lead({ loads: loads as unknown as NodeLoads, share: { ...DEFAULT_SHARE, beats: 2 } })
+  bus.heartbeats.expect(['n1', 'n.2'])
+  const load = { urgent: 1, waiting: 2, long: 3, oldestSeconds: 4 }
+  const agents = [await join('n1'), await join('n.2')] as const
+  const beat = (agent: 0 | 1, value: object) =>
+    agents[agent].publish(beatSubject((['n1', 'n.2'] as const)[agent]), JSON.stringify({ v: 1, seq: 1, ...value }))
+  beat(0, { bootId: 'b1', load })
+  beat(0, { bootId: 'long', load, junk: 'x'.repeat(256) })
+  beat(0, { load })
+  beat(0, { bootId: 'b2' })
+  beat(0, { bootId: 'b3' })
+  beat(1, { bootId: 'b4' })
+  await until(() => bus.heartbeats.pulse('n.2') === 'up')
+  expect(heard.filter((said) => said.startsWith('n1'))).toEqual([`n1 ${JSON.stringify(load)}`, 'n1 undefined'])
+  expect(['n1', 'n.2'].map((node) => [bus.heartbeats.pulse(node), bus.heartbeats.bootId(node)])).toEqual([
+    ['up', 'b2'],
+    ['up', 'b4'],
+  ])
+  // The third was beyond its share.
+  await until(() => bus.conduct.find('n1'))
+  expect([bus.conduct.find('n1')?.excess, bus.conduct.find('n.2')]).toEqual(['Beats', undefined])
+  await bus.close()
+  beat(1, { bootId: 'b5' })
+  await agents[1].flush()
+  await nc.flush()
+  expect(bus.heartbeats.bootId('n.2')).toBe('b4')
+}, 60_000)
+
+test('a node that goes silent is seen by the clock alone, and the bus’s own end as its fault', async () => {
+  const bus = await lead({ heartbeat: { intervalMs: 200, missesBeforeDown: 2 } })
+  bus.heartbeats.expect(['n1', 'n2', 'n3', 'n4', 'n5', 'n6'])
+  const agents = await Promise.all(
+    ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'].map(async (node) => [node, await join(node)] as const),
+  )
+  const beating = setInterval(() => {
+    for (const [node, agent] of agents)
+      if (node !== 'n6' || isWell) agent.publish(beatSubject(node), '{"v":1,"bootId":"b","seq":1}')
+  }, 50)
+  let isWell = true
+  try {
+    await until(() => agents.every(([node]) => bus.heartbeats.pulse(node) === 'up'))
+    isWell = false
+    await until(() => bus.heartbeats.pulse('n6') === 'silent')
+    expect(bus.heartbeats.pulse('n1')).toBe('up')
+    await server.kill()
+    await until(() => bus.heartbeats.health().reason === 'Disconnected')
+    expect(bus.heartbeats.pulse('n1')).toBe('up')
+    await server.run()
+    await until(() => bus.heartbeats.health().healthy)
+  } finally {
+    clearInterval(beating)
+  }
+}, 60_000)
+
+test('a document is written again under this term when its node refuses it as an older leader’s, and only then', async () => {
+  const first = await lead()
+  await first.desired.publish(documentOf(1))
+  await first.close()
+  const agent = await join('n1')
+  const drift: string[] = []
+  const bus = await lead({}, 2)
+  bus.desired.onDrift(({ uid }) => drift.push(uid))
+  await bus.desired.publish(documentOf(2))
+  expect(await termOf()).toBe(1)
+  const say = (more: object) => agent.request(observedSubject(key), JSON.stringify(wordOf(1, more)))
+  await say({ refused: { reason: 'StaleGeneration', message: 'm' } })
+  await until(() => bus.observed.find('image', key.uid, 'n1'))
+  expect(drift).toEqual([])
+  await say({ refused: { reason: 'StaleLeader', message: 'm' } })
+  await until(() => drift.length > 0)
+  await bus.desired.publish(documentOf(2))
+  expect([drift, await termOf()]).toEqual([[key.uid], 2])
+}, 60_000)
+
+test('a consumer for each node, made once for each store of its agent, and gone with the node; its words stay', async () => {
+  const bus = await lead()
+  const agent = await join('n1')
+  const storeOf = async () => (await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).config.metadata
+  await bus.admitNode('n1', 'store-a')
+  await agent.request(inventorySubject('n1'), JSON.stringify(inventoryOf('n1')))
+  await until(() => bus.inventory.find('n1'))
+  expect(await storeOf()).toMatchObject({ 'nephele-store-id': 'store-a' })
+  const made = async () => (await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).created
+  const before = await made()
+  await bus.admitNode('n1', 'store-a')
+  expect(await made()).toBe(before)
+  await bus.admitNode('n1', 'store-b')
+  expect(await storeOf()).toMatchObject({ 'nephele-store-id': 'store-b' })
+
+  await bus.dismissNode('n1')
+  await expect(jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).rejects.toThrow(/not found/)
+  expect(bus.inventory.find('n1')).toBeUndefined()
+  expect((await jsm.direct.getMessage(streamOf('inventory'), { last_by_subj: inventorySubject('n1') }))?.string()).toBe(
+    '',
+  )
+  // It is back.
+  await bus.admitNode('n1', 'store-b')
+  expect(await storeOf()).toMatchObject({ 'nephele-store-id': 'store-b' })
+}, 60_000)
+
+test('who leads no longer dismisses nobody', async () => {
+  let isLeading = true
+  const bus = await lead({ writer: () => (isLeading ? { incarnation: 1, term: 1 } : undefined) })
+  await bus.admitNode('n1')
+  isLeading = false
+  await expect(bus.dismissNode('n1')).rejects.toThrow('lead')
+  expect((await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).name).toBe(consumerOf('n1'))
+}, 60_000)
+
+test('a bus that lost all: streams and consumers are made anew, what nodes said is kept, and all is published again', async () => {
+  const bus = await lead({ isKnown: () => true })
+  const agent = await join('n1')
+  await bus.admitNode('n1', 'store-a')
+  await bus.desired.publish(documentOf(1))
+  await agent.request(observedSubject(key), JSON.stringify(wordOf(1)))
+  await until(() => bus.observed.find('image', key.uid, 'n1'))
+  const madeAt = bus.memory.madeAt!.getTime()
+  let resets = 0
+  bus.desired.onReset(() => (resets += 1))
+  await server.kill()
+  await rm(pathOf(server.dir, 'store'), { recursive: true, force: true })
+  await server.run()
+  await until(() => resets > 0)
+  await until(
+    async () => (await jsm.consumers.info(streamOf('desired'), consumerOf('n1')).catch(() => undefined)) !== undefined,
+  )
+  for (const bucket of BUCKETS) expect((await jsm.streams.info(streamOf(bucket))).state.messages).toBe(0)
+  expect(bus.memory.madeAt!.getTime()).toBeGreaterThan(madeAt)
+  expect([bus.desired.list(), bus.observed.findAll('image', key.uid).length]).toEqual([[], 1])
+  await bus.desired.publish(documentOf(1))
+  expect(await termOf()).toBe(1)
+}, 60_000)
+
+test('whoever waits for a bus that is away is let go; what it cannot do it says', async () => {
+  const bus = await lead()
+  await server.kill()
+  const late = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term: 1 }), log })
+  open.push(late)
+  const [aborted, soon] = [AbortSignal.abort(), new AbortController()]
+  await expect(late.ready(aborted)).rejects.toThrow('was aborted')
+  const waiting = late.ready(soon.signal)
+  soon.abort()
+  await expect(waiting).rejects.toThrow('was aborted')
+  await expect(bus.admitNode('n1')).rejects.toMatchObject({ reason: 'BusUnavailable' })
+  await server.run()
+  await until(() =>
+    bus.admitNode('n1').then(
+      () => true,
+      () => false,
+    ),
+  )
+  await late.ready(AbortSignal.timeout(10_000))
+}, 60_000)
+
+test('sessions end by whoever can end them, and a notification is stored once for each id', async () => {
+  const ended: string[] = []
+  const bus = await lead({ sessions: { end: async (node) => ended.push(node) } })
+  await bus.endSessions('n1')
+  await (await lead()).endSessions('n2')
+  expect(ended).toEqual(['n1'])
+  const failing = await lead({ sessions: { end: async () => Promise.reject(new Error('away')) } })
+  await expect(failing.endSessions('n1')).rejects.toMatchObject({ reason: 'BusUnavailable' })
+  const notification = {
+    ...{ v: 1 as const, eventType: 'instance.create.end', time: 't', kind: 'Instance', namespace: 'team', name: 'x' },
+    ...{ uid: 'u', payload: {} },
+  }
+  for (const id of ['a', 'a', 'b']) await bus.notifier.publish(notification, id)
+  const { state } = await jsm.streams.info('EVENTS', { subjects_filter: '>' })
+  expect(state.subjects).toEqual({ [notificationSubject('team', 'Instance')]: 2 })
+}, 60_000)
