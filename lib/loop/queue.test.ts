@@ -47,7 +47,7 @@ describe('WorkQueue', () => {
   test('holds what comes before start', () => {
     const { queue, runs } = manualQueue(2)
     queue.add('a')
-    expect(runs).toEqual([])
+    expect([runs, queue.depth, queue.idle]).toEqual([[], 1, false])
     queue.start()
     expect(runs.map((r) => r.key)).toEqual(['a'])
   })
@@ -73,11 +73,16 @@ describe('WorkQueue', () => {
     queue.start()
     for (const key of ['a', 'b', 'c']) queue.add(key)
     const begun = () => runs.map(({ key }) => key)
-    queue.leaveSlot('c')
+    /** In a turn of its own, of which a slow machine has not used up the time. */
+    const leave = async (key: string) => {
+      await settle()
+      queue.leaveSlot(key)
+    }
+    await leave('c')
     expect(begun()).toEqual(['a'])
-    queue.leaveSlot('a')
+    await leave('a')
     expect(begun()).toEqual(['a', 'b'])
-    queue.leaveSlot('a')
+    await leave('a')
     expect(begun()).toEqual(['a', 'b'])
     expect([queue.depth, queue.running]).toEqual([1, 2])
     // It had no slot any more: its end frees none.
@@ -88,7 +93,7 @@ describe('WorkQueue', () => {
     await settle()
     expect(begun()).toEqual(['a', 'b', 'c'])
     queue.add('c')
-    queue.leaveSlot('c')
+    await leave('c')
     expect(begun()).toEqual(['a', 'b', 'c'])
     runs[2]!.end()
     await settle()
@@ -166,6 +171,8 @@ describe('WorkQueue', () => {
     runs[0]!.end()
     await closing
     queue.add('d')
+    queue.addAfter('e', 10)
+    expect([queue.depth, queue.idle]).toEqual([0, true])
     await clock.advance(100)
     expect(runs.map((r) => r.key)).toEqual(['a'])
     expect(clock.pending).toBe(0)

@@ -147,7 +147,11 @@ describe('what cannot be had is said, and harms nothing', () => {
     expect(await settle(w, i)).toEqual({ kind: 'done' })
     expect(pending(i)).toMatchObject({ reason, message: expect.stringContaining(message) })
     expect(w.events.filter((e) => e === 'ResizeRefused')).toHaveLength(1)
-    expect(i.status).toMatchObject({ state: 'ACTIVE', flavor: { memoryMiB: 256 }, pendingChanges: ['spec.flavorRef'] })
+    expect(i.status).toMatchObject({
+      state: 'ACTIVE',
+      flavor: { name: 'small', memoryMiB: 256 },
+      pendingChanges: ['spec.flavorRef'],
+    })
     expect(await said(w, i)).toMatchObject({ memoryMiB: 256, rootDiskGiB: 2 })
     // Stop and start go on with the size that it has.
     i.spec.runState = 'Stopped'
