@@ -123,6 +123,13 @@ describe('a role', () => {
   })
 })
 
+test('whichever of several orphans has its document come, the node is asked again', async () => {
+  listing = { orphans: [orphan, { ...orphan, uid: 'w' }], unlisted: [] }
+  await run()
+  reconciler.documentCame({ kind: 'volume', uid: 'w' })
+  expect(woken).toBe(1)
+})
+
 test('an orphan whose document came is none, whatever the run comes to; a delete of it is none yet', async () => {
   await run()
   const held = (tombstone: boolean) => reconciler.standingFacts(document, { find: () => ({ tombstone }) as never })

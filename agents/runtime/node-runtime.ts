@@ -3,26 +3,19 @@
 // operator to go on with what it has accepted.
 import type { DesiredDocument, DocumentKind, NodeLoad, Tombstone } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
-import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, type Clock } from '../../lib/loop/clock.ts'
 import { WorkQueue } from '../../lib/loop/queue.ts'
 import { DependencyIndex } from './dependency-index.ts'
+import { DocumentRuns } from './document-runs.ts'
 import type { DocumentStore } from './document-store.ts'
 import { FairLine } from './fair-line.ts'
 import { judgeDocument } from './intake.ts'
 import { OrphanList, type OrphanListing } from './orphan-list.ts'
-import {
-  keyOf,
-  type DocumentOf,
-  type KindReconciler,
-  type NodeState,
-  type Observation,
-  type RunContext,
-} from './reconciler.ts'
+import { keyOf, type DocumentOf, type KindReconciler, type NodeState, type Observation } from './reconciler.ts'
 import type { Reporter } from './reporter.ts'
-import { Reports, failedStateOf, refusedStateOf } from './reports.ts'
-import { endsRun, isUrgent, ORDINARY, URGENT } from './slot-plan.ts'
+import { Reports } from './reports.ts'
+import { isUrgent, ORDINARY, URGENT } from './slot-plan.ts'
 
 const BACKOFF = { baseMs: 500, capMs: 300_000 }
 /** So long everything else waits at most for the node's own document to be worked off once. */
@@ -37,13 +30,6 @@ export interface NodeRuntimeOptions {
   clock?: Clock
 }
 
-interface RunUnderWay {
-  document: DesiredDocument
-  abort: AbortController
-  /** It left its slot: others are worked on meanwhile, and another spec ends it. */
-  isLong: boolean
-}
-
 export class NodeRuntime implements NodeState {
   readonly #options: NodeRuntimeOptions
   readonly #clock: Clock
@@ -53,7 +39,7 @@ export class NodeRuntime implements NodeState {
   readonly #reports: Reports
   readonly #dependencies = new DependencyIndex()
   readonly #orphans: OrphanList
-  readonly #running = new Map<string, RunUnderWay>()
+  readonly #runs: DocumentRuns
   /** What came as urgent, until it is done. */
   readonly #urgent = new Set<string>()
   readonly #stop = new AbortController()
@@ -64,6 +50,18 @@ export class NodeRuntime implements NodeState {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#reports = new Reports({ ...options, clock: this.#clock })
+    this.#runs = new DocumentRuns({
+      ...{ ...options, state: this, reconcilers: this.#reconcilers, reports: this.#reports },
+      queue: {
+        addAfter: (key, ms) => this.#queue.addAfter(key, ms),
+        forget: (key) => this.#queue.forget(key),
+        leaveSlot: (key) => this.#queue.leaveSlot(key),
+        retry: (key) => this.#queue.retry(key),
+      },
+      signal: this.#stop.signal,
+      onWorkedOff: (key) => this.#urgent.delete(key),
+      onChange: (key) => this.#wakeDependents(key),
+    })
     this.#orphans = new OrphanList({
       signal: this.#stop.signal,
       clock: this.#clock,
@@ -144,8 +142,7 @@ export class NodeRuntime implements NodeState {
     if (verdict.document.kind === 'node' && !verdict.document.tombstone)
       await this.#dropOtherNodes(verdict.document.uid)
     this.#index(verdict.document)
-    const run = this.#running.get(name)
-    if (run && endsRun(run.document, verdict.document, run.isLong)) run.abort.abort()
+    this.#runs.end(name, verdict.document)
     if (isUrgent(verdict.document, held?.document)) this.#urgent.add(name)
     this.#queue.forget(name)
     this.#queue.add(name)
@@ -180,7 +177,7 @@ export class NodeRuntime implements NodeState {
     const { store } = this.#options
     for (const { document } of store.list()) {
       if (document.kind !== 'node' || document.uid === uid) continue
-      this.#running.get(keyOf(document))?.abort.abort()
+      this.#runs.end(keyOf(document))
       this.#reports.forget(document)
       await store.drop('node', document.uid)
     }
@@ -193,30 +190,16 @@ export class NodeRuntime implements NodeState {
     if (!stored) return
     const { document } = stored
     if (stored.done) {
-      this.#publish(document, { state: 'gone' })
+      this.#runs.publish(document, { state: 'gone' })
       return
     }
     if (this.#held && document.kind !== 'node') {
       this.#held.add(key)
       return
     }
-    const abort = new AbortController()
-    const run: RunUnderWay = { document, abort, isLong: false }
-    this.#running.set(key, run)
-    const context = this.#contextOf(run, AbortSignal.any([this.#stop.signal, abort.signal]))
     try {
-      const observation = await this.#reconcile(document, context)
-      if (abort.signal.aborted || this.#stop.signal.aborted) return
-      this.#publish(document, observation)
-      this.#urgent.delete(key)
-      if (document.tombstone && observation.state === 'gone') await this.#finish(document)
-      this.#queue.forget(key)
-      if (observation.retryAfterMs !== undefined) this.#queue.addAfter(key, observation.retryAfterMs)
-    } catch (error) {
-      if (abort.signal.aborted || this.#stop.signal.aborted) return
-      this.#fail(document, error, context.log)
+      await this.#runs.run(document)
     } finally {
-      this.#running.delete(key)
       if (document.kind === 'node') this.#release()
     }
   }
@@ -225,75 +208,6 @@ export class NodeRuntime implements NodeState {
     const held = this.#held
     this.#held = undefined
     for (const key of held ?? []) this.#queue.add(key)
-  }
-
-  #reconcile(document: DesiredDocument, context: RunContext): Promise<Observation> {
-    const reconciler = this.#reconcilers.get(document.kind)
-    if (!reconciler) {
-      const message = `node ${context.node} has no role that handles a document of kind ${document.kind}`
-      return Promise.resolve({
-        state: failedStateOf(document.kind),
-        error: { reason: 'RoleMissing', message, terminal: false },
-      })
-    }
-    if (document.tombstone) return reconciler.remove(document, context)
-    // The map is by kind: the reconciler's documents are of this document's type.
-    return reconciler.reconcile(document, context)
-  }
-
-  #contextOf(run: RunUnderWay, signal: AbortSignal): RunContext {
-    const { node, bootId, log } = this.#options
-    const { document } = run
-    return {
-      node,
-      bootId,
-      state: this,
-      signal,
-      log: log.child({ kind: document.kind, uid: document.uid, namespace: document.namespace, name: document.name }),
-      report: (observation) => {
-        if (!signal.aborted) this.#publish(document, observation)
-      },
-      leaveSlot: () => {
-        run.isLong = true
-        this.#queue.leaveSlot(keyOf(document))
-      },
-      grantedBootId: document.grantedBootId ?? '',
-      listed: (volumes) => this.#reports.listed(document, volumes),
-    }
-  }
-
-  async #finish(document: DesiredDocument): Promise<void> {
-    await this.#options.store.finish(document)
-    this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
-  }
-
-  #fail(document: DesiredDocument, error: unknown, log: Logger): void {
-    const key = keyOf(document)
-    if (isTerminal(error)) {
-      log.warn({ err: error }, 'refused')
-      const { reason, message } = error
-      this.#publish(document, { state: refusedStateOf(document.kind), error: { reason, message, terminal: true } })
-      this.#queue.forget(key)
-      return
-    }
-    const delayMs = this.#queue.retry(key)
-    log.warn({ err: error, delayMs }, 'run failed')
-    const known = error instanceof TransientError
-    const reason = known ? error.reason : 'AgentError'
-    const message = known
-      ? error.message
-      : `the agent of node ${this.#options.node} failed and tries again; its log says why`
-    this.#publish(document, { state: failedStateOf(document.kind), error: { reason, message, terminal: false } })
-  }
-
-  #publish(document: DesiredDocument, observation: Observation): void {
-    const key = keyOf(document)
-    // A later document was accepted while this one ran: its own run will speak.
-    if (this.#findStored(key)?.document !== document) return
-    const standing = document.tombstone
-      ? undefined
-      : this.#reconcilers.get(document.kind)?.standingFacts?.(document, this)
-    if (this.#reports.observe(document, observation, standing)) this.#wakeDependents(key)
   }
 
   // Who is next.
@@ -314,9 +228,7 @@ export class NodeRuntime implements NodeState {
   load(): NodeLoad {
     const { urgent, ordinary, oldestMs } = this.#line.waiting()
     const oldestSeconds = oldestMs === undefined ? 0 : Math.round((this.#clock.nowMs() - oldestMs) / 1000)
-    let long = 0
-    for (const run of this.#running.values()) if (run.isLong) long += 1
-    return { urgent, waiting: ordinary, long, oldestSeconds }
+    return { urgent, waiting: ordinary, long: this.#runs.countLong(), oldestSeconds }
   }
 
   // Who wakes whom.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, expect, test } from '@jest/globals'
 import type { DocumentKind, Orphan } from '../../lib/contract/documents.ts'
-import { TransientError } from '../../lib/errors.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import { FakeClock, settle } from '../../lib/loop/fake-clock.ts'
 import { OrphanList } from './orphan-list.ts'
@@ -140,6 +140,27 @@ test('nobody waits for a place that takes long, nor looks there twice at once; w
   expect(changes).toBe(2)
   expect(await both()).toEqual({ orphans: ['m0', 'm1', 'v1', 'v2'], unlisted: [] })
   expect(clock.pending).toBe(0)
+})
+
+test('what was seen and takes long now is of then, whatever it comes to later', async () => {
+  await both()
+  places.delete('a')
+  const again = both()
+  await settle()
+  await clock.advance(15_000)
+  expect(await again).toMatchObject({ orphans: ['m0', 'm1', `v1 ${THEN}`, 'v2'], unlisted: ['pool a: StillListing'] })
+})
+
+test('a fault that only another document can help is told in its own words too', async () => {
+  places.set('a', new TerminalError('DriverUnknown', 'no such driver'))
+  expect(await both()).toMatchObject({ unlisted: ['pool a: DriverUnknown'] })
+})
+
+test('a kind of one place is asked for all that it has', async () => {
+  const asked: unknown[][] = []
+  const one = { kind: 'port', listOwned: async (...args: unknown[]) => (asked.push(args), []) }
+  await list.list([one as unknown as KindReconciler], () => undefined)
+  expect(asked).toEqual([[stop.signal]])
 })
 
 test('one that failed and takes long now has failed, as long as nothing else is known', async () => {

@@ -92,3 +92,11 @@ test('a node that never lists its machines is remembered for as many as one word
   }
   expect([299, 44, 43].map((i) => index.listOrphans(`vm-${i}`).length)).toEqual([1, 1, 0])
 })
+
+test('a node that left has no machines, whatever its last word names', () => {
+  const index = new MachineIndex()
+  const word = orphansOf('n1', 'vm', [nicOf('net', ['10.0.0.5'])])
+  index.replace(undefined, word)
+  index.replace(word, { ...word, state: 'gone' })
+  expect([index.listOrphans('vm'), index.listNics('10.0.0.5')]).toEqual([[], []])
+})

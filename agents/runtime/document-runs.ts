@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of one document: who works on it, what is said of it, and when it is looked at again.
+import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
+import { TransientError, isTerminal } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { WorkQueue } from '../../lib/loop/queue.ts'
+import type { DocumentStore } from './document-store.ts'
+import { keyOf, type KindReconciler, type NodeState, type Observation, type RunContext } from './reconciler.ts'
+import type { Reports } from './reports.ts'
+import { failedStateOf, refusedStateOf } from './reports.ts'
+import { endsRun } from './slot-plan.ts'
+
+export interface DocumentRunsOptions {
+  node: string
+  bootId: string
+  log: Logger
+  store: Pick<DocumentStore, 'find' | 'finish'>
+  state: NodeState
+  reconcilers: ReadonlyMap<DocumentKind, KindReconciler>
+  reports: Reports
+  queue: Pick<WorkQueue, 'addAfter' | 'forget' | 'leaveSlot' | 'retry'>
+  /** Of the agent as a whole. */
+  signal: AbortSignal
+  /** It is worked off; what fails is not. */
+  onWorkedOff: (key: string) => void
+  /** Whoever depends on it should look again. */
+  onChange: (key: string) => void
+}
+
+interface RunUnderWay {
+  document: DesiredDocument
+  abort: AbortController
+  /** It left its slot: others are worked on meanwhile, and another spec ends it. */
+  isLong: boolean
+}
+
+export class DocumentRuns {
+  readonly #options: DocumentRunsOptions
+  readonly #running = new Map<string, RunUnderWay>()
+
+  constructor(options: DocumentRunsOptions) {
+    this.#options = options
+  }
+
+  /** Runs that left their slots. */
+  countLong(): number {
+    let long = 0
+    for (const run of this.#running.values()) if (run.isLong) long += 1
+    return long
+  }
+
+  /** Ends the run under way; with `next`, only if that is not what it works on. */
+  end(key: string, next?: DesiredDocument): void {
+    const run = this.#running.get(key)
+    if (run && (!next || endsRun(run.document, next, run.isLong))) run.abort.abort()
+  }
+
+  /** Never rejects: what fails is said, and tried again. */
+  async run(document: DesiredDocument): Promise<void> {
+    const { queue, signal } = this.#options
+    const key = keyOf(document)
+    const abort = new AbortController()
+    const run: RunUnderWay = { document, abort, isLong: false }
+    this.#running.set(key, run)
+    const context = this.#contextOf(run, AbortSignal.any([signal, abort.signal]))
+    try {
+      const observation = await this.#reconcile(document, context)
+      if (abort.signal.aborted || signal.aborted) return
+      this.publish(document, observation)
+      this.#options.onWorkedOff(key)
+      if (document.tombstone && observation.state === 'gone') await this.#finish(document)
+      queue.forget(key)
+      if (observation.retryAfterMs !== undefined) queue.addAfter(key, observation.retryAfterMs)
+    } catch (error) {
+      if (abort.signal.aborted || signal.aborted) return
+      this.#fail(document, error, context.log)
+    } finally {
+      this.#running.delete(key)
+    }
+  }
+
+  #reconcile(document: DesiredDocument, context: RunContext): Promise<Observation> {
+    const reconciler = this.#options.reconcilers.get(document.kind)
+    if (!reconciler) {
+      const message = `node ${context.node} has no role that handles a document of kind ${document.kind}`
+      return Promise.resolve({
+        state: failedStateOf(document.kind),
+        error: { reason: 'RoleMissing', message, terminal: false },
+      })
+    }
+    if (document.tombstone) return reconciler.remove(document, context)
+    // The map is by kind: the reconciler's documents are of this document's type.
+    return reconciler.reconcile(document, context)
+  }
+
+  #contextOf(run: RunUnderWay, signal: AbortSignal): RunContext {
+    const { node, bootId, log, state } = this.#options
+    const { document } = run
+    return {
+      node,
+      bootId,
+      state,
+      signal,
+      log: log.child({ kind: document.kind, uid: document.uid, namespace: document.namespace, name: document.name }),
+      report: (observation) => {
+        if (!signal.aborted) this.publish(document, observation)
+      },
+      leaveSlot: () => {
+        run.isLong = true
+        this.#options.queue.leaveSlot(keyOf(document))
+      },
+      grantedBootId: document.grantedBootId ?? '',
+      listed: (volumes) => this.#options.reports.listed(document, volumes),
+    }
+  }
+
+  async #finish(document: DesiredDocument): Promise<void> {
+    await this.#options.store.finish(document)
+    this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
+  }
+
+  #fail(document: DesiredDocument, error: unknown, log: Logger): void {
+    const key = keyOf(document)
+    if (isTerminal(error)) {
+      log.warn({ err: error }, 'refused')
+      const { reason, message } = error
+      this.publish(document, { state: refusedStateOf(document.kind), error: { reason, message, terminal: true } })
+      this.#options.queue.forget(key)
+      return
+    }
+    const delayMs = this.#options.queue.retry(key)
+    log.warn({ err: error, delayMs }, 'run failed')
+    const known = error instanceof TransientError
+    const reason = known ? error.reason : 'AgentError'
+    const message = known
+      ? error.message
+      : `the agent of node ${this.#options.node} failed and tries again; its log says why`
+    this.publish(document, { state: failedStateOf(document.kind), error: { reason, message, terminal: false } })
+  }
+
+  publish(document: DesiredDocument, observation: Observation): void {
+    const key = keyOf(document)
+    // A later document was accepted while this one ran: its own run will speak.
+    if (this.#options.store.find(document.kind, document.uid)?.document !== document) return
+    const standing = document.tombstone
+      ? undefined
+      : this.#options.reconcilers.get(document.kind)?.standingFacts?.(document, this.#options.state)
+    if (this.#options.reports.observe(document, observation, standing)) this.#options.onChange(key)
+  }
+}
