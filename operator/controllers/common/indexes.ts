@@ -75,6 +75,11 @@ export const portIndexes = {
     (spec.allowedAddressPairs ?? []).some(({ ipAddress }) => ipAddress.includes('/'))
       ? [keyOf(spec.networkRef, metadata.namespace)]
       : [],
+  /** The network in which it may send under other addresses than its own. */
+  speaking: ({ spec, status, metadata }) =>
+    status?.portSecurityEnabled === false || (status?.allowedAddressPairs ?? []).length > 0
+      ? [keyOf(spec.networkRef, metadata.namespace)]
+      : [],
   /** The network in which it is plugged nowhere. */
   unplaced: ({ spec, status, metadata }) =>
     status?.node === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],

@@ -20,6 +20,7 @@ import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
+import { eventOfSpeakers } from './speakers.ts'
 
 export type PortDeps = Pick<
   OperatorDeps,
@@ -104,6 +105,8 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
     prefixLength,
   }))
   recordSecurity(port, security, groups)
+  const speakers = isNew ? eventOfSpeakers(port, network.object, deps) : undefined
+  if (speakers) run.event(speakers)
   return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups, security, lacks })
 }
 

@@ -2,6 +2,7 @@
 // Projects on one network: nobody takes port security off another's machines, or speaks under another's address.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import { generateMac } from '../../ipam/mac.ts'
 import { announcerMac, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
@@ -180,6 +181,47 @@ describe('further addresses', () => {
     p.status = { networkUID: 'uid-lan', macAddress: 'fa:16:3e:00:00:01', fixedIPs: [] }
     expect(await step(p)).toEqual(DONE)
     expect(rowOf(p)).toMatchObject({ portSecurityEnabled: false, allowedAddressPairs: [{ ipAddress: '10.0.0.77' }] })
+  })
+})
+
+describe('who comes to a shared network is told, once, who was let send in its name before', () => {
+  const told: string[] = []
+  const join = async (namespace: 'ns' | 'b' = 'b') => {
+    told.length = 0
+    w.run.event = ({ reason, note }) => void told.push(`${reason}: ${note}`)
+    const joining = port('joins', namespace)
+    for (let left = 2; left > 0; left--) expect(await step(joining)).toEqual(DONE)
+    return told
+  }
+  const pair = (ipAddress: string, macAddress?: string) => ({
+    allowedAddressPairs: [{ ipAddress, ...(macAddress === undefined ? {} : { macAddress }) }],
+  })
+  test.each<[string, Partial<Port['spec']>, boolean]>([
+    ['a Port without port security', { portSecurityEnabled: false }, true],
+    ['one with a range around its address', pair('10.0.0.0/25'), true],
+    ['one with its MAC', pair('10.0.0.200', generateMac('fa:16:3e', 'uid-joins')), true],
+    ['one with addresses of none of its', pair('10.0.0.200', 'fa:16:3e:00:00:01'), false],
+    ['one with its own alone', {}, false],
+  ])('%s', async (_, spec, isTold) => {
+    expect(await step(port('before', 'ns', spec))).toEqual(DONE)
+    expect(await join()).toEqual(
+      isTold ? [expect.stringMatching(/^AddressNotExclusive: Port ns\/before may send/)] : [],
+    )
+  })
+  test('not who owns it, nor who knows of a network without port security that it has none', async () => {
+    expect(await step(port('before', 'ns', { portSecurityEnabled: false }))).toEqual(DONE)
+    expect(await join('ns')).toEqual([])
+    w.drop('ports', port('joins', 'ns'))
+    await lan({ portSecurityEnabled: false })
+    expect(await join()).toEqual([])
+  })
+  test('not of the Ports of its own namespace', async () => {
+    await lan({ portSecurityEnabled: false })
+    expect(await step(port('friend', 'b'))).toEqual(DONE)
+    await lan({})
+    network.status!.portSecurityEnabled = true
+    w.put('networks', network)
+    expect(await join()).toEqual([])
   })
 })
 

@@ -119,6 +119,15 @@ function whyNotPair(
     : `spec.${field} has addresses of ${namesOfUsers('Port', others)}, of another namespace: write only what is yours`
 }
 
+/** Whether what a port was given lets it send under an address, or with the MAC, of another one. */
+export function speaksFor({ status }: Port, other: Port): boolean {
+  if (status?.portSecurityEnabled === false) return true
+  return (status?.allowedAddressPairs ?? []).some(({ ipAddress, macAddress }) => {
+    const range = findRange(ipAddress)
+    return range !== undefined && isHeldBy(other, range, macAddress)
+  })
+}
+
 function isHeldBy({ status }: Port, range: Cidr, mac: string | undefined): boolean {
   if (mac !== undefined && status?.macAddress === mac) return true
   return (status?.fixedIPs ?? []).some(({ ipAddress }) => covers(range, ipAddress))
