@@ -91,6 +91,7 @@ const EVENTS = [
   'ResizeRefused',
   'Evacuated',
   'Rescheduled',
+  'AddressNotExclusive',
   'Scheduled',
   'Started',
   'Restarted',

@@ -124,6 +124,12 @@ describe('dependency and bad input', () => {
     await step(w, other)
     expect(other.status?.fixedIPs).toMatchObject([{ ipAddress: '10.0.0.2' }])
   })
+  test('a Network that is not in OVN yet is waited for', async () => {
+    const w = await world()
+    w.put('networks', network({ status: {} }))
+    expect(await step(w, own())).toMatchObject({ reason: 'NetworkNotReady', message: 'waiting for Network ns/lan' })
+    expect(w.deps.caches.ipClaims.size).toBe(0)
+  })
   test('a MAC that is taken names the older port', async () => {
     const w = await world()
     const mac = 'fa:16:3e:00:00:01'
@@ -283,6 +289,14 @@ describe('an own port and its machines', () => {
       'addresses.release',
       'addresses.release ended',
     ])
+  })
+  test('delete: a machine that has it by name alone, and no place, does not hold it up', async () => {
+    const w = await world()
+    w.put('instances', user('a', undefined))
+    const p = own({}, { status: { instance: { name: 'a', uid: 'uid-a' } } })
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    expect(await step(w, p)).toEqual({ kind: 'released' })
   })
   test('delete: one that its status places nowhere is let go of where it was wanted', async () => {
     const w = await world()

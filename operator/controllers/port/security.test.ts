@@ -175,6 +175,14 @@ describe('further addresses', () => {
     expect(await step(p)).toMatchObject(refused(/allowedAddressPairs\[1\]/))
     expect(rowOf(p)?.allowedAddressPairs).toEqual([{ ipAddress: '10.0.0.64/27' }, { ipAddress: '10.0.0.9' }])
   })
+  test('what was given under one MAC is not given under another', async () => {
+    const p = port('p', 'ns', pairs({ ipAddress: '10.0.0.64/27' }))
+    expect(await step(p)).toEqual(DONE)
+    await step(theirs())
+    p.spec.allowedAddressPairs = [{ ipAddress: '10.0.0.64/27', macAddress: 'fa:16:3e:00:00:05' }]
+    expect(await step(p)).toMatchObject(refused(/allowedAddressPairs\[0\] has addresses of Port b\/theirs/))
+    expect(rowOf(p)?.allowedAddressPairs).toEqual([])
+  })
   test('one of a version that kept no record keeps what its spec says', async () => {
     await step(theirs())
     const p = port('p', 'ns', { portSecurityEnabled: false, ...pairs({ ipAddress: '10.0.0.77' }) })

@@ -39,6 +39,25 @@ describe('what a node says of a port', () => {
     expect(port.status?.state).toBe(state)
   })
 
+  test.each<[string, object, ObservedDocument | undefined, object, string]>([
+    ['of what it was asked before', { generation: 2 }, word('active'), { reason: 'Plugging' }, 'BUILD'],
+    ['that it cannot be plugged yet', {}, word('failed'), { reason: 'PlugFailed' }, 'BUILD'],
+    ['that it is refused', {}, word('refused'), { reason: 'Refused' }, 'BUILD'],
+    ['nothing any more', { status: { state: 'ACTIVE' } }, undefined, { reason: 'Plugging' }, 'ACTIVE'],
+    [
+      'that it is no longer plugged',
+      { status: { state: 'ACTIVE' } },
+      word('plugging'),
+      { reason: 'Plugging' },
+      'BUILD',
+    ],
+  ])('says %s', (_, more, observed, outcome, state) => {
+    const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'BUILD' }, ...more })
+    const saying = () => observePort(port, binding(), observed)
+    if (observed?.state === 'refused') expect(saying).toThrow(expect.objectContaining(outcome))
+    else expect(saying()).toMatchObject(outcome)
+    expect(port.status?.state).toBe(state)
+  })
   test('a guest that reboots takes its port down and up again', () => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
     expect(observePort(port, binding(), word('plugging', flowsAlone))).toMatchObject({
