@@ -384,6 +384,17 @@ describe('what ends', () => {
     expect(forgotten).toEqual([['one/a', first.metadata.uid]])
   })
 
+  test('also when the watch brings the new one before it has told of the old one’s end', async () => {
+    const forgotten: [string, string][] = []
+    await start(() => done, { forget: (key, last) => forgotten.push([key, last.metadata.uid]) })
+    const first = make('a')
+    await ran('a')
+    server.store.collection(WIDGETS_PATH).delete('one/a') // nobody is told
+    make('a')
+    await ran('a')
+    expect(forgotten).toEqual([['one/a', first.metadata.uid]])
+  })
+
   test('a finalizer that is gone already is fine; another failure is tried again', async () => {
     const object = make('a', { finalizers: [FINALIZER, 'others/one'] })
     server.store.delete(WIDGETS_PATH, 'one/a')

@@ -314,6 +314,13 @@ describe('what the bucket tells', () => {
     w.hear()
     expect([w.told, w.desired.find('n1', 'image', 'uid-i')?.versions.generation]).toEqual([[], 2])
   })
+  test('of another writer, heard before the answer to ours that it followed, is what is known', async () => {
+    const w = loaded()
+    const writing = w.desired.publish(document(1))
+    w.desired.entry({ key: toObjectKey(key), revision: 9, data: Buffer.from(JSON.stringify(document(3))) })
+    await writing
+    expect(w.desired.find('n1', 'image', 'uid-i')).toMatchObject({ revision: 9, versions: { generation: 3 } })
+  })
   test('of older revisions changes nothing; of another writer’s is drift', async () => {
     const w = loaded()
     await w.desired.publish(document(2))

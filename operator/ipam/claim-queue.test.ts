@@ -100,6 +100,15 @@ describe('what is not known', () => {
   })
 })
 
+test('what was given back can be had again, and is known as had', async () => {
+  const w = world()
+  await w.book.claim(lan, port('p'))
+  await w.book.release(w.book.listHeld(port('p')))
+  expect(w.book.has('su', port('p'))).toBe(false)
+  expect(await w.book.claim(lan, port('p'), '10.0.0.2')).toEqual(ok('10.0.0.2'))
+  expect(w.book.has('su', port('p'))).toBe(true)
+})
+
 describe('how often the store is asked', () => {
   test('a refusal is not tried again, and nothing is in doubt after it', async () => {
     const w = world()

@@ -97,6 +97,16 @@ describe('what is told of it', () => {
     expect(events).toEqual([{ type, reason: 'Restarted', action: 'Start', note: expect.stringContaining(note!) }])
   })
 
+  test('one that was built anew elsewhere begins to count again: no restart', async () => {
+    const w = machineWorld()
+    const i = await active(w, bare())
+    const events = eventsOf(w)
+    i.status!.restarts = 3
+    runs(w, i, { facts: { restarts: 1, restartedAfter: 'Crashed' } })
+    await step(w, i)
+    expect([events, i.status?.restarts]).toEqual([[], 1])
+  })
+
   test('nothing of what a silent node said last', async () => {
     const w = machineWorld()
     const i = await active(w, bare())

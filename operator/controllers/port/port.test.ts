@@ -265,6 +265,30 @@ describe('an own port and its machines', () => {
     expect(await step(w, p)).toEqual({ kind: 'released' })
     expect(w.network.rows.ports.size + w.deps.caches.ipClaims.size).toBe(0)
   })
+  test('delete: while a machine has it, or its node may, its row is kept, and written again where it was lost', async () => {
+    const w = await world()
+    const a = user('a', 'c1')
+    w.put('instances', a)
+    const p = own({}, { status: { node: 'c1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } } })
+    await step(w, p)
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    w.network.rows.ports.clear()
+    expect(await step(w, p)).toMatchObject({ reason: 'InUse' })
+    expect(w.network.rows.ports.has('uid-p')).toBe(true)
+    w.drop('instances', a)
+    w.network.rows.ports.clear()
+    expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
+    expect(w.network.rows.ports.has('uid-p')).toBe(true)
+  })
+  test('delete: one that merely names it, and has no place yet, does not hold it up', async () => {
+    const w = await world()
+    w.put('instances', user('a', undefined))
+    const p = own({}, { status: { instance: { name: 'a', uid: 'uid-a' } } })
+    await step(w, p)
+    p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+    p.status!.instance = { name: 'a', uid: 'uid-a' }
+    expect(await step(w, p)).toEqual({ kind: 'released' })
+  })
   test('delete: no address is anybody’s again before the port’s row, which speaks for it, is gone', async () => {
     const w = await world()
     const p = own()
