@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Image, Port } from '../../lib/api/types.ts'
 import { instanceDocument } from '../../agents/compute/testing.ts'
-import type { DesiredDocument, PortDocument } from '../../lib/contract/documents.ts'
+import { MAX_DOCUMENT_BYTES, type DesiredDocument, type PortDocument } from '../../lib/contract/documents.ts'
 import { desiredSubject, observedSubject, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
 import { settle } from '../../lib/loop/fake-clock.ts'
@@ -194,6 +194,37 @@ describe('publish', () => {
     expect(w.desired.find('n1', 'image', 'uid-i')).toMatchObject({ versions: { generation: 7 }, revision: 2 })
     await w.desired.publish(document(2))
     expect(lying(w)?.versions.generation).toBe(2)
+  })
+  test('that another leader removed meanwhile says so, knows that nothing lies there, and comes after its mark', async () => {
+    const w = loaded()
+    await w.desired.publish(document())
+    await loaded(w.stream).desired.withdraw('n1', 'image', 'uid-i')
+    await expect(w.desired.publish(document(2))).rejects.toMatchObject({ reason: 'BusConflict' })
+    expect([w.desired.find('n1', 'image', 'uid-i'), w.desired.list()]).toEqual([undefined, []])
+    expect(await w.desired.read('n1', 'image', 'uid-i')).toBeUndefined()
+    w.stream.requests.length = 0
+    await w.desired.publish(document(2))
+    expect([w.stream.requests, lying(w)?.versions.generation]).toEqual([[`write ${subject}`], 2])
+  })
+  test.each([
+    [MAX_DOCUMENT_BYTES, true],
+    [MAX_DOCUMENT_BYTES + 1, false],
+  ])('of %i bytes: %s', async (bytes, isTaken) => {
+    const w = loaded()
+    const { spec, ...rest } = instanceDocument({ uid: 'vm' })
+    const { incarnation, term } = { incarnation: 1, term: 1 }
+    const of = (value: string) =>
+      ({
+        ...rest,
+        node: 'n1',
+        versions: { ...rest.versions, incarnation, term },
+        spec: { ...spec, metadata: { a: value } },
+      }) as DesiredDocument
+    const large = of('x'.repeat(bytes - JSON.stringify(of('')).length))
+    const published = w.desired.publish(large)
+    if (isTaken) await published
+    else await expect(published).rejects.toMatchObject({ reason: 'DocumentTooLarge' })
+    expect(w.stream.requests).toHaveLength(isTaken ? 1 : 0)
   })
   test('of what seemed to be new, and is not, is not tried again', async () => {
     const w = loaded()

@@ -226,3 +226,62 @@ function seeded(seed: number): () => number {
   let state = seed % 2_147_483_647
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
 }
+
+describe('to the millisecond', () => {
+  const at = (ms: number) => {
+    nowMs = 1_000_000 + ms
+    monitor.tick()
+    return monitor.pulse('n0')
+  }
+  test('a node is silent beyond its limit, and told of once', () => {
+    monitor.expect(['n0'])
+    monitor.beat('n0', 'boot-1')
+    expect(changes.splice(0)).toEqual(['n0'])
+    expect([at(20_000), monitor.health().silent]).toEqual(['up', 0])
+    expect([at(20_001), monitor.health().silent, monitor.health().message]).toEqual(['up', 1, '0 of 1 nodes are heard'])
+    expect([at(30_000), at(30_001), at(30_002), at(90_000)]).toEqual(['up', 'silent', 'silent', 'silent'])
+    expect(changes).toEqual(['n0'])
+  })
+  test('with two misses allowed nobody is suspected before one and a half periods', () => {
+    monitor.configure({ intervalMs: 10_000, missesBeforeDown: 2 })
+    monitor.expect(['n0'])
+    monitor.beat('n0', 'boot-1')
+    expect([at(15_000), monitor.health().silent]).toEqual(['up', 0])
+    expect([at(15_001), monitor.health().silent]).toEqual(['up', 1])
+    expect([at(20_000), at(20_001)]).toEqual(['up', 'silent'])
+  })
+  test.each<[string, () => void, string]>([
+    ['the same settings again', () => monitor.configure({ intervalMs: 10_000, missesBeforeDown: 3 }), 'silent'],
+    ['another interval', () => monitor.configure({ intervalMs: 10_001, missesBeforeDown: 3 }), 'up'],
+    ['another number of misses', () => monitor.configure({ intervalMs: 10_000, missesBeforeDown: 4 }), 'up'],
+    ['a connection that was there all the time', () => monitor.connected(true), 'silent'],
+    ['a connection that came back', () => [false, true].forEach((is) => monitor.connected(is)), 'up'],
+  ])('%s: a node of before is %s', (_, happens, pulse) => {
+    monitor.expect(['n0'])
+    monitor.beat('n0', 'boot-1')
+    at(29_000)
+    happens()
+    expect(at(30_001)).toBe(pulse)
+  })
+  test('nodes that were never heard are counted apart, and told of without a change of any', () => {
+    monitor.expect(['n0', 'n1', 'n2'], new Map([['n0', 'up']]))
+    monitor.beat('n0', 'boot-1')
+    at(25_000)
+    monitor.beat('n0', 'boot-1')
+    changes = []
+    expect(at(30_001)).toBe('up')
+    expect(monitor.health()).toMatchObject({
+      ...{ healthy: true, expected: 3, silent: 2, neverHeard: 2 },
+      message: '1 of 3 nodes are heard, 2 were never heard: look at their agents',
+    })
+    expect(changes).toEqual(['n1,n2'])
+  })
+  test('its own age and boot are known from the first beat on', () => {
+    monitor.expect(['n0'])
+    nowMs += 5
+    expect([monitor.ageMs('n0'), monitor.ageMs('x'), monitor.bootId('n0')]).toEqual([undefined, undefined, undefined])
+    monitor.beat('n0', 'boot-1')
+    nowMs += 7
+    expect([monitor.ageMs('n0'), monitor.bootId('n0')]).toEqual([7, 'boot-1'])
+  })
+})

@@ -82,6 +82,16 @@ test.each<[string, object, string[]]>([
   expect([...index.listOrphans('old'), ...index.listOrphans('new')]).toEqual([])
 })
 
+test('a node that is gone has no orphans, whatever its last word lists', () => {
+  const index = new MachineIndex()
+  const nic = nicOf('net', ['10.0.0.5'])
+  const word = orphansOf('n1', 'old', [nic])
+  index.replace(undefined, word)
+  index.replace(word, { ...word, state: 'gone' })
+  index.replace(undefined, { ...wordOf('n1', 'port', [nic]), kind: 'port' })
+  expect([index.listOrphans('old'), index.listNics(nic.mac)]).toEqual([[], []])
+})
+
 test('a node that never lists its machines is remembered for as many as one word may name', () => {
   const index = new MachineIndex()
   let word: ObservedDocument | undefined

@@ -113,3 +113,15 @@ test('names have accounts up to a bound, those of nodes that went are free again
   nowMs = WINDOW_MS
   expect([say('d'), say('e'), say('f'), say('a')]).toEqual([true, true, false, true])
 })
+
+test('what was removed counts no more, and what was never there counts nothing', () => {
+  for (const key of ['a', 'b']) put(key, 250, unasked)
+  shares.release('nobody', 'a')
+  shares.release('n1', 'never')
+  shares.releaseAll('nobody')
+  expect([put('c', 10, unasked), put('c', 501), put('c', 500), put('d', 1)]).toEqual([false, false, true, false])
+  shares.releaseAll('n1')
+  expect([put('e', 600, unasked), put('f', 300, unasked), put('g', 50), put('h', 50), put('i', 0)]).toEqual([
+    ...[true, true, true, true, false],
+  ])
+})

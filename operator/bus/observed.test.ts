@@ -2,8 +2,11 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ObservedDocument, ObservedNic } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
+import { toObjectKey } from '../../lib/contract/subjects.ts'
+import { DEFAULT_SHARE, NodeShares } from './node-shares.ts'
 import { ObservedCache } from './observed.ts'
 
+const silent = createLogger('test', 'silent')
 const MAC = 'fa:16:3e:00:00:01'
 const nic = (more: Partial<ObservedNic> = {}): ObservedNic => ({ mac: MAC, addresses: ['10.0.0.2'], ...more })
 const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
@@ -80,4 +83,34 @@ describe('machines by MAC and address', () => {
     expect(cache.listOrphans('x').map((o) => o.node)).toEqual(['c1', 'c2'])
     expect(cache.listOrphans('z')).toEqual([])
   })
+})
+
+test('what is forgotten counts no more for its node; what was never there is no change', () => {
+  const share = { ...DEFAULT_SHARE, documents: 1 }
+  const asked = new Set<string>()
+  const cache = new ObservedCache(silent, new NodeShares({ log: silent, share }), ({ uid }) => asked.has(uid))
+  const told: string[] = []
+  cache.onChange(({ uid }) => told.push(uid))
+  const say = (uid: string) => {
+    const key = { node: 'n1', kind: 'volume' as const, uid }
+    const word = {
+      ...{ v: 1, ...key, state: 'available', facts: {}, name: uid, bootId: 'b', since: 't' },
+      versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
+    }
+    cache.entry({ key: toObjectKey(key), revision: 1, data: Buffer.from(JSON.stringify(word)) })
+    return cache.find('volume', uid, 'n1') !== undefined
+  }
+  expect([say('a'), say('b')]).toEqual([true, false])
+  cache.forget({ node: 'n1', kind: 'volume', uid: 'never' })
+  cache.forget({ node: 'n2', kind: 'volume', uid: 'a' })
+  expect(say('b')).toBe(false)
+  cache.forget({ node: 'n1', kind: 'volume', uid: 'a' })
+  expect([say('b'), say('c')]).toEqual([true, false])
+  asked.add('b')
+  cache.forgetUnasked('n1')
+  expect(say('c')).toBe(true)
+  cache.forgetUnasked('n1')
+  expect(cache.listNode('n1').map(({ uid }) => uid)).toEqual(['b'])
+  cache.entry({ key: 'NO NODE.volume.x', revision: 1, data: Buffer.from('{}') })
+  expect(told).toEqual(['a', 'a', 'b', 'c', 'c'])
 })
