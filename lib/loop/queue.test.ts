@@ -161,6 +161,11 @@ describe('WorkQueue', () => {
   test('close waits for what runs and starts nothing more', async () => {
     const { queue, runs, clock } = manualQueue(1)
     queue.start()
+    // Once there was nothing to do: that was not the end.
+    queue.add('earlier')
+    runs[0]!.end()
+    await settle()
+    runs.length = 0
     queue.add('a')
     queue.add('b')
     queue.addAfter('c', 10)

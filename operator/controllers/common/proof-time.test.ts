@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A suspicion has to stand for its time, from when it began; and what is remembered so that it is none has an end.
 import { expect, test } from '@jest/globals'
-import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { ComputeNode, Instance, Port } from '../../../lib/api/types.ts'
 import type { DesiredDocument } from '../../../lib/contract/documents.ts'
 import { toObjectKey } from '../../../lib/contract/subjects.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../../lib/kube/object.ts'
@@ -98,3 +98,38 @@ test('a user’s port is as far as itself, whatever machine has it', () => {
     expect(w.deps.regression.isHolding(writer)).toBe(isHeld)
   }
 })
+
+test('a newer document is newer on a lost node too; one without a resource proves nothing there', () => {
+  for (const [hasResource, isHeld] of [
+    [true, true],
+    [false, false],
+  ] as const) {
+    const w = memoryWorld()
+    w.put('computeNodes', stored<ComputeNode>('c1', { lost: 'Confirmed' }, { namespace: '' }))
+    if (hasResource) w.put('instances', machine())
+    hand(w, machine(), 2)
+    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running' })
+    w.deps.regression.lookAtAll(writer)
+    expect(w.deps.regression.isHolding(writer)).toBe(isHeld)
+  }
+})
+
+test.each([
+  ['its machine has moved on', 2, false],
+  ['its machine has not', 1, true],
+])(
+  'an automatic port is as far as its machine is in the store, which the cache may not know: %s',
+  async (_, epoch, isProved) => {
+    const w = memoryWorld()
+    w.put('instances', machine())
+    const status = { origin: 'Instance' as const, owner: { name: 'vm', uid: 'uid-vm' } }
+    const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, { status }))
+    const document = tombstoneOf('port', port, 'c1', 2, writer)
+    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.deps.regression.lookAtAll(writer)
+    w.clock.ms = 10_000
+    const fresh = stored<Instance>('vm', SPEC, { status: { node: 'c1', epoch } })
+    await w.deps.regression.prove(writer, async (_kind, { name }) => (name === 'vm' ? fresh : port))
+    expect(w.deps.regression.findMessage(writer) !== undefined).toBe(isProved)
+  },
+)
