@@ -3,12 +3,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { DEFAULT_PATHS } from '../../paths.ts'
-import { MAX_VOLUMES, type InstanceWant } from '../driver.ts'
+import { MAX_VOLUMES, type InstanceWant, type VolumeWant } from '../driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
-import { readDomainXml } from './live-xml.ts'
+import { readDiskServers, readDomainXml } from './live-xml.ts'
 import { readMark, toMarkXml } from './metadata.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
 
@@ -24,7 +24,64 @@ const attribute = (element: XmlElement, path: string[], name: string): string | 
   return at?.getAttribute(name) ?? null
 }
 
+const at = (path: string): VolumeWant => ({ uid: 'v', connection: { protocol: 'file', path, format: 'raw' } })
+
 describe('toDomainXml', () => {
+  test('disks behind the root disk have their places, format and names for the guest, whichever there are', () => {
+    const configDrive = [{ path: 'a', content: 'x' }]
+    const disks = (more: Partial<InstanceWant>) =>
+      all(parseXml(xmlOf(more)), 'disk').map((disk) =>
+        [
+          ...[
+            attribute(disk, ['target'], 'dev'),
+            attribute(disk, ['driver'], 'type'),
+            all(disk, 'serial')[0]?.textContent,
+          ],
+          ...all(disk, 'readonly').map(() => 'readonly'),
+        ].join(' '),
+      )
+    const root = `vda qcow2 ${UID.slice(0, 20)}`
+    const [ephemeral, swap] = ['vdz qcow2 ephemeral0', 'vdaa raw swap0']
+    expect(disks({})).toEqual([root])
+    expect(disks({ ephemeralGiB: 1, swapMiB: 1 })).toEqual([root, ephemeral, swap])
+    expect(disks({ swapMiB: 1 })).toEqual([root, swap])
+    expect(disks({ configDrive })).toEqual([root, 'vdab raw config-2 readonly'])
+    const boots = all(parseXml(xmlOf({ swapMiB: 1 })), 'boot').map((boot) => boot.getAttribute('order'))
+    expect(boots).toEqual(['1'])
+  })
+
+  test.each<[string, Partial<InstanceWant>, string]>([
+    [
+      'more volumes than it takes',
+      { volumes: Array.from({ length: MAX_VOLUMES + 1 }, (_, i) => at(`/v/${i}`)) },
+      'at most 24',
+    ],
+    ['a volume of no absolute path', { volumes: [at('v')] }, 'no absolute path'],
+  ])('%s is refused', (_, more, message) => expect(() => xmlOf(more)).toThrow(message))
+
+  test('the processor is the host’s with KVM, and one that distributions run on without', () => {
+    const cpu = (acceleration: 'kvm' | 'qemu') => {
+      const root = parseXml(xmlOf({}, acceleration))
+      return [attribute(root, ['cpu'], 'mode'), all(root, 'cpu')[0]?.textContent]
+    }
+    expect([cpu('kvm'), cpu('qemu')]).toEqual([
+      ['host-model', ''],
+      ['custom', 'Nehalem'],
+    ])
+  })
+
+  test('a NIC is virtio unless its image says otherwise', () => {
+    const model = (properties: InstanceWant['properties']) =>
+      attribute(parseXml(xmlOf({ nics: [nicWant({ portUid: PORT })], properties })), ['interface', 'model'], 'type')
+    expect([model({}), model({ hw_vif_model: 'e1000e' })]).toEqual(['virtio', 'e1000e'])
+  })
+
+  test('a volume without TLS names no server’s certificate', () => {
+    const connection = { protocol: 'nbd' as const, host: 's', port: 1, exportName: 'e', tls: false, tlsHostname: 'n1' }
+    const disk = parseXml(toVolumeXml({ uid: VOLUME, connection }, 1))
+    expect([attribute(disk, ['source'], 'tls'), attribute(disk, ['source'], 'tlsHostname')]).toEqual(['no', null])
+  })
+
   test('a small machine', () => {
     const root = parseXml(xmlOf())
     expect(root.getAttribute('type')).toBe('qemu')
@@ -187,6 +244,11 @@ describe('the mark of interfaces', () => {
   ])('is read as it was written, %s', (_, xml) => expect(readMark(xml())?.nics).toEqual(marks))
   test.each([
     ['none, by an agent that wrote none', '<instance uid="u" epoch="1"/>', undefined],
+    [
+      'a damaged one is left out, as one without addresses is not',
+      '<instance uid="u" epoch="1"><nic mac="x"/><nic mac="fa:16:3e:00:00:01"/></instance>',
+      [{ mac: 'fa:16:3e:00:00:01' }],
+    ],
     ['a damaged one is left out', '<instance uid="u" epoch="1"><nic mac="x"/></instance>', []],
   ])('%s', (_, xml, found) => expect(readMark(xml)?.nics).toEqual(found))
 })
@@ -202,4 +264,45 @@ test('a uid that is no UUID gets one of its own', () => {
   expect(domainUuid(UID)).toBe(UID)
   expect(domainUuid('some-name')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(() => domainUuid('../x')).toThrow()
+})
+
+test.each<[string, string, object | undefined]>([
+  ['one that nobody can read an epoch of', '<instance uid="u" epoch="x"/>', { uid: 'u', epoch: undefined }],
+  ['one of no epoch that ever was', '<instance uid="u" epoch="0"/>', { epoch: undefined }],
+  ['one of a part of an epoch', '<instance uid="u" epoch="1.5"/>', { epoch: undefined }],
+  ['one without names', '<instance uid="u" epoch="2"/>', { epoch: 2, namespace: '', name: '' }],
+  ['one of nobody', '<instance uid="" epoch="1"/>', undefined],
+  ['another’s element', '<instance epoch="1"/>', undefined],
+])('a mark: %s', (_, xml, expected) => {
+  const mark = readMark(xml)
+  if (expected) expect(mark).toMatchObject(expected)
+  else expect(mark).toBeUndefined()
+})
+
+test('of a domain’s XML nothing is believed that is not there', () => {
+  const nic = (type: string, inside: string) => `<interface type="${type}">${inside}</interface>`
+  const xml = `<domain><devices>
+    <disk/><disk><target dev="sda"/><alias name="scsi0"/></disk>
+    ${nic('vhostuser', '<mac address="FA:16:3E:00:00:01"/><source path="/run/s"/>')}
+    ${nic('vhostuser', '')}${nic('bridge', '<source path="/run/other"/><mac address="x"/>')}
+  </devices></domain>`
+  expect(readDomainXml(xml)).toEqual({
+    ...{ volumes: [], targets: ['sda'], macs: ['fa:16:3e:00:00:01'], sockets: ['/run/s'], vcpus: 0, memoryMiB: 0 },
+  })
+})
+
+test('servers of disks are those of NBD that have a place, each once', () => {
+  const source = (protocol: string, ...hosts: string[]) =>
+    `<disk><source protocol="${protocol}">${hosts.join('')}</source></disk>`
+  const host = (name: string, port: string) => `<host name="${name}" port="${port}"/>`
+  const xml = [
+    source('nbd', host('a', '1'), host('a', '1')),
+    source('nbd', host('', '1'), host('b', '0'), '<host/>'),
+    source('iscsi', host('c', '1')),
+    source('nbd', host('a', '2')),
+  ]
+  expect(readDiskServers(`<domain>${xml.join('')}</domain>`)).toEqual([
+    { host: 'a', port: 1 },
+    { host: 'a', port: 2 },
+  ])
 })
