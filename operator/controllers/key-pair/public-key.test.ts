@@ -25,6 +25,9 @@ describe('parsePublicKey', () => {
       /^SHA256:[A-Za-z0-9+/]{43}$/,
     )
   })
+  test('an RSA key of exactly the least length is taken', () => {
+    expect(parsePublicKey(line('ssh-rsa', Buffer.from([3]), Buffer.alloc(128, 7))).type).toBe('ssh-rsa')
+  })
   test.each([
     ['', 'unknown type'],
     ['ssh-dss AAAA', 'unknown type'],

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Port, SecurityGroup } from '../../../lib/api/types.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
+import { MemoryNetwork } from '../../testing/memory-network.ts'
 import { reconcileSecurityGroup } from './reconcile.ts'
 
 const group = (name: string, remotes: readonly string[] = [], more: object = {}) =>
@@ -51,7 +52,7 @@ describe('rules', () => {
     const db = stored<SecurityGroup>('db', { rules: [rule], denyEgress: true })
     expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(db.status?.state).toBe('ACTIVE')
-    expect(w.network.rows.securityGroups.get('uid-db')?.rules).toEqual([logical])
+    expect(w.network.rows.securityGroups.get('uid-db')?.rules).toStrictEqual([logical])
   })
   test('dependency: a group that does not exist is named, with its field', async () => {
     const w = memoryWorld()
@@ -119,5 +120,30 @@ describe('delete', () => {
     if (user === undefined) expect(outcome).toEqual({ kind: 'released' })
     else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
     expect(w.network.rows.securityGroups.has('uid-web')).toBe(user !== undefined)
+  })
+  test('in use: its rows come back whole after the backend lost them, with rules of groups that go too', async () => {
+    const w = memoryWorld()
+    w.put('ports', port('web'))
+    w.put('securityGroups', group('db', [], { deleted: true }))
+    await reconcileSecurityGroup(group('web', ['db'], { deleted: true }), w.deps, w.run)
+    expect(w.network.rows.securityGroups.get('uid-web')?.rules).toContainEqual(
+      expect.objectContaining({ direction: 'ingress', remoteGroupUid: 'uid-db' }),
+    )
+  })
+})
+
+describe('a backend that fails is never taken for one that did it', () => {
+  const down = new Error('down')
+  const fail = () => Promise.reject(down)
+  test.each([
+    ['create', {}, []],
+    ['delete', { deleted: true }, []],
+    ['delete while in use', { deleted: true }, [port('web')]],
+  ])('%s', async (_, more, ports) => {
+    const w = memoryWorld(Object.assign(new MemoryNetwork(), { ensureSecurityGroup: fail, removeSecurityGroup: fail }))
+    for (const p of ports) w.put('ports', p)
+    const web = group('web', [], more)
+    await expect(reconcileSecurityGroup(web, w.deps, w.run)).rejects.toBe(down)
+    expect(web.status?.state).not.toBe('ACTIVE')
   })
 })
