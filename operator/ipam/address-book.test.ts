@@ -41,6 +41,13 @@ describe('claims', () => {
     expect(await restarted(store).claim(lan, port('p'))).toEqual(both[0])
     expect(store.writes).toBe(1)
   })
+  test('what the cache tells is known without asking the store', async () => {
+    const store = new MemoryClaims()
+    await new AddressBook(store).claim(lan, port('p'))
+    const book = restarted(store)
+    expect([book.has('su', port('p')), book.has('su', port('q'))]).toEqual([true, false])
+    expect(book.listHeld(port('p')).map(({ entry }) => entry.address)).toEqual(['10.0.0.2'])
+  })
   test('a port made anew under an old name does not inherit the old claim', async () => {
     const book = new AddressBook(new MemoryClaims())
     const old = await book.claim(lan, { ...port('p'), uid: 'one' })
