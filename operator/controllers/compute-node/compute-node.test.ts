@@ -438,6 +438,35 @@ describe('certificates for volumes', () => {
   })
 })
 
+describe('an authority that is away', () => {
+  test.each(['certificates', 'nbdCertificates'] as const)('%s: tried again, and no word to the node', async (which) => {
+    const w = world()
+    const nbdRequests = { client: 'x', server: 'y' }
+    w.bus.publishInventory(inventoryOf('n1', { certificateRequest: 'c', nbdRequests }))
+    const ensure = async () => Promise.reject(new Error('no answer'))
+    const c = computeNode()
+    await expect(step(w, c, { [which]: { ensure } })).rejects.toThrow('no answer')
+    expect(findCondition(c.status?.conditions, 'Certificate')).toBeUndefined()
+    expect(w.bus.desired.writes).toBe(0)
+  })
+  test('is not asked for who asks for nothing', async () => {
+    const w = world()
+    const ensure = async () => Promise.reject(new Error('asked'))
+    expect(await step(w, computeNode(), { certificates: { ensure }, nbdCertificates: { ensure } })).toMatchObject({
+      kind: 'done',
+    })
+  })
+  test('a certificate that was given is said, and looked at again in time', async () => {
+    const w = world()
+    w.bus.publishInventory(inventoryOf('n1', { certificateRequest: 'c' }))
+    const certificates = { ensure: async () => ({ certificate: 'C', authority: 'A' }) }
+    const c = computeNode()
+    expect(await step(w, c, { certificates, certificateCheckMs: 77 })).toEqual({ kind: 'done', retryAfterMs: 77 })
+    expect(findCondition(c.status?.conditions, 'Certificate')).toMatchObject({ status: 'True', reason: 'Issued' })
+    expect((await documentOf(w)).spec).toMatchObject({ certificate: 'C', authority: 'A' })
+  })
+})
+
 describe('releases of a lost node', () => {
   const release = { kind: 'image', uid: 'uid-i', name: 'i', namespace: 'ns', epoch: 2 } as const
   const lost = (releases?: object[]) => computeNode({ lost: 'Confirmed' }, releases ? { status: { releases } } : {})

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { inventoryOf } from '../../testing/inventory.ts'
-import { recordInventory } from './status.ts'
+import type { ComputeNode } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { stored } from '../../testing/memory-deps.ts'
+import { judgeNode, recordInventory, type NodeSigns } from './status.ts'
 
 const version = 'DPDK 24.11.8'
 test.each([
@@ -13,4 +16,66 @@ test.each([
   const inventory = recordInventory(inventoryOf('n1', dpdk ? { dpdk } : {}))
   expect(inventory).toMatchObject(expected)
   expect(inventory.dpdkVersion).toBe('dpdkVersion' in expected ? version : undefined)
+})
+
+test('what stays of an inventory: what placement and people need, in the bounds of the resource', () => {
+  const hypervisor = {
+    type: 'QEMU',
+    version: '10.0.0',
+    acceleration: 'qemu',
+    accelerationReason: 'r'.repeat(600),
+  } as const
+  const inventory = recordInventory(
+    inventoryOf('n1', {
+      hypervisor,
+      hugepagesMiB: 64,
+      imageCache: { images: 1, usedGiB: 2, maxGiB: 9 },
+      ovs: { version: '3.5', datapath: 'netdev' },
+      dpdk: { initialized: true, vhostUser: true, version: 'v'.repeat(80) },
+    }),
+  )
+  expect(inventory).toEqual({
+    ...{ address: '192.0.2.1', agentVersion: '0.1.0', bootID: 'boot-0001', cpus: 4, memoryMiB: 5632, diskGiB: 50 },
+    ...{ hugepagesMiB: 64, imageCacheGiB: 2, numaCells: 0, datapath: 'netdev' },
+    ...{ hypervisorType: 'QEMU', hypervisorVersion: '10.0.0', acceleration: 'qemu' },
+    ...{ accelerationReason: 'r'.repeat(512), dpdk: true, dpdkVersion: 'v'.repeat(64) },
+  })
+})
+
+/** One that is as well as can be. */
+const WELL: NodeSigns = {
+  ...{ pulse: 'up', hasNode: true, inventory: inventoryOf('n1') },
+  observed: { state: 'ready', facts: {} } as ObservedDocument,
+}
+const degraded = (error?: object) => ({ state: 'degraded', facts: {}, error }) as ObservedDocument
+const UP = { state: 'up', inventory: {} } as const
+
+test.each<[string, ComputeNode['spec'], ComputeNode['status'], Partial<NodeSigns>, object]>([
+  ['well', {}, UP, {}, { state: 'up', outcome: { kind: 'done' } }],
+  ['lost, whatever is heard', { lost: 'Wiped' }, UP, {}, { state: 'lost', outcome: { reason: 'Lost' } }],
+  ['no Node, though heard', {}, UP, { hasNode: false }, { state: 'down', outcome: { reason: 'NodeMissing' } }],
+  ['silent', {}, UP, { pulse: 'silent' }, { state: 'down', outcome: { reason: 'AgentSilent' } }],
+  ['not heard yet, was up', {}, UP, { pulse: 'unknown' }, { state: 'up', outcome: { reason: 'AgentUnknown' } }],
+  ['not heard yet, was down', {}, { state: 'down' }, { pulse: 'unknown' }, { state: 'down' }],
+  ['not heard yet, was lost', {}, { state: 'lost' }, { pulse: 'unknown' }, { state: 'down' }],
+  ['not heard yet, is new', {}, undefined, { pulse: 'unknown' }, { state: 'down' }],
+  ['without an inventory', {}, {}, {}, { state: 'down', outcome: { reason: 'InventoryMissing' } }],
+  [
+    'degraded, and says why',
+    {},
+    UP,
+    { observed: degraded({ reason: 'PoolBroken', message: 'files', terminal: false }) },
+    { state: 'up', closed: 'is degraded', outcome: { reason: 'PoolBroken', message: 'files' } },
+  ],
+  [
+    'degraded without a word',
+    {},
+    UP,
+    { observed: degraded() },
+    { state: 'up', closed: 'is degraded', outcome: { reason: 'Degraded', message: 'its agent reports a fault' } },
+  ],
+  ['silent about its roles', {}, UP, { observed: undefined }, { closed: 'is not set up yet' }],
+])('a node that is %s', (_, spec, status, signs, verdict) => {
+  const node = stored<ComputeNode>('n1', spec, { namespace: '', ...(status ? { status } : {}) })
+  expect(judgeNode(node, { ...WELL, ...signs })).toMatchObject(verdict)
 })

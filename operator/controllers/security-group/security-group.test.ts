@@ -104,6 +104,18 @@ describe('what may be sent', () => {
 })
 
 describe('delete', () => {
+  test('while it has members its rules are kept, and written again where they were lost', async () => {
+    const w = memoryWorld()
+    w.put('ports', port('web'))
+    const web = group('web', ['web'], { deleted: true })
+    w.put('securityGroups', web)
+    expect(await reconcileSecurityGroup(web, w.deps, w.run)).toMatchObject({ reason: 'InUse' })
+    expect(web.status?.state).toBe('DELETING')
+    // Its own members among them: that it goes is no reason to shut them out.
+    expect(w.network.rows.securityGroups.get('uid-web')?.rules).toContainEqual(
+      expect.objectContaining({ direction: 'ingress', remoteGroupUid: 'uid-web' }),
+    )
+  })
   test.each([
     ['members', [], [port('web')], 'Port ns/p'],
     ['a rule of another group', [group('db', ['web'])], [], 'SecurityGroup ns/db'],
