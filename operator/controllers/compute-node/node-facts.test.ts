@@ -11,8 +11,10 @@ import { nodeDocument, type NodeParts } from './document.ts'
 import { closedBecause, toNodeFacts } from './scheduling.ts'
 import type { NodeVerdict } from './status.ts'
 
-const node = (labels: Record<string, string>, more: object = {}) =>
-  ({ ...stored<KubeNode>('n1', {}, { namespace: '', labels }), ...more }) as KubeNode
+const node = (labels: Record<string, string>, more: object = {}) => ({
+  ...stored<KubeNode>('n1', {}, { namespace: '', labels }),
+  ...more,
+})
 const computeNode = (spec: ComputeNode['spec'] = {}, more: object = {}) =>
   stored<ComputeNode>('n1', spec, { namespace: '', ...more })
 const COMPUTE = { 'nephele.dev/compute': 'libvirt', 'topology.kubernetes.io/zone': 'z' }
@@ -85,7 +87,7 @@ describe('a Node with a role', () => {
 describe('its own document', () => {
   const writer = { incarnation: 1, term: 2 }
   const pool = (name: string, spec: object = {}) =>
-    stored<StoragePool>(name, { driver: 'file', file: {}, ...spec } as StoragePool['spec'], { namespace: '' })
+    stored<StoragePool>(name, { driver: 'file', file: {}, ...spec }, { namespace: '' })
   const specOf = (parts: Partial<NodeParts> = {}) => {
     const all = { node: node(COMPUTE), credentials: {}, settings: {}, pools: [], cloud: undefined, ...parts }
     return nodeDocument(computeNode({}, { status: { epoch: 1 } }), all, writer).spec
@@ -118,7 +120,7 @@ describe('its own document', () => {
     ])
   })
   test('what the Cloud says of images goes along field by field', () => {
-    const cloud = (images: object) => stored<Cloud>('default', { images } as Cloud['spec'], { namespace: '' })
+    const cloud = (images: object) => stored<Cloud>('default', { images }, { namespace: '' })
     expect(specOf({ cloud: cloud({}) }).images).toEqual({})
     expect(specOf({ cloud: cloud({ maxSizeGiB: 3 }) }).images).toEqual({ maxSizeGiB: 3 })
     expect(specOf({ cloud: cloud({ maxCachePercent: 7 }) }).images).toEqual({ maxCachePercent: 7 })

@@ -39,6 +39,9 @@ describe('parsePublicKey', () => {
     [line('ssh-rsa', Buffer.from([3]), Buffer.alloc(64)), 'shorter than'],
     [`ssh-rsa ${line('ssh-ed25519', Buffer.alloc(32)).split(' ')[1]}`, 'another type'],
     [`ssh-ed25519 ${Buffer.from([0, 0, 1, 0, 65]).toString('base64')}`, 'cut off'],
+    [`ssh-ed25519 ${Buffer.from([0, 0, 0]).toString('base64')}`, 'cut off'],
+    [line('ssh-rsa', Buffer.from([3])), 'cut off'],
+    [line('ssh-rsa', Buffer.from([3]), Buffer.alloc(127)), 'shorter than 1024 bits'],
   ])('%j is refused', (key, why) => {
     expect(() => parsePublicKey(key)).toThrow(
       expect.objectContaining({ reason: 'InvalidPublicKey', message: expect.stringContaining(why) }),

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each controller asks of the outside, in which order; that it waits for each answer, and that a failure ends the run.
+import { describe, expect, test } from '@jest/globals'
+import type {
+  ComputeNode,
+  Image,
+  KubeNode,
+  Network,
+  Port,
+  SecurityGroup,
+  StoragePool,
+  Subnet,
+  Volume,
+  VolumeType,
+} from '../../lib/api/types.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import { listAnswered, type Scene } from '../testing/every-answer.ts'
+import { inventoryOf } from '../testing/inventory.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
+import { reconcileComputeNode } from './compute-node/reconcile.ts'
+import { imageDocument } from './image/document.ts'
+import { reconcileImage } from './image/reconcile.ts'
+import { reconcileNetwork } from './network/reconcile.ts'
+import { reconcilePort } from './port/reconcile.ts'
+import { reconcileSecurityGroup } from './security-group/reconcile.ts'
+import { reconcileSubnet } from './subnet/reconcile.ts'
+import { reconcileVolume } from './volume/reconcile.ts'
+
+const GOING = { deleted: true }
+const node = (spec: ComputeNode['spec'] = {}, more: object = {}) =>
+  stored<ComputeNode>('n1', spec, { namespace: '', ...more })
+const image = (more: object = {}) =>
+  stored<Image>(
+    'guest',
+    { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
+    { status: { importNode: 'n1', epoch: 1 }, ...more },
+  )
+const network = (more: object = {}) => stored<Network>('lan', {}, more)
+const subnet = (more: object = {}) => stored<Subnet>('v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }, more)
+const group = (more: object = {}) => stored<SecurityGroup>('web', {}, more)
+const port = (more: object = {}) => stored<Port>('p', { networkRef: { name: 'lan' } }, more)
+const volume = (more: object = {}) =>
+  stored<Volume>('data', { sizeGiB: 1 }, { status: { node: 'n1', pool: 'files', epoch: 1 }, ...more })
+
+async function networked(): Promise<MemoryWorld> {
+  const w = memoryWorld()
+  const [n, s] = [network(), subnet()]
+  await reconcileNetwork(n, w.deps, w.run)
+  w.put('networks', n)
+  await reconcileSubnet(s, w.deps, w.run)
+  w.put('subnets', s)
+  return w
+}
+function oneNode(spec: ComputeNode['spec'] = {}): MemoryWorld {
+  const w = memoryWorld()
+  w.put(
+    'nodes',
+    stored<KubeNode>(
+      'n1',
+      {},
+      { namespace: '', labels: { 'nephele.dev/image': 'true', 'nephele.dev/storage': 'true' } },
+    ),
+  )
+  w.put('computeNodes', node(spec, { status: { roles: ['image', 'storage'] } }))
+  w.put('storagePools', stored<StoragePool>('files', { driver: 'file', file: {} }, { namespace: '' }))
+  w.put(
+    'volumeTypes',
+    stored<VolumeType>('files', { storagePoolRef: { name: 'files' }, default: true }, { namespace: '' }),
+  )
+  w.bus.heartbeats.expect(['n1'])
+  w.bus.heartbeats.beat('n1', 'boot-0001')
+  w.bus.publishInventory(inventoryOf('n1'))
+  return w
+}
+type Reconcile<T> = (object: T, deps: MemoryWorld['deps'], run: MemoryWorld['run']) => Promise<unknown>
+const scene =
+  <T extends KubeObject>(
+    make: () => MemoryWorld | Promise<MemoryWorld>,
+    object: () => T,
+    reconcile: Reconcile<T>,
+  ): Scene =>
+  async () => ({ world: await make(), go: ({ deps, run }) => reconcile(object(), deps, run) })
+
+const reconcileNode: Reconcile<ComputeNode> = (object, deps, run) => reconcileComputeNode(object, deps, {}, run)
+const over = () => {
+  const w = oneNode()
+  w.bus.conduct.find = () => ({ excess: 'Words', remainingMs: 1000 })
+  return w
+}
+const known = async () => {
+  const w = oneNode()
+  await w.bus.desired.publish(imageDocument(image(), 'n1', w.deps.writer()))
+  w.report('image', image(), { node: 'n1', epoch: 1, state: 'ready' })
+  return w
+}
+const unasked = () => {
+  const w = oneNode()
+  w.put('computeNodes', node({}, {}))
+  for (const name of ['n1', 'n2', 'n3'])
+    w.report('image', image(), { node: name, epoch: 1, state: name === 'n1' ? 'gone' : 'ready' })
+  return w
+}
+const grouped = async () => {
+  const w = await networked()
+  const g = stored<SecurityGroup>('default', {})
+  await reconcileSecurityGroup(g, w.deps, w.run)
+  w.put('securityGroups', g)
+  return w
+}
+const listed = async () => {
+  const w = await grouped()
+  w.put('ports', port())
+  return w
+}
+const used = async () => {
+  const w = await networked()
+  w.put(
+    'ports',
+    port({ status: { networkUID: 'uid-lan', fixedIPs: [{ subnet: 'v4', ipAddress: '10.0.0.9', prefixLength: 24 }] } }),
+  )
+  return w
+}
+const member = () => {
+  const w = memoryWorld()
+  w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: 'web' }] }))
+  return w
+}
+const held = async () => {
+  const w = await grouped()
+  const p = port()
+  await reconcilePort(w.put('ports', p), w.deps, w.run)
+  w.put('ports', p)
+  return w
+}
+
+describe.each<[string, [string, Scene, string[]][]]>([
+  [
+    'ComputeNode',
+    [
+      ['a node', scene(oneNode, () => node(), reconcileNode), ['bus.admitNode', 'desired.publish']],
+      [
+        'that is lost',
+        scene(oneNode, () => node({ lost: 'Confirmed' }), reconcileNode),
+        ['bus.admitNode', 'bus.endSessions', 'desired.publish'],
+      ],
+      [
+        'over its share',
+        scene(over, () => node(), reconcileNode),
+        ['bus.admitNode', 'bus.endSessions', 'desired.publish'],
+      ],
+      [
+        'that goes',
+        scene(
+          async () => {
+            const w = await known()
+            w.drop('nodes', stored<KubeNode>('n1', {}, { namespace: '' }))
+            return w
+          },
+          () => node({}, GOING),
+          reconcileNode,
+        ),
+        [...Array<string>(3).fill('desired.withdraw'), 'bus.endSessions', 'bus.dismissNode'],
+      ],
+    ],
+  ],
+  [
+    'Image',
+    [
+      ['on its node', scene(oneNode, () => image(), reconcileImage), ['desired.publish']],
+      [
+        'that another node has, too',
+        scene(known, () => image(), reconcileImage),
+        ['desired.publish', 'desired.publish'],
+      ],
+      ['that goes', scene(known, () => image(GOING), reconcileImage), ['desired.publish']],
+      [
+        'that nodes have which were not asked',
+        scene(unasked, () => image(GOING), reconcileImage),
+        ['desired.publish', 'desired.publish'],
+      ],
+    ],
+  ],
+  [
+    'Network',
+    [
+      ['made', scene(memoryWorld, () => network(), reconcileNetwork), ['network.ensureNetwork']],
+      ['that goes', scene(memoryWorld, () => network(GOING), reconcileNetwork), ['network.removeNetwork']],
+      [
+        'in use',
+        scene(used, () => network({ ...GOING, status: { logicalSwitch: 'uid-lan' } }), reconcileNetwork),
+        ['network.ensureNetwork'],
+      ],
+    ],
+  ],
+  [
+    'Subnet',
+    [
+      ['made', scene(networked, () => subnet(), reconcileSubnet), ['network.ensureSubnet']],
+      ['that goes', scene(networked, () => subnet(GOING), reconcileSubnet), ['network.removeSubnet']],
+      ['in use', scene(used, () => subnet(GOING), reconcileSubnet), ['network.ensureSubnet']],
+    ],
+  ],
+  [
+    'SecurityGroup',
+    [
+      ['made', scene(memoryWorld, () => group(), reconcileSecurityGroup), ['network.ensureSecurityGroup']],
+      ['that goes', scene(memoryWorld, () => group(GOING), reconcileSecurityGroup), ['network.removeSecurityGroup']],
+      ['in use', scene(member, () => group(GOING), reconcileSecurityGroup), ['network.ensureSecurityGroup']],
+    ],
+  ],
+  [
+    'Port',
+    [
+      [
+        'made, in a namespace without a group',
+        scene(networked, () => port(), reconcilePort),
+        ['addresses.claim', 'client.create'],
+      ],
+      ['made', scene(listed, () => port(), reconcilePort), ['addresses.claim', 'network.ensurePort']],
+      ['that goes', scene(held, () => port(GOING), reconcilePort), ['network.removePort', 'addresses.release']],
+    ],
+  ],
+  [
+    'Volume',
+    [
+      ['on its node', scene(oneNode, () => volume(), reconcileVolume), ['desired.publish']],
+      ['that goes', scene(oneNode, () => volume(GOING), reconcileVolume), ['desired.publish']],
+    ],
+  ],
+])('%s', (_, scenes) => {
+  test.each(scenes)('%s', async (_name, play, expected) => {
+    expect(await listAnswered(play)).toEqual(expected)
+  })
+})
