@@ -131,6 +131,13 @@ describe('one that is not', () => {
     expect(resolveVolumes(vm('data'), undefined, w.deps)).toEqual({ volumes: [], mustWait: true, unresolved })
   })
 
+  test('belongs to the machine that had this name before: another machine’s all the same', () => {
+    const w = machineWorld()
+    put(w, 'data', { status: { attachedTo: { ...mine, uid: 'uid-before' } } })
+    const found = resolveVolumes(vm('data'), [given('data')], w.deps)
+    expect(found).toMatchObject({ volumes: [], unresolved: { reason: 'VolumeInUse' } })
+  })
+
   test('is not there: what was published under its name stays', () => {
     const w = machineWorld()
     expect(resolveVolumes(vm('data'), [given('data')], w.deps)).toMatchObject({
