@@ -42,10 +42,14 @@ async function addressOn(machine: Instance, prefix: string): Promise<string> {
 }
 
 const shows = (machine: Instance, device: string, address: string) =>
-  waitUntilTrue(`${address} on ${device} of ${machine.metadata.name}`, async () => {
-    const text = await door.ssh(machine, `ip -6 addr show dev ${device}`)
-    return text.includes(`${address}/`) && !text.includes('tentative') ? text : undefined
-  })
+  waitUntilTrue(
+    `${address} on ${device} of ${machine.metadata.name}`,
+    async () => {
+      const text = await door.ssh(machine, `ip -6 addr show dev ${device}`)
+      return text.includes(`${address}/`) && !text.includes('tentative') ? text : undefined
+    },
+    90_000, // the guest's boot is in it, too
+  )
 
 test('SLAAC: the address that the Port has is the one that the guest makes, and the other node answers at it', async () => {
   const [left, right] = guests as [Instance, Instance]

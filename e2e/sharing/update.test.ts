@@ -28,10 +28,10 @@ test('an image and a network of another project are used once they are shared, a
     networks: [{ networkRef: { name: network, namespace: owner.namespace } }],
   })
   await guest.createInstance('box', spec('guest', 'net'))
-  await guest.createInstance('none', spec('ghost', 'ghost'))
+  await guest.createInstance('none', spec('ghost', 'shade'))
   const [real, ghost] = [await waits('box', 'ImageNotFound'), await waits('none', 'ImageNotFound')]
   expect(real).toContain('does not exist or is not shared')
-  expect(ghost.replaceAll('ghost', 'guest')).toBe(real)
+  expect(ghost.replaceAll('/ghost ', '/guest ').replaceAll('/shade ', '/net ')).toBe(real)
   await guest.remove(INSTANCE, 'none')
 
   const sharedWith = [{ namespace: guest.namespace }]
