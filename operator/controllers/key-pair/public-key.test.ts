@@ -8,6 +8,9 @@ const field = (data: Buffer) => Buffer.concat([Buffer.from([0, 0, data.length >>
 const line = (type: string, ...parts: Buffer[]) =>
   `${type} ${Buffer.concat([field(text(type)), ...parts.map(field)]).toString('base64')} me@host`
 
+/** A key that promises one byte more than it has. */
+const cutOff = Buffer.concat([field(text('ssh-ed25519')), Buffer.from([0, 0, 0, 33]), Buffer.alloc(32)])
+
 describe('parsePublicKey', () => {
   test('agrees with ssh-keygen -l', () => {
     // From ssh-keygen(1), made once and kept.
@@ -28,6 +31,10 @@ describe('parsePublicKey', () => {
   test('an RSA key of exactly the least length is taken', () => {
     expect(parsePublicKey(line('ssh-rsa', Buffer.from([3]), Buffer.alloc(128, 7))).type).toBe('ssh-rsa')
   })
+  test('a field may be empty: a FIDO key’s application', () => {
+    const sk = line('sk-ssh-ed25519@openssh.com', Buffer.alloc(32), Buffer.alloc(0))
+    expect(parsePublicKey(sk).type).toBe('sk-ssh-ed25519@openssh.com')
+  })
   test.each([
     ['', 'unknown type'],
     ['ssh-dss AAAA', 'unknown type'],
@@ -39,6 +46,8 @@ describe('parsePublicKey', () => {
     [line('ssh-rsa', Buffer.from([3]), Buffer.alloc(64)), 'shorter than'],
     [`ssh-rsa ${line('ssh-ed25519', Buffer.alloc(32)).split(' ')[1]}`, 'another type'],
     [`ssh-ed25519 ${Buffer.from([0, 0, 1, 0, 65]).toString('base64')}`, 'cut off'],
+    [`ssh-ed25519 ${Buffer.from([0, 0, 0]).toString('base64')}`, 'cut off'],
+    [`ssh-ed25519 ${cutOff.toString('base64')}`, 'cut off'],
     [`ssh-ed25519 ${Buffer.from([0, 0, 0]).toString('base64')}`, 'cut off'],
     [line('ssh-rsa', Buffer.from([3])), 'cut off'],
     [line('ssh-rsa', Buffer.from([3]), Buffer.alloc(127)), 'shorter than 1024 bits'],

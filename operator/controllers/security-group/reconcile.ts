@@ -47,7 +47,7 @@ function resolveRules(
   group: SecurityGroup,
   { caches }: SecurityGroupDeps,
 ): { rules: LogicalRule[]; missing?: Outcome } {
-  const { uid, namespace = '' } = group.metadata
+  const { namespace = '' } = group.metadata
   const rules: LogicalRule[] = []
   let missing: Outcome | undefined
   for (const [i, rule] of (group.spec.rules ?? []).entries()) {
@@ -57,7 +57,7 @@ function resolveRules(
         'SecurityGroupNotFound',
         `SecurityGroup ${namespace}/${rule.remoteGroupRef.name} in spec.rules[${i}].remoteGroupRef does not exist: create it`,
       )
-    } else if (remote && remote.metadata.uid !== uid && !isStaying(remote) && isStaying(group) && !isRealised(group)) {
+    } else if (remote && !isStaying(remote) && isStaying(group) && !isRealised(group)) {
       missing ??= waitFor(
         'SecurityGroupDeleting',
         `SecurityGroup ${keyOfObject(remote)} in spec.rules[${i}].remoteGroupRef is being deleted and accepts no new users`,

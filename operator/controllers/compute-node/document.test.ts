@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a ComputeNode promises: what its node is told.
+import { describe, expect, test } from '@jest/globals'
+import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import { stored } from '../../testing/memory-deps.ts'
+import { nodeDocument } from './document.ts'
+
+const cluster = { namespace: '' }
+const labels = { 'nephele.dev/compute': 'libvirt' }
+const kubeNode = (more: object = {}) => stored<KubeNode>('n1', {}, { ...cluster, labels, ...more })
+const computeNode = (spec: ComputeNode['spec'] = {}, more: object = {}) =>
+  stored<ComputeNode>('n1', spec, { ...cluster, ...more })
+
+describe('its document', () => {
+  const writer = { incarnation: 1, term: 1 }
+  const parts = { node: kubeNode(), credentials: {}, settings: {}, pools: [], cloud: undefined }
+  test('says no more than is known', () => {
+    expect(nodeDocument(computeNode(), parts, writer)).toStrictEqual({
+      v: expect.any(Number),
+      uid: 'uid-n1',
+      node: 'n1',
+      name: 'n1',
+      versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
+      kind: 'node',
+      tombstone: false,
+      spec: {
+        roles: { compute: 'libvirt', gateway: false, storage: false, image: false },
+        reserved: { cpus: 0, memoryMiB: 1024, diskGiB: 0 },
+        pools: [],
+      },
+    })
+  })
+  test('without a Node: no role and no pool', () => {
+    const pools = [stored<StoragePool>('a', { driver: 'file' }, cluster)]
+    const { spec } = nodeDocument(computeNode(), { ...parts, node: undefined, pools }, writer) as never as {
+      spec: Record<string, unknown>
+    }
+    expect(spec['roles']).toStrictEqual({ gateway: false, storage: false, image: false })
+    expect(spec['pools']).toEqual([])
+  })
+  test.each<[Cloud['spec']['images'], object]>([
+    [{}, {}],
+    [{ maxSizeGiB: 1 }, { maxSizeGiB: 1 }],
+    [{ maxCachePercent: 9 }, { maxCachePercent: 9 }],
+    [{ allowedNetworks: [] }, { allowedNetworks: [] }],
+  ])('what the Cloud says of images and no more: %j', (images, told) => {
+    const c = stored<Cloud>('default', images ? { images } : {}, cluster)
+    const { spec } = nodeDocument(computeNode(), { ...parts, cloud: c }, writer) as never as {
+      spec: { images: object }
+    }
+    expect(spec.images).toStrictEqual(told)
+  })
+})
