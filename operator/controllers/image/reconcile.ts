@@ -26,12 +26,12 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
     )
   const { importNode } = status
   if (importNode === undefined || (status.sha256 === undefined && isAway(importNode, deps))) {
-    const node = chooseImportNode(image, deps)
+    const node = chooseImportNode(deps)
     if (node === undefined && importNode === undefined) {
       status.state = 'queued'
       return waitFor('NoImageNode', 'no live node imports images: label one with nephele.dev/image=true')
     }
-    if (node !== undefined && node !== importNode) {
+    if (node !== undefined) {
       Object.assign(status, { importNode: node, epoch: (status.epoch ?? 0) + 1, state: 'importing' })
       return saved
     }
@@ -153,13 +153,12 @@ function isAway(node: string, deps: ImageDeps): boolean {
 }
 
 /** Spreads imports: the live image node with the fewest of them. Pure. */
-function chooseImportNode(image: Image, deps: ImageDeps): string | undefined {
+function chooseImportNode(deps: ImageDeps): string | undefined {
   const nodes = deps.caches.computeNodes
     .list()
     .filter((n) => n.status?.roles?.includes('image') === true && n.metadata.deletionTimestamp === undefined)
     .map((n) => n.metadata.name)
     .filter((name) => deps.bus.heartbeats.pulse(name) === 'up' && !isAway(name, deps))
   const load = (node: string) => deps.caches.images.countBy('importNode', node)
-  const choice = nodes.sort((a, b) => load(a) - load(b) || (a < b ? -1 : 1))[0]
-  return choice === image.status?.importNode ? undefined : choice
+  return nodes.sort((a, b) => load(a) - load(b) || (a < b ? -1 : 1))[0]
 }

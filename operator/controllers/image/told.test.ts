@@ -52,6 +52,15 @@ describe('who imports it', () => {
     expect(await reconcileImage(i, nodes(word).deps, nodes().run)).toEqual({ kind: 'saved' })
     expect(i.status).toEqual({ importNode: node, epoch: 1, state: 'importing' })
   })
+  test('the first by name, whoever came first', async () => {
+    const w = nodes()
+    w.put('computeNodes', stored<ComputeNode>('n0', {}, { namespace: '', status: { roles: ['image'] } }))
+    w.bus.heartbeats.expect(['n0', 'n1', 'n2'])
+    w.bus.heartbeats.beat('n0', 'boot-0001')
+    const i = image()
+    await reconcileImage(i, w.deps, w.run)
+    expect(i.status?.importNode).toBe('n0')
+  })
   test('who imports the fewest', async () => {
     const w = nodes()
     w.put('images', stored<Image>('a', image().spec, { status: { importNode: 'n1' } }))

@@ -82,12 +82,24 @@ describe('what nodes report', () => {
 })
 
 test.each([
-  ['a fiftieth and less is not written', 59, 60],
+  ['less than a fiftieth is not written', 59, 60],
+  ['a fiftieth is', 58, 58],
   ['more is', 57, 57],
 ])('free room: %s', (_, now, written) => {
   const p = pool({ nodes: [{ node: 's1', totalGiB: 100, freeGiB: 60 }] })
   reconcileStoragePool(p, world({ s1: [word(now)] }).deps)
   expect(p.status?.nodes).toEqual([{ node: 's1', totalGiB: 100, freeGiB: written }])
+})
+
+test.each([
+  ['comes', undefined, 'not mounted'],
+  ['changes', 'not mounted', 'read-only'],
+  ['goes', 'not mounted', undefined],
+])('a fault that %s is written, whatever room is free', (_, before, now) => {
+  const at = (error: string | undefined) => ({ totalGiB: 100, freeGiB: 60, ...(error === undefined ? {} : { error }) })
+  const p = pool({ nodes: [{ node: 's1', ...at(before) }] })
+  reconcileStoragePool(p, world({ s1: [word(60, now === undefined ? {} : { error: now })] }).deps)
+  expect(p.status?.nodes).toEqual([{ node: 's1', ...at(now) }])
 })
 
 test('what was known stays while the bus has nothing', () => {
