@@ -42,6 +42,12 @@ describe('the state', () => {
     expect([observation.state, observation.facts?.stoppedBecause]).toEqual([state, said])
   })
 
+  test('of one whose start is under way is building: it has not booted', () => {
+    const observation = observe(machine({ power: 'paused', startLimitMs: 5_000 }))
+    expect(observation.state).toBe('building')
+    expect(observation.facts?.stages).not.toContain('Booted')
+  })
+
   test('goes with what is known and nothing else', () => {
     const record = { ...on, startedAtMs: 1_700_000_000_000 }
     const known = machine({ volumes: ['v'], rootBytes: 3 * 2 ** 30 - 1 })

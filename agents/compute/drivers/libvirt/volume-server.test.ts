@@ -42,6 +42,14 @@ describe('the server of a volume', () => {
     expect(performance.now() - start).toBeLessThan(2_000)
   })
 
+  test('a caller that gives up hears why it did, and nothing of the server', async () => {
+    const at = await serve(() => undefined)
+    const abort = new AbortController()
+    const checking = checkVolumeServer(at, abort.signal, 60_000)
+    abort.abort(new Error('given up'))
+    await expect(checking).rejects.toThrow('given up')
+  })
+
   test('a port that nobody has is refused', async () => {
     const at = await serve(() => undefined)
     await new Promise((resolve) => server!.close(resolve))
