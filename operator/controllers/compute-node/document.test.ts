@@ -38,6 +38,22 @@ describe('its document', () => {
     expect(spec['roles']).toStrictEqual({ gateway: false, storage: false, image: false })
     expect(spec['pools']).toEqual([])
   })
+  test('pools in one order, with a required mount only where it is asked for', () => {
+    const storage = kubeNode({ labels: { 'nephele.dev/storage': 'true', disk: 'fast' } })
+    const pool = (name: string, spec: object = {}) =>
+      stored<StoragePool>(name, { driver: 'file', file: {}, ...spec }, cluster)
+    const pools = [
+      pool('b', { file: { requireMount: true } }),
+      pool('a', { file: { requireMount: false } }),
+      pool('slow', { nodeSelector: { matchLabels: { disk: 'slow' } } }),
+    ]
+    const { spec } = nodeDocument(computeNode(), { ...parts, node: storage, pools }, writer)
+    expect(spec.roles).toEqual({ gateway: false, storage: true, image: false })
+    expect(spec.pools?.map(({ name, requireMount }) => [name, requireMount])).toEqual([
+      ['a', undefined],
+      ['b', true],
+    ])
+  })
   test.each<[Cloud['spec']['images'], object]>([
     [{}, {}],
     [{ maxSizeGiB: 1 }, { maxSizeGiB: 1 }],

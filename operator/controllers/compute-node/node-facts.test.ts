@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the scheduler and the node itself are told of a node: by its resource, its Node and the Cloud.
+// What the scheduler is told of a node, and which Nodes are nodes: by its resource, its Node and the Cloud.
 import { describe, expect, test } from '@jest/globals'
-import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import { COMPUTE_NODE, MANAGED_BY_LABEL } from '../../../lib/api/kinds.ts'
 import { ApiError } from '../../../lib/kube/errors.ts'
 import { DEFAULT_RESERVED } from '../../../lib/node-room.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
 import { ensureComputeNode, hypervisorOf, rolesOf, zoneOf } from './discover.ts'
-import { nodeDocument, type NodeParts } from './document.ts'
 import { closedBecause, toNodeFacts } from './scheduling.ts'
 import type { NodeVerdict } from './status.ts'
 
@@ -81,48 +80,5 @@ describe('a Node with a role', () => {
     await expect(ensureComputeNode(node(COMPUTE), w.deps, run(new Error('away')))).rejects.toThrow('away')
     w.put('computeNodes', computeNode())
     expect(await ensureComputeNode(node(COMPUTE), w.deps, run(new Error('asked')))).toEqual({ kind: 'done' })
-  })
-})
-
-describe('its own document', () => {
-  const writer = { incarnation: 1, term: 2 }
-  const pool = (name: string, spec: object = {}) =>
-    stored<StoragePool>(name, { driver: 'file', file: {}, ...spec }, { namespace: '' })
-  const specOf = (parts: Partial<NodeParts> = {}) => {
-    const all = { node: node(COMPUTE), credentials: {}, settings: {}, pools: [], cloud: undefined, ...parts }
-    return nodeDocument(computeNode({}, { status: { epoch: 1 } }), all, writer).spec
-  }
-  test('of a plain compute node: its role and what it keeps for the host, and no word more', () => {
-    expect(specOf()).toEqual({
-      roles: { compute: 'libvirt', gateway: false, storage: false, image: false },
-      reserved: DEFAULT_RESERVED,
-      pools: [],
-    })
-  })
-  test('of one that has no Node any more: no role, and no pool', () => {
-    expect(specOf({ node: undefined, pools: [pool('files')] })).toMatchObject({
-      roles: { gateway: false, storage: false, image: false },
-      pools: [],
-    })
-  })
-  test('pools in one order, with a required mount only where it is asked for', () => {
-    const storage = node({ 'nephele.dev/storage': 'true', disk: 'fast' })
-    const pools = [
-      pool('b', { file: { requireMount: true } }),
-      pool('a', { file: { requireMount: false } }),
-      pool('slow', { nodeSelector: { matchLabels: { disk: 'slow' } } }),
-    ]
-    const { pools: told, roles } = specOf({ node: storage, pools })
-    expect(roles).toEqual({ gateway: false, storage: true, image: false })
-    expect(told?.map(({ name, requireMount }) => [name, requireMount])).toEqual([
-      ['a', undefined],
-      ['b', true],
-    ])
-  })
-  test('what the Cloud says of images goes along field by field', () => {
-    const cloud = (images: object) => stored<Cloud>('default', { images }, { namespace: '' })
-    expect(specOf({ cloud: cloud({}) }).images).toEqual({})
-    expect(specOf({ cloud: cloud({ maxSizeGiB: 3 }) }).images).toEqual({ maxSizeGiB: 3 })
-    expect(specOf({ cloud: cloud({ maxCachePercent: 7 }) }).images).toEqual({ maxCachePercent: 7 })
   })
 })

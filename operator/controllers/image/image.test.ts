@@ -2,30 +2,13 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Image, Instance } from '../../../lib/api/types.ts'
 import type { ImageDocument } from '../../../lib/contract/documents.ts'
-import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { image, importing, imageWorld, SHA } from '../../testing/image-world.ts'
+import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { imageDocument } from './document.ts'
 import { reconcileImage } from './reconcile.ts'
 
-const SHA = 'ab'.repeat(32)
-const image = (status?: Image['status'], more: object = {}) =>
-  stored<Image>(
-    'guest',
-    { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
-    { ...(status ? { status } : {}), ...more },
-  )
-const importing: Image['status'] = { importNode: 'n1', epoch: 1, state: 'importing' }
-
-function world(): MemoryWorld {
-  const w = memoryWorld()
-  for (const name of ['n1', 'n2'])
-    w.put('computeNodes', stored<ComputeNode>(name, {}, { namespace: '', status: { roles: ['image'] } }))
-  w.bus.heartbeats.expect(['n1', 'n2'])
-  for (const name of ['n1', 'n2']) w.bus.heartbeats.beat(name, 'boot-0001')
-  return w
-}
-
 test('create: a node is chosen and saved, then told', async () => {
-  const w = world()
+  const w = imageWorld()
   const i = image()
   expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'saved' })
   expect(i.status).toMatchObject({ importNode: 'n1', epoch: 1, state: 'importing' })
@@ -38,7 +21,7 @@ test.each([
   ['x86_64', { kind: 'saved' }],
   ['aarch64', { reason: 'UnsupportedArchitecture', message: expect.stringContaining('spec.architecture is aarch64') }],
 ] as const)('architecture %s', async (architecture, outcome) => {
-  const w = world()
+  const w = imageWorld()
   const i = image()
   i.spec.architecture = architecture
   const found: unknown = await reconcileImage(i, w.deps, w.run).catch((error: unknown) => error)
@@ -47,7 +30,7 @@ test.each([
 
 describe('observed', () => {
   test('ready: the digest is recorded', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     w.report('image', i, {
       node: 'n1',
@@ -59,7 +42,7 @@ describe('observed', () => {
     expect(i.status).toMatchObject({ state: 'active', sha256: SHA, virtualSizeBytes: 5 })
   })
   test('failed: waits with the reason of the node, and stays usable once it was imported', async () => {
-    const w = world()
+    const w = imageWorld()
     const failed = {
       node: 'n1',
       epoch: 1,
@@ -76,7 +59,7 @@ describe('observed', () => {
     expect(await reconcileImage(image({ ...importing, sha256: SHA }), w.deps, w.run)).toEqual({ kind: 'done' })
   })
   test('refused: terminal with the reason of the node', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     w.report('image', i, {
       node: 'n1',
@@ -87,7 +70,7 @@ describe('observed', () => {
     await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({ reason: 'ImageUnsafe' })
   })
   test('progress moves in steps of ten', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     w.report('image', i, { node: 'n1', epoch: 1, state: 'downloading', progress: 47 })
     await reconcileImage(i, w.deps, w.run)
@@ -105,14 +88,14 @@ describe('a digest in the spec', () => {
   }
 
   test('counts until the image is imported', async () => {
-    const w = world()
+    const w = imageWorld()
     await reconcileImage(withDigest('cd'.repeat(32), { ...importing }), w.deps, w.run)
     expect(documents(w)).toMatchObject([{ sha256: 'cd'.repeat(32) }])
     expect(documents(w)[0]).not.toHaveProperty('imported')
   })
 
   test('that is another than what was imported stalls the Image; nodes are told what machines stand on', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = withDigest('cd'.repeat(32), { ...importing, sha256: SHA })
     await w.bus.desired.publish(imageDocument(i, 'n2', w.deps.writer()))
     await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({
@@ -131,7 +114,7 @@ describe('a digest in the spec', () => {
 })
 
 test('node-lost: another node takes the import over, under the next epoch', async () => {
-  const w = world()
+  const w = imageWorld()
   w.clock.ms = 31_000
   w.bus.heartbeats.beat('n2', 'boot-0001')
   w.clock.ms = 36_000
@@ -143,7 +126,7 @@ test('node-lost: another node takes the import over, under the next epoch', asyn
 
 describe('a node that says that it has an Image which it was not sent', () => {
   test('is sent nothing of it, not its URL either', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing, sha256: SHA })
     w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
     await reconcileImage(i, w.deps, w.run)
@@ -155,7 +138,7 @@ describe('a node that says that it has an Image which it was not sent', () => {
   })
 
   test('loses its copy at the end, and keeps nobody waiting for it', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing, sha256: SHA }, { deleted: true })
     w.report('image', i, { node: 'n2', epoch: 1, state: 'ready' })
     expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
@@ -166,7 +149,7 @@ describe('a node that says that it has an Image which it was not sent', () => {
   })
 
   test('and that it went there, too, has nothing to lose', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing, sha256: SHA }, { deleted: true })
     for (const node of ['n1', 'n2']) w.report('image', i, { node, epoch: 1, state: 'gone' })
     expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'released' })
@@ -175,7 +158,7 @@ describe('a node that says that it has an Image which it was not sent', () => {
 })
 
 test('delete: in use by name; then tombstones to every node that holds it', async () => {
-  const w = world()
+  const w = imageWorld()
   const i = image({ ...importing, sha256: SHA }, { deleted: true })
   const user = stored<Instance>(
     'vm',
@@ -203,7 +186,7 @@ describe('delete: a node that cannot answer', () => {
   const deleting = () => image({ ...importing, sha256: SHA }, { deleted: true })
   const release = { kind: 'image', uid: 'uid-guest', namespace: 'ns', name: 'guest', epoch: 1 } as const
   function silent(releases: (typeof release)[] = []): MemoryWorld {
-    const w = world()
+    const w = imageWorld()
     w.put('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '', status: { roles: ['image'], releases } }))
     w.clock.ms = 31_000
     w.bus.heartbeats.beat('n2', 'boot-0001')
@@ -226,13 +209,13 @@ describe('delete: a node that cannot answer', () => {
     expect(await reconcileImage(deleting(), w.deps, w.run)).toMatchObject({ kind: 'wait' })
   })
   test('has no ComputeNode any more: nobody is waited for', async () => {
-    const w = world()
+    const w = imageWorld()
     w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
     expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
     expect(w.bus.desired.list()).toEqual([])
   })
   test('has no ComputeNode any more: it is told for when it joins again', async () => {
-    const w = world()
+    const w = imageWorld()
     await reconcileImage(image({ ...importing, sha256: SHA }), w.deps, w.run)
     w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
     expect(await reconcileImage(deleting(), w.deps, w.run)).toEqual({ kind: 'released' })
@@ -241,7 +224,7 @@ describe('delete: a node that cannot answer', () => {
 })
 
 test('the importing node has no ComputeNode any more: another one takes over', async () => {
-  const w = world()
+  const w = imageWorld()
   w.drop('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
   const i = image({ ...importing })
   expect(await reconcileImage(i, w.deps, w.run)).toEqual({ kind: 'saved' })

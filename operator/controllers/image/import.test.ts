@@ -23,7 +23,7 @@ function world(names = ['n1', 'n2']): MemoryWorld {
 }
 const step = (w: MemoryWorld, i: Image) => reconcileImage(i, w.deps, w.run)
 
-describe('where', () => {
+describe('where, beside who imports it (told.test)', () => {
   test('nowhere: it waits, and says which label', async () => {
     const w = world([])
     const i = image({})
@@ -33,32 +33,6 @@ describe('where', () => {
       message: expect.stringContaining('nephele.dev/image=true'),
     })
     expect(i.status).toEqual({ state: 'queued' })
-  })
-
-  test.each<[string, (w: MemoryWorld) => void, string | undefined]>([
-    ['the first by name', () => undefined, 'n1'],
-    ['the one with fewer imports', (w) => w.put('images', image({ importNode: 'n1' }, { uid: 'uid-other' })), 'n2'],
-    ['not one that goes', (w) => w.put('computeNodes', node('n1', {}, { deleted: true })), 'n2'],
-    ['not one that is confirmed lost', (w) => w.put('computeNodes', node('n1', { lost: 'Confirmed' })), 'n2'],
-    [
-      'not one without the role',
-      (w) => w.put('computeNodes', node('n1', {}, { status: { roles: ['compute'] } })),
-      'n2',
-    ],
-    [
-      'not one that was never heard',
-      (w) => {
-        w.put('computeNodes', node('a0'))
-        w.bus.heartbeats.expect(['a0', 'n1', 'n2'])
-      },
-      'n1',
-    ],
-  ])('%s', async (_, prepare, expected) => {
-    const w = world()
-    prepare(w)
-    const i = image({})
-    expect(await step(w, i)).toEqual({ kind: 'saved' })
-    expect(i.status).toEqual({ importNode: expected, epoch: 1, state: 'importing' })
   })
 
   test.each<[string, Image['status'], ComputeNode['spec'], string]>([

@@ -5,32 +5,15 @@ import type { ComputeNode, Image } from '../../../lib/api/types.ts'
 import type { ImageDocument } from '../../../lib/contract/documents.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { HeldCalls, isOver } from '../../testing/held-calls.ts'
+import { image, importing, imageWorld, SHA } from '../../testing/image-world.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileImage } from './reconcile.ts'
-
-const SHA = 'ab'.repeat(32)
-const image = (status?: Image['status'], more: object = {}) =>
-  stored<Image>(
-    'guest',
-    { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
-    { ...(status ? { status } : {}), ...more },
-  )
-const importing: Image['status'] = { importNode: 'n1', epoch: 1, state: 'importing' }
-
-function world(): MemoryWorld {
-  const w = memoryWorld()
-  for (const name of ['n1', 'n2'])
-    w.put('computeNodes', stored<ComputeNode>(name, {}, { namespace: '', status: { roles: ['image'] } }))
-  w.bus.heartbeats.expect(['n1', 'n2'])
-  for (const name of ['n1', 'n2']) w.bus.heartbeats.beat(name, 'boot-0001')
-  return w
-}
 
 describe('who imports it', () => {
   type Word = { pulse?: 'up' | 'silent' | 'unknown'; spec?: ComputeNode['spec']; roles?: string[]; deleted?: boolean }
   /** n1 with what is said, beside n2 that is well. */
   function nodes(word: Word = {}): MemoryWorld {
-    const w = world()
+    const w = imageWorld()
     const { pulse, spec = {}, roles = ['image'], deleted = false } = word
     const status = { roles } as ComputeNode['status']
     w.put('computeNodes', stored<ComputeNode>('n1', spec, { namespace: '', status, deleted }))
@@ -102,7 +85,7 @@ describe('who imports it', () => {
 
 describe('what nodes are told', () => {
   test('where it comes from, and no more than is known', async () => {
-    const w = world()
+    const w = imageWorld()
     await reconcileImage(image({ ...importing }), w.deps, w.run)
     const spec = () => ([...w.bus.desired.documents.values()][0] as ImageDocument).spec
     expect(spec()).toStrictEqual({ url: 'http://x/y', format: 'qcow2' })
@@ -112,7 +95,7 @@ describe('what nodes are told', () => {
     expect(spec()).toStrictEqual({ url: 'http://x/y', format: 'qcow2', caBundle: 'PEM' })
   })
   test('who was told before, then who imports it, and nothing is said before the bus has it', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     // n2 imported it before.
     await reconcileImage(image({ ...importing, importNode: 'n2' }), w.deps, w.run)
@@ -131,7 +114,7 @@ describe('what nodes are told', () => {
     expect(i.status?.state).toBe('active')
   })
   test.each([1, 2])('a publish that fails fails the run: %d.', async (at) => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     await reconcileImage(i, w.deps, w.run)
     i.spec.format = 'raw'
@@ -144,7 +127,7 @@ describe('what nodes are told', () => {
     await expect(reconcileImage(i, w.deps, w.run)).rejects.toMatchObject({ reason: 'BusUnavailable' })
   })
   test('nothing while a node has something newer than the resource', async () => {
-    const w = world()
+    const w = imageWorld()
     const i = image({ ...importing })
     w.report('image', i, { node: 'n1', epoch: 9, state: 'ready' })
     expect(await reconcileImage(i, w.deps, w.run)).toMatchObject({ kind: 'wait', reason: 'NodeAhead' })
