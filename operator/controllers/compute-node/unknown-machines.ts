@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../../lib/api/types.ts'
-import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { isWithinMeans, listUnrecorded, mostMachines } from '../common/claimed-nics.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost } from '../common/lost-node.ts'
 import { restoreWindowMs } from '../common/restore-window.ts'
+import { tellAlarm } from './alarm.ts'
 
 export const MACHINE_CLAIMS = 'MachineClaims'
 export const MACHINES_UNKNOWN = 'MachinesUnknown'
@@ -20,21 +20,11 @@ export function judgeMachineClaims(
   deps: Pick<OperatorDeps, 'bus' | 'caches'>,
   run: Pick<Run, 'now' | 'event'>,
 ): void {
-  const status = (computeNode.status ??= {})
-  const { name, generation } = computeNode.metadata
-  const before = findCondition(status.conditions, MACHINE_CLAIMS)
-  const message = isConfirmedLost(name, deps) ? undefined : whyNotBelieved(computeNode, deps, run.now)
-  if (message === undefined) {
-    if (before?.status !== 'False') return
-    const said = 'the node has no machine that is not believed'
-    const update = { type: MACHINE_CLAIMS, status: 'True', reason: 'MachinesOnRecord', message: said } as const
-    status.conditions = setCondition(status.conditions, update, generation, run.now)
-    return
-  }
-  const update = { type: MACHINE_CLAIMS, status: 'False', reason: MACHINES_UNKNOWN, message } as const
-  status.conditions = setCondition(status.conditions, update, generation, run.now)
-  if (before?.status !== 'False')
-    run.event({ type: 'Warning', reason: MACHINES_UNKNOWN, action: 'Watch', note: message })
+  const message = isConfirmedLost(computeNode.metadata.name, deps)
+    ? undefined
+    : whyNotBelieved(computeNode, deps, run.now)
+  const over = { reason: 'MachinesOnRecord', message: 'the node has no machine that is not believed' }
+  tellAlarm(computeNode, { type: MACHINE_CLAIMS, reason: MACHINES_UNKNOWN, message, over }, run)
 }
 
 function whyNotBelieved(
