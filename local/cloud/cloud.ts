@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises'
 import { exec, type ExecOptions, type ExecResult } from '../../lib/exec.ts'
 import { programPath } from '../build/programs.ts'
+import { createApi, type Api } from '../control-plane/api.ts'
 import {
   CONTROL_PLANE_PROCESSES,
   controlPlaneCommand,
@@ -14,6 +15,7 @@ import { endProcess, isRunning, startProcess, type ProcessId } from '../host/pro
 import { waitForPort } from '../host/wait.ts'
 import * as daemons from '../node/daemons.ts'
 import { execInNode, startNode, stopNode, waitForNode, type RunningNode, type ServiceName } from '../node/node.ts'
+import { waitForAdmission } from './admission.ts'
 import { addressesOf } from './definition.ts'
 import { IMAGE_PORT, layoutOf, NATS_PORT, type Layout } from './layout.ts'
 import { nodeOptions } from './nodes.ts'
@@ -127,6 +129,7 @@ export class Cloud {
     this.state.processes[name] = started
     this.save()
     if (name === 'etcd' || name === 'apiserver') await waitForControlPlane(this.controlPlaneOptions(), started)
+    if (name === 'apiserver') await this.withApi(waitForAdmission)
     const port = name === 'nats' ? NATS_PORT : name === 'caretaker' ? IMAGE_PORT : undefined
     const { host } = addressesOf(this.state.subnet)
     if (port !== undefined) await waitForPort(name, host, port, { timeoutMs: 15_000, everyMs: 10, process: started })
@@ -152,6 +155,20 @@ export class Cloud {
     await this.stopProcess('nats')
     await rm(this.layout.natsStore, { recursive: true, force: true })
     await this.startProcess('nats')
+  }
+
+  get server(): string {
+    return `https://127.0.0.1:${this.state.ports.apiserver}`
+  }
+
+  /** As the cloud's administrator. */
+  async withApi<T>(use: (api: Api) => Promise<T>): Promise<T> {
+    const api = createApi(this.layout.controlPlane, this.server)
+    try {
+      return await use(api)
+    } finally {
+      api.close()
+    }
   }
 
   controlPlaneOptions() {

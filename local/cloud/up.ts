@@ -5,7 +5,6 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { buildProcesses } from '../../scripts/build.ts'
 import { exec } from '../../lib/exec.ts'
-import { createApi, type Api } from '../control-plane/api.ts'
 import { choosePorts, startControlPlane } from '../control-plane/start.ts'
 import type { GuestImage } from '../guest-image/build.ts'
 import { isRunning, signalProcess } from '../host/process.ts'
@@ -18,6 +17,7 @@ import { rootfsDir } from '../rootfs/build.ts'
 import type { CaretakerConfig } from '../services/caretaker.ts'
 import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
+import { waitForAdmission } from './admission.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { ensureHugepages } from './hugepages.ts'
 import { applyAuthorities, applyNodes, cloudSettings, installChart, tokenFiles, writeTokens } from './install.ts'
@@ -93,6 +93,7 @@ export async function up(options: UpOptions): Promise<CloudUp> {
     await progress.step('agents', () => admitAgents(cloud))
     if (!operator) return { cloud, guestImage }
     await progress.step('compute nodes ready', () => waitForComputeNodes(cloud), layout.log('operator'))
+    await progress.step('admission', () => cloud.withApi(waitForAdmission))
     return { cloud, guestImage }
   } finally {
     claim?.release()
@@ -114,7 +115,7 @@ async function ensureControlPlane(cloud: Cloud): Promise<void> {
 }
 
 async function install(cloud: Cloud): Promise<void> {
-  await withApi(cloud, async (api) => {
+  await cloud.withApi(async (api) => {
     const { host } = addressesOf(cloud.state.subnet)
     await installChart(api, cloud.layout, [cloudSettings(`${host}/32`)])
     await applyAuthorities(api, cloud.layout)
@@ -125,7 +126,7 @@ async function install(cloud: Cloud): Promise<void> {
     )
     const config: CaretakerConfig = {
       controlPlaneDir: cloud.layout.controlPlane,
-      server: serverOf(cloud),
+      server: cloud.server,
       imageDir: cloud.layout.images,
       listen: { host, port: IMAGE_PORT },
       tokens: files,
@@ -203,7 +204,7 @@ async function ensureOperator(cloud: Cloud): Promise<void> {
  */
 async function admitAgents(cloud: Cloud): Promise<void> {
   const { tokens } = JSON.parse(await readFile(cloud.layout.caretakerConfig, 'utf8')) as CaretakerConfig
-  await withApi(cloud, (api) =>
+  await cloud.withApi((api) =>
     writeTokens(
       api,
       tokens.filter((t) => t.node !== undefined),
@@ -221,7 +222,7 @@ interface ComputeNodeList {
 
 async function waitForComputeNodes(cloud: Cloud): Promise<void> {
   const wanted = defineNodes(cloud.state).map((n) => n.name)
-  await withApi(cloud, async (api) => {
+  await cloud.withApi(async (api) => {
     const operator = cloud.state.processes['operator']
     await waitUntil(
       `ComputeNodes ${wanted.join(', ')} Ready`,
@@ -237,19 +238,6 @@ async function waitForComputeNodes(cloud: Cloud): Promise<void> {
       { timeoutMs: 60_000, everyMs: 100, ...(operator ? { process: operator } : {}) },
     )
   })
-}
-
-function serverOf(cloud: Cloud): string {
-  return `https://127.0.0.1:${cloud.state.ports.apiserver}`
-}
-
-export async function withApi<T>(cloud: Cloud, use: (api: Api) => Promise<T>): Promise<T> {
-  const api = createApi(cloud.layout.controlPlane, serverOf(cloud))
-  try {
-    return await use(api)
-  } finally {
-    api.close()
-  }
 }
 
 /** Side by side, and all of them to their end before the first failure is thrown: nothing starts behind the error's back. */
