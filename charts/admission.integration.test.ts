@@ -377,7 +377,7 @@ describe('roles', () => {
     ['admin-user', 'update', 'ipclaims.nephele.dev', false],
     [OPERATOR, 'update', 'instances.nephele.dev', false],
     [OPERATOR, 'delete', 'instances.nephele.dev', false],
-    [OPERATOR, 'get', 'secrets', true],
+    [OPERATOR, 'get', 'secrets', false],
     [OPERATOR, 'list', 'secrets', false],
     [OPERATOR, 'watch', 'secrets', false],
     [OPERATOR, 'create', 'pods', false],
@@ -389,6 +389,18 @@ describe('roles', () => {
     const more = subresource === undefined ? [] : [`--subresource=${subresource}`]
     expect(await may(user, verb, name, ...more, '-n', 'team')).toBe(allowed)
   })
+
+  test('the operator reads a namespace’s Secrets by name once the namespace lets it, as messages say it; no other’s', async () => {
+    const account = '--serviceaccount=nephele-system:nephele-operator'
+    await kubectl('create', 'namespace', 'lets')
+    await kubectl(...['create', 'rolebinding', '-n', 'lets', 'nephele-user-data', '--clusterrole=nephele-user-data', account])
+    const deadline = performance.now() + 10_000
+    while (!(await may(OPERATOR, 'get', 'secrets/boot', '-n', 'lets'))) expect(performance.now()).toBeLessThan(deadline)
+    expect(await may(OPERATOR, 'list', 'secrets', '-n', 'lets')).toBe(false)
+    expect(await may(OPERATOR, 'get', 'secrets/boot', '-n', 'team')).toBe(false)
+    expect(await may(OPERATOR, 'get', 'secrets/nephele-ca', '-n', 'nephele-system')).toBe(true)
+    expect(await may(OPERATOR, 'get', 'secrets/nephele-nats-keys', '-n', 'nephele-system')).toBe(false)
+  }, 30_000)
 
   test('whoever is known reads Flavors and VolumeTypes', async () => {
     const someone = ['--as-group', 'system:authenticated']

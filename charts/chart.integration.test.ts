@@ -73,10 +73,22 @@ test('the agent sees what the node mounts later, wherever it has a folder of the
   expect(mounts.filter((m) => m.mountPropagation === undefined)).toEqual([])
 })
 
-test('the operator lists no Secrets', () => {
-  const operator = manifests.filter((m) => m.kind === 'ClusterRole' && m.metadata.name === 'nephele-operator')
-  const secrets = operator.flatMap((m) => m.rules ?? []).filter((rule) => rule.resources?.includes('secrets'))
-  expect(secrets.map((rule) => rule.verbs)).toEqual([['get']])
+test('the operator reads its own two Secrets alone, and what lets it read a namespace’s nobody binds for it', () => {
+  const rulesOf = (kind: string, name: string) =>
+    manifests
+      .filter((m) => m.kind === kind && m.metadata.name === name)
+      .flatMap((m) => m.rules ?? [])
+      .filter((rule) => rule.resources?.includes('secrets'))
+  expect(rulesOf('ClusterRole', 'nephele-operator')).toEqual([])
+  expect(rulesOf('Role', 'nephele-operator')).toMatchObject([
+    { resourceNames: ['nephele-ca', 'nephele-nbd-ca'], verbs: ['get'] },
+  ])
+  expect(rulesOf('ClusterRole', 'nephele-user-data')).toEqual([
+    { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+  ])
+  const bindings = manifests.filter((m) => m.kind.endsWith('RoleBinding'))
+  expect(bindings.length).toBeGreaterThan(1)
+  expect(JSON.stringify(bindings)).not.toContain('nephele-user-data')
 })
 
 test('every process has a read-only root, and all but the agent a user without rights', () => {

@@ -46,6 +46,8 @@ import { watchRegression } from './watch-regression.ts'
 export interface LeadershipOptions {
   /** Plain: writes are fenced here. */
   client: KubeClient
+  /** Of the operator's ServiceAccount. */
+  namespace: string
   informers: Informers
   watched: OperatorInformers
   events: Pick<EventRecorder, 'record'>
@@ -104,7 +106,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       claimedVolumes: new Set(),
       releases: new ReleaseDesk(),
       regression,
-      userData: new UserDataStore(),
+      userData: new UserDataStore(options.namespace),
       deletions: new Set(),
       writer: () => requireWriter(writer),
     }

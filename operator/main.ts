@@ -102,6 +102,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
     const nbdAuthority = await findAuthority(client, config, NBD_AUTHORITY.secret, log)
     await lead(fence, {
       client,
+      namespace: config.namespace,
       informers,
       watched,
       events,

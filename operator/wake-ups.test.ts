@@ -56,6 +56,7 @@ const ELSEWHERE: Record<string, string> = {
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
   SecretNotFound: 'Secrets are not watched: looked for every 10 s',
+  SecretNotPermitted: 'roles are not watched: ever more rarely, at most every ten minutes',
   UserDataTooLarge: 'the same: ever more rarely, at most every ten minutes',
   NoFreeMAC: 'any of sixteen million Ports ends it: looked at every minute',
   SubnetsSettling: 'a Subnet of the same apply: it wakes the object, or the time for it is over',

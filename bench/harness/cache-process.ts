@@ -65,6 +65,7 @@ async function runOperator(isAlone: boolean): Promise<void> {
   await candidacy(watched, { client, lease, identity: 'bench', log }).run(stop.signal, (fence) =>
     lead(fence, {
       client,
+      namespace: lease.namespace,
       informers,
       watched,
       events: { record: () => undefined },

@@ -114,7 +114,7 @@ export interface InstanceSpec {
    */
   userData?: string
   /**
-   * User data from a Secret of the same namespace, at most 64 KiB. Whoever writes this must be allowed to get the Secret, and it must have the label nephele.dev/user-data: "true". *immutable*
+   * User data from a Secret of the same namespace, at most 64 KiB. Whoever writes this must be allowed to get the Secret, which must have the label nephele.dev/user-data: "true"; its namespace lets the operator read it by binding the ClusterRole nephele-user-data. *immutable*
    */
   userDataSecretRef?: {
     /**

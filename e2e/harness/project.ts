@@ -64,6 +64,13 @@ export class Project {
     return project
   }
 
+  /** What the namespace's owner does who wants marked Secrets to be user data. */
+  async allowUserData(): Promise<void> {
+    const role = ['nephele-user-data', '--clusterrole=nephele-user-data']
+    const account = '--serviceaccount=nephele-system:nephele-operator'
+    await this.test.cloud.kubectl(['create', 'rolebinding', '-n', this.namespace, ...role, account])
+  }
+
   at(name: string): { namespace: string; name: string } {
     return { namespace: this.namespace, name }
   }

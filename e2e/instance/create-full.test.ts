@@ -28,6 +28,7 @@ beforeAll(async () => {
   })
   const rules = [{ direction: 'egress' }, { direction: 'ingress', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22 }]
   await project.create(SECURITY_GROUP, draft.securityGroup(project.at('ssh-only'), { rules }))
+  await project.allowUserData()
   const userData = Buffer.from('#!/bin/sh\necho "MARK secret $(cut -d" " -f1 /proc/uptime) told" > /dev/console\n')
   const metadata = { ...project.at('first-boot'), labels: { [USER_DATA_LABEL]: 'true' } }
   await project.test.client.create<Secret>(SECRET, { metadata, data: { script: userData.toString('base64') } })

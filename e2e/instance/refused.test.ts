@@ -58,9 +58,13 @@ test.each([
   await expect(project.patch(INSTANCE, 'fixed', { spec })).rejects.toThrow(new RegExp(`${field} cannot change`))
 })
 
-test('a Secret without user data is waited for; one with more than 64 KiB is refused until it has less', async () => {
+test('a Secret of a namespace that lets none be read waits for a role; one without user data is waited for; one with more than 64 KiB is refused until it has less', async () => {
   const { client } = project.test
   const ref = { userDataSecretRef: { name: 'script' } }
+  await createOff('barred', ref)
+  const message = await waits('barred', 'SecretNotPermitted')
+  const command = /run kubectl (create rolebinding .*?), which/.exec(message)?.[1]?.split(' ') ?? []
+  await project.test.cloud.kubectl(command)
   await createOff('scripted', ref)
   expect(await waits('scripted', 'SecretNotFound')).toMatch(/script in spec\.userDataSecretRef does not exist/)
   const data = { userData: Buffer.alloc(64 * 1024 + 1, '#').toString('base64') }

@@ -61,7 +61,10 @@ test('a Secret that the tenant may not read becomes no user data, and neither do
   await expect(asTenant(['create', '-f', '-'], machine)).rejects.toThrow(
     /names Secret token, which mallory may not get/,
   )
-  // As someone who may.
+  // As someone who may, in a namespace that lets the operator read none, and then marked ones.
+  await attacker.createInstance('early', { runState: 'Stopped', userDataSecretRef: { name: 'token' } })
+  await waitForCondition(client, INSTANCE, attacker.at('early'), { type: 'Reconciling', reason: 'SecretNotPermitted' })
+  await attacker.allowUserData()
   await attacker.createInstance('thief', { runState: 'Stopped', userDataSecretRef: { name: 'token' } })
   await waitForCondition(client, INSTANCE, attacker.at('thief'), { type: 'Reconciling', reason: 'SecretNotUserData' })
 }, 60_000)

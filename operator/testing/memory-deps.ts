@@ -88,7 +88,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     claimedVolumes: new Set(),
     releases: new ReleaseDesk(),
     regression: new RegressionGuard({ bus, caches: stores as unknown as Caches, now: () => clock.ms }),
-    userData: new UserDataStore(),
+    userData: new UserDataStore('nephele-system'),
     deletions: new Set(),
     writer,
   }

@@ -163,6 +163,7 @@ export class TestCloud {
       (fence) =>
         lead(fence, {
           client,
+          namespace: lease.namespace,
           informers,
           watched,
           events,

@@ -78,7 +78,7 @@ describe('user data that a machine was given before its Secret changed', () => {
     return document?.kind === 'instance' && !document.tombstone ? document.spec.userDataBase64 : document
   }
   /** As another process would find it. */
-  const restart = (w: MemoryWorld) => Object.assign(w.deps, { userData: new UserDataStore() })
+  const restart = (w: MemoryWorld) => Object.assign(w.deps, { userData: new UserDataStore('nephele-system') })
 
   test('is found in its document, by one read', async () => {
     const { w, i, node } = await given()

@@ -230,5 +230,5 @@ async function documentOf(w: MemoryWorld, i: Instance): Promise<InstanceDocument
 
 /** Nothing that was kept in memory alone. */
 function restartOperator(w: MemoryWorld): void {
-  Object.assign(w.deps, { userData: new UserDataStore() })
+  Object.assign(w.deps, { userData: new UserDataStore('nephele-system') })
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { USER_DATA_LABEL } from '../../../lib/api/kinds.ts'
+import { ApiError } from '../../../lib/kube/errors.ts'
 import { machine } from '../../testing/machine-world.ts'
 import { MAX_USER_DATA_BYTES, UserDataStore } from './user-data.ts'
 
@@ -18,10 +19,11 @@ const marked = (data: Record<string, string> | undefined, more: object = {}) =>
 
 /** A store over one Secret, and what was read of the apiserver. */
 function world(secret?: Secret) {
-  const store = new UserDataStore()
+  const store = new UserDataStore('own')
   const reads: unknown[] = []
   const w = {
     secret,
+    refusal: undefined as Error | undefined,
     reads,
     store,
     find: (instance: Instance, given?: () => Promise<string | undefined>) =>
@@ -30,6 +32,7 @@ function world(secret?: Secret) {
         {
           find: (async (kind: { kind: string }, ref: object, options: object) => {
             reads.push([kind.kind, ref, options])
+            if (w.refusal) throw w.refusal
             return w.secret
           }) as never,
         },
@@ -130,6 +133,39 @@ describe('of a Secret', () => {
   ])('%s', async (_, secret, more, ok) => {
     const said = await world(marked({ userData: 'aQ==' }, secret)).find(byRef({}, more))
     expect(said).toMatchObject(ok ? { ok, object: 'aQ==' } : { ok, outcome: { reason: 'SecretNotUserData' } })
+  })
+
+  test('that the namespace keeps from the operator is waited for, and how to let it is said', async () => {
+    const w = world(marked({ userData: 'aQ==' }))
+    w.refusal = new ApiError('GET secrets', 403, { reason: 'Forbidden' })
+    const waits: number[] = []
+    for (let n = 0; n < 8; n++) {
+      const said = await w.find(byRef())
+      if (said.ok || said.outcome.kind !== 'wait') throw new Error('it was found')
+      expect(said.outcome.reason).toBe('SecretNotPermitted')
+      expect(said.outcome.message).toContain('the operator may not read Secret cloud-init in spec.userDataSecretRef')
+      expect(said.outcome.message).toContain(
+        'kubectl create rolebinding -n ns nephele-user-data --clusterrole=nephele-user-data --serviceaccount=own:nephele-operator,',
+      )
+      waits.push(said.outcome.retryAfterMs ?? 0)
+    }
+    expect(waits[0]).toBeLessThanOrEqual(10_000)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(600_000)
+    expect(waits[7]).toBeGreaterThanOrEqual(300_000)
+    // What it was given before it has, whatever the namespace lets.
+    expect(await w.find(byRef(), async () => 'aQ==')).toEqual({ ok: true, object: 'aQ==' })
+    w.store.forget('uid-vm')
+    w.refusal = undefined
+    expect(await w.find(byRef())).toEqual({ ok: true, object: 'aQ==' })
+  })
+
+  test.each([
+    [401, 'Unauthorized'],
+    [500, 'InternalError'],
+  ])('an apiserver that answers %i says nothing about a permission', async (code, reason) => {
+    const w = world(marked({ userData: 'aQ==' }))
+    w.refusal = new ApiError('GET secrets', code, { reason })
+    await expect(w.find(byRef())).rejects.toBe(w.refusal)
   })
 
   test('what is wrong is read ever more rarely, and a machine made anew begins again', async () => {

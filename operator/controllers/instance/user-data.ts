@@ -3,14 +3,17 @@ import { SECRET, USER_DATA_LABEL } from '../../../lib/api/kinds.ts'
 import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
+import { isForbidden } from '../../../lib/kube/errors.ts'
 import { backoffMs } from '../../../lib/loop/backoff.ts'
 import { wasPlaced } from '../common/holding.ts'
 import { found, missing, type Found } from '../common/references.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
+/** What a namespace binds to the operator's ServiceAccount, which may read no Secret else. */
+export const USER_DATA_ROLE = 'nephele-user-data'
 const DEFAULT_KEY = 'userData'
 const RETRY_MS = 10_000
-/** A Secret that is there and wrong is read again less and less often: it cannot be watched, and most are mended soon or never. */
+/** What is wrong or not allowed is read again less and less often: it cannot be watched, and most are mended soon or never. */
 const WRONG = { baseMs: 10_000, capMs: 600_000 }
 
 /** The user data that the machine's node was given before; undefined when it was given none. */
@@ -23,8 +26,14 @@ export type GivenBefore = () => Promise<string | undefined>
  */
 export class UserDataStore {
   readonly #byInstance = new Map<string, string>()
-  /** How often in a row a Secret's content could not be used. */
+  /** How often in a row a Secret's content could not be used, or not be read. */
   readonly #failures = new Map<string, number>()
+  readonly #ownNamespace: string
+
+  /** @param ownNamespace of the operator's ServiceAccount, which messages name */
+  constructor(ownNamespace: string) {
+    this.#ownNamespace = ownNamespace
+  }
 
   forget(instanceUid: string): void {
     this.#byInstance.delete(instanceUid)
@@ -54,7 +63,13 @@ export class UserDataStore {
       this.#byInstance.set(uid, before)
       return found(before)
     }
-    const secret = await client.find<Secret>(SECRET, { namespace, name: ref.name }, { signal })
+    const secret = await client
+      .find<Secret>(SECRET, { namespace, name: ref.name }, { signal })
+      .catch((error: unknown) => {
+        if (isForbidden(error)) return 'forbidden' as const
+        throw error
+      })
+    if (secret === 'forbidden') return this.#refuse(uid, 'SecretNotPermitted', this.#notPermitted(instance))
     const refused = secret && whyNot(secret, instance)
     if (refused !== undefined) return this.#refuse(uid, 'SecretNotUserData', refused)
     const key = ref.key ?? DEFAULT_KEY
@@ -71,6 +86,15 @@ export class UserDataStore {
       return this.#refuse(uid, 'UserDataTooLarge', tooLarge(data, `Secret ${ref.name} in spec.userDataSecretRef`, HELP))
     this.#byInstance.set(uid, data)
     return found(data)
+  }
+
+  #notPermitted({ metadata: { namespace = '' }, spec }: Instance): string {
+    return (
+      `the operator may not read Secret ${spec.userDataSecretRef?.name ?? ''} in spec.userDataSecretRef, since namespace ${namespace} ` +
+      `lets it read none: if machines may be given marked Secrets of this namespace, run kubectl create rolebinding -n ${namespace} ` +
+      `${USER_DATA_ROLE} --clusterrole=${USER_DATA_ROLE} --serviceaccount=${this.#ownNamespace}:nephele-operator, ` +
+      'which is noticed within ten minutes; or write spec.userData in a new Instance'
+    )
   }
 
   #refuse(uid: string, reason: string, message: string): Found<string | undefined> {
