@@ -8,7 +8,7 @@ import { createInbox, type Msg } from '@nats-io/transport-node'
 import { OPERATOR_INBOX, keyInSubject, streamOf, type Bucket } from '../contract/subjects.ts'
 import type { Logger } from '../log.ts'
 import type { NatsConnection } from './connect.ts'
-import { isMark } from './streams.ts'
+import { ANSWER_MS, isMark } from './streams.ts'
 
 const SECOND = 1_000_000_000
 const HEARTBEAT_SECONDS = 5
@@ -39,6 +39,7 @@ export interface FollowOptions {
   signal: AbortSignal
   /** All is read again after this long, in case that NATS lost what it had acknowledged. */
   refreshMs: number
+  answerMs?: number | undefined
 }
 
 /** Runs until the signal aborts; never rejects. */
@@ -69,7 +70,7 @@ async function followOnce(
   onCaughtUp: () => void,
 ): Promise<string> {
   const { bucket, listener, signal } = options
-  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: options.answerMs ?? ANSWER_MS })
   const stream = streamOf(bucket)
   const deliver = createInbox(OPERATOR_INBOX)
   const ended = Promise.withResolvers<string>()

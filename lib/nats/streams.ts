@@ -35,6 +35,8 @@ const OPERATION = 'KV-Operation'
 const WRONG_LAST_SEQUENCE = 10071
 const MIB = 1024 * 1024
 const SECOND = 1_000_000_000
+/** So long the servers have to answer a request about streams and consumers. */
+export const ANSWER_MS = 5_000
 
 export interface StreamLimits {
   /** Servers that hold a copy: 1 in the local cloud, 3 in a cluster. */
@@ -114,8 +116,12 @@ export interface EnsuredStreams {
 }
 
 /** Makes what is missing and corrects what differs. May run any number of times, by several operators at once. */
-export async function ensureStreams(nc: NatsConnection, limits: StreamLimits): Promise<EnsuredStreams> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false })
+export async function ensureStreams(
+  nc: NatsConnection,
+  limits: StreamLimits,
+  answerMs = ANSWER_MS,
+): Promise<EnsuredStreams> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
   const created: string[] = []
   const madeAt = new Map<string, Date>()
   for (const wanted of wantedStreams(limits)) {
@@ -162,8 +168,13 @@ const STORE_ID = 'nephele-store-id'
  * The node's durable pull consumer on `desired`. An agent whose document store is new (another `storeId`) gets a new consumer, which
  * delivers all its documents again. Without a `storeId` an existing consumer stays.
  */
-export async function ensureConsumer(nc: NatsConnection, node: string, storeId?: string): Promise<void> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false })
+export async function ensureConsumer(
+  nc: NatsConnection,
+  node: string,
+  storeId?: string,
+  answerMs = ANSWER_MS,
+): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
   const stream = streamOf(DESIRED_BUCKET)
   const name = consumerOf(node)
   const have = await findConsumer(jsm, stream, name)

@@ -56,6 +56,8 @@ export interface JetStreamBusOptions {
   onUnknown?: () => void
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
   refreshMs?: number
+  /** Streams and consumers are asked for again when a server has not answered for this long. */
+  answerMs?: number
 }
 
 const TICK_MS = 1_000
@@ -84,6 +86,7 @@ export class JetStreamBus implements Bus {
   readonly #log: Logger
   readonly #limits: StreamLimits
   readonly #refreshMs: number
+  readonly #answerMs: number | undefined
   readonly #stop = new AbortController()
   readonly #ready: Promise<unknown>
   readonly #following: Promise<void>[]
@@ -97,6 +100,7 @@ export class JetStreamBus implements Bus {
     this.#log = log
     this.#limits = options.limits ?? DEFAULT_LIMITS
     this.#refreshMs = options.refreshMs ?? REFRESH_MS
+    this.#answerMs = options.answerMs
     this.#sessions = options.sessions
     this.conduct = new Restraint({
       ...{ nc, log, sessions: options.sessions },
@@ -160,7 +164,7 @@ export class JetStreamBus implements Bus {
 
   async admitNode(node: string, storeId?: string): Promise<void> {
     if (this.#admitted.has(node) && this.#admitted.get(node) === storeId) return
-    await this.#asBusError(ensureConsumer(this.#nc, node, storeId))
+    await this.#asBusError(ensureConsumer(this.#nc, node, storeId, this.#answerMs))
     this.#admitted.set(node, storeId)
   }
 
@@ -206,6 +210,7 @@ export class JetStreamBus implements Bus {
       log: this.#log,
       signal,
       refreshMs: this.#refreshMs,
+      answerMs: this.#answerMs,
     })
     return { caughtUp: first.promise, done }
   }
@@ -217,7 +222,7 @@ export class JetStreamBus implements Bus {
   }
 
   async #makeStreams(): Promise<void> {
-    const { created, madeAt } = await ensureStreams(this.#nc, this.#limits)
+    const { created, madeAt } = await ensureStreams(this.#nc, this.#limits, this.#answerMs)
     this.#madeAt = madeAt.get(streamOf(DESIRED_BUCKET))
     if (created.length === 0) return
     this.#log.info({ streams: created }, 'streams created')

@@ -223,9 +223,9 @@ test('a bus that lost all: streams and consumers are made anew, what nodes said 
 }, 60_000)
 
 test('whoever waits for a bus that is away is let go; what it cannot do it says', async () => {
-  const bus = await lead()
+  const bus = await lead({ answerMs: 200 })
   await server.kill()
-  const late = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term: 1 }), log })
+  const late = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term: 1 }), log, answerMs: 200 })
   open.push(late)
   const [aborted, soon] = [AbortSignal.abort(), new AbortController()]
   await expect(late.ready(aborted)).rejects.toThrow('was aborted')
