@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { relative } from 'node:path'
+
 export type LaneName = 'checks' | 'unit' | 'integration' | 'e2e' | 'chaos' | 'cluster'
 
 export interface Counts {
@@ -19,12 +21,25 @@ export interface TestResult {
   status: 'passed' | 'failed' | 'skipped'
 }
 
+/** One file of tests, for the ledger of times. */
+export interface TestFileResult {
+  /** In the repository. */
+  path: string
+  seconds: number
+  passed: boolean
+}
+
 /** The part of jest's `--json` report that is read. https://jestjs.io/docs/cli#--json */
 export interface JestReport {
   numRuntimeErrorTestSuites: number
   testResults: {
     name: string
     message: string
+    /** Milliseconds since the epoch. */
+    startTime: number
+    endTime: number
+    /** `passed`, `failed`, or of a file without tests something else. */
+    status: string
     assertionResults: { fullName: string; status: string }[]
   }[]
 }
@@ -38,6 +53,15 @@ export function toResults(report: JestReport): TestResult[] {
       status: t.status === 'passed' ? 'passed' : t.status === 'failed' ? 'failed' : 'skipped',
     }))
   })
+}
+
+/** @param root that paths are relative to */
+export function toFileResults(report: JestReport, root: string): TestFileResult[] {
+  return report.testResults.map(({ name, startTime, endTime, status }) => ({
+    path: relative(root, name),
+    seconds: Math.max(0, endTime - startTime) / 1000,
+    passed: status === 'passed',
+  }))
 }
 
 /** Skipped tests that no rule allows count as failed: a skip must stand on the checked-in list with its reason. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm test [-- --lane NAME] [-- PATTERN]`: sets up what the lanes need, runs them in order, and ends with one line of counts.
-// Lanes and their budgets: docs/testing.md.
+// Without a lane, a pattern or --full it takes a part of the slow files. Lanes, budgets and what is taken: docs/testing.md.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,12 +10,15 @@ import { parseArgs } from 'node:util'
 import {
   count,
   judgeSkips,
+  toFileResults,
   toResults,
   type JestReport,
   type LaneName,
   type SkipRule,
+  type TestFileResult,
   type TestResult,
 } from './lanes.ts'
+import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values, positionals } = parseArgs({
@@ -28,6 +31,9 @@ const { values, positionals } = parseArgs({
   },
 })
 const lanes = (values.lane ?? ['checks', 'unit', 'integration', 'e2e', 'chaos', 'cluster']) as LaneName[]
+const isNamed = values.lane !== undefined || positionals.length > 0
+const selection = values.full || isNamed ? undefined : selectFiles(root)
+const fileResults: TestFileResult[] = []
 const skipRules = JSON.parse(readFileSync(join(root, 'scripts/skips.json'), 'utf8')) as SkipRule[]
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
@@ -56,16 +62,27 @@ async function runChecks(): Promise<TestResult[]> {
   return results
 }
 
+/** Of a lane of which a part runs, that; of any other, what the command line says. */
+function patternsOf(lane: LaneName): string[] {
+  if (!selection || !PARTED.includes(lane)) return positionals
+  return ['--passWithNoTests', '--runTestsByPath', ...selection.files.keys()]
+}
+
 async function runJest(lane: LaneName): Promise<TestResult[]> {
   const dir = mkdtempSync(join(tmpdir(), 'nephele-test-'))
   const report = join(dir, 'report.json')
   try {
     // A failed test may leave a connection open: with real servers the runner ends all the same, red as it is.
     const argv = ['node_modules/jest/bin/jest.js', '--selectProjects', lane, '--json', '--outputFile', report]
-    argv.push(...(lane === 'unit' ? ['--maxWorkers=2'] : ['--runInBand', '--verbose', '--forceExit']), ...positionals)
+    argv.push(
+      ...(lane === 'unit' ? ['--maxWorkers=2'] : ['--runInBand', '--verbose', '--forceExit']),
+      ...patternsOf(lane),
+    )
     const env = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' }
     const code = await run([process.execPath, ...argv], { ...env, ...(values.full ? { NEPHELE_TEST_FULL: '1' } : {}) })
-    const results = toResults(JSON.parse(readFileSync(report, 'utf8')) as JestReport)
+    const read = JSON.parse(readFileSync(report, 'utf8')) as JestReport
+    if (PARTED.includes(lane)) fileResults.push(...toFileResults(read, root))
+    const results = toResults(read)
     // A runner that broke without a failed test (a leak, a crash in teardown) must not look green.
     if (code !== 0 && !results.some((r) => r.status === 'failed'))
       results.push({ name: `${lane}: jest`, status: 'failed' })
@@ -112,6 +129,7 @@ async function prepare(): Promise<TestResult[]> {
   return [{ name: 'setting up what the lanes need', status: code === 0 ? 'passed' : 'failed' }]
 }
 
+for (const line of selection?.lines ?? []) console.log(line)
 const all: TestResult[] = await prepare()
 for (const lane of lanes) {
   const started = Date.now()
@@ -122,6 +140,7 @@ for (const lane of lanes) {
   const minutes = ((Date.now() - started) / 60_000).toFixed(1)
   console.log(`lane ${lane}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${minutes} min`)
 }
+keepResults(root, fileResults, values.full && !isNamed)
 for (const { name } of all.filter((r) => r.status === 'failed')) console.log(`failed: ${name}`)
 for (const { name } of all.filter((r) => r.status === 'skipped')) console.log(`skipped: ${name}`)
 const { passed, failed, skipped } = count(all)
