@@ -28,6 +28,8 @@ const { values, positionals } = parseArgs({
     full: { type: 'boolean', default: false },
     /** Leaves the cloud of the e2e and chaos lanes up, for the next run and for a look at it. */
     keep: { type: 'boolean', default: false },
+    /** Says which slow files a run would take, and runs nothing. */
+    list: { type: 'boolean', default: false },
   },
 })
 const lanes = (values.lane ?? ['checks', 'unit', 'integration', 'e2e', 'chaos', 'cluster']) as LaneName[]
@@ -130,6 +132,10 @@ async function prepare(): Promise<TestResult[]> {
 }
 
 for (const line of selection?.lines ?? []) console.log(line)
+if (values.list) {
+  for (const [path, cause] of selection?.files ?? []) console.log(`${cause.padEnd(8)}${path}`)
+  process.exit()
+}
 const all: TestResult[] = await prepare()
 for (const lane of lanes) {
   const started = Date.now()
