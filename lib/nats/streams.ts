@@ -199,8 +199,8 @@ export async function ensureConsumer(
 }
 
 /** Of a node that is gone for good. An absent one is success. */
-export async function removeConsumer(nc: NatsConnection, node: string): Promise<void> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false })
+export async function removeConsumer(nc: NatsConnection, node: string, answerMs = ANSWER_MS): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
   try {
     await jsm.consumers.delete(streamOf(DESIRED_BUCKET), consumerOf(node))
   } catch (error) {

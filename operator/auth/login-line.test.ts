@@ -75,6 +75,23 @@ describe('one address', () => {
     expect(w.who()).toBe('efg')
   })
 
+  test('who waited behind the last bad one is turned away with it, and nobody stands in the way of the next', async () => {
+    const w = world({ patience: patience(1) })
+    w.login('x', 'a')
+    await settle()
+    await w.end(1, bad())
+    expect(w.told).toEqual(['a refused'])
+    w.clock.ms = 1_000
+    for (const who of 'bcd') w.login('x', who)
+    await settle()
+    await w.end(1, bad())
+    expect([w.told.slice(1), w.line.waiting]).toEqual([['b refused', 'c refused', 'd refused'], 0])
+    w.clock.ms = 2_000
+    w.login('x', 'e')
+    await settle()
+    expect(w.who()).toBe('e')
+  })
+
   test('what fails otherwise proves nothing', async () => {
     const w = world({ patience: patience(1) })
     for (const who of 'abc') w.login('x', who)

@@ -141,11 +141,10 @@ export class LoginLine {
   /** Takes the last of the longest line, so that nobody fills it for the others. @returns whether there is room for this address */
   #makeRoom(address: string): boolean {
     const own = this.#lines.get(address)?.length ?? 0
-    let longest: [string, Waiting[]] | undefined
-    for (const entry of this.#lines) if (entry[1].length > (longest?.[1].length ?? own + 1)) longest = entry
-    const last = longest?.[1].pop()
-    if (!longest || !last) return false
-    if (longest[1].length === 0) this.#lines.delete(longest[0])
+    let longest: Waiting[] | undefined
+    for (const line of this.#lines.values()) if (line.length > (longest?.length ?? own + 1)) longest = line
+    const last = longest?.pop()
+    if (!last) return false
     this.#waiting -= 1
     last.refuse(new TooManyLogins())
     return true

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { Patience } from './patience.ts'
 
 test('so many refusals, then none is asked about until the window ends; others are', () => {
-  let nowMs = 0
+  let nowMs = 5_000
   const patience = new Patience({ refusals: 3, windowMs: 1_000, addresses: 10 }, () => nowMs)
   const over = []
   for (let i = 0; i < 4; i++) {
@@ -13,12 +13,15 @@ test('so many refusals, then none is asked about until the window ends; others a
   }
   expect(over).toEqual([false, false, false, true])
   expect(patience.isOver('b')).toBe(false)
-  nowMs = 999
+  nowMs = 5_999
   expect(patience.isOver('a')).toBe(true)
-  nowMs = 1_000
+  nowMs = 6_000
   expect(patience.isOver('a')).toBe(false)
-  patience.refused('a')
-  expect(patience.isOver('a')).toBe(false)
+  expect(patience.left('a')).toBe(3)
+  for (const left of [2, 1, 0]) {
+    patience.refused('a')
+    expect(patience.left('a')).toBe(left)
+  }
 })
 
 test('addresses are remembered up to a bound, the latest of them', () => {

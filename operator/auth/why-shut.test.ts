@@ -28,6 +28,7 @@ const CASES: [string, KubeNode | undefined, ComputeNode | undefined, RegExp | un
   ['one that is Terminating', node, computeNode({ metadata: { ...metadata, deletionTimestamp: 't' } }), undefined],
   ['one that is confirmed lost', node, computeNode({ spec: { lost: 'Confirmed' } }), /confirmed lost/],
   ['one that is cut off', node, access('False', TOO_MUCH_WRITTEN), /more than its share/],
+  ['one without access for another reason', node, access('False', 'Other'), undefined],
   ['one that was cut off', node, access('True', 'WithinShare'), undefined],
 ]
 

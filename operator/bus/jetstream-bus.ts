@@ -27,7 +27,7 @@ import {
 } from '../../lib/nats/streams.ts'
 import type { Bus, BusMemory, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
 import { JetStreamDesired } from './desired.ts'
-import { DEFAULT_HEARTBEAT, HeartbeatMonitor } from './heartbeats.ts'
+import { HeartbeatMonitor } from './heartbeats.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 import { NodeShares, type NodeShare } from './node-shares.ts'
@@ -113,9 +113,7 @@ export class JetStreamBus implements Bus {
       onExcess: (node, excess) => this.conduct.exceeded(node, excess),
     })
     const isAsked = ({ node, kind, uid }: ObjectKey) =>
-      !this.#isDesiredRead ||
-      this.desired.find(node, kind, uid) !== undefined ||
-      (options.isKnown?.(kind, uid) ?? false)
+      !this.#isDesiredRead || this.desired.find(node, kind, uid) !== undefined || options.isKnown?.(kind, uid) === true
     this.observed = new ObservedCache(log, this.#shares, isAsked)
     this.desired = new JetStreamDesired({
       nc,
@@ -130,7 +128,7 @@ export class JetStreamBus implements Bus {
       onUnknown: () => options.onUnknown?.(),
     })
     this.inventory = new InventoryCache(log)
-    this.heartbeats = new HeartbeatMonitor(options.heartbeat ?? DEFAULT_HEARTBEAT)
+    this.heartbeats = new HeartbeatMonitor(options.heartbeat)
     this.notifier = { publish: (notification, id) => this.#notify(notification, id) }
     this.observed.onChange((key) => {
       if (this.#isRefused(key)) this.desired.refused(key)
@@ -157,7 +155,7 @@ export class JetStreamBus implements Bus {
     const aborted = new Promise<never>((_resolve, reject) => {
       const abort = () => reject(new Error('waiting for the bus was aborted', { cause: signal.reason }))
       if (signal.aborted) abort()
-      else signal.addEventListener('abort', abort, { once: true })
+      else signal.addEventListener('abort', abort)
     })
     await Promise.race([this.#ready, aborted])
   }
@@ -171,7 +169,7 @@ export class JetStreamBus implements Bus {
   async dismissNode(node: string): Promise<void> {
     requireWriter(this.#writer)
     this.#admitted.delete(node)
-    await this.#asBusError(removeConsumer(this.#nc, node))
+    await this.#asBusError(removeConsumer(this.#nc, node, this.#answerMs))
     requireWriter(this.#writer)
     await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
     this.inventory.forget(node)
@@ -249,7 +247,7 @@ export class JetStreamBus implements Bus {
       clearInterval(timer)
       subscription.unsubscribe()
     }
-    signal.addEventListener('abort', stop, { once: true })
+    signal.addEventListener('abort', stop)
   }
 
   async #notify(notification: Notification, id: string): Promise<void> {

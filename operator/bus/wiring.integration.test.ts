@@ -5,6 +5,7 @@ import { join as pathOf } from 'node:path'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Image } from '../../lib/api/types.ts'
+import { MAX_HEARTBEAT_BYTES } from '../../lib/contract/documents.ts'
 import {
   BUCKETS,
   beatSubject,
@@ -95,8 +96,10 @@ test('heartbeats: whose they are, of which boot, with what load; what is none is
   const agents = [await join('n1'), await join('n.2')] as const
   const beat = (agent: 0 | 1, value: object) =>
     agents[agent].publish(beatSubject((['n1', 'n.2'] as const)[agent]), JSON.stringify({ v: 1, seq: 1, ...value }))
-  beat(0, { bootId: 'b1', load })
-  beat(0, { bootId: 'long', load, junk: 'x'.repeat(256) })
+  const withJunk = (length: number) => ({ bootId: 'b1', load, junk: 'x'.repeat(length) })
+  const room = MAX_HEARTBEAT_BYTES - JSON.stringify({ v: 1, seq: 1, ...withJunk(0) }).length
+  beat(0, withJunk(room))
+  beat(0, withJunk(room + 1))
   beat(0, { load })
   beat(0, { bootId: 'b2' })
   beat(0, { bootId: 'b3' })
@@ -118,8 +121,9 @@ test('heartbeats: whose they are, of which boot, with what load; what is none is
 }, 60_000)
 
 test('a node that goes silent is seen by the clock alone, and the bus’s own end as its fault', async () => {
-  const bus = await lead({ heartbeat: { intervalMs: 200, missesBeforeDown: 2 } })
-  bus.heartbeats.expect(['n1', 'n2', 'n3', 'n4', 'n5', 'n6'])
+  const heartbeat = { intervalMs: 200, missesBeforeDown: 2 }
+  const [closed, bus] = [await lead({ heartbeat }), await lead({ heartbeat })]
+  for (const each of [closed, bus]) each.heartbeats.expect(['n1', 'n2', 'n3', 'n4', 'n5', 'n6'])
   const agents = await Promise.all(
     ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'].map(async (node) => [node, await join(node)] as const),
   )
@@ -130,6 +134,7 @@ test('a node that goes silent is seen by the clock alone, and the bus’s own en
   let isWell = true
   try {
     await until(() => agents.every(([node]) => bus.heartbeats.pulse(node) === 'up'))
+    await closed.close()
     isWell = false
     await until(() => bus.heartbeats.pulse('n6') === 'silent')
     expect(bus.heartbeats.pulse('n1')).toBe('up')
@@ -138,6 +143,7 @@ test('a node that goes silent is seen by the clock alone, and the bus’s own en
     expect(bus.heartbeats.pulse('n1')).toBe('up')
     await server.run()
     await until(() => bus.heartbeats.health().healthy)
+    expect(['n1', 'n6'].map((node) => closed.heartbeats.pulse(node))).toEqual(['up', 'up'])
   } finally {
     clearInterval(beating)
   }
@@ -198,6 +204,52 @@ test('who leads no longer dismisses nobody', async () => {
   expect((await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).name).toBe(consumerOf('n1'))
 }, 60_000)
 
+test('who leads no longer when the consumer is gone leaves the rest to the next', async () => {
+  let asked = 0
+  const bus = await lead({ writer: () => (asked++ === 0 ? { incarnation: 1, term: 1 } : undefined) })
+  await bus.admitNode('n1')
+  await (await join('n1')).request(inventorySubject('n1'), JSON.stringify(inventoryOf('n1')))
+  await until(() => bus.inventory.find('n1'))
+  await expect(bus.dismissNode('n1')).rejects.toThrow('lead')
+  await expect(jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).rejects.toThrow(/not found/)
+  const last = await jsm.direct.getMessage(streamOf('inventory'), { last_by_subj: inventorySubject('n1') })
+  expect([bus.inventory.find('n1'), last?.json<{ node: string }>().node]).toEqual([inventoryOf('n1'), 'n1'])
+}, 60_000)
+
+test('a word is asked for by its document or its resource; before all documents are read nobody is judged', async () => {
+  const share = { ...DEFAULT_SHARE, unasked: 0 }
+  const isKnown = (_: string, uid: string) => uid === 'known'
+  const say = async (uid: string) =>
+    (await join('n1')).request(observedSubject({ ...key, uid }), JSON.stringify(wordOf(1, { uid, node: 'n1' })))
+  const heard = (bus: JetStreamBus) =>
+    bus.observed
+      .listNode('n1')
+      .map(({ uid }) => uid)
+      .sort()
+  await (await lead()).close()
+  for (const uid of [key.uid, 'known', 'early']) await say(uid)
+  await server.kill()
+  // Made anew by the next leader, which reads this bucket later than the others.
+  await rm(pathOf(server.dir, 'store/jetstream/APP/streams', streamOf('desired')), { recursive: true })
+  await server.run()
+  nc = await server.connectOperator()
+  jsm = await jetstreamManager(nc, { checkAPI: false })
+  const bus = await lead({ share, isKnown })
+  expect([heard(bus), bus.conduct.find('n1')]).toEqual([['early', 'known', key.uid].sort(), undefined])
+  await bus.desired.publish(documentOf(1))
+  await say('late')
+  await until(() => heard(bus).length === 2)
+  expect([heard(bus), bus.conduct.find('n1')?.excess]).toEqual([['known', key.uid].sort(), 'Unasked'])
+
+  const strict = await lead({ share })
+  expect([heard(strict), strict.conduct.find('n1')]).toEqual([[], undefined])
+  await say(key.uid)
+  await until(() => heard(strict).length === 1)
+  await say('known')
+  await until(() => strict.conduct.find('n1'))
+  expect([heard(strict), strict.conduct.find('n1')?.excess]).toEqual([[key.uid], 'Unasked'])
+}, 60_000)
+
 test('a bus that lost all: streams and consumers are made anew, what nodes said is kept, and all is published again', async () => {
   const bus = await lead({ isKnown: () => true })
   const agent = await join('n1')
@@ -224,7 +276,10 @@ test('a bus that lost all: streams and consumers are made anew, what nodes said 
 
 test('whoever waits for a bus that is away is let go; what it cannot do it says', async () => {
   const bus = await lead({ answerMs: 200 })
+  await bus.admitNode('n0', 's')
   await server.kill()
+  // It stands already.
+  await bus.admitNode('n0', 's')
   const late = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term: 1 }), log, answerMs: 200 })
   open.push(late)
   const [aborted, soon] = [AbortSignal.abort(), new AbortController()]
@@ -233,6 +288,7 @@ test('whoever waits for a bus that is away is let go; what it cannot do it says'
   soon.abort()
   await expect(waiting).rejects.toThrow('was aborted')
   await expect(bus.admitNode('n1')).rejects.toMatchObject({ reason: 'BusUnavailable' })
+  await expect(bus.dismissNode('n0')).rejects.toMatchObject({ reason: 'BusUnavailable' })
   await server.run()
   await until(() =>
     bus.admitNode('n1').then(
@@ -240,6 +296,11 @@ test('whoever waits for a bus that is away is let go; what it cannot do it says'
       () => false,
     ),
   )
+  expect((await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).name).toBe(consumerOf('n1'))
+  // As when the answer to the removal was lost alone.
+  await jsm.consumers.delete(streamOf('desired'), consumerOf('n0'))
+  await bus.admitNode('n0', 's')
+  expect((await jsm.consumers.info(streamOf('desired'), consumerOf('n0'))).name).toBe(consumerOf('n0'))
   await late.ready(AbortSignal.timeout(10_000))
 }, 60_000)
 

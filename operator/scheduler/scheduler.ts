@@ -2,7 +2,7 @@
 import { fitsIn, type Amounts } from './amounts.ts'
 import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
 import { CAPABILITY_FILTERS, ROOM_FILTERS, type PlacementRequest } from './filters.ts'
-import { DEFAULT_RATIOS, NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
+import { NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
 
 /** What one machine holds, by node: one entry as a rule, more while an old owner has not released it. */
 export type Claim = readonly { node: string; amounts: Amounts }[]
@@ -19,7 +19,7 @@ export class Scheduler {
   readonly #assumed = new Map<string, string>()
 
   constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}) {
-    this.#table = new NodeTable(options.ratios ?? DEFAULT_RATIOS)
+    this.#table = new NodeTable(options.ratios)
     this.#policy = options.policy ?? DEFAULT_POLICY
   }
 
