@@ -240,6 +240,22 @@ describe('publish', () => {
     await w.desired.publish(document(2))
     expect(lying(w)?.versions.generation).toBe(2)
   })
+  test.each([false, true])(
+    'of a key whose mark went by itself is written, over nobody: another comes first %s',
+    async (isLate) => {
+      const w = loaded()
+      await w.desired.publish(document())
+      await w.desired.withdraw('n1', 'image', 'uid-i')
+      w.stream.messages.delete(subject)
+      w.stream.before = async () => {
+        if (isLate && w.stream.requests.at(-2) === `read ${subject}`) w.stream.put(subject, document(7))
+      }
+      const publishing = w.desired.publish(document(2))
+      if (isLate) await expect(publishing).rejects.toMatchObject({ reason: 'BusConflict' })
+      else await publishing
+      expect(lying(w)?.versions.generation).toBe(isLate ? 7 : 2)
+    },
+  )
   test('whose answer is lost is no success, and the next finds what was stored', async () => {
     const w = loaded()
     w.stream.fault = 'answer'

@@ -68,7 +68,6 @@ export class NodeTable {
   readonly #ratios: AllocationRatios
   readonly #rows = new Map<string, number>()
   readonly #free: number[] = []
-  #names: (string | undefined)[] = []
   #facts: (NodeFacts | undefined)[] = []
   #instances: number[] = []
   #numbers = new Float64Array(COLUMNS * 16)
@@ -94,7 +93,6 @@ export class NodeTable {
     const row = this.#rows.get(name)
     if (row === undefined) return
     this.#facts[row] = undefined
-    this.#numbers.fill(0, row * COLUMNS, row * COLUMNS + 3)
     this.#dropIfEmpty(name, row)
   }
 
@@ -114,10 +112,11 @@ export class NodeTable {
 
   /** Calls `visit` for every node with facts, in the order of rows; the row object is the same each time. */
   forEach(visit: (row: NodeRow) => void): void {
-    const view = new RowView(this.#facts, this.#numbers, this.#instances)
-    for (let i = 0; i < this.#names.length; i++) {
-      if (this.#facts[i] === undefined) continue
-      view.index = i
+    let view: RowView | undefined
+    for (const [row, facts] of this.#facts.entries()) {
+      if (facts === undefined) continue
+      view ??= new RowView(this.#numbers, this.#instances, facts)
+      view.show(row, facts)
       visit(view)
     }
   }
@@ -125,9 +124,10 @@ export class NodeTable {
   /** A copy of one row, or undefined when the node has no facts. */
   find(name: string): NodeRow | undefined {
     const row = this.#rows.get(name)
-    if (row === undefined || this.#facts[row] === undefined) return undefined
-    const view = new RowView(this.#facts, this.#numbers, this.#instances)
-    view.index = row
+    const facts = row === undefined ? undefined : this.#facts[row]
+    if (row === undefined || facts === undefined) return undefined
+    const view = new RowView(this.#numbers, this.#instances, facts)
+    view.show(row, facts)
     return view
   }
 
@@ -147,8 +147,7 @@ export class NodeTable {
   #ensureRow(name: string): number {
     const known = this.#rows.get(name)
     if (known !== undefined) return known
-    const row = this.#free.pop() ?? this.#names.length
-    this.#names[row] = name
+    const row = this.#free.pop() ?? this.#facts.length
     this.#facts[row] = undefined
     this.#instances[row] = 0
     if ((row + 1) * COLUMNS > this.#numbers.length) {
@@ -164,49 +163,53 @@ export class NodeTable {
   #dropIfEmpty(name: string, row: number): void {
     if (this.#facts[row] !== undefined || (this.#instances[row] ?? 0) > 0) return
     this.#rows.delete(name)
-    this.#names[row] = undefined
     this.#free.push(row)
   }
 }
 
 class RowView implements NodeRow {
-  index = 0
-  readonly #facts: readonly (NodeFacts | undefined)[]
   readonly #numbers: Float64Array
   readonly #instances: readonly number[]
+  #row = 0
+  #facts: NodeFacts
 
-  constructor(facts: readonly (NodeFacts | undefined)[], numbers: Float64Array, instances: readonly number[]) {
-    this.#facts = facts
+  constructor(numbers: Float64Array, instances: readonly number[], facts: NodeFacts) {
     this.#numbers = numbers
     this.#instances = instances
+    this.#facts = facts
+  }
+
+  show(row: number, facts: NodeFacts): void {
+    this.#row = row
+    this.#facts = facts
   }
 
   get name(): string {
-    return this.#facts[this.index]?.name ?? ''
+    return this.#facts.name
   }
   get up(): boolean {
-    return this.#facts[this.index]?.up ?? false
+    return this.#facts.up
   }
   get closed(): string | undefined {
-    return this.#facts[this.index]?.closed
+    return this.#facts.closed
   }
   get hypervisor(): string | undefined {
-    return this.#facts[this.index]?.hypervisor
+    return this.#facts.hypervisor
   }
   get zone(): string | undefined {
-    return this.#facts[this.index]?.zone
+    return this.#facts.zone
   }
   get acceleration(): string | undefined {
-    return this.#facts[this.index]?.acceleration
+    return this.#facts.acceleration
   }
   get vhostUser(): boolean {
-    return this.#facts[this.index]?.vhostUser ?? false
+    return this.#facts.vhostUser === true
   }
   get reserved(): Reserved | undefined {
-    return this.#facts[this.index]?.reserved
+    return this.#facts.reserved
   }
   get perMachineMiB(): number {
-    return this.#facts[this.index]?.perMachineMiB ?? 0
+    return this.#facts.perMachineMiB ?? 0
   }
   get vcpus(): number {
     return this.#number(CAP_CPU)
@@ -227,10 +230,10 @@ class RowView implements NodeRow {
     return this.#number(USED_DISK)
   }
   get instances(): number {
-    return this.#instances[this.index] ?? 0
+    return this.#instances[this.#row] ?? 0
   }
 
   #number(column: number): number {
-    return this.#numbers[this.index * COLUMNS + column] ?? 0
+    return this.#numbers[this.#row * COLUMNS + column] ?? 0
   }
 }

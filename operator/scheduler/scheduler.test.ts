@@ -88,6 +88,16 @@ describe('filters', () => {
 })
 
 describe('explanation', () => {
+  test.each([
+    [160, 0],
+    [161, 1],
+  ])('of %i letters is kept whole, or cut at the end', (length, cut) => {
+    const name = 'n'.repeat(length - ' is down'.length)
+    const [{ example } = { example: '' }] = chooseNode(tableOf(node(name, { up: false })), request()).explanation
+      .filters
+    expect([example.length, example.endsWith('…')]).toEqual([160, cut === 1])
+  })
+
   test('stays below 1 KiB with long names and every filter refusing', () => {
     const long = (i: number) => `${'n'.repeat(240)}${i}`
     const table = tableOf(
@@ -123,6 +133,26 @@ describe('explanation', () => {
 })
 
 describe('placement', () => {
+  const full = { vcpus: 8, memoryMiB: 4096, diskGiB: 40 }
+  test.each([
+    ['memory', { a: { memoryMiB: 3000 }, b: { memoryMiB: 2000 }, c: { memoryMiB: 2500 } }, 'b', 1000],
+    ['CPUs', { a: { vcpus: 1 }, b: { vcpus: 2 }, c: { vcpus: 4 } }, 'a', 1000],
+    ['disk', { a: { diskGiB: 3 }, b: { diskGiB: 2 }, c: { diskGiB: 1 } }, 'c', 1000],
+    ['two of three', { a: { vcpus: 4 }, b: { memoryMiB: 2000, diskGiB: 9 }, c: { vcpus: 4, diskGiB: 3 } }, 'a', 2000],
+    ['all in part', { a: { vcpus: 4 }, b: { vcpus: 2, diskGiB: 4 }, c: { vcpus: 0, diskGiB: 16 } }, 'b', 1250],
+  ] as [string, Record<string, Partial<typeof full>>, string, number][])(
+    'goes to the node with the most room: %s',
+    (_, used, winner, score) => {
+      const scheduler = new Scheduler()
+      for (const [name, use] of Object.entries(used)) {
+        scheduler.putNode(node(name, { capacity: { ...full, vcpus: 2 } }))
+        scheduler.confirm(`on-${name}`, [{ node: name, amounts: { vcpus: 0, memoryMiB: 0, diskGiB: 0, ...use } }])
+      }
+      const { explanation } = scheduler.place(request())
+      expect(explanation).toEqual({ node: winner, score, total: 3, evaluated: 3, filters: [] })
+    },
+  )
+
   test('two equal machines land on different nodes', () => {
     const scheduler = new Scheduler()
     scheduler.putNode(node('a'))
@@ -169,6 +199,8 @@ describe('placement', () => {
   test('a flavor without a root disk takes the size of the image', () => {
     const flavor = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 0, ephemeralGiB: 2, swapMiB: 100 }
     expect(amountsOf(flavor, 3 * 1024 ** 3 + 1).diskGiB).toBe(4 + 2 + 1)
+    expect(amountsOf({ ...flavor, rootDiskGiB: 3 }, 3 * 1024 ** 3 + 1).diskGiB).toBe(3 + 2 + 1)
+    expect(amountsOf(flavor).diskGiB).toBe(2 + 1)
   })
 })
 
