@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEFAULT_RESERVED, guestOverheadMiB } from '../../lib/node-room.ts'
@@ -66,11 +66,14 @@ describe('what does not fit', () => {
       { writtenBytes: new Map([['old', 9 * GIB]]) },
       'more than the 20 GiB',
     ],
-    ['disk kept', { diskBytes: 16 * GIB }, [], { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 5 } }, '15 GiB'],
+    ['disk kept', { diskBytes: 16 * GIB }, [], { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 5 } }, 'than the 15 GiB'],
   ])('%s', (_name, change, others, node, message) => {
     const shortage = findShortage({ ...want, ...change }, others, { ...has, ...node })
     if (message === undefined) expect(shortage).toBeUndefined()
-    else expect(shortage).toContain(message)
+    else {
+      expect(shortage).toContain(message)
+      expect(shortage?.includes('are kept for the host')).toBe(node.reserved !== undefined)
+    }
   })
 })
 
@@ -86,11 +89,15 @@ describe('of this host', () => {
     const dir = instanceDir(paths, 'old')
     await mkdir(join(dir, 'folder'), { recursive: true })
     await writeFile(join(dir, 'root.qcow2'), Buffer.alloc(1024 * 1024, 1))
+    await writeFile(join(dir, 'sparse.qcow2'), '')
+    await truncate(join(dir, 'sparse.qcow2'), GIB)
     const all = await readCapacity(paths, { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 }, isEmulated: true }, [])
     const reserved = { cpus: 1, memoryMiB: 100, diskGiB: 0 }
     const some = await readCapacity(paths, { reserved, isEmulated: true }, ['old', 'none'])
     expect([all.room.vcpus - some.room.vcpus, all.room.memoryMiB - some.room.memoryMiB]).toEqual([1, 100])
-    expect(some.writtenBytes.get('old')).toBeGreaterThanOrEqual(1024 * 1024)
+    const { blocks } = await stat(join(dir, 'root.qcow2'))
+    expect(blocks).toBeGreaterThanOrEqual(2048)
+    expect(some.writtenBytes.get('old')).toBe(blocks * 512)
     expect(some.writtenBytes.get('none')).toBe(0)
     expect(some.freeDiskBytes).toBeGreaterThan(0)
   })

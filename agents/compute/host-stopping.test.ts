@@ -25,6 +25,16 @@ test('a host without systemd is never stopping; one whose systemd does not answe
   expect(await stoppingBy(log, ['systemctl'], broken)(signal)).toBe(false)
 })
 
+test('that it does not answer is in the log, unless it was not waited for', async () => {
+  const lines: string[] = []
+  const writing = pino({}, { write: (line: string) => void lines.push(line) })
+  const broken = () => Promise.reject(new Error('timed out'))
+  expect(await stoppingBy(writing, ['systemctl'], broken)(AbortSignal.abort())).toBe(false)
+  expect(lines).toEqual([])
+  await stoppingBy(writing, ['systemctl'], broken)(signal)
+  expect(lines).toHaveLength(1)
+})
+
 describe('whom to ask', () => {
   const command = ['systemctl', 'show', '--property=SystemState', '--value'] as const
   test.each<[string, boolean, string, readonly string[]]>([

@@ -125,6 +125,26 @@ describe('the steps', () => {
     expect(hostStoppingAsked).toBe(2)
   })
 
+  test('a machine that never does what it is told is told three times a run', async () => {
+    const document = instanceDocument()
+    await run(document)
+    driver.guestSleeps(document.uid)
+    driver.setPower = async (_, action) => void calls.push(action)
+    called()
+    expect((await run(to(document, 'Suspended'))).state).toBe('paused')
+    expect(called()).toEqual(['ensure', 'wake', 'wake', 'wake'])
+  })
+
+  test('a machine whose start is under way is not plugged', async () => {
+    const document = instanceDocument()
+    await run(document)
+    const real = driver.ensure.bind(driver)
+    driver.ensure = async (want) => ({ ...(await real(want)), power: 'paused', startLimitMs: 5_000 })
+    called()
+    expect(await run(document)).toMatchObject({ state: 'building', retryAfterMs: 5_000 })
+    expect(called()).toEqual(['ensure'])
+  })
+
   test('a machine that is off, and to stay so for now, is not plugged', async () => {
     const document = instanceDocument()
     await run(document)
@@ -193,6 +213,16 @@ describe('a step that fails', () => {
     expect((await run(withVolumes(document, 'w'))).facts?.volumesAttached).toEqual(['v', 'w'])
   })
 
+  test('after which the machine is not found is told of it as it was', async () => {
+    const document = instanceDocument()
+    await run(document)
+    driver.ensureVolumes = () => {
+      driver.find = () => Promise.resolve(undefined)
+      return Promise.reject(new TransientError('Away', 'away'))
+    }
+    expect(await run(document)).toMatchObject({ state: 'running', error: { reason: 'Away' } })
+  })
+
   test('because the run was ended is nobody’s trouble', async () => {
     const document = instanceDocument()
     await run(document)
@@ -240,7 +270,6 @@ describe('when it looks again', () => {
     await reconciler.remove(tombstoneOf(document), runContext({}))
     // Its record goes with its folder.
     await rm(join(dir, 'instances'), { recursive: true })
-    await run(document)
     expect(await failing()).toBe(2_000)
   })
 
@@ -256,6 +285,12 @@ describe('when it looks again', () => {
     // What a machine that is off still lists leaves with its next start.
     driver.guestStops(document.uid, 'guest')
     expect((await run(withVolumes(document))).retryAfterMs).toBeUndefined()
+  })
+
+  test('not by itself at one that is off, although nobody can say what it has', async () => {
+    const real = driver.ensure.bind(driver)
+    driver.ensure = async (want) => ({ ...(await real(want)), volumes: undefined })
+    expect(await run(instanceDocument({ runState: 'Stopped' }))).not.toHaveProperty('retryAfterMs')
   })
 
   test('not by itself after a refusal for good, nor of a machine that runs', async () => {
@@ -279,6 +314,14 @@ describe('before anything is made', () => {
     expect([called(), read]).toEqual([[], 0])
     await run(instanceDocument())
     expect(read).toBe(1)
+  })
+
+  test('a machine that is there is not looked for room, though its record is lost', async () => {
+    const document = instanceDocument()
+    await run(document)
+    await rm(join(dir, 'instances'), { recursive: true })
+    reconciler = create({ readCapacity: () => Promise.reject(new Error('asked')) })
+    expect((await run(document)).state).toBe('running')
   })
 
   test('a machine that is off and to be started waits too; one that stays off does not', async () => {
@@ -318,8 +361,7 @@ describe('who wakes it', () => {
     const timers = new Map<object, { call: () => void; ms: number }>()
     const real = { setInterval: globalThis.setInterval, clearInterval: globalThis.clearInterval }
     globalThis.setInterval = ((call: () => void, ms: number) => {
-      const timer = { unref: () => timer }
-      timers.set(timer, { call, ms })
+      const timer = { unref: () => void timers.set(timer, { call, ms }) }
       return timer
     }) as unknown as typeof setInterval
     globalThis.clearInterval = ((timer: object) => void timers.delete(timer)) as typeof clearInterval

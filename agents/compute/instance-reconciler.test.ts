@@ -437,6 +437,10 @@ test('a machine that is on is not reported as one that is built, however long it
   const reports: string[] = []
   const onReport = (observation: Observation): void => void reports.push(observation.state)
   const document = instanceDocument()
+  // Nor is one whose run is over by then, well or not: these two are quick.
+  await reconciler.reconcile(instanceDocument(), runContext({ image, onReport }))
+  driver.failNext('ensure', new Error('away'))
+  await expect(reconciler.reconcile(instanceDocument(), runContext({ image, onReport }))).rejects.toThrow('away')
   const slowly = async (): Promise<void> => {
     const ensure = driver.ensure.bind(driver)
     driver.ensure = async (want) => {

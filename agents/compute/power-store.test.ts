@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { recordDurableSteps } from '../../lib/durable-files.ts'
+import { listOpenFiles } from '../../lib/open-files.ts'
 import { NEW_RECORD, type PowerRecord } from './power-record.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
 
@@ -17,7 +18,8 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 
 const on: PowerRecord = {
   ...{ phase: 'on', bootId: 'b', because: 'Crashed', ends: 3, startedAtMs: 1, endedAtMs: 2 },
-  ...{ shutdownAskedAtMs: 3, resumes: 4, resumedAtMs: 5 },
+  ...{ shutdownAskedAtMs: 3, shutdownSentAtMs: 6, shutdownWithdrawn: true, resumes: 4, resumedAtMs: 5 },
+  ...{ offBefore: 'guest', restarts: 2, restartedAfter: 'GuestStopped' },
 }
 
 test('what was written is read again, whole, and on the disk before it counts as written', async () => {
@@ -48,7 +50,11 @@ test('a full disk takes what is changed in its place, whole, and nothing that wa
   const { steps, stop } = recordDurableSteps()
   await onFull.write('u', on, NEW_RECORD)
   stop()
-  expect(steps).toEqual([{ step: 'sync', path }])
+  expect(steps).toEqual([
+    { step: 'write', path },
+    { step: 'sync', path },
+  ])
+  expect(listOpenFiles()).not.toContain(path)
   expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(NEW_RECORD)
   await expect(onFull.write('w', NEW_RECORD, on)).rejects.toThrow('no space')
   expect(await store.read('w')).toEqual(NEW_RECORD)

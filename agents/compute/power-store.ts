@@ -81,8 +81,7 @@ async function canOverwrite(path: string, text: string): Promise<boolean> {
   const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(() => undefined)
   if (!file) return false
   try {
-    const { bytesWritten } = await file.write(text, 0)
-    await file.truncate(bytesWritten)
+    await durably('write', path, async () => file.truncate((await file.write(text, 0)).bytesWritten))
     await durably('sync', path, () => file.sync())
     return true
   } finally {

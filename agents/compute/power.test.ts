@@ -262,6 +262,26 @@ describe('what to do about the power', () => {
     expect(seen.record).toMatchObject({ restarts: 1, restartedAfter: 'HostRebooted' })
   })
 
+  test.each<[string, PowerRecord, string]>([
+    ['asked for', { ...on, phase: 'off', because: 'Requested', ends: 5, startedAtMs: NOW }, 'unknown'],
+    ['of no known reason', { ...on, phase: 'starting', ends: 5, startedAtMs: NOW }, 'unknown'],
+    [
+      'a reboot, and whose start failed',
+      { ...on, phase: 'starting', because: 'HostRebooted', startedAtMs: NOW },
+      'host',
+    ],
+  ])('one whose end was %s is started at once, however late it was started last', (_, record, reason) => {
+    const offBefore = reason === 'host' ? ({ offBefore: 'host' } as const) : {}
+    const seen = { instance: off(reason as 'host'), record: { ...record, ...offBefore } }
+    expect(decide(seen)).toMatchObject({ action: 'on', record: { startedAtMs: NOW } })
+  })
+
+  test('one that nobody knows the start of is held when the host ends it, and is no restart of ours', () => {
+    const found = decide({ record: { phase: 'off', because: 'Crashed', bootId: 'b1', ends: 1 } }).record
+    expect(found).toEqual({ phase: 'on', bootId: 'b1', ends: 1 })
+    expect(decide({ instance: off('host'), record: found })).toMatchObject({ retryAfterMs: 15_000 })
+  })
+
   test('what the host ended is started after a while, when the host is still there', () => {
     const ended = decide({ instance: off('host'), record: on })
     expect(ended).toMatchObject({ retryAfterMs: 15_000, record: { endedAtMs: NOW } })
@@ -458,7 +478,11 @@ describe('orders that an agent did not live to see', () => {
     expect(seen(NOW + 1_000)).toEqual({ record: ordered, retryAfterMs: 59_000 })
     expect(seen(NOW + 60_000)).toEqual({ record: ordered, action: 'off' })
     expect(decide({ ...stop, instance: starting, record: ordered })).toEqual({ record: ordered, action: 'off' })
-    // Somebody else's: from the first look on.
+    // One of which nobody knows when it was ordered: from the first look on.
+    expect(seen(NOW, { phase: 'starting', ends: 0 })).toMatchObject({
+      ...{ retryAfterMs: 60_000, record: { startedAtMs: NOW } },
+    })
+    // Somebody else's, too.
     const foreign = seen(NOW, { ...on, phase: 'off', because: 'GuestStopped' })
     expect(foreign).toMatchObject({ record: { phase: 'starting', startedAtMs: NOW }, retryAfterMs: 60_000 })
     expect(decide({ instance: off('destroyed'), record: ordered, nowMs: NOW + 60_000 })).toMatchObject({ action: 'on' })

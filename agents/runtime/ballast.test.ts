@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat, symlink, truncate, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { recordDurableSteps } from '../../lib/durable-files.ts'
+import { listOpenFiles } from '../../lib/open-files.ts'
 import { Ballast, isDiskFull } from './ballast.ts'
 
 let dir: string
@@ -31,6 +32,11 @@ test('takes 2 MiB for its owner alone, once, and what is missing of it again', a
   await truncate(join(dir, 'ballast'), 100)
   await ballast.ensure()
   expect(await bytes()).toBe(2 ** 21)
+})
+
+test('leaves no file open', async () => {
+  await new Ballast(dir).ensure()
+  expect(listOpenFiles()).not.toContain(join(dir, 'ballast'))
 })
 
 test('does without where there is no room, and follows no link', async () => {

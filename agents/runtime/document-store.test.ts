@@ -2,12 +2,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import { recordDurableSteps, writeWhole } from '../../lib/durable-files.ts'
+import { until } from '../../lib/loop/until.ts'
 import { DocumentStore } from './document-store.ts'
 
 const log = createLogger('test', 'silent')
@@ -78,6 +79,26 @@ describe('DocumentStore', () => {
     await store.put(document)
     await store.finish(document)
     expect((await open()).find('instance', 'a')).toEqual({ document, done: true })
+  })
+
+  test('writes one after the other, in the order they came, whatever became of the one before', async () => {
+    await open()
+    const writes: { name: string; end: (error?: Error) => void }[] = []
+    const writing = (path: string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        writes.push({ name: basename(path), end: (error) => (error ? reject(error) : resolve()) })
+      })
+    const store = await DocumentStore.open(dir, log, { writeWhole: writing })
+    const results = Promise.allSettled(['a', 'b', 'c'].map((uid) => store.put(tombstone(uid))))
+    const seen: string[] = []
+    for (const error of [new Error('broken'), undefined, undefined, undefined]) {
+      await until(() => writes.length > 0)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      seen.push(writes.map(({ name }) => name).join())
+      for (const { end } of writes.splice(0)) end(error)
+    }
+    expect((await results).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    expect(seen).toEqual(['instance.a.json', 'instance.b.json', 'state.json', 'instance.c.json'])
   })
 
   test('does not finish what a later document replaced', async () => {
@@ -294,9 +315,10 @@ describe('a full disk', () => {
     await store.put(b)
     isFull = false
     await store.finish(a)
-    await store.put(tombstone('b', 2))
+    const later = tombstone('b', 2)
+    await store.put(later)
     const { steps, stop } = recordDurableSteps()
-    expect([await store.isSaved(a), await store.isSaved(b)]).toEqual([true, true])
+    for (const document of [a, b, later]) expect(await store.isSaved(document)).toBe(true)
     stop()
     expect(steps).toEqual([])
   })
@@ -311,6 +333,13 @@ describe('a full disk', () => {
     const broken = await DocumentStore.open(dir, log, { writeWhole: () => Promise.reject(new Error('broken')) })
     await expect(broken.put(tombstone('a', 2))).rejects.toThrow('broken')
     await expect(broken.finish(broken.find('instance', 'a')!.document)).rejects.toThrow('broken')
+    // Nor one that was kept in memory before it broke.
+    let fault = full()
+    const memory = await DocumentStore.open(dir, log, { writeWhole: () => Promise.reject(fault) })
+    const kept = tombstone('b')
+    expect([await memory.put(kept), await memory.isSaved(kept)]).toEqual([false, false])
+    fault = new Error('broken')
+    await expect(memory.isSaved(kept)).rejects.toThrow('broken')
     expect(broken.find('instance', 'a')).toMatchObject({ done: false, document: tombstone('a') })
   })
 

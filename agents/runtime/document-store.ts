@@ -152,8 +152,7 @@ export class DocumentStore {
     const key = keyOf(document)
     await rm(join(this.#dir, `${key}.json`), { force: true })
     await syncFolder(this.#dir)
-    this.#documents.delete(key)
-    this.#documents.set(key, { document, done })
+    this.#remember(key, { document, done })
     this.#unsaved.add(key)
   }
 
@@ -213,7 +212,11 @@ export class DocumentStore {
   async #write(key: string, stored: StoredDocument): Promise<void> {
     // Not for what is new: the room is for what ends, or changes what is there.
     await this.#writeFile(`${key}.json`, stored, stored.document.tombstone || this.#documents.has(key))
-    // At the end of the map, whose order is that of writing.
+    this.#remember(key, stored)
+  }
+
+  /** At the end of the map, whose order is that of writing. */
+  #remember(key: string, stored: StoredDocument): void {
     this.#documents.delete(key)
     this.#documents.set(key, stored)
   }

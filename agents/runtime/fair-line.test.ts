@@ -115,6 +115,10 @@ describe('who is next', () => {
     expect(line.take()).toBeUndefined()
   })
 
+  test('a kind that there is no lane for is nobody’s to wait in', () => {
+    expect(() => lineOf('router.a/1')).toThrow('no lane for documents of kind router')
+  })
+
   test('who waits already keeps its place', () => {
     const line = new FairLine({ placeOf, slots: { ...SLOTS, instance: 100 } })
     for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/1']) line.add(key, 0, ORDINARY)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which documents an agent takes (invariants 4 and 6). Pure.
 import { isDeepStrictEqual } from 'node:util'
+import { z } from 'zod'
 import { CONTRACT_VERSION, PresentDocument, Tombstone, type DesiredDocument } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import { Versions, judgeVersions } from '../../lib/contract/versions.ts'
@@ -17,6 +18,11 @@ export type Verdict =
   /** Delivered again, nothing new: say once more what was observed. */
   | { kind: 'same'; document: DesiredDocument }
   | { kind: 'refuse'; refusal: Refusal }
+
+/** What can be read of a document that breaks the contract elsewhere. */
+const OfTombstone = z.object({ tombstone: z.literal(true) })
+const WithMajorVersion = z.object({ v: z.number() })
+const WithVersions = z.object({ versions: Versions })
 
 /** @param key where it lay: a document must belong there */
 export function judgeDocument(
@@ -72,16 +78,13 @@ function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocu
 }
 
 function isTombstone(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'tombstone' in value && value.tombstone === true
+  return OfTombstone.safeParse(value).success
 }
 
 function majorVersion(value: unknown): number | undefined {
-  if (typeof value !== 'object' || value === null || !('v' in value)) return undefined
-  return typeof value.v === 'number' ? value.v : undefined
+  return WithMajorVersion.safeParse(value).data?.v
 }
 
 function versionsIn(value: unknown): { versions?: Versions } {
-  if (typeof value !== 'object' || value === null || !('versions' in value)) return {}
-  const parsed = Versions.safeParse(value.versions)
-  return parsed.success ? { versions: parsed.data } : {}
+  return WithVersions.safeParse(value).data ?? {}
 }

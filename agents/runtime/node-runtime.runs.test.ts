@@ -339,6 +339,7 @@ describe('a tombstone', () => {
 
     await restart()
     await begin('instance')
+    wakes.get('instance')!.one('a')
     await ran()
     expect(said(machine('a'))).toBeUndefined()
     await receive(gone(machine('a')))
@@ -541,6 +542,8 @@ describe('the node’s own document', () => {
     await receive(machine('a'))
     await until(() => said(machine('a')))
     await receive(node('next'))
+    // When it is taken there is but one: a process that begins now finds no other.
+    expect((await DocumentStore.open(dir, log)).list().map(({ document }) => document.uid)).toEqual(['a', 'next'])
     await until(() => said(node('next')))
     await quiet()
     expect(said(node('old'))).toBeUndefined()

@@ -40,6 +40,7 @@ test.each<[string, string, number, () => Promise<void>, string[]]>([
     async () => Promise.reject(new Error('asked')),
     ['ack'],
   ],
+  ['one of no bucket', '$JS.EVENT.x', 1, async () => Promise.reject(new Error('asked')), ['ack']],
 ])('%s', async (_name, subject, pending, receive, expected) => {
   expect(await took(subject, pending, receive)).toEqual(expected)
 })

@@ -153,6 +153,9 @@ describe('what is sent', () => {
     reporter.set(report('b', 'building', { progress: 1 }))
     await settle()
     for (const uid of ['b', 'a']) reporter.set(report(uid, 'building', { progress: 2 }))
+    waits.length = 0
+    await settle()
+    expect(waits).toEqual([500])
     await clock.advance(500)
     expect(said()).toEqual(['a building 1', 'b building 1', 'a building 2'])
     await clock.advance(500)
