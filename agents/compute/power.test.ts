@@ -282,6 +282,11 @@ describe('what to do about the power', () => {
     expect(decide({ instance: off('host'), record: found })).toMatchObject({ retryAfterMs: 15_000 })
   })
 
+  test('a start that failed is tried again when its turn comes, whatever the end before it was', () => {
+    const ended: PowerRecord = { ...on, phase: 'starting', because: 'HostRebooted', ends: 1, startedAtMs: NOW }
+    expect(decide({ instance: off('unknown'), record: ended })).toMatchObject({ retryAfterMs: 4_000 })
+  })
+
   test('what the host ended is started after a while, when the host is still there', () => {
     const ended = decide({ instance: off('host'), record: on })
     expect(ended).toMatchObject({ retryAfterMs: 15_000, record: { endedAtMs: NOW } })
@@ -402,7 +407,7 @@ describe('what to do about the power', () => {
 
   test('a stopped machine that is off begins anew', () => {
     const record: PowerRecord = { ...on, phase: 'off', because: 'Crashed', ends: 9, resumes: 2 }
-    expect(decide({ instance: off('crashed'), record, spec: { runState: 'Stopped' } })).toEqual({
+    expect(decide({ instance: off('crashed'), record, spec: { runState: 'Stopped' } })).toStrictEqual({
       record: { phase: 'off', because: 'Requested', ends: 0 },
     })
   })
@@ -442,6 +447,7 @@ describe('orders that an agent did not live to see', () => {
     const late = NOW + 2 * SHUTDOWN_GRACE_MS
     const again = decide({ ...stop, record: first.record, nowMs: late })
     expect(again).toMatchObject({ action: 'shutdown' })
+    expect(afterAction(again.record, 'pause', late)).toBe(again.record)
     const asked = afterAction(again.record, 'shutdown', late)
     expect(afterAction(asked, 'shutdown', late + 5_000)).toBe(asked)
     expect(decide({ ...stop, record: asked, nowMs: late + SHUTDOWN_GRACE_MS - 1 })).toMatchObject({
@@ -477,6 +483,7 @@ describe('orders that an agent did not live to see', () => {
     const seen = (nowMs: number, record = ordered) => decide({ instance: starting, record, nowMs })
     expect(seen(NOW + 1_000)).toEqual({ record: ordered, retryAfterMs: 59_000 })
     expect(seen(NOW + 60_000)).toEqual({ record: ordered, action: 'off' })
+    expect(afterAction(ordered, 'off', NOW + 60_000)).toBe(ordered)
     expect(decide({ ...stop, instance: starting, record: ordered })).toEqual({ record: ordered, action: 'off' })
     // One of which nobody knows when it was ordered: from the first look on.
     expect(seen(NOW, { phase: 'starting', ends: 0 })).toMatchObject({

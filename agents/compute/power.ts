@@ -155,7 +155,7 @@ function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
 
 /** What is known once an action has succeeded. Pure. */
 export function afterAction(record: PowerRecord, action: PowerAction, nowMs: number): PowerRecord {
-  if (action === 'on' && record.phase === 'starting') return seenOn(record)
+  if (action === 'on') return seenOn(record)
   if (action !== 'shutdown') return record
   return record.shutdownSentAtMs === undefined ? { ...record, shutdownSentAtMs: nowMs } : record
 }

@@ -77,6 +77,35 @@ test('a machine of a driver that runs nothing needs no room; the end closes what
   expect(closed).toBe(1)
 })
 
+test.each([
+  ['what its document says', { cpus: 0, memoryMiB: 77, diskGiB: 0 }, '77 MiB are kept'],
+  ['the usual, where that says nothing', undefined, '1024 MiB are kept'],
+])(
+  'a machine of a node that runs some needs room beside what is kept for the host: %s',
+  async (_, reserved, message) => {
+    const { prototype } = LibvirtInstanceDriver
+    const facts = { type: 'QEMU', version: '1', acceleration: 'kvm' as const }
+    const spies = [
+      jest.spyOn(prototype, 'find').mockResolvedValue(undefined),
+      jest.spyOn(prototype, 'probe').mockResolvedValue(facts),
+    ]
+    try {
+      // What was kept before is kept no longer.
+      await configure({ ...compute('libvirt'), reserved: { cpus: 0, memoryMiB: 5, diskGiB: 0 } })
+      await configure({ ...compute('libvirt'), ...(reserved ? { reserved } : {}) })
+      const image = { sha256: '0'.repeat(64), format: 'raw' as const, virtualSizeBytes: 1 }
+      const huge = instanceDocument({ memoryMiB: 2 ** 40 })
+      await expect(role.reconcilers[0]!.reconcile(huge, runContext({ image }))).rejects.toMatchObject({
+        reason: 'InsufficientResources',
+        message: expect.stringContaining(message),
+      })
+    } finally {
+      for (const spy of spies) spy.mockRestore()
+      await role.stop!()
+    }
+  },
+)
+
 test('machines are watched as soon as there is a driver', async () => {
   const [reconciler] = role.reconcilers
   const woken: string[] = []

@@ -11,18 +11,14 @@ import { systemdStopping } from './host-stopping.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import { steadyClock } from './steady-clock.ts'
 
-export interface ComputeRoleOptions {
-  /** Where libvirtd listens, and what to ask it for. */
-  libvirt?: { socketPath: string; uri: string }
-}
-
 /** Of an answer that is known most often. */
 const PROBE_MS = 60_000
 
+/** Where libvirtd listens, and what to ask it for. */
 const LIBVIRT = { socketPath: '/run/libvirt/libvirt-sock', uri: 'qemu:///system' }
 
 /** The compute role of a node; which driver it has comes with the node's document. */
-export function createComputeRole(context: RoleContext, options: ComputeRoleOptions = {}): AgentRole {
+export function createComputeRole(context: RoleContext): AgentRole {
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   const ready = Promise.withResolvers<InstanceDriver>()
   let driver: InstanceDriver | undefined
@@ -43,7 +39,7 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
     isHostStopping: systemdStopping(context.log),
     nowMs: steadyClock(context.runDir, context.bootId),
     readCapacity: async (uids) => {
-      if (!driver || driver.name === 'fake') return undefined
+      if (driver?.name !== 'libvirt') return undefined
       const { acceleration } = await driver.probe(AbortSignal.timeout(PROBE_MS))
       return readCapacity(paths, { reserved, isEmulated: acceleration !== 'kvm' }, uids)
     },
@@ -57,7 +53,7 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
       const wanted = spec.roles.compute
       if (wanted === undefined || driver?.name === wanted) return
       if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)
-      driver = createDriver(wanted, context, options)
+      driver = createDriver(wanted, context)
       ready.resolve(driver)
       context.inventoryChanged()
     },
@@ -67,17 +63,13 @@ export function createComputeRole(context: RoleContext, options: ComputeRoleOpti
   }
 }
 
-function createDriver(
-  kind: 'libvirt' | 'kubevirt' | 'fake',
-  context: RoleContext,
-  options: ComputeRoleOptions,
-): InstanceDriver {
+function createDriver(kind: 'libvirt' | 'kubevirt' | 'fake', context: RoleContext): InstanceDriver {
   switch (kind) {
     case 'libvirt': {
       const paths = { dataDir: context.stateDir, runDir: context.runDir }
       const { bootId, nbd, identity, nbdReconnectSeconds, hostSwitch } = context
       return new LibvirtInstanceDriver({
-        ...(options.libvirt ?? LIBVIRT),
+        ...LIBVIRT,
         ...{ paths, bootId, credentials: { nbd, identity }, hostSwitch, nbdReconnectSeconds },
       })
     }

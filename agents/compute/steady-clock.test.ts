@@ -30,6 +30,13 @@ test('what sets the host’s clock makes no hours, neither in this agent nor in 
   expect(first()).toBe(next())
 })
 
+test('the first of a boot makes the folder that the reboot took', async () => {
+  const runDir = join(dir, 'run', 'nephele')
+  const first = await openSteadyClock(runDir, 'b1', clocks)
+  wallMs += HOUR
+  expect((await openSteadyClock(runDir, 'b1', clocks))()).toBe(first())
+})
+
 test('another boot, or a file that cannot be read, begins with the time as it is', async () => {
   await openSteadyClock(dir, 'b1', clocks)
   wallMs += HOUR

@@ -68,6 +68,12 @@ describe('what comes first', () => {
     expect(toInstanceWant(other, findPorts(other, state), state, () => []).nics).toEqual([])
   })
 
+  test('a port that is to go is nobody’s', () => {
+    const gone = { ...tombstoneOf(instanceDocument({ uid: 'a' })), kind: 'port' } as unknown as PortDocument
+    const { state } = runContext({ image, ports: [gone] })
+    expect(findWaiting(withPorts('a'), state)?.message).toBe('port name-a is not on this node yet')
+  })
+
   test('ports are in the order of the machine, without those that have not come or are to go', () => {
     const gone = { ...tombstoneOf(instanceDocument({ uid: 'c' })), kind: 'port' } as unknown as PortDocument
     const { state } = runContext({ ports: [port('a'), port('b'), gone] })
