@@ -411,6 +411,8 @@ describe('what ends', () => {
     await ran('a')
     // Others keep theirs, and ours is not put on again.
     expect(get('a').metadata.finalizers).toEqual(['others/one'])
+    // Of what was let go of no status is written.
+    expect(writes()).toEqual(['PATCH', 'PATCH', 'PATCH'])
     expect(await counted('nephele_runs_total')).toMatchObject({ released: 3, error: 1 })
   })
 
@@ -493,6 +495,7 @@ describe('kinds of their own', () => {
 })
 
 test('what runs cost is counted: how long they took, how long they waited, how many wait', async () => {
+  await clock.advance(7_000)
   const loop = await start(async () => {
     const waiting = await metrics.registry.metrics()
     expect(waiting).toContain('nephele_queue_depth{controller="widget"} 0\n')

@@ -310,6 +310,21 @@ describe('Election', () => {
       expect(() => fence!.assertLeader()).toThrow('the process is stopping')
     })
 
+    test('is over for whoever stops once the lease was given up, or could not be', async () => {
+      const a = stand('a')
+      await settle()
+      let isOver = false
+      void a.ended.then(() => (isOver = true))
+      const answer = Promise.withResolvers<undefined>()
+      a.client.answerAfter = () => answer.promise.then(() => undefined)
+      a.stop.abort()
+      await settle()
+      expect([lease().spec?.holderIdentity, isOver]).toEqual(['', false])
+      answer.reject(new UnreachableError('lease', new Error('cut')))
+      await settle()
+      expect(isOver).toBe(true)
+    })
+
     test('is ours after a conflict while nobody can be asked', async () => {
       const a = stand('a')
       await settle()

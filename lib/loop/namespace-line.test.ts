@@ -48,6 +48,12 @@ describe('NamespaceLine', () => {
     expect([line.size, line.oldestMs()]).toEqual([0, undefined])
   })
 
+  test('a key that is wanted again as much as before keeps its place among its namespace’s', () => {
+    const line = lineOf('ns/a', 'ns/b')
+    line.add('ns/a', 50, 0)
+    expect(drain(line)).toEqual(['ns/a', 'ns/b'])
+  })
+
   test('who waits longest is known also when it has moved', () => {
     const line = lineOf('ns/a', 'ns/b', 'ns/c')
     line.add('ns/a', 50, -1)

@@ -134,6 +134,7 @@ describe('how often the store is asked', () => {
   })
   test('a store in which another is always faster is asked 64 times', async () => {
     const w = world()
+    const write = w.store.write.bind(w.store)
     let writes = 0
     w.store.write = async () => {
       writes++
@@ -141,6 +142,58 @@ describe('how often the store is asked', () => {
     }
     await expect(w.book.claim(lan, port('p'))).rejects.toMatchObject({ reason: 'AddressContention' })
     expect(writes).toBe(64)
+    w.store.write = write
+    w.calls.length = 0
+    await w.book.claim(lan, port('p'))
+    // What was refused is in no doubt.
+    expect(w.calls).toEqual(['write'])
+  })
+  test('nor is what was refused and could not be read', async () => {
+    const w = world()
+    const write = w.store.write.bind(w.store)
+    w.store.write = async () => {
+      w.store.write = write
+      return { kind: 'conflict' }
+    }
+    w.befall('request')
+    await expect(w.book.claim(lan, port('p'))).rejects.toThrow('no answer')
+    await w.book.claim(lan, port('p'))
+    expect(w.calls).toEqual(['find', 'write'])
+  })
+  test('that an address is taken is the store’s to say, also to one of several who ask for nothing new', async () => {
+    const w = world()
+    await Promise.all([w.book.claim(lan, port('p'), '10.0.0.9'), w.book.claim(lan, port('gone'))])
+    const gone = w.book.listHeld(port('gone'))
+    const released = w.book.release(gone)
+    await later(w, 50)
+    await released
+    const behind = new AddressBook(w.store, w.clock)
+    for (const block of w.store.blocks.values()) behind.observe(block)
+    await w.book.release(w.book.listHeld(port('p')))
+    const [, answer] = await Promise.all([behind.release(gone), behind.claim(lan, port('q'), '10.0.0.9')])
+    expect(answer).toEqual(ok('10.0.0.9'))
+  })
+  test('an order that loses its address to another process each time is told so after 64 times', async () => {
+    const w = world()
+    const others = new AddressBook(w.store)
+    const tried: string[] = []
+    let isOthers = false
+    w.store.beforeCall = async (call) => {
+      if (call !== 'write' || isOthers) return undefined
+      isOthers = true
+      tried.push(`10.0.0.${tried.length + 2}`)
+      await others.claim(lan, port(`x${tried.length}`), tried.at(-1))
+      isOthers = false
+      return undefined
+    }
+    let told: unknown
+    w.book.claim(lan, port('p')).then(
+      (result) => (told = result),
+      (error: unknown) => (told = error),
+    )
+    for (let turn = 0; turn < 70; turn++) await later(w, 50)
+    expect([told, tried.length]).toEqual([expect.objectContaining({ reason: 'AddressContention' }), 64])
+    expect(storedBy(w).filter((claim) => claim.endsWith(' p'))).toEqual([])
   })
   test('what is as it should be is not written again', async () => {
     const w = world()
@@ -168,6 +221,36 @@ describe('how often the store is asked', () => {
     expect(await Promise.all([asked, any])).toEqual([ok('10.0.0.2'), ok('10.0.0.3')])
     expect(w.calls).toEqual(['write', 'write'])
   })
+  test('what goes out in one write was chosen so: any address is none that another of them asks for', async () => {
+    const w = world()
+    const first = w.book.claim(lan, port('first'))
+    const rest = [w.book.claim(lan, port('p'), '10.0.0.3'), w.book.claim(lan, port('q'))]
+    await later(w, 50)
+    expect(await Promise.all([first, ...rest])).toEqual(['2', '3', '4'].map((n) => ok(`10.0.0.${n}`)))
+    expect(w.calls).toEqual(['write'])
+  })
+  test('who has an address hears so at once, whatever is being written', async () => {
+    const w = world()
+    await w.book.claim(lan, port('p'))
+    w.store.beforeCall = () => new Promise(() => undefined)
+    void w.book.claim(lan, port('q'))
+    const heard: unknown[] = []
+    for (const asked of [undefined, '10.0.0.2']) void w.book.claim(lan, port('p'), asked).then((r) => heard.push(r))
+    await settle()
+    expect(heard).toEqual([ok('10.0.0.2'), ok('10.0.0.2')])
+  })
+})
+
+test('with a subnet goes what was known of it: what its pools have left, and the pause of its writes', async () => {
+  const w = world()
+  const two = lanOf('10.0.0.2', '10.0.0.3')
+  await Promise.all([w.book.claim(two, port('p')), w.book.claim(two, port('q'))])
+  w.book.forgetSubnet('su')
+  expect(w.clock.pending).toBe(0)
+  let told: unknown
+  void w.book.claim(lan, port('r')).then((result) => (told = result))
+  await settle()
+  expect([told, w.calls]).toEqual([ok('10.0.0.4'), ['write', 'write']])
 })
 
 describe('what one asks for at once', () => {
