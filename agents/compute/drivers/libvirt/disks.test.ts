@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { recordDurableSteps } from '../../../../lib/durable-files.ts'
@@ -67,7 +67,7 @@ describe('the disks of a machine', () => {
     }
     if (program !== 'qemu-img') return
     const [path, size] = argv.slice(-2) as [string, string]
-    asked.push(`${argv[0]} ${path.slice(at.dir.length + 1)} ${Number(size) / GIB}`)
+    asked.push(`${argv[0]} ${path.slice(at.dir.length + 1).replace(/[0-9a-f-]{36}/, 'own')} ${Number(size) / GIB}`)
     const header = Buffer.alloc(32)
     header.writeUInt32BE(0x514649fb, 0)
     header.writeBigUInt64BE(BigInt(size), 24)
@@ -80,7 +80,7 @@ describe('the disks of a machine', () => {
 
   test('are made once, beside their place; then they grow, and never shrink', async () => {
     await ensure(machine({ ephemeralGiB: 2 }))
-    expect(asked.splice(0)).toEqual(['create root.qcow2.new 1', 'create ephemeral.qcow2.new 2'])
+    expect(asked.splice(0)).toEqual(['create root.qcow2.own.new 1', 'create ephemeral.qcow2.own.new 2'])
     expect((await stat(at.root)).mode & 0o777).toBe(0o600)
     await ensure(machine({ ephemeralGiB: 2 }), true)
     expect(asked.splice(0)).toEqual([])
@@ -91,11 +91,41 @@ describe('the disks of a machine', () => {
     expect([existsSync(at.swap), existsSync(at.configDrive)]).toEqual([false, false])
   })
 
-  test('what an agent that was killed left beside them is not taken for one', async () => {
-    await mkdir(at.dir, { recursive: true })
-    await writeFile(`${at.root}.new`, 'half')
+  test('what an agent that was killed left beside them is not taken for one, and goes when nobody can be at it', async () => {
+    const names = ['root.qcow2.x.new', 'config.x.new', 'config.y.new']
+    for (const name of names.slice(1)) await mkdir(join(at.dir, name), { recursive: true })
+    await writeFile(join(at.dir, names[0]!), 'half')
+    for (const name of names.slice(0, 2)) await utimes(join(at.dir, name), 0, Date.now() / 1000 - 601)
+    await utimes(join(at.dir, names[2]!), 0, Date.now() / 1000 - 500)
     await ensure(machine())
-    expect([existsSync(`${at.root}.new`), (await readFile(at.root)).readUInt32BE(0)]).toEqual([false, 0x514649fb])
+    expect((await readdir(at.dir)).sort()).toEqual(['config.y.new', 'root.qcow2'])
+    expect((await readFile(at.root)).readUInt32BE(0)).toBe(0x514649fb)
+  })
+
+  test('two that make them at once do not meet: the second takes what the first one made, in place of none', async () => {
+    const both = Promise.withResolvers<undefined>()
+    const made: string[] = []
+    const slow = (text: string, until: Promise<unknown>) =>
+      (async (argv: string[]) => {
+        await writeFile(argv.at(-2)!, 'half', { flag: 'wx' })
+        made.push(argv.at(-2)!)
+        if (made.length === 2) both.resolve(undefined)
+        await until
+        await writeFile(argv.at(-2)!, text)
+      }) as unknown as typeof exec
+    const first = ensureDisks(machine(), at, false, slow('first', both.promise), signal)
+    await Promise.all([first, ensureDisks(machine(), at, false, slow('second', first), signal)])
+    expect(await readFile(at.root, 'utf8')).toBe('first')
+    expect(await readdir(at.dir)).toEqual(['root.qcow2'])
+  })
+
+  test('one that cannot be made leaves nothing', async () => {
+    const failing = (async (argv: string[]) => {
+      await writeFile(argv.at(-2)!, 'half')
+      throw new Error('no room')
+    }) as unknown as typeof exec
+    await expect(ensureDisks(machine(), at, false, failing, signal)).rejects.toThrow('no room')
+    expect(await readdir(at.dir)).toEqual([])
   })
 
   test('swap is as long as is wanted, and an area that mkswap would make; of another size it is made anew', async () => {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disks of one machine. Each is made beside its place and renamed, so that a kill leaves a whole disk or none.
-import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+// The disks of one machine. Each is made beside its place, under a name of its own, so that a kill leaves a whole disk or none, and
+// an agent that ends and its successor, which may both be at it for a moment, do not meet in a half-made one.
+import { randomUUID } from 'node:crypto'
+import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
-import { durably, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
+import { durably, hasCode, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
@@ -14,6 +16,8 @@ import { readQcow2Size } from './disk-size.ts'
 const QEMU_IMG_TIMEOUT_MS = 60_000
 const GIB = 2 ** 30
 const PAGE = 4096
+/** Longer than any tool may take: nobody makes this any more. */
+const ABANDONED_MS = 600_000
 
 /**
  * Makes what is missing. What is there grows to its size and never shrinks; swap of another size and the config drive, which have
@@ -28,6 +32,7 @@ export async function ensureDisks(
   signal: AbortSignal,
 ): Promise<void> {
   await mkdir(at.dir, { recursive: true, mode: 0o711 })
+  await removeAbandoned(at.dir)
   if (isDefined && !(await isFile(at.root))) {
     throw new TransientError('RootDiskMissing', 'the root disk of this machine is gone from its node')
   }
@@ -47,28 +52,57 @@ export async function ensureDisks(
   if (want.swapMiB > 0) await ensureFile(at.swap, (path) => writeSwap(path, want.swapMiB * 2 ** 20))
   if (want.configDrive) {
     const { configDrive } = want
-    const next = `${at.configDrive}.new`
-    await writeConfigDrive(next, join(at.dir, 'config.new'), configDrive, run, signal)
-    await rename(next, at.configDrive)
+    const next = nameBeside(at.configDrive)
+    try {
+      await writeConfigDrive(next, nameBeside(join(at.dir, 'config')), configDrive, run, signal)
+      await rename(next, at.configDrive)
+    } finally {
+      await rm(next, { force: true })
+    }
   } else {
     await rm(at.configDrive, { force: true })
   }
 }
 
+/** Never in place of one that is there: a machine may have been started with it since. */
 async function ensureFile(path: string, make: (path: string) => Promise<void>): Promise<void> {
   if (await isFile(path)) return
-  const next = `${path}.new`
-  await rm(next, { force: true })
-  await make(next)
-  const file = await open(next, 'r+')
+  const next = nameBeside(path)
   try {
-    await file.chmod(0o600)
-    await durably('sync', path, () => file.sync())
+    await make(next)
+    const file = await open(next, 'r+')
+    try {
+      await file.chmod(0o600)
+      await durably('sync', path, () => file.sync())
+    } finally {
+      await file.close()
+    }
+    await durably('rename', path, () => nameFirst(next, path))
   } finally {
-    await file.close()
+    await rm(next, { force: true })
   }
-  await durably('rename', path, () => rename(next, path))
   await syncFolder(join(path, '..'))
+}
+
+/** A rename that replaces nothing: who comes second takes what the first one made. */
+async function nameFirst(next: string, path: string): Promise<void> {
+  try {
+    await link(next, path)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+}
+
+const nameBeside = (path: string): string => `${path}.${randomUUID()}.new`
+
+/** What agents that were killed left half made. */
+async function removeAbandoned(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (!name.endsWith('.new')) continue
+    const path = join(dir, name)
+    const changedMs = await unlessMissing(async () => (await lstat(path)).mtimeMs, Infinity)
+    if (Date.now() - changedMs > ABANDONED_MS) await rm(path, { recursive: true, force: true })
+  }
 }
 
 /** In place and ordered by qemu-img itself: a kill leaves the old size or the new one. */

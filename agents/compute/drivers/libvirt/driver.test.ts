@@ -213,6 +213,38 @@ describe('a removal', () => {
   })
 })
 
+describe('two removals at once', () => {
+  test.each<[string, string, Parameters<typeof refuse>[0]]>([
+    ['the other one was first while it is looked at', 'getState', 'noDomain'],
+    ['the other one was first when its plug is pulled', 'destroy', 'noDomain'],
+    ['the other one was first when it is read', 'getXml', 'noDomain'],
+    ['the other one was first when it is undefined', 'undefine', 'noDomain'],
+    ['the other one undefined it while it was started', 'undefine', 'operationInvalid'],
+  ])('%s: both succeed', async (_, procedure, code) => {
+    const answer = at.answers[procedure]
+    at.answers[procedure] = () => {
+      at.answers[procedure] = answer ?? (() => undefined)
+      uid = undefined
+      return Promise.reject(refuse(code))
+    }
+    await driver.remove(UID, signal)
+    expect(uid).toBeUndefined()
+  })
+
+  test('one that was started and undefined meanwhile loses its power', async () => {
+    at.answers['undefine'] = () => {
+      running()
+      at.answers['destroy'] = () => void (uid = undefined)
+      return Promise.reject(refuse('operationInvalid'))
+    }
+    await driver.remove(UID, signal)
+    expect(asked()).toEqual([
+      ...['forced destroy 60000', 'quick getXml', 'quick undefine'],
+      ...['forced destroy 60000', 'quick getXml', 'quick undefine'],
+    ])
+  })
+})
+
 describe('libvirt’s events', () => {
   const lifecycle = (event: number, detail: number, name = `nephele-${UID}`): DomainEvent => ({
     ...{ kind: 'lifecycle', event, detail, domain: { ...DOMAIN, name } },

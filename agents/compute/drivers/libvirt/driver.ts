@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { TransientError } from '../../../../lib/errors.ts'
 import { exec as defaultExec } from '../../../../lib/exec.ts'
 import { Console, Undefine } from '../../../../lib/libvirt/constants.ts'
-import { isNoDomain, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
@@ -169,7 +169,8 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       for (const socket of sockets) if (dirname(socket) === ours) await rm(socket, { force: true })
       await this.#connections.quick.call('undefine', { domain: found.ref, flags }, signal)
     } catch (error) {
-      if (!isNoDomain(error)) throw error
+      // Gone; or it was started and undefined by others since, and ends with its power alone. It is looked for again in either case.
+      if (!isNoDomain(error) && !isOperationInvalid(error)) throw error
     }
     return true
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs guests here, and whether KVM does: asked once, and again for as long as the answer is not a good one.
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { readIfThere } from '../../../../lib/durable-files.ts'
+import { readIfThere, writeWhole } from '../../../../lib/durable-files.ts'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { HypervisorFacts } from '../driver.ts'
 import type { Acceleration, GuestTrial } from './acceleration.ts'
@@ -101,8 +101,7 @@ export class HypervisorProbe {
     }
     if (refused) return { kind: 'none', reason: refused.reason }
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.new`, JSON.stringify({ key, acceleration: 'kvm' }))
-    await rename(`${file}.new`, file)
+    await writeWhole(file, JSON.stringify({ key, acceleration: 'kvm' }))
     return { kind: 'kvm' }
   }
 }

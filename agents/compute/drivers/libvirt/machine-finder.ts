@@ -31,7 +31,8 @@ export class MachineFinder {
     const { quick } = this.#options.connections
     const ref = await findDomain(quick, uid, signal)
     if (!ref) return undefined
-    const found = await readDomain(quick, ref, signal)
+    const found = await unlessGone(readDomain(quick, ref, signal))
+    if (!found) return undefined
     if ((found.mark?.uid ?? uidOfDomainName(ref.name)) === uid) {
       return { ...found, offReason: this.#options.causes.refine(uid, found.offReason) }
     }
@@ -46,20 +47,18 @@ export class MachineFinder {
 
   /** As the driver tells it. */
   async look(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {
-    try {
-      const found = await this.find(uid, signal)
-      if (!found) return undefined
-      const instance = await toBackendInstance(this.#options.connections, uid, found, signal)
-      const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid))
-      const startLimitMs = found.starting && (await this.#options.power.startLimitMs(found))
-      return {
-        ...instance,
-        ...(rootBytes === undefined ? {} : { rootBytes }),
-        ...(startLimitMs === undefined ? {} : { startLimitMs }),
-      }
-    } catch (error) {
-      if (isNoDomain(error)) return undefined // it went between two calls
-      throw error
+    const found = await this.find(uid, signal)
+    return found && unlessGone(this.#tell(uid, found, signal))
+  }
+
+  async #tell(uid: string, found: FoundDomain, signal: AbortSignal): Promise<BackendInstance> {
+    const instance = await toBackendInstance(this.#options.connections, uid, found, signal)
+    const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid))
+    const startLimitMs = found.starting && (await this.#options.power.startLimitMs(found))
+    return {
+      ...instance,
+      ...(rootBytes === undefined ? {} : { rootBytes }),
+      ...(startLimitMs === undefined ? {} : { startLimitMs }),
     }
   }
 
@@ -68,5 +67,15 @@ export class MachineFinder {
     const after = await this.look(uid, signal)
     if (!after) throw new TransientError('DomainVanished', 'the machine disappeared from libvirt while it was set up')
     return after
+  }
+}
+
+/** Undefined when it went between two calls: somebody else removes it. */
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (isNoDomain(error)) return undefined
+    throw error
   }
 }
