@@ -234,6 +234,7 @@ describe('how often the store is asked', () => {
     await w.book.claim(lan, port('p'))
     w.store.beforeCall = () => new Promise(() => undefined)
     void w.book.claim(lan, port('q'))
+    await settle()
     const heard: unknown[] = []
     for (const asked of [undefined, '10.0.0.2']) void w.book.claim(lan, port('p'), asked).then((r) => heard.push(r))
     await settle()
