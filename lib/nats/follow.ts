@@ -39,7 +39,7 @@ export interface FollowOptions {
   signal: AbortSignal
   /** All is read again after this long, in case that NATS lost what it had acknowledged. */
   refreshMs: number
-  answerMs?: number | undefined
+  answerMs?: number
 }
 
 /** Runs until the signal aborts; never rejects. */

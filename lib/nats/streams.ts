@@ -232,8 +232,9 @@ export async function removeKey(
   bucket: Bucket,
   subject: string,
   upTo?: number,
+  answerMs = ANSWER_MS,
 ): Promise<number | undefined> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
   // First: a full bucket takes no mark.
   await jsm.streams.purge(streamOf(bucket), { filter: subject, ...(upTo === undefined ? {} : { seq: upTo + 1 }) })
   const mark = headers()
@@ -242,6 +243,7 @@ export async function removeKey(
     const ack = await jetstream(nc).publish(subject, '', {
       headers: mark,
       ttl: MARKED_FOR,
+      timeout: answerMs,
       expect: { lastSubjectSequence: 0 },
     })
     return ack.seq

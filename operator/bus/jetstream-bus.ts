@@ -18,6 +18,7 @@ import type { Logger } from '../../lib/log.ts'
 import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
 import {
+  ANSWER_MS,
   DEFAULT_LIMITS,
   ensureConsumer,
   ensureStreams,
@@ -56,7 +57,7 @@ export interface JetStreamBusOptions {
   onUnknown?: () => void
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
   refreshMs?: number
-  /** Streams and consumers are asked for again when a server has not answered for this long. */
+  /** How long a server may take to answer, in milliseconds; documents have a limit of their own. */
   answerMs?: number
 }
 
@@ -86,7 +87,7 @@ export class JetStreamBus implements Bus {
   readonly #log: Logger
   readonly #limits: StreamLimits
   readonly #refreshMs: number
-  readonly #answerMs: number | undefined
+  readonly #answerMs: number
   readonly #stop = new AbortController()
   readonly #ready: Promise<unknown>
   readonly #following: Promise<void>[]
@@ -94,13 +95,13 @@ export class JetStreamBus implements Bus {
   #repairing: Promise<void> | undefined
 
   constructor(options: JetStreamBusOptions) {
-    const { nc, log } = options
+    const { nc, log, answerMs = ANSWER_MS } = options
     this.#nc = nc
     this.#writer = options.writer
     this.#log = log
     this.#limits = options.limits ?? DEFAULT_LIMITS
     this.#refreshMs = options.refreshMs ?? REFRESH_MS
-    this.#answerMs = options.answerMs
+    this.#answerMs = answerMs
     this.#sessions = options.sessions
     this.conduct = new Restraint({
       ...{ nc, log, sessions: options.sessions },
@@ -171,7 +172,7 @@ export class JetStreamBus implements Bus {
     this.#admitted.delete(node)
     await this.#asBusError(removeConsumer(this.#nc, node, this.#answerMs))
     requireWriter(this.#writer)
-    await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node)))
+    await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node), undefined, this.#answerMs))
     this.inventory.forget(node)
   }
 
@@ -255,7 +256,7 @@ export class JetStreamBus implements Bus {
     await this.#asBusError(
       jetstream(this.#nc).publish(subject, JSON.stringify(Notification.parse(notification)), {
         msgID: id,
-        timeout: 5_000,
+        timeout: this.#answerMs,
       }),
     )
   }

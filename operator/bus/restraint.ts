@@ -21,6 +21,8 @@ export interface RestraintOptions {
   onEmptied: (node: string) => void
   onExcess: (excess: Excess) => void
   now?: () => number
+  /** A node that exceeds its share again within this time is looked at once more at its end, in milliseconds. */
+  againMs?: number
 }
 
 interface Case {
@@ -36,11 +38,13 @@ export class Restraint implements Conduct {
   readonly #now: () => number
   readonly #cases = new Map<string, Case>()
   readonly #listeners = new Listeners<string>()
+  readonly #againMs: number
   #isClosed = false
 
   constructor(options: RestraintOptions) {
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
+    this.#againMs = options.againMs ?? AGAIN_MS
   }
 
   find(node: string): { excess: Excess; remainingMs: number } | undefined {
@@ -59,8 +63,8 @@ export class Restraint implements Conduct {
     this.#options.onExcess(excess)
     const now = this.#now()
     const known = this.#cases.get(node)
-    if (known && now - known.restrainedMs < AGAIN_MS) {
-      known.again ??= setTimeout(() => this.#take(node, known), AGAIN_MS)
+    if (known && now - known.restrainedMs < this.#againMs) {
+      known.again ??= setTimeout(() => this.#take(node, known), this.#againMs)
       return
     }
     const isNew = this.find(node) === undefined

@@ -8,6 +8,11 @@ const NOW = new Date('2026-03-01T00:00:00Z')
 const of = (state?: string, more: object = {}) => machine({}, { status: { ...(state ? { state } : {}), ...more } })
 const started = (state: string, more: object = {}) => of(state, { node: 'c1', startedAt: 't', ...more })
 const deleted = () => machine({}, { deleted: true, status: { state: 'ACTIVE', startedAt: 't' } })
+const bare = () => {
+  const machineWithoutStatus = deleted()
+  delete machineWithoutStatus.status
+  return machineWithoutStatus
+}
 const anew = (i: Instance): Instance => ({ ...i, metadata: { ...i.metadata, uid: 'uid-other' } })
 const told = (old: Instance | undefined, now: Instance | undefined) => noticesOf(old, now, NOW)
 
@@ -34,6 +39,7 @@ test.each<[string, Instance | undefined, Instance | undefined, string[]]>([
   ['to be deleted', started('ACTIVE'), deleted(), ['instance.delete.start']],
   ['still to be deleted', deleted(), deleted(), []],
   ['gone', deleted(), undefined, ['instance.delete.end']],
+  ['gone before it was ever looked at', bare(), undefined, ['instance.delete.end']],
   ['gone, and made anew under its name', deleted(), anew(of()), ['instance.delete.end']],
 ])('%s', (_, old, now, types) => {
   expect(told(old, now).map(({ notification }) => notification.eventType)).toEqual(types)

@@ -168,12 +168,14 @@ describe('orphans, which agents report without a document', () => {
 })
 
 describe('this machine itself', () => {
-  test.each<[string, object, object, boolean]>([
+  test.each<[string, object, object, boolean, ComputeNode['spec']?]>([
     ['of a newer epoch', {}, { epoch: 3 }, true],
+    ['of a newer epoch, on a node that is confirmed lost', {}, { epoch: 3 }, false, { lost: 'Confirmed' }],
     ['of the epoch that it had there, and has left', { status: { epoch: 3 } }, { epoch: 3 }, false],
     ['let go of', {}, { epoch: 3, state: 'gone' }, false],
-  ])('%s: held %s', (_, more, word, held) => {
+  ])('%s', (_, more, word, held, spec = {}) => {
     const w = restored()
+    w.put('computeNodes', stored<ComputeNode>('c1', spec, { namespace: '' }))
     w.report('instance', machine(), {
       node: 'c1',
       epoch: 1,
