@@ -61,21 +61,12 @@ test('of one that has a node, and others that it has not left', () => {
   expect(indexes.instanceIndexes.node(leaving)).toEqual(['c2'])
 })
 
-const refused = {
-  type: 'Ready',
-  status: 'False' as const,
-  reason: 'NotPermitted',
-  message: 'm',
-  lastTransitionTime: 't',
-}
-
 test('of a port that waits for all it needs', () => {
-  const port = stored<Port>('p', { networkRef: at('lan') }, { status: { conditions: [refused] } })
+  const port = stored<Port>('p', { networkRef: at('lan') }, { status: {} })
   expect(keysOf<Port>(indexes.portIndexes, port)).toMatchObject({
     network: ['ns/lan'],
     withoutAddress: ['ns/lan'],
     unplaced: ['ns/lan'],
-    refused: ['ns/lan'],
   })
   const keys = Object.keys(keysOf<Port>(indexes.portIndexes, port))
   for (const absent of ['mac', 'address', 'pair', 'pairRange', 'node']) expect(keys).not.toContain(absent)
@@ -93,7 +84,6 @@ test('of a port that has them', () => {
     node: 'c1',
     macAddress: 'fa:16:3e:00:00:02',
     fixedIPs,
-    conditions: [{ ...refused, reason: 'Ready' }],
   }
   const port = stored<Port>('p', spec, { status: status as Port['status'] })
   expect(keysOf<Port>(indexes.portIndexes, port)).toMatchObject({
@@ -105,7 +95,7 @@ test('of a port that has them', () => {
     node: ['c1'],
   })
   const keys = Object.keys(keysOf<Port>(indexes.portIndexes, port))
-  for (const absent of ['withoutAddress', 'unplaced', 'refused']) expect(keys).not.toContain(absent)
+  for (const absent of ['withoutAddress', 'unplaced', 'speaking']) expect(keys).not.toContain(absent)
   const asked = { ...port, spec: { ...port.spec, macAddress: 'fa:16:3e:00:00:03', allowedAddressPairs: [] } }
   expect(indexes.portIndexes.mac(asked)).toEqual(['shared/lan|fa:16:3e:00:00:03', 'shared/lan|fa:16:3e:00:00:02'])
   expect(indexes.portIndexes.pairRange(asked)).toEqual([])

@@ -11,11 +11,11 @@ import type {
   Volume,
   VolumeType,
 } from '../../../lib/api/types.ts'
-import { findCondition } from '../../../lib/conditions.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
 import type { Indexes } from '../../../lib/loop/cache.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { securityGroupKeysOf } from '../port/groups.ts'
+import { wishesMore } from '../port/wishes.ts'
 import { keyOf } from './references.ts'
 
 export const computeNodeIndexes = {
@@ -83,11 +83,8 @@ export const portIndexes = {
   /** The network in which it is plugged nowhere. */
   unplaced: ({ spec, status, metadata }) =>
     status?.node === undefined ? [keyOf(spec.networkRef, metadata.namespace)] : [],
-  /** The network on which it asks for what the Ports of others stand against. */
-  refused: ({ spec, status, metadata }) =>
-    findCondition(status?.conditions, 'Ready')?.reason === 'NotPermitted'
-      ? [keyOf(spec.networkRef, metadata.namespace)]
-      : [],
+  /** The network on which it asks for what it was not given: the Ports of others may stand against that. */
+  wishing: (port) => (wishesMore(port) ? [keyOf(port.spec.networkRef, port.metadata.namespace)] : []),
   node: ({ status }) => (status?.node === undefined ? [] : [status.node]),
   securityGroup: (port) => securityGroupKeysOf(port),
 } satisfies Indexes<Port>

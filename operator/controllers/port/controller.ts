@@ -33,10 +33,10 @@ export function portController(deps: OperatorDeps, informers: OperatorInformers)
       ),
       // What one may speak for, another may have.
       watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
-      // What stood against a port's wish may go.
+      // What stood against a port's wish may go: seen to go, or found missing by a new list.
       watchOf(informers.ports, ({ spec, metadata }) => {
-        if (metadata.deletionTimestamp === undefined) return []
-        return ports.listBy('refused', keyOf(spec.networkRef, metadata.namespace)).map(keyOfObject)
+        if (metadata.deletionTimestamp === undefined && ports.findByUid(metadata.uid)) return []
+        return ports.listBy('wishing', keyOf(spec.networkRef, metadata.namespace)).map(keyOfObject)
       }),
       // Those that are plugged there, and those of its machines: theirs is the place of a port that never was, or that says so no more.
       watchOf(informers.computeNodes, ({ metadata: { name } }) => [

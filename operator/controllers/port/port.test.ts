@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { recorded } from '../../testing/recorder.ts'
@@ -178,6 +178,15 @@ describe('dependency and bad input', () => {
       expect(Object.fromEntries(verdicts)).toEqual({ w: true, l: false })
     }
   })
+  test('a MAC that was made stays, whatever MACs are made of later', async () => {
+    const w = await world()
+    const p = own()
+    await step(w, p)
+    const { macAddress } = p.status!
+    w.put('clouds', stored<Cloud>('default', { macPrefix: '0a:00:00' }, { namespace: '' }))
+    await step(w, p)
+    expect([p.status?.macAddress, w.network.rows.ports.get('uid-p')?.mac]).toEqual([macAddress, macAddress])
+  })
   test('an address that is taken names the port that has it', async () => {
     const w = await world()
     const fixedIPs = [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.9' }]
@@ -204,6 +213,31 @@ describe('an own port and its machines', () => {
       expect(w.deps.caches.ipClaims.list()[0]?.spec).toEqual(claim!.spec)
     },
   )
+  test('what its node could not be told is told to whoever asks', async () => {
+    const w = await world()
+    w.put('instances', user('vm', 'c1'))
+    const p = own()
+    await step(w, p)
+    w.report('port', p, { node: 'c1', epoch: 1, state: 'active' })
+    w.bus.desired.failNext(new Error('the bus is away'))
+    await expect(step(w, p)).rejects.toThrow('the bus is away')
+    expect(p.status?.state).not.toBe('ACTIVE')
+    expect(await step(w, p)).toEqual({ kind: 'done' })
+  })
+  test('a namespace’s first port makes its default group, one that names its groups none', async () => {
+    const w = await world()
+    const groupless = (spec: Partial<Port['spec']>) =>
+      step(w, own({ networkRef: { name: 'lan', namespace: 'ns' }, ...spec }, { namespace: 'b' }))
+    w.put(
+      'networks',
+      stored<Network>('lan', { sharedWith: [{ namespace: '*' }] }, { status: { logicalSwitch: 'uid-lan' } }),
+    )
+    const found = () => w.deps.caches.securityGroups.find('b', 'default') !== undefined
+    await groupless({ securityGroupRefs: [] }).catch(() => undefined)
+    expect(found()).toBe(false)
+    await groupless({}).catch(() => undefined)
+    expect(found()).toBe(true)
+  })
   test('binding is saved first, acted on then, and kept from a second machine', async () => {
     const w = await world()
     w.put('instances', user('a', 'c1'))
@@ -361,6 +395,13 @@ describe('an address that one port reserves for others', () => {
     await step(w, vip)
     expect(rowOf(w)).toMatchObject({ isShared: isFor })
     w.drop('ports', member('m', pair))
+    await step(w, vip)
+    expect(rowOf(w)).toMatchObject({ isShared: false })
+  })
+  test('its own pair for it is no other’s', async () => {
+    const w = await world()
+    const vip = reserving()
+    vip.spec.allowedAddressPairs = [{ ipAddress: '10.0.0.50' }, { ipAddress: '10.0.0.48/28' }]
     await step(w, vip)
     expect(rowOf(w)).toMatchObject({ isShared: false })
   })

@@ -107,6 +107,8 @@ describe('a network without port security', () => {
       expect(await step(p)).toEqual(DONE)
       expect(rowOf(p)).toMatchObject({ portSecurityEnabled: false })
     }
+    // Whoever may send under every address may name some, while it is so.
+    expect(await step(port('another', 'b', { allowedAddressPairs: [{ ipAddress: '10.0.0.9' }] }))).toEqual(DONE)
     await lan({})
     expect([await step(theirs), await step(mine)]).toEqual([DONE, DONE])
     expect([rowOf(theirs)?.portSecurityEnabled, rowOf(mine)?.portSecurityEnabled]).toEqual([false, true])
@@ -138,6 +140,7 @@ describe('further addresses', () => {
     ['a range with bits of a host', { ipAddress: '10.0.0.99/24' }, /addresses of Port b\/theirs/],
     ['its MAC', { ipAddress: '10.0.0.9', macAddress: 'fa:16:3e:00:00:77' }, /addresses of Port b\/theirs/],
     ['the metadata service’s address', { ipAddress: '169.254.169.254' }, /from which guests get their metadata/],
+    ['what is no address', { ipAddress: '10.0.0.300' }, /allowedAddressPairs\[0\]/],
     ['all addresses', { ipAddress: '0.0.0.0/0' }, /from which guests get their metadata/],
     [
       'the metadata service’s MAC',
@@ -207,6 +210,11 @@ describe('who comes to a shared network is told, once, who was let send in its n
   test.each<[string, Partial<Port['spec']>, boolean]>([
     ['a Port without port security', { portSecurityEnabled: false }, true],
     ['one with a range around its address', pair('10.0.0.0/25'), true],
+    [
+      'one with its address beside another',
+      { allowedAddressPairs: [{ ipAddress: '10.0.0.200' }, { ipAddress: '10.0.0.0/25' }] },
+      true,
+    ],
     ['one with its MAC', pair('10.0.0.200', generateMac('fa:16:3e', 'uid-joins')), true],
     ['one with addresses of none of its', pair('10.0.0.200', 'fa:16:3e:00:00:01'), false],
     ['one with its own alone', {}, false],

@@ -7,6 +7,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers } from '../common/in-use.ts'
 import { isForeignTo } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
+import { hasPair } from './wishes.ts'
 
 type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
 
@@ -83,8 +84,9 @@ function resolvePairs(
   const given: AddressPair[] = []
   let refused: string | undefined
   for (const [i, pair] of (port.spec.allowedAddressPairs ?? []).entries()) {
-    const isKept = had.some((kept) => kept.ipAddress === pair.ipAddress && kept.macAddress === pair.macAddress)
-    const why = isKept ? undefined : whyNotPair(pair, `allowedAddressPairs[${i}]`, { port, network, isOpen, deps })
+    const why = hasPair(had, pair)
+      ? undefined
+      : whyNotPair(pair, `allowedAddressPairs[${i}]`, { port, network, isOpen, deps })
     if (why === undefined) given.push(pair)
     else refused ??= why
   }

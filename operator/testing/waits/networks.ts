@@ -91,6 +91,31 @@ const ADDRESS_ROWS = ASKERS.flatMap(([where, ask]): WaitRow[] => [
   })),
 ])
 
+const THEIRS = { namespace: 'b', name: 'theirs' }
+/** What others have on a shared network stands against it. It has its address: none that comes free wakes it. */
+const PERMISSION_ROWS = (
+  [
+    ['an address', { allowedAddressPairs: [{ ipAddress: '10.0.0.0/25' }] }, 'is deleted'],
+    ['no port security', { portSecurityEnabled: false }, 'is deleted'],
+    ['an address', { allowedAddressPairs: [{ ipAddress: '10.0.0.0/25' }] }, 'is missing from a list'],
+  ] as const
+).map(([wish, spec, end]): WaitRow => ({
+  reason: 'NotPermitted',
+  by: `${wish}, until what has it ${end}`,
+  where: port,
+  waits: async (c) => {
+    c.set('networks', 'lan', { sharedWith: [{ namespace: '*' }] })
+    c.operator.create('ports', THEIRS, { networkRef: ns('lan') })
+    c.port('eth')
+    await c.operator.rest()
+    c.set('ports', 'eth', spec)
+  },
+  ends: (c) => {
+    if (end === 'is deleted') c.operator.remove('ports', THEIRS)
+    else c.operator.world.stores.ports.remove('b/theirs', c.operator.get('ports', THEIRS).metadata.uid)
+  },
+}))
+
 export const NETWORK_ROWS: WaitRow[] = [
   ...ADDRESS_ROWS,
   {
@@ -180,4 +205,5 @@ export const NETWORK_ROWS: WaitRow[] = [
     },
     ends: (c) => c.answersAll(),
   },
+  ...PERMISSION_ROWS,
 ]
