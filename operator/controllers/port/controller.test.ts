@@ -13,7 +13,7 @@ const cluster = { namespace: '' }
 const port = (name: string, spec: Partial<Port['spec']> = {}, more: object = {}) =>
   stored<Port>(name, { ...LAN, securityGroupRefs: [], ...spec }, more)
 const machine = (networks: object[], status: Instance['status'] = {}) =>
-  stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: networks as never }, { status })
+  stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: networks }, { status })
 const automatic = automaticPortName(machine([]), 0)
 const range = (ipAddress: string) => ({ allowedAddressPairs: [{ ipAddress }] })
 const placed = { status: { node: 'c2' } }
