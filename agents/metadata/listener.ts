@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import type { Server } from 'node:net'
 
 /**
@@ -34,15 +34,30 @@ export async function listenInNamespace(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     signal: deadline,
   })
+  return takeSocket(child)
+}
+
+/**
+ * The socket that a child hands over, as soon as it comes. That the child ended says nothing about it: what it sent may still be on its
+ * way, and only the end of its channel (`close`) tells that nothing comes any more. One that comes when nobody waits is closed, or it
+ * would hold the address for as long as this process lives.
+ */
+export function takeSocket(child: Pick<ChildProcess, 'on' | 'once' | 'stderr'>): Promise<Server> {
   let stderr = ''
   child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-500)))
-  return new Promise<Server>((resolve, reject) => {
-    const fail = (cause: unknown): void => reject(new Error('listening in a namespace', { cause }))
-    child.once('error', fail)
-    child.once('exit', (code) => fail(new Error(`code ${code ?? 'none'}: ${stderr}`)))
-    child.once('message', (message: { error?: string }, handle) => {
-      if (handle) resolve(handle as Server)
-      else fail(new Error(message.error ?? 'no socket came'))
-    })
+  const { promise, resolve, reject } = Promise.withResolvers<Server>()
+  let isGivenUp = false
+  const fail = (cause: unknown): void => {
+    isGivenUp = true
+    reject(new Error('listening in a namespace', { cause }))
+  }
+  child.on('error', fail)
+  child.once('close', (code) => fail(new Error(`code ${code ?? 'none'}: ${stderr}`)))
+  child.once('message', (message, handle) => {
+    const server = handle as Server | undefined
+    if (server && isGivenUp) server.close()
+    else if (server) resolve(server)
+    else fail(new Error((message as { error?: string }).error ?? 'no socket came'))
   })
+  return promise
 }
