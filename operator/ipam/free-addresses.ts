@@ -13,7 +13,6 @@ export class FreeAddresses {
   readonly #plan: SubnetPlan
   readonly #total: bigint
   readonly #taken = new Map<number, number>()
-  #used = 0
   #cursor = 0n
 
   constructor(plan: SubnetPlan) {
@@ -28,7 +27,6 @@ export class FreeAddresses {
     const old = this.#taken.get(word) ?? 0
     if ((old & bit) !== 0) return
     this.#taken.set(word, old | bit)
-    this.#used++
   }
 
   giveBack(value: bigint): void {
@@ -40,18 +38,6 @@ export class FreeAddresses {
     const left = old & ~bit
     if (left === 0) this.#taken.delete(word)
     else this.#taken.set(word, left)
-    this.#used--
-  }
-
-  has(value: bigint): boolean {
-    const index = this.#indexOf(value)
-    if (index === undefined) return false
-    const { word, bit } = place(index)
-    return ((this.#taken.get(word) ?? 0) & bit) !== 0
-  }
-
-  get usedCount(): number {
-    return this.#used
   }
 
   /** The next free address after the cursor, wrapping once; undefined when the pools are exhausted. Does not take it. */

@@ -26,6 +26,18 @@ const word = (state: string, facts: ObservedDocument['facts'] = {}, epoch = 2): 
 const flowsAlone = { ovnInstalled: true, linkUp: false }
 
 describe('what a node says of a port', () => {
+  test.each<[string, number | undefined, string]>([
+    ['of the spec that is wanted', 1, 'ACTIVE'],
+    ['of a spec without a number', undefined, 'ACTIVE'],
+    ['of an older spec', 2, 'BUILD'],
+  ])('%s', (_what, generation, state) => {
+    const port = stored<Port>('p', { networkRef: { name: 'lan' } })
+    if (generation === undefined) delete port.metadata.generation
+    else port.metadata.generation = generation
+    observePort(port, binding(), word('active', { ovnInstalled: true, linkUp: true }))
+    expect(port.status?.state).toBe(state)
+  })
+
   test.each([
     ['nothing yet', undefined, 'Running', { reason: 'Plugging' }, 'BUILD'],
     ['not plugged', word('plugging', { ovnInstalled: false }), 'Running', { reason: 'Plugging' }, 'BUILD'],
