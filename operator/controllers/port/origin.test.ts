@@ -8,6 +8,7 @@ import { automaticPortName } from '../instance/nics.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
+import { decideOrigin } from './origin.ts'
 import { reconcilePort } from './reconcile.ts'
 
 const writer = { incarnation: 1, term: 1 }
@@ -171,5 +172,27 @@ describe('a Port with an owner from its first moment', () => {
     own.status = { networkUID: 'uid-lan', epoch: 4 }
     await step(own)
     expect(own.status.origin).toBe('User')
+  })
+})
+
+describe('whose a port is', () => {
+  const LAN = { networkRef: { name: 'lan' } }
+  const decided = (status: object, machine: Instance | undefined, owner = vm('m')) => {
+    if (machine) w.put('instances', machine)
+    const p = stored<Port>(automaticPortName(owner, 0), LAN, { status })
+    p.metadata.ownerReferences = [ownedBy(owner)]
+    decideOrigin(p, w.deps)
+    return p.status?.origin
+  }
+  test.each<[string, object, object | undefined, string | undefined]>([
+    ['its machine’s', {}, { node: 'c1', epoch: 2 }, 'Instance'],
+    ['its machine’s, as far as that is', { epoch: 2 }, { node: 'c1', epoch: 2 }, 'Instance'],
+    ['its machine’s, that never had a place', {}, {}, 'Instance'],
+    ['a user’s, when it is ahead of the machine', { epoch: 3 }, { node: 'c1', epoch: 2 }, 'User'],
+    ['a user’s, when it had places and the machine none', { epoch: 1 }, {}, 'User'],
+    ['what it was decided to be, whatever it says now', { origin: 'User' }, { node: 'c1', epoch: 2 }, 'User'],
+    ['nobody’s yet, while the machine is not there', {}, undefined, undefined],
+  ])('%s', (_, status, machine, origin) => {
+    expect(decided(status, machine && vm('m', { status: machine }))).toBe(origin)
   })
 })
