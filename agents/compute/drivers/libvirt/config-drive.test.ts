@@ -26,6 +26,7 @@ const mtools = (attributes: number) =>
     if (program === 'mcopy') {
       const tops = argv.slice(argv.indexOf('--') + 1, -1)
       told.push(`mcopy ${tops.map((top) => basename(top)).join(' ')} ${argv.at(-1)}`)
+      if (existsSync(join(scratch, 'openstack/latest/of-a-killed-agent'))) told.push('another’s file')
       told.push(await readFile(join(scratch, 'openstack/latest/user_data'), 'utf8'))
       told.push(`label ${(await readFile(image)).toString('latin1', 5120, 5131)}`)
       return
@@ -50,8 +51,8 @@ const write = (of = files as { path: string; content: string | Buffer }[], attri
   writeConfigDrive(path, scratch, of, mtools(attributes), signal)
 
 test('is formatted, labelled as cloud-init looks for it, and then filled; nobody else may read it, nothing is left', async () => {
-  await mkdir(scratch)
-  await writeFile(join(scratch, 'of-a-killed-agent'), 'x')
+  await mkdir(join(scratch, 'openstack/latest'), { recursive: true })
+  await writeFile(join(scratch, 'openstack/latest/of-a-killed-agent'), 'x')
   await writeFile(path, 'of a killed agent')
   await write()
   // 1 MiB, and 8 KiB with its bytes for each file.

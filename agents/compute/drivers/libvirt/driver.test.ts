@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DomainState, PausedReason } from '../../../../lib/libvirt/constants.ts'
+import { DomainState, PausedReason, ShutoffReason } from '../../../../lib/libvirt/constants.ts'
 import { LibvirtDisconnected } from '../../../../lib/libvirt/error.ts'
-import { EventType, type DomainEvent } from '../../../../lib/libvirt/events.ts'
+import { EventType, ShutdownDetail, type DomainEvent } from '../../../../lib/libvirt/events.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import { consoleDir, consoleLog, instanceDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import type { PowerAction } from '../driver.ts'
@@ -131,6 +131,14 @@ describe('a machine is found', () => {
     await writeFile(join(dir, SAVE_DIR, 'nephele-u.save'), 'm')
     expect(await driver.find(UID, signal)).toMatchObject({ startLimitMs: limitMs })
     expect(asked()).toEqual([])
+  })
+
+  test.each<[string, { state: number; reason: number }]>([
+    ['paused by somebody', { state: DomainState.paused, reason: PausedReason.user }],
+    ['running, whatever its reason', { state: DomainState.running, reason: PausedReason.startingUp }],
+  ])('%s: nobody starts it', async (_, now) => {
+    state = now
+    expect(await driver.find(UID, signal)).not.toHaveProperty('startLimitMs')
   })
 
   test('no more when it goes between two calls; not at all when it is somebody else’s', async () => {
@@ -260,6 +268,21 @@ describe('libvirt’s events', () => {
       listener.event(event)
     await driver.watch({ changed: (of) => heard.push(of), resync: () => heard.push('resync') }, signal)
     expect(heard).toEqual(expected)
+  })
+
+  test('who shut a machine down is known by the last event alone', async () => {
+    let hear: (event: DomainEvent) => void = () => undefined
+    ;(at.client as { watch?: unknown }).watch = async (listener: { event: (e: DomainEvent) => void }) => {
+      hear = (event) => listener.event(event)
+    }
+    await driver.watch({ changed: () => undefined, resync: () => undefined }, signal)
+    state = { state: DomainState.shutoff, reason: ShutoffReason.shutdown }
+    const offReason = async () => (await driver.find(UID, signal))?.offReason
+    expect(await offReason()).toBe('guest')
+    hear(lifecycle(EventType.shutdown, ShutdownDetail.host))
+    expect(await offReason()).toBe('host')
+    hear(lifecycle(EventType.shutdown, ShutdownDetail.guest))
+    expect(await offReason()).toBe('guest')
   })
 
   test('when libvirtd is back, all is looked at, and who it runs QEMU as is asked anew', async () => {

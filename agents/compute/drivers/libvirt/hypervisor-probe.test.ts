@@ -47,6 +47,15 @@ describe('whether KVM works', () => {
     expect(tried).toEqual(['kvm', 'kvm'])
   })
 
+  test('whose run is ended is told so, whatever is known', async () => {
+    guests = { kvm: [undefined], qemu: [undefined] }
+    const probe = newProbe()
+    for (let i = 0; i < 2; i++) {
+      await expect(probe.acceleration(AbortSignal.abort(new Error('ended')))).rejects.toThrow('ended')
+      await probe.acceleration(signal)
+    }
+  })
+
   test('none, when the control runs: said with its reason, asked again later, never written down', async () => {
     guests = { kvm: [REFUSED], qemu: [undefined] }
     const probe = newProbe()

@@ -77,6 +77,8 @@ describe('what QEMU opens by itself', () => {
     }
     const credentials = { nbd: { client }, identity: { authorityFile: await file('cloud', 'CLOUD') } }
     const tls = clientTlsDir(paths.dataDir)
+    // As an older version left it.
+    await mkdir(join(tls, '..'), { recursive: true, mode: 0o700 })
     await access({ credentials }).ensure(signal)
     expect(await modeOf(tls)).toBe('750 its')
     expect(await modeOf(join(tls, '..'))).toBe('711 ours')
