@@ -91,6 +91,14 @@ describe('the disks of a machine', () => {
     expect([existsSync(at.swap), existsSync(at.configDrive)]).toEqual([false, false])
   })
 
+  test('a disk that nobody has written to for long is kept as it is', async () => {
+    await ensure(machine())
+    const before = await stat(at.root)
+    await utimes(at.root, 0, Date.now() / 1000 - 86_400)
+    await ensure(machine())
+    expect((await stat(at.root)).ino).toBe(before.ino)
+  })
+
   test('what an agent that was killed left beside them is not taken for one, and goes when nobody can be at it', async () => {
     const names = ['root.qcow2.x.new', 'config.x.new', 'config.y.new']
     for (const name of names.slice(1)) await mkdir(join(at.dir, name), { recursive: true })

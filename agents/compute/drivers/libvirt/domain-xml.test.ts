@@ -306,3 +306,11 @@ test('servers of disks are those of NBD that have a place, each once', () => {
     { host: 'a', port: 2 },
   ])
 })
+
+test.each<[string, () => string, string]>([
+  ['a mark', () => toMarkXml({ uid: UID, epoch: 7, namespace: 'team', name: 'vm', nics: [] }), '<instance '],
+  ['a volume', () => toVolumeXml(at('/v'), 1), '<disk '],
+  ['a volume that goes', () => toDetachXml({ alias: 'ua-x', target: 'vdb' }), '<disk '],
+])('%s is an element alone, as libvirt takes it, and no document', (_, xml, start) => {
+  expect(xml().startsWith(start)).toBe(true)
+})
