@@ -52,13 +52,18 @@ export interface FileOwner {
   group?: number
 }
 
+/** Of what is made beside its place, by one of several who may be at it: nobody else has it. Ends in `.new`. */
+export function nameBeside(path: string): string {
+  return `${path}.${randomUUID()}.new`
+}
+
 /** Replaces `path` by a file with this text; a reader sees the old text or the new one. Who may read is set before it has its name. */
 export async function writeWhole(
   path: string,
   text: string,
   { mode, group }: FileOwner = { mode: 0o600 },
 ): Promise<void> {
-  const next = `${path}.${randomUUID()}.new`
+  const next = nameBeside(path)
   const file = await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   try {
     if (group !== undefined) await file.chown(process.geteuid?.() ?? 0, group)

@@ -321,6 +321,10 @@ describe('what to do about the power', () => {
     })
   })
 
+  test('the first time it is let on at once, also when the clock has just begun', () => {
+    expect(decide({ instance: { power: 'paused', ioError: true }, record: on, nowMs: 0 }).action).toBe('resume')
+  })
+
   test('a machine that fell over before anybody saw it run counts as a crash', () => {
     const starting: PowerRecord = { phase: 'starting', bootId: 'b1', ends: 0, startedAtMs: NOW }
     expect(decide({ instance: off('crashed'), record: starting })).toMatchObject({

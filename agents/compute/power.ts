@@ -90,7 +90,8 @@ function decideRunning(input: PowerInput): PowerDecision {
 /** A disk that failed may be back; the guest repeats the request when it is let on, and stands again at once when it is not. */
 function decideResume(record: PowerRecord, nowMs: number): PowerDecision {
   const resumes = record.resumes ?? 0
-  const leftMs = (record.resumedAtMs ?? 0) + backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes - 1) - nowMs
+  const again = backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes - 1)
+  const leftMs = record.resumedAtMs === undefined ? 0 : record.resumedAtMs + again - nowMs
   if (leftMs > 0) return { record, retryAfterMs: leftMs }
   const next = { ...record, resumes: resumes + 1, resumedAtMs: nowMs }
   return { record: next, action: 'resume', retryAfterMs: backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes) }

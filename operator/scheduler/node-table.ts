@@ -113,7 +113,8 @@ export class NodeTable {
   /** Calls `visit` for every node with facts, in the order of rows; the row object is the same each time. */
   forEach(visit: (row: NodeRow) => void): void {
     let view: RowView | undefined
-    for (const [row, facts] of this.#facts.entries()) {
+    for (let row = 0; row < this.#facts.length; row++) {
+      const facts = this.#facts[row]
       if (facts === undefined) continue
       view ??= new RowView(this.#numbers, this.#instances, facts)
       view.show(row, facts)

@@ -10,7 +10,7 @@ import { found, missing, type Found } from '../common/references.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
 /** What a namespace binds to the operator's ServiceAccount, which may read no Secret else. */
-export const USER_DATA_ROLE = 'nephele-user-data'
+const USER_DATA_ROLE = 'nephele-user-data'
 const DEFAULT_KEY = 'userData'
 const RETRY_MS = 10_000
 /** What is wrong or not allowed is read again less and less often: it cannot be watched, and most are mended soon or never. */

@@ -7,9 +7,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers } from '../common/in-use.ts'
 import { isForeignTo } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
-import { hasPair } from './wishes.ts'
-
-type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
+import { hasPair, type AddressPair } from './wishes.ts'
 
 /** What keeps a port from speaking for others. */
 export interface PortSecurity {

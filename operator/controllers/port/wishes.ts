@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 
-type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
+export type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
 
 /**
  * Whether it asks for what it was not given: what stands against that may go. Seen from its spec and from what it was given, never from

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The disks of one machine. Each is made beside its place, under a name of its own, so that a kill leaves a whole disk or none, and
 // an agent that ends and its successor, which may both be at it for a moment, do not meet in a half-made one.
-import { randomUUID } from 'node:crypto'
 import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
-import { durably, hasCode, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
+import { durably, hasCode, nameBeside, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
 import type { InstanceWant } from '../driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
@@ -92,8 +91,6 @@ async function nameFirst(next: string, path: string): Promise<void> {
     if (!hasCode(error, 'EEXIST')) throw error
   }
 }
-
-const nameBeside = (path: string): string => `${path}.${randomUUID()}.new`
 
 /** What agents that were killed left half made. */
 async function removeAbandoned(dir: string): Promise<void> {

@@ -254,6 +254,11 @@ describe('two removals at once', () => {
 })
 
 describe('libvirt’s events', () => {
+  type Listener = Parameters<FakeLibvirt['client']['watch']>[0]
+  /** What happens to whoever watches libvirtd. */
+  const watched = (happen: (listener: Listener) => void): void => {
+    at.client.watch = async (listener) => happen(listener)
+  }
   const lifecycle = (event: number, detail: number, name = `nephele-${UID}`): DomainEvent => ({
     ...{ kind: 'lifecycle', event, detail, domain: { ...DOMAIN, name } },
   })
@@ -264,17 +269,16 @@ describe('libvirt’s events', () => {
     ['of a domain that is not ours', lifecycle(EventType.started, 0, 'other'), []],
   ])('%s', async (_, event, expected) => {
     const heard: string[] = []
-    ;(at.client as { watch?: unknown }).watch = async (listener: { event: (e: DomainEvent) => void }) =>
-      listener.event(event)
+    watched((libvirt) => libvirt.event(event))
     await driver.watch({ changed: (of) => heard.push(of), resync: () => heard.push('resync') }, signal)
     expect(heard).toEqual(expected)
   })
 
   test('who shut a machine down is known by the last event alone', async () => {
     let hear: (event: DomainEvent) => void = () => undefined
-    ;(at.client as { watch?: unknown }).watch = async (listener: { event: (e: DomainEvent) => void }) => {
-      hear = (event) => listener.event(event)
-    }
+    watched((libvirt) => {
+      hear = (event) => libvirt.event(event)
+    })
     await driver.watch({ changed: () => undefined, resync: () => undefined }, signal)
     state = { state: DomainState.shutoff, reason: ShutoffReason.shutdown }
     const offReason = async () => (await driver.find(UID, signal))?.offReason
@@ -288,10 +292,10 @@ describe('libvirt’s events', () => {
   test('when libvirtd is back, all is looked at, and who it runs QEMU as is asked anew', async () => {
     const capabilities = "<secmodel><model>dac</model><baselabel type='kvm'>+0:+0</baselabel></secmodel>"
     at.answers['getCapabilities'] = () => ({ xml: `<capabilities>${capabilities}</capabilities>` })
-    ;(at.client as { watch?: unknown }).watch = async (listener: { connected: () => void; lost: () => void }) => {
-      listener.connected()
-      listener.lost()
-    }
+    watched((libvirt) => {
+      libvirt.connected()
+      libvirt.lost(undefined)
+    })
     at.answers['getVersion'] = () => Promise.reject(new Error('asked'))
     const ask = () => driver.probe(signal).catch(() => undefined)
     await ask()
