@@ -2,7 +2,7 @@
 // The rendered chart in a real apiserver: its policies refuse what they must and nothing else, and its roles allow what they say.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
-import { until } from '../lib/loop/until.ts'
+import { until } from '../lib/time/until.ts'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
 import { isHook, renderChart, renderHeldFromTheStart, type Manifest } from './suite/render.ts'
 

@@ -40,3 +40,11 @@ export function isTerminal(error: unknown): error is TerminalError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** A variable of the environment that is missing or wrong; the message names it. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ConfigError'
+  }
+}

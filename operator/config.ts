@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isIP } from 'node:net'
-import { ConfigError } from './config-error.ts'
-import { readLifetimes, type CertificateLifetimes } from './certificate-lifetimes.ts'
+import { ConfigError } from '../lib/errors.ts'
+import { readLifetimes, type CertificateLifetimes } from './bus/certificate-lifetimes.ts'
 
 /** PEM. */
 export interface TlsFiles {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as kinds from '../lib/api/kinds.ts'
 import type { KubeNode } from '../lib/api/types.ts'
-import type { Informers } from '../lib/loop/informers.ts'
+import type { Informers } from '../lib/informer/informers.ts'
 import type { Caches, OperatorInformers } from './controllers/common/deps.ts'
 import * as indexes from './controllers/common/indexes.ts'
 

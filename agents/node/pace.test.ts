@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
-import { systemClock, type Clock } from '../../lib/loop/clock.ts'
+import { systemClock, type Clock } from '../../lib/time/clock.ts'
 import { Pace } from './pace.ts'
 
 /** Notes what was waited for; nothing is ever due. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { pause, type Clock } from '../../lib/loop/clock.ts'
+import { pause, type Clock } from '../../lib/time/clock.ts'
 
 /** How often something is done, for a loop that must hear of a change before its pause is over. */
 export class Pace {

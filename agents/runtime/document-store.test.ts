@@ -8,7 +8,7 @@ import type { DesiredDocument } from '../../lib/contract/documents.ts'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import { recordDurableSteps, writeWhole } from '../../lib/durable-files.ts'
-import { until } from '../../lib/loop/until.ts'
+import { until } from '../../lib/time/until.ts'
 import { DocumentStore } from './document-store.ts'
 
 const log = createLogger('test', 'silent')

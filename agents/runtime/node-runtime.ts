@@ -4,7 +4,7 @@
 import type { DesiredDocument, DocumentKind, NodeLoad, Tombstone } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
-import { systemClock, type Clock } from '../../lib/loop/clock.ts'
+import { systemClock, type Clock } from '../../lib/time/clock.ts'
 import { WorkQueue } from '../../lib/loop/queue.ts'
 import { DependencyIndex } from './dependency-index.ts'
 import { DocumentRuns } from './document-runs.ts'

@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from '@jest/globals'
 import type { DocumentKind, Orphan } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
-import { FakeClock, settle } from '../../lib/loop/fake-clock.ts'
+import { FakeClock, settle } from '../../lib/time/fake-clock.ts'
 import { OrphanList } from './orphan-list.ts'
 import type { KindReconciler } from './reconciler.ts'
 

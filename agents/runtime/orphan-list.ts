@@ -4,7 +4,7 @@
 import type { DocumentKind, Orphan, Unlisted } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { Clock } from '../../lib/loop/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { keyOf, type DocumentKey, type KindReconciler, type OwnedPlace } from './reconciler.ts'
 
 export interface OrphanListing {

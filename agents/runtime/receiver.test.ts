@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { JsMsg } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { createLogger } from '../../lib/log.ts'
-import { until } from '../../lib/loop/until.ts'
+import { until } from '../../lib/time/until.ts'
 import { receiveDocuments, take, type ReceiverOptions } from './receiver.ts'
 
 const log = createLogger('test', 'silent')

@@ -12,8 +12,8 @@ import {
   type ObjectKey,
 } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
-import { backoffMs } from '../../lib/loop/backoff.ts'
-import { pause, systemClock } from '../../lib/loop/clock.ts'
+import { backoffMs } from '../../lib/time/backoff.ts'
+import { pause, systemClock } from '../../lib/time/clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { isMark } from '../../lib/nats/streams.ts'
 

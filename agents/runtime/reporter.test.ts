@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { ObservedDocument } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
-import { FakeClock, settle } from '../../lib/loop/fake-clock.ts'
+import { FakeClock, settle } from '../../lib/time/fake-clock.ts'
 import { Reporter } from './reporter.ts'
 
 const log = createLogger('test', 'silent')

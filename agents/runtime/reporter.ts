@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ObservedDocument } from '../../lib/contract/documents.ts'
 import { observedSubject, toObjectKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
-import { systemClock, pause, type Clock } from '../../lib/loop/clock.ts'
+import { systemClock, pause, type Clock } from '../../lib/time/clock.ts'
 
 /** Where reports go; lib/nats behind it, or a list in tests. */
 export interface Outbox {

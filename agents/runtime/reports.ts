@@ -4,7 +4,7 @@ import type { DesiredDocument, DocumentKind, ObservedDocument, ObservedFacts } f
 import { CONTRACT_VERSION } from '../../lib/contract/documents.ts'
 import type { ObjectKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
-import type { Clock } from '../../lib/loop/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import type { Refusal } from './intake.ts'
 import { ListedVolumes } from './listed-volumes.ts'
 import { keyOf, type Observation } from './reconciler.ts'

@@ -15,8 +15,8 @@ import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
 import { createLogger } from '../../lib/log.ts'
 import { LoopMetrics } from '../../lib/loop/metrics.ts'
 import { MemoryBus } from '../../operator/bus/memory-bus.ts'
-import { candidacy, watchStore } from '../../operator/candidate.ts'
-import { lead } from '../../operator/leadership.ts'
+import { candidacy, watchStore } from '../../operator/leadership/candidate.ts'
+import { lead } from '../../operator/leadership/leadership.ts'
 import { MemoryNetwork } from '../../operator/testing/memory-network.ts'
 
 export interface Report {

@@ -5,7 +5,7 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined
   /** Default 30 s; a list page 60 s. */
   timeoutMs?: number
-  /** Called right before the request leaves; what it throws ends the request (lib/loop/fence.ts). */
+  /** Called right before the request leaves; what it throws ends the request (lib/leader/fence.ts). */
   beforeSend?: () => void
 }
 

@@ -9,11 +9,11 @@ import { createLogger } from '../log.ts'
 import { done, released, saved, waitFor, type Outcome } from '../outcome.ts'
 import { ControlLoop } from './control-loop.ts'
 import { watchOf, type ControllerDefinition, type Run, type RunEvent } from './controller.ts'
-import type { Fence } from './fence.ts'
-import { Informers } from './informers.ts'
+import type { Fence } from '../leader/fence.ts'
+import { Informers } from '../informer/informers.ts'
 import { LoopMetrics } from './metrics.ts'
 import { WIDGET, WIDGETS_PATH, widget, type Widget } from './test-kind.ts'
-import { until } from './until.ts'
+import { until } from '../time/until.ts'
 
 const OTHER: ResourceKind = { ...WIDGET, plural: 'others', kind: 'Other' }
 const OTHERS_PATH = WIDGETS_PATH.replace('widgets', 'others')

@@ -12,7 +12,7 @@ import type { KubeObject, ObjectKey, ResourceKind } from '../kube/object.ts'
 import type { Readiness } from '../conditions.ts'
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
-import type { Informer } from './informer.ts'
+import type { Informer } from '../informer/informer.ts'
 
 /** What a run may use besides its object. */
 export interface Run {

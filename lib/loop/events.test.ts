@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { createLogger } from '../log.ts'
 import type { RunEvent } from './controller.ts'
 import { cutToBytes, EventRecorder } from './events.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../time/fake-clock.ts'
 import { WIDGET, type Widget } from './test-kind.ts'
 
 const object: Widget = { metadata: { name: 'a', namespace: 'one', uid: 'u1', resourceVersion: '5' } }

@@ -4,9 +4,9 @@ import type { KubeClient } from '../kube/client.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { apiVersionOf, type KubeObject, type ResourceKind } from '../kube/object.ts'
 import type { Logger } from '../log.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { systemClock, type Clock } from '../time/clock.ts'
 import type { RunEvent } from './controller.ts'
-import { microTime } from './lease.ts'
+import { microTime } from '../leader/lease.ts'
 
 const EVENT: ResourceKind = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
 

@@ -11,13 +11,13 @@ import { createLogger } from '../log.ts'
 import { done, released, saved, type Outcome } from '../outcome.ts'
 import { ControlLoop } from './control-loop.ts'
 import type { Run } from './controller.ts'
-import { Election } from './election.ts'
+import { Election } from '../leader/election.ts'
 import { EventRecorder } from './events.ts'
-import { Informers } from './informers.ts'
+import { Informers } from '../informer/informers.ts'
 import { LoopMetrics } from './metrics.ts'
 import { createTestKind, NAMESPACE } from './test-cluster.ts'
 import { WIDGET, widget, type Widget } from './test-kind.ts'
-import { until } from './until.ts'
+import { until } from '../time/until.ts'
 
 const log = createLogger('test', process.env['TEST_LOG'] ?? 'silent')
 const EVENTS = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }

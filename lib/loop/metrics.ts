@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { RequestSample } from '../kube/http-client.ts'
-import type { ListWatchMetrics } from './list-watch.ts'
+import type { ListWatchMetrics } from '../informer/list-watch.ts'
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const WRITES = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'delete'])

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { backoffMs } from './backoff.ts'
-import { systemClock } from './clock.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { backoffMs } from '../time/backoff.ts'
+import { systemClock } from '../time/clock.ts'
+import { FakeClock, settle } from '../time/fake-clock.ts'
 import { WorkQueue } from './queue.ts'
-import { until } from './until.ts'
+import { until } from '../time/until.ts'
 
 describe('backoffMs', () => {
   test.each([

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../kube/object.ts'
-import { backoffMs, type BackoffOptions } from './backoff.ts'
-import type { Clock } from './clock.ts'
+import { backoffMs, type BackoffOptions } from '../time/backoff.ts'
+import type { Clock } from '../time/clock.ts'
 import { NamespaceLine } from './namespace-line.ts'
 import type { WaitingLine } from './waiting-line.ts'
 

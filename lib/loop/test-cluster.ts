@@ -2,7 +2,7 @@
 import { isNotFound } from '../kube/errors.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceKind } from '../kube/object.ts'
-import { until } from './until.ts'
+import { until } from '../time/until.ts'
 import { WIDGET, WIDGET_CRD } from './test-kind.ts'
 
 export const CRD: ResourceKind = {

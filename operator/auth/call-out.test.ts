@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { agentPermissions, subscriberPermissions } from '../../lib/contract/permissions.ts'
 import { createLogger } from '../../lib/log.ts'
-import { settle } from '../../lib/loop/fake-clock.ts'
+import { settle } from '../../lib/time/fake-clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { createAccountKey, createUserKey } from '../../lib/nats/nkey.ts'
 import { APP_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import { settle } from '../../lib/loop/fake-clock.ts'
+import { settle } from '../../lib/time/fake-clock.ts'
 import { DEFAULT_LOGIN_LINE, LoginLine, TooManyLogins, type LoginLineOptions } from './login-line.ts'
 import { RefusedToken } from './token-review.ts'
 

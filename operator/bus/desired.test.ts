@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import type { ComputeNode, Image } from '../../lib/api/types.ts'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
-import { tombstoneOf } from '../controllers/common/documents.ts'
+import { tombstoneOf } from '../placed/document-header.ts'
 import { imageDocument } from '../controllers/image/document.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { digestOf } from './desired.ts'

@@ -12,7 +12,7 @@ import {
   toNodeToken,
 } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
-import { until } from '../../lib/loop/until.ts'
+import { until } from '../../lib/time/until.ts'
 import { DEFAULT_LIMITS } from '../../lib/nats/streams.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
 import { serveCallOut } from '../auth/call-out.ts'

@@ -7,7 +7,7 @@ import { BUCKETS, OBSERVED_BUCKET, desiredSubject, observedSubject, streamOf } f
 import { createLogger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
-import { tombstoneOf } from '../controllers/common/documents.ts'
+import { tombstoneOf } from '../placed/document-header.ts'
 import { imageDocument } from '../controllers/image/document.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { JetStreamBus } from './jetstream-bus.ts'

@@ -5,7 +5,7 @@ import { createAuthority, loadAuthority, type Authority } from '../../lib/pki/au
 import { createPrivateKey, createRequest } from '../../lib/pki/key.ts'
 import { keyIdOf } from '../../lib/pki/key-id.ts'
 import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
-import { checkEvery, readLifetimes } from '../certificate-lifetimes.ts'
+import { checkEvery, readLifetimes } from './certificate-lifetimes.ts'
 import { NbdCertificates, type NbdCertificate } from './nbd-certificates.ts'
 
 const NOW = new Date('2026-06-01T00:00:00Z')

@@ -5,7 +5,7 @@ import { headers } from '@nats-io/transport-node'
 import { setTimeout } from 'node:timers/promises'
 import { OBSERVED_BUCKET, observedFilter, streamOf } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
-import { settle } from '../../lib/loop/fake-clock.ts'
+import { settle } from '../../lib/time/fake-clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { CUT_OFF_MS, Restraint } from './restraint.ts'
 

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { createLogger } from '../../lib/log.ts'
-import { settle } from '../../lib/loop/fake-clock.ts'
+import { settle } from '../../lib/time/fake-clock.ts'
 import { agentName } from '../auth/authorize.ts'
 import { systemSessions } from './sessions.ts'
 

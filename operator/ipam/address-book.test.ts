@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { ApiError } from '../../lib/kube/errors.ts'
-import { FakeClock, settle } from '../../lib/loop/fake-clock.ts'
+import { FakeClock, settle } from '../../lib/time/fake-clock.ts'
 import { AddressBook } from './address-book.ts'
 import type { ClaimHolder, HeldClaim } from './claim-block.ts'
 import { MemoryClaims } from './memory-claims.ts'

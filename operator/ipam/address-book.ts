@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { systemClock, type Clock } from '../../lib/loop/clock.ts'
+import { systemClock, type Clock } from '../../lib/time/clock.ts'
 import type { ClaimHolder, HeldClaim, StoredBlock } from './claim-block.ts'
 import type { ClaimResult, ClaimSubnet } from './claim-order.ts'
 import { ClaimQueue } from './claim-queue.ts'

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { IP_CLAIM } from '../../lib/api/kinds.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { ApiError, UnreachableError } from '../../lib/kube/errors.ts'
-import { settle } from '../../lib/loop/fake-clock.ts'
+import { settle } from '../../lib/time/fake-clock.ts'
 import { blockOf, toEntry, type ClaimEntry, type StoredBlock } from './claim-block.ts'
 import { KubeClaimStore, toClaimObject, toStoredBlock } from './claim-object.ts'
 

@@ -2,7 +2,7 @@
 // What the queue of a subnet asks the store, how often, and what it says while it does not know.
 import { describe, expect, test } from '@jest/globals'
 import { ApiError } from '../../lib/kube/errors.ts'
-import { FakeClock, settle } from '../../lib/loop/fake-clock.ts'
+import { FakeClock, settle } from '../../lib/time/fake-clock.ts'
 import { AddressBook } from './address-book.ts'
 import type { ClaimHolder, HeldClaim } from './claim-block.ts'
 import { MemoryClaims, type Fault } from './memory-claims.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { pause, type Clock } from '../../lib/loop/clock.ts'
+import { pause, type Clock } from '../../lib/time/clock.ts'
 
 const LEAST_MS = 50
 const MOST_MS = 1000

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isLaterVersion } from '../../lib/loop/resource-version.ts'
+import { isLaterVersion } from '../../lib/informer/resource-version.ts'
 import { findAddress } from './address.ts'
 import {
   isSameEntry,

@@ -4,7 +4,7 @@
 import type { ComputeNode, Flavor, Image, Instance, StoragePool, Volume, VolumeType } from '../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
-import { TombstoneCollector } from '../controllers/common/tombstones.ts'
+import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { reconcileInstance } from '../controllers/instance/reconcile.ts'
 import { reconcileVolume } from '../controllers/volume/reconcile.ts'
 import { memoryWorld, stored } from './memory-deps.ts'

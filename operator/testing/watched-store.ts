@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
-import type { ChangeHandler, Informer } from '../../lib/loop/informer.ts'
-import { ObjectStore, type Change } from '../../lib/loop/store.ts'
+import type { ChangeHandler, Informer } from '../../lib/informer/informer.ts'
+import { ObjectStore, type Change } from '../../lib/informer/store.ts'
 
 /** A cache that tells of its changes, as an informer does. For tests. */
 export class WatchedStore extends ObjectStore<KubeObject> {

@@ -16,7 +16,7 @@ export const CORE: readonly string[] = [
   'e2e/flow/provision.test.ts',
   'e2e/instance/delete.test.ts',
   'e2e/faults/kill.test.ts',
-  'operator/operator.integration.test.ts',
+  'operator/leadership/operator.integration.test.ts',
 ]
 const LIMITS: Limits = { touched: 10 * 60, shard: 11 * 60 }
 const CODE = ['lib', 'operator', 'agents', 'local', 'crds', 'charts', 'e2e']

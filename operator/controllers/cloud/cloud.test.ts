@@ -6,7 +6,7 @@ import type { RunResult } from '../../../lib/loop/controller.ts'
 import { done, waitFor } from '../../../lib/outcome.ts'
 import { DEFAULT_HEARTBEAT } from '../../bus/heartbeats.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { tombstoneOf } from '../common/documents.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
 import { cloudReadiness } from './controller.ts'
 import { heartbeatOf, reconcileCloud } from './reconcile.ts'
 

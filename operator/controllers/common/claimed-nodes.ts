@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { systemClock, type Clock } from '../../../lib/loop/clock.ts'
+import { systemClock, type Clock } from '../../../lib/time/clock.ts'
 
 /** So old may `status.free` of a ComputeNode be: it is for people, and a burst of machines is one write of a node, not one each. */
 const SETTLE_MS = 30_000

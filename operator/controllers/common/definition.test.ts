@@ -5,7 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import { done } from '../../../lib/outcome.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
 import { guarded } from './definition.ts'
-import { headerOf } from './documents.ts'
+import { headerOf } from '../../placed/document-header.ts'
 
 const volume = (state?: 'available') =>
   stored<Volume>('data', { sizeGiB: 1 }, state ? { status: { state, node: 's1' } } : {})

@@ -11,7 +11,7 @@ import type {
   Volume,
   VolumeType,
 } from '../../../lib/api/types.ts'
-import type { Indexes } from '../../../lib/loop/cache.ts'
+import type { Indexes } from '../../../lib/informer/cache.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import * as indexes from './indexes.ts'

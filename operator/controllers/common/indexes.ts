@@ -12,7 +12,7 @@ import type {
   VolumeType,
 } from '../../../lib/api/types.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
-import type { Indexes } from '../../../lib/loop/cache.ts'
+import type { Indexes } from '../../../lib/informer/cache.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { securityGroupKeysOf } from '../port/groups.ts'
 import { wishesMore } from '../port/wishes.ts'

@@ -2,7 +2,7 @@
 import type { ObjectRef } from '../../../lib/api/types.ts'
 import type { KubeObject, ObjectKey } from '../../../lib/kube/object.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
-import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 
 export type Found<T> = { ok: true; object: T } | { ok: false; outcome: Outcome }

@@ -3,7 +3,7 @@ import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
-import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './controller.ts'
 import { hypervisorOf, rolesOf } from './discover.ts'

@@ -2,10 +2,10 @@
 import type { ComputeNode } from '../../../lib/api/types.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { tombstoneOf } from '../common/documents.ts'
-import { placementsOf } from '../common/holding.ts'
-import { findResource } from '../common/newer-facts.ts'
-import { MAX_RELEASES, type Release } from '../common/release-desk.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
+import { placementsOf } from '../../placed/holding.ts'
+import { findResource } from '../../restore-guard/newer-facts.ts'
+import { MAX_RELEASES, type Release } from '../../placed/release-desk.ts'
 
 /**
  * Keeps in the status what this node has not confirmed although nobody waits for it any longer, and forgets what it has confirmed.

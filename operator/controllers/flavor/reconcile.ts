@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flavor, Instance } from '../../../lib/api/types.ts'
-import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { namesOfUsers } from '../common/in-use.ts'
 

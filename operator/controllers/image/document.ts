@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image } from '../../../lib/api/types.ts'
 import type { ImageDocument } from '../../../lib/contract/documents.ts'
-import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 
 /**
  * The same for every node, so that whoever publishes it writes the same: with the digest as soon as it is known. All nodes download

@@ -7,10 +7,10 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { tombstoneOf } from '../common/documents.ts'
-import { wasPlaced } from '../common/holding.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
+import { wasPlaced } from '../../placed/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
-import { releaseFrom } from '../common/release.ts'
+import { releaseFrom } from '../../placed/release.ts'
 import { imageDocument } from './document.ts'
 
 export type ImageDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>

@@ -5,7 +5,7 @@ import type { Instance, Volume } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { active, machine, machineWorld, parts, setSecret, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { tombstoneOf } from '../common/documents.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
 import { UserDataStore } from './user-data.ts'
 
 const bare = (spec: Partial<Instance['spec']> = {}, more: object = {}) => machine({ networks: [], ...spec }, more)

@@ -43,7 +43,7 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
     ),
     readiness: instanceReadiness,
     forget(key, instance) {
-      // Its claim: operator/claims.ts.
+      // Its claim: operator/leadership/follow-caches.ts.
       deps.userData.forget(instance.metadata.uid)
       deps.waitingRoom.leave(key)
     },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
-import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admit.ts'

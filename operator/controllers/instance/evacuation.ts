@@ -5,10 +5,10 @@ import type { ComputeNode, Instance } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import type { WriterVersions } from '../common/documents.ts'
-import { wasPlaced } from '../common/holding.ts'
-import { answerOf, askedOf } from '../common/observed-facts.ts'
-import { hasConfirmed } from '../common/release.ts'
+import type { WriterVersions } from '../../placed/document-header.ts'
+import { wasPlaced } from '../../placed/holding.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import { hasConfirmed } from '../../placed/release.ts'
 
 type Incarnation = Pick<WriterVersions, 'incarnation'>
 type Evacuable = Pick<NonNullable<Instance['status']>, 'evacuable'>

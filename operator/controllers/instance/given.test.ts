@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { active, machine, machineWorld } from '../../testing/machine-world.ts'
 import type { MemoryWorld } from '../../testing/memory-deps.ts'
-import { tombstoneOf } from '../common/documents.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
 import { findGiven } from './given.ts'
 
 const writer = { incarnation: 1, term: 1 }

@@ -2,8 +2,8 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerUidOf } from '../common/holding.ts'
-import { hasReleased, type Placement } from '../common/release.ts'
+import { ownerUidOf } from '../../placed/holding.ts'
+import { hasReleased, type Placement } from '../../placed/release.ts'
 
 /**
  * Is the port still plugged where its machine was? The port controller does the work; this only looks. Automatic ports share the

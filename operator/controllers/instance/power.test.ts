@@ -6,7 +6,7 @@ import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument, ObservedError } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { machine } from '../../testing/machine-world.ts'
-import type { Presence } from '../common/observed-facts.ts'
+import type { Presence } from '../../placed/observed-facts.ts'
 import { observeInstance } from './status.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')

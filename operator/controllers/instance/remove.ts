@@ -3,8 +3,8 @@ import { PORT } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { released, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { ownerUidOf, placementsOf } from '../common/holding.ts'
-import { releaseFrom } from '../common/release.ts'
+import { ownerUidOf, placementsOf } from '../../placed/holding.ts'
+import { releaseFrom } from '../../placed/release.ts'
 import { listNics, portKeyOf } from './nics.ts'
 import { portRelease } from './port-release.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -18,7 +18,7 @@ export async function removeInstance(instance: Instance, deps: InstanceDeps, run
   if (waiting) return waiting
   waiting = await removePorts(instance, deps, run)
   if (waiting) return waiting
-  // Its claim goes with the object, which wakes who waits for room: operator/claims.ts.
+  // Its claim goes with the object, which wakes who waits for room: operator/leadership/follow-caches.ts.
   return released
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Instance } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { stored } from '../../testing/memory-deps.ts'
-import type { Presence } from '../common/observed-facts.ts'
+import type { Presence } from '../../placed/observed-facts.ts'
 import { observeInstance } from './status.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')

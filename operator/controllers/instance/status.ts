@@ -11,7 +11,7 @@ import {
   volumePresence,
   type Asked,
   type Presence,
-} from '../common/observed-facts.ts'
+} from '../../placed/observed-facts.ts'
 import { RESIZE_PENDING } from './resize.ts'
 import { setStage, type Stage } from './stages.ts'
 

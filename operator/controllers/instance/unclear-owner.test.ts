@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Cloud, ComputeNode, Instance, Network, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic, PortDocument } from '../../../lib/contract/documents.ts'
-import { tombstoneOf } from '../common/documents.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
 

@@ -4,8 +4,8 @@ import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
 import { isForbidden } from '../../../lib/kube/errors.ts'
-import { backoffMs } from '../../../lib/loop/backoff.ts'
-import { wasPlaced } from '../common/holding.ts'
+import { backoffMs } from '../../../lib/time/backoff.ts'
+import { wasPlaced } from '../../placed/holding.ts'
 import { found, missing, type Found } from '../common/references.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024

@@ -2,7 +2,7 @@
 import type { Instance, Volume } from '../../../lib/api/types.ts'
 import type { InstanceSpec } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { answerOf, askedOf } from '../common/observed-facts.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { resolve } from '../common/references.ts'
 import type { InstanceDeps } from './reconcile.ts'
 import { toConnection } from './volume-connection.ts'

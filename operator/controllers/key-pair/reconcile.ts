@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, KeyPair } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { waitForUsers } from '../common/in-use.ts'
 import { parsePublicKey } from './public-key.ts'

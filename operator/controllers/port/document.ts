@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { PortDocument } from '../../../lib/contract/documents.ts'
-import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { hasDhcp, ipv6ServiceOf } from '../subnet/dhcp.ts'
 import type { ResolvedAddress } from './claim-address.ts'
 import type { Binding } from './binding.ts'

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { hasLetGo, ownerUidOf, usersOfPort, wasPlaced } from '../common/holding.ts'
+import { hasLetGo, ownerUidOf, usersOfPort, wasPlaced } from '../../placed/holding.ts'
 import { waitForUsers } from '../common/in-use.ts'
-import { releaseFrom } from '../common/release.ts'
+import { releaseFrom } from '../../placed/release.ts'
 import { listPlaces } from './binding.ts'
 import { keepLogicalPort } from './logical-port.ts'
 import type { PortDeps, PortRun } from './reconcile.ts'

@@ -3,7 +3,7 @@ import { GROUP, MANAGED_BY, MANAGED_BY_LABEL, SECURITY_GROUP, VERSION } from '..
 import type { SecurityGroup } from '../../../lib/api/types.ts'
 import type { KubeWriter, NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
-import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { DEFAULT_GROUP } from '../port/groups.ts'
 
 /** Each namespace's `default`, made when first needed: all out, in only from members, as Neutron's. A user may then change it. */

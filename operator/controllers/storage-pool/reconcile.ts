@@ -4,7 +4,7 @@ import type { KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { waitForUsers } from '../common/in-use.ts'
-import { isConfirmedLost } from '../common/lost-node.ts'
+import { isConfirmedLost } from '../../placed/lost-node.ts'
 import { listNames } from '../common/references.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, VolumeType } from '../../../lib/api/types.ts'
-import type { Cache } from '../../../lib/loop/cache.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 
 export function reconcileVolumeType(type: VolumeType, deps: { caches: { storagePools: Cache<StoragePool> } }): Outcome {

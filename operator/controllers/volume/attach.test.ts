@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Volume } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { instanceDocument as documentForTests } from '../../../agents/compute/testing.ts'
-import { tombstoneOf } from '../common/documents.ts'
+import { tombstoneOf } from '../../placed/document-header.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { planAttachment } from './attach.ts'
 

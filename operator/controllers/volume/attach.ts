@@ -2,10 +2,10 @@
 import type { Instance, Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { byAge, hasLetGo, placementsOf } from '../common/holding.ts'
-import { isConfirmedLost } from '../common/lost-node.ts'
-import { volumePresence } from '../common/observed-facts.ts'
-import { hasReleased } from '../common/release.ts'
+import { byAge, hasLetGo, placementsOf } from '../../placed/holding.ts'
+import { isConfirmedLost } from '../../placed/lost-node.ts'
+import { volumePresence } from '../../placed/observed-facts.ts'
+import { hasReleased } from '../../placed/release.ts'
 import { findHand, isInHand } from './hands.ts'
 
 export interface Holder {

@@ -2,7 +2,7 @@
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { VolumeDocument } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../common/deps.ts'
-import { headerOf, type WriterVersions } from '../common/documents.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { grantedOf } from './room.ts'
 
 /** raw: sparse files whose size is their content's, readable by any tool, and with no header that a guest could write. */

@@ -2,7 +2,7 @@
 import type { Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { isConfirmedLost } from '../common/lost-node.ts'
+import { isConfirmedLost } from '../../placed/lost-node.ts'
 import type { Holder } from './attach.ts'
 
 export type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>

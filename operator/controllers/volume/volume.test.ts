@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
-import { settle } from '../../../lib/loop/fake-clock.ts'
+import { settle } from '../../../lib/time/fake-clock.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileVolume } from './reconcile.ts'
 

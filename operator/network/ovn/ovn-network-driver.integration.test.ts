@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StaleWriterError } from '../../../lib/errors.ts'
-import { until } from '../../../lib/loop/until.ts'
+import { until } from '../../../lib/time/until.ts'
 import { OvsdbClient } from '../../../lib/ovsdb/client.ts'
 import {
   createDatabase,

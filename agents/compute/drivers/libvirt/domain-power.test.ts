@@ -2,7 +2,7 @@
 // Which call switches what, on which connection, how long it may take, and what its failures come to.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { rm } from 'node:fs/promises'
-import { until } from '../../../../lib/loop/until.ts'
+import { until } from '../../../../lib/time/until.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import type { PowerAction, PowerState } from '../driver.ts'
 import { DomainPower, savedMs } from './domain-power.ts'

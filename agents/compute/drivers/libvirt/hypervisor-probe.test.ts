@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { until } from '../../../../lib/loop/until.ts'
+import { until } from '../../../../lib/time/until.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import type { Refusal } from './acceleration.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../../../../lib/exec.ts'
-import { until } from '../../../../lib/loop/until.ts'
+import { until } from '../../../../lib/time/until.ts'
 import { createFilePool, type FilePool } from '../../testing/file-pool.ts'
 
 const run = (...argv: [string, ...string[]]) => exec(argv, { timeoutMs: 10_000 })

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import type { ComputeNode } from '../../lib/api/types.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import { isLaterVersion } from '../../lib/informer/resource-version.ts'
+import type { DocumentKind } from '../../lib/contract/documents.ts'
+import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import { claimOf, tellFreed } from '../controllers/common/machine-claims.ts'
+import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
+import { toStoredBlock } from '../ipam/claim-object.ts'
+
+/**
+ * Keeps in step with the caches what is made from them: the scheduler's claims, the address book, expected heartbeats, answered
+ * tombstones. Complete as soon as it returns, since informers announce what they have: call it before any controller runs.
+ * @returns ends it
+ */
+export function followCaches(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+  collector: TombstoneCollector,
+): () => void {
+  const ends = [
+    informers.instances.onChange(({ old, object }) => {
+      // What was assumed and never written goes with the machine, too.
+      if (old && old.metadata.uid !== object?.metadata.uid) {
+        const held = deps.scheduler.findClaim(old.metadata.uid) ?? []
+        deps.scheduler.forget(old.metadata.uid)
+        tellFreed(old.metadata.uid, held, deps)
+      }
+      if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
+      const [before, after] = [old ? claimOf(old) : [], object ? claimOf(object) : []]
+      if (isDeepStrictEqual(before, after)) return
+      if (old) deps.waitingRoom.wakeAll()
+      for (const { node } of [...before, ...after]) deps.claimedNodes.changed(node)
+    }),
+    informers.ipClaims.onChange(({ old, object }) => {
+      // A cache whose store went back in time says so by an older object.
+      const isSuccessor = old && object && isLaterVersion(object.metadata.resourceVersion, old.metadata.resourceVersion)
+      if (old && !isSuccessor) deps.addresses.forget(toStoredBlock(old))
+      if (object) deps.addresses.observe(toStoredBlock(object))
+    }),
+    informers.subnets.onChange(({ old, object }) => {
+      if (object) deps.subnetArrivals.arrived(object.metadata.uid)
+      if (old && old.metadata.uid !== object?.metadata.uid) deps.subnetArrivals.forget(old.metadata.uid)
+    }),
+    informers.computeNodes.onChange(({ old, object }) => {
+      if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
+      for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)
+    }),
+    informers.instances.onChange(considering('instance')),
+    informers.ports.onChange(considering('port')),
+    informers.volumes.onChange(considering('volume')),
+    informers.images.onChange(considering('image')),
+  ]
+  return () => {
+    for (const end of ends) end()
+  }
+
+  function expectBeats(): void {
+    const nodes = deps.caches.computeNodes.list().filter((node) => node.spec.lost === undefined)
+    deps.bus.heartbeats.expect(nodes.map(nameOf), new Map(nodes.flatMap(pulseBefore)))
+  }
+
+  /** What the tombstones of the object wait for may be over. */
+  function considering(kind: DocumentKind) {
+    return ({ old }: { old: KubeObject | undefined }) => {
+      if (old) collector.consider(kind, old.metadata.uid)
+    }
+  }
+}
+
+/** Nodes are up only once they were heard; `down` is also said of those that never were, which have no inventory. */
+function pulseBefore(node: ComputeNode): [string, 'up' | 'silent'][] {
+  const { state, inventory } = node.status ?? {}
+  if (state === 'up') return [[nameOf(node), 'up']]
+  return state === 'down' && inventory ? [[nameOf(node), 'silent']] : []
+}
+
+function nameOf(object: KubeObject): string {
+  return object.metadata.name
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD, CLOUD_NAME, GROUP, VERSION } from '../../lib/api/kinds.ts'
+import type { Cloud } from '../../lib/api/types.ts'
+import { StaleWriterError } from '../../lib/errors.ts'
+import type { KubeClient } from '../../lib/kube/client.ts'
+import { isAlreadyExists } from '../../lib/kube/errors.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { Logger } from '../../lib/log.ts'
+import { ControlLoop } from '../../lib/loop/control-loop.ts'
+import type { EventRecorder } from '../../lib/loop/events.ts'
+import { fencedClient, type Fence } from '../../lib/leader/fence.ts'
+import type { Informers } from '../../lib/informer/informers.ts'
+import type { LoopMetrics } from '../../lib/loop/metrics.ts'
+import type { Authority } from '../../lib/pki/authority.ts'
+import type { Bus, HeartbeatSettings, Writer } from '../bus/bus.ts'
+import { NodeCertificates } from '../bus/certificates.ts'
+import { NbdCertificates } from '../bus/nbd-certificates.ts'
+import { requireWriter } from '../bus/require-writer.ts'
+import { followCaches } from './follow-caches.ts'
+import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
+import { heartbeatOf } from '../controllers/cloud/reconcile.ts'
+import type { NodeSettings } from '../controllers/compute-node/controller.ts'
+import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import { RegressionGuard } from '../restore-guard/regression-guard.ts'
+import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
+import { ReleaseDesk } from '../placed/release-desk.ts'
+import { TombstoneCollector } from '../placed/tombstone-collector.ts'
+import { WaitingRoom } from '../controllers/common/waiting-room.ts'
+import { noticesOf } from '../controllers/instance/notifications.ts'
+import { UserDataStore } from '../controllers/instance/user-data.ts'
+import { VolumePromises } from '../controllers/volume/promises.ts'
+import { cachesOf } from '../informers.ts'
+import { AddressBook } from '../ipam/address-book.ts'
+import { KubeClaimStore } from '../ipam/claim-object.ts'
+import { heldFence, heldNetwork } from '../restore-guard/hold.ts'
+import { measureNetwork } from '../network/measure-network.ts'
+import { superviseNetwork } from '../network/network-supervision.ts'
+import type { NetworkDriver } from '../network/network-driver.ts'
+import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
+import { Scheduler } from '../scheduler/scheduler.ts'
+import type { StoreHistory } from '../restore-guard/store-history.ts'
+import { checkEvery, readLifetimes, type CertificateLifetimes } from '../bus/certificate-lifetimes.ts'
+import { connectWakeUps, type Controllers } from './wake-ups.ts'
+import { watchRegression } from '../restore-guard/watch-regression.ts'
+
+export interface LeadershipOptions {
+  /** Plain: writes are fenced here. */
+  client: KubeClient
+  /** Of the operator's ServiceAccount. */
+  namespace: string
+  informers: Informers
+  watched: OperatorInformers
+  events: Pick<EventRecorder, 'record'>
+  metrics: LoopMetrics
+  log: Logger
+  /** What the informers saw of the store, for the whole process. */
+  history: StoreHistory
+  settings: Omit<NodeSettings, 'certificates' | 'nbdCertificates' | 'certificateCheckMs'>
+  /** Who signs nodes' certificates. */
+  authority?: SigningAuthority
+  /** Who signs what volumes are opened and served with. */
+  nbdAuthority?: SigningAuthority
+  /** Default: as `readLifetimes` says without variables. */
+  lifetimes?: CertificateLifetimes
+  /** Both are made for one leadership: what they know of other leaders' writes must be fresh. */
+  makeBus(writer: Writer, heartbeat: HeartbeatSettings): Bus
+  makeNetwork(signal: AbortSignal): NetworkDriver & { close?(): Promise<void> }
+}
+
+interface SigningAuthority {
+  authority: Authority
+  authorityPem: string
+}
+
+/** All that one leadership does, from the moment that the Lease is won until its fence's signal aborts. */
+export async function lead(fence: Fence, options: LeadershipOptions): Promise<void> {
+  const { informers, watched, history, log } = options
+  if (!(await unlessAborted(informers.whenCertain(fence.signal), fence.signal))) return
+  await ensureCloud(watched, informers.observing(fencedClient(options.client, fence)))
+  const caches = cachesOf(watched)
+  const incarnation = () => caches.clouds.find(undefined, CLOUD_NAME)?.spec.incarnation ?? 1
+  const writer: Writer = () =>
+    fence.signal.aborted || fence.remainingMs() <= 0 ? undefined : { incarnation: incarnation(), term: fence.term }
+  // Until the guard has looked, nobody writes; it looks as soon as the bus was read.
+  let regression: RegressionGuard | undefined
+  const isHeld = () => regression?.isHolding({ incarnation: incarnation(), term: fence.term }) ?? true
+  const bus = options.makeBus(
+    () => (isHeld() ? undefined : writer()),
+    heartbeatOf(caches.clouds.find(undefined, CLOUD_NAME)),
+  )
+  const network = options.makeNetwork(fence.signal)
+  try {
+    if (!(await unlessAborted(bus.ready(fence.signal), fence.signal))) return
+    regression = new RegressionGuard({ bus, caches, history })
+    const held = heldFence(fence, isHeld)
+    const deps: OperatorDeps = {
+      caches,
+      bus,
+      network: heldNetwork(network, isHeld),
+      scheduler: new Scheduler(),
+      addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
+      subnetArrivals: new SubnetArrivals(() => performance.now()),
+      claimedNodes: new ClaimedNodes(),
+      volumePromises: new VolumePromises(),
+      waitingRoom: new WaitingRoom(),
+      claimedVolumes: new Set(),
+      releases: new ReleaseDesk(),
+      regression,
+      userData: new UserDataStore(options.namespace),
+      deletions: new Set(),
+      writer: () => requireWriter(writer),
+    }
+    await run(deps, { fence, held, isHeld, writer }, options)
+  } finally {
+    await network.close?.().catch((error: unknown) => log.warn({ err: error }, 'closing the network backend failed'))
+    await bus.close()
+  }
+}
+
+interface Office {
+  fence: Fence
+  /** The same, but for while nothing may be written. */
+  held: Fence
+  isHeld: () => boolean
+  writer: Writer
+}
+
+async function run(deps: OperatorDeps, office: Office, options: LeadershipOptions): Promise<void> {
+  const { client, informers, watched, events, metrics, authority, log } = options
+  const { fence, held, isHeld, writer } = office
+  const { nbdAuthority, lifetimes = readLifetimes({}) } = options
+  const { desired } = deps.bus
+  const settings: NodeSettings = {
+    ...options.settings,
+    ...(authority ? { certificates: new NodeCertificates({ ...authority, desired, days: lifetimes.nodeDays }) } : {}),
+    ...(nbdAuthority
+      ? { nbdCertificates: new NbdCertificates({ ...nbdAuthority, desired, serverDays: lifetimes.nbdServerDays }) }
+      : {}),
+    certificateCheckMs: checkEvery(lifetimes),
+  }
+  const definitions = listDefinitions(defineControllers(deps, watched, settings))
+  const loops = new Map(
+    definitions.map(([name, definition]) => {
+      const rights = name === 'cloud' ? { fence } : { fence: held, isHeld }
+      return [name, new ControlLoop<KubeObject>(definition, { client, informers, events, log, metrics, ...rights })]
+    }),
+  )
+  const controllers = Object.fromEntries(loops) as unknown as Controllers
+  const collector = new TombstoneCollector(deps, log)
+  const ends = [
+    followCaches(deps, watched, collector),
+    connectWakeUps(deps, controllers, collector),
+    watchRegression(deps, controllers, { watched, collector, writer }),
+    notify(deps, watched, { isHeld, log }),
+    followCloud(deps, controllers, {
+      client: informers.observing(fencedClient(client, fence)),
+      ...{ signal: fence.signal, watched, collector, writer, log },
+    }),
+    superviseNetwork(deps, controllers, { signal: fence.signal, log }),
+    measureNetwork(deps.network, metrics),
+    watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
+  ]
+  collector.considerAll()
+  log.info({ term: fence.term, controllers: loops.size }, 'leading')
+  try {
+    await Promise.all([...loops.values()].map((loop) => loop.run()))
+  } finally {
+    for (const end of ends) end()
+  }
+}
+
+interface CloudFollower {
+  /** Fenced, and not held: the Cloud is what says why all else is. */
+  client: KubeClient
+  signal: AbortSignal
+  watched: OperatorInformers
+  collector: TombstoneCollector
+  writer: Writer
+  log: Logger
+}
+
+/**
+ * Everything that was published under an older incarnation is published again. There is always a Cloud: one that is deleted comes back in
+ * the incarnation that it had.
+ */
+function followCloud(deps: OperatorDeps, controllers: Controllers, follower: CloudFollower): () => void {
+  const { client, signal, watched, collector, writer, log } = follower
+  const incarnationOf = (cloud: Cloud | undefined) => cloud?.spec.incarnation ?? 1
+  let last = incarnationOf(watched.clouds.cache.find(undefined, CLOUD_NAME))
+  return watched.clouds.onChange(({ old, object }) => {
+    if ((object ?? old)?.metadata.name !== CLOUD_NAME) return
+    if (!object) {
+      ensureCloud(watched, client, last).catch((error: unknown) => log.warn({ err: error }, 'Cloud not made again'))
+      return
+    }
+    const now = writer()
+    if (!now || incarnationOf(object) === last) return
+    last = incarnationOf(object)
+    deps.regression.backendRefused(undefined)
+    deps.regression.lookAtAll(now)
+    deps.network.claimTerm(now.incarnation, now.term, signal).catch((error: unknown) => {
+      if (error instanceof StaleWriterError && !signal.aborted) deps.regression.backendRefused(error.message)
+      log.warn({ err: error }, 'network backend not claimed for the new incarnation')
+    })
+    collector.considerAll()
+    for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
+  })
+}
+
+function isRegressed(cloud: Cloud | undefined): boolean {
+  return (cloud?.status?.regressedIncarnation ?? 0) >= (cloud?.spec.incarnation ?? 1)
+}
+
+/** Subscribers are told of acknowledged states only: what the cache has was stored. A store that went back has no news. */
+function notify(
+  deps: Pick<OperatorDeps, 'bus'>,
+  watched: OperatorInformers,
+  { isHeld, log }: { isHeld: () => boolean; log: Logger },
+): () => void {
+  return watched.instances.onChange(({ old, object }) => {
+    if (isHeld()) return
+    for (const { notification, id } of noticesOf(old, object, new Date())) {
+      deps.bus.notifier.publish(notification, id).catch((error: unknown) => {
+        log.debug({ err: error, eventType: notification.eventType, name: notification.name }, 'notification not sent')
+      })
+    }
+  })
+}
+
+/** The singleton is there from the first leader on; a user's own comes first. */
+async function ensureCloud(watched: OperatorInformers, client: KubeClient, incarnation?: number): Promise<void> {
+  if (watched.clouds.cache.find(undefined, CLOUD_NAME)) return
+  try {
+    await client.create<Cloud>(CLOUD, {
+      apiVersion: `${GROUP}/${VERSION}`,
+      kind: CLOUD.kind,
+      metadata: { name: CLOUD_NAME },
+      spec: incarnation === undefined ? {} : { incarnation },
+    })
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+}
+
+/** @returns whether it came before the end of this leadership */
+async function unlessAborted(ready: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  try {
+    await ready
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return !signal.aborted
+}

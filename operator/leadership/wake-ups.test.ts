@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every reason that the operator waits for ends without a person's further help: when its cause ends, the object goes on, and no timer
+// is needed for it. QuietOperator has none.
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { explainedReasons, reasonsIn, stallingReasons } from '../../scripts/reasons.ts'
+import { QuietCloud } from '../testing/quiet-cloud.ts'
+import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
+import { MACHINE_ROWS } from '../testing/waits/machines.ts'
+import { NETWORK_ROWS } from '../testing/waits/networks.ts'
+import { NODE_ROWS } from '../testing/waits/nodes.ts'
+import { REFERENCE_ROWS } from '../testing/waits/references.ts'
+import type { WaitRow } from '../testing/waits/row.ts'
+import { STORAGE_ROWS } from '../testing/waits/storage.ts'
+
+const ROWS: WaitRow[] = [
+  ...REFERENCE_ROWS,
+  ...IN_USE_ROWS,
+  ...MACHINE_ROWS,
+  ...NETWORK_ROWS,
+  ...STORAGE_ROWS,
+  ...NODE_ROWS,
+]
+
+describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) => {
+  test.each([false, true])('goes on once that has ended; runs interleaved: %s', async (isInterleaved) => {
+    const cloud = await QuietCloud.furnished()
+    cloud.operator.isInterleaved = isInterleaved
+    await row.waits(cloud)
+    await cloud.operator.rest()
+    const where = typeof row.where === 'function' ? row.where(cloud) : row.where
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.reason)
+    await row.ends(cloud)
+    await cloud.operator.rest()
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.next ?? 'Ready')
+  })
+
+  test('goes on though it ended before anybody could see that it waited', async () => {
+    const cloud = await QuietCloud.furnished()
+    await row.waits(cloud)
+    await cloud.operator.rest(false)
+    const where = typeof row.where === 'function' ? row.where(cloud) : row.where
+    await row.ends(cloud)
+    await cloud.operator.rest()
+    expect(cloud.operator.reason(...where, row.of)).toBe(row.next ?? 'Ready')
+  })
+})
+
+/** What a person ends, what nothing in the cluster can announce, and what is no wait of an object: each with its reason. */
+const ELSEWHERE: Record<string, string> = {
+  ControlPlaneRegressed: 'stands until an administrator raises spec.incarnation: regression.integration.test.ts',
+  NodeAhead: 'the same, for one object: proved within seconds by a timer, newer-facts.test.ts',
+  Checking: 'the Cloud’s own look at the store, every two seconds',
+  TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
+  NotUsed: 'a second Cloud: a person deletes it',
+  Stopped: 'as spec.runState wants it: nothing is waited for',
+  SecretNotFound: 'Secrets are not watched: looked for every 10 s',
+  SecretNotPermitted: 'roles are not watched: ever more rarely, at most every ten minutes',
+  UserDataTooLarge: 'the same: ever more rarely, at most every ten minutes',
+  NoFreeMAC: 'any of sixteen million Ports ends it: looked at every minute',
+  SubnetsSettling: 'a Subnet of the same apply: it wakes the object, or the time for it is over',
+  PortPending: 'our own cache is behind our own write, for 200 ms',
+  AddressContention: 'two leaders at one moment: retried with back-off',
+  NetworkNotConfigured: 'the operator’s own configuration: a restart ends it',
+  NetworkBackendUnreachable:
+    'thrown, tried again with back-off; network-supervision.test.ts has all looked at when it is back',
+  NetworkBackendRefused: 'thrown, tried again with back-off',
+  BusUnavailable: 'thrown, tried again with back-off',
+  BusConflict: 'thrown, tried again with back-off',
+  Disconnected: 'the health of the bus, of which the Cloud’s reason is made',
+  ManyNodesSilent: 'the health of the bus, of which the Cloud’s reason is made',
+  Unreachable: 'the health of the network backend, of which the Cloud’s reason is made: NetworkUnreachable',
+  NotLeader: 'the same',
+  CertificateRefused: 'the same',
+  NorthdBehind: 'the same',
+  ClaimsNotWatched: 'the same',
+  Error: 'thrown, tried again with back-off',
+  Forbidden: 'thrown, tried again with back-off',
+  WriteRefused: 'thrown, tried again with back-off',
+  Progressing: 'the first write of a run that goes on at once',
+  AtNextStart: 'the condition ResizePending: a person starts the machine anew',
+  DiskCannotShrink: 'the same: a person names another Flavor',
+  Failed: 'a node’s word: whatever it says next wakes the object, as for Building',
+  Refused: 'a node’s last word: stalls',
+  PlugFailed: 'a node’s word: whatever it says next wakes the object, as for Plugging',
+  VolumeFailed: 'a node’s word: whatever it says next wakes the object, as for Provisioning',
+  ImportFailed: 'a node’s word: whatever it says next wakes the object, as for Importing',
+  CertificatePending: 'a node’s word: it asks again when its document comes',
+}
+const EVENTS = [
+  'ResizeRefused',
+  'Evacuated',
+  'Rescheduled',
+  'AddressNotExclusive',
+  'Scheduled',
+  'Started',
+  'Restarted',
+  'Imported',
+  'NodeUp',
+  'NodeDown',
+  'NodeOpened',
+  'NodeClosed',
+]
+const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'Listed', 'WithinShare', 'AsRequested', 'MachinesOnRecord']
+
+test('each reason of the operator that does not stall is in the table, or here with why not', () => {
+  const root = join(import.meta.dirname, '..', '..')
+  const page = readFileSync(join(root, 'docs', 'troubleshooting.md'), 'utf8')
+  const files = globSync('operator/**/*.ts', { cwd: root }).filter((f) => !/test|testing/.test(f))
+  const said = new Set(files.flatMap((file) => [...reasonsIn(readFileSync(join(root, file), 'utf8'))]))
+  const stalling = stallingReasons(page)
+  const covered = new Set([...ROWS.map(({ reason }) => reason), ...Object.keys(ELSEWHERE), ...EVENTS, ...WELL])
+  const open = [...said].filter(
+    (reason) => !reason.startsWith('<kind>') && !stalling.has(reason) && !covered.has(reason),
+  )
+  expect(open).toEqual([])
+  const known = [...explainedReasons(page), ...said]
+  expect(Object.keys(ELSEWHERE).filter((reason) => !known.includes(reason))).toEqual([])
+  expect(Object.keys(ELSEWHERE).filter((r) => ROWS.some((row) => row.reason === r))).toEqual([])
+})
+
+function titleOf({ reason, where, by }: WaitRow): string {
+  const kind = typeof where === 'function' ? 'ports' : where[0]
+  return `${kind} wait: ${reason}${by === undefined ? '' : ` (${by})`}`
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../lib/errors.ts'
+import type { NetworkDriver } from './network-driver.ts'
+
+/** For a cloud without a network backend: machines without interfaces work, all else says why it waits. */
+export function absentNetwork(): NetworkDriver {
+  const reason = 'NetworkNotConfigured'
+  const message = 'the operator knows no network backend: set NEPHELE_OVN_NB and NEPHELE_OVN_SB'
+  const refuse = async (): Promise<never> => {
+    throw new TransientError(reason, message)
+  }
+  const nothing = async () => undefined
+  return {
+    name: 'absent',
+    claimTerm: nothing,
+    ensureNetwork: refuse,
+    removeNetwork: nothing,
+    ensureSubnet: refuse,
+    removeSubnet: nothing,
+    ensurePort: refuse,
+    removePort: nothing,
+    ensureSecurityGroup: refuse,
+    removeSecurityGroup: nothing,
+    listOwned: async () => [],
+    compare: async () => [],
+    heal: async () => [],
+    onDisturbance: () => () => undefined,
+    onMade: () => () => undefined,
+    health: () => ({ status: 'Unknown', reason, message }),
+    onHealth: () => () => undefined,
+    listTaken: () => [],
+    onTaken: () => () => undefined,
+  }
+}

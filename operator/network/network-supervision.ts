@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CLOUD_NAME } from '../../lib/api/kinds.ts'
+import { StaleWriterError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { Port } from '../../lib/api/types.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
+import { hasDhcp } from '../controllers/subnet/dhcp.ts'
+import type { LogicalKind, OwnedRow } from './network-driver.ts'
+import type { Controllers } from '../leadership/wake-ups.ts'
+
+const SETTLE_MS = 2_000
+const SWEEP_MS = 10 * 60_000
+/** Every so many sweeps everything is compared, for changes that nobody told us of: those made while we wrote. */
+const LOOK_EVERY = 3
+const RETRY_MS = 2_000
+
+const CONTROLLER_OF = { Network: 'network', Subnet: 'subnet', Port: 'port', SecurityGroup: 'securityGroup' } as const
+
+interface Supervision {
+  signal: AbortSignal
+  log: Logger
+}
+
+/**
+ * Keeps the network backend ours and true: claims our term, has everything looked at again after an outage or a change by another
+ * hand (each ensure writes only what differs), again by name what a sweep finds missing, and removes rows of ours that no resource asks
+ * for, once two sweeps have seen them.
+ * @returns ends it
+ */
+export function superviseNetwork(
+  deps: OperatorDeps,
+  controllers: Controllers,
+  { signal, log }: Supervision,
+): () => void {
+  const stop = new AbortController()
+  const both = AbortSignal.any([signal, stop.signal])
+  let settle: NodeJS.Timeout | undefined
+  const look = () => {
+    for (const name of Object.values(CONTROLLER_OF)) controllers[name].enqueueAll()
+  }
+  const end = deps.network.onDisturbance(() => {
+    settle ??= setTimeout(() => {
+      settle = undefined
+      look()
+    }, SETTLE_MS)
+  })
+  void claim().then(look, () => undefined)
+  void sweepForEver()
+  return () => {
+    end()
+    clearTimeout(settle)
+    stop.abort()
+  }
+
+  async function claim(): Promise<void> {
+    let isRefused = false
+    for (;;) {
+      both.throwIfAborted()
+      try {
+        const writer = deps.writer()
+        // Its own refusal is asked again, until it is accepted under a raised incarnation; all else comes first.
+        if (isRefused || !deps.regression.isHolding(writer)) {
+          await deps.network.claimTerm(writer.incarnation, writer.term, both)
+          deps.regression.backendRefused(undefined)
+          return
+        }
+      } catch (error) {
+        if (both.aborted) throw error
+        isRefused ||= error instanceof StaleWriterError
+        if (error instanceof StaleWriterError) deps.regression.backendRefused(error.message)
+        log.warn({ err: error, cloud: CLOUD_NAME }, 'network backend cannot be claimed yet')
+      }
+      await sleep(RETRY_MS, undefined, { signal: both })
+    }
+  }
+
+  async function sweepForEver(): Promise<void> {
+    let suspects = new Set<string>()
+    for (let turn = 1; !both.aborted; turn++) {
+      try {
+        await sleep(SWEEP_MS, undefined, { signal: both })
+        if (turn % LOOK_EVERY === 0) look()
+        suspects = await sweep(suspects)
+      } catch (error) {
+        if (!both.aborted) log.warn({ err: error }, 'sweep of the network backend failed')
+      }
+    }
+  }
+
+  /** @returns rows that nothing asks for now: removed when the next sweep still finds them so */
+  async function sweep(before: ReadonlySet<string>): Promise<Set<string>> {
+    const owned = await deps.network.listOwned(both)
+    const missing = listMissing(deps.caches, owned)
+    if (missing.length > 0) log.warn({ rows: missing.slice(0, 8), count: missing.length }, 'rows are missing')
+    for (const { kind, uid } of missing) controllers[CONTROLLER_OF[kind]].enqueueUid(uid)
+    const strays = owned.filter((row) => !isKnown(row))
+    const now = new Set(strays.map(idOf))
+    if (deps.regression.isHolding(deps.writer())) return now
+    const onNodes = deps.bus.desired.list().filter(({ kind, tombstone }) => kind === 'port' && !tombstone)
+    const plugged = new Set(onNodes.map(({ uid }) => uid))
+    const kept = strays.filter((row) => isPlugged(row, plugged))
+    if (kept.length > 0)
+      log.error({ ports: kept.slice(0, 8) }, 'ports of nodes have no resource: was the store restored?')
+    for (const row of chooseRemovals(strays, before, plugged)) {
+      log.warn(
+        { kind: row.kind, uid: row.uid, namespace: row.namespace, name: row.name },
+        'row without a resource removed',
+      )
+      await remove(row)
+    }
+    return now
+  }
+
+  function isKnown({ kind, uid }: OwnedRow): boolean {
+    const { networks, subnets, ports, securityGroups } = deps.caches
+    const cache = { Network: networks, Subnet: subnets, Port: ports, SecurityGroup: securityGroups }[kind]
+    return cache.findByUid(uid) !== undefined
+  }
+
+  function remove({ kind, uid }: OwnedRow): Promise<void> {
+    switch (kind) {
+      case 'Network':
+        return deps.network.removeNetwork(uid, both)
+      case 'Subnet':
+        return deps.network.removeSubnet(uid, both)
+      case 'Port':
+        return deps.network.removePort(uid, both)
+      case 'SecurityGroup':
+        return deps.network.removeSecurityGroup(uid, both)
+    }
+  }
+}
+
+/** What was in the backend by its own status, and is not there. Whoever is woken for nothing writes nothing. Pure. */
+export function listMissing(
+  { networks, subnets, ports, securityGroups }: Pick<Caches, 'networks' | 'subnets' | 'ports' | 'securityGroups'>,
+  owned: readonly OwnedRow[],
+): { kind: LogicalKind; uid: string }[] {
+  const there = new Set(owned.map(idOf))
+  const uids = (objects: Iterable<KubeObject>) => [...objects].map(({ metadata }) => metadata.uid)
+  const wanted: [LogicalKind, string[]][] = [
+    ['Network', uids(networks.list().filter(({ status }) => status?.logicalSwitch !== undefined))],
+    ['Subnet', uids(subnets.list().filter((subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)))],
+    ['SecurityGroup', uids(securityGroups.list().filter(({ status }) => isRealised(status?.state)))],
+    ['Port', uids(ports.list().filter(({ status }) => status?.networkUID !== undefined && isPlaced(status)))],
+  ]
+  const rows = wanted.flatMap(([kind, list]) => list.map((uid) => ({ kind, uid })))
+  return rows.filter(({ kind, uid }) => !there.has(`${kind}/${uid}`))
+}
+
+function isRealised(state: string | undefined): boolean {
+  return state === 'ACTIVE' || state === 'DELETING'
+}
+
+function isPlaced({ node, state }: NonNullable<Port['status']>): boolean {
+  return node !== undefined || state === 'DOWN'
+}
+
+const REMOVAL_ORDER: readonly LogicalKind[] = ['Port', 'SecurityGroup', 'Subnet', 'Network']
+
+/**
+ * Which rows without a resource go, in their order: those that two sweeps found so. Absence is no command (invariant 4): a port that a
+ * node still has stays, and with it everything that it may stand on. Pure.
+ */
+export function chooseRemovals(
+  strays: readonly OwnedRow[],
+  before: ReadonlySet<string>,
+  pluggedPorts: ReadonlySet<string>,
+): OwnedRow[] {
+  const isHeld = strays.some((row) => isPlugged(row, pluggedPorts))
+  return strays
+    .filter((row) => before.has(idOf(row)) && (isHeld ? row.kind === 'Port' && !isPlugged(row, pluggedPorts) : true))
+    .sort((a, b) => REMOVAL_ORDER.indexOf(a.kind) - REMOVAL_ORDER.indexOf(b.kind))
+}
+
+function isPlugged({ kind, uid }: OwnedRow, pluggedPorts: ReadonlySet<string>): boolean {
+  return kind === 'Port' && pluggedPorts.has(uid)
+}
+
+function idOf(row: Pick<OwnedRow, 'kind' | 'uid'>): string {
+  return `${row.kind}/${row.uid}`
+}

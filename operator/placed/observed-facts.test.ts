@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import type { ObservedFacts } from '../../lib/contract/documents.ts'
+import {
+  answerOf,
+  factOf,
+  plugPresence,
+  powerPresence,
+  stagePresence,
+  volumePresence,
+  type Asked,
+} from './observed-facts.ts'
+
+const asked: Asked = { incarnation: 2, epoch: 3, generation: 4 }
+const word = (facts: ObservedFacts, more: Partial<Asked> & { state?: string } = {}) => {
+  const { state = 'running', ...versions } = more
+  return { state, facts, versions: { term: 1, ...asked, ...versions } }
+}
+const older = { generation: 3 }
+
+describe('which reports answer', () => {
+  test.each<[string, Partial<Asked>, boolean]>([
+    ['the document itself', {}, true],
+    ['a later generation', { generation: 5 }, true],
+    ['an older generation', { generation: 3 }, false],
+    ['a later epoch of a smaller generation', { epoch: 4, generation: 1 }, true],
+    ['an older epoch of a higher generation', { epoch: 2, generation: 9 }, false],
+    ['an older incarnation of higher numbers', { incarnation: 1, epoch: 9, generation: 9 }, false],
+    ['a later incarnation of smaller numbers', { incarnation: 3, epoch: 1, generation: 1 }, true],
+  ])('%s', (_, said, answers) => {
+    expect(answerOf(word({}, said), asked) !== undefined).toBe(answers)
+    expect(factOf(word({ sizeGiB: 7 }, said), 'sizeGiB', asked)).toBe(answers ? 7 : undefined)
+  })
+  test('nobody spoke, or does not say', () => {
+    expect(answerOf(undefined, asked)).toBeUndefined()
+    expect(factOf(word({}), 'sizeGiB', asked)).toBeUndefined()
+  })
+})
+
+describe('a volume in a machine', () => {
+  const listed = (versions: Partial<Asked>) => ({ term: 1, ...asked, ...versions })
+  test.each<[string, ReturnType<typeof word> | undefined, string]>([
+    ['nobody spoke', undefined, 'unknown'],
+    ['listed', word({ volumesAttached: ['v', 'w'] }), 'present'],
+    ['listed under an older document', word({ volumesAttached: ['v'] }, older), 'present'],
+    ['listed while it builds', word({ volumesAttached: ['v'] }, { state: 'building' }), 'present'],
+    ['not in the list', word({ volumesAttached: ['w'] }), 'absent'],
+    ['not in an empty list', word({ volumesAttached: [] }), 'absent'],
+    ['not in the list of a refusal', word({ volumesAttached: [] }, { state: 'refused' }), 'absent'],
+    ['no list', word({}), 'unknown'],
+    ['no list, it builds', word({ stages: ['Booted'] }, { state: 'building' }), 'unknown'],
+    ['no list, it failed', word({}, { state: 'failed' }), 'unknown'],
+    ['no list, it was refused', word({}, { state: 'refused' }), 'unknown'],
+    ['not in the list of an older generation', word({ volumesAttached: [] }, older), 'unknown'],
+    ['not in the list of an older epoch', word({ volumesAttached: [] }, { epoch: 2, generation: 9 }), 'unknown'],
+    ['not in the list of an older incarnation', word({ volumesAttached: [] }, { incarnation: 1 }), 'unknown'],
+    [
+      'not in a list that is older than the report',
+      word({ volumesAttached: [], volumesListedFor: listed(older) }),
+      'unknown',
+    ],
+    ['not in the list of a later generation', word({ volumesAttached: [] }, { generation: 9 }), 'absent'],
+    ['the machine is gone', word({}, { state: 'gone' }), 'absent'],
+    ['the machine was gone under an older epoch', word({}, { state: 'gone', epoch: 2 }), 'unknown'],
+  ])('%s: %s', (_, said, presence) => {
+    expect(volumePresence(said, 'v', asked)).toBe(presence)
+  })
+})
+
+test.each<[string, ReturnType<typeof word> | undefined, string]>([
+  ['nobody spoke', undefined, 'unknown'],
+  ['reached', word({ stages: ['ImageCached'] }), 'present'],
+  ['not reached', word({ stages: ['Booted'] }), 'absent'],
+  ['no stages', word({}, { state: 'failed' }), 'unknown'],
+  ['not reached under an older document', word({ stages: [] }, older), 'unknown'],
+  ['reached under an older document', word({ stages: ['ImageCached'] }, older), 'unknown'],
+])('a stage, %s: %s', (_, said, presence) => {
+  expect(stagePresence(said, 'ImageCached', asked)).toBe(presence)
+})
+
+test.each([
+  ['running', {}, 'present'],
+  ['paused', {}, 'present'],
+  ['suspended', {}, 'present'],
+  ['stopped', {}, 'absent'],
+  ['crashed', {}, 'absent'],
+  ['waiting', {}, 'absent'],
+  ['building', {}, 'unknown'],
+  ['failed', {}, 'unknown'],
+  ['refused', {}, 'unknown'],
+  ['stopped', older, 'unknown'],
+  ['running', { epoch: 2 }, 'unknown'],
+])('the power of a machine that is %s, %j: %s', (state, versions, presence) => {
+  expect(powerPresence(word({}, { state, ...versions }), asked)).toBe(presence)
+})
+
+test.each<[string, ObservedFacts, Partial<Asked>, string]>([
+  ['active', {}, {}, 'present'],
+  ['active', {}, older, 'unknown'],
+  ['active', {}, { epoch: 2 }, 'unknown'],
+  ['plugging', { ovnInstalled: true, linkUp: false }, {}, 'present'],
+  ['plugging', { ovnInstalled: false }, {}, 'absent'],
+  ['plugging', {}, {}, 'unknown'],
+  ['failed', {}, {}, 'unknown'],
+  ['refused', {}, {}, 'absent'],
+  ['gone', {}, {}, 'absent'],
+  ['gone', {}, { epoch: 2 }, 'unknown'],
+])('the plug of a port that is %s with %j, %j: %s', (state, facts, versions, presence) => {
+  expect(plugPresence(word(facts, { state, ...versions }), asked)).toBe(presence)
+})

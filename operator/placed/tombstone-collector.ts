@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../lib/api/types.ts'
+import type { DocumentKind } from '../../lib/contract/documents.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { ownerInstanceOf, placementsOf } from './holding.ts'
+
+/**
+ * Takes answered tombstones away. A `gone` is evidence that controllers read, so it may go only when no resource can ask for it any
+ * more: here is the one place that decides so. A leftover costs a few bytes, and the next start looks at all of them.
+ */
+export class TombstoneCollector {
+  readonly #deps: Pick<OperatorDeps, 'bus' | 'caches'>
+  readonly #log: Logger
+
+  constructor(deps: Pick<OperatorDeps, 'bus' | 'caches'>, log: Logger) {
+    this.#deps = deps
+    this.#log = log
+  }
+
+  /** Once after a start. */
+  considerAll(): void {
+    for (const { kind, uid } of this.#deps.bus.desired.list()) this.consider(kind, uid)
+  }
+
+  /** Whenever the object changed or went, or a node spoke of it. Cheap when there is nothing to do. */
+  consider(kind: DocumentKind, uid: string): void {
+    const { bus } = this.#deps
+    for (const { node, state } of bus.observed.findAll(kind, uid)) {
+      if (state !== 'gone' || bus.desired.find(node, kind, uid)?.tombstone !== true || this.#isNeeded(kind, uid, node))
+        continue
+      bus.desired.withdraw(node, kind, uid).catch((error: unknown) => {
+        this.#log.debug({ err: error, node, kind, uid }, 'tombstone not withdrawn')
+      })
+    }
+  }
+
+  /** A machine that moves: its tombstone has the user data until the document of its new place does. */
+  #keepsUserData({ metadata, spec, status }: Instance): boolean {
+    if (spec.userDataSecretRef === undefined || metadata.deletionTimestamp !== undefined) return false
+    return (
+      status?.node === undefined ||
+      this.#deps.bus.desired.find(status.node, 'instance', metadata.uid)?.tombstone !== false
+    )
+  }
+
+  /** May a resource still ask whether this node let go? */
+  #isNeeded(kind: DocumentKind, uid: string, node: string): boolean {
+    const { caches } = this.#deps
+    const releases = caches.computeNodes.find(undefined, node)?.status?.releases ?? []
+    if (releases.some((r) => r.kind === kind && r.uid === uid)) return true
+    switch (kind) {
+      case 'instance': {
+        const instance = caches.instances.findByUid(uid)
+        return (
+          instance !== undefined &&
+          (placementsOf(instance).some((p) => p.node === node) || this.#keepsUserData(instance))
+        )
+      }
+      case 'port': {
+        const port = caches.ports.findByUid(uid)
+        if (!port) return false
+        if (port.metadata.deletionTimestamp !== undefined || port.status?.node === node) return true
+        const owner = ownerInstanceOf(port, this.#deps)
+        return owner !== undefined && placementsOf(owner).some((p) => p.node === node)
+      }
+      case 'volume':
+        return caches.volumes.findByUid(uid) !== undefined
+      case 'image':
+        return caches.images.findByUid(uid) !== undefined
+      case 'node':
+        return caches.computeNodes.findByUid(uid) !== undefined
+    }
+  }
+}

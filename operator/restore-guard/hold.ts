@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing goes out while the store may have gone back in time: the places where a leader's writes pass.
+import { StaleWriterError } from '../../lib/errors.ts'
+import type { Fence } from '../../lib/leader/fence.ts'
+import type { NetworkDriver } from '../network/network-driver.ts'
+
+function assertNotHeld(isHeld: () => boolean): void {
+  if (isHeld()) throw new StaleWriterError('the store may have gone back in time: nothing is written')
+}
+
+/** For everything but the Cloud, which has to say so. Leadership itself, and so the Lease, goes on. */
+export function heldFence(fence: Fence, isHeld: () => boolean): Fence {
+  return {
+    get term() {
+      return fence.term
+    },
+    get signal() {
+      return fence.signal
+    },
+    remainingMs: () => fence.remainingMs(),
+    assertLeader() {
+      fence.assertLeader()
+      assertNotHeld(isHeld)
+    },
+  }
+}
+
+/** Its writes throw StaleWriterError while held. The term is claimed by whoever supervises it, who looks by itself. */
+export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): NetworkDriver {
+  const unlessHeld =
+    <A extends unknown[], R>(write: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      assertNotHeld(isHeld)
+      return write(...args)
+    }
+  return {
+    name: network.name,
+    claimTerm: (incarnation, term, signal) => network.claimTerm(incarnation, term, signal),
+    ensureNetwork: unlessHeld((want, signal) => network.ensureNetwork(want, signal)),
+    removeNetwork: unlessHeld((uid, signal) => network.removeNetwork(uid, signal)),
+    ensureSubnet: unlessHeld((want, signal) => network.ensureSubnet(want, signal)),
+    removeSubnet: unlessHeld((uid, signal) => network.removeSubnet(uid, signal)),
+    ensurePort: unlessHeld((want, signal) => network.ensurePort(want, signal)),
+    removePort: unlessHeld((uid, signal) => network.removePort(uid, signal)),
+    ensureSecurityGroup: unlessHeld((want, signal) => network.ensureSecurityGroup(want, signal)),
+    removeSecurityGroup: unlessHeld((uid, signal) => network.removeSecurityGroup(uid, signal)),
+    heal: unlessHeld((world, options, signal) => network.heal(world, options, signal)),
+    listOwned: (signal) => network.listOwned(signal),
+    compare: (world, signal) => network.compare(world, signal),
+    onDisturbance: (listener) => network.onDisturbance(listener),
+    onMade: (listener) => network.onMade(listener),
+    health: () => network.health(),
+    onHealth: (listener) => network.onHealth(listener),
+    listTaken: () => network.listTaken(),
+    onTaken: (listener) => network.onTaken(listener),
+  }
+}

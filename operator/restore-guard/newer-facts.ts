@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which facts on the bus are newer than what the resources hold (invariant 6, docs/decisions/0012). Pure.
+import { COMPUTE_NODE, IMAGE, INSTANCE, PORT, VOLUME } from '../../lib/api/kinds.ts'
+import type { Instance, Port } from '../../lib/api/types.ts'
+import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
+import type { DesiredEntry } from '../bus/bus.ts'
+import type { Caches } from '../controllers/common/deps.ts'
+import type { WriterVersions } from '../placed/document-header.ts'
+import { ownerInstanceOf, ownerOfPort } from '../placed/holding.ts'
+
+/** What the store has of the object that a document is about. */
+export interface StoredVersions {
+  generation: number
+  /** Undefined: no place was decided for it, as far as the resource knows. */
+  epoch: number | undefined
+}
+
+/** A read that the store itself answers, not a cache. */
+export type StoreReader = (kind: ResourceKind, ref: ObjectRef) => Promise<KubeObject | undefined>
+
+/** As long as a suspicion must stand: a stale leader learns of its end in less, so that who still leads then is none. */
+export const PROOF_MS = 10_000
+
+/** What of a document is newer than the store, or undefined when nothing is. */
+export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'existence'
+
+/**
+ * An operator publishes a document only after the write that decided it was acknowledged, and turns it into a tombstone before it lets
+ * the resource go. So of what lies in `desired` in our own incarnation:
+ *
+ * | document      | resource       | newer in it           |                                                                      |
+ * |---------------|----------------|-----------------------|----------------------------------------------------------------------|
+ * | any           | any            | incarnation, term     | the Cloud or the Lease went back                                     |
+ * | any           | there          | generation            | the resource went back                                               |
+ * | any           | there, placed  | epoch                 | its placement went back                                              |
+ * | any           | there, unplaced| epoch                 | nothing: it may have lost its status alone. It is held by itself (OwnershipUnclear) |
+ * | present, of a machine, volume or port | none | its node says it holds it | the resource was made after what the store holds   |
+ * | present, of an image or a node | none | nothing: a cache's copy is nobody's loss, and nodes come and go with Kubernetes'         |
+ * | present       | none           | its node denies it, or says nothing | nothing: NATS may have lost the tombstone              |
+ * | tombstone     | none           |                       | nothing: a release that is not answered, or answered late            |
+ * | an older incarnation's | any   |                       | nothing: an administrator has decided what is right since            |
+ *
+ * A node's word without a document is never enough here (see RegressionGuard.check), and an orphan is none at all.
+ * @param word what the document's node says of the object
+ */
+export function findNewerFact(
+  entry: Pick<DesiredEntry, 'kind' | 'versions' | 'tombstone'>,
+  stored: StoredVersions | undefined,
+  word: Pick<ObservedDocument, 'state' | 'versions'> | undefined,
+  ours: WriterVersions,
+): NewerFact | undefined {
+  const { incarnation, term, generation, epoch } = entry.versions
+  if (incarnation !== ours.incarnation) return incarnation > ours.incarnation ? 'incarnation' : undefined
+  if (term > ours.term) return 'term'
+  if (!stored) return !entry.tombstone && IS_KEPT[entry.kind] && isHeldBy(word, ours) ? 'existence' : undefined
+  if (generation > stored.generation) return 'generation'
+  return stored.epoch !== undefined && epoch > stored.epoch ? 'epoch' : undefined
+}
+
+/** What a node holds in one place only, so that its loss would be somebody's. */
+const IS_KEPT: Readonly<Record<DocumentKind, boolean>> = {
+  instance: true,
+  volume: true,
+  port: true,
+  image: false,
+  node: false,
+}
+
+function isHeldBy(word: Pick<ObservedDocument, 'state' | 'versions'> | undefined, ours: WriterVersions): boolean {
+  if (!word || word.versions.incarnation !== ours.incarnation) return false
+  return word.state !== 'gone' && word.state !== 'refused'
+}
+
+/** A node's own word, within one incarnation; terms are the bus's and the Lease's business. */
+export function isNewerWord(theirs: Versions, ours: Versions): boolean {
+  if (theirs.incarnation !== ours.incarnation) return theirs.incarnation > ours.incarnation
+  return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)
+}
+
+const CACHE_OF = {
+  node: 'computeNodes',
+  image: 'images',
+  volume: 'volumes',
+  port: 'ports',
+  instance: 'instances',
+} as const satisfies Record<DocumentKind, keyof Caches>
+
+export const RESOURCE_OF: Readonly<Record<DocumentKind, ResourceKind>> = {
+  node: COMPUTE_NODE,
+  image: IMAGE,
+  volume: VOLUME,
+  port: PORT,
+  instance: INSTANCE,
+}
+
+export type DocumentCaches = Pick<Caches, (typeof CACHE_OF)[DocumentKind]>
+
+export function findResource(kind: DocumentKind, uid: string, caches: DocumentCaches): KubeObject | undefined {
+  return caches[CACHE_OF[kind]].findByUid(uid)
+}
+
+/** @param object of this kind, as the store has it */
+export function storedVersions(kind: DocumentKind, object: KubeObject, caches: DocumentCaches): StoredVersions {
+  if (kind !== 'port' || ownerOfPort(object as Port) === undefined) return versionsOf(object, object)
+  return versionsOf(object, ownerInstanceOf(object as Port, { caches }))
+}
+
+/** The same as the store has it now, owner included. @param object just read */
+export async function readVersions(kind: DocumentKind, object: KubeObject, read: StoreReader): Promise<StoredVersions> {
+  const owner = kind === 'port' ? ownerOfPort(object as Port) : undefined
+  if (!owner) return versionsOf(object, object)
+  const { namespace } = object.metadata
+  const instance = await read(INSTANCE, { ...(namespace === undefined ? {} : { namespace }), name: owner.name })
+  return versionsOf(object, instance?.metadata.uid === owner.uid ? instance : undefined)
+}
+
+/**
+ * An automatic port goes where its machine goes, under that one's epoch, and never under a lower one than it had.
+ * @param placed whose placement counts; undefined: it is gone
+ */
+function versionsOf(object: KubeObject, placed: KubeObject | undefined): StoredVersions {
+  const { generation = 0 } = object.metadata
+  const epoch = epochOf(placed)
+  return { generation, epoch: epoch === undefined ? undefined : Math.max(epoch, epochOf(object) ?? 0) }
+}
+
+function epochOf(object: KubeObject | undefined): number | undefined {
+  return (object?.status as Instance['status'])?.epoch
+}
+
+export function refOf({ metadata }: KubeObject): ObjectRef {
+  const { namespace, name } = metadata
+  return namespace === undefined ? { name } : { namespace, name }
+}
+
+interface FactContext {
+  /** `namespace/name`, or the UID where nobody knows the name. */
+  name: string
+  stored: StoredVersions | undefined
+  ours: WriterVersions
+}
+
+/** For people: what is newer, where, and than what. */
+export function describeFact(
+  fact: NewerFact,
+  { kind, uid, node, versions }: Pick<DesiredEntry, 'kind' | 'uid' | 'node' | 'versions'>,
+  { name, stored, ours }: FactContext,
+): string {
+  const { incarnation, term, generation, epoch } = versions
+  switch (fact) {
+    case 'incarnation':
+      return `the document of ${kind} ${name} for node ${node} is of incarnation ${incarnation}, the Cloud of ${ours.incarnation}`
+    case 'term':
+      return `the document of ${kind} ${name} for node ${node} is of term ${term}, this leader of ${ours.term}`
+    case 'generation':
+      return `node ${node} was given generation ${generation} of ${kind} ${name}, the resource is of ${stored?.generation ?? 0}`
+    case 'epoch':
+      return `node ${node} was given epoch ${epoch} of ${kind} ${name}, the resource is of ${stored?.epoch ?? 0}`
+    case 'existence':
+      return `node ${node} has ${kind} ${name} (${uid}), of which there is no resource`
+    default:
+      return fact satisfies never
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DocumentKind } from '../../lib/contract/documents.ts'
+import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { Versions } from '../../lib/contract/versions.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { EvidenceDeps } from './document-suspicions.ts'
+import type { WriterVersions } from '../placed/document-header.ts'
+import { isConfirmedLost } from '../placed/lost-node.ts'
+import {
+  findResource,
+  isNewerWord,
+  PROOF_MS,
+  refOf,
+  RESOURCE_OF,
+  readVersions,
+  type StoreReader,
+} from './newer-facts.ts'
+
+/**
+ * Nodes that say that they acted on something newer than the store and the bus hold: both were lost. A node can say anything, so its
+ * word holds up the object it speaks of, and only a second node's makes it a proof.
+ */
+export class NodesAhead {
+  readonly #deps: EvidenceDeps
+  readonly #now: () => number
+  readonly #ahead = new Map<string, ObjectKey & { sinceMs: number }>()
+
+  constructor(deps: EvidenceDeps, now: () => number) {
+    this.#deps = deps
+    this.#now = now
+  }
+
+  /** Objects that a node is ahead of. */
+  get size(): number {
+    return this.#ahead.size
+  }
+
+  /** @returns what the object's node knows that the object does not, for people */
+  consider(object: KubeObject, key: ObjectKey, ours: Versions): string | undefined {
+    const { kind, uid, node } = key
+    const id = `${kind}.${uid}`
+    const word = this.#deps.bus.observed.find(kind, uid, node)
+    // What a lost node said last would never be taken back, and keep what it had from being deleted or started elsewhere.
+    if (!word || !isNewerWord(word.versions, ours) || isConfirmedLost(node, this.#deps)) {
+      this.#ahead.delete(id)
+      return undefined
+    }
+    if (!this.#ahead.has(id)) this.#ahead.set(id, { kind, uid, node, sinceMs: this.#now() })
+    const { epoch, generation } = word.versions
+    return (
+      `node ${node} has acted on epoch ${epoch}, generation ${generation} of ${kind} ${object.metadata.name}, ` +
+      `the resource is of ${ours.epoch}, ${ours.generation}`
+    )
+  }
+
+  forget(kind: DocumentKind, uid: string): void {
+    this.#ahead.delete(`${kind}.${uid}`)
+  }
+
+  /** @returns what two nodes agree upon, once the store itself was asked */
+  async findProof(writer: WriterVersions, read: StoreReader): Promise<string | undefined> {
+    const standing = [...this.#ahead.values()].filter(({ sinceMs }) => this.#now() - sinceMs >= PROOF_MS)
+    if (new Set(standing.map(({ node }) => node)).size < 2) return undefined
+    const witnesses = new Map<string, string>()
+    for (const key of standing) {
+      const name = witnesses.has(key.node) ? undefined : await this.#confirm(key, writer, read)
+      if (name !== undefined) witnesses.set(key.node, `${key.kind} ${name} on node ${key.node}`)
+    }
+    return witnesses.size < 2
+      ? undefined
+      : `nodes know newer versions than the resources: ${[...witnesses.values()].join(', ')}`
+  }
+
+  /** @returns the object's name when the store confirms it */
+  async #confirm(
+    { kind, uid, node }: ObjectKey,
+    writer: WriterVersions,
+    read: StoreReader,
+  ): Promise<string | undefined> {
+    const { bus, caches } = this.#deps
+    const known = findResource(kind, uid, caches)
+    const word = bus.observed.find(kind, uid, node)
+    const fresh = known && (await read(RESOURCE_OF[kind], refOf(known)))
+    if (fresh?.metadata.uid !== uid || !word || isConfirmedLost(node, this.#deps)) return undefined
+    const { generation, epoch = 0 } = await readVersions(kind, fresh, read)
+    return isNewerWord(word.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined
+  }
+}

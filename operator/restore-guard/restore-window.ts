@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../lib/api/kinds.ts'
+import type { BusMemory } from '../bus/bus.ts'
+import type { Caches } from '../controllers/common/deps.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/** So long an administrator may need to look through what a restore left on nodes. */
+export const AFTER_RESTORE_MS = 7 * DAY_MS
+/** A restore that nobody noticed began with a new leader, who proves it within seconds where anything can. */
+export const AFTER_LEADER_MS = HOUR_MS
+
+export interface RestoreDeps {
+  bus: { memory: BusMemory }
+  caches: Pick<Caches, 'clouds'>
+}
+
+/**
+ * For how long it is still plausible that resources and bus forgot machines that nodes run (docs/decisions/0028). Each of these begins it:
+ *
+ * | what                                                                 | lasts    |
+ * |----------------------------------------------------------------------|----------|
+ * | the present incarnation: the Cloud is new, or was restored           | 7 days   |
+ * | the bus's streams were made: it lost all that it held, or is new     | 7 days   |
+ * | this leadership                                                      | one hour |
+ *
+ * Pure. @returns milliseconds; 0 when it is not
+ */
+export function restoreWindowMs({ bus, caches }: RestoreDeps, now: Date): number {
+  const since = caches.clouds.find(undefined, CLOUD_NAME)?.status?.incarnationSince
+  const { madeAt, followedFrom } = bus.memory
+  const ends = [
+    since === undefined ? 0 : Date.parse(since) + AFTER_RESTORE_MS,
+    madeAt === undefined ? 0 : madeAt.getTime() + AFTER_RESTORE_MS,
+    followedFrom.getTime() + AFTER_LEADER_MS,
+  ]
+  return Math.max(0, Math.max(...ends) - now.getTime())
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../lib/api/kinds.ts'
+import type { DocumentKind } from '../../lib/contract/documents.ts'
+import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { Writer } from '../bus/bus.ts'
+import type { ControllerName } from '../controllers/all.ts'
+import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import { findResource } from './newer-facts.ts'
+import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
+import type { Controllers } from '../leadership/wake-ups.ts'
+
+interface Watched {
+  watched: OperatorInformers
+  collector: TombstoneCollector
+  /** Undefined once this leadership is over: then nothing is looked at any more. */
+  writer: Writer
+}
+
+/**
+ * Shows the regression guard whatever changes in the resources and what nodes say of them, has the Cloud go after what it suspects, and
+ * sets all going again when there was nothing in it. The guard has looked at everything when this returns: call it before any
+ * controller runs.
+ * @returns ends it
+ */
+export function watchRegression(
+  deps: OperatorDeps,
+  controllers: Controllers,
+  { watched, collector, writer }: Watched,
+): () => void {
+  const { regression, bus, caches } = deps
+  lookAtAll()
+  let begun = false
+  const follow = (kind: DocumentKind) => (change: { old: KubeObject | undefined; object: KubeObject | undefined }) => {
+    if (!begun) return
+    const uids = new Set([change.old?.metadata.uid, change.object?.metadata.uid])
+    for (const uid of uids) if (uid !== undefined) consider({ kind, uid })
+  }
+  const ends = [
+    watched.computeNodes.onChange(follow('node')),
+    watched.images.onChange(follow('image')),
+    watched.volumes.onChange(follow('volume')),
+    watched.ports.onChange(follow('port')),
+    watched.instances.onChange(follow('instance')),
+    bus.observed.onChange(heard),
+    bus.desired.onDrift(consider),
+    bus.desired.onReset(lookAtAll),
+    regression.onSuspicion(() => controllers.cloud.enqueue(CLOUD_NAME)),
+    regression.onFreed(() => {
+      const now = writer()
+      if (!now || regression.isHolding(now)) return
+      collector.considerAll()
+      for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
+    }),
+  ]
+  begun = true
+  return () => {
+    for (const end of ends) end()
+  }
+
+  function lookAtAll(): void {
+    const now = writer()
+    if (now) regression.lookAtAll(now)
+  }
+
+  function consider({ kind, uid }: Pick<ObjectKey, 'kind' | 'uid'>): void {
+    const now = writer()
+    if (now) regression.consider(kind, uid, now)
+  }
+
+  /** Nodes' words go only when they are withdrawn with their document. */
+  function heard({ kind, uid, node }: ObjectKey): void {
+    if (bus.observed.find(kind, uid, node)) consider({ kind, uid })
+    else if (!findResource(kind, uid, caches)) regression.forget(kind, uid)
+  }
+}
