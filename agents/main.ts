@@ -3,7 +3,7 @@ import { createLogger } from '../lib/log.ts'
 import { Agent } from './node/agent.ts'
 import { readConfig } from './node/config.ts'
 import { whyTooFewThreads } from './node/file-threads.ts'
-import { createRole, rolesOf } from './roles.ts'
+import { createRole, rolesOf } from './roles/create-role.ts'
 
 const log = createLogger('agent')
 const config = readConfig(process.env)

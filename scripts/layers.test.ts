@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const FOLDERS = ['crds', 'lib', 'operator', 'agents', 'local', 'scripts', 'bench', 'examples'] as const
+const FOLDERS = ['crds', 'lib', 'operator', 'agents', 'local', 'scripts', 'bench', 'examples', 'e2e'] as const
+
+/** Where a type counts as much as a value: neither files nor folders need each other in a circle, not even by `import type`. */
+const TYPES_COUNT: readonly string[] = ['crds', 'lib', 'agents', 'e2e']
 
 /** What the modules of a process may import; who is not named here only starts and tests them. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -24,9 +27,9 @@ interface Module {
   needs: readonly string[]
 }
 
-/** Tests and what only they use: may reach everywhere, and nothing else may reach them. */
+/** Tests and what only they use: may reach everywhere, and nothing else may reach them. The agent itself offers the fake machines. */
 function isTestSupport(path: string): boolean {
-  return /\.test\.ts$|\/(testing|suite)\/|\/(testing|contract-suite)\.ts$|\/(test|fake)-[^/]+\.ts$|drivers\/contract\.ts$/.test(
+  return /\.test\.ts$|\/(testing|suite)\/|\/(testing|contract-suite)\.ts$|\/(test|fake(?!-instance-driver))-[^/]+\.ts$|drivers\/contract\.ts$/.test(
     path,
   )
 }
@@ -63,9 +66,31 @@ function listViolations(all: readonly Module[]): string[] {
   })
 }
 
-/** One circle for each module that closes one, as the way around it. */
-function listCircles(all: readonly Module[]): string[] {
-  const needs = new Map(all.map((module) => [module.path, module.needs]))
+type Needs = ReadonlyMap<string, readonly string[]>
+
+function needsAtRunTime(all: readonly Module[]): Needs {
+  return new Map(all.map(({ path, needs }) => [path, needs]))
+}
+
+/** Types counted, of those folders where they count. */
+function needsOfFiles(all: readonly Module[]): Needs {
+  const counted = all.filter(({ path }) => TYPES_COUNT.includes(path.split('/')[0] ?? ''))
+  return new Map(counted.map(({ path, imports }) => [path, imports]))
+}
+
+/** The same by folder: who sits in one may need who sits in another only one way. */
+function needsOfFolders(all: readonly Module[]): Needs {
+  const needs = new Map<string, string[]>()
+  for (const [path, imports] of needsOfFiles(all)) {
+    const folder = dirname(path)
+    const others = imports.map((target) => dirname(target)).filter((other) => other !== folder)
+    needs.set(folder, [...(needs.get(folder) ?? []), ...others])
+  }
+  return needs
+}
+
+/** One circle for each module or folder that closes one, as the way around it. */
+function listCircles(needs: Needs): string[] {
   const done = new Set<string>()
   const circles: string[] = []
   const walk = (path: string, way: readonly string[]): void => {
@@ -75,12 +100,12 @@ function listCircles(all: readonly Module[]): string[] {
     for (const next of needs.get(path) ?? []) walk(next, [...way, path])
     done.add(path)
   }
-  for (const { path } of all) walk(path, [])
+  for (const path of needs.keys()) walk(path, [])
   return circles
 }
 
-function fake(path: string, needs: string[]): Module {
-  return { path, lines: 1, imports: needs, needs }
+function fake(path: string, imports: string[], needs = imports): Module {
+  return { path, lines: 1, imports, needs }
 }
 
 describe('imports', () => {
@@ -99,17 +124,31 @@ describe('imports', () => {
     expect(listViolations([fake(path, [target])])).toHaveLength(1)
   })
   test('need each other in no circle', () => {
-    expect(listCircles(sources)).toEqual([])
+    expect(listCircles(needsAtRunTime(sources))).toEqual([])
+  })
+  test.each([
+    ['files', needsOfFiles],
+    ['folders', needsOfFolders],
+  ])(`${TYPES_COUNT.join(', ')}: %s need each other in no circle, types counted`, (_, needsOf) => {
+    expect(listCircles(needsOf(sources))).toEqual([])
   })
   test('a circle would be found', () => {
     const circle = [fake('lib/a.ts', ['lib/b.ts']), fake('lib/b.ts', ['lib/c.ts']), fake('lib/c.ts', ['lib/b.ts'])]
-    expect(listCircles(circle)).toEqual(['lib/b.ts > lib/c.ts > lib/b.ts'])
+    expect(listCircles(needsAtRunTime(circle))).toEqual(['lib/b.ts > lib/c.ts > lib/b.ts'])
+  })
+  test('a circle of types would be found, of files and of folders', () => {
+    const types = [fake('lib/a.ts', ['lib/b.ts'], []), fake('lib/b.ts', ['lib/a.ts'], [])]
+    expect(listCircles(needsAtRunTime(types))).toEqual([])
+    expect(listCircles(needsOfFiles(types))).toEqual(['lib/a.ts > lib/b.ts > lib/a.ts'])
+    const folders = [fake('lib/a/x.ts', ['lib/b/x.ts'], []), fake('lib/b/y.ts', ['lib/a/y.ts'], [])]
+    expect(listCircles(needsOfFiles(folders))).toEqual([])
+    expect(listCircles(needsOfFolders(folders))).toEqual(['lib/a > lib/b > lib/a'])
   })
   test('are all understood: each names a file that exists', () => {
     const known = new Set(modules.map(({ path }) => path))
     const outside = modules.flatMap(({ path, imports }) =>
       imports
-        .filter((target) => target.endsWith('.ts') && !known.has(target) && !/^(charts|e2e)\//.test(target))
+        .filter((target) => target.endsWith('.ts') && !known.has(target) && !target.startsWith('charts/'))
         .map((target) => `${path}: ${target}`),
     )
     expect(outside).toEqual([])

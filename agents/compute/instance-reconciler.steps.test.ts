@@ -7,7 +7,7 @@ import type { InstanceDocument } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
-import { FakeInstanceDriver } from './drivers/fake/driver.ts'
+import { FakeInstanceDriver } from './drivers/fake/fake-instance-driver.ts'
 import { InstanceReconciler, type InstanceReconcilerOptions } from './instance-reconciler.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 

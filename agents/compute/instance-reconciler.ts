@@ -3,7 +3,7 @@ import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../l
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { DocumentKey, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { checkCapacity, type ReadCapacity } from './capacity.ts'
-import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './drivers/driver.ts'
+import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { toObservedNic } from './nics.ts'
 import { listLeaving, listStages, toObservation } from './observation.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { InstanceDocument } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import type { BackendInstance, PowerState } from './drivers/driver.ts'
+import type { BackendInstance, PowerState } from './instance-driver.ts'
 import { listLeaving, listStages, toObservation, type Converged } from './observation.ts'
 import type { PowerRecord } from './power-record.ts'
 import { instanceDocument, runContext } from './testing.ts'

@@ -4,7 +4,7 @@ import type { InstanceDocument, ObservedError, ObservedFacts } from '../../lib/c
 import { isPlugged } from '../../lib/contract/plugged-port.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { NodeState, Observation } from '../runtime/reconciler.ts'
-import { isPoweredOn, type BackendInstance } from './drivers/driver.ts'
+import { isPoweredOn, type BackendInstance } from './instance-driver.ts'
 import type { PowerRecord } from './power-record.ts'
 
 const GIB = 2 ** 30

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node keeps of a machine's power, and what it makes of what it sees now. Pure.
-import type { BackendInstance, OffReason } from './drivers/driver.ts'
-import { isPoweredOn } from './drivers/driver.ts'
+import type { BackendInstance, OffReason } from './instance-driver.ts'
+import { isPoweredOn } from './instance-driver.ts'
 
 /** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to its process; never the guest by itself. */
 export const STOPPED_BECAUSE = ['Requested', 'GuestStopped', 'Crashed', 'HostRebooted'] as const

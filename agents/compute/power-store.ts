@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { durably, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
-import { OFF_REASONS } from './drivers/driver.ts'
+import { OFF_REASONS } from './instance-driver.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
 import { NEW_RECORD, STOPPED_BECAUSE, type PowerRecord } from './power-record.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every combination of what is wanted, seen and recorded, held against rules that are written down once more, apart from the code.
 import { describe, expect, test } from '@jest/globals'
-import type { OffReason, PowerState } from './drivers/driver.ts'
+import type { OffReason, PowerState } from './instance-driver.ts'
 import { decidePower, type PowerInput } from './power.ts'
 import { STOPPED_BECAUSE, type PowerRecord, type StoppedBecause } from './power-record.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What to do about a machine's power: pure, from what is wanted, what is seen and what was done last.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
-import { isPoweredOn, type PowerAction } from './drivers/driver.ts'
+import { isPoweredOn, type PowerAction } from './instance-driver.ts'
 import {
   forgetOldShutdown,
   observePower,

@@ -2,7 +2,7 @@
 // From documents to what a driver is asked for: which other documents it takes, and whether they are ready. Pure.
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
-import type { InstanceWant } from './drivers/driver.ts'
+import type { InstanceWant } from './instance-driver.ts'
 import { checkConnection } from './own-volumes.ts'
 
 export interface Waiting {

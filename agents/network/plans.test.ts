@@ -2,13 +2,13 @@
 import { describe, expect, test } from '@jest/globals'
 import { TransientError } from '../../lib/errors.ts'
 import { mapOf, setOf, uuidOf, type OvsRow } from '../../lib/ovsdb/values.ts'
-import { planChassis } from './chassis-plan.ts'
+import { planChassis } from './drivers/ovs/chassis-plan.ts'
 import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './drivers/ovs/plug-plan.ts'
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
 import { deviceInstance, parseLinkLine } from './host-links.ts'
 import { isPassing, isPlugged, type SwitchPort } from './port-driver.ts'
-import { chooseDatapath } from './datapath.ts'
-import { parseVersion, readDpdk } from './switch-inventory.ts'
+import { chooseDatapath } from './drivers/ovs/datapath.ts'
+import { parseVersion, readDpdk } from './drivers/ovs/switch-inventory.ts'
 
 const viewOf = (tables: Record<string, Record<string, OvsRow>>): SwitchView => ({
   rows: (table) => new Map(Object.entries(tables[table] ?? {})),

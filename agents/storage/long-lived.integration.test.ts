@@ -12,7 +12,7 @@ import { waitForExit } from './exports/daemon-process.ts'
 import type { CertifiedNode } from './testing/certificates.ts'
 import { createFilePool, type FilePool } from './testing/file-pool.ts'
 import { openNbd, type NbdClient, type NbdConnection } from './testing/nbd-client.ts'
-import { clientTlsDir } from './tls-files.ts'
+import { clientTlsDir } from './exports/tls-files.ts'
 
 jest.setTimeout(60_000)
 const signal = () => AbortSignal.timeout(15_000)

@@ -10,7 +10,7 @@ import type {
 } from '../runtime/reconciler.ts'
 import type { Inventory, NodeSpec, ObservedError, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import type { BackendVolume, VolumeDriver } from './drivers/driver.ts'
+import type { BackendVolume, VolumeDriver } from './volume-driver.ts'
 
 export type Pool = NonNullable<NodeSpec['pools']>[number]
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way into guests: a namespace with a port on their network, and ssh, ping and http from in there.
-import { ensureKey, KEY_FILE, openDoor, type Door } from '../../local/commands/ssh.ts'
+import { KEY_FILE, openDoor, type Door } from '../../local/commands/ssh.ts'
 import { ExecError, type ExecResult } from '../../lib/exec.ts'
 import type { Instance } from '../../lib/api/types.ts'
 import type { TestCloud } from './cloud.ts'
-import { keyPair } from './objects.ts'
-import type { Project } from './project.ts'
 import { waitUntilTrue } from './wait.ts'
-import { KEY_PAIR } from '../../lib/api/kinds.ts'
 
-/** The KeyPair `door`, whose key `GuestDoor.ssh` has. */
-export async function createDoorKey(project: Project): Promise<void> {
-  await project.create(KEY_PAIR, keyPair(project.at('door'), await ensureKey(project.test.cloud)))
+/** A Project is one. */
+export interface DoorPlace {
+  readonly test: TestCloud
+  readonly namespace: string
 }
 
 export class GuestDoor {
@@ -24,12 +22,7 @@ export class GuestDoor {
   }
 
   /** @param portSpec of its own Port, such as its security groups */
-  static async open(
-    project: Pick<Project, 'test' | 'namespace'>,
-    network: string,
-    portSpec: object = {},
-  ): Promise<GuestDoor> {
-    const { test, namespace } = project
+  static async open({ test, namespace }: DoorPlace, network: string, portSpec: object = {}): Promise<GuestDoor> {
     return new GuestDoor(test, await openDoor(test.cloud, namespace, { name: network }, portSpec))
   }
 
@@ -53,7 +46,7 @@ export class GuestDoor {
     return this.#test.cloud.exec(this.#door.node, ['ip', 'netns', 'exec', this.#door.netns, ...argv], { timeoutMs })
   }
 
-  /** One line of shell in the guest, as root by the key of `createDoorKey`; waits until the guest takes connections. */
+  /** One line of shell in the guest, as root by the key of `Project.createDoorKey`; waits until the guest takes connections. */
   async ssh(guest: Instance | string, script: string, timeoutMs = 90_000): Promise<string> {
     const address = typeof guest === 'string' ? guest : addressOf(guest)
     const options = [

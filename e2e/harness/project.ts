@@ -4,6 +4,7 @@ import {
   FLAVOR,
   IMAGE,
   INSTANCE,
+  KEY_PAIR,
   NAMESPACE,
   NETWORK,
   PORT,
@@ -14,11 +15,12 @@ import {
   VOLUME_TYPE,
 } from '../../lib/api/kinds.ts'
 import type { Image, Instance, Network, Port, Volume } from '../../lib/api/types.ts'
+import { ensureKey } from '../../local/commands/ssh.ts'
 import { isAlreadyExists, isNotFound } from '../../lib/kube/errors.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { consoleText } from './console.ts'
 import { openTestCloud, type TestCloud } from './cloud.ts'
-import { createDoorKey, GuestDoor } from './guest-door.ts'
+import { GuestDoor } from './guest-door.ts'
 import { leftovers, logicalLeftovers } from './leftovers.ts'
 import { lastBoot, parseMarks, type Mark } from './marks.ts'
 import * as draft from './objects.ts'
@@ -121,13 +123,18 @@ export class Project {
     specs: Readonly<Record<Name, object>>,
     portSpec: object = {},
   ): Promise<Record<Name, Instance> & { door: GuestDoor }> {
-    await createDoorKey(this)
+    await this.createDoorKey()
     const names = Object.keys(specs) as Name[]
     for (const name of names)
       await this.createInstance(name, { ...ON_NET, keyPairRef: { name: 'door' }, ...specs[name] })
     const door = await this.openDoor(portSpec)
     const machines = await Promise.all(names.map(async (name) => [name, await this.waitActive(name)] as const))
     return { ...(Object.fromEntries(machines) as Record<Name, Instance>), door }
+  }
+
+  /** The KeyPair `door`, whose key `GuestDoor.ssh` has. */
+  async createDoorKey(): Promise<void> {
+    await this.create(KEY_PAIR, draft.keyPair(this.at('door'), await ensureKey(this.test.cloud)))
   }
 
   /** Another host on network `net`, closed by `destroy`. @param portSpec of its Port, such as its security groups */

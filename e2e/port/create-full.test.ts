@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { INSTANCE, PORT } from '../../lib/api/kinds.ts'
 import type { Port } from '../../lib/api/types.ts'
-import { createDoorKey, type GuestDoor } from '../harness/guest-door.ts'
+import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForObject, waitForReady } from '../harness/wait.ts'
@@ -15,7 +15,7 @@ let project: Project
 let door: GuestDoor
 beforeAll(async () => {
   project = await Project.create('port-full', { net: '10.63.0.0/24' })
-  await createDoorKey(project)
+  await project.createDoorKey()
   const fixedIPs = [{ subnetRef: { name: 'net' }, ipAddress }]
   await project.create(PORT, draft.port(project.at('own'), 'net', { fixedIPs, macAddress }))
   await waitForReady(project.test.client, PORT, project.at('own'))

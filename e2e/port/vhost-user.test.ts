@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { COMPUTE_NODE, IMAGE, INSTANCE, PORT } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Instance, Port } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
-import { addressOf, createDoorKey, GuestDoor } from '../harness/guest-door.ts'
+import { addressOf, GuestDoor } from '../harness/guest-door.ts'
 import { asker, waitForRounds } from '../harness/load.ts'
 import * as draft from '../harness/objects.ts'
 import { findProcesses } from '../harness/processes.ts'
@@ -30,7 +30,7 @@ beforeAll(async () => {
   node = project.test.dpdkNodes[0] ?? ''
   expect(node).not.toBe('')
   await project.createNetwork('net', '10.64.0.0/24')
-  await createDoorKey(project)
+  await project.createDoorKey()
   const keyPairRef = { name: 'door' }
   await project.createInstance('fast', { networks: [{ ...vhostUser, ipAddress: ADDRESS }], keyPairRef })
   const userData = asker(ADDRESS)

@@ -9,7 +9,7 @@ import { OvsdbClient, type OvsdbClientOptions } from './client.ts'
 import { OvsdbError } from './errors.ts'
 import type { Operation } from './operations.ts'
 import { parseRemote } from './remote.ts'
-import type { RowChange } from './table-cache.ts'
+import type { RowChange } from './row-change.ts'
 import { createDatabase, ovsPrograms, startOvsdbServer, type OvsPrograms, type TestServer } from './test-server.ts'
 import { mapOf, namedUuid, readMap, readString, readUuids, setOf } from './values.ts'
 

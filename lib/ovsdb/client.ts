@@ -14,7 +14,8 @@ import {
   type TableColumns,
   type TableUpdates,
 } from './session.ts'
-import { TableCache, type RowChange } from './table-cache.ts'
+import { TableCache } from './table-cache.ts'
+import type { RowChange } from './row-change.ts'
 import { canonical, type OvsRow } from './values.ts'
 
 export interface OvsdbClientOptions {

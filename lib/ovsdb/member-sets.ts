@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MembersChange, RowChange } from './table-cache.ts'
+import type { MembersChange, RowChange } from './row-change.ts'
 import { readUuids, type OvsValue } from './values.ts'
 
 const NOBODY: ReadonlySet<string> = new Set()

@@ -4,7 +4,7 @@ import { OvsdbError, OvsdbNotLeaderError } from './errors.ts'
 import type { Condition } from './operations.ts'
 import { columnTypes, DatabaseSchema, type ColumnType } from './schema.ts'
 import type { JsonRpcPeer } from './rpc.ts'
-import type { RowUpdate } from './table-cache.ts'
+import type { RowUpdate } from './row-change.ts'
 import type { OvsRow } from './values.ts'
 
 /** What is mirrored of one table. Columns and tables that an older server lacks are left out. */

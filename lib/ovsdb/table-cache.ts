@@ -1,27 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ColumnType } from './schema.ts'
 import { MemberSets, toMembers } from './member-sets.ts'
+import type { RowChange, RowUpdate } from './row-change.ts'
 import { atomKey, isMap, readSet, type OvsAtom, type OvsMap, type OvsRow, type OvsValue } from './values.ts'
-
-/** update2 of one row, ovsdb-server(7) 4.1.14. */
-export type RowUpdate = { initial: OvsRow } | { insert: OvsRow } | { modify: OvsRow } | { delete: OvsRow | null }
-
-export interface RowChange {
-  table: string
-  uuid: string
-  /** Absent: the row is new. */
-  before?: OvsRow
-  /** Absent: the row is gone. */
-  after?: OvsRow
-  /** By column, of those that are told by their members: who came and who went. */
-  members?: Readonly<Record<string, MembersChange>>
-}
-
-/** Row uuids. */
-export interface MembersChange {
-  added: readonly string[]
-  removed: readonly string[]
-}
 
 /** The monitored columns of one table, kept current by updates. Rows are never changed in place. */
 export class TableCache {

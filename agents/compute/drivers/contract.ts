@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { isTerminal } from '../../../lib/errors.ts'
-import type { InstanceDriver, InstanceWant } from './driver.ts'
+import type { InstanceDriver, InstanceWant } from '../instance-driver.ts'
 import { nicWant } from './testing.ts'
 
 export interface ContractSetup {

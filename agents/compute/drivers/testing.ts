@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
-import type { InstanceWant, NicWant } from './driver.ts'
+import type { InstanceWant, NicWant } from '../instance-driver.ts'
 
 /** A small machine for tests. */
 export function instanceWant(overrides: Partial<InstanceWant> = {}): InstanceWant {

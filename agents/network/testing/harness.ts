@@ -10,7 +10,7 @@ import { DocumentStore } from '../../runtime/document-store.ts'
 import { NodeRuntime } from '../../runtime/node-runtime.ts'
 import type { KindReconciler } from '../../runtime/reconciler.ts'
 import { Reporter } from '../../runtime/reporter.ts'
-import { createNetworkRole } from '../role.ts'
+import { createNetworkRole } from '../../roles/network-role.ts'
 
 export type HarnessCommand = { configure: NodeSpec } | { document: PresentDocument | Tombstone } | { inventory: true }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every VolumeDriver keeps to. Called inside of `describe` by the tests of each driver, the fake included.
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import type { VolumeDriver } from './driver.ts'
+import type { VolumeDriver } from '../volume-driver.ts'
 
 export interface DriverUnderTest extends AsyncDisposable {
   driver: VolumeDriver

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a volume's qemu-storage-daemon (qemu-storage-daemon(1); QAPI: block-export.json, authz.json, crypto.json).
-import type { Holder, VolumeFormat } from '../drivers/driver.ts'
-import type { TlsFiles } from '../tls-files.ts'
+import type { Holder, VolumeFormat } from '../volume-driver.ts'
+import type { TlsFiles } from './tls-files.ts'
 
 export const EXPORT_ID = 'volume'
 export const AUTHZ_ID = 'nodes'

@@ -12,7 +12,7 @@ import {
   type Authorization,
 } from './daemon-arguments.ts'
 import { within } from '../../../lib/within.ts'
-import type { TlsFiles } from '../tls-files.ts'
+import type { TlsFiles } from './tls-files.ts'
 import { QmpError, type QmpClient, type QmpEvent } from './qmp.ts'
 
 export interface Control {

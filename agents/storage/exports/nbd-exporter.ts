@@ -10,8 +10,8 @@ import { ExecError } from '../../../lib/exec.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { codeOf } from '../../../lib/durable-files.ts'
 import type { CertifiedFiles, NbdFiles } from '../../node/role.ts'
-import type { Holder, VolumeFormat } from '../drivers/driver.ts'
-import { formerServerTls, serverTls } from '../tls-files.ts'
+import type { Holder, VolumeFormat } from '../volume-driver.ts'
+import { formerServerTls, serverTls } from './tls-files.ts'
 import {
   authorization,
   credentialsDirOf,

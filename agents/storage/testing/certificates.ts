@@ -6,7 +6,7 @@ import { createAuthority, loadAuthority, signRequest } from '../../../lib/pki/au
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { NodeIdentity } from '../../node/identity.ts'
 import { NbdIdentity } from '../../node/nbd-identity.ts'
-import { clientTlsDir, ensureClientTls } from '../tls-files.ts'
+import { clientTlsDir, ensureClientTls } from '../exports/tls-files.ts'
 
 export interface TestAuthority {
   /** Certifies the node whose agent has this folder, and lays out what its hypervisor reads. May run twice: renews. */

@@ -10,7 +10,7 @@ import { findProcess } from '../exports/daemon-process.ts'
 import { launchDirectly } from '../exports/launcher.ts'
 import { NbdExporter } from '../exports/nbd-exporter.ts'
 import { VolumeRecords } from '../exports/volume-records.ts'
-import { clientTlsDir, formerTlsDir } from '../tls-files.ts'
+import { clientTlsDir, formerTlsDir } from '../exports/tls-files.ts'
 import { createTestAuthority, type CertifiedNode, type TestAuthority } from './certificates.ts'
 import { qemuPrograms } from './qemu-programs.ts'
 

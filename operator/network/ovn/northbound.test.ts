@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import type { OvsRow } from '../../../lib/ovsdb/values.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
-import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind, OwnedRow } from '../network-driver.ts'
 import { readMark } from './marks.ts'

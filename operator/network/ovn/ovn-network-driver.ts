@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
-import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import type {
   BackendHealth,
   Drift,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 import type { TakenPort } from '../network-driver.ts'

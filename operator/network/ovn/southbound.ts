@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
-import type { RowChange } from '../../../lib/ovsdb/table-cache.ts'
+import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 

@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { create } from 'xmlbuilder2'
 import { LibvirtConnection, type ConnectionOptions } from '../../../../lib/libvirt/connection.ts'
 import { Start } from '../../../../lib/libvirt/constants.ts'
 import { isDisconnected, LibvirtError } from '../../../../lib/libvirt/error.ts'
 import { procedures } from '../../../../lib/libvirt/procedures.ts'
 import { readIfThere } from '../../../../lib/durable-files.ts'
+import { writeXml } from './xml-tree.ts'
 
 export interface Acceleration {
   acceleration: 'kvm' | 'qemu'
@@ -80,7 +80,7 @@ export async function tryGuest(
 
 function probeXml(probe: { type: 'kvm' | 'qemu'; name: string; disk: string; log: string }): string {
   const { type, name, disk, log } = probe
-  return create({
+  return writeXml({
     domain: {
       '@type': type,
       name,
@@ -101,7 +101,7 @@ function probeXml(probe: { type: 'kvm' | 'qemu'; name: string; disk: string; log
         memballoon: { '@model': 'none' },
       },
     },
-  }).end({ headless: true })
+  })
 }
 
 /**

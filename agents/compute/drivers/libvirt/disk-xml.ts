@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
-import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
-import { XML_OPTIONS } from './metadata.ts'
-
-export type XmlTree = Record<string, unknown>
+import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
+import { writeXml, type XmlTree } from './xml-tree.ts'
 
 /**
  * Seconds for which a guest's requests wait for a storage daemon that went away; then the machine is paused with them (ON_ERROR), and
@@ -108,17 +105,17 @@ export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
 
 /** One disk as attaching and detaching take it. */
 export function toVolumeXml(volume: VolumeWant, index: number): string {
-  return create(XML_OPTIONS, { disk: volumeDisk(volume, index) }).end({ headless: true })
+  return writeXml({ disk: volumeDisk(volume, index) })
 }
 
 /** Enough for libvirt to find the device that goes. */
 export function toDetachXml(volume: { alias: string; target: string }): string {
-  return create(XML_OPTIONS, {
+  return writeXml({
     disk: {
       '@type': 'file',
       '@device': 'disk',
       target: { '@dev': volume.target, '@bus': 'virtio' },
       alias: { '@name': volume.alias },
     },
-  }).end({ headless: true })
+  })
 }

@@ -8,7 +8,7 @@ import { recordDurableSteps } from '../../../../lib/durable-files.ts'
 import type { exec } from '../../../../lib/exec.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import { instanceWant } from '../testing.ts'
-import type { InstanceWant } from '../driver.ts'
+import type { InstanceWant } from '../../instance-driver.ts'
 import { diskPaths, type DiskPaths } from './disk-paths.ts'
 import { ensureDisks, removeDisks } from './disks.ts'
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { rm } from 'node:fs/promises'
 import { until } from '../../../../lib/time/until.ts'
 import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
-import type { PowerAction, PowerState } from '../driver.ts'
+import type { PowerAction, PowerState } from '../../instance-driver.ts'
 import { DomainPower, savedMs } from './domain-power.ts'
 import { SaveRoom } from './save-room.ts'
 import { DOMAIN, fakeLibvirt, refuse, type FakeLibvirt } from './fake-client.ts'

@@ -2,7 +2,7 @@
 import { TransientError } from '../../../../lib/errors.ts'
 import { Save, Shutdown } from '../../../../lib/libvirt/constants.ts'
 import { isNoDomain, isOperationInvalid, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
-import { isPoweredOn, type PowerAction } from '../driver.ts'
+import { isPoweredOn, type PowerAction } from '../../instance-driver.ts'
 import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import type { FoundDomain } from './domains.ts'
 import { readSavedMiB, SaveRoom } from './save-room.ts'

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine as libvirt's domain XML: https://libvirt.org/formatdomain.html
-import { create } from 'xmlbuilder2'
 import { TerminalError } from '../../../../lib/errors.ts'
 import { findUnsupported } from '../../../../lib/image-properties.ts'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
-import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../driver.ts'
+import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../../instance-driver.ts'
 import {
   CONFIG_DRIVE_INDEX,
   EPHEMERAL_INDEX,
@@ -13,11 +12,11 @@ import {
   FIRST_VOLUME_INDEX,
   SWAP_INDEX,
   volumeDisk,
-  type XmlTree,
 } from './disk-xml.ts'
 import { diskPaths } from './disk-paths.ts'
 import { domainName, domainUuid } from './domain-name.ts'
-import { markTree, METADATA_NAMESPACE, METADATA_PREFIX, XML_OPTIONS } from './metadata.ts'
+import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
+import { writeXml, type XmlTree } from './xml-tree.ts'
 
 /** A port for each volume that may be plugged while the machine runs; PCIe has no other way to hot-plug. Nothing else is. */
 const VOLUME_PORTS = MAX_VOLUMES
@@ -37,34 +36,33 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
   const unsupported = findUnsupported(want.properties)
   if (unsupported !== undefined) throw new TerminalError('UnsupportedProperty', unsupported)
   const shared = want.nics.some((nic) => nic.vnicType === 'vhostuser')
-  return create(XML_OPTIONS, {
-    domain: {
-      '@type': acceleration,
-      name: domainName(want.uid),
-      uuid: domainUuid(want.uid),
-      title: `${want.namespace}/${want.name}`.replaceAll(/[\r\n]/g, ' '),
-      metadata: {
-        [`${METADATA_PREFIX}:instance`]: {
-          [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE,
-          ...markTree(want, `${METADATA_PREFIX}:`),
-        },
+  const domain = {
+    '@type': acceleration,
+    name: domainName(want.uid),
+    uuid: domainUuid(want.uid),
+    title: `${want.namespace}/${want.name}`.replaceAll(/[\r\n]/g, ' '),
+    metadata: {
+      [`${METADATA_PREFIX}:instance`]: {
+        [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE,
+        ...markTree(want, `${METADATA_PREFIX}:`),
       },
-      memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
-      ...(shared ? { memoryBacking: { source: { '@type': 'memfd' }, access: { '@mode': 'shared' } } } : {}),
-      vcpu: { '@placement': 'static', '#': String(want.vcpus) },
-      sysinfo: sysinfo(want),
-      os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
-      features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
-      cpu: cpu(acceleration),
-      clock: { '@offset': 'utc' },
-      // A guest that sleeps hears nothing and nobody would wake it: none is offered it.
-      pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },
-      on_poweroff: 'destroy',
-      on_reboot: 'restart',
-      on_crash: 'destroy',
-      devices: devices(want, context),
     },
-  }).end({ prettyPrint: true, headless: true })
+    memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
+    ...(shared ? { memoryBacking: { source: { '@type': 'memfd' }, access: { '@mode': 'shared' } } } : {}),
+    vcpu: { '@placement': 'static', '#': String(want.vcpus) },
+    sysinfo: sysinfo(want),
+    os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
+    features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
+    cpu: cpu(acceleration),
+    clock: { '@offset': 'utc' },
+    // A guest that sleeps hears nothing and nobody would wake it: none is offered it.
+    pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },
+    on_poweroff: 'destroy',
+    on_reboot: 'restart',
+    on_crash: 'destroy',
+    devices: devices(want, context),
+  }
+  return writeXml({ domain }, true)
 }
 
 /** cloud-init looks for OpenStack's metadata when the chassis says so (ds-identify's DMI_CHASSIS_ASSET_TAG). */

@@ -11,7 +11,7 @@ import {
   XmlFlag,
 } from '../../../../lib/libvirt/constants.ts'
 import { isBusy, isNoDomain, isNoMetadata, isUnanswered, type DomainRef } from '../../../../lib/libvirt/error.ts'
-import { isPoweredOn, type BackendInstance, type OffReason, type PowerState } from '../driver.ts'
+import { isPoweredOn, type BackendInstance, type OffReason, type PowerState } from '../../instance-driver.ts'
 import { GUEST_CALL_MS, GUEST_READ_MS, type LibvirtConnections } from './connections.ts'
 import { domainUuidBytes, uidOfDomainName } from './domain-name.ts'
 import { readDiskServers, readDomainXml, type LiveDomain } from './live-xml.ts'

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { readIfThere, writeWhole } from '../../../../lib/durable-files.ts'
 import { TransientError } from '../../../../lib/errors.ts'
-import type { HypervisorFacts } from '../driver.ts'
+import type { HypervisorFacts } from '../../instance-driver.ts'
 import type { Acceleration, GuestTrial } from './acceleration.ts'
 
 /** `none`: the control ran, the guest with KVM did not. `failed`: not even the control ran, which says nothing of KVM. */

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { unlessMissing } from '../../../../lib/durable-files.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { instancesDir, type ComputePaths } from '../../paths.ts'
-import type { FoundInstance } from '../driver.ts'
+import type { FoundInstance } from '../../instance-driver.ts'
 import { listConsoleLogs } from './console-log.ts'
 import { listMarked } from './domains.ts'
 

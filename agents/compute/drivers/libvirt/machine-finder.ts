@@ -2,7 +2,7 @@
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import { isNoDomain, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import type { ComputePaths } from '../../paths.ts'
-import type { BackendInstance } from '../driver.ts'
+import type { BackendInstance } from '../../instance-driver.ts'
 import type { LibvirtConnections } from './connections.ts'
 import { rootDiskPath } from './disk-paths.ts'
 import { readQcow2Size } from './disk-size.ts'

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our mark in a domain: <instance xmlns="https://nephele.dev/libvirt/1" uid= epoch= namespace= name=> in <metadata>, with a
 // <nic mac= port= networkUid= network= addresses=/> for each interface, so that a machine that nobody remembers is known again.
-import { create } from 'xmlbuilder2'
 import { ObservedNic } from '../../../../lib/contract/documents.ts'
-import type { InstanceWant } from '../driver.ts'
+import type { InstanceWant } from '../../instance-driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
-import type { XmlTree } from './disk-xml.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
+import { writeXml, type XmlTree } from './xml-tree.ts'
 
 export const METADATA_NAMESPACE = 'https://nephele.dev/libvirt/1'
 export const METADATA_PREFIX = 'nephele'
-/** XML 1.0 has no way to write most control characters: they become this. */
-export const XML_OPTIONS = { invalidCharReplacement: '\uFFFD' } as const
 
 export interface DomainMark {
   uid: string
@@ -44,7 +41,7 @@ export function markTree(want: Marked, prefix: string): XmlTree {
 
 /** The element alone, as virDomainSetMetadata takes it; libvirt adds prefix and namespace. */
 export function toMarkXml(want: Marked): string {
-  return create(XML_OPTIONS, { instance: markTree(want, '') }).end({ headless: true })
+  return writeXml({ instance: markTree(want, '') })
 }
 
 /** Undefined when it is not ours. @param xml as virDomainGetMetadata gives it */

@@ -7,7 +7,7 @@ import { isMissing } from '../../../../lib/durable-files.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { ensureFolder } from '../../../../lib/owned-files.ts'
 import type { CertifiedFiles, NbdFiles } from '../../../node/role.ts'
-import { clientTlsDir, ensureClientTls } from '../../../storage/tls-files.ts'
+import { clientTlsDir, ensureClientTls } from '../../../storage/exports/tls-files.ts'
 import { computeDir, imageBaseDir, instancesDir, vhostUserDir, type ComputePaths } from '../../paths.ts'
 import { parseXml } from './xml-element.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EventType, ShutdownDetail, type DomainEvent } from '../../../../lib/libvirt/events.ts'
-import type { OffReason } from '../driver.ts'
+import type { OffReason } from '../../instance-driver.ts'
 import { uidOfDomainName } from './domain-name.ts'
 
 /**

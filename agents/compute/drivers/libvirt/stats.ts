@@ -3,7 +3,7 @@ import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import { MemoryStat } from '../../../../lib/libvirt/constants.ts'
 import type { DomainRef } from '../../../../lib/libvirt/error.ts'
-import type { InstanceStats } from '../driver.ts'
+import type { InstanceStats } from '../../instance-driver.ts'
 
 const KIB_PER_MIB = 1024n
 

@@ -7,9 +7,9 @@ import { ensureGuestImage } from '../../../../local/guest-image/build.ts'
 import { ensureRootfs } from '../../../../local/rootfs/build.ts'
 import type { ComputePaths } from '../../paths.ts'
 import { imageBaseDir } from '../../paths.ts'
-import type { InstanceWant, VolumeWant } from '../driver.ts'
+import type { InstanceWant, VolumeWant } from '../../instance-driver.ts'
 import { instanceWant } from '../testing.ts'
-import { LibvirtInstanceDriver, type LibvirtDriverOptions } from './driver.ts'
+import { LibvirtInstanceDriver, type LibvirtDriverOptions } from './libvirt-instance-driver.ts'
 
 /** A node with libvirt, the guest image in its cache, and a driver on it. */
 export interface DriverNode {

@@ -3,7 +3,7 @@ import { TransientError } from '../../../../lib/errors.ts'
 import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
 import { BlockResize, MonitorCommand } from '../../../../lib/libvirt/constants.ts'
 import { LibvirtError, type DomainRef } from '../../../../lib/libvirt/error.ts'
-import type { VolumeWant } from '../driver.ts'
+import type { VolumeWant } from '../../instance-driver.ts'
 import { volumeAlias } from './disk-xml.ts'
 import type { LiveVolume } from './live-xml.ts'
 

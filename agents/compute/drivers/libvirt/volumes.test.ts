@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LibvirtError } from '../../../../lib/libvirt/error.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
-import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
+import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
 import { diskName } from './disk-xml.ts'
 import { applyVolumePlan, checkVolumePath, planVolumes, type Plugging } from './volumes.ts'
 

@@ -11,7 +11,7 @@ import {
   type DomainRef,
 } from '../../../../lib/libvirt/error.ts'
 import { isMissing } from '../../../../lib/durable-files.ts'
-import { MAX_VOLUMES, type VolumeWant } from '../driver.ts'
+import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
 import { diskName, FIRST_VOLUME_INDEX, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import type { LiveDomain, LiveVolume } from './live-xml.ts'
 import type { CheckVolumeServer } from './volume-server.ts'

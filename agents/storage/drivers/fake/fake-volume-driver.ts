@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
-import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../driver.ts'
+import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../../volume-driver.ts'
 
 const GIB = 2 ** 30
 

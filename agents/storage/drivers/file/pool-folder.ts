@@ -7,7 +7,7 @@ import { TransientError } from '../../../../lib/errors.ts'
 import { isMissing, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
 import { MAGIC_HEAD_BYTES } from '../../../image/magic.ts'
 import { parseQcow2, Qcow2FormatError } from '../../../image/qcow2.ts'
-import type { BackendVolume, PoolStats, VolumeFormat } from '../driver.ts'
+import type { BackendVolume, PoolStats, VolumeFormat } from '../../volume-driver.ts'
 
 const FORMATS: readonly VolumeFormat[] = ['raw', 'qcow2']
 const VOLUME_ID = /^[a-z0-9][a-z0-9-]{0,62}$/

@@ -5,7 +5,7 @@ import { link, open, truncate, unlink } from 'node:fs/promises'
 import { TransientError } from '../../../../lib/errors.ts'
 import { exec, ExecError } from '../../../../lib/exec.ts'
 import { codeOf, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
-import type { VolumeFormat } from '../driver.ts'
+import type { VolumeFormat } from '../../volume-driver.ts'
 import { draftOf, type PoolFolder, type VolumeFile } from './pool-folder.ts'
 
 /** Metadata only, but a busy disk may take its time. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeInstanceDriver } from '../contract.ts'
 import { instanceWant } from '../testing.ts'
-import { FakeInstanceDriver } from './driver.ts'
+import { FakeInstanceDriver } from './fake-instance-driver.ts'
 
 const driver = new FakeInstanceDriver()
 describeInstanceDriver('fake', () => ({

@@ -12,7 +12,7 @@ import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../.
 import { describeInstanceDriver } from '../contract.ts'
 import { nicWant } from '../testing.ts'
 import { tryGuest } from './acceleration.ts'
-import type { LibvirtInstanceDriver } from './driver.ts'
+import type { LibvirtInstanceDriver } from './libvirt-instance-driver.ts'
 import { diskPaths } from './disk-paths.ts'
 import { domainUuidBytes } from './domain-name.ts'
 import { startDriverNode, type DriverNode } from './testing.ts'
@@ -192,7 +192,7 @@ describe('guests under libvirt', () => {
     const nic = nicWant({ vnicType: 'vhostuser' })
     const machine = at.want({ nics: [nic] })
     await driver.ensure(machine, signal)
-    const { LibvirtInstanceDriver } = await import('./driver.ts')
+    const { LibvirtInstanceDriver } = await import('./libvirt-instance-driver.ts')
     const impatient = new LibvirtInstanceDriver({
       socketPath: at.node.socketPath,
       uri: 'qemu:///system',

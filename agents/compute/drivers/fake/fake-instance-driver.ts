@@ -13,7 +13,7 @@ import {
   type InstanceStats,
   type InstanceWant,
   type PowerAction,
-} from '../driver.ts'
+} from '../../instance-driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 
 type Method = 'find' | 'list' | 'ensure' | 'ensureVolumes' | 'setPower' | 'act' | 'remove'

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Inventory } from '../../lib/contract/documents.ts'
-import { unlessMissing } from '../../lib/durable-files.ts'
-import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
-import { connectRemote } from '../../lib/ovsdb/remote.ts'
-import { JsonRpcPeer } from '../../lib/ovsdb/rpc.ts'
-import { readOne, readSet, readString, type OvsRow } from '../../lib/ovsdb/values.ts'
+import type { Inventory } from '../../../../lib/contract/documents.ts'
+import { unlessMissing } from '../../../../lib/durable-files.ts'
+import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import { connectRemote } from '../../../../lib/ovsdb/remote.ts'
+import { JsonRpcPeer } from '../../../../lib/ovsdb/rpc.ts'
+import { readOne, readSet, readString, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import { chooseDatapath } from './datapath.ts'
-import { rootRow } from './drivers/ovs/switch-database.ts'
+import { rootRow } from './switch-database.ts'
 
 const PID_FILE = 'ovs-vswitchd.pid'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Duplex } from 'node:stream'
-import type { ObservedNic, VolumeConnection } from '../../../lib/contract/documents.ts'
+import type { ObservedNic, VolumeConnection } from '../../lib/contract/documents.ts'
 
 /** Volumes of one machine, also while it runs: `maxItems` of an Instance's spec.volumes (a test compares them). */
 export const MAX_VOLUMES = 24

@@ -5,9 +5,9 @@ import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
-import { LibvirtInstanceDriver } from './drivers/libvirt/driver.ts'
-import { createComputeRole } from './role.ts'
-import { instanceDocument, runContext } from './testing.ts'
+import { LibvirtInstanceDriver } from '../compute/drivers/libvirt/libvirt-instance-driver.ts'
+import { createComputeRole } from './compute-role.ts'
+import { instanceDocument, runContext } from '../compute/testing.ts'
 
 const signal = new AbortController().signal
 let changes: number

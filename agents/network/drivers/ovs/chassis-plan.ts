@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { byUuid, type Operation } from '../../lib/ovsdb/operations.ts'
-import { isSameValue, mapOf, namedUuid, readMap, readUuids, setOf, type OvsRow } from '../../lib/ovsdb/values.ts'
+import { byUuid, type Operation } from '../../../../lib/ovsdb/operations.ts'
+import { isSameValue, mapOf, namedUuid, readMap, readUuids, setOf, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import { chooseDatapath, DATAPATH_KEY, type Datapath } from './datapath.ts'
-import { INTEGRATION_BRIDGE } from './drivers/ovs/plug-plan.ts'
-import { findByName, rootRow, type SwitchView } from './drivers/ovs/switch-database.ts'
+import { INTEGRATION_BRIDGE } from './plug-plan.ts'
+import { findByName, rootRow, type SwitchView } from './switch-database.ts'
 
 /** What makes a host a chassis: ovn-controller(8). */
 export interface Chassis {

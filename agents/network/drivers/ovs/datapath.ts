@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which datapath guests' bridge is on: the kernel's (`system`, usual where there is no DPDK) or the switch's own (`netdev`). The host
 // decides; what is decided stays. It cannot change under machines: taps of one are no ports of the other.
-import { readMap, readSet, readString } from '../../lib/ovsdb/values.ts'
-import { INTEGRATION_BRIDGE } from './drivers/ovs/plug-plan.ts'
-import { findByName, rootRow, type SwitchView } from './drivers/ovs/switch-database.ts'
+import { readMap, readSet, readString } from '../../../../lib/ovsdb/values.ts'
+import { INTEGRATION_BRIDGE } from './plug-plan.ts'
+import { findByName, rootRow, type SwitchView } from './switch-database.ts'
 
 export type Datapath = 'system' | 'netdev'
 

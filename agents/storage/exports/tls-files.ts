@@ -3,10 +3,10 @@
 import { X509Certificate } from 'node:crypto'
 import { lstat, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { TransientError } from '../../lib/errors.ts'
-import { isMissing, type FileOwner } from '../../lib/durable-files.ts'
-import { ensureFile } from '../../lib/owned-files.ts'
-import type { CertifiedFiles, NbdFiles } from '../node/role.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import { isMissing, type FileOwner } from '../../../lib/durable-files.ts'
+import { ensureFile } from '../../../lib/owned-files.ts'
+import type { CertifiedFiles, NbdFiles } from '../../node/role.ts'
 
 export interface TlsFiles {
   /** For `dir=` of tls-creds-x509. */

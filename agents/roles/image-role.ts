@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { InventorySource } from '../node/role.ts'
-import { ImageCache, type ImageCacheOptions } from './cache.ts'
-import { ImageReconciler } from './image-reconciler.ts'
-import { ImageSettings } from './image-settings.ts'
-import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from './source.ts'
+import { ImageCache, type ImageCacheOptions } from '../image/cache.ts'
+import { ImageReconciler } from '../image/image-reconciler.ts'
+import { ImageSettings } from '../image/image-settings.ts'
+import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from '../image/source.ts'
 
 export interface ImageRoleOptions {
   /** `/var/lib/nephele` */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { VolumeConnection } from '../../../lib/contract/documents.ts'
+import type { VolumeConnection } from '../../lib/contract/documents.ts'
 
 export type VolumeFormat = 'raw' | 'qcow2'
 

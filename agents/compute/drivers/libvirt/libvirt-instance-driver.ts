@@ -19,7 +19,7 @@ import {
   type InstanceStats,
   type InstanceWant,
   type PowerAction,
-} from '../driver.ts'
+} from '../../instance-driver.ts'
 import { tryGuest } from './acceleration.ts'
 import { LibvirtConnections } from './connections.ts'
 import { readConsoleLog, removeConsoleLog } from './console-log.ts'

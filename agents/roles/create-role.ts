@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which roles a node's document asks for, and how each is made.
-import type { NodeSpec } from '../lib/contract/documents.ts'
-import { createComputeRole } from './compute/role.ts'
-import { createImageRole } from './image/role.ts'
-import { createNetworkRole } from './network/role.ts'
-import type { AgentRole, RoleContext } from './node/role.ts'
-import { createStorageRole } from './storage/role.ts'
+import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { createComputeRole } from './compute-role.ts'
+import { createImageRole } from './image-role.ts'
+import { createNetworkRole } from './network-role.ts'
+import type { AgentRole, RoleContext } from '../node/role.ts'
+import { createStorageRole } from './storage-role.ts'
 
 export type RoleName = 'image' | 'storage' | 'network' | 'compute'
 
