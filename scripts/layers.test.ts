@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the layout of docs/architecture.md promises of all sources: imports go one way, in no circle, and files stay small.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const FOLDERS = ['crds', 'lib', 'operator', 'agents', 'local', 'scripts', 'bench', 'examples', 'e2e'] as const
+const FOLDERS = ['crds', 'lib', 'operator', 'agents', 'gateway', 'local', 'scripts', 'bench', 'examples', 'e2e'].filter(
+  (folder) => existsSync(join(root, folder)),
+)
 
 /** Where a type counts as much as a value: neither files nor folders need each other in a circle, not even by `import type`. */
 const TYPES_COUNT: readonly string[] = ['crds', 'lib', 'agents', 'e2e']
 
-/** What the modules of a process may import; who is not named here only starts and tests them. */
+/** What the modules of a process, or of a folder in it, may import; who is not named here only starts and tests them. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   crds: ['crds'],
   lib: ['lib', 'crds'],
   operator: ['operator', 'lib', 'crds'],
+  // It stands where an agent does (docs/decisions/0034): it knows documents and reports, and no controller.
+  'operator/hypervisors': ['operator/hypervisors', 'operator/bus', 'lib', 'crds'],
   agents: ['agents', 'lib', 'crds'],
+  gateway: ['gateway', 'lib', 'crds'],
+}
+/** Folders that only these modules outside of them may import. */
+const MADE_BY: Readonly<Record<string, readonly string[]>> = {
+  'operator/hypervisors': ['operator/main.ts', 'operator/leadership/leadership.ts'],
 }
 
 interface Module {
@@ -56,12 +65,28 @@ const modules = FOLDERS.flatMap((folder) =>
 )
 const sources = modules.filter(({ path }) => !isTestSupport(path))
 
+const isBelow = (folder: string) => (path: string) => path.startsWith(`${folder}/`)
+
+/** The innermost folder that has a rule decides. */
+function findRule(path: string): readonly string[] | undefined {
+  const folders = Object.keys(MAY_IMPORT).filter((folder) => isBelow(folder)(path))
+  return MAY_IMPORT[folders.sort((a, b) => b.length - a.length)[0] ?? '']
+}
+
+function isKept(path: string, target: string): boolean {
+  return Object.entries(MADE_BY).some(
+    ([folder, makers]) => isBelow(folder)(target) && !isBelow(folder)(path) && !makers.includes(path),
+  )
+}
+
 function listViolations(all: readonly Module[]): string[] {
   return all.flatMap(({ path, imports }) => {
-    const allowed = MAY_IMPORT[path.split('/')[0] ?? '']
+    const allowed = findRule(path)
     if (!allowed) return []
     return imports
-      .filter((target) => !allowed.includes(target.split('/')[0] ?? '') || isTestSupport(target))
+      .filter(
+        (target) => !allowed.some((folder) => isBelow(folder)(target)) || isTestSupport(target) || isKept(path, target),
+      )
       .map((target) => `${path} imports ${target}`)
   })
 }
@@ -120,8 +145,29 @@ describe('imports', () => {
     ['agents/a.ts', 'lib/nats/test-server.ts'],
     ['operator/a.ts', 'operator/testing/b.ts'],
     ['crds/a.ts', 'lib/b.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'operator/controllers/instance/b.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'operator/leadership/leadership.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'agents/compute/b.ts'],
+    ['operator/controllers/instance/a.ts', 'operator/hypervisors/kubevirt/b.ts'],
+    ['operator/bus/a.ts', 'operator/hypervisors/kubevirt/b.ts'],
+    ['gateway/a.ts', 'operator/b.ts'],
+    ['gateway/a.ts', 'agents/b.ts'],
+    ['operator/a.ts', 'gateway/b.ts'],
+    ['agents/a.ts', 'gateway/b.ts'],
+    ['lib/a.ts', 'gateway/b.ts'],
   ])('%s must not import %s', (path, target) => {
     expect(listViolations([fake(path, [target])])).toHaveLength(1)
+  })
+  test.each([
+    ['operator/leadership/leadership.ts', 'operator/hypervisors/kubevirt/a.ts'],
+    ['operator/main.ts', 'operator/hypervisors/kubevirt/a.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'operator/hypervisors/b.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'operator/bus/bus.ts'],
+    ['operator/hypervisors/kubevirt/a.ts', 'lib/contract/documents.ts'],
+    ['gateway/a.ts', 'lib/kube/client.ts'],
+    ['gateway/a.ts', 'crds/generated/b.ts'],
+  ])('%s may import %s', (path, target) => {
+    expect(listViolations([fake(path, [target])])).toEqual([])
   })
   test('need each other in no circle', () => {
     expect(listCircles(needsAtRunTime(sources))).toEqual([])
