@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { LibvirtClient } from '../../lib/libvirt/client.ts'
 import { DEFAULT_RESERVED } from '../../lib/node-room.ts'
-import { waitUntil } from '../../lib/libvirt/testing/libvirt-node.ts'
+import { until } from '../../lib/time/until.ts'
 import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
 import type { LibvirtInstanceDriver } from './drivers/libvirt/libvirt-instance-driver.ts'
 import { consoleDir, instanceDir } from './paths.ts'
@@ -81,11 +81,11 @@ describe('instances on a node with libvirt', () => {
 
     // The process dies: its machine comes again. The host "reboots": only with a grant.
     await at.node.exec(['pkill', '-9', '-f', `guest=nephele-${wanted.uid},`], { timeoutMs: 5_000 })
-    await waitUntil(5_000, async () => (await driver.find(wanted.uid, signal))?.power === 'off')
+    await until(async () => (await driver.find(wanted.uid, signal))?.power === 'off', 'off', 5_000)
     const crashed = await reconciler.reconcile(bigger, context())
     expect(crashed).toMatchObject({ state: 'crashed', facts: { stoppedBecause: 'Crashed' } })
     expect(crashed.retryAfterMs).toBeGreaterThan(0)
-    await waitUntil(10_000, async () => (await reconciler.reconcile(bigger, context())).state === 'running', 200)
+    await until(async () => (await reconciler.reconcile(bigger, context())).state === 'running', 'running', 10_000, 200)
     await driver.setPower(wanted.uid, 'off', signal)
     expect(await reconciler.reconcile(bigger, context({ bootId: 'boot-2' }))).toMatchObject({
       state: 'stopped',
@@ -121,7 +121,7 @@ describe('instances on a node with libvirt', () => {
       const next = newReconciler()
       const settle = async (): Promise<boolean> =>
         (await next.reconciler.reconcile(wanted, context()).catch(() => undefined))?.state === 'running'
-      await waitUntil(20_000, settle, 100)
+      await until(settle, 'settled', 20_000, 100)
       await expectOneMachine(wanted.uid)
       // Every second time the next one is killed over a machine that runs.
       if (run % 2 === 1) {
@@ -146,7 +146,7 @@ describe('instances on a node with libvirt', () => {
     expect((await reconciler.reconcile(wanted, context())).state).toBe('running')
     hostStopping = true
     await at.node.exec(['pkill', '-TERM', '-f', `guest=nephele-${wanted.uid},`], { timeoutMs: 5_000 })
-    await waitUntil(10_000, async () => (await driver.find(wanted.uid, signal))?.power === 'off')
+    await until(async () => (await driver.find(wanted.uid, signal))?.power === 'off', 'off', 10_000)
     const rebooted = { state: 'stopped', facts: { stoppedBecause: 'HostRebooted' } }
     for (let look = 0; look < 2; look++) expect(await reconciler.reconcile(wanted, context())).toMatchObject(rebooted)
     hostStopping = false

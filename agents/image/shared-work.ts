@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { within } from '../../lib/within.ts'
 import { mayTake } from '../runtime/slot-plan.ts'
 
 interface Running<T> {
@@ -51,7 +52,7 @@ export class SharedWork<T> {
     running.waiters++
     running.listeners.add(who.onProgress)
     try {
-      return await untilAborted(running.promise, who.signal)
+      return await within(running.promise, { signal: who.signal })
     } finally {
       running.listeners.delete(who.onProgress)
       if (--running.waiters === 0) running.stop.abort(new Error('nobody waits for it any more'))
@@ -116,12 +117,4 @@ export class SharedWork<T> {
   #heldBy(owner: string): number {
     return this.#held.get(owner) ?? 0
   }
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', leave, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  })
 }

@@ -5,7 +5,7 @@ import type { PortDocument } from '../../lib/contract/documents.ts'
 import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../lib/contract/metadata-port.ts'
 import type { Logger } from '../../lib/log.ts'
 import { deviceInstance } from '../network/host-links.ts'
-import { isPlugged, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
+import { isPluggedAs, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
 import type { NetworkService } from '../network/port-reconciler.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import { GuestDirectory } from './guest-directory.ts'
@@ -87,13 +87,13 @@ export class MetadataService implements NetworkService {
     const plugged = driver.find('metadata', networkUid)
     const instance = await deviceInstance(device, context.bootId)
     const want = instance === undefined ? undefined : switchPort(networkUid, device, instance)
-    if (this.#listeners.has(networkUid) && want && isPlugged(plugged, want) && !plugged?.error) return
+    if (this.#listeners.has(networkUid) && want && isPluggedAs(plugged, want) && !plugged?.error) return
     await ensureNamespace(networkUid, mtu, context.signal)
     const made = await deviceInstance(device, context.bootId)
     if (made !== undefined) this.#madeAs.set(networkUid, made)
     if (made === undefined) throw new Error(`device ${device} went away while it was set up`)
     const port = switchPort(networkUid, device, made)
-    if (!isPlugged(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
+    if (!isPluggedAs(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
     // A namespace that was made anew needs a socket of its own.
     if (made !== instance) this.#closeListener(networkUid)
     if (this.#listeners.has(networkUid)) return

@@ -132,13 +132,8 @@ describe('two nodes, OVN, four guests', () => {
     times[name] = Math.round(performance.now() - start)
     return result
   }
-  const untilPing = async (from: string, to: string, timeoutMs: number): Promise<boolean> => {
-    for (const end = performance.now() + timeoutMs; performance.now() < end;) {
-      if (await of(from).ping(guestOf(to).address)) return true
-      await sleep(50)
-    }
-    return false
-  }
+  const untilPing = (from: string, to: string, timeoutMs: number): Promise<boolean> =>
+    until(() => of(from).ping(guestOf(to).address), `ping from ${from} to ${to}`, timeoutMs, 50)
 
   beforeAll(async () => {
     cluster = await timed('two nodes with OVN', () => startCluster(names))
@@ -266,13 +261,12 @@ describe('two nodes, OVN, four guests', () => {
     of(key).run('busybox', 'arping', '-A', '-c', '2', '-I', device, address)
   const untilReached = async (from: string, address: string, mac: string): Promise<void> => {
     let seen = ''
-    for (const end = performance.now() + 8000; performance.now() < end;) {
-      const isReached = await of(from).ping(address)
+    const isReached = async () => {
+      const answers = await of(from).ping(address)
       seen = await of(from).run('ip', 'neigh', 'show', address)
-      if (isReached && seen.includes(mac)) return
-      await sleep(50)
+      return answers && seen.includes(mac)
     }
-    throw new Error(`${address} is not reached at ${mac}: ${seen}`)
+    await until(isReached, () => `${address} at ${mac}: ${seen}`, 8000, 50)
   }
   const withPairs = (key: string, allowedAddressPairs: LogicalPort['allowedAddressPairs']) =>
     driver.ensurePort({ ...logicalPort(guestOf(key)), allowedAddressPairs }, soon())
@@ -341,14 +335,15 @@ describe('two nodes, OVN, four guests', () => {
       for (const value of ['1', '0']) await of(key).run('sysctl', '-qw', `net.ipv6.conf.eth0.disable_ipv6=${value}`)
     }
     const show = (key: string, what: string) => of(key).run('ip', '-6', what, 'show', 'dev', 'eth0')
-    const until = async (key: string, what: string, holds: (text: string) => boolean): Promise<string> => {
+    const untilShown = async (key: string, what: string, holds: (text: string) => boolean): Promise<string> => {
       let text = ''
-      for (const end = performance.now() + 10_000; performance.now() < end;) {
-        text = await show(key, what)
-        if (holds(text)) return text
-        await sleep(100)
-      }
-      throw new Error(`not in time: ${text}`)
+      await until(
+        async () => holds((text = await show(key, what))),
+        () => text,
+        10_000,
+        100,
+      )
+      return text
     }
     const ask = async (key: string, what: string) =>
       JSON.parse(
@@ -391,7 +386,7 @@ describe('two nodes, OVN, four guests', () => {
         for (const key of mode === 'slaac' ? ['a', 'b', 'c'] : ['a', 'b']) {
           await listen(key)
           await timed(`${mode}, ${key}`, () =>
-            until(key, 'address', (text) => text.includes(`${derived(key)}/64`) && !text.includes('tentative')),
+            untilShown(key, 'address', (text) => text.includes(`${derived(key)}/64`) && !text.includes('tentative')),
           )
         }
         expect(await of('a').run('ip', '-6', 'route', 'show', 'default')).toContain('via fe80::')
@@ -415,7 +410,7 @@ describe('two nodes, OVN, four guests', () => {
         ['b', 'fd00:7::12'],
       ] as const) {
         await listen(key)
-        const text = await until(key, 'route', (routes) => routes.includes('default via fe80::'))
+        const text = await untilShown(key, 'route', (routes) => routes.includes('default via fe80::'))
         expect(text).toContain('fd00:7::/64')
         expect(await show(key, 'address')).not.toContain('fd00:7:')
         expect(await timed(`DHCPv6, ${key}`, () => ask(key, 'address'))).toEqual({ address, servers: ['fd00:7::2'] })
@@ -447,7 +442,7 @@ describe('two nodes, OVN, four guests', () => {
       const rules = (['ingress', 'egress'] as const).map((direction) => ({ ...ipv6, direction }))
       await driver.ensureSecurityGroup({ ...owner, generation: 4, uid: ownGroup, rules }, soon())
       // A group that lets all in and out.
-      expect(await until('b', 'address', (text) => text.includes('fe80'))).not.toContain('tentative')
+      expect(await untilShown('b', 'address', (text) => text.includes('fe80'))).not.toContain('tentative')
       for (const [from, by] of [
         ['a', 'b'],
         ['b', 'a'],

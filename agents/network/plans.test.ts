@@ -6,7 +6,7 @@ import { planChassis } from './drivers/ovs/chassis-plan.ts'
 import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './drivers/ovs/plug-plan.ts'
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
 import { deviceInstance, parseLinkLine } from './host-links.ts'
-import { isPassing, isPlugged, type SwitchPort } from './port-driver.ts'
+import { isPassing, isPluggedAs, type SwitchPort } from './port-driver.ts'
 import { chooseDatapath } from './drivers/ovs/datapath.ts'
 import { parseVersion, readDpdk } from './drivers/ovs/switch-inventory.ts'
 
@@ -70,11 +70,11 @@ describe('ports', () => {
     expect(toPluggedPort({ ...view.rows('Interface').get('ifc')!, ...more })).toMatchObject(expected)
   })
   test('a device made anew, another boot or name is another port', () => {
-    expect(isPlugged(plugged, want)).toBe(true)
-    expect(isPlugged(plugged, { ...want, instance: 'b/8' })).toBe(false)
-    expect(isPlugged(plugged, { ...want, instance: 'c/7' })).toBe(false)
-    expect(isPlugged(plugged, { ...want, logicalPort: 'p2' })).toBe(false)
-    expect(isPlugged(undefined, want)).toBe(false)
+    expect(isPluggedAs(plugged, want)).toBe(true)
+    expect(isPluggedAs(plugged, { ...want, instance: 'b/8' })).toBe(false)
+    expect(isPluggedAs(plugged, { ...want, instance: 'c/7' })).toBe(false)
+    expect(isPluggedAs(plugged, { ...want, logicalPort: 'p2' })).toBe(false)
+    expect(isPluggedAs(undefined, want)).toBe(false)
   })
   test('what stands in the way: the same uid, or the same device under another', () => {
     expect(obstacles(view, 'port', 'p1')).toHaveLength(1)
@@ -110,11 +110,11 @@ describe('ports', () => {
     const jumbo: SwitchPort = { ...vhost, mtu: 8942 }
     expect(rowOf(jumbo)).toMatchObject({ ...row, mtu_request: 8942 })
     const held = toPluggedPort({ ...rowOf(vhost), mtu_request: setOf([]) })
-    expect(isPlugged(held, vhost)).toBe(true)
-    expect(isPlugged(held, { ...vhost, socketPath: '/run/y' })).toBe(false)
+    expect(isPluggedAs(held, vhost)).toBe(true)
+    expect(isPluggedAs(held, { ...vhost, socketPath: '/run/y' })).toBe(false)
     // The network's MTU grew: frames of the new size would be dropped on their way to the guest.
-    expect(isPlugged(held, jumbo)).toBe(false)
-    expect(isPlugged(toPluggedPort(rowOf(jumbo)), vhost)).toBe(true)
+    expect(isPluggedAs(held, jumbo)).toBe(false)
+    expect(isPluggedAs(toPluggedPort(rowOf(jumbo)), vhost)).toBe(true)
   })
   test.each<[string, OvsRow, boolean]>([
     ['a tap passes packets once its flows are there', { link_state: 'down' }, true],

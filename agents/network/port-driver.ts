@@ -69,7 +69,7 @@ export interface PortDriver {
 }
 
 /** Is that port plugged just so? A device that was made anew is another one, however healthy the old port looks. */
-export function isPlugged(plugged: PluggedPort | undefined, want: SwitchPort): boolean {
+export function isPluggedAs(plugged: PluggedPort | undefined, want: SwitchPort): boolean {
   if (!plugged || plugged.device !== want.device || plugged.logicalPort !== want.logicalPort) return false
   if (want.type === 'device') return plugged.instance === want.instance
   return plugged.socketPath === want.socketPath && (plugged.mtu ?? 0) >= want.mtu

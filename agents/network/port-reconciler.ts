@@ -6,7 +6,14 @@ import { TransientError } from '../../lib/errors.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { deviceInstance, watchLinks } from './host-links.ts'
-import { isDoubtful, isPassing, isPlugged, type PluggedPort, type PortDriver, type SwitchPort } from './port-driver.ts'
+import {
+  isDoubtful,
+  isPassing,
+  isPluggedAs,
+  type PluggedPort,
+  type PortDriver,
+  type SwitchPort,
+} from './port-driver.ts'
 
 /** What guests of a network on this node are served with, beside their port. */
 export interface NetworkService {
@@ -66,7 +73,7 @@ export class PortReconciler implements KindReconciler<'port'> {
       return { state: 'plugging', facts: { ovnInstalled: false }, retryAfterMs: LINK_RETRY_MS }
     }
     const held = driver.find('port', document.uid)
-    if (held && isPlugged(held, want) && held.error === undefined) {
+    if (held && isPluggedAs(held, want) && held.error === undefined) {
       const now = isDoubtful(held, want) ? await this.#wait(document.uid, isPassing, context.signal) : held
       if (now && !isDoubtful(now, want)) return observe(now)
     }

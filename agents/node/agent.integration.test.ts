@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
@@ -14,6 +13,7 @@ import type { DesiredDocument, NodeSpec, Orphan, VolumeDocument } from '../../li
 import { createLogger } from '../../lib/log.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
 import { createAuthority, loadAuthority, type Authority } from '../../lib/pki/authority.ts'
+import { until as untilSoon } from '../../lib/time/until.ts'
 import { NodeCertificates } from '../../operator/bus/certificates.ts'
 import { JetStreamBus } from '../../operator/bus/jetstream-bus.ts'
 import { serveCallOut, type CallOut } from '../../operator/auth/call-out.ts'
@@ -152,15 +152,7 @@ async function stopAgent(agent: Agent): Promise<void> {
   await agent.stop()
 }
 
-async function until<T>(what: string, probe: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
-  const deadline = performance.now() + 15_000
-  while (performance.now() < deadline) {
-    const found = await probe()
-    if (found !== undefined && found !== false) return found
-    await delay(20)
-  }
-  throw new Error(`timed out: ${what}`)
-}
+const until = <T>(what: string, probe: () => T | Promise<T>) => untilSoon(probe, what, 15_000, 20)
 
 function nodeDocument(spec: Partial<NodeSpec> = {}): DesiredDocument {
   return {

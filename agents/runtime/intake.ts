@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { CONTRACT_VERSION, PresentDocument, Tombstone, type DesiredDocument } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import { Versions, judgeVersions } from '../../lib/contract/versions.ts'
 import { compareWriters, type HighestWriter } from './document-store.ts'
 
@@ -26,7 +26,7 @@ const WithVersions = z.object({ versions: Versions })
 
 /** @param key where it lay: a document must belong there */
 export function judgeDocument(
-  key: ObjectKey,
+  key: DocumentKey,
   data: Uint8Array,
   held: DesiredDocument | undefined,
   highest: HighestWriter | undefined,
@@ -46,7 +46,7 @@ export function judgeDocument(
   return { kind: 'accept', document }
 }
 
-function readDocument(key: ObjectKey, data: Uint8Array): { document: DesiredDocument } | Refusal {
+function readDocument(key: DocumentKey, data: Uint8Array): { document: DesiredDocument } | Refusal {
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(data).toString('utf8'))

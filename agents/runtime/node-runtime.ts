@@ -2,7 +2,7 @@
 // The agent's loop: accepted documents in, reconcilers of the roles in the middle, observations out. Needs neither NATS nor the
 // operator to go on with what it has accepted.
 import type { DesiredDocument, DocumentKind, NodeLoad, Tombstone } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, type Clock } from '../../lib/time/clock.ts'
 import { WorkQueue } from '../../lib/loop/queue.ts'
@@ -116,7 +116,7 @@ export class NodeRuntime implements NodeState {
    * Takes a document as it was delivered; on disk when it resolves. What is refused is reported and changes nothing.
    * @throws when the disk does not take it: have it delivered again. A delete is carried out all the same: it is what makes room.
    */
-  async receive(key: ObjectKey, data: Uint8Array): Promise<void> {
+  async receive(key: DocumentKey, data: Uint8Array): Promise<void> {
     const { store, log } = this.#options
     const held = store.find(key.kind, key.uid)
     const verdict = judgeDocument(key, data, held?.document, store.highest)

@@ -7,9 +7,9 @@ import {
   NODES_API,
   consumerOf,
   keyInSubject,
-  parseObjectKey,
+  parseDocumentKey,
   streamOf,
-  type ObjectKey,
+  type DocumentKey,
 } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { backoffMs } from '../../lib/time/backoff.ts'
@@ -28,7 +28,7 @@ export interface ReceiverOptions {
   /** The node's durable consumer; rejects while there is none. */
   getConsumer: () => Promise<Pick<Consumer, 'info' | 'fetch'>>
   /** Resolves once the document is on disk or refused for good; rejects when it must be delivered again. */
-  receive: (key: ObjectKey, data: Uint8Array) => Promise<void>
+  receive: (key: DocumentKey, data: Uint8Array) => Promise<void>
   /** Everything that the bucket held has been received. */
   caughtUp: () => void
   log: Logger
@@ -99,7 +99,7 @@ export async function take(
   { receive, caughtUp, log }: Pick<ReceiverOptions, 'receive' | 'caughtUp' | 'log'>,
 ): Promise<void> {
   const bucketKey = keyInSubject(DESIRED_BUCKET, message.subject)
-  const key = bucketKey === undefined ? undefined : parseObjectKey(bucketKey)
+  const key = bucketKey === undefined ? undefined : parseDocumentKey(bucketKey)
   if (!key) {
     log.warn({ subject: message.subject.slice(0, 200) }, 'document under an unknown key')
   } else if (!isMark(message.headers)) {

@@ -2,7 +2,7 @@
 // Publishes what was observed: on difference only, everything again after a reconnection, and until NATS has acknowledged it.
 import { isDeepStrictEqual } from 'node:util'
 import type { ObservedDocument } from '../../lib/contract/documents.ts'
-import { observedSubject, toObjectKey } from '../../lib/contract/subjects.ts'
+import { observedSubject, toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, pause, type Clock } from '../../lib/time/clock.ts'
 
@@ -50,12 +50,12 @@ export class Reporter {
   }
 
   find(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): ObservedDocument | undefined {
-    return this.#reports.get(toObjectKey(document))?.document
+    return this.#reports.get(toDocumentKey(document))?.document
   }
 
   /** Keeps `since` while the state stands. @returns whether it differs from the last one but for progress and time */
   set(document: ObservedDocument): boolean {
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     const old = this.#reports.get(key)
     const next = old?.document.state === document.state ? { ...document, since: old.document.since } : document
     if (old && isDeepStrictEqual(old.document, next)) return false
@@ -71,13 +71,13 @@ export class Reporter {
 
   /** Say it again, though nothing changed: somebody asked, by sending the document again. */
   repeat(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     if (this.#reports.has(key)) this.#enqueue(key)
   }
 
   /** Nobody asks for it any longer, and it is not said again. */
   forget(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
-    this.#reports.delete(toObjectKey(document))
+    this.#reports.delete(toDocumentKey(document))
   }
 
   /** After a reconnection NATS may have lost anything. What is gone for good is not brought up again. */

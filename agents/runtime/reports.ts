@@ -2,7 +2,7 @@
 // What the runtime says of each document: the last observation, what was refused, and the standing facts that go with both.
 import type { DesiredDocument, DocumentKind, ObservedDocument, ObservedFacts } from '../../lib/contract/documents.ts'
 import { CONTRACT_VERSION } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import type { Refusal } from './intake.ts'
@@ -17,7 +17,7 @@ export interface ReportsOptions {
   clock: Clock
 }
 
-type Named = ObjectKey & { namespace?: string | undefined; name: string; versions: Versions }
+type Named = DocumentKey & { namespace?: string | undefined; name: string; versions: Versions }
 
 const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
 
@@ -43,7 +43,7 @@ export class Reports {
   }
 
   /** @returns false when the document that stands must run for its report to be known */
-  refuse(key: ObjectKey, refusal: Refusal, held: DesiredDocument | undefined): boolean {
+  refuse(key: DocumentKey, refusal: Refusal, held: DesiredDocument | undefined): boolean {
     const { reporter } = this.#options
     this.#refusals.set(keyOf(key), refusal)
     const last = reporter.find(key)
@@ -58,11 +58,11 @@ export class Reports {
   }
 
   /** A document of this key was taken: what was refused before it is of no interest. */
-  accepted(key: ObjectKey): void {
+  accepted(key: DocumentKey): void {
     this.#refusals.delete(keyOf(key))
   }
 
-  repeat(key: ObjectKey): void {
+  repeat(key: DocumentKey): void {
     this.#options.reporter.repeat(key)
   }
 

@@ -12,7 +12,7 @@ import {
   OBSERVED_BUCKET,
   desiredSubject,
   keyInSubject,
-  parseObjectKey,
+  parseDocumentKey,
 } from '../../lib/contract/subjects.ts'
 import { HttpKubeClient } from '../../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
@@ -145,7 +145,7 @@ test('documents: the bus refuses a stale writer, and an agent refuses what got t
     await waitUntilTrue('the agent to refuse it', () => {
       const word = recorder.messages.findLast((m) => {
         const key = keyInSubject(OBSERVED_BUCKET, m.subject)
-        return key !== undefined && parseObjectKey(key)?.uid === uid && m.value?.['refused'] !== undefined
+        return key !== undefined && parseDocumentKey(key)?.uid === uid && m.value?.['refused'] !== undefined
       })
       const refused = word?.value?.['refused'] as { reason?: string } | undefined
       return refused?.reason === 'StaleLeader' ? refused : undefined

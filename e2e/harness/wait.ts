@@ -4,6 +4,7 @@ import { findCondition } from '../../lib/conditions.ts'
 import { isExpired, isTooManyRequests, isUnreachable } from '../../lib/kube/errors.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import type { CommonStatus, KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
+import { waitUntil } from '../../local/host/wait.ts'
 
 export interface WaitOptions {
   timeoutMs?: number
@@ -116,22 +117,11 @@ export async function waitForGone(
   await waitForObject(client, kind, ref, (object) => object === undefined, { what: 'gone', timeoutMs })
 }
 
-/** Polls what has no watch: a file, a process, a command in a node. @throws with the last error or value */
-export async function waitUntilTrue<T>(
+/** Polls what has no watch: a file, a process, a command in a node. @throws with the last error */
+export function waitUntilTrue<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
   timeoutMs = 30_000,
 ): Promise<T> {
-  const end = performance.now() + timeoutMs
-  let last: unknown
-  for (;;) {
-    try {
-      const value = await probe()
-      if (value !== undefined && value !== false) return value
-    } catch (error) {
-      last = error
-    }
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: last })
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  return waitUntil(what, probe, { timeoutMs, everyMs: 50 })
 }

@@ -14,7 +14,7 @@ import type { StoragePoolSpec, StoragePoolStatus } from '../../crds/generated/st
 import type { SubnetSpec, SubnetStatus } from '../../crds/generated/subnet.ts'
 import type { VolumeSpec, VolumeStatus } from '../../crds/generated/volume.ts'
 import type { VolumeTypeSpec, VolumeTypeStatus } from '../../crds/generated/volumetype.ts'
-import type { KubeObject, ObjectMeta } from '../kube/object.ts'
+import type { KubeObject } from '../kube/object.ts'
 
 /** A custom resource as the apiserver gives it: the schema requires or defaults `spec`, so it is always there. */
 export interface Resource<Spec, Status> extends KubeObject<Spec, Status> {
@@ -43,12 +43,6 @@ export type SecurityGroupRule = NonNullable<SecurityGroupSpec['rules']>[number]
 /** One of `status.fixedIPs` of a Port. */
 export type PortFixedIP = NonNullable<PortStatus['fixedIPs']>[number]
 
-/** A reference to an object, in the same namespace when none is named. */
-export interface ObjectRef {
-  name: string
-  namespace?: string
-}
-
 /** Core kinds, with the fields that are used. */
 export interface Secret extends KubeObject {
   type?: string
@@ -76,10 +70,7 @@ export interface LeaseSpec {
 export type Lease = KubeObject<LeaseSpec>
 
 /** events.k8s.io/v1: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
-export interface KubeEvent {
-  apiVersion?: string
-  kind?: string
-  metadata: Partial<ObjectMeta>
+export interface KubeEvent extends KubeObject {
   eventTime: string
   reportingController: string
   reportingInstance: string

@@ -17,10 +17,10 @@ import {
   notificationSubject,
   observedFilter,
   observedSubject,
-  parseObjectKey,
+  parseDocumentKey,
   streamOf,
   toNodeToken,
-  toObjectKey,
+  toDocumentKey,
 } from './subjects.ts'
 
 const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?$/)
@@ -69,7 +69,7 @@ describe('node tokens', () => {
 
   test.each(['', '_', 'a_', '_a', 'a__b', 'a.b', 'A', '*', 'a'.repeat(254)])('no node has the token %j', (token) => {
     expect(() => fromNodeToken(token)).toThrow('node token')
-    expect(parseObjectKey(`${token}.port.u`)).toBeUndefined()
+    expect(parseDocumentKey(`${token}.port.u`)).toBeUndefined()
   })
 
   test('every dot of a name is written as another, and back; the longest name is one', () => {
@@ -77,7 +77,7 @@ describe('node tokens', () => {
     expect(fromNodeToken('n1_a-b_example')).toBe('n1.a-b.example')
     const longest = 'a'.repeat(253)
     expect([toNodeToken(longest), fromNodeToken(longest), isNodeName(longest)]).toEqual([longest, longest, true])
-    expect(parseObjectKey(`${longest}.port.u`)?.node).toBe(longest)
+    expect(parseDocumentKey(`${longest}.port.u`)?.node).toBe(longest)
   })
 
   test('the longest name has a consumer that NATS takes', () => {
@@ -119,7 +119,7 @@ describe('object keys', () => {
   test('lead back to what they name', () => {
     fc.assert(
       fc.property(nodeName, kind, uid, (node, k, u) => {
-        expect(parseObjectKey(toObjectKey({ node, kind: k, uid: u }))).toEqual({ node, kind: k, uid: u })
+        expect(parseDocumentKey(toDocumentKey({ node, kind: k, uid: u }))).toEqual({ node, kind: k, uid: u })
       }),
     )
   })
@@ -134,16 +134,16 @@ describe('object keys', () => {
     'a.instance.U',
     '_a.instance.u',
     'a.instance.*',
-  ])('%j is none of ours', (key) => expect(parseObjectKey(key)).toBeUndefined())
+  ])('%j is none of ours', (key) => expect(parseDocumentKey(key)).toBeUndefined())
 
   test.each(['', 'U', 'a.b', '*', 'a b', 'a'.repeat(64)])('the uid %j is refused', (bad) => {
-    expect(() => toObjectKey({ node: 'n', kind: 'port', uid: bad })).toThrow('cannot be written')
-    expect(parseObjectKey(`n.port.${bad}`)).toBeUndefined()
+    expect(() => toDocumentKey({ node: 'n', kind: 'port', uid: bad })).toThrow('cannot be written')
+    expect(parseDocumentKey(`n.port.${bad}`)).toBeUndefined()
   })
 
   test('the longest uid is one', () => {
     const key = { node: 'n', kind: 'port', uid: 'u'.repeat(63) } as const
-    expect(parseObjectKey(toObjectKey(key))).toEqual(key)
+    expect(parseDocumentKey(toDocumentKey(key))).toEqual(key)
   })
 })
 

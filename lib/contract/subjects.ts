@@ -51,7 +51,7 @@ export function isNodeName(node: string): boolean {
   return node.length <= MAX_NODE_NAME && NODE_NAME.test(node)
 }
 
-export interface ObjectKey {
+export interface DocumentKey {
   /** Kubernetes node name, unescaped. */
   node: string
   kind: DocumentKind
@@ -59,13 +59,13 @@ export interface ObjectKey {
 }
 
 /** The key of one object in the buckets `desired` and `observed`. @throws InvalidNameError */
-export function toObjectKey({ node, kind, uid }: ObjectKey): string {
+export function toDocumentKey({ node, kind, uid }: DocumentKey): string {
   if (!UID.test(uid)) throw new InvalidNameError('uid', uid)
   return `${toNodeToken(node)}.${kind}.${uid}`
 }
 
 /** Undefined when the key is none of ours: what a hostile or newer writer put there is skipped, not an error. */
-export function parseObjectKey(key: string): ObjectKey | undefined {
+export function parseDocumentKey(key: string): DocumentKey | undefined {
   const [token, kind, uid, ...rest] = key.split('.')
   if (token === undefined || kind === undefined || uid === undefined || rest.length > 0) return undefined
   if (token.length > MAX_NODE_NAME || !NODE_TOKEN.test(token) || !isDocumentKind(kind) || !UID.test(uid))
@@ -88,12 +88,12 @@ export function keyInSubject(bucket: Bucket, subject: string): string | undefine
   return subject.startsWith(prefix) ? subject.slice(prefix.length) : undefined
 }
 
-export function desiredSubject(key: ObjectKey): string {
-  return subjectOf(DESIRED_BUCKET, toObjectKey(key))
+export function desiredSubject(key: DocumentKey): string {
+  return subjectOf(DESIRED_BUCKET, toDocumentKey(key))
 }
 
-export function observedSubject(key: ObjectKey): string {
-  return subjectOf(OBSERVED_BUCKET, toObjectKey(key))
+export function observedSubject(key: DocumentKey): string {
+  return subjectOf(OBSERVED_BUCKET, toDocumentKey(key))
 }
 
 export function inventorySubject(node: string): string {

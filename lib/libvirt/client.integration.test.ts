@@ -11,7 +11,8 @@ import {
   LibvirtError,
 } from './error.ts'
 import type { DomainEvent } from './events.ts'
-import { startLibvirtNode, waitUntil, type LibvirtNode } from './testing/libvirt-node.ts'
+import { until } from '../time/until.ts'
+import { startLibvirtNode, type LibvirtNode } from './testing/libvirt-node.ts'
 
 const signal = new AbortController().signal
 const UUID = '11111111-2222-4333-8444-555555555555'
@@ -80,7 +81,7 @@ describe('test:///default', () => {
     expect(isOperationInvalid(again)).toBe(true)
     await client.call('undefine', { domain, flags: Undefine.managedSave }, signal)
     console.log(`test:///default, 12 calls: ${(performance.now() - startedAt).toFixed(1)} ms`)
-    await waitUntil(2_000, () => events.length >= 6)
+    await until(() => events.length >= 6, 'six events', 2_000)
     expect(events.map((e) => (e.kind === 'lifecycle' ? e.event : e.kind))).toEqual([0, 2, 3, 4, 5, 1])
     expect(events.every((e) => e.domain.uuid.equals(uuid))).toBe(true)
     stop.abort()
@@ -138,18 +139,19 @@ describe('qemu:///system', () => {
     console1.on('error', () => undefined) // the one that is taken over is told so
     console1.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')))
     await client.call('resume', { domain: running }, signal)
-    await waitUntil(
-      15_000,
+    await until(
       () => output.includes('SeaBIOS') || output.includes('iPXE') || output.includes('No bootable'),
+      'firmware',
+      15_000,
     )
     console1.write('x'.repeat(1000))
     const taken = await client.openConsole(running, 1, signal) // by force
-    await waitUntil(5_000, () => console1.destroyed)
+    await until(() => console1.destroyed, 'taken over', 5_000)
     taken.end()
     const stats = await client.call('memoryStats', { domain: running, maxStats: 32, flags: 0 }, signal)
     expect(stats.stats.length).toBeGreaterThan(0)
 
-    await waitUntil(5_000, () => seen.connected === 1)
+    await until(() => seen.connected === 1, 'connected', 5_000)
     const pending = client.call('getVersion', undefined, signal)
     await pending
     await node.killLibvirtd()
@@ -157,7 +159,7 @@ describe('qemu:///system', () => {
     expect(isDisconnected(away)).toBe(true)
     at = performance.now()
     await node.startLibvirtd()
-    await waitUntil(15_000, () => seen.connected === 2)
+    await until(() => seen.connected === 2, 'connected again', 15_000)
     console.log(`reconnected ${(performance.now() - at).toFixed(0)} ms after libvirtd was started again`)
     expect(seen.lost).toBeGreaterThan(0)
     const { domain: found } = await client.call('lookupByUuid', { uuid }, signal)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
+import type { KubeEvent } from '../api/types.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { apiVersionOf, type KubeObject, type ResourceKind } from '../kube/object.ts'
@@ -9,19 +10,6 @@ import type { RunEvent } from './controller.ts'
 import { microTime } from '../leader/lease.ts'
 
 const EVENT: ResourceKind = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
-
-/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
-interface KubeEvent extends KubeObject {
-  eventTime: string
-  reportingController: string
-  reportingInstance: string
-  type: string
-  reason: string
-  action: string
-  note: string
-  regarding: object
-  series?: { count: number; lastObservedTime: string }
-}
 
 export interface EventRecorderOptions {
   client: Pick<KubeClient, 'create' | 'mergePatch'>

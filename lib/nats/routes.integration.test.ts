@@ -4,12 +4,12 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { programPath } from '../../local/build/programs.ts'
 import { freePorts } from '../../local/host/free-port.ts'
 import { createAuthority, loadAuthority, signKey, type Authority } from '../pki/authority.ts'
 import { createPrivateKey, publicKeyOf } from '../pki/key.ts'
+import { until } from '../time/until.ts'
 import { createAccountKey, createUserKey } from './nkey.ts'
 import { toServerConfig, type TlsFiles } from './server-config.ts'
 
@@ -62,20 +62,13 @@ async function run(name: string, config: string): Promise<void> {
   await rm(log, { force: true })
   await writeFile(file, config)
   children.push(spawn(program, ['-c', file, '-l', log], { stdio: 'ignore' }))
-  const ready = await within(10_000, async () =>
-    (await readFile(log, 'utf8').catch(() => '')).includes('Server is ready'),
-  )
-  if (!ready) throw new Error(`${name} is not ready: ${await readFile(log, 'utf8').catch(() => '')}`)
+  let said = ''
+  const isReady = async () => (said = await readFile(log, 'utf8').catch(() => '')).includes('Server is ready')
+  await until(isReady, () => `${name}: ${said}`, 10_000, 50)
 }
 
-async function within(ms: number, isSo: () => Promise<boolean>): Promise<boolean> {
-  const endMs = performance.now() + ms
-  while (performance.now() < endMs) {
-    if (await isSo()) return true
-    await delay(50)
-  }
-  return false
-}
+const isSeen = (probe: () => Promise<boolean>): Promise<boolean> =>
+  until(probe, 'routes', SEEN_WITHIN_MS, 50).catch(() => false)
 
 /** Names of the servers that this one has a route to. https://docs.nats.io/running-a-nats-service/nats_admin/monitoring#route-information-routez */
 async function routesOf(monitor: number): Promise<string[]> {
@@ -148,7 +141,7 @@ test.each([
   async (_name, certificate, password) => {
     const member = await startMember(false)
     const rogue = await startRogue(member.route, tls[certificate], password)
-    expect(await within(SEEN_WITHIN_MS, async () => (await routesOf(member.monitor)).length > 0)).toBe(false)
+    expect(await isSeen(async () => (await routesOf(member.monitor)).length > 0)).toBe(false)
     expect(await routesOf(rogue)).toEqual([])
   },
   30_000,
@@ -157,11 +150,11 @@ test.each([
 test('a member with certificate and password does, within that time', async () => {
   const member = await startMember(false)
   await startRogue(member.route, tls.member, PASSWORD)
-  expect(await within(SEEN_WITHIN_MS, async () => (await routesOf(member.monitor)).includes('rogue'))).toBe(true)
+  expect(await isSeen(async () => (await routesOf(member.monitor)).includes('rogue'))).toBe(true)
 }, 30_000)
 
 test('and so does a node where members trust all that the cloud signed and ask for no password', async () => {
   const member = await startMember(true)
   await startRogue(member.route, tls.node, undefined)
-  expect(await within(SEEN_WITHIN_MS, async () => (await routesOf(member.monitor)).includes('rogue'))).toBe(true)
+  expect(await isSeen(async () => (await routesOf(member.monitor)).includes('rogue'))).toBe(true)
 }, 30_000)

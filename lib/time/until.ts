@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** For tests: resolves once `holds` does, looked at every few milliseconds; throws with what was last seen after the time limit. */
-export async function until(
-  holds: () => unknown,
-  what: string | (() => unknown) = 'it',
+type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
+
+/**
+ * For tests: what `probe` gives once that is true of itself, asked every few milliseconds.
+ * @param what for the message: words, or what to show of the state; the probe's own text when absent
+ * @throws after the time limit
+ */
+export async function until<T>(
+  probe: () => T | Promise<T>,
+  what: string | (() => unknown) = probe.toString(),
   timeoutMs = 5000,
-): Promise<void> {
+  everyMs = 5,
+): Promise<Truthy<T>> {
   const endMs = performance.now() + timeoutMs
   for (;;) {
-    if (await holds()) return
+    const found = await probe()
+    if (found) return found as Truthy<T>
     if (performance.now() > endMs) {
       const seen = typeof what === 'function' ? JSON.stringify(what()) : what
       throw new Error(`not within ${timeoutMs} ms: ${seen}`)
     }
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

@@ -8,7 +8,7 @@ import type {
   ObservedDocument,
   ObservedNic,
 } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { MachineNic, ObservedMachine } from './machine-index.ts'
 
@@ -22,7 +22,7 @@ export type Unsubscribe = () => void
 export type Writer = () => Pick<Versions, 'incarnation' | 'term'> | undefined
 
 /** What the bucket holds for one object; the document itself is not kept in memory. */
-export interface DesiredEntry extends ObjectKey {
+export interface DesiredEntry extends DocumentKey {
   versions: Versions
   tombstone: boolean
   revision: number
@@ -52,14 +52,14 @@ export interface DesiredPublisher {
   /** All that the bucket holds, of this or any earlier leader. */
   list(): readonly DesiredEntry[]
   /** The machines whose documents give them this volume; documents count as soon as they are sent, and until it is certain that they never arrive. */
-  listWithVolume(uid: string): readonly ObjectKey[]
+  listWithVolume(uid: string): readonly DocumentKey[]
   /** Called when another list of volumes lies in a machine's document, or none. */
-  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe
+  onVolumes(listener: (machine: DocumentKey) => void): Unsubscribe
   /**
    * Called for each object whose document in the bucket was changed or lost behind our back (NATS lost writes, a stale leader, an
    * older document that a node refuses): reconcile it, and publish() puts it right.
    */
-  onDrift(listener: (key: ObjectKey) => void): Unsubscribe
+  onDrift(listener: (key: DocumentKey) => void): Unsubscribe
   /** Called when the bucket was lost or could not be followed for a while: publish everything anew. Costs no write where all stands. */
   onReset(listener: () => void): Unsubscribe
 }
@@ -81,7 +81,7 @@ export interface ObservedStore {
   /** Machines with this UID that nodes have without a document. */
   listOrphans(uid: string): readonly ObservedMachine[]
   /** Called after each change, also when the word was withdrawn; enqueue the resource, then read with find(). */
-  onChange(listener: (key: ObjectKey) => void): Unsubscribe
+  onChange(listener: (key: DocumentKey) => void): Unsubscribe
 }
 
 export interface InventoryStore {

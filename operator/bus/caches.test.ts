@@ -2,7 +2,7 @@
 // What nodes said, as it comes from the bucket: whose word it is, who is told of it, and what is forgotten.
 import { describe, expect, test } from '@jest/globals'
 import type { Inventory, ObservedDocument } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
 import { inventoryOf } from '../testing/inventory.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
@@ -13,12 +13,12 @@ const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
   ...{ versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 }, bootId: 'b', since: 't' },
   ...more,
 })
-const key: ObjectKey = { node: 'c1', kind: 'instance', uid: 'vm' }
+const key: DocumentKey = { node: 'c1', kind: 'instance', uid: 'vm' }
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
 
-function observed(isAsked?: (asked: ObjectKey) => boolean) {
+function observed(isAsked?: (asked: DocumentKey) => boolean) {
   const cache = new ObservedCache(log, undefined, isAsked)
-  const told: ObjectKey[] = []
+  const told: DocumentKey[] = []
   cache.onChange((changed) => told.push(changed))
   const say = (at: string, value: unknown) => cache.entry({ key: at, revision: 1, data: bytes(value) })
   return { cache, told, say }

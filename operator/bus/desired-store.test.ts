@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Image, Port } from '../../lib/api/types.ts'
 import { instanceDocument } from '../../agents/compute/testing.ts'
 import { MAX_DOCUMENT_BYTES, type DesiredDocument, type PortDocument } from '../../lib/contract/documents.ts'
-import { desiredSubject, observedSubject, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import { desiredSubject, observedSubject, toDocumentKey, type DocumentKey } from '../../lib/contract/subjects.ts'
 import { createLogger } from '../../lib/log.ts'
 import { settle } from '../../lib/time/fake-clock.ts'
 import { tombstoneOf } from '../placed/document-header.ts'
@@ -18,7 +18,7 @@ const SOURCE: Image['spec'] = { source: { http: { url: 'http://images.test/guest
 const image = (generation = 1) => stored<Image>('i', SOURCE, { generation })
 const document = (generation = 1, versions: { incarnation?: number; term?: number } = {}) =>
   imageDocument(image(generation), 'n1', { incarnation: 1, term: 1, ...versions })
-const key: ObjectKey = { node: 'n1', kind: 'image', uid: 'uid-i' }
+const key: DocumentKey = { node: 'n1', kind: 'image', uid: 'uid-i' }
 const subject = desiredSubject(key)
 
 interface World {
@@ -54,7 +54,7 @@ function world(stream = new MemoryStream()): World {
   desired.onDrift(({ uid }) => told.push(`drift ${uid}`))
   desired.onReset(() => told.push('reset'))
   desired.onVolumes(({ uid }) => told.push(`volumes ${uid}`))
-  const prefix = subject.slice(0, -toObjectKey(key).length)
+  const prefix = subject.slice(0, -toDocumentKey(key).length)
   const hear = () => {
     for (const [at, { seq, data, headers }] of stream.messages)
       if (at.startsWith(prefix) && headers.get('KV-Operation') === '')
@@ -364,14 +364,14 @@ describe('what the bucket tells', () => {
   test('of another writer, heard before the answer to ours that it followed, is what is known', async () => {
     const w = loaded()
     const writing = w.desired.publish(document(1))
-    w.desired.entry({ key: toObjectKey(key), revision: 9, data: Buffer.from(JSON.stringify(document(3))) })
+    w.desired.entry({ key: toDocumentKey(key), revision: 9, data: Buffer.from(JSON.stringify(document(3))) })
     await writing
     expect(w.desired.find('n1', 'image', 'uid-i')).toMatchObject({ revision: 9, versions: { generation: 3 } })
   })
   test('of older revisions changes nothing; of another writer’s is drift', async () => {
     const w = loaded()
     await w.desired.publish(document(2))
-    w.desired.entry({ key: toObjectKey(key), revision: 1, data: Buffer.from(JSON.stringify(document(1))) })
+    w.desired.entry({ key: toDocumentKey(key), revision: 1, data: Buffer.from(JSON.stringify(document(1))) })
     expect(w.desired.find('n1', 'image', 'uid-i')?.versions.generation).toBe(2)
     w.stream.put(subject, document(7))
     w.hear()
@@ -412,7 +412,7 @@ describe('what the bucket tells', () => {
     const w = loaded()
     for (const generation of [1, 2, 3]) await w.desired.publish(document(generation))
     w.desired.restarted(false)
-    w.desired.entry({ key: toObjectKey(key), revision: 1, data: Buffer.from(JSON.stringify(document(2))) })
+    w.desired.entry({ key: toDocumentKey(key), revision: 1, data: Buffer.from(JSON.stringify(document(2))) })
     w.desired.caughtUp()
     expect(w.desired.find('n1', 'image', 'uid-i')).toMatchObject({ revision: 1, versions: { generation: 2 } })
     expect(w.told).toEqual(['drift uid-i', 'reset'])
@@ -460,7 +460,7 @@ describe('volumes in documents', () => {
     w.stream.fault = 'answer'
     await expect(w.desired.publish(machine(['v']))).rejects.toMatchObject({ reason: 'BusUnavailable' })
     expect(w.desired.listWithVolume('v')).toEqual([at])
-    w.stream.put(desiredSubject(at as ObjectKey), machine([], 5))
+    w.stream.put(desiredSubject(at as DocumentKey), machine([], 5))
     await expect(w.desired.publish(machine(['w'], 2))).rejects.toMatchObject({ reason: 'BusConflict' })
     await settle()
     expect([w.desired.listWithVolume('v'), w.desired.listWithVolume('w')]).toEqual([[], []])

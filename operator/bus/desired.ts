@@ -7,10 +7,10 @@ import {
   OBSERVED_BUCKET,
   desiredSubject,
   observedSubject,
-  parseObjectKey,
+  parseDocumentKey,
   streamOf,
-  toObjectKey,
-  type ObjectKey,
+  toDocumentKey,
+  type DocumentKey,
 } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import { StaleWriterError, TerminalError, TransientError, messageOf } from '../../lib/errors.ts'
@@ -44,9 +44,9 @@ export interface JetStreamDesiredOptions {
   /** Has a node that beats not said anything of this version yet? */
   isUnanswered: (document: DesiredDocument) => boolean
   /** Does its node's last word refuse it as an older leader's? */
-  isRefused: (key: ObjectKey) => boolean
+  isRefused: (key: DocumentKey) => boolean
   /** What else must forget the object. */
-  onWithdrawn: (key: ObjectKey) => void
+  onWithdrawn: (key: DocumentKey) => void
   /** There is a key that is none of ours. A newer operator may know it, so that nobody takes it away. */
   onUnknown?: () => void
   now?: () => number
@@ -68,10 +68,10 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   #seen: Set<string> | undefined = new Set()
   #isQuietPass = true
   #isLoaded = false
-  readonly #drift = new Listeners<ObjectKey>()
+  readonly #drift = new Listeners<DocumentKey>()
   readonly #reset = new Listeners<undefined>()
   readonly #volumes = new VolumesInDocuments()
-  readonly #volumesChanged = new Listeners<ObjectKey>()
+  readonly #volumesChanged = new Listeners<DocumentKey>()
 
   constructor(options: JetStreamDesiredOptions) {
     this.#options = options
@@ -102,7 +102,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
         `what node ${document.node} must know of ${document.kind} ${document.name} is larger than 256 KiB: shorten its user data or metadata`,
       )
     }
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     const digest = digestOf(document)
     const known = this.#known.get(key)
     if (known) {
@@ -124,18 +124,18 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       const mark = await removeKey(this.#options.nc, DESIRED_BUCKET, desiredSubject(key), revision)
       // Wanted again meanwhile: the answer to that is none of ours to take.
       if (mark === undefined) return
-      this.#rememberMark(toObjectKey(key), mark)
+      this.#rememberMark(toDocumentKey(key), mark)
       this.#requireWriter()
       await removeKey(this.#options.nc, OBSERVED_BUCKET, observedSubject(key))
     } catch (error) {
       throw busUnavailable(error)
     }
-    this.#forget(toObjectKey(key))
+    this.#forget(toDocumentKey(key))
     this.#options.onWithdrawn(key)
   }
 
   find(node: string, kind: DocumentKind, uid: string): DesiredEntry | undefined {
-    return this.#known.get(toObjectKey({ node, kind, uid }))
+    return this.#known.get(toDocumentKey({ node, kind, uid }))
   }
 
   async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
@@ -147,15 +147,15 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     return [...this.#known.values()]
   }
 
-  listWithVolume(uid: string): readonly ObjectKey[] {
-    return this.#volumes.list(uid).flatMap((key) => parseObjectKey(key) ?? [])
+  listWithVolume(uid: string): readonly DocumentKey[] {
+    return this.#volumes.list(uid).flatMap((key) => parseDocumentKey(key) ?? [])
   }
 
-  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe {
+  onVolumes(listener: (machine: DocumentKey) => void): Unsubscribe {
     return this.#volumesChanged.add(listener)
   }
 
-  onDrift(listener: (key: ObjectKey) => void): Unsubscribe {
+  onDrift(listener: (key: DocumentKey) => void): Unsubscribe {
     return this.#drift.add(listener)
   }
 
@@ -164,8 +164,8 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   }
 
   /** The node said that it refuses this document as an older leader's. */
-  refused(key: ObjectKey): void {
-    const known = this.#known.get(toObjectKey(key))
+  refused(key: DocumentKey): void {
+    const known = this.#known.get(toDocumentKey(key))
     const writer = this.#options.writer()
     if (!known || !writer || known.renew || known.versions.term >= writer.term) return
     known.renew = true
@@ -183,7 +183,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     this.#seen?.add(key)
     const known = this.#known.get(key)
     if (known && known.revision >= revision && !this.#seen) return
-    const id = parseObjectKey(key)
+    const id = parseDocumentKey(key)
     const document = id && parseDocument(data)
     if (!id) {
       this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
@@ -224,8 +224,8 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   }
 
   /** What really lies there: our own write of before a withdrawal may have been told after it. */
-  async #reload(id: ObjectKey): Promise<void> {
-    const key = toObjectKey(id)
+  async #reload(id: DocumentKey): Promise<void> {
+    const key = toDocumentKey(id)
     const message = await this.#get(id)
     this.#forget(key)
     this.#marks.delete(key)
@@ -233,7 +233,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     else if (message) this.entry({ key, revision: message.seq, data: message.data })
   }
 
-  async #get(key: ObjectKey): Promise<StoredMsg | null> {
+  async #get(key: DocumentKey): Promise<StoredMsg | null> {
     try {
       const jsm = await this.#js.jetstreamManager(false)
       return await jsm.direct.getMessage(streamOf(DESIRED_BUCKET), { last_by_subj: desiredSubject(key) })
@@ -275,7 +275,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   /** A key without a document has a mark where one was removed, by another leader too, which is then read first. */
   async #writeNew(document: DesiredDocument, data: string): Promise<number> {
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     try {
       return await this.#write(document, data, this.#marks.get(key) ?? 0)
     } catch (error) {
@@ -285,7 +285,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   }
 
   async #write(document: DesiredDocument, data: string, expected: number): Promise<number> {
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     this.#volumes.begin(key, document, expected)
     try {
       const ack = await this.#js.publish(desiredSubject(document), data, {

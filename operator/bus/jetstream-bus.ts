@@ -11,7 +11,7 @@ import {
   notificationSubject,
   streamOf,
   type Bucket,
-  type ObjectKey,
+  type DocumentKey,
 } from '../../lib/contract/subjects.ts'
 import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -113,7 +113,7 @@ export class JetStreamBus implements Bus {
       ...(options.share ? { share: options.share } : {}),
       onExcess: (node, excess) => this.conduct.exceeded(node, excess),
     })
-    const isAsked = ({ node, kind, uid }: ObjectKey) =>
+    const isAsked = ({ node, kind, uid }: DocumentKey) =>
       !this.#isDesiredRead || this.desired.find(node, kind, uid) !== undefined || options.isKnown?.(kind, uid) === true
     this.observed = new ObservedCache(log, this.#shares, isAsked)
     this.desired = new JetStreamDesired({
@@ -186,7 +186,7 @@ export class JetStreamBus implements Bus {
     await Promise.all(this.#following)
   }
 
-  #isRefused({ kind, uid, node }: ObjectKey): boolean {
+  #isRefused({ kind, uid, node }: DocumentKey): boolean {
     return this.observed.find(kind, uid, node)?.refused?.reason === 'StaleLeader'
   }
 

@@ -8,7 +8,7 @@ import {
   type ObservedDocument,
   type ObservedNic,
 } from '../../lib/contract/documents.ts'
-import { parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import { parseDocumentKey, toDocumentKey, type DocumentKey } from '../../lib/contract/subjects.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
 import type {
@@ -102,10 +102,10 @@ export class MemoryDesired implements DesiredPublisher {
   readonly #nics = new Map<string, ObservedNic | undefined>()
   readonly #writer: Writer
   readonly #observed: ObservedCache
-  readonly #drift = new Listeners<ObjectKey>()
+  readonly #drift = new Listeners<DocumentKey>()
   readonly #reset = new Listeners<undefined>()
   readonly #volumes = new VolumesInDocuments()
-  readonly #volumesChanged = new Listeners<ObjectKey>()
+  readonly #volumesChanged = new Listeners<DocumentKey>()
   readonly #failures: Error[] = []
   /** All writes since the start; unchanged documents are none. */
   writes = 0
@@ -139,7 +139,7 @@ export class MemoryDesired implements DesiredPublisher {
       throw new StaleWriterError('the document is not of this leader')
     }
     const parsed = DesiredDocument.parse(document)
-    const key = toObjectKey(document)
+    const key = toDocumentKey(document)
     const held = this.documents.get(key)
     if (held && held.versions.term > document.versions.term)
       throw new StaleWriterError('the bus holds a newer leader’s document')
@@ -158,14 +158,14 @@ export class MemoryDesired implements DesiredPublisher {
   async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
     this.#check()
     const key = { node, kind, uid }
-    this.documents.delete(toObjectKey(key))
-    this.#nics.delete(toObjectKey(key))
-    this.#volumes.stands(toObjectKey(key), undefined, this.writes + 1)
+    this.documents.delete(toDocumentKey(key))
+    this.#nics.delete(toDocumentKey(key))
+    this.#volumes.stands(toDocumentKey(key), undefined, this.writes + 1)
     this.#observed.forget(key)
   }
 
   find(node: string, kind: DocumentKind, uid: string): DesiredEntry | undefined {
-    const key = toObjectKey({ node, kind, uid })
+    const key = toDocumentKey({ node, kind, uid })
     const document = this.documents.get(key)
     if (!document) return undefined
     const nic = this.#nics.get(key)
@@ -181,22 +181,22 @@ export class MemoryDesired implements DesiredPublisher {
   }
 
   async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
-    return this.documents.get(toObjectKey({ node, kind, uid }))
+    return this.documents.get(toDocumentKey({ node, kind, uid }))
   }
 
   list(): readonly DesiredEntry[] {
     return [...this.documents.values()].flatMap((d) => this.find(d.node, d.kind, d.uid) ?? [])
   }
 
-  listWithVolume(uid: string): readonly ObjectKey[] {
-    return this.#volumes.list(uid).flatMap((key) => parseObjectKey(key) ?? [])
+  listWithVolume(uid: string): readonly DocumentKey[] {
+    return this.#volumes.list(uid).flatMap((key) => parseDocumentKey(key) ?? [])
   }
 
-  onVolumes(listener: (machine: ObjectKey) => void): Unsubscribe {
+  onVolumes(listener: (machine: DocumentKey) => void): Unsubscribe {
     return this.#volumesChanged.add(listener)
   }
 
-  onDrift(listener: (key: ObjectKey) => void): Unsubscribe {
+  onDrift(listener: (key: DocumentKey) => void): Unsubscribe {
     return this.#drift.add(listener)
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ObservedDocument, ObservedNic } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
-import { toObjectKey } from '../../lib/contract/subjects.ts'
+import { toDocumentKey } from '../../lib/contract/subjects.ts'
 import { DEFAULT_SHARE, NodeShares } from './node-shares.ts'
 import { ObservedCache } from './observed.ts'
 
@@ -97,7 +97,7 @@ test('what is forgotten counts no more for its node; what was never there is no 
       ...{ v: 1, ...key, state: 'available', facts: {}, name: uid, bootId: 'b', since: 't' },
       versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
     }
-    cache.entry({ key: toObjectKey(key), revision: 1, data: Buffer.from(JSON.stringify(word)) })
+    cache.entry({ key: toDocumentKey(key), revision: 1, data: Buffer.from(JSON.stringify(word)) })
     return cache.find('volume', uid, 'n1') !== undefined
   }
   const put = (key: string) => cache.entry({ key, revision: 1, data: Buffer.from('{}') })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { Inventory, ObservedDocument, type DocumentKind } from '../../lib/contract/documents.ts'
-import { fromNodeToken, parseObjectKey, toObjectKey, type ObjectKey } from '../../lib/contract/subjects.ts'
+import { fromNodeToken, parseDocumentKey, toDocumentKey, type DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
@@ -21,12 +21,12 @@ export class ObservedCache implements ObservedStore, BucketListener {
   readonly #byNode = new Map<string, Set<string>>()
   readonly #machines = new MachineIndex()
   readonly #volumes = new VolumeWords()
-  readonly #listeners = new Listeners<ObjectKey>()
+  readonly #listeners = new Listeners<DocumentKey>()
   readonly #shares: NodeShares
-  readonly #isAsked: (key: ObjectKey) => boolean
+  readonly #isAsked: (key: DocumentKey) => boolean
 
   /** @param isAsked is there a document or a resource that the word answers? Looked at for new keys only. */
-  constructor(log: Logger, shares = new NodeShares({ log }), isAsked: (key: ObjectKey) => boolean = () => true) {
+  constructor(log: Logger, shares = new NodeShares({ log }), isAsked: (key: DocumentKey) => boolean = () => true) {
     this.#log = log
     this.#shares = shares
     this.#isAsked = isAsked
@@ -69,7 +69,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
     return !isOrphan || this.find('instance', uid, node) === undefined
   }
 
-  onChange(listener: (key: ObjectKey) => void): Unsubscribe {
+  onChange(listener: (key: DocumentKey) => void): Unsubscribe {
     return this.#listeners.add(listener)
   }
 
@@ -83,8 +83,8 @@ export class ObservedCache implements ObservedStore, BucketListener {
   }
 
   /** The word was withdrawn with its document. */
-  forget(key: ObjectKey): void {
-    this.#shares.release(key.node, toObjectKey(key))
+  forget(key: DocumentKey): void {
+    this.#shares.release(key.node, toDocumentKey(key))
     const object = `${key.kind}.${key.uid}`
     const words = this.#byObject.get(object)
     const old = words?.get(key.node)
@@ -97,7 +97,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
     this.#listeners.emit(key)
   }
 
-  put(key: ObjectKey, word: ObservedDocument): void {
+  put(key: DocumentKey, word: ObservedDocument): void {
     const object = `${key.kind}.${key.uid}`
     let words = this.#byObject.get(object)
     if (!words) this.#byObject.set(object, (words = new Map<string, ObservedDocument>()))
@@ -119,7 +119,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
   entry({ key, data }: BucketEntry): void {
     const node = nodeOf(key.split('.', 1)[0] ?? '')
     if (node === undefined) return
-    const id = parseObjectKey(key)
+    const id = parseDocumentKey(key)
     if (!this.#shares.admit(node, key, data.length, () => id !== undefined && this.#isAsked(id))) return
     const word = id && parse(ObservedDocument, data)
     // A node can write below its own key only, but there it can write anything.

@@ -21,6 +21,7 @@ import { createLogger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { DEFAULT_LIMITS, wantedStreams } from '../../lib/nats/streams.ts'
 import { TestServer } from '../../lib/nats/test-server.ts'
+import { until as untilSoon } from '../../lib/time/until.ts'
 import { serveCallOut } from '../auth/call-out.ts'
 import { AGENT_USERNAME } from '../auth/token-review.ts'
 import { imageDocument } from '../controllers/image/document.ts'
@@ -84,12 +85,7 @@ const notification = {
   ...{ uid: 'u', payload: {} },
 }
 
-async function until(holds: () => unknown): Promise<void> {
-  for (const endMs = Date.now() + 10_000; !(await holds());) {
-    if (Date.now() > endMs) throw new Error('it did not come')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+const until = (holds: () => unknown) => untilSoon(holds, undefined, 10_000, 20)
 const termOf = async () => (await lastOf(desiredSubject(key)))?.json<{ versions: { term: number } }>().versions.term
 const lastOf = (subject: string) => jsm.direct.getMessage(streamOf('desired'), { last_by_subj: subject })
 

@@ -100,7 +100,7 @@ export function superviseNetwork(
     if (deps.regression.isHolding(deps.writer())) return now
     const onNodes = deps.bus.desired.list().filter(({ kind, tombstone }) => kind === 'port' && !tombstone)
     const plugged = new Set(onNodes.map(({ uid }) => uid))
-    const kept = strays.filter((row) => isPlugged(row, plugged))
+    const kept = strays.filter((row) => isPluggedPort(row, plugged))
     if (kept.length > 0)
       log.error({ ports: kept.slice(0, 8) }, 'ports of nodes have no resource: was the store restored?')
     for (const row of chooseRemovals(strays, before, plugged)) {
@@ -169,13 +169,15 @@ export function chooseRemovals(
   before: ReadonlySet<string>,
   pluggedPorts: ReadonlySet<string>,
 ): OwnedRow[] {
-  const isHeld = strays.some((row) => isPlugged(row, pluggedPorts))
+  const isHeld = strays.some((row) => isPluggedPort(row, pluggedPorts))
   return strays
-    .filter((row) => before.has(idOf(row)) && (isHeld ? row.kind === 'Port' && !isPlugged(row, pluggedPorts) : true))
+    .filter(
+      (row) => before.has(idOf(row)) && (isHeld ? row.kind === 'Port' && !isPluggedPort(row, pluggedPorts) : true),
+    )
     .sort((a, b) => REMOVAL_ORDER.indexOf(a.kind) - REMOVAL_ORDER.indexOf(b.kind))
 }
 
-function isPlugged({ kind, uid }: OwnedRow, pluggedPorts: ReadonlySet<string>): boolean {
+function isPluggedPort({ kind, uid }: OwnedRow, pluggedPorts: ReadonlySet<string>): boolean {
   return kind === 'Port' && pluggedPorts.has(uid)
 }
 

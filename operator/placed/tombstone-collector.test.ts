@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Image, Instance, Port, Volume } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import { toObjectKey } from '../../lib/contract/subjects.ts'
+import { toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { settle } from '../../lib/time/fake-clock.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
@@ -53,7 +53,7 @@ test('a document that asks for it is no tombstone, whatever the node says', asyn
   const w = memoryWorld()
   const isThere = await answered(w, 'port')
   const document = { ...tombstoneOf('port', OBJECTS.port, 'c1', 1, writer), tombstone: false }
-  w.bus.desired.documents.set(toObjectKey(document), document as never)
+  w.bus.desired.documents.set(toDocumentKey(document), document as never)
   expect(await isThere()).toBe(true)
 })
 
@@ -95,7 +95,7 @@ describe('of a machine', () => {
     const isThere = await answered(w, 'instance')
     w.put('instances', machine({ node: 'c2' }, {}, secret))
     const next = { ...tombstoneOf('instance', OBJECTS.instance, 'c2', 2, writer), tombstone }
-    w.bus.desired.documents.set(toObjectKey(next), next as never)
+    w.bus.desired.documents.set(toDocumentKey(next), next as never)
     expect(await isThere()).toBe(isKept)
   })
 })

@@ -2,7 +2,7 @@
 import { CLOUD, CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Cloud } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Bus, DesiredEntry } from '../bus/bus.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
@@ -31,7 +31,7 @@ export interface EvidenceDeps {
   caches: DocumentCaches
 }
 
-interface Suspicion extends ObjectKey {
+interface Suspicion extends DocumentKey {
   sinceMs: number
   /** The store itself knows better: a cache is behind in this one object, which alone is held up by it. */
   isDenied: boolean
@@ -126,7 +126,7 @@ export class DocumentSuspicions {
     return undefined
   }
 
-  #begin({ node, kind, uid }: ObjectKey): Suspicion {
+  #begin({ node, kind, uid }: DocumentKey): Suspicion {
     return { node, kind, uid, sinceMs: this.#now(), isDenied: false }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { EvidenceDeps } from './document-suspicions.ts'
@@ -23,7 +23,7 @@ import {
 export class NodesAhead {
   readonly #deps: EvidenceDeps
   readonly #now: () => number
-  readonly #ahead = new Map<string, ObjectKey & { sinceMs: number }>()
+  readonly #ahead = new Map<string, DocumentKey & { sinceMs: number }>()
 
   constructor(deps: EvidenceDeps, now: () => number) {
     this.#deps = deps
@@ -36,7 +36,7 @@ export class NodesAhead {
   }
 
   /** @returns what the object's node knows that the object does not, for people */
-  consider(object: KubeObject, key: ObjectKey, ours: Versions): string | undefined {
+  consider(object: KubeObject, key: DocumentKey, ours: Versions): string | undefined {
     const { kind, uid, node } = key
     const id = `${kind}.${uid}`
     const word = this.#deps.bus.observed.find(kind, uid, node)
@@ -73,7 +73,7 @@ export class NodesAhead {
 
   /** @returns the object's name when the store confirms it */
   async #confirm(
-    { kind, uid, node }: ObjectKey,
+    { kind, uid, node }: DocumentKey,
     writer: WriterVersions,
     read: StoreReader,
   ): Promise<string | undefined> {

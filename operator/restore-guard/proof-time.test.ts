@@ -3,7 +3,7 @@
 import { expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Port } from '../../lib/api/types.ts'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
-import { toObjectKey } from '../../lib/contract/subjects.ts'
+import { toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
 import { tombstoneOf } from '../placed/document-header.ts'
@@ -18,7 +18,7 @@ const prove = async (w: MemoryWorld): Promise<boolean> => {
 function hand(w: MemoryWorld, object: KubeObject, generation: number, epoch = 1): void {
   const document = { ...tombstoneOf('instance', object, 'c1', epoch, writer), tombstone: false }
   document.versions = { ...document.versions, generation }
-  w.bus.desired.documents.set(toObjectKey(document), document as unknown as DesiredDocument)
+  w.bus.desired.documents.set(toDocumentKey(document), document as unknown as DesiredDocument)
 }
 
 /** Each begins at 5 s of the clock. */
@@ -93,7 +93,7 @@ test('a user’s port is as far as itself, whatever machine has it', () => {
   ] as const) {
     w.bus.desired.documents.clear()
     const document = tombstoneOf('port', port, 'c1', epoch, writer)
-    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.bus.desired.documents.set(toDocumentKey(document), document)
     w.deps.regression.lookAtAll(writer)
     expect(w.deps.regression.isHolding(writer)).toBe(isHeld)
   }
@@ -125,7 +125,7 @@ test.each([
     const status = { origin: 'Instance' as const, owner: { name: 'vm', uid: 'uid-vm' } }
     const port = w.put('ports', stored<Port>('p', { networkRef: { name: 'n' } }, { status }))
     const document = tombstoneOf('port', port, 'c1', 2, writer)
-    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.bus.desired.documents.set(toDocumentKey(document), document)
     w.deps.regression.lookAtAll(writer)
     w.clock.ms = 10_000
     const fresh = stored<Instance>('vm', SPEC, { status: { node: 'c1', epoch } })

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { CLOUD, PORT } from '../../lib/api/kinds.ts'
 import type { Cloud, ComputeNode, Instance, Port, Volume } from '../../lib/api/types.ts'
 import type { DesiredDocument } from '../../lib/contract/documents.ts'
-import { toObjectKey } from '../../lib/contract/subjects.ts'
+import { toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
 import { StoreHistory } from './store-history.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
@@ -23,7 +23,7 @@ function hand(
   const { generation = object.metadata.generation ?? 1, epoch = 1, tombstone = false } = more
   const document = { ...tombstoneOf('instance', object, 'c1', epoch, writer), tombstone }
   document.versions = { ...document.versions, generation }
-  w.bus.desired.documents.set(toObjectKey(document), document as unknown as DesiredDocument)
+  w.bus.desired.documents.set(toDocumentKey(document), document as unknown as DesiredDocument)
 }
 /** The store as it is, or with what the caches have not heard of. */
 const reading = (w: MemoryWorld, ahead?: KubeObject) => async (kind: ResourceKind, ref: ObjectRef) =>
@@ -213,7 +213,7 @@ describe('what is said, and when', () => {
     w.put('clouds', stored<Cloud>('default', {}, { namespace: '' }))
     w.put('instances', machine())
     const document = tombstoneOf('instance', machine(), 'c1', 1, { incarnation: 5, term: 1 })
-    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.bus.desired.documents.set(toDocumentKey(document), document)
     guardOf(w).lookAtAll(writer)
     expect(guardOf(w).highestIncarnation).toBe(5)
     w.clock.ms = 10_000
@@ -248,7 +248,7 @@ test('a volume is as far as itself, whoever owns it; an orphaned port as far as 
   const holds = (kind: 'volume' | 'port', object: KubeObject, epoch: number) => {
     w.bus.desired.documents.clear()
     const document = tombstoneOf(kind, object, 'c1', epoch, writer)
-    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.bus.desired.documents.set(toDocumentKey(document), document)
     guardOf(w).lookAtAll(writer)
     return isHolding(w)
   }
@@ -268,7 +268,7 @@ test('an automatic port is as far as its machine', () => {
     [2, true],
   ] as const) {
     const document = tombstoneOf('port', port, 'c1', epoch, writer)
-    w.bus.desired.documents.set(toObjectKey(document), document)
+    w.bus.desired.documents.set(toDocumentKey(document), document)
     guardOf(w).lookAtAll(writer)
     expect(isHolding(w)).toBe(holding)
   }

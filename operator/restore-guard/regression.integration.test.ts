@@ -7,7 +7,6 @@ import * as kinds from '../../lib/api/kinds.ts'
 import type { Cloud, Instance, KubeEvent, Lease } from '../../lib/api/types.ts'
 import { findCondition, isConditionTrue } from '../../lib/conditions.ts'
 import { DESIRED_BUCKET, streamOf } from '../../lib/contract/subjects.ts'
-import type { KubeObject } from '../../lib/kube/object.ts'
 import { until } from '../../lib/time/until.ts'
 import {
   applyProject,
@@ -68,7 +67,7 @@ const writesOf = ({ samples }: RunningOperator) =>
 const ONE_WORD = ['create events.events.k8s.io', 'updateStatus clouds.nephele.dev']
 const termOf = async () => (await cloud.client.get<Lease>(kinds.LEASE, LEASE)).spec?.leaseTransitions
 const eventsOf = async (reason: string) =>
-  (await cloud.client.list<KubeEvent & KubeObject>(kinds.EVENT)).filter((e) => e.reason === reason)
+  (await cloud.client.list<KubeEvent>(kinds.EVENT)).filter((e) => e.reason === reason)
 
 async function raiseIncarnation(): Promise<void> {
   await cloud.client.mergePatch(kinds.CLOUD, CLOUD, { spec: { incarnation: 2 } })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { ObjectKey } from '../../lib/contract/subjects.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Writer } from '../bus/bus.ts'
 import type { ControllerName } from '../controllers/all.ts'
@@ -63,13 +63,13 @@ export function watchRegression(
     if (now) regression.lookAtAll(now)
   }
 
-  function consider({ kind, uid }: Pick<ObjectKey, 'kind' | 'uid'>): void {
+  function consider({ kind, uid }: Pick<DocumentKey, 'kind' | 'uid'>): void {
     const now = writer()
     if (now) regression.consider(kind, uid, now)
   }
 
   /** Nodes' words go only when they are withdrawn with their document. */
-  function heard({ kind, uid, node }: ObjectKey): void {
+  function heard({ kind, uid, node }: DocumentKey): void {
     if (bus.observed.find(kind, uid, node)) consider({ kind, uid })
     else if (!findResource(kind, uid, caches)) regression.forget(kind, uid)
   }

@@ -17,15 +17,12 @@ export interface FlavorSize {
   swapMiB: number
 }
 
-const BYTES_PER_GIB = 1024 ** 3
-
-/** @param imageBytes the image's virtual size: the root disk of a flavor that names none (rootDiskGiB 0) */
-export function amountsOf(flavor: FlavorSize, imageBytes = 0): Amounts {
-  const root = flavor.rootDiskGiB > 0 ? flavor.rootDiskGiB : Math.ceil(imageBytes / BYTES_PER_GIB)
+/** @param flavor as the machine has it: with the root disk that its image asks for where the Flavor names none */
+export function amountsOf(flavor: FlavorSize): Amounts {
   return {
     vcpus: flavor.vcpus,
     memoryMiB: flavor.memoryMiB + guestOverheadMiB(flavor),
-    diskGiB: root + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
+    diskGiB: flavor.rootDiskGiB + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
   }
 }
 

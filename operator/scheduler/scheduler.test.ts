@@ -196,10 +196,9 @@ describe('placement', () => {
     expect(scheduler.nodes.find('a')?.usedMemoryMiB).toBe(fits.memoryMiB / 2)
   })
 
-  test('a flavor without a root disk takes the size of the image', () => {
+  test('disks count together, swap by begun GiB', () => {
     const flavor = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 0, ephemeralGiB: 2, swapMiB: 100 }
-    expect(amountsOf(flavor, 3 * 1024 ** 3 + 1).diskGiB).toBe(4 + 2 + 1)
-    expect(amountsOf({ ...flavor, rootDiskGiB: 3 }, 3 * 1024 ** 3 + 1).diskGiB).toBe(3 + 2 + 1)
+    expect(amountsOf({ ...flavor, rootDiskGiB: 3 }).diskGiB).toBe(3 + 2 + 1)
     expect(amountsOf(flavor).diskGiB).toBe(2 + 1)
   })
 })

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ensureRootfs } from '../../../local/rootfs/build.ts'
 import { exec, type ExecOptions, type ExecResult } from '../../exec.ts'
+import { until } from '../../time/until.ts'
 
 const INIT = fileURLToPath(new URL('node-init.sh', import.meta.url))
 
@@ -38,10 +38,14 @@ export async function startLibvirtNode(): Promise<LibvirtNode> {
   })
   await log.close()
   const ready = join(work, 'ready')
-  await waitUntil(30_000, async () => {
-    if (child.exitCode !== null) throw new Error(`the node ended: ${await readFile(join(work, 'init.log'), 'utf8')}`)
-    return existsSync(ready)
-  })
+  await until(
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the node ended: ${await readFile(join(work, 'init.log'), 'utf8')}`)
+      return existsSync(ready)
+    },
+    'node',
+    30_000,
+  )
   const pid = Number(await readFile(ready, 'utf8'))
   const run = (argv: readonly [string, ...string[]], options: ExecOptions): Promise<ExecResult> =>
     exec(['nsenter', '-t', String(pid), '-n', '-m', '-u', '-i', '-p', '-r', '-w', '--', ...argv], options)
@@ -55,17 +59,20 @@ export async function startLibvirtNode(): Promise<LibvirtNode> {
     async killLibvirtd() {
       const target = String(await libvirtdPid())
       await run(['kill', '-9', target], { timeoutMs: 5_000 })
-      await waitUntil(5_000, () =>
-        run(['test', '!', '-d', `/proc/${target}`], { timeoutMs: 5_000 }).then(
-          () => true,
-          () => false,
-        ),
+      await until(
+        () =>
+          run(['test', '!', '-d', `/proc/${target}`], { timeoutMs: 5_000 }).then(
+            () => true,
+            () => false,
+          ),
+        'libvirtd ends',
+        5_000,
       )
       await rm(socketPath, { force: true })
     },
     async startLibvirtd() {
       process.kill(pid, 'SIGUSR1')
-      await waitUntil(15_000, async () => existsSync(socketPath))
+      await until(async () => existsSync(socketPath), 'libvirtd listens', 15_000)
     },
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -73,17 +80,5 @@ export async function startLibvirtNode(): Promise<LibvirtNode> {
       await ended
       await rm(work, { recursive: true, force: true })
     },
-  }
-}
-
-export async function waitUntil(
-  timeoutMs: number,
-  condition: () => Promise<boolean> | boolean,
-  everyMs = 20,
-): Promise<void> {
-  const end = performance.now() + timeoutMs
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`)
-    await sleep(everyMs)
   }
 }

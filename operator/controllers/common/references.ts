@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ObjectRef } from '../../../lib/api/types.ts'
-import type { KubeObject, ObjectKey } from '../../../lib/kube/object.ts'
+import type { KubeObject, ObjectKey, ObjectRef } from '../../../lib/kube/object.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'

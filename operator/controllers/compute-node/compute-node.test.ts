@@ -12,7 +12,7 @@ import type {
 } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { DesiredDocument, NodeDocument } from '../../../lib/contract/documents.ts'
-import { toObjectKey } from '../../../lib/contract/subjects.ts'
+import { toDocumentKey } from '../../../lib/contract/subjects.ts'
 import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
@@ -512,7 +512,7 @@ describe('what a node has without a resource', () => {
   const STRAY = { kind: 'instance', uid: 'uid-vm', what: 'ns/vm, running, epoch 3: there is no resource of it' }
   const handOut = (w: MemoryWorld, tombstone: boolean) => {
     const document = { ...tombstoneOf('instance', vm(), 'n1', 3, w.deps.writer()), tombstone }
-    w.bus.desired.documents.set(toObjectKey(document), document as unknown as DesiredDocument)
+    w.bus.desired.documents.set(toDocumentKey(document), document as unknown as DesiredDocument)
   }
   test.each<[string, (w: MemoryWorld) => void, object[] | undefined]>([
     ['a machine', () => undefined, [STRAY]],

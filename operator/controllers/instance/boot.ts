@@ -7,7 +7,7 @@ import { ownerUidOf } from '../../placed/holding.ts'
 import { answerOf, askedOf, plugPresence, type Presence } from '../../placed/observed-facts.ts'
 import { imageDocument } from '../image/document.ts'
 import type { Admitted } from './admit.ts'
-import { instanceDocument, keptDocument, type NodeFacts } from './document.ts'
+import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -109,7 +109,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   return { isWhole: true, volumes, ...(unresolved ? { unresolved } : {}) }
 }
 
-function factsOf(node: string, { bus, caches }: InstanceDeps): NodeFacts {
+function factsOf(node: string, { bus, caches }: InstanceDeps): PlacedNode {
   const { status } = caches.computeNodes.find(undefined, node) ?? {}
   return {
     // The newest that is known; a beat comes before the inventory after a reboot.

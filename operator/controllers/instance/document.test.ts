@@ -6,7 +6,7 @@ import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { machine, parts, SHA } from '../../testing/machine-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import type { Admitted, ReadyImage } from './admit.ts'
-import { instanceDocument, keptDocument, type NodeFacts } from './document.ts'
+import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 
 const size = { vcpus: 2, memoryMiB: 256, rootDiskGiB: 3, ephemeralGiB: 4, swapMiB: 5 }
 const writer = { incarnation: 7, term: 9 }
@@ -22,7 +22,7 @@ const volume = {
   ...{ uid: 'v', name: 'data' },
   connection: { protocol: 'file' as const, path: '/v', format: 'raw' as const },
 }
-const nothing: NodeFacts = { bootId: undefined, zone: undefined }
+const nothing: PlacedNode = { bootId: undefined, zone: undefined }
 const document = (spec: Partial<Instance['spec']>, of: Admitted, facts = nothing): InstanceDocument =>
   instanceDocument(vm(spec), { admitted: of, ports: [port], volumes: [volume] }, facts, writer)
 

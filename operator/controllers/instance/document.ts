@@ -14,7 +14,8 @@ export interface InstanceParts {
   volumes: readonly GivenVolume[]
 }
 
-export interface NodeFacts {
+/** What the document says of the node that it goes to. */
+export interface PlacedNode {
   /** The boot that the grant is for (docs/decisions/0004); undefined while the node was not heard. */
   bootId: string | undefined
   zone: string | undefined
@@ -24,7 +25,7 @@ export interface NodeFacts {
 export function instanceDocument(
   instance: Instance,
   parts: InstanceParts,
-  facts: NodeFacts,
+  facts: PlacedNode,
   writer: WriterVersions,
 ): InstanceDocument {
   const { spec, status, metadata } = instance
@@ -70,7 +71,7 @@ export function keptDocument(
   instance: Instance,
   given: InstanceDocument,
   volumes: readonly GivenVolume[],
-  facts: NodeFacts,
+  facts: PlacedNode,
   writer: WriterVersions,
 ): InstanceDocument {
   const { status, spec } = instance
@@ -83,7 +84,7 @@ export function keptDocument(
   }
 }
 
-function grantOf({ bootId }: NodeFacts): Pick<InstanceDocument, 'grantedBootId'> {
+function grantOf({ bootId }: PlacedNode): Pick<InstanceDocument, 'grantedBootId'> {
   return bootId === undefined ? {} : { grantedBootId: bootId }
 }
 

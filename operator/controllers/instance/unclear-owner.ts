@@ -99,7 +99,7 @@ function findSameInterface(
 function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'word' | undefined {
   const { node, nic } = found
   if (nic.portUid === port.metadata.uid) {
-    if (!isPlugged(port, node, deps)) return undefined
+    if (!isOnNode(port, node, deps)) return undefined
     return deps.bus.desired.find(node, 'port', port.metadata.uid) || port.status?.node === node ? 'record' : 'word'
   }
   const recorded = findRecordedNic(nic, node, deps)
@@ -122,7 +122,7 @@ function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { cache
   return network === undefined ? undefined : network === key
 }
 
-function isPlugged(port: Port, node: string, { bus }: UnclearDeps): boolean {
+function isOnNode(port: Port, node: string, { bus }: UnclearDeps): boolean {
   const word = bus.observed.find('port', port.metadata.uid, node)
   return word !== undefined && word.state !== 'gone'
 }

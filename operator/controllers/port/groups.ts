@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ObjectRef, Port } from '../../../lib/api/types.ts'
-import type { ObjectKey } from '../../../lib/kube/object.ts'
+import type { Port } from '../../../lib/api/types.ts'
+import type { ObjectKey, ObjectRef } from '../../../lib/kube/object.ts'
 import { keyOf } from '../common/references.ts'
 
 export const DEFAULT_GROUP = 'default'

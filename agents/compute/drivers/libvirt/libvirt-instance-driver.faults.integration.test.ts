@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
-import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
+import { until } from '../../../../lib/time/until.ts'
 import { MAX_VOLUMES, type InstanceWant, type VolumeWant } from '../../instance-driver.ts'
 import { domainUuidBytes } from './domain-name.ts'
 import type { LibvirtInstanceDriver } from './libvirt-instance-driver.ts'
@@ -41,12 +41,12 @@ const logins = async (uid: string): Promise<number> => (await logText(uid)).spli
 async function boots(uid: string, run: () => Promise<unknown>): Promise<void> {
   const before = await logins(uid)
   await run()
-  await waitUntil(90_000, async () => (await logins(uid)) > before, 100)
+  await until(async () => (await logins(uid)) > before, 'login', 90_000, 100)
 }
 const pidOf = async (uid: string): Promise<string> => (await run('pgrep', '-f', `guest=nephele-${uid},`)).stdout.trim()
 const domainOf = async (uid: string) =>
   (await client.call('lookupByUuid', { uuid: domainUuidBytes(uid) }, signal)).domain
-const off = (uid: string) => waitUntil(40_000, async () => (await find(uid)).power === 'off')
+const off = (uid: string) => until(async () => (await find(uid)).power === 'off', 'off', 40_000)
 
 async function started(overrides: Partial<InstanceWant> = {}): Promise<InstanceWant> {
   const machine = at.want(overrides)
@@ -60,11 +60,11 @@ async function type(uid: string, text: string): Promise<void> {
   let said = ''
   console1.on('error', () => undefined).on('data', (chunk: Buffer) => (said += chunk.toString('latin1')))
   console1.write('\n')
-  await waitUntil(20_000, () => said.includes('# '))
+  await until(() => said.includes('# '), 'a shell', 20_000)
   const closed = once(console1, 'close')
   console1.write(text)
   // What libvirtd still has when a console closes does not reach the guest: its terminal has echoed what did.
-  await waitUntil(20_000, () => said.includes(text.trim()))
+  await until(() => said.includes(text.trim()), 'its answer', 20_000)
   console1.destroy()
   await closed
 }
@@ -91,7 +91,7 @@ describe('a guest that runs', () => {
       expect((await find(uid)).volumes).toEqual([volume.uid])
     })
     const letGo = async () => (await driver.ensureVolumes(less, signal)).volumes?.length === 0
-    await waitUntil(60_000, letGo, 1_000)
+    await until(letGo, 'detached', 60_000, 1_000)
     expect((await driver.ensureVolumes(machine, signal)).volumes).toEqual([volume.uid])
   }, 120_000)
 
@@ -101,7 +101,7 @@ describe('a guest that runs', () => {
     await driver.setPower(uid, 'pause', signal)
     expect((await driver.ensureVolumes(less, signal)).volumes).toEqual([volume.uid])
     await driver.setPower(uid, 'resume', signal)
-    await waitUntil(60_000, async () => (await driver.ensureVolumes(less, signal)).volumes?.length === 0, 1_000)
+    await until(async () => (await driver.ensureVolumes(less, signal)).volumes?.length === 0, 'detached', 60_000, 1_000)
   }, 90_000)
 
   test('one that shuts itself down is told apart from one that the host ends', async () => {
@@ -127,11 +127,13 @@ describe('a guest that runs', () => {
     await client.call('defineXml', { xml: xml.replaceAll("enabled='no'", "enabled='yes'"), flags: 0 }, signal)
     await boots(uid, () => driver.setPower(uid, 'on', signal))
     await type(uid, 'echo mem > /sys/power/state\n')
-    await waitUntil(60_000, async () => (await find(uid)).power === 'sleeping').catch(async (error: unknown) => {
-      throw new Error((await logText(uid)).slice(-1500), { cause: error })
-    })
+    await until(async () => (await find(uid)).power === 'sleeping', 'sleeping', 60_000).catch(
+      async (error: unknown) => {
+        throw new Error((await logText(uid)).slice(-1500), { cause: error })
+      },
+    )
     await driver.setPower(uid, 'wake', signal)
-    await waitUntil(30_000, async () => (await find(uid)).power === 'running')
+    await until(async () => (await find(uid)).power === 'running', 'running', 30_000)
   }, 240_000)
 })
 
@@ -212,7 +214,7 @@ describe('a start behind a server that does not answer', () => {
       await run('ip', 'link', 'set', 'lo', 'up')
       await driver.ensure(machine, signal)
       void ended.call('create', { domain: await domainOf(machine.uid), flags: 0 }, signal).catch(() => undefined)
-      await waitUntil(20_000, async () => (await find(machine.uid)).power !== 'off', 100)
+      await until(async () => (await find(machine.uid)).power !== 'off', 'on again', 20_000, 100)
       ended.close()
       expect(await find(machine.uid)).toMatchObject({ power: 'paused', unresponsive: false, startLimitMs: 60_000 })
       await driver.setPower(machine.uid, 'off', signal)

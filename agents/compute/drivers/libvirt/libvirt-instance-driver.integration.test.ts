@@ -7,7 +7,7 @@ import { readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
-import { waitUntil } from '../../../../lib/libvirt/testing/libvirt-node.ts'
+import { until } from '../../../../lib/time/until.ts'
 import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../../paths.ts'
 import { describeInstanceDriver } from '../contract.ts'
 import { nicWant } from '../testing.ts'
@@ -76,7 +76,7 @@ describe('guests under libvirt', () => {
     await timed('ensure: overlay, disks, define', () => driver.ensure(machine, signal))
     const start = performance.now()
     await timed('power on returns', () => driver.setPower(uid, 'on', signal))
-    await waitUntil(90_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    await until(async () => (await logText(uid)).includes('MARK login'), 'login', 90_000, 100)
     times['power on to MARK login'] = [performance.now() - start]
     expect(await logText(uid)).toMatch(/MARK meta \S+ \/dev\/vde1? .*"uuid"/)
 
@@ -106,14 +106,14 @@ describe('guests under libvirt', () => {
     console1.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')))
     console1.on('error', () => undefined)
     console1.write('\nls -l /dev/vd*; head -c 4096 /dev/vdd | tail -c 10; echo; echo typed-$((20+3))\n')
-    await waitUntil(10_000, () => output.includes('typed-23'))
+    await until(() => output.includes('typed-23'), 'typed', 10_000)
     expect(output).toContain('SWAPSPACE2')
     // The log is bounded: a chatty guest fills three files of 64 KiB at the most here.
     console1.write('yes 0123456789012345678901234567890123456789 | head -n 8000; echo flood-$((40+2))\n')
-    await waitUntil(60_000, () => output.includes('flood-42'), 100)
+    await until(() => output.includes('flood-42'), 'flood', 60_000, 100)
     console1.destroy()
     // Another process writes it, from a pipe of its own.
-    await waitUntil(10_000, async () => (await driver.readConsoleLog(uid, 1000)).toString().includes('flood-42'))
+    await until(async () => (await driver.readConsoleLog(uid, 1000)).toString().includes('flood-42'), 'logged', 10_000)
     const logs = (await readdir(consoleDir(at.paths))).filter((name) => name.startsWith(uid))
     expect(logs.length).toBeGreaterThan(1)
     const sizes = await Promise.all(
@@ -134,7 +134,7 @@ describe('guests under libvirt', () => {
 
     // Hot-plug both ways: the running guest lets its volume go.
     await timed('detach a volume', () => driver.ensureVolumes({ ...machine, volumes: [] }, signal))
-    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes?.length === 0)
+    await until(async () => (await driver.find(uid, signal))!.volumes?.length === 0, 'detached', 15_000)
     await timed('attach a volume', () => driver.ensureVolumes(machine, signal))
     expect((await driver.find(uid, signal))!.volumes).toEqual([volume.uid])
 
@@ -155,11 +155,14 @@ describe('guests under libvirt', () => {
     await expect(driver.find(uid, signal)).rejects.toMatchObject({ reason: 'HypervisorUnreachable' })
     await at.node.startLibvirtd()
     const start = performance.now()
-    await waitUntil(15_000, () =>
-      driver.find(uid, signal).then(
-        (found) => found?.power === 'running',
-        () => false,
-      ),
+    await until(
+      () =>
+        driver.find(uid, signal).then(
+          (found) => found?.power === 'running',
+          () => false,
+        ),
+      'attached',
+      15_000,
     )
     times['libvirtd back to guest seen again'] = [performance.now() - start]
     expect(await pidOf(uid)).toBe(pid)
@@ -201,7 +204,7 @@ describe('guests under libvirt', () => {
       startTimeoutMs: 1_500,
     })
     await expect(impatient.setPower(machine.uid, 'on', signal)).rejects.toMatchObject({ reason: 'StartTimeout' })
-    await waitUntil(5_000, async () => (await driver.find(machine.uid, signal))?.power === 'off')
+    await until(async () => (await driver.find(machine.uid, signal))?.power === 'off', 'off', 5_000)
     await driver.remove(machine.uid, signal)
     expect(await readdir(`${at.paths.runDir}/vhostuser`)).toEqual([])
     impatient.close()
@@ -261,11 +264,11 @@ describe('guests under libvirt', () => {
     const { uid } = machine
     await driver.ensure(machine, signal)
     await driver.setPower(uid, 'on', signal)
-    await waitUntil(90_000, async () => (await logText(uid)).includes('MARK login'), 100)
+    await until(async () => (await logText(uid)).includes('MARK login'), 'login', 90_000, 100)
     const withVolume = { ...machine, volumes: [{ uid: file.uid, connection }] }
     expect((await timed('attach over NBD', () => driver.ensureVolumes(withVolume, signal))).volumes).toEqual([file.uid])
     await driver.ensureVolumes(machine, signal)
-    await waitUntil(15_000, async () => (await driver.find(uid, signal))!.volumes?.length === 0)
+    await until(async () => (await driver.find(uid, signal))!.volumes?.length === 0, 'detached', 15_000)
     await driver.remove(uid, signal)
     await at.node.exec(['kill', (await readFile(pidFile, 'utf8')).trim()], { timeoutMs: 5_000 })
 
