@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const TYPES_FOLDER = 'crds/generated'
-export const CHART_CRDS_FOLDER = 'charts/nephele/files/crds'
+const CHART_CRDS_FOLDER = 'charts/nephele/files/crds'
 
 interface Crd {
   spec: {

@@ -52,6 +52,7 @@ async function runChecks(): Promise<TestResult[]> {
   const checks: [string, string[]][] = [
     ['types', [bin('tsc'), '--noEmit']],
     ['lint', [bin('eslint'), '.']],
+    ['nothing is dead', [bin('knip'), '--no-progress']],
     ['format', [bin('prettier'), '--check', '--log-level=warn', '.']],
     ['generated files are fresh', [process.execPath, 'scripts/verify.ts']],
   ]

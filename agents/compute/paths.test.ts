@@ -6,7 +6,6 @@ import {
   computeDir,
   consoleDir,
   consoleLog,
-  DEFAULT_PATHS,
   imageBaseDir,
   instanceDir,
   instancesDir,
@@ -14,6 +13,7 @@ import {
   vhostUserDir,
   vhostUserSocket,
 } from './paths.ts'
+import { DEFAULT_PATHS } from './testing.ts'
 
 const UID = 'aaaaaaaa-0000-4000-8000-000000000001'
 

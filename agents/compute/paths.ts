@@ -12,8 +12,6 @@ export interface ComputePaths {
   readonly runDir: string
 }
 
-export const DEFAULT_PATHS: ComputePaths = { dataDir: '/var/lib/nephele', runDir: '/run/nephele' }
-
 export function checkedUid(uid: string): string {
   if (!UID.test(uid)) throw new Error('not a uid')
   return uid

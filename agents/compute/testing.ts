@@ -3,7 +3,11 @@
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import type { InstanceDocument, InstanceSpec, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import type { ComputePaths } from './paths.ts'
 import type { NodeState, Observation, RunContext } from '../runtime/reconciler.ts'
+
+/** Where an agent has them by default. */
+export const DEFAULT_PATHS: ComputePaths = { dataDir: '/var/lib/nephele', runDir: '/run/nephele' }
 
 export const IMAGE_UID = 'dddddddd-0000-4000-8000-000000000000'
 

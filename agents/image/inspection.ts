@@ -16,7 +16,7 @@ export type InspectionAnswer =
   | { kind: 'failed'; message: string }
 
 /** The tables of a disk of 1 TiB are read in about a second. */
-export const INSPECTION_DEADLINE_MS = 120_000
+const INSPECTION_DEADLINE_MS = 120_000
 /** An L1 table of 32 MiB and one L2 table lie outside of the heap. */
 const WORKER_HEAP_MIB = 128
 

@@ -67,7 +67,7 @@ const has = (bytes: Buffer, s: Signature): boolean =>
   bytes.compare(s.bytes, 0, s.bytes.length, s.offset, s.offset + s.bytes.length) === 0
 
 /** 0x55AA at the end of the first sector: a master boot record, protective ones of GPT disks included. */
-export function hasBootSignature(head: Buffer): boolean {
+function hasBootSignature(head: Buffer): boolean {
   return head.length >= 512 && head[510] === 0x55 && head[511] === 0xaa
 }
 

@@ -42,7 +42,7 @@ export class ThroughputFloor {
 }
 
 /** Pure. @param bytes that came in one window */
-export function isTooSlow(bytes: number, limits: Pick<SourceLimits, 'minBytesPerSecond' | 'slowWindowMs'>): boolean {
+function isTooSlow(bytes: number, limits: Pick<SourceLimits, 'minBytesPerSecond' | 'slowWindowMs'>): boolean {
   return bytes < (limits.minBytesPerSecond * limits.slowWindowMs) / 1000
 }
 

@@ -26,7 +26,7 @@ export const OPENSTACK_VERSIONS = [
   '2018-08-27',
   'latest',
 ] as const
-export const EC2_VERSIONS = [
+const EC2_VERSIONS = [
   '1.0',
   '2007-01-19',
   '2007-03-01',
@@ -84,7 +84,7 @@ function keyListing(files: MetadataFiles, prefix: string): string[] {
     .filter((line) => line !== '')
 }
 
-export function openstackFiles(source: MetadataSource): [string, string | Buffer][] {
+function openstackFiles(source: MetadataSource): [string, string | Buffer][] {
   const userData = userDataOf(source)
   return [
     ['meta_data.json', toJson(metaData(source))],

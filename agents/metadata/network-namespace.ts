@@ -62,7 +62,7 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
 const NSFS = 0x6e736673
 
 /** A file in /run/netns may be there without one. */
-export async function isNamespace(file: string): Promise<boolean> {
+async function isNamespace(file: string): Promise<boolean> {
   return unlessMissing(async () => (await statfs(file)).type === NSFS, false)
 }
 

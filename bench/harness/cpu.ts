@@ -6,7 +6,7 @@ import type { PartProcess } from './parts.ts'
 
 const MS_PER_TICK = 10
 /** QEMU, what a start forks, the kernel's own threads, and whatever else this machine does. */
-export const REST = 'the rest (QEMU, qemu-img, kernel)'
+const REST = 'the rest (QEMU, qemu-img, kernel)'
 
 /** Milliseconds by part, `REST` included. */
 export type CpuByPart = ReadonlyMap<string, number>

@@ -8,7 +8,7 @@ export interface Memory {
   pssMiB: number
 }
 
-export const NOTHING: Memory = { rssMiB: 0, pssMiB: 0 }
+const NOTHING: Memory = { rssMiB: 0, pssMiB: 0 }
 
 export function memoryOf(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')

@@ -5,7 +5,7 @@ import { FINALIZER, INSTANCE, NAMESPACE, PORT } from '../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../lib/api/types.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 
-export const NAMESPACES = 7
+const NAMESPACES = 7
 const AT_ONCE = 48
 const TIME = '2026-01-01T00:00:00Z'
 const WAITING = { Ready: 'False', Reconciling: 'True' } as const

@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml'
 import { exec } from '../../lib/exec.ts'
 import { programPath } from '../../local/build/programs.ts'
 
-export const CHART = join(import.meta.dirname, '..', 'nephele')
+const CHART = join(import.meta.dirname, '..', 'nephele')
 const RELEASE = ['nephele', CHART, '--namespace', 'nephele-system']
 
 export interface PolicyRule {
@@ -27,7 +27,7 @@ export interface Manifest {
   data?: Record<string, string>
 }
 
-export async function helm(args: readonly string[]): Promise<string> {
+async function helm(args: readonly string[]): Promise<string> {
   const { stdout } = await exec([await programPath('helm'), ...args], { timeoutMs: 60_000 })
   return stdout
 }

@@ -31,7 +31,7 @@ function childrenOf(value: Json, step: string): [string | number, Json][] {
 }
 
 /** `spec.networks[0].name` as a place. */
-export function parsePlace(path: string): Place {
+function parsePlace(path: string): Place {
   return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map((m) => (m[2] === undefined ? (m[1] ?? '') : Number(m[2])))
 }
 

@@ -18,7 +18,7 @@ import { lastBoot, parseMarks, type Mark } from '../harness/marks.ts'
 import type { ImageSource } from '../harness/objects.ts'
 import { waitUntilTrue } from '../harness/wait.ts'
 
-export const VALUES = join(REPOSITORY, 'e2e', 'cluster', 'values.yaml')
+const VALUES = join(REPOSITORY, 'e2e', 'cluster', 'values.yaml')
 const CHART = join(REPOSITORY, 'charts', 'nephele')
 const MINUTE_MS = 60_000
 
@@ -149,7 +149,7 @@ export async function guestIdentity(
   return { pids: processes.map((p) => p.pid), boots: boots.map((m) => m.rest) }
 }
 
-export function marksOf(test: TestCluster, instance: Instance): Mark[] {
+function marksOf(test: TestCluster, instance: Instance): Mark[] {
   const file = `/var/lib/nephele/console/${instance.metadata.uid}.log`
   const path = pathIn(nodeOf(test, instance.status?.node), file)
   return existsSync(path) ? parseMarks(readFileSync(path, 'latin1')) : []

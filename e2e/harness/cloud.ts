@@ -11,7 +11,7 @@ import { addressesOf, defineNodes } from '../../local/cloud/definition.ts'
 import { IMAGE_PORT } from '../../local/cloud/layout.ts'
 import type { ImageSource } from './objects.ts'
 
-export const E2E_CLOUD = process.env['NEPHELE_E2E_CLOUD'] ?? 'e2e'
+const E2E_CLOUD = process.env['NEPHELE_E2E_CLOUD'] ?? 'e2e'
 
 export interface TestCloud {
   cloud: Cloud

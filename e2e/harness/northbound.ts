@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // OVN's northbound database as its own tool shows it, asked past the operator on the node that has it.
-import { readMap, readStrings, type OvsRow, type OvsValue } from '../../lib/ovsdb/values.ts'
+import { readMap, type OvsRow, type OvsValue } from '../../lib/ovsdb/values.ts'
 import type { TestCloud } from './cloud.ts'
 
 export type NorthboundTable = 'Logical_Switch' | 'Logical_Switch_Port' | 'DHCP_Options' | 'Port_Group' | 'ACL'
@@ -22,9 +22,6 @@ export async function rowOf(test: TestCloud, table: NorthboundTable, uid: string
 
 /** What a DHCP_Options row tells guests. */
 export const optionsOf = (row: OvsRow): Record<string, string> => readMap(row['options'])
-
-/** Text columns of several values, such as port_security. */
-export const textsOf = (row: OvsRow, column: string): string[] => readStrings(row[column])
 
 export const uuidOfRow = (row: OvsRow): string => (row['_uuid'] as readonly ['uuid', string])[1]
 

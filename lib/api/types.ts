@@ -40,8 +40,6 @@ export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
 export type InstanceNetwork = NonNullable<InstanceSpec['networks']>[number]
 /** One of `spec.rules` of a SecurityGroup. */
 export type SecurityGroupRule = NonNullable<SecurityGroupSpec['rules']>[number]
-/** One of `status.fixedIPs` of a Port. */
-export type PortFixedIP = NonNullable<PortStatus['fixedIPs']>[number]
 
 /** Core kinds, with the fields that are used. */
 export interface Secret extends KubeObject {
@@ -52,10 +50,6 @@ export interface Secret extends KubeObject {
 
 export interface KubeNode extends KubeObject<{ unschedulable?: boolean }> {
   status?: { addresses?: { type: string; address: string }[]; conditions?: { type: string; status: string }[] }
-}
-
-export interface Namespace extends KubeObject {
-  status?: { phase?: string }
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */

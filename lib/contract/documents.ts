@@ -65,7 +65,7 @@ export const NodeSpec = z.looseObject({
 })
 export type NodeSpec = z.infer<typeof NodeSpec>
 
-export const ImageSpec = z.looseObject({
+const ImageSpec = z.looseObject({
   url: z.url({ protocol: /^https?$/ }),
   caBundle: z.string().optional(),
   /** Absent only for the first import of an image without a declared digest: the node then reports what it computed. */
@@ -79,7 +79,7 @@ export const ImageSpec = z.looseObject({
 })
 export type ImageSpec = z.infer<typeof ImageSpec>
 
-export const VolumeSpec = z.looseObject({
+const VolumeSpec = z.looseObject({
   pool: z.string(),
   driver: z.string(),
   sizeGiB: z.int().min(1),
@@ -134,7 +134,7 @@ export const PortSpec = z.looseObject({
 })
 export type PortSpec = z.infer<typeof PortSpec>
 
-export const RUN_STATES = ['Running', 'Stopped', 'Paused', 'Suspended'] as const
+const RUN_STATES = ['Running', 'Stopped', 'Paused', 'Suspended'] as const
 export const RunState = z.enum(RUN_STATES)
 export type RunState = z.infer<typeof RunState>
 

@@ -23,7 +23,7 @@ const NODE_TOKEN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(_[a-z0-9]([-a-z0-9]*[a-z0-9])
 const UID = /^[a-z0-9-]{1,63}$/
 const MAX_NODE_NAME = 253
 
-export class InvalidNameError extends Error {
+class InvalidNameError extends Error {
   constructor(what: string, value: string) {
     super(`${what} ${JSON.stringify(value.slice(0, 80))} cannot be written as a NATS subject token`)
     this.name = 'InvalidNameError'
@@ -78,7 +78,7 @@ function isDocumentKind(word: string): word is DocumentKind {
 }
 
 /** The subject that a bucket stores a key under (ADR-8). */
-export function subjectOf(bucket: Bucket, key: string): string {
+function subjectOf(bucket: Bucket, key: string): string {
   return `$KV.${bucket}.${key}`
 }
 

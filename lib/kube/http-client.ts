@@ -19,7 +19,7 @@ import { collectionPath, objectPath, queryOf } from './paths.ts'
 import { Transport, type HttpRequest } from './transport.ts'
 import { linesOf } from './watch-lines.ts'
 
-export const FIELD_MANAGER = 'nephele'
+const FIELD_MANAGER = 'nephele'
 /** Two are in memory at once: one that is read, one that is under way. */
 const PAGE_SIZE = 250
 const DEFAULT_TIMEOUT_MS = 30_000

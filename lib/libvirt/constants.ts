@@ -31,7 +31,6 @@ export const PausedReason = { unknown: 0, user: 1, ioError: 5, shuttingDown: 8, 
 export const Affect = { live: 1, config: 2 } as const
 export const Start = { paused: 1, autodestroy: 2, bypassCache: 4, forceBoot: 8 } as const
 export const Shutdown = { default: 0, acpi: 1, guestAgent: 2 } as const
-export const Destroy = { default: 0, graceful: 1 } as const
 export const Undefine = {
   managedSave: 1,
   snapshotsMetadata: 2,

@@ -6,13 +6,13 @@ export const REMOTE_PROGRAM = 0x20008086
 /** What only QEMU's driver knows. */
 export const QEMU_PROGRAM = 0x20008087
 export const KEEPALIVE_PROGRAM = 0x6b656570
-export const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 1
 
 export const MessageType = { call: 0, reply: 1, event: 2, stream: 3, streamHole: 6 } as const
 export const MessageStatus = { ok: 0, error: 1, continue: 2 } as const
 
 const LENGTH_BYTES = 4
-export const HEADER_BYTES = LENGTH_BYTES + 24
+const HEADER_BYTES = LENGTH_BYTES + 24
 /** The server's own limit for one message. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024 + LENGTH_BYTES
 

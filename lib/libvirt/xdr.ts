@@ -32,17 +32,9 @@ export class XdrWriter {
   uint(value: number): void {
     this.#buffer32().writeUInt32BE(value, this.#length - 4)
   }
-  hyper(value: bigint): void {
-    const at = this.reserve(8)
-    this.#buffer.writeBigInt64BE(value, at)
-  }
   uhyper(value: bigint): void {
     const at = this.reserve(8)
     this.#buffer.writeBigUInt64BE(value, at)
-  }
-  double(value: number): void {
-    const at = this.reserve(8)
-    this.#buffer.writeDoubleBE(value, at)
   }
   /** Fixed-length opaque data, padded with zero bytes. */
   raw(data: Uint8Array): void {
@@ -72,14 +64,8 @@ export class XdrReader {
   uint(): number {
     return this.#buffer.readUInt32BE(this.#take(4))
   }
-  hyper(): bigint {
-    return this.#buffer.readBigInt64BE(this.#take(8))
-  }
   uhyper(): bigint {
     return this.#buffer.readBigUInt64BE(this.#take(8))
-  }
-  double(): number {
-    return this.#buffer.readDoubleBE(this.#take(8))
   }
   raw(length: number): Buffer {
     const at = this.#take(padded(length))
@@ -111,9 +97,7 @@ export type Decoded<C> = C extends Codec<infer T> ? T : never
 export const voidType: Codec<void> = { encode: () => undefined, decode: () => undefined }
 export const int: Codec<number> = { encode: (w, v) => w.int(v), decode: (r) => r.int() }
 export const uint: Codec<number> = { encode: (w, v) => w.uint(v), decode: (r) => r.uint() }
-export const hyper: Codec<bigint> = { encode: (w, v) => w.hyper(v), decode: (r) => r.hyper() }
 export const uhyper: Codec<bigint> = { encode: (w, v) => w.uhyper(v), decode: (r) => r.uhyper() }
-export const double: Codec<number> = { encode: (w, v) => w.double(v), decode: (r) => r.double() }
 export const bool: Codec<boolean> = {
   encode: (w, v) => w.uint(v ? 1 : 0),
   decode: (r) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
+import { EVENT } from '../api/kinds.ts'
 import type { KubeEvent } from '../api/types.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isNotFound } from '../kube/errors.ts'
@@ -8,8 +9,6 @@ import type { Logger } from '../log.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import type { RunEvent } from './controller.ts'
 import { microTime } from '../leader/lease.ts'
-
-const EVENT: ResourceKind = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
 
 export interface EventRecorderOptions {
   client: Pick<KubeClient, 'create' | 'mergePatch'>

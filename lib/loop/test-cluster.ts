@@ -5,7 +5,7 @@ import type { KubeObject, ResourceKind } from '../kube/object.ts'
 import { until } from '../time/until.ts'
 import { WIDGET, WIDGET_CRD } from './test-kind.ts'
 
-export const CRD: ResourceKind = {
+const CRD: ResourceKind = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
   plural: 'customresourcedefinitions',

@@ -221,7 +221,7 @@ interface Position {
  * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or with domain and account hash in front
  * (ADR-15: twelve tokens or more).
  */
-export function parseAckSubject(reply: string | undefined): Position | undefined {
+function parseAckSubject(reply: string | undefined): Position | undefined {
   const tokens = reply?.split('.') ?? []
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
   const at = tokens.length >= 11 ? 7 : 5

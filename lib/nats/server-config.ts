@@ -6,7 +6,7 @@ import { NODE_REQUESTS, operatorPermissions, systemPermissions, type Permissions
 import { ALL_BEATS } from '../contract/subjects.ts'
 
 /** Accounts: the call-out service sits alone in AUTH; operator, streams and notifications are in APP, agents in NODES. */
-export const AUTH_ACCOUNT = 'AUTH'
+const AUTH_ACCOUNT = 'AUTH'
 export const APP_ACCOUNT = 'APP'
 /**
  * Agents'. The server checks what a client publishes, but not to whom it has an answer sent: in one account with the streams an agent
@@ -15,7 +15,7 @@ export const APP_ACCOUNT = 'APP'
  */
 export const NODES_ACCOUNT = 'NODES'
 /** The servers' own: the operator ends sessions by it, and may ask for nothing else there. */
-export const SYSTEM_ACCOUNT = 'SYS'
+const SYSTEM_ACCOUNT = 'SYS'
 
 /** A document and the headers and protocol around it. */
 export const MAX_PAYLOAD_BYTES = MAX_DOCUMENT_BYTES + 32 * 1024

@@ -154,7 +154,7 @@ function defaultOf(value: unknown): unknown {
   return typeof value === 'boolean' ? false : typeof value === 'number' ? 0 : undefined
 }
 
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError &&
     (error.code === JetStreamApiCodes.StreamNotFound || error.code === JetStreamApiCodes.ConsumerNotFound)

@@ -66,7 +66,7 @@ export function connectRemote(remote: Remote, tls: TlsIdentity | undefined, sign
   })
 }
 
-export function tlsOptions(host: string, tls: TlsIdentity | undefined): ConnectionOptions {
+function tlsOptions(host: string, tls: TlsIdentity | undefined): ConnectionOptions {
   if (!tls) return {}
   const { ca, cert, key, serverName = isIP(host) === 0 ? host : undefined } = tls
   const identity = { ca, cert, key, minVersion: 'TLSv1.2' as const }

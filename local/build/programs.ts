@@ -22,7 +22,7 @@ export const PROGRAMS = {
   helm: 'helm.sh/helm/v4/cmd/helm',
 } as const
 export type ProgramName = keyof typeof PROGRAMS
-export const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[]
+const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[]
 
 /** The version that go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {

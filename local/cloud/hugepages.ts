@@ -8,7 +8,7 @@ import { waitUntil } from '../host/wait.ts'
 import { DPDK_MEMORY_MIB } from './definition.ts'
 import { tryLock } from './state.ts'
 
-export const PAGE_MIB = 2
+const PAGE_MIB = 2
 /** What the host keeps for everything else. */
 const RESERVED_MIB = 512
 

@@ -8,7 +8,7 @@ import { writeSecret } from '../control-plane/files.ts'
 import { NATS_PORT, type Layout } from './layout.ts'
 
 /** The seeds that the operator holds: it signs agents' tokens as `issuer`, and connects as the others. */
-export const NATS_KEYS = ['issuer', 'callout', 'operator', 'system'] as const
+const NATS_KEYS = ['issuer', 'callout', 'operator', 'system'] as const
 type NatsKeyName = (typeof NATS_KEYS)[number]
 
 /** Keys (made once) and the server's configuration. The server's certificate pki/nats.* must exist. */

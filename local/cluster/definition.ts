@@ -18,8 +18,6 @@ export const SERVICE_CIDR = '10.96.0.0/16'
 export const KUBERNETES_SERVICE = '10.96.0.1'
 export const DNS_SERVICE = '10.96.0.10'
 export const POD_CIDR = '10.244.0.0/16'
-/** Of the underlay between the nodes: addressesOf(…).tunnelOf. */
-export const TUNNEL_CIDR = '10.99.0.0/24'
 
 export const podCidrOf = (node: { index: number }): string => `10.244.${node.index}.0/24`
 

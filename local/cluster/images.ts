@@ -18,8 +18,8 @@ const TARGETS = ['operator', 'agent', 'ovn-central'] as const
 const LIMITS = ['--ulimit', 'nproc=4096:4096', '--ulimit', 'nofile=4096:4096']
 
 export const PAUSE_IMAGE = 'localhost/nephele/pause:1'
-export const NATS_IMAGE = 'localhost/nephele/nats:1'
-export const IMAGE_REGISTRY = 'localhost/nephele'
+const NATS_IMAGE = 'localhost/nephele/nats:1'
+const IMAGE_REGISTRY = 'localhost/nephele'
 
 /** Archives on the host, to be imported into each node. */
 export interface ImageArchives {

@@ -11,7 +11,7 @@ import { up } from '../cloud/up.ts'
 import { renderExample } from './example.ts'
 import { consoleTail, instanceLines, listInstances, type InstanceView } from './instances.ts'
 
-export const EXAMPLE = 'first-machine'
+const EXAMPLE = 'first-machine'
 const EXAMPLE_NAMESPACE = 'first-machine'
 
 export async function runCloud(

@@ -48,7 +48,7 @@ export function showNodes(name: string, print: (line: string) => void): boolean 
 }
 
 /** All log files by name: `operator`, `apiserver`, `compute-1/agent`, … */
-export function findLogs(cloud: Cloud): Record<string, string> {
+function findLogs(cloud: Cloud): Record<string, string> {
   const logs: Record<string, string> = {}
   const add = (dir: string, prefix: string) => {
     if (!existsSync(dir)) return

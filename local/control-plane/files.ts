@@ -11,7 +11,7 @@ import { pkiFile } from './programs.ts'
 const AUDIT_POLICY =
   'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{ level: Metadata }]\n'
 
-export async function ensureAuthority(dir: string, commonName: string): Promise<Authority> {
+async function ensureAuthority(dir: string, commonName: string): Promise<Authority> {
   await mkdir(join(dir, 'pki'), { recursive: true, mode: 0o700 })
   const found = await findPair(dir, 'ca')
   if (found) return toAuthority(found)

@@ -51,7 +51,7 @@ export async function ensureGuestImage(rootfs: string, signal?: AbortSignal): Pr
   }
 }
 
-export async function sha256Of(path: string): Promise<string> {
+async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)
   return hash.digest('hex')

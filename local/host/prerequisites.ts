@@ -11,7 +11,7 @@ export interface Prerequisite {
   why: string
 }
 
-export const PREREQUISITES: readonly Prerequisite[] = [
+const PREREQUISITES: readonly Prerequisite[] = [
   { program: 'mmdebstrap', package: 'mmdebstrap', why: "builds the nodes' root file system" },
   { program: 'ip', package: 'iproute2', why: 'links nodes with each other and with the host' },
   { program: 'unshare', package: 'util-linux', why: 'gives each node its namespaces' },

@@ -6,7 +6,7 @@ import { endProcess, startProcess, type ProcessId, type StartedProcess } from '.
 import { waitUntil } from '../host/wait.ts'
 import { readlinkSync } from 'node:fs'
 
-export const TUNNEL_MTU = 1600
+const TUNNEL_MTU = 1600
 const MANAGEMENT_MTU = 1500
 
 export interface FabricOptions {

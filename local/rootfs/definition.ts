@@ -5,7 +5,7 @@
 export const SUITE = 'trixie'
 
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */
-export const PACKAGES = [
+const PACKAGES = [
   // what the node's init and its operator's eyes need
   ...[
     'iproute2',
@@ -37,11 +37,11 @@ export const PACKAGES = [
 export const EXCLUDED_PATHS = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
 
 /** Run by mmdebstrap in sh with the new root as $1. A node starts its daemons itself: package scripts must not. */
-export const BEFORE_PACKAGES =
+const BEFORE_PACKAGES =
   'printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
 
 /** The guest's kernel, unpacked and not installed: no initramfs, no boot loader, nothing of it in the node's own paths. */
-export const GUEST_KERNEL = `
+const GUEST_KERNEL = `
 set -e
 mkdir -p "$1/usr/lib/guest-kernel"
 chroot "$1" sh -e -c 'cd /tmp

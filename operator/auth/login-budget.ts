@@ -11,7 +11,7 @@ export interface LoginBudgetOptions {
 }
 
 /** Of each replica of the operator. A connection that is lost over and over is made anew every ten seconds: oftener helps nobody. */
-export const DEFAULT_LOGIN_BUDGET: LoginBudgetOptions = { burst: 60, everyMs: 10_000, holders: 10_000 }
+const DEFAULT_LOGIN_BUDGET: LoginBudgetOptions = { burst: 60, everyMs: 10_000, holders: 10_000 }
 
 interface Purse {
   left: number

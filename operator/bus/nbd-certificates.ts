@@ -30,7 +30,7 @@ export type NbdCertificate = NonNullable<NodeSpec['nbd']>
  * What a hypervisor shows a volume's server. It lasts as long as the authority: nothing can hand a running hypervisor another one, and
  * what ends its worth is the volume's list of holders, which names this very key. Pure.
  */
-export function holderSubject(node: string, request: string): Subject {
+function holderSubject(node: string, request: string): Subject {
   return { commonName: node, unit: keyIdOf(request), names: [] }
 }
 

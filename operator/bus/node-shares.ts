@@ -25,7 +25,7 @@ export const DEFAULT_SHARE: NodeShare = {
 }
 export const WINDOW_MS = 10_000
 /** Names with an account. A cloud has fewer nodes; whoever writes under more has invented them. */
-export const MOST_NODES = 16_384
+const MOST_NODES = 16_384
 
 interface Account {
   sizes: Map<string, number>

@@ -39,7 +39,6 @@ export interface HeldClaim {
 
 /** Addresses a block: the low bits of an address that do not count for its block's name. */
 const BLOCK_BITS = 4n
-export const BLOCK_SIZE = 1 << Number(BLOCK_BITS)
 
 /**
  * The aligned block that an address lies in. Its name is the subnet's UID and the block's first address with `.` and `:` as `-`: a

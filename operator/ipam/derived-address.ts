@@ -11,7 +11,3 @@ export function deriveAddress({ first }: Pick<Cidr, 'first'>, mac: string): stri
   const identifier = [a ^ 2, b, c, 0xff, 0xfe, d, e, f].reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
   return toText(6, first | identifier)
 }
-
-export function linkLocalAddress(mac: string): string {
-  return deriveAddress({ first: 0xfe80n << 112n }, mac)
-}

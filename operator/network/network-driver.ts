@@ -162,7 +162,7 @@ export interface NetworkDriver {
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */
-export const GENEVE_OVERHEAD_BYTES = 58
+const GENEVE_OVERHEAD_BYTES = 58
 
 /** The largest MTU whose packets pass the tunnels; larger ones with DF vanish without a sign. */
 export function guestMtu(underlayMtu: number, requested?: number): number {

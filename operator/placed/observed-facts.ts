@@ -22,7 +22,7 @@ export function askedOf({ metadata }: KubeObject, epoch: number | undefined, wri
 type Word = Pick<ObservedDocument, 'state' | 'versions' | 'facts'>
 
 /** Is what was said under `said` said of the document asked about, or of a later one? Within another incarnation numbers mean nothing. */
-export function isAnswer(said: Asked, asked: Asked): boolean {
+function isAnswer(said: Asked, asked: Asked): boolean {
   if (said.incarnation !== asked.incarnation) return said.incarnation > asked.incarnation
   if (said.epoch !== asked.epoch) return said.epoch > asked.epoch
   return said.generation >= asked.generation

@@ -7,9 +7,9 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 /** So long an administrator may need to look through what a restore left on nodes. */
-export const AFTER_RESTORE_MS = 7 * DAY_MS
+const AFTER_RESTORE_MS = 7 * DAY_MS
 /** A restore that nobody noticed began with a new leader, who proves it within seconds where anything can. */
-export const AFTER_LEADER_MS = HOUR_MS
+const AFTER_LEADER_MS = HOUR_MS
 
 export interface RestoreDeps {
   bus: { memory: BusMemory }

@@ -8,7 +8,7 @@ import { reconcileInstance } from '../controllers/instance/reconcile.ts'
 import { memoryWorld, stored, type MemoryWorld } from './memory-deps.ts'
 
 export const SHA = 'ab'.repeat(32)
-export const cluster = { namespace: '' }
+const cluster = { namespace: '' }
 
 export const parts = {
   flavor: (name = 'small', spec: Partial<Flavor['spec']> = {}) =>

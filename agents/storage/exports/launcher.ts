@@ -30,7 +30,7 @@ const START_TIMEOUT_MS = 20_000
 export const launchDirectly: Launch = (daemon, signal) => run(daemon.argv, signal)
 
 /** As a transient unit: stopping or replacing the agent does not touch it, and `systemctl status` and the journal know it. */
-export const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
+const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
 
 /** Pure. systemd-run(1). systemd would expand `$` in the arguments: paths and names of ours hold none. */
 export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string, ...string[]] {
@@ -61,13 +61,13 @@ export function onHost([program, ...args]: readonly [string, ...string[]]): [str
   return ['nsenter', '--target', '1', '--mount', '--uts', '--ipc', '--net', '--pid', '--', program, ...args]
 }
 
-export const launchOnHostBySystemd: Launch = (daemon, signal) => run(onHost(systemdCommand(daemon)), signal)
+const launchOnHostBySystemd: Launch = (daemon, signal) => run(onHost(systemdCommand(daemon)), signal)
 
 /**
  * The same where the host has no systemd. It is the node's process from here on: the container's runtime would kill what is in the
  * pod's control groups, so it joins those of the host's init. An agent that is killed in between finds it gone and starts it again.
  */
-export const launchOnHostDirectly: Launch = async (daemon, signal) => {
+const launchOnHostDirectly: Launch = async (daemon, signal) => {
   await run(onHost(daemon.argv), signal)
   const pid = (await readFile(daemon.pidFile, 'utf8')).trim()
   // As the host sees them: with a control group namespace of its own, the container would read other paths.

@@ -20,7 +20,7 @@ export interface NbdClient extends AsyncDisposable {
   run(command: string): Promise<string>
 }
 
-export function nbdArguments({ connection, tlsDir, reconnectDelaySeconds = 0 }: NbdClientOptions): string[] {
+function nbdArguments({ connection, tlsDir, reconnectDelaySeconds = 0 }: NbdClientOptions): string[] {
   const { host, port, exportName, tlsHostname } = connection
   const options = [
     'driver=nbd',

@@ -9,7 +9,7 @@ import { findResource } from '../../restore-guard/newer-facts.ts'
 type StrayDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 type Orphans = NonNullable<NonNullable<ComputeNode['status']>['orphans']>
 
-export const ORPHANS_LISTED = 'OrphansListed'
+const ORPHANS_LISTED = 'OrphansListed'
 
 const MOST = 32
 const MOST_CHARACTERS = 255

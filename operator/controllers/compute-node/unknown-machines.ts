@@ -8,7 +8,7 @@ import { restoreWindowMs } from '../../restore-guard/restore-window.ts'
 import { tellAlarm } from './alarm.ts'
 
 export const MACHINE_CLAIMS = 'MachineClaims'
-export const MACHINES_UNKNOWN = 'MachinesUnknown'
+const MACHINES_UNKNOWN = 'MachinesUnknown'
 const NAMED = 3
 
 /**

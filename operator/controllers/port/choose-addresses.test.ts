@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
-import { deriveAddress, linkLocalAddress } from '../../ipam/derived-address.ts'
+import { deriveAddress } from '../../ipam/derived-address.ts'
 import { findCidr } from '../../ipam/address.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { resolveAddresses } from './addresses.ts'
@@ -100,7 +100,6 @@ describe('addresses of prefix and MAC', () => {
     const own = v6({ ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: false } })
     expect(await addressesOf(world(own), port({ fixedIPs }))).toEqual(['fd00::1'])
   })
-  test('link-local', () => expect(linkLocalAddress(MAC)).toBe('fe80::f816:3eff:fe00:1'))
   test('another one is refused, with what it would be', async () => {
     const w = world(v6({ ipv6: { addressMode: 'dhcpv6-stateless' } }))
     const asking = (ipAddress: string) => port({ fixedIPs: [{ subnetRef: { name: 'v6' }, ipAddress }] })

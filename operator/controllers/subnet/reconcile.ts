@@ -76,7 +76,7 @@ export function rankOf(subnet: Subnet): SubnetRank {
   }
 }
 
-export function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: Cache<Cloud>): LogicalSubnet {
+function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: Cache<Cloud>): LogicalSubnet {
   const dhcp = subnet.spec.dhcp ?? {}
   const ipv6 = ipv6ServiceOf(subnet)
   return {

@@ -28,7 +28,7 @@ export function roomOn(at: PoolNode, pool: StoragePool, asker: Volume, deps: Roo
 }
 
 /** Sizes promised to all volumes that were placed there; and of these what is not made yet. */
-export function promisedOn(
+function promisedOn(
   node: string,
   pool: string,
   { caches, volumePromises }: RoomDeps,

@@ -6,7 +6,7 @@ import type { PortRequest } from './port-plan.ts'
  * How long a claim that nobody asked for may stand: two databases tell of one move, and northd is between them. What a move itself leaves
  * behind, the claim of a node that died, is no such claim however long it stands.
  */
-export const CLAIM_PATIENCE_MS = 10_000
+const CLAIM_PATIENCE_MS = 10_000
 
 export interface ClaimVerdict {
   /** By a node that was not asked to. */

@@ -66,7 +66,7 @@ export function dhcpOptions(subnet: LogicalSubnet, dhcp: NonNullable<LogicalSubn
  * ovn-nb(5), DHCPv6 options. Routes and the MTU are no business of DHCPv6: router advertisements carry them. Guests that have their
  * address by the prefix (slaac, dhcpv6-stateless) are told the rest alone.
  */
-export function dhcpv6Options(
+function dhcpv6Options(
   subnet: Pick<LogicalSubnet, 'networkUid'>,
   dhcp: NonNullable<LogicalSubnet['dhcp']>,
   { addressMode }: NonNullable<LogicalSubnet['ipv6']>,

@@ -7,7 +7,7 @@ import { writeXml, type XmlTree } from './xml-tree.ts'
  * Seconds for which a guest's requests wait for a storage daemon that went away; then the machine is paused with them (ON_ERROR), and
  * every later attempt to go on waits no more until the daemon is back.
  */
-export const NBD_RECONNECT_SECONDS = 600
+const NBD_RECONNECT_SECONDS = 600
 
 /**
  * A volume's guest never hears of a fault of its storage: it would take the file system for broken. It is paused instead, and what it

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
-import { DEFAULT_PATHS } from '../../paths.ts'
+import { DEFAULT_PATHS } from '../../testing.ts'
 import { MAX_VOLUMES, type InstanceWant, type VolumeWant } from '../../instance-driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'

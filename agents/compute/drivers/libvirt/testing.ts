@@ -21,7 +21,7 @@ export interface DriverNode {
   volume: () => Promise<VolumeWant>
 }
 
-export const GUEST_DISK_BYTES = 32 * 2 ** 20
+const GUEST_DISK_BYTES = 32 * 2 ** 20
 
 export async function startDriverNode(): Promise<DriverNode> {
   const guest = await ensureGuestImage(await ensureRootfs())

@@ -8,7 +8,7 @@ import { codeOf, readIfThere, writeWhole } from '../../../../lib/durable-files.t
 import { TransientError } from '../../../../lib/errors.ts'
 import type { PoolFolder } from './pool-folder.ts'
 
-export const MARK_FILE = '.nephele-pool'
+const MARK_FILE = '.nephele-pool'
 
 /** What this node remembers of its pools, on the agent's own disk: one file each. */
 export class PoolMarks {
