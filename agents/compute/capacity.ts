@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The node's own check before a machine is built: the scheduler counts claims, this counts what is really there.
+// The node's own check before a machine is built: the scheduler counts claims, this counts the real resources.
 import { lstat, readdir, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,18 +13,18 @@ import { instanceDir, instancesDir, type ComputePaths } from './paths.ts'
 import { rootBytes } from './want.ts'
 
 export interface Capacity {
-  /** What all machines together may be promised; its disk is not looked at here. */
+  /** What all machines together may be promised; disk space is checked apart. */
   room: Pick<Room, 'vcpus' | 'memoryMiB'>
   reserved: Reserved
   /** Guests run without KVM. */
   isEmulated: boolean
   availableMemoryMiB: number
   freeDiskBytes: number
-  /** Of machines' disks, by uid: what lies on the file system already. */
+  /** Bytes that machines' disks already take up on the file system, by uid. */
   writtenBytes: ReadonlyMap<string, number>
 }
 
-/** @param uids of the machines that are on the node. Undefined: capacity is not checked (fake machines) */
+/** @param uids of the machines on the node. Resolves with undefined where capacity is not checked (fake machines) */
 export type ReadCapacity = (uids: readonly string[]) => Promise<Capacity | undefined>
 
 export interface Demand {
@@ -34,12 +34,12 @@ export interface Demand {
   diskBytes: number
 }
 
-/** The most that any profile of the scheduler may promise of a CPU. */
+/** The highest CPU overcommit that any scheduler profile may allow. */
 const VCPUS_PER_CPU = 16
 const GIB = 2 ** 30
 const MIB = 2 ** 20
 
-/** Why the machine does not fit beside the others of this node; undefined when it does. Pure. */
+/** Why the machine does not fit on this node beside the others; undefined when it does. Pure. */
 export function findShortage(want: Demand, others: readonly Demand[], has: Capacity): string | undefined {
   const all = [want, ...others]
   const { room, reserved } = has
@@ -68,7 +68,7 @@ function kept(amount: number, unit: string): string {
   return amount === 0 ? '' : ` (${amount} ${unit} are kept for the host: spec.reserved of its ComputeNode or the Cloud)`
 }
 
-/** Before anything of a new machine is made. @throws TerminalError `InsufficientResources` */
+/** Called before anything of a new machine is made. @throws TerminalError `InsufficientResources` */
 export async function checkCapacity(
   document: InstanceDocument,
   { state, node }: Pick<RunContext, 'state' | 'node'>,
@@ -94,7 +94,7 @@ export interface NodeSays {
   isEmulated: boolean
 }
 
-/** Of this host, now. */
+/** Of this host, at present. */
 export async function readCapacity(
   paths: ComputePaths,
   { reserved, isEmulated }: NodeSays,
@@ -113,7 +113,7 @@ export async function readCapacity(
   }
 }
 
-/** Of the files of one machine; none yet is nothing. */
+/** Of all files of one machine; 0 when there are none yet. */
 async function readWritten(dir: string): Promise<number> {
   const files = await unlessMissing(() => readdir(dir, { withFileTypes: true }), [])
   let bytes = 0
@@ -124,7 +124,7 @@ async function readWritten(dir: string): Promise<number> {
   return bytes
 }
 
-/** Of the file system that carries the disks; the nearest folder above it that exists is asked. */
+/** Of the file system that holds the disks; asks the nearest parent folder that exists. */
 async function freeBytes(dir: string): Promise<number> {
   const found = await unlessMissing(() => statfs(dir), undefined)
   if (found) return found.bavail * found.bsize

@@ -2,10 +2,10 @@
 import type { Duplex } from 'node:stream'
 import type { ObservedNic, VolumeConnection } from '../../lib/contract/documents.ts'
 
-/** Volumes of one machine, also while it runs: `maxItems` of an Instance's spec.volumes (a test compares them). */
+/** Volumes that one machine may have at a time: `maxItems` of an Instance's spec.volumes (a test compares them). */
 export const MAX_VOLUMES = 24
 
-/** A machine as it should be; everything is resolved, nothing is looked up elsewhere. */
+/** The wanted machine, complete: the driver looks nothing up elsewhere. */
 export interface InstanceWant {
   uid: string
   epoch: number
@@ -14,12 +14,12 @@ export interface InstanceWant {
   hostname: string
   vcpus: number
   memoryMiB: number
-  /** Refuse to run where only emulation is to be had. */
+  /** Refuse to run where there is only emulation. */
   requireKvm: boolean
   root: { sha256: string; format: 'raw' | 'qcow2'; sizeBytes: number }
   ephemeralGiB: number
   swapMiB: number
-  /** Of the image; those that are not known are left to others. */
+  /** Of the image; a driver ignores those that it does not know. */
   properties: Readonly<Record<string, string>>
   nics: readonly NicWant[]
   volumes: readonly VolumeWant[]
@@ -30,7 +30,7 @@ export interface InstanceWant {
 export interface NicWant {
   portUid: string
   mac: string
-  /** For the mark alone: by these a machine is known again when nobody remembers it. */
+  /** For the mark only: identifies a machine when all other records of it are lost. */
   networkUid: string
   network?: string
   addresses: readonly string[]
@@ -41,54 +41,54 @@ export interface NicWant {
 export interface VolumeWant {
   uid: string
   connection: VolumeConnection
-  /** What its server has now: a machine that is on is told when it is more than it knows. */
+  /** The size that its server has now; a machine that is on is told when it has grown. */
   sizeGiB?: number
-  /** Seconds that requests wait for a server that is away; absent: as the driver has it. */
+  /** Seconds that requests wait for a server that is down; absent: the driver's default. */
   reconnectSeconds?: number
 }
 
-/** `sleeping`: the guest put itself to sleep (S3); it hears nothing until it is woken. */
+/** `sleeping`: the guest suspended itself (S3); it does not react until it is woken. */
 export type PowerState = 'running' | 'paused' | 'sleeping' | 'saved' | 'off'
 
-/** Whether a guest is in memory: it holds its disks and can lose what it has not written. */
+/** Whether a guest is in memory: it holds its disks, and its unwritten data can be lost. */
 export const isPoweredOn = (power: PowerState): boolean => power !== 'off' && power !== 'saved'
 
-/** Why a machine is off, as far as the hypervisor still knows. `host`: not its guest but its process was told to end. */
+/** Why a machine is off, as far as the hypervisor still knows. `host`: QEMU was terminated, the guest did not shut down. */
 export const OFF_REASONS = ['guest', 'host', 'destroyed', 'crashed', 'unknown'] as const
 export type OffReason = (typeof OFF_REASONS)[number]
 
 export interface BackendInstance {
   uid: string
-  /** Undefined when the mark is damaged: ours by name, but not to be trusted. */
+  /** Undefined when the mark is damaged: ours by its name, but not to be trusted. */
   epoch: number | undefined
   namespace: string
   name: string
   power: PowerState
   offReason?: OffReason
-  /** A start of it is under way that this agent did not order, or has given up: how long it may take. Nothing ran yet. */
+  /** A start is in progress that this agent did not order, or no longer waits for; this is its time limit. Nothing has run yet. */
   startLimitMs?: number
-  /** The hypervisor stopped it because a disk failed. */
+  /** The hypervisor paused it because a disk failed. */
   ioError: boolean
-  /** Its process does not answer: what only that knows is left out. */
+  /** QEMU does not answer: everything that only it knows is left out. */
   unresponsive: boolean
-  /** Undefined when nobody can say, as the next two. */
+  /** Undefined when unknown; so are the next two. */
   vcpus: number | undefined
   memoryMiB: number | undefined
-  /** Of the root disk; undefined when it cannot be read. */
+  /** Virtual size of the root disk; undefined when it cannot be read. */
   rootBytes?: number
-  /** uids of the volumes that the machine has now; which is not the same as none. */
+  /** uids of the volumes attached now; undefined (unknown) is not the same as none. */
   volumes: string[] | undefined
 }
 
-/** What carries our mark, whoever made it. */
+/** Anything that carries our mark, whoever made it. */
 export interface FoundInstance {
   uid: string
   what: string
-  /** Of a machine: as marked, or at least their MAC addresses. */
+  /** A machine's interfaces: as marked, or at least their MAC addresses. */
   nics?: ObservedNic[]
 }
 
-/** `shutdown` asks the guest and returns at once; `off` takes the power away. */
+/** `shutdown` asks the guest and returns at once; `off` cuts the power. */
 export type PowerAction = 'on' | 'resume' | 'wake' | 'pause' | 'save' | 'shutdown' | 'off'
 
 export interface HypervisorFacts {
@@ -101,54 +101,54 @@ export interface HypervisorFacts {
 export interface InstanceStats {
   cpuTimeNs: bigint
   memoryMiB: number
-  /** Of the process that carries the guest. */
+  /** Memory of the process that runs the guest. */
   residentMiB?: number
 }
 
 export interface InstanceListener {
   /** Something about this machine changed. */
   changed(uid: string): void
-  /** Changes may have been missed: look at all. */
+  /** Changes may have been missed: look at every machine. */
   resync(): void
 }
 
 /**
- * What a hypervisor has to do. Plain data in and out; every method may run twice with the same input and after a kill at any
- * point. TerminalError for what only another document can help; anything else is tried again.
+ * The boundary to a hypervisor. Plain data in and out; every method may run twice with the same input, and again after a kill at any point.
+ * Throws TerminalError for what only another document can mend; anything else is retried.
  */
 export interface InstanceDriver {
   readonly name: string
-  /** What runs here, found out by running something; cached by the driver. */
+  /** What runs here, found out by running something; the driver caches it. */
   probe(signal: AbortSignal): Promise<HypervisorFacts>
   find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined>
-  /** Every machine and every leftover of one that carries our mark. */
+  /** Every machine that carries our mark, and every leftover of one. */
   list(signal: AbortSignal): Promise<FoundInstance[]>
   /**
-   * Disks, config drive and definition as wanted; never changes the power. A machine that is on or saved is adopted as it is: only a
-   * newer epoch is recorded.
+   * Brings disks, config drive and definition to the wanted state; never changes the power. A machine that is on or suspended is adopted as
+   * it is: only a newer epoch is recorded.
    * @throws TerminalError `StaleEpoch`, `ForeignDomain`, `AccelerationMissing`, `UnsupportedProperty`
    */
   ensure(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**
-   * Plugs and unplugs volumes of a machine that is on, so that it has the wanted ones; of one that is not, `ensure` has done it. Each
-   * on its own: one that fails keeps no other waiting, and the first failure is thrown at the end. A guest may take its time to let
-   * a volume go: it has it until the answer here no longer names it.
+   * Attaches and detaches volumes of a machine that is on until it has the wanted ones; for one that is off, `ensure` has done it. Each
+   * volume is handled independently of the others, and the first failure is thrown at the end. A guest may take a while to release a
+   * volume: the machine has it until the result here no longer lists it.
    * @throws TerminalError `VolumeUnsafe`
    */
   ensureVolumes(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**
-   * To a state that it has already is success. `on` returns when the machine runs, within its own deadline. `off` needs nobody's
-   * answer: it ends also a machine that hangs.
+   * Success when the machine is in that state already. `on` returns when the machine runs, within a deadline of its own. `off` needs no
+   * answer from QEMU: it also ends a machine that hangs.
    */
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void>
   act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void>
-  /** Resolves when nothing is left of it, also of a machine that hangs. An absent machine is success. */
+  /** Resolves when nothing of it is left, even if it hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
-  /** The console's bytes, both ways; takes it over from whoever had it. */
+  /** The console's bytes, in both directions; takes it over from whoever had it open. */
   openConsole(uid: string, signal: AbortSignal): Promise<Duplex>
-  /** The last bytes that the guest wrote to its console, running or not. */
+  /** The last bytes that the guest wrote to its console, whether it runs or not. */
   readConsoleLog(uid: string, maxBytes: number): Promise<Buffer>
   stats(uid: string, signal: AbortSignal): Promise<InstanceStats>
-  /** Calls the listener until the signal aborts; begins with a `resync`. */
+  /** Calls the listener until the signal aborts; starts with a `resync`. */
   watch(listener: InstanceListener, signal: AbortSignal): Promise<void>
 }

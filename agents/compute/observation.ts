@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said of a machine, from what its hypervisor has and what went wrong beside it. Pure.
+// The report on a machine, from the hypervisor's state and from what failed. Pure.
 import type { InstanceDocument, ObservedError, ObservedFacts } from '../../lib/contract/documents.ts'
 import { isPlugged } from '../../lib/contract/plugged-port.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
@@ -14,7 +14,7 @@ export interface Converged {
   record: PowerRecord
   retryAfterMs: number | undefined
   driver: string
-  /** What failed while the machine is on: its state is told beside it. */
+  /** What failed while the machine is on: reported beside its state. */
   trouble: unknown
 }
 
@@ -27,7 +27,7 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
   const facts: ObservedFacts = {
     stages: listStages(document, state, instance),
     hypervisor: driver,
-    // Left out when nobody can say: an empty list would let the volumes be given away.
+    // Left out when unknown: an empty list would let the operator hand the volumes to others.
     ...(instance.volumes === undefined ? {} : { volumesAttached: instance.volumes }),
     ...(instance.vcpus === undefined ? {} : { vcpus: instance.vcpus }),
     ...(instance.memoryMiB === undefined ? {} : { memoryMiB: instance.memoryMiB }),
@@ -47,7 +47,7 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
   }
 }
 
-/** Volumes that the machine still has and is not to have. */
+/** Volumes that are attached but no longer wanted. */
 export function listLeaving({ spec }: InstanceDocument, instance: BackendInstance): string[] {
   const wanted = new Set(spec.volumes.map((volume) => volume.uid))
   return (instance.volumes ?? []).filter((uid) => !wanted.has(uid))
@@ -66,7 +66,7 @@ function toError(
   if (instance.ioError) return transient('DiskError', 'the machine is paused: one of its disks fails')
   if (isPoweredOn(instance.power) && listLeaving(document, instance).length > 0) {
     const when = instance.power === 'running' ? 'a guest that boots does so later' : 'it does so when it runs'
-    return transient('VolumeDetaching', `the guest has not let go of a volume yet: ${when}`)
+    return transient('VolumeDetaching', `the guest has not released a volume yet: ${when}`)
   }
   if (instance.power === 'off' && retryAfterMs !== undefined && record.ends > 0) {
     const message = `the machine ended by itself ${record.ends} times in a row (${record.because ?? 'unknown'}): it is started again after a pause that doubles, up to five minutes; its console log may say why`
@@ -106,7 +106,7 @@ function pendingChanges({ spec }: InstanceDocument, instance: BackendInstance): 
   ]
 }
 
-/** Those that are reached. What cannot be seen now stands as it was said last. */
+/** The stages reached. What cannot be seen now is repeated from the last report. */
 export function listStages(
   { uid, spec }: InstanceDocument,
   state: NodeState,

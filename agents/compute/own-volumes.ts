@@ -5,9 +5,9 @@ import { TerminalError } from '../../lib/errors.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 
 /**
- * What a document may make a guest's disk of. A file is one of this node's own pools, directly in its folder and named after the volume; a
- * server on the network speaks TLS and serves the volume by its own name. The operator makes connections so; this holds also when it is
- * wrong. Pure. @throws TerminalError `VolumeUnsafe`
+ * Checks what a document may turn into a guest's disk. A file must be directly in one of this node's own pools and named after the volume;
+ * a network server must use TLS and serve the volume by its own name. The operator makes such connections; this check holds also when the
+ * operator is wrong. Pure. @throws TerminalError `VolumeUnsafe`
  */
 export function checkConnection(uid: string, connection: VolumeConnection, state: Pick<NodeState, 'list'>): void {
   if (connection.protocol === 'nbd') {
@@ -26,5 +26,8 @@ function poolFolders(state: Pick<NodeState, 'list'>): Set<string> {
 }
 
 function unsafe(uid: string, why: string): TerminalError {
-  return new TerminalError('VolumeUnsafe', `volume ${uid} ${why}: an administrator looks at the node that serves it`)
+  return new TerminalError(
+    'VolumeUnsafe',
+    `volume ${uid} ${why}: an administrator should look at the node that serves it`,
+  )
 }

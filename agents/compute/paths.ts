@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names on a node that are derived from uids, so that a second attempt finds the first one's work.
+// Paths and names on a node, derived from uids, so that a second attempt finds the work of the first.
 import { join } from 'node:path'
 
-/** Contract uids: nothing in them can leave a folder or be read as an option. */
+/** The contract's form of uids: cannot leave a folder or be read as an option. */
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 export interface ComputePaths {
@@ -17,13 +17,13 @@ export function checkedUid(uid: string): string {
   return uid
 }
 
-/** The network device of a port in the host; 15 characters are the kernel's limit, and Neutron names it the same way. */
+/** The host device of a port; the kernel allows 15 characters, and Neutron names taps the same way. */
 export function tapName(portUid: string): string {
   return `tap${checkedUid(portUid).slice(0, 11)}`
 }
 
 export const vhostUserDir = (paths: ComputePaths): string => join(paths.runDir, 'vhostuser')
-/** QEMU listens here, the switch connects. */
+/** QEMU listens on it, the switch connects to it. */
 export function vhostUserSocket(paths: ComputePaths, portUid: string): string {
   return join(vhostUserDir(paths), `vhu${checkedUid(portUid).slice(0, 11)}`)
 }

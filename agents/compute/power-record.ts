@@ -1,65 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a node keeps of a machine's power, and what it makes of what it sees now. Pure.
+// What a node remembers of a machine's power, and how observations change it. Pure.
 import type { BackendInstance, OffReason } from './instance-driver.ts'
 import { isPoweredOn } from './instance-driver.ts'
 
-/** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to its process; never the guest by itself. */
+/** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to QEMU; the guest did not end by itself. */
 export const STOPPED_BECAUSE = ['Requested', 'GuestStopped', 'Crashed', 'HostRebooted'] as const
 export type StoppedBecause = (typeof STOPPED_BECAUSE)[number]
-/** Nobody asked for it: the restart policy answers. */
+/** Unrequested ends, which the restart policy decides about. */
 export type OwnEnd = Exclude<StoppedBecause, 'Requested'>
 
 /** Kept on the node: a hypervisor forgets why a machine is off when its daemon restarts. */
 export interface PowerRecord {
-  /** `starting`: the order was given, nobody saw it on yet. */
+  /** `starting`: the start was ordered, but the machine has not been seen on yet. */
   phase: 'new' | 'starting' | 'on' | 'off'
-  /** Boot of the host in which it was started last. */
+  /** The host boot in which it was last started. */
   bootId?: string
   because?: StoppedBecause
-  /** Ends in a row that nobody asked for, and the last start: a machine that ends at once, however, is not started in a circle. */
+  /** Consecutive unrequested ends; with the time of the last start it makes a machine that ends at once start ever later. */
   ends: number
   startedAtMs?: number
-  /** What the end of the run before looked like when the start was ordered: that look is no news of this run. */
+  /** The off reason that was seen when the start was ordered: seeing it again does not mean that this run has ended. */
   offBefore?: OffReason
   /** When it was found off. */
   endedAtMs?: number
   shutdownAskedAtMs?: number
-  /** When the guest was first asked, as against when that was decided: from here on it has its time. */
+  /** When the guest was first asked to shut down (not when that was decided): its grace time starts here. */
   shutdownSentAtMs?: number
-  /** It is wanted on again; when it goes off soon, that was still what was asked for. */
+  /** The machine is wanted on again; if it goes off soon, the earlier request was the cause. */
   shutdownWithdrawn?: true
-  /** How often it was started after such an end, since it was made here; and which the last one was. */
+  /** How often it was restarted after an unrequested end, since it was made on this node; and the cause of the last one. */
   restarts?: number
   restartedAfter?: OwnEnd
-  /** Since a disk failed: how often it was let on again, and when last. */
+  /** Resumes since a disk failed, and the time of the last one. */
   resumes?: number
   resumedAtMs?: number
 }
 
 export const NEW_RECORD: PowerRecord = { phase: 'new', ends: 0 }
 
-/** What happened to a machine is told by these. */
+/** The observations that a machine's history is derived from. */
 export interface PowerSeen {
   bootId: string
-  /** The host is on its way down: what ends now, it ends. */
+  /** The host is shutting down: it is the cause of what ends now. */
   hostStopping: boolean
   instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError' | 'startLimitMs'>
   record: PowerRecord
   nowMs: number
 }
 
-/** A guest that was asked to shut down does so within this time, or not because of that. */
+/** If a guest that was asked to shut down goes off within this time, the request was the cause. */
 export const SHUTDOWN_GRACE_MS = 60_000
-/** A machine that ran so long after its disk failed begins a new row. */
+/** After running this long, a machine counts as recovered from its failed disk. */
 const HEALED_MS = 60_000
 
-/** The record, brought up to date with what is seen. */
+/** The record, updated with what is observed. */
 export function observePower(before: PowerSeen): PowerRecord {
   const seen = { ...before, record: forgetOldShutdown(before.record, before.nowMs) }
   const { instance, record, bootId, nowMs } = seen
   const { power } = instance
   if (power === 'saved') return { ...withoutShutdown(record), phase: 'off', because: 'Requested' }
-  // Somebody's start is under way: nothing ran yet.
+  // A start is in progress: nothing has run yet.
   if (instance.startLimitMs !== undefined) return record
   if (isPoweredOn(power)) {
     const next: PowerRecord = { ...seenOn(record), bootId }
@@ -77,7 +77,7 @@ export function observePower(before: PowerSeen): PowerRecord {
   }
 }
 
-/** The record of one that was seen on, or whose start has succeeded. */
+/** The record of a machine that was seen on, or whose start succeeded. */
 export function seenOn(record: PowerRecord): PowerRecord {
   return { ...without(counted(record), 'because', 'endedAtMs', 'offBefore'), phase: 'on' }
 }
@@ -86,29 +86,29 @@ export function withoutShutdown(record: PowerRecord): PowerRecord {
   return without(record, 'shutdownAskedAtMs', 'shutdownSentAtMs', 'shutdownWithdrawn')
 }
 
-/** Wanted again, and on for so long since: when it goes off now, nobody has asked for it. */
+/** Forgets a withdrawn shutdown once its grace time is over: if the machine goes off after that, nobody asked for it. */
 export function forgetOldShutdown(record: PowerRecord, nowMs: number): PowerRecord {
   const { shutdownWithdrawn, shutdownAskedAtMs = 0, shutdownSentAtMs = shutdownAskedAtMs } = record
   return shutdownWithdrawn && nowMs - shutdownSentAtMs > SHUTDOWN_GRACE_MS ? withoutShutdown(record) : record
 }
 
-/** A reboot of the host is none of the machine's. */
+/** A host reboot does not count against the machine. */
 function endsInARow(record: PowerRecord, because: StoppedBecause, bootId: string): number {
   if (because === 'Requested') return record.ends
   return record.bootId === bootId ? record.ends + 1 : 0
 }
 
-/** A start that was seen through, or seen to end, and that an end of its own had gone before. */
+/** Counts the restart when a start that followed an unrequested end succeeded, or is seen to have ended. */
 function counted(record: PowerRecord): PowerRecord {
   const { phase, because, restarts = 0 } = record
   if (phase !== 'starting' || because === undefined || because === 'Requested') return record
   return { ...record, restarts: restarts + 1, restartedAfter: because }
 }
 
-/** Looks of something that ran. */
+/** Off reasons which say that something ran. */
 export const RAN: ReadonlySet<OffReason> = new Set(['guest', 'host', 'crashed'])
 
-/** Whether it was on since it was looked at last. A start that nobody saw through counts when something ran and ended since. */
+/** Whether it ran since the last look. A start whose outcome nobody saw counts when something has run and ended since. */
 function hasEnded({ instance, record }: PowerSeen): boolean {
   if (record.phase === 'on') return true
   const { offReason = 'unknown' } = instance
@@ -118,7 +118,7 @@ function hasEnded({ instance, record }: PowerSeen): boolean {
 function whyOff({ instance, record, bootId, hostStopping }: PowerSeen): StoppedBecause {
   if (record.bootId !== bootId) return 'HostRebooted'
   if (record.shutdownAskedAtMs !== undefined) return 'Requested'
-  // libvirt-guests asks the guests, and systemd ends what is left: both look like ends of another kind.
+  // libvirt-guests asks the guests and systemd kills the rest: both look like ends of another kind.
   if (hostStopping || instance.offReason === 'host') return 'HostRebooted'
   return instance.offReason === 'guest' ? 'GuestStopped' : 'Crashed'
 }

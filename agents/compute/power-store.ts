@@ -26,18 +26,18 @@ const Record = z.object({
   resumes: z.int().min(0).optional(),
   resumedAtMs: z.number().optional(),
 })
-/** In 0.1.0 crashes alone were counted. */
+/** Version 0.1.0 counted only crashes. */
 const Kept = z.looseObject({ crashes: z.unknown().optional() })
 
 const fileOf = (paths: ComputePaths, uid: string): string => join(instanceDir(paths, uid), 'power.json')
 
 export interface PowerStore {
   read(uid: string): Promise<PowerRecord>
-  /** On disk when it resolves; nothing is written that is there already. */
+  /** Durable when it resolves; writes nothing when the record has not changed. */
   write(uid: string, old: PowerRecord, next: PowerRecord): Promise<void>
 }
 
-/** @param write a disk that is full, in tests */
+/** @param write replaced in tests, by a disk that is full */
 export function filePowerStore(paths: ComputePaths, write: typeof writeWhole = writeWhole): PowerStore {
   return {
     read: (uid) => readPowerRecord(paths, uid),
@@ -45,7 +45,7 @@ export function filePowerStore(paths: ComputePaths, write: typeof writeWhole = w
   }
 }
 
-/** A file that cannot be read as one of ours counts as absent: the machine is then judged by what is seen. */
+/** A file that cannot be parsed counts as absent: the machine is then judged by its present state. */
 export async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
   const text = await readIfThere(fileOf(paths, uid))
   if (text === undefined) return NEW_RECORD
@@ -57,7 +57,10 @@ export async function readPowerRecord(paths: ComputePaths, uid: string): Promise
   }
 }
 
-/** Goes with the instance's folder when it is removed. On a full disk a record that is there is changed in its place: no machine is kept on. */
+/**
+ * In the instance's folder, and removed with it. On a full disk an existing record is overwritten in place: a machine can always be
+ * stopped.
+ */
 export async function writePowerRecord(
   paths: ComputePaths,
   uid: string,
@@ -76,7 +79,7 @@ export async function writePowerRecord(
   }
 }
 
-/** Not whole after a power cut: a record that cannot be read counts as absent. @returns false when there is none */
+/** Not atomic if the power fails: an unreadable record counts as absent. @returns false when there is none */
 async function canOverwrite(path: string, text: string): Promise<boolean> {
   const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(() => undefined)
   if (!file) return false

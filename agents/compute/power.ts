@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to do about a machine's power: pure, from what is wanted, what is seen and what was done last.
+// Decides what to do about a machine's power. Pure: from the wanted state, the observed state and the record of what was done.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
 import { isPoweredOn, type PowerAction } from './instance-driver.ts'
 import {
@@ -20,23 +20,23 @@ export interface PowerInput extends PowerSeen {
 }
 
 export interface PowerDecision {
-  /** Written before the action is taken. */
+  /** Stored before the action is taken. */
   record: PowerRecord
   action?: PowerAction
-  /** Look again after this long though nothing happens. */
+  /** Look again after this time even if nothing happens. */
   retryAfterMs?: number
 }
 
 const SHUTDOWN_LOOK_MS = 5_000
-/** A guest that could not even be asked for so long loses its power like one that was: every stop ends. */
+/** A guest that could not even be asked for this long is destroyed like one that did not react: every stop ends. */
 const UNSENT_LIMIT_MS = 300_000
 const RESTART_FIRST_MS = 2_000
 const RESTART_MAX_MS = 300_000
-/** A machine that ran this long before it ended begins a new row. */
+/** After running this long, earlier ends no longer count. */
 const STABLE_MS = 600_000
 const RESUME_FIRST_MS = 2_000
 const RESUME_MAX_MS = 60_000
-/** What the host ended is not started at once: most often more of it is to come. */
+/** A machine that the host ended is not restarted at once: usually the host is about to end more. */
 const HOST_ENDED_HOLD_MS = 15_000
 const HOST_STOPPING_LOOK_MS = 10_000
 
@@ -55,7 +55,7 @@ export function decidePower(input: PowerInput): PowerDecision {
       if (power === 'sleeping') return { record, action: 'wake' }
       return power === 'running' ? { record, action: 'pause' } : decideStart(seen)
     case 'Suspended':
-      // What sleeps cannot be saved so that it runs when it comes back.
+      // A sleeping guest would still sleep when restored from a save: it is woken first.
       if (power === 'sleeping') return { record, action: 'wake' }
       return isPoweredOn(power) ? { record, action: 'save' } : { record }
     default:
@@ -63,7 +63,7 @@ export function decidePower(input: PowerInput): PowerDecision {
   }
 }
 
-/** An order of a process that is gone, which nobody would take back: it has the time of any other. */
+/** A start ordered by a process that is gone, so that nobody would roll it back: it gets the same time limit as any other. */
 function decideStarting({ spec, record, nowMs, bootId }: PowerInput, startLimitMs: number): PowerDecision {
   if (spec.runState === 'Stopped') return { record, action: 'off' }
   if (record.phase !== 'starting' || record.startedAtMs === undefined) {
@@ -87,7 +87,7 @@ function decideRunning(input: PowerInput): PowerDecision {
   return decideStart(input)
 }
 
-/** A disk that failed may be back; the guest repeats the request when it is let on, and stands again at once when it is not. */
+/** The disk may be back: a resumed guest repeats its request, and is paused again at once when the disk still fails. */
 function decideResume(record: PowerRecord, nowMs: number): PowerDecision {
   const resumes = record.resumes ?? 0
   const again = backOff(RESUME_FIRST_MS, RESUME_MAX_MS, resumes - 1)
@@ -102,9 +102,9 @@ function decideStart(input: PowerInput): PowerDecision {
   const policy = spec.restartPolicy
   if (record.because === 'GuestStopped' && policy !== 'Always') return { record }
   if ((record.because === 'Crashed' || record.because === 'HostRebooted') && policy === 'Never') return { record }
-  // Started now it would be ended again, in the middle of its boot.
+  // If started now, it would be stopped again in the middle of its boot.
   if (input.hostStopping) return { record, retryAfterMs: HOST_STOPPING_LOOK_MS }
-  // Invariant 5: after a reboot of the host only a newer grant, or the document's word that nobody else runs it.
+  // Invariant 5: after a reboot of the host only on a newer grant, or when the document allows it because nobody else can run it.
   if (input.grantedBootId !== input.bootId && !spec.offlineRestart) {
     return { record: { ...record, phase: 'off', because: 'HostRebooted' } }
   }
@@ -123,12 +123,12 @@ function decideStart(input: PowerInput): PowerDecision {
   return { record: next, action: 'on' }
 }
 
-/** Only of what could be taken for an end of the run that begins. */
+/** Only a reason that could be mistaken for the end of the new run. */
 function lookBefore({ offReason }: PowerInput['instance']): Pick<PowerRecord, 'offBefore'> {
   return offReason !== undefined && RAN.has(offReason) ? { offBefore: offReason } : {}
 }
 
-/** Whatever ended it, in this boot: quick ends are followed by ever later starts. */
+/** The earliest next start in this boot, whatever ended the last run: quick ends are followed by ever later starts. */
 function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, ends: number, boot: string): number {
   if (because === undefined || because === 'Requested' || bootId !== boot) return 0
   const backOffMs = ends === 0 ? 0 : backOff(RESTART_FIRST_MS, RESTART_MAX_MS, ends)
@@ -139,7 +139,7 @@ function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, end
 
 function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
   if (instance.power === 'off') return { record: { ...countsOf(record), phase: 'off', because: 'Requested', ends: 0 } }
-  // A machine that does not run its guest cannot shut it down.
+  // A guest that is not running cannot be asked to shut down.
   if (instance.power !== 'running') return { record, action: 'off' }
   const { shutdownAskedAtMs, shutdownSentAtMs } = record
   if (shutdownAskedAtMs === undefined || record.shutdownWithdrawn) {
@@ -150,11 +150,11 @@ function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
     shutdownSentAtMs === undefined ? shutdownAskedAtMs + UNSENT_LIMIT_MS : shutdownSentAtMs + SHUTDOWN_GRACE_MS
   const leftMs = endMs - nowMs
   if (leftMs <= 0) return { record, action: 'off' }
-  // Asked again: a guest that was still booting missed the first time; or it never was, for an agent that ended in between.
+  // Asked again: a guest that was still booting missed the request, or an agent was killed before it asked.
   return { record, action: 'shutdown', retryAfterMs: Math.min(leftMs, SHUTDOWN_LOOK_MS) }
 }
 
-/** What is known once an action has succeeded. Pure. */
+/** The record after an action has succeeded. Pure. */
 export function afterAction(record: PowerRecord, action: PowerAction, nowMs: number): PowerRecord {
   if (action === 'on') return seenOn(record)
   if (action !== 'shutdown') return record

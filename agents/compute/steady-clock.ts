@@ -8,7 +8,7 @@ const Anchor = z.object({ bootId: z.string(), wallMs: z.number(), monotonicMs: z
 
 export interface Clocks {
   wallMs(): number
-  /** Since the boot of the host, the same for all of its processes. */
+  /** Since the host booted; the same for all processes. */
   monotonicMs(): number
 }
 
@@ -18,8 +18,8 @@ const HOST_CLOCKS: Clocks = {
 }
 
 /**
- * The time as the first agent of this boot had it, and from there on by the clock that nobody sets: what NTP corrects later is no
- * minute that a guest had. Kept where a reboot forgets it.
+ * The time as the first agent of this boot had it, continued by a clock that cannot be set: a correction by NTP must not count as time that
+ * a guest had. Kept where a reboot clears it.
  */
 export async function openSteadyClock(runDir: string, bootId: string, clocks = HOST_CLOCKS): Promise<() => number> {
   const file = join(runDir, 'clock.json')
@@ -33,7 +33,7 @@ export async function openSteadyClock(runDir: string, bootId: string, clocks = H
   return () => anchor.wallMs + clocks.monotonicMs() - anchor.monotonicMs
 }
 
-/** The same, opened by the first who asks, and again after a failure. */
+/** The same, opened at the first use, and again after a failure. */
 export function steadyClock(runDir: string, bootId: string): () => Promise<number> {
   let opening: Promise<() => number> | undefined
   return async () => {

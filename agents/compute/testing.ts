@@ -68,9 +68,9 @@ export interface ContextOptions {
   image?: TestImage
   ports?: readonly PortDocument[]
   observedPorts?: Record<string, Observation>
-  /** All of the node. */
+  /** All machines of the node. */
   machines?: readonly (InstanceDocument | Tombstone)[]
-  /** What was said last of the machine itself. */
+  /** The last report on the machine itself. */
   last?: Observation
   bootId?: string
   grantedBootId?: string

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From documents to what a driver is asked for: which other documents it takes, and whether they are ready. Pure.
+// From documents to what a driver is asked for: which other documents it depends on, and whether those are ready. Pure.
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 import type { InstanceWant } from './instance-driver.ts'
@@ -19,8 +19,8 @@ export type ConfigDriveFiles = (
 ) => { path: string; content: string | Buffer }[]
 
 /**
- * The ports' documents, in the order of the NICs; those that have not come are left out, and those that another machine has: one that
- * two machines name is plugged for one of them.
+ * The ports' documents, in the order of the NICs; without those that have not arrived or belong to another machine: a port that two
+ * machines name is attached to one of them.
  */
 export function findPorts(document: InstanceDocument, state: NodeState): PortDocument[] {
   return document.spec.ports.flatMap(({ uid }) => {
@@ -32,7 +32,7 @@ export function findPorts(document: InstanceDocument, state: NodeState): PortDoc
 const isFor = ({ spec }: PortDocument, { uid }: InstanceDocument): boolean =>
   spec.instanceUid === undefined || spec.instanceUid === uid
 
-/** What must come first before the machine can be built or started; undefined when all is there. */
+/** What a machine has to wait for before it can be built or started; undefined when everything is ready. */
 export function findWaiting(document: InstanceDocument, state: NodeState): Waiting | undefined {
   const { spec } = document
   const image = state.findObserved('image', spec.image.uid)
@@ -48,7 +48,7 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
       const why = other && !other.tombstone ? 'is another machine’s on this node' : 'is not on this node yet'
       return { reason: 'PortNotReady', message: `port ${name} ${why}` }
     }
-    // QEMU waits for the switch on a vhost-user port: it must be plugged first. A tap exists only once the machine runs.
+    // QEMU waits for the switch of a vhost-user port: it must be plugged first. A tap exists only once the machine runs.
     const plugged = state.findObserved('port', uid)
     if (port.spec.vnicType === 'vhostuser' && plugged?.state !== 'plugging' && plugged?.state !== 'active') {
       const why = plugged?.error ? `: ${plugged.error.message}` : ''
@@ -58,12 +58,12 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
   return undefined
 }
 
-/** @throws TerminalError `VolumeUnsafe` for a volume that must not become a disk here */
+/** @throws TerminalError `VolumeUnsafe` for a volume that must not become a disk of this machine */
 export function checkConnections({ spec }: InstanceDocument, state: NodeState): void {
   for (const { uid, connection } of spec.volumes) checkConnection(uid, connection, state)
 }
 
-/** @param ports as findPorts gives them. Its volumes are checked apart: a machine that is on is stopped whatever they are. */
+/** @param ports from findPorts. The volumes' connections are checked apart: a machine that is on must be stoppable whatever they are. */
 export function toInstanceWant(
   document: InstanceDocument,
   ports: readonly PortDocument[],

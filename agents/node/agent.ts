@@ -11,7 +11,7 @@ import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
 import { consumerFor, receiveDocuments } from '../runtime/receiver.ts'
-import type { DocumentKey } from '../runtime/reconciler.ts'
+import type { DocumentRef } from '../runtime/reconciler.ts'
 import { Reporter, type Outbox } from '../runtime/reporter.ts'
 import { readBootId } from './boot-id.ts'
 import type { AgentConfig } from './config.ts'
@@ -173,7 +173,7 @@ export class Agent {
     runtime: NodeRuntime,
     reporter: Reporter,
     inventory: InventoryPublisher,
-    documents: { caughtUp: () => void; came: (key: DocumentKey) => void },
+    documents: { caughtUp: () => void; came: (key: DocumentRef) => void },
   ): Promise<void> {
     const { node } = this.#options.config
     const { signal } = this.#stop

@@ -13,7 +13,7 @@ import { TransientError } from '../../lib/errors.ts'
 import { STILL_LISTING, type OrphanListing } from '../runtime/orphan-list.ts'
 import {
   keyOf,
-  type DocumentKey,
+  type DocumentRef,
   type KindReconciler,
   type NodeState,
   type Observation,
@@ -70,7 +70,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
   }
 
   /** A document came: what it is about is no orphan any longer. */
-  documentCame(key: DocumentKey): void {
+  documentCame(key: DocumentRef): void {
     if (this.#listing?.orphans.some((orphan) => keyOf(orphan) === keyOf(key))) this.wake()
   }
 

@@ -11,13 +11,13 @@ import { systemdStopping } from '../compute/host-stopping.ts'
 import { InstanceReconciler } from '../compute/instance-reconciler.ts'
 import { steadyClock } from '../compute/steady-clock.ts'
 
-/** Of an answer that is known most often. */
+/** Time limit for a probe whose answer is usually cached. */
 const PROBE_MS = 60_000
 
-/** Where libvirtd listens, and what to ask it for. */
+/** libvirtd's socket and URI. */
 const LIBVIRT = { socketPath: '/run/libvirt/libvirt-sock', uri: 'qemu:///system' }
 
-/** The compute role of a node; which driver it has comes with the node's document. */
+/** The compute role of a node; the node's document says which driver it uses. */
 export function createComputeRole(context: RoleContext): AgentRole {
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   const ready = Promise.withResolvers<InstanceDriver>()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which roles a node's document asks for, and how each is made.
+// Which roles a node's document asks for, and how each is created.
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { createComputeRole } from './compute-role.ts'
 import { createImageRole } from './image-role.ts'
@@ -9,7 +9,7 @@ import { createStorageRole } from './storage-role.ts'
 
 export type RoleName = 'image' | 'storage' | 'network' | 'compute'
 
-/** Pure. A compute node always has the L2 role, and the image role for its cache; made in this order. */
+/** Pure. A compute node always has the L2 role, and the image role for its cache; created in this order. */
 export function rolesOf({ roles }: NodeSpec): RoleName[] {
   const compute = roles.compute !== undefined
   const wanted: Record<RoleName, boolean> = {
@@ -21,7 +21,7 @@ export function rolesOf({ roles }: NodeSpec): RoleName[] {
   return (Object.keys(wanted) as RoleName[]).filter((role) => wanted[role])
 }
 
-/** @throws while its parts are not there: tried again with back-off */
+/** @throws while its parts are missing; retried with back-off */
 export async function createRole(role: string, context: RoleContext): Promise<AgentRole> {
   switch (role as RoleName) {
     case 'image': {

@@ -21,13 +21,13 @@ export interface ImageRole {
   reconcilers: [ImageReconciler]
   inventory: [InventorySource]
   configure: (spec: NodeSpec) => Promise<void>
-  /** Where compute finds an image that its document's observation calls ready: `basePath(baseDir, sha256)` of cache-entries.ts. */
+  /** Where the compute role finds an image that is reported as ready: `basePath(baseDir, sha256)` of cache-entries.ts. */
   baseDir: string
 }
 
 const GIB = 2 ** 30
 
-/** Both for nodes that import images and for nodes that run machines from them: the work is the same. Touches nothing yet. */
+/** The same for nodes that import images and for nodes that run machines from them. Touches no disk yet. */
 export function createImageRole(options: ImageRoleOptions): ImageRole {
   const baseDir = join(options.dataDir, 'images', '_base')
   const settings = options.settings ?? new ImageSettings()
@@ -52,7 +52,7 @@ export function createImageRole(options: ImageRoleOptions): ImageRole {
   }
 }
 
-/** Whole GiB: an inventory is published when it differs. */
+/** In whole GiB: an inventory is published whenever it differs from the last. */
 function toGiB({ images, usedBytes, maxBytes }: { images: number; usedBytes: number; maxBytes: number }) {
   return { images, usedGiB: Math.round(usedBytes / GIB), maxGiB: Math.floor(maxBytes / GIB) }
 }

@@ -20,21 +20,21 @@ export interface NetworkRoleOptions {
 
 /**
  * The L2 role, which every node with guests has: makes the host a chassis of OVN, plugs ports, serves metadata. The switch and
- * ovn-controller are the host's own services. Does nothing before `start` of its reconciler.
+ * ovn-controller are services of the host. Does nothing before its reconciler is started.
  */
 export function createNetworkRole(context: RoleContext, options: NetworkRoleOptions = {}): AgentRole {
   const { log } = context
   const stop = new AbortController()
   const database = openSwitchDatabase({
     ...(options.switchSocket ? { socketPath: options.switchSocket } : {}),
-    onDisconnect: (err) => log.warn({ err }, 'the switch database is away'),
+    onDisconnect: (err) => log.warn({ err }, 'the switch database is not reachable'),
   })
   const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
   const driver = new OvsPortDriver(database, context.node)
   const metadata = new MetadataService({ driver, log })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   database.onSync((synced) => synced && context.inventoryChanged())
-  // A switch that starts says only some time later whether it has DPDK.
+  // A switch that has just started takes a while to say whether it has DPDK.
   database.onChange((changes) => {
     const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
     if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
@@ -48,11 +48,11 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     await database.transact(operations, signal)
     log.info({ ovnRemote: wanted?.ovnRemote, encapAddress: context.encapAddress }, 'chassis configured')
   }
-  // A host's scripts write settings of their own when they start the switch: ovs-ctl names the chassis anew.
+  // The host's scripts write settings of their own when they start the switch: ovs-ctl renames the chassis.
   const keep = (): void => {
     if (!wanted || !database.synced || planChassis(database, wanted).length === 0) return
     void configure(stop.signal).catch((err: unknown) => {
-      if (!stop.signal.aborted) log.warn({ err }, 'the chassis is not as it should be')
+      if (!stop.signal.aborted) log.warn({ err }, 'cannot restore the chassis settings')
     })
   }
   database.onSync(keep)

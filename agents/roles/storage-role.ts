@@ -16,11 +16,11 @@ export interface StorageRoleOptions {
   ports?: PortRange
   /** Where QEMU's programs are, when not on the path. */
   programs?: { qemuImg?: string; storageDaemon?: string }
-  /** How daemons that outlive the agent are started; chosen by the host when absent. */
+  /** How daemons that outlive the agent are started; chosen by what the host has when absent. */
   launch?: Launch
 }
 
-/** Volumes in this node's pools. Touches nothing until the first document comes. */
+/** Volumes in this node's pools. Touches no disk until the first document arrives. */
 export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
   const { stateDir, runDir, node, address, identity, nbd, log } = context
   let pools: NodeSpec['pools']
@@ -40,7 +40,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     launch: options.launch ?? (async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
     log,
   })
-  /** As its StoragePool is called, while there is one. */
+  /** The name of its StoragePool, as long as there is one. */
   const nameOf = (path: string) => pools?.find((pool) => pool.path === path)?.name ?? basename(path)
   const reconciler: VolumeReconciler = new VolumeReconciler({
     createDriver: ({ name, driver, path }) => {
@@ -73,7 +73,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     inventory: [{ name: 'pools', collect: async (signal) => (pools ? reconciler.inventory(pools, signal) : {}) }],
     async configure(spec) {
       pools = spec.pools
-      // A pool that was waited for, or another certificate for those that are served.
+      // There may be a pool that was waited for, or a new certificate for exports.
       reconciler.wakeAll()
       context.inventoryChanged()
     },

@@ -5,7 +5,7 @@ import type { DocumentKind, Orphan, Unlisted } from '../../lib/contract/document
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Clock } from '../../lib/time/clock.ts'
-import { keyOf, type DocumentKey, type KindReconciler, type OwnedPlace } from './reconciler.ts'
+import { keyOf, type DocumentRef, type KindReconciler, type OwnedPlace } from './reconciler.ts'
 
 export interface OrphanListing {
   orphans: Orphan[]
@@ -30,7 +30,7 @@ export interface OrphanListOptions {
   signal: AbortSignal
   clock: Clock
   log: Logger
-  isKnown: (key: DocumentKey) => boolean
+  isKnown: (key: DocumentRef) => boolean
 }
 
 export class OrphanList {

@@ -79,7 +79,7 @@ export interface KindReconciler<K extends DocumentKind = DocumentKind> {
   /** Where such things lie, of which each may be out of reach on its own, such as pools. Absent: one place. */
   places?(): Promise<readonly OwnedPlace[]>
   /** The keys whose change or observation must wake this document, such as an instance's image, ports and volumes. */
-  dependencies?(document: DocumentOf<K>): readonly DocumentKey[]
+  dependencies?(document: DocumentOf<K>): readonly DocumentRef[]
   /** Called once; `wake` enqueues one uid (an event of the hypervisor, a switch that restarted); `wakeAll` all of the kind. */
   start?(wake: Wake, signal: AbortSignal): Promise<void>
 }
@@ -95,7 +95,7 @@ export interface Wake {
   all(): void
 }
 
-export interface DocumentKey {
+export interface DocumentRef {
   kind: DocumentKind
   uid: string
 }

@@ -7,7 +7,7 @@ import { toObservedNic } from '../../agents/compute/nics.ts'
 import { findPorts } from '../../agents/compute/want.ts'
 import { Agent } from '../../agents/node/agent.ts'
 import type { AgentRole } from '../../agents/node/role.ts'
-import type { DocumentKey, KindReconciler, Observation, RunContext, Wake } from '../../agents/runtime/reconciler.ts'
+import type { DocumentRef, KindReconciler, Observation, RunContext, Wake } from '../../agents/runtime/reconciler.ts'
 import type { DocumentKind, Inventory, Orphan, PresentDocument, Tombstone } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
@@ -168,7 +168,7 @@ function instances(node: FakeNode): KindReconciler<'instance'> {
   return {
     ...base('instance', node, node.instances),
     standingFacts: (document, state) => ({ nics: findPorts(document, state).map(toObservedNic) }),
-    dependencies: ({ spec }): DocumentKey[] => [
+    dependencies: ({ spec }): DocumentRef[] => [
       { kind: 'image', uid: spec.image.uid },
       ...spec.ports.map(({ uid }) => ({ kind: 'port' as const, uid })),
     ],

@@ -103,7 +103,7 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
         await driver.remove(machine.uid, signal)
         expect(await driver.find(machine.uid, signal)).toBeUndefined()
       }
-      // A call under way would be carried out before one that is asked for after it has been answered.
+      // A call in progress would be carried out before one made after it was answered.
       expect(await driver.list(signal)).toEqual([])
     }, 60_000)
 
@@ -159,7 +159,7 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
       await driver.ensure(other, signal)
       await driver.setPower(other.uid, 'on', signal)
       await watch.until(other.uid)
-      // In order: had the first one been told of, it would have been before.
+      // Events come in order: one for the first machine would have arrived before.
       expect(watch.seen).not.toContain(off.uid)
       await watch.stop()
       for (const { uid } of [off, other]) await driver.remove(uid, signal)
@@ -179,7 +179,7 @@ export function describeInstanceDriver(name: string, setup: () => ContractSetup)
   })
 }
 
-/** Whom the driver tells of, in order, from its first resync on. */
+/** The uids that the driver reports as changed, in order, from its first resync on. */
 async function startWatching(
   driver: InstanceDriver,
 ): Promise<{ seen: readonly string[]; until: (uid: string) => Promise<void>; stop: () => Promise<void> }> {

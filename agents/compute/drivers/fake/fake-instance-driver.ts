@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machines that exist in memory only: for scale tests of everything around them. Says so wherever it appears (type `fake`).
+// Machines that exist in memory only, for scale tests of everything around them. They are recognizable everywhere by their type `fake`.
 import { PassThrough, type Duplex } from 'node:stream'
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
@@ -25,11 +25,11 @@ export class FakeInstanceDriver implements InstanceDriver {
   readonly #failures = new Map<Method, Error[]>()
   readonly #listeners = new Set<InstanceListener>()
 
-  /** The next call of this method fails with this error, once. */
+  /** The next call of this method fails once with this error. */
   failNext(method: Method, error: Error): void {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), error])
   }
-  /** What a guest does by itself. */
+  /** The guest ends by itself, for this reason. */
   guestStops(uid: string, offReason: 'guest' | 'host' | 'crashed'): void {
     const instance = this.#get(uid)
     this.#set({ ...instance, power: 'off', offReason })
@@ -37,14 +37,14 @@ export class FakeInstanceDriver implements InstanceDriver {
   guestSleeps(uid: string): void {
     this.#set({ ...this.#get(uid), power: 'sleeping' })
   }
-  /** It hangs: what only its process knows is not to be had, and nothing but `off` and `remove` does anything. */
+  /** QEMU hangs: what only its process knows is unknown, and only `off` and `remove` have an effect. */
   guestHangs(uid: string): void {
     this.#set({ ...this.#get(uid), unresponsive: true, volumes: undefined })
   }
   diskFails(uid: string): void {
     this.#set({ ...this.#get(uid), power: 'paused', ioError: true })
   }
-  /** Volumes are not let go of while this is so. */
+  /** While true, guests do not release volumes. */
   holdsVolumes = false
 
   async probe(): Promise<HypervisorFacts> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// May guests use KVM here? /dev/kvm can exist, open, and still run nothing: only a guest that did something proves it.
+// May guests use KVM here? /dev/kvm may exist and open while no guest ever runs: only a guest that has executed something proves it.
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,34 +16,34 @@ export interface Acceleration {
   accelerationReason?: string
 }
 
-/** Why a guest did not run; `slow`: it was started, on a host that should be able to, and was not done in time. */
+/** Why the trial guest did not run. `slow`: it was started on a host that should be capable, but did not finish in time. */
 export interface Refusal {
   reason: string
   slow: boolean
 }
 
-/** Undefined when it ran. @param times longer than usual */
+/** Resolves with undefined when the guest ran. @param times multiplies the usual time limit */
 export type GuestTrial = (type: 'kvm' | 'qemu', signal: AbortSignal, times?: number) => Promise<Refusal | undefined>
 
 const PROOF = 'NEPHELE KVM'
 const TIMEOUT_MS = 5_000
-/** Without the CPU's own flag success is unlikely and would come at once. */
+/** Without the CPU's virtualization flag KVM is unlikely to work, and if it works it does so at once. */
 const TIMEOUT_WITHOUT_FLAG_MS = 1_500
 
 export interface ProbeOptions {
   connection: ConnectionOptions
-  /** Where result, boot sector and serial log lie; seen by libvirt under the same path. */
+  /** Holds the result, the boot sector and the serial log; libvirt sees it under the same path. */
   dir: string
 }
 
-/** Runs a guest of 512 bytes. Undefined when it ran; else why not. `qemu` is the control: there it must always run. */
+/** Runs a guest of 512 bytes. Resolves with undefined when it ran, else with the reason. `qemu` is the control: it must run anywhere. */
 export async function tryGuest(
   type: 'kvm' | 'qemu',
   options: ProbeOptions,
   signal: AbortSignal,
   times = 1,
 ): Promise<Refusal | undefined> {
-  // Of its own: the guest of the last trial may still be on its way out.
+  // A unique name: the guest of the last trial may still be shutting down.
   const name = `probe-of-nephele-${randomUUID()}`
   const disk = join(options.dir, `${name}.img`)
   const log = join(options.dir, `${name}.log`)
@@ -51,7 +51,7 @@ export async function tryGuest(
   await writeFile(disk, bootSector(PROOF))
   const isLikely = type === 'qemu' || (await hasVirtualizationFlag())
   const timeoutMs = (isLikely ? TIMEOUT_MS : TIMEOUT_WITHOUT_FLAG_MS) * times
-  // The domain ends with this connection at the latest, however that ends.
+  // Autodestroy: the domain ends when this connection closes, for whatever reason.
   const connection = await LibvirtConnection.open(options.connection, signal)
   let end: (() => Promise<unknown>) | undefined
   try {
@@ -112,7 +112,7 @@ function bootSector(text: string): Buffer {
   const code = [
     0xfc, 0xbe, 0x13, 0x7c, 0x2e, 0xac, 0x84, 0xc0, 0x74, 0x06, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf4, 0xfa, 0xf4, 0xeb,
   ]
-  const sector = Buffer.alloc(2 ** 20) // a disk of less than a cylinder is not read by SeaBIOS
+  const sector = Buffer.alloc(2 ** 20) // SeaBIOS does not read disks smaller than a cylinder
   Buffer.from([...code, 0xfc]).copy(sector)
   sector.writeUInt16LE(0x7c00 + code.length + 1, 2)
   sector.write(`${text}\r\n\0`, code.length + 1, 'latin1')

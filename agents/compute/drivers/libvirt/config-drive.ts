@@ -6,13 +6,13 @@ import type { exec as Exec } from '../../../../lib/exec.ts'
 const TIMEOUT_MS = 20_000
 const SECTOR = 512
 const LABEL = 'config-2'
-/** Room for the file system itself, and for each file's last cluster. */
+/** Room for the file system itself and the unused part of each file's last cluster. */
 const OVERHEAD_BYTES = 1024 * 1024
 const PER_FILE_BYTES = 8 * 1024
 
 /**
- * A FAT file system labelled config-2 with these files, as cloud-init's ConfigDrive looks for it. It may hold user data: mode 0600,
- * as has the folder `scratch`, which is gone afterwards.
+ * Makes a FAT file system labelled config-2 with these files, as cloud-init's ConfigDrive expects it. It may hold user data, so both it and
+ * the temporary folder `scratch` are private (mode 0600 and 0700).
  * https://docs.openstack.org/nova/latest/user/metadata.html#config-drives
  */
 export async function writeConfigDrive(
@@ -30,8 +30,7 @@ export async function writeConfigDrive(
     let bytes = OVERHEAD_BYTES
     for (const file of files) {
       const inside = normalize(file.path)
-      if (inside.startsWith('..') || inside.startsWith(sep))
-        throw new Error('a config drive file lies outside of the drive')
+      if (inside.startsWith('..') || inside.startsWith(sep)) throw new Error('a config drive file is outside the drive')
       const target = join(scratch, inside)
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
       await writeFile(target, file.content, { mode: 0o600 })
@@ -51,11 +50,11 @@ export async function writeConfigDrive(
   }
 }
 
-/** Where a FAT12 or FAT16 boot sector says how long its parts are, and a directory entry what it is: fatgen103, sections 3 and 6. */
+/** Offsets in a FAT12/FAT16 boot sector and in a directory entry: fatgen103, sections 3 and 6. */
 const BOOT = { bytesPerSector: 11, reservedSectors: 14, fats: 16, sectorsPerFat: 22 } as const
 const ENTRY = { attributes: 11, isLabel: 0x08, nameBytes: 11 } as const
 
-/** The label as it is: mtools writes it in capitals, and who looks for LABEL=config-2 compares letter by letter. */
+/** mtools writes labels in capitals, but lookups of LABEL=config-2 are case-sensitive: the label is written here. */
 async function writeLabel(path: string): Promise<void> {
   const image = await open(path, 'r+')
   try {
@@ -66,7 +65,8 @@ async function writeLabel(path: string): Promise<void> {
       (boot.readUInt16LE(BOOT.reservedSectors) + fatSectors) * boot.readUInt16LE(BOOT.bytesPerSector)
     const entry = Buffer.alloc(ENTRY.nameBytes + 1)
     await image.read(entry, 0, entry.length, rootDirectory)
-    if (entry[ENTRY.attributes] !== ENTRY.isLabel) throw new Error('the config drive begins with no label')
+    if (entry[ENTRY.attributes] !== ENTRY.isLabel)
+      throw new Error('the first entry of the config drive is not its label')
     await image.write(Buffer.from(LABEL.padEnd(ENTRY.nameBytes)), 0, ENTRY.nameBytes, rootDirectory)
   } finally {
     await image.close()

@@ -3,34 +3,37 @@ import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { DomainCalls } from '../../../../lib/libvirt/domain-calls.ts'
 import type { ConnectionOptions } from '../../../../lib/libvirt/connection.ts'
 
-/** For a call that a guest's QEMU has to answer. */
+/** For calls that the guest's QEMU has to answer. */
 export const GUEST_CALL_MS = 10_000
-/** For what is read of a guest's QEMU, and what there is a poorer answer for. */
+/** For reads that the guest's QEMU has to answer and that have a less complete fallback. */
 export const GUEST_READ_MS = 3_000
 
-/** Together below libvirtd's 20 workers (max_workers): definitions need some, and a call to a guest that hangs keeps one for good. */
+/**
+ * Together fewer than libvirtd's 20 workers (max_workers): defining domains needs some, and a call to a hanging guest never frees its
+ * worker.
+ */
 const PLACES = { guest: 5, orders: 3, devices: 3, starts: 4, saves: 2 } as const
-/** One namespace leaves others a place, however many machines it starts at once and whatever these wait for. */
+/** So that one namespace leaves places to others, however many machines it starts at once and however long those starts take. */
 const STARTS_PER_NAMESPACE = 3
 
 /**
- * Several connections to one libvirtd. It carries out five calls of one client at a time (max_client_requests), also those whose
- * caller gave up, and a call about a guest whose QEMU hangs lasts half a minute, or for ever. So what may wait for a guest never
- * stands before what does not: above all the read of a state, and pulling the plug of the very guest that hangs; nor does one guest
- * stand before another (DomainCalls).
+ * Several connections to one libvirtd, by what their calls may wait for. libvirtd runs five calls of a client at a time
+ * (max_client_requests), counting those whose caller has given up, and a call about a guest whose QEMU hangs takes half a minute or never
+ * returns. So calls that may wait for a guest must not queue ahead of those that do not, above all reading states and destroying the very
+ * guest that hangs; nor may calls about one guest block those about another (DomainCalls).
  */
 export class LibvirtConnections {
   /** Definitions and states, which libvirtd knows without asking QEMU. */
   readonly quick: LibvirtClient
-  /** What is read of a guest, which QEMU answers at once when it is well. */
+  /** Reads that QEMU answers at once when it is healthy. */
   readonly guest: DomainCalls
-  /** What a guest or its QEMU is told: apart from reading, so that those that hang when they are read keep no order from others. */
+  /** Changes to a guest or its QEMU. Separate from reads, so that guests that hang when read do not block changes to others. */
   readonly orders: DomainCalls
-  /** Plugging devices: some wait for the guest, or for a server. */
+  /** Attaching and detaching devices: some calls wait for the guest or for a storage server. */
   readonly devices: DomainCalls
   readonly starts: DomainCalls
   readonly saves: DomainCalls
-  /** Taking the power away, and nothing else. */
+  /** Destroying domains, and nothing else. */
   readonly forced: LibvirtClient
 
   constructor(options: ConnectionOptions) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { consoleDir, consoleLog, type ComputePaths } from '../../paths.ts'
 
-/** The newest bytes; goes back into the log that was rotated away when the current one is too short. */
+/** The newest bytes; continues into the rotated log when the current one is too short. */
 export async function readConsoleLog(paths: ComputePaths, uid: string, maxBytes: number): Promise<Buffer> {
   const current = await tail(consoleLog(paths, uid), maxBytes)
   if (current.length >= maxBytes) return current

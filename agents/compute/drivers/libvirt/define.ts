@@ -19,18 +19,21 @@ export interface DefineContext {
   exec: typeof Exec
   acceleration: 'kvm' | 'qemu'
   datapath: DomainContext['datapath']
-  /** What QEMU needs on this host before it can open anything. */
+  /** Prepares what QEMU needs on this host before it can open its files. */
   prepare: () => Promise<void>
 }
 
-/** Disks, then the definition, of a machine that is off. @param isDefined it had them before @throws TerminalError `DomainRefused` */
+/**
+ * Makes the disks and then the definition of a machine that is off. @param isDefined it had its disks before @throws TerminalError
+ * `DomainRefused`
+ */
 export async function defineMachine(
   { client, paths, exec, acceleration, datapath, prepare }: DefineContext,
   want: InstanceWant,
   isDefined: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const xml = toDomainXml(want, { acceleration, paths, datapath }) // refuses before anything is made
+  const xml = toDomainXml(want, { acceleration, paths, datapath }) // throws before anything is made
   for (const volume of want.volumes) await checkVolumePath(volume)
   await prepare()
   await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })

@@ -12,7 +12,7 @@ export interface DiskPaths {
   configDrive: string
 }
 
-/** Where the disks of one machine lie; one folder an instance, disks directly in it (the image cache reads them there). */
+/** Paths of the disks of one machine: one folder per instance, with the disks directly in it (the image cache looks for them there). */
 export function diskPaths(paths: ComputePaths, want: { uid: string; root: { sha256: string } }): DiskPaths {
   const dir = instanceDir(paths, want.uid)
   return {

@@ -6,8 +6,8 @@ const MAGIC = 0x514649fb
 const SIZE_AT = 24
 
 /**
- * The size that a guest sees of one of our own qcow2 disks, from its header: while QEMU has the file open it is locked for qemu-img.
- * Undefined when there is none. https://www.qemu.org/docs/master/interop/qcow2.html
+ * The virtual size of one of our own qcow2 disks, read from its header: qemu-img cannot open it while QEMU holds its lock. Undefined when
+ * there is no disk. https://www.qemu.org/docs/master/interop/qcow2.html
  */
 export async function readQcow2Size(path: string): Promise<number | undefined> {
   const file = await unlessMissing(() => open(path, 'r'), undefined)

@@ -4,21 +4,21 @@ import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
 /**
- * Seconds for which a guest's requests wait for a storage daemon that went away; then the machine is paused with them (ON_ERROR), and
- * every later attempt to go on waits no more until the daemon is back.
+ * Seconds for which a guest's requests wait for a storage daemon to come back; then the machine is paused with its requests pending
+ * (ON_ERROR). Each later resume fails at once until the daemon is back.
  */
 const NBD_RECONNECT_SECONDS = 600
 
 /**
- * A volume's guest never hears of a fault of its storage: it would take the file system for broken. It is paused instead, and what it
- * wrote or read is done again when it goes on (QEMU's werror and rerror).
+ * Storage errors of a volume are never passed to the guest, which would take its file system for broken. The machine is paused instead, and
+ * the request is repeated when it resumes (QEMU's werror and rerror).
  */
 const ON_ERROR = { '@error_policy': 'stop', '@rerror_policy': 'stop' } as const
-/** virtio-blk's serial number has room for no more; udev makes /dev/disk/by-id/virtio-<serial> of it. */
+/** The longest serial number that virtio-blk has; udev makes /dev/disk/by-id/virtio-<serial> of it. */
 const SERIAL_CHARACTERS = 20
 const VOLUME_ALIAS = 'ua-vol-'
 
-/** How libvirt and QEMU name a volume's device in a domain, in its XML and in events. */
+/** The volume's device alias in libvirt and QEMU, in the domain XML and in events. */
 export const volumeAlias = (uid: string): string => `${VOLUME_ALIAS}${uid}`
 export const volumeOfAlias = (alias: string): string | undefined =>
   alias.startsWith(VOLUME_ALIAS) ? alias.slice(VOLUME_ALIAS.length) : undefined
@@ -29,7 +29,7 @@ export function diskName(index: number): string {
   return index < 26 ? `vd${letter}` : `vd${String.fromCharCode(96 + Math.floor(index / 26))}${letter}`
 }
 
-/** Volumes have /dev/vdb to /dev/vdy; the machine's other disks come behind all of them. */
+/** Volumes are /dev/vdb to /dev/vdy; the machine's other disks follow after all of them. */
 export const FIRST_VOLUME_INDEX = 1
 export const EPHEMERAL_INDEX = FIRST_VOLUME_INDEX + MAX_VOLUMES
 export const SWAP_INDEX = EPHEMERAL_INDEX + 1
@@ -42,7 +42,7 @@ export interface FileDisk {
   serial: string
   readonly?: boolean
   bootOrder?: number
-  /** Given whole, so that libvirt and QEMU look for nothing in the image's own header. */
+  /** Set explicitly, so that libvirt and QEMU do not probe the image's own header. */
   backing?: { path: string; format: 'raw' | 'qcow2' }
 }
 
@@ -56,7 +56,7 @@ export function fileDisk(disk: FileDisk): XmlTree {
       ? {
           '@type': 'file',
           format: { '@type': disk.backing.format },
-          // Shared by machines: libvirt must not make it the hypervisor's own, which could then write to it.
+          // Shared by machines: libvirt must not chown it to QEMU's user, which could then write to it.
           source: { '@file': disk.backing.path, seclabel: { '@model': 'dac', '@relabel': 'no' } },
           backingStore: {},
         }
@@ -68,7 +68,7 @@ export function fileDisk(disk: FileDisk): XmlTree {
   }
 }
 
-/** @param index of the guest's device name; a hint only: guests find their volumes by serial number */
+/** @param index of the guest's device name; only a hint: guests find their volumes by serial number */
 export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
   const common = {
     target: { '@dev': diskName(index), '@bus': 'virtio' },
@@ -103,12 +103,12 @@ export function volumeDisk(volume: VolumeWant, index: number): XmlTree {
   }
 }
 
-/** One disk as attaching and detaching take it. */
+/** One disk, as attach and detach take it. */
 export function toVolumeXml(volume: VolumeWant, index: number): string {
   return writeXml({ disk: volumeDisk(volume, index) })
 }
 
-/** Enough for libvirt to find the device that goes. */
+/** The minimum by which libvirt finds the device to detach. */
 export function toDetachXml(volume: { alias: string; target: string }): string {
   return writeXml({
     disk: {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disks of one machine. Each is made beside its place, under a name of its own, so that a kill leaves a whole disk or none, and
-// an agent that ends and its successor, which may both be at it for a moment, do not meet in a half-made one.
+// The disks of one machine. Each is made under a temporary name and renamed, so that a kill leaves either a whole disk or none. The
+// temporary names are unique: an agent that is ending and its successor may both be at work for a moment.
 import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
@@ -15,13 +15,13 @@ import { readQcow2Size } from './disk-size.ts'
 const QEMU_IMG_TIMEOUT_MS = 60_000
 const GIB = 2 ** 30
 const PAGE = 4096
-/** Longer than any tool may take: nobody makes this any more. */
+/** Longer than any tool may take: whoever was making this is gone. */
 const ABANDONED_MS = 600_000
 
 /**
- * Makes what is missing. What is there grows to its size and never shrinks; swap of another size and the config drive, which have
- * nothing to keep, are made anew. Only for a machine that is off.
- * @param isDefined the machine had its disks before: an empty one in place of a lost one would hide the loss
+ * Makes missing disks. Existing ones grow to their size and never shrink; swap of another size and the config drive, which hold nothing
+ * worth keeping, are made anew. Only for a machine that is off.
+ * @param isDefined the machine had its disks before: an empty disk in place of a lost one would hide the loss
  */
 export async function ensureDisks(
   want: InstanceWant,
@@ -36,7 +36,7 @@ export async function ensureDisks(
     throw new TransientError('RootDiskMissing', 'the root disk of this machine is gone from its node')
   }
   await ensureFile(at.root, (path) => {
-    // The backing format is never left to be guessed: a raw image may begin like a qcow2.
+    // The backing format is always given: probing could take a raw image for a qcow2.
     const backing = ['-F', want.root.format, '-b', at.base]
     return qemuImg(run, ['create', '-q', '-f', 'qcow2', ...backing, path, String(want.root.sizeBytes)], signal)
   })
@@ -63,7 +63,7 @@ export async function ensureDisks(
   }
 }
 
-/** Never in place of one that is there: a machine may have been started with it since. */
+/** Never replaces an existing file: a machine may have been started with it in the meantime. */
 async function ensureFile(path: string, make: (path: string) => Promise<void>): Promise<void> {
   if (await isFile(path)) return
   const next = nameBeside(path)
@@ -83,7 +83,7 @@ async function ensureFile(path: string, make: (path: string) => Promise<void>): 
   await syncFolder(join(path, '..'))
 }
 
-/** A rename that replaces nothing: who comes second takes what the first one made. */
+/** Renames without replacing: the loser of a race uses the winner's file. */
 async function nameFirst(next: string, path: string): Promise<void> {
   try {
     await link(next, path)
@@ -92,7 +92,7 @@ async function nameFirst(next: string, path: string): Promise<void> {
   }
 }
 
-/** What agents that were killed left half made. */
+/** Removes half-made files of agents that were killed. */
 async function removeAbandoned(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     if (!name.endsWith('.new')) continue
@@ -102,7 +102,7 @@ async function removeAbandoned(dir: string): Promise<void> {
   }
 }
 
-/** In place and ordered by qemu-img itself: a kill leaves the old size or the new one. */
+/** In place; qemu-img orders its writes so that a kill leaves the old size or the new one. */
 async function grow(path: string, sizeBytes: number, run: typeof Exec, signal: AbortSignal): Promise<void> {
   if (((await readQcow2Size(path)) ?? sizeBytes) >= sizeBytes) return
   await qemuImg(run, ['resize', '-q', '-f', 'qcow2', path, String(sizeBytes)], signal)
@@ -135,7 +135,7 @@ async function writeSwap(path: string, sizeBytes: number): Promise<void> {
   }
 }
 
-/** The folder with all that is in it: disks, config drive with user data, power record. Absent is success. */
+/** Removes the folder with everything in it: disks, config drive with user data, power record. Absent is success. */
 export async function removeDisks(paths: ComputePaths, uid: string): Promise<void> {
   await rm(instanceDir(paths, uid), { recursive: true, force: true })
 }

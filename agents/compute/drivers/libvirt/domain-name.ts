@@ -12,7 +12,10 @@ export function uidOfDomainName(name: string): string | undefined {
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined
 }
 
-/** libvirt's UUID of a machine: its uid, which Kubernetes makes as a UUID; of any other uid one of version 8 (RFC 9562). */
+/**
+ * The machine's UUID in libvirt: its uid where that is a UUID, as Kubernetes makes them; else a UUID of version 8 derived from it (RFC
+ * 9562).
+ */
 export function domainUuid(uid: string): string {
   if (UUID.test(uid)) return uid
   const bytes = createHash('sha256').update(checkedUid(uid)).digest().subarray(0, 16)

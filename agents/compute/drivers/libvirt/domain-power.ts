@@ -7,25 +7,25 @@ import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import type { FoundDomain } from './domains.ts'
 import { readSavedMiB, SaveRoom } from './save-room.ts'
 
-/** QEMU waits for ever for a vhost-user switch: a start that takes longer is taken back. */
+/** QEMU waits forever for the switch of a vhost-user port: a start that takes longer is rolled back. */
 const START_TIMEOUT_MS = 60_000
 const SAVE_TIMEOUT_MS = 300_000
-/** The slowest disk that a saved machine is still read from: so much longer it may take to come back, and to be saved. */
+/** The slowest disk speed that we allow for saved memory: sets the time limits of saving and restoring. */
 const SAVED_MIB_PER_S = 10
-/** A guest that does not hear is asked again, and then loses its power: nobody waits for it. */
+/** A guest that ignores the request is asked again, and destroyed in the end: no call waits for it. */
 const SHUTDOWN_CALL_MS = 3_000
-/** libvirtd kills after 15 s what does not end when asked. */
+/** libvirtd sends SIGKILL after 15 s to a QEMU that ignores SIGTERM. */
 const DESTROY_TIMEOUT_MS = 60_000
 const DESTROY_EVERY_MS = 500
 /**
- * For what makes or starts a domain: libvirtd carries out a call that its caller gave up, in its own time, and so perhaps after the
- * removal that the caller went on to. Such a call is waited for, whatever was aborted meanwhile, up to its time limit.
+ * For calls that define or start a domain: libvirtd carries out even a call whose caller has given up, possibly after the removal that the
+ * caller went on to. So such calls are always awaited, whatever was aborted meanwhile, up to their time limit.
  */
 export const TO_ITS_END = new AbortController().signal
 
 export interface DomainPowerOptions {
   startTimeoutMs?: number
-  /** The folder of libvirt's save images, as this process sees it. */
+  /** libvirt's folder of saved memory, as this process sees it. */
   saveDir: string
 }
 
@@ -43,7 +43,10 @@ export class DomainPower {
     this.#room = new SaveRoom(options.saveDir)
   }
 
-  /** Success when it is so already. @throws TransientError `StartTimeout` for a start that was taken back, `NoRoomToSuspend` */
+  /**
+   * Success when the domain is already in that state. @throws TransientError `StartTimeout` for a start that was rolled back,
+   * `NoRoomToSuspend`
+   */
   async set(found: FoundDomain, action: PowerAction, signal: AbortSignal): Promise<void> {
     const { ref: domain, power } = found
     const { quick, orders, saves } = this.#connections
@@ -96,7 +99,7 @@ export class DomainPower {
     })
   }
 
-  /** Of one that is being started by somebody. The saved memory is read while it is. */
+  /** The time limit of a start in progress, whoever began it. The saved memory can be read meanwhile. */
   async startLimitMs({ ref, starting }: FoundDomain): Promise<number> {
     const savedMiB = starting === 'saved' ? await readSavedMiB(this.#saveDir, ref.name) : 0
     return this.#startTimeoutMs + savedMs(savedMiB)
@@ -109,7 +112,7 @@ export class DomainPower {
 
   async #start(found: FoundDomain, signal: AbortSignal): Promise<void> {
     const { ref: domain, power } = found
-    // What was saved is at most all of its memory.
+    // The saved state is at most as large as the machine's memory.
     const readMs = power === 'saved' ? savedMs(await this.#memoryMiB(domain, signal)) : 0
     const timeoutMs = this.#startTimeoutMs + readMs
     signal.throwIfAborted()
@@ -130,7 +133,7 @@ export class DomainPower {
     try {
       await starting
     } catch (error) {
-      // Running after all: another run of ours, or an administrator, was first.
+      // It runs already: another run of ours, or an administrator, was first.
       if (isOperationInvalid(error)) return
       signal.throwIfAborted()
       if (!deadline.signal.aborted) throw error
@@ -143,7 +146,10 @@ export class DomainPower {
     }
   }
 
-  /** Once sent and aborted, ends QEMU, which may wait for a switch that never comes, until the start has returned. Never rejects. */
+  /**
+   * When the signal aborts after the start was sent: destroys QEMU, which may be waiting for a switch that never comes, until the start
+   * call has returned. Never rejects.
+   */
   async #takeBack(
     domain: DomainRef,
     { starting, sent }: { starting: Promise<unknown>; sent: Promise<undefined> },
@@ -166,7 +172,7 @@ export class DomainPower {
     }
   }
 
-  /** Pulls the plug. Success when it is off already. */
+  /** Destroys the domain. Success when it is off already. */
   async destroy(domain: DomainRef, signal: AbortSignal): Promise<void> {
     await ignoreInvalid(this.#connections.forced.call('destroy', { domain, flags: 0 }, signal, DESTROY_TIMEOUT_MS))
   }
@@ -174,12 +180,12 @@ export class DomainPower {
 
 const namespaceOf = ({ mark }: FoundDomain): string => mark?.namespace ?? ''
 
-/** How long memory of this size takes to be written or read. Pure. */
+/** How long memory of this size takes to write or read. Pure. */
 export function savedMs(memoryMiB: number): number {
   return Math.ceil((memoryMiB / SAVED_MIB_PER_S) * 1000)
 }
 
-/** A state that does not allow the call is the one that was wanted: it went off by itself. */
+/** The call is invalid in the present state because the machine went off by itself: that is what was wanted. */
 async function ignoreInvalid(call: Promise<unknown>): Promise<void> {
   try {
     await call

@@ -18,19 +18,19 @@ import { domainName, domainUuid } from './domain-name.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
-/** A port for each volume that may be plugged while the machine runs; PCIe has no other way to hot-plug. Nothing else is. */
+/** A PCIe port for each volume that may be hot-plugged: PCIe has no other way. Nothing else is hot-plugged. */
 const VOLUME_PORTS = MAX_VOLUMES
-/** balloon, random numbers, serial bus of the guest agent */
+/** Balloon, random number generator, serial bus of the guest agent. */
 const FIXED_DEVICES = 3
 
 export interface DomainContext {
   acceleration: 'kvm' | 'qemu'
   paths: ComputePaths
-  /** Of the switch that taps are plugged into; absent: the switch's own. */
+  /** Of the switch that the taps are attached to; absent: not known, treated like userspace. */
   datapath?: 'system' | 'netdev' | undefined
 }
 
-/** Pure: the same machine gives the same text. @throws TerminalError when the machine cannot be had from libvirt */
+/** Pure: the same machine gives the same text. @throws TerminalError when libvirt cannot provide this machine */
 export function toDomainXml(want: InstanceWant, context: DomainContext): string {
   const { acceleration } = context
   const unsupported = findUnsupported(want.properties)
@@ -55,7 +55,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
     features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
     cpu: cpu(acceleration),
     clock: { '@offset': 'utc' },
-    // A guest that sleeps hears nothing and nobody would wake it: none is offered it.
+    // A sleeping guest would not hear anything, and nobody would wake it: ACPI sleep states are not offered.
     pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },
     on_poweroff: 'destroy',
     on_reboot: 'restart',
@@ -65,7 +65,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
   return writeXml({ domain }, true)
 }
 
-/** cloud-init looks for OpenStack's metadata when the chassis says so (ds-identify's DMI_CHASSIS_ASSET_TAG). */
+/** Lets cloud-init detect OpenStack's metadata by the chassis asset tag (ds-identify's DMI_CHASSIS_ASSET_TAG). */
 function sysinfo(want: InstanceWant): XmlTree {
   const entry = (name: string, text: string): XmlTree => ({ '@name': name, '#': text })
   return {
@@ -83,12 +83,12 @@ function sysinfo(want: InstanceWant): XmlTree {
   }
 }
 
-/** QEMU's own bound is 1 GiB, or an eighth of the host: nobody counts with so much. */
+/** Limits QEMU's translation cache. Its default is 1 GiB or an eighth of the host's memory, which no capacity calculation includes. */
 function codeBuffer(): XmlTree {
   return { tcg: { 'tb-cache': { '@unit': 'MiB', '#': String(EMULATED_CODE_MIB) } } }
 }
 
-/** Under emulation the newest model that costs no speed and still runs distributions built for x86-64-v2. */
+/** Under emulation: the newest CPU model that costs no speed and still runs distributions built for x86-64-v2. */
 function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
   if (acceleration === 'kvm') return { '@mode': 'host-model', '@check': 'partial' }
   return { '@mode': 'custom', '@match': 'exact', '@check': 'none', model: { '@fallback': 'allow', '#': 'Nehalem' } }
@@ -111,7 +111,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
     ],
     disk: disks,
     interface: want.nics.map((nic) => toInterface(nic, want.properties, context)),
-    // The log is written by virtlogd, which keeps it bounded, whether anybody reads the console or not.
+    // virtlogd writes the log and keeps it bounded, whether or not anybody reads the console.
     serial: {
       '@type': 'pty',
       log: { '@file': consoleLog(paths, want.uid), '@append': 'on' },
@@ -160,7 +160,7 @@ function toInterface(nic: NicWant, properties: InstanceWant['properties'], conte
   const mac = { '@address': nic.mac }
   const mtu = { '@size': String(nic.mtu) }
   if (nic.vnicType === 'vhostuser') {
-    // libvirt sets an MTU on a host device, which this has none of: the guest learns it by DHCP.
+    // libvirt sets the MTU on a host device, which vhost-user has none of: the guest learns it by DHCP.
     return {
       '@type': 'vhostuser',
       mac,
@@ -173,8 +173,8 @@ function toInterface(nic: NicWant, properties: InstanceWant['properties'], conte
     mac,
     target: { '@dev': tapName(nic.portUid), '@managed': 'yes' },
     model,
-    // The userspace datapath completes no checksums: with offload on, TCP and metadata time out while ping passes. The kernel's takes
-    // offloads, and vhost-net, which libvirt chooses where it is.
+    // The userspace datapath does not complete checksums: with offloads on, TCP and metadata time out while ping passes. The kernel's
+    // datapath handles offloads and vhost-net, which libvirt picks where available.
     ...(context.datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
     mtu,
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domains as libvirt has them, read into plain data.
+// Reads libvirt's domains into plain data.
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import type { LibvirtCaller } from '../../../../lib/libvirt/domain-calls.ts'
@@ -23,7 +23,7 @@ export interface FoundDomain {
   power: PowerState
   offReason: OffReason | undefined
   ioError: boolean
-  /** A call that starts it is under way: nothing ran yet. */
+  /** A call that starts it is in progress: nothing has run yet. */
   starting?: 'anew' | 'saved'
 }
 
@@ -59,7 +59,7 @@ export async function readDomain(client: LibvirtClient, ref: DomainRef, signal: 
   }
 }
 
-/** As its QEMU has it now. @param client one that may wait: while another call holds the domain, so does this one */
+/** The XML that its QEMU has now. @param client one whose calls may wait: this one waits while another call holds the domain */
 export async function readLiveXml(
   client: LibvirtCaller,
   ref: DomainRef,
@@ -69,18 +69,18 @@ export async function readLiveXml(
   return readDomainXml((await client.call('getXml', { domain: ref, flags: 0 }, signal, timeoutMs)).xml)
 }
 
-/** Where the disks come from that it is started with. */
+/** The servers of the disks it is started with. */
 export async function listDiskServers(client: LibvirtClient, ref: DomainRef, signal: AbortSignal) {
   const { xml } = await client.call('getXml', { domain: ref, flags: XmlFlag.inactive }, signal)
   return readDiskServers(xml)
 }
 
-/** As it is defined, which needs nobody's answer. */
+/** The stored definition, which needs no answer from QEMU. */
 export async function readDefinition(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<LiveDomain> {
   return readDomainXml((await client.call('getXml', { domain: ref, flags: XmlFlag.inactive }, signal)).xml)
 }
 
-/** Of a machine whose QEMU does not answer all is said that libvirtd knows by itself; which disks it holds is not among it. */
+/** When QEMU does not answer, the result has what libvirtd knows by itself; the attached disks are not part of that. */
 export async function toBackendInstance(
   connections: LibvirtConnections,
   uid: string,
@@ -89,7 +89,7 @@ export async function toBackendInstance(
 ): Promise<BackendInstance> {
   const { quick, guest } = connections
   const { ref } = found
-  // The definition of one whose QEMU hangs is not to be had either: libvirtd waits for the same lock.
+  // The definition of a domain whose QEMU hangs cannot be read either: libvirtd waits for the same lock.
   const read = found.starting
     ? 'unasked'
     : isPoweredOn(found.power)
@@ -111,7 +111,7 @@ export async function toBackendInstance(
   }
 }
 
-/** `unasked`: others hold every place; nothing is known of this one. */
+/** `unasked`: calls about other machines hold every place; nothing is known of this one. */
 async function tryReadLiveXml(
   client: LibvirtCaller,
   ref: DomainRef,
@@ -127,7 +127,7 @@ async function tryReadLiveXml(
   }
 }
 
-/** Those that carry our mark or, where that is damaged, our name. Without a mark of them, interfaces have their MACs at least. */
+/** Domains that carry our mark or, where that is damaged, our name. Without a mark, interfaces have at least their MAC. */
 export async function listMarked(
   client: LibvirtClient,
   signal: AbortSignal,
@@ -172,7 +172,7 @@ function toPower(state: number, saved: boolean): PowerState {
     case DomainState.none:
       return saved ? 'saved' : 'off'
     default:
-      return 'running' // blocked and shutting down are still on
+      return 'running' // blocked and shutting down still count as on
   }
 }
 
@@ -186,6 +186,6 @@ function toOffReason(state: number, reason: number): OffReason {
     case ShutoffReason.crashed:
       return 'crashed'
     default:
-      return 'unknown' // a start that failed among them: nothing ran
+      return 'unknown' // includes a start that failed: nothing ran
   }
 }

@@ -2,7 +2,7 @@
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import { isBusy, isDisconnected, isUnanswered, LibvirtError } from '../../../../lib/libvirt/error.ts'
 
-/** What libvirt answers, classified once at the edge: libvirt's own words may hold paths of the host, and go to the log as the cause. */
+/** Classifies libvirt's errors once, at the edge. libvirt's own messages may contain host paths: they go to the log only, as the cause. */
 export async function explained<T>(what: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
@@ -12,7 +12,7 @@ export async function explained<T>(what: string, signal: AbortSignal, run: () =>
   }
 }
 
-/** @param what was to be done, such as `starting the machine`. Pure. */
+/** @param what the operation, such as `starting the machine`. Pure. */
 export function explain(what: string, error: unknown): unknown {
   if (error instanceof TransientError || error instanceof TerminalError) return error
   if (isDisconnected(error)) {

@@ -8,14 +8,14 @@ import type { LibvirtConnections } from './connections.ts'
 export type Answer = (args: Record<string, unknown>, signal: AbortSignal) => unknown
 
 export interface FakeLibvirt {
-  /** Every call in its order, as `connection procedure` with its time limit, where it has one. */
+  /** All calls in order, as `connection procedure`, with the time limit where there is one. */
   calls: string[]
   answers: Record<string, Answer>
   connections: LibvirtConnections
   client: LibvirtClient
 }
 
-/** A libvirtd that answers as the test says, for orders and failures that a real one cannot be told to have. */
+/** A libvirtd that answers as the test says, for orders and failures that a real one cannot be made to produce. */
 export function fakeLibvirt(answers: Record<string, Answer> = {}): FakeLibvirt {
   const calls: string[] = []
   const clientOf = (name: string): LibvirtClient => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs guests here, and whether KVM does: asked once, and again for as long as the answer is not a good one.
+// Which hypervisor runs guests here, and whether KVM works: probed once, and again as long as the result is inconclusive.
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
@@ -8,14 +8,14 @@ import { TransientError } from '../../../../lib/errors.ts'
 import type { HypervisorFacts } from '../../instance-driver.ts'
 import type { Acceleration, GuestTrial } from './acceleration.ts'
 
-/** `none`: the control ran, the guest with KVM did not. `failed`: not even the control ran, which says nothing of KVM. */
+/** `none`: the control ran, the guest with KVM did not. `failed`: not even the control ran, which says nothing about KVM. */
 export type Verdict = { kind: 'kvm' } | { kind: 'none' | 'failed'; reason: string }
 
 const Proof = z.object({ key: z.string(), acceleration: z.literal('kvm') })
 
 const RETRY_FIRST_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
-/** A host that boots is slow: a guest that did not run in time gets this much more once. */
+/** A booting host is slow: a guest that did not run in time is tried once more with this many times the limit. */
 const PATIENT_TIMES = 6
 
 export interface HypervisorProbeOptions {
@@ -23,7 +23,7 @@ export interface HypervisorProbeOptions {
   tryGuest: GuestTrial
   readVersion: (signal: AbortSignal) => Promise<string>
   bootId: string
-  /** Keeps the proof, and nothing but a proof: what failed once is not believed until the next boot. */
+  /** Only a proof is kept: a failure is not trusted beyond this boot. */
   file: string
   nowMs?: () => number
 }
@@ -42,7 +42,7 @@ export class HypervisorProbe {
     this.#nowMs = options.nowMs ?? Date.now
   }
 
-  /** For the inventory: what is known. Once there is an answer, a newer one is sought in the background. */
+  /** The known facts, for the inventory. Once there is a first answer, it is refreshed in the background. */
   async facts(signal: AbortSignal): Promise<HypervisorFacts> {
     const last = this.#verdict
     const asked = this.#ask()
@@ -52,8 +52,9 @@ export class HypervisorProbe {
   }
 
   /**
-   * For a machine that is about to be defined.
-   * @throws TransientError `AccelerationUnclear` when the probe itself fails: emulated now, the machine would stay so until it is stopped
+   * For a machine about to be defined.
+   * @throws TransientError `AccelerationUnclear` when the probe itself fails: a machine defined with emulation now would keep it until
+   * stopped
    */
   async acceleration(signal: AbortSignal): Promise<Acceleration> {
     const asked = this.#ask()
@@ -66,14 +67,14 @@ export class HypervisorProbe {
     )
   }
 
-  /** The verdict that stands, or a new one where that is due. Runs once however many ask, and ends with none of them. */
+  /** The current verdict, or a new one where that is due. Concurrent callers share one run, which none of them can abort. */
   #ask(): Promise<Verdict> {
     if (this.#verdict && (this.#verdict.kind === 'kvm' || this.#nowMs() < this.#dueMs)) {
       return Promise.resolve(this.#verdict)
     }
     this.#running ??= this.#judge(new AbortController().signal)
       .catch((error: unknown): Verdict => {
-        // libvirtd is away: nothing was learned.
+        // libvirtd is not reachable: nothing was learned.
         if (!this.#verdict) throw error
         return this.#verdict
       })
@@ -83,7 +84,7 @@ export class HypervisorProbe {
         return verdict
       })
       .finally(() => (this.#running = undefined))
-    // Who does not wait for it must not be ended by it either.
+    // Callers that do not await it must not crash on its failure.
     this.#running.catch(() => undefined)
     return this.#running
   }

@@ -43,20 +43,20 @@ export interface LibvirtDriverOptions {
   uri: string
   paths: ComputePaths
   bootId: string
-  /** For which requests to volumes wait for their server, before the machine is paused. Default: NBD_RECONNECT_SECONDS. */
+  /** How long requests to a volume wait for its server before the machine is paused. Default: NBD_RECONNECT_SECONDS. */
   nbdReconnectSeconds?: number | undefined
-  /** What the switch's role found out; taps are made for its datapath. */
+  /** What the network role found out about the switch; taps are configured for its datapath. */
   hostSwitch?: HostSwitch
-  /** What QEMU opens volumes with. */
+  /** The TLS files that QEMU opens volumes with. */
   credentials?: QemuAccessOptions['credentials']
   /** How qemu-img and mtools are run; tests run them in a node. */
   exec?: typeof defaultExec
   startTimeoutMs?: number
-  /** To libvirtd, of the socket and URI when absent. */
+  /** To libvirtd; made from the socket and URI when absent. */
   connections?: LibvirtConnections
-  /** How a volume's server is tried; tests have it in a network of its own. */
+  /** How a volume's server is probed; in tests it has a network namespace of its own. */
   checkServer?: CheckVolumeServer
-  /** Where this process sees the host's files; process 1 has them also from within a pod. */
+  /** Where this process sees the host's files; the default works from within a pod too. */
   hostRoot?: string
 }
 
@@ -133,7 +133,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     })
   }
 
-  /** QEMU waits for them before it answers anybody: behind a silent one it would hold a place that others start in. */
+  /** QEMU connects to them before it answers anything: an unreachable one would block a place that other machines need to start. */
   async #checkServers(domain: DomainRef, signal: AbortSignal): Promise<void> {
     const servers = await listDiskServers(this.#connections.quick, domain, signal)
     await Promise.all(servers.map((server) => this.#checkServer(server, signal)))
@@ -147,7 +147,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   remove(uid: string, signal: AbortSignal): Promise<void> {
     return explained('removing the machine', signal, async () => {
       const { paths } = this.#options
-      // A call of an agent that was killed may still have been under way when it was first looked for.
+      // A start or define call of a killed agent may still have been in progress at the first look.
       for (let turn = 0; await this.#removeDomain(uid, signal); turn++) {
         if (turn === MAX_REMOVALS) throw new TransientError('DomainReturns', 'the machine is defined again and again')
       }
@@ -156,7 +156,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     })
   }
 
-  /** Nothing here waits for QEMU, which may hang. @returns whether there was one */
+  /** Nothing here waits for QEMU, which may hang. @returns whether there was a domain */
   async #removeDomain(uid: string, signal: AbortSignal): Promise<boolean> {
     const found = await this.#finder.find(uid, signal)
     if (!found) return false
@@ -169,7 +169,8 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       for (const socket of sockets) if (dirname(socket) === ours) await rm(socket, { force: true })
       await this.#connections.quick.call('undefine', { domain: found.ref, flags }, signal)
     } catch (error) {
-      // Gone; or it was started and undefined by others since, and ends with its power alone. It is looked for again in either case.
+      // Gone, or started and undefined by others meanwhile (a transient domain, which disappears with its QEMU). Looked for again in either
+      // case.
       if (!isNoDomain(error) && !isOperationInvalid(error)) throw error
     }
     return true
@@ -193,7 +194,8 @@ export class LibvirtInstanceDriver implements InstanceDriver {
         event: (event) => {
           this.#causes.take(event)
           const uid = uidOfDomainName(event.domain.name)
-          // Our own: a machine that is off is defined by each look at it, which must not cause the next look.
+          // A redefinition is our own doing: each reconcile of a machine that is off redefines it, which must not trigger the next
+          // reconcile.
           if (uid !== undefined && !isRedefinition(event)) listener.changed(uid)
         },
         connected: () => {

@@ -7,7 +7,7 @@ import type { FoundInstance } from '../../instance-driver.ts'
 import { listConsoleLogs } from './console-log.ts'
 import { listMarked } from './domains.ts'
 
-/** Machines, and what is left of some: disks and console logs without one. */
+/** Machines, and leftovers: disks and console logs without a machine. */
 export async function listFound(
   client: LibvirtClient,
   paths: ComputePaths,

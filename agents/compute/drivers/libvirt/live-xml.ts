@@ -11,19 +11,19 @@ export interface LiveVolume {
 
 export interface LiveDomain {
   volumes: LiveVolume[]
-  /** Names of all disks, ours or not: what a new one may not take. */
+  /** Device names of all disks, ours or not: not available for new ones. */
   targets: string[]
   vcpus: number
   memoryMiB: number
   /** Of its interfaces, in lower case. */
   macs: string[]
-  /** Of vhost-user devices: QEMU leaves them behind. */
+  /** Sockets of vhost-user devices: QEMU does not remove them. */
   sockets: string[]
 }
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 
-/** What must be known of a domain that is there, from the XML that libvirt gives of it. */
+/** The parts that we need of a domain's XML as libvirt reports it. */
 export function readDomainXml(xml: string): LiveDomain {
   const root = parseXml(xml)
   const volumes: LiveVolume[] = []
@@ -48,7 +48,7 @@ export function readDomainXml(xml: string): LiveDomain {
   return { volumes, targets, macs, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
 }
 
-/** Servers over the network that its disks are read from, each once. */
+/** Network servers of its disks, each once. */
 export function readDiskServers(xml: string): { host: string; port: number }[] {
   const servers = new Map<string, { host: string; port: number }>()
   for (const source of elements(parseXml(xml), 'source')) {

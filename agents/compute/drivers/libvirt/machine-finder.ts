@@ -18,7 +18,7 @@ export interface FinderOptions {
   causes: Pick<ShutdownCauses, 'refine'>
 }
 
-/** Finds a machine again, and says what is to be seen of it. */
+/** Finds a machine's domain and reads its state. */
 export class MachineFinder {
   readonly #options: FinderOptions
 
@@ -26,7 +26,7 @@ export class MachineFinder {
     this.#options = options
   }
 
-  /** @throws TerminalError for a domain that has the UUID and not our mark: whose it is we cannot know */
+  /** @throws TerminalError for a domain that has the machine's UUID but not our mark: we cannot know whose it is */
   async find(uid: string, signal: AbortSignal): Promise<FoundDomain | undefined> {
     const { quick } = this.#options.connections
     const ref = await findDomain(quick, uid, signal)
@@ -45,7 +45,7 @@ export class MachineFinder {
     return found.ref
   }
 
-  /** As the driver tells it. */
+  /** In the driver's terms. */
   async look(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {
     const found = await this.find(uid, signal)
     return found && unlessGone(this.#tell(uid, found, signal))
@@ -62,7 +62,7 @@ export class MachineFinder {
     }
   }
 
-  /** Of one that was there a moment ago. */
+  /** Of a machine that was there a moment ago. */
   async lookAgain(uid: string, signal: AbortSignal): Promise<BackendInstance> {
     const after = await this.look(uid, signal)
     if (!after) throw new TransientError('DomainVanished', 'the machine disappeared from libvirt while it was set up')
@@ -70,7 +70,7 @@ export class MachineFinder {
   }
 }
 
-/** Undefined when it went between two calls: somebody else removes it. */
+/** Undefined when the domain disappeared between two calls: somebody else is removing it. */
 async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading

@@ -30,7 +30,7 @@ export interface SetupOptions {
   hostSwitch: HostSwitch | undefined
 }
 
-/** Gives a machine its definition and disks, and its volumes while it is on; never changes its power. */
+/** Sets up a machine's definition and disks, and its volumes while it is on; never changes its power. */
 export class MachineSetup {
   readonly #options: SetupOptions
 
@@ -67,7 +67,8 @@ export class MachineSetup {
           checkServer: this.#options.checkServer,
         }
         const planned = planVolumes(live, want.volumes)
-        // A guest that stands still cannot let go. Asked now and again when it goes on, libvirtd (11.3) has crashed between both.
+        // A guest that is not running cannot release a disk. If it is asked now and again after a resume, libvirtd (11.3) has crashed in
+        // between.
         const plan = found.power === 'running' ? planned : { ...planned, detach: [] }
         if (plan.attach.length > 0) await this.#options.access.ensure(signal)
         const failures = await applyVolumePlan(plug, plan, signal)
@@ -85,7 +86,7 @@ export class MachineSetup {
       : want
   }
 
-  /** Never redefined while it runs or lies saved: what changed there waits for the next start. */
+  /** Never redefined while it runs or is suspended: changes wait for the next start. */
   async #mark(want: InstanceWant, { ref, mark, power }: FoundDomain, signal: AbortSignal): Promise<void> {
     if (mark && mark.epoch === want.epoch && mark.name === want.name && mark.namespace === want.namespace) return
     const flags = power === 'saved' ? Affect.config : Affect.live | Affect.config

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our mark in a domain: <instance xmlns="https://nephele.dev/libvirt/1" uid= epoch= namespace= name=> in <metadata>, with a
-// <nic mac= port= networkUid= network= addresses=/> for each interface, so that a machine that nobody remembers is known again.
+// Our mark in a domain: <instance xmlns="https://nephele.dev/libvirt/1" uid= epoch= namespace= name=> in <metadata>, with a <nic mac= port=
+// networkUid= network= addresses=/> for each interface. By it a machine is recognized when all other records of it are lost.
 import { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
@@ -15,13 +15,13 @@ export interface DomainMark {
   epoch: number | undefined
   namespace: string
   name: string
-  /** Undefined in marks of agents that wrote none. */
+  /** Undefined in marks of older agents, which wrote none. */
   nics: ObservedNic[] | undefined
 }
 
 type Marked = Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name' | 'nics'>
 
-/** @param prefix of the namespace with its colon, where it has to be written out */
+/** @param prefix the namespace prefix with its colon, where it has to be written out */
 export function markTree(want: Marked, prefix: string): XmlTree {
   const nics = want.nics.map(toMarkedNic).map(({ mac, portUid, networkUid, network, addresses = [] }) => ({
     '@mac': mac,
@@ -44,7 +44,7 @@ export function toMarkXml(want: Marked): string {
   return writeXml({ instance: markTree(want, '') })
 }
 
-/** Undefined when it is not ours. @param xml as virDomainGetMetadata gives it */
+/** Undefined when it is not our mark. @param xml as virDomainGetMetadata returns it */
 export function readMark(xml: string): DomainMark | undefined {
   const element = parseXml(xml)
   const uid = element.getAttribute('uid')
@@ -60,7 +60,7 @@ export function readMark(xml: string): DomainMark | undefined {
   }
 }
 
-/** A damaged one is left out. */
+/** A damaged one is skipped. */
 function readNic(nic: XmlElement): ObservedNic | undefined {
   const text = (name: string): string | undefined => nic.getAttribute(name) ?? undefined
   return ObservedNic.safeParse({

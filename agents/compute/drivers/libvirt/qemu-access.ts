@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// QEMU does not run as root (docs/node-prerequisites.md). libvirt hands it a machine's own disks; what it opens by itself is given to its
-// group here: its credentials for volumes, the sockets it shares with the switch, the images below its disks.
+// QEMU does not run as root (docs/node-prerequisites.md). libvirt gives it access to a machine's own disks; access to what QEMU opens by
+// itself is granted to its group here: the credentials for volumes, the sockets shared with the switch, the base images.
 import { chmod, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isMissing } from '../../../../lib/durable-files.ts'
@@ -13,7 +13,7 @@ import { parseXml } from './xml-element.ts'
 
 export interface QemuAccessOptions {
   paths: ComputePaths
-  /** Absent: no volume needs any. */
+  /** Absent: no volume needs credentials. */
   credentials?: { nbd: Pick<NbdFiles, 'client'>; identity: Pick<CertifiedFiles, 'authorityFile'> }
 }
 
@@ -23,8 +23,8 @@ export interface QemuUser {
 }
 
 /**
- * Who libvirt runs QEMU as, from its capabilities (https://libvirt.org/formatcaps.html): `<secmodel><model>dac</model>` with
- * `<baselabel type='kvm'>+64055:+64055</baselabel>`. Pure. @throws when libvirt does not say
+ * The user that libvirt runs QEMU as, from its capabilities (https://libvirt.org/formatcaps.html): `<secmodel><model>dac</model>` with
+ * `<baselabel type='kvm'>+64055:+64055</baselabel>`. Pure. @throws when the capabilities do not name one
  */
 export function readQemuUser(capabilities: string): QemuUser {
   for (const model of Array.from(parseXml(capabilities).getElementsByTagName('secmodel'))) {
@@ -47,12 +47,12 @@ export class QemuAccess {
     this.#options = options
   }
 
-  /** libvirtd came anew, perhaps with another configuration. */
+  /** libvirtd was restarted, perhaps with another configuration. */
   forget(): void {
     this.#user = undefined
   }
 
-  /** Before a machine is started or given a volume; costs nothing when all is as it should be. */
+  /** Called before a machine is started or a volume attached; costs next to nothing when all is set up. */
   async ensure(signal: AbortSignal): Promise<void> {
     const { paths, credentials } = this.#options
     const { gid: group } = await this.#find(signal)
@@ -60,7 +60,7 @@ export class QemuAccess {
       await letPass(folder)
     await ensureFolder(imageBaseDir(paths), { mode: 0o750, group })
     await letPass(paths.runDir)
-    // QEMU makes its sockets here; the switch, which connects to them, is root's.
+    // QEMU makes its sockets here; the switch, which connects to them, runs as root.
     await ensureFolder(vhostUserDir(paths), { mode: 0o770, group })
     if (!credentials) return
     const dir = clientTlsDir(paths.dataDir)
@@ -82,7 +82,7 @@ export class QemuAccess {
   }
 }
 
-/** Whoever knows a name in it may open that; what it holds is not told. */
+/** Makes a folder passable but not listable: a file in it can be opened only by those who know its name. */
 async function letPass(folder: string): Promise<void> {
   try {
     const { mode } = await stat(folder)

@@ -4,18 +4,18 @@ import { join } from 'node:path'
 import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { TransientError } from '../../../../lib/errors.ts'
 
-/** Where libvirt writes the memory of suspended machines (virDomainManagedSave); it cannot be set. */
+/** Where libvirt writes the memory of suspended machines (virDomainManagedSave); not configurable. */
 export const SAVE_DIR = '/var/lib/libvirt/qemu/save'
 const MIB = 2 ** 20
-/** Beside the memory: states of devices, the definition. */
+/** Device states and the definition, which are saved beside the memory. */
 const SAVED_OVERHEAD_MIB = 64
-/** Left to the host, whose log and package database lie on the same file system most often. */
+/** Left free for the host, whose log and package database are usually on the same file system. */
 const LEFT_FREE_MIB = 256
 
 export class SaveRoom {
   readonly #saveDir: string
   readonly #readFreeMiB: (path: string) => Promise<number | undefined>
-  /** To saves that are under way, so that two of them do not take the same. */
+  /** Reserved for saves in progress, so that two of them do not count on the same space. */
   #promisedMiB = 0
 
   constructor(saveDir: string, readFree = readFreeMiB) {
@@ -24,15 +24,15 @@ export class SaveRoom {
   }
 
   /**
-   * Before a machine is saved, as long as nothing is lost: libvirt would stop the guest, write until the disk is full and give up.
-   * A folder that this process does not see is left to libvirt.
-   * @returns gives the room back, once it is written or was not needed
+   * Called before a machine is saved, while nothing is lost yet: libvirt would stop the guest, write until the disk is full and give up. A
+   * folder that this process cannot see is left to libvirt.
+   * @returns releases the reservation, once the memory is written or the save has failed
    * @throws TransientError `NoRoomToSuspend`
    */
   async promise(memoryMiB: number): Promise<() => void> {
     const takesMiB = memoryMiB + SAVED_OVERHEAD_MIB
     const freeMiB = await this.#readFreeMiB(this.#saveDir)
-    // Nothing is awaited from here to the promise. What others have written of theirs counts twice: rather later than not at all.
+    // Nothing is awaited between here and the reservation. What other saves have already written counts twice: this errs on the safe side.
     const needMiB = takesMiB + LEFT_FREE_MIB + this.#promisedMiB
     if (freeMiB !== undefined && freeMiB < needMiB) {
       throw new TransientError(
@@ -47,7 +47,7 @@ export class SaveRoom {
   }
 }
 
-/** Of what libvirt saved of a domain; none when it is not there any more. */
+/** The size of a domain's saved memory; 0 when there is none any more. */
 export async function readSavedMiB(saveDir: string, domain: string): Promise<number> {
   const size = await unlessMissing(async () => (await stat(join(saveDir, `${domain}.save`))).size, 0)
   return Math.ceil(size / MIB)

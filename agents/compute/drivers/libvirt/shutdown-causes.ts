@@ -4,8 +4,8 @@ import type { OffReason } from '../../instance-driver.ts'
 import { uidOfDomainName } from './domain-name.ts'
 
 /**
- * Who shut a machine down last. The state of a domain says "shut down" of a guest that powered itself off and of a QEMU that the
- * host told to end (SIGTERM: what systemd does to all that runs when the host goes down) alike; only the event tells them apart.
+ * What caused a machine's last shutdown. A domain's state says "shut down" both for a guest that powered itself off and for a QEMU that the
+ * host terminated (SIGTERM: what systemd sends to everything when the host goes down); only the event tells them apart.
  */
 export class ShutdownCauses {
   readonly #byHost = new Set<string>()
@@ -19,7 +19,7 @@ export class ShutdownCauses {
     else if (event.event === EventType.undefined) this.#byHost.delete(uid)
   }
 
-  /** @param reason as the domain's state has it */
+  /** @param reason from the domain's state */
   refine(uid: string, reason: OffReason | undefined): OffReason | undefined {
     return reason === 'guest' && this.#byHost.has(uid) ? 'host' : reason
   }

@@ -43,7 +43,7 @@ export async function startDriverNode(): Promise<DriverNode> {
         bootId: 'boot-1',
         exec: (argv, how) => node.exec(argv, how),
         hostRoot: `/proc/${node.pid}/root`,
-        // The node's network is another: from within, as the agent does it.
+        // The node has its own network namespace: probed from within, as the agent does.
         checkServer: async ({ host, port }) => {
           await node.exec(['bash', '-c', 'exec 3<>"/dev/tcp/$1/$2"', '-', host, String(port)], { timeoutMs: 3_000 })
         },

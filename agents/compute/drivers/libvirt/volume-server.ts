@@ -13,8 +13,8 @@ const ANSWER_WITHIN_MS = 3_000
 const GREETING = Buffer.from('NBDMAGICIHAVEOPT', 'latin1')
 
 /**
- * Connects as QEMU is about to, and goes again. QEMU connects in its main loop: behind dropped packets the guest stands still for
- * minutes, at each attempt anew. Here nothing but this attempt is lost.
+ * Connects as QEMU is about to, and disconnects. QEMU connects in its main loop: when packets are dropped, the guest is frozen for minutes
+ * at each attempt. Here only this attempt is lost.
  */
 export async function checkVolumeServer(
   { host, port }: Pick<NbdConnection, 'host' | 'port'>,
@@ -28,7 +28,7 @@ export async function checkVolumeServer(
   socket.on('data', (chunk) => {
     heard = Buffer.concat([heard, chunk])
     if (!GREETING.subarray(0, heard.length).equals(heard.subarray(0, GREETING.length))) {
-      reject(new Error('what answers is no NBD server'))
+      reject(new Error('the peer is not an NBD server'))
     } else if (heard.length >= GREETING.length) resolve(undefined)
   })
   socket.on('error', reject)

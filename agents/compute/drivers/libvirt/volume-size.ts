@@ -11,7 +11,7 @@ const GIB = 2n ** 30n
 const ATTEMPTS = 20
 const PAUSE_MS = 100
 
-/** Tells a machine that is on of volumes that are larger than it knows. Never makes one smaller. */
+/** Makes a machine that is on see the new size of volumes that have grown. Never shrinks one. */
 export async function growVolumes(
   client: LibvirtCaller,
   domain: DomainRef,
@@ -35,9 +35,9 @@ interface Growth {
 }
 
 /**
- * NBD agrees on a size when a client connects. The server has dropped QEMU's connection to grow; QEMU finds that out, and connects
- * again, with its next request only. A guest that works makes one by itself; for one that is idle a block is read.
- * @throws TransientError when the new size is not taken in time
+ * NBD negotiates the size when a client connects. The server has dropped QEMU's connection in order to grow; QEMU notices, and reconnects,
+ * only at its next request. A busy guest issues one by itself; for an idle one a block is read here.
+ * @throws TransientError when the new size is not seen in time
  */
 async function grow(client: LibvirtCaller, { domain, disk, size }: Growth, signal: AbortSignal): Promise<void> {
   let refused: unknown
@@ -49,7 +49,7 @@ async function grow(client: LibvirtCaller, { domain, disk, size }: Growth, signa
       if (!(error instanceof LibvirtError)) throw error
       refused = error
     }
-    // Asked for and not waited for: a server that is away must not stop QEMU's main loop.
+    // Started but not awaited: a server that is down must not block this run; the read waits in QEMU.
     if (attempt % 5 === 0) await readOneBlock(client, domain, disk, signal)
     await pause(PAUSE_MS, signal)
   }
@@ -58,7 +58,7 @@ async function grow(client: LibvirtCaller, { domain, disk, size }: Growth, signa
   })
 }
 
-/** libvirt has no call of its own that reads from a network disk. */
+/** libvirt has no call that reads from a network disk. */
 async function readOneBlock(client: LibvirtCaller, domain: DomainRef, disk: LiveVolume, signal: AbortSignal) {
   const command = `qemu-io -d /machine/peripheral/${volumeAlias(disk.uid)}/virtio-backend "aio_read -q 0 512"`
   await client.call('qemuMonitorCommand', { domain, command, flags: MonitorCommand.human }, signal)

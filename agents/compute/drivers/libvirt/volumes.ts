@@ -16,17 +16,17 @@ import { diskName, FIRST_VOLUME_INDEX, toDetachXml, toVolumeXml } from './disk-x
 import type { LiveDomain, LiveVolume } from './live-xml.ts'
 import type { CheckVolumeServer } from './volume-server.ts'
 
-/** QEMU plugs at once, or waits for a server that fell silent after it had just answered. */
+/** QEMU attaches a disk at once, unless it waits for a server that has become silent since it was probed. */
 const PLUG_TIMEOUT_MS = 20_000
 
 export interface VolumePlan {
   attach: { volume: VolumeWant; index: number }[]
   detach: LiveVolume[]
-  /** For which no name is free until another one is let go. */
+  /** Volumes for which no device name is free until another one is detached. */
   waiting: VolumeWant[]
 }
 
-/** What to change so that the machine has exactly these volumes; each new one gets the first free name. Pure. */
+/** Plans the changes after which the machine has exactly these volumes; each new one gets the first free device name. Pure. */
 export function planVolumes(live: Pick<LiveDomain, 'volumes' | 'targets'>, want: readonly VolumeWant[]): VolumePlan {
   const wanted = new Set(want.map((volume) => volume.uid))
   const has = new Set(live.volumes.map((volume) => volume.uid))
@@ -54,8 +54,8 @@ export interface Plugging {
 }
 
 /**
- * Hot-plugs. A detach is asked for; it is done when the guest lets go, which an event tells. A guest that boots hears nothing, so it
- * is asked again at each run. All is tried, whatever fails of it.
+ * Hot-plugs and detaches. A detach is only requested: it is done when the guest releases the device, which an event reports. A booting
+ * guest misses the request, so it is repeated at each run. Every change is tried, whichever of them fail.
  * @returns the failures
  */
 export async function applyVolumePlan(plug: Plugging, plan: VolumePlan, signal: AbortSignal): Promise<unknown[]> {
@@ -71,7 +71,7 @@ export async function applyVolumePlan(plug: Plugging, plan: VolumePlan, signal: 
   for (const volume of plan.detach) await attempt(() => detach(plug, volume, signal))
   for (const { volume, index } of plan.attach) await attempt(() => attach(plug, volume, index, signal))
   if (plan.waiting.length > 0) {
-    const message = `a machine takes at most ${MAX_VOLUMES} volumes, those that its guest has not let go of yet included`
+    const message = `a machine takes at most ${MAX_VOLUMES} volumes, including those that its guest has not released yet`
     failures.push(new TransientError('TooManyVolumes', message))
   }
   return failures
@@ -96,8 +96,8 @@ async function attach(plug: Plugging, volume: VolumeWant, index: number, signal:
 }
 
 /**
- * Out of the definition and out of the guest. The first call takes it from the definition whatever the guest does; from then on
- * libvirt refuses both together, and the guest alone is asked.
+ * Detaches from the definition and from the guest. The first call removes it from the definition whatever the guest does; from then on
+ * libvirt refuses to do both together, and only the guest is asked.
  */
 async function detach({ client, domain }: Plugging, volume: LiveVolume, signal: AbortSignal): Promise<void> {
   const xml = toDetachXml(volume)
@@ -106,7 +106,7 @@ async function detach({ client, domain }: Plugging, volume: LiveVolume, signal: 
       await client.call('detachDevice', { domain, xml, flags }, signal, PLUG_TIMEOUT_MS)
     } catch (error) {
       if (isDeviceMissing(error)) return 'missing'
-      // The guest takes its time; or the machine went off, and with it all that it held.
+      // The guest has not released it yet; or the machine went off, and has no disks any more.
       if (!isUnplugPending(error) && !isOperationInvalid(error)) throw error
     }
     return 'asked'
@@ -114,7 +114,7 @@ async function detach({ client, domain }: Plugging, volume: LiveVolume, signal: 
   if ((await ask(Affect.live | Affect.config)) === 'missing') await ask(Affect.live)
 }
 
-/** A path that is handed to a guest is a regular file and leads through no link. */
+/** A path given to a guest must be a regular file, reached through no symbolic link. */
 export async function checkVolumePath(volume: VolumeWant): Promise<void> {
   const { connection } = volume
   if (connection.protocol !== 'file') return

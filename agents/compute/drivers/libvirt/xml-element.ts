@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { create } from 'xmlbuilder2'
 
-/** What is used of a DOM element; TypeScript's own DOM types would bring the browser's globals along. */
+/** The part of DOM's Element that is used; TypeScript's own DOM types would bring the browser's globals along. */
 export interface XmlElement {
   getAttribute(name: string): string | null
   getElementsByTagName(name: string): Iterable<XmlElement>

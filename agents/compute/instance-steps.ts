@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps that bring one machine to its wanted state, each of which may fail without the others.
+import type { InstanceDocument } from '../../lib/contract/documents.ts'
+import { isTerminal, TransientError } from '../../lib/errors.ts'
+import type { RunContext } from '../runtime/reconciler.ts'
+import type { HostStopping } from './host-stopping.ts'
+import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
+import { afterAction, decidePower } from './power.ts'
+import type { PowerRecord } from './power-record.ts'
+import type { PowerStore } from './power-store.ts'
+import { checkConnections } from './want.ts'
+
+/** After these errors the call goes on in the hypervisor, and may still succeed. */
+const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable'])
+/** wake, start and pause; or save and what follows; the limit rules out endless loops */
+const MAX_POWER_STEPS = 3
+
+export interface Run {
+  document: InstanceDocument
+  context: RunContext
+  driver: InstanceDriver
+  want: InstanceWant
+}
+
+/** The machine after a step, and what failed of it. */
+export interface Step {
+  instance: BackendInstance
+  trouble?: unknown
+}
+
+export interface InstanceStepsOptions {
+  store: PowerStore
+  isHostStopping: HostStopping
+  /** A steady clock: setting the host's clock must not shorten a guest's time to shut down. */
+  nowMs?: (() => number | Promise<number>) | undefined
+}
+
+export class InstanceSteps {
+  readonly #options: InstanceStepsOptions
+
+  constructor(options: InstanceStepsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * From the first attach call until it is known to be over, the machine may have any of these volumes, even when no caller waits any more.
+   */
+  async attachVolumes(run: Run, before: BackendInstance): Promise<Step> {
+    const { document, context, driver, want } = run
+    const both = (has: readonly string[] = []) => [...new Set([...has, ...want.volumes.map(({ uid }) => uid)])]
+    const attach = async (): Promise<BackendInstance> => {
+      checkConnections(document, context.state)
+      context.listed(both(before.volumes))
+      return driver.ensureVolumes(want, context.signal)
+    }
+    const { instance, trouble } = await this.attempt(run, before, attach, 'beside')
+    const isUnderWay = trouble instanceof TransientError && UNDER_WAY.has(trouble.reason)
+    return {
+      instance: isUnderWay ? { ...instance, volumes: both(instance.volumes ?? before.volumes) } : instance,
+      trouble,
+    }
+  }
+
+  async power(run: Run, start: Step): Promise<Step & { record: PowerRecord; retryAfterMs: number | undefined }> {
+    const { document, context, driver } = run
+    const { uid, spec } = document
+    const { signal, log, bootId, grantedBootId } = context
+    let { instance, trouble } = start
+    let record = await this.#options.store.read(uid)
+    let retryAfterMs: number | undefined
+    for (let step = 0; step < MAX_POWER_STEPS; step++) {
+      // Asked only where it matters: a guest that is in memory has not been stopped by the host.
+      const hostStopping = !isPoweredOn(instance.power) && (await this.#options.isHostStopping(signal))
+      const nowMs = await this.#now()
+      const decision = decidePower({ spec, bootId, grantedBootId, hostStopping, instance, record, nowMs })
+      // The intent is stored first: after a kill between the two, the machine must not look like one that went off by itself.
+      await this.#options.store.write(uid, record, decision.record)
+      record = decision.record
+      retryAfterMs = decision.retryAfterMs
+      const { action } = decision
+      if (action === undefined) break
+      const startedAt = performance.now()
+      const wasOn = isPoweredOn(instance.power) ? instance : undefined
+      const done = await this.attempt(run, wasOn, async () => {
+        await driver.setPower(uid, action, signal)
+        return getInstance(driver, uid, signal)
+      })
+      instance = done.instance
+      if (done.trouble !== undefined) {
+        trouble ??= done.trouble
+        break
+      }
+      const known = afterAction(record, action, await this.#now())
+      await this.#options.store.write(uid, record, known)
+      record = known
+      log.info({ action, durationMs: Math.round(performance.now() - startedAt) }, 'power changed')
+      if (decision.retryAfterMs !== undefined) break
+    }
+    return { instance, trouble, record, retryAfterMs }
+  }
+
+  /**
+   * A failed step on a machine that is on does not fail the run, unless the machine itself is refused for good.
+   * @param on the state before the step; undefined for a machine that is off: then failures are thrown
+   * @param kind `beside`: a step whose terminal error says nothing about the machine itself
+   */
+  async attempt(
+    { document, context, driver }: Run,
+    on: BackendInstance | undefined,
+    step: () => Promise<BackendInstance>,
+    kind: 'machine' | 'beside' = 'machine',
+  ): Promise<Step> {
+    try {
+      return { instance: await step() }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!on || (kind === 'machine' && isTerminal(error))) throw error
+      context.log.warn({ err: error }, 'a step failed on a machine that is on')
+      // Reports the state after the partial step, not the one before.
+      return { instance: (await driver.find(document.uid, context.signal)) ?? on, trouble: error }
+    }
+  }
+
+  async #now(): Promise<number> {
+    return (this.#options.nowMs ?? Date.now)()
+  }
+}
+
+async function getInstance(driver: InstanceDriver, uid: string, signal: AbortSignal): Promise<BackendInstance> {
+  const instance = await driver.find(uid, signal)
+  if (!instance) throw new TransientError('DomainVanished', 'the machine disappeared from the hypervisor')
+  return instance
+}
