@@ -39,8 +39,8 @@ export async function run(): Promise<Figure[]> {
     driver.start(stop.signal)
     await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], signal)
     await driver.claimTerm(1, 1, signal)
-    await driver.ensureNetwork({ ...owner, uid: 'net', mtu: 1442 }, signal)
-    await driver.ensureSecurityGroup({ ...owner, uid: 'sg', rules: [] }, signal)
+    await driver.ensure({ kind: 'Network', ...owner, uid: 'net', mtu: 1442 }, signal)
+    await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: 'sg', rules: [] }, signal)
     await fill(driver, 0, FEW)
     await sleep(REST_MS)
     const few = await measure(driver)
@@ -57,7 +57,7 @@ export async function run(): Promise<Figure[]> {
 }
 
 async function fill(driver: OvnNetworkDriver, from: number, to: number): Promise<void> {
-  for (let i = from; i < to; i++) await driver.ensurePort(portOf(`p${i}`, i), signal)
+  for (let i = from; i < to; i++) await driver.ensure(portOf(`p${i}`, i), signal)
 }
 
 /** CPU of this process for one port's whole life, in ms. */
@@ -65,9 +65,9 @@ async function measure(driver: OvnNetworkDriver): Promise<number[]> {
   const samples: number[] = []
   for (let i = -WARM_UP; i < ROUNDS; i++) {
     const before = process.cpuUsage()
-    await driver.ensurePort(portOf('sample', MANY), signal)
-    await driver.ensurePort({ ...portOf('sample', MANY), generation: 2, node: 'n2' }, signal)
-    await driver.removePort('sample', signal)
+    await driver.ensure(portOf('sample', MANY), signal)
+    await driver.ensure({ ...portOf('sample', MANY), generation: 2, node: 'n2' }, signal)
+    await driver.remove('Port', 'sample', signal)
     const { user, system } = process.cpuUsage(before)
     if (i >= 0) samples.push((user + system) / 1000)
   }
@@ -77,6 +77,7 @@ async function measure(driver: OvnNetworkDriver): Promise<number[]> {
 function portOf(uid: string, n: number): LogicalPort {
   const bytes = [16, 8, 0].map((shift) => ((n >> shift) & 255).toString(16).padStart(2, '0'))
   return {
+    kind: 'Port',
     ...owner,
     uid,
     networkUid: 'net',

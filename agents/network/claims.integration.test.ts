@@ -43,7 +43,7 @@ beforeAll(async () => {
   })
   driver.start(new AbortController().signal)
   await driver.claimTerm(1, 1, soon())
-  await driver.ensureNetwork({ ...owner, uid: networkUid, mtu: 1442 }, soon())
+  await driver.ensure({ kind: 'Network', ...owner, uid: networkUid, mtu: 1442 }, soon())
   southbound = new OvsdbClient({
     database: 'OVN_Southbound',
     tables: TABLES,
@@ -69,6 +69,7 @@ const until = (probe: () => boolean, ms?: number) => southbound.waitUntil(() => 
 
 async function place(uid: string, node?: string): Promise<void> {
   const port: LogicalPort = {
+    kind: 'Port',
     ...owner,
     uid,
     networkUid,
@@ -80,7 +81,7 @@ async function place(uid: string, node?: string): Promise<void> {
     allowedAddressPairs: [],
     isShared: false,
   }
-  await driver.ensurePort(port, soon())
+  await driver.ensure(port, soon())
 }
 const deviceOf = (uid: string) => `t${uid.slice(0, 8)}`
 const plug = (on: TestNode, uid: string) =>
@@ -168,7 +169,7 @@ describe('a port that moves', () => {
     await plug(node, uid)
     await until(() => claimantOf(uid) === node.name, 5_000)
     await unplug(node, uid)
-    await driver.removePort(uid, soon())
+    await driver.remove('Port', uid, soon())
   }
 
   test('is let go of by the node that had it, which works on, and is then none of its business', async () => {
@@ -235,8 +236,8 @@ describe('the backend’s health, as the Cloud says it', () => {
     expect(await heard(watcher, 'Healthy')).toBe('Healthy')
     await stopDaemon(left.node, 'ovn-nb', 'SIGKILL')
     expect(await heard(watcher, 'Unreachable')).toBe('Unreachable')
-    const late = { ...owner, uid: 'late', mtu: 1442 }
-    await expect(watcher.ensureNetwork(late, soon())).rejects.toThrow(/cannot be reached \((ECONNREFUSED|ENOENT)\)/)
+    const late = { kind: 'Network', ...owner, uid: 'late', mtu: 1442 } as const
+    await expect(watcher.ensure(late, soon())).rejects.toThrow(/cannot be reached \((ECONNREFUSED|ENOENT)\)/)
     await startDaemon(left.node, 'ovn-nb')
     expect(await heard(watcher, 'Healthy')).toBe('Healthy')
     await watcher.close()

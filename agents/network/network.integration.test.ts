@@ -4,18 +4,16 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InstanceDocument, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
 import { until } from '../../lib/time/until.ts'
+import { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { metadataPortName } from '../../lib/contract/metadata-port.ts'
 import { restartDaemon } from '../../local/node/daemons.ts'
 import { deriveAddress } from '../../operator/ipam/derived-address.ts'
-import type {
-  Ipv6AddressMode,
-  LogicalPort,
-  LogicalSubnet,
-  LogicalWorld,
-} from '../../operator/network/network-driver.ts'
+import type { Ipv6AddressMode, LogicalPort, LogicalSubnet, LogicalWant } from '../../operator/network/network-driver.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { tapName } from '../compute/paths.ts'
 import { namespaceName } from '../metadata/network-namespace.ts'
+import { driftOf, ensureAll, removeExtra } from '../../operator/network/ovn/testing/drift.ts'
+import { WHOLE_TABLES } from '../../operator/network/ovn/testing/whole-tables.ts'
 import { startCluster, Workload, type TestCluster } from './testing/cluster.ts'
 
 const MTU = 1442
@@ -37,6 +35,7 @@ type Guest = (typeof guests)[number]
 const names = ['left', 'right']
 
 const logicalPort = (guest: Guest): LogicalPort => ({
+  kind: 'Port',
   ...owner,
   uid: guest.portUid,
   networkUid,
@@ -52,22 +51,26 @@ const logicalPort = (guest: Guest): LogicalPort => ({
 const egress = { direction: 'egress', etherType: 'IPv4', protocol: 'any' } as const
 const fromItself = (uid: string) =>
   ({ direction: 'ingress', etherType: 'IPv4', protocol: 'any', remoteGroupUid: uid }) as const
-const world = (ports: LogicalPort[]): LogicalWorld => ({
-  networks: [{ ...owner, uid: networkUid, mtu: MTU }],
-  subnets: [
-    {
-      ...owner,
-      uid: subnetUid,
-      networkUid,
-      cidr: '10.7.0.0/24',
-      mtu: MTU,
-      gatewayIP: '10.7.0.1',
-      dhcp: { leaseSeconds: 600, dnsNameservers: ['10.7.0.2'], hostRoutes: [] },
-    },
-  ],
-  securityGroups: [ownGroup, otherGroup].map((uid) => ({ ...owner, uid, rules: [egress, fromItself(uid)] })),
-  ports,
-})
+/** All but the ports. */
+const WORLD: readonly LogicalWant[] = [
+  { kind: 'Network', ...owner, uid: networkUid, mtu: MTU },
+  {
+    kind: 'Subnet',
+    ...owner,
+    uid: subnetUid,
+    networkUid,
+    cidr: '10.7.0.0/24',
+    mtu: MTU,
+    gatewayIP: '10.7.0.1',
+    dhcp: { leaseSeconds: 600, dnsNameservers: ['10.7.0.2'], hostRoutes: [] },
+  },
+  ...[ownGroup, otherGroup].map((uid): LogicalWant => ({
+    kind: 'SecurityGroup',
+    ...owner,
+    uid,
+    rules: [egress, fromItself(uid)],
+  })),
+]
 const portDocument = (guest: Guest): PortDocument => ({
   v: 1,
   kind: 'port',
@@ -135,6 +138,16 @@ describe('two nodes, OVN, four guests', () => {
   const untilPing = (from: string, to: string, timeoutMs: number): Promise<boolean> =>
     until(() => of(from).ping(guestOf(to).address), `ping from ${from} to ${to}`, timeoutMs, 50)
 
+  const drift = async (wants: readonly LogicalWant[]) => {
+    const raw = new OvsdbClient({
+      database: 'OVN_Northbound',
+      remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
+      tables: WHOLE_TABLES,
+    })
+    raw.start(new AbortController().signal)
+    return driftOf(raw, wants, soon()).finally(() => raw.close())
+  }
+
   beforeAll(async () => {
     cluster = await timed('two nodes with OVN', () => startCluster(names))
     for (const { agent } of cluster.nodes)
@@ -143,7 +156,7 @@ describe('two nodes, OVN, four guests', () => {
     driver = new OvnNetworkDriver({ remotes: [{ transport: 'unix', path: cluster.northboundSocket }] })
     driver.start(new AbortController().signal)
     await driver.claimTerm(1, 1, soon())
-    await driver.heal(world([]), { removeExtra: false }, soon())
+    await ensureAll(driver, WORLD, soon)
   }, 180_000)
   afterAll(async () => {
     console.log(
@@ -170,11 +183,11 @@ describe('two nodes, OVN, four guests', () => {
     for (const guest of guests) await agentOf(guest).waitState('port', guest.portUid, 'plugging')
     for (const guest of guests) {
       await timed(`northbound transaction to active, ${guest.key}`, async () => {
-        await driver.ensurePort(logicalPort(guest), soon())
+        await driver.ensure(logicalPort(guest), soon())
         await agentOf(guest).waitState('port', guest.portUid, 'active')
       })
     }
-    expect(await driver.compare(world(guests.map(logicalPort)), soon())).toEqual([])
+    expect(await drift([...WORLD, ...guests.map(logicalPort)])).toEqual([])
   }, 60_000)
 
   test('DHCP: address, MTU, name, and the metadata route without any router', async () => {
@@ -226,13 +239,13 @@ describe('two nodes, OVN, four guests', () => {
     expect(await of('d').ping(guestOf('b').address, { seconds: 2 })).toBe(true)
     // A rule more, live.
     const open = { direction: 'ingress', etherType: 'IPv4', protocol: 'icmp', remoteIPPrefix: '10.7.0.13/32' } as const
-    await driver.ensureSecurityGroup(
-      { ...owner, generation: 2, uid: ownGroup, rules: [egress, fromItself(ownGroup), open] },
+    await driver.ensure(
+      { kind: 'SecurityGroup', ...owner, generation: 2, uid: ownGroup, rules: [egress, fromItself(ownGroup), open] },
       soon(),
     )
     expect(await untilPing('c', 'a', 5000)).toBe(true)
-    await driver.ensureSecurityGroup(
-      { ...owner, generation: 3, uid: ownGroup, rules: [egress, fromItself(ownGroup)] },
+    await driver.ensure(
+      { kind: 'SecurityGroup', ...owner, generation: 3, uid: ownGroup, rules: [egress, fromItself(ownGroup)] },
       soon(),
     )
     for (let i = 0; i < 50 && (await of('c').ping(guestOf('a').address)); i++) await sleep(50)
@@ -269,11 +282,12 @@ describe('two nodes, OVN, four guests', () => {
     await until(isReached, () => `${address} at ${mac}: ${seen}`, 8000, 50)
   }
   const withPairs = (key: string, allowedAddressPairs: LogicalPort['allowedAddressPairs']) =>
-    driver.ensurePort({ ...logicalPort(guestOf(key)), allowedAddressPairs }, soon())
+    driver.ensure({ ...logicalPort(guestOf(key)), allowedAddressPairs }, soon())
 
   test('an address that a port without a place reserves is reached at the port that speaks for it', async () => {
     const address = '10.7.0.50'
     const vip: LogicalPort = {
+      kind: 'Port',
       ...owner,
       uid: randomUUID(),
       networkUid,
@@ -285,14 +299,14 @@ describe('two nodes, OVN, four guests', () => {
       isShared: true,
     }
     for (const key of ['a', 'd']) await withPairs(key, [{ ipAddress: address }])
-    await driver.ensurePort(vip, soon())
+    await driver.ensure(vip, soon())
     for (const key of ['a', 'd', 'a']) {
       await of(key).run('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0')
       await announce(key, 'eth0', address)
       await timed(`virtual address at ${key}`, () => untilReached('b', address, guestOf(key).mac))
       await of(key).run('ip', 'address', 'del', `${address}/24`, 'dev', 'eth0')
     }
-    await driver.removePort(vip.uid, soon())
+    await driver.remove('Port', vip.uid, soon())
     for (const key of ['a', 'd']) await withPairs(key, [])
   }, 60_000)
 
@@ -320,6 +334,7 @@ describe('two nodes, OVN, four guests', () => {
   describe('IPv6', () => {
     const uid = randomUUID()
     const subnet6 = (addressMode: Ipv6AddressMode): LogicalSubnet => ({
+      kind: 'Subnet',
       ...owner,
       uid,
       networkUid,
@@ -359,7 +374,7 @@ describe('two nodes, OVN, four guests', () => {
       for (const [key, address] of Object.entries(addresses)) {
         const port = logicalPort(guestOf(key))
         const fixedIPs = [...port.fixedIPs, { subnetUid: uid, address, hasDhcp: true }]
-        await driver.ensurePort({ ...port, fixedIPs }, soon())
+        await driver.ensure({ ...port, fixedIPs }, soon())
       }
     }
     const derived = (key: string) => deriveAddress({ first: 0xfd000007n << 96n }, of(key).mac)
@@ -371,17 +386,17 @@ describe('two nodes, OVN, four guests', () => {
         { ...ipv6, direction: 'egress' } as const,
         { ...ipv6, direction: 'ingress', remoteGroupUid: ownGroup } as const,
       ]
-      await driver.ensureSecurityGroup({ ...owner, uid: ownGroup, rules }, soon())
+      await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: ownGroup, rules }, soon())
     })
     afterAll(async () => {
-      for (const key of ['a', 'b', 'c']) await driver.ensurePort(logicalPort(guestOf(key)), soon())
-      await driver.removeSubnet(uid, soon())
+      for (const key of ['a', 'b', 'c']) await driver.ensure(logicalPort(guestOf(key)), soon())
+      await driver.remove('Subnet', uid, soon())
     })
 
     test.each(['slaac', 'dhcpv6-stateless'] as const)(
       '%s: guests make their addresses, and reach each other',
       async (mode) => {
-        await driver.ensureSubnet(subnet6(mode), soon())
+        await driver.ensure(subnet6(mode), soon())
         await give({ a: derived('a'), b: derived('b'), c: derived('c') })
         for (const key of mode === 'slaac' ? ['a', 'b', 'c'] : ['a', 'b']) {
           await listen(key)
@@ -403,7 +418,7 @@ describe('two nodes, OVN, four guests', () => {
     )
 
     test('dhcpv6-stateful: the address of the Port by DHCPv6 and no other', async () => {
-      await driver.ensureSubnet(subnet6('dhcpv6-stateful'), soon())
+      await driver.ensure(subnet6('dhcpv6-stateful'), soon())
       await give({ a: 'fd00:7::11', b: 'fd00:7::12' })
       for (const [key, address] of [
         ['a', 'fd00:7::11'],
@@ -440,7 +455,7 @@ describe('two nodes, OVN, four guests', () => {
 
     test('guests are no routers: redirects go nowhere, advertisements only where OVN passes them ahead of every rule', async () => {
       const rules = (['ingress', 'egress'] as const).map((direction) => ({ ...ipv6, direction }))
-      await driver.ensureSecurityGroup({ ...owner, generation: 4, uid: ownGroup, rules }, soon())
+      await driver.ensure({ kind: 'SecurityGroup', ...owner, generation: 4, uid: ownGroup, rules }, soon())
       // A group that lets all in and out.
       expect(await untilShown('b', 'address', (text) => text.includes('fe80'))).not.toContain('tentative')
       for (const [from, by] of [
@@ -453,7 +468,7 @@ describe('two nodes, OVN, four guests', () => {
       // A port without an address of version 6 sends nothing in it.
       expect(await isHeard('d', 'b', 'RouterAdvertisements')).toBe(false)
       const before = [egress, fromItself(ownGroup)]
-      await driver.ensureSecurityGroup({ ...owner, generation: 5, uid: ownGroup, rules: before }, soon())
+      await driver.ensure({ kind: 'SecurityGroup', ...owner, generation: 5, uid: ownGroup, rules: before }, soon())
     }, 60_000)
   })
 
@@ -486,7 +501,7 @@ describe('two nodes, OVN, four guests', () => {
 
   test('metadata: a port without port security that takes a guest’s address hears nothing of what that guest is told', async () => {
     const [victim, spoofer] = [guestOf('a'), of('d')]
-    await driver.ensurePort({ ...logicalPort(guestOf('d')), portSecurityEnabled: false, securityGroupUids: [] }, soon())
+    await driver.ensure({ ...logicalPort(guestOf('d')), portSecurityEnabled: false, securityGroupUids: [] }, soon())
     await spoofer.run('ip', 'address', 'add', `${victim.address}/32`, 'dev', 'eth0')
     const announce = () =>
       spoofer
@@ -515,7 +530,7 @@ describe('two nodes, OVN, four guests', () => {
       expect(fixed).toContain(`lladdr ${victim.mac} PERMANENT`)
     } finally {
       await spoofer.run('ip', 'address', 'delete', `${victim.address}/32`, 'dev', 'eth0')
-      await driver.ensurePort(logicalPort(guestOf('d')), soon())
+      await driver.ensure(logicalPort(guestOf('d')), soon())
     }
   }, 60_000)
 
@@ -595,8 +610,8 @@ describe('two nodes, OVN, four guests', () => {
       expect(await host.run('ip', 'netns', 'list')).not.toContain(namespaceName(networkUid))
       expect(await host.run('ip', '-o', 'link')).not.toContain('mtd')
     }
-    for (const guest of guests) await driver.removePort(guest.portUid, soon())
-    await driver.heal({ networks: [], subnets: [], ports: [], securityGroups: [] }, { removeExtra: true }, soon())
+    for (const guest of guests) await driver.remove('Port', guest.portUid, soon())
+    await removeExtra(driver, await drift([]), soon)
     expect(await driver.listOwned(soon())).toEqual([])
     expect(await cluster.nodes[0]!.run('ovn-nbctl', '--timeout=5', 'show')).not.toContain(metadataPortName(networkUid))
   }, 60_000)

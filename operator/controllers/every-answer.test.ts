@@ -183,29 +183,29 @@ describe.each<[string, [string, Scene, string[]][]]>([
   [
     'Network',
     [
-      ['made', scene(memoryWorld, () => network(), reconcileNetwork), ['network.ensureNetwork']],
-      ['that goes', scene(memoryWorld, () => network(GOING), reconcileNetwork), ['network.removeNetwork']],
+      ['made', scene(memoryWorld, () => network(), reconcileNetwork), ['network.ensure Network']],
+      ['that goes', scene(memoryWorld, () => network(GOING), reconcileNetwork), ['network.remove Network']],
       [
         'in use',
         scene(used, () => network({ ...GOING, status: { logicalSwitch: 'uid-lan' } }), reconcileNetwork),
-        ['network.ensureNetwork'],
+        ['network.ensure Network'],
       ],
     ],
   ],
   [
     'Subnet',
     [
-      ['made', scene(networked, () => subnet(), reconcileSubnet), ['network.ensureSubnet']],
-      ['that goes', scene(networked, () => subnet(GOING), reconcileSubnet), ['network.removeSubnet']],
-      ['in use', scene(used, () => subnet(GOING), reconcileSubnet), ['network.ensureSubnet']],
+      ['made', scene(networked, () => subnet(), reconcileSubnet), ['network.ensure Subnet']],
+      ['that goes', scene(networked, () => subnet(GOING), reconcileSubnet), ['network.remove Subnet']],
+      ['in use', scene(used, () => subnet(GOING), reconcileSubnet), ['network.ensure Subnet']],
     ],
   ],
   [
     'SecurityGroup',
     [
-      ['made', scene(memoryWorld, () => group(), reconcileSecurityGroup), ['network.ensureSecurityGroup']],
-      ['that goes', scene(memoryWorld, () => group(GOING), reconcileSecurityGroup), ['network.removeSecurityGroup']],
-      ['in use', scene(member, () => group(GOING), reconcileSecurityGroup), ['network.ensureSecurityGroup']],
+      ['made', scene(memoryWorld, () => group(), reconcileSecurityGroup), ['network.ensure SecurityGroup']],
+      ['that goes', scene(memoryWorld, () => group(GOING), reconcileSecurityGroup), ['network.remove SecurityGroup']],
+      ['in use', scene(member, () => group(GOING), reconcileSecurityGroup), ['network.ensure SecurityGroup']],
     ],
   ],
   [
@@ -216,8 +216,8 @@ describe.each<[string, [string, Scene, string[]][]]>([
         scene(networked, () => port(), reconcilePort),
         ['addresses.claim', 'client.create'],
       ],
-      ['made', scene(listed, () => port(), reconcilePort), ['addresses.claim', 'network.ensurePort']],
-      ['that goes', scene(held, () => port(GOING), reconcilePort), ['network.removePort', 'addresses.release']],
+      ['made', scene(listed, () => port(), reconcilePort), ['addresses.claim', 'network.ensure Port']],
+      ['that goes', scene(held, () => port(GOING), reconcilePort), ['network.remove Port', 'addresses.release']],
     ],
   ],
   [

@@ -121,11 +121,13 @@ function running(): number {
 
 async function expectNothing(): Promise<void> {
   const { ports, claims } = await holdings()
-  expect({ ports: ports.length, claims: claims.length, machines: running(), rows: cloud.rows.ports.size }).toEqual({
-    ports: 0,
-    claims: 0,
-    machines: 0,
-    rows: 0,
-  })
+  expect({ ports: ports.length, claims: claims.length, machines: running(), rows: cloud.rows.of('Port').size }).toEqual(
+    {
+      ports: 0,
+      claims: 0,
+      machines: 0,
+      rows: 0,
+    },
+  )
   expect([...cloud.nodes.values()].every((node) => node.isEmpty)).toBe(true)
 }

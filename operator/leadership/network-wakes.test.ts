@@ -25,20 +25,20 @@ function world() {
   w.put('ports', stored<Port>('q', { networkRef: { name: 'other' } }))
   return { ...w, woken }
 }
-const subnet = { ...owner('uid-v4'), networkUid: 'uid-lan', cidr: '10.0.0.0/24', mtu: 1442 }
+const subnet = { kind: 'Subnet', ...owner('uid-v4'), networkUid: 'uid-lan', cidr: '10.0.0.0/24', mtu: 1442 } as const
 
 test('a row of a network that came to be wakes what stands on it, and one that is there already nobody', async () => {
   const w = world()
-  await w.network.ensureNetwork({ ...owner('uid-lan'), mtu: 1442 })
+  await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
   expect(w.woken).toEqual(['subnet ns/v4', 'port ns/p'])
-  await w.network.ensureNetwork({ ...owner('uid-lan'), mtu: 1442 })
+  await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
   expect(w.woken).toHaveLength(2)
 })
 test('a row of a subnet that came to be wakes the ports that wait for it', async () => {
   const w = world()
-  await w.network.ensureNetwork({ ...owner('uid-lan'), mtu: 1442 })
+  await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
   w.woken.length = 0
-  await w.network.ensureSubnet(subnet)
+  await w.network.ensure(subnet)
   expect(w.woken).toEqual(['port ns/p'])
 })
 

@@ -68,7 +68,7 @@ describe('a machine', () => {
       const node = cloud.nodes.get(status!.node!)!
       expect(node.instances.has(metadata.uid)).toBe(false)
       expect(node.ports.has(port.metadata.uid)).toBe(false)
-      expect(cloud.rows.ports.has(port.metadata.uid)).toBe(false)
+      expect(cloud.rows.of('Port').has(port.metadata.uid)).toBe(false)
       await removeAndWait(cloud, kinds.INSTANCE, 'warm')
       expect(await cloud.client.list<IPClaim>(kinds.IP_CLAIM)).toEqual([])
     }),

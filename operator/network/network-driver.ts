@@ -13,11 +13,13 @@ export interface LogicalOwner {
 }
 
 export interface LogicalNetwork extends LogicalOwner {
+  kind: 'Network'
   /** What guests get by DHCP; see guestMtu(). */
   mtu: number
 }
 
 export interface LogicalSubnet extends LogicalOwner {
+  kind: 'Subnet'
   networkUid: string
   /** Canonical, such as 10.0.0.0/24. */
   cidr: string
@@ -44,6 +46,7 @@ export interface LogicalSubnet extends LogicalOwner {
 export type Ipv6AddressMode = 'slaac' | 'dhcpv6-stateful' | 'dhcpv6-stateless'
 
 export interface LogicalPort extends LogicalOwner {
+  kind: 'Port'
   networkUid: string
   /** Lower case, colons. */
   mac: string
@@ -75,36 +78,22 @@ export interface LogicalRule {
 }
 
 export interface LogicalSecurityGroup extends LogicalOwner {
+  kind: 'SecurityGroup'
   rules: readonly LogicalRule[]
 }
 
-export const LOGICAL_KINDS = ['Network', 'Subnet', 'Port', 'SecurityGroup'] as const
-export type LogicalKind = (typeof LOGICAL_KINDS)[number]
+/** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
+export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup
+export type LogicalKind = LogicalWant['kind']
+export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
+
+const STANDING: Readonly<Record<LogicalKind, true>> = { Network: true, Subnet: true, SecurityGroup: true, Port: true }
+/** What others stand on comes before them: the order to make them in, and backwards the one to remove them in. */
+export const LOGICAL_KINDS = Object.keys(STANDING) as readonly LogicalKind[]
 
 /** A row of ours, as its mark says. */
-export interface OwnedRow {
+export interface OwnedRow extends LogicalOwner {
   kind: LogicalKind
-  uid: string
-  namespace: string
-  name: string
-  generation: number
-}
-
-/** All that should exist, for the comparison. */
-export interface LogicalWorld {
-  networks: readonly LogicalNetwork[]
-  subnets: readonly LogicalSubnet[]
-  ports: readonly LogicalPort[]
-  securityGroups: readonly LogicalSecurityGroup[]
-}
-
-export interface Drift {
-  kind: LogicalKind
-  uid: string
-  /** `extra`: carries our mark, but nothing asks for it. */
-  what: 'missing-or-changed' | 'extra'
-  /** For the log: the tables that would be written. */
-  detail: string
 }
 
 /** A port that a node claims which was not asked to. */
@@ -133,22 +122,12 @@ export interface NetworkDriver {
   readonly name: string
   /** Once after winning the Lease, before anything else: fences all older leaders. Throws StaleWriterError for a lower one. */
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
-  ensureNetwork(want: LogicalNetwork, signal: AbortSignal): Promise<void>
-  /** With what hangs on it (metadata port). Ports must be gone before. An absent network is success; so for all removals. */
-  removeNetwork(uid: string, signal: AbortSignal): Promise<void>
-  ensureSubnet(want: LogicalSubnet, signal: AbortSignal): Promise<void>
-  removeSubnet(uid: string, signal: AbortSignal): Promise<void>
-  /** Throws TransientError('NetworkNotReady') while the network, or a subnet with DHCP, was not ensured yet: see onMade. */
-  ensurePort(want: LogicalPort, signal: AbortSignal): Promise<void>
-  removePort(uid: string, signal: AbortSignal): Promise<void>
-  ensureSecurityGroup(want: LogicalSecurityGroup, signal: AbortSignal): Promise<void>
-  removeSecurityGroup(uid: string, signal: AbortSignal): Promise<void>
+  /** A port throws TransientError('NetworkNotReady') while its network, or a subnet of it with DHCP, was not ensured yet: see onMade. */
+  ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
+  /** With what hangs on it (a network's metadata port); what stands on it must be gone before. One that is absent is success. */
+  remove(kind: LogicalKind, uid: string, signal: AbortSignal): Promise<void>
   listOwned(signal: AbortSignal): Promise<OwnedRow[]>
-  /** Differences to all that should exist; reads the cache only. */
-  compare(world: LogicalWorld, signal: AbortSignal): Promise<Drift[]>
-  /** Repairs what `compare` finds. Extra rows go only with `removeExtra`: the caller vouches that `world` is complete. */
-  heal(world: LogicalWorld, options: { removeExtra: boolean }, signal: AbortSignal): Promise<Drift[]>
-  /** Called when rows of ours change by another hand or the backend returned after an outage: compare soon. */
+  /** Called when rows of ours change by another hand or the backend returned after an outage: ensure all soon. */
   onDisturbance(listener: () => void): () => void
   /** Called when the row of a network or subnet came to be: ports that are of it can be written now. */
   onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void

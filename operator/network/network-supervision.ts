@@ -4,10 +4,10 @@ import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Port } from '../../lib/api/types.ts'
-import type { KubeObject } from '../../lib/kube/object.ts'
-import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
+import type { ControllerName } from '../controllers/all.ts'
+import type { Caches, Kinds, OperatorDeps } from '../controllers/common/deps.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
-import type { LogicalKind, OwnedRow } from './network-driver.ts'
+import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from './network-driver.ts'
 import type { Controllers } from '../leadership/wake-ups.ts'
 
 const SETTLE_MS = 2_000
@@ -16,7 +16,20 @@ const SWEEP_MS = 10 * 60_000
 const LOOK_EVERY = 3
 const RETRY_MS = 2_000
 
-const CONTROLLER_OF = { Network: 'network', Subnet: 'subnet', Port: 'port', SecurityGroup: 'securityGroup' } as const
+/** Of which resources the rows are. */
+interface Resources {
+  controller: ControllerName
+  isKnown(caches: Caches, uid: string): boolean
+  /** UIDs of those whose row is there by their own status. */
+  listRealised(caches: Caches): string[]
+}
+
+const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
+  Network: resources('network', 'networks', ({ status }) => status?.logicalSwitch !== undefined),
+  Subnet: resources('subnet', 'subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
+  SecurityGroup: resources('securityGroup', 'securityGroups', ({ status }) => isRealised(status?.state)),
+  Port: resources('port', 'ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
+}
 
 interface Supervision {
   signal: AbortSignal
@@ -38,7 +51,7 @@ export function superviseNetwork(
   const both = AbortSignal.any([signal, stop.signal])
   let settle: NodeJS.Timeout | undefined
   const look = () => {
-    for (const name of Object.values(CONTROLLER_OF)) controllers[name].enqueueAll()
+    for (const { controller } of Object.values(RESOURCES)) controllers[controller].enqueueAll()
   }
   const end = deps.network.onDisturbance(() => {
     settle ??= setTimeout(() => {
@@ -94,8 +107,8 @@ export function superviseNetwork(
     const owned = await deps.network.listOwned(both)
     const missing = listMissing(deps.caches, owned)
     if (missing.length > 0) log.warn({ rows: missing.slice(0, 8), count: missing.length }, 'rows are missing')
-    for (const { kind, uid } of missing) controllers[CONTROLLER_OF[kind]].enqueueUid(uid)
-    const strays = owned.filter((row) => !isKnown(row))
+    for (const { kind, uid } of missing) controllers[RESOURCES[kind].controller].enqueueUid(uid)
+    const strays = owned.filter(({ kind, uid }) => !RESOURCES[kind].isKnown(deps.caches, uid))
     const now = new Set(strays.map(idOf))
     if (deps.regression.isHolding(deps.writer())) return now
     const onNodes = deps.bus.desired.list().filter(({ kind, tombstone }) => kind === 'port' && !tombstone)
@@ -108,46 +121,30 @@ export function superviseNetwork(
         { kind: row.kind, uid: row.uid, namespace: row.namespace, name: row.name },
         'row without a resource removed',
       )
-      await remove(row)
+      await deps.network.remove(row.kind, row.uid, both)
     }
     return now
-  }
-
-  function isKnown({ kind, uid }: OwnedRow): boolean {
-    const { networks, subnets, ports, securityGroups } = deps.caches
-    const cache = { Network: networks, Subnet: subnets, Port: ports, SecurityGroup: securityGroups }[kind]
-    return cache.findByUid(uid) !== undefined
-  }
-
-  function remove({ kind, uid }: OwnedRow): Promise<void> {
-    switch (kind) {
-      case 'Network':
-        return deps.network.removeNetwork(uid, both)
-      case 'Subnet':
-        return deps.network.removeSubnet(uid, both)
-      case 'Port':
-        return deps.network.removePort(uid, both)
-      case 'SecurityGroup':
-        return deps.network.removeSecurityGroup(uid, both)
-    }
   }
 }
 
 /** What was in the backend by its own status, and is not there. Whoever is woken for nothing writes nothing. Pure. */
-export function listMissing(
-  { networks, subnets, ports, securityGroups }: Pick<Caches, 'networks' | 'subnets' | 'ports' | 'securityGroups'>,
-  owned: readonly OwnedRow[],
-): { kind: LogicalKind; uid: string }[] {
+export function listMissing(caches: Caches, owned: readonly OwnedRow[]): Pick<OwnedRow, 'kind' | 'uid'>[] {
   const there = new Set(owned.map(idOf))
-  const uids = (objects: Iterable<KubeObject>) => [...objects].map(({ metadata }) => metadata.uid)
-  const wanted: [LogicalKind, string[]][] = [
-    ['Network', uids(networks.list().filter(({ status }) => status?.logicalSwitch !== undefined))],
-    ['Subnet', uids(subnets.list().filter((subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)))],
-    ['SecurityGroup', uids(securityGroups.list().filter(({ status }) => isRealised(status?.state)))],
-    ['Port', uids(ports.list().filter(({ status }) => status?.networkUID !== undefined && isPlaced(status)))],
-  ]
-  const rows = wanted.flatMap(([kind, list]) => list.map((uid) => ({ kind, uid })))
-  return rows.filter(({ kind, uid }) => !there.has(`${kind}/${uid}`))
+  const wanted = LOGICAL_KINDS.flatMap((kind) => RESOURCES[kind].listRealised(caches).map((uid) => ({ kind, uid })))
+  return wanted.filter((row) => !there.has(idOf(row)))
+}
+
+function resources<C extends keyof Caches>(
+  controller: ControllerName,
+  cache: C,
+  isRealised: (object: Kinds[C]) => boolean,
+): Resources {
+  return {
+    controller,
+    isKnown: (caches, uid) => caches[cache].findByUid(uid) !== undefined,
+    listRealised: (caches) =>
+      [...caches[cache].list()].filter((object) => isRealised(object)).map(({ metadata }) => metadata.uid),
+  }
 }
 
 function isRealised(state: string | undefined): boolean {
@@ -157,8 +154,6 @@ function isRealised(state: string | undefined): boolean {
 function isPlaced({ node, state }: NonNullable<Port['status']>): boolean {
   return node !== undefined || state === 'DOWN'
 }
-
-const REMOVAL_ORDER: readonly LogicalKind[] = ['Port', 'SecurityGroup', 'Subnet', 'Network']
 
 /**
  * Which rows without a resource go, in their order: those that two sweeps found so. Absence is no command (invariant 4): a port that a
@@ -174,7 +169,7 @@ export function chooseRemovals(
     .filter(
       (row) => before.has(idOf(row)) && (isHeld ? row.kind === 'Port' && !isPluggedPort(row, pluggedPorts) : true),
     )
-    .sort((a, b) => REMOVAL_ORDER.indexOf(a.kind) - REMOVAL_ORDER.indexOf(b.kind))
+    .sort((a, b) => LOGICAL_KINDS.indexOf(b.kind) - LOGICAL_KINDS.indexOf(a.kind))
 }
 
 function isPluggedPort({ kind, uid }: OwnedRow, pluggedPorts: ReadonlySet<string>): boolean {

@@ -33,11 +33,11 @@ test('a network backend is read while it is held, and not written', async () => 
   await network.claimTerm(1, 1)
   let isHeld = true
   const held = heldNetwork(network, () => isHeld)
-  const want = { uid: 'n', namespace: 'ns', name: 'n', generation: 1, mtu: 1442 }
-  await expect(held.ensureNetwork(want, signal)).rejects.toThrow(StaleWriterError)
-  await expect(held.removeNetwork('n', signal)).rejects.toThrow(StaleWriterError)
+  const want = { kind: 'Network', uid: 'n', namespace: 'ns', name: 'n', generation: 1, mtu: 1442 } as const
+  await expect(held.ensure(want, signal)).rejects.toThrow(StaleWriterError)
+  await expect(held.remove('Network', 'n', signal)).rejects.toThrow(StaleWriterError)
   expect(await held.listOwned(signal)).toEqual([])
   isHeld = false
-  await held.ensureNetwork(want, signal)
+  await held.ensure(want, signal)
   expect(await held.listOwned(signal)).toHaveLength(1)
 })

@@ -46,8 +46,7 @@ async function outside() {
   const nc = await cloud.nats.connectOperator()
   const stream = await (await jetstreamManager(nc)).streams.info(streamOf(DESIRED_BUCKET))
   await nc.close()
-  const { networks, subnets, ports } = cloud.rows
-  const rows = [networks, subnets, ports].map((of) => [...of.keys()].sort())
+  const rows = (['Network', 'Subnet', 'Port'] as const).map((kind) => [...cloud.rows.of(kind).keys()].sort())
   const nodes = [...cloud.nodes.values()].map(({ name, started, instances }) => ({
     name,
     started: [...started],

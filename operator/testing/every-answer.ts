@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setImmediate } from 'node:timers/promises'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { callName } from './call-name.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 
 /** A world made anew, and a run in it; what the run uses of the outside it takes from `deps` and `run`. */
@@ -44,7 +45,7 @@ async function play(scene: Scene, failing: number): Promise<{ begun: string[]; f
         if (typeof value !== 'function') return value
         if (!asked.test(text)) return value.bind(target) as unknown
         return (...args: unknown[]) => {
-          begun.push(`${name}.${text}`)
+          begun.push(`${name}.${callName(text, args)}`)
           return answer(() => value.apply(target, args) as unknown)
         }
       },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setImmediate } from 'node:timers/promises'
+import { callName } from './call-name.ts'
 
 /**
  * The same object, whose calls of some methods end only when a test says so, the oldest first: what is said or done before an answer
@@ -21,7 +22,7 @@ export class HeldCalls<T extends object> {
         return async (...args: unknown[]): Promise<unknown> => {
           const gate = Promise.withResolvers<undefined>()
           this.#gates.push(gate)
-          this.open.push(String(property))
+          this.open.push(callName(String(property), args))
           await gate.promise
           return value.apply(target, args) as unknown
         }

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
-import type {
-  BackendHealth,
-  Drift,
-  LogicalNetwork,
-  LogicalPort,
-  LogicalSecurityGroup,
-  LogicalSubnet,
-  NetworkDriver,
-  OwnedRow,
-  TakenPort,
+import {
+  LOGICAL_KINDS,
+  type BackendHealth,
+  type LogicalByKind,
+  type LogicalKind,
+  type LogicalWant,
+  type NetworkDriver,
+  type OwnedRow,
+  type TakenPort,
 } from '../network/network-driver.ts'
+
+type RowsByKind = { readonly [K in LogicalKind]: Map<string, LogicalByKind[K]> }
 
 /** Rows as a backend would keep them: shared by all drivers on it, like one database. */
 export class MemoryRows {
-  readonly networks = new Map<string, LogicalNetwork>()
-  readonly subnets = new Map<string, LogicalSubnet>()
-  readonly ports = new Map<string, LogicalPort>()
-  readonly securityGroups = new Map<string, LogicalSecurityGroup>()
+  readonly #rows = Object.fromEntries(LOGICAL_KINDS.map((kind) => [kind, new Map()])) as unknown as RowsByKind
   term = 0
+
+  /** By uid. */
+  of<K extends LogicalKind>(kind: K): RowsByKind[K] {
+    return this.#rows[kind]
+  }
 }
 
 /** The network backend in memory, with the same promises about order and terms. For tests only. */
@@ -52,77 +55,28 @@ export class MemoryNetwork implements NetworkDriver {
     this.#term = term
   }
 
-  async ensureNetwork(want: LogicalNetwork): Promise<void> {
+  async ensure(want: LogicalWant): Promise<void> {
     this.#check()
-    const isNew = !this.rows.networks.has(want.uid)
-    this.rows.networks.set(want.uid, want)
-    if (isNew) this.#tellMade({ kind: 'Network', uid: want.uid })
+    if (!this.#canStand(want)) throw new TransientError('NetworkNotReady', 'the network is not there yet')
+    const rows: Map<string, LogicalWant> = this.rows.of(want.kind)
+    const isNew = !rows.has(want.uid)
+    rows.set(want.uid, want)
+    if (isNew && (want.kind === 'Network' || want.kind === 'Subnet')) this.#tellMade(want)
   }
 
-  async removeNetwork(uid: string): Promise<void> {
+  async remove(kind: LogicalKind, uid: string): Promise<void> {
     this.#check()
-    if ([...this.rows.ports.values()].some((p) => p.networkUid === uid)) throw new Error('network has ports')
-    this.rows.networks.delete(uid)
-  }
-
-  async ensureSubnet(want: LogicalSubnet): Promise<void> {
-    this.#check()
-    this.#need(this.rows.networks.has(want.networkUid))
-    const isNew = !this.rows.subnets.has(want.uid)
-    this.rows.subnets.set(want.uid, want)
-    if (isNew) this.#tellMade({ kind: 'Subnet', uid: want.uid })
-  }
-
-  async removeSubnet(uid: string): Promise<void> {
-    this.#check()
-    this.rows.subnets.delete(uid)
-  }
-
-  async ensurePort(want: LogicalPort): Promise<void> {
-    this.#check()
-    this.#need(
-      this.rows.networks.has(want.networkUid) &&
-        want.fixedIPs.every((f) => !f.hasDhcp || this.rows.subnets.has(f.subnetUid)),
-    )
-    this.#need(want.securityGroupUids.every((uid) => this.rows.securityGroups.has(uid)))
-    this.rows.ports.set(want.uid, want)
-  }
-
-  async removePort(uid: string): Promise<void> {
-    this.#check()
-    this.rows.ports.delete(uid)
-  }
-
-  async ensureSecurityGroup(want: LogicalSecurityGroup): Promise<void> {
-    this.#check()
-    this.rows.securityGroups.set(want.uid, want)
-  }
-
-  async removeSecurityGroup(uid: string): Promise<void> {
-    this.#check()
-    this.rows.securityGroups.delete(uid)
+    const isUsed = [...this.rows.of('Port').values()].some(({ networkUid }) => networkUid === uid)
+    if (kind === 'Network' && isUsed) throw new Error('network has ports')
+    this.rows.of(kind).delete(uid)
   }
 
   async listOwned(): Promise<OwnedRow[]> {
-    const { networks, subnets, ports, securityGroups } = this.rows
-    const owned = (
-      kind: OwnedRow['kind'],
-      rows: Iterable<LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup>,
-    ) => [...rows].map(({ uid, namespace, name, generation }) => ({ kind, uid, namespace, name, generation }))
-    return [
-      ...owned('Network', networks.values()),
-      ...owned('Subnet', subnets.values()),
-      ...owned('Port', ports.values()),
-      ...owned('SecurityGroup', securityGroups.values()),
-    ]
-  }
-
-  async compare(): Promise<Drift[]> {
-    return []
-  }
-
-  async heal(): Promise<Drift[]> {
-    return []
+    return LOGICAL_KINDS.flatMap((of) =>
+      [...this.rows.of(of).values()].map(({ kind, uid, namespace, name, generation }) => ({
+        ...{ kind, uid, namespace, name, generation },
+      })),
+    )
   }
 
   onDisturbance(listener: () => void): () => void {
@@ -164,8 +118,8 @@ export class MemoryNetwork implements NetworkDriver {
     for (const listener of [...this.#takenListeners]) listener(nodes)
   }
 
-  #tellMade(row: Pick<OwnedRow, 'kind' | 'uid'>): void {
-    for (const listener of [...this.#made]) listener(row)
+  #tellMade({ kind, uid }: Pick<OwnedRow, 'kind' | 'uid'>): void {
+    for (const listener of [...this.#made]) listener({ kind, uid })
   }
 
   #check(): void {
@@ -174,7 +128,21 @@ export class MemoryNetwork implements NetworkDriver {
     if (this.#term < this.rows.term) throw new StaleWriterError('a newer leader has claimed the backend')
   }
 
-  #need(isThere: boolean): void {
-    if (!isThere) throw new TransientError('NetworkNotReady', 'the network is not there yet')
+  /** Is what it stands on there? */
+  #canStand(want: LogicalWant): boolean {
+    const { rows } = this
+    switch (want.kind) {
+      case 'Network':
+      case 'SecurityGroup':
+        return true
+      case 'Subnet':
+        return rows.of('Network').has(want.networkUid)
+      case 'Port':
+        return (
+          rows.of('Network').has(want.networkUid) &&
+          want.fixedIPs.every(({ hasDhcp, subnetUid }) => !hasDhcp || rows.of('Subnet').has(subnetUid)) &&
+          want.securityGroupUids.every((uid) => rows.of('SecurityGroup').has(uid))
+        )
+    }
   }
 }

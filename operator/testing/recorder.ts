@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { callName } from './call-name.ts'
 
 /**
  * The same object, whose calls are written down as they begin and as they end: an order that matters is asserted on what was written.
@@ -10,7 +11,7 @@ export function recorded<T extends object>(target: T, name: string, log: string[
       const value: unknown = Reflect.get(target, property, target)
       if (typeof value !== 'function') return value
       return (...args: unknown[]): unknown => {
-        const call = `${name}.${String(property)}`
+        const call = `${name}.${callName(String(property), args)}`
         log.push(call)
         const result: unknown = value.apply(target, args)
         if (!(result instanceof Promise)) return result

@@ -26,7 +26,8 @@ describe('create: MTU', () => {
     const n = network(mtu)
     expect(await reconcileNetwork(n, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(n.status).toEqual({ state: 'ACTIVE', mtu: guests, logicalSwitch: 'uid-lan', portSecurityEnabled: true })
-    expect(w.network.rows.networks.get('uid-lan')).toEqual({
+    expect(w.network.rows.of('Network').get('uid-lan')).toEqual({
+      kind: 'Network',
       uid: 'uid-lan',
       namespace: 'ns',
       name: 'lan',
@@ -47,7 +48,7 @@ describe('the backend comes first', () => {
     const n = network()
     const run = reconcileNetwork(n, deps, w.run)
     expect(await isOver(run)).toBe(false)
-    expect(backend.open).toEqual(['ensureNetwork'])
+    expect(backend.open).toEqual(['ensure Network'])
     expect(n.status).toEqual({})
     await backend.answer()
     expect(await run).toEqual({ kind: 'done' })
@@ -57,7 +58,7 @@ describe('the backend comes first', () => {
     const n = network(undefined, { deleted: true })
     const run = reconcileNetwork(n, deps, w.run)
     expect(await isOver(run)).toBe(false)
-    expect(backend.open).toEqual(['removeNetwork'])
+    expect(backend.open).toEqual(['remove Network'])
     expect(n.status).toEqual({ state: 'DELETING' })
     await backend.answer()
     expect(await run).toEqual({ kind: 'released' })
@@ -90,7 +91,7 @@ describe('delete', () => {
     const outcome = await reconcileNetwork(going, w.deps, w.run)
     if (named === undefined) expect(outcome).toEqual({ kind: 'released' })
     else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(named) })
-    expect(w.network.rows.networks.has('uid-lan')).toBe(named !== undefined)
+    expect(w.network.rows.of('Network').has('uid-lan')).toBe(named !== undefined)
     expect(going.status?.state).toBe('DELETING')
   })
   test.each([
@@ -101,7 +102,7 @@ describe('delete', () => {
     w.put('ports', port({ networkUID: 'uid-lan' }))
     const outcome = await reconcileNetwork(network(undefined, { deleted: true, status }), w.deps, w.run)
     expect(outcome).toMatchObject({ reason: 'InUse' })
-    expect(w.network.rows.networks.has('uid-lan')).toBe(hasRow)
+    expect(w.network.rows.of('Network').has('uid-lan')).toBe(hasRow)
   })
 })
 

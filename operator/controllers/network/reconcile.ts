@@ -35,7 +35,7 @@ export async function reconcileNetwork(
       if (status.logicalSwitch !== undefined) await ensure(network, deps, run)
       return users
     }
-    await deps.network.removeNetwork(network.metadata.uid, run.signal)
+    await deps.network.remove('Network', network.metadata.uid, run.signal)
     return released
   }
   status.mtu = await ensure(network, deps, run)
@@ -48,7 +48,7 @@ export async function reconcileNetwork(
 /** @returns the MTU in effect */
 async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signal'>): Promise<number> {
   const mtu = mtuOf(network, deps.caches.clouds)
-  await deps.network.ensureNetwork({ ...ownerOf(network), mtu }, run.signal)
+  await deps.network.ensure({ kind: 'Network', ...ownerOf(network), mtu }, run.signal)
   return mtu
 }
 

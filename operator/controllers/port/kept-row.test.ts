@@ -15,7 +15,14 @@ let vm: Instance
 
 const group = async (name: string, more: object = {}) => {
   w.put('securityGroups', stored<SecurityGroup>(name, {}, { status: { state: 'ACTIVE' }, ...more }))
-  await w.network.ensureSecurityGroup({ uid: `uid-${name}`, namespace: '', name: '', generation: 1, rules: [] })
+  await w.network.ensure({
+    kind: 'SecurityGroup',
+    uid: `uid-${name}`,
+    namespace: '',
+    name: '',
+    generation: 1,
+    rules: [],
+  })
 }
 const step = async () => {
   w.put('ports', p)
@@ -23,8 +30,8 @@ const step = async () => {
   w.put('ports', p)
   return outcome
 }
-const row = () => w.network.rows.ports.get('uid-p')
-const lose = () => w.network.rows.ports.delete('uid-p')
+const row = () => w.network.rows.of('Port').get('uid-p')
+const lose = () => w.network.rows.of('Port').delete('uid-p')
 
 beforeEach(async () => {
   w = memoryWorld()

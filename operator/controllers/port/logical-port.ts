@@ -39,8 +39,9 @@ export async function ensureLogicalPort(
 ): Promise<void> {
   const { network, mac, addresses, groups, security } = identity
   const at = { ...place, ...(place.node === undefined ? placeByHand(port, deps) : {}) }
-  await deps.network.ensurePort(
+  await deps.network.ensure(
     {
+      kind: 'Port',
       ...ownerOf(port),
       networkUid: network.metadata.uid,
       mac,

@@ -29,7 +29,7 @@ beforeEach(async () => {
   for (const namespace of ['ns', 'b']) {
     const uid = `group-${namespace}`
     w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace, uid, status: { state: 'ACTIVE' } }))
-    await w.network.ensureSecurityGroup({ uid, namespace: '', name: '', generation: 1, rules: [] })
+    await w.network.ensure({ kind: 'SecurityGroup', uid, namespace: '', name: '', generation: 1, rules: [] })
   }
   w.put('images', parts.image({ visibility: 'public' }))
 })
@@ -48,7 +48,7 @@ const step = async (p: Port) => {
   w.put('ports', p)
   return outcome
 }
-const rowOf = (p: Port) => w.network.rows.ports.get(p.metadata.uid)
+const rowOf = (p: Port) => w.network.rows.of('Port').get(p.metadata.uid)
 const refused = (field: string) => ({
   name: 'TerminalError',
   reason: 'NotNetworkOwner',

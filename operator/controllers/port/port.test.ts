@@ -50,11 +50,11 @@ test('create: an own port gets MAC and address, and a row that nobody may bind',
     fixedIPs: [{ subnet: 'lan-v4', ipAddress: '10.0.0.2', prefixLength: 24 }],
   })
   const first = structuredClone(p.status)
-  expect(w.network.rows.ports.get('uid-p')).toMatchObject({
+  expect(w.network.rows.of('Port').get('uid-p')).toMatchObject({
     mac: first?.macAddress,
     securityGroupUids: ['uid-default'],
   })
-  expect(w.network.rows.ports.get('uid-p')).not.toHaveProperty('node')
+  expect(w.network.rows.of('Port').get('uid-p')).not.toHaveProperty('node')
   expect(await step(w, p)).toEqual({ kind: 'done' })
   expect(p.status).toEqual(first)
 })
@@ -65,7 +65,7 @@ test('an own port that its owner plugs by hand may be bound on the node that its
   const plugOn = async (node: string) => {
     p.metadata.annotations = { 'nephele.dev/plugged-on': node }
     expect(await step(w, p)).toEqual({ kind: 'done' })
-    return w.network.rows.ports.get('uid-p')?.node
+    return w.network.rows.of('Port').get('uid-p')?.node
   }
   w.put('computeNodes', stored<ComputeNode>('c1', {}, { namespace: '' }))
   expect(await plugOn('c1')).toBe('c1')
@@ -185,7 +185,7 @@ describe('dependency and bad input', () => {
     const { macAddress } = p.status!
     w.put('clouds', stored<Cloud>('default', { macPrefix: '0a:00:00' }, { namespace: '' }))
     await step(w, p)
-    expect([p.status?.macAddress, w.network.rows.ports.get('uid-p')?.mac]).toEqual([macAddress, macAddress])
+    expect([p.status?.macAddress, w.network.rows.of('Port').get('uid-p')?.mac]).toEqual([macAddress, macAddress])
   })
   test('an address that is taken names the port that has it', async () => {
     const w = await world()
@@ -247,7 +247,7 @@ describe('an own port and its machines', () => {
     expect(p.status).toMatchObject({ node: 'c1', epoch: 1, instance: { name: 'a' } })
     expect(w.bus.desired.writes).toBe(0)
     expect(await step(w, p)).toMatchObject({ reason: 'Plugging' })
-    expect(w.network.rows.ports.get('uid-p')).toMatchObject({ node: 'c1', hostname: 'a' })
+    expect(w.network.rows.of('Port').get('uid-p')).toMatchObject({ node: 'c1', hostname: 'a' })
     w.report('port', p, { node: 'c1', epoch: 1, state: 'active' })
     expect(await step(w, p)).toEqual({ kind: 'done' })
     expect(p.status?.state).toBe('ACTIVE')
@@ -297,7 +297,7 @@ describe('an own port and its machines', () => {
     expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
     w.report('port', p, { node: 'c1', epoch: 1, state: 'gone' })
     expect(await step(w, p)).toEqual({ kind: 'released' })
-    expect(w.network.rows.ports.size + w.deps.caches.ipClaims.size).toBe(0)
+    expect(w.network.rows.of('Port').size + w.deps.caches.ipClaims.size).toBe(0)
   })
   test('delete: while a machine has it, or its node may, its row is kept, and written again where it was lost', async () => {
     const w = await world()
@@ -306,13 +306,13 @@ describe('an own port and its machines', () => {
     const p = own({}, { status: { node: 'c1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } } })
     await step(w, p)
     p.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
-    w.network.rows.ports.clear()
+    w.network.rows.of('Port').clear()
     expect(await step(w, p)).toMatchObject({ reason: 'InUse' })
-    expect(w.network.rows.ports.has('uid-p')).toBe(true)
+    expect(w.network.rows.of('Port').has('uid-p')).toBe(true)
     w.drop('instances', a)
-    w.network.rows.ports.clear()
+    w.network.rows.of('Port').clear()
     expect(await step(w, p)).toMatchObject({ reason: 'Releasing' })
-    expect(w.network.rows.ports.has('uid-p')).toBe(true)
+    expect(w.network.rows.of('Port').has('uid-p')).toBe(true)
   })
   test('delete: one that merely names it, and has no place yet, does not hold it up', async () => {
     const w = await world()
@@ -337,13 +337,13 @@ describe('an own port and its machines', () => {
     }
     w.network.failNext(new Error('OVN is away'))
     await expect(reconcilePort(p, deps, w.run)).rejects.toThrow('OVN is away')
-    expect(log).toEqual(['network.removePort', 'network.removePort ended'])
+    expect(log).toEqual(['network.remove Port', 'network.remove Port ended'])
     expect(w.deps.caches.ipClaims.size).toBe(1)
     log.length = 0
     expect(await reconcilePort(p, deps, w.run)).toEqual({ kind: 'released' })
     expect(log.filter((call) => !call.includes('listHeld'))).toEqual([
-      'network.removePort',
-      'network.removePort ended',
+      'network.remove Port',
+      'network.remove Port ended',
       'addresses.release',
       'addresses.release ended',
     ])
@@ -379,7 +379,7 @@ describe('an address that one port reserves for others', () => {
     })
   const member = (name: string, ipAddress: string) =>
     stored<Port>(name, { networkRef: { name: 'lan' }, allowedAddressPairs: [{ ipAddress }] })
-  const rowOf = (w: MemoryWorld) => w.network.rows.ports.get('uid-vip')
+  const rowOf = (w: MemoryWorld) => w.network.rows.of('Port').get('uid-vip')
   test.each([
     ['by its address', '10.0.0.50', true],
     ['by a range', '10.0.0.48/28', true],
@@ -506,7 +506,7 @@ describe('a subnet that is being deleted', () => {
     })
     expect(await step(w, p)).toEqual({ kind: 'done' })
     expect(p.status).toEqual(before)
-    expect(w.network.rows.subnets.has('uid-lan-v4')).toBe(true)
+    expect(w.network.rows.of('Subnet').has('uid-lan-v4')).toBe(true)
     w.drop('ports', p)
     expect(await reconcileSubnet(subnetGoing, w.deps, w.run)).toEqual({ kind: 'released' })
   })

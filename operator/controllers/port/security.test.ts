@@ -28,7 +28,7 @@ const step = async (p: Port) => {
   w.put('ports', p)
   return outcome
 }
-const rowOf = (p: Port) => w.network.rows.ports.get(p.metadata.uid)
+const rowOf = (p: Port) => w.network.rows.of('Port').get(p.metadata.uid)
 const DONE = { kind: 'done' }
 const refused = (message: RegExp) => ({ reason: 'NotPermitted', message: expect.stringMatching(message) })
 
@@ -45,7 +45,7 @@ beforeEach(async () => {
       stored<SecurityGroup>('default', {}, { namespace, uid: `group-${namespace}`, status: { state: 'ACTIVE' } }),
     )
   for (const uid of ['group-ns', 'group-b'])
-    await w.network.ensureSecurityGroup({ uid, namespace: '', name: '', generation: 1, rules: [] })
+    await w.network.ensure({ kind: 'SecurityGroup', uid, namespace: '', name: '', generation: 1, rules: [] })
   for (const name of ['c1', 'c2']) w.put('computeNodes', stored<ComputeNode>(name, {}, { namespace: '' }))
 })
 
@@ -259,7 +259,7 @@ describe('groups of a Port that is there', () => {
     const g = stored<SecurityGroup>(name, spec, { status: { state: 'ACTIVE' }, ...more })
     w.put('securityGroups', g)
     return w.network
-      .ensureSecurityGroup({ uid: g.metadata.uid, namespace: 'ns', name, generation: 1, rules: [] })
+      .ensure({ kind: 'SecurityGroup', uid: g.metadata.uid, namespace: 'ns', name, generation: 1, rules: [] })
       .then(() => g)
   }
   const machine = () =>

@@ -29,14 +29,17 @@ export async function reconcileSecurityGroup(
     ])
     if (users) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
-      await deps.network.ensureSecurityGroup({ ...ownerOf(group), rules: resolveRules(group, deps).rules }, run.signal)
+      await deps.network.ensure(
+        { kind: 'SecurityGroup', ...ownerOf(group), rules: resolveRules(group, deps).rules },
+        run.signal,
+      )
       return users
     }
-    await deps.network.removeSecurityGroup(uid, run.signal)
+    await deps.network.remove('SecurityGroup', uid, run.signal)
     return released
   }
   const { rules, missing } = resolveRules(group, deps)
-  await deps.network.ensureSecurityGroup({ ...ownerOf(group), rules }, run.signal)
+  await deps.network.ensure({ kind: 'SecurityGroup', ...ownerOf(group), rules }, run.signal)
   if (missing) return missing
   status.state = 'ACTIVE'
   return done

@@ -52,7 +52,7 @@ describe('rules', () => {
     const db = stored<SecurityGroup>('db', { rules: [rule], denyEgress: true })
     expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(db.status?.state).toBe('ACTIVE')
-    expect(w.network.rows.securityGroups.get('uid-db')?.rules).toStrictEqual([logical])
+    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toStrictEqual([logical])
   })
   test('dependency: a group that does not exist is named, with its field', async () => {
     const w = memoryWorld()
@@ -64,7 +64,7 @@ describe('rules', () => {
       message: expect.stringContaining('ns/web in spec.rules[0].remoteGroupRef'),
     })
     // Its other rules hold meanwhile, so that they are there again too after the backend's database was lost.
-    expect(w.network.rows.securityGroups.get('uid-db')?.rules).toEqual([])
+    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toEqual([])
   })
   test.each([
     ['a new rule', {}, 'SecurityGroupDeleting'],
@@ -97,7 +97,7 @@ describe('what may be sent', () => {
   ])('%s', async (_, spec, out) => {
     const w = memoryWorld()
     await reconcileSecurityGroup(stored<SecurityGroup>('web', spec), w.deps, w.run)
-    const rules = w.network.rows.securityGroups.get('uid-web')?.rules ?? []
+    const rules = w.network.rows.of('SecurityGroup').get('uid-web')?.rules ?? []
     const egress = rules.filter(({ direction }) => direction === 'egress')
     expect(egress.map(({ protocol, etherType }) => `${protocol} ${etherType}`)).toEqual(out)
   })
@@ -112,7 +112,7 @@ describe('delete', () => {
     expect(await reconcileSecurityGroup(web, w.deps, w.run)).toMatchObject({ reason: 'InUse' })
     expect(web.status?.state).toBe('DELETING')
     // Its own members among them: that it goes is no reason to shut them out.
-    expect(w.network.rows.securityGroups.get('uid-web')?.rules).toContainEqual(
+    expect(w.network.rows.of('SecurityGroup').get('uid-web')?.rules).toContainEqual(
       expect.objectContaining({ direction: 'ingress', remoteGroupUid: 'uid-web' }),
     )
   })
@@ -131,14 +131,14 @@ describe('delete', () => {
     const outcome = await reconcileSecurityGroup(group('web', ['web'], { deleted: true }), w.deps, w.run)
     if (user === undefined) expect(outcome).toEqual({ kind: 'released' })
     else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
-    expect(w.network.rows.securityGroups.has('uid-web')).toBe(user !== undefined)
+    expect(w.network.rows.of('SecurityGroup').has('uid-web')).toBe(user !== undefined)
   })
   test('in use: its rows come back whole after the backend lost them, with rules of groups that go too', async () => {
     const w = memoryWorld()
     w.put('ports', port('web'))
     w.put('securityGroups', group('db', [], { deleted: true }))
     await reconcileSecurityGroup(group('web', ['db'], { deleted: true }), w.deps, w.run)
-    expect(w.network.rows.securityGroups.get('uid-web')?.rules).toContainEqual(
+    expect(w.network.rows.of('SecurityGroup').get('uid-web')?.rules).toContainEqual(
       expect.objectContaining({ direction: 'ingress', remoteGroupUid: 'uid-db' }),
     )
   })
@@ -152,7 +152,7 @@ describe('a backend that fails is never taken for one that did it', () => {
     ['delete', { deleted: true }, []],
     ['delete while in use', { deleted: true }, [port('web')]],
   ])('%s', async (_, more, ports) => {
-    const w = memoryWorld(Object.assign(new MemoryNetwork(), { ensureSecurityGroup: fail, removeSecurityGroup: fail }))
+    const w = memoryWorld(Object.assign(new MemoryNetwork(), { ensure: fail, remove: fail }))
     for (const p of ports) w.put('ports', p)
     const web = group('web', [], more)
     await expect(reconcileSecurityGroup(web, w.deps, w.run)).rejects.toBe(down)

@@ -26,10 +26,10 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     if (holders.length > 0) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
-      if (network) await deps.network.ensureSubnet(logicalOf(subnet, network, deps), run.signal)
+      if (network) await deps.network.ensure(logicalOf(subnet, network, deps), run.signal)
       return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
     }
-    await deps.network.removeSubnet(uid, run.signal)
+    await deps.network.remove('Subnet', uid, run.signal)
     return released
   }
   const plan = planSubnet(subnet.spec)
@@ -54,7 +54,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   if (!network.ok) return network.outcome
   if (network.object.status?.logicalSwitch === undefined)
     return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)
-  await deps.network.ensureSubnet(toLogical(subnet, plan, network.object, deps.caches.clouds), run.signal)
+  await deps.network.ensure(toLogical(subnet, plan, network.object, deps.caches.clouds), run.signal)
   if (plan.gatewayIP === undefined) delete status.gatewayIP
   else status.gatewayIP = plan.gatewayIP
   status.state = 'ACTIVE'
@@ -80,6 +80,7 @@ function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: C
   const dhcp = subnet.spec.dhcp ?? {}
   const ipv6 = ipv6ServiceOf(subnet)
   return {
+    kind: 'Subnet',
     ...ownerOf(subnet),
     networkUid: network.metadata.uid,
     cidr: subnet.spec.cidr,

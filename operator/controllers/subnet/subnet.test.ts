@@ -46,15 +46,18 @@ const claim = (port: string, subnetUid = 'uid-lan-v4') =>
 function world(lan: Network | undefined = network()): MemoryWorld {
   const w = memoryWorld()
   if (lan) w.put('networks', lan)
-  w.network.rows.networks.set('uid-lan', { uid: 'uid-lan', namespace: 'ns', name: 'lan', generation: 1, mtu: 1442 })
+  w.network.rows
+    .of('Network')
+    .set('uid-lan', { kind: 'Network', uid: 'uid-lan', namespace: 'ns', name: 'lan', generation: 1, mtu: 1442 })
   return w
 }
-const row = (w: MemoryWorld) => w.network.rows.subnets.get('uid-lan-v4')
+const row = (w: MemoryWorld) => w.network.rows.of('Subnet').get('uid-lan-v4')
 const v6 = { cidr: 'fd00::/64' }
 const DHCP = { leaseSeconds: 43_200, dnsNameservers: [], hostRoutes: [] }
 
 describe('what the backend is told', () => {
-  const ROW = { uid: 'uid-lan-v4', namespace: 'ns', name: 'lan-v4', generation: 1, networkUid: 'uid-lan', mtu: 1442 }
+  const owner = { uid: 'uid-lan-v4', namespace: 'ns', name: 'lan-v4', generation: 1 }
+  const ROW = { kind: 'Subnet', ...owner, networkUid: 'uid-lan', mtu: 1442 }
   const v4Row = { ...ROW, cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' }
   const v6Row = { ...ROW, ...v6, gatewayIP: 'fd00::1' }
   const stateful = { addressMode: 'dhcpv6-stateful', routerAdvertisements: true }
@@ -206,12 +209,12 @@ describe('the backend comes first', () => {
     return { backend, deps: { ...w.deps, network: backend.object } }
   }
   test.each<[string, object, boolean, string, object, object]>([
-    ['it is usable once the backend has it', {}, false, 'ensureSubnet', { state: 'BUILD' }, { kind: 'done' }],
+    ['it is usable once the backend has it', {}, false, 'ensure Subnet', { state: 'BUILD' }, { kind: 'done' }],
     [
       'it is gone once the backend let go of it',
       { deleted: true },
       false,
-      'removeSubnet',
+      'remove Subnet',
       { state: 'DELETING' },
       { kind: 'released' },
     ],
@@ -219,7 +222,7 @@ describe('the backend comes first', () => {
       'in use, it is made again where the backend lost it',
       { deleted: true },
       true,
-      'ensureSubnet',
+      'ensure Subnet',
       { state: 'DELETING' },
       { reason: 'InUse' },
     ],

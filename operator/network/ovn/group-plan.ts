@@ -36,7 +36,7 @@ export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): P
   const name = groupName(want.uid)
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
-  planGroup(plan, held, name, markOf('SecurityGroup', want), rulesOf(want), nb)
+  planGroup(plan, held, name, markOf(want), rulesOf(want), nb)
   return plan
 }
 
@@ -102,7 +102,7 @@ export function planPlaceholders(plan: Plan, uids: ReadonlySet<string>, nb: Nort
   for (const uid of [...uids].sort()) {
     const name = groupName(uid)
     if (nb.findNamed('Port_Group', name)) continue
-    const external_ids = markOf('SecurityGroup', { uid, namespace: '', name: '', generation: 0 })
+    const external_ids = markOf({ kind: 'SecurityGroup', uid, namespace: '', name: '', generation: 0 })
     plan.insert('Port_Group', { name, external_ids })
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mapOf, readMap, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import { LOGICAL_KINDS, type LogicalKind, type LogicalOwner, type OwnedRow } from '../network-driver.ts'
+import { LOGICAL_KINDS, type OwnedRow } from '../network-driver.ts'
 
 /** NB names are not unique and can be changed by anyone: what is ours is told by these keys of `external_ids` alone. */
 const KEYS = {
@@ -11,13 +11,13 @@ const KEYS = {
   generation: 'nephele_generation',
 } as const
 
-export function markOf(kind: LogicalKind, owner: LogicalOwner): OvsMap {
+export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): OvsMap {
   return mapOf({
     [KEYS.kind]: kind,
-    [KEYS.uid]: owner.uid,
-    [KEYS.namespace]: owner.namespace,
-    [KEYS.name]: owner.name,
-    [KEYS.generation]: String(owner.generation),
+    [KEYS.uid]: uid,
+    [KEYS.namespace]: namespace,
+    [KEYS.name]: name,
+    [KEYS.generation]: String(generation),
   })
 }
 

@@ -16,7 +16,7 @@ export function planNetwork(want: LogicalNetwork, nb: Northbound): Plan {
   const metadata = nb.findNamed('Logical_Switch_Port', metadataPortName(want.uid))
   // Among guarded ports it would be dropped as they are.
   if (metadata) planOutOfGroups(plan, nb, metadata, new Set())
-  const row: OvsRow = { name: want.uid, external_ids: markOf('Network', want) }
+  const row: OvsRow = { name: want.uid, external_ids: markOf(want) }
   if (!held) {
     const port = plan.ensure('Logical_Switch_Port', metadata, metadataPort(want.uid))
     plan.insert('Logical_Switch', { ...row, ports: setOf([port]) })

@@ -4,10 +4,11 @@ import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import type { OvsRow } from '../../../lib/ovsdb/values.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
+import { PLANNERS } from './planners.ts'
 
 const portRow = (uid: string, name = uid): OvsRow => ({
   name,
-  external_ids: markOf('Port', { uid, namespace: 'ns', name, generation: 1 }),
+  external_ids: markOf({ kind: 'Port', uid, namespace: 'ns', name, generation: 1 }),
 })
 
 /** A mirror of one table, as the client keeps it. */
@@ -18,7 +19,7 @@ function mirror() {
     tables.set(table, held)
     return held
   }
-  const nb = new Northbound(rows)
+  const nb = new Northbound(rows, PLANNERS)
   const put = (table: string, uuid: string, after: OvsRow | undefined, members?: RowChange['members']): RowChange => {
     const before = rows(table).get(uuid)
     if (after) rows(table).set(uuid, after)

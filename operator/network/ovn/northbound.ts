@@ -32,16 +32,13 @@ export const NORTHBOUND_TABLES = {
 } as const satisfies Record<string, MonitoredTable>
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 
-const TABLE_OF_KIND: Record<LogicalKind, NorthboundTable> = {
-  Network: 'Logical_Switch',
-  Subnet: 'DHCP_Options',
-  Port: 'Logical_Switch_Port',
-  SecurityGroup: 'Port_Group',
-}
 const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port'] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group'] as const
+
+/** The table in which rows of each kind live: a row that has the kind's mark elsewhere is not of it. */
+export type TableOfKind = Readonly<Record<LogicalKind, { readonly table: NorthboundTable }>>
 
 export interface FoundRow {
   uuid: string
@@ -54,13 +51,15 @@ export interface FoundRow {
  */
 export class Northbound {
   readonly #rows: (table: string) => ReadonlyMap<string, OvsRow>
+  readonly #kinds: TableOfKind
   readonly #byMark = new Map<string, Set<string>>()
   readonly #byName = new Map<string, string>()
   /** By table, then by the uuid of a port's row: the rows that have it among their ports. */
   readonly #holders = new Map<string, Map<string, Set<string>>>(HOLDERS.map((table) => [table, new Map()]))
 
-  constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>) {
+  constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
+    this.#kinds = kinds
     for (const table of Object.keys(NORTHBOUND_TABLES)) {
       this.update([...rows(table)].map(([uuid, after]) => ({ table, uuid, after, ...membersOf(after) })))
     }
@@ -89,7 +88,7 @@ export class Northbound {
    */
   all(kind: LogicalKind, uid: string): FoundRow[] {
     const uuids = [...(this.#byMark.get(`${kind}/${uid}`) ?? [])].sort()
-    const rows = uuids.flatMap((uuid) => this.get(TABLE_OF_KIND[kind], uuid) ?? [])
+    const rows = uuids.flatMap((uuid) => this.get(this.#kinds[kind].table, uuid) ?? [])
     const isNamed = ({ row }: FoundRow) => readString(row['name']) === uid
     return [...rows.filter(isNamed), ...rows.filter((row) => !isNamed(row))]
   }
@@ -131,7 +130,7 @@ export class Northbound {
   }
 
   owned(): OwnedRow[] {
-    return Object.values(TABLE_OF_KIND).flatMap((table) =>
+    return Object.values(this.#kinds).flatMap(({ table }) =>
       [...this.#rows(table).values()].flatMap((row) => readMark(row) ?? []),
     )
   }
@@ -140,11 +139,17 @@ export class Northbound {
   // each such change of one row would take longer than the one before.
 
   #mark({ table, uuid, before, after }: RowChange): void {
-    const old = before && markKey(table, before)
-    const now = after && markKey(table, after)
+    const old = before && this.#markKey(table, before)
+    const now = after && this.#markKey(table, after)
     if (old === now) return
     if (old !== undefined) removeFrom(this.#byMark, old, uuid)
     if (now !== undefined) addTo(this.#byMark, now, uuid)
+  }
+
+  /** Undefined when a mark stands in a table where its kind does not live. */
+  #markKey(table: string, row: OvsRow): string | undefined {
+    const mark = readMark(row)
+    return mark && this.#kinds[mark.kind].table === table ? `${mark.kind}/${mark.uid}` : undefined
   }
 
   #move({ table, uuid, members }: RowChange): void {
@@ -172,12 +177,6 @@ export function isDisturbance({ table, before, after }: RowChange): boolean {
 /** Of a row that was given whole. */
 function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
   return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
-}
-
-/** Undefined when a mark stands in a table where its kind does not live. */
-function markKey(table: string, row: OvsRow): string | undefined {
-  const mark = readMark(row)
-  return mark && TABLE_OF_KIND[mark.kind] === table ? `${mark.kind}/${mark.uid}` : undefined
 }
 
 function isNamed(table: string): boolean {

@@ -14,56 +14,51 @@ import {
   type TestServer,
 } from '../../../lib/ovsdb/test-server.ts'
 import { mapOf, readString, readStrings, readUuids, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalWorld } from '../network-driver.ts'
-import { NORTHBOUND_TABLES } from './northbound.ts'
+import type { LogicalNetwork, LogicalPort, LogicalSecurityGroup, LogicalSubnet } from '../network-driver.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
+import { driftOf, ensureAll, removeExtra, type Drift } from './testing/drift.ts'
+import { rowVersions } from './testing/row-versions.ts'
+import { WHOLE_TABLES } from './testing/whole-tables.ts'
 
-/** Rows with their members, as the driver does not keep them. */
-const WHOLE_TABLES = Object.fromEntries(
-  Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [table, { columns }]),
-)
 const SCHEMA = 'usr/share/ovn/ovn-nb.ovsschema'
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
-const WORLD: LogicalWorld = {
-  networks: [{ ...owner, uid: 'net-1', mtu: 1442 }],
-  subnets: [
-    {
-      ...owner,
-      uid: 'sub-1',
-      networkUid: 'net-1',
-      cidr: '10.0.0.0/24',
-      mtu: 1442,
-      gatewayIP: '10.0.0.1',
-      dhcp: { leaseSeconds: 60, dnsNameservers: [], hostRoutes: [] },
-    },
-  ],
-  ports: [1, 2].map((n) => ({
-    ...owner,
-    uid: `port-${n}`,
-    networkUid: 'net-1',
-    mac: `fa:16:3e:00:00:0${n}`,
-    fixedIPs: [{ subnetUid: 'sub-1', address: `10.0.0.${n + 1}`, hasDhcp: true }],
-    node: 'n1',
-    portSecurityEnabled: true,
-    securityGroupUids: ['sg-1'],
-    allowedAddressPairs: [],
-    isShared: false,
-  })),
-  securityGroups: [
-    {
-      ...owner,
-      uid: 'sg-1',
-      rules: [
-        { direction: 'egress', etherType: 'IPv4', protocol: 'any' },
-        { direction: 'ingress', etherType: 'IPv4', protocol: 'any', remoteGroupUid: 'sg-1' },
-        { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, remoteGroupUid: 'sg-2' },
-      ],
-    },
-    { ...owner, uid: 'sg-2', rules: [] },
+const NETWORK: LogicalNetwork = { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 }
+const SUBNET: LogicalSubnet = {
+  kind: 'Subnet',
+  ...owner,
+  uid: 'sub-1',
+  networkUid: 'net-1',
+  cidr: '10.0.0.0/24',
+  mtu: 1442,
+  gatewayIP: '10.0.0.1',
+  dhcp: { leaseSeconds: 60, dnsNameservers: [], hostRoutes: [] },
+}
+const [PORT_1, PORT_2] = [1, 2].map((n): LogicalPort => ({
+  kind: 'Port',
+  ...owner,
+  uid: `port-${n}`,
+  networkUid: 'net-1',
+  mac: `fa:16:3e:00:00:0${n}`,
+  fixedIPs: [{ subnetUid: 'sub-1', address: `10.0.0.${n + 1}`, hasDhcp: true }],
+  node: 'n1',
+  portSecurityEnabled: true,
+  securityGroupUids: ['sg-1'],
+  allowedAddressPairs: [],
+  isShared: false,
+})) as [LogicalPort, LogicalPort]
+const GROUP_1: LogicalSecurityGroup = {
+  kind: 'SecurityGroup',
+  ...owner,
+  uid: 'sg-1',
+  rules: [
+    { direction: 'egress', etherType: 'IPv4', protocol: 'any' },
+    { direction: 'ingress', etherType: 'IPv4', protocol: 'any', remoteGroupUid: 'sg-1' },
+    { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, remoteGroupUid: 'sg-2' },
   ],
 }
-const STEADY = { removeExtra: true }
+const GROUP_2: LogicalSecurityGroup = { kind: 'SecurityGroup', ...owner, uid: 'sg-2', rules: [] }
+const WORLD = [NETWORK, SUBNET, GROUP_1, GROUP_2, PORT_1, PORT_2]
 
 let programs: OvsPrograms
 let dir: string
@@ -129,20 +124,17 @@ async function dump(): Promise<unknown> {
   }
 }
 
-async function transactions(): Promise<string> {
-  const [result] = await raw.transact([{ op: 'select', table: 'NB_Global', where: [], columns: ['_version'] }], soon())
-  const rows = await Promise.all(
-    Object.keys(NORTHBOUND_TABLES).map((table) =>
-      raw.transact([{ op: 'select', table, where: [], columns: ['_uuid', '_version'] }], soon()),
-    ),
-  )
-  return JSON.stringify([result, rows])
+/** What was not as it should be before everything was made so. */
+async function heal(driver: OvnNetworkDriver): Promise<Drift[]> {
+  const drift = await driftOf(raw, WORLD, soon())
+  await ensureAll(driver, WORLD, soon)
+  return drift
 }
 
 describe('OvnNetworkDriver on a real northbound database', () => {
   test('builds a world, writes nothing the second time, and takes it away', async () => {
     const driver = await open(1)
-    expect(await driver.heal(WORLD, STEADY, soon())).toHaveLength(6)
+    expect(await heal(driver)).toHaveLength(6)
     expect(await dump()).toEqual({
       switches: [['net-1', ['metadata-net-1', 'port-1', 'port-2']]],
       groups: [
@@ -164,13 +156,10 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       ],
       dhcp: ['10.0.0.0/24'],
     })
-    const versions = await transactions()
-    expect(await driver.compare(WORLD, soon())).toEqual([])
-    for (const want of WORLD.networks) await driver.ensureNetwork(want, soon())
-    for (const want of WORLD.subnets) await driver.ensureSubnet(want, soon())
-    for (const want of WORLD.securityGroups) await driver.ensureSecurityGroup(want, soon())
-    for (const want of WORLD.ports) await driver.ensurePort(want, soon())
-    expect(await transactions()).toBe(versions)
+    const versions = await rowVersions(raw, soon())
+    expect(await driftOf(raw, WORLD, soon())).toEqual([])
+    await ensureAll(driver, WORLD, soon)
+    expect(await rowVersions(raw, soon())).toBe(versions)
     expect((await driver.listOwned(soon())).map(({ kind, uid }) => `${kind}/${uid}`).sort()).toEqual([
       'Network/net-1',
       'Port/port-1',
@@ -179,11 +168,11 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       'SecurityGroup/sg-2',
       'Subnet/sub-1',
     ])
-    await driver.removePort('port-1', soon())
-    await driver.removePort('port-1', soon())
-    await driver.removeSubnet('sub-1', soon())
-    await driver.removeSecurityGroup('sg-1', soon())
-    await driver.removeNetwork('net-1', soon())
+    await driver.remove('Port', 'port-1', soon())
+    await driver.remove('Port', 'port-1', soon())
+    await driver.remove('Subnet', 'sub-1', soon())
+    await driver.remove('SecurityGroup', 'sg-1', soon())
+    await driver.remove('Network', 'net-1', soon())
     expect(await dump()).toEqual({
       switches: [],
       dhcp: [],
@@ -198,25 +187,23 @@ describe('OvnNetworkDriver on a real northbound database', () => {
 
   test('callers at once: each plan is made on what the one before it wrote, and the last word on a port stands', async () => {
     const driver = await open(1)
-    const [network, other] = [WORLD.networks[0]!, { ...owner, uid: 'net-2', mtu: 1442 }]
-    await Promise.all([driver.ensureNetwork(network, soon()), driver.ensureNetwork(network, soon())])
-    const port = WORLD.ports[0]!
-    const second = WORLD.ports[1]!
+    const other: LogicalNetwork = { ...NETWORK, uid: 'net-2' }
+    await Promise.all([driver.ensure(NETWORK, soon()), driver.ensure(NETWORK, soon())])
     // Every one of them would make the guard group, the placeholder of the group, and the port's row.
     await Promise.all([
-      driver.ensureSubnet(WORLD.subnets[0]!, soon()),
-      driver.ensurePort(port, soon()),
-      driver.ensurePort({ ...port, node: 'n2', securityGroupUids: ['sg-2'] }, soon()),
-      driver.ensurePort(second, soon()),
-      driver.removePort(second.uid, soon()),
-      driver.ensureSecurityGroup(WORLD.securityGroups[0]!, soon()),
-      driver.ensureNetwork(other, soon()),
-      driver.ensurePort(second, soon()),
-      driver.ensurePort(port, soon()),
-      driver.ensureSecurityGroup(WORLD.securityGroups[1]!, soon()),
+      driver.ensure(SUBNET, soon()),
+      driver.ensure(PORT_1, soon()),
+      driver.ensure({ ...PORT_1, node: 'n2', securityGroupUids: ['sg-2'] }, soon()),
+      driver.ensure(PORT_2, soon()),
+      driver.remove('Port', PORT_2.uid, soon()),
+      driver.ensure(GROUP_1, soon()),
+      driver.ensure(other, soon()),
+      driver.ensure(PORT_2, soon()),
+      driver.ensure(PORT_1, soon()),
+      driver.ensure(GROUP_2, soon()),
     ])
-    await driver.removeNetwork(other.uid, soon())
-    expect(await driver.compare(WORLD, soon())).toEqual([])
+    await driver.remove('Network', other.uid, soon())
+    expect(await driftOf(raw, WORLD, soon())).toEqual([])
     expect(await dump()).toMatchObject({
       switches: [['net-1', ['metadata-net-1', 'port-1', 'port-2']]],
       groups: [
@@ -229,26 +216,30 @@ describe('OvnNetworkDriver on a real northbound database', () => {
 
   test('a stale leader is refused, and so is a restored older cloud', async () => {
     const old = await open(4)
-    await old.heal(WORLD, STEADY, soon())
+    await heal(old)
     const next = await open(5)
-    await expect(old.ensureNetwork({ ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(StaleWriterError)
-    await expect(old.ensureNetwork({ ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(StaleWriterError)
+    await expect(old.ensure({ kind: 'Network', ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(
+      StaleWriterError,
+    )
+    await expect(old.ensure({ kind: 'Network', ...owner, uid: 'late', mtu: 1442 }, soon())).rejects.toThrow(
+      StaleWriterError,
+    )
     await expect(old.claimTerm(1, 4, soon())).rejects.toThrow(StaleWriterError)
-    await next.ensureNetwork({ ...owner, uid: 'fresh', mtu: 1442 }, soon())
+    await next.ensure({ kind: 'Network', ...owner, uid: 'fresh', mtu: 1442 }, soon())
     await caughtUp()
     expect([...raw.rows('Logical_Switch').values()].map((row) => row['name']).sort()).toEqual(['fresh', 'net-1'])
     await open(0, 2)
-    await expect(next.removeNetwork('net-1', soon())).rejects.toThrow(StaleWriterError)
+    await expect(next.remove('Network', 'net-1', soon())).rejects.toThrow(StaleWriterError)
   })
 
   test('two that claim at once: the higher term stands, whatever the order', async () => {
     const drivers = await Promise.allSettled([open(7), open(9), open(8)])
     expect(drivers[1].status).toBe('fulfilled')
     const winner = drivers[1] as PromiseFulfilledResult<OvnNetworkDriver>
-    await winner.value.ensureNetwork(WORLD.networks[0]!, soon())
+    await winner.value.ensure(NETWORK, soon())
     for (const loser of [drivers[0], drivers[2]]) {
       if (loser.status === 'fulfilled')
-        await expect(loser.value.ensureNetwork({ ...owner, uid: 'lost', mtu: 1442 }, soon())).rejects.toThrow(
+        await expect(loser.value.ensure({ kind: 'Network', ...owner, uid: 'lost', mtu: 1442 }, soon())).rejects.toThrow(
           StaleWriterError,
         )
     }
@@ -258,7 +249,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
 
   test('drift: changed, deleted, copied and foreign rows', async () => {
     const driver = await open(1)
-    await driver.heal(WORLD, STEADY, soon())
+    await heal(driver)
     const before = await dump()
     let disturbed = 0
     driver.onDisturbance(() => disturbed++)
@@ -297,7 +288,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
     await driver.ready(soon())
     // Known to the other connection; the driver's own hears of it when it does.
     await until(() => disturbed > 0, 'the driver hears of it')
-    const drift = await driver.heal(WORLD, { removeExtra: false }, soon())
+    const drift = await heal(driver)
     expect(drift.map(({ kind, uid, what }) => `${kind}/${uid} ${what}`).sort()).toEqual([
       'Network/net-1 missing-or-changed',
       'Network/unknown extra',
@@ -307,8 +298,9 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       'SecurityGroup/sg-1 missing-or-changed',
       'Subnet/sub-1 missing-or-changed',
     ])
-    expect(await driver.compare(WORLD, soon())).toMatchObject([{ uid: 'unknown', what: 'extra' }])
-    await driver.heal(WORLD, STEADY, soon())
+    const left = await driftOf(raw, WORLD, soon())
+    expect(left).toMatchObject([{ uid: 'unknown', what: 'extra' }])
+    await removeExtra(driver, left, soon)
     await caughtUp()
     const switches = [...raw.rows('Logical_Switch').values()].map((row) => readString(row['name']))
     // The copy went, and the switch that guests hang on stayed.
@@ -323,7 +315,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
 
   test('the database lost: the term is claimed again and all is written anew', async () => {
     const driver = await open(3)
-    await driver.heal(WORLD, STEADY, soon())
+    await heal(driver)
     const before = await dump()
     await server.stop('SIGKILL')
     const file = join(dir, `fresh${count}.db`)
@@ -333,7 +325,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
     await raw.waitUntil(() => (raw.synced && raw.rows('NB_Global').size === 0 ? true : undefined), soon())
     await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
     await driver.ready(soon())
-    await driver.heal(WORLD, STEADY, soon())
+    await heal(driver)
     expect(await dump()).toEqual(before)
   })
 })

@@ -2,32 +2,17 @@
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
-import type {
-  BackendHealth,
-  Drift,
-  LogicalKind,
-  LogicalNetwork,
-  LogicalPort,
-  LogicalSecurityGroup,
-  LogicalSubnet,
-  LogicalWorld,
-  NetworkDriver,
-  OwnedRow,
-  TakenPort,
-} from '../network-driver.ts'
+import type { BackendHealth, LogicalKind, LogicalWant, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
-import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
-import { planNetwork, planNetworkRemoval } from './network-plan.ts'
 import { isDisturbance, Northbound, NORTHBOUND_TABLES } from './northbound.ts'
 import { readMark } from './marks.ts'
 import { probeOperations } from './northd-pulse.ts'
 import { Plan } from './plan.ts'
+import type { Planner } from './planner.ts'
+import { PLANNERS, planWant } from './planners.ts'
 import { PortClaims } from './port-claims.ts'
-import { planPort, planPortRemoval } from './port-plan.ts'
 import type { SouthboundOptions } from './southbound.ts'
-import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 import { isGuardRefusal, toDriverError } from './driver-errors.ts'
-import { removalOf, summaryOf, worldWork, type Planner } from './world-work.ts'
 import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
 
 export interface OvnNetworkDriverOptions extends Pick<
@@ -58,7 +43,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   constructor({ southbound, claimPatienceMs, backendTiming, ...options }: OvnNetworkDriverOptions) {
     const database = 'OVN_Northbound'
     this.#client = new OvsdbClient({ ...options, database, tables: NORTHBOUND_TABLES, leaderOnly: true })
-    this.#nb = new Northbound((table) => this.#client.rows(table))
+    this.#nb = new Northbound((table) => this.#client.rows(table), PLANNERS)
     this.#claims = new PortClaims({
       nb: this.#nb,
       isCurrent: () => this.#client.synced,
@@ -108,72 +93,17 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#inTurn(() => this.#claim({ incarnation, term }, signal))
   }
 
-  ensureNetwork(want: LogicalNetwork, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planNetwork(want, nb), signal)
+  ensure(want: LogicalWant, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => planWant(want.kind, want, nb), signal)
   }
 
-  removeNetwork(uid: string, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planNetworkRemoval(uid, nb), signal)
-  }
-
-  ensureSubnet(want: LogicalSubnet, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planSubnet(want, nb), signal)
-  }
-
-  removeSubnet(uid: string, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planSubnetRemoval(uid, nb), signal)
-  }
-
-  ensurePort(want: LogicalPort, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planPort(want, nb), signal)
-  }
-
-  removePort(uid: string, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planPortRemoval(uid, nb), signal)
-  }
-
-  ensureSecurityGroup(want: LogicalSecurityGroup, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planSecurityGroup(want, nb), signal)
-  }
-
-  removeSecurityGroup(uid: string, signal: AbortSignal): Promise<void> {
-    return this.#write((nb) => planSecurityGroupRemoval(uid, nb), signal)
+  remove(kind: LogicalKind, uid: string, signal: AbortSignal): Promise<void> {
+    return this.#write((nb) => PLANNERS[kind].planRemoval(uid, nb), signal)
   }
 
   async listOwned(signal: AbortSignal): Promise<OwnedRow[]> {
     await this.#client.ready(signal)
     return this.#nb.owned()
-  }
-
-  async compare(world: LogicalWorld, signal: AbortSignal): Promise<Drift[]> {
-    await this.#client.ready(signal)
-    const drift: Drift[] = []
-    for (const { kind, uid, planner } of worldWork(world)) {
-      const detail = summaryOf(planner, this.#nb)
-      if (detail !== '') drift.push({ kind, uid, what: 'missing-or-changed', detail })
-    }
-    const wanted = new Set(worldWork(world).map(({ kind, uid }) => `${kind}/${uid}`))
-    for (const { kind, uid } of this.#nb.owned()) {
-      if (!wanted.has(`${kind}/${uid}`)) drift.push({ kind, uid, what: 'extra', detail: 'no resource asks for it' })
-    }
-    return drift
-  }
-
-  async heal(world: LogicalWorld, options: { removeExtra: boolean }, signal: AbortSignal): Promise<Drift[]> {
-    const drift = await this.compare(world, signal)
-    // Each one is looked at again in its turn: a subnet's options made anew are a difference of its ports that was none before.
-    if (drift.some(({ what }) => what === 'missing-or-changed')) {
-      for (const { planner } of worldWork(world))
-        if (summaryOf(planner, this.#nb) !== '') await this.#write(planner, signal)
-    }
-    if (options.removeExtra) {
-      const order: readonly LogicalKind[] = ['Port', 'SecurityGroup', 'Subnet', 'Network']
-      const extra = drift.filter(({ what }) => what === 'extra')
-      for (const kind of order) {
-        for (const { uid } of extra.filter((row) => row.kind === kind)) await this.#write(removalOf(kind, uid), signal)
-      }
-    }
-    return drift
   }
 
   onDisturbance(listener: () => void): () => void {
@@ -220,7 +150,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   #tellMade(changes: readonly RowChange[]): void {
     for (const { before, after } of changes) {
       const mark = before || !after ? undefined : readMark(after)
-      if (mark?.kind !== 'Network' && mark?.kind !== 'Subnet') continue
+      if (!mark || !PLANNERS[mark.kind].isAwaited) continue
       for (const listener of [...this.#made]) listener({ kind: mark.kind, uid: mark.uid })
     }
   }

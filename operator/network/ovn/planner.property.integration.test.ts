@@ -21,34 +21,37 @@ import {
   uuidOf,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalWorld } from '../network-driver.ts'
+import type { LogicalWant } from '../network-driver.ts'
 import { readMark } from './marks.ts'
 import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
+import { driftOf, ensureAll, removeExtra } from './testing/drift.ts'
+import { rowVersions } from './testing/row-versions.ts'
 
 const RUNS = 60
 const soon = (): AbortSignal => AbortSignal.timeout(20_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
-const WORLD: LogicalWorld = {
-  networks: ['net-1', 'net-2'].map((uid) => ({ ...owner, uid, mtu: 1442 })),
-  subnets: [
-    { ...owner, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', mtu: 1442, gatewayIP: '10.0.0.1', dhcp },
-    {
-      ...{ ...owner, uid: 'sub-6', networkUid: 'net-1', cidr: 'fd00::/64', mtu: 1442, gatewayIP: 'fd00::1', dhcp },
-      ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: true },
-    },
-  ],
-  securityGroups: [
-    {
-      ...owner,
-      uid: 'sg-1',
-      rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
-    },
-    { ...owner, uid: 'sg-2', rules: [] },
-  ],
-  ports: [1, 2, 3].map((n) => ({
-    ...{ ...owner, uid: `port-${n}`, networkUid: n === 3 ? 'net-2' : 'net-1', mac: `fa:16:3e:00:00:0${n}` },
+const WORLD: readonly LogicalWant[] = [
+  { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 },
+  { kind: 'Network', ...owner, uid: 'net-2', mtu: 1442 },
+  {
+    ...{ kind: 'Subnet', ...owner, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', mtu: 1442, dhcp },
+    gatewayIP: '10.0.0.1',
+  },
+  {
+    ...{ kind: 'Subnet', ...owner, uid: 'sub-6', networkUid: 'net-1', cidr: 'fd00::/64', mtu: 1442, dhcp },
+    gatewayIP: 'fd00::1',
+    ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: true },
+  },
+  {
+    ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
+    rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
+  },
+  { kind: 'SecurityGroup', ...owner, uid: 'sg-2', rules: [] },
+  ...[1, 2, 3].map((n): LogicalWant => ({
+    ...{ kind: 'Port', ...owner, uid: `port-${n}`, networkUid: n === 3 ? 'net-2' : 'net-1' },
+    mac: `fa:16:3e:00:00:0${n}`,
     fixedIPs:
       n === 3
         ? []
@@ -62,7 +65,7 @@ const WORLD: LogicalWorld = {
     allowedAddressPairs: [],
     isShared: false,
   })),
-}
+]
 const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
 const OWNED: readonly string[] = ['Logical_Switch', 'DHCP_Options', 'Port_Group']
@@ -239,14 +242,6 @@ async function empty(): Promise<void> {
   await write(ROOTS.map((table) => ({ op: 'delete', table, where: [] })))
 }
 
-/** Each resource once, in the order in which one stands on the other. */
-async function ensureAll(world: LogicalWorld): Promise<void> {
-  for (const want of world.networks) await driver.ensureNetwork(want, soon())
-  for (const want of world.subnets) await driver.ensureSubnet(want, soon())
-  for (const want of world.securityGroups) await driver.ensureSecurityGroup(want, soon())
-  for (const want of world.ports) await driver.ensurePort(want, soon())
-}
-
 /** What another hand did last is in the driver's mirror, which is another connection's. */
 async function driverHears(): Promise<void> {
   const { uuid } = (await raw.transact([{ op: 'insert', table: 'Logical_Switch', row: MARKER }], soon()))[0]!
@@ -259,21 +254,25 @@ const MARKER = { name: 'marker', external_ids: mapOf({ nephele_kind: 'Network', 
 test('one plan leads from anything to the wished state, and a second is empty', async () => {
   await empty()
   await driverHears()
-  await ensureAll(WORLD)
+  await ensureAll(driver, WORLD, soon)
   const wished = await picture()
   const history = fc.array(hand, { minLength: 1, maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(history, async (hands) => {
       await empty()
       await driverHears()
-      await ensureAll(WORLD)
+      await ensureAll(driver, WORLD, soon)
       await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
       for (const one of hands) await write(operationsOf(one))
       await driverHears()
-      await ensureAll(WORLD)
-      expect((await driver.compare(WORLD, soon())).filter(({ what }) => what !== 'extra')).toEqual([])
-      await driver.heal(WORLD, { removeExtra: true }, soon())
-      expect(await driver.compare(WORLD, soon())).toEqual([])
+      await ensureAll(driver, WORLD, soon)
+      const drift = await driftOf(raw, WORLD, soon())
+      expect(drift.filter(({ what }) => what !== 'extra')).toEqual([])
+      await removeExtra(driver, drift, soon)
+      const before = await rowVersions(raw, soon())
+      await ensureAll(driver, WORLD, soon)
+      expect(await rowVersions(raw, soon())).toBe(before)
+      expect(await driftOf(raw, WORLD, soon())).toEqual([])
       expect(await picture()).toEqual(wished)
     }),
     { numRuns: RUNS },

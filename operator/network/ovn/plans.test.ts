@@ -7,6 +7,7 @@ import { normalAddress, normalPrefix } from './addresses.ts'
 import { groupName, ruleMatch } from './group-plan.ts'
 import { dhcpOptions, planSubnet } from './subnet-plan.ts'
 import { Northbound } from './northbound.ts'
+import { PLANNERS } from './planners.ts'
 import { planPort } from './port-plan.ts'
 import { compareTerms, readTerm } from './term.ts'
 import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
@@ -107,9 +108,10 @@ describe('dhcpOptions', () => {
 })
 
 describe('planSubnet of IPv6', () => {
-  const network = { name: 'net', ports: setOf([]), external_ids: markOf('Network', { ...owner, uid: 'net' }) }
-  const nb = new Northbound((table) => new Map(table === 'Logical_Switch' ? [['ls', network]] : []))
+  const network = { name: 'net', ports: setOf([]), external_ids: markOf({ kind: 'Network', ...owner, uid: 'net' }) }
+  const nb = new Northbound((table) => new Map(table === 'Logical_Switch' ? [['ls', network]] : []), PLANNERS)
   const subnet: LogicalSubnet = {
+    kind: 'Subnet',
     ...owner,
     networkUid: 'net',
     cidr: 'fd00::/64',
@@ -155,17 +157,23 @@ describe('planPort', () => {
   const tables = new Map<string, Map<string, OvsRow>>([
     [
       'Logical_Switch',
-      new Map([['ls', { name: 'net', ports: setOf([]), external_ids: markOf('Network', { ...owner, uid: 'net' }) }]]),
+      new Map([
+        ['ls', { name: 'net', ports: setOf([]), external_ids: markOf({ kind: 'Network', ...owner, uid: 'net' }) }],
+      ]),
     ],
     [
       'DHCP_Options',
       new Map([
-        ['dh', { cidr: '10.0.0.0/24', options: mapOf({}), external_ids: markOf('Subnet', { ...owner, uid: 'sub' }) }],
+        [
+          'dh',
+          { cidr: '10.0.0.0/24', options: mapOf({}), external_ids: markOf({ kind: 'Subnet', ...owner, uid: 'sub' }) },
+        ],
       ]),
     ],
   ])
-  const nb = new Northbound((table) => tables.get(table) ?? new Map())
+  const nb = new Northbound((table) => tables.get(table) ?? new Map(), PLANNERS)
   const port: LogicalPort = {
+    kind: 'Port',
     ...owner,
     uid: 'p1',
     networkUid: 'net',

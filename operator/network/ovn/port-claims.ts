@@ -6,9 +6,9 @@ import type { TakenPort } from '../network-driver.ts'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
+import type { Planner } from './planner.ts'
 import { planFormerGone, requestOf, type PortRequest } from './port-plan.ts'
 import { Southbound, type SouthboundOptions } from './southbound.ts'
-import type { Planner } from './world-work.ts'
 
 export interface PortClaimsOptions {
   nb: Northbound

@@ -4,10 +4,12 @@ import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalPort } from '../network-driver.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
+import { PLANNERS } from './planners.ts'
 import { planFormerGone, planPort, requestOf } from './port-plan.ts'
 
 const owner = { namespace: 'ns', name: 'n', generation: 1 }
 const want = (node?: string): LogicalPort => ({
+  kind: 'Port',
   ...owner,
   uid: 'p',
   networkUid: 'net',
@@ -25,22 +27,22 @@ function history(...steps: (string | undefined)[]) {
   const network = {
     name: 'net',
     ports: setOf([['uuid', 'lsp']]),
-    external_ids: markOf('Network', { ...owner, uid: 'net' }),
+    external_ids: markOf({ kind: 'Network', ...owner, uid: 'net' }),
   }
   const rows = new Map<string, Map<string, OvsRow>>([['Logical_Switch', new Map([['ls', network]])]])
   return steps.map((step) => {
-    const nb = new Northbound((table) => rows.get(table) ?? new Map())
+    const nb = new Northbound((table) => rows.get(table) ?? new Map(), PLANNERS)
     const [operation] = (step === 'gone' ? planFormerGone('p', nb) : planPort(want(step), nb)).operations
     const held = rows.get('Logical_Switch_Port')?.get('lsp') ?? {}
     if (step === 'gone') {
       expect(operation).toMatchObject({ mutations: [['external_ids', 'delete', setOf(['nephele_former'])]] })
-      rows.set('Logical_Switch_Port', new Map([['lsp', { ...held, external_ids: markOf('Port', want()) }]]))
+      rows.set('Logical_Switch_Port', new Map([['lsp', { ...held, external_ids: markOf(want()) }]]))
     } else if (operation && 'row' in operation) {
       rows.set('Logical_Switch_Port', new Map([['lsp', { ...held, ...operation.row }]]))
     }
     const { node, former } = requestOf(rows.get('Logical_Switch_Port')!.get('lsp')!)!
     const again =
-      step === 'gone' ? [] : planPort(want(step), new Northbound((t) => rows.get(t) ?? new Map())).operations
+      step === 'gone' ? [] : planPort(want(step), new Northbound((t) => rows.get(t) ?? new Map(), PLANNERS)).operations
     expect(again).toEqual([])
     return `${node ?? '-'}<${former ?? '-'}`
   })

@@ -32,7 +32,7 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
   const former = formerOf(held, want.node ?? NOWHERE)
-  const mark = markOf('Port', want)
+  const mark = markOf(want)
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
     type: '',

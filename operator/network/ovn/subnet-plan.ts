@@ -15,7 +15,7 @@ export function planSubnet(want: LogicalSubnet, nb: Northbound): Plan {
   for (const copy of copies) plan.remove('DHCP_Options', copy)
   const options = optionsOf(want)
   if (options) {
-    const external_ids = markOf('Subnet', want)
+    const external_ids = markOf(want)
     plan.ensure('DHCP_Options', held, { cidr: normalPrefix(want.cidr), options: mapOf(options), external_ids })
   } else if (held) plan.remove('DHCP_Options', held)
   const { ipv6, gatewayIP } = want
@@ -43,7 +43,10 @@ function optionsOf(want: LogicalSubnet): Record<string, string> | undefined {
  * clients renew with it by unicast on-link. A client that gets classless routes ignores `router` (RFC 3442), so that the default
  * route stands in both.
  */
-export function dhcpOptions(subnet: LogicalSubnet, dhcp: NonNullable<LogicalSubnet['dhcp']>): Record<string, string> {
+export function dhcpOptions(
+  subnet: Pick<LogicalSubnet, 'networkUid' | 'gatewayIP' | 'mtu'>,
+  dhcp: NonNullable<LogicalSubnet['dhcp']>,
+): Record<string, string> {
   const gateway = subnet.gatewayIP === undefined ? undefined : normalAddress(subnet.gatewayIP)
   const routes = [
     `${METADATA_ADDRESS}/32,0.0.0.0`,

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LogicalWant } from '../network-driver.ts'
+import type { Northbound, NorthboundTable } from './northbound.ts'
+import type { Plan } from './plan.ts'
+
+/** What one transaction is to write, by the mirror that it is made on. Pure. */
+export type Planner = (nb: Northbound) => Plan
+
+/** How one logical kind stands in the northbound database. */
+export interface KindPlanner<W extends LogicalWant> {
+  /** Of the row that has the resource's mark. */
+  table: NorthboundTable
+  /** Others wait for its row: the driver tells when it came to be. */
+  isAwaited: boolean
+  plan(want: W, nb: Northbound): Plan
+  planRemoval(uid: string, nb: Northbound): Plan
+}

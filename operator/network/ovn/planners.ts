@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LogicalByKind, LogicalKind } from '../network-driver.ts'
+import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
+import { planNetwork, planNetworkRemoval } from './network-plan.ts'
+import type { Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
+import type { KindPlanner } from './planner.ts'
+import { planPort, planPortRemoval } from './port-plan.ts'
+import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
+
+/** All that OVN realises: one row a kind. */
+export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[K]> } = {
+  Network: { table: 'Logical_Switch', isAwaited: true, plan: planNetwork, planRemoval: planNetworkRemoval },
+  Subnet: { table: 'DHCP_Options', isAwaited: true, plan: planSubnet, planRemoval: planSubnetRemoval },
+  Port: { table: 'Logical_Switch_Port', isAwaited: false, plan: planPort, planRemoval: planPortRemoval },
+  SecurityGroup: {
+    table: 'Port_Group',
+    isAwaited: false,
+    plan: planSecurityGroup,
+    planRemoval: planSecurityGroupRemoval,
+  },
+}
+
+export function planWant<K extends LogicalKind>(kind: K, want: LogicalByKind[K], nb: Northbound): Plan {
+  return PLANNERS[kind].plan(want, nb)
+}

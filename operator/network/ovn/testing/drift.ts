@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import { LOGICAL_KINDS, type LogicalKind, type LogicalWant, type NetworkDriver } from '../../network-driver.ts'
+import { Northbound } from '../northbound.ts'
+import { PLANNERS, planWant } from '../planners.ts'
+
+export interface Drift {
+  kind: LogicalKind
+  uid: string
+  /** `extra`: carries our mark, but nothing asks for it. */
+  what: 'missing-or-changed' | 'extra'
+}
+
+/** By another connection than a driver's, whose tables come with all their members; after all that was written before. */
+type Raw = Pick<OvsdbClient, 'rows' | 'transact'>
+
+/** Where the database is not what these ask for, each looked at alone: by the driver's own planners, on a mirror made anew. */
+export async function driftOf(raw: Raw, world: readonly LogicalWant[], signal: AbortSignal): Promise<Drift[]> {
+  await raw.transact([{ op: 'comment', comment: 'sync' }], signal)
+  const nb = new Northbound((table) => raw.rows(table), PLANNERS)
+  const differs = (want: LogicalWant) => {
+    try {
+      return planWant(want.kind, want, nb).operations.length > 0
+    } catch {
+      return true
+    }
+  }
+  const wanted = new Set(world.map(({ kind, uid }) => `${kind}/${uid}`))
+  const extra = nb.owned().filter(({ kind, uid }) => !wanted.has(`${kind}/${uid}`))
+  return [
+    ...inOrder(world.filter(differs)).map(({ kind, uid }) => ({ kind, uid, what: 'missing-or-changed' as const })),
+    ...extra.map(({ kind, uid }) => ({ kind, uid, what: 'extra' as const })),
+  ]
+}
+
+/** As controllers do: each want is ensured, in the order in which one stands on the other. */
+export async function ensureAll(
+  driver: Pick<NetworkDriver, 'ensure'>,
+  world: readonly LogicalWant[],
+  signal: () => AbortSignal,
+): Promise<void> {
+  for (const want of inOrder(world)) await driver.ensure(want, signal())
+}
+
+/** As the supervision does: what nothing asks for goes, what stands on others first. */
+export async function removeExtra(
+  driver: Pick<NetworkDriver, 'remove'>,
+  drift: readonly Drift[],
+  signal: () => AbortSignal,
+): Promise<void> {
+  const extra = drift.filter(({ what }) => what === 'extra')
+  for (const { kind, uid } of inOrder(extra).reverse()) await driver.remove(kind, uid, signal())
+}
+
+function inOrder<T extends { kind: LogicalKind }>(rows: readonly T[]): T[] {
+  return [...rows].sort((a, b) => LOGICAL_KINDS.indexOf(a.kind) - LOGICAL_KINDS.indexOf(b.kind))
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import { NORTHBOUND_TABLES } from '../northbound.ts'
+
+/** The same text for as long as nobody writes: the server numbers each row anew with every write of it. */
+export async function rowVersions(raw: Pick<OvsdbClient, 'transact'>, signal: AbortSignal): Promise<string> {
+  const tables = Object.keys(NORTHBOUND_TABLES)
+  const results = await raw.transact(
+    tables.map((table) => ({ op: 'select', table, where: [], columns: ['_uuid', '_version'] })),
+    signal,
+  )
+  return JSON.stringify(results.map(({ rows }) => (rows ?? []).map((row) => JSON.stringify(row)).sort()))
+}
