@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm test [-- --lane NAME] [-- PATTERN]`: sets up what the lanes need, runs them in order, and ends with one line of counts.
+// `npm test [-- --lane NAME PATTERN [-t TEST]]`: sets up what the lanes need, runs them in order, and ends with one line of counts.
 // Without a lane, a pattern or --full it takes a part of the slow files. Lanes, budgets and what is taken: docs/testing.md.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -25,6 +25,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     lane: { type: 'string', multiple: true },
+    /** Of the files only the tests whose names match. */
+    test: { type: 'string', short: 't' },
     full: { type: 'boolean', default: false },
     /** Leaves the cloud of the e2e and chaos lanes up, for the next run and for a look at it. */
     keep: { type: 'boolean', default: false },
@@ -80,6 +82,7 @@ async function runJest(lane: LaneName): Promise<TestResult[]> {
     argv.push(
       ...(lane === 'unit' ? ['--maxWorkers=2'] : ['--runInBand', '--verbose', '--forceExit']),
       ...patternsOf(lane),
+      ...(values.test === undefined ? [] : ['--testNamePattern', values.test]),
     )
     const env = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' }
     const code = await run([process.execPath, ...argv], { ...env, ...(values.full ? { NEPHELE_TEST_FULL: '1' } : {}) })
@@ -141,7 +144,9 @@ const all: TestResult[] = await prepare()
 for (const lane of lanes) {
   const started = Date.now()
   console.log(`\n== lane ${lane}`)
-  const results = judgeSkips(await runLane(lane), skipRules)
+  const ran = await runLane(lane)
+  // Those that were not asked for are no skips.
+  const results = values.test === undefined ? judgeSkips(ran, skipRules) : ran.filter((r) => r.status !== 'skipped')
   all.push(...results)
   const { passed, failed, skipped } = count(results)
   const minutes = ((Date.now() - started) / 60_000).toFixed(1)
