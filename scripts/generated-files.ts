@@ -1,49 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made from crds/*.yaml: the TypeScript types and the chart's copies. scripts/generate.ts writes it, scripts/verify.ts
-// compares it. The tool was chosen in docs/decisions/0005-types-from-crds.md.
+// What is made from crds/*.yaml: the TypeScript types, the client's kinds and the chart's copies. scripts/generate.ts writes it,
+// scripts/verify.ts compares it. The tool was chosen in docs/decisions/0005-types-from-crds.md.
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { compile, type JSONSchema } from 'json-schema-to-typescript'
 import { parse } from 'yaml'
+import { CLIENT_TYPES_FOLDER, renderClient, type ClientKind } from './client-package.ts'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const TYPES_FOLDER = 'crds/generated'
 const CHART_CRDS_FOLDER = 'charts/nephele/files/crds'
 
+interface CrdVersion {
+  name: string
+  schema: { openAPIV3Schema: { description?: string; properties: Record<string, JSONSchema | undefined> } }
+}
+
 interface Crd {
-  spec: {
-    names: { kind: string }
-    versions: { name: string; schema: { openAPIV3Schema: { properties: Record<string, JSONSchema | undefined> } } }[]
-  }
+  spec: { group: string; names: { kind: string; plural: string }; versions: CrdVersion[] }
 }
 
 /** Path below the repository → content, for every generated file. Pure but for reading crds/. */
 export async function renderGeneratedFiles(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
+  const clientKinds: ClientKind[] = []
   const names = (await readdir(join(ROOT, 'crds'))).filter((name) => name.endsWith('.yaml')).sort()
   for (const name of names) {
     const text = await readFile(join(ROOT, 'crds', name), 'utf8')
     const crd = parse(text) as Crd
-    files.set(`${TYPES_FOLDER}/${crd.spec.names.kind.toLowerCase()}.ts`, await renderTypes(crd, name))
+    const version = onlyVersion(crd, name)
+    const types = await renderTypes(crd.spec.names.kind, version, name)
+    files.set(`${TYPES_FOLDER}/${crd.spec.names.kind.toLowerCase()}.ts`, types)
     files.set(`${CHART_CRDS_FOLDER}/${name}`, text)
+    clientKinds.push(toClientKind(crd, version, types))
   }
-  return files
+  return new Map([...files, ...renderClient(clientKinds)])
+}
+
+function onlyVersion(crd: Crd, source: string): CrdVersion {
+  const [version, ...others] = crd.spec.versions
+  if (!version || others.length > 0) throw new Error(`${source}: one version is expected`)
+  return version
+}
+
+function toClientKind(
+  { spec: { group, names } }: Crd,
+  { name: version, schema }: CrdVersion,
+  types: string,
+): ClientKind {
+  const { description = names.kind, properties } = schema.openAPIV3Schema
+  const hasStatus = properties['status'] !== undefined
+  return { group, version, kind: names.kind, plural: names.plural, description, hasStatus, types }
 }
 
 /** The files that are there but that nothing makes any more. */
 export async function listStrays(files: ReadonlyMap<string, string>): Promise<string[]> {
   const found: string[] = []
-  for (const folder of [TYPES_FOLDER, CHART_CRDS_FOLDER]) {
+  for (const folder of [TYPES_FOLDER, CLIENT_TYPES_FOLDER, CHART_CRDS_FOLDER]) {
     const entries = await readdir(join(ROOT, folder)).catch(() => [])
     found.push(...entries.map((entry) => `${folder}/${basename(entry)}`))
   }
   return found.filter((path) => !files.has(path))
 }
 
-async function renderTypes(crd: Crd, source: string): Promise<string> {
-  const kind = crd.spec.names.kind
-  const version = crd.spec.versions[0]
-  if (!version || crd.spec.versions.length !== 1) throw new Error(`${source}: one version is expected`)
+async function renderTypes(kind: string, version: CrdVersion, source: string): Promise<string> {
   const properties: Record<string, JSONSchema> = {}
   for (const part of ['spec', 'status'] as const) {
     const schema = version.schema.openAPIV3Schema.properties[part]

@@ -5,7 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const FOLDERS = ['agents', 'bench', 'charts', 'crds', 'e2e', 'examples', 'lib', 'local', 'operator', 'scripts']
+const FOLDERS = [
+  'agents',
+  'bench',
+  'charts',
+  'clients',
+  'crds',
+  'e2e',
+  'examples',
+  'lib',
+  'local',
+  'operator',
+  'scripts',
+]
 
 const sources = FOLDERS.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),

@@ -16,6 +16,7 @@ export const SEEN_IN: readonly (readonly [prefix: RegExp, folders: readonly stri
   [/^agents\/(runtime|node)\//, ['e2e/faults/', 'e2e/compute-node/']],
   [/^(charts|crds)\//, ['charts/', 'crds/', 'e2e/security/', 'e2e/cloud/']],
   [/^examples\//, ['e2e/first-machine/']],
+  [/^clients\//, ['e2e/client/']],
 ]
 
 /**
