@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/ by `npm run generate`. Do not edit.
+import { GenericKind } from 'kubernetes-fluent-client'
+
+import type { CloudSpec, CloudStatus } from './types/cloud.js'
+export type { CloudSpec, CloudStatus } from './types/cloud.js'
+/** The cloud itself: one object with the name default. It holds the incarnation and the defaults of the other kinds. */
+export declare class Cloud extends GenericKind {
+  spec: CloudSpec
+  status?: CloudStatus
+}
+
+import type { ComputeNodeSpec, ComputeNodeStatus } from './types/computenode.js'
+export type { ComputeNodeSpec, ComputeNodeStatus } from './types/computenode.js'
+/** A node of the cloud, named as its Kubernetes Node. The operator makes it from what the node's agent reports; people write its spec. */
+export declare class ComputeNode extends GenericKind {
+  spec: ComputeNodeSpec
+  status?: ComputeNodeStatus
+}
+
+import type { FlavorSpec, FlavorStatus } from './types/flavor.js'
+export type { FlavorSpec, FlavorStatus } from './types/flavor.js'
+/** A size of machines. Its spec never changes, so that an Instance is always what its flavor says. */
+export declare class Flavor extends GenericKind {
+  spec: FlavorSpec
+  status?: FlavorStatus
+}
+
+import type { ImageSpec, ImageStatus } from './types/image.js'
+export type { ImageSpec, ImageStatus } from './types/image.js'
+/** A disk image that machines boot from. It is fetched once by one node, checked, and then cached where machines need it. */
+export declare class Image extends GenericKind {
+  spec: ImageSpec
+  status?: ImageStatus
+}
+
+import type { InstanceSpec, InstanceStatus } from './types/instance.js'
+export type { InstanceSpec, InstanceStatus } from './types/instance.js'
+/** A virtual machine. */
+export declare class Instance extends GenericKind {
+  spec: InstanceSpec
+  status?: InstanceStatus
+}
+
+import type { IPClaimSpec } from './types/ipclaim.js'
+export type { IPClaimSpec } from './types/ipclaim.js'
+/** Holds addresses of a Subnet, of one block of 16: which are taken, and by which Ports. Made, changed and removed by the operator alone. */
+export declare class IPClaim extends GenericKind {
+  spec: IPClaimSpec
+}
+
+import type { KeyPairSpec, KeyPairStatus } from './types/keypair.js'
+export type { KeyPairSpec, KeyPairStatus } from './types/keypair.js'
+/** A public SSH key that guests get from the metadata service. */
+export declare class KeyPair extends GenericKind {
+  spec: KeyPairSpec
+  status?: KeyPairStatus
+}
+
+import type { NetworkSpec, NetworkStatus } from './types/network.js'
+export type { NetworkSpec, NetworkStatus } from './types/network.js'
+/** A virtual network: one layer-2 segment that reaches over all nodes. */
+export declare class Network extends GenericKind {
+  spec: NetworkSpec
+  status?: NetworkStatus
+}
+
+import type { PortSpec, PortStatus } from './types/port.js'
+export type { PortSpec, PortStatus } from './types/port.js'
+/** A place on a Network: a MAC address and addresses that stay with it for life. An Instance names it, or gets one made. */
+export declare class Port extends GenericKind {
+  spec: PortSpec
+  status?: PortStatus
+}
+
+import type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
+export type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
+/** What may reach Ports and what they may send. What no rule lets in is dropped; out passes everything unless the group has rules of direction egress or denyEgress. Answers always pass. The group `default` of a namespace is made when it is first needed. */
+export declare class SecurityGroup extends GenericKind {
+  spec: SecurityGroupSpec
+  status?: SecurityGroupStatus
+}
+
+import type { StoragePoolSpec, StoragePoolStatus } from './types/storagepool.js'
+export type { StoragePoolSpec, StoragePoolStatus } from './types/storagepool.js'
+/** A place for Volumes on nodes with the storage role. */
+export declare class StoragePool extends GenericKind {
+  spec: StoragePoolSpec
+  status?: StoragePoolStatus
+}
+
+import type { SubnetSpec, SubnetStatus } from './types/subnet.js'
+export type { SubnetSpec, SubnetStatus } from './types/subnet.js'
+/** A range of addresses of a Network of the same namespace, with the DHCP service for it. */
+export declare class Subnet extends GenericKind {
+  spec: SubnetSpec
+  status?: SubnetStatus
+}
+
+import type { VolumeSpec, VolumeStatus } from './types/volume.js'
+export type { VolumeSpec, VolumeStatus } from './types/volume.js'
+/** A disk that outlives machines. An Instance that names it in spec.volumes gets it attached. */
+export declare class Volume extends GenericKind {
+  spec: VolumeSpec
+  status?: VolumeStatus
+}
+
+import type { VolumeTypeSpec, VolumeTypeStatus } from './types/volumetype.js'
+export type { VolumeTypeSpec, VolumeTypeStatus } from './types/volumetype.js'
+/** A sort of Volumes: where they are kept. */
+export declare class VolumeType extends GenericKind {
+  spec: VolumeTypeSpec
+  status?: VolumeTypeStatus
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/ by `npm run generate`. Do not edit.
+import { GenericKind, RegisterKind } from 'kubernetes-fluent-client'
+
+export class Cloud extends GenericKind {}
+RegisterKind(Cloud, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Cloud', plural: 'clouds' })
+
+export class ComputeNode extends GenericKind {}
+RegisterKind(ComputeNode, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ComputeNode', plural: 'computenodes' })
+
+export class Flavor extends GenericKind {}
+RegisterKind(Flavor, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Flavor', plural: 'flavors' })
+
+export class Image extends GenericKind {}
+RegisterKind(Image, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Image', plural: 'images' })
+
+export class Instance extends GenericKind {}
+RegisterKind(Instance, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Instance', plural: 'instances' })
+
+export class IPClaim extends GenericKind {}
+RegisterKind(IPClaim, { group: 'nephele.dev', version: 'v1alpha1', kind: 'IPClaim', plural: 'ipclaims' })
+
+export class KeyPair extends GenericKind {}
+RegisterKind(KeyPair, { group: 'nephele.dev', version: 'v1alpha1', kind: 'KeyPair', plural: 'keypairs' })
+
+export class Network extends GenericKind {}
+RegisterKind(Network, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Network', plural: 'networks' })
+
+export class Port extends GenericKind {}
+RegisterKind(Port, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Port', plural: 'ports' })
+
+export class SecurityGroup extends GenericKind {}
+RegisterKind(SecurityGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SecurityGroup', plural: 'securitygroups' })
+
+export class StoragePool extends GenericKind {}
+RegisterKind(StoragePool, { group: 'nephele.dev', version: 'v1alpha1', kind: 'StoragePool', plural: 'storagepools' })
+
+export class Subnet extends GenericKind {}
+RegisterKind(Subnet, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Subnet', plural: 'subnets' })
+
+export class Volume extends GenericKind {}
+RegisterKind(Volume, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Volume', plural: 'volumes' })
+
+export class VolumeType extends GenericKind {}
+RegisterKind(VolumeType, { group: 'nephele.dev', version: 'v1alpha1', kind: 'VolumeType', plural: 'volumetypes' })

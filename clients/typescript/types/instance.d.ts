@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/instances.yaml by `npm run generate`. Do not edit.
+
+export interface InstanceSchema {
+  spec?: InstanceSpec
+  status?: InstanceStatus
+}
+/**
+ * The machine that is wanted. *live*
+ */
+export interface InstanceSpec {
+  /**
+   * The Flavor. Another one resizes the machine at its next start, on its node: disks only grow. The condition ResizePending says what stands in the way. *restart*
+   */
+  flavorRef: {
+    /**
+     * Name of the Flavor. *restart*
+     */
+    name: string
+  }
+  /**
+   * The Image that the root disk is made from. *immutable*
+   */
+  imageRef: {
+    /**
+     * Name of the Image. *immutable*
+     */
+    name: string
+    /**
+     * Namespace of the Image; absent: the same. Another one works only where the Image is public, or shared and names this namespace in spec.sharedWith. *immutable*
+     */
+    namespace?: string
+  }
+  /**
+   * The network interfaces in their order in the guest; absent or empty: none. *immutable*
+   *
+   * @maxItems 16
+   *
+   * Items: One interface: networkRef for an automatic Port, or portRef for one of your own. *immutable*
+   */
+  networks?: {
+    /**
+     * The Network on which a Port is made. *immutable*
+     */
+    networkRef?: {
+      /**
+       * Name of the Network. *immutable*
+       */
+      name: string
+      /**
+       * Namespace of the Network; absent: the same. Another one works only where the Network allows it by spec.sharedWith. *immutable*
+       */
+      namespace?: string
+    }
+    /**
+     * With networkRef: the Subnet, in the namespace of the Network; absent: the first with room. *immutable*
+     */
+    subnetRef?: {
+      /**
+       * Name of the Subnet. *immutable*
+       */
+      name: string
+    }
+    /**
+     * With networkRef: the address; absent: one is chosen. Only for a Network of this namespace. *immutable*
+     */
+    ipAddress?: string
+    /**
+     * With networkRef: the MAC address; absent: one is generated. Only for a Network of this namespace. *immutable*
+     */
+    macAddress?: string
+    /**
+     * With networkRef: normal (default) or vhostuser. *immutable*
+     */
+    vnicType?: 'normal' | 'vhostuser'
+    /**
+     * A Port of the same namespace. *immutable*
+     */
+    portRef?: {
+      /**
+       * Name of the Port. *immutable*
+       */
+      name: string
+    }
+  }[]
+  /**
+   * Security groups of automatic Ports; absent: the namespace's `default`. *live*
+   *
+   * @maxItems 16
+   *
+   * Items: One security group. *live*
+   */
+  securityGroupRefs?: {
+    /**
+     * Name of the SecurityGroup. *live*
+     */
+    name: string
+    /**
+     * Namespace of the SecurityGroup; absent: the same. Another one works only where the SecurityGroup allows it by spec.sharedWith. *live*
+     */
+    namespace?: string
+  }[]
+  /**
+   * The KeyPair whose public key the guest gets. *immutable*
+   */
+  keyPairRef?: {
+    /**
+     * Name of the KeyPair. *immutable*
+     */
+    name: string
+  }
+  /**
+   * User data for cloud-init, in line, at most 16 KiB; readable by all who may read the Instance. *immutable*
+   */
+  userData?: string
+  /**
+   * User data from a Secret of the same namespace, at most 64 KiB. Whoever writes this must be allowed to get the Secret, which must have the label nephele.dev/user-data: "true"; its namespace lets the operator read it by binding the ClusterRole nephele-user-data. *immutable*
+   */
+  userDataSecretRef?: {
+    /**
+     * Name of the Secret. *immutable*
+     */
+    name: string
+    /**
+     * Key in its data. *immutable*
+     */
+    key?: string
+  }
+  /**
+   * Volumes of the same namespace, in their order behind the root disk. *live*
+   *
+   * @maxItems 24
+   *
+   * Items: One disk. *live*
+   */
+  volumes?: {
+    /**
+     * The Volume. *live*
+     */
+    volumeRef: {
+      /**
+       * Name of the Volume. *live*
+       */
+      name: string
+    }
+  }[]
+  /**
+   * Whether the machine runs. Suspended keeps its memory on disk. *live*
+   */
+  runState?: 'Running' | 'Stopped' | 'Paused' | 'Suspended'
+  /**
+   * What follows an end that runState did not ask for. OnFailure: a crash or a reboot of the host starts it again, a guest that powers itself off stays off. *live*
+   */
+  restartPolicy?: 'Never' | 'OnFailure' | 'Always'
+  /**
+   * WhenFenced: moves to another node once its own is proven to be off; it then does not start by itself after a reboot of a node that is cut off. Set it before that: while its node has not heard of it, there is no status.evacuable. *live*
+   */
+  evacuation?: 'Never' | 'WhenFenced'
+  /**
+   * Only nodes of this zone (the Node's topology.kubernetes.io/zone). *immutable*
+   */
+  availabilityZone?: string
+  /**
+   * The name that the guest is told; absent: the name of the Instance. *restart*
+   */
+  hostname?: string
+  /**
+   * Gives the guest its metadata and user data on a small disk too, for images without network at first boot, and for machines without an IPv4 address; the metadata service answers at 169.254.169.254 alone. *immutable*
+   */
+  configDrive?: boolean
+  /**
+   * Handed to the guest as meta in the metadata service. *live*
+   */
+  metadata?: {
+    /**
+     * The value. *live*
+     */
+    [k: string]: string
+  }
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface InstanceStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'SUSPENDED' | 'ERROR' | 'DELETING'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * The node that owns the machine.
+   */
+  node?: string
+  /**
+   * The owner's epoch: it grows each time that the object moves to another node.
+   */
+  epoch?: number
+  /**
+   * The size that the machine has, claimed on its node: the flavor of the last start.
+   */
+  flavor?: {
+    /**
+     * Name of the Flavor.
+     */
+    name?: string
+    /**
+     * The Flavor asks for KVM.
+     */
+    requireKVM?: boolean
+    /**
+     * Virtual CPUs.
+     */
+    vcpus: number
+    /**
+     * Memory.
+     */
+    memoryMiB: number
+    /**
+     * Root disk.
+     */
+    rootDiskGiB: number
+    /**
+     * Second disk.
+     */
+    ephemeralGiB?: number
+    /**
+     * Swap.
+     */
+    swapMiB?: number
+  }
+  /**
+   * The size that it gets at its next start, claimed on its node beside flavor; absent: the same.
+   */
+  nextFlavor?: {
+    /**
+     * Name of the Flavor.
+     */
+    name?: string
+    /**
+     * The Flavor asks for KVM.
+     */
+    requireKVM?: boolean
+    /**
+     * Virtual CPUs.
+     */
+    vcpus: number
+    /**
+     * Memory.
+     */
+    memoryMiB: number
+    /**
+     * Root disk.
+     */
+    rootDiskGiB: number
+    /**
+     * Second disk.
+     */
+    ephemeralGiB?: number
+    /**
+     * Swap.
+     */
+    swapMiB?: number
+  }
+  /**
+   * Addresses of its Ports.
+   *
+   * @maxItems 32
+   *
+   * Items: One address.
+   */
+  addresses?: {
+    /**
+     * Name of the Network.
+     */
+    network: string
+    /**
+     * The address.
+     */
+    ipAddress?: string
+    /**
+     * MAC address of the interface.
+     */
+    macAddress?: string
+    /**
+     * Name of the Port.
+     */
+    port: string
+  }[]
+  /**
+   * Why it stands where it stands, or nowhere.
+   */
+  scheduling?: {
+    /**
+     * The node that was chosen.
+     */
+    node?: string
+    /**
+     * Nodes of the cloud.
+     */
+    total?: number
+    /**
+     * Nodes looked at.
+     */
+    evaluated?: number
+    /**
+     * The winner's weight in thousandths.
+     */
+    score?: number
+    /**
+     * The filters that refused nodes.
+     *
+     * @maxItems 16
+     *
+     * Items: One filter.
+     */
+    filters?: {
+      /**
+       * Its name, as in Nova.
+       */
+      name: string
+      /**
+       * How many nodes it refused.
+       */
+      refused: number
+      /**
+       * What it said of one of them.
+       */
+      example?: string
+    }[]
+  }
+  /**
+   * Fields of the spec that wait for a restart.
+   *
+   * @maxItems 16
+   *
+   * Items: Path of the field.
+   */
+  pendingChanges?: string[]
+  /**
+   * Former owners that have not yet confirmed that they let go.
+   *
+   * @maxItems 8
+   *
+   * Items: One former owner.
+   */
+  pendingReleases?: {
+    /**
+     * Its name.
+     */
+    node: string
+    /**
+     * The owner's epoch: it grows each time that the object moves to another node.
+     */
+    epoch: number
+    /**
+     * What status.evacuable was when it left.
+     */
+    evacuable?: {
+      /**
+       * The Cloud's, when that was known.
+       */
+      incarnation: number
+    }
+  }[]
+  /**
+   * There while the node is known to leave the machine off after a reboot of the host until it is told to start it. Only then is it built anew elsewhere when the node is lost; otherwise that has to be Wiped.
+   */
+  evacuable?: {
+    /**
+     * The Cloud's, when that was known; after a restore the node has to say it again.
+     */
+    incarnation: number
+  }
+  /**
+   * Nodes whose agent refused the machine for lack of room; tried again 30 s after no other node was found. Emptied once it runs.
+   *
+   * @maxItems 16
+   *
+   * Items: Name of the node.
+   */
+  excludedNodes?: string[]
+  /**
+   * How often its node started it again, by spec.restartPolicy, after an end that nobody asked for; counted anew on another node.
+   */
+  restarts?: number
+  /**
+   * When the machine was last seen to start.
+   */
+  startedAt?: string
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/networks.yaml by `npm run generate`. Do not edit.
+
+export interface NetworkSchema {
+  spec?: NetworkSpec
+  status?: NetworkStatus
+}
+/**
+ * How the network behaves. *live*
+ */
+export interface NetworkSpec {
+  /**
+   * MTU of the guests' interfaces; absent: the underlay's less the tunnel header. *restart*
+   */
+  mtu?: number
+  /**
+   * The default of its Ports: only their own MAC and addresses may send, and security groups apply. Ports of other namespaces keep what it said when they were made, and while there are any it cannot become false. *live*
+   */
+  portSecurityEnabled?: boolean
+  /**
+   * Domain that DHCP hands to guests. *live*
+   */
+  dnsDomain?: string
+  /**
+   * The namespaces whose objects may refer to this one; `*` means all of them. *live*
+   *
+   * @maxItems 64
+   *
+   * Items: One namespace. *live*
+   */
+  sharedWith?: {
+    /**
+     * Name of the namespace, or `*` for all. *live*
+     */
+    namespace: string
+  }[]
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface NetworkStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'BUILD' | 'ACTIVE' | 'ERROR' | 'DELETING'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * What is in effect of spec.portSecurityEnabled.
+   */
+  portSecurityEnabled?: boolean
+  /**
+   * The MTU in effect.
+   */
+  mtu?: number
+  /**
+   * Name of the logical switch in OVN's northbound database.
+   */
+  logicalSwitch?: string
+}
