@@ -46,7 +46,7 @@ interface Module {
 
 /** Tests and what only they use: may reach everywhere, and nothing else may reach them. The agent itself offers the fake machines. */
 function isTestSupport(path: string): boolean {
-  return /\.test\.ts$|\/(testing|suite)\/|\/(testing|contract-suite)\.ts$|\/(test|fake(?!-instance-driver))-[^/]+\.ts$|drivers\/contract\.ts$/.test(
+  return /\.test\.ts$|\/(testing|suite)\/|\/(testing|contract-suite)\.ts$|\/(test|fake(?!-instance-driver))-[^/]+\.ts$/.test(
     path,
   )
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { explainedReasons, reasonsIn } from './reasons.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
-const NOT_SHIPPED = /\.test\.ts$|\/testing\/|\/fake\/|\/contract(-suite)?\.ts$/
+const NOT_SHIPPED = /\.test\.ts$|\/testing\/|\/fake\/|\/contract-suite\.ts$/
 
 describe('reasons', () => {
   test.each([

@@ -122,7 +122,10 @@ export interface NetworkDriver {
   readonly name: string
   /** Once after winning the Lease, before anything else: fences all older leaders. Throws StaleWriterError for a lower one. */
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
-  /** A port throws TransientError('NetworkNotReady') while its network, or a subnet of it with DHCP, was not ensured yet: see onMade. */
+  /**
+   * What stands on another one throws TransientError('NetworkNotReady') while that was not ensured yet (see onMade): a port while its
+   * network was not, or a subnet of it with DHCP; a subnet, if at all, while its network was not. Groups are waited for by nobody.
+   */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** With what hangs on it (a network's metadata port); what stands on it must be gone before. One that is absent is success. */
   remove(kind: LogicalKind, uid: string, signal: AbortSignal): Promise<void>

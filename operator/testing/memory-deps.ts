@@ -55,6 +55,8 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
   const writer = () => ({ incarnation: 1, term: 1 })
   const bus = new MemoryBus(writer, () => clock.ms)
   const network = new MemoryNetwork()
+  const { incarnation, term } = writer()
+  void network.claimTerm(incarnation, term)
   const stores = {
     clouds: new WatchedStore(),
     computeNodes: new WatchedStore(indexes.computeNodeIndexes as never),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import {
   LOGICAL_KINDS,
@@ -16,7 +17,10 @@ type RowsByKind = { readonly [K in LogicalKind]: Map<string, LogicalByKind[K]> }
 /** Rows as a backend would keep them: shared by all drivers on it, like one database. */
 export class MemoryRows {
   readonly #rows = Object.fromEntries(LOGICAL_KINDS.map((kind) => [kind, new Map()])) as unknown as RowsByKind
-  term = 0
+  /** Whose word counts: of an incarnation and a term in it. */
+  claimed: readonly [incarnation: number, term: number] | undefined
+  /** How often a driver changed something. */
+  writes = 0
 
   /** By uid. */
   of<K extends LogicalKind>(kind: K): RowsByKind[K] {
@@ -34,7 +38,7 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #takenListeners = new Set<(nodes: ReadonlySet<string>) => void>()
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
   #taken: readonly TakenPort[] = []
-  #term = 0
+  #claimed: MemoryRows['claimed']
   #failures: Error[] = []
 
   constructor(rows = new MemoryRows()) {
@@ -49,18 +53,27 @@ export class MemoryNetwork implements NetworkDriver {
     for (const listener of this.#listeners) listener()
   }
 
-  async claimTerm(_incarnation: number, term: number): Promise<void> {
-    if (term < this.rows.term) throw new StaleWriterError('a newer leader has claimed the backend')
-    this.rows.term = term
-    this.#term = term
+  async claimTerm(incarnation: number, term: number): Promise<void> {
+    const [ofCloud = 0, ofLeader = 0] = this.rows.claimed ?? []
+    if (incarnation < ofCloud || (incarnation === ofCloud && term < ofLeader)) throw stale()
+    if (incarnation !== ofCloud || term !== ofLeader || !this.rows.claimed) {
+      this.rows.claimed = [incarnation, term]
+      this.rows.writes++
+    }
+    this.#claimed = this.rows.claimed
   }
 
   async ensure(want: LogicalWant): Promise<void> {
     this.#check()
     if (!this.#canStand(want)) throw new TransientError('NetworkNotReady', 'the network is not there yet')
-    const rows: Map<string, LogicalWant> = this.rows.of(want.kind)
-    const isNew = !rows.has(want.uid)
-    rows.set(want.uid, want)
+    const isNew = this.#put(want)
+    // What names a group gives it a row, so that its rules can be written.
+    if (want.kind === 'Port') {
+      for (const uid of want.securityGroupUids) {
+        const group = { kind: 'SecurityGroup', uid, namespace: '', name: '', generation: 0, rules: [] } as const
+        if (!this.rows.of('SecurityGroup').has(uid)) this.#put(group)
+      }
+    }
     if (isNew && (want.kind === 'Network' || want.kind === 'Subnet')) this.#tellMade(want)
   }
 
@@ -68,7 +81,13 @@ export class MemoryNetwork implements NetworkDriver {
     this.#check()
     const isUsed = [...this.rows.of('Port').values()].some(({ networkUid }) => networkUid === uid)
     if (kind === 'Network' && isUsed) throw new Error('network has ports')
+    if (this.rows.of(kind).delete(uid)) this.rows.writes++
+  }
+
+  /** Another hand takes a row away. */
+  lose(kind: LogicalKind, uid: string): void {
     this.rows.of(kind).delete(uid)
+    this.disturb()
   }
 
   async listOwned(): Promise<OwnedRow[]> {
@@ -125,7 +144,17 @@ export class MemoryNetwork implements NetworkDriver {
   #check(): void {
     const failure = this.#failures.shift()
     if (failure) throw failure
-    if (this.#term < this.rows.term) throw new StaleWriterError('a newer leader has claimed the backend')
+    if (!this.#claimed || this.#claimed !== this.rows.claimed) throw stale()
+  }
+
+  /** @returns whether there was no such row */
+  #put(want: LogicalWant): boolean {
+    const rows: Map<string, LogicalWant> = this.rows.of(want.kind)
+    const held = rows.get(want.uid)
+    if (isDeepStrictEqual(held, want)) return false
+    rows.set(want.uid, want)
+    this.rows.writes++
+    return held === undefined
   }
 
   /** Is what it stands on there? */
@@ -140,9 +169,12 @@ export class MemoryNetwork implements NetworkDriver {
       case 'Port':
         return (
           rows.of('Network').has(want.networkUid) &&
-          want.fixedIPs.every(({ hasDhcp, subnetUid }) => !hasDhcp || rows.of('Subnet').has(subnetUid)) &&
-          want.securityGroupUids.every((uid) => rows.of('SecurityGroup').has(uid))
+          want.fixedIPs.every(({ hasDhcp, subnetUid }) => !hasDhcp || rows.of('Subnet').has(subnetUid))
         )
     }
   }
+}
+
+function stale(): StaleWriterError {
+  return new StaleWriterError('a newer leader has claimed the backend')
 }

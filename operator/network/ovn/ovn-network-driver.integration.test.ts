@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StaleWriterError } from '../../../lib/errors.ts'
 import { until } from '../../../lib/time/until.ts'
-import { OvsdbClient } from '../../../lib/ovsdb/client.ts'
+import type { OvsdbClient } from '../../../lib/ovsdb/client.ts'
 import {
   createDatabase,
   ovsPrograms,
@@ -17,10 +17,9 @@ import { mapOf, readString, readStrings, readUuids, setOf, uuidOf } from '../../
 import type { LogicalNetwork, LogicalPort, LogicalSecurityGroup, LogicalSubnet } from '../network-driver.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
 import { driftOf, ensureAll, removeExtra, type Drift } from './testing/drift.ts'
+import { NORTHBOUND_SCHEMA, startNorthbound } from './testing/northbound-server.ts'
 import { rowVersions } from './testing/row-versions.ts'
-import { WHOLE_TABLES } from './testing/whole-tables.ts'
 
-const SCHEMA = 'usr/share/ovn/ovn-nb.ovsschema'
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const NETWORK: LogicalNetwork = { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 }
@@ -72,16 +71,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ovn-'))
 }, 180_000)
 beforeEach(async () => {
-  const file = join(dir, `nb${++count}.db`)
-  await createDatabase(programs, file, SCHEMA)
-  server = await startOvsdbServer(programs, dir, `nb${count}`, [file])
-  raw = new OvsdbClient({
-    database: 'OVN_Northbound',
-    remotes: [{ transport: 'unix', path: server.socket }],
-    tables: WHOLE_TABLES,
-  })
-  raw.start(new AbortController().signal)
-  await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
+  ;({ server, raw } = await startNorthbound(programs, dir, `nb${++count}`))
 })
 afterEach(async () => {
   for (const close of closers.splice(0)) await close()
@@ -319,7 +309,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
     const before = await dump()
     await server.stop('SIGKILL')
     const file = join(dir, `fresh${count}.db`)
-    await createDatabase(programs, file, SCHEMA)
+    await createDatabase(programs, file, NORTHBOUND_SCHEMA)
     const fresh = await startOvsdbServer(programs, dir, `fresh${count}`, [file], [`--remote=punix:${server.socket}`])
     closers.push(() => fresh.stop())
     await raw.waitUntil(() => (raw.synced && raw.rows('NB_Global').size === 0 ? true : undefined), soon())

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
 import { until } from '../../../../lib/time/until.ts'
 import { consoleDir, consoleLog, instanceDir, instancesDir, tapName } from '../../paths.ts'
-import { describeInstanceDriver } from '../contract.ts'
+import { instanceDriverContract } from '../contract-suite.ts'
 import { nicWant } from '../testing.ts'
 import { tryGuest } from './acceleration.ts'
 import type { LibvirtInstanceDriver } from './libvirt-instance-driver.ts'
@@ -30,7 +30,9 @@ afterAll(async () => {
   await at?.node.stop()
 })
 
-describeInstanceDriver('libvirt', () => ({ driver, want: at.want, volume: at.volume }))
+describe('libvirt keeps the contract', () => {
+  instanceDriverContract(() => ({ driver, want: at.want, volume: at.volume }))
+})
 
 const times: Record<string, number[]> = {}
 async function timed<T>(name: string, run: () => Promise<T>): Promise<T> {

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every NetworkDriver keeps to. Called inside of `describe` by the tests of each driver, the one in memory included.
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { StaleWriterError, TransientError } from '../../lib/errors.ts'
+import { until } from '../../lib/time/until.ts'
+import {
+  LOGICAL_KINDS,
+  type LogicalByKind,
+  type LogicalKind,
+  type LogicalPort,
+  type LogicalWant,
+  type NetworkDriver,
+} from './network-driver.ts'
+
+export interface BackendUnderTest extends AsyncDisposable {
+  /** One more driver on the same backend, as another operator has it. It claims nothing. */
+  open(): Promise<NetworkDriver>
+  /** The same for as long as nobody writes. */
+  versions(): Promise<unknown>
+  /** Another hand takes away the row of that resource. */
+  lose(kind: LogicalKind, uid: string): Promise<void>
+}
+
+const owner = { namespace: 'team-a', name: 'x', generation: 1 }
+/** One of each kind; they stand on each other. */
+const WANTS: LogicalByKind = {
+  Network: { kind: 'Network', ...owner, uid: 'net', mtu: 1442 },
+  Subnet: {
+    ...{
+      kind: 'Subnet',
+      ...owner,
+      uid: 'sub',
+      networkUid: 'net',
+      cidr: '10.0.0.0/24',
+      gatewayIP: '10.0.0.1',
+      mtu: 1442,
+    },
+    dhcp: { leaseSeconds: 60, dnsNameservers: ['10.0.0.2'], hostRoutes: [] },
+  },
+  SecurityGroup: {
+    ...{ kind: 'SecurityGroup', ...owner, uid: 'group' },
+    rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22 }],
+  },
+  Port: {
+    ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
+    fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.11', hasDhcp: true }],
+    ...{ portSecurityEnabled: true, securityGroupUids: ['group'], allowedAddressPairs: [], isShared: false },
+  },
+}
+const { Network: network, Subnet: subnet, Port: port } = WANTS
+const announced: LogicalWant = {
+  ...{ ...subnet, uid: 'sub-6', cidr: 'fd00::/64', gatewayIP: 'fd00::1' },
+  ipv6: { addressMode: 'slaac', routerAdvertisements: true },
+}
+
+export function networkDriverContract(create: () => Promise<BackendUnderTest>): void {
+  let backend: BackendUnderTest
+  let driver: NetworkDriver
+  const signal = () => AbortSignal.timeout(10_000)
+  const ensure = (want: LogicalWant, by = driver) => by.ensure(want, signal())
+  const remove = (kind: LogicalKind, uid: string, by = driver) => by.remove(kind, uid, signal())
+  const owned = async () => (await driver.listOwned(signal())).map(({ kind, uid }) => `${kind}/${uid}`).sort()
+  const writesNothing = async (work: () => Promise<unknown>) => {
+    const before = await backend.versions()
+    await work()
+    expect(await backend.versions()).toEqual(before)
+  }
+  const writes = async (work: () => Promise<unknown>) => {
+    const before = await backend.versions()
+    await work()
+    expect(await backend.versions()).not.toEqual(before)
+  }
+  const notReady = async (want: LogicalWant) => {
+    const refused = await ensure(want).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(TransientError)
+    expect(refused).toMatchObject({ reason: 'NetworkNotReady' })
+  }
+  /** All that it stands on is there. */
+  const furnish = async (kind: LogicalKind) => {
+    for (const lower of LOGICAL_KINDS.slice(0, LOGICAL_KINDS.indexOf(kind))) await ensure(WANTS[lower])
+  }
+
+  beforeEach(async () => {
+    backend = await create()
+    driver = await backend.open()
+    await driver.claimTerm(1, 1, signal())
+  })
+  afterEach(async () => {
+    await backend[Symbol.asyncDispose]()
+  })
+
+  describe.each(LOGICAL_KINDS)('%s', (kind) => {
+    const want = WANTS[kind]
+    test('is made, listed as its own, changed and removed; and nothing is written twice', async () => {
+      await furnish(kind)
+      await writes(() => ensure(want))
+      const row = async () => (await driver.listOwned(signal())).find((found) => found.kind === kind)
+      const { uid, namespace, name } = want
+      expect(await row()).toEqual({ kind, uid, namespace, name, generation: 1 })
+      await writesNothing(() => ensure({ ...want }))
+      await writes(() => ensure({ ...want, generation: 2 }))
+      expect(await row()).toEqual({ kind, uid, namespace, name, generation: 2 })
+      await writesNothing(() => ensure({ ...want, generation: 2 }))
+      await writes(() => remove(kind, uid))
+      expect(await row()).toBeUndefined()
+      await writesNothing(() => remove(kind, uid))
+    })
+    test('what was never made is gone', async () => {
+      await writesNothing(() => remove(kind, want.uid))
+      expect(await owned()).toEqual([])
+    })
+    test('what another hand took away is made again, and whoever keeps the backend true was told', async () => {
+      await furnish(kind)
+      await ensure(want)
+      let told = 0
+      driver.onDisturbance(() => told++)
+      await writesNothing(() => ensure(want))
+      expect(told).toBe(0)
+      await backend.lose(kind, want.uid)
+      await until(() => told > 0, 'the driver tells of it')
+      expect(await owned()).not.toContain(`${kind}/${want.uid}`)
+      await ensure(want)
+      expect(await owned()).toContain(`${kind}/${want.uid}`)
+    })
+  })
+
+  test('the same uid under another kind is another row', async () => {
+    await ensure(network)
+    await ensure({ ...WANTS.SecurityGroup, uid: network.uid })
+    await remove('SecurityGroup', network.uid)
+    expect(await owned()).toEqual(['Network/net'])
+  })
+
+  test('all at once: each plan is made on what the one before it wrote', async () => {
+    await Promise.all([...LOGICAL_KINDS, ...LOGICAL_KINDS].map((kind) => ensure(WANTS[kind])))
+    expect(await owned()).toEqual(['Network/net', 'Port/port', 'SecurityGroup/group', 'Subnet/sub'])
+    for (const kind of [...LOGICAL_KINDS].reverse()) await remove(kind, WANTS[kind].uid)
+    expect(await owned()).toEqual([])
+  })
+
+  describe('order', () => {
+    test('a port waits for its network, and for its subnet where that has DHCP', async () => {
+      await writesNothing(() => notReady(port))
+      await ensure(network)
+      await writesNothing(() => notReady(port))
+      const silent: LogicalPort = { ...port, fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.11', hasDhcp: false }] }
+      await ensure(silent)
+      await writesNothing(() => notReady(port))
+      await ensure(subnet)
+      await ensure(port)
+      expect(await owned()).toContain('Port/port')
+    })
+    test('a subnet that the network announces waits for it', async () => {
+      await writesNothing(() => notReady(announced))
+      await ensure(network)
+      await ensure(announced)
+      expect(await owned()).toEqual(['Network/net', 'Subnet/sub-6'])
+    })
+    test('a port waits for no group: what it may not know yet lets nothing in', async () => {
+      await ensure(network)
+      await ensure(subnet)
+      await ensure(port)
+      await ensure(WANTS.SecurityGroup)
+      expect(await owned()).toEqual(['Network/net', 'Port/port', 'SecurityGroup/group', 'Subnet/sub'])
+      await writesNothing(() => ensure(port))
+    })
+    test('who waits is told once when what it waits for came to be', async () => {
+      const made: string[] = []
+      const end = driver.onMade(({ kind, uid }) => made.push(`${kind}/${uid}`))
+      for (const kind of [...LOGICAL_KINDS, ...LOGICAL_KINDS]) await ensure(WANTS[kind])
+      await ensure({ ...network, generation: 2 })
+      expect(made).toEqual(['Network/net', 'Subnet/sub'])
+      await remove('Port', port.uid)
+      await remove('Subnet', subnet.uid)
+      await ensure(subnet)
+      expect(made.slice(2)).toEqual(['Subnet/sub'])
+      end()
+      await ensure({ ...network, uid: 'net-2' })
+      expect(made).toHaveLength(3)
+    })
+  })
+
+  describe('terms', () => {
+    const stale = async (work: () => Promise<unknown>) =>
+      writesNothing(() => expect(work()).rejects.toBeInstanceOf(StaleWriterError))
+    const other = { ...network, uid: 'net-2' }
+
+    test('who claimed none may not write', async () => {
+      const reader = await backend.open()
+      await stale(() => ensure(other, reader))
+    })
+    test.each([
+      ['a later term', 1, 2],
+      ['a later incarnation, whatever its term', 2, 0],
+    ])('%s ends the one before: its writes are refused, and so is its claim', async (_, incarnation, term) => {
+      await ensure(network)
+      const next = await backend.open()
+      await next.claimTerm(incarnation, term, signal())
+      for (let i = 0; i < 2; i++) {
+        await stale(() => ensure(other))
+        await stale(() => remove('Network', network.uid))
+        await stale(() => driver.claimTerm(1, 1, signal()))
+      }
+      expect(await owned()).toEqual(['Network/net'])
+      await ensure(other, next)
+      await remove('Network', network.uid, next)
+      await next.claimTerm(incarnation, term, signal())
+      await ensure({ ...other, generation: 2 }, next)
+      await until(async () => (await owned()).join() === 'Network/net-2', 'the first one reads what the next one wrote')
+    })
+  })
+}
