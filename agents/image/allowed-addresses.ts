@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses an image may be read from. A tenant writes the URL and the node asks: what the node reaches the tenant may not. So
-// private and reserved networks are refused, and the node's own addresses, unless the Cloud's spec.images.allowedNetworks has them.
+// Which addresses an image may be downloaded from. A tenant writes the URL and the node fetches it, and the node reaches places that the
+// tenant must not. So private and reserved networks and the node's own addresses are refused, unless the Cloud's
+// spec.images.allowedNetworks contains them.
 import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -8,7 +9,10 @@ type Network = [Address, number]
 
 const networks = (list: readonly string[]): Network[] => list.map((cidr) => ipaddr.parseCIDR(cidr))
 
-/** Opened only by an entry that lies inside: `0.0.0.0/0` must not open the node's own services, or its cloud's metadata service. */
+/**
+ * Allowed only by an entry that lies within one of these: `0.0.0.0/0` must not open the node's own services or the metadata service of the
+ * cloud that it runs in.
+ */
 const NARROW = networks([
   '0.0.0.0/8',
   '127.0.0.0/8',
@@ -18,11 +22,11 @@ const NARROW = networks([
   '::/8',
   'fe80::/10',
   'ff00::/8',
-  // Where a large cloud has the IPv6 address of its metadata service.
+  // The IPv6 address of AWS's metadata service.
   'fd00:ec2::/32',
 ])
 
-/** IANA's special-purpose registries (RFC 6890) beside those: private, shared by providers, for tests and translation. */
+/** The rest of IANA's special-purpose registries (RFC 6890): private networks, carrier-grade NAT, benchmarking, translation. */
 const RESERVED = networks([
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -39,21 +43,21 @@ const RESERVED = networks([
   'fec0::/10',
 ])
 
-/** Prefixes that hold an IPv4 address: it is what is reached in the end. RFC 6052 (NAT64), RFC 3056 (6to4). */
+/** Prefixes that embed an IPv4 address, which is what a connection reaches in the end. RFC 6052 (NAT64), RFC 3056 (6to4). */
 const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
 const SIX_TO_FOUR = ipaddr.parseCIDR('2002::/16')
 
 export interface AddressPolicy {
   /** CIDRs. */
   allowedNetworks: readonly string[]
-  /** The node's own addresses as they are now. */
+  /** The node's own addresses at present. */
   ownAddresses: () => readonly string[]
 }
 
-/** `public`: anybody may read there; `allowed`: by an entry of the Cloud, to whose users nothing is told of what is there. */
+/** `public`: anybody may download there; `allowed`: by an entry of the Cloud, so that users are told nothing about what is there. */
 export type AddressVerdict = 'public' | 'allowed' | 'refused'
 
-/** Pure but for the node's addresses. What is no address is refused. */
+/** Pure except for the node's addresses. Anything that is not an address is refused. */
 export function judgeAddress(text: string, { allowedNetworks, ownAddresses }: AddressPolicy): AddressVerdict {
   if (!ipaddr.isValid(text)) return 'refused'
   const address = embedded(ipaddr.process(text.split('%')[0] ?? ''))

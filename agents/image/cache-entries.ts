@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in the cache's folder: `<sha256>`, the immutable image, and `<sha256>.json`, its marker, written after it was verified.
+// The files in the cache's folder: `<sha256>`, the immutable image, and `<sha256>.json`, its marker, written after the image was verified.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { lstat, open, readdir, rm, utimes } from 'node:fs/promises'
@@ -11,9 +11,9 @@ const Marker = z.looseObject({
   sizeBytes: z.int().min(0),
   virtualSizeBytes: z.int().min(0),
   format: z.enum(['raw', 'qcow2']),
-  /** Of the image documents that want it; an entry without one is a leftover that may go. */
+  /** Of the image documents that want it; an entry without any may be removed. */
   uids: z.array(z.string()),
-  /** A leftover that stays for later machines until room is needed. */
+  /** An unwanted image that is kept for later machines until the room is needed. */
   keep: z.boolean().optional(),
 })
 
@@ -25,7 +25,7 @@ export interface CacheEntry extends z.infer<typeof Marker> {
 
 const DIGEST = /^[0-9a-f]{64}$/
 
-/** Where an image lies on every node. A disk on top of it names this path. */
+/** The path of an image, the same on every node. Overlay disks refer to it. */
 export function basePath(baseDir: string, sha256: string): string {
   if (!DIGEST.test(sha256)) throw new Error('not a SHA-256')
   return join(baseDir, sha256)
@@ -41,20 +41,20 @@ export async function writeMarker(baseDir: string, entry: CacheEntry): Promise<v
   )
 }
 
-/** The marker's time of change is the time of last use: no write of its own but an inode's. */
+/** The marker's mtime is the time of last use: costs no write but that of an inode. */
 export async function touch(baseDir: string, entry: CacheEntry, now: Date): Promise<void> {
   entry.lastUsedMs = now.getTime()
   await utimes(markerPath(baseDir, entry.sha256), now, now)
 }
 
 export async function removeEntry(baseDir: string, sha256: string): Promise<void> {
-  // The marker first: without it a file is rehashed before it is believed.
+  // The marker goes first: a file without one is rehashed before it is trusted.
   await rm(markerPath(baseDir, sha256), { force: true })
   await rm(basePath(baseDir, sha256), { force: true })
   await syncFolder(baseDir)
 }
 
-/** Is the file still what its marker said: a regular file of that size? */
+/** Whether the file still is a regular file of the size in its marker. */
 export async function isIntact(entry: CacheEntry): Promise<boolean> {
   const found = await lstat(entry.path).catch(() => undefined)
   return found?.isFile() === true && found.size === entry.sizeBytes
@@ -62,13 +62,13 @@ export async function isIntact(entry: CacheEntry): Promise<boolean> {
 
 export interface FoundEntries {
   entries: CacheEntry[]
-  /** Whole files without a (readable) marker: a crash between the two, to be rehashed. */
+  /** Whole files without a (readable) marker, which a crash can leave: to be rehashed. */
   unmarked: string[]
-  /** What no crash of ours leaves: links, folders, files of another size than their marker says. */
+  /** What no crash of ours can leave: links, folders, files of another size than in their marker. */
   foreign: string[]
 }
 
-/** Reads the folder as it is after a start. Changes nothing. */
+/** Reads the folder after a start. Changes nothing. */
 export async function readEntries(baseDir: string): Promise<FoundEntries> {
   const found: FoundEntries = { entries: [], unmarked: [], foreign: [] }
   for (const file of await readdir(baseDir, { withFileTypes: true })) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One attempt to bring an image's bytes onto this disk. What arrived stays in the partial file, so that the next attempt, of this
-// process or of the one after a crash, goes on where this one ended.
+// One attempt to download an image. The bytes that arrived stay in the partial file, so that the next attempt, also by another process
+// after a crash, resumes where this one ended.
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
@@ -14,21 +14,21 @@ import { ThroughputFloor } from './throughput.ts'
 export interface DownloadRequest {
   url: string
   caBundle?: string
-  /** Declared digest, if there is one. */
+  /** The declared digest, if there is one. */
   sha256?: string
-  /** The digest is that of an earlier import, not what somebody wrote. */
+  /** The digest is from an earlier import, not from the Image's spec. */
   imported?: boolean
-  /** Of the document that wants it, kept with the partial file. */
+  /** Of the document that wants it; stored with the partial file. */
   uid: string
-  /** Where the bytes go; `<partialPath>.json` says what they are a part of. */
+  /** The file to download to; `<partialPath>.json` records its source. */
   partialPath: string
   maxBytes: number
   limits: SourceLimits
   addresses: AddressPolicy
   signal: AbortSignal
-  /** Makes room for so many further bytes or throws. */
+  /** Makes room for this many more bytes, or throws. */
   reserve(bytes: number): Promise<void>
-  /** Percent; called when it changes and the size is known. */
+  /** In percent; called when it changes, if the size is known. */
   onProgress(percent: number): void
 }
 
@@ -37,31 +37,31 @@ export interface Downloaded {
   sizeBytes: number
 }
 
-/** An unknown size is reserved in steps. */
+/** Room for a download of unknown size is reserved in steps of this size. */
 const RESERVE_STEP_BYTES = 256 * 1024 * 1024
-/** A source that trickles just above the idle time-out holds its place for no longer; the next attempt resumes. */
+/** The longest that a source which trickles just above the idle time-out may hold its place; the next attempt resumes. */
 const MAX_ATTEMPT_MS = 6 * 60 * 60 * 1000
 
-/** The URL may hold credentials: only its digest is written down. */
+/** The URL may hold credentials: only its digest is stored. */
 const PartialRecord = z.looseObject({ uid: z.string(), urlSha256: z.string(), validator: z.string().optional() })
 
 const sha256Text = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A name for the download of one thing from one place; tells nothing of the place. */
+/** A name for downloading one thing from one source; does not reveal the source. */
 export function downloadKey(what: string, url: string): string {
   return `${what}-${sha256Text(url).slice(0, 16)}`
 }
 
-/** Whose partial file this is; undefined for none that we wrote. */
+/** The document that the partial file belongs to; undefined when we did not write it. */
 export async function partialOwner(partialPath: string): Promise<string | undefined> {
   return (await readRecord(partialPath))?.uid
 }
 
 /**
- * Downloads, or goes on with, one image. On success the partial file is whole, synced and of the declared digest; the caller moves
- * it into place and calls `dropPartial`.
- * @throws TransientError ImageNotFound, ImageSourceUnavailable, DownloadTooSlow, ImageCacheFull; TerminalError ImageDigestMismatch, ImageTooLarge,
- *   ImageSourceRefused
+ * Downloads one image, or resumes its download. On success the partial file is complete, synced and matches the declared digest; the caller
+ * moves it into place and calls `dropPartial`.
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, DownloadTooSlow, ImageCacheFull; TerminalError ImageDigestMismatch,
+ * ImageTooLarge, ImageSourceRefused
  */
 export async function download(wanted: DownloadRequest): Promise<Downloaded> {
   try {
@@ -90,7 +90,7 @@ async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
   }
 }
 
-/** @param hash over what is there already */
+/** @param hash of the bytes that are there already */
 async function transfer(
   wanted: DownloadRequest,
   file: FileHandle,
@@ -122,7 +122,7 @@ async function transfer(
   }
 }
 
-/** What an earlier attempt left, when it is a part of the same URL and the source can tell whether it changed since. */
+/** The remains of an earlier attempt, if they are from the same URL and the source can say whether it has changed since. */
 async function resumable(
   wanted: DownloadRequest,
   file: FileHandle,
@@ -139,7 +139,7 @@ async function readRecord(partialPath: string): Promise<z.infer<typeof PartialRe
   try {
     return text === undefined ? undefined : PartialRecord.parse(JSON.parse(text))
   } catch {
-    return undefined // written by nobody we know: begin anew
+    return undefined // not our file: start over
   }
 }
 
@@ -152,7 +152,7 @@ async function receive(
   const { totalBytes } = answer
   if (totalBytes !== undefined && totalBytes > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
   await file.truncate(answer.from)
-  // Before the first byte: a partial file without its record is never continued.
+  // Written before the first byte: a partial file without its record is never resumed.
   const record = { uid: wanted.uid, urlSha256: sha256Text(wanted.url), validator: answer.validator }
   await writeWhole(`${wanted.partialPath}.json`, JSON.stringify(record))
 
@@ -177,7 +177,7 @@ async function receive(
   } catch (error) {
     throw hasCode(error, 'ENOSPC') ? cacheFull(error) : classify(error, { url: wanted.url, signal })
   }
-  // An HTTP/1.0 answer ends with its connection; only the length tells whether it was whole.
+  // The end of an HTTP/1.0 response is the end of its connection: only the length tells whether it was complete.
   if (totalBytes !== undefined && at !== totalBytes) {
     throw new TransientError('ImageSourceUnavailable', `the source ended after ${at} of ${totalBytes} bytes`)
   }
@@ -193,7 +193,8 @@ async function finish(
   const sha256 = hash.digest('hex')
   if (wanted.sha256 !== undefined && sha256 !== wanted.sha256) {
     await dropPartial(wanted.partialPath)
-    // Put together from two transfers, or from what a power cut left: only a transfer in one piece can accuse the source.
+    // The file may be a mix of two versions, or damaged by a power cut: only a download in one piece proves that the source has another
+    // digest.
     if (resumed) {
       throw new TransientError(
         'ImageSourceUnavailable',
@@ -224,7 +225,7 @@ async function writeAll(file: FileHandle, chunk: Buffer, position: number): Prom
   }
 }
 
-/** @param found undefined: what is inside of the provider's networks is not for everybody who can write a URL */
+/** @param found undefined for a source in an internal network: its digest is not revealed to whoever can write a URL */
 function otherBytes({ sha256, imported }: DownloadRequest, found: Downloaded | undefined): TerminalError {
   const has = found
     ? `the ${found.sizeBytes} bytes of the source have SHA-256 ${found.sha256}`

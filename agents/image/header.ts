@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a downloaded file may become an image: is it what it was declared to be, and does it refer to nothing outside of itself?
+// Whether a downloaded file may become an image: is it of the declared format, and does it refer to nothing outside itself?
 import { TerminalError } from '../../lib/errors.ts'
 import { detectMagic, MAGIC_DISK_NAMES } from './magic.ts'
 import { parseQcow2, Qcow2FormatError, type Qcow2Header } from './qcow2.ts'
@@ -7,9 +7,9 @@ import { parseQcow2, Qcow2FormatError, type Qcow2Header } from './qcow2.ts'
 export type ImageFormat = 'raw' | 'qcow2'
 
 export interface ImageBytes {
-  /** The first bytes, MAGIC_HEAD_BYTES of them where the file has as many. */
+  /** The first bytes: MAGIC_HEAD_BYTES of them, or the whole file. */
   head: Buffer
-  /** The last bytes, MAGIC_TAIL_BYTES of them where the file has as many. */
+  /** The last bytes: MAGIC_TAIL_BYTES of them, or the whole file. */
   tail: Buffer
   fileBytes: number
 }
@@ -20,14 +20,14 @@ export interface InspectedImage {
   qcow2?: Qcow2Header
 }
 
-/** Larger disks than any guest here gets; a larger figure in a header is an attack on whoever allocates by it. */
+/** Larger than any guest's disk here; a larger figure in a header is an attack on whatever allocates by it. */
 const MAX_VIRTUAL_BYTES = 64 * 2 ** 40
 const SECTOR = 512
 
 /**
- * Judges a file against its declared format. Pure.
- * @throws TerminalError ImageFormatMismatch: it is not what was declared, or not an image at all; ImageUnsafe: it refers to other
- *   files, would be taken for another format by a tool that probes, or is out of bounds
+ * Checks a file against its declared format. Pure.
+ * @throws TerminalError ImageFormatMismatch: it is not what was declared, or not an image at all; ImageUnsafe: it refers to other files,
+ * would be taken for another format by a tool that probes, or exceeds a limit
  */
 export function inspectImage(bytes: ImageBytes, declared: ImageFormat): InspectedImage {
   if (bytes.fileBytes === 0) throw mismatch('the source is empty')
@@ -83,7 +83,7 @@ function refuseUnsafe(header: Qcow2Header): void {
   if (size === 0 || size > MAX_VIRTUAL_BYTES) throw unsafe(`the virtual size of ${size} bytes is out of bounds`)
 }
 
-/** What people call it, with its article. */
+/** The format's common name, with its article. */
 const CALLED: Readonly<Record<string, string>> = {
   text: 'plain text',
   iso: 'a CD image (ISO 9660)',
@@ -95,7 +95,7 @@ const CALLED: Readonly<Record<string, string>> = {
 const describe = (name: string): string =>
   CALLED[name] ?? (MAGIC_DISK_NAMES.includes(name) ? `a ${name.toUpperCase()} disk` : `a ${name} file`)
 
-/** Only what the schema takes is advised. */
+/** Advises only formats that the schema accepts. */
 function whatToDo(name: string): string {
   switch (name) {
     case 'qcow2':

@@ -3,13 +3,13 @@ import type { DocumentOf, KindReconciler, Observation, RunContext, Wake } from '
 import type { Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { TransientError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { ImageCache } from './cache.ts'
+import type { ImageCache } from './image-cache.ts'
 
 const FIRST_RETRY_MS = 2_000
 const LAST_RETRY_MS = 600_000
 const SWEEP_MS = 600_000
 
-/** Doubles from two seconds to ten minutes, with up to a fifth of it at random so that nodes do not ask in step. Pure. */
+/** Doubles from two seconds to ten minutes, plus up to a fifth at random so that nodes do not retry in step. Pure. */
 export function retryDelayMs(failures: number, random: number): number {
   const full = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20))
   return Math.round(full * (0.8 + 0.2 * random))
@@ -20,7 +20,7 @@ interface Failures {
   count: number
 }
 
-/** Keeps the images of this node's documents in its cache; the first import of an image is the same work. */
+/** Keeps the images of this node's documents in its cache. The first import of an image is the same work as caching it. */
 export class ImageReconciler implements KindReconciler<'image'> {
   readonly kind = 'image'
   readonly #cache: ImageCache
@@ -61,8 +61,8 @@ export class ImageReconciler implements KindReconciler<'image'> {
       return { state: 'ready', facts: { sha256, virtualSizeBytes, sizeBytes } }
     } catch (error) {
       if (!(error instanceof TransientError)) throw error
-      context.log.debug({ err: error }, 'image not there yet')
-      // Bytes in plenty begin the delays anew; a trickle does not.
+      context.log.debug({ err: error }, 'image not available yet')
+      // An attempt that made good progress resets the back-off; one that only trickled does not.
       const isAlive = moved && error.reason !== 'DownloadTooSlow'
       const retryAfterMs = retryDelayMs(this.#countFailure(document, isAlive), Math.random())
       return { state: 'failed', error: { reason: error.reason, message: error.message, terminal: false }, retryAfterMs }
@@ -71,7 +71,7 @@ export class ImageReconciler implements KindReconciler<'image'> {
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'image'>> {
     this.#failures.delete(tombstone.uid)
-    // The Image lives on, only this node has no use for it now: `keepInCache` leaves the file to eviction by last use.
+    // With `keepInCache` the Image still exists but this node does not need it now: the file is left to eviction by last use.
     await this.#cache.forget(tombstone.uid, tombstone['keepInCache'] === true, context.signal)
     return { state: 'gone' }
   }
@@ -81,14 +81,14 @@ export class ImageReconciler implements KindReconciler<'image'> {
     return held.map(({ uid, sha256 }) => ({ kind: 'image', uid, what: `cached image sha256:${sha256}` }))
   }
 
-  /** What an image may be or come from changed: those that were refused may be taken now. */
+  /** The rules for sources and sizes changed: images that were refused may be accepted now. */
   settingsChanged(): void {
     this.#wake?.all()
   }
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {
     this.#wake = wake
-    // Images whose last disk went after their document did.
+    // For images whose last disk was removed after their document.
     const timer = setInterval(
       () => void this.#cache.sweep(signal).catch((err: unknown) => this.#log.warn({ err }, 'image cache sweep failed')),
       SWEEP_MS,
@@ -97,7 +97,7 @@ export class ImageReconciler implements KindReconciler<'image'> {
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   }
 
-  /** A changed document, or an attempt that brought bytes, begins at the short delay again. */
+  /** A changed document, or an attempt that made progress, starts the back-off anew. */
   #countFailure({ uid, versions }: DocumentOf<'image'>, moved: boolean): number {
     const last = this.#failures.get(uid)
     const count = !moved && last?.generation === versions.generation ? last.count + 1 : 1

@@ -5,14 +5,14 @@ import type { AddressPolicy } from './allowed-addresses.ts'
 
 const GIB = 2 ** 30
 
-/** As the Cloud's schema has them; for operators that do not say. A test holds both together. */
+/** The defaults in the Cloud's schema, for operators that do not send them. A test keeps both in step. */
 export const DEFAULT_IMAGE_SETTINGS = { maxSizeGiB: 64, maxCachePercent: 50 }
 
-/** What the Cloud says of images, as this node was told last. */
+/** The Cloud's settings for images, as last received by this node. */
 export class ImageSettings implements AddressPolicy {
   #told: NonNullable<NodeSpec['images']> = {}
 
-  /** @returns whether it differs: what was refused may be taken now */
+  /** @returns whether they changed: images that were refused may be accepted now */
   tell(images: NodeSpec['images']): boolean {
     const before = JSON.stringify(this.#told)
     this.#told = images ?? {}
@@ -27,7 +27,7 @@ export class ImageSettings implements AddressPolicy {
     return (this.#told.maxSizeGiB ?? DEFAULT_IMAGE_SETTINGS.maxSizeGiB) * GIB
   }
 
-  /** @param diskBytes the size of the file system that the cache is on */
+  /** @param diskBytes the size of the cache's file system */
   maxCacheBytes(diskBytes: number): number {
     return Math.floor((diskBytes * (this.#told.maxCachePercent ?? DEFAULT_IMAGE_SETTINGS.maxCachePercent)) / 100)
   }

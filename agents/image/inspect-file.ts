@@ -8,7 +8,7 @@ import type { Qcow2Header } from './qcow2.ts'
 import { findFault, offsetOf } from './qcow2-tables.ts'
 
 /**
- * Judges a file on disk by its first and last bytes: cheap, whatever they say. Never follows a link. Never runs a tool.
+ * Checks a file on disk by its first and last bytes: cheap, whatever they contain. Never follows a link or runs a tool.
  * @throws TerminalError as inspectImage
  */
 export function inspectHead(path: string, declared: ImageFormat): Promise<InspectedImage> {
@@ -16,8 +16,8 @@ export function inspectHead(path: string, declared: ImageFormat): Promise<Inspec
 }
 
 /**
- * As inspectHead, and each table that a qcow2 file has: one whose end is missing is refused even where no digest was declared. Takes as
- * long as the file has tables; call it where that keeps nobody waiting (inspection.ts).
+ * As inspectHead, and reads every table of a qcow2 file: a truncated one is refused even where no digest was declared. Takes as long as the
+ * tables are large; call it where nothing waits for it (inspection.ts).
  * @throws TerminalError as inspectImage
  */
 export function inspectWhole(path: string, declared: ImageFormat): Promise<InspectedImage> {
@@ -45,7 +45,7 @@ async function readHead(file: FileHandle, fileBytes: number, declared: ImageForm
   return inspectImage({ head, tail, fileBytes }, declared)
 }
 
-/** Every table and cluster that the L1 and L2 tables name must begin inside the file. Each L2 table is read once, one at a time. */
+/** Every table and cluster that the L1 and L2 tables refer to must begin inside the file. L2 tables are read once each, one at a time. */
 async function checkTables(file: FileHandle, header: Qcow2Header, fileBytes: number): Promise<void> {
   const cluster = 2 ** header.clusterBits
   const l1 = await readAt(file, header.l1Offset, header.l1Entries * 8)

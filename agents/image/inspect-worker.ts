@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs in a worker thread of its own: reads the tables of a file that somebody else made, for as long as that takes.
+// Runs in a worker thread of its own: reads the tables of an untrusted file, however long that takes.
 import { parentPort, workerData } from 'node:worker_threads'
 import { isTerminal } from '../../lib/errors.ts'
 import { inspectWhole } from './inspect-file.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inspection of a whole file in a worker thread with a deadline: whatever a file says of itself, the agent's own thread goes on.
+// Inspects a whole file in a worker thread with a deadline: no file, whatever it contains, can block the agent's main thread.
 import { Worker } from 'node:worker_threads'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import { within } from '../../lib/within.ts'
@@ -15,12 +15,12 @@ export type InspectionAnswer =
   | { kind: 'refused'; reason: string; message: string }
   | { kind: 'failed'; message: string }
 
-/** The tables of a disk of 1 TiB are read in about a second. */
+/** The tables of a disk of 1 TiB take about a second. */
 const INSPECTION_DEADLINE_MS = 120_000
-/** An L1 table of 32 MiB and one L2 table lie outside of the heap. */
+/** An L1 table of 32 MiB and one L2 table are outside the heap. */
 const WORKER_HEAP_MIB = 128
 
-// A bundle has it beside itself under its other name.
+// In a bundle it is beside this file, under its compiled name.
 const WORKER_FILE = import.meta.url.endsWith('.ts') ? './inspect-worker.ts' : './inspect-worker.mjs'
 
 /**
@@ -39,7 +39,7 @@ export async function inspectInWorker(
   const answered = Promise.withResolvers<InspectionAnswer>()
   worker.once('message', (answer: InspectionAnswer) => answered.resolve(answer))
   worker.once('error', (error) => answered.reject(error))
-  worker.once('exit', (code) => answered.reject(new Error(`the inspection ended with ${code} and said nothing`)))
+  worker.once('exit', (code) => answered.reject(new Error(`the inspection worker ended with ${code} without a result`)))
   const late = () => timedOut(deadlineMs)
   try {
     return read(await within(answered.promise, { timeoutMs: deadlineMs, signal, late }))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which format a file's own bytes claim, by the signatures that QEMU's probing and common tools look for.
+// The format that a file's own bytes claim, by the signatures that QEMU's probing and common tools look for.
 
-/** Bytes from the start that `detectMagic` wants to see; ISO 9660's signature stands furthest in. */
+/** Bytes from the start that `detectMagic` needs; ISO 9660's signature is the farthest in. */
 export const MAGIC_HEAD_BYTES = 64 * 1024
-/** Bytes from the end: VHD's and DMG's signatures stand in a trailing sector. */
+/** Bytes from the end: VHD and DMG have their signatures in a trailer. */
 export const MAGIC_TAIL_BYTES = 512
 
 export type MagicClass =
-  /** A disk format that a probing tool would open as such: references to other files, a different disk than declared. */
+  /** A disk format that a probing tool would open as such: it may refer to other files, or be a different disk than declared. */
   | 'disk'
-  /** Compressed or packed: nobody boots it as it is. */
+  /** Compressed or packed: not bootable as it is. */
   | 'archive'
   | 'text'
 
@@ -57,7 +57,7 @@ const HEAD: readonly Signature[] = [
 const ISO = at(32769, 'iso', 'disk', 'CD001')
 const TAIL: readonly Signature[] = [at(0, 'vhd', 'disk', 'conectix'), at(0, 'dmg', 'disk', 'koly')]
 
-/** Disk formats by their own names, which are written in capitals. */
+/** Disk formats by their own names; those are in capitals. */
 export const MAGIC_DISK_NAMES: readonly string[] = [...HEAD, ...TAIL]
   .filter((s) => s.class === 'disk' && s.name !== 'qcow2' && s.name !== 'luks')
   .map((s) => s.name)
@@ -66,14 +66,14 @@ const has = (bytes: Buffer, s: Signature): boolean =>
   bytes.length >= s.offset + s.bytes.length &&
   bytes.compare(s.bytes, 0, s.bytes.length, s.offset, s.offset + s.bytes.length) === 0
 
-/** 0x55AA at the end of the first sector: a master boot record, protective ones of GPT disks included. */
+/** 0x55AA at the end of the first sector: a master boot record, including the protective ones of GPT disks. */
 function hasBootSignature(head: Buffer): boolean {
   return head.length >= 512 && head[510] === 0x55 && head[511] === 0xaa
 }
 
 /**
- * What the file's bytes say it is; undefined for anything that can only be a raw disk. A CD image that also carries a boot sector
- * (hybrid) is a disk like any other and therefore not named. Pure.
+ * The format that the bytes claim; undefined for anything that can only be a raw disk. A CD image that also has a boot sector (hybrid) is a
+ * disk like any other, so it is undefined too. Pure.
  * @param head the first bytes, up to MAGIC_HEAD_BYTES
  * @param tail the last bytes, up to MAGIC_TAIL_BYTES
  */
@@ -84,7 +84,7 @@ export function detectMagic(head: Buffer, tail: Buffer): Magic | undefined {
   return isText(head.subarray(0, 512)) ? { name: 'text', class: 'text' } : undefined
 }
 
-/** An error page or a listing where a disk should be: nothing but printable characters in the first sector. */
+/** An error page or a directory listing instead of a disk: only printable characters in the first sector. */
 function isText(sector: Buffer): boolean {
   return sector.length > 0 && sector.every((b) => b === 9 || b === 10 || b === 13 || (b >= 32 && b !== 127))
 }

@@ -7,11 +7,11 @@ import { MAGIC_HEAD_BYTES } from './magic.ts'
 import { QCOW2_MAGIC } from './qcow2.ts'
 
 /**
- * The digests of cached images that a disk of some instance stands on, read from the disks themselves: a machine whose document
- * was lost keeps its image all the same.
- * @param instancesDir one folder an instance, disks directly in it; need not exist
- * @param baseDir where the cache keeps its files
- * @throws when a disk cannot be read: then nothing may be called unused
+ * The digests of cached images that instances' disks are based on, read from the disks themselves: so a machine whose document was lost
+ * still keeps its image.
+ * @param instancesDir one folder per instance, with the disks directly in it; may be missing
+ * @param baseDir the cache's folder
+ * @throws when a disk cannot be read: then no image may be considered unused
  */
 export async function findOverlayBases(
   instancesDir: string,
@@ -43,7 +43,7 @@ async function backingOf(path: string): Promise<string | undefined> {
     const head = Buffer.alloc(Math.min(size, MAGIC_HEAD_BYTES))
     await file.read(head, 0, head.length, 0)
     if (head.length < 8 || head.readUInt32BE(0) !== QCOW2_MAGIC) return undefined
-    // Only the name: a disk that is just being made need not be sound yet.
+    // Reads only the name: a disk that is being made may not be valid yet.
     const offset = head.length >= 20 ? Number(head.readBigUInt64BE(8)) : 0
     const length = head.length >= 20 ? head.readUInt32BE(16) : 0
     return offset > 0 && offset + length <= head.length ? head.toString('utf8', offset, offset + length) : undefined

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entries of qcow2's L1 and L2 tables (QEMU's docs/interop/qcow2.rst). Read as two numbers of 32 bits: a table of 2 MiB has 262,144
-// entries, and with BigInt each costs many times as much.
+// Entries of qcow2's L1 and L2 tables (QEMU's docs/interop/qcow2.rst). Read as two 32-bit numbers: a table of 2 MiB has 262,144 entries,
+// and BigInt would make each cost many times as much.
 import type { Qcow2Header } from './qcow2.ts'
 
 const COMPRESSED = 0x40000000
@@ -15,8 +15,8 @@ export function offsetOf(table: Buffer, at: number): number {
 export type Fault = 'beyondEnd' | 'misaligned'
 
 /**
- * The first entry whose data cannot be read. A file may end inside of its last cluster: a reader takes what is missing as zeros, and
- * qemu-img check calls that clean. Pure.
+ * The first entry whose data cannot be read. A file may end within its last cluster: readers take the missing part as zeros, and qemu-img
+ * check calls that clean. Pure.
  * @param l2 an L2 table, or as much of it as the file has: the rest is zeros
  */
 export function findFault(l2: Buffer, header: Qcow2Header, fileBytes: number): Fault | undefined {
@@ -38,13 +38,13 @@ export function findFault(l2: Buffer, header: Qcow2Header, fileBytes: number): F
   return undefined
 }
 
-/** The descriptor's lower bits, as many as the clusters leave: x = 62 - (cluster_bits - 8). */
+/** The lower bits of the descriptor; how many depends on the cluster size: x = 62 - (cluster_bits - 8). */
 function compressedOffset(high: number, low: number, clusterBits: number): number {
   const highBits = 62 - (clusterBits - 8) - 32
   return (high & (2 ** highBits - 1)) * 2 ** 32 + low
 }
 
-/** The number of the last of 32 subclusters that has data, by the bitmap's lower half; below 0 where none has. */
+/** The number of the last of 32 subclusters that has data, from the lower half of the bitmap; negative when none has. */
 function lastSubcluster(allocated: number): number {
   return 31 - Math.clz32(allocated)
 }

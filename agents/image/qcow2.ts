@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The header of a qcow2 file, read by our own code before any tool opens it. Format: QEMU's docs/interop/qcow2.rst. All numbers
-// are big-endian; everything in the file is hostile, so each offset and length is checked against the file's size before use.
+// Reads the header of a qcow2 file, by our own code, before any tool opens the file. Format: QEMU's docs/interop/qcow2.rst. All numbers are
+// big-endian. Everything in the file is untrusted: each offset and length is checked against the file's size before use.
 
 export const QCOW2_MAGIC = 0x514649fb
 const V2_HEADER_BYTES = 72
 const V3_HEADER_BYTES = 104
-/** QEMU opens no larger ones: 2 MiB clusters, 32 MiB L1 table, 8 MiB refcount table. */
+/** QEMU's own limits: 2 MiB clusters, 32 MiB L1 table, 8 MiB refcount table. */
 const MAX_CLUSTER_BITS = 21
 const MAX_L1_BYTES = 32n * 1024n * 1024n
-/** QEMU makes a table half as large again as it must where it kept a machine's state; every guest on the image holds all of it. */
+/**
+ * QEMU makes the table half as large again as needed where it stored a machine's state; every guest on the image holds all of it in memory.
+ */
 const SPARE_L1_ENTRIES = 1024n
 const MAX_REFCOUNT_TABLE_BYTES = 8n * 1024n * 1024n
 const MAX_BACKING_NAME = 1023
@@ -24,19 +26,19 @@ const KNOWN_INCOMPATIBLE = Object.values(INCOMPATIBLE).reduce((all, bit) => all 
 const RAW_EXTERNAL = 1n << 1n
 
 const EXTENSION = { end: 0, backingFormat: 0xe2792aca, encryption: 0x0537be77, dataFile: 0x44415441 }
-/** Far more than any writer makes; keeps a hostile file from making us walk for long. */
+/** Far more than any writer makes; bounds the work that a hostile file can cause. */
 const MAX_EXTENSIONS = 64
 
 export interface Qcow2Header {
   version: 2 | 3
   clusterBits: number
   virtualSizeBytes: number
-  /** Those that the disk needs; a table may have more, of which no guest reads any. */
+  /** The entries that the disk needs; the table may have more, which no guest reads. */
   l1Entries: number
   l1Offset: number
   extendedL2: boolean
   backingFile?: string
-  /** Set when the header has one in any form: the feature bit, the auto-clear bit or the name extension. */
+  /** Set when the header refers to one in any form: the feature bit, the auto-clear bit or the name extension. */
   externalDataFile: boolean
   encrypted: boolean
   snapshots: number
@@ -59,11 +61,11 @@ const malformed = (what: string): never => {
 }
 
 /**
- * Reads the header. Pure; never reads outside of `head`.
- * @param head the first bytes of the file: the whole first cluster, or the file when it is shorter; 64 KiB is enough for all
- *   headers that QEMU writes, a longer extension area is refused
+ * Reads the header. Pure; never reads outside `head`.
+ * @param head the first bytes of the file: the whole first cluster, or the file when it is shorter; 64 KiB is enough for all headers that
+ * QEMU writes, a longer extension area is refused
  * @param fileBytes the size of the whole file
- * @throws Qcow2FormatError for whatever cannot be a sound qcow2 file of that size
+ * @throws Qcow2FormatError for anything that cannot be a sound qcow2 file of that size
  */
 export function parseQcow2(head: Buffer, fileBytes: number): Qcow2Header {
   if (head.length < V2_HEADER_BYTES) malformed('the file is shorter than a qcow2 header')
@@ -108,14 +110,14 @@ export function parseQcow2(head: Buffer, fileBytes: number): Qcow2Header {
   }
 }
 
-/** A size without an offset is left over from writers that cleared one of the two; QEMU reads only the offset. */
+/** A size without an offset is left by writers that cleared only one of the two; QEMU looks at the offset only. */
 function readBackingName(head: Buffer, clusterBits: number): string | undefined {
   const offset = head.readBigUInt64BE(8)
   if (offset === 0n) return undefined
   const length = head.readUInt32BE(16)
   const end = offset + BigInt(length)
   if (length > MAX_BACKING_NAME || end > 1n << BigInt(clusterBits) || end > BigInt(head.length)) {
-    // That there is one is all that matters to us; a name out of bounds is no reason to overlook it.
+    // It only matters that there is one: a name that is out of bounds is no reason to overlook it.
     return ''
   }
   return head.toString('utf8', Number(offset), Number(end))
@@ -149,7 +151,7 @@ function checkRegion(what: string, offset: bigint, length: bigint, cluster: bigi
 function readExtensions(head: Buffer, headerBytes: number, clusterBits: number): number[] {
   const types: number[] = []
   const limit = Math.min(head.length, 1 << clusterBits)
-  // The area ends with an end mark, where the backing file's name begins, or with the cluster; a file without room for it has none.
+  // The area ends with an end mark, where the backing file's name begins, or with the cluster; when there is no room for it, there is none.
   const backing = head.readBigUInt64BE(8)
   const end = backing > 0n && backing < BigInt(limit) ? Number(backing) : limit
   let at = headerBytes

@@ -15,7 +15,7 @@ export interface WorkProgress {
 }
 
 export interface Joining extends WorkProgress {
-  /** For whom: those who want much leave places to others. */
+  /** Whom the work is for: an owner who wants much leaves places to others. */
   owner: string
 }
 
@@ -27,14 +27,14 @@ interface Waiting {
 }
 
 /**
- * Long work that several may want at once and that runs once: it ends early only when everybody who waited for it has gone. At most
- * `parallel` of all keys run at a time, and an owner has no more of those than it leaves free.
+ * Long work that several callers may want at once and that runs once: it is aborted only when every caller has given up. At most `parallel`
+ * keys run at a time, and an owner never takes places that it has to leave to others (slot-plan.ts).
  */
 export class SharedWork<T> {
   readonly #parallel: number
   readonly #running = new Map<string, Running<T>>()
   readonly #queue: Waiting[] = []
-  /** Places taken, by owner. */
+  /** Places in use, by owner. */
   readonly #held = new Map<string, number>()
   #taken = 0
 
@@ -43,7 +43,7 @@ export class SharedWork<T> {
   }
 
   async join(key: string, who: Joining, work: Work<T>): Promise<T> {
-    // Work that everybody left must end before it begins again: both would write the same file.
+    // Work that all callers have left must end before it starts again: both would write the same file.
     for (let ending = this.#running.get(key); ending?.stop.signal.aborted; ending = this.#running.get(key)) {
       await ending.promise.catch(() => undefined)
     }
@@ -71,7 +71,7 @@ export class SharedWork<T> {
     const promise = this.#inTurn(owner, signal, () => work({ signal, onProgress })).finally(() =>
       this.#running.delete(key),
     )
-    promise.catch(() => undefined) // each waiter gets it; without any it is of no interest
+    promise.catch(() => undefined) // each caller gets the failure; without callers nobody needs it
     const running = { promise, stop, waiters: 0, listeners }
     this.#running.set(key, running)
     return running
@@ -100,7 +100,7 @@ export class SharedWork<T> {
     }
   }
 
-  /** Who holds least goes first, of those alike who came first. */
+  /** The owner with the fewest places goes first; among equals, whoever came first. */
   #fill(): void {
     for (;;) {
       const [next] = this.#queue

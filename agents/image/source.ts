@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request for an image's bytes: which addresses may be asked, redirects, time-outs, and what each answer means.
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
-import { isIP, type LookupFunction } from 'node:net'
+// One request for an image's bytes: permitted addresses, redirects, time-outs, and what each response means.
+import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import { codeOf } from '../../lib/durable-files.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import { judgeAddress, type AddressPolicy } from './allowed-addresses.ts'
+import { AddressGuard, REFUSED } from './address-guard.ts'
+import type { AddressPolicy } from './allowed-addresses.ts'
 
 export interface SourceLimits {
   connectTimeoutMs: number
-  /** Without a byte for so long the transfer is given up; it goes on from there at the next attempt. */
+  /** A transfer without a byte for this long is given up; the next attempt resumes it. */
   idleTimeoutMs: number
-  /** From the first request to the headers of the answer, redirects included. */
+  /** From the first request to the headers of the final response, including redirects. */
   answerTimeoutMs: number
-  /** A transfer that brings less in a window is given up and goes on later: it holds a place that others wait for. */
+  /** A transfer slower than this over a window is given up and resumed later: it holds a place that others wait for. */
   minBytesPerSecond: number
   slowWindowMs: number
   maxRedirects: number
@@ -32,33 +32,33 @@ export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
 export interface SourceRequest {
   url: string
   caBundle?: string
-  /** Ask for the bytes from here on, if the source still is what the validator says. */
+  /** Ask for the bytes from this offset on, if the source still matches the validator. */
   resume?: { from: number; validator: string }
   limits: SourceLimits
-  /** Which addresses may be asked. */
+  /** Which addresses may be connected to. */
   addresses: AddressPolicy
   signal: AbortSignal
 }
 
 export interface SourceAnswer {
   body: Readable
-  /** Where the first byte of `body` belongs. */
+  /** The offset of the first byte of `body`. */
   from: number
   totalBytes?: number
   /** For If-Range: a strong ETag, else Last-Modified. */
   validator?: string
-  /** Read where only the Cloud's settings allow it: nothing is told of what the bytes are. */
+  /** Readable only because the Cloud's settings allow it: users are told nothing about its content. */
   isInternal: boolean
-  /** Frees the connection, whatever became of the body. */
+  /** Frees the connection, whether or not the body was read. */
   close(): Promise<void>
 }
 
-/** Answered to a range that begins at the source's end: nothing is missing. */
+/** The response to a range that begins at the source's end: nothing is missing. */
 export interface SourceComplete {
   completeAt: number
 }
 
-/** Scheme, host and path: what may appear in logs and conditions. User names, passwords and signed query strings may not. */
+/** Scheme, host and path: safe for logs and conditions, unlike user names, passwords and signed query strings. */
 export function withoutSecrets(url: string | URL): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname}`
@@ -66,8 +66,8 @@ export function withoutSecrets(url: string | URL): string {
 
 /**
  * Opens the source. Follows redirects within http and https, never from https to http.
- * @throws TransientError ImageNotFound, ImageSourceUnavailable, ImageSourceRefused for a name that leads where nobody is asked;
- *   TerminalError ImageSourceRefused for such an address
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, ImageSourceRefused for a name that resolves to addresses that are not
+ * permitted; TerminalError ImageSourceRefused for such an address itself
  */
 export async function openSource(wanted: SourceRequest): Promise<SourceAnswer | SourceComplete> {
   const { limits } = wanted
@@ -131,7 +131,7 @@ function checkTarget(url: URL, first: URL, guard: AddressGuard): void {
   if (first.protocol === 'https:' && url.protocol === 'http:')
     throw unavailable('the source redirects from https to http')
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  // A name goes through the guard's lookup; an address is connected to without one.
+  // A host name is checked in the guard's lookup; for a literal address there is none.
   if (isIP(host) && !guard.admits(host)) throw new TerminalError('ImageSourceRefused', REFUSED)
 }
 
@@ -154,7 +154,7 @@ function readAnswer(status: number, headers: Headers, body: Readable, wanted: So
   }
   const range = parseContentRange(one(headers['content-range']))
   if (wanted.resume && status === 206 && range?.start === wanted.resume.from) {
-    // A server that ignores If-Range and answers with a part of something else.
+    // Also guards against a server that ignores If-Range and returns a part of another version.
     if (validator === undefined || validator === wanted.resume.validator) {
       return {
         body,
@@ -172,7 +172,7 @@ function readAnswer(status: number, headers: Headers, body: Readable, wanted: So
   throw unavailable(`${withoutSecrets(wanted.url)} answers ${status}`)
 }
 
-/** What was kept of an earlier attempt does not go with what the source has now: begin anew. */
+/** The bytes of an earlier attempt do not match the source's present content: start over. */
 export class RangeRefused extends TransientError {
   constructor() {
     super('ImageSourceUnavailable', 'the source changed while it was read; the download begins anew')
@@ -210,47 +210,10 @@ function basic(url: URL): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** Lets connections go to admitted addresses alone: what the resolver returns here is what is connected to, at each redirect anew. */
-class AddressGuard {
-  readonly #policy: AddressPolicy
-  sawInternal = false
-
-  constructor(policy: AddressPolicy) {
-    this.#policy = policy
-  }
-
-  admits(address: string): boolean {
-    const verdict = judgeAddress(address, this.#policy)
-    if (verdict === 'allowed') this.sawInternal = true
-    return verdict !== 'refused'
-  }
-
-  readonly lookup: LookupFunction = (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
-      if (error) {
-        callback(error, '')
-        return
-      }
-      const addresses = found.filter(({ address }) => this.admits(address))
-      const [chosen] = addresses
-      if (!chosen) {
-        // A name may lead elsewhere tomorrow.
-        callback(new TransientError('ImageSourceRefused', REFUSED), '')
-        return
-      }
-      if (options.all) callback(null, addresses)
-      else callback(null, chosen.address, chosen.family)
-    })
-  }
-}
-
 const unavailable = (message: string, cause?: unknown): TransientError =>
   new TransientError('ImageSourceUnavailable', message, { cause })
 
-const REFUSED =
-  'the URL leads into a private or reserved network, which images are not read from; publish the image elsewhere, or have an administrator add its network to spec.images.allowedNetworks of the Cloud'
-
-/** Everything that a network does is transient; its own errors name the address at the most. */
+/** All network failures are transient; their messages reveal at most the address. */
 export function classify(error: unknown, wanted: Pick<SourceRequest, 'url' | 'signal'>): unknown {
   if (error instanceof TerminalError || error instanceof TransientError) return error
   if (wanted.signal.aborted) return wanted.signal.reason

@@ -2,7 +2,7 @@
 import { TransientError } from '../../lib/errors.ts'
 import { withoutSecrets, type SourceLimits } from './source.ts'
 
-/** Ends a transfer that takes too long: to be answered, and then by bringing too little in any window of time. */
+/** Aborts a transfer that is too slow: to respond at first, and then to bring enough bytes in each window of time. */
 export class ThroughputFloor {
   readonly #url: string
   readonly #limits: SourceLimits
@@ -23,7 +23,7 @@ export class ThroughputFloor {
     return this.#stop.signal
   }
 
-  /** The source answered: from now on bytes count. */
+  /** The source has responded: from now on bytes count. */
   answered(): void {
     clearTimeout(this.#timer)
     this.#timer = setInterval(() => {
@@ -41,7 +41,7 @@ export class ThroughputFloor {
   }
 }
 
-/** Pure. @param bytes that came in one window */
+/** Pure. @param bytes that arrived in one window */
 function isTooSlow(bytes: number, limits: Pick<SourceLimits, 'minBytesPerSecond' | 'slowWindowMs'>): boolean {
   return bytes < (limits.minBytesPerSecond * limits.slowWindowMs) / 1000
 }

@@ -6,13 +6,13 @@ import { serviceFiles, type MetadataFiles, type MetadataSource } from './content
 interface Known {
   ports: readonly PortDocument[]
   files: MetadataFiles
-  /** By path; of what there is alone, so that no guest can fill it. */
+  /** By path; only for paths that exist, so that guests cannot fill it. */
   answers: Map<string, Answer>
 }
 
 /**
- * What each guest is told, made once for the documents that it comes from: making it costs milliseconds, and a guest may ask fifty times
- * a second. Goes with the documents.
+ * Caches what each guest is answered: building it takes milliseconds, and a guest may ask fifty times a second. An entry lasts as long as
+ * the documents that it was made from.
  */
 export class AnswerCache {
   readonly #known = new WeakMap<InstanceDocument, Known>()
@@ -29,7 +29,7 @@ export class AnswerCache {
 
   #of({ instance, ports }: MetadataSource): Known {
     const held = this.#known.get(instance)
-    // A document is replaced as a whole, never changed.
+    // Documents are replaced as a whole, never modified.
     if (held && held.ports.length === ports.length && held.ports.every((port, i) => port === ports[i])) return held
     const known = { ports: [...ports], files: serviceFiles({ instance, ports }), answers: new Map<string, Answer>() }
     this.#known.set(instance, known)

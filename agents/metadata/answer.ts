@@ -9,7 +9,7 @@ export interface Answer {
 
 const NOT_FOUND: Answer = { status: 404, type: 'text/plain', body: '404 Not Found\n' }
 
-/** What a URL asks for: its names without empty ones. Nothing is decoded or resolved, so that there is nothing to traverse. */
+/** The path's segments, without empty ones. Nothing is decoded or resolved, so there is nothing to traverse. */
 export function toPath(url: string): string {
   return (url.split(/[?#]/, 1)[0] ?? '')
     .split('/')
@@ -17,7 +17,7 @@ export function toPath(url: string): string {
     .join('/')
 }
 
-/** Looks a path up among fixed names. @param files of `serviceFiles` */
+/** Looks a path up in a fixed set of files. @param files from `serviceFiles` */
 export function answerPath(files: MetadataFiles, path: string): Answer {
   if (path === 'openstack') return text(OPENSTACK_VERSIONS)
   const content = isHidden(path) ? undefined : files.get(path)
@@ -31,7 +31,7 @@ export function answerPath(files: MetadataFiles, path: string): Answer {
   }
   const names = listFolder(files, path)
   if (!names) return NOT_FOUND
-  // EC2's root lists its versions only.
+  // EC2's root lists only its versions.
   return text(
     path === ''
       ? names.filter((n) => n !== 'openstack/').map((n) => n.replace('/', ''))
@@ -39,7 +39,7 @@ export function answerPath(files: MetadataFiles, path: string): Answer {
   )
 }
 
-/** `public-keys/0` is a folder, `public-keys/.names` is our own. */
+/** `public-keys/0` is a folder, but `public-keys/.names` is internal. */
 function isHidden(path: string): boolean {
   return path.endsWith('/.names')
 }

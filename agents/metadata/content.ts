@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cloud-init and its kind read, in the OpenStack and the EC2 layout. Pure: the same files go onto the config drive and out
+// The metadata that cloud-init and its like read, in OpenStack's and EC2's layout. Pure: the same files go onto the config drive and out
 // over HTTP. https://docs.openstack.org/nova/latest/user/metadata.html
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
@@ -11,10 +11,10 @@ export interface MetadataSource {
   ports: readonly PortDocument[]
 }
 
-/** Path without a leading slash to content. */
+/** Content by path, without a leading slash. */
 export type MetadataFiles = ReadonlyMap<string, string | Buffer>
 
-/** Nova's; each holds the same here. Clients take the newest that they know. */
+/** Nova's versions, all with the same content here. Clients use the newest one that they know. */
 export const OPENSTACK_VERSIONS = [
   '2012-08-10',
   '2013-04-04',
@@ -49,7 +49,7 @@ export function configDriveFiles(source: MetadataSource): MetadataFiles {
   return files
 }
 
-/** All that the service answers, by path. Folders are told by the paths below them. */
+/** All files of the HTTP service, by path. Folders exist through the paths below them. */
 export function serviceFiles(source: MetadataSource): MetadataFiles {
   const files = new Map<string, string | Buffer>()
   for (const version of OPENSTACK_VERSIONS) {
@@ -63,7 +63,7 @@ export function serviceFiles(source: MetadataSource): MetadataFiles {
   return files
 }
 
-/** The names below `path`, folders with a slash behind; undefined when there is nothing below. */
+/** The names below `path`, folders with a trailing slash; undefined when there are none. */
 export function listFolder(files: MetadataFiles, path: string): string[] | undefined {
   const prefix = path === '' ? '' : `${path}/`
   const names = new Set<string>()
@@ -73,7 +73,7 @@ export function listFolder(files: MetadataFiles, path: string): string[] | undef
     names.add(below.length > 0 ? `${name}/` : name)
   }
   if (names.size === 0) return undefined
-  // EC2 lists a key by its index and name, and reads it by its index alone.
+  // EC2 lists a key as index=name, and serves it by its index.
   if (path.endsWith('/public-keys')) return keyListing(files, prefix)
   return [...names].sort()
 }
@@ -116,7 +116,7 @@ function ec2Object(source: MetadataSource): Record<string, unknown> {
   return Object.fromEntries(flat)
 }
 
-/** Names of users stand in values only, never in paths. */
+/** Names chosen by users appear in values only, never in paths. */
 function ec2Files({ instance, ports }: MetadataSource): [string, string][] {
   const { spec } = instance
   const id = instance.uid.replaceAll('-', '').slice(0, 8)

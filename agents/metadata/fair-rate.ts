@@ -4,15 +4,15 @@ import { RateLimit } from './rate-limit.ts'
 export interface RateLimits {
   requestsPerSecond: number
   burst: number
-  /** Of all guests of the node together, beyond what each may always ask. */
+  /** Shared by all guests of the node, beyond each guest's own share. */
   nodeRequestsPerSecond: number
   nodeBurst: number
-  /** So much each guest is answered whatever others ask: a machine that boots asks some tens of times. */
+  /** What each guest always gets, whatever others ask: a booting machine makes some tens of requests. */
   sureRequestsPerSecond: number
   sureBurst: number
 }
 
-/** A limit for each guest and one for all of the node, which leaves each guest a part that no other can use up. */
+/** A limit per guest and one for the whole node, which reserves a share for each guest that no other can use up. */
 export class FairRate {
   readonly #guest: RateLimit
   readonly #sure: RateLimit
@@ -24,7 +24,7 @@ export class FairRate {
     this.#node = new RateLimit({ perSecond: limits.nodeRequestsPerSecond, burst: limits.nodeBurst })
   }
 
-  /** May this guest be answered? */
+  /** Whether this guest's request may be answered now. */
   take(guest: string, nowMs: number): boolean {
     if (!this.#guest.take(guest, nowMs)) return false
     return this.#sure.take(guest, nowMs) || this.#node.take('node', nowMs)

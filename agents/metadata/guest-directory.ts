@@ -21,7 +21,7 @@ export class GuestDirectory {
     for (const address of addresses) this.#owners.set(`${networkUid}/${address}`, port.uid)
   }
 
-  /** The network it was on, when it was known. */
+  /** Returns the network that the port was on, if it was known. */
   remove(portUid: string): string | undefined {
     const held = this.#ports.get(portUid)
     if (!held) return undefined
@@ -38,7 +38,7 @@ export class GuestDirectory {
     return false
   }
 
-  /** From the documents as they are now: a changed key or user data shows at the next request. */
+  /** Read from the current documents: a changed key or user data shows at the next request. */
   find(networkUid: string, address: string): MetadataSource | undefined {
     const portUid = this.#owners.get(`${networkUid}/${address}`)
     const state = this.#state
@@ -51,7 +51,7 @@ export class GuestDirectory {
       const document = state.find('port', uid)
       return document && !document.tombstone ? [document] : []
     })
-    // A port that the instance does not name is not its own.
+    // A port counts only when the instance names it too.
     return ports.some(({ uid }) => uid === portUid) ? { instance, ports } : undefined
   }
 }

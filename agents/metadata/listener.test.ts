@@ -43,7 +43,7 @@ describe('a socket that a child hands over', () => {
     ['was killed', (c) => c.emit('close', null), 'code none: '],
     ['could not be started', (c) => c.emit('error', new Error('ENOENT')), 'ENOENT'],
     ['says why', (c) => c.emit('message', { error: TAKEN }), TAKEN],
-    ['says nothing', (c) => c.emit('message', {}), 'no socket came'],
+    ['says nothing', (c) => c.emit('message', {}), 'the child sent no socket'],
     [
       'complains',
       (c) => {

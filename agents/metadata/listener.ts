@@ -3,9 +3,9 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { Server } from 'node:net'
 
 /**
- * Runs inside of the namespace: opens the socket, hands it over and ends. A socket belongs for good to the namespace that it was
- * made in, so that no process has to stay there: a network costs a file descriptor, and the accepting side is this process, which
- * sees every guest's own address. Argument: the address. Constant text, no data in it.
+ * Runs inside the namespace: opens the socket, hands it over and ends. A socket belongs to the namespace it was made in for good, so no
+ * process has to stay there: a network costs one file descriptor, and this process accepts the connections and sees each guest's own
+ * address. Argument: the address. Constant text, no data in it.
  */
 const OPENER = `
 const server = require('node:net').createServer({ pauseOnConnect: true }, (socket) => socket.destroy())
@@ -17,7 +17,7 @@ server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: 1
 /**
  * A listening TCP socket in another network namespace.
  * @param namespaceFile such as /run/netns/NAME
- * @throws when the namespace is gone or the address is taken
+ * @throws when the namespace is gone or the address is in use
  */
 export async function listenInNamespace(
   namespaceFile: string,
@@ -27,7 +27,7 @@ export async function listenInNamespace(
 ): Promise<Server> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(10_000)])
   const child = fork('-e', [OPENER, address, String(port)], {
-    // fork() sets up the channel; nsenter(1) passes it on when it becomes Node.
+    // fork() sets up the channel; nsenter(1) keeps it open when it becomes Node.
     execPath: 'nsenter',
     execArgv: [`--net=${namespaceFile}`, '--', process.execPath, '--input-type=commonjs'],
     env: { PATH: process.env['PATH'] },
@@ -38,9 +38,9 @@ export async function listenInNamespace(
 }
 
 /**
- * The socket that a child hands over, as soon as it comes. That the child ended says nothing about it: what it sent may still be on its
- * way, and only the end of its channel (`close`) tells that nothing comes any more. One that comes when nobody waits is closed, or it
- * would hold the address for as long as this process lives.
+ * Resolves with the socket that a child hands over. The child's exit says nothing: its message may still be on the way, and only the end of
+ * its channel (`close`) means that nothing more comes. A socket that arrives when nobody waits is closed: else it would hold the address
+ * for as long as this process lives.
  */
 export function takeSocket(child: Pick<ChildProcess, 'on' | 'once' | 'stderr'>): Promise<Server> {
   let stderr = ''
@@ -57,7 +57,7 @@ export function takeSocket(child: Pick<ChildProcess, 'on' | 'once' | 'stderr'>):
     const server = handle as Server | undefined
     if (server && isGivenUp) server.close()
     else if (server) resolve(server)
-    else fail(new Error((message as { error?: string }).error ?? 'no socket came'))
+    else fail(new Error((message as { error?: string }).error ?? 'the child sent no socket'))
   })
   return promise
 }

@@ -32,8 +32,8 @@ const DEFAULT_LIMITS: MetadataLimits = {
 }
 
 /**
- * Answers guests of all networks of this node. Who asks is told by the network whose socket took the connection and the address it
- * came from, which the switch's port security vouches for; never by anything in the request.
+ * Answers the guests of all networks of this node. A guest is identified by the network whose socket accepted the connection and by its
+ * source address, which the switch's port security guarantees; never by anything in the request.
  */
 export class MetadataServer {
   readonly #options: MetadataServerOptions
@@ -49,14 +49,14 @@ export class MetadataServer {
     this.#options = options
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#rate = new FairRate(this.#limits)
-    // Node's own header and request timeouts run only in a server that listens itself: see #deadline.
+    // Node's own header and request timeouts work only in a server that listens itself: see #deadline.
     this.#http = createServer({ maxHeaderSize: 8192, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 })
     this.#http.maxRequestsPerSocket = 1000
     this.#http.on('request', (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response))
     this.#http.on('clientError', (_error: Error, socket: Socket) => socket.destroy())
   }
 
-  /** A connection that a network's listener took. */
+  /** A connection that a network's listener accepted. */
   accept(networkUid: string, socket: Socket): void {
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     const guest = `${networkUid}/${address}`
@@ -85,7 +85,7 @@ export class MetadataServer {
     for (const socket of this.#deadlines.keys()) socket.destroy()
   }
 
-  /** So long may each step take: the headers of a request to come, or an answer to be read. Dripping bytes gains nothing. */
+  /** The time limit of each step: receiving a request's headers, or sending a response. Dripping bytes does not extend it. */
   #deadline(socket: Socket): void {
     clearTimeout(this.#deadlines.get(socket))
     const timer = setTimeout(() => socket.destroy(), this.#limits.requestTimeoutMs)
@@ -103,7 +103,7 @@ export class MetadataServer {
     })
     const origin = this.#origin.get(request.socket)
     const source = origin && this.#options.find(origin.networkUid, origin.address)
-    // Bodies mean nothing here, and are not read.
+    // Request bodies have no meaning here, and are not read.
     const hasBody =
       request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
     if (hasBody) response.shouldKeepAlive = false

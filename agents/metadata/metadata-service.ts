@@ -29,18 +29,18 @@ export interface MetadataServiceOptions {
 }
 
 /**
- * The metadata service of one node: for each network with a guest here a namespace with 169.254.169.254 on OVN's localport, and a
- * listening socket in it. Namespaces stay when the agent ends; the sockets are opened again by the next.
+ * The metadata service of one node: for each network with a guest here it has a namespace with 169.254.169.254 on OVN's localport, and a
+ * listening socket in it. Namespaces outlive the agent; its successor opens new sockets in them.
  */
 export class MetadataService implements NetworkService {
   readonly #options: MetadataServiceOptions
   readonly #directory = new GuestDirectory()
   readonly #server: MetadataServer
   readonly #listeners = new Map<string, Server>()
-  /** What was fixed for each port, and in which namespace of its network: one that was made anew knows nothing of it. */
+  /** The static neighbours of each port, and the namespace they were set in: a recreated namespace has none. */
   readonly #fixed = new Map<string, Fixed>()
   readonly #madeAs = new Map<string, string>()
-  /** One change of a network at a time: several ports of it are reconciled at once. */
+  /** Changes to one network run one at a time: several of its ports are reconciled concurrently. */
   readonly #turns = new Map<string, Promise<void>>()
 
   constructor(options: MetadataServiceOptions) {
@@ -52,7 +52,7 @@ export class MetadataService implements NetworkService {
   async attach(port: PortDocument, context: RunContext): Promise<void> {
     const { networkUid, mtu, mac, fixedIPs } = port.spec
     await this.#inTurn(networkUid, () => this.#serve(networkUid, mtu, context))
-    // Before it is answered at all.
+    // Done before the guest can be answered.
     const neighbours = fixedIPs.map(({ address }) => ({ address, mac }))
     if (!this.#isFixed(port.uid, networkUid, neighbours)) await fixNeighbours(networkUid, neighbours, context.signal)
     this.#fixed.set(port.uid, { networkUid, madeAs: this.#madeAs.get(networkUid), neighbours })
@@ -60,7 +60,8 @@ export class MetadataService implements NetworkService {
   }
 
   async detach(portUid: string, context: RunContext): Promise<void> {
-    // After a restart the directory fills as documents run: one that was removed first tells its network by the others' absence.
+    // After a restart the directory fills up as documents run: the network of a port that is removed early is the one that no other port
+    // claims.
     const known = this.#directory.remove(portUid)
     const fixed = this.#fixed.get(portUid)
     this.#fixed.delete(portUid)
@@ -91,10 +92,10 @@ export class MetadataService implements NetworkService {
     await ensureNamespace(networkUid, mtu, context.signal)
     const made = await deviceInstance(device, context.bootId)
     if (made !== undefined) this.#madeAs.set(networkUid, made)
-    if (made === undefined) throw new Error(`device ${device} went away while it was set up`)
+    if (made === undefined) throw new Error(`device ${device} disappeared while it was set up`)
     const port = switchPort(networkUid, device, made)
     if (!isPluggedAs(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
-    // A namespace that was made anew needs a socket of its own.
+    // A recreated namespace needs a new socket.
     if (made !== instance) this.#closeListener(networkUid)
     if (this.#listeners.has(networkUid)) return
     const listener = await listenInNamespace(namespaceFile(networkUid), METADATA_ADDRESS, 80, context.signal)
@@ -111,7 +112,7 @@ export class MetadataService implements NetworkService {
     this.#options.log.info({ networkUid }, 'metadata no longer served')
   }
 
-  /** A namespace ends with the host, its port in the switch's database does not. */
+  /** A namespace does not survive the host's reboot, but its port in the switch's database does. */
   async #listServed(): Promise<Set<string>> {
     const plugged = this.#options.driver.list().filter(({ kind }) => kind === 'metadata')
     return new Set([...(await listNamespaces()), ...plugged.map(({ uid }) => uid)])
@@ -130,7 +131,7 @@ export class MetadataService implements NetworkService {
     )
   }
 
-  /** By another port, which has the address by now. */
+  /** Another port may have the address by now. */
   #isHeld({ networkUid }: Fixed, address: string): boolean {
     return [...this.#fixed.values()].some(
       (other) => other.networkUid === networkUid && other.neighbours.some((n) => n.address === address),

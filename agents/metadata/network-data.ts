@@ -11,7 +11,7 @@ export function networkData(ports: readonly PortDocument[]): unknown {
       const base = { id: `network${index}-${n}`, link: linkId(uid), network_id: spec.networkUid }
       const isIPv6 = ip.address.includes(':')
       if (isIPv6 && ip.ipv6AddressMode !== undefined) return { ...base, type: `ipv6_${ip.ipv6AddressMode}` }
-      // An operator of 0.1.0 says dhcp of IPv6 too, where there was none.
+      // An operator of version 0.1.0 also sets dhcp for IPv6, where there was none.
       if (!isIPv6 && ip.dhcp !== false) return { ...base, type: 'ipv4_dhcp' }
       return {
         ...base,
@@ -35,7 +35,7 @@ export function networkData(ports: readonly PortDocument[]): unknown {
   }
 }
 
-/** The metadata service is on-link: 0.0.0.0 is no router, as in DHCP's option 121. */
+/** The metadata service is on-link: 0.0.0.0 means no router, as in DHCP's option 121. */
 function staticRoutes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
   const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
   return gateway === undefined ? [metadata] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }, metadata]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network namespace for each network that has a guest on this node, joined to the switch by a veth pair. Both are the kernel's and
-// outlive this process and the switch's; every step may run again, which is how a new agent adopts them.
+// A network namespace for each network that has a guest on this node, connected to the switch by a veth pair. Both belong to the kernel and
+// outlive this process and the switch's; every step can be repeated, which is how a new agent adopts them.
 import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
@@ -11,7 +11,7 @@ import { exec, ExecError } from '../../lib/exec.ts'
 const FOLDER = '/run/netns'
 const PREFIX = 'nephele-'
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
-/** The name inside of the namespace. */
+/** The interface's name inside the namespace. */
 const INNER = 'meta0'
 const TIMEOUT_MS = 10_000
 
@@ -30,14 +30,14 @@ export function metadataDevice(networkUid: string): string {
   return `mtd${networkUid.slice(0, 11)}`
 }
 
-/** Makes the namespace and its interface, or what is missing of them. */
+/** Creates the namespace and its interface, or what is missing of them. */
 export async function ensureNamespace(networkUid: string, mtu: number, signal: AbortSignal): Promise<void> {
   const [name, device] = [namespaceName(networkUid), metadataDevice(networkUid)]
   const run = (argv: [string, ...string[]], input?: string): Promise<unknown> =>
     exec(argv, { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) })
   const file = namespaceFile(networkUid)
   const isThere = await isNamespace(file)
-  // Whoever was ended while it made one leaves a file, in whose place no other is made.
+  // A process killed while creating it leaves a plain file, which blocks the creation.
   if (!isThere && existsSync(file)) await ignoring(/No such file/, ['ip', 'netns', 'delete', name], signal)
   const peer = `peer name ${INNER} netns ${name} mtu ${mtu} address ${metadataMac(networkUid)}`
   const outside = [
@@ -46,7 +46,7 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
     `link set ${device} up mtu ${mtu}`,
   ]
   await run(['ip', '-batch', '-'], `${outside.join('\n')}\n`)
-  // The guests' addresses are on-link, whatever their subnets; nothing is routed through here.
+  // The guests' addresses are on-link, whatever their subnets are; nothing is routed through here.
   const inside = [
     'link set lo up',
     `link set ${INNER} up mtu ${mtu}`,
@@ -54,14 +54,14 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
     `route replace default dev ${INNER} scope link src ${METADATA_ADDRESS}`,
   ]
   await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
-  // The userspace switch completes no checksums: with offload on, guests drop every TCP segment.
+  // The userspace switch does not complete checksums: with offloads on, guests drop every TCP segment.
   await run(['nsenter', `--net=${file}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
 }
 
-/** NSFS_MAGIC of linux/magic.h: the file has a namespace mounted on it. */
+/** NSFS_MAGIC of linux/magic.h: a namespace is mounted on the file. */
 const NSFS = 0x6e736673
 
-/** A file in /run/netns may be there without one. */
+/** A file in /run/netns may exist without a namespace. */
 async function isNamespace(file: string): Promise<boolean> {
   return unlessMissing(async () => (await statfs(file)).type === NSFS, false)
 }
@@ -72,8 +72,8 @@ export interface Neighbour {
 }
 
 /**
- * Fixes to whom answers go: whoever sends under a guest's address, and says that it is there, hears nothing of what the guest is told.
- * Running again is no change. The service has an address of version 4 alone.
+ * Sets static neighbours, which fix the MACs that answers go to: a guest that sends from another's address, and claims it by ARP, does not
+ * receive the answer. Repeating it changes nothing. The service has an IPv4 address only.
  */
 export async function fixNeighbours(
   networkUid: string,
@@ -95,7 +95,7 @@ export function planNeighbours(neighbours: readonly Neighbour[]): string[] {
     .map(({ address, mac }) => `neighbour replace ${address} lladdr ${mac} dev ${INNER} nud permanent`)
 }
 
-/** Absent is success, the namespace's too. */
+/** Success when they, or the namespace, are absent. */
 export async function freeNeighbours(
   networkUid: string,
   addresses: readonly string[],
@@ -116,7 +116,7 @@ export async function freeNeighbours(
   }
 }
 
-/** With the namespace goes the pair. Absent is success. */
+/** The veth pair goes with the namespace. Absent is success. */
 export async function removeNamespace(networkUid: string, signal: AbortSignal): Promise<void> {
   await ignoring(/Cannot find device/, ['ip', 'link', 'delete', metadataDevice(networkUid)], signal)
   await ignoring(/No such file/, ['ip', 'netns', 'delete', namespaceName(networkUid)], signal)

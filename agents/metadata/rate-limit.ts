@@ -2,7 +2,7 @@
 
 const PRUNE_AT = 1000
 
-/** A bucket of tokens a source: a guest in a loop slows down itself and nobody else. */
+/** A token bucket per source: a guest in a loop slows down only itself. */
 export class RateLimit {
   readonly #perSecond: number
   readonly #burst: number
@@ -13,7 +13,7 @@ export class RateLimit {
     this.#burst = options.burst
   }
 
-  /** May this source go on? */
+  /** Whether this source may proceed now. */
   take(source: string, nowMs: number): boolean {
     if (this.#buckets.size >= PRUNE_AT) this.#prune(nowMs)
     const held = this.#buckets.get(source) ?? { tokens: this.#burst, atMs: nowMs }
@@ -23,7 +23,7 @@ export class RateLimit {
     return allowed
   }
 
-  /** Who has been quiet long enough is as one who was never here. */
+  /** A source that has been quiet long enough has a full bucket again: forget it. */
   #prune(nowMs: number): void {
     const fullAfterMs = (this.#burst / this.#perSecond) * 1000
     for (const [source, { atMs }] of this.#buckets) if (nowMs - atMs >= fullAfterMs) this.#buckets.delete(source)

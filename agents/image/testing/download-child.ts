@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process of its own that downloads, to be killed in the middle: argv is URL, partial path, SHA-256.
+// A separate process that downloads, to be killed halfway: argv is URL, partial path, SHA-256.
 import { download } from '../download.ts'
 import { DEFAULT_SOURCE_LIMITS } from '../source.ts'
 

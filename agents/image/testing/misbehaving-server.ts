@@ -8,11 +8,11 @@ export interface Behaviour {
   etag?: string
   lastModified?: string
   status?: number
-  /** Cut the connection after so many bytes of this answer. */
+  /** Cut the connection after this many bytes. */
   cutAfter?: number
-  /** Send so many bytes of this answer and then nothing more. */
+  /** Stall after this many bytes. */
   stallAfter?: number
-  /** Say a length other than the content's. */
+  /** Announce this length instead of the content's. */
   contentLength?: number
   chunked?: boolean
   location?: string
@@ -31,7 +31,7 @@ export interface SeenRequest {
 export interface MisbehavingServer extends AsyncDisposable {
   url(path?: string): string
   seen: SeenRequest[]
-  /** What the next requests get, one each; the last one stays. */
+  /** The behaviour of the next requests, one each; the last one stays in effect. */
   script(...behaviours: Behaviour[]): void
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small qcow2 files for tests, built field by field so that each can be made wrong on its own.
+// Small qcow2 files for tests, built field by field so that each field can be made invalid on its own.
 
 export interface SampleFields {
   version?: number
@@ -59,7 +59,7 @@ export function sampleQcow2(fields: SampleFields = {}): Buffer {
   return file
 }
 
-/** A disk with a boot sector and otherwise the given byte. */
+/** A disk with a boot sector, filled with the given byte. */
 export function sampleRaw(bytes: number, fill = 0): Buffer {
   const disk = Buffer.alloc(bytes, fill)
   disk[510] = 0x55
