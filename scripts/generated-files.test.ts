@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
+import { constantNameOf, kindNameOf } from './api-kinds.ts'
 import { findStale, renderGeneratedFiles, TYPES_FOLDER } from './generated-files.ts'
 
 test('what is made from crds/ is checked in as it is made', async () => {
   const files = await renderGeneratedFiles()
-  expect(files.size).toBe(44)
+  expect(files.size).toBe(46)
   expect(await findStale(files)).toEqual([])
 }, 30_000)
 
@@ -24,3 +25,13 @@ test('the types can be erased: no enum, class or namespace', async () => {
   const odd = types.filter(([, text]) => /^(export )?(declare )?(enum|class|namespace) \w/m.test(text))
   expect(odd.map(([path]) => path)).toEqual([])
 }, 30_000)
+
+test.each([
+  ['Cloud', 'clouds', 'CLOUD', 'clouds'],
+  ['ComputeNode', 'computenodes', 'COMPUTE_NODE', 'computeNodes'],
+  ['IPClaim', 'ipclaims', 'IP_CLAIM', 'ipClaims'],
+  ['FloatingIP', 'floatingips', 'FLOATING_IP', 'floatingIPs'],
+  ['VPN', 'vpns', 'VPN', 'vpns'],
+])('the names of %s, %s: %s and %s', (kind, plural, constant, name) => {
+  expect([constantNameOf(kind), kindNameOf({ kind, plural })]).toEqual([constant, name])
+})

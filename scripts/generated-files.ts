@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made from crds/*.yaml: the TypeScript types, the client's kinds and the chart's copies. scripts/generate.ts writes it,
+// What is made from crds/*.yaml: the TypeScript types, the kinds of lib/api, the client's kinds and the chart's copies. scripts/generate.ts writes it,
 // scripts/verify.ts compares it. The tool was chosen in docs/decisions/0005-types-from-crds.md.
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { compile, type JSONSchema } from 'json-schema-to-typescript'
 import { parse } from 'yaml'
 import { CLIENT_TYPES_FOLDER, renderClient, type ClientKind } from './client-package.ts'
+import { renderKinds, renderTypedKinds, type KindCrd } from './api-kinds.ts'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const TYPES_FOLDER = 'crds/generated'
+const API_FOLDER = 'lib/api/generated'
 const CHART_CRDS_FOLDER = 'charts/nephele/files/crds'
 
 interface CrdVersion {
@@ -17,23 +19,27 @@ interface CrdVersion {
 }
 
 interface Crd {
-  spec: { group: string; names: { kind: string; plural: string }; versions: CrdVersion[] }
+  spec: KindCrd['spec'] & { versions: CrdVersion[] }
 }
 
 /** Path below the repository → content, for every generated file. Pure but for reading crds/. */
 export async function renderGeneratedFiles(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   const clientKinds: ClientKind[] = []
+  const crds: Crd[] = []
   const names = (await readdir(join(ROOT, 'crds'))).filter((name) => name.endsWith('.yaml')).sort()
   for (const name of names) {
     const text = await readFile(join(ROOT, 'crds', name), 'utf8')
     const crd = parse(text) as Crd
+    crds.push(crd)
     const version = onlyVersion(crd, name)
     const types = await renderTypes(crd.spec.names.kind, version, name)
     files.set(`${TYPES_FOLDER}/${crd.spec.names.kind.toLowerCase()}.ts`, types)
     files.set(`${CHART_CRDS_FOLDER}/${name}`, text)
     clientKinds.push(toClientKind(crd, version, types))
   }
+  files.set(`${API_FOLDER}/kinds.ts`, renderKinds(crds))
+  files.set(`${API_FOLDER}/types.ts`, renderTypedKinds(crds))
   return new Map([...files, ...renderClient(clientKinds)])
 }
 
@@ -56,7 +62,7 @@ function toClientKind(
 /** The files that are there but that nothing makes any more. */
 export async function listStrays(files: ReadonlyMap<string, string>): Promise<string[]> {
   const found: string[] = []
-  for (const folder of [TYPES_FOLDER, CLIENT_TYPES_FOLDER, CHART_CRDS_FOLDER]) {
+  for (const folder of [TYPES_FOLDER, API_FOLDER, CLIENT_TYPES_FOLDER, CHART_CRDS_FOLDER]) {
     const entries = await readdir(join(ROOT, folder)).catch(() => [])
     found.push(...entries.map((entry) => `${folder}/${basename(entry)}`))
   }

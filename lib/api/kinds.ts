@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where every kind that we read or write lives in the API. A test compares the custom ones with crds/.
+// Where every kind that we read or write lives in the API; our own are made from crds/.
+import { CUSTOM_KINDS_BY_NAME } from './generated/kinds.ts'
 import type { ResourceKind } from '../kube/object.ts'
 
 export const GROUP = 'nephele.dev'
@@ -29,45 +30,9 @@ export const NODE_LABELS = {
   zone: 'topology.kubernetes.io/zone',
 } as const
 
-const custom = (kind: string, plural: string, namespaced: boolean): ResourceKind => ({
-  group: GROUP,
-  version: VERSION,
-  plural,
-  kind,
-  namespaced,
-})
+export * from './generated/kinds.ts'
 
-export const CLOUD = custom('Cloud', 'clouds', false)
-export const COMPUTE_NODE = custom('ComputeNode', 'computenodes', false)
-export const FLAVOR = custom('Flavor', 'flavors', false)
-export const IMAGE = custom('Image', 'images', true)
-export const INSTANCE = custom('Instance', 'instances', true)
-export const IP_CLAIM = custom('IPClaim', 'ipclaims', true)
-export const KEY_PAIR = custom('KeyPair', 'keypairs', true)
-export const NETWORK = custom('Network', 'networks', true)
-export const PORT = custom('Port', 'ports', true)
-export const SECURITY_GROUP = custom('SecurityGroup', 'securitygroups', true)
-export const STORAGE_POOL = custom('StoragePool', 'storagepools', false)
-export const SUBNET = custom('Subnet', 'subnets', true)
-export const VOLUME = custom('Volume', 'volumes', true)
-export const VOLUME_TYPE = custom('VolumeType', 'volumetypes', false)
-
-export const CUSTOM_KINDS: readonly ResourceKind[] = [
-  CLOUD,
-  COMPUTE_NODE,
-  FLAVOR,
-  IMAGE,
-  INSTANCE,
-  IP_CLAIM,
-  KEY_PAIR,
-  NETWORK,
-  PORT,
-  SECURITY_GROUP,
-  STORAGE_POOL,
-  SUBNET,
-  VOLUME,
-  VOLUME_TYPE,
-]
+export const CUSTOM_KINDS: readonly ResourceKind[] = Object.values(CUSTOM_KINDS_BY_NAME)
 
 export const SECRET: ResourceKind = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
 export const NODE: ResourceKind = { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false }

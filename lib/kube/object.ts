@@ -75,3 +75,8 @@ export function refOfKey(key: ObjectKey): ObjectRef {
   const slash = key.indexOf('/')
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
+
+/** A custom resource of ours as the apiserver gives it: the schema requires or defaults `spec`, so it is always there. */
+export interface Resource<Spec, Status> extends KubeObject<Spec, Status> {
+  spec: Spec
+}

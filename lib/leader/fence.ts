@@ -37,3 +37,26 @@ export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
     remove: async (kind, ref, options) => client.remove(kind, ref, fenced(options)),
   }
 }
+
+/**
+ * The same right to write, but for while something holds it back; leadership itself, and so the Lease, goes on.
+ * @param isHeld asked at each write, which then throws StaleWriterError
+ */
+export function heldFence(fence: Fence, isHeld: () => boolean): Fence {
+  return {
+    get term() {
+      return fence.term
+    },
+    get signal() {
+      return fence.signal
+    },
+    remainingMs: () => fence.remainingMs(),
+    assertLeader() {
+      fence.assertLeader()
+      if (isHeld()) throw new StaleWriterError(HELD)
+    },
+  }
+}
+
+/** Why nothing is written. */
+export const HELD = 'the store may have gone back in time: nothing is written'

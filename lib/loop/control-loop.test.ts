@@ -357,6 +357,13 @@ describe('ControlLoop', () => {
     },
   )
 
+  test('what says why all else is held runs, and writes, meanwhile', async () => {
+    held = true
+    await start(() => done, { runsWhileHeld: true })
+    make('a')
+    await until(() => isConditionTrue(get('a').status?.conditions, 'Ready'))
+  })
+
   test('an apiserver that does not answer is no terminal matter', async () => {
     let runs = 0
     await start(() => (runs++, done))

@@ -16,14 +16,14 @@ import type { Outcome } from '../outcome.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import type { Controller, ControllerDefinition, Run, RunResult } from './controller.ts'
 import type { EventRecorder } from './events.ts'
-import { fencedClient, type Fence } from '../leader/fence.ts'
+import { fencedClient, heldFence, type Fence } from '../leader/fence.ts'
 import type { Informers } from '../informer/informers.ts'
 import type { LoopMetrics } from './metrics.ts'
 import { firstLookPriority } from './first-look.ts'
 import { NamespaceLine } from './namespace-line.ts'
 import { OwnWrites } from './own-writes.ts'
 import { WorkQueue } from './queue.ts'
-import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
+import { readinessOf, resultOfFailure, writeReadiness } from './readiness.ts'
 import { sameJson } from './same-json.ts'
 import { Settling } from './settling.ts'
 
@@ -38,7 +38,7 @@ export interface LoopDeps {
   clock?: Clock
   /**
    * While it answers true nothing is read or written for any object, and keys that come up are dropped: whoever ends that has all
-   * of them looked at (`enqueueAll`).
+   * of them looked at (`enqueueAll`). Not of a definition that `runsWhileHeld`.
    */
   isHeld?: () => boolean
 }
@@ -74,7 +74,8 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.#deps = deps
     this.#clock = deps.clock ?? systemClock
     this.#log = deps.log.child({ controller: definition.name, kind: definition.kind.kind })
-    this.#client = deps.informers.observing(fencedClient(deps.client, deps.fence))
+    const fence = definition.runsWhileHeld ? deps.fence : heldFence(deps.fence, () => this.#isHeld)
+    this.#client = deps.informers.observing(fencedClient(deps.client, fence))
     this.#settling = new Settling(definition.settleMs ?? 1000)
     this.#queue = new WorkQueue({
       clock: this.#clock,
@@ -133,7 +134,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   }
 
   get #isHeld(): boolean {
-    return this.#deps.isHeld?.() ?? false
+    return this.#definition.runsWhileHeld !== true && (this.#deps.isHeld?.() ?? false)
   }
 
   get #informer() {
@@ -253,7 +254,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       // No word to users about these: they say nothing about the object, and a new run will know more.
       if (isConflict(error) || isAlreadyExists(error) || isUnreachable(error) || error instanceof StaleWriterError)
         throw error
-      const result = resultOfError(error, run.failures + 1)
+      const result = resultOfFailure(this.#definition, object, error, run.failures + 1)
       if (result.kind === 'terminal')
         run.log.info({ reason: result.reason, err: error }, 'gave up until the spec changes')
       else if (isNamespaceTerminating(error)) run.log.debug({ err: error }, 'namespace is being deleted')

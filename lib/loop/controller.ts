@@ -60,6 +60,8 @@ export type RunResult =
   | { kind: 'terminal'; reason: string; message: string }
   | { kind: 'transient'; reason: string; message: string; failures: number }
 
+type StateOf<T extends KubeObject> = T extends { status?: { state?: infer S } } ? S : never
+
 export interface ControllerDefinition<T extends KubeObject> {
   /** kebab-case, stable: it is in metrics and logs. */
   readonly name: string
@@ -75,7 +77,11 @@ export interface ControllerDefinition<T extends KubeObject> {
   readonly conditions?: 'status' | 'none'
   /** Whether someone waits for it who must not wait behind others' creates, as with what is being deleted; asked when the key is queued. */
   readonly isUrgent?: (object: T) => boolean
+  /** Runs, and writes, also while everything else is held: it is the one that says why. */
+  readonly runsWhileHeld?: boolean
   reconcile(object: T, run: Run): Promise<Outcome>
+  /** `status.state` of an object whose run failed in a way that only a person can help with. */
+  readonly errorState?: StateOf<T>
   /** In place of the standard mapping (`readinessOf`); for kinds that are usable while they wait. */
   readiness?(object: T, result: RunResult): Readiness
   /** The object is gone: forget what is kept in memory about it. Also called for objects that never had the finalizer. */

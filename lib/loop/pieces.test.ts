@@ -17,7 +17,7 @@ import { LoopMetrics } from './metrics.ts'
 import { observingClient } from '../informer/observing-client.ts'
 import { OwnWrites } from './own-writes.ts'
 import { NamespaceLine } from './namespace-line.ts'
-import { readinessOf, resultOfError, writeReadiness } from './readiness.ts'
+import { readinessOf, resultOfError, resultOfFailure, writeReadiness } from './readiness.ts'
 import { Settling } from './settling.ts'
 import { WIDGET, type Widget } from './test-kind.ts'
 
@@ -441,4 +441,18 @@ describe('what caches share', () => {
     interner.shareSpec({ spec: { part: { i: 'one too many' } } })
     expect(interner.shareSpec({ spec: { part: { n: 'first' } } }).spec.part).not.toBe(first)
   })
+})
+
+test.each([
+  ['terminal', new TerminalError('Refused', 'm'), 'error', 'error'],
+  ['terminal, of a kind without a word for it', new TerminalError('Refused', 'm'), undefined, 'available'],
+  ['not terminal', new Error('m'), 'error', 'available'],
+])('what a failure that is %s leaves on the object', (_, error, errorState, state) => {
+  const object: KubeObject<unknown, { state: string; node: string }> = {
+    metadata: { name: 'data', uid: 'u', resourceVersion: '1' },
+    status: { state: 'available', node: 's1' },
+  }
+  const result = resultOfFailure(errorState === undefined ? {} : { errorState }, object, error, 1)
+  expect(object.status).toEqual({ state, node: 's1' })
+  expect(result).toEqual(resultOfError(error, 1))
 })

@@ -3,12 +3,25 @@ import { findCondition, isConditionTrue, setReadiness, type Readiness } from '..
 import { ApiError, isForbidden, isInvalid, isNamespaceTerminating, NAMESPACE_TERMINATING } from '../kube/errors.ts'
 import { isTerminal, messageOf, TransientError } from '../errors.ts'
 import type { CommonStatus, KubeObject } from '../kube/object.ts'
-import type { RunResult } from './controller.ts'
+import type { ControllerDefinition, RunResult } from './controller.ts'
 
 /** What a thrown error comes to. Only TerminalError is terminal: a refusal by the apiserver may be another's mistake to mend. */
 export function resultOfError(error: unknown, failures: number): RunResult {
   if (isTerminal(error)) return { kind: 'terminal', reason: error.reason, message: error.message }
   return { kind: 'transient', reason: reasonOf(error), message: textOf(error), failures }
+}
+
+/** The same of a run of this definition, with its word for a failure that only a person can help with on the object. */
+export function resultOfFailure<T extends KubeObject>(
+  { errorState }: Pick<ControllerDefinition<T>, 'errorState'>,
+  object: T,
+  error: unknown,
+  failures: number,
+): RunResult {
+  const result = resultOfError(error, failures)
+  if (result.kind === 'terminal' && errorState !== undefined)
+    object.status = { ...(object.status as object), state: errorState }
+  return result
 }
 
 function reasonOf(error: unknown): string {

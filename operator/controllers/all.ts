@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ControllerDefinition } from '../../lib/loop/controller.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
+import type { ControllerDefinition } from '../../lib/loop/controller.ts'
+import { withReferenceWatches } from '../kind/reference-watches.ts'
+import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
 import { cloudController } from './cloud/controller.ts'
-import type { OperatorDeps, OperatorInformers } from './common/deps.ts'
+import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController, type NodeSettings } from './compute-node/controller.ts'
 import { flavorController } from './flavor/controller.ts'
 import { imageController } from './image/controller.ts'
@@ -17,31 +19,31 @@ import { subnetController } from './subnet/controller.ts'
 import { volumeController } from './volume/controller.ts'
 import { volumeTypeController } from './volume-type/controller.ts'
 
-/** One controller a kind. */
-export function defineControllers(deps: OperatorDeps, informers: OperatorInformers, settings: NodeSettings) {
-  return {
-    cloud: cloudController(deps),
-    node: nodeController(deps),
-    computeNode: computeNodeController(deps, informers, settings),
-    flavor: flavorController(deps, informers),
-    keyPair: keyPairController(deps, informers),
-    storagePool: storagePoolController(deps, informers),
-    volumeType: volumeTypeController(deps, informers),
-    image: imageController(deps, informers),
-    network: networkController(deps, informers),
-    subnet: subnetController(deps, informers),
-    securityGroup: securityGroupController(deps, informers),
-    port: portController(deps, informers),
-    ipClaim: ipClaimController(deps, informers),
-    volume: volumeController(deps, informers),
-    instance: instanceController(deps, informers),
+type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
+
+/** One controller a kind, with the watches that its kind's references give it. */
+export function defineControllers(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+  settings: NodeSettings,
+): [KindName, ControllerDefinition<KubeObject>][] {
+  const definitions: Definitions = {
+    clouds: cloudController(deps),
+    nodes: nodeController(deps),
+    computeNodes: computeNodeController(deps, informers, settings),
+    flavors: flavorController(deps),
+    keyPairs: keyPairController(deps),
+    storagePools: storagePoolController(deps, informers),
+    volumeTypes: volumeTypeController(deps),
+    images: imageController(deps, informers),
+    networks: networkController(deps, informers),
+    subnets: subnetController(deps, informers),
+    securityGroups: securityGroupController(deps),
+    ports: portController(deps, informers),
+    ipClaims: ipClaimController(deps, informers),
+    volumes: volumeController(deps, informers),
+    instances: instanceController(deps, informers),
   }
-}
-
-export type Definitions = ReturnType<typeof defineControllers>
-export type ControllerName = keyof Definitions
-
-/** For code that treats all alike. */
-export function listDefinitions(definitions: Definitions): [ControllerName, ControllerDefinition<KubeObject>][] {
-  return Object.entries(definitions) as unknown as [ControllerName, ControllerDefinition<KubeObject>][]
+  const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
+  return list.map(([name, definition]) => [name, withReferenceWatches(definition, deps.caches, informers)])
 }

@@ -3,8 +3,8 @@
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { Election, type ElectionOptions } from '../../lib/leader/election.ts'
 import { Informers, type InformersDeps } from '../../lib/informer/informers.ts'
-import type { OperatorInformers } from '../controllers/common/deps.ts'
-import { watchAll } from '../informers.ts'
+import type { OperatorInformers } from '../kind/row.ts'
+import { watchAll } from '../kind/informers.ts'
 import { StoreHistory } from '../restore-guard/store-history.ts'
 
 export interface WatchedStore {

@@ -3,11 +3,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ComputeNode } from '../../lib/api/types.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { isLaterVersion } from '../../lib/informer/resource-version.ts'
-import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { claimOf, tellFreed } from '../controllers/common/machine-claims.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { toStoredBlock } from '../ipam/claim-object.ts'
+import { informerOf, type OperatorInformers } from '../kind/row.ts'
+import { KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 
 /**
  * Keeps in step with the caches what is made from them: the scheduler's claims, the address book, expected heartbeats, answered
@@ -47,10 +49,7 @@ export function followCaches(
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)
     }),
-    informers.instances.onChange(considering('instance')),
-    informers.ports.onChange(considering('port')),
-    informers.volumes.onChange(considering('volume')),
-    informers.images.onChange(considering('image')),
+    ...DOCUMENT_KINDS.map((kind) => informerOf(KIND_OF_DOCUMENT[kind], informers).onChange(considering(kind))),
   ]
   return () => {
     for (const end of ends) end()

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Logger } from '../../lib/log.ts'
 import { ControlLoop } from '../../lib/loop/control-loop.ts'
 import type { EventRecorder } from '../../lib/loop/events.ts'
-import { fencedClient, type Fence } from '../../lib/leader/fence.ts'
+import { fencedClient, heldFence, type Fence } from '../../lib/leader/fence.ts'
 import type { Informers } from '../../lib/informer/informers.ts'
 import type { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { Authority } from '../../lib/pki/authority.ts'
@@ -17,10 +17,10 @@ import { NodeCertificates } from '../bus/certificates.ts'
 import { NbdCertificates } from '../bus/nbd-certificates.ts'
 import { requireWriter } from '../bus/require-writer.ts'
 import { followCaches } from './follow-caches.ts'
-import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
+import { defineControllers } from '../controllers/all.ts'
 import { heartbeatOf } from '../controllers/cloud/reconcile.ts'
 import type { NodeSettings } from '../controllers/compute-node/controller.ts'
-import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { RegressionGuard } from '../restore-guard/regression-guard.ts'
 import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from '../placed/release-desk.ts'
@@ -29,10 +29,12 @@ import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { noticesOf } from '../controllers/instance/notifications.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
-import { cachesOf } from '../informers.ts'
+import type { OperatorInformers } from '../kind/row.ts'
+import { cachesOf } from '../kind/informers.ts'
+import { KIND_NAMES } from '../kinds.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore } from '../ipam/claim-object.ts'
-import { heldFence, heldNetwork } from '../restore-guard/hold.ts'
+import { heldNetwork } from '../restore-guard/hold.ts'
 import { measureNetwork } from '../network/measure-network.ts'
 import { superviseNetwork } from '../network/network-supervision.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
@@ -110,7 +112,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       deletions: new Set(),
       writer: () => requireWriter(writer),
     }
-    await run(deps, { fence, held, isHeld, writer }, options)
+    await run(deps, { fence, isHeld, writer }, options)
   } finally {
     await network.close?.().catch((error: unknown) => log.warn({ err: error }, 'closing the network backend failed'))
     await bus.close()
@@ -119,15 +121,13 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
 
 interface Office {
   fence: Fence
-  /** The same, but for while nothing may be written. */
-  held: Fence
   isHeld: () => boolean
   writer: Writer
 }
 
 async function run(deps: OperatorDeps, office: Office, options: LeadershipOptions): Promise<void> {
   const { client, informers, watched, events, metrics, authority, log } = options
-  const { fence, held, isHeld, writer } = office
+  const { fence, isHeld, writer } = office
   const { nbdAuthority, lifetimes = readLifetimes({}) } = options
   const { desired } = deps.bus
   const settings: NodeSettings = {
@@ -138,11 +138,11 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
       : {}),
     certificateCheckMs: checkEvery(lifetimes),
   }
-  const definitions = listDefinitions(defineControllers(deps, watched, settings))
+  const definitions = defineControllers(deps, watched, settings)
   const loops = new Map(
     definitions.map(([name, definition]) => {
-      const rights = name === 'cloud' ? { fence } : { fence: held, isHeld }
-      return [name, new ControlLoop<KubeObject>(definition, { client, informers, events, log, metrics, ...rights })]
+      const parts = { client, informers, fence, isHeld, events, log, metrics }
+      return [name, new ControlLoop<KubeObject>(definition, parts)]
     }),
   )
   const controllers = Object.fromEntries(loops) as unknown as Controllers
@@ -203,7 +203,7 @@ function followCloud(deps: OperatorDeps, controllers: Controllers, follower: Clo
       log.warn({ err: error }, 'network backend not claimed for the new incarnation')
     })
     collector.considerAll()
-    for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
+    for (const name of KIND_NAMES) controllers[name].enqueueAll()
   })
 }
 

@@ -30,7 +30,7 @@ const subnet = { kind: 'Subnet', ...owner('uid-v4'), networkUid: 'uid-lan', cidr
 test('a row of a network that came to be wakes what stands on it, and one that is there already nobody', async () => {
   const w = world()
   await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
-  expect(w.woken).toEqual(['subnet ns/v4', 'port ns/p'])
+  expect(w.woken).toEqual(['subnets ns/v4', 'ports ns/p'])
   await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
   expect(w.woken).toHaveLength(2)
 })
@@ -39,7 +39,7 @@ test('a row of a subnet that came to be wakes the ports that wait for it', async
   await w.network.ensure({ kind: 'Network', ...owner('uid-lan'), mtu: 1442 })
   w.woken.length = 0
   await w.network.ensure(subnet)
-  expect(w.woken).toEqual(['port ns/p'])
+  expect(w.woken).toEqual(['ports ns/p'])
 })
 
 test('news of the backend wakes the Cloud and what is not ready; news of claims the node and the ports', async () => {
@@ -47,10 +47,10 @@ test('news of the backend wakes the Cloud and what is not ready; news of claims 
   const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: 'm', lastTransitionTime: 't' } as const
   w.put('ports', stored<Port>('r', { networkRef: { name: 'lan' } }, { status: { conditions: [ready] } }))
   w.network.setHealth({ status: 'False', reason: 'Unreachable', message: 'm' })
-  expect(w.woken).toEqual(['cloud default', 'port ns/p', 'port ns/q'])
+  expect(w.woken).toEqual(['clouds default', 'ports ns/p', 'ports ns/q'])
   w.woken.length = 0
   w.network.setTaken([{ uid: 'uid-r', node: 'n1', wanted: 'n2' }])
-  expect(w.woken).toEqual(['computeNode n1', 'port uid-r', 'port ns/p', 'port ns/q'])
+  expect(w.woken).toEqual(['computeNodes n1', 'ports uid-r', 'ports ns/p', 'ports ns/q'])
 })
 
 test('missing: what was realised, what is being deleted included, and nothing that never was', () => {

@@ -40,9 +40,9 @@ test('a document that is stored with other volumes wakes those of its machine: t
     },
   })
   await w.bus.desired.publish(withVolumes(2, ['uid-disk']))
-  expect(woken).toEqual(['volume ns/disk'])
+  expect(woken).toEqual(['volumes ns/disk'])
   await w.bus.desired.publish(withVolumes(3, []))
-  expect(woken).toEqual(['volume ns/disk', 'volume ns/disk'])
+  expect(woken).toEqual(['volumes ns/disk', 'volumes ns/disk'])
   // The same volumes are no news.
   await w.bus.desired.publish(withVolumes(4, []))
   expect(woken).toHaveLength(2)

@@ -2,7 +2,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { ComputeNode } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
-import type { Caches } from '../controllers/common/deps.ts'
+import type { Caches } from '../kind/row.ts'
 import { MACHINE_CLAIMS } from '../controllers/compute-node/unknown-machines.ts'
 
 /** Read from the caches when the page is asked for. */

@@ -4,7 +4,7 @@ import { Gauge, type Registry } from 'prom-client'
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Volume } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
-import type { Caches } from '../controllers/common/deps.ts'
+import type { Caches } from '../kind/row.ts'
 import { POOL_FULL } from '../controllers/volume/place.ts'
 import { grantedOf } from '../controllers/volume/room.ts'
 

@@ -252,7 +252,10 @@ function deleteB(w: MemoryWorld): void {
   )
 }
 
-async function settle({ runner }: Cloud, ...names: ('network' | 'subnet' | 'port' | 'securityGroup')[]): Promise<void> {
+async function settle(
+  { runner }: Cloud,
+  ...names: ('networks' | 'subnets' | 'ports' | 'securityGroups')[]
+): Promise<void> {
   for (const name of names) {
     runner.controllers[name].enqueueAll()
     await until(
@@ -263,7 +266,7 @@ async function settle({ runner }: Cloud, ...names: ('network' | 'subnet' | 'port
   }
 }
 
-const EVERYTHING = ['network', 'securityGroup', 'subnet', 'port', 'port'] as const
+const EVERYTHING = ['networks', 'securityGroups', 'subnets', 'ports', 'ports'] as const
 
 test('what was lost under load is there again, row by row', async () => {
   const cloud = await start()
@@ -279,7 +282,7 @@ test('what was lost under load is there again, row by row', async () => {
   await cloud.server.stop('SIGKILL')
   // Load: what is made while the database is away and while it is filled again.
   const late = Array.from({ length: 5 }, (_, i) => cloud.w.put('ports', port(`a-extra${i}`, 'a-lan')))
-  for (const { metadata } of late) cloud.runner.controllers.port.enqueueUid(metadata.uid)
+  for (const { metadata } of late) cloud.runner.controllers.ports.enqueueUid(metadata.uid)
   await emptyServer(socket)
   await cloud.raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
   const isOld = (line: string) => !line.includes('extra')

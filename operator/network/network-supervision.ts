@@ -4,11 +4,11 @@ import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Port } from '../../lib/api/types.ts'
-import type { ControllerName } from '../controllers/all.ts'
-import type { Caches, Kinds, OperatorDeps } from '../controllers/common/deps.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
 import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from './network-driver.ts'
 import type { Controllers } from '../leadership/wake-ups.ts'
+import type { Caches, KindName, Kinds } from '../kind/row.ts'
 
 const SETTLE_MS = 2_000
 const SWEEP_MS = 10 * 60_000
@@ -18,17 +18,17 @@ const RETRY_MS = 2_000
 
 /** Of which resources the rows are. */
 interface Resources {
-  controller: ControllerName
+  kind: KindName
   isKnown(caches: Caches, uid: string): boolean
   /** UIDs of those whose row is there by their own status. */
   listRealised(caches: Caches): string[]
 }
 
 const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
-  Network: resources('network', 'networks', ({ status }) => status?.logicalSwitch !== undefined),
-  Subnet: resources('subnet', 'subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
-  SecurityGroup: resources('securityGroup', 'securityGroups', ({ status }) => isRealised(status?.state)),
-  Port: resources('port', 'ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
+  Network: resources('networks', ({ status }) => status?.logicalSwitch !== undefined),
+  Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
+  SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
+  Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
 
 interface Supervision {
@@ -51,7 +51,7 @@ export function superviseNetwork(
   const both = AbortSignal.any([signal, stop.signal])
   let settle: NodeJS.Timeout | undefined
   const look = () => {
-    for (const { controller } of Object.values(RESOURCES)) controllers[controller].enqueueAll()
+    for (const { kind: controller } of Object.values(RESOURCES)) controllers[controller].enqueueAll()
   }
   const end = deps.network.onDisturbance(() => {
     settle ??= setTimeout(() => {
@@ -107,7 +107,7 @@ export function superviseNetwork(
     const owned = await deps.network.listOwned(both)
     const missing = listMissing(deps.caches, owned)
     if (missing.length > 0) log.warn({ rows: missing.slice(0, 8), count: missing.length }, 'rows are missing')
-    for (const { kind, uid } of missing) controllers[RESOURCES[kind].controller].enqueueUid(uid)
+    for (const { kind, uid } of missing) controllers[RESOURCES[kind].kind].enqueueUid(uid)
     const strays = owned.filter(({ kind, uid }) => !RESOURCES[kind].isKnown(deps.caches, uid))
     const now = new Set(strays.map(idOf))
     if (deps.regression.isHolding(deps.writer())) return now
@@ -134,16 +134,12 @@ export function listMissing(caches: Caches, owned: readonly OwnedRow[]): Pick<Ow
   return wanted.filter((row) => !there.has(idOf(row)))
 }
 
-function resources<C extends keyof Caches>(
-  controller: ControllerName,
-  cache: C,
-  isRealised: (object: Kinds[C]) => boolean,
-): Resources {
+function resources<K extends KindName>(kind: K, isRealised: (object: Kinds[K]) => boolean): Resources {
   return {
-    controller,
-    isKnown: (caches, uid) => caches[cache].findByUid(uid) !== undefined,
+    kind,
+    isKnown: (caches, uid) => caches[kind].findByUid(uid) !== undefined,
     listRealised: (caches) =>
-      [...caches[cache].list()].filter((object) => isRealised(object)).map(({ metadata }) => metadata.uid),
+      [...caches[kind].list()].filter((object) => isRealised(object)).map(({ metadata }) => metadata.uid),
   }
 }
 

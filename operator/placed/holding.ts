@@ -4,30 +4,12 @@ import type { Instance, Port } from '../../lib/api/types.ts'
 import { GROUP, INSTANCE } from '../../lib/api/kinds.ts'
 import { keyOfObject } from '../../lib/kube/object.ts'
 import { isAutomaticPortName } from '../controllers/instance/nics.ts'
-import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
-import { hasReleased, type Placement } from './release.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { placementsOf } from './placement.ts'
+import { hasReleased } from './release.ts'
+import type { Caches } from '../kind/row.ts'
 
 type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
-
-/** All nodes that a machine may still exist on, the current one first. */
-export function placementsOf(instance: Instance): Placement[] {
-  const { node, epoch = 0, pendingReleases = [] } = instance.status ?? {}
-  const current = node === undefined ? [] : [{ node, epoch }]
-  return [...current, ...pendingReleases].map((at) => ({
-    kind: 'instance',
-    object: instance,
-    node: at.node,
-    epoch: at.epoch,
-  }))
-}
-
-/**
- * Has a node been chosen for the machine, now or before? Who was placed once keeps what it was made from (image, size, user data, key,
- * ports) while it moves: only a machine that never had a place is a new user of what it refers to.
- */
-export function wasPlaced({ status }: Pick<Instance, 'status'>): boolean {
-  return status?.node !== undefined || (status?.epoch ?? 0) > 0
-}
 
 /** The machine is being deleted and every node has let go of it. */
 export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Caches } from '../controllers/common/deps.ts'
+import type { Caches } from '../kind/row.ts'
 
 type Nodes = { caches: Pick<Caches, 'computeNodes'> }
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance } from '../../lib/api/types.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
 import { MAX_RELEASES, ReleaseDesk } from './release-desk.ts'
-import { releaseFrom, type Placement } from './release.ts'
+import { releaseFrom } from './release.ts'
+import type { Placement } from './placement.ts'
 
 const object = stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' } })
 const placement = (more: Partial<Placement> = {}): Placement => ({

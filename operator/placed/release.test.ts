@@ -3,7 +3,8 @@ import { expect, test } from '@jest/globals'
 import type { ComputeNode, Instance } from '../../lib/api/types.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
 import { MAX_RELEASES } from './release-desk.ts'
-import { hasReleased, type Placement } from './release.ts'
+import { hasReleased } from './release.ts'
+import type { Placement } from './placement.ts'
 
 const object = stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' } })
 const placement: Placement = { kind: 'instance', object, node: 'c1', epoch: 3 }

@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { KubeObject } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { Placement } from './placement.ts'
 import { tombstoneOf } from './document-header.ts'
 import { isReleaseOnRecord, MAX_RELEASES } from './release-desk.ts'
-
-/** What of an object has to leave which node. */
-export interface Placement {
-  kind: DocumentKind
-  object: KubeObject
-  node: string
-  epoch: number
-  /** Of a machine that moves on: stays in the tombstone for its next place. */
-  userDataBase64?: string
-}
 
 type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
 

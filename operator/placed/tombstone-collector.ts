@@ -3,7 +3,8 @@ import type { Instance } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
-import { ownerInstanceOf, placementsOf } from './holding.ts'
+import { ownerInstanceOf } from './holding.ts'
+import { placementsOf } from './placement.ts'
 
 /**
  * Takes answered tombstones away. A `gone` is evidence that controllers read, so it may go only when no resource can ask for it any

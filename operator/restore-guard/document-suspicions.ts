@@ -10,17 +10,16 @@ import { isConfirmedLost } from '../placed/lost-node.ts'
 import {
   describeFact,
   findNewerFact,
-  findResource,
   readVersions,
   PROOF_MS,
   refOf,
-  RESOURCE_OF,
   storedVersions,
-  type DocumentCaches,
   type NewerFact,
   type StoreReader,
 } from './newer-facts.ts'
 import { isReleaseOnRecord } from '../placed/release-desk.ts'
+import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
+import type { Caches } from '../kind/row.ts'
 
 /** One proof is enough: of further suspicions nothing is kept. */
 const MOST_SUSPICIONS = 64
@@ -28,7 +27,7 @@ const MOST_RELEASED = 10_000
 
 export interface EvidenceDeps {
   bus: Pick<Bus, 'desired' | 'observed'>
-  caches: DocumentCaches
+  caches: Caches
 }
 
 interface Suspicion extends DocumentKey {
@@ -163,7 +162,7 @@ export class DocumentSuspicions {
     const word = bus.observed.find(kind, uid, node)
     const known = findResource(kind, uid, caches)
     const ref = known ? refOf(known) : word && { namespace: word.namespace, name: word.name }
-    const fresh = ref && (await read(RESOURCE_OF[kind], ref))
+    const fresh = ref && (await read(resourceKindOfDocument(kind), ref))
     const stored = fresh?.metadata.uid === uid ? await readVersions(kind, fresh, read) : undefined
     // In the cache and not in the store: the cache has yet to hear that it went.
     if (!ref || (known && !stored)) return false

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nothing goes out while the store may have gone back in time: the places where a leader's writes pass.
 import { StaleWriterError } from '../../lib/errors.ts'
-import type { Fence } from '../../lib/leader/fence.ts'
+import { HELD } from '../../lib/leader/fence.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 
 function assertNotHeld(isHeld: () => boolean): void {
-  if (isHeld()) throw new StaleWriterError('the store may have gone back in time: nothing is written')
-}
-
-/** For everything but the Cloud, which has to say so. Leadership itself, and so the Lease, goes on. */
-export function heldFence(fence: Fence, isHeld: () => boolean): Fence {
-  return {
-    get term() {
-      return fence.term
-    },
-    get signal() {
-      return fence.signal
-    },
-    remainingMs: () => fence.remainingMs(),
-    assertLeader() {
-      fence.assertLeader()
-      assertNotHeld(isHeld)
-    },
-  }
+  if (isHeld()) throw new StaleWriterError(HELD)
 }
 
 /** Its writes throw StaleWriterError while held. The term is claimed by whoever supervises it, who looks by itself. */

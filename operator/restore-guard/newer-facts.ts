@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which facts on the bus are newer than what the resources hold (invariant 6, docs/decisions/0012). Pure.
-import { COMPUTE_NODE, IMAGE, INSTANCE, PORT, VOLUME } from '../../lib/api/kinds.ts'
+import { INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../lib/api/types.ts'
 import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
 import type { DesiredEntry } from '../bus/bus.ts'
-import type { Caches } from '../controllers/common/deps.ts'
+import type { Caches } from '../kind/row.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
 import { ownerInstanceOf, ownerOfPort } from '../placed/holding.ts'
 
@@ -79,30 +79,8 @@ export function isNewerWord(theirs: Versions, ours: Versions): boolean {
   return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)
 }
 
-const CACHE_OF = {
-  node: 'computeNodes',
-  image: 'images',
-  volume: 'volumes',
-  port: 'ports',
-  instance: 'instances',
-} as const satisfies Record<DocumentKind, keyof Caches>
-
-export const RESOURCE_OF: Readonly<Record<DocumentKind, ResourceKind>> = {
-  node: COMPUTE_NODE,
-  image: IMAGE,
-  volume: VOLUME,
-  port: PORT,
-  instance: INSTANCE,
-}
-
-export type DocumentCaches = Pick<Caches, (typeof CACHE_OF)[DocumentKind]>
-
-export function findResource(kind: DocumentKind, uid: string, caches: DocumentCaches): KubeObject | undefined {
-  return caches[CACHE_OF[kind]].findByUid(uid)
-}
-
 /** @param object of this kind, as the store has it */
-export function storedVersions(kind: DocumentKind, object: KubeObject, caches: DocumentCaches): StoredVersions {
+export function storedVersions(kind: DocumentKind, object: KubeObject, caches: Caches): StoredVersions {
   if (kind !== 'port' || ownerOfPort(object as Port) === undefined) return versionsOf(object, object)
   return versionsOf(object, ownerInstanceOf(object as Port, { caches }))
 }

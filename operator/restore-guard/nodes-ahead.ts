@@ -6,15 +6,8 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { EvidenceDeps } from './document-suspicions.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
 import { isConfirmedLost } from '../placed/lost-node.ts'
-import {
-  findResource,
-  isNewerWord,
-  PROOF_MS,
-  refOf,
-  RESOURCE_OF,
-  readVersions,
-  type StoreReader,
-} from './newer-facts.ts'
+import { isNewerWord, PROOF_MS, refOf, readVersions, type StoreReader } from './newer-facts.ts'
+import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
 
 /**
  * Nodes that say that they acted on something newer than the store and the bus hold: both were lost. A node can say anything, so its
@@ -80,7 +73,7 @@ export class NodesAhead {
     const { bus, caches } = this.#deps
     const known = findResource(kind, uid, caches)
     const word = bus.observed.find(kind, uid, node)
-    const fresh = known && (await read(RESOURCE_OF[kind], refOf(known)))
+    const fresh = known && (await read(resourceKindOfDocument(kind), refOf(known)))
     if (fresh?.metadata.uid !== uid || !word || isConfirmedLost(node, this.#deps)) return undefined
     const { generation, epoch = 0 } = await readVersions(kind, fresh, read)
     return isNewerWord(word.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { BusMemory } from '../bus/bus.ts'
-import type { Caches } from '../controllers/common/deps.ts'
+import type { Caches } from '../kind/row.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

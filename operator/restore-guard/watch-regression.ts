@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
-import type { DocumentKind } from '../../lib/contract/documents.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Writer } from '../bus/bus.ts'
-import type { ControllerName } from '../controllers/all.ts'
-import type { OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
-import { findResource } from './newer-facts.ts'
+import { KIND_NAMES } from '../kinds.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import type { Controllers } from '../leadership/wake-ups.ts'
+import { informerOf, type OperatorInformers } from '../kind/row.ts'
+import { findResource, KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 
 interface Watched {
   watched: OperatorInformers
@@ -37,20 +38,16 @@ export function watchRegression(
     for (const uid of uids) if (uid !== undefined) consider({ kind, uid })
   }
   const ends = [
-    watched.computeNodes.onChange(follow('node')),
-    watched.images.onChange(follow('image')),
-    watched.volumes.onChange(follow('volume')),
-    watched.ports.onChange(follow('port')),
-    watched.instances.onChange(follow('instance')),
+    ...DOCUMENT_KINDS.map((kind) => informerOf(KIND_OF_DOCUMENT[kind], watched).onChange(follow(kind))),
     bus.observed.onChange(heard),
     bus.desired.onDrift(consider),
     bus.desired.onReset(lookAtAll),
-    regression.onSuspicion(() => controllers.cloud.enqueue(CLOUD_NAME)),
+    regression.onSuspicion(() => controllers.clouds.enqueue(CLOUD_NAME)),
     regression.onFreed(() => {
       const now = writer()
       if (!now || regression.isHolding(now)) return
       collector.considerAll()
-      for (const name of Object.keys(controllers) as ControllerName[]) controllers[name].enqueueAll()
+      for (const name of KIND_NAMES) controllers[name].enqueueAll()
     }),
   ]
   begun = true

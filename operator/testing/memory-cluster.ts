@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import * as kinds from '../../lib/api/kinds.ts'
+import { KIND_NAMES } from '../kinds.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
@@ -10,29 +10,11 @@ import {
   type ObjectRef,
   type ResourceKind,
 } from '../../lib/kube/object.ts'
-import type { Caches, OperatorInformers } from '../controllers/common/deps.ts'
+import { resourceKindOf, type Caches, type OperatorInformers } from '../kind/row.ts'
 import { memoryWorld, type MemoryWorld } from './memory-deps.ts'
 import type { WatchedStore } from './watched-store.ts'
 
 export type CacheName = keyof Caches
-
-const KINDS: Record<CacheName, ResourceKind> = {
-  clouds: kinds.CLOUD,
-  computeNodes: kinds.COMPUTE_NODE,
-  flavors: kinds.FLAVOR,
-  images: kinds.IMAGE,
-  instances: kinds.INSTANCE,
-  ipClaims: kinds.IP_CLAIM,
-  keyPairs: kinds.KEY_PAIR,
-  networks: kinds.NETWORK,
-  nodes: kinds.NODE,
-  ports: kinds.PORT,
-  securityGroups: kinds.SECURITY_GROUP,
-  storagePools: kinds.STORAGE_POOL,
-  subnets: kinds.SUBNET,
-  volumes: kinds.VOLUME,
-  volumeTypes: kinds.VOLUME_TYPE,
-}
 
 /** Objects as an apiserver keeps them (versions, generations, finalizers), in the caches of a world in memory. */
 export class MemoryCluster {
@@ -109,12 +91,12 @@ export class MemoryCluster {
   informers(): OperatorInformers {
     const entries = Object.entries(this.world.stores) as [CacheName, WatchedStore][]
     return Object.fromEntries(
-      entries.map(([name, store]) => [name, store.asInformer(KINDS[name])]),
+      entries.map(([name, store]) => [name, store.asInformer(resourceKindOf(name))]),
     ) as unknown as OperatorInformers
   }
 
   cacheOf(kind: ResourceKind): CacheName {
-    const found = (Object.keys(KINDS) as CacheName[]).find((name) => KINDS[name] === kind)
+    const found = KIND_NAMES.find((name) => resourceKindOf(name) === kind)
     if (!found) throw new Error(`${kind.kind} is not among the caches`)
     return found
   }

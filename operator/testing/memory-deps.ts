@@ -8,8 +8,9 @@ import { createLogger } from '../../lib/log.ts'
 import type { Run } from '../../lib/loop/controller.ts'
 import { CONTRACT_VERSION, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
-import type { Caches, OperatorDeps } from '../controllers/common/deps.ts'
-import * as indexes from '../controllers/common/indexes.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { indexesOf } from '../kind/references.ts'
+import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { RegressionGuard } from '../restore-guard/regression-guard.ts'
 import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from '../placed/release-desk.ts'
@@ -23,6 +24,7 @@ import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { MemoryNetwork } from './memory-network.ts'
 import { WatchedStore } from './watched-store.ts'
+import type { Caches, KindRow } from '../kind/row.ts'
 
 type Stores = { [K in keyof Caches]: WatchedStore }
 
@@ -57,23 +59,9 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
   const network = new MemoryNetwork()
   const { incarnation, term } = writer()
   void network.claimTerm(incarnation, term)
-  const stores = {
-    clouds: new WatchedStore(),
-    computeNodes: new WatchedStore(indexes.computeNodeIndexes as never),
-    flavors: new WatchedStore(),
-    images: new WatchedStore(indexes.imageIndexes as never),
-    instances: new WatchedStore(indexes.instanceIndexes as never),
-    ipClaims: new WatchedStore(indexes.ipClaimIndexes as never),
-    keyPairs: new WatchedStore(),
-    networks: new WatchedStore(),
-    nodes: new WatchedStore(),
-    ports: new WatchedStore(indexes.portIndexes as never),
-    securityGroups: new WatchedStore(indexes.securityGroupIndexes as never),
-    storagePools: new WatchedStore(),
-    subnets: new WatchedStore(indexes.subnetIndexes as never),
-    volumes: new WatchedStore(indexes.volumeIndexes as never),
-    volumeTypes: new WatchedStore(indexes.volumeTypeIndexes as never),
-  } satisfies Record<keyof Caches, unknown> as unknown as Stores
+  const stores = Object.fromEntries(
+    KIND_NAMES.map((name) => [name, new WatchedStore(indexesOf(KINDS[name] as KindRow<KubeObject>))]),
+  ) as Stores
   const client = memoryClient(stores)
   const events: string[] = []
   const deps: OperatorDeps = {

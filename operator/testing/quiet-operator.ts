@@ -9,11 +9,12 @@ import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition, RunResult } from '../../lib/loop/controller.ts'
 import type { Informer } from '../../lib/informer/informer.ts'
 import { stageOf } from '../../lib/loop/control-loop.ts'
-import { readinessOf, resultOfError, writeReadiness } from '../../lib/loop/readiness.ts'
+import { readinessOf, resultOfFailure, writeReadiness } from '../../lib/loop/readiness.ts'
 import { sameJson } from '../../lib/loop/same-json.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { followCaches } from '../leadership/follow-caches.ts'
-import { defineControllers, listDefinitions, type ControllerName } from '../controllers/all.ts'
+import { defineControllers } from '../controllers/all.ts'
+import type { KindName } from '../kind/row.ts'
 import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { connectWakeUps, type Controllers } from '../leadership/wake-ups.ts'
@@ -38,7 +39,7 @@ export class QuietOperator extends MemoryCluster {
   isInterleaved = false
   /** What is put off for a while: a test that wants it calls it. */
   readonly later: (() => void)[] = []
-  readonly #definitions: Map<ControllerName, Definition>
+  readonly #definitions: Map<KindName, Definition>
   /** `<controller> <key>` */
   readonly #queue = new Set<string>()
   /** Statuses of what waits, by the controller and key. */
@@ -63,7 +64,7 @@ export class QuietOperator extends MemoryCluster {
       claimedNodes: new ClaimedNodes({ after }),
     })
     const informers = this.informers()
-    this.#definitions = new Map(listDefinitions(defineControllers(deps, informers, {})))
+    this.#definitions = new Map(defineControllers(deps, informers, {}))
     const collector = new TombstoneCollector(deps, run.log)
     for (const [name, definition] of this.#definitions) this.#watch(name, definition, Object.values(informers))
     const controllers = Object.fromEntries(
@@ -120,7 +121,7 @@ export class QuietOperator extends MemoryCluster {
     if (next === undefined) return false
     this.#queue.delete(next)
     const [name = '', key = ''] = next.split(' ')
-    await this.#work(name as ControllerName, key)
+    await this.#work(name as KindName, key)
     return true
   }
 
@@ -155,7 +156,7 @@ export class QuietOperator extends MemoryCluster {
     return false
   }
 
-  #watch(name: ControllerName, definition: Definition, informers: readonly Informer[]): void {
+  #watch(name: KindName, definition: Definition, informers: readonly Informer[]): void {
     informers
       .find(({ kind }) => kind === definition.kind)
       ?.onChange(({ old, object }) => {
@@ -173,11 +174,11 @@ export class QuietOperator extends MemoryCluster {
     }
   }
 
-  #enqueue(name: ControllerName, key: string, afterMs = 0): void {
+  #enqueue(name: KindName, key: string, afterMs = 0): void {
     if (afterMs <= 0) this.#queue.add(`${name} ${key}`)
   }
 
-  #controllerOf(name: ControllerName, { kind }: Definition) {
+  #controllerOf(name: KindName, { kind }: Definition) {
     const store = this.world.stores[this.cacheOf(kind)]
     return {
       enqueue: (key: string, afterMs = 0) => this.#enqueue(name, key, afterMs),
@@ -191,7 +192,7 @@ export class QuietOperator extends MemoryCluster {
     }
   }
 
-  async #work(name: ControllerName, key: string): Promise<void> {
+  async #work(name: KindName, key: string): Promise<void> {
     const definition = this.#definitions.get(name)
     if (!definition) throw new Error(`no controller ${name}`)
     for (let pass = 0; pass < MOST_PASSES; pass++) if (!(await this.#pass(name, definition, key))) return
@@ -199,7 +200,7 @@ export class QuietOperator extends MemoryCluster {
   }
 
   /** As ControlLoop does it. @returns whether it runs again at once */
-  async #pass(name: ControllerName, definition: Definition, key: string): Promise<boolean> {
+  async #pass(name: KindName, definition: Definition, key: string): Promise<boolean> {
     const cache = this.cacheOf(definition.kind)
     const store = this.world.stores[cache]
     const cached = this.#withFinalizer(`${name} ${key}`, cache, definition, store.findByKey(key))
@@ -257,7 +258,7 @@ export class QuietOperator extends MemoryCluster {
       return { kind: 'outcome', outcome: await definition.reconcile(object, { ...this.world.run, key }) }
     } catch (error) {
       if (error instanceof ApiError && error.code === 409) return undefined
-      return resultOfError(error, 1)
+      return resultOfFailure(definition, object, error, 1)
     }
   }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition } from '../../lib/loop/controller.ts'
-import type { Caches, OperatorDeps, OperatorInformers } from '../controllers/common/deps.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { withReferenceWatches } from '../kind/reference-watches.ts'
 import type { MemoryWorld } from './memory-deps.ts'
+import type { Caches, OperatorInformers } from '../kind/row.ts'
 
 /** Whom a change of an object wakes, by what a controller says it watches: keys, sorted, each once. No loop runs. For tests. */
 export function wokenBy<T extends KubeObject>(
@@ -11,7 +13,7 @@ export function wokenBy<T extends KubeObject>(
 ): (cache: keyof Caches, object: KubeObject) => string[] {
   // Only told apart, never asked.
   const informers = stores as unknown as OperatorInformers
-  const { watches = [] } = make(deps, informers)
+  const { watches = [] } = withReferenceWatches(make(deps, informers), deps.caches, informers)
   return (cache, object) => {
     const ofIt = watches.filter(({ source }) => (source as unknown) === informers[cache])
     return [...new Set(ofIt.flatMap(({ keys }) => [...keys(object as never)]))].sort()

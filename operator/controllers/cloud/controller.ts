@@ -12,6 +12,7 @@ export function cloudController(deps: OperatorDeps): ControllerDefinition<Cloud>
   return {
     name: 'cloud',
     kind: CLOUD,
+    runsWhileHeld: true,
     reconcile: (cloud, run) => reconcileCloud(cloud, deps, run),
     readiness: cloudReadiness,
   }

@@ -4,8 +4,8 @@ import type { ComputeNode, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic } from '../../../lib/contract/documents.ts'
 import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
 import type { Bus } from '../../bus/bus.ts'
-import type { Caches } from './deps.ts'
-import { keyOf } from './references.ts'
+import type { Caches } from '../../kind/row.ts'
+import { keyOf } from '../../kind/references.ts'
 
 export interface ClaimDeps {
   bus: Pick<Bus, 'desired' | 'observed'>

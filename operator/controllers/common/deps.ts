@@ -1,25 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../../lib/kube/object.ts'
-import type {
-  Cloud,
-  ComputeNode,
-  Flavor,
-  Image,
-  Instance,
-  IPClaim,
-  KeyPair,
-  KubeNode,
-  Network,
-  Port,
-  SecurityGroup,
-  StoragePool,
-  Subnet,
-  Volume,
-  VolumeType,
-} from '../../../lib/api/types.ts'
 import type { Versions } from '../../../lib/contract/versions.ts'
-import type { Cache } from '../../../lib/informer/cache.ts'
-import type { Informer } from '../../../lib/informer/informer.ts'
+import type { Caches } from '../../kind/row.ts'
 import type { AddressBook } from '../../ipam/address-book.ts'
 import type { SubnetArrivals } from '../../ipam/subnet-arrivals.ts'
 import type { Bus } from '../../bus/bus.ts'
@@ -31,28 +13,6 @@ import type { UserDataStore } from '../instance/user-data.ts'
 import type { VolumePromises } from '../volume/promises.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
-
-/** Every kind that the operator reads, by the name of its cache. */
-export interface Kinds {
-  clouds: Cloud
-  computeNodes: ComputeNode
-  flavors: Flavor
-  images: Image
-  instances: Instance
-  ipClaims: IPClaim
-  keyPairs: KeyPair
-  networks: Network
-  nodes: KubeNode
-  ports: Port
-  securityGroups: SecurityGroup
-  storagePools: StoragePool
-  subnets: Subnet
-  volumes: Volume
-  volumeTypes: VolumeType
-}
-
-export type Caches = { readonly [K in keyof Kinds]: Cache<Kinds[K]> }
-export type OperatorInformers = { readonly [K in keyof Kinds]: Informer<Kinds[K]> }
 
 /** What controllers share. One instance a leadership: made when the Lease is won, dropped when it is lost. */
 export interface OperatorDeps {

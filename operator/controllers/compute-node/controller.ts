@@ -4,11 +4,10 @@ import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { NodeCertificates } from '../../bus/certificates.ts'
 import type { NbdCertificates } from '../../bus/nbd-certificates.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
-import { instanceIndexes } from '../common/indexes.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { ensureComputeNode } from './discover.ts'
 import { reconcileComputeNode } from './reconcile.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 export interface NodeSettings {
   /** OVN's southbound database as agents reach it; absent: no networks. */
@@ -27,7 +26,6 @@ export function computeNodeController(
   settings: NodeSettings,
 ): ControllerDefinition<ComputeNode> {
   const { computeNodes } = deps.caches
-  const isDeleting = (name: string) => computeNodes.find(undefined, name)?.metadata.deletionTimestamp !== undefined
   return {
     name: 'compute-node',
     kind: COMPUTE_NODE,
@@ -36,15 +34,8 @@ export function computeNodeController(
       watchOf(informers.nodes, (node) => [node.metadata.name]),
       watchOf(informers.storagePools, () => computeNodes.keys()),
       watchOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? computeNodes.keys() : [])),
-      watchOf(informers.instances, (instance) => instanceIndexes.node(instance).filter(isDeleting)),
-      watchOf(informers.volumes, ({ status }) =>
-        status?.node !== undefined && isDeleting(status.node) ? [status.node] : [],
-      ),
-      watchOf(informers.ports, ({ status }) =>
-        status?.node !== undefined && isDeleting(status.node) ? [status.node] : [],
-      ),
     ],
-    reconcile: guarded(deps, (node, run) => reconcileComputeNode(node, deps, settings, run)),
+    reconcile: (node, run) => reconcileComputeNode(node, deps, settings, run),
     forget(name) {
       deps.scheduler.removeNode(name)
     },
@@ -57,6 +48,6 @@ export function nodeController(deps: OperatorDeps): ControllerDefinition<KubeNod
     name: 'node',
     kind: NODE,
     conditions: 'none',
-    reconcile: guarded(deps, (node, run) => ensureComputeNode(node, deps, run)),
+    reconcile: (node, run) => ensureComputeNode(node, deps, run),
   }
 }

@@ -11,7 +11,7 @@ import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import type { NodeSettings } from './controller.ts'
 import { rolesOf, zoneOf } from './discover.ts'
 import { nodeDocument } from './document.ts'
@@ -168,11 +168,7 @@ async function certifyForVolumes(
 async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): Promise<Outcome> {
   const { name, uid } = computeNode.metadata
   deps.scheduler.removeNode(name)
-  const users = waitForUsers([
-    ['Instance', deps.caches.instances.listBy('node', name)],
-    ['Volume', deps.caches.volumes.listBy('node', name)],
-    ['Port', deps.caches.ports.listBy('node', name)],
-  ])
+  const users = waitForHolders('computeNodes', computeNode, deps.caches)
   if (users) return users
   if (deps.caches.nodes.find(undefined, name) && rolesOf(deps.caches.nodes.find(undefined, name)).length > 0) {
     return waitFor(

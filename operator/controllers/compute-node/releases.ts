@@ -3,8 +3,8 @@ import type { ComputeNode } from '../../../lib/api/types.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
-import { placementsOf } from '../../placed/holding.ts'
-import { findResource } from '../../restore-guard/newer-facts.ts'
+import { placementsOf } from '../../placed/placement.ts'
+import { findResource } from '../../kind/document-kinds.ts'
 import { MAX_RELEASES, type Release } from '../../placed/release-desk.ts'
 
 /**

@@ -4,7 +4,7 @@ import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/
 import type { ObservedDocument, Orphan } from '../../../lib/contract/documents.ts'
 import { isListed } from '../../bus/listed.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { findResource } from '../../restore-guard/newer-facts.ts'
+import { findResource } from '../../kind/document-kinds.ts'
 
 type StrayDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 type Orphans = NonNullable<NonNullable<ComputeNode['status']>['orphans']>

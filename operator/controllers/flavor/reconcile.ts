@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Flavor, Instance } from '../../../lib/api/types.ts'
-import type { Cache } from '../../../lib/informer/cache.ts'
+import type { Flavor } from '../../../lib/api/types.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { namesOfUsers } from '../common/in-use.ts'
+import { listHolders, namesOfUsers } from '../../kind/holders.ts'
 
 /** A flavor is data. It goes once no machine has still to be placed with it; a placed one keeps its size in its status. */
-export function reconcileFlavor(flavor: Flavor, deps: { caches: { instances: Cache<Instance> } }): Outcome {
+export function reconcileFlavor(flavor: Flavor, deps: Pick<OperatorDeps, 'caches'>): Outcome {
   const status = (flavor.status ??= {})
   if (flavor.metadata.deletionTimestamp === undefined) {
     status.state = 'ACTIVE'
     return done
   }
   status.state = 'DELETING'
-  const waiting = deps.caches.instances
-    .listBy('flavor', flavor.metadata.name)
-    .filter((i) => i.status?.flavor === undefined)
-  return waiting.length === 0 ? released : waitFor('InUse', `still to be placed: ${namesOfUsers('Instance', waiting)}`)
+  const [waiting] = listHolders('flavors', flavor, deps.caches)
+  return waiting ? waitFor('InUse', `still to be placed: ${namesOfUsers(...waiting)}`) : released
 }

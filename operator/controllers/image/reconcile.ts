@@ -3,13 +3,11 @@ import type { Image } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
-import { wasPlaced } from '../../placed/holding.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { imageDocument } from './document.ts'
 
@@ -112,8 +110,7 @@ function coarse(percent = 0): number {
 async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
   const status = (image.status ??= {})
   status.state = 'deleting'
-  const users = deps.caches.instances.listBy('image', keyOfObject(image)).filter(wasPlaced)
-  const inUse = waitForUsers([['Instance', users]])
+  const inUse = waitForHolders('images', image, deps.caches)
   if (inUse) return inUse
   const nodes = new Set([...nodesToldOf(image, deps), ...(status.importNode === undefined ? [] : [status.importNode])])
   let waiting: Outcome | undefined

@@ -5,8 +5,10 @@ import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { findUnsupported } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
-import { placementsOf, wasPlaced } from '../../placed/holding.ts'
-import { allMissing, found, missing, resolve, type Found } from '../common/references.ts'
+import { placementsOf, wasPlaced } from '../../placed/placement.ts'
+import { allMissing, found, missing, type Found } from '../../kind/found.ts'
+import { resolve, resolveOnly } from '../../kind/resolve.ts'
+import { image as imageOfMachine, keyPair as keyPairOfMachine, volume as volumeOfMachine } from './kind.ts'
 import { chooseSize, whyNoFlavor, type MachineSize, type SizeWish } from './flavor.ts'
 import { listMissing } from './ports.ts'
 import type { InstanceDeps, InstanceRun } from './reconcile.ts'
@@ -36,7 +38,7 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
     throw new TerminalError('UnsupportedProperty', `Image ${keyOfObject(image.object)}: ${unsupported}`)
   }
   const size = image.ok ? chooseSize(instance, image.object, deps) : undefined
-  const keyPair = spec.keyPairRef ? findKeyPair(instance, spec.keyPairRef, deps) : found(undefined)
+  const keyPair = spec.keyPairRef ? resolveOnly(keyPairOfMachine, instance, deps.caches) : found(undefined)
   const lacks = [
     image.ok ? undefined : image.outcome,
     size === undefined ? whyNoFlavor(instance, deps) : size.ok ? undefined : size.outcome,
@@ -65,33 +67,11 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   })
 }
 
-function findKeyPair(
-  instance: Instance,
-  ref: NonNullable<Instance['spec']['keyPairRef']>,
-  { caches }: InstanceDeps,
-): Found<KeyPair> {
-  return resolve({
-    cache: caches.keyPairs,
-    kind: 'KeyPair',
-    ref,
-    from: instance.metadata.namespace ?? '',
-    field: 'spec.keyPairRef',
-    isKept: wasPlaced(instance),
-  })
-}
-
 /** Of a machine that is there each volume is looked for by itself (volumes.ts): one that is missing keeps nothing else from it. */
 function listMissingVolumes(instance: Instance, { caches }: InstanceDeps): Outcome[] {
   if (instance.status?.node !== undefined) return []
-  return (instance.spec.volumes ?? []).flatMap(({ volumeRef }, i) => {
-    const volume = resolve({
-      cache: caches.volumes,
-      kind: 'Volume',
-      ref: volumeRef,
-      from: instance.metadata.namespace ?? '',
-      field: `spec.volumes[${i}].volumeRef`,
-      isKept: wasPlaced(instance),
-    })
+  return volumeOfMachine.refs(instance).flatMap((named) => {
+    const volume = resolve(volumeOfMachine, instance, named, caches)
     return volume.ok ? [] : [volume.outcome]
   })
 }
@@ -114,16 +94,7 @@ async function userDataGiven(instance: Instance, deps: InstanceDeps): Promise<st
 }
 
 function findImage(instance: Instance, deps: InstanceDeps): Found<ReadyImage> {
-  const image = resolve({
-    cache: deps.caches.images,
-    kind: 'Image',
-    ref: instance.spec.imageRef,
-    from: instance.metadata.namespace ?? '',
-    field: 'spec.imageRef',
-    isKept: wasPlaced(instance),
-    // It stays as long as the machine does, so it is the one that the machine was made from.
-    isGranted: () => wasPlaced(instance),
-  })
+  const image = resolveOnly(imageOfMachine, instance, deps.caches)
   if (!image.ok) return image
   const { status } = image.object
   if (isReady(image.object)) return found(image.object)

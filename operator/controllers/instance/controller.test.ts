@@ -8,16 +8,19 @@ import { MemoryCluster } from '../../testing/memory-cluster.ts'
 import { machine, parts, putNode } from '../../testing/machine-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { instanceController } from './controller.ts'
+import { withReferenceWatches } from '../../kind/reference-watches.ts'
+import { runAsLoop } from '../../testing/as-the-loop.ts'
 
 const MAC = 'fa:16:3e:00:00:01'
 
 function world() {
   const cluster = new MemoryCluster()
   const { world: w } = cluster
-  const definition = instanceController(w.deps, cluster.informers())
+  const informers = cluster.informers()
+  const definition = withReferenceWatches(instanceController(w.deps, informers), w.deps.caches, informers)
   const wake = (kind: string, object: KubeObject): string[] => {
-    const watch = definition.watches?.find(({ source }) => source.kind.kind === kind)
-    return [...(watch?.keys(object as never) ?? ['no watch'])]
+    const watches = (definition.watches ?? []).filter(({ source }) => source.kind.kind === kind)
+    return watches.length === 0 ? ['no watch'] : watches.flatMap(({ keys }) => [...keys(object as never)])
   }
   return { w, definition, wake }
 }
@@ -75,7 +78,7 @@ test('what can only be mended by a person shows as ERROR', async () => {
   const instance = machine({ networks: [], userData: 'x'.repeat(65 * 1024) })
   w.put('flavors', parts.flavor())
   w.put('images', parts.image())
-  await expect(definition.reconcile(instance, w.run)).rejects.toMatchObject({ reason: 'UserDataTooLarge' })
+  await expect(runAsLoop(definition, instance, w.run)).rejects.toMatchObject({ reason: 'UserDataTooLarge' })
   expect(instance.status?.state).toBe('ERROR')
 })
 

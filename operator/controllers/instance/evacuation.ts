@@ -6,7 +6,7 @@ import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { WriterVersions } from '../../placed/document-header.ts'
-import { wasPlaced } from '../../placed/holding.ts'
+import { wasPlaced } from '../../placed/placement.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { hasConfirmed } from '../../placed/release.ts'
 

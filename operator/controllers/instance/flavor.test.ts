@@ -185,7 +185,7 @@ describe('a machine that has a size keeps it, and wishes for another only when a
   })
 
   test('what is no word about a Flavor goes up', () => {
-    const broken = { caches: { flavors: { find: () => { throw new TypeError('a bug') } } } } // prettier-ignore
+    const broken = { caches: { flavors: { findByKey: () => { throw new TypeError('a bug') } } } } // prettier-ignore
     const instance = machine({ flavorRef: { name: 'big' } }, { status: { flavor: had } })
     expect(() => chooseSize(instance, parts.image(), broken as never)).toThrow('a bug')
   })

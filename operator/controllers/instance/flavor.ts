@@ -4,7 +4,9 @@ import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { sizeWithDefaults, type FlavorSize } from '../../scheduler/amounts.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { found, isPublicTo, missing, resolveCluster, type Found } from '../common/references.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
+import { isPublicTo, resolveOnly } from '../../kind/resolve.ts'
+import { flavor as flavorOfMachine } from './kind.ts'
 
 /** What a Flavor comes to for one machine. */
 export interface MachineSize {
@@ -81,20 +83,16 @@ function cannotShrink(has: FlavorSize, { size, flavorName }: MachineSize): SizeW
 }
 
 /** Of a machine without a size, while nobody knows whether the Flavor fits its image. */
-export function whyNoFlavor({ spec, status }: Instance, { caches }: Pick<OperatorDeps, 'caches'>): Outcome | undefined {
-  if (status?.flavor) return undefined
-  const flavor = findFlavor(spec.flavorRef, caches)
+export function whyNoFlavor(instance: Instance, { caches }: Pick<OperatorDeps, 'caches'>): Outcome | undefined {
+  if (instance.status?.flavor) return undefined
+  const flavor = resolveOnly(flavorOfMachine, instance, caches)
   return flavor.ok ? undefined : flavor.outcome
-}
-
-function findFlavor(ref: { name: string }, { flavors }: Pick<OperatorDeps['caches'], 'flavors'>): Found<Flavor> {
-  return resolveCluster({ cache: flavors, kind: 'Flavor', ref, field: 'spec.flavorRef' })
 }
 
 /** The size by spec.flavorRef, when it exists and may be used. @throws TerminalError */
 function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<MachineSize> {
   const { flavorRef } = instance.spec
-  const flavor = findFlavor(flavorRef, deps.caches)
+  const flavor = resolveOnly(flavorOfMachine, instance, deps.caches)
   if (!flavor.ok) return flavor
   const refused = checkFlavor(flavor.object, image, instance.metadata.namespace ?? '')
   if (refused) return refused

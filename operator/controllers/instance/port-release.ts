@@ -3,7 +3,8 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerUidOf } from '../../placed/holding.ts'
-import { hasReleased, type Placement } from '../../placed/release.ts'
+import { hasReleased } from '../../placed/release.ts'
+import type { Placement } from '../../placed/placement.ts'
 
 /**
  * Is the port still plugged where its machine was? The port controller does the work; this only looks. Automatic ports share the

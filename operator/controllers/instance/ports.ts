@@ -16,9 +16,13 @@ import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
-import { ownerUidOf, wasPlaced } from '../../placed/holding.ts'
-import { macKey } from '../common/indexes.ts'
-import { allMissing, found, keyOf, missing, resolve, type Found } from '../common/references.ts'
+import { ownerUidOf } from '../../placed/holding.ts'
+import { wasPlaced } from '../../placed/placement.ts'
+import { macKey } from '../port/address-keys.ts'
+import { allMissing, found, missing, type Found } from '../../kind/found.ts'
+import { keyOf } from '../../kind/references.ts'
+import { resolve } from '../../kind/resolve.ts'
+import { network, port as portOfMachine } from './kind.ts'
 import { assertNotReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo, mayHaveMac, refuseChoice } from '../port/owners-choice.ts'
@@ -57,24 +61,13 @@ export function listMissing(instance: Instance, deps: InstanceDeps, fromIndex = 
 }
 
 function findNetwork(instance: Instance, nic: Nic, { caches }: InstanceDeps): Found<Network> {
-  return resolve({
-    cache: caches.networks,
-    kind: 'Network',
-    ref: nic.want.networkRef ?? { name: '' },
-    from: instance.metadata.namespace ?? '',
-    field: `spec.networks[${nic.index}].networkRef`,
-  })
+  const field = `spec.networks[${nic.index}].networkRef`
+  return resolve(network, instance, { ref: nic.want.networkRef ?? { name: '' }, field }, caches)
 }
 
 function findPort(instance: Instance, nic: Nic, { caches }: InstanceDeps): Found<Port> {
-  return resolve({
-    cache: caches.ports,
-    kind: 'Port',
-    ref: { name: nic.portName },
-    from: instance.metadata.namespace ?? '',
-    field: `spec.networks[${nic.index}].portRef`,
-    isKept: wasPlaced(instance),
-  })
+  const field = `spec.networks[${nic.index}].portRef`
+  return resolve(portOfMachine, instance, { ref: { name: nic.portName }, field }, caches)
 }
 
 function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> {

@@ -8,7 +8,7 @@ import type { MachineNic } from '../../bus/machine-index.ts'
 import { findRecordedNic, identitiesOf, isWithinMeans, listUnrecorded, names } from '../common/claimed-nics.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost } from '../../placed/lost-node.ts'
-import { keyOf } from '../common/references.ts'
+import { keyOf } from '../../kind/references.ts'
 import { restoreWindowMs } from '../../restore-guard/restore-window.ts'
 
 const OWNERSHIP_UNCLEAR = 'OwnershipUnclear'

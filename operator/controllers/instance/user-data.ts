@@ -5,8 +5,8 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
 import { isForbidden } from '../../../lib/kube/errors.ts'
 import { backoffMs } from '../../../lib/time/backoff.ts'
-import { wasPlaced } from '../../placed/holding.ts'
-import { found, missing, type Found } from '../common/references.ts'
+import { wasPlaced } from '../../placed/placement.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
 /** What a namespace binds to the operator's ServiceAccount, which may read no Secret else. */

@@ -3,7 +3,9 @@ import type { Instance, Volume } from '../../../lib/api/types.ts'
 import type { InstanceSpec } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
-import { resolve } from '../common/references.ts'
+import { resolve } from '../../kind/resolve.ts'
+import type { NamedRef } from '../../kind/row.ts'
+import { volume as volumeOfMachine } from './kind.ts'
 import type { InstanceDeps } from './reconcile.ts'
 import { toConnection } from './volume-connection.ts'
 
@@ -42,8 +44,9 @@ export function resolveVolumes(
   deps: VolumeDeps,
 ): ResolvedVolumes {
   const resolved: ResolvedVolumes = { volumes: [], mustWait: false }
-  for (const [i, { volumeRef }] of (instance.spec.volumes ?? []).entries()) {
-    const found = resolveVolume(instance, volumeRef, `spec.volumes[${i}].volumeRef`, deps)
+  for (const named of volumeOfMachine.refs(instance)) {
+    const { ref: volumeRef } = named
+    const found = resolveVolume(instance, named, deps)
     if (found.kind === 'resolved') {
       resolved.volumes.push(found.volume)
       continue
@@ -66,9 +69,9 @@ type Resolution =
   | { kind: 'foreign'; outcome: Outcome }
   | { kind: 'unresolved'; outcome: Outcome; uid: string | undefined }
 
-function resolveVolume(instance: Instance, ref: { name: string }, field: string, deps: VolumeDeps): Resolution {
-  const from = instance.metadata.namespace ?? ''
-  const found = resolve({ cache: deps.caches.volumes, kind: 'Volume', ref, from, field, isKept: true })
+function resolveVolume(instance: Instance, named: NamedRef, deps: VolumeDeps): Resolution {
+  const { ref, field } = named
+  const found = resolve({ ...volumeOfMachine, isKept: () => true }, instance, named, deps.caches)
   if (!found.ok) return { kind: 'unresolved', outcome: found.outcome, uid: undefined }
   const volume = found.object
   const { uid } = volume.metadata

@@ -3,9 +3,9 @@ import { IP_CLAIM } from '../../../lib/api/kinds.ts'
 import type { IPClaim } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileIPClaim } from './reconcile.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 /** Releases what a crash between two writes can leave, and what was taken away by force: addresses that no port has. */
 export function ipClaimController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<IPClaim> {
@@ -18,6 +18,6 @@ export function ipClaimController(deps: OperatorDeps, informers: OperatorInforme
       watchOf(informers.ports, (port) => blocksBy('port', keyOfObject(port))),
       watchOf(informers.instances, ({ metadata }) => blocksBy('instance', metadata.uid)),
     ],
-    reconcile: guarded(deps, (claim, run) => reconcileIPClaim(claim, deps, run)),
+    reconcile: (claim, run) => reconcileIPClaim(claim, deps, run),
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Instance, IPClaim, Network, Port, Subnet } from '../../../lib/api/types.ts'
 import type { ClaimEntry } from '../../ipam/claim-block.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { ipClaimIndexes } from '../common/indexes.ts'
+import { ipClaimKind } from './kind.ts'
 import { resolveAddresses } from '../port/addresses.ts'
 import { reconcileIPClaim } from './reconcile.ts'
 
@@ -153,6 +153,6 @@ describe('reconcile', () => {
 
 test('ports and machines find the blocks that they have addresses in', () => {
   const c = block({ ...entry(), instanceUid: 'vm-1' }, entry('u', 'q', '10.0.0.6'), entry('u', 'q', '10.0.0.7'))
-  expect(ipClaimIndexes.port(c)).toEqual(['ns/p', 'ns/q'])
-  expect(ipClaimIndexes.instance(c)).toEqual(['vm-1'])
+  expect(ipClaimKind.indexes?.['port']?.(c)).toEqual(['ns/p', 'ns/q'])
+  expect(ipClaimKind.indexes?.['instance']?.(c)).toEqual(['vm-1'])
 })

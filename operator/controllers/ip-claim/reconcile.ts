@@ -6,7 +6,7 @@ import { done, type Outcome } from '../../../lib/outcome.ts'
 import type { ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf } from '../common/references.ts'
+import { keyOf } from '../../kind/references.ts'
 
 export async function reconcileIPClaim(
   claim: IPClaim,

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance, KeyPair } from '../../../lib/api/types.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { Cache } from '../../../lib/informer/cache.ts'
+import type { KeyPair } from '../../../lib/api/types.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { parsePublicKey } from './public-key.ts'
 
 /** Data as well, but documents of machines are made from it as long as they live. */
-export function reconcileKeyPair(keyPair: KeyPair, deps: { caches: { instances: Cache<Instance> } }): Outcome {
+export function reconcileKeyPair(keyPair: KeyPair, deps: Pick<OperatorDeps, 'caches'>): Outcome {
   const status = (keyPair.status ??= {})
   if (keyPair.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const users = deps.caches.instances.listBy('keyPair', keyOfObject(keyPair))
-    return waitForUsers([['Instance', users]]) ?? released
+    return waitForHolders('keyPairs', keyPair, deps.caches) ?? released
   }
   const { type, fingerprint } = parsePublicKey(keyPair.spec.publicKey)
   status.keyType = type

@@ -2,13 +2,12 @@
 import { CLOUD_NAME, FINALIZER, NETWORK } from '../../../lib/api/kinds.ts'
 import type { Network } from '../../../lib/api/types.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
-import { portIndexes, subnetIndexes } from '../common/indexes.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { networkKeyOf } from '../port/kind.ts'
 import { reconcileNetwork } from './reconcile.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 export function networkController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Network> {
-  const isDeleting = (key: string) => deps.caches.networks.findByKey(key)?.metadata.deletionTimestamp !== undefined
   /** It gives up port security as soon as the last Port of another namespace has gone. */
   const isHeldSecure = (key: string) => {
     const { spec, status } = deps.caches.networks.findByKey(key) ?? {}
@@ -19,15 +18,12 @@ export function networkController(deps: OperatorDeps, informers: OperatorInforme
     kind: NETWORK,
     finalizer: FINALIZER,
     watches: [
-      // Ports and subnets matter to a network only while it waits for them to go.
-      watchOf(informers.ports, (port) =>
-        portIndexes.network(port).filter((key) => isDeleting(key) || isHeldSecure(key)),
-      ),
-      watchOf(informers.subnets, (subnet) => subnetIndexes.network(subnet).filter(isDeleting)),
+      watchOf(informers.ports, (port) => [networkKeyOf(port)].filter(isHeldSecure)),
       watchOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* deps.caches.networks.keys()
       }),
     ],
-    reconcile: guarded(deps, (network, run) => reconcileNetwork(network, deps, run), 'ERROR'),
+    reconcile: (network, run) => reconcileNetwork(network, deps, run),
+    errorState: 'ERROR',
   }
 }

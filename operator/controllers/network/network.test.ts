@@ -8,6 +8,7 @@ import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps
 import { wokenBy } from '../../testing/woken.ts'
 import { networkController } from './controller.ts'
 import { reconcileNetwork } from './reconcile.ts'
+import { runAsLoop } from '../../testing/as-the-loop.ts'
 
 const network = (mtu?: number, more: object = {}) => stored<Network>('lan', mtu === undefined ? {} : { mtu }, more)
 const port = (status: Port['status'], more: object = {}) =>
@@ -129,7 +130,7 @@ describe('port security', () => {
     if (user) w.put('ports', user)
     const n = network(undefined, { status: had === undefined ? {} : { portSecurityEnabled: had } })
     if (wanted !== undefined) n.spec.portSecurityEnabled = wanted
-    const run = networkController(w.deps, w.stores as never).reconcile(n, w.run)
+    const run = runAsLoop(networkController(w.deps, w.stores as never), n, w.run)
     if (expected !== 'NotPermitted') {
       expect(await run).toEqual({ kind: 'done' })
       expect(n.status).toMatchObject({ state: 'ACTIVE', portSecurityEnabled: expected })

@@ -2,14 +2,13 @@
 import type { Cloud, Network } from '../../../lib/api/types.ts'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { guestMtu } from '../../network/network-driver.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { namesOfUsers, waitForUsers } from '../common/in-use.ts'
+import { namesOfUsers, waitForHolders } from '../../kind/holders.ts'
 import { listForeignPorts } from '../port/security.ts'
 
 const DEFAULT_UNDERLAY_MTU = 1500
@@ -22,14 +21,9 @@ export async function reconcileNetwork(
   run: Pick<Run, 'signal'>,
 ): Promise<Outcome> {
   const status = (network.status ??= {})
-  const key = keyOfObject(network)
   if (network.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const users = waitForUsers([
-      // One that was made after the deletion was never let in, and holds nothing up.
-      ['Port', deps.caches.ports.listBy('network', key).filter(({ status }) => status?.networkUID !== undefined)],
-      ['Subnet', deps.caches.subnets.listBy('network', key)],
-    ])
+    const users = waitForHolders('networks', network, deps.caches)
     if (users) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       if (status.logicalSwitch !== undefined) await ensure(network, deps, run)

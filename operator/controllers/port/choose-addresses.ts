@@ -4,7 +4,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { found, missing, type Found } from '../common/references.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
 import { findUsablePlan } from '../subnet/reconcile.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
 

@@ -7,7 +7,7 @@ import type { ClaimSubnet } from '../../ipam/claim-order.ts'
 import { deriveAddress } from '../../ipam/derived-address.ts'
 import { checkRequested, type SubnetPlan } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { found, missing, type Found } from '../common/references.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
 import { ipv6ServiceOf, isAddressDerived } from '../subnet/dhcp.ts'
 import { findUsablePlan, nameserversOf } from '../subnet/reconcile.ts'
 

@@ -2,7 +2,8 @@
 import { expect, test } from '@jest/globals'
 import type { Port } from '../../../lib/api/types.ts'
 import { stored } from '../../testing/memory-deps.ts'
-import { securityGroupKeysOf } from './groups.ts'
+import { targetKeysOf } from '../../kind/references.ts'
+import { securityGroup } from './kind.ts'
 
 test.each<[string, Partial<Port['spec']>, string[]]>([
   ['names none', {}, ['ns/default']],
@@ -11,5 +12,5 @@ test.each<[string, Partial<Port['spec']>, string[]]>([
   ['names two', { securityGroupRefs: [{ name: 'a' }, { name: 'b', namespace: 'other' }] }, ['ns/a', 'other/b']],
   ['has no port security', { portSecurityEnabled: false }, []],
 ])('the groups of a port that %s', (_, spec, keys) => {
-  expect(securityGroupKeysOf(stored<Port>('p', { networkRef: { name: 'lan' }, ...spec }))).toEqual(keys)
+  expect(targetKeysOf(securityGroup, stored<Port>('p', { networkRef: { name: 'lan' }, ...spec }))).toEqual(keys)
 })

@@ -3,7 +3,8 @@ import { PLUGGED_ON_ANNOTATION } from '../../../lib/api/kinds.ts'
 import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
-import { resolve } from '../common/references.ts'
+import { resolve } from '../../kind/resolve.ts'
+import { securityGroup } from './kind.ts'
 import { hasDhcp } from '../subnet/dhcp.ts'
 import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding } from './binding.ts'
@@ -97,15 +98,8 @@ function standingPlace(port: Port, deps: LogicalPortDeps): Place {
 function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
   const had = port.status?.securityGroupUIDs
   if (had) return had.filter((uid) => deps.caches.securityGroups.findByUid(uid) !== undefined)
-  return securityGroupRefsOf(port).flatMap((ref) => {
-    const group = resolve({
-      cache: deps.caches.securityGroups,
-      kind: 'SecurityGroup',
-      ref,
-      from: port.metadata.namespace ?? '',
-      field: 'spec.securityGroupRefs',
-      isKept: true,
-    })
+  return securityGroupRefsOf(port).flatMap((named) => {
+    const group = resolve({ ...securityGroup, isKept: () => true }, port, named, deps.caches)
     return group.ok ? [group.object.metadata.uid] : []
   })
 }

@@ -3,9 +3,11 @@ import type { Port } from '../../../lib/api/types.ts'
 import type { KubeWriter } from '../../../lib/kube/client.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { allMissing, keyOf, missing, resolve } from '../common/references.ts'
+import { allMissing, missing } from '../../kind/found.ts'
+import { resolve } from '../../kind/resolve.ts'
 import { ensureDefaultGroup } from '../security-group/default-group.ts'
-import { DEFAULT_GROUP } from './groups.ts'
+import { securityGroupRefsOf } from './groups.ts'
+import { securityGroup } from './kind.ts'
 
 export interface Membership {
   /** UIDs of the groups that it is a member of, as far as they can be found. */
@@ -31,20 +33,9 @@ export async function resolveGroups(
     await ensureDefaultGroup(namespace, deps.caches.securityGroups, run.client)
   const uids: string[] = []
   const lacks: Outcome[] = []
-  for (const [i, ref] of (port.spec.securityGroupRefs ?? [{ name: DEFAULT_GROUP }]).entries()) {
-    const cache = deps.caches.securityGroups
-    const uid = cache.findByKey(keyOf(ref, namespace))?.metadata.uid ?? ''
-    const isMember = port.status?.securityGroupUIDs?.includes(uid)
-    const group = resolve({
-      cache,
-      kind: 'SecurityGroup',
-      ref,
-      from: namespace,
-      field: `spec.securityGroupRefs[${i}]`,
-      // Of a version that kept no record a port that is there, placed or not, is taken for one of what it may use.
-      isKept: isMember ?? port.status?.networkUID !== undefined,
-      isGranted: () => isMember === true,
-    })
+  for (const named of securityGroupRefsOf(port)) {
+    const { ref } = named
+    const group = resolve(securityGroup, port, named, deps.caches)
     if (!group.ok) lacks.push(group.outcome)
     else if (group.object.status?.state === undefined)
       lacks.push(missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`).outcome)

@@ -5,7 +5,9 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { allMissing, found, missing, resolve, type Found } from '../common/references.ts'
+import { allMissing, found, missing, type Found } from '../../kind/found.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { mtuOf } from '../network/reconcile.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
@@ -69,16 +71,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
 /** MAC, addresses, groups: all that makes it this port, wherever it is plugged. */
 async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promise<Found<ResolvedIdentity>> {
   const status = (port.status ??= {})
-  const namespace = port.metadata.namespace ?? ''
-  const network = resolve({
-    cache: deps.caches.networks,
-    kind: 'Network',
-    ref: port.spec.networkRef,
-    from: namespace,
-    field: 'spec.networkRef',
-    isKept: status.networkUID !== undefined,
-    isGranted: ({ metadata }) => metadata.uid === status.networkUID,
-  })
+  const network = resolveOnly(networkOfPort, port, deps.caches)
   if (!network.ok) return (await withGroups(port, network.outcome, deps, run)) ?? network
   if (network.object.status?.logicalSwitch === undefined) {
     return missing('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)

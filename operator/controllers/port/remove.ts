@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { hasLetGo, ownerUidOf, usersOfPort, wasPlaced } from '../../placed/holding.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { hasLetGo, ownerUidOf, usersOfPort } from '../../placed/holding.ts'
+import { wasPlaced } from '../../placed/placement.ts'
+import { waitForUsers } from '../../kind/holders.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { listPlaces } from './binding.ts'
 import { keepLogicalPort } from './logical-port.ts'

@@ -4,9 +4,9 @@
 import type { Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr } from '../../ipam/address.ts'
-import type { Caches } from '../common/deps.ts'
-import { addressKey } from '../common/indexes.ts'
-import { keyOf } from '../common/references.ts'
+import type { Caches } from '../../kind/row.ts'
+import { addressKey } from './address-keys.ts'
+import { keyOf } from '../../kind/references.ts'
 
 /** Whether others may speak for one of the port's addresses. Pure. */
 export function isShared(

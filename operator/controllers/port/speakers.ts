@@ -4,7 +4,7 @@ import type { Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { RunEvent } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { namesOfUsers } from '../common/in-use.ts'
+import { namesOfUsers } from '../../kind/holders.ts'
 import { isForeignTo } from './owners-choice.ts'
 import { isNetworkSecured, speaksFor } from './security.ts'
 

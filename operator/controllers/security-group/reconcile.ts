@@ -6,7 +6,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { LogicalRule } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 
 export type SecurityGroupDeps = Pick<OperatorDeps, 'caches' | 'network'>
@@ -20,13 +20,7 @@ export async function reconcileSecurityGroup(
   const { uid } = group.metadata
   if (group.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const key = keyOfObject(group)
-    // A rule that names a group without rows lets nothing in. Groups that go together do not wait for each other.
-    const groups = deps.caches.securityGroups.listBy('remoteGroup', key)
-    const users = waitForUsers([
-      ['Port', deps.caches.ports.listBy('securityGroup', key)],
-      ['SecurityGroup', groups.filter((other) => other.metadata.uid !== uid && isStaying(other))],
-    ])
+    const users = waitForHolders('securityGroups', group, deps.caches)
     if (users) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       await deps.network.ensure(

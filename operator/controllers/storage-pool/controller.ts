@@ -2,9 +2,9 @@
 import { FINALIZER, STORAGE_POOL } from '../../../lib/api/kinds.ts'
 import type { StoragePool } from '../../../lib/api/types.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileStoragePool } from './reconcile.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 export function storagePoolController(
   deps: OperatorDeps,
@@ -14,10 +14,8 @@ export function storagePoolController(
     name: 'storage-pool',
     kind: STORAGE_POOL,
     finalizer: FINALIZER,
-    watches: [
-      watchOf(informers.computeNodes, () => deps.caches.storagePools.keys()),
-      watchOf(informers.volumes, ({ status }) => (status?.pool === undefined ? [] : [status.pool])),
-    ],
-    reconcile: guarded(deps, async (pool) => reconcileStoragePool(pool, deps), 'error'),
+    watches: [watchOf(informers.computeNodes, () => deps.caches.storagePools.keys())],
+    reconcile: async (pool) => reconcileStoragePool(pool, deps),
+    errorState: 'error',
   }
 }

@@ -3,9 +3,8 @@ import { NODE_LABELS } from '../../../lib/api/kinds.ts'
 import type { KubeNode, StoragePool } from '../../../lib/api/types.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { waitForUsers } from '../common/in-use.ts'
+import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { isConfirmedLost } from '../../placed/lost-node.ts'
-import { listNames } from '../common/references.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
 
@@ -13,7 +12,7 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
   const status = (pool.status ??= {})
   const { name } = pool.metadata
   if (pool.metadata.deletionTimestamp !== undefined) {
-    return waitForUsers([['Volume', deps.caches.volumes.listBy('pool', name)]]) ?? released
+    return waitForHolders('storagePools', pool, deps.caches) ?? released
   }
   const nodes = deps.caches.nodes
     .list()

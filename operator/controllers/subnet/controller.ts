@@ -3,10 +3,11 @@ import { CLOUD_NAME, FINALIZER, SUBNET } from '../../../lib/api/kinds.ts'
 import type { Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
-import { portIndexes, subnetIndexes } from '../common/indexes.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { keyOf } from '../../kind/references.ts'
+import { networkKeyOf } from '../port/kind.ts'
 import { reconcileSubnet } from './reconcile.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 export function subnetController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Subnet> {
   const { subnets } = deps.caches
@@ -16,12 +17,11 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
     kind: SUBNET,
     finalizer: FINALIZER,
     watches: [
-      watchOf(informers.networks, (network) => ofNetwork(keyOfObject(network))),
       // An older one that overlapped may have gone.
-      watchOf(informers.subnets, (subnet) => subnetIndexes.network(subnet).flatMap(ofNetwork)),
+      watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
       // The last Port with one of its addresses may have gone, when nothing claims them any more.
       watchOf(informers.ports, (port) => {
-        const siblings = portIndexes.network(port).flatMap((key) => subnets.listBy('network', key))
+        const siblings = subnets.listBy('network', networkKeyOf(port))
         return siblings.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(keyOfObject)
       }),
       watchOf(informers.ipClaims, ({ spec }) => {
@@ -32,7 +32,8 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         if (cloud.metadata.name === CLOUD_NAME) yield* subnets.keys()
       }),
     ],
-    reconcile: guarded(deps, (subnet, run) => reconcileSubnet(subnet, deps, run), 'ERROR'),
+    reconcile: (subnet, run) => reconcileSubnet(subnet, deps, run),
+    errorState: 'ERROR',
     forget: (_key, subnet) => deps.addresses.forgetSubnet(subnet.metadata.uid),
   }
 }

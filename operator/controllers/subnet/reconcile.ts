@@ -11,7 +11,10 @@ import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../..
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
-import { keyOf, listNames, resolve } from '../common/references.ts'
+import { keyOf } from '../../kind/references.ts'
+import { listNames } from '../../kind/holders.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import { network as networkOfSubnet } from './kind.ts'
 import { mtuOf } from '../network/reconcile.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
 
@@ -44,13 +47,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     )
   }
   status.state ??= 'BUILD'
-  const network = resolve({
-    cache: deps.caches.networks,
-    kind: 'Network',
-    ref: subnet.spec.networkRef,
-    from: namespace,
-    field: 'spec.networkRef',
-  })
+  const network = resolveOnly(networkOfSubnet, subnet, deps.caches)
   if (!network.ok) return network.outcome
   if (network.object.status?.logicalSwitch === undefined)
     return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)

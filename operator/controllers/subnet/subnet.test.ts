@@ -9,6 +9,7 @@ import { wokenBy } from '../../testing/woken.ts'
 import { subnetController } from './controller.ts'
 import { hasDhcp, ipv6ServiceOf, isAddressDerived } from './dhcp.ts'
 import { findUsablePlan, rankOf, reconcileSubnet } from './reconcile.ts'
+import { runAsLoop } from '../../testing/as-the-loop.ts'
 
 type Spec = Partial<Subnet['spec']>
 const network = (spec: Network['spec'] = {}, more: object = {}) =>
@@ -197,7 +198,7 @@ describe('waits', () => {
     const w = world()
     const s = subnet({ cidr: '10.0.0.1/24' })
     const controller = subnetController(w.deps, w.stores as never)
-    await expect(controller.reconcile(s, w.run)).rejects.toMatchObject({ reason: 'InvalidCIDR' })
+    await expect(runAsLoop(controller, s, w.run)).rejects.toMatchObject({ reason: 'InvalidCIDR' })
     expect(s.status?.state).toBe('ERROR')
     expect(row(w)).toBeUndefined()
   })

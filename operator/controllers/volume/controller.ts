@@ -3,13 +3,14 @@ import { FINALIZER, VOLUME } from '../../../lib/api/kinds.ts'
 import type { Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { guarded } from '../common/definition.ts'
-import type { OperatorDeps, OperatorInformers } from '../common/deps.ts'
-import { instanceIndexes } from '../common/indexes.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { targetKeysOf } from '../../kind/references.ts'
+import { volume as volumeOfMachine } from '../instance/kind.ts'
 import { listFreed } from './held-back.ts'
 import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
 import { listUnplaced, listWaitingFor } from './waiting.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 
 export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
   const { volumes, storagePools } = deps.caches
@@ -23,7 +24,7 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
     watches: [
       // Those that it names, and the one that it had when it named it no longer.
       watchOf(informers.instances, (instance) => [
-        ...instanceIndexes.volume(instance),
+        ...targetKeysOf(volumeOfMachine, instance),
         ...keysBy('attachedTo', instance.metadata.uid),
       ]),
       watchOf(informers.volumeTypes, ({ metadata }) => [...unplaced(metadata.name), ...unplaced('')]),
@@ -31,13 +32,9 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
       watchOf(informers.volumes, ({ status, metadata }) =>
         metadata.deletionTimestamp === undefined || status?.pool === undefined ? [] : waitingFor(status.pool),
       ),
-      watchOf(informers.storagePools, (pool) => [
-        ...keysBy('pool', pool.metadata.name),
-        ...waitingFor(pool.metadata.name),
-      ]),
-      // Those that are on it, and those that may be put there when it is heard again: its pools say nothing new then.
+      watchOf(informers.storagePools, (pool) => waitingFor(pool.metadata.name)),
+      // Beside those that are on it, those that may be put there when it is heard again: its pools say nothing new then.
       watchOf(informers.computeNodes, ({ metadata: { name } }) => [
-        ...keysBy('node', name),
         // Given up, it holds nothing any more.
         ...keysBy('usedOn', name),
         ...listFreed(deps).map(keyOfObject),
@@ -49,7 +46,8 @@ export function volumeController(deps: OperatorDeps, informers: OperatorInformer
         ...deps.caches.instances.listBy('node', name).flatMap(({ metadata }) => keysBy('attachedTo', metadata.uid)),
       ]),
     ],
-    reconcile: guarded(deps, (volume, run) => reconcileVolume(volume, deps, run), 'error'),
+    reconcile: (volume, run) => reconcileVolume(volume, deps, run),
+    errorState: 'error',
     readiness: volumeReadiness,
     forget(key, volume) {
       deps.claimedVolumes.delete(key)

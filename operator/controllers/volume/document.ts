@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { VolumeDocument } from '../../../lib/contract/documents.ts'
-import type { Caches } from '../common/deps.ts'
+import type { Caches } from '../../kind/row.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { grantedOf } from './room.ts'
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume, VolumeType } from '../../../lib/api/types.ts'
-import type { Caches } from '../common/deps.ts'
-import { isPublicTo, listNames } from '../common/references.ts'
+import type { Caches } from '../../kind/row.ts'
+import { isPublicTo } from '../../kind/resolve.ts'
+import { listNames } from '../../kind/holders.ts'
 import { DEFAULT_OVERCOMMIT_PERCENT, roomOn, type RoomDeps } from './room.ts'
 
 export const POOL_FULL = 'PoolFull'

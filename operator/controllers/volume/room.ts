@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
-import type { Caches } from '../common/deps.ts'
+import type { Caches } from '../../kind/row.ts'
 import type { VolumePromises } from './promises.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Volume } from '../../../lib/api/types.ts'
-import type { Caches } from '../common/deps.ts'
+import type { Caches } from '../../kind/row.ts'
 import { isGrowing } from './room.ts'
 
 /** Volumes that have no place, and whose type may be this one; '' are those that name none. */

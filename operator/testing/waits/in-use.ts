@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is being deleted stays until its users are gone.
-import type { Caches } from '../../controllers/common/deps.ts'
+import type { Caches } from '../../kind/row.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import type { WaitRow } from './row.ts'
 

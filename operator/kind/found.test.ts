@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whoever writes an object that names much which is not there reads all of it at once.
 import { describe, expect, test } from '@jest/globals'
-import type { Image, Instance, Port, Volume } from '../../../lib/api/types.ts'
-import { done, waitFor } from '../../../lib/outcome.ts'
-import { machine, machineWorld, parts, setSecret, step } from '../../testing/machine-world.ts'
-import { stored } from '../../testing/memory-deps.ts'
-import { reconcilePort } from '../port/reconcile.ts'
-import { allMissing } from './references.ts'
+import type { Image, Instance, Port, Volume } from '../../lib/api/types.ts'
+import { done, waitFor } from '../../lib/outcome.ts'
+import { machine, machineWorld, parts, setSecret, step } from '../testing/machine-world.ts'
+import { stored } from '../testing/memory-deps.ts'
+import { reconcilePort } from '../controllers/port/reconcile.ts'
+import { allMissing } from './found.ts'
 
 const at = (name: string) => ({ name })
 const NOTHING: Partial<Instance['spec']> = {

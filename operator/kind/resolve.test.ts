@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { Flavor, Image } from '../../../lib/api/types.ts'
-import { memoryWorld, stored } from '../../testing/memory-deps.ts'
-import { isPublicTo, isSharedWith, listNames, resolve, resolveCluster } from './references.ts'
+import type { Flavor, Image, Instance } from '../../lib/api/types.ts'
+import { memoryWorld, stored } from '../testing/memory-deps.ts'
+import { flavor as flavorOf, image as imageOf } from '../controllers/instance/kind.ts'
+import { isPublicTo, isSharedWith, resolveOnly } from './resolve.ts'
+import { listNames } from './holders.ts'
 
 const SOURCE = { source: { http: { url: 'http://x/y' } }, format: 'qcow2' as const }
 const image = (spec: object = {}, more: object = {}) =>
@@ -33,12 +35,18 @@ describe('who may use an object of another namespace', () => {
 })
 
 describe('a reference', () => {
-  const ask = (object: Image | undefined, more: object = {}, namespace: string | null = 'theirs') => {
+  const user = (imageRef: { name: string; namespace?: string }) =>
+    stored<Instance>('vm', { flavorRef: { name: 'small' }, imageRef }, { namespace: 'ours' })
+  const ask = (
+    object: Image | undefined,
+    { isKept = false, isGranted = false } = {},
+    namespace: string | null = 'theirs',
+  ) => {
     const w = memoryWorld()
     if (object) w.put('images', object)
     const ref = { name: 'guest', ...(namespace === null ? {} : { namespace }) }
-    const options = { cache: w.deps.caches.images, kind: 'Image', ref, from: 'ours', field: 'spec.imageRef' }
-    const answer = resolve<Image>({ ...options, ...more })
+    const reference = { ...imageOf, isKept: () => isKept, isGranted: () => isGranted }
+    const answer = resolveOnly(reference, user(ref), w.deps.caches)
     return answer.ok ? answer.object.metadata.name : answer.outcome
   }
   const shared = { sharedWith: [{ namespace: 'ours' }] }
@@ -59,8 +67,8 @@ describe('a reference', () => {
     }
   })
   test('that was granted before is kept when sharing is taken back, and only then', () => {
-    expect(ask(image(), { isGranted: () => true })).toBe('guest')
-    expect(ask(image(), { isGranted: () => false })).toMatchObject({ reason: 'ImageNotFound' })
+    expect(ask(image(), { isGranted: true })).toBe('guest')
+    expect(ask(image(), { isGranted: false })).toMatchObject({ reason: 'ImageNotFound' })
   })
   test('to what is being deleted is for those who have it', () => {
     const going = image(shared, { deleted: true })
@@ -72,9 +80,9 @@ describe('a reference', () => {
     const w = memoryWorld()
     const flavor = (deleted: boolean) =>
       w.put('flavors', stored<Flavor>('small', { vcpus: 1, memoryMiB: 1, rootDiskGiB: 1 }, { namespace: '', deleted }))
-    const at = { cache: w.deps.caches.flavors, kind: 'Flavor', ref: { name: 'small' }, field: 'spec.flavorRef' }
     const reason = (isKept?: boolean) => {
-      const answer = resolveCluster<Flavor>({ ...at, ...(isKept === undefined ? {} : { isKept }) })
+      const reference = { ...flavorOf, ...(isKept === undefined ? {} : { isKept: () => isKept }) }
+      const answer = resolveOnly(reference, user({ name: 'guest' }), w.deps.caches)
       return answer.ok || answer.outcome.kind !== 'wait' ? answer.ok : answer.outcome.reason
     }
     expect(reason()).toBe('FlavorNotFound')

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/ by `npm run generate`. Do not edit.
+import type { ResourceKind } from '../../kube/object.ts'
+
+export const CLOUD: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'clouds',
+  kind: 'Cloud',
+  namespaced: false,
+}
+export const COMPUTE_NODE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'computenodes',
+  kind: 'ComputeNode',
+  namespaced: false,
+}
+export const FLAVOR: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'flavors',
+  kind: 'Flavor',
+  namespaced: false,
+}
+export const IMAGE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'images',
+  kind: 'Image',
+  namespaced: true,
+}
+export const INSTANCE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'instances',
+  kind: 'Instance',
+  namespaced: true,
+}
+export const IP_CLAIM: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'ipclaims',
+  kind: 'IPClaim',
+  namespaced: true,
+}
+export const KEY_PAIR: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'keypairs',
+  kind: 'KeyPair',
+  namespaced: true,
+}
+export const NETWORK: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'networks',
+  kind: 'Network',
+  namespaced: true,
+}
+export const PORT: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'ports',
+  kind: 'Port',
+  namespaced: true,
+}
+export const SECURITY_GROUP: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'securitygroups',
+  kind: 'SecurityGroup',
+  namespaced: true,
+}
+export const STORAGE_POOL: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'storagepools',
+  kind: 'StoragePool',
+  namespaced: false,
+}
+export const SUBNET: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'subnets',
+  kind: 'Subnet',
+  namespaced: true,
+}
+export const VOLUME: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'volumes',
+  kind: 'Volume',
+  namespaced: true,
+}
+export const VOLUME_TYPE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'volumetypes',
+  kind: 'VolumeType',
+  namespaced: false,
+}
+
+/** Each kind by the name that the operator calls it by. */
+export const CUSTOM_KINDS_BY_NAME = {
+  clouds: CLOUD,
+  computeNodes: COMPUTE_NODE,
+  flavors: FLAVOR,
+  images: IMAGE,
+  instances: INSTANCE,
+  ipClaims: IP_CLAIM,
+  keyPairs: KEY_PAIR,
+  networks: NETWORK,
+  ports: PORT,
+  securityGroups: SECURITY_GROUP,
+  storagePools: STORAGE_POOL,
+  subnets: SUBNET,
+  volumes: VOLUME,
+  volumeTypes: VOLUME_TYPE,
+} as const

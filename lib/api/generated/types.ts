@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/ by `npm run generate`. Do not edit.
+import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
+import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
+import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts'
+import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
+import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
+import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
+import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
+import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
+import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
+import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
+import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
+import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts'
+import type { VolumeSpec, VolumeStatus } from '../../../crds/generated/volume.ts'
+import type { VolumeTypeSpec, VolumeTypeStatus } from '../../../crds/generated/volumetype.ts'
+import type { Resource } from '../../kube/object.ts'
+
+export type Cloud = Resource<CloudSpec, CloudStatus>
+export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
+export type Flavor = Resource<FlavorSpec, FlavorStatus>
+export type Image = Resource<ImageSpec, ImageStatus>
+export type Instance = Resource<InstanceSpec, InstanceStatus>
+export type IPClaim = Resource<IPClaimSpec, never>
+export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
+export type Network = Resource<NetworkSpec, NetworkStatus>
+export type Port = Resource<PortSpec, PortStatus>
+export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
+export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
+export type Subnet = Resource<SubnetSpec, SubnetStatus>
+export type Volume = Resource<VolumeSpec, VolumeStatus>
+export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
+
+/** Each kind by the name that the operator calls it by. */
+export interface CustomObjects {
+  clouds: Cloud
+  computeNodes: ComputeNode
+  flavors: Flavor
+  images: Image
+  instances: Instance
+  ipClaims: IPClaim
+  keyPairs: KeyPair
+  networks: Network
+  ports: Port
+  securityGroups: SecurityGroup
+  storagePools: StoragePool
+  subnets: Subnet
+  volumes: Volume
+  volumeTypes: VolumeType
+}

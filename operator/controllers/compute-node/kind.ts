@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
+import type { KindRow } from '../../kind/row.ts'
+
+export const computeNodeKind: KindRow<ComputeNode> = {
+  indexes: {
+    /** UIDs of machines that it has without a resource. */
+    orphan: ({ status }) => (status?.orphans ?? []).flatMap(({ kind, uid }) => (kind === 'instance' ? [uid] : [])),
+  },
+  document: 'node',
+}
+
+export const nodeKind: KindRow<KubeNode> = { project: projectNode }
+
+/** Labels count, and whether it is cordoned; a kubelet's status is large and changes all the time. */
+export function projectNode(node: KubeNode): KubeNode {
+  const { name, uid, resourceVersion, labels } = node.metadata
+  return {
+    metadata: { name, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) },
+    ...(node.spec?.unschedulable === true ? { spec: { unschedulable: true } } : {}),
+  }
+}

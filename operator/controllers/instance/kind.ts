@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance } from '../../../lib/api/types.ts'
+import type { KindRow, Reference } from '../../kind/row.ts'
+import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { wasPlaced } from '../../placed/placement.ts'
+import { macKey } from '../port/address-keys.ts'
+import { listNics } from './nics.ts'
+
+/** Its node, and nodes that have not released it yet. */
+const node: Reference<Instance, 'computeNodes'> = {
+  to: 'computeNodes',
+  refs: ({ status }) => {
+    const current = status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]
+    const left = (status?.pendingReleases ?? []).map((release, i) => ({
+      ref: { name: release.node },
+      field: `status.pendingReleases[${i}].node`,
+    }))
+    return [...current, ...left]
+  },
+  holds: () => true,
+}
+
+/** A machine that was placed keeps its size in its status. */
+export const flavor: Reference<Instance, 'flavors'> = {
+  to: 'flavors',
+  refs: ({ spec }) => [{ ref: spec.flavorRef, field: 'spec.flavorRef' }],
+  holds: ({ status }) => status?.flavor === undefined,
+}
+
+export const image: Reference<Instance, 'images'> = {
+  to: 'images',
+  refs: ({ spec }) => [{ ref: spec.imageRef, field: 'spec.imageRef' }],
+  isKept: wasPlaced,
+  // It stays as long as the machine does, so it is the one that the machine was made from.
+  isGranted: wasPlaced,
+  holds: wasPlaced,
+}
+
+export const keyPair: Reference<Instance, 'keyPairs'> = {
+  to: 'keyPairs',
+  refs: ({ spec }) => (spec.keyPairRef ? [{ ref: spec.keyPairRef, field: 'spec.keyPairRef' }] : []),
+  isKept: wasPlaced,
+  holds: () => true,
+}
+
+/** Held by the Ports that are made on it, not by the machine. */
+export const network: Reference<Instance, 'networks'> = {
+  to: 'networks',
+  refs: ({ spec }) =>
+    (spec.networks ?? []).flatMap(({ networkRef }, i) =>
+      networkRef ? [{ ref: networkRef, field: `spec.networks[${i}].networkRef` }] : [],
+    ),
+}
+
+/** Its own ports and those that are made for it; by whom one is held, it says itself (port/remove.ts). */
+export const port: Reference<Instance, 'ports'> = {
+  to: 'ports',
+  refs: (instance) =>
+    listNics(instance).map(({ portName, index }) => ({
+      ref: { name: portName },
+      field: `spec.networks[${index}].portRef`,
+    })),
+  isKept: wasPlaced,
+}
+
+/** By whom one is held, it says itself: `status.attachedTo`. */
+export const volume: Reference<Instance, 'volumes'> = {
+  to: 'volumes',
+  refs: ({ spec }) =>
+    (spec.volumes ?? []).map(({ volumeRef }, i) => ({ ref: volumeRef, field: `spec.volumes[${i}].volumeRef` })),
+  isKept: wasPlaced,
+}
+
+export const instanceKind: KindRow<Instance> = {
+  references: { node, flavor, image, keyPair, network, port, volume },
+  indexes: {
+    /** Networks on which it may wait for an address. */
+    unplacedOn: (instance) => (instance.status?.node === undefined ? targetKeysOf(network, instance) : []),
+    /** `<network key>|<mac>` that it may wait for. */
+    unplacedMac: ({ spec, status, metadata }) =>
+      status?.node === undefined
+        ? (spec.networks ?? []).flatMap(({ networkRef, macAddress }) =>
+            networkRef && macAddress !== undefined ? [macKey(keyOf(networkRef, metadata.namespace), macAddress)] : [],
+          )
+        : [],
+  },
+  document: 'instance',
+}

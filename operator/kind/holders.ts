@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is in use stays Terminating and says by what (invariant 9).
+import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../lib/outcome.ts'
+import { KIND_NAMES, KINDS } from '../kinds.ts'
+import { cacheOf, resourceKindOf, type AnyReference, type Caches, type KindName } from './row.ts'
+
+/** Objects that hold up a deletion, by their kind as users write it. */
+export type Holders = readonly (readonly [kind: string, objects: readonly KubeObject[]])[]
+
+/** All that hold up the deletion of this object by a reference. An object does not hold up itself. */
+export function listHolders(name: KindName, target: KubeObject, caches: Caches): Holders {
+  return KIND_NAMES.flatMap((userName) => {
+    const references = (KINDS[userName].references ?? {}) as Readonly<Record<string, AnyReference<KubeObject>>>
+    const users = cacheOf(userName, caches)
+    return Object.entries(references).flatMap(([index, reference]) => {
+      if (reference.to !== name || !reference.holds) return []
+      const all = users.listBy(index, keyOfObject(target))
+      const holders = all.filter((user) => user.metadata.uid !== target.metadata.uid && reference.holds?.(user))
+      return holders.length === 0 ? [] : [[resourceKindOf(userName).kind, holders] as const]
+    })
+  })
+}
+
+/** @returns undefined when nothing uses it */
+export function waitForHolders(name: KindName, target: KubeObject, caches: Caches): Outcome | undefined {
+  return waitForUsers(listHolders(name, target, caches))
+}
+
+/** The same of users that are decided by more than a reference. */
+export function waitForUsers(users: Holders): Outcome | undefined {
+  const parts = users.filter(([, list]) => list.length > 0).map(([kind, list]) => namesOfUsers(kind, list))
+  return parts.length === 0 ? undefined : waitFor('InUse', `in use by ${parts.join(', ')}: delete these first`)
+}
+
+/** `Instances a/x, a/y and 3 more`. */
+export function namesOfUsers(kind: string, users: readonly KubeObject[]): string {
+  return `${kind}${users.length > 1 ? 's' : ''} ${listNames(users.map(keyOfObject))}`
+}
+
+/** `a, b, c and 4 more`: names of those that use something, for messages. */
+export function listNames(names: readonly string[], shown = 3): string {
+  const first = [...names].sort().slice(0, shown).join(', ')
+  return names.length > shown ? `${first} and ${names.length - shown} more` : first
+}

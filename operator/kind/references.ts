@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Indexes } from '../../lib/informer/cache.ts'
+import { keyOfRef, type KubeObject, type ObjectKey, type ObjectRef } from '../../lib/kube/object.ts'
+import { resourceKindOf, type AnyReference, type KindRow } from './row.ts'
+
+/** Key of the referenced object. @param from the referrer's namespace, where the reference names none */
+export function keyOf(ref: ObjectRef, from: string | undefined): ObjectKey {
+  return keyOfRef({ namespace: ref.namespace ?? from, name: ref.name })
+}
+
+/** Keys of all that an object names by this reference. */
+export function targetKeysOf<T extends KubeObject>(reference: AnyReference<T>, user: T): ObjectKey[] {
+  const from = resourceKindOf(reference.to as 'instances').namespaced ? user.metadata.namespace : undefined
+  return reference.refs(user).map(({ ref }) => keyOf(ref, from))
+}
+
+/** One index a reference, under its name, and the row's own. */
+export function indexesOf<T extends KubeObject>({ references = {}, indexes = {} }: KindRow<T>): Indexes<T> {
+  const byReference = Object.entries(references).map(([name, reference]) => [
+    name,
+    (user: T) => targetKeysOf(reference, user),
+  ])
+  return { ...(Object.fromEntries(byReference) as Indexes<T>), ...indexes }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
+import { imageKind } from './controllers/image/kind.ts'
+import { instanceKind } from './controllers/instance/kind.ts'
+import { ipClaimKind } from './controllers/ip-claim/kind.ts'
+import { portKind } from './controllers/port/kind.ts'
+import { securityGroupKind } from './controllers/security-group/kind.ts'
+import { subnetKind } from './controllers/subnet/kind.ts'
+import { volumeTypeKind } from './controllers/volume-type/kind.ts'
+import { volumeKind } from './controllers/volume/kind.ts'
+import type { KindName, KindRow, Kinds } from './kind/row.ts'
+
+/**
+ * The one list of the kinds that the operator watches; its RBAC is this list, and Secrets are not in it. Informers, caches, indexes, the
+ * world in memory of tests, who is woken by whom, in-use checks and the tables of document kinds are made from it. A kind that names
+ * nothing, and of which nodes hold nothing, has an empty row.
+ */
+export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
+  clouds: {},
+  computeNodes: computeNodeKind,
+  flavors: {},
+  images: imageKind,
+  instances: instanceKind,
+  ipClaims: ipClaimKind,
+  keyPairs: {},
+  networks: {},
+  nodes: nodeKind,
+  ports: portKind,
+  securityGroups: securityGroupKind,
+  storagePools: {},
+  subnets: subnetKind,
+  volumes: volumeKind,
+  volumeTypes: volumeTypeKind,
+}
+
+export const KIND_NAMES = Object.keys(KINDS) as KindName[]

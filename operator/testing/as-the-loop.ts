@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { ControllerDefinition, Run } from '../../lib/loop/controller.ts'
+import { resultOfFailure } from '../../lib/loop/readiness.ts'
+import type { Outcome } from '../../lib/outcome.ts'
+
+/** One run of a controller on an object, with what the loop says on it of a failure, which is thrown on. For tests. */
+export async function runAsLoop<T extends KubeObject>(
+  definition: ControllerDefinition<T>,
+  object: T,
+  run: Run,
+): Promise<Outcome> {
+  try {
+    return await definition.reconcile(object, run)
+  } catch (error) {
+    resultOfFailure(definition, object, error, 1)
+    throw error
+  }
+}
