@@ -7,6 +7,7 @@ export class MemoryPortDriver implements PortDriver {
   /** How often each port was plugged. */
   readonly plugs = new Map<string, number>()
   readonly #ports = new Map<string, PluggedPort>()
+  readonly #refused = new Set<string>()
   readonly #listeners = new Set<(port?: Pick<PluggedPort, 'kind' | 'uid'>) => void>()
 
   find(kind: PluggedPort['kind'], uid: string): PluggedPort | undefined {
@@ -20,15 +21,16 @@ export class MemoryPortDriver implements PortDriver {
   plug(want: SwitchPort): Promise<void> {
     const { kind, uid, device, logicalPort, instance } = want
     const special = want.type === 'vhostuser' ? { socketPath: want.socketPath, mtu: want.mtu } : {}
-    const port = { kind, uid, device, logicalPort, instance, ...special, installed: true, linkUp: false }
+    const named = { kind, uid, device, logicalPort, ...(instance === '' ? {} : { instance }) }
+    const state = this.#refused.has(uid) ? { installed: false, error: 'cannot be opened' } : { installed: true }
     this.plugs.set(uid, (this.plugs.get(uid) ?? 0) + 1)
-    this.#put(port)
+    for (const held of this.list()) if (held.device === device) this.#ports.delete(`${held.kind}/${held.uid}`)
+    this.#put({ ...named, ...special, ...state, linkUp: false })
     return Promise.resolve()
   }
 
   unplug(kind: PluggedPort['kind'], uid: string): Promise<void> {
-    this.#ports.delete(`${kind}/${uid}`)
-    this.#tell({ kind, uid })
+    if (this.#ports.delete(`${kind}/${uid}`)) this.#tell({ kind, uid })
     return Promise.resolve()
   }
 
@@ -57,6 +59,11 @@ export class MemoryPortDriver implements PortDriver {
   onChange(listener: (port?: Pick<PluggedPort, 'kind' | 'uid'>) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** From now on the switch cannot open what is plugged for this uid. */
+  refuse(uid: string): void {
+    this.#refused.add(uid)
   }
 
   /** What the switch says of a port from now on. */
