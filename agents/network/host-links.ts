@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const DEVICE_NAME = /^[A-Za-z0-9_.-]{1,15}$/
 
 /**
- * Tells two devices of one name apart: the kernel counts interface indexes up and never gives one twice in a boot.
+ * Tells two devices of the same name apart: the kernel never reuses an interface index within a boot.
  * Undefined while there is no such device.
  */
 export async function deviceInstance(device: string, bootId: string): Promise<string | undefined> {
@@ -29,12 +29,12 @@ export function parseLinkLine(line: string): string | undefined {
 }
 
 /**
- * Tells which network devices come, change and go, by one `ip monitor` for the life of the agent (sysfs has no notifications, and
- * Node no netlink). Starts it again when it ends; calls without a name when something may have been missed.
+ * Reports network devices that appear, change or disappear, by one `ip monitor` for the life of the agent (sysfs has no notifications, and
+ * Node no netlink). Restarts it when it ends; calls without a name when changes may have been missed.
  */
 export async function watchLinks(onLink: (device?: string) => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    // Not the host's to keep: it goes with the agent, however that ends.
+    // It must not outlive the agent, however that ends.
     const argv = ['--pdeathsig', 'TERM', '--', 'ip', '-o', 'monitor', 'link']
     const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'ignore'], signal })
     const ended = new Promise<void>((resolve) => {

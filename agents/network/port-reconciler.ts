@@ -15,11 +15,11 @@ import {
   type SwitchPort,
 } from './port-driver.ts'
 
-/** What guests of a network on this node are served with, beside their port. */
+/** A service for the guests of a network on this node, beside their ports. */
 export interface NetworkService {
   /** The node has a port on that network: serve it. */
   attach(port: PortDocument, context: RunContext): Promise<void>
-  /** The port is gone; the last one of its network takes the service along. */
+  /** The port is gone; the service of its network ends with the network's last port. */
   detach(portUid: string, context: RunContext): Promise<void>
 }
 
@@ -29,13 +29,13 @@ export interface PortReconcilerOptions {
   services: readonly NetworkService[]
   /** Tells two starts of the switch apart; undefined while it does not run. */
   switchInstance?: () => Promise<string | undefined>
-  /** Once what the driver lists is what the switch has; throws while nobody can tell. */
+  /** Resolves once the driver's list matches the switch; throws when that cannot be known. */
   ready?: (signal: AbortSignal) => Promise<void>
-  /** How long a run waits for the switch's word on a port, instead of being called again. */
+  /** How long a run waits for the switch to install a port; after that, changes trigger the next run. */
   installTimeoutMs?: number
 }
 
-/** Links that no event announced are looked for this often, while one is missing. */
+/** How often a missing link is looked for, in case its event was missed. */
 const LINK_RETRY_MS = 5000
 
 export class PortReconciler implements KindReconciler<'port'> {
@@ -68,7 +68,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     for (const service of services) await service.attach(document, context)
     const want = await this.#wanted(document, context.bootId)
     if (!want) {
-      // The machine does not run, or not yet. A port without its device only fills the switch's log.
+      // The machine does not run, or not yet. A port without a device would only fill the switch's log.
       await driver.unplug('port', document.uid, context.signal)
       return { state: 'plugging', facts: { ovnInstalled: false }, retryAfterMs: LINK_RETRY_MS }
     }
@@ -110,7 +110,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     return instance === undefined ? undefined : { ...base, type: 'device', device, instance }
   }
 
-  /** The port once `accept` holds of it, or as it is when the time is over. */
+  /** The port once `accept` holds for it, or its state when the time is over. */
   async #wait(
     uid: string,
     accept: (port: PluggedPort) => boolean,
@@ -119,7 +119,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.installTimeoutMs ?? 2000)])
     return this.#options.driver.waitUntil('port', uid, accept, deadline).catch((error: unknown) => {
       signal.throwIfAborted()
-      // Not there yet: the interface's change calls this document again.
+      // Not ready yet: a change of the interface triggers the next run.
       if (deadline.aborted) return this.#options.driver.find('port', uid)
       throw error
     })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent as a whole: disk, runtime, roles, and the bus when it is there.
+// The agent as a whole: disk, runtime, roles, and the bus when it is reachable.
 import { join } from 'node:path'
 import { jetstream } from '@nats-io/jetstream'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
@@ -25,11 +25,11 @@ import type { AgentRole, RoleContext } from './role.ts'
 
 export interface AgentOptions {
   config: AgentConfig
-  /** The roles that a node's spec asks for, in the order they are made. Those it no longer names stay until the agent starts anew. */
+  /** The roles that a node's spec asks for, in the order they are made. Roles that it no longer names stay until the agent restarts. */
   rolesOf: (spec: NodeSpec) => readonly string[]
   createRole: (name: string, context: RoleContext) => Promise<AgentRole>
   log: Logger
-  /** As the cloud says, but in tests. */
+  /** For tests; otherwise as the cloud says. */
   heartbeatMs?: number
 }
 
@@ -54,7 +54,7 @@ export class Agent {
     this.#pace = new Pace(options.heartbeatMs ?? DEFAULT_BEAT_MS, systemClock)
   }
 
-  /** Takes up what is on disk at once, with or without NATS; resolves when it runs. */
+  /** Resumes from disk at once, with or without NATS; resolves when it runs. */
   async start(): Promise<void> {
     const { config } = this.#options
     const { node, stateDir } = config
@@ -91,7 +91,7 @@ export class Agent {
       log: this.#log,
       inventoryChanged: () => inventory.changed(),
     }
-    // With an empty store, what the node runs is not an orphan until its documents could have come.
+    // With an empty store, nothing counts as an orphan until the node's documents could have arrived.
     let nodeUid = store.list().find(({ document }) => document.kind === 'node')?.document.uid
     let documentsKnown = store.list().length > 0
     const nodeReconciler = new NodeReconciler({
@@ -114,7 +114,8 @@ export class Agent {
           nodeReconciler.wake()
         },
         came: (key) => {
-          // As another ComputeNode than before: of what this node is and has, nothing was kept with the old one.
+          // The node got a new ComputeNode: reports and inventory that were stored for the old one are not kept, so everything is sent
+          // again.
           if (key.kind === 'node' && key.uid !== nodeUid) {
             nodeUid = key.uid
             inventory.repeat()
@@ -127,7 +128,7 @@ export class Agent {
     this.#log.info({ node, bootId, documents: store.list().length }, 'agent started')
   }
 
-  /** Ends runs under way and says the last word; guests, switches and daemons run on. */
+  /** Ends runs in progress and sends the last reports; guests, switches and daemons keep running. */
   async stop(): Promise<void> {
     const deadline = AbortSignal.timeout(DRAIN_MS)
     await atMost(this.#runtime?.stop(), deadline)
@@ -139,7 +140,7 @@ export class Agent {
     this.#log.info('agent stopped')
   }
 
-  /** What the spec asks of the agent itself. A role that cannot be made keeps no other from working. */
+  /** Applies the parts of the spec that concern the agent itself. A role that cannot be made does not affect the others. */
   async #ensureRoles(
     spec: NodeSpec,
     context: RoleContext,
@@ -167,7 +168,7 @@ export class Agent {
     this.#log.info({ role: role.name }, 'role taken up')
   }
 
-  /** Everything that needs the bus. Never rejects but for a programming error. */
+  /** Everything that needs the bus. Rejects only for a programming error. */
   async #attend(
     bootId: string,
     runtime: NodeRuntime,
@@ -243,7 +244,7 @@ class BusOutbox implements Outbox {
   }
 }
 
-/** Whatever comes of it. */
+/** Whatever the outcome. */
 async function atMost(work: Promise<unknown> | undefined, deadline: AbortSignal): Promise<void> {
   if (work) await within(work, { signal: deadline }).catch(() => undefined)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A key that is made here and never leaves, and its certificate: the operator signs, and returns it in the node's document
+// A key that is made here and never leaves the node, and its certificate: the operator signs it and returns it in the node's document
 // (docs/decisions/0003).
 import { X509Certificate, createPrivateKey as readPrivateKey } from 'node:crypto'
 import { mkdir, rename } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import type { Logger } from '../../lib/log.ts'
 import { createPrivateKey, createRequest } from '../../lib/pki/key.ts'
 import type { CertifiedFiles } from './role.ts'
 
-/** Part of the certificate's life after which a new key is made. */
+/** The fraction of the certificate's life after which a new key is made. */
 const RENEW_AFTER = 2 / 3
 
 export interface CertifiedKeyOptions {
@@ -19,7 +19,7 @@ export interface CertifiedKeyOptions {
   commonName: string
   /** For the log: what it is for. */
   purpose: string
-  /** Is another key made late in the certificate's life? Else the key stays, whatever certificate comes for it. */
+  /** Whether a new key is made late in the certificate's life. If not, the key stays, whatever certificate comes for it. */
   rekeys: boolean
   log: Logger
 }
@@ -38,8 +38,8 @@ export class CertifiedKey {
   }
 
   /**
-   * The request that the operator shall sign, PEM: for the key in use, or, when there is none or its certificate is missing or near its
-   * end and the key is to change, for a new one. The same text until then.
+   * The certificate request for the operator to sign, PEM: for the key in use; or for a new key, when there is none, or when its
+   * certificate is missing or about to expire and the key may change. Returns the same text until then.
    */
   async request(now: Date): Promise<string> {
     const { dir, commonName, purpose, rekeys, log } = this.#options
@@ -58,7 +58,7 @@ export class CertifiedKey {
   }
 
   /**
-   * Puts the signed certificate beside its key. May run twice; one for a key we do not hold is left alone.
+   * Stores the signed certificate beside its key. May run twice; a certificate for a key that we do not hold is ignored.
    * @returns whether there is a certificate that is valid now
    */
   async accept(certificate: string | undefined, authority: string | undefined, now: Date): Promise<boolean> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent is told by its environment (chart: downward API and mounts; local cloud: its own). All else comes in documents.
+// The agent's settings from its environment (chart: downward API and mounts; local cloud: its own). Everything else comes in documents.
 import { networkInterfaces } from 'node:os'
 import { BlockList, isIPv6 } from 'node:net'
 import { z } from 'zod'
@@ -15,17 +15,17 @@ const Environment = z.object({
   NEPHELE_NATS_CA_FILE: absolute,
   /** The projected service account token with audience `nephele-nats`. */
   NEPHELE_NATS_TOKEN_FILE: absolute,
-  /** Where other nodes reach this one. */
+  /** The address by which other nodes reach this one. */
   NEPHELE_ADDRESS: z.union([z.ipv4(), z.ipv6()]),
-  /** The tunnel network's address, when it is another. */
+  /** The address on the tunnel network, when it is another. */
   NEPHELE_ENCAP_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
-  /** Instead of it, where all nodes have the same environment: the tunnel network, in which this host has one address. */
+  /** Alternative to it where all nodes have the same environment: the tunnel network, on which this host has one address. */
   NEPHELE_TUNNEL_NETWORK: z.union([z.cidrv4(), z.cidrv6()]).optional(),
   NEPHELE_STATE_DIR: absolute.default('/var/lib/nephele'),
   NEPHELE_RUN_DIR: absolute.default('/run/nephele'),
   /** Another file where nodes share a kernel, as those of the local cloud do. */
   NEPHELE_BOOT_ID_FILE: absolute.default('/proc/sys/kernel/random/boot_id'),
-  /** Seconds that machines wait for a volume's server before they are paused: for tests. */
+  /** How many seconds requests to a volume wait for its server before the machine is paused: for tests. */
   NEPHELE_NBD_RECONNECT_SECONDS: z.coerce.number().int().min(1).max(86_400).optional(),
   NEPHELE_VERSION: z.string().default('0.1.0'),
 })
@@ -40,14 +40,14 @@ export interface AgentConfig {
   stateDir: string
   runDir: string
   bootIdFile: string
-  /** Absent: as the compute driver has it. */
+  /** Absent: the compute driver's default. */
   nbdReconnectSeconds?: number | undefined
   version: string
 }
 
-/** @throws with the names of the variables that are missing or wrong */
+/** @throws with the names of the variables that are missing or invalid */
 export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listHostAddresses): AgentConfig {
-  // An empty variable is an absent one: charts render both.
+  // An empty variable counts as absent: charts render both.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const parsed = Environment.safeParse(given)
   if (!parsed.success) {
@@ -71,7 +71,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listH
   }
 }
 
-/** @throws when the host has no address there: tunnels that run over another network than was meant lose large packets silently */
+/** @throws when the host has no address there: tunnels over another network than the intended one silently lose large packets */
 function findInNetwork(network: string | undefined, addresses: readonly string[]): string | undefined {
   if (network === undefined) return undefined
   const [prefix = '', length] = network.split('/')

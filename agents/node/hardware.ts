@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPUs, memory and hugepages as the kernel tells them. Formats: Documentation/admin-guide/cputopology.rst, mm/hugetlbpage.rst and
+// CPUs, memory and hugepages as the kernel reports them. Formats: Documentation/admin-guide/cputopology.rst, mm/hugetlbpage.rst and
 // filesystems/proc.rst of the kernel.
 import { readFile, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ export function parseCpuList(text: string): number[] {
   return cpus
 }
 
-/** @param root of the file system, another in tests; @param stateDir whose file system holds disks and images */
+/** @param root of the file system, another in tests; @param stateDir the folder whose file system holds disks and images */
 export async function collectHardware(stateDir: string, root = '/'): Promise<Hardware> {
   const sys = join(root, 'sys/devices/system')
   const online = parseCpuList(await readFile(join(sys, 'cpu/online'), 'utf8'))
@@ -64,7 +64,7 @@ async function readCells(sys: string, online: ReadonlySet<number>): Promise<Cell
   )
 }
 
-/** A kernel without NUMA. */
+/** For a kernel without NUMA. */
 async function theOnlyCell(sys: string, online: readonly number[], memoryMiB: number): Promise<Cell> {
   const cpus = await Promise.all(online.map((cpu) => readCpu(sys, cpu)))
   return { id: 0, memoryMiB, cpus, hugepages: await readHugepages(join(sys, '../../kernel/mm/hugepages')) }
@@ -79,7 +79,7 @@ async function readCpu(sys: string, id: number): Promise<Cpu> {
   return {
     id,
     core: Number(core || id),
-    // Virtual machines without a topology say -1.
+    // Virtual machines without a topology report -1.
     socket: Math.max(0, Number(socket || 0)),
     siblings: siblings ? parseCpuList(siblings) : [id],
   }

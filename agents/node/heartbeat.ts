@@ -9,13 +9,13 @@ export const DEFAULT_BEAT_MS = 10_000
 export interface HeartbeatOptions {
   node: string
   bootId: string
-  /** Does nothing while NATS is away: a beat is never kept for later. */
+  /** Does nothing while NATS is not reachable: a heartbeat is never sent late. */
   send: (subject: string, data: string) => void
   pace: Pace
   load: () => NodeLoad
 }
 
-/** Beats until the signal aborts, the first time and at each change of pace at once. Never rejects. */
+/** Sends heartbeats until the signal aborts, the first one at once and one at each change of pace. Never rejects. */
 export async function beatUntilStopped(
   { node, bootId, send, pace, load }: HeartbeatOptions,
   signal: AbortSignal,

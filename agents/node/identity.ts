@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from '../../lib/log.ts'
 import { CertifiedKey } from './certified-key.ts'
 
-/** Who this node is, to OVN's southbound database and the operator's servers (docs/decisions/0003). Never a hypervisor's business. */
+/** The node's identity towards OVN's southbound database and the operator's servers (docs/decisions/0003). Not readable by hypervisors. */
 export class NodeIdentity extends CertifiedKey {
   constructor(stateDir: string, node: string, log: Logger) {
     super({

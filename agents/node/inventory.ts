@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects what the node has and publishes it when it differs from what was last acknowledged.
+// Collects what the node has, and publishes it when it differs from what was last acknowledged.
 import { isDeepStrictEqual } from 'node:util'
 import { CONTRACT_VERSION, type Inventory } from '../../lib/contract/documents.ts'
 import { inventorySubject } from '../../lib/contract/subjects.ts'
@@ -32,7 +32,7 @@ export interface InventoryOptions {
 export class InventoryPublisher {
   readonly #options: InventoryOptions
   readonly #sources = new Set<InventorySource>()
-  /** What each source last said: one that fails has not lost what it has. */
+  /** The last result of each source: a source that fails has not lost what it reported. */
   readonly #parts = new Map<InventorySource, Partial<Inventory>>()
   #acknowledged: Inventory | undefined
   #wake: (() => void) | undefined
@@ -53,7 +53,7 @@ export class InventoryPublisher {
     this.#wake?.()
   }
 
-  /** NATS may have lost it. */
+  /** NATS may have lost it: publish it again. */
   repeat(): void {
     this.#acknowledged = undefined
     this.changed()
@@ -104,7 +104,7 @@ export class InventoryPublisher {
       encapAddress: options.encapAddress,
       ...hardware,
       ...Object.assign({}, ...parts),
-      // An empty list would say that there are none.
+      // An empty list would mean that there are none.
       ...(pools.length > 0 ? { pools: pools.flat() } : {}),
       certificateRequest: await options.identity.request(new Date()),
       nbdRequests: await options.nbd.requests(new Date()),
@@ -121,7 +121,7 @@ export class InventoryPublisher {
   }
 }
 
-/** A source that does not heed its deadline keeps no other from being told. */
+/** A source that ignores its deadline does not delay the others. */
 function inTime<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = (): void => reject(deadline.reason as Error)

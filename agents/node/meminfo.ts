@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory as the kernel tells it: proc_meminfo(5), Documentation/admin-guide/mm/hugetlbpage.rst
+// Memory as the kernel reports it: proc_meminfo(5), Documentation/admin-guide/mm/hugetlbpage.rst
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Memory {
   totalMiB: number
-  /** In hugepages of all sizes, free ones too: part of the total, and of use to nobody who does not ask for them. */
+  /** In hugepages of all sizes, free ones included: part of the total, but usable only by those that ask for hugepages. */
   hugepagesMiB: number
-  /** What could be taken now without swapping; hugepages are not in it. */
+  /** What could be allocated now without swapping; does not include hugepages. */
   availableMiB: number
 }
 

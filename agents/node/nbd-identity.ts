@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this node opens and serves volumes with (docs/decisions/0016): two keys apart from its identity, since the first is read by
-// hypervisors and held by them for as long as their guests run.
+// The keys by which this node opens and serves volumes (docs/decisions/0016): separate from its identity, since hypervisors read the first
+// one and hold it for as long as their guests run.
 import { join } from 'node:path'
 import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -16,14 +16,14 @@ export class NbdIdentity {
     const keyOf = (end: 'client' | 'server', rekeys: boolean) =>
       new CertifiedKey({
         dir: join(stateDir, 'pki', 'nbd', end),
-        // As QEMU looks for them (its docs/system/tls.rst).
+        // The file names that QEMU expects (its docs/system/tls.rst).
         names: { key: `${end}-key.pem`, certificate: `${end}-cert.pem`, authority: 'ca-cert.pem' },
         commonName: node,
         purpose: `NBD ${end}`,
         rekeys,
         log,
       })
-    // Volumes let in this key, and guests that run hold it: it stays for as long as the node has its disk.
+    // Volumes authorize this key, and running guests hold it: it stays for as long as the node keeps its disk.
     this.#client = keyOf('client', false)
     this.#server = keyOf('server', true)
     this.files = { client: this.#client.files, server: this.#server.files }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `node` kind: roles, certificate, configuration. One document a node.
+// The `node` kind: roles, certificate, configuration. One document per node.
 import {
   DOCUMENT_KINDS,
   type DocumentKind,
@@ -24,24 +24,26 @@ import type { NodeIdentity } from './identity.ts'
 import type { NbdIdentity } from './nbd-identity.ts'
 import type { AgentRole } from './role.ts'
 
-/** Roles are listed once in a while; orphans are facts, not emergencies. */
+/** Orphans are listed rarely: they are no emergency. */
 const LIST_EVERY_MS = 300_000
-/** Where something could not be listed: a pool that was mounted sends no event. */
+/** When something could not be listed: a pool that gets mounted sends no event. */
 const LIST_AGAIN_MS = 60_000
-/** What no machine can do without: a node that cannot ask for these takes no new ones. Pools and images are not every machine's. */
+/**
+ * Kinds that every machine needs: a node that cannot list these takes no new machines. Pools and images are not needed by every machine.
+ */
 const EVERY_MACHINES: readonly DocumentKind[] = ['instance', 'port']
 
 export interface EnsuredRoles {
-  /** All that there are. */
+  /** All roles that exist. */
   roles: readonly AgentRole[]
-  /** Of those that could not be made. */
+  /** The errors of those that could not be made. */
   failures: readonly unknown[]
 }
 
 export interface NodeReconcilerOptions {
   identity: NodeIdentity
   nbd: NbdIdentity
-  /** Makes the roles that the spec names and that are not there yet. */
+  /** Makes the roles that the spec names and that do not exist yet. */
   ensureRoles: (spec: NodeSpec) => Promise<EnsuredRoles>
   /** Undefined until all documents of this node have been received once. */
   listOrphans: (changed: () => void) => Promise<OrphanListing> | undefined
@@ -52,7 +54,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
   readonly kind = 'node'
   readonly #options: NodeReconcilerOptions
   #wake: Wake | undefined
-  /** Of the last time. */
+  /** The result of the last listing. */
   #listing: OrphanListing | undefined
 
   constructor(options: NodeReconcilerOptions) {
@@ -64,12 +66,12 @@ export class NodeReconciler implements KindReconciler<'node'> {
     return Promise.resolve()
   }
 
-  /** Something that the node's observation tells of may have changed. */
+  /** Something in the node's observation may have changed. */
   wake(): void {
     this.#wake?.all()
   }
 
-  /** A document came: what it is about is no orphan any longer. */
+  /** A document arrived: what it is about is no longer an orphan. */
   documentCame(key: DocumentRef): void {
     if (this.#listing?.orphans.some((orphan) => keyOf(orphan) === keyOf(key))) this.wake()
   }
@@ -80,7 +82,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
     const certified = await this.#options.identity.accept(spec.certificate, spec.certificateAuthority, now)
     await this.#options.nbd.accept(spec.nbd, now)
     const { roles, failures } = await this.#options.ensureRoles(spec)
-    // One that fails keeps no other from its configuration.
+    // A role that fails does not keep the others from being configured.
     const results = await Promise.allSettled(roles.map((role) => configure(role, spec, context)))
     this.#listing = await this.#list(roles, failures.length > 0)
     for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -93,7 +95,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
     return { state: 'ready', facts, retryAfterMs }
   }
 
-  /** What was listed last stands whatever a run comes to. */
+  /** The last listing is part of every report, whatever the outcome of a run. */
   standingFacts(_: NodeDocument, state: Pick<NodeState, 'find'>): ObservedFacts {
     return this.#facts((orphan) => state.find(orphan.kind, orphan.uid)?.tombstone ?? true)
   }
@@ -107,7 +109,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
   async #list(roles: readonly AgentRole[], isRoleMissing: boolean): Promise<OrphanListing | undefined> {
     const listing = await this.#options.listOrphans(() => this.wake())
     if (!listing || !isRoleMissing) return listing
-    // Nobody looks for what a role that could not be made would find.
+    // What a role that could not be made would list, nobody lists.
     const listed = new Set(['node', ...roles.flatMap((role) => role.reconcilers.map(({ kind }) => kind))])
     const missing = DOCUMENT_KINDS.filter((kind) => !listed.has(kind))
     const message = "a role of the node is not there; the agent's log says why"
@@ -117,7 +119,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
     return { ...listing, unlisted: [...listing.unlisted, ...unlisted] }
   }
 
-  /** The node leaves the cloud: what it runs is removed by the tombstones of what it runs. */
+  /** The node leaves the cloud: what it runs is removed by the tombstones of its documents. */
   async remove(): Promise<Observation<'node'>> {
     return { state: 'gone' }
   }
@@ -127,7 +129,7 @@ export class NodeReconciler implements KindReconciler<'node'> {
   }
 }
 
-/** Why no new machine should come. A listing that takes long is none. */
+/** Why the node should get no new machines. A listing that is still running is no reason. */
 function hindrance(unlisted: readonly Unlisted[]): Pick<Unlisted, 'reason' | 'message'> | undefined {
   const found = unlisted.find(({ kind, reason }) => EVERY_MACHINES.includes(kind) && reason !== STILL_LISTING)
   return found && { reason: found.reason, message: found.message }

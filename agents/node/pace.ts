@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pause, type Clock } from '../../lib/time/clock.ts'
 
-/** How often something is done, for a loop that must hear of a change before its pause is over. */
+/** The interval of a loop that must react to a change before its pause is over. */
 export class Pace {
   readonly #clock: Clock
   #everyMs: number
@@ -12,7 +12,7 @@ export class Pace {
     this.#clock = clock
   }
 
-  /** Ends the pause under way; the same again changes nothing. */
+  /** Ends the current pause when the pace differs. */
   set(everyMs: number): void {
     if (everyMs === this.#everyMs) return
     this.#everyMs = everyMs
@@ -20,7 +20,7 @@ export class Pace {
     this.#changed = new AbortController()
   }
 
-  /** Until the next turn is due, the pace changes or the signal aborts. */
+  /** Resolves when the next turn is due, the pace changes or the signal aborts. */
   pause(signal: AbortSignal): Promise<void> {
     return pause(this.#clock, this.#everyMs, AbortSignal.any([signal, this.#changed.signal]))
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a role of the agent (compute, network, storage, image) hands to agents/main.ts.
+// What a role of the agent (compute, network, storage, image) gets and provides.
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { KindReconciler } from '../runtime/reconciler.ts'
 
 /**
- * Contributes a part of the node's inventory: hypervisor, dpdk and ovs, pools. Asked at start, every minute, and when `changed` of the
- * role's context is called; published only when it differs. Leave out what is not known: a failure to ask is no change.
+ * Contributes a part of the node's inventory: hypervisor, dpdk and ovs, pools. Collected at the start, every minute, and when the role
+ * calls `inventoryChanged`; published only when it differs. Leave out what is not known: failing to find out is not a change.
  */
 export interface InventorySource {
   readonly name: string
@@ -16,7 +16,7 @@ export interface InventorySource {
   ): Promise<Partial<Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'pools' | 'imageCache' | 'encapAddress'>>>
 }
 
-/** Where a key, its certificate and their authority lie once the operator has signed; files are replaced as a whole. */
+/** Paths of a key, its certificate and their authority, present once the operator has signed; the files are replaced atomically. */
 export interface CertifiedFiles {
   /** PEM, PKCS #8; never leaves the node. */
   keyFile: string
@@ -24,13 +24,13 @@ export interface CertifiedFiles {
   authorityFile: string
 }
 
-/** What volumes are opened and served with. */
+/** The credentials by which volumes are opened and served. */
 export interface NbdFiles {
   client: CertifiedFiles
   server: CertifiedFiles
 }
 
-/** What one role finds out of the host's switch, for the others. Changes while the agent runs. */
+/** What the network role finds out about the host's switch, for other roles. Changes while the agent runs. */
 export interface HostSwitch {
   /** Undefined until the switch has been asked. */
   datapath?: 'system' | 'netdev'
@@ -48,10 +48,10 @@ export interface RoleContext {
   identity: CertifiedFiles
   nbd: NbdFiles
   hostSwitch: HostSwitch
-  /** Absent: as the driver has it. */
+  /** Absent: the driver's default. */
   nbdReconnectSeconds?: number | undefined
   log: Logger
-  /** Have the inventory collected and compared now. */
+  /** Collects the inventory and compares it now. */
   inventoryChanged(): void
 }
 
@@ -60,8 +60,8 @@ export interface AgentRole {
   readonly reconcilers: readonly KindReconciler[]
   readonly inventory?: readonly InventorySource[]
   /**
-   * The node's own document changed: roles, pools, southbound database, certificate (already on disk). May run twice with the same. An
-   * error is retried with back-off and reported as the node's.
+   * The node's own document changed: roles, pools, southbound database, certificate (already on disk). May run twice with the same
+   * document. Errors are retried with back-off and reported as the node's.
    */
   configure?(spec: NodeSpec, signal: AbortSignal): Promise<void>
   /** Ends what the role itself runs; never guests, switches or daemons. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Room kept for what must be written down on a full disk: that something is to be deleted, or stopped.
+// Disk space reserved for what must be recorded even on a full disk: that something is to be deleted or stopped.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, durably } from '../../lib/durable-files.ts'
 
-/** A record takes a block or two: some two hundred of them. */
+/** A record takes a block or two: enough for about two hundred. */
 const BALLAST_BYTES = 2 * 2 ** 20
 
 export function isDiskFull(error: unknown): boolean {
@@ -17,31 +17,31 @@ export function isDiskFull(error: unknown): boolean {
 export class Ballast {
   readonly #path: string
 
-  /** @param documentsDir the folder of the agent's documents, on whose file system room is kept */
+  /** @param documentsDir the folder of the agent's documents, on whose file system the space is reserved */
   constructor(documentsDir: string) {
     this.#path = join(documentsDir, 'ballast')
   }
 
-  /** Takes the room again when there is some. Never rejects. */
+  /** Reserves the space again when there is some. Never rejects. */
   async ensure(): Promise<void> {
     try {
       if ((await stat(this.#path).catch(() => undefined))?.size === BALLAST_BYTES) return
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
       const file = await open(this.#path, flags, 0o600)
       try {
-        // Neither sparse nor compressible: the blocks are taken.
+        // Random bytes are neither sparse nor compressible, so the blocks are really allocated.
         await durably('write', this.#path, () => file.writeFile(randomBytes(BALLAST_BYTES)))
         await durably('sync', this.#path, () => file.sync())
       } finally {
         await file.close()
       }
     } catch {
-      // A part of it would be in the way of what it is for.
+      // An incomplete reserve would take the space it is meant to provide.
       await rm(this.#path, { force: true }).catch(() => undefined)
     }
   }
 
-  /** Does the work, and on a full disk once more with the room that was kept. It may run twice. */
+  /** Runs the work, and on a full disk once more with the reserved space freed. So it may run twice. */
   async withRoom<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Who needs what, both ways, by key. */
+/** Which documents depend on which, in both directions, by key. */
 export class DependencyIndex {
   readonly #needs = new Map<string, readonly string[]>()
   readonly #dependents = new Map<string, Set<string>>()
 
-  /** Replaces what `key` needs. */
+  /** Replaces the dependencies of `key`. */
   set(key: string, needs: readonly string[]): void {
     this.remove(key)
     if (needs.length === 0) return
@@ -17,7 +17,7 @@ export class DependencyIndex {
     }
   }
 
-  /** `key` needs nothing any more. */
+  /** Removes all dependencies of `key`. */
   remove(key: string): void {
     for (const need of this.#needs.get(key) ?? []) {
       const dependents = this.#dependents.get(need)
@@ -27,7 +27,7 @@ export class DependencyIndex {
     this.#needs.delete(key)
   }
 
-  /** A copy: waking one may change the index. */
+  /** A copy: waking a dependent may change the index. */
   dependentsOf(key: string): readonly string[] {
     return [...(this.#dependents.get(key) ?? [])]
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of one document: who works on it, what is said of it, and when it is looked at again.
+// Runs of documents: calls the reconciler, reports the outcome, and schedules the next run.
 import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
 import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -19,18 +19,18 @@ export interface DocumentRunsOptions {
   reconcilers: ReadonlyMap<DocumentKind, KindReconciler>
   reports: Reports
   queue: Pick<WorkQueue, 'addAfter' | 'forget' | 'leaveSlot' | 'retry'>
-  /** Of the agent as a whole. */
+  /** The agent's own signal. */
   signal: AbortSignal
-  /** It is worked off; what fails is not. */
+  /** Called when a run has succeeded. */
   onWorkedOff: (key: string) => void
-  /** Whoever depends on it should look again. */
+  /** Called when documents that depend on this one should run again. */
   onChange: (key: string) => void
 }
 
 interface RunUnderWay {
   document: DesiredDocument
   abort: AbortController
-  /** It left its slot: others are worked on meanwhile, and another spec ends it. */
+  /** It has left its slot: other documents run meanwhile, and a changed spec ends it. */
   isLong: boolean
 }
 
@@ -42,20 +42,20 @@ export class DocumentRuns {
     this.#options = options
   }
 
-  /** Runs that left their slots. */
+  /** Runs that have left their slots. */
   countLong(): number {
     let long = 0
     for (const run of this.#running.values()) if (run.isLong) long += 1
     return long
   }
 
-  /** Ends the run under way; with `next`, only if that is not what it works on. */
+  /** Ends the run in progress; with `next`, only if the run is of no use for that document. */
   end(key: string, next?: DesiredDocument): void {
     const run = this.#running.get(key)
     if (run && (!next || endsRun(run.document, next, run.isLong))) run.abort.abort()
   }
 
-  /** Never rejects: what fails is said, and tried again. */
+  /** Never rejects: failures are reported and retried. */
   async run(document: DesiredDocument): Promise<void> {
     const { queue, signal } = this.#options
     const key = keyOf(document)
@@ -89,7 +89,7 @@ export class DocumentRuns {
       })
     }
     if (document.tombstone) return reconciler.remove(document, context)
-    // The map is by kind: the reconciler's documents are of this document's type.
+    // The map is keyed by kind: the reconciler's document type is this document's.
     return reconciler.reconcile(document, context)
   }
 
@@ -140,7 +140,7 @@ export class DocumentRuns {
 
   publish(document: DesiredDocument, observation: Observation): void {
     const key = keyOf(document)
-    // A later document was accepted while this one ran: its own run will speak.
+    // A newer document was accepted while this one ran: its own run will report.
     if (this.#options.store.find(document.kind, document.uid)?.document !== document) return
     const standing = document.tombstone
       ? undefined

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's memory: every document it has accepted, so that machines keep running with NATS and the operator away, and so that what
-// is older is refused for ever. One file a document, written whole: new file, fsync, rename, fsync of the folder.
+// The agent's memory: every document it has accepted, so that machines keep running while NATS and the operator are down, and so that older
+// documents are refused forever. One file per document, written atomically: new file, fsync, rename, fsync of the folder.
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,22 +14,22 @@ import { keyOf } from './reconciler.ts'
 
 const StoredDocument = z.object({
   document: DesiredDocument,
-  /** Of a tombstone: nothing is left of what it names. It stays, so that no older document brings it back. */
+  /** Of a tombstone: it is carried out. It is kept, so that no older document can bring the object back. */
   done: z.boolean(),
 })
 export type StoredDocument = z.infer<typeof StoredDocument>
 
-/** The highest writer this node has heard of; below it nobody may tell it anything new. */
+/** The highest writer this node has seen; lower ones may send nothing new. */
 export type HighestWriter = Pick<Versions, 'incarnation' | 'term'>
 
 const State = z.object({ storeId: z.string(), highest: z.object({ incarnation: z.int(), term: z.int() }).optional() })
 
 const STATE_FILE = 'state.json'
 const DOCUMENT_FILE = /^(node|image|volume|port|instance)\.[a-z0-9-]{1,63}\.json$/
-/** So many finished tombstones are remembered; older leaders are refused by their term anyway. */
+/** How many finished tombstones are remembered; older leaders are refused by their term anyway. */
 const MAX_DONE = 5_000
 
-/** How its files are written; tests have a disk that is full. */
+/** How files are written; replaced in tests by a disk that is full. */
 export interface DocumentFiles {
   writeWhole: (path: string, text: string) => Promise<void>
 }
@@ -40,7 +40,7 @@ export class DocumentStore {
   readonly #files: DocumentFiles
   readonly #ballast: Ballast
   readonly #documents = new Map<string, StoredDocument>()
-  /** Tombstones that the full disk did not take: known here alone, and to be delivered again. */
+  /** Tombstones that could not be written to a full disk: held in memory only, and to be delivered again. */
   readonly #unsaved = new Set<string>()
   #storeId = ''
   #highest: HighestWriter | undefined
@@ -54,8 +54,8 @@ export class DocumentStore {
   }
 
   /**
-   * Reads the folder, and makes it when it is missing. A file that cannot be read is put aside as `*.bad` and the store takes a new
-   * id: the operator then has everything delivered again.
+   * Reads the folder, creating it if it is missing. A file that cannot be read is moved to `*.bad` and the store takes a new id: the
+   * operator then has everything delivered again.
    */
   static async open(dir: string, log: Logger, files: DocumentFiles = { writeWhole }): Promise<DocumentStore> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -82,9 +82,9 @@ export class DocumentStore {
   }
 
   /**
-   * On disk when it resolves with true. False: a tombstone that a full disk did not take. It counts all the same, and the document that it
-   * ends is gone from the disk, so that a restart brings nothing back; have it delivered again until it is taken.
-   * @throws when the disk does not take any other document
+   * Durable when it resolves with true. False: a tombstone that could not be written to a full disk. It takes effect all the same, and the
+   * document that it ends is removed from the disk, so that a restart brings nothing back; have it delivered again until it is stored.
+   * @throws when any other document cannot be written
    */
   put(document: DesiredDocument): Promise<boolean> {
     return this.#inTurn(async () => {
@@ -101,7 +101,7 @@ export class DocumentStore {
     })
   }
 
-  /** Of a document that was delivered again: is it on disk by now? */
+  /** Whether a document that was delivered again is on disk by now. */
   async isSaved(document: DesiredDocument): Promise<boolean> {
     return this.#unsaved.has(keyOf(document)) ? this.#saveAgain(document) : true
   }
@@ -111,7 +111,7 @@ export class DocumentStore {
     return this.#inTurn(() => this.#finish(document))
   }
 
-  /** Forgets a document that another one took the place of; nothing is done about what it names. */
+  /** Forgets a document that was replaced by another; nothing happens to the object that it names. */
   drop(kind: DocumentKind, uid: string): Promise<void> {
     const key = `${kind}.${uid}`
     return this.#inTurn(async () => {
@@ -120,7 +120,7 @@ export class DocumentStore {
     })
   }
 
-  /** One write at a time: a document that arrives while its tombstone is being finished must be the one that stays. */
+  /** One write at a time: a document that arrives while its tombstone is being finished must win. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(work)
     this.#tail = turn.then(
@@ -147,7 +147,7 @@ export class DocumentStore {
     })
   }
 
-  /** Removing a file takes no room. */
+  /** Removing a file needs no space. */
   async #keepInMemory(document: DesiredDocument, done: boolean): Promise<void> {
     const key = keyOf(document)
     await rm(join(this.#dir, `${key}.json`), { force: true })
@@ -210,12 +210,12 @@ export class DocumentStore {
   }
 
   async #write(key: string, stored: StoredDocument): Promise<void> {
-    // Not for what is new: the room is for what ends, or changes what is there.
+    // Not for new documents: the reserve is for those that end or change what exists.
     await this.#writeFile(`${key}.json`, stored, stored.document.tombstone || this.#documents.has(key))
     this.#remember(key, stored)
   }
 
-  /** At the end of the map, whose order is that of writing. */
+  /** Moves it to the end of the map, whose order is the order of writing. */
   #remember(key: string, stored: StoredDocument): void {
     this.#documents.delete(key)
     this.#documents.set(key, stored)
@@ -225,14 +225,14 @@ export class DocumentStore {
     await this.#writeFile(STATE_FILE, { storeId: this.#storeId, highest: this.#highest }, true)
   }
 
-  /** Outlasts a power cut when it resolves. Mode 0600: documents hold user data. */
+  /** Durable when it resolves. Mode 0600: documents hold user data. */
   async #writeFile(name: string, content: unknown, mayUseBallast: boolean): Promise<void> {
     const write = () => this.#files.writeWhole(join(this.#dir, name), JSON.stringify(content))
     await (mayUseBallast ? this.#ballast.withRoom(write) : write())
     await syncFolder(this.#dir)
   }
 
-  /** The map's order is that of writing, and so of finishing. */
+  /** The map's order is the order of writing, and so of finishing. */
   async #prune(): Promise<void> {
     const done = [...this.#documents].filter(([, stored]) => stored.done)
     for (const [key] of done.slice(0, Math.max(0, done.length - MAX_DONE))) {
@@ -242,7 +242,7 @@ export class DocumentStore {
   }
 }
 
-/** Negative when `a` is the older. */
+/** Negative when `a` is older. */
 export function compareWriters(a: HighestWriter, b: HighestWriter): number {
   return a.incarnation - b.incarnation || a.term - b.term
 }

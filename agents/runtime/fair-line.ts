@@ -11,9 +11,9 @@ export interface Place {
 interface LaneState {
   slots: number
   taken: number
-  /** Slots that each namespace holds. */
+  /** Slots held by each namespace. */
   held: Map<string, number>
-  /** By namespace, the one that was served longest ago first; keys in the order they came. */
+  /** By namespace, the least recently served first; keys in the order of arrival. */
   waiting: Map<string, Map<string, number>>
 }
 
@@ -27,7 +27,7 @@ export interface FairLineOptions {
   slots?: Readonly<Record<DocumentKind, number>>
 }
 
-/** The line of the agent's queue: lanes by urgency and kind with slots of their own, in each the namespaces in turn. See slot-plan.ts. */
+/** The agent's run queue: lanes by urgency and kind with slots of their own, and within each the namespaces in turn. See slot-plan.ts. */
 export class FairLine implements WaitingLine {
   readonly #placeOf: (key: string) => Place
   readonly #lanes = new Map<string, LaneState>()
@@ -46,7 +46,7 @@ export class FairLine implements WaitingLine {
     return this.#waiting.size
   }
 
-  /** How many keys wait, and since when the one that waits longest. */
+  /** How many keys wait, and how long the oldest has waited. */
   waiting(): { urgent: number; ordinary: number; oldestMs: number | undefined } {
     let urgent = 0
     let oldestMs: number | undefined
@@ -80,7 +80,7 @@ export class FairLine implements WaitingLine {
         const [first] = keys
         if (!first || !mayTake(lane.slots, lane.taken, held)) continue
         this.#leave(first[0], { lane, namespace })
-        // To the end: the others come before its next one.
+        // To the end: the other namespaces come before its next key.
         if (keys.size > 0) {
           lane.waiting.delete(namespace)
           lane.waiting.set(namespace, keys)

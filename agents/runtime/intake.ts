@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which documents an agent takes (invariants 4 and 6). Pure.
+// Which documents an agent accepts (invariants 4 and 6). Pure.
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { CONTRACT_VERSION, PresentDocument, Tombstone, type DesiredDocument } from '../../lib/contract/documents.ts'
@@ -15,16 +15,16 @@ export type Refusal = {
 
 export type Verdict =
   | { kind: 'accept'; document: DesiredDocument }
-  /** Delivered again, nothing new: say once more what was observed. */
+  /** Delivered again without a change: repeat the last report. */
   | { kind: 'same'; document: DesiredDocument }
   | { kind: 'refuse'; refusal: Refusal }
 
-/** What can be read of a document that breaks the contract elsewhere. */
+/** The part of an otherwise invalid document that can be read. */
 const OfTombstone = z.object({ tombstone: z.literal(true) })
 const WithMajorVersion = z.object({ v: z.number() })
 const WithVersions = z.object({ versions: Versions })
 
-/** @param key where it lay: a document must belong there */
+/** @param key where it was stored: a document must belong there */
 export function judgeDocument(
   key: DocumentKey,
   data: Uint8Array,
@@ -38,7 +38,7 @@ export function judgeDocument(
   const { versions } = document
   const verdict = judgeVersions(held?.versions, versions)
   if (!verdict.ok) return { kind: 'refuse', refusal: { reason: verdict.reason, message: verdict.message, versions } }
-  // A leader that this node has heard the successor of may tell it nothing new, of whatever object.
+  // Once this node has heard from a leader's successor, the leader may send nothing new, for any object.
   if (highest && compareWriters(versions, highest) < 0) {
     const message = `term ${versions.term} of incarnation ${versions.incarnation} has ended; this node knows ${highest.incarnation}, ${highest.term}`
     return { kind: 'refuse', refusal: { reason: 'StaleLeader', message, versions } }
@@ -58,7 +58,7 @@ function readDocument(key: DocumentKey, data: Uint8Array): { document: DesiredDo
     const message = `the document is of version ${version}, this agent understands ${CONTRACT_VERSION}: upgrade the agent`
     return { reason: 'UnsupportedVersion', message, ...versionsIn(value) }
   }
-  // One of the two, so that what is wrong has a name.
+  // By one of the two schemas, so that the error names the field.
   const parsed = (isTombstone(value) ? Tombstone : PresentDocument).safeParse(value)
   if (!parsed.success) {
     const where = parsed.error.issues.slice(0, 3).map((issue) => issue.path.join('.') || 'document')
@@ -69,7 +69,7 @@ function readDocument(key: DocumentKey, data: Uint8Array): { document: DesiredDo
     }
   }
   const document = parsed.data
-  // A machine's user data goes with the machine.
+  // A machine's user data is deleted with the machine.
   if (document.tombstone) delete document.userDataBase64
   if (document.node !== key.node || document.kind !== key.kind || document.uid !== key.uid) {
     return { reason: 'DocumentInvalid', message: 'the document belongs under another key', versions: document.versions }

@@ -4,13 +4,14 @@ import type { Versions } from '../../lib/contract/versions.ts'
 import { keyOf } from './reconciler.ts'
 
 /**
- * The list of a machine's volumes in every report (docs/decisions/0014): as the run made it, or the last one of this boot with the versions
- * it was made under, so that it proves nothing newer. A machine whose disks were not looked at since the agent began has none: not known.
+ * The list of a machine's volumes in every report (docs/decisions/0014): the one of this run, or the last one of this boot with the
+ * versions it was made under, so that it proves nothing newer. A machine whose disks have not been looked at since the agent started has
+ * none: unknown.
  */
 export class ListedVolumes {
   readonly #last = new Map<string, { volumes: readonly string[]; versions: Versions }>()
 
-  /** What a run saw on its way; it stands for that run's reports until one has a list of its own. */
+  /** Records what a run saw before its end; used in that run's reports until it has a list of its own. */
   note(document: Pick<DesiredDocument, 'kind' | 'uid' | 'versions'>, volumes: readonly string[]): void {
     this.#last.set(keyOf(document), { volumes: [...volumes], versions: document.versions })
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's loop: accepted documents in, reconcilers of the roles in the middle, observations out. Needs neither NATS nor the
-// operator to go on with what it has accepted.
+// The agent's loop: accepted documents in, the roles' reconcilers in the middle, observations out. Needs neither NATS nor the operator to
+// go on with what it has accepted.
 import type { DesiredDocument, DocumentKind, NodeLoad, Tombstone } from '../../lib/contract/documents.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -18,7 +18,7 @@ import { Reports } from './reports.ts'
 import { isUrgent, ORDINARY, URGENT } from './slot-plan.ts'
 
 const BACKOFF = { baseMs: 500, capMs: 300_000 }
-/** So long everything else waits at most for the node's own document to be worked off once. */
+/** How long all other documents wait at most for the first run of the node's own document. */
 const ROLES_WITHIN_MS = 10_000
 
 export interface NodeRuntimeOptions {
@@ -40,10 +40,10 @@ export class NodeRuntime implements NodeState {
   readonly #dependencies = new DependencyIndex()
   readonly #orphans: OrphanList
   readonly #runs: DocumentRuns
-  /** What came as urgent, until it is done. */
+  /** Keys that arrived as urgent, until their run is done. */
   readonly #urgent = new Set<string>()
   readonly #stop = new AbortController()
-  /** Keys that wait for the roles; undefined once the node's own document was worked off. */
+  /** Keys that wait for the roles; undefined once the node's own document has run. */
   #held: Set<string> | undefined
 
   constructor(options: NodeRuntimeOptions) {
@@ -70,7 +70,7 @@ export class NodeRuntime implements NodeState {
     })
     this.#queue = new WorkQueue({
       clock: this.#clock,
-      // The line's slots bound it, a kind and a namespace at a time.
+      // Bounded by the slots of the line, per kind and namespace.
       concurrency: Infinity,
       line: this.#line,
       priority: (key) => this.#priorityOf(key),
@@ -79,7 +79,7 @@ export class NodeRuntime implements NodeState {
     })
   }
 
-  /** The agent gained a role: its documents are taken up. Once a kind. */
+  /** The agent gained a role: its documents are run. Once per kind. */
   async add(reconciler: KindReconciler): Promise<void> {
     const { kind } = reconciler
     if (this.#reconcilers.has(kind)) throw new Error(`two reconcilers for ${kind}`)
@@ -93,8 +93,8 @@ export class NodeRuntime implements NodeState {
   }
 
   /**
-   * Begins to work on what the disk holds: first the node's own document, which brings the roles. Else a new process would say of
-   * everything that no role handles it, and a moment later that all is well.
+   * Starts to run the documents on disk: first the node's own, which brings the roles. Otherwise a new process would report that no role
+   * handles the others, and a moment later that all is well.
    */
   start(): void {
     if (this.list('node').length > 0) {
@@ -106,15 +106,15 @@ export class NodeRuntime implements NodeState {
     this.#queue.start()
   }
 
-  /** Ends the runs under way and waits for them. Guests, switches and daemons stay as they are. */
+  /** Ends the runs in progress and waits for them. Guests, switches and daemons stay as they are. */
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#queue.close()
   }
 
   /**
-   * Takes a document as it was delivered; on disk when it resolves. What is refused is reported and changes nothing.
-   * @throws when the disk does not take it: have it delivered again. A delete is carried out all the same: it is what makes room.
+   * Takes a delivered document; durable when it resolves. Refused documents are reported and change nothing.
+   * @throws when the disk cannot store it: have it delivered again. A delete is carried out all the same: it is what frees space.
    */
   async receive(key: DocumentKey, data: Uint8Array): Promise<void> {
     const { store, log } = this.#options
@@ -129,7 +129,7 @@ export class NodeRuntime implements NodeState {
     this.#reports.accepted(key)
     if (verdict.kind === 'same') {
       this.#reports.repeat(key)
-      // What was said of it may be lost or never have been: the run says it.
+      // The last report may have been lost, or never sent: the run reports again.
       this.#queue.add(name)
       if (!(await store.isSaved(verdict.document))) throw diskFull()
       return
@@ -167,12 +167,12 @@ export class NodeRuntime implements NodeState {
     return this.#reports.findObserved(`${kind}.${uid}`)
   }
 
-  /** What carries our mark on this node and no document knows. @param changed what was not waited for is known now */
+  /** Objects on this node that carry our mark but have no document. @param changed called when a slow listing has finished */
   listOrphans(changed: () => void): Promise<OrphanListing> {
     return this.#orphans.list(this.#reconcilers.values(), changed)
   }
 
-  /** A node has one document of its own: that of a ComputeNode that was deleted says nothing any longer. */
+  /** A node has one document of its own: that of a deleted ComputeNode no longer counts. */
   async #dropOtherNodes(uid: string): Promise<void> {
     const { store } = this.#options
     for (const { document } of store.list()) {
@@ -210,7 +210,7 @@ export class NodeRuntime implements NodeState {
     for (const key of held ?? []) this.#queue.add(key)
   }
 
-  // Who is next.
+  // Which key is next.
 
   #placeOf(key: string): { kind: DocumentKind; namespace: string } {
     const stored = this.#findStored(key)
@@ -224,14 +224,14 @@ export class NodeRuntime implements NodeState {
     return urgent ? URGENT : ORDINARY
   }
 
-  /** For whoever watches the node. */
+  /** For monitoring. */
   load(): NodeLoad {
     const { urgent, ordinary, oldestMs } = this.#line.waiting()
     const oldestSeconds = oldestMs === undefined ? 0 : Math.round((this.#clock.nowMs() - oldestMs) / 1000)
     return { urgent, waiting: ordinary, long: this.#runs.countLong(), oldestSeconds }
   }
 
-  // Who wakes whom.
+  // Which documents wake which.
 
   #findStored(key: string): { document: DesiredDocument; done: boolean } | undefined {
     const dot = key.indexOf('.')

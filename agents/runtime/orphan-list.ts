@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this node has of ours and no document knows, place by place: a pool that is not mounted, or libvirt that is away, takes nothing
-// from what is known of the rest, and what was seen there is not gone because nobody can look.
+// Objects of ours on this node that have no document, place by place: an unmounted pool, or libvirt being down, does not affect what is
+// known of other places, and what was seen in such a place before still counts.
 import type { DocumentKind, Orphan, Unlisted } from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -9,13 +9,13 @@ import { keyOf, type DocumentRef, type KindReconciler, type OwnedPlace } from '.
 
 export interface OrphanListing {
   orphans: Orphan[]
-  /** What could not be looked at; its orphans are those of the last time, and say so. */
+  /** Places that could not be listed; their orphans are those of the last listing. */
   unlisted: Unlisted[]
 }
 
-/** What takes longer, such as a cache that is read anew, is told when it is done: the node's own document does not wait for it. */
+/** A listing that takes longer, such as a cache that is reread, reports when it is done: the node's own document does not wait for it. */
 const LIST_WITHIN_MS = 15_000
-/** Of what was never listed and takes long. */
+/** The reason for a place that has never been listed and takes long. */
 export const STILL_LISTING = 'StillListing'
 const ALL: OwnedPlace = { id: '', name: '' }
 
@@ -26,7 +26,7 @@ interface Seen {
 }
 
 export interface OrphanListOptions {
-  /** Of the agent as a whole: a listing outlives the run that asked for it. */
+  /** The agent's own signal: a listing outlives the run that asked for it. */
   signal: AbortSignal
   clock: Clock
   log: Logger
@@ -43,7 +43,7 @@ export class OrphanList {
     this.#options = options
   }
 
-  /** @param changed is called when a place that was not waited for has been listed, or has failed */
+  /** @param changed called when a place that was not waited for has been listed, or has failed */
   async list(reconcilers: Iterable<KindReconciler>, changed: () => void): Promise<OrphanListing> {
     const parts = await Promise.all([...reconcilers].map((reconciler) => this.#listKind(reconciler, changed)))
     const orphans = parts.flatMap((part) => part.orphans).filter((orphan) => !this.#options.isKnown(orphan))
@@ -73,11 +73,12 @@ export class OrphanList {
     const isInTime = await this.#inTime(this.#underWay.get(key) ?? this.#begin(reconciler, place, key), changed)
     const seen = this.#seen.get(key)
     if (isInTime && seen && !this.#failures.has(key)) return { orphans: [...seen.found], unlisted: [] }
-    const error = this.#failures.get(key) ?? new TransientError(STILL_LISTING, 'it takes long; told when it is done')
+    const error =
+      this.#failures.get(key) ?? new TransientError(STILL_LISTING, 'it takes long; reported when it is done')
     return { orphans: seen ? asOfThen(seen) : [], unlisted: [this.#unlisted(kind, place, error)] }
   }
 
-  /** Never a second look while one is under way: it may hang. Never rejects. */
+  /** Never starts a second listing of a place while one is in progress: it may hang. Never rejects. */
   #begin(reconciler: KindReconciler, place: OwnedPlace, key: string): Promise<void> {
     const { signal, clock } = this.#options
     const { kind } = reconciler

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pulls documents from the node's durable consumer, one after the other, and acknowledges each once it is on disk. What is not there
-// deletes nothing (invariant 4).
+// Pulls documents from the node's durable consumer one by one, and acknowledges each once it is on disk. A missing document deletes nothing
+// (invariant 4).
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream'
 import {
   DESIRED_BUCKET,
@@ -29,7 +29,7 @@ export interface ReceiverOptions {
   getConsumer: () => Promise<Pick<Consumer, 'info' | 'fetch'>>
   /** Resolves once the document is on disk or refused for good; rejects when it must be delivered again. */
   receive: (key: DocumentKey, data: Uint8Array) => Promise<void>
-  /** Everything that the bucket held has been received. */
+  /** Called when everything in the bucket has been received. */
   caughtUp: () => void
   log: Logger
   signal: AbortSignal
@@ -40,7 +40,7 @@ export function consumerFor(nc: NatsConnection, node: string): ReceiverOptions['
   return () => js.consumers.get(streamOf(DESIRED_BUCKET), consumerOf(node))
 }
 
-/** Runs until the signal aborts; never rejects. The consumer may be missing for long: the operator makes it. */
+/** Runs until the signal aborts; never rejects. The consumer may be missing for long: the operator creates it. */
 export async function receiveDocuments(options: ReceiverOptions): Promise<void> {
   const { nc, log, signal } = options
   const pulls = new Pulls()
@@ -57,7 +57,7 @@ export async function receiveDocuments(options: ReceiverOptions): Promise<void> 
     } catch (error) {
       if (signal.aborted) return
       failures += 1
-      // Usual until the operator has admitted the node, and while NATS is away.
+      // Normal until the operator has admitted the node, and while NATS is down.
       log.debug({ err: error, failures }, 'documents cannot be pulled')
       await pause(systemClock, backoffMs(failures, BACKOFF), signal)
     }
@@ -70,7 +70,7 @@ async function pull(consumer: Pick<Consumer, 'fetch'>, pulls: Pulls, options: Re
   while (!signal.aborted) {
     const messages = await consumer.fetch({ max_messages: BATCH, expires: PULL_MS, idle_heartbeat: HEARTBEAT_MS })
     pulls.current = messages
-    // Between the two nobody could end it.
+    // Aborted between the two calls, it would not be stopped by anything else.
     if (signal.aborted) messages.stop()
     for await (const message of messages) {
       await take(message, options)
@@ -80,7 +80,7 @@ async function pull(consumer: Pick<Consumer, 'fetch'>, pulls: Pulls, options: Re
   }
 }
 
-/** The pull under way. A server that was away has forgotten it: it would last its full time and bring nothing. */
+/** The pull in progress. A server that was down has forgotten it: it would last its full time and bring nothing. */
 class Pulls {
   current: ConsumerMessages | undefined
 
@@ -93,7 +93,7 @@ class Pulls {
   }
 }
 
-/** One message, which is then acknowledged or asked for again; never rejects. */
+/** Handles one message, which is then acknowledged or requested again; never rejects. */
 export async function take(
   message: JsMsg,
   { receive, caughtUp, log }: Pick<ReceiverOptions, 'receive' | 'caughtUp' | 'log'>,
@@ -106,8 +106,8 @@ export async function take(
     try {
       await receive(key, message.data)
     } catch (error) {
-      // Those behind it are not kept waiting: what is in the way may be what one of them removes.
-      log.warn({ err: error, kind: key.kind, uid: key.uid }, 'document not taken, it is delivered again')
+      // Later messages are not held back: one of them may remove what is in the way.
+      log.warn({ err: error, kind: key.kind, uid: key.uid }, 'document not stored, it will be delivered again')
       message.nak(AGAIN_MS)
       return
     }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes what was observed: on difference only, everything again after a reconnection, and until NATS has acknowledged it.
+// Publishes observations: only when they differ, all of them again after a reconnection, and each until NATS has acknowledged it.
 import { isDeepStrictEqual } from 'node:util'
 import type { ObservedDocument } from '../../lib/contract/documents.ts'
 import { observedSubject, toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, pause, type Clock } from '../../lib/time/clock.ts'
 
-/** Where reports go; lib/nats behind it, or a list in tests. */
+/** Where reports go: lib/nats, or a list in tests. */
 export interface Outbox {
   readonly connected: boolean
   /** Resolves when NATS has stored it. */
   publish(subject: string, data: string): Promise<void>
 }
 
-/** At most one report of mere progress an object in this time. */
+/** At most one report of mere progress per object in this time. */
 const PROGRESS_EVERY_MS = 1_000
 const RETRY_MS = 1_000
 const IN_FLIGHT = 32
 
 interface Report {
   document: ObservedDocument
-  /** Not yet acknowledged as it is now. */
+  /** The present state is not acknowledged yet. */
   dirty: boolean
-  /** Nothing in it is news but progress. */
+  /** Only its progress has changed. */
   onlyProgress: boolean
   notBeforeMs: number
 }
@@ -53,7 +53,7 @@ export class Reporter {
     return this.#reports.get(toDocumentKey(document))?.document
   }
 
-  /** Keeps `since` while the state stands. @returns whether it differs from the last one but for progress and time */
+  /** Keeps `since` while the state stays the same. @returns whether it differs from the last one in more than progress and time */
   set(document: ObservedDocument): boolean {
     const key = toDocumentKey(document)
     const old = this.#reports.get(key)
@@ -62,25 +62,25 @@ export class Reporter {
     const onlyProgress =
       old !== undefined && isDeepStrictEqual({ ...old.document, progress: 0 }, { ...next, progress: 0 })
     const notBeforeMs = onlyProgress ? old.notBeforeMs : 0
-    // What is under way or waits may be more than progress: what takes its place does not wait either.
+    // The report that is pending or in flight may be more than progress: then its replacement does not wait either.
     const isMere = onlyProgress && (old.onlyProgress || !old.dirty)
     this.#reports.set(key, { document: next, dirty: true, onlyProgress: isMere, notBeforeMs })
     this.#enqueue(key)
     return !onlyProgress
   }
 
-  /** Say it again, though nothing changed: somebody asked, by sending the document again. */
+  /** Repeats an unchanged report: somebody asked for it by sending the document again. */
   repeat(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
     const key = toDocumentKey(document)
     if (this.#reports.has(key)) this.#enqueue(key)
   }
 
-  /** Nobody asks for it any longer, and it is not said again. */
+  /** Nobody is interested in it any more: it is not repeated. */
   forget(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): void {
     this.#reports.delete(toDocumentKey(document))
   }
 
-  /** After a reconnection NATS may have lost anything. What is gone for good is not brought up again. */
+  /** After a reconnection NATS may have lost anything. Reports of objects that are gone are not repeated. */
   repeatAll(): void {
     for (const [key, report] of this.#reports) {
       if (report.document.state !== 'gone') this.#enqueue(key)
@@ -101,12 +101,12 @@ export class Reporter {
     }
   }
 
-  /** One attempt for all that waits, so that a process that ends has said its last word. */
+  /** One attempt to send everything that is pending, so that a process sends its last reports before it ends. */
   async flush(): Promise<void> {
     await this.#flush(true)
   }
 
-  /** @returns how long until there may be something to do; undefined: until woken */
+  /** @returns how long until there may be something to send; undefined: until woken */
   async #flush(all = false): Promise<number | undefined> {
     if (!this.#outbox.connected) return this.#dirty.size > 0 ? RETRY_MS : undefined
     const now = this.#clock.nowMs()
@@ -128,7 +128,7 @@ export class Reporter {
     try {
       await this.#outbox.publish(observedSubject(report.document), JSON.stringify(report.document))
     } catch (error) {
-      this.#log.debug({ err: error, key }, 'report not taken')
+      this.#log.debug({ err: error, key }, 'report not acknowledged')
       this.#dirty.add(key)
       return false
     }

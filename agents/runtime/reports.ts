@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the runtime says of each document: the last observation, what was refused, and the standing facts that go with both.
+// What the runtime reports of each document: the last observation, refusals, and the standing facts that go with both.
 import type { DesiredDocument, DocumentKind, ObservedDocument, ObservedFacts } from '../../lib/contract/documents.ts'
 import { CONTRACT_VERSION } from '../../lib/contract/documents.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
@@ -35,14 +35,14 @@ export class Reports {
     return this.#observations.get(key)
   }
 
-  /** @returns whether whoever depends on it should look again */
+  /** @returns whether documents that depend on it should run again */
   observe(document: DesiredDocument, observation: Observation, standing: ObservedFacts | undefined): boolean {
     this.#observations.set(keyOf(document), observation)
     const facts = this.#factsOf(document, observation, standing)
     return this.#options.reporter.set(this.#toReport(document, { ...observation, facts }))
   }
 
-  /** @returns false when the document that stands must run for its report to be known */
+  /** @returns false when the accepted document must run before its state can be reported */
   refuse(key: DocumentKey, refusal: Refusal, held: DesiredDocument | undefined): boolean {
     const { reporter } = this.#options
     this.#refusals.set(keyOf(key), refusal)
@@ -57,7 +57,7 @@ export class Reports {
     return true
   }
 
-  /** A document of this key was taken: what was refused before it is of no interest. */
+  /** A document was accepted under this key: earlier refusals no longer matter. */
   accepted(key: DocumentKey): void {
     this.#refusals.delete(keyOf(key))
   }
@@ -71,7 +71,7 @@ export class Reports {
     this.#options.reporter.forget(document)
   }
 
-  /** Of a machine: the volumes that it was just seen with. */
+  /** For a machine: the volumes that it has at present. */
   listed(document: DesiredDocument, volumes: readonly string[]): void {
     this.#volumes.note(document, volumes)
   }
@@ -83,7 +83,7 @@ export class Reports {
     return observation.facts ?? {}
   }
 
-  /** Of a tombstone: what was last said of the document before it. */
+  /** For a tombstone: the facts last reported for the document before it. */
   #standing(document: DesiredDocument, standing: ObservedFacts | undefined): ObservedFacts | undefined {
     if (!document.tombstone) return standing
     const nics = this.#options.reporter.find(document)?.facts.nics

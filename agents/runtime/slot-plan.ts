@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who of those that wait may run: each kind of document has slots of its own, what is urgent has slots beside those, and within a kind
-// the namespaces share. Nothing that one namespace does, or one kind waits for, keeps the others from being worked on. Pure.
+// Which waiting documents may run: each kind has slots of its own, urgent work has additional slots, and within a kind the namespaces
+// share. No namespace, and no kind that has to wait, can keep the others from running. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
 
 /**
- * Runs at once, by kind; as many again of what is urgent. Work that waits for the world outside for long (a download) leaves its slot.
- * Bounds what hangs, not what computes: the agent has one thread.
+ * Concurrent runs per kind, and as many again for urgent ones. Work that waits long for the outside world (a download) leaves its slot.
+ * Limits what may hang, not computation: the agent has one thread.
  */
 export const SLOTS: Readonly<Record<DocumentKind, number>> = { node: 2, image: 8, volume: 16, port: 16, instance: 24 }
 
 export const URGENT = 0
 export const ORDINARY = 1
 
-/** Urgent first, and what others wait for before those. */
+/** Urgent work first, and dependencies before their dependents. */
 const ORDER: readonly DocumentKind[] = ['node', 'port', 'volume', 'image', 'instance']
 
 export interface Lane {
@@ -28,16 +28,16 @@ export function laneName({ urgent, kind }: Lane): string {
 export const LANES: readonly Lane[] = [true, false].flatMap((urgent) => ORDER.map((kind) => ({ urgent, kind })))
 
 /**
- * May a namespace take one more slot of a lane? It holds no more than are left free, so that who comes later finds one: alone it gets
- * half of them, and what it gets shrinks as others come (Choudhury and Hahne, dynamic queue length thresholds, 1998).
+ * Whether a namespace may take one more slot of a lane. It may hold no more than it leaves free, so that others always find one: alone it
+ * gets half, and less as others come (Choudhury and Hahne, dynamic queue length thresholds, 1998).
  */
 export function mayTake(slots: number, taken: number, held: number): boolean {
   return held < slots - taken
 }
 
 /**
- * Before everything else: what is to go, and a machine that is to be started, stopped, paused or resumed.
- * @param before what this node was told of it last
+ * Runs before everything else: deletions, and machines to be started, stopped, paused or resumed.
+ * @param before the document that this node had accepted last
  */
 export function isUrgent(document: DesiredDocument, before: DesiredDocument | undefined): boolean {
   if (document.tombstone || document.kind === 'node') return true
@@ -45,7 +45,7 @@ export function isUrgent(document: DesiredDocument, before: DesiredDocument | un
   return before.spec.runState !== document.spec.runState || before.grantedBootId !== document.grantedBootId
 }
 
-/** Is the work under way for `old` of no use any longer? A tombstone ends all work, another spec that which may last. */
+/** Whether the run in progress for `old` is no longer useful. A tombstone ends any run, a changed spec only a long one. */
 export function endsRun(old: DesiredDocument, next: DesiredDocument, isLong: boolean): boolean {
   if (next.tombstone || old.tombstone) return next.tombstone
   return isLong && !isDeepStrictEqual(old.spec, next.spec)

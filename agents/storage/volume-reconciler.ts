@@ -15,16 +15,16 @@ import type { BackendVolume, VolumeDriver } from './volume-driver.ts'
 export type Pool = NonNullable<NodeSpec['pools']>[number]
 
 export interface VolumeReconcilerOptions {
-  /** The driver of one pool; asked once for each name and path. @throws TerminalError for a driver that this agent does not have */
+  /** The driver of one pool; called once for each name and path. @throws TerminalError for a driver that this agent does not have */
   createDriver(pool: Pick<Pool, 'name' | 'driver' | 'path'>): VolumeDriver
-  /** Pools in which this node ever made a volume, whether a document names them or not. */
+  /** Pools in which this node has ever made a volume, whether or not a document names them. */
   knownPools(): Promise<Pick<Pool, 'name' | 'driver' | 'path'>[]>
   /** The pool that this node made the volume in. */
   poolOf(volume: string): Promise<Pick<Pool, 'name' | 'driver' | 'path'> | undefined>
 }
 
 const GIB = 2 ** 30
-/** An exported volume is looked at again: a renewed certificate and a daemon that somebody else replaced send no event. */
+/** How often an exported volume is checked: a renewed certificate, or a daemon that somebody else replaced, sends no event. */
 const RECHECK_MS = 60_000
 
 export class VolumeReconciler implements KindReconciler<'volume'> {
@@ -58,7 +58,7 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
       )
     }
     const driver = this.#driver(pool)
-    // First: it asks nothing of the pool, whose disk may hang.
+    // First, because it does not touch the pool, whose disk may hang.
     if (spec.exportTo.length === 0) await driver.unexport(uid, signal)
     const made = await driver.ensure({ id: uid, sizeGiB: spec.sizeGiB, format: spec.format }, signal)
     const { sizeBytes, error } = await grow(driver, made, spec.sizeGiB, context)
@@ -74,7 +74,7 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
   async remove({ uid }: Tombstone, context: RunContext): Promise<Observation<'volume'>> {
     const { signal } = context
     const recorded = await this.#options.poolOf(uid)
-    // Without a record the agent's disk was lost, or the volume was never made: look where it could be.
+    // Without a record, the agent's disk was lost or the volume was never made: look in every pool.
     const pools = recorded ? [recorded] : poolsOf(context.state)
     for (const pool of pools) {
       const driver = this.#driver(pool)
@@ -84,7 +84,7 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
     return { state: 'gone' }
   }
 
-  /** One that is not mounted says nothing of the others. */
+  /** A pool that is not mounted does not affect the others. */
   async places(): Promise<OwnedPlace[]> {
     const pools = await this.#options.knownPools()
     return pools.map(({ name, path }) => ({ id: path, name: `pool ${name}` }))
@@ -105,7 +105,7 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
     return owned
   }
 
-  /** For the node's inventory. A pool that cannot be used says why and counts as full. */
+  /** For the node's inventory. A pool that cannot be used is reported with the reason and counts as full. */
   async inventory(configured: readonly Pool[], signal: AbortSignal): Promise<Pick<Inventory, 'pools'>> {
     const pools: Inventory['pools'] = []
     for (const { name, driver, path, uid } of configured) {
@@ -136,7 +136,7 @@ export class VolumeReconciler implements KindReconciler<'volume'> {
   }
 }
 
-/** A volume that cannot have its size is served as it is, and who may no longer use it is cut off all the same. */
+/** A volume that cannot grow is served as it is, and nodes that may no longer use it are cut off all the same. */
 async function grow(
   driver: VolumeDriver,
   made: BackendVolume,

@@ -19,14 +19,14 @@ import type { HarnessCommand } from './harness.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 const NODE_BINARY = process.execPath
-/** Each file of tests that makes a cluster has its own. */
+/** Each test file that makes a cluster has a subnet of its own. */
 const SUBNET = '10.98.249'
 
 export interface TestAgent {
   send(command: HarnessCommand): void
   /** The last report of an object. */
   observed(kind: string, uid: string): ObservedDocument | undefined
-  /** Any line with this field. */
+  /** The first line that has this field. */
   waitLine(field: string, timeoutMs?: number): Promise<Record<string, unknown>>
   waitState(kind: string, uid: string, state: string, timeoutMs?: number): Promise<ObservedDocument>
   stop(signal?: NodeJS.Signals): Promise<void>
@@ -36,7 +36,7 @@ export interface TestNode {
   node: RunningNode
   name: string
   agent: TestAgent
-  /** In the node's own namespaces; standard output, or what it failed with. */
+  /** Runs it in the node's own namespaces; resolves with standard output, or with the failure's text. */
   run(...argv: string[]): Promise<string>
   startAgent(): Promise<TestAgent>
 }
@@ -44,7 +44,7 @@ export interface TestNode {
 export interface TestCluster {
   nodes: TestNode[]
   ovnRemote: string
-  /** Of the southbound database, for who reads alone, and with what. */
+  /** The read-only endpoint of the southbound database, and the credentials for it. */
   southboundReader: string
   readerIdentity: TlsIdentity
   northboundSocket: string
@@ -193,7 +193,7 @@ async function startAgent(node: RunningNode, name: string, addresses: string[]):
     waitState: (kind, uid, state, timeoutMs) =>
       wait(`${kind} ${uid} ${state}`, () => [last.get(`${kind}.${uid}`)].find((o) => o?.state === state), timeoutMs),
     stop: async (signal = 'SIGTERM') => {
-      // nsenter stays as the parent of what runs in the PID namespace: its child is the agent.
+      // nsenter remains as the parent of the process in the PID namespace: its child is the agent.
       const inside = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
       for (const pid of inside === '' ? [] : inside.split(' ')) process.kill(Number(pid), signal)
       child.kill(signal)
@@ -218,7 +218,7 @@ export class Workload {
     this.#name = `guest-${portUid}`
   }
 
-  /** As a hypervisor does at each start: the device is a new one, the guest's memory is not. */
+  /** What a hypervisor does at each start: the device is new, the guest's memory is not. */
   async plugIn(): Promise<void> {
     const tap = tapName(this.portUid)
     await this.host.run('ip', 'netns', 'add', this.#name).catch(() => undefined)

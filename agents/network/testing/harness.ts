@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The network role as a process of its own on a node: documents come in as JSON lines on standard input instead of NATS, reports
-// go out on standard output. Everything between is what the agent runs.
+// The network role as a process of its own on a node: documents arrive as JSON lines on standard input instead of NATS, reports go to
+// standard output. Everything in between is the agent's own code.
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { NodeSpec, PresentDocument, Tombstone } from '../../../lib/contract/documents.ts'
@@ -42,7 +42,7 @@ const outbox = {
 const reporter = new Reporter({ outbox, log })
 const runtime = new NodeRuntime({ node, bootId: context.bootId, store, reporter, log })
 const role = createNetworkRole(context)
-/** Instances are only looked at by the metadata service. */
+/** The metadata service only looks instances up. */
 const instances: KindReconciler<'instance'> = {
   kind: 'instance',
   reconcile: () => Promise.resolve({ state: 'running' }),

@@ -66,7 +66,7 @@ export class MemoryPortDriver implements PortDriver {
     this.#refused.add(uid)
   }
 
-  /** What the switch says of a port from now on. */
+  /** Sets what the switch reports about a port from now on. */
   say(uid: string, more: Partial<PluggedPort>): void {
     const port = this.find('port', uid)
     if (!port) throw new Error(`no port ${uid}`)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every VolumeDriver keeps to. Called inside of `describe` by the tests of each driver, the fake included.
+// What every VolumeDriver must do. Called inside `describe` by the tests of each driver, including the fake.
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { VolumeDriver } from '../volume-driver.ts'
 
 export interface DriverUnderTest extends AsyncDisposable {
   driver: VolumeDriver
-  /** As when somebody else deletes the data behind the driver's back. */
+  /** Deletes the data behind the driver's back, as somebody else might. */
   loseData(id: string): Promise<void>
 }
 
@@ -50,7 +50,7 @@ export function volumeDriverContract(create: () => Promise<DriverUnderTest>): vo
     expect(await driver.grow('v1', 3, signal())).toMatchObject({ sizeBytes: 3 * GIB })
     await expect(driver.grow('v1', 1, signal())).rejects.toMatchObject({ reason: 'VolumeCannotShrink' })
     expect(await driver.find('v1', signal())).toMatchObject({ sizeBytes: 3 * GIB })
-    // What is there is left as it is.
+    // An existing volume keeps its size.
     expect(await driver.ensure({ id: 'v1', sizeGiB: 1, format }, signal())).toMatchObject({ sizeBytes: 3 * GIB })
   })
 

@@ -14,13 +14,13 @@ export interface DaemonSettings {
   format: VolumeFormat
   address: string
   port: number
-  /** What it begins with; renewed ones are given to it while it runs. */
+  /** The credentials at its start; renewed ones are set while it runs. */
   tls: TlsFiles
   pidFile: string
   qmpSocket: string
 }
 
-/** Everything but the nodes, which change while the daemon runs. */
+/** Everything except the authorized nodes, which change while the daemon runs. */
 export function daemonArguments(s: DaemonSettings): string[] {
   const credentials = serverCredentials(s.tls)
   return [
@@ -30,7 +30,7 @@ export function daemonArguments(s: DaemonSettings): string[] {
     '--object',
     JSON.stringify(credentials),
     '--blockdev',
-    // A pool's folder is ours alone, and still the lock keeps a second writer out.
+    // Nobody else can write to a pool's folder; the lock keeps out a second writer all the same.
     JSON.stringify({ driver: 'file', 'node-name': 'file', filename: s.path, discard: 'unmap', locking: 'on' }),
     '--blockdev',
     JSON.stringify({
@@ -38,7 +38,7 @@ export function daemonArguments(s: DaemonSettings): string[] {
       'node-name': NODE_NAME,
       file: 'file',
       discard: 'unmap',
-      // Never opens what the file says lies behind it.
+      // Never opens a backing file that the header names.
       ...(s.format === 'qcow2' ? { backing: null } : {}),
     }),
     '--nbd-server',
@@ -57,7 +57,10 @@ export function daemonArguments(s: DaemonSettings): string[] {
   ]
 }
 
-/** Does a daemon run with these settings, whatever credentials it began with? Its line begins with its first list of holders. Pure. */
+/**
+ * Whether a daemon runs with these settings, whatever credentials it started with; the first list of holders comes before them in its
+ * command line. Pure.
+ */
 export function runsWith(argv: readonly string[], args: readonly string[]): boolean {
   const [have, want] = [argv.map(withoutCredentials), args.map(withoutCredentials)]
   return have.length >= want.length && want.every((arg, i) => have[have.length - want.length + i] === arg)
@@ -68,14 +71,14 @@ function withoutCredentials(arg: string): string {
   return arg.includes('"tls-creds-x509"') ? '' : arg.replace(/"tls-creds":"[^"]*"/, '')
 }
 
-/** The folder of the credentials that a daemon was started with. Pure. */
+/** The folder of the credentials that the daemon was started with. Pure. */
 export function credentialsDirOf(argv: readonly string[]): string | undefined {
   return /"tls-creds-x509".*"dir":"([^"]*)"/.exec(argv.find((arg) => arg.includes('"tls-creds-x509"')) ?? '')?.[1]
 }
 
 export const CREDENTIALS = 'tls-'
 
-/** QAPI: crypto.json. QEMU reads the files when the object is made, and never again. */
+/** QAPI: crypto.json. QEMU reads the files when the object is created, and never again. */
 export interface ServerCredentials {
   'qom-type': 'tls-creds-x509'
   id: string
@@ -96,7 +99,7 @@ export function serverCredentials({ dir, fingerprint }: TlsFiles): ServerCredent
   }
 }
 
-/** QAPI: block-export.json, nbd-server-start; not written as the command line has it. */
+/** QAPI: block-export.json, nbd-server-start; its form differs from the command line's. */
 export interface ServerOptions {
   addr: { type: 'inet'; data: { host: string; port: string } }
   'tls-creds': string
@@ -121,9 +124,8 @@ export interface ExportOptions {
 }
 
 /**
- * A client believes that what was acknowledged is there, and neither a daemon that dies nor a host that loses power may make a liar of
- * it: the guest lives on, its QEMU reconnects and sends again only what was not answered, and its next flush would be granted over
- * data that are gone. So each write is on the disk before it is acknowledged.
+ * Acknowledged writes must survive a daemon that dies and a host that loses power: the guest goes on, its QEMU reconnects and resends only
+ * what was not acknowledged, and its next flush would succeed although data are lost. So each write is on disk before it is acknowledged.
  */
 export function exportOptions(id: string): ExportOptions {
   return {
@@ -152,13 +154,13 @@ export interface Authorization {
 }
 
 /**
- * Who may connect, by the distinguished name in the client's certificate, which the operator chose (operator/bus/nbd-certificates.ts):
- * the node and its key. A certificate of another key of the same node is worth nothing here, however long it lasts.
- * @param former those too that know their node's identity alone, which has the node's name and no more
+ * Who may connect, by the distinguished name in the client's certificate, which the operator chose (operator/bus/nbd-certificates.ts): the
+ * node and its key. A certificate for another key of the same node is not accepted, however long it is valid.
+ * @param former also accepts those that have only their node's identity, which contains the node's name but no key
  */
 export function authorization(holders: readonly Holder[], former = false): Authorization {
   const names = holders.flatMap(({ node, key }) => {
-    // Kubernetes names need no escaping in a distinguished name; anything else is none.
+    // Kubernetes names need no escaping in a distinguished name; anything else is rejected.
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(node)) throw new Error('not a node name')
     if (key !== undefined && !/^[0-9a-f]{40}$/.test(key)) throw new Error('not a key')
     return [...(key === undefined ? [] : [`CN=${node},OU=${key}`]), ...(former ? [`CN=${node}`] : [])]

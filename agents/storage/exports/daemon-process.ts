@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding a daemon again by its pid file, and never taking another process for it.
+// Finds a daemon by its pid file, without mistaking another process for it.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, isMissing } from '../../../lib/durable-files.ts'
@@ -9,7 +9,7 @@ export interface DaemonProcess {
   argv: string[]
 }
 
-/** The process that the pid file names, if it still is the one that was started with this very pid file. */
+/** The process named by the pid file, if it was started with this pid file. */
 export async function findProcess(pidFile: string): Promise<DaemonProcess | undefined> {
   try {
     const pid = Number((await readFile(pidFile, 'utf8')).trim())
@@ -24,7 +24,7 @@ export async function findProcess(pidFile: string): Promise<DaemonProcess | unde
 
 const POLL_MS = 10
 
-/** Resolves when the process has gone. @throws when it has not in time */
+/** Resolves when the process is gone. @throws when it does not end in time */
 export async function waitForExit(pidFile: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (await findProcess(pidFile)) {
@@ -33,7 +33,7 @@ export async function waitForExit(pidFile: string, timeoutMs: number, signal: Ab
   }
 }
 
-/** Asks a process to end; that it is gone already is fine. */
+/** Sends SIGTERM; success when the process is gone already. */
 export function terminate({ pid }: DaemonProcess): void {
   try {
     process.kill(pid, 'SIGTERM')

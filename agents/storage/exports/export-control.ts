@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is changed in a running storage daemon.
+// Changes to a running storage daemon.
 import { z } from 'zod'
 import {
   AUTHZ_ID,
@@ -23,9 +23,9 @@ export interface Control {
 const Rules = z.array(z.looseObject({ match: z.string(), policy: z.string() }))
 
 /**
- * The server shows these credentials from now on. They are read once, when their object is made: others make a new server in the same
- * process. Its clients are cut and connect again with what they hold. Whatever an earlier run left half done is done again.
- * @returns whether there were others
+ * Makes the server use these credentials. QEMU reads them once, when their object is created: other credentials need a new server in the
+ * same process. Its clients are disconnected and reconnect with what they hold. Anything that an earlier run left unfinished is redone.
+ * @returns whether the credentials were changed
  */
 export async function ensureCredentials(
   client: QmpClient,
@@ -37,10 +37,10 @@ export async function ensureCredentials(
   const objects = await client.execute('qom-list', { path: '/objects' }, control)
   const there = objects.map(({ name }) => name).filter((name) => name.startsWith(CREDENTIALS))
   if (there.length === 1 && there[0] === want.id) return false
-  // New ones first: what cannot be read must not end a server that works.
+  // The new ones first: if they cannot be read, the running server is left alone.
   if (!there.includes(want.id)) await client.execute('object-add', want, control)
   await client.execute('nbd-server-stop', undefined, control).catch((error: unknown) => {
-    if (!(error instanceof QmpError)) throw error // else it does not run
+    if (!(error instanceof QmpError)) throw error // otherwise it was not running
   })
   await client.execute('nbd-server-start', serverOptions(at, want), control)
   for (const id of there) if (id !== want.id) await client.execute('object-del', { id }, control)
@@ -48,8 +48,8 @@ export async function ensureCredentials(
 }
 
 /**
- * Lets in exactly these nodes from now on. While the list is being replaced nobody is let in, and clients try again.
- * @returns whether somebody was let in before who is not now: then their connections are still there
+ * Authorizes exactly these nodes from now on. While the list is being replaced nobody is let in, and clients retry.
+ * @returns whether somebody lost access: then their connections are still open
  */
 export async function authorize(client: QmpClient, want: Authorization, control: Control): Promise<boolean> {
   const names = await client.execute('qom-list', { path: '/objects' }, control)
@@ -61,11 +61,11 @@ export async function authorize(client: QmpClient, want: Authorization, control:
   if (have?.length === wanted.size && have.every((r) => wanted.has(r.match))) return false
   if (there) await client.execute('object-del', { id: AUTHZ_ID }, control)
   await client.execute('object-add', want, control)
-  // Without a list there is no telling who came in under the last one.
+  // Without a list it is unknown who connected under the last one.
   return !have || have.some((r) => !wanted.has(r.match))
 }
 
-/** Ends all connections; `ensureExport` takes clients in again. */
+/** Ends all connections; `ensureExport` lets clients in again. */
 export async function cutClients(client: QmpClient, control: Control): Promise<void> {
   if (!(await isExported(client, control))) return
   let ended!: () => void
@@ -86,7 +86,7 @@ export async function ensureExport(client: QmpClient, id: string, control: Contr
   await client.execute('block-export-add', exportOptions(id), control)
 }
 
-/** Not while it is exported: an export holds its node's size. */
+/** Not possible while it is exported: an export fixes the size of its node. */
 export async function resizeNode(client: QmpClient, sizeBytes: number, control: Control): Promise<void> {
   await client.execute('block_resize', { 'node-name': RESIZED_NODE, size: sizeBytes }, control)
 }

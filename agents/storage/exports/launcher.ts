@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting a daemon that outlives the agent. It puts itself into the background with a session of its own; what it also needs is a
-// control group that does not end with the agent's.
+// Starts daemons that outlive the agent. A daemon puts itself into the background with a session of its own; it also needs a control group
+// that does not end with the agent's.
 import { access, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec, type ExecResult } from '../../../lib/exec.ts'
 
 export interface Daemon {
-  /** Of the unit, where there are units: unique on the node. */
+  /** Of the systemd unit, where there is systemd: unique on the node. */
   name: string
   /** Returns when the daemon is ready, having forked. */
   argv: readonly [string, ...string[]]
   pidFile: string
-  /** Absolute: what the daemon works on, which must not be unmounted below it. */
+  /** Absolute: the folder that the daemon works in, which must not be unmounted before the daemon ends. */
   folder: string
 }
 
 /**
- * What guests of this host are ended by when it goes down. systemd stops in the order opposite to that of starting: a volume is served
- * until the last guest has written back what it had.
+ * The units that stop guests when the host goes down. systemd stops units in the reverse order of their start: so a volume is served until
+ * the last guest has flushed its data.
  */
 const STOPPED_FIRST = ['libvirt-guests.service', 'libvirtd.service', 'virtqemud.service']
 
@@ -26,13 +26,13 @@ export type Launch = (daemon: Daemon, signal: AbortSignal) => Promise<unknown>
 
 const START_TIMEOUT_MS = 20_000
 
-/** For hosts without systemd, such as the nodes of the local cloud: the daemon is adopted by process 1. */
+/** For hosts without systemd, such as the nodes of the local cloud: process 1 adopts the daemon. */
 export const launchDirectly: Launch = (daemon, signal) => run(daemon.argv, signal)
 
-/** As a transient unit: stopping or replacing the agent does not touch it, and `systemctl status` and the journal know it. */
+/** As a transient unit: not affected when the agent is stopped or replaced, and visible in `systemctl status` and the journal. */
 const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
 
-/** Pure. systemd-run(1). systemd would expand `$` in the arguments: paths and names of ours hold none. */
+/** Pure. systemd-run(1). systemd would expand `$` in the arguments: our paths and names contain none. */
 export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string, ...string[]] {
   return [
     'systemd-run',
@@ -48,14 +48,14 @@ export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string
   ]
 }
 
-/** A path among several in a setting. systemd.syntax(7) */
+/** Quotes a path in a list of paths. systemd.syntax(7) */
 function quoted(path: string): string {
   return `"${path.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
 /**
- * For an agent in a pod: runs the launcher's command in the host's namespaces (needs hostPID and privileges, as the agent has), so
- * that neither pod nor container ends the daemon. Pure.
+ * For an agent in a pod: runs the launcher's command in the host's namespaces (needs hostPID and privileges, which the agent has), so that
+ * neither pod nor container ends the daemon. Pure.
  */
 export function onHost([program, ...args]: readonly [string, ...string[]]): [string, ...string[]] {
   return ['nsenter', '--target', '1', '--mount', '--uts', '--ipc', '--net', '--pid', '--', program, ...args]
@@ -64,20 +64,20 @@ export function onHost([program, ...args]: readonly [string, ...string[]]): [str
 const launchOnHostBySystemd: Launch = (daemon, signal) => run(onHost(systemdCommand(daemon)), signal)
 
 /**
- * The same where the host has no systemd. It is the node's process from here on: the container's runtime would kill what is in the
- * pod's control groups, so it joins those of the host's init. An agent that is killed in between finds it gone and starts it again.
+ * The same where the host has no systemd. The container's runtime kills everything in the pod's control groups, so the daemon is moved to
+ * those of the host's init. If the agent is killed in between, its successor finds the daemon gone and starts it again.
  */
 const launchOnHostDirectly: Launch = async (daemon, signal) => {
   await run(onHost(daemon.argv), signal)
   const pid = (await readFile(daemon.pidFile, 'utf8')).trim()
-  // As the host sees them: with a control group namespace of its own, the container would read other paths.
+  // As the host sees them: in a control group namespace of its own, the container would read other paths.
   const { stdout } = await run(inHostGroups(['cat', '/proc/1/cgroup']), signal)
   for (const file of controlGroupFiles(stdout)) await run(inHostGroups(['tee', file]), signal, pid)
 }
 
 /**
- * Where a process is written to join all control groups of another, whose /proc/PID/cgroup this is. Pure. Hierarchies of the first
- * version are named after their controllers; the second one lies beside them or alone. cgroups(7)
+ * The files to write a pid to, to join all control groups of another process, given its /proc/PID/cgroup. Pure. Version 1 hierarchies are
+ * named after their controllers; version 2 is beside them or alone. cgroups(7)
  */
 export function controlGroupFiles(cgroup: string): string[] {
   const lines = cgroup.split('\n').flatMap((line) => [...line.matchAll(/^\d+:([^:]*):(\/.*)$/g)])
@@ -103,19 +103,19 @@ export async function chooseLaunch(): Promise<Launch> {
   return hasSystemd ? launchBySystemd : launchDirectly
 }
 
-/** Whether the first process, which hostPID makes the host's init, has other mounts. */
+/** Whether process 1, which is the host's init under hostPID, has other mounts. */
 export async function isInContainer(): Promise<boolean> {
   try {
     const [host, own] = await Promise.all([readlink('/proc/1/ns/mnt'), readlink('/proc/self/ns/mnt')])
     return host !== own
   } catch {
-    // Without the right to look there is none to enter either.
+    // Without permission to look, there is none to enter either.
     return false
   }
 }
 
 async function run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: string): Promise<ExecResult> {
-  // Nothing of the agent's environment is the daemon's business.
+  // Daemons do not need the agent's environment.
   const env = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' }
   return exec(argv, { timeoutMs: START_TIMEOUT_MS, signal, env, ...(input === undefined ? {} : { input }) })
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// QEMU's machine protocol over a Unix socket: one JSON object a line (docs/interop/qmp-spec.rst).
+// QEMU's machine protocol over a Unix socket: one JSON object per line (docs/interop/qmp-spec.rst).
 import { connect, type Socket } from 'node:net'
 import { z } from 'zod'
 import { within } from '../../../lib/within.ts'
 import type { Authorization, ExportOptions, ServerCredentials, ServerOptions } from './daemon-arguments.ts'
 
-/** The commands that are used, with their arguments and results. */
+/** The commands in use, with their arguments and results. */
 export interface QmpCommands {
   qmp_capabilities: { args: undefined; result: unknown }
   'query-block-exports': { args: undefined; result: { id: string }[] }
@@ -35,7 +35,7 @@ export interface QmpEvent {
   data: Record<string, unknown>
 }
 
-/** The program understood and refused. */
+/** The program refused the command. */
 export class QmpError extends Error {
   constructor(command: string, description: string) {
     super(`${command}: ${description}`)
@@ -78,7 +78,7 @@ export class QmpClient {
     )
   }
 
-  /** @throws when nobody listens, or does not greet in time: a monitor serves one client at a time */
+  /** @throws when nothing listens, or no greeting comes in time: a monitor serves one client at a time */
   static async connect(path: string, timeoutMs: number, signal: AbortSignal): Promise<QmpClient> {
     const socket = connect(path)
     const client = new QmpClient(socket)
@@ -109,7 +109,7 @@ export class QmpClient {
     return () => this.#listeners.delete(listener)
   }
 
-  /** @throws QmpError when it is refused; Error when the connection ends or no answer comes in time */
+  /** @throws QmpError when the command is refused; Error when the connection ends or no answer comes in time */
   async execute<C extends keyof QmpCommands>(
     command: C,
     args: QmpCommands[C]['args'],

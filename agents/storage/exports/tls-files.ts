@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Credentials of both ends of NBD under the names that QEMU looks for (qemu's docs/system/tls.rst).
+// Credentials of both ends of NBD, under the names that QEMU expects (qemu's docs/system/tls.rst).
 import { X509Certificate } from 'node:crypto'
 import { lstat, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -15,7 +15,7 @@ export interface TlsFiles {
   fingerprint: string
 }
 
-/** `/var/lib/nephele/pki/qemu`: what hypervisors open volumes with; libvirt's `nbd_tls_x509_cert_dir`. */
+/** `/var/lib/nephele/pki/qemu`: the credentials that hypervisors open volumes with; libvirt's `nbd_tls_x509_cert_dir`. */
 export function clientTlsDir(stateDir: string): string {
   return join(stateDir, 'pki', 'qemu')
 }
@@ -25,14 +25,14 @@ export function formerTlsDir(stateDir: string): string {
   return join(stateDir, 'pki', 'nbd-0.1')
 }
 
-/** What serves volumes. @throws TransientError NodeCertificateMissing while the operator has not signed yet */
+/** The server's credentials. @throws TransientError NodeCertificateMissing while the operator has not signed yet */
 export async function serverTls({ server }: Pick<NbdFiles, 'server'>): Promise<TlsFiles> {
   return { dir: dirname(server.keyFile), fingerprint: await fingerprintOf(server) }
 }
 
 /**
- * The same for the clients of 0.1.0, which know the node's identity and trust the cloud's authority alone: a server with that identity
- * lets in these and those of today.
+ * The same for clients of 0.1.0, which know the node's identity and trust only the cloud's authority: a server with that identity accepts
+ * both these clients and today's.
  */
 export async function formerServerTls(
   identity: CertifiedFiles,
@@ -50,9 +50,9 @@ export async function formerServerTls(
 }
 
 /**
- * Hypervisors read these files themselves, as whoever they run: root's, and readable to that group alone. May run twice; links of
- * version 0.1.0 to the node's identity are replaced.
- * @returns whether the operator has signed: else there is nothing to read yet
+ * Hypervisors read these files themselves, as whatever user they run as: owned by root and readable only by that group. May run twice;
+ * links to the node's identity, left by version 0.1.0, are replaced.
+ * @returns whether the operator has signed: otherwise there is nothing to read yet
  */
 export async function ensureClientTls(
   { client }: Pick<NbdFiles, 'client'>,
@@ -66,7 +66,7 @@ export async function ensureClientTls(
     texts = {
       'client-key.pem': await read(client.keyFile),
       'client-cert.pem': await read(client.certificateFile),
-      // The cloud's too: a volume that is served for a machine of 0.1.0 as well shows its node's identity.
+      // The cloud's authority too: a volume that is also served to a machine of 0.1.0 uses its node's identity.
       'ca-cert.pem': `${await read(client.authorityFile)}\n${await read(identity.authorityFile)}`,
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this node must remember of a volume beside its data: that it was made, where, and the port under which others know it.
+// What this node must remember about a volume besides its data: that it was made, where, and the port by which others know it.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -9,14 +9,14 @@ const VolumeRecord = z.looseObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   poolPath: z.string(),
   created: z.boolean(),
-  /** TCP port of the export: stays the same for the volume's life, so that clients find a daemon that came back. */
+  /** TCP port of the export: kept for the volume's life, so that clients find a restarted daemon. */
   port: z.int().min(1).max(65535).optional(),
-  /** It has been served since version 0.1.0, perhaps to a machine that knows the node's identity alone (docs/decisions/0016). */
+  /** It has been served since version 0.1.0, possibly to a machine that knows only the node's identity (docs/decisions/0016). */
   former: z.boolean().optional(),
 })
 export type VolumeRecord = z.infer<typeof VolumeRecord>
 
-/** One file a volume in a folder of the agent's own disk, apart from the pools: a pool that is not mounted is noticed. */
+/** One file per volume in a folder on the agent's own disk, outside the pools: so a pool that is not mounted is noticed. */
 export class VolumeRecords {
   readonly #dir: string
   #records: Promise<Map<string, VolumeRecord>> | undefined
@@ -37,7 +37,7 @@ export class VolumeRecords {
     return (await this.list()).some((r) => r.poolPath === poolPath && r.created)
   }
 
-  /** Merges into what is known; writes only what changed. */
+  /** Merges into the stored record; writes only when something changed. */
   async save(record: VolumeRecord): Promise<VolumeRecord> {
     const records = await this.#load()
     const old = records.get(record.id)
@@ -70,7 +70,7 @@ export class VolumeRecords {
     const records = new Map<string, VolumeRecord>()
     for (const name of await readdir(this.#dir)) {
       if (!name.endsWith('.json')) {
-        await rm(join(this.#dir, name), { force: true }) // what a crash left of a write
+        await rm(join(this.#dir, name), { force: true }) // left by a crash during a write
         continue
       }
       const text = await readIfThere(join(this.#dir, name))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cloud's authorities, and what an agent and its operator make of them: the real classes of both.
+// A cloud's authorities, and what an agent and its operator make of them, by the real classes of both.
 import { mkdir } from 'node:fs/promises'
 import { pino } from 'pino'
 import { createAuthority, loadAuthority, signRequest } from '../../../lib/pki/authority.ts'
@@ -9,7 +9,7 @@ import { NbdIdentity } from '../../node/nbd-identity.ts'
 import { clientTlsDir, ensureClientTls } from '../exports/tls-files.ts'
 
 export interface TestAuthority {
-  /** Certifies the node whose agent has this folder, and lays out what its hypervisor reads. May run twice: renews. */
+  /** Certifies the node whose agent has this folder, and sets up what its hypervisor reads. May run twice: renews. */
   certify(stateDir: string, node: string, options?: { serverDays?: number }): Promise<CertifiedNode>
 }
 

@@ -14,7 +14,7 @@ import { clientTlsDir, formerTlsDir } from '../exports/tls-files.ts'
 import { createTestAuthority, type CertifiedNode, type TestAuthority } from './certificates.ts'
 import { qemuPrograms } from './qemu-programs.ts'
 
-/** A storage node's folders with a `file` pool in them, on real QEMU programs, and certificates for whoever connects. */
+/** A storage node's folders with a `file` pool in them, on real QEMU programs, and certificates for clients. */
 export interface FilePool extends AsyncDisposable {
   dir: string
   poolPath: string
@@ -22,10 +22,10 @@ export interface FilePool extends AsyncDisposable {
   runDir: string
   programs: Awaited<ReturnType<typeof qemuPrograms>>
   authority: TestAuthority
-  /** What an agent that was just started has: nothing but the folders. */
+  /** The driver of an agent that has just started: it has nothing but the folders. */
   createDriver(more?: Partial<FileVolumeDriverOptions>): FileVolumeDriver
   pidOf(id: string): Promise<number | undefined>
-  /** A node whose machines use volumes, certified once and found again. */
+  /** A node whose machines use volumes; certified once and then reused. */
   holder(node: string): Promise<CertifiedNode>
   port: number
 }

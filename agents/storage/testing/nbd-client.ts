@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client as the hypervisor is one: qemu-io over NBD with TLS, told what to do line by line, in one connection.
+// A client like a hypervisor: qemu-io over NBD with TLS, controlled line by line, in one connection.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -16,7 +16,7 @@ export interface NbdClientOptions {
 }
 
 export interface NbdClient extends AsyncDisposable {
-  /** One command of qemu-io(1), such as `write -P 7 0 1M`; its answer. */
+  /** Runs one command of qemu-io(1), such as `write -P 7 0 1M`; resolves with its output. */
   run(command: string): Promise<string>
 }
 
@@ -35,7 +35,7 @@ function nbdArguments({ connection, tlsDir, reconnectDelaySeconds = 0 }: NbdClie
   return [...(tlsDir ? ['--object', JSON.stringify(creds)] : []), '--image-opts', options]
 }
 
-/** @throws Error with what the program said when it cannot open the volume */
+/** @throws Error with the program's output when it cannot open the volume */
 export async function openNbd(options: NbdClientOptions): Promise<NbdClient> {
   const child = spawn(options.qemuIo, nbdArguments(options), { stdio: ['pipe', 'pipe', 'pipe'] })
   let said = ''
@@ -56,10 +56,10 @@ export async function openNbd(options: NbdClientOptions): Promise<NbdClient> {
   })
   let serial = 0
   const run = async (command: string): Promise<string> => {
-    // An unknown command's complaint marks the end of the answer.
+    // The error about an unknown command marks the end of the output.
     const mark = `mark${serial++}`
     child.stdin.write(`${command}\n${mark}\n`)
-    // It takes one line each time its input becomes readable, however many have come.
+    // It reads one line each time its input becomes readable, however many have arrived.
     const nudge = setInterval(() => child.stdin.write('\n'), 10)
     try {
       for (;;) {

@@ -5,18 +5,18 @@ import { chooseDatapath, DATAPATH_KEY, type Datapath } from './datapath.ts'
 import { INTEGRATION_BRIDGE } from './plug-plan.ts'
 import { findByName, rootRow, type SwitchView } from './switch-database.ts'
 
-/** What makes a host a chassis: ovn-controller(8). */
+/** The settings that make a host a chassis of OVN: ovn-controller(8). */
 export interface Chassis {
-  /** Kubernetes node name; the southbound database's RBAC wants it as the certificate's CN, too. */
+  /** The Kubernetes node name; the southbound database's RBAC compares it with the certificate's CN. */
   systemId: string
-  /** `ssl:10.0.0.1:6642`, several joined by commas. Absent: left as it is. */
+  /** `ssl:10.0.0.1:6642`, several joined by commas. Absent: left unchanged. */
   ovnRemote?: string
   encapIp: string
-  /** Paths on the host; ovn-controller and the switch read them again when they change. */
+  /** Paths on the host; ovn-controller and the switch reread the files when they change. */
   tls?: { privateKey: string; certificate: string; caCert: string }
 }
 
-/** The operations that bring the switch's database to the wanted configuration; none when it is there. */
+/** The operations that bring the switch's database to the wanted configuration; none when it is configured already. */
 export function planChassis(view: SwitchView, want: Chassis): Operation[] {
   const root = rootRow(view)
   const datapath = chooseDatapath(view)
@@ -59,7 +59,7 @@ function planTls(view: SwitchView, tls: Chassis['tls']): Operation[] {
   return differs(current, row) ? [{ op: 'update', table: 'SSL', where: byUuid(held), row }] : []
 }
 
-/** Secure: without a controller no packet passes, instead of every packet everywhere. */
+/** fail_mode secure: without a controller no packet passes, instead of every packet going everywhere. */
 function planBridge(view: SwitchView, datapath: Datapath): Operation[] {
   const row: OvsRow = { datapath_type: datapath, fail_mode: setOf(['secure']) }
   const name = INTEGRATION_BRIDGE

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which datapath guests' bridge is on: the kernel's (`system`, usual where there is no DPDK) or the switch's own (`netdev`). The host
-// decides; what is decided stays. It cannot change under machines: taps of one are no ports of the other.
+// Which datapath the guests' bridge uses: the kernel's (`system`, usual without DPDK) or the switch's own (`netdev`). The host's setup
+// decides, once: the datapath cannot change under running machines, since taps of one are not ports of the other.
 import { readMap, readSet, readString } from '../../../../lib/ovsdb/values.ts'
 import { INTEGRATION_BRIDGE } from './plug-plan.ts'
 import { findByName, rootRow, type SwitchView } from './switch-database.ts'
 
 export type Datapath = 'system' | 'netdev'
 
-/** ovn-controller(8): the type that it gives the bridge, which has precedence here too. */
+/** ovn-controller(8): the type that it gives the bridge; takes precedence here too. */
 export const DATAPATH_KEY = 'ovn-bridge-datapath-type'
 
 /**

@@ -9,7 +9,7 @@ import { rootRow, type SwitchView } from './switch-database.ts'
 
 const SWITCH_TIMEOUT_MS = 10_000
 
-/** @throws TransientError SwitchNotReady when the switch's database stays away: nobody waits for it without an end */
+/** @throws TransientError SwitchNotReady when the switch's database does not become reachable in time */
 export async function switchReady(
   database: Pick<OvsdbClient, 'ready'>,
   signal: AbortSignal,
@@ -28,14 +28,14 @@ function systemId(view: SwitchView): string | undefined {
   return nameIn(rootRow(view)?.row)
 }
 
-/** Ports of Open vSwitch, by its own database: no program is started for a port. */
+/** Ports of Open vSwitch, managed through its database: no program is run per port. */
 export class OvsPortDriver implements PortDriver {
   readonly name = 'ovs'
   readonly #database: OvsdbClient
 
   readonly #chassis: string
 
-  /** @param chassis what OVN knows this node by: its word on ports of another chassis counts for nothing */
+  /** @param chassis this node's name in OVN: what OVN says about a port for another chassis is ignored */
   constructor(database: OvsdbClient, chassis: string) {
     this.#database = database
     this.#chassis = chassis
@@ -94,8 +94,8 @@ export class OvsPortDriver implements PortDriver {
   }
 
   /**
-   * Gone from the switch itself when it resolves, not only from its database: the switch compares by name, so that a port that is
-   * removed and added between two looks would keep its dead device.
+   * Resolves when the port is gone from the switch itself, not only from its database: the switch compares ports by name, so a port that is
+   * removed and added between two passes would keep its dead device.
    */
   async #remove(kind: PluggedPort['kind'], uid: string, signal: AbortSignal, device?: string): Promise<void> {
     const operations = unplugOperations(this.#database, obstacles(this.#database, kind, uid, device))

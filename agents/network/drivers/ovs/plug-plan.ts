@@ -16,10 +16,10 @@ import { findByName, holdersOf, rootRow, type SwitchRow, type SwitchView } from 
 
 export const INTEGRATION_BRIDGE = 'br-int'
 
-/** Our mark on interfaces; `iface-id` and `attached-mac` are OVN's (ovn-controller(8)). */
+/** Our marks on interfaces; `iface-id` and `attached-mac` are OVN's (ovn-controller(8)). */
 const KEYS = { kind: 'nephele-kind', uid: 'nephele-uid', instance: 'nephele-device-instance' } as const
 
-/** Of DPDK ports: what they carry unless they are asked for more (`mtu_request`). */
+/** The MTU of DPDK ports unless they request another (`mtu_request`). */
 const DEFAULT_MTU = 1500
 
 /** Undefined for an interface without our mark. */
@@ -39,14 +39,14 @@ export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
     ...(instance ? { instance } : {}),
     ...(socketPath ? { socketPath, mtu: readNumber(row['mtu_request']) ?? DEFAULT_MTU } : {}),
     logicalPort: ids['iface-id'] ?? '',
-    // Behind a restart of the switch the word may be an old one: without a port number no flow can name the port.
+    // After a restart of the switch `ovn-installed` may be stale: without a port number no flow can refer to the port.
     installed: ids['ovn-installed'] === 'true' && ofport !== undefined && ofport > 0,
     linkUp: readString(row['link_state']) === 'up',
     ...(error ? { error } : {}),
   }
 }
 
-/** Interfaces that stand in the way of a port: those of its uid, and whatever has its device's name. */
+/** Interfaces to remove before a port is plugged: those with its uid, and whatever has its device's name. */
 export function obstacles(view: SwitchView, kind: PluggedPort['kind'], uid: string, device?: string): SwitchRow[] {
   const found: SwitchRow[] = []
   for (const [uuid, row] of view.rows('Interface')) {
@@ -57,7 +57,7 @@ export function obstacles(view: SwitchView, kind: PluggedPort['kind'], uid: stri
   return found
 }
 
-/** Takes ports out of their bridges and asks ovs-vswitchd for a sign (`cur_cfg`) that it has done so. */
+/** Removes ports from their bridges and asks ovs-vswitchd to confirm it (`cur_cfg`). */
 export function unplugOperations(view: SwitchView, interfaces: readonly SwitchRow[]): Operation[] {
   return interfaces.flatMap(({ uuid }): Operation[] => {
     const { port, bridge } = holdersOf(view, uuid)
@@ -67,7 +67,7 @@ export function unplugOperations(view: SwitchView, interfaces: readonly SwitchRo
   })
 }
 
-/** Behind it `next_cfg` names this change; ovs-vswitchd sets `cur_cfg` to it when it is in effect. */
+/** Afterwards `next_cfg` identifies this change; ovs-vswitchd sets `cur_cfg` to it when it is in effect. */
 export function countChange(): Operation[] {
   return [
     { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
@@ -93,7 +93,7 @@ export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] 
       ? {
           type: 'dpdkvhostuserclient',
           options: mapOf({ 'vhost-server-path': want.socketPath }),
-          // A smaller one would save nothing, and have to grow with the network's.
+          // A smaller MTU would save nothing, and would have to be raised when the network's is.
           ...(want.mtu > DEFAULT_MTU ? { mtu_request: want.mtu } : {}),
         }
       : {}

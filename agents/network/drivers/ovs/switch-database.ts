@@ -3,7 +3,7 @@ import { OvsdbClient, type OvsdbClientOptions } from '../../../../lib/ovsdb/clie
 import type { MonitoredTable } from '../../../../lib/ovsdb/session.ts'
 import { readString, readUuids, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 
-/** ovs-vswitchd.conf.db(5); never statistics, which change every few seconds. */
+/** ovs-vswitchd.conf.db(5); without statistics, which change every few seconds. */
 export const SWITCH_TABLES = {
   Open_vSwitch: {
     columns: [
@@ -50,7 +50,7 @@ export function findByName(
   return undefined
 }
 
-/** The only row of Open_vSwitch; absent until `ovs-vsctl init` or ovs-vswitchd made it. */
+/** The only row of Open_vSwitch; absent until `ovs-vsctl init` or ovs-vswitchd has created it. */
 export function rootRow(view: SwitchView): SwitchRow | undefined {
   for (const [uuid, row] of view.rows('Open_vSwitch')) return { uuid, row }
   return undefined

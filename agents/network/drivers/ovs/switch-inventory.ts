@@ -12,7 +12,7 @@ import { rootRow } from './switch-database.ts'
 
 const PID_FILE = 'ovs-vswitchd.pid'
 
-/** What the switch says of itself. @throws while it or its database does not answer */
+/** What the switch reports about itself. @throws while it or its database does not answer */
 export async function readSwitchInventory(
   database: OvsdbClient,
   runDir: string,
@@ -21,7 +21,7 @@ export async function readSwitchInventory(
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
   await database.ready(deadline)
   const dpdk = readDpdk(rootRow(database)?.row)
-  // The database's `ovs_version` is written by the script that starts the switch, where there is one, and not by the switch.
+  // The database's `ovs_version` is written by the start script, where there is one, not by the switch.
   const version = parseVersion(await askSwitch(runDir, 'version', deadline))
   return {
     ...(version ? { ovs: { version, datapath: chooseDatapath(database) } } : {}),
@@ -29,7 +29,7 @@ export async function readSwitchInventory(
   }
 }
 
-/** The type of a port that QEMU listens for; in `iface_types` once DPDK is initialized. */
+/** The type of a vhost-user port that QEMU listens for; listed in `iface_types` once DPDK is initialized. */
 const VHOST_USER_TYPE = 'dpdkvhostuserclient'
 
 /** Pure: from the row of Open_vSwitch, ovs-vswitchd.conf.db(5). */
@@ -45,18 +45,20 @@ export function parseVersion(text: string): string | undefined {
   return /\(Open vSwitch\) (\S+)/.exec(text)?.[1]
 }
 
-/** Another one for each start of the switch; undefined while it does not run. */
+/** A value that differs for each start of the switch; undefined while it does not run. */
 export async function switchInstance(runDir: string): Promise<string | undefined> {
   const file = join(runDir, PID_FILE)
-  // The pid alone may come again.
+  // The pid alone may be reused.
   const read = async () => `${(await readFile(file, 'utf8')).trim()}/${Math.round((await stat(file)).mtimeMs)}`
   return unlessMissing(read, undefined)
 }
 
-/** A command on the switch's control socket, which speaks JSON-RPC as the database does: ovs-appctl(8), without starting it. */
+/**
+ * Calls a method on the switch's control socket, which speaks JSON-RPC as the database does: what ovs-appctl(8) does, without starting it.
+ */
 async function askSwitch(runDir: string, method: string, signal: AbortSignal): Promise<string> {
   const pid = (await readFile(join(runDir, PID_FILE), 'utf8')).trim()
-  if (!/^\d+$/.test(pid)) throw new Error('ovs-vswitchd.pid holds no pid')
+  if (!/^\d+$/.test(pid)) throw new Error('ovs-vswitchd.pid does not contain a pid')
   const path = join(runDir, `ovs-vswitchd.${pid}.ctl`)
   const stream = await connectRemote({ transport: 'unix', path }, undefined, signal)
   const ignore = (): void => undefined

@@ -4,7 +4,7 @@ import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } fr
 
 const GIB = 2 ** 30
 
-/** In memory, for tests and scale runs; keeps the contract and can be told to fail. */
+/** In memory, for tests and scale runs; keeps the contract and can be made to fail. */
 export class FakeVolumeDriver implements VolumeDriver {
   readonly name = 'fake'
   readonly #volumes = new Map<string, BackendVolume>()
@@ -16,7 +16,7 @@ export class FakeVolumeDriver implements VolumeDriver {
     this.#failures.push({ method, error })
   }
 
-  /** As when somebody else deleted the data. */
+  /** Deletes the data, as somebody else might. */
   loseData(id: string): void {
     this.#volumes.delete(id)
   }

@@ -11,28 +11,28 @@ import { checkMark, type PoolMarks } from './pool-mark.ts'
 import { createVolumeFile, growVolumeFile, isFull } from './volume-file.ts'
 
 export interface FileVolumeDriverOptions {
-  /** The folder; made when no volume of this node was ever in it. */
+  /** The folder; created when this node has never had a volume in it. */
   path: string
   exporter: NbdExporter
   records: VolumeRecords
   marks: PoolMarks
-  /** Whether the pool is nothing without a file system of its own, as its StoragePool says now. */
+  /** Whether the pool must have a file system of its own, as its StoragePool says at present. */
   requiresMount?: () => boolean
-  /** Of this process, another in tests. */
+  /** The mounts of this process; replaced in tests. */
   readMounts?: () => Promise<string>
   qemuImg: string
   calls?: PoolCallsOptions
 }
 
 const GIB = 2 ** 30
-/** One call of the kernel; the inventory waits for it. */
+/** For a single system call, which the inventory waits for. */
 const STATS_LIMIT_MS = 10_000
 
-/** Volumes as thin files in a folder, reached from every node, their own included, through NBD. */
+/** Volumes as sparse files in a folder. All nodes, including their own, reach them by NBD. */
 export class FileVolumeDriver implements VolumeDriver {
   readonly name = 'file'
   readonly #options: FileVolumeDriverOptions
-  /** All work on the pool's file system goes through here; that of the daemons that serve it does not. */
+  /** All our work on the pool's file system goes through here; that of the daemons which serve it does not. */
   readonly #calls: PoolCalls
   #checking: Promise<unknown> = Promise.resolve()
 
@@ -143,7 +143,7 @@ export class FileVolumeDriver implements VolumeDriver {
     return file
   }
 
-  /** Opened anew each time: a file system may be mounted over it, or go, at any moment. */
+  /** Opened anew each time: a file system may be mounted or unmounted there at any moment. */
   async #pool(): Promise<PoolFolder> {
     const { path, records } = this.#options
     const requiresMount = this.#options.requiresMount?.() ?? false
@@ -153,7 +153,7 @@ export class FileVolumeDriver implements VolumeDriver {
     return pool
   }
 
-  /** One at a time: two that mark a pool at once would not agree. */
+  /** One at a time: two concurrent checks could set different marks. */
   #check(folder: PoolFolder, isCreating: boolean): Promise<void> {
     const { path, records, marks } = this.#options
     const check = this.#checking.then(async () => {

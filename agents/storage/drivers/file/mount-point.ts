@@ -5,15 +5,15 @@
 import { readFile } from 'node:fs/promises'
 
 /**
- * In the agent's pod the folder is a mount in any case: the host's folder, by hostPath. Where nothing is mounted in the host, that is a
- * folder of the file system above, of the same name: then it is none here either. Pure.
- * @param path real, no link is in it
+ * In the agent's pod the folder always is a mount: the host's folder, by hostPath. Where nothing is mounted on the host, that mount's root
+ * is a folder of the file system above, with the same path: so it does not count. Pure.
+ * @param path resolved, without links
  */
 export function isMountPoint(path: string, mountinfo: string): boolean {
   let root: string | undefined
   for (const line of mountinfo.split('\n')) {
     const [, , , from, at] = line.split(' ')
-    // What was mounted last lies above.
+    // The last mount is on top.
     if (from !== undefined && at !== undefined && unescape(at) === path) root = unescape(from)
   }
   return root !== undefined && (root === '/' || !path.endsWith(root))
@@ -23,7 +23,7 @@ export async function readMounts(): Promise<string> {
   return readFile('/proc/self/mountinfo', 'utf8')
 }
 
-/** Blanks, tabs, newlines and backslashes are three octal digits. */
+/** Blanks, tabs, newlines and backslashes are written as three octal digits. */
 function unescape(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls on a file system that may hang. Each takes one of the threads that all file work of the agent shares (libuv's pool), and none can
-// be called back: a disk that hangs may take a few of them, never all.
+// Calls on a file system that may hang. Each takes one of the threads that all file work of the agent shares (libuv's pool), and cannot be
+// cancelled: a disk that hangs may take a few of them, but never all.
 import { TransientError } from '../../../../lib/errors.ts'
 
-/** At once for one pool. agents/node/file-threads.ts has many times as many threads. */
+/** Concurrent calls for one pool. agents/node/file-threads.ts provides many times as many threads. */
 const MOST_AT_ONCE = 4
-/** For metadata of one file; a busy disk may take its time. */
+/** For the metadata of one file; a busy disk may be slow. */
 const LIMIT_MS = 60_000
 
 export interface PoolCallsOptions {
@@ -18,7 +18,7 @@ export interface PoolCallsOptions {
 export class PoolCalls {
   readonly #options: PoolCallsOptions
   #running = 0
-  /** Of those that run: nobody waits for them any longer, and their threads are still taken. */
+  /** Running calls that nobody waits for any more, but whose threads are still taken. */
   #abandoned = 0
   #line: { enter: () => void; refuse: (error: Error) => void }[] = []
 
@@ -27,8 +27,8 @@ export class PoolCalls {
   }
 
   /**
-   * While a call that was given up has not come back, no other is made.
-   * @throws TransientError PoolUnresponsive; then `work` may still be under way, and no second one is before it has ended
+   * While an abandoned call has not returned, no new one is made.
+   * @throws TransientError PoolUnresponsive; then `work` may still be running, and it is not started a second time before it ends
    */
   async run<T>(work: () => Promise<T>, limitMs = this.#options.limitMs ?? LIMIT_MS): Promise<T> {
     await this.#enter()
@@ -70,7 +70,7 @@ export class PoolCalls {
   }
 
   #leave(wasAbandoned: boolean): void {
-    // Who is next takes the place over.
+    // The next one takes over the place.
     const next = this.#line.shift()
     if (next) next.enter()
     else this.#running -= 1

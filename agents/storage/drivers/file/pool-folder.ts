@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of a `file` pool: which names in it are volumes, and that nothing in it leads out of it.
+// The folder of a `file` pool: which names in it are volumes. Nothing in it may lead outside.
 import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,12 +17,14 @@ export interface VolumeFile extends BackendVolume {
   path: string
 }
 
-/** What a volume's file is called until it is whole. */
+/** The name of a volume's file until it is complete. */
 export function draftOf(path: string): string {
   return `${path}.new`
 }
 
-/** `path` is real: no link is in it. Only its owner may write in it, so what was looked at is what a tool then opens. */
+/**
+ * `path` is resolved: there is no link in it. Only its owner may write to it, so the file that was checked is the file that a tool opens.
+ */
 export class PoolFolder {
   readonly path: string
 
@@ -31,7 +33,7 @@ export class PoolFolder {
   }
 
   /**
-   * @param create make it when it is not there; else a missing one is an error: its file system may not be mounted
+   * @param create the folder when it is missing; otherwise a missing one is an error: its file system may not be mounted
    * @throws TransientError PoolUnavailable, PoolUnsafe
    */
   static async open(path: string, create: boolean): Promise<PoolFolder> {
@@ -68,7 +70,7 @@ export class PoolFolder {
     return undefined
   }
 
-  /** A volume that was whole when its maker was killed still has its first name, which nothing but we gives. */
+  /** A volume that was complete when its maker was killed still has its draft name as well, which only we give. */
   async #statWhole(path: string): Promise<Stats | undefined> {
     const stats = await statOrNot(path)
     if (stats?.nlink !== 2) return stats
@@ -79,7 +81,7 @@ export class PoolFolder {
     return statOrNot(path)
   }
 
-  /** Names only: what cannot be read is listed all the same. */
+  /** By names only: files that cannot be read are listed too. */
   async listIds(): Promise<string[]> {
     const ids = new Set<string>()
     for (const name of await readdir(this.path)) {
@@ -89,7 +91,7 @@ export class PoolFolder {
     return [...ids]
   }
 
-  /** Removes the name, never what a link behind it leads to. */
+  /** Removes the name, never the target of a link. */
   async remove(id: string): Promise<void> {
     for (const format of FORMATS) {
       await unlessMissing(() => unlink(this.pathOf(id, format)), undefined)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is the folder the file system that the pool is on? A mount point is there whether something is mounted or not, and what is made below an
-// empty one lies on the node's own disk, hidden by the next mount. So a pool gets a mark with its first volume, and the agent remembers it.
+// Is the folder the file system that the pool is on? A mount point exists whether or not something is mounted, and what is created in an
+// empty one is on the node's own disk, hidden by the next mount. So a pool gets a mark with its first volume, which the agent remembers.
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import type { PoolFolder } from './pool-folder.ts'
 
 const MARK_FILE = '.nephele-pool'
 
-/** What this node remembers of its pools, on the agent's own disk: one file each. */
+/** The marks that this node remembers, on the agent's own disk: one file per pool. */
 export class PoolMarks {
   readonly #dir: string
 
@@ -33,13 +33,13 @@ export class PoolMarks {
 }
 
 export interface MarkFacts {
-  /** What the agent remembers. */
+  /** The mark that the agent remembers. */
   remembered: string | undefined
-  /** What lies in the folder. */
+  /** The mark in the folder. */
   found: string | undefined
   /** Volumes that were made in the pool and not removed. */
   volumes: number
-  /** Is the file of one of them there? */
+  /** Whether the file of one of them exists. */
   hasVolume: boolean
 }
 
@@ -61,11 +61,13 @@ export function judgeMark({ remembered, found, volumes, hasVolume }: MarkFacts):
 
 export interface PoolToCheck {
   folder: PoolFolder
-  /** As configured: what is remembered goes by it. */
+  /** The path as configured: the key of the remembered mark. */
   poolPath: string
-  /** Ids of volumes that were made in it. */
+  /** Ids of the volumes that were made in it. */
   volumes: readonly string[]
-  /** Is a volume about to be made? Only then an unused pool is marked: until the first, its disk may be mounted any time. */
+  /**
+   * Whether a volume is about to be made. An unused pool is marked only then: before its first volume, its disk may be mounted at any time.
+   */
   isCreating: boolean
 }
 
@@ -91,7 +93,7 @@ export async function checkMark(marks: PoolMarks, pool: PoolToCheck): Promise<vo
     if (found !== mark) await writeWhole(join(folder.path, MARK_FILE), `${mark}\n`)
     if (remembered !== mark) await marks.remember(poolPath, mark)
   } catch (error) {
-    // A full disk keeps nothing from being removed; whoever makes a volume hears of it anyway.
+    // A full disk must not prevent removals; a creation fails by itself.
     if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making and growing the file of a volume that nobody has open.
+// Creates and grows the file of a volume that no process has open.
 import { constants } from 'node:fs'
 import { link, open, truncate, unlink } from 'node:fs/promises'
 import { TransientError } from '../../../../lib/errors.ts'
@@ -8,7 +8,7 @@ import { codeOf, isMissing, syncFolder } from '../../../../lib/durable-files.ts'
 import type { VolumeFormat } from '../../volume-driver.ts'
 import { draftOf, type PoolFolder, type VolumeFile } from './pool-folder.ts'
 
-/** Metadata only, but a busy disk may take its time. */
+/** For metadata; a busy disk may be slow. */
 const TOOL_TIMEOUT_MS = 120_000
 
 export interface NewVolumeFile {
@@ -17,7 +17,7 @@ export interface NewVolumeFile {
   sizeBytes: number
 }
 
-/** Makes it under another name and then gives it its own: whoever finds the volume finds it whole. Replaces nothing. */
+/** Creates it under a draft name first, so that a volume that exists is complete. Never replaces a file. */
 export async function createVolumeFile(
   pool: PoolFolder,
   wanted: NewVolumeFile,
@@ -48,7 +48,7 @@ export async function createVolumeFile(
     } finally {
       await file.close()
     }
-    // A link replaces nothing. Whoever ends between the two leaves a second name, which `PoolFolder.find` takes away.
+    // link() does not replace. A kill between the two calls leaves a second name, which `PoolFolder.find` removes.
     await link(draft, path)
     await unlink(draft)
     await syncFolder(pool.path)
@@ -62,13 +62,13 @@ export async function createVolumeFile(
   }
 }
 
-/** Whether it says that the disk is full, be it the kernel's word or that of QEMU, whose tools and daemon pass on its text alone. */
+/** Whether the error means that the disk is full: the kernel's code, or the text that QEMU's tools and daemon pass on. */
 export function isFull(error: unknown): boolean {
   const text = error instanceof ExecError ? error.stderr : error instanceof Error ? error.message : ''
   return ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') || /No space left on device|Disk quota exceeded/.test(text)
 }
 
-/** @param file found just now, and not open in any daemon: QEMU's lock makes the tool fail otherwise */
+/** @param file found just now, and not open in any daemon: otherwise QEMU's lock makes the tool fail */
 export async function growVolumeFile(
   file: VolumeFile,
   sizeBytes: number,
