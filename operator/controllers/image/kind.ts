@@ -3,7 +3,7 @@ import type { Image } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
 /** The node that imports it, or did. */
-export const importNode: Reference<Image, 'computeNodes'> = {
+const importNode: Reference<Image, 'computeNodes'> = {
   to: 'computeNodes',
   refs: ({ status }) =>
     status?.importNode === undefined ? [] : [{ ref: { name: status.importNode }, field: 'status.importNode' }],

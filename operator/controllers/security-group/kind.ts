@@ -3,7 +3,7 @@ import type { SecurityGroup } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
 /** A rule that names a group without rows lets nothing in. Groups that go together do not wait for each other. */
-export const remoteGroup: Reference<SecurityGroup, 'securityGroups'> = {
+const remoteGroup: Reference<SecurityGroup, 'securityGroups'> = {
   to: 'securityGroups',
   refs: ({ spec }) =>
     (spec.rules ?? []).flatMap(({ remoteGroupRef }, i) =>

@@ -3,7 +3,7 @@ import type { VolumeType } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
 /** Placed volumes remember their pool, so that a type holds nothing up. */
-export const pool: Reference<VolumeType, 'storagePools'> = {
+const pool: Reference<VolumeType, 'storagePools'> = {
   to: 'storagePools',
   refs: ({ spec }) => [{ ref: spec.storagePoolRef, field: 'spec.storagePoolRef' }],
 }
