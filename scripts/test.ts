@@ -57,6 +57,7 @@ async function runChecks(): Promise<TestResult[]> {
     ['nothing is dead', [bin('knip'), '--no-progress']],
     ['format', [bin('prettier'), '--check', '--log-level=warn', '.']],
     ['generated files are fresh', [process.execPath, 'scripts/verify.ts']],
+    ['kind takes its configuration', ['go', '-C', 'e2e/kind-config', 'run', '.', '../kind.yaml']],
   ]
   const results: TestResult[] = []
   for (const [name, argv] of checks) {
