@@ -23,8 +23,8 @@ export interface ConditionUpdate {
 const MESSAGE_LIMIT = 1024
 
 /**
- * The list with `update` in it: replaced in place or appended, so that the order stays stable. The transition time moves only when
- * the status flips. Pure; returns the same array when nothing changed.
+ * The list with `update` in it, replaced in place or appended, so that the order stays stable. The transition time changes only with the
+ * status. Pure; returns the same array when nothing changed.
  */
 export function setCondition(
   conditions: readonly Condition[] | undefined,
@@ -68,7 +68,7 @@ export interface Readiness {
 }
 
 /**
- * The three that every kind has. As kstatus wants it, Reconciling and Stalled are present only while True; `Ready` always is.
+ * The three conditions of every kind. As kstatus wants it, Reconciling and Stalled are present only while True; `Ready` always is.
  * https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
  */
 export function setReadiness(

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that are either whole or not there, power cuts included.
+// Files that are either complete or absent, even after a power cut.
 import { randomUUID } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { constants } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 
-/** One step towards a file that outlasts a power cut. Their order is what counts. */
+/** One step towards a durable file. The order of steps is what counts. */
 export interface DurableStep {
   step: 'write' | 'sync' | 'rename' | 'syncFolder'
   /** What a rename makes. */
@@ -14,14 +14,14 @@ export interface DurableStep {
 
 const STEPS = channel('nephele:durable')
 
-/** Does one step, and says so to whoever listens: the order of calls cannot be seen in what they leave. */
+/** Carries out one step and reports it to listeners: the order of calls cannot be seen in their results. */
 export async function durably<T>(step: DurableStep['step'], path: string, work: () => Promise<T>): Promise<T> {
   const result = await work()
   if (STEPS.hasSubscribers) STEPS.publish({ step, path } satisfies DurableStep)
   return result
 }
 
-/** For tests: the steps of this process from here on. */
+/** For tests: records this process's steps from now on. */
 export function recordDurableSteps(): { steps: DurableStep[]; stop: () => void } {
   const steps: DurableStep[] = []
   const listener = (step: unknown) => {
@@ -36,7 +36,7 @@ export function recordDurableSteps(): { steps: DurableStep[]; stop: () => void }
   }
 }
 
-/** Makes renames and unlinks in a folder outlast a power cut. */
+/** Makes renames and unlinks in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
@@ -48,16 +48,18 @@ export async function syncFolder(path: string): Promise<void> {
 
 export interface FileOwner {
   mode: number
-  /** Absent: as it is. */
+  /** Absent: unchanged. */
   group?: number
 }
 
-/** Of what is made beside its place, by one of several who may be at it: nobody else has it. Ends in `.new`. */
+/** A unique temporary name beside the file, so that concurrent writers do not meet. Ends in `.new`. */
 export function nameBeside(path: string): string {
   return `${path}.${randomUUID()}.new`
 }
 
-/** Replaces `path` by a file with this text; a reader sees the old text or the new one. Who may read is set before it has its name. */
+/**
+ * Replaces `path` by a file with this text; a reader sees the old text or the new one. Permissions are set before it has its final name.
+ */
 export async function writeWhole(
   path: string,
   text: string,
@@ -79,12 +81,12 @@ export async function writeWhole(
   }
 }
 
-/** The text of a file that need not exist. */
+/** The text of a file that may be missing. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   return unlessMissing(() => readFile(path, 'utf8'), undefined)
 }
 
-/** What is read of files and folders that need not exist; `otherwise` when one of them does not. */
+/** Reads files and folders that may be missing; returns `otherwise` when one is. */
 export async function unlessMissing<T, U>(read: () => Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await read()
@@ -102,7 +104,7 @@ export function hasCode(error: unknown, code: string): boolean {
   return codeOf(error) === code
 }
 
-/** Node's `code` of a system error, by shape: errors of another realm are no instances of this one's Error. */
+/** Node's `code` of a system error, by shape: errors of another realm are not instances of this one's Error. */
 export function codeOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Only a changed spec (or a person) can help: no retry until the generation moves. `reason` is CamelCase from the closed list in
- * docs/troubleshooting.md; `message` is for the user: it names the field or object and what would help, and never holds host
- * paths or credentials. Everything else that is thrown counts as transient and is retried with back-off.
+ * Only a changed spec (or a person) can help: no retry until the generation changes. `reason` is CamelCase from the closed list in
+ * docs/troubleshooting.md; `message` is for the user: it names the field or object and what would help, and never contains host paths or
+ * credentials. Any other error counts as transient and is retried with back-off.
  */
 export class TerminalError extends Error {
   readonly reason: string
@@ -36,12 +36,12 @@ export function isTerminal(error: unknown): error is TerminalError {
   return error instanceof TerminalError
 }
 
-/** The text of whatever was thrown, without its stack or causes. */
+/** The message of anything thrown, without its stack or causes. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** A variable of the environment that is missing or wrong; the message names it. */
+/** An environment variable is missing or wrong; the message names it. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message)

@@ -7,7 +7,7 @@ export interface ExecOptions {
   input?: string | Buffer
   env?: NodeJS.ProcessEnv
   cwd?: string
-  /** Bytes of standard output kept at the most; more is an error. */
+  /** The most bytes of standard output that are kept; more is an error. */
   maxOutputBytes?: number
 }
 
@@ -34,9 +34,9 @@ export class ExecError extends Error {
 }
 
 /**
- * Runs a program from an argument array; never through a shell. Data from users must not begin an argument that the program could
- * read as an option: put `--` before it or check it first.
- * @throws ExecError when it exits other than 0, cannot start, or takes longer than timeoutMs (then it is killed)
+ * Runs a program from an argument array; never through a shell. Data from users must not begin an argument that the program could read as
+ * an option: put `--` before it or check it first.
+ * @throws ExecError when it exits with a code other than 0, cannot start, or takes longer than timeoutMs (then it is killed)
  */
 export function exec(argv: readonly [string, ...string[]], options: ExecOptions): Promise<ExecResult> {
   const [file, ...args] = argv
@@ -65,7 +65,7 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions)
       },
     )
     if (options.input !== undefined && child.stdin) {
-      // A program that exits without reading its input closes the pipe; its exit code tells what happened.
+      // A program that exits without reading its input closes the pipe; its exit code says what happened.
       child.stdin.on('error', () => undefined)
       child.stdin.end(options.input)
     }

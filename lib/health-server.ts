@@ -5,12 +5,12 @@ import type { Registry } from 'prom-client'
 
 export interface HealthServerOptions {
   host: string
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number
   registry: Registry
-  /** Whatever keeps the process from doing its work for good; empty when it is alive. */
+  /** What permanently keeps the process from working; empty when it is alive. */
   live?(): string[]
-  /** What is not there yet: caches, the bus; empty when ready. */
+  /** What is not ready yet: caches, the bus; empty when ready. */
   unready?(): string[]
 }
 

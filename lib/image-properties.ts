@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Image properties by their Glance names (https://docs.openstack.org/glance/latest/admin/useful-image-properties.html) that a guest's boot or
-// safety hangs on. Each is done as it says, or refused by name: ignored, a guest would run without what its image was promised. Others are
-// kept and have no effect.
+// Image properties, by their Glance names (https://docs.openstack.org/glance/latest/admin/useful-image-properties.html), that a guest's
+// boot or safety depends on. Each is honoured or refused by name: if one were ignored, a guest would run without what its image requires.
+// All others are stored and have no effect.
 
-/** What is had today. An empty list: nothing is, whatever the value. */
+/** The values that are supported today. An empty list: none. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   architecture: ['x86_64'],
   hw_architecture: ['x86_64'],
@@ -33,10 +33,10 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hypervisor_type: ['kvm', 'qemu'],
 }
 
-/** Names whose values are told here, for the documentation's test. */
+/** The properties above, for the documentation's test. */
 export const JUDGED_PROPERTIES: readonly string[] = Object.keys(SUPPORTED)
 
-/** What cannot be had, in a sentence that says what to write; undefined when all can. Pure. */
+/** The first property that is not supported, in a sentence that says what to write instead; undefined when all are. Pure. */
 export function findUnsupported(properties: Readonly<Record<string, string>>): string | undefined {
   for (const [name, value] of Object.entries(properties)) {
     const values = Object.hasOwn(SUPPORTED, name) ? SUPPORTED[name] : undefined

@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino'
 
 export type { Logger }
 
-/** Field names whose values never reach a log, wherever they stand in the first three levels. */
+/** Field names whose values are never logged, in the first three levels of an entry. */
 const SECRET_FIELDS = ['token', 'password', 'secret', 'userData', 'privateKey', 'jwt', 'seed']
 const redact = SECRET_FIELDS.flatMap((f) => [f, `*.${f}`, `*.*.${f}`])
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const IN_MEMORY = '/dev/shm'
 
-/** For tests: a new folder, in memory where that is to be had. Files that are synced there do not wait for a disk that others are busy with. */
+/** For tests: a new folder, in memory where possible. Files synced there do not wait for a disk that others keep busy. */
 export function makeMemoryFolder(prefix: string): Promise<string> {
   return mkdtemp(join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), prefix))
 }

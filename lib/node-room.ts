@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a node can promise to machines, and what a machine takes of it: the scheduler and the node's own check count alike. Pure.
+// What a node can promise to machines, and what a machine takes of it: the scheduler and the node's own check use the same figures. Pure.
 
-/** What the node's kernel says. */
+/** As the node's kernel reports it. */
 export interface NodeHas {
   cpus: number
   /** All of it, hugepages included. */
   memoryMiB: number
-  /** Set aside by the kernel for who asks for hugepages, as a switch on DPDK does; machines do not. */
+  /** Set aside by the kernel for processes that ask for hugepages, such as a DPDK switch; machines do not use them. */
   hugepagesMiB: number
   /** Of the file system that machines' disks are on. */
   diskGiB: number
@@ -22,8 +22,8 @@ export interface Reserved {
 }
 
 /**
- * As the Cloud's schema has it in spec.reserved (a test holds both together); for operators that do not say. Nova's
- * reserved_host_memory_mb is 512, which leaves out kubelet, its pods and the agent.
+ * The default in the Cloud's schema, spec.reserved (a test keeps both in step), for operators that do not send one. Nova's
+ * reserved_host_memory_mb is 512, which does not cover kubelet, its pods and the agent.
  */
 export const DEFAULT_RESERVED: Reserved = { cpus: 0, memoryMiB: 1024, diskGiB: 0 }
 
@@ -42,7 +42,7 @@ export function roomForMachines(has: NodeHas, reserved: Reserved): Room {
   }
 }
 
-/** The code that emulation makes of a guest's, in MiB: QEMU is told to keep no more of it. */
+/** The most memory, in MiB, that QEMU may use for the code it generates when it emulates a guest. */
 export const EMULATED_CODE_MIB = 256
 
 /** KubeVirt's GetMemoryOverhead has 30 for QEMU, 8 for its I/O thread and 25 for virtlogd, with libvirt's daemon apart; vhost and pipes here. */
@@ -51,7 +51,7 @@ const VCPU_MIB = 8
 /** Page tables of the process and of the guest's second stage: 8 bytes a page of 4 KiB. */
 const MEMORY_PER_PAGE_TABLES = 512
 
-/** What a machine takes beside its guest's memory. */
+/** The memory that a machine takes besides its guest's. */
 export function guestOverheadMiB(guest: { vcpus: number; memoryMiB: number }, isEmulated = false): number {
   const always = PROCESS_MIB + VCPU_MIB * guest.vcpus + Math.ceil(guest.memoryMiB / MEMORY_PER_PAGE_TABLES)
   return always + (isEmulated ? EMULATED_CODE_MIB : 0)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** What a reconcile run came to. Waiting is not an error; see lib/errors.ts for what is thrown. */
+/** The result of a reconcile run. Waiting is not an error; see lib/errors.ts for what is thrown. */
 export type Outcome =
   /** Everything is as the spec wants it. */
   | { kind: 'done'; retryAfterMs?: number }
   /** Something else has to happen first; the condition shows reason and message. */
   | { kind: 'wait'; reason: string; message: string; retryAfterMs?: number }
-  /** Write the status now, then run again at once: what was decided must be acknowledged before it is acted on. */
+  /** Write the status now, then run again at once: a decision must be acknowledged before it is acted on. */
   | { kind: 'saved' }
-  /** Nothing is left outside of Kubernetes: the finalizer may go. */
+  /** Nothing is left outside Kubernetes: the finalizer may be removed. */
   | { kind: 'released' }
 
 export const done: Outcome = { kind: 'done' }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files and folders that processes of other users read: who may is set before they have their name.
+// Files and folders that processes of other users read: permissions are set before the file has its final name.
 import { chmod, chown, lstat, mkdir } from 'node:fs/promises'
 import { readIfThere, unlessMissing, writeWhole, type FileOwner } from './durable-files.ts'
 
-/** The file has this text, mode and group, and is no link; replaced as a whole, and only when something differs. */
+/** Ensures that the file has this text, mode and group, and is not a link; replaced atomically, and only when something differs. */
 export async function ensureFile(path: string, text: string, owner: FileOwner): Promise<void> {
   if (await isAsWanted(path, text, owner)) return
   await writeWhole(path, text, owner)
@@ -16,7 +16,7 @@ async function isAsWanted(path: string, text: string, { mode, group }: FileOwner
   return (await readIfThere(path)) === text
 }
 
-/** The folder is there, has this mode and group, and is no link. @throws when something else has its name */
+/** Ensures that the folder exists, has this mode and group, and is not a link. @throws when something else has its name */
 export async function ensureFolder(path: string, { mode, group }: FileOwner): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
   const stats = await lstat(path)

@@ -3,13 +3,13 @@
 export interface Limit {
   timeoutMs?: number
   signal?: AbortSignal
-  /** What is thrown when the time is over; a TimeoutError when absent. */
+  /** Makes the error when the time is over; a TimeoutError when absent. */
   late?: () => Error
 }
 
 /**
- * What the work comes to, if it does so in time. It goes on when this gives up, and its end then concerns nobody. Leaves no timer and no
- * listener. @throws the signal's reason when that aborts
+ * Resolves with the result of the work if that comes in time. Otherwise the work goes on, and its outcome is ignored. Leaves no timer and
+ * no listener. @throws the signal's reason when that aborts
  */
 export async function within<T>(work: Promise<T>, { timeoutMs, signal, late = noAnswer }: Limit): Promise<T> {
   work.catch(() => undefined)

@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a node may say, and how much of it. Operators keep every word of every node in memory: nothing in one is without a bound.
+// Limits for what a node may report. Operators keep the reports of all nodes in memory: nothing in a report is unbounded.
 import { z } from 'zod'
 
-/** For people to read: what is longer is cut, so that a talkative error does not hide the state that it belongs to. */
+/** Text for people: a longer one is cut instead of refused, so that a long error message does not hide the state it belongs to. */
 export function text(maxLength: number) {
   return z.string().transform((value) => (value.length <= maxLength ? value : copyOf(value.slice(0, maxLength))))
 }
 
-/** Stands for a reason that is none. */
+/** Replaces a malformed reason. */
 const UNREADABLE_REASON = 'AgentError'
 
 /**
- * It becomes the reason of a condition (crds/), whose pattern it has to keep: what does not would have the apiserver refuse the whole
- * status, and with it what has nothing to do with this word.
+ * It becomes the reason of a condition and must match the pattern in crds/: otherwise the apiserver would refuse the whole status, and with
+ * it everything that has nothing to do with this report.
  */
 export function reason() {
   return z.string().transform((value) => (/^[A-Z][A-Za-z0-9]{0,127}$/.test(value) ? value : UNREADABLE_REASON))
 }
 
-/** How many or how much there is, as resources record it: up to 64 bits, of which a number holds 53 exactly. */
+/** A count or an amount that resources store as 64 bits, of which a number holds 53 exactly. */
 export function amount() {
   return z.int().min(0)
 }
 
-/** The same where resources record 32 bits. */
+/** The same for fields of 32 bits. */
 export function smallAmount() {
   return amount().max(2 ** 31 - 1)
 }
 
-/** Of which the first are enough. Never for a list whose gaps are read as facts. */
+/** For lists of which the first elements suffice. Never for a list whose gaps are read as facts. */
 export function firstOf<S extends z.ZodType>(element: S, maxItems: number) {
   return z.array(element).transform((items) => (items.length <= maxItems ? items : items.slice(0, maxItems)))
 }
 
-/** A part of a string keeps all of it alive. */
+/** A substring would keep the whole string in memory. */
 function copyOf(part: string): string {
   return Buffer.from(part).toString()
 }

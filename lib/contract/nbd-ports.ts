@@ -5,7 +5,7 @@ export interface PortRange {
   last: number
 }
 
-/** Where volumes are served. Below the kernel's range for outgoing connections, so that none of these takes a volume's port. */
+/** The ports of volume exports. Below the kernel's range for outgoing connections, so that none of those can take a volume's port. */
 export const NBD_PORTS: PortRange = { first: 10900, last: 12899 }
 
 export function isNbdPort(port: number): boolean {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may publish and subscribe to what: the whole table, and nothing more (docs/architecture.md section 5, docs/ports.md).
+// Who may publish and subscribe to what: the complete table (docs/architecture.md section 5, docs/ports.md).
 import {
   ALL_BEATS,
   ALL_NOTIFICATIONS,
@@ -22,7 +22,7 @@ import {
 export interface Permissions {
   publish: string[]
   subscribe: string[]
-  /** May answer a message it received on its reply subject, this many times and this long. */
+  /** May answer a message on its reply subject, this many times and within this time. */
   responses?: { max: number; ttlMs: number }
 }
 
@@ -49,7 +49,7 @@ export function agentPermissions(node: string): Permissions {
 
 export interface NodeRequest {
   subject: string
-  /** What agents call it, when it is not the same. */
+  /** The subject under which agents know it, when it differs. */
   from?: string
   isAnsweredOften?: boolean
 }
@@ -58,7 +58,7 @@ function onApi(request: string): NodeRequest {
   return { subject: `$JS.API.${request}`, from: `${NODES_API}.${request}` }
 }
 
-/** What agents, all together, may send to the account of the streams; each may do so for its own node, by `agentPermissions`. */
+/** What agents together may send to the account of the streams; each only for its own node, by `agentPermissions`. */
 export const NODE_REQUESTS: readonly NodeRequest[] = [
   { subject: `$KV.${OBSERVED_BUCKET}.>` },
   { subject: `$KV.${INVENTORY_BUCKET}.*` },
@@ -67,11 +67,11 @@ export const NODE_REQUESTS: readonly NodeRequest[] = [
   { subject: `$JS.ACK.${streamOf(DESIRED_BUCKET)}.>` },
 ]
 
-/** Streams that the operator keeps. It may not delete one. */
+/** Streams that the operator maintains. It may not delete any. */
 const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]
 
 /**
- * The operator's: it makes the streams and the consumers, writes `desired` and reads all the rest. In the other buckets it only marks
+ * The operator's permissions: it creates the streams and consumers, writes `desired` and reads the rest. In the other buckets it only marks
  * keys as removed.
  */
 export function operatorPermissions(): Permissions {
@@ -88,7 +88,7 @@ export function operatorPermissions(): Permissions {
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
     `$JS.API.DIRECT.GET.${stream}.>`,
     `$JS.ACK.${stream}.>`,
-    // Without an answer to flow control a consumer that had much to deliver stands still for ever.
+    // Without answers to flow control, a consumer with much to deliver would stall forever.
     `$JS.FC.${stream}.>`,
   ])
   return {
@@ -97,7 +97,7 @@ export function operatorPermissions(): Permissions {
   }
 }
 
-/** The operator's in the servers' own account: who is connected, and an end to it. */
+/** The operator's permissions in the servers' own account: list connections and close them. */
 export function systemPermissions(): Permissions {
   return {
     publish: ['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
@@ -105,7 +105,7 @@ export function systemPermissions(): Permissions {
   }
 }
 
-/** Whoever listens to the notifications of one project, or of all: as they pass by, and nothing else. */
+/** For listeners to the notifications of one project, or of all: as they are published, and nothing else. */
 export function subscriberPermissions(namespace: string | undefined): Permissions {
   return { publish: [], subscribe: [namespace === undefined ? ALL_NOTIFICATIONS : notificationsOf(namespace)] }
 }

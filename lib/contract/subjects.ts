@@ -32,8 +32,8 @@ class InvalidNameError extends Error {
 
 /**
  * The node's token in subjects: its Kubernetes name with `.` written as `_`, since a filter for node `n1` would also match
- * `n1.example.com`. Names of nodes have no `_`, so no two share a token; whatever is not a name of a node (wildcards, spaces, upper
- * case, `_`) is refused. A token never begins with `_`: words that do are ours.
+ * `n1.example.com`. Node names contain no `_`, so no two nodes share a token; anything that is not a node name (wildcards, spaces, upper
+ * case, `_`) is refused. A token never begins with `_`: names that do are reserved for us.
  * @throws InvalidNameError
  */
 export function toNodeToken(node: string): string {
@@ -64,7 +64,7 @@ export function toDocumentKey({ node, kind, uid }: DocumentKey): string {
   return `${toNodeToken(node)}.${kind}.${uid}`
 }
 
-/** Undefined when the key is none of ours: what a hostile or newer writer put there is skipped, not an error. */
+/** Undefined when it is not a key of ours: what a hostile or newer writer put there is skipped, not an error. */
 export function parseDocumentKey(key: string): DocumentKey | undefined {
   const [token, kind, uid, ...rest] = key.split('.')
   if (token === undefined || kind === undefined || uid === undefined || rest.length > 0) return undefined
@@ -118,16 +118,16 @@ export function beatSubject(node: string): string {
 }
 
 /**
- * JetStream's API as agents reach it, for their own consumer alone. Not `$JS.API`: the server answers that itself in an account without
- * streams.
+ * JetStream's API as agents reach it, only for their own consumer. Not `$JS.API`: in an account without streams the server answers that
+ * itself.
  */
 export const NODES_API = 'nodes.API'
 
 export const ALL_BEATS = 'beat.*'
 
 /**
- * Where the operator's notifications go: `events._cloud.<project>.<kind>`, with `_cluster` for kinds without a namespace. Agents may
- * publish below `events.<node>` only, and no node's token begins with `_`: no node can forge one.
+ * The subject of the operator's notifications: `events._cloud.<project>.<kind>`, with `_cluster` for kinds without a namespace. Agents may
+ * publish only below `events.<node>`, and no node's token begins with `_`: no node can forge one.
  */
 export function notificationSubject(namespace: string | undefined, kind: string): string {
   return `events._cloud.${namespace ?? '_cluster'}.${kind.toLowerCase()}`
@@ -135,15 +135,15 @@ export function notificationSubject(namespace: string | undefined, kind: string)
 
 export const ALL_NOTIFICATIONS = 'events._cloud.>'
 
-/** Those of one project. @throws InvalidNameError */
+/** The notifications of one project. @throws InvalidNameError */
 export function notificationsOf(namespace: string): string {
   if (namespace.includes('.') || !isNodeName(namespace)) throw new InvalidNameError('namespace', namespace)
   return `events._cloud.${namespace}.>`
 }
 
 /**
- * Inbox prefixes (a client option), so that each may subscribe to its own replies only. The operator's cannot be a node's: tokens of
- * nodes never begin with `_`.
+ * Inbox prefixes (a client option): each client may subscribe only to its own replies. The operator's cannot be a node's: tokens of nodes
+ * never begin with `_`.
  */
 export function inboxPrefix(node: string): string {
   return `_INBOX_${toNodeToken(node)}`

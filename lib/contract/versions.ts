@@ -17,8 +17,8 @@ export type VersionVerdict =
   { ok: true } | { ok: false; reason: 'StaleLeader' | 'StaleEpoch' | 'StaleGeneration'; message: string }
 
 /**
- * Whether a receiver that has acted on `held` may act on `offered`. A newer incarnation wins over everything; within one, a lower
- * term is a stale leader; and a newer leader that knows an older epoch or generation reads from a store that went back.
+ * Whether a receiver that has acted on `held` may act on `offered`. A newer incarnation takes precedence over everything; within one, a
+ * lower term comes from a stale leader; and a newer leader with an older epoch or generation reads from a store that was restored.
  */
 export function judgeVersions(held: Versions | undefined, offered: Versions): VersionVerdict {
   if (!held || offered.incarnation > held.incarnation) return { ok: true }

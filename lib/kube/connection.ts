@@ -4,26 +4,26 @@ import { createHash } from 'node:crypto'
 import type { RequestOptions } from 'node:https'
 import { Agent, ProxyAgent, type Dispatcher } from 'undici'
 
-/** Credentials and pools of connections, as of now. */
+/** Current credentials and connection pools. */
 export interface Connection {
   origin: string
   /** The path of a server that is not at the root (a proxy such as `kubectl proxy` or Rancher's). */
   basePath: string
   headers: Record<string, string>
   requests: Dispatcher
-  /** Watches hold a connection each: in the same pool they would starve the requests. */
+  /** Each watch holds a connection: in a common pool they would starve the requests. */
   watches: Dispatcher
 }
 
 type HttpsOptions = RequestOptions & { headers?: Record<string, string>; auth?: string | null }
 
-/** Files and tokens are looked at again this often; the token provider of client-node itself re-reads its file once a minute. */
+/** How often files and tokens are checked; client-node's own token provider rereads its file once a minute. */
 const REFRESH_MS = 10_000
 const REQUEST_CONNECTIONS = 32
 
 /**
- * Applies a KubeConfig (client-node: TLS, tokens, exec plug-ins, proxies) to connections that are kept. client-node's own request
- * path makes a new connection pool, so a new TLS handshake, for every request (docs/decisions, client libraries).
+ * Applies a KubeConfig (client-node: TLS, tokens, exec plug-ins, proxies) to connections that are kept open. client-node's own request path
+ * makes a new connection pool, with a new TLS handshake, for every request (docs/decisions, client libraries).
  */
 export class Connections {
   readonly #config: KubeConfig
@@ -43,7 +43,7 @@ export class Connections {
     return this.#refreshing
   }
 
-  /** The next request reads credentials again: the apiserver said 401. */
+  /** Makes the next request reread credentials: the apiserver answered 401. */
   expire(): void {
     if (this.#current) this.#current.readAtMs = -Infinity
   }
@@ -84,7 +84,7 @@ export class Connections {
       watches: pools.watches,
     }
     this.#current = { connection, fingerprint, readAtMs: this.#nowMs() }
-    // What is under way on the old certificates may end; watches end by their own time limit.
+    // Requests on the old certificates may finish; watches end by their own time limit.
     if (held && held.fingerprint !== fingerprint) {
       void held.connection.requests.close()
       void held.connection.watches.close()
@@ -96,15 +96,15 @@ export class Connections {
     const cluster = this.#config.getCurrentCluster()
     const plan = this.#config.createDispatcherOptions(cluster, tls)
     if (plan.type === 'socks') throw new Error('socks proxies for the apiserver are not supported')
-    // TCP keepalive finds a peer that is gone within 15 s + 10 probes of 1 s; a frozen one is found by the watches' idle limit.
+    // TCP keepalive detects a dead peer within 15 s + 10 probes of 1 s; a frozen one is detected by the watches' idle limit.
     const connect = {
       ...(plan.type === 'none' ? {} : plan.connect),
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
       timeout: 10_000,
     }
-    // Not HTTP/2, which undici would choose: there a request that is given up while its body is being sent can leave Node writing
-    // empty frames for ever, until all memory is used up. A renewal of the Lease under way at a stop was enough.
+    // Not HTTP/2, which undici would choose: there, a request that is aborted while its body is being sent can make Node write empty frames
+    // until all memory is used up. A Lease renewal in progress at a stop was enough.
     const pool = { connect, keepAliveTimeout: 60_000, pipelining: 1, allowH2: false }
     const make = (connections: number | null): Dispatcher =>
       plan.type === 'proxy'

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError } from '../errors.ts'
 
-// What can go wrong between us and the apiserver, classified once. Two classes: ApiError, when the apiserver answered, and
-// UnreachableError, when it did not (refused, reset, timed out): that one is never terminal and never counts as "not found".
+// Errors between us and the apiserver, classified once. Two classes: ApiError, when the apiserver answered, and UnreachableError, when it
+// did not (refused, reset, timed out): the latter is never terminal and never counts as "not found".
 
-/** Of a cause, and of our conditions. */
+/** The reason both of the apiserver's cause and of our conditions. */
 export const NAMESPACE_TERMINATING = 'NamespaceTerminating'
 
 /** The part of metav1.Status that callers may use. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
@@ -19,7 +19,7 @@ export interface StatusDetails {
   }
 }
 
-/** The apiserver answered, and said no. */
+/** The apiserver refused the request. */
 export class ApiError extends Error {
   readonly code: number
   readonly status: StatusDetails
@@ -64,19 +64,22 @@ export function isExpired(error: unknown): error is ApiError {
   return hasCode(error, 410) || (error instanceof ApiError && error.status.reason === 'Expired')
 }
 
-/** RBAC or an admission policy said no. */
+/** RBAC or an admission policy refused it. */
 export function isForbidden(error: unknown): error is ApiError {
   return hasCode(error, 403)
 }
 
-/** Its namespace is on its way out: nothing new is made there, and what is there goes too. As NamespaceLifecycle of the apiserver says it. */
+/**
+ * The namespace is being deleted: nothing new is created in it, and what is there is deleted too. As the apiserver's NamespaceLifecycle
+ * reports it.
+ */
 export function isNamespaceTerminating(error: unknown): error is ApiError {
   return (
     isForbidden(error) && (error.status.details?.causes ?? []).some(({ reason }) => reason === NAMESPACE_TERMINATING)
   )
 }
 
-/** The schema or a CEL rule said no: only a changed object can help. */
+/** The schema or a CEL rule refused it: only a changed object can help. */
 export function isInvalid(error: unknown): error is ApiError {
   return hasCode(error, 422) || (hasCode(error, 400) && error.status.reason === 'Invalid')
 }
@@ -89,7 +92,7 @@ export function isUnreachable(error: unknown): error is UnreachableError {
   return error instanceof UnreachableError
 }
 
-/** Whether a write that failed so can have taken effect all the same: no answer came, or the server failed in the midst of it. */
+/** Whether a failed write may have taken effect all the same: there was no answer, or the server failed in the middle of it. */
 export function mayHaveHappened(error: unknown): boolean {
   if (error instanceof ApiError) return error.code >= 500
   return !(error instanceof StaleWriterError)

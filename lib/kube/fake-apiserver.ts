@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fake apiserver over real HTTP, for faults that a real one cannot be told to have. What it shares with the real one is checked by
-// running the informer's and the loop's tests against both.
+// A fake apiserver over real HTTP, for faults that a real one cannot be made to produce. The common behaviour is checked by running the
+// informer's and the loop's tests against both.
 import { KubeConfig } from '@kubernetes/client-node'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -24,7 +24,7 @@ export class FakeApiserver {
   readonly requests: FakeRequest[] = []
   readonly #faults: Fault[] = []
   readonly #watchers = new Set<ServerResponse>()
-  /** Bytes are neither sent nor refused: what a half-open connection looks like from the client. */
+  /** Connections stay open, but nothing is sent: how a half-open connection looks to the client. */
   frozen = false
   readonly #server = createServer((request, response) => void this.#serve(request, response))
 
@@ -55,12 +55,12 @@ export class FakeApiserver {
     this.#faults.push({ matches, answer: (response) => answer(response, code, toStatus(code, reason), headers) })
   }
 
-  /** The next matching request gets no answer and its connection is cut. */
+  /** The next matching request gets no answer, and its connection is cut. */
   cutNext(matches: (request: FakeRequest) => boolean): void {
     this.#faults.push({ matches, answer: (response) => response.destroy() })
   }
 
-  /** Ends all watches; `abrupt` as a crash does, else as a time limit does. */
+  /** Ends all watches: `abrupt` like a crash, otherwise like a time limit. */
   endWatches(abrupt: boolean): void {
     for (const watcher of this.#watchers) {
       if (abrupt) watcher.destroy()
@@ -69,7 +69,7 @@ export class FakeApiserver {
     this.#watchers.clear()
   }
 
-  /** Forgets the history: watches from before get 410 (the next one, or by an ERROR event when one is open). */
+  /** Forgets the history: older watches get 410 (at their start, or as an ERROR event when they are open). */
   compact(): void {
     this.store.compactedTo = this.store.version
     for (const watcher of this.#watchers)
@@ -155,7 +155,7 @@ export class FakeApiserver {
     const limit = Number(request.query['limit'] ?? 0) || all.length
     const end = start + limit
     const more = end < all.length ? { continue: `${end}:${version}` } : {}
-    // In the real one's order.
+    // In the real apiserver's order.
     return { items: all.slice(start, end), metadata: { ...more, resourceVersion: String(version) } }
   }
 

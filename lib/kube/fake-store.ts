@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of the fake apiserver that remembers: versions, finalizers, generations and the history that watches read.
+// The fake apiserver's memory: versions, finalizers, generations and the history that watches read.
 import { randomUUID } from 'node:crypto'
 import { keyOfObject, type KubeObject, type ObjectMeta } from './object.ts'
 
@@ -23,7 +23,7 @@ export interface FakeEvent {
 /** Objects by collection (`/apis/group/version/plural`), as an apiserver keeps custom resources with a status subresource. */
 export class FakeStore {
   version = 1000
-  /** Versions below are forgotten: watches from there get 410. */
+  /** Older versions are forgotten: watches from there get 410. */
   compactedTo = 0
   readonly history: FakeEvent[] = []
   readonly #collections = new Map<string, Map<string, KubeObject>>()

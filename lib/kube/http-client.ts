@@ -20,7 +20,7 @@ import { Transport, type HttpRequest } from './transport.ts'
 import { linesOf } from './watch-lines.ts'
 
 const FIELD_MANAGER = 'nephele'
-/** Two are in memory at once: one that is read, one that is under way. */
+/** Two pages are in memory at once: one being read, one being fetched. */
 const PAGE_SIZE = 250
 const DEFAULT_TIMEOUT_MS = 30_000
 const LIST_TIMEOUT_MS = 60_000
@@ -29,7 +29,7 @@ export type WriteVerb = 'create' | 'update' | 'updateStatus' | 'patch' | 'apply'
 
 export interface RequestSample {
   verb: 'get' | 'list' | 'watch' | 'review' | WriteVerb
-  /** Plural and group, as `instances.nephele.dev`; the path of a review. */
+  /** Plural and group, as `instances.nephele.dev`, or the path of a review. */
   resource: string
   /** 0 when there was no answer. */
   code: number
@@ -37,11 +37,11 @@ export interface RequestSample {
 }
 
 export interface HttpKubeClientOptions {
-  /** For metrics: called once per request that ended. */
+  /** For metrics: called once for each request that has ended. */
   onRequest?: (sample: RequestSample) => void
 }
 
-/** KubeClient over HTTP, on kept connections. */
+/** KubeClient over HTTP, on connections that are kept open. */
 export class HttpKubeClient implements KubeClient {
   readonly #connections: Connections
   readonly #transport: Transport
@@ -202,7 +202,7 @@ export class HttpKubeClient implements KubeClient {
     return this.#send<T>('review', path, { method: 'POST', path, body, ...timing(options) })
   }
 
-  /** Ends what is under way. */
+  /** Aborts requests in progress. */
   close(): Promise<void> {
     return this.#connections.close()
   }

@@ -9,8 +9,8 @@ interface RawKubeConfig {
 }
 
 /**
- * Where the apiserver is and who we are: the given file, else $KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config.
- * Tokens from files are read again when they rotate.
+ * The apiserver's address and our credentials: from the given file, else $KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config.
+ * Tokens from files are reread when they rotate.
  */
 export function loadKubeConfig(file?: string): KubeConfig {
   const config = new KubeConfig()
@@ -28,8 +28,8 @@ export function loadKubeConfig(file?: string): KubeConfig {
 }
 
 /**
- * client-node 2 ignores `tokenFile` (it looks for `token-file`, and reads that once); its provider for pods reads a token again
- * every minute, so users with a token file are given that one.
+ * client-node 2 ignores `tokenFile` (it looks for `token-file`, and reads that once); its provider for pods rereads a token every minute,
+ * so users with a token file get that one.
  */
 function useTokenFiles(config: KubeConfig, path: string): void {
   const raw = parse(readFileSync(path, 'utf8')) as RawKubeConfig

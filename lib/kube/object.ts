@@ -24,11 +24,11 @@ export interface ObjectMeta {
   ownerReferences?: OwnerReference[]
 }
 
-/** What every status of ours has. */
+/** The common part of all our statuses. */
 export interface CommonStatus {
   observedGeneration?: number
   conditions?: Condition[]
-  /** The OpenStack word, for people; derived, never read back. */
+  /** The OpenStack state, for people; derived, never read back. */
   state?: string
 }
 

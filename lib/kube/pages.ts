@@ -2,12 +2,12 @@
 import type { KubeClient, KubeList, PageOptions } from './client.ts'
 import type { KubeObject, ResourceKind } from './object.ts'
 
-/** More than the metadata of a list has. */
+/** More than a list's metadata takes up. */
 const TAIL = 4_096
 
 /**
- * All pages of a list, at one resourceVersion; the next is under way while one is used, and no more than that. A continue token that
- * expired half way cannot be mended by the client: the caller begins again.
+ * All pages of a list, at one resourceVersion; the next page is fetched while one is used, but no more than that. The client cannot recover
+ * from a continue token that expires half way: the caller starts over.
  * @throws ApiError, isExpired
  */
 export async function* pagesOf<T extends KubeObject>(
@@ -19,7 +19,7 @@ export async function* pagesOf<T extends KubeObject>(
   const ask = (token: string | undefined): void => {
     const more = token === undefined ? {} : { continue: token }
     next = client.listPage<T>(kind, { ...options, ...more, onContinue: ask })
-    next.catch(() => undefined) // who leaves before the end is told nothing; who stays awaits it
+    next.catch(() => undefined) // a caller that leaves early needs no error; one that stays awaits it
   }
   ask(options.continue)
   while (next) {
@@ -34,8 +34,8 @@ export async function* pagesOf<T extends KubeObject>(
 }
 
 /**
- * The token in the last bytes of a list of custom resources, whose metadata comes after its items: they are encoded in the order of
- * their names (k8s.io/apimachinery, UnstructuredList). Undefined where it comes before them.
+ * The token from the last bytes of a list of custom resources, whose metadata comes after its items: fields are encoded in alphabetical
+ * order (k8s.io/apimachinery, UnstructuredList). Undefined where the metadata comes first.
  */
 export function continueOf(list: string): string | undefined {
   const [, metadata] = /"metadata":(\{[^{}]*\})\}\s*$/.exec(list.slice(-TAIL)) ?? []

@@ -2,8 +2,8 @@
 import type { ObjectRef, ResourceKind } from './object.ts'
 
 /**
- * The URL path of a collection or an object. Names come from users and from other objects' references: each is one encoded segment,
- * and what a path would swallow is refused.
+ * The URL path of a collection or an object. Names come from users and from other objects' references: each is one encoded segment, and
+ * names that a path would swallow are refused.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
  */
 export function collectionPath(kind: ResourceKind, namespace?: string): string {
@@ -23,7 +23,7 @@ function segment(name: string): string {
   return encodeURIComponent(name)
 }
 
-/** A query string, `?` included, of what is defined. */
+/** The query string, including `?`, of all defined parameters. */
 export function queryOf(parameters: Record<string, string | number | boolean | undefined>): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value))

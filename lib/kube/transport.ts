@@ -13,11 +13,11 @@ export interface HttpRequest {
   timeoutMs: number
   signal?: AbortSignal | undefined
   beforeSend?: (() => void) | undefined
-  /** The whole body of a good answer, before it is parsed. */
+  /** The whole body of a successful response, before it is parsed. */
   onText?: ((text: string) => void) | undefined
 }
 
-/** JSON over HTTP to the apiserver: one place that turns answers and failures into ApiError and UnreachableError. */
+/** JSON over HTTP to the apiserver: the one place that turns responses and failures into ApiError and UnreachableError. */
 export class Transport {
   readonly #connections: Connections
   constructor(connections: Connections) {
@@ -29,7 +29,7 @@ export class Transport {
     try {
       return await this.#json<T>(options)
     } catch (error) {
-      // A kept connection that the server closed meanwhile: reading again is safe, and the second attempt opens a new one.
+      // The server closed a kept connection meanwhile: a read can safely be repeated, and the second attempt opens a new connection.
       const again = options.method === 'GET' && error instanceof UnreachableError && isClosedConnection(error.cause)
       if (!again) throw error
       return this.#json<T>(options)
@@ -55,8 +55,8 @@ export class Transport {
   }
 
   /**
-   * The body as it comes. Ends when the server ends it; throws UnreachableError when nothing came for `timeoutMs`, so the server
-   * must send something (bookmarks, or the end of the watch) within it.
+   * The body as it arrives. Ends when the server ends it; throws UnreachableError when nothing arrives for `timeoutMs`, so the server must
+   * send something within it (a bookmark, or the end of the watch).
    */
   async *stream(options: HttpRequest): AsyncGenerator<Buffer, void> {
     const abort = new AbortController()
@@ -98,7 +98,7 @@ export class Transport {
       },
       body: options.body ? JSON.stringify(options.body) : null,
       signal,
-      // Time limits are ours: undici's would end watches.
+      // The time limits are ours: undici's would end watches.
       headersTimeout: 0,
       bodyTimeout: 0,
     })
@@ -136,7 +136,7 @@ function parseStatus(text: string): StatusDetails {
   }
 }
 
-/** Aborts `controller` with `signal`; the returned function lets go of the signal, which may live as long as the process. */
+/** Aborts `controller` with `signal`; the returned function unsubscribes from the signal, which may live as long as the process. */
 function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
   if (!signal) return () => undefined
   if (signal.aborted) controller.abort(signal.reason)

@@ -2,12 +2,12 @@
 import { StringDecoder } from 'node:string_decoder'
 
 /**
- * Splits a stream of chunks into its lines: a watch is one JSON document a line. Empty lines are left out; what follows the last
- * line break when the stream ends is an event that was cut off, and is dropped: the next watch brings it again.
+ * Splits a stream of chunks into lines: a watch is one JSON document per line. Empty lines are skipped. What follows the last line break at
+ * the end is an event that was cut off; it is dropped, and the next watch delivers it again.
  */
 export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void> {
   const decoder = new StringDecoder('utf8')
-  // Parts of a line that is not complete: joined once, so that an object in many chunks costs its size and not its square.
+  // Parts of an incomplete line: joined once, so that the cost of an object in many chunks stays linear.
   let parts: string[] = []
   for await (const chunk of chunks) {
     const text = decoder.write(chunk)

@@ -10,7 +10,7 @@ const CALL_TIMEOUT_MS = 30_000
 const RECONNECT_FIRST_MS = 100
 const RECONNECT_MAX_MS = 5_000
 
-/** libvirt for as long as the process lives: a lost connection is opened again by the next call, or by `watch`. */
+/** A client for the life of the process: the next call, or `watch`, reopens a lost connection. */
 export class LibvirtClient {
   readonly #options: ConnectionOptions
   #opening: Promise<LibvirtConnection> | undefined
@@ -22,8 +22,8 @@ export class LibvirtClient {
   }
 
   /**
-   * One call by its name in `procedures`. Every call has a deadline: `signal`, and 30 s where `timeoutMs` says nothing else. One
-   * that a lost connection cut off is not repeated here: only the caller knows whether it may run twice.
+   * One call by its name in `procedures`. Every call has a deadline: `signal`, and 30 s unless `timeoutMs` says otherwise. A call that was
+   * cut off by a lost connection is not repeated here: only the caller knows whether it may run twice.
    */
   async call<N extends keyof Procedures>(
     name: N,
@@ -37,7 +37,7 @@ export class LibvirtClient {
     return connection.call(procedure, args, deadline)
   }
 
-  /** One that is over when the daemon has answered, or the connection is gone, however long that takes. */
+  /** A call that is over only when the daemon has answered or the connection is gone, however long that takes. */
   async callToItsEnd<N extends keyof Procedures>(
     name: N,
     args: ArgsOf<Procedures[N]>,
@@ -59,8 +59,8 @@ export class LibvirtClient {
   }
 
   /**
-   * Events until the signal aborts. `connected` runs after each (re)connection, once registration is done: whatever happened
-   * before it was not seen, so that the caller reads everything again.
+   * Events until the signal aborts. `connected` is called after each (re)connection, once registered: earlier events were missed, so the
+   * caller reads everything again.
    */
   async watch(
     listener: { event(event: DomainEvent): void; connected(): void; lost(error: unknown): void },
@@ -102,7 +102,7 @@ export class LibvirtClient {
   async #connect(signal: AbortSignal): Promise<LibvirtConnection> {
     if (this.#closed) throw new Error('this libvirt client was closed')
     if (this.#connection?.isOpen) return this.#connection
-    // Shared by all who wait: must not end with the first caller's signal, and has a time limit of its own.
+    // Shared by all waiting callers: must not end with the first one's signal, and has a time limit of its own.
     this.#opening ??= LibvirtConnection.open(this.#options, new AbortController().signal)
       .then((connection) => {
         this.#connection = connection

@@ -20,15 +20,15 @@ export interface ConnectionOptions {
   socketPath: string
   /** Such as `qemu:///system` or `test:///default`. */
   uri: string
-  /** Silence after which the daemon is asked whether it lives; twice as long without an answer ends the connection. */
+  /** After this much silence the daemon is pinged; twice as long without an answer ends the connection. */
   keepaliveMs?: number
 }
 
 export interface StreamHandler {
   data(chunk: Buffer): void
-  /** The guest's end of file. The server still has the stream, until it is finished or aborted. */
+  /** The guest's end of file. The server keeps the stream until it is finished or aborted. */
   eof(): void
-  /** The server has let the stream go: confirmed its end (undefined), or broke it. */
+  /** The server has released the stream: it confirmed the end (undefined), or failed. */
   end(error: Error | undefined): void
 }
 
@@ -39,8 +39,8 @@ interface Pending {
 }
 
 /**
- * The daemon reads no further message of a client that has this many calls running (max_client_requests, 5 by default), keepalive
- * included: we stay below and queue the rest here.
+ * The daemon reads no more messages, not even keepalive, from a client with this many running calls (max_client_requests, 5 by default): we
+ * stay below and queue the rest here.
  */
 export const MAX_IN_FLIGHT = 4
 const CONNECT_TIMEOUT_MS = 5_000
@@ -48,7 +48,7 @@ const KEEPALIVE_PING = 1
 const KEEPALIVE_PONG = 2
 const AUTH_NONE = 0
 
-/** One connection to libvirtd; once `closed` it is never used again (see LibvirtClient for another). */
+/** One connection to libvirtd; never reused once it is `closed` (LibvirtClient opens a new one). */
 export class LibvirtConnection {
   readonly #socket: Socket
   readonly #decoder = new MessageDecoder()
@@ -71,7 +71,7 @@ export class LibvirtConnection {
     socket.on('close', () => this.#fail(new LibvirtDisconnected('connection to libvirt was closed')))
   }
 
-  /** @throws LibvirtDisconnected when the daemon is away, LibvirtError when it refuses the URI */
+  /** @throws LibvirtDisconnected when the daemon is not reachable, LibvirtError when it refuses the URI */
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<LibvirtConnection> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
     const socket = createConnection(options.socketPath)
@@ -112,7 +112,7 @@ export class LibvirtConnection {
     return (await this.#send(procedure, args, signal, undefined)).result
   }
 
-  /** A call that opens a stream; from its reply on `handler` gets what the server sends. @returns the stream's serial number */
+  /** A call that opens a stream; from its reply on, `handler` receives what the server sends. @returns the stream's serial number */
   async callForStream<A, R>(
     procedure: Procedure<A, R>,
     args: A,
@@ -174,7 +174,7 @@ export class LibvirtConnection {
     }
   }
 
-  /** The slot is given back when the reply arrives, not when the caller gives up: until then the daemon counts the call. */
+  /** The slot is freed when the reply arrives, not when the caller gives up: until then the daemon counts the call. */
   async #slot(signal: AbortSignal): Promise<void> {
     if (this.#error) throw this.#error
     if (this.#inFlight < MAX_IN_FLIGHT) {
@@ -229,7 +229,7 @@ export class LibvirtConnection {
 
   #dispatchReply(message: Message): void {
     const pending = this.#pending.get(message.serial)
-    // What a stream was sent that the server could not carry out is answered as a call is.
+    // An error about data sent on a stream arrives like the reply to a call.
     if (!pending) {
       this.#dispatchStream(message)
       return

@@ -6,11 +6,11 @@ import type { DomainRef } from './error.ts'
 import { MessageStatus } from './frame.ts'
 import { procedures } from './procedures.ts'
 
-/** What one packet carries at the most: libvirt's payload limit from before 1.0, which every release takes. */
+/** The most that one packet carries: libvirt's payload limit from before 1.0, which every release accepts. */
 const PACKET_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
-/** A daemon that does not confirm in this time has another trouble already. */
+/** A daemon that does not confirm within this time has another problem. */
 const CONFIRM_TIMEOUT_MS = 5_000
 
 /**
@@ -43,7 +43,7 @@ export class ConsoleStream extends Duplex {
     const stream = new ConsoleStream(connection)
     const handler = {
       data: (chunk: Buffer): void => {
-        // Nobody reads what still comes before the end is confirmed.
+        // Nobody reads what still arrives before the end is confirmed.
         if (!stream.destroyed && !stream.push(Buffer.from(chunk))) connection.pause()
       },
       eof: (): void => void stream.push(null),
@@ -81,12 +81,12 @@ export class ConsoleStream extends Duplex {
   }
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     void this.#release().then(() => {
-      // The connection carries this stream alone.
+      // The connection carries only this stream.
       this.#connection.close()
       done(error)
     })
   }
-  /** Resolves when libvirtd has nothing left of the stream, which frees the console for the next reader. */
+  /** Resolves when libvirtd has released the stream, which frees the console for the next reader. */
   async #release(): Promise<void> {
     if (this.#isReleased || !this.#connection.isOpen) return
     if (!this.#isFinished) this.#send(MessageStatus.error, NOTHING)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers of libvirt's public API that are used: https://libvirt.org/html/libvirt-libvirt-domain.html
+// The numbers of libvirt's public API that are used: https://libvirt.org/html/libvirt-libvirt-domain.html
 
 export const DomainState = {
   none: 0,
   running: 1,
   blocked: 2,
   paused: 3,
-  /** In the middle of shutting down; still runs. */
+  /** Shutting down, but still running. */
   shutdown: 4,
   shutoff: 5,
   crashed: 6,

@@ -5,23 +5,23 @@ import { MAX_IN_FLIGHT, type ConnectionOptions } from './connection.ts'
 import { LibvirtBusy, type DomainRef } from './error.ts'
 import type { ArgsOf, Procedures, ResultOf } from './procedures.ts'
 
-/** Where calls about domains are made: a connection, or many. */
+/** What makes calls about domains: a connection, or several. */
 export type LibvirtCaller = Pick<LibvirtClient, 'call'>
 
 export interface DomainCallsOptions {
-  /** Calls under way at once, those included whose caller gave up. Each is a worker of libvirtd, which has 20 (max_workers). */
+  /** Concurrent calls, including those whose caller has given up. Each takes a worker of libvirtd, which has 20 (max_workers). */
   places: number
-  /** Of them for one group: nobody takes all. */
+  /** How many of them one group may have, so that none takes all. */
   placesPerGroup?: number
 }
 
 export interface CallHow {
   group?: string
-  /** How long to wait for a place; as long as for the answer when absent. */
+  /** How long to wait for a place; absent: as long as for the answer. */
   waitMs?: number
   /** Ends that wait, beside `signal`. */
   waitSignal?: AbortSignal
-  /** From here on the daemon may carry it out. */
+  /** Called when the call is sent: from here on the daemon may carry it out. */
   onSent?: () => void
 }
 
@@ -39,9 +39,9 @@ interface Link {
 const CALL_TIMEOUT_MS = 30_000
 
 /**
- * Calls that a domain's QEMU may have to answer. Of one domain there is never more than one under way, also when nobody waits for it
- * any more: so one that hangs takes one place, however often it is looked at. What finds no place says that it was not sent
- * (`LibvirtBusy`), which is nothing against its domain; a time limit runs from sending on.
+ * Calls that a domain's QEMU may have to answer. A domain never has more than one call in progress, even when nobody waits for it any more:
+ * so one that hangs takes one place, however often it is looked at. A call that finds no place fails as not sent (`LibvirtBusy`), which
+ * says nothing about its domain; time limits start when the call is sent.
  */
 export class DomainCalls implements LibvirtCaller {
   readonly #links: readonly Link[]
@@ -64,9 +64,8 @@ export class DomainCalls implements LibvirtCaller {
   }
 
   /**
-   * @param timeoutMs for the answer, from sending on
-   * @throws LibvirtBusy when it was not sent, for want of a place; a TimeoutError when its domain has not answered, or still owes the
-   * answer to an earlier call
+   * @param timeoutMs for the answer, counted from sending
+   * @throws LibvirtBusy when it was not sent, for lack of a place; a TimeoutError when its domain has not answered this or an earlier call
    */
   async call<N extends keyof Procedures>(
     name: N,
@@ -95,7 +94,7 @@ export class DomainCalls implements LibvirtCaller {
     this.#waiting.push(waiting)
     this.#serve()
     const openSinceMs = this.#open.get(domain)
-    // Its own call is under way: what that has left of its time, and no more.
+    // Its own earlier call is in progress: waits for the rest of that call's time, and no longer.
     const ownMs = openSinceMs === undefined ? Infinity : openSinceMs + timeoutMs - performance.now()
     const waitMs = this.#waiting.includes(waiting) ? Math.max(0, Math.min(how.waitMs ?? timeoutMs, ownMs)) : timeoutMs
     try {
@@ -110,7 +109,7 @@ export class DomainCalls implements LibvirtCaller {
     }
   }
 
-  /** First come, first served, among those whose domain owes no answer and whose group has least under way. */
+  /** First come, first served, among those whose domain owes no answer and whose group has the fewest calls in progress. */
   #serve(): void {
     while (this.#underWay < this.#places) {
       const free = this.#waiting.filter(

@@ -61,7 +61,7 @@ export class LibvirtError extends Error {
   }
 }
 
-/** The connection is gone, or never came up: always worth another try. What was asked may or may not have happened. */
+/** The connection is gone, or was never made: always worth a retry. The request may or may not have been carried out. */
 export class LibvirtDisconnected extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -69,7 +69,7 @@ export class LibvirtDisconnected extends Error {
   }
 }
 
-/** It was not sent: other calls hold every place. */
+/** The call was not sent: other calls hold every place. */
 export class LibvirtBusy extends Error {
   constructor(message: string) {
     super(message)
@@ -81,26 +81,26 @@ const hasCode = (error: unknown, ...codes: number[]): boolean =>
   error instanceof LibvirtError && codes.includes(error.code)
 
 export const isNoDomain = (error: unknown): boolean => hasCode(error, ErrorCode.noDomain)
-/** The domain is not in a state that allows it, such as destroying one that does not run. */
+/** The domain's state does not allow it, such as destroying one that does not run. */
 export const isOperationInvalid = (error: unknown): boolean => hasCode(error, ErrorCode.operationInvalid)
 export const isNoMetadata = (error: unknown): boolean => hasCode(error, ErrorCode.noDomainMetadata)
 export const isDeviceMissing = (error: unknown): boolean => hasCode(error, ErrorCode.deviceMissing)
-/** The request itself is wrong: the same one will never succeed. */
+/** The request itself is wrong: repeating it never succeeds. */
 export const isInvalidRequest = (error: unknown): boolean =>
   hasCode(error, ErrorCode.xml, ErrorCode.xmlDetail, ErrorCode.xmlInvalidSchema)
 export const isUnsupported = (error: unknown): boolean =>
   hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported)
 export const isBusy = (error: unknown): boolean => error instanceof LibvirtBusy
 export const isDisconnected = (error: unknown): boolean => error instanceof LibvirtDisconnected
-/** Another call holds the domain, most often because its QEMU does not answer: libvirt gave up waiting, or we did. */
+/** Another call holds the domain, usually because its QEMU does not answer: libvirt gave up waiting, or we did. */
 export const isUnanswered = (error: unknown): boolean => hasCode(error, ErrorCode.operationTimeout) || isTimeout(error)
 /** What AbortSignal.timeout aborts with; by shape, as for all errors that may come from another realm. */
 function isTimeout(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'TimeoutError'
 }
-/** The domain has no free slot to plug a device into: libvirt has no code of its own for it. */
+/** The domain has no free slot for a device: libvirt has no error code of its own for it. */
 export const isOutOfSlots = (error: unknown): boolean =>
   error instanceof LibvirtError && /no more available pci|no free pci/i.test(error.message)
-/** A device that the guest was asked to let go of, and has not yet. */
+/** The guest was asked to release a device and has not done so yet. */
 export const isUnplugPending = (error: unknown): boolean =>
   error instanceof LibvirtError && error.message.includes('in the process of unplug')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events: each has an id to register for, and a procedure number under which it then arrives.
+// Events: each has an id for the registration, and a procedure number under which it arrives.
 import { domainRef, text, type DomainRef } from './error.ts'
 import { int, struct, type Codec, type XdrReader } from './xdr.ts'
 
@@ -26,13 +26,13 @@ export type DomainEvent =
   | { kind: 'blockJob'; domain: DomainRef; device: string; type: number; status: number }
   | { kind: 'agent'; domain: DomainRef; state: number; reason: number }
 
-/** virDomainEventShutdownDetailType. Also what ends in a `destroy` was shut down by the host. */
+/** virDomainEventShutdownDetailType. A `destroy` counts as a shutdown by the host. */
 export const ShutdownDetail = { finished: 0, guest: 1, host: 2 } as const
 
 /** virDomainEventDefinedDetailType: VIR_DOMAIN_EVENT_DEFINED_UPDATED */
 const DEFINED_UPDATED = 1
 
-/** A domain that was there got a definition: nothing happened to its guest. */
+/** An existing domain was redefined: nothing happened to its guest. */
 export function isRedefinition(event: DomainEvent): boolean {
   return event.kind === 'lifecycle' && event.event === EventType.defined && event.detail === DEFINED_UPDATED
 }

@@ -3,7 +3,7 @@
 import { XdrError } from './xdr.ts'
 
 export const REMOTE_PROGRAM = 0x20008086
-/** What only QEMU's driver knows. */
+/** Calls that only QEMU's driver has. */
 export const QEMU_PROGRAM = 0x20008087
 export const KEEPALIVE_PROGRAM = 0x6b656570
 const PROTOCOL_VERSION = 1
@@ -41,7 +41,7 @@ export class MessageDecoder {
   #chunks: Buffer[] = []
   #buffered = 0
 
-  /** @throws XdrError when a length is impossible: the connection cannot be used any further */
+  /** @throws XdrError for an impossible length: the connection cannot be used any more */
   push(chunk: Buffer): Message[] {
     this.#chunks.push(chunk)
     this.#buffered += chunk.length

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connections that never give up: NATS may be away for hours while machines run.
+// Connections that never give up: NATS may be down for hours while machines run.
 import { readFileSync } from 'node:fs'
 import {
   connect,
@@ -16,12 +16,12 @@ export type { NatsConnection }
 export interface BusAddress {
   /** `host:port`, several for a cluster. */
   servers: string[]
-  /** PEM: who may have signed the servers' certificates. */
+  /** PEM: the authority of the servers' certificates. */
   caFile: string
 }
 
 export type Credentials =
-  /** A file that the kubelet (or the local cloud) renews: read again at each connection. */
+  /** A file that the kubelet (or the local cloud) renews: reread for each connection. */
   | { tokenFile: string }
   /** The operator's own users. */
   | { seed: string }
@@ -33,13 +33,13 @@ export interface BusConnectionOptions {
   name: string
   inboxPrefix: string
   log: Logger
-  /** Of the first connection; the promise stays pending until it stands. */
+  /** For the first connection; the promise stays pending until it is made. */
   signal?: AbortSignal
 }
 
 /**
- * Connects, waits as long as it takes, and reconnects for ever, with jitter so that a restarted server is not met by all at once.
- * Nothing that is published while it is away is kept: writers look at `isConnected` and republish on reconnect.
+ * Connects, waiting as long as it takes, and reconnects forever, with jitter so that a restarted server is not hit by all clients at once.
+ * Nothing published during an outage is kept: writers check `isConnected` and republish on reconnect.
  */
 export async function connectBus(options: BusConnectionOptions): Promise<NatsConnection> {
   const opening = connect(toConnectionOptions(options))
@@ -47,7 +47,7 @@ export async function connectBus(options: BusConnectionOptions): Promise<NatsCon
   if (!signal) return opening
   return new Promise((resolve, reject) => {
     const abort = () => {
-      // The library cannot cancel a first connection: close it if it ever stands.
+      // The library cannot cancel a first connection: close it if it is made after all.
       void opening.then((nc) => nc.close()).catch(() => undefined)
       reject(new Error('connecting to NATS was aborted', { cause: signal.reason }))
     }
@@ -69,7 +69,7 @@ export async function connectBus(options: BusConnectionOptions): Promise<NatsCon
   })
 }
 
-/** The operator is back before the others, who need its answers to be let in. */
+/** The operator reconnects before the others, which need its answers to be admitted. */
 const RECONNECT = {
   operator: { reconnectTimeWait: 100, reconnectJitter: 50, reconnectJitterTLS: 50 },
   others: { reconnectTimeWait: 500, reconnectJitter: 500, reconnectJitterTLS: 1_500 },
@@ -82,11 +82,11 @@ function toConnectionOptions(options: BusConnectionOptions): ConnectionOptions {
     inboxPrefix: options.inboxPrefix,
     authenticator: authenticatorOf(options.credentials, options.log),
     tls: { caFile: options.address.caFile },
-    // While no operator answers the call-out, the server lets an attempt hang until its own limit: rather try again.
+    // While no operator answers the call-out, the server lets an attempt hang until its own limit: retry earlier.
     timeout: 5_000,
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
-    // A token that is refused today is renewed tomorrow: the default gives up after two refusals.
+    // A token that is refused now is renewed later, but by default the library gives up after two refusals.
     ignoreAuthErrorAbort: true,
     ...RECONNECT['seed' in options.credentials ? 'operator' : 'others'],
     pingInterval: 10_000,
@@ -102,14 +102,14 @@ function authenticatorOf(credentials: Credentials, log: Logger): Authenticator {
     try {
       return readFileSync(credentials.tokenFile, 'utf8').trim()
     } catch (error) {
-      // The server refuses the empty token, and the client tries again.
+      // The server refuses the empty token, and the client retries.
       log.warn({ err: error }, 'token file cannot be read')
       return ''
     }
   })
 }
 
-/** Calls back with true after each reconnection and false when the connection was lost, until the signal aborts or it is closed. */
+/** Calls back with true after each reconnection and with false when the connection is lost, until the signal aborts or it is closed. */
 export function watchConnection(
   nc: NatsConnection,
   log: Logger,

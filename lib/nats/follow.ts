@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows one bucket: first all keys that exist, then each change, as an ordered push consumer does (ADR-17), started again from the
-// beginning whenever anything could have been missed: a gap, silence, a reconnection, a stream that was made anew.
+// Follows one bucket: first all existing keys, then each change, as an ordered push consumer does (ADR-17). Starts over whenever anything
+// may have been missed: a gap, silence, a reconnection, a recreated stream.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AckPolicy, DeliverPolicy, ReplayPolicy, jetstreamManager } from '@nats-io/jetstream'
@@ -23,7 +23,7 @@ export interface BucketEntry {
 export interface BucketListener {
   /**
    * A pass begins: whatever is not seen until `caughtUp` does not exist any more.
-   * @param isRefresh by the slow timer alone: nothing is known to have been missed
+   * @param isRefresh started by the slow timer only: nothing is known to be missing
    */
   restarted(isRefresh: boolean): void
   entry(entry: BucketEntry): void
@@ -37,7 +37,7 @@ export interface FollowOptions {
   repair: () => Promise<void>
   log: Logger
   signal: AbortSignal
-  /** All is read again after this long, in case that NATS lost what it had acknowledged. */
+  /** Everything is read again after this time, in case NATS lost what it had acknowledged. */
   refreshMs: number
   answerMs?: number
 }
@@ -92,10 +92,10 @@ async function followOnce(
   let consumer: string | undefined
   try {
     const info = await jsm.consumers.add(stream, {
-      // Named, since only then the request's subject tells stream and consumer apart for the permission table.
+      // Named, because only then the request's subject contains stream and consumer, which the permissions check.
       name: `operator-${randomUUID()}`,
       deliver_subject: deliver,
-      // A bucket has one message a subject: all are the last.
+      // A bucket has one message per subject: every message is the last one.
       deliver_policy: DeliverPolicy.All,
       ack_policy: AckPolicy.None,
       replay_policy: ReplayPolicy.Instant,
@@ -138,7 +138,7 @@ class Pass {
   readonly #onCaughtUp: () => void
   readonly #end: (why: string) => void
   readonly #answer: (subject: string) => void
-  /** Messages can arrive before the answer to the request that made the consumer. */
+  /** Messages that arrive before the response to the request that created the consumer. */
   #early: Msg[] | undefined = []
   #expected = 1
   #caughtUp = false
@@ -177,15 +177,16 @@ class Pass {
       return
     }
     if (message.headers?.code === 100) {
-      // An idle heartbeat, or a flow-control request, which wants an answer.
+      // An idle heartbeat, or a flow-control request, which must be answered.
       if (message.reply) message.respond()
-      // Our answer was lost: the server waits for it, and says so in its heartbeats (ADR-17). Nobody else would ask again.
+      // Our answer was lost: the server waits for it, and says so in its heartbeats (ADR-17). Nothing else would repeat it.
       const stalled = message.headers.get('Nats-Consumer-Stalled')
       if (stalled !== '') this.#answer(stalled)
       const last = Number(message.headers.get('Nats-Last-Consumer') || this.#expected - 1)
       if (last !== this.#expected - 1) this.#end('gap')
-      // Nothing to deliver for a while: what was pending at the start has been removed meanwhile. A server that waits for our answer
-      // has more, though it is as idle: a process that stood still must not take what it has read so far for all there is.
+      // Nothing to deliver for a while: what was pending at the start has been removed meanwhile. But a server that waits for our
+      // flow-control answer has more to send, though it looks idle: a process that was suspended must not take what it has read so far for
+      // everything.
       else if (!message.reply && stalled === '') this.#reachEnd()
       return
     }

@@ -21,9 +21,9 @@ export const AuthorizationRequest = z.looseObject({
 export type AuthorizationRequest = z.infer<typeof AuthorizationRequest>
 
 /**
- * The claims without checking the signature: only for requests that came over the server's own system subject into the AUTH account,
- * where no one else may publish.
- * @throws when it is no token or lacks a field
+ * Decodes the claims without checking the signature: only for requests on the server's own system subject in the AUTH account, where nobody
+ * else may publish.
+ * @throws when it is not a token or lacks a field
  */
 export function decodeRequest(token: string): AuthorizationRequest {
   const [, claims, ...rest] = token.split('.')
@@ -44,7 +44,7 @@ export interface UserGrant {
   account: string
   permissions: Permissions
   nowSeconds: number
-  /** The server ends the connection then; the client comes back with a fresh token. */
+  /** The server closes the connection then; the client reconnects with a fresh token. */
   expiresSeconds: number
   maxPayloadBytes: number
   maxSubscriptions: number
@@ -65,7 +65,7 @@ export function encodeUser(grant: UserGrant, signer: Signer): string {
       data: -1,
       payload: grant.maxPayloadBytes,
       allowed_connection_types: ['STANDARD'],
-      // An empty allow list would allow everything: `deny` says what is meant.
+      // An empty allow list would allow everything: `deny` expresses what is meant.
       pub: permissions.publish.length > 0 ? { allow: permissions.publish } : { deny: ['>'] },
       sub: permissions.subscribe.length > 0 ? { allow: permissions.subscribe } : { deny: ['>'] },
       ...(permissions.responses

@@ -9,15 +9,15 @@ import { ALL_BEATS } from '../contract/subjects.ts'
 const AUTH_ACCOUNT = 'AUTH'
 export const APP_ACCOUNT = 'APP'
 /**
- * Agents'. The server checks what a client publishes, but not to whom it has an answer sent: in one account with the streams an agent
- * could have an empty answer sent to JetStream's own subjects, as an order. From here its requests alone reach APP, by the imports
- * below, and answers stay here.
+ * The agents' account. The server checks what a client publishes, but not where it directs the reply: in one account with the streams, an
+ * agent could have an empty reply sent to JetStream's own subjects, as a command. From this account only agents' requests reach APP, by the
+ * imports below, and replies stay here.
  */
 export const NODES_ACCOUNT = 'NODES'
-/** The servers' own: the operator ends sessions by it, and may ask for nothing else there. */
+/** The servers' own account: the operator closes sessions by it, and may request nothing else there. */
 const SYSTEM_ACCOUNT = 'SYS'
 
-/** A document and the headers and protocol around it. */
+/** A document plus headers and protocol. */
 export const MAX_PAYLOAD_BYTES = MAX_DOCUMENT_BYTES + 32 * 1024
 
 export interface TlsFiles {
@@ -27,8 +27,8 @@ export interface TlsFiles {
 }
 
 /**
- * The servers' own cluster. A route speaks for any account, past call-out and permissions, so that nothing which nodes or clients hold
- * may open one: the authority in `tls` signs members alone, and each must know the password.
+ * The servers' own cluster. A route can act for any account, without call-out and permissions, so nodes and clients must not be able to
+ * open one: the authority in `tls` signs only members, and each must know the password.
  */
 export interface ClusterConfig {
   name: string
@@ -36,7 +36,7 @@ export interface ClusterConfig {
   /** `host:port` of each member, by the names in their certificates. */
   members: string[]
   tls: TlsFiles
-  /** Letters and digits: it becomes a part of URLs. */
+  /** Letters and digits only: it becomes a part of URLs. */
   password: string
 }
 
@@ -65,8 +65,8 @@ export interface ServerConfig {
 const MEMBER = 'member'
 
 /**
- * Pure. No seed is in it, and a password only where there is a cluster: its text is a secret then. Whoever is not one of the three users named here is asked about at the call-out
- * (operator/auth/), whose answer must be signed with the issuer's key.
+ * Pure. Contains no seed, and a password only where there is a cluster: then the text is a secret. For users other than the three named
+ * here the server asks the call-out (operator/auth/), whose answer must be signed with the issuer's key.
  */
 export function toServerConfig(config: ServerConfig): string {
   const user = (nkey: string, { publish, subscribe }: Permissions) => ({
@@ -115,7 +115,7 @@ export function toServerConfig(config: ServerConfig): string {
       },
       system_account: SYSTEM_ACCOUNT,
       authorization: {
-        // Seconds for a client to be let in: time enough for a thousand that come at once.
+        // Seconds for a client to be admitted: enough for a thousand that connect at once.
         timeout: 20,
         auth_callout: {
           issuer: config.issuerPublicKey,
@@ -137,7 +137,7 @@ function toCluster({ name, listen, members, tls, password }: ClusterConfig) {
   return {
     name,
     listen,
-    // The server takes its own password from here for members that it hears of, but not for those it is told of.
+    // The server takes the password from here for members that connect to it, but not for those that it learns of from others.
     routes: members.map((member) => `tls://${MEMBER}:${password}@${member}`),
     authorization: { user: MEMBER, password, timeout: 10 },
     tls: { ...toTls(tls), verify: true, timeout: 20 },

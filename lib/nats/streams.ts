@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The streams behind the contract's buckets, and each node's durable consumer. Made and kept by the operator alone.
+// The streams behind the contract's buckets, and each node's durable consumer. Only the operator creates and changes them.
 import {
   AckPolicy,
   DeliverPolicy,
@@ -35,7 +35,7 @@ const OPERATION = 'KV-Operation'
 const WRONG_LAST_SEQUENCE = 10071
 const MIB = 1024 * 1024
 const SECOND = 1_000_000_000
-/** So long the servers have to answer a request about streams and consumers. */
+/** How long the servers may take to answer a request about streams and consumers. */
 export const ANSWER_MS = 5_000
 
 export interface StreamLimits {
@@ -60,9 +60,10 @@ export const DEFAULT_LIMITS: StreamLimits = {
 type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'max_bytes' | 'max_msg_size'> & Partial<StreamConfig>
 
 /**
- * Pure: what each stream must be. Buckets follow ADR-8 (one message a subject), but for `allow_rollup_hdrs`: with it, whoever may write
- * one key can empty the bucket. A full bucket refuses (discard new) and never drops another's document. Schedules and counters stay off:
- * each would let a writer cause messages that its permissions do not cover. A time to live takes away nothing but its own message.
+ * Pure: the wanted configuration of each stream. Buckets follow ADR-8 (one message per subject), except for `allow_rollup_hdrs`: with it, a
+ * client that may write one key could empty the bucket. A full bucket refuses writes (discard new) and never drops another's document.
+ * Schedules and counters stay off: each would let a writer cause messages that its permissions do not cover. A time to live only removes
+ * its own message.
  */
 export function wantedStreams(limits: StreamLimits): Wanted[] {
   const bucket = (name: Bucket, mib: number, maxMessage: number): Wanted => ({
@@ -109,13 +110,13 @@ export function wantedStreams(limits: StreamLimits): Wanted[] {
 }
 
 export interface EnsuredStreams {
-  /** Names of those that did not exist: their contents are lost, or this is the first start. */
+  /** Streams that did not exist: their contents are lost, or this is the first start. */
   created: string[]
-  /** When each was made, by its name. */
+  /** When each was created, by its name. */
   madeAt: ReadonlyMap<string, Date>
 }
 
-/** Makes what is missing and corrects what differs. May run any number of times, by several operators at once. */
+/** Creates missing streams and corrects others. May run any number of times, also by several operators at once. */
 export async function ensureStreams(
   nc: NatsConnection,
   limits: StreamLimits,
@@ -149,7 +150,7 @@ function differs(have: StreamConfig, wanted: Wanted): boolean {
   )
 }
 
-/** The server leaves fields with their zero value out of its answers. */
+/** The server omits zero values in its responses. */
 function defaultOf(value: unknown): unknown {
   return typeof value === 'boolean' ? false : typeof value === 'number' ? 0 : undefined
 }
@@ -161,7 +162,7 @@ function isMissing(error: unknown): boolean {
   )
 }
 
-/** Where the consumer remembers for which document store of the agent it delivers. */
+/** The metadata key by which a consumer remembers the agent's document store that it delivers to. */
 const STORE_ID = 'nephele-store-id'
 
 /**
@@ -189,7 +190,7 @@ export async function ensureConsumer(
     deliver_policy: DeliverPolicy.LastPerSubject,
     ack_policy: AckPolicy.Explicit,
     replay_policy: ReplayPolicy.Instant,
-    // A killed agent has what it had not written down yet delivered again after this; a batch of 64 is on disk well before.
+    // What a killed agent had not stored yet is delivered again after this; a batch of 64 is on disk long before.
     ack_wait: 10 * SECOND,
     max_ack_pending: 256,
     max_deliver: -1,
@@ -198,7 +199,7 @@ export async function ensureConsumer(
   })
 }
 
-/** Of a node that is gone for good. An absent one is success. */
+/** For a node that is gone for good. An absent consumer is success. */
 export async function removeConsumer(nc: NatsConnection, node: string, answerMs = ANSWER_MS): Promise<void> {
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
   try {
@@ -217,15 +218,15 @@ async function findConsumer(jsm: JetStreamManager, stream: string, name: string)
   }
 }
 
-/** What a server forgets when it is killed is younger than its last look at its own state, every two minutes. */
+/** A killed server can forget only what is younger than its last checkpoint, made every two minutes. */
 const MARKED_FOR = '10m'
 
 /**
- * Removes a key with its history, and marks it as removed for a while, as KV stores do (ADR-8). Without the mark a server that is killed
- * may forget that the older messages of the key were replaced: with nothing after them, they are the last ones again [measured,
- * nats-server 2.15]. Nobody is told: absence is never a command.
- * @param upTo the revision that is meant; undefined: whatever lies there
- * @returns the mark's revision; undefined when somebody wrote the key anew meanwhile, which then stands
+ * Removes a key with its history, and marks it as removed for a while, as KV stores do (ADR-8). Without the mark a killed server may forget
+ * that the key's older messages were replaced: with nothing after them, they become the last ones again [measured, nats-server 2.15].
+ * Nobody is notified: absence is never a command.
+ * @param upTo the revision to remove; undefined: whatever is there
+ * @returns the mark's revision; undefined when somebody wrote the key again meanwhile, which then stays
  */
 export async function removeKey(
   nc: NatsConnection,
@@ -235,7 +236,7 @@ export async function removeKey(
   answerMs = ANSWER_MS,
 ): Promise<number | undefined> {
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: answerMs })
-  // First: a full bucket takes no mark.
+  // The purge comes first: a full bucket accepts no mark.
   await jsm.streams.purge(streamOf(bucket), { filter: subject, ...(upTo === undefined ? {} : { seq: upTo + 1 }) })
   const mark = headers()
   mark.set(OPERATION, 'DEL')
@@ -253,12 +254,12 @@ export async function removeKey(
   }
 }
 
-/** Do these headers say that the key was removed? */
+/** Whether these headers say that the key was removed. */
 export function isMark(of: MsgHdrs | undefined): boolean {
   return of !== undefined && of.get(OPERATION) !== ''
 }
 
-/** Of a write that met another revision than the one expected. */
+/** The write expected another revision than the present one. */
 export function isWrongLastSequence(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE
 }

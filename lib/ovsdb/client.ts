@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of one OVSDB database: RFC 7047 with the extensions of ovsdb-server(7). Keeps a mirror of the wanted tables, connects
-// again whenever the connection ends, and then brings the mirror up to date before it says that it is synced.
+// A client of one OVSDB database: RFC 7047 with the extensions of ovsdb-server(7). Mirrors the wanted tables, reconnects whenever the
+// connection ends, and then brings the mirror up to date before it reports to be synced.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OvsdbConnectionError, OvsdbError, toOvsdbError } from './errors.ts'
 import type { Operation, OperationResult } from './operations.ts'
@@ -22,15 +22,15 @@ export interface OvsdbClientOptions {
   database: string
   /** Tried in turn. */
   remotes: readonly Remote[]
-  /** Asked at each connection, so that renewed certificates are used. */
+  /** Called for each connection, so that renewed certificates are used. */
   tls?: () => TlsIdentity
   tables: Readonly<Record<string, MonitoredTable>>
-  /** Only the leader of a RAFT cluster will do: reads and writes are then never behind an acknowledged write. */
+  /** Accept only the leader of a RAFT cluster: then no read or write is behind an acknowledged write. */
   leaderOnly?: boolean
   probeIntervalMs?: number
-  /** Of connecting and of each request without a nearer deadline. */
+  /** For connecting, and for each request without an earlier deadline. */
   timeoutMs?: number
-  /** Told once per outage, not per attempt. */
+  /** Called once per outage, not per attempt. */
   onDisconnect?: (error: unknown) => void
 }
 
@@ -54,7 +54,7 @@ export class OvsdbClient {
     this.#options = options
   }
 
-  /** Begins to connect, and goes on until `signal` aborts or close() is called. */
+  /** Connects, and keeps reconnecting until `signal` aborts or close() is called. */
   start(signal: AbortSignal): void {
     if (this.#running) return
     signal.addEventListener('abort', () => this.#stop.abort(signal.reason), { once: true, signal: this.#stop.signal })
@@ -76,12 +76,12 @@ export class OvsdbClient {
     return this.#failure
   }
 
-  /** The mirror of a table by row uuid; what was last known while not connected. Rows are never changed in place. */
+  /** The mirror of a table by row uuid; while disconnected, its last known state. Rows are never modified in place. */
   rows(table: string): ReadonlyMap<string, OvsRow> {
     return this.#tables.get(table)?.rows ?? NO_ROWS
   }
 
-  /** All changes of one update at once, after the mirror holds them. After an outage: only what differs. */
+  /** All changes of one update at once, after they are in the mirror. After an outage: only the differences. */
   onChange(listener: (changes: readonly RowChange[]) => void): () => void {
     this.#changeListeners.add(listener)
     return () => this.#changeListeners.delete(listener)
@@ -97,7 +97,7 @@ export class OvsdbClient {
     await this.waitUntil(() => (this.#synced ? true : undefined), signal)
   }
 
-  /** Resolves with the first value other than undefined that `probe` finds, now or after a change. */
+  /** Resolves with the first value other than undefined that `probe` returns, now or after a change. */
   waitUntil<T>(probe: () => T | undefined, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const stops = [signal, this.#stop.signal]
@@ -167,7 +167,7 @@ export class OvsdbClient {
         failures++
       }
       if (wasSynced === undefined && failures % this.#options.remotes.length !== 0) continue
-      // One server that restarts is back within milliseconds; a dead one is asked every second.
+      // A single server that restarts is back within milliseconds; a dead one is tried every second.
       const rounds = Math.floor(failures / this.#options.remotes.length)
       await sleep(Math.min(1000, 20 * 2 ** Math.min(rounds, 6)), undefined, { signal: this.#stop.signal }).catch(
         () => undefined,
@@ -176,13 +176,13 @@ export class OvsdbClient {
     this.#setSynced(false)
   }
 
-  /** One connection: resolves with why it ended once the mirror had been current, and throws when it never was. */
+  /** One connection: resolves with the reason of its end if the mirror was synced, and throws if it never was. */
   async #session(remote: Remote): Promise<OvsdbConnectionError> {
     const deadline = this.#deadline(this.#stop.signal)
     const stream = await connectRemote(remote, this.#options.tls?.(), deadline)
     const onStop = (): void => peer.close('client closed')
     let onServer: ((params: unknown) => boolean) | undefined
-    // Updates may come in the same packet as the dump they follow: they wait until the dump is in the mirror.
+    // Updates may arrive in the same packet as the dump before them: they wait until the dump is in the mirror.
     let early: [string, unknown][] | undefined = []
     const handle = (method: string, params: unknown): void => {
       if (method === 'update2' && onServer && !onServer(params)) peer.close('no longer the leader')
@@ -255,7 +255,7 @@ export class OvsdbClient {
     this.#emit(changes)
   }
 
-  /** A full dump: what the mirror held stays only where the dump has it, and only differences are told. */
+  /** A full dump: rows that it lacks are removed from the mirror, and only differences are reported. */
   #replace(columns: TableColumns, updates: TableUpdates): void {
     const old = this.#tables
     this.#tables = new Map(
@@ -299,7 +299,7 @@ function isSameRow(a: OvsRow, b: OvsRow): boolean {
   return true
 }
 
-/** Errors come in the place of the operation that failed, later ones as null, and one of the commit behind the last. */
+/** An error is in the place of the operation that failed, followed by nulls; an error of the commit is behind the last result. */
 export function checkResults(answer: unknown, operations: readonly Operation[]): OperationResult[] {
   if (!Array.isArray(answer)) throw new OvsdbError('unusable answer', JSON.stringify(answer).slice(0, 200))
   answer.forEach((result: unknown, index) => {

@@ -14,7 +14,7 @@ export class OvsdbError extends Error {
   }
 }
 
-/** No connection, or lost before the answer came: the outcome of a transaction is then unknown. */
+/** No connection, or lost before the answer came: then the outcome of a transaction is unknown. */
 export class OvsdbConnectionError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -22,7 +22,7 @@ export class OvsdbConnectionError extends Error {
   }
 }
 
-/** The server is there, but does not serve the database as the leader of its cluster, or not at all. */
+/** The server is running, but does not serve the database as its cluster's leader, or not at all. */
 export class OvsdbNotLeaderError extends OvsdbConnectionError {
   constructor(message: string) {
     super(message)
@@ -30,7 +30,7 @@ export class OvsdbNotLeaderError extends OvsdbConnectionError {
   }
 }
 
-/** From the `{error, details}` object that OVSDB answers; anything else is shown as text. */
+/** From OVSDB's `{error, details}` object; anything else becomes text. */
 export function toOvsdbError(answer: unknown, operation?: number): OvsdbError {
   if (typeof answer === 'object' && answer !== null && 'error' in answer) {
     const { error, details } = answer as { error: unknown; details?: unknown }

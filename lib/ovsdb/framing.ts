@@ -7,8 +7,8 @@ const CLOSE = 0x7d
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
 /**
- * Cuts a byte stream of JSON objects without any separator (RFC 7047 section 4) into messages, by the depth of braces outside of
- * strings. Bytes, not characters: a multi-byte character split over two chunks is never decoded in halves.
+ * Splits a byte stream of JSON objects without separators (RFC 7047 section 4) into messages, by the depth of braces outside strings. Works
+ * on bytes: a multi-byte character that is split over two chunks is never decoded in halves.
  */
 export class JsonFramer {
   readonly #maxBytes: number

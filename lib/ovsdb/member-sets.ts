@@ -4,11 +4,11 @@ import { readUuids, type OvsValue } from './values.ts'
 
 const NOBODY: ReadonlySet<string> = new Set()
 
-/** One column of references of one table: by row, the uuids of its members. Changed in place, by as much as an update says. */
+/** One reference column of one table: the uuids of each row's members. Changed in place, at a cost proportional to the update. */
 export class MemberSets {
   readonly #sets = new Map<string, Set<string>>()
 
-  /** @param difference as update2 writes it: who is in it and was a member goes, who was none comes */
+  /** @param difference as in update2: a uuid in it that was a member is removed, any other is added */
   toggle(row: string, difference: OvsValue | undefined): MembersChange {
     const added: string[] = []
     const removed: string[] = []
@@ -43,7 +43,7 @@ export class MemberSets {
   }
 }
 
-/** Nothing at all when nobody came or went. */
+/** Empty when no member was added or removed. */
 export function toMembers(changes: readonly (readonly [string, MembersChange])[]): Pick<RowChange, 'members'> {
   const real = changes.filter(([, { added, removed }]) => added.length + removed.length > 0)
   return real.length === 0 ? {} : { members: Object.fromEntries(real) }

@@ -70,6 +70,7 @@ function tlsOptions(host: string, tls: TlsIdentity | undefined): ConnectionOptio
   if (!tls) return {}
   const { ca, cert, key, serverName = isIP(host) === 0 ? host : undefined } = tls
   const identity = { ca, cert, key, minVersion: 'TLSv1.2' as const }
-  // Reached by address, as in a RAFT cluster: being a server's of the cloud's own authority has to do. Nodes get none of these.
+  // Cluster members are reached by address: there, being a server certified by the cloud's own authority must suffice. Nodes get no such
+  // certificate.
   return serverName ? { ...identity, servername: serverName } : { ...identity, checkServerIdentity: () => undefined }
 }

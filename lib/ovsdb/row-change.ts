@@ -11,7 +11,7 @@ export interface RowChange {
   before?: OvsRow
   /** Absent: the row is gone. */
   after?: OvsRow
-  /** By column, of those that are told by their members: who came and who went. */
+  /** For columns that are reported by their members: which were added and removed. */
   members?: Readonly<Record<string, MembersChange>>
 }
 

@@ -6,9 +6,9 @@ import { JsonFramer } from './framing.ts'
 export interface JsonRpcOptions {
   /** Monitor updates and the like: messages without an id. */
   onNotification: (method: string, params: unknown) => void
-  /** Once, when the stream ended for whatever reason. */
+  /** Called once, when the stream has ended for whatever reason. */
   onClose: (error: OvsdbConnectionError) => void
-  /** An echo is sent after this much silence, and the stream destroyed when nothing comes for as long again. */
+  /** After this much silence an echo is sent, and after as much again without any data the stream is destroyed. */
   probeIntervalMs: number
 }
 
@@ -25,7 +25,7 @@ interface Message {
   error?: unknown
 }
 
-/** JSON-RPC 1.0 as OVSDB speaks it, on a connected stream. Answers the server's `echo`, or it would drop us. */
+/** JSON-RPC 1.0 as OVSDB speaks it, on a connected stream. Answers the server's `echo` requests, without which it would disconnect us. */
 export class JsonRpcPeer {
   readonly #stream: Duplex
   readonly #options: JsonRpcOptions
@@ -101,7 +101,7 @@ export class JsonRpcPeer {
         this.#dispatch(message as Message)
       }
     } catch (error) {
-      // A stream out of step, or an update that does not fit our cache: only a fresh start is safe.
+      // The stream is out of step, or an update does not fit our cache: only starting over is safe.
       this.close('unusable message from the server', error)
     }
   }

@@ -21,10 +21,10 @@ export const DatabaseSchema = z.looseObject({
 })
 export type DatabaseSchema = z.infer<typeof DatabaseSchema>
 
-/** How a difference to a column is written in update2 (ovsdb-server(7) 4.1.14): only sets of many and maps come as differences. */
+/** How update2 writes a change of a column (ovsdb-server(7) 4.1.14): only maps and sets of many are written as differences. */
 export interface ColumnType {
   shape: 'one' | 'optional' | 'set' | 'map'
-  /** What a row has that never set the column: servers leave defaults out of updates. */
+  /** The value of a row that never set the column: servers leave defaults out of updates. */
   default: OvsValue
 }
 

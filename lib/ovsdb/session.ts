@@ -7,14 +7,14 @@ import type { JsonRpcPeer } from './rpc.ts'
 import type { RowUpdate } from './row-change.ts'
 import type { OvsRow } from './values.ts'
 
-/** What is mirrored of one table. Columns and tables that an older server lacks are left out. */
+/** The mirrored part of one table. Columns and tables that an older server lacks are left out. */
 export interface MonitoredTable {
   columns: readonly string[]
   /** Rows that match any of these; absent: all. */
   where?: readonly Condition[]
   /**
-   * Of these columns, those whose sets of references grow with everything there is: rows go without them, and changes say who came and
-   * who went, so that one more member costs the same whatever the number of members.
+   * Reference columns among these that grow with the whole cloud: rows are kept without them, and changes list the members that were added
+   * and removed, so that one more member costs the same however many there are.
    */
   members?: readonly string[]
 }
@@ -22,7 +22,7 @@ export interface MonitoredTable {
 export type TableColumns = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>
 export type TableUpdates = Readonly<Record<string, Readonly<Record<string, RowUpdate>>>>
 
-/** Asks once for the schema and keeps the columns that are wanted and exist. */
+/** Reads the schema once and keeps the wanted columns that exist. */
 export async function readColumns(
   peer: JsonRpcPeer,
   database: string,
@@ -39,7 +39,7 @@ export async function readColumns(
 }
 
 export interface MonitorStart {
-  /** True: `updates` continue what the cache had at `since`. False: they are the whole content. */
+  /** True: `updates` continue the cache's state at `since`. False: they are the whole content. */
   continued: boolean
   lastTransaction: string | undefined
   updates: TableUpdates
@@ -79,8 +79,8 @@ const MonitorReply = z.tuple([z.boolean(), z.string(), z.record(z.string(), z.un
 const SERVER_MONITOR = 'server'
 
 /**
- * Follows the server's own word on one database (`_Server`, ovsdb-server(5)): is it connected to its cluster, and its leader?
- * @throws OvsdbConnectionError when this server will not do
+ * Follows the server's own status of one database (`_Server`, ovsdb-server(5)): whether it is connected to its cluster, and its leader.
+ * @throws OvsdbConnectionError when this server does not qualify
  */
 export async function checkServer(
   peer: JsonRpcPeer,

@@ -4,7 +4,7 @@ import { MemberSets, toMembers } from './member-sets.ts'
 import type { RowChange, RowUpdate } from './row-change.ts'
 import { atomKey, isMap, readSet, type OvsAtom, type OvsMap, type OvsRow, type OvsValue } from './values.ts'
 
-/** The monitored columns of one table, kept current by updates. Rows are never changed in place. */
+/** The monitored columns of one table, kept up to date. Rows are never modified in place. */
 export class TableCache {
   readonly table: string
   readonly #columns: ReadonlyMap<string, ColumnType>
@@ -23,7 +23,7 @@ export class TableCache {
     return this.#rows
   }
 
-  /** What came and went between another mirror of the same table and this one, of one row. */
+  /** The members of one row that were added and removed since another mirror of the same table. */
   membersSince(old: TableCache | undefined, uuid: string): Pick<RowChange, 'members'> {
     return toMembers([...this.#members].map(([name, sets]) => [name, sets.since(old && old.#members.get(name), uuid)]))
   }
@@ -64,7 +64,7 @@ export class TableCache {
   }
 }
 
-/** Symmetric difference: what is in both goes, what is in one stays. */
+/** Symmetric difference: elements in both are removed, elements in one stay. */
 export function applySetDifference(old: OvsValue, difference: OvsValue): OvsValue {
   const elements = new Map<string, OvsAtom>(readSet(old).map((atom) => [atomKey(atom), atom]))
   for (const atom of readSet(difference)) {
@@ -73,7 +73,7 @@ export function applySetDifference(old: OvsValue, difference: OvsValue): OvsValu
   return ['set', [...elements.values()]]
 }
 
-/** A key with the same value goes, with another value changes, a new key comes. */
+/** A key with the same value is removed, with another value it changes, and a new key is added. */
 export function applyMapDifference(old: OvsValue, difference: OvsValue): OvsValue {
   const entries = new Map<string, readonly [OvsAtom, OvsAtom]>(pairs(old).map((pair) => [atomKey(pair[0]), pair]))
   for (const pair of pairs(difference)) {

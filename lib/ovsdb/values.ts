@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values as OVSDB writes them in JSON (RFC 7047 section 5.1). Kept in wire form in caches and operations: a set of one element may
-// come unwrapped, sets and maps have no order, so that they are only ever read and compared through the functions below.
+// Values as OVSDB writes them in JSON (RFC 7047 section 5.1). Caches and operations keep the wire form, in which a set of one element may
+// be unwrapped and sets and maps have no order: read and compare values only through the functions below.
 
 export type OvsUuid = readonly ['uuid', string]
 export type OvsNamedUuid = readonly ['named-uuid', string]
@@ -94,7 +94,7 @@ export function atomKey(atom: OvsAtom): string {
   return Array.isArray(atom) ? `${String(atom[0])}:${String(atom[1])}` : `${typeof atom}:${String(atom)}`
 }
 
-/** One text for all ways to write the same value: order and wrapping do not count. */
+/** The same text for all forms of a value: order and wrapping do not count. */
 export function canonical(value: OvsValue): string {
   if (isMap(value)) {
     const pairs = value[1].map(([key, entry]) => JSON.stringify([atomKey(key), atomKey(entry)]))

@@ -34,7 +34,7 @@ export interface Authority {
 }
 
 const DAY_MS = 24 * 3600 * 1000
-/** Clocks of nodes may be a little behind. Of a short life only a part: it would be due for renewal when it is made. */
+/** Clocks of nodes may be a little behind. Of a short life only a fraction: otherwise it would be due for renewal when it is issued. */
 const BACKDATE_MS = 5 * 60 * 1000
 const BACKDATED_PART = 1 / 10
 
@@ -56,21 +56,21 @@ export async function createAuthority(commonName: string, days: number, now: Dat
   return { certificate: certificate.toString('pem'), privateKey: await exportPrivateKey(keys.privateKey) }
 }
 
-/** @throws when either is no PEM of its kind */
+/** @throws when either is not PEM of its kind */
 export async function loadAuthority(files: AuthorityFiles): Promise<Authority> {
   return { certificate: new X509Certificate(files.certificate), privateKey: await importPrivateKey(files.privateKey) }
 }
 
 export interface Subject {
   commonName: string
-  /** A second attribute of the name, OU: what the holder of a list of names tells two keys of one node apart by. */
+  /** A second attribute of the name, OU: distinguishes two keys of one node in a list of permitted names. */
   unit?: string
-  /** DNS names and addresses, told apart by their form. */
+  /** DNS names and addresses, distinguished by their form. */
   names: readonly string[]
 }
 
 export interface Signature {
-  /** May be a fraction. At most until the authority's end, which `Infinity` is. */
+  /** May be a fraction. Limited by the authority's own end, which `Infinity` stands for. */
   days: number
   now: Date
   /** For one end of a connection alone; absent: both. */
@@ -82,9 +82,9 @@ export interface SigningOptions extends Signature {
 }
 
 /**
- * Signs the key of a PKCS #10 request for `subject`, whatever names the request itself asks for: the caller has proof of the subject.
+ * Signs the key of a PKCS #10 request for `subject`, whatever names the request itself asks for: the caller has verified the subject.
  * @returns PEM
- * @throws TerminalError `CertificateRequestInvalid` when it is no request, not signed by its own key, or of a weak key
+ * @throws TerminalError `CertificateRequestInvalid` when it is not a request, not signed by its own key, or its key is weak
  */
 export async function signRequest(requestPem: string, subject: Subject, options: SigningOptions): Promise<string> {
   const request = parseRequest(requestPem)
@@ -94,8 +94,8 @@ export async function signRequest(requestPem: string, subject: Subject, options:
 }
 
 /**
- * The certificate that was issued before, as long as it answers the request (isAnsweredBy); else one signed anew (signRequest). Asking
- * again changes nothing. @returns PEM
+ * The certificate issued before, as long as it fits the request (isAnsweredBy); else a newly signed one (signRequest). Repeating the call
+ * changes nothing. @returns PEM
  * @throws TerminalError `CertificateRequestInvalid`
  */
 export async function ensureSigned(
@@ -144,10 +144,10 @@ export async function signKey(publicKey: PublicKey, subject: Subject, options: S
   return certificate.toString('pem')
 }
 
-/** Part of a certificate's life after which it is renewed. */
+/** The fraction of a certificate's life after which it is renewed. */
 const RENEW_AFTER = 2 / 3
 
-/** At two thirds of its life, and when it cannot be read. */
+/** After two thirds of its life, and when it cannot be read. */
 export function isDueForRenewal(certificatePem: string, now: Date): boolean {
   const certificate = findCertificate(certificatePem)
   if (!certificate) return true
@@ -156,7 +156,7 @@ export function isDueForRenewal(certificatePem: string, now: Date): boolean {
   return now.getTime() >= start + (end - start) * RENEW_AFTER
 }
 
-/** Does the certificate certify this request's key for this subject by this authority, and is it not due for renewal? */
+/** Whether the certificate certifies this request's key for this subject by this authority and is not due for renewal. */
 export async function isAnsweredBy(
   requestPem: string,
   certificatePem: string,

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto'
 import { Pkcs10CertificateRequest } from '@peculiar/x509'
 import { TerminalError } from '../errors.ts'
 
-/** Of a key identifier: as much of the digest as fits a distinguished name's attribute (64 characters) with room to spare. */
+/** The length of a key identifier: part of the digest, short enough for a distinguished name's attribute (64 characters). */
 const CHARACTERS = 40
 
 /**
- * Names the key of a PKCS #10 request: the head of the SHA-256 of its SubjectPublicKeyInfo, in hex.
+ * Identifies the key of a PKCS #10 request: the first part of the SHA-256 of its SubjectPublicKeyInfo, in hex.
  * @throws TerminalError `CertificateRequestInvalid`
  */
 export function keyIdOf(requestPem: string): string {

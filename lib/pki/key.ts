@@ -3,7 +3,7 @@ import 'reflect-metadata'
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { Name, PemConverter, Pkcs10CertificateRequestGenerator, PublicKey } from '@peculiar/x509'
 
-/** What OpenSSL (OVS), GnuTLS (QEMU) and Go (NATS) all take. */
+/** Accepted by OpenSSL (OVS), GnuTLS (QEMU) and Go (NATS) alike. */
 export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 export const SIGNATURE_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' } as const
 
@@ -17,7 +17,7 @@ export async function exportPrivateKey(key: webcrypto.CryptoKey): Promise<string
   return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')
 }
 
-/** @throws when it is no EC P-256 key in PKCS #8 */
+/** @throws when it is not an EC P-256 key in PKCS #8 */
 export async function importPrivateKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = PemConverter.decodeFirst(pem)
   return webcrypto.subtle.importKey('pkcs8', der, KEY_ALGORITHM, true, ['sign'])
@@ -28,7 +28,7 @@ export function publicKeyOf(privateKeyPem: string): PublicKey {
   return new PublicKey(createPublicKey(privateKeyPem).export({ type: 'spki', format: 'der' }))
 }
 
-/** A PKCS #10 request (RFC 2986) in PEM that names its holder; who signs it decides the names. */
+/** A PKCS #10 request (RFC 2986) in PEM that names its holder; the signer decides the final names. */
 export async function createRequest(privateKeyPem: string, commonName: string): Promise<string> {
   const privateKey = await importPrivateKey(privateKeyPem)
   const spki = createPublicKey(privateKeyPem).export({ type: 'spki', format: 'der' })
