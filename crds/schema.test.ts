@@ -33,6 +33,11 @@ describe.each(CRDS.map((crd) => [crd.spec.names.kind, crd] as const))('%s', (kin
     expect(crd.spec.names.shortNames.every((name) => name.startsWith('n'))).toBe(true)
     expect(version.selectableFields?.length ?? 0).toBeLessThanOrEqual(8)
     expect(version.additionalPrinterColumns.map((c) => c.name)).toContain('Age')
+    const measures = version.additionalPrinterColumns.flatMap(({ name, jsonPath }) => {
+      const unit = /(KiB|MiB|GiB|Bytes)$/.exec(jsonPath)?.[1]
+      return unit === undefined ? [] : [{ name, unit }]
+    })
+    expect(measures.filter(({ name, unit }) => !name.endsWith(`-${unit}`))).toEqual([])
   })
 
   test('every field has a description; those of spec say when a change has its effect', () => {

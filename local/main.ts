@@ -14,6 +14,7 @@ import { installIntoCluster } from './commands/install.ts'
 import { showLogs, showNodes, showStatus } from './commands/show.ts'
 import { openSsh } from './commands/ssh.ts'
 import { createProgress, StepError } from './host/progress.ts'
+import { buildPrograms } from './prepare.ts'
 
 const USAGE = `npm run cloud                        a local cloud with the machines of examples/first-machine
 npm run cloud -- up                  the cloud alone; what is up already stays
@@ -24,7 +25,7 @@ npm run cloud -- down                ends it and removes all of it, machines' di
 npm run cloud -- status              its processes, nodes and machines; exit code 1 when one is down
 npm run cloud -- nodes               its nodes
 npm run cloud -- kubeconfig          path of the administrator's kubeconfig
-npm run cloud -- kubectl ARGS...     kubectl on it
+npm run cloud -- kubectl ARGS...     kubectl on it, built the first time
 npm run cloud -- logs [NAME]         its logs, or the end of one
 npm run cloud -- console MACHINE     a machine's serial console (Ctrl-] leaves it)
 npm run cloud -- ssh MACHINE [-- COMMAND...]
@@ -96,6 +97,7 @@ async function main(argv: string[]): Promise<number> {
       return 0
     case 'kubectl': {
       const args = ['--kubeconfig', openCloud(name).kubeconfigPath, ...argv.slice(split + 1)]
+      await buildPrograms(['kubectl'], progress)
       return spawnSync(await programPath('kubectl'), args, { stdio: 'inherit' }).status ?? 1
     }
     case 'logs':

@@ -18,6 +18,7 @@ import {
   type TestFileResult,
   type TestResult,
 } from './lanes.ts'
+import { CLUSTER_PROGRAMS, type ProgramName } from '../local/build/programs.ts'
 import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -129,10 +130,19 @@ function runLane(lane: LaneName): Promise<TestResult[]> {
   }
 }
 
+/** What a lane runs besides the programs of a local cloud. */
+const PROGRAMS_OF: Partial<Record<LaneName, readonly ProgramName[]>> = {
+  integration: ['kubectl', 'helm'],
+  e2e: ['kubectl'],
+  chaos: ['kubectl'],
+  cluster: CLUSTER_PROGRAMS,
+}
+
 /** Tests have deadlines that no build fits into: what they need is built before. */
 async function prepare(): Promise<TestResult[]> {
   if (lanes.every((lane) => lane === 'checks' || lane === 'unit')) return []
-  const code = await run([process.execPath, 'local/prepare.ts'])
+  const programs = new Set(lanes.flatMap((lane) => PROGRAMS_OF[lane] ?? []))
+  const code = await run([process.execPath, 'local/prepare.ts', ...programs])
   return [{ name: 'setting up what the lanes need', status: code === 0 ? 'passed' : 'failed' }]
 }
 

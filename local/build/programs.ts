@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs of the control plane, built from pinned Go modules (local/controlplane) into a cache outside the tree:
+// The programs of the control plane, built from pinned Go modules (go.mod here) into a cache outside the tree:
 // <cache>/bin/<hash of what defines the build>/<program>. `await programPath('etcd')` builds what is missing.
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { exec } from '../../lib/exec.ts'
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { cacheDir, definitionHash } from '../host/cache.ts'
+import { goBuild, type BuildProgress } from './go-build.ts'
 
-const moduleDir = join(dirname(fileURLToPath(import.meta.url)), '..', 'controlplane')
+const moduleDir = import.meta.dirname
 
-/** Program name to the package that it is built from. */
+/** Program name to the package that it is built from, whose last part is the name. */
 export const PROGRAMS = {
   etcd: './etcd',
+  chart: './chart',
+  controllers: './controllers',
   'nats-server': 'github.com/nats-io/nats-server/v2',
   'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
   'kube-controller-manager': 'k8s.io/kubernetes/cmd/kube-controller-manager',
@@ -22,7 +23,20 @@ export const PROGRAMS = {
   helm: 'helm.sh/helm/v4/cmd/helm',
 } as const
 export type ProgramName = keyof typeof PROGRAMS
-const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[]
+
+/** What a local cloud runs. kubectl is built when somebody asks for it, the rest for clusters of kubelets and for tests. */
+export const CLOUD_PROGRAMS = ['etcd', 'nats-server', 'kube-apiserver', 'controllers', 'chart'] as const
+/** What a cluster of kubelets runs, and what installs the chart there. */
+export const CLUSTER_PROGRAMS = [
+  'etcd',
+  'nats-server',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kubectl',
+  'helm',
+] as const
 
 /** The version that go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
@@ -59,40 +73,45 @@ interface BuildDefinition {
 }
 
 async function buildDefinition(): Promise<BuildDefinition> {
-  const [goMod, goSum, etcdMain] = await Promise.all(
-    ['go.mod', 'go.sum', 'etcd/main.go'].map((f) => readFile(join(moduleDir, f), 'utf8')),
+  const sources = await Promise.all(
+    ['go.mod', 'go.sum', 'etcd/main.go', 'chart/main.go', 'controllers/main.go'].map((file) =>
+      readFile(join(moduleDir, file), 'utf8'),
+    ),
   )
-  if (goMod === undefined || goSum === undefined || etcdMain === undefined) throw new Error('unreachable')
-  const ldflags = linkerFlags(requiredVersion(goMod, 'k8s.io/kubernetes'))
-  return { ldflags, dir: join(cacheDir(), 'bin', definitionHash([goMod, goSum, etcdMain, ldflags])) }
+  const ldflags = linkerFlags(requiredVersion(sources[0] ?? '', 'k8s.io/kubernetes'))
+  return { ldflags, dir: join(cacheDir(), 'bin', definitionHash([...sources, ldflags])) }
 }
 
-/** Programs that are not in the cache. */
-export async function missingPrograms(names: readonly ProgramName[] = PROGRAM_NAMES): Promise<ProgramName[]> {
+/** Those of `names` that are not in the cache. */
+export async function missingPrograms(names: readonly ProgramName[]): Promise<ProgramName[]> {
   const { dir } = await buildDefinition()
   return names.filter((name) => !existsSync(join(dir, name)))
 }
 
 /**
- * The path of a program; builds it first when the cache lacks it (minutes: Kubernetes compiles once for all its programs).
- * Two callers at once both build and the last rename wins, with the same content.
+ * Builds what the cache lacks, all of it in one build: while one program is linked the next is compiled, and what they share is
+ * compiled once. Two callers at once both build and the last rename wins, with the same content.
  */
-export async function programPath(name: ProgramName, signal?: AbortSignal): Promise<string> {
+export async function ensurePrograms(
+  names: readonly ProgramName[],
+  options: { signal?: AbortSignal; onProgress?: (progress: BuildProgress) => void } = {},
+): Promise<void> {
   const { dir, ldflags } = await buildDefinition()
-  const path = join(dir, name)
-  if (existsSync(path)) return path
+  const missing = names.filter((name) => !existsSync(join(dir, name)))
+  if (missing.length === 0) return
   await mkdir(dir, { recursive: true })
-  const temporary = `${path}.${process.pid}.new`
+  const building = await mkdtemp(join(dir, 'new-'))
   try {
-    await exec(['go', 'build', '-trimpath', '-buildvcs=false', '-ldflags', ldflags, '-o', temporary, PROGRAMS[name]], {
-      cwd: moduleDir,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' },
-      timeoutMs: 30 * 60_000,
-      ...(signal ? { signal } : {}),
-    })
-    await rename(temporary, path)
+    await goBuild({ moduleDir, packages: missing.map((name) => PROGRAMS[name]), ldflags, outDir: building, ...options })
+    for (const name of missing) await rename(join(building, name), join(dir, name))
   } finally {
-    await rm(temporary, { force: true })
+    await rm(building, { recursive: true, force: true })
   }
-  return path
+}
+
+/** The path of a program; builds it first when the cache lacks it (minutes for the first of Kubernetes' own). */
+export async function programPath(name: ProgramName, signal?: AbortSignal): Promise<string> {
+  const { dir } = await buildDefinition()
+  await ensurePrograms([name], signal ? { signal } : {})
+  return join(dir, name)
 }

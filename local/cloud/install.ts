@@ -3,12 +3,14 @@
 // kubelet could run (their processes are started by this cloud, with the same accounts), the Node objects and the authority.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseAllDocuments, stringify } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { CLOUD_NAME, GROUP, VERSION } from '../../lib/api/kinds.ts'
 import { exec } from '../../lib/exec.ts'
 import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
 import { programPath } from '../build/programs.ts'
 import type { Api } from '../control-plane/api.ts'
+import { applyManifests, type Manifest } from '../control-plane/manifests.ts'
+import { waitUntil } from '../host/wait.ts'
 import { renewToken, NAMESPACE, type TokenFile } from '../services/tokens.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { REPOSITORY, type Layout } from './layout.ts'
@@ -18,19 +20,9 @@ export const CHART = join(REPOSITORY, 'charts', 'nephele')
 const WORKLOADS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job', 'CronJob', 'Pod', 'PodDisruptionBudget'])
 
 /** Processes that this cloud starts itself. */
-const OUTSIDE = [
-  'operator.enabled=false',
-  'agent.enabled=false',
-  'nats.enabled=false',
-  'ovn.enabled=false',
-  'bootstrap.enabled=false',
-]
-
-interface Manifest {
-  apiVersion?: string
-  kind: string
-  metadata: { name: string; annotations?: Record<string, string> }
-}
+const OUTSIDE = Object.fromEntries(
+  ['operator', 'agent', 'nats', 'ovn', 'bootstrap'].map((part) => [part, { enabled: false }]),
+)
 
 /** Pure: what of a rendered chart the local cloud applies, CRDs first. Hooks are Helm's business and run as pods. */
 export function selectManifests(rendered: string): { definitions: Manifest[]; others: Manifest[] } {
@@ -68,30 +60,20 @@ async function listPolicyKinds(api: Api): Promise<string[]> {
 }
 
 /** Renders the chart and applies it, and `more` with it; may run any number of times. */
-export async function installChart(api: Api, layout: Layout, more: readonly Manifest[] = []): Promise<void> {
-  const helm = await programPath('helm')
-  const values = OUTSIDE.flatMap((value) => ['--set', value])
-  const served = (await listPolicyKinds(api)).flatMap((kind) => ['--api-versions', kind])
-  const { stdout } = await exec([helm, 'template', 'nephele', CHART, '--namespace', NAMESPACE, ...served, ...values], {
-    timeoutMs: 60_000,
-    env: { ...process.env, HELM_CACHE_HOME: join(layout.dir, 'helm'), HELM_CONFIG_HOME: join(layout.dir, 'helm') },
-  })
-  const { definitions, others } = selectManifests(stdout)
+export async function installChart(api: Api, more: readonly Manifest[] = []): Promise<void> {
+  const rendered = await renderChart(await listPolicyKinds(api))
+  const { definitions, others } = selectManifests(rendered)
   await applyNamespace(api)
   await Promise.all(definitions.map((d) => applyDefinition(api, d)))
   await waitForDefinitions(api, definitions)
-  const argv = [await programPath('kubectl'), '--kubeconfig', layout.adminKubeconfig] as const
-  const apply = [
-    ...argv,
-    'apply',
-    '--server-side',
-    '--force-conflicts',
-    '--field-manager=nephele-local',
-    '-f',
-    '-',
-  ] as const
-  // A custom resource of a kind that the apiserver began to serve a moment ago needs kubectl's discovery, which is fresh here.
-  await exec(apply, { timeoutMs: 60_000, input: [...others, ...more].map((m) => stringify(m)).join('---\n') })
+  await applyManifests(api, [...others, ...more], NAMESPACE)
+}
+
+/** @param apiVersions what `.Capabilities.APIVersions` has besides what each apiserver serves */
+export async function renderChart(apiVersions: readonly string[]): Promise<string> {
+  const request = { chart: CHART, release: 'nephele', namespace: NAMESPACE, apiVersions, values: OUTSIDE }
+  const input = JSON.stringify(request)
+  return (await exec([await programPath('chart')], { timeoutMs: 60_000, input })).stdout
 }
 
 async function applyNamespace(api: Api): Promise<void> {
@@ -112,13 +94,8 @@ async function waitForDefinitions(api: Api, definitions: readonly Manifest[]): P
     const found = await api.request<{ status?: { conditions?: { type: string; status: string }[] } }>('GET', path)
     return found.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') ?? false
   }
-  const deadline = performance.now() + 30_000
-  for (;;) {
-    const all = await Promise.all(definitions.map(established))
-    if (all.every(Boolean)) return
-    if (performance.now() > deadline) throw new Error('the apiserver does not accept the custom resource definitions')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const all = async () => (await Promise.all(definitions.map(established))).every(Boolean)
+  await waitUntil('the apiserver to accept the custom resource definitions', all, { timeoutMs: 30_000, everyMs: 50 })
 }
 
 /** The authorities that sign nodes' requests, where the operator looks for them. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings a cloud up, whatever of it is up already: each step finds what an earlier one left and goes on from there.
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { buildProcesses } from '../../scripts/build.ts'
 import { exec } from '../../lib/exec.ts'
@@ -21,7 +20,7 @@ import { waitForAdmission } from './admission.ts'
 import { addressesOf, defineNodes } from './definition.ts'
 import { ensureHugepages } from './hugepages.ts'
 import { applyAuthorities, applyNodes, cloudSettings, installChart, tokenFiles, writeTokens } from './install.ts'
-import { IMAGE_PORT, layoutOf, NATS_PORT, OPERATOR_HTTP_PORT } from './layout.ts'
+import { IMAGE_PORT, layoutOf, OPERATOR_HTTP_PORT } from './layout.ts'
 import { writeNatsFiles } from './nats.ts'
 import { assertDpdkNodes, newState } from './new-state.ts'
 import { findState, lockState, saveState, stateDirOf } from './state.ts'
@@ -117,7 +116,7 @@ async function ensureControlPlane(cloud: Cloud): Promise<void> {
 async function install(cloud: Cloud): Promise<void> {
   await cloud.withApi(async (api) => {
     const { host } = addressesOf(cloud.state.subnet)
-    await installChart(api, cloud.layout, [cloudSettings(`${host}/32`)])
+    await installChart(api, [cloudSettings(`${host}/32`)])
     await applyAuthorities(api, cloud.layout)
     const files = tokenFiles(cloud.layout, await applyNodes(api, cloud.state))
     await writeTokens(
@@ -150,24 +149,8 @@ async function ensureFabric(cloud: Cloud): Promise<void> {
 }
 
 async function ensureNats(cloud: Cloud): Promise<void> {
-  const { host } = addressesOf(cloud.state.subnet)
-  await writeNatsFiles(cloud.layout, host)
+  await writeNatsFiles(cloud.layout, addressesOf(cloud.state.subnet).host)
   await cloud.startProcess('nats')
-  await waitUntil('NATS to listen', () => isListening(host, NATS_PORT), {
-    timeoutMs: 10_000,
-    ...(cloud.state.processes['nats'] ? { process: cloud.state.processes['nats'] } : {}),
-  })
-}
-
-function isListening(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port })
-    const answer = (open: boolean) => {
-      socket.destroy()
-      resolve(open)
-    }
-    socket.once('connect', () => answer(true)).once('error', () => answer(false))
-  })
 }
 
 async function ensureNode(cloud: Cloud, name: string): Promise<void> {

@@ -3,11 +3,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildProcesses } from '../../scripts/build.ts'
-import { missingPrograms, programPath } from '../build/programs.ts'
+import { CLUSTER_PROGRAMS, missingPrograms } from '../build/programs.ts'
 import { REPOSITORY } from '../cloud/layout.ts'
 import { ensureGuestImage, type GuestImage } from '../guest-image/build.ts'
 import { ensurePrerequisites } from '../host/prerequisites.ts'
 import type { Progress } from '../host/progress.ts'
+import { buildPrograms } from '../prepare.ts'
 import { ensureRootfs } from '../rootfs/build.ts'
 import { CLUSTER_PACKAGES } from './definition.ts'
 import { buildImages, type ImageArchives } from './images.ts'
@@ -21,9 +22,9 @@ export interface PreparedCluster {
 }
 
 export async function prepareCluster(progress: Progress): Promise<PreparedCluster> {
-  const missing = await missingPrograms()
+  const missing = await missingPrograms(CLUSTER_PROGRAMS)
   await progress.step('host prerequisites', () => ensurePrerequisites(missing.length === 0))
-  for (const program of missing) await progress.step(`building ${program}`, () => programPath(program))
+  await buildPrograms(missing, progress)
   const kubeProxy = await progress.step('kube-proxy', () => kubeProxyPath())
   const rootfs = await progress.step("nodes' root file system", () => ensureRootfs(undefined, CLUSTER_PACKAGES))
   const guestImage = await progress.step('guest image', () => ensureGuestImage(rootfs))

@@ -3,13 +3,12 @@
 // built again for it. Most of it is in Go's build cache after those.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { exec } from '../../lib/exec.ts'
+import { join } from 'node:path'
+import { goBuild } from '../build/go-build.ts'
 import { linkerFlags, requiredVersion } from '../build/programs.ts'
 import { cacheDir, definitionHash } from '../host/cache.ts'
 
-const moduleDir = join(dirname(fileURLToPath(import.meta.url)), 'proxy')
+const moduleDir = join(import.meta.dirname, 'proxy')
 
 /** Builds it when the cache lacks it (half a minute). */
 export async function kubeProxyPath(): Promise<string> {
@@ -18,18 +17,13 @@ export async function kubeProxyPath(): Promise<string> {
   const ldflags = linkerFlags(requiredVersion(goMod, 'k8s.io/kubernetes'))
   const path = join(cacheDir(), 'bin', definitionHash([goMod, goSum, ldflags]), 'kube-proxy')
   if (existsSync(path)) return path
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}.new`
-  const build = ['go', 'build', '-trimpath', '-buildvcs=false', '-ldflags', ldflags, '-o', temporary] as const
+  const building = `${path}.${process.pid}.new`
+  await mkdir(building, { recursive: true })
   try {
-    await exec([...build, 'k8s.io/kubernetes/cmd/kube-proxy'], {
-      cwd: moduleDir,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' },
-      timeoutMs: 20 * 60_000,
-    })
-    await rename(temporary, path)
+    await goBuild({ moduleDir, packages: ['k8s.io/kubernetes/cmd/kube-proxy'], ldflags, outDir: building })
+    await rename(join(building, 'kube-proxy'), path)
   } finally {
-    await rm(temporary, { force: true })
+    await rm(building, { recursive: true, force: true })
   }
   return path
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run cloud` without a command: up, the first machine, what to do next.
-import { dirname } from 'node:path'
-import { programPath } from '../build/programs.ts'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
 import { DEFAULT_CLOUD, type CloudShape } from '../cloud/definition.ts'
+import { applyManifests, type Manifest } from '../control-plane/manifests.ts'
 import { findProgram } from '../host/prerequisites.ts'
 import { waitUntil } from '../host/wait.ts'
 import type { Progress } from '../host/progress.ts'
@@ -24,7 +26,7 @@ export async function runCloud(
   const { cloud } = result
   const operatorLog = cloud.layout.log('operator')
   const folder = await renderExample({ cloud, sha256: result.guestImage.sha256.qcow2 }, EXAMPLE)
-  await progress.step(`kubectl apply -f ${folder}`, () => cloud.kubectl(['apply', '-f', folder]))
+  await progress.step(`the objects in ${folder}`, () => applyFolder(cloud, folder))
   await progress.step('machines ACTIVE', () => waitForMachines(cloud, isActive), operatorLog)
   await progress.step('machines booted to their login', () => waitForMachines(cloud, hasLogin), operatorLog)
   const instances = await listInstances(cloud, EXAMPLE_NAMESPACE)
@@ -37,18 +39,28 @@ export async function runCloud(
   }
   const first = instances[0]?.metadata.name ?? 'NAME'
   const own = name === DEFAULT_CLOUD ? '' : `--name ${name} `
-  // kubectl is built with the rest: the host need not have one.
-  const hasKubectl = findProgram('kubectl') !== undefined
-  const path = hasKubectl ? '' : ` PATH="$PATH:${dirname(await programPath('kubectl'))}"`
+  const { exports, kubectl } = kubectlWords(cloud.kubeconfigPath, findProgram('kubectl') !== undefined, own)
   print(`
 The cloud is up after ${progress.elapsed().toFixed(0)} s. Try next:
-  export KUBECONFIG=${cloud.kubeconfigPath}${path}
-  kubectl get nephele -A
-  kubectl describe ninst -n ${EXAMPLE_NAMESPACE} ${first}
+${exports.map((line) => `  ${line}\n`).join('')}  ${kubectl} get nephele -A
+  ${kubectl} describe ninst -n ${EXAMPLE_NAMESPACE} ${first}
   npm run cloud -- ${own}console ${first}            the machine's console; Ctrl-] leaves it
   npm run cloud -- ${own}ssh ${first}                a shell in it, from a port on its network
-  kubectl delete -f ${folder}
+  ${kubectl} delete -f ${folder}
   npm run cloud -- ${own}status | nodes | logs | down`)
+}
+
+/** Pure: how the lines to try next begin. A host without kubectl has it through this command, which builds it when it is first asked for. */
+export function kubectlWords(kubeconfig: string, hasKubectl: boolean, own: string) {
+  if (hasKubectl) return { exports: [`export KUBECONFIG=${kubeconfig}`], kubectl: 'kubectl' }
+  return { exports: [], kubectl: `npm run -s cloud -- ${own}kubectl` }
+}
+
+async function applyFolder(cloud: Cloud, folder: string): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml')).sort()
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
+  const manifests = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as Manifest))
+  await cloud.withApi((api) => applyManifests(api, manifests, 'default'))
 }
 
 async function waitForMachines(cloud: Cloud, is: (cloud: Cloud, i: InstanceView) => boolean): Promise<void> {

@@ -7,6 +7,7 @@ import { missingPrograms, programPath } from '../build/programs.ts'
 import { CHART } from '../cloud/install.ts'
 import { assertGo } from '../host/prerequisites.ts'
 import type { Progress } from '../host/progress.ts'
+import { buildPrograms } from '../prepare.ts'
 import { NAMESPACE } from '../services/tokens.ts'
 
 /** In the order in which each needs the one before. */
@@ -40,10 +41,9 @@ export async function installIntoCluster(
 ): Promise<void> {
   const file = resolve(kubeconfig)
   for (const needed of [file, ...values]) if (!existsSync(needed)) throw new Error(`there is no file ${needed}`)
-  const [helm, kubectl] = await progress.step('helm and kubectl', async () => {
-    if ((await missingPrograms(['helm', 'kubectl'])).length > 0) await assertGo()
-    return [await programPath('helm'), await programPath('kubectl')] as const
-  })
+  if ((await missingPrograms(['helm', 'kubectl'])).length > 0) await assertGo()
+  await buildPrograms(['helm', 'kubectl'], progress)
+  const [helm, kubectl] = [await programPath('helm'), await programPath('kubectl')]
   const nodes = await progress.step('asking the cluster', async () => {
     const argv = [kubectl, '--kubeconfig', file, 'get', 'nodes', '-o', 'name'] as const
     return (await exec(argv, { timeoutMs: 30_000 })).stdout.trim().split('\n')

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the commands show of machines.
 import { existsSync, readFileSync } from 'node:fs'
+import { GROUP, VERSION } from '../../lib/api/kinds.ts'
 import type { Cloud } from '../cloud/cloud.ts'
 import { isRunning } from '../host/process.ts'
 import { pathIn } from '../node/node.ts'
+import { table } from './table.ts'
 
 export interface InstanceView {
   metadata: { name: string; namespace: string; uid: string }
@@ -17,9 +19,9 @@ export interface InstanceView {
 }
 
 export async function listInstances(cloud: Cloud, namespace?: string): Promise<InstanceView[]> {
-  const scope = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace]
-  const list = await cloud.kubectl(['get', 'instances.nephele.dev', ...scope, '-o', 'json'])
-  return (JSON.parse(list) as { items: InstanceView[] }).items
+  const scope = namespace === undefined ? '' : `/namespaces/${namespace}`
+  const path = `/apis/${GROUP}/${VERSION}${scope}/instances`
+  return (await cloud.withApi((api) => api.request<{ items: InstanceView[] }>('GET', path))).items
 }
 
 /** @throws when there is none of that name, or it is on no node */
@@ -32,22 +34,16 @@ export async function getPlacedInstance(cloud: Cloud, namespace: string, name: s
   return { instance, node }
 }
 
-/** One line a machine: name, state, node, addresses, and why it is not ready. */
+/** A title, and one line a machine: name, state, node, addresses, and why it is not ready. */
 export function instanceLines(instances: readonly InstanceView[]): string[] {
   const rows = instances.map((i) => [
     `${i.metadata.namespace}/${i.metadata.name}`,
-    i.status?.state ?? '-',
-    i.status?.node ?? '-',
-    i.status?.addresses?.map((a) => a.ipAddress).join(',') ?? '-',
+    i.status?.state ?? '',
+    i.status?.node ?? '',
+    i.status?.addresses?.map((a) => a.ipAddress).join(',') ?? '',
     notReady(i),
   ])
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
+  return table(['MACHINE', 'STATE', 'NODE', 'ADDRESSES', 'NOT READY'], rows)
 }
 
 function notReady(instance: InstanceView): string {

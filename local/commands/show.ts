@@ -2,49 +2,78 @@
 // status, nodes, logs: what is there. Nothing here changes anything.
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { GROUP } from '../../lib/api/kinds.ts'
 import { openCloud, type Cloud, type CloudProcess } from '../cloud/cloud.ts'
-import { defineNodes, servicesOf } from '../cloud/definition.ts'
+import { DEFAULT_CLOUD, defineNodes, servicesOf, type NodeDefinition } from '../cloud/definition.ts'
 import { logTail } from '../host/wait.ts'
 import { isNodeRunning, pathIn } from '../node/node.ts'
 import { instanceLines, listInstances } from './instances.ts'
+import { table } from './table.ts'
 
-const PROCESSES: readonly CloudProcess[] = ['etcd', 'apiserver', 'controller-manager', 'nats', 'caretaker', 'operator']
+/** What each is there for, in a newcomer's words. */
+const PROCESSES: Readonly<Record<CloudProcess, string>> = {
+  etcd: "Kubernetes' store",
+  apiserver: "Kubernetes' API",
+  'controller-manager': 'deletes namespaces and what lost its owner',
+  nats: 'carries messages between operator and nodes',
+  caretaker: 'serves the image of the example, renews tokens',
+  operator: 'places machines, reports their state',
+}
 
 /** False when something of the cloud is not running. */
 export async function showStatus(name: string, print: (line: string) => void): Promise<boolean> {
   const cloud = openCloud(name)
-  let whole = true
-  for (const process of PROCESSES) {
-    const running = cloud.findProcess(process)
-    whole &&= running !== undefined
-    print(`${process.padEnd(20)} ${running ? `running, pid ${running.pid}` : 'not running'}`)
-  }
-  whole = showNodes(name, print) && whole
+  const processes = Object.entries(PROCESSES).map(([process, what]) => {
+    const running = cloud.findProcess(process as CloudProcess)
+    return { name: process, state: running ? `running, pid ${running.pid}` : 'not running', what, down: !running }
+  })
+  for (const line of table(
+    ['PROCESS', 'STATE', 'WHAT IT DOES'],
+    processes.map((p) => [p.name, p.state, p.what]),
+  ))
+    print(line)
+  print('')
+  const nodesRun = showNodes(name, print)
   if (cloud.findProcess('apiserver')) {
     print('')
     const instances = await listInstances(cloud).catch(() => [])
     for (const line of instances.length > 0 ? instanceLines(instances) : ['no machines']) print(line)
   }
-  return whole
+  const down = processes.filter((p) => p.down).map((p) => p.name)
+  if (down.length === 0 && nodesRun) return true
+  const own = name === DEFAULT_CLOUD ? '' : `--name ${name} `
+  const what = down.length > 0 ? down.join(', ') : 'of the nodes above not everything'
+  print(
+    `\nnot running: ${what}. "npm run cloud -- ${own}logs NAME" may say why, "npm run cloud -- ${own}up" starts it again.`,
+  )
+  return false
 }
 
+/** False when a node, or a service of one, is not running. */
 export function showNodes(name: string, print: (line: string) => void): boolean {
   const cloud = openCloud(name)
   let whole = true
-  for (const definition of defineNodes(cloud.state)) {
+  const rows = defineNodes(cloud.state).map((definition) => {
     const node = cloud.state.nodes[definition.name]
     const running = node !== undefined && isNodeRunning(node)
-    whole &&= running
     const down = running ? servicesOf(definition).filter((s) => !cloud.findDaemon(definition.name, s)) : []
-    whole &&= down.length === 0
-    const roles = Object.entries(definition.labels).map(([key, value]) => `${key.replace(/^.*\//, '')}=${value}`)
-    if (definition.dpdk) roles.push('dpdk')
+    whole &&= running && down.length === 0
     const state = running ? `running, pid ${node.pid}` : 'not running'
-    print(
-      `${definition.name.padEnd(20)} ${state}  ${roles.join(' ')}${down.length > 0 ? `  DOWN: ${down.join(' ')}` : ''}`,
-    )
-  }
+    const zone = definition.labels['topology.kubernetes.io/zone'] ?? ''
+    return [definition.name, state, zone, rolesOf(definition).join(', '), down.join(', ')]
+  })
+  for (const line of table(['NODE', 'STATE', 'ZONE', 'ROLES', 'SERVICES DOWN'], rows)) print(line)
   return whole
+}
+
+/** Pure: from the node's labels, such as `compute (libvirt)` or `storage`. */
+export function rolesOf({ labels, dpdk }: Pick<NodeDefinition, 'labels' | 'dpdk'>): string[] {
+  const own = Object.entries(labels).filter(([key]) => key.startsWith(`${GROUP}/`))
+  const roles = own.map(([key, value]) => {
+    const role = key.slice(GROUP.length + 1)
+    return value === 'true' ? role : `${role} (${value})`
+  })
+  return dpdk ? [...roles, 'DPDK'] : roles
 }
 
 /** All log files by name: `operator`, `apiserver`, `compute-1/agent`, … */

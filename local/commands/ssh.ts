@@ -2,7 +2,7 @@
 // A shell in a machine. Nothing of the host is on tenant networks, so this makes a Port on the machine's network, plugs it into the
 // network node's switch as a namespace of its own, runs ssh in there, and removes both again.
 import { randomInt } from 'node:crypto'
-import { PLUGGED_ON_ANNOTATION } from '../../lib/api/kinds.ts'
+import { GROUP, PLUGGED_ON_ANNOTATION, VERSION } from '../../lib/api/kinds.ts'
 import { openCloud, type Cloud } from '../cloud/cloud.ts'
 import { defineNodes } from '../cloud/definition.ts'
 import { waitUntil } from '../host/wait.ts'
@@ -84,14 +84,14 @@ export async function openDoor(
     },
     spec: { networkRef, ...portSpec },
   }
-  await cloud.kubectl(['create', '-f', '-'], { input: JSON.stringify(manifest) })
+  await cloud.withApi((api) => api.request('POST', portPath(namespace), manifest))
   const run = (...argv: string[]) => cloud.exec(node, argv)
   // Interface names have 15 characters at the most.
   const [outside, inside] = [`dr-${number}-${process.pid % 10_000}`, `dn-${number}-${process.pid % 10_000}`]
   const close = async () => {
     await run('ovs-vsctl', '--timeout=10', '--if-exists', 'del-port', 'br-int', outside)
     await run('sh', '-c', 'ip link delete "$1" 2>/dev/null; ip netns delete "$2" 2>/dev/null; :', 'sh', outside, name)
-    await cloud.kubectl(['delete', 'ports.nephele.dev', '-n', namespace, name, '--wait=false'])
+    await cloud.withApi((api) => api.request('DELETE', portPath(namespace, name)))
   }
   try {
     const port = await waitUntil(
@@ -144,8 +144,10 @@ function networkNode(cloud: Cloud): string {
   return node.name
 }
 
-async function getPort(cloud: Cloud, namespace: string, name: string): Promise<PortObject> {
-  return JSON.parse(
-    await cloud.kubectl(['get', 'ports.nephele.dev', '-n', namespace, name, '-o', 'json']),
-  ) as PortObject
+function getPort(cloud: Cloud, namespace: string, name: string): Promise<PortObject> {
+  return cloud.withApi((api) => api.request<PortObject>('GET', portPath(namespace, name)))
+}
+
+function portPath(namespace: string, name?: string): string {
+  return `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/ports${name === undefined ? '' : `/${name}`}`
 }

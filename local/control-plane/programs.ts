@@ -90,28 +90,23 @@ export function apiserverArguments(o: ApiserverOptions): string[] {
   ]
 }
 
-/** For clusters without kubelets: namespaces, owner references, service accounts and aggregated roles; nothing that judges nodes. */
-const CONTROLLERS_WITHOUT_KUBELETS = [
-  'garbage-collector-controller',
-  'namespace-controller',
-  'serviceaccount-controller',
-  'root-ca-certificate-publisher-controller',
-  'clusterrole-aggregation-controller',
-  'validatingadmissionpolicy-status-controller',
-]
-
+/** What owns what, namespaces, accounts, aggregated roles; build/controllers without kubelets, which knows only the first two flags. */
 export function controllerManagerArguments(o: { dir: string; port: number; kubelets: boolean }): string[] {
-  return [
+  const always = [
     `--kubeconfig=${join(o.dir, 'controller-manager.kubeconfig')}`,
+    `--root-ca-file=${pkiFile(o.dir, 'ca.crt')}`,
+  ]
+  if (!o.kubelets) return always
+  return [
+    ...always,
     '--bind-address=127.0.0.1',
     `--secure-port=${o.port}`,
     `--tls-cert-file=${pkiFile(o.dir, 'controller-manager.crt')}`,
     `--tls-private-key-file=${pkiFile(o.dir, 'controller-manager.key')}`,
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${pkiFile(o.dir, 'service-account.key')}`,
-    `--root-ca-file=${pkiFile(o.dir, 'ca.crt')}`,
     '--leader-elect=false',
-    `--controllers=${o.kubelets ? '*' : CONTROLLERS_WITHOUT_KUBELETS.join(',')}`,
+    '--controllers=*',
     '--profiling=false',
   ]
 }

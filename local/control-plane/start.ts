@@ -199,12 +199,10 @@ export async function controlPlaneCommand(
       return { argv: [await programPath('kube-apiserver'), ...args], env }
     }
     case 'controller-manager': {
-      const args = controllerManagerArguments({
-        dir,
-        port: ports.controllerManager,
-        kubelets: options.forKubelets !== undefined,
-      })
-      return { argv: [await programPath('kube-controller-manager'), ...args], env }
+      const kubelets = options.forKubelets !== undefined
+      const args = controllerManagerArguments({ dir, port: ports.controllerManager, kubelets })
+      const program = kubelets ? 'kube-controller-manager' : 'controllers'
+      return { argv: [await programPath(program), ...args], env }
     }
   }
 }

@@ -2,8 +2,8 @@
 
 //go:build tools
 
-// Package controlplane pins the programs that the local cloud builds; see ../build/programs.ts for how each is built.
-package controlplane
+// Package build pins the programs that the local cloud and its tests build; programs.ts says how.
+package build
 
 import (
 	_ "github.com/nats-io/nats-server/v2"

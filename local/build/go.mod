@@ -1,6 +1,6 @@
 // Build of the local cloud's control plane and tools: every program that it runs and that is not in Debian, pinned.
 // The staging modules of Kubernetes carry no version in its own go.mod, so each is replaced by the release that belongs to it.
-module nephele.dev/local/controlplane
+module nephele.dev/local/build
 
 go 1.26.0
 
