@@ -14,7 +14,7 @@ import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
-import type { Controller, ControllerDefinition, Run, RunResult } from './controller.ts'
+import type { Controller, ControllerDefinition, Run, RunResult, Waker } from './controller.ts'
 import type { EventRecorder } from './events.ts'
 import { fencedClient, heldFence, type Fence } from '../leader/fence.ts'
 import type { Informers } from '../informer/informers.ts'
@@ -160,7 +160,12 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       })
     })
     begun = true
-    return [own, ...others]
+    const waker: Waker = {
+      enqueue: (key, afterMs) => this.enqueue(key, afterMs),
+      enqueueUid: (uid, afterMs) => this.enqueueUid(uid, afterMs),
+      enqueueAll: () => this.enqueueAll(),
+    }
+    return [own, ...others, ...(this.#definition.sources ?? []).map((subscribe) => subscribe(waker))]
   }
 
   #changed(old: T | undefined, object: T | undefined): void {

@@ -54,6 +54,16 @@ export function watchOf<U extends KubeObject>(source: Informer<U>, keys: (object
   return { source: source as unknown as Informer<never>, keys: keys as (object: never) => Iterable<ObjectKey> }
 }
 
+/** What of a controller a source outside of Kubernetes may call. */
+export interface Waker {
+  readonly enqueue: (key: ObjectKey, afterMs?: number) => void
+  readonly enqueueUid: (uid: string, afterMs?: number) => void
+  readonly enqueueAll: () => void
+}
+
+/** Something outside of Kubernetes whose news wake objects, such as observations on the bus: subscribes. @returns ends that */
+export type Source = (wake: Waker) => () => void
+
 /** How a run ended, for `readiness`. */
 export type RunResult =
   | { kind: 'outcome'; outcome: Outcome }
@@ -69,6 +79,7 @@ export interface ControllerDefinition<T extends KubeObject> {
   /** Absent for kinds that hold nothing outside of Kubernetes. */
   readonly finalizer?: string
   readonly watches?: readonly Watch[]
+  readonly sources?: readonly Source[]
   /** Runs at once, over different objects; 8 by default. */
   readonly concurrency?: number
   /** How long a `wait` may last before its status is written; 1,000 ms by default. */
@@ -88,7 +99,7 @@ export interface ControllerDefinition<T extends KubeObject> {
   forget?(key: ObjectKey, last: T): void
 }
 
-/** A controller that runs; for sources outside of Kubernetes (observations on the bus). */
+/** A controller that runs. */
 export interface Controller {
   readonly name: string
   /** Wakes one key, now or after a delay. A key that is not in the cache is ignored. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition } from '../../lib/loop/controller.ts'
-import { withReferenceWatches } from '../kind/reference-watches.ts'
+import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
@@ -21,7 +21,7 @@ import { volumeTypeController } from './volume-type/controller.ts'
 
 type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
 
-/** One controller a kind, with the watches that its kind's references give it. */
+/** One controller a kind, with who wakes it by its kind's row. */
 export function defineControllers(
   deps: OperatorDeps,
   informers: OperatorInformers,
@@ -45,5 +45,5 @@ export function defineControllers(
     instances: instanceController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
-  return list.map(([name, definition]) => [name, withReferenceWatches(definition, deps.caches, informers)])
+  return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])
 }

@@ -35,8 +35,8 @@ export class AddressBook {
   }
 
   /** Called with each claim that is gone, once its address may be given out again. */
-  onFreed(listener: (claim: HeldClaim) => void): void {
-    this.#known.onFreed(listener)
+  onFreed(listener: (claim: HeldClaim) => void): () => void {
+    return this.#known.onFreed(listener)
   }
 
   /** The subnet is gone. */

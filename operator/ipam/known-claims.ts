@@ -12,6 +12,7 @@ import {
 } from './claim-block.ts'
 import { FreeAddresses } from './free-addresses.ts'
 import type { SubnetPlan } from './subnet-plan.ts'
+import { Listeners } from '../bus/listeners.ts'
 
 interface KnownSubnet {
   readonly blocks: Map<string, StoredBlock>
@@ -27,11 +28,11 @@ export class KnownClaims {
   readonly #subnets = new Map<string, KnownSubnet>()
   /** By the holder's `namespace/name`. */
   readonly #held = new Map<string, HeldClaim[]>()
-  #freed: (claim: HeldClaim) => void = () => undefined
+  readonly #freed = new Listeners<HeldClaim>()
 
   /** Called with each claim that is gone, once its address may be given out again. */
-  onFreed(listener: (claim: HeldClaim) => void): void {
-    this.#freed = listener
+  onFreed(listener: (claim: HeldClaim) => void): () => void {
+    return this.#freed.add(listener)
   }
 
   findBlock(ref: BlockRef): StoredBlock | undefined {
@@ -96,7 +97,7 @@ export class KnownClaims {
       subnet.free?.take(valueOf(entry.address))
     }
     if (subnet.blocks.size === 0 && !subnet.free) this.#subnets.delete(ref.subnetUid)
-    for (const entry of gone) this.#freed({ block: at, entry })
+    for (const entry of gone) this.#freed.emit({ block: at, entry })
   }
 
   #hold(claim: HeldClaim): void {

@@ -45,6 +45,7 @@ export function followCaches(
       if (object) deps.subnetArrivals.arrived(object.metadata.uid)
       if (old && old.metadata.uid !== object?.metadata.uid) deps.subnetArrivals.forget(old.metadata.uid)
     }),
+    deps.bus.observed.onChange(({ kind, uid }) => collector.consider(kind, uid)),
     informers.computeNodes.onChange(({ old, object }) => {
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)

@@ -31,7 +31,6 @@ import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
 import type { OperatorInformers } from '../kind/row.ts'
 import { cachesOf } from '../kind/informers.ts'
-import { KIND_NAMES } from '../kinds.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore } from '../ipam/claim-object.ts'
 import { heldNetwork } from '../restore-guard/hold.ts'
@@ -42,7 +41,7 @@ import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { StoreHistory } from '../restore-guard/store-history.ts'
 import { checkEvery, readLifetimes, type CertificateLifetimes } from '../bus/certificate-lifetimes.ts'
-import { connectWakeUps, type Controllers } from './wake-ups.ts'
+import { lookAgain, type Controllers } from './look-again.ts'
 import { watchRegression } from '../restore-guard/watch-regression.ts'
 
 export interface LeadershipOptions {
@@ -149,7 +148,6 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
   const collector = new TombstoneCollector(deps, log)
   const ends = [
     followCaches(deps, watched, collector),
-    connectWakeUps(deps, controllers, collector),
     watchRegression(deps, controllers, { watched, collector, writer }),
     notify(deps, watched, { isHeld, log }),
     followCloud(deps, controllers, {
@@ -202,8 +200,7 @@ function followCloud(deps: OperatorDeps, controllers: Controllers, follower: Clo
       if (error instanceof StaleWriterError && !signal.aborted) deps.regression.backendRefused(error.message)
       log.warn({ err: error }, 'network backend not claimed for the new incarnation')
     })
-    collector.considerAll()
-    for (const name of KIND_NAMES) controllers[name].enqueueAll()
+    lookAgain(controllers, collector)
   })
 }
 

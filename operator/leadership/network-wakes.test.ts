@@ -3,7 +3,8 @@ import { expect, test } from '@jest/globals'
 import type { Network, Port, Subnet } from '../../lib/api/types.ts'
 import { listMissing } from '../network/network-supervision.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
-import { connectWakeUps, type Controllers } from './wake-ups.ts'
+import { connectSources } from '../testing/connect-sources.ts'
+import type { Controllers } from './look-again.ts'
 
 const owner = (uid: string) => ({ uid, namespace: 'ns', name: uid, generation: 1 })
 
@@ -18,7 +19,7 @@ function world() {
       enqueueAll: () => void woken.push(`${name} all`),
     }),
   })
-  connectWakeUps(w.deps, controllers, { consider: () => undefined } as never)
+  connectSources(w, controllers)
   w.put('networks', stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan' } }))
   w.put('subnets', stored<Subnet>('v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }))
   w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' } }))

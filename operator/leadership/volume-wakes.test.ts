@@ -6,7 +6,8 @@ import type { InstanceDocument } from '../../lib/contract/documents.ts'
 import { machine, machineWorld, step } from '../testing/machine-world.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
-import { connectWakeUps, type Controllers } from './wake-ups.ts'
+import { connectSources } from '../testing/connect-sources.ts'
+import type { Controllers } from './look-again.ts'
 
 test('a document that is stored with other volumes wakes those of its machine: the node may have answered it already', async () => {
   const w = machineWorld()
@@ -24,7 +25,7 @@ test('a document that is stored with other volumes wakes those of its machine: t
   const controllers = new Proxy({} as Controllers, {
     get: (_, name: string) => ({ enqueue: (key: string) => void woken.push(`${name} ${key}`) }),
   })
-  connectWakeUps(w.deps, controllers, { consider: () => undefined } as never)
+  connectSources(w, controllers)
   const { node = '' } = i.status ?? {}
   const document = w.bus.desired.documents.get(`${node}.instance.${i.metadata.uid}`) as InstanceDocument
   const withVolumes = (generation: number, uids: string[]): InstanceDocument => ({

@@ -25,7 +25,8 @@ import { superviseNetwork } from './network-supervision.ts'
 import { OvnNetworkDriver } from './ovn/ovn-network-driver.ts'
 import { dumpNorthbound } from '../testing/dump-northbound.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
-import { connectWakeUps, type Controllers } from '../leadership/wake-ups.ts'
+import { connectSources } from '../testing/connect-sources.ts'
+import type { Controllers } from '../leadership/look-again.ts'
 
 const SCHEMA = 'usr/share/ovn/ovn-nb.ovsschema'
 const soon = () => AbortSignal.timeout(20_000)
@@ -172,8 +173,7 @@ async function start(): Promise<Cloud> {
   const database = await open()
   const w = memoryWorld(database.driver)
   const runner = new Runner(w)
-  const collector = { consider: () => undefined } as never
-  ends.push(connectWakeUps(w.deps, runner.controllers, collector))
+  ends.push(connectSources(w, runner.controllers))
   const stop = new AbortController()
   const log = createLogger('test', 'silent')
   ends.push(superviseNetwork(w.deps, runner.controllers, { signal: stop.signal, log }), () => stop.abort())

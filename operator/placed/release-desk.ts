@@ -31,8 +31,10 @@ export class ReleaseDesk {
   readonly #requests = new Map<string, Map<string, Release>>()
   #wake: (node: string) => void = () => undefined
 
-  onRequest(wake: (node: string) => void): void {
+  /** @returns ends that */
+  onRequest(wake: (node: string) => void): () => void {
     this.#wake = wake
+    return () => (this.#wake = () => undefined)
   }
 
   request(node: string, release: Release): void {

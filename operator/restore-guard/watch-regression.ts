@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Writer } from '../bus/bus.ts'
-import { KIND_NAMES } from '../kinds.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
-import type { Controllers } from '../leadership/wake-ups.ts'
+import { lookAgain, type Controllers } from '../leadership/look-again.ts'
 import { informerOf, type OperatorInformers } from '../kind/row.ts'
 import { findResource, KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 
@@ -19,7 +17,7 @@ interface Watched {
 }
 
 /**
- * Shows the regression guard whatever changes in the resources and what nodes say of them, has the Cloud go after what it suspects, and
+ * Shows the regression guard whatever changes in the resources and what nodes say of them, and
  * sets all going again when there was nothing in it. The guard has looked at everything when this returns: call it before any
  * controller runs.
  * @returns ends it
@@ -42,12 +40,10 @@ export function watchRegression(
     bus.observed.onChange(heard),
     bus.desired.onDrift(consider),
     bus.desired.onReset(lookAtAll),
-    regression.onSuspicion(() => controllers.clouds.enqueue(CLOUD_NAME)),
     regression.onFreed(() => {
       const now = writer()
       if (!now || regression.isHolding(now)) return
-      collector.considerAll()
-      for (const name of KIND_NAMES) controllers[name].enqueueAll()
+      lookAgain(controllers, collector)
     }),
   ]
   begun = true

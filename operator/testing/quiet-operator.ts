@@ -17,7 +17,7 @@ import { defineControllers } from '../controllers/all.ts'
 import type { KindName } from '../kind/row.ts'
 import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
-import { connectWakeUps, type Controllers } from '../leadership/wake-ups.ts'
+import type { Controllers } from '../leadership/look-again.ts'
 import { toWord, wellAnswered, type Answer } from './answers.ts'
 import { inventoryOf } from './inventory.ts'
 import { MemoryCluster, type CacheName } from './memory-cluster.ts'
@@ -71,7 +71,8 @@ export class QuietOperator extends MemoryCluster {
       [...this.#definitions].map(([name, definition]) => [name, this.#controllerOf(name, definition)]),
     ) as unknown as Controllers
     followCaches(deps, informers, collector)
-    connectWakeUps(deps, controllers, collector)
+    for (const [name, { sources = [] }] of this.#definitions)
+      for (const subscribe of sources) subscribe(controllers[name])
     this.create('clouds', { name: CLOUD_NAME }, {})
   }
 

@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition } from '../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
-import { withReferenceWatches } from '../kind/reference-watches.ts'
+import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 import type { Caches, OperatorInformers } from '../kind/row.ts'
 
@@ -13,7 +13,7 @@ export function wokenBy<T extends KubeObject>(
 ): (cache: keyof Caches, object: KubeObject) => string[] {
   // Only told apart, never asked.
   const informers = stores as unknown as OperatorInformers
-  const { watches = [] } = withReferenceWatches(make(deps, informers), deps.caches, informers)
+  const { watches = [] } = withKindWakes(make(deps, informers), deps, informers)
   return (cache, object) => {
     const ofIt = watches.filter(({ source }) => (source as unknown) === informers[cache])
     return [...new Set(ofIt.flatMap(({ keys }) => [...keys(object as never)]))].sort()

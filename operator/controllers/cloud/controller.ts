@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CLOUD } from '../../../lib/api/kinds.ts'
+import { CLOUD, CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Cloud } from '../../../lib/api/types.ts'
 import { findCondition, isConditionTrue, type Readiness } from '../../../lib/conditions.ts'
 import type { ControllerDefinition, RunResult } from '../../../lib/loop/controller.ts'
@@ -13,6 +13,11 @@ export function cloudController(deps: OperatorDeps): ControllerDefinition<Cloud>
     name: 'cloud',
     kind: CLOUD,
     runsWhileHeld: true,
+    sources: [
+      ({ enqueue }) => deps.bus.heartbeats.onChange(() => enqueue(CLOUD_NAME)),
+      ({ enqueue }) => deps.network.onHealth(() => enqueue(CLOUD_NAME)),
+      ({ enqueue }) => deps.regression.onSuspicion(() => enqueue(CLOUD_NAME)),
+    ],
     reconcile: (cloud, run) => reconcileCloud(cloud, deps, run),
     readiness: cloudReadiness,
   }

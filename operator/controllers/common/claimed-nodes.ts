@@ -14,8 +14,10 @@ export class ClaimedNodes {
     this.#clock = clock
   }
 
-  onSettled(wake: (node: string) => void): void {
+  /** @returns ends that */
+  onSettled(wake: (node: string) => void): () => void {
     this.#wake = wake
+    return () => (this.#wake = () => undefined)
   }
 
   changed(node: string): void {

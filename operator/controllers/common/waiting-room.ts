@@ -9,8 +9,10 @@ export class WaitingRoom {
   readonly #keys = new Set<ObjectKey>()
   #wake: (key: ObjectKey) => void = () => undefined
 
-  onWake(wake: (key: ObjectKey) => void): void {
+  /** @returns ends that */
+  onWake(wake: (key: ObjectKey) => void): () => void {
     this.#wake = wake
+    return () => (this.#wake = () => undefined)
   }
 
   enter(key: ObjectKey): void {

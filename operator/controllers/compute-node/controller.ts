@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CLOUD_NAME, COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kinds.ts'
+import { COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
-import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { NodeCertificates } from '../../bus/certificates.ts'
 import type { NbdCertificates } from '../../bus/nbd-certificates.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ensureComputeNode } from './discover.ts'
 import { reconcileComputeNode } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
+import { computeNodeSources, computeNodeWatches } from './wakes.ts'
 
 export interface NodeSettings {
   /** OVN's southbound database as agents reach it; absent: no networks. */
@@ -25,16 +26,12 @@ export function computeNodeController(
   informers: OperatorInformers,
   settings: NodeSettings,
 ): ControllerDefinition<ComputeNode> {
-  const { computeNodes } = deps.caches
   return {
     name: 'compute-node',
     kind: COMPUTE_NODE,
     finalizer: FINALIZER,
-    watches: [
-      watchOf(informers.nodes, (node) => [node.metadata.name]),
-      watchOf(informers.storagePools, () => computeNodes.keys()),
-      watchOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? computeNodes.keys() : [])),
-    ],
+    watches: computeNodeWatches(deps, informers),
+    sources: computeNodeSources(deps),
     reconcile: (node, run) => reconcileComputeNode(node, deps, settings, run),
     forget(name) {
       deps.scheduler.removeNode(name)

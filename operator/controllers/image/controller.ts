@@ -13,6 +13,13 @@ export function imageController(deps: OperatorDeps, informers: OperatorInformers
     kind: IMAGE,
     finalizer: FINALIZER,
     watches: [watchOf(informers.computeNodes, () => deps.caches.images.listBy('unplaced', 'true').map(keyOfObject))],
+    // Any node that is heard may import.
+    sources: [
+      ({ enqueue }) =>
+        deps.bus.heartbeats.onChange(() => {
+          for (const image of deps.caches.images.listBy('unplaced', 'true')) enqueue(keyOfObject(image))
+        }),
+    ],
     reconcile: (image, run) => reconcileImage(image, deps, run),
     errorState: 'killed',
   }

@@ -8,7 +8,7 @@ import { MemoryCluster } from '../../testing/memory-cluster.ts'
 import { machine, parts, putNode } from '../../testing/machine-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { instanceController } from './controller.ts'
-import { withReferenceWatches } from '../../kind/reference-watches.ts'
+import { withKindWakes } from '../../kind/kind-wakes.ts'
 import { runAsLoop } from '../../testing/as-the-loop.ts'
 
 const MAC = 'fa:16:3e:00:00:01'
@@ -17,7 +17,7 @@ function world() {
   const cluster = new MemoryCluster()
   const { world: w } = cluster
   const informers = cluster.informers()
-  const definition = withReferenceWatches(instanceController(w.deps, informers), w.deps.caches, informers)
+  const definition = withKindWakes(instanceController(w.deps, informers), w.deps, informers)
   const wake = (kind: string, object: KubeObject): string[] => {
     const watches = (definition.watches ?? []).filter(({ source }) => source.kind.kind === kind)
     return watches.length === 0 ? ['no watch'] : watches.flatMap(({ keys }) => [...keys(object as never)])

@@ -15,6 +15,7 @@ export function storagePoolController(
     kind: STORAGE_POOL,
     finalizer: FINALIZER,
     watches: [watchOf(informers.computeNodes, () => deps.caches.storagePools.keys())],
+    sources: [({ enqueueAll }) => deps.bus.inventory.onChange(() => enqueueAll())],
     reconcile: async (pool) => reconcileStoragePool(pool, deps),
     errorState: 'error',
   }

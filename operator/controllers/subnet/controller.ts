@@ -32,6 +32,14 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         if (cloud.metadata.name === CLOUD_NAME) yield* subnets.keys()
       }),
     ],
+    // A row of its network can be written to now.
+    sources: [
+      ({ enqueue }) =>
+        deps.network.onMade(({ kind, uid }) => {
+          const network = kind === 'Network' ? deps.caches.networks.findByUid(uid) : undefined
+          for (const key of network ? ofNetwork(keyOfObject(network)) : []) enqueue(key)
+        }),
+    ],
     reconcile: (subnet, run) => reconcileSubnet(subnet, deps, run),
     errorState: 'ERROR',
     forget: (_key, subnet) => deps.addresses.forgetSubnet(subnet.metadata.uid),

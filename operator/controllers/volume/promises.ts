@@ -18,8 +18,10 @@ export class VolumePromises {
   #wake: (pool: string) => void = () => undefined
 
   /** Room of the pool that was promised, and is had by nobody. */
-  onWithdrawn(wake: (pool: string) => void): void {
+  /** @returns ends that */
+  onWithdrawn(wake: (pool: string) => void): () => void {
     this.#wake = wake
+    return () => (this.#wake = () => undefined)
   }
 
   make(uid: string, promise: VolumePromise): void {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { DocumentKind } from '../../lib/contract/documents.ts'
 import { keyOfObject, type KubeObject, type ObjectKey } from '../../lib/kube/object.ts'
-import { watchOf, type ControllerDefinition, type Watch } from '../../lib/loop/controller.ts'
+import { watchOf, type ControllerDefinition, type Source, type Waker, type Watch } from '../../lib/loop/controller.ts'
+import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { targetKeysOf } from './references.ts'
 import {
@@ -13,16 +15,38 @@ import {
   type OperatorInformers,
 } from './row.ts'
 
-/** A controller's own watches, behind those that its kind's references give it: of the targets, and of who holds up a deletion. */
-export function withReferenceWatches<T extends KubeObject>(
+type WakeDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/**
+ * A controller with what its kind's row says of who wakes it, beside its own watches and sources: the targets of its references, those
+ * who hold up a deletion, and what nodes and the bus say of its documents.
+ */
+export function withKindWakes<T extends KubeObject>(
   definition: ControllerDefinition<T>,
-  caches: Caches,
+  deps: WakeDeps,
   informers: OperatorInformers,
 ): ControllerDefinition<T> {
   const name = KIND_NAMES.find((name) => resourceKindOf(name) === definition.kind)
   if (name === undefined) throw new Error(`${definition.kind.kind} is not in operator/kinds.ts`)
-  const watches = listReferenceWatches(name, caches, informers)
-  return { ...definition, watches: [...watches, ...(definition.watches ?? [])] }
+  const { document } = KINDS[name]
+  return {
+    ...definition,
+    watches: [...listReferenceWatches(name, deps.caches, informers), ...(definition.watches ?? [])],
+    sources: [...(document === undefined ? [] : listDocumentSources(document, deps)), ...(definition.sources ?? [])],
+  }
+}
+
+function listDocumentSources(document: DocumentKind, { bus }: WakeDeps): Source[] {
+  const ifOurs =
+    ({ enqueueUid }: Waker) =>
+    ({ kind, uid }: { kind: DocumentKind; uid: string }): void => {
+      if (kind === document) enqueueUid(uid)
+    }
+  return [
+    (waker) => bus.observed.onChange(ifOurs(waker)),
+    (waker) => bus.desired.onDrift(ifOurs(waker)),
+    ({ enqueueAll }) => bus.desired.onReset(() => enqueueAll()),
+  ]
 }
 
 function listReferenceWatches(name: KindName, caches: Caches, informers: OperatorInformers): Watch[] {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What wakes a ComputeNode beside its Node, those that hold up its deletion, and its own document.
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import { watchOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
+import { findResource } from '../../kind/document-kinds.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { isStray } from './strays.ts'
+
+export function computeNodeWatches({ caches }: OperatorDeps, informers: OperatorInformers): Watch[] {
+  return [
+    watchOf(informers.nodes, (node) => [node.metadata.name]),
+    watchOf(informers.storagePools, () => caches.computeNodes.keys()),
+    watchOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),
+  ]
+}
+
+export function computeNodeSources(deps: OperatorDeps): Source[] {
+  const { bus, caches, network } = deps
+  return [
+    ({ enqueue }) => bus.conduct.onChange(enqueue),
+    ({ enqueue }) => bus.inventory.onChange((node) => enqueue(node)),
+    ({ enqueue }) =>
+      bus.heartbeats.onChange((nodes) => {
+        for (const node of nodes) enqueue(node)
+      }),
+    ({ enqueue }) =>
+      network.onTaken((nodes) => {
+        for (const node of nodes) enqueue(node)
+      }),
+    ({ enqueue }) => deps.releases.onRequest((node) => enqueue(node)),
+    ({ enqueue }) => {
+      const end = deps.claimedNodes.onSettled((node) => enqueue(node))
+      return () => {
+        end()
+        deps.claimedNodes.stop()
+      }
+    },
+    // What it has without a resource is shown; a release that it answers is taken off its list.
+    ({ enqueue }) =>
+      bus.observed.onChange(({ kind, uid, node }) => {
+        const { orphans, releases } = caches.computeNodes.find(undefined, node)?.status ?? {}
+        const isShown = orphans?.some((orphan) => orphan.uid === uid) === true
+        const isOfNone = findResource(kind, uid, caches) === undefined
+        if (isOfNone && (isShown || isStray(bus.observed.find(kind, uid, node), deps))) enqueue(node)
+        if (releases?.some((release) => release.kind === kind && release.uid === uid)) enqueue(node)
+      }),
+  ]
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What wakes a port beside its own report, and what it names.
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import type { Instance } from '../../../lib/api/types.ts'
+import { isConditionTrue } from '../../../lib/conditions.ts'
+import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
+import { watchOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
+import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { port as portOfMachine } from '../instance/kind.ts'
+import { addressKey } from './address-keys.ts'
+import { macKeysOf, networkKeyOf } from './kind.ts'
+import { listSharing } from './shared-addresses.ts'
+
+export function portWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
+  const { ports } = deps.caches
+  const machinePorts = (instance: Instance) => targetKeysOf(portOfMachine, instance)
+  const ofNetwork = (key: string) => ports.listBy('network', key).map(keyOfObject)
+  return [
+    watchOf(informers.instances, machinePorts),
+    watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
+    // Another port that has the same MAC may have gone.
+    watchOf(informers.ports, (port) =>
+      macKeysOf(port)
+        .flatMap((mac) => ports.listBy('mac', mac))
+        .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
+        .map(keyOfObject),
+    ),
+    // What one may speak for, another may have.
+    watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
+    // What stood against a port's wish may go: seen to go, or found missing by a new list.
+    watchOf(informers.ports, (port) => {
+      if (port.metadata.deletionTimestamp === undefined && ports.findByUid(port.metadata.uid)) return []
+      return ports.listBy('wishing', networkKeyOf(port)).map(keyOfObject)
+    }),
+    // Those of its machines, beside those that are plugged there: theirs is the place of a port that never was, or that says so no more.
+    watchOf(informers.computeNodes, ({ metadata: { name } }) =>
+      deps.caches.instances.listBy('node', name).flatMap(machinePorts),
+    ),
+    watchOf(informers.clouds, function* (cloud) {
+      if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()
+    }),
+  ]
+}
+
+export function portSources(deps: OperatorDeps): Source[] {
+  const { bus, caches, network } = deps
+  const keysBy = (index: string, value: string): ObjectKey[] => caches.ports.listBy(index, value).map(keyOfObject)
+  const wakeUnready = ({ enqueue }: Waker): void => {
+    for (const port of caches.ports.list())
+      if (!isConditionTrue(port.status?.conditions, 'Ready')) enqueue(keyOfObject(port))
+  }
+  return [
+    // Its machine's node says what is plugged.
+    ({ enqueue }) =>
+      bus.observed.onChange(({ kind, uid }) => {
+        const instance = kind === 'instance' ? caches.instances.findByUid(uid) : undefined
+        for (const key of instance ? targetKeysOf(portOfMachine, instance) : []) enqueue(key)
+      }),
+    ({ enqueue }) =>
+      deps.addresses.onFreed(({ block, entry }) => {
+        // Who had it and still is there claims it again.
+        enqueue(keyOfRef(entry.portRef))
+        const subnet = caches.subnets.find(block.namespace, block.subnetName)
+        if (!subnet) return
+        const key = keyOf(subnet.spec.networkRef, block.namespace)
+        for (const waiting of keysBy('withoutAddress', key)) enqueue(waiting)
+        for (const waiting of keysBy('address', addressKey(key, entry.address))) enqueue(waiting)
+      }),
+    // A row of its network or subnet can be written to now.
+    ({ enqueue }) =>
+      network.onMade(({ kind, uid }) => {
+        const made = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
+        const subnet = kind === 'Subnet' ? caches.subnets.findByUid(uid) : undefined
+        const key = made ? keyOfObject(made) : subnet && keyOf(subnet.spec.networkRef, subnet.metadata.namespace)
+        for (const port of key === undefined ? [] : keysBy('network', key)) enqueue(port)
+      }),
+    // What waits for the backend says so.
+    (wake) => network.onHealth(() => wakeUnready(wake)),
+    (wake) =>
+      network.onTaken(() => {
+        for (const { uid } of network.listTaken()) wake.enqueueUid(uid)
+        // Those that say it and are not taken any more.
+        wakeUnready(wake)
+      }),
+  ]
+}
