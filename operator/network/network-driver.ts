@@ -87,9 +87,17 @@ export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | Logical
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
-const STANDING: Readonly<Record<LogicalKind, true>> = { Network: true, Subnet: true, SecurityGroup: true, Port: true }
+/** What the rows of a kind cannot be made without. */
+const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
+  Network: [],
+  Subnet: ['Network'],
+  SecurityGroup: [],
+  Port: ['Network', 'Subnet'],
+}
 /** What others stand on comes before them: the order to make them in, and backwards the one to remove them in. */
-export const LOGICAL_KINDS = Object.keys(STANDING) as readonly LogicalKind[]
+export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
+/** Others wait for rows of these: see onMade. */
+export const AWAITED_KINDS: ReadonlySet<LogicalKind> = new Set(Object.values(STANDS_ON).flat())
 
 /** A row of ours, as its mark says. */
 export interface OwnedRow extends LogicalOwner {
@@ -132,7 +140,7 @@ export interface NetworkDriver {
   listOwned(signal: AbortSignal): Promise<OwnedRow[]>
   /** Called when rows of ours change by another hand or the backend returned after an outage: ensure all soon. */
   onDisturbance(listener: () => void): () => void
-  /** Called when the row of a network or subnet came to be: ports that are of it can be written now. */
+  /** Called when a row that others wait for (AWAITED_KINDS) came to be: what stands on it can be written now. */
   onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void
   /** Undefined while it is not known yet. */
   health(): BackendHealth | undefined

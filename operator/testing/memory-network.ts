@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import {
+  AWAITED_KINDS,
   LOGICAL_KINDS,
   type BackendHealth,
   type LogicalByKind,
@@ -74,7 +75,7 @@ export class MemoryNetwork implements NetworkDriver {
         if (!this.rows.of('SecurityGroup').has(uid)) this.#put(group)
       }
     }
-    if (isNew && (want.kind === 'Network' || want.kind === 'Subnet')) this.#tellMade(want)
+    if (isNew && AWAITED_KINDS.has(want.kind)) this.#tellMade(want)
   }
 
   async remove(kind: LogicalKind, uid: string): Promise<void> {

@@ -2,7 +2,15 @@
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
-import type { BackendHealth, LogicalKind, LogicalWant, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
+import {
+  AWAITED_KINDS,
+  type BackendHealth,
+  type LogicalKind,
+  type LogicalWant,
+  type NetworkDriver,
+  type OwnedRow,
+  type TakenPort,
+} from '../network-driver.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
 import { isDisturbance, Northbound, NORTHBOUND_TABLES } from './northbound.ts'
 import { readMark } from './marks.ts'
@@ -150,7 +158,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   #tellMade(changes: readonly RowChange[]): void {
     for (const { before, after } of changes) {
       const mark = before || !after ? undefined : readMark(after)
-      if (!mark || !PLANNERS[mark.kind].isAwaited) continue
+      if (!mark || !AWAITED_KINDS.has(mark.kind)) continue
       for (const listener of [...this.#made]) listener({ kind: mark.kind, uid: mark.uid })
     }
   }

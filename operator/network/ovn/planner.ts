@@ -10,8 +10,6 @@ export type Planner = (nb: Northbound) => Plan
 export interface KindPlanner<W extends LogicalWant> {
   /** Of the row that has the resource's mark. */
   table: NorthboundTable
-  /** Others wait for its row: the driver tells when it came to be. */
-  isAwaited: boolean
   plan(want: W, nb: Northbound): Plan
   planRemoval(uid: string, nb: Northbound): Plan
 }

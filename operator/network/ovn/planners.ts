@@ -10,15 +10,10 @@ import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 
 /** All that OVN realises: one row a kind. */
 export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[K]> } = {
-  Network: { table: 'Logical_Switch', isAwaited: true, plan: planNetwork, planRemoval: planNetworkRemoval },
-  Subnet: { table: 'DHCP_Options', isAwaited: true, plan: planSubnet, planRemoval: planSubnetRemoval },
-  Port: { table: 'Logical_Switch_Port', isAwaited: false, plan: planPort, planRemoval: planPortRemoval },
-  SecurityGroup: {
-    table: 'Port_Group',
-    isAwaited: false,
-    plan: planSecurityGroup,
-    planRemoval: planSecurityGroupRemoval,
-  },
+  Network: { table: 'Logical_Switch', plan: planNetwork, planRemoval: planNetworkRemoval },
+  Subnet: { table: 'DHCP_Options', plan: planSubnet, planRemoval: planSubnetRemoval },
+  Port: { table: 'Logical_Switch_Port', plan: planPort, planRemoval: planPortRemoval },
+  SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 
 export function planWant<K extends LogicalKind>(kind: K, want: LogicalByKind[K], nb: Northbound): Plan {
