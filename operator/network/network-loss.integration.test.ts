@@ -86,7 +86,7 @@ class Runner {
   constructor(w: MemoryWorld) {
     this.#w = w
     const { networks, subnets, ports, securityGroups } = w.deps.caches
-    const caches = { network: networks, subnet: subnets, port: ports, securityGroup: securityGroups }
+    const caches = { networks, subnets, ports, securityGroups }
     const none = { enqueue: () => undefined, enqueueUid: () => undefined, enqueueAll: () => undefined }
     this.controllers = new Proxy({} as Controllers, {
       get: (_, name: string) => {
@@ -127,7 +127,7 @@ class Runner {
       while (this.#queue.size > 0) {
         // Ports first, which is the order that hurts.
         const all = [...this.#queue]
-        const id = all.find((one) => one.startsWith('port ')) ?? all[0]!
+        const id = all.find((one) => one.startsWith('ports ')) ?? all[0]!
         this.#queue.delete(id)
         this.#waiting.delete(id)
         const [name = '', key = ''] = id.split(' ')
@@ -155,10 +155,10 @@ class Runner {
         this.#w.put(store, copy)
         again = outcome.kind === 'saved'
       }
-      if (name === 'network') await step<Network>(networks, 'networks', (o) => reconcileNetwork(o, deps, run))
-      if (name === 'subnet') await step<Subnet>(subnets, 'subnets', (o) => reconcileSubnet(o, deps, run))
-      if (name === 'port') await step<Port>(ports, 'ports', (o) => reconcilePort(o, deps, run))
-      if (name === 'securityGroup')
+      if (name === 'networks') await step<Network>(networks, 'networks', (o) => reconcileNetwork(o, deps, run))
+      if (name === 'subnets') await step<Subnet>(subnets, 'subnets', (o) => reconcileSubnet(o, deps, run))
+      if (name === 'ports') await step<Port>(ports, 'ports', (o) => reconcilePort(o, deps, run))
+      if (name === 'securityGroups')
         await step<SecurityGroup>(securityGroups, 'securityGroups', (o) => reconcileSecurityGroup(o, deps, run))
     }
   }
