@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
+import { fieldsOf, readCrds } from '../crds/suite/schema.ts'
+import { CUSTOM_KINDS } from '../lib/api/kinds.ts'
 import { exec } from '../lib/exec.ts'
 import { programPath } from '../local/build/programs.ts'
 
@@ -27,7 +29,7 @@ interface Manifest {
   kind: string
   metadata: { name: string; annotations?: Record<string, string> }
   rules?: { apiGroups?: string[]; resources?: string[]; verbs?: string[] }[]
-  spec?: { template?: PodTemplate }
+  spec?: { template?: PodTemplate; matchConstraints?: { resourceRules: { resources: string[] }[] } }
 }
 
 let helmHome: string
@@ -62,6 +64,43 @@ test('no role holds a wildcard, and the agent has none at all', () => {
   }
   const bindings = manifests.filter((m) => m.kind.endsWith('RoleBinding'))
   expect(JSON.stringify(bindings)).not.toContain('nephele-agent')
+})
+
+describe('what is said of a kind in crds/ decides who may do what with it', () => {
+  const ofKinds = CUSTOM_KINDS.map(({ plural }) => plural).sort()
+  const without = (...plurals: string[]) => ofKinds.filter((plural) => !plurals.includes(plural))
+  const clusterWide = CUSTOM_KINDS.filter(({ namespaced }) => !namespaced).map(({ plural }) => plural)
+  const withProtection = readCrds()
+    .filter((crd) => fieldsOf(crd).some(({ path }) => path === 'spec.deletionProtection'))
+    .map(({ spec }) => spec.names.plural)
+    .sort()
+  const resourcesOf = (role: string, verb: string) =>
+    manifests
+      .filter((m) => m.kind === 'ClusterRole' && m.metadata.name === role)
+      .flatMap((m) => m.rules ?? [])
+      .filter((rule) => rule.apiGroups?.includes('nephele.dev') && rule.verbs?.includes(verb))
+      .flatMap((rule) => rule.resources ?? [])
+      .sort()
+
+  test.each([
+    ['nephele-operator', 'watch', ofKinds],
+    ['nephele-operator', 'patch', without('ipclaims')],
+    ['nephele-operator', 'update', [...without('ipclaims').map((plural) => `${plural}/status`), 'ipclaims'].sort()],
+    ['nephele-view', 'watch', without(...clusterWide)],
+    ['nephele-edit', 'create', without('ipclaims', ...clusterWide)],
+    ['nephele-admin', 'delete', without('ipclaims', ...clusterWide)],
+    ['nephele-cloud-admin', 'create', clusterWide],
+    ['nephele-catalog', 'get', ['flavors', 'volumetypes']],
+  ])('%s: %s', (role, verb, resources) => expect(resourcesOf(role, verb)).toEqual(resources))
+
+  test.each([
+    ['finalizers.nephele.dev', without('clouds', 'ipclaims', 'volumetypes')],
+    ['held-objects.nephele.dev', without('clouds', 'ipclaims', 'volumetypes')],
+    ['deletion-protection.nephele.dev', withProtection],
+  ])('%s', (name, resources) => {
+    const policy = manifests.find((m) => m.kind === 'ValidatingAdmissionPolicy' && m.metadata.name === name)
+    expect(policy?.spec?.matchConstraints?.resourceRules.map((rule) => rule.resources)).toEqual([resources])
+  })
 })
 
 test('the agent sees what the node mounts later, wherever it has a folder of the node', async () => {

@@ -32,7 +32,7 @@ export interface Schema {
 }
 
 export interface Crd {
-  metadata: { name: string }
+  metadata: { name: string; annotations?: Record<string, string> }
   spec: {
     group: string
     scope: 'Namespaced' | 'Cluster'

@@ -65,7 +65,44 @@ affinity:
 {{- end }}
 {{- end }}
 
+{{/*
+The plurals of the kinds, as a list in JSON, by what crds/ says of each, so that a new kind has its permissions from its definition.
+Of `which`:
+- `all`
+- `answered`: has a status, which the operator alone writes. What has none is the operator's altogether, such as IPClaims.
+- `held`: may have the operator's finalizer: is answered, unless its definition is annotated with nephele.dev/held: "false".
+- `visible`: in namespaces, so that projects read it
+- `projects`: of these, what projects write
+- `cloud`: in no namespace
+- `catalog`: of these, what is offered to everyone: has spec.public
+- `protected`: has spec.deletionProtection
+*/}}
+{{- define "nephele.plurals" -}}
+{{- $plurals := list }}
+{{- range $path, $_ := .root.Files.Glob "files/crds/*.yaml" }}
+{{- $crd := $.root.Files.Get $path | fromYaml }}
+{{- $version := index $crd.spec.versions 0 }}
+{{- $spec := $version.schema.openAPIV3Schema.properties.spec.properties | default dict }}
+{{- $inNamespace := eq $crd.spec.scope "Namespaced" }}
+{{- $answered := hasKey $version "subresources" }}
+{{- $unheld := eq (dig "metadata" "annotations" "nephele.dev/held" "true" $crd) "false" }}
+{{- $is := dict
+  "all" true
+  "answered" $answered
+  "held" (and $answered (not $unheld))
+  "visible" $inNamespace
+  "projects" (and $inNamespace $answered)
+  "cloud" (not $inNamespace)
+  "catalog" (and (not $inNamespace) (hasKey $spec "public"))
+  "protected" (hasKey $spec "deletionProtection")
+}}
+{{- if not (hasKey $is $.which) }}{{ fail (printf "no kinds are called %s" $.which) }}{{ end }}
+{{- if get $is $.which }}{{ $plurals = append $plurals $crd.spec.names.plural }}{{ end }}
+{{- end }}
+{{- $plurals | toJson }}
+{{- end }}
+
 {{/* What the operator puts its finalizer on. */}}
 {{- define "nephele.heldKinds" -}}
-{{- list "computenodes" "flavors" "images" "instances" "keypairs" "networks" "ports" "securitygroups" "storagepools" "subnets" "volumes" | toJson }}
+{{- include "nephele.plurals" (dict "root" . "which" "held") }}
 {{- end }}
