@@ -15,7 +15,7 @@ import type { Logger } from '../../lib/log.ts'
 import { backoffMs } from '../../lib/time/backoff.ts'
 import { pause, systemClock } from '../../lib/time/clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
-import { isMark } from '../../lib/nats/streams.ts'
+import { isMark } from '../../lib/nats/removed-keys.ts'
 
 const BATCH = 64
 const PULL_MS = 30_000

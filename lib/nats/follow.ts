@@ -8,7 +8,8 @@ import { createInbox, type Msg } from '@nats-io/transport-node'
 import { OPERATOR_INBOX, keyInSubject, streamOf, type Bucket } from '../contract/subjects.ts'
 import type { Logger } from '../log.ts'
 import type { NatsConnection } from './connect.ts'
-import { ANSWER_MS, isMark } from './streams.ts'
+import { isMark } from './removed-keys.ts'
+import { ANSWER_MS } from './streams.ts'
 
 const SECOND = 1_000_000_000
 const HEARTBEAT_SECONDS = 5

@@ -2,8 +2,8 @@
 // A client of one OVSDB database: RFC 7047 with the extensions of ovsdb-server(7). Mirrors the wanted tables, reconnects whenever the
 // connection ends, and then brings the mirror up to date before it reports to be synced.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OvsdbConnectionError, OvsdbError, toOvsdbError } from './errors.ts'
-import type { Operation, OperationResult } from './operations.ts'
+import { OvsdbConnectionError } from './errors.ts'
+import { checkResults, type Operation, type OperationResult } from './operations.ts'
 import { connectRemote, type Remote, type TlsIdentity } from './remote.ts'
 import { JsonRpcPeer } from './rpc.ts'
 import {
@@ -297,15 +297,4 @@ function isSameRow(a: OvsRow, b: OvsRow): boolean {
     if (left === undefined || right === undefined || canonical(left) !== canonical(right)) return false
   }
   return true
-}
-
-/** An error is in the place of the operation that failed, followed by nulls; an error of the commit is behind the last result. */
-export function checkResults(answer: unknown, operations: readonly Operation[]): OperationResult[] {
-  if (!Array.isArray(answer)) throw new OvsdbError('unusable answer', JSON.stringify(answer).slice(0, 200))
-  answer.forEach((result: unknown, index) => {
-    if (typeof result === 'object' && result !== null && 'error' in result) {
-      throw toOvsdbError(result, index < operations.length ? index : undefined)
-    }
-  })
-  return answer as OperationResult[]
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { OvsdbError, toOvsdbError } from './errors.ts'
 import type { OvsRow, OvsValue } from './values.ts'
 
 /** RFC 7047 section 5.1: such as ['_uuid', '==', uuidOf(u)]. */
@@ -40,4 +41,15 @@ export interface OperationResult {
 
 export function byUuid(uuid: string): Condition[] {
   return [['_uuid', '==', ['uuid', uuid]]]
+}
+
+/** An error is in the place of the operation that failed, followed by nulls; an error of the commit is behind the last result. */
+export function checkResults(answer: unknown, operations: readonly Operation[]): OperationResult[] {
+  if (!Array.isArray(answer)) throw new OvsdbError('unusable answer', JSON.stringify(answer).slice(0, 200))
+  answer.forEach((result: unknown, index) => {
+    if (typeof result === 'object' && result !== null && 'error' in result) {
+      throw toOvsdbError(result, index < operations.length ? index : undefined)
+    }
+  })
+  return answer as OperationResult[]
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { duplexPair } from 'node:stream'
-import { checkResults } from './client.ts'
+import { checkResults } from './operations.ts'
 import { OvsdbConnectionError, OvsdbError } from './errors.ts'
 import type { Operation } from './operations.ts'
 import { parseRemote, parseRemotes } from './remote.ts'

@@ -17,7 +17,7 @@ import { StaleWriterError, TerminalError, TransientError, messageOf } from '../.
 import type { Logger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
-import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/streams.ts'
+import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/removed-keys.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { Listeners } from './listeners.ts'
 import { nicOf } from './nic-in-document.ts'

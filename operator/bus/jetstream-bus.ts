@@ -17,12 +17,12 @@ import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
 import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
+import { removeKey } from '../../lib/nats/removed-keys.ts'
 import {
   ANSWER_MS,
   DEFAULT_LIMITS,
   ensureConsumer,
   ensureStreams,
-  removeKey,
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
