@@ -5,7 +5,7 @@ import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
-import { computeNodeController, nodeController, type NodeSettings } from './compute-node/controller.ts'
+import { computeNodeController, nodeController } from './compute-node/controller.ts'
 import { flavorController } from './flavor/controller.ts'
 import { imageController } from './image/controller.ts'
 import { instanceController } from './instance/controller.ts'
@@ -18,6 +18,7 @@ import { storagePoolController } from './storage-pool/controller.ts'
 import { subnetController } from './subnet/controller.ts'
 import { volumeController } from './volume/controller.ts'
 import { volumeTypeController } from './volume-type/controller.ts'
+import type { NodeSettings } from './compute-node/settings.ts'
 
 type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
 

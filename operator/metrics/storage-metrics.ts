@@ -6,7 +6,7 @@ import type { Volume } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import type { Caches } from '../kind/row.ts'
 import { POOL_FULL } from '../controllers/volume/place.ts'
-import { grantedOf } from '../controllers/volume/room.ts'
+import { grantedOf } from '../controllers/volume/granted-size.ts'
 
 type StorageCaches = Pick<Caches, 'clouds' | 'computeNodes' | 'storagePools' | 'volumeTypes' | 'volumes'>
 

@@ -3,12 +3,13 @@ import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Port } from '../../lib/api/types.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
 import { automaticPortName } from '../controllers/instance/nics.ts'
-import { byAge, hasLetGo, ownerInstanceOf, ownerOfPort, usersOfPort } from './holding.ts'
+import { byAge, hasLetGo, usersOfPort } from './holding.ts'
 import { placementsOf, wasPlaced } from './placement.ts'
 import { nextEpoch } from './next-epoch.ts'
 import { ReleaseDesk } from './release-desk.ts'
 import { releaseFrom } from './release.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
+import { ownerInstanceOf, ownerOfPort } from './port-owner.ts'
 
 const SPEC: Instance['spec'] = { flavorRef: { name: 'f' }, imageRef: { name: 'i' } }
 const machine = (status: object = {}, more: object = {}) => stored<Instance>('vm', SPEC, { status, ...more })

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions about where machines and their ports stand, asked by several controllers.
 import type { Instance, Port } from '../../lib/api/types.ts'
-import { GROUP, INSTANCE } from '../../lib/api/kinds.ts'
 import { keyOfObject } from '../../lib/kube/object.ts'
-import { isAutomaticPortName } from '../controllers/instance/nics.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { placementsOf } from './placement.ts'
 import { hasReleased } from './release.ts'
-import type { Caches } from '../kind/row.ts'
+import { ownerUidOf } from './port-owner.ts'
 
 type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
@@ -15,37 +13,6 @@ type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {
   if (instance.metadata.deletionTimestamp === undefined) return false
   return placementsOf(instance).every((placement) => hasReleased(placement, deps))
-}
-
-/** The Instance that an automatic port was made for; undefined for a user's own port, and when the Instance is gone. */
-export function ownerInstanceOf(port: Port, { caches }: { caches: Pick<Caches, 'instances'> }): Instance | undefined {
-  const uid = ownerUidOf(port)
-  const owner = uid === undefined ? undefined : caches.instances.findByUid(uid)
-  return owner?.metadata.namespace === port.metadata.namespace ? owner : undefined
-}
-
-/**
- * The Instance that an automatic port was made for, there or not; undefined for a user's own port. Once it was decided
- * (port/origin.ts) it stands in the status, which the operator alone writes; before that, it is what the port was made with.
- */
-export function ownerUidOf(port: Pick<Port, 'metadata' | 'status'>): string | undefined {
-  return ownerOfPort(port)?.uid
-}
-
-export function ownerOfPort({ metadata, status }: Pick<Port, 'metadata' | 'status'>): NamedUid | undefined {
-  if (status?.origin === 'User') return undefined
-  if (status?.origin === 'Instance') return status.owner
-  const claimed = metadata.ownerReferences?.find((o) => o.controller === true && isOurInstance(o))
-  return claimed && isAutomaticPortName(metadata.name, claimed) ? { name: claimed.name, uid: claimed.uid } : undefined
-}
-
-interface NamedUid {
-  name: string
-  uid: string
-}
-
-function isOurInstance({ apiVersion, kind }: { apiVersion: string; kind: string }): boolean {
-  return kind === INSTANCE.kind && apiVersion.startsWith(`${GROUP}/`)
 }
 
 /** The machines that name a port, the oldest first. */

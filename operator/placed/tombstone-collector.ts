@@ -3,7 +3,7 @@ import type { Instance } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
-import { ownerInstanceOf } from './holding.ts'
+import { ownerInstanceOf } from './port-owner.ts'
 import { placementsOf } from './placement.ts'
 
 /**

@@ -8,7 +8,7 @@ import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.
 import type { DesiredEntry } from '../bus/bus.ts'
 import type { Caches } from '../kind/row.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
-import { ownerInstanceOf, ownerOfPort } from '../placed/holding.ts'
+import { ownerInstanceOf, ownerOfPort } from '../placed/port-owner.ts'
 
 /** What the store has of the object that a document is about. */
 export interface StoredVersions {

@@ -23,7 +23,7 @@ import { whyShut } from '../../auth/why-shut.ts'
 import { projectNode } from './kind.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
-import type { NodeSettings } from './controller.ts'
+import type { NodeSettings } from './settings.ts'
 import { ensureComputeNode, rolesOf } from './discover.ts'
 import { reconcileComputeNode } from './reconcile.ts'
 

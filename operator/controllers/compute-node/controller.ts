@@ -2,24 +2,12 @@
 import { COMPUTE_NODE, FINALIZER, NODE } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
-import type { NodeCertificates } from '../../bus/certificates.ts'
-import type { NbdCertificates } from '../../bus/nbd-certificates.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ensureComputeNode } from './discover.ts'
 import { reconcileComputeNode } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import { computeNodeSources, computeNodeWatches } from './wakes.ts'
-
-export interface NodeSettings {
-  /** OVN's southbound database as agents reach it; absent: no networks. */
-  ovnRemote?: string
-  /** Absent: nodes get no certificates. */
-  certificates?: Pick<NodeCertificates, 'ensure'>
-  /** Absent: no volume is served over NBD. */
-  nbdCertificates?: Pick<NbdCertificates, 'ensure'>
-  /** How often certificates' ages are looked at; renewal begins at two thirds of their life. Default: 12 hours. */
-  certificateCheckMs?: number
-}
+import type { NodeSettings } from './settings.ts'
 
 export function computeNodeController(
   deps: OperatorDeps,

@@ -5,7 +5,7 @@ import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
-import type { NodeSettings } from './controller.ts'
+import type { NodeSettings } from './settings.ts'
 import { hypervisorOf, rolesOf } from './discover.ts'
 import { reservedOf } from './scheduling.ts'
 

@@ -8,7 +8,7 @@ import type { Bus } from '../../bus/bus.ts'
 import { HeldCalls, isOver } from '../../testing/held-calls.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import type { NodeSettings } from './controller.ts'
+import type { NodeSettings } from './settings.ts'
 import { reconcileComputeNode } from './reconcile.ts'
 
 const cluster = { namespace: '' }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, Instance, KeyPair } from '../../../lib/api/types.ts'
+import type { Image, Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { findUnsupported } from '../../../lib/image-properties.ts'
@@ -9,23 +9,10 @@ import { placementsOf, wasPlaced } from '../../placed/placement.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import { image as imageOfMachine, keyPair as keyPairOfMachine, volume as volumeOfMachine } from './kind.ts'
-import { chooseSize, whyNoFlavor, type MachineSize, type SizeWish } from './flavor.ts'
+import { chooseSize, whyNoFlavor } from './flavor.ts'
 import { listMissing } from './ports.ts'
-import type { InstanceDeps, InstanceRun } from './reconcile.ts'
-
-/** What the spec names, found. */
-export interface Admitted {
-  /** What the machine has, or gets at its next start; before its placement, what it shall get. */
-  now: MachineSize
-  /** What a Flavor that spec.flavorRef names beside it comes to. */
-  wish: SizeWish | undefined
-  image: ReadyImage
-  keyPair: KeyPair | undefined
-  userDataBase64: string | undefined
-  requireKvm: boolean
-}
-
-export type ReadyImage = Image & { status: { sha256: string } }
+import type { InstanceDeps, InstanceRun } from './deps.ts'
+import type { Admitted, ReadyImage } from './admitted.ts'
 
 /** Steps 3 to 5 of the flow: everything that the machine needs by name exists and may be used. */
 export async function admit(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Found<Admitted>> {

@@ -4,7 +4,7 @@ import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
-import type { Admitted } from './admit.ts'
+import type { Admitted } from './admitted.ts'
 import { mayStartAlone } from './evacuation.ts'
 import type { GivenVolume } from './volumes.ts'
 

@@ -7,7 +7,7 @@ import type { ObservedFacts } from '../../../lib/contract/documents.ts'
 import { claimOf } from '../common/machine-claims.ts'
 import { machine, machineWorld, parts, runs, setSize } from '../../testing/machine-world.ts'
 import type { MemoryWorld } from '../../testing/memory-deps.ts'
-import type { Admitted } from './admit.ts'
+import type { Admitted } from './admitted.ts'
 import { chooseSize } from './flavor.ts'
 import { dropResize, followResize } from './resize.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
-import type { InstanceDeps } from './reconcile.ts'
+import type { InstanceDeps } from './deps.ts'
 
 /**
  * The document that the machine's node was given for this placement; undefined when there is none. Read from the bus, so ask only when

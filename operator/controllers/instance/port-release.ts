@@ -2,7 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerUidOf } from '../../placed/holding.ts'
+import { ownerUidOf } from '../../placed/port-owner.ts'
 import { hasReleased } from '../../placed/release.ts'
 import type { Placement } from '../../placed/placement.ts'
 

@@ -8,7 +8,7 @@ import { metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { generateMac } from '../../ipam/mac.ts'
 import { machine, machineWorld, parts } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import type { Admitted } from './admit.ts'
+import type { Admitted } from './admitted.ts'
 import { automaticPortName } from './nics.ts'
 import { ensurePorts } from './ports.ts'
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
-import type { Run } from '../../../lib/loop/controller.ts'
 import { saved, type Outcome } from '../../../lib/outcome.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { claimingRun } from '../common/machine-claims.ts'
 import { admit } from './admit.ts'
 import { boot } from './boot.ts'
@@ -11,9 +9,7 @@ import { removeInstance } from './remove.ts'
 import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
 import { setStage } from './stages.ts'
-
-export type InstanceDeps = OperatorDeps
-export type InstanceRun = Pick<Run, 'client' | 'signal' | 'event' | 'now' | 'log' | 'key'>
+import type { InstanceDeps, InstanceRun } from './deps.ts'
 
 /**
  * Stages in the order of docs/provisioning-flow.md. Each looks at what is and does what is missing, so that the same pass serves a first

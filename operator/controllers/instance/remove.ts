@@ -3,12 +3,12 @@ import { PORT } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { released, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { ownerUidOf } from '../../placed/holding.ts'
+import { ownerUidOf } from '../../placed/port-owner.ts'
+import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { listNics, portKeyOf } from './nics.ts'
 import { portRelease } from './port-release.ts'
-import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 /** Machine first, then its ports; volumes follow by themselves once the machine is gone. At any stage of its build. */
 export async function removeInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {

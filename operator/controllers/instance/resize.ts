@@ -3,9 +3,9 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/amounts.ts'
-import type { Admitted } from './admit.ts'
+import type { Admitted } from './admitted.ts'
+import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { isSameSize, toStatusFlavor, type MachineSize, type SizeWish, type StatusFlavor } from './flavor.ts'
-import type { InstanceDeps, InstanceRun } from './reconcile.ts'
 
 export const RESIZE_PENDING = 'ResizePending'
 

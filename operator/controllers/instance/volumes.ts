@@ -6,7 +6,7 @@ import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { NamedRef } from '../../kind/row.ts'
 import { volume as volumeOfMachine } from './kind.ts'
-import type { InstanceDeps } from './reconcile.ts'
+import type { InstanceDeps } from './deps.ts'
 import { toConnection } from './volume-connection.ts'
 
 export type GivenVolume = InstanceSpec['volumes'][number]

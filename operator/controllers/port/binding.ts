@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { hasLetGo, ownerInstanceOf, ownerUidOf, usersOfPort } from '../../placed/holding.ts'
+import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { placementsOf } from '../../placed/placement.ts'
+import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
 
 /** Where a port is plugged, and for which machine. */
 export interface Binding {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerInstanceOf, ownerOfPort } from '../../placed/holding.ts'
+import { ownerInstanceOf, ownerOfPort } from '../../placed/port-owner.ts'
 
 /**
  * Whose port it is: its epochs, its place and its end depend on it, so that it is decided once and kept in the status (docs/decisions/0018).

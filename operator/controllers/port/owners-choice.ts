@@ -7,7 +7,7 @@ import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { isMacOf } from '../../ipam/mac.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerInstanceOf, ownerUidOf } from '../../placed/holding.ts'
+import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { listNics, macSeedOf } from '../instance/nics.ts'
 

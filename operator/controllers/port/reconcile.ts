@@ -2,9 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
@@ -23,12 +21,7 @@ import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
-
-export type PortDeps = Pick<
-  OperatorDeps,
-  'caches' | 'bus' | 'network' | 'addresses' | 'subnetArrivals' | 'releases' | 'regression' | 'writer'
->
-export type PortRun = Pick<Run, 'client' | 'signal' | 'event'>
+import type { PortDeps, PortRun } from './deps.ts'
 
 /** Stages: identity (MAC, addresses), membership, the place of its machine, the logical port, the port on the node. */
 export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {

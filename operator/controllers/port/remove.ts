@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
-import { hasLetGo, ownerUidOf, usersOfPort } from '../../placed/holding.ts'
+import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { waitForUsers } from '../../kind/holders.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { listPlaces } from './binding.ts'
 import { keepLogicalPort } from './logical-port.ts'
-import type { PortDeps, PortRun } from './reconcile.ts'
+import { ownerUidOf } from '../../placed/port-owner.ts'
+import type { PortDeps, PortRun } from './deps.ts'
 
 /** In the order that lets no address be used twice: machine, plug, logical port, and only then the addresses. */
 export async function removePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {

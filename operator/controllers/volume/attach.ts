@@ -8,12 +8,7 @@ import { isConfirmedLost } from '../../placed/lost-node.ts'
 import { volumePresence } from '../../placed/observed-facts.ts'
 import { hasReleased } from '../../placed/release.ts'
 import { findHand, isInHand } from './hands.ts'
-
-export interface Holder {
-  name: string
-  uid: string
-  node: string
-}
+import type { Holder } from './hands.ts'
 
 export type AttachmentPlan =
   | { kind: 'keep' }

@@ -3,7 +3,7 @@ import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { VolumeDocument } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../../kind/row.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
-import { grantedOf } from './room.ts'
+import { grantedOf } from './granted-size.ts'
 
 /** raw: sparse files whose size is their content's, readable by any tool, and with no header that a guest could write. */
 const FORMAT = 'raw'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { grantedOf, isGrowing, roomOn, type RoomDeps } from './room.ts'
+import { roomOn, type RoomDeps } from './room.ts'
 import { POOL_FULL, whyFull } from './place.ts'
+import { grantedOf, isGrowing } from './granted-size.ts'
 
 /**
  * A larger spec.sizeGiB is granted where the pool has room for the difference, and saved before the node is told. Until then the volume

@@ -3,7 +3,13 @@ import type { Volume } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost } from '../../placed/lost-node.ts'
-import type { Holder } from './attach.ts'
+
+/** The machine that has, or is to have, a volume. */
+export interface Holder {
+  name: string
+  uid: string
+  node: string
+}
 
 export type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Volume } from '../../../lib/api/types.ts'
 import type { Caches } from '../../kind/row.ts'
-import { grantedOf } from './room.ts'
+import { grantedOf } from './granted-size.ts'
 
 interface VolumePromise {
   node: string

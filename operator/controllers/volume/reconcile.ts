@@ -14,7 +14,7 @@ import { planAttachment, type AttachmentPlan } from './attach.ts'
 import { findHolder, volumeDocument } from './document.ts'
 import { planGrowth } from './grow.ts'
 import { choosePlace } from './place.ts'
-import { grantedOf } from './room.ts'
+import { grantedOf } from './granted-size.ts'
 import { VOLUME_CLAIMED } from './held-back.ts'
 
 export type VolumeDeps = Pick<

@@ -2,6 +2,7 @@
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { VolumePromises } from './promises.ts'
+import { grantedOf } from './granted-size.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
 
@@ -47,17 +48,4 @@ function promisedOn(
     unmade += moreGiB
   }
   return { promised, unmade }
-}
-
-/**
- * The size that the volume may have: what its pool promised it, and what it has. Where neither is known it was placed by 0.1.0 and told its
- * node the size in its spec.
- */
-export function grantedOf({ spec, status }: Volume): number {
-  return Math.max(status?.grantedGiB ?? 0, status?.sizeGiB ?? 0) || spec.sizeGiB
-}
-
-/** Placed, and waits for room to grow. */
-export function isGrowing(volume: Volume): boolean {
-  return volume.status?.node !== undefined && volume.spec.sizeGiB > grantedOf(volume)
 }

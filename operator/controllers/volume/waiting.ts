@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Volume } from '../../../lib/api/types.ts'
 import type { Caches } from '../../kind/row.ts'
-import { isGrowing } from './room.ts'
+import { isGrowing } from './granted-size.ts'
 
 /** Volumes that have no place, and whose type may be this one; '' are those that name none. */
 export function listUnplaced(type: string, { volumes }: Pick<Caches, 'volumes'>): Volume[] {
