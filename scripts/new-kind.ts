@@ -13,7 +13,10 @@ if (kind === undefined || more.length > 0) {
   process.stderr.write('write: npm run new-kind -- NAME [--cluster], NAME as in FloatingIP\n')
   process.exit(2)
 }
-const { names, made, changed } = await addKind(ROOT, kind, values.cluster)
+const { names, made, changed } = await addKind(ROOT, kind, values.cluster).catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+})
 process.stdout.write(
   [
     ...made.map((path) => `made     ${path}`),

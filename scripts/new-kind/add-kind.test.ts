@@ -85,6 +85,7 @@ describe('what a kind is called', () => {
     ['FloatingIP', 'floatingips', 'floatingIP', 'floatingIPs', 'FLOATING_IP', 'floating-ip', 'nfip'],
     ['GroupPolicy', 'grouppolicies', 'groupPolicy', 'groupPolicies', 'GROUP_POLICY', 'group-policy', 'ngp'],
     ['Router', 'routers', 'router', 'routers', 'ROUTER', 'router', 'nrouter'],
+    ['HostClass', 'hostclasses', 'hostClass', 'hostClasses', 'HOST_CLASS', 'host-class', 'nhc'],
     ['Switch', 'switches', 'switch', 'switches', 'SWITCH', 'switch', 'nswitch'],
   ])('%s', (kind, plural, camel, row, constant, folder, short) => {
     expect(namesOf(kind, false, [])).toEqual({ kind, plural, camel, row, constant, folder, short, isCluster: false })

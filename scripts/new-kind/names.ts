@@ -26,7 +26,7 @@ export interface KindNames {
  * @throws for a name that is none
  */
 export function namesOf(kind: string, isCluster: boolean, taken: readonly string[]): KindNames {
-  if (!/^[A-Z][A-Za-z]{1,40}$/.test(kind) || /s$/.test(kind))
+  if (!/^[A-Z][A-Za-z]{1,40}$/.test(kind) || /[^s]s$/.test(kind))
     throw new Error(
       `${JSON.stringify(kind)} is no name of a kind: write it in CamelCase and in the singular, such as FloatingIP`,
     )
@@ -48,5 +48,5 @@ export function namesOf(kind: string, isCluster: boolean, taken: readonly string
 
 function pluralOf(word: string): string {
   if (/[^aeiou]y$/.test(word)) return `${word.slice(0, -1)}ies`
-  return /(?:x|z|ch|sh)$/.test(word) ? `${word}es` : `${word}s`
+  return /(?:s|x|z|ch|sh)$/.test(word) ? `${word}es` : `${word}s`
 }
