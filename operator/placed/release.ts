@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../lib/api/types.ts'
-import type { DocumentKind } from '../../lib/contract/documents.ts'
+import { DOCUMENTS, type DocumentKind } from '../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import type { Placement } from './placement.ts'
@@ -34,7 +34,7 @@ export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: 
 
 /** A cached image is a copy: nothing else waits for its end, so that a node which is away need not confirm it. */
 function isCopy(kind: DocumentKind): boolean {
-  return kind === 'image'
+  return DOCUMENTS[kind].holds === 'copy'
 }
 
 /**

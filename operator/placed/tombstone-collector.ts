@@ -2,6 +2,7 @@
 import type { Instance } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
+import { findResource } from '../kind/document-kinds.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { ownerInstanceOf } from './port-owner.ts'
 import { placementsOf } from './placement.ts'
@@ -11,10 +12,10 @@ import { placementsOf } from './placement.ts'
  * more: here is the one place that decides so. A leftover costs a few bytes, and the next start looks at all of them.
  */
 export class TombstoneCollector {
-  readonly #deps: Pick<OperatorDeps, 'bus' | 'caches'>
+  readonly #deps: CollectorDeps
   readonly #log: Logger
 
-  constructor(deps: Pick<OperatorDeps, 'bus' | 'caches'>, log: Logger) {
+  constructor(deps: CollectorDeps, log: Logger) {
     this.#deps = deps
     this.#log = log
   }
@@ -36,41 +37,39 @@ export class TombstoneCollector {
     }
   }
 
-  /** A machine that moves: its tombstone has the user data until the document of its new place does. */
-  #keepsUserData({ metadata, spec, status }: Instance): boolean {
-    if (spec.userDataSecretRef === undefined || metadata.deletionTimestamp !== undefined) return false
-    return (
-      status?.node === undefined ||
-      this.#deps.bus.desired.find(status.node, 'instance', metadata.uid)?.tombstone !== false
-    )
-  }
-
   /** May a resource still ask whether this node let go? */
   #isNeeded(kind: DocumentKind, uid: string, node: string): boolean {
     const { caches } = this.#deps
     const releases = caches.computeNodes.find(undefined, node)?.status?.releases ?? []
     if (releases.some((r) => r.kind === kind && r.uid === uid)) return true
-    switch (kind) {
-      case 'instance': {
-        const instance = caches.instances.findByUid(uid)
-        return (
-          instance !== undefined &&
-          (placementsOf(instance).some((p) => p.node === node) || this.#keepsUserData(instance))
-        )
-      }
-      case 'port': {
-        const port = caches.ports.findByUid(uid)
-        if (!port) return false
-        if (port.metadata.deletionTimestamp !== undefined || port.status?.node === node) return true
-        const owner = ownerInstanceOf(port, this.#deps)
-        return owner !== undefined && placementsOf(owner).some((p) => p.node === node)
-      }
-      case 'volume':
-        return caches.volumes.findByUid(uid) !== undefined
-      case 'image':
-        return caches.images.findByUid(uid) !== undefined
-      case 'node':
-        return caches.computeNodes.findByUid(uid) !== undefined
-    }
+    const mayAsk = MAY_ASK[kind]
+    return mayAsk ? mayAsk(uid, node, this.#deps) : findResource(kind, uid, caches) !== undefined
   }
+}
+
+type CollectorDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+
+/** Of kinds whose resource asks of some nodes only; that of others may ask of each as long as it is there. */
+const MAY_ASK: Partial<Record<DocumentKind, (uid: string, node: string, deps: CollectorDeps) => boolean>> = {
+  instance(uid, node, deps) {
+    const instance = deps.caches.instances.findByUid(uid)
+    return instance !== undefined && (isPlacedOn(instance, node) || keepsUserData(instance, deps))
+  },
+  port(uid, node, deps) {
+    const port = deps.caches.ports.findByUid(uid)
+    if (!port) return false
+    if (port.metadata.deletionTimestamp !== undefined || port.status?.node === node) return true
+    const owner = ownerInstanceOf(port, deps)
+    return owner !== undefined && isPlacedOn(owner, node)
+  },
+}
+
+function isPlacedOn(instance: Instance, node: string): boolean {
+  return placementsOf(instance).some((placement) => placement.node === node)
+}
+
+/** A machine that moves: its tombstone has the user data until the document of its new place does. */
+function keepsUserData({ metadata, spec, status }: Instance, { bus }: CollectorDeps): boolean {
+  if (spec.userDataSecretRef === undefined || metadata.deletionTimestamp !== undefined) return false
+  return status?.node === undefined || bus.desired.find(status.node, 'instance', metadata.uid)?.tombstone !== false
 }

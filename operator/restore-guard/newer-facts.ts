@@ -2,7 +2,7 @@
 // Which facts on the bus are newer than what the resources hold (invariant 6, docs/decisions/0012). Pure.
 import { INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../lib/api/types.ts'
-import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+import { DOCUMENTS, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
 import type { DesiredEntry } from '../bus/bus.ts'
@@ -54,18 +54,12 @@ export function findNewerFact(
   const { incarnation, term, generation, epoch } = entry.versions
   if (incarnation !== ours.incarnation) return incarnation > ours.incarnation ? 'incarnation' : undefined
   if (term > ours.term) return 'term'
-  if (!stored) return !entry.tombstone && IS_KEPT[entry.kind] && isHeldBy(word, ours) ? 'existence' : undefined
+  if (!stored)
+    return !entry.tombstone && DOCUMENTS[entry.kind].holds === 'original' && isHeldBy(word, ours)
+      ? 'existence'
+      : undefined
   if (generation > stored.generation) return 'generation'
   return stored.epoch !== undefined && epoch > stored.epoch ? 'epoch' : undefined
-}
-
-/** What a node holds in one place only, so that its loss would be somebody's. */
-const IS_KEPT: Readonly<Record<DocumentKind, boolean>> = {
-  instance: true,
-  volume: true,
-  port: true,
-  image: false,
-  node: false,
 }
 
 function isHeldBy(word: Pick<ObservedDocument, 'state' | 'versions'> | undefined, ours: WriterVersions): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../../lib/api/types.ts'
 import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
-import type { ObservedDocument, Orphan } from '../../../lib/contract/documents.ts'
+import { DOCUMENTS, type ObservedDocument, type Orphan } from '../../../lib/contract/documents.ts'
 import { isListed } from '../../bus/listed.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { findResource } from '../../kind/document-kinds.ts'
@@ -16,7 +16,7 @@ const MOST_CHARACTERS = 255
 
 /** Does a node have something of which there is no resource, and that nobody told it to let go? A cached image is only a copy. */
 export function isStray(word: ObservedDocument | undefined, { bus, caches }: StrayDeps): boolean {
-  if (!word || word.state === 'gone' || word.kind === 'node' || word.kind === 'image') return false
+  if (!word || word.state === 'gone' || DOCUMENTS[word.kind].holds !== 'original') return false
   if (findResource(word.kind, word.uid, caches)) return false
   return bus.desired.find(word.node, word.kind, word.uid)?.tombstone !== true
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod'
+import { ImageSpec, InstanceSpec, NodeSpec, PortSpec, VolumeSpec } from './specs.ts'
+
+export const CONTRACT_VERSION = 1
+export const MAX_DOCUMENT_BYTES = 256 * 1024
+
+interface DocumentRow {
+  spec: z.ZodType
+  /**
+   * What the node has of it. An `original` is there once: its loss is somebody's, it is an orphan without a resource, and its end is waited
+   * for. A `copy` may go at any time; `itself` is the node, which comes and goes with Kubernetes'.
+   */
+  holds: 'original' | 'copy' | 'itself'
+  /** What an agent may report. `refused`: never without a changed document; `failed`: it goes on trying. */
+  states: readonly string[]
+}
+
+/** What a node can hold, declared once: the schemas, tombstones, orphans, releases and what a restore can prove come from it. */
+export const DOCUMENTS = {
+  node: { spec: NodeSpec, holds: 'itself', states: ['ready', 'degraded', 'gone'] },
+  image: { spec: ImageSpec, holds: 'copy', states: ['downloading', 'ready', 'failed', 'refused', 'gone'] },
+  volume: { spec: VolumeSpec, holds: 'original', states: ['creating', 'available', 'failed', 'refused', 'gone'] },
+  port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
+  instance: {
+    spec: InstanceSpec,
+    holds: 'original',
+    states: [
+      'waiting',
+      'building',
+      'running',
+      'stopped',
+      'paused',
+      'suspended',
+      'crashed',
+      'failed',
+      'refused',
+      'gone',
+    ],
+  },
+} as const satisfies Record<string, DocumentRow>
+
+export type DocumentKind = keyof typeof DOCUMENTS
+export const DOCUMENT_KINDS = Object.keys(DOCUMENTS) as DocumentKind[]
+export const DocumentKind = z.enum(DOCUMENT_KINDS)
+export type ObservedState<K extends DocumentKind = DocumentKind> = (typeof DOCUMENTS)[K]['states'][number]

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod'
+
+export const uid = z.string().regex(/^[a-z0-9-]{1,63}$/)
+export const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+/** `namespace/name`. */
+export const networkKey = z.string().max(320)
+export const dnsLabel = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+  .max(253)

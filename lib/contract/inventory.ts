@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod'
+import { amount, smallAmount, text } from './bounds.ts'
+import { CONTRACT_VERSION } from './document-kinds.ts'
+import { uid } from './fields.ts'
+
+export const NumaCell = z.object({
+  id: z.int(),
+  memoryMiB: z.int(),
+  cpus: z
+    .array(z.object({ id: z.int(), core: z.int(), socket: z.int(), siblings: z.array(z.int()).max(64) }))
+    .max(4096),
+  hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int(), free: z.int() })).max(16),
+})
+
+/** What a node has. Published on change only. */
+export const Inventory = z.object({
+  v: z.literal(CONTRACT_VERSION),
+  node: z.string().max(253),
+  agentVersion: text(64),
+  bootId: z.string().max(64),
+  /** Made anew with an empty document store: the operator then has the node's documents delivered again. */
+  storeId: z.string().max(64).optional(),
+  cpus: smallAmount(),
+  memoryMiB: amount(),
+  /** Of memoryMiB: no machine gets it. */
+  hugepagesMiB: amount().optional(),
+  diskGiB: amount(),
+  numa: z.array(NumaCell).max(256),
+  /** Where other nodes reach this one: management and tunnel addresses. */
+  address: z.string().max(253),
+  encapAddress: z.string().max(253).optional(),
+  hypervisor: z
+    .object({
+      type: text(64),
+      version: text(64),
+      /** `kvm` only after a guest really ran with it; else `qemu` and why. */
+      acceleration: z.enum(['kvm', 'qemu']),
+      accelerationReason: text(1024).optional(),
+    })
+    .optional(),
+  /** What the switch says of itself; `vhostUser`: it takes ports that guests share memory with. */
+  dpdk: z
+    .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
+    .optional(),
+  ovs: z.object({ version: text(64), datapath: z.enum(['system', 'netdev']).optional() }).optional(),
+  /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
+  pools: z
+    .array(
+      z.object({
+        name: z.string().max(253),
+        driver: z.string().max(63),
+        uid: uid.optional(),
+        totalGiB: amount(),
+        freeGiB: amount(),
+        error: text(1024).optional(),
+      }),
+    )
+    .max(256)
+    .optional(),
+  /** Images kept for machines, and the most that they may take (Cloud spec.images.maxCachePercent). */
+  imageCache: z.object({ images: amount(), usedGiB: amount(), maxGiB: amount() }).optional(),
+  /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
+  certificateRequest: z.string().max(16384).optional(),
+  /** The same for volumes over NBD: what hypervisors open them with, and what serves them. */
+  nbdRequests: z.object({ client: z.string().max(16384), server: z.string().max(16384) }).optional(),
+})
+export type Inventory = z.infer<typeof Inventory>
+
+const count = z.int().min(0).max(1e9)
+/** Objects of a node whose work waits for a slot of its agent, `urgent` ones apart, and those whose work is long (downloads). */
+export const NodeLoad = z.object({ urgent: count, waiting: count, long: count, oldestSeconds: count })
+export type NodeLoad = z.infer<typeof NodeLoad>
+
+/** `beat.<node>`: at most 256 bytes, never stored. The subject says whose it is: a name can be 253 characters long. */
+export const Heartbeat = z.object({
+  v: z.literal(CONTRACT_VERSION),
+  bootId: z.string().max(64),
+  seq: z.int(),
+  load: NodeLoad.optional(),
+})
+export const MAX_HEARTBEAT_BYTES = 256
+export type Heartbeat = z.infer<typeof Heartbeat>

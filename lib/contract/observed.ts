@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node says. Strict: fields that are not named here are dropped, and all has bounds, since every operator keeps it in memory.
+import { z } from 'zod'
+import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
+import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
+import { mac, networkKey, sha256, uid } from './fields.ts'
+import { VolumeConnection } from './specs.ts'
+import { Versions } from './versions.ts'
+
+export const ObservedError = z.object({ reason: reason(), message: text(4096), terminal: z.boolean() })
+export type ObservedError = z.infer<typeof ObservedError>
+
+/** As many as an Instance and a Port have (crds/): each is looked for under its MAC and addresses. */
+const MOST_NICS = 16
+const MOST_ADDRESSES = 8
+
+/**
+ * An interface of a machine, as its node was told or as the machine is marked: no two machines may have its MAC, or one of its
+ * addresses, on one network. Where an agent leaves something out it is not known, which is not the same as different.
+ */
+export const ObservedNic = z.object({
+  mac,
+  /** Of the Port. */
+  portUid: uid.optional(),
+  networkUid: uid.optional(),
+  network: networkKey.optional(),
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(MOST_ADDRESSES)
+    .optional(),
+})
+export type ObservedNic = z.infer<typeof ObservedNic>
+const nics = z.array(ObservedNic).max(MOST_NICS)
+
+export const Orphan = z.object({
+  kind: DocumentKind,
+  uid: z.string().max(63),
+  what: text(253),
+  /** Of a machine. */
+  nics: nics.optional(),
+  /** RFC 3339, the node's clock: it was seen then, and where it lies could not be listed since (see `Unlisted`). Absent: it is there. */
+  asOf: z.iso.datetime().max(64).optional(),
+})
+export type Orphan = z.infer<typeof Orphan>
+
+/** What an agent could not list, all of a kind or a part of it: what is not named there is not known, which is not the same as none. */
+export const Unlisted = z.object({ kind: DocumentKind, what: text(253), reason: reason(), message: text(1024) })
+export type Unlisted = z.infer<typeof Unlisted>
+
+/** What the agent knows beyond the state; each field belongs to the kinds named. */
+export const ObservedFacts = z.object({
+  /** image */
+  sha256: sha256.optional(),
+  virtualSizeBytes: amount().optional(),
+  sizeBytes: amount().optional(),
+  /** volume */
+  sizeGiB: smallAmount().optional(),
+  connection: VolumeConnection.optional(),
+  /** Nodes that the export is open to. */
+  exportedTo: z.array(z.string().max(253)).max(256).optional(),
+  /** port: the switch has installed its flows; link state of a vhost-user port */
+  ovnInstalled: z.boolean().optional(),
+  linkUp: z.boolean().optional(),
+  /** instance: stages reached, and why a machine that is not running is not (GuestStopped, Crashed, HostRebooted …) */
+  stages: z
+    .array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted']))
+    .max(8)
+    .optional(),
+  stoppedBecause: reason().optional(),
+  /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
+  startedAt: z.iso.datetime().max(64).optional(),
+  /** Since it was made on this node: how often it was started after an end that nobody asked for, and which was the last such end. */
+  restarts: smallAmount().optional(),
+  restartedAfter: reason().optional(),
+  hypervisor: text(128).optional(),
+  /** In every state but `gone`: what the machine has, or is to get. */
+  nics: nics.optional(),
+  /**
+   * All volumes that the machine has now, or may get by a call that is still under way; docs/decisions/0014. Absent: not known.
+   */
+  volumesAttached: z.array(uid).max(64).optional(),
+  /** Where the list is older than the report: the versions of the document that was worked on when it was made. */
+  volumesListedFor: Versions.optional(),
+  /** What the machine has now, or was defined with while it is off: a document's size counts from the next start on. */
+  vcpus: smallAmount().optional(),
+  memoryMiB: smallAmount().optional(),
+  rootDiskGiB: smallAmount().optional(),
+  /** Fields of the spec that take effect at the next start only. */
+  pendingChanges: z.array(text(128)).max(32).optional(),
+  /** node: what the agent found that carries our mark and no document asks for */
+  orphans: firstOf(Orphan, 256).optional(),
+  /** node: ordered by kind, and of few places, so that no kind is cut off. Absent, beside `orphans`: all was listed. */
+  unlisted: firstOf(Unlisted, 64).optional(),
+})
+export type ObservedFacts = z.infer<typeof ObservedFacts>
+
+/** The last word of a node on one object. Losing one, or getting two, changes nothing. */
+export const ObservedDocument = z.object({
+  v: z.literal(CONTRACT_VERSION),
+  kind: DocumentKind,
+  uid,
+  node: z.string().max(253),
+  /** Those of the document that this state answers. */
+  versions: Versions,
+  /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The old one stands. */
+  refused: z.object({ reason: reason(), message: text(4096), versions: Versions.optional() }).optional(),
+  state: z.string().max(32),
+  error: ObservedError.optional(),
+  /** Percent, of long work. */
+  progress: z.int().min(0).max(100).optional(),
+  facts: ObservedFacts,
+  /** Names of the custom resource, so that a leftover can be told apart. */
+  namespace: z.string().max(63).optional(),
+  name: z.string().max(253),
+  bootId: z.string().max(64),
+  /** RFC 3339, the node's clock: when this state was reached. */
+  since: z.string().max(40),
+})
+export type ObservedDocument = z.infer<typeof ObservedDocument>
