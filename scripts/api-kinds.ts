@@ -12,14 +12,19 @@ export interface KindCrd {
 
 const HEADER = '// SPDX-License-Identifier: Apache-2.0\n// Made from crds/ by `npm run generate`. Do not edit.\n'
 
+/** A word of its own in spite of its capitals. */
+const asWords = (kind: string): string => kind.replaceAll('QoS', 'Qos')
+
 /** `IPClaim` → `IP_CLAIM`. */
 export function constantNameOf(kind: string): string {
-  return kind.replace(/([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3_$2$4').toUpperCase()
+  return asWords(kind)
+    .replace(/([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3_$2$4')
+    .toUpperCase()
 }
 
 /** `IPClaim`, `ipclaims` → `ipClaims`: how the operator calls the kind. */
 export function kindNameOf({ kind, plural }: { kind: string; plural: string }): string {
-  const camel = kind.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+$|^[A-Z]/, (start) => start.toLowerCase())
+  const camel = asWords(kind).replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+$|^[A-Z]/, (start) => start.toLowerCase())
   let shared = 0
   while (shared < camel.length && camel[shared]?.toLowerCase() === plural[shared]) shared++
   return camel.slice(0, shared) + plural.slice(shared)

@@ -34,6 +34,7 @@ test.each([
   ['IPClaim', 'ipclaims', 'IP_CLAIM', 'ipClaims'],
   ['FloatingIP', 'floatingips', 'FLOATING_IP', 'floatingIPs'],
   ['VPN', 'vpns', 'VPN', 'vpns'],
+  ['QoSPolicy', 'qospolicies', 'QOS_POLICY', 'qosPolicies'],
 ])('the names of %s, %s: %s and %s', (kind, plural, constant, name) => {
   expect([constantNameOf(kind), kindNameOf({ kind, plural })]).toEqual([constant, name])
 })

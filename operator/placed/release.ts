@@ -12,7 +12,7 @@ type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
 /**
  * Has the node let go: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
  * the case that it returns (invariant 4)? Of a cached image it is enough that the ComputeNode keeps the release. The tombstone stays
- * on the bus until nobody needs the answer (tombstones.ts).
+ * on the bus until nobody needs the answer (tombstone-collector.ts).
  */
 export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus' | 'caches'>): boolean {
   const { kind, object, node, epoch } = placement
