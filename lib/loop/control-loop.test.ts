@@ -8,7 +8,7 @@ import type { ResourceKind } from '../kube/object.ts'
 import { createLogger } from '../log.ts'
 import { done, released, saved, waitFor, type Outcome } from '../outcome.ts'
 import { ControlLoop } from './control-loop.ts'
-import { watchOf, type ControllerDefinition, type Run, type RunEvent } from './controller.ts'
+import { watchOf, watchSpecOf, type ControllerDefinition, type Run, type RunEvent } from './controller.ts'
 import type { Fence } from '../leader/fence.ts'
 import { Informers } from '../informer/informers.ts'
 import { LoopMetrics } from './metrics.ts'
@@ -303,6 +303,26 @@ describe('ControlLoop', () => {
     server.store.delete(OTHERS_PATH, `one/${moved.metadata.name}`)
     await until(() => runs.length === 6)
     expect(runs.slice(2)).toEqual(['a', 'a', 'b', 'b'])
+  })
+
+  test('a neighbour of which the spec is watched alone wakes by that, when it comes and when it goes, not by its status', async () => {
+    const others = informers.of<Widget>(OTHER)
+    let runs = 0
+    await start(() => (runs++, done), { watches: [watchSpecOf(others, () => ['one/a'])] })
+    make('a')
+    await until(() => runs === 1)
+    const other = make('o', {}, OTHERS_PATH)
+    await until(() => runs === 2)
+    server.store.update(OTHERS_PATH, { ...other, status: { size: 7 } }, true)
+    await until(() => others.cache.find('one', 'o')?.status?.size === 7)
+    await quiet()
+    expect(runs).toBe(2)
+    server.store.update(OTHERS_PATH, { ...others.cache.find('one', 'o')!, spec: { size: 2 } }, false)
+    await until(() => others.cache.find('one', 'o')?.metadata.generation === 2)
+    await quiet()
+    expect(runs).toBe(3)
+    server.store.delete(OTHERS_PATH, 'one/o')
+    await until(() => runs === 4)
   })
 
   test('what a run creates is in the cache when it returns', async () => {

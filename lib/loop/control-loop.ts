@@ -14,7 +14,14 @@ import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
-import type { Controller, ControllerDefinition, Run, RunResult, Waker } from './controller.ts'
+import {
+  keysWokenBy,
+  type Controller,
+  type ControllerDefinition,
+  type Run,
+  type RunResult,
+  type Waker,
+} from './controller.ts'
 import type { EventRecorder } from './events.ts'
 import { fencedClient, heldFence, type Fence } from '../leader/fence.ts'
 import type { Informers } from '../informer/informers.ts'
@@ -151,14 +158,11 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     const own = this.#informer.onChange(({ old, object }) => {
       if (begun) this.#changed(old, object)
     })
-    const others = (this.#definition.watches ?? []).map(({ source, keys }) => {
-      const wake = keys as (object: KubeObject) => Iterable<ObjectKey>
-      return source.onChange(({ old, object }) => {
-        if (!begun) return
-        for (const key of old ? wake(old) : []) this.enqueue(key)
-        for (const key of object ? wake(object) : []) this.enqueue(key)
-      })
-    })
+    const others = (this.#definition.watches ?? []).map((watch) =>
+      watch.source.onChange((change) => {
+        if (begun) for (const key of keysWokenBy(watch, change)) this.enqueue(key)
+      }),
+    )
     begun = true
     const waker: Waker = {
       enqueue: (key, afterMs) => this.enqueue(key, afterMs),

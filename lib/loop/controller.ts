@@ -13,6 +13,7 @@ import type { Readiness } from '../conditions.ts'
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Informer } from '../informer/informer.ts'
+import type { Change } from '../informer/store.ts'
 
 /** What a run may use besides its object. */
 export interface Run {
@@ -47,6 +48,8 @@ export interface Watch {
   readonly source: Informer<never>
   /** Keys to wake; called for the new object and, on a change or a deletion, for the old one too. */
   readonly keys: (object: never) => Iterable<ObjectKey>
+  /** Which changes of an object that is there, and stays, wake; all of them when absent. */
+  readonly when?: (old: KubeObject, object: KubeObject) => boolean
 }
 
 /** Types a watch: `watchOf(ports, (port) => [...])`. */
@@ -63,6 +66,24 @@ export interface Waker {
 
 /** Something outside of Kubernetes whose news wake objects, such as observations on the bus: subscribes. @returns ends that */
 export type Source = (wake: Waker) => () => void
+/** The same, of what others read the spec of alone: a write of its status wakes nobody. */
+export function watchSpecOf<U extends KubeObject>(
+  source: Informer<U>,
+  keys: (object: U) => Iterable<ObjectKey>,
+): Watch {
+  const isOtherSpec = (old: KubeObject, object: KubeObject) =>
+    old.metadata.uid !== object.metadata.uid || old.metadata.generation !== object.metadata.generation
+  return { ...watchOf(source, keys), when: isOtherSpec }
+}
+
+/** Whom a change of a watched object wakes, each once. */
+export function keysWokenBy({ keys, when }: Watch, { old, object }: Change<KubeObject>): ReadonlySet<ObjectKey> {
+  const woken = new Set<ObjectKey>()
+  if (old && object && when && !when(old, object)) return woken
+  const wake = keys as (object: KubeObject) => Iterable<ObjectKey>
+  for (const present of [old, object]) if (present) for (const key of wake(present)) woken.add(key)
+  return woken
+}
 
 /** How a run ended, for `readiness`. */
 export type RunResult =

@@ -187,7 +187,7 @@ describe.each<[string, [string, Scene, string[]][]]>([
       ['that goes', scene(memoryWorld, () => network(GOING), reconcileNetwork), ['network.remove Network']],
       [
         'in use',
-        scene(used, () => network({ ...GOING, status: { logicalSwitch: 'uid-lan' } }), reconcileNetwork),
+        scene(used, () => network({ ...GOING, status: { logicalSwitch: 'uid-lan', mtu: 1442 } }), reconcileNetwork),
         ['network.ensure Network'],
       ],
     ],

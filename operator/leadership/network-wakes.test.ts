@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
-import type { Network, Port, Subnet } from '../../lib/api/types.ts'
+import type { Cloud, Network, Port, Subnet } from '../../lib/api/types.ts'
 import { listMissing } from '../network/network-supervision.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
 import { connectSources } from '../testing/connect-sources.ts'
+import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
 import type { Controllers } from './look-again.ts'
 
 const owner = (uid: string) => ({ uid, namespace: 'ns', name: uid, generation: 1 })
@@ -20,7 +21,7 @@ function world() {
     }),
   })
   connectSources(w, controllers)
-  w.put('networks', stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan' } }))
+  w.put('networks', stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan', mtu: 1442 } }))
   w.put('subnets', stored<Subnet>('v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }))
   w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' } }))
   w.put('ports', stored<Port>('q', { networkRef: { name: 'other' } }))
@@ -59,7 +60,7 @@ test('missing: what was realised, what is being deleted included, and nothing th
   const ref = { networkRef: { name: 'lan' } }
   w.put(
     'networks',
-    stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan', state: 'DELETING' }, deleted: true }),
+    stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan', mtu: 1442, state: 'DELETING' }, deleted: true }),
   )
   w.put('networks', stored<Network>('new', {}))
   w.put(
@@ -83,4 +84,32 @@ test('missing: what was realised, what is being deleted included, and nothing th
   expect(names([{ ...owner('uid-lan'), kind: 'Network' }])).toEqual(['uid-v4', 'uid-plugged', 'uid-reserved'])
   // The same uid of another kind is not it.
   expect(names([{ ...owner('uid-lan'), kind: 'Port' }])).toContain('uid-lan')
+})
+
+test('what another underlay carries is decided by the Network, and reaches its Subnets and Ports from its status', async () => {
+  const cloud = await QuietCloud.furnished()
+  const { operator } = cloud
+  cloud.vm('vm')
+  await operator.rest()
+  const { network, bus } = operator.world
+  const told = () => [
+    (operator.get('networks', ns('lan')) as Network).status?.mtu,
+    network.rows.of('Subnet').get(cloud.uidOf('lan-v4', 'subnets'))?.mtu,
+    ...[...bus.desired.documents.values()].flatMap((d) => (d.kind === 'port' && !d.tombstone ? [d.spec.mtu] : [])),
+  ]
+  expect(told()).toEqual([1442, 1442, 1442])
+  operator.change('clouds', { name: 'default' }, (spec) => Object.assign(spec, { underlayMTU: 9000 }))
+  await operator.rest()
+  expect(told()).toEqual([8942, 8942, 8942])
+})
+
+test('a write of the Cloud’s status wakes no other kind', async () => {
+  const { operator } = await QuietCloud.furnished()
+  const cloud = structuredClone(operator.get('clouds', { name: 'default' })) as Cloud
+  operator.store('clouds', { ...cloud, status: { ...cloud.status, regressedIncarnation: 7 } } as Cloud)
+  expect(operator.queued).toEqual(['clouds default'])
+  operator.change('clouds', { name: 'default' }, (spec) => Object.assign(spec, { dnsNameservers: ['192.0.2.7'] }))
+  expect(new Set(operator.queued.map((id) => id.split(' ')[0]))).toEqual(
+    new Set(['clouds', 'computeNodes', 'networks', 'subnets']),
+  )
 })

@@ -3,6 +3,7 @@
 import { expect, test } from '@jest/globals'
 import type { Volume } from '../../lib/api/types.ts'
 import type { InstanceDocument } from '../../lib/contract/documents.ts'
+import { without } from '../testing/answers.ts'
 import { machine, machineWorld, step } from '../testing/machine-world.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
@@ -65,4 +66,28 @@ test('a node that is given up frees the volume of a machine that has no resource
   await c.operator.rest()
   expect(disk()).toMatchObject({ state: 'available' })
   expect(disk()).not.toHaveProperty('attachedTo')
+})
+
+test('the image goes to the machine’s node beside the volume, and the machine when its volume is there', async () => {
+  const cloud = await QuietCloud.furnished()
+  const { operator } = cloud
+  operator.answer = without('volume')
+  cloud.volume('disk')
+  cloud.vm('vm', { volumes: [{ volumeRef: { name: 'disk' } }] })
+  await operator.rest()
+  const node = cloud.nodeOf('vm')
+  const told = (on: string) =>
+    [...operator.world.bus.desired.documents.values()]
+      .filter((document) => document.node === on)
+      .map(({ kind }) => kind)
+      .sort()
+  expect([told(node), told('s1')]).toEqual([
+    ['image', 'node', 'port'],
+    ['image', 'node', 'volume'],
+  ])
+  expect(operator.reason('instances', ns('vm'))).toBe('VolumeNotReady')
+  cloud.answersAll()
+  await operator.rest()
+  expect(told(node)).toEqual(['image', 'instance', 'node', 'port'])
+  expect(operator.reason('instances', ns('vm'))).toBe('Ready')
 })

@@ -19,7 +19,7 @@ export const parts = {
       { source: { http: { url: 'http://x/y' } }, format: 'qcow2', ...spec },
       { status: { sha256: SHA, importNode: 'n', epoch: 1 }, ...more },
     ),
-  network: (more: object = {}) => stored<Network>('lan', {}, { status: { logicalSwitch: 'x' }, ...more }),
+  network: (more: object = {}) => stored<Network>('lan', {}, { status: { logicalSwitch: 'x', mtu: 1442 }, ...more }),
   subnet: () => stored<Subnet>('lan-v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }),
   group: () => stored<SecurityGroup>('default', {}, { status: { state: 'ACTIVE' } }),
 }

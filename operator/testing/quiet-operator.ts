@@ -6,7 +6,7 @@ import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
-import type { ControllerDefinition, RunResult } from '../../lib/loop/controller.ts'
+import { keysWokenBy, type ControllerDefinition, type RunResult } from '../../lib/loop/controller.ts'
 import type { Informer } from '../../lib/informer/informer.ts'
 import { stageOf } from '../../lib/loop/control-loop.ts'
 import { readinessOf, resultOfFailure, writeReadiness } from '../../lib/loop/readiness.ts'
@@ -74,6 +74,11 @@ export class QuietOperator extends MemoryCluster {
     for (const [name, { sources = [] }] of this.#definitions)
       for (const subscribe of sources) subscribe(controllers[name])
     this.create('clouds', { name: CLOUD_NAME }, {})
+  }
+
+  /** `<controller> <key>` of all that is to run. */
+  get queued(): string[] {
+    return [...this.#queue]
   }
 
   /** A Kubernetes Node with its agent. */
@@ -167,12 +172,10 @@ export class QuietOperator extends MemoryCluster {
         if (old && old.metadata.uid !== object?.metadata.uid) definition.forget?.(key, old)
         if (object && this.#writing !== `${name} ${key}`) this.#enqueue(name, key)
       })
-    for (const { source, keys } of definition.watches ?? []) {
-      const wake = keys as (object: KubeObject) => Iterable<string>
-      ;(source as unknown as Informer).onChange(({ old, object }) => {
-        for (const present of [old, object]) if (present) for (const key of wake(present)) this.#enqueue(name, key)
+    for (const watch of definition.watches ?? [])
+      watch.source.onChange((change) => {
+        for (const key of keysWokenBy(watch, change)) this.#enqueue(name, key)
       })
-    }
   }
 
   #enqueue(name: KindName, key: string, afterMs = 0): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a ComputeNode beside its Node, those that hold up its deletion, and its own document.
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import { watchOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
+import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { findResource } from '../../kind/document-kinds.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -11,7 +11,7 @@ export function computeNodeWatches({ caches }: OperatorDeps, informers: Operator
   return [
     watchOf(informers.nodes, (node) => [node.metadata.name]),
     watchOf(informers.storagePools, () => caches.computeNodes.keys()),
-    watchOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),
+    watchSpecOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),
   ]
 }
 

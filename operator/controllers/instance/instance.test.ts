@@ -33,7 +33,7 @@ const all = {
       { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
       { status: { sha256: SHA, importNode: 'n', epoch: 1 } },
     ),
-  network: () => stored<Network>('lan', {}, { status: { logicalSwitch: 'x' } }),
+  network: () => stored<Network>('lan', {}, { status: { logicalSwitch: 'x', mtu: 1442 } }),
   subnet: () => stored<Subnet>('lan-v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }),
 }
 

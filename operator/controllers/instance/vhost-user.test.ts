@@ -14,7 +14,7 @@ function world(properties?: Record<string, string>): MemoryWorld {
   const imported = { status: { sha256: 'ab'.repeat(32), importNode: 'n', epoch: 1 } }
   const spec = { source, format: 'qcow2' as const, ...(properties ? { properties } : {}) }
   w.put('images', stored<Image>('guest', spec, imported))
-  w.put('networks', stored<Network>('lan', {}, { status: { logicalSwitch: 'x' } }))
+  w.put('networks', stored<Network>('lan', {}, { status: { logicalSwitch: 'x', mtu: 1442 } }))
   w.put('subnets', stored<Subnet>('lan-v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }))
   w.put('securityGroups', stored<SecurityGroup>('default', {}, { status: { state: 'ACTIVE' } }))
   for (const name of ['c1', 'c2']) w.put('computeNodes', stored<ComputeNode>(name, {}, cluster))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME, FINALIZER, NETWORK } from '../../../lib/api/kinds.ts'
 import type { Network } from '../../../lib/api/types.ts'
-import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { networkKeyOf } from '../port/kind.ts'
 import { reconcileNetwork } from './reconcile.ts'
@@ -19,7 +19,7 @@ export function networkController(deps: OperatorDeps, informers: OperatorInforme
     finalizer: FINALIZER,
     watches: [
       watchOf(informers.ports, (port) => [networkKeyOf(port)].filter(isHeldSecure)),
-      watchOf(informers.clouds, function* (cloud) {
+      watchSpecOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* deps.caches.networks.keys()
       }),
     ],

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cloud, Network } from '../../../lib/api/types.ts'
+import type { Network } from '../../../lib/api/types.ts'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import type { Cache } from '../../../lib/informer/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { guestMtu } from '../../network/network-driver.ts'
@@ -26,7 +25,7 @@ export async function reconcileNetwork(
     const users = waitForHolders('networks', network, deps.caches)
     if (users) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
-      if (status.logicalSwitch !== undefined) await ensure(network, deps, run)
+      if (status.logicalSwitch !== undefined) status.mtu = await ensure(network, deps, run)
       return users
     }
     await deps.network.remove('Network', network.metadata.uid, run.signal)
@@ -41,7 +40,7 @@ export async function reconcileNetwork(
 
 /** @returns the MTU in effect */
 async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signal'>): Promise<number> {
-  const mtu = mtuOf(network, deps.caches.clouds)
+  const mtu = decideMtu(network, deps)
   await deps.network.ensure({ kind: 'Network', ...ownerOf(network), mtu }, run.signal)
   return mtu
 }
@@ -62,8 +61,8 @@ function followSecurity(network: Network, deps: NetworkDeps): void {
   )
 }
 
-/** What guests of the network may use; the one place where it is decided. */
-export function mtuOf(network: Network, clouds: Cache<Cloud>): number {
-  const underlay = clouds.find(undefined, CLOUD_NAME)?.spec.underlayMTU ?? DEFAULT_UNDERLAY_MTU
+/** What guests of the network may use; Subnets and Ports read it from its status. */
+function decideMtu(network: Network, { caches }: NetworkDeps): number {
+  const underlay = caches.clouds.find(undefined, CLOUD_NAME)?.spec.underlayMTU ?? DEFAULT_UNDERLAY_MTU
   return guestMtu(underlay, network.spec.mtu)
 }

@@ -8,7 +8,7 @@ import { resolveAddresses } from './addresses.ts'
 import { SETTLE_MS } from './choose-addresses.ts'
 
 const MAC = 'fa:16:3e:00:00:01'
-const network = stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan' } })
+const network = stored<Network>('lan', {}, { status: { logicalSwitch: 'uid-lan', mtu: 1442 } })
 const subnet = (name: string, cidr: string, spec: Partial<Subnet['spec']> = {}, more: object = {}) =>
   stored<Subnet>(name, { networkRef: { name: 'lan' }, cidr, ...spec }, more)
 const port = (spec: Partial<Port['spec']> = {}, status: Port['status'] = {}) =>

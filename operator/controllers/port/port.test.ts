@@ -230,7 +230,7 @@ describe('an own port and its machines', () => {
       step(w, own({ networkRef: { name: 'lan', namespace: 'ns' }, ...spec }, { namespace: 'b' }))
     w.put(
       'networks',
-      stored<Network>('lan', { sharedWith: [{ namespace: '*' }] }, { status: { logicalSwitch: 'uid-lan' } }),
+      stored<Network>('lan', { sharedWith: [{ namespace: '*' }] }, { status: { logicalSwitch: 'uid-lan', mtu: 1442 } }),
     )
     const found = () => w.deps.caches.securityGroups.find('b', 'default') !== undefined
     await groupless({ securityGroupRefs: [] }).catch(() => undefined)
@@ -532,7 +532,7 @@ describe('a network of another project', () => {
   const shared = { sharedWith: [{ namespace: '*' }] }
   async function foreign(networkSpec: Network['spec'], spec: Partial<Port['spec']>) {
     const w = await world()
-    w.put('networks', stored<Network>('lan', networkSpec, { status: { logicalSwitch: 'uid-lan' } }))
+    w.put('networks', stored<Network>('lan', networkSpec, { status: { logicalSwitch: 'uid-lan', mtu: 1442 } }))
     w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace: 'b', status: { state: 'ACTIVE' } }))
     return step(w, own({ networkRef: { name: 'lan', namespace: 'ns' }, ...spec }, { namespace: 'b' }))
   }
@@ -559,7 +559,7 @@ describe('a network of another project', () => {
   test('taken back, it keeps the ports that it has and takes no new ones', async () => {
     const w = await world()
     const lend = (spec: Network['spec']) =>
-      w.put('networks', stored<Network>('lan', spec, { status: { logicalSwitch: 'uid-lan' } }))
+      w.put('networks', stored<Network>('lan', spec, { status: { logicalSwitch: 'uid-lan', mtu: 1442 } }))
     w.put('securityGroups', stored<SecurityGroup>('default', {}, { namespace: 'b', status: { state: 'ACTIVE' } }))
     const make = (name: string) =>
       stored<Port>(name, { networkRef: { name: 'lan', namespace: 'ns' } }, { namespace: 'b' })

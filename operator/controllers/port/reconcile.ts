@@ -7,7 +7,7 @@ import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
-import { mtuOf } from '../network/reconcile.ts'
+import { isRealised, type RealisedNetwork } from '../network/realised.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import type { ResolvedAddress } from './claim-address.ts'
@@ -66,7 +66,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   const status = (port.status ??= {})
   const network = resolveOnly(networkOfPort, port, deps.caches)
   if (!network.ok) return (await withGroups(port, network.outcome, deps, run)) ?? network
-  if (network.object.status?.logicalSwitch === undefined) {
+  if (!isRealised(network.object)) {
     return missing('NetworkNotReady', `waiting for Network ${keyOfObject(network.object)}`)
   }
   const isNew = status.networkUID === undefined
@@ -104,6 +104,7 @@ async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: Por
 }
 
 interface ResolvedIdentity extends Identity {
+  network: RealisedNetwork
   /** Why it is not a member of all groups that it names. */
   lacks: Outcome | undefined
   addresses: readonly ResolvedAddress[]
@@ -118,7 +119,7 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
   const regressed = deps.regression.check(port, { kind: 'port', node: binding.node, epoch: binding.epoch }, writer)
   if (regressed) return regressed
   const { mac, addresses, network } = identity
-  const mtu = mtuOf(network, deps.caches.clouds)
+  const { mtu } = network.status
   await deps.bus.desired.publish(
     portDocument(
       port,

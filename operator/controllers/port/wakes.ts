@@ -4,7 +4,7 @@ import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
-import { watchOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
+import { watchOf, watchSpecOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -38,7 +38,7 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
     watchOf(informers.computeNodes, ({ metadata: { name } }) =>
       deps.caches.instances.listBy('node', name).flatMap(machinePorts),
     ),
-    watchOf(informers.clouds, function* (cloud) {
+    watchSpecOf(informers.clouds, function* (cloud) {
       if (cloud.metadata.name === CLOUD_NAME) yield* ports.keys()
     }),
   ]

@@ -2,7 +2,7 @@
 import { CLOUD_NAME, FINALIZER, SUBNET } from '../../../lib/api/kinds.ts'
 import type { Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
-import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { keyOf } from '../../kind/references.ts'
 import { networkKeyOf } from '../port/kind.ts'
@@ -28,7 +28,7 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         const subnet = subnets.findByUid(spec.subnetRef.uid)
         return subnet?.metadata.deletionTimestamp === undefined ? [] : [keyOfObject(subnet)]
       }),
-      watchOf(informers.clouds, function* (cloud) {
+      watchSpecOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* subnets.keys()
       }),
     ],

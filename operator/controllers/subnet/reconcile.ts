@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { Cloud, Network, Subnet } from '../../../lib/api/types.ts'
+import type { Cloud, Subnet } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
@@ -15,7 +15,7 @@ import { keyOf } from '../../kind/references.ts'
 import { listNames } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
-import { mtuOf } from '../network/reconcile.ts'
+import { isRealised, type RealisedNetwork } from '../network/realised.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
 
 export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>
@@ -29,7 +29,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     if (holders.length > 0) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
-      if (network) await deps.network.ensure(logicalOf(subnet, network, deps), run.signal)
+      if (network && isRealised(network)) await deps.network.ensure(logicalOf(subnet, network, deps), run.signal)
       return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
     }
     await deps.network.remove('Subnet', uid, run.signal)
@@ -49,7 +49,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   status.state ??= 'BUILD'
   const network = resolveOnly(networkOfSubnet, subnet, deps.caches)
   if (!network.ok) return network.outcome
-  if (network.object.status?.logicalSwitch === undefined)
+  if (!isRealised(network.object))
     return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)
   await deps.network.ensure(toLogical(subnet, plan, network.object, deps.caches.clouds), run.signal)
   if (plan.gatewayIP === undefined) delete status.gatewayIP
@@ -58,7 +58,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   return done
 }
 
-function logicalOf(subnet: Subnet, network: Network, { caches }: SubnetDeps): LogicalSubnet {
+function logicalOf(subnet: Subnet, network: RealisedNetwork, { caches }: SubnetDeps): LogicalSubnet {
   return toLogical(subnet, planSubnet(subnet.spec), network, caches.clouds)
 }
 
@@ -73,7 +73,7 @@ export function rankOf(subnet: Subnet): SubnetRank {
   }
 }
 
-function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: Cache<Cloud>): LogicalSubnet {
+function toLogical(subnet: Subnet, plan: SubnetPlan, network: RealisedNetwork, clouds: Cache<Cloud>): LogicalSubnet {
   const dhcp = subnet.spec.dhcp ?? {}
   const ipv6 = ipv6ServiceOf(subnet)
   return {
@@ -81,7 +81,7 @@ function toLogical(subnet: Subnet, plan: SubnetPlan, network: Network, clouds: C
     ...ownerOf(subnet),
     networkUid: network.metadata.uid,
     cidr: subnet.spec.cidr,
-    mtu: mtuOf(network, clouds),
+    mtu: network.status.mtu,
     ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
     ...(ipv6 ? { ipv6 } : {}),
     ...(dhcp.enabled === false

@@ -13,7 +13,7 @@ import { runAsLoop } from '../../testing/as-the-loop.ts'
 
 type Spec = Partial<Subnet['spec']>
 const network = (spec: Network['spec'] = {}, more: object = {}) =>
-  stored<Network>('lan', spec, { status: { logicalSwitch: 'uid-lan' }, ...more })
+  stored<Network>('lan', spec, { status: { logicalSwitch: 'uid-lan', mtu: 1442 }, ...more })
 const subnet = (spec: Spec = {}, more: object = {}, name = 'lan-v4') =>
   stored<Subnet>(name, { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24', ...spec }, more)
 const sibling = (cidr: string, more: object = {}) => subnet({ cidr }, more, 'other')
@@ -108,8 +108,9 @@ describe('what the backend is told', () => {
     await reconcileSubnet(subnet(spec), w.deps, w.run)
     expect(row(w)?.dhcp?.dnsNameservers).toEqual(expected)
   })
-  test('the MTU and the domain of its Network', async () => {
-    const w = world(network({ mtu: 1300, dnsDomain: 'lan.example' }))
+  test('the MTU that its Network came to, and the domain', async () => {
+    const status = { logicalSwitch: 'uid-lan', mtu: 1300 }
+    const w = world(network({ mtu: 9000, dnsDomain: 'lan.example' }, { status }))
     await reconcileSubnet(subnet(), w.deps, w.run)
     expect(row(w)).toMatchObject({ mtu: 1300, dhcp: { domainName: 'lan.example' } })
   })
