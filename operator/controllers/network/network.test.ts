@@ -105,6 +105,14 @@ describe('delete', () => {
     expect(outcome).toMatchObject({ reason: 'InUse' })
     expect(w.network.rows.of('Network').has('uid-lan')).toBe(hasRow)
   })
+  test('in use, and its users read what another underlay carries', async () => {
+    const w = memoryWorld()
+    w.put('ports', port({ networkUID: 'uid-lan' }))
+    w.put('clouds', cloud('default', { underlayMTU: 9000 }))
+    const going = network(undefined, { deleted: true, status: { logicalSwitch: 'uid-lan', mtu: 1442 } })
+    await reconcileNetwork(going, w.deps, w.run)
+    expect([going.status?.mtu, w.network.rows.of('Network').get('uid-lan')?.mtu]).toEqual([8942, 8942])
+  })
 })
 
 /**

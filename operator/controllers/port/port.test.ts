@@ -124,9 +124,12 @@ describe('dependency and bad input', () => {
     await step(w, other)
     expect(other.status?.fixedIPs).toMatchObject([{ ipAddress: '10.0.0.2' }])
   })
-  test('a Network that is not in OVN yet is waited for', async () => {
+  test.each([
+    ['is not in OVN yet', {}],
+    ['has not said its MTU yet', { logicalSwitch: 'uid-lan' }],
+  ])('a Network that %s is waited for', async (_, status) => {
     const w = await world()
-    w.put('networks', network({ status: {} }))
+    w.put('networks', network({ status }))
     expect(await step(w, own())).toMatchObject({ reason: 'NetworkNotReady', message: 'waiting for Network ns/lan' })
     expect(w.deps.caches.ipClaims.size).toBe(0)
   })

@@ -157,6 +157,11 @@ describe('waits', () => {
       network({}, { status: {} }),
       { reason: 'NetworkNotReady', message: 'waiting for Network lan' },
     ],
+    [
+      'until the Network has said its MTU',
+      network({}, { status: { logicalSwitch: 'uid-lan' } }),
+      { reason: 'NetworkNotReady', message: 'waiting for Network lan' },
+    ],
   ])('%s', async (_, lan, outcome) => {
     const w = world(lan)
     const s = subnet()
