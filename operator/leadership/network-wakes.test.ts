@@ -106,7 +106,7 @@ test('what another underlay carries is decided by the Network, and reaches its S
 test('a write of the Cloud’s status wakes no other kind', async () => {
   const { operator } = await QuietCloud.furnished()
   const cloud = structuredClone(operator.get('clouds', { name: 'default' })) as Cloud
-  operator.store('clouds', { ...cloud, status: { ...cloud.status, regressedIncarnation: 7 } } as Cloud)
+  operator.store('clouds', { ...cloud, status: { ...cloud.status, regressedIncarnation: 7 } })
   expect(operator.queued).toEqual(['clouds default'])
   operator.change('clouds', { name: 'default' }, (spec) => Object.assign(spec, { dnsNameservers: ['192.0.2.7'] }))
   expect(new Set(operator.queued.map((id) => id.split(' ')[0]))).toEqual(
