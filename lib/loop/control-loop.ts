@@ -28,11 +28,9 @@ import type { Informers } from '../informer/informers.ts'
 import type { LoopMetrics } from './metrics.ts'
 import { firstLookPriority } from './first-look.ts'
 import { NamespaceLine } from './namespace-line.ts'
-import { OwnWrites } from './own-writes.ts'
+import { ObjectWrites } from './object-writes.ts'
 import { WorkQueue } from './queue.ts'
 import { readinessOf, resultOfFailure, writeReadiness } from './readiness.ts'
-import { sameJson } from './same-json.ts'
-import { Settling } from './settling.ts'
 
 export interface LoopDeps {
   /** Plain: the loop puts fence and caches around it. */
@@ -72,8 +70,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   readonly #client: KubeClient
   readonly #line = new NamespaceLine()
   readonly #queue: WorkQueue
-  readonly #settling: Settling
-  readonly #ownWrites = new OwnWrites()
+  readonly #writes: ObjectWrites<T>
 
   constructor(definition: ControllerDefinition<T>, deps: LoopDeps) {
     this.name = definition.name
@@ -83,7 +80,12 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.#log = deps.log.child({ controller: definition.name, kind: definition.kind.kind })
     const fence = definition.runsWhileHeld ? deps.fence : heldFence(deps.fence, () => this.#isHeld)
     this.#client = deps.informers.observing(fencedClient(deps.client, fence))
-    this.#settling = new Settling(definition.settleMs ?? 1000)
+    this.#writes = new ObjectWrites(definition, {
+      client: this.#client,
+      log: this.#log,
+      clock: this.#clock,
+      enqueue: (key, afterMs) => this.enqueue(key, afterMs),
+    })
     this.#queue = new WorkQueue({
       clock: this.#clock,
       concurrency: definition.concurrency ?? 8,
@@ -178,13 +180,12 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     const key = keyOfObject(present)
     const gone = old && old.metadata.uid !== object?.metadata.uid ? old : undefined
     if (gone) this.#forget(key, gone)
-    if (object && !this.#ownWrites.isOwn(key, object.metadata.resourceVersion)) this.enqueue(key)
+    if (object && !this.#writes.isOwn(key, object.metadata.resourceVersion)) this.enqueue(key)
   }
 
   #forget(key: ObjectKey, last: T): void {
     this.#queue.forget(key)
-    this.#settling.clear(key)
-    this.#ownWrites.forget(key)
+    this.#writes.forget(key)
     this.#definition.forget?.(key, last)
   }
 
@@ -205,8 +206,10 @@ export class ControlLoop<T extends KubeObject> implements Controller {
 
   async #pass(key: ObjectKey): Promise<PassEnd> {
     if (this.#deps.fence.signal.aborted || this.#isHeld) return 'end'
-    const cached = await this.#withFinalizer(this.#cache.findByKey(key))
-    if (!cached) return 'end'
+    const found = this.#cache.findByKey(key)
+    // From the cache and not from the answer: the cache keeps the projection.
+    const cached = found && (await this.#writes.ensureFinalizer(found)) ? this.#cache.findByKey(key) : found
+    if (!cached || this.#writes.isLetGo(cached)) return 'end'
     const object = structuredClone(cached)
     const run = this.#toRun(key, object)
     const result = await this.#reconcile(object, run)
@@ -215,43 +218,16 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.#deps.metrics?.runs.inc({ controller: this.name, result: labelOf(result) })
 
     if (result.kind === 'outcome' && result.outcome.kind === 'released' && this.#definition.finalizer) {
-      await this.#release(object)
+      await this.#writes.removeFinalizer(object)
+      this.#queue.forget(key)
       return 'end'
     }
     if (this.#definition.conditions !== 'none') {
       const readiness = this.#definition.readiness?.(object, result) ?? readinessOf(object, result)
       writeReadiness(object, readiness, run.now)
     }
-    const wrote = await this.#writeStatus(key, cached, object, result)
+    const wrote = await this.#writes.writeStatus(key, { before: cached, object }, result)
     return this.#next(key, result, wrote)
-  }
-
-  /** The object with our finalizer on it; undefined when there is nothing (left) to do for it. */
-  async #withFinalizer(object: T | undefined): Promise<T | undefined> {
-    const { finalizer, kind } = this.#definition
-    if (!object || !finalizer) return object
-    const { finalizers = [], deletionTimestamp } = object.metadata
-    if (finalizers.includes(finalizer)) return object
-    if (deletionTimestamp) return undefined
-    const key = keyOfObject(object)
-    await this.#ownWrites.during(
-      key,
-      () => this.#client.patchFinalizers<T>(kind, object, [...finalizers, finalizer]),
-      this.#wake,
-    )
-    // From the cache and not from the answer: the cache keeps the projection.
-    return this.#cache.findByKey(key)
-  }
-
-  async #release(object: T): Promise<void> {
-    const { finalizer, kind } = this.#definition
-    const rest = (object.metadata.finalizers ?? []).filter((f) => f !== finalizer)
-    try {
-      await this.#client.patchFinalizers<T>(kind, object, rest)
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-    }
-    this.#queue.forget(keyOfObject(object))
   }
 
   /** Undefined when the run was cut short: nothing may be concluded from it. */
@@ -270,30 +246,6 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       else if (isPowerOfTwo(run.failures + 1)) run.log.warn({ err: error, failures: run.failures + 1 }, 'run failed')
       return result
     }
-  }
-
-  /** True when a status was written. */
-  async #writeStatus(key: ObjectKey, before: T, object: T, result: RunResult): Promise<boolean> {
-    if (sameJson(before.status, object.status)) {
-      this.#settling.clear(key)
-      return false
-    }
-    const stage = stageOf(result)
-    const holdMs = stage === undefined ? 0 : this.#settling.holdMs(key, stage, this.#clock.nowMs())
-    if (holdMs > 0) {
-      this.enqueue(key, holdMs)
-      return false
-    }
-    this.#settling.clear(key)
-    const { kind } = this.#definition
-    const written = await this.#ownWrites.during(key, () => this.#client.updateStatus<T>(kind, object), this.#wake)
-    if (!sameJson(written.status, object.status)) {
-      this.#log.error(
-        { ...refOfKey(key) },
-        'the schema does not keep all of the status: it would be written again by every run',
-      )
-    }
-    return true
   }
 
   #next(key: ObjectKey, result: RunResult, wrote: boolean): PassEnd {
@@ -332,8 +284,6 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.#log[level]({ ...refOfKey(key), err: error, failures, delayMs: Math.round(delayMs) }, 'run will be repeated')
   }
 
-  readonly #wake = (key: ObjectKey): void => this.enqueue(key)
-
   #toRun(key: ObjectKey, object: T): Run {
     const { fence, events } = this.#deps
     const { namespace, name, generation } = object.metadata
@@ -349,13 +299,6 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       event: (event) => events.record(this.#definition.kind, object, event),
     }
   }
-}
-
-/** What is held back for a moment, by what it waits for; undefined: to be written at once. */
-export function stageOf(result: RunResult): string | undefined {
-  if (result.kind === 'transient') return `transient ${result.reason}`
-  if (result.kind === 'outcome' && result.outcome.kind === 'wait') return `wait ${result.outcome.reason}`
-  return undefined
 }
 
 function labelOf(result: RunResult): string {

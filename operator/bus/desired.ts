@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto'
 import { jetstream, type JetStreamClient, type StoredMsg } from '@nats-io/jetstream'
-import { DesiredDocument, MAX_DOCUMENT_BYTES, type DocumentKind } from '../../lib/contract/documents.ts'
+import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
 import {
   DESIRED_BUCKET,
   OBSERVED_BUCKET,
@@ -13,12 +12,13 @@ import {
   type DocumentKey,
 } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
-import { StaleWriterError, TerminalError, TransientError, messageOf } from '../../lib/errors.ts'
+import { StaleWriterError, TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/removed-keys.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
+import { assertNotNewer, decodeDocument, digestOf, encodeDocument } from './desired-document.ts'
 import { Listeners } from './listeners.ts'
 import { nicOf } from './nic-in-document.ts'
 import { requireWriter } from './require-writer.ts'
@@ -85,23 +85,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     if (versions.incarnation !== writer.incarnation || versions.term !== writer.term) {
       throw new StaleWriterError(`document of term ${versions.term}, this process writes in term ${writer.term}`)
     }
-    const parsed = DesiredDocument.safeParse(document)
-    if (!parsed.success) {
-      throw new TerminalError(
-        'DocumentInvalid',
-        `the document for ${document.kind} ${document.name} breaks the contract`,
-        {
-          cause: parsed.error,
-        },
-      )
-    }
-    const data = JSON.stringify(document)
-    if (Buffer.byteLength(data) > MAX_DOCUMENT_BYTES) {
-      throw new TerminalError(
-        'DocumentTooLarge',
-        `what node ${document.node} must know of ${document.kind} ${document.name} is larger than 256 KiB: shorten its user data or metadata`,
-      )
-    }
+    const data = encodeDocument(document)
     const key = toDocumentKey(document)
     const digest = digestOf(document)
     const known = this.#known.get(key)
@@ -140,7 +124,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
     const message = await this.#get({ node, kind, uid })
-    return message && !isMark(message.header) ? parseDocument(message.data) : undefined
+    return message && !isMark(message.header) ? decodeDocument(message.data) : undefined
   }
 
   list(): readonly DesiredEntry[] {
@@ -184,7 +168,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const known = this.#known.get(key)
     if (known && known.revision >= revision && !this.#seen) return
     const id = parseDocumentKey(key)
-    const document = id && parseDocument(data)
+    const document = id && decodeDocument(data)
     if (!id) {
       this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
       this.#options.onUnknown?.()
@@ -318,40 +302,4 @@ function entryOf(
   const { node, kind, uid, versions, tombstone } = document
   const nic = nicOf(document, before?.nic)
   return { node, kind, uid, versions, tombstone, revision, volumes: volumesOf(document), ...(nic ? { nic } : {}) }
-}
-
-function parseDocument(data: Uint8Array): DesiredDocument | undefined {
-  try {
-    const parsed = DesiredDocument.safeParse(JSON.parse(Buffer.from(data).toString('utf8')))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The bucket knows more than we decide from: we are the stale one, or our resources went back in time. */
-function assertNotNewer(held: Versions, offered: Versions): void {
-  const newer =
-    held.incarnation > offered.incarnation || (held.incarnation === offered.incarnation && held.term > offered.term)
-  if (newer) {
-    throw new StaleWriterError(
-      `the bus holds incarnation ${held.incarnation}, term ${held.term}; this process writes ${offered.incarnation}, ${offered.term}`,
-    )
-  }
-}
-
-/** Of all but the term, which alone is no reason to write; a node's own document tells it of each new leader. */
-export function digestOf(document: DesiredDocument): string {
-  const { term, ...versions } = document.versions
-  const content = { ...document, versions: document.kind === 'node' ? { ...versions, term } : versions }
-  return createHash('sha256').update(stableJson(content)).digest('base64')
-}
-
-/** JSON with sorted keys. */
-function stableJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
 }

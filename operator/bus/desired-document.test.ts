@@ -5,7 +5,7 @@ import type { DesiredDocument } from '../../lib/contract/documents.ts'
 import { tombstoneOf } from '../placed/document-header.ts'
 import { imageDocument } from '../controllers/image/document.ts'
 import { stored } from '../testing/memory-deps.ts'
-import { digestOf } from './desired.ts'
+import { digestOf } from './desired-document.ts'
 
 const image = stored<Image>('i', { source: { http: { url: 'http://images.test/guest' } }, format: 'qcow2' })
 const node = stored<ComputeNode>('n1', {}, { namespace: '' })
