@@ -94,7 +94,7 @@ export const ObservedFacts = z.object({
 })
 export type ObservedFacts = z.infer<typeof ObservedFacts>
 
-/** The last word of a node on one object. Losing one, or getting two, changes nothing. */
+/** A node's latest report on one object. Losing one, or getting one twice, changes nothing. */
 export const ObservedDocument = z.object({
   v: z.literal(CONTRACT_VERSION),
   kind: DocumentKind,

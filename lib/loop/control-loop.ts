@@ -236,7 +236,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       return { kind: 'outcome', outcome: await this.#definition.reconcile(object, run) }
     } catch (error) {
       if (this.#deps.fence.signal.aborted) return undefined
-      // No word to users about these: they say nothing about the object, and a new run will know more.
+      // Users are not told of these: they say nothing about the object, and the next run will know more.
       if (isConflict(error) || isAlreadyExists(error) || isUnreachable(error) || error instanceof StaleWriterError)
         throw error
       const result = resultOfFailure(this.#definition, object, error, run.failures + 1)

@@ -87,7 +87,7 @@ export class EventRecorder {
     return this.#backlog
   }
 
-  /** Waits for what is under way, for a drain; repeats that were not written are let go. */
+  /** Waits for what is under way, for a drain; repeats that were not written are dropped. */
   async close(): Promise<void> {
     for (const series of this.#series.values()) series.cancelFlush?.()
     this.#series.clear()

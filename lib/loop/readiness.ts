@@ -11,7 +11,7 @@ export function resultOfError(error: unknown, failures: number): RunResult {
   return { kind: 'transient', reason: reasonOf(error), message: textOf(error), failures }
 }
 
-/** The same of a run of this definition, with its word for a failure that only a person can help with on the object. */
+/** The same for a run of this definition; on a failure that only a person can fix, the object gets the definition's error state. */
 export function resultOfFailure<T extends KubeObject>(
   { errorState }: Pick<ControllerDefinition<T>, 'errorState'>,
   object: T,

@@ -17,7 +17,7 @@ export const TOO_MUCH_WRITTEN = 'TooMuchWritten'
  * | there | none                             | is refused: the leader makes one for each Node with a role |
  * | there | confirmed lost                   | is refused until a person takes that back |
  * | there | BusAccess False, TooMuchWritten  | is refused until the operator takes that back |
- * | there | any other, also one that is Terminating: its agent has to let go of what it holds | comes in |
+ * | there | any other, also one that is Terminating: its agent has to release what it holds    | comes in |
  */
 export function whyShut(node: KubeNode | undefined, computeNode: ComputeNode | undefined): string | undefined {
   if (!node) return 'is no Node of this cluster'

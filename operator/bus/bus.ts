@@ -66,9 +66,9 @@ export interface DesiredPublisher {
 
 export interface ObservedStore {
   /**
-   * The last word of `node` on an object. Undefined also when NATS was emptied and the node has not spoken since: then keep what the
+   * The latest report of `node` on an object. Undefined also when NATS was emptied and the node has not reported since: then keep what the
    * status says. Once heard it stays, whatever NATS loses, until withdraw(). Give the node that owns it: a node can claim anything under its own key. Without `node`, the
-   * one with the highest epoch of all nodes' words: for showing, never for deciding.
+   * one with the highest epoch among all nodes' reports: for showing, never for deciding.
    */
   find(kind: DocumentKind, uid: string, node?: string): ObservedDocument | undefined
   /** All nodes that say anything of the object: more than one while ownership moves, or when something is wrong. */
@@ -76,11 +76,11 @@ export interface ObservedStore {
   listNode(node: string): readonly ObservedDocument[]
   /** The interfaces with this MAC or address of all machines that any node has, on whatever network; orphans included. By an index. */
   listNics(macOrAddress: string): readonly MachineNic[]
-  /** Words on machines that name this volume among their disks, however old; never those of a machine that is gone. By an index. */
+  /** Reports on machines that name this volume among their disks, however old; never those of a machine that is gone. By an index. */
   listWithVolume(uid: string): readonly ObservedDocument[]
   /** Machines with this UID that nodes have without a document. */
   listOrphans(uid: string): readonly ObservedMachine[]
-  /** Called after each change, also when the word was withdrawn; enqueue the resource, then read with find(). */
+  /** Called after each change, also when the report was withdrawn; enqueue the resource, then read with find(). */
   onChange(listener: (key: DocumentKey) => void): Unsubscribe
 }
 

@@ -43,7 +43,7 @@ export interface JetStreamDesiredOptions {
   log: Logger
   /** Has a node that beats not said anything of this version yet? */
   isUnanswered: (document: DesiredDocument) => boolean
-  /** Does its node's last word refuse it as an older leader's? */
+  /** Does its node's latest report refuse it as an older leader's? */
   isRefused: (key: DocumentKey) => boolean
   /** What else must forget the object. */
   onWithdrawn: (key: DocumentKey) => void
@@ -91,7 +91,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const known = this.#known.get(key)
     if (known) {
       assertNotNewer(known.versions, versions)
-      // Asked now, not only when it is said: whoever heard the word may have led no longer.
+      // Asked now, not only when the report comes: whoever got it may have lost the lead by then.
       const isStale = known.versions.term < writer.term && this.#options.isRefused(document)
       if (known.digest === digest && !known.renew && !isStale && !this.#isOverdue(known, document)) return
     }

@@ -48,10 +48,10 @@ export interface JetStreamBusOptions {
   loads?: NodeLoads
   /** Ends nodes' sessions; absent: nobody does. */
   sessions?: Sessions
-  /** Is there a resource that a node's word would be about? A document is enough, too. Absent: only a document counts. */
+  /** Is there a resource that a node's report would be about? A document is enough, too. Absent: only a document counts. */
   isKnown?: (kind: DocumentKind, uid: string) => boolean
   share?: NodeShare
-  /** A word beyond its node's share was refused. */
+  /** A report beyond its node's share was refused. */
   onExcess?: (excess: Excess) => void
   /** A key in `desired` that is none of ours was read. */
   onUnknown?: () => void

@@ -2,7 +2,7 @@
 import type { ObservedDocument, ObservedNic } from '../../lib/contract/documents.ts'
 import { isListed } from './listed.ts'
 
-/** Of one node: no more than one word of it may name. */
+/** Of one node: as many as one report may name. */
 const MOST_ORPHANS = 256
 
 /** A machine that a node says it has. */
@@ -23,15 +23,15 @@ export interface MachineNic extends ObservedMachine {
 /** What is known under one key, by the machine that says it: taking one out costs the same however many others say it too. */
 type ByMachine<T> = Map<string, Map<string, T[]>>
 
-/** Machines by the MACs and addresses of their interfaces, and orphans by their UID, as nodes' words say. */
+/** Machines by the MACs and addresses of their interfaces, and orphans by their UID, as nodes report them. */
 export class MachineIndex {
   readonly #nics: ByMachine<MachineNic> = new Map()
   readonly #orphans: ByMachine<ObservedMachine> = new Map()
-  /** By node and its resource: those of a word that could not list them are the ones of the word before. */
+  /** By node and its resource: those of a report that could not list them are the ones of the report before. */
   readonly #orphansOf = new Map<string, readonly Told[]>()
 
   replace(old: ObservedDocument | undefined, word: ObservedDocument | undefined): void {
-    // Most words are of other kinds, or change nothing of this.
+    // Most reports are of other kinds, or change nothing here.
     const { kind, node, uid } = word ?? old ?? {}
     if (kind === 'node') this.#replaceOrphans(`${node}/${uid}`, word)
     for (const machine of old ? machinesOf(old) : []) this.#remove(machine)
@@ -79,7 +79,7 @@ function machinesOf({ kind, uid, node, state, facts, namespace = '', name }: Obs
   return [{ machine: { node, uid, name: `${namespace}/${name}`, isOrphan: false }, nics: facts.nics ?? [] }]
 }
 
-/** Of a node's word on itself, and as much as one word may name. */
+/** From a node's report on itself, and as much as one report may name. */
 function orphansOf(word: ObservedDocument, before: readonly Told[]): Told[] {
   if (word.state === 'gone') return []
   const { node, facts } = word

@@ -10,7 +10,7 @@ export interface NodeShare {
   bytes: number
   /** Keys that no document and no resource asked for: leftovers, what a lost bus or a restored store does not know of. */
   unasked: number
-  /** Words by the KiB begun of each, or heartbeats, within WINDOW_MS: what it costs to read and keep them. All of a node's documents come at once when a bucket is read or the bus was away. */
+  /** Reports, by the KiB begun of each, or heartbeats, within WINDOW_MS: what it costs to read and keep them. All of a node's documents come at once when a bucket is read or the bus was away. */
   words: number
   beats: number
 }
@@ -43,7 +43,7 @@ export interface NodeSharesOptions {
   log: Logger
   /** Monotonic, in milliseconds. */
   now?: () => number
-  /** Called at each word beyond the share, which is not kept. */
+  /** Called for each report beyond the share, which is not kept. */
   onExcess?: (node: string, excess: Excess) => void
 }
 
@@ -75,7 +75,7 @@ export class NodeShares {
   }
 
   /**
-   * May this word be kept? The same key again takes the place of what it was before.
+   * May this report be kept? The same key again takes the place of what it was before.
    * @param isAsked does a document or a resource ask for it; looked at for new keys only
    */
   admit(node: string, key: string, bytes: number, isAsked: () => boolean): boolean {

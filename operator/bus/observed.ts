@@ -11,7 +11,7 @@ import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-i
 import { VolumeWords } from './volume-words.ts'
 
 /**
- * What nodes said, in memory. A word stays when NATS loses it: nothing a node has not said itself changes what is known of it, and the
+ * What nodes reported, in memory. A report stays when NATS loses it: only a node's own report changes what is known of it, and the
  * node says it again when it comes back.
  */
 export class ObservedCache implements ObservedStore, BucketListener {
@@ -25,7 +25,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
   readonly #shares: NodeShares
   readonly #isAsked: (key: DocumentKey) => boolean
 
-  /** @param isAsked is there a document or a resource that the word answers? Looked at for new keys only. */
+  /** @param isAsked is there a document or a resource that the report answers? Looked at for new keys only. */
   constructor(log: Logger, shares = new NodeShares({ log }), isAsked: (key: DocumentKey) => boolean = () => true) {
     this.#log = log
     this.#shares = shares
@@ -82,7 +82,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
     }
   }
 
-  /** The word was withdrawn with its document. */
+  /** The report was withdrawn with its document. */
   forget(key: DocumentKey): void {
     this.#shares.release(key.node, toDocumentKey(key))
     const object = `${key.kind}.${key.uid}`

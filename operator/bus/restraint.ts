@@ -58,7 +58,7 @@ export class Restraint implements Conduct {
     return this.#listeners.add(listener)
   }
 
-  /** At each word beyond the share. */
+  /** For each report beyond the share. */
   exceeded(node: string, excess: Excess): void {
     this.#options.onExcess(excess)
     const now = this.#now()

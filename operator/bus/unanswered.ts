@@ -4,7 +4,7 @@ import type { NodePulse } from './bus.ts'
 
 /**
  * Has a node that beats not said anything of this version yet? One that is away has nothing to say, and one that refused it has answered.
- * Pure. @param word its last one on the object
+ * Pure. @param word its latest report on the object
  */
 export function isUnanswered(
   { versions: { epoch, generation } }: Pick<DesiredDocument, 'versions'>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObservedDocument } from '../../lib/contract/documents.ts'
 
-/** Which nodes' words on machines name a volume among their disks, however old the list. */
+/** Which nodes' reports on machines name a volume among their disks, however old the list. */
 export class VolumeWords {
   readonly #byVolume = new Map<string, Set<ObservedDocument>>()
 

@@ -5,7 +5,7 @@ import { found, missing, type Found } from './found.ts'
 import { keyOf } from './references.ts'
 import { resourceKindOf, type Caches, type KindName, type Kinds, type NamedRef, type Reference } from './row.ts'
 
-/** Who else may use an object: named namespaces, or all by `*`; some kinds have a word for all. */
+/** Who else may use an object: named namespaces, or all by `*`; some kinds have a field for all. */
 interface Shareable {
   sharedWith?: readonly { namespace: string }[]
   visibility?: string

@@ -9,7 +9,7 @@ import { ownerUidOf } from './port-owner.ts'
 
 type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
-/** The machine is being deleted and every node has let go of it. */
+/** The machine is being deleted and every node has released it. */
 export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {
   if (instance.metadata.deletionTimestamp === undefined) return false
   return placementsOf(instance).every((placement) => hasReleased(placement, deps))

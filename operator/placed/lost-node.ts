@@ -3,7 +3,7 @@ import type { Caches } from '../kind/row.ts'
 
 type Nodes = { caches: Pick<Caches, 'computeNodes'> }
 
-/** Somebody has given the node up (`Confirmed`, or `Wiped` as well): what it had counts as gone, and its last words bind nobody. */
+/** Somebody has given the node up (`Confirmed`, or `Wiped` as well): what it had counts as gone, and its last reports bind nobody. */
 export function isConfirmedLost(node: string, { caches }: Nodes): boolean {
   return caches.computeNodes.find(undefined, node)?.spec.lost !== undefined
 }

@@ -7,7 +7,7 @@ const MOST = 2 ** 31
 
 /**
  * The epoch of a new owner: above the one before, and above what that node itself has acted on. A resource that was restored without its
- * status counts from nothing again, and the node that let go of its former self would refuse it for ever. Pure.
+ * status counts from nothing again, and the node that released its former self would refuse it for ever. Pure.
  */
 export function nextEpoch(
   { kind, uid, node }: { kind: DocumentKind; uid: string; node: string },

@@ -10,7 +10,7 @@ import { isReleaseOnRecord, MAX_RELEASES } from './release-desk.ts'
 type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
 
 /**
- * Has the node let go: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
+ * Has the node released it: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
  * the case that it returns (invariant 4)? Of a cached image it is enough that the ComputeNode keeps the release. The tombstone stays
  * on the bus until nobody needs the answer (tombstone-collector.ts).
  */
@@ -26,7 +26,7 @@ export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus'
   return isKept || !hasRoom(computeNode)
 }
 
-/** Does the node itself say that it has let go? */
+/** Does the node itself say that it has released it? */
 export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: Pick<OperatorDeps, 'bus'>): boolean {
   const observed = bus.observed.find(kind, object.metadata.uid, node)
   return observed?.state === 'gone' && observed.versions.epoch >= epoch
@@ -38,7 +38,7 @@ function isCopy(kind: DocumentKind): boolean {
 }
 
 /**
- * Makes a node let go of an object: a tombstone, then the node's `gone` or a person's word that it is lost. Runs any number of times.
+ * Makes a node release an object: a tombstone, then the node's `gone` or a person's confirmation that it is lost. Runs any number of times.
  * @returns undefined once it is released
  */
 export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Promise<Outcome | undefined> {

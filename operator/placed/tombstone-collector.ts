@@ -37,7 +37,7 @@ export class TombstoneCollector {
     }
   }
 
-  /** May a resource still ask whether this node let go? */
+  /** May a resource still ask whether this node has released it? */
   #isNeeded(kind: DocumentKind, uid: string, node: string): boolean {
     const { caches } = this.#deps
     const releases = caches.computeNodes.find(undefined, node)?.status?.releases ?? []

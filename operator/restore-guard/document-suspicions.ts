@@ -42,7 +42,7 @@ export class DocumentSuspicions {
   readonly #now: () => number
   /** By kind and uid. */
   readonly #suspicions = new Map<string, Suspicion>()
-  /** What this leadership itself let go: NATS may lose that and bring the document back. */
+  /** What this leadership itself released: NATS may lose that and bring the document back. */
   readonly #released = new Set<string>()
   #highestIncarnation = 0
 

@@ -42,7 +42,7 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * | tombstone     | none           |                       | nothing: a release that is not answered, or answered late            |
  * | an older incarnation's | any   |                       | nothing: an administrator has decided what is right since            |
  *
- * A node's word without a document is never enough here (see RegressionGuard.check), and an orphan is none at all.
+ * A node's report without a document is never enough here (see RegressionGuard.check), and an orphan is none at all.
  * @param word what the document's node says of the object
  */
 export function findNewerFact(
@@ -67,7 +67,7 @@ function isHeldBy(word: Pick<ObservedDocument, 'state' | 'versions'> | undefined
   return word.state !== 'gone' && word.state !== 'refused'
 }
 
-/** A node's own word, within one incarnation; terms are the bus's and the Lease's business. */
+/** A node's own report, within one incarnation; terms are the bus's and the Lease's business. */
 export function isNewerWord(theirs: Versions, ours: Versions): boolean {
   if (theirs.incarnation !== ours.incarnation) return theirs.incarnation > ours.incarnation
   return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)

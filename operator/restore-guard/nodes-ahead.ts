@@ -11,7 +11,7 @@ import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
 
 /**
  * Nodes that say that they acted on something newer than the store and the bus hold: both were lost. A node can say anything, so its
- * word holds up the object it speaks of, and only a second node's makes it a proof.
+ * report holds up the object it is about, and only a second node's makes it a proof.
  */
 export class NodesAhead {
   readonly #deps: EvidenceDeps

@@ -92,7 +92,7 @@ export class RegressionGuard {
     this.#change(() => this.#documents.consider(kind, uid, writer))
   }
 
-  /** The object was let go as it should be, so that its document, should NATS bring it back, proves nothing. */
+  /** The object was released in order, so that its document, should NATS bring it back, proves nothing. */
   forget(kind: DocumentKind, uid: string): void {
     this.#documents.forget(kind, uid)
     this.#nodes.forget(kind, uid)
@@ -105,7 +105,7 @@ export class RegressionGuard {
   }
 
   /**
-   * Before an object is acted on: is its document, or its node's word, newer than it?
+   * Before an object is acted on: is its document, or its node's report, newer than it?
    * @returns what to answer instead of acting
    */
   check(

@@ -61,7 +61,7 @@ export function watchRegression(
     if (now) regression.consider(kind, uid, now)
   }
 
-  /** Nodes' words go only when they are withdrawn with their document. */
+  /** Nodes' reports go only when they are withdrawn with their document. */
   function heard({ kind, uid, node }: DocumentKey): void {
     if (bus.observed.find(kind, uid, node)) consider({ kind, uid })
     else if (!findResource(kind, uid, caches)) regression.forget(kind, uid)

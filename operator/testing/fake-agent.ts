@@ -209,7 +209,7 @@ function start(node: FakeNode, document: Document<'instance'>, context: RunConte
   return { document, state, boots: (known?.boots ?? 0) + (isStart ? 1 : 0), volumes }
 }
 
-/** A guest that runs may take its time to let a disk go. */
+/** A running guest may take its time to release a disk. */
 function disks(node: FakeNode, { uid, spec }: Document<'instance'>, state: string): Set<string> {
   const wanted = spec.volumes.map((volume) => volume.uid)
   const known = node.instances.get(uid)

@@ -139,7 +139,7 @@ export class FencedCloud {
     if (!this.#hostOf(name).isOn) this.#hostOf(name).refuses = refuses
   }
 
-  /** Its last word, or an older one, arrives: words may do so after its end. */
+  /** Its latest report, or an older one, arrives: reports may do so after its end. */
   hear(name: NodeName, back = 0): void {
     const { said } = this.#hostOf(name)
     const word = said[said.length - 1 - back]

@@ -21,7 +21,7 @@ export type RunEnd =
   | 'looked'
   /** All was done, and something failed after that. */
   | 'changed'
-  /** All but that the guest takes its time to let disks go. */
+  /** All but that the guest takes its time to release disks. */
   | 'slow'
   | 'whole'
 export const RUN_ENDS: readonly RunEnd[] = ['blind', 'new', 'looked', 'changed', 'slow', 'whole']
@@ -58,7 +58,7 @@ export class ModelNode {
       this.#accepted.set(document.uid, document)
   }
 
-  /** One run of the agent over a machine; its word is written down, not yet heard. */
+  /** One run of the agent over a machine; its report is written, not yet heard. */
   work(machine: string, end: RunEnd): void {
     const document = this.#accepted.get(machine)
     if (!document || this.#isLost) return

@@ -109,7 +109,7 @@ export class VolumeCloud {
     this.#put(name, object)
   }
 
-  /** A person's word, after the node was cut off. */
+  /** A person's confirmation, after the node was cut off. */
   lose(node: string): void {
     this.nodes.get(node)?.lose()
     const known = this.world.deps.caches.computeNodes.find(undefined, node)
@@ -196,7 +196,7 @@ export class VolumeCloud {
     this.nodes.get(node)?.accept(this.world.bus.desired.documents.get(`${node}.instance.uid-${machine}`))
   }
 
-  /** The operator hears a word: the last one, or an older one, perhaps for the second time. */
+  /** The operator gets a report: the latest, or an older one, perhaps for the second time. */
   hear(node: string, machine: string, back: number): void {
     const words = this.nodes.get(node)?.said.get(`uid-${machine}`) ?? []
     const word = words[words.length - 1 - back]

@@ -14,7 +14,7 @@ const NETWORK_CONDITION = 'NetworkBackendHealthy'
 export const CHECKING = 'Checking'
 
 /**
- * The one object that is written while all others stand still, and once only: with the word that the store went back in time.
+ * The one object that is written while all others stand still, and once only: to say that the store went back in time.
  * @throws TerminalError `ControlPlaneRegressed` from then on, until spec.incarnation was raised
  */
 export async function reconcileCloud(
@@ -29,7 +29,7 @@ export async function reconcileCloud(
   const mayProve = await regression.prove(writer, (kind, ref) => run.client.find(kind, ref, { signal: run.signal }))
   const message = regression.findMessage(writer)
   if (message !== undefined) return stop(cloud, message, writer.incarnation, deps, run)
-  // Not a word before it is known: what is suspected at a start is mostly a cache that is behind.
+  // Nothing is said before it is known: what is suspected at a start is mostly a cache that is behind.
   if (regression.isSuspicious()) return waitFor(CHECKING, 'comparing the bus with the store', SUSPECT_AGAIN_MS)
 
   const status = (cloud.status ??= {})

@@ -62,7 +62,7 @@ export function names({ mac, addresses = [] }: ObservedNic, value: string): bool
   return mac === value || addresses.includes(value)
 }
 
-/** Costs a look at all words of the node. */
+/** Reads all reports of the node. */
 export function listUnrecorded(node: string, deps: ClaimDeps): UnrecordedMachine[] {
   const { observed, desired } = deps.bus
   const found: UnrecordedMachine[] = []

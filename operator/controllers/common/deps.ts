@@ -25,7 +25,7 @@ export interface OperatorDeps {
   readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises
   readonly waitingRoom: WaitingRoom
-  /** Volumes that a node's word holds back: known by the run that finds it, before it is written. Rebuilt by the first run after a start. */
+  /** Volumes that a node's report holds back: known to the run that finds it, before it is written. Rebuilt by the first run after a start. */
   readonly claimedVolumes: Set<ObjectKey>
   readonly releases: ReleaseDesk
   readonly regression: RegressionGuard

@@ -5,7 +5,7 @@ import type { NodeFacts } from '../../scheduler/node-table.ts'
 import { hypervisorOf } from './discover.ts'
 import type { NodeVerdict } from './status.ts'
 
-/** The node's own word goes before the Cloud's, field by field. */
+/** The node's own setting takes precedence over the Cloud's, field by field. */
 export function reservedOf({ spec }: Pick<ComputeNode, 'spec'>, cloud: Cloud | undefined): Reserved {
   return { ...DEFAULT_RESERVED, ...cloud?.spec.reserved, ...spec.reserved }
 }

@@ -14,7 +14,7 @@ const ORPHANS_LISTED = 'OrphansListed'
 const MOST = 32
 const MOST_CHARACTERS = 255
 
-/** Does a node have something of which there is no resource, and that nobody told it to let go? A cached image is only a copy. */
+/** Does a node have something of which there is no resource, and that nobody told it to release? A cached image is only a copy. */
 export function isStray(word: ObservedDocument | undefined, { bus, caches }: StrayDeps): boolean {
   if (!word || word.state === 'gone' || DOCUMENTS[word.kind].holds !== 'original') return false
   if (findResource(word.kind, word.uid, caches)) return false

@@ -139,7 +139,7 @@ function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDe
   return said.includes('unknown') ? 'unknown' : 'present'
 }
 
-/** Gives the place up. Written first; the next runs make the node let go, and only then another one is chosen. */
+/** Gives the place up. Written first; the next runs make the node release it, and only then is another one chosen. */
 function leaveNode(instance: Instance, reason: 'Evacuated' | 'Rescheduled', why: string, run: InstanceRun): Outcome {
   const status = (instance.status ??= {})
   const { node, epoch = 0, evacuable } = status

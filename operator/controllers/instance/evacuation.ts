@@ -58,7 +58,7 @@ export function whyNotEvacuated(
   )
 }
 
-/** Of a machine that left a node which was given up before it said that it let go: why it gets no other place; undefined when it does. */
+/** Why a machine that left a node which was given up before it confirmed the release gets no other place; undefined when it does. */
 export function whyNotPlacedAnew(
   instance: Instance,
   deps: Pick<OperatorDeps, 'bus' | 'caches' | 'writer'>,

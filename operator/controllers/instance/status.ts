@@ -45,7 +45,7 @@ export interface NodeWord {
 }
 
 /**
- * The node's word, turned into status. What it does not say stays as it was. Pure but for `instance.status`.
+ * The node's report, turned into status. What it does not say stays as it was. Pure but for `instance.status`.
  * @throws TerminalError what the agent refused for ever
  */
 export function observeInstance(instance: Instance, word: NodeWord, now: Date): Outcome {

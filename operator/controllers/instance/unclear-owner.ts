@@ -17,7 +17,7 @@ type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 /**
  * Before a placement: does a node have this machine already, or another one with its MAC or address? Then the resource was restored
- * without its status, with the same UID or made anew, and placing it would run it twice. The node must let go, or be given up, first.
+ * without its status, with the same UID or made anew, and placing it would run it twice. The node must release it, or be given up, first.
  *
  * | a node's machine                                     | on the same network | held                                               |
  * |------------------------------------------------------|---------------------|----------------------------------------------------|
@@ -27,7 +27,7 @@ type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
  * | with the MAC, or an address                          | another one         | no: both mean something on their network only      |
  * | with the MAC                                         | not known           | yes                                                |
  * | with an address                                      | not known           | no: every network has a 10.0.0.2                   |
- * | with the same Port, which that node let go of        |                     | no: the Port has moved here                        |
+ * | with the same Port, which that node has released     |                     | no: the Port has moved here                        |
  * | any, on a node that is confirmed lost                |                     | no                                                 |
  *
  * Of a MAC or an address a node is believed what our own record says of that Port there. What nothing of ours put there is believed while
@@ -95,7 +95,7 @@ function findSameInterface(
   return undefined
 }
 
-/** Why the node's machine has what this Port has: by our own record, or by the node's word alone. Undefined: it has something else. */
+/** Why the node's machine has what this Port has: by our own record, or by the node's report alone. Undefined: it has something else. */
 function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'word' | undefined {
   const { node, nic } = found
   if (nic.portUid === port.metadata.uid) {

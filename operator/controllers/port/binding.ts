@@ -63,7 +63,7 @@ function planOwnBinding(port: Port, deps: BindingDeps): BindingPlan {
   return { kind: isSame ? 'stands' : 'decided', binding: next }
 }
 
-/** Nodes that may have the port and must let go of it before it is plugged anywhere else. Pure. */
+/** Nodes that may have the port and must release it before it is plugged anywhere else. Pure. */
 export function listFormerPlaces(port: Port, deps: BindingDeps): { node: string; epoch: number }[] {
   const places = new Map<string, number>()
   const add = (node: string, epoch: number) => places.set(node, Math.max(epoch, places.get(node) ?? 0))

@@ -6,7 +6,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { Binding } from './binding.ts'
 
-/** Turns the node's word about the port into its status. Pure but for `port.status`. */
+/** Turns the node's report on the port into its status. Pure but for `port.status`. */
 export function observePort(port: Port, binding: Binding, observed: ObservedDocument | undefined): Outcome {
   const status = (port.status ??= {})
   const isCurrent =

@@ -23,7 +23,7 @@ type AttachDeps = Pick<OperatorDeps, 'bus' | 'caches'>
  * One attachment at a time (docs/decisions/0014). A machine gets the volume once it has a node; the oldest of several waits the shortest.
  * It keeps it until it names it no longer, its published document has it no longer, **and** its node listed the machine's disks under
  * that document without it; or until the machine is gone. Whoever was given it and may have it in hand becomes its holder again; a node's
- * word that a machine has it which was not given it holds it back and no more. Pure.
+ * report that a machine has it which was never given it only holds it back. Pure.
  */
 export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan {
   const held = volume.status?.attachedTo

@@ -19,8 +19,8 @@ export type Hand = Holder & {
 }
 
 /**
- * A machine that may have the volume in its hands, as far as documents and nodes' words tell. A document is ours: what was given may go on.
- * A word is its node's, which can say anything: it holds the volume back from others and from deletion, and gives it to a machine only
+ * A machine that may have the volume in its hands, as far as documents and nodes' reports tell. A document is ours: what was given may go on.
+ * A report is its node's, which can say anything: it holds the volume back from others and from deletion, and gives it to a machine only
  * where that exists, is placed there and names the volume, and no other node says that it has it.
  * A machine on a node that is confirmed lost has nothing in hand. Pure.
  */

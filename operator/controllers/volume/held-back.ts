@@ -6,7 +6,7 @@ import { findHand, type HandsDeps } from './hands.ts'
 /** Why a volume waits that a node claims for a machine which was not given it. */
 export const VOLUME_CLAIMED = 'VolumeClaimed'
 
-/** Volumes that wait for a node's word which nobody says any more: words and nodes tell no volume that it was in them. */
+/** Volumes held back by a report that no node makes any more: when a report or a node goes, no volume is told that it was named there. */
 export function listFreed(deps: HandsDeps & Pick<OperatorDeps, 'claimedVolumes'>): Volume[] {
   const claimed = [...deps.claimedVolumes].flatMap((key) => deps.caches.volumes.findByKey(key) ?? [])
   return claimed.filter((volume) => findHand(volume, deps)?.isGiven !== false)

@@ -22,7 +22,7 @@ export interface BackendTiming extends Patience {
   probeMs: number
 }
 
-/** Keeps the one word on how the backend is, and tells of each new one. */
+/** Keeps what is known of the backend's health, and tells of each change. */
 export class BackendWatch {
   readonly #options: BackendWatchOptions
   readonly #pulse = new NorthdPulse()

@@ -11,7 +11,7 @@ const CLAIM_PATIENCE_MS = 10_000
 export interface ClaimVerdict {
   /** By a node that was not asked to. */
   isTaken: boolean
-  /** The node that it was on before has let go of it. */
+  /** The node that it was on before has released it. */
   hasLeft: boolean
 }
 
@@ -20,7 +20,7 @@ export interface ClaimVerdict {
  * | ------------------------- | ---------------------------------------------------------------------- |
  * | nobody                    | off, or on its way                                                     |
  * | the node asked            | as wished                                                              |
- * | the one asked before      | moving: it lets go, or died; the one asked now overwrites it           |
+ * | the one asked before      | moving: it releases it, or died; the one asked now overwrites it       |
  * | any other                 | taken                                                                  |
  *
  * A row that is not ours asks nothing. Pure.

@@ -64,7 +64,7 @@ export function planFormerGone(uid: string, nb: Northbound): Plan {
 export interface PortRequest {
   /** The chassis that may claim the port. */
   node: string | undefined
-  /** The one that could before, and has not let go of it yet. */
+  /** The one that could before, and has not released it yet. */
   former: string | undefined
 }
 

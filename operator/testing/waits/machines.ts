@@ -208,7 +208,7 @@ export const MACHINE_ROWS: WaitRow[] = [
     by: 'this machine',
     where: vm,
     waits: (c) => {
-      // It comes back to the very node that let go of its former self.
+      // It comes back to the very node that released its former self.
       c.set('computeNodes', 'c2', { unschedulable: true })
       c.vm('vm')
       c.operator.world.bus.report({ ...c.word('instance', c.uidOf('vm'), 'c1'), versions: c.versions(3) })
