@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a kind stands beside its own files and its row, which the compiler asks for. Says what to write, and in which file.
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { SAMPLES } from '../crds/suite/samples.ts'
 import { readCrds } from '../crds/suite/schema.ts'
+import { DOCUMENT_KINDS, DOCUMENTS } from '../lib/contract/document-kinds.ts'
+import type { KubeObject } from '../lib/kube/object.ts'
+import { KIND_OF_DOCUMENT } from '../operator/kind/document-kinds.ts'
+import { resourceKindOf, type KindName, type KindRow } from '../operator/kind/row.ts'
+import { KINDS } from '../operator/kinds.ts'
 import { ROOT } from './generated-files.ts'
 import { SCENARIOS, toFolder } from './scenarios.ts'
 
@@ -43,3 +48,38 @@ test.each(readCrds().map((crd) => [crd.spec.names.kind, crd] as const))(
     expect(places.filter(([, isThere]) => !isThere).map(([path, , write]) => `${path}: ${write}`)).toEqual([])
   },
 )
+
+test.each(DOCUMENT_KINDS)('a document of kind %s stands wherever one has to', (document) => {
+  const name = KIND_OF_DOCUMENT[document]
+  const folder = `operator/controllers/${toFolder(resourceKindOf(name).kind)}`
+  const agents = readdirSync(join(ROOT, 'agents'), { recursive: true, encoding: 'utf8' })
+  const references = Object.values((KINDS[name] as KindRow<KubeObject>).references ?? {})
+  const keepsItsNode = references.some((ref) => (ref.to as KindName) === 'computeNodes' && ref.holds !== undefined)
+  const places: [path: string, isThere: boolean, write: string][] = [
+    [
+      'agents/',
+      agents.some((path) => basename(path) === `${document}-reconciler.ts`),
+      `${document}-reconciler.ts, a KindReconciler; a role in agents/roles/ has it`,
+    ],
+    [`${folder}/document.ts`, existsSync(join(ROOT, folder, 'document.ts')), 'what its node has to know of it'],
+    [
+      `${folder}/kind.ts`,
+      DOCUMENTS[document].holds !== 'original' || keepsItsNode,
+      'a reference to computeNodes that holds: what is there once keeps its ComputeNode',
+    ],
+    ['crds/computenodes.yaml', listReleasedKinds().includes(document), `${document} in status.releases[].kind`],
+    ['docs/glossary.md', listKindsOfGlossary().includes(document), `${document} at "document", after "Kinds:"`],
+  ]
+  expect(places.filter(([, isThere]) => !isThere).map(([path, , write]) => `${path}: ${write}`)).toEqual([])
+})
+
+function listReleasedKinds(): readonly string[] {
+  const crd = readCrds().find(({ spec }) => spec.names.kind === 'ComputeNode')
+  const status = crd?.spec.versions[0]?.schema.openAPIV3Schema.properties?.['status']
+  return status?.properties?.['releases']?.items?.properties?.['kind']?.enum ?? []
+}
+
+function listKindsOfGlossary(): string[] {
+  const [, list = ''] = /\*\*document\*\*[^[]*Kinds: ([^.]*)\./.exec(read('docs/glossary.md')) ?? []
+  return list.split(/,\s+/)
+}

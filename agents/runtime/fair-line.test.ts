@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
+import { DOCUMENT_KINDS, type DesiredDocument, type DocumentKind } from '../../lib/contract/documents.ts'
 import { instanceDocument, tombstoneOf } from '../compute/testing.ts'
 import { FairLine } from './fair-line.ts'
-import { endsRun, isUrgent, mayTake, ORDINARY, URGENT } from './slot-plan.ts'
+import { endsRun, isUrgent, mayTake, ORDINARY, SLOTS, URGENT } from './slot-plan.ts'
 
-const SLOTS = { node: 1, image: 2, volume: 2, port: 2, instance: 4 }
+const two = Object.fromEntries(DOCUMENT_KINDS.map((kind) => [kind, 2])) as Record<DocumentKind, number>
+const FEW = { ...two, node: 1, instance: 4 }
 /** Keys such as `instance.a/1`: kind, namespace, name. */
 const placeOf = (key: string) => {
   const [kind = '', rest = ''] = key.split('.')
   return { kind: kind as DocumentKind, namespace: rest.split('/')[0] ?? '' }
 }
 function lineOf(...keys: string[]): FairLine {
-  const line = new FairLine({ placeOf, slots: SLOTS })
+  const line = new FairLine({ placeOf, slots: FEW })
   for (const key of keys) line.add(key, 0, ORDINARY)
   return line
 }
@@ -50,7 +51,7 @@ describe('who is next', () => {
   })
 
   test('namespaces take turns', () => {
-    const line = new FairLine({ placeOf, slots: { ...SLOTS, instance: 100 } })
+    const line = new FairLine({ placeOf, slots: { ...FEW, instance: 100 } })
     for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/3', 'instance.b/1', 'instance.b/2'])
       line.add(key, 0, ORDINARY)
     expect(takeAll(line)).toEqual(['instance.a/1', 'instance.b/1', 'instance.a/2', 'instance.b/2', 'instance.a/3'])
@@ -68,7 +69,7 @@ describe('who is next', () => {
   })
 
   test('who waits, since when, and nobody after an end', () => {
-    const line = new FairLine({ placeOf, slots: SLOTS })
+    const line = new FairLine({ placeOf, slots: FEW })
     line.add('instance.a/1', 7, ORDINARY)
     line.add('port.b/1', 5, URGENT)
     line.add('port.b/2', 6, ORDINARY)
@@ -86,13 +87,13 @@ describe('who is next', () => {
 
   test('the slots of the product: a machine hangs for each of a namespace’s half of them', () => {
     const line = new FairLine({ placeOf })
-    for (const kind of ['node', 'image', 'volume', 'port', 'instance'])
-      for (let i = 0; i < 40; i++) line.add(`${kind}.ns${i}/1`, 0, ORDINARY)
+    for (const kind of DOCUMENT_KINDS) for (let i = 0; i < 40; i++) line.add(`${kind}.ns${i}/1`, 0, ORDINARY)
     const taken = takeAll(line).map((key) => key.split('.')[0])
-    const count = (kind: string) => taken.filter((other) => other === kind).length
-    expect([count('node'), count('image'), count('volume'), count('port'), count('instance')]).toEqual([
-      ...[2, 8, 16, 16, 24],
-    ])
+    const counts = Object.fromEntries(
+      DOCUMENT_KINDS.map((kind) => [kind, taken.filter((other) => other === kind).length]),
+    )
+    expect(counts).toEqual(SLOTS)
+    expect(SLOTS).toMatchObject({ node: 2, image: 8, volume: 16, port: 16, instance: 24 })
   })
 
   test('what is urgent goes first and needs no slot that others hold', () => {
@@ -120,7 +121,7 @@ describe('who is next', () => {
   })
 
   test('who waits already keeps its place', () => {
-    const line = new FairLine({ placeOf, slots: { ...SLOTS, instance: 100 } })
+    const line = new FairLine({ placeOf, slots: { ...FEW, instance: 100 } })
     for (const key of ['instance.a/1', 'instance.a/2', 'instance.a/1']) line.add(key, 0, ORDINARY)
     expect(takeAll(line)).toEqual(['instance.a/1', 'instance.a/2'])
   })
@@ -178,7 +179,7 @@ describe('who is next', () => {
           for (const kind of ['image', 'volume', 'instance'] as const) {
             for (const isUrgentRun of [true, false]) {
               const held = running.filter((r) => r.urgent === isUrgentRun && r.key.startsWith(kind)).length
-              expect(held).toBeLessThanOrEqual(SLOTS[kind])
+              expect(held).toBeLessThanOrEqual(FEW[kind])
             }
           }
         }

@@ -83,7 +83,7 @@ function reconcilerOf(kind: DocumentKind, state: Observation['state']): KindReco
   }
 }
 const STATES = { node: 'ready', image: 'ready', volume: 'available', port: 'active', instance: 'running' } as const
-async function begin(...kinds: DocumentKind[]): Promise<void> {
+async function begin(...kinds: (keyof typeof STATES)[]): Promise<void> {
   for (const kind of kinds) await runtime.add(reconcilerOf(kind, STATES[kind]))
   runtime.start()
 }

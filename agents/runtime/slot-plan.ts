@@ -7,14 +7,13 @@ import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents
 /**
  * Concurrent runs per kind, and as many again for urgent ones. Work that waits long for the outside world (a download) leaves its slot.
  * Limits what may hang, not computation: the agent has one thread.
+ * In the order of the kinds' turns: dependencies before their dependents.
  */
-export const SLOTS: Readonly<Record<DocumentKind, number>> = { node: 2, image: 8, volume: 16, port: 16, instance: 24 }
+export const SLOTS: Readonly<Record<DocumentKind, number>> = { node: 2, port: 16, volume: 16, image: 8, instance: 24 }
+const ORDER = Object.keys(SLOTS) as DocumentKind[]
 
 export const URGENT = 0
 export const ORDINARY = 1
-
-/** Urgent work first, and dependencies before their dependents. */
-const ORDER: readonly DocumentKind[] = ['node', 'port', 'volume', 'image', 'instance']
 
 export interface Lane {
   urgent: boolean
@@ -25,6 +24,7 @@ export function laneName({ urgent, kind }: Lane): string {
   return `${urgent ? 'urgent' : 'ordinary'} ${kind}`
 }
 
+/** Urgent work first. */
 export const LANES: readonly Lane[] = [true, false].flatMap((urgent) => ORDER.map((kind) => ({ urgent, kind })))
 
 /**

@@ -3,7 +3,7 @@
 // version `v` is refused. What the operator wrote is loose: fields that a newer one added are kept. What a node says is not: fields that
 // are not named here are dropped, and all has bounds, since every operator keeps it in memory (decision 17).
 import { z } from 'zod'
-import { CONTRACT_VERSION, DocumentKind, DOCUMENTS } from './document-kinds.ts'
+import { CONTRACT_VERSION, DOCUMENT_KINDS, DocumentKind, DOCUMENTS } from './document-kinds.ts'
 import { uid } from './fields.ts'
 import { Versions } from './versions.ts'
 
@@ -42,27 +42,19 @@ export const Tombstone = z.looseObject({
 })
 export type Tombstone = z.infer<typeof Tombstone>
 
-export const NodeDocument = present('node', DOCUMENTS.node.spec)
-export const ImageDocument = present('image', DOCUMENTS.image.spec)
-export const VolumeDocument = present('volume', DOCUMENTS.volume.spec)
-export const PortDocument = present('port', DOCUMENTS.port.spec)
-export const InstanceDocument = present('instance', DOCUMENTS.instance.spec)
-export type NodeDocument = z.infer<typeof NodeDocument>
-export type ImageDocument = z.infer<typeof ImageDocument>
-export type VolumeDocument = z.infer<typeof VolumeDocument>
-export type PortDocument = z.infer<typeof PortDocument>
-export type InstanceDocument = z.infer<typeof InstanceDocument>
+type Presents = { [K in DocumentKind]: ReturnType<typeof present<K, (typeof DOCUMENTS)[K]['spec']>> }
+const PRESENT = Object.fromEntries(
+  DOCUMENT_KINDS.map((kind) => [kind, present(kind, DOCUMENTS[kind].spec)]),
+) as Presents
+type AnyPresent = Presents[DocumentKind]
 
-const BY_KIND = {
-  node: NodeDocument,
-  image: ImageDocument,
-  volume: VolumeDocument,
-  port: PortDocument,
-  instance: InstanceDocument,
-} satisfies Record<DocumentKind, z.ZodType>
-type AnyPresent = (typeof BY_KIND)[DocumentKind]
+export type NodeDocument = z.infer<Presents['node']>
+export type ImageDocument = z.infer<Presents['image']>
+export type VolumeDocument = z.infer<Presents['volume']>
+export type PortDocument = z.infer<Presents['port']>
+export type InstanceDocument = z.infer<Presents['instance']>
 
-export const PresentDocument = z.discriminatedUnion('kind', Object.values(BY_KIND) as [AnyPresent, ...AnyPresent[]])
+export const PresentDocument = z.discriminatedUnion('kind', Object.values(PRESENT) as [AnyPresent, ...AnyPresent[]])
 export type PresentDocument = z.infer<typeof PresentDocument>
 export const DesiredDocument = z.union([Tombstone, PresentDocument])
 export type DesiredDocument = z.infer<typeof DesiredDocument>

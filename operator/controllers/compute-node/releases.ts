@@ -54,8 +54,7 @@ const LAST_GENERATION = 2 ** 40
 
 function objectOf(release: Release, deps: Pick<OperatorDeps, 'caches'>): KubeObject {
   const { uid, name, namespace } = release
-  const { instances, ports, volumes, images } = deps.caches
-  const known = instances.findByUid(uid) ?? ports.findByUid(uid) ?? volumes.findByUid(uid) ?? images.findByUid(uid)
+  const known = findResource(release.kind, uid, deps.caches)
   if (known) return known
   return {
     metadata: {

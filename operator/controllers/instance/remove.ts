@@ -4,6 +4,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { releaseFrom } from '../../placed/release.ts'
@@ -14,6 +15,8 @@ import { portRelease } from './port-release.ts'
 export async function removeInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
   const status = (instance.status ??= {})
   status.state = 'DELETING'
+  const users = waitForHolders('instances', instance, deps.caches)
+  if (users) return users
   let waiting: Outcome | undefined
   for (const placement of placementsOf(instance)) waiting = (await releaseFrom(placement, deps)) ?? waiting
   if (waiting) return waiting

@@ -3,7 +3,7 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { released, type Outcome } from '../../../lib/outcome.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { wasPlaced } from '../../placed/placement.ts'
-import { waitForUsers } from '../../kind/holders.ts'
+import { listHolders, waitForUsers } from '../../kind/holders.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { listPlaces } from './binding.ts'
 import { keepLogicalPort } from './logical-port.ts'
@@ -15,7 +15,7 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   const status = (port.status ??= {})
   status.state = 'DELETING'
   const users = usersOfPort(port, deps).filter((user) => !hasLetGo(user, deps) && isUsing(port, user))
-  const inUse = waitForUsers([['Instance', users]])
+  const inUse = waitForUsers([['Instance', users], ...listHolders('ports', port, deps.caches)])
   if (inUse) {
     await keepLogicalPort(port, deps, run.signal)
     return inUse

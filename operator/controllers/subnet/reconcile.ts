@@ -12,7 +12,7 @@ import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { keyOf } from '../../kind/references.ts'
-import { listNames } from '../../kind/holders.ts'
+import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
 import { isRealised, type RealisedNetwork } from '../network/realised.ts'
@@ -25,12 +25,12 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   const { uid, namespace = '' } = subnet.metadata
   if (subnet.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
-    const holders = listHolders(subnet, deps)
-    if (holders.length > 0) {
+    const inUse = findUse(subnet, deps)
+    if (inUse) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
       if (network && isRealised(network)) await deps.network.ensure(logicalOf(subnet, network, deps), run.signal)
-      return waitFor('InUse', `has addresses of Ports ${listNames(holders)}: delete these first`)
+      return inUse
     }
     await deps.network.remove('Subnet', uid, run.signal)
     return released
@@ -102,11 +102,17 @@ export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly st
   return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
 }
 
+function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {
+  const ports = listPorts(subnet, deps)
+  if (ports.length === 0) return waitForHolders('subnets', subnet, deps.caches)
+  return waitFor('InUse', `has addresses of Ports ${listNames(ports)}: delete these first`)
+}
+
 /**
  * Ports that have addresses of it: those that say so, since what goes with its namespace (claims have nothing that holds them) takes no
  * address from a running machine, and those that addresses are claimed for.
  */
-function listHolders(subnet: Subnet, { caches }: SubnetDeps): string[] {
+function listPorts(subnet: Subnet, { caches }: SubnetDeps): string[] {
   const { uid, name, namespace } = subnet.metadata
   const claimed = caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
   const ports = caches.ports

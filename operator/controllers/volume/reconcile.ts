@@ -5,6 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost, isStaying } from '../../placed/lost-node.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
@@ -115,6 +116,8 @@ async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> 
       `attached to Instance ${status.attachedTo.name}: take it out of its spec.volumes, or delete it`,
     )
   }
+  const users = waitForHolders('volumes', volume, deps.caches)
+  if (users) return users
   status.state = 'deleting'
   if (status.node === undefined) return released
   const placement = { kind: 'volume' as const, object: volume, node: status.node, epoch: status.epoch ?? 0 }
