@@ -109,6 +109,17 @@ describe('a word of its node', () => {
     expect(w.events).toEqual(['ImageRefused'])
   })
 
+  test('refused before the cloud was restored is no answer', async () => {
+    const w = world()
+    const i = image({ ...importing })
+    w.report('image', i, {
+      ...{ node: 'n1', epoch: 2, state: 'refused' },
+      versions: { incarnation: 0, term: 1, epoch: 2, generation: 1 },
+    })
+    expect(await step(w, i)).toMatchObject({ reason: 'Importing' })
+    expect(w.events).toEqual([])
+  })
+
   test('failed without a reason, and downloading without a figure', async () => {
     const w = world()
     const i = image({ ...importing })

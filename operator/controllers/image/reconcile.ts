@@ -8,7 +8,9 @@ import { done, released, saved, waitFor, type Outcome } from '../../../lib/outco
 import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
 import { waitForHolders } from '../../kind/holders.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { releaseFrom } from '../../placed/release.ts'
+import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import { imageDocument } from './document.ts'
 
 export type ImageDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
@@ -41,7 +43,8 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   for (const other of nodesToldOf(image, deps))
     await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
   await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
-  const outcome = observe(image, deps.bus.observed.find('image', image.metadata.uid, node), run)
+  const observed = deps.bus.observed.find('image', image.metadata.uid, node)
+  const outcome = observe(image, answerOf(observed, askedOf(image, status.epoch, deps.writer())), run)
   refuseOtherDigest(image)
   return outcome
 }
@@ -55,44 +58,34 @@ function refuseOtherDigest({ spec, status }: Image): void {
   )
 }
 
-function observe(image: Image, observed: ObservedDocument | undefined, run: Pick<Run, 'event'>): Outcome {
+function observe(image: Image, answer: ObservedDocument | undefined, run: Pick<Run, 'event'>): Outcome {
   const status = (image.status ??= {})
-  const isCurrent =
-    observed !== undefined &&
-    observed.versions.epoch === status.epoch &&
-    observed.versions.generation >= (image.metadata.generation ?? 0)
   // Once imported an image stays usable, whatever becomes of the copy on the node that did it.
   const wasImported = status.sha256 !== undefined
-  if (!isCurrent || observed.state === 'gone')
-    return wasImported ? activate(image) : waitFor('Importing', `waiting for node ${status.importNode ?? ''}`)
-  switch (observed.state) {
-    case 'ready': {
-      const { sha256, virtualSizeBytes, sizeBytes } = observed.facts
-      if (sha256 === undefined) return waitFor('Importing', 'waiting for the digest')
-      if (!wasImported) run.event({ type: 'Normal', reason: 'Imported', action: 'Import', note: `sha256 ${sha256}` })
-      status.sha256 ??= sha256
-      if (virtualSizeBytes !== undefined) status.virtualSizeBytes = virtualSizeBytes
-      if (sizeBytes !== undefined) status.sizeBytes = sizeBytes
-      return activate(image)
-    }
-    case 'refused': {
-      const { reason = 'ImageRefused', message = 'the image cannot be used' } = observed.error ?? {}
-      if (findCondition(status.conditions, 'Stalled')?.reason !== reason)
-        run.event({ type: 'Warning', reason, action: 'Import', note: message })
-      throw new TerminalError(reason, message)
-    }
-    case 'failed':
-      if (wasImported) return activate(image)
-      return waitFor(
-        observed.error?.reason ?? 'ImportFailed',
-        observed.error?.message ?? 'the import failed and is tried again',
-      )
-    default:
-      if (wasImported) return activate(image)
-      status.state = 'importing'
-      status.progress = coarse(observed.progress)
-      return waitFor('Importing', `node ${status.importNode ?? ''} downloads it`)
+  const refusal = refusalOf(answer, { reason: 'ImageRefused', message: 'the image cannot be used' })
+  if (refusal) {
+    const { reason, message } = refusal
+    if (findCondition(status.conditions, 'Stalled')?.reason !== reason)
+      run.event({ type: 'Warning', reason, action: 'Import', note: message })
+    throw refusal
   }
+  if (answer?.state === 'ready') {
+    const { sha256, virtualSizeBytes, sizeBytes } = answer.facts
+    if (sha256 === undefined) return waitFor('Importing', 'waiting for the digest')
+    if (!wasImported) run.event({ type: 'Normal', reason: 'Imported', action: 'Import', note: `sha256 ${sha256}` })
+    status.sha256 ??= sha256
+    if (virtualSizeBytes !== undefined) status.virtualSizeBytes = virtualSizeBytes
+    if (sizeBytes !== undefined) status.sizeBytes = sizeBytes
+    return activate(image)
+  }
+  if (wasImported) return activate(image)
+  const failure = failureOf(answer, { reason: 'ImportFailed', message: 'the import failed and is tried again' })
+  if (failure) return failure
+  const { importNode = '' } = status
+  if (!answer || answer.state === 'gone') return waitFor('Importing', `waiting for node ${importNode}`)
+  status.state = 'importing'
+  status.progress = coarse(answer.progress)
+  return waitFor('Importing', `node ${importNode} downloads it`)
 }
 
 function activate(image: Image): Outcome {

@@ -2,7 +2,6 @@
 import type { Instance } from '../../../lib/api/types.ts'
 import { isConditionTrue, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument, ObservedError, RunState } from '../../../lib/contract/documents.ts'
-import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import {
   answerOf,
@@ -12,6 +11,7 @@ import {
   type Asked,
   type Presence,
 } from '../../placed/observed-facts.ts'
+import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import { RESIZE_PENDING } from './resize.ts'
 import { setStage, type Stage } from './stages.ts'
 
@@ -53,12 +53,8 @@ export function observeInstance(instance: Instance, word: NodeWord, now: Date): 
   const answer = answerOf(word.observed, word.asked)
   const node = status.node ?? ''
   if (!answer || answer.state === 'gone') return waitFor('Building', `waiting for node ${node}`)
-  if (answer.state === 'refused') {
-    throw new TerminalError(
-      answer.error?.reason ?? 'Refused',
-      answer.error?.message ?? `node ${node} refused the machine`,
-    )
-  }
+  const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the machine` })
+  if (refusal) throw refusal
   const observed = answer
   recordFacts(instance, observed)
   const missing = recordStages(instance, { ...word, observed }, now)
@@ -77,9 +73,8 @@ export function observeInstance(instance: Instance, word: NodeWord, now: Date): 
     return done
   }
   if (observed.state !== wanted && WORDS[observed.state] !== undefined) status.state = WORDS[observed.state]
-  if (observed.state === 'failed') {
-    return waitFor(observed.error?.reason ?? 'Failed', observed.error?.message ?? `node ${node} is trying again`)
-  }
+  const failure = failureOf(answer, { reason: 'Failed', message: `node ${node} is trying again` })
+  if (failure) return failure
   const { reason, message } = waitingFor(missing ?? 'Booted', observed.error, node)
   return waitFor(reason, message)
 }

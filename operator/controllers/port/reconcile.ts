@@ -127,7 +127,8 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
       writer,
     ),
   )
-  return observePort(port, binding, deps.bus.observed.find('port', port.metadata.uid, binding.node))
+  const observed = deps.bus.observed.find('port', port.metadata.uid, binding.node)
+  return observePort(port, binding, observed, deps.writer())
 }
 
 function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | undefined; keptFor?: Instance }): void {

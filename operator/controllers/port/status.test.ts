@@ -23,6 +23,7 @@ const word = (state: string, facts: ObservedDocument['facts'] = {}, epoch = 2): 
   since: '2026-01-01T00:00:00Z',
   versions: { incarnation: 1, term: 1, epoch, generation: 1 },
 })
+const WRITER = { incarnation: 1, term: 1 }
 const flowsAlone = { ovnInstalled: true, linkUp: false }
 
 describe('what a node says of a port', () => {
@@ -34,7 +35,7 @@ describe('what a node says of a port', () => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } })
     if (generation === undefined) delete port.metadata.generation
     else port.metadata.generation = generation
-    observePort(port, binding(), word('active', { ovnInstalled: true, linkUp: true }))
+    observePort(port, binding(), word('active', { ovnInstalled: true, linkUp: true }), WRITER)
     expect(port.status?.state).toBe(state)
   })
 
@@ -47,7 +48,7 @@ describe('what a node says of a port', () => {
     ['packets pass', word('active', { ovnInstalled: true, linkUp: true }), 'Running', { kind: 'done' }, 'ACTIVE'],
   ] as const)('%s', (_what, observed, runState, outcome, state) => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' }, vnicType: 'vhostuser' })
-    expect(observePort(port, binding(runState), observed)).toMatchObject(outcome)
+    expect(observePort(port, binding(runState), observed, WRITER)).toMatchObject(outcome)
     expect(port.status?.state).toBe(state)
   })
 
@@ -65,14 +66,28 @@ describe('what a node says of a port', () => {
     ],
   ])('says %s', (_, more, observed, outcome, state) => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'BUILD' }, ...more })
-    const saying = () => observePort(port, binding(), observed)
+    const saying = () => observePort(port, binding(), observed, WRITER)
     if (observed?.state === 'refused') expect(saying).toThrow(expect.objectContaining(outcome))
     else expect(saying()).toMatchObject(outcome)
     expect(port.status?.state).toBe(state)
   })
+  test.each<[string, string, number, string, string]>([
+    ['that it is plugged', 'active', 1, 'Plugging', 'ACTIVE'],
+    ['that it is refused', 'refused', 1, 'Plugging', 'ACTIVE'],
+    ['the same of this one', 'refused', 2, 'Refused', 'ACTIVE'],
+  ])('%s (%s), while the cloud is in incarnation 2: said in %d', (_, said, incarnation, reason, state) => {
+    const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
+    const observed = word(said)
+    observed.versions.incarnation = incarnation
+    const saying = () => observePort(port, binding(), observed, { incarnation: 2, term: 1 })
+    if (reason === 'Refused') expect(saying).toThrow(expect.objectContaining({ reason }))
+    else expect(saying()).toMatchObject({ reason })
+    expect(port.status?.state).toBe(state)
+  })
+
   test('a guest that reboots takes its port down and up again', () => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
-    expect(observePort(port, binding(), word('plugging', flowsAlone))).toMatchObject({
+    expect(observePort(port, binding(), word('plugging', flowsAlone), WRITER)).toMatchObject({
       message: expect.stringContaining('virtio driver'),
     })
     expect(port.status).toMatchObject({ state: 'DOWN', node: 'c1', epoch: 2, instance: { name: 'vm' } })

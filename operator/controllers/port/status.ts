@@ -2,24 +2,25 @@
 import type { Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { isPlugged } from '../../../lib/contract/plugged-port.ts'
-import { TerminalError } from '../../../lib/errors.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { WriterVersions } from '../../placed/document-header.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import type { Binding } from './binding.ts'
 
 /** Turns the node's report on the port into its status. Pure but for `port.status`. */
-export function observePort(port: Port, binding: Binding, observed: ObservedDocument | undefined): Outcome {
+export function observePort(
+  port: Port,
+  binding: Binding,
+  observed: ObservedDocument | undefined,
+  writer: WriterVersions,
+): Outcome {
   const status = (port.status ??= {})
-  const isCurrent =
-    observed !== undefined &&
-    observed.versions.epoch === binding.epoch &&
-    observed.versions.generation >= (port.metadata.generation ?? 0)
-  if (isCurrent && observed.state === 'refused') {
-    throw new TerminalError(
-      observed.error?.reason ?? 'Refused',
-      observed.error?.message ?? `node ${binding.node} refused the port`,
-    )
-  }
-  if (isCurrent && observed.state === 'active') {
+  const { node, epoch } = binding
+  const answer = answerOf(observed, askedOf(port, epoch, writer))
+  const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the port` })
+  if (refusal) throw refusal
+  if (answer?.state === 'active') {
     record(port, binding)
     status.state = 'ACTIVE'
     return done
@@ -30,22 +31,19 @@ export function observePort(port: Port, binding: Binding, observed: ObservedDocu
     status.state = 'DOWN'
     return done
   }
-  if (isCurrent && isPlugged(observed)) {
+  if (answer && isPlugged(answer)) {
     record(port, binding)
     status.state = 'DOWN'
     return waitFor(
       'LinkDown',
-      `plugged on node ${binding.node}, but the machine's network driver does not answer: its guest is still booting, or has no virtio driver`,
+      `plugged on node ${node}, but the machine's network driver does not answer: its guest is still booting, or has no virtio driver`,
     )
   }
-  status.state = status.state === 'ACTIVE' && observed === undefined ? 'ACTIVE' : 'BUILD'
-  if (isCurrent && observed.state === 'failed') {
-    return waitFor(
-      observed.error?.reason ?? 'PlugFailed',
-      observed.error?.message ?? `node ${binding.node} cannot plug it yet`,
-    )
-  }
-  return waitFor('Plugging', `waiting for node ${binding.node} to plug it`)
+  // Not heard of in this incarnation: what was known is not yet untrue.
+  const isUnheard = observed?.versions.incarnation !== writer.incarnation
+  status.state = status.state === 'ACTIVE' && isUnheard ? 'ACTIVE' : 'BUILD'
+  const failure = failureOf(answer, { reason: 'PlugFailed', message: `node ${node} cannot plug it yet` })
+  return failure ?? waitFor('Plugging', `waiting for node ${node} to plug it`)
 }
 
 function record(port: Port, binding: Binding): void {

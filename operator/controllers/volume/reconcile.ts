@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Volume } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
-import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
@@ -11,6 +10,7 @@ import { isConfirmedLost, isStaying } from '../../placed/lost-node.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { releaseFrom } from '../../placed/release.ts'
+import { refusalOf } from '../../placed/trouble.ts'
 import { planAttachment, type AttachmentPlan } from './attach.ts'
 import { findHolder, volumeDocument } from './document.ts'
 import { planGrowth } from './grow.ts'
@@ -140,12 +140,13 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   const status = (volume.status ??= {})
   const { node = '' } = status
   const answer = answerOf(observed, askedOf(volume, status.epoch, deps.writer()))
-  if (answer?.state === 'refused' || answer?.error?.terminal) {
-    throw new TerminalError(
-      answer.error?.reason ?? 'Refused',
-      answer.error?.message ?? `node ${node} refused the volume`,
-    )
-  }
+  // Also of one that is there, and cannot grow.
+  const isFinal = answer?.error?.terminal === true
+  const refusal = refusalOf(isFinal ? { ...answer, state: 'refused' } : answer, {
+    reason: 'Refused',
+    message: `node ${node} refused the volume`,
+  })
+  if (refusal) throw refusal
   const absent = findAbsence(node, deps)
   if (absent) return absent
   // A size that is not said is the one that was said last, and none at first.
