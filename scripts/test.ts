@@ -18,6 +18,7 @@ import {
   type TestFileResult,
   type TestResult,
 } from './lanes.ts'
+import { countGuestStarts } from '../local/commands/guest-starts.ts'
 import { CLUSTER_PROGRAMS, type ProgramName } from '../local/build/programs.ts'
 import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
 
@@ -113,6 +114,7 @@ async function runOnCloud(lane: LaneName): Promise<TestResult[]> {
   const up = await cloud('up', '--dpdk-nodes', '1')
   if (up.status === 'failed') return [up]
   const results = [up, ...(await runJest(lane))]
+  console.log(`${countGuestStarts(name)} guests started`)
   return values.keep ? results : [...results, await cloud('down')]
 }
 

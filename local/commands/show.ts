@@ -77,7 +77,7 @@ export function rolesOf({ labels, dpdk }: Pick<NodeDefinition, 'labels' | 'dpdk'
 }
 
 /** All log files by name: `operator`, `apiserver`, `compute-1/agent`, … */
-function findLogs(cloud: Cloud): Record<string, string> {
+export function findLogs(cloud: Cloud): Record<string, string> {
   const logs: Record<string, string> = {}
   const add = (dir: string, prefix: string) => {
     if (!existsSync(dir)) return
