@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
+import { within } from '../within.ts'
+import { CallSlots } from './call-slots.ts'
 import { LibvirtDisconnected, LibvirtError, remoteError } from './error.ts'
 import { findEvent, type DomainEvent } from './events.ts'
 import {
@@ -13,6 +15,7 @@ import {
   REMOTE_PROGRAM,
   type Message,
 } from './frame.ts'
+import { Keepalive } from './keepalive.ts'
 import { procedures, type Procedure } from './procedures.ts'
 import { XdrReader, XdrWriter } from './xdr.ts'
 
@@ -38,14 +41,8 @@ interface Pending {
   reject(error: Error): void
 }
 
-/**
- * The daemon reads no more messages, not even keepalive, from a client with this many running calls (max_client_requests, 5 by default): we
- * stay below and queue the rest here.
- */
-export const MAX_IN_FLIGHT = 4
 const CONNECT_TIMEOUT_MS = 5_000
-const KEEPALIVE_PING = 1
-const KEEPALIVE_PONG = 2
+const KEEPALIVE_MS = 5_000
 const AUTH_NONE = 0
 
 /** One connection to libvirtd; never reused once it is `closed` (LibvirtClient opens a new one). */
@@ -53,19 +50,23 @@ export class LibvirtConnection {
   readonly #socket: Socket
   readonly #decoder = new MessageDecoder()
   readonly #pending = new Map<number, Pending>()
-  readonly #waiting: (() => void)[] = []
+  readonly #slots = new CallSlots()
   readonly #streams = new Map<number, StreamHandler>()
   readonly #closed = Promise.withResolvers<Error>()
-  #inFlight = 0
   #serial = 0
   #error: Error | undefined
-  #lastHeardMs = performance.now()
-  #keepalive: NodeJS.Timeout | undefined
+  readonly #keepalive: Keepalive
   /** Called for each event of a registration; must not throw. */
   onEvent: (event: DomainEvent) => void = () => undefined
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, keepaliveMs: number) {
     this.#socket = socket
+    this.#keepalive = new Keepalive({
+      intervalMs: keepaliveMs,
+      isPaused: () => socket.isPaused(),
+      send: (message) => this.#write(message),
+      onSilent: (ms) => this.#fail(new LibvirtDisconnected(`libvirt is silent for ${Math.round(ms)} ms`)),
+    })
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('error', (error) => this.#fail(new LibvirtDisconnected('connection to libvirt broke', { cause: error })))
     socket.on('close', () => this.#fail(new LibvirtDisconnected('connection to libvirt was closed')))
@@ -82,7 +83,7 @@ export class LibvirtConnection {
       signal.throwIfAborted()
       throw new LibvirtDisconnected('libvirt does not answer', { cause: error })
     }
-    const connection = new LibvirtConnection(socket)
+    const connection = new LibvirtConnection(socket, options.keepaliveMs ?? KEEPALIVE_MS)
     try {
       const auth = await connection.call(procedures.authList, undefined, deadline)
       if (!auth.types.includes(AUTH_NONE))
@@ -92,7 +93,7 @@ export class LibvirtConnection {
       connection.close()
       throw error
     }
-    connection.#startKeepalive(options.keepaliveMs ?? 5_000)
+    connection.#keepalive.start()
     return connection
   }
 
@@ -145,9 +146,10 @@ export class LibvirtConnection {
     const writer = new XdrWriter()
     procedure.args.encode(writer, args)
     const payload = Buffer.from(writer.bytes())
-    await this.#slot(signal)
+    if (this.#error) throw this.#error
+    await this.#slots.take(signal)
     if (this.#error) {
-      this.#release()
+      this.#slots.release()
       throw this.#error
     }
     const serial = ++this.#serial
@@ -167,36 +169,11 @@ export class LibvirtConnection {
       payload,
     })
     try {
-      return { result: (await withSignal(reply.promise, signal)) as R, serial }
+      return { result: (await within(reply.promise, { signal })) as R, serial }
     } catch (error) {
       this.#streams.delete(serial)
       throw error
     }
-  }
-
-  /** The slot is freed when the reply arrives, not when the caller gives up: until then the daemon counts the call. */
-  async #slot(signal: AbortSignal): Promise<void> {
-    if (this.#error) throw this.#error
-    if (this.#inFlight < MAX_IN_FLIGHT) {
-      this.#inFlight++
-      return
-    }
-    const turn = Promise.withResolvers<undefined>()
-    const take = (): void => turn.resolve(undefined)
-    this.#waiting.push(take)
-    try {
-      await withSignal(turn.promise, signal)
-    } catch (error) {
-      const at = this.#waiting.indexOf(take)
-      if (at >= 0) this.#waiting.splice(at, 1)
-      else this.#release()
-      throw error
-    }
-  }
-  #release(): void {
-    const next = this.#waiting.shift()
-    if (next) next()
-    else this.#inFlight--
   }
 
   #write(message: Message): boolean {
@@ -205,7 +182,7 @@ export class LibvirtConnection {
   }
 
   #receive(chunk: Buffer): void {
-    this.#lastHeardMs = performance.now()
+    this.#keepalive.heard()
     try {
       for (const message of this.#decoder.push(chunk)) this.#dispatch(message)
     } catch (error) {
@@ -215,7 +192,7 @@ export class LibvirtConnection {
 
   #dispatch(message: Message): void {
     if (message.program === KEEPALIVE_PROGRAM) {
-      if (message.procedure === KEEPALIVE_PING) this.#sendKeepalive(KEEPALIVE_PONG)
+      this.#keepalive.received(message)
       return
     }
     if (message.program !== REMOTE_PROGRAM && message.program !== QEMU_PROGRAM) return
@@ -235,7 +212,7 @@ export class LibvirtConnection {
       return
     }
     this.#pending.delete(message.serial)
-    this.#release()
+    this.#slots.release()
     const reader = new XdrReader(message.payload)
     try {
       if (message.status === MessageStatus.error) {
@@ -264,48 +241,16 @@ export class LibvirtConnection {
     handler.end(failed ? new LibvirtError('stream', remoteError.decode(new XdrReader(message.payload))) : undefined)
   }
 
-  #startKeepalive(intervalMs: number): void {
-    this.#keepalive = setInterval(() => {
-      const silentMs = performance.now() - this.#lastHeardMs
-      if (silentMs > 3 * intervalMs)
-        this.#fail(new LibvirtDisconnected(`libvirt is silent for ${Math.round(silentMs)} ms`))
-      else if (silentMs >= intervalMs && !this.#socket.isPaused()) this.#sendKeepalive(KEEPALIVE_PING)
-      else if (this.#socket.isPaused()) this.#lastHeardMs = performance.now()
-    }, intervalMs)
-    this.#keepalive.unref()
-  }
-  #sendKeepalive(procedure: number): void {
-    const status = MessageStatus.ok
-    this.#write({
-      program: KEEPALIVE_PROGRAM,
-      procedure,
-      type: MessageType.event,
-      serial: 0,
-      status,
-      payload: Buffer.alloc(0),
-    })
-  }
-
   #fail(error: Error): void {
     if (this.#error) return
     this.#error = error
-    clearInterval(this.#keepalive)
+    this.#keepalive.stop()
     this.#socket.destroy()
     for (const pending of this.#pending.values()) pending.reject(error)
     this.#pending.clear()
     for (const handler of this.#streams.values()) handler.end(error)
     this.#streams.clear()
-    for (const turn of this.#waiting.splice(0)) turn() // each then finds the error
+    this.#slots.open() // each call that gets one finds the error
     this.#closed.resolve(error)
   }
-}
-
-/** The promise, or the signal's reason when that comes first. A late rejection of the promise is not unhandled. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { within } from '../within.ts'
+import { MAX_IN_FLIGHT } from './call-slots.ts'
 import { LibvirtClient } from './client.ts'
-import { MAX_IN_FLIGHT, type ConnectionOptions } from './connection.ts'
+import type { ConnectionOptions } from './connection.ts'
 import { LibvirtBusy, type DomainRef } from './error.ts'
 import type { ArgsOf, Procedures, ResultOf } from './procedures.ts'
 

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomUUID } from 'node:crypto'
 import { StaleWriterError } from '../errors.ts'
 import type { KubeClient } from '../kube/client.ts'
-import {
-  ApiError,
-  isAlreadyExists,
-  isConflict,
-  isNamespaceTerminating,
-  isNotFound,
-  isUnreachable,
-} from '../kube/errors.ts'
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Logger } from '../log.ts'
-import type { Outcome } from '../outcome.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
-import {
-  keysWokenBy,
-  type Controller,
-  type ControllerDefinition,
-  type Run,
-  type RunResult,
-  type Waker,
-} from './controller.ts'
+import { keysWokenBy, type Controller, type ControllerDefinition, type Waker } from './controller.ts'
 import type { EventRecorder } from './events.ts'
 import { fencedClient, heldFence, type Fence } from '../leader/fence.ts'
 import type { Informers } from '../informer/informers.ts'
@@ -29,8 +13,8 @@ import type { LoopMetrics } from './metrics.ts'
 import { firstLookPriority } from './first-look.ts'
 import { NamespaceLine } from './namespace-line.ts'
 import { ObjectWrites } from './object-writes.ts'
+import { isWorthWarning, ObjectRuns } from './object-runs.ts'
 import { WorkQueue } from './queue.ts'
-import { readinessOf, resultOfFailure, writeReadiness } from './readiness.ts'
 
 export interface LoopDeps {
   /** Plain: the loop puts fence and caches around it. */
@@ -55,11 +39,9 @@ const MOST_PASSES = 10
 const URGENT = -1
 const ORDINARY = 0
 
-type PassEnd = 'again' | 'end'
-
 /**
- * Runs one controller while we lead. Per key: finalizer, private copy, reconcile, conditions, at most one status write, and what comes
- * next by the outcome. The rules for authors are in lib/loop/controller.ts.
+ * Runs one controller while we lead: who wakes which key, when its turn comes, and when it comes again. What is done with an object then
+ * is in lib/loop/object-runs.ts; the rules for authors are in lib/loop/controller.ts.
  */
 export class ControlLoop<T extends KubeObject> implements Controller {
   readonly name: string
@@ -67,10 +49,10 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   readonly #deps: LoopDeps
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #client: KubeClient
   readonly #line = new NamespaceLine()
   readonly #queue: WorkQueue
   readonly #writes: ObjectWrites<T>
+  readonly #runs: ObjectRuns<T>
 
   constructor(definition: ControllerDefinition<T>, deps: LoopDeps) {
     this.name = definition.name
@@ -79,12 +61,19 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.#clock = deps.clock ?? systemClock
     this.#log = deps.log.child({ controller: definition.name, kind: definition.kind.kind })
     const fence = definition.runsWhileHeld ? deps.fence : heldFence(deps.fence, () => this.#isHeld)
-    this.#client = deps.informers.observing(fencedClient(deps.client, fence))
+    const client = deps.informers.observing(fencedClient(deps.client, fence))
     this.#writes = new ObjectWrites(definition, {
-      client: this.#client,
+      client,
       log: this.#log,
       clock: this.#clock,
       enqueue: (key, afterMs) => this.enqueue(key, afterMs),
+    })
+    this.#runs = new ObjectRuns(definition, {
+      ...{ client, fence: deps.fence, events: deps.events, log: this.#log, clock: this.#clock, writes: this.#writes },
+      find: (key) => this.#cache.findByKey(key),
+      isHeld: () => this.#isHeld,
+      failures: (key) => this.#queue.failures(key),
+      onResult: (result) => deps.metrics?.runs.inc({ controller: definition.name, result }),
     })
     this.#queue = new WorkQueue({
       clock: this.#clock,
@@ -192,7 +181,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
   async #work(key: ObjectKey): Promise<void> {
     const startedMs = this.#clock.nowMs()
     try {
-      for (let pass = 0; (await this.#pass(key)) === 'again'; pass++) {
+      for (let pass = 0; await this.#pass(key); pass++) {
         if (pass < MOST_PASSES) continue
         this.enqueue(key, 1000)
         return
@@ -204,73 +193,13 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     }
   }
 
-  async #pass(key: ObjectKey): Promise<PassEnd> {
-    if (this.#deps.fence.signal.aborted || this.#isHeld) return 'end'
-    const found = this.#cache.findByKey(key)
-    // From the cache and not from the answer: the cache keeps the projection.
-    const cached = found && (await this.#writes.ensureFinalizer(found)) ? this.#cache.findByKey(key) : found
-    if (!cached || this.#writes.isLetGo(cached)) return 'end'
-    const object = structuredClone(cached)
-    const run = this.#toRun(key, object)
-    const result = await this.#reconcile(object, run)
-    // Held meanwhile: what the run concluded may be wrong.
-    if (!result || this.#isHeld) return 'end'
-    this.#deps.metrics?.runs.inc({ controller: this.name, result: labelOf(result) })
-
-    if (result.kind === 'outcome' && result.outcome.kind === 'released' && this.#definition.finalizer) {
-      await this.#writes.removeFinalizer(object)
-      this.#queue.forget(key)
-      return 'end'
-    }
-    if (this.#definition.conditions !== 'none') {
-      const readiness = this.#definition.readiness?.(object, result) ?? readinessOf(object, result)
-      writeReadiness(object, readiness, run.now)
-    }
-    const wrote = await this.#writes.writeStatus(key, { before: cached, object }, result)
-    return this.#next(key, result, wrote)
-  }
-
-  /** Undefined when the run was cut short: nothing may be concluded from it. */
-  async #reconcile(object: T, run: Run): Promise<RunResult | undefined> {
-    try {
-      return { kind: 'outcome', outcome: await this.#definition.reconcile(object, run) }
-    } catch (error) {
-      if (this.#deps.fence.signal.aborted) return undefined
-      // Users are not told of these: they say nothing about the object, and the next run will know more.
-      if (isConflict(error) || isAlreadyExists(error) || isUnreachable(error) || error instanceof StaleWriterError)
-        throw error
-      const result = resultOfFailure(this.#definition, object, error, run.failures + 1)
-      if (result.kind === 'terminal')
-        run.log.info({ reason: result.reason, err: error }, 'gave up until the spec changes')
-      else if (isNamespaceTerminating(error)) run.log.debug({ err: error }, 'namespace is being deleted')
-      else if (isPowerOfTwo(run.failures + 1)) run.log.warn({ err: error, failures: run.failures + 1 }, 'run failed')
-      return result
-    }
-  }
-
-  #next(key: ObjectKey, result: RunResult, wrote: boolean): PassEnd {
-    switch (result.kind) {
-      case 'terminal':
-        this.#queue.forget(key)
-        return 'end'
-      case 'transient':
-        this.#queue.retry(key)
-        return 'end'
-      case 'outcome':
-        return this.#afterOutcome(key, result.outcome, wrote)
-    }
-  }
-
-  #afterOutcome(key: ObjectKey, outcome: Outcome, wrote: boolean): PassEnd {
-    if (outcome.kind === 'saved' && !wrote) {
-      this.#log.error({ ...refOfKey(key) }, 'saved without a change of status')
-      this.#queue.retry(key)
-      return 'end'
-    }
-    this.#queue.forget(key)
-    if (outcome.kind === 'saved') return 'again'
-    if ('retryAfterMs' in outcome && outcome.retryAfterMs !== undefined) this.enqueue(key, outcome.retryAfterMs)
-    return 'end'
+  /** @returns whether the key is run again at once */
+  async #pass(key: ObjectKey): Promise<boolean> {
+    const next = await this.#runs.run(key)
+    if (next.kind === 'retry') this.#queue.retry(key)
+    else if (next.kind !== 'none') this.#queue.forget(key)
+    if (next.kind === 'rest' && next.afterMs !== undefined) this.enqueue(key, next.afterMs)
+    return next.kind === 'again'
   }
 
   /** The loop's own requests failed, or the run's did in a way that says nothing about the object. */
@@ -280,31 +209,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     const failures = this.#queue.failures(key)
     const conflict = isConflict(error) || isAlreadyExists(error) || isNotFound(error)
     this.#deps.metrics?.runs.inc({ controller: this.name, result: conflict ? 'conflict' : 'error' })
-    const level = conflict && failures < 8 ? 'debug' : isPowerOfTwo(failures) ? 'warn' : 'debug'
+    const level = conflict && failures < 8 ? 'debug' : isWorthWarning(failures) ? 'warn' : 'debug'
     this.#log[level]({ ...refOfKey(key), err: error, failures, delayMs: Math.round(delayMs) }, 'run will be repeated')
   }
-
-  #toRun(key: ObjectKey, object: T): Run {
-    const { fence, events } = this.#deps
-    const { namespace, name, generation } = object.metadata
-    const reconcileId = randomUUID().slice(0, 8)
-    return {
-      key,
-      client: this.#client,
-      log: this.#log.child({ namespace, name, generation, reconcileId }),
-      signal: fence.signal,
-      failures: this.#queue.failures(key),
-      now: this.#clock.now(),
-      term: fence.term,
-      event: (event) => events.record(this.#definition.kind, object, event),
-    }
-  }
-}
-
-function labelOf(result: RunResult): string {
-  return result.kind === 'outcome' ? result.outcome.kind : result.kind
-}
-
-function isPowerOfTwo(n: number): boolean {
-  return (n & (n - 1)) === 0
 }
