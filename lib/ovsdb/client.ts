@@ -3,20 +3,13 @@
 // connection ends, and then brings the mirror up to date before it reports to be synced.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OvsdbConnectionError } from './errors.ts'
+import { Mirror } from './mirror.ts'
 import { checkResults, type Operation, type OperationResult } from './operations.ts'
 import { connectRemote, type Remote, type TlsIdentity } from './remote.ts'
 import { JsonRpcPeer } from './rpc.ts'
-import {
-  checkServer,
-  readColumns,
-  startMonitor,
-  type MonitoredTable,
-  type TableColumns,
-  type TableUpdates,
-} from './session.ts'
-import { TableCache } from './table-cache.ts'
+import { checkServer, readColumns, startMonitor, type MonitoredTable, type TableUpdates } from './session.ts'
 import type { RowChange } from './row-change.ts'
-import { canonical, type OvsRow } from './values.ts'
+import type { OvsRow } from './values.ts'
 
 export interface OvsdbClientOptions {
   database: string
@@ -35,14 +28,13 @@ export interface OvsdbClientOptions {
 }
 
 const MONITOR_ID = 'mirror'
-const NO_ROWS: ReadonlyMap<string, OvsRow> = new Map()
 
 export class OvsdbClient {
   readonly #options: OvsdbClientOptions
   readonly #stop = new AbortController()
   readonly #changeListeners = new Set<(changes: readonly RowChange[]) => void>()
   readonly #syncListeners = new Set<(synced: boolean) => void>()
-  #tables = new Map<string, TableCache>()
+  readonly #mirror: Mirror
   #peer: JsonRpcPeer | undefined
   #synced = false
   #lastTransaction: string | undefined
@@ -52,6 +44,7 @@ export class OvsdbClient {
   constructor(options: OvsdbClientOptions) {
     if (options.remotes.length === 0) throw new TypeError('an OVSDB client needs a remote')
     this.#options = options
+    this.#mirror = new Mirror(options.tables)
   }
 
   /** Connects, and keeps reconnecting until `signal` aborts or close() is called. */
@@ -78,7 +71,7 @@ export class OvsdbClient {
 
   /** The mirror of a table by row uuid; while disconnected, its last known state. Rows are never modified in place. */
   rows(table: string): ReadonlyMap<string, OvsRow> {
-    return this.#tables.get(table)?.rows ?? NO_ROWS
+    return this.#mirror.rows(table)
   }
 
   /** All changes of one update at once, after they are in the mirror. After an outage: only the differences. */
@@ -224,8 +217,7 @@ export class OvsdbClient {
     const since = this.#lastTransaction
     this.#lastTransaction = undefined
     const start = await startMonitor(peer, { database, id: MONITOR_ID, columns, tables, since }, deadline)
-    if (start.continued) this.#apply(start.updates)
-    else this.#replace(columns, start.updates)
+    this.#emit(start.continued ? this.#mirror.apply(start.updates) : this.#mirror.replace(columns, start.updates))
     this.#lastTransaction = start.lastTransaction
   }
 
@@ -236,47 +228,11 @@ export class OvsdbClient {
     }
     if (!Array.isArray(params) || params[0] !== MONITOR_ID) return
     if (method === 'update3') {
-      this.#apply(params[2] as TableUpdates)
+      this.#emit(this.#mirror.apply(params[2] as TableUpdates))
       this.#lastTransaction = String(params[1])
     } else if (method === 'update2') {
-      this.#apply(params[1] as TableUpdates)
+      this.#emit(this.#mirror.apply(params[1] as TableUpdates))
     }
-  }
-
-  #apply(updates: TableUpdates): void {
-    const changes: RowChange[] = []
-    for (const [table, rows] of Object.entries(updates)) {
-      const cache = this.#tables.get(table)
-      for (const [uuid, update] of Object.entries(rows)) {
-        const change = cache?.apply(uuid, update)
-        if (change) changes.push(change)
-      }
-    }
-    this.#emit(changes)
-  }
-
-  /** A full dump: rows that it lacks are removed from the mirror, and only differences are reported. */
-  #replace(columns: TableColumns, updates: TableUpdates): void {
-    const old = this.#tables
-    this.#tables = new Map(
-      [...columns].map(([table, types]) => [table, new TableCache(table, types, this.#options.tables[table]?.members)]),
-    )
-    const changes: RowChange[] = []
-    for (const [table, cache] of this.#tables) {
-      const before = old.get(table)
-      for (const [uuid, update] of Object.entries(updates[table] ?? {})) {
-        const change = cache.apply(uuid, update)
-        const held = before?.rows.get(uuid)
-        const came = cache.membersSince(before, uuid)
-        if (change?.after && (!held || came.members || !isSameRow(held, change.after))) {
-          changes.push({ table, uuid, ...(held ? { before: held } : {}), after: change.after, ...came })
-        }
-      }
-      for (const [uuid, row] of before?.rows ?? NO_ROWS) {
-        if (!cache.rows.has(uuid)) changes.push({ table, uuid, before: row, ...cache.membersSince(before, uuid) })
-      }
-    }
-    this.#emit(changes)
   }
 
   #emit(changes: readonly RowChange[]): void {
@@ -288,13 +244,4 @@ export class OvsdbClient {
     this.#synced = synced
     for (const listener of [...this.#syncListeners]) listener(synced)
   }
-}
-
-function isSameRow(a: OvsRow, b: OvsRow): boolean {
-  const columns = new Set([...Object.keys(a), ...Object.keys(b)])
-  for (const column of columns) {
-    const [left, right] = [a[column], b[column]]
-    if (left === undefined || right === undefined || canonical(left) !== canonical(right)) return false
-  }
-  return true
 }

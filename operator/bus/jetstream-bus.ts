@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { jetstream } from '@nats-io/jetstream'
-import { type DocumentKind, Heartbeat, MAX_HEARTBEAT_BYTES, Notification } from '../../lib/contract/documents.ts'
+import { type DocumentKind, Notification } from '../../lib/contract/documents.ts'
 import {
-  ALL_BEATS,
   DESIRED_BUCKET,
   INVENTORY_BUCKET,
   OBSERVED_BUCKET,
-  fromNodeToken,
   inventorySubject,
   notificationSubject,
   streamOf,
@@ -15,7 +13,7 @@ import {
 } from '../../lib/contract/subjects.ts'
 import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
+import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
 import { removeKey } from '../../lib/nats/removed-keys.ts'
 import {
@@ -27,8 +25,9 @@ import {
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
 import type { Bus, BusMemory, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
-import { JetStreamDesired } from './desired.ts'
+import { JetStreamDesired } from './jetstream-desired.ts'
 import { HeartbeatMonitor } from './heartbeats.ts'
+import { listenToBeats } from './listen-to-beats.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 import { NodeShares, type NodeShare } from './node-shares.ts'
@@ -61,7 +60,6 @@ export interface JetStreamBusOptions {
   answerMs?: number
 }
 
-const TICK_MS = 1_000
 const REFRESH_MS = 30 * 60_000
 
 /**
@@ -79,7 +77,6 @@ export class JetStreamBus implements Bus {
   #madeAt: Date | undefined
   readonly #followedFrom = new Date()
   readonly #sessions: Sessions | undefined
-  readonly #shares: NodeShares
   /** Until then nobody can tell what was asked for. */
   #isDesiredRead = false
   readonly #nc: NatsConnection
@@ -108,14 +105,14 @@ export class JetStreamBus implements Bus {
       onEmptied: (node) => this.observed.forgetUnasked(node),
       onExcess: (excess) => options.onExcess?.(excess),
     })
-    this.#shares = new NodeShares({
+    const shares = new NodeShares({
       log,
       ...(options.share ? { share: options.share } : {}),
       onExcess: (node, excess) => this.conduct.exceeded(node, excess),
     })
     const isAsked = ({ node, kind, uid }: DocumentKey) =>
       !this.#isDesiredRead || this.desired.find(node, kind, uid) !== undefined || options.isKnown?.(kind, uid) === true
-    this.observed = new ObservedCache(log, this.#shares, isAsked)
+    this.observed = new ObservedCache(log, shares, isAsked)
     this.desired = new JetStreamDesired({
       nc,
       writer: options.writer,
@@ -134,7 +131,10 @@ export class JetStreamBus implements Bus {
     this.observed.onChange((key) => {
       if (this.#isRefused(key)) this.desired.refused(key)
     })
-    this.#listenToBeats(options)
+    listenToBeats(nc, {
+      ...{ heartbeats: this.heartbeats, shares, log, signal: this.#stop.signal },
+      loads: options.loads,
+    })
     // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
     const made = this.#repair().catch(() => undefined)
     const passes = (
@@ -230,27 +230,6 @@ export class JetStreamBus implements Bus {
     for (const [node, storeId] of nodes) await this.admitNode(node, storeId)
   }
 
-  #listenToBeats(options: JetStreamBusOptions): void {
-    const { signal } = this.#stop
-    const subscription = this.#nc.subscribe(ALL_BEATS, {
-      callback: (error, message) => {
-        if (error || message.data.length > MAX_HEARTBEAT_BYTES) return
-        const node = nodeOfBeat(message.subject)
-        const beat = parseBeat(message.data)
-        if (node === undefined || !beat || !this.#shares.beat(node)) return
-        this.heartbeats.beat(node, beat.bootId)
-        options.loads?.heard(node, beat.load)
-      },
-    })
-    watchConnection(this.#nc, this.#log, signal, (isConnected) => this.heartbeats.connected(isConnected))
-    const timer = setInterval(() => this.heartbeats.tick(), TICK_MS)
-    const stop = () => {
-      clearInterval(timer)
-      subscription.unsubscribe()
-    }
-    signal.addEventListener('abort', stop)
-  }
-
   async #notify(notification: Notification, id: string): Promise<void> {
     const subject = notificationSubject(notification.namespace, notification.kind)
     await this.#asBusError(
@@ -269,21 +248,5 @@ export class JetStreamBus implements Bus {
         cause: error,
       })
     }
-  }
-}
-
-function nodeOfBeat(subject: string): string | undefined {
-  try {
-    return fromNodeToken(subject.slice('beat.'.length))
-  } catch {
-    return undefined
-  }
-}
-
-function parseBeat(data: Uint8Array): Heartbeat | undefined {
-  try {
-    return Heartbeat.safeParse(JSON.parse(Buffer.from(data).toString('utf8'))).data
-  } catch {
-    return undefined
   }
 }

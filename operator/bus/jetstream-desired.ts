@@ -19,20 +19,9 @@ import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import { isMark, isWrongLastSequence, removeKey } from '../../lib/nats/removed-keys.ts'
 import type { DesiredEntry, DesiredPublisher, Unsubscribe, Writer } from './bus.ts'
 import { assertNotNewer, decodeDocument, digestOf, encodeDocument } from './desired-document.ts'
+import { KnownDocuments, noDocument, toKnown, type KnownDocument } from './known-documents.ts'
 import { Listeners } from './listeners.ts'
-import { nicOf } from './nic-in-document.ts'
 import { requireWriter } from './require-writer.ts'
-import { VolumesInDocuments, volumesOf } from './volumes-in-documents.ts'
-
-interface Known extends DesiredEntry {
-  /** Of a machine's document: the volumes that it gives the machine. */
-  volumes: readonly string[] | undefined
-  digest: string
-  /** A node refuses this document as a stale leader's: write it again under our term. */
-  renew: boolean
-  /** When this process wrote or read it, on a monotonic clock. */
-  sinceMs: number
-}
 
 /** So long a node that beats may leave a document unanswered; then it is sent once more: NATS may have lost the answer. */
 const ANSWER_WITHIN_MS = 60_000
@@ -61,7 +50,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   readonly #options: JetStreamDesiredOptions
   readonly #js: JetStreamClient
   readonly #now: () => number
-  readonly #known = new Map<string, Known>()
+  readonly #known = new KnownDocuments()
   /** Revisions of the marks on removed keys: whoever writes such a key again comes after its mark. */
   readonly #marks = new Map<string, number>()
   /** Keys seen in the running pass; undefined once it caught up. */
@@ -70,8 +59,6 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   #isLoaded = false
   readonly #drift = new Listeners<DocumentKey>()
   readonly #reset = new Listeners<undefined>()
-  readonly #volumes = new VolumesInDocuments()
-  readonly #volumesChanged = new Listeners<DocumentKey>()
 
   constructor(options: JetStreamDesiredOptions) {
     this.#options = options
@@ -88,7 +75,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     const data = encodeDocument(document)
     const key = toDocumentKey(document)
     const digest = digestOf(document)
-    const known = this.#known.get(key)
+    const known = this.#known.find(key)
     if (known) {
       assertNotNewer(known.versions, versions)
       // Asked now, not only when the report comes: whoever got it may have lost the lead by then.
@@ -97,7 +84,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     }
     const revision = known ? await this.#write(document, data, known.revision) : await this.#writeNew(document, data)
     this.#marks.delete(key)
-    this.#remember(key, { ...entryOf(document, revision, known), digest, renew: false, sinceMs: this.#now() })
+    this.#known.stored(key, toKnown(document, { digest, revision, sinceMs: this.#now(), before: known }))
   }
 
   async withdraw(node: string, kind: DocumentKind, uid: string): Promise<void> {
@@ -114,12 +101,12 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     } catch (error) {
       throw busUnavailable(error)
     }
-    this.#forget(toDocumentKey(key))
+    this.#known.forget(toDocumentKey(key))
     this.#options.onWithdrawn(key)
   }
 
   find(node: string, kind: DocumentKind, uid: string): DesiredEntry | undefined {
-    return this.#known.get(toDocumentKey({ node, kind, uid }))
+    return this.#known.find(toDocumentKey({ node, kind, uid }))
   }
 
   async read(node: string, kind: DocumentKind, uid: string): Promise<DesiredDocument | undefined> {
@@ -128,15 +115,15 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   }
 
   list(): readonly DesiredEntry[] {
-    return [...this.#known.values()]
+    return this.#known.list()
   }
 
   listWithVolume(uid: string): readonly DocumentKey[] {
-    return this.#volumes.list(uid).flatMap((key) => parseDocumentKey(key) ?? [])
+    return this.#known.listWithVolume(uid)
   }
 
   onVolumes(listener: (machine: DocumentKey) => void): Unsubscribe {
-    return this.#volumesChanged.add(listener)
+    return this.#known.onVolumes(listener)
   }
 
   onDrift(listener: (key: DocumentKey) => void): Unsubscribe {
@@ -149,7 +136,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   /** The node said that it refuses this document as an older leader's. */
   refused(key: DocumentKey): void {
-    const known = this.#known.get(toDocumentKey(key))
+    const known = this.#known.find(toDocumentKey(key))
     const writer = this.#options.writer()
     if (!known || !writer || known.renew || known.versions.term >= writer.term) return
     known.renew = true
@@ -165,7 +152,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
   entry({ key, revision, data }: BucketEntry): void {
     this.#seen?.add(key)
-    const known = this.#known.get(key)
+    const known = this.#known.find(key)
     if (known && known.revision >= revision && !this.#seen) return
     const id = parseDocumentKey(key)
     const document = id && decodeDocument(data)
@@ -173,28 +160,18 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       this.#options.log.warn({ key: key.slice(0, 200) }, 'unknown key in desired')
       this.#options.onUnknown?.()
     } else if (!document) {
-      // What is no document stands at this revision: the next publish overwrites it.
-      this.#set(key, {
-        ...id,
-        volumes: undefined,
-        versions: NO_VERSIONS,
-        tombstone: false,
-        revision,
-        digest: '',
-        renew: false,
-        sinceMs: 0,
-      })
+      this.#known.set(key, noDocument(id, revision))
       this.#drift.emit(id)
     } else {
       const digest = digestOf(document)
-      this.#set(key, { ...entryOf(document, revision, known), digest, renew: false, sinceMs: this.#now() })
+      this.#known.set(key, toKnown(document, { digest, revision, sinceMs: this.#now(), before: known }))
       if (known && known.digest !== digest) this.#drift.emit(id)
     }
   }
 
   caughtUp(): void {
-    const lost = [...this.#known].filter(([key]) => !this.#seen?.has(key))
-    for (const [key] of lost) this.#forget(key)
+    const lost = this.#known.entries().filter(([key]) => !this.#seen?.has(key))
+    for (const [key] of lost) this.#known.forget(key)
     this.#seen = undefined
     this.#isLoaded = true
     if (!this.#isQuietPass) this.#reset.emit(undefined)
@@ -211,7 +188,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
   async #reload(id: DocumentKey): Promise<void> {
     const key = toDocumentKey(id)
     const message = await this.#get(id)
-    this.#forget(key)
+    this.#known.forget(key)
     this.#marks.delete(key)
     if (message && isMark(message.header)) this.#rememberMark(key, message.seq)
     else if (message) this.entry({ key, revision: message.seq, data: message.data })
@@ -226,30 +203,8 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     }
   }
 
-  #isOverdue({ sinceMs }: Known, document: DesiredDocument): boolean {
+  #isOverdue({ sinceMs }: KnownDocument, document: DesiredDocument): boolean {
     return this.#now() - sinceMs > ANSWER_WITHIN_MS && this.#options.isUnanswered(document)
-  }
-
-  #remember(key: string, entry: Known): void {
-    const known = this.#known.get(key)
-    if (!known || known.revision < entry.revision) this.#set(key, entry)
-    // It went the same way as all that was sent before it.
-    this.#volumes.arrived(key)
-  }
-
-  #set(key: string, entry: Known): void {
-    this.#known.set(key, entry)
-    const { node, kind, uid, volumes, revision } = entry
-    if (this.#volumes.stands(key, volumes, revision)) this.#volumesChanged.emit({ node, kind, uid })
-  }
-
-  /** What was sent and not answered may still arrive. */
-  #forget(key: string): void {
-    const known = this.#known.get(key)
-    this.#known.delete(key)
-    if (!known) return
-    const { node, kind, uid } = known
-    if (this.#volumes.stands(key, undefined, 0)) this.#volumesChanged.emit({ node, kind, uid })
   }
 
   #rememberMark(key: string, revision: number): void {
@@ -263,14 +218,14 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     try {
       return await this.#write(document, data, this.#marks.get(key) ?? 0)
     } catch (error) {
-      if (!(error instanceof TransientError) || error.reason !== BUS_CONFLICT || this.#known.has(key)) throw error
+      if (!(error instanceof TransientError) || error.reason !== BUS_CONFLICT || this.#known.find(key)) throw error
       return this.#write(document, data, this.#marks.get(key) ?? 0)
     }
   }
 
   async #write(document: DesiredDocument, data: string, expected: number): Promise<number> {
     const key = toDocumentKey(document)
-    this.#volumes.begin(key, document, expected)
+    this.#known.sending(key, document, expected)
     try {
       const ack = await this.#js.publish(desiredSubject(document), data, {
         timeout: ACK_TIMEOUT_MS,
@@ -279,7 +234,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       return ack.seq
     } catch (error) {
       if (isWrongLastSequence(error)) {
-        this.#volumes.refused(key, expected)
+        this.#known.refused(key, expected)
         await this.#reload(document)
         throw new TransientError(BUS_CONFLICT, 'another writer was faster', { cause: error })
       }
@@ -290,16 +245,4 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
 
 function busUnavailable(cause: unknown): TransientError {
   return new TransientError('BusUnavailable', `the message bus did not answer: ${messageOf(cause)}`, { cause })
-}
-
-const NO_VERSIONS: Versions = { incarnation: 1, term: 0, epoch: 0, generation: 0 }
-
-function entryOf(
-  document: DesiredDocument,
-  revision: number,
-  before: DesiredEntry | undefined,
-): DesiredEntry & { volumes: readonly string[] | undefined } {
-  const { node, kind, uid, versions, tombstone } = document
-  const nic = nicOf(document, before?.nic)
-  return { node, kind, uid, versions, tombstone, revision, volumes: volumesOf(document), ...(nic ? { nic } : {}) }
 }

@@ -12,7 +12,7 @@ import { imageDocument } from '../controllers/image/document.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { MemoryStream } from '../testing/memory-stream.ts'
 import type { Writer } from './bus.ts'
-import { JetStreamDesired } from './desired.ts'
+import { JetStreamDesired } from './jetstream-desired.ts'
 
 const SOURCE: Image['spec'] = { source: { http: { url: 'http://images.test/guest' } }, format: 'qcow2' }
 const image = (generation = 1) => stored<Image>('i', SOURCE, { generation })
