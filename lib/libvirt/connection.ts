@@ -146,7 +146,7 @@ export class LibvirtConnection {
     const writer = new XdrWriter()
     procedure.args.encode(writer, args)
     const payload = Buffer.from(writer.bytes())
-    if (this.#error) throw this.#error
+    this.#assertOpen()
     await this.#slots.take(signal)
     if (this.#error) {
       this.#slots.release()
@@ -174,6 +174,10 @@ export class LibvirtConnection {
       this.#streams.delete(serial)
       throw error
     }
+  }
+
+  #assertOpen(): void {
+    if (this.#error) throw this.#error
   }
 
   #write(message: Message): boolean {
