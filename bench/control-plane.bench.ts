@@ -2,7 +2,7 @@
 // The idle local cloud of one network node and two compute nodes: memory of each part, and the time from nothing to ready with everything
 // built. The peer is quoted, not measured in this run: a minimal OpenStack with two fake computes on such a machine.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toFigure, type Figure } from './figure.ts'
+import { toFigure, type Figure } from './harness/figure.ts'
 import { findOption } from './harness/arguments.ts'
 import { withCloud, type BenchCloud } from './harness/bench-cloud.ts'
 import { memoryOf, sum, type Memory } from './harness/memory.ts'

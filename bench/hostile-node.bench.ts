@@ -23,7 +23,7 @@ import type { KindReconciler } from '../agents/runtime/reconciler.ts'
 import { Reporter } from '../agents/runtime/reporter.ts'
 import type { DesiredDocument, ImageDocument, ObservedDocument } from '../lib/contract/documents.ts'
 import { createLogger } from '../lib/log.ts'
-import { median, quantile, toFigure, type Figure } from './figure.ts'
+import { median, quantile, toFigure, type Figure } from './harness/figure.ts'
 import { findOption } from './harness/arguments.ts'
 
 export const about =

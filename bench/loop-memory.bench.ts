@@ -15,7 +15,7 @@ import { createLogger } from '../lib/log.ts'
 import { systemClock } from '../lib/time/clock.ts'
 import { Interner } from '../lib/informer/intern.ts'
 import { ListWatch } from '../lib/informer/list-watch.ts'
-import { toFigure, type Figure } from './figure.ts'
+import { toFigure, type Figure } from './harness/figure.ts'
 
 export const about = 'heap of 10,000 cached instances: our informer against the ListWatch of @kubernetes/client-node'
 

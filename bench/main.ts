@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run bench -- NAME`: prints a table and, for each figure, one JSON line. A missed target ends it with 1.
 import { readdirSync } from 'node:fs'
-import { toTable, type Figure } from './figure.ts'
+import { toTable, type Figure } from './harness/figure.ts'
 
 /** A bench is a file `NAME.bench.ts` beside this one that exports `run`. */
 interface Bench {

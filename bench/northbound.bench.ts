@@ -9,7 +9,7 @@ import { OvsdbClient } from '../lib/ovsdb/client.ts'
 import { createDatabase, ovsPrograms, startOvsdbServer } from '../lib/ovsdb/test-server.ts'
 import type { LogicalPort } from '../operator/network/network-driver.ts'
 import { OvnNetworkDriver } from '../operator/network/ovn/ovn-network-driver.ts'
-import { median, toFigure, type Figure } from './figure.ts'
+import { median, toFigure, type Figure } from './harness/figure.ts'
 
 export const about = 'a port written, changed and removed in the northbound database, beside 1,000 and 30,000 ports'
 

@@ -4,7 +4,7 @@
 import * as draft from '../e2e/harness/objects.ts'
 import { waitForGone, waitForReady } from '../e2e/harness/wait.ts'
 import { INSTANCE, VOLUME } from '../lib/api/kinds.ts'
-import { median, toFigure, type Figure } from './figure.ts'
+import { median, toFigure, type Figure } from './harness/figure.ts'
 import { AuditLog, tally, type Write } from './harness/audit-log.ts'
 import { findOption } from './harness/arguments.ts'
 import { countBurst } from './harness/burst.ts'

@@ -14,7 +14,7 @@ import { installIntoCluster } from './commands/install.ts'
 import { showLogs, showNodes, showStatus } from './commands/show.ts'
 import { openSsh } from './commands/ssh.ts'
 import { createProgress, StepError } from './host/progress.ts'
-import { buildPrograms } from './prepare.ts'
+import { buildPrograms } from './cloud/prepare.ts'
 
 const USAGE = `npm run cloud                        a local cloud with the machines of examples/first-machine
 npm run cloud -- up                  the cloud alone; what is up already stays

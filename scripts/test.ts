@@ -17,7 +17,7 @@ import {
   type SkipRule,
   type TestFileResult,
   type TestResult,
-} from './lanes.ts'
+} from './selection/lanes.ts'
 import { countGuestStarts } from '../local/commands/guest-starts.ts'
 import { CLUSTER_PROGRAMS, type ProgramName } from '../local/build/programs.ts'
 import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
@@ -144,7 +144,7 @@ const PROGRAMS_OF: Partial<Record<LaneName, readonly ProgramName[]>> = {
 async function prepare(): Promise<TestResult[]> {
   if (lanes.every((lane) => lane === 'checks' || lane === 'unit')) return []
   const programs = new Set(lanes.flatMap((lane) => PROGRAMS_OF[lane] ?? []))
-  const code = await run([process.execPath, 'local/prepare.ts', ...programs])
+  const code = await run([process.execPath, 'local/cloud/prepare.ts', ...programs])
   return [{ name: 'setting up what the lanes need', status: code === 0 ? 'passed' : 'failed' }]
 }
 

@@ -7,7 +7,7 @@ import { isConditionTrue, type Condition } from '../../lib/conditions.ts'
 import type { RequestSample } from '../../lib/kube/http-client.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { TestCloud, type RunningOperator } from '../../operator/testing/test-cloud.ts'
-import { toFigure, type Figure } from '../figure.ts'
+import { toFigure, type Figure } from './figure.ts'
 
 const NAMESPACE = 'burst'
 const MACHINES_A_NODE = 8

@@ -7,7 +7,7 @@ import { missingPrograms, programPath } from '../build/programs.ts'
 import { CHART } from '../cloud/install.ts'
 import { assertGo } from '../host/prerequisites.ts'
 import type { Progress } from '../host/progress.ts'
-import { buildPrograms } from '../prepare.ts'
+import { buildPrograms } from '../cloud/prepare.ts'
 import { NAMESPACE } from '../services/tokens.ts'
 
 /** In the order in which each needs the one before. */

@@ -2,7 +2,7 @@
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import { keyOfObject, type KubeObject, type ObjectKey } from '../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition, type Source, type Waker, type Watch } from '../../lib/loop/controller.ts'
-import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { Bus } from '../bus/bus.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { targetKeysOf } from './references.ts'
 import {
@@ -15,7 +15,10 @@ import {
   type OperatorInformers,
 } from './row.ts'
 
-type WakeDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+interface WakeDeps {
+  bus: Bus
+  caches: Caches
+}
 
 /**
  * A controller with what its kind's row says of who wakes it, beside its own watches and sources: the targets of its references, those

@@ -35,14 +35,14 @@ import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore } from '../ipam/claim-object.ts'
 import { heldNetwork } from '../restore-guard/hold.ts'
 import { measureNetwork } from '../network/measure-network.ts'
-import { superviseNetwork } from '../network/network-supervision.ts'
+import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { StoreHistory } from '../restore-guard/store-history.ts'
 import { checkEvery, readLifetimes, type CertificateLifetimes } from '../bus/certificate-lifetimes.ts'
 import { lookAgain, type Controllers } from './look-again.ts'
-import { watchRegression } from '../restore-guard/watch-regression.ts'
+import { watchRegression } from './watch-regression.ts'
 
 export interface LeadershipOptions {
   /** Plain: writes are fenced here. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import type { Cloud, Network, Port, Subnet } from '../../lib/api/types.ts'
-import { listMissing } from '../network/network-supervision.ts'
+import { listMissing } from './network-supervision.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
 import { connectSources } from '../testing/connect-sources.ts'
 import { ns, QuietCloud } from '../testing/quiet-cloud.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Port } from '../../lib/api/types.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
-import { automaticPortName } from '../controllers/instance/nics.ts'
+import { automaticPortName } from './automatic-port-name.ts'
 import { byAge, hasLetGo, usersOfPort } from './holding.ts'
 import { placementsOf, wasPlaced } from './placement.ts'
 import { nextEpoch } from './next-epoch.ts'

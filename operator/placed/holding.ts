@@ -2,12 +2,12 @@
 // Questions about where machines and their ports stand, asked by several controllers.
 import type { Instance, Port } from '../../lib/api/types.ts'
 import { keyOfObject } from '../../lib/kube/object.ts'
-import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { PlacedDeps } from './placed-deps.ts'
 import { placementsOf } from './placement.ts'
 import { hasReleased } from './release.ts'
 import { ownerUidOf } from './port-owner.ts'
 
-type HoldingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+type HoldingDeps = Pick<PlacedDeps, 'bus' | 'caches'>
 
 /** The machine is being deleted and every node has released it. */
 export function hasLetGo(instance: Instance, deps: HoldingDeps): boolean {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { PlacedDeps } from './placed-deps.ts'
 
 /** No owner of ours changes so often: what a node says beyond it is not believed. */
 const MOST = 2 ** 31
@@ -12,7 +12,7 @@ const MOST = 2 ** 31
 export function nextEpoch(
   { kind, uid, node }: { kind: DocumentKind; uid: string; node: string },
   before: number | undefined,
-  deps: Pick<OperatorDeps, 'bus'>,
+  deps: Pick<PlacedDeps, 'bus'>,
 ): number {
   const said = deps.bus.observed.find(kind, uid, node)?.versions.epoch ?? 0
   return Math.max(before ?? 0, said < MOST ? said : 0) + 1

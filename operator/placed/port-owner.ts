@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP, INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../lib/api/types.ts'
-import { isAutomaticPortName } from '../controllers/instance/nics.ts'
+import { isAutomaticPortName } from './automatic-port-name.ts'
 import type { Caches } from '../kind/row.ts'
 
 /** The Instance that an automatic port was made for; undefined for a user's own port, and when the Instance is gone. */

@@ -2,19 +2,19 @@
 import type { ComputeNode } from '../../lib/api/types.ts'
 import { DOCUMENTS, type DocumentKind } from '../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
-import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { PlacedDeps } from './placed-deps.ts'
 import type { Placement } from './placement.ts'
 import { tombstoneOf } from './document-header.ts'
 import { isReleaseOnRecord, MAX_RELEASES } from './release-desk.ts'
 
-type ReleaseDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'releases' | 'writer'>
+type ReleaseDeps = Pick<PlacedDeps, 'bus' | 'caches' | 'releases' | 'writer'>
 
 /**
  * Has the node released it: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
  * the case that it returns (invariant 4)? Of a cached image it is enough that the ComputeNode keeps the release. The tombstone stays
  * on the bus until nobody needs the answer (tombstone-collector.ts).
  */
-export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus' | 'caches'>): boolean {
+export function hasReleased(placement: Placement, deps: Pick<PlacedDeps, 'bus' | 'caches'>): boolean {
   const { kind, object, node, epoch } = placement
   if (hasConfirmed(placement, deps)) return true
   const computeNode = deps.caches.computeNodes.find(undefined, node)
@@ -27,7 +27,7 @@ export function hasReleased(placement: Placement, deps: Pick<OperatorDeps, 'bus'
 }
 
 /** Does the node itself say that it has released it? */
-export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: Pick<OperatorDeps, 'bus'>): boolean {
+export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: Pick<PlacedDeps, 'bus'>): boolean {
   const observed = bus.observed.find(kind, object.metadata.uid, node)
   return observed?.state === 'gone' && observed.versions.epoch >= epoch
 }

@@ -3,7 +3,7 @@ import type { Instance } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import { findResource } from '../kind/document-kinds.ts'
-import type { OperatorDeps } from '../controllers/common/deps.ts'
+import type { PlacedDeps } from './placed-deps.ts'
 import { ownerInstanceOf } from './port-owner.ts'
 import { placementsOf } from './placement.ts'
 
@@ -47,7 +47,7 @@ export class TombstoneCollector {
   }
 }
 
-type CollectorDeps = Pick<OperatorDeps, 'bus' | 'caches'>
+type CollectorDeps = Pick<PlacedDeps, 'bus' | 'caches'>
 
 /** Of kinds whose resource asks of some nodes only; that of others may ask of each as long as it is there. */
 const MAY_ASK: Partial<Record<DocumentKind, (uid: string, node: string, deps: CollectorDeps) => boolean>> = {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { draw } from '../../e2e/harness/draw.ts'
 import { listMutants, type Mutant } from './mutants.ts'
-import { ImportGraph } from '../import-graph.ts'
+import { ImportGraph } from '../selection/import-graph.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const { values, positionals } = parseArgs({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long each slow test file takes: scripts/selection/ledger.json, written by `npm run test:full` and checked in.
-import type { TestFileResult } from '../lanes.ts'
+import type { TestFileResult } from './lanes.ts'
 
 export interface Ledger {
   /** What was tested when it was written. */

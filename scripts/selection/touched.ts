@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path'
-import type { ImportGraph } from '../import-graph.ts'
+import type { ImportGraph } from './import-graph.ts'
 
 /** Guests and tests with real servers see these parts through the API alone, so that no import leads from one to the other. */
 export const SEEN_IN: readonly (readonly [prefix: RegExp, folders: readonly string[]])[] = [

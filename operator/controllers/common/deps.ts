@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../../lib/kube/object.ts'
-import type { Versions } from '../../../lib/contract/versions.ts'
-import type { Caches } from '../../kind/row.ts'
 import type { AddressBook } from '../../ipam/address-book.ts'
 import type { SubnetArrivals } from '../../ipam/subnet-arrivals.ts'
-import type { Bus } from '../../bus/bus.ts'
 import type { NetworkDriver } from '../../network/network-driver.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { RegressionGuard } from '../../restore-guard/regression-guard.ts'
-import type { ReleaseDesk } from '../../placed/release-desk.ts'
+import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
 import type { VolumePromises } from '../volume/promises.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
 /** What controllers share. One instance a leadership: made when the Lease is won, dropped when it is lost. */
-export interface OperatorDeps {
-  readonly caches: Caches
-  readonly bus: Bus
+export interface OperatorDeps extends PlacedDeps {
   readonly network: NetworkDriver
   readonly scheduler: Scheduler
   readonly addresses: AddressBook
@@ -27,11 +22,8 @@ export interface OperatorDeps {
   readonly waitingRoom: WaitingRoom
   /** Volumes that a node's report holds back: known to the run that finds it, before it is written. Rebuilt by the first run after a start. */
   readonly claimedVolumes: Set<ObjectKey>
-  readonly releases: ReleaseDesk
   readonly regression: RegressionGuard
   readonly userData: UserDataStore
   /** UIDs of objects whose deletion was accepted; their caches learn of it a moment later. */
   readonly deletions: Set<string>
-  /** This leadership's right to write. @throws StaleWriterError when it is over */
-  writer(): Pick<Versions, 'incarnation' | 'term'>
 }

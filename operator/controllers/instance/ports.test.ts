@@ -9,7 +9,7 @@ import { generateMac } from '../../ipam/mac.ts'
 import { machine, machineWorld, parts } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import type { Admitted } from './admitted.ts'
-import { automaticPortName } from './nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { ensurePorts } from './ports.ts'
 
 const admitted = (properties: Image['spec']['properties'] = {}) => ({ image: parts.image({ properties }) }) as Admitted

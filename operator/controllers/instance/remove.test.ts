@@ -5,7 +5,7 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ResourceKind } from '../../../lib/kube/object.ts'
 import { machine, machineWorld } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { automaticPortName } from './nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { removeInstance } from './remove.ts'
 
 const lan = { networkRef: { name: 'lan' } }

@@ -2,7 +2,7 @@
 // Which neighbours wake a Port: those that it may wait for, and nobody else. Without a clock.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Cloud, ComputeNode, Instance, Network, Port, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
-import { automaticPortName } from '../instance/nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { wokenBy } from '../../testing/woken.ts'
 import { portController } from './controller.ts'

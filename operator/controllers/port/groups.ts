@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { NamedRef } from '../../kind/row.ts'
-
-export const DEFAULT_GROUP = 'default'
+import { DEFAULT_GROUP } from '../security-group/default-group.ts'
 
 /** The groups that a port names, or its namespace's `default` when it names none, as in Neutron. */
 export function securityGroupRefsOf({ spec }: Port): readonly NamedRef[] {

@@ -5,7 +5,7 @@ import type { Instance, Network, Port, SecurityGroup } from '../../../lib/api/ty
 import { generateMac } from '../../ipam/mac.ts'
 import { machine, machineWorld, parts, step as stepMachine } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { automaticPortName } from '../instance/nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
 import { resolveMac } from './addresses.ts'

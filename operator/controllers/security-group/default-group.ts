@@ -4,7 +4,8 @@ import type { SecurityGroup } from '../../../lib/api/types.ts'
 import type { KubeWriter, NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
-import { DEFAULT_GROUP } from '../port/groups.ts'
+
+export const DEFAULT_GROUP = 'default'
 
 /** Each namespace's `default`, made when first needed: all out, in only from members, as Neutron's. A user may then change it. */
 export async function ensureDefaultGroup(

@@ -5,7 +5,6 @@ import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { keyOf } from '../../kind/references.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { reconcileSubnet } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 
@@ -21,7 +20,7 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
       watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
       // The last Port with one of its addresses may have gone, when nothing claims them any more.
       watchOf(informers.ports, (port) => {
-        const siblings = subnets.listBy('network', networkKeyOf(port))
+        const siblings = subnets.listBy('network', keyOf(port.spec.networkRef, port.metadata.namespace))
         return siblings.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(keyOfObject)
       }),
       watchOf(informers.ipClaims, ({ spec }) => {

@@ -15,7 +15,7 @@ import { keyOf } from '../../kind/references.ts'
 import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
-import { isRealised, type RealisedNetwork } from '../network/realised.ts'
+import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
 
 export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
-import { automaticPortName } from '../../controllers/instance/nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { ns, type QuietCloud } from '../quiet-cloud.ts'
 import { saysOf, without } from '../answers.ts'
 import { vm, type WaitRow } from './row.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
-import { automaticPortName } from '../../controllers/instance/nics.ts'
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { port, vm, type WaitRow } from './row.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run new-kind -- NAME [--cluster]`: all that a kind needs to compile, and tests that say what it lacks. docs/how-to-add-a-kind.md.
 import { parseArgs } from 'node:util'
-import { addKind } from './new-kind/add-kind.ts'
-import { ROOT } from './generated-files.ts'
+import { addKind } from './add-kind.ts'
+import { ROOT } from '../generated-files.ts'
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -29,4 +29,4 @@ process.stdout.write(
     '',
   ].join('\n'),
 )
-await import('./generate.ts')
+await import('../generate.ts')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { automaticPortName, isAutomaticPortName } from './nics.ts'
+import { automaticPortName, isAutomaticPortName } from './automatic-port-name.ts'
 
 /** What Kubernetes takes for a name of our kinds: RFC 1123 subdomains. */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/

@@ -6,8 +6,8 @@ import type { Logger } from '../../lib/log.ts'
 import type { Port } from '../../lib/api/types.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
-import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from './network-driver.ts'
-import type { Controllers } from '../leadership/look-again.ts'
+import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from '../network/network-driver.ts'
+import type { Controllers } from './look-again.ts'
 import type { Caches, KindName, Kinds } from '../kind/row.ts'
 
 const SETTLE_MS = 2_000

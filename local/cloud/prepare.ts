@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is built once and kept in the cache: the control plane's programs, the nodes' root file system, the guest image. Before `up`,
-// and by itself before tests that start real servers: `node local/prepare.ts PROGRAM...`, for the programs that they run besides.
-import { CLOUD_PROGRAMS, ensurePrograms, missingPrograms, PROGRAMS, type ProgramName } from './build/programs.ts'
-import { ensureGuestImage, type GuestImage } from './guest-image/build.ts'
-import { ensurePrerequisites } from './host/prerequisites.ts'
-import { createProgress, type Progress } from './host/progress.ts'
-import { ensureRootfs } from './rootfs/build.ts'
+// and by itself before tests that start real servers: `node local/cloud/prepare.ts PROGRAM...`, for the programs that they run besides.
+import { CLOUD_PROGRAMS, ensurePrograms, missingPrograms, PROGRAMS, type ProgramName } from '../build/programs.ts'
+import { ensureGuestImage, type GuestImage } from '../guest-image/build.ts'
+import { ensurePrerequisites } from '../host/prerequisites.ts'
+import { createProgress, type Progress } from '../host/progress.ts'
+import { ensureRootfs } from '../rootfs/build.ts'
 
 /** Between two lines that say how far a build is. */
 const TELL_EVERY_MS = 30_000

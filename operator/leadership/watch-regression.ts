@@ -5,7 +5,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Writer } from '../bus/bus.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
-import { lookAgain, type Controllers } from '../leadership/look-again.ts'
+import { lookAgain, type Controllers } from './look-again.ts'
 import { informerOf, type OperatorInformers } from '../kind/row.ts'
 import { findResource, KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 

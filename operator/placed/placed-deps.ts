@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Versions } from '../../lib/contract/versions.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Caches } from '../kind/row.ts'
+import type { ReleaseDesk } from './release-desk.ts'
+
+/** What there is to know and to do about what nodes hold; a part of `OperatorDeps`. */
+export interface PlacedDeps {
+  readonly caches: Caches
+  readonly bus: Bus
+  readonly releases: ReleaseDesk
+  /** This leadership's right to write. @throws StaleWriterError when it is over */
+  writer(): Pick<Versions, 'incarnation' | 'term'>
+}
