@@ -13,9 +13,10 @@ import type { KubeClient } from '../lib/kube/client.ts'
 import { HttpKubeClient } from '../lib/kube/http-client.ts'
 import { loadKubeConfig } from '../lib/kube/kubeconfig.ts'
 import { startControlPlane } from '../local/control-plane/start.ts'
-import { toFigure, type Figure } from './harness/figure.ts'
+import type { Figure } from './harness/figure.ts'
 import { findOption, hasFlag } from './harness/arguments.ts'
 import type { Report } from './harness/cache-process.ts'
+import { toFigures, type Cached, type Changes, type ColdStart } from './harness/memory-figures.ts'
 import { bundleMeasured, MeasuredProcess, type Mode } from './harness/measured-process.ts'
 import { makeNamespaces, nameOf, namespaceOf, populate } from './harness/population.ts'
 
@@ -56,7 +57,7 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
         measureChanges({ client: small.client, operator: few }, { client: bench.client, operator: lots }, n),
       ),
     )
-    return toFigures({ many, changes, caches, peer, again })
+    return toFigures({ few: FEW, many, changes, caches, peer, again })
   } finally {
     for (const stop of stops.reverse()) await stop()
   }
@@ -109,15 +110,6 @@ interface Side {
   operator: MeasuredProcess
 }
 
-interface Changes {
-  n: number
-  /** Milliseconds of CPU a change, garbage collection included. */
-  few: number
-  lots: number
-  /** Of the operator's first look at everything. */
-  resyncWrites: number
-}
-
 /**
  * CPU of one changed Instance: its generation moves, it is reconciled and its status is written. Turn by turn on both sides, since the
  * pace of a shared host differs from one minute to the next, and without a pause, in which V8 would collect all of the heap. What an
@@ -157,12 +149,6 @@ async function change(sides: readonly Side[], times: number): Promise<void> {
   }
 }
 
-interface Cached {
-  heapMiB: number
-  rssMiB: number
-  cpuMs: number
-}
-
 async function measureCaches(bench: Bench, mode: Exclude<Mode, 'operator'>): Promise<Cached> {
   const child = new MeasuredProcess({ ...bench, mode })
   try {
@@ -176,7 +162,7 @@ async function measureCaches(bench: Bench, mode: Exclude<Mode, 'operator'>): Pro
 }
 
 /** From the process's start to the first run of an Instance that was made while none ran; every other object is unchanged. */
-async function measureColdStart(bench: Bench): Promise<{ seconds: number; rssMiB: number }> {
+async function measureColdStart(bench: Bench): Promise<ColdStart> {
   const at = { namespace: namespaceOf(0), name: 'newcomer' }
   const spec = { flavorRef: { name: 'absent' }, imageRef: { name: 'debian-13' } }
   await bench.client.create<Instance>(INSTANCE, { metadata: at, spec })
@@ -195,79 +181,4 @@ async function measureColdStart(bench: Bench): Promise<{ seconds: number; rssMiB
   } finally {
     await operator.end()
   }
-}
-
-interface Measured {
-  many: number
-  changes: Changes
-  caches: Cached
-  peer: Cached
-  again: { seconds: number; rssMiB: number }
-}
-
-function toFigures({ many, changes, caches, peer, again }: Measured): Figure[] {
-  const bench = 'memory'
-  const name = 'client-node ListWatch'
-  const per10k = (mib: number) => mib / ((2 * many) / 10_000)
-  const heap = per10k(caches.heapMiB)
-  return [
-    toFigure({
-      bench,
-      metric: 'heap of 10,000 cached objects',
-      value: heap,
-      unit: 'MiB',
-      n: 2 * many,
-      peer: { name, value: per10k(peer.heapMiB) },
-      target: { text: '≤ 20 MiB', pass: heap <= 20 },
-    }),
-    toFigure({
-      bench,
-      metric: 'RSS of the operator after a resync',
-      value: again.rssMiB,
-      unit: 'MiB',
-      n: 2 * many,
-      target: { text: '≤ 250 MiB', pass: again.rssMiB <= 250 },
-    }),
-    toFigure({
-      bench,
-      metric: 'RSS with the caches alone',
-      value: caches.rssMiB,
-      unit: 'MiB',
-      n: 2 * many,
-      peer: { name, value: peer.rssMiB },
-    }),
-    toFigure({
-      bench,
-      metric: 'CPU of the first list',
-      value: caches.cpuMs,
-      unit: 'ms',
-      n: 2 * many,
-      peer: { name, value: peer.cpuMs },
-    }),
-    toFigure({
-      bench,
-      metric: `CPU of one change at ${many} of each kind`,
-      value: changes.lots,
-      unit: 'ms',
-      n: changes.n,
-      peer: { name: `the same at ${FEW}`, value: changes.few },
-      target: { text: '≤ 1.2 × that at 100', pass: changes.lots <= 1.2 * changes.few },
-    }),
-    toFigure({
-      bench,
-      metric: 'writes of a resync, nothing changed',
-      value: changes.resyncWrites,
-      unit: 'writes',
-      n: 2 * many,
-      target: { text: '0', pass: changes.resyncWrites === 0 },
-    }),
-    toFigure({
-      bench,
-      metric: 'cold start to the first right reconcile',
-      value: again.seconds,
-      unit: 's',
-      n: 1,
-      target: { text: '≤ 3 s', pass: again.seconds <= 3 },
-    }),
-  ]
 }

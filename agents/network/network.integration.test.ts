@@ -14,7 +14,8 @@ import { tapName } from '../compute/paths.ts'
 import { namespaceName } from '../metadata/network-namespace.ts'
 import { driftOf, ensureAll, removeExtra } from '../../operator/network/ovn/testing/drift.ts'
 import { WHOLE_TABLES } from '../../operator/network/ovn/testing/whole-tables.ts'
-import { startCluster, Workload, type TestCluster } from './testing/cluster.ts'
+import { startCluster, type TestCluster } from './testing/cluster.ts'
+import { Workload } from './testing/workload.ts'
 
 const MTU = 1442
 const owner = { namespace: 'ns', name: 'x', generation: 1 }

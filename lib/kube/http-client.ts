@@ -12,11 +12,12 @@ import type {
   WatchOptions,
 } from './client.ts'
 import { Connections } from './connection.ts'
-import { ApiError, isExpired, isNotFound, type StatusDetails } from './errors.ts'
+import { ApiError, isNotFound } from './errors.ts'
 import { apiVersionOf, type KubeObject, type ObjectRef, type ResourceKind } from './object.ts'
 import { continueOf, pagesOf } from './pages.ts'
-import { collectionPath, objectPath, queryOf } from './paths.ts'
+import { collectionPath, objectPath, queryOf, resourceOf } from './paths.ts'
 import { Transport, type HttpRequest } from './transport.ts'
+import { strip, toWatchEvent } from './watch-event.ts'
 import { linesOf } from './watch-lines.ts'
 
 const FIELD_MANAGER = 'nephele'
@@ -229,35 +230,8 @@ export class HttpKubeClient implements KubeClient {
   }
 }
 
-function toWatchEvent<T extends KubeObject>(kind: ResourceKind, line: string): WatchEvent<T> {
-  const event = JSON.parse(line) as { type: string; object: T & StatusDetails & { code?: number } }
-  switch (event.type) {
-    case 'ADDED':
-    case 'MODIFIED':
-    case 'DELETED':
-      return { type: event.type, object: strip<T>(event.object) }
-    case 'BOOKMARK':
-      return { type: 'BOOKMARK', resourceVersion: event.object.metadata.resourceVersion }
-    default: {
-      const error = new ApiError(`watch ${resourceOf(kind)}`, event.object.code ?? 500, event.object)
-      throw isExpired(error) ? new ApiError(`watch ${resourceOf(kind)}`, 410, event.object) : error
-    }
-  }
-}
-
-function strip<T extends KubeObject>(object: T): T {
-  const metadata = object.metadata as { managedFields?: unknown } | undefined
-  // Not `delete`: in V8 that turns the object into a hash table, ten times its size.
-  if (metadata?.managedFields) metadata.managedFields = undefined
-  return object
-}
-
 function typed(kind: ResourceKind, object: object): object {
   return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind }
-}
-
-function resourceOf(kind: ResourceKind): string {
-  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
 }
 
 function timing(

@@ -30,3 +30,8 @@ export function queryOf(parameters: Record<string, string | number | boolean | u
   const text = query.toString()
   return text === '' ? '' : `?${text}`
 }
+
+/** As RBAC and people name it: `instances.nephele.dev`. */
+export function resourceOf(kind: ResourceKind): string {
+  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
+}

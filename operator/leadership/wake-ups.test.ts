@@ -7,7 +7,8 @@ import { describe, expect, test } from '@jest/globals'
 import { explainedReasons, reasonsIn, stallingReasons } from '../../scripts/reasons.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
-import { MACHINE_ROWS } from '../testing/waits/machines.ts'
+import { MACHINE_NEED_ROWS } from '../testing/waits/machine-needs.ts'
+import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
 import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
@@ -17,7 +18,8 @@ import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 const ROWS: WaitRow[] = [
   ...REFERENCE_ROWS,
   ...IN_USE_ROWS,
-  ...MACHINE_ROWS,
+  ...MACHINE_NEED_ROWS,
+  ...MACHINE_PLACE_ROWS,
   ...NETWORK_ROWS,
   ...STORAGE_ROWS,
   ...NODE_ROWS,

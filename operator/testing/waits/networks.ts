@@ -3,9 +3,8 @@ import { TransientError } from '../../../lib/errors.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { port, vm, type WaitRow } from './row.ts'
+import { MAC, port, vm, type WaitRow } from './row.ts'
 
-const MAC = 'fa:16:3e:00:00:01'
 const away = () => new TransientError('NetworkBackendUnreachable', 'away')
 const onOther = { networkRef: { name: 'other' } }
 /** Who asks for an address: a machine for its automatic port, or a port. */

@@ -2,7 +2,7 @@
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { saysOf, without } from '../answers.ts'
 import type { QuietCloud, Where } from '../quiet-cloud.ts'
-import type { WaitRow } from './row.ts'
+import { absenceRows, type WaitRow } from './row.ts'
 
 const node: Where = ['computeNodes', { name: 'c3' }]
 const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
@@ -58,16 +58,7 @@ export const NODE_ROWS: WaitRow[] = [
     },
     ends: (c) => c.answersAll(),
   },
-  {
-    reason: 'AgentSilent',
-    where: node,
-    waits: async (c) => {
-      c.addNode('c3')
-      await c.operator.rest()
-      c.operator.silence('c3')
-    },
-    ends: (c) => c.operator.beat('c3'),
-  },
+  ...absenceRows(node, { node: 'c3', silent: 'AgentSilent', lost: 'Lost', begins: (c) => c.addNode('c3') }),
   {
     reason: 'NodeMissing',
     where: node,
@@ -77,16 +68,6 @@ export const NODE_ROWS: WaitRow[] = [
       c.operator.remove('nodes', { name: 'c3' })
     },
     ends: (c) => void c.operator.create('nodes', { name: 'c3' }, {}, { labels: COMPUTE }),
-  },
-  {
-    reason: 'Lost',
-    where: node,
-    waits: async (c) => {
-      c.addNode('c3')
-      await c.operator.rest()
-      c.set('computeNodes', 'c3', { lost: 'Confirmed' })
-    },
-    ends: (c) => c.set('computeNodes', 'c3', { lost: undefined }),
   },
   {
     reason: 'BusManyNodesSilent',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { saysOf, without } from '../answers.ts'
 import { ns, POOL, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { disk, type WaitRow } from './row.ts'
+import { absenceRows, disk, type WaitRow } from './row.ts'
 
 const pool: Where = ['storagePools', { name: 'files' }]
 const image: Where = ['images', ns('other')]
@@ -150,26 +150,7 @@ export const STORAGE_ROWS: WaitRow[] = [
     },
     ends: (c) => c.answersAll(),
   },
-  {
-    reason: 'NodeSilent',
-    where: disk,
-    waits: async (c) => {
-      c.volume('disk')
-      await c.operator.rest()
-      c.operator.silence('s1')
-    },
-    ends: (c) => c.operator.beat('s1'),
-  },
-  {
-    reason: 'NodeLost',
-    where: disk,
-    waits: async (c) => {
-      c.volume('disk')
-      await c.operator.rest()
-      c.set('computeNodes', 's1', { lost: 'Confirmed' })
-    },
-    ends: (c) => c.set('computeNodes', 's1', { lost: undefined }),
-  },
+  ...absenceRows(disk, { node: 's1', silent: 'NodeSilent', lost: 'NodeLost', begins: (c) => c.volume('disk') }),
   {
     reason: 'OwnershipUnclear',
     where: disk,

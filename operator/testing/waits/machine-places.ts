@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance } from '../../../lib/api/types.ts'
-import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { ns, type QuietCloud } from '../quiet-cloud.ts'
 import { saysOf, without } from '../answers.ts'
-import { vm, type WaitRow } from './row.ts'
+import { MAC, nic, vm, type WaitRow } from './row.ts'
 
-const MAC = 'fa:16:3e:00:00:01'
-const nic = (more: object) => ({ networks: [{ networkRef: { name: 'lan' }, ...more }] })
-const onDisk = { volumes: [{ volumeRef: { name: 'disk' } }] }
 const big = { flavorRef: { name: 'big' } }
 
 async function fill(c: QuietCloud): Promise<void> {
@@ -26,12 +21,8 @@ async function unclear(c: QuietCloud, word: object): Promise<void> {
   c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c1'), ...word })
   c.vm('vm', nic({ macAddress: MAC }))
 }
-const other = (c: QuietCloud, name: string, spec: object) => {
-  c.vm(name, spec)
-  return c.operator.rest()
-}
-
-export const MACHINE_ROWS: WaitRow[] = [
+/** Where a machine runs: the node that has room for it, has it, or had it. */
+export const MACHINE_PLACE_ROWS: WaitRow[] = [
   {
     ...{ reason: 'NoRoom', of: 'ResizePending', where: vm, next: 'AtNextStart' },
     waits: async (c) => {
@@ -67,122 +58,6 @@ export const MACHINE_ROWS: WaitRow[] = [
       c.set('instances', 'vm', big)
     },
     ends: (c) => c.make('flavors', 'big', { memoryMiB: 3000 }),
-  },
-  {
-    reason: 'PortInUse',
-    where: vm,
-    waits: async (c) => {
-      c.port('eth')
-      await other(c, 'a', { networks: [{ portRef: { name: 'eth' } }] })
-      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
-    },
-    ends: (c) => c.operator.remove('instances', ns('a')),
-  },
-  {
-    reason: 'PortInUse',
-    by: 'an automatic port',
-    where: vm,
-    waits: async (c) => {
-      await other(c, 'a', {})
-      const owner = c.operator.get('instances', ns('a')) as Instance
-      c.vm('vm', { networks: [{ portRef: { name: automaticPortName(owner, 0) } }] })
-    },
-    ends: (c) => c.operator.remove('instances', ns('a')),
-    next: 'PortNotFound',
-  },
-  {
-    reason: 'PortNameTaken',
-    where: vm,
-    waits: (c) => {
-      c.vm('vm')
-      c.port(automaticPortName(c.operator.get(...vm), 0))
-    },
-    ends: (c) => c.operator.remove('ports', ns(automaticPortName(c.operator.get(...vm), 0))),
-  },
-  {
-    reason: 'PortNotReady',
-    where: vm,
-    waits: (c) => {
-      c.port('eth', { networkRef: { name: 'other' } })
-      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
-    },
-    ends: (c) => {
-      c.make('networks', 'other')
-      c.subnet('other-v4', { networkRef: { name: 'other' }, cidr: '10.1.0.0/24' })
-    },
-  },
-  {
-    reason: 'VolumeInUse',
-    where: vm,
-    waits: async (c) => {
-      c.volume('disk')
-      await other(c, 'a', onDisk)
-      c.vm('vm', onDisk)
-    },
-    ends: (c) => c.set('instances', 'a', { volumes: [] }),
-  },
-  {
-    reason: 'VolumeInUse',
-    by: 'a machine that goes',
-    where: vm,
-    waits: async (c) => {
-      c.volume('disk')
-      await other(c, 'a', onDisk)
-      c.vm('vm', onDisk)
-    },
-    ends: (c) => c.operator.remove('instances', ns('a')),
-  },
-  {
-    reason: 'VolumeNotReady',
-    where: vm,
-    waits: (c) => {
-      c.operator.answer = without('volume')
-      c.volume('disk')
-      c.vm('vm', onDisk)
-    },
-    ends: (c) => c.answersAll(),
-  },
-  {
-    reason: 'ImageNotReady',
-    where: vm,
-    waits: (c) => {
-      c.operator.answer = without('image')
-      c.make('images', 'other')
-      c.vm('vm', { imageRef: { name: 'other' } })
-    },
-    ends: (c) => c.answersAll(),
-  },
-  {
-    reason: 'MACInUse',
-    by: 'a machine',
-    where: vm,
-    waits: async (c) => {
-      await other(c, 'a', nic({ macAddress: MAC }))
-      c.vm('vm', nic({ macAddress: MAC }))
-    },
-    ends: (c) => c.operator.remove('instances', ns('a')),
-  },
-  {
-    reason: 'MACInUse',
-    by: 'a port',
-    where: vm,
-    waits: async (c) => {
-      c.port('eth', { macAddress: MAC })
-      await c.operator.rest()
-      c.vm('vm', nic({ macAddress: MAC }))
-    },
-    ends: (c) => c.operator.remove('ports', ns('eth')),
-  },
-  {
-    reason: 'MACInUse',
-    by: 'a port that got it made',
-    where: vm,
-    waits: async (c) => {
-      c.port('eth')
-      await c.operator.rest()
-      c.vm('vm', nic({ macAddress: c.macOf('eth') }))
-    },
-    ends: (c) => c.operator.remove('ports', ns('eth')),
   },
   ...(['a machine goes', 'a node comes', 'a node opens', 'a node is uncordoned'] as const).map((by): WaitRow => ({
     reason: 'NoValidHost',
@@ -321,33 +196,6 @@ export const MACHINE_ROWS: WaitRow[] = [
     where: vm,
     waits: (c) => {
       c.operator.answer = without('instance')
-      c.vm('vm')
-    },
-    ends: (c) => c.answersAll(),
-  },
-  ...(
-    [
-      ['CachingImage', { state: 'waiting', facts: {} }],
-      ['AttachingVolumes', { state: 'running', facts: { volumesAttached: [] } }],
-      ['PowerChanging', { state: 'stopped', facts: { volumesAttached: ['*'] } }],
-    ] as const
-  ).map(([reason, word]): WaitRow => ({
-    reason,
-    where: vm,
-    waits: async (c) => {
-      c.volume('disk')
-      await c.operator.rest()
-      const facts = reason === 'PowerChanging' ? { volumesAttached: [c.uidOf('disk', 'volumes')] } : word.facts
-      c.operator.answer = saysOf('instance', () => ({ ...word, facts: { ...facts } }))
-      c.vm('vm', onDisk)
-    },
-    ends: (c) => c.answersAll(),
-  })),
-  {
-    reason: 'AttachingNetwork',
-    where: vm,
-    waits: (c) => {
-      c.operator.answer = without('port')
       c.vm('vm')
     },
     ends: (c) => c.answersAll(),
