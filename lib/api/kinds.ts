@@ -6,17 +6,17 @@ import type { ResourceKind } from '../kube/object.ts'
 export const GROUP = 'nephele.dev'
 export const VERSION = 'v1alpha1'
 
-/** On every custom resource that has something outside of Kubernetes; only the operator may remove it (admission policy). */
+/** On every custom resource that stands for something outside of Kubernetes; only the operator may remove it (admission policy). */
 export const FINALIZER = 'nephele.dev/release'
 /** On what the operator creates, so that prune and orphan views leave it alone. */
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'
 export const MANAGED_BY = 'nephele'
 /**
- * On a Port that no Instance names: the node on which its owner plugs it by hand, such as a namespace for tests or a router of one's
- * own. Only that node's switch may then bind it.
+ * On a Port that no Instance names: the node on which its owner plugs it by hand, such as into a network namespace for tests or into a
+ * router of one's own. Only that node's switch may then bind it.
  */
 export const PLUGGED_ON_ANNOTATION = 'nephele.dev/plugged-on'
-/** On Secrets, `true`: machines may be given what is in it. The operator gives away no other Secret, whoever names it. */
+/** `true` on a Secret: machines may be given its content. The operator hands out no other Secret, whoever names it. */
 export const USER_DATA_LABEL = 'nephele.dev/user-data'
 /** The name of the one Cloud. */
 export const CLOUD_NAME = 'default'

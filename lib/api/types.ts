@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects that we read and write, typed. Our own are made from crds/; only parts that have no name there are named here.
+// The types of the objects that we read and write. Our own are generated from crds/; only parts that have no name there are named here.
 import type { InstanceSpec } from '../../crds/generated/instance.ts'
 import type { SecurityGroupSpec } from '../../crds/generated/securitygroup.ts'
 import type { KubeObject } from '../kube/object.ts'

@@ -8,15 +8,15 @@ export const MAX_DOCUMENT_BYTES = 256 * 1024
 interface DocumentRow {
   spec: z.ZodType
   /**
-   * What the node has of it. An `original` is there once: its loss is somebody's, it is an orphan without a resource, and its end is waited
-   * for. A `copy` may go at any time; `itself` is the node, which comes and goes with Kubernetes'.
+   * What the node has of it. An `original` exists once: losing it is somebody's loss, without a resource it is an orphan, and its end is
+   * waited for. A `copy` may go at any time; `itself` is the node, which comes and goes with the Kubernetes Node.
    */
   holds: 'original' | 'copy' | 'itself'
-  /** What an agent may report. `refused`: never without a changed document; `failed`: it goes on trying. */
+  /** What an agent may report. `refused`: only another document can help; `failed`: it keeps trying. */
   states: readonly string[]
 }
 
-/** What a node can hold, declared once: the schemas, tombstones, orphans, releases and what a restore can prove come from it. */
+/** What a node can hold, declared once: schemas, tombstones, orphans, releases and what can prove a restore all derive from it. */
 export const DOCUMENTS = {
   node: { spec: NodeSpec, holds: 'itself', states: ['ready', 'degraded', 'gone'] },
   image: { spec: ImageSpec, holds: 'copy', states: ['downloading', 'ready', 'failed', 'refused', 'gone'] },

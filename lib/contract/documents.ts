@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents that operator and agents exchange (docs/architecture.md section 5). Both sides validate on receipt; another major
-// version `v` is refused. What the operator wrote is loose: fields that a newer one added are kept. What a node says is not: fields that
-// are not named here are dropped, and all has bounds, since every operator keeps it in memory (decision 17).
+// version `v` is refused. The operator's documents are loose: fields that a newer operator added are kept. Nodes' reports are strict:
+// fields that are not named here are dropped, and everything is bounded, since every operator keeps it in memory (decision 17).
 import { z } from 'zod'
 import { CONTRACT_VERSION, DOCUMENT_KINDS, DocumentKind, DOCUMENTS } from './document-kinds.ts'
 import { uid } from './fields.ts'
@@ -18,26 +18,26 @@ const header = {
   uid,
   /** The Kubernetes node name, unescaped. */
   node: z.string(),
-  /** Of the custom resource; a cluster-wide one has none. */
+  /** Of the custom resource; absent for a cluster-scoped one. */
   namespace: z.string().optional(),
   name: z.string(),
   versions: Versions,
   /**
    * The boot of the node that the operator knew of when it decided this document (the inventory's `bootId`; docs/decisions/0004). An
-   * agent starts a machine only under a grant for the boot it lives in, or with `offlineRestart`. A node that rebooted reports its new
-   * boot id; the operator, if the machine still belongs there, publishes the document again with it. Needed for instances only.
+   * agent starts a machine only under a grant for the present boot, or with `offlineRestart`. A node that rebooted reports its new boot
+   * id; if the machine still belongs there, the operator publishes the document again with that one. Needed for instances only.
    */
   grantedBootId: z.string().max(64).optional(),
 }
 const present = <K extends DocumentKind, S extends (typeof DOCUMENTS)[K]['spec']>(kind: K, spec: S) =>
   z.looseObject({ ...header, kind: z.literal(kind), tombstone: z.literal(false), spec })
 
-/** Destroy what carries this uid. Has no time limit; it stays until the agent reports `gone` and the operator withdraws it. */
+/** Destroy what carries this UID. Never expires: it stays until the agent reports `gone` and the operator withdraws it. */
 export const Tombstone = z.looseObject({
   ...header,
   kind: DocumentKind,
   tombstone: z.literal(true),
-  /** Of a machine that moves: for the operator alone, whose next document needs what its Secret may no longer have. Agents drop it. */
+  /** Of a machine that moves: kept for the document of its next place, since its Secret may be gone by then. Agents ignore it. */
   userDataBase64: z.string().optional(),
 })
 export type Tombstone = z.infer<typeof Tombstone>

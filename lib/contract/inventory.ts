@@ -13,17 +13,17 @@ export const NumaCell = z.object({
   hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int(), free: z.int() })).max(16),
 })
 
-/** What a node has. Published on change only. */
+/** What a node has. Published only when it changes. */
 export const Inventory = z.object({
   v: z.literal(CONTRACT_VERSION),
   node: z.string().max(253),
   agentVersion: text(64),
   bootId: z.string().max(64),
-  /** Made anew with an empty document store: the operator then has the node's documents delivered again. */
+  /** A new one with each empty document store: the operator then has the node's documents delivered again. */
   storeId: z.string().max(64).optional(),
   cpus: smallAmount(),
   memoryMiB: amount(),
-  /** Of memoryMiB: no machine gets it. */
+  /** The part of memoryMiB that is reserved for huge pages: no machine gets it. */
   hugepagesMiB: amount().optional(),
   diskGiB: amount(),
   numa: z.array(NumaCell).max(256),
@@ -34,12 +34,12 @@ export const Inventory = z.object({
     .object({
       type: text(64),
       version: text(64),
-      /** `kvm` only after a guest really ran with it; else `qemu` and why. */
+      /** `kvm` only once a guest has really run with it; otherwise `qemu`, and why. */
       acceleration: z.enum(['kvm', 'qemu']),
       accelerationReason: text(1024).optional(),
     })
     .optional(),
-  /** What the switch says of itself; `vhostUser`: it takes ports that guests share memory with. */
+  /** What the switch says of itself; `vhostUser`: it takes ports that share memory with the guest. */
   dpdk: z
     .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
     .optional(),
@@ -60,15 +60,15 @@ export const Inventory = z.object({
     .optional(),
   /** Images kept for machines, and the most that they may take (Cloud spec.images.maxCachePercent). */
   imageCache: z.object({ images: amount(), usedGiB: amount(), maxGiB: amount() }).optional(),
-  /** PEM, PKCS #10: signed by the operator for exactly this node's name. */
+  /** PEM, PKCS #10: the operator signs it for exactly this node's name. */
   certificateRequest: z.string().max(16384).optional(),
-  /** The same for volumes over NBD: what hypervisors open them with, and what serves them. */
+  /** The same for volumes over NBD: one for the hypervisors, which open them, and one for the server. */
   nbdRequests: z.object({ client: z.string().max(16384), server: z.string().max(16384) }).optional(),
 })
 export type Inventory = z.infer<typeof Inventory>
 
 const count = z.int().min(0).max(1e9)
-/** Objects of a node whose work waits for a slot of its agent, `urgent` ones apart, and those whose work is long (downloads). */
+/** How many of a node's objects wait for a slot of its agent, urgent ones counted apart, and how many have long work (downloads). */
 export const NodeLoad = z.object({ urgent: count, waiting: count, long: count, oldestSeconds: count })
 export type NodeLoad = z.infer<typeof NodeLoad>
 

@@ -3,7 +3,7 @@
 // agree on its name and addresses, so both derive them from the network's uid.
 import { createHash } from 'node:crypto'
 
-/** Guests reach it on-link by a DHCP classless route, so it uses up no address of any subnet. */
+/** Guests reach it on-link by a DHCP classless route, so it takes no address of any subnet. */
 export const METADATA_ADDRESS = '169.254.169.254'
 
 export function metadataPortName(networkUid: string): string {
@@ -19,7 +19,7 @@ export function announcerMac(subnetUid: string): string {
   return metadataMac(announcerName(subnetUid))
 }
 
-/** Locally administered, with a prefix that guests' own addresses do not have. */
+/** Locally administered, with a prefix that no guest's MAC has. */
 export function metadataMac(networkUid: string): string {
   const hash = createHash('sha256').update(`metadata ${networkUid}`).digest('hex')
   return `2e:${(hash.slice(0, 10).match(/../g) ?? []).join(':')}`

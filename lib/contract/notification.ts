@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { CONTRACT_VERSION } from './document-kinds.ts'
 import { uid } from './fields.ts'
 
-/** `events._cloud.<project>.<kind>` by the operator: who is told that the machine is up. */
+/** What the operator publishes on `events._cloud.<project>.<kind>`, such as that a machine is up. */
 export const Notification = z.looseObject({
   v: z.literal(CONTRACT_VERSION),
   /** Nova's names where there is one: `instance.create.start`, `instance.create.end`, `instance.create.error`, … */

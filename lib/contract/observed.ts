@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a node says. Strict: fields that are not named here are dropped, and all has bounds, since every operator keeps it in memory.
+// What a node reports. Strict: fields that are not named here are dropped, and everything is bounded, since every operator keeps it in memory.
 import { z } from 'zod'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
@@ -10,13 +10,13 @@ import { Versions } from './versions.ts'
 export const ObservedError = z.object({ reason: reason(), message: text(4096), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
 
-/** As many as an Instance and a Port have (crds/): each is looked for under its MAC and addresses. */
+/** As many as an Instance and a Port may have (crds/): each is indexed by its MAC and addresses. */
 const MOST_NICS = 16
 const MOST_ADDRESSES = 8
 
 /**
- * An interface of a machine, as its node was told or as the machine is marked: no two machines may have its MAC, or one of its
- * addresses, on one network. Where an agent leaves something out it is not known, which is not the same as different.
+ * An interface of a machine, as its node was told or as the mark on the machine says: no two machines may have its MAC, or one of its
+ * addresses, on one network. What an agent leaves out is unknown, which is not the same as different.
  */
 export const ObservedNic = z.object({
   mac,
@@ -38,16 +38,16 @@ export const Orphan = z.object({
   what: text(253),
   /** Of a machine. */
   nics: nics.optional(),
-  /** RFC 3339, the node's clock: it was seen then, and where it lies could not be listed since (see `Unlisted`). Absent: it is there. */
+  /** RFC 3339, the node's clock: when it was last seen; the place has not been listable since (see `Unlisted`). Absent: it is there now. */
   asOf: z.iso.datetime().max(64).optional(),
 })
 export type Orphan = z.infer<typeof Orphan>
 
-/** What an agent could not list, all of a kind or a part of it: what is not named there is not known, which is not the same as none. */
+/** What an agent could not list, all or a part of a kind: anything may be there, so that what is not reported is unknown rather than absent. */
 export const Unlisted = z.object({ kind: DocumentKind, what: text(253), reason: reason(), message: text(1024) })
 export type Unlisted = z.infer<typeof Unlisted>
 
-/** What the agent knows beyond the state; each field belongs to the kinds named. */
+/** What the agent knows beyond the state; `image`, `volume` and so on name the kind of the fields below them. */
 export const ObservedFacts = z.object({
   /** image */
   sha256: sha256.optional(),
@@ -67,21 +67,21 @@ export const ObservedFacts = z.object({
     .max(8)
     .optional(),
   stoppedBecause: reason().optional(),
-  /** RFC 3339, the node's clock: the last start. `since` begins anew with the agent's process, this does not. */
+  /** RFC 3339, the node's clock: the last start. Unlike `since`, it survives a restart of the agent. */
   startedAt: z.iso.datetime().max(64).optional(),
-  /** Since it was made on this node: how often it was started after an end that nobody asked for, and which was the last such end. */
+  /** Since it was created on this node: how often it was restarted after an end that nobody asked for, and the last such end. */
   restarts: smallAmount().optional(),
   restartedAfter: reason().optional(),
   hypervisor: text(128).optional(),
-  /** In every state but `gone`: what the machine has, or is to get. */
+  /** In every state but `gone`: what the machine has or is about to get. */
   nics: nics.optional(),
   /**
-   * All volumes that the machine has now, or may get by a call that is still under way; docs/decisions/0014. Absent: not known.
+   * All volumes that the machine has now, or may get by a call that is still under way (docs/decisions/0014). Absent: unknown.
    */
   volumesAttached: z.array(uid).max(64).optional(),
-  /** Where the list is older than the report: the versions of the document that was worked on when it was made. */
+  /** Where the list is older than the report: the versions of the document that the agent worked on when it made the list. */
   volumesListedFor: Versions.optional(),
-  /** What the machine has now, or was defined with while it is off: a document's size counts from the next start on. */
+  /** What the machine has now or, while it is off, is defined with: the size in a document takes effect at the next start. */
   vcpus: smallAmount().optional(),
   memoryMiB: smallAmount().optional(),
   rootDiskGiB: smallAmount().optional(),
@@ -89,7 +89,7 @@ export const ObservedFacts = z.object({
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
   orphans: firstOf(Orphan, 256).optional(),
-  /** node: ordered by kind, and of few places, so that no kind is cut off. Absent, beside `orphans`: all was listed. */
+  /** node: ordered by kind, with few places of each, so that no kind is cut off. Absent beside `orphans`: everything was listed. */
   unlisted: firstOf(Unlisted, 64).optional(),
 })
 export type ObservedFacts = z.infer<typeof ObservedFacts>
@@ -102,14 +102,14 @@ export const ObservedDocument = z.object({
   node: z.string().max(253),
   /** Those of the document that this state answers. */
   versions: Versions,
-  /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The old one stands. */
+  /** A later document that the agent did not accept: StaleLeader, StaleEpoch, StaleGeneration, DocumentInvalid. The earlier one stands. */
   refused: z.object({ reason: reason(), message: text(4096), versions: Versions.optional() }).optional(),
   state: z.string().max(32),
   error: ObservedError.optional(),
-  /** Percent, of long work. */
+  /** Of long work, in percent. */
   progress: z.int().min(0).max(100).optional(),
   facts: ObservedFacts,
-  /** Names of the custom resource, so that a leftover can be told apart. */
+  /** Names of the custom resource, so that people can tell what a leftover was. */
   namespace: z.string().max(63).optional(),
   name: z.string().max(253),
   bootId: z.string().max(64),

@@ -58,7 +58,7 @@ function onApi(request: string): NodeRequest {
   return { subject: `$JS.API.${request}`, from: `${NODES_API}.${request}` }
 }
 
-/** What agents together may send to the account of the streams; each only for its own node, by `agentPermissions`. */
+/** What agents as a whole may send to the account of the streams; `agentPermissions` limits each to its own node. */
 export const NODE_REQUESTS: readonly NodeRequest[] = [
   { subject: `$KV.${OBSERVED_BUCKET}.>` },
   { subject: `$KV.${INVENTORY_BUCKET}.*` },
@@ -71,8 +71,8 @@ export const NODE_REQUESTS: readonly NodeRequest[] = [
 const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]
 
 /**
- * The operator's permissions: it creates the streams and consumers, writes `desired` and reads the rest. In the other buckets it only marks
- * keys as removed.
+ * The operator's permissions: it creates the streams and consumers, writes `desired` and reads the rest. In the other buckets all it does
+ * is mark keys as removed.
  */
 export function operatorPermissions(): Permissions {
   const perStream = STREAMS.flatMap((stream) => [
@@ -88,7 +88,7 @@ export function operatorPermissions(): Permissions {
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
     `$JS.API.DIRECT.GET.${stream}.>`,
     `$JS.ACK.${stream}.>`,
-    // Without answers to flow control, a consumer with much to deliver would stall forever.
+    // If flow control went unanswered, a consumer with much to deliver would stall forever.
     `$JS.FC.${stream}.>`,
   ])
   return {
@@ -105,7 +105,7 @@ export function systemPermissions(): Permissions {
   }
 }
 
-/** For listeners to the notifications of one project, or of all: as they are published, and nothing else. */
+/** For subscribers to the notifications of one project, or of all; they may do nothing else. */
 export function subscriberPermissions(namespace: string | undefined): Permissions {
   return { publish: [], subscribe: [namespace === undefined ? ALL_NOTIFICATIONS : notificationsOf(namespace)] }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the operator asks of a node, by kind. Loose: fields that a newer operator added are kept.
+// What the operator asks of a node, one schema per kind. Loose: fields that a newer operator added are kept.
 import { z } from 'zod'
 import { dnsLabel, mac, networkKey, sha256, uid } from './fields.ts'
 
@@ -11,14 +11,14 @@ export const NodeSpec = z.looseObject({
     storage: z.boolean().optional(),
     image: z.boolean().optional(),
   }),
-  /** Signed by the cloud's authority for the request that this node put into its inventory: PEM, leaf first. */
+  /** Issued by the cloud's authority for the request in this node's inventory: PEM, leaf first. */
   certificate: z.string().optional(),
   certificateAuthority: z.string().optional(),
-  /** For volumes over NBD alone, by an authority of its own (docs/decisions/0016); in answer to `nbdRequests`. PEM. */
+  /** For volumes over NBD only, from an authority of their own (docs/decisions/0016); in answer to `nbdRequests`. PEM. */
   nbd: z.looseObject({ client: z.string(), server: z.string(), authority: z.string() }).optional(),
   /** OVN's southbound database, such as `ssl:10.0.0.1:6642`; several are joined by commas. */
   ovnRemote: z.string().optional(),
-  /** Seconds between two heartbeats; absent: as the agent has it. */
+  /** Seconds between two heartbeats; absent: the agent's default. */
   heartbeatSeconds: z.int().min(1).optional(),
   pools: z
     .array(
@@ -27,14 +27,14 @@ export const NodeSpec = z.looseObject({
         uid,
         driver: z.string(),
         path: z.string(),
-        /** Nothing is made or read there while no file system is mounted at the path. */
+        /** While no file system is mounted at the path, nothing is created or read there. */
         requireMount: z.boolean().optional(),
       }),
     )
     .optional(),
-  /** Kept for the host: as the ComputeNode's spec.reserved and the Cloud's have it; absent: as the agent has it. */
+  /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
-  /** As the Cloud's spec.images has it; absent: as the agent has it. */
+  /** The Cloud's spec.images; absent: the agent's defaults. */
   images: z
     .looseObject({
       allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional(),
@@ -51,8 +51,8 @@ export const ImageSpec = z.looseObject({
   /** Absent only for the first import of an image without a declared digest: the node then reports what it computed. */
   sha256: sha256.optional(),
   /**
-   * These bytes were read once from this Image's own source, by some node: a copy that is here may be used as it is. Without it a digest
-   * alone does not open what others have here.
+   * Some node has read these bytes from this Image's own source: a cached copy with the digest may be used. Otherwise a digest alone must
+   * not give access to an image that others have cached here.
    */
   imported: z.boolean().optional(),
   format: z.enum(['raw', 'qcow2']),
@@ -64,16 +64,16 @@ export const VolumeSpec = z.looseObject({
   driver: z.string(),
   sizeGiB: z.int().min(1),
   format: z.enum(['raw', 'qcow2']),
-  /** The nodes that may connect, by node name; empty means that the export is closed. */
+  /** Names of the nodes that may connect; empty: the export is closed. */
   exportTo: z.array(z.string()),
-  /** By node of `exportTo`: the key that its machines open volumes with, as its certificate names it. Absent: not known yet. */
+  /** By node of `exportTo`: the fingerprint of the key with which its hypervisors open volumes. Absent: not known yet. */
   exportKeys: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).optional(),
 })
 export type VolumeSpec = z.infer<typeof VolumeSpec>
 
 /**
- * How a hypervisor reaches a volume. What a node reports is a claim: the operator takes the port from it and makes the connection that
- * another node is told itself (operator/controllers/instance/volume-connection.ts).
+ * How a hypervisor reaches a volume. What a node reports is only a claim: the operator takes just the port from it and makes the
+ * connection that it tells another node itself (operator/controllers/instance/volume-connection.ts).
  */
 export const VolumeConnection = z.discriminatedUnion('protocol', [
   z.object({ protocol: z.literal('file'), path: z.string().max(4096), format: z.enum(['raw', 'qcow2']) }),
@@ -93,17 +93,17 @@ export const PortSpec = z.looseObject({
   /** The logical switch port's name in OVN's northbound database: `external_ids:iface-id` of the interface. */
   logicalPort: z.string(),
   networkUid: uid,
-  /** `namespace/name` of the Network, by which it is known again when it was made anew. */
+  /** `namespace/name` of the Network, which identifies it when it was recreated under another UID. */
   network: networkKey.optional(),
   mac,
   fixedIPs: z.array(
     z.looseObject({
       address: z.string(),
       prefixLength: z.int(),
-      /** For guests that configure themselves from metadata: absent gateway, no default route; `dhcp` false, a static address. */
+      /** For guests that configure themselves from metadata: no gateway means no default route, `dhcp: false` a static address. */
       gateway: z.string().optional(),
       dhcp: z.boolean().optional(),
-      /** Of an IPv6 address with `dhcp`: how the guest comes by it. */
+      /** Of an IPv6 address with `dhcp`: how the guest gets it. */
       ipv6AddressMode: z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless']).optional(),
       dnsNameservers: z.array(z.string()).optional(),
     }),
@@ -123,7 +123,7 @@ export const InstanceSpec = z.looseObject({
   project: z.string(),
   runState: RunState,
   restartPolicy: z.enum(['Never', 'OnFailure', 'Always']),
-  /** May a host reboot start the machine again without a newer grant (invariant 5)? */
+  /** May the agent start the machine after a reboot of the host without a newer grant (invariant 5)? */
   offlineRestart: z.boolean(),
   vcpus: z.int().min(1),
   memoryMiB: z.int().min(64),
@@ -132,15 +132,15 @@ export const InstanceSpec = z.looseObject({
   swapMiB: z.int().min(0),
   requireKvm: z.boolean(),
   image: z.looseObject({ uid, sha256, format: z.enum(['raw', 'qcow2']), properties: z.record(z.string(), z.string()) }),
-  /** In the order of the NICs in the guest; each has a port document of its own on the same node. */
+  /** In the order of the guest's NICs; each has a port document of its own on the same node. */
   ports: z.array(z.looseObject({ uid, name: z.string(), networkName: z.string() })),
-  /** In the order of the disks behind the root disk: /dev/vdb, … */
+  /** In the order of the disks after the root disk: /dev/vdb, … */
   volumes: z.array(
     z.looseObject({
       uid,
       name: z.string(),
       connection: VolumeConnection,
-      /** What its node serves: a running machine is told when it is more than it knows. */
+      /** What the volume's node serves: a running guest is told when the disk has grown. */
       sizeGiB: z.int().min(1).optional(),
     }),
   ),

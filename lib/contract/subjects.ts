@@ -8,7 +8,7 @@ export const INVENTORY_BUCKET = 'inventory'
 export const BUCKETS = [DESIRED_BUCKET, OBSERVED_BUCKET, INVENTORY_BUCKET] as const
 export type Bucket = (typeof BUCKETS)[number]
 
-/** Streams beside the buckets: notifications and telemetry. */
+/** The streams that are no buckets: notifications and telemetry. */
 export const EVENTS_STREAM = 'EVENTS'
 export const SAMPLES_STREAM = 'SAMPLES'
 
@@ -17,7 +17,7 @@ export function streamOf(bucket: Bucket): string {
   return `KV_${bucket}`
 }
 
-/** An RFC 1123 subdomain, as Kubernetes demands of node names. */
+/** An RFC 1123 subdomain, as Kubernetes requires of node names. */
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const NODE_TOKEN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(_[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const UID = /^[a-z0-9-]{1,63}$/
@@ -64,7 +64,7 @@ export function toDocumentKey({ node, kind, uid }: DocumentKey): string {
   return `${toNodeToken(node)}.${kind}.${uid}`
 }
 
-/** Undefined when it is not a key of ours: what a hostile or newer writer put there is skipped, not an error. */
+/** Undefined when it is not a key of ours: what a hostile or newer writer put there is skipped rather than an error. */
 export function parseDocumentKey(key: string): DocumentKey | undefined {
   const [token, kind, uid, ...rest] = key.split('.')
   if (token === undefined || kind === undefined || uid === undefined || rest.length > 0) return undefined
@@ -118,8 +118,8 @@ export function beatSubject(node: string): string {
 }
 
 /**
- * JetStream's API as agents reach it, only for their own consumer. Not `$JS.API`: in an account without streams the server answers that
- * itself.
+ * JetStream's API as agents reach it, only for their own consumer. Not `$JS.API`, which the server itself answers in an account without
+ * streams.
  */
 export const NODES_API = 'nodes.API'
 
@@ -142,8 +142,8 @@ export function notificationsOf(namespace: string): string {
 }
 
 /**
- * Inbox prefixes (a client option): each client may subscribe only to its own replies. The operator's cannot be a node's: tokens of nodes
- * never begin with `_`.
+ * Inbox prefixes (a client option): each client may subscribe only to its own replies. No node can have the operator's: node tokens never
+ * begin with `_`.
  */
 export function inboxPrefix(node: string): string {
   return `_INBOX_${toNodeToken(node)}`

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 
 /**
- * Who decided a document, and on what (docs/architecture.md, invariant 6). `incarnation` is the cloud's, raised only by an
- * administrator after a restore; `term` counts the leader Lease's transitions; `epoch` the owner's (a placement); `generation` the resource's.
+ * Who decided a document, and on what grounds (docs/architecture.md, invariant 6). `incarnation` is the cloud's, raised only by an
+ * administrator after a restore; `term` counts the leader Lease's transitions, `epoch` the object's placements; `generation` is the
+ * resource's.
  */
 export const Versions = z.object({
   incarnation: z.int().min(1),
@@ -17,8 +18,8 @@ export type VersionVerdict =
   { ok: true } | { ok: false; reason: 'StaleLeader' | 'StaleEpoch' | 'StaleGeneration'; message: string }
 
 /**
- * Whether a receiver that has acted on `held` may act on `offered`. A newer incarnation takes precedence over everything; within one, a
- * lower term comes from a stale leader; and a newer leader with an older epoch or generation reads from a store that was restored.
+ * Whether a receiver that has acted on `held` may act on `offered`. A newer incarnation takes precedence over everything. Within one, a
+ * lower term comes from a stale leader, and an older epoch or generation from a leader that reads a restored store.
  */
 export function judgeVersions(held: Versions | undefined, offered: Versions): VersionVerdict {
   if (!held || offered.incarnation > held.incarnation) return { ok: true }

@@ -3,8 +3,8 @@ import type { KubeObject, ObjectKey } from '../kube/object.ts'
 
 /**
  * What an informer knows of one kind. Objects are shared: read them, never change them (the loop gives reconcilers a private copy
- * of their own object). Lookups are by hash; `list` walks all, so use an index where the kind may have many.
- * Own writes are visible at once: the answer of a write is put into the cache before the watch brings it.
+ * of their own object). Lookups are by hash; `list` walks all objects, so use an index where there may be many.
+ * Own writes are visible at once: the response to a write is put into the cache before the watch delivers it.
  */
 export interface Cache<T extends KubeObject = KubeObject> {
   find(namespace: string | undefined, name: string): T | undefined

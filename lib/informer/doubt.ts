@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Longer than an apiserver behind a balancer takes to be replaced, shorter than any restore of etcd. */
+/** Longer than a load balancer takes to switch to another apiserver, shorter than any restore of etcd. */
 const LONG_MS = 1000
 
-/** From the moment that a watch was cut off until the store is known to be as far as the cache is. */
+/** Open from the moment that a watch was cut off until the store is known to be no older than the cache. */
 export class Doubt {
   #since: { ms: number; over: PromiseWithResolvers<undefined> } | undefined
 

@@ -9,8 +9,9 @@ export interface InformerOptions<T extends KubeObject> {
   fieldSelector?: string
   indexes?: Indexes<T>
   /**
-   * Keeps only what is used, to save memory; managedFields and kubectl's last-applied annotation are gone already. May change its
-   * argument: set what is not needed to undefined (`delete` makes a V8 object ten times larger). A kind whose status a controller writes must keep the whole status.
+   * Keeps only what is used, to save memory; managedFields and kubectl's last-applied annotation have been removed already. May change its
+   * argument: set what is not needed to undefined (`delete` makes a V8 object ten times larger). For a kind whose status a controller
+   * writes it must keep the whole status.
    */
   project?: (object: T) => T
 }

@@ -9,7 +9,7 @@ import { observingClient } from './observing-client.ts'
 
 export type InformersDeps = Omit<ListWatchDeps, 'interner' | 'clock'> & Partial<Pick<ListWatchDeps, 'clock'>>
 
-/** One informer a kind (and selection) for the whole process. Ask for all of them, then `start`. */
+/** One informer per kind (and selection) for the whole process. Ask for all of them, then `start`. */
 export class Informers {
   readonly #deps: ListWatchDeps
   readonly #informers = new Map<string, { informer: ListWatch<KubeObject>; selected: boolean }>()
@@ -45,8 +45,8 @@ export class Informers {
   }
 
   /**
-   * Resolves when no cache is from before an outage of the apiserver, in which etcd may have been restored: what was made since would
-   * be a ghost in it. Rejects when the signal aborts first.
+   * Resolves when no cache predates an outage of the apiserver: etcd may have been restored meanwhile, and the cache would still hold
+   * objects that no longer exist. Rejects when the signal aborts first.
    */
   async whenCertain(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
@@ -75,7 +75,7 @@ export class Informers {
     }))
   }
 
-  /** The client with caches that know its writes at once: what was created is found by the next run. */
+  /** The client, with its writes shown to the caches at once: the next run finds what was created. */
   observing(client: KubeClient): KubeClient {
     return observingClient(client, (kind, object) => this.observe(kind, object))
   }
@@ -83,7 +83,7 @@ export class Informers {
   /** An object as a write returned it. */
   observe(kind: ResourceKind, object: KubeObject): void {
     for (const { informer, selected } of this.#informers.values()) {
-      // Whether a selected informer wants it, only the server can say.
+      // Only the server can tell whether an informer with a selector would get it.
       if (!selected && informer.kind.plural === kind.plural && informer.kind.group === kind.group)
         informer.observe(object)
     }

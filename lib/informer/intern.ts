@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** V8's JSON.parse makes equal strings of up to ten characters one by itself (JsonParser::MakeString). */
+/** V8's JSON.parse itself shares equal strings of up to ten characters (JsonParser::MakeString). */
 const SHORTEST = 11
-/** Strings longer than this are not worth a look-up: they rarely repeat. */
+/** Longer strings are not worth a lookup: they rarely repeat. */
 const LONGEST = 80
 const LONGEST_PART = 256
 const TABLE_SIZE = 8192
-/** Different in every object, so that keeping them in the table would only push others out. */
+/** Fields whose values differ in every object: in the table they would only push others out. */
 const UNIQUE = new Set(['uid', 'name', 'resourceVersion', 'macAddress', 'ipAddress', 'creationTimestamp'])
 
 /**
- * Makes equal strings of cached objects one string: JSON.parse makes a new one each time, and namespaces, reasons, finalizers and
- * references repeat in every object. The table is bounded: when full it starts again.
+ * Shares equal strings among cached objects: JSON.parse makes a new one each time, and namespaces, reasons, finalizers and references
+ * repeat in every object. The table is bounded: it is emptied when full.
  */
 export class Interner {
   readonly #table = new Map<string, string>()
   readonly #parts = new Map<string, object>()
 
-  /** Strings that are held once for all who have them. */
+  /** How many strings the table holds. */
   get held(): number {
     return this.#table.size
   }
 
   /**
-   * Makes equal parts of `spec` one part, by their JSON: references, rules and settings repeat from object to object. Only for what
-   * nobody changes: status and metadata are not shared, because reconcilers change a copy whose parts would hang together.
+   * Shares equal parts of `spec`, compared as JSON: references, rules and settings repeat from object to object. Only for what nobody
+   * changes: reconcilers change status and metadata in copies, in which shared parts would change together.
    */
   shareSpec<T extends { spec?: unknown }>(object: T): T {
     const spec = object.spec
@@ -61,7 +61,7 @@ export class Interner {
     }
   }
 
-  /** By number: the names of an array's elements would be made one by one. */
+  /** By index: `for in` would create a string for each index. */
   #walkList(list: unknown[]): void {
     for (let i = 0; i < list.length; i++) {
       const value = list[i]

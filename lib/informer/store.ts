@@ -8,7 +8,7 @@ export interface Change<T> {
   object: T | undefined
 }
 
-/** Most index values have one object: a Set of one costs ten times its key. */
+/** Most index values have one object, and a Set of one costs ten times as much as its key. */
 type Bucket = ObjectKey | Set<ObjectKey>
 
 /** The cache of one informer: a map by key with a map by uid and the declared indexes; every change is O(1) in the number of objects. */
@@ -72,9 +72,9 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
   }
 
   /**
-   * Puts an object that is newer than what is held. Undefined when it is not: the same write comes back by the watch, and a list that
+   * Puts an object that is newer than what is held. Undefined when it is not: an own write comes back through the watch, and a list that
    * began before an own write brings the older object.
-   * @param force take it whatever its version is: the store that we read from went back in time
+   * @param force takes it whatever its version: the store that we read from went back in time
    */
   put(object: T, force = false): Change<T> | undefined {
     const key = keyOfObject(object)
@@ -86,14 +86,14 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
     this.#keyByUid.set(object.metadata.uid, key)
     for (const { valuesOf, buckets } of this.#indexes.values()) {
       const values = valuesOf(object)
-      // What stays is left where it is: holes of a large Map stay in its chains, and one object's every change would leave one.
+      // Values that stay are not removed and added again: each removal would leave a hole in the chains of a large Map.
       for (const value of old ? valuesOf(old) : []) if (!values.includes(value)) removeFrom(buckets, value, key)
       for (const value of values) addTo(buckets, value, key)
     }
     return { old, object }
   }
 
-  /** Undefined when there is none, or when the name has been taken by another object (uid) since. */
+  /** Undefined when there is none, or when another object (by UID) has taken the name since. */
   remove(key: ObjectKey, uid: string): Change<T> | undefined {
     const old = this.#objects.get(key)
     if (!old || old.metadata.uid !== uid) return undefined

@@ -14,16 +14,16 @@ import { freeInMs, sight, takenLease, type Claim, type Sighting } from './lease.
 const RUN_OUT = 'the lease was not renewed in time'
 const TAKEN = 'another process holds the lease'
 const ENDED = 'the work ended'
-/** Before this process stands again after terms whose work failed: others come first, and have time to. */
+/** How long this process stays out of the election after terms whose work failed: others go first. */
 const AFTER_FAILURE = { baseMs: 4_000, capMs: 5 * 60_000 }
-/** Work that lasted this long has not failed at once. */
+/** A failure after this long starts the count of failures anew. */
 const STOOD_MS = 5 * 60_000
 
 export interface ElectionOptions {
-  /** Plain: the elector's own writes are what the fence rests on. */
+  /** Not fenced: the election's own writes are what the fence rests on. */
   client: Pick<KubeClient, 'find' | 'create' | 'update'>
   lease: Required<ObjectRef>
-  /** Must never come back: pod name and a random part, so that a restarted process is another leader with another term. */
+  /** Never used again: pod name and a random part, so that a restarted process is another leader with another term. */
   identity: string
   log: Logger
   clock?: Clock
@@ -33,15 +33,15 @@ export interface ElectionOptions {
   validMs?: number
   /** A fifth of the duration by default. */
   renewEveryMs?: number
-  /** The highest term known from elsewhere plus one, if the Lease object was lost. */
+  /** The highest term known from elsewhere, plus one: a deleted Lease would count from nothing. */
   leastTerm?: () => Promise<number>
   onTransition?: (leading: boolean, term: number) => void
 }
 
 /**
- * Leader election by a Lease. Safety rests on monotonic clocks alone: a renewal is valid from before it was sent for `validMs`,
- * another may take over only after it has itself seen the same record for `durationMs`, which began later and lasts longer.
- * A process that was stopped finds its lease run out when it goes on, before it writes anything.
+ * Leader election by a Lease. Safety rests on monotonic clocks alone: a renewal is valid for `validMs` from just before it was sent;
+ * another process may take over only after it has itself seen the same record for `durationMs`, which starts later and lasts longer.
+ * A process that was suspended finds its lease expired when it resumes, before it writes anything.
  */
 export class Election {
   readonly #options: ElectionOptions
@@ -61,9 +61,9 @@ export class Election {
   }
 
   /**
-   * Stands for election until the signal aborts; calls `lead` when elected and waits for it to return after its fence's signal aborted:
+   * Stands for election until the signal aborts. Calls `lead` when elected, and waits for it to return once the fence's signal has aborted:
    * because the lease was lost, or because the process stops, in which case the lease is kept until `lead` has drained.
-   * Gives the lease up at the end, so that the next leader need not wait.
+   * Releases the lease at the end, so that the next leader need not wait.
    */
   async run(signal: AbortSignal, lead: (fence: Fence) => Promise<void>): Promise<void> {
     let failures = 0
@@ -74,12 +74,12 @@ export class Election {
       await this.#hold(won, signal, lead)
       if (won.why !== ENDED || signal.aborted) failures = 0
       else failures = this.#clock.nowMs() - electedMs < STOOD_MS ? failures + 1 : 1
-      // The lease was given up: each term that is begun for nothing costs the cloud a number and all nodes a new leader.
+      // The lease was released. Do not take it again at once: every term begun for nothing makes all nodes learn of a new leader.
       if (failures > 0) await pause(this.#clock, this.#afterFailures(failures), signal)
     }
   }
 
-  /** Longer than another replica, which looks at the lease every so often, needs to take it. */
+  /** Long enough for another replica, which looks at the lease every `renewEveryMs`, to take it. */
   #afterFailures(failures: number): number {
     return Math.max(backoffMs(failures, AFTER_FAILURE), 2 * this.#renewEveryMs)
   }
@@ -90,7 +90,7 @@ export class Election {
       try {
         const won = await this.#tryTake(signal)
         if (won instanceof Tenure) return won
-        // Not much sooner than it may be free, and often enough to see a release soon.
+        // Just after it may be free, but often enough to notice an early release.
         await pause(this.#clock, Math.min(won.freeInMs + 50, this.#renewEveryMs), signal)
       } catch (error) {
         if (signal.aborted) return undefined
@@ -168,7 +168,7 @@ export class Election {
     }
   }
 
-  /** After a conflict: our own renewal of unknown outcome, somebody's label on the object, or another leader. */
+  /** A conflict may come from our own renewal whose response was lost, from somebody's label on the object, or from another leader. */
   async #stillOurs(tenure: Tenure): Promise<boolean> {
     const { client, lease: ref, identity } = this.#options
     const found = await client
@@ -182,7 +182,7 @@ export class Election {
   async #release(tenure: Tenure): Promise<void> {
     if (tenure.why === TAKEN) return
     const free = { ...tenure.lease, spec: { ...tenure.lease.spec, holderIdentity: '' } }
-    // A lease without this courtesy runs out by itself.
+    // If this fails, the lease expires by itself.
     await this.#options.client.update<Lease>(LEASE, free, { timeoutMs: 2000 }).catch((error: unknown) => {
       this.#options.log.debug({ err: error }, 'lease not given up')
     })
@@ -194,7 +194,7 @@ export class Election {
   }
 }
 
-/** One time of office: from election to loss. */
+/** One leadership, from election to loss. */
 class Tenure implements Fence {
   readonly term: number
   lease: Lease
@@ -211,7 +211,7 @@ class Tenure implements Fence {
     this.#validUntilMs = validUntilMs
   }
 
-  /** Aborts when the work has to end; until it has, it may still write unless it is `over`. */
+  /** Aborts when the work has to end. It may still write while it drains, until `over` aborts. */
   get signal(): AbortSignal {
     return this.#stop.signal
   }
@@ -227,7 +227,7 @@ class Tenure implements Fence {
 
   assertLeader(): void {
     if (this.remainingMs() > 0) return
-    // Once run out it is over, even if a renewal that was under way comes back with success.
+    // Expired is over, even if a renewal under way succeeds after all.
     this.end(RUN_OUT)
     throw new StaleWriterError(`term ${this.term} is over: ${this.why}`)
   }

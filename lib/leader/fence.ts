@@ -4,7 +4,7 @@ import { StaleWriterError } from '../errors.ts'
 
 /** The right to write, as long as the leader Lease lasts. */
 export interface Fence {
-  /** The Lease's transitions: every leader has a higher one than those before it. */
+  /** The Lease's transitions: every leader's is higher than those before it. */
   readonly term: number
   /** @throws StaleWriterError when the lease ran out (by the monotonic clock) or was lost */
   assertLeader(): void
@@ -15,8 +15,8 @@ export interface Fence {
 }
 
 /**
- * The client with every write under the fence: asserted when it is called and again right before it is sent, and given up when the lease
- * would run out before an answer. What is in the kernel's hands when a process is stopped may still arrive late: against that,
+ * The client with every write under the fence: leadership is asserted when a write is called and again right before it is sent, and the
+ * write times out no later than the lease. What a suspended process had already handed to the kernel may still arrive late: against that,
  * updates carry the resourceVersion they were computed from, and creates have names that only one leader can take.
  */
 export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
@@ -39,7 +39,7 @@ export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
 }
 
 /**
- * The same right to write, but for while something holds it back; leadership itself, and so the Lease, goes on.
+ * The same right to write, except while something holds writes back; leadership itself, and so the Lease, goes on.
  * @param isHeld asked at each write, which then throws StaleWriterError
  */
 export function heldFence(fence: Fence, isHeld: () => boolean): Fence {
@@ -58,5 +58,5 @@ export function heldFence(fence: Fence, isHeld: () => boolean): Fence {
   }
 }
 
-/** Why nothing is written. */
+/** The error of a write that is held back. */
 export const HELD = 'the store may have gone back in time: nothing is written'

@@ -20,8 +20,8 @@ export function sight(lease: Lease, before: Sighting | undefined, nowMs: number)
 }
 
 /**
- * How long until `identity` may take a lease; 0: now. One that was given up (no holder) is free at once, and so is our own: from an
- * update whose answer was lost.
+ * How long until `identity` may take a lease; 0: now. One that was released (no holder) is free at once, and so is one that names us
+ * already: the response to our update was lost.
  */
 export function freeInMs(lease: Lease, sighting: Sighting, nowMs: number, identity: string): number {
   const { holderIdentity, leaseDurationSeconds = 0 } = lease.spec ?? {}
@@ -37,7 +37,7 @@ export interface Claim {
   leastTerm: number
 }
 
-/** The lease as its next holder writes it. Every change of holder counts, also from nobody; identities are never used again. */
+/** The lease as its next holder writes it. Every change of holder counts as a transition, from nobody, too; identities are never reused. */
 export function takenLease(lease: Lease, claim: Claim): Lease {
   const { identity, durationMs, now, leastTerm } = claim
   const same = lease.spec?.holderIdentity === identity

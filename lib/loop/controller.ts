@@ -37,7 +37,7 @@ export interface RunEvent {
   type: 'Normal' | 'Warning'
   /** CamelCase, from the closed list. */
   reason: string
-  /** What was done or tried, CamelCase verb: `Schedule`, `Delete`. */
+  /** What was done or tried, a CamelCase verb: `Schedule`, `Delete`. */
   action: string
   /** For people; cut at 1 kB. */
   note: string
@@ -48,7 +48,7 @@ export interface Watch {
   readonly source: Informer<never>
   /** Keys to wake; called for the new object and, on a change or a deletion, for the old one too. */
   readonly keys: (object: never) => Iterable<ObjectKey>
-  /** Which changes of an object that is there, and stays, wake; all of them when absent. */
+  /** Filters updates: whether one that turns `old` into `object` wakes anybody; absent, every update does. Creations and deletions always do. */
   readonly when?: (old: KubeObject, object: KubeObject) => boolean
 }
 
@@ -57,16 +57,17 @@ export function watchOf<U extends KubeObject>(source: Informer<U>, keys: (object
   return { source: source as unknown as Informer<never>, keys: keys as (object: never) => Iterable<ObjectKey> }
 }
 
-/** What of a controller a source outside of Kubernetes may call. */
+/** The part of a controller that a source outside of Kubernetes may call. */
 export interface Waker {
   readonly enqueue: (key: ObjectKey, afterMs?: number) => void
   readonly enqueueUid: (uid: string, afterMs?: number) => void
   readonly enqueueAll: () => void
 }
 
-/** Something outside of Kubernetes whose news wake objects, such as observations on the bus: subscribes. @returns ends that */
+/** Subscribes to something outside of Kubernetes that wakes objects, such as reports on the bus. @returns unsubscribes */
 export type Source = (wake: Waker) => () => void
-/** The same, of what others read the spec of alone: a write of its status wakes nobody. */
+
+/** Like `watchOf`, for objects of which others read only the spec: a write of their status wakes nobody. */
 export function watchSpecOf<U extends KubeObject>(
   source: Informer<U>,
   keys: (object: U) => Iterable<ObjectKey>,
@@ -76,7 +77,7 @@ export function watchSpecOf<U extends KubeObject>(
   return { ...watchOf(source, keys), when: isOtherSpec }
 }
 
-/** Whom a change of a watched object wakes, each once. */
+/** The keys that a change of a watched object wakes. */
 export function keysWokenBy({ keys, when }: Watch, { old, object }: Change<KubeObject>): ReadonlySet<ObjectKey> {
   const woken = new Set<ObjectKey>()
   if (old && object && when && !when(old, object)) return woken
@@ -101,20 +102,20 @@ export interface ControllerDefinition<T extends KubeObject> {
   readonly finalizer?: string
   readonly watches?: readonly Watch[]
   readonly sources?: readonly Source[]
-  /** Runs at once, over different objects; 8 by default. */
+  /** How many objects are worked on at the same time; 8 by default. */
   readonly concurrency?: number
   /** How long a `wait` may last before its status is written; 1,000 ms by default. */
   readonly settleMs?: number
   /** Kinds without a status, or with one that the loop must not touch, say `none`; `status` is the default. */
   readonly conditions?: 'status' | 'none'
-  /** Whether someone waits for it who must not wait behind others' creates, as with what is being deleted; asked when the key is queued. */
+  /** Whether it goes ahead of ordinary work, such as others' creates, as what is being deleted does; asked when the key is queued. */
   readonly isUrgent?: (object: T) => boolean
-  /** Runs, and writes, also while everything else is held: it is the one that says why. */
+  /** Runs and writes even while everything else is held: it is the one that says why. */
   readonly runsWhileHeld?: boolean
   reconcile(object: T, run: Run): Promise<Outcome>
-  /** `status.state` of an object whose run failed in a way that only a person can help with. */
+  /** `status.state` of an object whose run failed in a way that only a person can fix. */
   readonly errorState?: StateOf<T>
-  /** In place of the standard mapping (`readinessOf`); for kinds that are usable while they wait. */
+  /** Replaces the standard mapping (`readinessOf`); for kinds that are usable while they wait. */
   readiness?(object: T, result: RunResult): Readiness
   /** The object is gone: forget what is kept in memory about it. Also called for objects that never had the finalizer. */
   forget?(key: ObjectKey, last: T): void

@@ -31,7 +31,7 @@ interface Series {
   flushAfterMs: number
 }
 
-/** A burst for the life of a machine, then one in a while: an object that flaps must not fill etcd. */
+/** Enough for the whole life of a machine; after that one a minute, so that an object that flaps does not fill etcd. */
 const BURST = 10
 const REFILL_MS = 60_000
 const FIRST_FLUSH_MS = 30_000
@@ -41,8 +41,8 @@ const BACKLOG = 500
 const NOTE_BYTES = 1000
 
 /**
- * Writes Events, each said once: repeats (same object, type, reason, action and note) are counted into the series of the first, written
- * less and less often. Never fails and never makes a run wait; what is too much is dropped and counted.
+ * Writes each Event once. Repeats (same object, type, reason, action and note) are counted in the series of the first, which is updated
+ * less and less often. Never fails and never blocks a run; what exceeds the limits is dropped and counted.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions
@@ -76,7 +76,7 @@ export class EventRecorder {
       try {
         await this.#options.client.create<KubeEvent>(EVENT, body, { timeoutMs: 10_000 })
       } catch (error) {
-        this.#series.delete(id) // repeats would be counted into an event that is not there
+        this.#series.delete(id) // repeats would be counted in an event that does not exist
         throw error
       }
     })
@@ -87,7 +87,7 @@ export class EventRecorder {
     return this.#backlog
   }
 
-  /** Waits for what is under way, for a drain; repeats that were not written are dropped. */
+  /** For a drain: waits for writes under way; repeats that were not written yet are dropped. */
   async close(): Promise<void> {
     for (const series of this.#series.values()) series.cancelFlush?.()
     this.#series.clear()
@@ -115,7 +115,7 @@ export class EventRecorder {
     }
   }
 
-  /** One after the other: events are no hurry, and their order is what people read. */
+  /** One at a time: Events are not urgent, and people read them in order. */
   #write(write: () => Promise<void>): void {
     if (this.#backlog >= BACKLOG) return this.#options.onDrop?.('backlog')
     this.#backlog++
@@ -141,10 +141,10 @@ export class EventRecorder {
   #toEvent(kind: ResourceKind, object: KubeObject, event: RunEvent, id: string) {
     const { name, namespace, uid, resourceVersion } = object.metadata
     const now = this.#clock.now()
-    // A time in the name, so that the same words an hour later, by another process, are another event.
+    // With the time, so that the same message an hour later, from another process, is another Event.
     const suffix = `${id.slice(0, 8)}${now.getTime().toString(16)}`
     return {
-      // No part of a name ends in a hyphen, and none is empty.
+      // Each part of a name between dots must be non-empty and must not end with a hyphen.
       metadata: { name: `${name.slice(0, 220).replace(/[-.]+$/, '')}.${suffix}`, namespace: namespace ?? 'default' },
       eventTime: microTime(now),
       reportingController: this.#options.controller,

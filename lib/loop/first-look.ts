@@ -4,8 +4,8 @@ import type { CommonStatus, KubeObject } from '../kube/object.ts'
 const AT_REST = 10
 
 /**
- * Added to the priority of what was there before a leader began: it looks at everything, and most of that is in order. What somebody
- * made, changed or deleted while nobody led does not wait behind it, nor does what changes from now on.
+ * Added to the priority of objects that existed before a leader began: it looks at all of them, and most are in order. What was created,
+ * changed or deleted while nobody led does not wait behind them, nor does what changes from now on.
  * @param hasStatus whether the kind's controller writes `status.observedGeneration`
  */
 export function firstLookPriority(object: KubeObject, hasStatus: boolean): number {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** An element's place in a queue, by which it can be taken out of the middle. */
+/** A handle on an element in a queue, with which it can be removed from the middle. */
 export interface Link<T> {
   readonly value: T
   before: Link<T> | undefined
@@ -8,8 +8,8 @@ export interface Link<T> {
 }
 
 /**
- * First in, first out, and O(1) also for taking one out of the middle. A Map in its order is not: its holes stay where they are, and
- * whoever asks for the first walks over them.
+ * First in, first out, with O(1) removal from the middle. A Map in insertion order does not offer that: its deleted entries leave holes,
+ * and whoever asks for the first one walks over them.
  */
 export class LinkedQueue<T> {
   #first: Link<T> | undefined
@@ -35,7 +35,7 @@ export class LinkedQueue<T> {
     return first?.value
   }
 
-  /** @param link of this queue, and still in it */
+  /** @param link must still be in this queue */
   remove(link: Link<T>): void {
     if (link.before) link.before.after = link.after
     else this.#first = link.after

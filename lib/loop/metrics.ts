@@ -8,7 +8,7 @@ const WRITES = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'd
 
 export interface QueueState {
   depth: number
-  /** How long the key that waits longest has waited; 0 when none does. */
+  /** How long the oldest key in the queue has waited; 0 when it is empty. */
   oldestMs: number
 }
 
@@ -21,7 +21,7 @@ export class LoopMetrics {
     'code',
   ])
   readonly #latency = this.#histogram('nephele_api_request_seconds', 'Time to the answer of the apiserver', ['verb'])
-  /** What the figure `writes` counts. */
+  /** What the benchmarks show as `writes`. */
   readonly writes = this.#counter('nephele_api_writes_total', 'Accepted writes to the apiserver', ['verb', 'resource'])
   readonly runs = this.#counter('nephele_runs_total', 'Reconcile runs by what they came to', ['controller', 'result'])
   readonly runSeconds = this.#histogram('nephele_run_seconds', 'Duration of a reconcile run', ['controller'])
@@ -81,7 +81,7 @@ export class LoopMetrics {
     events: (kind, type) => this.#events.inc({ resource: kind.plural, type }),
   }
 
-  /** Read when the page is asked for. @returns what ends it */
+  /** Read at each scrape. @returns stops it */
   watchQueue(controller: string, read: () => QueueState): () => void {
     this.#queues.set(controller, read)
     return () => {
@@ -89,7 +89,7 @@ export class LoopMetrics {
     }
   }
 
-  /** Read when the page is asked for, so that nothing has to keep it up to date. */
+  /** Read at each scrape, so that nothing has to keep it up to date. */
   cacheSizes(sizes: () => { resource: string; size: number }[]): void {
     new Gauge({
       name: 'nephele_cache_objects',

@@ -3,7 +3,7 @@ import { refOfKey, type ObjectKey } from '../kube/object.ts'
 import { LinkedQueue, type Link } from './linked-queue.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
-/** Of so many places one goes to those whom smaller priorities are always ahead of: they go on, if slower. */
+/** One slot in so many goes to a lower rank, so that what always has something more urgent ahead of it moves on, if slowly. */
 const ONE_IN = 4
 
 interface Entry {
@@ -12,7 +12,7 @@ interface Entry {
   lane: Lane
 }
 
-/** What one namespace has waiting at one priority, in the order it came. */
+/** What waits of one namespace at one priority, in order of arrival. */
 interface Lane {
   rank: Rank
   namespace: string
@@ -25,14 +25,14 @@ interface Rank {
   lanes: Map<string, Lane>
   /** Whose turn is next. */
   turns: LinkedQueue<Lane>
-  /** Which of all places it had last. */
+  /** The number of the slot that it was given last. */
   lastServed: number
 }
 
 /**
- * By priority; at one priority namespaces take turns, so that who has thousands waiting holds up nobody else; a namespace's own go in the
- * order they came. Objects of the cluster are one namespace more. Each step is O(1): there are few priorities.
- * Holds nobody back: how many run at once is the queue's to say.
+ * By priority. Within a priority namespaces take turns, so that one with thousands of keys waiting holds up nobody else; the keys of a
+ * namespace go in order of arrival. Cluster-scoped objects count as one more namespace. Each step is O(1), since there are few priorities.
+ * Sets no limit of its own: how many run at once is up to the queue.
  */
 export class NamespaceLine implements WaitingLine {
   /** The smallest priority first. */
@@ -65,7 +65,7 @@ export class NamespaceLine implements WaitingLine {
   }
 
   ended(): void {
-    // Nobody is counted here.
+    // Runs are not counted here.
   }
 
   oldestMs(): number | undefined {
@@ -81,7 +81,7 @@ export class NamespaceLine implements WaitingLine {
     this.#links.clear()
   }
 
-  /** The smallest priority, or in one of so many places the other that was served longest ago. */
+  /** The smallest priority; in every `ONE_IN`th slot, of the others the one that was served longest ago. */
   #nextRank(): Rank | undefined {
     const waiting = this.#ranks.filter(({ turns }) => turns.size > 0)
     if (waiting.length < 2 || (this.#served + 1) % ONE_IN !== 0) return waiting[0]

@@ -17,7 +17,7 @@ export interface ObjectWritesDeps {
   enqueue: (key: ObjectKey, afterMs?: number) => void
 }
 
-/** What the loop itself writes of its objects: the finalizer, its removal, and the status. None of it wakes the loop. */
+/** What the loop itself writes to its objects: adding and removing the finalizer, and the status. None of it wakes the loop. */
 export class ObjectWrites<T extends KubeObject> {
   readonly #definition: Pick<ControllerDefinition<T>, 'kind' | 'finalizer'>
   readonly #deps: ObjectWritesDeps
@@ -40,7 +40,7 @@ export class ObjectWrites<T extends KubeObject> {
     this.#own.forget(key)
   }
 
-  /** Is it being deleted without our finalizer, so that there is nothing (left) to do for it? */
+  /** Is it being deleted without our finalizer, so that nothing is left to do for it? */
   isLetGo({ metadata }: T): boolean {
     const { finalizer } = this.#definition
     if (finalizer === undefined || metadata.deletionTimestamp === undefined) return false
@@ -67,7 +67,7 @@ export class ObjectWrites<T extends KubeObject> {
     }
   }
 
-  /** @returns whether it was written: not when nothing changed, and not while a stage has not lasted */
+  /** @returns whether it was written: not when nothing changed, and not while it waits at a stage that may be over in a moment */
   async writeStatus(key: ObjectKey, { before, object }: { before: T; object: T }, result: RunResult): Promise<boolean> {
     const { client, clock, enqueue, log } = this.#deps
     if (sameJson(before.status, object.status)) {
@@ -93,7 +93,7 @@ export class ObjectWrites<T extends KubeObject> {
   }
 }
 
-/** What is held back for a moment, by what it waits for; undefined: to be written at once. */
+/** The stage whose status is held back for a moment, named by what it waits for; undefined: written at once. */
 export function stageOf(result: RunResult): string | undefined {
   if (result.kind === 'transient') return `transient ${result.reason}`
   if (result.kind === 'outcome' && result.outcome.kind === 'wait') return `wait ${result.outcome.reason}`

@@ -2,21 +2,21 @@
 import type { ObjectKey } from '../kube/object.ts'
 
 /**
- * Tells the loop's own writes from others', so that they do not wake the loop. A write comes back twice, as its answer and by the
- * watch, in either order; while it is under way, changes are held back and looked at when its version is known.
+ * Tells the loop's own writes from others', so that they do not wake the loop. A write comes back twice, as the response and through the
+ * watch, in either order; changes that arrive while it is under way are held back until its resourceVersion is known.
  */
 export class OwnWrites {
   readonly #last = new Map<ObjectKey, string>()
   readonly #heldBack = new Map<ObjectKey, string[]>()
 
-  /** Whether a change needs no run. Changes during `during` count as own until it ends. */
+  /** Whether a change needs no run. Changes that arrive during `during` count as own until it ends. */
   isOwn(key: ObjectKey, version: string): boolean {
     const held = this.#heldBack.get(key)
     if (held) held.push(version)
     return held !== undefined || this.#last.get(key) === version
   }
 
-  /** Does one write of the key's object; calls `wake` when another's change was held back meanwhile, also when the write fails. */
+  /** Runs one write of the key's object; calls `wake` if somebody else's change arrived meanwhile, even when the write fails. */
   async during<T extends { metadata: { resourceVersion: string } }>(
     key: ObjectKey,
     write: () => Promise<T>,

@@ -7,33 +7,33 @@ import type { WaitingLine } from './waiting-line.ts'
 
 export interface WorkQueueOptions {
   clock: Clock
-  /** Runs at once, of different keys. */
+  /** How many keys are worked on at the same time. */
   concurrency: number
-  /** Must not reject: what went wrong is its own to handle. */
+  /** Must not reject: it handles its own errors. */
   work: (key: ObjectKey) => Promise<void>
   backoff?: BackoffOptions
   random?: () => number
   /** Smaller is sooner; asked when a key is added. */
   priority?: (key: ObjectKey) => number
-  /** Who is next; by priority, and then namespaces in turn, unless given. */
+  /** Decides which key is next; by default by priority, then namespaces in turn. */
   line?: WaitingLine
   onWait?: (waitedMs: number) => void
 }
 
-/** A dead neighbour must not be asked every second, and one that came back not be left for long. */
+/** A dead dependency must not be asked every second, and one that came back must not be left alone for long. */
 const BACKOFF: BackoffOptions = { baseMs: 250, capMs: 120_000 }
-/** Runs that wait for nothing would follow each other for as long as there are any, and no answer, timer or Lease came through. */
+/** Runs that never await I/O would otherwise follow each other in microtasks and starve timers, sockets and the renewal of the Lease. */
 const MOST_MS_A_TURN = 5
 
 /**
- * Keys to work on. A key is queued at most once and never worked on twice at a time: one that is added meanwhile runs again after.
- * A run takes back what was planned for its key (delays, back-off): it decides anew.
+ * Keys to work on. A key is queued at most once and never worked on twice at a time: one that is added during its run runs again after it.
+ * A run cancels what was scheduled for its key (delays, back-off): it decides anew.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
   readonly #waiting: WaitingLine
   readonly #running = new Set<ObjectKey>()
-  /** Of those that run: they wait for the world outside and leave their slot to others meanwhile. */
+  /** Running keys that wait for something outside and have left their slot to others meanwhile. */
   readonly #slotless = new Set<ObjectKey>()
   /** Added while running. */
   readonly #dirty = new Set<ObjectKey>()
@@ -50,13 +50,13 @@ export class WorkQueue {
     this.#waiting = options.line ?? new NamespaceLine()
   }
 
-  /** Begins to work; what was added before waits until then. */
+  /** Starts working; what was added before has waited for this. */
   start(): void {
     this.#started = true
     this.#pump()
   }
 
-  /** @param priority in place of what the options say; a key that waits already keeps the smaller of both */
+  /** @param priority overrides the options'; a key that is queued already keeps the smaller of the two */
   add(key: ObjectKey, priority = this.#options.priority?.(key) ?? 0): void {
     if (this.#closed) return
     if (this.#running.has(key)) {
@@ -67,7 +67,7 @@ export class WorkQueue {
     this.#pump()
   }
 
-  /** Adds after a delay; of several the earliest counts. */
+  /** Adds after a delay; of several delays for a key the earliest counts. */
   addAfter(key: ObjectKey, ms: number): void {
     if (this.#closed) return
     if (ms <= 0) {
@@ -94,7 +94,7 @@ export class WorkQueue {
     return ms
   }
 
-  /** The run succeeded, or the object is gone: the next failure is the first. */
+  /** The run succeeded, or the object is gone: the next failure counts as the first. */
   forget(key: ObjectKey): void {
     this.#failures.delete(key)
   }
@@ -103,7 +103,7 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0
   }
 
-  /** The run of this key goes on, and others get its slot: it waits for the world outside, and may do so for long. */
+  /** The run of this key goes on without its slot: it waits for something outside, perhaps for long. */
   leaveSlot(key: ObjectKey): void {
     if (!this.#running.has(key) || this.#slotless.has(key)) return
     this.#slotless.add(key)
@@ -120,12 +120,12 @@ export class WorkQueue {
     return this.#running.size
   }
 
-  /** Nothing waits, runs or is planned. */
+  /** Nothing waits, runs or is scheduled. */
   get idle(): boolean {
     return this.depth === 0 && this.running === 0 && this.#delayed.size === 0
   }
 
-  /** Takes up nothing more; resolves when the runs under way have ended. */
+  /** Starts no more runs; resolves when those under way have ended. */
   async close(): Promise<void> {
     this.#closed = true
     for (const { cancel } of this.#delayed.values()) cancel()
@@ -149,7 +149,7 @@ export class WorkQueue {
     }
   }
 
-  /** Has this queue worked long enough for now? It goes on in the next turn by itself. */
+  /** Has this queue worked long enough in this turn of the event loop? It goes on by itself in the next one. */
   #isTurnOver(): boolean {
     const nowMs = performance.now()
     if (this.#turnSinceMs === undefined) {

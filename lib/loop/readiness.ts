@@ -5,7 +5,7 @@ import { isTerminal, messageOf, TransientError } from '../errors.ts'
 import type { CommonStatus, KubeObject } from '../kube/object.ts'
 import type { ControllerDefinition, RunResult } from './controller.ts'
 
-/** What a thrown error comes to. Only TerminalError is terminal: a refusal by the apiserver may be another's mistake to mend. */
+/** How a thrown error counts. Only TerminalError is terminal: a refusal by the apiserver may be for somebody else to fix. */
 export function resultOfError(error: unknown, failures: number): RunResult {
   if (isTerminal(error)) return { kind: 'terminal', reason: error.reason, message: error.message }
   return { kind: 'transient', reason: reasonOf(error), message: textOf(error), failures }

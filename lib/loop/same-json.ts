@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Whether two values are the same once they are JSON: undefined properties do not count, the order of properties does not either. */
+/** Whether two values are equal as JSON: neither undefined properties nor the order of properties counts. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false

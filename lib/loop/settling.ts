@@ -2,8 +2,8 @@
 import type { ObjectKey } from '../kube/object.ts'
 
 /**
- * Holds back what may soon be out of date: the status of a stage that is waiting is written only when the stage lasts
- * (docs/architecture.md, section 4), which saves most of the writes of a create. Several short stages in a row are shown all the same after a while.
+ * Holds back a status that may soon be out of date: that of a stage that waits is written only once the stage has lasted a while
+ * (docs/architecture.md, section 4), which saves most of the writes of a create. A row of short stages is shown, too, after that time.
  */
 export class Settling {
   readonly #settleMs: number

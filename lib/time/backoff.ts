@@ -7,8 +7,8 @@ export interface BackoffOptions {
 }
 
 /**
- * How long to wait after this many failures in a row (1, 2, ...): doubles up to the cap, then half of it is random, so that what failed
- * together does not come back together. Pure but for `random` (0 ≤ x < 1).
+ * How long to wait after this many failures in a row (1, 2, ...): doubles up to the cap, and half of the result is random, so that what
+ * failed together does not come back together. Pure but for `random` (0 ≤ x < 1).
  */
 export function backoffMs(failures: number, options: BackoffOptions, random: () => number = Math.random): number {
   if (failures <= 0) return 0

@@ -40,7 +40,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything that waits on nothing but promises run on. */
+/** Lets everything run that waits for promises alone. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
 }

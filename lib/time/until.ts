@@ -3,8 +3,8 @@
 type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
 
 /**
- * For tests: what `probe` gives once that is true of itself, asked every few milliseconds.
- * @param what for the message: words, or what to show of the state; the probe's own text when absent
+ * For tests: polls `probe` every few milliseconds until its result is truthy, and returns that.
+ * @param what for the message: a text, or what to show of the state; the probe's own source when absent
  * @throws after the time limit
  */
 export async function until<T>(
