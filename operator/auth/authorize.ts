@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a token to permissions on the bus: agents get their node's, accounts of a project its notifications.
+// From a token to permissions on the bus: agents get those of their node, a project's service accounts the project's notifications.
 import { agentPermissions, subscriberPermissions, type Permissions } from '../../lib/contract/permissions.ts'
 import { APP_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
 import { identify, RefusedToken, type CreateTokenReview, type Identity } from './token-review.ts'
@@ -10,7 +10,7 @@ import { identify, RefusedToken, type CreateTokenReview, type Identity } from '.
  */
 export type MayWatch = (user: { username: string; groups: string[] }, namespace: string | undefined) => Promise<boolean>
 
-/** Why the agent of this node may not come in; undefined: it may. Rejects when that is not known yet. */
+/** Why the agent of this node may not connect; undefined: it may. Rejects while that is not known yet. */
 export type WhyShut = (node: string) => Promise<string | undefined>
 
 export interface Authorizer {
@@ -24,7 +24,7 @@ export interface Authorizer {
 export interface Authorization {
   /** For logs: `agent:<node>` or the account's name. */
   name: string
-  /** Whose logins are counted together: a node, a namespace whatever the number of its service accounts, a user. */
+  /** Whose logins are counted together: a node's, a user's, or those of all service accounts of a namespace. */
   holder: string
   /** Of the bus. */
   account: string

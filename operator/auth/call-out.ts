@@ -22,7 +22,7 @@ export interface CallOutOptions extends Authorizer {
   /** Seed of the account key whose public half the server's configuration names as issuer. */
   issuerSeed: string
   log: Logger
-  /** How long a connection lasts before it must prove itself again; each lasts up to a tenth less, so that they do not end together. */
+  /** How long a connection lasts before it must authenticate again; shortened at random by up to a tenth, so that they do not all end together. */
   lifetimeSeconds?: number
   now?: () => number
   /** Whose turn it is. */
@@ -33,7 +33,7 @@ export interface CallOutOptions extends Authorizer {
   onAnswer?: (outcome: LoginOutcome) => void
 }
 
-/** `crowded`: not looked at, since too many waited or it waited for too long. */
+/** `crowded`: not reviewed, since too many logins were waiting or this one had waited too long. */
 export type LoginOutcome = 'allowed' | 'refused' | 'failed' | 'crowded'
 
 export interface CallOut {

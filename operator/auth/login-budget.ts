@@ -2,15 +2,15 @@
 // A good token opens as many connections as its holder likes, each for up to an hour. This bounds them.
 
 export interface LoginBudgetOptions {
-  /** At once, after a rest. */
+  /** Logins in a row after a pause. */
   burst: number
-  /** One more after each. */
+  /** Another login is allowed every so often. */
   everyMs: number
   /** Holders that are remembered; beyond them the one that came first is forgotten. */
   holders: number
 }
 
-/** Of each replica of the operator. A connection that is lost over and over is made anew every ten seconds: oftener helps nobody. */
+/** For each replica of the operator. A connection that keeps getting lost may be made again every ten seconds: more often helps nobody. */
 const DEFAULT_LOGIN_BUDGET: LoginBudgetOptions = { burst: 60, everyMs: 10_000, holders: 10_000 }
 
 interface Purse {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may be reviewed now. A review costs the apiserver a request, before anybody knows who asks.
+// Which login is reviewed next. A review costs the apiserver a request before anybody knows who is asking.
 import { RefusedToken } from './token-review.ts'
 import { DEFAULT_PATIENCE, Patience, type PatienceOptions } from './patience.ts'
 
@@ -14,7 +14,7 @@ export interface LoginLineOptions {
 /** All agents of a large cloud may come at once, and from one address: they wait their turn. */
 export const DEFAULT_LOGIN_LINE: LoginLineOptions = { atOnce: 64, waiting: 8_192, patience: DEFAULT_PATIENCE }
 
-/** More logins wait than are kept. It proves nothing of who is turned away. */
+/** The line is full. Being turned away says nothing about the token. */
 export class TooManyLogins extends Error {
   constructor() {
     super('too many logins wait for their review: try again')
@@ -29,8 +29,8 @@ interface Waiting {
 }
 
 /**
- * Of one address no more reviews are under way than it may still fail: whoever shows bad tokens has so many reviewed, however many come at
- * once, and then none until its window ends; whoever shows good ones waits for a moment. Addresses take turns.
+ * An address never has more reviews under way than it has failures left: with bad tokens it gets that many reviews, however many come at
+ * once, and then none until its window ends; with good ones it waits for a moment at most. Addresses take turns.
  */
 export class LoginLine {
   readonly #options: LoginLineOptions
@@ -52,7 +52,7 @@ export class LoginLine {
 
   /**
    * @param review its failure by RefusedToken counts against the address
-   * @param deadline who waits for longer is not reviewed any more
+   * @param deadline a login that waits for longer is no longer reviewed
    * @throws RefusedToken of an address that failed too often; TooManyLogins; what `review` throws
    */
   async pass<T>(address: string, deadline: AbortSignal, review: () => Promise<T>): Promise<T> {
@@ -104,7 +104,7 @@ export class LoginLine {
 
   /** One of each address that may, and then the next, until none may. */
   #admit(): void {
-    // Who got a turn stands behind the others, and is come to again.
+    // An address that got a turn is put behind the others, and this loop comes to it again.
     for (const [address, line] of this.#lines) {
       if (this.#all >= this.#options.atOnce) return
       const next = this.#mayStart(address) ? this.#next(address, line) : undefined
@@ -138,7 +138,7 @@ export class LoginLine {
     for (const { refuse } of line) refuse(outOfPatience())
   }
 
-  /** Takes the last of the longest line, so that nobody fills it for the others. @returns whether there is room for this address */
+  /** Turns away the last of the longest line, so that no address takes all the room. @returns whether there is room for this one */
   #makeRoom(address: string): boolean {
     const own = this.#lines.get(address)?.length ?? 0
     let longest: Waiting[] | undefined

@@ -2,7 +2,7 @@
 // Each token that the bus is shown costs the apiserver a review, before anybody knows who shows it.
 
 export interface PatienceOptions {
-  /** So many refusals from one address within the window, and then it is not asked about any more. */
+  /** After so many refusals within the window, tokens from an address are no longer reviewed. */
   refusals: number
   windowMs: number
   /** Addresses that are remembered; beyond them the oldest is forgotten. */
@@ -17,7 +17,7 @@ interface Refusals {
   count: number
 }
 
-/** Who is refused too often is refused without a question until its window ends; it hurts its own address alone. */
+/** An address that is refused too often is refused without a review until its window ends; no other address is affected. */
 export class Patience {
   readonly #options: PatienceOptions
   readonly #now: () => number

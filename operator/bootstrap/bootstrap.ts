@@ -36,7 +36,7 @@ const NATS_MONITOR = 8222
 export async function bootstrap(client: KubeClient, options: BootstrapOptions): Promise<void> {
   const { namespace, now } = options
   const cloud = await ensureAuthority(client, namespace, 'nephele-ca', 'Nephele', now)
-  // Nodes' certificates come from the cloud's authority; who may write the northbound database must not be one of them.
+  // An authority of its own: nodes' certificates come from the cloud's, and must not let a node write to the northbound database.
   const northbound = await ensureAuthority(client, namespace, 'nephele-northbound-ca', 'Nephele northbound', now)
   // What volumes are opened and served with: running guests hold it for as long as they run.
   await ensureAuthority(client, namespace, NBD_AUTHORITY.secret, NBD_AUTHORITY.commonName, now, NBD_AUTHORITY.days)
@@ -67,7 +67,7 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
     subject: { commonName: 'nephele-operator', names: [] },
     more: { 'ca.crt': certificate },
   })
-  // A name that no node can have, so that the role of nodes gives it none of theirs.
+  // A name that no node can have, so that the nodes' role grants it no node's rows.
   await ensureCertificate(client, options, {
     name: 'nephele-operator-southbound-tls',
     authority: cloud,

@@ -4,7 +4,7 @@ import type { Inventory, NodeSpec } from '../../lib/contract/documents.ts'
 import { ensureSigned, type Authority, type Subject } from '../../lib/pki/authority.ts'
 import type { DesiredPublisher } from './bus.ts'
 
-/** A node that is lost keeps the southbound database for so long at most: nothing revokes a certificate there (decision 17). */
+/** The longest that a lost node can still reach the southbound database: nothing revokes a certificate there (decision 17). */
 export const NODE_CERTIFICATE_DAYS = 3
 
 export interface NodeCertificatesOptions {
@@ -43,7 +43,7 @@ export class NodeCertificates {
     const request = inventory.certificateRequest
     if (request === undefined) return {}
     const { authority, authorityPem, days = NODE_CERTIFICATE_DAYS } = this.#options
-    // No name that the node says of itself, and for one end alone: it can be taken for no server.
+    // Never a name that the node chose, and a client certificate only: nobody can pass for a server with it.
     const subject: Subject = { commonName: node, names: [node] }
     const have = this.#issued.get(node) ?? (await this.#published(node, uid))
     const certificate = await ensureSigned(request, have, subject, { authority, days, now, usage: 'client' })

@@ -50,7 +50,7 @@ export class HeartbeatMonitor implements Heartbeats {
     const { intervalMs, missesBeforeDown } = this.#settings
     if (settings.intervalMs === intervalMs && settings.missesBeforeDown === missesBeforeDown) return
     this.#settings = settings
-    // Nobody is judged by a beat that was due under other settings: nodes have yet to hear of these.
+    // Nodes have yet to hear of the new settings: none is judged by a beat that was due under the old ones.
     this.#countsFrom = this.#now()
   }
 
@@ -90,7 +90,7 @@ export class HeartbeatMonitor implements Heartbeats {
   tick(): void {
     const { intervalMs, missesBeforeDown } = this.#settings
     const limit = intervalMs * missesBeforeDown
-    // Nodes that one event silenced cross the limit up to a period apart, as their beats did: the first to cross must already be
+    // Nodes silenced by one event cross the limit up to a period apart, just as their beats came: the first to cross must already be
     // judged together with the last.
     const suspicious = Math.max(limit - intervalMs, 1.5 * intervalMs)
     const now = this.#now()

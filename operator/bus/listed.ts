@@ -2,7 +2,7 @@
 import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
 
 /**
- * Has the node, by its report on itself, looked at all that it has of this kind? If not, what the report does not name is not known,
+ * Has the node, by its report on itself, listed everything that it has of this kind? If not, what the report does not name is unknown,
  * which is not the same as gone.
  */
 export function isListed(word: Pick<ObservedDocument, 'facts'> | undefined, kind: DocumentKind): boolean {

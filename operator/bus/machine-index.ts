@@ -20,14 +20,14 @@ export interface MachineNic extends ObservedMachine {
   nic: ObservedNic
 }
 
-/** What is known under one key, by the machine that says it: taking one out costs the same however many others say it too. */
+/** What is known under one key, by the machine it is said of: removing one costs the same however many others share the key. */
 type ByMachine<T> = Map<string, Map<string, T[]>>
 
 /** Machines by the MACs and addresses of their interfaces, and orphans by their UID, as nodes report them. */
 export class MachineIndex {
   readonly #nics: ByMachine<MachineNic> = new Map()
   readonly #orphans: ByMachine<ObservedMachine> = new Map()
-  /** By node and its resource: those of a report that could not list them are the ones of the report before. */
+  /** The orphans of each node. Where its latest report could not list them, those of the report before. */
   readonly #orphansOf = new Map<string, readonly Told[]>()
 
   replace(old: ObservedDocument | undefined, word: ObservedDocument | undefined): void {

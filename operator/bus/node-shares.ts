@@ -4,7 +4,7 @@ import type { Logger } from '../../lib/log.ts'
 import type { Excess } from './bus.ts'
 
 export interface NodeShare {
-  /** Keys below its own name, those that nobody understands included. */
+  /** Keys under its own name, including those that nobody understands. */
   documents: number
   /** Of all of them together, as stored. */
   bytes: number
@@ -48,8 +48,8 @@ export interface NodeSharesOptions {
 }
 
 /**
- * Keeps the accounts. Their own size is bounded by the share: what is refused is counted nowhere. A node that is within its share never
- * notices; one beyond it hurts itself alone: what stands under its name it wrote itself, document or not (docs/decisions/0031).
+ * Keeps the accounts. Their own size is bounded by the shares: what is refused is not recorded. A node within its share never notices;
+ * one beyond it hurts only itself, since it alone can have written what is under its name (docs/decisions/0031).
  */
 export class NodeShares {
   readonly #share: NodeShare
@@ -136,7 +136,7 @@ export class NodeShares {
     return account
   }
 
-  /** Those that have nothing in the bucket and were not heard for a while: nodes that went. Once a while itself. */
+  /** Forgets accounts with nothing in the bucket whose node was not heard for a while: the node is gone. Runs only once in a while. */
   #sweep(now: number): void {
     if (now - this.#sweptMs < WINDOW_MS) return
     this.#sweptMs = now

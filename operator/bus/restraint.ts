@@ -10,7 +10,7 @@ import type { Sessions } from './sessions.ts'
 
 /** A node that was cut off is let in again after this: its agent may have been mended, and says all it has anew. */
 export const CUT_OFF_MS = 10 * 60_000
-/** Not more often than this for one node, however much it writes. */
+/** At most this often for one node, however much it writes. */
 const AGAIN_MS = 1_000
 
 export interface RestraintOptions {
@@ -29,7 +29,7 @@ interface Case {
   excess: Excess
   sinceMs: number
   restrainedMs: number
-  /** What was on its way when it was restrained is taken away a little later. */
+  /** Removes, a little later, what was on its way when the node was restrained. */
   again: NodeJS.Timeout | undefined
 }
 
@@ -91,7 +91,7 @@ export class Restraint implements Conduct {
     })
   }
 
-  /** First its session, or it fills again what is emptied. */
+  /** Ends its session first: otherwise the node would refill what is being emptied. */
   async #restrain(node: string): Promise<void> {
     const { nc, sessions, log, onEmptied } = this.#options
     await sessions?.end(node).catch((error: unknown) => log.warn({ err: error, node }, 'sessions of a node not ended'))

@@ -3,7 +3,7 @@ import type { DesiredDocument, ObservedDocument } from '../../lib/contract/docum
 import type { NodePulse } from './bus.ts'
 
 /**
- * Has a node that beats not said anything of this version yet? One that is away has nothing to say, and one that refused it has answered.
+ * Has a node that beats not answered this version yet? A node that is away is not expected to, and one that refused it has answered.
  * Pure. @param word its latest report on the object
  */
 export function isUnanswered(

@@ -8,8 +8,8 @@ interface Underway {
 }
 
 /**
- * Which machines' documents have a volume in them: those that lie in the bucket, those on their way there, and those of which nobody
- * knows whether they arrived. The last two count, since a node may act on them before we hear that they were stored.
+ * Which machines' documents name a volume: those in the bucket, those on their way there, and those of which nobody knows whether they
+ * arrived. The last two count, since a node may act on them before we hear that they were stored.
  */
 export class VolumesInDocuments {
   /** By the document's key. */
@@ -38,7 +38,7 @@ export class VolumesInDocuments {
     this.#replaceUnderway(key, rest)
   }
 
-  /** What lies there now, and that all which was to follow an older revision cannot arrive any more. @returns whether it is another list */
+  /** The bucket holds this at `revision`: whatever was to follow an older revision can no longer arrive. @returns whether the list changed */
   stands(key: string, volumes: readonly string[] | undefined, revision: number): boolean {
     const before = this.#standing.get(key)
     if (volumes === undefined) this.#standing.delete(key)

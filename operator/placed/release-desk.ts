@@ -25,7 +25,7 @@ export function isReleaseOnRecord(
 
 /**
  * Where controllers hand over releases that a lost or silent node cannot acknowledge; the compute-node controller writes them into
- * ComputeNode.status.releases, so that they survive the loss of NATS. In memory only: who asked asks again until it is written.
+ * ComputeNode.status.releases, so that they survive the loss of NATS. In memory only: callers ask again until the status has it.
  */
 export class ReleaseDesk {
   readonly #requests = new Map<string, Map<string, Release>>()

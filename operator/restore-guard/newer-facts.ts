@@ -20,7 +20,7 @@ export interface StoredVersions {
 /** A read that the store itself answers, not a cache. */
 export type StoreReader = (kind: ResourceKind, ref: ObjectRef) => Promise<KubeObject | undefined>
 
-/** As long as a suspicion must stand: a stale leader learns of its end in less, so that who still leads then is none. */
+/** How long a suspicion must stand: longer than a stale leader takes to learn that it is one, so that whoever still leads then is not. */
 export const PROOF_MS = 10_000
 
 /** What of a document is newer than the store, or undefined when nothing is. */

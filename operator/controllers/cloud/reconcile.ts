@@ -29,18 +29,18 @@ export async function reconcileCloud(
   const mayProve = await regression.prove(writer, (kind, ref) => run.client.find(kind, ref, { signal: run.signal }))
   const message = regression.findMessage(writer)
   if (message !== undefined) return stop(cloud, message, writer.incarnation, deps, run)
-  // Nothing is said before it is known: what is suspected at a start is mostly a cache that is behind.
+  // Report nothing before it is certain: what looks suspicious at a start is mostly a cache that lags behind.
   if (regression.isSuspicious()) return waitFor(CHECKING, 'comparing the bus with the store', SUSPECT_AGAIN_MS)
 
   const status = (cloud.status ??= {})
   const health = deps.bus.heartbeats.health()
   status.term = writer.term
-  // Documents of before prove nothing from now on; what nodes have of before is looked through by a person.
+  // Documents of an older incarnation prove nothing from now on; a person goes through what nodes still have of it.
   if (writer.incarnation > (status.highestIncarnationSeen ?? 0)) status.incarnationSince = run.now.toISOString()
   status.highestIncarnationSeen = Math.max(status.highestIncarnationSeen ?? 0, writer.incarnation)
   delete status.regressedIncarnation
   const network = deps.network.health()
-  // What is not known yet leaves what was said.
+  // While the backend's health is unknown, the condition stays as it was.
   const networkSaid = network ? [{ type: NETWORK_CONDITION, ...network }] : []
   setConditions(cloud, [busCondition(health), ...networkSaid, CONSISTENT], run.now)
   const isNetworkDown = network?.status === 'False'
@@ -90,7 +90,7 @@ export function heartbeatOf(cloud: Cloud | undefined): HeartbeatSettings {
   }
 }
 
-/** No counts in it while all is well: every node that joins would be a write. */
+/** Without counts while all is well: otherwise every node that joins would cause a write. */
 function busCondition(health: BusHealth): ConditionUpdate {
   if (health.healthy)
     return { type: 'BusHealthy', status: 'True', reason: 'Healthy', message: 'nodes are heard over NATS' }

@@ -12,7 +12,7 @@ export interface ClaimDeps {
   caches: Pick<Caches, 'computeNodes' | 'instances' | 'networks' | 'ports'>
 }
 
-/** However large a node says that it is. */
+/** The upper bound, however large a node claims to be. */
 export const MOST_MACHINES = 512
 /** MACs and addresses together: four interfaces with one each, a machine. */
 export const CLAIMS_PER_MACHINE = 8
@@ -88,7 +88,7 @@ function isRecorded(nic: ObservedNic, node: string, deps: ClaimDeps): boolean {
   return recorded !== undefined && [nic.mac, ...(nic.addresses ?? [])].every((value) => names(recorded, value))
 }
 
-/** Is it no more than a node of its size can have? Beyond that none of it is believed. */
+/** Is it no more than a node of its size can have? If it is more, none of it is believed. */
 export function isWithinMeans(machines: readonly UnrecordedMachine[], computeNode: ComputeNode | undefined): boolean {
   const most = mostMachines(computeNode)
   const claims = machines.flatMap(({ nics }) => nics).reduce((sum, { addresses = [] }) => sum + 1 + addresses.length, 0)

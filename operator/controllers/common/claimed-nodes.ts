@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { systemClock, type Clock } from '../../../lib/time/clock.ts'
 
-/** So old may `status.free` of a ComputeNode be: it is for people, and a burst of machines is one write of a node, not one each. */
+/** How stale `status.free` of a ComputeNode may be: it is for people, and a burst of machines then costs one write per node, not one each. */
 const SETTLE_MS = 30_000
 
 /** Nodes whose machines claim more or less than before: looked at once, a while after the first change. */

@@ -9,7 +9,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 export const ROLES = ['compute', 'network', 'gateway', 'storage', 'image'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Made once; it stays when the Node goes, since machines and volumes may stand on it: a person deletes it. */
+/** Created once. It stays when the Node goes, since it may still have machines and volumes: a person deletes it. */
 export async function ensureComputeNode(
   node: KubeNode,
   deps: Pick<OperatorDeps, 'caches'>,

@@ -49,7 +49,7 @@ function isOwnedAgain(node: string, { kind, uid, epoch }: Release, deps: Pick<Op
   return instance !== undefined && placementsOf(instance).some((p) => p.node === node && p.epoch > epoch)
 }
 
-/** A node refuses a generation lower than the one it acted on; of an object that is gone nobody knows it, and none will follow. */
+/** A node refuses a generation lower than the one it acted on. Of an object that is gone nobody knows that one: above any real generation. */
 const LAST_GENERATION = 2 ** 40
 
 function objectOf(release: Release, deps: Pick<OperatorDeps, 'caches'>): KubeObject {

@@ -117,8 +117,8 @@ async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
 }
 
 /**
- * Nodes that say that they have it and were sent nothing, as far as the bus remembers: a copy that a restore forgot goes by a tombstone.
- * Nobody waits for the answer, or whoever names an Image's UID would keep it for ever.
+ * Sends a tombstone to nodes that report a copy but have no document of it, as after a restore. Nobody waits for the answer: otherwise any
+ * node could keep an Image for ever by naming its UID.
  */
 async function releaseUnasked(image: Image, told: ReadonlySet<string>, deps: ImageDeps): Promise<void> {
   const { uid } = image.metadata
@@ -129,8 +129,8 @@ async function releaseUnasked(image: Image, told: ReadonlySet<string>, deps: Ima
 }
 
 /**
- * Nodes with a document of it: what it says (a URL that may be signed) is for those alone that were told before, not for whoever says that
- * it has the Image. Costs a look at each node, and only where images change.
+ * Nodes with a document of it. Only they get a new one, which may contain a signed URL; reporting the Image is not enough. Costs a lookup
+ * per node, and only when an image changes.
  */
 function nodesToldOf({ metadata: { uid } }: Image, deps: ImageDeps): string[] {
   const nodes = deps.caches.computeNodes.list().map(({ metadata }) => metadata.name)

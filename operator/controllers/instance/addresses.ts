@@ -54,11 +54,11 @@ async function claimInMatching(
     try {
       const address = await claimFrom(subnet, holder, request, deps)
       if (address.ok || address.outcome.kind !== 'wait' || address.outcome.reason !== 'SubnetNotReady') return address
-      // One that cannot be used keeps nobody from the one beside it.
+      // A subnet that cannot be used does not keep anybody from the next one.
       unusable ??= address
     } catch (error) {
       if (!isTerminal(error)) throw error
-      // That it lies outside of one says nothing about the others.
+      // That the address lies outside of one subnet says nothing about the others.
       if (!failure || error.reason !== 'AddressOutsideSubnet') failure = error
     }
   }

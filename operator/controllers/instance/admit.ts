@@ -54,7 +54,7 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   })
 }
 
-/** Of a machine that is there each volume is looked for by itself (volumes.ts): one that is missing keeps nothing else from it. */
+/** For machines without a place. Once placed, each volume is resolved separately (volumes.ts), and one that is missing delays nothing else. */
 function listMissingVolumes(instance: Instance, { caches }: InstanceDeps): Outcome[] {
   if (instance.status?.node !== undefined) return []
   return volumeOfMachine.refs(instance).flatMap((named) => {

@@ -88,14 +88,14 @@ type Published =
   | { isWhole: true; volumes: ResolvedVolumes; unresolved?: Outcome }
   | { isWhole: false; volumes: ResolvedVolumes; unresolved: Outcome }
 
-/** What resolves is published, and what does not stays as it was: one reference that leads nowhere must not keep Stop from a machine. */
+/** Publishes what resolves and keeps the rest as it was: one dangling reference must not stop a machine from being stopped. */
 async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps): Promise<Published> {
   const { node = '' } = instance.status ?? {}
   const writer = deps.writer()
   if ('admitted' in parts) await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
   const isPlain = 'admitted' in parts && resolveVolumes(instance, undefined, deps).unresolved === undefined
   const given = isPlain ? undefined : await findGiven(instance, deps)
-  // From here to the document nothing is awaited: who has a volume may change with every turn.
+  // Nothing is awaited between here and the document: who has a volume may change with every turn of the event loop.
   const volumes = resolveVolumes(instance, given?.spec.volumes, deps)
   const unresolved = 'unresolved' in parts ? parts.unresolved : volumes.unresolved
   if (volumes.mustWait && unresolved) return { isWhole: false, volumes, unresolved }

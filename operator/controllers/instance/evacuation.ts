@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host that was cut off may get power again, and its agent, which nobody reaches, then goes by the documents on its disk. So what counts is
-// not what is wanted now but what its node is known to have (docs/decisions/0027).
+// A host that was cut off may get power again, and its agent, which nobody can reach, then follows the documents on its disk. So what
+// counts is not what is wanted now but what the node is known to have (docs/decisions/0027).
 import type { ComputeNode, Instance } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'

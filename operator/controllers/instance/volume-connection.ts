@@ -59,7 +59,7 @@ function no(why: string): ConnectionChoice {
 
 const NOWHERE: readonly string[] = ['loopback', 'linkLocal', 'multicast', 'unspecified', 'broadcast']
 
-/** An IP address, and none that means another host on every host. */
+/** An IP address, but not one such as 127.0.0.1 that means a different host on every host. */
 function isReachable(address: string): boolean {
   return isIP(address) !== 0 && !NOWHERE.includes(ipaddr.process(address).range())
 }

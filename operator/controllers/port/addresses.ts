@@ -13,7 +13,7 @@ import { chooseAddresses } from './choose-addresses.ts'
 import { isForeignTo, mayHaveMac } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
-/** Sixteen million Ports could each end it: none of them wakes all that wait. */
+/** Any of sixteen million Ports could free a MAC, so that waiting for one is a poll, not a wake-up. */
 export const NO_MAC_LOOK_MS = 60_000
 
 type AddressDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>

@@ -17,8 +17,8 @@ export interface Membership {
 }
 
 /**
- * The groups that the port names. Of a port that is there already what can be found counts: each group only adds what may pass. A group
- * whose sharing was taken back keeps the members that it has.
+ * The groups that the port names. An existing port follows those that can be found, since each group only adds what may pass. A group
+ * that is no longer shared keeps the members that it has.
  * @param isSecured without port security there are no groups
  */
 export async function resolveGroups(

@@ -4,8 +4,8 @@ import type { Port } from '../../../lib/api/types.ts'
 export type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
 
 /**
- * Whether it asks for what it was not given: what stands against that may go. Seen from its spec and from what it was given, never from
- * what was said of it, which is written later than it is found: what ends in between would wake nobody. Pure.
+ * Whether it asks for something that it was not given: the obstacle may go. Told from its spec and from what it was given, never from its
+ * conditions, which are written after the obstacle is found: if that went in between, nobody would be woken. Pure.
  */
 export function wishesMore({ spec, status }: Port): boolean {
   if (spec.portSecurityEnabled === false && status?.portSecurityEnabled !== false) return true

@@ -32,7 +32,7 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
     if (hand?.isGiven) return { kind: 'attach', to: { name: hand.name, uid: hand.uid, node: hand.node } }
     const isGoing = volume.metadata.deletionTimestamp !== undefined
     const next = isGoing ? undefined : nextUser(volume, deps)
-    // Nothing is held back from nobody.
+    // There is something to hold back only when a machine asks for it or it is being deleted.
     if (hand) return isGoing || next ? { kind: 'hold', for: hand } : { kind: 'keep' }
     return next ? { kind: 'attach', to: next } : { kind: 'keep' }
   }
