@@ -30,17 +30,17 @@ export class MachineIndex {
   /** The orphans of each node. Where its latest report could not list them, those of the report before. */
   readonly #orphansOf = new Map<string, readonly Told[]>()
 
-  replace(old: ObservedDocument | undefined, word: ObservedDocument | undefined): void {
+  replace(old: ObservedDocument | undefined, report: ObservedDocument | undefined): void {
     // Most reports are of other kinds, or change nothing here.
-    const { kind, node, uid } = word ?? old ?? {}
-    if (kind === 'node') this.#replaceOrphans(`${node}/${uid}`, word)
+    const { kind, node, uid } = report ?? old ?? {}
+    if (kind === 'node') this.#replaceOrphans(`${node}/${uid}`, report)
     for (const machine of old ? machinesOf(old) : []) this.#remove(machine)
-    for (const machine of word ? machinesOf(word) : []) this.#add(machine)
+    for (const machine of report ? machinesOf(report) : []) this.#add(machine)
   }
 
-  #replaceOrphans(key: string, word: ObservedDocument | undefined): void {
+  #replaceOrphans(key: string, report: ObservedDocument | undefined): void {
     const before = this.#orphansOf.get(key) ?? []
-    const after = word ? orphansOf(word, before) : []
+    const after = report ? orphansOf(report, before) : []
     for (const orphan of before) this.#remove(orphan)
     for (const orphan of after) this.#add(orphan)
     if (after.length > 0) this.#orphansOf.set(key, after)
@@ -80,12 +80,12 @@ function machinesOf({ kind, uid, node, state, facts, namespace = '', name }: Obs
 }
 
 /** From a node's report on itself, and as much as one report may name. */
-function orphansOf(word: ObservedDocument, before: readonly Told[]): Told[] {
-  if (word.state === 'gone') return []
-  const { node, facts } = word
+function orphansOf(report: ObservedDocument, before: readonly Told[]): Told[] {
+  if (report.state === 'gone') return []
+  const { node, facts } = report
   const said = (facts.orphans ?? []).filter((orphan) => orphan.kind === 'instance')
   const told = said.map(({ uid, nics = [] }): Told => ({ machine: { node, uid, isOrphan: true }, nics }))
-  if (isListed(word, 'instance')) return told
+  if (isListed(report, 'instance')) return told
   const named = new Set(said.map(({ uid }) => uid))
   return [...told, ...before.filter(({ machine }) => !named.has(machine.uid))].slice(0, MOST_ORPHANS)
 }

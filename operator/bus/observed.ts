@@ -8,7 +8,7 @@ import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
 import { NodeShares } from './node-shares.ts'
 import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-index.ts'
-import { VolumeWords } from './volume-words.ts'
+import { VolumeReports } from './volume-reports.ts'
 
 /**
  * What nodes reported, in memory. A report stays when NATS loses it: only a node's own report changes what is known of it, and the
@@ -20,7 +20,7 @@ export class ObservedCache implements ObservedStore, BucketListener {
   readonly #byObject = new Map<string, Map<string, ObservedDocument>>()
   readonly #byNode = new Map<string, Set<string>>()
   readonly #machines = new MachineIndex()
-  readonly #volumes = new VolumeWords()
+  readonly #volumes = new VolumeReports()
   readonly #listeners = new Listeners<DocumentKey>()
   readonly #shares: NodeShares
   readonly #isAsked: (key: DocumentKey) => boolean
@@ -33,10 +33,10 @@ export class ObservedCache implements ObservedStore, BucketListener {
   }
 
   find(kind: DocumentKind, uid: string, node?: string): ObservedDocument | undefined {
-    const words = this.#byObject.get(`${kind}.${uid}`)
-    if (!words) return undefined
-    if (node !== undefined) return words.get(node)
-    return [...words.values()].sort((a, b) => b.versions.epoch - a.versions.epoch)[0]
+    const reports = this.#byObject.get(`${kind}.${uid}`)
+    if (!reports) return undefined
+    if (node !== undefined) return reports.get(node)
+    return [...reports.values()].sort((a, b) => b.versions.epoch - a.versions.epoch)[0]
   }
 
   findAll(kind: DocumentKind, uid: string): readonly ObservedDocument[] {
@@ -46,8 +46,8 @@ export class ObservedCache implements ObservedStore, BucketListener {
   listNode(node: string): readonly ObservedDocument[] {
     const documents: ObservedDocument[] = []
     for (const object of this.#byNode.get(node) ?? []) {
-      const word = this.#byObject.get(object)?.get(node)
-      if (word) documents.push(word)
+      const report = this.#byObject.get(object)?.get(node)
+      if (report) documents.push(report)
     }
     return documents
   }
@@ -86,26 +86,26 @@ export class ObservedCache implements ObservedStore, BucketListener {
   forget(key: DocumentKey): void {
     this.#shares.release(key.node, toDocumentKey(key))
     const object = `${key.kind}.${key.uid}`
-    const words = this.#byObject.get(object)
-    const old = words?.get(key.node)
-    if (!words || !old) return
-    words.delete(key.node)
+    const reports = this.#byObject.get(object)
+    const old = reports?.get(key.node)
+    if (!reports || !old) return
+    reports.delete(key.node)
     this.#machines.replace(old, undefined)
     this.#volumes.replace(old, undefined)
-    if (words.size === 0) this.#byObject.delete(object)
+    if (reports.size === 0) this.#byObject.delete(object)
     this.#byNode.get(key.node)?.delete(object)
     this.#listeners.emit(key)
   }
 
-  put(key: DocumentKey, word: ObservedDocument): void {
+  put(key: DocumentKey, report: ObservedDocument): void {
     const object = `${key.kind}.${key.uid}`
-    let words = this.#byObject.get(object)
-    if (!words) this.#byObject.set(object, (words = new Map<string, ObservedDocument>()))
-    const old = words.get(key.node)
-    if (isDeepStrictEqual(old, word)) return
-    words.set(key.node, word)
-    this.#machines.replace(old, word)
-    this.#volumes.replace(old, word)
+    let reports = this.#byObject.get(object)
+    if (!reports) this.#byObject.set(object, (reports = new Map<string, ObservedDocument>()))
+    const old = reports.get(key.node)
+    if (isDeepStrictEqual(old, report)) return
+    reports.set(key.node, report)
+    this.#machines.replace(old, report)
+    this.#volumes.replace(old, report)
     let objects = this.#byNode.get(key.node)
     if (!objects) this.#byNode.set(key.node, (objects = new Set()))
     objects.add(object)
@@ -121,13 +121,13 @@ export class ObservedCache implements ObservedStore, BucketListener {
     if (node === undefined) return
     const id = parseDocumentKey(key)
     if (!this.#shares.admit(node, key, data.length, () => id !== undefined && this.#isAsked(id))) return
-    const word = id && parse(ObservedDocument, data)
+    const report = id && parse(ObservedDocument, data)
     // A node can write below its own key only, but there it can write anything.
-    if (!word || word.node !== id.node || word.kind !== id.kind || word.uid !== id.uid) {
+    if (!report || report.node !== id.node || report.kind !== id.kind || report.uid !== id.uid) {
       this.#log.warn({ key: key.slice(0, 200) }, 'observed document does not match its key or schema')
       return
     }
-    this.put(id, word)
+    this.put(id, report)
   }
 
   caughtUp(): void {

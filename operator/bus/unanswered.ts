@@ -4,14 +4,14 @@ import type { NodePulse } from './bus.ts'
 
 /**
  * Has a node that beats not answered this version yet? A node that is away is not expected to, and one that refused it has answered.
- * Pure. @param word its latest report on the object
+ * Pure. @param report its latest report on the object
  */
 export function isUnanswered(
   { versions: { epoch, generation } }: Pick<DesiredDocument, 'versions'>,
-  word: Pick<ObservedDocument, 'versions' | 'refused'> | undefined,
+  report: Pick<ObservedDocument, 'versions' | 'refused'> | undefined,
   pulse: NodePulse,
 ): boolean {
   if (pulse !== 'up') return false
-  if (!word) return true
-  return !word.refused && (word.versions.epoch !== epoch || word.versions.generation !== generation)
+  if (!report) return true
+  return !report.refused && (report.versions.epoch !== epoch || report.versions.generation !== generation)
 }

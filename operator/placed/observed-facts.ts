@@ -19,7 +19,7 @@ export function askedOf({ metadata }: KubeObject, epoch: number | undefined, wri
   return { incarnation: writer.incarnation, epoch: epoch ?? 0, generation: metadata.generation ?? 0 }
 }
 
-type Word = Pick<ObservedDocument, 'state' | 'versions' | 'facts'>
+type Report = Pick<ObservedDocument, 'state' | 'versions' | 'facts'>
 
 /** Is what was said under `said` said of the document asked about, or of a later one? Within another incarnation numbers mean nothing. */
 function isAnswer(said: Asked, asked: Asked): boolean {
@@ -29,27 +29,27 @@ function isAnswer(said: Asked, asked: Asked): boolean {
 }
 
 /** The report when it answers what was asked; undefined when nobody spoke, or of something older. */
-export function answerOf<W extends Word>(word: W | undefined, asked: Asked): W | undefined {
-  return word && isAnswer(word.versions, asked) ? word : undefined
+export function answerOf<W extends Report>(report: W | undefined, asked: Asked): W | undefined {
+  return report && isAnswer(report.versions, asked) ? report : undefined
 }
 
 /** A value that a report may leave out; undefined: not known. */
 export function factOf<K extends keyof ObservedFacts>(
-  word: Word | undefined,
+  report: Report | undefined,
   fact: K,
   asked: Asked,
 ): ObservedFacts[K] | undefined {
-  return answerOf(word, asked)?.facts[fact]
+  return answerOf(report, asked)?.facts[fact]
 }
 
 /**
  * Does the machine have the volume in its hands? Only a list counts as a no, and only one that was made under the document asked about or
  * later: it may be older than its report. A list that names the volume counts however old it is.
  */
-export function volumePresence(word: Word | undefined, volume: string, asked: Asked): Presence {
-  if (!word) return 'unknown'
-  if (word.state === 'gone') return isAnswer(word.versions, asked) ? 'absent' : 'unknown'
-  const { volumesAttached: list, volumesListedFor: listed = word.versions } = word.facts
+export function volumePresence(report: Report | undefined, volume: string, asked: Asked): Presence {
+  if (!report) return 'unknown'
+  if (report.state === 'gone') return isAnswer(report.versions, asked) ? 'absent' : 'unknown'
+  const { volumesAttached: list, volumesListedFor: listed = report.versions } = report.facts
   if (list?.includes(volume)) return 'present'
   return list && isAnswer(listed, asked) ? 'absent' : 'unknown'
 }
@@ -57,23 +57,23 @@ export function volumePresence(word: Word | undefined, volume: string, asked: As
 type Stage = NonNullable<ObservedFacts['stages']>[number]
 
 /** Has the machine's node come so far? A report without stages is of a run that ended before it looked. */
-export function stagePresence(word: Word | undefined, stage: Stage, asked: Asked): Presence {
-  const stages = factOf(word, 'stages', asked)
+export function stagePresence(report: Report | undefined, stage: Stage, asked: Asked): Presence {
+  const stages = factOf(report, 'stages', asked)
   if (!stages) return 'unknown'
   return stages.includes(stage) ? 'present' : 'absent'
 }
 
 /** What a machine's state says of its power; a run that fails or still builds says nothing, and only what is off waits. */
-export function powerPresence(word: Word | undefined, asked: Asked): Presence {
-  const answer = answerOf(word, asked)
+export function powerPresence(report: Report | undefined, asked: Asked): Presence {
+  const answer = answerOf(report, asked)
   if (!answer) return 'unknown'
   if (['running', 'paused', 'suspended'].includes(answer.state)) return 'present'
   return ['waiting', 'stopped', 'crashed', 'gone'].includes(answer.state) ? 'absent' : 'unknown'
 }
 
 /** Is the port in its node's switch, with its flows? See isPlugged of lib/contract/plugged-port.ts, which agents ask of themselves. */
-export function plugPresence(word: Word | undefined, asked: Asked): Presence {
-  const answer = answerOf(word, asked)
+export function plugPresence(report: Report | undefined, asked: Asked): Presence {
+  const answer = answerOf(report, asked)
   if (!answer) return 'unknown'
   if (answer.state === 'active') return 'present'
   if (answer.state === 'gone' || answer.state === 'refused') return 'absent'

@@ -88,7 +88,7 @@ export class DocumentSuspicions {
     const id = `${kind}.${uid}`
     const held = this.#suspicions.get(id)
     const { desired, observed } = this.#deps.bus
-    const nodes = new Set(observed.findAll(kind, uid).map((word) => word.node))
+    const nodes = new Set(observed.findAll(kind, uid).map((report) => report.node))
     if (held) nodes.add(held.node)
     for (const node of nodes) {
       const entry = desired.find(node, kind, uid)
@@ -159,14 +159,14 @@ export class DocumentSuspicions {
       const cloud = (await read(CLOUD, { name: CLOUD_NAME })) as Cloud | undefined
       return (cloud?.spec.incarnation ?? 1) < versions.incarnation
     }
-    const word = bus.observed.find(kind, uid, node)
+    const report = bus.observed.find(kind, uid, node)
     const known = findResource(kind, uid, caches)
-    const ref = known ? refOf(known) : word && { namespace: word.namespace, name: word.name }
+    const ref = known ? refOf(known) : report && { namespace: report.namespace, name: report.name }
     const fresh = ref && (await read(resourceKindOfDocument(kind), ref))
     const stored = fresh?.metadata.uid === uid ? await readVersions(kind, fresh, read) : undefined
     // In the cache and not in the store: the cache has yet to hear that it went.
     if (!ref || (known && !stored)) return false
-    const confirmed = findNewerFact(entry, stored, word, writer)
+    const confirmed = findNewerFact(entry, stored, report, writer)
     return confirmed !== undefined && !(confirmed === 'existence' && this.#isReleased(entry))
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
-import { describeFact, findNewerFact, isNewerWord, type NewerFact, type StoredVersions } from './newer-facts.ts'
+import { describeFact, findNewerFact, isNewerReport, type NewerFact, type StoredVersions } from './newer-facts.ts'
 
 const ours = { incarnation: 2, term: 5 }
 const at = (versions: object = {}) => ({ ...ours, epoch: 3, generation: 4, ...versions })
@@ -89,7 +89,7 @@ test.each([
   [{ incarnation: 3, epoch: 0 }, true],
   [{ incarnation: 1, epoch: 9 }, false],
   [{ term: 9 }, false],
-])('a node’s word of %j is newer: %s', (versions, newer) => expect(isNewerWord(at(versions), at())).toBe(newer))
+])('a node’s report of %j is newer: %s', (versions, newer) => expect(isNewerReport(at(versions), at())).toBe(newer))
 
 test.each<[NewerFact, string]>([
   ['incarnation', 'of incarnation 2, the Cloud of 1'],

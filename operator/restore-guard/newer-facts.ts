@@ -43,32 +43,32 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * | an older incarnation's | any   |                       | nothing: an administrator has decided what is right since            |
  *
  * A node's report without a document is never enough here (see RegressionGuard.check), and an orphan is none at all.
- * @param word what the document's node says of the object
+ * @param report what the document's node says of the object
  */
 export function findNewerFact(
   entry: Pick<DesiredEntry, 'kind' | 'versions' | 'tombstone'>,
   stored: StoredVersions | undefined,
-  word: Pick<ObservedDocument, 'state' | 'versions'> | undefined,
+  report: Pick<ObservedDocument, 'state' | 'versions'> | undefined,
   ours: WriterVersions,
 ): NewerFact | undefined {
   const { incarnation, term, generation, epoch } = entry.versions
   if (incarnation !== ours.incarnation) return incarnation > ours.incarnation ? 'incarnation' : undefined
   if (term > ours.term) return 'term'
   if (!stored)
-    return !entry.tombstone && DOCUMENTS[entry.kind].holds === 'original' && isHeldBy(word, ours)
+    return !entry.tombstone && DOCUMENTS[entry.kind].holds === 'original' && isHeldBy(report, ours)
       ? 'existence'
       : undefined
   if (generation > stored.generation) return 'generation'
   return stored.epoch !== undefined && epoch > stored.epoch ? 'epoch' : undefined
 }
 
-function isHeldBy(word: Pick<ObservedDocument, 'state' | 'versions'> | undefined, ours: WriterVersions): boolean {
-  if (!word || word.versions.incarnation !== ours.incarnation) return false
-  return word.state !== 'gone' && word.state !== 'refused'
+function isHeldBy(report: Pick<ObservedDocument, 'state' | 'versions'> | undefined, ours: WriterVersions): boolean {
+  if (!report || report.versions.incarnation !== ours.incarnation) return false
+  return report.state !== 'gone' && report.state !== 'refused'
 }
 
 /** A node's own report, within one incarnation; terms are the bus's and the Lease's business. */
-export function isNewerWord(theirs: Versions, ours: Versions): boolean {
+export function isNewerReport(theirs: Versions, ours: Versions): boolean {
   if (theirs.incarnation !== ours.incarnation) return theirs.incarnation > ours.incarnation
   return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)
 }

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { EvidenceDeps } from './document-suspicions.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
 import { isConfirmedLost } from '../placed/lost-node.ts'
-import { isNewerWord, PROOF_MS, refOf, readVersions, type StoreReader } from './newer-facts.ts'
+import { isNewerReport, PROOF_MS, refOf, readVersions, type StoreReader } from './newer-facts.ts'
 import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
 
 /**
@@ -32,14 +32,14 @@ export class NodesAhead {
   consider(object: KubeObject, key: DocumentKey, ours: Versions): string | undefined {
     const { kind, uid, node } = key
     const id = `${kind}.${uid}`
-    const word = this.#deps.bus.observed.find(kind, uid, node)
+    const report = this.#deps.bus.observed.find(kind, uid, node)
     // What a lost node said last would never be taken back, and keep what it had from being deleted or started elsewhere.
-    if (!word || !isNewerWord(word.versions, ours) || isConfirmedLost(node, this.#deps)) {
+    if (!report || !isNewerReport(report.versions, ours) || isConfirmedLost(node, this.#deps)) {
       this.#ahead.delete(id)
       return undefined
     }
     if (!this.#ahead.has(id)) this.#ahead.set(id, { kind, uid, node, sinceMs: this.#now() })
-    const { epoch, generation } = word.versions
+    const { epoch, generation } = report.versions
     return (
       `node ${node} has acted on epoch ${epoch}, generation ${generation} of ${kind} ${object.metadata.name}, ` +
       `the resource is of ${ours.epoch}, ${ours.generation}`
@@ -72,10 +72,10 @@ export class NodesAhead {
   ): Promise<string | undefined> {
     const { bus, caches } = this.#deps
     const known = findResource(kind, uid, caches)
-    const word = bus.observed.find(kind, uid, node)
+    const report = bus.observed.find(kind, uid, node)
     const fresh = known && (await read(resourceKindOfDocument(kind), refOf(known)))
-    if (fresh?.metadata.uid !== uid || !word || isConfirmedLost(node, this.#deps)) return undefined
+    if (fresh?.metadata.uid !== uid || !report || isConfirmedLost(node, this.#deps)) return undefined
     const { generation, epoch = 0 } = await readVersions(kind, fresh, read)
-    return isNewerWord(word.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined
+    return isNewerReport(report.versions, { ...writer, generation, epoch }) ? fresh.metadata.name : undefined
   }
 }

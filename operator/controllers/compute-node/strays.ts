@@ -15,10 +15,10 @@ const MOST = 32
 const MOST_CHARACTERS = 255
 
 /** Does a node have something of which there is no resource, and that nobody told it to release? A cached image is only a copy. */
-export function isStray(word: ObservedDocument | undefined, { bus, caches }: StrayDeps): boolean {
-  if (!word || word.state === 'gone' || DOCUMENTS[word.kind].holds !== 'original') return false
-  if (findResource(word.kind, word.uid, caches)) return false
-  return bus.desired.find(word.node, word.kind, word.uid)?.tombstone !== true
+export function isStray(report: ObservedDocument | undefined, { bus, caches }: StrayDeps): boolean {
+  if (!report || report.state === 'gone' || DOCUMENTS[report.kind].holds !== 'original') return false
+  if (findResource(report.kind, report.uid, caches)) return false
+  return bus.desired.find(report.node, report.kind, report.uid)?.tombstone !== true
 }
 
 /**
@@ -28,9 +28,9 @@ export function isStray(word: ObservedDocument | undefined, { bus, caches }: Str
 export function listOrphans({ metadata, status }: ComputeNode, deps: StrayDeps): Orphans {
   const { observed } = deps.bus
   const { name: node, uid } = metadata
-  const word = observed.find('node', uid, node)
-  const found = word?.facts.orphans ?? []
-  const strays = observed.listNode(node).filter((word) => isStray(word, deps))
+  const report = observed.find('node', uid, node)
+  const found = report?.facts.orphans ?? []
+  const strays = observed.listNode(node).filter((report) => isStray(report, deps))
   const all = [
     ...strays.map(({ kind, uid: of, namespace = '', name, versions, state }) => ({
       kind,
@@ -43,7 +43,7 @@ export function listOrphans({ metadata, status }: ComputeNode, deps: StrayDeps):
   const kept = (status?.orphans ?? []).filter(
     (orphan) =>
       !named.has(keyOf(orphan)) &&
-      !isListed(word, orphan.kind) &&
+      !isListed(report, orphan.kind) &&
       !observed.find(orphan.kind, orphan.uid, node) &&
       !findResource(orphan.kind, orphan.uid, deps.caches),
   )

@@ -53,14 +53,14 @@ export async function boot(
   }
   const wasActive = status.state === 'ACTIVE'
   const restartsBefore = status.restarts
-  const word = {
+  const report = {
     observed,
     asked: askedOf(instance, status.epoch, deps.writer()),
     volumes: published.volumes.volumes.map(({ uid }) => uid),
     plugged: 'ports' in parts ? arePlugged(parts.ports, instance, deps) : 'unknown',
     unresolved: published.volumes.unresolved,
   } as const
-  const outcome = observeInstance(instance, word, run.now)
+  const outcome = observeInstance(instance, report, run.now)
   const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
   if (restarted) run.event(restarted)
   else if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {

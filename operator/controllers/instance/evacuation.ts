@@ -27,10 +27,14 @@ export function evacuableFromStart(instance: Instance, { incarnation }: Incarnat
  * Once its node has answered a document under which it leaves the machine off. It is kept, since a later one may be on its way when the
  * node dies. Pure but for `instance.status`.
  */
-export function recordEvacuable(instance: Instance, word: ObservedDocument | undefined, writer: WriterVersions): void {
+export function recordEvacuable(
+  instance: Instance,
+  report: ObservedDocument | undefined,
+  writer: WriterVersions,
+): void {
   const status = (instance.status ??= {})
   if (mayStartAlone(instance) || isKnown(status, writer)) return
-  if (answerOf(word, askedOf(instance, status.epoch, writer))) status.evacuable = { incarnation: writer.incarnation }
+  if (answerOf(report, askedOf(instance, status.epoch, writer))) status.evacuable = { incarnation: writer.incarnation }
 }
 
 /** @returns whether that has to be written before a document goes out that lets the node start it */

@@ -33,7 +33,7 @@ const WANTED: Record<RunState, string> = {
   Suspended: 'suspended',
 }
 
-export interface NodeWord {
+export interface NodeReport {
   observed: ObservedDocument | undefined
   asked: Asked
   /** Those of the machine's document. */
@@ -48,16 +48,16 @@ export interface NodeWord {
  * The node's report, turned into status. What it does not say stays as it was. Pure but for `instance.status`.
  * @throws TerminalError what the agent refused for ever
  */
-export function observeInstance(instance: Instance, word: NodeWord, now: Date): Outcome {
+export function observeInstance(instance: Instance, report: NodeReport, now: Date): Outcome {
   const status = (instance.status ??= {})
-  const answer = answerOf(word.observed, word.asked)
+  const answer = answerOf(report.observed, report.asked)
   const node = status.node ?? ''
   if (!answer || answer.state === 'gone') return waitFor('Building', `waiting for node ${node}`)
   const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the machine` })
   if (refusal) throw refusal
   const observed = answer
   recordFacts(instance, observed)
-  const missing = recordStages(instance, { ...word, observed }, now)
+  const missing = recordStages(instance, { ...report, observed }, now)
   const wanted = WANTED[instance.spec.runState ?? 'Running']
   const resting = restingReason(instance, observed, wanted)
   if (resting !== undefined) {
@@ -109,12 +109,12 @@ function recordFacts(instance: Instance, observed: ObservedDocument): void {
 /** @returns the first stage that is not reached */
 function recordStages(
   instance: Instance,
-  word: NodeWord & { observed: ObservedDocument },
+  report: NodeReport & { observed: ObservedDocument },
   now: Date,
 ): Stage | undefined {
-  const { observed } = word
+  const { observed } = report
   const isOff = (instance.spec.runState ?? 'Running') === 'Stopped' || observed.state === 'suspended'
-  const reached = stagesSaid(word, isOff)
+  const reached = stagesSaid(report, isOff)
   let missing: Stage | undefined
   for (const stage of ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const) {
     const wasReached = isConditionTrue(instance.status?.conditions, stage)
@@ -127,7 +127,7 @@ function recordStages(
       setStage(instance, stage, waitFor(reason, message), now)
     }
   }
-  if (word.unresolved) setStage(instance, 'VolumesAttached', word.unresolved, now)
+  if (report.unresolved) setStage(instance, 'VolumesAttached', report.unresolved, now)
   if (isOff && reached.Booted === 'absent') {
     setStage(instance, 'Booted', waitFor('Stopped', 'the machine is off, as spec.runState wants it'), now)
   }
@@ -135,7 +135,7 @@ function recordStages(
 }
 
 function stagesSaid(
-  { observed, asked, volumes, plugged }: NodeWord & { observed: ObservedDocument },
+  { observed, asked, volumes, plugged }: NodeReport & { observed: ObservedDocument },
   isOff: boolean,
 ): Record<Exclude<Stage, 'Admitted' | 'Scheduled'>, Presence> {
   const attached = volumes.map((uid) => volumePresence(observed, uid, asked))

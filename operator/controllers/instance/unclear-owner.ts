@@ -52,7 +52,7 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
   const { observed } = deps.bus
   const owner = observed
     .findAll('instance', uid)
-    .find((word) => word.state !== 'gone' && word.versions.epoch > epoch && !isConfirmedLost(word.node, deps))
+    .find((report) => report.state !== 'gone' && report.versions.epoch > epoch && !isConfirmedLost(report.node, deps))
   if (owner)
     return `node ${owner.node} has a machine of this identity (epoch ${owner.versions.epoch}), but status.node is empty: restore status.node and status.epoch`
   const orphan = [...observed.listOrphans(uid), ...listRemembered(uid, deps)].find(
@@ -68,8 +68,8 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
 function listRemembered(uid: string, { bus, caches }: UnclearDeps): { node: string }[] {
   return caches.computeNodes
     .listBy('orphan', uid)
-    .map(({ metadata }) => ({ node: metadata.name, word: bus.observed.find('node', metadata.uid, metadata.name) }))
-    .filter(({ node, word }) => !isListed(word, 'instance') && !bus.observed.find('instance', uid, node))
+    .map(({ metadata }) => ({ node: metadata.name, report: bus.observed.find('node', metadata.uid, metadata.name) }))
+    .filter(({ node, report }) => !isListed(report, 'instance') && !bus.observed.find('instance', uid, node))
 }
 
 function findSameInterface(
@@ -86,8 +86,8 @@ function findSameInterface(
       for (const found of deps.bus.observed.listNics(value)) {
         if (found.uid === instance.metadata.uid || isConfirmedLost(found.node, deps)) continue
         const ground = findGround(found, value, port, deps)
-        if (ground === undefined || (ground === 'word' && !isCredible(found.node, windowMs, deps))) continue
-        const retryMs = ground === 'word' ? windowMs : undefined
+        if (ground === undefined || (ground === 'report' && !isCredible(found.node, windowMs, deps))) continue
+        const retryMs = ground === 'report' ? windowMs : undefined
         return waitFor(OWNERSHIP_UNCLEAR, describe(found, value, port), retryMs)
       }
     }
@@ -96,17 +96,17 @@ function findSameInterface(
 }
 
 /** Why the node's machine has what this Port has: by our own record, or by the node's report alone. Undefined: it has something else. */
-function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'word' | undefined {
+function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'report' | undefined {
   const { node, nic } = found
   if (nic.portUid === port.metadata.uid) {
     if (!isOnNode(port, node, deps)) return undefined
-    return deps.bus.desired.find(node, 'port', port.metadata.uid) || port.status?.node === node ? 'record' : 'word'
+    return deps.bus.desired.find(node, 'port', port.metadata.uid) || port.status?.node === node ? 'record' : 'report'
   }
   const recorded = findRecordedNic(nic, node, deps)
   const isOnRecord = recorded !== undefined && names(recorded, value)
   const told = isOnRecord ? recorded : nic
   const isSame = isSameNetwork(told, port, deps) ?? value === told.mac
-  return isSame ? (isOnRecord ? 'record' : 'word') : undefined
+  return isSame ? (isOnRecord ? 'record' : 'report') : undefined
 }
 
 function isCredible(node: string, windowMs: number, deps: UnclearDeps): boolean {
@@ -123,8 +123,8 @@ function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { cache
 }
 
 function isOnNode(port: Port, node: string, { bus }: UnclearDeps): boolean {
-  const word = bus.observed.find('port', port.metadata.uid, node)
-  return word !== undefined && word.state !== 'gone'
+  const report = bus.observed.find('port', port.metadata.uid, node)
+  return report !== undefined && report.state !== 'gone'
 }
 
 function describe(found: MachineNic, value: string, port: Port): string {

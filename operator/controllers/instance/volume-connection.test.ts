@@ -20,7 +20,7 @@ const nbd = (more: Partial<Extract<VolumeConnection, { protocol: 'nbd' }>> = {})
 })
 const file = (path: string): VolumeConnection => ({ protocol: 'file', path, format: 'raw' })
 const choose = (connection: VolumeConnection | undefined, client = 'c1', from: ComputeNode | undefined = server()) =>
-  toConnection({ volume, word: { facts: connection ? { connection } : {} }, server: from, pool, client })
+  toConnection({ volume, report: { facts: connection ? { connection } : {} }, server: from, pool, client })
 
 describe('of what a node reports only the port is another node’s business', () => {
   const own = { ok: true, connection: { ...nbd(), port: 12899 } }

@@ -9,7 +9,7 @@ import { pathOf } from '../storage-pool/reconcile.ts'
 export interface Served {
   volume: Volume
   /** What the node that serves it reports. */
-  word: Pick<ObservedDocument, 'facts'>
+  report: Pick<ObservedDocument, 'facts'>
   /** The node that serves it. */
   server: ComputeNode | undefined
   pool: StoragePool | undefined
@@ -24,9 +24,9 @@ export type ConnectionChoice = { ok: true; connection: VolumeConnection } | { ok
  * within the range of volumes; address, TLS and names are what the operator knows of that node itself. A file is only ever one of the
  * machine's own node, by its name in the folder of the volume's pool. Pure.
  */
-export function toConnection({ volume, word, server, pool, client }: Served): ConnectionChoice {
+export function toConnection({ volume, report, server, pool, client }: Served): ConnectionChoice {
   const { uid } = volume.metadata
-  const claimed = word.facts.connection
+  const claimed = report.facts.connection
   if (!server || !claimed)
     return no(`waiting for node ${volume.status?.node ?? ''} to export Volume ${volume.metadata.name}`)
   const node = server.metadata.name

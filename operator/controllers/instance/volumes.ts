@@ -89,13 +89,13 @@ function resolveVolume(instance: Instance, named: NamedRef, deps: VolumeDeps): R
     return notReady(`waiting for Volume ${ref.name}${reasonOf(volume)}`)
   // Who has it is the epoch; a size that is still to be reached keeps nobody from it.
   const asked = { ...askedOf(volume, volume.status?.epoch, deps.writer()), generation: 0 }
-  const word = answerOf(deps.bus.observed.find('volume', uid, node), asked)
-  if (word?.state !== 'available') return notReady(`waiting for node ${node} to export Volume ${ref.name}`)
+  const report = answerOf(deps.bus.observed.find('volume', uid, node), asked)
+  if (report?.state !== 'available') return notReady(`waiting for node ${node} to export Volume ${ref.name}`)
   const server = deps.caches.computeNodes.find(undefined, node)
   const pool = deps.caches.storagePools.find(undefined, volume.status?.pool ?? '')
-  const choice = toConnection({ volume, word, server, pool, client: attachedTo.node ?? '' })
+  const choice = toConnection({ volume, report, server, pool, client: attachedTo.node ?? '' })
   if (!choice.ok) return notReady(choice.why)
-  const { sizeGiB } = word.facts
+  const { sizeGiB } = report.facts
   const { connection } = choice
   return {
     kind: 'resolved',

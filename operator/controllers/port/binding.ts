@@ -90,9 +90,9 @@ export function listPlaces(port: Port, deps: BindingDeps): { node: string; epoch
   for (const place of owner ? placementsOf(owner) : [])
     places.set(place.node, Math.max(place.epoch, places.get(place.node) ?? 0))
   // Its machine may be gone without it (--cascade=orphan): then what nodes say of it tells where it was wanted.
-  for (const word of deps.bus.observed.findAll('port', port.metadata.uid)) {
-    const document = deps.bus.desired.find(word.node, 'port', port.metadata.uid)
-    if (document?.tombstone === false && !places.has(word.node)) places.set(word.node, document.versions.epoch)
+  for (const report of deps.bus.observed.findAll('port', port.metadata.uid)) {
+    const document = deps.bus.desired.find(report.node, 'port', port.metadata.uid)
+    if (document?.tombstone === false && !places.has(report.node)) places.set(report.node, document.versions.epoch)
   }
   return [...places].map(([name, at]) => ({ node: name, epoch: at }))
 }

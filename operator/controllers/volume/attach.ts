@@ -81,6 +81,6 @@ function isOut(holder: Instance, volume: Volume, { bus }: AttachDeps): boolean {
   if (document.versions.generation < (metadata.generation ?? 0)) return false
   const isGiven = bus.desired.listWithVolume(volume.metadata.uid).some(({ uid }) => uid === metadata.uid)
   if (isGiven) return false
-  const word = bus.observed.find('instance', metadata.uid, node)
-  return word?.state !== 'gone' && volumePresence(word, volume.metadata.uid, document.versions) === 'absent'
+  const report = bus.observed.find('instance', metadata.uid, node)
+  return report?.state !== 'gone' && volumePresence(report, volume.metadata.uid, document.versions) === 'absent'
 }

@@ -61,6 +61,6 @@ export function isInHand(volume: string, { uid, node }: Pick<Holder, 'uid' | 'no
   const isSame = (at: { uid: string; node: string }) => at.uid === uid && at.node === node
   if (bus.desired.listWithVolume(volume).some(isSame) || bus.observed.listWithVolume(volume).some(isSame)) return true
   if (caches.instances.findByUid(uid)) return false
-  const word = bus.observed.find('instance', uid, node)
-  return word !== undefined && word.state !== 'gone'
+  const report = bus.observed.find('instance', uid, node)
+  return report !== undefined && report.state !== 'gone'
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the worst words that the schema takes cost an operator, which keeps all of them and looks things up in them: no more at each
+// What the worst reports that the schema takes cost an operator, which keeps all of them and looks things up in them: no more at each
 // further one, however many name the same.
 import { expect, test } from '@jest/globals'
 import { CONTRACT_VERSION, ObservedDocument, type DocumentKind } from '../../lib/contract/documents.ts'
@@ -15,7 +15,7 @@ const nics = list(16, (i) => ({
   addresses: list(8, (k) => `fd00::${i}:${k}`),
 }))
 const volumesAttached = list(64, (i) => `volume-${i}`)
-const word = (kind: DocumentKind, uid: string, facts: object, since = 't'): ObservedDocument => ({
+const report = (kind: DocumentKind, uid: string, facts: object, since = 't'): ObservedDocument => ({
   ...{ v: CONTRACT_VERSION, kind, uid, node: NODE, namespace: 'ns', name: 'x', state: 'running', bootId: 'b', since },
   versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
   facts,
@@ -32,20 +32,20 @@ interface Worst {
 const WORST: Worst[] = [
   { what: 'interfaces and volumes', atMost: 2_000, kind: 'instance', facts: { nics, volumesAttached } },
   { what: 'volumes', atMost: 2_000, kind: 'instance', facts: { volumesAttached } },
-  // One of a node's words alone is of this kind, and it is read anew with each change.
+  // One of a node's reports alone is of this kind, and it is read anew with each change.
   { what: 'orphans', atMost: 200, kind: 'node', facts: { orphans: orphans(100) } },
 ]
 
 test.each(WORST)('$what', ({ atMost, kind, facts }) => {
   const cache = new ObservedCache(createLogger('test', 'silent'))
-  expect(ObservedDocument.parse(word(kind, 'x', facts))).toEqual(word(kind, 'x', facts))
-  const bytes = JSON.stringify(word(kind, 'x', facts)).length
+  expect(ObservedDocument.parse(report(kind, 'x', facts))).toEqual(report(kind, 'x', facts))
+  const bytes = JSON.stringify(report(kind, 'x', facts)).length
   const count = Math.min(atMost, Math.floor(DEFAULT_SHARE.bytes / bytes))
   /** All of them, each another than before; what it costs to read one has nothing to do with others. @returns milliseconds of the part */
   const say = (from: number, to: number, since: string) => {
-    const words = list(to - from, (i) => word(kind, `x-${from + i}`, facts, since))
+    const reports = list(to - from, (i) => report(kind, `x-${from + i}`, facts, since))
     const startedMs = performance.now()
-    for (const said of words) cache.put(said, said)
+    for (const said of reports) cache.put(said, said)
     return performance.now() - startedMs
   }
   say(0, 20, 'warm')
