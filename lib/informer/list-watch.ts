@@ -6,11 +6,12 @@ import { pagesOf } from '../kube/pages.ts'
 import type { Logger } from '../log.ts'
 import { backoffMs } from '../time/backoff.ts'
 import { pause, type Clock } from '../time/clock.ts'
+import { AnnouncedStore } from './announced-store.ts'
 import { Doubt } from './doubt.ts'
 import type { ChangeHandler, Informer, InformerOptions } from './informer.ts'
 import type { Interner } from './intern.ts'
 import { isLaterVersion } from './resource-version.ts'
-import { ObjectStore, type Change } from './store.ts'
+import type { ObjectStore } from './store.ts'
 
 export interface ListWatchDeps {
   client: Pick<KubeReader, 'listPage' | 'watch'>
@@ -41,7 +42,6 @@ export interface ListWatchTiming {
 
 /** 33 × 1.2 + 4 s = 43.6 s: a half-open connection is found within 45 s. Bookmarks alone come only once a minute. */
 const TIMING: ListWatchTiming = { watchSeconds: 33, graceMs: 4000, backoffBaseMs: 100, backoffCapMs: 10_000 }
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** One list, then watches from where it ended, for ever: see `run`. */
 export class ListWatch<T extends KubeObject> implements Informer<T> {
@@ -49,9 +49,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   readonly #options: InformerOptions<T>
   readonly #deps: ListWatchDeps
   readonly #timing: ListWatchTiming
-  readonly #store: ObjectStore<T>
-  readonly #handlers = new Set<ChangeHandler<T>>()
-  #project: ((object: T) => T) | undefined
+  readonly #objects: AnnouncedStore<T>
   readonly #firstList = Promise.withResolvers<undefined>()
   #synced = false
   /** Where the next watch begins; undefined: list first. */
@@ -68,12 +66,11 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     this.#options = options
     this.#deps = deps
     this.#timing = { ...TIMING, ...deps.timing }
-    this.#store = new ObjectStore<T>(options.indexes)
-    this.#project = options.project
+    this.#objects = new AnnouncedStore(options, deps.interner)
   }
 
   get cache(): ObjectStore<T> {
-    return this.#store
+    return this.#objects.store
   }
 
   get synced(): boolean {
@@ -99,15 +96,14 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   }
 
   onChange(handler: ChangeHandler<T>): () => void {
-    this.#handlers.add(handler)
-    for (const object of this.#store.list()) handler({ old: undefined, object })
-    return () => this.#handlers.delete(handler)
+    return this.#objects.onChange(handler)
   }
 
   /** The projection of a later user of the same informer; only before anything was read. */
   setProject(project: (object: T) => T): void {
-    if (this.#project || this.#synced) throw new Error(`${this.kind.plural}: one projection, set before the start`)
-    this.#project = project
+    if (this.#objects.isProjected || this.#synced)
+      throw new Error(`${this.kind.plural}: one projection, set before the start`)
+    this.#objects.setProject(project)
   }
 
   /**
@@ -117,7 +113,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   observe(object: T): void {
     // Before the first list is complete nothing may be concluded from the cache, and the list will bring it.
     if (!this.#synced || !isLaterVersion(object.metadata.resourceVersion, this.#highest)) return
-    this.#put(structuredClone(object))
+    this.#objects.put(structuredClone(object))
   }
 
   /** Lists and watches until the signal aborts; resolves then, never rejects. */
@@ -194,15 +190,15 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
       for (const object of page.items) {
         const key = keyOfObject(object)
         seen.set(key, object.metadata.uid)
-        this.#put(object, wentBack || this.#isOfAnotherHistory(key, object, version))
+        this.#objects.put(object, wentBack || this.#isOfAnotherHistory(key, object, version))
       }
     }
     if (version === undefined) throw new Error(`list of ${this.kind.plural} without a page`)
-    for (const held of this.#store.list()) {
+    for (const held of this.#objects.store.list()) {
       const key = keyOfObject(held)
       // Made by ourselves after the list was taken: the watch will bring it.
       const newer = !wentBack && isLaterVersion(held.metadata.resourceVersion, version)
-      if (seen.get(key) !== held.metadata.uid && !newer) this.#announce(this.#store.remove(key, held.metadata.uid))
+      if (seen.get(key) !== held.metadata.uid && !newer) this.#objects.remove(key, held.metadata.uid)
     }
     this.#highest = version
     this.#resumeAt = version
@@ -214,7 +210,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
 
   /** A list holds the newest of its time: what was newer before was lost, though the store has come further again since. */
   #isOfAnotherHistory(key: ObjectKey, { metadata }: T, listed: string): boolean {
-    const held = this.#store.findByKey(key)?.metadata.resourceVersion
+    const held = this.#objects.store.findByKey(key)?.metadata.resourceVersion
     return held !== undefined && held !== metadata.resourceVersion && !isLaterVersion(held, listed)
   }
 
@@ -231,11 +227,11 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
         case 'ADDED':
         case 'MODIFIED':
           this.#advance(event.object.metadata.resourceVersion)
-          this.#put(event.object)
+          this.#objects.put(event.object)
           break
         case 'DELETED':
           this.#advance(event.object.metadata.resourceVersion)
-          this.#announce(this.#store.remove(keyOfObject(event.object), event.object.metadata.uid))
+          this.#objects.remove(keyOfObject(event.object), event.object.metadata.uid)
           break
         case 'BOOKMARK':
           this.#advance(event.resourceVersion)
@@ -258,21 +254,5 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   #advance(version: string): void {
     this.#resumeAt = version
     if (isLaterVersion(version, this.#highest)) this.#highest = version
-  }
-
-  #put(object: T, force = false): void {
-    const annotations = object.metadata.annotations
-    if (annotations && LAST_APPLIED in annotations) {
-      const kept = Object.entries(annotations).filter(([name]) => name !== LAST_APPLIED)
-      object.metadata.annotations = Object.fromEntries(kept)
-    }
-    const { interner } = this.#deps
-    const kept = this.#project ? this.#project(object) : object
-    this.#announce(this.#store.put(interner.intern(interner.shareSpec(kept)), force))
-  }
-
-  #announce(change: Change<T> | undefined): void {
-    if (!change) return
-    for (const handler of this.#handlers) handler(change)
   }
 }
