@@ -67,16 +67,20 @@ test.each(DOCUMENT_KINDS)('a document of kind %s stands wherever one has to', (d
       DOCUMENTS[document].holds !== 'original' || keepsItsNode,
       'a reference to computeNodes that holds: what is there once keeps its ComputeNode',
     ],
-    ['crds/computenodes.yaml', listReleasedKinds().includes(document), `${document} in status.releases[].kind`],
+    ...(['releases', 'orphans'] as const).map((list): [string, boolean, string] => [
+      'crds/computenodes.yaml',
+      listKindsOfNode(list).includes(document),
+      `${document} in status.${list}[].kind`,
+    ]),
     ['docs/glossary.md', listKindsOfGlossary().includes(document), `${document} at "document", after "Kinds:"`],
   ]
   expect(places.filter(([, isThere]) => !isThere).map(([path, , write]) => `${path}: ${write}`)).toEqual([])
 })
 
-function listReleasedKinds(): readonly string[] {
+function listKindsOfNode(list: 'releases' | 'orphans'): readonly string[] {
   const crd = readCrds().find(({ spec }) => spec.names.kind === 'ComputeNode')
   const status = crd?.spec.versions[0]?.schema.openAPIV3Schema.properties?.['status']
-  return status?.properties?.['releases']?.items?.properties?.['kind']?.enum ?? []
+  return status?.properties?.[list]?.items?.properties?.['kind']?.enum ?? []
 }
 
 function listKindsOfGlossary(): string[] {

@@ -11,6 +11,7 @@ export const SEEN_IN: readonly (readonly [prefix: RegExp, folders: readonly stri
   [/^lib\/loop\//, ['e2e/faults/']],
   [/^agents\/compute\//, ['e2e/instance/', 'e2e/compute-node/', 'e2e/faults/']],
   [/^agents\/(network|metadata)\//, ['e2e/network/', 'e2e/port/', 'e2e/security-group/']],
+  [/^agents\/[a-z]+\/([a-z-]+)-reconciler\.ts$/, ['e2e/$1/']],
   [/^agents\/storage\//, ['e2e/volume/', 'e2e/storage-pool/', 'e2e/faults/']],
   [/^agents\/image\//, ['e2e/image/', 'e2e/faults/']],
   [/^agents\/(runtime|node)\//, ['e2e/faults/', 'e2e/compute-node/']],

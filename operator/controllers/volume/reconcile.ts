@@ -6,6 +6,7 @@ import { done, released, saved, waitFor, type Outcome } from '../../../lib/outco
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { findAbsence } from '../../placed/absence.ts'
 import { isConfirmedLost, isStaying } from '../../placed/lost-node.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
@@ -124,18 +125,6 @@ async function removeVolume(volume: Volume, deps: VolumeDeps): Promise<Outcome> 
   return (await releaseFrom(placement, deps)) ?? released
 }
 
-/** What its node said last is worth nothing while the node is away: nobody reads or writes the volume. */
-function findAbsence(node: string, { caches, bus }: VolumeDeps): Outcome | undefined {
-  if (isConfirmedLost(node, { caches })) {
-    return waitFor('NodeLost', `node ${node}, which holds the data, is confirmed lost: delete the volume`)
-  }
-  if (bus.heartbeats.pulse(node) !== 'silent') return undefined
-  return waitFor(
-    'NodeSilent',
-    `node ${node}, which holds the data, has not been heard: the volume goes on when it is back; if it never will be, set spec.lost: Confirmed on ComputeNode ${node}`,
-  )
-}
-
 function observe(volume: Volume, observed: ObservedDocument | undefined, deps: VolumeDeps): Outcome {
   const status = (volume.status ??= {})
   const { node = '' } = status
@@ -147,7 +136,7 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
     message: `node ${node} refused the volume`,
   })
   if (refusal) throw refusal
-  const absent = findAbsence(node, deps)
+  const absent = findAbsence(node, { held: 'the data', noun: 'volume' }, deps)
   if (absent) return absent
   // A size that is not said is the one that was said last, and none at first.
   const sizeGiB = answer?.facts.sizeGiB ?? status.sizeGiB
