@@ -5,8 +5,9 @@ import { SUBNET } from '../../lib/api/kinds.ts'
 import type { Instance, Subnet } from '../../lib/api/types.ts'
 import { addressOf, type GuestDoor } from '../harness/guest-door.ts'
 import { askDhcp } from '../harness/lease.ts'
+import { rowsOf } from '../harness/northbound.ts'
 import { Project } from '../harness/project.ts'
-import { waitForReady } from '../harness/wait.ts'
+import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 let project: Project
 let box: Instance
@@ -44,4 +45,30 @@ test('the guest has an address of the pools, the gateway, the name servers, the 
     lease: '600',
     dns: '192.0.2.53 192.0.2.54',
   })
+}, 120_000)
+
+const waitForLease = (what: string, accept: (lease: Record<string, string>) => boolean) =>
+  waitUntilTrue(what, async () => accept(await askDhcp(door, box)) || undefined)
+
+test('lease, name servers and routes are what DHCP says from then on, and the address stays', async () => {
+  const dhcp = {
+    leaseSeconds: 900,
+    dnsNameservers: ['192.0.2.99'],
+    hostRoutes: [{ destination: '203.0.113.0/24', nextHop: '10.37.0.7' }],
+  }
+  await project.patch(SUBNET, 'net', { spec: { dhcp } })
+  await waitForReady(project.test.client, SUBNET, project.at('net'))
+  await waitForLease('the new lease', (lease) => {
+    const isNew = lease['lease'] === '900' && lease['dns'] === '192.0.2.99' && lease['ip'] === addressOf(box)
+    return isNew && (lease['staticroutes'] ?? '').includes('203.0.113.0/24 10.37.0.7')
+  })
+}, 120_000)
+
+test('DHCP switched off answers nobody, and on again it answers as before', async () => {
+  const { metadata } = await project.test.client.get(SUBNET, project.at('net'))
+  await project.patch(SUBNET, 'net', { spec: { dhcp: { enabled: false } } })
+  await waitForLease('silence', (lease) => lease['ip'] === undefined)
+  expect(await rowsOf(project.test, 'DHCP_Options', metadata.uid)).toEqual([])
+  await project.patch(SUBNET, 'net', { spec: { dhcp: { enabled: true } } })
+  await waitForLease('an answer', (lease) => lease['ip'] === addressOf(box) && lease['lease'] === '900')
 }, 120_000)
