@@ -11,6 +11,8 @@ afterAll(() => project.destroy(), 120_000)
 
 test('an Image, a Network with one Subnet and an Instance that names them give a running machine', async () => {
   await project.createNetwork('net', '10.20.0.0/24')
+  // It boots meanwhile.
+  await project.createInstance('lonely')
   await project.createInstance('one', { networks: [{ networkRef: { name: 'net' } }] })
   const one = await project.waitActive('one')
   expect(one.status).toMatchObject({ state: 'ACTIVE', addresses: [{ network: 'net' }] })
@@ -23,7 +25,6 @@ test('an Image, a Network with one Subnet and an Instance that names them give a
 }, 120_000)
 
 test('a machine without a network boots too', async () => {
-  await project.createInstance('lonely')
   const lonely = await project.waitActive('lonely')
   expect(lonely.status?.addresses ?? []).toEqual([])
   await project.waitForMark('lonely', 'boot')

@@ -51,7 +51,7 @@ test('an address outside of the subnet and a taken MAC are said with their field
 
 test('a network in use stays Terminating, says by which ports, and accepts no new ones', async () => {
   const { client } = project.test
-  await project.createInstance('user', { networks: [{ networkRef: { name: 'net' } }] })
+  await project.createInstance('user', { runState: 'Stopped', networks: [{ networkRef: { name: 'net' } }] })
   const user = await project.waitActive('user')
   await client.remove(NETWORK, project.at('net'))
   const message = new RegExp(user.status?.addresses?.[0]?.port ?? 'no port')
