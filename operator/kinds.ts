@@ -4,6 +4,7 @@ import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
+import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
 import { volumeTypeKind } from './controllers/volume-type/kind.ts'
@@ -26,6 +27,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   networks: {},
   nodes: nodeKind,
   ports: portKind,
+  routers: routerKind,
   securityGroups: securityGroupKind,
   storagePools: {},
   subnets: subnetKind,

@@ -73,6 +73,14 @@ export declare class Port extends GenericKind {
   status?: PortStatus
 }
 
+import type { RouterSpec, RouterStatus } from './types/router.js'
+export type { RouterSpec, RouterStatus } from './types/router.js'
+/** Joins Subnets: their machines reach each other through it. Distributed: every node routes for its own machines. */
+export declare class Router extends GenericKind {
+  spec: RouterSpec
+  status?: RouterStatus
+}
+
 import type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
 export type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
 /** What may reach Ports and what they may send. What no rule lets in is dropped; out passes everything unless the group has rules of direction egress or denyEgress. Answers always pass. The group `default` of a namespace is made when it is first needed. */

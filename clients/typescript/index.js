@@ -29,6 +29,9 @@ RegisterKind(Network, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Networ
 export class Port extends GenericKind {}
 RegisterKind(Port, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Port', plural: 'ports' })
 
+export class Router extends GenericKind {}
+RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router', plural: 'routers' })
+
 export class SecurityGroup extends GenericKind {}
 RegisterKind(SecurityGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SecurityGroup', plural: 'securitygroups' })
 

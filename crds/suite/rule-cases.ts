@@ -148,6 +148,35 @@ const IMAGE: RuleCase[] = [
   },
 ]
 
+const ROUTER: RuleCase[] = [
+  {
+    kind: 'Router',
+    path: 'spec',
+    says: 'write each Subnet once in interfaces',
+    bad: {
+      'spec.interfaces': [{ subnetRef: { name: 'v4' } }, { subnetRef: { name: 'b' } }, { subnetRef: { name: 'v4' } }],
+    },
+    good: [
+      { 'spec.interfaces': [{ subnetRef: { name: 'v4' } }, { subnetRef: { name: 'b' } }] },
+      { 'spec.interfaces': [] },
+    ],
+  },
+  {
+    kind: 'Router',
+    path: 'spec.routes[]',
+    says: 'write a nextHop of the same family',
+    bad: [{ 'spec.routes[0].nextHop': 'fd00::9' }, { 'spec.routes[0].destination': '::/0' }],
+    good: [{ 'spec.routes[0]': { destination: '::/0', nextHop: 'fd00::9' } }],
+  },
+  {
+    kind: 'Router',
+    path: 'spec.routes[].destination',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ 'spec.routes[0].destination': cidr })),
+    good: [{ 'spec.routes[0].destination': '0.0.0.0/0' }],
+  },
+]
+
 const SUBNET: RuleCase[] = [
   {
     kind: 'Subnet',
@@ -569,4 +598,12 @@ const REST: RuleCase[] = [
   },
 ]
 
-export const RULE_CASES: readonly RuleCase[] = [...IMAGE, ...SUBNET, ...PORT, ...SECURITY_GROUP, ...INSTANCE, ...REST]
+export const RULE_CASES: readonly RuleCase[] = [
+  ...IMAGE,
+  ...SUBNET,
+  ...ROUTER,
+  ...PORT,
+  ...SECURITY_GROUP,
+  ...INSTANCE,
+  ...REST,
+]

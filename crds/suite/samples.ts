@@ -360,4 +360,18 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
   ],
+  Router: [
+    {
+      spec: {
+        interfaces: [{ subnetRef: { name: 'v4' } }],
+        routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
+        deletionProtection: false,
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        interfaces: [{ subnet: 'v4', subnetUID: 'uid', ipAddress: '10.0.0.1', prefixLength: 24 }],
+      },
+    },
+  ],
 }

@@ -45,6 +45,7 @@ export async function logicalLeftovers(central: RunningNode, uids: readonly stri
     'DHCP_Options',
     'Logical_Router',
     'Logical_Router_Port',
+    'Logical_Router_Static_Route',
     'Port_Group',
     'ACL',
     'Address_Set',

@@ -3,7 +3,15 @@
 import { readMap, type OvsRow, type OvsValue } from '../../lib/ovsdb/values.ts'
 import type { TestCloud } from './cloud.ts'
 
-export type NorthboundTable = 'Logical_Switch' | 'Logical_Switch_Port' | 'DHCP_Options' | 'Port_Group' | 'ACL'
+export type NorthboundTable =
+  | 'Logical_Switch'
+  | 'Logical_Switch_Port'
+  | 'Logical_Router'
+  | 'Logical_Router_Port'
+  | 'Logical_Router_Static_Route'
+  | 'DHCP_Options'
+  | 'Port_Group'
+  | 'ACL'
 
 /** The rows of a table that carry this uid, parts such as a network's metadata port among them. */
 export async function rowsOf(test: TestCloud, table: NorthboundTable, uid: string): Promise<OvsRow[]> {

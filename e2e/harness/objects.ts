@@ -39,6 +39,8 @@ export const port = (at: Named, networkName: string, spec: object = {}): Draft =
 
 export const securityGroup = (at: Named, spec: object = {}): Draft => draft('SecurityGroup', at, spec)
 
+export const router = (at: Named, spec: object = {}): Draft => draft('Router', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

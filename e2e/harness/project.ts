@@ -8,6 +8,7 @@ import {
   NAMESPACE,
   NETWORK,
   PORT,
+  ROUTER,
   SECURITY_GROUP,
   STORAGE_POOL,
   SUBNET,
@@ -225,7 +226,7 @@ export class Project {
     const { client } = this.test
     await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
-    for (const kinds of [[INSTANCE], [VOLUME, PORT], [SUBNET, IMAGE, SECURITY_GROUP], [NETWORK]]) {
+    for (const kinds of [[INSTANCE, ROUTER], [VOLUME, PORT], [SUBNET, IMAGE, SECURITY_GROUP], [NETWORK]]) {
       const all = await Promise.all(
         kinds.map(async (kind) =>
           (await client.list(kind, { namespace: this.namespace }))

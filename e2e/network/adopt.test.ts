@@ -2,7 +2,7 @@
 // OVN's rows and an operator that remembers nothing: what is there is taken as it is; what another hand took away or doubled is put
 // right, and the guest is reached again.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { CLOUD, NETWORK, PORT, SECURITY_GROUP, SUBNET } from '../../lib/api/kinds.ts'
+import { CLOUD, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET } from '../../lib/api/kinds.ts'
 import type { Cloud, Instance, Port } from '../../lib/api/types.ts'
 import type { ResourceKind } from '../../lib/kube/object.ts'
 import { readString } from '../../lib/ovsdb/values.ts'
@@ -13,13 +13,14 @@ import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
-type Kind = 'Network' | 'Subnet' | 'Port' | 'SecurityGroup'
-const KINDS: readonly Kind[] = ['Network', 'Subnet', 'Port', 'SecurityGroup']
+type Kind = 'Network' | 'Subnet' | 'Port' | 'SecurityGroup' | 'Router'
+const KINDS: readonly Kind[] = ['Network', 'Subnet', 'Port', 'SecurityGroup', 'Router']
 const TABLES: Record<Kind, NorthboundTable> = {
   Network: 'Logical_Switch',
   Subnet: 'DHCP_Options',
   Port: 'Logical_Switch_Port',
   SecurityGroup: 'Port_Group',
+  Router: 'Logical_Router',
 }
 
 let project: Project
@@ -29,6 +30,8 @@ let uids: Record<Kind, string>
 beforeAll(async () => {
   project = await Project.create('net-adopt', { net: '10.35.0.0/24' })
   ;({ box, door } = await project.bootGuests({ box: {} }))
+  await project.create(ROUTER, draft.router(project.at('r'), { interfaces: [{ subnetRef: { name: 'net' } }] }))
+  await waitForReady(project.test.client, ROUTER, project.at('r'))
   const uidOf = async (kind: ResourceKind, name: string) =>
     (await project.test.client.get(kind, project.at(name))).metadata.uid
   uids = {
@@ -36,6 +39,7 @@ beforeAll(async () => {
     Subnet: await uidOf(SUBNET, 'net'),
     Port: await uidOf(PORT, box.status?.addresses?.[0]?.port ?? ''),
     SecurityGroup: await uidOf(SECURITY_GROUP, 'default'),
+    Router: await uidOf(ROUTER, 'r'),
   }
   await project.waitForMark('box', 'login')
 }, 120_000)
@@ -71,6 +75,7 @@ const DELETIONS: Record<Kind, (row: string, name: string) => string[]> = {
   Subnet: (row) => ['destroy', 'DHCP_Options', row],
   Port: (_, name) => ['lsp-del', name],
   SecurityGroup: (row) => ['destroy', 'Port_Group', row],
+  Router: (row) => ['lr-del', row],
 }
 
 test.each(KINDS)(

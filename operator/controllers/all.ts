@@ -13,6 +13,7 @@ import { ipClaimController } from './ip-claim/controller.ts'
 import { keyPairController } from './key-pair/controller.ts'
 import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
+import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
 import { subnetController } from './subnet/controller.ts'
@@ -44,6 +45,7 @@ export function defineControllers(
     ipClaims: ipClaimController(deps, informers),
     volumes: volumeController(deps, informers),
     instances: instanceController(deps, informers),
+    routers: routerController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -28,6 +28,7 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Network: resources('networks', ({ status }) => status?.logicalSwitch !== undefined),
   Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
   SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
+  Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
   Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
 

@@ -12,6 +12,7 @@ import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
 import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
+import { ROUTER_ROWS } from '../testing/waits/routers.ts'
 import type { WaitRow } from '../testing/waits/row.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 
@@ -21,6 +22,7 @@ const ROWS: WaitRow[] = [
   ...MACHINE_NEED_ROWS,
   ...MACHINE_PLACE_ROWS,
   ...NETWORK_ROWS,
+  ...ROUTER_ROWS,
   ...STORAGE_ROWS,
   ...NODE_ROWS,
 ]
@@ -55,6 +57,8 @@ const ELSEWHERE: Record<string, string> = {
   NodeAhead: 'the same, for one object: proved within seconds by a timer, newer-facts.test.ts',
   Checking: 'the Cloud’s own look at the store, every two seconds',
   TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
+  SubnetWithoutGateway: 'of a Router: a person names another Subnet',
+  NextHopUnreachable: 'of a Router: a person writes another address, or the Subnet that has it',
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
   SecretNotFound: 'Secrets are not watched: looked for every 10 s',

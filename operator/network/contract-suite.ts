@@ -10,6 +10,7 @@ import {
   type LogicalPort,
   type LogicalWant,
   type NetworkDriver,
+  type RoutedSubnet,
 } from './network-driver.ts'
 
 export interface BackendUnderTest extends AsyncDisposable {
@@ -22,6 +23,10 @@ export interface BackendUnderTest extends AsyncDisposable {
 }
 
 const owner = { namespace: 'team-a', name: 'x', generation: 1 }
+const routed: RoutedSubnet = {
+  ...{ kind: 'Subnet', ...owner, uid: 'sub', networkUid: 'net', mtu: 1442 },
+  ...{ cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' },
+}
 /** One of each kind; they stand on each other. */
 const WANTS: LogicalByKind = {
   Network: { kind: 'Network', ...owner, uid: 'net', mtu: 1442 },
@@ -40,6 +45,11 @@ const WANTS: LogicalByKind = {
   SecurityGroup: {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'group' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22 }],
+  },
+  Router: {
+    ...{ kind: 'Router', ...owner, uid: 'router' },
+    interfaces: [routed],
+    routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
   },
   Port: {
     ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
@@ -133,7 +143,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
 
   test('all at once: each plan is made on what the one before it wrote', async () => {
     await Promise.all([...LOGICAL_KINDS, ...LOGICAL_KINDS].map((kind) => ensure(WANTS[kind])))
-    expect(await owned()).toEqual(['Network/net', 'Port/port', 'SecurityGroup/group', 'Subnet/sub'])
+    expect(await owned()).toEqual(['Network/net', 'Port/port', 'Router/router', 'SecurityGroup/group', 'Subnet/sub'])
     for (const kind of [...LOGICAL_KINDS].reverse()) await remove(kind, WANTS[kind].uid)
     expect(await owned()).toEqual([])
   })
@@ -155,6 +165,20 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await ensure(network)
       await ensure(announced)
       expect(await owned()).toEqual(['Network/net', 'Subnet/sub-6'])
+    })
+    test('a router waits for the network of each subnet that it joins', async () => {
+      await writesNothing(() => notReady(WANTS.Router))
+      await ensure(network)
+      const far = { ...routed, uid: 'sub-2', networkUid: 'net-2', cidr: '10.0.1.0/24', gatewayIP: '10.0.1.1' }
+      const both = { ...WANTS.Router, interfaces: [routed, far] }
+      await writesNothing(() => notReady(both))
+      await ensure({ ...network, uid: 'net-2' })
+      await ensure(both)
+      await writesNothing(() => ensure(both))
+      await writes(() => ensure(WANTS.Router))
+      await writesNothing(() => ensure(WANTS.Router))
+      await writes(() => ensure({ ...WANTS.Router, routes: [] }))
+      await writesNothing(() => ensure({ ...WANTS.Router, routes: [] }))
     })
     test('a port waits for no group: what it may not know yet lets nothing in', async () => {
       await ensure(network)

@@ -82,8 +82,18 @@ export interface LogicalSecurityGroup extends LogicalOwner {
   rules: readonly LogicalRule[]
 }
 
+/** A subnet whose gateway address is the router's own. */
+export type RoutedSubnet = LogicalSubnet & { gatewayIP: string }
+
+export interface LogicalRouter extends LogicalOwner {
+  kind: 'Router'
+  interfaces: readonly RoutedSubnet[]
+  /** `destination` as 10.0.0.0/8; several ones to one destination share its traffic. */
+  routes: readonly { destination: string; nextHop: string }[]
+}
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
-export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup
+export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup | LogicalRouter
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -93,6 +103,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Subnet: ['Network'],
   SecurityGroup: [],
   Port: ['Network', 'Subnet'],
+  Router: ['Network'],
 }
 /** What others stand on comes before them: the order to make them in, and backwards the one to remove them in. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
@@ -132,7 +143,7 @@ export interface NetworkDriver {
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
    * What stands on another one throws TransientError('NetworkNotReady') while that was not ensured yet (see onMade): a port while its
-   * network was not, or a subnet of it with DHCP; a subnet, if at all, while its network was not. Groups are waited for by nobody.
+   * network was not, or a subnet of it with DHCP; a subnet, if at all, and a router, while a network was not. Groups are waited for by nobody.
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** With what hangs on it (a network's metadata port); what stands on it must be gone before. One that is absent is success. */

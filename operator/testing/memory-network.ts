@@ -165,6 +165,8 @@ export class MemoryNetwork implements NetworkDriver {
       case 'Network':
       case 'SecurityGroup':
         return true
+      case 'Router':
+        return want.interfaces.every(({ networkUid }) => rows.of('Network').has(networkUid))
       case 'Subnet':
         return rows.of('Network').has(want.networkUid)
       case 'Port':

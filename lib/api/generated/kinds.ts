@@ -65,6 +65,13 @@ export const PORT: ResourceKind = {
   kind: 'Port',
   namespaced: true,
 }
+export const ROUTER: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'routers',
+  kind: 'Router',
+  namespaced: true,
+}
 export const SECURITY_GROUP: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -112,6 +119,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   keyPairs: KEY_PAIR,
   networks: NETWORK,
   ports: PORT,
+  routers: ROUTER,
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,
   subnets: SUBNET,

@@ -9,6 +9,7 @@ import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
 import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
 import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
+import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
 import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts'
@@ -25,6 +26,7 @@ export type IPClaim = Resource<IPClaimSpec, never>
 export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
 export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
+export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
 export type Subnet = Resource<SubnetSpec, SubnetStatus>
@@ -42,6 +44,7 @@ export interface CustomObjects {
   keyPairs: KeyPair
   networks: Network
   ports: Port
+  routers: Router
   securityGroups: SecurityGroup
   storagePools: StoragePool
   subnets: Subnet

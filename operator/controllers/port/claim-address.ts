@@ -9,7 +9,8 @@ import { checkRequested, type SubnetPlan } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { ipv6ServiceOf, isAddressDerived } from '../subnet/dhcp.ts'
-import { findUsablePlan, nameserversOf } from '../subnet/reconcile.ts'
+import { nameserversOf } from '../subnet/logical-subnet.ts'
+import { findUsablePlan } from '../subnet/reconcile.ts'
 
 export interface ResolvedAddress {
   subnet: Subnet

@@ -27,6 +27,10 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         const subnet = subnets.findByUid(spec.subnetRef.uid)
         return subnet?.metadata.deletionTimestamp === undefined ? [] : [keyOfObject(subnet)]
       }),
+      // What a Router joins it announces itself; what it leaves is announced again.
+      watchOf(informers.routers, ({ status }) =>
+        (status?.interfaces ?? []).flatMap(({ subnetUID }) => subnets.findByUid(subnetUID) ?? []).map(keyOfObject),
+      ),
       watchSpecOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* subnets.keys()
       }),

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { Cloud, Subnet } from '../../../lib/api/types.ts'
+import type { Subnet } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { Cache } from '../../../lib/informer/cache.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { ClaimEntry } from '../../ipam/claim-block.ts'
 import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { ownerOf } from '../common/logical-owner.ts'
 import { keyOf } from '../../kind/references.ts'
 import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
-import { ipv6ServiceOf } from './dhcp.ts'
+import { logicalSubnet } from './logical-subnet.ts'
 
 export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>
 
@@ -29,7 +26,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     if (inUse) {
       // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
-      if (network && isRealised(network)) await deps.network.ensure(logicalOf(subnet, network, deps), run.signal)
+      if (network && isRealised(network)) await deps.network.ensure(wantOf(subnet, network, deps), run.signal)
       return inUse
     }
     await deps.network.remove('Subnet', uid, run.signal)
@@ -51,15 +48,18 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   if (!network.ok) return network.outcome
   if (!isRealised(network.object))
     return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)
-  await deps.network.ensure(toLogical(subnet, plan, network.object, deps.caches.clouds), run.signal)
+  await deps.network.ensure(wantOf(subnet, network.object, deps), run.signal)
   if (plan.gatewayIP === undefined) delete status.gatewayIP
   else status.gatewayIP = plan.gatewayIP
   status.state = 'ACTIVE'
   return done
 }
 
-function logicalOf(subnet: Subnet, network: RealisedNetwork, { caches }: SubnetDeps): LogicalSubnet {
-  return toLogical(subnet, planSubnet(subnet.spec), network, caches.clouds)
+/** What a Router joins it announces itself. */
+function wantOf(subnet: Subnet, network: RealisedNetwork, { caches }: SubnetDeps): LogicalSubnet {
+  const want = logicalSubnet(subnet, network, caches.clouds)
+  const isRouted = caches.routers.listBy('legUID', subnet.metadata.uid).length > 0
+  return want.ipv6 && isRouted ? { ...want, ipv6: { ...want.ipv6, routerAdvertisements: false } } : want
 }
 
 export function rankOf(subnet: Subnet): SubnetRank {
@@ -71,35 +71,6 @@ export function rankOf(subnet: Subnet): SubnetRank {
     creationTimestamp,
     isActive: subnet.status?.gatewayIP !== undefined || subnet.status?.state === 'ACTIVE',
   }
-}
-
-function toLogical(subnet: Subnet, plan: SubnetPlan, network: RealisedNetwork, clouds: Cache<Cloud>): LogicalSubnet {
-  const dhcp = subnet.spec.dhcp ?? {}
-  const ipv6 = ipv6ServiceOf(subnet)
-  return {
-    kind: 'Subnet',
-    ...ownerOf(subnet),
-    networkUid: network.metadata.uid,
-    cidr: subnet.spec.cidr,
-    mtu: network.status.mtu,
-    ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
-    ...(ipv6 ? { ipv6 } : {}),
-    ...(dhcp.enabled === false
-      ? {}
-      : {
-          dhcp: {
-            leaseSeconds: dhcp.leaseSeconds ?? 43_200,
-            dnsNameservers: nameserversOf(subnet, clouds),
-            hostRoutes: dhcp.hostRoutes ?? [],
-            ...(network.spec.dnsDomain === undefined ? {} : { domainName: network.spec.dnsDomain }),
-          },
-        }),
-  }
-}
-
-/** The subnet's own, or the cloud's. */
-export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly string[] {
-  return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
 }
 
 function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {

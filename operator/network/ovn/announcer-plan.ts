@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { announcerMac, announcerName } from '../../../lib/contract/metadata-port.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { Ipv6AddressMode, LogicalSubnet } from '../network-driver.ts'
@@ -9,6 +8,7 @@ import { planOutOfGroups } from './group-plan.ts'
 import { partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
+import { planOnRouter } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
 
 export type AnnouncedSubnet = LogicalSubnet & { gatewayIP: string }
@@ -34,23 +34,18 @@ export function planAnnouncer(plan: Plan, want: AnnouncedSubnet, addressMode: Ip
     external_ids,
   })
   if (!router) plan.insert('Logical_Router', { name, ports: setOf([port]), external_ids })
-  else {
-    plan.ensure('Logical_Router', router, { name, external_ids })
-    if (!held) {
-      const mutations = [['ports', 'insert', setOf([port])]] as const
-      plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(router.uuid), mutations })
-    }
-  }
+  else plan.ensure('Logical_Router', router, { name, static_routes: setOf([]), options: mapOf({}), external_ids })
+  planOnRouter(plan, nb, router?.uuid, held, port)
+  for (const copy of nb.announcers(want.uid)) if (copy.uuid !== router?.uuid) plan.remove('Logical_Router', copy)
   const joint = nb.findNamed('Logical_Switch_Port', name)
-  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, routerPort, want.uid))
+  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(name, routerPort, external_ids))
   planOnSwitch(plan, nb, network.uuid, joint, end)
   if (joint) planOutOfGroups(plan, nb, joint, new Set())
 }
 
 export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbound): void {
   const name = announcerName(subnetUid)
-  const router = nb.findNamed('Logical_Router', name)
-  if (router) plan.remove('Logical_Router', router)
+  for (const router of nb.announcers(subnetUid)) plan.remove('Logical_Router', router)
   const joint = nb.findNamed('Logical_Switch_Port', name)
   if (!joint) return
   const end = setOf([uuidOf(joint.uuid)])
@@ -58,7 +53,8 @@ export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbou
   plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
 }
 
-function switchEnd(name: string, routerPort: string, subnetUid: string): OvsRow {
+/** The switch's end of the joint with a router. */
+export function switchEnd(name: string, routerPort: string, external_ids: OvsRow[string]): OvsRow {
   return {
     name,
     type: 'router',
@@ -67,12 +63,12 @@ function switchEnd(name: string, routerPort: string, subnetUid: string): OvsRow 
     dhcpv4_options: setOf([]),
     dhcpv6_options: setOf([]),
     options: mapOf({ 'router-port': routerPort }),
-    external_ids: partMark('Announcer', subnetUid),
+    external_ids,
   }
 }
 
-/** ovn-nb(5), ipv6_ra_configs; OVN knows one name server. Without it, DHCPv6 tells them all. */
-function advertisement(want: LogicalSubnet, addressMode: Ipv6AddressMode): Record<string, string> {
+/** Of the router port that announces it. ovn-nb(5), ipv6_ra_configs; OVN knows one name server. Without it, DHCPv6 tells them all. */
+export function advertisement(want: LogicalSubnet, addressMode: Ipv6AddressMode): Record<string, string> {
   const mode = { slaac: 'slaac', 'dhcpv6-stateful': 'dhcpv6_stateful', 'dhcpv6-stateless': 'dhcpv6_stateless' } as const
   const server = want.dhcp?.dnsNameservers.map(normalAddress).find((address) => familyOf(address) === 'IPv6')
   return {

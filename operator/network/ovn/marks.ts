@@ -22,11 +22,20 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 }
 
 /**
- * Of rows that hang on another one of ours: a network's metadata port, what announces an IPv6 subnet, the group of all guarded ports.
+ * Of rows that hang on another one of ours: a network's metadata port, what announces an IPv6 subnet, a router's ports and routes, the group of all guarded ports.
  * Never listed as owned.
  */
-export function partMark(part: 'MetadataPort' | 'GuardGroup' | 'Rule' | 'Announcer', uid: string): OvsMap {
+export function partMark(
+  part: 'MetadataPort' | 'GuardGroup' | 'Rule' | 'Announcer' | 'RouterPort' | 'Route',
+  uid: string,
+): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
+}
+
+/** UID of the subnet, of a row that has the mark of what announces one. */
+export function announcedSubnetOf(row: OvsRow): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === 'Announcer' ? ids[KEYS.uid] : undefined
 }
 
 export function readMark(row: OvsRow): OwnedRow | undefined {

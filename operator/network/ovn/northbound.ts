@@ -3,7 +3,7 @@ import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind, OwnedRow } from '../network-driver.ts'
-import { readMark } from './marks.ts'
+import { announcedSubnetOf, readMark } from './marks.ts'
 
 /**
  * What we write, and nothing that OVN itself writes: a port that goes up must not look like a disturbance. But for northd's sign of life,
@@ -24,8 +24,9 @@ export const NORTHBOUND_TABLES = {
       'external_ids',
     ],
   },
-  Logical_Router: { columns: ['name', 'external_ids'] },
+  Logical_Router: { columns: ['name', 'ports', 'static_routes', 'options', 'external_ids'] },
   Logical_Router_Port: { columns: ['name', 'mac', 'networks', 'ipv6_ra_configs', 'external_ids'] },
+  Logical_Router_Static_Route: { columns: ['ip_prefix', 'nexthop', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'external_ids'] },
@@ -35,7 +36,7 @@ export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port'] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
-const HOLDERS = ['Logical_Switch', 'Port_Group'] as const
+const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
 
 /** The table in which rows of each kind live: a row that has the kind's mark elsewhere is not of it. */
 export type TableOfKind = Readonly<Record<LogicalKind, { readonly table: NorthboundTable }>>
@@ -93,6 +94,12 @@ export class Northbound {
     return [...rows.filter(isNamed), ...rows.filter((row) => !isNamed(row))]
   }
 
+  /** Rows that claim to announce the subnet, whatever they are called. */
+  announcers(subnetUid: string): FoundRow[] {
+    const uuids = [...(this.#byMark.get(`Announcer/${subnetUid}`) ?? [])].sort()
+    return uuids.flatMap((uuid) => this.get('Logical_Router', uuid) ?? [])
+  }
+
   findNamed(table: NamedTable, name: string): FoundRow | undefined {
     const uuid = this.#byName.get(`${table}/${name}`)
     return uuid === undefined ? undefined : this.get(table, uuid)
@@ -117,6 +124,11 @@ export class Northbound {
   /** All of them, by uuid. */
   switchesOf(portUuid: string): string[] {
     return [...(this.#holders.get('Logical_Switch')?.get(portUuid) ?? [])]
+  }
+
+  /** Routers that have a router port, by its row's uuid: the database lets it be several. */
+  routersOf(portUuid: string): string[] {
+    return [...(this.#holders.get('Logical_Router')?.get(portUuid) ?? [])]
   }
 
   /** Of all rows of ports, ours or not. */
@@ -148,13 +160,16 @@ export class Northbound {
 
   /** Undefined when a mark stands in a table where its kind does not live. */
   #markKey(table: string, row: OvsRow): string | undefined {
+    const announced = table === 'Logical_Router' ? announcedSubnetOf(row) : undefined
+    if (announced !== undefined) return `Announcer/${announced}`
     const mark = readMark(row)
     return mark && this.#kinds[mark.kind].table === table ? `${mark.kind}/${mark.uid}` : undefined
   }
 
-  #move({ table, uuid, members }: RowChange): void {
+  #move({ table, uuid, before, after, members }: RowChange): void {
     const holders = this.#holders.get(table)
-    const ports = members?.['ports']
+    // A router has few ports, which stand in its row; a change of those of the others comes as what came and went.
+    const ports = table === 'Logical_Router' ? differenceOf(before, after) : members?.['ports']
     if (!holders || !ports) return
     for (const port of ports.removed) removeFrom(holders, port, uuid)
     for (const port of ports.added) addTo(holders, port, uuid)
@@ -177,6 +192,14 @@ export function isDisturbance({ table, before, after }: RowChange): boolean {
 /** Of a row that was given whole. */
 function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
   return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
+}
+
+function differenceOf(before: OvsRow | undefined, after: OvsRow | undefined) {
+  const [old, now] = [before, after].map((row) => new Set(row?.['ports'] === undefined ? [] : readUuids(row['ports'])))
+  return {
+    added: [...(now ?? [])].filter((port) => !old?.has(port)),
+    removed: [...(old ?? [])].filter((port) => !now?.has(port)),
+  }
 }
 
 function isNamed(table: string): boolean {

@@ -21,7 +21,7 @@ import {
   uuidOf,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalWant } from '../network-driver.ts'
+import type { LogicalWant, RoutedSubnet } from '../network-driver.ts'
 import { readMark } from './marks.ts'
 import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
@@ -32,6 +32,14 @@ const RUNS = 60
 const soon = (): AbortSignal => AbortSignal.timeout(20_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
+const SUB_2: RoutedSubnet = {
+  ...{ kind: 'Subnet', ...owner, uid: 'sub-2', networkUid: 'net-2', cidr: '10.0.2.0/24', mtu: 1442, dhcp },
+  gatewayIP: '10.0.2.1',
+}
+const SUB_62: RoutedSubnet = {
+  ...{ ...SUB_2, uid: 'sub-62', cidr: 'fd00:2::/64', gatewayIP: 'fd00:2::1' },
+  ipv6: { addressMode: 'slaac', routerAdvertisements: true },
+}
 const WORLD: readonly LogicalWant[] = [
   { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 },
   { kind: 'Network', ...owner, uid: 'net-2', mtu: 1442 },
@@ -44,6 +52,16 @@ const WORLD: readonly LogicalWant[] = [
     gatewayIP: 'fd00::1',
     ipv6: { addressMode: 'dhcpv6-stateful', routerAdvertisements: true },
   },
+  SUB_2,
+  {
+    ...{ kind: 'Router', ...owner, uid: 'router-1' },
+    interfaces: [SUB_2, { ...SUB_2, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' }],
+    routes: [
+      { destination: '192.168.0.0/16', nextHop: '10.0.0.9' },
+      { destination: '192.168.0.0/16', nextHop: '10.0.2.9' },
+    ],
+  },
+  { kind: 'Router', ...owner, uid: 'router-2', interfaces: [SUB_62], routes: [] },
   {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
@@ -68,12 +86,9 @@ const WORLD: readonly LogicalWant[] = [
 ]
 const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
-const OWNED: readonly string[] = ['Logical_Switch', 'DHCP_Options', 'Port_Group']
+const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group']
 const WHOLE_TABLES = Object.fromEntries(
-  Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [
-    table,
-    { columns: table === 'Logical_Router' ? [...columns, 'ports'] : columns },
-  ]),
+  Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [table, { columns }]),
 )
 
 let dir: string
@@ -122,7 +137,7 @@ async function picture(): Promise<unknown> {
     rows(table)
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'ports', 'acls'),
+        text(row, 'ports', 'acls', 'static_routes'),
         readUuids(row['ports'])
           .flatMap((uuid) => name(ports, uuid))
           .sort(),
@@ -140,6 +155,15 @@ async function picture(): Promise<unknown> {
       .filter(isOurs)
       .map(([, row]) => text(row))
       .sort(),
+    routes: rows('Logical_Router')
+      .filter(isOurs)
+      .map(([, row]) => [
+        readString(row['name']),
+        readUuids(row['static_routes'])
+          .map((uuid) => text(raw.rows('Logical_Router_Static_Route').get(uuid) ?? {}))
+          .sort(),
+      ])
+      .sort(),
     groups: ported('Port_Group', 'Logical_Switch_Port'),
     rules: rows('Port_Group')
       .filter(isOurs)
@@ -156,12 +180,18 @@ async function picture(): Promise<unknown> {
     ports: rows('Logical_Switch_Port')
       .filter((entry) => isOurs(entry) || switched.has(entry[0]))
       .map(([, row]) => [
-        text(row, 'dhcpv4_options', 'dhcpv6_options'),
+        text(withoutFormer(row), 'dhcpv4_options', 'dhcpv6_options'),
         options(row, 'dhcpv4_options'),
         options(row, 'dhcpv6_options'),
       ])
       .sort(),
   }
+}
+
+/** A chassis that another hand asked for may have claimed the port: it is named until it has cleared that (port-plan.ts). */
+function withoutFormer(row: OvsRow): OvsRow {
+  const ids = Object.entries(readMap(row['external_ids'])).filter(([key]) => key !== 'nephele_former')
+  return { ...row, external_ids: mapOf(Object.fromEntries(ids)) }
 }
 
 /** One thing that another hand does. Numbers pick; a pick that leads nowhere, or that the database refuses, does nothing. */
@@ -182,9 +212,12 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
   const port = ports[other % Math.max(1, ports.length)]
   const where = (uuid: string) => [['_uuid', '==', uuidOf(uuid)] as const]
   const isHolder = table === 'Logical_Switch' || table === 'Port_Group'
+  if (found && table === 'Logical_Router' && what % 8 > 3) return handOnRouter(found, what, other)
   if (!found) return []
   const [uuid, row] = found
-  const columns = NORTHBOUND_TABLES[table].columns.filter((column) => column !== 'ports' && column !== 'acls')
+  const columns = NORTHBOUND_TABLES[table].columns.filter(
+    (column) => column !== 'ports' && column !== 'acls' && column !== 'static_routes',
+  )
   const column = columns[other % columns.length] ?? 'external_ids'
   const donor = all[other % all.length]?.[1] ?? row
   switch (what % 8) {
@@ -200,7 +233,10 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
             {
               op: 'insert',
               table,
-              row: { ...without(row, 'ports', 'acls'), ...(row['name'] ? { name: `copy-${other}` } : {}) },
+              row: {
+                ...without(row, 'ports', 'acls', 'static_routes'),
+                ...(row['name'] ? { name: `copy-${other}` } : {}),
+              },
             },
           ]
         : []
@@ -225,6 +261,19 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
           ]
         : []
   }
+}
+
+/** Ports and routes of one router in another as well, or out of it. */
+function handOnRouter([uuid]: [string, OvsRow], what: number, other: number): Operation[] {
+  const [column, table] =
+    what % 2 === 0
+      ? (['ports', 'Logical_Router_Port'] as const)
+      : (['static_routes', 'Logical_Router_Static_Route'] as const)
+  const parts = rows(table)
+  const part = parts[other % Math.max(1, parts.length)]
+  if (!part) return []
+  const mutations = [[column, what % 8 < 6 ? 'insert' : 'delete', setOf([uuidOf(part[0])])]] as const
+  return [{ op: 'mutate', table: 'Logical_Router', where: [['_uuid', '==', uuidOf(uuid)]], mutations }]
 }
 
 function without(row: OvsRow, ...columns: string[]): OvsRow {

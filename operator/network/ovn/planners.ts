@@ -6,6 +6,7 @@ import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 import type { KindPlanner } from './planner.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
+import { planRouter, planRouterRemoval } from './router-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 
 /** All that OVN realises: one row a kind. */
@@ -13,6 +14,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   Network: { table: 'Logical_Switch', plan: planNetwork, planRemoval: planNetworkRemoval },
   Subnet: { table: 'DHCP_Options', plan: planSubnet, planRemoval: planSubnetRemoval },
   Port: { table: 'Logical_Switch_Port', plan: planPort, planRemoval: planPortRemoval },
+  Router: { table: 'Logical_Router', plan: planRouter, planRemoval: planRouterRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

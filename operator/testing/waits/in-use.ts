@@ -49,6 +49,15 @@ const USES: Use[] = [
     },
     leave: goes('instances', 'vm'),
   },
+  ...(['goes', 'leaves it'] as const).map((end): Use => ({
+    where: ['subnets', ns('lan-v4')],
+    by: `a router that ${end}`,
+    use: (c) => c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }] }),
+    leave: (c) => {
+      if (end === 'goes') c.operator.remove('routers', ns('r'))
+      else c.set('routers', 'r', { interfaces: [] })
+    },
+  })),
   {
     where: ['networks', ns('lan')],
     by: 'a subnet',

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/routers.yaml by `npm run generate`. Do not edit.
+
+export interface RouterSchema {
+  spec?: RouterSpec
+  status?: RouterStatus
+}
+/**
+ * Which Subnets it joins, and where else it leads. *live*
+ */
+export interface RouterSpec {
+  /**
+   * Its legs. It has the gateway address of each Subnet, and answers there for the others. *live*
+   *
+   * @maxItems 32
+   *
+   * Items: One leg. *live*
+   */
+  interfaces?: {
+    /**
+     * A Subnet that has a gateway address. *live*
+     */
+    subnetRef: {
+      /**
+       * Name of the Subnet. *live*
+       */
+      name: string
+    }
+  }[]
+  /**
+   * Ways beyond the Subnets of interfaces. Several ones to the same destination share its traffic. *live*
+   *
+   * @maxItems 64
+   *
+   * Items: One route. *live*
+   */
+  routes?: {
+    /**
+     * The range that it leads to. *live*
+     */
+    destination: string
+    /**
+     * Address of who leads there, in one of the Subnets. *live*
+     */
+    nextHop: string
+  }[]
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface RouterStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'BUILD' | 'ACTIVE' | 'ERROR' | 'DELETING'
+  /**
+   * The legs that are there.
+   *
+   * @maxItems 32
+   *
+   * Items: One leg.
+   */
+  interfaces?: {
+    /**
+     * Name of the Subnet.
+     */
+    subnet: string
+    /**
+     * UID of the Subnet.
+     */
+    subnetUID: string
+    /**
+     * The Router's address there.
+     */
+    ipAddress: string
+    /**
+     * Of the Subnet's range.
+     */
+    prefixLength: number
+  }[]
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+}

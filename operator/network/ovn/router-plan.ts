@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+import { announcerMac } from '../../../lib/contract/metadata-port.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import {
+  canonical,
+  mapOf,
+  readString,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
+import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import { normalAddress, normalPrefix } from './addresses.ts'
+import { advertisement, switchEnd } from './announcer-plan.ts'
+import { planOutOfGroups } from './group-plan.ts'
+import { markOf, partMark } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import { planOnRouter, planPorts } from './router-membership.ts'
+import { planOnSwitch } from './switch-membership.ts'
+
+/** Ports of routers and of switches share one space of names in the southbound database. */
+const SWITCH_END = '-switch'
+
+/**
+ * ovn-nb(5), Logical_Router options. A neighbour is learnt when a packet is for it, not from each request that is heard, and of other
+ * routers on the same switch nothing is known beforehand: otherwise flows and bindings grow with routers times routers.
+ */
+const OPTIONS = { always_learn_from_arp_request: 'false', dynamic_neigh_routers: 'true' }
+
+/** Router → Logical_Router, with a port on the switch of each subnet that it joins. Distributed: no port is bound to a chassis. */
+export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
+  const plan = new Plan()
+  const [held, ...copies] = nb.all('Router', want.uid)
+  for (const copy of copies) plan.remove('Logical_Router', copy)
+  const names = new Set(want.interfaces.map((subnet) => portName(want.uid, subnet)))
+  const surplus = held ? portsOf(held, nb).filter(({ row }) => !names.has(readString(row['name']) ?? '')) : []
+  const ports = want.interfaces.map((subnet) => planInterface(plan, want.uid, subnet, held, nb))
+  const routes = planRoutes(want, held, nb)
+  const added = routes.missing.map((route) => plan.insert('Logical_Router_Static_Route', route))
+  const row = { name: want.uid, options: mapOf(OPTIONS), external_ids: markOf(want) }
+  if (!held) {
+    plan.insert('Logical_Router', { ...row, ports: setOf(ports), static_routes: setOf(added) })
+    return plan
+  }
+  plan.ensure('Logical_Router', held, row)
+  for (const { uuid, row: port } of surplus) {
+    planPorts(plan, held.uuid, 'delete', uuidOf(uuid))
+    planSwitchEndRemoval(plan, want.uid, readString(port['name']) ?? '', nb)
+  }
+  planRouteSet(plan, held, added, routes.surplus)
+  return plan
+}
+
+/** Its own ports and routes go with it: they are parts of it for OVSDB. The switches' ends do not. */
+export function planRouterRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  for (const held of nb.all('Router', uid)) {
+    for (const { row } of portsOf(held, nb)) planSwitchEndRemoval(plan, uid, readString(row['name']) ?? '', nb)
+    plan.remove('Logical_Router', held)
+  }
+  return plan
+}
+
+function portName(routerUid: string, { uid }: Pick<RoutedSubnet, 'uid'>): string {
+  return `router-${routerUid}-${uid}`
+}
+
+/** Its MAC address is that of whoever announced the subnet before: guests know it as their gateway's. */
+function planInterface(
+  plan: Plan,
+  routerUid: string,
+  subnet: RoutedSubnet,
+  router: FoundRow | undefined,
+  nb: Northbound,
+): OvsUuid | OvsNamedUuid {
+  const network = nb.find('Network', subnet.networkUid)
+  if (!network) throw new TransientError('NetworkNotReady', `network ${subnet.networkUid} is not in OVN yet`)
+  const name = portName(routerUid, subnet)
+  const external_ids = partMark('RouterPort', routerUid)
+  const { ipv6 } = subnet
+  const held = nb.findNamed('Logical_Router_Port', name)
+  const port = plan.ensure('Logical_Router_Port', held, {
+    name,
+    mac: announcerMac(subnet.uid),
+    networks: setOf([`${normalAddress(subnet.gatewayIP)}/${normalPrefix(subnet.cidr).split('/')[1] ?? ''}`]),
+    ipv6_ra_configs: mapOf(ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {}),
+    external_ids,
+  })
+  planOnRouter(plan, nb, router?.uuid, held, port)
+  const joint = nb.findNamed('Logical_Switch_Port', `${name}${SWITCH_END}`)
+  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(`${name}${SWITCH_END}`, name, external_ids))
+  planOnSwitch(plan, nb, network.uuid, joint, end)
+  if (joint) planOutOfGroups(plan, nb, joint, new Set())
+  return port
+}
+
+/** Of a port of ours: one that somebody put into our router has its end, if any, elsewhere. */
+function planSwitchEndRemoval(plan: Plan, routerUid: string, port: string, nb: Northbound): void {
+  if (!port.startsWith(portName(routerUid, { uid: '' }))) return
+  const joint = nb.findNamed('Logical_Switch_Port', `${port}${SWITCH_END}`)
+  if (!joint) return
+  const end = setOf([uuidOf(joint.uuid)])
+  const where = [['ports', 'includes', end]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
+}
+
+function portsOf(router: FoundRow, nb: Northbound): FoundRow[] {
+  return readUuids(router.row['ports']).flatMap((uuid) => nb.get('Logical_Router_Port', uuid) ?? [])
+}
+
+/** Routes are told by what they say; those that are not ours go as well. */
+function planRoutes(want: LogicalRouter, held: FoundRow | undefined, nb: Northbound) {
+  const wanted = want.routes.map(({ destination, nextHop }) => {
+    const row = {
+      ip_prefix: normalPrefix(destination),
+      nexthop: normalAddress(nextHop),
+      external_ids: partMark('Route', want.uid),
+    }
+    return [routeKey(row), row] as const
+  })
+  const missing = new Map(wanted)
+  const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
+    const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
+    return !row || !missing.delete(routeKey(row))
+  })
+  return { missing: [...missing.values()], surplus }
+}
+
+function routeKey(row: OvsRow): string {
+  return ['ip_prefix', 'nexthop', 'external_ids'].map((column) => canonical(row[column] ?? '')).join()
+}
+
+function planRouteSet(plan: Plan, router: FoundRow, added: readonly OvsNamedUuid[], removed: readonly string[]): void {
+  if (added.length + removed.length === 0) return
+  const mutations = [
+    ['static_routes', 'delete', setOf(removed.map(uuidOf))],
+    ['static_routes', 'insert', setOf(added)],
+  ] as const
+  plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(router.uuid), mutations })
+}
