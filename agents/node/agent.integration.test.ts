@@ -282,12 +282,12 @@ describe('documents', () => {
     await admit()
     await bus.desired.publish(volume('failing', 13))
     // The node may first say that it does not have the role yet.
-    const word = await until('failed', () => {
+    const report = await until('failed', () => {
       const found = bus.observed.find('volume', 'failing', NODE)
       return found?.error?.reason === 'AgentError' ? found : undefined
     })
-    expect(word).toMatchObject({ state: 'failed', error: { terminal: false } })
-    expect(JSON.stringify(word)).not.toContain('/secret')
+    expect(report).toMatchObject({ state: 'failed', error: { terminal: false } })
+    expect(JSON.stringify(report)).not.toContain('/secret')
     await bus.desired.publish(volume('failing', 14))
     await observedAt('failing', 14)
   })
@@ -305,11 +305,11 @@ describe('documents', () => {
     await writeFile(fileOf('stray'), 'x')
     await startAgent()
     await admit()
-    const word = await until('orphans', () => {
+    const report = await until('orphans', () => {
       const found = bus.observed.find('node', 'node-1', NODE)
       return found?.facts.orphans?.length ? found : undefined
     })
-    expect(word.facts.orphans).toEqual([{ kind: 'volume', uid: 'stray', what: 'a file' }])
+    expect(report.facts.orphans).toEqual([{ kind: 'volume', uid: 'stray', what: 'a file' }])
     expect(existsSync(fileOf('stray'))).toBe(true)
     // A node that lost its memory hears of its own only after the operator has seen so.
     await bus.desired.publish(volume('stray', 1))
@@ -336,11 +336,11 @@ describe('old writers lose', () => {
     await js.publish('$KV.desired.n1_example_com.volume.v1', JSON.stringify(volume('v1', 7, { term: staleTerm })))
     await js.publish('$KV.desired.n1_example_com.volume.v2', JSON.stringify(volume('v2', 7, { term: staleTerm })))
     for (const uid of ['v1', 'v2']) {
-      const word = await until('refusal', () => {
+      const report = await until('refusal', () => {
         const found = bus.observed.find('volume', uid, NODE)
         return found?.refused ? found : undefined
       })
-      expect(word.refused).toMatchObject({ reason: 'StaleLeader', versions: { term: staleTerm } })
+      expect(report.refused).toMatchObject({ reason: 'StaleLeader', versions: { term: staleTerm } })
     }
     expect(await readFile(fileOf('v1'), 'utf8')).toBe('1 ')
     expect(existsSync(fileOf('v2'))).toBe(false)
@@ -413,7 +413,7 @@ describe('with parts away', () => {
     await bus.admitNode(NODE, undefined)
     await bus.desired.publish({ ...nodeDocument(), uid: 'node-2' })
     await until('inventory', () => bus.inventory.find(NODE))
-    await until('its word', () => bus.observed.find('node', 'node-2', NODE))
+    await until('its report', () => bus.observed.find('node', 'node-2', NODE))
     const kept = (await readdir(join(dir, 'state/documents'))).filter((name) => name.startsWith('node.'))
     expect(kept).toEqual(['node.node-2.json'])
   })

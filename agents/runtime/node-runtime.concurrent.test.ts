@@ -195,7 +195,7 @@ describe('a run under way', () => {
 })
 
 test(
-  'whatever comes late, twice or out of order: the last word is of the highest document, and what went stays gone',
+  'whatever comes late, twice or out of order: the last report is of the highest document, and what went stays gone',
   async () => {
     const version = fc.record({ epoch: fc.integer({ min: 1, max: 3 }), generation: fc.integer({ min: 1, max: 3 }) })
     const step = fc.oneof(fc.record({ uid: fc.constantFrom('a', 'b'), version }), fc.record({ ends: fc.nat(3) }))

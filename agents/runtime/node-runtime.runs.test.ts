@@ -132,7 +132,7 @@ async function timeToRun(): Promise<number> {
 const quiet = () => new Promise((resolve) => setTimeout(resolve, 25))
 
 describe('a run', () => {
-  test('gets its document and what it may use, and its word is said with the versions it was for', async () => {
+  test('gets its document and what it may use, and its report has the versions it was for', async () => {
     await begin('instance')
     await receive(machine('a', 3, { grantedBootId: 'boot-0' }))
     await ran('instance.a 3')
@@ -389,7 +389,7 @@ describe('a tombstone', () => {
 })
 
 describe('who is woken', () => {
-  test('by what it needs: its document, what is observed of it, and not by the same word again', async () => {
+  test('by what it needs: its document, what is observed of it, and not by the same report again', async () => {
     await begin('image', 'instance')
     const needs = machine('a')
     await receive(needs)

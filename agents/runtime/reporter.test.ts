@@ -112,7 +112,7 @@ describe('what is sent', () => {
     expect(said()).toEqual(['b running'])
   })
 
-  test('is progress at most once a second, its last word always; a new state does not wait', async () => {
+  test('is progress at most once a second, its last report always; a new state does not wait', async () => {
     await start()
     reporter.set(report('a', 'building', { progress: 1 }))
     await settle()
@@ -256,7 +256,7 @@ describe('what is sent', () => {
     expect(new Set(said()).size).toBe(39)
   })
 
-  test('ends with the signal, and the last word is said by a flush, however fresh', async () => {
+  test('ends with the signal, and the last report is said by a flush, however fresh', async () => {
     await start()
     reporter.set(report('a', 'building', { progress: 1 }))
     await settle()

@@ -86,7 +86,7 @@ test('the list of its volumes goes with a machine, and does not come back with t
   expect(said()?.facts).toEqual({})
 })
 
-test('whoever asks has the last word said again', async () => {
+test('whoever asks has the last report said again', async () => {
   const sent: string[] = []
   const log = createLogger('test', 'silent')
   // By the clock of the world, as in the product.

@@ -44,7 +44,7 @@ test('NATS that lost everything deletes nothing and changes nothing, and the clo
     await bus.ready(AbortSignal.timeout(10_000))
     const node = before.status?.node ?? ''
     await waitUntilTrue('the document again', () => bus.desired.find(node, 'instance', uid))
-    await waitUntilTrue('the word of the node again', () => bus.observed.find('instance', uid, node))
+    await waitUntilTrue('the report of the node again', () => bus.observed.find('instance', uid, node))
   } finally {
     await bus.close()
     await nc.close()

@@ -143,11 +143,11 @@ test('documents: the bus refuses a stale writer, and an agent refuses what got t
     // A bus that lost its order lets it through: the agent knows the newer term, says so, and the leader writes its own again.
     await jetstream(nc).publish(subject, JSON.stringify(stop))
     await waitUntilTrue('the agent to refuse it', () => {
-      const word = recorder.messages.findLast((m) => {
+      const report = recorder.messages.findLast((m) => {
         const key = keyInSubject(OBSERVED_BUCKET, m.subject)
         return key !== undefined && parseDocumentKey(key)?.uid === uid && m.value?.['refused'] !== undefined
       })
-      const refused = word?.value?.['refused'] as { reason?: string } | undefined
+      const refused = report?.value?.['refused'] as { reason?: string } | undefined
       return refused?.reason === 'StaleLeader' ? refused : undefined
     })
     await waitUntilTrue('the leader to write its own again', async () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { CONTRACT_VERSION, Inventory, ObservedDocument, PortSpec } from './documents.ts'
 
-const word = (facts: object, more: object = {}) => ({
+const report = (facts: object, more: object = {}) => ({
   v: CONTRACT_VERSION,
   kind: 'instance',
   uid: 'u',
@@ -26,7 +26,7 @@ const port = {
   vnicType: 'normal',
 }
 
-describe('a word', () => {
+describe('a report', () => {
   test.each<[string, object, boolean]>([
     ['of an agent that says nothing of interfaces', {}, true],
     ['with all that is known of one', { nics: [nic] }, true],
@@ -36,12 +36,12 @@ describe('a word', () => {
     ['of an orphan without interfaces', { orphans: [{ kind: 'instance', uid: 'u', what: 'w' }] }, true],
     ['of an orphan with some', { orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic] }] }, true],
   ])('%s: understood %s', (_, facts, understood) => {
-    const parsed = ObservedDocument.safeParse(word(facts))
+    const parsed = ObservedDocument.safeParse(report(facts))
     expect(parsed.success).toBe(understood)
     if (parsed.success) expect(parsed.data.facts).toEqual(facts)
   })
   test('of another major version is refused', () => {
-    expect(ObservedDocument.safeParse(word({}, { v: CONTRACT_VERSION + 1 })).success).toBe(false)
+    expect(ObservedDocument.safeParse(report({}, { v: CONTRACT_VERSION + 1 })).success).toBe(false)
   })
 })
 
@@ -51,12 +51,12 @@ const many = <T>(of: (index: number) => T, count: number): T[] => Array.from({ l
 
 describe('what a node says is kept within bounds', () => {
   test('what is not known here is dropped: a newer agent is understood, and nothing is hoarded', () => {
-    const padded = word(
+    const padded = report(
       { nics: [{ ...nic, vlan: 5 }], orphans: [{ kind: 'instance', uid: 'u', what: 'w', new: {} }], junk: ['x'] },
       { junk: many(() => 'x', 1000), error: { reason: 'Reason', message: 'm', terminal: false, junk: 1 } },
     )
     expect(ObservedDocument.parse(padded)).toEqual(
-      word(
+      report(
         { nics: [nic], orphans: [{ kind: 'instance', uid: 'u', what: 'w' }] },
         { error: { reason: 'Reason', message: 'm', terminal: false } },
       ),
@@ -64,13 +64,13 @@ describe('what a node says is kept within bounds', () => {
   })
   test('what people read is cut, so that its state is still told', () => {
     const error = { reason: 'r', message: 'm'.repeat(LARGEST / 2), terminal: false }
-    const parsed = ObservedDocument.parse(word({}, { error }))
+    const parsed = ObservedDocument.parse(report({}, { error }))
     expect(parsed.error?.message).toBe('m'.repeat(4096))
     expect(parsed.state).toBe('running')
   })
   test('orphans beyond the first 256 are not told apart', () => {
     const orphans = many((i) => ({ kind: 'volume', uid: `u${i}`, what: '' }), 300)
-    expect(ObservedDocument.parse(word({ orphans })).facts.orphans).toEqual(orphans.slice(0, 256))
+    expect(ObservedDocument.parse(report({ orphans })).facts.orphans).toEqual(orphans.slice(0, 256))
   })
   test.each<[string, object, object]>([
     ['disks', { volumesAttached: many((i) => `u${i}`, 65) }, {}],
@@ -80,7 +80,7 @@ describe('what a node says is kept within bounds', () => {
     ['a state', {}, { state: 'x'.repeat(33) }],
     ['a boot id', {}, { bootId: 'x'.repeat(65) }],
   ])('too much of %s is refused, not cut: gaps in it would be taken for facts', (_, facts, more) => {
-    expect(ObservedDocument.safeParse(word(facts, more)).success).toBe(false)
+    expect(ObservedDocument.safeParse(report(facts, more)).success).toBe(false)
   })
   test('no string of an inventory is endless either', () => {
     const said = { v: 1, node: 'n', agentVersion: 'v'.repeat(LARGEST), bootId: 'b', cpus: 1, memoryMiB: 1, diskGiB: 1 }

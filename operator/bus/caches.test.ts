@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What nodes said, as it comes from the bucket: whose word it is, who is told of it, and what is forgotten.
+// What nodes said, as it comes from the bucket: whose report it is, who is told of it, and what is forgotten.
 import { describe, expect, test } from '@jest/globals'
 import type { Inventory, ObservedDocument } from '../../lib/contract/documents.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
@@ -8,7 +8,7 @@ import { inventoryOf } from '../testing/inventory.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 
 const log = createLogger('test', 'silent')
-const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
+const report = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
   ...{ v: 1, kind: 'instance', uid: 'vm', node: 'c1', state: 'running', facts: {}, namespace: 'team', name: 'vm' },
   ...{ versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 }, bootId: 'b', since: 't' },
   ...more,
@@ -24,21 +24,21 @@ function observed(isAsked?: (asked: DocumentKey) => boolean) {
   return { cache, told, say }
 }
 
-describe('a word', () => {
+describe('a report', () => {
   test('that is another than before is told of, the same is not', () => {
     const { cache, told, say } = observed()
-    for (const state of ['running', 'running', 'stopped']) say('c1.instance.vm', word({ state }))
+    for (const state of ['running', 'running', 'stopped']) say('c1.instance.vm', report({ state }))
     expect(told).toEqual([key, key])
     expect(cache.find('instance', 'vm', 'c1')?.state).toBe('stopped')
   })
   test.each<[string, string, unknown]>([
-    ['of another node', 'c1.instance.vm', word({ node: 'c2' })],
-    ['of another object', 'c1.instance.vm', word({ uid: 'other' })],
-    ['of another kind', 'c1.instance.vm', word({ kind: 'port' })],
+    ['of another node', 'c1.instance.vm', report({ node: 'c2' })],
+    ['of another object', 'c1.instance.vm', report({ uid: 'other' })],
+    ['of another kind', 'c1.instance.vm', report({ kind: 'port' })],
     ['that is none', 'c1.instance.vm', { v: 1 }],
     ['that is no JSON', 'c1.instance.vm', '{'],
-    ['under a key that is none', 'c1.instance', word()],
-    ['under a kind that is none', 'c1.router.vm', word()],
+    ['under a key that is none', 'c1.instance', report()],
+    ['under a kind that is none', 'c1.router.vm', report()],
   ])('%s is nobody’s', (_, at, value) => {
     const { cache, told, say } = observed()
     say(at, value)
@@ -49,7 +49,7 @@ describe('a word', () => {
   test('of the highest epoch counts where no node is asked about', () => {
     const { cache } = observed()
     const say = (node: string, epoch: number) =>
-      cache.put({ ...key, node }, word({ node, versions: { incarnation: 1, term: 1, epoch, generation: 1 } }))
+      cache.put({ ...key, node }, report({ node, versions: { incarnation: 1, term: 1, epoch, generation: 1 } }))
     say('c1', 2)
     say('c2', 3)
     say('c3', 1)
@@ -59,7 +59,7 @@ describe('a word', () => {
   test('that is forgotten is told of once, and all that was known by it is gone', () => {
     const { cache, told } = observed()
     const nics = [{ mac: 'fa:16:3e:00:00:01', addresses: ['10.0.0.2'] }]
-    cache.put(key, word({ facts: { nics, volumesAttached: ['v'] } }))
+    cache.put(key, report({ facts: { nics, volumesAttached: ['v'] } }))
     expect([cache.listNics('10.0.0.2').length, cache.listWithVolume('v').length]).toEqual([1, 1])
     cache.forget(key)
     cache.forget(key)
@@ -69,11 +69,11 @@ describe('a word', () => {
     expect(left.flat()).toEqual([])
     expect(cache.findAll('instance', 'vm')).toEqual([])
   })
-  test('that nobody asked for is forgotten when its node’s part is emptied, others’ words stay', () => {
+  test('that nobody asked for is forgotten when its node’s part is emptied, others’ reports stay', () => {
     const { cache, told } = observed(({ uid }) => uid === 'vm')
-    cache.put(key, word())
-    cache.put({ ...key, uid: 'x' }, word({ uid: 'x' }))
-    cache.put({ ...key, uid: 'x', node: 'c2' }, word({ uid: 'x', node: 'c2' }))
+    cache.put(key, report())
+    cache.put({ ...key, uid: 'x' }, report({ uid: 'x' }))
+    cache.put({ ...key, uid: 'x', node: 'c2' }, report({ uid: 'x', node: 'c2' }))
     told.length = 0
     cache.forgetUnasked('c1')
     expect(told).toEqual([{ ...key, uid: 'x' }])
@@ -83,11 +83,11 @@ describe('a word', () => {
   test('of a volume in a machine counts while the machine is there', () => {
     const { cache } = observed()
     const nodes = () => cache.listWithVolume('v').map(({ node, state }) => `${node} ${state}`)
-    cache.put(key, word({ facts: { volumesAttached: ['v', 'w'] } }))
-    cache.put({ ...key, node: 'c2' }, word({ node: 'c2', facts: { volumesAttached: ['v'] } }))
-    cache.put(key, word({ state: 'failed', facts: { volumesAttached: ['v'] } }))
+    cache.put(key, report({ facts: { volumesAttached: ['v', 'w'] } }))
+    cache.put({ ...key, node: 'c2' }, report({ node: 'c2', facts: { volumesAttached: ['v'] } }))
+    cache.put(key, report({ state: 'failed', facts: { volumesAttached: ['v'] } }))
     expect([nodes(), cache.listWithVolume('w')]).toEqual([['c2 running', 'c1 failed'], []])
-    cache.put(key, word({ state: 'gone', facts: { volumesAttached: ['v'] } }))
+    cache.put(key, report({ state: 'gone', facts: { volumesAttached: ['v'] } }))
     expect(nodes()).toEqual(['c2 running'])
   })
 })

@@ -77,7 +77,7 @@ async function join(node: string): Promise<NatsConnection> {
   return nc
 }
 
-const word = (node: string, uid: string, message = '') =>
+const report = (node: string, uid: string, message = '') =>
   JSON.stringify({
     ...{ v: 1, kind: 'volume', uid, node, state: 'available', facts: {}, name: uid, bootId: 'b', since: 't' },
     versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
@@ -86,13 +86,16 @@ const word = (node: string, uid: string, message = '') =>
 
 /** The answer of JetStream: stored, or refused. */
 async function say(nc: NatsConnection, node: string, uid: string, message = ''): Promise<boolean> {
-  const answer = await nc.request(observedSubject({ node, kind: 'volume', uid }), word(node, uid, message))
+  const answer = await nc.request(observedSubject({ node, kind: 'volume', uid }), report(node, uid, message))
   return answer.json<{ error?: object }>().error === undefined
 }
 
 async function fill(nc: NatsConnection, node: string, count: number): Promise<void> {
   for (let i = 0; i < count && !nc.isClosed(); i++) {
-    nc.publish(observedSubject({ node, kind: 'volume', uid: `junk-${i}` }), word(node, `junk-${i}`, 'x'.repeat(50_000)))
+    nc.publish(
+      observedSubject({ node, kind: 'volume', uid: `junk-${i}` }),
+      report(node, `junk-${i}`, 'x'.repeat(50_000)),
+    )
     // A flush whose connection is ended meanwhile never comes back.
     if (i % 20 === 19) await Promise.race([nc.flush().catch(() => undefined), nc.closed()])
   }

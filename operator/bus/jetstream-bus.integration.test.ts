@@ -43,11 +43,11 @@ const keyOf = (name: string) => ({ node: NODE, kind: 'image', uid: image(name).m
 
 /** As it goes with each object: wanted, answered, let go, answered, forgotten. */
 async function live(bus: JetStreamBus, name: string): Promise<void> {
-  const word = observedSubject(keyOf(name))
+  const subject = observedSubject(keyOf(name))
   await bus.desired.publish(documentOf(name))
-  await nc.request(word, '{"state":"ready"}')
+  await nc.request(subject, '{"state":"ready"}')
   await bus.desired.publish(tombstoneOf('image', image(name), NODE, 1, writer))
-  await nc.request(word, '{"state":"gone"}')
+  await nc.request(subject, '{"state":"gone"}')
   await bus.desired.withdraw(NODE, 'image', keyOf(name).uid)
 }
 

@@ -49,16 +49,16 @@ test('some that nobody asked for, and others beside them', () => {
   expect(excesses).toEqual(['n1 Unasked'])
 })
 
-test('a word counts by its size', () => {
+test('a report counts by its size', () => {
   const large = new NodeShares({ share: { ...share, bytes: 1e6 }, log, now: () => nowMs })
   const say = (bytes: number) => large.admit('n1', 'a', bytes, asked)
   expect([say(0), say(1024), say(1025), say(4096), say(2048)]).toEqual([true, true, true, true, true])
   expect(say(1)).toBe(false)
 })
 
-test('so many words and heartbeats at a time', () => {
-  const words = Array.from({ length: 12 }, () => put('a'))
-  expect(words).toEqual([...Array(10).fill(true), false, false])
+test('so many reports and heartbeats at a time', () => {
+  const reports = Array.from({ length: 12 }, () => put('a'))
+  expect(reports).toEqual([...Array(10).fill(true), false, false])
   expect([1, 2, 3, 4].map(() => shares.beat('n1'))).toEqual([true, true, true, false])
   nowMs = WINDOW_MS
   expect([put('a'), shares.beat('n1')]).toEqual([true, true])
@@ -75,12 +75,22 @@ test('what is refused is counted nowhere: its accounts do not grow with what a n
   expect(['a', 'b'].map((k) => put(k, 500))).toEqual([true, true])
 })
 
-test('a word beyond the share is not kept; when the bucket was emptied, nor is what nobody asked for', () => {
+test('a report beyond the share is not kept; when the bucket was emptied, nor is what nobody asked for', () => {
   const cache = new ObservedCache(log, shares, ({ uid }) => uid.startsWith('asked'))
   const say = (uid: string, node = 'n1') => {
-    const word = { v: 1, kind: 'volume', uid, node, state: 'available', facts: {}, name: uid, bootId: 'b', since: 't' }
+    const report = {
+      v: 1,
+      kind: 'volume',
+      uid,
+      node,
+      state: 'available',
+      facts: {},
+      name: uid,
+      bootId: 'b',
+      since: 't',
+    }
     const data = Buffer.from(
-      JSON.stringify({ ...word, versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 } }),
+      JSON.stringify({ ...report, versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 } }),
     )
     cache.entry({ key: `${node}.volume.${uid}`, revision: 1, data })
   }

@@ -9,7 +9,7 @@ import { ObservedCache } from './observed.ts'
 const silent = createLogger('test', 'silent')
 const MAC = 'fa:16:3e:00:00:01'
 const nic = (more: Partial<ObservedNic> = {}): ObservedNic => ({ mac: MAC, addresses: ['10.0.0.2'], ...more })
-const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
+const report = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
   v: 1,
   kind: 'instance',
   uid: 'vm',
@@ -24,7 +24,7 @@ const word = (more: Partial<ObservedDocument> = {}): ObservedDocument => ({
   ...more,
 })
 const node = (orphans: { uid: string; nics?: ObservedNic[] }[], name = 'c1') =>
-  word({
+  report({
     kind: 'node',
     uid: `node-${name}`,
     node: name,
@@ -32,10 +32,10 @@ const node = (orphans: { uid: string; nics?: ObservedNic[] }[], name = 'c1') =>
     facts: { orphans: orphans.map((o) => ({ kind: 'instance' as const, what: 'domain', ...o })) },
   })
 
-/** Who has the MAC and the address, after these words. */
-function told(...words: ObservedDocument[]): ObservedCache {
+/** Who has the MAC and the address, after these reports. */
+function told(...reports: ObservedDocument[]): ObservedCache {
   const cache = new ObservedCache(createLogger('test', 'silent'))
-  for (const w of words) cache.put(w, w)
+  for (const report of reports) cache.put(report, report)
   return cache
 }
 const who = (cache: ObservedCache, value: string) =>
@@ -43,38 +43,38 @@ const who = (cache: ObservedCache, value: string) =>
 
 describe('machines by MAC and address', () => {
   test.each<[string, ObservedDocument[], string[], string[]]>([
-    ['one', [word()], ['c1 vm'], ['c1 vm']],
-    ['on two nodes', [word(), word({ node: 'c2' })], ['c1 vm', 'c2 vm'], ['c1 vm', 'c2 vm']],
+    ['one', [report()], ['c1 vm'], ['c1 vm']],
+    ['on two nodes', [report(), report({ node: 'c2' })], ['c1 vm', 'c2 vm'], ['c1 vm', 'c2 vm']],
     [
       'with the address on two interfaces',
-      [word({ facts: { nics: [nic(), nic({ mac: 'fa:16:3e:00:00:02' })] } })],
+      [report({ facts: { nics: [nic(), nic({ mac: 'fa:16:3e:00:00:02' })] } })],
       ['c1 vm'],
       ['c1 vm', 'c1 vm'],
     ],
-    ['that changed its address', [word(), word({ facts: { nics: [nic({ addresses: [] })] } })], ['c1 vm'], []],
-    ['whose agent is older', [word({ facts: {} })], [], []],
-    ['that failed', [word({ state: 'failed' })], ['c1 vm'], ['c1 vm']],
-    ['that is gone', [word(), word({ state: 'gone' })], [], []],
+    ['that changed its address', [report(), report({ facts: { nics: [nic({ addresses: [] })] } })], ['c1 vm'], []],
+    ['whose agent is older', [report({ facts: {} })], [], []],
+    ['that failed', [report({ state: 'failed' })], ['c1 vm'], ['c1 vm']],
+    ['that is gone', [report(), report({ state: 'gone' })], [], []],
     ['an orphan', [node([{ uid: 'x', nics: [nic()] }])], ['c1 x (orphan)'], ['c1 x (orphan)']],
     ['an orphan that was removed', [node([{ uid: 'x', nics: [nic()] }]), node([])], [], []],
     [
       'an orphan that the node has spoken of since',
-      [node([{ uid: 'vm', nics: [nic()] }]), word({ state: 'gone' })],
+      [node([{ uid: 'vm', nics: [nic()] }]), report({ state: 'gone' })],
       [],
       [],
     ],
     [
       'an orphan that another node has spoken of',
-      [node([{ uid: 'vm', nics: [nic()] }]), word({ node: 'c2', state: 'gone' })],
+      [node([{ uid: 'vm', nics: [nic()] }]), report({ node: 'c2', state: 'gone' })],
       ['c1 vm (orphan)'],
       ['c1 vm (orphan)'],
     ],
-  ])('%s', (_, words, byMac, byAddress) => {
-    const cache = told(...words)
+  ])('%s', (_, reports, byMac, byAddress) => {
+    const cache = told(...reports)
     expect([who(cache, MAC), who(cache, '10.0.0.2')]).toEqual([byMac, byAddress])
   })
-  test('a word that is withdrawn takes them along', () => {
-    const cache = told(word(), word({ node: 'c2' }))
+  test('a report that is withdrawn takes them along', () => {
+    const cache = told(report(), report({ node: 'c2' }))
     cache.forget({ node: 'c1', kind: 'instance', uid: 'vm' })
     expect(who(cache, MAC)).toEqual(['c2 vm'])
   })
@@ -93,11 +93,11 @@ test('what is forgotten counts no more for its node; what was never there is no 
   cache.onChange(({ uid }) => told.push(uid))
   const say = (uid: string) => {
     const key = { node: 'n1', kind: 'volume' as const, uid }
-    const word = {
+    const report = {
       ...{ v: 1, ...key, state: 'available', facts: {}, name: uid, bootId: 'b', since: 't' },
       versions: { incarnation: 1, term: 1, epoch: 1, generation: 1 },
     }
-    cache.entry({ key: toDocumentKey(key), revision: 1, data: Buffer.from(JSON.stringify(word)) })
+    cache.entry({ key: toDocumentKey(key), revision: 1, data: Buffer.from(JSON.stringify(report)) })
     return cache.find('volume', uid, 'n1') !== undefined
   }
   const put = (key: string) => cache.entry({ key, revision: 1, data: Buffer.from('{}') })

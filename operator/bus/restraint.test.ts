@@ -65,7 +65,7 @@ test('a servers’ silence keeps nothing of it in the bucket', async () => {
   expect(w.told).toEqual(['Words', 'changed n1', 'end n1', PURGE, 'emptied n1'])
 })
 
-test('is over ten minutes after its last word beyond, and then told of anew', async () => {
+test('is over ten minutes after its last report beyond, and then told of anew', async () => {
   const w = world()
   w.restraint.exceeded('n1', 'Bytes')
   w.clock.ms = 1_000

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What JetStreamBus joins, on a real nats-server: beats and their figures, consumers, words that have a document written again, loss.
+// What JetStreamBus joins, on a real nats-server: beats and their figures, consumers, reports that have a document written again, loss.
 import { rm, writeFile } from 'node:fs/promises'
 import { join as pathOf } from 'node:path'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
@@ -74,7 +74,7 @@ async function join(node: string): Promise<NatsConnection> {
   await writeFile(file, node)
   return server.connectWithTokenFile(file, node, inboxPrefix(node))
 }
-const wordOf = (generation: number, more: object = {}) => ({
+const reportOf = (generation: number, more: object = {}) => ({
   ...{ v: 1, ...key, name: 'i', namespace: 'ns', state: 'ready', facts: {}, bootId: 'b', since: 't' },
   versions: { incarnation: 1, term: 1, epoch: 1, generation },
   ...more,
@@ -164,7 +164,7 @@ test('a document is written again under this term when its node refuses it as an
   bus.desired.onDrift(({ uid }) => drift.push(uid))
   await bus.desired.publish(documentOf(2))
   expect(await termOf()).toBe(1)
-  const say = (more: object) => agent.request(observedSubject(key), JSON.stringify(wordOf(1, more)))
+  const say = (more: object) => agent.request(observedSubject(key), JSON.stringify(reportOf(1, more)))
   await say({ refused: { reason: 'StaleGeneration', message: 'm' } })
   await until(() => bus.observed.find('image', key.uid, 'n1'))
   expect(drift).toEqual([])
@@ -174,7 +174,7 @@ test('a document is written again under this term when its node refuses it as an
   expect([drift, await termOf()]).toEqual([[key.uid], 2])
 }, 60_000)
 
-test('a consumer for each node, made once for each store of its agent, and gone with the node; its words stay', async () => {
+test('a consumer for each node, made once for each store of its agent, and gone with the node; its reports stay', async () => {
   const bus = await lead()
   const agent = await join('n1')
   const storeOf = async () => (await jsm.consumers.info(streamOf('desired'), consumerOf('n1'))).config.metadata
@@ -234,11 +234,11 @@ test('who leads no longer when the consumer is gone leaves the rest to the next'
   expect(next.inventory.find('n1')).toEqual(inventoryOf('n1'))
 }, 60_000)
 
-test('a word is asked for by its document or its resource; before all documents are read nobody is judged', async () => {
+test('a report is asked for by its document or its resource; before all documents are read nobody is judged', async () => {
   const share = { ...DEFAULT_SHARE, unasked: 0 }
   const isKnown = (_: string, uid: string) => uid === 'known'
   const say = async (uid: string) =>
-    (await join('n1')).request(observedSubject({ ...key, uid }), JSON.stringify(wordOf(1, { uid, node: 'n1' })))
+    (await join('n1')).request(observedSubject({ ...key, uid }), JSON.stringify(reportOf(1, { uid, node: 'n1' })))
   const heard = (bus: JetStreamBus) =>
     bus.observed
       .listNode('n1')
@@ -273,7 +273,7 @@ test('a bus that lost all: streams and consumers are made anew, what nodes said 
   const agent = await join('n1')
   await bus.admitNode('n1', 'store-a')
   await bus.desired.publish(documentOf(1))
-  await agent.request(observedSubject(key), JSON.stringify(wordOf(1)))
+  await agent.request(observedSubject(key), JSON.stringify(reportOf(1)))
   await until(() => bus.observed.find('image', key.uid, 'n1'))
   const madeAt = bus.memory.madeAt!.getTime()
   let resets = 0

@@ -87,12 +87,12 @@ const ELSEWHERE: Record<string, string> = {
   Progressing: 'the first write of a run that goes on at once',
   AtNextStart: 'the condition ResizePending: a person starts the machine anew',
   DiskCannotShrink: 'the same: a person names another Flavor',
-  Failed: 'a node’s word: whatever it says next wakes the object, as for Building',
-  Refused: 'a node’s last word: stalls',
-  PlugFailed: 'a node’s word: whatever it says next wakes the object, as for Plugging',
-  VolumeFailed: 'a node’s word: whatever it says next wakes the object, as for Provisioning',
-  ImportFailed: 'a node’s word: whatever it says next wakes the object, as for Importing',
-  CertificatePending: 'a node’s word: it asks again when its document comes',
+  Failed: 'a node’s report: whatever it says next wakes the object, as for Building',
+  Refused: 'a node’s last report: stalls',
+  PlugFailed: 'a node’s report: whatever it says next wakes the object, as for Plugging',
+  VolumeFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
+  ImportFailed: 'a node’s report: whatever it says next wakes the object, as for Importing',
+  CertificatePending: 'a node’s report: it asks again when its document comes',
 }
 const EVENTS = [
   'ResizeRefused',

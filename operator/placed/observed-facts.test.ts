@@ -12,7 +12,7 @@ import {
 } from './observed-facts.ts'
 
 const asked: Asked = { incarnation: 2, epoch: 3, generation: 4 }
-const word = (facts: ObservedFacts, more: Partial<Asked> & { state?: string } = {}) => {
+const report = (facts: ObservedFacts, more: Partial<Asked> & { state?: string } = {}) => {
   const { state = 'running', ...versions } = more
   return { state, facts, versions: { term: 1, ...asked, ...versions } }
 }
@@ -28,52 +28,52 @@ describe('which reports answer', () => {
     ['an older incarnation of higher numbers', { incarnation: 1, epoch: 9, generation: 9 }, false],
     ['a later incarnation of smaller numbers', { incarnation: 3, epoch: 1, generation: 1 }, true],
   ])('%s', (_, said, answers) => {
-    expect(answerOf(word({}, said), asked) !== undefined).toBe(answers)
-    expect(factOf(word({ sizeGiB: 7 }, said), 'sizeGiB', asked)).toBe(answers ? 7 : undefined)
+    expect(answerOf(report({}, said), asked) !== undefined).toBe(answers)
+    expect(factOf(report({ sizeGiB: 7 }, said), 'sizeGiB', asked)).toBe(answers ? 7 : undefined)
   })
   test('nobody spoke, or does not say', () => {
     expect(answerOf(undefined, asked)).toBeUndefined()
-    expect(factOf(word({}), 'sizeGiB', asked)).toBeUndefined()
+    expect(factOf(report({}), 'sizeGiB', asked)).toBeUndefined()
   })
 })
 
 describe('a volume in a machine', () => {
   const listed = (versions: Partial<Asked>) => ({ term: 1, ...asked, ...versions })
-  test.each<[string, ReturnType<typeof word> | undefined, string]>([
+  test.each<[string, ReturnType<typeof report> | undefined, string]>([
     ['nobody spoke', undefined, 'unknown'],
-    ['listed', word({ volumesAttached: ['v', 'w'] }), 'present'],
-    ['listed under an older document', word({ volumesAttached: ['v'] }, older), 'present'],
-    ['listed while it builds', word({ volumesAttached: ['v'] }, { state: 'building' }), 'present'],
-    ['not in the list', word({ volumesAttached: ['w'] }), 'absent'],
-    ['not in an empty list', word({ volumesAttached: [] }), 'absent'],
-    ['not in the list of a refusal', word({ volumesAttached: [] }, { state: 'refused' }), 'absent'],
-    ['no list', word({}), 'unknown'],
-    ['no list, it builds', word({ stages: ['Booted'] }, { state: 'building' }), 'unknown'],
-    ['no list, it failed', word({}, { state: 'failed' }), 'unknown'],
-    ['no list, it was refused', word({}, { state: 'refused' }), 'unknown'],
-    ['not in the list of an older generation', word({ volumesAttached: [] }, older), 'unknown'],
-    ['not in the list of an older epoch', word({ volumesAttached: [] }, { epoch: 2, generation: 9 }), 'unknown'],
-    ['not in the list of an older incarnation', word({ volumesAttached: [] }, { incarnation: 1 }), 'unknown'],
+    ['listed', report({ volumesAttached: ['v', 'w'] }), 'present'],
+    ['listed under an older document', report({ volumesAttached: ['v'] }, older), 'present'],
+    ['listed while it builds', report({ volumesAttached: ['v'] }, { state: 'building' }), 'present'],
+    ['not in the list', report({ volumesAttached: ['w'] }), 'absent'],
+    ['not in an empty list', report({ volumesAttached: [] }), 'absent'],
+    ['not in the list of a refusal', report({ volumesAttached: [] }, { state: 'refused' }), 'absent'],
+    ['no list', report({}), 'unknown'],
+    ['no list, it builds', report({ stages: ['Booted'] }, { state: 'building' }), 'unknown'],
+    ['no list, it failed', report({}, { state: 'failed' }), 'unknown'],
+    ['no list, it was refused', report({}, { state: 'refused' }), 'unknown'],
+    ['not in the list of an older generation', report({ volumesAttached: [] }, older), 'unknown'],
+    ['not in the list of an older epoch', report({ volumesAttached: [] }, { epoch: 2, generation: 9 }), 'unknown'],
+    ['not in the list of an older incarnation', report({ volumesAttached: [] }, { incarnation: 1 }), 'unknown'],
     [
       'not in a list that is older than the report',
-      word({ volumesAttached: [], volumesListedFor: listed(older) }),
+      report({ volumesAttached: [], volumesListedFor: listed(older) }),
       'unknown',
     ],
-    ['not in the list of a later generation', word({ volumesAttached: [] }, { generation: 9 }), 'absent'],
-    ['the machine is gone', word({}, { state: 'gone' }), 'absent'],
-    ['the machine was gone under an older epoch', word({}, { state: 'gone', epoch: 2 }), 'unknown'],
+    ['not in the list of a later generation', report({ volumesAttached: [] }, { generation: 9 }), 'absent'],
+    ['the machine is gone', report({}, { state: 'gone' }), 'absent'],
+    ['the machine was gone under an older epoch', report({}, { state: 'gone', epoch: 2 }), 'unknown'],
   ])('%s: %s', (_, said, presence) => {
     expect(volumePresence(said, 'v', asked)).toBe(presence)
   })
 })
 
-test.each<[string, ReturnType<typeof word> | undefined, string]>([
+test.each<[string, ReturnType<typeof report> | undefined, string]>([
   ['nobody spoke', undefined, 'unknown'],
-  ['reached', word({ stages: ['ImageCached'] }), 'present'],
-  ['not reached', word({ stages: ['Booted'] }), 'absent'],
-  ['no stages', word({}, { state: 'failed' }), 'unknown'],
-  ['not reached under an older document', word({ stages: [] }, older), 'unknown'],
-  ['reached under an older document', word({ stages: ['ImageCached'] }, older), 'unknown'],
+  ['reached', report({ stages: ['ImageCached'] }), 'present'],
+  ['not reached', report({ stages: ['Booted'] }), 'absent'],
+  ['no stages', report({}, { state: 'failed' }), 'unknown'],
+  ['not reached under an older document', report({ stages: [] }, older), 'unknown'],
+  ['reached under an older document', report({ stages: ['ImageCached'] }, older), 'unknown'],
 ])('a stage, %s: %s', (_, said, presence) => {
   expect(stagePresence(said, 'ImageCached', asked)).toBe(presence)
 })
@@ -91,7 +91,7 @@ test.each([
   ['stopped', older, 'unknown'],
   ['running', { epoch: 2 }, 'unknown'],
 ])('the power of a machine that is %s, %j: %s', (state, versions, presence) => {
-  expect(powerPresence(word({}, { state, ...versions }), asked)).toBe(presence)
+  expect(powerPresence(report({}, { state, ...versions }), asked)).toBe(presence)
 })
 
 test.each<[string, ObservedFacts, Partial<Asked>, string]>([
@@ -106,5 +106,5 @@ test.each<[string, ObservedFacts, Partial<Asked>, string]>([
   ['gone', {}, {}, 'absent'],
   ['gone', {}, { epoch: 2 }, 'unknown'],
 ])('the plug of a port that is %s with %j, %j: %s', (state, facts, versions, presence) => {
-  expect(plugPresence(word(facts, { state, ...versions }), asked)).toBe(presence)
+  expect(plugPresence(report(facts, { state, ...versions }), asked)).toBe(presence)
 })

@@ -39,10 +39,10 @@ test.each<[string, { state: string; epoch: number; node?: string } | undefined, 
     ),
     true,
   ],
-])('a machine of the third epoch, %s: released %#', (_, word, computeNode, released) => {
+])('a machine of the third epoch, %s: released %#', (_, report, computeNode, released) => {
   const w = memoryWorld()
   w.put('computeNodes', computeNode)
-  if (word) w.report('instance', object, { node: 'c1', ...word })
+  if (report) w.report('instance', object, { node: 'c1', ...report })
   expect(hasReleased(placement, w.deps)).toBe(released)
 })
 

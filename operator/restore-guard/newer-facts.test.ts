@@ -6,10 +6,10 @@ import { describeFact, findNewerFact, isNewerReport, type NewerFact, type Stored
 const ours = { incarnation: 2, term: 5 }
 const at = (versions: object = {}) => ({ ...ours, epoch: 3, generation: 4, ...versions })
 const stored: StoredVersions = { generation: 4, epoch: 3 }
-const word = (state: string, versions: object = {}) => ({ state, versions: at(versions) })
+const report = (state: string, versions: object = {}) => ({ state, versions: at(versions) })
 
 test.each<
-  [string, object, boolean, StoredVersions | undefined, ReturnType<typeof word> | undefined, NewerFact | undefined]
+  [string, object, boolean, StoredVersions | undefined, ReturnType<typeof report> | undefined, NewerFact | undefined]
 >([
   ['the same', {}, false, stored, undefined, undefined],
   ['an older one', { generation: 3, epoch: 2, term: 4 }, false, stored, undefined, undefined],
@@ -34,17 +34,17 @@ test.each<
     undefined,
     undefined,
   ],
-  ['no resource, its node has it', {}, false, undefined, word('running'), 'existence'],
-  ['no resource, its node fails with it', {}, false, undefined, word('failed'), 'existence'],
+  ['no resource, its node has it', {}, false, undefined, report('running'), 'existence'],
+  ['no resource, its node fails with it', {}, false, undefined, report('failed'), 'existence'],
   ['no resource, its node says nothing', {}, false, undefined, undefined, undefined],
-  ['no resource, its node let go of it', {}, false, undefined, word('gone'), undefined],
-  ['no resource, its node never took it', {}, false, undefined, word('refused'), undefined],
+  ['no resource, its node let go of it', {}, false, undefined, report('gone'), undefined],
+  ['no resource, its node never took it', {}, false, undefined, report('refused'), undefined],
   [
     'no resource, its node speaks of an older incarnation',
     {},
     false,
     undefined,
-    word('running', { incarnation: 1 }),
+    report('running', { incarnation: 1 }),
     undefined,
   ],
   [
@@ -52,11 +52,11 @@ test.each<
     { incarnation: 1 },
     false,
     undefined,
-    word('running', { incarnation: 1 }),
+    report('running', { incarnation: 1 }),
     undefined,
   ],
-  ['a tombstone without a resource', {}, true, undefined, word('running'), undefined],
-  ['a tombstone of the present state', {}, true, stored, word('running'), undefined],
+  ['a tombstone without a resource', {}, true, undefined, report('running'), undefined],
+  ['a tombstone of the present state', {}, true, stored, report('running'), undefined],
   [
     'a tombstone newer than the resource: it is back from the dead',
     { generation: 5 },
@@ -78,7 +78,7 @@ test.each<[DocumentKind, NewerFact | undefined]>([
   ['node', undefined],
 ])('a document of kind %s that a node answers, without a resource', (kind, fact) => {
   const entry = { kind, versions: at(), tombstone: false }
-  expect(findNewerFact(entry, undefined, word('ready'), ours)).toBe(fact)
+  expect(findNewerFact(entry, undefined, report('ready'), ours)).toBe(fact)
 })
 
 test.each([

@@ -31,7 +31,7 @@ const SUSPICIONS: [string, (w: MemoryWorld) => void][] = [
     },
   ],
   [
-    'two nodes’ words',
+    'two nodes’ reports',
     (w) => {
       for (const i of [machine('vm', 'c1'), machine('vm2', 'c2')]) {
         const { node = '' } = i.status ?? {}

@@ -176,7 +176,7 @@ describe('what is said, and when', () => {
     guardOf(w).backendRefused(undefined)
     expect([await prove(w), guardOf(w).isHolding(writer)]).toEqual([false, true])
   })
-  test('a node’s first word asks for a proof, its second does not', () => {
+  test('a node’s first report asks for a proof, its second does not', () => {
     const w = memoryWorld()
     w.put('instances', machine())
     let told = 0
@@ -303,7 +303,7 @@ test('a store that went back after it was asked once is proved all the same', as
   expect(guardOf(w).findMessage(writer)).toContain('generation 2 of instance ns/vm')
 })
 
-describe('nodes’ words alone', () => {
+describe('nodes’ reports alone', () => {
   const other = () => stored<Instance>('vm2', SPEC, { status: { node: 'c2', epoch: 1 } })
   const given = (): MemoryWorld => {
     const w = memoryWorld()

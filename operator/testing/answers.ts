@@ -15,7 +15,7 @@ export function saysOf(kind: DocumentKind, say: Answer, then: Answer = wellAnswe
   return (document) => (document.kind === kind && !document.tombstone ? say(document) : undefined) ?? then(document)
 }
 
-export function toWord(document: DesiredDocument, said: Partial<ObservedDocument>): ObservedDocument {
+export function toReport(document: DesiredDocument, said: Partial<ObservedDocument>): ObservedDocument {
   const { v, kind, uid, name, namespace, node, versions } = document
   const base = { v, kind, uid, name, ...(namespace === undefined ? {} : { namespace }), node, versions }
   return { ...base, state: 'gone', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z', ...said }

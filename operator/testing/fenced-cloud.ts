@@ -142,8 +142,8 @@ export class FencedCloud {
   /** Its latest report, or an older one, arrives: reports may do so after its end. */
   hear(name: NodeName, back = 0): void {
     const { said } = this.#hostOf(name)
-    const word = said[said.length - 1 - back]
-    if (word) this.world.bus.report(structuredClone(word))
+    const report = said[said.length - 1 - back]
+    if (report) this.world.bus.report(structuredClone(report))
   }
 
   /** Where the machine runs, or would as soon as a host that was given up gets power again. */

@@ -71,17 +71,17 @@ export function step(world: MemoryWorld, instance: Instance): Promise<Outcome> {
 }
 
 /** What its node says of it, ports first. */
-export function runs(world: MemoryWorld, instance: Instance, word: { state?: string; facts?: object } = {}): void {
+export function runs(world: MemoryWorld, instance: Instance, report: { state?: string; facts?: object } = {}): void {
   const { node = '', epoch = 0 } = instance.status ?? {}
   for (const port of world.deps.caches.ports.list()) world.report('port', port, { node, epoch, state: 'active' })
   world.report('instance', instance, {
     node,
     epoch,
-    state: word.state ?? 'running',
+    state: report.state ?? 'running',
     facts: {
       stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
       volumesAttached: [],
-      ...word.facts,
+      ...report.facts,
     },
   })
 }

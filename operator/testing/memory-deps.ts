@@ -45,7 +45,7 @@ export interface MemoryWorld {
   report(
     kind: DocumentKind,
     object: KubeObject,
-    word: Partial<ObservedDocument> & { node: string; state: string; epoch: number },
+    said: Partial<ObservedDocument> & { node: string; state: string; epoch: number },
   ): void
 }
 

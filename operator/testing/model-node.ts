@@ -113,9 +113,9 @@ export class ModelNode {
 
   #say(document: DesiredDocument, state: string, facts: ObservedFacts): void {
     const { uid, name, namespace, versions } = document
-    const words = this.said.get(uid) ?? []
-    this.said.set(uid, words)
-    words.push({
+    const reports = this.said.get(uid) ?? []
+    this.said.set(uid, reports)
+    reports.push({
       v: CONTRACT_VERSION,
       kind: 'instance',
       uid,

@@ -124,7 +124,7 @@ export class QuietCloud {
   }
 
   /** A node's report on something that it has. */
-  word(kind: DocumentKind, uid: string, node: string): ObservedDocument {
+  report(kind: DocumentKind, uid: string, node: string): ObservedDocument {
     const base = { v: 1 as const, kind, uid, node, name: 'x', namespace: 'ns', versions: this.versions(1) }
     return { ...base, state: 'running', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z' }
   }

@@ -18,7 +18,7 @@ import type { KindName } from '../kind/row.ts'
 import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import type { Controllers } from '../leadership/look-again.ts'
-import { toWord, wellAnswered, type Answer } from './answers.ts'
+import { toReport, wellAnswered, type Answer } from './answers.ts'
 import { inventoryOf } from './inventory.ts'
 import { MemoryCluster, type CacheName } from './memory-cluster.ts'
 
@@ -152,11 +152,11 @@ export class QuietOperator extends MemoryCluster {
     for (const [key, document] of this.world.bus.desired.documents) {
       const said = this.answer(document)
       if (!said) continue
-      const word = toWord(document, said)
-      const text = JSON.stringify(word)
+      const report = toReport(document, said)
+      const text = JSON.stringify(report)
       if (this.#answered.get(key) === text) continue
       this.#answered.set(key, text)
-      this.world.bus.report(word)
+      this.world.bus.report(report)
       return true
     }
     return false

@@ -198,9 +198,9 @@ export class VolumeCloud {
 
   /** The operator gets a report: the latest, or an older one, perhaps for the second time. */
   hear(node: string, machine: string, back: number): void {
-    const words = this.nodes.get(node)?.said.get(`uid-${machine}`) ?? []
-    const word = words[words.length - 1 - back]
-    if (word) this.world.bus.report(structuredClone(word))
+    const reports = this.nodes.get(node)?.said.get(`uid-${machine}`) ?? []
+    const report = reports[reports.length - 1 - back]
+    if (report) this.world.bus.report(structuredClone(report))
   }
 
   /** What it was never given, or that it never had it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of a node's word on interfaces is our own record, and how much of the rest is believed.
+// What of a node's report on interfaces is our own record, and how much of the rest is believed.
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic } from '../../../lib/contract/documents.ts'
@@ -98,11 +98,11 @@ describe('the record of an interface', () => {
 })
 
 describe('what is not on record', () => {
-  const world = (nics: ObservedNic[], word: object = {}) => {
+  const world = (nics: ObservedNic[], report: object = {}) => {
     const w = memoryWorld()
     w.put('ports', port({ node: 'c1', fixedIPs: fixed('10.0.0.2', 'fd00::2') }))
     w.put('instances', machine())
-    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running', facts: { nics }, ...word })
+    w.report('instance', machine(), { node: 'c1', epoch: 1, state: 'running', facts: { nics }, ...report })
     return w
   }
   const list = (w: MemoryWorld) => listUnrecorded('c1', w.deps)
@@ -138,7 +138,7 @@ describe('what is not on record', () => {
     expect(list(w)).toMatchObject([{ isUnknown: false }])
   })
 
-  test('orphans too, but the machine’s own word is newer than the list of them', () => {
+  test('orphans too, but the machine’s own report is newer than the list of them', () => {
     const w = world([nic()])
     const orphan = (uid: string, kind = 'instance') => ({ kind, uid, nics: [nic({ portUid: 'uid-strange' })] })
     const node = stored<ComputeNode>('c1', {}, { namespace: '' })

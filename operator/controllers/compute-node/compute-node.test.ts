@@ -162,7 +162,7 @@ describe('state', () => {
     ['no Kubernetes Node', { labels: {} }, {}, { reason: 'NodeMissing' }, 'down', undefined],
     ['not heard yet', { beats: false }, {}, { reason: 'AgentUnknown' }, 'down', undefined],
     ['no inventory', { inventory: false }, {}, { reason: 'InventoryMissing' }, 'down', undefined],
-    ['no word of its roles', { state: '' }, {}, { reason: 'SettingUp' }, 'up', 'is not set up yet'],
+    ['no report of its roles', { state: '' }, {}, { reason: 'SettingUp' }, 'up', 'is not set up yet'],
     ['degraded', { state: 'degraded' }, {}, { reason: 'CertificatePending' }, 'up', 'is degraded'],
     ['closed', {}, { unschedulable: true }, { kind: 'done' }, 'up', 'is closed'],
     ['confirmed lost', {}, { lost: 'Confirmed' }, { reason: 'Lost' }, 'lost', undefined],
@@ -489,9 +489,9 @@ describe('releases of a lost node', () => {
   test.each([
     ['answered', { state: 'gone', epoch: 2 }, undefined],
     ['answered for an older epoch', { state: 'gone', epoch: 1 }, [release]],
-  ])('%s', async (_, word, left) => {
+  ])('%s', async (_, report, left) => {
     const w = world()
-    w.report('image', stored<Image>('i', {} as Image['spec']), { node: 'n1', ...word })
+    w.report('image', stored<Image>('i', {} as Image['spec']), { node: 'n1', ...report })
     const c = lost([release])
     await step(w, c)
     expect(c.status?.releases).toEqual(left)
@@ -591,7 +591,7 @@ describe('what a node has without a resource', () => {
       expect(c.status?.orphans?.map(({ uid }) => uid)).toEqual(left)
       expect(findCondition(c.status?.conditions, 'OrphansListed')).toBeUndefined()
     })
-    test('what has a resource now, or was heard of itself, is not kept; a long word keeps its note', async () => {
+    test('what has a resource now, or was heard of itself, is not kept; a long text keeps its note', async () => {
       const { w, c } = of({ orphans: [], unlisted: [pool, { ...pool, kind: 'instance' }] })
       c.status!.orphans!.push({ kind: 'instance', uid: 'uid-vm', what: 'w'.repeat(255) })
       w.put('volumes', stored<Volume>('x', { sizeGiB: 1 }, { uid: 'x' }))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where an Image is imported, and what is believed of what that node says: late, partial and old words, other digests, more than one node.
+// Where an Image is imported, and what is believed of what that node says: late, partial and old reports, other digests, more than one node.
 import { describe, expect, test } from '@jest/globals'
 import type { ComputeNode, Image, Instance } from '../../../lib/api/types.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
@@ -55,17 +55,17 @@ describe('where, beside who imports it (told.test)', () => {
   })
 })
 
-describe('a word of its node', () => {
+describe('a report of its node', () => {
   const facts = { sha256: SHA, virtualSizeBytes: 5, sizeBytes: 3 }
 
   test.each([
     ['of an older import', { epoch: 1 }],
     ['of an older spec', { versions: { incarnation: 1, term: 1, epoch: 2, generation: 1 } }],
     ['that it let go of it', { state: 'gone' }],
-  ])('%s says nothing', async (_, word) => {
+  ])('%s says nothing', async (_, report) => {
     const w = world()
     const i = image({ ...importing }, { generation: 2 })
-    w.report('image', i, { node: 'n1', epoch: 2, state: 'ready', facts, ...word })
+    w.report('image', i, { node: 'n1', epoch: 2, state: 'ready', facts, ...report })
     expect(await step(w, i)).toMatchObject({ reason: 'Importing', message: 'waiting for node n1' })
     expect([i.status, w.events]).toEqual([importing, []])
   })

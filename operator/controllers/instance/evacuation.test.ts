@@ -112,7 +112,7 @@ test('that the node may start it by itself is written before it is told so', asy
 test.each<[string, Spec, boolean]>([
   ['may move: no document says anything else', FENCED, true],
   ['must not', {}, false],
-])('whose node was given up before it said a word; it %s', async (_, spec, moves) => {
+])('whose node was given up before it reported; it %s', async (_, spec, moves) => {
   const w = machineWorld()
   const i = machine({ ...alone, ...spec })
   await step(w, i)
@@ -153,7 +153,7 @@ test('a new place has to answer for itself, and after a restore every place has 
 describe('upgraded from 0.1.0, which said nothing of it', () => {
   test.each<[string, boolean, boolean]>([
     ['while its node is up', true, true],
-    ['after its node was given up, whose word is still on the bus', false, true],
+    ['after its node was given up, whose report is still on the bus', false, true],
     ['after its node was given up and the bus was lost', false, false],
   ])('%s', async (_, isUp, moves) => {
     const w = machineWorld()
@@ -185,7 +185,7 @@ describe('refused for lack of room by a node that is given up before it has let 
     else {
       expect(outcome).toMatchObject(refused)
       expect(i.status).not.toHaveProperty('node')
-      // Its own word that it let go is as good.
+      // Its own report that it let go is as good.
       w.report('instance', i, { node: 'c1', epoch: 1, state: 'gone' })
       await step(w, i)
       expect(i.status).toMatchObject({ node: 'c2', epoch: 2 })

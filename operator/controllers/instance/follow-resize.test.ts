@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resize, one look at a time: what is claimed, what is given back, and what of a node's word counts.
+// Resize, one look at a time: what is claimed, what is given back, and what of a node's report counts.
 import { describe, expect, test } from '@jest/globals'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
@@ -202,7 +202,7 @@ describe('what the node says the machine has', () => {
     const w = world()
     const i = vm(nextFlavor === BIG || status === onItsWay ? 'big' : 'small', status)
     runs(w, { ...i, status: { ...i.status, epoch } }, { facts })
-    // As the next look sees it: the wish is looked at after the word.
+    // As the next look sees it: the wish is looked at after the report.
     follow(w, i)
     expect(i.status?.flavor).toEqual(flavor)
     expect(i.status?.nextFlavor).toEqual(nextFlavor)

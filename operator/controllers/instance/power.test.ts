@@ -23,8 +23,8 @@ interface Said {
 const STAGES = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
 
 function observe(i: Instance, { state, facts = {}, error, plugged = 'present', unresolved }: Said): Outcome {
-  const word = { state, since: 'since', versions: { ...asked, term: 1 }, ...(error ? { error } : {}) }
-  const observed = { ...word, facts: { stages: [...STAGES], volumesAttached: ['v'], ...facts } } as ObservedDocument
+  const report = { state, since: 'since', versions: { ...asked, term: 1 }, ...(error ? { error } : {}) }
+  const observed = { ...report, facts: { stages: [...STAGES], volumesAttached: ['v'], ...facts } } as ObservedDocument
   return observeInstance(i, { observed, asked, volumes: ['v'], plugged, unresolved }, now)
 }
 const vm = (spec: Partial<Instance['spec']> = {}, status: Instance['status'] = {}) =>

@@ -81,7 +81,7 @@ describe('another Flavor is named', () => {
     ['of an older agent, without a size', {}],
     ['of before the restart', SMALL],
     ['with the new processors on the old disk', { ...BIG, rootDiskGiB: 1 }],
-  ])('a word %s ends nothing', async (_, facts) => {
+  ])('a report %s ends nothing', async (_, facts) => {
     const w = machineWorld()
     const i = await running(w)
     ask(i, 'big')

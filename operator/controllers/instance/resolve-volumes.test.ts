@@ -23,16 +23,16 @@ const vm = (...names: string[]) =>
 interface Is {
   status?: Volume['status']
   /** What its node says of it; undefined: nothing. */
-  word?: { state?: string; epoch?: number; facts?: object; generation?: number } | undefined
+  report?: { state?: string; epoch?: number; facts?: object; generation?: number } | undefined
   deleted?: boolean
 }
 
 function put(w: MemoryWorld, name: string, { status, deleted = false, ...is }: Is = {}): Volume {
   const whole = { node: 'c2', pool: 'files', epoch: 2, attachedTo: mine, ...status }
   const volume = w.put('volumes', stored<Volume>(name, { sizeGiB: 1 }, { status: whole, deleted, generation: 3 }))
-  const { state = 'available', epoch = 2, facts = { connection, sizeGiB: 4 }, generation = 3 } = is.word ?? {}
+  const { state = 'available', epoch = 2, facts = { connection, sizeGiB: 4 }, generation = 3 } = is.report ?? {}
   const versions = { incarnation: 1, term: 1, epoch, generation }
-  if (!('word' in is) || is.word) w.report('volume', volume, { node: 'c2', state, epoch, facts, versions })
+  if (!('report' in is) || is.report) w.report('volume', volume, { node: 'c2', state, epoch, facts, versions })
   return volume
 }
 const served = (name: string) => ({
@@ -53,12 +53,12 @@ describe('a volume of the machine that is served', () => {
   })
   test('does so while it still grows, and while it is being deleted', () => {
     const w = machineWorld()
-    put(w, 'data', { word: { generation: 1 }, deleted: true })
+    put(w, 'data', { report: { generation: 1 }, deleted: true })
     expect(resolveVolumes(vm('data'), undefined, w.deps).volumes).toEqual([served('data')])
   })
   test('without a size, where its node does not say', () => {
     const w = machineWorld()
-    put(w, 'data', { word: { facts: { connection } } })
+    put(w, 'data', { report: { facts: { connection } } })
     const [volume] = resolveVolumes(vm('data'), undefined, w.deps).volumes
     expect(Object.keys(volume!).sort()).toEqual(['connection', 'name', 'uid'])
   })
@@ -99,10 +99,14 @@ describe('one that is not', () => {
       'waiting for Volume data',
     ],
     ['has no place', { status: { node: undefined as never } }, 'waiting for Volume data'],
-    ['its node does not speak of', { word: undefined }, 'waiting for node c2 to export Volume data'],
-    ['its node speaks of under the holder before', { word: { epoch: 1 } }, 'waiting for node c2 to export Volume data'],
-    ['fails', { word: { state: 'failed' } }, 'waiting for node c2 to export Volume data'],
-    ['is available, and not exported', { word: { facts: {} } }, 'waiting for node c2 to export Volume data'],
+    ['its node does not speak of', { report: undefined }, 'waiting for node c2 to export Volume data'],
+    [
+      'its node speaks of under the holder before',
+      { report: { epoch: 1 } },
+      'waiting for node c2 to export Volume data',
+    ],
+    ['fails', { report: { state: 'failed' } }, 'waiting for node c2 to export Volume data'],
+    ['is available, and not exported', { report: { facts: {} } }, 'waiting for node c2 to export Volume data'],
   ])('%s', (_, is, message) => {
     const w = machineWorld()
     put(w, 'data', is)
@@ -152,13 +156,13 @@ describe('one that is not', () => {
 
   test('was made anew under its name: the one before does not stay for it', () => {
     const w = machineWorld()
-    put(w, 'data', { word: undefined })
+    put(w, 'data', { report: undefined })
     expect(resolveVolumes(vm('data'), [given('data', 'uid-before')], w.deps).volumes).toEqual([])
   })
 
   test('is the first of two: it is the one that is told', () => {
     const w = machineWorld()
-    put(w, 'b', { word: undefined })
+    put(w, 'b', { report: undefined })
     expect(resolveVolumes(vm('a', 'b'), [], w.deps).unresolved).toMatchObject({ reason: 'VolumeNotFound' })
     expect(resolveVolumes(vm('b', 'a'), [], w.deps).unresolved).toMatchObject({ reason: 'VolumeNotReady' })
   })
@@ -186,7 +190,7 @@ describe('one that the guest may have in its hands, and that cannot be named now
   ])('%s', async (_, uid, node, mustWait) => {
     for (const by of ['sent', 'seen']) {
       const w = machineWorld()
-      put(w, 'data', { word: undefined })
+      put(w, 'data', { report: undefined })
       const i = vm('data')
       if (by === 'sent') await w.bus.desired.publish(sent(uid, node))
       else {

@@ -8,7 +8,7 @@ import { observeInstance } from './status.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')
 const asked = { incarnation: 1, epoch: 2, generation: 3 }
-const word = (state: string, facts: ObservedDocument['facts'], versions: object = {}) =>
+const report = (state: string, facts: ObservedDocument['facts'], versions: object = {}) =>
   ({ state, facts, versions: { term: 1, ...asked, ...versions }, since: 's' }) as unknown as ObservedDocument
 const machine = () =>
   stored<Instance>(
@@ -21,33 +21,36 @@ const observe = (i: Instance, observed: ObservedDocument, plugged: Presence = 'p
 const stages = (i: Instance) =>
   Object.fromEntries((i.status?.conditions ?? []).map(({ type, status }) => [type, status]))
 const ALL = { ImageCached: 'True', NetworkAttached: 'True', VolumesAttached: 'True', Booted: 'True' }
-const whole = () => word('running', { stages: ['ImageCached', 'Booted'], volumesAttached: ['v'] })
+const whole = () => report('running', { stages: ['ImageCached', 'Booted'], volumesAttached: ['v'] })
 
 describe('what a running machine’s node does not say stays as it was', () => {
   test.each<[string, ObservedDocument, Presence, object]>([
-    ['the hypervisor is away', word('failed', {}), 'present', ALL],
-    ['a run is under way', word('building', { stages: ['Booted'] }), 'present', { ...ALL, ImageCached: 'False' }],
-    ['a run that has not looked yet is under way', word('building', {}), 'present', ALL],
+    ['the hypervisor is away', report('failed', {}), 'present', ALL],
+    ['a run is under way', report('building', { stages: ['Booted'] }), 'present', { ...ALL, ImageCached: 'False' }],
+    ['a run that has not looked yet is under way', report('building', {}), 'present', ALL],
     [
       'the list of disks is older',
-      word('running', { volumesAttached: [], volumesListedFor: { incarnation: 1, term: 1, epoch: 2, generation: 2 } }),
+      report('running', {
+        volumesAttached: [],
+        volumesListedFor: { incarnation: 1, term: 1, epoch: 2, generation: 2 },
+      }),
       'present',
       ALL,
     ],
-    ['there is no list of disks', word('running', {}), 'present', ALL],
+    ['there is no list of disks', report('running', {}), 'present', ALL],
     ['a port is not spoken of', whole(), 'unknown', ALL],
-    ['a disk is out', word('running', { volumesAttached: [] }), 'present', { ...ALL, VolumesAttached: 'False' }],
+    ['a disk is out', report('running', { volumesAttached: [] }), 'present', { ...ALL, VolumesAttached: 'False' }],
     ['a port is out', whole(), 'absent', { ...ALL, NetworkAttached: 'False' }],
-    ['it is off', word('crashed', { volumesAttached: ['v'] }), 'present', { ...ALL, Booted: 'False' }],
+    ['it is off', report('crashed', { volumesAttached: ['v'] }), 'present', { ...ALL, Booted: 'False' }],
     [
       'the report is of the generation before',
-      word('stopped', { volumesAttached: [] }, { generation: 2 }),
+      report('stopped', { volumesAttached: [] }, { generation: 2 }),
       'absent',
       ALL,
     ],
     [
       'the report is of an older epoch',
-      word('stopped', { volumesAttached: [] }, { epoch: 1, generation: 9 }),
+      report('stopped', { volumesAttached: [] }, { epoch: 1, generation: 9 }),
       'absent',
       ALL,
     ],
@@ -62,7 +65,7 @@ describe('what a running machine’s node does not say stays as it was', () => {
 
 test('before anything was said no stage counts as reached', () => {
   const i = machine()
-  expect(observe(i, word('building', {}), 'unknown')).toMatchObject({ kind: 'wait', reason: 'CachingImage' })
+  expect(observe(i, report('building', {}), 'unknown')).toMatchObject({ kind: 'wait', reason: 'CachingImage' })
   expect(stages(i)).toEqual({
     ImageCached: 'False',
     NetworkAttached: 'False',
@@ -74,7 +77,7 @@ test('before anything was said no stage counts as reached', () => {
 test('why the first stage is not reached stands in its condition, and not in those of the stages behind it', () => {
   const i = machine()
   const error = { reason: 'ImageNotReady', message: 'the image is refused on this node: digest', terminal: false }
-  const outcome = observe(i, { ...word('waiting', { stages: [], volumesAttached: [] }), error }, 'absent')
+  const outcome = observe(i, { ...report('waiting', { stages: [], volumesAttached: [] }), error }, 'absent')
   expect(outcome).toMatchObject({
     reason: 'ImageNotReady',
     message: 'waiting for the image on node c1: the image is refused on this node: digest',
@@ -92,18 +95,18 @@ test('what waits for a restart is what stands in the condition ResizePending, wh
   const i = machine()
   const pending = { type: 'ResizePending', status: 'True', reason: 'AtNextStart', message: 'm' } as const
   i.status!.conditions = [{ ...pending, lastTransitionTime: '2026-01-01T00:00:00Z' }]
-  for (const said of [word('running', { volumesAttached: ['v'] }), word('failed', {})]) {
+  for (const said of [report('running', { volumesAttached: ['v'] }), report('failed', {})]) {
     observe(i, said)
     expect(i.status?.pendingChanges).toEqual(['spec.flavorRef'])
   }
   i.status!.conditions = []
-  observe(i, word('running', { volumesAttached: ['v'], pendingChanges: ['vcpus'] }))
+  observe(i, report('running', { volumesAttached: ['v'], pendingChanges: ['vcpus'] }))
   expect(i.status?.pendingChanges).toBeUndefined()
 })
 
 test('a refusal of an older placement is none of this one', () => {
   const i = machine()
-  const refused = (epoch: number) => observe(i, word('refused', {}, { epoch }))
+  const refused = (epoch: number) => observe(i, report('refused', {}, { epoch }))
   expect(refused(1)).toMatchObject({ kind: 'wait', reason: 'Building' })
   expect(() => refused(2)).toThrow('refused the machine')
 })

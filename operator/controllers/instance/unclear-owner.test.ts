@@ -30,11 +30,11 @@ const other = { mac: 'fa:16:3e:00:00:99' }
 const elsewhere = { addresses: ['10.0.0.99'] }
 
 /** A cloud with networks `lan` and `wan`, and what node c1 says of the machine `old`. */
-function world(of: ObservedNic, word: object = {}): MemoryWorld {
+function world(of: ObservedNic, report: object = {}): MemoryWorld {
   const w = restored()
   for (const name of ['lan', 'wan']) w.put('networks', network(name))
   w.put('computeNodes', stored<ComputeNode>('c1', {}, { namespace: '' }))
-  w.report('instance', old(), { node: 'c1', epoch: 4, state: 'running', facts: { nics: [of] }, ...word })
+  w.report('instance', old(), { node: 'c1', epoch: 4, state: 'running', facts: { nics: [of] }, ...report })
   return w
 }
 const look = (w: MemoryWorld, p = port()) => findUnclearOwner(machine(), [p], w.deps, w.run.now)
@@ -92,7 +92,7 @@ describe('another machine with the MAC or an address of this one', () => {
     ['failed', { state: 'failed' }, true],
     ['is gone', { state: 'gone' }, false],
     ['says nothing of interfaces', { facts: {} }, false],
-  ])('that %s: held %s', (_, word, held) => expect(look(world(nic(), word)) !== undefined).toBe(held))
+  ])('that %s: held %s', (_, report, held) => expect(look(world(nic(), report)) !== undefined).toBe(held))
 
   test.each<[string, ComputeNode['spec'], boolean]>([
     ['silent', {}, true],
@@ -173,7 +173,7 @@ describe('this machine itself', () => {
     ['of a newer epoch, on a node that is confirmed lost', {}, { epoch: 3 }, false, { lost: 'Confirmed' }],
     ['of the epoch that it had there, and has left', { status: { epoch: 3 } }, { epoch: 3 }, false],
     ['let go of', {}, { epoch: 3, state: 'gone' }, false],
-  ])('%s', (_, more, word, held, spec = {}) => {
+  ])('%s', (_, more, report, held, spec = {}) => {
     const w = restored()
     w.put('computeNodes', stored<ComputeNode>('c1', spec, { namespace: '' }))
     w.report('instance', machine(), {
@@ -181,7 +181,7 @@ describe('this machine itself', () => {
       epoch: 1,
       state: 'running',
       facts: { nics: [nic({ portUid: 'uid-p' })] },
-      ...word,
+      ...report,
     })
     expect(findUnclearOwner(machine(more), [port()], w.deps, w.run.now) !== undefined).toBe(held)
   })

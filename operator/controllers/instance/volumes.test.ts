@@ -43,7 +43,7 @@ const machine = (volumes: string[], more: Partial<Instance['spec']> = {}) =>
   )
 
 /** A volume of s1 in its second epoch, held by the machine unless said otherwise. */
-function give(w: MemoryWorld, name: string, attachedTo: string | undefined = 'vm', word: object = {}): Volume {
+function give(w: MemoryWorld, name: string, attachedTo: string | undefined = 'vm', report: object = {}): Volume {
   const holder = attachedTo === '' ? undefined : { name: attachedTo, uid: `uid-${attachedTo}`, node: 'c1' }
   const volume = stored<Volume>(
     name,
@@ -56,7 +56,7 @@ function give(w: MemoryWorld, name: string, attachedTo: string | undefined = 'vm
     epoch: 2,
     state: 'available',
     facts: { connection: claimed, sizeGiB: 1 },
-    ...word,
+    ...report,
   })
   return volume
 }

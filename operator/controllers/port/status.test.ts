@@ -11,7 +11,7 @@ const binding = (runState: Instance['spec']['runState'] = 'Running') => ({
   epoch: 2,
   hostname: 'vm',
 })
-const word = (state: string, facts: ObservedDocument['facts'] = {}, epoch = 2): ObservedDocument => ({
+const report = (state: string, facts: ObservedDocument['facts'] = {}, epoch = 2): ObservedDocument => ({
   v: CONTRACT_VERSION,
   kind: 'port',
   uid: 'uid-p',
@@ -35,17 +35,17 @@ describe('what a node says of a port', () => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } })
     if (generation === undefined) delete port.metadata.generation
     else port.metadata.generation = generation
-    observePort(port, binding(), word('active', { ovnInstalled: true, linkUp: true }), WRITER)
+    observePort(port, binding(), report('active', { ovnInstalled: true, linkUp: true }), WRITER)
     expect(port.status?.state).toBe(state)
   })
 
   test.each([
     ['nothing yet', undefined, 'Running', { reason: 'Plugging' }, 'BUILD'],
-    ['not plugged', word('plugging', { ovnInstalled: false }), 'Running', { reason: 'Plugging' }, 'BUILD'],
-    ['plugged, no driver in the guest', word('plugging', flowsAlone), 'Running', { reason: 'LinkDown' }, 'DOWN'],
-    ['the same of an older place', word('plugging', flowsAlone, 1), 'Running', { reason: 'Plugging' }, 'BUILD'],
-    ['plugged, and its machine is off', word('plugging', flowsAlone), 'Stopped', { kind: 'done' }, 'DOWN'],
-    ['packets pass', word('active', { ovnInstalled: true, linkUp: true }), 'Running', { kind: 'done' }, 'ACTIVE'],
+    ['not plugged', report('plugging', { ovnInstalled: false }), 'Running', { reason: 'Plugging' }, 'BUILD'],
+    ['plugged, no driver in the guest', report('plugging', flowsAlone), 'Running', { reason: 'LinkDown' }, 'DOWN'],
+    ['the same of an older place', report('plugging', flowsAlone, 1), 'Running', { reason: 'Plugging' }, 'BUILD'],
+    ['plugged, and its machine is off', report('plugging', flowsAlone), 'Stopped', { kind: 'done' }, 'DOWN'],
+    ['packets pass', report('active', { ovnInstalled: true, linkUp: true }), 'Running', { kind: 'done' }, 'ACTIVE'],
   ] as const)('%s', (_what, observed, runState, outcome, state) => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' }, vnicType: 'vhostuser' })
     expect(observePort(port, binding(runState), observed, WRITER)).toMatchObject(outcome)
@@ -53,14 +53,14 @@ describe('what a node says of a port', () => {
   })
 
   test.each<[string, object, ObservedDocument | undefined, object, string]>([
-    ['of what it was asked before', { generation: 2 }, word('active'), { reason: 'Plugging' }, 'BUILD'],
-    ['that it cannot be plugged yet', {}, word('failed'), { reason: 'PlugFailed' }, 'BUILD'],
-    ['that it is refused', {}, word('refused'), { reason: 'Refused' }, 'BUILD'],
+    ['of what it was asked before', { generation: 2 }, report('active'), { reason: 'Plugging' }, 'BUILD'],
+    ['that it cannot be plugged yet', {}, report('failed'), { reason: 'PlugFailed' }, 'BUILD'],
+    ['that it is refused', {}, report('refused'), { reason: 'Refused' }, 'BUILD'],
     ['nothing any more', { status: { state: 'ACTIVE' } }, undefined, { reason: 'Plugging' }, 'ACTIVE'],
     [
       'that it is no longer plugged',
       { status: { state: 'ACTIVE' } },
-      word('plugging'),
+      report('plugging'),
       { reason: 'Plugging' },
       'BUILD',
     ],
@@ -77,7 +77,7 @@ describe('what a node says of a port', () => {
     ['the same of this one', 'refused', 2, 'Refused', 'ACTIVE'],
   ])('%s (%s), while the cloud is in incarnation 2: said in %d', (_, said, incarnation, reason, state) => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
-    const observed = word(said)
+    const observed = report(said)
     observed.versions.incarnation = incarnation
     const saying = () => observePort(port, binding(), observed, { incarnation: 2, term: 1 })
     if (reason === 'Refused') expect(saying).toThrow(expect.objectContaining({ reason }))
@@ -87,7 +87,7 @@ describe('what a node says of a port', () => {
 
   test('a guest that reboots takes its port down and up again', () => {
     const port = stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { state: 'ACTIVE' } })
-    expect(observePort(port, binding(), word('plugging', flowsAlone), WRITER)).toMatchObject({
+    expect(observePort(port, binding(), report('plugging', flowsAlone), WRITER)).toMatchObject({
       message: expect.stringContaining('virtio driver'),
     })
     expect(port.status).toMatchObject({ state: 'DOWN', node: 'c1', epoch: 2, instance: { name: 'vm' } })

@@ -8,7 +8,7 @@ import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps
 import { planAttachment } from './attach.ts'
 
 const connection = { protocol: 'nbd' as const, host: '192.0.2.9', port: 10900, exportName: 'uid-data', tls: true }
-type Word = Pick<ObservedDocument, 'state'> & Partial<ObservedDocument> & { epoch?: number }
+type Report = Pick<ObservedDocument, 'state'> & Partial<ObservedDocument> & { epoch?: number }
 
 /** A machine on c1 under epoch 2 that had the volume in generation 4 and names it no longer in generation 5. */
 const holder = (more: object = {}, volumes: string[] = []) =>
@@ -25,12 +25,12 @@ async function told(w: MemoryWorld, volumes: string[], versions: { epoch: number
   const { spec, ...rest } = documentForTests({ uid, volumes: volumes.map((v) => ({ uid: v, name: v, connection })) })
   await w.bus.desired.publish({ ...rest, spec, node: 'c1', versions: { incarnation: 1, term: 1, ...versions } })
 }
-const said = (w: MemoryWorld, { epoch = 2, ...word }: Word, generation = 5, of = holder()) =>
+const said = (w: MemoryWorld, { epoch = 2, ...report }: Report, generation = 5, of = holder()) =>
   w.report('instance', of, {
     node: 'c1',
     epoch,
     versions: { incarnation: 1, term: 1, epoch, generation },
-    ...word,
+    ...report,
   })
 
 describe('a volume that its machine names no longer', () => {
@@ -39,7 +39,7 @@ describe('a volume that its machine names no longer', () => {
     volumesAttached: [],
     volumesListedFor: { incarnation: 1, term: 1, epoch: 2, generation },
   })
-  test.each<[string, Word | undefined, number, string]>([
+  test.each<[string, Report | undefined, number, string]>([
     ['is out, says its node', { state: 'running', facts: without }, 5, 'detach'],
     ['is out of a paused one', { state: 'paused', facts: without }, 5, 'detach'],
     ['is out, says a run that failed later', { state: 'failed', facts: without }, 5, 'detach'],
@@ -59,11 +59,11 @@ describe('a volume that its machine names no longer', () => {
       5,
       'keep',
     ],
-  ])('%s: %s', async (_, word, generation, plan) => {
+  ])('%s: %s', async (_, report, generation, plan) => {
     const w = memoryWorld()
     w.put('instances', holder())
     await told(w, [], { epoch: 2, generation: 5 })
-    if (word) said(w, word, generation)
+    if (report) said(w, report, generation)
     expect(planAttachment(volume(held), w.deps).kind).toBe(plan)
   })
 

@@ -32,7 +32,7 @@ interface Round {
   order: ObjectName[]
   /** Documents are stored at the end of the round only. */
   isBusSlow: boolean
-  /** What the nodes do with each machine, and which of their words is heard after it: the last, or an older one. */
+  /** What the nodes do with each machine, and which of their reports is heard after it: the last, or an older one. */
   machines: Record<(typeof MACHINES)[number], { end: RunEnd; isTold: boolean; back: number }>
   isServed: boolean
 }

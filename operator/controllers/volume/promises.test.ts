@@ -13,7 +13,7 @@ describe('with the timers off, who waits for room gets what was promised and nev
     ['when the volume is looked at again', (c) => c.set('volumes', 'first', { sizeGiB: 91 })],
     [
       'when its node says that it has it',
-      (c) => c.operator.world.bus.report(c.word('volume', c.uidOf('first', 'volumes'), 's1')),
+      (c) => c.operator.world.bus.report(c.report('volume', c.uidOf('first', 'volumes'), 's1')),
     ],
     ['when the volume is deleted', (c) => c.operator.remove('volumes', ns('first'))],
     ['when the volume is gone', (c) => c.drop('volumes', 'first')],

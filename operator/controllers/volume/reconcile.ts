@@ -80,8 +80,8 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
 
 /** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
 function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
-  const words = bus.observed.findAll('volume', metadata.uid)
-  const owner = words.find((word) => word.state !== 'gone' && !isConfirmedLost(word.node, { caches }))
+  const reports = bus.observed.findAll('volume', metadata.uid)
+  const owner = reports.find((report) => report.state !== 'gone' && !isConfirmedLost(report.node, { caches }))
   if (!owner) return undefined
   return waitFor(
     'OwnershipUnclear',

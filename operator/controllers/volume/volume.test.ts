@@ -169,7 +169,7 @@ describe('a volume grows as far as its pool has room', () => {
     return reconcileVolume(v, w.deps, w.run)
   }
 
-  /** Stored, with its node's word where it has one. */
+  /** Stored, with its node's report where it has one. */
   const served = (w: MemoryWorld, v: Volume) => {
     w.put('volumes', v)
     const { sizeGiB } = v.status ?? {}
@@ -285,11 +285,11 @@ describe('adopt: a node has this volume, but the resource was never placed', () 
     ['is served', { state: 'available' }, {}, true],
     ['was let go of', { state: 'gone' }, {}, false],
     ['is on a node that was given up', { state: 'available' }, { lost: 'Confirmed' as const }, false],
-  ])('it %s: held %s', async (_, word, spec, held) => {
+  ])('it %s: held %s', async (_, report, spec, held) => {
     const w = world()
     w.put('computeNodes', stored<ComputeNode>('s2', spec, { namespace: '' }))
     const v = volume()
-    w.report('volume', v, { node: 's2', epoch: 3, ...word })
+    w.report('volume', v, { node: 's2', epoch: 3, ...report })
     const outcome = await reconcileVolume(v, w.deps, w.run)
     expect(outcome).toMatchObject(
       held ? { reason: 'OwnershipUnclear', message: expect.stringContaining('node s2') } : { kind: 'saved' },
@@ -324,10 +324,10 @@ describe('life', () => {
       'creating',
     ],
     ['older epoch', { state: 'available', epoch: 0 }, { kind: 'wait', reason: 'Provisioning' }, 'creating'],
-  ])('observed %s', async (_, word, outcome, state) => {
+  ])('observed %s', async (_, report, outcome, state) => {
     const w = world()
     const v = volume({ ...placed })
-    w.report('volume', v, { node: 's1', epoch: 1, ...word })
+    w.report('volume', v, { node: 's1', epoch: 1, ...report })
     expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(outcome)
     expect(v.status?.state).toBe(state)
   })
@@ -406,11 +406,11 @@ describe('attachment', () => {
     ['it still names the volume', {}, undefined, true],
     ['its node has not let go', { deleted: true }, undefined, true],
     ['its node said gone', { deleted: true }, { state: 'gone' }, false],
-  ])('while %s', async (_, change, word, isKept) => {
+  ])('while %s', async (_, change, report, isKept) => {
     const w = world()
     const holder = user('a', change)
     w.put('instances', holder)
-    if (word) w.report('instance', holder, { node: 'c1', epoch: 1, ...word })
+    if (report) w.report('instance', holder, { node: 'c1', epoch: 1, ...report })
     const v = volume({ ...placed, attachedTo: { name: 'a', uid: 'uid-a', node: 'c1' } })
     await reconcileVolume(v, w.deps, w.run)
     expect(v.status?.attachedTo !== undefined).toBe(isKept)
@@ -566,10 +566,10 @@ test.each<[string, object, object, object, string]>([
     { reason: 'Provisioning' },
     'creating',
   ],
-])('a volume %s', async (_, had, word, outcome, state) => {
+])('a volume %s', async (_, had, report, outcome, state) => {
   const w = world()
   const v = volume({ ...placed, grantedGiB: 10, state: 'available', ...had })
-  w.report('volume', v, { node: 's1', epoch: 1, state: 'available', ...word })
+  w.report('volume', v, { node: 's1', epoch: 1, state: 'available', ...report })
   expect(await reconcileVolume(v, w.deps, w.run)).toMatchObject(outcome)
   expect(v.status?.state).toBe(state)
 })

@@ -135,14 +135,14 @@ export const MACHINE_NEED_ROWS: WaitRow[] = [
       ['AttachingVolumes', { state: 'running', facts: { volumesAttached: [] } }],
       ['PowerChanging', { state: 'stopped', facts: { volumesAttached: ['*'] } }],
     ] as const
-  ).map(([reason, word]): WaitRow => ({
+  ).map(([reason, report]): WaitRow => ({
     reason,
     where: vm,
     waits: async (c) => {
       c.volume('disk')
       await c.operator.rest()
-      const facts = reason === 'PowerChanging' ? { volumesAttached: [c.uidOf('disk', 'volumes')] } : word.facts
-      c.operator.answer = saysOf('instance', () => ({ ...word, facts: { ...facts } }))
+      const facts = reason === 'PowerChanging' ? { volumesAttached: [c.uidOf('disk', 'volumes')] } : report.facts
+      c.operator.answer = saysOf('instance', () => ({ ...report, facts: { ...facts } }))
       c.vm('vm', onDisk)
     },
     ends: (c) => c.answersAll(),

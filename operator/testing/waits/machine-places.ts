@@ -17,8 +17,8 @@ async function placed(c: QuietCloud, spec: object = {}): Promise<string> {
   return c.nodeOf('vm')
 }
 /** A node has the machine, or one with its MAC, and its resource never had a place. */
-async function unclear(c: QuietCloud, word: object): Promise<void> {
-  c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c1'), ...word })
+async function unclear(c: QuietCloud, report: object): Promise<void> {
+  c.operator.world.bus.report({ ...c.report('instance', 'x1', 'c1'), ...report })
   c.vm('vm', nic({ macAddress: MAC }))
 }
 /** Where a machine runs: the node that has room for it, has it, or had it. */
@@ -86,11 +86,11 @@ export const MACHINE_PLACE_ROWS: WaitRow[] = [
       // It comes back to the very node that released its former self.
       c.set('computeNodes', 'c2', { unschedulable: true })
       c.vm('vm')
-      c.operator.world.bus.report({ ...c.word('instance', c.uidOf('vm'), 'c1'), versions: c.versions(3) })
+      c.operator.world.bus.report({ ...c.report('instance', c.uidOf('vm'), 'c1'), versions: c.versions(3) })
     },
     ends: (c) =>
       c.operator.world.bus.report({
-        ...c.word('instance', c.uidOf('vm'), 'c1'),
+        ...c.report('instance', c.uidOf('vm'), 'c1'),
         versions: c.versions(3),
         state: 'gone',
       }),
@@ -100,17 +100,17 @@ export const MACHINE_PLACE_ROWS: WaitRow[] = [
     by: 'one with its MAC',
     where: vm,
     waits: (c) => unclear(c, { facts: { nics: [{ mac: MAC }] } }),
-    ends: (c) => c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c1'), state: 'gone' }),
+    ends: (c) => c.operator.world.bus.report({ ...c.report('instance', 'x1', 'c1'), state: 'gone' }),
   },
   {
     reason: 'OwnershipUnclear',
     by: 'a node without a ComputeNode',
     where: vm,
     waits: (c) => {
-      c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c9'), facts: { nics: [{ mac: MAC }] } })
+      c.operator.world.bus.report({ ...c.report('instance', 'x1', 'c9'), facts: { nics: [{ mac: MAC }] } })
       c.vm('vm', nic({ macAddress: MAC }))
     },
-    ends: (c) => c.operator.world.bus.report({ ...c.word('instance', 'x1', 'c9'), state: 'gone' }),
+    ends: (c) => c.operator.world.bus.report({ ...c.report('instance', 'x1', 'c9'), state: 'gone' }),
   },
   {
     reason: 'OwnershipUnclear',

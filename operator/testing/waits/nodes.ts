@@ -17,7 +17,7 @@ async function silenceAll(c: QuietCloud): Promise<void> {
 const phantom = (c: QuietCloud, state: string) => {
   const addresses = Array.from({ length: 64 }, (_, i) => `10.0.0.${i}`)
   const nics = Array.from({ length: 64 }, () => ({ mac: 'fa:16:3e:00:00:99', addresses }))
-  return { ...c.word('instance', 'x1', 'c1'), state, facts: { nics } }
+  return { ...c.report('instance', 'x1', 'c1'), state, facts: { nics } }
 }
 
 export const NODE_ROWS: WaitRow[] = [

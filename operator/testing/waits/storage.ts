@@ -10,7 +10,7 @@ const image: Where = ['images', ns('other')]
 function claim(c: QuietCloud, state: string): void {
   const volumesAttached = [c.uidOf('disk', 'volumes')]
   c.operator.world.bus.report({
-    ...c.word('instance', 'uid-of-nobody', 'c2'),
+    ...c.report('instance', 'uid-of-nobody', 'c2'),
     ...{ state, facts: state === 'gone' ? {} : { volumesAttached } },
   })
 }
@@ -156,12 +156,12 @@ export const STORAGE_ROWS: WaitRow[] = [
     where: disk,
     waits: (c) => {
       c.volume('disk')
-      const word = c.word('volume', c.uidOf('disk', 'volumes'), 's1')
-      c.operator.world.bus.report({ ...word, state: 'available', versions: c.versions(3) })
+      const report = c.report('volume', c.uidOf('disk', 'volumes'), 's1')
+      c.operator.world.bus.report({ ...report, state: 'available', versions: c.versions(3) })
     },
     ends: (c) =>
       c.operator.world.bus.report({
-        ...c.word('volume', c.uidOf('disk', 'volumes'), 's1'),
+        ...c.report('volume', c.uidOf('disk', 'volumes'), 's1'),
         ...{ state: 'gone', versions: c.versions(3) },
       }),
   },
