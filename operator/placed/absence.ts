@@ -4,8 +4,8 @@ import { isConfirmedLost } from './lost-node.ts'
 import type { PlacedDeps } from './placed-deps.ts'
 
 /**
- * What a node said last is worth nothing while the node is away: what it holds is not Ready then, whatever stands in its report.
- * @param of what is there, and what waits for it: `{ held: 'the data', noun: 'volume' }`
+ * While a node is away its last report does not count: whatever is on it is not Ready.
+ * @param of words for the message, such as `{ held: 'the data', noun: 'volume' }`
  */
 export function findAbsence(
   node: string,

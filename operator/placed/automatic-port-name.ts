@@ -5,15 +5,15 @@ const NAME_LENGTH = 200
 const LAST_PART = /-\d{1,2}-[0-9a-f]{8}$/
 
 /**
- * The same name at every attempt, and another for a machine made anew under an old name: the UID is in it. Names of Instances may
- * have 253 characters and dots, and what a cut leaves must not end in one: no part of a name begins with the hyphen behind it.
+ * The name is the same at every attempt and, as it depends on the UID, different for a machine recreated under the same name. Names of
+ * Instances may have 253 characters and dots: the cut must not leave a dot before the hyphen, as no label of a name may begin with one.
  */
 export function automaticPortName({ metadata }: { metadata: { name: string; uid: string } }, index: number): string {
   const start = metadata.name.slice(0, NAME_LENGTH).replace(/\.+$/, '')
   return `${start}-${index}-${digestOf(metadata.uid)}`
 }
 
-/** Is it the name of a Port that is made for this Instance? */
+/** Is this the name of one of this Instance's automatic Ports? */
 export function isAutomaticPortName(portName: string, instance: { name: string; uid: string }): boolean {
   const last = LAST_PART.exec(portName)?.[0]
   if (last === undefined) return false

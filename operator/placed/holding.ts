@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions about where machines and their ports stand, asked by several controllers.
+// Questions about machines and their ports that several controllers ask.
 import type { Instance, Port } from '../../lib/api/types.ts'
 import { keyOfObject } from '../../lib/kube/object.ts'
 import type { PlacedDeps } from './placed-deps.ts'

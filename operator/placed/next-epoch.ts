@@ -2,12 +2,12 @@
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { PlacedDeps } from './placed-deps.ts'
 
-/** No owner of ours changes so often: what a node says beyond it is not believed. */
+/** No owner changes this often: a node that reports a higher epoch is not believed. */
 const MOST = 2 ** 31
 
 /**
- * The epoch of a new owner: above the one before, and above what that node itself has acted on. A resource that was restored without its
- * status counts from nothing again, and the node that released its former self would refuse it for ever. Pure.
+ * The epoch of a new placement: above the previous one, and above what the node itself has acted on. A resource restored without its status
+ * starts counting again, and a node that released it before the restore would refuse it for ever. Pure.
  */
 export function nextEpoch(
   { kind, uid, node }: { kind: DocumentKind; uid: string; node: string },

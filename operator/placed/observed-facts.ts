@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// How facts are read from nodes' reports: the one place. A report that says nothing is not a report that says no (docs/decisions/0014).
+// The one place where facts are read from nodes' reports. A report that does not say is not one that says no (docs/decisions/0014).
 import type { ObservedDocument, ObservedFacts } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { WriterVersions } from './document-header.ts'
 
 /**
- * `absent`: the node looked, under the document asked about or a later one, and it is not there. `unknown`: it was not heard, speaks of
- * an older document, or does not say; whoever reads that keeps what was known and decides nothing.
+ * `absent`: the node looked, under the document asked about or a later one, and did not find it. `unknown`: there is no report, or it is
+ * about an older document, or it does not say; then keep what was known and decide nothing.
  */
 export type Presence = 'present' | 'absent' | 'unknown'
 
-/** The document that a report has to answer; terms do not matter, since a new leader sends what stands again. */
+/** The document that a report must answer. Terms do not matter, since a new leader publishes the same documents again. */
 export type Asked = Pick<Versions, 'incarnation' | 'epoch' | 'generation'>
 
-/** What a document of this object, as it is now, asks of the node that has it under this epoch. */
+/** The versions of the object's current document for the node that has it under this epoch. */
 export function askedOf({ metadata }: KubeObject, epoch: number | undefined, writer: WriterVersions): Asked {
   return { incarnation: writer.incarnation, epoch: epoch ?? 0, generation: metadata.generation ?? 0 }
 }
 
 type Report = Pick<ObservedDocument, 'state' | 'versions' | 'facts'>
 
-/** Is what was said under `said` said of the document asked about, or of a later one? Within another incarnation numbers mean nothing. */
+/** Does `said` answer the document asked about, or a later one? Epochs and generations compare only within one incarnation. */
 function isAnswer(said: Asked, asked: Asked): boolean {
   if (said.incarnation !== asked.incarnation) return said.incarnation > asked.incarnation
   if (said.epoch !== asked.epoch) return said.epoch > asked.epoch
   return said.generation >= asked.generation
 }
 
-/** The report when it answers what was asked; undefined when nobody spoke, or of something older. */
+/** The report if it answers what was asked; undefined if there is none or it answers something older. */
 export function answerOf<W extends Report>(report: W | undefined, asked: Asked): W | undefined {
   return report && isAnswer(report.versions, asked) ? report : undefined
 }
 
-/** A value that a report may leave out; undefined: not known. */
+/** A fact that a report may leave out; undefined: not known. */
 export function factOf<K extends keyof ObservedFacts>(
   report: Report | undefined,
   fact: K,
@@ -43,8 +43,8 @@ export function factOf<K extends keyof ObservedFacts>(
 }
 
 /**
- * Does the machine have the volume in its hands? Only a list counts as a no, and only one that was made under the document asked about or
- * later: it may be older than its report. A list that names the volume counts however old it is.
+ * Does the machine have the volume in hand? Only a list of disks counts as a no, and only one made under the document asked about or a
+ * later one: the list may be older than its report. A list with the volume counts however old it is.
  */
 export function volumePresence(report: Report | undefined, volume: string, asked: Asked): Presence {
   if (!report) return 'unknown'
@@ -56,14 +56,14 @@ export function volumePresence(report: Report | undefined, volume: string, asked
 
 type Stage = NonNullable<ObservedFacts['stages']>[number]
 
-/** Has the machine's node come so far? A report without stages is of a run that ended before it looked. */
+/** Has the node reached this stage with the machine? A report without stages is from a run that ended before it looked. */
 export function stagePresence(report: Report | undefined, stage: Stage, asked: Asked): Presence {
   const stages = factOf(report, 'stages', asked)
   if (!stages) return 'unknown'
   return stages.includes(stage) ? 'present' : 'absent'
 }
 
-/** What a machine's state says of its power; a run that fails or still builds says nothing, and only what is off waits. */
+/** Whether a machine is on, by its reported state. A failed or building run does not say; `waiting` is reported only of one that is off. */
 export function powerPresence(report: Report | undefined, asked: Asked): Presence {
   const answer = answerOf(report, asked)
   if (!answer) return 'unknown'

@@ -4,7 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Caches } from '../kind/row.ts'
 import type { ReleaseDesk } from './release-desk.ts'
 
-/** What there is to know and to do about what nodes hold; a part of `OperatorDeps`. */
+/** The part of `OperatorDeps` that is about what nodes hold. */
 export interface PlacedDeps {
   readonly caches: Caches
   readonly bus: Bus

@@ -3,13 +3,13 @@ import type { Instance } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 
-/** What of an object has to leave which node. */
+/** One placement of an object, such as one that its node has to release. */
 export interface Placement {
   kind: DocumentKind
   object: KubeObject
   node: string
   epoch: number
-  /** Of a machine that moves on: stays in the tombstone for its next place. */
+  /** The user data of a machine that moves: kept in the tombstone for its next place. */
   userDataBase64?: string
 }
 
@@ -26,8 +26,8 @@ export function placementsOf(instance: Instance): Placement[] {
 }
 
 /**
- * Has a node been chosen for the machine, now or before? Who was placed once keeps what it was made from (image, size, user data, key,
- * ports) while it moves: only a machine that never had a place is a new user of what it refers to.
+ * Has the machine ever been placed? A machine that was keeps what it was made from (image, size, user data, key, ports) while it moves:
+ * only one that was never placed is a new user of what it refers to.
  */
 export function wasPlaced({ status }: Pick<Instance, 'status'>): boolean {
   return status?.node !== undefined || (status?.epoch ?? 0) > 0

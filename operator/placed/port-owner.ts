@@ -4,7 +4,7 @@ import type { Instance, Port } from '../../lib/api/types.ts'
 import { isAutomaticPortName } from './automatic-port-name.ts'
 import type { Caches } from '../kind/row.ts'
 
-/** The Instance that an automatic port was made for; undefined for a user's own port, and when the Instance is gone. */
+/** The Instance that an automatic port was made for; undefined for a user's own port and if the Instance is gone. */
 export function ownerInstanceOf(port: Port, { caches }: { caches: Pick<Caches, 'instances'> }): Instance | undefined {
   const uid = ownerUidOf(port)
   const owner = uid === undefined ? undefined : caches.instances.findByUid(uid)
@@ -12,8 +12,8 @@ export function ownerInstanceOf(port: Port, { caches }: { caches: Pick<Caches, '
 }
 
 /**
- * The Instance that an automatic port was made for, there or not; undefined for a user's own port. Once it was decided
- * (port/origin.ts) it stands in the status, which the operator alone writes; before that, it is what the port was made with.
+ * The UID of the Instance that an automatic port was made for, even if that is gone; undefined for a user's own port. Once decided
+ * (port/origin.ts) it is in the status, which only the operator writes; before that, the port's name and owner reference tell.
  */
 export function ownerUidOf(port: Pick<Port, 'metadata' | 'status'>): string | undefined {
   return ownerOfPort(port)?.uid

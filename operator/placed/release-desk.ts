@@ -2,7 +2,7 @@
 import type { ComputeNode } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
 
-/** What a node still holds although nothing in Kubernetes may wait for it any longer. */
+/** Something that a node may still hold although nothing in Kubernetes waits for its release any more. */
 export interface Release {
   kind: DocumentKind
   uid: string
@@ -11,10 +11,10 @@ export interface Release {
   epoch: number
 }
 
-/** As many as ComputeNode.status.releases holds. */
+/** The most entries that ComputeNode.status.releases can have. */
 export const MAX_RELEASES = 64
 
-/** Does the node's resource keep this release, or that of a later placement? */
+/** Does the ComputeNode's status have this release, or one of a later placement? */
 export function isReleaseOnRecord(
   computeNode: ComputeNode | undefined,
   { kind, uid, epoch }: Pick<Release, 'kind' | 'uid' | 'epoch'>,
@@ -24,14 +24,14 @@ export function isReleaseOnRecord(
 }
 
 /**
- * Where controllers hand over releases that a lost or silent node cannot acknowledge; the compute-node controller writes them into
- * ComputeNode.status.releases, so that they survive the loss of NATS. In memory only: callers ask again until the status has it.
+ * Where controllers hand over releases that a lost or silent node cannot confirm. The compute-node controller writes them into
+ * ComputeNode.status.releases, where they survive a loss of NATS. The desk is in memory only: callers ask again until the status has them.
  */
 export class ReleaseDesk {
   readonly #requests = new Map<string, Map<string, Release>>()
   #wake: (node: string) => void = () => undefined
 
-  /** @returns ends that */
+  /** @returns a function that unsubscribes */
   onRequest(wake: (node: string) => void): () => void {
     this.#wake = wake
     return () => (this.#wake = () => undefined)
@@ -44,7 +44,7 @@ export class ReleaseDesk {
     this.#wake(node)
   }
 
-  /** Those that are not written yet: asked for, and not among what the ComputeNode's stored status holds under this epoch or a newer. */
+  /** The requests not saved yet, that is, not in the ComputeNode's stored status under the same or a later epoch. */
   listNew(node: string, stored: readonly Pick<Release, 'kind' | 'uid' | 'epoch'>[]): Release[] {
     const requests = this.#requests.get(node)
     if (!requests) return []

@@ -10,42 +10,42 @@ import { isReleaseOnRecord, MAX_RELEASES } from './release-desk.ts'
 type ReleaseDeps = Pick<PlacedDeps, 'bus' | 'caches' | 'releases' | 'writer'>
 
 /**
- * Has the node released it: it confirmed this release or a newer one, or it is confirmed lost and its ComputeNode keeps the release for
- * the case that it returns (invariant 4)? Of a cached image it is enough that the ComputeNode keeps the release. The tombstone stays
- * on the bus until nobody needs the answer (tombstone-collector.ts).
+ * Has the node released it? Either it has confirmed this release or a later one, or it is confirmed lost and its ComputeNode keeps the
+ * release in case it returns (invariant 4). For a cached image it is enough that the ComputeNode keeps the release. The tombstone stays on
+ * the bus until nobody needs the answer (tombstone-collector.ts).
  */
 export function hasReleased(placement: Placement, deps: Pick<PlacedDeps, 'bus' | 'caches'>): boolean {
   const { kind, object, node, epoch } = placement
   if (hasConfirmed(placement, deps)) return true
   const computeNode = deps.caches.computeNodes.find(undefined, node)
-  // A ComputeNode goes only when nothing but cached images is left on it.
+  // A ComputeNode is removed only when nothing but cached images is left on it.
   if (!computeNode) return isCopy(kind)
   const isKept = isReleaseOnRecord(computeNode, { kind, uid: object.metadata.uid, epoch })
   if (computeNode.spec.lost === undefined) return isKept && isCopy(kind)
-  // A full list keeps no more: the tombstone on the bus has to do.
+  // If the list is full, the tombstone on the bus has to do.
   return isKept || !hasRoom(computeNode)
 }
 
-/** Does the node itself say that it has released it? */
+/** Has the node itself reported the release? */
 export function hasConfirmed({ kind, object, node, epoch }: Placement, { bus }: Pick<PlacedDeps, 'bus'>): boolean {
   const observed = bus.observed.find(kind, object.metadata.uid, node)
   return observed?.state === 'gone' && observed.versions.epoch >= epoch
 }
 
-/** A cached image is a copy: nothing else waits for its end, so that a node which is away need not confirm it. */
+/** Nothing depends on the removal of a copy (a cached image), so a node that is away need not confirm it. */
 function isCopy(kind: DocumentKind): boolean {
   return DOCUMENTS[kind].holds === 'copy'
 }
 
 /**
- * Makes a node release an object: a tombstone, then the node's `gone` or a person's confirmation that it is lost. Runs any number of times.
- * @returns undefined once it is released
+ * Makes a node release an object: publishes a tombstone, then waits for the node's `gone` or for somebody to confirm the node lost.
+ * Idempotent. @returns undefined once it is released
  */
 export async function releaseFrom(placement: Placement, deps: ReleaseDeps): Promise<Outcome | undefined> {
   const { kind, object, node, epoch, userDataBase64 } = placement
   const computeNode = deps.caches.computeNodes.find(undefined, node)
   const isReleased = hasReleased(placement, deps)
-  // A node that is not waited for (it left, or its list of releases is full) may be back, with the document that asks for the object.
+  // A node that need not confirm (it left, or its list of releases is full) may come back while the object's document is still there.
   const left = deps.bus.desired.find(node, kind, object.metadata.uid)
   const isLeftBehind = left?.tombstone === false && left.versions.epoch <= epoch
   if (isReleased && !isLeftBehind) return undefined
@@ -78,7 +78,7 @@ function silentMessage(node: string, isKnown: boolean, deps: ReleaseDeps): strin
   )
 }
 
-/** Coarse on purpose: a message that changed with every run would be a write with every run. */
+/** Coarse on purpose: a message that changed on every run would cause a write on every run. */
 function roughly(ms: number): string {
   const minutes = ms / 60_000
   if (minutes < 1) return ''

@@ -8,8 +8,8 @@ import { ownerInstanceOf } from './port-owner.ts'
 import { placementsOf } from './placement.ts'
 
 /**
- * Takes answered tombstones away. A `gone` is evidence that controllers read, so it may go only when no resource can ask for it any
- * more: here is the one place that decides so. A leftover costs a few bytes, and the next start looks at all of them.
+ * Withdraws answered tombstones. Controllers read a `gone` as evidence, so it may go only when no resource can ask for it any more; that is
+ * decided only here. A leftover costs a few bytes and is considered again at the next start.
  */
 export class TombstoneCollector {
   readonly #deps: CollectorDeps
@@ -25,7 +25,7 @@ export class TombstoneCollector {
     for (const { kind, uid } of this.#deps.bus.desired.list()) this.consider(kind, uid)
   }
 
-  /** Whenever the object changed or went, or a node spoke of it. Cheap when there is nothing to do. */
+  /** Call it whenever the object changed or went, or a node reported on it. Cheap when there is nothing to do. */
   consider(kind: DocumentKind, uid: string): void {
     const { bus } = this.#deps
     for (const { node, state } of bus.observed.findAll(kind, uid)) {
@@ -49,7 +49,7 @@ export class TombstoneCollector {
 
 type CollectorDeps = Pick<PlacedDeps, 'bus' | 'caches'>
 
-/** Of kinds whose resource asks of some nodes only; that of others may ask of each as long as it is there. */
+/** For kinds whose resource asks only about some nodes. For other kinds, an existing resource may ask about any node. */
 const MAY_ASK: Partial<Record<DocumentKind, (uid: string, node: string, deps: CollectorDeps) => boolean>> = {
   instance(uid, node, deps) {
     const instance = deps.caches.instances.findByUid(uid)
@@ -68,7 +68,7 @@ function isPlacedOn(instance: Instance, node: string): boolean {
   return placementsOf(instance).some((placement) => placement.node === node)
 }
 
-/** A machine that moves: its tombstone has the user data until the document of its new place does. */
+/** While a machine moves, its tombstone keeps the user data until the document for the new place has it. */
 function keepsUserData({ metadata, spec, status }: Instance, { bus }: CollectorDeps): boolean {
   if (spec.userDataSecretRef === undefined || metadata.deletionTimestamp !== undefined) return false
   return status?.node === undefined || bus.desired.find(status.node, 'instance', metadata.uid)?.tombstone !== false

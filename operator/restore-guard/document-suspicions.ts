@@ -21,7 +21,7 @@ import { isReleaseOnRecord } from '../placed/release-desk.ts'
 import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
 import type { Caches } from '../kind/row.ts'
 
-/** One proof is enough: of further suspicions nothing is kept. */
+/** One proof is enough, so no more open suspicions than this are kept. */
 const MOST_SUSPICIONS = 64
 const MOST_RELEASED = 10_000
 
@@ -32,17 +32,17 @@ export interface EvidenceDeps {
 
 interface Suspicion extends DocumentKey {
   sinceMs: number
-  /** The store itself knows better: a cache is behind in this one object, which alone is held up by it. */
+  /** The store itself was read and disagrees: our cache is behind for this object, and only this object is held up. */
   isDenied: boolean
 }
 
-/** The documents on the bus that are newer than the store seems to be; most are a cache that is behind by a moment. */
+/** Documents on the bus that seem newer than the store. Most often a cache is just behind for a moment. */
 export class DocumentSuspicions {
   readonly #deps: EvidenceDeps
   readonly #now: () => number
   /** By kind and uid. */
   readonly #suspicions = new Map<string, Suspicion>()
-  /** What this leadership itself released: NATS may lose that and bring the document back. */
+  /** What this leadership released: NATS may lose the tombstone and bring back the document. */
   readonly #released = new Set<string>()
   #highestIncarnation = 0
 
@@ -51,7 +51,7 @@ export class DocumentSuspicions {
     this.#now = now
   }
 
-  /** Those that the store itself was not asked about yet. */
+  /** How many suspicions the store itself has not denied. */
   get openSize(): number {
     let open = 0
     for (const { isDenied } of this.#suspicions.values()) if (!isDenied) open++
@@ -62,7 +62,7 @@ export class DocumentSuspicions {
     return this.#suspicions.size
   }
 
-  /** The highest that a document was seen to be of. */
+  /** The highest incarnation seen in any document. */
   get highestIncarnation(): number {
     return this.#highestIncarnation
   }
@@ -83,7 +83,7 @@ export class DocumentSuspicions {
     }
   }
 
-  /** Of one object, on the nodes that say anything of it. @param object when it is at hand */
+  /** Checks one object's documents for the nodes that report on it. @param object if already at hand */
   consider(kind: DocumentKind, uid: string, writer: WriterVersions, object?: KubeObject): void {
     const id = `${kind}.${uid}`
     const held = this.#suspicions.get(id)
@@ -96,11 +96,11 @@ export class DocumentSuspicions {
       if (!held) this.#suspicions.set(id, this.#begin(entry))
       return
     }
-    // There may have been more of them than are kept.
+    // There may have been more suspicions than were kept.
     if (this.#suspicions.delete(id) && this.#suspicions.size === 0) this.lookAtAll(writer)
   }
 
-  /** The object went the way it should. */
+  /** The object was released in the regular way. */
   forget(kind: DocumentKind, uid: string): void {
     this.#released.add(`${kind}.${uid}`)
     if (this.#released.size <= MOST_RELEASED) return
@@ -110,7 +110,7 @@ export class DocumentSuspicions {
     }
   }
 
-  /** Looks again, and asks the store itself. @returns what is newer, once it is beyond doubt */
+  /** Checks all suspicions again and reads the store itself. @returns what is newer, once that is certain */
   async findProof(writer: WriterVersions, read: StoreReader): Promise<string | undefined> {
     for (const { kind, uid } of [...this.#suspicions.values()]) this.consider(kind, uid, writer)
     for (const suspicion of [...this.#suspicions.values()]) {
@@ -138,14 +138,14 @@ export class DocumentSuspicions {
     return fact === 'existence' && this.#isReleased(entry) ? undefined : fact
   }
 
-  /** NATS may lose a tombstone: by this leader's memory, by what is kept until the node has answered, or with a node that is lost. */
+  /** Was it released, though NATS may have lost the tombstone? By our memory or the ComputeNode's releases, or because the node is lost. */
   #isReleased({ kind, uid, node, versions }: DesiredEntry): boolean {
     if (this.#released.has(`${kind}.${uid}`) || isConfirmedLost(node, this.#deps)) return true
     const computeNode = this.#deps.caches.computeNodes.find(undefined, node)
     return isReleaseOnRecord(computeNode, { kind, uid, epoch: versions.epoch })
   }
 
-  /** A cache may be behind for longer than a suspicion has to stand: a watch that hangs is found after 45 s. */
+  /** Reads the store, as a cache may lag for longer than PROOF_MS: a hanging watch is noticed only after 45 s. */
   async #isConfirmed(
     entry: DesiredEntry,
     fact: NewerFact,
@@ -164,7 +164,7 @@ export class DocumentSuspicions {
     const ref = known ? refOf(known) : report && { namespace: report.namespace, name: report.name }
     const fresh = ref && (await read(resourceKindOfDocument(kind), ref))
     const stored = fresh?.metadata.uid === uid ? await readVersions(kind, fresh, read) : undefined
-    // In the cache and not in the store: the cache has yet to hear that it went.
+    // Cached but not in the store: the cache has not yet seen the deletion.
     if (!ref || (known && !stored)) return false
     const confirmed = findNewerFact(entry, stored, report, writer)
     return confirmed !== undefined && !(confirmed === 'existence' && this.#isReleased(entry))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nothing goes out while the store may have gone back in time: the places where a leader's writes pass.
+// Blocks a leader's writes while the store may have gone back in time.
 import { StaleWriterError } from '../../lib/errors.ts'
 import { HELD } from '../../lib/leader/fence.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
@@ -8,7 +8,7 @@ function assertNotHeld(isHeld: () => boolean): void {
   if (isHeld()) throw new StaleWriterError(HELD)
 }
 
-/** Its writes throw StaleWriterError while held. The term is claimed by whoever supervises it, who looks by itself. */
+/** A driver whose writes throw StaleWriterError while held. claimTerm is not blocked: its caller, the supervisor, checks for itself. */
 export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): NetworkDriver {
   const unlessHeld =
     <A extends unknown[], R>(write: (...args: A) => Promise<R>) =>

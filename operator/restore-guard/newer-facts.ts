@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which facts on the bus are newer than what the resources hold (invariant 6, docs/decisions/0012). Pure.
+// Which facts on the bus are newer than the resources (invariant 6, docs/decisions/0012). Pure.
 import { INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../lib/api/types.ts'
 import { DOCUMENTS, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
@@ -10,25 +10,25 @@ import type { Caches } from '../kind/row.ts'
 import type { WriterVersions } from '../placed/document-header.ts'
 import { ownerInstanceOf, ownerOfPort } from '../placed/port-owner.ts'
 
-/** What the store has of the object that a document is about. */
+/** The versions that the store has of a document's object. */
 export interface StoredVersions {
   generation: number
-  /** Undefined: no place was decided for it, as far as the resource knows. */
+  /** Undefined: by its resource, the object was never placed. */
   epoch: number | undefined
 }
 
-/** A read that the store itself answers, not a cache. */
+/** Reads from the store itself, not from a cache. */
 export type StoreReader = (kind: ResourceKind, ref: ObjectRef) => Promise<KubeObject | undefined>
 
-/** How long a suspicion must stand: longer than a stale leader takes to learn that it is one, so that whoever still leads then is not. */
+/** How long a suspicion must stand: longer than a stale leader needs to notice that it is stale, so one that still leads then is not. */
 export const PROOF_MS = 10_000
 
-/** What of a document is newer than the store, or undefined when nothing is. */
+/** What in a document is newer than the store. */
 export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'existence'
 
 /**
- * An operator publishes a document only after the write that decided it was acknowledged, and turns it into a tombstone before it lets
- * the resource go. So of what lies in `desired` in our own incarnation:
+ * An operator publishes a document only after the write that decided it was acknowledged, and replaces it by a tombstone before it lets the
+ * resource go. So for a document in the bucket `desired`:
  *
  * | document      | resource       | newer in it           |                                                                      |
  * |---------------|----------------|-----------------------|----------------------------------------------------------------------|
@@ -42,7 +42,7 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * | tombstone     | none           |                       | nothing: a release that is not answered, or answered late            |
  * | an older incarnation's | any   |                       | nothing: an administrator has decided what is right since            |
  *
- * A node's report without a document is never enough here (see RegressionGuard.check), and an orphan is none at all.
+ * A node's report without a document is never enough here (see RegressionGuard.check), and an orphan is no evidence at all.
  * @param report what the document's node says of the object
  */
 export function findNewerFact(
@@ -67,7 +67,7 @@ function isHeldBy(report: Pick<ObservedDocument, 'state' | 'versions'> | undefin
   return report.state !== 'gone' && report.state !== 'refused'
 }
 
-/** A node's own report, within one incarnation; terms are the bus's and the Lease's business. */
+/** Is a node's report newer than our object? Terms are not compared: the bus and the Lease take care of them. */
 export function isNewerReport(theirs: Versions, ours: Versions): boolean {
   if (theirs.incarnation !== ours.incarnation) return theirs.incarnation > ours.incarnation
   return theirs.epoch > ours.epoch || (theirs.epoch === ours.epoch && theirs.generation > ours.generation)
@@ -79,7 +79,7 @@ export function storedVersions(kind: DocumentKind, object: KubeObject, caches: C
   return versionsOf(object, ownerInstanceOf(object as Port, { caches }))
 }
 
-/** The same as the store has it now, owner included. @param object just read */
+/** The same, with a port's owner read from the store too. @param object just read */
 export async function readVersions(kind: DocumentKind, object: KubeObject, read: StoreReader): Promise<StoredVersions> {
   const owner = kind === 'port' ? ownerOfPort(object as Port) : undefined
   if (!owner) return versionsOf(object, object)
@@ -89,8 +89,8 @@ export async function readVersions(kind: DocumentKind, object: KubeObject, read:
 }
 
 /**
- * An automatic port goes where its machine goes, under that one's epoch, and never under a lower one than it had.
- * @param placed whose placement counts; undefined: it is gone
+ * An automatic port follows its machine's placement, under the machine's epoch, but never under a lower one than it had.
+ * @param placed the object whose placement counts; undefined: it is gone
  */
 function versionsOf(object: KubeObject, placed: KubeObject | undefined): StoredVersions {
   const { generation = 0 } = object.metadata

@@ -10,8 +10,8 @@ import { isNewerReport, PROOF_MS, refOf, readVersions, type StoreReader } from '
 import { resourceKindOfDocument, findResource } from '../kind/document-kinds.ts'
 
 /**
- * Nodes that say that they acted on something newer than the store and the bus hold: both were lost. A node can say anything, so its
- * report holds up the object it is about, and only a second node's makes it a proof.
+ * Nodes that report having acted on something newer than both store and bus, as if both had been lost. A node can report anything, so one
+ * node's report holds up only its object; it takes a second node's to be a proof.
  */
 export class NodesAhead {
   readonly #deps: EvidenceDeps
@@ -23,17 +23,17 @@ export class NodesAhead {
     this.#now = now
   }
 
-  /** Objects that a node is ahead of. */
+  /** Number of objects that a node is ahead of. */
   get size(): number {
     return this.#ahead.size
   }
 
-  /** @returns what the object's node knows that the object does not, for people */
+  /** @returns how the node's report is newer than the object, for messages; undefined if it is not */
   consider(object: KubeObject, key: DocumentKey, ours: Versions): string | undefined {
     const { kind, uid, node } = key
     const id = `${kind}.${uid}`
     const report = this.#deps.bus.observed.find(kind, uid, node)
-    // What a lost node said last would never be taken back, and keep what it had from being deleted or started elsewhere.
+    // A lost node would never take back its last report, which would keep the object from being deleted or placed elsewhere.
     if (!report || !isNewerReport(report.versions, ours) || isConfirmedLost(node, this.#deps)) {
       this.#ahead.delete(id)
       return undefined
@@ -50,7 +50,7 @@ export class NodesAhead {
     this.#ahead.delete(`${kind}.${uid}`)
   }
 
-  /** @returns what two nodes agree upon, once the store itself was asked */
+  /** @returns the proof, if two nodes are ahead and the store itself was asked */
   async findProof(writer: WriterVersions, read: StoreReader): Promise<string | undefined> {
     const standing = [...this.#ahead.values()].filter(({ sinceMs }) => this.#now() - sinceMs >= PROOF_MS)
     if (new Set(standing.map(({ node }) => node)).size < 2) return undefined
@@ -64,7 +64,7 @@ export class NodesAhead {
       : `nodes know newer versions than the resources: ${[...witnesses.values()].join(', ')}`
   }
 
-  /** @returns the object's name when the store confirms it */
+  /** @returns the object's name, if the store too is older than the report */
   async #confirm(
     { kind, uid, node }: DocumentKey,
     writer: WriterVersions,

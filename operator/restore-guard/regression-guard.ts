@@ -20,9 +20,9 @@ export interface RegressionDeps extends EvidenceDeps {
 }
 
 /**
- * Notices that the bus or the nodes know newer facts than our resources hold: etcd was restored from a backup (invariant 6,
- * docs/decisions/0012). Nothing is written while that is suspected and, once it is proved, until an administrator has raised
- * Cloud.spec.incarnation. What is evidence stands in newer-facts.ts and nodes-ahead.ts.
+ * Notices when the bus or the nodes know newer facts than our resources, that is, etcd was restored from a backup (invariant 6,
+ * docs/decisions/0012). Nothing is written while that is suspected and, once proved, until an administrator raises
+ * Cloud.spec.incarnation. What counts as evidence is defined in newer-facts.ts and nodes-ahead.ts.
  */
 export class RegressionGuard {
   readonly #deps: RegressionDeps
@@ -30,7 +30,7 @@ export class RegressionGuard {
   readonly #documents: DocumentSuspicions
   readonly #nodes: NodesAhead
   readonly #history: StoreHistory
-  /** A backend keeps a newer leader's term than ours. */
+  /** A backend that has recorded a higher term than ours. */
   #backend: { what: string; sinceMs: number } | undefined
   #found: { incarnation: number; message: string } | undefined
   readonly #suspected = new Listeners<undefined>()
@@ -44,7 +44,7 @@ export class RegressionGuard {
     this.#history = deps.history ?? new StoreHistory(() => 1)
   }
 
-  /** Called when there is a suspicion: have prove() called, now and until it is decided. @returns ends it */
+  /** The listener must see that prove() is called, now and until the suspicion is settled. @returns a function that unsubscribes */
   onSuspicion(listener: () => void): () => void {
     const ends = [this.#suspected.add(listener), this.#history.onRecord(listener)]
     return () => {
@@ -52,26 +52,26 @@ export class RegressionGuard {
     }
   }
 
-  /** Called when the last suspicion turned out to be none: whatever was held has to be looked at. */
+  /** Called when the last suspicion proved unfounded: everything held up must be reconciled. */
   onFreed(listener: () => void): () => void {
     return this.#freed.add(listener)
   }
 
-  /** Must nothing be written? Cheap: asked before every write. */
+  /** Are all writes to be held? Cheap, as it is asked before every write. */
   isHolding(writer: WriterVersions): boolean {
     return this.isSuspicious() || this.findMessage(writer) !== undefined
   }
 
-  /** Something is being verified. */
+  /** Is a suspicion still being verified? */
   isSuspicious(): boolean {
     return this.#documents.openSize > 0 || this.#backend !== undefined
   }
 
-  /** Why nothing is written until the incarnation is raised; undefined when nothing was proved in this one. */
+  /** Why nothing is written until the incarnation is raised; undefined if nothing was proved in this incarnation. */
   findMessage(writer: WriterVersions): string | undefined {
     const { incarnation } = writer
     const { regressedIncarnation = 0, conditions } = this.#deps.caches.clouds.find(undefined, CLOUD_NAME)?.status ?? {}
-    // As it was written first: another leader may come upon another fact, or the bus may have lost what proved it.
+    // The message first written stays: another leader may find other evidence, or the bus may have lost the first.
     if (regressedIncarnation >= incarnation) return findCondition(conditions, 'ControlPlaneRegressed')?.message ?? ''
     if (this.#found?.incarnation === incarnation) return this.#found.message
     const what = this.#history.find(incarnation)
@@ -87,26 +87,26 @@ export class RegressionGuard {
     this.#change(() => this.#documents.lookAtAll(writer))
   }
 
-  /** The object changed, came or went, or a node spoke of it. */
+  /** For when the object changed, came or went, or a node reported on it. */
   consider(kind: DocumentKind, uid: string, writer: WriterVersions): void {
     this.#change(() => this.#documents.consider(kind, uid, writer))
   }
 
-  /** The object was released in order, so that its document, should NATS bring it back, proves nothing. */
+  /** The object was released in the regular way: should NATS bring its document back, that proves nothing. */
   forget(kind: DocumentKind, uid: string): void {
     this.#documents.forget(kind, uid)
     this.#nodes.forget(kind, uid)
   }
 
-  /** A backend refuses our term as an old one. @param what undefined: it has taken it */
+  /** A backend refuses our term as outdated. @param what undefined: it has accepted it */
   backendRefused(what: string | undefined): void {
     const sinceMs = this.#backend?.sinceMs ?? this.#now()
     this.#change(() => (this.#backend = what === undefined ? undefined : { what, sinceMs }))
   }
 
   /**
-   * Before an object is acted on: is its document, or its node's report, newer than it?
-   * @returns what to answer instead of acting
+   * Call it before acting on an object: is its document, or its node's report, newer than the object?
+   * @returns the outcome to return instead of acting
    */
   check(
     object: KubeObject,
@@ -125,8 +125,8 @@ export class RegressionGuard {
   }
 
   /**
-   * Goes after what is suspected, and asks the store itself before it concludes.
-   * @returns whether to be called again soon
+   * Follows up all suspicions and reads the store itself before it decides.
+   * @returns whether it should be called again soon
    */
   async prove(writer: WriterVersions, read: StoreReader): Promise<boolean> {
     if (this.findMessage(writer) !== undefined) return false

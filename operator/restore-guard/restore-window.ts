@@ -6,9 +6,9 @@ import type { Caches } from '../kind/row.ts'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-/** So long an administrator may need to look through what a restore left on nodes. */
+/** How long an administrator may need to look through what a restore left on nodes. */
 const AFTER_RESTORE_MS = 7 * DAY_MS
-/** A restore that nobody noticed began with a new leader, who proves it within seconds where anything can. */
+/** An unnoticed restore begins with a new leader, and that proves it within seconds if it can be proved at all. */
 const AFTER_LEADER_MS = HOUR_MS
 
 export interface RestoreDeps {
@@ -17,7 +17,7 @@ export interface RestoreDeps {
 }
 
 /**
- * For how long it is still plausible that resources and bus forgot machines that nodes run (docs/decisions/0028). Each of these begins it:
+ * How much longer it is plausible that resources and bus lost machines that nodes run (docs/decisions/0028). Any of these opens the window:
  *
  * | what                                                                 | lasts    |
  * |----------------------------------------------------------------------|----------|
@@ -25,7 +25,7 @@ export interface RestoreDeps {
  * | the bus's streams were made: it lost all that it held, or is new     | 7 days   |
  * | this leadership                                                      | one hour |
  *
- * Pure. @returns milliseconds; 0 when it is not
+ * Pure. @returns milliseconds; 0 when the window is closed
  */
 export function restoreWindowMs({ bus, caches }: RestoreDeps, now: Date): number {
   const since = caches.clouds.find(undefined, CLOUD_NAME)?.status?.incarnationSince

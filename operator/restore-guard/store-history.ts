@@ -3,20 +3,20 @@ import type { ResourceKind } from '../../lib/kube/object.ts'
 import { Listeners } from '../bus/listeners.ts'
 
 /**
- * What this process saw of the store going back in time, across leaderships: the Lease is often lost while etcd is being restored. A
- * list is a consistent read, so one that is older than what was seen before is certain.
+ * Whether this process saw the store go back in time, across leaderships: the Lease is often lost while etcd is being restored. A list is a
+ * consistent read, so a list older than what was seen before is certain proof.
  */
 export class StoreHistory {
   readonly #incarnation: () => number
   readonly #listeners = new Listeners<undefined>()
   #wentBack: { what: string; incarnation: number } | undefined
 
-  /** @param incarnation the Cloud's, as this process knows it; what was seen counts until it is raised, whoever leads then */
+  /** @param incarnation the Cloud's, as this process knows it; what was seen counts until that is raised, whoever leads */
   constructor(incarnation: () => number) {
     this.#incarnation = incarnation
   }
 
-  /** For informers. */
+  /** Informers call it when a list is older than what they have seen. */
   readonly record = ({ plural }: Pick<ResourceKind, 'plural'>, seen: string, now: string): void => {
     const incarnation = this.#incarnation()
     if (this.#wentBack && this.#wentBack.incarnation >= incarnation) return

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interfaces that nodes say their machines have, and what our own record says of them (docs/decisions/0028).
+// Interfaces that nodes report for their machines, and what our own records say about them (docs/decisions/0028).
 import type { ComputeNode, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic } from '../../../lib/contract/documents.ts'
 import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
@@ -12,26 +12,26 @@ export interface ClaimDeps {
   caches: Pick<Caches, 'computeNodes' | 'instances' | 'networks' | 'ports'>
 }
 
-/** The upper bound, however large a node claims to be. */
+/** Upper bound of machines per node, however large the node claims to be. */
 export const MOST_MACHINES = 512
-/** MACs and addresses together: four interfaces with one each, a machine. */
+/** MACs and addresses together, per machine: four interfaces with one of each. */
 export const CLAIMS_PER_MACHINE = 8
-/** As the contract has it. */
+/** Memory of the smallest machine in the contract. */
 const SMALLEST_MIB = 64
 
-/** A machine that a node says it has, with the interfaces that no record of ours puts there. */
+/** A machine that a node reports, with those of its interfaces that are not in our records for that node. */
 export interface UnrecordedMachine {
   uid: string
-  /** `namespace/name` as the node says; unknown of an orphan. */
+  /** `namespace/name` as the node reports it; not known for an orphan. */
   name?: string
-  /** Neither a resource nor a document of ours is about it. */
+  /** The machine has neither a resource nor a document for this node. */
   isUnknown: boolean
   nics: ObservedNic[]
 }
 
 /**
- * The interface as our own record has it: the Port's document on that node, or the Port that stands there. Undefined: nothing of ours
- * put it there, as far as anything of ours remembers.
+ * The interface as our own records have it: from the Port's document for that node, or from a Port that is plugged there. Undefined: as
+ * far as we know, we did not put it there.
  */
 export function findRecordedNic(
   { portUid }: ObservedNic,
@@ -75,27 +75,27 @@ export function listUnrecorded(node: string, deps: ClaimDeps): UnrecordedMachine
   for (const { kind, uid, state, facts, namespace = '', name } of observed.listNode(node)) {
     if (state === 'gone') continue
     if (kind === 'instance') add(uid, facts.nics, `${namespace}/${name}`)
-    // What it says of the machine itself is newer than its list of orphans.
+    // A report on the machine itself is newer than the node's list of orphans.
     for (const orphan of kind === 'node' ? (facts.orphans ?? []) : [])
       if (orphan.kind === 'instance' && !observed.find('instance', orphan.uid, node)) add(orphan.uid, orphan.nics)
   }
   return found
 }
 
-/** All that it claims, not only a part of it. */
+/** Whether our record has the MAC and all addresses, not only some. */
 function isRecorded(nic: ObservedNic, node: string, deps: ClaimDeps): boolean {
   const recorded = findRecordedNic(nic, node, deps)
   return recorded !== undefined && [nic.mac, ...(nic.addresses ?? [])].every((value) => names(recorded, value))
 }
 
-/** Is it no more than a node of its size can have? If it is more, none of it is believed. */
+/** Could a node of this size have all these machines? If not, none of them is believed. */
 export function isWithinMeans(machines: readonly UnrecordedMachine[], computeNode: ComputeNode | undefined): boolean {
   const most = mostMachines(computeNode)
   const claims = machines.flatMap(({ nics }) => nics).reduce((sum, { addresses = [] }) => sum + 1 + addresses.length, 0)
   return machines.length <= most && claims <= most * CLAIMS_PER_MACHINE
 }
 
-/** What a node says of its size is believed up to a bound. */
+/** A node's reported size is believed up to a bound. */
 export function mostMachines(computeNode: ComputeNode | undefined): number {
   const { cpus, memoryMiB } = computeNode?.status?.inventory ?? {}
   if (cpus === undefined || memoryMiB === undefined) return MOST_MACHINES

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { systemClock, type Clock } from '../../../lib/time/clock.ts'
 
-/** How stale `status.free` of a ComputeNode may be: it is for people, and a burst of machines then costs one write per node, not one each. */
+/** How stale a ComputeNode's `status.free` may get: only people read it, and so a burst of machines costs one write per node, not many. */
 const SETTLE_MS = 30_000
 
-/** Nodes whose machines claim more or less than before: looked at once, a while after the first change. */
+/** Nodes whose machines claim more or less than before; each is woken once, a while after the first change. */
 export class ClaimedNodes {
   readonly #clock: Pick<Clock, 'after'>
   readonly #pending = new Map<string, () => void>()
@@ -14,7 +14,7 @@ export class ClaimedNodes {
     this.#clock = clock
   }
 
-  /** @returns ends that */
+  /** @returns a function that unsubscribes */
   onSettled(wake: (node: string) => void): () => void {
     this.#wake = wake
     return () => (this.#wake = () => undefined)
@@ -29,7 +29,7 @@ export class ClaimedNodes {
     this.#pending.set(node, this.#clock.after(SETTLE_MS, wake))
   }
 
-  /** With the leadership. */
+  /** Called when the leadership ends. */
   stop(): void {
     for (const cancel of this.#pending.values()) cancel()
     this.#pending.clear()

@@ -11,7 +11,7 @@ import type { VolumePromises } from '../volume/promises.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
-/** What controllers share. One instance a leadership: made when the Lease is won, dropped when it is lost. */
+/** What controllers share. One instance per leadership: made when the Lease is won, dropped when it is lost. */
 export interface OperatorDeps extends PlacedDeps {
   readonly network: NetworkDriver
   readonly scheduler: Scheduler
@@ -20,10 +20,10 @@ export interface OperatorDeps extends PlacedDeps {
   readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises
   readonly waitingRoom: WaitingRoom
-  /** Volumes that a node's report holds back: known to the run that finds it, before it is written. Rebuilt by the first run after a start. */
+  /** Volumes held back by a node's report, known here before their status says so. Rebuilt by each volume's first run after a start. */
   readonly claimedVolumes: Set<ObjectKey>
   readonly regression: RegressionGuard
   readonly userData: UserDataStore
-  /** UIDs of objects whose deletion was accepted; their caches learn of it a moment later. */
+  /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */
   readonly deletions: Set<string>
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What machines hold in the scheduler's memory, kept as it is stored: what was assumed and could not be written is given back, and whoever waits
-// for room hears of it.
+// Keeps machines' claims in the scheduler in line with what is stored: a claim that could not be written is given back, and machines that
+// wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
 import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults } from '../../scheduler/amounts.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
@@ -8,7 +8,7 @@ import type { OperatorDeps } from './deps.ts'
 
 type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'>
 
-/** What the stored machine holds on its node: until its next start, room for the size that it has and the one that it gets. */
+/** What the stored machine claims on its node: until its next start, room for both its present and its next size. */
 export function claimOf(instance: Instance): Claim {
   const { node, flavor, nextFlavor } = instance.status ?? {}
   if (node === undefined || !flavor) return []
@@ -16,7 +16,7 @@ export function claimOf(instance: Instance): Claim {
   return [{ node, amounts: nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now }]
 }
 
-/** Who waits for room hears that a machine gives some back, against what it had before. */
+/** Wakes the machines that wait for room if this one claims less than `before`. */
 export function tellFreed(uid: string, before: Claim, deps: ClaimDeps): void {
   const after = deps.scheduler.findClaim(uid) ?? []
   const freed = before.filter(({ node, amounts }) => !after.some((a) => a.node === node && fitsIn(amounts, a.amounts)))
@@ -25,8 +25,8 @@ export function tellFreed(uid: string, before: Claim, deps: ClaimDeps): void {
 }
 
 /**
- * A run begins with what is stored: a size that it claimed before and could not write is no claim. A run that leaves a machine without a
- * place, which had none before, leaves no claim of an earlier one.
+ * A run starts from the stored claim: a claim that an earlier run made and could not write is dropped. If the machine has no place before
+ * and after the run, no claim is left.
  */
 export async function claimingRun<T>(instance: Instance, deps: ClaimDeps, run: () => Promise<T>): Promise<T> {
   const { scheduler } = deps

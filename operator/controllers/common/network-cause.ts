@@ -2,7 +2,7 @@
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { NetworkDriver } from '../../network/network-driver.ts'
 
-/** What can last because the network backend does not do its part. */
+/** Reasons for waiting that the network backend may be the cause of. */
 const WAITS: ReadonlySet<string> = new Set([
   'AttachingNetwork',
   'NetworkNotReady',
@@ -12,7 +12,7 @@ const WAITS: ReadonlySet<string> = new Set([
   'SubnetNotReady',
 ])
 
-/** Names in what waits what the network backend suffers from, if it does. Pure. */
+/** Adds to the message of such a wait what is wrong with the network backend, if anything is. Pure. */
 export function withNetworkCause(outcome: Outcome, network: Pick<NetworkDriver, 'health'>): Outcome {
   const health = network.health()
   if (outcome.kind !== 'wait' || health?.status !== 'False' || !WAITS.has(outcome.reason)) return outcome

@@ -3,10 +3,10 @@ import type { Network } from '../../../lib/api/types.ts'
 
 type Status = NonNullable<Network['status']>
 
-/** The backend has it, and its status says with which MTU. */
+/** A Network that exists in the backend and has its MTU in its status. */
 export type RealisedNetwork = Network & { status: Status & Required<Pick<Status, 'logicalSwitch' | 'mtu'>> }
 
-/** Subnets and Ports wait until their Network is. */
+/** Subnets and Ports wait until their Network is realised. */
 export function isRealised(network: Network): network is RealisedNetwork {
   return network.status?.logicalSwitch !== undefined && network.status.mtu !== undefined
 }

@@ -2,14 +2,14 @@
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 
 /**
- * The machines that wait for a node: for room, or for another machine's end. Woken when capacity changes or such a machine does, and
- * only they. Rebuilt by the first run after a start.
+ * The machines that wait for a node: for room, or for another machine to go. Only these are woken when capacity changes or such a machine
+ * does. Rebuilt by each machine's first run after a start.
  */
 export class WaitingRoom {
   readonly #keys = new Set<ObjectKey>()
   #wake: (key: ObjectKey) => void = () => undefined
 
-  /** @returns ends that */
+  /** @returns a function that unsubscribes */
   onWake(wake: (key: ObjectKey) => void): () => void {
     this.#wake = wake
     return () => (this.#wake = () => undefined)
@@ -23,7 +23,7 @@ export class WaitingRoom {
     this.#keys.delete(key)
   }
 
-  /** Capacity was freed or added. */
+  /** For when capacity was freed or added. */
   wakeAll(): void {
     for (const key of this.#keys) this.#wake(key)
   }

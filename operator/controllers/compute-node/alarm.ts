@@ -4,19 +4,19 @@ import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 
 export interface Alarm {
-  /** Of the condition, which is False while it stands and not there before it was ever raised. */
+  /** The condition's type. It is False while the alarm stands, and absent until the alarm is first raised. */
   type: string
   reason: string
-  /** What is wrong and what to do; undefined: nothing is. */
+  /** What is wrong and what to do; undefined: nothing is wrong. */
   message: string | undefined
-  /** What is said once it is over. */
+  /** What the condition says once the alarm is over. */
   over: { reason: string; message: string }
 }
 
-/** An Event's note has no more characters. */
+/** Kept below the limit of an Event's note. */
 const MOST_CHARACTERS = 1000
 
-/** A condition of the node, and one Event each time that it is raised. */
+/** Sets the alarm's condition on the node, with one Event each time that it is raised. */
 export function tellAlarm(
   computeNode: ComputeNode,
   { type, reason, message, over }: Alarm,

@@ -9,7 +9,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 export const ROLES = ['compute', 'network', 'gateway', 'storage', 'image'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Created once. It stays when the Node goes, since it may still have machines and volumes: a person deletes it. */
+/** Creates the ComputeNode once. It stays when the Node goes, since it may still have machines and volumes: a person deletes it. */
 export async function ensureComputeNode(
   node: KubeNode,
   deps: Pick<OperatorDeps, 'caches'>,
@@ -34,7 +34,7 @@ export async function ensureComputeNode(
   return done
 }
 
-/** By the Node's labels; every node of ours that runs machines, or routes for them, has the network role. */
+/** The roles by the Node's labels. A node that runs machines, or is a gateway for them, also has the network role. */
 export function rolesOf(node: KubeNode | undefined): Role[] {
   const labels = node?.metadata.labels ?? {}
   const roles = new Set<Role>()

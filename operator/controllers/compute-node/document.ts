@@ -14,7 +14,7 @@ export interface NodeParts {
   credentials: NodeCertificate
   nbd?: NbdCertificate
   settings: NodeSettings
-  /** Those being deleted included, as long as volumes are on them. */
+  /** Including pools being deleted, as long as they have volumes. */
   pools: readonly StoragePool[]
   cloud: Cloud | undefined
 }

@@ -4,7 +4,7 @@ import type { KindRow } from '../../kind/row.ts'
 
 export const computeNodeKind: KindRow<ComputeNode> = {
   indexes: {
-    /** UIDs of machines that it has without a resource. */
+    /** UIDs of orphaned machines on the node. */
     orphan: ({ status }) => (status?.orphans ?? []).flatMap(({ kind, uid }) => (kind === 'instance' ? [uid] : [])),
   },
   document: 'node',
@@ -12,7 +12,7 @@ export const computeNodeKind: KindRow<ComputeNode> = {
 
 export const nodeKind: KindRow<KubeNode> = { project: projectNode }
 
-/** Labels count, and whether it is cordoned; a kubelet's status is large and changes all the time. */
+/** Keeps only the labels and whether the node is cordoned: a Node's status is large and changes all the time. */
 export function projectNode(node: KubeNode): KubeNode {
   const { name, uid, resourceVersion, labels } = node.metadata
   return {

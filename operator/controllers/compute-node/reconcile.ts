@@ -24,7 +24,7 @@ import { judgePortClaims } from './taken-ports.ts'
 import { judgeMachineClaims } from './unknown-machines.ts'
 
 const MOST_CHARACTERS = 255
-/** How often a certificate's age is looked at; renewal begins at two thirds of its life. */
+/** How often a certificate's age is checked; it is renewed after two thirds of its life. */
 const CHECK_MS = 12 * 3600 * 1000
 
 export async function reconcileComputeNode(
@@ -94,7 +94,7 @@ export async function reconcileComputeNode(
   return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
 }
 
-/** For people: what placements count with is the table. */
+/** For people only: placement uses the scheduler's table. */
 function showFreeRoom(computeNode: ComputeNode, { scheduler }: Pick<OperatorDeps, 'scheduler'>): void {
   const status = (computeNode.status ??= {})
   const row = scheduler.nodes.find(computeNode.metadata.name)
@@ -116,7 +116,7 @@ function openingEvent(closed: string | undefined): RunEvent {
   return { type: 'Normal', reason: 'NodeClosed', action: 'Watch', note: `takes no new machines: ${closed}` }
 }
 
-/** A request that cannot be signed is the node's fault and keeps nothing else from it. */
+/** A certificate request that cannot be signed is the node's fault, and stops nothing else for that node. */
 async function certify(
   computeNode: ComputeNode,
   inventory: Inventory | undefined,
@@ -140,8 +140,8 @@ async function certify(
 }
 
 /**
- * What volumes are opened and served with. The holder's key is kept in the status: a volume's node is told of it, and an inventory that
- * is not there at the moment must not close volumes in use.
+ * The certificates for opening and serving volumes. The client's key is kept in the status: the volume's node is told it, and a
+ * temporarily missing inventory must not close volumes in use.
  */
 async function certifyForVolumes(
   computeNode: ComputeNode,
@@ -176,7 +176,7 @@ async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): 
       `Node ${name} still has roles: remove its nephele.dev/ labels first, or this would be made again`,
     )
   }
-  // Its own document, cached images, tombstones that it never answered: nobody will ask for them again.
+  // The node's own document, cached images and tombstones that it never answered: nobody will need them again.
   const left = deps.bus.desired.list().filter((entry) => entry.node === name)
   for (const entry of [...left, ...deps.bus.observed.listNode(name), { kind: 'node' as const, uid }])
     await deps.bus.desired.withdraw(name, entry.kind, entry.uid)
@@ -185,7 +185,7 @@ async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): 
   return released
 }
 
-/** A pool in use stays Terminating, and its volumes go on meanwhile. */
+/** Includes Terminating pools that have volumes: these go on working meanwhile. */
 function listPools({ caches }: Pick<OperatorDeps, 'caches'>): StoragePool[] {
   return caches.storagePools
     .list()

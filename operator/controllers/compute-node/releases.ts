@@ -8,9 +8,9 @@ import { findResource } from '../../kind/document-kinds.ts'
 import { MAX_RELEASES, type Release } from '../../placed/release-desk.ts'
 
 /**
- * Keeps in the status what this node has not confirmed although nobody waits for it any longer, and forgets what it has confirmed.
- * Tombstones that NATS lost are published again from here.
- * @returns whether there are new ones, which others wait to see written
+ * Keeps in the status the releases that this node has not confirmed although nobody waits for them any more, and drops the confirmed ones.
+ * Tombstones that NATS lost are published again from this list.
+ * @returns whether there are new releases, which other controllers wait to see saved
  */
 export async function keepReleases(
   computeNode: ComputeNode,
@@ -26,7 +26,7 @@ export async function keepReleases(
     if (isAnswered(name, release, deps) || isOwnedAgain(name, release, deps)) continue
     kept.push(release)
     const held = deps.bus.desired.find(name, release.kind, release.uid)
-    // Without a resource nobody else can take it back: an administrator has the node release what a restore left behind.
+    // A document without a resource is replaced as well: that is how an administrator has a node release what a restore left behind.
     if (held && (held.tombstone || findResource(release.kind, release.uid, deps.caches))) continue
     await deps.bus.desired.publish(
       tombstoneOf(release.kind, objectOf(release, deps), name, release.epoch, deps.writer()),
@@ -42,14 +42,14 @@ function isAnswered(node: string, { kind, uid, epoch }: Release, deps: Pick<Oper
   return observed?.state === 'gone' && observed.versions.epoch >= epoch
 }
 
-/** The machine came back to this node under a newer epoch, whose document says all. */
+/** The machine came back to this node under a newer epoch, and so has a document again. */
 function isOwnedAgain(node: string, { kind, uid, epoch }: Release, deps: Pick<OperatorDeps, 'caches'>): boolean {
   if (kind !== 'instance') return false
   const instance = deps.caches.instances.findByUid(uid)
   return instance !== undefined && placementsOf(instance).some((p) => p.node === node && p.epoch > epoch)
 }
 
-/** A node refuses a generation lower than the one it acted on. Of an object that is gone nobody knows that one: above any real generation. */
+/** Above any real generation: a node refuses one lower than it acted on, and for an object that is gone nobody knows which that was. */
 const LAST_GENERATION = 2 ** 40
 
 function objectOf(release: Release, deps: Pick<OperatorDeps, 'caches'>): KubeObject {

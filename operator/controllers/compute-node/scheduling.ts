@@ -31,7 +31,7 @@ export function toNodeFacts(
   }
 }
 
-/** Why no new machines come, although it may be up; what runs there goes on. Undefined: they do. */
+/** Why the node gets no new machines, although it may be up; those it has keep running. Undefined: it does get new ones. */
 export function closedBecause(
   { spec, metadata }: ComputeNode,
   node: KubeNode | undefined,

@@ -9,6 +9,6 @@ export interface NodeSettings {
   certificates?: Pick<NodeCertificates, 'ensure'>
   /** Absent: no volume is served over NBD. */
   nbdCertificates?: Pick<NbdCertificates, 'ensure'>
-  /** How often certificates' ages are looked at; renewal begins at two thirds of their life. Default: 12 hours. */
+  /** How often certificates' ages are checked; they are renewed after two thirds of their life. Default: 12 hours. */
   certificateCheckMs?: number
 }

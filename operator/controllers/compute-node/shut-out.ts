@@ -7,8 +7,8 @@ import { DEFAULT_SHARE, WINDOW_MS } from '../../bus/node-shares.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 
 /**
- * Closes the bus sessions of a node that is confirmed lost, or that writes more than its share. Its agent is not let in again while the
- * resource says so (operator/auth/why-shut.ts).
+ * Closes the bus sessions of a node that is confirmed lost or writes more than its share. Its agent is not let in again while the
+ * ComputeNode says so (operator/auth/why-shut.ts).
  */
 export async function shutOut(computeNode: ComputeNode, deps: Pick<OperatorDeps, 'bus'>, now: Date): Promise<void> {
   const status = (computeNode.status ??= {})

@@ -6,7 +6,7 @@ import type { NodePulse } from '../../bus/bus.ts'
 
 export interface NodeVerdict {
   state: 'up' | 'down' | 'lost'
-  /** Why no new work goes there although it is up. */
+  /** Why the node gets no new machines although it is up. */
   closed?: string
   outcome: Outcome
 }
@@ -63,7 +63,7 @@ export function judgeNode(computeNode: ComputeNode, signs: NodeSigns): NodeVerdi
 
 type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory']>
 
-/** What stays of the inventory in the resource: what placement and people need. */
+/** The part of the inventory that goes into the status: what placement and people need. */
 export function recordInventory(inventory: Inventory): StatusInventory {
   const { hypervisor, dpdk, ovs, imageCache } = inventory
   return {

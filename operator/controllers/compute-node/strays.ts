@@ -14,7 +14,7 @@ const ORPHANS_LISTED = 'OrphansListed'
 const MOST = 32
 const MOST_CHARACTERS = 255
 
-/** Does a node have something of which there is no resource, and that nobody told it to release? A cached image is only a copy. */
+/** Does the node have something without a resource that nobody told it to release? Copies (cached images) do not count. */
 export function isStray(report: ObservedDocument | undefined, { bus, caches }: StrayDeps): boolean {
   if (!report || report.state === 'gone' || DOCUMENTS[report.kind].holds !== 'original') return false
   if (findResource(report.kind, report.uid, caches)) return false
@@ -22,8 +22,8 @@ export function isStray(report: ObservedDocument | undefined, { bus, caches }: S
 }
 
 /**
- * What the node has and nothing asks for: what the agent itself has no document of, and what lost its resource. What was shown before, and
- * lies where the node cannot look now, stays and says so.
+ * What the node has and nothing asks for: what its agent has no document of, and what has no resource any more. An orphan listed before
+ * that the node cannot look for at the moment stays listed, with a note.
  */
 export function listOrphans({ metadata, status }: ComputeNode, deps: StrayDeps): Orphans {
   const { observed } = deps.bus
@@ -62,7 +62,7 @@ function ofThen(what: string, asOf = 'before'): string {
 const keyOf = ({ kind, uid }: Pick<Orphan, 'kind' | 'uid'>): string => `${kind}.${uid}`
 
 /**
- * Says beside all else what the node could not look at; that closes it to nobody. Nothing is said while its agent has not listed anything.
+ * Sets a condition that says what the node could not look at; it does not close the node. Sets none before the agent's first list.
  */
 export function showUnlisted(computeNode: ComputeNode, { bus }: Pick<StrayDeps, 'bus'>, now: Date): void {
   const status = (computeNode.status ??= {})

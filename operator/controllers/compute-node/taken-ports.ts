@@ -12,9 +12,9 @@ const PORTS_TAKEN = 'PortsTaken'
 const NAMED = 3
 
 /**
- * A node that has claimed ports in OVN that were requested elsewhere draws their traffic to itself. Its own switch does not do that:
- * somebody else does, with the node's certificate.
- * @returns what the node's Ready says of it
+ * A node that claims ports in OVN whose requested chassis is another draws their traffic to itself. Its own ovn-controller does not do
+ * that: somebody else does, with the node's certificate.
+ * @returns the outcome for the node's Ready condition
  */
 export function judgePortClaims(
   computeNode: ComputeNode,

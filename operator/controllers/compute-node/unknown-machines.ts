@@ -12,8 +12,8 @@ const MACHINES_UNKNOWN = 'MachinesUnknown'
 const NAMED = 3
 
 /**
- * Says of a node that it has machines which nothing of ours put there, and whose MACs and addresses are not kept for them (see
- * instance/unclear-owner.ts): a leftover that was forgotten, or somebody who speaks with the node's credentials.
+ * Raises an alarm when a node reports machines that we did not put there and whose MACs and addresses are not reserved for them (see
+ * instance/unclear-owner.ts): forgotten leftovers, or somebody using the node's credentials.
  */
 export function judgeMachineClaims(
   computeNode: ComputeNode,

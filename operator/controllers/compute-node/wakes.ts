@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wakes a ComputeNode beside its Node, those that hold up its deletion, and its own document.
+// What wakes a ComputeNode besides what holds up its deletion and its own document.
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { findResource } from '../../kind/document-kinds.ts'
@@ -36,7 +36,7 @@ export function computeNodeSources(deps: OperatorDeps): Source[] {
         deps.claimedNodes.stop()
       }
     },
-    // What it has without a resource is shown; a release that it answers is taken off its list.
+    // What the node has without a resource is listed in its status, and an answered release is taken off it.
     ({ enqueue }) =>
       bus.observed.onChange(({ kind, uid, node }) => {
         const { orphans, releases } = caches.computeNodes.find(undefined, node)?.status ?? {}

@@ -10,7 +10,7 @@ import type { Nic } from './nics.ts'
 
 type AddressDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>
 
-/** For a port that is about to be made: what the interface asks for, or one address of each family. */
+/** Claims addresses for a port about to be made: what the interface asks for, or one address of each family. */
 export async function claimAddresses(
   instance: Instance,
   nic: Nic,
@@ -41,7 +41,7 @@ export async function claimAddresses(
   return address.ok ? found([address.object]) : address
 }
 
-/** An address without a subnet is looked for in the one that it lies in. */
+/** An address requested without a subnet is claimed from the subnet that contains it. */
 async function claimInMatching(
   subnets: readonly Subnet[],
   holder: ClaimHolder,
@@ -54,11 +54,11 @@ async function claimInMatching(
     try {
       const address = await claimFrom(subnet, holder, request, deps)
       if (address.ok || address.outcome.kind !== 'wait' || address.outcome.reason !== 'SubnetNotReady') return address
-      // A subnet that cannot be used does not keep anybody from the next one.
+      // An unusable subnet does not stop us from trying the next one.
       unusable ??= address
     } catch (error) {
       if (!isTerminal(error)) throw error
-      // That the address lies outside of one subnet says nothing about the others.
+      // The address may be outside this subnet and still be inside another.
       if (!failure || error.reason !== 'AddressOutsideSubnet') failure = error
     }
   }

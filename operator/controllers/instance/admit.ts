@@ -14,12 +14,12 @@ import { listMissing } from './ports.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import type { Admitted, ReadyImage } from './admitted.ts'
 
-/** Steps 3 to 5 of the flow: everything that the machine needs by name exists and may be used. */
+/** Steps 3 to 5 of the flow: everything that the spec names exists and may be used. */
 export async function admit(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Found<Admitted>> {
   const { spec } = instance
   const isKept = wasPlaced(instance)
   const image = findImage(instance, deps)
-  // A machine that has its place keeps it: its node refuses what it would have to start with.
+  // A machine that was placed keeps its place: if the image is unsupported, its node refuses to start it.
   const unsupported = !image.ok || isKept ? undefined : findUnsupported(image.object.spec.properties ?? {})
   if (image.ok && unsupported !== undefined) {
     throw new TerminalError('UnsupportedProperty', `Image ${keyOfObject(image.object)}: ${unsupported}`)
@@ -54,7 +54,7 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   })
 }
 
-/** For machines without a place. Once placed, each volume is resolved separately (volumes.ts), and one that is missing delays nothing else. */
+/** Only for machines without a place. Later each volume is resolved on its own (volumes.ts), so a missing one delays nothing else. */
 function listMissingVolumes(instance: Instance, { caches }: InstanceDeps): Outcome[] {
   if (instance.status?.node !== undefined) return []
   return volumeOfMachine.refs(instance).flatMap((named) => {
@@ -63,12 +63,12 @@ function listMissingVolumes(instance: Instance, { caches }: InstanceDeps): Outco
   })
 }
 
-/** As the machine's node was told, or is told to forget while the machine moves. */
+/** The user data in the document, or while the machine moves in the tombstone, that a node was given for it. */
 async function userDataGiven(instance: Instance, deps: InstanceDeps): Promise<string | undefined> {
   if (!wasPlaced(instance)) return undefined
   const { uid } = instance.metadata
   const nodes = new Set(placementsOf(instance).map(({ node }) => node))
-  // Between the write of a new place and the first document for it the old place's tombstone is all there is.
+  // After a new place is written and before its first document, only the tombstone at the old place has the user data.
   for (const { metadata } of deps.caches.computeNodes.list()) nodes.add(metadata.name)
   for (const node of nodes) {
     if (!deps.bus.desired.find(node, 'instance', uid)) continue
@@ -90,7 +90,7 @@ function findImage(instance: Instance, deps: InstanceDeps): Found<ReadyImage> {
   return missing('ImageNotReady', `Image ${keyOfObject(image.object)} is not ready: ${why}`)
 }
 
-/** A known digest is enough: a download that fails later concerns one node, not the image. */
+/** A known digest is enough: if a download fails later, that is one node's problem, not the image's. */
 function isReady(image: Image): image is ReadyImage {
   return image.status?.sha256 !== undefined
 }

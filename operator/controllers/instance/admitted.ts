@@ -2,11 +2,11 @@
 import type { Image, KeyPair } from '../../../lib/api/types.ts'
 import type { MachineSize, SizeWish } from './flavor.ts'
 
-/** What the spec names, found. */
+/** The objects that the spec names, resolved. */
 export interface Admitted {
-  /** What the machine has, or gets at its next start; before its placement, what it shall get. */
+  /** The size that the machine has, or gets at its next start; before its placement, the size that it will get. */
   now: MachineSize
-  /** What a Flavor that spec.flavorRef names beside it comes to. */
+  /** The size by spec.flavorRef, when that names another Flavor than the machine's. */
   wish: SizeWish | undefined
   image: ReadyImage
   keyPair: KeyPair | undefined

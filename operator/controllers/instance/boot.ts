@@ -18,10 +18,10 @@ import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
 
 const MAX_EXCLUDED = 16
 
-/** What of a machine with a place resolves. */
+/** What a placed machine needs, resolved; or why it does not resolve. */
 export type BootParts = { admitted: Admitted; ports: readonly Port[] } | { unresolved: Outcome }
 
-/** Steps 9 to 16 of the flow: the node gets the work, and what it says of it goes into the status. */
+/** Steps 9 to 16 of the flow: publishes the documents for the node and turns its report into status. */
 export async function boot(
   instance: Instance,
   parts: BootParts,
@@ -69,7 +69,7 @@ export async function boot(
   return published.unresolved ?? outcome
 }
 
-/** An Event for each restart that is heard of; several in between are one. */
+/** One Event when the restart count has gone up, however many restarts that covers. */
 function restartOf(
   observed: ObservedDocument | undefined,
   { before = 0, now = 0, node }: { before: number | undefined; now: number | undefined; node: string },
@@ -95,7 +95,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   if ('admitted' in parts) await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
   const isPlain = 'admitted' in parts && resolveVolumes(instance, undefined, deps).unresolved === undefined
   const given = isPlain ? undefined : await findGiven(instance, deps)
-  // Nothing is awaited between here and the document: who has a volume may change with every turn of the event loop.
+  // No await between here and building the document: who has a volume may change on any turn of the event loop.
   const volumes = resolveVolumes(instance, given?.spec.volumes, deps)
   const unresolved = 'unresolved' in parts ? parts.unresolved : volumes.unresolved
   if (volumes.mustWait && unresolved) return { isWhole: false, volumes, unresolved }
@@ -112,25 +112,25 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
 function factsOf(node: string, { bus, caches }: InstanceDeps): PlacedNode {
   const { status } = caches.computeNodes.find(undefined, node) ?? {}
   return {
-    // The newest that is known; a beat comes before the inventory after a reboot.
+    // The newest one known: after a reboot, the first beat arrives before the inventory.
     bootId: bus.heartbeats.bootId(node) ?? bus.inventory.find(node)?.bootId ?? status?.inventory?.bootID,
     zone: status?.zone,
   }
 }
 
-/** Of this placement, whatever the generation: a machine that was refused was never made. */
+/** Any generation counts, as long as it is this placement: a machine that was refused was never made. */
 function isRefusedForRoom(instance: Instance, observed: ObservedDocument | undefined, deps: InstanceDeps): boolean {
   const asked = { ...askedOf(instance, instance.status?.epoch, deps.writer()), generation: 0 }
   const answer = answerOf(observed, asked)
   return answer?.state === 'refused' && answer.error?.reason === 'InsufficientResources'
 }
 
-/** All of them, as their documents want it now; absent when the node says so of one, unknown when it does not say of one. */
+/** Present when the node reports all ports as plugged, absent when it reports one as unplugged, else unknown. */
 function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDeps): Presence {
   const { node = '', epoch } = instance.status ?? {}
   const said = ports.map((port): Presence => {
     const of = ownerUidOf(port) === instance.metadata.uid ? epoch : port.status?.epoch
-    // Its place is still to be decided.
+    // The port has no place yet.
     if (of === undefined) return 'unknown'
     const asked = { ...askedOf(port, of, deps.writer()), generation: 0 }
     return plugPresence(deps.bus.observed.find('port', port.metadata.uid, node), asked)
@@ -139,7 +139,7 @@ function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDe
   return said.includes('unknown') ? 'unknown' : 'present'
 }
 
-/** Gives the place up. Written first; the next runs make the node release it, and only then is another one chosen. */
+/** Gives up the place. This is saved first; later runs make the node release the machine, and only then choose another node. */
 function leaveNode(instance: Instance, reason: 'Evacuated' | 'Rescheduled', why: string, run: InstanceRun): Outcome {
   const status = (instance.status ??= {})
   const { node, epoch = 0, evacuable } = status

@@ -19,13 +19,13 @@ export function instanceController(deps: OperatorDeps, informers: OperatorInform
     sources: instanceSources(deps),
     concurrency: 16,
     settleMs: STAGE_SETTLE_MS,
-    // What was changed of a machine that is there: to be stopped, most of all.
+    // A changed spec of a placed machine; the case that matters most is a request to stop it.
     isUrgent: ({ metadata, status }) => status?.node !== undefined && status.observedGeneration !== metadata.generation,
     reconcile: async (instance, run) => withNetworkCause(await reconcileInstance(instance, deps, run), deps.network),
     errorState: 'ERROR',
     readiness: instanceReadiness,
     forget(key, instance) {
-      // Its claim: operator/leadership/follow-caches.ts.
+      // Its claim is dropped in operator/leadership/follow-caches.ts.
       deps.userData.forget(instance.metadata.uid)
       deps.waitingRoom.leave(key)
     },

@@ -14,14 +14,14 @@ export interface InstanceParts {
   volumes: readonly GivenVolume[]
 }
 
-/** What the document says of the node that it goes to. */
+/** What the document says about the node that it is for. */
 export interface PlacedNode {
-  /** The boot that the grant is for (docs/decisions/0004); undefined while the node was not heard. */
+  /** The boot that the grant is for (docs/decisions/0004); undefined until the node has been heard. */
   bootId: string | undefined
   zone: string | undefined
 }
 
-/** Step 9 of the flow: complete, so that the node asks nobody. Pure. */
+/** Step 9 of the flow: the complete document, so that the node need not look anything up. Pure. */
 export function instanceDocument(
   instance: Instance,
   parts: InstanceParts,
@@ -64,8 +64,8 @@ export function instanceDocument(
 }
 
 /**
- * When something that the machine was made with does not resolve any more: what it has stays as it was published, and what needs nobody
- * else (its power, the grant, its metadata, the volumes that do resolve) goes on. Pure.
+ * For when something that the machine was made with no longer resolves: what was published stays, and what depends on nothing else (run
+ * state, grant, metadata, the volumes given here) is updated. Pure.
  */
 export function keptDocument(
   instance: Instance,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host that was cut off may get power again, and its agent, which nobody can reach, then follows the documents on its disk. So what
-// counts is not what is wanted now but what the node is known to have (docs/decisions/0027).
+// A host that was cut off may get power again; its agent, which nobody can reach, then follows the documents on its disk. So what counts
+// is not what the spec wants now but what the node is known to have (docs/decisions/0027).
 import type { ComputeNode, Instance } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -13,19 +13,19 @@ import { hasConfirmed } from '../../placed/release.ts'
 type Incarnation = Pick<WriterVersions, 'incarnation'>
 type Evacuable = Pick<NonNullable<Instance['status']>, 'evacuable'>
 
-/** May its node start it after a reboot though nobody grants it? A machine that may be started elsewhere waits (invariant 5). Pure. */
+/** May its node start the machine after a reboot without a grant? One that may be evacuated must wait for a grant (invariant 5). Pure. */
 export function mayStartAlone({ spec }: Pick<Instance, 'spec'>): boolean {
   return (spec.evacuation ?? 'Never') === 'Never' && (spec.restartPolicy ?? 'OnFailure') !== 'Never'
 }
 
-/** Of a machine that gets its first place: no node has a document that lets it start alone, nor gets one before `dropEvacuable`. */
+/** For a machine's first placement: no node has a document that lets it start without a grant, or gets one before `dropEvacuable`. */
 export function evacuableFromStart(instance: Instance, { incarnation }: Incarnation): Evacuable {
   return mayStartAlone(instance) || wasPlaced(instance) ? {} : { evacuable: { incarnation } }
 }
 
 /**
- * Once its node has answered a document under which it leaves the machine off. It is kept, since a later one may be on its way when the
- * node dies. Pure but for `instance.status`.
+ * Marks the machine evacuable once its node has answered a document that keeps the machine off after a reboot. The mark is kept even if
+ * later documents are unanswered: one may be on its way when the node dies. Pure but for `instance.status`.
  */
 export function recordEvacuable(
   instance: Instance,
@@ -37,7 +37,7 @@ export function recordEvacuable(
   if (answerOf(report, askedOf(instance, status.epoch, writer))) status.evacuable = { incarnation: writer.incarnation }
 }
 
-/** @returns whether that has to be written before a document goes out that lets the node start it */
+/** @returns whether the change must be saved before a document is published that lets the node start the machine without a grant */
 export function dropEvacuable(instance: Instance): boolean {
   if (!mayStartAlone(instance) || instance.status?.evacuable === undefined) return false
   delete instance.status.evacuable
@@ -62,7 +62,7 @@ export function whyNotEvacuated(
   )
 }
 
-/** Why a machine that left a node which was given up before it confirmed the release gets no other place; undefined when it does. */
+/** Why a machine gets no new place when its old node was given up before confirming the release; undefined when it does get one. */
 export function whyNotPlacedAnew(
   instance: Instance,
   deps: Pick<OperatorDeps, 'bus' | 'caches' | 'writer'>,
@@ -80,12 +80,12 @@ export function whyNotPlacedAnew(
   return undefined
 }
 
-/** Nothing of it starts when the host gets power. */
+/** The machine stays off when its host gets power again. */
 function staysOff(known: Evacuable, { spec }: ComputeNode, writer: Incarnation): boolean {
   return spec.lost === 'Wiped' || isKnown(known, writer)
 }
 
-/** After a restore, what stands in the status may be older than what the node has. */
+/** Only in this incarnation: after a restore, the status may be older than what the node has. */
 function isKnown({ evacuable }: Evacuable, { incarnation }: Incarnation): boolean {
   return evacuable?.incarnation === incarnation
 }

@@ -8,14 +8,14 @@ import { found, missing, type Found } from '../../kind/found.ts'
 import { isPublicTo, resolveOnly } from '../../kind/resolve.ts'
 import { flavor as flavorOfMachine } from './kind.ts'
 
-/** What a Flavor comes to for one machine. */
+/** The size that a Flavor gives one machine. */
 export interface MachineSize {
   size: FlavorSize
   flavorName: string
   flavorRequiresKvm: boolean
 }
 
-/** A Flavor other than the machine's is asked for: what it comes to, or why it cannot be had. */
+/** Another Flavor than the machine's is asked for: its size, or why the machine cannot have it. */
 export type SizeWish = ({ ok: true } & MachineSize) | { ok: false; flavorName: string; reason: string; message: string }
 
 export interface ChosenSize {
@@ -29,9 +29,9 @@ export type StatusFlavor = NonNullable<NonNullable<Instance['status']>['flavor']
 const BYTES_PER_GIB = 1024 ** 3
 
 /**
- * The size that the machine has or, before its first placement, gets. What was placed keeps its size whatever becomes of the Flavor; it
- * wishes for another only when another Flavor is named.
- * @throws TerminalError what can never work, for a machine without a size
+ * The size that the machine has or, before its first placement, will get. A placed machine keeps its size whatever happens to the Flavor;
+ * only naming another Flavor makes a wish.
+ * @throws TerminalError for a machine without a size, if the Flavor can never work
  */
 export function chooseSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<ChosenSize> {
   const { flavor: had, nextFlavor } = instance.status ?? {}
@@ -41,7 +41,7 @@ export function chooseSize(instance: Instance, image: Image, deps: Pick<Operator
   }
   const claimed = toMachineSize(nextFlavor ?? had, instance.spec.flavorRef.name)
   const wish = findWish(instance, image, toMachineSize(had, instance.spec.flavorRef.name), deps)
-  // Version 0.1.0 kept neither name nor KVM.
+  // Version 0.1.0 recorded neither the Flavor's name nor whether it requires KVM.
   const isUnnamed = had.name === undefined && nextFlavor === undefined && wish?.ok === true
   if (isUnnamed && isSameSize(wish.size, claimed.size)) return found({ now: wish })
   return found({ now: claimed, ...(wish === undefined ? {} : { wish }) })
@@ -56,12 +56,12 @@ function findWish(
   const flavorName = instance.spec.flavorRef.name
   const { flavor: had, nextFlavor } = instance.status ?? {}
   if (had?.name === flavorName && (nextFlavor?.name ?? flavorName) === flavorName) return undefined
-  // It has that size: only the claim for another one is given up.
+  // The machine already has this Flavor: only the claim for another size is given up.
   if (had?.name === flavorName) return { ok: true, ...has }
   try {
     const asked = findSize(instance, image, deps)
     if (asked.ok) return cannotShrink(has.size, asked.object) ?? { ok: true, ...asked.object }
-    // A Flavor that went away is no wish of a machine of which nobody knows that it had another.
+    // If the machine's own Flavor is not recorded, a missing Flavor may well be that one, so it is no wish.
     if (asked.outcome.kind !== 'wait' || had?.name === undefined) return undefined
     return { ok: false, flavorName, reason: asked.outcome.reason, message: asked.outcome.message }
   } catch (error) {
@@ -82,14 +82,14 @@ function cannotShrink(has: FlavorSize, { size, flavorName }: MachineSize): SizeW
   return undefined
 }
 
-/** Of a machine without a size, while nobody knows whether the Flavor fits its image. */
+/** Why the Flavor does not resolve, for a machine without a size whose image is missing, so that chooseSize cannot tell. */
 export function whyNoFlavor(instance: Instance, { caches }: Pick<OperatorDeps, 'caches'>): Outcome | undefined {
   if (instance.status?.flavor) return undefined
   const flavor = resolveOnly(flavorOfMachine, instance, caches)
   return flavor.ok ? undefined : flavor.outcome
 }
 
-/** The size by spec.flavorRef, when it exists and may be used. @throws TerminalError */
+/** The size by spec.flavorRef, if that Flavor exists and may be used. @throws TerminalError */
 function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'caches'>): Found<MachineSize> {
   const { flavorRef } = instance.spec
   const flavor = resolveOnly(flavorOfMachine, instance, deps.caches)
@@ -103,7 +103,7 @@ function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'ca
   })
 }
 
-/** What can never work is said before a node is looked for. @throws TerminalError */
+/** Reports what can never work, before a node is looked for. @throws TerminalError */
 function checkFlavor(flavor: Flavor, image: Image, namespace: string): ReturnType<typeof missing> | undefined {
   const { spec, metadata } = flavor
   if (!isPublicTo(spec, namespace)) {
@@ -149,7 +149,7 @@ function toMachineSize(flavor: StatusFlavor, fallbackName: string): MachineSize 
   return { size: sizeWithDefaults(flavor), flavorName: name, flavorRequiresKvm: requireKVM }
 }
 
-/** As the status keeps it. */
+/** In the form of `status.flavor`. */
 export function toStatusFlavor({ size, flavorName, flavorRequiresKvm }: MachineSize): StatusFlavor {
   return { name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) }
 }

@@ -4,8 +4,8 @@ import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import type { InstanceDeps } from './deps.ts'
 
 /**
- * The document that the machine's node was given for this placement; undefined when there is none. Read from the bus, so ask only when
- * something does not resolve. @throws TransientError `BusUnavailable`
+ * The document that the machine's node was given for this placement, or undefined. This reads from the bus, so call it only when something
+ * does not resolve. @throws TransientError `BusUnavailable`
  */
 export async function findGiven(
   { metadata, status }: Instance,

@@ -6,7 +6,7 @@ import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
 import { listNics } from './nics.ts'
 
-/** Its node, and nodes that have not released it yet. */
+/** The machine's node, and nodes that have not released it yet. */
 const node: Reference<Instance, 'computeNodes'> = {
   to: 'computeNodes',
   refs: ({ status }) => {
@@ -20,7 +20,7 @@ const node: Reference<Instance, 'computeNodes'> = {
   holds: () => true,
 }
 
-/** A machine that was placed keeps its size in its status. */
+/** Not held once the machine is placed: its size is then in its status. */
 export const flavor: Reference<Instance, 'flavors'> = {
   to: 'flavors',
   refs: ({ spec }) => [{ ref: spec.flavorRef, field: 'spec.flavorRef' }],
@@ -31,7 +31,7 @@ export const image: Reference<Instance, 'images'> = {
   to: 'images',
   refs: ({ spec }) => [{ ref: spec.imageRef, field: 'spec.imageRef' }],
   isKept: wasPlaced,
-  // It stays as long as the machine does, so it is the one that the machine was made from.
+  // A placed machine holds its image, so this is still the one that it was made from.
   isGranted: wasPlaced,
   holds: wasPlaced,
 }
@@ -43,7 +43,7 @@ export const keyPair: Reference<Instance, 'keyPairs'> = {
   holds: () => true,
 }
 
-/** Held by the Ports that are made on it, not by the machine. */
+/** The Network is held by its Ports, not by the machine. */
 export const network: Reference<Instance, 'networks'> = {
   to: 'networks',
   refs: ({ spec }) =>
@@ -52,7 +52,7 @@ export const network: Reference<Instance, 'networks'> = {
     ),
 }
 
-/** Its own ports and those that are made for it; by whom one is held, it says itself (port/remove.ts). */
+/** The user's ports and those made for the machine. A Port itself decides who holds it (port/remove.ts). */
 export const port: Reference<Instance, 'ports'> = {
   to: 'ports',
   refs: (instance) =>
@@ -63,7 +63,7 @@ export const port: Reference<Instance, 'ports'> = {
   isKept: wasPlaced,
 }
 
-/** By whom one is held, it says itself: `status.attachedTo`. */
+/** A Volume itself says who holds it: `status.attachedTo`. */
 export const volume: Reference<Instance, 'volumes'> = {
   to: 'volumes',
   refs: ({ spec }) =>
@@ -74,9 +74,9 @@ export const volume: Reference<Instance, 'volumes'> = {
 export const instanceKind: KindRow<Instance> = {
   references: { node, flavor, image, keyPair, network, port, volume },
   indexes: {
-    /** Networks on which it may wait for an address. */
+    /** Networks on which an unplaced machine may be waiting for an address. */
     unplacedOn: (instance) => (instance.status?.node === undefined ? targetKeysOf(network, instance) : []),
-    /** `<network key>|<mac>` that it may wait for. */
+    /** `<network key>|<mac>` that an unplaced machine may be waiting for. */
     unplacedMac: ({ spec, status, metadata }) =>
       status?.node === undefined
         ? (spec.networks ?? []).flatMap(({ networkRef, macAddress }) =>

@@ -3,7 +3,7 @@ import type { Instance, InstanceNetwork } from '../../../lib/api/types.ts'
 import { keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
 
-/** One of the machine's interfaces, in the order of the guest. */
+/** One interface of the machine. */
 export interface Nic {
   index: number
   want: InstanceNetwork
@@ -22,7 +22,7 @@ export function listNics(instance: Instance): Nic[] {
   }))
 }
 
-/** What the MAC of its automatic Port is made from. */
+/** The seed for the MAC of the interface's automatic Port. */
 export function macSeedOf({ metadata }: Instance, { index }: Nic): string {
   return `${metadata.uid}/${index}`
 }

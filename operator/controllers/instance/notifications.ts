@@ -3,16 +3,16 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { CONTRACT_VERSION, type Notification } from '../../../lib/contract/documents.ts'
 import { INSTANCE } from '../../../lib/api/kinds.ts'
 
-/** A notification and what makes it the same one when it is sent again. */
+/** A notification, and an id that stays the same when it is sent again. */
 export interface Notice {
   notification: Notification
   id: string
 }
 
 /**
- * What subscribers are told, from two acknowledged states of a machine: with Nova's names.
+ * The notifications that follow from two acknowledged states of a machine, with Nova's event types.
  * https://docs.openstack.org/nova/latest/reference/notifications.html
- * Pure. An object that was not known before says nothing: a restarted operator does not tell of old news.
+ * Pure. An object that was not known before gives none: a restarted operator does not repeat old news.
  */
 export function noticesOf(old: Instance | undefined, now: Instance | undefined, time: Date): Notice[] {
   if (!old) return []

@@ -7,8 +7,8 @@ import { hasReleased } from '../../placed/release.ts'
 import type { Placement } from '../../placed/placement.ts'
 
 /**
- * Is the port still plugged where its machine was? The port controller does the work; this only looks. Automatic ports share the
- * machine's epoch, a user's port has one of its own and forgets the node once it was released.
+ * Is the port still plugged where its machine was? This only checks; the port controller does the work. Automatic ports share the
+ * machine's epoch; a user's port has its own and forgets the node once released.
  */
 export function portRelease(
   port: Port,

@@ -32,7 +32,7 @@ import { reservedUseOf } from '../port/reserved-mac.ts'
 import { claimAddresses } from './addresses.ts'
 import { listNics, macSeedOf, portKeyOf, type Nic } from './nics.ts'
 
-/** The machine's ports in the order of its interfaces; automatic ones are made, addresses first (step 10 of the flow). */
+/** The machine's ports in the order of its interfaces. Automatic ones are created after their addresses are claimed (step 10). */
 export async function ensurePorts(
   instance: Instance,
   admitted: Admitted,
@@ -50,7 +50,7 @@ export async function ensurePorts(
   return found(ports)
 }
 
-/** References of interfaces, from this one on, that lead nowhere. */
+/** Why the Networks or Ports of the interfaces from this index on do not resolve. */
 export function listMissing(instance: Instance, deps: InstanceDeps, fromIndex = 0): Outcome[] {
   const nics = listNics(instance).filter(({ index }) => index >= fromIndex)
   return nics.flatMap((nic) => {
@@ -82,7 +82,7 @@ function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> 
     )
   }
   if (port.object.status?.macAddress === undefined) return missing('PortNotReady', `waiting for Port ${nic.portName}`)
-  // Who has it is decided there, of all that name it: a machine's node hears of it once that is written.
+  // The port controller decides which of the machines that name the Port gets it; this one's node is told once that is written.
   if (instance.status?.node !== undefined && !holder) {
     return missing('PortNotReady', `waiting for Port ${nic.portName} to be given to a machine`)
   }
@@ -125,7 +125,7 @@ async function ensureAutomatic(
   }
 }
 
-/** A machine that was placed keeps what it was made with. @throws TerminalError `NotNetworkOwner` */
+/** Not checked for a placed machine: it keeps what it was made with. @throws TerminalError `NotNetworkOwner` */
 function assertNicMayChoose(instance: Instance, { index, want }: Nic, network: Network): void {
   if (!isForeignTo(network, instance) || wasPlaced(instance)) return
   for (const field of ['ipAddress', 'macAddress'] as const)
@@ -152,7 +152,7 @@ function findMac(instance: Instance, nic: Nic, network: Network, deps: InstanceD
     : found(mac)
 }
 
-/** Complete from the start, finalizer included, so that one write makes it. */
+/** Complete, finalizer included, so that one write is enough. */
 function newPort(
   instance: Instance,
   nic: Nic,
@@ -194,12 +194,12 @@ function newPort(
   }
 }
 
-/** An image can ask for vhost-user, as it does for other virtual hardware. */
+/** An image can ask for vhost-user through its properties, as for other virtual hardware. */
 function vnicOf(properties: Readonly<Record<string, string>> | undefined): 'normal' | 'vhostuser' {
   return properties?.['hw_vif_type'] === 'vhostuser' ? 'vhostuser' : 'normal'
 }
 
-/** The Instance's groups are live; its automatic ports are ours to change. */
+/** Changes of the Instance's security groups are carried over to its automatic ports, which are ours to change. */
 async function followGroups(instance: Instance, port: Port, run: InstanceRun): Promise<Port> {
   const wanted = instance.spec.securityGroupRefs
   if (isDeepStrictEqual(wanted, port.spec.securityGroupRefs) || port.metadata.deletionTimestamp !== undefined)

@@ -4,7 +4,7 @@ import { findCondition, type Readiness } from '../../../lib/conditions.ts'
 import { readinessOf } from '../../../lib/loop/readiness.ts'
 import type { RunResult } from '../../../lib/loop/controller.ts'
 
-/** As for all kinds, but a machine that rests against its spec (it powered itself off) is not Ready, although we do nothing about it. */
+/** As for all kinds, except that a machine that is off against its spec (it powered itself off) is not Ready, though we leave it off. */
 export function instanceReadiness(instance: Instance, result: RunResult): Readiness {
   const standard = readinessOf(instance, result)
   if (result.kind !== 'outcome' || result.outcome.kind !== 'done') return standard

@@ -12,8 +12,8 @@ import { setStage } from './stages.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 
 /**
- * Stages in the order of docs/provisioning-flow.md. Each looks at what is and does what is missing, so that the same pass serves a first
- * start, a restart of the operator and repair. What was decided is saved before anything acts on it (invariant 6).
+ * The stages in the order of docs/provisioning-flow.md. Each checks what exists and does what is missing, so the same pass serves a first
+ * start, an operator restart and a repair. Decisions are saved before anything acts on them (invariant 6).
  */
 export function reconcileInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
   return claimingRun(instance, deps, () => passStages(instance, deps, run))
@@ -32,7 +32,7 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   const admitted = await admit(instance, deps, run)
   setStage(instance, 'Admitted', admitted.ok ? true : admitted.outcome, run.now)
   if (!admitted.ok) {
-    // A machine that is there goes on with what it was given; see docs/decisions/0014.
+    // A placed machine goes on with what it was given; see docs/decisions/0014.
     return status.node === undefined ? admitted.outcome : boot(instance, { unresolved: admitted.outcome }, deps, run)
   }
   const ports = await ensurePorts(instance, admitted.object, deps, run)

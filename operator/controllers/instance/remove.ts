@@ -11,7 +11,7 @@ import { releaseFrom } from '../../placed/release.ts'
 import { listNics, portKeyOf } from './nics.ts'
 import { portRelease } from './port-release.ts'
 
-/** Machine first, then its ports; volumes follow by themselves once the machine is gone. At any stage of its build. */
+/** Works at any stage of the build: first the machine, then its ports. Volumes detach by themselves once the machine is gone. */
 export async function removeInstance(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome> {
   const status = (instance.status ??= {})
   status.state = 'DELETING'
@@ -22,11 +22,11 @@ export async function removeInstance(instance: Instance, deps: InstanceDeps, run
   if (waiting) return waiting
   waiting = await removePorts(instance, deps, run)
   if (waiting) return waiting
-  // Its claim goes with the object, which wakes who waits for room: operator/leadership/follow-caches.ts.
+  // The claim is dropped with the object, which wakes machines waiting for room: operator/leadership/follow-caches.ts.
   return released
 }
 
-/** Automatic ports go with the machine; a user's port is only left. All are waited for: their nodes are known from this object. */
+/** Deletes automatic ports; a user's port is only unplugged. Waits for all: where they are plugged is read from this object. */
 async function removePorts(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome | undefined> {
   let waiting: Outcome | undefined
   for (const nic of listNics(instance)) {

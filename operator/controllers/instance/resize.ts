@@ -10,10 +10,10 @@ import { isSameSize, toStatusFlavor, type MachineSize, type SizeWish, type Statu
 export const RESIZE_PENDING = 'ResizePending'
 
 /**
- * Another spec.flavorRef makes the machine larger or smaller at its next start, whoever starts it: its node is told the new size while
- * it still runs with the old one. Both are claimed there until the node says that the machine has the new one. What cannot be had is said
- * in the condition ResizePending, and harms nothing: the machine goes on, and starts again, as it is.
- * @returns whether there is something to be saved before it is acted on
+ * Another spec.flavorRef resizes the machine at its next start, whoever starts it: its node is told the new size while the machine still
+ * runs with the old one. Room for both is claimed there until the node reports the new size. If a size cannot be had, the condition
+ * ResizePending says so and the machine goes on, and restarts, with the size that it has.
+ * @returns whether the status must be saved before anything acts on it
  */
 export function followResize(instance: Instance, admitted: Admitted, deps: InstanceDeps, run: InstanceRun): boolean {
   const status = (instance.status ??= {})
@@ -23,7 +23,7 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
   const { wish } = admitted
   const refused = wish === undefined ? undefined : wish.ok ? claim(instance, wish, admitted, deps) : wish
   const before = status.nextFlavor
-  // Its claim goes with the write.
+  // Writing the status without nextFlavor gives up its claim.
   if (refused) delete status.nextFlavor
   else if (wish?.ok === true) takeClaim(instance, wish)
   if (refused?.reason === 'NoRoom') deps.waitingRoom.enter(run.key)
@@ -34,7 +34,7 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
 
 type Refusal = Pick<Extract<SizeWish, { ok: false }>, 'reason' | 'message'>
 
-/** Room for what it has and what it gets, on the node where it stands. */
+/** Claims room on the machine's node for both its present and its next size. */
 function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: InstanceDeps): Refusal | undefined {
   const { flavor, node = '' } = instance.status ?? {}
   if (!flavor || isClaimed(instance, wish)) return undefined
@@ -63,14 +63,14 @@ function takeClaim(instance: Instance, wish: MachineSize): void {
   const status = (instance.status ??= {})
   const next = toStatusFlavor(wish)
   if (isSame(status.flavor, wish) && !status.nextFlavor) {
-    // Another name for the same: nothing has to be started.
+    // Another Flavor of the same size: no restart is needed.
     status.flavor = next
   } else if (!isClaimed(instance, wish)) {
     status.nextFlavor = next
   }
 }
 
-/** What the node says the machine has. Nothing said is nothing known. */
+/** Records the size that the node reports. A report without a size changes nothing. */
 function recordSize(instance: Instance, observed: ObservedDocument | undefined): void {
   const status = (instance.status ??= {})
   if (!status.flavor || observed?.versions.epoch !== status.epoch) return
@@ -82,7 +82,7 @@ function recordSize(instance: Instance, observed: ObservedDocument | undefined):
     status.flavor = status.nextFlavor
     delete status.nextFlavor
   } else if (!status.nextFlavor && (status.flavor.vcpus !== vcpus || status.flavor.memoryMiB !== memoryMiB)) {
-    // Started with a size that was taken back meanwhile: it gets the right one at its next start.
+    // The machine started with a size that has since been withdrawn: it gets the right one at its next start.
     status.nextFlavor = status.flavor
     const grown = Math.max(status.flavor.rootDiskGiB, rootDiskGiB)
     status.flavor = { ...status.flavor, vcpus, memoryMiB, rootDiskGiB: grown }

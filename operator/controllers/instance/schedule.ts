@@ -18,10 +18,10 @@ import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
 
-/** Nodes that refused are asked again after so long, when nothing else is left. */
+/** After so long without a valid host, nodes that refused the machine are tried again. */
 const EXCLUDED_FOR_MS = 30_000
 
-/** Steps 7 and 8 of the flow: a node, claimed in memory at once, written with its claim, acted on after that. */
+/** Steps 7 and 8 of the flow: chooses a node and claims its room in memory; both are saved before anything acts on them. */
 export async function schedule(
   instance: Instance,
   admitted: Admitted,
@@ -30,7 +30,7 @@ export async function schedule(
   run: InstanceRun,
 ): Promise<Outcome> {
   const status = (instance.status ??= {})
-  // One owner (invariant 5): nobody else may have it before the next one gets it.
+  // One owner (invariant 5): all former nodes must have released the machine before another one gets it.
   for (const placement of placementsOf(instance)) {
     const waiting = await releaseFrom({ ...placement, ...userDataToKeep(instance, admitted) }, deps)
     if (waiting) return waiting
@@ -81,7 +81,7 @@ export async function schedule(
   return saved
 }
 
-/** Wherever it goes it starts anew: with the size that it is asked to have or, where that fits nowhere, with the one that it had. */
+/** The machine starts anew wherever it is placed: with the size that it wishes for or, if that fits nowhere, with the one that it had. */
 function place(
   instance: Instance,
   admitted: Admitted,
@@ -98,7 +98,7 @@ function place(
   return wished?.choice.ok === true ? wished : attempt(admitted.now)
 }
 
-/** What stands in a Secret may be gone by the time that the machine has its next place. */
+/** User data from a Secret: the Secret may be gone by the time the machine has its next place. */
 function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { userDataBase64?: string } {
   return spec.userDataSecretRef === undefined || userDataBase64 === undefined ? {} : { userDataBase64 }
 }

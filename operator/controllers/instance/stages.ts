@@ -29,7 +29,7 @@ export function setStage(instance: Instance, stage: Stage, reached: Outcome | tr
   if (update) status.conditions = setCondition(status.conditions, update, generation, now)
 }
 
-/** The machine leaves its node: what was reached there counts no more. */
+/** Drops this stage and all later ones, when the machine leaves its node. */
 export function dropStages(instance: Instance, from: Stage): void {
   const dropped: readonly string[] = STAGES.slice(STAGES.indexOf(from))
   const status = (instance.status ??= {})

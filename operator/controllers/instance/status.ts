@@ -17,7 +17,7 @@ import { setStage, type Stage } from './stages.ts'
 
 type StateWord = NonNullable<NonNullable<Instance['status']>['state']>
 
-/** What the node reports, in OpenStack's words. Others are on their way: BUILD before the first start, else as before. */
+/** What the node reports, in OpenStack's words. Other states are transitional: BUILD before the first start, else the word stays. */
 const WORDS: Readonly<Record<string, StateWord>> = {
   running: 'ACTIVE',
   stopped: 'SHUTOFF',
@@ -36,17 +36,17 @@ const WANTED: Record<RunState, string> = {
 export interface NodeReport {
   observed: ObservedDocument | undefined
   asked: Asked
-  /** Those of the machine's document. */
+  /** UIDs of the volumes in the machine's document. */
   volumes: readonly string[]
-  /** Are its ports in the node's switch? */
+  /** Are all its ports plugged into the node's switch? */
   plugged: Presence
   /** Why a volume of the spec is not in the document. */
   unresolved: Outcome | undefined
 }
 
 /**
- * The node's report, turned into status. What it does not say stays as it was. Pure but for `instance.status`.
- * @throws TerminalError what the agent refused for ever
+ * Turns the node's report into status. What the report does not mention stays as it was. Pure but for `instance.status`.
+ * @throws TerminalError for what the agent refused for good
  */
 export function observeInstance(instance: Instance, report: NodeReport, now: Date): Outcome {
   const status = (instance.status ??= {})
@@ -121,7 +121,7 @@ function recordStages(
     if (reached[stage] === 'present') setStage(instance, stage, true, now)
     else if (reached[stage] === 'unknown' && wasReached) continue
     else if (!(isOff && stage === 'Booted')) {
-      // What the node says is of the first that it cannot reach.
+      // The node's error is about the first stage that it cannot reach.
       const { reason, message } = missing === undefined ? waitingFor(stage, observed.error) : WAITING[stage]
       missing ??= stage
       setStage(instance, stage, waitFor(reason, message), now)
@@ -140,7 +140,7 @@ function stagesSaid(
 ): Record<Exclude<Stage, 'Admitted' | 'Scheduled'>, Presence> {
   const attached = volumes.map((uid) => volumePresence(observed, uid, asked))
   return {
-    // A machine that is there, on or off, has its disk.
+    // A machine that exists, on or off, has its root disk.
     ImageCached: WORDS[observed.state] === undefined ? stagePresence(observed, 'ImageCached', asked) : 'present',
     NetworkAttached: isOff ? 'present' : plugged,
     VolumesAttached: isOff || attached.every((said) => said === 'present') ? 'present' : worst(attached),
@@ -152,7 +152,7 @@ function worst(said: readonly Presence[]): Presence {
   return said.includes('absent') ? 'absent' : 'unknown'
 }
 
-/** Why a machine that should run stays off by its restart policy; undefined when it is to be started, or not off. */
+/** Why the restart policy leaves off a machine that should run; undefined if it is to be started or is not off. */
 function restingReason(instance: Instance, observed: ObservedDocument, wanted: string): string | undefined {
   if (wanted !== 'running' || !['stopped', 'crashed'].includes(observed.state)) return undefined
   const because = observed.facts.stoppedBecause

@@ -16,8 +16,8 @@ const OWNERSHIP_UNCLEAR = 'OwnershipUnclear'
 type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 /**
- * Before a placement: does a node have this machine already, or another one with its MAC or address? Then the resource was restored
- * without its status, with the same UID or made anew, and placing it would run it twice. The node must release it, or be given up, first.
+ * Before a placement: does a node already have this machine, or one with its MAC or address? Then the resource was restored without its
+ * status, or made anew, and placing it would run the machine twice. First the node must release its machine or be given up.
  *
  * | a node's machine                                     | on the same network | held                                               |
  * |------------------------------------------------------|---------------------|----------------------------------------------------|
@@ -30,9 +30,9 @@ type UnclearDeps = Pick<OperatorDeps, 'bus' | 'caches'>
  * | with the same Port, which that node has released     |                     | no: the Port has moved here                        |
  * | any, on a node that is confirmed lost                |                     | no                                                 |
  *
- * Of a MAC or an address a node is believed what our own record says of that Port there. What nothing of ours put there is believed while
- * a restore may have forgotten it (restore-window.ts), within the means of the node; else its ComputeNode says so (unknown-machines.ts)
- * and the machine is placed (docs/decisions/0028).
+ * A node's claim to a MAC or an address is believed if our own record of that Port agrees. A claim without a record is believed while a
+ * restore may have lost the record (restore-window.ts), if the node could run so many machines; else its ComputeNode reports the claim
+ * (unknown-machines.ts) and the machine is placed (docs/decisions/0028).
  *
  * Pure. @param ports of this machine, with MAC and addresses
  */
@@ -64,7 +64,7 @@ function findSameMachine({ metadata, status }: Instance, deps: UnclearDeps): str
   )
 }
 
-/** As ComputeNodes had it, whose nodes have said nothing of their machines since this process began. */
+/** Orphans in the status of ComputeNodes whose nodes have not listed their machines since this process started. */
 function listRemembered(uid: string, { bus, caches }: UnclearDeps): { node: string }[] {
   return caches.computeNodes
     .listBy('orphan', uid)
@@ -81,7 +81,7 @@ function findSameInterface(
   const windowMs = restoreWindowMs(deps, now)
   for (const port of ports) {
     const { mac, addresses } = identitiesOf(port)
-    // MAC first: of two conflicts it is the one that says more.
+    // MAC first: if both conflict, the MAC tells more.
     for (const value of mac === undefined ? addresses : [mac, ...addresses]) {
       for (const found of deps.bus.observed.listNics(value)) {
         if (found.uid === instance.metadata.uid || isConfirmedLost(found.node, deps)) continue
@@ -95,7 +95,7 @@ function findSameInterface(
   return undefined
 }
 
-/** Why the node's machine has what this Port has: by our own record, or by the node's report alone. Undefined: it has something else. */
+/** What says that the node's machine has this Port's MAC or address: our own record, or the node's report alone. Undefined: nothing. */
 function findGround(found: MachineNic, value: string, port: Port, deps: UnclearDeps): 'record' | 'report' | undefined {
   const { node, nic } = found
   if (nic.portUid === port.metadata.uid) {
@@ -113,7 +113,7 @@ function isCredible(node: string, windowMs: number, deps: UnclearDeps): boolean 
   return windowMs > 0 && isWithinMeans(listUnrecorded(node, deps), deps.caches.computeNodes.find(undefined, node))
 }
 
-/** Undefined: nobody can tell. Names count where the UID says nothing: a Network that was made anew has another one. */
+/** Undefined: nobody can tell. If the UID is not a known Network's, the name decides: a Network made anew has another UID. */
 function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { caches }: UnclearDeps): boolean | undefined {
   const key = keyOf(port.spec.networkRef, port.metadata.namespace)
   const uid = port.status?.networkUID ?? caches.networks.findByKey(key)?.metadata.uid

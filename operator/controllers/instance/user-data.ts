@@ -9,28 +9,28 @@ import { wasPlaced } from '../../placed/placement.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
-/** What a namespace binds to the operator's ServiceAccount, which may read no Secret else. */
+/** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
 const USER_DATA_ROLE = 'nephele-user-data'
 const DEFAULT_KEY = 'userData'
 const RETRY_MS = 10_000
-/** What is wrong or not allowed is read again less and less often: it cannot be watched, and most are mended soon or never. */
+/** Secrets that are wrong or forbidden are read again with backoff: they cannot be watched, and most are fixed soon or never. */
 const WRONG = { baseMs: 10_000, capMs: 600_000 }
 
-/** The user data that the machine's node was given before; undefined when it was given none. */
+/** The user data that a node was given for this machine before, or undefined. */
 export type GivenBefore = () => Promise<string | undefined>
 
 /**
- * User data as base64. Secrets are read one by one, never listed or watched, and what was read is kept for the life of this process:
- * it cannot change (a guest reads it at its first boot), and steady state must not read. A machine that was built with it needs its
- * Secret no longer: that one may go, and the machine must still be stopped and started.
+ * User data as base64. Secrets are read one by one, never listed or watched, and kept for the life of this process: a guest reads user
+ * data at its first boot only, and steady state must cause no reads. Once the machine is built its Secret may be deleted, and the machine
+ * can still be stopped and started.
  */
 export class UserDataStore {
   readonly #byInstance = new Map<string, string>()
-  /** How often in a row a Secret's content could not be used, or not be read. */
+  /** By Instance: how many times in a row its Secret could not be read or used. */
   readonly #failures = new Map<string, number>()
   readonly #ownNamespace: string
 
-  /** @param ownNamespace of the operator's ServiceAccount, which messages name */
+  /** @param ownNamespace the namespace of the operator's ServiceAccount, for messages */
   constructor(ownNamespace: string) {
     this.#ownNamespace = ownNamespace
   }
@@ -40,7 +40,7 @@ export class UserDataStore {
     this.#failures.delete(instanceUid)
   }
 
-  /** @throws TerminalError `UserDataTooLarge` for what stands in the spec */
+  /** @throws TerminalError `UserDataTooLarge` for user data in the spec itself */
   async find(
     instance: Instance,
     client: Pick<KubeReader, 'find'>,
@@ -105,8 +105,8 @@ export class UserDataStore {
 }
 
 /**
- * The guest gets what is in it, and so does whoever may write Instances: a Secret has to be meant for it. A machine that had a place
- * was given its user data already, by a version that asked for no mark.
+ * The guest, and so anybody who may create Instances, can read the Secret: it must be marked for that use. A machine that was placed
+ * already has its user data, perhaps from a version that required no mark.
  */
 function whyNot({ type, metadata }: Secret, { spec, status }: Instance): string | undefined {
   const { namespace = '' } = metadata

@@ -20,9 +20,9 @@ export interface Served {
 export type ConnectionChoice = { ok: true; connection: VolumeConnection } | { ok: false; why: string }
 
 /**
- * How a machine reaches its volume. A node that serves volumes must not choose what other nodes open: of its report only the port counts,
- * within the range of volumes; address, TLS and names are what the operator knows of that node itself. A file is only ever one of the
- * machine's own node, by its name in the folder of the volume's pool. Pure.
+ * How a machine reaches its volume. A node that serves volumes must not choose what other nodes open: only the port is taken from its
+ * report, and only from the volumes' range; address, TLS and names are what the operator itself knows of that node. A file must be on the
+ * machine's own node and have the volume's name in its pool's directory. Pure.
  */
 export function toConnection({ volume, report, server, pool, client }: Served): ConnectionChoice {
   const { uid } = volume.metadata
@@ -59,7 +59,7 @@ function no(why: string): ConnectionChoice {
 
 const NOWHERE: readonly string[] = ['loopback', 'linkLocal', 'multicast', 'unspecified', 'broadcast']
 
-/** An IP address, but not one such as 127.0.0.1 that means a different host on every host. */
+/** An IP address that means the same host everywhere, unlike 127.0.0.1. */
 function isReachable(address: string): boolean {
   return isIP(address) !== 0 && !NOWHERE.includes(ipaddr.process(address).range())
 }

@@ -14,18 +14,18 @@ export type GivenVolume = InstanceSpec['volumes'][number]
 export interface ResolvedVolumes {
   /** In the order of the spec. */
   volumes: GivenVolume[]
-  /** Why not all of the spec are among them, by the first that is not. */
+  /** Why the first volume of the spec that does not resolve does not. */
   unresolved?: Outcome
-  /** The machine may have one in hand that cannot be put into a document now: without it the document would take it away from its guest. */
+  /** The machine may have in hand a volume that cannot go into a document now: a document without it would take it from the guest. */
   mustWait: boolean
 }
 
 type VolumeDeps = Pick<InstanceDeps, 'caches' | 'bus' | 'writer'>
 
 /**
- * Step 11 of the flow. The volume controller decides who has a volume, and its node opens the export to this machine's node; only
- * when the node said so under that decision's epoch do the connection data go into the machine's document. What does not resolve keeps
- * nothing else from the machine (docs/decisions/0014):
+ * Step 11 of the flow. The volume controller decides who has a volume, and the volume's node opens the export to this machine's node. The
+ * connection goes into the machine's document only after that node has confirmed it under the decision's epoch. A volume that does not
+ * resolve keeps nothing else from the machine (docs/decisions/0014):
  *
  * | the volume                                              | goes into the document        |
  * |---------------------------------------------------------|-------------------------------|
@@ -35,8 +35,8 @@ type VolumeDeps = Pick<InstanceDeps, 'caches' | 'bus' | 'writer'>
  * | may be in the guest's hands, and none of this           | there is no new document now  |
  * | is not there, or not served yet                         | not yet                       |
  *
- * Call it at once before the document is published, with nothing awaited in between. Pure.
- * @param given the volumes of the published document; undefined when there is none: then all have to resolve
+ * Call it right before the document is published, with no await in between. Pure.
+ * @param given the volumes of the published document; undefined if there is none: then all must resolve
  */
 export function resolveVolumes(
   instance: Instance,
@@ -87,7 +87,7 @@ function resolveVolume(instance: Instance, named: NamedRef, deps: VolumeDeps): R
   })
   if (!attachedTo || attachedTo.node !== instance.status?.node || node === undefined)
     return notReady(`waiting for Volume ${ref.name}${reasonOf(volume)}`)
-  // Who has it is the epoch; a size that is still to be reached keeps nobody from it.
+  // The epoch says who has the volume; one that is still growing can be used.
   const asked = { ...askedOf(volume, volume.status?.epoch, deps.writer()), generation: 0 }
   const report = answerOf(deps.bus.observed.find('volume', uid, node), asked)
   if (report?.state !== 'available') return notReady(`waiting for node ${node} to export Volume ${ref.name}`)
@@ -103,7 +103,7 @@ function resolveVolume(instance: Instance, named: NamedRef, deps: VolumeDeps): R
   }
 }
 
-/** It was told to attach it, or was seen with it. */
+/** The machine was told to attach the volume, or its node reports it attached. */
 function mayHave(instance: Instance, volume: string, { bus }: VolumeDeps): boolean {
   const isSame = ({ uid, node }: { uid: string; node: string }) =>
     uid === instance.metadata.uid && node === instance.status?.node

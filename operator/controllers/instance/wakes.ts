@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that wakes a machine, beside its own report and document and what it names (./kind.ts); and with all other objects the end of
-// what held everything back (operator/leadership/look-again.ts).
+// What wakes a machine besides its own report and document, what it names (./kind.ts), and the end of whatever held back all objects
+// (operator/leadership/look-again.ts).
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
@@ -16,7 +16,7 @@ export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
     watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
-    // It may have had, or have got, the MAC that they ask for.
+    // The port may have given up, or taken, the MAC that these machines ask for.
     watchOf(informers.ports, (port) => macKeysOf(port).flatMap((mac) => keysBy('unplacedMac', mac))),
   ]
 }
@@ -27,12 +27,12 @@ export function instanceSources(deps: OperatorDeps): Source[] {
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
     ({ enqueue }) => deps.waitingRoom.onWake((key) => enqueue(key)),
-    // Also when it is gone from a node that nobody lists: what has no resource may be what a machine waits for.
+    // Reports on what has no resource, also `gone`: a waiting machine may be waiting for just that to go.
     () =>
       bus.observed.onChange(({ kind, uid }) => {
         if ((kind === 'instance' || kind === 'port') && !findResource(kind, uid, caches)) deps.waitingRoom.wakeAll()
       }),
-    // What its ports' and its volumes' nodes say.
+    // Reports on its ports and volumes.
     ({ enqueue }) =>
       bus.observed.onChange(({ kind, uid }) => {
         const port = kind === 'port' ? caches.ports.findByUid(uid) : undefined
@@ -46,7 +46,7 @@ export function instanceSources(deps: OperatorDeps): Source[] {
         // A new boot of the node asks for new grants.
         for (const key of keysBy('node', node)) enqueue(key)
       }),
-    // Silence is shown on its machines.
+    // A silent node shows in the status of its machines.
     ({ enqueue }) =>
       bus.heartbeats.onChange((nodes) => {
         for (const node of nodes) for (const key of keysBy('node', node)) enqueue(key)
@@ -57,7 +57,7 @@ export function instanceSources(deps: OperatorDeps): Source[] {
         if (!subnet) return
         for (const key of keysBy('unplacedOn', keyOf(subnet.spec.networkRef, block.namespace))) enqueue(key)
       }),
-    // What waits for the backend says so.
+    // The message of what waits for the network backend names the cause.
     ({ enqueue }) =>
       deps.network.onHealth(() => {
         for (const instance of instances.list())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Under which keys Ports are found by what they have, or want, in a network.
+// Index keys by which Ports are found from the address or MAC that they have, or want, on a network.
 
 export function addressKey(networkKey: string, address: string): string {
   return `${networkKey}|${address}`

@@ -13,12 +13,12 @@ import { chooseAddresses } from './choose-addresses.ts'
 import { isForeignTo, mayHaveMac } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 
-/** Any of sixteen million Ports could free a MAC, so that waiting for one is a poll, not a wake-up. */
+/** Any of sixteen million Ports could free a MAC, so we poll for one instead of being woken. */
 export const NO_MAC_LOOK_MS = 60_000
 
 type AddressDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>
 
-/** The MAC for a port of this network: asked for, kept from before, or made. */
+/** The MAC for a port of this network: requested, kept from before, or generated. */
 export function resolveMac(port: Port, network: Network, deps: Pick<OperatorDeps, 'caches'>): Found<string> {
   const networkKey = keyOfObject(network)
   const others = (mac: string) =>
@@ -58,7 +58,7 @@ export function assertNotReserved(field: string, mac: string, network: Network, 
   )
 }
 
-/** Timestamps have whole seconds: one that has the MAC already is not taken down for a newcomer. */
+/** Timestamps have whole seconds only, so a port that already has a MAC counts as older: it must not lose it to a newcomer. */
 function isOlder(a: Port, b: Port): boolean {
   const [hasA, hasB] = [a, b].map((port) => port.status?.macAddress !== undefined)
   if (hasA !== hasB) return hasA === true
@@ -67,9 +67,9 @@ function isOlder(a: Port, b: Port): boolean {
 }
 
 /**
- * Claims what the port asks for: each entry of spec.fixedIPs, or one address of each family of the network. An automatic
- * port's addresses stand in its spec and are claimed already. What it was given once is asked for again: it is the port's for life, also
- * when its claim was taken away or is not in the cache.
+ * Claims what the port asks for: each entry of spec.fixedIPs, or one address of each family of the network. An automatic port's addresses
+ * are in its spec and already claimed. Addresses that it was given before are requested again: they are the port's for life, even if the
+ * claim was taken away or is not in the cache.
  * @throws TerminalError for an address that the subnet can never give
  */
 export async function resolveAddresses(
@@ -110,7 +110,7 @@ export async function resolveAddresses(
   return found(addresses)
 }
 
-/** What it was given when it asked for nothing, as far as it is there. */
+/** Claims again the addresses that a port without spec.fixedIPs was given, from those of its subnets that still exist. */
 async function claimGiven(
   port: Port,
   subnets: readonly Subnet[],

@@ -14,9 +14,9 @@ export interface Binding {
 }
 
 export type BindingPlan =
-  /** Acknowledged: act on it. Undefined: plugged nowhere. */
+  /** The binding is saved: act on it. Undefined: plugged nowhere. */
   | { kind: 'stands'; binding: Binding | undefined }
-  /** A change that must be written before it is acted on. */
+  /** A change that must be saved before anything acts on it. */
   | { kind: 'decided'; binding: Binding | undefined; keptFor?: Instance }
   /** An automatic port whose machine has no place yet. */
   | { kind: 'unplaced'; message: string }
@@ -24,8 +24,8 @@ export type BindingPlan =
 type BindingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 /**
- * An automatic port lives and dies with its Instance, so the Instance's acknowledged placement is its own. A user's port may move
- * from one Instance to the next: who has it is decided here, kept in its status with an epoch of its own, and written first. Pure.
+ * An automatic port lives and dies with its Instance, so it takes over the Instance's saved placement. A user's port may move from one
+ * Instance to the next: who has it is decided here and saved in its status, with an epoch of its own, before anything acts on it. Pure.
  */
 export function planBinding(port: Port, deps: BindingDeps): BindingPlan {
   const ownerUid = ownerUidOf(port)
@@ -49,7 +49,7 @@ function planOwnBinding(port: Port, deps: BindingDeps): BindingPlan {
   const wanted = holder.status?.node
   const isSame = held?.uid === holder.metadata.uid && node === wanted
   if (wanted === undefined) {
-    // Kept for its machine while that has no place, so that no other machine takes it.
+    // Reserved for its machine while that has no place, so that no other machine takes it.
     return isSame || node === undefined
       ? { kind: 'stands', binding: undefined }
       : { kind: 'decided', binding: undefined, keptFor: holder }
@@ -89,7 +89,7 @@ export function listPlaces(port: Port, deps: BindingDeps): { node: string; epoch
   const owner = ownerInstanceOf(port, deps)
   for (const place of owner ? placementsOf(owner) : [])
     places.set(place.node, Math.max(place.epoch, places.get(place.node) ?? 0))
-  // Its machine may be gone without it (--cascade=orphan): then what nodes say of it tells where it was wanted.
+  // Its machine may have been deleted without it (--cascade=orphan): then nodes' reports on the port tell where it was wanted.
   for (const report of deps.bus.observed.findAll('port', port.metadata.uid)) {
     const document = deps.bus.desired.find(report.node, 'port', port.metadata.uid)
     if (document?.tombstone === false && !places.has(report.node)) places.set(report.node, document.versions.epoch)

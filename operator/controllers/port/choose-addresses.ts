@@ -9,16 +9,16 @@ import { findUsablePlan } from '../subnet/reconcile.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
 
 /**
- * Subnets that come one after the other within this time count as made together: a port of a network that lacks a family waits so long
- * after the last one, so that the result is the same whichever of them is seen first.
+ * Subnets created within this time of each other count as created together: if the network still lacks an IP family, a port waits this
+ * long after the last Subnet, so that the result does not depend on which is seen first.
  */
 export const SETTLE_MS = 800
 const FAMILIES = ['IPv4', 'IPv6'] as const
 
 /**
- * For a port that asks for none: one address of each family of which the network has a subnet that can be used, IPv4 first; of each the
- * first subnet by name with room.
- * @param field the referrer's, for the message
+ * For a port that asks for no address: one address of each IP family for which the network has a usable subnet, IPv4 first, from the first
+ * subnet by name that has room.
+ * @param field the field that refers to the network, for messages
  */
 export async function chooseAddresses(
   network: Network,

@@ -19,7 +19,7 @@ export interface ResolvedAddress {
   dnsNameservers: readonly string[]
 }
 
-/** By name: subnets that were made together have one order, whichever came first. */
+/** Sorted by name, so that the order does not depend on which Subnet was created first. */
 export function listSubnets(network: Network, deps: Pick<OperatorDeps, 'caches'>): Subnet[] {
   const subnets = deps.caches.subnets.listBy('network', keyOfObject(network))
   return subnets.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
@@ -27,10 +27,10 @@ export function listSubnets(network: Network, deps: Pick<OperatorDeps, 'caches'>
 
 interface AddressRequest {
   requested: string | undefined
-  /** The port's: its address where guests make it of the prefix and their MAC. */
+  /** The port's MAC: the address follows from it where guests derive theirs from prefix and MAC. */
   mac: string
   field: string
-  /** What the port has of this subnet already. */
+  /** The address that the port already has from this subnet. */
   given?: { ipAddress: string; prefixLength: number } | undefined
 }
 
@@ -48,7 +48,7 @@ export async function claimFrom(
     subnet.metadata.deletionTimestamp !== undefined &&
     !deps.addresses.has(uid, holder, given.ipAddress)
   ) {
-    // It gives no addresses to anyone else any more, and where its namespace goes nothing can be claimed.
+    // A Subnet being deleted gives nobody else an address, and in a namespace being deleted no claim can be created.
     return found({ subnet, address: given.ipAddress, prefixLength: given.prefixLength, dnsNameservers })
   }
   const siblings = deps.caches.subnets.listBy('network', `${namespace}/${subnet.spec.networkRef.name}`)

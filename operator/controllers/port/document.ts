@@ -16,7 +16,7 @@ export interface PortFacts {
   mtu: number
 }
 
-/** What the node has to know to plug the port. The logical port's name is the Port's UID. */
+/** What the node needs to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
   const { binding, mac, addresses, networkUid, network, mtu } = facts
   return {

@@ -7,7 +7,7 @@ import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { wishesMore } from './wishes.ts'
 
-/** One that was made after the network's deletion was never let in, and holds nothing up. */
+/** A port created after the network's deletion was never admitted, and so does not hold up that deletion. */
 export const network: Reference<Port, 'networks'> = {
   to: 'networks',
   refs: ({ spec }) => [{ ref: spec.networkRef, field: 'spec.networkRef' }],
@@ -16,12 +16,12 @@ export const network: Reference<Port, 'networks'> = {
   holds: ({ status }) => status?.networkUID !== undefined,
 }
 
-/** A group whose sharing was taken back keeps the members that it has. */
+/** A group that is no longer shared keeps its present members. */
 export const securityGroup: Reference<Port, 'securityGroups'> = {
   to: 'securityGroups',
   // Without port security there are no groups.
   refs: (port) => (port.spec.portSecurityEnabled === false ? [] : securityGroupRefsOf(port)),
-  // Of a version that kept no record a port that is there, placed or not, is taken for one of what it may use.
+  // A port from a version that kept no record counts as a member, placed or not, once its network is in its status.
   isKept: ({ status }, { metadata }) =>
     status?.securityGroupUIDs?.includes(metadata.uid) ?? status?.networkUID !== undefined,
   isGranted: ({ status }, { metadata }) => status?.securityGroupUIDs?.includes(metadata.uid) === true,
@@ -37,32 +37,32 @@ const node: Reference<Port, 'computeNodes'> = {
 export const portKind: KindRow<Port> = {
   references: { network, securityGroup, node },
   indexes: {
-    /** The network on which it waits for its addresses. */
+    /** The network on which the port waits for its addresses. */
     withoutAddress: (port) => (port.status?.fixedIPs === undefined ? [networkKeyOf(port)] : []),
-    /** `<network key>|<mac>`: who has, or wants, this MAC in the network. */
+    /** `<network key>|<mac>`: which ports have, or want, this MAC on the network. */
     mac: macKeysOf,
-    /** `<network key>|<address>`: who has, or wants, this address in the network. */
+    /** `<network key>|<address>`: which ports have, or want, this address on the network. */
     address: (port) => {
       const { spec, status } = port
       const wanted = [...(spec.fixedIPs ?? []), ...(status?.fixedIPs ?? [])].flatMap(({ ipAddress }) => ipAddress ?? [])
       return [...new Set(wanted)].map((address) => addressKey(networkKeyOf(port), address))
     },
-    /** `<network key>|<address>`: who may speak for this address beside its own. */
+    /** `<network key>|<address>`: which ports ask for this address in their allowed address pairs. */
     pair: (port) =>
       (port.spec.allowedAddressPairs ?? []).map(({ ipAddress }) => addressKey(networkKeyOf(port), ipAddress)),
-    /** The network in which it may speak for a range of addresses. */
+    /** The network on which the port asks for an allowed address pair that is a range. */
     pairRange: (port) =>
       (port.spec.allowedAddressPairs ?? []).some(({ ipAddress }) => ipAddress.includes('/'))
         ? [networkKeyOf(port)]
         : [],
-    /** The network in which it may send under other addresses than its own. */
+    /** The network on which the port may send from other addresses than its own. */
     speaking: (port) =>
       port.status?.portSecurityEnabled === false || (port.status?.allowedAddressPairs ?? []).length > 0
         ? [networkKeyOf(port)]
         : [],
-    /** The network in which it is plugged nowhere. */
+    /** The network of a port that is not plugged in. */
     unplaced: (port) => (port.status?.node === undefined ? [networkKeyOf(port)] : []),
-    /** The network on which it asks for what it was not given: the Ports of others may stand against that. */
+    /** The network on which the port asks for something that it was not given, perhaps because of other Ports. */
     wishing: (port) => (wishesMore(port) ? [networkKeyOf(port)] : []),
   },
   document: 'port',
@@ -72,7 +72,7 @@ export function networkKeyOf({ spec, metadata }: Port): ObjectKey {
   return keyOf(spec.networkRef, metadata.namespace)
 }
 
-/** `<network key>|<mac>`: the MACs that it has, or wants, in its network. */
+/** `<network key>|<mac>` for the MACs that the port has, or wants. */
 export function macKeysOf(port: Port): string[] {
   const { spec, status } = port
   const macs = new Set([spec.macAddress, status?.macAddress].flatMap((mac) => mac ?? []))

@@ -15,7 +15,7 @@ import { isShared } from './shared-addresses.ts'
 export interface Identity {
   network: Network
   mac: string
-  /** Without a subnet: it is gone, the address is the port's all the same. */
+  /** An entry without a subnet: the Subnet is gone, but the address is still the port's. */
   addresses: readonly { subnet?: Subnet; address: string }[]
   /** UIDs. */
   groups: readonly string[]
@@ -30,7 +30,7 @@ export interface Place {
 
 type LogicalPortDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'network'>
 
-/** Writes the port's row, unless it is so already. */
+/** Writes the port's row, unless it is already as wanted. */
 export async function ensureLogicalPort(
   port: Port,
   identity: Identity,
@@ -62,8 +62,8 @@ export async function ensureLogicalPort(
 }
 
 /**
- * What is plugged somewhere keeps its row whatever stops the port itself, its deletion included: written again by what it was given,
- * without what it may not have. Nothing is done for one that was given nothing yet.
+ * Keeps the row of a port that cannot be reconciled or is being deleted: it is rewritten from what the port was given, without what it may
+ * not have. Does nothing for a port that was given nothing yet.
  */
 export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal: AbortSignal): Promise<void> {
   const { networkUID, macAddress, fixedIPs } = port.status ?? {}
@@ -85,7 +85,7 @@ export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal:
   )
 }
 
-/** Where it is now, not where it may come to be. */
+/** Where the port is now, not where it may move to. */
 function standingPlace(port: Port, deps: LogicalPortDeps): Place {
   const plan = planBinding(port, deps)
   if (plan.kind === 'stands' && plan.binding) return { node: plan.binding.node, hostname: plan.binding.hostname }
@@ -94,7 +94,7 @@ function standingPlace(port: Port, deps: LogicalPortDeps): Place {
   return { ...(node === undefined ? {} : { node }), ...(held ? { hostname: hostnameOf(held) } : {}) }
 }
 
-/** Those that it is a member of; of a version that kept no record, those that it may use. */
+/** The groups that the port is a member of; for a port from a version that kept no record, those that it names and that exist. */
 function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
   const had = port.status?.securityGroupUIDs
   if (had) return had.filter((uid) => deps.caches.securityGroups.findByUid(uid) !== undefined)
@@ -105,8 +105,8 @@ function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
 }
 
 /**
- * Without a machine: the node where the port's owner plugs it by hand, if any. A tenant writes the annotation, and the network's
- * database takes lists and any length: what names no node of the cloud is nothing.
+ * For a port without a machine: the node where its owner plugs it by hand, if any. Tenants write this annotation, and OVN would accept
+ * lists and values of any length, so anything but the name of a ComputeNode is ignored.
  */
 function placeByHand(port: Port, { caches }: LogicalPortDeps): Place {
   const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]

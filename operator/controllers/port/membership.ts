@@ -10,16 +10,16 @@ import { securityGroupRefsOf } from './groups.ts'
 import { securityGroup } from './kind.ts'
 
 export interface Membership {
-  /** UIDs of the groups that it is a member of, as far as they can be found. */
+  /** UIDs of those of the port's groups that can be found. */
   uids: string[]
-  /** Why it is not a member of all that it names. */
+  /** Why the port is not a member of all groups that it names. */
   lacks: Outcome | undefined
 }
 
 /**
- * The groups that the port names. An existing port follows those that can be found, since each group only adds what may pass. A group
- * that is no longer shared keeps the members that it has.
- * @param isSecured without port security there are no groups
+ * The groups that the port names. An existing port joins those that can be found, since each group only allows more traffic. A group that
+ * is no longer shared keeps its present members.
+ * @param isSecured false: no port security, hence no groups
  */
 export async function resolveGroups(
   port: Port,

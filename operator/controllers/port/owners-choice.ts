@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which address and which MAC somebody has on a Network is its owner's namespace's to choose, as by Neutron's default policy
-// (create_port:fixed_ips:ip_address, create_port:mac_address): gateways, name servers and virtual addresses are known by them alone.
-// Others are given theirs; which Subnet they choose freely.
+// Only ports in a Network's own namespace may choose their address and MAC there, as in Neutron's default policy
+// (create_port:fixed_ips:ip_address, create_port:mac_address): gateways, name servers and virtual IPs are known by nothing else.
+// Ports of other namespaces are given theirs, but may choose the Subnet.
 import type { Network, Port } from '../../../lib/api/types.ts'
 import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
@@ -21,7 +21,7 @@ export function isForeignTo(network: Network, { metadata }: { metadata: { namesp
 }
 
 /**
- * @param isOurs who asks was made by the operator, whose own records may be seen a moment later
+ * @param isOurs the operator made the port, and may see its own record of the choice only a moment later
  * @throws TerminalError `NotNetworkOwner`
  */
 export function refuseChoice(field: string, network: Network, isOurs = false): never {
@@ -30,7 +30,7 @@ export function refuseChoice(field: string, network: Network, isOurs = false): n
 }
 
 /**
- * What a port has already it keeps, and what the operator chose for a machine's port is the operator's choice. Before any is claimed.
+ * A port keeps what it already has, and what the operator chose for a machine's port is allowed. Call it before any address is claimed.
  * @throws TerminalError `NotNetworkOwner` naming the field
  */
 export function assertMayChooseAddresses(port: Port, network: Network, deps: ChoiceDeps): void {
@@ -48,7 +48,7 @@ export function assertMayChooseMac(port: Port, network: Network, deps: Pick<Choi
   refuseChoice('spec.macAddress', network, ownerUidOf(port) !== undefined)
 }
 
-/** Whether the MAC is the port's to have by what it asks for, has, or was made with. Whoever may not have it keeps it from nobody. */
+/** Whether the port may have the MAC: it may choose, has it already, or was made with it. If not, others may still have it. */
 export function mayHaveMac(
   port: Port,
   mac: string,
@@ -62,7 +62,7 @@ export function mayHaveMac(
   return isMacOf(mac, macSeedOf(owner, nic)) || (wasPlaced(owner) && nic.want.macAddress === mac)
 }
 
-/** A claim is the operator's record of what it gave, before the port's status has it. */
+/** Also true for a claim: it is the operator's record of what it gave, written before the port's status. */
 function hasAddress(
   { metadata, status }: Port,
   { subnet, ipAddress }: { subnet: string; ipAddress: string },

@@ -23,7 +23,7 @@ import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
 import type { PortDeps, PortRun } from './deps.ts'
 
-/** Stages: identity (MAC, addresses), membership, the place of its machine, the logical port, the port on the node. */
+/** Stages: identity (MAC, addresses), security groups, its machine's place, the logical port, the port on the node. */
 export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {
   const status = (port.status ??= {})
   decideOrigin(port, deps)
@@ -61,7 +61,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   return lacks ?? done
 }
 
-/** MAC, addresses, groups: all that makes it this port, wherever it is plugged. */
+/** MAC, addresses, groups: what identifies the port wherever it is plugged. */
 async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promise<Found<ResolvedIdentity>> {
   const status = (port.status ??= {})
   const network = resolveOnly(networkOfPort, port, deps.caches)
@@ -81,7 +81,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   const addresses = await resolveAddresses(port, { network: network.object, mac: mac.object }, deps)
   if (!addresses.ok) return fail(port, (await withGroups(port, addresses.outcome, deps, run)) ?? addresses)
   const { uids: groups, lacks } = await resolveGroups(port, security.enabled, deps, run)
-  // Rules come first: a port is not plugged before its groups are known. One that is there follows those that can be found.
+  // Rules come first: a new port is not plugged in before all its groups are known. An existing one joins those that can be found.
   if (lacks && isNew) return { ok: false, outcome: lacks }
   status.networkUID = network.object.metadata.uid
   status.macAddress = mac.object
@@ -96,7 +96,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups, security, lacks })
 }
 
-/** What else it lacks, of what it names itself: said at once. */
+/** Adds the groups that it names and that are missing to the outcome, so that all is reported at once. */
 async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: PortRun) {
   if (port.spec.securityGroupRefs === undefined || port.spec.portSecurityEnabled === false) return undefined
   const { lacks } = await resolveGroups(port, true, deps, run)
@@ -105,7 +105,7 @@ async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: Por
 
 interface ResolvedIdentity extends Identity {
   network: RealisedNetwork
-  /** Why it is not a member of all groups that it names. */
+  /** Why the port is not a member of all groups that it names. */
   lacks: Outcome | undefined
   addresses: readonly ResolvedAddress[]
 }
@@ -145,13 +145,13 @@ function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | und
   }
 }
 
-/** Said last: whatever else it waits for is what a person of this namespace can help. */
+/** Reported only if nothing else is: other waits are something that a user of this namespace can resolve. */
 function claimedElsewhere({ node }: TakenPort): Outcome {
   const message = `node ${node} has claimed it in OVN and was not asked to: its traffic may go there. An administrator looks at ComputeNode ${node}`
   return waitFor('ClaimedElsewhere', message)
 }
 
-/** What it was given is what it keeps: the status is read back by resolveSecurity and resolveGroups. */
+/** Records what the port was given, and so keeps: resolveSecurity and resolveGroups read it back from the status. */
 function recordSecurity(port: Port, { enabled, pairs }: PortSecurity, groups: readonly string[]): void {
   const status = (port.status ??= {})
   status.portSecurityEnabled = enabled

@@ -10,7 +10,7 @@ import { keepLogicalPort } from './logical-port.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { PortDeps, PortRun } from './deps.ts'
 
-/** In the order that lets no address be used twice: machine, plug, logical port, and only then the addresses. */
+/** Frees things in an order in which no address is used twice: machine, plug, logical port, and only then the addresses. */
 export async function removePort(port: Port, deps: PortDeps, run: PortRun): Promise<Outcome> {
   const status = (port.status ??= {})
   status.state = 'DELETING'
@@ -23,7 +23,7 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   for (const place of listPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
     if (!waiting) continue
-    // Until its node says that it is gone, a machine may still run on it.
+    // Until the node reports the port gone, a machine may still be using it.
     await keepLogicalPort(port, deps, run.signal)
     return waiting
   }
@@ -33,7 +33,7 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
   return released
 }
 
-/** A machine that merely names the port, but was never plugged into it, does not hold it up. One that moves keeps it. */
+/** A machine that names the port but was never placed does not hold up its deletion; one that is moving does. */
 function isUsing(port: Port, user: Instance): boolean {
   const holder = port.status?.instance?.uid ?? ownerUidOf(port)
   return holder === user.metadata.uid && wasPlaced(user)

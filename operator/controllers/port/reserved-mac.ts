@@ -8,7 +8,7 @@ export interface SubnetsOf {
   caches: Pick<OperatorDeps['caches'], 'subnets'>
 }
 
-/** What of the network itself has the MAC address, for people; undefined for one that a guest may have. */
+/** Which part of the network itself uses the MAC, for messages; undefined if a guest may have it. */
 export function reservedUseOf(mac: string, network: Network, { caches }: SubnetsOf): string | undefined {
   const subnets = caches.subnets.listBy('network', keyOfObject(network))
   return findReservedUse(

@@ -9,12 +9,12 @@ import { isForeignTo } from './owners-choice.ts'
 import { reservedUseOf, type SubnetsOf } from './reserved-mac.ts'
 import { hasPair, type AddressPair } from './wishes.ts'
 
-/** What keeps a port from speaking for others. */
+/** What keeps a port from sending in the name of others. */
 export interface PortSecurity {
   enabled: boolean
   /** Further addresses that it may send from. */
   pairs: readonly AddressPair[]
-  /** What is asked for and not given, for people. */
+  /** Why something that was asked for is not given, for messages. */
   refused: string | undefined
 }
 
@@ -22,7 +22,8 @@ type PortsOf = { caches: Pick<OperatorDeps['caches'], 'ports'> }
 type SecurityDeps = PortsOf & SubnetsOf
 
 /**
- * On a network that projects share nobody takes away what they tell each other by: the addresses of others, and of the metadata service.
+ * On a network shared by projects, nobody may send from the addresses of others, or of the metadata service: they tell each other apart by
+ * these.
  *
  * | no port security is asked for by        | on a network with port security         | on one without |
  * |-----------------------------------------|-----------------------------------------|----------------|
@@ -30,8 +31,8 @@ type SecurityDeps = PortsOf & SubnetsOf
  * | a port of the network's own namespace   | given while no other namespace is there | given          |
  * | a port of another namespace             | refused                                 | given          |
  *
- * What the network says is asked when a port is made; later that concerns the ports of its own namespace alone, as whoever owns a network
- * is not who owns the ports on it. Pure.
+ * A port follows the network's setting when it is made. Later changes of it concern only ports of the network's own namespace: others do
+ * not belong to the network's owner. Pure.
  */
 export function resolveSecurity(port: Port, network: Network, deps: SecurityDeps): PortSecurity {
   const isOpen = !isNetworkSecured(network)
@@ -49,7 +50,7 @@ function isOfOldVersion({ status }: Port): boolean {
   return status?.networkUID !== undefined && status.portSecurityEnabled === undefined
 }
 
-/** As it is in force: an owner who takes it away does so for new ports (network/reconcile.ts). */
+/** The setting in force: when the owner turns port security off, that is for new ports only (network/reconcile.ts). */
 export function isNetworkSecured({ spec, status }: Network): boolean {
   return status?.portSecurityEnabled ?? spec.portSecurityEnabled ?? true
 }
@@ -119,7 +120,7 @@ function whyNotPair(
     : `spec.${field} has addresses of ${namesOfUsers('Port', others)}, of another namespace: write only what is yours`
 }
 
-/** Whether what a port was given lets it send under an address, or with the MAC, of another one. */
+/** Whether what a port was given lets it send from another port's address or MAC. */
 export function speaksFor({ status }: Port, other: Port): boolean {
   if (status?.portSecurityEnabled === false) return true
   return (status?.allowedAddressPairs ?? []).some(({ ipAddress, macAddress }) => {
@@ -138,7 +139,7 @@ function covers(range: Cidr, text: string): boolean {
   return address?.version === range.version && contains(range, address.value)
 }
 
-/** An address is a range of one; bits of a host behind a prefix say nothing. */
+/** A single address is a range of one; host bits after the prefix are ignored. */
 function findRange(text: string): Cidr | undefined {
   const [addressText = '', length] = text.split('/')
   const address = findAddress(addressText)

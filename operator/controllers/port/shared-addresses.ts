@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Port may have an address (a virtual one of a cluster, say) that others name in their spec.allowedAddressPairs: one of them speaks
-// for it at a time, and is to be reached at it.
+// A Port may have an address (a cluster's virtual IP, say) that others name in their spec.allowedAddressPairs: one of them uses it at a
+// time, and must be reachable at it.
 import type { Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr } from '../../ipam/address.ts'
@@ -24,12 +24,12 @@ export function isShared(
   )
 }
 
-/** Pairs are the network's owner's (security.ts), and what another namespace has is not. */
+/** Address pairs are for ports in the network's own namespace (security.ts), and do not cover another namespace's addresses. */
 function isOneProject({ namespace }: Port['metadata'], port: Port, network: Network): boolean {
   return namespace === network.metadata.namespace && namespace === port.metadata.namespace
 }
 
-/** Ports whose addresses this one's pairs name: their rows depend on it. A range is asked of the network's unplaced ports alone. */
+/** Ports whose addresses this one's pairs name: their rows depend on it. For a range, all unplaced ports of the network. */
 export function* listSharing({ spec, metadata }: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
   const networkKey = keyOf(spec.networkRef, metadata.namespace)
   const pairs = spec.allowedAddressPairs ?? []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was given before others came to a shared network stays (security.ts): whoever comes is told who may send in its name.
+// What ports were given before others joined a shared network stays (security.ts), so whoever joins is told who may send in its name.
 import type { Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { RunEvent } from '../../../lib/loop/controller.ts'
@@ -9,8 +9,8 @@ import { isForeignTo } from './owners-choice.ts'
 import { isNetworkSecured, speaksFor } from './security.ts'
 
 /**
- * Said once, when a port of another namespace is given its addresses: beside it nobody is let speak for them any more. Of a network
- * without port security all is known.
+ * Sent once, when a port of another namespace is given its addresses: from then on nobody else is allowed to send from them. Not needed on
+ * a network without port security, where anybody may.
  */
 export function eventOfSpeakers(
   port: Port,

@@ -25,7 +25,7 @@ export function observePort(
     status.state = 'ACTIVE'
     return done
   }
-  // A machine that is off has no interface that could be plugged.
+  // A machine that is off has no interface to plug in.
   if ((binding.instance.spec.runState ?? 'Running') === 'Stopped') {
     record(port, binding)
     status.state = 'DOWN'
@@ -39,7 +39,7 @@ export function observePort(
       `plugged on node ${node}, but the machine's network driver does not answer: its guest is still booting, or has no virtio driver`,
     )
   }
-  // Not heard of in this incarnation: what was known is not yet untrue.
+  // Without a report in this incarnation, what was known still holds.
   const isUnheard = observed?.versions.incarnation !== writer.incarnation
   status.state = status.state === 'ACTIVE' && isUnheard ? 'ACTIVE' : 'BUILD'
   const failure = failureOf(answer, { reason: 'PlugFailed', message: `node ${node} cannot plug it yet` })

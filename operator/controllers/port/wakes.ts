@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wakes a port beside its own report, and what it names.
+// What wakes a port besides its own report and what it names.
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
@@ -20,21 +20,21 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
   return [
     watchOf(informers.instances, machinePorts),
     watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
-    // Another port that has the same MAC may have gone.
+    // Another port with the same MAC may have gone.
     watchOf(informers.ports, (port) =>
       macKeysOf(port)
         .flatMap((mac) => ports.listBy('mac', mac))
         .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
         .map(keyOfObject),
     ),
-    // What one may speak for, another may have.
+    // One port may name another's address in its pairs.
     watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
-    // What stood against a port's wish may go: seen to go, or found missing by a new list.
+    // The port that stood in the way of another's wish may be gone: seen to be deleted, or missing from a new list.
     watchOf(informers.ports, (port) => {
       if (port.metadata.deletionTimestamp === undefined && ports.findByUid(port.metadata.uid)) return []
       return ports.listBy('wishing', networkKeyOf(port)).map(keyOfObject)
     }),
-    // Those of its machines, beside those that are plugged there: theirs is the place of a port that never was, or that says so no more.
+    // The ports of its machines, besides those plugged there: a port may not have recorded its machine's node yet, or no longer record it.
     watchOf(informers.computeNodes, ({ metadata: { name } }) =>
       deps.caches.instances.listBy('node', name).flatMap(machinePorts),
     ),
@@ -60,7 +60,7 @@ export function portSources(deps: OperatorDeps): Source[] {
       }),
     ({ enqueue }) =>
       deps.addresses.onFreed(({ block, entry }) => {
-        // Who had it and still is there claims it again.
+        // If the Port that had the address still exists, it claims it again.
         enqueue(keyOfRef(entry.portRef))
         const subnet = caches.subnets.find(block.namespace, block.subnetName)
         if (!subnet) return
@@ -68,7 +68,7 @@ export function portSources(deps: OperatorDeps): Source[] {
         for (const waiting of keysBy('withoutAddress', key)) enqueue(waiting)
         for (const waiting of keysBy('address', addressKey(key, entry.address))) enqueue(waiting)
       }),
-    // A row of its network or subnet can be written to now.
+    // The row of its network or subnet now exists and can be referred to.
     ({ enqueue }) =>
       network.onMade(({ kind, uid }) => {
         const made = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
@@ -76,12 +76,12 @@ export function portSources(deps: OperatorDeps): Source[] {
         const key = made ? keyOfObject(made) : subnet && keyOf(subnet.spec.networkRef, subnet.metadata.namespace)
         for (const port of key === undefined ? [] : keysBy('network', key)) enqueue(port)
       }),
-    // What waits for the backend says so.
+    // The message of what waits for the network backend names the cause.
     (wake) => network.onHealth(() => wakeUnready(wake)),
     (wake) =>
       network.onTaken(() => {
         for (const { uid } of network.listTaken()) wake.enqueueUid(uid)
-        // Those that say it and are not taken any more.
+        // Ports whose status still says so, but that are no longer taken.
         wakeUnready(wake)
       }),
   ]

@@ -4,8 +4,8 @@ import type { Port } from '../../../lib/api/types.ts'
 export type AddressPair = NonNullable<Port['spec']['allowedAddressPairs']>[number]
 
 /**
- * Whether it asks for something that it was not given: the obstacle may go. Told from its spec and from what it was given, never from its
- * conditions, which are written after the obstacle is found: if that went in between, nobody would be woken. Pure.
+ * Whether the port asks for something that it was not given. Judged by its spec and what it was given, never by its conditions: these are
+ * written only after the obstacle is found, and if that went in between, the port would never be woken. Pure.
  */
 export function wishesMore({ spec, status }: Port): boolean {
   if (spec.portSecurityEnabled === false && status?.portSecurityEnabled !== false) return true

@@ -14,16 +14,16 @@ export type AttachmentPlan =
   | { kind: 'keep' }
   | { kind: 'attach'; to: Holder }
   | { kind: 'detach' }
-  /** A node says that a machine of its has it, to which it was not given: nobody gets it, nor is it deleted, and no export is opened. */
+  /** A node reports the volume on a machine that was not given it: nobody gets it, it is not deleted, and no export is opened. */
   | { kind: 'hold'; for: Pick<Holder, 'uid' | 'node'> }
 
 type AttachDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 /**
- * One attachment at a time (docs/decisions/0014). A machine gets the volume once it has a node; the oldest of several waits the shortest.
- * It keeps it until it names it no longer, its published document has it no longer, **and** its node listed the machine's disks under
- * that document without it; or until the machine is gone. Whoever was given it and may have it in hand becomes its holder again; a node's
- * report that a machine has it which was never given it only holds it back. Pure.
+ * One attachment at a time (docs/decisions/0014). A machine gets the volume once it has a node; of several, the oldest is first. It keeps
+ * the volume until its spec no longer names it, its published document no longer has it, **and** its node has listed the machine's disks
+ * under that document without it; or until the machine is gone. A machine that was given the volume and may have it in hand becomes its
+ * holder again; a report of it on a machine that was never given it only holds the volume back. Pure.
  */
 export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan {
   const held = volume.status?.attachedTo
@@ -32,7 +32,7 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
     if (hand?.isGiven) return { kind: 'attach', to: { name: hand.name, uid: hand.uid, node: hand.node } }
     const isGoing = volume.metadata.deletionTimestamp !== undefined
     const next = isGoing ? undefined : nextUser(volume, deps)
-    // There is something to hold back only when a machine asks for it or it is being deleted.
+    // Hold it back only if a machine asks for it or it is being deleted.
     if (hand) return isGoing || next ? { kind: 'hold', for: hand } : { kind: 'keep' }
     return next ? { kind: 'attach', to: next } : { kind: 'keep' }
   }
@@ -46,7 +46,7 @@ export function planAttachment(volume: Volume, deps: AttachDeps): AttachmentPlan
     if (isConfirmedLost(node, deps)) return isWanted(volume, holder, deps) ? { kind: 'keep' } : { kind: 'detach' }
     return !isWanted(volume, holder, deps) && isOut(holder, volume, deps) ? { kind: 'detach' } : { kind: 'keep' }
   }
-  // It left that node, which has released it before; what is known says so, too, or it waits.
+  // The machine left that node, after the node released it. If documents or reports do not say so yet, wait.
   if (isInHand(volume.metadata.uid, at, deps)) return { kind: 'keep' }
   if (node !== undefined) return { kind: 'attach', to: { name: held.name, uid: held.uid, node } }
   const isReleased = placementsOf(holder).every((placement) => hasReleased(placement, deps))
@@ -70,8 +70,8 @@ function isWanted(volume: Volume, holder: Instance, { caches }: AttachDeps): boo
 }
 
 /**
- * The document that took the volume out was published, is the last that is on its way, and the machine's node has looked since. All three
- * are asked of what was published, not of the spec: between the two lies a write.
+ * The machine's last published document is for its current generation and has no such volume, and its node has listed its disks since. All
+ * of this is checked against the published document, not the spec: between the two lies a write.
  */
 function isOut(holder: Instance, volume: Volume, { bus }: AttachDeps): boolean {
   const { metadata, status } = holder

@@ -5,7 +5,7 @@ import type { Caches } from '../../kind/row.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { grantedOf } from './granted-size.ts'
 
-/** raw: sparse files whose size is their content's, readable by any tool, and with no header that a guest could write. */
+/** raw: sparse files that any tool can read, with no header that a guest could write. */
 const FORMAT = 'raw'
 
 export function volumeDocument(
@@ -36,8 +36,8 @@ export interface VolumeHolder {
 }
 
 /**
- * Whose machines may open the volume. A node that is confirmed lost may not, whatever it still holds: its certificate lasts, and this
- * is what takes its worth.
+ * The node whose machines may open the volume. Never one that is confirmed lost, whatever it still holds: its certificate stays valid, and
+ * this makes it useless.
  */
 export function findHolder(
   { status }: Pick<Volume, 'status'>,

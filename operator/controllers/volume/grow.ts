@@ -6,9 +6,9 @@ import { POOL_FULL, whyFull } from './place.ts'
 import { grantedOf, isGrowing } from './granted-size.ts'
 
 /**
- * A larger spec.sizeGiB is granted where the pool has room for the difference, and saved before the node is told. Until then the volume
- * stays as it is, of use to its machine, and the spec may go back to what was granted.
- * @returns what it waits for, or that it is to be saved; undefined: nothing to grow
+ * A larger spec.sizeGiB is granted if the pool has room for the difference, and saved before the node is told. Until then the volume keeps
+ * its size and can be used, and the spec may go back to the granted size.
+ * @returns what the volume waits for, or `saved`; undefined: nothing to grow
  */
 export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): Outcome | undefined {
   const status = (volume.status ??= {})

@@ -14,14 +14,14 @@ export interface Holder {
 export type HandsDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 
 export type Hand = Holder & {
-  /** May the volume be given to it: was it told to attach it by us, or is it where it is and does it ask for it by our resources? */
+  /** May the machine have the volume: did we tell it to attach it, or do our resources place it there and name the volume? */
   isGiven: boolean
 }
 
 /**
- * A machine that may have the volume in its hands, as far as documents and nodes' reports tell. A document is ours: what was given may go on.
- * A report is its node's, which can say anything: it holds the volume back from others and from deletion, and gives it to a machine only
- * where that exists, is placed there and names the volume, and no other node says that it has it.
+ * A machine that may have the volume in hand, by documents and nodes' reports. A document is our own: a machine that was given the volume
+ * may keep it. A node can report anything: a report holds the volume back from others and from deletion, but gives it to a machine only if
+ * that exists, is placed on that node and names the volume, and nothing else is reported to have it.
  * A machine on a node that is confirmed lost has nothing in hand. Pure.
  */
 export function findHand(volume: Volume, deps: HandsDeps): Hand | undefined {
@@ -41,7 +41,7 @@ export function findHand(volume: Volume, deps: HandsDeps): Hand | undefined {
   return { uid: hand.uid, node: hand.node, name: nameOf(hand.uid, caches) ?? hand.name, isGiven }
 }
 
-/** By our own resources, whatever nodes say. */
+/** Whether our own resources place the machine there and have it name the volume. */
 function isEntitled(volume: Volume, at: Pick<Holder, 'uid' | 'node'>, { caches }: HandsDeps): boolean {
   const users = caches.instances.listBy('volume', keyOfObject(volume))
   return users.some(({ metadata, status }) => metadata.uid === at.uid && status?.node === at.node)
@@ -52,8 +52,8 @@ function nameOf(uid: string, caches: HandsDeps['caches']): string | undefined {
 }
 
 /**
- * May this machine have it? Of a machine without a resource everything that its node says but `gone` counts, with or without a list: nobody
- * asks that node about it any more.
+ * May this machine have the volume in hand? For a machine without a resource any report but `gone` counts, even without a list of disks:
+ * nobody asks that node about the machine any more.
  */
 export function isInHand(volume: string, { uid, node }: Pick<Holder, 'uid' | 'node'>, deps: HandsDeps): boolean {
   if (isConfirmedLost(node, deps)) return false

@@ -17,7 +17,7 @@ const pool: Reference<Volume, 'storagePools'> = {
 export const volumeKind: KindRow<Volume> = {
   references: { node, pool },
   indexes: {
-    /** The empty name stands for "the default one". */
+    /** The empty name stands for the default type. */
     type: ({ spec }) => [spec.volumeTypeRef?.name ?? ''],
     attachedTo: ({ status }) => (status?.attachedTo ? [status.attachedTo.uid] : []),
     /** The node of the machine that has it. */

@@ -12,7 +12,7 @@ type PlaceDeps = RoomDeps & { caches: Pick<Caches, 'volumeTypes' | 'storagePools
 export type PlaceChoice = { ok: true; node: string; pool: string } | { ok: false; reason: string; message: string }
 
 /**
- * The pool by the volume's type, then the live node of that pool with the most room (room.ts), which is promised to it at once.
+ * Chooses the pool by the volume's type, then that pool's live node with the most room (room.ts), and promises the room at once.
  */
 export function choosePlace(volume: Volume, deps: PlaceDeps, isAlive: (node: string) => boolean): PlaceChoice {
   const choice = findPlace(volume, deps, isAlive)

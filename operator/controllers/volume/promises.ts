@@ -10,15 +10,14 @@ interface VolumePromise {
 }
 
 /**
- * Room that was promised a moment ago, whose write is still under way: volumes that are placed or grow at the same time do not get it twice.
- * As the scheduler assumes placements. Of one leadership; what is lost with it was not written.
+ * Room that was just promised and is not written yet, so that volumes placed or grown at the same time do not get it twice; like the
+ * scheduler's claims. Lasts for one leadership: whatever is lost with it was never written.
  */
 export class VolumePromises {
   readonly #made = new Map<string, VolumePromise>()
   #wake: (pool: string) => void = () => undefined
 
-  /** Room of the pool that was promised, and is had by nobody. */
-  /** @returns ends that */
+  /** Called with the pool when room that was promised is free again. @returns a function that unsubscribes */
   onWithdrawn(wake: (pool: string) => void): () => void {
     this.#wake = wake
     return () => (this.#wake = () => undefined)
@@ -31,7 +30,7 @@ export class VolumePromises {
     if (before && (before.node !== node || before.pool !== pool || before.sizeGiB > sizeGiB)) this.#wake(before.pool)
   }
 
-  /** @param volume as it is stored: what was written is no promise any more, and nobody else gets it */
+  /** @param volume as stored: if the promised size was written, the room is taken and nobody is woken */
   withdraw(volume: Volume): void {
     const { uid } = volume.metadata
     const before = this.#made.get(uid)
@@ -41,7 +40,7 @@ export class VolumePromises {
     if (!isStored) this.#wake(before.pool)
   }
 
-  /** What is promised on the pool's node beyond what the cache has, volume by volume. Forgets what the cache has, and who is gone. */
+  /** What is promised on the pool's node beyond what is cached, per volume. Drops promises that are cached or whose volume is gone. */
   *beyond(
     caches: Pick<Caches, 'volumes'>,
     at: { node: string; pool: string; except: string | undefined },

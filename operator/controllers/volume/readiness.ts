@@ -5,8 +5,8 @@ import { readinessOf } from '../../../lib/loop/readiness.ts'
 import type { RunResult } from '../../../lib/loop/controller.ts'
 
 /**
- * As for all kinds, but a volume that is whole stays Ready while it changes hands: who has it is one write, not one to say that it
- * changes and one to say that it did.
+ * As for all kinds, except that a complete volume stays Ready while its attachment changes: that takes one write instead of two (not Ready,
+ * then Ready again).
  */
 export function volumeReadiness(volume: Volume, result: RunResult): Readiness {
   const standard = readinessOf(volume, result)

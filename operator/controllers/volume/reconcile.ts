@@ -78,7 +78,7 @@ export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pic
   return outcome.kind === 'done' ? (held ?? growth ?? outcome) : outcome
 }
 
-/** A node has it although it was never placed: it was restored without its status. Made anew elsewhere it would be empty. */
+/** A node has the volume although it has no place: it was restored without its status. Created anew elsewhere it would be empty. */
 function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Outcome | undefined {
   const reports = bus.observed.findAll('volume', metadata.uid)
   const owner = reports.find((report) => report.state !== 'gone' && !isConfirmedLost(report.node, { caches }))
@@ -89,17 +89,17 @@ function findUnclearOwner({ metadata }: Volume, { bus, caches }: VolumeDeps): Ou
   )
 }
 
-/** Who has it is decided in the status first. */
+/** Records in the status who has the volume, before anything acts on it. */
 function applyAttachment(volume: Volume, plan: Extract<AttachmentPlan, { kind: 'attach' | 'detach' }>): void {
   const status = (volume.status ??= {})
   if (plan.kind === 'attach') status.attachedTo = plan.to
   else delete status.attachedTo
-  // The node's answer under this epoch says that its export is as decided.
+  // The node's answer under the new epoch confirms that its export is as decided.
   status.epoch = (status.epoch ?? 0) + 1
   status.state = plan.kind === 'attach' ? 'in-use' : 'available'
 }
 
-/** What a node says without having been told so is no more than a reason to wait. */
+/** A node's unasked-for report is only a reason to wait. */
 function claimedBy({ uid, node }: { uid: string; node: string }): Outcome {
   return waitFor(
     VOLUME_CLAIMED,
@@ -129,7 +129,7 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   const status = (volume.status ??= {})
   const { node = '' } = status
   const answer = answerOf(observed, askedOf(volume, status.epoch, deps.writer()))
-  // Also of one that is there, and cannot grow.
+  // Terminal also for a volume that exists and cannot grow.
   const isFinal = answer?.error?.terminal === true
   const refusal = refusalOf(isFinal ? { ...answer, state: 'refused' } : answer, {
     reason: 'Refused',
@@ -138,7 +138,7 @@ function observe(volume: Volume, observed: ObservedDocument | undefined, deps: V
   if (refusal) throw refusal
   const absent = findAbsence(node, { held: 'the data', noun: 'volume' }, deps)
   if (absent) return absent
-  // A size that is not said is the one that was said last, and none at first.
+  // If the report has no size, the last reported one counts, if any.
   const sizeGiB = answer?.facts.sizeGiB ?? status.sizeGiB
   const granted = grantedOf(volume)
   if (answer?.state === 'available' && sizeGiB !== undefined && sizeGiB >= granted) {

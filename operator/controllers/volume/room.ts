@@ -11,15 +11,14 @@ export interface RoomDeps {
   volumePromises: VolumePromises
 }
 
-/** As the schema has it: no more is promised than there is. */
+/** The default in the CRD's schema: no more is promised than there is. */
 export const DEFAULT_OVERCOMMIT_PERCENT = 100
 
 /**
- * What can still be promised on a pool's node, in GiB: of the pool's size, times what it names as spec.overcommitPercent, what no volume was
- * promised; and not more than is free there, times the same, less what is promised to volumes that are not made, or have not grown, yet. The
- * first counts sizes, since files of volumes fill up only later, the second what else lies on the disk. As Cinder's
- * max_over_subscription_ratio.
- * @param asker the volume that asks: what it was promised a moment ago is what it asks for again
+ * What can still be promised on a pool's node, in GiB: the lesser of (a) the pool's size times spec.overcommitPercent, less what volumes
+ * were promised, and (b) its free space times the same, less what was promised to volumes not yet created or grown. (a) counts sizes, as
+ * the volumes' files fill up only later; (b) accounts for whatever else is on the disk. Like Cinder's max_over_subscription_ratio.
+ * @param asker the volume that asks: its own promise of a moment ago does not count against it
  */
 export function roomOn(at: PoolNode, pool: StoragePool, asker: Volume, deps: RoomDeps): number {
   const percent = pool.spec.overcommitPercent ?? DEFAULT_OVERCOMMIT_PERCENT
@@ -28,7 +27,7 @@ export function roomOn(at: PoolNode, pool: StoragePool, asker: Volume, deps: Roo
   return Math.min(withRatio(at.totalGiB) - promised, withRatio(at.freeGiB) - unmade)
 }
 
-/** Sizes promised to all volumes that were placed there; and of these what is not made yet. */
+/** The sizes promised to all volumes placed there, and how much of that is not created yet. */
 function promisedOn(
   node: string,
   pool: string,

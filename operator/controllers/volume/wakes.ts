@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wakes a volume beside its own report, its node and its pool.
+// What wakes a volume besides its own report, its node and its pool.
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { targetKeysOf } from '../../kind/references.ts'
@@ -15,27 +15,27 @@ export function volumeWatches(deps: OperatorDeps, informers: OperatorInformers):
   const unplaced = (type: string) => listUnplaced(type, deps.caches).map(keyOfObject)
   const waitingFor = (pool: string) => listWaitingFor(pool, deps.caches).map(keyOfObject)
   return [
-    // Those that it names, and the one that it had when it named it no longer.
+    // The volumes that the machine names, and those that it still has but no longer names.
     watchOf(informers.instances, (instance) => [
       ...targetKeysOf(volumeOfMachine, instance),
       ...keysBy('attachedTo', instance.metadata.uid),
     ]),
     watchOf(informers.volumeTypes, ({ metadata }) => [...unplaced(metadata.name), ...unplaced('')]),
-    // What one that goes had, or was promised, others may have.
+    // When a volume goes, others may get its room.
     watchOf(informers.volumes, ({ status, metadata }) =>
       metadata.deletionTimestamp === undefined || status?.pool === undefined ? [] : waitingFor(status.pool),
     ),
     watchOf(informers.storagePools, (pool) => waitingFor(pool.metadata.name)),
-    // Beside those that are on it, those that may be put there when it is heard again: its pools say nothing new then.
+    // Besides the volumes on the node, those that may be placed there once it is heard again: its pools do not change then.
     watchOf(informers.computeNodes, ({ metadata: { name } }) => [
-      // Given up, it holds nothing any more.
+      // A node that is given up holds nothing any more.
       ...keysBy('usedOn', name),
       ...listFreed(deps).map(keyOfObject),
       ...storagePools
         .list()
         .filter((pool) => pool.status?.nodes?.some((n) => n.node === name))
         .flatMap((pool) => waitingFor(pool.metadata.name)),
-      // Those that its machines hold: by which key, and that it is lost.
+      // The volumes that its machines have: the node's key may change, or the node may be lost.
       ...deps.caches.instances.listBy('node', name).flatMap(({ metadata }) => keysBy('attachedTo', metadata.uid)),
     ]),
   ]
@@ -54,7 +54,7 @@ export function volumeSources(deps: OperatorDeps): Source[] {
       bus.desired.onVolumes(({ uid }) => {
         for (const key of keysBy('attachedTo', uid)) enqueue(key)
       }),
-    // Of the machine that has it, or may have it.
+    // Reports on the machine that has the volume, or may have it.
     ({ enqueue }) =>
       bus.observed.onChange(({ kind, uid }) => {
         if (kind !== 'instance') return
