@@ -131,6 +131,13 @@ test('a route leads through a subnet that is joined, of either family', async ()
   expect(made()?.routes).toEqual(good)
 })
 
+test('a next hop that is the router itself leads nowhere', async () => {
+  const router = joining(['b'], {}, [{ destination: '0.0.0.0/0', nextHop: '10.0.2.254' }])
+  const own = message('spec.routes[0].nextHop 10.0.2.254 is the Router')
+  expect(await step(router)).toMatchObject({ reason: 'NextHopUnreachable', message: own })
+  expect(made()?.routes).toEqual([])
+})
+
 describe('of two routers on one subnet', () => {
   const other = (more: object) =>
     ({ ...joining(['a']), metadata: { ...stored('other', {}).metadata, ...more } }) as Router

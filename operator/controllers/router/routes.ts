@@ -11,12 +11,18 @@ export function resolveRoutes(
 ): { routes: LogicalRouter['routes']; lacks: readonly Outcome[] } {
   const lacks: Outcome[] = []
   const routes = (spec.routes ?? []).filter(({ nextHop }, i) => {
-    if (interfaces.some(({ cidr }) => isIn(nextHop, cidr))) return true
-    const message = `spec.routes[${i}].nextHop ${nextHop} is in no Subnet that the Router joins: add that one to spec.interfaces, or write another address`
-    lacks.push(waitFor('NextHopUnreachable', message))
-    return false
+    const why = whyUnreachable(nextHop, interfaces)
+    if (why !== undefined) lacks.push(waitFor('NextHopUnreachable', `spec.routes[${i}].nextHop ${nextHop} ${why}`))
+    return why === undefined
   })
   return { routes, lacks }
+}
+
+function whyUnreachable(nextHop: string, interfaces: readonly RoutedSubnet[]): string | undefined {
+  const subnet = interfaces.find(({ cidr }) => isIn(nextHop, cidr))
+  if (!subnet) return 'is in no Subnet that the Router joins: add that one to spec.interfaces, or write another address'
+  if (subnet.gatewayIP === nextHop) return "is the Router's own: write the address of who leads there"
+  return undefined
 }
 
 function isIn(address: string, cidr: string): boolean {
