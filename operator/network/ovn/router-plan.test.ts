@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { announcerMac } from '../../../lib/contract/metadata-port.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import { markOf } from './marks.ts'
+import { Northbound } from './northbound.ts'
+import { PLANNERS } from './planners.ts'
+import { planRouter } from './router-plan.ts'
+
+const owner = { namespace: 'ns', name: 'n', generation: 1 }
+const network = { name: 'net', ports: setOf([]), external_ids: markOf({ kind: 'Network', ...owner, uid: 'net' }) }
+const nb = new Northbound((table) => new Map(table === 'Logical_Switch' ? [['ls', network]] : []), PLANNERS)
+const four: RoutedSubnet = {
+  ...{ kind: 'Subnet', ...owner, uid: 'sub', networkUid: 'net', mtu: 1442 },
+  ...{ cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' },
+}
+const six: RoutedSubnet = {
+  ...{ ...four, uid: 'sub-6', cidr: 'FD00::/64', gatewayIP: 'FD00::1' },
+  ipv6: { addressMode: 'slaac', routerAdvertisements: true },
+}
+const router = (interfaces: RoutedSubnet[], routes: LogicalRouter['routes'] = []): LogicalRouter => ({
+  ...{ kind: 'Router', ...owner, uid: 'r' },
+  ...{ interfaces, routes },
+})
+const rowsOf = (want: LogicalRouter, table: string): OvsRow[] =>
+  planRouter(want, nb).operations.flatMap((o) => (o.op === 'insert' && o.table === table ? [o.row] : []))
+
+describe('planRouter', () => {
+  test('a leg has the gateway address, and the MAC address by which guests know it; IPv6 is announced', () => {
+    const legs = rowsOf(router([four, six]), 'Logical_Router_Port')
+    expect(legs.map(({ mac, networks }) => [mac, networks])).toEqual([
+      [announcerMac('sub'), setOf(['10.0.0.1/24'])],
+      [announcerMac('sub-6'), setOf(['fd00::1/64'])],
+    ])
+    expect(legs.map((leg) => leg['ipv6_ra_configs'])).toEqual([
+      mapOf({}),
+      mapOf({ address_mode: 'slaac', send_periodic: 'true', mtu: '1442' }),
+    ])
+  })
+
+  test('the switch has its end of each leg, by which OVN finds the other', () => {
+    const [end] = rowsOf(router([four]), 'Logical_Switch_Port')
+    const [leg] = rowsOf(router([four]), 'Logical_Router_Port')
+    expect(end).toMatchObject({ type: 'router', addresses: setOf(['router']) })
+    expect(end?.['options']).toEqual(mapOf({ 'router-port': String(leg?.['name']) }))
+    expect(end?.['name']).not.toBe(leg?.['name'])
+  })
+
+  test('whom the users say that they do not want announced is not', () => {
+    const silent = { ...six, ipv6: { addressMode: 'slaac', routerAdvertisements: false } } as const
+    expect(rowsOf(router([silent]), 'Logical_Router_Port')[0]?.['ipv6_ra_configs']).toEqual(mapOf({}))
+  })
+
+  test('one route twice is one row', () => {
+    const route = { destination: '0.0.0.0/0', nextHop: '10.0.0.9' }
+    expect(rowsOf(router([four], [route, { ...route }]), 'Logical_Router_Static_Route')).toHaveLength(1)
+  })
+
+  test.each([
+    { destination: '10.0.0.0/8 || 1', nextHop: '10.0.0.9' },
+    { destination: '10.0.0.0/33', nextHop: '10.0.0.9' },
+    { destination: '10.0.0.0/8', nextHop: '10.0.0.9 10.0.0.10' },
+    { destination: '10.0.0.0/8', nextHop: 'discard' },
+  ])('refuses %j', (route) => expect(() => planRouter(router([four], [route]), nb)).toThrow(TerminalError))
+
+  test.each([{ gatewayIP: '10.0.0.1/8' }, { cidr: '10.0.0.0/x' }])('refuses a leg with %j', (more) =>
+    expect(() => planRouter(router([{ ...four, ...more }]), nb)).toThrow(TerminalError),
+  )
+})
