@@ -7,6 +7,7 @@ import type {
   KubeNode,
   Network,
   Port,
+  Router,
   SecurityGroup,
   StoragePool,
   Subnet,
@@ -22,6 +23,7 @@ import { imageDocument } from './image/document.ts'
 import { reconcileImage } from './image/reconcile.ts'
 import { reconcileNetwork } from './network/reconcile.ts'
 import { reconcilePort } from './port/reconcile.ts'
+import { reconcileRouter } from './router/reconcile.ts'
 import { reconcileSecurityGroup } from './security-group/reconcile.ts'
 import { reconcileSubnet } from './subnet/reconcile.ts'
 import { reconcileVolume } from './volume/reconcile.ts'
@@ -38,6 +40,7 @@ const image = (more: object = {}) =>
 const network = (more: object = {}) => stored<Network>('lan', {}, more)
 const subnet = (more: object = {}) => stored<Subnet>('v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }, more)
 const group = (more: object = {}) => stored<SecurityGroup>('web', {}, more)
+const router = (more: object = {}) => stored<Router>('r', { interfaces: [{ subnetRef: { name: 'v4' } }] }, more)
 const port = (more: object = {}) => stored<Port>('p', { networkRef: { name: 'lan' } }, more)
 const volume = (more: object = {}) =>
   stored<Volume>('data', { sizeGiB: 1 }, { status: { node: 'n1', pool: 'files', epoch: 1 }, ...more })
@@ -206,6 +209,13 @@ describe.each<[string, [string, Scene, string[]][]]>([
       ['made', scene(memoryWorld, () => group(), reconcileSecurityGroup), ['network.ensure SecurityGroup']],
       ['that goes', scene(memoryWorld, () => group(GOING), reconcileSecurityGroup), ['network.remove SecurityGroup']],
       ['in use', scene(member, () => group(GOING), reconcileSecurityGroup), ['network.ensure SecurityGroup']],
+    ],
+  ],
+  [
+    'Router',
+    [
+      ['made', scene(networked, () => router(), reconcileRouter), ['network.ensure Router']],
+      ['that goes', scene(networked, () => router(GOING), reconcileRouter), ['network.remove Router']],
     ],
   ],
   [

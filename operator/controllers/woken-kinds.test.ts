@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which neighbours wake an object: those that it may wait for, and nobody else. Without a clock.
 import { describe, expect, test } from '@jest/globals'
-import type { Cloud, ComputeNode, Image, Instance, Port, SecurityGroup, Volume } from '../../lib/api/types.ts'
+import type {
+  Cloud,
+  ComputeNode,
+  Image,
+  Instance,
+  Network,
+  Port,
+  Router,
+  SecurityGroup,
+  Subnet,
+  Volume,
+} from '../../lib/api/types.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
 import { wokenBy } from '../testing/woken.ts'
 import { computeNodeController } from './compute-node/controller.ts'
 import { imageController } from './image/controller.ts'
+import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 
 const cluster = { namespace: '' }
@@ -76,6 +88,32 @@ describe('an Image', () => {
       stored<ComputeNode>('n1', {}, cluster),
       ['ns/goes', 'ns/waits'],
     ],
+  ] as const)('is woken by %s', (_, cache, object, keys) => {
+    expect(woken(cache, object)).toEqual(keys)
+  })
+})
+
+describe('a Router', () => {
+  const subnet = (name: string, network: string, more: object = {}) =>
+    stored<Subnet>(name, { networkRef: { name: network }, cidr: '10.0.0.0/24' }, more)
+  const router = (name: string, subnets: string[]) =>
+    stored<Router>(name, { interfaces: subnets.map((of) => ({ subnetRef: { name: of } })) })
+  const woken = wokenBy(
+    world((w) => {
+      w.put('subnets', subnet('a', 'lan'))
+      w.put('subnets', subnet('b', 'other'))
+      w.put('routers', router('one', ['a']))
+      w.put('routers', router('two', ['a', 'b']))
+    }),
+    routerController,
+  )
+  test.each([
+    ['the Cloud: all', 'clouds', stored<Cloud>('default', {}, cluster), ['ns/one', 'ns/two']],
+    ['another Cloud: none', 'clouds', stored<Cloud>('spare', {}, cluster), []],
+    ['a subnet that it names', 'subnets', subnet('b', 'other'), ['ns/two']],
+    ['the network of one', 'networks', stored<Network>('other', {}), ['ns/two']],
+    ['a network of none', 'networks', stored<Network>('third', {}), []],
+    ['another on a subnet that it names', 'routers', router('one', ['a']), ['ns/one', 'ns/two']],
   ] as const)('is woken by %s', (_, cache, object, keys) => {
     expect(woken(cache, object)).toEqual(keys)
   })
