@@ -23,7 +23,7 @@ import type { NodeSettings } from './compute-node/settings.ts'
 
 type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
 
-/** One controller a kind, with who wakes it by its kind's row. */
+/** One controller per kind, with the wake-ups that follow from its kind's row. */
 export function defineControllers(
   deps: OperatorDeps,
   informers: OperatorInformers,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What nodes say to documents, for tests that speak for them.
+// Nodes' answers to documents, for tests that answer in their place.
 import type { DesiredDocument, DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
 
-/** What a node says to a document; undefined: nothing yet. */
+/** A node's answer to a document; undefined: none yet. */
 export type Answer = (document: DesiredDocument) => Partial<ObservedDocument> | undefined
 
-/** Nothing is said of this kind. */
+/** Gives no answer for this kind. */
 export function without(kind: DocumentKind, then: Answer = wellAnswered): Answer {
   return (document) => (document.kind === kind ? undefined : then(document))
 }
 
-/** Of this kind what `say` says, where it says anything; tombstones and the rest as `then`. */
+/** For this kind the answer of `say`, if it gives one; for tombstones and all else that of `then`. */
 export function saysOf(kind: DocumentKind, say: Answer, then: Answer = wellAnswered): Answer {
   return (document) => (document.kind === kind && !document.tombstone ? say(document) : undefined) ?? then(document)
 }
@@ -21,7 +21,7 @@ export function toReport(document: DesiredDocument, said: Partial<ObservedDocume
   return { ...base, state: 'gone', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z', ...said }
 }
 
-/** As a node on which everything works at once. */
+/** Answers like a node on which everything works at once. */
 export function wellAnswered(document: DesiredDocument): Partial<ObservedDocument> {
   if (document.tombstone) return { state: 'gone' }
   switch (document.kind) {

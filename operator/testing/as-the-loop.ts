@@ -4,7 +4,7 @@ import type { ControllerDefinition, Run } from '../../lib/loop/controller.ts'
 import { resultOfFailure } from '../../lib/loop/readiness.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 
-/** One run of a controller on an object, with what the loop says on it of a failure, which is thrown on. For tests. */
+/** One run of a controller on an object. A failure is recorded on the object as by the loop, and rethrown. For tests. */
 export async function runAsLoop<T extends KubeObject>(
   definition: ControllerDefinition<T>,
   object: T,

@@ -4,12 +4,12 @@ import { defineControllers } from '../controllers/all.ts'
 import type { Controllers } from '../leadership/look-again.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 
-/** What comes from outside of Kubernetes wakes these controllers, as it wakes loops. For tests. @returns ends it */
+/** Has events from outside Kubernetes wake these controllers, as they wake loops. For tests. @returns a function that disconnects */
 export function connectSources(
   { deps, stores }: { deps: OperatorDeps; stores: MemoryWorld['stores'] },
   controllers: Controllers,
 ): () => void {
-  // Informers are only told apart here, never asked.
+  // Informers are only compared by identity here, never used.
   const definitions = defineControllers(deps, stores as never, {})
   const ends = definitions.flatMap(([name, { sources = [] }]) =>
     sources.map((subscribe) => subscribe(controllers[name])),

@@ -5,11 +5,11 @@ import { UnreachableError } from '../../lib/kube/errors.ts'
 export interface CrashPoint {
   /** The write, counted from 1, at which the process dies. */
   write: number
-  /** Before it was sent, or after it took effect and before the answer came. */
+  /** Before the write is sent, or after it took effect and before its answer arrives. */
   when: 'before' | 'after'
 }
 
-/** A client whose process dies at a write: from then on nothing gets out, and `onCrash` is told. Reads work on until then. */
+/** A client whose process dies at the given write: `onCrash` is called and no later write gets out. Reads are not affected. */
 export function crashingClient(client: KubeClient, point: CrashPoint, onCrash: () => void): KubeClient {
   let writes = 0
   const crash = (): never => {

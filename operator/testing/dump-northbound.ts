@@ -2,7 +2,7 @@
 import type { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { canonical, isMap, isSet, type OvsAtom, type OvsRow, type OvsValue } from '../../lib/ovsdb/values.ts'
 
-/** What tells a row of each table apart from the others of the same content, whatever its uuid. */
+/** The tables to dump. */
 const TABLES = [
   'Logical_Switch',
   'Logical_Switch_Port',
@@ -14,7 +14,7 @@ const TABLES = [
   'Address_Set',
 ] as const
 
-/** The whole database as sorted lines without uuids: references stand as the text of what they refer to. */
+/** The whole database as sorted lines without uuids: a reference is replaced by the text of its target. */
 export async function dumpNorthbound(client: OvsdbClient, signal: AbortSignal): Promise<string[]> {
   const answers = await client.transact(
     TABLES.map((table) => ({ op: 'select', table, where: [] }) as const),

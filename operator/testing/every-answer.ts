@@ -4,14 +4,14 @@ import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { callName } from './call-name.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 
-/** A world made anew, and a run in it; what the run uses of the outside it takes from `deps` and `run`. */
+/** Makes a new world and a run in it; the run reaches the outside only through `deps` and `run`. */
 export type Scene = () => Promise<{ world: MemoryWorld; go: (world: MemoryWorld) => Promise<unknown> }>
 
 /**
- * What a run asks of the outside (bus, logical network, addresses, apiserver), in its order, where each question is asked only once the
- * one before is answered, and an answer that is a failure ends the run. For tests.
- * @returns the questions, such as `desired.publish`
- * @throws when the run goes on after one, or without one, that failed
+ * Checks that a run awaits each of its calls to the outside (bus, logical network, addresses, apiserver) before the next one, and ends when
+ * one fails. For tests.
+ * @returns the calls in order, such as `desired.publish`
+ * @throws if the run does not await a call or goes on after one that failed
  */
 export async function listAnswered(scene: Scene): Promise<string[]> {
   const calls = await play(scene, Infinity)
@@ -26,7 +26,7 @@ export async function listAnswered(scene: Scene): Promise<string[]> {
 
 class Refusal extends Error {}
 
-/** @param failing the number of the call that fails, a moment after it was made */
+/** @param failing the index of the call that fails, a moment after it was made */
 async function play(scene: Scene, failing: number): Promise<{ begun: string[]; failed: unknown }> {
   const { world, go } = await scene()
   const begun: string[] = []
@@ -59,7 +59,7 @@ async function play(scene: Scene, failing: number): Promise<{ begun: string[]; f
     addresses: watched(deps.addresses, 'addresses', /^(claim|release)$/),
   }
   const client = watched(world.run.client, 'client', /^(create|remove|mergePatch|update)/)
-  // What nobody waits for fails as well: that is what is looked for, not an end of the process.
+  // A call that is not awaited rejects unhandled: finding that is the purpose, so it must not end the process.
   const ignore = () => undefined
   process.on('unhandledRejection', ignore)
   try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent whose roles are fake, late and forgetful by a seed (nothing runs behind them) on the real runtime: documents, versions, tombstones and reports are the
-// product's own. For tests of the operator only.
+// An agent on the real runtime, whose roles are fake (nothing runs behind them) and, by a seed, late and forgetful: the handling of
+// documents, versions, tombstones and reports is the product's own. For tests of the operator only.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toObservedNic } from '../../agents/compute/nics.ts'
@@ -17,7 +17,7 @@ type Document<K extends DocumentKind> = Extract<PresentDocument, { kind: K }>
 
 const SHA256 = 'ab'.repeat(32)
 
-/** What exists on a fake node, and what it shall do next. */
+/** What exists on a fake node, and how it is to behave next. */
 export class FakeNode {
   readonly name: string
   bootId = 'boot-0001'
@@ -33,9 +33,9 @@ export class FakeNode {
       volumes: Set<string>
     }
   >()
-  /** Refuses machines for want of room. */
+  /** Refuses machines for lack of room. */
   isFull = false
-  /** Image uid or url part -> how its download ends. */
+  /** By image UID or part of its URL: the error that its download ends with. */
   readonly imageFaults = new Map<string, Error>()
   /** Keys of everything that was ever started here. */
   readonly started: string[] = []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One machine, two nodes that may be cut off and get power again, and everything between a decision and its effect as a step of its own. For
+// One machine and two nodes that may be cut off and get power again; everything between a decision and its effect is a separate step. For
 // property tests of where the machine may run.
 import { judgeDocument } from '../../agents/runtime/intake.ts'
 import { decidePower } from '../../agents/compute/power.ts'
@@ -19,7 +19,7 @@ interface Underway {
 }
 
 interface Host {
-  /** What outlasts its power. */
+  /** The document on its disk, which survives a loss of power. */
   disk: DesiredDocument | undefined
   isOn: boolean
   isLost: boolean
@@ -30,7 +30,7 @@ interface Host {
 export class FencedCloud {
   readonly world = machineWorld()
   readonly hosts = new Map<string, Host>(NODES.map((name) => [name, newHost()]))
-  /** How often it was built anew. */
+  /** How many times the machine was built anew on another node. */
   moves = 0
   #run: Underway | undefined
 
@@ -51,7 +51,7 @@ export class FencedCloud {
     this.world.put('instances', changed)
   }
 
-  /** Its power is off, and somebody says so. Nothing reaches it any more. */
+  /** The node's power is off and somebody has confirmed it lost. Nothing reaches it any more. */
   lose(name = this.machine.status?.node ?? NODES[0]): void {
     const host = this.#hostOf(name)
     Object.assign(host, { isLost: true, isOn: false })
@@ -73,7 +73,7 @@ export class FencedCloud {
 
   // The operator.
 
-  /** Decides; the write is still under way. */
+  /** Runs the reconciler; its write is still under way. */
   async begin(): Promise<void> {
     if (this.#run) return
     const object = structuredClone(this.machine)
@@ -82,7 +82,7 @@ export class FencedCloud {
     run.outcome = await reconcileInstance(object, this.world.deps, this.world.run)
   }
 
-  /** The write arrives, unless the machine has changed since or the process ended. */
+  /** The write arrives, unless the machine has changed meanwhile or the process ended. */
   land(isWritten = true): void {
     const run = this.#run
     if (!run) return
@@ -109,7 +109,7 @@ export class FencedCloud {
 
   // Nodes.
 
-  /** What lies on the bus for it is on its disk now. */
+  /** The node receives the document on the bus and stores it on its disk. */
   deliver(name: NodeName): void {
     const host = this.#hostOf(name)
     const document = this.world.bus.desired.documents.get(`${name}.instance.uid-vm`)
@@ -119,7 +119,7 @@ export class FencedCloud {
     if (verdict.kind === 'accept') host.disk = verdict.document
   }
 
-  /** It does what its document asks, and says so; nobody has heard it yet. */
+  /** The node does what its document asks and writes a report, which nobody has received yet. */
   work(name: NodeName): void {
     const host = this.#hostOf(name)
     const { disk } = host
@@ -139,14 +139,14 @@ export class FencedCloud {
     if (!this.#hostOf(name).isOn) this.#hostOf(name).refuses = refuses
   }
 
-  /** Its latest report, or an older one, arrives: reports may do so after its end. */
+  /** The node's latest report, or an older one, arrives; this may be after the node has died. */
   hear(name: NodeName, back = 0): void {
     const { said } = this.#hostOf(name)
     const report = said[said.length - 1 - back]
     if (report) this.world.bus.report(structuredClone(report))
   }
 
-  /** Where the machine runs, or would as soon as a host that was given up gets power again. */
+  /** Where the machine runs, or would start once a host that was given up gets power again. */
   where(): string[] {
     return [...this.hosts].flatMap(([name, host]) => {
       const runs = host.isLost ? startsAgain(host.disk) : host.isOn
@@ -169,7 +169,7 @@ function startsAgain(disk: DesiredDocument | undefined): boolean {
   return disk !== undefined && !disk.tombstone && starts(disk as InstanceDocument, BOOTS.again)
 }
 
-/** By the agent's own rule, after whatever end that is not of the machine's making. */
+/** Whether the agent's own rule starts the machine, when it is off through no act of its guest. */
 function starts({ spec, grantedBootId = '' }: InstanceDocument, bootId: string): boolean {
   const record = { phase: 'off', crashes: 0, ends: 0, bootId: BOOTS.up } as const
   const because = bootId === BOOTS.up ? {} : { because: 'HostRebooted' as const }

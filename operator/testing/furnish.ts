@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a machine needs to be made, for integration tests.
+// Creates what a machine needs, for integration tests.
 import * as kinds from '../../lib/api/kinds.ts'
 import type { ComputeNode, Image, Instance, Network } from '../../lib/api/types.ts'
 import { isConditionTrue } from '../../lib/conditions.ts'
@@ -17,7 +17,7 @@ export function isGone(object: KubeObject | undefined): boolean {
   return object === undefined
 }
 
-/** A node each, by its labels; the first keeps images. */
+/** The labels of each node; the first node imports images. */
 type NodeLabels = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 const NODES: NodeLabels = {
@@ -26,7 +26,7 @@ const NODES: NodeLabels = {
   c2: { 'nephele.dev/compute': 'fake' },
 }
 
-/** Nodes with their agents; under the old names again after everything was lost, with the agents that live on. */
+/** Creates nodes with their agents. After everything was lost, the same names keep their running agents. */
 export async function ensureNodes(cloud: TestCloud, nodes: NodeLabels = NODES): Promise<void> {
   for (const [name, labels] of Object.entries(nodes)) {
     if (cloud.nodes.has(name)) await cloud.create(kinds.NODE, { metadata: { name, labels } })
@@ -34,7 +34,7 @@ export async function ensureNodes(cloud: TestCloud, nodes: NodeLabels = NODES): 
   }
 }
 
-/** A project with an image, a flavor and a network with one subnet; as `kubectl apply` would make them. */
+/** Creates a project with an image, a flavor and a network with one subnet, as `kubectl apply` would. */
 export async function applyProject(cloud: TestCloud): Promise<void> {
   await cloud.create(kinds.NAMESPACE, { metadata: { name: PROJECT } })
   await cloud.create(kinds.FLAVOR, { metadata: { name: 'small' }, spec: { vcpus: 1, memoryMiB: 64, rootDiskGiB: 1 } })

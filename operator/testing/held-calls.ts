@@ -3,11 +3,11 @@ import { setImmediate } from 'node:timers/promises'
 import { callName } from './call-name.ts'
 
 /**
- * The same object, whose calls of some methods end only when a test says so, the oldest first: what is said or done before an answer
- * came can be looked at. For tests.
+ * Wraps an object so that calls of some methods go through only when the test says so, the oldest first, and it can look at what is done
+ * before an answer arrives. For tests.
  */
 export class HeldCalls<T extends object> {
-  /** In place of the object. */
+  /** To be used in place of the wrapped object. */
   readonly object: T
   /** Calls that wait for their answer, the oldest first. */
   readonly open: string[] = []
@@ -30,7 +30,7 @@ export class HeldCalls<T extends object> {
     })
   }
 
-  /** The oldest open call ends; resolves when all that this sets free stands still again. */
+  /** Lets the oldest open call through; resolves when everything that this sets off has come to rest. */
   async answer(): Promise<void> {
     this.open.shift()
     this.#gates.shift()?.resolve(undefined)
@@ -38,7 +38,7 @@ export class HeldCalls<T extends object> {
   }
 }
 
-/** Has it come to an end, once all that can go on by itself has gone on? */
+/** Has the run ended, once everything that can go on without help has done so? */
 export async function isOver(run: Promise<unknown>): Promise<boolean> {
   let over = false
   const end = () => void (over = true)

@@ -14,7 +14,7 @@ export const image = (status?: Image['status'], more: object = {}): Image =>
 
 export const importing: Image['status'] = { importNode: 'n1', epoch: 1, state: 'importing' }
 
-/** Both have the role and are heard. */
+/** Both nodes have the image role and have been heard. */
 export function imageWorld(): MemoryWorld {
   const w = memoryWorld()
   for (const name of ['n1', 'n2'])

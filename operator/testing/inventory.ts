@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CONTRACT_VERSION, type Inventory } from '../../lib/contract/documents.ts'
 
-/** What a small node says of itself. */
+/** The inventory of a small node. */
 export function inventoryOf(node: string, more: Partial<Inventory> = {}): Inventory {
   return {
     v: CONTRACT_VERSION,

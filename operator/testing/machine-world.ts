@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A world in memory in which a machine can be made, for unit tests of what happens to it.
+// A world in memory in which a machine can be created, for unit tests.
 import { USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Flavor, Image, Instance, Network, SecurityGroup, Subnet } from '../../lib/api/types.ts'
 import type { Amounts } from '../scheduler/amounts.ts'
@@ -33,7 +33,7 @@ export const machine = (spec: Partial<Instance['spec']> = {}, more: object = {})
 
 export const CAPACITY = { vcpus: 4, memoryMiB: 4096, diskGiB: 40 }
 
-/** Two nodes that are up, and what the machine names. */
+/** Two nodes that are up, and everything that the machine's spec names. */
 export function machineWorld(): MemoryWorld {
   const world = memoryWorld()
   world.put('flavors', parts.flavor())
@@ -59,18 +59,18 @@ export function putNode(world: MemoryWorld, name: string, spec: ComputeNode['spe
   })
 }
 
-/** Another machine's claim there. */
+/** Sets another machine's claim on the node. */
 export function setSize(world: MemoryWorld, node: string, uid: string, amounts: Amounts): void {
   world.deps.scheduler.confirm(uid, [{ node, amounts }])
 }
 
-/** One run over a copy of the object, as the loop does it; its status is what was stored, whatever came of it. */
+/** Stores the object and reconciles it once. */
 export function step(world: MemoryWorld, instance: Instance): Promise<Outcome> {
   world.put('instances', instance)
   return reconcileInstance(instance, world.deps, world.run)
 }
 
-/** What its node says of it, ports first. */
+/** Has the machine's node report its ports as active, then the machine as running unless `word` says otherwise. */
 export function runs(world: MemoryWorld, instance: Instance, report: { state?: string; facts?: object } = {}): void {
   const { node = '', epoch = 0 } = instance.status ?? {}
   for (const port of world.deps.caches.ports.list()) world.report('port', port, { node, epoch, state: 'active' })
@@ -86,7 +86,7 @@ export function runs(world: MemoryWorld, instance: Instance, report: { state?: s
   })
 }
 
-/** Placed, told and running. */
+/** A machine that was placed, published and reported running. */
 export async function active(world: MemoryWorld, instance = machine()): Promise<Instance> {
   await step(world, instance)
   await step(world, instance)
@@ -98,7 +98,7 @@ export async function active(world: MemoryWorld, instance = machine()): Promise<
 
 const MARKED = { labels: { [USER_DATA_LABEL]: 'true' } }
 
-/** Secrets as the apiserver has them; undefined: there is none. */
+/** Sets the data of the Secret that the apiserver returns; undefined: there is none. */
 export function setSecret(world: MemoryWorld, data: Record<string, string> | undefined): void {
   const find = world.run.client.find.bind(world.run.client)
   Object.assign(world.run.client, {

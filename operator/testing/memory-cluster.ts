@@ -26,7 +26,7 @@ export class MemoryCluster {
     Object.assign(this.world.run.client, this.#client())
   }
 
-  /** @param more of the metadata */
+  /** @param more further metadata */
   create(cache: CacheName, ref: ObjectRef, spec: object, more: object = {}): KubeObject {
     const n = ++this.#uids
     const uid = `${cache}-${n}`.toLowerCase()
@@ -38,7 +38,7 @@ export class MemoryCluster {
     return object
   }
 
-  /** A new spec. */
+  /** Changes the spec and raises the generation. */
   change(cache: CacheName, ref: ObjectRef, change: (spec: Record<string, unknown>) => void): void {
     const object = structuredClone(this.get(cache, ref))
     change(object.spec as Record<string, unknown>)
@@ -80,7 +80,7 @@ export class MemoryCluster {
     return object
   }
 
-  /** Why it is not ready: `gone` when there is none, `Ready` when it is. @param type of another condition; `none` when it has none */
+  /** Why the object is not ready: `gone` if there is none, `Ready` if it is ready. @param type another condition; `none` if it is absent */
   reason(cache: CacheName, ref: ObjectRef, type = 'Ready'): string {
     const object = this.find(cache, ref)
     if (!object) return 'gone'

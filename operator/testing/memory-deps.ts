@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The world of a reconciler in memory, for unit tests: real caches, the bus and the network backend as their in-memory kin.
+// The world of a reconciler in memory, for unit tests: real caches, with in-memory versions of the bus and the network backend.
 import type { KubeClient } from '../../lib/kube/client.ts'
 import type { IPClaim } from '../../lib/api/types.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
@@ -32,16 +32,16 @@ export interface MemoryWorld {
   deps: OperatorDeps
   bus: MemoryBus
   network: MemoryNetwork
-  /** By the name of the cache. */
+  /** The stores behind the caches, by cache name. */
   stores: Stores
   run: Run
   events: string[]
-  /** Monotonic, for the bus and the guard. */
+  /** Monotonic clock of the bus and the restore guard. */
   clock: { ms: number }
-  /** As if the apiserver stored it. */
+  /** Stores the object as if the apiserver had. */
   put<T extends KubeObject>(cache: keyof Caches, object: T): T
   drop(cache: keyof Caches, object: KubeObject): void
-  /** As if the node reported. */
+  /** Delivers a report as if the node had written it. */
   report(
     kind: DocumentKind,
     object: KubeObject,
@@ -71,7 +71,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     subnetArrivals: new SubnetArrivals(() => clock.ms),
-    // Nobody waits half a minute for what is there for people.
+    // status.free settles after half a minute; unit tests do not wait for it.
     claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
     volumePromises: new VolumePromises(),
     waitingRoom: new WaitingRoom(),

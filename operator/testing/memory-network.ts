@@ -15,12 +15,12 @@ import {
 
 type RowsByKind = { readonly [K in LogicalKind]: Map<string, LogicalByKind[K]> }
 
-/** Rows as a backend would keep them: shared by all drivers on it, like one database. */
+/** The backend's rows, shared by all its drivers like one database. */
 export class MemoryRows {
   readonly #rows = Object.fromEntries(LOGICAL_KINDS.map((kind) => [kind, new Map()])) as unknown as RowsByKind
-  /** Whose word counts: of an incarnation and a term in it. */
+  /** The incarnation and term of the leader that may write. */
   claimed: readonly [incarnation: number, term: number] | undefined
-  /** How often a driver changed something. */
+  /** How many times a driver changed something. */
   writes = 0
 
   /** By uid. */
@@ -29,7 +29,7 @@ export class MemoryRows {
   }
 }
 
-/** The network backend in memory, with the same promises about order and terms. For tests only. */
+/** The network backend in memory, with the same guarantees about order and terms. For tests only. */
 export class MemoryNetwork implements NetworkDriver {
   readonly name = 'memory'
   readonly rows: MemoryRows
@@ -68,7 +68,7 @@ export class MemoryNetwork implements NetworkDriver {
     this.#check()
     if (!this.#canStand(want)) throw new TransientError('NetworkNotReady', 'the network is not there yet')
     const isNew = this.#put(want)
-    // What names a group gives it a row, so that its rules can be written.
+    // A port that names a group creates the group's row, so that rules can refer to it.
     if (want.kind === 'Port') {
       for (const uid of want.securityGroupUids) {
         const group = { kind: 'SecurityGroup', uid, namespace: '', name: '', generation: 0, rules: [] } as const
@@ -85,7 +85,7 @@ export class MemoryNetwork implements NetworkDriver {
     if (this.rows.of(kind).delete(uid)) this.rows.writes++
   }
 
-  /** Another hand takes a row away. */
+  /** Somebody else deletes a row. */
   lose(kind: LogicalKind, uid: string): void {
     this.rows.of(kind).delete(uid)
     this.disturb()
@@ -148,7 +148,7 @@ export class MemoryNetwork implements NetworkDriver {
     if (!this.#claimed || this.#claimed !== this.rows.claimed) throw stale()
   }
 
-  /** @returns whether there was no such row */
+  /** @returns whether the row is new */
   #put(want: LogicalWant): boolean {
     const rows: Map<string, LogicalWant> = this.rows.of(want.kind)
     const held = rows.get(want.uid)
@@ -158,7 +158,7 @@ export class MemoryNetwork implements NetworkDriver {
     return held === undefined
   }
 
-  /** Is what it stands on there? */
+  /** Do the rows that it depends on exist? */
   #canStand(want: LogicalWant): boolean {
     const { rows } = this
     switch (want.kind) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of NATS as JetStreamDesired asks: key-value buckets in memory, with revisions that a write may demand. For tests.
+// The part of NATS that JetStreamDesired uses: key-value buckets in memory, with conditional writes by revision. For tests.
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 
@@ -12,17 +12,17 @@ interface Stored {
 const WRONG_LAST_SEQUENCE = { code: 400, err_code: 10071, description: 'wrong last sequence' }
 
 export class MemoryStream {
-  /** By subject; a mark is there too. */
+  /** By subject, deletion markers included. */
   readonly messages = new Map<string, Stored>()
   /** Each request that arrived, in order: `write`, `read`, `purge`, and the subject. */
   readonly requests: string[] = []
-  /** What befalls the next write: lost on the way there, or its answer on the way back. */
+  /** What is lost of the next write: the request, or only its answer. */
   fault: 'request' | 'answer' | undefined
   /** Awaited before a write or a purge is taken. */
   before: (subject: string) => Promise<void> | undefined = () => undefined
   #seq = 0
 
-  /** As another process would write it. */
+  /** A write by another process. */
   put(subject: string, value: unknown): number {
     return this.#store(subject, Buffer.from(JSON.stringify(value)), headers())
   }

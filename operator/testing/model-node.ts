@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node as far as disks are concerned: what it was told, what its guests have in hand, and what it says of that, sooner or later. For
-// property tests; the real agent's intake of versions and its list of disks are used.
+// Models a node's disks: what it was told, what its guests have in hand, and what it reports, sooner or later. For property tests; the real
+// agent's version check and its lists of disks are used.
 import { ListedVolumes } from '../../agents/runtime/listed-volumes.ts'
 import {
   CONTRACT_VERSION,
@@ -11,31 +11,31 @@ import {
 } from '../../lib/contract/documents.ts'
 import { judgeVersions } from '../../lib/contract/versions.ts'
 
-/** How far a run of the agent comes. */
+/** How far a run of the agent gets. */
 export type RunEnd =
-  /** The hypervisor is away. */
+  /** The hypervisor cannot be reached. */
   | 'blind'
-  /** The same, and the agent has just begun. */
+  /** The same, and the agent has just restarted. */
   | 'new'
-  /** It looked, and then something failed. */
+  /** The agent listed the disks, then something failed. */
   | 'looked'
-  /** All was done, and something failed after that. */
+  /** Everything was done, then something failed. */
   | 'changed'
-  /** All but that the guest takes its time to release disks. */
+  /** Everything was done, but the guest has not released its disks yet. */
   | 'slow'
   | 'whole'
 export const RUN_ENDS: readonly RunEnd[] = ['blind', 'new', 'looked', 'changed', 'slow', 'whole']
 
 interface Guest {
   isOn: boolean
-  /** Disks of its definition, or, while it is on, those that it has in hand. */
+  /** The disks in its definition or, while it is on, those that it has in hand. */
   volumes: Set<string>
 }
 
 export class ModelNode {
   readonly name: string
   readonly guests = new Map<string, Guest>()
-  /** All that was ever said here, in order, by machine. */
+  /** All reports of this node, in order, by machine. */
   readonly said = new Map<string, ObservedDocument[]>()
   readonly #accepted = new Map<string, DesiredDocument>()
   #lists = new ListedVolumes()
@@ -45,7 +45,7 @@ export class ModelNode {
     this.name = name
   }
 
-  /** What its guests can write to now, by machine. */
+  /** The volumes that its guests can write to now, by machine. */
   *hands(): Iterable<[machine: string, volume: string]> {
     for (const [machine, { isOn, volumes }] of this.guests)
       if (isOn) for (const volume of volumes) yield [machine, volume]
@@ -58,7 +58,7 @@ export class ModelNode {
       this.#accepted.set(document.uid, document)
   }
 
-  /** One run of the agent over a machine; its report is written, not yet heard. */
+  /** One run of the agent for a machine; its report is written but not received yet. */
   work(machine: string, end: RunEnd): void {
     const document = this.#accepted.get(machine)
     if (!document || this.#isLost) return
@@ -86,18 +86,18 @@ export class ModelNode {
     return [now.isOn ? 'running' : 'stopped', { stages: [...stages], volumesAttached: [...now.volumes] }]
   }
 
-  /** The agent begins anew: what it remembers is on its disk, lists are not. */
+  /** The agent restarts: accepted documents are on its disk and stay, lists of disks do not. */
   restartAgent(): void {
     this.#lists = new ListedVolumes()
   }
 
-  /** All guests end; their definitions stay. */
+  /** All guests are off; their definitions stay. */
   reboot(): void {
     for (const guest of this.guests.values()) guest.isOn = false
     this.restartAgent()
   }
 
-  /** Cut off for good: nothing runs there and nothing is said. */
+  /** The node is cut off for good: it runs nothing and reports nothing. */
   lose(): void {
     this.#isLost = true
     this.guests.clear()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small cloud under a QuietOperator, and short words for what people and nodes do in it.
+// A small cloud under a QuietOperator, with short methods for what people and nodes do in it.
 import type { Port } from '../../lib/api/types.ts'
 import type { DocumentKind, Inventory, ObservedDocument } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
@@ -15,7 +15,7 @@ export const POOL = { name: 'files', driver: 'file', totalGiB: 100, freeGiB: 100
 const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
 const CLUSTER: readonly CacheName[] = ['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes']
 
-/** As simple as one of its kind can be. */
+/** The simplest spec of each kind. */
 const SPECS: Partial<Record<CacheName, object>> = {
   flavors: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 },
   images: { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
@@ -77,13 +77,13 @@ export class QuietCloud {
     this.operator.store('nodes', { ...rest, metadata: { ...metadata, labels: Object.fromEntries(now) as never } })
   }
 
-  /** Made, and on its way out for as long as somebody holds it. */
+  /** Creates an object that is being deleted and held by a finalizer. */
   hold(cache: CacheName, name: string): void {
     this.operator.create(cache, refOf(cache, name), { ...SPECS[cache] }, { finalizers: ['test/hold'] })
     this.operator.remove(cache, refOf(cache, name))
   }
 
-  /** Gone, whoever holds it. */
+  /** Removes the object whatever its finalizers. */
   drop(cache: CacheName, name: string): void {
     const object = this.operator.get(cache, refOf(cache, name))
     this.operator.store(cache, { ...object, metadata: { ...object.metadata, finalizers: [] } })

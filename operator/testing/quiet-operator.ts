@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// All controllers of the operator over memory, run until nothing is left to do, without a clock: what asks to be called again after a
-// while is not. Whatever goes on here was woken by the change that it waited for. What only waits is written, as by the real loop, when it
-// lasts: here, once nothing else is left to do, and without the run that comes before it there. For tests of wake-ups.
+// All controllers of the operator in memory, run until nothing is left to do, without a clock: retries after a delay never happen, so
+// whatever goes on was woken by the change that it waited for. As in the real loop, the status of a wait is written only if the wait lasts:
+// here, once nothing else is left to do, and without the loop's extra run before the write. For tests of wake-ups.
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
@@ -33,27 +33,27 @@ const MOST_RUNS = 5_000
 const MOST_PASSES = 10
 
 export class QuietOperator extends MemoryCluster {
-  /** How nodes answer; replace it to have them late or silent about something. */
+  /** How nodes answer; replace it to have them answer late or not at all. */
   answer: Answer = wellAnswered
-  /** Others run at the worst moment of each run. */
+  /** Others run at the worst moment of each run: between its decision and its write. */
   isInterleaved = false
-  /** What is put off for a while: a test that wants it calls it. */
+  /** Delayed calls; a test that wants them calls them. */
   readonly later: (() => void)[] = []
   readonly #definitions: Map<KindName, Definition>
   /** `<controller> <key>` */
   readonly #queue = new Set<string>()
-  /** Statuses of what waits, by the controller and key. */
+  /** Statuses of waiting objects that are not written yet, by `<controller> <key>`. */
   readonly #held = new Map<string, Held>()
   readonly #answered = new Map<string, string>()
   readonly #alive = new Set<string>()
-  /** Whose own status write is under way: that wakes others alone. */
+  /** The `<controller> <key>` whose own write is under way: it wakes only others. */
   #writing: string | undefined
   #running: string | undefined
 
   constructor() {
     super()
     const { deps, run } = this.world
-    // There is no clock: what comes together has come.
+    // There is no clock: every look counts as long after the last Subnet's arrival.
     let lookMs = 0
     const after = (_ms: number, call: () => void) => {
       this.later.push(call)
@@ -76,25 +76,25 @@ export class QuietOperator extends MemoryCluster {
     this.create('clouds', { name: CLOUD_NAME }, {})
   }
 
-  /** `<controller> <key>` of all that is to run. */
+  /** `<controller> <key>` of everything still to run. */
   get queued(): string[] {
     return [...this.#queue]
   }
 
-  /** A Kubernetes Node with its agent. */
+  /** Adds a Kubernetes Node with its agent. */
   addNode(name: string, labels: Record<string, string>, inventory: Partial<Inventory> = {}): void {
     this.#alive.add(name)
     this.create('nodes', { name }, {}, { labels })
     this.report(name, inventory)
   }
 
-  /** The node's inventory. */
+  /** Publishes the node's inventory. */
   report(name: string, inventory: Partial<Inventory> = {}): void {
     const hypervisor = { type: 'QEMU', version: '1', acceleration: 'qemu' as const }
     this.world.bus.publishInventory(inventoryOf(name, { hypervisor, ...inventory }))
   }
 
-  /** So long that they count as silent, while the others beat. */
+  /** Lets time pass until these nodes count as silent, while the others beat. */
   silence(...names: string[]): void {
     const { clock, bus } = this.world
     for (const name of names) this.#alive.delete(name)
@@ -111,8 +111,8 @@ export class QuietOperator extends MemoryCluster {
   }
 
   /**
-   * Runs until nothing is queued and every node has said what it has to say.
-   * @param isLong false: what waits has not lasted long enough to be written
+   * Runs until nothing is queued and every node has answered.
+   * @param isLong false: waits have not lasted long enough to be written
    */
   async rest(isLong = true): Promise<void> {
     for (let runs = 0; runs < MOST_RUNS; runs++) {
@@ -131,7 +131,7 @@ export class QuietOperator extends MemoryCluster {
     return true
   }
 
-  /** All others run between this one's decision and its write: whom it woke too early learns nothing. */
+  /** All others run between this one's decision and its write: one that it woke too early sees nothing new. */
   async #letOthersRun(id: string): Promise<void> {
     if (!this.isInterleaved || this.#running !== undefined) return
     this.#running = id
@@ -222,7 +222,7 @@ export class QuietOperator extends MemoryCluster {
       const readiness = definition.readiness?.(object, result) ?? readinessOf(object, result)
       writeReadiness(object, readiness, this.world.run.now)
     }
-    // Changed under the run: a conflict, and what changed it has queued it.
+    // Changed during the run: a conflict, and the change has queued the object again.
     if (store.findByKey(key)?.metadata.resourceVersion !== cached.metadata.resourceVersion) return false
     const id = `${name} ${key}`
     const isChanged = !sameJson(cached.status, object.status)
@@ -235,7 +235,7 @@ export class QuietOperator extends MemoryCluster {
     return result.kind === 'outcome' && result.outcome.kind === 'saved'
   }
 
-  /** What it waits for has lasted; if it was changed meanwhile, that has queued it. */
+  /** Writes one status whose wait has lasted; if the object changed meanwhile, that has queued it again. */
   #writeOneHeld(): boolean {
     for (const [id, { cache, object }] of this.#held) {
       this.#held.delete(id)

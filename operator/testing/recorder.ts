@@ -2,8 +2,7 @@
 import { callName } from './call-name.ts'
 
 /**
- * The same object, whose calls are written down as they begin and as they end: an order that matters is asserted on what was written.
- * For tests.
+ * Wraps an object and records the start and end of each call, so that a test can check their order. For tests.
  */
 export function recorded<T extends object>(target: T, name: string, log: string[]): T {
   return new Proxy(target, {

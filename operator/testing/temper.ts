@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes a fake agent as late, partial and repetitive as a real one; the same again by the same seed.
+// Makes a fake agent as late, partial and repetitive as a real one, reproducibly by seed.
 import { setTimeout } from 'node:timers/promises'
 import type { Observation, RunContext } from '../../agents/runtime/reconciler.ts'
 import { TransientError } from '../../lib/errors.ts'
@@ -15,7 +15,7 @@ export class Temper {
   #state: number
 
   /**
-   * Agents of one seed act differently by their names. @param seed 0: all at once, whole and well
+   * Agents with the same seed differ by their names. @param seed 0: everything at once, complete and without failures
    * @param slowMs each run takes that long, as on a slow host
    */
   constructor(seed: number, name: string, slowMs = 0) {
@@ -28,7 +28,7 @@ export class Temper {
     return this.seed !== 0 && this.#next() < probability
   }
 
-  /** Before a run does anything: it takes its time, says half of what there is to say, or comes to nothing. */
+  /** Called before a run does anything: it may delay the run, report half of the progress, or make the run fail. */
   async begin(context: Pick<RunContext, 'report' | 'signal'>, halves: readonly Observation[]): Promise<void> {
     if (this.#slowMs > 0) {
       await setTimeout(this.#slowMs, undefined, { signal: context.signal }).catch(() => undefined)
@@ -57,7 +57,7 @@ function mix(state: number): number {
   return x >>> 0
 }
 
-/** NEPHELE_TEST_SEED repeats one. */
+/** The seed of this run, random unless NEPHELE_TEST_SEED repeats one. */
 export function chooseSeed(env = process.env): number {
   const given = Number(env['NEPHELE_TEST_SEED'])
   return Number.isInteger(given) && given > 0 ? given : Math.floor(Math.random() * 2 ** 31) + 1

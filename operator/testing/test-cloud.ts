@@ -32,7 +32,7 @@ const log = createLogger('operator', process.env['TEST_LOG'] ?? 'silent')
 
 export interface RunningOperator {
   samples: RequestSample[]
-  /** Ends at once, as if killed: nothing is drained, the Lease is left to run out. */
+  /** Ends at once as if killed: nothing is drained, and the Lease runs out by itself. */
   kill(): Promise<void>
   stop(): Promise<void>
 }
@@ -41,7 +41,7 @@ export class TestCloud {
   readonly client: HttpKubeClient
   readonly rows = new MemoryRows()
   readonly nodes = new Map<string, FakeNode>()
-  /** Of what agents do late or by halves; NEPHELE_TEST_SEED repeats one. */
+  /** The seed of agents' delays and failures; NEPHELE_TEST_SEED repeats one. */
   readonly seed: number
   readonly nats: TestServer
   readonly #plane: ControlPlane
@@ -60,7 +60,7 @@ export class TestCloud {
     this.client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
   }
 
-  /** Agents do all whole and well, at once or each after `slowMs`, until the end of `run`: for tests that count writes. */
+  /** During `run`, agents do everything completely, at once or after `slowMs`, and without failures: for tests that count writes. */
   async whileCalm<T>(run: () => Promise<T>, slowMs = 0): Promise<T> {
     const before = [...this.nodes.values()].map((node) => [node, node.temper] as const)
     for (const [node] of before) node.temper = new Temper(0, node.name, slowMs)
@@ -71,7 +71,7 @@ export class TestCloud {
     }
   }
 
-  /** @param seed 0 has agents that do all at once, for tests that count writes */
+  /** @param seed 0: agents do everything at once, for tests that count writes */
   static async start(seed = chooseSeed()): Promise<TestCloud> {
     const [plane, nats, dir] = await Promise.all([
       startControlPlane({ controllerManager: false }),
@@ -91,7 +91,7 @@ export class TestCloud {
     return cloud
   }
 
-  /** From here on the apiserver itself gives objects the operator's finalizer when they are made, where the chart is installed so. */
+  /** From here on the apiserver adds the operator's finalizer to objects when they are created, as with that option of the chart. */
   async holdFromTheStart(): Promise<void> {
     await this.#plane.kubectl(['apply', '--server-side', '-f', '-'], { input: await renderHeldFromTheStart() })
     const { group, version, kind } = kinds.NETWORK
@@ -102,7 +102,7 @@ export class TestCloud {
       spec: {},
     }
     const create = ['create', '--dry-run=server', '-o', 'jsonpath={.metadata.finalizers}', '-f', '-']
-    // A policy takes effect a moment after it was written.
+    // A policy takes effect a moment after it is written.
     await until(
       async () => (await this.#plane.kubectl(create, { input: JSON.stringify(probe) })).includes(kinds.FINALIZER),
       'the policy to take effect',
@@ -133,8 +133,8 @@ export class TestCloud {
   }
 
   /**
-   * @param wrap around the operator's client, for faults
-   * @param leaseMs short, so that the next leader need not wait long; a busy machine outlasts it
+   * @param wrap wraps the operator's client, to inject faults
+   * @param leaseMs short, so that the next leader need not wait long, but long enough for a busy machine
    */
   async startOperator(
     wrap: (client: HttpKubeClient, kill: () => void) => KubeClient = (client) => client,
@@ -195,7 +195,7 @@ export class TestCloud {
     return this.client.create<T>(kind, object)
   }
 
-  /** A backup of etcd, under a name. */
+  /** Takes a named backup of etcd. */
   saveStore(name: string): Promise<void> {
     return this.#plane.copyStore(join(this.#dir, name))
   }
@@ -205,12 +205,12 @@ export class TestCloud {
     await this.#plane.replaceStore(join(this.#dir, name))
   }
 
-  /** As an administrator; resolves to what it prints. */
+  /** Runs kubectl as an administrator; resolves to its output. */
   kubectl(args: readonly string[]): Promise<string> {
     return this.#plane.kubectl(args)
   }
 
-  /** Polls the apiserver until `test` holds of the object; the error says what it was last. */
+  /** Polls the apiserver until `test` is true for the object; the error shows its last state. */
   async until<T extends KubeObject>(
     kind: ResourceKind,
     ref: ObjectRef,
@@ -239,7 +239,7 @@ export class TestCloud {
   }
 }
 
-/** Tokens are names of nodes here; what the apiserver would say of them is what TokenReview says. */
+/** Here a token is a node's name, and this stands in for the apiserver's TokenReview. */
 async function reviewNodeName({ spec }: TokenReview): Promise<unknown> {
   const user = { username: AGENT_USERNAME, extra: { 'authentication.kubernetes.io/node-name': [spec.token] } }
   return { status: { authenticated: true, audiences: spec.audiences, user } }

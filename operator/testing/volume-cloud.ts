@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two machines, one volume, and everything between a decision and its effect as a step of its own: runs of the real reconcilers, their status
-// writes, documents under way, nodes that act and speak late. For property tests of who has the volume.
+// Two machines and one volume; everything between a decision and its effect is a separate step: runs of the real reconcilers, their status
+// writes, documents under way, nodes that act and report late. For property tests of who has the volume.
 import type { ComputeNode, Flavor, Image, Instance, StoragePool, Volume, VolumeType } from '../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
@@ -16,7 +16,7 @@ export type ObjectName = (typeof OBJECTS)[number]
 export const COMPUTE_NODES = ['c1', 'c2'] as const
 /** A node that no machine is placed on. */
 export const LIAR = 'c3'
-/** Machines that it speaks of. */
+/** Machines that LIAR reports on. */
 export const LIES = ['uid-a', 'uid-b', 'uid-of-nobody'] as const
 
 const SIZE = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
@@ -109,7 +109,7 @@ export class VolumeCloud {
     this.#put(name, object)
   }
 
-  /** A person's confirmation, after the node was cut off. */
+  /** The node is cut off and somebody confirms it lost. */
   lose(node: string): void {
     this.nodes.get(node)?.lose()
     const known = this.world.deps.caches.computeNodes.find(undefined, node)
@@ -119,7 +119,7 @@ export class VolumeCloud {
 
   // What the operator does.
 
-  /** Begins a run; its decision is still to be written. Never two of one object. */
+  /** Starts a run; its decision is not written yet. Never two runs for one object. */
   async begin(name: ObjectName): Promise<void> {
     const object = structuredClone(this.find(name))
     if (!object || this.#runs.has(name)) return
@@ -137,7 +137,7 @@ export class VolumeCloud {
     await turn()
   }
 
-  /** The write of a decision arrives, unless the object has changed since. */
+  /** The write of a decision arrives, unless the object has changed meanwhile. */
   land(name: ObjectName): void {
     const run = this.#runs.get(name)
     if (!run?.outcome) return
@@ -155,7 +155,7 @@ export class VolumeCloud {
     await turn()
   }
 
-  /** As the ComputeNode's controller does. */
+  /** Does what the compute-node controller does with releases. */
   #keepReleases(): void {
     for (const name of COMPUTE_NODES) {
       const node = this.world.deps.caches.computeNodes.find(undefined, name)
@@ -166,7 +166,7 @@ export class VolumeCloud {
     }
   }
 
-  /** Answered tombstones are taken away. */
+  /** Withdraws answered tombstones. */
   collect(): void {
     this.#collector.considerAll()
   }
@@ -177,7 +177,7 @@ export class VolumeCloud {
 
   // What nodes do.
 
-  /** The storage node takes its document and answers. */
+  /** The storage node accepts its document and answers. */
   serve(isWell: boolean): void {
     const document = this.world.bus.desired.documents.get('s1.volume.uid-data')
     if (!document || document.kind !== 'volume') return
@@ -196,14 +196,14 @@ export class VolumeCloud {
     this.nodes.get(node)?.accept(this.world.bus.desired.documents.get(`${node}.instance.uid-${machine}`))
   }
 
-  /** The operator gets a report: the latest, or an older one, perhaps for the second time. */
+  /** The operator receives a report: the latest or an older one, perhaps again. */
   hear(node: string, machine: string, back: number): void {
     const reports = this.nodes.get(node)?.said.get(`uid-${machine}`) ?? []
     const report = reports[reports.length - 1 - back]
     if (report) this.world.bus.report(structuredClone(report))
   }
 
-  /** What it was never given, or that it never had it. */
+  /** LIAR reports having the volume, which it was never given, or the machine gone. */
   lie(machine: string, isTaken: boolean): void {
     const versions = { incarnation: 1, term: 1, epoch: 0, generation: 1 }
     const facts = { volumesAttached: ['uid-data'] }
@@ -214,12 +214,12 @@ export class VolumeCloud {
     })
   }
 
-  /** `c1/uid-a` of each guest that can write to the volume. */
+  /** Each guest that can write to the volume, such as `c1/uid-a`. */
   hands(): string[] {
     return [...this.nodes.values()].flatMap((node) => [...node.hands()].map(([machine]) => `${node.name}/${machine}`))
   }
 
-  /** Everything goes on as it should, for so many rounds. */
+  /** Everything works as it should for this many rounds. */
   async settle(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       for (const name of OBJECTS) {
@@ -239,7 +239,7 @@ export class VolumeCloud {
   }
 }
 
-/** Whatever is not held back goes on. */
+/** Lets everything go on that is not held back. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -3,7 +3,7 @@ import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import type { ChangeHandler, Informer } from '../../lib/informer/informer.ts'
 import { ObjectStore, type Change } from '../../lib/informer/store.ts'
 
-/** A cache that tells of its changes, as an informer does. For tests. */
+/** A cache that notifies of its changes, as an informer does. For tests. */
 export class WatchedStore extends ObjectStore<KubeObject> {
   readonly #handlers = new Set<ChangeHandler<KubeObject>>()
 

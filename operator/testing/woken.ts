@@ -6,12 +6,12 @@ import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 import type { Caches, OperatorInformers } from '../kind/row.ts'
 
-/** Whom a change of an object wakes, by what a controller says it watches: keys, sorted, each once. No loop runs. For tests. */
+/** The keys that a change of an object wakes according to a controller's watches, sorted and unique. No loop runs. For tests. */
 export function wokenBy<T extends KubeObject>(
   { deps, stores }: Pick<MemoryWorld, 'deps' | 'stores'>,
   make: (deps: OperatorDeps, informers: OperatorInformers) => ControllerDefinition<T>,
 ): (cache: keyof Caches, object: KubeObject) => string[] {
-  // Only told apart, never asked.
+  // Only compared by identity, never used.
   const informers = stores as unknown as OperatorInformers
   const { watches = [] } = withKindWakes(make(deps, informers), deps, informers)
   return (cache, object) => {

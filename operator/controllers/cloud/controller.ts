@@ -7,7 +7,7 @@ import { readinessOf } from '../../../lib/loop/readiness.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { CHECKING, reconcileCloud } from './reconcile.ts'
 
-/** Never held: it is the one that says why all others stand still. */
+/** Never held: this is the controller that reports why all others stand still. */
 export function cloudController(deps: OperatorDeps): ControllerDefinition<Cloud> {
   return {
     name: 'cloud',

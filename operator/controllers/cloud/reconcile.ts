@@ -14,8 +14,8 @@ const NETWORK_CONDITION = 'NetworkBackendHealthy'
 export const CHECKING = 'Checking'
 
 /**
- * The one object that is written while all others stand still, and once only: to say that the store went back in time.
- * @throws TerminalError `ControlPlaneRegressed` from then on, until spec.incarnation was raised
+ * The Cloud is the only object written while all others stand still, and only once: to report that the store went back in time.
+ * @throws TerminalError `ControlPlaneRegressed` from then on, until spec.incarnation is raised
  */
 export async function reconcileCloud(
   cloud: Cloud,
@@ -29,13 +29,13 @@ export async function reconcileCloud(
   const mayProve = await regression.prove(writer, (kind, ref) => run.client.find(kind, ref, { signal: run.signal }))
   const message = regression.findMessage(writer)
   if (message !== undefined) return stop(cloud, message, writer.incarnation, deps, run)
-  // Report nothing before it is certain: what looks suspicious at a start is mostly a cache that lags behind.
+  // Report nothing before it is certain: suspicions at a start are mostly a lagging cache.
   if (regression.isSuspicious()) return waitFor(CHECKING, 'comparing the bus with the store', SUSPECT_AGAIN_MS)
 
   const status = (cloud.status ??= {})
   const health = deps.bus.heartbeats.health()
   status.term = writer.term
-  // Documents of an older incarnation prove nothing from now on; a person goes through what nodes still have of it.
+  // In a new incarnation documents of older ones prove nothing; a person goes through what nodes still have of these.
   if (writer.incarnation > (status.highestIncarnationSeen ?? 0)) status.incarnationSince = run.now.toISOString()
   status.highestIncarnationSeen = Math.max(status.highestIncarnationSeen ?? 0, writer.incarnation)
   delete status.regressedIncarnation
@@ -90,7 +90,7 @@ export function heartbeatOf(cloud: Cloud | undefined): HeartbeatSettings {
   }
 }
 
-/** Without counts while all is well: otherwise every node that joins would cause a write. */
+/** No counts while all is well: otherwise every node that joins would cause a write. */
 function busCondition(health: BusHealth): ConditionUpdate {
   if (health.healthy)
     return { type: 'BusHealthy', status: 'True', reason: 'Healthy', message: 'nodes are heard over NATS' }

@@ -4,7 +4,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { listHolders, namesOfUsers } from '../../kind/holders.ts'
 
-/** A flavor is data. It goes once no machine has still to be placed with it; a placed one keeps its size in its status. */
+/** A Flavor is only data. It can go once no unplaced machine names it; a placed machine keeps its size in its status. */
 export function reconcileFlavor(flavor: Flavor, deps: Pick<OperatorDeps, 'caches'>): Outcome {
   const status = (flavor.status ??= {})
   if (flavor.metadata.deletionTimestamp === undefined) {

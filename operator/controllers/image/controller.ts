@@ -13,7 +13,7 @@ export function imageController(deps: OperatorDeps, informers: OperatorInformers
     kind: IMAGE,
     finalizer: FINALIZER,
     watches: [watchOf(informers.computeNodes, () => deps.caches.images.listBy('unplaced', 'true').map(keyOfObject))],
-    // Any node that is heard may import.
+    // A node that was not heard before may be one that can import.
     sources: [
       ({ enqueue }) =>
         deps.bus.heartbeats.onChange(() => {

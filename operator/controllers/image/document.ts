@@ -4,8 +4,8 @@ import type { ImageDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 
 /**
- * The same for every node, so that whoever publishes it writes the same: with the digest as soon as it is known. All nodes download
- * from the source and check it. What was imported counts: machines stand on it, whatever the spec says since.
+ * The same for every node, so that the image and instance controllers publish the same: with the digest as soon as it is known. All nodes
+ * download from the source and check the digest. An imported digest wins over the spec's: machines are built on it.
  */
 export function imageDocument(image: Image, node: string, writer: WriterVersions): ImageDocument {
   const { url, caBundle } = image.spec.source.http

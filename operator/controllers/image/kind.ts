@@ -2,7 +2,7 @@
 import type { Image } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
-/** The node that imports it, or did. */
+/** The node that imports, or imported, the image. */
 const importNode: Reference<Image, 'computeNodes'> = {
   to: 'computeNodes',
   refs: ({ status }) =>
@@ -12,7 +12,7 @@ const importNode: Reference<Image, 'computeNodes'> = {
 export const imageKind: KindRow<Image> = {
   references: { importNode },
   indexes: {
-    /** `true`: waits for a node that could import it, or is being deleted and may wait for any node. */
+    /** `true`: the image waits for a node that can import it, or is being deleted and may wait for any node. */
     unplaced: ({ status, metadata }) =>
       status?.importNode === undefined || metadata.deletionTimestamp !== undefined ? ['true'] : [],
   },

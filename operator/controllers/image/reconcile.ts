@@ -39,7 +39,7 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   const node = status.importNode ?? ''
   const regressed = deps.regression.check(image, { kind: 'image', node, epoch: status.epoch ?? 0 }, deps.writer())
   if (regressed) return regressed
-  // A node that cached it learns of a changed source as well.
+  // Nodes that only cache the image are told of a changed source too.
   for (const other of nodesToldOf(image, deps))
     await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
   await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
@@ -49,7 +49,7 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   return outcome
 }
 
-/** Nodes were told what was imported: machines of the image go on. @throws TerminalError */
+/** Called after publishing, so that the image's machines go on with what was imported. @throws TerminalError */
 function refuseOtherDigest({ spec, status }: Image): void {
   if (spec.sha256 === undefined || status?.sha256 === undefined || spec.sha256 === status.sha256) return
   throw new TerminalError(
@@ -60,7 +60,7 @@ function refuseOtherDigest({ spec, status }: Image): void {
 
 function observe(image: Image, answer: ObservedDocument | undefined, run: Pick<Run, 'event'>): Outcome {
   const status = (image.status ??= {})
-  // Once imported an image stays usable, whatever becomes of the copy on the node that did it.
+  // Once imported an image stays usable, whatever happens to the importing node's copy.
   const wasImported = status.sha256 !== undefined
   const refusal = refusalOf(answer, { reason: 'ImageRefused', message: 'the image cannot be used' })
   if (refusal) {
@@ -95,7 +95,7 @@ function activate(image: Image): Outcome {
   return done
 }
 
-/** In steps of ten: each step is a write. */
+/** In steps of ten percent, as each step is a write. */
 function coarse(percent = 0): number {
   return Math.floor(percent / 10) * 10
 }

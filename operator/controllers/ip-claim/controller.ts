@@ -7,7 +7,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileIPClaim } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 
-/** Releases what a crash between two writes can leave, and what was taken away by force: addresses that no port has. */
+/** Releases addresses that no port has: left by a crash between two writes, or by Ports that were removed by force. */
 export function ipClaimController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<IPClaim> {
   const blocksBy = (index: string, value: string) => deps.caches.ipClaims.listBy(index, value).map(keyOfObject)
   return {

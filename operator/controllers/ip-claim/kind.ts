@@ -3,13 +3,13 @@ import type { IPClaim } from '../../../lib/api/types.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
 import type { KindRow } from '../../kind/row.ts'
 
-/** It names all by UID, so that what is made anew under an old name is not taken for what had the address. */
+/** An IPClaim refers to objects by UID too, so that one made anew under an old name is not taken for the one that had the address. */
 export const ipClaimKind: KindRow<IPClaim> = {
   indexes: {
     subnet: ({ spec }) => [spec.subnetRef.uid],
     /** Ports that have, or are about to have, one of its addresses. */
     port: ({ spec }) => [...new Set(spec.claims.map(({ portRef }) => keyOfRef(portRef)))],
-    /** UIDs of Instances that it has addresses for. */
+    /** UIDs of Instances for which it has addresses. */
     instance: ({ spec }) => [
       ...new Set(spec.claims.flatMap(({ instanceUid }) => (instanceUid === undefined ? [] : [instanceUid]))),
     ],

@@ -22,7 +22,7 @@ export async function reconcileIPClaim(
     const isIdle = (port: Port | undefined) =>
       isStale(entry, block.subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
     if (!isIdle(deps.caches.ports.find(portRef.namespace, portRef.name))) continue
-    // Two caches are never of the same moment: an address is given up only on what the apiserver says now.
+    // Two caches never show the same moment: an address is released only if the apiserver confirms it now.
     if (isIdle(await run.client.find<Port>(PORT, portRef, { signal: run.signal }))) stale.push(entry)
   }
   await deps.addresses.release(stale.map((entry) => ({ block, entry })))
@@ -34,7 +34,7 @@ export async function reconcileIPClaim(
 interface Claimants {
   port: Port | undefined
   instance: Instance | undefined
-  /** The port has all of its addresses. */
+  /** The port already has all its addresses. */
   isSettled: boolean
 }
 
@@ -43,7 +43,7 @@ interface Claimants {
  * |------------------------------------|-------|
  * | has this address                   | kept  |
  * | has another one in this subnet     | stale |
- * | has all of its in other subnets    | stale: of an attempt that came to nothing |
+ * | has all of its in other subnets    | stale: left by an abandoned attempt |
  * | has not got all of its yet         | kept  |
  * | is another object under that name  | stale |
  * | does not exist, its Instance lives | kept: it is about to be made |
@@ -60,7 +60,7 @@ function isStale(
   return !known.includes(address) && (isSettled || known.length > 0)
 }
 
-/** It claims no others: what stands in its status is its for life, unless none of the subnets is there any more. */
+/** Whether the port claims no further addresses: those in its status are its for life, unless none of their subnets exists any more. */
 function hasItsAddresses({ spec, status, metadata }: Port, { caches }: Pick<OperatorDeps, 'caches'>): boolean {
   const subnets = caches.subnets.listBy('network', keyOf(spec.networkRef, metadata.namespace))
   return (status?.fixedIPs ?? []).some((had) => subnets.some((subnet) => subnet.metadata.name === had.subnet))

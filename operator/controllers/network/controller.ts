@@ -8,7 +8,7 @@ import { reconcileNetwork } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 
 export function networkController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Network> {
-  /** It gives up port security as soon as the last Port of another namespace has gone. */
+  /** Whether the Network is waiting to give up port security until the last Port of another namespace has gone. */
   const isHeldSecure = (key: string) => {
     const { spec, status } = deps.caches.networks.findByKey(key) ?? {}
     return spec?.portSecurityEnabled === false && status?.portSecurityEnabled === true

@@ -24,7 +24,7 @@ export async function reconcileNetwork(
     status.state = 'DELETING'
     const users = waitForHolders('networks', network, deps.caches)
     if (users) {
-      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      // While in use it is kept in the backend too, whose database may have been lost meanwhile.
       if (status.logicalSwitch !== undefined) status.mtu = await ensure(network, deps, run)
       return users
     }
@@ -45,7 +45,7 @@ async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signa
   return mtu
 }
 
-/** Ports of others came to a network with port security, which is what keeps their addresses theirs. @throws TerminalError `NotPermitted` */
+/** Port security stays on while other namespaces have Ports here, as it protects their addresses. @throws TerminalError `NotPermitted` */
 function followSecurity(network: Network, deps: NetworkDeps): void {
   const status = (network.status ??= {})
   const wanted = network.spec.portSecurityEnabled ?? true

@@ -15,13 +15,13 @@ import { hasLeg, subnet as subnetOfRouter } from './kind.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
-  /** Why others of the spec are not among them. */
+  /** Why the other interfaces of the spec are missing. */
   lacks: readonly Outcome[]
-  /** One that is there cannot be told at the moment: nothing may be changed meanwhile. */
+  /** Why an existing interface cannot be resolved at the moment: nothing may be changed meanwhile. */
   unknown?: Outcome
 }
 
-/** The legs that the router gets, in the spec's order. Pure. */
+/** The interfaces that the router gets, in the spec's order. Pure. */
 export function resolveInterfaces(router: Router, { caches }: Pick<OperatorDeps, 'caches'>): Interfaces {
   const interfaces: RoutedSubnet[] = []
   const lacks: Outcome[] = []
@@ -60,7 +60,7 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   if (subnet.status?.state !== 'ACTIVE' && !hasLeg(router, subnet.metadata.uid))
     return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const network = resolveOnly(networkOfSubnet, subnet, caches)
-  // A leg that is there stays, also while all of it is being deleted.
+  // An existing interface stays, even while its network is being deleted.
   const object = network.ok
     ? network.object
     : caches.networks.find(subnet.metadata.namespace, subnet.spec.networkRef.name)
@@ -70,7 +70,7 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP: plan.gatewayIP ?? '' } }
 }
 
-/** Of several routers on a subnet the one that is there has it; of two that are (a restore knows no better), as of none, the oldest. */
+/** Of several routers that name a subnet, one that has joined it keeps it; if two have (after a restore) or none, the oldest gets it. */
 function findRival(router: Router, { metadata }: Subnet, caches: OperatorDeps['caches']): Router | undefined {
   const isOther = (other: Router) => other.metadata.uid !== router.metadata.uid
   const isBefore = (other: Router) => isOther(other) && isOlder(other, router)

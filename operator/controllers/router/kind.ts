@@ -2,7 +2,7 @@
 import type { Router } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
-/** What it is to join. */
+/** The Subnets that the Router is to join. */
 export const subnet: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ spec }) =>
@@ -10,7 +10,7 @@ export const subnet: Reference<Router, 'subnets'> = {
   isKept: (router, { metadata }) => hasLeg(router, metadata.uid),
 }
 
-/** What it joins, also while that is being taken out of the spec. */
+/** The Subnets that the Router has joined, even if they are no longer in its spec. */
 const leg: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ status }) =>
@@ -28,7 +28,7 @@ export function hasLeg({ status }: Router, subnetUid: string): boolean {
 export const routerKind: KindRow<Router> = {
   references: { subnet, leg },
   indexes: {
-    /** UIDs of the subnets that it joins. */
+    /** UIDs of the Subnets that the Router has joined. */
     legUID: ({ status }) => (status?.interfaces ?? []).map(({ subnetUID }) => subnetUID),
   },
 }

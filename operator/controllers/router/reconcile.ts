@@ -27,9 +27,9 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Pic
   const want: LogicalRouter = { kind: 'Router', ...ownerOf(router), interfaces, routes }
   await deps.network.ensure(want, run.signal)
   status.interfaces = interfaces.map(toStatus)
-  // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+  // While in use it is kept in the backend too, whose database may have been lost meanwhile.
   if (users) return users
-  // What can be joined is joined, whatever else is missing.
+  // The Subnets that can be joined are joined, whatever else is missing.
   const missing = allMissing([...lacks, ...unreachable])
   status.state = missing ? (status.state ?? 'BUILD') : 'ACTIVE'
   return missing?.outcome ?? done

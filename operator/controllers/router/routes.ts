@@ -4,7 +4,7 @@ import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { contains, findAddress, findCidr } from '../../ipam/address.ts'
 import type { LogicalRouter, RoutedSubnet } from '../../network/network-driver.ts'
 
-/** The routes that lead somewhere: each next hop is in a subnet that the router joins. Pure. */
+/** The routes whose next hop is in a subnet that the router joins. Pure. */
 export function resolveRoutes(
   { spec }: Router,
   interfaces: readonly RoutedSubnet[],

@@ -7,7 +7,7 @@ import type { Cache } from '../../../lib/informer/cache.ts'
 
 export const DEFAULT_GROUP = 'default'
 
-/** Each namespace's `default`, made when first needed: all out, in only from members, as Neutron's. A user may then change it. */
+/** Creates a namespace's `default` group when first needed: everything out, in only from members, as in Neutron. Users may change it. */
 export async function ensureDefaultGroup(
   namespace: string,
   cache: Cache<SecurityGroup>,

@@ -2,7 +2,7 @@
 import type { SecurityGroup } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
-/** A rule that names a group without rows lets nothing in. Groups that go together do not wait for each other. */
+/** Holds the group named by a rule: without its rows the rule lets nothing in. Groups deleted together do not hold each other. */
 const remoteGroup: Reference<SecurityGroup, 'securityGroups'> = {
   to: 'securityGroups',
   refs: ({ spec }) =>

@@ -22,7 +22,7 @@ export async function reconcileSecurityGroup(
     status.state = 'DELETING'
     const users = waitForHolders('securityGroups', group, deps.caches)
     if (users) {
-      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      // While in use it is kept in the backend too, whose database may have been lost meanwhile.
       await deps.network.ensure(
         { kind: 'SecurityGroup', ...ownerOf(group), rules: resolveRules(group, deps).rules },
         run.signal,
@@ -39,7 +39,7 @@ export async function reconcileSecurityGroup(
   return done
 }
 
-/** Rules that name a group which is not there let nothing in, and the others hold all the same. */
+/** Rules that name a missing group are left out; the others apply all the same. */
 function resolveRules(
   group: SecurityGroup,
   { caches }: SecurityGroupDeps,
@@ -67,7 +67,7 @@ function resolveRules(
 
 const ALL_OUT = { direction: 'egress', protocol: 'any' } as const
 
-/** As a new group of OpenStack's: who writes only what may come in means no more than that. */
+/** As for a new group in Neutron: rules for ingress alone do not restrict egress. */
 function isEgressOpen({ spec }: SecurityGroup): boolean {
   return spec.denyEgress !== true && !(spec.rules ?? []).some(({ direction }) => direction === 'egress')
 }
@@ -76,7 +76,7 @@ function isStaying(group: SecurityGroup): boolean {
   return group.metadata.deletionTimestamp === undefined
 }
 
-/** Its rules as they stand are in the backend already: what they name is kept for it. */
+/** Its present rules are already in the backend, so they may keep naming a group that is being deleted. */
 function isRealised({ status, metadata }: SecurityGroup): boolean {
   const ready = findCondition(status?.conditions, 'Ready')
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation

@@ -22,7 +22,7 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
   const seen = nodes.flatMap((node) => findPoolOn(node, name, status.nodes, deps) ?? [])
   status.nodes = keepUnlessMoved(status.nodes ?? [], seen)
   const working = seen.filter((n) => n.error === undefined)
-  // A lost node is not expected to be heard, and so never silent.
+  // A lost node is not expected to beat, and so never counts as silent.
   const isUp = working.some(({ node }) => !isConfirmedLost(node, deps) && deps.bus.heartbeats.pulse(node) !== 'silent')
   status.state = isUp ? 'up' : 'down'
   if (nodes.length === 0)
@@ -50,7 +50,7 @@ export function pathOf(pool: StoragePool): string {
   return pool.spec.file?.path ?? `/var/lib/nephele/volumes/${pool.metadata.name}`
 }
 
-/** What the node reports; what it reported last while NATS has nothing of it, or the node does not say. */
+/** The pool as the node reports it; as last reported while NATS has no inventory, or one without pools. */
 function findPoolOn(
   node: string,
   pool: string,
@@ -65,7 +65,7 @@ function findPoolOn(
   return { node, totalGiB, freeGiB, ...(error === undefined ? {} : { error: error.slice(0, 255) }) }
 }
 
-/** Free room moves with every guest's write; a status write for each would be steady noise (invariant 7). */
+/** Keeps the old free space unless it changed by 2%: it changes with guests' writes, and a status write each time breaks invariant 7. */
 function keepUnlessMoved(old: readonly PoolNode[], seen: PoolNode[]): PoolNode[] {
   return seen.map((now) => {
     const before = old.find((n) => n.node === now.node)

@@ -16,9 +16,9 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
     kind: SUBNET,
     finalizer: FINALIZER,
     watches: [
-      // An older one that overlapped may have gone.
+      // An older Subnet that overlapped may have gone.
       watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
-      // The last Port with one of its addresses may have gone, when nothing claims them any more.
+      // The last Port with an address of a Subnet being deleted may have gone, without any claim left to tell.
       watchOf(informers.ports, (port) => {
         const siblings = subnets.listBy('network', keyOf(port.spec.networkRef, port.metadata.namespace))
         return siblings.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(keyOfObject)
@@ -27,7 +27,7 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         const subnet = subnets.findByUid(spec.subnetRef.uid)
         return subnet?.metadata.deletionTimestamp === undefined ? [] : [keyOfObject(subnet)]
       }),
-      // What a Router joins it announces itself; what it leaves is announced again.
+      // A Router announces the Subnets that it joins itself; when it leaves one, the Subnet is announced again.
       watchOf(informers.routers, ({ status }) =>
         (status?.interfaces ?? []).flatMap(({ subnetUID }) => subnets.findByUid(subnetUID) ?? []).map(keyOfObject),
       ),
@@ -35,7 +35,7 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
         if (cloud.metadata.name === CLOUD_NAME) yield* subnets.keys()
       }),
     ],
-    // A row of its network can be written to now.
+    // The row of its network now exists and can be referred to.
     sources: [
       ({ enqueue }) =>
         deps.network.onMade(({ kind, uid }) => {

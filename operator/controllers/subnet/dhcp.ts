@@ -3,15 +3,15 @@ import type { Subnet } from '../../../lib/api/types.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 
-/** Whether the network answers guests of the subnet by DHCP. */
+/** Whether guests of the subnet are served by DHCP. */
 export function hasDhcp(subnet: Subnet): boolean {
   if (subnet.spec.dhcp?.enabled === false) return false
   return familyOf(subnet.spec.cidr) === 'IPv4' || ipv6ServiceOf(subnet) !== undefined
 }
 
 /**
- * How guests of an IPv6 subnet come by their addresses; undefined: they set them by hand, as network_data.json says. Without a gateway
- * that is so unless something else is asked for: whoever announces a prefix announces a router.
+ * How guests of an IPv6 subnet get their addresses; undefined: they set them statically from network_data.json. Without a gateway, static
+ * is the default: announcing a prefix would announce a router too.
  */
 export function ipv6ServiceOf({ spec }: Subnet): LogicalSubnet['ipv6'] {
   const { ipv6, cidr, dhcp, disableGateway } = spec
@@ -22,7 +22,7 @@ export function ipv6ServiceOf({ spec }: Subnet): LogicalSubnet['ipv6'] {
   }
 }
 
-/** Guests make their address of the prefix and the MAC themselves: no other one reaches them. */
+/** Whether guests derive their address from the prefix and their MAC, so that they can have no other. */
 export function isAddressDerived(subnet: Subnet): boolean {
   const mode = ipv6ServiceOf(subnet)?.addressMode
   return mode === 'slaac' || mode === 'dhcpv6-stateless'

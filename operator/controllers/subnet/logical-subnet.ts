@@ -9,7 +9,7 @@ import type { RealisedNetwork } from '../common/realised-network.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
 
 /**
- * What the backend has to know of a subnet. Pure.
+ * The subnet as the network backend is to have it. Pure.
  * @throws TerminalError for a subnet that cannot be planned
  */
 export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: Cache<Cloud>): LogicalSubnet {
@@ -37,7 +37,7 @@ export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: 
   }
 }
 
-/** The subnet's own, or the cloud's. */
+/** The subnet's own name servers, or else the cloud's. */
 export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly string[] {
   return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
 }

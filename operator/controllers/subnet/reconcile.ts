@@ -24,7 +24,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     status.state = 'DELETING'
     const inUse = findUse(subnet, deps)
     if (inUse) {
-      // What is in use stays as it is, in the backend too: its database may have been lost meanwhile.
+      // While in use it is kept in the backend too, whose database may have been lost meanwhile.
       const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
       if (network && isRealised(network)) await deps.network.ensure(wantOf(subnet, network, deps), run.signal)
       return inUse
@@ -36,7 +36,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   const others = deps.caches.subnets.listBy('network', keyOf(subnet.spec.networkRef, namespace))
   const older = findOverlap(rankOf(subnet), others.map(rankOf))
   if (older) {
-    // Not thrown as terminal: when the other one goes, this one comes up by itself.
+    // Not terminal: once the other Subnet is gone, this one comes up by itself.
     status.state = 'ERROR'
     return waitFor(
       'CIDROverlap',
@@ -55,7 +55,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   return done
 }
 
-/** What a Router joins it announces itself. */
+/** A Subnet that a Router has joined does not announce itself: the Router does. */
 function wantOf(subnet: Subnet, network: RealisedNetwork, { caches }: SubnetDeps): LogicalSubnet {
   const want = logicalSubnet(subnet, network, caches.clouds)
   const isRouted = caches.routers.listBy('legUID', subnet.metadata.uid).length > 0
@@ -80,8 +80,8 @@ function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {
 }
 
 /**
- * Ports that have addresses of it: those that say so, since what goes with its namespace (claims have nothing that holds them) takes no
- * address from a running machine, and those that addresses are claimed for.
+ * Ports with addresses of the subnet: by their status, as deleting the namespace removes claims (these have no finalizer) but must not take
+ * addresses from a running machine, and by the claims.
  */
 function listPorts(subnet: Subnet, { caches }: SubnetDeps): string[] {
   const { uid, name, namespace } = subnet.metadata
@@ -97,9 +97,8 @@ function holderOf({ portRef }: ClaimEntry): string {
 }
 
 /**
- * Whether addresses may be handed out of it now.
- * @param isKept who asks has one already, and keeps it although the subnet is being deleted
- * @throws nothing: a subnet that cannot be planned is not usable
+ * The plan of a subnet from which addresses may be handed out now; undefined, also if the subnet cannot be planned: none may.
+ * @param isKept the asker already has one, and keeps it even if the subnet is being deleted
  */
 export function findUsablePlan(subnet: Subnet, siblings: readonly Subnet[], isKept = false): SubnetPlan | undefined {
   if (subnet.metadata.deletionTimestamp !== undefined && !isKept) return undefined

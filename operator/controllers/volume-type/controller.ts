@@ -5,7 +5,7 @@ import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileVolumeType } from './reconcile.ts'
 
-/** Data: placed volumes remember their pool, so that a type may go at any time and needs no finalizer. */
+/** A VolumeType is only data: placed volumes remember their pool, so a type may go at any time and needs no finalizer. */
 export function volumeTypeController(deps: OperatorDeps): ControllerDefinition<VolumeType> {
   return {
     name: 'volume-type',

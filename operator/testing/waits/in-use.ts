@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is being deleted stays until its users are gone.
+// An object being deleted stays until its users are gone.
 import type { Caches } from '../../kind/row.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import type { WaitRow } from './row.ts'
@@ -7,9 +7,9 @@ import type { WaitRow } from './row.ts'
 interface Use {
   where: Where
   by: string
-  /** Makes the user. */
+  /** Creates the user. */
   use: (cloud: QuietCloud) => void
-  /** The user goes, or uses it no longer. */
+  /** The user goes, or no longer uses it. */
   leave: (cloud: QuietCloud) => void
 }
 

@@ -11,7 +11,7 @@ const other = (c: QuietCloud, name: string, spec: object) => {
   return c.operator.rest()
 }
 
-/** What a machine is made with: its Ports, Volumes and image. */
+/** Waits for what a machine is made with: its Ports, Volumes and image. */
 export const MACHINE_NEED_ROWS: WaitRow[] = [
   {
     reason: 'PortInUse',

@@ -16,12 +16,12 @@ async function placed(c: QuietCloud, spec: object = {}): Promise<string> {
   await c.operator.rest()
   return c.nodeOf('vm')
 }
-/** A node has the machine, or one with its MAC, and its resource never had a place. */
+/** A node has the machine, or one with its MAC, though its resource was never placed. */
 async function unclear(c: QuietCloud, report: object): Promise<void> {
   c.operator.world.bus.report({ ...c.report('instance', 'x1', 'c1'), ...report })
   c.vm('vm', nic({ macAddress: MAC }))
 }
-/** Where a machine runs: the node that has room for it, has it, or had it. */
+/** Waits for a place: for the node that has room for the machine, has it, or had it. */
 export const MACHINE_PLACE_ROWS: WaitRow[] = [
   {
     ...{ reason: 'NoRoom', of: 'ResizePending', where: vm, next: 'AtNextStart' },

@@ -91,7 +91,7 @@ const ADDRESS_ROWS = ASKERS.flatMap(([where, ask]): WaitRow[] => [
 ])
 
 const THEIRS = { namespace: 'b', name: 'theirs' }
-/** What others have on a shared network stands against it. It has its address: none that comes free wakes it. */
+/** What others have on a shared network is in the way of the port's wish. It has its address, so none becoming free wakes it. */
 const PERMISSION_ROWS = (
   [
     ['an address', { allowedAddressPairs: [{ ipAddress: '10.0.0.0/25' }] }, 'is deleted'],
@@ -146,7 +146,7 @@ export const NETWORK_ROWS: WaitRow[] = [
       c.make('networks', 'other')
       c.operator.create(cache, ns('x'), { ...onOther, ...(cache === 'subnets' ? { cidr: '10.1.0.0/24' } : {}) })
     },
-    // As the supervision of the backend has all networks looked at once it answers again.
+    // As the backend's supervision does: it has all networks reconciled once the backend answers again.
     ends: (c) => c.set('networks', 'other', { mtu: 1400 }),
     ...(cache === 'ports' ? { next: 'NoSubnet' } : {}),
   })),

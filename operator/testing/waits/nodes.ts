@@ -13,7 +13,7 @@ async function silenceAll(c: QuietCloud): Promise<void> {
   c.operator.silence('c1', 'c2', 'c3', 's1')
 }
 
-/** With more addresses than a node can have. */
+/** A report with more addresses than a node can have. */
 const phantom = (c: QuietCloud, state: string) => {
   const addresses = Array.from({ length: 64 }, (_, i) => `10.0.0.${i}`)
   const nics = Array.from({ length: 64 }, () => ({ mac: 'fa:16:3e:00:00:99', addresses }))

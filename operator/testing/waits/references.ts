@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an object refers to does not exist, or is on its way out and is then made anew.
+// An object refers to something that does not exist, or that is being deleted and then made anew.
 import type { Caches } from '../../kind/row.ts'
 import { ns, type QuietCloud } from '../quiet-cloud.ts'
 import { disk, port, vm, type WaitRow } from './row.ts'

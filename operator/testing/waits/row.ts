@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 
-/** One way in which an object waits, and how what it waits for ends. */
+/** One way in which an object waits, and how the wait ends. */
 export interface WaitRow {
-  /** Of its condition while it waits. */
+  /** The reason of its condition while it waits. */
   reason: string
-  /** Its condition: Ready when left out. */
+  /** The type of that condition; default: Ready. */
   of?: string
   /** The kind, for the title. */
   where: Where | ((cloud: QuietCloud) => Where)
-  /** Tells ways to wait for the same reason apart. */
+  /** Distinguishes several waits with the same reason. */
   by?: string
   waits: (cloud: QuietCloud) => void | Promise<void>
   ends: (cloud: QuietCloud) => void | Promise<void>
-  /** Where it then is: `Ready` when left out, or `gone`. */
+  /** What it reaches then, such as `gone`; default: `Ready`. */
   next?: string
 }
 
@@ -22,10 +22,10 @@ export const port: Where = ['ports', ns('eth')]
 export const disk: Where = ['volumes', ns('disk')]
 
 export const MAC = 'fa:16:3e:00:00:01'
-/** A machine's interface in the network that is there. */
+/** A machine's interface on the existing network. */
 export const nic = (more: object) => ({ networks: [{ networkRef: { name: 'lan' }, ...more }] })
 
-/** The two ways in which an object waits for a node that is not there. */
+/** The two ways in which an object waits for a node that is away: silent, and confirmed lost. */
 export function absenceRows(
   where: Where,
   { node, silent, lost, begins }: { node: string; silent: string; lost: string; begins: (cloud: QuietCloud) => void },
