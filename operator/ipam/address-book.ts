@@ -18,18 +18,18 @@ export class AddressBook {
   /** By subnet UID. */
   readonly #queues = new Map<string, ClaimQueue>()
 
-  /** @param clock for the pauses in which claims gather */
+  /** @param clock times the pauses that batch claims */
   constructor(store: ClaimStore, clock: Clock = systemClock) {
     this.#store = store
     this.#clock = clock
   }
 
-  /** From the cache: this block is so. May be told twice. */
+  /** The cache reports this state of the block. Safe to repeat. */
   observe(block: StoredBlock): void {
     this.#known.learn(block)
   }
 
-  /** From the cache: this block is gone. */
+  /** The cache reports that this block is gone. */
   forget(block: StoredBlock): void {
     this.#known.forget(block)
   }
@@ -48,7 +48,7 @@ export class AddressBook {
   /**
    * An address for the holder: the requested one, the one it already has, or the next free one. Idempotent by holder.
    * @param requested canonical text, already checked against the plan
-   * @throws what the store answered with; a later attempt finds what was stored all the same
+   * @throws the store's error; if the claim was stored all the same, a later attempt finds it
    */
   async claim(subnet: ClaimSubnet, holder: ClaimHolder, requested?: string): Promise<ClaimResult> {
     const queue = this.#queueOf(subnet.uid)
@@ -61,12 +61,12 @@ export class AddressBook {
     return this.#queueOf(subnetUid).findHeld(subnetUid, holder, requested) !== undefined
   }
 
-  /** All that the holder has, in any subnet. */
+  /** All claims of the holder, in any subnet. */
   listHeld(holder: ClaimHolder): HeldClaim[] {
     return this.#known.listHeld(holder)
   }
 
-  /** Gives up exactly these claims; those that are gone or another's by now are left alone. Resolves once the store has none of them. */
+  /** Releases exactly these claims, ignoring any that are gone or reassigned by now. Resolves once the store has none of them. */
   async release(claims: readonly HeldClaim[]): Promise<void> {
     await Promise.all(claims.map((held) => this.#queueOf(held.block.subnetUid).release(held)))
   }

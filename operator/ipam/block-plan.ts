@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isSameEntry, isSameHolder, toEntry, type ClaimEntry, type ClaimHolder } from './claim-block.ts'
 
-/** What is wanted of one block. */
+/** One change to a block. */
 export type BlockChange =
   { kind: 'claim'; holder: ClaimHolder; address: string } | { kind: 'release'; entry: ClaimEntry }
 
 export interface BlockPlan {
-  /** What the block holds once the plan is written; empty: nothing, so that it goes. */
+  /** The block's claims once the plan is written; if empty, the block is deleted. */
   entries: ClaimEntry[]
-  /** Nothing to write: the block is so already. */
+  /** Nothing to write: the block is already as planned. */
   isUnchanged: boolean
-  /** For each change who has its address instead; undefined: it is as wanted. */
+  /** For each change, the other holder of its address; undefined if the change succeeds. */
   takenBy: (ClaimEntry | undefined)[]
 }
 
 /**
- * All changes that wait for a block, done at once. Releases come first, so that an address that one gives up the other gets; among
- * claims of one address the first wins. What one cannot have changes nothing for the others. Pure.
+ * Applies all pending changes of a block at once. Releases come first, so that a released address can be claimed in the same write;
+ * among claims of one address the first wins. A claim that fails does not affect the others. Pure.
  */
 export function planBlock(entries: readonly ClaimEntry[], changes: readonly BlockChange[]): BlockPlan {
   const released = changes.flatMap((change) => (change.kind === 'release' ? [change.entry] : []))

@@ -11,7 +11,7 @@ export interface ClaimHolder {
   namespace: string
   name: string
   uid?: string | undefined
-  /** With an automatic port: the Instance that it is made for. */
+  /** For an automatic port: the Instance it is created for. */
   instanceUid?: string | undefined
 }
 
@@ -37,7 +37,7 @@ export interface HeldClaim {
   entry: ClaimEntry
 }
 
-/** Addresses a block: the low bits of an address that do not count for its block's name. */
+/** Low bits of an address that are masked off to find its block: 16 addresses per block. */
 const BLOCK_BITS = 4n
 
 /**
@@ -76,7 +76,7 @@ export function isSameHolder(a: ClaimHolder, b: ClaimHolder): boolean {
   return a.uid === undefined || b.uid === undefined || a.uid === b.uid
 }
 
-/** The very same claim: what was judged is what is released. */
+/** Exactly the same claim, so that a release removes only the claim it was decided for. */
 export function isSameEntry(a: ClaimEntry, b: ClaimEntry): boolean {
   return (
     a.address === b.address &&

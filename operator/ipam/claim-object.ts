@@ -18,7 +18,7 @@ export function toStoredBlock({ metadata, spec }: IPClaim): StoredBlock {
   }
 }
 
-/** Without owner references: its claims are of many Ports, and what the collector took away would free addresses in use. */
+/** No owner references: a block serves many Ports, and garbage-collecting it would free addresses that are in use. */
 export function toClaimObject(ref: BlockRef, entries: readonly ClaimEntry[]): NewObject<IPClaim> {
   const { namespace, name, subnetName, subnetUid, block } = ref
   return {
@@ -66,7 +66,7 @@ function stored(claim: IPClaim): Written {
   return { kind: 'stored', block: toStoredBlock(claim) }
 }
 
-/** What others have put on it (labels of a backup, say) stays. */
+/** Keeps metadata that others have added, such as a backup tool's labels. */
 function toChanged(ref: BlockRef, { metadata }: StoredBlock, entries: readonly ClaimEntry[]): IPClaim {
   const object = toClaimObject(ref, entries)
   return {

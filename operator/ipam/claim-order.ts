@@ -18,7 +18,7 @@ export interface ClaimOrder {
   subnet: ClaimSubnet
   holder: ClaimHolder
   requested: string | undefined
-  /** What is tried: the requested address, or the next free one. */
+  /** The address to try: the requested one, or the next free one. */
   chosen: { address: string; block: BlockRef } | undefined
   losses: number
   settle(result: ClaimResult): void
@@ -34,7 +34,7 @@ export interface ReleaseOrder {
 
 export type Order = ClaimOrder | ReleaseOrder
 
-/** What the order wants of its block. */
+/** The change that the order makes to its block. */
 export function toChange(order: Order): BlockChange {
   if (order.kind === 'release') return { kind: 'release', entry: order.held.entry }
   return { kind: 'claim', holder: order.holder, address: order.chosen?.address ?? '' }

@@ -29,20 +29,20 @@ interface Placed {
   ref: BlockRef
 }
 
-/** Beyond this many losses in a row the process is too far behind the store: better wait for the cache than hammer the apiserver. */
+/** After this many lost races the process is too far behind the store: better to wait for the cache than to hammer the apiserver. */
 const MOST_LOSSES = 64
-/** How often a write without an answer is tried again before those who wait for it are told. */
+/** How many times a write may go unanswered before its orders fail. */
 const MOST_UNKNOWN = 3
 
 /**
- * The claims and releases of one subnet, one write at a time: what comes while it is under way, or while many come, waits and goes out
- * together with the next. Each order ends by itself; one that cannot be met does not fail the others of its write.
+ * The claims and releases of one subnet, one write at a time: orders that arrive during a write, or under load, are batched into
+ * the next one. Each order gets its own result; one that cannot be met does not fail the others in its write.
  */
 export class ClaimQueue {
   readonly #store: ClaimStore
   readonly #known: KnownClaims
   readonly #orders: Order[] = []
-  /** Blocks that may or may not be as they were last written, with the addresses that were tried. Read before anything else is decided. */
+  /** Blocks whose last write may or may not have taken effect, with the addresses tried. Reread before anything else is decided. */
   readonly #doubts = new Map<string, { ref: BlockRef; addresses: string[] }>()
   readonly #releasing = new Set<ReleaseOrder>()
   readonly #gathering: Gathering
@@ -54,14 +54,14 @@ export class ClaimQueue {
     this.#gathering = gathering
   }
 
-  /** The requested address, the one that the holder has when the order's turn comes, or the next free one. */
+  /** The requested address; otherwise the one the holder already has when the order is processed, or the next free one. */
   claim(subnet: ClaimSubnet, holder: ClaimHolder, requested: string | undefined): Promise<ClaimResult> {
     return new Promise((settle, fail) => {
       this.#add({ kind: 'claim', subnet, holder, requested, chosen: undefined, losses: 0, settle, fail })
     })
   }
 
-  /** Resolves once the store does not hold exactly this claim any more. */
+  /** Resolves once the store no longer holds exactly this claim. */
   release(held: HeldClaim): Promise<void> {
     return new Promise((settle, fail) => {
       const order: ReleaseOrder = { kind: 'release', held, settle, fail }
@@ -70,7 +70,7 @@ export class ClaimQueue {
     })
   }
 
-  /** What the holder has of this subnet beyond doubt, and is not giving up. */
+  /** A claim that the holder certainly has in this subnet and is not releasing. */
   findHeld(subnetUid: string, holder: ClaimHolder, requested: string | undefined): HeldClaim | undefined {
     const isIt = ({ block, entry }: HeldClaim) =>
       block.subnetUid === subnetUid && (requested === undefined || entry.address === requested)
@@ -103,12 +103,12 @@ export class ClaimQueue {
         this.#gathering.wrote({ begunMs, isShared: next.orders.length > 1 || this.#orders.length > 0 })
       }
     } finally {
-      // Not a turn later: an order that comes in between would wait for nobody.
+      // In the same tick: an order added in between would never be processed.
       this.#isRunning = false
     }
   }
 
-  /** Those of the block that the oldest order is for, later ones too: they go out in one write. */
+  /** All orders for the oldest order's block: they go out in one write. */
   #takeNext(): { ref: BlockRef; orders: Order[] } | undefined {
     const open: Placed[] = []
     for (const order of this.#orders.splice(0)) {
@@ -122,7 +122,7 @@ export class ClaimQueue {
     return { ref, orders: open.filter(isNow).map(({ order }) => order) }
   }
 
-  /** Gives the order an address to try, unless it ends here. */
+  /** Chooses an address for the order to try, unless it can be settled at once. */
   #choose(order: ClaimOrder, open: readonly Placed[]): BlockRef | undefined {
     if (order.chosen) return order.chosen.block
     const { subnet, holder, requested } = order
@@ -131,7 +131,7 @@ export class ClaimQueue {
       order.settle({ ok: true, address: held.entry.address })
       return undefined
     }
-    // The same question asked twice at once has one answer.
+    // Two identical requests at once get the same address.
     const twin = open.find(
       ({ order: o }) => o.kind === 'claim' && requested === o.requested && isSame(o.holder, holder),
     )
@@ -153,7 +153,7 @@ export class ClaimQueue {
     return order.chosen.block
   }
 
-  /** Writes the orders into the block: on what is known of it at first, then on what the store says. */
+  /** Writes the orders into the block: based on the known state first, then on live reads. */
   async #commit(ref: BlockRef, orders: readonly Order[]): Promise<void> {
     let base = this.#known.findBlock(ref)
     let isLive = false
@@ -183,9 +183,9 @@ export class ClaimQueue {
     this.#fail(ref, orders, contention(ref.subnetName), unknown > 0)
   }
 
-  /** @returns whether the plan stands; otherwise it has to be made anew, on what the store holds */
+  /** @returns whether the plan stands; if not, it has to be recomputed from a live read */
   async #write(ref: BlockRef, base: StoredBlock | undefined, plan: BlockPlan, isLive: boolean): Promise<boolean> {
-    // A write proves what it was computed from. Without one, that an address is taken is the store's to say.
+    // A write proves that its base was current. Without one, only a live read can say that an address is taken.
     if (plan.isUnchanged) return isLive || plan.takenBy.every((by) => by === undefined)
     const written = await this.#store.write(ref, base, plan.entries)
     if (written.kind === 'stored') this.#known.learn(written.block)
@@ -193,7 +193,7 @@ export class ClaimQueue {
     return written.kind !== 'conflict'
   }
 
-  /** What the store has now; the caches may hear of it later. */
+  /** The block as the store has it now, which the caches may not have seen yet. */
   async #readLive(ref: BlockRef): Promise<StoredBlock | undefined> {
     const before = this.#known.findBlock(ref)
     const live = await this.#store.find(ref)
@@ -226,7 +226,7 @@ export class ClaimQueue {
     else order.fail(contention(order.subnet.name))
   }
 
-  /** @param isUnknown whether any of it may have been stored: then it is found again by its holder */
+  /** @param isUnknown whether the write may have taken effect: the block is then reread before its addresses are used again */
   #fail(ref: BlockRef, orders: readonly Order[], error: unknown, isUnknown: boolean): void {
     const doubt = this.#doubts.get(ref.name) ?? { ref, addresses: [] }
     if (isUnknown) this.#doubts.set(ref.name, doubt)
@@ -238,7 +238,7 @@ export class ClaimQueue {
     }
   }
 
-  /** False when the store does not answer: all that waited was told so. */
+  /** @returns false when the store does not answer; all waiting orders have then failed */
   async #settleDoubts(): Promise<boolean> {
     for (const { ref, addresses } of [...this.#doubts.values()]) {
       try {

@@ -3,12 +3,12 @@ import type { BlockRef, ClaimEntry, StoredBlock } from './claim-block.ts'
 
 export type Written =
   | { kind: 'stored'; block: StoredBlock }
-  /** Nothing was left to hold. */
+  /** No claims were left, so the block was deleted. */
   | { kind: 'removed' }
   /** Refused: another has written since `base` was read. Nothing was changed. */
   | { kind: 'conflict' }
 
-/** Where blocks of claims are kept. A write counts only if the block still is as it was read: of two writers exactly one wins. */
+/** Where blocks of claims are kept. A write succeeds only if the block is unchanged since it was read: of two writers, one wins. */
 export interface ClaimStore {
   /** A live read, never the cache. */
   find(ref: BlockRef): Promise<StoredBlock | undefined>

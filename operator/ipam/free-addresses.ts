@@ -5,8 +5,8 @@ import type { SubnetPlan } from './subnet-plan.ts'
 const BITS = 32
 
 /**
- * Which addresses of one subnet's pools are taken, as this process knows: a hint about where to try next, never the decision; that
- * is the IPClaim's creation. A bitmap grown on demand, and a cursor that goes on from the last choice, so that an address just
+ * Which addresses of one subnet's pools are taken, as far as this process knows: a hint about where to try next. Only the write of
+ * the IPClaim decides. A bitmap grown on demand, and a cursor that goes on from the last choice, so that an address just
  * given back is not handed out at once (stale ARP entries) and no choice scans from the beginning.
  */
 export class FreeAddresses {
@@ -43,7 +43,7 @@ export class FreeAddresses {
   /** The next free address after the cursor, wrapping once; undefined when the pools are exhausted. Does not take it. */
   chooseNext(): bigint | undefined {
     let index = this.#cursor
-    // Each step passes one free, reserved or a whole word of taken addresses; reserved ones are at most four.
+    // Each step skips one address, or a word whose addresses are all taken.
     let left = this.#total
     while (left > 0n) {
       if (index >= this.#total) index = 0n
@@ -90,6 +90,6 @@ export class FreeAddresses {
 
 function place(index: bigint): { word: number; bit: number; offset: number } {
   const offset = Number(index & 31n)
-  // A /64 has more words than a double holds exactly; a process meets only the first few of them.
+  // A /64 has more words than a double represents exactly, but a process only ever reaches the first few.
   return { word: Number(index >> 5n), bit: 1 << offset, offset }
 }

@@ -5,8 +5,8 @@ const LEAST_MS = 50
 const MOST_MS = 1000
 
 /**
- * When the next write may go out. One that comes alone never waits. While many come, which is when a write was shared or others waited
- * behind it, the next write waits twice as long as the last one took, and a little at least: so that a slow store gets fewer, larger writes.
+ * When the next write may go out. A lone write never waits. Under load, when the last write carried several orders or had more
+ * queued behind it, the next waits twice as long as that one took, within limits: so a slow store gets fewer, larger writes.
  */
 export class Gathering {
   readonly #clock: Clock
@@ -25,7 +25,7 @@ export class Gathering {
     if (leftMs > 0) await pause(this.#clock, leftMs)
   }
 
-  /** @param isShared several went out in it, or wait behind it */
+  /** @param isShared the write carried several orders, or more are queued behind it */
   wrote({ begunMs, isShared }: { begunMs: number; isShared: boolean }): void {
     const nowMs = this.#clock.nowMs()
     this.#untilMs = isShared ? nowMs + Math.min(MOST_MS, Math.max(LEAST_MS, 2 * (nowMs - begunMs))) : 0

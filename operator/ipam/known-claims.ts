@@ -39,20 +39,20 @@ export class KnownClaims {
     return this.#subnets.get(ref.subnetUid)?.blocks.get(ref.name)
   }
 
-  /** The block is so, unless something later is known. May be told twice. */
+  /** Records this state of the block, unless a later one is known. Safe to repeat. */
   learn(block: StoredBlock): void {
     const known = this.findBlock(block)
     if (known && !isLaterVersion(block.metadata.resourceVersion, known.metadata.resourceVersion)) return
     this.#replace(block, known, block)
   }
 
-  /** The block is gone, unless it was made anew since. */
+  /** The block is gone, unless it has been recreated since. */
   forget(block: StoredBlock): void {
     const known = this.findBlock(block)
     if (known?.metadata.uid === block.metadata.uid) this.#replace(block, known, undefined)
   }
 
-  /** The subnet is gone: nothing is given out of it any more. */
+  /** The subnet is gone: no more addresses are handed out from it. */
   forgetSubnet(subnetUid: string): void {
     const subnet = this.#subnets.get(subnetUid)
     if (!subnet) return
@@ -60,7 +60,7 @@ export class KnownClaims {
     if (subnet.blocks.size === 0) this.#subnets.delete(subnetUid)
   }
 
-  /** All that the holder has, in any subnet. */
+  /** All claims of the holder, in any subnet. */
   listHeld(holder: ClaimHolder): HeldClaim[] {
     return (this.#held.get(holderKey(holder)) ?? []).filter(({ entry }) => isSameHolder(entry.portRef, holder))
   }
@@ -74,7 +74,7 @@ export class KnownClaims {
     return free
   }
 
-  /** A choice came to nothing: the address is free again, unless it is known to be somebody's. */
+  /** The chosen address was not claimed: it is free again, unless a known block lists it as claimed. */
   giveBack(ref: BlockRef, address: string): void {
     if (this.findBlock(ref)?.entries.some((entry) => entry.address === address)) return
     this.#subnets.get(ref.subnetUid)?.free?.giveBack(valueOf(address))
@@ -125,12 +125,12 @@ export class KnownClaims {
   }
 }
 
-/** Without the block's content, which a claim that is kept for long must not keep too. */
+/** Drops the block's content, so that a long-lived claim does not keep it in memory. */
 function refOf({ namespace, name, subnetUid, subnetName, block }: BlockRef): BlockRef {
   return { namespace, name, subnetUid, subnetName, block }
 }
 
-/** What is stored has passed the schema: text that is no address belongs to no pool. */
+/** Stored addresses have passed the schema; text that is not an address maps to a value outside every pool. */
 function valueOf(address: string): bigint {
   return findAddress(address)?.value ?? -1n
 }

@@ -5,8 +5,8 @@ import { announcerMac, metadataMac } from '../../lib/contract/metadata-port.ts'
 export const DEFAULT_MAC_PREFIX = 'fa:16:3e'
 
 /**
- * A locally made MAC address: the prefix's three bytes and three of a hash of the seed. The same seed gives the same address, so a
- * second attempt at one port finds the first one's; on a collision ask with the next attempt number.
+ * A locally made MAC address: the prefix's three bytes and three of a hash of the seed. The same seed gives the same address, so
+ * retrying a port yields the same MAC; after a collision, call again with the next attempt number.
  * @param seed the owner's UID and NIC number
  */
 export function generateMac(prefix: string, seed: string, attempt = 0): string {
@@ -15,10 +15,10 @@ export function generateMac(prefix: string, seed: string, attempt = 0): string {
   return [prefix.toLowerCase(), ...tail].join(':')
 }
 
-/** How many addresses a seed has. */
+/** How many addresses a seed can yield. */
 const ATTEMPTS = 64
 
-/** The first of the seed's addresses that no other port of the network has. */
+/** The first of the seed's addresses that is not taken, if any. */
 export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) => boolean): string | undefined {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const mac = generateMac(prefix, seed, attempt)
@@ -27,15 +27,15 @@ export function chooseMac(prefix: string, seed: string, isTaken: (mac: string) =
   return undefined
 }
 
-/** Is it one of the seed's addresses, under whichever prefix the cloud had? */
+/** Whether this is one of the seed's addresses, whatever prefix the cloud used. */
 export function isMacOf(mac: string, seed: string): boolean {
   const prefix = mac.slice(0, DEFAULT_MAC_PREFIX.length)
   return chooseMac(prefix, seed, (other) => other !== mac) !== undefined
 }
 
 /**
- * Whose a MAC address is that no guest of the network may have, for people: the metadata service answers under one on every node, and
- * each Subnet's router announces itself under another. Whoever had the latter would be the router of all.
+ * Who a reserved MAC address belongs to, for messages. No guest may have one: the metadata service uses one on every node, and each
+ * Subnet's IPv6 router announces itself with another. A guest with the latter would be everybody's router.
  */
 export function findReservedUse(mac: string, networkUid: string, subnetUids: readonly string[]): string | undefined {
   if (mac === metadataMac(networkUid)) return "the metadata service's"

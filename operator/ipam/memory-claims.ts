@@ -2,7 +2,7 @@
 import type { BlockRef, ClaimEntry, StoredBlock } from './claim-block.ts'
 import type { ClaimStore, Written } from './claim-store.ts'
 
-/** What befalls the next call: refused before it does anything, lost on the way there, or its answer on the way back. */
+/** How the next call fails: its request is lost before anything is written, or its answer is lost after the write. */
 export type Fault = 'request' | 'answer'
 
 /** A store in memory, as atomic as the apiserver's writes. For tests. */
@@ -10,7 +10,7 @@ export class MemoryClaims implements ClaimStore {
   readonly blocks = new Map<string, StoredBlock>()
   /** Writes that took effect. */
   writes = 0
-  /** Called before each call: what befalls it. May wait. */
+  /** Called before each call; returns the fault to inject, if any. May wait. */
   beforeCall: (call: 'find' | 'write', ref: BlockRef) => Fault | undefined | Promise<Fault | undefined> = () =>
     undefined
   /** Called with each change, as a watch would bring it. */
@@ -23,7 +23,7 @@ export class MemoryClaims implements ClaimStore {
     return new Map([...this.blocks.values()].flatMap(({ entries }) => entries.map((entry) => [entry.address, entry])))
   }
 
-  /** The next call of this kind meets the fault, once. */
+  /** Injects the fault into the next call of this kind, once. */
   failNext(call: 'find' | 'write', fault: Fault): void {
     const before = this.beforeCall
     this.beforeCall = (called, ref) => {

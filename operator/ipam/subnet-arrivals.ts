@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** When this process saw each subnet first. One that it was never told of came long ago. */
+/** When this process first saw each subnet. An unknown subnet counts as long-standing. */
 export class SubnetArrivals {
   readonly #at = new Map<string, number>()
   readonly #nowMs: () => number
@@ -18,7 +18,7 @@ export class SubnetArrivals {
     this.#at.delete(subnetUid)
   }
 
-  /** Since the youngest of them came. */
+  /** Time since the newest of these subnets arrived. */
   sinceLastMs(subnetUids: readonly string[]): number {
     return this.#nowMs() - Math.max(-Infinity, ...subnetUids.map((uid) => this.#at.get(uid) ?? -Infinity))
   }

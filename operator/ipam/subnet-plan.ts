@@ -9,7 +9,7 @@ export interface SubnetInput {
   allocationPools?: readonly { start: string; end: string }[] | undefined
 }
 
-/** What addresses of a subnet may be handed out. */
+/** Which addresses of a subnet may be handed out. */
 export interface SubnetPlan {
   cidr: Cidr
   /** Canonical text; undefined when the subnet has no router. */
@@ -90,10 +90,10 @@ function addressIn(cidr: Cidr, text: string, field: string, cidrText: string): b
 }
 
 /**
- * Checks an address that a user asks for: any free one in the subnet will do, inside the pools or not, as in Neutron. The gateway's is
- * one of them: who asks for it by name means to be the router, and no other one holds it.
+ * Checks an address that a user asks for: any free one in the subnet will do, inside the pools or not, as in Neutron. That includes
+ * the gateway address: a port that explicitly asks for it is meant to be the router.
  * @returns its canonical text
- * @throws TerminalError when it lies outside or can be nobody's
+ * @throws TerminalError when it lies outside the subnet or is unusable
  */
 export function checkRequested(plan: SubnetPlan, text: string, field: string, cidrText: string): string {
   const value = addressIn(plan.cidr, text, field, cidrText)
@@ -108,11 +108,11 @@ export interface SubnetRank {
   uid: string
   cidr: string
   creationTimestamp: string
-  /** Addresses may have been given out of it: it is not taken down for a newcomer of the same second. */
+  /** Addresses may already have been handed out from it, so it takes precedence over any subnet that is not active. */
   isActive?: boolean
 }
 
-/** The subnet of the same network that was there first and overlaps this one, if any. The older one stays valid. Pure. */
+/** An overlapping subnet of the same network that takes precedence over this one (active first, then older), if any. Pure. */
 export function findOverlap(subnet: SubnetRank, others: readonly SubnetRank[]): SubnetRank | undefined {
   const mine = findCidr(subnet.cidr)
   if (!mine) return undefined

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of what nodes hold something, as the rows say.
+// Which kinds have documents on nodes, as the rows say.
 import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'

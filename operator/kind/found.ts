@@ -7,16 +7,16 @@ export function found<T>(object: T): Found<T> {
   return { ok: true, object }
 }
 
-/** @param retryAfterMs only for what no watch announces */
+/** @param retryAfterMs only where no watch reports the change */
 export function missing(reason: string, message: string, retryAfterMs?: number): { ok: false; outcome: Outcome } {
   return { ok: false, outcome: waitFor(reason, message, retryAfterMs) }
 }
 
-/** So many are named in one message. */
+/** At most this many are named in one message. */
 const MOST_NAMED = 8
 
 /**
- * All that an object lacks, in one message: who writes it need not find out one by one. The reason is that of the first.
+ * All that an object lacks, in one message, so that its author need not find out one by one. The reason is that of the first.
  * @returns undefined when it lacks nothing
  */
 export function allMissing(lacks: readonly (Outcome | undefined)[]): { ok: false; outcome: Outcome } | undefined {

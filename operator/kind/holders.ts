@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in use stays Terminating and says by what (invariant 9).
+// An object in use stays Terminating and says what uses it (invariant 9).
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { cacheOf, resourceKindOf, type AnyReference, type Caches, type KindName } from './row.ts'
 
-/** Objects that hold up a deletion, by their kind as users write it. */
+/** Objects that block a deletion, by their kind as users write it. */
 export type Holders = readonly (readonly [kind: string, objects: readonly KubeObject[]])[]
 
-/** All that hold up the deletion of this object by a reference. An object does not hold up itself. */
+/** All objects whose references block the deletion of this one. An object does not block its own. */
 export function listHolders(name: KindName, target: KubeObject, caches: Caches): Holders {
   return KIND_NAMES.flatMap((userName) => {
     const references = (KINDS[userName].references ?? {}) as Readonly<Record<string, AnyReference<KubeObject>>>
@@ -27,7 +27,7 @@ export function waitForHolders(name: KindName, target: KubeObject, caches: Cache
   return waitForUsers(listHolders(name, target, caches))
 }
 
-/** The same of users that are decided by more than a reference. */
+/** The same for a list of users that the caller has worked out itself. */
 export function waitForUsers(users: Holders): Outcome | undefined {
   const parts = users.filter(([, list]) => list.length > 0).map(([kind, list]) => namesOfUsers(kind, list))
   return parts.length === 0 ? undefined : waitFor('InUse', `in use by ${parts.join(', ')}: delete these first`)

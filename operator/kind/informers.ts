@@ -5,7 +5,7 @@ import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { indexesOf } from './references.ts'
 import { resourceKindOf, type Caches, type KindRow, type OperatorInformers } from './row.ts'
 
-/** An informer a kind. */
+/** One informer per kind. */
 export function watchAll(informers: Informers): OperatorInformers {
   return byKind((name) => {
     const row = KINDS[name] as KindRow<KubeObject>

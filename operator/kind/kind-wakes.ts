@@ -21,8 +21,8 @@ interface WakeDeps {
 }
 
 /**
- * A controller with what its kind's row says of who wakes it, beside its own watches and sources: the targets of its references, those
- * who hold up a deletion, and what nodes and the bus say of its documents.
+ * Adds the wake-ups from its kind's row to a controller's own watches and sources: the targets of its references, the users that block
+ * a deletion, and what nodes and the bus report about its documents.
  */
 export function withKindWakes<T extends KubeObject>(
   definition: ControllerDefinition<T>,
@@ -59,7 +59,7 @@ function listReferenceWatches(name: KindName, caches: Caches, informers: Operato
   return KIND_NAMES.flatMap((userName) =>
     Object.entries(referencesOf(userName)).flatMap(([index, reference]) => [
       ...(userName === name ? [watchOf(informerOf(reference.to as KindName, informers), usersOf(index))] : []),
-      // Users matter to a target only while it waits for them to go.
+      // Users matter to a target only while it is being deleted.
       ...(reference.to === name && reference.holds
         ? [watchOf(informerOf(userName, informers), (user) => targetKeysOf(reference, user).filter(isDeleting))]
         : []),

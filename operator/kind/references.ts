@@ -8,13 +8,13 @@ export function keyOf(ref: ObjectRef, from: string | undefined): ObjectKey {
   return keyOfRef({ namespace: ref.namespace ?? from, name: ref.name })
 }
 
-/** Keys of all that an object names by this reference. */
+/** Keys of all objects that an object names by this reference. */
 export function targetKeysOf<T extends KubeObject>(reference: AnyReference<T>, user: T): ObjectKey[] {
   const from = resourceKindOf(reference.to as 'instances').namespaced ? user.metadata.namespace : undefined
   return reference.refs(user).map(({ ref }) => keyOf(ref, from))
 }
 
-/** One index a reference, under its name, and the row's own. */
+/** One index per reference, under its name, plus the row's own. */
 export function indexesOf<T extends KubeObject>({ references = {}, indexes = {} }: KindRow<T>): Indexes<T> {
   const byReference = Object.entries(references).map(([name, reference]) => [
     name,

@@ -5,13 +5,13 @@ import { found, missing, type Found } from './found.ts'
 import { keyOf } from './references.ts'
 import { resourceKindOf, type Caches, type KindName, type Kinds, type NamedRef, type Reference } from './row.ts'
 
-/** Who else may use an object: named namespaces, or all by `*`; some kinds have a field for all. */
+/** Who else may use an object: named namespaces, or all with `*`; some kinds have `visibility` as well. */
 interface Shareable {
   sharedWith?: readonly { namespace: string }[]
   visibility?: string
 }
 
-/** May an object of `namespace` refer to this one of another namespace? */
+/** Whether objects in `namespace` may refer to this target. */
 export function isSharedWith(target: KubeObject, namespace: string): boolean {
   if (target.metadata.namespace === undefined || target.metadata.namespace === namespace) return true
   const spec = (target.spec ?? {}) as Shareable
@@ -20,7 +20,7 @@ export function isSharedWith(target: KubeObject, namespace: string): boolean {
   return spec.sharedWith?.some((to) => to.namespace === '*' || to.namespace === namespace) ?? false
 }
 
-/** The same of an object without a namespace. */
+/** The same for an object without a namespace. */
 export function isPublicTo(
   { public: isPublic = true, sharedWith = [] }: Shareable & { public?: boolean },
   namespace: string,
@@ -29,7 +29,7 @@ export function isPublicTo(
 }
 
 /**
- * The object that a reference names, when it may be used: exists, is shared, and is not being deleted. One message for "does not
+ * The object that a reference names, if it may be used: it exists, is shared, and is not being deleted. One message for "does not
  * exist" and "is not yours to use", so that references cannot be used to look into other namespaces.
  * @param named one of `reference.refs(user)`
  */
@@ -58,7 +58,7 @@ export function resolve<User extends KubeObject, To extends KindName>(
   return found(object)
 }
 
-/** Of a reference that stands in one field alone, which is not empty. */
+/** For a reference that has a single field, which must be set. */
 export function resolveOnly<User extends KubeObject, To extends KindName>(
   reference: Reference<User, To>,
   user: User,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the operator has to know of a kind before any controller runs. The rows stand in operator/controllers/<kind>/kind.ts, the list of
-// them in operator/kinds.ts. Nothing here knows what controllers share (OperatorDeps), so that the types need each other in no circle.
+// What the operator has to know about a kind before any controller runs. The rows are in operator/controllers/<kind>/kind.ts, the list of
+// them in operator/kinds.ts. Nothing here refers to what controllers share (OperatorDeps), which avoids circular types.
 import { CUSTOM_KINDS_BY_NAME, NODE } from '../../lib/api/kinds.ts'
 import type { CustomObjects, KubeNode } from '../../lib/api/types.ts'
 import type { DocumentKind } from '../../lib/contract/documents.ts'
@@ -41,31 +41,31 @@ export interface NamedRef {
 }
 
 /**
- * That objects of one kind name objects of another. From it come an index of its name (the users of a target), who is woken (users by
- * their target; a target that is being deleted by its users), what holds up a deletion, and the checks and messages of `resolve`.
+ * A reference from objects of one kind (users) to objects of another (targets). It yields an index of its name (a target's users), the
+ * wake-ups (of users by their target, of a target being deleted by its users), what blocks a deletion, and the checks of `resolve`.
  */
 export interface Reference<User extends KubeObject, To extends KindName = KindName> {
   readonly to: To
   refs(user: User): readonly NamedRef[]
-  /** Whether the user keeps a target that is being deleted; others are refused it. Default: no. */
+  /** Whether the user may keep using a target that is being deleted. Default: no. */
   isKept?(user: User, target: Kinds[To]): boolean
   /** Whether the user may go on with a target that is no longer shared with its namespace: it cannot name another. Default: no. */
   isGranted?(user: User, target: Kinds[To]): boolean
-  /** Whether the target's deletion waits for this user. Left out: no user holds it, or its reconciler decides by more than the user. */
+  /** Whether the target's deletion waits for this user. Absent: no user blocks it, or the target's reconciler decides by itself. */
   holds?(user: User): boolean
 }
 
-// References of different targets stand side by side in one row.
+// One row holds references to targets of different kinds.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyReference<User extends KubeObject> = Reference<User, any>
 
-/** All of it is pure: functions of the object alone. */
+/** All functions here are pure and depend on the object alone. */
 export interface KindRow<T extends KubeObject> {
   readonly references?: Readonly<Record<string, AnyReference<T>>>
-  /** Beside those that references have. */
+  /** In addition to those of the references. */
   readonly indexes?: Indexes<T>
   /** What of the object is kept in memory; default: all of it. */
   readonly project?: (object: T) => T
-  /** As what nodes hold something of it. */
+  /** The kind of document by which nodes hold it, if they do. */
   readonly document?: DocumentKind
 }

@@ -21,7 +21,7 @@ export function watchStore(deps: Omit<InformersDeps, 'onRegression'>): WatchedSt
   return { informers, watched, history }
 }
 
-/** A Lease that was deleted begins anew; terms do not: documents and OVN know the last one. Once the informers have synced. */
+/** A deleted Lease starts over, but terms must not: documents and OVN hold the last one. Call once the informers have synced. */
 export function candidacy(watched: OperatorInformers, options: Omit<ElectionOptions, 'leastTerm'>): Election {
   return new Election({ ...options, leastTerm: async () => (findCloud(watched)?.status?.term ?? 0) + 1 })
 }

@@ -12,9 +12,9 @@ import { informerOf, type OperatorInformers } from '../kind/row.ts'
 import { KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 
 /**
- * Keeps in step with the caches what is made from them: the scheduler's claims, the address book, expected heartbeats, answered
- * tombstones. Complete as soon as it returns, since informers announce what they have: call it before any controller runs.
- * @returns ends it
+ * Keeps everything derived from the caches in step with them: the scheduler's claims, the address book, expected heartbeats, answered
+ * tombstones. Complete as soon as it returns, since informers replay what they have: call it before any controller runs.
+ * @returns a function that stops it
  */
 export function followCaches(
   deps: OperatorDeps,
@@ -23,7 +23,7 @@ export function followCaches(
 ): () => void {
   const ends = [
     informers.instances.onChange(({ old, object }) => {
-      // What was assumed and never written goes with the machine, too.
+      // A placement that was assumed but never written goes with the machine, too.
       if (old && old.metadata.uid !== object?.metadata.uid) {
         const held = deps.scheduler.findClaim(old.metadata.uid) ?? []
         deps.scheduler.forget(old.metadata.uid)
@@ -36,7 +36,7 @@ export function followCaches(
       for (const { node } of [...before, ...after]) deps.claimedNodes.changed(node)
     }),
     informers.ipClaims.onChange(({ old, object }) => {
-      // A cache whose store went back in time says so by an older object.
+      // An older object means that the store went back in time.
       const isSuccessor = old && object && isLaterVersion(object.metadata.resourceVersion, old.metadata.resourceVersion)
       if (old && !isSuccessor) deps.addresses.forget(toStoredBlock(old))
       if (object) deps.addresses.observe(toStoredBlock(object))
@@ -61,7 +61,7 @@ export function followCaches(
     deps.bus.heartbeats.expect(nodes.map(nameOf), new Map(nodes.flatMap(pulseBefore)))
   }
 
-  /** What the tombstones of the object wait for may be over. */
+  /** The object's tombstones may no longer have anything to wait for. */
   function considering(kind: DocumentKind) {
     return ({ old }: { old: KubeObject | undefined }) => {
       if (old) collector.consider(kind, old.metadata.uid)
@@ -69,7 +69,7 @@ export function followCaches(
   }
 }
 
-/** Nodes are up only once they were heard; `down` is also said of those that never were, which have no inventory. */
+/** A node is `up` only once it has been heard. `down` is also the state of nodes never heard, which have no inventory. */
 function pulseBefore(node: ComputeNode): [string, 'up' | 'silent'][] {
   const { state, inventory } = node.status ?? {}
   if (state === 'up') return [[nameOf(node), 'up']]

@@ -45,7 +45,7 @@ import { lookAgain, type Controllers } from './look-again.ts'
 import { watchRegression } from './watch-regression.ts'
 
 export interface LeadershipOptions {
-  /** Plain: writes are fenced here. */
+  /** Not fenced yet: that is done here. */
   client: KubeClient
   /** Of the operator's ServiceAccount. */
   namespace: string
@@ -57,13 +57,13 @@ export interface LeadershipOptions {
   /** What the informers saw of the store, for the whole process. */
   history: StoreHistory
   settings: Omit<NodeSettings, 'certificates' | 'nbdCertificates' | 'certificateCheckMs'>
-  /** Who signs nodes' certificates. */
+  /** Signs the nodes' certificates. */
   authority?: SigningAuthority
-  /** Who signs what volumes are opened and served with. */
+  /** Signs the certificates that volumes are opened and served with. */
   nbdAuthority?: SigningAuthority
   /** Default: as `readLifetimes` says without variables. */
   lifetimes?: CertificateLifetimes
-  /** Both are made for one leadership: what they know of other leaders' writes must be fresh. */
+  /** Bus and network are made anew for each leadership: what they know of other leaders' writes must be fresh. */
   makeBus(writer: Writer, heartbeat: HeartbeatSettings): Bus
   makeNetwork(signal: AbortSignal): NetworkDriver & { close?(): Promise<void> }
 }
@@ -73,7 +73,7 @@ interface SigningAuthority {
   authorityPem: string
 }
 
-/** All that one leadership does, from the moment that the Lease is won until its fence's signal aborts. */
+/** Runs one leadership, from winning the Lease until the fence's signal aborts. */
 export async function lead(fence: Fence, options: LeadershipOptions): Promise<void> {
   const { informers, watched, history, log } = options
   if (!(await unlessAborted(informers.whenCertain(fence.signal), fence.signal))) return
@@ -82,7 +82,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
   const incarnation = () => caches.clouds.find(undefined, CLOUD_NAME)?.spec.incarnation ?? 1
   const writer: Writer = () =>
     fence.signal.aborted || fence.remainingMs() <= 0 ? undefined : { incarnation: incarnation(), term: fence.term }
-  // Until the guard has looked, nobody writes; it looks as soon as the bus was read.
+  // Nothing is written until the guard has looked, which it does as soon as the bus has been read.
   let regression: RegressionGuard | undefined
   const isHeld = () => regression?.isHolding({ incarnation: incarnation(), term: fence.term }) ?? true
   const bus = options.makeBus(
@@ -168,7 +168,7 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
 }
 
 interface CloudFollower {
-  /** Fenced, and not held: the Cloud is what says why all else is. */
+  /** Fenced but not held: the Cloud must be able to say why everything else is held. */
   client: KubeClient
   signal: AbortSignal
   watched: OperatorInformers
@@ -178,8 +178,8 @@ interface CloudFollower {
 }
 
 /**
- * Everything that was published under an older incarnation is published again. There is always a Cloud: one that is deleted comes back in
- * the incarnation that it had.
+ * On a new incarnation, publishes everything again. There is always a Cloud: a deleted one is recreated in the incarnation that
+ * it had.
  */
 function followCloud(deps: OperatorDeps, controllers: Controllers, follower: CloudFollower): () => void {
   const { client, signal, watched, collector, writer, log } = follower
@@ -208,7 +208,7 @@ function isRegressed(cloud: Cloud | undefined): boolean {
   return (cloud?.status?.regressedIncarnation ?? 0) >= (cloud?.spec.incarnation ?? 1)
 }
 
-/** Subscribers are told of acknowledged states only: what the cache has was stored. A store that went back has no news. */
+/** Subscribers hear only of states that the store has acknowledged, as the cache shows them; of none while the operator is held. */
 function notify(
   deps: Pick<OperatorDeps, 'bus'>,
   watched: OperatorInformers,
@@ -224,7 +224,7 @@ function notify(
   })
 }
 
-/** The singleton is there from the first leader on; a user's own comes first. */
+/** Creates the singleton unless it exists: a user's own takes precedence. */
 async function ensureCloud(watched: OperatorInformers, client: KubeClient, incarnation?: number): Promise<void> {
   if (watched.clouds.cache.find(undefined, CLOUD_NAME)) return
   try {
@@ -239,7 +239,7 @@ async function ensureCloud(watched: OperatorInformers, client: KubeClient, incar
   }
 }
 
-/** @returns whether it came before the end of this leadership */
+/** @returns whether it became ready before this leadership ended */
 async function unlessAborted(ready: Promise<void>, signal: AbortSignal): Promise<boolean> {
   try {
     await ready

@@ -7,8 +7,8 @@ import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
 export type Controllers = Readonly<Record<KindName, Waker>>
 
 /**
- * Has all objects looked at, and all answered tombstones: when what held everything back is over (a loop drops keys meanwhile), and in a
- * new incarnation, under which all is published again.
+ * Requeues all objects and reconsiders all answered tombstones: after a hold (during which the loops drop keys), and in a new incarnation,
+ * under which everything is published again.
  */
 export function lookAgain(controllers: Controllers, collector: Pick<TombstoneCollector, 'considerAll'>): void {
   collector.considerAll()

@@ -12,15 +12,15 @@ import type { Caches, KindName, Kinds } from '../kind/row.ts'
 
 const SETTLE_MS = 2_000
 const SWEEP_MS = 10 * 60_000
-/** Every so many sweeps everything is compared, for changes that nobody told us of: those made while we wrote. */
+/** Every so many sweeps everything is compared, to catch changes that were not reported: those made while we wrote. */
 const LOOK_EVERY = 3
 const RETRY_MS = 2_000
 
-/** Of which resources the rows are. */
+/** The resources that rows of one kind belong to. */
 interface Resources {
   kind: KindName
   isKnown(caches: Caches, uid: string): boolean
-  /** UIDs of those whose row is there by their own status. */
+  /** UIDs of the resources whose status says that their row exists. */
   listRealised(caches: Caches): string[]
 }
 
@@ -38,10 +38,10 @@ interface Supervision {
 }
 
 /**
- * Keeps the network backend ours and true: claims our term, has everything looked at again after an outage or a change by another
- * hand (each ensure writes only what differs), again by name what a sweep finds missing, and removes rows of ours that no resource asks
- * for, once two sweeps have seen them.
- * @returns ends it
+ * Keeps the network backend ours and correct: claims our term, requeues everything after an outage or a foreign change (each ensure
+ * writes only what differs), requeues the resources whose rows a sweep finds missing, and removes rows of ours that have no resource,
+ * once two sweeps have seen them.
+ * @returns a function that stops it
  */
 export function superviseNetwork(
   deps: OperatorDeps,
@@ -74,7 +74,7 @@ export function superviseNetwork(
       both.throwIfAborted()
       try {
         const writer = deps.writer()
-        // Its own refusal is asked again, until it is accepted under a raised incarnation; all else comes first.
+        // A claim that the backend refused is retried even while held, until a raised incarnation is accepted; any other hold comes first.
         if (isRefused || !deps.regression.isHolding(writer)) {
           await deps.network.claimTerm(writer.incarnation, writer.term, both)
           deps.regression.backendRefused(undefined)
@@ -103,7 +103,7 @@ export function superviseNetwork(
     }
   }
 
-  /** @returns rows that nothing asks for now: removed when the next sweep still finds them so */
+  /** @returns rows that have no resource now: removed if the next sweep still finds none */
   async function sweep(before: ReadonlySet<string>): Promise<Set<string>> {
     const owned = await deps.network.listOwned(both)
     const missing = listMissing(deps.caches, owned)
@@ -128,7 +128,7 @@ export function superviseNetwork(
   }
 }
 
-/** What was in the backend by its own status, and is not there. Whoever is woken for nothing writes nothing. Pure. */
+/** Resources whose status says that their row exists, but it does not. A needless wake-up writes nothing. Pure. */
 export function listMissing(caches: Caches, owned: readonly OwnedRow[]): Pick<OwnedRow, 'kind' | 'uid'>[] {
   const there = new Set(owned.map(idOf))
   const wanted = LOGICAL_KINDS.flatMap((kind) => RESOURCES[kind].listRealised(caches).map((uid) => ({ kind, uid })))
@@ -153,8 +153,8 @@ function isPlaced({ node, state }: NonNullable<Port['status']>): boolean {
 }
 
 /**
- * Which rows without a resource go, in their order: those that two sweeps found so. Absence is no command (invariant 4): a port that a
- * node still has stays, and with it everything that it may stand on. Pure.
+ * Which rows without a resource to remove, in order: those that two sweeps found. Absence is no command (invariant 4): a port that a
+ * node still has stays, and with it every row that it may depend on. Pure.
  */
 export function chooseRemovals(
   strays: readonly OwnedRow[],

@@ -12,15 +12,14 @@ import { findResource, KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 interface Watched {
   watched: OperatorInformers
   collector: TombstoneCollector
-  /** Undefined once this leadership is over: then nothing is looked at any more. */
+  /** Returns undefined once this leadership is over: nothing is looked at after that. */
   writer: Writer
 }
 
 /**
- * Shows the regression guard whatever changes in the resources and what nodes say of them, and
- * sets all going again when there was nothing in it. The guard has looked at everything when this returns: call it before any
- * controller runs.
- * @returns ends it
+ * Feeds the regression guard every change in the resources and in what nodes report of them, and requeues everything when the guard
+ * stops holding. The guard has looked at everything when this returns: call it before any controller runs.
+ * @returns a function that stops it
  */
 export function watchRegression(
   deps: OperatorDeps,
@@ -61,7 +60,7 @@ export function watchRegression(
     if (now) regression.consider(kind, uid, now)
   }
 
-  /** Nodes' reports go only when they are withdrawn with their document. */
+  /** A node's report disappears only when it is withdrawn together with its document. */
   function heard({ kind, uid, node }: DocumentKey): void {
     if (bus.observed.find(kind, uid, node)) consider({ kind, uid })
     else if (!findResource(kind, uid, caches)) regression.forget(kind, uid)

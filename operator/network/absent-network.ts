@@ -2,7 +2,7 @@
 import { TransientError } from '../../lib/errors.ts'
 import type { NetworkDriver } from './network-driver.ts'
 
-/** For a cloud without a network backend: machines without interfaces work, all else says why it waits. */
+/** For a cloud without a network backend: machines without interfaces work, everything else says why it waits. */
 export function absentNetwork(): NetworkDriver {
   const reason = 'NetworkNotConfigured'
   const message = 'the operator knows no network backend: set NEPHELE_OVN_NB and NEPHELE_OVN_SB'

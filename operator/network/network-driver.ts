@@ -2,13 +2,13 @@
 // The boundary to whatever realises logical networks (docs/architecture.md section 8). Plain data in: controllers resolve names
 // and addresses, a driver knows nothing of Kubernetes. `ovn/` is the reference.
 
-/** Whose work a row is. Written beside it, so that owner and drift can be told at any time. */
+/** The owner of a row. Written on the row, so that owner and drift can be told at any time. */
 export interface LogicalOwner {
-  /** Of the custom resource: every outside name comes from it. */
+  /** The custom resource's UID: every name in the backend derives from it. */
   uid: string
   namespace: string
   name: string
-  /** metadata.generation that this want was computed from. */
+  /** The metadata.generation that this was computed from. */
   generation: number
 }
 
@@ -37,12 +37,12 @@ export interface LogicalSubnet extends LogicalOwner {
   /** Of an IPv6 subnet with DHCP: how guests come by their addresses. */
   ipv6?: {
     addressMode: Ipv6AddressMode
-    /** Whether the network announces the subnet itself; otherwise a router of the users' does. */
+    /** Whether the network announces the subnet itself; otherwise a user's router does. */
     routerAdvertisements: boolean
   }
 }
 
-/** As in Neutron: by the prefix and the MAC; from DHCPv6; by the prefix and the MAC, the rest (name servers) from DHCPv6. */
+/** As in Neutron: from prefix and MAC; from DHCPv6; from prefix and MAC, with the rest (name servers) from DHCPv6. */
 export type Ipv6AddressMode = 'slaac' | 'dhcpv6-stateful' | 'dhcpv6-stateless'
 
 export interface LogicalPort extends LogicalOwner {
@@ -59,7 +59,7 @@ export interface LogicalPort extends LogicalOwner {
   securityGroupUids: readonly string[]
   /** Further sources the port may use; an absent MAC is the port's own. */
   allowedAddressPairs: readonly { ipAddress: string; macAddress?: string }[]
-  /** Others may speak for an address of the port: whoever does is reached at it, and the network answers nobody in the port's name. */
+  /** Others may use an address of the port: whoever does is reached at it, and the network sends no ARP or ND replies for the port. */
   isShared: boolean
   /** Given to the guest by DHCP option 12. */
   hostname?: string
@@ -88,7 +88,7 @@ export type RoutedSubnet = LogicalSubnet & { gatewayIP: string }
 export interface LogicalRouter extends LogicalOwner {
   kind: 'Router'
   interfaces: readonly RoutedSubnet[]
-  /** `destination` as 10.0.0.0/8; several ones to one destination share its traffic. */
+  /** `destination` such as 10.0.0.0/8; several routes to one destination share its traffic (ECMP). */
   routes: readonly { destination: string; nextHop: string }[]
 }
 
@@ -97,7 +97,7 @@ export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | Logical
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
-/** What the rows of a kind cannot be made without. */
+/** The kinds whose rows must exist before rows of a kind can be made. */
 const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Network: [],
   Subnet: ['Network'],
@@ -105,7 +105,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Port: ['Network', 'Subnet'],
   Router: ['Network'],
 }
-/** What others stand on comes before them: the order to make them in, and backwards the one to remove them in. */
+/** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
 /** Others wait for rows of these: see onMade. */
 export const AWAITED_KINDS: ReadonlySet<LogicalKind> = new Set(Object.values(STANDS_ON).flat())
@@ -115,25 +115,25 @@ export interface OwnedRow extends LogicalOwner {
   kind: LogicalKind
 }
 
-/** A port that a node claims which was not asked to. */
+/** A port claimed by a node that was not asked to. */
 export interface TakenPort {
   uid: string
   node: string
-  /** Who was asked. */
+  /** The node that was asked to, if any. */
   wanted: string | undefined
 }
 
 /** The operator's way to the backend: the Cloud's condition NetworkBackendHealthy. */
 export interface BackendHealth {
-  /** Unknown: there is none that could be asked. */
+  /** Unknown: no backend is configured. */
   status: 'True' | 'False' | 'Unknown'
   reason: string
-  /** With what to do. */
+  /** Says what to do, too. */
   message: string
 }
 
 /**
- * What a network backend has to do. Every method may run twice with the same input and writes nothing when all is as wanted.
+ * What a network backend has to do. Every method is idempotent, and writes nothing when all is as wanted.
  * Each method is one transaction.
  * @throws StaleWriterError when a newer leader (or incarnation) has claimed the backend: stop writing at once
  */
@@ -142,30 +142,30 @@ export interface NetworkDriver {
   /** Once after winning the Lease, before anything else: fences all older leaders. Throws StaleWriterError for a lower one. */
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
-   * What stands on another one throws TransientError('NetworkNotReady') while that was not ensured yet (see onMade): a port while its
-   * network was not, or a subnet of it with DHCP; a subnet, if at all, and a router, while a network was not. Groups are waited for by nobody.
+   * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
+   * subnets with DHCP; for a router, and where it matters for a subnet, the network. Nothing waits for security groups.
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
-  /** With what hangs on it (a network's metadata port); what stands on it must be gone before. One that is absent is success. */
+  /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */
   remove(kind: LogicalKind, uid: string, signal: AbortSignal): Promise<void>
   listOwned(signal: AbortSignal): Promise<OwnedRow[]>
-  /** Called when rows of ours change by another hand or the backend returned after an outage: ensure all soon. */
+  /** Called when somebody else changed rows of ours, or the backend is back after an outage: ensure everything soon. */
   onDisturbance(listener: () => void): () => void
-  /** Called when a row that others wait for (AWAITED_KINDS) came to be: what stands on it can be written now. */
+  /** Called when a row that others wait for (AWAITED_KINDS) was created: its dependents can be written now. */
   onMade(listener: (row: Pick<OwnedRow, 'kind' | 'uid'>) => void): () => void
   /** Undefined while it is not known yet. */
   health(): BackendHealth | undefined
   onHealth(listener: () => void): () => void
-  /** For longer than a machine's move explains. Empty where the backend shows no claims. */
+  /** Ports taken for longer than a machine's move explains. Empty where the backend shows no claims. */
   listTaken(): readonly TakenPort[]
-  /** Called with the nodes of whom the list says something else now. */
+  /** Called with the nodes whose entries in the list have changed. */
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */
 const GENEVE_OVERHEAD_BYTES = 58
 
-/** The largest MTU whose packets pass the tunnels; larger ones with DF vanish without a sign. */
+/** The largest MTU that fits the tunnels; larger packets with DF are dropped silently. */
 export function guestMtu(underlayMtu: number, requested?: number): number {
   const most = underlayMtu - GENEVE_OVERHEAD_BYTES
   return requested === undefined ? most : Math.min(requested, most)

@@ -4,7 +4,7 @@ import { guestOverheadMiB } from '../../lib/node-room.ts'
 /** What a machine takes from a node. */
 export interface Amounts {
   vcpus: number
-  /** With what QEMU takes for itself. */
+  /** Including QEMU's own overhead. */
   memoryMiB: number
   diskGiB: number
 }
@@ -17,7 +17,7 @@ export interface FlavorSize {
   swapMiB: number
 }
 
-/** @param flavor as the machine has it: with the root disk that its image asks for where the Flavor names none */
+/** @param flavor the machine's effective flavor: where the Flavor sets no root disk, it has the one its image requires */
 export function amountsOf(flavor: FlavorSize): Amounts {
   return {
     vcpus: flavor.vcpus,
@@ -42,7 +42,7 @@ export function largerAmounts(a: Amounts, b: Amounts): Amounts {
   }
 }
 
-/** A size as a status keeps it, without what is more in it. */
+/** A size with its defaults filled in and any other fields dropped, as status stores it. */
 export function sizeWithDefaults(
   flavor: Pick<FlavorSize, 'vcpus' | 'memoryMiB' | 'rootDiskGiB'> & { ephemeralGiB?: number; swapMiB?: number },
 ): FlavorSize {

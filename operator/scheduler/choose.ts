@@ -16,7 +16,7 @@ export interface Explanation {
   node?: string
   /** The winner's weight in thousandths: a custom resource holds no floats. */
   score?: number
-  /** Nodes of the cloud. */
+  /** Nodes in the cloud. */
   total: number
   /** Nodes looked at. */
   evaluated: number
@@ -48,7 +48,7 @@ export function chooseNode(table: NodeTable, request: PlacementRequest, policy: 
       if (!count) refusals.set(filter.name, { name: filter.name, refused: 1, example, depth })
       else {
         count.refused++
-        // The smallest name, so that the order of rows does not show.
+        // The example that sorts first, so that row order does not affect the result.
         if (example < count.example) count.example = example
       }
       return

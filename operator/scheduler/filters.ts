@@ -8,7 +8,7 @@ export interface PlacementRequest {
   uid: string
   amounts: Amounts
   availabilityZone?: string
-  /** Nodes that refused this machine, with their reason. */
+  /** Nodes that refused this machine, with the reason. */
   excluded: ReadonlyMap<string, string>
   requireKvm: boolean
   /** One of its ports is a vhost-user port: memory shared with a switch on DPDK. */
@@ -74,7 +74,7 @@ export const FILTERS: readonly Filter[] = [
 ]
 
 const named = (...names: string[]) => FILTERS.filter(({ name }) => names.includes(name))
-/** Those that a machine must pass anew to become another one where it stands. */
+/** Filters that a machine must always pass again to be resized in place. */
 export const CAPABILITY_FILTERS: readonly Filter[] = named('ComputeCapabilitiesFilter')
 export const ROOM_FILTERS: readonly Filter[] = named('RamFilter', 'CoreFilter', 'DiskFilter')
 
@@ -83,9 +83,9 @@ interface Room {
   all: number
   what: string
   wanted: number
-  /** What is in the wanted amount that nobody wrote. */
+  /** Explains what the wanted amount includes beyond the user's request. */
   note?: string
-  /** Of the node, for the host. */
+  /** The amount of the node reserved for the host. */
   kept: number | undefined
 }
 

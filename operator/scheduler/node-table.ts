@@ -5,17 +5,17 @@ import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
 /** What the scheduler knows of one node; everything else about it stays in ComputeNode. */
 export interface NodeFacts {
   name: string
-  /** Agent and bus agree that it lives. */
+  /** Agent and bus agree that it is alive. */
   up: boolean
   /** Why it takes no new machines although it may be up; undefined when it does. */
   closed?: string
   hypervisor?: string
   zone?: string
-  /** What machines may get of it, before ratios: without what is kept for the host. */
+  /** What machines may use, before allocation ratios and without what is reserved for the host. */
   capacity: Amounts
-  /** What is kept, for messages. */
+  /** What is reserved for the host; only for messages. */
   reserved?: Reserved
-  /** Memory that each machine takes here beside its claim: where guests are emulated. */
+  /** Extra memory that each machine takes on this node on top of its claim, where guests are emulated. */
   perMachineMiB?: number
   /** Real acceleration: `kvm` or `qemu`. */
   acceleration?: string
@@ -45,7 +45,7 @@ export interface NodeRow {
 }
 
 /**
- * How much more than it has a node may promise, as Nova's initial_*_allocation_ratio. CPUs 4.0, because most guests idle; memory
+ * How far a node may be overcommitted, as Nova's initial_*_allocation_ratio. CPUs 4.0, because most guests idle; memory
  * and disk 1.0, because a guest that touches what it was promised and does not get it is killed or corrupts its file system.
  * https://docs.openstack.org/nova/latest/configuration/config.html (Nova's default for RAM was 1.5 until Stein: too bold here.)
  */

@@ -4,7 +4,7 @@ import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.t
 import { CAPABILITY_FILTERS, ROOM_FILTERS, type PlacementRequest } from './filters.ts'
 import { NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
 
-/** What one machine holds, by node: one entry as a rule, more while an old owner has not released it. */
+/** What one machine holds on each node: usually one entry, more while an earlier node has not released it. */
 export type Claim = readonly { node: string; amounts: Amounts }[]
 
 /**
@@ -37,7 +37,7 @@ export class Scheduler {
 
   /** Chooses and assumes in one step. The claim stands until `confirm` or `forget`. */
   place(request: PlacementRequest): Choice {
-    // A second attempt of one machine must not compete with its own first.
+    // A machine's second attempt must not compete with its own first.
     this.forget(request.uid)
     const choice = chooseNode(this.#table, request, this.#policy)
     if (choice.ok) {
@@ -48,8 +48,8 @@ export class Scheduler {
   }
 
   /**
-   * Another claim of a machine where it stands. A node that is closed keeps what it has, and may give it more.
-   * @returns why there is no room; the old claim then stands
+   * Changes a machine's claim on its current node. A closed node keeps its machines, and may grow them.
+   * @returns why the node refuses; the old claim then stands
    */
   resize(node: string, request: PlacementRequest): string | undefined {
     const before = this.#claims.get(request.uid) ?? []
@@ -67,8 +67,8 @@ export class Scheduler {
   }
 
   /**
-   * Takes over what the stored Instance says. An assumed placement survives a view that is older than it (no node yet): the write
-   * that carries it is under way.
+   * Takes over what the stored Instance says. An assumed placement survives an older view that has no node yet: its write
+   * is still under way.
    */
   confirm(uid: string, stored: Claim): void {
     const assumed = this.#assumed.get(uid)

@@ -12,7 +12,7 @@ type Watched = Pick<Connection, 'synced' | 'failure'>
 export interface BackendWatchOptions {
   northbound: Watched
   southbound?: Watched
-  /** Asks northd for a sign; may fail. */
+  /** Asks northd for a sign of life; may fail. */
   probe(): Promise<void>
   timing?: BackendTiming
 }
@@ -22,7 +22,7 @@ export interface BackendTiming extends Patience {
   probeMs: number
 }
 
-/** Keeps what is known of the backend's health, and tells of each change. */
+/** Tracks the backend's health, and notifies of each change. */
 export class BackendWatch {
   readonly #options: BackendWatchOptions
   readonly #pulse = new NorthdPulse()
@@ -73,7 +73,7 @@ export class BackendWatch {
       // Without a connection or a term of ours there is nothing to ask, and the next turn asks again.
       this.#options.probe().catch(() => undefined)
     }
-    // Too early to say anything else: what was said stands.
+    // Without a new verdict, the last one stands.
     if (!found || (found.reason === this.#health?.reason && found.message === this.#health.message)) return
     this.#health = found
     this.#changed.emit(undefined)

@@ -14,7 +14,7 @@ export function planNetwork(want: LogicalNetwork, nb: Northbound): Plan {
   const [held, ...copies] = nb.all('Network', want.uid)
   for (const copy of copies) plan.remove('Logical_Switch', copy)
   const metadata = nb.findNamed('Logical_Switch_Port', metadataPortName(want.uid))
-  // Among guarded ports it would be dropped as they are.
+  // In a port group, its traffic would be dropped by the group's ACLs.
   if (metadata) planOutOfGroups(plan, nb, metadata, new Set())
   const row: OvsRow = { name: want.uid, external_ids: markOf(want) }
   if (!held) {

@@ -27,14 +27,14 @@ export interface OvnNetworkDriverOptions extends Pick<
   OvsdbClientOptions,
   'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'
 > {
-  /** Where it is read who claims ports. Absent: nobody looks. */
+  /** Where port claims are read. Absent: they are not watched. */
   southbound?: SouthboundOptions
   claimPatienceMs?: number
   backendTiming?: BackendTiming
 }
 
 type MadeRow = Pick<OwnedRow, 'kind' | 'uid'>
-/** OVN's northbound database. One transaction a change, one at a time: each plan is made on a mirror that holds all before it. */
+/** OVN's northbound database. One transaction per change, one at a time: each plan is based on a mirror with all earlier ones. */
 export class OvnNetworkDriver implements NetworkDriver {
   readonly name = 'ovn'
   readonly #client: OvsdbClient
@@ -178,7 +178,7 @@ export class OvnNetworkDriver implements NetworkDriver {
         await this.#transact(plan, term, signal)
       } catch (error) {
         if (!isGuardRefusal(error)) throw toDriverError(error)
-        // Either a newer leader claimed, which the claim finds out, or the database was made anew and knows no term yet.
+        // Either a newer leader has claimed OVN, which #claim finds out, or the database was recreated and holds no term yet.
         await this.#claim(term, signal)
         await this.#transact(planner(this.#nb), term, signal).catch((again: unknown) => {
           throw toDriverError(again)
@@ -199,7 +199,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   async #claim(term: Term, signal: AbortSignal): Promise<void> {
     for (;;) {
       await this.#ready(signal)
-      // northd makes this row at its first start.
+      // northd creates this row when it first starts.
       const global = await this.#client.waitUntil(() => this.#nb.global(), signal)
       const held = readTerm(global.row)
       const order = held ? compareTerms(term, held) : 1
@@ -221,7 +221,7 @@ export class OvnNetworkDriver implements NetworkDriver {
 
   async #ready(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    // Each deadline is a timer that stays until it is over, and there is one write after the other.
+    // Checked first because each deadline's timer lives until it expires, and writes are frequent.
     if (this.#client.synced) return
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(5000)])
     await this.#client.ready(deadline).catch((error: unknown) => {

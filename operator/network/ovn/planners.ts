@@ -9,7 +9,7 @@ import { planPort, planPortRemoval } from './port-plan.ts'
 import { planRouter, planRouterRemoval } from './router-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 
-/** All that OVN realises: one row a kind. */
+/** All that OVN realises: one entry per kind. */
 export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[K]> } = {
   Network: { table: 'Logical_Switch', plan: planNetwork, planRemoval: planNetworkRemoval },
   Subnet: { table: 'DHCP_Options', plan: planSubnet, planRemoval: planSubnetRemoval },

@@ -51,7 +51,7 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   return plan
 }
 
-/** Forgets who had the port before: nothing of it is claimed there any more. */
+/** Forgets the port's former node, which no longer claims any of it. */
 export function planFormerGone(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', uid)
@@ -64,11 +64,11 @@ export function planFormerGone(uid: string, nb: Northbound): Plan {
 export interface PortRequest {
   /** The chassis that may claim the port. */
   node: string | undefined
-  /** The one that could before, and has not released it yet. */
+  /** The chassis that could claim it before and has not released it yet. */
   former: string | undefined
 }
 
-/** What we ask of chassis, by a port's row of ours; undefined for rows of others. */
+/** Which chassis our row of a port requests; undefined for rows that are not ours. */
 export function requestOf(row: OvsRow): PortRequest | undefined {
   if (readMark(row)?.kind !== 'Port') return undefined
   const node = readMap(row['options'])['requested-chassis']
@@ -76,9 +76,9 @@ export function requestOf(row: OvsRow): PortRequest | undefined {
 }
 
 /**
- * A node may write the binding of the ports that are requested there and of no other (charts/nephele/files/southbound-role.json). The one
- * that a port is taken from has to clear its claim after that, so that it is named until it has: an ovn-controller that is refused once
- * goes on trying, and gets nothing else done.
+ * A node may write only the bindings of ports requested there (charts/nephele/files/southbound-role.json). After a move the former node
+ * still has to clear its claim, so it stays named until it has: an ovn-controller that is refused keeps retrying, and gets nothing
+ * else done.
  */
 function formerOf(held: FoundRow | undefined, wanted: string): string | undefined {
   const { node, former } = (held && requestOf(held.row)) ?? {}
@@ -86,7 +86,7 @@ function formerOf(held: FoundRow | undefined, wanted: string): string | undefine
   return node === wanted ? undefined : node
 }
 
-/** Out of its switch: OVSDB then collects the row and takes it out of all groups. */
+/** Takes the port off its switch: OVSDB then garbage-collects the row and removes it from all groups. */
 export function planPortRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', uid)
@@ -99,7 +99,7 @@ export function planPortRemoval(uid: string, nb: Northbound): Plan {
 
 /**
  * The options of the port's first subnet of the family that has a DHCP service.
- * @throws TransientError while the subnet's row is missing: a port without it would be wired up, and its guest get no answer
+ * @throws TransientError while the subnet's row is missing: without it the port would be wired up, but its guest get no DHCP answer
  */
 function dhcpOf({ fixedIPs }: LogicalPort, family: AddressFamily, nb: Northbound): FoundRow | undefined {
   const first = fixedIPs.find(({ address, hasDhcp }) => hasDhcp && familyOf(address) === family)
@@ -124,7 +124,7 @@ function planGroups(
     for (const uid of want.securityGroupUids) wanted.add(groupName(uid))
   }
   const kept = held ? planOutOfGroups(plan, nb, held, wanted) : new Set<string>()
-  // By name: the group may be made by this very transaction.
+  // By name: the group may be created in this same transaction.
   for (const name of wanted) {
     if (kept.has(name)) continue
     const mutations = [['ports', 'insert', setOf([port])]] as const
