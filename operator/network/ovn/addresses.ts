@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OVN takes addresses as text inside of larger texts (matches, option lists). All that comes from users is parsed and written anew
-// here, so that nothing else can stand between the quotes.
+// OVN takes addresses as text inside larger texts (matches, option lists). All user input is parsed and reformatted here, so that
+// nothing else can be injected.
 import ipaddr from 'ipaddr.js'
 import { TerminalError } from '../../../lib/errors.ts'
 
@@ -11,7 +11,7 @@ export function familyOf(address: string): AddressFamily {
 }
 
 export function normalAddress(text: string): string {
-  // IPv4.isValid also takes octal, hex and short forms: what a user did not mean is refused.
+  // IPv4.isValid also takes octal, hex and short forms, which users hardly mean: they are refused.
   if (ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)) return ipaddr.parse(text).toString()
   throw new TerminalError('InvalidAddress', `${JSON.stringify(text)} is not an IP address`)
 }

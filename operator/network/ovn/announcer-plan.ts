@@ -14,8 +14,8 @@ import { planOnSwitch } from './switch-membership.ts'
 export type AnnouncedSubnet = LogicalSubnet & { gatewayIP: string }
 
 /**
- * Only routers send router advertisements in OVN: an IPv6 subnet has one of its own that does nothing else, at the gateway's address
- *. One for each subnet, since a router port has one address mode for all its prefixes.
+ * In OVN only routers send router advertisements, so an IPv6 subnet has its own router, at the gateway's address, that does nothing
+ * else. One for each subnet, since a router port has one address mode for all its prefixes.
  */
 export function planAnnouncer(plan: Plan, want: AnnouncedSubnet, addressMode: Ipv6AddressMode, nb: Northbound): void {
   const network = nb.find('Network', want.networkUid)
@@ -23,7 +23,7 @@ export function planAnnouncer(plan: Plan, want: AnnouncedSubnet, addressMode: Ip
   const name = announcerName(want.uid)
   const external_ids = partMark('Announcer', want.uid)
   const router = nb.findNamed('Logical_Router', name)
-  // Ports of routers and of switches share one space of names in the southbound database.
+  // Router and switch ports share one namespace in the southbound database.
   const routerPort = `${name}-router`
   const held = nb.findNamed('Logical_Router_Port', routerPort)
   const port = plan.ensure('Logical_Router_Port', held, {
@@ -53,7 +53,7 @@ export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbou
   plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
 }
 
-/** The switch's end of the joint with a router. */
+/** The switch port that connects to a router port. */
 export function switchEnd(name: string, routerPort: string, external_ids: OvsRow[string]): OvsRow {
   return {
     name,

@@ -3,18 +3,18 @@ import { OvsdbNotLeaderError } from '../../../lib/ovsdb/errors.ts'
 import type { BackendHealth } from '../network-driver.ts'
 
 export interface Patience {
-  /** A server that is restarted, or a cluster that chooses a leader, is back before anybody need be told. */
+  /** How long a connection may be down unreported: a server restart or a leader election takes less. */
   downMs: number
-  /** What northd has not taken up by then it is not keeping up with. */
+  /** If northd takes longer than this to process a change, it is not keeping up. */
   northdMs: number
 }
 export const PATIENCE: Patience = { downMs: 5_000, northdMs: 10_000 }
-/** How often northd is asked for a sign. Each node answers too, by one write: seldom. */
+/** How often northd is asked for a sign of life. Seldom, because each node answers too, with one write. */
 export const NORTHD_PROBE_MS = 30_000
 
 export interface Connection {
   synced: boolean
-  /** For how long it has not been. */
+  /** How long it has not been synced. */
   downMs: number
   /** Why the last attempt failed. */
   failure: unknown
@@ -22,9 +22,9 @@ export interface Connection {
 
 export interface BackendFacts {
   northbound: Connection
-  /** For how long northd has not answered; 0 when it has. */
+  /** How long northd has not answered; 0 once it has. */
   northdBehindMs: number
-  /** Absent: nobody said where to read it. */
+  /** Absent: no southbound database is configured. */
   southbound?: Connection
 }
 

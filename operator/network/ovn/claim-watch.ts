@@ -3,15 +3,15 @@ import type { TakenPort } from '../network-driver.ts'
 import type { PortRequest } from './port-plan.ts'
 
 /**
- * How long a claim that nobody asked for may stand: two databases tell of one move, and northd is between them. What a move itself leaves
- * behind, the claim of a node that died, is no such claim however long it stands.
+ * How long an unrequested claim may stand: two databases report one move, with northd between them. A claim that the move itself leaves
+ * behind, because the former node died, does not count however long it stands.
  */
 const CLAIM_PATIENCE_MS = 10_000
 
 export interface ClaimVerdict {
-  /** By a node that was not asked to. */
+  /** Claimed by a node that was not asked to. */
   isTaken: boolean
-  /** The node that it was on before has released it. */
+  /** The former node has released the port. */
   hasLeft: boolean
 }
 
@@ -23,7 +23,7 @@ export interface ClaimVerdict {
  * | the one asked before      | moving: it releases it, or died; the one asked now overwrites it       |
  * | any other                 | taken                                                                  |
  *
- * A row that is not ours asks nothing. Pure.
+ * A row that is not ours requests nothing. Pure.
  */
 export function judgeClaim(request: PortRequest | undefined, claimant: string | undefined): ClaimVerdict {
   if (!request) return { isTaken: false, hasLeft: false }
@@ -36,7 +36,7 @@ export interface ClaimWatchOptions {
   /** By the port's uid. */
   request(uid: string): PortRequest | undefined
   claimant(uid: string): string | undefined
-  /** Who had the port before has no claim any more. Asked again at each look until the request says so. */
+  /** The former node no longer claims the port. Called again at each look until the request no longer names it. */
   onLeft(uid: string): void
   /** The list has changed. */
   onTaken(nodes: ReadonlySet<string>): void
@@ -49,7 +49,7 @@ interface Suspicion extends TakenPort {
   isTold: boolean
 }
 
-/** Compares who claims a port with whom we asked, at each change of either, and tells of what lasts. */
+/** Compares each port's claimant with the node we asked, at each change of either, and reports mismatches that last. */
 export class ClaimWatch {
   readonly #options: ClaimWatchOptions
   readonly #patienceMs: number
@@ -84,14 +84,14 @@ export class ClaimWatch {
     this.#ripen(nodes)
   }
 
-  /** Those that have been taken for long enough. */
+  /** Ports that have been taken for longer than our patience. */
   list(): readonly TakenPort[] {
     return [...this.#suspicions.values()]
       .filter(({ isTold }) => isTold)
       .map(({ uid, node, wanted }) => ({ uid, node, wanted }))
   }
 
-  /** Nothing is known any more: nothing is accused. */
+  /** Drops all suspicions: the databases' state is no longer known. */
   clear(): void {
     const nodes = new Set(this.list().map(({ node }) => node))
     this.#suspicions.clear()

@@ -2,7 +2,7 @@
 import { TransientError } from '../../../lib/errors.ts'
 import { OvsdbConnectionError, OvsdbError } from '../../../lib/ovsdb/errors.ts'
 
-/** The `wait` in front said no. */
+/** The transaction's leading `wait` failed. */
 export function isGuardRefusal(error: unknown): boolean {
   return error instanceof OvsdbError && error.operation === 0 && error.code === 'timed out'
 }

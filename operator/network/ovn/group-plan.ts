@@ -28,7 +28,7 @@ export function groupName(uid: string): string {
   return `nsg_${uid.replaceAll('-', '_')}`
 }
 
-/** SecurityGroup → Port_Group with one ACL a rule; a remote group is that group's own address set, so that members cost no rules. */
+/** SecurityGroup → Port_Group with one ACL per rule; a remote group is matched by its own address set, so members add no rules. */
 export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): Plan {
   const plan = new Plan()
   const remotes = want.rules.flatMap((rule) => (rule.remoteGroupUid ? [rule.remoteGroupUid] : []))
@@ -49,7 +49,7 @@ export function planSecurityGroupRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
-/** Rows that claim to be the group under other names, by which no rule and no port finds them. */
+/** Rows that claim to be the group under other names, under which no rule or port finds them. */
 function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): FoundRow[] {
   return nb.all('SecurityGroup', uid).filter((row) => row.uuid !== held?.uuid)
 }
@@ -82,7 +82,7 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
 
 /**
  * Takes a port out of all groups of ours but those of these names. A group that is not ours was put there by somebody who meant it.
- * @returns the names of those that it is in and stays in
+ * @returns the names of the groups that it stays in
  */
 export function planOutOfGroups(plan: Plan, nb: Northbound, held: FoundRow, keep: ReadonlySet<string>): Set<string> {
   const kept = new Set<string>()
@@ -97,7 +97,7 @@ export function planOutOfGroups(plan: Plan, nb: Northbound, held: FoundRow, keep
   return kept
 }
 
-/** Groups that are named before their own controller came to them: without a row the address set would not parse. */
+/** Groups referenced before their own controller has created them: without a row, a match on their address set would not parse. */
 export function planPlaceholders(plan: Plan, uids: ReadonlySet<string>, nb: Northbound): void {
   for (const uid of [...uids].sort()) {
     const name = groupName(uid)
@@ -161,7 +161,7 @@ function rulesOf(group: LogicalSecurityGroup): OvsRow[] {
   return [...new Map(rows.map((row) => [aclKey(row), row])).values()]
 }
 
-/** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours or parsed and written anew. */
+/** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
 export function ruleMatch(rule: LogicalRule, group: string): string {
   const ingress = rule.direction === 'ingress'
   const ip = rule.etherType === 'IPv4' ? 'ip4' : 'ip6'

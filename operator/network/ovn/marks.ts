@@ -2,7 +2,7 @@
 import { mapOf, readMap, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { LOGICAL_KINDS, type OwnedRow } from '../network-driver.ts'
 
-/** NB names are not unique and can be changed by anyone: what is ours is told by these keys of `external_ids` alone. */
+/** NB names are not unique and can be changed by anyone: only these keys of `external_ids` say what is ours. */
 const KEYS = {
   kind: 'nephele_kind',
   uid: 'nephele_uid',
@@ -22,8 +22,8 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 }
 
 /**
- * Of rows that hang on another one of ours: a network's metadata port, what announces an IPv6 subnet, a router's ports and routes, the group of all guarded ports.
- * Never listed as owned.
+ * The mark of rows that are parts of others of ours: a network's metadata port, an IPv6 subnet's announcer, a router's ports and routes,
+ * and of the group of all guarded ports. Never listed as owned.
  */
 export function partMark(
   part: 'MetadataPort' | 'GuardGroup' | 'Rule' | 'Announcer' | 'RouterPort' | 'Route',
@@ -32,7 +32,7 @@ export function partMark(
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
 }
 
-/** UID of the subnet, of a row that has the mark of what announces one. */
+/** UID of the subnet that a row announces, if it has an announcer's mark. */
 export function announcedSubnetOf(row: OvsRow): string | undefined {
   const ids = readMap(row['external_ids'])
   return ids[KEYS.kind] === 'Announcer' ? ids[KEYS.uid] : undefined

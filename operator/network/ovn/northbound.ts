@@ -6,8 +6,8 @@ import type { LogicalKind, OwnedRow } from '../network-driver.ts'
 import { announcedSubnetOf, readMark } from './marks.ts'
 
 /**
- * What we write, and nothing that OVN itself writes: a port that goes up must not look like a disturbance. But for northd's sign of life,
- * see isDisturbance. ovn-nb(5).
+ * The columns we write, and none that OVN writes: a port that comes up must not look like a disturbance. The exception is northd's sign
+ * of life, see isDisturbance. ovn-nb(5).
  */
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
@@ -38,7 +38,7 @@ type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
 
-/** The table in which rows of each kind live: a row that has the kind's mark elsewhere is not of it. */
+/** The table in which rows of each kind live: a row with the kind's mark in another table does not count. */
 export type TableOfKind = Readonly<Record<LogicalKind, { readonly table: NorthboundTable }>>
 
 export interface FoundRow {
@@ -48,7 +48,7 @@ export interface FoundRow {
 
 /**
  * The northbound mirror with indexes, so that a planner's cost does not grow with the number of rows: by mark, by name, and the
- * switches and port groups of a port. A change costs what it changes: the group of all guarded ports has all ports of the cloud.
+ * switches and port groups of a port. Updates cost only what changed, since the group of all guarded ports may hold every port of the cloud.
  */
 export class Northbound {
   readonly #rows: (table: string) => ReadonlyMap<string, OvsRow>
@@ -72,7 +72,7 @@ export class Northbound {
       this.#unname(change)
       this.#move(change)
     }
-    // Row by row, two rows may hold one name for a moment; the mirror has the final word.
+    // Changes come row by row, so two rows may briefly share a name: the mirror has the final word.
     for (const { table, uuid, after } of changes) {
       if (after && isNamed(table)) this.#byName.set(nameKey(table, after), uuid)
     }
@@ -131,7 +131,7 @@ export class Northbound {
     return [...(this.#holders.get('Logical_Router')?.get(portUuid) ?? [])]
   }
 
-  /** Of all rows of ports, ours or not. */
+  /** Names of all switch ports, ours or not. */
   portNames(): string[] {
     return [...this.#rows('Logical_Switch_Port').values()].flatMap((row) => readString(row['name']) ?? [])
   }
@@ -147,8 +147,8 @@ export class Northbound {
     )
   }
 
-  // A key that stays is not taken out and put back: the holes of a Map stay in its chains until it is made anew, so that in a large one
-  // each such change of one row would take longer than the one before.
+  // A key that stays is not deleted and reinserted: a Map keeps deleted entries in its chains until it is rehashed, so in a large one
+  // each such change would take longer than the last.
 
   #mark({ table, uuid, before, after }: RowChange): void {
     const old = before && this.#markKey(table, before)
@@ -183,7 +183,7 @@ export class Northbound {
   }
 }
 
-/** Whether a change is more than what northd and its sign of life write. */
+/** Any change except one to NB_Global that leaves its external_ids alone, such as northd's sign of life. */
 export function isDisturbance({ table, before, after }: RowChange): boolean {
   if (table !== 'NB_Global' || !before || !after) return true
   return !isSameValue(before['external_ids'] ?? setOf([]), after['external_ids'] ?? setOf([]))

@@ -3,7 +3,7 @@ import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
 import { readNumber, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { FoundRow } from './northbound.ts'
 
-/** northd writes the number that it finds in `nb_cfg` to `sb_cfg` once all that was written before it is in the southbound database. */
+/** northd copies `nb_cfg` to `sb_cfg` once everything written before it is in the southbound database. */
 export class NorthdPulse {
   #waitsSince: number | undefined
 
@@ -24,7 +24,7 @@ export class NorthdPulse {
   }
 }
 
-/** Asks northd for a sign. */
+/** Asks northd for a sign of life. */
 export function probeOperations(global: FoundRow): Operation[] {
   return [{ op: 'mutate', table: 'NB_Global', where: byUuid(global.uuid), mutations: [['nb_cfg', '+=', 1]] }]
 }

@@ -21,7 +21,7 @@ export class Plan {
     return namedUuid(name)
   }
 
-  /** Inserts the row, or updates the columns that differ. Columns that are not named are another's. */
+  /** Inserts the row, or updates the columns that differ. Columns that are not named are left alone. */
   ensure(table: NorthboundTable, held: FoundRow | undefined, want: OvsRow): OvsUuid | OvsNamedUuid {
     if (!held) return this.insert(table, want)
     const changed: [string, OvsRow[string]][] = Object.entries(want).filter(([column, value]) => {

@@ -3,7 +3,7 @@ import type { LogicalWant } from '../network-driver.ts'
 import type { Northbound, NorthboundTable } from './northbound.ts'
 import type { Plan } from './plan.ts'
 
-/** What one transaction is to write, by the mirror that it is made on. Pure. */
+/** Plans one transaction against a state of the mirror. Pure. */
 export type Planner = (nb: Northbound) => Plan
 
 /** How one logical kind stands in the northbound database. */

@@ -23,12 +23,12 @@ import { Plan } from './plan.ts'
 import { planOnRouter, planPorts } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
 
-/** Ports of routers and of switches share one space of names in the southbound database. */
+/** Router and switch ports share one namespace in the southbound database. */
 const SWITCH_END = '-switch'
 
 /**
- * ovn-nb(5), Logical_Router options. A neighbour is learnt when a packet is for it, not from each request that is heard, and of other
- * routers on the same switch nothing is known beforehand: otherwise flows and bindings grow with routers times routers.
+ * ovn-nb(5), Logical_Router options. Neighbours are resolved only when a packet is for them, not learnt from every request, and entries
+ * for other routers on the same switch are not created up front: otherwise flows and bindings grow quadratically with routers.
  */
 const OPTIONS = { always_learn_from_arp_request: 'false', dynamic_neigh_routers: 'true' }
 
@@ -56,7 +56,7 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   return plan
 }
 
-/** Its own ports and routes go with it: they are parts of it for OVSDB. The switches' ends do not. */
+/** OVSDB removes the router's own ports and routes with it, but not the ports on the switches' side. */
 export function planRouterRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   for (const held of nb.all('Router', uid)) {
@@ -70,7 +70,7 @@ function portName(routerUid: string, { uid }: Pick<RoutedSubnet, 'uid'>): string
   return `router-${routerUid}-${uid}`
 }
 
-/** Its MAC address is that of whoever announced the subnet before: guests know it as their gateway's. */
+/** The port takes the MAC address of the subnet's announcer, which guests may already know as their gateway's. */
 function planInterface(
   plan: Plan,
   routerUid: string,
@@ -99,7 +99,7 @@ function planInterface(
   return port
 }
 
-/** Of a port of ours: one that somebody put into our router has its end, if any, elsewhere. */
+/** Only for ports of ours: a port that somebody else added to our router has its switch port, if any, under another name. */
 function planSwitchEndRemoval(plan: Plan, routerUid: string, port: string, nb: Northbound): void {
   if (!port.startsWith(portName(routerUid, { uid: '' }))) return
   const joint = nb.findNamed('Logical_Switch_Port', `${port}${SWITCH_END}`)
@@ -113,7 +113,7 @@ function portsOf(router: FoundRow, nb: Northbound): FoundRow[] {
   return readUuids(router.row['ports']).flatMap((uuid) => nb.get('Logical_Router_Port', uuid) ?? [])
 }
 
-/** Routes are told by what they say; those that are not ours go as well. */
+/** Routes are identified by their content; routes on the router that are not ours are removed as well. */
 function planRoutes(want: LogicalRouter, held: FoundRow | undefined, nb: Northbound) {
   const wanted = want.routes.map(({ destination, nextHop }) => {
     const row = {

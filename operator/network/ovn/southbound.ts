@@ -7,7 +7,7 @@ import { Listeners } from '../../bus/listeners.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
-/** Who claims which port, and no more of what OVN made of the northbound database. Ports of guests have no type. ovn-sb(5). */
+/** Only what shows which chassis claims which port. Guests' ports have an empty type. ovn-sb(5). */
 const TABLES = {
   Port_Binding: { columns: ['logical_port', 'chassis'], where: [['type', '==', '']] },
   Chassis: { columns: ['name'] },
@@ -44,7 +44,7 @@ export class Southbound {
     return this.#client.onSync(listener)
   }
 
-  /** Names of ports whose claim may be another now. */
+  /** Called with the names of ports whose claim may have changed. */
   onClaims(listener: (names: Iterable<string>) => void): () => void {
     return this.#claims.add(listener)
   }
@@ -59,7 +59,7 @@ export class Southbound {
     const names = new Set<string>()
     for (const { table, before, after } of changes) {
       if (table === 'Chassis') {
-        // Seldom: a node came or went. Whoever has a claim of it is looked at again.
+        // Rare: a node came or went. All claimed ports are looked at again.
         for (const name of this.#claimants.keys()) names.add(name)
         continue
       }

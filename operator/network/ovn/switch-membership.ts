@@ -22,7 +22,7 @@ export function planOnSwitch(
   if (held) planOffOthers(plan, nb, switchUuid, held)
 }
 
-/** @param switchUuid undefined: off all that it is on */
+/** @param switchUuid undefined: takes it off every switch */
 export function planOffOthers(plan: Plan, nb: Northbound, switchUuid: string | undefined, held: FoundRow): void {
   for (const uuid of nb.switchesOf(held.uuid)) {
     if (uuid === switchUuid) continue

@@ -11,10 +11,10 @@ export interface Drift {
   what: 'missing-or-changed' | 'extra'
 }
 
-/** By another connection than a driver's, whose tables come with all their members; after all that was written before. */
+/** A connection of its own, not a driver's: its tables come with all their members. */
 type Raw = Pick<OvsdbClient, 'rows' | 'transact'>
 
-/** Where the database is not what these ask for, each looked at alone: by the driver's own planners, on a mirror made anew. */
+/** Where the database differs from these wants, each judged alone by the driver's own planners on a fresh mirror. */
 export async function driftOf(raw: Raw, world: readonly LogicalWant[], signal: AbortSignal): Promise<Drift[]> {
   await raw.transact([{ op: 'comment', comment: 'sync' }], signal)
   const nb = new Northbound((table) => raw.rows(table), PLANNERS)
@@ -33,7 +33,7 @@ export async function driftOf(raw: Raw, world: readonly LogicalWant[], signal: A
   ]
 }
 
-/** As controllers do: each want is ensured, in the order in which one stands on the other. */
+/** Ensures each want in dependency order, as the controllers do. */
 export async function ensureAll(
   driver: Pick<NetworkDriver, 'ensure'>,
   world: readonly LogicalWant[],
@@ -42,7 +42,7 @@ export async function ensureAll(
   for (const want of inOrder(world)) await driver.ensure(want, signal())
 }
 
-/** As the supervision does: what nothing asks for goes, what stands on others first. */
+/** Removes what nothing asks for, dependents first, as the supervision does. */
 export async function removeExtra(
   driver: Pick<NetworkDriver, 'remove'>,
   drift: readonly Drift[],
