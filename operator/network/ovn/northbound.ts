@@ -48,7 +48,7 @@ export interface FoundRow {
 
 /**
  * The northbound mirror with indexes, so that a planner's cost does not grow with the number of rows: by mark, by name, and the
- * switches and port groups of a port. Updates cost only what changed, since the group of all guarded ports may hold every port of the cloud.
+ * switches and port groups of a port. Updates cost only what changed, since the group of all guarded ports may hold every port.
  */
 export class Northbound {
   readonly #rows: (table: string) => ReadonlyMap<string, OvsRow>
