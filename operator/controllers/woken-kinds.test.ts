@@ -114,6 +114,15 @@ describe('a Router', () => {
     ['the network of one', 'networks', stored<Network>('other', {}), ['ns/two']],
     ['a network of none', 'networks', stored<Network>('third', {}), []],
     ['another on a subnet that it names', 'routers', router('one', ['a']), ['ns/one', 'ns/two']],
+    [
+      'another that gives up a subnet: its status says so last',
+      'routers',
+      {
+        ...router('one', []),
+        status: { interfaces: [{ subnet: 'b', subnetUID: 'uid-b', ipAddress: '10.0.0.1', prefixLength: 24 }] },
+      },
+      ['ns/two'],
+    ],
   ] as const)('is woken by %s', (_, cache, object, keys) => {
     expect(woken(cache, object)).toEqual(keys)
   })

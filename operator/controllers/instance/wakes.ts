@@ -9,6 +9,7 @@ import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import { usersOfPort } from '../../placed/holding.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
 
 export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
@@ -16,6 +17,10 @@ export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
     watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
+    // It may give up the gateway address that they ask for.
+    watchOf(informers.routers, (router) =>
+      listGateways(router, deps.caches).flatMap(({ network }) => keysBy('unplacedOn', network)),
+    ),
     // The port may have given up, or taken, the MAC that these machines ask for.
     watchOf(informers.ports, (port) => macKeysOf(port).flatMap((mac) => keysBy('unplacedMac', mac))),
   ]

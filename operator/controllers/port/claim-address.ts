@@ -55,10 +55,26 @@ export async function claimFrom(
   const isKept = deps.addresses.has(uid, holder, request.requested)
   const plan = findUsablePlan(subnet, siblings, isKept)
   if (!plan) return missing('SubnetNotReady', `Subnet ${name} cannot be used: see its conditions`)
+  const router = isKept ? undefined : findRouterAt(request.requested, plan, subnet, deps)
+  if (router)
+    return missing(
+      'AddressInUse',
+      `${request.requested ?? ''} is the gateway address that Router ${router} has (${request.field})`,
+    )
   const target: ClaimSubnet = { namespace, name, uid, plan }
   const result = await deps.addresses.claim(target, holder, checked(plan, subnet, request))
   if (!result.ok) return missing(result.reason, `${result.message} (${request.field})`)
   return found({ subnet, address: result.address, prefixLength: plan.cidr.prefixLength, dnsNameservers })
+}
+
+function findRouterAt(
+  requested: string | undefined,
+  plan: SubnetPlan,
+  { metadata }: Subnet,
+  { caches }: Pick<OperatorDeps, 'caches'>,
+): string | undefined {
+  if (requested === undefined || requested !== plan.gatewayIP) return undefined
+  return caches.routers.listBy('legUID', metadata.uid).map(keyOfObject)[0]
 }
 
 function checked(plan: SubnetPlan, subnet: Subnet, { requested, mac, field }: AddressRequest): string | undefined {

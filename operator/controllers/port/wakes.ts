@@ -9,6 +9,7 @@ import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { port as portOfMachine } from '../instance/kind.ts'
+import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
 import { macKeysOf, networkKeyOf } from './kind.ts'
 import { listSharing } from './shared-addresses.ts'
@@ -25,6 +26,12 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
       macKeysOf(port)
         .flatMap((mac) => ports.listBy('mac', mac))
         .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
+        .map(keyOfObject),
+    ),
+    // It gives up the gateway address of a subnet.
+    watchOf(informers.routers, (router) =>
+      listGateways(router, deps.caches)
+        .flatMap(({ network, address }) => ports.listBy('address', addressKey(network, address)))
         .map(keyOfObject),
     ),
     // One port may name another's address in its pairs.

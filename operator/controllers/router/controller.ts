@@ -6,7 +6,8 @@ import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/lo
 import { targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { subnet as subnetOfRouter } from './kind.ts'
+import { networkKeyOf } from '../port/kind.ts'
+import { leg, subnet as subnetOfRouter } from './kind.ts'
 import { reconcileRouter } from './reconcile.ts'
 
 export function routerController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Router> {
@@ -21,7 +22,16 @@ export function routerController(deps: OperatorDeps, informers: OperatorInformer
     watches: [
       watchOf(informers.networks, onNetwork),
       // One that had a subnet which this one names may have gone.
-      watchOf(informers.routers, (router) => targetKeysOf(subnetOfRouter, router).flatMap(onSubnet)),
+      watchOf(informers.routers, (router) =>
+        [...targetKeysOf(subnetOfRouter, router), ...targetKeysOf(leg, router)].flatMap(onSubnet),
+      ),
+      // One at a gateway address may have gone.
+      watchOf(informers.ports, (port) => {
+        const joined = subnets.listBy('network', networkKeyOf(port))
+        const addresses = new Set(port.status?.fixedIPs?.map(({ ipAddress }) => ipAddress))
+        const held = joined.filter(({ status }) => status?.gatewayIP !== undefined && addresses.has(status.gatewayIP))
+        return held.flatMap((subnet) => onSubnet(keyOfObject(subnet)))
+      }),
       // It announces name servers.
       watchSpecOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* routers.keys()

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Router, Subnet } from '../../../lib/api/types.ts'
+import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { findCidr, overlaps } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { NamedRef } from '../../kind/row.ts'
+import { keyOf } from '../../kind/references.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -23,25 +24,30 @@ export interface Interfaces {
 
 /** The interfaces that the router gets, in the spec's order. Pure. */
 export function resolveInterfaces(router: Router, { caches }: Pick<OperatorDeps, 'caches'>): Interfaces {
-  const interfaces: RoutedSubnet[] = []
-  const lacks: Outcome[] = []
-  let unknown: Outcome | undefined
-  for (const named of subnetOfRouter.refs(router)) {
-    const found = resolve(subnetOfRouter, router, named, caches)
-    const subnet = found.ok ? found.object : undefined
-    const leg = subnet ? toLeg(router, subnet, named, caches) : undefined
-    if (!leg) {
-      if (!found.ok) lacks.push(found.outcome)
-    } else if (!leg.ok) {
-      lacks.push(leg.outcome)
-      if (leg.isUnknown && subnet && hasLeg(router, subnet.metadata.uid)) unknown ??= leg.outcome
-    } else {
-      const other = interfaces.find((one) => areOverlapping(one.cidr, leg.subnet.cidr))
-      if (other) lacks.push(overlap(leg.subnet, other, named))
-      else interfaces.push(leg.subnet)
+  const legs = subnetOfRouter.refs(router).map((named) => ({ named, ...findLeg(router, named, caches) }))
+  const given: { leg: RoutedSubnet; named: NamedRef }[] = []
+  const lacks = new Map<NamedRef, Outcome>()
+  // What carries traffic keeps it, whatever else comes up before it in the list.
+  for (const { named, leg } of [...legs.filter(({ isThere }) => isThere), ...legs.filter(({ isThere }) => !isThere)]) {
+    if (!leg.ok) lacks.set(named, leg.outcome)
+    else {
+      const other = given.find((one) => areOverlapping(one.leg.cidr, leg.subnet.cidr))
+      if (other) lacks.set(named, overlap(leg.subnet, other.leg, named))
+      else given.push({ leg: leg.subnet, named })
     }
   }
-  return { interfaces, lacks, ...(unknown ? { unknown } : {}) }
+  const unknown = legs.flatMap(({ isThere, leg }) => (isThere && !leg.ok && leg.isUnknown ? [leg.outcome] : []))[0]
+  return {
+    interfaces: legs.flatMap(({ named }) => given.find((one) => one.named === named)?.leg ?? []),
+    lacks: legs.flatMap(({ named }) => lacks.get(named) ?? []),
+    ...(unknown ? { unknown } : {}),
+  }
+}
+
+function findLeg(router: Router, named: NamedRef, caches: OperatorDeps['caches']): { leg: Leg; isThere: boolean } {
+  const found = resolve(subnetOfRouter, router, named, caches)
+  if (!found.ok) return { leg: found, isThere: false }
+  return { leg: toLeg(router, found.object, named, caches), isThere: hasLeg(router, found.object.metadata.uid) }
 }
 
 type Leg = { ok: true; subnet: RoutedSubnet } | { ok: false; outcome: Outcome; isUnknown?: boolean }
@@ -57,6 +63,11 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     const message = `${name} is joined by Router ${keyOfObject(rival)} already, which has its gateway address: take it out of one of the two`
     return { ok: false, outcome: waitFor('SubnetInUse', message) }
   }
+  const taken = hasLeg(router, subnet.metadata.uid) ? undefined : findPortAtGateway(subnet, caches)
+  if (taken) {
+    const message = `the gateway address of ${name} is Port ${keyOfObject(taken)}'s: delete that Port, or make a Subnet with another gatewayIP`
+    return { ok: false, outcome: waitFor('AddressInUse', message) }
+  }
   if (subnet.status?.state !== 'ACTIVE' && !hasLeg(router, subnet.metadata.uid))
     return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const network = resolveOnly(networkOfSubnet, subnet, caches)
@@ -68,6 +79,14 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     return { ok: false, isUnknown: true, outcome: waitFor('NetworkNotReady', `waiting for the Network of ${name}`) }
   const plan = planSubnet(subnet.spec)
   return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP: plan.gatewayIP ?? '' } }
+}
+
+function findPortAtGateway(subnet: Subnet, { ports }: OperatorDeps['caches']): Port | undefined {
+  const { gatewayIP } = planSubnet(subnet.spec)
+  const onNetwork = ports.listBy('network', keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+  return onNetwork.find(({ status }) =>
+    status?.fixedIPs?.some((fixed) => fixed.subnet === subnet.metadata.name && fixed.ipAddress === gatewayIP),
+  )
 }
 
 /** Of several routers that name a subnet, one that has joined it keeps it; if two have (after a restore) or none, the oldest gets it. */

@@ -11,7 +11,7 @@ export const subnet: Reference<Router, 'subnets'> = {
 }
 
 /** The Subnets that the Router has joined, even if they are no longer in its spec. */
-const leg: Reference<Router, 'subnets'> = {
+export const leg: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ status }) =>
     (status?.interfaces ?? []).map(({ subnet: name }, i) => ({

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which subnets a Router joins, what it says of the others, and that it keeps what it has.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { Network, Router, Subnet } from '../../../lib/api/types.ts'
+import type { Network, Port, Router, Subnet } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
@@ -131,11 +131,40 @@ test('a route leads through a subnet that is joined, of either family', async ()
   expect(made()?.routes).toEqual(good)
 })
 
-test('a next hop that is the router itself leads nowhere', async () => {
-  const router = joining(['b'], {}, [{ destination: '0.0.0.0/0', nextHop: '10.0.2.254' }])
-  const own = message('spec.routes[0].nextHop 10.0.2.254 is the Router')
-  expect(await step(router)).toMatchObject({ reason: 'NextHopUnreachable', message: own })
+test.each([
+  ['10.0.2.254', "is the Router's own"],
+  ['10.0.2.0', 'is the network or broadcast address of 10.0.2.0/24'],
+  ['10.0.2.255', 'is the network or broadcast address of 10.0.2.0/24'],
+])('a next hop that is nobody who leads on: %s', async (nextHop, why) => {
+  const router = joining(['b'], {}, [{ destination: '0.0.0.0/0', nextHop }])
+  const says = message(`spec.routes[0].nextHop ${nextHop} ${why}`)
+  expect(await step(router)).toMatchObject({ reason: 'NextHopUnreachable', message: says })
   expect(made()?.routes).toEqual([])
+})
+
+test('what is joined stays when a subnet that overlaps it comes up before it in the list', async () => {
+  const router = joining(['x', 'a'])
+  expect(await step(router)).toMatchObject({ reason: 'SubnetNotFound' })
+  await addSubnet(subnetOf('x', '10.0.0.0/22'))
+  expect(await step(router)).toMatchObject({
+    reason: 'CIDROverlap',
+    message: message('Subnet x in spec.interfaces[0]'),
+  })
+  expect(legs(router)).toEqual(['a 10.0.1.1'])
+})
+
+test('a Port that has the gateway address keeps it, and is named', async () => {
+  const holder = stored<Port>('fw', { networkRef: { name: 'net-a' } })
+  holder.status = { fixedIPs: [{ subnet: 'a', ipAddress: '10.0.1.1', prefixLength: 24 }] }
+  w.put('ports', holder)
+  const router = joining(['a'])
+  expect(await step(router)).toMatchObject({ reason: 'AddressInUse', message: message('Port ns/fw') })
+  expect(legs(router)).toEqual([])
+  w.drop('ports', holder)
+  expect(await step(router)).toEqual({ kind: 'done' })
+  // Whoever comes later does not take it from the router.
+  w.put('ports', holder)
+  expect(await step(router)).toEqual({ kind: 'done' })
 })
 
 describe('of two routers on one subnet', () => {

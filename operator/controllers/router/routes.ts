@@ -22,7 +22,14 @@ function whyUnreachable(nextHop: string, interfaces: readonly RoutedSubnet[]): s
   const subnet = interfaces.find(({ cidr }) => isIn(nextHop, cidr))
   if (!subnet) return 'is in no Subnet that the Router joins: add that one to spec.interfaces, or write another address'
   if (subnet.gatewayIP === nextHop) return "is the Router's own: write the address of who leads there"
+  if (isNobodys(nextHop, subnet.cidr))
+    return `is the network or broadcast address of ${subnet.cidr}: write the address of who leads there`
   return undefined
+}
+
+function isNobodys(address: string, cidr: string): boolean {
+  const [value, range] = [findAddress(address)?.value, findCidr(cidr)]
+  return value === range?.first || (range?.version === 4 && value === range.last)
 }
 
 function isIn(address: string, cidr: string): boolean {

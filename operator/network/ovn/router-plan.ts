@@ -15,7 +15,7 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
-import { advertisement, switchEnd } from './announcer-plan.ts'
+import { advertisement, planAnnouncerRemoval, switchEnd } from './announcer-plan.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
@@ -29,8 +29,13 @@ const SWITCH_END = '-switch'
 /**
  * ovn-nb(5), Logical_Router options. Neighbours are resolved only when a packet is for them, not learnt from every request, and entries
  * for other routers on the same switch are not created up front: otherwise flows and bindings grow quadratically with routers.
+ * What was learnt is forgotten after 300 s, so that an address that moves without an announcement is found again.
  */
-const OPTIONS = { always_learn_from_arp_request: 'false', dynamic_neigh_routers: 'true' }
+const OPTIONS = {
+  always_learn_from_arp_request: 'false',
+  dynamic_neigh_routers: 'true',
+  mac_binding_age_threshold: '300',
+}
 
 /** Router → Logical_Router, with a port on the switch of each subnet that it joins. Distributed: no port is bound to a chassis. */
 export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
@@ -92,6 +97,8 @@ function planInterface(
     external_ids,
   })
   planOnRouter(plan, nb, router?.uuid, held, port)
+  // In one transaction: two of one address and MAC are on the switch at no moment.
+  planAnnouncerRemoval(plan, subnet.uid, nb)
   const joint = nb.findNamed('Logical_Switch_Port', `${name}${SWITCH_END}`)
   const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(`${name}${SWITCH_END}`, name, external_ids))
   planOnSwitch(plan, nb, network.uuid, joint, end)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import type { WaitRow } from './row.ts'
+import { port, vm, type WaitRow } from './row.ts'
 
 const router: Where = ['routers', ns('r')]
 const legs = (...names: string[]) => ({ interfaces: names.map((name) => ({ subnetRef: { name } })) })
@@ -46,6 +46,34 @@ export const ROUTER_ROWS: WaitRow[] = [
     waits: joined,
     ends: (c) => c.set('routers', 'first', legs()),
   },
+  {
+    reason: 'AddressInUse',
+    by: 'a port at the gateway address',
+    where: router,
+    waits: async (c) => {
+      c.port('eth', { fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.1' }] })
+      await c.operator.rest()
+      c.make('routers', 'r', legs('lan-v4'))
+    },
+    ends: (c) => c.operator.remove('ports', ns('eth')),
+  },
+  ...(['goes', 'leaves it'] as const).flatMap((end) =>
+    [port, vm].map((where): WaitRow => ({
+      reason: 'AddressInUse',
+      by: `a router that ${end}`,
+      where,
+      waits: async (c) => {
+        c.make('routers', 'r', legs('lan-v4'))
+        await c.operator.rest()
+        if (where === port) c.port('eth', { fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.1' }] })
+        else c.vm('vm', { networks: [{ networkRef: { name: 'lan' }, ipAddress: '10.0.0.1' }] })
+      },
+      ends: (c) => {
+        if (end === 'goes') c.operator.remove('routers', ns('r'))
+        else c.set('routers', 'r', legs())
+      },
+    })),
+  ),
   {
     reason: 'CIDROverlap',
     where: router,

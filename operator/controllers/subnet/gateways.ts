@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Router } from '../../../lib/api/types.ts'
+import type { ObjectKey } from '../../../lib/kube/object.ts'
+import { keyOf } from '../../kind/references.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+
+/** The gateway addresses that a router has, and the networks that they are on. */
+export function listGateways(
+  { status }: Router,
+  { subnets }: Pick<OperatorDeps['caches'], 'subnets'>,
+): { network: ObjectKey; address: string }[] {
+  return (status?.interfaces ?? []).flatMap(({ subnetUID, ipAddress: address }) => {
+    const subnet = subnets.findByUid(subnetUID)
+    return subnet ? [{ network: keyOf(subnet.spec.networkRef, subnet.metadata.namespace), address }] : []
+  })
+}
