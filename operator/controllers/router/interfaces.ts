@@ -10,6 +10,7 @@ import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised } from '../common/realised-network.ts'
+import { addressKey } from '../port/address-keys.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { logicalSubnet } from '../subnet/logical-subnet.ts'
 import { hasLeg, subnet as subnetOfRouter } from './kind.ts'
@@ -54,7 +55,9 @@ type Leg = { ok: true; subnet: RoutedSubnet } | { ok: false; outcome: Outcome; i
 
 function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: OperatorDeps['caches']): Leg {
   const name = `Subnet ${keyOfObject(subnet)} in ${field}`
-  if (subnet.spec.disableGateway === true) {
+  const isThere = hasLeg(router, subnet.metadata.uid)
+  const { gatewayIP } = planSubnet(subnet.spec)
+  if (gatewayIP === undefined) {
     const message = `${name} has no gateway address, which would be the Router's: make a Subnet without disableGateway`
     return { ok: false, outcome: waitFor('SubnetWithoutGateway', message) }
   }
@@ -63,12 +66,12 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     const message = `${name} is joined by Router ${keyOfObject(rival)} already, which has its gateway address: take it out of one of the two`
     return { ok: false, outcome: waitFor('SubnetInUse', message) }
   }
-  const taken = hasLeg(router, subnet.metadata.uid) ? undefined : findPortAtGateway(subnet, caches)
+  const taken = isThere ? undefined : findPortAt(gatewayIP, subnet, caches)
   if (taken) {
     const message = `the gateway address of ${name} is Port ${keyOfObject(taken)}'s: delete that Port, or make a Subnet with another gatewayIP`
     return { ok: false, outcome: waitFor('AddressInUse', message) }
   }
-  if (subnet.status?.state !== 'ACTIVE' && !hasLeg(router, subnet.metadata.uid))
+  if (subnet.status?.state !== 'ACTIVE' && !isThere)
     return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const network = resolveOnly(networkOfSubnet, subnet, caches)
   // An existing interface stays, even while its network is being deleted.
@@ -77,16 +80,12 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     : caches.networks.find(subnet.metadata.namespace, subnet.spec.networkRef.name)
   if (!object || !isRealised(object))
     return { ok: false, isUnknown: true, outcome: waitFor('NetworkNotReady', `waiting for the Network of ${name}`) }
-  const plan = planSubnet(subnet.spec)
-  return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP: plan.gatewayIP ?? '' } }
+  return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP } }
 }
 
-function findPortAtGateway(subnet: Subnet, { ports }: OperatorDeps['caches']): Port | undefined {
-  const { gatewayIP } = planSubnet(subnet.spec)
-  const onNetwork = ports.listBy('network', keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
-  return onNetwork.find(({ status }) =>
-    status?.fixedIPs?.some((fixed) => fixed.subnet === subnet.metadata.name && fixed.ipAddress === gatewayIP),
-  )
+function findPortAt(address: string, { spec, metadata }: Subnet, { ports }: OperatorDeps['caches']): Port | undefined {
+  const known = ports.listBy('address', addressKey(keyOf(spec.networkRef, metadata.namespace), address))
+  return known.find(({ status }) => status?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
 }
 
 /** Of several routers that name a subnet, one that has joined it keeps it; if two have (after a restore) or none, the oldest gets it. */

@@ -16,7 +16,7 @@ import { GUARD_GROUP, groupName, planGuardGroup, planOutOfGroups, planPlaceholde
 import { markOf, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
-import { planOnSwitch } from './switch-membership.ts'
+import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
 const NOWHERE = '-'
@@ -90,10 +90,7 @@ function formerOf(held: FoundRow | undefined, wanted: string): string | undefine
 export function planPortRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', uid)
-  if (!held) return plan
-  const mutations = [['ports', 'delete', setOf([uuidOf(held.uuid)])]] as const
-  const where = [['ports', 'includes', setOf([uuidOf(held.uuid)])]] as const
-  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations })
+  if (held) planOffSwitch(plan, held)
   return plan
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { announcerMac } from '../../../lib/contract/metadata-port.ts'
-import { TransientError } from '../../../lib/errors.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
   canonical,
@@ -15,13 +13,13 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
-import { advertisement, planAnnouncerRemoval, switchEnd } from './announcer-plan.ts'
-import { planOutOfGroups } from './group-plan.ts'
+import { advertisement, planAnnouncerRemoval } from './announcer-plan.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
-import { planOnRouter, planPorts } from './router-membership.ts'
-import { planOnSwitch } from './switch-membership.ts'
+import { planPorts } from './router-membership.ts'
+import { planRouterPort } from './router-port.ts'
+import { planOffSwitch } from './switch-membership.ts'
 
 /** Router and switch ports share one namespace in the southbound database. */
 const SWITCH_END = '-switch'
@@ -75,7 +73,6 @@ function portName(routerUid: string, { uid }: Pick<RoutedSubnet, 'uid'>): string
   return `router-${routerUid}-${uid}`
 }
 
-/** The port takes the MAC address of the subnet's announcer, which guests may already know as their gateway's. */
 function planInterface(
   plan: Plan,
   routerUid: string,
@@ -83,37 +80,20 @@ function planInterface(
   router: FoundRow | undefined,
   nb: Northbound,
 ): OvsUuid | OvsNamedUuid {
-  const network = nb.find('Network', subnet.networkUid)
-  if (!network) throw new TransientError('NetworkNotReady', `network ${subnet.networkUid} is not in OVN yet`)
   const name = portName(routerUid, subnet)
-  const external_ids = partMark('RouterPort', routerUid)
   const { ipv6 } = subnet
-  const held = nb.findNamed('Logical_Router_Port', name)
-  const port = plan.ensure('Logical_Router_Port', held, {
-    name,
-    mac: announcerMac(subnet.uid),
-    networks: setOf([`${normalAddress(subnet.gatewayIP)}/${normalPrefix(subnet.cidr).split('/')[1] ?? ''}`]),
-    ipv6_ra_configs: mapOf(ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {}),
-    external_ids,
-  })
-  planOnRouter(plan, nb, router?.uuid, held, port)
+  const ra = ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {}
+  const external_ids = partMark('RouterPort', routerUid)
   // In one transaction: two of one address and MAC are on the switch at no moment.
   planAnnouncerRemoval(plan, subnet.uid, nb)
-  const joint = nb.findNamed('Logical_Switch_Port', `${name}${SWITCH_END}`)
-  const end = plan.ensure('Logical_Switch_Port', joint, switchEnd(`${name}${SWITCH_END}`, name, external_ids))
-  planOnSwitch(plan, nb, network.uuid, joint, end)
-  if (joint) planOutOfGroups(plan, nb, joint, new Set())
-  return port
+  return planRouterPort(plan, nb, { subnet, name, end: `${name}${SWITCH_END}`, ra, router: router?.uuid, external_ids })
 }
 
 /** Only for ports of ours: a port that somebody else added to our router has its switch port, if any, under another name. */
 function planSwitchEndRemoval(plan: Plan, routerUid: string, port: string, nb: Northbound): void {
   if (!port.startsWith(portName(routerUid, { uid: '' }))) return
   const joint = nb.findNamed('Logical_Switch_Port', `${port}${SWITCH_END}`)
-  if (!joint) return
-  const end = setOf([uuidOf(joint.uuid)])
-  const where = [['ports', 'includes', end]] as const
-  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', end]] })
+  if (joint) planOffSwitch(plan, joint)
 }
 
 function portsOf(router: FoundRow, nb: Northbound): FoundRow[] {

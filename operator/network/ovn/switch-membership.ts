@@ -22,6 +22,13 @@ export function planOnSwitch(
   if (held) planOffOthers(plan, nb, switchUuid, held)
 }
 
+/** Off whatever switch it is on, without asking the mirror which: OVSDB then collects the row and takes it out of all groups. */
+export function planOffSwitch(plan: Plan, { uuid }: FoundRow): void {
+  const port = setOf([uuidOf(uuid)])
+  const where = [['ports', 'includes', port]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch', where, mutations: [['ports', 'delete', port]] })
+}
+
 /** @param switchUuid undefined: takes it off every switch */
 export function planOffOthers(plan: Plan, nb: Northbound, switchUuid: string | undefined, held: FoundRow): void {
   for (const uuid of nb.switchesOf(held.uuid)) {
