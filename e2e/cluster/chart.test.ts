@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The chart on a real cluster: two nodes with kubelet, containerd and runc. One story, in order.
+// The chart on a real cluster: two nodes with kubelet and containerd. One story, in order.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
   CLOUD,
@@ -26,13 +26,14 @@ import {
   guestIdentity,
   helm,
   installByCommand,
+  kubectl,
   natsStreams,
   podsOf,
-  startTestCluster,
+  startEnvironment,
   upgrade,
   waitForMark,
   waitForRollout,
-  type TestCluster,
+  type TestEnvironment,
 } from './harness.ts'
 
 const MINUTE_MS = 60_000
@@ -44,12 +45,12 @@ const WORKLOADS = [
 ]
 const at = (name: string) => ({ namespace: 'machines', name })
 
-let env: TestCluster
+let env: TestEnvironment
 let vmA: Instance
 let vmB: Instance
 
 beforeAll(async () => {
-  env = await startTestCluster()
+  env = await startEnvironment()
 }, 30 * MINUTE_MS)
 afterAll(() => env?.close(), MINUTE_MS)
 
@@ -58,7 +59,8 @@ const create = (kind: ResourceKind, object: { metadata: { name: string; namespac
 const ready = <T extends KubeObject>(kind: ResourceKind, ref: { namespace?: string; name: string }) =>
   waitForReady<T>(env.cluster.client, kind, ref, 2 * MINUTE_MS)
 const identities = () => Promise.all([vmA, vmB].map((vm) => guestIdentity(env, vm)))
-const volumeServers = () => findProcesses(env, 'worker-1', 'qemu-storage-daemon')
+const volumeServers = () => findProcesses(env.cluster.nodes[0], 'qemu-storage-daemon')
+const zone = (node: 0 | 1) => ({ availabilityZone: env.cluster.nodes[node].zone })
 const scriptPinging = (address: string) =>
   `#!/bin/sh\nuntil ping -c 1 -W 1 ${address}; do :; done\necho "MARK reached $(cut -d ' ' -f 1 /proc/uptime) ${address}"\n`
 
@@ -73,7 +75,7 @@ test(
   async () => {
     expect(await installByCommand(env)).toContain('Installed.')
     for (const workload of WORKLOADS) await waitForRollout(env, workload)
-    for (const name of env.cluster.nodes.keys()) await ready(COMPUTE_NODE, { name })
+    for (const { name } of env.cluster.nodes) await ready(COMPUTE_NODE, { name })
     // Both of OVN's databases answer the operator, each by a certificate of its own, and northd does its part.
     const { status } = await ready<Cloud>(CLOUD, { name: CLOUD_NAME })
     const healthy = { type: 'NetworkBackendHealthy', status: 'True', reason: 'Healthy' }
@@ -90,7 +92,7 @@ test(
     const first = await leader()
     const leading = operators.find((name) => first.startsWith(name)) ?? ''
     expect(operators).toContain(leading)
-    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', leading])
+    await kubectl(env, ['-n', NAMESPACE, 'delete', 'pod', leading])
     const hasChanged = async () => !['', first].includes(await leader()) || undefined
     await waitUntilTrue('another leader', hasChanged, MINUTE_MS)
     await waitForRollout(env, 'deployment/nephele-operator')
@@ -111,15 +113,15 @@ test(
     await create(SUBNET, draft.subnet(at('net'), 'net', '10.20.0.0/24'))
     await create(VOLUME, draft.volume(at('data')))
     const networks = [{ networkRef: { name: 'net' } }]
-    await create(INSTANCE, draft.instance(at('vm-a'), { networks, availabilityZone: 'zone-a' }))
+    await create(INSTANCE, draft.instance(at('vm-a'), { networks, ...zone(0) }))
     vmA = await ready<Instance>(INSTANCE, at('vm-a'))
     const address = vmA.status?.addresses?.[0]?.ipAddress ?? ''
     expect(address).toMatch(/^10\.20\.0\.\d+$/)
     const volumes = [{ volumeRef: { name: 'data' } }]
     const userData = scriptPinging(address)
-    await create(INSTANCE, draft.instance(at('vm-b'), { networks, volumes, userData, availabilityZone: 'zone-b' }))
+    await create(INSTANCE, draft.instance(at('vm-b'), { networks, volumes, userData, ...zone(1) }))
     vmB = await ready<Instance>(INSTANCE, at('vm-b'))
-    expect([vmA.status?.node, vmB.status?.node]).toEqual(['worker-1', 'worker-2'])
+    expect([vmA.status?.node, vmB.status?.node]).toEqual(env.cluster.nodes.map((node) => node.name))
     await waitForMark(env, vmA, 'login')
     const marks = await waitForMark(env, vmB, 'login')
     expect(marks.find((m) => m.what === 'reached')?.rest).toBe(address)
@@ -139,14 +141,14 @@ test(
     expect(servers).toHaveLength(1)
     // What runs in a pod's control groups ends with the pod.
     for (const { cgroups } of servers) expect(cgroups).not.toContain('kubepods')
-    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', ...agents.map((pod) => pod.name)])
+    await kubectl(env, ['-n', NAMESPACE, 'delete', 'pod', ...agents.map((pod) => pod.name)])
     await waitForRollout(env, 'daemonset/nephele-agent')
     const now = (await podsOf(env, 'agent')).map((pod) => pod.uid)
     expect(now.filter((uid) => agents.some((pod) => pod.uid === uid))).toEqual([])
     expect(await identities()).toEqual(before)
     expect(await volumeServers()).toEqual(servers)
     // They work: a machine that is made now runs.
-    await create(INSTANCE, draft.instance(at('later'), { availabilityZone: 'zone-a' }))
+    await create(INSTANCE, draft.instance(at('later'), zone(0)))
     await ready(INSTANCE, at('later'))
     await env.cluster.client.remove(INSTANCE, at('later'))
     await waitForGone(env.cluster.client, INSTANCE, at('later'), MINUTE_MS)
@@ -161,8 +163,8 @@ test(
     expect(streams.map((s) => s.config.num_replicas)).toEqual(streams.map(() => 3))
     // The one that answers for desired documents, so that another has to take over.
     const server = streams.find((s) => s.name === 'KV_desired')?.cluster.leader ?? ''
-    await env.cluster.plane.kubectl(['-n', NAMESPACE, 'delete', 'pod', server, '--wait=false'])
-    await create(INSTANCE, draft.instance(at('meanwhile'), { availabilityZone: 'zone-b' }))
+    await kubectl(env, ['-n', NAMESPACE, 'delete', 'pod', server, '--wait=false'])
+    await create(INSTANCE, draft.instance(at('meanwhile'), zone(1)))
     await ready(INSTANCE, at('meanwhile'))
     await env.cluster.client.remove(INSTANCE, at('meanwhile'))
     await waitForGone(env.cluster.client, INSTANCE, at('meanwhile'), MINUTE_MS)
@@ -189,7 +191,7 @@ test(
   async () => {
     const before = await identities()
     await helm(env, ['uninstall', 'nephele', '--wait'])
-    const kept = await env.cluster.plane.kubectl(['-n', NAMESPACE, 'get', 'secret,pvc', '-o', 'name'])
+    const kept = await kubectl(env, ['-n', NAMESPACE, 'get', 'secret,pvc', '-o', 'name'])
     expect(kept.split('\n')).toEqual(
       expect.arrayContaining(['secret/nephele-ca', 'persistentvolumeclaim/data-nephele-ovn-0']),
     )
@@ -198,7 +200,7 @@ test(
 
     await installByCommand(env)
     for (const workload of WORKLOADS) await waitForRollout(env, workload)
-    await create(INSTANCE, draft.instance(at('again'), { availabilityZone: 'zone-b' }))
+    await create(INSTANCE, draft.instance(at('again'), zone(1)))
     await ready(INSTANCE, at('again'))
     await ready(INSTANCE, at('vm-a'))
     await ready(INSTANCE, at('vm-b'))
@@ -216,7 +218,7 @@ test(
     }
     await gone(INSTANCE, ['vm-a', 'vm-b', 'again'])
     await gone(VOLUME, ['data'])
-    for (const name of env.cluster.nodes.keys()) expect(await findProcesses(env, name, 'guest=nephele-')).toEqual([])
+    for (const node of env.cluster.nodes) expect(await findProcesses(node, 'guest=nephele-')).toEqual([])
     expect(await volumeServers()).toEqual([])
   },
   3 * MINUTE_MS,
