@@ -19,6 +19,7 @@ import {
   type TestResult,
 } from './selection/lanes.ts'
 import { countGuestStarts } from '../local/commands/guest-starts.ts'
+import { chooseHere } from '../local/kind/choice.ts'
 import { CLUSTER_PROGRAMS, type ProgramName } from '../local/build/programs.ts'
 import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
 
@@ -139,11 +140,17 @@ const PROGRAMS_OF: Partial<Record<LaneName, readonly ProgramName[]>> = {
   chaos: ['kubectl'],
   cluster: CLUSTER_PROGRAMS,
 }
+/** There the cluster is in containers, and so are the builds. */
+const PROGRAMS_ON_KIND: readonly ProgramName[] = ['kubectl', 'helm']
 
 /** Tests have deadlines that no build fits into: what they need is built before. */
 async function prepare(): Promise<TestResult[]> {
-  if (lanes.every((lane) => lane === 'checks' || lane === 'unit')) return []
-  const programs = new Set(lanes.flatMap((lane) => PROGRAMS_OF[lane] ?? []))
+  const onKind = lanes.includes('cluster') && (await chooseHere()).on === 'kind'
+  // It builds these itself, and needs neither root nor Debian for anything.
+  if (lanes.every((lane) => lane === 'checks' || lane === 'unit' || (lane === 'cluster' && onKind))) return []
+  const programs = new Set(
+    lanes.flatMap((lane) => (lane === 'cluster' && onKind ? PROGRAMS_ON_KIND : (PROGRAMS_OF[lane] ?? []))),
+  )
   const code = await run([process.execPath, 'local/cloud/prepare.ts', ...programs])
   return [{ name: 'setting up what the lanes need', status: code === 0 ? 'passed' : 'failed' }]
 }

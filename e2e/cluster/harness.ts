@@ -8,12 +8,14 @@ import type { Instance } from '../../lib/api/types.ts'
 import { exec } from '../../lib/exec.ts'
 import { programPath } from '../../local/build/programs.ts'
 import { REPOSITORY } from '../../local/cloud/layout.ts'
-import { createProgress } from '../../local/host/progress.ts'
+import { createProgress, type Progress } from '../../local/host/progress.ts'
+import { chooseHere } from '../../local/kind/choice.ts'
 import { createImageServer } from '../../local/services/image-server.ts'
 import { NAMESPACE } from '../../local/services/tokens.ts'
 import { lastBoot, parseMarks, type Mark } from '../harness/marks.ts'
 import type { ImageSource } from '../harness/objects.ts'
 import { waitUntilTrue } from '../harness/wait.ts'
+import { startOnKind } from './on-kind.ts'
 import { startOnLocalCluster } from './on-local-cluster.ts'
 import type { TestCluster, TestNode } from './test-cluster.ts'
 
@@ -27,7 +29,7 @@ export interface TestEnvironment {
 }
 
 export async function startEnvironment(): Promise<TestEnvironment> {
-  const cluster = await startOnLocalCluster(createProgress())
+  const cluster = await startTestCluster(createProgress())
   const server = createImageServer(cluster.guestImage)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -47,6 +49,13 @@ export async function startEnvironment(): Promise<TestEnvironment> {
       await cluster.stop()
     },
   }
+}
+
+/** On kind or on local/cluster: docs/testing.md. */
+async function startTestCluster(progress: Progress): Promise<TestCluster> {
+  const choice = await chooseHere()
+  progress.note(`the cluster lane runs on ${choice.on === 'kind' ? 'kind' : 'local/cluster'}: ${choice.why}`)
+  return choice.on === 'kind' ? startOnKind(choice.runtime, progress) : startOnLocalCluster(progress)
 }
 
 /** As administrator; resolves to its output. */

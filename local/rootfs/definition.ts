@@ -4,6 +4,9 @@
 
 export const SUITE = 'trixie'
 
+/** What local/guest-image/build.sh runs; Debian's base has the rest. */
+export const GUEST_IMAGE_PACKAGES = ['busybox-static', 'dropbear-bin', 'mtools', 'syslinux', 'syslinux-common'] as const
+
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */
 const PACKAGES = [
   // what the node's init and its operator's eyes need
@@ -29,8 +32,7 @@ const PACKAGES = [
   // Without the mempool plug-in vhost-user ports connect, look healthy and drop every packet.
   ...['librte-mempool-ring25', 'librte-bus-vdev25', 'librte-net-virtio25', 'librte-net-vhost25'],
   ...['dnsmasq-base', 'haproxy', 'tgt'],
-  // the guest image
-  ...['busybox-static', 'dropbear-bin', 'mtools', 'syslinux', 'syslinux-common'],
+  ...GUEST_IMAGE_PACKAGES,
 ] as const
 
 /** Nobody reads these in a node; leaving them out saves 65 MB. */
@@ -40,15 +42,17 @@ export const EXCLUDED_PATHS = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/sha
 const BEFORE_PACKAGES =
   'printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
 
-/** The guest's kernel, unpacked and not installed: no initramfs, no boot loader, nothing of it in the node's own paths. */
-const GUEST_KERNEL = `
-set -e
-mkdir -p "$1/usr/lib/guest-kernel"
-chroot "$1" sh -e -c 'cd /tmp
+/** The guest's kernel, unpacked and not installed: no initramfs, no boot loader, nothing of it in the node's own paths. Run in sh. */
+export const UNPACK_GUEST_KERNEL = `cd /tmp
 package=$(apt-cache depends linux-image-cloud-amd64 | sed -n "s/.*Depends: \\(linux-image-6[^ ]*\\).*/\\1/p" | head -n 1)
 apt-get download "$package"
 dpkg -x linux-image-*.deb /usr/lib/guest-kernel
-rm linux-image-*.deb'
+rm linux-image-*.deb`
+
+const GUEST_KERNEL = `
+set -e
+mkdir -p "$1/usr/lib/guest-kernel"
+chroot "$1" sh -e -c '${UNPACK_GUEST_KERNEL}'
 `
 
 /** @param morePackages for nodes that need more than those of the local cloud */
