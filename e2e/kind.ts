@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // With kind and Docker or podman: a cluster (kind.yaml) whose nodes can run machines, this checkout's images in it, and the chart.
-// `node scripts/run.mjs e2e/kind.ts`; the cluster stays, and a second call brings it up to date. What of it was run where is in
+// `node scripts/run.mjs e2e/kind.ts`; the cluster stays, and a second call makes what is missing. What of it was run where is in
 // docs/testing.md.
 import { installIntoCluster } from '../local/commands/install.ts'
 import { createProgress } from '../local/host/progress.ts'
