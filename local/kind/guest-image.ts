@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The test guest's image, made in a container: needs neither root nor Debian here.
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
 import { REPOSITORY } from '../cloud/layout.ts'
@@ -23,8 +24,10 @@ const DOCKERFILE = [
 
 /** Puts guest.qcow2 into `folder`; built once, and kept by the runtime. */
 export async function buildGuestImage(runtime: Runtime, folder: string): Promise<void> {
-  const build = ['build', '--tag', TAG, '--file', '-', SOURCES]
-  await exec([runtime, ...build], { timeoutMs: 15 * MINUTE_MS, input: DOCKERFILE })
+  // Not by standard input, which podman opens a second time: it is a socket here, and sockets cannot be opened.
+  const dockerfile = join(folder, 'Dockerfile')
+  await writeFile(dockerfile, DOCKERFILE)
+  await exec([runtime, 'build', '--tag', TAG, '--file', dockerfile, SOURCES], { timeoutMs: 15 * MINUTE_MS })
   const id = (await exec([runtime, 'create', TAG, 'true'], { timeoutMs: MINUTE_MS })).stdout.trim()
   await exec([runtime, 'cp', `${id}:/mnt/guest.qcow2`, join(folder, 'guest.qcow2')], { timeoutMs: MINUTE_MS })
   await exec([runtime, 'rm', id], { timeoutMs: MINUTE_MS })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node of kind is a container: how it is reached, and how it becomes a host of Nephele.
+import { dirname } from 'node:path'
 import { exec, ExecError } from '../../lib/exec.ts'
 import type { NodeFile } from '../node/files.ts'
 import { HOST_FOLDERS, HOST_PACKAGES, HOST_UNITS, hostFiles, missingPackages, PACKAGE_FORMAT } from './host-services.ts'
@@ -67,7 +68,9 @@ async function installPackages(node: KindNode, packages: readonly string[]): Pro
 /** @returns whether it was another before */
 async function writeInNode(node: KindNode, path: string, { text, mode }: NodeFile): Promise<boolean> {
   if ((await readInNode(node, path)) === text) return false
-  await runInNode(node, ['install', '-D', '-m', mode.toString(8), '/dev/stdin', path], { input: text })
+  await runInNode(node, ['mkdir', '-p', dirname(path)])
+  await runInNode(node, ['tee', path], { input: text })
+  await runInNode(node, ['chmod', mode.toString(8), path])
   return true
 }
 
