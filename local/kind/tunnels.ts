@@ -14,7 +14,7 @@ export interface TunnelEnd {
 export function tunnelEnd(inspected: string, network: string): TunnelEnd | undefined {
   const networks = JSON.parse(inspected) as Record<string, { IPAddress?: string; IPPrefixLen?: number } | undefined>
   const { IPAddress: address = '', IPPrefixLen: prefixLength = 0 } = networks[network] ?? {}
-  return address === '' || prefixLength === 0 ? undefined : { address, prefixLength }
+  return address === '' ? undefined : { address, prefixLength }
 }
 
 /** The network that an end is in, as the chart's `agent.tunnelNetwork` has it. */
