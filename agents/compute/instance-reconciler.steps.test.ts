@@ -199,7 +199,7 @@ describe('a step that fails', () => {
       throw new TransientError('VolumeServerSilent', 'the second is away')
     }
     expect(await run(withVolumes(document, 'v', 'w'))).toMatchObject({
-      facts: { volumesAttached: ['v'], stages: ['ImageCached', 'NetworkAttached', 'Booted'] },
+      facts: { volumesAttached: ['v'], stages: ['ImageCached'] },
     })
   })
 
@@ -337,7 +337,7 @@ describe('before anything is made', () => {
   test('what it waits for is told with what it has', async () => {
     expect(await run(instanceDocument(), runContext({}))).toEqual({
       state: 'waiting',
-      facts: { stages: ['NetworkAttached', 'VolumesAttached'] },
+      facts: { stages: [] },
       error: { reason: 'ImageNotReady', message: expect.any(String), terminal: false },
     })
   })

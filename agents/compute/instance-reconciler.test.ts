@@ -95,16 +95,6 @@ describe('what an instance waits for', () => {
     expect(observation.error?.reason).toBe(reason)
   })
 
-  test('NetworkAttached comes when all ports are active', async () => {
-    const document = withPort()
-    const ports = [portDocument('normal')]
-    const before = await reconciler.reconcile(document, runContext({ image, ports }))
-    expect(before.facts?.stages).toEqual(['ImageCached', 'VolumesAttached', 'Booted'])
-    const observedPorts: Record<string, Observation> = { [PORT]: { state: 'active' } }
-    const after = await reconciler.reconcile(document, runContext({ image, ports, observedPorts }))
-    expect(after.facts?.stages).toEqual(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'])
-  })
-
   test('a machine that runs needs no image any more', async () => {
     const document = instanceDocument()
     await reconciler.reconcile(document, runContext({ image }))
@@ -291,7 +281,7 @@ describe('a volume that cannot be attached', () => {
     expect(first).toMatchObject({
       state,
       error: { reason: 'VolumeServerSilent', terminal: false },
-      facts: { stages: ['ImageCached', 'NetworkAttached', 'Booted'], volumesAttached: [] },
+      facts: { stages: ['ImageCached'], volumesAttached: [] },
       retryAfterMs: 2_000,
     })
     expect((await reconciler.reconcile(more, runContext({ image }))).retryAfterMs).toBe(8_000)
@@ -373,7 +363,7 @@ describe('a machine that hangs', () => {
     const seen = await reconciler.reconcile(document, runContext({ image, last }))
     expect(seen).toMatchObject({ state: 'running', error: { reason: 'MachineUnresponsive' } })
     expect(seen.facts).not.toHaveProperty('volumesAttached')
-    expect(seen.facts?.stages).toEqual(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'])
+    expect(seen.facts?.stages).toEqual(['ImageCached'])
     expect(seen.retryAfterMs).toBeGreaterThan(0)
   })
 

@@ -7,7 +7,6 @@ import { listLeaving, listStages, toObservation, type Converged } from './observ
 import type { PowerRecord } from './power-record.ts'
 import { instanceDocument, runContext } from './testing.ts'
 
-const PORT = 'eeeeeeee-0000-4000-8000-000000000000'
 const image = { sha256: '0'.repeat(64), format: 'raw' as const, virtualSizeBytes: 1024 }
 const connection = { protocol: 'file' as const, path: '/p/v', format: 'raw' as const }
 const withVolumes = (...uids: string[]): InstanceDocument =>
@@ -45,7 +44,7 @@ describe('the state', () => {
   test('of one whose start is under way is building: it has not booted', () => {
     const observation = observe(machine({ power: 'paused', startLimitMs: 5_000 }))
     expect(observation.state).toBe('building')
-    expect(observation.facts?.stages).not.toContain('Booted')
+    expect(observation.facts?.stages).toEqual(['ImageCached'])
   })
 
   test('goes with what is known and nothing else', () => {
@@ -55,7 +54,7 @@ describe('the state', () => {
       state: 'running',
       facts: {
         ...{
-          stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
+          stages: ['ImageCached'],
           hypervisor: 'libvirt',
           restarts: 0,
         },
@@ -68,7 +67,7 @@ describe('the state', () => {
     const bare = machine({ volumes: undefined, vcpus: undefined, memoryMiB: undefined })
     expect(observe(bare)).toStrictEqual({
       state: 'running',
-      facts: { stages: ['ImageCached', 'NetworkAttached', 'Booted'], hypervisor: 'libvirt', restarts: 0 },
+      facts: { stages: ['ImageCached'], hypervisor: 'libvirt', restarts: 0 },
     })
   })
 })
@@ -128,69 +127,14 @@ describe('what is wrong', () => {
   })
 })
 
-describe('the stages', () => {
-  const stages = (
-    document: InstanceDocument,
-    instance: BackendInstance | undefined,
-    options: Parameters<typeof runContext>[0] = {},
-  ) => listStages(document, runContext(options).state, instance)
-  const last = { state: 'running' as const, facts: { stages: ['VolumesAttached' as const] } }
-  const port = { ports: [{ uid: PORT, name: 'p', networkName: 'n' }] }
-
-  test.each<[string, ReturnType<typeof stages>, string[]]>([
-    [
-      'nothing is there but what it needs not',
-      stages(instanceDocument(), undefined),
-      ['NetworkAttached', 'VolumesAttached'],
-    ],
-    ['its image', stages(withVolumes('v'), undefined, { image }), ['ImageCached', 'NetworkAttached']],
-    [
-      'a machine that is off',
-      stages(withVolumes('v'), machine({ power: 'off', volumes: ['v'] })),
-      ['NetworkAttached', 'VolumesAttached'],
-    ],
-    [
-      'one that is on has had its image',
-      stages(withVolumes('v'), machine()),
-      ['ImageCached', 'NetworkAttached', 'Booted'],
-    ],
-    [
-      'one of two volumes',
-      stages(withVolumes('v', 'w'), machine({ volumes: ['v'] })),
-      ['ImageCached', 'NetworkAttached', 'Booted'],
-    ],
-    [
-      'both',
-      stages(withVolumes('v', 'w'), machine({ volumes: ['w', 'v'] })),
-      ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
-    ],
-    [
-      'volumes that cannot be seen, as said last',
-      stages(withVolumes('v'), machine({ volumes: undefined }), { last }),
-      ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
-    ],
-    [
-      'volumes that cannot be seen, never said',
-      stages(withVolumes('v'), machine({ volumes: undefined })),
-      ['ImageCached', 'NetworkAttached', 'Booted'],
-    ],
-    [
-      'volumes that are seen not to be there, whatever was said',
-      stages(withVolumes('v'), machine(), { last }),
-      ['ImageCached', 'NetworkAttached', 'Booted'],
-    ],
-    ['no machine, whatever was said', stages(withVolumes('v'), undefined, { last }), ['NetworkAttached']],
-    [
-      'a port that is not plugged',
-      stages(instanceDocument(port), machine()),
-      ['ImageCached', 'VolumesAttached', 'Booted'],
-    ],
-    [
-      'one that is',
-      stages(instanceDocument(port), machine(), { observedPorts: { [PORT]: { state: 'active' } } }),
-      ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
-    ],
-  ])('%s', (_, reached, expected) => {
-    expect(reached).toEqual(expected)
+describe('the image', () => {
+  test.each<[string, BackendInstance | undefined, Parameters<typeof runContext>[0], string[]]>([
+    ['not downloaded, no machine', undefined, {}, []],
+    ['downloaded, no machine', undefined, { image }, ['ImageCached']],
+    ['not downloaded, of a machine that is off', machine({ power: 'off' }), {}, []],
+    ['not downloaded, of one whose start is under way', machine({ power: 'paused', startLimitMs: 5_000 }), {}, []],
+    ['of a machine that is on: it has had its image', machine(), {}, ['ImageCached']],
+  ])('%s', (_, instance, options, expected) => {
+    expect(listStages(instanceDocument(), runContext(options).state, instance)).toEqual(expected)
   })
 })

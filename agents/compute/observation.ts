@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report on a machine, from the hypervisor's state and from what failed. Pure.
 import type { InstanceDocument, ObservedError, ObservedFacts } from '../../lib/contract/documents.ts'
-import { isPlugged } from '../../lib/contract/plugged-port.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { NodeState, Observation } from '../runtime/reconciler.ts'
 import { isPoweredOn, type BackendInstance } from './instance-driver.ts'
@@ -106,22 +105,12 @@ function pendingChanges({ spec }: InstanceDocument, instance: BackendInstance): 
   ]
 }
 
-/** The stages reached. What cannot be seen now is repeated from the last report. */
+/** ImageCached or nothing: the operator reads the other stages from the power and from the reports on ports and volumes. */
 export function listStages(
-  { uid, spec }: InstanceDocument,
+  { spec }: InstanceDocument,
   state: NodeState,
   instance: BackendInstance | undefined,
 ): Stage[] {
-  const reached: Stage[] = []
   const isOn = instance !== undefined && isPoweredOn(instance.power) && instance.startLimitMs === undefined
-  const before = state.findObserved('instance', uid)?.facts?.stages ?? []
-  const hasVolumes =
-    instance !== undefined && instance.volumes === undefined
-      ? before.includes('VolumesAttached')
-      : spec.volumes.every((volume) => instance?.volumes?.includes(volume.uid))
-  if (isOn || state.findObserved('image', spec.image.uid)?.state === 'ready') reached.push('ImageCached')
-  if (spec.ports.every((port) => isPlugged(state.findObserved('port', port.uid)))) reached.push('NetworkAttached')
-  if (hasVolumes) reached.push('VolumesAttached')
-  if (isOn) reached.push('Booted')
-  return reached
+  return isOn || state.findObserved('image', spec.image.uid)?.state === 'ready' ? ['ImageCached'] : []
 }

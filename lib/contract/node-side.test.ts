@@ -5,7 +5,6 @@ import { firstOf, text } from './bounds.ts'
 import { z } from 'zod'
 import { METADATA_ADDRESS, announcerMac, announcerName, metadataMac, metadataPortName } from './metadata-port.ts'
 import { NBD_PORTS, isNbdPort } from './nbd-ports.ts'
-import { isPlugged } from './plugged-port.ts'
 
 test('the metadata port of a network, and the one that announces a subnet', () => {
   const uid = 'aaaaaaaa-0000-4000-8000-000000000001'
@@ -26,18 +25,6 @@ test.each([
 ])('a volume is served at port %d: %s', (port, expected) => {
   expect(isNbdPort(port)).toBe(expected)
   expect(NBD_PORTS).toEqual({ first: 10900, last: 12899 })
-})
-
-test.each<[string, Parameters<typeof isPlugged>[0], boolean]>([
-  ['nothing is known of', undefined, false],
-  ['that is active', { state: 'active' }, true],
-  ['that waits for its guest, with its flows', { state: 'plugging', facts: { ovnInstalled: true } }, true],
-  ['that waits for its flows', { state: 'plugging', facts: { ovnInstalled: false, linkUp: true } }, false],
-  ['that is being plugged', { state: 'plugging' }, false],
-  ['that failed, whatever it had', { state: 'failed', facts: { ovnInstalled: true } }, false],
-  ['that is gone', { state: 'gone', facts: { ovnInstalled: true } }, false],
-])('a port %s is plugged: %s', (_, observed, expected) => {
-  expect(isPlugged(observed)).toBe(expected)
 })
 
 test('what is too long is cut to what fits, and what fits is left as it is', () => {

@@ -61,11 +61,12 @@ export const ObservedFacts = z.object({
   /** port: the switch has installed its flows; link state of a vhost-user port */
   ovnInstalled: z.boolean().optional(),
   linkUp: z.boolean().optional(),
-  /** instance: stages reached, and why a machine that is not running is not (GuestStopped, Crashed, HostRebooted …) */
+  /** instance: ImageCached once the image is on the node. Agents of 0.1.0 also report the other stages, which no operator reads. */
   stages: z
     .array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted']))
     .max(8)
     .optional(),
+  /** Why a machine that is not running is not (GuestStopped, Crashed, HostRebooted …). */
   stoppedBecause: reason().optional(),
   /** RFC 3339, the node's clock: the last start. Unlike `since`, it survives a restart of the agent. */
   startedAt: z.iso.datetime().max(64).optional(),

@@ -4,9 +4,9 @@ import type { ObservedFacts } from '../../lib/contract/documents.ts'
 import {
   answerOf,
   factOf,
+  imagePresence,
   plugPresence,
   powerPresence,
-  stagePresence,
   volumePresence,
   type Asked,
 } from './observed-facts.ts'
@@ -74,8 +74,8 @@ test.each<[string, ReturnType<typeof report> | undefined, string]>([
   ['no stages', report({}, { state: 'failed' }), 'unknown'],
   ['not reached under an older document', report({ stages: [] }, older), 'unknown'],
   ['reached under an older document', report({ stages: ['ImageCached'] }, older), 'unknown'],
-])('a stage, %s: %s', (_, said, presence) => {
-  expect(stagePresence(said, 'ImageCached', asked)).toBe(presence)
+])('the image, %s: %s', (_, said, presence) => {
+  expect(imagePresence(said, asked)).toBe(presence)
 })
 
 test.each([
@@ -99,11 +99,11 @@ test.each<[string, ObservedFacts, Partial<Asked>, string]>([
   ['active', {}, older, 'unknown'],
   ['active', {}, { epoch: 2 }, 'unknown'],
   ['plugging', { ovnInstalled: true, linkUp: false }, {}, 'present'],
-  ['plugging', { ovnInstalled: false }, {}, 'absent'],
+  ['plugging', { ovnInstalled: false, linkUp: true }, {}, 'absent'],
   ['plugging', {}, {}, 'unknown'],
-  ['failed', {}, {}, 'unknown'],
+  ['failed', { ovnInstalled: true }, {}, 'unknown'],
   ['refused', {}, {}, 'absent'],
-  ['gone', {}, {}, 'absent'],
+  ['gone', { ovnInstalled: true }, {}, 'absent'],
   ['gone', {}, { epoch: 2 }, 'unknown'],
 ])('the plug of a port that is %s with %j, %j: %s', (state, facts, versions, presence) => {
   expect(plugPresence(report(facts, { state, ...versions }), asked)).toBe(presence)

@@ -54,13 +54,11 @@ export function volumePresence(report: Report | undefined, volume: string, asked
   return list && isAnswer(listed, asked) ? 'absent' : 'unknown'
 }
 
-type Stage = NonNullable<ObservedFacts['stages']>[number]
-
-/** Has the node reached this stage with the machine? A report without stages is from a run that ended before it looked. */
-export function stagePresence(report: Report | undefined, stage: Stage, asked: Asked): Presence {
+/** Is the machine's image on the node? A report without stages is from a run that ended before it looked. */
+export function imagePresence(report: Report | undefined, asked: Asked): Presence {
   const stages = factOf(report, 'stages', asked)
   if (!stages) return 'unknown'
-  return stages.includes(stage) ? 'present' : 'absent'
+  return stages.includes('ImageCached') ? 'present' : 'absent'
 }
 
 /** Whether a machine is on, by its reported state. A failed or building run does not say; `waiting` is reported only of one that is off. */
@@ -71,7 +69,10 @@ export function powerPresence(report: Report | undefined, asked: Asked): Presenc
   return ['waiting', 'stopped', 'crashed', 'gone'].includes(answer.state) ? 'absent' : 'unknown'
 }
 
-/** Is the port in its node's switch, with its flows? See isPlugged of lib/contract/plugged-port.ts, which agents ask of themselves. */
+/**
+ * Is the port in its node's switch, with its flows? A tap port is `active` then. A vhost-user port becomes active only once the guest's
+ * driver connects, which depends on the guest and its reboots and is no part of attaching the port.
+ */
 export function plugPresence(report: Report | undefined, asked: Asked): Presence {
   const answer = answerOf(report, asked)
   if (!answer) return 'unknown'

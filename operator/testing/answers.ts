@@ -39,8 +39,7 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
     case 'instance': {
       const { runState, volumes } = document.spec
       const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]
-      const stages = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
-      return { state, facts: { stages: [...stages], volumesAttached: volumes.map(({ uid }) => uid) } }
+      return { state, facts: { stages: ['ImageCached'], volumesAttached: volumes.map(({ uid }) => uid) } }
     }
   }
 }

@@ -183,13 +183,12 @@ function instances(node: FakeNode): KindReconciler<'instance'> {
       if (known) context.listed([...known.volumes])
       await node.temper.begin(context, [{ state: 'building', facts: { stages: ['ImageCached'] } }])
       const machine = start(node, document, context)
-      const pluggedAndBooted = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
       node.instances.set(uid, machine)
       const wanted = new Set(spec.volumes.map((volume) => volume.uid))
       const isLeaving = [...machine.volumes].some((volume) => !wanted.has(volume))
       return {
         state: machine.state,
-        facts: { stages: [...pluggedAndBooted], volumesAttached: [...machine.volumes], hypervisor: 'fake' },
+        facts: { stages: ['ImageCached'], volumesAttached: [...machine.volumes], hypervisor: 'fake' },
         ...(isLeaving ? { retryAfterMs: 50 } : {}),
       }
     },

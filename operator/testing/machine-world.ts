@@ -79,7 +79,7 @@ export function runs(world: MemoryWorld, instance: Instance, report: { state?: s
     epoch,
     state: report.state ?? 'running',
     facts: {
-      stages: ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'],
+      stages: ['ImageCached'],
       volumesAttached: [],
       ...report.facts,
     },

@@ -82,8 +82,7 @@ export class ModelNode {
     const now = this.#converge(document as InstanceDocument, guest, end)
     this.guests.set(machine, now)
     if (end === 'changed') return ['failed', {}]
-    const stages = ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const
-    return [now.isOn ? 'running' : 'stopped', { stages: [...stages], volumesAttached: [...now.volumes] }]
+    return [now.isOn ? 'running' : 'stopped', { stages: ['ImageCached'], volumesAttached: [...now.volumes] }]
   }
 
   /** The agent restarts: accepted documents are on its disk and stay, lists of disks do not. */

@@ -5,8 +5,8 @@ import type { ObservedDocument, ObservedError, RunState } from '../../../lib/con
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import {
   answerOf,
+  imagePresence,
   powerPresence,
-  stagePresence,
   volumePresence,
   type Asked,
   type Presence,
@@ -141,7 +141,7 @@ function stagesSaid(
   const attached = volumes.map((uid) => volumePresence(observed, uid, asked))
   return {
     // A machine that exists, on or off, has its root disk.
-    ImageCached: WORDS[observed.state] === undefined ? stagePresence(observed, 'ImageCached', asked) : 'present',
+    ImageCached: WORDS[observed.state] === undefined ? imagePresence(observed, asked) : 'present',
     NetworkAttached: isOff ? 'present' : plugged,
     VolumesAttached: isOff || attached.every((said) => said === 'present') ? 'present' : worst(attached),
     Booted: powerPresence(observed, asked),

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
-import { isPlugged } from '../../../lib/contract/plugged-port.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { WriterVersions } from '../../placed/document-header.ts'
-import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import { answerOf, askedOf, plugPresence } from '../../placed/observed-facts.ts'
 import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import type { Binding } from './binding.ts'
 
@@ -17,7 +16,8 @@ export function observePort(
 ): Outcome {
   const status = (port.status ??= {})
   const { node, epoch } = binding
-  const answer = answerOf(observed, askedOf(port, epoch, writer))
+  const asked = askedOf(port, epoch, writer)
+  const answer = answerOf(observed, asked)
   const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the port` })
   if (refusal) throw refusal
   if (answer?.state === 'active') {
@@ -31,7 +31,7 @@ export function observePort(
     status.state = 'DOWN'
     return done
   }
-  if (answer && isPlugged(answer)) {
+  if (plugPresence(observed, asked) === 'present') {
     record(port, binding)
     status.state = 'DOWN'
     return waitFor(
