@@ -86,11 +86,19 @@ export async function startFakeAgent({ node, dir, natsServers, natsCaFile }: Fak
   return agent
 }
 
+/** Of each kind that a node can hold. Its own document is the agent's own business. */
+const RECONCILERS = {
+  image: images,
+  volume: volumes,
+  port: ports,
+  instance: instances,
+} satisfies { [K in Exclude<DocumentKind, 'node'>]: (node: FakeNode) => KindReconciler<K> }
+
 function fakeRole(node: FakeNode, inventoryChanged: () => void): AgentRole {
   const pools = new Map<string, { name: string; driver: string }>()
   return {
     name: 'fake',
-    reconcilers: [images(node), volumes(node), ports(node), instances(node)] as unknown as KindReconciler[],
+    reconcilers: Object.values(RECONCILERS).map((make) => make(node)),
     inventory: [
       {
         name: 'fake',
@@ -108,7 +116,7 @@ function fakeRole(node: FakeNode, inventoryChanged: () => void): AgentRole {
   }
 }
 
-function images(node: FakeNode): KindReconciler<'image'> {
+function images(node: FakeNode) {
   return {
     ...base('image', node, node.images),
     async reconcile(document, context): Promise<Observation<'image'>> {
@@ -121,10 +129,10 @@ function images(node: FakeNode): KindReconciler<'image'> {
         facts: { sha256: document.spec.sha256 ?? SHA256, virtualSizeBytes: 32 * 1024 ** 2, sizeBytes: 15 * 1024 ** 2 },
       }
     },
-  }
+  } satisfies KindReconciler<'image'>
 }
 
-function volumes(node: FakeNode): KindReconciler<'volume'> {
+function volumes(node: FakeNode) {
   return {
     ...base('volume', node, node.volumes),
     async reconcile(document, context): Promise<Observation<'volume'>> {
@@ -142,10 +150,10 @@ function volumes(node: FakeNode): KindReconciler<'volume'> {
         facts: { sizeGiB: document.spec.sizeGiB, ...(document.spec.exportTo.length > 0 ? { connection } : {}) },
       }
     },
-  }
+  } satisfies KindReconciler<'volume'>
 }
 
-function ports(node: FakeNode): KindReconciler<'port'> {
+function ports(node: FakeNode) {
   return {
     ...base('port', node, node.ports),
     dependencies: ({ spec }) => (spec.instanceUid === undefined ? [] : [{ kind: 'instance', uid: spec.instanceUid }]),
@@ -161,10 +169,10 @@ function ports(node: FakeNode): KindReconciler<'port'> {
         throw new TransientError('InUse', 'its machine is still there')
       return base('port', node, node.ports).remove(tombstone)
     },
-  }
+  } satisfies KindReconciler<'port'>
 }
 
-function instances(node: FakeNode): KindReconciler<'instance'> {
+function instances(node: FakeNode) {
   return {
     ...base('instance', node, node.instances),
     standingFacts: (document, state) => ({ nics: findPorts(document, state).map(toObservedNic) }),
@@ -192,7 +200,7 @@ function instances(node: FakeNode): KindReconciler<'instance'> {
         ...(isLeaving ? { retryAfterMs: 50 } : {}),
       }
     },
-  }
+  } satisfies KindReconciler<'instance'>
 }
 
 function start(node: FakeNode, document: Document<'instance'>, context: RunContext) {
