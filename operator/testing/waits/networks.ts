@@ -185,6 +185,16 @@ export const NETWORK_ROWS: WaitRow[] = [
     ends: (c) => c.answersAll(),
   },
   {
+    reason: 'NetworkNotReady',
+    where: ['routers', ns('r')],
+    waits: async (c) => {
+      c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }] })
+      await c.operator.rest()
+      c.drop('networks', 'lan')
+    },
+    ends: (c) => c.make('networks', 'lan'),
+  },
+  {
     reason: 'ClaimedElsewhere',
     where: (c) => automaticPort(c),
     waits: async (c) => {

@@ -7,6 +7,8 @@ import { disk, port, vm, type WaitRow } from './row.ts'
 const WHO = {
   vm: { where: vm, make: (c: QuietCloud, spec: object) => c.vm('vm', spec) },
   port: { where: port, make: (c: QuietCloud, spec: object) => c.port('eth', spec) },
+  subnet: { where: ['subnets', ns('more')] as const, make: (c: QuietCloud, spec: object) => c.subnet('more', spec) },
+  router: { where: ['routers', ns('r')] as const, make: (c: QuietCloud, spec: object) => c.make('routers', 'r', spec) },
   disk: { where: disk, make: (c: QuietCloud, spec: object) => c.volume('disk', spec) },
 }
 
@@ -28,6 +30,12 @@ const REFERENCES: Reference[] = [
   { who: 'vm', cache: 'ports', kind: 'Port', spec: { networks: [{ portRef: TO }] } },
   { who: 'port', cache: 'networks', kind: 'Network', spec: { networkRef: TO }, next: 'NoSubnet' },
   { who: 'port', cache: 'securityGroups', kind: 'SecurityGroup', spec: { securityGroupRefs: [TO] } },
+  { who: 'subnet', cache: 'networks', kind: 'Network', spec: { networkRef: TO, cidr: '10.1.0.0/24' } },
+  // The Subnet overlaps the present one of its Network.
+  {
+    ...{ who: 'router', cache: 'subnets', kind: 'Subnet', spec: { interfaces: [{ subnetRef: TO }] } },
+    next: 'SubnetNotReady',
+  },
 ]
 
 function missing({ who, cache, kind, spec, next }: Reference): WaitRow {
