@@ -16,9 +16,9 @@ export interface SubnetPlan {
   gatewayIP: string | undefined
   /** Disjoint, ascending. */
   pools: AddressRange[]
-  /** Never chosen, even if a pool covers them: network, broadcast and gateway addresses. */
+  /** Never chosen automatically, even if a pool covers them: network, broadcast and gateway addresses. */
   reserved: ReadonlySet<bigint>
-  /** Nobody may have them, asked for or not: network and broadcast addresses. */
+  /** Refused even when asked for: network and broadcast addresses. */
   unusable: ReadonlySet<bigint>
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every NetworkDriver keeps to. Called inside of `describe` by the tests of each driver, the one in memory included.
+// What every NetworkDriver must do. Called inside `describe` by the tests of each driver, including the one in memory.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import { until } from '../../lib/time/until.ts'
@@ -14,11 +14,11 @@ import {
 } from './network-driver.ts'
 
 export interface BackendUnderTest extends AsyncDisposable {
-  /** One more driver on the same backend, as another operator has it. It claims nothing. */
+  /** Another driver on the same backend, as a second operator would have. It claims no term. */
   open(): Promise<NetworkDriver>
-  /** The same for as long as nobody writes. */
+  /** Changes with every write, and with nothing else. */
   versions(): Promise<unknown>
-  /** Another hand takes away the row of that resource. */
+  /** Deletes the row of that resource, as somebody else would. */
   lose(kind: LogicalKind, uid: string): Promise<void>
 }
 
@@ -27,7 +27,7 @@ const routed: RoutedSubnet = {
   ...{ kind: 'Subnet', ...owner, uid: 'sub', networkUid: 'net', mtu: 1442 },
   ...{ cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' },
 }
-/** One of each kind; they stand on each other. */
+/** One of each kind; they refer to each other. */
 const WANTS: LogicalByKind = {
   Network: { kind: 'Network', ...owner, uid: 'net', mtu: 1442 },
   Subnet: {
@@ -85,7 +85,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     expect(refused).toBeInstanceOf(TransientError)
     expect(refused).toMatchObject({ reason: 'NetworkNotReady' })
   }
-  /** All that it stands on is there. */
+  /** Makes everything that one of this kind may refer to. */
   const furnish = async (kind: LogicalKind) => {
     for (const lower of LOGICAL_KINDS.slice(0, LOGICAL_KINDS.indexOf(kind))) await ensure(WANTS[lower])
   }

@@ -3,8 +3,8 @@ import type { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { NetworkDriver } from './network-driver.ts'
 
 /**
- * The backend's health and what nodes have taken, as figures. Only the leader looks: the figures go with its office.
- * @returns ends it
+ * Metrics of the backend's health and of the ports that a node claims though they belong elsewhere. Only the leader has them.
+ * @returns stops, and resets the metrics
  */
 export function measureNetwork(
   network: Pick<NetworkDriver, 'health' | 'onHealth' | 'listTaken' | 'onTaken'>,

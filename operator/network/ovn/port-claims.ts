@@ -12,7 +12,7 @@ import { Southbound, type SouthboundOptions } from './southbound.ts'
 
 export interface PortClaimsOptions {
   nb: Northbound
-  /** Whether the northbound mirror is what the database has. */
+  /** Whether the northbound mirror is up to date. */
   isCurrent(): boolean
   /** Writes to the northbound database; may fail. */
   forget(planner: Planner): Promise<void>
@@ -20,7 +20,7 @@ export interface PortClaimsOptions {
   patienceMs?: number
 }
 
-/** Both databases side by side: whom ports were requested on, and who claims them. */
+/** Compares both databases: on which node each port was requested, and which node claims it. */
 export class PortClaims {
   readonly southbound: Southbound | undefined
   readonly #options: PortClaimsOptions
@@ -41,7 +41,7 @@ export class PortClaims {
     this.southbound?.onSync(() => this.lookAtAll())
   }
 
-  /** Changes of the northbound mirror. */
+  /** To be called with each change of the northbound mirror. */
   update(changes: readonly RowChange[]): void {
     const rows = changes.filter(({ table }) => table === 'Logical_Switch_Port')
     this.#look(rows.flatMap(({ before, after }) => readString((after ?? before)?.['name']) ?? []))
@@ -68,7 +68,7 @@ export class PortClaims {
     if (this.#isSeen()) this.#watch.look(names)
   }
 
-  /** One database alone says nothing. */
+  /** One database alone proves nothing. */
   #isSeen(): boolean {
     return this.southbound?.synced === true && this.#options.isCurrent()
   }
@@ -78,7 +78,7 @@ export class PortClaims {
     return held && requestOf(held.row)
   }
 
-  /** Looked at again when its turn has come: the port may have been asked for elsewhere meanwhile. What fails is done at the next look. */
+  /** Judged again when it is written: the port may have been requested elsewhere meanwhile. What fails is tried again at the next look. */
   #forgetFormer(uid: string): void {
     const planner: Planner = (nb) =>
       judgeClaim(this.#requestOf(uid), this.southbound?.claimantOf(uid)).hasLeft ? planFormerGone(uid, nb) : new Plan()

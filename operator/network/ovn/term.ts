@@ -21,7 +21,7 @@ export function readTerm(global: OvsRow | undefined): Term | undefined {
   return match ? { incarnation: Number(match[1]), term: Number(match[2]) } : undefined
 }
 
-/** First operation of every transaction: refused with `timed out` unless our term still stands. */
+/** First operation of every transaction: fails it with `timed out` unless the database still has our term. */
 export function termGuard(term: Term): Operation {
   return {
     op: 'wait',
@@ -34,7 +34,7 @@ export function termGuard(term: Term): Operation {
   }
 }
 
-/** Takes the term over from exactly what was read; refused when somebody else wrote meanwhile. */
+/** Replaces the term that was read with ours; refused if somebody else has written external_ids since. */
 export function claimOperations(global: FoundRow, term: Term): Operation[] {
   const where = byUuid(global.uuid)
   return [
