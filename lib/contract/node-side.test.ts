@@ -27,7 +27,7 @@ test.each([
   expect(NBD_PORTS).toEqual({ first: 10900, last: 12899 })
 })
 
-test('what is too long is cut to what fits, and what fits is left as it is', () => {
+test('what is too long is cut to the limit, and what fits is left as it is', () => {
   expect(['', 'abc', 'abcd', 'abcdef'].map((said) => text(3).parse(said))).toEqual(['', 'abc', 'abc', 'abc'])
   const list = firstOf(z.int(), 2)
   expect([[], [1, 2], [1, 2, 3]].map((said) => list.parse(said))).toEqual([[], [1, 2], [1, 2]])

@@ -96,7 +96,7 @@ describe('node tokens', () => {
   })
 })
 
-test('where each thing is said', () => {
+test('the subject of each kind of message', () => {
   const key = { node: 'n1.example', kind: 'port', uid: 'u-1' } as const
   expect(desiredSubject(key)).toBe('$KV.desired.n1_example.port.u-1')
   expect(observedSubject(key)).toBe('$KV.observed.n1_example.port.u-1')

@@ -35,7 +35,7 @@ describe('judgeVersions', () => {
     expect(judged.ok ? true : judged.reason).toBe(verdict)
   })
 
-  test('whoever takes what it may take never goes back', () => {
+  test('whoever accepts only what is judged acceptable never goes back', () => {
     fc.assert(
       fc.property(fc.array(versions, { maxLength: 12 }), (offers) => {
         let held: Versions | undefined
@@ -53,7 +53,7 @@ describe('judgeVersions', () => {
     )
   })
 
-  test('of two that differ at most one order is taken', () => {
+  test('two that differ are accepted in one order at most', () => {
     fc.assert(
       fc.property(versions, versions, (a, b) => {
         const both = judgeVersions(a, b).ok && judgeVersions(b, a).ok

@@ -32,7 +32,7 @@ afterEach(async () => {
 const make = (name: string, spec = {}) => server.store.create(WIDGETS_PATH, widget(name, spec) as Widget) as Widget
 const names = (objects: Widget[]) => objects.map(({ metadata }) => metadata.name).sort()
 
-test('one informer a kind and selection, whoever asks; later ones add indexes', async () => {
+test('there is one informer per kind and selection, shared by all users; later users add indexes', async () => {
   const all = informers.of<Widget>(WIDGET)
   expect(informers.of(WIDGET)).toBe(all)
   const selections = [{ namespace: 'one' }, { labelSelector: 'a=b' }, { fieldSelector: 'x=y' }]
@@ -72,7 +72,7 @@ test('the start waits for the first list of each; what is asked for later runs t
   expect(late.cache.size).toBe(1)
 })
 
-test('a start that is given up rejects, and so does whoever waits', async () => {
+test('aborting the start rejects it and everything that waits for it', async () => {
   const all = informers.of<Widget>(WIDGET)
   server.frozen = true
   for (let i = 0; i < 50; i++) server.cutNext(() => true)
@@ -84,7 +84,7 @@ test('a start that is given up rejects, and so does whoever waits', async () => 
   await expect(all.whenSynced(stop.signal)).rejects.toThrow('stopping')
 })
 
-test('whoever waited by a signal has left nothing at it', async () => {
+test('waiting with a signal leaves no listener on it', async () => {
   const all = informers.of<Widget>(WIDGET)
   const waits = new AbortController()
   const waiting = all.whenSynced(waits.signal)

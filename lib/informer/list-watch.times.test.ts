@@ -126,7 +126,7 @@ describe('a watch', () => {
     ])
   })
 
-  test('that lasted its time is followed by one from where it was, at once and without a question', async () => {
+  test('that ran its full time is followed at once by one from the same place, without asking the store', async () => {
     const informer = await start()
     await watches[0]!.say({ type: 'ADDED', object: at('a', '12') }, { type: 'BOOKMARK', resourceVersion: '20' })
     await clock.advance(32_500)
@@ -138,7 +138,7 @@ describe('a watch', () => {
     expect(sizes(informer)).toEqual({ a: 12 })
   })
 
-  test('that a server ended before its time is followed by a question: did the store go back?', async () => {
+  test('that the server ended early is followed by a question to the store: did it go back in time?', async () => {
     await start()
     await watches[0]!.say({ type: 'BOOKMARK', resourceVersion: '15' })
     await clock.advance(20_000)
@@ -149,7 +149,7 @@ describe('a watch', () => {
     expect([asked.length, watches[1]!.options['resourceVersion']]).toEqual([2, '15'])
   })
 
-  test('that ends at once each time is asked for ever less often', async () => {
+  test('that keeps ending at once is opened less and less often', async () => {
     await start()
     const waits: number[] = []
     for (let i = 0; i < 4; i++) {
@@ -167,7 +167,7 @@ describe('a watch', () => {
     expect(await timeTo(watches)).toBe(50)
   })
 
-  test('that fails is tried again with back-off; the row begins anew after a good while', async () => {
+  test('that fails is tried again with back-off, which starts over after one that held for a while', async () => {
     await start()
     const waits: number[] = []
     for (const afterMs of [0, 0, 0, 17_000]) {
@@ -266,7 +266,7 @@ describe('after a cut', () => {
 })
 
 describe('a list', () => {
-  test('takes away what it lacks, but not what was written after it was made; told as a change', async () => {
+  test('removes what it lacks, except what was written after it was made, and announces that', async () => {
     store = { version: '10', objects: [at('a', '1'), at('b', '2'), at('c', '3')] }
     const informer = await start()
     const changes: string[] = []

@@ -147,7 +147,7 @@ describe('Election', () => {
     expect(fence.signal.aborted).toBe(true)
   })
 
-  test('a renewal that fails for a while is no loss; one with an unknown outcome is found again', async () => {
+  test('a renewal that fails for a while loses nothing; one whose outcome is unknown is recognised later', async () => {
     const a = stand('a')
     await settle()
     a.client.cut = true
@@ -231,7 +231,7 @@ describe('Election', () => {
       expect([a.terms, b.terms]).toEqual([[1], [2]])
     })
 
-    test('after work that stood for long counts as the first', async () => {
+    test('after work that lasted long counts as the first one', async () => {
       let works = 0
       const work = () => {
         works += 1
@@ -310,7 +310,7 @@ describe('Election', () => {
       expect(() => fence!.assertLeader()).toThrow('the process is stopping')
     })
 
-    test('is over for whoever stops once the lease was given up, or could not be', async () => {
+    test('ends on stop as soon as the lease was released, or releasing it failed', async () => {
       const a = stand('a')
       await settle()
       let isOver = false
@@ -325,7 +325,7 @@ describe('Election', () => {
       expect(isOver).toBe(true)
     })
 
-    test('is ours after a conflict while nobody can be asked', async () => {
+    test('stays ours after a conflict for as long as the apiserver cannot be asked', async () => {
       const a = stand('a')
       await settle()
       const object = lease()

@@ -123,7 +123,7 @@ describe('a machine that its node refuses for want of room', () => {
     expect(i.status?.excludedNodes).toEqual(expected(node))
   })
 
-  test('what refused it is forgotten once it runs', async () => {
+  test('the nodes that refused it are forgotten once it runs', async () => {
     const w = machineWorld()
     const i = bare({}, { excludedNodes: ['c1'] })
     await active(w, i)

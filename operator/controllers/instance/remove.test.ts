@@ -95,7 +95,7 @@ describe('its own Ports', () => {
     expect(removals).toHaveLength(2)
   })
 
-  test('all are asked for, one that is missing keeps none of the others', async () => {
+  test('all are removed, even if one of them is missing already', async () => {
     const w = machineWorld()
     for (const index of [0, 2]) w.put('ports', own(index))
     const i = ending({}, [lan, lan, lan])
@@ -116,7 +116,7 @@ describe('its own Ports', () => {
     expect(removals).toEqual([])
   })
 
-  test('what a Port that is only just removed said before is not why it is still there', async () => {
+  test('the old condition of a Port that was only just removed is not given as the reason why it is still there', async () => {
     const w = machineWorld()
     const port = w.put('ports', own(0, ready('False')))
     w.deps.deletions.add(port.metadata.uid)
@@ -147,7 +147,7 @@ describe('a user’s Port', () => {
     expect(await removeInstance(i, w.deps, w.run)).toEqual(waits('waiting for Port eth to leave node c1'))
   })
 
-  test('that is left first keeps no automatic one behind it', async () => {
+  test('that is waited for first does not keep the automatic ones behind it from being removed', async () => {
     const w = machineWorld()
     w.put('ports', users('c2'))
     w.put('ports', own(1))

@@ -160,7 +160,7 @@ describe('one that is not', () => {
     expect(resolveVolumes(vm('data'), [given('data', 'uid-before')], w.deps).volumes).toEqual([])
   })
 
-  test('is the first of two: it is the one that is told', () => {
+  test('is the first of two: the outcome is about this one', () => {
     const w = machineWorld()
     put(w, 'b', { report: undefined })
     expect(resolveVolumes(vm('a', 'b'), [], w.deps).unresolved).toMatchObject({ reason: 'VolumeNotFound' })

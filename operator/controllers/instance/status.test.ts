@@ -74,7 +74,7 @@ test('before anything was said no stage counts as reached', () => {
   })
 })
 
-test('why the first stage is not reached stands in its condition, and not in those of the stages behind it', () => {
+test('the reason why the first stage is not reached is in its own condition, not in those of later stages', () => {
   const i = machine()
   const error = { reason: 'ImageNotReady', message: 'the image is refused on this node: digest', terminal: false }
   const outcome = observe(i, { ...report('waiting', { stages: [], volumesAttached: [] }), error }, 'absent')
@@ -104,7 +104,7 @@ test('what waits for a restart is what stands in the condition ResizePending, wh
   expect(i.status?.pendingChanges).toBeUndefined()
 })
 
-test('a refusal of an older placement is none of this one', () => {
+test('a refusal from an older placement does not count for this one', () => {
   const i = machine()
   const refused = (epoch: number) => observe(i, report('refused', {}, { epoch }))
   expect(refused(1)).toMatchObject({ kind: 'wait', reason: 'Building' })

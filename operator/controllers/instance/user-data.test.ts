@@ -61,7 +61,7 @@ describe('in the spec', () => {
     })
   })
 
-  test('none is none', async () => {
+  test('without any there is none, and nothing is read', async () => {
     const w = world()
     expect(await w.find(machine())).toEqual({ ok: true, object: undefined })
     expect(w.reads).toEqual([])
@@ -112,7 +112,7 @@ describe('of a Secret', () => {
     expect(w.reads).toEqual([])
   })
 
-  test('of one machine is none of another’s', async () => {
+  test('of one machine is never given to another', async () => {
     const w = world(marked({ userData: 'aQ==' }))
     await w.find(byRef())
     w.secret = undefined

@@ -72,7 +72,7 @@ describe('is it stale?', () => {
 describe('reconcile', () => {
   const addresses = (w: MemoryWorld) => w.deps.caches.ipClaims.list().map((c) => c.spec.claims.map((e) => e.address))
 
-  test('what no port has is released, the others of the block stay; with the last it goes', async () => {
+  test('an address that no port has is released and the rest of the block stays; the block goes with the last one', async () => {
     const w = memoryWorld()
     w.put('ports', port([['lan-v4', '10.0.0.5']]))
     const c = w.put('ipClaims', block(entry(), entry('uid-gone', 'gone', '10.0.0.6')))
@@ -82,7 +82,7 @@ describe('reconcile', () => {
     expect(await reconcileIPClaim(w.deps.caches.ipClaims.list()[0]!, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(addresses(w)).toEqual([])
   })
-  test('an address of an attempt that came to nothing is given back once the port has others, and not before', async () => {
+  test('an address from a failed attempt is released once the port has others, and not before', async () => {
     const w = memoryWorld()
     const network = w.put('networks', stored<Network>('lan', {}))
     const subnet = (name: string, cidr: string) => w.put('subnets', stored<Subnet>(name, { ...SPEC, cidr }))

@@ -26,7 +26,7 @@ test('what is no key is refused, and nothing is said of it', () => {
   expect(k.status).toEqual({})
 })
 
-test('it goes when no machine names it any more, also one that never was a key', () => {
+test('it is deleted once no machine names it, even if it never was a valid key', () => {
   const w = memoryWorld()
   w.put('instances', user())
   const k = keyPair('ssh-dss AAAA', { deleted: true })

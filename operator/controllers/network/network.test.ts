@@ -175,7 +175,7 @@ describe('is woken', () => {
     expect(woken('ports', port({}, { namespace: 'b' }))).toEqual(byPort ? ['ns/lan'] : [])
     expect(woken('subnets', subnet)).toEqual(bySubnet ? ['ns/lan'] : [])
   })
-  test('nobody, by a Port of a Network that is not there', () => {
+  test('not by a Port whose Network does not exist', () => {
     expect(wokenBy(memoryWorld(), networkController)('ports', port({}))).toEqual([])
   })
   test('by the Cloud, which says what the underlay carries; by no other Cloud', () => {
