@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
+import { floatingIPKind } from './controllers/floating-ip/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
+import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
@@ -20,6 +22,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   clouds: {},
   computeNodes: computeNodeKind,
   flavors: {},
+  floatingIPs: floatingIPKind,
   images: imageKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,
@@ -27,6 +30,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   networks: {},
   nodes: nodeKind,
   ports: portKind,
+  providerNetworks: providerNetworkKind,
   routers: routerKind,
   securityGroups: securityGroupKind,
   storagePools: {},

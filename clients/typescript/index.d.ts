@@ -26,6 +26,14 @@ export declare class Flavor extends GenericKind {
   status?: FlavorStatus
 }
 
+import type { FloatingIPSpec, FloatingIPStatus } from './types/floatingip.js'
+export type { FloatingIPSpec, FloatingIPStatus } from './types/floatingip.js'
+/** An address of an external Network that leads to a Port: what is behind it can be reached from outside, and moves without a change of the address. */
+export declare class FloatingIP extends GenericKind {
+  spec: FloatingIPSpec
+  status?: FloatingIPStatus
+}
+
 import type { ImageSpec, ImageStatus } from './types/image.js'
 export type { ImageSpec, ImageStatus } from './types/image.js'
 /** A disk image that machines boot from. It is fetched once by one node, checked, and then cached where machines need it. */
@@ -71,6 +79,14 @@ export type { PortSpec, PortStatus } from './types/port.js'
 export declare class Port extends GenericKind {
   spec: PortSpec
   status?: PortStatus
+}
+
+import type { ProviderNetworkSpec, ProviderNetworkStatus } from './types/providernetwork.js'
+export type { ProviderNetworkSpec, ProviderNetworkStatus } from './types/providernetwork.js'
+/** A physical network that nodes are connected to: Networks of spec.provider are on it, as an external Network of routers and floating IPs is. */
+export declare class ProviderNetwork extends GenericKind {
+  spec: ProviderNetworkSpec
+  status?: ProviderNetworkStatus
 }
 
 import type { RouterSpec, RouterStatus } from './types/router.js'

@@ -11,6 +11,9 @@ RegisterKind(ComputeNode, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Co
 export class Flavor extends GenericKind {}
 RegisterKind(Flavor, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Flavor', plural: 'flavors' })
 
+export class FloatingIP extends GenericKind {}
+RegisterKind(FloatingIP, { group: 'nephele.dev', version: 'v1alpha1', kind: 'FloatingIP', plural: 'floatingips' })
+
 export class Image extends GenericKind {}
 RegisterKind(Image, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Image', plural: 'images' })
 
@@ -28,6 +31,9 @@ RegisterKind(Network, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Networ
 
 export class Port extends GenericKind {}
 RegisterKind(Port, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Port', plural: 'ports' })
+
+export class ProviderNetwork extends GenericKind {}
+RegisterKind(ProviderNetwork, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ProviderNetwork', plural: 'providernetworks' })
 
 export class Router extends GenericKind {}
 RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router', plural: 'routers' })

@@ -194,6 +194,14 @@ export interface ComputeNodeStatus {
      */
     datapath?: 'system' | 'netdev'
     /**
+     * Physical networks that it is connected to, by ProviderNetworks.
+     *
+     * @maxItems 64
+     *
+     * Items: Name of one.
+     */
+    physicalNetworks?: string[]
+    /**
      * NUMA cells.
      */
     numaCells?: number

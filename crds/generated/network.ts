@@ -22,6 +22,28 @@ export interface NetworkSpec {
    */
   dnsDomain?: string
   /**
+   * Whether Routers may have their gateway on it and FloatingIPs their addresses. For administrators of the cloud. *live*
+   */
+  external?: boolean
+  /**
+   * The physical network that it is; absent: a virtual one, by tunnels between the nodes. For administrators of the cloud. *immutable*
+   */
+  provider?: {
+    /**
+     * The ProviderNetwork. *immutable*
+     */
+    providerNetworkRef: {
+      /**
+       * Name of the ProviderNetwork. *immutable*
+       */
+      name: string
+    }
+    /**
+     * The VLAN; absent: the next free one of the ProviderNetwork's vlanRanges. *immutable*
+     */
+    segmentationID?: number
+  }
+  /**
    * The namespaces whose objects may refer to this one; `*` means all of them. *live*
    *
    * @maxItems 64
@@ -96,4 +118,12 @@ export interface NetworkStatus {
    * Name of the logical switch in OVN's northbound database.
    */
   logicalSwitch?: string
+  /**
+   * Name of the physical network that it is.
+   */
+  physicalNetwork?: string
+  /**
+   * Its VLAN on the physical network.
+   */
+  segmentationID?: number
 }

@@ -374,4 +374,6 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
   ],
+  FloatingIP: [{ spec: { description: 'what for' }, status: { ...COMMON, state: 'ACTIVE' } }],
+  ProviderNetwork: [{ spec: { description: 'what for' }, status: { ...COMMON, state: 'ACTIVE' } }],
 }

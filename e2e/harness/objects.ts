@@ -41,6 +41,8 @@ export const securityGroup = (at: Named, spec: object = {}): Draft => draft('Sec
 
 export const router = (at: Named, spec: object = {}): Draft => draft('Router', at, spec)
 
+export const floatingIP = (at: Named, spec: object = {}): Draft => draft('FloatingIP', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

@@ -10,3 +10,5 @@ export const dnsLabel = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
   .max(253)
+/** A network device or bridge of a Linux host: at most 15 characters (IFNAMSIZ). */
+export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/)

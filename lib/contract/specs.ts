@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the operator asks of a node, one schema per kind. Loose: fields that a newer operator added are kept.
 import { z } from 'zod'
-import { dnsLabel, mac, networkKey, sha256, uid } from './fields.ts'
+import { dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
 
 /** Roles and configuration of one node. */
 export const NodeSpec = z.looseObject({
@@ -31,6 +31,13 @@ export const NodeSpec = z.looseObject({
         requireMount: z.boolean().optional(),
       }),
     )
+    .optional(),
+  /**
+   * Physical networks that the node is connected to, by their names: the agent maps each to a bridge of the switch. Exactly one of
+   * `interface`, for which the agent makes a bridge, and `bridge`, which the host has already. Absent: the host's mappings stay.
+   */
+  physicalNetworks: z
+    .array(z.looseObject({ name: dnsLabel, interface: interfaceName.optional(), bridge: interfaceName.optional() }))
     .optional(),
   /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),

@@ -7,12 +7,14 @@ import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController } from './compute-node/controller.ts'
 import { flavorController } from './flavor/controller.ts'
+import { floatingIPController } from './floating-ip/controller.ts'
 import { imageController } from './image/controller.ts'
 import { instanceController } from './instance/controller.ts'
 import { ipClaimController } from './ip-claim/controller.ts'
 import { keyPairController } from './key-pair/controller.ts'
 import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
+import { providerNetworkController } from './provider-network/controller.ts'
 import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
@@ -46,6 +48,8 @@ export function defineControllers(
     volumes: volumeController(deps, informers),
     instances: instanceController(deps, informers),
     routers: routerController(deps, informers),
+    providerNetworks: providerNetworkController(deps),
+    floatingIPs: floatingIPController(deps),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isSameEntry, isSameHolder, toEntry, type ClaimEntry, type ClaimHolder } from './claim-block.ts'
+import { holderOf, isSameEntry, isSameHolder, toEntry, type ClaimEntry, type ClaimHolder } from './claim-block.ts'
 
 /** One change to a block. */
 export type BlockChange =
@@ -27,7 +27,7 @@ export function planBlock(entries: readonly ClaimEntry[], changes: readonly Bloc
   const takenBy = changes.map((change) => {
     if (change.kind === 'release') return undefined
     const there = planned.get(change.address)
-    if (there) return isSameHolder(there.portRef, change.holder) ? undefined : there
+    if (there) return isSameHolder(holderOf(there), change.holder) ? undefined : there
     planned.set(change.address, toEntry(change.holder, change.address))
     return undefined
   })

@@ -25,6 +25,7 @@ test.each<[ClaimHolder, boolean]>([
   [{ ...holder, instanceUid: 'i' }, true],
   [{ ...holder, namespace: 'other' }, false],
   [{ ...holder, name: 'q' }, false],
+  [{ ...holder, kind: 'Router', uid: 'one' }, false],
 ])('the holder without a UID and %j: the same %j', (other, isSame) => {
   expect(isSameHolder(holder, other)).toBe(isSame)
   expect(isSameHolder(other, holder)).toBe(isSame)
@@ -36,17 +37,19 @@ test('two UIDs that are known must agree', () => {
   expect(isSameHolder(one, { ...one })).toBe(true)
 })
 
-const entry: ClaimEntry = { address: '10.0.0.2', portRef: { ...holder, uid: 'u' }, instanceUid: 'i' }
+const portRef = { ...holder, uid: 'u' }
+const entry: ClaimEntry = { address: '10.0.0.2', portRef, instanceUid: 'i' }
 
 describe('the very same claim', () => {
   test.each<[string, ClaimEntry, boolean]>([
     ['a copy', structuredClone(entry), true],
     ['another address', { ...entry, address: '10.0.0.3' }, false],
-    ['another namespace', { ...entry, portRef: { ...entry.portRef, namespace: 'other' } }, false],
-    ['another name', { ...entry, portRef: { ...entry.portRef, name: 'q' } }, false],
-    ['another UID', { ...entry, portRef: { ...entry.portRef, uid: 'v' } }, false],
+    ['another namespace', { ...entry, portRef: { ...portRef, namespace: 'other' } }, false],
+    ['another name', { ...entry, portRef: { ...portRef, name: 'q' } }, false],
+    ['another UID', { ...entry, portRef: { ...portRef, uid: 'v' } }, false],
     ['no UID', { ...entry, portRef: holder }, false],
     ['another instance', { ...entry, instanceUid: 'j' }, false],
+    ['another kind', { address: entry.address, ownerRef: { kind: 'Router', ...portRef } }, false],
   ])('%s: %j', (_, other, isSame) => {
     expect(isSameEntry(entry, other)).toBe(isSame)
     // What is not the same is not released by it.

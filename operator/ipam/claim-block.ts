@@ -6,8 +6,13 @@ import { findAddress, toText } from './address.ts'
 /** One address and who has it, as an IPClaim lists it. */
 export type ClaimEntry = IPClaim['spec']['claims'][number]
 
-/** The port an address is for. The UID is absent while an automatic port is about to be created under its fixed name. */
+/** Kinds other than Port that have addresses of their own. */
+export type OwnerKind = NonNullable<ClaimEntry['ownerRef']>['kind']
+
+/** Whom an address is for. The UID is absent while an automatic port is about to be created under its fixed name. */
 export interface ClaimHolder {
+  /** Absent: a Port. Everything else has a UID. */
+  kind?: OwnerKind
   namespace: string
   name: string
   uid?: string | undefined
@@ -62,7 +67,11 @@ export function blockOf(subnet: { namespace: string; name: string; uid: string }
 }
 
 export function toEntry(holder: ClaimHolder, address: string): ClaimEntry {
-  const { namespace, name, uid, instanceUid } = holder
+  const { kind, namespace, name, uid, instanceUid } = holder
+  if (kind !== undefined) {
+    if (uid === undefined) throw new TypeError(`${kind} ${namespace}/${name} claims without a UID`)
+    return { address, ownerRef: { kind, namespace, name, uid } }
+  }
   return {
     address,
     portRef: { namespace, name, ...(uid === undefined ? {} : { uid }) },
@@ -70,19 +79,31 @@ export function toEntry(holder: ClaimHolder, address: string): ClaimEntry {
   }
 }
 
+/** Who has the address, as the entry says it. The schema requires one of the two; without either nobody has it. */
+export function holderOf({ portRef, ownerRef }: ClaimEntry): ClaimHolder {
+  return portRef ?? ownerRef ?? { namespace: '', name: '' }
+}
+
+/** `Port team/web`, for messages. */
+export function describeHolder({ kind, namespace, name }: ClaimHolder): string {
+  return `${kind ?? 'Port'} ${namespace}/${name}`
+}
+
 /** A name alone is enough for an automatic port: it carries its instance's identity. A known UID must agree. */
 export function isSameHolder(a: ClaimHolder, b: ClaimHolder): boolean {
-  if (a.namespace !== b.namespace || a.name !== b.name) return false
+  if (a.kind !== b.kind || a.namespace !== b.namespace || a.name !== b.name) return false
   return a.uid === undefined || b.uid === undefined || a.uid === b.uid
 }
 
 /** Exactly the same claim, so that a release removes only the claim it was decided for. */
 export function isSameEntry(a: ClaimEntry, b: ClaimEntry): boolean {
+  const [one, other] = [holderOf(a), holderOf(b)]
   return (
     a.address === b.address &&
-    a.portRef.namespace === b.portRef.namespace &&
-    a.portRef.name === b.portRef.name &&
-    a.portRef.uid === b.portRef.uid &&
+    one.kind === other.kind &&
+    one.namespace === other.namespace &&
+    one.name === other.name &&
+    one.uid === other.uid &&
     a.instanceUid === b.instanceUid
   )
 }

@@ -5,6 +5,8 @@ import { planBlock, type BlockPlan } from './block-plan.ts'
 import { findAddress, toText } from './address.ts'
 import {
   blockOf,
+  describeHolder,
+  holderOf,
   isSameEntry,
   isSameHolder as isSame,
   type BlockRef,
@@ -210,11 +212,11 @@ export class ClaimQueue {
         continue
       }
       const { chosen, subnet, requested } = order
-      const by = takenBy[i]?.portRef
+      const by = takenBy[i]
       if (!by) order.settle({ ok: true, address: chosen?.address ?? '' })
       else if (requested === undefined) this.#chooseAgain(order)
       else {
-        const message = `address ${requested} of subnet ${subnet.name} is taken by port ${by.namespace}/${by.name}`
+        const message = `address ${requested} of subnet ${subnet.name} is taken by ${describeHolder(holderOf(by))}`
         order.settle({ ok: false, reason: 'AddressInUse', message })
       }
     }

@@ -2,6 +2,7 @@
 import { isLaterVersion } from '../../lib/informer/resource-version.ts'
 import { findAddress } from './address.ts'
 import {
+  holderOf,
   isSameEntry,
   isSameHolder,
   type BlockRef,
@@ -26,7 +27,7 @@ interface KnownSubnet {
  */
 export class KnownClaims {
   readonly #subnets = new Map<string, KnownSubnet>()
-  /** By the holder's `namespace/name`. */
+  /** By the holder's kind, namespace and name. */
   readonly #held = new Map<string, HeldClaim[]>()
   readonly #freed = new Listeners<HeldClaim>()
 
@@ -62,7 +63,7 @@ export class KnownClaims {
 
   /** All claims of the holder, in any subnet. */
   listHeld(holder: ClaimHolder): HeldClaim[] {
-    return (this.#held.get(holderKey(holder)) ?? []).filter(({ entry }) => isSameHolder(entry.portRef, holder))
+    return (this.#held.get(holderKey(holder)) ?? []).filter(({ entry }) => isSameHolder(holderOf(entry), holder))
   }
 
   freeOf(subnetUid: string, plan: SubnetPlan): FreeAddresses {
@@ -101,14 +102,14 @@ export class KnownClaims {
   }
 
   #hold(claim: HeldClaim): void {
-    const key = holderKey(claim.entry.portRef)
+    const key = holderKey(holderOf(claim.entry))
     const held = this.#held.get(key)
     if (held) held.push(claim)
     else this.#held.set(key, [claim])
   }
 
   #unhold(subnetUid: string, entry: ClaimEntry): void {
-    const key = holderKey(entry.portRef)
+    const key = holderKey(holderOf(entry))
     const left = (this.#held.get(key) ?? []).filter(
       (claim) => claim.block.subnetUid !== subnetUid || !isSameEntry(claim.entry, entry),
     )
@@ -135,6 +136,6 @@ function valueOf(address: string): bigint {
   return findAddress(address)?.value ?? -1n
 }
 
-function holderKey({ namespace, name }: ClaimHolder): string {
-  return `${namespace}/${name}`
+function holderKey({ kind, namespace, name }: ClaimHolder): string {
+  return `${kind ?? 'Port'}/${namespace}/${name}`
 }

@@ -40,7 +40,7 @@ const blocksOf = async (uid: string) =>
   (await client.list<IPClaim>(IP_CLAIM, { namespace: 'default' })).filter((c) => c.spec.subnetRef.uid === uid)
 /** Who has what, as it is stored; an address that stood in two places would be in the list twice. */
 const claimsOf = async (uid: string) =>
-  (await blocksOf(uid)).flatMap((c) => c.spec.claims.map((e) => `${e.address} ${e.portRef.name}`)).sort()
+  (await blocksOf(uid)).flatMap((c) => c.spec.claims.map((e) => `${e.address} ${e.portRef?.name}`)).sort()
 const port = (name: string) => ({ namespace: 'default', name })
 const book = () => new AddressBook(new KubeClaimStore(client))
 
@@ -102,7 +102,7 @@ test.each([
   for (const block of heard) [paused, next].forEach((leader) => leader.observe(block))
 
   const old = paused.claim(lan, port('old'))
-  const wanted = (await store.reached.promise).find((e) => e.portRef.name === 'old')!.address
+  const wanted = (await store.reached.promise).find((e) => e.portRef?.name === 'old')!.address
   expect(await next.claim(lan, port('young'))).toEqual({ ok: true, address: wanted })
   store.resume()
   const late = await old

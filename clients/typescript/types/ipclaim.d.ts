@@ -41,7 +41,7 @@ export interface IPClaimSpec {
     /**
      * The Port that has it, or that is about to be made with it. *live*
      */
-    portRef: {
+    portRef?: {
       /**
        * Namespace of the Port. *live*
        */
@@ -59,5 +59,26 @@ export interface IPClaimSpec {
      * UID of the Instance that the Port is made for, with an automatic Port. *live*
      */
     instanceUid?: string
+    /**
+     * What has it, if that is no Port. *live*
+     */
+    ownerRef?: {
+      /**
+       * Its kind. *live*
+       */
+      kind: 'Router' | 'FloatingIP'
+      /**
+       * Its namespace. *live*
+       */
+      namespace: string
+      /**
+       * Its name. *live*
+       */
+      name: string
+      /**
+       * Its UID. *live*
+       */
+      uid: string
+    }
   }[]
 }

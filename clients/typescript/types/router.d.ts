@@ -28,6 +28,51 @@ export interface RouterSpec {
     }
   }[]
   /**
+   * Its way to the outside; absent: it has none. *live*
+   */
+  externalGateway?: {
+    /**
+     * An external Network. *live*
+     */
+    networkRef: {
+      /**
+       * Name of the Network. *live*
+       */
+      name: string
+      /**
+       * Namespace of the Network; absent: the same. Another one works only where the Network allows it by spec.sharedWith. *live*
+       */
+      namespace?: string
+    }
+    /**
+     * Its addresses there; absent: one of each family, of the first Subnet by name that has room. *live*
+     *
+     * @minItems 1
+     * @maxItems 4
+     *
+     * Items: One address. *live*
+     */
+    fixedIPs?: {
+      /**
+       * Subnet of that Network. *live*
+       */
+      subnetRef: {
+        /**
+         * Name of the Subnet. *live*
+         */
+        name: string
+      }
+      /**
+       * The address; absent: one is chosen. *live*
+       */
+      ipAddress?: string
+    }[]
+    /**
+     * Whether machines without a FloatingIP reach the outside under the Router's IPv4 address. *live*
+     */
+    enableSNAT?: boolean
+  }
+  /**
    * Ways beyond the Subnets of interfaces. Several ones to the same destination share its traffic. *live*
    *
    * @maxItems 64
@@ -86,6 +131,56 @@ export interface RouterStatus {
      */
     prefixLength: number
   }[]
+  /**
+   * Its way to the outside.
+   */
+  externalGateway?: {
+    /**
+     * The external Network, as namespace/name.
+     */
+    network: string
+    /**
+     * UID of the Network.
+     */
+    networkUID: string
+    /**
+     * Its addresses there.
+     *
+     * @maxItems 4
+     *
+     * Items: One address.
+     */
+    fixedIPs?: {
+      /**
+       * Name of the Subnet.
+       */
+      subnet: string
+      /**
+       * UID of the Subnet.
+       */
+      subnetUID: string
+      /**
+       * The address.
+       */
+      ipAddress: string
+      /**
+       * Of the Subnet's range.
+       */
+      prefixLength: number
+    }[]
+    /**
+     * Whether it translates for machines without a FloatingIP.
+     */
+    snat?: boolean
+  }
+  /**
+   * The nodes that may carry the traffic to the outside, the preferred one first; the next takes over within a second.
+   *
+   * @maxItems 3
+   *
+   * Items: Name of a node.
+   */
+  gateways?: string[]
   /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
    *

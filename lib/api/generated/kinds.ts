@@ -23,6 +23,13 @@ export const FLAVOR: ResourceKind = {
   kind: 'Flavor',
   namespaced: false,
 }
+export const FLOATING_IP: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'floatingips',
+  kind: 'FloatingIP',
+  namespaced: true,
+}
 export const IMAGE: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -64,6 +71,13 @@ export const PORT: ResourceKind = {
   plural: 'ports',
   kind: 'Port',
   namespaced: true,
+}
+export const PROVIDER_NETWORK: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'providernetworks',
+  kind: 'ProviderNetwork',
+  namespaced: false,
 }
 export const ROUTER: ResourceKind = {
   group: 'nephele.dev',
@@ -113,12 +127,14 @@ export const CUSTOM_KINDS_BY_NAME = {
   clouds: CLOUD,
   computeNodes: COMPUTE_NODE,
   flavors: FLAVOR,
+  floatingIPs: FLOATING_IP,
   images: IMAGE,
   instances: INSTANCE,
   ipClaims: IP_CLAIM,
   keyPairs: KEY_PAIR,
   networks: NETWORK,
   ports: PORT,
+  providerNetworks: PROVIDER_NETWORK,
   routers: ROUTER,
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,

@@ -3,12 +3,14 @@
 import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
 import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
 import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts'
+import type { FloatingIPSpec, FloatingIPStatus } from '../../../crds/generated/floatingip.ts'
 import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
 import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
 import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
 import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
 import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
+import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
@@ -20,12 +22,14 @@ import type { Resource } from '../../kube/object.ts'
 export type Cloud = Resource<CloudSpec, CloudStatus>
 export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
 export type Flavor = Resource<FlavorSpec, FlavorStatus>
+export type FloatingIP = Resource<FloatingIPSpec, FloatingIPStatus>
 export type Image = Resource<ImageSpec, ImageStatus>
 export type Instance = Resource<InstanceSpec, InstanceStatus>
 export type IPClaim = Resource<IPClaimSpec, never>
 export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
 export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
+export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
@@ -38,12 +42,14 @@ export interface CustomObjects {
   clouds: Cloud
   computeNodes: ComputeNode
   flavors: Flavor
+  floatingIPs: FloatingIP
   images: Image
   instances: Instance
   ipClaims: IPClaim
   keyPairs: KeyPair
   networks: Network
   ports: Port
+  providerNetworks: ProviderNetwork
   routers: Router
   securityGroups: SecurityGroup
   storagePools: StoragePool

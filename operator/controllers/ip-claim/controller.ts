@@ -7,7 +7,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileIPClaim } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 
-/** Releases addresses that no port has: left by a crash between two writes, or by Ports that were removed by force. */
+/** Releases addresses that nobody has: left by a crash between two writes, or by objects that were removed by force. */
 export function ipClaimController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<IPClaim> {
   const blocksBy = (index: string, value: string) => deps.caches.ipClaims.listBy(index, value).map(keyOfObject)
   return {
@@ -16,6 +16,8 @@ export function ipClaimController(deps: OperatorDeps, informers: OperatorInforme
     conditions: 'none',
     watches: [
       watchOf(informers.ports, (port) => blocksBy('port', keyOfObject(port))),
+      watchOf(informers.routers, ({ metadata }) => blocksBy('owner', metadata.uid)),
+      watchOf(informers.floatingIPs, ({ metadata }) => blocksBy('owner', metadata.uid)),
       watchOf(informers.instances, ({ metadata }) => blocksBy('instance', metadata.uid)),
     ],
     reconcile: (claim, run) => reconcileIPClaim(claim, deps, run),

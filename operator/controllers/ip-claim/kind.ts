@@ -8,7 +8,9 @@ export const ipClaimKind: KindRow<IPClaim> = {
   indexes: {
     subnet: ({ spec }) => [spec.subnetRef.uid],
     /** Ports that have, or are about to have, one of its addresses. */
-    port: ({ spec }) => [...new Set(spec.claims.map(({ portRef }) => keyOfRef(portRef)))],
+    port: ({ spec }) => [...new Set(spec.claims.flatMap(({ portRef }) => (portRef ? [keyOfRef(portRef)] : [])))],
+    /** UIDs of other objects that have one of its addresses. */
+    owner: ({ spec }) => [...new Set(spec.claims.flatMap(({ ownerRef }) => ownerRef?.uid ?? []))],
     /** UIDs of Instances for which it has addresses. */
     instance: ({ spec }) => [
       ...new Set(spec.claims.flatMap(({ instanceUid }) => (instanceUid === undefined ? [] : [instanceUid]))),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { PORT } from '../../../lib/api/kinds.ts'
-import type { Instance, IPClaim, Port } from '../../../lib/api/types.ts'
+import { FLOATING_IP, PORT, ROUTER } from '../../../lib/api/kinds.ts'
+import type { FloatingIP, Instance, IPClaim, Port, Router } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
-import type { ClaimEntry } from '../../ipam/claim-block.ts'
+import { describeHolder, holderOf, type ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { keyOf } from '../../kind/references.ts'
@@ -16,19 +16,74 @@ export async function reconcileIPClaim(
   if (claim.metadata.deletionTimestamp !== undefined) return done
   const block = toStoredBlock(claim)
   const stale: ClaimEntry[] = []
-  for (const entry of block.entries) {
-    const { portRef, instanceUid } = entry
-    const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
-    const isIdle = (port: Port | undefined) =>
-      isStale(entry, block.subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
-    if (!isIdle(deps.caches.ports.find(portRef.namespace, portRef.name))) continue
-    // Two caches never show the same moment: an address is released only if the apiserver confirms it now.
-    if (isIdle(await run.client.find<Port>(PORT, portRef, { signal: run.signal }))) stale.push(entry)
-  }
+  for (const entry of block.entries) if (await isIdle(entry, block.subnetName, deps, run)) stale.push(entry)
   await deps.addresses.release(stale.map((entry) => ({ block, entry })))
-  for (const { address, portRef } of stale)
-    run.log.info({ address, port: `${portRef.namespace}/${portRef.name}` }, 'address claim without a port released')
+  for (const entry of stale)
+    run.log.info(
+      { address: entry.address, holder: describeHolder(holderOf(entry)) },
+      'address claim of nobody released',
+    )
   return done
+}
+
+/** Two caches never show the same moment: an address is released only if the apiserver confirms it now. */
+async function isIdle(
+  entry: ClaimEntry,
+  subnetName: string,
+  deps: Pick<OperatorDeps, 'caches'>,
+  { client, signal }: Pick<Run, 'client' | 'signal'>,
+): Promise<boolean> {
+  const { portRef, ownerRef, instanceUid } = entry
+  if (ownerRef) {
+    const { caches } = deps
+    const isGone = (owner: AddressOwner | undefined) => isAbandoned(entry, owner)
+    if (ownerRef.kind === 'Router')
+      return (
+        isGone(caches.routers.find(ownerRef.namespace, ownerRef.name)) &&
+        isGone(await client.find<Router>(ROUTER, ownerRef, { signal }))
+      )
+    return (
+      isGone(caches.floatingIPs.find(ownerRef.namespace, ownerRef.name)) &&
+      isGone(await client.find<FloatingIP>(FLOATING_IP, ownerRef, { signal }))
+    )
+  }
+  if (!portRef) return false
+  const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
+  const isStaleOf = (port: Port | undefined) =>
+    isStale(entry, subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
+  return (
+    isStaleOf(deps.caches.ports.find(portRef.namespace, portRef.name)) &&
+    isStaleOf(await client.find<Port>(PORT, portRef, { signal }))
+  )
+}
+
+type AddressOwner = Router | FloatingIP
+
+/**
+ * | owner                              | claim |
+ * |------------------------------------|-------|
+ * | does not exist, or another of that name | stale |
+ * | has not got its addresses yet      | kept  |
+ * | has this address                   | kept  |
+ * | has others                         | stale: left by an abandoned attempt, or of a gateway before |
+ */
+function isAbandoned({ address, ownerRef }: ClaimEntry, owner: AddressOwner | undefined): boolean {
+  if (!owner || owner.metadata.uid !== ownerRef?.uid) return true
+  const known = addressesOfOwner(owner)
+  return known !== undefined && !known.includes(address)
+}
+
+/** @returns undefined while it may be claiming */
+function addressesOfOwner(owner: AddressOwner): readonly string[] | undefined {
+  if ('networkRef' in owner.spec) {
+    const { ipAddress } = (owner as FloatingIP).status ?? {}
+    return ipAddress === undefined ? undefined : [ipAddress]
+  }
+  const { spec, status } = owner as Router
+  const had = status?.externalGateway?.fixedIPs?.map(({ ipAddress }) => ipAddress)
+  // Without a gateway it asks for none, and while it is being moved to another network it has those of both.
+  if (!spec.externalGateway) return had ?? []
+  return had
 }
 
 interface Claimants {
@@ -55,7 +110,7 @@ function isStale(
   { port, instance, isSettled }: Claimants,
 ): boolean {
   if (!port) return instance === undefined || instance.metadata.deletionTimestamp !== undefined
-  if (portRef.uid !== undefined && portRef.uid !== port.metadata.uid) return true
+  if (portRef?.uid !== undefined && portRef.uid !== port.metadata.uid) return true
   const known = addressesIn(port, subnetName)
   return !known.includes(address) && (isSettled || known.length > 0)
 }

@@ -68,7 +68,7 @@ export function portSources(deps: OperatorDeps): Source[] {
     ({ enqueue }) =>
       deps.addresses.onFreed(({ block, entry }) => {
         // If the Port that had the address still exists, it claims it again.
-        enqueue(keyOfRef(entry.portRef))
+        if (entry.portRef) enqueue(keyOfRef(entry.portRef))
         const subnet = caches.subnets.find(block.namespace, block.subnetName)
         if (!subnet) return
         const key = keyOf(subnet.spec.networkRef, block.namespace)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Subnet } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { ClaimEntry } from '../../ipam/claim-block.ts'
+import { holderOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -74,26 +73,30 @@ export function rankOf(subnet: Subnet): SubnetRank {
 }
 
 function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {
-  const ports = listPorts(subnet, deps)
-  if (ports.length === 0) return waitForHolders('subnets', subnet, deps.caches)
-  return waitFor('InUse', `has addresses of Ports ${listNames(ports)}: delete these first`)
+  const holders = listAddressHolders(subnet, deps)
+  if (holders.length === 0) return waitForHolders('subnets', subnet, deps.caches)
+  return waitFor('InUse', `has addresses of ${namesOfHolders(holders)}: delete these first`)
 }
 
 /**
- * Ports with addresses of the subnet: by their status, as deleting the namespace removes claims (these have no finalizer) but must not take
- * addresses from a running machine, and by the claims.
+ * Who has addresses of the subnet: Ports by their status, as deleting the namespace removes claims (these have no finalizer) but must not
+ * take addresses from a running machine, and everybody by the claims.
  */
-function listPorts(subnet: Subnet, { caches }: SubnetDeps): string[] {
+function listAddressHolders(subnet: Subnet, { caches }: SubnetDeps): ClaimHolder[] {
   const { uid, name, namespace } = subnet.metadata
   const claimed = caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
   const ports = caches.ports
     .listBy('network', keyOf(subnet.spec.networkRef, namespace))
     .filter(({ status }) => status?.fixedIPs?.some((fixed) => fixed.subnet === name))
-  return [...new Set([...claimed, ...ports.map(keyOfObject)])]
+  return [...claimed, ...ports.map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name }))]
 }
 
-function holderOf({ portRef }: ClaimEntry): string {
-  return `${portRef.namespace}/${portRef.name}`
+/** `Ports a/b, a/c and FloatingIPs a/d`. */
+function namesOfHolders(holders: readonly ClaimHolder[]): string {
+  const names = new Map<string, Set<string>>()
+  for (const { kind = 'Port', namespace, name } of holders)
+    names.set(kind, (names.get(kind) ?? new Set()).add(`${namespace}/${name}`))
+  return [...names].map(([kind, keys]) => `${kind}s ${listNames([...keys])}`).join(' and ')
 }
 
 /**

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/floatingips.yaml by `npm run generate`. Do not edit.
+
+export interface FloatingIPSchema {
+  spec?: FloatingIPSpec
+  status?: FloatingIPStatus
+}
+/**
+ * Which address, and where it leads. *live*
+ */
+export interface FloatingIPSpec {
+  /**
+   * The external Network. *immutable*
+   */
+  networkRef: {
+    /**
+     * Name of the Network. *immutable*
+     */
+    name: string
+    /**
+     * Namespace of the Network; absent: the same. Another one works only where the Network allows it by spec.sharedWith. *immutable*
+     */
+    namespace?: string
+  }
+  /**
+   * Subnet of that Network that the address comes from; absent: the first by name that has room. *immutable*
+   */
+  subnetRef?: {
+    /**
+     * Name of the Subnet. *immutable*
+     */
+    name: string
+  }
+  /**
+   * The IPv4 address; absent: one is chosen. *immutable*
+   */
+  ipAddress?: string
+  /**
+   * The Port that it leads to, of the same namespace; absent: it leads nowhere yet. *live*
+   */
+  portRef?: {
+    /**
+     * Name of the Port. *live*
+     */
+    name: string
+  }
+  /**
+   * Which of the Port's addresses; absent: the first IPv4 address. *live*
+   */
+  fixedIPAddress?: string
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface FloatingIPStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'DOWN' | 'ACTIVE' | 'ERROR' | 'DELETING'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * The address. It stays as long as this object.
+   */
+  ipAddress?: string
+  /**
+   * Name of the Subnet that it is of.
+   */
+  subnet?: string
+  /**
+   * UID of the external Network.
+   */
+  networkUID?: string
+  /**
+   * Where it leads.
+   */
+  fixedIPAddress?: string
+  /**
+   * UID of the Port that it leads to.
+   */
+  portUID?: string
+  /**
+   * Name of the Router that translates.
+   */
+  router?: string
+  /**
+   * UID of the Router.
+   */
+  routerUID?: string
+  /**
+   * Whether the node of the machine translates itself; otherwise the gateway of the Router does.
+   */
+  distributed?: boolean
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/providernetworks.yaml by `npm run generate`. Do not edit.
+
+export interface ProviderNetworkSchema {
+  spec?: ProviderNetworkSpec
+  status?: ProviderNetworkStatus
+}
+/**
+ * What it is and which nodes have it. *live*
+ */
+export interface ProviderNetworkSpec {
+  /**
+   * flat: one Network, without tags. vlan: one Network for each VLAN. *immutable*
+   */
+  type: 'flat' | 'vlan'
+  /**
+   * Name of the physical network, by which nodes know it; absent: that of this object. One of type flat and one of type vlan may be the same physical network. *immutable*
+   */
+  physicalNetwork?: string
+  /**
+   * VLANs that Networks without a segmentationID of their own get one of. *live*
+   *
+   * @maxItems 32
+   *
+   * Items: One range, both ends included. *live*
+   */
+  vlanRanges?: {
+    /**
+     * The first VLAN. *live*
+     */
+    minimum: number
+    /**
+     * The last VLAN. *live*
+     */
+    maximum: number
+  }[]
+  /**
+   * What the physical network carries, in bytes of IP. *live*
+   */
+  mtu?: number
+  /**
+   * Which nodes are connected to it, and by what; the first entry that matches a node counts. *live*
+   *
+   * @maxItems 32
+   *
+   * Items: Nodes that are connected in the same way. *live*
+   */
+  nodes?: {
+    /**
+     * Which nodes; absent: all of them. *live*
+     */
+    nodeSelector?: {
+      /**
+       * Labels that a node must have; kubernetes.io/hostname names one node. *live*
+       */
+      matchLabels?: {
+        /**
+         * The value. *live*
+         */
+        [k: string]: string
+      }
+    }
+    /**
+     * A network interface of the node that has no address of its own and carries nothing else: the agent makes a bridge with it. *live*
+     */
+    interface?: string
+    /**
+     * A bridge of Open vSwitch that the host has already and the agent leaves as it is. *live*
+     */
+    bridge?: string
+  }[]
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface ProviderNetworkStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'BUILD' | 'ACTIVE' | 'ERROR' | 'DELETING'
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+  /**
+   * How many nodes spec.nodes matches.
+   */
+  nodeCount?: number
+  /**
+   * How many of them report that they are connected.
+   */
+  connectedCount?: number
+  /**
+   * Nodes that are not connected, the first ones by name.
+   *
+   * @maxItems 16
+   *
+   * Items: One node.
+   */
+  troubles?: {
+    /**
+     * Its name.
+     */
+    node: string
+    /**
+     * Why it is not connected, and what would help.
+     */
+    message: string
+  }[]
+}
