@@ -60,7 +60,7 @@ test('one address that both are asked for goes to one of them, and the other is 
   const winner = results[0]!.ok ? 'one' : 'two'
   expect(results.find((r) => !r.ok)).toMatchObject({
     reason: 'AddressInUse',
-    message: `address 10.2.0.77 of subnet lan is taken by port default/${winner}`,
+    message: `address 10.2.0.77 of subnet lan is taken by Port default/${winner}`,
   })
   expect(await claimsOf(lan.uid)).toEqual([`10.2.0.77 ${winner}`])
 })
