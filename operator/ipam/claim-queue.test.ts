@@ -43,7 +43,8 @@ const later = async (w: World, ms: number) => {
   await settle()
   await w.clock.advance(ms)
 }
-const storedBy = ({ store }: World) => [...store.holders()].map(([address, e]) => `${address} ${e.portRef?.name}`).sort()
+const storedBy = ({ store }: World) =>
+  [...store.holders()].map(([address, e]) => `${address} ${e.portRef?.name}`).sort()
 
 describe('what is not known', () => {
   test('a claim whose release may have been stored is nobody’s until the store was asked', async () => {

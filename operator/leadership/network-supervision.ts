@@ -29,6 +29,7 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
   SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
+  FloatingIP: resources('floatingIPs', ({ status }) => status?.routerUID !== undefined),
   Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
 

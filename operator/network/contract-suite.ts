@@ -49,7 +49,16 @@ const WANTS: LogicalByKind = {
   Router: {
     ...{ kind: 'Router', ...owner, uid: 'router' },
     interfaces: [routed],
+    gateway: {
+      ...{ networkUid: 'net', mac: '2e:00:00:00:00:01', mtu: 1442, nodes: ['n1', 'n2'] },
+      addresses: [{ address: '203.0.113.10', prefixLength: 24 }],
+      ...{ nextHops: ['203.0.113.1'], snatAddress: '203.0.113.10' },
+    },
     routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
+  },
+  FloatingIP: {
+    ...{ kind: 'FloatingIP', ...owner, uid: 'fip', routerUid: 'router' },
+    ...{ externalAddress: '203.0.113.20', fixedAddress: '10.0.0.11' },
   },
   Port: {
     ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
@@ -143,7 +152,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
 
   test('all at once: each plan is made on what the one before it wrote', async () => {
     await Promise.all([...LOGICAL_KINDS, ...LOGICAL_KINDS].map((kind) => ensure(WANTS[kind])))
-    expect(await owned()).toEqual(['Network/net', 'Port/port', 'Router/router', 'SecurityGroup/group', 'Subnet/sub'])
+    expect(await owned()).toEqual(LOGICAL_KINDS.map((kind) => `${kind}/${WANTS[kind].uid}`).sort())
     for (const kind of [...LOGICAL_KINDS].reverse()) await remove(kind, WANTS[kind].uid)
     expect(await owned()).toEqual([])
   })
@@ -180,6 +189,40 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await writes(() => ensure({ ...WANTS.Router, routes: [] }))
       await writesNothing(() => ensure({ ...WANTS.Router, routes: [] }))
     })
+    test('a router waits for the network of its gateway, too, and a floating IP for its router', async () => {
+      await ensure(network)
+      const { gateway } = WANTS.Router
+      const outward: LogicalWant = { ...WANTS.Router, gateway: { ...gateway!, networkUid: 'net-2' } }
+      await notReady(outward)
+      await notReady(WANTS.FloatingIP)
+      await ensure({ ...network, uid: 'net-2' })
+      await ensure(outward)
+      await writes(() => ensure(WANTS.FloatingIP))
+      await writesNothing(() => ensure(outward))
+      await writesNothing(() => ensure(WANTS.FloatingIP))
+    })
+    test('a floating IP moves from a port to another, to its node, and to another router', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      await ensure({ ...WANTS.Router, uid: 'router-2', interfaces: [] })
+      const fip = WANTS.FloatingIP
+      const distributed = { portUid: 'port', mac: '2e:00:00:00:00:02' }
+      for (const moved of [{ fixedAddress: '10.0.0.12' }, { distributed }, { routerUid: 'router-2' }, {}]) {
+        await writes(() => ensure({ ...fip, ...moved }))
+        await writesNothing(() => ensure({ ...fip, ...moved }))
+        expect((await owned()).filter((row) => row.startsWith('FloatingIP'))).toEqual(['FloatingIP/fip'])
+      }
+    })
+    test('a gateway goes to other nodes, and goes', async () => {
+      await ensure(network)
+      const { gateway, ...inward } = WANTS.Router
+      for (const nodes of [['n1', 'n2'], ['n2', 'n1'], ['n3']]) {
+        const moved: LogicalWant = { ...inward, gateway: { ...gateway!, nodes } }
+        await writes(() => ensure(moved))
+        await writesNothing(() => ensure(moved))
+      }
+      await writes(() => ensure(inward))
+      await writesNothing(() => ensure(inward))
+    })
     test('a port waits for no group: what it may not know yet lets nothing in', async () => {
       await ensure(network)
       await ensure(subnet)
@@ -193,14 +236,14 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       const end = driver.onMade(({ kind, uid }) => made.push(`${kind}/${uid}`))
       for (const kind of [...LOGICAL_KINDS, ...LOGICAL_KINDS]) await ensure(WANTS[kind])
       await ensure({ ...network, generation: 2 })
-      expect(made).toEqual(['Network/net', 'Subnet/sub'])
+      expect(made).toEqual(['Network/net', 'Subnet/sub', 'Router/router'])
       await remove('Port', port.uid)
       await remove('Subnet', subnet.uid)
       await ensure(subnet)
-      expect(made.slice(2)).toEqual(['Subnet/sub'])
+      expect(made.slice(3)).toEqual(['Subnet/sub'])
       end()
       await ensure({ ...network, uid: 'net-2' })
-      expect(made).toHaveLength(3)
+      expect(made).toHaveLength(4)
     })
   })
 

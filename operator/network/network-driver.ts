@@ -85,15 +85,42 @@ export interface LogicalSecurityGroup extends LogicalOwner {
 /** A subnet whose gateway address is the router's own. */
 export type RoutedSubnet = LogicalSubnet & { gatewayIP: string }
 
+/** A router's way to the outside: one port on an external network, on one node at a time. */
+export interface LogicalGateway {
+  networkUid: string
+  mac: string
+  /** Of the network. */
+  mtu: number
+  addresses: readonly { address: string; prefixLength: number }[]
+  /** Who leads further, at most one of each family: where the default routes go. */
+  nextHops: readonly string[]
+  /** Kubernetes node names (chassis names), the preferred one first; the next takes over when it is gone. Never empty. */
+  nodes: readonly string[]
+  /** The IPv4 address under which machines of the router's IPv4 subnets reach the outside. Absent: nothing is translated. */
+  snatAddress?: string
+}
+
 export interface LogicalRouter extends LogicalOwner {
   kind: 'Router'
   interfaces: readonly RoutedSubnet[]
+  gateway?: LogicalGateway
   /** `destination` such as 10.0.0.0/8; several routes to one destination share its traffic (ECMP). */
   routes: readonly { destination: string; nextHop: string }[]
 }
 
+/** An address of an external network that leads to a port behind a router with a gateway on that network. IPv4. */
+export interface LogicalFloatingIP extends LogicalOwner {
+  kind: 'FloatingIP'
+  routerUid: string
+  externalAddress: string
+  fixedAddress: string
+  /** The port's node translates, under a MAC address of its own. Absent: the router's gateway does. */
+  distributed?: { portUid: string; mac: string }
+}
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
-export type LogicalWant = LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup | LogicalRouter
+export type LogicalWant =
+  LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup | LogicalRouter | LogicalFloatingIP
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -104,6 +131,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   SecurityGroup: [],
   Port: ['Network', 'Subnet'],
   Router: ['Network'],
+  FloatingIP: ['Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
@@ -143,7 +171,7 @@ export interface NetworkDriver {
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
    * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
-   * subnets with DHCP; for a router, and where it matters for a subnet, the network. Nothing waits for security groups.
+   * subnets with DHCP; for a router, and where it matters for a subnet, the network; for a floating IP, its router. Nothing waits for security groups.
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */

@@ -82,6 +82,10 @@ export class MemoryNetwork implements NetworkDriver {
     this.#check()
     const isUsed = [...this.rows.of('Port').values()].some(({ networkUid }) => networkUid === uid)
     if (kind === 'Network' && isUsed) throw new Error('network has ports')
+    // A router's translations go with it.
+    if (kind === 'Router')
+      for (const [key, { routerUid }] of this.rows.of('FloatingIP'))
+        if (routerUid === uid) this.rows.of('FloatingIP').delete(key)
     if (this.rows.of(kind).delete(uid)) this.rows.writes++
   }
 
@@ -166,7 +170,11 @@ export class MemoryNetwork implements NetworkDriver {
       case 'SecurityGroup':
         return true
       case 'Router':
-        return want.interfaces.every(({ networkUid }) => rows.of('Network').has(networkUid))
+        return [...want.interfaces, ...(want.gateway ? [want.gateway] : [])].every(({ networkUid }) =>
+          rows.of('Network').has(networkUid),
+        )
+      case 'FloatingIP':
+        return rows.of('Router').has(want.routerUid)
       case 'Subnet':
         return rows.of('Network').has(want.networkUid)
       case 'Port':

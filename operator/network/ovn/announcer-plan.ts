@@ -6,7 +6,7 @@ import { familyOf, normalAddress, normalDnsName } from './addresses.ts'
 import { partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
-import { planRouterPort } from './router-port.ts'
+import { planRouterPort, portOfSubnet } from './router-port.ts'
 import { planOffSwitch } from './switch-membership.ts'
 
 /**
@@ -21,7 +21,7 @@ export function planAnnouncer(plan: Plan, want: RoutedSubnet, addressMode: Ipv6A
   const routerPort = `${name}-router`
   const ra = advertisement(want, addressMode)
   const port = planRouterPort(plan, nb, {
-    subnet: want,
+    ...portOfSubnet(want),
     name: routerPort,
     end: name,
     ra,
@@ -29,9 +29,12 @@ export function planAnnouncer(plan: Plan, want: RoutedSubnet, addressMode: Ipv6A
     external_ids,
   })
   if (!router) plan.insert('Logical_Router', { name, ports: setOf([port]), external_ids })
-  else plan.ensure('Logical_Router', router, { name, static_routes: setOf([]), options: mapOf({}), external_ids })
+  else plan.ensure('Logical_Router', router, { name, ...ALONE, options: mapOf({}), external_ids })
   for (const copy of nb.announcers(want.uid)) if (copy.uuid !== router?.uuid) plan.remove('Logical_Router', copy)
 }
+
+/** It only announces, whatever another hand gave it. */
+const ALONE = { static_routes: setOf([]), nat: setOf([]), policies: setOf([]), enabled: setOf([]) }
 
 export function planAnnouncerRemoval(plan: Plan, subnetUid: string, nb: Northbound): void {
   const name = announcerName(subnetUid)

@@ -56,13 +56,15 @@ describe('OVN on a real northbound database keeps the contract', () => {
         await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
         const nb = new Northbound((table) => raw.rows(table), PLANNERS)
         const { uuid } = nb.find(kind, uid)!
-        // A port goes when its switch lets it go; all else can be deleted.
-        const ports = [['ports', 'delete', setOf([uuidOf(uuid)])]] as const
+        // A port goes when its switch lets it go, a translation when its router does; all else can be deleted.
+        const part = setOf([uuidOf(uuid)])
         const where = [['_uuid', '==', uuidOf(uuid)]] as const
         await raw.transact(
           kind === 'Port'
-            ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: ports }]
-            : [{ op: 'delete', table: PLANNERS[kind].table, where }],
+            ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['ports', 'delete', part]] }]
+            : kind === 'FloatingIP'
+              ? [{ op: 'mutate', table: 'Logical_Router', where: [], mutations: [['nat', 'delete', part]] }]
+              : [{ op: 'delete', table: PLANNERS[kind].table, where }],
           soon(),
         )
       },

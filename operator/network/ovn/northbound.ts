@@ -24,16 +24,34 @@ export const NORTHBOUND_TABLES = {
       'external_ids',
     ],
   },
-  Logical_Router: { columns: ['name', 'ports', 'static_routes', 'options', 'external_ids'] },
-  Logical_Router_Port: { columns: ['name', 'mac', 'networks', 'ipv6_ra_configs', 'external_ids'] },
-  Logical_Router_Static_Route: { columns: ['ip_prefix', 'nexthop', 'external_ids'] },
+  Logical_Router: {
+    columns: ['name', 'ports', 'static_routes', 'nat', 'policies', 'enabled', 'options', 'external_ids'],
+  },
+  Logical_Router_Port: {
+    columns: [
+      'name',
+      'mac',
+      'networks',
+      'ipv6_ra_configs',
+      'gateway_chassis',
+      'ha_chassis_group',
+      'options',
+      'enabled',
+      'external_ids',
+    ],
+  },
+  Logical_Router_Static_Route: {
+    columns: ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'],
+  },
+  Gateway_Chassis: { columns: ['name', 'chassis_name', 'priority', 'external_ids'] },
+  NAT: { columns: ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 
-const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port'] as const
+const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port', 'Gateway_Chassis'] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
@@ -57,6 +75,9 @@ export class Northbound {
   readonly #byName = new Map<string, string>()
   /** By table, then by the uuid of a port's row: the rows that have it among their ports. */
   readonly #holders = new Map<string, Map<string, Set<string>>>(HOLDERS.map((table) => [table, new Map()]))
+
+  /** By the uuid of a NAT row: the routers that have it. */
+  readonly #translators = new Map<string, Set<string>>()
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
@@ -131,6 +152,11 @@ export class Northbound {
     return [...(this.#holders.get('Logical_Router')?.get(portUuid) ?? [])]
   }
 
+  /** Routers that have a translation, by its row's uuid: the database lets it be several. */
+  translatorsOf(natUuid: string): string[] {
+    return [...(this.#translators.get(natUuid) ?? [])]
+  }
+
   /** Names of all switch ports, ours or not. */
   portNames(): string[] {
     return [...this.#rows('Logical_Switch_Port').values()].flatMap((row) => readString(row['name']) ?? [])
@@ -169,7 +195,12 @@ export class Northbound {
   #move({ table, uuid, before, after, members }: RowChange): void {
     const holders = this.#holders.get(table)
     // A router has few ports, which stand in its row; a change of those of the others comes as what came and went.
-    const ports = table === 'Logical_Router' ? differenceOf(before, after) : members?.['ports']
+    const ports = table === 'Logical_Router' ? differenceOf('ports', before, after) : members?.['ports']
+    if (table === 'Logical_Router') {
+      const { added, removed } = differenceOf('nat', before, after)
+      for (const nat of removed) removeFrom(this.#translators, nat, uuid)
+      for (const nat of added) addTo(this.#translators, nat, uuid)
+    }
     if (!holders || !ports) return
     for (const port of ports.removed) removeFrom(holders, port, uuid)
     for (const port of ports.added) addTo(holders, port, uuid)
@@ -194,11 +225,11 @@ function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
   return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
 }
 
-function differenceOf(before: OvsRow | undefined, after: OvsRow | undefined) {
-  const [old, now] = [before, after].map((row) => new Set(row?.['ports'] === undefined ? [] : readUuids(row['ports'])))
+function differenceOf(column: 'ports' | 'nat', before: OvsRow | undefined, after: OvsRow | undefined) {
+  const [old, now] = [before, after].map((row) => new Set(row?.[column] === undefined ? [] : readUuids(row[column])))
   return {
-    added: [...(now ?? [])].filter((port) => !old?.has(port)),
-    removed: [...(old ?? [])].filter((port) => !now?.has(port)),
+    added: [...(now ?? [])].filter((uuid) => !old?.has(uuid)),
+    removed: [...(old ?? [])].filter((uuid) => !now?.has(uuid)),
   }
 }
 

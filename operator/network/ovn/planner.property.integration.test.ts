@@ -43,6 +43,7 @@ const SUB_62: RoutedSubnet = {
 const WORLD: readonly LogicalWant[] = [
   { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 },
   { kind: 'Network', ...owner, uid: 'net-2', mtu: 1442 },
+  { kind: 'Network', ...owner, uid: 'net-ext', mtu: 1500 },
   {
     ...{ kind: 'Subnet', ...owner, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', mtu: 1442, dhcp },
     gatewayIP: '10.0.0.1',
@@ -60,8 +61,25 @@ const WORLD: readonly LogicalWant[] = [
       { destination: '192.168.0.0/16', nextHop: '10.0.0.9' },
       { destination: '192.168.0.0/16', nextHop: '10.0.2.9' },
     ],
+    gateway: {
+      ...{ networkUid: 'net-ext', mac: '2e:00:00:00:00:01', mtu: 1500, nodes: ['n1', 'n2', 'n3'] },
+      addresses: [
+        { address: '203.0.113.10', prefixLength: 24 },
+        { address: 'fd00:e::10', prefixLength: 64 },
+      ],
+      ...{ nextHops: ['203.0.113.1', 'fd00:e::1'], snatAddress: '203.0.113.10' },
+    },
   },
   { kind: 'Router', ...owner, uid: 'router-2', interfaces: [SUB_62], routes: [] },
+  {
+    ...{ kind: 'FloatingIP', ...owner, uid: 'fip-1', routerUid: 'router-1' },
+    ...{ externalAddress: '203.0.113.11', fixedAddress: '10.0.0.11' },
+  },
+  {
+    ...{ kind: 'FloatingIP', ...owner, uid: 'fip-2', routerUid: 'router-1' },
+    ...{ externalAddress: '203.0.113.12', fixedAddress: '10.0.0.12' },
+    distributed: { portUid: 'port-2', mac: '2e:00:00:00:00:02' },
+  },
   {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
@@ -84,6 +102,8 @@ const WORLD: readonly LogicalWant[] = [
     isShared: false,
   })),
 ]
+/** Columns that name rows of other tables, which go with them. */
+const PARTS: readonly string[] = ['ports', 'acls', 'static_routes', 'nat', 'gateway_chassis']
 const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
 const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group']
@@ -137,7 +157,7 @@ async function picture(): Promise<unknown> {
     rows(table)
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'ports', 'acls', 'static_routes'),
+        text(row, 'ports', 'acls', 'static_routes', 'nat'),
         readUuids(row['ports'])
           .flatMap((uuid) => name(ports, uuid))
           .sort(),
@@ -153,7 +173,21 @@ async function picture(): Promise<unknown> {
     routers: ported('Logical_Router', 'Logical_Router_Port'),
     routerPorts: rows('Logical_Router_Port')
       .filter(isOurs)
-      .map(([, row]) => text(row))
+      .map(([, row]) => [
+        text(row, 'gateway_chassis'),
+        readUuids(row['gateway_chassis'])
+          .map((uuid) => text(raw.rows('Gateway_Chassis').get(uuid) ?? {}))
+          .sort(),
+      ])
+      .sort(),
+    translations: rows('Logical_Router')
+      .filter(isOurs)
+      .map(([, row]) => [
+        readString(row['name']),
+        readUuids(row['nat'])
+          .map((uuid) => text(raw.rows('NAT').get(uuid) ?? {}))
+          .sort(),
+      ])
       .sort(),
     routes: rows('Logical_Router')
       .filter(isOurs)
@@ -215,9 +249,7 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
   if (found && table === 'Logical_Router' && what % 8 > 3) return handOnRouter(found, what, other)
   if (!found) return []
   const [uuid, row] = found
-  const columns = NORTHBOUND_TABLES[table].columns.filter(
-    (column) => column !== 'ports' && column !== 'acls' && column !== 'static_routes',
-  )
+  const columns = NORTHBOUND_TABLES[table].columns.filter((column) => !PARTS.includes(column))
   const column = columns[other % columns.length] ?? 'external_ids'
   const donor = all[other % all.length]?.[1] ?? row
   switch (what % 8) {
@@ -234,7 +266,7 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
               op: 'insert',
               table,
               row: {
-                ...without(row, 'ports', 'acls', 'static_routes'),
+                ...without(row, ...PARTS),
                 ...(row['name'] ? { name: `copy-${other}` } : {}),
               },
             },
@@ -263,12 +295,15 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
   }
 }
 
-/** Ports and routes of one router in another as well, or out of it. */
+const ROUTER_PARTS = [
+  ['ports', 'Logical_Router_Port'],
+  ['static_routes', 'Logical_Router_Static_Route'],
+  ['nat', 'NAT'],
+] as const
+
+/** Ports, routes and translations of one router in another as well, or out of it. */
 function handOnRouter([uuid]: [string, OvsRow], what: number, other: number): Operation[] {
-  const [column, table] =
-    what % 2 === 0
-      ? (['ports', 'Logical_Router_Port'] as const)
-      : (['static_routes', 'Logical_Router_Static_Route'] as const)
+  const [column, table] = ROUTER_PARTS[other % ROUTER_PARTS.length] ?? ROUTER_PARTS[0]
   const parts = rows(table)
   const part = parts[other % Math.max(1, parts.length)]
   if (!part) return []

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogicalByKind, LogicalKind } from '../network-driver.ts'
+import { planFloatingIP, planFloatingIPRemoval } from './floating-ip-plan.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
 import { planNetwork, planNetworkRemoval } from './network-plan.ts'
 import type { Northbound } from './northbound.ts'
@@ -15,6 +16,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   Subnet: { table: 'DHCP_Options', plan: planSubnet, planRemoval: planSubnetRemoval },
   Port: { table: 'Logical_Switch_Port', plan: planPort, planRemoval: planPortRemoval },
   Router: { table: 'Logical_Router', plan: planRouter, planRemoval: planRouterRemoval },
+  FloatingIP: { table: 'NAT', plan: planFloatingIP, planRemoval: planFloatingIPRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
-  canonical,
   mapOf,
   readString,
   readUuids,
   setOf,
   uuidOf,
   type OvsNamedUuid,
-  type OvsRow,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
-import { normalAddress, normalPrefix } from './addresses.ts'
 import { advertisement, planAnnouncerRemoval } from './announcer-plan.ts'
 import { markOf, partMark } from './marks.ts'
+import { planSnat, snatRows } from './nat-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
+import { gatewayPort, gatewayPortName } from './gateway-plan.ts'
 import { planPorts } from './router-membership.ts'
-import { planRouterPort } from './router-port.ts'
+import { planRouterPort, portOfSubnet } from './router-port.ts'
+import { planRoutes } from './route-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
 
 /** Router and switch ports share one namespace in the southbound database. */
@@ -35,19 +34,22 @@ const OPTIONS = {
   mac_binding_age_threshold: '300',
 }
 
-/** Router → Logical_Router, with a port on the switch of each subnet that it joins. Distributed: no port is bound to a chassis. */
+/** Router → Logical_Router, with a port on the switch of each subnet that it joins, on every chassis, and one of its gateway, on one. */
 export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   const plan = new Plan()
   const [held, ...copies] = nb.all('Router', want.uid)
   for (const copy of copies) plan.remove('Logical_Router', copy)
   const names = new Set(want.interfaces.map((subnet) => portName(want.uid, subnet)))
+  if (want.gateway) names.add(gatewayPortName(want.uid))
   const surplus = held ? portsOf(held, nb).filter(({ row }) => !names.has(readString(row['name']) ?? '')) : []
-  const ports = want.interfaces.map((subnet) => planInterface(plan, want.uid, subnet, held, nb))
-  const routes = planRoutes(want, held, nb)
-  const added = routes.missing.map((route) => plan.insert('Logical_Router_Static_Route', route))
-  const row = { name: want.uid, options: mapOf(OPTIONS), external_ids: markOf(want) }
+  const ports = want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb))
+  if (want.gateway) ports.push(planGateway(plan, want, held, nb))
+  const routes = planRoutes(plan, want, held, nb)
+  const own = { policies: setOf([]), enabled: setOf([]), options: mapOf(OPTIONS) }
+  const row = { name: want.uid, ...own, external_ids: markOf(want) }
   if (!held) {
-    plan.insert('Logical_Router', { ...row, ports: setOf(ports), static_routes: setOf(added) })
+    const nat = snatRows(want).map((translation) => plan.insert('NAT', translation))
+    plan.insert('Logical_Router', { ...row, ports: setOf(ports), static_routes: setOf(routes), nat: setOf(nat) })
     return plan
   }
   plan.ensure('Logical_Router', held, row)
@@ -55,11 +57,11 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
     planPorts(plan, held.uuid, 'delete', uuidOf(uuid))
     planSwitchEndRemoval(plan, want.uid, readString(port['name']) ?? '', nb)
   }
-  planRouteSet(plan, held, added, routes.surplus)
+  planSnat(plan, want, held, nb)
   return plan
 }
 
-/** OVSDB removes the router's own ports and routes with it, but not the ports on the switches' side. */
+/** OVSDB removes the router's own ports, routes and translations with it, but not the ports on the switches' side. */
 export function planRouterRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   for (const held of nb.all('Router', uid)) {
@@ -75,18 +77,40 @@ function portName(routerUid: string, { uid }: Pick<RoutedSubnet, 'uid'>): string
 
 function planInterface(
   plan: Plan,
-  routerUid: string,
+  { uid, gateway }: LogicalRouter,
   subnet: RoutedSubnet,
   router: FoundRow | undefined,
   nb: Northbound,
 ): OvsUuid | OvsNamedUuid {
-  const name = portName(routerUid, subnet)
+  const name = portName(uid, subnet)
   const { ipv6 } = subnet
-  const ra = ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {}
-  const external_ids = partMark('RouterPort', routerUid)
   // In one transaction: two of one address and MAC are on the switch at no moment.
   planAnnouncerRemoval(plan, subnet.uid, nb)
-  return planRouterPort(plan, nb, { subnet, name, end: `${name}${SWITCH_END}`, ra, router: router?.uuid, external_ids })
+  return planRouterPort(plan, nb, {
+    ...portOfSubnet(subnet),
+    name,
+    end: `${name}${SWITCH_END}`,
+    ra: ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {},
+    // Who sends larger packets from outside is told (ICMP "fragmentation needed", ICMPv6 "packet too big"), or they would vanish.
+    ...(gateway && gateway.mtu > subnet.mtu ? { options: { gateway_mtu: String(subnet.mtu) } } : {}),
+    router: router?.uuid,
+    external_ids: partMark('RouterPort', uid),
+  })
+}
+
+function planGateway(
+  plan: Plan,
+  want: LogicalRouter,
+  router: FoundRow | undefined,
+  nb: Northbound,
+): OvsUuid | OvsNamedUuid {
+  const port = gatewayPort(want)
+  return planRouterPort(plan, nb, {
+    ...port,
+    end: `${port.name}${SWITCH_END}`,
+    router: router?.uuid,
+    external_ids: partMark('Gateway', want.uid),
+  })
 }
 
 /** Only for ports of ours: a port that somebody else added to our router has its switch port, if any, under another name. */
@@ -98,35 +122,4 @@ function planSwitchEndRemoval(plan: Plan, routerUid: string, port: string, nb: N
 
 function portsOf(router: FoundRow, nb: Northbound): FoundRow[] {
   return readUuids(router.row['ports']).flatMap((uuid) => nb.get('Logical_Router_Port', uuid) ?? [])
-}
-
-/** Routes are identified by their content; routes on the router that are not ours are removed as well. */
-function planRoutes(want: LogicalRouter, held: FoundRow | undefined, nb: Northbound) {
-  const wanted = want.routes.map(({ destination, nextHop }) => {
-    const row = {
-      ip_prefix: normalPrefix(destination),
-      nexthop: normalAddress(nextHop),
-      external_ids: partMark('Route', want.uid),
-    }
-    return [routeKey(row), row] as const
-  })
-  const missing = new Map(wanted)
-  const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
-    const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
-    return !row || !missing.delete(routeKey(row))
-  })
-  return { missing: [...missing.values()], surplus }
-}
-
-function routeKey(row: OvsRow): string {
-  return ['ip_prefix', 'nexthop', 'external_ids'].map((column) => canonical(row[column] ?? '')).join()
-}
-
-function planRouteSet(plan: Plan, router: FoundRow, added: readonly OvsNamedUuid[], removed: readonly string[]): void {
-  if (added.length + removed.length === 0) return
-  const mutations = [
-    ['static_routes', 'delete', setOf(removed.map(uuidOf))],
-    ['static_routes', 'insert', setOf(added)],
-  ] as const
-  plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(router.uuid), mutations })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
-import { mapOf, setOf, type OvsNamedUuid, type OvsRow, type OvsUuid } from '../../../lib/ovsdb/values.ts'
+import { mapOf, setOf, type OvsMap, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
 import type { RoutedSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
@@ -10,34 +10,49 @@ import type { Plan } from './plan.ts'
 import { planOnRouter } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
 
-interface RouterPort {
-  subnet: RoutedSubnet
+export interface RouterPort {
+  networkUid: string
   /** Of the row; router and switch ports share one namespace in the southbound database. */
   name: string
+  mac: string
+  /** Such as `10.0.0.1/24`. */
+  networks: readonly string[]
+  /** Router advertisements, by ipv6_ra_configs; empty: none. */
+  ra?: Record<string, string>
+  /** ovn-nb(5), Logical_Router_Port options. */
+  options?: Record<string, string>
+  /** Nodes that may have it, the preferred one first. Absent: it is on all. */
+  nodes?: readonly string[]
   /** Name of the switch port that connects to it. */
   end: string
-  /** Router advertisements, by ipv6_ra_configs; empty: none. */
-  ra: Record<string, string>
+  /** ovn-nb(5), options of a switch port of type router. */
+  endOptions?: Record<string, string>
   /** Row of the router; undefined: this transaction makes it, with the port. */
   router: string | undefined
-  external_ids: OvsRow[string]
+  external_ids: OvsMap
 }
 
 /**
- * A router's port at the gateway address of a subnet, connected to the switch of its network. Whoever is there, an announcer or a router,
- * has the same MAC address: guests know it as their gateway's.
+ * A router's port, connected to the switch of a network.
  * @throws TransientError while the network's row is missing
  */
 export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): OvsUuid | OvsNamedUuid {
-  const { subnet, name, external_ids } = want
-  const network = nb.find('Network', subnet.networkUid)
-  if (!network) throw new TransientError('NetworkNotReady', `network ${subnet.networkUid} is not in OVN yet`)
+  const { name, external_ids } = want
+  const network = nb.find('Network', want.networkUid)
+  if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
   const held = nb.findNamed('Logical_Router_Port', name)
+  const chassis = (want.nodes ?? []).map((node, i) =>
+    planGatewayChassis(plan, nb, { port: name, node, priority: HIGHEST_PRIORITY - i, external_ids }),
+  )
   const port = plan.ensure('Logical_Router_Port', held, {
     name,
-    mac: announcerMac(subnet.uid),
-    networks: setOf([`${normalAddress(subnet.gatewayIP)}/${normalPrefix(subnet.cidr).split('/')[1] ?? ''}`]),
-    ipv6_ra_configs: mapOf(want.ra),
+    mac: want.mac,
+    networks: setOf([...want.networks]),
+    ipv6_ra_configs: mapOf(want.ra ?? {}),
+    gateway_chassis: setOf(chassis),
+    ha_chassis_group: setOf([]),
+    options: mapOf(want.options ?? {}),
+    enabled: setOf([]),
     external_ids,
   })
   planOnRouter(plan, nb, want.router, held, port)
@@ -49,10 +64,34 @@ export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): Ov
     port_security: setOf([]),
     dhcpv4_options: setOf([]),
     dhcpv6_options: setOf([]),
-    options: mapOf({ 'router-port': name }),
+    options: mapOf({ 'router-port': name, ...want.endOptions }),
     external_ids,
   })
   planOnSwitch(plan, nb, network.uuid, joint, end)
   if (joint) planOutOfGroups(plan, nb, joint, new Set())
   return port
+}
+
+/** Of the preferred node: ovn-nb(5), Gateway_Chassis priority, 0 to 32767. */
+const HIGHEST_PRIORITY = 100
+
+/** OVSDB collects the rows that no port names any more. */
+function planGatewayChassis(
+  plan: Plan,
+  nb: Northbound,
+  { port, node, priority, external_ids }: { port: string; node: string; priority: number; external_ids: OvsMap },
+): OvsUuid | OvsNamedUuid {
+  const name = `${port}_${node}`
+  const held = nb.findNamed('Gateway_Chassis', name)
+  return plan.ensure('Gateway_Chassis', held, { name, chassis_name: node, priority, external_ids })
+}
+
+/** The router's port of a subnet. Whoever has the gateway address, an announcer or a router, has the same MAC address: guests know it. */
+export function portOfSubnet(subnet: RoutedSubnet): Pick<RouterPort, 'networkUid' | 'mac' | 'networks'> {
+  const prefixLength = normalPrefix(subnet.cidr).split('/')[1] ?? ''
+  return {
+    networkUid: subnet.networkUid,
+    mac: announcerMac(subnet.uid),
+    networks: [`${normalAddress(subnet.gatewayIP)}/${prefixLength}`],
+  }
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../lib/errors.ts'
+import { setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
+import type { LogicalFloatingIP } from '../network-driver.ts'
+import { normalAddress } from './addresses.ts'
+import { markOf } from './marks.ts'
+import { planTranslations } from './nat-plan.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+
+/**
+ * FloatingIP → NAT of type dnat_and_snat on its router. With external_mac and logical_port the chassis of the port translates, otherwise
+ * that of the router's gateway: ovn-nb(5), NAT.
+ * @throws TransientError while the router's row is missing
+ */
+export function planFloatingIP(want: LogicalFloatingIP, nb: Northbound): Plan {
+  const plan = new Plan()
+  const router = nb.find('Router', want.routerUid)
+  if (!router) throw new TransientError('NetworkNotReady', `router ${want.routerUid} is not in OVN yet`)
+  const [held, ...copies] = nb.all('FloatingIP', want.uid)
+  for (const copy of copies) planOffRouters(plan, copy, nb)
+  const row = plan.ensure('NAT', held, {
+    type: 'dnat_and_snat',
+    external_ip: normalAddress(want.externalAddress),
+    logical_ip: normalAddress(want.fixedAddress),
+    external_mac: setOf(want.distributed ? [want.distributed.mac] : []),
+    logical_port: setOf(want.distributed ? [want.distributed.portUid] : []),
+    external_ids: markOf(want),
+  })
+  if (held) planOffRouters(plan, held, nb, router.uuid)
+  if (!held || !nb.translatorsOf(held.uuid).includes(router.uuid)) planTranslations(plan, router.uuid, 'insert', [row])
+  return plan
+}
+
+export function planFloatingIPRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  for (const held of nb.all('FloatingIP', uid)) planOffRouters(plan, held, nb)
+  return plan
+}
+
+function planOffRouters(plan: Plan, { uuid }: FoundRow, nb: Northbound, kept?: string): void {
+  for (const router of nb.translatorsOf(uuid))
+    if (router !== kept) planTranslations(plan, router, 'delete', [uuidOf(uuid)])
+}

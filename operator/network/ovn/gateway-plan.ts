@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LogicalGateway, LogicalRouter } from '../network-driver.ts'
+import { familyOf, normalAddress } from './addresses.ts'
+import type { RouterPort } from './router-port.ts'
+
+export function gatewayPortName(routerUid: string): string {
+  return `router-${routerUid}-gateway`
+}
+
+/** The router's port on its external network, which is on one chassis at a time. @throws TypeError for a router without a gateway */
+export function gatewayPort(want: LogicalRouter): Omit<RouterPort, 'end' | 'router' | 'external_ids'> {
+  const { gateway } = want
+  if (!gateway) throw new TypeError(`router ${want.uid} has no gateway`)
+  const isSmaller = want.interfaces.some(({ mtu }) => mtu > gateway.mtu)
+  return {
+    name: gatewayPortName(want.uid),
+    networkUid: gateway.networkUid,
+    mac: gateway.mac,
+    networks: gateway.addresses.map(({ address, prefixLength }) => `${normalAddress(address)}/${prefixLength}`),
+    nodes: gateway.nodes,
+    ...(isSmaller ? { options: { gateway_mtu: String(gateway.mtu) } } : {}),
+    // Whoever takes over announces all addresses of the router, translated ones too: ovn-nb(5), nat-addresses.
+    endOptions: { 'nat-addresses': 'router' },
+  }
+}
+
+/** The routes to everywhere else. A route of the user's to everywhere takes their place. */
+export function defaultRoutes(
+  routerUid: string,
+  { nextHops }: LogicalGateway,
+  routes: LogicalRouter['routes'],
+): { destination: string; nextHop: string; outputPort: string }[] {
+  return nextHops.flatMap((nextHop) => {
+    const destination = familyOf(nextHop) === 'IPv4' ? '0.0.0.0/0' : '::/0'
+    if (routes.some((route) => route.destination === destination)) return []
+    return [{ destination, nextHop, outputPort: gatewayPortName(routerUid) }]
+  })
+}

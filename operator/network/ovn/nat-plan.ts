@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import {
+  canonical,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
+import type { LogicalRouter } from '../network-driver.ts'
+import { familyOf, normalAddress, normalPrefix } from './addresses.ts'
+import { partMark, readMark } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
+
+const COLUMNS = ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] as const
+
+/** The translations by which machines without an address of their own reach the outside: one for each IPv4 subnet. */
+export function snatRows({ uid, interfaces, gateway }: LogicalRouter): OvsRow[] {
+  const address = gateway?.snatAddress
+  if (address === undefined) return []
+  const ranges = interfaces.map(({ cidr }) => cidr).filter((cidr) => familyOf(cidr) === 'IPv4')
+  return ranges.map((cidr) => ({
+    type: 'snat',
+    external_ip: normalAddress(address),
+    logical_ip: normalPrefix(cidr),
+    external_mac: setOf([]),
+    logical_port: setOf([]),
+    external_ids: partMark('SNAT', uid),
+  }))
+}
+
+/** Identified by their content. Floating IPs have planners of their own; translations that are nobody's are removed. */
+export function planSnat(plan: Plan, want: LogicalRouter, router: FoundRow, nb: Northbound): void {
+  const missing = new Map(snatRows(want).map((row) => [natKey(row), row]))
+  const surplus = readUuids(router.row['nat'] ?? setOf([])).filter((uuid) => {
+    const { row } = nb.get('NAT', uuid) ?? {}
+    if (row && readMark(row)?.kind === 'FloatingIP') return false
+    return !row || !missing.delete(natKey(row))
+  })
+  const added = [...missing.values()].map((row) => plan.insert('NAT', row))
+  if (surplus.length > 0) planTranslations(plan, router.uuid, 'delete', surplus.map(uuidOf))
+  if (added.length > 0) planTranslations(plan, router.uuid, 'insert', added)
+}
+
+/** OVSDB collects the row of a translation that no router has. */
+export function planTranslations(
+  plan: Plan,
+  routerUuid: string,
+  mutator: 'insert' | 'delete',
+  rows: readonly (OvsUuid | OvsNamedUuid)[],
+): void {
+  const mutations = [['nat', mutator, setOf([...rows])]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(routerUuid), mutations })
+}
+
+function natKey(row: OvsRow): string {
+  return COLUMNS.map((column) => canonical(row[column] ?? setOf([]))).join()
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import type { LogicalRouter } from '../network-driver.ts'
+import { normalAddress, normalPrefix } from './addresses.ts'
+import { defaultRoutes } from './gateway-plan.ts'
+import { partMark } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
+
+const COLUMNS = ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'] as const
+
+/**
+ * Routes are identified by their content; routes on the router that are not ours are removed as well.
+ * @param held undefined: of a router that this transaction makes, with the routes
+ * @returns the rows that were added
+ */
+export function planRoutes(
+  plan: Plan,
+  want: LogicalRouter,
+  held: FoundRow | undefined,
+  nb: Northbound,
+): OvsNamedUuid[] {
+  const missing = new Map(rowsOf(want).map((row) => [routeKey(row), row]))
+  const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
+    const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
+    return !row || !missing.delete(routeKey(row))
+  })
+  const added = [...missing.values()].map((row) => plan.insert('Logical_Router_Static_Route', row))
+  if (held && added.length + surplus.length > 0) {
+    const mutations = [
+      ['static_routes', 'delete', setOf(surplus.map(uuidOf))],
+      ['static_routes', 'insert', setOf(added)],
+    ] as const
+    plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(held.uuid), mutations })
+  }
+  return added
+}
+
+function rowsOf({ uid, routes, gateway }: LogicalRouter): OvsRow[] {
+  const ways: { destination: string; nextHop: string; outputPort?: string }[] = [
+    ...routes,
+    ...(gateway ? defaultRoutes(uid, gateway, routes) : []),
+  ]
+  return ways.map(({ destination, nextHop, outputPort }) => ({
+    ip_prefix: normalPrefix(destination),
+    nexthop: normalAddress(nextHop),
+    output_port: setOf(outputPort === undefined ? [] : [outputPort]),
+    external_ids: partMark('Route', uid),
+  }))
+}
+
+function routeKey(row: OvsRow): string {
+  return COLUMNS.map((column) => canonical(row[column] ?? DEFAULTS[column])).join()
+}
+
+/** What the database has in columns that we do not write. */
+const DEFAULTS: Readonly<Record<(typeof COLUMNS)[number], OvsRow[string]>> = {
+  ip_prefix: '',
+  nexthop: '',
+  output_port: setOf([]),
+  route_table: '',
+  policy: setOf([]),
+  bfd: setOf([]),
+  external_ids: setOf([]),
+}
