@@ -3,10 +3,11 @@ import { FLOATING_IP, PORT, ROUTER } from '../../../lib/api/kinds.ts'
 import type { FloatingIP, Instance, IPClaim, Port, Router } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
-import { describeHolder, holderOf, type ClaimEntry } from '../../ipam/claim-block.ts'
+import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf } from '../../kind/references.ts'
+import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { outside, subnet as subnetOfRouter } from '../router/kind.ts'
 
 export async function reconcileIPClaim(
   claim: IPClaim,
@@ -16,7 +17,7 @@ export async function reconcileIPClaim(
   if (claim.metadata.deletionTimestamp !== undefined) return done
   const block = toStoredBlock(claim)
   const stale: ClaimEntry[] = []
-  for (const entry of block.entries) if (await isIdle(entry, block.subnetName, deps, run)) stale.push(entry)
+  for (const entry of block.entries) if (await isIdle(entry, block, deps, run)) stale.push(entry)
   await deps.addresses.release(stale.map((entry) => ({ block, entry })))
   for (const entry of stale)
     run.log.info(
@@ -29,28 +30,19 @@ export async function reconcileIPClaim(
 /** Two caches never show the same moment: an address is released only if the apiserver confirms it now. */
 async function isIdle(
   entry: ClaimEntry,
-  subnetName: string,
+  block: BlockRef,
   deps: Pick<OperatorDeps, 'caches'>,
   { client, signal }: Pick<Run, 'client' | 'signal'>,
 ): Promise<boolean> {
   const { portRef, ownerRef, instanceUid } = entry
   if (ownerRef) {
-    const { caches } = deps
-    const isGone = (owner: AddressOwner | undefined) => isAbandoned(entry, owner)
-    if (ownerRef.kind === 'Router')
-      return (
-        isGone(caches.routers.find(ownerRef.namespace, ownerRef.name)) &&
-        isGone(await client.find<Router>(ROUTER, ownerRef, { signal }))
-      )
-    return (
-      isGone(caches.floatingIPs.find(ownerRef.namespace, ownerRef.name)) &&
-      isGone(await client.find<FloatingIP>(FLOATING_IP, ownerRef, { signal }))
-    )
+    const isIdleOf = (owner: AddressOwner | undefined) => isAbandoned(entry, block, owner, deps)
+    return isIdleOf(cachedOwner(ownerRef, deps)) && isIdleOf(await storedOwner(ownerRef, client, signal))
   }
   if (!portRef) return false
   const instance = instanceUid === undefined ? undefined : deps.caches.instances.findByUid(instanceUid)
   const isStaleOf = (port: Port | undefined) =>
-    isStale(entry, subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
+    isStale(entry, block.subnetName, { port, instance, isSettled: port !== undefined && hasItsAddresses(port, deps) })
   return (
     isStaleOf(deps.caches.ports.find(portRef.namespace, portRef.name)) &&
     isStaleOf(await client.find<Port>(PORT, portRef, { signal }))
@@ -58,32 +50,45 @@ async function isIdle(
 }
 
 type AddressOwner = Router | FloatingIP
+type OwnerRef = NonNullable<ClaimEntry['ownerRef']>
 
-/**
- * | owner                              | claim |
- * |------------------------------------|-------|
- * | does not exist, or another of that name | stale |
- * | has not got its addresses yet      | kept  |
- * | has this address                   | kept  |
- * | has others                         | stale: left by an abandoned attempt, or of a gateway before |
- */
-function isAbandoned({ address, ownerRef }: ClaimEntry, owner: AddressOwner | undefined): boolean {
-  if (!owner || owner.metadata.uid !== ownerRef?.uid) return true
-  const known = addressesOfOwner(owner)
-  return known !== undefined && !known.includes(address)
+function cachedOwner({ kind, namespace, name }: OwnerRef, { caches }: Pick<OperatorDeps, 'caches'>) {
+  return kind === 'Router' ? caches.routers.find(namespace, name) : caches.floatingIPs.find(namespace, name)
 }
 
-/** @returns undefined while it may be claiming */
-function addressesOfOwner(owner: AddressOwner): readonly string[] | undefined {
-  if ('networkRef' in owner.spec) {
+function storedOwner(ref: OwnerRef, client: Run['client'], signal: AbortSignal): Promise<AddressOwner | undefined> {
+  const kind = ref.kind === 'Router' ? ROUTER : FLOATING_IP
+  return client.find<AddressOwner>(kind, { namespace: ref.namespace, name: ref.name }, { signal })
+}
+
+/**
+ * | owner                                       | claim |
+ * |---------------------------------------------|-------|
+ * | does not exist, or another one of that name | stale |
+ * | has the address                             | kept  |
+ * | asks for one of this subnet                 | kept: it may be about to have it, and gives back itself what it does not use |
+ * | neither                                     | stale |
+ */
+function isAbandoned(
+  { address, ownerRef }: ClaimEntry,
+  block: BlockRef,
+  owner: AddressOwner | undefined,
+  { caches }: Pick<OperatorDeps, 'caches'>,
+): boolean {
+  if (!owner || owner.metadata.uid !== ownerRef?.uid) return true
+  if (ownerRef.kind === 'FloatingIP') {
     const { ipAddress } = (owner as FloatingIP).status ?? {}
-    return ipAddress === undefined ? undefined : [ipAddress]
+    return ipAddress !== undefined && ipAddress !== address
   }
-  const { spec, status } = owner as Router
-  const had = status?.externalGateway?.fixedIPs?.map(({ ipAddress }) => ipAddress)
-  // Without a gateway it asks for none, and while it is being moved to another network it has those of both.
-  if (!spec.externalGateway) return had ?? []
-  return had
+  const router = owner as Router
+  const { interfaces = [], externalGateway } = router.status ?? {}
+  const has = [...interfaces, ...(externalGateway?.fixedIPs ?? [])].some(
+    ({ subnetUID, ipAddress }) => subnetUID === block.subnetUid && ipAddress === address,
+  )
+  if (has || targetKeysOf(subnetOfRouter, router).includes(`${block.namespace}/${block.subnetName}`)) return false
+  const subnet = caches.subnets.find(block.namespace, block.subnetName)
+  const network = subnet && keyOf(subnet.spec.networkRef, block.namespace)
+  return network === undefined || !targetKeysOf(outside, router).includes(network)
 }
 
 interface Claimants {

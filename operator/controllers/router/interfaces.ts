@@ -2,7 +2,6 @@
 import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { findCidr, overlaps } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { NamedRef } from '../../kind/row.ts'
 import { keyOf } from '../../kind/references.ts'
@@ -14,6 +13,7 @@ import { addressKey } from '../port/address-keys.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { logicalSubnet } from '../subnet/logical-subnet.ts'
 import { hasLeg, subnet as subnetOfRouter } from './kind.ts'
+import { areOverlapping } from './overlap.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
@@ -74,6 +74,10 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   if (subnet.status?.state !== 'ACTIVE' && !isThere)
     return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const network = resolveOnly(networkOfSubnet, subnet, caches)
+  if (network.ok && !isThere && network.object.spec.external === true && network.object.spec.provider) {
+    const message = `${name} is of an external Network, whose gateway is outside: write the Network in spec.externalGateway instead`
+    return { ok: false, outcome: waitFor('SubnetExternal', message) }
+  }
   // An existing interface stays, even while its network is being deleted.
   const object = network.ok
     ? network.object
@@ -106,11 +110,6 @@ function isOlder(a: Router, b: Router): boolean {
   const { creationTimestamp: ofA = '' } = a.metadata
   const { creationTimestamp: ofB = '' } = b.metadata
   return ofA === ofB ? a.metadata.uid < b.metadata.uid : ofA < ofB
-}
-
-function areOverlapping(one: string, other: string): boolean {
-  const [a, b] = [findCidr(one), findCidr(other)]
-  return a !== undefined && b !== undefined && overlaps(a, b)
 }
 
 function overlap(subnet: RoutedSubnet, other: RoutedSubnet, { field }: NamedRef): Outcome {

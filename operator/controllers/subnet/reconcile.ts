@@ -74,8 +74,11 @@ export function rankOf(subnet: Subnet): SubnetRank {
 
 function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {
   const holders = listAddressHolders(subnet, deps)
-  if (holders.length === 0) return waitForHolders('subnets', subnet, deps.caches)
-  return waitFor('InUse', `has addresses of ${namesOfHolders(holders)}: delete these first`)
+  const ports = holders.filter(({ kind }) => kind === undefined)
+  const named = ports.length === 0 ? waitForHolders('subnets', subnet, deps.caches) : undefined
+  // Others say by their status what they have; a claim alone is of one that is about to have it.
+  if (named || holders.length === 0) return named
+  return waitFor('InUse', `has addresses of ${namesOfHolders(ports.length > 0 ? ports : holders)}: delete these first`)
 }
 
 /**

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
+import type { ComputeNode, KubeNode, Network, Subnet } from '../../../lib/api/types.ts'
+import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
+import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
+import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { networkKeyOf } from '../port/kind.ts'
+import { gatewayFactsOf, isCordoned, wantsGateways } from './gateway-nodes.ts'
+import { leg, subnet as subnetOfRouter } from './kind.ts'
+
+type WakeDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
+
+export function routerWatches({ caches }: WakeDeps, informers: OperatorInformers): Watch[] {
+  const { routers, subnets } = caches
+  const { onNetwork, onSubnet } = usersOf(caches)
+  return [
+    watchOf(informers.networks, onNetwork),
+    // One that had a subnet which this one names may have gone.
+    watchOf(informers.routers, (router) =>
+      [...targetKeysOf(subnetOfRouter, router), ...targetKeysOf(leg, router)].flatMap(onSubnet),
+    ),
+    // One at a gateway address may have gone.
+    watchOf(informers.ports, (port) => {
+      const joined = subnets.listBy('network', networkKeyOf(port))
+      const addresses = new Set(port.status?.fixedIPs?.map(({ ipAddress }) => ipAddress))
+      const held = joined.filter(({ status }) => status?.gatewayIP !== undefined && addresses.has(status.gatewayIP))
+      return held.flatMap((subnet) => onSubnet(keyOfObject(subnet)))
+    }),
+    // Its external network has another subnet, or the subnet another gateway.
+    watchOf(informers.subnets, (subnet) => routers.listBy('outside', networkKeyOfSubnet(subnet)).map(keyOfObject)),
+    // It announces name servers.
+    watchSpecOf(informers.clouds, function* (cloud) {
+      if (cloud.metadata.name === CLOUD_NAME) yield* routers.keys()
+    }),
+    {
+      ...watchOf(informers.computeNodes, (node) => [...carriedBy(node), ...waitingForNodes()]),
+      when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
+    },
+    {
+      ...watchOf(informers.nodes, carriedBy),
+      when: (old, now) => isCordoned(old as KubeNode) !== isCordoned(now as KubeNode),
+    },
+  ]
+
+  function carriedBy({ metadata }: ComputeNode | KubeNode): ObjectKey[] {
+    return routers.listBy('gatewayNode', metadata.name).map(keyOfObject)
+  }
+  /** Gateway nodes come and go rarely. */
+  function waitingForNodes(): ObjectKey[] {
+    return routers.list().filter(wantsGateways).map(keyOfObject)
+  }
+}
+
+export function routerSources({ addresses, caches, network }: WakeDeps): Source[] {
+  const { onNetwork, onSubnet } = usersOf(caches)
+  return [
+    // A row of a network can be written to now.
+    ({ enqueue }) =>
+      network.onMade(({ kind, uid }) => {
+        const made = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
+        for (const key of made ? onNetwork(made) : []) enqueue(key)
+      }),
+    // An address that it waits for may be free now.
+    ({ enqueue, enqueueUid }) =>
+      addresses.onFreed(({ block, entry }) => {
+        if (entry.ownerRef?.kind === 'Router') enqueueUid(entry.ownerRef.uid)
+        const subnet = caches.subnets.find(block.namespace, block.subnetName)
+        if (!subnet) return
+        if (subnet.status?.gatewayIP === entry.address) for (const key of onSubnet(keyOfObject(subnet))) enqueue(key)
+        const waiting = caches.routers.listBy('withoutGateway', networkKeyOfSubnet(subnet))
+        const asking = caches.routers.listBy('askedAddress', entry.address)
+        for (const router of [...waiting, ...asking]) enqueue(keyOfObject(router))
+      }),
+  ]
+}
+
+function networkKeyOfSubnet({ spec, metadata }: Subnet): ObjectKey {
+  return keyOf(spec.networkRef, metadata.namespace)
+}
+
+function usersOf({ routers, subnets }: OperatorDeps['caches']) {
+  const onSubnet = (key: ObjectKey) => routers.listBy('subnet', key).map(keyOfObject)
+  const onNetwork = (network: Network) => [
+    ...subnets.listBy('network', keyOfObject(network)).flatMap((subnet) => onSubnet(keyOfObject(subnet))),
+    ...routers.listBy('outside', keyOfObject(network)).map(keyOfObject),
+  ]
+  return { onNetwork, onSubnet }
+}
