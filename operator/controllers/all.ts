@@ -49,7 +49,7 @@ export function defineControllers(
     instances: instanceController(deps, informers),
     routers: routerController(deps, informers),
     providerNetworks: providerNetworkController(deps),
-    floatingIPs: floatingIPController(deps),
+    floatingIPs: floatingIPController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

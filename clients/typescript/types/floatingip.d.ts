@@ -119,7 +119,7 @@ export interface FloatingIPStatus {
    */
   portUID?: string
   /**
-   * Name of the Router that translates.
+   * The Router that translates, as namespace/name.
    */
   router?: string
   /**

@@ -1,16 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, FLOATING_IP } from '../../../lib/api/kinds.ts'
-import type { FloatingIP } from '../../../lib/api/types.ts'
-import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { ComputeNode, FloatingIP, Router } from '../../../lib/api/types.ts'
+import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
+import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { port as portOfFloatingIP } from './kind.ts'
 import { reconcileFloatingIP } from './reconcile.ts'
 
-export function floatingIPController(deps: OperatorDeps): ControllerDefinition<FloatingIP> {
+export function floatingIPController(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+): ControllerDefinition<FloatingIP> {
+  const { floatingIPs, ports, routers, subnets } = deps.caches
+  const keysBy = (index: string, value: string): ObjectKey[] => floatingIPs.listBy(index, value).map(keyOfObject)
+  const waitingFor = ({ status }: Router) =>
+    status?.externalGateway ? keysBy('unrouted', status.externalGateway.networkUID) : []
   return {
     name: 'floating-ip',
     kind: FLOATING_IP,
     finalizer: FINALIZER,
-    reconcile: async (floatingIP) => reconcileFloatingIP(floatingIP, deps),
+    watches: [
+      watchOf(informers.routers, waitingFor),
+      // One that led to the same address may have gone.
+      watchOf(informers.floatingIPs, (one) =>
+        targetKeysOf(portOfFloatingIP, one).flatMap((key) => keysBy('port', key)),
+      ),
+      watchOf(informers.subnets, ({ spec, metadata }) =>
+        keysBy('withoutAddress', keyOf(spec.networkRef, metadata.namespace)),
+      ),
+      {
+        // Whether the node of its machine answers for it.
+        ...watchOf(informers.computeNodes, ({ metadata }: ComputeNode) =>
+          ports.listBy('node', metadata.name).flatMap((port) => keysBy('port', keyOfObject(port))),
+        ),
+        when: (old, now) => !isDeepStrictEqual(connectionsOf(old as ComputeNode), connectionsOf(now as ComputeNode)),
+      },
+    ],
+    sources: [
+      ({ enqueue, enqueueUid }) =>
+        deps.addresses.onFreed(({ block, entry }) => {
+          if (entry.ownerRef?.kind === 'FloatingIP') enqueueUid(entry.ownerRef.uid)
+          const subnet = subnets.find(block.namespace, block.subnetName)
+          const network = subnet && keyOf(subnet.spec.networkRef, block.namespace)
+          for (const key of network === undefined ? [] : keysBy('withoutAddress', network)) enqueue(key)
+        }),
+      // The row of its router can be written to now.
+      ({ enqueue }) =>
+        deps.network.onMade(({ kind, uid }) => {
+          const router = kind === 'Router' ? routers.findByUid(uid) : undefined
+          for (const key of router ? [...keysBy('router', keyOfObject(router)), ...waitingFor(router)] : [])
+            enqueue(key)
+        }),
+    ],
+    reconcile: (floatingIP, run) => reconcileFloatingIP(floatingIP, deps, run),
     errorState: 'ERROR',
   }
+}
+
+function connectionsOf({ status }: ComputeNode): unknown {
+  return status?.inventory?.physicalNetworks
 }

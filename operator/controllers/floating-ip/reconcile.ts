@@ -1,15 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FloatingIP } from '../../../lib/api/types.ts'
-import type { OperatorDeps } from '../common/deps.ts'
-import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import type { FloatingIP, Network } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { waitForHolders } from '../../kind/holders.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { isRealised } from '../common/realised-network.ts'
+import { claimAddress } from './address.ts'
+import { holderOfFloatingIP, network as networkOfFloatingIP } from './kind.ts'
+import { resolveTarget, type Target } from './target.ts'
 
-export function reconcileFloatingIP(floatingIP: FloatingIP, deps: Pick<OperatorDeps, 'caches'>): Outcome {
+export type FloatingIPDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
+
+/** Stages: its address, which it keeps whatever follows, then the port and the router that lead there. */
+export async function reconcileFloatingIP(
+  floatingIP: FloatingIP,
+  deps: FloatingIPDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
-  if (floatingIP.metadata.deletionTimestamp !== undefined) {
-    status.state = 'DELETING'
-    return waitForHolders('floatingIPs', floatingIP, deps.caches) ?? released
-  }
-  status.state = 'ACTIVE'
+  if (floatingIP.metadata.deletionTimestamp !== undefined) return remove(floatingIP, deps, run)
+  status.state ??= 'DOWN'
+  const network = resolveOnly(networkOfFloatingIP, floatingIP, deps.caches)
+  if (!network.ok) return disconnect(floatingIP, network.outcome, deps, run)
+  const hindrance = findHindrance(floatingIP, network.object)
+  if (hindrance) return hindrance
+  const address = await claimAddress(floatingIP, network.object, deps)
+  if (!address.ok) return address.outcome
+  status.ipAddress = address.object.address
+  status.subnet = address.object.subnet.metadata.name
+  status.networkUID = network.object.metadata.uid
+  if (!floatingIP.spec.portRef) return disconnect(floatingIP, done, deps, run)
+  const target = resolveTarget(floatingIP, network.object, deps)
+  if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
+  await connect(floatingIP, status.ipAddress, target.object, deps, run)
   return done
+}
+
+/** Of one that has its address already it is none: that stays, and so does the way. */
+function findHindrance({ status }: FloatingIP, network: Network): Outcome | undefined {
+  const key = keyOfObject(network)
+  if (!isRealised(network)) return waitFor('NetworkNotReady', `waiting for Network ${key}`)
+  if (network.spec.external === true || status?.networkUID === network.metadata.uid) return undefined
+  return waitFor(
+    'NetworkNotExternal',
+    `Network ${key} in spec.networkRef is not external: make a FloatingIP of one whose spec.external is true`,
+  )
+}
+
+async function connect(
+  floatingIP: FloatingIP,
+  externalAddress: string,
+  { port, fixedAddress, router, distributed }: Target,
+  { network }: FloatingIPDeps,
+  { signal }: Pick<Run, 'signal'>,
+): Promise<void> {
+  const status = (floatingIP.status ??= {})
+  const routerUid = router.metadata.uid
+  await network.ensure(
+    {
+      ...{ kind: 'FloatingIP', ...ownerOf(floatingIP), routerUid, externalAddress, fixedAddress },
+      ...(distributed ? { distributed } : {}),
+    },
+    signal,
+  )
+  status.fixedIPAddress = fixedAddress
+  status.portUID = port.metadata.uid
+  status.router = keyOfObject(router)
+  status.routerUID = routerUid
+  status.distributed = distributed !== undefined
+  status.state = 'ACTIVE'
+}
+
+/** It leads nowhere, and keeps its address. */
+async function disconnect(
+  floatingIP: FloatingIP,
+  outcome: Outcome,
+  deps: FloatingIPDeps,
+  { signal }: Pick<Run, 'signal'>,
+): Promise<Outcome> {
+  const status = (floatingIP.status ??= {})
+  await deps.network.remove('FloatingIP', floatingIP.metadata.uid, signal)
+  for (const field of ['fixedIPAddress', 'portUID', 'router', 'routerUID', 'distributed'] as const) delete status[field]
+  status.state = 'DOWN'
+  return outcome
+}
+
+async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
+  const status = (floatingIP.status ??= {})
+  status.state = 'DELETING'
+  const users = waitForHolders('floatingIPs', floatingIP, deps.caches)
+  if (users) return users
+  await deps.network.remove('FloatingIP', floatingIP.metadata.uid, run.signal)
+  await deps.addresses.release(deps.addresses.listHeld(holderOfFloatingIP(floatingIP)))
+  return released
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto'
 import type { ComputeNode, KubeNode, Router } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from '../provider-network/connected.ts'
@@ -83,9 +84,7 @@ export function wantsGateways({ spec, status }: Router): boolean {
 
 /** Spreads routers that are made at the same time, before their loads are counted. */
 function order(node: string, routerUid: string): number {
-  let hash = 0
-  for (const char of `${routerUid} ${node}`) hash = (hash * 31 + char.charCodeAt(0)) % 65_521
-  return hash
+  return createHash('sha256').update(`${routerUid} ${node}`).digest().readUInt32BE()
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
