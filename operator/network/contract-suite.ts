@@ -143,6 +143,20 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     })
   })
 
+  test('a network is on a physical one, on another VLAN of it, without a tag, and on none', async () => {
+    const on = (vlan?: number): LogicalWant => ({
+      ...network,
+      provider: { physicalNetwork: 'phys', ...(vlan === undefined ? {} : { vlan }) },
+    })
+    for (const want of [on(5), on(6), on(), { ...on(), provider: { physicalNetwork: 'other' } }, network, on(5)]) {
+      await writes(() => ensure(want))
+      await writesNothing(() => ensure(want))
+    }
+    expect(await owned()).toEqual(['Network/net'])
+    await remove('Network', network.uid)
+    expect(await owned()).toEqual([])
+  })
+
   test('the same uid under another kind is another row', async () => {
     await ensure(network)
     await ensure({ ...WANTS.SecurityGroup, uid: network.uid })

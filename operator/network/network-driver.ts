@@ -16,6 +16,8 @@ export interface LogicalNetwork extends LogicalOwner {
   kind: 'Network'
   /** What guests get by DHCP; see guestMtu(). */
   mtu: number
+  /** The physical network that it is; absent: its nodes are joined by tunnels. */
+  provider?: { physicalNetwork: string; vlan?: number }
 }
 
 export interface LogicalSubnet extends LogicalOwner {

@@ -22,12 +22,20 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 }
 
 /**
- * The mark of rows that are parts of others of ours: a network's metadata port, an IPv6 subnet's announcer, a router's ports, routes,
- * gateways and translations,
- * and of the group of all guarded ports. Never listed as owned.
+ * The mark of rows that are parts of others of ours: a network's metadata port and its way to the physical network, an IPv6 subnet's
+ * announcer, a router's ports, routes, gateway and translations, and of the group of all guarded ports. Never listed as owned.
  */
 export function partMark(
-  part: 'MetadataPort' | 'GuardGroup' | 'Rule' | 'Announcer' | 'RouterPort' | 'Route' | 'Gateway' | 'SNAT',
+  part:
+    | 'MetadataPort'
+    | 'LocalnetPort'
+    | 'GuardGroup'
+    | 'Rule'
+    | 'Announcer'
+    | 'RouterPort'
+    | 'Route'
+    | 'Gateway'
+    | 'SNAT',
   uid: string,
 ): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })

@@ -6,8 +6,8 @@ import type { LogicalKind, OwnedRow } from '../network-driver.ts'
 import { announcedSubnetOf, readMark } from './marks.ts'
 
 /**
- * The columns we write, and none that OVN writes: a port that comes up must not look like a disturbance. The exception is northd's sign
- * of life, see isDisturbance. ovn-nb(5).
+ * The columns we write, and none that OVN writes: a port that comes up must not look like a disturbance. The exceptions are northd's sign
+ * of life, see isDisturbance, and a port's tag, which northd writes only where another hand asked for one (vlan-columns.ts). ovn-nb(5).
  */
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
@@ -21,6 +21,8 @@ export const NORTHBOUND_TABLES = {
       'dhcpv4_options',
       'dhcpv6_options',
       'options',
+      'tag',
+      'tag_request',
       'external_ids',
     ],
   },

@@ -41,7 +41,7 @@ const SUB_62: RoutedSubnet = {
   ipv6: { addressMode: 'slaac', routerAdvertisements: true },
 }
 const WORLD: readonly LogicalWant[] = [
-  { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442 },
+  { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442, provider: { physicalNetwork: 'phys', vlan: 7 } },
   { kind: 'Network', ...owner, uid: 'net-2', mtu: 1442 },
   { kind: 'Network', ...owner, uid: 'net-ext', mtu: 1500 },
   {

@@ -2,9 +2,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { METADATA_ADDRESS, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import { guestMtu, type LogicalPort, type LogicalRule, type LogicalSubnet } from '../network-driver.ts'
+import {
+  guestMtu,
+  type LogicalNetwork,
+  type LogicalPort,
+  type LogicalRule,
+  type LogicalSubnet,
+} from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { groupName, ruleMatch } from './group-plan.ts'
+import { planNetwork } from './network-plan.ts'
 import { dhcpOptions, planSubnet } from './subnet-plan.ts'
 import { Northbound } from './northbound.ts'
 import { PLANNERS } from './planners.ts'
@@ -150,6 +157,57 @@ describe('planSubnet of IPv6', () => {
     const { ipv6, ...byHand } = subnet
     expect(ipv6).toBeDefined()
     expect(planSubnet(byHand, nb).operations).toEqual([])
+  })
+})
+
+describe('planNetwork', () => {
+  const network: LogicalNetwork = { kind: 'Network', ...owner, uid: 'net', mtu: 1442 }
+  const nb = (...ports: OvsRow[]) => {
+    const switches = { name: 'net', ports: setOf(ports.map((_, i) => uuidOf(`p${i}`))), external_ids: markOf(network) }
+    const rows = (all: OvsRow[]) => new Map(all.map((row, i) => [`p${i}`, row]))
+    return new Northbound(
+      (table) =>
+        table === 'Logical_Switch'
+          ? new Map([['ls', switches]])
+          : table === 'Logical_Switch_Port'
+            ? rows(ports)
+            : new Map(),
+      PLANNERS,
+    )
+  }
+  const inserted = (want: LogicalNetwork) =>
+    planNetwork(want, nb()).operations.flatMap((o) =>
+      o.op === 'insert' && o.table === 'Logical_Switch_Port' ? [o.row] : [],
+    )
+  test.each<[LogicalNetwork['provider'], object[]]>([
+    [undefined, []],
+    [
+      { physicalNetwork: 'phys' },
+      [
+        {
+          name: 'localnet-net',
+          type: 'localnet',
+          addresses: setOf(['unknown']),
+          options: mapOf({ network_name: 'phys' }),
+          tag: setOf([]),
+        },
+      ],
+    ],
+    [{ physicalNetwork: 'phys', vlan: 7 }, [{ name: 'localnet-net', tag: setOf([7]), tag_request: setOf([]) }]],
+  ])('on the physical network %j', (provider, ports) => {
+    expect(inserted({ ...network, ...(provider ? { provider } : {}) })).toMatchObject([
+      { type: 'localport', tag: setOf([]) },
+      ...ports,
+    ])
+  })
+  test('what leads to a physical network that it is no longer on is taken off', () => {
+    const [metadata, localnet] = inserted({ ...network, provider: { physicalNetwork: 'phys' } })
+    expect(planNetwork(network, nb(metadata!, localnet!)).operations).toEqual([
+      {
+        ...{ op: 'mutate', table: 'Logical_Switch', where: [['ports', 'includes', setOf([uuidOf('p1')])]] },
+        mutations: [['ports', 'delete', setOf([uuidOf('p1')])]],
+      },
+    ])
   })
 })
 

@@ -17,6 +17,7 @@ import { markOf, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
+import { vlanColumns } from './vlan-columns.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
 const NOWHERE = '-'
@@ -44,6 +45,7 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
       'requested-chassis': want.node ?? NOWHERE,
       ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
     }),
+    ...vlanColumns(),
     external_ids: former === undefined ? mark : mapOf({ ...readMap(mark), [FORMER]: former }),
   })
   planOnSwitch(plan, nb, network.uuid, held, port)

@@ -9,6 +9,7 @@ import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 import { planOnRouter } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
+import { vlanColumns } from './vlan-columns.ts'
 
 export interface RouterPort {
   networkUid: string
@@ -65,6 +66,7 @@ export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): Ov
     dhcpv4_options: setOf([]),
     dhcpv6_options: setOf([]),
     options: mapOf({ 'router-port': name, ...want.endOptions }),
+    ...vlanColumns(),
     external_ids,
   })
   planOnSwitch(plan, nb, network.uuid, joint, end)
