@@ -9,7 +9,7 @@ import type { RealisedNetwork } from '../common/realised-network.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
 
 /**
- * The subnet as the network backend is to have it. Pure.
+ * The subnet as the network backend is to have it; one of an external network is announced by its gateway, which is outside. Pure.
  * @throws TerminalError for a subnet that cannot be planned
  */
 export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: Cache<Cloud>): LogicalSubnet {
@@ -23,7 +23,7 @@ export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: 
     cidr: subnet.spec.cidr,
     mtu: network.status.mtu,
     ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
-    ...(ipv6 ? { ipv6 } : {}),
+    ...(ipv6 ? { ipv6: network.spec.external === true ? { ...ipv6, routerAdvertisements: false } : ipv6 } : {}),
     ...(dhcp.enabled === false
       ? {}
       : {

@@ -80,6 +80,17 @@ describe('what the backend is told', () => {
     expect(row(w)).toStrictEqual(expected)
     expect(s.status).toEqual({ state: 'ACTIVE', gatewayIP: row(w)?.gatewayIP })
   })
+  test.each([
+    [false, true],
+    [true, false],
+  ])(
+    'the gateway of an external Network is outside, and announces it itself: external %s',
+    async (external, announced) => {
+      const w = world(network({ external }))
+      await reconcileSubnet(subnet(v6), w.deps, w.run)
+      expect(row(w)?.ipv6).toEqual({ ...stateful, routerAdvertisements: announced })
+    },
+  )
   test('no gateway any more: the status has none either', async () => {
     const w = world()
     const s = subnet({ disableGateway: true }, { status: { gatewayIP: '10.0.0.1' } })
