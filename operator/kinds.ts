@@ -4,6 +4,7 @@ import { floatingIPKind } from './controllers/floating-ip/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
+import { networkKind } from './controllers/network/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
@@ -27,7 +28,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   instances: instanceKind,
   ipClaims: ipClaimKind,
   keyPairs: {},
-  networks: {},
+  networks: networkKind,
   nodes: nodeKind,
   ports: portKind,
   providerNetworks: providerNetworkKind,

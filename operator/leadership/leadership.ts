@@ -28,6 +28,7 @@ import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { noticesOf } from '../controllers/instance/notifications.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
+import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
 import type { OperatorInformers } from '../kind/row.ts'
 import { cachesOf } from '../kind/informers.ts'
@@ -103,6 +104,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       subnetArrivals: new SubnetArrivals(() => performance.now()),
       claimedNodes: new ClaimedNodes(),
       volumePromises: new VolumePromises(),
+      segmentPromises: new SegmentPromises(),
       waitingRoom: new WaitingRoom(),
       claimedVolumes: new Set(),
       releases: new ReleaseDesk(),

@@ -16,6 +16,7 @@ import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from '../placed/release-desk.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
+import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
@@ -74,6 +75,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     // status.free settles after half a minute; unit tests do not wait for it.
     claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
     volumePromises: new VolumePromises(),
+    segmentPromises: new SegmentPromises(),
     waitingRoom: new WaitingRoom(),
     claimedVolumes: new Set(),
     releases: new ReleaseDesk(),

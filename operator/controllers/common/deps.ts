@@ -7,6 +7,7 @@ import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { RegressionGuard } from '../../restore-guard/regression-guard.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
+import type { SegmentPromises } from '../network/segment-promises.ts'
 import type { VolumePromises } from '../volume/promises.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
@@ -19,6 +20,7 @@ export interface OperatorDeps extends PlacedDeps {
   readonly subnetArrivals: SubnetArrivals
   readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises
+  readonly segmentPromises: SegmentPromises
   readonly waitingRoom: WaitingRoom
   /** Volumes held back by a node's report, known here before their status says so. Rebuilt by each volume's first run after a start. */
   readonly claimedVolumes: Set<ObjectKey>

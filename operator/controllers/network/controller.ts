@@ -4,7 +4,9 @@ import type { Network } from '../../../lib/api/types.ts'
 import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { networkKeyOf } from '../port/kind.ts'
+import { hasOtherSegment } from './kind.ts'
 import { reconcileNetwork } from './reconcile.ts'
+import { wokenBySegment } from './segment.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 
 export function networkController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Network> {
@@ -19,11 +21,16 @@ export function networkController(deps: OperatorDeps, informers: OperatorInforme
     finalizer: FINALIZER,
     watches: [
       watchOf(informers.ports, (port) => [networkKeyOf(port)].filter(isHeldSecure)),
+      {
+        ...watchOf(informers.networks, (network) => wokenBySegment(network, deps.caches)),
+        when: (old, network) => hasOtherSegment(old as Network, network as Network),
+      },
       watchSpecOf(informers.clouds, function* (cloud) {
         if (cloud.metadata.name === CLOUD_NAME) yield* deps.caches.networks.keys()
       }),
     ],
     reconcile: (network, run) => reconcileNetwork(network, deps, run),
     errorState: 'ERROR',
+    forget: (_key, { metadata }) => deps.segmentPromises.withdraw(metadata.uid),
   }
 }

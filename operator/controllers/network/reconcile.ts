@@ -4,15 +4,16 @@ import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
-import { guestMtu } from '../../network/network-driver.ts'
+import { guestMtu, type LogicalNetwork } from '../../network/network-driver.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers, waitForHolders } from '../../kind/holders.ts'
 import { listForeignPorts } from '../port/security.ts'
+import { keptSegment, settleSegment, type Segment } from './segment.ts'
 
 const DEFAULT_UNDERLAY_MTU = 1500
 
-export type NetworkDeps = Pick<OperatorDeps, 'caches' | 'network'>
+export type NetworkDeps = Pick<OperatorDeps, 'caches' | 'network' | 'segmentPromises'>
 
 export async function reconcileNetwork(
   network: Network,
@@ -25,13 +26,19 @@ export async function reconcileNetwork(
     const users = waitForHolders('networks', network, deps.caches)
     if (users) {
       // While in use it is kept in the backend too, whose database may have been lost meanwhile.
-      if (status.logicalSwitch !== undefined) status.mtu = await ensure(network, deps, run)
+      if (status.logicalSwitch !== undefined)
+        status.mtu = await ensure(network, keptSegment(network, deps.caches), deps, run)
       return users
     }
     await deps.network.remove('Network', network.metadata.uid, run.signal)
     return released
   }
-  status.mtu = await ensure(network, deps, run)
+  const segment = network.spec.provider ? settleSegment(network, deps) : {}
+  const { lack } = segment
+  if (lack) status.state ??= 'BUILD'
+  if (lack && (lack.kind === 'saved' || status.logicalSwitch === undefined)) return lack
+  status.mtu = await ensure(network, segment, deps, run)
+  if (lack) return lack
   status.logicalSwitch = network.metadata.uid
   status.state = 'ACTIVE'
   followSecurity(network, deps)
@@ -39,9 +46,15 @@ export async function reconcileNetwork(
 }
 
 /** @returns the MTU in effect */
-async function ensure(network: Network, deps: NetworkDeps, run: Pick<Run, 'signal'>): Promise<number> {
+async function ensure(
+  network: Network,
+  { provider }: Segment,
+  deps: NetworkDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<number> {
   const mtu = decideMtu(network, deps)
-  await deps.network.ensure({ kind: 'Network', ...ownerOf(network), mtu }, run.signal)
+  const want: LogicalNetwork = { kind: 'Network', ...ownerOf(network), mtu, ...(provider ? { provider } : {}) }
+  await deps.network.ensure(want, run.signal)
   return mtu
 }
 
@@ -62,7 +75,11 @@ function followSecurity(network: Network, deps: NetworkDeps): void {
 }
 
 /** What guests of the network may use; Subnets and Ports read it from its status. */
-function decideMtu(network: Network, { caches }: NetworkDeps): number {
+function decideMtu({ spec, status }: Network, { caches }: NetworkDeps): number {
+  if (spec.provider) {
+    const { mtu } = caches.providerNetworks.find(undefined, spec.provider.providerNetworkRef.name)?.spec ?? status ?? {}
+    return Math.min(spec.mtu ?? Infinity, mtu ?? DEFAULT_UNDERLAY_MTU)
+  }
   const underlay = caches.clouds.find(undefined, CLOUD_NAME)?.spec.underlayMTU ?? DEFAULT_UNDERLAY_MTU
-  return guestMtu(underlay, network.spec.mtu)
+  return guestMtu(underlay, spec.mtu)
 }
