@@ -48,7 +48,7 @@ export function defineControllers(
     volumes: volumeController(deps, informers),
     instances: instanceController(deps, informers),
     routers: routerController(deps, informers),
-    providerNetworks: providerNetworkController(deps),
+    providerNetworks: providerNetworkController(deps, informers),
     floatingIPs: floatingIPController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]

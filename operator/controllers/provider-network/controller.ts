@@ -1,16 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, PROVIDER_NETWORK } from '../../../lib/api/kinds.ts'
-import type { ProviderNetwork } from '../../../lib/api/types.ts'
-import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
+import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileProviderNetwork } from './reconcile.ts'
 
-export function providerNetworkController(deps: OperatorDeps): ControllerDefinition<ProviderNetwork> {
+export function providerNetworkController(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+): ControllerDefinition<ProviderNetwork> {
+  const all = () => deps.caches.providerNetworks.keys()
   return {
     name: 'provider-network',
     kind: PROVIDER_NETWORK,
     finalizer: FINALIZER,
+    watches: [
+      // What another one says of the same nodes.
+      watchSpecOf(informers.providerNetworks, all),
+      {
+        ...watchOf(informers.nodes, all),
+        when: (old, node) => differs(old as KubeNode, node as KubeNode, ({ metadata }) => metadata.labels),
+      },
+      {
+        ...watchOf(informers.computeNodes, all),
+        when: (old, node) => differs(old as ComputeNode, node as ComputeNode, read),
+      },
+    ],
+    sources: [({ enqueueAll }) => deps.bus.inventory.onChange(() => enqueueAll())],
     reconcile: async (providerNetwork) => reconcileProviderNetwork(providerNetwork, deps),
     errorState: 'ERROR',
   }
+}
+
+/** What is read of a ComputeNode. */
+function read({ spec, status }: ComputeNode): unknown {
+  return [spec.lost, status?.roles, status?.inventory?.physicalNetworks]
+}
+
+function differs<T>(old: T, now: T, part: (object: T) => unknown): boolean {
+  return !isDeepStrictEqual(part(old), part(now))
 }

@@ -1,18 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ProviderNetwork } from '../../../lib/api/types.ts'
-import type { OperatorDeps } from '../common/deps.ts'
-import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import type { ComputeNode, ProviderNetwork } from '../../../lib/api/types.ts'
+import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { waitForHolders } from '../../kind/holders.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { isConnected } from './connected.ts'
+import { physicalNetworkOf } from './kind.ts'
+import { findMapping, listInForce, mappingsOf } from './mappings.ts'
 
-export function reconcileProviderNetwork(
-  providerNetwork: ProviderNetwork,
-  deps: Pick<OperatorDeps, 'caches'>,
-): Outcome {
+type ProviderNetworkDeps = Pick<OperatorDeps, 'caches' | 'bus'>
+
+const MOST_SHOWN = 16
+const MOST_NAMED = 3
+const MOST_CHARACTERS = 512
+
+export function reconcileProviderNetwork(providerNetwork: ProviderNetwork, deps: ProviderNetworkDeps): Outcome {
   const status = (providerNetwork.status ??= {})
-  if (providerNetwork.metadata.deletionTimestamp !== undefined) {
-    status.state = 'DELETING'
-    return waitForHolders('providerNetworks', providerNetwork, deps.caches) ?? released
+  const isGoing = providerNetwork.metadata.deletionTimestamp !== undefined
+  if (isGoing) status.state = 'DELETING'
+  const users = isGoing ? waitForHolders('providerNetworks', providerNetwork, deps.caches) : undefined
+  if (isGoing && !users) return released
+  const nodes = listNodes(providerNetwork, deps)
+  const troubles = nodes.flatMap(({ trouble }) => trouble ?? [])
+  status.nodeCount = nodes.length
+  status.connectedCount = nodes.filter((node) => node.isConnected).length
+  if (troubles.length > 0) status.troubles = troubles.slice(0, MOST_SHOWN)
+  else delete status.troubles
+  if (users) return users
+  const lack = lackOf(providerNetwork, nodes)
+  status.state = lack ? (status.state ?? 'BUILD') : 'ACTIVE'
+  return lack ?? done
+}
+
+interface OneNode {
+  isConnected: boolean
+  hasConflict: boolean
+  trouble?: { node: string; message: string }
+}
+
+/** The nodes that it is about, by name. */
+function listNodes(providerNetwork: ProviderNetwork, { caches, bus }: ProviderNetworkDeps): OneNode[] {
+  const inForce = listInForce(caches)
+  const name = physicalNetworkOf(providerNetwork)
+  return caches.computeNodes
+    .list()
+    .filter(isExpected)
+    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+    .flatMap((computeNode): OneNode | [] => {
+      const node = computeNode.metadata.name
+      const kubeNode = caches.nodes.find(undefined, node)
+      if (!kubeNode || !findMapping(providerNetwork, kubeNode)) return []
+      const conflict = mappingsOf(kubeNode, inForce).conflicts.get(providerNetwork.metadata.uid)
+      const connected = isConnected(computeNode, name)
+      const said = bus.inventory.find(node)?.physicalNetworks?.find((one) => one.name === name)?.error
+      const message = conflict ?? (connected ? undefined : (said ?? 'its agent has not said yet that it is connected'))
+      return {
+        isConnected: connected,
+        hasConflict: conflict !== undefined,
+        ...(message === undefined ? {} : { trouble: { node, message: message.slice(0, MOST_CHARACTERS) } }),
+      }
+    })
+}
+
+/** Nodes that have a switch, by their roles, and are not given up. */
+function isExpected({ spec, status }: ComputeNode): boolean {
+  return spec.lost === undefined && (status?.roles?.includes('network') ?? false)
+}
+
+function lackOf({ spec, metadata }: ProviderNetwork, nodes: readonly OneNode[]): Outcome | undefined {
+  if (nodes.length === 0) {
+    const what =
+      (spec.nodes ?? []).length === 0
+        ? 'spec.nodes is empty: write which nodes are connected, and by what'
+        : 'spec.nodes matches no node that runs machines or is a gateway: label nodes, or change a nodeSelector'
+    return waitFor('NoNodes', what)
   }
-  status.state = 'ACTIVE'
-  return done
+  const inConflict = nodes.filter(({ hasConflict }) => hasConflict)
+  if (inConflict.length > 0) {
+    const what = `what an older ProviderNetwork says counts, and not spec.nodes of ${metadata.name}: ${namesOf(inConflict)}; change one of the two`
+    return waitFor('MappingConflict', what)
+  }
+  const left = nodes.filter((node) => !node.isConnected)
+  if (left.length === 0) return undefined
+  return waitFor('NodesNotConnected', `${left.length} of ${nodes.length} nodes not connected: ${namesOf(left)}`)
+}
+
+/** `n1: why; n2: why and 3 more`. */
+function namesOf(nodes: readonly OneNode[]): string {
+  const all = nodes.flatMap(({ trouble }) => (trouble ? [`node ${trouble.node}: ${trouble.message}`] : []))
+  const more = all.length - MOST_NAMED
+  return `${all.slice(0, MOST_NAMED).join('; ')}${more > 0 ? ` and ${more} more` : ''}`
 }

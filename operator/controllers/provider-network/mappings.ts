@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// By what a node is connected to physical networks, as ProviderNetworks say.
+import type { KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
+import type { NodeDocument } from '../../../lib/contract/documents.ts'
+import { listHolders } from '../../kind/holders.ts'
+import { isOlder } from '../../kind/is-older.ts'
+import type { Caches } from '../../kind/row.ts'
+import { physicalNetworkOf } from './kind.ts'
+
+export type Mapping = NonNullable<NodeDocument['spec']['physicalNetworks']>[number]
+
+export interface NodeMappings {
+  /** Sorted by name. */
+  mappings: Mapping[]
+  /** By UID of a ProviderNetwork: why what it says of the node does not count. */
+  conflicts: ReadonlyMap<string, string>
+}
+
+/** More than a node can report, or be asked to have. */
+const MOST_ON_A_NODE = 64
+
+/** Those that count, the oldest first: those being deleted only while they are in use. */
+export function listInForce(caches: Caches): ProviderNetwork[] {
+  return caches.providerNetworks
+    .list()
+    .filter(
+      (one) => one.metadata.deletionTimestamp === undefined || listHolders('providerNetworks', one, caches).length > 0,
+    )
+    .sort((a, b) => (isOlder(a, b) ? -1 : 1))
+}
+
+/**
+ * Of two ProviderNetworks that say different things of one physical network, or connect two by the same interface, the older one counts.
+ * Pure.
+ * @param inForce the oldest first
+ */
+export function mappingsOf(node: KubeNode, inForce: readonly ProviderNetwork[]): NodeMappings {
+  const given = new Map<string, { mapping: Mapping; by: string }>()
+  const conflicts = new Map<string, string>()
+  for (const one of inForce) {
+    const mapping = findMapping(one, node)
+    if (!mapping) continue
+    const why = whyNot(mapping, given)
+    if (why !== undefined) conflicts.set(one.metadata.uid, why)
+    else if (!given.has(mapping.name)) given.set(mapping.name, { mapping, by: one.metadata.name })
+  }
+  const mappings = [...given.values()].map(({ mapping }) => mapping)
+  return { mappings: mappings.sort((a, b) => (a.name < b.name ? -1 : 1)), conflicts }
+}
+
+/** What the ProviderNetwork says of the node; undefined: nothing. */
+export function findMapping(providerNetwork: ProviderNetwork, node: KubeNode): Mapping | undefined {
+  const labels = node.metadata.labels ?? {}
+  const found = providerNetwork.spec.nodes?.find(({ nodeSelector }) =>
+    Object.entries(nodeSelector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value),
+  )
+  if (!found) return undefined
+  const { interface: by, bridge } = found
+  const name = physicalNetworkOf(providerNetwork)
+  return { name, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) }
+}
+
+function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping; by: string }>): string | undefined {
+  const same = given.get(mapping.name)
+  if (same) {
+    const isSame = same.mapping.interface === mapping.interface && same.mapping.bridge === mapping.bridge
+    return isSame
+      ? undefined
+      : `ProviderNetwork ${same.by} connects it by ${describe(same.mapping)}, not ${describe(mapping)}`
+  }
+  const taken = [...given.values()].find(
+    (other) => mapping.interface !== undefined && other.mapping.interface === mapping.interface,
+  )
+  if (taken) return `${describe(mapping)} is that of ProviderNetwork ${taken.by}, for another physical network`
+  return given.size < MOST_ON_A_NODE
+    ? undefined
+    : `it has ${MOST_ON_A_NODE} physical networks, the most that a node may have`
+}
+
+function describe({ interface: by, bridge }: Mapping): string {
+  return by === undefined ? `bridge ${bridge ?? ''}` : `interface ${by}`
+}
