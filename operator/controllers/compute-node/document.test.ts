@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a ComputeNode promises: what its node is told.
 import { describe, expect, test } from '@jest/globals'
-import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, KubeNode, ProviderNetwork, StoragePool } from '../../../lib/api/types.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { nodeDocument } from './document.ts'
 
@@ -13,7 +13,7 @@ const computeNode = (spec: ComputeNode['spec'] = {}, more: object = {}) =>
 
 describe('its document', () => {
   const writer = { incarnation: 1, term: 1 }
-  const parts = { node: kubeNode(), credentials: {}, settings: {}, pools: [], cloud: undefined }
+  const parts = { node: kubeNode(), credentials: {}, settings: {}, pools: [], providerNetworks: [], cloud: undefined }
   test('says no more than is known', () => {
     expect(nodeDocument(computeNode(), parts, writer)).toStrictEqual({
       v: expect.any(Number),
@@ -25,6 +25,7 @@ describe('its document', () => {
       tombstone: false,
       spec: {
         roles: { compute: 'libvirt', gateway: false, storage: false, image: false },
+        physicalNetworks: [],
         reserved: { cpus: 0, memoryMiB: 1024, diskGiB: 0 },
         pools: [],
       },
@@ -53,6 +54,24 @@ describe('its document', () => {
       ['a', undefined],
       ['b', true],
     ])
+  })
+  test('physical networks by name, where it has a switch: for machines, or as a gateway', () => {
+    const on = (name: string, labels?: Record<string, string>) => {
+      const nodeSelector = labels ? { nodeSelector: { matchLabels: labels } } : {}
+      return stored<ProviderNetwork>(
+        name,
+        { type: 'flat', nodes: [{ ...nodeSelector, interface: `to-${name}` }] },
+        cluster,
+      )
+    }
+    const providerNetworks = [on('b'), on('a'), on('other', { rack: '2' })]
+    const told = (labels: Record<string, string>) =>
+      nodeDocument(computeNode(), { ...parts, node: kubeNode({ labels }), providerNetworks }, writer).spec
+        .physicalNetworks
+    const both = ['a', 'b'].map((name) => ({ name, interface: `to-${name}` }))
+    expect(told(labels)).toStrictEqual(both)
+    expect(told({ 'nephele.dev/network': 'gateway' })).toStrictEqual(both)
+    expect(told({ 'nephele.dev/storage': 'true' })).toStrictEqual([])
   })
   test.each<[Cloud['spec']['images'], object]>([
     [{}, {}],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cloud, ComputeNode, KubeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, KubeNode, ProviderNetwork, StoragePool } from '../../../lib/api/types.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import { mappingsOf } from '../provider-network/mappings.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './settings.ts'
 import { hypervisorOf, rolesOf } from './discover.ts'
@@ -16,6 +17,8 @@ export interface NodeParts {
   settings: NodeSettings
   /** Including pools being deleted, as long as they have volumes. */
   pools: readonly StoragePool[]
+  /** Those that count, the oldest first. */
+  providerNetworks: readonly ProviderNetwork[]
   cloud: Cloud | undefined
 }
 
@@ -41,6 +44,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...credentials,
       ...(nbd ? { nbd } : {}),
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
+      physicalNetworks: node && roles.includes('network') ? mappingsOf(node, parts.providerNetworks).mappings : [],
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
       ...(cloud?.spec.images

@@ -12,6 +12,7 @@ import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { waitForHolders } from '../../kind/holders.ts'
+import { listInForce } from '../provider-network/mappings.ts'
 import type { NodeSettings } from './settings.ts'
 import { rolesOf, zoneOf } from './discover.ts'
 import { nodeDocument } from './document.ts'
@@ -43,7 +44,7 @@ export async function reconcileComputeNode(
   status.zone = zoneOf(node)
   if (status.zone === undefined) delete status.zone
   status.epoch = 1
-  if (inventory) status.inventory = recordInventory(inventory)
+  if (inventory) status.inventory = recordInventory(inventory, status.inventory)
   await deps.bus.admitNode(name, inventory?.storeId)
   await shutOut(computeNode, deps, run.now)
   const claims = judgePortClaims(computeNode, deps, run)
@@ -52,7 +53,10 @@ export async function reconcileComputeNode(
   const credentials = isLost ? {} : await certify(computeNode, inventory, settings, run.now)
   const cloud = deps.caches.clouds.find(undefined, CLOUD_NAME)
   const nbd = isLost ? undefined : await certifyForVolumes(computeNode, inventory, settings, run.now)
-  const parts = { node, credentials, ...(nbd ? { nbd } : {}), settings, pools: listPools(deps), cloud }
+  const parts = {
+    ...{ node, credentials, ...(nbd ? { nbd } : {}), settings, cloud },
+    ...{ pools: listPools(deps), providerNetworks: listInForce(deps.caches) },
+  }
   await deps.bus.desired.publish(nodeDocument(computeNode, parts, deps.writer()))
   const isReleaseNew = await keepReleases(computeNode, deps)
 

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { inventoryOf } from '../../testing/inventory.ts'
 import type { ComputeNode } from '../../../lib/api/types.ts'
-import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import type { Inventory, ObservedDocument } from '../../../lib/contract/documents.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { judgeNode, recordInventory, type NodeSigns } from './status.ts'
 
@@ -40,6 +40,23 @@ test('what stays of an inventory: what placement and people need, in the bounds 
     ...{ hypervisorType: 'QEMU', hypervisorVersion: '10.0.0', acceleration: 'qemu' },
     ...{ accelerationReason: 'r'.repeat(512), dpdk: true, dpdkVersion: 'v'.repeat(64) },
   })
+})
+
+test.each<[string, Inventory['physicalNetworks'], string[] | undefined, string[] | undefined]>([
+  [
+    'those without a fault, by name',
+    [{ name: 'b' }, { name: 'x', error: 'no eth1' }, { name: 'a' }],
+    ['x'],
+    ['a', 'b'],
+  ],
+  ['none any more', [], ['x'], []],
+  ['as before, while the agent does not know', undefined, ['x'], ['x']],
+  ['unknown so far', undefined, undefined, undefined],
+])('the physical networks that it is connected to: %s', (_, said, before, expected) => {
+  const inventory = inventoryOf('n1', said ? { physicalNetworks: said } : {})
+  const old = recordInventory(inventoryOf('n1'))
+  const now = recordInventory(inventory, { ...old, ...(before ? { physicalNetworks: before } : {}) })
+  expect(now.physicalNetworks).toEqual(expected)
 })
 
 /** One that is as well as can be. */

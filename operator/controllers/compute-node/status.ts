@@ -63,9 +63,13 @@ export function judgeNode(computeNode: ComputeNode, signs: NodeSigns): NodeVerdi
 
 type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory']>
 
-/** The part of the inventory that goes into the status: what placement and people need. */
-export function recordInventory(inventory: Inventory): StatusInventory {
+/**
+ * The part of the inventory that goes into the status: what placement and people need.
+ * @param before what an agent that has no roles yet, as after its start, does not know stays as it was
+ */
+export function recordInventory(inventory: Inventory, before?: StatusInventory): StatusInventory {
   const { hypervisor, dpdk, ovs, imageCache } = inventory
+  const physicalNetworks = connectedTo(inventory) ?? before?.physicalNetworks
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
@@ -88,6 +92,11 @@ export function recordInventory(inventory: Inventory): StatusInventory {
     dpdk: (dpdk?.initialized ?? false) && dpdk?.vhostUser === true,
     ...(ovs?.datapath === undefined ? {} : { datapath: ovs.datapath }),
     ...(dpdk?.version === undefined ? {} : { dpdkVersion: dpdk.version.slice(0, 64) }),
+    ...(physicalNetworks === undefined ? {} : { physicalNetworks }),
     numaCells: inventory.numa.length,
   }
+}
+
+function connectedTo({ physicalNetworks }: Inventory): string[] | undefined {
+  return physicalNetworks?.flatMap(({ name, error }) => (error === undefined ? [name] : [])).sort()
 }

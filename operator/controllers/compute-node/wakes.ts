@@ -11,6 +11,7 @@ export function computeNodeWatches({ caches }: OperatorDeps, informers: Operator
   return [
     watchOf(informers.nodes, (node) => [node.metadata.name]),
     watchOf(informers.storagePools, () => caches.computeNodes.keys()),
+    watchSpecOf(informers.providerNetworks, () => caches.computeNodes.keys()),
     watchSpecOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),
   ]
 }
