@@ -13,6 +13,8 @@ export interface PlacementRequest {
   requireKvm: boolean
   /** One of its ports is a vhost-user port: memory shared with a switch on DPDK. */
   needsVhostUser: boolean
+  /** Those of its ports; absent: none. */
+  physicalNetworks?: readonly string[]
 }
 
 export interface Filter {
@@ -45,6 +47,13 @@ export const FILTERS: readonly Filter[] = [
     name: 'DpdkFilter',
     refuse: (node, request) =>
       request.needsVhostUser && !node.vhostUser ? 'has no DPDK switch for vhost-user ports' : undefined,
+  },
+  {
+    name: 'ProviderNetworkFilter',
+    refuse(node, request) {
+      const missing = request.physicalNetworks?.find((name) => !node.physicalNetworks.includes(name))
+      return missing === undefined ? undefined : `is not connected to physical network ${missing}`
+    },
   },
   {
     name: 'RamFilter',

@@ -21,6 +21,8 @@ export interface NodeFacts {
   acceleration?: string
   /** Its switch runs on DPDK and takes vhost-user ports. */
   vhostUser?: boolean
+  /** Those that it is connected to. */
+  physicalNetworks?: readonly string[]
 }
 
 /** A row as filters and weighers see it. The object is reused from row to row: read it, never keep it. */
@@ -32,6 +34,7 @@ export interface NodeRow {
   readonly zone: string | undefined
   readonly acceleration: string | undefined
   readonly vhostUser: boolean
+  readonly physicalNetworks: readonly string[]
   readonly reserved: Reserved | undefined
   readonly perMachineMiB: number
   /** What may be handed out: real amounts times the allocation ratio. */
@@ -168,6 +171,8 @@ export class NodeTable {
   }
 }
 
+const NONE: readonly string[] = []
+
 class RowView implements NodeRow {
   readonly #numbers: Float64Array
   readonly #instances: readonly number[]
@@ -205,6 +210,9 @@ class RowView implements NodeRow {
   }
   get vhostUser(): boolean {
     return this.#facts.vhostUser === true
+  }
+  get physicalNetworks(): readonly string[] {
+    return this.#facts.physicalNetworks ?? NONE
   }
   get reserved(): Reserved | undefined {
     return this.#facts.reserved

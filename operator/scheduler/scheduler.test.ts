@@ -38,6 +38,18 @@ describe('filters', () => {
     ['ComputeFilter', node('a'), request({ excluded: new Map([['a', 'refused it']]) }), 'a refused it'],
     ['AvailabilityZoneFilter', node('a', { zone: 'z1' }), request({ availabilityZone: 'z2' }), 'a is in zone z1'],
     ['DpdkFilter', node('a'), request({ needsVhostUser: true }), 'a has no DPDK switch for vhost-user ports'],
+    [
+      'ProviderNetworkFilter',
+      node('a', { physicalNetworks: ['x'] }),
+      request({ physicalNetworks: ['x', 'y'] }),
+      'a is not connected to physical network y',
+    ],
+    [
+      'ProviderNetworkFilter',
+      node('a'),
+      request({ physicalNetworks: ['x'] }),
+      'a is not connected to physical network x',
+    ],
     ['ComputeCapabilitiesFilter', node('a'), request({ requireKvm: true }), 'a has no KVM'],
     [
       'RamFilter',
@@ -108,25 +120,34 @@ describe('explanation', () => {
         zone: 'z',
         acceleration: 'kvm',
         vhostUser: true,
+        physicalNetworks: ['phys'],
         capacity: { vcpus: 1, memoryMiB: 1, diskGiB: 0 },
       }),
       node(long(5), {
         zone: 'z',
         acceleration: 'kvm',
         vhostUser: true,
+        physicalNetworks: ['phys'],
         capacity: { vcpus: 0, memoryMiB: 9999, diskGiB: 0 },
       }),
+      node(long(8), { zone: 'z', acceleration: 'kvm', vhostUser: true, physicalNetworks: ['other'] }),
       node(long(7), { zone: 'z', acceleration: 'kvm', vhostUser: false }),
       node(long(6), {
         zone: 'z',
         acceleration: 'kvm',
         vhostUser: true,
+        physicalNetworks: ['phys'],
         capacity: { vcpus: 1, memoryMiB: 9999, diskGiB: 0 },
       }),
     )
-    const wanted = request({ availabilityZone: 'z', requireKvm: true, needsVhostUser: true })
+    const wanted = request({
+      availabilityZone: 'z',
+      requireKvm: true,
+      needsVhostUser: true,
+      physicalNetworks: ['phys'],
+    })
     const { explanation } = chooseNode(table, wanted)
-    expect(explanation.filters.length).toBe(7)
+    expect(explanation.filters.length).toBe(8)
     expect(explanation.filters.filter((f) => f.example !== '').length).toBe(3)
     expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
   })

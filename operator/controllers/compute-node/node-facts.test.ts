@@ -59,6 +59,13 @@ test('a node of which nothing is known has nothing', () => {
   expect([facts.hypervisor, facts.zone, facts.acceleration, facts.closed]).toEqual(Array(4).fill(undefined))
 })
 
+test('and, of what is known, what it is connected to', () => {
+  const known = computeNode({}, { status: { inventory: { physicalNetworks: ['phys'] } } })
+  const facts = (of: ComputeNode) =>
+    toNodeFacts(of, { node: undefined, cloud: undefined, verdict: UP }).physicalNetworks
+  expect([facts(known), facts(computeNode())]).toEqual([['phys'], []])
+})
+
 test('by its labels: hypervisor and zone, and no role for what is misspelt', () => {
   expect([hypervisorOf(node(COMPUTE)), zoneOf(node(COMPUTE))]).toEqual(['libvirt', 'z'])
   expect([hypervisorOf(undefined), zoneOf(undefined), rolesOf(undefined)]).toEqual([undefined, undefined, []])

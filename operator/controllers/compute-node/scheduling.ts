@@ -28,6 +28,7 @@ export function toNodeFacts(
     perMachineMiB: acceleration === 'qemu' ? EMULATED_CODE_MIB : 0,
     acceleration,
     vhostUser: inventory.dpdk ?? false,
+    physicalNetworks: inventory.physicalNetworks ?? [],
   }
 }
 

@@ -9,6 +9,8 @@ import { placementsOf } from '../../placed/placement.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
+import { findPhysicalNetwork } from '../network/physical-network.ts'
+import { networkKeyOf } from '../port/kind.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
@@ -92,7 +94,7 @@ function place(
   const ignoreExclusions = isExclusionOver(instance, now)
   const attempt = (size: MachineSize) => ({
     size,
-    choice: deps.scheduler.place(toRequest(instance, { admitted, ports, size }, ignoreExclusions)),
+    choice: deps.scheduler.place(toRequest(instance, { admitted, ports, size }, ignoreExclusions, deps)),
   })
   const wished = admitted.wish?.ok === true ? attempt(admitted.wish) : undefined
   return wished?.choice.ok === true ? wished : attempt(admitted.now)
@@ -107,6 +109,7 @@ function toRequest(
   instance: Instance,
   { admitted, ports, size }: { admitted: Admitted; ports: readonly Port[]; size: MachineSize },
   ignoreExclusions: boolean,
+  { caches }: Pick<InstanceDeps, 'caches'>,
 ): PlacementRequest {
   const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
   const { availabilityZone } = instance.spec
@@ -117,7 +120,13 @@ function toRequest(
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
     needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
+    physicalNetworks: listPhysicalNetworks(ports, caches),
   }
+}
+
+function listPhysicalNetworks(ports: readonly Port[], caches: InstanceDeps['caches']): string[] {
+  const networks = ports.flatMap((port) => caches.networks.findByKey(networkKeyOf(port)) ?? [])
+  return [...new Set(networks.flatMap((network) => findPhysicalNetwork(network, caches) ?? []))].sort()
 }
 
 function isExclusionOver(instance: Instance, now: Date): boolean {
