@@ -23,8 +23,8 @@ const MAY_REACH_BACK: readonly { file: string; folders: RegExp; why: string }[] 
   },
   {
     file: 'operator/controllers/common/deps.ts',
-    folders: /^operator\/controllers\/(instance|volume)$/,
-    why: 'what one kind keeps for as long as we lead is made once, and so handed to all: UserDataStore, VolumePromises',
+    folders: /^operator\/controllers\/(instance|network|volume)$/,
+    why: 'what one kind keeps for as long as we lead is made once, and so handed to all: UserDataStore, SegmentPromises, VolumePromises',
   },
   {
     file: 'operator/controllers/port/owners-choice.ts',
