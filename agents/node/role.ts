@@ -13,7 +13,11 @@ export interface InventorySource {
   readonly name: string
   collect(
     signal: AbortSignal,
-  ): Promise<Partial<Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'pools' | 'imageCache' | 'encapAddress'>>>
+  ): Promise<
+    Partial<
+      Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'pools' | 'imageCache' | 'encapAddress'>
+    >
+  >
 }
 
 /** Paths of a key, its certificate and their authority, present once the operator has signed; the files are replaced atomically. */

@@ -9,6 +9,7 @@ import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.ts'
 import { chooseDatapath } from '../network/drivers/ovs/datapath.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
+import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from '../network/drivers/ovs/switch-inventory.ts'
@@ -19,8 +20,8 @@ export interface NetworkRoleOptions {
 }
 
 /**
- * The L2 role, which every node with guests has: makes the host a chassis of OVN, plugs ports, serves metadata. The switch and
- * ovn-controller are services of the host. Does nothing before its reconciler is started.
+ * The L2 role, which every node with guests has: makes the host a chassis of OVN, connects it to physical networks, plugs ports,
+ * serves metadata. The switch and ovn-controller are services of the host. Does nothing before its reconciler is started.
  */
 export function createNetworkRole(context: RoleContext, options: NetworkRoleOptions = {}): AgentRole {
   const { log } = context
@@ -32,6 +33,12 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
   const driver = new OvsPortDriver(database, context.node)
   const metadata = new MetadataService({ driver, log })
+  const physical = new PhysicalNetworks({
+    database,
+    node: context.node,
+    log,
+    onReport: () => context.inventoryChanged(),
+  })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   database.onSync((synced) => synced && context.inventoryChanged())
   // A switch that has just started takes a while to say whether it has DPDK.
@@ -76,13 +83,22 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
           encapAddress: context.encapAddress,
         }),
       },
+      {
+        name: 'physical networks',
+        collect: async () => {
+          await physical.ensure()
+          return physical.report ? { physicalNetworks: physical.report } : {}
+        },
+      },
     ],
     configure: async (spec, signal) => {
       wanted = toChassis(spec, context)
       await configure(signal)
+      await physical.want(spec.physicalNetworks)
     },
     stop: async () => {
       metadata.stop()
+      physical.stop()
       stop.abort()
       await database.close()
     },

@@ -88,6 +88,7 @@ const inventory = {
   hypervisor: { type: 't', version: 'v', acceleration: 'kvm', accelerationReason: 'r' },
   dpdk: { initialized: true, version: 'v', vhostUser: true },
   ovs: { version: 'v', datapath: 'netdev' },
+  physicalNetworks: [{ name: 'p', error: 'e' }],
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
@@ -304,6 +305,8 @@ describe('what a node says', () => {
     ['cpus', INT32, INT32 + 1],
     ['hypervisor.acceleration', 'qemu', 'tcg'],
     ['ovs.datapath', 'system', 'dpdk'],
+    ['physicalNetworks', list(64, inventory.physicalNetworks[0]), list(65, inventory.physicalNetworks[0])],
+    ['physicalNetworks.0.name', a(63), a(64)],
     ['pools', list(256, inventory.pools[0]), list(257, inventory.pools[0])],
     ['pools.0.name', a(253), a(254)],
     ['pools.0.driver', a(63), a(64)],
@@ -377,6 +380,7 @@ describe('what a node says', () => {
     ['word on acceleration', Inventory, inventory, 'hypervisor.accelerationReason', 1024],
     ['version of DPDK', Inventory, inventory, 'dpdk.version', 64],
     ['version of the switch', Inventory, inventory, 'ovs.version', 64],
+    ['error of a physical network', Inventory, inventory, 'physicalNetworks.0.error', 512],
     ['error of a pool', Inventory, inventory, 'pools.0.error', 1024],
   ])('a %s is cut', (_, schema, value, path, length) => {
     const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)

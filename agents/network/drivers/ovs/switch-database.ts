@@ -12,9 +12,14 @@ export const SWITCH_TABLES = {
     ],
   },
   SSL: { columns: ['private_key', 'certificate', 'ca_cert'] },
-  Bridge: { columns: ['name', 'ports', 'datapath_type', 'fail_mode'] },
+  Bridge: { columns: ['name', 'ports', 'datapath_type', 'fail_mode', 'external_ids'] },
   Port: { columns: ['name', 'interfaces', 'external_ids'] },
-  Interface: { columns: ['name', 'type', 'options', 'external_ids', 'ofport', 'error', 'link_state', 'mtu_request'] },
+  Interface: {
+    columns: [
+      ...['name', 'type', 'options', 'external_ids', 'ofport', 'error'],
+      ...['admin_state', 'link_state', 'mtu_request'],
+    ],
+  },
 } as const satisfies Record<string, MonitoredTable>
 
 export const DEFAULT_SWITCH_SOCKET = '/run/openvswitch/db.sock'

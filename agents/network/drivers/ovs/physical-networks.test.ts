@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { createLogger } from '../../../../lib/log.ts'
+import type { Operation } from '../../../../lib/ovsdb/operations.ts'
+import { mapOf, namedUuid, readMap, setOf, uuidOf } from '../../../../lib/ovsdb/values.ts'
+import type { HostInterface } from '../../host-interfaces.ts'
+import { MemorySwitch } from '../../testing/memory-switch.ts'
+import type { PhysicalNetwork } from './judge-physical-networks.ts'
+import { chassisMac, listRows, nameOf, ownBridgeName, planPhysicalBridges, portsOf } from './physical-bridges-plan.ts'
+import { PhysicalNetworks } from './physical-networks.ts'
+import { rootRow } from './switch-database.ts'
+
+const log = createLogger('test', 'silent')
+const A = ownBridgeName('a')
+const B = ownBridgeName('b')
+
+/** A bridge of the host with an interface as its port. */
+function bridge(name: string, port: string, more: object = {}): Operation[] {
+  const label = name.replaceAll('-', '_')
+  return [
+    { op: 'insert', table: 'Interface', 'uuid-name': `${label}i`, row: { name: port } },
+    { op: 'insert', table: 'Port', 'uuid-name': `${label}p`, row: { name: port, interfaces: namedUuid(`${label}i`) } },
+    {
+      ...{ op: 'insert', table: 'Bridge', 'uuid-name': label },
+      row: { name, datapath_type: 'netdev', ports: namedUuid(`${label}p`), ...more },
+    },
+    {
+      ...{ op: 'mutate', table: 'Open_vSwitch', where: [] },
+      mutations: [['bridges', 'insert', setOf([namedUuid(label)])]],
+    },
+  ]
+}
+
+interface Scene {
+  ovs: MemorySwitch
+  physical: PhysicalNetworks
+  links: Map<string, HostInterface>
+  /** Interfaces that were brought up, looks at the host's interfaces, and times that the report changed. */
+  seen: { up: string[]; looks: number; told: number }
+  want: (...networks: PhysicalNetwork[]) => Promise<PhysicalNetworks['report']>
+}
+
+/** A node whose switch has br-int and a bridge of the host, and whose interfaces eth2 and eth3 are free. */
+async function scene(): Promise<Scene> {
+  const ovs = new MemorySwitch()
+  await ovs.transact([...bridge('br-int', 'tap1'), ...bridge('br-phys', 'eth1')])
+  const links = new Map<string, HostInterface>([
+    ['lo', { addresses: ['127.0.0.1'] }],
+    ['eth0', { addresses: ['192.0.2.7'] }],
+    ['eth2', { addresses: [] }],
+    ['eth3', { addresses: [] }],
+    ['eth4', { addresses: [], master: 'bond0' }],
+  ])
+  const seen = { up: [] as string[], looks: 0, told: 0 }
+  const physical = new PhysicalNetworks({
+    database: ovs,
+    node: 'n1',
+    log,
+    onReport: () => seen.told++,
+    host: {
+      readInterfaces: () => {
+        seen.looks++
+        return Promise.resolve(new Map(links))
+      },
+      bringUp: (device) => {
+        seen.up.push(device)
+        ovs.set('Interface', device, { admin_state: 'up', link_state: 'up' })
+        return Promise.resolve()
+      },
+    },
+  })
+  const want = async (...networks: PhysicalNetwork[]) => {
+    await physical.want(networks)
+    return physical.report
+  }
+  return { ovs, physical, links, seen, want }
+}
+
+/** As ovs-vswitchd opens it: the kernel has it down. */
+const opened = ({ ovs }: Scene, device: string) => ovs.set('Interface', device, { ofport: 1, admin_state: 'down' })
+const settled = ({ physical }: Scene) => physical.ensure()
+/** Bridges with their ports, and the keys that ovn-controller reads. */
+function stateOf({ ovs }: Scene) {
+  const bridges = listRows(ovs, 'Bridge').map((b) => [nameOf(b), portsOf(ovs, b).map(nameOf).sort()] as const)
+  const ids = readMap(rootRow(ovs)?.row['external_ids'])
+  const { 'ovn-bridge-mappings': mappings, 'ovn-chassis-mac-mappings': macs } = ids
+  return { bridges: Object.fromEntries(bridges), mappings, macs }
+}
+const HOSTS = { 'br-int': ['tap1'], 'br-phys': ['eth1'] }
+
+describe('an interface', () => {
+  test('gets a bridge of its own that switches by itself, a mapping and a MAC; then there is nothing left to do', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    opened(s, 'eth2')
+    await settled(s)
+    const macs = `a:${chassisMac('n1', 'a')}`
+    expect(stateOf(s)).toEqual({ bridges: { ...HOSTS, [A]: [A, 'eth2'].sort() }, mappings: `a:${A}`, macs })
+    const own = listRows(s.ovs, 'Bridge').find((b) => nameOf(b) === A)!
+    expect(own.row).toMatchObject({ datapath_type: 'netdev', fail_mode: setOf([]) })
+    expect(s.seen.up).toEqual(['eth2'])
+    expect(s.physical.report).toEqual([{ name: 'a' }])
+    const { transactions } = s.ovs
+    const { looks } = s.seen
+    await s.physical.ensure()
+    expect([s.ovs.transactions, s.seen.looks]).toEqual([transactions, looks])
+  })
+
+  test('is connected once the switch has it, it is up and has a link', async () => {
+    const s = await scene()
+    const told = async (columns: Parameters<MemorySwitch['set']>[2]) => {
+      s.ovs.set('Interface', 'eth2', columns)
+      await settled(s)
+      return s.physical.report?.[0]?.error
+    }
+    expect(await s.want({ name: 'a', interface: 'eth2' })).toEqual([
+      { name: 'a', error: expect.stringContaining('has not taken interface eth2 yet') },
+    ])
+    expect(await told({ ofport: -1, error: 'No such device' })).toContain('(No such device)')
+    expect(await told({ ofport: -1, error: setOf([]) })).toContain('could not be opened')
+    expect(stateOf(s).mappings).toBe(`a:${A}`)
+    expect(await told({ ofport: 3, error: setOf([]), admin_state: 'up', link_state: 'down' })).toContain('cable')
+    expect(await told({ link_state: 'up' })).toBeUndefined()
+    expect(s.seen.up).toEqual([])
+  })
+
+  test.each<[string, string, string]>([
+    ['that the node has not', 'eth9', 'the node has no interface eth9'],
+    ['with an address of the host', 'eth0', 'has the address 192.0.2.7'],
+    ['of the host itself', 'lo', 'has the address 127.0.0.1'],
+    ['of another bridge of the switch', 'eth1', "is a port of the switch's bridge br-phys"],
+    ['of a guest', 'tap1', "is a port of the switch's bridge br-int"],
+    ['of a bond', 'eth4', 'is a part of bond0'],
+    ['that is a bridge', 'br-phys', 'br-phys is a bridge of the switch'],
+    ['that is the bridge it would get', A, `the node has no interface ${A}`],
+  ])('%s is refused, and the others are connected', async (_what, device, error) => {
+    const s = await scene()
+    const report = await s.want({ name: 'a', interface: device }, { name: 'b', interface: 'eth3' })
+    expect(report).toEqual([
+      { name: 'a', error: expect.stringContaining(error) },
+      { name: 'b', error: expect.stringContaining('yet') },
+    ])
+    expect(stateOf(s)).toMatchObject({ bridges: { ...HOSTS, [B]: [B, 'eth3'].sort() }, mappings: `b:${B}` })
+  })
+
+  test('of two physical networks stays with the one that has it, else is the first one’s', async () => {
+    const s = await scene()
+    const refused = (other: string) => expect.stringContaining(`already connected to physical network ${other}`)
+    const both = [
+      { name: 'b', interface: 'eth2' },
+      { name: 'a', interface: 'eth2' },
+    ]
+    expect(await s.want(...both)).toMatchObject([{ name: 'a' }, { name: 'b', error: refused('a') }])
+    await s.want({ name: 'b', interface: 'eth2' })
+    expect(stateOf(s).bridges).toEqual({ ...HOSTS, [B]: [B, 'eth2'].sort() })
+    expect(await s.want(...both)).toMatchObject([{ name: 'a', error: refused('b') }, { name: 'b' }])
+    expect(stateOf(s).bridges).toEqual({ ...HOSTS, [B]: [B, 'eth2'].sort() })
+  })
+
+  test('that comes later is found at the next look; an address that it gets once it is ours changes nothing', async () => {
+    const s = await scene()
+    s.links.delete('eth2')
+    await s.want({ name: 'a', interface: 'eth2' })
+    expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
+    s.links.set('eth2', { addresses: [] })
+    await s.physical.ensure()
+    expect(stateOf(s).mappings).toBe(`a:${A}`)
+    s.links.set('eth2', { addresses: ['198.51.100.9'] })
+    await s.physical.ensure()
+    expect(stateOf(s).mappings).toBe(`a:${A}`)
+  })
+
+  test('changes live, and two exchange theirs; ports of others on the bridge stay', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    const patch = { name: 'patch-a', type: 'patch' }
+    const own = [...s.ovs.rows('Bridge')].find(([, row]) => row['name'] === A)![0]
+    await s.ovs.transact([
+      { op: 'insert', table: 'Interface', 'uuid-name': 'i', row: patch },
+      { op: 'insert', table: 'Port', 'uuid-name': 'p', row: { name: 'patch-a', interfaces: namedUuid('i') } },
+      {
+        ...{ op: 'mutate', table: 'Bridge', where: [['_uuid', '==', uuidOf(own)]] },
+        mutations: [['ports', 'insert', setOf([namedUuid('p')])]],
+      },
+    ])
+    await s.want({ name: 'a', interface: 'eth3' })
+    expect(stateOf(s).bridges[A]).toEqual([A, 'eth3', 'patch-a'].sort())
+    await s.want({ name: 'a', interface: 'eth3' }, { name: 'b', interface: 'eth2' })
+    await s.want({ name: 'a', interface: 'eth2' }, { name: 'b', interface: 'eth3' })
+    const bridges = { ...HOSTS, [A]: [A, 'eth2', 'patch-a'].sort(), [B]: [B, 'eth3'].sort() }
+    expect(stateOf(s)).toMatchObject({ bridges, mappings: `a:${A},b:${B}` })
+  })
+})
+
+describe('a bridge of the host', () => {
+  test('is mapped and nothing else; without it the others work', async () => {
+    const s = await scene()
+    await s.ovs.transact(bridge('br-ex', 'eth3', { fail_mode: 'secure' }))
+    const before = listRows(s.ovs, 'Bridge')
+    expect(await s.want({ name: 'a', bridge: 'br-ex' }, { name: 'b', bridge: 'br-no' })).toEqual([
+      { name: 'a' },
+      { name: 'b', error: expect.stringContaining('no bridge br-no') },
+    ])
+    expect(stateOf(s).mappings).toBe('a:br-ex')
+    expect(await s.want()).toEqual([])
+    expect(stateOf(s)).toEqual({ bridges: { ...HOSTS, 'br-ex': ['eth3'] }, mappings: undefined, macs: undefined })
+    expect(listRows(s.ovs, 'Bridge')).toEqual(before)
+    expect(s.seen.looks).toBe(0)
+  })
+
+  test.each<[string, PhysicalNetwork, string]>([
+    ['the guests’ own', { name: 'a', bridge: 'br-int' }, "guests' own"],
+    ['one that we made', { name: 'a', bridge: B }, 'made by the agent for physical network b'],
+    ['one of another datapath', { name: 'a', bridge: 'br-ex' }, 'datapath_type=netdev'],
+    ['none, and no interface either', { name: 'a' }, 'neither'],
+  ])('%s is refused', async (_what, network, error) => {
+    const s = await scene()
+    await s.ovs.transact(bridge('br-ex', 'eth3', { datapath_type: '' }))
+    await s.want({ name: 'b', interface: 'eth2' })
+    const report = await s.want(network, { name: 'b', interface: 'eth2' })
+    expect(report?.[0]).toEqual({ name: 'a', error: expect.stringContaining(error) })
+    expect(stateOf(s).mappings).toBe(`b:${B}`)
+  })
+})
+
+describe('drift', () => {
+  const drifts: [string, (s: Scene) => unknown][] = [
+    [
+      'our bridge deleted',
+      (s) => {
+        const gone = listRows(s.ovs, 'Bridge').filter((b) => nameOf(b) === A)
+        const mutations = [['bridges', 'delete', setOf(gone.map((b) => uuidOf(b.uuid)))]] as const
+        return s.ovs.transact([{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }])
+      },
+    ],
+    [
+      'our port taken out',
+      (s) => {
+        const own = listRows(s.ovs, 'Bridge').find((b) => nameOf(b) === A)!
+        const kept = portsOf(s.ovs, own).filter((p) => nameOf(p) === A)
+        s.ovs.set('Bridge', A, { ports: setOf(kept.map((p) => uuidOf(p.uuid))) })
+      },
+    ],
+    ['the mapping changed', (s) => setIds(s, { 'ovn-bridge-mappings': 'a:br-ex' })],
+    ['the MAC changed', (s) => setIds(s, { ...idsOf(s), 'ovn-chassis-mac-mappings': 'a:02:00:00:00:00:00' })],
+    ['the keys removed', (s) => setIds(s, {})],
+    ['the bridge waits for a controller', (s) => s.ovs.set('Bridge', A, { fail_mode: 'secure' })],
+    ['the mark removed', (s) => s.ovs.set('Bridge', A, { external_ids: mapOf({}) })],
+  ]
+  const idsOf = ({ ovs }: Scene) => readMap(rootRow(ovs)?.row['external_ids'])
+  const setIds = ({ ovs }: Scene, ids: Record<string, string>) =>
+    ovs.transact([{ op: 'update', table: 'Open_vSwitch', where: [], row: { external_ids: mapOf(ids) } }])
+
+  test.each(drifts)('%s: put right at once', async (_what, drift) => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    const before = stateOf(s)
+    const own = () => ({ ...listRows(s.ovs, 'Bridge').find((b) => nameOf(b) === A)?.row, ports: setOf([]) })
+    const columns = own()
+    await drift(s)
+    // Nobody calls: the change itself did.
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    expect(stateOf(s)).toEqual(before)
+    expect(own()).toEqual(columns)
+  })
+
+  test('an interface that somebody sets down is brought up', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    opened(s, 'eth2')
+    await settled(s)
+    opened(s, 'eth2')
+    await settled(s)
+    expect(s.seen.up).toEqual(['eth2', 'eth2'])
+    expect(s.physical.report).toEqual([{ name: 'a' }])
+  })
+})
+
+test('without a word about them all stays, and nothing is reported; with an empty list ours goes', async () => {
+  const s = await scene()
+  await s.want({ name: 'a', interface: 'eth2' })
+  const before = stateOf(s)
+  await s.physical.want(undefined)
+  expect(stateOf(s)).toEqual(before)
+  expect(s.physical.report).toBeUndefined()
+  expect(await s.want()).toEqual([])
+  expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
+})
+
+test('a switch that refuses or is away: nobody hears an error, and the next look does it', async () => {
+  const s = await scene()
+  s.ovs.failNext(new Error('constraint violation'))
+  await s.want({ name: 'a', interface: 'eth2' })
+  expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('yet') }])
+  expect(stateOf(s).mappings).toBeUndefined()
+  s.ovs.setSynced(false)
+  await s.physical.ensure()
+  expect(stateOf(s).mappings).toBeUndefined()
+  s.ovs.setSynced(true)
+  await s.physical.ensure()
+  expect(stateOf(s).mappings).toBe(`a:${A}`)
+})
+
+test('what is wanted just as an earlier run ends is done, whoever else wakes it', async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    const s = await scene()
+    s.ovs.setSynced(true)
+    for (let i = 0; i < turns; i++) await Promise.resolve()
+    await s.want({ name: 'a', interface: 'eth2' })
+    expect(stateOf(s).mappings).toBe(`a:${A}`)
+  }
+})
+
+test('the inventory is told when the report changes and only then', async () => {
+  const s = await scene()
+  await s.want({ name: 'a', interface: 'eth2' })
+  expect(s.seen.told).toBe(1)
+  await s.physical.ensure()
+  expect(s.seen.told).toBe(1)
+  opened(s, 'eth2')
+  await settled(s)
+  const { told } = s.seen
+  s.ovs.set('Interface', 'tap1', { link_state: 'up' })
+  await settled(s)
+  expect(s.seen.told).toBe(told)
+})
+
+test('names and MACs are the same at each start, and fit: 15 characters, locally administered, no group', () => {
+  const name = 'a-physical-network-whose-name-is-as-long-as-it-may-be-63-letters'
+  expect(ownBridgeName(name)).toMatch(/^nx-[0-9a-f]{8}$/)
+  expect(ownBridgeName(name)).toBe(ownBridgeName(name))
+  const macs = ['n1', 'n2', 'n3', 'n4', 'n5'].flatMap((node) => ['a', 'b'].map((network) => chassisMac(node, network)))
+  expect(new Set(macs).size).toBe(macs.length)
+  for (const mac of macs) expect(mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/)
+})
+
+test('mappings are sorted, whatever the order they are wanted in', async () => {
+  const s = await scene()
+  const connections = ['b', 'a'].map((name) => ({ name, bridge: `br-${name}` }))
+  await s.ovs.transact(planPhysicalBridges(s.ovs, { node: 'n1', datapath: 'netdev', connections }))
+  expect(stateOf(s).mappings).toBe('a:br-a,b:br-b')
+})

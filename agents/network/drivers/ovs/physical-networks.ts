@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import type { Inventory } from '../../../../lib/contract/documents.ts'
+import type { Logger } from '../../../../lib/log.ts'
+import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import { bringInterfaceUp, readHostInterfaces } from '../../host-interfaces.ts'
+import { chooseDatapath } from './datapath.ts'
+import { isDown, isHeld, judgePhysicalNetworks, type PhysicalNetwork, type Verdict } from './judge-physical-networks.ts'
+import { planPhysicalBridges } from './physical-bridges-plan.ts'
+
+/** As much as an inventory takes: lib/contract/inventory.ts. */
+const MAX_REPORTS = 64
+const MAX_NAME_LENGTH = 63
+
+export type PhysicalReport = NonNullable<Inventory['physicalNetworks']>
+
+export interface PhysicalNetworksOptions {
+  database: Pick<OvsdbClient, 'rows' | 'synced' | 'transact' | 'onChange' | 'onSync'>
+  node: string
+  log: Logger
+  /** The report differs from the last one. */
+  onReport: () => void
+  /** Of this host; others in tests. */
+  host?: { readInterfaces: typeof readHostInterfaces; bringUp: typeof bringInterfaceUp }
+}
+
+/**
+ * Keeps the node connected to its physical networks, and says to which it is not. Nothing here throws: a physical network that cannot be
+ * had keeps neither the others nor the rest of the node from working.
+ */
+export class PhysicalNetworks {
+  readonly #options: PhysicalNetworksOptions
+  readonly #host: NonNullable<PhysicalNetworksOptions['host']>
+  readonly #stop = new AbortController()
+  #wanted: readonly PhysicalNetwork[] | undefined
+  #report: PhysicalReport | undefined
+  #running: Promise<void> | undefined
+  #again = false
+
+  constructor(options: PhysicalNetworksOptions) {
+    this.#options = options
+    this.#host = options.host ?? { readInterfaces: readHostInterfaces, bringUp: bringInterfaceUp }
+    const { database } = options
+    database.onSync((synced) => synced && void this.ensure())
+    // Whatever somebody did to bridges and mappings, or the kernel to an interface.
+    database.onChange(() => {
+      if (this.#wanted && !this.#isAsWanted(this.#wanted)) void this.ensure()
+    })
+  }
+
+  /** @param networks undefined: an operator that knows nothing of them leaves what there is */
+  want(networks: readonly PhysicalNetwork[] | undefined): Promise<void> {
+    this.#wanted = networks
+    if (networks === undefined) this.#report = undefined
+    return this.ensure()
+  }
+
+  /** Undefined while it is not known what there should be. */
+  get report(): PhysicalReport | undefined {
+    return this.#report
+  }
+
+  /** Also looks again at interfaces that the host did not have. One run at a time; what comes during one makes it run again. */
+  ensure(): Promise<void> {
+    this.#again = true
+    this.#running ??= this.#run()
+    return this.#running
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#options
+    while (this.#again && !this.#stop.signal.aborted) {
+      this.#again = false
+      await this.#connect().catch((err: unknown) => {
+        if (!this.#stop.signal.aborted) log.warn({ err }, 'cannot connect the physical networks')
+      })
+    }
+    // In the same turn as the last look at it: who asks later starts another run.
+    this.#running = undefined
+  }
+
+  async #connect(): Promise<void> {
+    const { database, node, log } = this.#options
+    const { signal } = this.#stop
+    const networks = this.#wanted
+    if (networks === undefined || !database.synced) return
+    const isNew = networks.some((n) => n.interface !== undefined && !isHeld(database, n))
+    const links = isNew ? await this.#host.readInterfaces(signal) : new Map<never, never>()
+    const verdicts = judgePhysicalNetworks(database, networks, links)
+    const connections = verdicts.flatMap((v) => v.connection ?? [])
+    const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
+    try {
+      if (operations.length > 0) {
+        await database.transact(operations, signal)
+        log.info({ connections }, 'physical networks connected')
+      }
+      for (const { interface: device } of connections) {
+        if (device !== undefined && isDown(database, device)) await this.#host.bringUp(device, signal)
+      }
+    } finally {
+      // What the switch says of it by now.
+      this.#tell(judgePhysicalNetworks(database, networks, links))
+    }
+  }
+
+  /** Without a look at the host: an interface that was refused is as it was. */
+  #isAsWanted(networks: readonly PhysicalNetwork[]): boolean {
+    const { database, node } = this.#options
+    const held = networks.filter((n) => n.interface === undefined || isHeld(database, n))
+    const verdicts = judgePhysicalNetworks(database, held, new Map())
+    const connections = verdicts.flatMap((v) => v.connection ?? [])
+    const refused = this.#report?.filter(({ name }) => !verdicts.some((v) => v.name === name)) ?? []
+    const isTold = isDeepStrictEqual(this.#report, toReport([...verdicts, ...refused]))
+    const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
+    return isTold && operations.length === 0
+  }
+
+  #tell(verdicts: readonly Verdict[]): void {
+    const report = toReport(verdicts)
+    if (isDeepStrictEqual(report, this.#report)) return
+    this.#report = report
+    this.#options.onReport()
+  }
+}
+
+/** In the order of the names. */
+function toReport(verdicts: readonly Pick<Verdict, 'name' | 'error'>[]): PhysicalReport {
+  return verdicts
+    .filter(({ name }) => name.length <= MAX_NAME_LENGTH)
+    .map(({ name, error }) => ({ name, ...(error === undefined ? {} : { error }) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .slice(0, MAX_REPORTS)
+}
