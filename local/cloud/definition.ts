@@ -62,12 +62,14 @@ export function servicesOf(node: NodeDefinition): ServiceName[] {
   ]
 }
 
-/** Addresses of one cloud: `subnet` 3 gives 10.98.3.0/24. Tunnels are in the fabric alone: the same in every cloud. */
+/** Addresses of one cloud: `subnet` 3 gives 10.98.3.0/24, and 10.97.3.0/24 outside. Tunnels are in the fabric alone: the same in every cloud. */
 export interface CloudAddresses {
   subnet: number
   /** Where host processes are reached by the nodes. */
   host: string
   hostCidr: string
+  /** The world outside of the cloud, on the nodes' eth2: a network, its gateway, and that one's address towards the host. */
+  external: { network: string; gateway: string; cidr: string; router: string }
   managementOf: (node: { index: number }) => string
   tunnelOf: (node: { index: number }) => string
 }
@@ -77,6 +79,12 @@ export function addressesOf(subnet: number): CloudAddresses {
     subnet,
     host: `10.98.${subnet}.254`,
     hostCidr: `10.98.${subnet}.254/24`,
+    external: {
+      network: `10.97.${subnet}.0/24`,
+      gateway: `10.97.${subnet}.1`,
+      cidr: `10.97.${subnet}.1/24`,
+      router: `10.98.${subnet}.253`,
+    },
     managementOf: (node) => `10.98.${subnet}.${node.index}`,
     tunnelOf: (node) => `10.99.0.${node.index}`,
   }

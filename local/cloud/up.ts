@@ -140,8 +140,15 @@ async function ensureFabric(cloud: Cloud): Promise<void> {
   // Nodes on a fabric that is gone reach nothing: they start again with the new one.
   for (const node of Object.values(state.nodes)) await stopNode(node)
   if (state.fabric) await stopFabric(state.fabric, state.hostInterface)
-  const { hostCidr } = addressesOf(state.subnet)
-  const options = { logFile: layout.fabricLog, endsWithUs: false, hostInterface: state.hostInterface, hostCidr }
+  const { hostCidr, external } = addressesOf(state.subnet)
+  const outside = { ...external, rootfs: state.rootfs }
+  const options = {
+    logFile: layout.fabricLog,
+    endsWithUs: false,
+    hostInterface: state.hostInterface,
+    hostCidr,
+    outside,
+  }
   await startFabric(options, (fabric) => {
     state.fabric = fabric
     cloud.save()

@@ -63,6 +63,7 @@ export async function startCluster({ progress, ...options }: ClusterOptions): Pr
       endsWithUs: true,
       hostInterface,
       hostCidr: addresses.hostCidr,
+      outside: { ...addresses.external, rootfs: options.rootfs },
     })
     undo.push(() => stopFabric(fabric, hostInterface))
     const plane = await progress.step('control plane', () => startPlane(dir, addresses))

@@ -22,6 +22,7 @@ link() { # inside, name outside, bridge, MTU
 }
 link eth0 "n$NODE_INDEX-m" mg 1500
 link eth1 "n$NODE_INDEX-t" ul 1600
+link eth2 "n$NODE_INDEX-x" ext 1500
 ip address add "$MANAGEMENT_CIDR" dev eth0
 
 root=$NODE_DIR/root

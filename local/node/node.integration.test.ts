@@ -8,7 +8,7 @@ import { createAuthority } from '../control-plane/authority.ts'
 import { isRunning, type StartedProcess } from '../host/process.ts'
 import { ensureRootfs } from '../rootfs/build.ts'
 import { findDaemon, restartDaemon, startDaemon, stopDaemon } from './daemons.ts'
-import { fabricNet, startFabric, stopFabric } from './fabric.ts'
+import { fabricNet, inRoot, startFabric, stopFabric } from './fabric.ts'
 import { execInNode, pathIn, startNode, stopNode, waitForNode, type NodeOptions, type RunningNode } from './node.ts'
 
 const hostInterface = `npht${process.pid}`.slice(0, 15)
@@ -21,12 +21,14 @@ describe('one node with OVN central', () => {
     const authority = await createAuthority('test')
     const server = await authority.issue({ commonName: 'ovn', names: ['10.98.250.1'] })
     const hostCidr = '10.98.250.254/24'
-    fabric = await startFabric({ logFile: join(dir, 'fabric.log'), endsWithUs: true, hostInterface, hostCidr })
+    const rootfs = await ensureRootfs()
+    const outside = { cidr: '10.97.250.1/24', network: '10.97.250.0/24', router: '10.98.250.253', rootfs }
+    fabric = await startFabric({ logFile: join(dir, 'fabric.log'), endsWithUs: true, hostInterface, hostCidr, outside })
     options = {
       dir: join(dir, 'one'),
       name: 'one',
       index: 1,
-      rootfs: await ensureRootfs(),
+      rootfs,
       fabricNet: fabricNet(fabric),
       managementCidr: '10.98.250.1/24',
       tunnelCidr: '10.99.0.1/24',
@@ -65,6 +67,28 @@ describe('one node with OVN central', () => {
       expect.stringMatching(/^read-write role="nephele-node-1" pssl:6642:/),
     ])
     expect(await run('ping', '-c', '1', '-W', '2', '10.98.250.254')).toContain('1 received')
+  }, 60_000)
+
+  test('eth2 is a cable to the world outside, by which the host is reached and no node', async () => {
+    const run = async (...argv: string[]) => (await execInNode(node, argv, { timeoutMs })).stdout
+    expect(await run('ip', '-br', '-4', 'address', 'show', 'eth2')).not.toContain('/')
+    const [ovs, netdev] = [['ovs-vsctl', '--timeout=10'], 'datapath_type=netdev']
+    await run(...ovs, 'add-br', 'br-ext', '--', 'set', 'bridge', 'br-ext', netdev, '--', 'add-port', 'br-ext', 'eth2')
+    await run('ip', 'address', 'add', '10.97.250.9/24', 'dev', 'br-ext')
+    await run('ip', 'link', 'set', 'br-ext', 'up')
+    await run('ip', 'route', 'add', '10.98.250.254/32', 'via', '10.97.250.1')
+    await run('mkdir', '-p', '/tmp/www')
+    await run('dd', 'if=/dev/zero', 'of=/tmp/www/blob', 'bs=1M', 'count=4')
+    await run('busybox', 'httpd', '-p', '10.97.250.9:8080', '-h', '/tmp/www')
+    const url = 'http://10.97.250.9:8080/blob'
+    const outside = (...argv: string[]) => inRoot(fabricNet(fabric), options.rootfs, argv, timeoutMs)
+    const { stdout } = await outside('curl', '-s', '-o', '/dev/null', '-w', '%{size_download}', url)
+    expect(stdout).toBe(String(4 << 20))
+    const body = await (await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })).arrayBuffer()
+    expect(body.byteLength).toBe(4 << 20)
+    await expect(outside('ping', '-c', '1', '-W', '1', '10.98.250.1')).rejects.toThrow('unreachable')
+    await run('ip', 'route', 'delete', '10.98.250.254/32')
+    await run(...ovs, 'del-br', 'br-ext')
   }, 60_000)
 
   test('a killed daemon comes again, and ovs-vswitchd with its tunnel address', async () => {

@@ -32,7 +32,8 @@ run() { # NAME COMMAND...: in the background, supervised
 
 underlay() { # br-phys and its address are gone whenever ovs-vswitchd is: its ports are taps of that process
   ovs-vsctl --timeout=30 -- --may-exist add-br br-phys -- set bridge br-phys datapath_type=netdev -- --may-exist add-port br-phys eth1
-  ethtool -K eth1 tx off > /dev/null
+  # eth2 is the agent's, for a physical network: what the switch reads and writes through the kernel has its checksums complete.
+  for device in eth1 eth2; do ethtool -K $device tx off > /dev/null; done
   # A database that knows the bridge already changes nothing and is not waited for: the device comes when vswitchd gets there.
   until ip link set br-phys up 2> /dev/null; do sleep 0.02; done
   ip address replace "$TUNNEL_CIDR" dev br-phys
