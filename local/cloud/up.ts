@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { buildProcesses } from '../../scripts/build.ts'
 import { exec } from '../../lib/exec.ts'
 import { choosePorts, startControlPlane } from '../control-plane/start.ts'
+import { applyManifests } from '../control-plane/manifests.ts'
 import type { GuestImage } from '../guest-image/build.ts'
 import { isRunning, signalProcess } from '../host/process.ts'
 import type { Progress } from '../host/progress.ts'
@@ -18,6 +19,7 @@ import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
 import { waitForAdmission } from './admission.ts'
 import { addressesOf, defineNodes } from './definition.ts'
+import { EXTERNAL_NETWORK, externalNetwork } from './external-network.ts'
 import { ensureHugepages } from './hugepages.ts'
 import { applyAuthorities, applyNodes, cloudSettings, installChart, tokenFiles, writeTokens } from './install.ts'
 import { IMAGE_PORT, layoutOf, OPERATOR_HTTP_PORT } from './layout.ts'
@@ -90,9 +92,9 @@ export async function up(options: UpOptions): Promise<CloudUp> {
     await progress.step('image server', () => ensureCaretaker(cloud, guestImage), layout.log('caretaker'))
     if (operator) await progress.step('operator', () => ensureOperator(cloud), layout.log('operator'))
     await progress.step('agents', () => admitAgents(cloud))
-    if (!operator) return { cloud, guestImage }
-    await progress.step('compute nodes ready', () => waitForComputeNodes(cloud), layout.log('operator'))
+    if (operator) await progress.step('compute nodes ready', () => waitForComputeNodes(cloud), layout.log('operator'))
     await progress.step('admission', () => cloud.withApi(waitForAdmission))
+    await progress.step('network outside', () => applyExternalNetwork(cloud))
     return { cloud, guestImage }
   } finally {
     claim?.release()
@@ -132,6 +134,11 @@ async function install(cloud: Cloud): Promise<void> {
     }
     await writeFile(cloud.layout.caretakerConfig, JSON.stringify(config, null, 2))
   })
+}
+
+async function applyExternalNetwork(cloud: Cloud): Promise<void> {
+  const objects = externalNetwork(addressesOf(cloud.state.subnet))
+  await cloud.withApi((api) => applyManifests(api, objects, EXTERNAL_NETWORK))
 }
 
 async function ensureFabric(cloud: Cloud): Promise<void> {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hosts outside of the cloud, on the physical network that its nodes have eth2 on: what reaches guests by provider networks, router
+// gateways and floating IPs, and what guests reach there.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ExecError, type ExecResult } from '../../lib/exec.ts'
+import { addressesOf } from '../../local/cloud/definition.ts'
+import { fabricNet, inRoot } from '../../local/node/fabric.ts'
+import { execInNode, startNode, stopNode, waitForNode } from '../../local/node/node.ts'
+import type { TestCloud } from './cloud.ts'
+
+type Run = (argv: readonly string[], timeoutMs?: number) => Promise<ExecResult>
+
+export class OutsideHost {
+  readonly address: string
+  readonly #run: Run
+
+  constructor(address: string, run: Run) {
+    this.address = address
+    this.#run = run
+  }
+
+  /** Runs a program of the nodes' root file system (ping, curl, busybox) on this host. @throws ExecError */
+  within(argv: readonly string[], timeoutMs = 30_000): Promise<ExecResult> {
+    return this.#run(argv, timeoutMs)
+  }
+
+  /** Is the address reached by ping? One packet a second, at most `attempts`. */
+  async pings(address: string, attempts = 3): Promise<boolean> {
+    for (let i = 0; i < attempts; i++) {
+      if (await this.#succeeds(['ping', '-c', '1', '-W', '1', address])) return true
+    }
+    return false
+  }
+
+  /** Body of http://address/path, or undefined when nothing comes. */
+  async fetch(address: string, path = ''): Promise<string | undefined> {
+    const argv = ['curl', '--silent', '--fail', '--max-time', '5', `http://${address}/${path}`]
+    return (await this.#succeeds(argv))?.stdout.trim()
+  }
+
+  /** The MAC that answers for an address, on this host's own segment: `aa:bb:cc:dd:ee:ff`. */
+  async macOf(address: string, device: string): Promise<string | undefined> {
+    const found = await this.#succeeds(['busybox', 'arping', '-c', '1', '-w', '2', '-I', device, address])
+    return /\[([0-9a-f:]{17})\]/i.exec(found?.stdout ?? '')?.[1]?.toLowerCase()
+  }
+
+  async #succeeds(argv: readonly string[]): Promise<ExecResult | undefined> {
+    try {
+      return await this.within(argv, 15_000)
+    } catch (error) {
+      if (error instanceof ExecError) return undefined
+      throw error
+    }
+  }
+}
+
+/** The device of the outside gateway's segment, for macOf. */
+export const OUTSIDE_DEVICE = 'ext'
+
+/** The gateway of the cloud's external network, which is a host of its own there: the fabric's namespace, nobody's node. */
+export function outsideGateway({ cloud }: TestCloud): OutsideHost {
+  const { fabric, rootfs, subnet } = cloud.state
+  if (!fabric) throw new Error('the cloud has no fabric')
+  const run: Run = (argv, timeoutMs) => inRoot(fabricNet(fabric), rootfs, argv, timeoutMs)
+  return new OutsideHost(addressesOf(subnet).external.gateway, run)
+}
+
+export interface VlanHost extends AsyncDisposable {
+  host: OutsideHost
+  device: string
+}
+
+/** Far from any node's number; each host of a test has one of its own. */
+const FIRST_INDEX = 240
+
+/**
+ * A host on a VLAN of the physical network. Kernels may know nothing of VLANs (ours does not): it is a node of its own, which no cloud
+ * knows, with a switch that tags. Its end takes it all away.
+ * @param address such as `192.168.7.9/24`
+ */
+export async function startVlanHost(test: TestCloud, vlan: number, address: string, number = 0): Promise<VlanHost> {
+  const { fabric, rootfs, subnet } = test.cloud.state
+  if (!fabric) throw new Error('the cloud has no fabric')
+  const dir = await mkdtemp(join(tmpdir(), 'nephele-outside-'))
+  const node = { index: FIRST_INDEX + number }
+  const { managementOf, tunnelOf } = addressesOf(subnet)
+  const running = await startNode({
+    ...{ dir, name: `outside-${vlan}`, ...node, rootfs, fabricNet: fabricNet(fabric) },
+    managementCidr: `${managementOf(node)}/24`,
+    tunnelCidr: `${tunnelOf(node)}/24`,
+    services: ['ovsdb', 'ovs-vswitchd'],
+    ...{ files: {}, binds: [], endsWithUs: true },
+  })
+  const stop = async () => {
+    await stopNode(running)
+    await rm(dir, { recursive: true, force: true })
+  }
+  const run: Run = (argv, timeoutMs = 30_000) => execInNode(running, argv, { timeoutMs })
+  const device = `vlan${vlan}`
+  try {
+    await waitForNode(running)
+    const bridge = ['add-br', 'br-ext', '--', 'set', 'bridge', 'br-ext', 'datapath_type=netdev']
+    const ports = ['--', 'add-port', 'br-ext', 'eth2', '--', 'add-port', 'br-ext', device, `tag=${vlan}`]
+    await run(['ovs-vsctl', '--timeout=10', ...bridge, ...ports, '--', 'set', 'interface', device, 'type=internal'])
+    await run(['ip', 'address', 'add', address, 'dev', device])
+    await run(['ip', 'link', 'set', device, 'up'])
+    await run(['ethtool', '-K', device, 'tx', 'off'])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { host: new OutsideHost(address.replace(/\/.*/, ''), run), device, [Symbol.asyncDispose]: stop }
+}
