@@ -9,7 +9,7 @@ test('the network outside has the gateway that the fabric is, and addresses for 
   expect(objects[2]?.spec).toEqual({
     external: true,
     provider: { providerNetworkRef: { name: 'physnet1' } },
-    sharedWith: ['*'],
+    sharedWith: [{ namespace: '*' }],
   })
   expect(objects[3]?.spec).toMatchObject({
     cidr: '10.97.7.0/24',

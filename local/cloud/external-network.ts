@@ -23,7 +23,7 @@ export function externalNetwork({ external }: Pick<CloudAddresses, 'external'>):
     },
     {
       ...{ apiVersion, kind: 'Network', metadata },
-      spec: { external: true, provider: { providerNetworkRef: { name: PHYSICAL_NETWORK } }, sharedWith: ['*'] },
+      spec: { external: true, provider: { providerNetworkRef: { name: PHYSICAL_NETWORK } }, sharedWith: [{ namespace: '*' }] },
     },
     {
       ...{ apiVersion, kind: 'Subnet', metadata },

@@ -19,7 +19,7 @@ export interface ClaimVerdict {
  * | claimed by                | meaning                                                                |
  * | ------------------------- | ---------------------------------------------------------------------- |
  * | nobody                    | off, or on its way                                                     |
- * | the node asked            | as wished                                                              |
+ * | a node asked              | as wished                                                              |
  * | the one asked before      | moving: it releases it, or died; the one asked now overwrites it       |
  * | any other                 | taken                                                                  |
  *
@@ -28,7 +28,8 @@ export interface ClaimVerdict {
 export function judgeClaim(request: PortRequest | undefined, claimant: string | undefined): ClaimVerdict {
   if (!request) return { isTaken: false, hasLeft: false }
   const hasLeft = request.former !== undefined && claimant !== request.former
-  const isTaken = claimant !== undefined && claimant !== request.node && claimant !== request.former
+  const allowed = [request.node, request.former, ...(request.standby ?? [])]
+  const isTaken = claimant !== undefined && !allowed.includes(claimant)
   return { isTaken, hasLeft }
 }
 

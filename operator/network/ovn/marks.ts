@@ -11,6 +11,12 @@ const KEYS = {
   generation: 'nephele_generation',
 } as const
 
+/**
+ * Key of external_ids of a port, which northd copies to its binding: the chassis that could claim it before and has not released it yet.
+ * The southbound role has the same word.
+ */
+export const FORMER = 'nephele_former'
+
 export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): OvsMap {
   return mapOf({
     [KEYS.kind]: kind,
@@ -27,15 +33,7 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
  */
 export function partMark(
   part:
-    | 'MetadataPort'
-    | 'LocalnetPort'
-    | 'GuardGroup'
-    | 'Rule'
-    | 'Announcer'
-    | 'RouterPort'
-    | 'Route'
-    | 'Gateway'
-    | 'SNAT',
+    'MetadataPort' | 'LocalnetPort' | 'GuardGroup' | 'Rule' | 'Announcer' | 'RouterPort' | 'Route' | 'Gateway' | 'SNAT',
   uid: string,
 ): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })

@@ -164,6 +164,11 @@ export class Northbound {
     return [...this.#rows('Logical_Switch_Port').values()].flatMap((row) => readString(row['name']) ?? [])
   }
 
+  /** All router ports, ours or not. */
+  routerPorts(): OvsRow[] {
+    return [...this.#rows('Logical_Router_Port').values()]
+  }
+
   global(): FoundRow | undefined {
     for (const [uuid, row] of this.#rows('NB_Global')) return { uuid, row }
     return undefined

@@ -174,7 +174,7 @@ async function picture(): Promise<unknown> {
     routerPorts: rows('Logical_Router_Port')
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'gateway_chassis'),
+        text(withoutFormer(row), 'gateway_chassis'),
         readUuids(row['gateway_chassis'])
           .map((uuid) => text(raw.rows('Gateway_Chassis').get(uuid) ?? {}))
           .sort(),

@@ -4,6 +4,7 @@ import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 import type { TakenPort } from '../network-driver.ts'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
+import { claimNameOf, findGateway, planFormerGatewayGone, requestOfGateway } from './gateway-claim.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import type { Planner } from './planner.ts'
@@ -43,12 +44,16 @@ export class PortClaims {
 
   /** To be called with each change of the northbound mirror. */
   update(changes: readonly RowChange[]): void {
-    const rows = changes.filter(({ table }) => table === 'Logical_Switch_Port')
-    this.#look(rows.flatMap(({ before, after }) => readString((after ?? before)?.['name']) ?? []))
+    const names = changes.flatMap(({ table, before, after }) => {
+      if (table === 'Logical_Switch_Port') return readString((after ?? before)?.['name']) ?? []
+      return table === 'Logical_Router_Port' ? claimNameOf(after ?? before) : []
+    })
+    this.#look(names)
   }
 
   lookAtAll(): void {
-    if (this.#isSeen()) this.#watch.look(this.#options.nb.portNames())
+    if (this.#isSeen())
+      this.#watch.look([...this.#options.nb.portNames(), ...this.#options.nb.routerPorts().flatMap(claimNameOf)])
     else this.#watch.clear()
   }
 
@@ -74,14 +79,19 @@ export class PortClaims {
   }
 
   #requestOf(uid: string): PortRequest | undefined {
+    const gateway = findGateway(uid, this.#options.nb)
+    if (gateway) return requestOfGateway(gateway.row)
     const held = this.#options.nb.findNamed('Logical_Switch_Port', uid)
     return held && requestOf(held.row)
   }
 
   /** Judged again when it is written: the port may have been requested elsewhere meanwhile. What fails is tried again at the next look. */
   #forgetFormer(uid: string): void {
-    const planner: Planner = (nb) =>
-      judgeClaim(this.#requestOf(uid), this.southbound?.claimantOf(uid)).hasLeft ? planFormerGone(uid, nb) : new Plan()
+    const planner: Planner = (nb) => {
+      if (!judgeClaim(this.#requestOf(uid), this.southbound?.claimantOf(uid)).hasLeft) return new Plan()
+      const gateway = findGateway(uid, nb)
+      return gateway ? planFormerGatewayGone(gateway) : planFormerGone(uid, nb)
+    }
     this.#options.forget(planner).catch(() => undefined)
   }
 }

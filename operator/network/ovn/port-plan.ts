@@ -13,7 +13,7 @@ import {
 import type { LogicalPort } from '../network-driver.ts'
 import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
 import { GUARD_GROUP, groupName, planGuardGroup, planOutOfGroups, planPlaceholders } from './group-plan.ts'
-import { markOf, readMark } from './marks.ts'
+import { FORMER, markOf, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
@@ -21,8 +21,6 @@ import { vlanColumns } from './vlan-columns.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
 const NOWHERE = '-'
-/** Key of external_ids, which northd copies to the port's binding. The southbound role has the same word. */
-const FORMER = 'nephele_former'
 
 /** Port → Logical_Switch_Port named by its uid, in the groups that guard it. */
 export function planPort(want: LogicalPort, nb: Northbound): Plan {
@@ -66,6 +64,8 @@ export function planFormerGone(uid: string, nb: Northbound): Plan {
 export interface PortRequest {
   /** The chassis that may claim the port. */
   node: string | undefined
+  /** Others that may, of a router's gateway. */
+  standby?: readonly string[]
   /** The chassis that could claim it before and has not released it yet. */
   former: string | undefined
 }

@@ -14,6 +14,7 @@ import { markOf, partMark } from './marks.ts'
 import { planSnat, snatRows } from './nat-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
+import { gatewayMark } from './gateway-claim.ts'
 import { gatewayPort, gatewayPortName } from './gateway-plan.ts'
 import { planPorts } from './router-membership.ts'
 import { planRouterPort, portOfSubnet } from './router-port.ts'
@@ -109,7 +110,7 @@ function planGateway(
     ...port,
     end: `${port.name}${SWITCH_END}`,
     router: router?.uuid,
-    external_ids: partMark('Gateway', want.uid),
+    external_ids: gatewayMark(want.uid, port.nodes ?? [], nb.findNamed('Logical_Router_Port', port.name)),
   })
 }
 

@@ -7,9 +7,15 @@ import { Listeners } from '../../bus/listeners.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
-/** Only what shows which chassis claims which port. Guests' ports have an empty type. ovn-sb(5). */
+/** Only what shows which chassis claims which port: those of guests, which have an empty type, and gateways. ovn-sb(5). */
 const TABLES = {
-  Port_Binding: { columns: ['logical_port', 'chassis'], where: [['type', '==', '']] },
+  Port_Binding: {
+    columns: ['logical_port', 'chassis'],
+    where: [
+      ['type', '==', ''],
+      ['type', '==', 'chassisredirect'],
+    ],
+  },
   Chassis: { columns: ['name'] },
 } as const satisfies Record<string, MonitoredTable>
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may claim a router's gateway. northd copies external_ids of the router port to the binding in the southbound database, whose role
+// (charts/nephele/files/southbound-role.json) has these keys.
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { readMap, readString, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { FORMER, partMark } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import type { PortRequest } from './port-plan.ts'
+
+const ALLOWED = ['nephele_gateway_1', 'nephele_gateway_2', 'nephele_gateway_3'] as const
+/** northd's name for where a router port that is on one chassis at a time is claimed: ovn-sb(5), type chassisredirect. */
+const CLAIMED_AS = 'cr-'
+
+/**
+ * The mark of a gateway's port. The node that is dropped from the list has to clear its claim, as with ports of machines: it stays named
+ * until it has.
+ */
+export function gatewayMark(routerUid: string, nodes: readonly string[], held: FoundRow | undefined): OvsMap {
+  const before = held && requestOfGateway(held.row)
+  const dropped = [before?.former, before?.node, ...(before?.standby ?? [])]
+  const former = dropped.find((node) => node !== undefined && !nodes.includes(node))
+  const [kind, entries] = partMark('Gateway', routerUid)
+  const allowed = nodes.slice(0, ALLOWED.length).map((node, i) => [ALLOWED[i] ?? '', node] as const)
+  return [kind, [...entries, ...allowed, ...(former === undefined ? [] : [[FORMER, former] as const])]]
+}
+
+/** Which chassis the row of a router port lets claim it; undefined for rows that are no gateways of ours. */
+export function requestOfGateway(row: OvsRow): PortRequest | undefined {
+  const ids = readMap(row['external_ids'])
+  if (ids['nephele_kind'] !== 'Gateway') return undefined
+  const [node, ...standby] = ALLOWED.flatMap((key) => ids[key] ?? [])
+  return { node, standby, former: ids[FORMER] }
+}
+
+/** As whom the southbound database knows it. */
+export function claimNameOf(row: OvsRow | undefined): string[] {
+  const name = readString(row?.['name'])
+  return name !== undefined && row && requestOfGateway(row) ? [`${CLAIMED_AS}${name}`] : []
+}
+
+/** Undefined: no gateway is claimed under this name. */
+export function findGateway(claimName: string, nb: Northbound): FoundRow | undefined {
+  if (!claimName.startsWith(CLAIMED_AS)) return undefined
+  return nb.findNamed('Logical_Router_Port', claimName.slice(CLAIMED_AS.length))
+}
+
+export function planFormerGatewayGone({ uuid, row }: FoundRow): Plan {
+  const plan = new Plan()
+  if (requestOfGateway(row)?.former === undefined) return plan
+  const mutations = [['external_ids', 'delete', setOf([FORMER])]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Router_Port', where: byUuid(uuid), mutations })
+  return plan
+}
