@@ -13,6 +13,7 @@ import { MACHINE_NEED_ROWS } from '../testing/waits/machine-needs.ts'
 import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
 import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
+import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
 import { RELEASE_ROWS } from '../testing/waits/releases.ts'
 import { ROUTER_ROWS } from '../testing/waits/routers.ts'
@@ -25,6 +26,7 @@ const ROWS: WaitRow[] = [
   ...MACHINE_NEED_ROWS,
   ...MACHINE_PLACE_ROWS,
   ...NETWORK_ROWS,
+  ...PROVIDER_NETWORK_ROWS,
   ...ROUTER_ROWS,
   ...STORAGE_ROWS,
   ...RELEASE_ROWS,

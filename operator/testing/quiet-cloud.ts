@@ -13,7 +13,9 @@ export const ns = (name: string): { namespace: string; name: string } => ({ name
 
 export const POOL = { name: 'files', driver: 'file', totalGiB: 100, freeGiB: 100 }
 const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
-const CLUSTER: readonly CacheName[] = ['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes']
+const CLUSTER: readonly CacheName[] = [
+  ...(['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes', 'providerNetworks'] as const),
+]
 
 /** The simplest spec of each kind. */
 const SPECS: Partial<Record<CacheName, object>> = {
@@ -22,6 +24,7 @@ const SPECS: Partial<Record<CacheName, object>> = {
   instances: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
   keyPairs: { publicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me' },
   ports: { networkRef: { name: 'lan' } },
+  providerNetworks: { type: 'vlan', vlanRanges: [{ minimum: 100, maximum: 199 }] },
   storagePools: { driver: 'file' },
   subnets: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' },
   volumeTypes: { storagePoolRef: { name: 'files' } },
