@@ -108,6 +108,7 @@ test('the expressions of the policies are sound for every type that they match',
     'finalizers.nephele.dev',
     'held-objects.nephele.dev',
     'node-labels.nephele.dev',
+    'physical-networks.nephele.dev',
     'port-owners.nephele.dev',
     'user-data.nephele.dev',
   ])
@@ -250,6 +251,57 @@ describe('owners of ports', () => {
   }, 30_000)
 })
 
+describe('physical networks', () => {
+  const provider = { providerNetworkRef: { name: 'dc' } }
+  const network = (spec: object) => resource('Network', 'outside', spec)
+  const create = (spec: object, user: string, ...more: string[]) =>
+    plane.kubectl(['create', '-f', '-', '--as', user, ...more], { input: stringify(network(spec)) })
+  const patch = (spec: object, user: string) =>
+    kubectl('-n', 'team', 'patch', 'nnet', 'outside', '--type=merge', '-p', JSON.stringify({ spec }), '--as', user)
+  const refused = 'spec.provider and spec.external of a Network are for administrators of the cloud'
+  beforeAll(async () => {
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'netter', '--clusterrole=nephele-admin', '--user=netter')
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'runner', '--clusterrole=nephele-admin', '--user=runner')
+    await kubectl('create', 'clusterrolebinding', 'runner', '--clusterrole=nephele-cloud-admin', '--user=runner')
+    const isBound = () => may('runner', 'create', 'providernetworks.nephele.dev')
+    await until(isBound, 'the binding holds')
+  }, 30_000)
+  afterEach(() => kubectl('-n', 'team', 'delete', 'nnet', 'outside', '--ignore-not-found'))
+
+  test.each([
+    ['provider', { provider }],
+    ['external', { external: true }],
+    ['both', { provider, external: true }],
+  ])(
+    'a project cannot ask for %s, who runs the cloud can',
+    async (_, spec) => {
+      await expect(create(spec, 'netter')).rejects.toThrow(refused)
+      await create(spec, 'runner')
+    },
+    30_000,
+  )
+  test('neither becomes, nor stops being so, by a project; all else is its own', async () => {
+    await create({ external: false }, 'netter')
+    await expect(patch({ external: true }, 'netter')).rejects.toThrow(refused)
+    await patch({ external: true }, 'runner')
+    await patch({ mtu: 1400 }, 'netter')
+    await patch({ external: true }, 'netter')
+    await expect(patch({ external: false }, 'netter')).rejects.toThrow(refused)
+    await expect(patch({ external: null }, 'netter')).rejects.toThrow(refused)
+    await kubectl('-n', 'team', 'delete', 'nnet', 'outside', '--as', 'netter')
+  }, 30_000)
+  test('the operator holds such a Network, and lets it go', async () => {
+    await create({ provider, external: true }, 'runner')
+    const hold = (finalizers: string[] | null) => {
+      const body = JSON.stringify({ metadata: { finalizers } })
+      return kubectl('-n', 'team', 'patch', 'nnet', 'outside', '--type=merge', '-p', body, '--as', OPERATOR)
+    }
+    await hold(['nephele.dev/release'])
+    await answer('nnet', 'outside')
+    await hold(null)
+  }, 30_000)
+})
+
 describe('user data', () => {
   const machine = (name: string, secret?: string) =>
     resource('Instance', name, {
@@ -369,6 +421,7 @@ describe('roles', () => {
     ['admin-user', 'delete', 'ipclaims.nephele.dev', false],
     ['admin-user', 'patch', 'ports.nephele.dev/status', false],
     ['admin-user', 'create', 'flavors.nephele.dev', false],
+    ['admin-user', 'get', 'providernetworks.nephele.dev', false],
     ['nobody', 'get', 'instances.nephele.dev', false],
     [OPERATOR, 'update', 'instances.nephele.dev/status', true],
     [OPERATOR, 'create', 'ipclaims.nephele.dev', true],
