@@ -297,7 +297,6 @@ describe('physical networks', () => {
       return kubectl('-n', 'team', 'patch', 'nnet', 'outside', '--type=merge', '-p', body, '--as', OPERATOR)
     }
     await hold(['nephele.dev/release'])
-    await answer('nnet', 'outside')
     await hold(null)
   }, 30_000)
 })
