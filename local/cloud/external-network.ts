@@ -23,7 +23,11 @@ export function externalNetwork({ external }: Pick<CloudAddresses, 'external'>):
     },
     {
       ...{ apiVersion, kind: 'Network', metadata },
-      spec: { external: true, provider: { providerNetworkRef: { name: PHYSICAL_NETWORK } }, sharedWith: [{ namespace: '*' }] },
+      spec: {
+        external: true,
+        provider: { providerNetworkRef: { name: PHYSICAL_NETWORK } },
+        sharedWith: [{ namespace: '*' }],
+      },
     },
     {
       ...{ apiVersion, kind: 'Subnet', metadata },
