@@ -104,6 +104,10 @@ export const SAMPLES: Record<string, Sample[]> = {
       spec: { mtu: 1442, portSecurityEnabled: true, dnsDomain: 'example.com', ...SHARED, deletionProtection: true },
       status: { ...COMMON, state: 'ACTIVE', mtu: 1442, logicalSwitch: 'net-1', portSecurityEnabled: true },
     },
+    {
+      spec: { external: true, provider: { providerNetworkRef: { name: 'dc' }, segmentationID: 100 } },
+      status: { ...COMMON, state: 'ACTIVE', physicalNetwork: 'dc', segmentationID: 100 },
+    },
   ],
   Subnet: [
     {
@@ -278,6 +282,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           accelerationReason: 'no virtualization extensions',
           dpdk: true,
           dpdkVersion: 'DPDK 24.11.8',
+          physicalNetworks: ['dc'],
           numaCells: 1,
         },
         releases: [{ kind: 'instance', uid: 'u1', namespace: 'team-a', name: 'vm', epoch: 1 }],
@@ -375,5 +380,21 @@ export const SAMPLES: Record<string, Sample[]> = {
     },
   ],
   FloatingIP: [{ spec: { description: 'what for' }, status: { ...COMMON, state: 'ACTIVE' } }],
-  ProviderNetwork: [{ spec: { description: 'what for' }, status: { ...COMMON, state: 'ACTIVE' } }],
+  ProviderNetwork: [
+    {
+      spec: {
+        type: 'vlan',
+        physicalNetwork: 'dc-1',
+        vlanRanges: [{ minimum: 100, maximum: 199 }],
+        mtu: 1500,
+        nodes: [{ nodeSelector: { matchLabels: { rack: 'r1' } }, interface: 'eth1' }, { bridge: 'br-dc' }],
+        deletionProtection: true,
+      },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', nodeCount: 2, connectedCount: 1 },
+        troubles: [{ node: 'n1', message: 'the host has no interface eth1: write another one' }],
+      },
+    },
+    { spec: { type: 'flat', physicalNetwork: 'dc-1' } },
+  ],
 }
