@@ -50,3 +50,10 @@ export const flavor = (name: string, spec: object = {}): Draft => ({
   metadata: { name },
   spec: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, ...spec },
 })
+
+/** The spec of one with VLANs, by the interface that the nodes of a local cloud have for it; its name is the project's (`createClusterWide`). */
+export const providerNetwork = (spec: object = {}): object => ({
+  type: 'vlan',
+  nodes: [{ interface: 'eth2' }],
+  ...spec,
+})
