@@ -38,11 +38,11 @@ test('a kind has its definition, its controller and its lines, each in its place
   ])
   expect(changed).toEqual(SHARED)
   expect(addedTo('operator/kinds.ts')).toEqual([
-    expect.stringMatching(/computeNode.*\n.*greenHouseKind.*controllers\/green-house\/kind\.ts'$/),
-    '  flavors: {},\n  greenHouses: greenHouseKind,',
+    expect.stringMatching(/floatingIP.*\n.*greenHouseKind.*controllers\/green-house\/kind\.ts'$/),
+    '  floatingIPs: floatingIPKind,\n  greenHouses: greenHouseKind,',
   ])
   expect(addedTo('operator/controllers/all.ts')).toEqual([
-    expect.stringMatching(/flavor.*\n.*greenHouseController.*\.\/green-house\/controller\.ts'$/),
+    expect.stringMatching(/floatingIP.*\n.*greenHouseController.*\.\/green-house\/controller\.ts'$/),
     expect.stringMatching(/\n {4}greenHouses: greenHouseController\(deps\),$/),
   ])
   expect(addedTo('crds/suite/samples.ts')).toEqual([expect.stringMatching(/^ {2}\],\n {2}GreenHouse: \[/)])
