@@ -193,7 +193,7 @@ describe('is woken', () => {
     ],
     ['another role', 'computeNodes', computeNode({}, { roles: [] }), computeNode({}, { roles: ['network'] }), true],
     ['given up', 'computeNodes', computeNode({}, {}), computeNode({ lost: 'Confirmed' }, {}), true],
-    ['its room', 'computeNodes', computeNode({}, {}), computeNode({}, { free: { vcpus: 1 } } as never), false],
+    ['its room', 'computeNodes', computeNode({}, {}), computeNode({}, { free: { vcpus: 1 } }), false],
     ['what another one says', 'providerNetworks', node('1'), node('1', { generation: 2 }), true],
     ['how another one is', 'providerNetworks', node('1'), node('1', { status: { nodeCount: 2 } }), false],
   ])('%s', (_, cache, old, now, expected) => {
