@@ -36,7 +36,16 @@ export interface FloatingIPSpec {
    */
   ipAddress?: string
   /**
-   * The Port that it leads to, of the same namespace; absent: it leads nowhere yet. *live*
+   * The Instance that it leads to, of the same namespace: to its first interface that a Router connects to the Network. Without instanceRef and portRef it leads nowhere yet. *live*
+   */
+  instanceRef?: {
+    /**
+     * Name of the Instance. *live*
+     */
+    name: string
+  }
+  /**
+   * The Port that it leads to, of the same namespace, instead of an Instance. *live*
    */
   portRef?: {
     /**
@@ -45,7 +54,7 @@ export interface FloatingIPSpec {
     name: string
   }
   /**
-   * Which of the Port's addresses; absent: the first IPv4 address. *live*
+   * Which of its addresses there; absent: the first of IPv4. *live*
    */
   fixedIPAddress?: string
   /**
@@ -114,6 +123,10 @@ export interface FloatingIPStatus {
    * Where it leads.
    */
   fixedIPAddress?: string
+  /**
+   * Name of the Port that it leads to.
+   */
+  port?: string
   /**
    * UID of the Port that it leads to.
    */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, FLOATING_IP } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, FloatingIP, Router } from '../../../lib/api/types.ts'
+import type { ComputeNode, FloatingIP, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { port as portOfFloatingIP } from './kind.ts'
 import { reconcileFloatingIP } from './reconcile.ts'
 
 export function floatingIPController(
@@ -16,6 +15,12 @@ export function floatingIPController(
 ): ControllerDefinition<FloatingIP> {
   const { floatingIPs, ports, routers, subnets } = deps.caches
   const keysBy = (index: string, value: string): ObjectKey[] => floatingIPs.listBy(index, value).map(keyOfObject)
+  /** Those that lead to it, or to its machine. */
+  const onPort = (port: Port) => {
+    const { name } = port.status?.instance ?? {}
+    const ofMachine = name === undefined ? [] : keysBy('instance', `${port.metadata.namespace}/${name}`)
+    return [...keysBy('port', keyOfObject(port)), ...ofMachine]
+  }
   const waitingFor = ({ status }: Router) =>
     status?.externalGateway ? keysBy('unrouted', status.externalGateway.networkUID) : []
   return {
@@ -34,7 +39,7 @@ export function floatingIPController(
       {
         // Whether the node of its machine answers for it.
         ...watchOf(informers.computeNodes, ({ metadata }: ComputeNode) =>
-          ports.listBy('node', metadata.name).flatMap((port) => keysBy('port', keyOfObject(port))),
+          ports.listBy('node', metadata.name).flatMap(onPort),
         ),
         when: (old, now) => !isDeepStrictEqual(connectionsOf(old as ComputeNode), connectionsOf(now as ComputeNode)),
       },

@@ -28,6 +28,13 @@ export const port: Reference<FloatingIP, 'ports'> = {
   isKept: ({ status }, { metadata }) => status?.portUID === metadata.uid,
 }
 
+/** The Instance whose Port it leads to. */
+export const instance: Reference<FloatingIP, 'instances'> = {
+  to: 'instances',
+  refs: ({ spec }) => (spec.instanceRef ? [{ ref: spec.instanceRef, field: 'spec.instanceRef' }] : []),
+  isKept: ({ status }) => status?.portUID !== undefined,
+}
+
 /** The Router that translates. */
 const router: Reference<FloatingIP, 'routers'> = {
   to: 'routers',
@@ -44,13 +51,15 @@ export function holderOfFloatingIP({ metadata }: FloatingIP): ClaimHolder {
 }
 
 export const floatingIPKind: KindRow<FloatingIP> = {
-  references: { network, subnet, port, router },
+  references: { network, subnet, instance, port, router },
   indexes: {
     /** The Network on which it waits for its address. */
     withoutAddress: (floatingIP) =>
       floatingIP.status?.ipAddress === undefined ? targetKeysOf(network, floatingIP) : [],
     /** UID of the external Network, of one that waits for a Router to it. */
     unrouted: ({ spec, status }) =>
-      spec.portRef && status?.routerUID === undefined ? [status?.networkUID].flatMap((uid) => uid ?? []) : [],
+      (spec.portRef ?? spec.instanceRef) && status?.routerUID === undefined ? [status?.networkUID ?? ''] : [],
+    /** UID of the Port that it leads to. */
+    portUID: ({ status }) => (status?.portUID === undefined ? [] : [status.portUID]),
   },
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A FloatingIP keeps its address whatever happens to where it leads, and says what is missing on the way.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { FloatingIP, Network, Router } from '../../../lib/api/types.ts'
+import type { FloatingIP, Instance, Network, Router } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
@@ -42,9 +42,46 @@ test('it leads to its port through the router', async () => {
   expect(await step(web)).toEqual({ kind: 'done' })
   expect(web.status).toEqual({
     ...{ state: 'ACTIVE', ipAddress: '203.0.113.3', subnet: 'public', networkUID: 'uid-public' },
-    ...{ fixedIPAddress: '10.0.0.11', portUID: 'uid-eth', router: 'ns/r', routerUID: 'uid-r', distributed: false },
+    ...{
+      fixedIPAddress: '10.0.0.11',
+      port: 'eth',
+      portUID: 'uid-eth',
+      router: 'ns/r',
+      routerUID: 'uid-r',
+      distributed: false,
+    },
   })
   expect(made()).toMatchObject({ routerUid: 'uid-r', externalAddress: '203.0.113.3', fixedAddress: '10.0.0.11' })
+})
+
+describe('it leads to a machine', () => {
+  const machine = (...ports: string[]) =>
+    w.put(
+      'instances',
+      stored<Instance>('vm', {
+        ...{ flavorRef: { name: 'f' }, imageRef: { name: 'i' } },
+        networks: ports.map((name) => ({ portRef: { name } })),
+      }),
+    )
+  const toMachine = () => floating({ instanceRef: { name: 'vm' } })
+  test('at its first interface that leads to the network', async () => {
+    w.addNetwork('other')
+    w.subnet('other', 'other', '10.9.0.0/24')
+    w.port('side', '10.9.0.5', { subnet: 'other' })
+    machine('side', 'eth')
+    const web = toMachine()
+    expect(await step(web)).toEqual({ kind: 'done' })
+    expect([web.status?.port, made()?.fixedAddress]).toEqual(['eth', '10.0.0.11'])
+  })
+  test('says what the first one lacks where none does, and waits for ports and the machine', async () => {
+    const web = toMachine()
+    expect(await step(web)).toMatchObject({ reason: 'InstanceNotFound' })
+    machine('late')
+    expect(await step(web)).toMatchObject({ reason: 'PortNotReady', message: message('Instance ns/vm') })
+    w.drop('routers', router)
+    machine('eth')
+    expect(await step(web)).toMatchObject({ reason: 'NotRouted' })
+  })
 })
 
 test('without a port it has its address and waits for nothing', async () => {

@@ -32,7 +32,7 @@ export async function reconcileFloatingIP(
   status.ipAddress = address.object.address
   status.subnet = address.object.subnet.metadata.name
   status.networkUID = network.object.metadata.uid
-  if (!floatingIP.spec.portRef) return disconnect(floatingIP, done, deps, run)
+  if (!floatingIP.spec.portRef && !floatingIP.spec.instanceRef) return disconnect(floatingIP, done, deps, run)
   const target = resolveTarget(floatingIP, network.object, deps)
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
   await connect(floatingIP, status.ipAddress, target.object, deps, run)
@@ -67,12 +67,15 @@ async function connect(
     signal,
   )
   status.fixedIPAddress = fixedAddress
+  status.port = port.metadata.name
   status.portUID = port.metadata.uid
   status.router = keyOfObject(router)
   status.routerUID = routerUid
   status.distributed = distributed !== undefined
   status.state = 'ACTIVE'
 }
+
+const WAY = ['fixedIPAddress', 'port', 'portUID', 'router', 'routerUID', 'distributed'] as const
 
 /** It leads nowhere, and keeps its address. */
 async function disconnect(
@@ -83,7 +86,7 @@ async function disconnect(
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   await deps.network.remove('FloatingIP', floatingIP.metadata.uid, signal)
-  for (const field of ['fixedIPAddress', 'portUID', 'router', 'routerUID', 'distributed'] as const) delete status[field]
+  for (const field of WAY) delete status[field]
   status.state = 'DOWN'
   return outcome
 }

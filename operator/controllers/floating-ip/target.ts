@@ -2,14 +2,14 @@
 import type { FloatingIP, Network, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
-import { keyOf } from '../../kind/references.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
 import type { LogicalFloatingIP } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from '../provider-network/connected.ts'
-import { port as portOfFloatingIP } from './kind.ts'
+import { listNics, portKeyOf } from '../instance/nics.ts'
+import { instance as instanceOfFloatingIP, port as portOfFloatingIP } from './kind.ts'
 
 export interface Target {
   port: Port
@@ -22,23 +22,46 @@ type TargetDeps = Pick<OperatorDeps, 'caches'>
 
 /** Where it leads, and through which router. Pure. */
 export function resolveTarget(floatingIP: FloatingIP, network: Network, deps: TargetDeps): Found<Target> {
-  const port = resolveOnly(portOfFloatingIP, floatingIP, deps.caches)
-  if (!port.ok) return port
-  const fixed = findFixed(floatingIP, port.object)
+  const ports = findPorts(floatingIP, deps)
+  if (!ports.ok) return ports
+  // Of a machine the first interface that leads there; of none, what the first one lacks.
+  const targets = ports.object.map((port) => targetOf(floatingIP, port, network, deps))
+  const [first] = targets
+  return targets.find(({ ok }) => ok) ?? first ?? noPorts(floatingIP)
+}
+
+function findPorts(floatingIP: FloatingIP, { caches }: TargetDeps): Found<Port[]> {
+  if (!floatingIP.spec.instanceRef) {
+    const port = resolveOnly(portOfFloatingIP, floatingIP, caches)
+    return port.ok ? found([port.object]) : port
+  }
+  const instance = resolveOnly(instanceOfFloatingIP, floatingIP, caches)
+  if (!instance.ok) return instance
+  const nics = listNics(instance.object)
+  const ports = nics.flatMap((nic) => caches.ports.findByKey(portKeyOf(instance.object, nic)) ?? [])
+  if (ports.length > 0) return found(ports)
+  return missing('PortNotReady', `waiting for the Ports of Instance ${keyOfObject(instance.object)}`)
+}
+
+function noPorts({ spec }: FloatingIP): ReturnType<typeof missing> {
+  return missing('PortNotReady', `waiting for the Ports of Instance ${spec.instanceRef?.name}`)
+}
+
+function targetOf(floatingIP: FloatingIP, port: Port, network: Network, deps: TargetDeps): Found<Target> {
+  const fixed = findFixed(floatingIP, port)
   if (!fixed.ok) return fixed
   const { ipAddress: fixedAddress, subnet } = fixed.object
-  const rival = findRival(floatingIP, fixedAddress, port.object, deps)
-  if (rival) {
-    const message = `${fixedAddress} of Port ${keyOfObject(port.object)} has FloatingIP ${rival.metadata.name} of the same Network already: delete one of the two, or name another address in spec.fixedIPAddress`
-    return missing('FixedIPInUse', message)
-  }
-  const router = findRouter(port.object, subnet, network, deps)
+  const router = findRouter(port, subnet, network, deps)
   if (!router) {
-    const message = `no Router leads from Subnet ${subnet} of Port ${keyOfObject(port.object)} to Network ${keyOfObject(network)}: name both in one Router, the Subnet in spec.interfaces and the Network in spec.externalGateway`
+    const message = `no Router leads from Subnet ${subnet} of Port ${keyOfObject(port)} to Network ${keyOfObject(network)}: name both in one Router, the Subnet in spec.interfaces and the Network in spec.externalGateway`
     return missing('NotRouted', message)
   }
-  const distributed = findDistributed(floatingIP, port.object, network, deps)
-  return found({ port: port.object, fixedAddress, router, distributed })
+  const rival = findRival(floatingIP, fixedAddress, port, deps)
+  if (rival) {
+    const message = `FloatingIP ${rival.metadata.name} of the same Network leads to ${fixedAddress} of Port ${keyOfObject(port)} already: delete one of the two, or name another address in spec.fixedIPAddress`
+    return missing('FixedIPInUse', message)
+  }
+  return found({ port, fixedAddress, router, distributed: findDistributed(floatingIP, port, network, deps) })
 }
 
 function findFixed({ spec }: FloatingIP, port: Port): Found<{ subnet: string; ipAddress: string }> {
@@ -58,23 +81,21 @@ function findFixed({ spec }: FloatingIP, port: Port): Found<{ subnet: string; ip
       )
 }
 
-/** Of several that lead to one address, one that does already keeps it, and otherwise the oldest gets it. */
-function findRival(self: FloatingIP, fixedAddress: string, port: Port, { caches }: TargetDeps): FloatingIP | undefined {
+/** Of several that lead to one address, one that was first keeps it: a port sends under one address. */
+function findRival(
+  self: FloatingIP,
+  fixedAddress: string,
+  { metadata }: Port,
+  { caches }: TargetDeps,
+): FloatingIP | undefined {
   const others = caches.floatingIPs
-    .listBy('port', keyOfObject(port))
-    .filter(({ metadata }) => metadata.uid !== self.metadata.uid && metadata.deletionTimestamp === undefined)
-    .filter(
-      (other) =>
-        keyOf(other.spec.networkRef, other.metadata.namespace) === keyOf(self.spec.networkRef, self.metadata.namespace),
-    )
-    .filter((other) => (other.spec.fixedIPAddress ?? firstOf(port)) === fixedAddress)
-  const rank = (one: FloatingIP) =>
-    `${one.status?.portUID === port.metadata.uid ? 0 : 1} ${one.metadata.creationTimestamp ?? ''} ${one.metadata.uid}`
-  return others.find((other) => rank(other) < rank(self))
-}
-
-function firstOf({ status }: Port): string | undefined {
-  return status?.fixedIPs?.find(({ ipAddress }) => familyOf(ipAddress) === 'IPv4')?.ipAddress
+    .listBy('portUID', metadata.uid)
+    .filter((other) => other.metadata.uid !== self.metadata.uid)
+    .filter(({ status }) => status?.fixedIPAddress === fixedAddress && status.networkUID === self.status?.networkUID)
+  const isThere = self.status?.portUID === metadata.uid && self.status.fixedIPAddress === fixedAddress
+  const age = (one: FloatingIP) => `${one.metadata.creationTimestamp ?? ''} ${one.metadata.uid}`
+  // Two of one moment may both have it: the older keeps it.
+  return isThere ? others.find((other) => age(other) < age(self)) : others[0]
 }
 
 function findRouter(port: Port, subnetName: string, { metadata }: Network, { caches }: TargetDeps): Router | undefined {
