@@ -30,9 +30,12 @@ export function floatingIPController(
     watches: [
       watchOf(informers.routers, waitingFor),
       // One that led to the same address may have gone.
-      watchOf(informers.floatingIPs, (one) =>
-        targetKeysOf(portOfFloatingIP, one).flatMap((key) => keysBy('port', key)),
-      ),
+      watchOf(informers.floatingIPs, ({ status }) => {
+        const port = status?.portUID === undefined ? undefined : ports.findByUid(status.portUID)
+        return port ? onPort(port) : []
+      }),
+      // A machine's port has its addresses, or is elsewhere.
+      watchOf(informers.ports, onPort),
       watchOf(informers.subnets, ({ spec, metadata }) =>
         keysBy('withoutAddress', keyOf(spec.networkRef, metadata.namespace)),
       ),

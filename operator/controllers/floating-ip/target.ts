@@ -24,8 +24,10 @@ type TargetDeps = Pick<OperatorDeps, 'caches'>
 export function resolveTarget(floatingIP: FloatingIP, network: Network, deps: TargetDeps): Found<Target> {
   const ports = findPorts(floatingIP, deps)
   if (!ports.ok) return ports
-  // Of a machine the first interface that leads there; of none, what the first one lacks.
-  const targets = ports.object.map((port) => targetOf(floatingIP, port, network, deps))
+  // Of a machine the interface that it leads to already, or else the first that can; of none, what the first one lacks.
+  const isPresent = ({ metadata }: Port) => metadata.uid === floatingIP.status?.portUID
+  const inOrder = [...ports.object.filter(isPresent), ...ports.object.filter((port) => !isPresent(port))]
+  const targets = inOrder.map((port) => targetOf(floatingIP, port, network, deps))
   const [first] = targets
   return targets.find(({ ok }) => ok) ?? first ?? noPorts(floatingIP)
 }
