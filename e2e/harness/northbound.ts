@@ -9,6 +9,7 @@ export type NorthboundTable =
   | 'Logical_Router'
   | 'Logical_Router_Port'
   | 'Logical_Router_Static_Route'
+  | 'NAT'
   | 'DHCP_Options'
   | 'Port_Group'
   | 'ACL'

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts outside of the cloud, on the physical network that its nodes have eth2 on: what reaches guests by provider networks, router
 // gateways and floating IPs, and what guests reach there.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +67,24 @@ export function outsideGateway({ cloud }: TestCloud): OutsideHost {
   if (!fabric) throw new Error('the cloud has no fabric')
   const run: Run = (argv, timeoutMs) => inRoot(fabricNet(fabric), rootfs, argv, timeoutMs)
   return new OutsideHost(addressesOf(subnet).external.gateway, run)
+}
+
+/** An HTTP server on the outside gateway that answers with the address that it sees the caller under. */
+export async function startEcho(test: TestCloud): Promise<{ url: string } & AsyncDisposable> {
+  const { fabric, subnet } = test.cloud.state
+  if (!fabric) throw new Error('the cloud has no fabric')
+  const { gateway } = addressesOf(subnet).external
+  const answer = '(q, a) => a.end(q.socket.remoteAddress)'
+  const program = `require('http').createServer(${answer}).listen(0, '${gateway}', function () { console.log(this.address().port) })`
+  const child = spawn('nsenter', [`--net=${fabricNet(fabric)}`, process.execPath, '-e', program])
+  const [port] = (await once(child.stdout, 'data')) as [Buffer]
+  return {
+    url: `http://${gateway}:${String(port).trim()}/`,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
 }
 
 export interface VlanHost extends AsyncDisposable {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   FLAVOR,
+  FLOATING_IP,
   IMAGE,
   INSTANCE,
   KEY_PAIR,
@@ -226,7 +227,13 @@ export class Project {
     const { client } = this.test
     await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
-    for (const kinds of [[INSTANCE, ROUTER], [VOLUME, PORT], [SUBNET, IMAGE, SECURITY_GROUP], [NETWORK]]) {
+    for (const kinds of [
+      [FLOATING_IP],
+      [INSTANCE, ROUTER],
+      [VOLUME, PORT],
+      [SUBNET, IMAGE, SECURITY_GROUP],
+      [NETWORK],
+    ]) {
       const all = await Promise.all(
         kinds.map(async (kind) =>
           (await client.list(kind, { namespace: this.namespace }))
