@@ -22,8 +22,13 @@ export class GuestDoor {
   }
 
   /** @param portSpec of its own Port, such as its security groups */
-  static async open({ test, namespace }: DoorPlace, network: string, portSpec: object = {}): Promise<GuestDoor> {
-    return new GuestDoor(test, await openDoor(test.cloud, namespace, { name: network }, portSpec))
+  static async open(
+    { test, namespace }: DoorPlace,
+    network: string | { name: string; namespace: string },
+    portSpec: object = {},
+  ): Promise<GuestDoor> {
+    const networkRef = typeof network === 'string' ? { name: network } : network
+    return new GuestDoor(test, await openDoor(test.cloud, namespace, networkRef, portSpec))
   }
 
   get address(): string {

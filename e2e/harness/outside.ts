@@ -42,10 +42,10 @@ export class OutsideHost {
     return (await this.#succeeds(argv))?.stdout.trim()
   }
 
-  /** The MAC that answers for an address, on this host's own segment: `aa:bb:cc:dd:ee:ff`. */
-  async macOf(address: string, device: string): Promise<string | undefined> {
-    const found = await this.#succeeds(['busybox', 'arping', '-c', '1', '-w', '2', '-I', device, address])
-    return /\[([0-9a-f:]{17})\]/i.exec(found?.stdout ?? '')?.[1]?.toLowerCase()
+  /** The MAC of an address on this host's own segment, once it was pinged; undefined while none has answered. */
+  async macOf(address: string): Promise<string | undefined> {
+    const { stdout } = await this.within(['ip', '-json', 'neighbour', 'show', address])
+    return (JSON.parse(stdout || '[]') as { lladdr?: string }[])[0]?.lladdr
   }
 
   async #succeeds(argv: readonly string[]): Promise<ExecResult | undefined> {
@@ -58,7 +58,7 @@ export class OutsideHost {
   }
 }
 
-/** The device of the outside gateway's segment, for macOf. */
+/** The outside gateway's device on the physical network, without tags. */
 export const OUTSIDE_DEVICE = 'ext'
 
 /** The gateway of the cloud's external network, which is a host of its own there: the fabric's namespace, nobody's node. */
@@ -89,7 +89,6 @@ export async function startEcho(test: TestCloud): Promise<{ url: string } & Asyn
 
 export interface VlanHost extends AsyncDisposable {
   host: OutsideHost
-  device: string
 }
 
 /** Far from any node's number; each host of a test has one of its own. */
@@ -131,5 +130,5 @@ export async function startVlanHost(test: TestCloud, vlan: number, address: stri
     await stop()
     throw error
   }
-  return { host: new OutsideHost(address.replace(/\/.*/, ''), run), device, [Symbol.asyncDispose]: stop }
+  return { host: new OutsideHost(address.replace(/\/.*/, ''), run), [Symbol.asyncDispose]: stop }
 }

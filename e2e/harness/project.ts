@@ -140,7 +140,7 @@ export class Project {
   }
 
   /** Another host on network `net`, closed by `destroy`. @param portSpec of its Port, such as its security groups */
-  async openDoor(portSpec: object = {}, network = 'net'): Promise<GuestDoor> {
+  async openDoor(portSpec: object = {}, network: Parameters<typeof GuestDoor.open>[1] = 'net'): Promise<GuestDoor> {
     const door = await GuestDoor.open(this, network, portSpec)
     this.#doors.push(door)
     return door
