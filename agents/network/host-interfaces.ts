@@ -2,6 +2,8 @@
 import { exec } from '../../lib/exec.ts'
 
 export interface HostInterface {
+  /** Tells two devices of one name apart: the kernel never uses one twice within a boot. */
+  ifindex: number
   /** Addresses by which somebody reaches the host there; link-local ones, which every interface has, are none. */
   addresses: readonly string[]
   /** The bridge or bond that it is part of. */
@@ -21,6 +23,7 @@ export async function readHostInterfaces(signal: AbortSignal): Promise<ReadonlyM
 
 /** One element of `ip -json address show`, ip-address(8). */
 interface IpLink {
+  ifindex?: number
   ifname?: string
   master?: string
   addr_info?: { local?: string; scope?: string }[]
@@ -28,10 +31,10 @@ interface IpLink {
 
 export function toHostInterfaces(links: readonly IpLink[]): ReadonlyMap<string, HostInterface> {
   const found = new Map<string, HostInterface>()
-  for (const { ifname, master, addr_info = [] } of links) {
-    if (ifname === undefined) continue
+  for (const { ifindex, ifname, master, addr_info = [] } of links) {
+    if (ifname === undefined || ifindex === undefined) continue
     const addresses = addr_info.flatMap(({ local, scope }) => (local === undefined || scope === 'link' ? [] : [local]))
-    found.set(ifname, { addresses, ...(master === undefined ? {} : { master }) })
+    found.set(ifname, { ifindex, addresses, ...(master === undefined ? {} : { master }) })
   }
   return found
 }

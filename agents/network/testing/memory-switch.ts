@@ -6,6 +6,7 @@ import {
   isMap,
   mapOf,
   readMap,
+  readNumber,
   readSet,
   readString,
   readUuids,
@@ -70,6 +71,10 @@ export class MemorySwitch implements SwitchView {
       operations.flatMap((o) => (o.op === 'insert' && o['uuid-name'] ? [[o['uuid-name'], `u${++this.#made}`]] : [])),
     )
     for (const operation of operations) apply(draft, operation, uuids)
+    // It does at once what its database says.
+    const root = draft.get('Open_vSwitch')?.get('root') ?? {}
+    const next_cfg = (readNumber(root['next_cfg']) ?? 0) + Number(operations.some(isCount))
+    draft.get('Open_vSwitch')?.set('root', { ...root, next_cfg, cur_cfg: next_cfg })
     collectGarbage(draft)
     for (const [table, rows] of draft) {
       const names = [...rows.values()].flatMap((row) => readString(row['name']) ?? [])
@@ -78,13 +83,25 @@ export class MemorySwitch implements SwitchView {
     this.#tables = draft
     this.transactions++
     for (const listener of this.#changeListeners) listener([])
-    return Promise.resolve(operations.map(() => ({})))
+    return Promise.resolve(operations.map((o) => (o.op === 'select' ? { rows: [{ next_cfg }] } : {})))
+  }
+
+  waitUntil<T>(probe: () => T | undefined): Promise<T> {
+    const found = probe()
+    return found === undefined
+      ? Promise.reject(new Error('this switch does everything at once'))
+      : Promise.resolve(found)
   }
 
   /** As the switch, or somebody else, writes it. */
   set(table: Table, name: string, columns: OvsRow): void {
     void this.transact([{ op: 'update', table, where: [['name', '==', name]], row: columns }])
   }
+}
+
+/** countChange of plug-plan.ts */
+function isCount(operation: Operation): boolean {
+  return operation.op === 'mutate' && operation.mutations.some(([column]) => column === 'next_cfg')
 }
 
 function apply(tables: Tables, operation: Operation, uuids: ReadonlyMap<string, string>): void {
@@ -107,7 +124,7 @@ function apply(tables: Tables, operation: Operation, uuids: ReadonlyMap<string, 
     )
     if (!isMeant) continue
     let next: OvsRow = operation.op === 'update' ? { ...row, ...resolved(operation.row) } : row
-    for (const [column, mutator, value] of operation.op === 'mutate' ? operation.mutations : [])
+    for (const [column, mutator, value] of operation.op === 'mutate' && !isCount(operation) ? operation.mutations : [])
       next = { ...next, [column]: mutate(next[column], mutator, resolve(value)) }
     rows.set(uuid, next)
   }

@@ -67,7 +67,7 @@ describe('physical networks', () => {
     await using stack = new AsyncDisposableStack()
     const database = openSwitchDatabase({ socketPath: ovs.socketPath })
     stack.defer(() => database.close())
-    const free = { addresses: [] }
+    const free = { ifindex: 1, addresses: [] }
     const physical = new PhysicalNetworks({
       ...{ database, node: 'n1', log: createLogger('test', 'silent'), onReport: () => undefined },
       host: {

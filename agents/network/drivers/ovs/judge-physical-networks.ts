@@ -4,7 +4,15 @@ import { readNumber, readString } from '../../../../lib/ovsdb/values.ts'
 import type { NodeSpec } from '../../../../lib/contract/documents.ts'
 import type { HostInterface } from '../../host-interfaces.ts'
 import { chooseDatapath } from './datapath.ts'
-import { listRows, markOf, nameOf, ownBridgeName, portsOf, type PhysicalConnection } from './physical-bridges-plan.ts'
+import {
+  ifindexOf,
+  listRows,
+  markOf,
+  nameOf,
+  ownBridgeName,
+  portsOf,
+  type PhysicalConnection,
+} from './physical-bridges-plan.ts'
 import { INTEGRATION_BRIDGE } from './plug-plan.ts'
 import { findByName, type SwitchRow, type SwitchView } from './switch-database.ts'
 
@@ -59,7 +67,11 @@ function judge(view: SwitchView, network: PhysicalNetwork, links: HostInterfaces
     return { name, error: 'neither an interface nor a bridge is written for it: write one of them' }
   }
   if (device === undefined) return judgeBridge(view, name, bridge ?? '')
-  const connection = { name, bridge: ownBridgeName(name), interface: device }
+  const ifindex = links.get(device)?.ifindex
+  const connection = {
+    ...{ name, bridge: ownBridgeName(name), interface: device },
+    ...(ifindex === undefined ? {} : { ifindex }),
+  }
   const error = isHeld(view, network) ? troubleOf(view, device) : refusal(view, device, links)
   if (error !== undefined) return isHeld(view, network) ? { name, connection, error } : { name, error }
   return isHeld(view, network) ? { name, connection } : { name, connection, error: waiting(device) }
@@ -98,7 +110,7 @@ function refusal(view: SwitchView, device: string, links: HostInterfaces): strin
     return `interface ${device} is a port of the switch's bridge ${bridge}: take it out, or write the bridge instead`
   }
   const link = links.get(device)
-  if (!link) return `the node has no interface ${device}: add it, or write its name as "ip link" shows it`
+  if (!link) return missing(device)
   const [address] = link.addresses
   if (address !== undefined) {
     return `interface ${device} has the address ${address}, by which the node would no longer be reached: take the address away, or write another interface`
@@ -117,6 +129,7 @@ function troubleOf(view: SwitchView, device: string): string | undefined {
   const error = readString(row?.['error']) || (port === -1 ? 'it could not be opened' : '')
   if (error) return `the switch cannot use interface ${device} (${error}): see that the node has it`
   if (port === undefined) return waiting(device)
+  if (ifindexOf(view, device) === 0) return missing(device)
   if (isDown(view, device)) return `interface ${device} is down: the agent brings it up`
   if (readString(row?.['link_state']) === 'down') {
     return `interface ${device} has no link: check its cable and what is at the other end`
@@ -126,7 +139,12 @@ function troubleOf(view: SwitchView, device: string): string | undefined {
 
 /** Of interfaces in our bridges. */
 export function isDown(view: SwitchView, device: string): boolean {
-  return readString(findByName(view, 'Interface', device)?.row['admin_state']) === 'down'
+  const isThere = ifindexOf(view, device) !== 0
+  return isThere && readString(findByName(view, 'Interface', device)?.row['admin_state']) === 'down'
+}
+
+function missing(device: string): string {
+  return `the node has no interface ${device}: add it, or write its name as "ip link" shows it`
 }
 
 function waiting(device: string): string {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../../lib/errors.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
-import type { Operation } from '../../../../lib/ovsdb/operations.ts'
-import { readMap, readNumber, type OvsRow } from '../../../../lib/ovsdb/values.ts'
+import { readMap, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import type { PluggedPort, PortDriver, SwitchPort } from '../../port-driver.ts'
+import { SWITCH_TIMEOUT_MS, transactApplied } from './applied.ts'
 import { countChange, obstacles, plugOperations, toPluggedPort, unplugOperations } from './plug-plan.ts'
 import { rootRow, type SwitchView } from './switch-database.ts'
-
-const SWITCH_TIMEOUT_MS = 10_000
 
 /** @throws TransientError SwitchNotReady when the switch's database does not become reachable in time */
 export async function switchReady(
@@ -93,26 +91,9 @@ export class OvsPortDriver implements PortDriver {
     }
   }
 
-  /**
-   * Resolves when the port is gone from the switch itself, not only from its database: the switch compares ports by name, so a port that is
-   * removed and added between two passes would keep its dead device.
-   */
+  /** Resolves when the port is gone from the switch itself. */
   async #remove(kind: PluggedPort['kind'], uid: string, signal: AbortSignal, device?: string): Promise<void> {
     const operations = unplugOperations(this.#database, obstacles(this.#database, kind, uid, device))
-    if (operations.length > 0) await this.#applied(operations, signal)
-  }
-
-  async #applied(operations: readonly Operation[], signal: AbortSignal): Promise<void> {
-    const results = await this.#database.transact([...operations, ...countChange()], signal)
-    const wanted = readNumber(results.at(operations.length + 1)?.rows?.[0]?.['next_cfg']) ?? 0
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(SWITCH_TIMEOUT_MS)])
-    const isDone = (): true | undefined => {
-      const current = readNumber(rootRow(this.#database)?.row['cur_cfg']) ?? -1
-      return current >= wanted ? true : undefined
-    }
-    await this.#database.waitUntil(isDone, deadline).catch((error: unknown) => {
-      signal.throwIfAborted()
-      throw new TransientError('SwitchNotReady', 'the virtual switch of the node does not answer', { cause: error })
-    })
+    if (operations.length > 0) await transactApplied(this.#database, operations, signal)
   }
 }

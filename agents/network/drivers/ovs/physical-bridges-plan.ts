@@ -8,6 +8,7 @@ import {
   mapOf,
   namedUuid,
   readMap,
+  readNumber,
   readString,
   readUuids,
   setOf,
@@ -18,6 +19,8 @@ import { findByName, rootRow, type SwitchRow, type SwitchView } from './switch-d
 
 /** Our mark on bridges and ports: the physical network that they are for. What has no mark is the host's. */
 const MARK = 'nephele_physical_network'
+/** Of the device that the port was made for. */
+const IFINDEX = 'nephele_ifindex'
 /** ovn-controller(8). */
 const MAPPINGS = 'ovn-bridge-mappings'
 const MACS = 'ovn-chassis-mac-mappings'
@@ -28,6 +31,8 @@ export interface PhysicalConnection {
   bridge: string
   /** The port of a bridge that we make and own; absent: the bridge is the host's, and only mapped. */
   interface?: string
+  /** Of the interface, for a port that is to be made. */
+  ifindex?: number
 }
 
 export interface PhysicalBridges {
@@ -77,8 +82,8 @@ function planBridge(view: SwitchView, { datapath }: PhysicalBridges) {
     const row = { datapath_type: datapath, fail_mode: EMPTY_SET }
     const held = findByName(view, 'Bridge', bridge)
     if (!held) {
-      const own = insertPort(`own${index}`, bridge, name, { type: 'internal' })
-      const outer = insertPort(`outer${index}`, connection.interface, name)
+      const own = insertPort(`own${index}`, bridge, { [MARK]: name }, { type: 'internal' })
+      const outer = insertPort(`outer${index}`, connection.interface, marksOf(connection))
       const ports = setOf([own.port, outer.port])
       const made = namedUuid(`bridge${index}`)
       return [
@@ -95,7 +100,7 @@ function planBridge(view: SwitchView, { datapath }: PhysicalBridges) {
     return [
       ...(isSame ? [] : [{ op: 'update', table: 'Bridge', where: byUuid(held.uuid), row } as const]),
       ...(markOf(held) === name ? [] : [setKeys('Bridge', byUuid(held.uuid), { [MARK]: name })]),
-      ...planOuterPort(view, held, { name, interface: connection.interface, label: `outer${index}` }),
+      ...planOuterPort(view, held, connection, `outer${index}`),
     ]
   }
 }
@@ -104,17 +109,19 @@ function planBridge(view: SwitchView, { datapath }: PhysicalBridges) {
 function planOuterPort(
   view: SwitchView,
   bridge: SwitchRow,
-  want: { name: string; interface: string; label: string },
+  connection: PhysicalConnection,
+  label: string,
 ): Operation[] {
+  const device = connection.interface ?? ''
   const held = portsOf(view, bridge)
-  const extra = held.filter((p) => markOf(p) && ![want.interface, nameOf(bridge)].includes(nameOf(p)))
+  const extra = held.filter((p) => markOf(p) && ![device, nameOf(bridge)].includes(nameOf(p)))
   const mutate = (mutator: 'insert' | 'delete', ports: Parameters<typeof setOf>[0]): Operation => ({
     ...{ op: 'mutate', table: 'Bridge', where: byUuid(bridge.uuid) },
     mutations: [['ports', mutator, setOf(ports)]],
   })
   const removal = extra.length > 0 ? [mutate('delete', extra.map(({ uuid }) => uuidOf(uuid)))] : [] // prettier-ignore
-  if (held.some((p) => nameOf(p) === want.interface)) return removal
-  const { operations, port } = insertPort(want.label, want.interface, want.name)
+  if (held.some((p) => nameOf(p) === device)) return removal
+  const { operations, port } = insertPort(label, device, marksOf(connection))
   return [...removal, ...operations, mutate('insert', [port])]
 }
 
@@ -145,14 +152,46 @@ function setKeys(
   }
 }
 
-function insertPort(label: string, name: string, mark: string, more: { type?: string } = {}) {
+function marksOf({ name, ifindex }: PhysicalConnection): Record<string, string | undefined> {
+  return { [MARK]: name, [IFINDEX]: ifindex === undefined ? undefined : String(ifindex) }
+}
+
+function insertPort(
+  label: string,
+  name: string,
+  marks: Readonly<Record<string, string | undefined>>,
+  more: { type?: string } = {},
+) {
   const [iface, port] = [namedUuid(`${label}iface`), namedUuid(`${label}port`)]
-  const external_ids = mapOf({ [MARK]: mark })
+  const row = { name, interfaces: iface, external_ids: mapOf(marks) }
   const operations: Operation[] = [
     { op: 'insert', table: 'Interface', 'uuid-name': iface[1], row: { name, ...more } },
-    { op: 'insert', table: 'Port', 'uuid-name': port[1], row: { name, interfaces: iface, external_ids } },
+    { op: 'insert', table: 'Port', 'uuid-name': port[1], row },
   ]
   return { operations, port }
+}
+
+/**
+ * Ports of ours whose interface is another device than the one that they were made for: in the switch's own datapath such a port is dead,
+ * while the switch says that all is well. To be removed, and made again once the switch has noticed.
+ */
+export function planStalePorts(view: SwitchView): Operation[] {
+  return listRows(view, 'Bridge').flatMap((bridge): Operation[] => {
+    if (markOf(bridge) === undefined) return []
+    const stale = portsOf(view, bridge).filter((port) => {
+      const made = readMap(port.row['external_ids'])[IFINDEX]
+      const now = ifindexOf(view, nameOf(port))
+      return made !== undefined && now !== undefined && now !== 0 && String(now) !== made
+    })
+    if (stale.length === 0) return []
+    const mutations = [['ports', 'delete', setOf(stale.map(({ uuid }) => uuidOf(uuid)))]] as const
+    return [{ op: 'mutate', table: 'Bridge', where: byUuid(bridge.uuid), mutations }]
+  })
+}
+
+/** Zero when the switch has the port and the node has no such device any more. */
+export function ifindexOf(view: SwitchView, device: string): number | undefined {
+  return readNumber(findByName(view, 'Interface', device)?.row['ifindex'])
 }
 
 export function listRows(view: SwitchView, table: 'Bridge' | 'Port'): SwitchRow[] {

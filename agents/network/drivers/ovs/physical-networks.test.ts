@@ -45,11 +45,11 @@ async function scene(): Promise<Scene> {
   const ovs = new MemorySwitch()
   await ovs.transact([...bridge('br-int', 'tap1'), ...bridge('br-phys', 'eth1')])
   const links = new Map<string, HostInterface>([
-    ['lo', { addresses: ['127.0.0.1'] }],
-    ['eth0', { addresses: ['192.0.2.7'] }],
-    ['eth2', { addresses: [] }],
-    ['eth3', { addresses: [] }],
-    ['eth4', { addresses: [], master: 'bond0' }],
+    ['lo', { ifindex: 1, addresses: ['127.0.0.1'] }],
+    ['eth0', { ifindex: 2, addresses: ['192.0.2.7'] }],
+    ['eth2', { ifindex: 4, addresses: [] }],
+    ['eth3', { ifindex: 5, addresses: [] }],
+    ['eth4', { ifindex: 6, addresses: [], master: 'bond0' }],
   ])
   const seen = { up: [] as string[], looks: 0, told: 0 }
   const physical = new PhysicalNetworks({
@@ -162,10 +162,10 @@ describe('an interface', () => {
     s.links.delete('eth2')
     await s.want({ name: 'a', interface: 'eth2' })
     expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
-    s.links.set('eth2', { addresses: [] })
+    s.links.set('eth2', { ifindex: 9, addresses: [] })
     await s.physical.ensure()
     expect(stateOf(s).mappings).toBe(`a:${A}`)
-    s.links.set('eth2', { addresses: ['198.51.100.9'] })
+    s.links.set('eth2', { ifindex: 9, addresses: ['198.51.100.9'] })
     await s.physical.ensure()
     expect(stateOf(s).mappings).toBe(`a:${A}`)
   })
@@ -189,6 +189,40 @@ describe('an interface', () => {
     await s.want({ name: 'a', interface: 'eth2' }, { name: 'b', interface: 'eth3' })
     const bridges = { ...HOSTS, [A]: [A, 'eth2', 'patch-a'].sort(), [B]: [B, 'eth3'].sort() }
     expect(stateOf(s)).toMatchObject({ bridges, mappings: `a:${A},b:${B}` })
+  })
+})
+
+describe('an interface that went and came again', () => {
+  test('is said to be missing meanwhile, and gets a port of its own again, for the old one is dead', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    s.ovs.set('Interface', 'eth2', { ofport: 1, ifindex: 4, admin_state: 'up', link_state: 'up' })
+    await settled(s)
+    const portOf = () => [...s.ovs.rows('Port')].find(([, row]) => row['name'] === 'eth2')?.[0]
+    const before = portOf()
+    s.ovs.set('Interface', 'eth2', { ifindex: 0, admin_state: 'down', link_state: 'down' })
+    await settled(s)
+    expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('no interface eth2') }])
+    expect([portOf(), s.seen.up]).toEqual([before, []])
+
+    s.links.set('eth2', { ifindex: 17, addresses: [] })
+    s.ovs.set('Interface', 'eth2', { ifindex: 17 })
+    await settled(s)
+    expect(portOf()).not.toBe(before)
+    s.ovs.set('Interface', 'eth2', { ofport: 2, ifindex: 17, admin_state: 'down' })
+    await settled(s)
+    expect([s.physical.report, s.seen.up]).toEqual([[{ name: 'a' }], ['eth2']])
+    expect(stateOf(s)).toMatchObject({ bridges: { [A]: [A, 'eth2'].sort() }, mappings: `a:${A}` })
+  })
+
+  test('with an address of the host is no longer taken', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' })
+    s.links.set('eth2', { ifindex: 17, addresses: ['192.0.2.9'] })
+    s.ovs.set('Interface', 'eth2', { ofport: 1, ifindex: 17 })
+    await settled(s)
+    expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('192.0.2.9') }])
+    expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
   })
 })
 

@@ -4,9 +4,10 @@ import type { Inventory } from '../../../../lib/contract/documents.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import { bringInterfaceUp, readHostInterfaces } from '../../host-interfaces.ts'
+import { transactApplied } from './applied.ts'
 import { chooseDatapath } from './datapath.ts'
 import { isDown, isHeld, judgePhysicalNetworks, type PhysicalNetwork, type Verdict } from './judge-physical-networks.ts'
-import { planPhysicalBridges } from './physical-bridges-plan.ts'
+import { planPhysicalBridges, planStalePorts } from './physical-bridges-plan.ts'
 
 /** As much as an inventory takes: lib/contract/inventory.ts. */
 const MAX_REPORTS = 64
@@ -15,7 +16,7 @@ const MAX_NAME_LENGTH = 63
 export type PhysicalReport = NonNullable<Inventory['physicalNetworks']>
 
 export interface PhysicalNetworksOptions {
-  database: Pick<OvsdbClient, 'rows' | 'synced' | 'transact' | 'onChange' | 'onSync'>
+  database: Pick<OvsdbClient, 'rows' | 'synced' | 'transact' | 'waitUntil' | 'onChange' | 'onSync'>
   node: string
   log: Logger
   /** The report differs from the last one. */
@@ -88,6 +89,8 @@ export class PhysicalNetworks {
     const { signal } = this.#stop
     const networks = this.#wanted
     if (networks === undefined || !database.synced) return
+    const stale = planStalePorts(database)
+    if (stale.length > 0) await transactApplied(database, stale, signal)
     const isNew = networks.some((n) => n.interface !== undefined && !isHeld(database, n))
     const links = isNew ? await this.#host.readInterfaces(signal) : new Map<never, never>()
     const verdicts = judgePhysicalNetworks(database, networks, links)
@@ -116,7 +119,7 @@ export class PhysicalNetworks {
     const refused = this.#report?.filter(({ name }) => !verdicts.some((v) => v.name === name)) ?? []
     const isTold = isDeepStrictEqual(this.#report, toReport([...verdicts, ...refused]))
     const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
-    return isTold && operations.length === 0
+    return isTold && operations.length === 0 && planStalePorts(database).length === 0
   }
 
   #tell(verdicts: readonly Verdict[]): void {

@@ -17,7 +17,7 @@ export const SWITCH_TABLES = {
   Interface: {
     columns: [
       ...['name', 'type', 'options', 'external_ids', 'ofport', 'error'],
-      ...['admin_state', 'link_state', 'mtu_request'],
+      ...['ifindex', 'admin_state', 'link_state', 'mtu_request'],
     ],
   },
 } as const satisfies Record<string, MonitoredTable>
