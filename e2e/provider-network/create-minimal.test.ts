@@ -44,11 +44,11 @@ test('all nodes are connected, and each Network has a VLAN of its own', async ()
 test('a VLAN is free when its Network has gone, and the ProviderNetwork goes with the last one', async () => {
   const { client } = project.test
   await createNetwork('three')
-  await waitForCondition(client, NETWORK, project.at('three'), { type: 'Ready', reason: 'NoFreeSegment' })
+  await waitForCondition(client, NETWORK, project.at('three'), { type: 'Reconciling', reason: 'NoFreeSegment' })
   await project.remove(NETWORK, 'one')
   expect(await vlanOf('three')).toBe(3001)
   await client.remove(PROVIDER_NETWORK, of)
-  const message = await waitForCondition(client, PROVIDER_NETWORK, of, { type: 'Ready', reason: 'InUse' })
+  const message = await waitForCondition(client, PROVIDER_NETWORK, of, { type: 'Reconciling', reason: 'InUse' })
   expect(message).toMatch(/Networks .*\/three, .*\/two/)
   for (const name of ['two', 'three']) await project.remove(NETWORK, name)
   await waitForGone(client, PROVIDER_NETWORK, of)
