@@ -27,9 +27,6 @@ export class SegmentPromises {
   /** To whom the segment is promised. A promise ends with its Network. */
   find(segment: string, { networks }: Pick<Caches, 'networks'>): Network | undefined {
     const uid = this.#bySegment.get(segment)
-    if (uid === undefined) return undefined
-    const network = networks.findByUid(uid)
-    if (!network) this.withdraw(uid)
-    return network
+    return uid === undefined ? undefined : networks.findByUid(uid)
   }
 }

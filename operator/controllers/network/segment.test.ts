@@ -159,6 +159,17 @@ describe('at the same time', () => {
     expect(await reconcileNetwork(next, w.deps, w.run)).toEqual({ kind: 'saved' })
     expect(next.status?.segmentationID).toBe(5)
   })
+  test('what was promised is free once it is not wanted any more', async () => {
+    const w = worldOf(providerNetwork('phys', vlans([5, 9])))
+    const holderOf = (vlan: number) => w.deps.segmentPromises.find(`phys|${vlan}`, w.deps.caches)?.metadata.name
+    const kept = on('kept', 'phys', undefined, { status: having('phys', 5) })
+    for (const network of [on('moved', 'phys'), kept]) w.put('networks', network)
+    for (const vlan of [7, 8]) w.deps.segmentPromises.make('uid-moved', `phys|${vlan}`)
+    w.deps.segmentPromises.make('uid-kept', 'phys|6')
+    expect([6, 7, 8].map(holderOf)).toEqual(['kept', undefined, 'moved'])
+    await run(w, kept)
+    expect(holderOf(6)).toBeUndefined()
+  })
   test('what is gone from memory with its Network is free', () => {
     const w = worldOf()
     w.put('networks', on('one', 'phys'))
@@ -193,6 +204,16 @@ describe('keeps what it has', () => {
   })
 })
 
+test('one whose VLAN is an older one’s is kept joined to nothing while it waits for its users to go', async () => {
+  const w = worldOf(providerNetwork('phys', vlans([5, 5])))
+  w.put('networks', born(on('old', 'phys', 5, { status: having('phys', 5) }), 2))
+  w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { networkUID: 'uid-lan' } }))
+  const status = having('phys', 5, { logicalSwitch: 'uid-lan', mtu: 1400 })
+  expect(await run(w, born(on('lan', 'phys', 5, { deleted: true, status }), 3))).toMatchObject({ reason: 'InUse' })
+  expect(rowOf(w, 'lan')).toMatchObject({ mtu: 1500 })
+  expect(rowOf(w, 'lan')).not.toHaveProperty('provider')
+})
+
 describe('two that have the same, as after a restore', () => {
   const old = born(on('old', 'phys', 5, { status: having('phys', 5) }), 2)
   const there = { logicalSwitch: 'uid-lan', mtu: 1500 }
@@ -202,22 +223,35 @@ describe('two that have the same, as after a restore', () => {
   const MOVED = { provider: { physicalNetwork: 'phys', vlan: 6 } }
   const NOWHERE = { mtu: 1500 }
   const inUse = { kind: 'wait', reason: 'SegmentInUse', message: expect.stringContaining('is Network ns/old') }
-  test.each<[string, Network, { user?: boolean; ranges?: [number, number] }, object, object | undefined]>([
-    ['the older one keeps it', born(younger(5), 1), {}, { kind: 'done' }, { provider: { vlan: 5 } }],
-    ['the younger one that asked for it waits', younger(5), {}, inUse, undefined],
-    ['it waits, joined to nothing, if it was there', younger(5, there), {}, inUse, NOWHERE],
-    ['one that got it gets another', younger(undefined), {}, { kind: 'done' }, MOVED],
-    ['also one that is there and has no users', younger(undefined, there), {}, { kind: 'done' }, MOVED],
-    ['one with users waits', younger(undefined, there), { user: true }, inUse, NOWHERE],
+  // The last one: the VLAN that its status has then. What it may not have it gives up, unless somebody uses it, and so asks again.
+  test.each<
+    [
+      string,
+      Network,
+      { user?: boolean; noProvider?: boolean; ranges?: [number, number] },
+      object,
+      object | undefined,
+      number | undefined,
+    ]
+  >([
+    ['the older one keeps it', born(younger(5), 1), {}, { kind: 'done' }, { provider: { vlan: 5 } }, 5],
+    ['the younger one that asked for it waits', younger(5), {}, inUse, undefined, undefined],
+    ['it waits, joined to nothing, if it was there', younger(5, there), {}, inUse, NOWHERE, undefined],
+    ['it waits with its users', younger(5, there), { user: true }, inUse, NOWHERE, 5],
+    ['one that got it gets another', younger(undefined), {}, { kind: 'done' }, MOVED, 6],
+    ['also one that is there and has no users', younger(undefined, there), {}, { kind: 'done' }, MOVED, 6],
+    ['one with users waits', younger(undefined, there), { user: true }, inUse, NOWHERE, 5],
+    ['one without its ProviderNetwork waits', younger(undefined, there), { noProvider: true }, inUse, NOWHERE, 5],
     [
       'one for which there is no other waits for any',
       younger(undefined, there),
       { ranges: [5, 5] },
       { reason: 'NoFreeSegment' },
       NOWHERE,
+      undefined,
     ],
-  ])('%s', async (_, network, { user: isUsed, ranges = [5, 6] }, outcome, row) => {
-    const w = worldOf(providerNetwork('phys', vlans(ranges)))
+  ])('%s', async (_, network, { user: isUsed, noProvider, ranges = [5, 6] }, outcome, row, vlan) => {
+    const w = noProvider ? worldOf() : worldOf(providerNetwork('phys', vlans(ranges)))
     w.put('networks', old)
     if (isUsed) w.put('ports', user)
     w.put('networks', network)
@@ -225,6 +259,16 @@ describe('two that have the same, as after a restore', () => {
     if (row === undefined) expect(rowOf(w, 'lan')).toBeUndefined()
     else expect(rowOf(w, 'lan')).toMatchObject(row)
     if (row === NOWHERE) expect(rowOf(w, 'lan')).not.toHaveProperty('provider')
+    expect(network.status?.segmentationID).toBe(vlan)
+    expect(network.status?.physicalNetwork).toBe(vlan === undefined ? undefined : 'phys')
+  })
+  test('another one is written before it is used', async () => {
+    const w = worldOf(providerNetwork('phys', vlans([5, 6])))
+    w.put('networks', old)
+    const network = younger(undefined, there)
+    w.put('networks', network)
+    expect(await reconcileNetwork(network, w.deps, w.run)).toEqual({ kind: 'saved' })
+    expect(rowOf(w, 'lan')).toBeUndefined()
   })
 })
 

@@ -35,7 +35,8 @@ export function settleSegment(network: Network, deps: SegmentDeps): Segment {
     segmentPromises.withdraw(uid)
     return { ...segmentOf(network), ...(found.ok ? {} : { lack: found.outcome }) }
   }
-  if (found.ok && isReplaceable(network, found.object, caches)) {
+  // Nothing uses it: what it asked for, or any other segment, is as good for it later as now.
+  if (found.ok && listHolders('networks', network, caches).length === 0) {
     delete network.status?.physicalNetwork
     delete network.status?.segmentationID
     return { lack: chooseSegment(network, found.object, deps) }
@@ -51,8 +52,8 @@ export function keptSegment(network: Network, caches: SegmentDeps['caches']): Se
 
 function segmentOf({ status }: Network): Segment {
   if (status?.physicalNetwork === undefined) return {}
-  const { physicalNetwork, segmentationID: vlan = 0 } = status
-  return { provider: { physicalNetwork, ...(vlan === 0 ? {} : { vlan }) } }
+  const { physicalNetwork, segmentationID: vlan } = status
+  return { provider: { physicalNetwork, ...(vlan === undefined ? {} : { vlan }) } }
 }
 
 /** An older Network that has the same segment, as after a restore. */
@@ -60,13 +61,7 @@ function findRival(network: Network, { networks }: SegmentDeps['caches']): Netwo
   const { physicalNetwork, segmentationID } = network.status ?? {}
   if (physicalNetwork === undefined) return undefined
   const there = networks.listBy('segment', segmentKey(physicalNetwork, segmentationID))
-  return there.find((other) => other.metadata.uid !== network.metadata.uid && isOlder(other, network))
-}
-
-/** Another segment is as good for it: it asked for none, and nothing uses it. */
-function isReplaceable(network: Network, { spec }: ProviderNetwork, caches: SegmentDeps['caches']): boolean {
-  if (spec.type === 'flat' || network.spec.provider?.segmentationID !== undefined) return false
-  return listHolders('networks', network, caches).length === 0
+  return there.find((other) => isOlder(other, network))
 }
 
 function chooseSegment(network: Network, providerNetwork: ProviderNetwork, deps: SegmentDeps): Outcome {
@@ -115,9 +110,10 @@ function noneFree({ metadata: { name }, spec: { vlanRanges = [] } }: ProviderNet
 }
 
 function inUse(physicalNetwork: string, vlan: number | undefined, holder: Network): Outcome {
-  const [what, other] = vlan
-    ? [`VLAN ${vlan} of physical network ${physicalNetwork}`, 'segmentationID']
-    : [`physical network ${physicalNetwork} without VLANs`, 'ProviderNetwork']
+  const [what, other] =
+    vlan !== undefined
+      ? [`VLAN ${vlan} of physical network ${physicalNetwork}`, 'segmentationID']
+      : [`physical network ${physicalNetwork} without VLANs`, 'ProviderNetwork']
   const message = `${what} is Network ${keyOfObject(holder)}: delete that one, or make a Network with another ${other}`
   return waitFor('SegmentInUse', message)
 }

@@ -48,6 +48,26 @@ describe('several', () => {
       { 'uid-a': 'ProviderNetwork b connects it by bridge br, not interface eth1' },
     ],
     [
+      'say different things with one kind of thing',
+      [
+        of('a', eth1, 'p'),
+        of('b', [{ interface: 'eth2' }], 'p'),
+        of('c', [{ bridge: 'b1' }], 'q'),
+        of('d', [{ bridge: 'b2' }], 'q'),
+      ],
+      ['p eth1', 'q b1'],
+      {
+        'uid-b': 'ProviderNetwork a connects it by interface eth1, not interface eth2',
+        'uid-d': 'ProviderNetwork c connects it by bridge b1, not bridge b2',
+      },
+    ],
+    [
+      'agree, but for one: it is told of the oldest',
+      [of('a', eth1, 'p'), of('b', eth1, 'p'), of('c', [{ bridge: 'br' }], 'p')],
+      ['p eth1'],
+      { 'uid-c': 'ProviderNetwork a connects it by interface eth1, not bridge br' },
+    ],
+    [
       'have one interface for two',
       [of('b', eth1), of('a', eth1)],
       ['b eth1'],

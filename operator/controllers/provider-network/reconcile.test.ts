@@ -96,6 +96,12 @@ describe('which nodes are connected', () => {
     expect(reconcileProviderNetwork(one, world(nodes).deps)).toMatchObject(outcome)
     expect(one.status).toEqual(status)
   })
+  test('one of which nothing is known yet does not count', () => {
+    const w = world({ n1: { says: true } })
+    w.put('nodes', stored<KubeNode>('n2', {}, { ...cluster, labels: { rack: '1' } }))
+    w.put('computeNodes', stored<ComputeNode>('n2', {}, cluster))
+    expect(reconcileProviderNetwork(providerNetwork('x'), w.deps)).toEqual({ kind: 'done' })
+  })
   test('spec.nodes is empty', () => {
     const outcome = reconcileProviderNetwork(providerNetwork('x', { nodes: [] }), world({ n1: {} }).deps)
     expect(outcome).toMatchObject({

@@ -11,7 +11,6 @@ type ProviderNetworkDeps = Pick<OperatorDeps, 'caches' | 'bus'>
 
 const MOST_SHOWN = 16
 const MOST_NAMED = 3
-const MOST_CHARACTERS = 512
 
 export function reconcileProviderNetwork(providerNetwork: ProviderNetwork, deps: ProviderNetworkDeps): Outcome {
   const status = (providerNetwork.status ??= {})
@@ -56,7 +55,7 @@ function listNodes(providerNetwork: ProviderNetwork, { caches, bus }: ProviderNe
       return {
         isConnected: connected,
         hasConflict: conflict !== undefined,
-        ...(message === undefined ? {} : { trouble: { node, message: message.slice(0, MOST_CHARACTERS) } }),
+        ...(message === undefined ? {} : { trouble: { node, message } }),
       }
     })
 }
