@@ -183,6 +183,37 @@ const ROUTER: RuleCase[] = [
   },
 ]
 
+const FAMILY4 = { bad: ['203.0.113.256', 'fd00::5', '010.0.0.1'], good: ['192.0.2.9'] }
+const FLOATING_IP: RuleCase[] = [
+  changed('FloatingIP', 'spec', 'ipAddress cannot change', [
+    { 'spec.ipAddress': '203.0.113.12' },
+    { 'spec.ipAddress': undefined },
+  ]),
+  changed('FloatingIP', 'spec', 'subnetRef cannot change', [
+    { 'spec.subnetRef.name': 'b' },
+    { 'spec.subnetRef': undefined },
+  ]),
+  changed('FloatingIP', 'spec.networkRef', 'networkRef cannot change', { 'spec.networkRef.name': 'other' }),
+  {
+    ...{
+      kind: 'FloatingIP',
+      path: 'spec',
+      says: 'write instanceRef or portRef, too',
+      bad: { 'spec.portRef': undefined },
+    },
+    good: [{ 'spec.portRef': undefined, 'spec.instanceRef': { name: 'web' } }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'write one of instanceRef and portRef' },
+    bad: { 'spec.instanceRef': { name: 'web' } },
+  },
+  ...(['ipAddress', 'fixedIPAddress'] as const).map((field): RuleCase => ({
+    ...{ kind: 'FloatingIP', path: `spec.${field}`, says: 'write an IPv4 address' },
+    bad: FAMILY4.bad.map((address) => ({ [`spec.${field}`]: address })),
+    good: FAMILY4.good.map((address) => ({ [`spec.${field}`]: address })),
+  })),
+]
+
 const SUBNET: RuleCase[] = [
   {
     kind: 'Subnet',
@@ -637,6 +668,16 @@ const REST: RuleCase[] = [
     bad: { 'spec.claims[1].address': '10.0.0.21' },
     good: [{ 'spec.claims[1].portRef': { namespace: 'team-a', name: 'port' } }],
   },
+  {
+    kind: 'IPClaim',
+    path: 'spec.claims[]',
+    says: 'an address belongs to a Port or to one other object',
+    bad: [
+      { 'spec.claims[2].ownerRef': undefined },
+      { 'spec.claims[2].portRef': { namespace: 'team-a', name: 'port' } },
+    ],
+    good: [{ 'spec.claims[2]': { address: '10.0.0.17', portRef: { namespace: 'team-a', name: 'port' } } }],
+  },
   changed('Volume', '', 'a volume only grows', { 'spec.sizeGiB': 1 }, { good: [{ 'spec.sizeGiB': 3 }] }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef.name': 'slow' }),
   changed('Volume', 'spec', 'volumeTypeRef cannot change', { 'spec.volumeTypeRef': undefined }),
@@ -663,6 +704,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...IMAGE,
   ...SUBNET,
   ...ROUTER,
+  ...FLOATING_IP,
   ...PORT,
   ...SECURITY_GROUP,
   ...INSTANCE,

@@ -173,6 +173,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         claims: [
           { address: '10.0.0.21', portRef: { namespace: 'team-a', name: 'port', uid: 'u2' }, instanceUid: 'u3' },
           { address: '10.0.0.31', portRef: { namespace: 'team-b', name: 'port' } },
+          { address: '10.0.0.17', ownerRef: { kind: 'Router', namespace: 'team-a', name: 'main', uid: 'u4' } },
         ],
       },
     },
@@ -369,6 +370,11 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         interfaces: [{ subnetRef: { name: 'v4' } }],
+        externalGateway: {
+          networkRef: { name: 'public', namespace: 'admin' },
+          fixedIPs: [{ subnetRef: { name: 'public' }, ipAddress: '203.0.113.10' }],
+          enableSNAT: true,
+        },
         routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
         deletionProtection: false,
       },
@@ -376,10 +382,32 @@ export const SAMPLES: Record<string, Sample[]> = {
         ...COMMON,
         state: 'ACTIVE',
         interfaces: [{ subnet: 'v4', subnetUID: 'uid', ipAddress: '10.0.0.1', prefixLength: 24 }],
+        externalGateway: {
+          ...{ network: 'admin/public', networkUID: 'uid', snat: true },
+          fixedIPs: [{ subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 }],
+        },
+        gateways: ['n1', 'n2'],
       },
     },
   ],
-  FloatingIP: [{ spec: { description: 'what for' }, status: { ...COMMON, state: 'ACTIVE' } }],
+  FloatingIP: [
+    {
+      spec: {
+        networkRef: { name: 'public', namespace: 'admin' },
+        subnetRef: { name: 'public' },
+        ipAddress: '203.0.113.11',
+        portRef: { name: 'eth' },
+        fixedIPAddress: '10.0.0.11',
+        deletionProtection: false,
+      },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', ipAddress: '203.0.113.11', subnet: 'public', networkUID: 'uid' },
+        ...{ fixedIPAddress: '10.0.0.11', port: 'eth', portUID: 'uid', router: 'team-a/main', routerUID: 'uid' },
+        distributed: true,
+      },
+    },
+    { spec: { networkRef: { name: 'public' }, instanceRef: { name: 'web' } } },
+  ],
   ProviderNetwork: [
     {
       spec: {

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import type {
   ComputeNode,
   Image,
+  FloatingIP,
   KubeNode,
   Network,
   Port,
@@ -18,6 +19,8 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import { listAnswered, type Scene } from '../testing/every-answer.ts'
 import { inventoryOf } from '../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../testing/memory-deps.ts'
+import { outsideWorld } from '../testing/outside-world.ts'
+import { reconcileFloatingIP } from './floating-ip/reconcile.ts'
 import { reconcileComputeNode } from './compute-node/reconcile.ts'
 import { imageDocument } from './image/document.ts'
 import { reconcileImage } from './image/reconcile.ts'
@@ -45,6 +48,16 @@ const port = (more: object = {}) => stored<Port>('p', { networkRef: { name: 'lan
 const volume = (more: object = {}) =>
   stored<Volume>('data', { sizeGiB: 1 }, { status: { node: 'n1', pool: 'files', epoch: 1 }, ...more })
 
+const floatingIP = (more: object = {}) =>
+  stored<FloatingIP>('web', { networkRef: { name: 'public', namespace: 'admin' }, portRef: { name: 'eth' } }, more)
+
+async function outdoors(): Promise<MemoryWorld> {
+  const w = outsideWorld()
+  w.port('eth', '10.0.0.11')
+  const networkRef = { name: 'public', namespace: 'admin' }
+  await w.step(stored<Router>('r', { interfaces: [{ subnetRef: { name: 'lan' } }], externalGateway: { networkRef } }))
+  return w
+}
 async function networked(): Promise<MemoryWorld> {
   const w = memoryWorld()
   const [n, s] = [network(), subnet()]
@@ -214,8 +227,31 @@ describe.each<[string, [string, Scene, string[]][]]>([
   [
     'Router',
     [
-      ['made', scene(networked, () => router(), reconcileRouter), ['network.ensure Router']],
-      ['that goes', scene(networked, () => router(GOING), reconcileRouter), ['network.remove Router']],
+      [
+        'made',
+        scene(networked, () => router(), reconcileRouter),
+        ['addresses.claim', 'network.ensure Router', 'addresses.release'],
+      ],
+      [
+        'that goes',
+        scene(networked, () => router(GOING), reconcileRouter),
+        ['network.remove Router', 'addresses.release'],
+      ],
+    ],
+  ],
+  [
+    'FloatingIP',
+    [
+      [
+        'made',
+        scene(outdoors, () => floatingIP(), reconcileFloatingIP),
+        ['addresses.claim', 'network.ensure FloatingIP'],
+      ],
+      [
+        'that goes',
+        scene(outdoors, () => floatingIP(GOING), reconcileFloatingIP),
+        ['network.remove FloatingIP', 'addresses.release'],
+      ],
     ],
   ],
   [

@@ -17,11 +17,14 @@ export async function claimLegs(
   interfaces: readonly RoutedSubnet[],
   deps: ClaimDeps,
 ): Promise<{ claimed: RoutedSubnet[]; lacks: Outcome[] }> {
-  const results = await Promise.all(interfaces.map((leg) => claimLeg(router, leg, deps)))
-  return {
-    claimed: interfaces.filter((_, i) => results[i] === undefined),
-    lacks: results.flatMap((outcome) => outcome ?? []),
+  const claimed: RoutedSubnet[] = []
+  const lacks: Outcome[] = []
+  for (const leg of interfaces) {
+    const refused = await claimLeg(router, leg, deps)
+    if (refused) lacks.push(refused)
+    else claimed.push(leg)
   }
+  return { claimed, lacks }
 }
 
 /** @returns why it is not the router's */

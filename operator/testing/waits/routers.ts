@@ -11,7 +11,217 @@ const joined = async (c: QuietCloud) => {
   c.make('routers', 'r', legs('lan-v4'))
 }
 
+const PUBLIC = { networkRef: { name: 'public' } }
+const out = (...names: string[]) => ({ ...legs(...names), externalGateway: PUBLIC })
+const GATEWAY = { 'nephele.dev/network': 'gateway' }
+const public_ = (c: QuietCloud, spec: object = { external: true }) => {
+  c.make('networks', 'public', spec)
+  c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/29', dhcp: { enabled: false } })
+}
+const gatewayNode = (c: QuietCloud) => c.addNode('g1', {}, {}, GATEWAY)
+
+/** What a Router's gateway waits for. */
+const GATEWAY_ROWS: WaitRow[] = [
+  {
+    reason: 'NetworkNotFound',
+    by: 'the outside',
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      c.make('routers', 'r', out())
+    },
+    ends: (c) => public_(c),
+  },
+  {
+    reason: 'NetworkNotExternal',
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      public_(c, {})
+      c.make('routers', 'r', out())
+    },
+    ends: (c) => c.set('networks', 'public', { external: true }),
+  },
+  {
+    reason: 'NoSubnet',
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      c.make('networks', 'public', { external: true })
+      c.make('routers', 'r', out())
+    },
+    ends: (c) => c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' }),
+    next: 'SubnetsSettling',
+  },
+  ...(['comes', 'gets the label'] as const).map((by): WaitRow => ({
+    reason: 'NoGatewayNode',
+    by: `a node ${by}`,
+    where: router,
+    waits: (c) => {
+      public_(c)
+      c.make('routers', 'r', out())
+    },
+    ends: (c) => (by === 'comes' ? gatewayNode(c) : c.label('c1', GATEWAY)),
+  })),
+  {
+    reason: 'AddressInUse',
+    by: 'the address outside that it asks for',
+    where: router,
+    waits: async (c) => {
+      gatewayNode(c)
+      public_(c)
+      c.make('floatingIPs', 'web', { ...PUBLIC, ipAddress: '203.0.113.4' })
+      await c.operator.rest()
+      const fixedIPs = [{ subnetRef: { name: 'public' }, ipAddress: '203.0.113.4' }]
+      c.make('routers', 'r', { externalGateway: { ...PUBLIC, fixedIPs } })
+    },
+    ends: (c) => c.operator.remove('floatingIPs', ns('web')),
+  },
+  {
+    reason: 'InUse',
+    by: 'a floating IP',
+    where: router,
+    waits: async (c) => {
+      gatewayNode(c)
+      public_(c)
+      c.make('routers', 'r', out('lan-v4'))
+      c.port('eth')
+      c.make('floatingIPs', 'web', { ...PUBLIC, portRef: { name: 'eth' } })
+      await c.operator.rest()
+      c.operator.remove('routers', ns('r'))
+    },
+    ends: (c) => c.operator.remove('floatingIPs', ns('web')),
+    next: 'gone',
+  },
+]
+
+const floating: Where = ['floatingIPs', ns('web')]
+const routed = (c: QuietCloud) => {
+  gatewayNode(c)
+  public_(c)
+  c.make('routers', 'r', out('lan-v4'))
+}
+const leading = (c: QuietCloud, spec: object) => c.make('floatingIPs', 'web', { ...PUBLIC, ...spec })
+
+const FLOATING_ROWS: WaitRow[] = [
+  { reason: 'NetworkNotFound', where: floating, waits: (c) => leading(c, {}), ends: (c) => public_(c) },
+  {
+    reason: 'NetworkNotExternal',
+    where: floating,
+    waits: (c) => {
+      public_(c, {})
+      leading(c, {})
+    },
+    ends: (c) => c.set('networks', 'public', { external: true }),
+  },
+  {
+    reason: 'NoSubnet',
+    where: floating,
+    waits: (c) => {
+      c.make('networks', 'public', { external: true })
+      leading(c, {})
+    },
+    ends: (c) => c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' }),
+  },
+  {
+    reason: 'NoFreeAddress',
+    where: floating,
+    waits: async (c) => {
+      public_(c)
+      for (const name of ['a', 'b', 'c', 'd', 'e']) c.make('floatingIPs', name, PUBLIC)
+      await c.operator.rest()
+      leading(c, {})
+    },
+    ends: (c) => c.operator.remove('floatingIPs', ns('c')),
+  },
+  {
+    reason: 'PortNotFound',
+    where: floating,
+    waits: (c) => {
+      routed(c)
+      leading(c, { portRef: { name: 'eth' } })
+    },
+    ends: (c) => c.port('eth'),
+  },
+  {
+    reason: 'InstanceNotFound',
+    where: floating,
+    waits: (c) => {
+      routed(c)
+      leading(c, { instanceRef: { name: 'vm' } })
+    },
+    ends: (c) => c.vm('vm'),
+  },
+  {
+    reason: 'PortNotReady',
+    by: 'of a machine',
+    where: floating,
+    waits: (c) => {
+      routed(c)
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+      leading(c, { instanceRef: { name: 'vm' } })
+    },
+    ends: (c) => c.port('eth'),
+  },
+  {
+    reason: 'AddressNotOnPort',
+    where: floating,
+    waits: async (c) => {
+      routed(c)
+      c.port('eth', { fixedIPs: [{ subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.9' }] })
+      await c.operator.rest()
+      leading(c, { portRef: { name: 'eth' }, fixedIPAddress: '10.0.0.8' })
+    },
+    ends: (c) => c.set('floatingIPs', 'web', { fixedIPAddress: '10.0.0.9' }),
+  },
+  ...(['comes', 'gets a gateway'] as const).map((by): WaitRow => ({
+    reason: 'NotRouted',
+    by: `a router ${by}`,
+    where: floating,
+    waits: (c) => {
+      gatewayNode(c)
+      public_(c)
+      if (by !== 'comes') c.make('routers', 'r', legs('lan-v4'))
+      c.port('eth')
+      leading(c, { portRef: { name: 'eth' } })
+    },
+    ends: (c) => {
+      if (by === 'comes') c.make('routers', 'r', out('lan-v4'))
+      else c.set('routers', 'r', { externalGateway: PUBLIC })
+    },
+  })),
+  ...(['goes', 'leads elsewhere'] as const).map((by): WaitRow => ({
+    reason: 'FixedIPInUse',
+    by: `the other ${by}`,
+    where: floating,
+    waits: async (c) => {
+      routed(c)
+      c.port('eth')
+      c.make('floatingIPs', 'first', { ...PUBLIC, portRef: { name: 'eth' } })
+      await c.operator.rest()
+      leading(c, { portRef: { name: 'eth' } })
+    },
+    ends: (c) => {
+      if (by === 'goes') c.operator.remove('floatingIPs', ns('first'))
+      else c.set('floatingIPs', 'first', { portRef: undefined })
+    },
+  })),
+]
+
 export const ROUTER_ROWS: WaitRow[] = [
+  ...GATEWAY_ROWS,
+  ...FLOATING_ROWS,
+  {
+    reason: 'SubnetExternal',
+    where: router,
+    waits: (c) => {
+      c.make('providerNetworks', 'dc', { type: 'flat', nodes: [{ interface: 'eth1' }] })
+      c.make('networks', 'public', { external: true, provider: { providerNetworkRef: { name: 'dc' } } })
+      c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' })
+      c.make('routers', 'r', legs('public'))
+    },
+    ends: (c) => c.set('networks', 'public', { external: false }),
+  },
   {
     reason: 'SubnetNotFound',
     where: router,
