@@ -67,11 +67,7 @@ function judge(view: SwitchView, network: PhysicalNetwork, links: HostInterfaces
     return { name, error: 'neither an interface nor a bridge is written for it: write one of them' }
   }
   if (device === undefined) return judgeBridge(view, name, bridge ?? '')
-  const ifindex = links.get(device)?.ifindex
-  const connection = {
-    ...{ name, bridge: ownBridgeName(name), interface: device },
-    ...(ifindex === undefined ? {} : { ifindex }),
-  }
+  const connection = { name, bridge: ownBridgeName(name), interface: device, ifindex: links.get(device)?.ifindex }
   const error = isHeld(view, network) ? troubleOf(view, device) : refusal(view, device, links)
   if (error !== undefined) return isHeld(view, network) ? { name, connection, error } : { name, error }
   return isHeld(view, network) ? { name, connection } : { name, connection, error: waiting(device) }

@@ -32,7 +32,7 @@ export interface PhysicalConnection {
   /** The port of a bridge that we make and own; absent: the bridge is the host's, and only mapped. */
   interface?: string
   /** Of the interface, for a port that is to be made. */
-  ifindex?: number
+  ifindex?: number | undefined
 }
 
 export interface PhysicalBridges {

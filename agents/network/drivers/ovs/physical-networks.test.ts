@@ -14,15 +14,22 @@ const log = createLogger('test', 'silent')
 const A = ownBridgeName('a')
 const B = ownBridgeName('b')
 
-/** A bridge of the host with an interface as its port. */
-function bridge(name: string, port: string, more: object = {}): Operation[] {
+/** A bridge of the host, with the port that each has and one of an interface. */
+function bridge(name: string, device: string, more: object = {}): Operation[] {
   const label = name.replaceAll('-', '_')
+  const ports = [name, device].map((port, i) => ({
+    port,
+    i: namedUuid(`${label}i${i}`),
+    p: namedUuid(`${label}p${i}`),
+  }))
   return [
-    { op: 'insert', table: 'Interface', 'uuid-name': `${label}i`, row: { name: port } },
-    { op: 'insert', table: 'Port', 'uuid-name': `${label}p`, row: { name: port, interfaces: namedUuid(`${label}i`) } },
+    ...ports.flatMap(({ port, i, p }): Operation[] => [
+      { op: 'insert', table: 'Interface', 'uuid-name': i[1], row: { name: port } },
+      { op: 'insert', table: 'Port', 'uuid-name': p[1], row: { name: port, interfaces: i } },
+    ]),
     {
       ...{ op: 'insert', table: 'Bridge', 'uuid-name': label },
-      row: { name, datapath_type: 'netdev', ports: namedUuid(`${label}p`), ...more },
+      row: { name, datapath_type: 'netdev', ports: setOf(ports.map(({ p }) => p)), ...more },
     },
     {
       ...{ op: 'mutate', table: 'Open_vSwitch', where: [] },
@@ -78,7 +85,10 @@ async function scene(): Promise<Scene> {
 
 /** As ovs-vswitchd opens it: the kernel has it down. */
 const opened = ({ ovs }: Scene, device: string) => ovs.set('Interface', device, { ofport: 1, admin_state: 'down' })
-const settled = ({ physical }: Scene) => physical.ensure()
+/** Nobody calls: what changed in the switch's database does it. */
+const settled = async () => {
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+}
 /** Bridges with their ports, and the keys that ovn-controller reads. */
 function stateOf({ ovs }: Scene) {
   const bridges = listRows(ovs, 'Bridge').map((b) => [nameOf(b), portsOf(ovs, b).map(nameOf).sort()] as const)
@@ -86,14 +96,14 @@ function stateOf({ ovs }: Scene) {
   const { 'ovn-bridge-mappings': mappings, 'ovn-chassis-mac-mappings': macs } = ids
   return { bridges: Object.fromEntries(bridges), mappings, macs }
 }
-const HOSTS = { 'br-int': ['tap1'], 'br-phys': ['eth1'] }
+const HOSTS = { 'br-int': ['br-int', 'tap1'], 'br-phys': ['br-phys', 'eth1'] }
 
 describe('an interface', () => {
   test('gets a bridge of its own that switches by itself, a mapping and a MAC; then there is nothing left to do', async () => {
     const s = await scene()
     await s.want({ name: 'a', interface: 'eth2' })
     opened(s, 'eth2')
-    await settled(s)
+    await settled()
     const macs = `a:${chassisMac('n1', 'a')}`
     expect(stateOf(s)).toEqual({ bridges: { ...HOSTS, [A]: [A, 'eth2'].sort() }, mappings: `a:${A}`, macs })
     const own = listRows(s.ovs, 'Bridge').find((b) => nameOf(b) === A)!
@@ -110,7 +120,7 @@ describe('an interface', () => {
     const s = await scene()
     const told = async (columns: Parameters<MemorySwitch['set']>[2]) => {
       s.ovs.set('Interface', 'eth2', columns)
-      await settled(s)
+      await settled()
       return s.physical.report?.[0]?.error
     }
     expect(await s.want({ name: 'a', interface: 'eth2' })).toEqual([
@@ -141,6 +151,13 @@ describe('an interface', () => {
       { name: 'b', error: expect.stringContaining('yet') },
     ])
     expect(stateOf(s)).toMatchObject({ bridges: { ...HOSTS, [B]: [B, 'eth3'].sort() }, mappings: `b:${B}` })
+  })
+
+  test('of three physical networks is the first one’s, and all others hear so', async () => {
+    const s = await scene()
+    const report = await s.want(...['c', 'a', 'b'].map((name) => ({ name, interface: 'eth2' })))
+    const refused = expect.stringContaining('connected to physical network a:')
+    expect(report).toMatchObject([{ name: 'a' }, { error: refused }, { error: refused }])
   })
 
   test('of two physical networks stays with the one that has it, else is the first one’s', async () => {
@@ -197,20 +214,20 @@ describe('an interface that went and came again', () => {
     const s = await scene()
     await s.want({ name: 'a', interface: 'eth2' })
     s.ovs.set('Interface', 'eth2', { ofport: 1, ifindex: 4, admin_state: 'up', link_state: 'up' })
-    await settled(s)
+    await settled()
     const portOf = () => [...s.ovs.rows('Port')].find(([, row]) => row['name'] === 'eth2')?.[0]
     const before = portOf()
     s.ovs.set('Interface', 'eth2', { ifindex: 0, admin_state: 'down', link_state: 'down' })
-    await settled(s)
+    await settled()
     expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('no interface eth2') }])
     expect([portOf(), s.seen.up]).toEqual([before, []])
 
     s.links.set('eth2', { ifindex: 17, addresses: [] })
     s.ovs.set('Interface', 'eth2', { ifindex: 17 })
-    await settled(s)
+    await settled()
     expect(portOf()).not.toBe(before)
     s.ovs.set('Interface', 'eth2', { ofport: 2, ifindex: 17, admin_state: 'down' })
-    await settled(s)
+    await settled()
     expect([s.physical.report, s.seen.up]).toEqual([[{ name: 'a' }], ['eth2']])
     expect(stateOf(s)).toMatchObject({ bridges: { [A]: [A, 'eth2'].sort() }, mappings: `a:${A}` })
   })
@@ -220,7 +237,7 @@ describe('an interface that went and came again', () => {
     await s.want({ name: 'a', interface: 'eth2' })
     s.links.set('eth2', { ifindex: 17, addresses: ['192.0.2.9'] })
     s.ovs.set('Interface', 'eth2', { ofport: 1, ifindex: 17 })
-    await settled(s)
+    await settled()
     expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('192.0.2.9') }])
     expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
   })
@@ -237,7 +254,11 @@ describe('a bridge of the host', () => {
     ])
     expect(stateOf(s).mappings).toBe('a:br-ex')
     expect(await s.want()).toEqual([])
-    expect(stateOf(s)).toEqual({ bridges: { ...HOSTS, 'br-ex': ['eth3'] }, mappings: undefined, macs: undefined })
+    expect(stateOf(s)).toEqual({
+      bridges: { ...HOSTS, 'br-ex': ['br-ex', 'eth3'] },
+      mappings: undefined,
+      macs: undefined,
+    })
     expect(listRows(s.ovs, 'Bridge')).toEqual(before)
     expect(s.seen.looks).toBe(0)
   })
@@ -292,8 +313,7 @@ describe('drift', () => {
     const own = () => ({ ...listRows(s.ovs, 'Bridge').find((b) => nameOf(b) === A)?.row, ports: setOf([]) })
     const columns = own()
     await drift(s)
-    // Nobody calls: the change itself did.
-    for (let i = 0; i < 20; i++) await Promise.resolve()
+    await settled()
     expect(stateOf(s)).toEqual(before)
     expect(own()).toEqual(columns)
   })
@@ -302,9 +322,9 @@ describe('drift', () => {
     const s = await scene()
     await s.want({ name: 'a', interface: 'eth2' })
     opened(s, 'eth2')
-    await settled(s)
+    await settled()
     opened(s, 'eth2')
-    await settled(s)
+    await settled()
     expect(s.seen.up).toEqual(['eth2', 'eth2'])
     expect(s.physical.report).toEqual([{ name: 'a' }])
   })
@@ -352,10 +372,10 @@ test('the inventory is told when the report changes and only then', async () => 
   await s.physical.ensure()
   expect(s.seen.told).toBe(1)
   opened(s, 'eth2')
-  await settled(s)
+  await settled()
   const { told } = s.seen
   s.ovs.set('Interface', 'tap1', { link_state: 'up' })
-  await settled(s)
+  await settled()
   expect(s.seen.told).toBe(told)
 })
 
