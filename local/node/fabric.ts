@@ -10,6 +10,8 @@ import { readlinkSync } from 'node:fs'
 const TUNNEL_MTU = 1600
 const MANAGEMENT_MTU = 1500
 const EXTERNAL_MTU = 1500
+/** Else a bridge takes that of one of its ports, and another one as these come and go: whoever knows the gateway would lose it. */
+const EXTERNAL_MAC = '02:00:0a:61:00:01'
 
 export interface FabricOptions {
   logFile: string
@@ -75,7 +77,7 @@ async function link(fabric: StartedProcess, options: FabricOptions): Promise<voi
     ['link', 'set', 'lo', 'up'],
     ['link', 'add', 'mg', 'mtu', String(MANAGEMENT_MTU), 'type', 'bridge'],
     ['link', 'add', 'ul', 'mtu', String(TUNNEL_MTU), 'type', 'bridge'],
-    ['link', 'add', 'ext', 'mtu', String(EXTERNAL_MTU), 'type', 'bridge'],
+    ['link', 'add', 'ext', 'address', EXTERNAL_MAC, 'mtu', String(EXTERNAL_MTU), 'type', 'bridge'],
     ['link', 'set', 'mg', 'up'],
     ['link', 'set', 'ul', 'up'],
     ['link', 'set', 'ext', 'up'],
