@@ -6,8 +6,8 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ExecError, type ExecResult } from '../../lib/exec.ts'
-import { addressesOf } from '../../local/cloud/definition.ts'
+import { exec, ExecError, type ExecResult } from '../../lib/exec.ts'
+import { addressesOf, defineNodes } from '../../local/cloud/definition.ts'
 import { fabricNet, inRoot } from '../../local/node/fabric.ts'
 import { execInNode, startNode, stopNode, waitForNode } from '../../local/node/node.ts'
 import type { TestCloud } from './cloud.ts'
@@ -85,6 +85,33 @@ export async function startEcho(test: TestCloud): Promise<{ url: string } & Asyn
       await once(child, 'exit')
     },
   }
+}
+
+/** Gives a node without eth2 one again, as its start does (local/node/init.sh). */
+export async function plugCable({ cloud }: TestCloud, node: string): Promise<void> {
+  const { fabric } = cloud.state
+  const index = defineNodes(cloud.state).find(({ name }) => name === node)?.index
+  if (!fabric || index === undefined) throw new Error(`no node ${node} on a fabric`)
+  const [inFabric, inNode] = [fabric, cloud.node(node)].map(({ pid }) => `/proc/${pid}/ns/net`)
+  const outer = `n${index}-x`
+  const run = (...argv: [string, ...string[]]) => exec(argv, { timeoutMs: 10_000 })
+  await run(
+    'ip',
+    'link',
+    'add',
+    outer,
+    'netns',
+    inFabric ?? '',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth2',
+    'netns',
+    inNode ?? '',
+  )
+  await run('nsenter', `--net=${inFabric}`, 'ip', 'link', 'set', outer, 'master', 'ext', 'up')
+  await cloud.exec(node, ['ethtool', '-K', 'eth2', 'tx', 'off'])
 }
 
 export interface VlanHost extends AsyncDisposable {

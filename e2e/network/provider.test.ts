@@ -6,7 +6,7 @@ import type { Network, Port, ProviderNetwork } from '../../lib/api/types.ts'
 import { EXTERNAL_NETWORK, PHYSICAL_NETWORK } from '../../local/cloud/external-network.ts'
 import { addressOf, type GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
-import { OUTSIDE_DEVICE, outsideGateway, startVlanHost, type VlanHost } from '../harness/outside.ts'
+import { OUTSIDE_DEVICE, outsideGateway, plugCable, startVlanHost, type VlanHost } from '../harness/outside.ts'
 import { Project } from '../harness/project.ts'
 import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
@@ -17,6 +17,7 @@ const OPEN = { securityGroupRefs: [{ name: 'open' }] }
 let project: Project
 let vlan: string
 let outside: VlanHost
+let flat: GuestDoor
 beforeAll(async () => {
   project = await Project.create('net-provider')
   const rules = ['ingress', 'egress'].map((direction) => ({ direction, protocol: 'any' }))
@@ -58,11 +59,24 @@ test('every node is connected to the physical network, and says so', async () =>
 
 test('flat: a guest and a host outside reach each other, by the guest’s own MAC', async () => {
   const gateway = outsideGateway(project.test)
-  const door = await project.openDoor(OPEN, { name: EXTERNAL_NETWORK, namespace: EXTERNAL_NETWORK })
-  await untilReached(door, gateway.address)
-  expect(await gateway.pings(door.address)).toBe(true)
-  const port = await project.test.client.get<Port>(PORT, project.at(door.port))
-  expect(await gateway.macOf(door.address)).toBe(port.status?.macAddress)
+  flat = await project.openDoor(OPEN, { name: EXTERNAL_NETWORK, namespace: EXTERNAL_NETWORK })
+  await untilReached(flat, gateway.address)
+  expect(await gateway.pings(flat.address)).toBe(true)
+  const port = await project.test.client.get<Port>(PORT, project.at(flat.port))
+  expect(await gateway.macOf(flat.address)).toBe(port.status?.macAddress)
+}, 60_000)
+
+test('a node whose interface goes is named, and connected again when it comes again', async () => {
+  const { client, cloud, networkNode } = project.test
+  const statusOf = async () => (await client.get<ProviderNetwork>(PROVIDER_NETWORK, { name: PHYSICAL_NETWORK })).status
+  const message = expect.stringContaining('no interface eth2')
+  await cloud.exec(networkNode, ['ip', 'link', 'delete', 'eth2'])
+  const troubles = await waitUntilTrue('the node to be named', async () => (await statusOf())?.troubles)
+  expect(troubles).toEqual([{ node: networkNode, message }])
+
+  await plugCable(project.test, networkNode)
+  await waitUntilTrue('the node to be connected', async () => !(await statusOf())?.troubles?.length || undefined)
+  await untilReached(flat, outsideGateway(project.test).address)
 }, 60_000)
 
 test('vlan: one of the ranges, a machine by DHCP and a host outside with that tag reach each other, and no one without', async () => {
