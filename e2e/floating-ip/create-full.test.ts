@@ -6,7 +6,7 @@ import type { FloatingIP, Instance, Router } from '../../lib/api/types.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { rowOf } from '../harness/northbound.ts'
 import * as draft from '../harness/objects.ts'
-import { OUTSIDE_DEVICE, outsideGateway, startEcho, type OutsideHost } from '../harness/outside.ts'
+import { outsideGateway, startEcho, type OutsideHost } from '../harness/outside.ts'
 import { Project } from '../harness/project.ts'
 import { FROM_EVERYWHERE, PUBLIC } from '../harness/public.ts'
 import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
@@ -55,9 +55,7 @@ test('a floating IP leads to a machine, whose node answers for it, and is what t
   const address = status?.ipAddress ?? ''
   expect(status).toMatchObject({ state: 'ACTIVE', distributed: true, router: `${project.namespace}/main` })
   await answers(address, 'one')
-  expect(await outside.macOf(address, OUTSIDE_DEVICE)).toBe(
-    (await rowOf(project.test, 'NAT', metadata.uid))['external_mac'],
-  )
+  expect(await outside.macOf(address)).toBe((await rowOf(project.test, 'NAT', metadata.uid))['external_mac'])
   await using echo = await startEcho(project.test)
   expect(await door.ssh(guests.one, `wget -q -T 10 -O - ${echo.url}`)).toBe(address)
 }, 90_000)
