@@ -22,7 +22,7 @@ export function floatingIPController(
     return [...keysBy('port', keyOfObject(port)), ...ofMachine]
   }
   const waitingFor = ({ status }: Router) =>
-    status?.externalGateway ? keysBy('unrouted', status.externalGateway.networkUID) : []
+    status?.externalGateway ? keysBy('unrouted', status.externalGateway.network) : []
   return {
     name: 'floating-ip',
     kind: FLOATING_IP,

@@ -56,9 +56,13 @@ export const floatingIPKind: KindRow<FloatingIP> = {
     /** The Network on which it waits for its address. */
     withoutAddress: (floatingIP) =>
       floatingIP.status?.ipAddress === undefined ? targetKeysOf(network, floatingIP) : [],
-    /** UID of the external Network, of one that waits for a Router to it. */
-    unrouted: ({ spec, status }) =>
-      (spec.portRef ?? spec.instanceRef) && status?.routerUID === undefined ? [status?.networkUID ?? ''] : [],
+    /** The external Network, of one that waits for a Router to it. By its spec: a short wait is not written. */
+    unrouted: (floatingIP) => {
+      const { spec, status } = floatingIP
+      return (spec.portRef ?? spec.instanceRef) && status?.routerUID === undefined
+        ? targetKeysOf(network, floatingIP)
+        : []
+    },
     /** UID of the Port that it leads to. */
     portUID: ({ status }) => (status?.portUID === undefined ? [] : [status.portUID]),
   },

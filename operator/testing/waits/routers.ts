@@ -51,7 +51,6 @@ const GATEWAY_ROWS: WaitRow[] = [
       c.make('routers', 'r', out())
     },
     ends: (c) => c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' }),
-    next: 'SubnetsSettling',
   },
   ...(['comes', 'gets the label'] as const).map((by): WaitRow => ({
     reason: 'NoGatewayNode',
