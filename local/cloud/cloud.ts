@@ -77,8 +77,8 @@ export class Cloud {
     return daemons.restartDaemon(this.node(node), service, signal)
   }
 
-  stopDaemon(node: string, service: ServiceName): Promise<void> {
-    return daemons.stopDaemon(this.node(node), service)
+  stopDaemon(node: string, service: ServiceName, signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {
+    return daemons.stopDaemon(this.node(node), service, signal)
   }
 
   startDaemon(node: string, service: ServiceName): Promise<ProcessId> {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node that carries a router's traffic to the outside dies: another one takes over, and it goes back to who is closed to new work never.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { COMPUTE_NODE, ROUTER } from '../../lib/api/kinds.ts'
+import type { Router } from '../../lib/api/types.ts'
+import * as draft from '../harness/objects.ts'
+import { outsideGateway, type OutsideHost } from '../harness/outside.ts'
+import { Project } from '../harness/project.ts'
+import { PUBLIC } from '../harness/public.ts'
+import { waitForObject, waitForReady } from '../harness/wait.ts'
+
+const SECOND = 'compute-2'
+const LABEL = 'nephele.dev/network'
+/** Three packets of BFD at 300 ms, and then the announcement; the issue's own bound. */
+const MOST_MS = 2_000
+
+let project: Project
+let outside: OutsideHost
+let address = ''
+const router = () => waitForReady<Router>(project.test.client, ROUTER, project.at('main'))
+const gateways = (wanted: readonly string[]) =>
+  waitForObject<Router>(
+    project.test.client,
+    ROUTER,
+    project.at('main'),
+    (one) => JSON.stringify(one?.status?.gateways) === JSON.stringify(wanted),
+    { what: `gateways ${wanted.join(', ')}`, timeoutMs: 30_000 },
+  )
+
+beforeAll(async () => {
+  project = await Project.create('failover', { withImage: false, net: '10.79.0.0/24' })
+  outside = outsideGateway(project.test)
+  const spec = { interfaces: [{ subnetRef: { name: 'net' } }], externalGateway: PUBLIC }
+  await project.create(ROUTER, draft.router(project.at('main'), spec))
+  address = (await router()).status?.externalGateway?.fixedIPs?.[0]?.ipAddress ?? ''
+  expect(await outside.pings(address, 10)).toBe(true)
+}, 90_000)
+afterAll(async () => {
+  const { cloud, networkNode } = project.test
+  await cloud.startDaemon(networkNode, 'ovs-vswitchd')
+  await cloud.startDaemon(networkNode, 'ovn-controller')
+  await cloud.kubectl(['label', 'node', SECOND, `${LABEL}-`])
+  await cloud.kubectl(['uncordon', networkNode])
+  await project.destroy()
+}, 120_000)
+
+/** The longest time without an answer, of twenty pings a second. */
+async function longestGap(seconds: number, during: () => Promise<unknown>): Promise<number> {
+  const ping = outside.within(
+    ['sh', '-c', `ping -D -i 0.05 -c ${seconds * 20} "$1"; :`, 'sh', address],
+    (seconds + 20) * 1000,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  await during()
+  const { stdout } = await ping
+  const at = [...stdout.matchAll(/^\[(\d+\.\d+)\] \d+ bytes/gm)].map(([, time]) => Number(time) * 1000)
+  expect(at.length).toBeGreaterThan(seconds * 10)
+  return Math.max(...at.slice(1).map((time, i) => time - (at[i] ?? time)))
+}
+
+test('another node with the label stands by, and takes over from one that dies', async () => {
+  const { cloud, networkNode } = project.test
+  await cloud.kubectl(['label', 'node', SECOND, `${LABEL}=gateway`])
+  await gateways([networkNode, SECOND])
+  await longestGap(2, () => Promise.resolve())
+  const gap = await longestGap(6, () =>
+    Promise.all([
+      cloud.stopDaemon(networkNode, 'ovs-vswitchd', 'SIGKILL'),
+      cloud.stopDaemon(networkNode, 'ovn-controller', 'SIGKILL'),
+    ]),
+  )
+  console.log(`longest gap of a 20/s ping: ${gap.toFixed(0)} ms`)
+  expect(gap).toBeLessThan(MOST_MS)
+  await cloud.startDaemon(networkNode, 'ovs-vswitchd')
+  await cloud.startDaemon(networkNode, 'ovn-controller')
+  await waitForReady(project.test.client, COMPUTE_NODE, { name: networkNode })
+}, 120_000)
+
+test('a node that is cordoned gives up its routers to the others', async () => {
+  const { cloud, networkNode } = project.test
+  await cloud.kubectl(['cordon', networkNode])
+  await gateways([SECOND])
+  expect(await outside.pings(address, 10)).toBe(true)
+  await cloud.kubectl(['uncordon', networkNode])
+  await gateways([SECOND, networkNode])
+}, 90_000)
