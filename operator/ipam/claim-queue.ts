@@ -216,7 +216,7 @@ export class ClaimQueue {
       if (!by) order.settle({ ok: true, address: chosen?.address ?? '' })
       else if (requested === undefined) this.#chooseAgain(order)
       else {
-        const message = `address ${requested} of subnet ${subnet.name} is taken by ${describeHolder(holderOf(by))}`
+        const message = `address ${requested} of subnet ${subnet.name} is taken by ${nameFor(order, holderOf(by))}`
         order.settle({ ok: false, reason: 'AddressInUse', message })
       }
     }
@@ -262,4 +262,10 @@ export class ClaimQueue {
 function contention(subnetName: string): TransientError {
   const message = `addresses of subnet ${subnetName} are taken faster than they can be claimed: it is tried again`
   return new TransientError('AddressContention', message)
+}
+
+/** Whoever asks in his own namespace, or owns the Subnet, is told who has an address; to others it says nothing of third parties. */
+function nameFor({ subnet, holder }: ClaimOrder, by: ClaimHolder): string {
+  const mayKnow = holder.namespace === by.namespace || holder.namespace === subnet.namespace
+  return mayKnow ? describeHolder(by) : 'another namespace'
 }

@@ -8,6 +8,7 @@ import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from '../port/claim-address.ts'
+import { assertMayAskFor } from '../port/owners-choice.ts'
 import { holderOfFloatingIP } from './kind.ts'
 
 type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
@@ -32,7 +33,7 @@ export async function claimAddress(
   const candidates = requested === undefined ? eligible : [holding[0] ?? eligible[0]].flatMap((subnet) => subnet ?? [])
   let last: Found<ResolvedAddress> | undefined
   for (const subnet of candidates) {
-    last = await claimOne(floatingIP, subnet, requested, deps)
+    last = await claimOne(floatingIP, network, subnet, requested, deps)
     if (last.ok) return last
   }
   return last ?? noSubnet(network, named)
@@ -40,6 +41,7 @@ export async function claimAddress(
 
 async function claimOne(
   floatingIP: FloatingIP,
+  network: Network,
   subnet: Subnet,
   requested: string | undefined,
   deps: AddressDeps,
@@ -51,6 +53,8 @@ async function claimOne(
     const message = `spec.ipAddress ${requested} is the gateway of Subnet ${subnet.metadata.name}: make a FloatingIP with another address, or without one`
     return missing('AddressReserved', message)
   }
+  if (requested !== undefined && ipAddress === undefined)
+    assertMayAskFor(floatingIP, { network, subnet, address: requested, field: 'spec.ipAddress' })
   const given = ipAddress === undefined ? undefined : { ipAddress, prefixLength: plan.cidr.prefixLength }
   const request = { requested, mac: floatingMac(uid), field: 'spec.ipAddress', given }
   return claimFrom(subnet, holderOfFloatingIP(floatingIP), request, deps)

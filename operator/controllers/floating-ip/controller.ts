@@ -28,7 +28,10 @@ export function floatingIPController(
     kind: FLOATING_IP,
     finalizer: FINALIZER,
     watches: [
-      watchOf(informers.routers, waitingFor),
+      {
+        ...watchOf(informers.routers, waitingFor),
+        when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
+      },
       // One that led to the same address may have gone.
       watchOf(informers.floatingIPs, ({ status }) => {
         const port = status?.portUID === undefined ? undefined : ports.findByUid(status.portUID)
@@ -66,6 +69,11 @@ export function floatingIPController(
     reconcile: (floatingIP, run) => reconcileFloatingIP(floatingIP, deps, run),
     errorState: 'ERROR',
   }
+}
+
+/** What of a Router decides where FloatingIPs can lead. */
+function waysOf({ metadata, status }: Router): unknown {
+  return [metadata.deletionTimestamp, status?.externalGateway, status?.interfaces]
 }
 
 function connectionsOf({ status }: ComputeNode): unknown {

@@ -36,7 +36,13 @@ export async function reconcileFloatingIP(
   const target = resolveTarget(floatingIP, network.object, deps)
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
   await connect(floatingIP, status.ipAddress, target.object, deps, run)
-  return done
+  const { router } = target.object
+  if ((router.status?.gateways ?? []).length > 0) return done
+  status.state = 'DOWN'
+  return waitFor(
+    'NoGatewayNode',
+    `no node carries the traffic of Router ${keyOfObject(router)} to the outside: see its conditions`,
+  )
 }
 
 /** Of one that has its address already it is none: that stays, and so does the way. */

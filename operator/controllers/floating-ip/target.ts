@@ -53,7 +53,7 @@ function targetOf(floatingIP: FloatingIP, port: Port, network: Network, deps: Ta
   const fixed = findFixed(floatingIP, port)
   if (!fixed.ok) return fixed
   const { ipAddress: fixedAddress, subnet } = fixed.object
-  const router = findRouter(port, subnet, network, deps)
+  const router = findRouter(floatingIP, port, subnet, network, deps)
   if (!router) {
     const message = `no Router leads from Subnet ${subnet} of Port ${keyOfObject(port)} to Network ${keyOfObject(network)}: name both in one Router, the Subnet in spec.interfaces and the Network in spec.externalGateway`
     return missing('NotRouted', message)
@@ -100,11 +100,20 @@ function findRival(
   return isThere ? others.find((other) => age(other) < age(self)) : others[0]
 }
 
-function findRouter(port: Port, subnetName: string, { metadata }: Network, { caches }: TargetDeps): Router | undefined {
+/** One that is being deleted takes no new ones. */
+function findRouter(
+  { status: own }: FloatingIP,
+  port: Port,
+  subnetName: string,
+  { metadata }: Network,
+  { caches }: TargetDeps,
+): Router | undefined {
   const namespace = port.spec.networkRef.namespace ?? port.metadata.namespace
   const subnet = caches.subnets.find(namespace, subnetName)
   const joined = subnet ? caches.routers.listBy('legUID', subnet.metadata.uid) : []
-  return joined.find(({ status }) => status?.externalGateway?.networkUID === metadata.uid)
+  return joined
+    .filter((router) => router.metadata.deletionTimestamp === undefined || router.metadata.uid === own?.routerUID)
+    .find(({ status }) => status?.externalGateway?.networkUID === metadata.uid)
 }
 
 /** A node that is connected to the physical network answers for the addresses of its own machines. */

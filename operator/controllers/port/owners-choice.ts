@@ -2,10 +2,12 @@
 // Only ports in a Network's own namespace may choose their address and MAC there, as in Neutron's default policy
 // (create_port:fixed_ips:ip_address, create_port:mac_address): gateways, name servers and virtual IPs are known by nothing else.
 // Ports of other namespaces are given theirs, but may choose the Subnet.
-import type { Network, Port } from '../../../lib/api/types.ts'
+import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
 import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import { findAddress } from '../../ipam/address.ts'
 import { isMacOf } from '../../ipam/mac.ts'
+import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
 import { wasPlaced } from '../../placed/placement.ts'
@@ -27,6 +29,22 @@ export function isForeignTo(network: Network, { metadata }: { metadata: { namesp
 export function refuseChoice(field: string, network: Network, isOurs = false): never {
   const message = `${field} can be chosen only in the namespace of Network ${keyOfObject(network)}: leave it out, and one is given (a Subnet may be named)`
   throw isOurs ? new TransientError('NotNetworkOwner', message) : new TerminalError('NotNetworkOwner', message)
+}
+
+/**
+ * What asks for an address of somebody else's external Network gets one of those that the Network gives out: others may be anybody's there.
+ * @throws TerminalError `NotNetworkOwner`
+ */
+export function assertMayAskFor(
+  asker: { metadata: { namespace?: string } },
+  { network, subnet, address, field }: { network: Network; subnet: Subnet; address: string; field: string },
+): void {
+  if (!isForeignTo(network, asker)) return
+  const { pools } = planSubnet(subnet.spec)
+  const value = findAddress(address)?.value
+  if (value !== undefined && pools.some(({ first, last }) => first <= value && value <= last)) return
+  const message = `${field} ${address} is in no allocation pool of Subnet ${keyOfObject(subnet)}, and can be asked for only in that namespace: write one of a pool, or leave it out`
+  throw new TerminalError('NotNetworkOwner', message)
 }
 
 /**

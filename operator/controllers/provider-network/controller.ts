@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, PROVIDER_NETWORK } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { Bus } from '../../bus/bus.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileProviderNetwork } from './reconcile.ts'
@@ -28,10 +29,21 @@ export function providerNetworkController(
         when: (old, node) => differs(old as ComputeNode, node as ComputeNode, read),
       },
     ],
-    sources: [({ enqueueAll }) => deps.bus.inventory.onChange(() => enqueueAll())],
+    sources: [(waker) => onConnections(deps.bus, () => waker.enqueueAll())],
     reconcile: async (providerNetwork) => reconcileProviderNetwork(providerNetwork, deps),
     errorState: 'ERROR',
   }
+}
+
+/** Inventories change often, and what they say of physical networks rarely. */
+function onConnections({ inventory }: Pick<Bus, 'inventory'>, changed: () => void): () => void {
+  const known = new Map<string, string>()
+  return inventory.onChange((node) => {
+    const now = JSON.stringify(inventory.find(node)?.physicalNetworks ?? null)
+    if (known.get(node) === now) return
+    known.set(node, now)
+    changed()
+  })
 }
 
 /** What is read of a ComputeNode. */

@@ -39,7 +39,9 @@ export function chooseGateways(
     rest.shift()
     chosen.push(best)
   }
-  return (chosen.length > 0 ? chosen : had).map(({ name }) => name)
+  // One that is closed stays the first until a node that is up can take over.
+  const kept = chosen.some(({ isUp }) => isUp) ? [] : had.filter(({ isClosed }) => isClosed)
+  return [...kept, ...chosen].slice(0, DEPTH).map(({ name }) => name)
 }
 
 /** Nodes with the gateway role that are connected to the physical network, if it is one. */
@@ -70,10 +72,12 @@ export function isCordoned(node: KubeNode | undefined): boolean {
 }
 
 /** What `listGatewayNodes` reads of a node: a change of anything else wakes no Router. */
-export function gatewayFactsOf({ metadata, spec, status }: ComputeNode): unknown {
+export function gatewayFactsOf(node: ComputeNode): unknown {
+  const { metadata, spec, status } = node
+  if (!isGateway(node)) return undefined
   return [
-    ...[metadata.deletionTimestamp, spec.lost, spec.unschedulable, status?.state === 'up', status?.zone],
-    ...[status?.roles?.includes('gateway'), status?.inventory?.physicalNetworks],
+    ...[metadata.uid, spec.unschedulable, status?.state === 'up', status?.zone],
+    status?.inventory?.physicalNetworks,
   ]
 }
 

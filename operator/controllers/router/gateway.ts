@@ -1,54 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Network, Router, Subnet } from '../../../lib/api/types.ts'
+import type { Network, Router } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import type { Outcome } from '../../../lib/outcome.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
-import type { LogicalGateway } from '../../network/network-driver.ts'
+import type { LogicalGateway, RoutedSubnet } from '../../network/network-driver.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { gatewayMac } from '../../network/own-macs.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
-import { chooseAddresses } from '../port/choose-addresses.ts'
-import { claimFrom, listSubnets, type ResolvedAddress } from '../port/claim-address.ts'
+import type { ResolvedAddress } from '../port/claim-address.ts'
+import { isForeignTo } from '../port/owners-choice.ts'
+import { claimAddresses, claimKept, type GatewayDeps } from './gateway-addresses.ts'
 import { chooseGateways, listGatewayNodes } from './gateway-nodes.ts'
-import { hasGatewayOn, holderOfRouter, outside } from './kind.ts'
-
-export type GatewayDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>
+import { gateway as gatewayOfRouter, hasGatewayOn, hasLeg, outside } from './kind.ts'
+import { areOverlapping } from './overlap.ts'
 
 export interface Gateway {
-  logical: LogicalGateway
   network: RealisedNetwork
   addresses: readonly ResolvedAddress[]
+  snat: boolean
+  /** Empty: no node can carry it at the moment, and it keeps its addresses meanwhile. */
+  nodes: readonly string[]
 }
 
 export interface ResolvedGateway {
   gateway?: Gateway
-  /** Why it is missing. */
-  lacks?: Outcome
+  /** Why it is missing, or not as the spec wants it. */
+  lacks: readonly Outcome[]
+  /** What of the spec can never be. */
+  refused?: TerminalError
   /** Why the existing one cannot be resolved at the moment: nothing may be changed meanwhile. */
   unknown?: Outcome
 }
 
-/** The router's way to the outside, with its addresses claimed. */
-export async function resolveGateway(router: Router, deps: GatewayDeps): Promise<ResolvedGateway> {
-  if (!router.spec.externalGateway) return {}
+type Wanted = Omit<Gateway, 'nodes'>
+
+/**
+ * The router's way to the outside, with its addresses claimed. What it has it keeps as long as the spec wants a gateway and what the
+ * spec asks for cannot be had, a mistyped name included.
+ */
+export async function resolveGateway(
+  router: Router,
+  interfaces: readonly RoutedSubnet[],
+  deps: GatewayDeps,
+): Promise<ResolvedGateway> {
+  if (!router.spec.externalGateway) return { lacks: [] }
+  const present = findPresent(router, deps)
+  if (present && !isRealised(present))
+    return { lacks: [], unknown: waitFor('NetworkNotReady', `waiting for Network ${keyOfObject(present)}`) }
+  const { wanted, refused } = await tryWanted(router, interfaces, deps)
+  const lacks = wanted && !wanted.ok ? [wanted.outcome] : []
+  const chosen = wanted?.ok ? wanted.object : present && (await keep(router, present, deps))
+  if (!chosen) return { lacks, ...(refused ? { refused } : {}) }
+  const nodes = findNodes(router, chosen.network, deps)
+  return {
+    gateway: { ...chosen, nodes: nodes.ok ? nodes.object : [] },
+    lacks: nodes.ok ? lacks : [...lacks, nodes.outcome],
+    ...(refused ? { refused } : {}),
+  }
+}
+
+/** The Network of the gateway that it has. */
+function findPresent(router: Router, { caches }: GatewayDeps): Network | undefined {
+  const [named] = gatewayOfRouter.refs(router)
+  const network = named && caches.networks.find(named.ref.namespace, named.ref.name)
+  return network && hasGatewayOn(router, network.metadata.uid) ? network : undefined
+}
+
+async function tryWanted(
+  router: Router,
+  interfaces: readonly RoutedSubnet[],
+  deps: GatewayDeps,
+): Promise<{ wanted?: Found<Wanted>; refused?: TerminalError }> {
+  try {
+    return { wanted: await resolveWanted(router, interfaces, deps) }
+  } catch (error) {
+    if (error instanceof TerminalError) return { refused: error }
+    throw error
+  }
+}
+
+async function resolveWanted(
+  router: Router,
+  interfaces: readonly RoutedSubnet[],
+  deps: GatewayDeps,
+): Promise<Found<Wanted>> {
   const network = resolveOnly(outside, router, deps.caches)
-  if (!network.ok) return { lacks: network.outcome }
-  const isThere = hasGatewayOn(router, network.object.metadata.uid)
-  const ready = findReady(network.object, isThere)
-  if (!ready.ok) return isThere ? { unknown: ready.outcome } : { lacks: ready.outcome }
-  const nodes = findNodes(router, ready.object, deps)
-  // Without a node it would be on all of them at once.
-  if (!nodes.ok) return { lacks: nodes.outcome }
-  const wanted = await claimAddresses(router, ready.object, deps)
-  // While it cannot have the addresses that it asks for, it keeps those that it has.
-  const addresses = wanted.ok || !isThere ? wanted : await claimKept(router, ready.object, deps)
-  if (!addresses?.ok) return { lacks: wanted.ok ? addresses?.outcome : wanted.outcome }
-  const logical = logicalGateway(router, ready.object, addresses.object, nodes.object)
-  const gateway = { logical, network: ready.object, addresses: addresses.object }
-  return wanted.ok ? { gateway } : { gateway, lacks: wanted.outcome }
+  if (!network.ok) return network
+  const ready = findReady(network.object, hasGatewayOn(router, network.object.metadata.uid))
+  if (!ready.ok) return ready
+  const snat = router.spec.externalGateway?.enableSNAT ?? true
+  if (!snat) assertMayRoute(router, ready.object)
+  const addresses = await claimAddresses(router, ready.object, deps)
+  if (!addresses.ok) return addresses
+  const overlap = findOverlap(router, interfaces, addresses.object)
+  return overlap ?? found({ network: ready.object, addresses: addresses.object, snat })
 }
 
 /** One that was external when the gateway was made stays usable by it: what carries traffic is not cut by a field of somebody else. */
@@ -61,6 +109,39 @@ function findReady(network: Network, isThere: boolean): Found<RealisedNetwork> {
   return isRealised(network) ? found(network) : missing('NetworkNotReady', `waiting for Network ${key}`)
 }
 
+/**
+ * Whoever sends outside under addresses of his own choice could send under somebody else's, as in Neutron's default policy
+ * (create_router:external_gateway_info:enable_snat). @throws TerminalError `NotNetworkOwner`
+ */
+function assertMayRoute(router: Router, network: Network): void {
+  if (!isForeignTo(network, router) || router.status?.externalGateway?.snat === false) return
+  const message = `spec.externalGateway.enableSNAT can be false only in the namespace of Network ${keyOfObject(network)}: leave it out`
+  throw new TerminalError('NotNetworkOwner', message)
+}
+
+/** A subnet that it has joined already stays joined. */
+function findOverlap(
+  router: Router,
+  interfaces: readonly RoutedSubnet[],
+  addresses: readonly ResolvedAddress[],
+): { ok: false; outcome: Outcome } | undefined {
+  for (const { subnet } of addresses) {
+    const leg = interfaces.find(({ uid, cidr }) => hasLeg(router, uid) && areOverlapping(cidr, subnet.spec.cidr))
+    if (!leg) continue
+    const message = `Subnet ${keyOfObject(subnet)} (${subnet.spec.cidr}) of the external Network overlaps Subnet ${leg.name} (${leg.cidr}): a packet could go to either; take that one out of spec.interfaces, or write another Network`
+    return missing('CIDROverlap', message)
+  }
+  return undefined
+}
+
+async function keep(router: Router, network: Network, deps: GatewayDeps): Promise<Wanted | undefined> {
+  if (!isRealised(network)) return undefined
+  const addresses = await claimKept(router, network, deps)
+  return addresses?.ok
+    ? { network, addresses: addresses.object, snat: router.status?.externalGateway?.snat ?? true }
+    : undefined
+}
+
 function findNodes(router: Router, { status }: RealisedNetwork, deps: GatewayDeps): Found<string[]> {
   const candidates = listGatewayNodes(status.physicalNetwork, deps)
   const nodes = chooseGateways(router.status?.gateways ?? [], candidates, router.metadata.uid)
@@ -71,93 +152,12 @@ function findNodes(router: Router, { status }: RealisedNetwork, deps: GatewayDep
   return missing('NoGatewayNode', message)
 }
 
-/** Of each family one, or what the spec asks for. */
-async function claimAddresses(
+/** As the backend is to have it; undefined: not at the moment, since without a node it would be on all of them at once. */
+export function logicalGateway(
   router: Router,
-  network: RealisedNetwork,
-  deps: GatewayDeps,
-): Promise<Found<ResolvedAddress[]>> {
-  const wanted = router.spec.externalGateway?.fixedIPs
-  if (!wanted) {
-    const as = { holder: holderOfRouter(router), mac: gatewayMac(router.metadata.uid) }
-    const kept = await claimKept(router, network, deps)
-    return kept ?? chooseAddresses(network, { ...as, field: 'spec.externalGateway.networkRef' }, deps)
-  }
-  const subnets = listSubnets(network, deps)
-  const had = givenOn(router, network)
-  const requests: Request[] = []
-  for (const [i, { subnetRef, ipAddress }] of wanted.entries()) {
-    const field = `spec.externalGateway.fixedIPs[${i}]`
-    const subnet = subnets.find(({ metadata }) => metadata.name === subnetRef.name)
-    if (!subnet) {
-      const message = `Subnet ${subnetRef.name} in ${field}.subnetRef is no Subnet of Network ${keyOfObject(network)}: name one of it`
-      return missing('SubnetNotFound', message)
-    }
-    const isGiven = (one: { subnetUID: string; ipAddress: string }) =>
-      one.subnetUID === subnet.metadata.uid && (ipAddress ?? one.ipAddress) === one.ipAddress
-    const given = had.find(isGiven)
-    requests.push({ subnet, given, requested: ipAddress ?? given?.ipAddress, field: `${field}.ipAddress` })
-  }
-  return claimAll(router, requests, deps)
-}
-
-/** The addresses that it has, of the subnets that still exist; undefined: it has none. */
-async function claimKept(
-  router: Router,
-  network: RealisedNetwork,
-  deps: GatewayDeps,
-): Promise<Found<ResolvedAddress[]> | undefined> {
-  const subnets = listSubnets(network, deps)
-  const kept = givenOn(router, network).flatMap((given, i): Request[] => {
-    const subnet = subnets.find(({ metadata }) => metadata.uid === given.subnetUID)
-    const field = `status.externalGateway.fixedIPs[${i}]`
-    return subnet ? [{ subnet, given, requested: given.ipAddress, field }] : []
-  })
-  return kept.length === 0 ? undefined : claimAll(router, kept, deps)
-}
-
-function givenOn(router: Router, network: Network) {
-  return hasGatewayOn(router, network.metadata.uid) ? (router.status?.externalGateway?.fixedIPs ?? []) : []
-}
-
-interface Request {
-  subnet: Subnet
-  given: { ipAddress: string; prefixLength: number } | undefined
-  requested: string | undefined
-  field: string
-}
-
-async function claimAll(
-  router: Router,
-  requests: readonly Request[],
-  deps: GatewayDeps,
-): Promise<Found<ResolvedAddress[]>> {
-  const [holder, mac] = [holderOfRouter(router), gatewayMac(router.metadata.uid)]
-  const addresses: ResolvedAddress[] = []
-  for (const { subnet, given, requested, field } of requests) {
-    if (requested !== undefined && requested === planSubnet(subnet.spec).gatewayIP) {
-      const message = `${field} ${requested} is the gateway of Subnet ${subnet.metadata.name}, to which the Router sends: write another address or leave it out`
-      return missing('AddressReserved', message)
-    }
-    const address = await claimFrom(subnet, holder, { requested, mac, field, given }, deps)
-    if (!address.ok) return address
-    if (addresses.some((other) => other.address === address.object.address)) {
-      return missing(
-        'AddressInUse',
-        `${field} asks for a second address of Subnet ${subnet.metadata.name}: write it in ipAddress`,
-      )
-    }
-    addresses.push(address.object)
-  }
-  return found(addresses)
-}
-
-function logicalGateway(
-  router: Router,
-  network: RealisedNetwork,
-  addresses: readonly ResolvedAddress[],
-  nodes: readonly string[],
-): LogicalGateway {
+  { network, addresses, snat, nodes }: Gateway,
+): LogicalGateway | undefined {
+  if (nodes.length === 0) return undefined
   const ipv4 = addresses.find(({ address }) => familyOf(address) === 'IPv4')?.address
   const nextHops = new Map<string, string>()
   for (const { subnet } of addresses) {
@@ -172,16 +172,12 @@ function logicalGateway(
     addresses: addresses.map(({ address, prefixLength }) => ({ address, prefixLength })),
     nextHops: [...nextHops.values()],
     nodes,
-    ...(ipv4 === undefined || router.spec.externalGateway?.enableSNAT === false ? {} : { snatAddress: ipv4 }),
+    ...(ipv4 === undefined || !snat ? {} : { snatAddress: ipv4 }),
   }
 }
 
 /** As its status says it. */
-export function gatewayStatus({
-  network,
-  addresses,
-  logical,
-}: Gateway): NonNullable<Router['status']>['externalGateway'] {
+export function gatewayStatus({ network, addresses, snat }: Gateway): NonNullable<Router['status']>['externalGateway'] {
   return {
     network: keyOfObject(network),
     networkUID: network.metadata.uid,
@@ -191,6 +187,6 @@ export function gatewayStatus({
       ipAddress: address,
       prefixLength,
     })),
-    snat: logical.snatAddress !== undefined,
+    snat,
   }
 }

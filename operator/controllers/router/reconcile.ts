@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router } from '../../../lib/api/types.ts'
-import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
@@ -9,7 +8,7 @@ import type { LogicalRouter, RoutedSubnet } from '../../network/network-driver.t
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimLegs, releaseOthers } from './claims.ts'
-import { gatewayStatus, resolveGateway, type Gateway, type ResolvedGateway } from './gateway.ts'
+import { gatewayStatus, logicalGateway, resolveGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
 import { withoutOverlap } from './overlap.ts'
 import { resolveRoutes } from './routes.ts'
@@ -28,15 +27,15 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Pic
   }
   const found = resolveInterfaces(router, deps)
   if (found.unknown) return users ?? found.unknown
-  const { resolved, refused } = await resolveOutside(router, deps)
-  if (resolved.unknown) return users ?? resolved.unknown
-  const apart = withoutOverlap(router, found.interfaces, resolved.gateway)
+  const { gateway, refused, ...outside } = await resolveGateway(router, found.interfaces, deps)
+  if (outside.unknown) return users ?? outside.unknown
+  const apart = withoutOverlap(found.interfaces, gateway)
   const { claimed: interfaces, lacks: taken } = await claimLegs(router, apart.interfaces, deps)
-  const { gateway } = apart
-  const { routes, lacks: unreachable } = resolveRoutes(router, interfaces, gateway?.addresses)
+  const logical = gateway && logicalGateway(router, gateway)
+  const { routes, lacks: unreachable } = resolveRoutes(router, interfaces, logical ? gateway.addresses : [])
   const want: LogicalRouter = {
     ...{ kind: 'Router', ...ownerOf(router), interfaces, routes },
-    ...(gateway ? { gateway: gateway.logical } : {}),
+    ...(logical ? { gateway: logical } : {}),
   }
   await deps.network.ensure(want, run.signal)
   record(router, interfaces, gateway)
@@ -44,24 +43,11 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Pic
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.
   if (users) return users
   // What can be joined is joined, whatever else is missing.
-  const lacks = [...found.lacks, ...apart.lacks, ...taken, resolved.lacks, ...unreachable]
+  const lacks = [...found.lacks, ...outside.lacks, ...apart.lacks, ...taken, ...unreachable]
   const missing = allMissing(lacks)
   status.state = missing || refused ? (status.state ?? 'BUILD') : 'ACTIVE'
   if (refused) throw refused
   return missing?.outcome ?? done
-}
-
-/** An address that no network can give is said once the rest of the router is there. */
-async function resolveOutside(
-  router: Router,
-  deps: RouterDeps,
-): Promise<{ resolved: ResolvedGateway; refused?: TerminalError }> {
-  try {
-    return { resolved: await resolveGateway(router, deps) }
-  } catch (error) {
-    if (error instanceof TerminalError) return { resolved: {}, refused: error }
-    throw error
-  }
 }
 
 function record(router: Router, interfaces: readonly RoutedSubnet[], gateway: Gateway | undefined): void {
@@ -69,7 +55,7 @@ function record(router: Router, interfaces: readonly RoutedSubnet[], gateway: Ga
   status.interfaces = interfaces.map(toStatus)
   if (gateway) {
     status.externalGateway = gatewayStatus(gateway)
-    status.gateways = [...gateway.logical.nodes]
+    status.gateways = [...gateway.nodes]
   } else {
     delete status.externalGateway
     delete status.gateways

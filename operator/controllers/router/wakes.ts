@@ -36,21 +36,19 @@ export function routerWatches({ caches }: WakeDeps, informers: OperatorInformers
       if (cloud.metadata.name === CLOUD_NAME) yield* routers.keys()
     }),
     {
-      ...watchOf(informers.computeNodes, (node) => [...carriedBy(node), ...waitingForNodes()]),
+      ...watchOf(informers.computeNodes, carriedOrWaiting),
       when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
     },
     {
-      ...watchOf(informers.nodes, carriedBy),
+      ...watchOf(informers.nodes, carriedOrWaiting),
       when: (old, now) => isCordoned(old as KubeNode) !== isCordoned(now as KubeNode),
     },
   ]
 
-  function carriedBy({ metadata }: ComputeNode | KubeNode): ObjectKey[] {
-    return routers.listBy('gatewayNode', metadata.name).map(keyOfObject)
-  }
-  /** Gateway nodes come and go rarely. */
-  function waitingForNodes(): ObjectKey[] {
-    return routers.list().filter(wantsGateways).map(keyOfObject)
+  /** Those that it carries, and those that it could: gateway nodes come, go and are cordoned rarely. */
+  function carriedOrWaiting({ metadata }: ComputeNode | KubeNode): ObjectKey[] {
+    const carried = routers.listBy('gatewayNode', metadata.name)
+    return [...carried, ...routers.list().filter(wantsGateways)].map(keyOfObject)
   }
 }
 

@@ -20,6 +20,11 @@ const public_ = (c: QuietCloud, spec: object = { external: true }) => {
 }
 const gatewayNode = (c: QuietCloud) => c.addNode('g1', {}, {}, GATEWAY)
 
+const cordon = (c: QuietCloud, unschedulable: boolean) => {
+  const node = c.operator.get('nodes', { name: 'g1' })
+  c.operator.store('nodes', { ...node, spec: { unschedulable } })
+}
+
 /** What a Router's gateway waits for. */
 const GATEWAY_ROWS: WaitRow[] = [
   {
@@ -52,15 +57,25 @@ const GATEWAY_ROWS: WaitRow[] = [
     },
     ends: (c) => c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' }),
   },
-  ...(['comes', 'gets the label'] as const).map((by): WaitRow => ({
+  ...(['comes', 'gets the label', 'is uncordoned', 'is opened'] as const).map((by): WaitRow => ({
     reason: 'NoGatewayNode',
     by: `a node ${by}`,
     where: router,
     waits: (c) => {
       public_(c)
+      if (by === 'is opened') c.addNode('g1', { unschedulable: true }, {}, GATEWAY)
+      if (by === 'is uncordoned') {
+        gatewayNode(c)
+        cordon(c, true)
+      }
       c.make('routers', 'r', out())
     },
-    ends: (c) => (by === 'comes' ? gatewayNode(c) : c.label('c1', GATEWAY)),
+    ends: (c) => {
+      if (by === 'comes') gatewayNode(c)
+      else if (by === 'gets the label') c.label('c1', GATEWAY)
+      else if (by === 'is opened') c.set('computeNodes', 'g1', { unschedulable: false })
+      else cordon(c, false)
+    },
   })),
   {
     reason: 'AddressInUse',
