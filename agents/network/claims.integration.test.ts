@@ -156,6 +156,7 @@ describe('a node that is stolen', () => {
     expect(ours).toEqual({
       who: [
         'external_ids:nephele_former',
+        ...[2, 3].map((n) => `external_ids:nephele_former_${n}`),
         ...[1, 2, 3].map((n) => `external_ids:nephele_gateway_${n}`),
         'options:requested-chassis',
       ],

@@ -38,16 +38,23 @@ export async function runCloud(
     for (const line of marks ?? []) print(`  ${line.slice(0, 160)}`)
   }
   const first = instances[0]?.metadata.name ?? 'NAME'
+  const outside = await findOutsideAddress(cloud)
   const own = name === DEFAULT_CLOUD ? '' : `--name ${name} `
   const { exports, kubectl } = kubectlWords(cloud.kubeconfigPath, findProgram('kubectl') !== undefined, own)
   print(`
 The cloud is up after ${progress.elapsed().toFixed(0)} s. Try next:
 ${exports.map((line) => `  ${line}\n`).join('')}  ${kubectl} get nephele -A
   ${kubectl} describe ninst -n ${EXAMPLE_NAMESPACE} ${first}
+  curl http://${outside}/                       the first machine, by its floating IP
   npm run cloud -- ${own}console ${first}            the machine's console; Ctrl-] leaves it
   npm run cloud -- ${own}ssh ${first}                a shell in it, from a port on its network
   ${kubectl} delete -f ${folder}
   npm run cloud -- ${own}status | nodes | logs | down`)
+}
+
+async function findOutsideAddress(cloud: Cloud): Promise<string> {
+  const path = '-o=jsonpath={.items[0].status.ipAddress}'
+  return (await cloud.kubectl(['get', 'floatingips.nephele.dev', '-n', EXAMPLE_NAMESPACE, path])).trim() || 'ADDRESS'
 }
 
 /** Pure: how the lines to try next begin. A host without kubectl has it through this command, which builds it when it is first asked for. */

@@ -208,6 +208,38 @@ describe('what is missing on the way is said, and nothing leads there', () => {
     expect(await step(web)).toMatchObject({ reason: 'PortNotFound' })
     expect([made(), web.status?.portUID, web.status?.ipAddress]).toEqual([undefined, undefined, '203.0.113.3'])
   })
+  test('a node for the router: it is connected, and says so', async () => {
+    w.put('routers', { ...router, status: { ...router.status, gateways: [] } } as never)
+    const web = toPort()
+    expect(await step(web)).toMatchObject({ reason: 'NoGatewayNode', message: message('Router ns/r') })
+    expect([made()?.routerUid, web.status?.state]).toEqual(['uid-r', 'DOWN'])
+  })
+  test('a router that is being deleted takes no new one, and keeps those that it has', async () => {
+    const web = toPort()
+    await step(web)
+    const going = stored<Router>('r', router.spec, {
+      deleted: true,
+      ...(router.status ? { status: router.status } : {}),
+    })
+    w.put('routers', going)
+    expect(await step(web)).toEqual({ kind: 'done' })
+    w.port('other', '10.0.0.12')
+    expect(await step(floating({ portRef: { name: 'other' } }, {}, 'late'))).toMatchObject({ reason: 'NotRouted' })
+  })
+  test('an address that the network gives to nobody is for its owner', async () => {
+    const pool = w.subnet('pool', 'public', '198.51.100.0/24', { namespace: 'admin' })
+    pool.spec.allocationPools = [{ start: '198.51.100.100', end: '198.51.100.110' }]
+    w.put('subnets', pool)
+    await expect(step(floating({ ipAddress: '198.51.100.5' }, {}, 'thief'))).rejects.toMatchObject({
+      ...{ reason: 'NotNetworkOwner', message: message('allocation pool') },
+    })
+    const given = floating({ ipAddress: '198.51.100.105' }, {}, 'given')
+    expect(await step(given)).toEqual({ kind: 'done' })
+    const probe = stored<FloatingIP>('probe', { ...PUBLIC, ipAddress: '198.51.100.105' }, { namespace: 'evil' })
+    const said = (await step(probe)) as { message?: string }
+    expect(said).toMatchObject({ reason: 'AddressInUse', message: message('another namespace') })
+    expect(said.message).not.toContain('given')
+  })
   test('two to one address: the one that leads there keeps it, and the other says which', async () => {
     const web = toPort()
     await step(web)

@@ -5,7 +5,7 @@
 import type { Network, Port, Subnet } from '../../../lib/api/types.ts'
 import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import { findAddress } from '../../ipam/address.ts'
+import { contains, findAddress } from '../../ipam/address.ts'
 import { isMacOf } from '../../ipam/mac.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -40,9 +40,11 @@ export function assertMayAskFor(
   { network, subnet, address, field }: { network: Network; subnet: Subnet; address: string; field: string },
 ): void {
   if (!isForeignTo(network, asker)) return
-  const { pools } = planSubnet(subnet.spec)
+  const { cidr, pools } = planSubnet(subnet.spec)
   const value = findAddress(address)?.value
-  if (value !== undefined && pools.some(({ first, last }) => first <= value && value <= last)) return
+  // One that is not of the Subnet at all is refused as such when it is claimed.
+  if (value === undefined || !contains(cidr, value)) return
+  if (pools.some(({ first, last }) => first <= value && value <= last)) return
   const message = `${field} ${address} is in no allocation pool of Subnet ${keyOfObject(subnet)}, and can be asked for only in that namespace: write one of a pool, or leave it out`
   throw new TerminalError('NotNetworkOwner', message)
 }

@@ -37,6 +37,12 @@ describe('chosen', () => {
       [node('a', { isClosed: true }), node('b', { isClosed: true })],
       ['b', 'a'],
     ],
+    [
+      'still a closed one, first, while all others are down',
+      ['a', 'b'],
+      [node('a', { isClosed: true }), node('b', { isUp: false })],
+      ['a', 'b'],
+    ],
     ['another one than a closed one', ['b'], [node('a'), node('b', { isClosed: true })], ['a']],
   ])('%s', (_, present, nodes, chosen) => {
     expect(choose(present, nodes)).toEqual(chosen)

@@ -48,8 +48,13 @@ test('it has an address, a node, a route to everywhere, and translates', async (
   expect(claims()).toEqual(['10.0.0.1 r', '203.0.113.2 r'])
 })
 
-test('without translation it only routes', async () => {
-  await w.step(withGateway({ enableSNAT: false }))
+test('without translation it only routes, which is for the owner of the network', async () => {
+  const foreign = withGateway({ enableSNAT: false })
+  await expect(w.step(foreign)).rejects.toMatchObject({ reason: 'NotNetworkOwner', message: message('enableSNAT') })
+  expect([made()?.interfaces.length, made()?.gateway]).toEqual([1, undefined])
+  w.addNetwork('public', { external: true, provider: { providerNetworkRef: { name: 'x' } } })
+  w.subnet('public', 'public', '203.0.113.0/24')
+  await w.step(withGateway({ networkRef: { name: 'public' }, enableSNAT: false }))
   expect(made()?.gateway).toMatchObject({ nextHops: ['203.0.113.1'] })
   expect(made()?.gateway?.snatAddress).toBeUndefined()
 })
@@ -178,7 +183,7 @@ describe('what is missing is said, and the subnets are joined', () => {
     router.spec.interfaces = [{ subnetRef: { name: 'lan' } }, { subnetRef: { name: 'far' } }]
     const overlap = { reason: 'CIDROverlap', message: message('203.0.113.128/25') }
     expect(await w.step(router)).toMatchObject(overlap)
-    expect([made()?.interfaces.length, made()?.gateway]).toEqual([2, undefined])
+    expect([made()?.interfaces.length, made()?.gateway?.addresses.length]).toEqual([1, 1])
     router.spec.interfaces = [{ subnetRef: { name: 'lan' } }]
     await w.step(router)
     router.spec.interfaces = [{ subnetRef: { name: 'lan' } }, { subnetRef: { name: 'far' } }]
@@ -247,6 +252,48 @@ describe('what carries traffic keeps it', () => {
     w.node('g1', { spec: { unschedulable: true } })
     await w.step(router)
     expect([router.status?.gateways, made()?.gateway?.nodes]).toEqual([['g2'], ['g2']])
+  })
+})
+
+describe('what it cannot have in place of what it has changes nothing', () => {
+  const asked = (ipAddress: string, subnet = 'public') => ({ fixedIPs: [{ subnetRef: { name: subnet }, ipAddress }] })
+  test.each<[string, Partial<Outside>, object]>([
+    [
+      'a network that is not there',
+      { networkRef: { name: 'pubilc', namespace: 'admin' } },
+      { reason: 'NetworkNotFound' },
+    ],
+    ['a network that is not external', { networkRef: { name: 'lan' } }, { reason: 'NetworkNotExternal' }],
+    ['an address of another range', asked('192.0.2.1'), { reason: 'AddressOutsideSubnet' }],
+    ['the broadcast address', asked('203.0.113.255'), { reason: 'AddressReserved' }],
+    ['an address that the Subnet gives to nobody', asked('198.51.100.9', 'few'), { reason: 'NotNetworkOwner' }],
+    ['a Subnet that overlaps one inside', asked('10.0.0.130', 'over'), { reason: 'CIDROverlap' }],
+    ['a Subnet that is not there', asked('203.0.113.9', 'no'), { reason: 'SubnetNotFound' }],
+    ['no translation', { enableSNAT: false }, { reason: 'NotNetworkOwner' }],
+  ])('%s', async (_, wanted, outcome) => {
+    w.subnet('over', 'public', '10.0.0.128/25', { namespace: 'admin' })
+    const few = w.subnet('few', 'public', '198.51.100.0/24', { namespace: 'admin' })
+    few.spec.allocationPools = [{ start: '198.51.100.100', end: '198.51.100.110' }]
+    w.put('subnets', few)
+    const router = withGateway(asked('203.0.113.7'))
+    await w.step(router)
+    const [before, had] = [structuredClone(made()), structuredClone(router.status?.externalGateway)]
+    router.spec.externalGateway = { ...PUBLIC, ...wanted }
+    const said = await w.step(router).catch((error: unknown) => error)
+    expect(said).toMatchObject(outcome)
+    expect([made(), router.status?.externalGateway]).toEqual([before, had])
+    expect(claims()).toEqual(['10.0.0.1 r', '203.0.113.7 r'])
+  })
+  test('while no node can carry it, it keeps its address, and has it back', async () => {
+    const router = withGateway()
+    await w.step(router)
+    w.node('g1', { physical: [] })
+    expect(await w.step(router)).toMatchObject({ reason: 'NoGatewayNode' })
+    expect([made()?.gateway, addresses(router), router.status?.gateways]).toEqual([undefined, ['203.0.113.2'], []])
+    expect(claims()).toEqual(['10.0.0.1 r', '203.0.113.2 r'])
+    w.node('g1')
+    expect(await w.step(router)).toEqual({ kind: 'done' })
+    expect([made()?.gateway?.nodes, addresses(router)]).toEqual([['g1'], ['203.0.113.2']])
   })
 })
 

@@ -27,8 +27,9 @@ export interface ClaimVerdict {
  */
 export function judgeClaim(request: PortRequest | undefined, claimant: string | undefined): ClaimVerdict {
   if (!request) return { isTaken: false, hasLeft: false }
-  const hasLeft = request.former !== undefined && claimant !== request.former
-  const allowed = [request.node, request.former, ...(request.standby ?? [])]
+  const formers = [request.former, ...(request.formers ?? [])].filter((node) => node !== undefined)
+  const hasLeft = formers.length > 0 && (claimant === undefined || !formers.includes(claimant))
+  const allowed = [request.node, ...(request.standby ?? []), ...formers]
   const isTaken = claimant !== undefined && !allowed.includes(claimant)
   return { isTaken, hasLeft }
 }

@@ -8,21 +8,26 @@ import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import type { PortRequest } from './port-plan.ts'
 
+/** Of nodes that were dropped, in their order: whichever of them has it has to clear its claim. */
+const FORMERS = [FORMER, 'nephele_former_2', 'nephele_former_3'] as const
 const ALLOWED = ['nephele_gateway_1', 'nephele_gateway_2', 'nephele_gateway_3'] as const
 /** northd's name for where a router port that is on one chassis at a time is claimed: ovn-sb(5), type chassisredirect. */
 const CLAIMED_AS = 'cr-'
 
 /**
- * The mark of a gateway's port. The node that is dropped from the list has to clear its claim, as with ports of machines: it stays named
- * until it has.
+ * The mark of a gateway's port. Nodes that are dropped from the list have to clear their claim, as with ports of machines: they stay named
+ * until nobody of them has it.
  */
 export function gatewayMark(routerUid: string, nodes: readonly string[], held: FoundRow | undefined): OvsMap {
-  const before = held && requestOfGateway(held.row)
-  const dropped = [before?.former, before?.node, ...(before?.standby ?? [])]
-  const former = dropped.find((node) => node !== undefined && !nodes.includes(node))
+  const ids = held && requestOfGateway(held.row) ? readMap(held.row['external_ids']) : {}
+  const before = [...ALLOWED, ...FORMERS].flatMap((key) => ids[key] ?? [])
+  const dropped = [...new Set(before)].filter((node) => !nodes.includes(node))
   const [kind, entries] = partMark('Gateway', routerUid)
-  const allowed = nodes.slice(0, ALLOWED.length).map((node, i) => [ALLOWED[i] ?? '', node] as const)
-  return [kind, [...entries, ...allowed, ...(former === undefined ? [] : [[FORMER, former] as const])]]
+  return [kind, [...entries, ...byKey(ALLOWED, nodes), ...byKey(FORMERS, dropped)]]
+}
+
+function byKey(keys: readonly string[], nodes: readonly string[]): (readonly [string, string])[] {
+  return keys.flatMap((key, i) => (nodes[i] === undefined ? [] : [[key, nodes[i]] as const]))
 }
 
 /** Which chassis the row of a router port lets claim it; undefined for rows that are no gateways of ours. */
@@ -30,7 +35,8 @@ export function requestOfGateway(row: OvsRow): PortRequest | undefined {
   const ids = readMap(row['external_ids'])
   if (ids['nephele_kind'] !== 'Gateway') return undefined
   const [node, ...standby] = ALLOWED.flatMap((key) => ids[key] ?? [])
-  return { node, standby, former: ids[FORMER] }
+  const [former, ...formers] = FORMERS.flatMap((key) => ids[key] ?? [])
+  return { node, standby, former, formers }
 }
 
 /** As whom the southbound database knows it. */
@@ -48,7 +54,7 @@ export function findGateway(claimName: string, nb: Northbound): FoundRow | undef
 export function planFormerGatewayGone({ uuid, row }: FoundRow): Plan {
   const plan = new Plan()
   if (requestOfGateway(row)?.former === undefined) return plan
-  const mutations = [['external_ids', 'delete', setOf([FORMER])]] as const
+  const mutations = [['external_ids', 'delete', setOf([...FORMERS])]] as const
   plan.push({ op: 'mutate', table: 'Logical_Router_Port', where: byUuid(uuid), mutations })
   return plan
 }

@@ -224,7 +224,7 @@ async function picture(): Promise<unknown> {
 
 /** A chassis that another hand asked for may have claimed the port: it is named until it has cleared that (port-plan.ts). */
 function withoutFormer(row: OvsRow): OvsRow {
-  const ids = Object.entries(readMap(row['external_ids'])).filter(([key]) => key !== 'nephele_former')
+  const ids = Object.entries(readMap(row['external_ids'])).filter(([key]) => !key.startsWith('nephele_former'))
   return { ...row, external_ids: mapOf(Object.fromEntries(ids)) }
 }
 

@@ -68,6 +68,8 @@ export interface PortRequest {
   standby?: readonly string[]
   /** The chassis that could claim it before and has not released it yet. */
   former: string | undefined
+  /** Further ones, of a router's gateway. */
+  formers?: readonly string[]
 }
 
 /** Which chassis our row of a port requests; undefined for rows that are not ours. */
