@@ -5,6 +5,7 @@ import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import { until } from '../../lib/time/until.ts'
 import {
   LOGICAL_KINDS,
+  type LogicalGateway,
   type LogicalByKind,
   type LogicalKind,
   type LogicalPort,
@@ -49,11 +50,6 @@ const WANTS: LogicalByKind = {
   Router: {
     ...{ kind: 'Router', ...owner, uid: 'router' },
     interfaces: [routed],
-    gateway: {
-      ...{ networkUid: 'net', mac: '2e:00:00:00:00:01', mtu: 1442, nodes: ['n1', 'n2'] },
-      addresses: [{ address: '203.0.113.10', prefixLength: 24 }],
-      ...{ nextHops: ['203.0.113.1'], snatAddress: '203.0.113.10' },
-    },
     routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
   },
   FloatingIP: {
@@ -67,6 +63,11 @@ const WANTS: LogicalByKind = {
   },
 }
 const { Network: network, Subnet: subnet, Port: port } = WANTS
+const gateway: LogicalGateway = {
+  ...{ networkUid: 'net', mac: '2e:00:00:00:00:01', mtu: 1442, nodes: ['n1', 'n2'] },
+  addresses: [{ address: '203.0.113.10', prefixLength: 24 }],
+  ...{ nextHops: ['203.0.113.1'], snatAddress: '203.0.113.10' },
+}
 const announced: LogicalWant = {
   ...{ ...subnet, uid: 'sub-6', cidr: 'fd00::/64', gatewayIP: 'fd00::1' },
   ipv6: { addressMode: 'slaac', routerAdvertisements: true },
@@ -205,8 +206,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     })
     test('a router waits for the network of its gateway, too, and a floating IP for its router', async () => {
       await ensure(network)
-      const { gateway } = WANTS.Router
-      const outward: LogicalWant = { ...WANTS.Router, gateway: { ...gateway!, networkUid: 'net-2' } }
+      const outward: LogicalWant = { ...WANTS.Router, gateway: { ...gateway, networkUid: 'net-2' } }
       await notReady(outward)
       await notReady(WANTS.FloatingIP)
       await ensure({ ...network, uid: 'net-2' })
@@ -228,9 +228,9 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     })
     test('a gateway goes to other nodes, and goes', async () => {
       await ensure(network)
-      const { gateway, ...inward } = WANTS.Router
+      const inward = WANTS.Router
       for (const nodes of [['n1', 'n2'], ['n2', 'n1'], ['n3']]) {
-        const moved: LogicalWant = { ...inward, gateway: { ...gateway!, nodes } }
+        const moved: LogicalWant = { ...inward, gateway: { ...gateway, nodes } }
         await writes(() => ensure(moved))
         await writesNothing(() => ensure(moved))
       }

@@ -81,8 +81,6 @@ async function connect(
   status.state = 'ACTIVE'
 }
 
-const WAY = ['fixedIPAddress', 'port', 'portUID', 'router', 'routerUID', 'distributed'] as const
-
 /** It leads nowhere, and keeps its address. */
 async function disconnect(
   floatingIP: FloatingIP,
@@ -92,7 +90,12 @@ async function disconnect(
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   await deps.network.remove('FloatingIP', floatingIP.metadata.uid, signal)
-  for (const field of WAY) delete status[field]
+  delete status.fixedIPAddress
+  delete status.port
+  delete status.portUID
+  delete status.router
+  delete status.routerUID
+  delete status.distributed
   status.state = 'DOWN'
   return outcome
 }

@@ -44,7 +44,7 @@ export const gateway: Reference<Router, 'networks'> = {
 }
 
 /** The Subnets that it has external addresses of. */
-export const gatewaySubnet: Reference<Router, 'subnets'> = {
+const gatewaySubnet: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ status }) => {
     const { network = '', fixedIPs = [] } = status?.externalGateway ?? {}
