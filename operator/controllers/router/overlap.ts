@@ -3,7 +3,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { findCidr, overlaps } from '../../ipam/address.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
-import type { Gateway } from './gateway.ts'
+import type { ResolvedAddress } from '../port/claim-address.ts'
 
 export interface Apart {
   interfaces: RoutedSubnet[]
@@ -11,7 +11,10 @@ export interface Apart {
 }
 
 /** Subnets inside and outside of the router must not overlap: those that are not joined yet wait. Pure. */
-export function withoutOverlap(interfaces: readonly RoutedSubnet[], gateway: Gateway | undefined): Apart {
+export function withoutOverlap(
+  interfaces: readonly RoutedSubnet[],
+  gateway: { addresses: readonly ResolvedAddress[] } | undefined,
+): Apart {
   if (!gateway) return { interfaces: [...interfaces], lacks: [] }
   const outer = (leg: RoutedSubnet) =>
     gateway.addresses.find(({ subnet }) => areOverlapping(leg.cidr, subnet.spec.cidr))
