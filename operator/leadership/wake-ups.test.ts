@@ -118,9 +118,14 @@ const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'Listed', 'WithinShare
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */
 const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
+  floatingIPs: {
+    InUse: 'nothing refers to a FloatingIP',
+    SubnetDeleting: 'it holds the Subnet of its address, and asks for none that is being deleted',
+    RouterNotFound: 'it names no Router: it finds one that leads there',
+    RouterDeleting: 'the same',
+  },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'nothing that holds a machine holds up its deletion' },
-  routers: { InUse: 'nothing refers to a Router' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

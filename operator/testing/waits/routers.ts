@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { CacheName } from '../memory-cluster.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { port, vm, type WaitRow } from './row.ts'
 
@@ -27,6 +28,20 @@ const cordon = (c: QuietCloud, unschedulable: boolean) => {
 
 /** What a Router's gateway waits for. */
 const GATEWAY_ROWS: WaitRow[] = [
+  {
+    reason: 'NetworkDeleting',
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      c.hold('networks', 'public')
+      c.make('routers', 'r', out())
+    },
+    ends: async (c) => {
+      c.drop('networks', 'public')
+      await c.operator.rest()
+      public_(c)
+    },
+  },
   {
     reason: 'NetworkNotFound',
     by: 'the outside',
@@ -117,7 +132,74 @@ const routed = (c: QuietCloud) => {
 }
 const leading = (c: QuietCloud, spec: object) => c.make('floatingIPs', 'web', { ...PUBLIC, ...spec })
 
+/** What it names is being deleted, and made anew. */
+const anew = (cache: CacheName, name: string, again: (c: QuietCloud) => void) => async (c: QuietCloud) => {
+  c.drop(cache, name)
+  await c.operator.rest()
+  again(c)
+}
+
 const FLOATING_ROWS: WaitRow[] = [
+  {
+    reason: 'NetworkDeleting',
+    where: floating,
+    waits: (c) => {
+      c.hold('networks', 'public')
+      leading(c, {})
+    },
+    ends: anew('networks', 'public', (c) => public_(c)),
+  },
+  {
+    reason: 'InstanceDeleting',
+    where: floating,
+    waits: (c) => {
+      routed(c)
+      c.hold('instances', 'vm')
+      leading(c, { instanceRef: { name: 'vm' } })
+    },
+    ends: anew('instances', 'vm', (c) => c.vm('vm')),
+  },
+  {
+    reason: 'PortDeleting',
+    where: floating,
+    waits: (c) => {
+      routed(c)
+      c.hold('ports', 'eth')
+      leading(c, { portRef: { name: 'eth' } })
+    },
+    ends: anew('ports', 'eth', (c) => c.port('eth')),
+  },
+  {
+    reason: 'SubnetNotFound',
+    where: floating,
+    waits: (c) => {
+      public_(c)
+      leading(c, { subnetRef: { name: 'more' } })
+    },
+    ends: (c) => c.subnet('more', { ...PUBLIC, cidr: '198.51.100.0/24' }),
+  },
+  {
+    reason: 'NetworkNotReady',
+    where: floating,
+    waits: (c) => {
+      c.make('networks', 'public', { external: true, provider: { providerNetworkRef: { name: 'dc' } } })
+      c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/24' })
+      leading(c, {})
+    },
+    ends: (c) => c.make('providerNetworks', 'dc', { type: 'flat', nodes: [{ interface: 'eth1' }] }),
+  },
+  {
+    reason: 'NoGatewayNode',
+    where: floating,
+    waits: async (c) => {
+      routed(c)
+      c.port('eth')
+      leading(c, { portRef: { name: 'eth' } })
+      await c.operator.rest()
+      c.label('g1', { 'nephele.dev/network': undefined, 'nephele.dev/image': 'true' })
+    },
+    ends: (c) => c.label('g1', GATEWAY),
+  },
   { reason: 'NetworkNotFound', where: floating, waits: (c) => leading(c, {}), ends: (c) => public_(c) },
   {
     reason: 'NetworkNotExternal',
