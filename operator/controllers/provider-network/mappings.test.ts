@@ -73,7 +73,18 @@ describe('several', () => {
       ['b eth1'],
       { 'uid-a': 'interface eth1 is that of ProviderNetwork b, for another physical network' },
     ],
-    ['have one bridge for two', [of('b', [{ bridge: 'br' }]), of('a', [{ bridge: 'br' }])], ['a br', 'b br'], {}],
+    [
+      'have one bridge for two',
+      [of('b', [{ bridge: 'br' }]), of('a', [{ bridge: 'br' }]), of('c', [{ bridge: 'b2' }])],
+      ['b br', 'c b2'],
+      { 'uid-a': 'bridge br is that of ProviderNetwork b, for another physical network' },
+    ],
+    [
+      'have an interface and a bridge of one name: nothing is taken twice',
+      [of('b', [{ bridge: 'x' }]), of('a', [{ interface: 'x' }])],
+      ['a x', 'b x'],
+      {},
+    ],
     [
       'say nothing of it',
       [of('a', [{ ...labelled({ x: 'y' }), interface: 'eth1' }], 'p'), of('b', [{ bridge: 'br' }], 'p')],

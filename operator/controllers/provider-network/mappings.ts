@@ -30,7 +30,7 @@ export function listInForce(caches: Caches): ProviderNetwork[] {
 }
 
 /**
- * Of two ProviderNetworks that say different things of one physical network, or connect two by the same interface, the older one counts.
+ * Of two ProviderNetworks that say different things of one physical network, or connect two by the same interface or bridge, the older one counts.
  * Pure.
  * @param inForce the oldest first
  */
@@ -68,8 +68,8 @@ function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping;
       ? undefined
       : `ProviderNetwork ${same.by} connects it by ${describe(same.mapping)}, not ${describe(mapping)}`
   }
-  const taken = [...given.values()].find(
-    (other) => mapping.interface !== undefined && other.mapping.interface === mapping.interface,
+  const taken = [...given.values()].find(({ mapping: other }) =>
+    mapping.interface === undefined ? other.bridge === mapping.bridge : other.interface === mapping.interface,
   )
   if (taken) return `${describe(mapping)} is that of ProviderNetwork ${taken.by}, for another physical network`
   return given.size < MOST_ON_A_NODE
