@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
 
 export interface HostInterface {
@@ -8,9 +10,15 @@ export interface HostInterface {
   addresses: readonly string[]
   /** The bridge or bond that it is part of. */
   master?: string
+  /** The way to everywhere goes by it. */
+  isDefaultRoute?: true
+  /** Devices that are made of it, such as VLANs of it. */
+  uppers?: readonly string[]
 }
 
 const TIMEOUT_MS = 10_000
+/** A route of the kernel that refuses: linux/route.h. */
+const RTF_REJECT = 0x200
 
 /**
  * All interfaces of the host by name, also those that are down or have no carrier: node:os leaves these out, though their addresses come
@@ -18,7 +26,54 @@ const TIMEOUT_MS = 10_000
  */
 export async function readHostInterfaces(signal: AbortSignal): Promise<ReadonlyMap<string, HostInterface>> {
   const { stdout } = await exec(['ip', '-json', 'address', 'show'], { timeoutMs: TIMEOUT_MS, signal })
-  return toHostInterfaces(JSON.parse(stdout) as IpLink[])
+  return readUses(toHostInterfaces(JSON.parse(stdout) as IpLink[]))
+}
+
+/** Adds what else the host uses its interfaces for. @param root another than / in tests */
+export async function readUses(
+  links: ReadonlyMap<string, HostInterface>,
+  root = '/',
+): Promise<ReadonlyMap<string, HostInterface>> {
+  const read = (name: string) => readFile(join(root, 'proc/net', name), 'utf8').catch(emptyIfMissing(''))
+  const routed = new Set([...defaultRoutes4(await read('route')), ...defaultRoutes6(await read('ipv6_route'))])
+  const found = new Map<string, HostInterface>()
+  for (const [device, link] of links) {
+    const entries = await readdir(join(root, 'sys/class/net', device)).catch(emptyIfMissing<string[]>([]))
+    const uppers = entries.flatMap((entry) => /^upper_(.+)$/.exec(entry)?.[1] ?? [])
+    const others = uppers.filter((upper) => upper !== link.master).sort()
+    found.set(device, {
+      ...link,
+      ...(routed.has(device) ? { isDefaultRoute: true } : {}),
+      ...(others.length > 0 ? { uppers: others } : {}),
+    })
+  }
+  return found
+}
+
+/** IPv6 may be off, and a device go between two looks. */
+function emptyIfMissing<T>(empty: T) {
+  return (error: NodeJS.ErrnoException): T => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return empty
+    throw error
+  }
+}
+
+/** Of /proc/net/route: interface, destination, gateway, flags, references, uses, metric, mask. */
+export function defaultRoutes4(text: string): string[] {
+  const rows = text.split('\n').map((line) => line.trim().split(/\s+/))
+  return rows.flatMap(([device = '', to, , flags = '', , , , mask]) =>
+    to === '00000000' && mask === '00000000' && (parseInt(flags, 16) & RTF_REJECT) === 0 ? [device] : [],
+  )
+}
+
+/** Of /proc/net/ipv6_route: destination and its length first, flags and interface last. */
+export function defaultRoutes6(text: string): string[] {
+  const rows = text.split('\n').map((line) => line.trim().split(/\s+/))
+  return rows.flatMap((row) => {
+    const [flags = '', device = ''] = row.slice(-2)
+    const isDefault = row.length === 10 && /^0{32}$/.test(row[0] ?? '') && row[1] === '00'
+    return isDefault && (parseInt(flags, 16) & RTF_REJECT) === 0 ? [device] : []
+  })
 }
 
 /** One element of `ip -json address show`, ip-address(8). */

@@ -36,6 +36,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const physical = new PhysicalNetworks({
     database,
     node: context.node,
+    addresses: [context.address, context.encapAddress],
     log,
     onReport: () => context.inventoryChanged(),
   })

@@ -69,7 +69,7 @@ describe('physical networks', () => {
     stack.defer(() => database.close())
     const free = { ifindex: 1, addresses: [] }
     const physical = new PhysicalNetworks({
-      ...{ database, node: 'n1', log: createLogger('test', 'silent'), onReport: () => undefined },
+      ...{ database, node: 'n1', addresses: [], log: createLogger('test', 'silent'), onReport: () => undefined },
       host: {
         readInterfaces: () => Promise.resolve(new Map([['x1', free], ['x2', free]])), // prettier-ignore
         bringUp: () => Promise.resolve(),

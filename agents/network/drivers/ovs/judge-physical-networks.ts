@@ -26,7 +26,12 @@ export interface Verdict {
   error?: string
 }
 
-export type HostInterfaces = ReadonlyMap<string, HostInterface>
+/** What is known of the host's interfaces. */
+export interface HostInterfaces {
+  links: ReadonlyMap<string, HostInterface>
+  /** Why the host needs an interface: interfaces-in-use.ts. */
+  whyInUse: (device: string) => string | undefined
+}
 
 /** Does our bridge for the network have this interface? Then what the host says about it no longer counts. */
 export function isHeld(view: SwitchView, { name, interface: device }: PhysicalNetwork): boolean {
@@ -35,11 +40,11 @@ export function isHeld(view: SwitchView, { name, interface: device }: PhysicalNe
   return device !== own && bridge !== undefined && portsOf(view, bridge).some((port) => nameOf(port) === device)
 }
 
-/** In the order of their names. @param links may be empty when all interfaces are held */
+/** In the order of their names. @param host may know nothing when all interfaces are held */
 export function judgePhysicalNetworks(
   view: SwitchView,
   networks: readonly PhysicalNetwork[],
-  links: HostInterfaces,
+  host: HostInterfaces,
 ): Verdict[] {
   // Who holds an interface keeps it, whatever the names are.
   const rank = (n: PhysicalNetwork) => (isHeld(view, n) ? 0 : 1)
@@ -51,7 +56,7 @@ export function judgePhysicalNetworks(
     if (verdicts.has(name)) continue
     const other = device === undefined ? undefined : takenBy.get(device)
     if (device !== undefined && other === undefined) takenBy.set(device, name)
-    verdicts.set(name, other === undefined ? judge(view, network, links) : isTaken(network, other))
+    verdicts.set(name, other === undefined ? judge(view, network, host) : isTaken(network, other))
   }
   return [...verdicts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -61,14 +66,14 @@ function isTaken({ name, interface: device }: PhysicalNetwork, other: string): V
   return { name, error }
 }
 
-function judge(view: SwitchView, network: PhysicalNetwork, links: HostInterfaces): Verdict {
+function judge(view: SwitchView, network: PhysicalNetwork, host: HostInterfaces): Verdict {
   const { name, interface: device, bridge } = network
   if (device === undefined && bridge === undefined) {
     return { name, error: 'neither an interface nor a bridge is written for it: write one of them' }
   }
   if (device === undefined) return judgeBridge(view, name, bridge ?? '')
-  const connection = { name, bridge: ownBridgeName(name), interface: device, ifindex: links.get(device)?.ifindex }
-  const error = isHeld(view, network) ? troubleOf(view, device) : refusal(view, device, links)
+  const connection = { name, bridge: ownBridgeName(name), interface: device, ifindex: host.links.get(device)?.ifindex }
+  const error = isHeld(view, network) ? troubleOf(view, device, host) : refusal(view, device, host)
   if (error !== undefined) return isHeld(view, network) ? { name, connection, error } : { name, error }
   return isHeld(view, network) ? { name, connection } : { name, connection, error: waiting(device) }
 }
@@ -96,7 +101,7 @@ function judgeBridge(view: SwitchView, name: string, bridge: string): Verdict {
 }
 
 /** Why an interface that is not in our hands yet is not taken. */
-function refusal(view: SwitchView, device: string, links: HostInterfaces): string | undefined {
+function refusal(view: SwitchView, device: string, host: HostInterfaces): string | undefined {
   if (findByName(view, 'Bridge', device)) {
     return `${device} is a bridge of the switch: write an interface, or one of the host's bridges as bridge`
   }
@@ -105,12 +110,10 @@ function refusal(view: SwitchView, device: string, links: HostInterfaces): strin
     const bridge = nameOf(holder)
     return `interface ${device} is a port of the switch's bridge ${bridge}: take it out, or write the bridge instead`
   }
-  const link = links.get(device)
+  const link = host.links.get(device)
   if (!link) return missing(device)
-  const [address] = link.addresses
-  if (address !== undefined) {
-    return `interface ${device} has the address ${address}, by which the node would no longer be reached: take the address away, or write another interface`
-  }
+  const use = host.whyInUse(device)
+  if (use !== undefined) return `interface ${device} ${use}`
   // One that moves from a bridge of ours to another has the kernel's datapath as its master.
   if (link.master !== undefined && !holder) {
     return `interface ${device} is a part of ${link.master}: take it out, or write ${link.master} instead`
@@ -119,7 +122,7 @@ function refusal(view: SwitchView, device: string, links: HostInterfaces): strin
 }
 
 /** What an interface in our bridge lacks. */
-function troubleOf(view: SwitchView, device: string): string | undefined {
+function troubleOf(view: SwitchView, device: string, { links }: HostInterfaces): string | undefined {
   const row = findByName(view, 'Interface', device)?.row
   const port = readNumber(row?.['ofport'])
   const error = readString(row?.['error']) || (port === -1 ? 'it could not be opened' : '')
@@ -129,6 +132,10 @@ function troubleOf(view: SwitchView, device: string): string | undefined {
   if (isDown(view, device)) return `interface ${device} is down: the agent brings it up`
   if (readString(row?.['link_state']) === 'down') {
     return `interface ${device} has no link: check its cable and what is at the other end`
+  }
+  const [address] = links.get(device)?.addresses ?? []
+  if (address !== undefined) {
+    return `interface ${device} has got the address ${address}, and the switch has the interface: take the address away, and let nothing configure the interface`
   }
   return undefined
 }

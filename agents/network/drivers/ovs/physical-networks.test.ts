@@ -44,6 +44,7 @@ interface Scene {
   links: Map<string, HostInterface>
   /** Interfaces that were brought up, looks at the host's interfaces, and times that the report changed. */
   seen: { up: string[]; looks: number; told: number }
+  clock: { now: number }
   want: (...networks: PhysicalNetwork[]) => Promise<PhysicalNetworks['report']>
 }
 
@@ -57,11 +58,17 @@ async function scene(): Promise<Scene> {
     ['eth2', { ifindex: 4, addresses: [] }],
     ['eth3', { ifindex: 5, addresses: [] }],
     ['eth4', { ifindex: 6, addresses: [], master: 'bond0' }],
+    ['eth5', { ifindex: 7, addresses: ['198.51.100.5'] }],
+    ['eth6', { ifindex: 8, addresses: [], isDefaultRoute: true }],
+    ['eth7', { ifindex: 9, addresses: [], uppers: ['eth7.100'] }],
   ])
   const seen = { up: [] as string[], looks: 0, told: 0 }
+  const clock = { now: 0 }
   const physical = new PhysicalNetworks({
     database: ovs,
     node: 'n1',
+    addresses: ['192.0.2.7'],
+    now: () => clock.now,
     log,
     onReport: () => seen.told++,
     host: {
@@ -80,7 +87,7 @@ async function scene(): Promise<Scene> {
     await physical.want(networks)
     return physical.report
   }
-  return { ovs, physical, links, seen, want }
+  return { ovs, physical, links, seen, clock, want }
 }
 
 /** As ovs-vswitchd opens it: the kernel has it down. */
@@ -112,8 +119,11 @@ describe('an interface', () => {
     expect(s.physical.report).toEqual([{ name: 'a' }])
     const { transactions } = s.ovs
     const { looks } = s.seen
+    s.ovs.set('Interface', 'tap1', { link_state: 'up' })
+    await settled()
+    expect([s.ovs.transactions, s.seen.looks]).toEqual([transactions + 1, looks])
     await s.physical.ensure()
-    expect([s.ovs.transactions, s.seen.looks]).toEqual([transactions, looks])
+    expect([s.ovs.transactions, s.seen.looks]).toEqual([transactions + 1, looks + 1])
   })
 
   test('is connected once the switch has it, it is up and has a link', async () => {
@@ -136,7 +146,10 @@ describe('an interface', () => {
 
   test.each<[string, string, string]>([
     ['that the node has not', 'eth9', 'the node has no interface eth9'],
-    ['with an address of the host', 'eth0', 'has the address 192.0.2.7'],
+    ['with the address of the node', 'eth0', '192.0.2.7, by which the cloud reaches the node'],
+    ['with an address of the host', 'eth5', 'has the address 198.51.100.5'],
+    ['by which the node reaches everything', 'eth6', 'eth6 has the default route'],
+    ['that has VLANs', 'eth7', 'eth7 carries eth7.100'],
     ['of the host itself', 'lo', 'has the address 127.0.0.1'],
     ['of another bridge of the switch', 'eth1', "is a port of the switch's bridge br-phys"],
     ['of a guest', 'tap1', "is a port of the switch's bridge br-int"],
@@ -174,7 +187,31 @@ describe('an interface', () => {
     expect(stateOf(s).bridges).toEqual({ ...HOSTS, [B]: [B, 'eth2'].sort() })
   })
 
-  test('that comes later is found at the next look; an address that it gets once it is ours changes nothing', async () => {
+  test('that lost its address a moment ago is not taken: five minutes later, or when it is written anew', async () => {
+    const s = await scene()
+    const mappingsAfter = async (minutes: number) => {
+      s.clock.now += minutes * 60_000
+      await s.physical.ensure()
+      return stateOf(s).mappings
+    }
+    await s.want({ name: 'a', interface: 'eth5' })
+    s.links.set('eth5', { ifindex: 7, addresses: [] })
+    expect(await mappingsAfter(60)).toBeUndefined()
+    expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('198.51.100.5') }])
+    // Of another document that says the same of it.
+    await s.want({ name: 'a', interface: 'eth5' }, { name: 'b', bridge: 'br-no' })
+    expect(await mappingsAfter(4.9)).toBeUndefined()
+    expect(await mappingsAfter(0.1)).toBe(`a:${A}`)
+
+    const t = await scene()
+    await t.want({ name: 'a', interface: 'eth5' })
+    t.links.set('eth5', { ifindex: 7, addresses: [] })
+    await t.want()
+    await t.want({ name: 'a', interface: 'eth5' })
+    expect(stateOf(t).mappings).toBe(`a:${A}`)
+  })
+
+  test('that comes later is found at the next look; an address that it gets once it is ours is told, and no more', async () => {
     const s = await scene()
     s.links.delete('eth2')
     await s.want({ name: 'a', interface: 'eth2' })
@@ -182,9 +219,20 @@ describe('an interface', () => {
     s.links.set('eth2', { ifindex: 9, addresses: [] })
     await s.physical.ensure()
     expect(stateOf(s).mappings).toBe(`a:${A}`)
+    s.ovs.set('Interface', 'eth2', { ofport: 1, ifindex: 9, admin_state: 'up', link_state: 'up' })
+    await settled()
+    expect(s.physical.report).toEqual([{ name: 'a' }])
     s.links.set('eth2', { ifindex: 9, addresses: ['198.51.100.9'] })
     await s.physical.ensure()
-    expect(stateOf(s).mappings).toBe(`a:${A}`)
+    const told = [{ name: 'a', error: expect.stringContaining('got the address 198.51.100.9') }]
+    expect([stateOf(s).mappings, s.physical.report]).toEqual([`a:${A}`, told])
+    const { looks } = s.seen
+    s.ovs.set('Interface', 'tap1', { link_state: 'up' })
+    await settled()
+    expect([s.physical.report, s.seen.looks]).toEqual([told, looks])
+    s.links.set('eth2', { ifindex: 9, addresses: [] })
+    await s.physical.ensure()
+    expect(s.physical.report).toEqual([{ name: 'a' }])
   })
 
   test('changes live, and two exchange theirs; ports of others on the bridge stay', async () => {

@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Inventory } from '../../../../lib/contract/documents.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
-import { bringInterfaceUp, readHostInterfaces } from '../../host-interfaces.ts'
+import { bringInterfaceUp, readHostInterfaces, type HostInterface } from '../../host-interfaces.ts'
+import { InterfacesInUse } from '../../interfaces-in-use.ts'
 import { transactApplied } from './applied.ts'
 import { chooseDatapath } from './datapath.ts'
 import { isDown, isHeld, judgePhysicalNetworks, type PhysicalNetwork, type Verdict } from './judge-physical-networks.ts'
@@ -18,11 +19,15 @@ export type PhysicalReport = NonNullable<Inventory['physicalNetworks']>
 export interface PhysicalNetworksOptions {
   database: Pick<OvsdbClient, 'rows' | 'synced' | 'transact' | 'waitUntil' | 'onChange' | 'onSync'>
   node: string
+  /** Addresses by which the cloud reaches it: their interfaces are never taken. */
+  addresses: readonly string[]
   log: Logger
   /** The report differs from the last one. */
   onReport: () => void
   /** Of this host; others in tests. */
   host?: { readInterfaces: typeof readHostInterfaces; bringUp: typeof bringInterfaceUp }
+  /** In milliseconds, never set back. */
+  now?: () => number
 }
 
 /**
@@ -32,6 +37,9 @@ export interface PhysicalNetworksOptions {
 export class PhysicalNetworks {
   readonly #options: PhysicalNetworksOptions
   readonly #host: NonNullable<PhysicalNetworksOptions['host']>
+  readonly #inUse: InterfacesInUse
+  /** Of the last look. */
+  #links: ReadonlyMap<string, HostInterface> = new Map()
   readonly #stop = new AbortController()
   #wanted: readonly PhysicalNetwork[] | undefined
   #report: PhysicalReport | undefined
@@ -41,6 +49,7 @@ export class PhysicalNetworks {
   constructor(options: PhysicalNetworksOptions) {
     this.#options = options
     this.#host = options.host ?? { readInterfaces: readHostInterfaces, bringUp: bringInterfaceUp }
+    this.#inUse = new InterfacesInUse(options.addresses, options.now ?? (() => performance.now()))
     const { database } = options
     database.onSync((synced) => synced && void this.ensure())
     // Whatever somebody did to bridges and mappings, or the kernel to an interface.
@@ -51,6 +60,10 @@ export class PhysicalNetworks {
 
   /** @param networks undefined: an operator that knows nothing of them leaves what there is */
   want(networks: readonly PhysicalNetwork[] | undefined): Promise<void> {
+    for (const { name, interface: device } of networks ?? []) {
+      const isNew = !this.#wanted?.some((n) => n.name === name && n.interface === device)
+      if (device !== undefined && isNew) this.#inUse.forget(device)
+    }
     this.#wanted = networks
     if (networks === undefined) this.#report = undefined
     return this.ensure()
@@ -61,7 +74,7 @@ export class PhysicalNetworks {
     return this.#report
   }
 
-  /** Also looks again at interfaces that the host did not have. One run at a time; what comes during one makes it run again. */
+  /** Also looks again at the host's interfaces. One run at a time; what comes during one makes it run again. */
   ensure(): Promise<void> {
     this.#again = true
     this.#running ??= this.#run()
@@ -91,9 +104,8 @@ export class PhysicalNetworks {
     if (networks === undefined || !database.synced) return
     const stale = planStalePorts(database)
     if (stale.length > 0) await transactApplied(database, stale, signal)
-    const isNew = networks.some((n) => n.interface !== undefined && !isHeld(database, n))
-    const links = isNew ? await this.#host.readInterfaces(signal) : new Map<never, never>()
-    const verdicts = judgePhysicalNetworks(database, networks, links)
+    await this.#look(networks, signal)
+    const verdicts = this.#judge(networks)
     const connections = verdicts.flatMap((v) => v.connection ?? [])
     const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
     try {
@@ -106,15 +118,34 @@ export class PhysicalNetworks {
       }
     } finally {
       // What the switch says of it by now.
-      this.#tell(judgePhysicalNetworks(database, networks, links))
+      this.#tell(this.#judge(networks))
     }
+  }
+
+  /** @throws what the look did, when an interface may have to be taken */
+  async #look(networks: readonly PhysicalNetwork[], signal: AbortSignal): Promise<void> {
+    const { database, log } = this.#options
+    const byInterface = networks.filter((n) => n.interface !== undefined)
+    if (byInterface.length === 0) return
+    try {
+      this.#links = await this.#host.readInterfaces(signal)
+      this.#inUse.note(this.#links)
+    } catch (err) {
+      if (byInterface.some((n) => !isHeld(database, n))) throw err
+      log.warn({ err }, 'cannot read the interfaces of the host')
+    }
+  }
+
+  #judge(networks: readonly PhysicalNetwork[]): Verdict[] {
+    const host = { links: this.#links, whyInUse: (device: string) => this.#inUse.whyInUse(device) }
+    return judgePhysicalNetworks(this.#options.database, networks, host)
   }
 
   /** Without a look at the host: an interface that was refused is as it was. */
   #isAsWanted(networks: readonly PhysicalNetwork[]): boolean {
     const { database, node } = this.#options
     const held = networks.filter((n) => n.interface === undefined || isHeld(database, n))
-    const verdicts = judgePhysicalNetworks(database, held, new Map())
+    const verdicts = this.#judge(held)
     const connections = verdicts.flatMap((v) => v.connection ?? [])
     const refused = this.#report?.filter(({ name }) => !verdicts.some((v) => v.name === name)) ?? []
     const isTold = isDeepStrictEqual(this.#report, toReport([...verdicts, ...refused]))
