@@ -4,17 +4,9 @@ import { readNumber, readString } from '../../../../lib/ovsdb/values.ts'
 import type { NodeSpec } from '../../../../lib/contract/documents.ts'
 import type { HostInterface } from '../../host-interfaces.ts'
 import { chooseDatapath } from './datapath.ts'
-import {
-  ifindexOf,
-  listRows,
-  markOf,
-  nameOf,
-  ownBridgeName,
-  portsOf,
-  type PhysicalConnection,
-} from './physical-bridges-plan.ts'
+import { ifindexOf, markOf, nameOf, ownBridgeName, portsOf, type PhysicalConnection } from './physical-bridges-plan.ts'
 import { INTEGRATION_BRIDGE } from './plug-plan.ts'
-import { findByName, type SwitchRow, type SwitchView } from './switch-database.ts'
+import { findByName, holdersOf, type SwitchView } from './switch-database.ts'
 
 export type PhysicalNetwork = NonNullable<NodeSpec['physicalNetworks']>[number]
 
@@ -105,10 +97,14 @@ function refusal(view: SwitchView, device: string, host: HostInterfaces): string
   if (findByName(view, 'Bridge', device)) {
     return `${device} is a bridge of the switch: write an interface, or one of the host's bridges as bridge`
   }
-  const holder = bridgeWith(view, device)
-  if (holder && markOf(holder) === undefined) {
+  // A port of several interfaces, a bond, has a name of its own.
+  const taken = findByName(view, 'Interface', device)
+  const { port, bridge: holder } = taken ? holdersOf(view, taken.uuid) : {}
+  if (holder && (markOf(holder) === undefined || (port && markOf(port) === undefined))) {
     const bridge = nameOf(holder)
-    return `interface ${device} is a port of the switch's bridge ${bridge}: take it out, or write the bridge instead`
+    const what = port && nameOf(port) !== device ? `in bond ${nameOf(port)}, a port` : 'a port'
+    const help = markOf(holder) === undefined ? 'take it out, or write the bridge instead' : 'take it out'
+    return `interface ${device} is ${what} of the switch's bridge ${bridge}: ${help}`
   }
   const link = host.links.get(device)
   if (!link) return missing(device)
@@ -152,8 +148,4 @@ function missing(device: string): string {
 
 function waiting(device: string): string {
   return `the switch has not taken interface ${device} yet: if this stays, see that ovs-vswitchd runs`
-}
-
-function bridgeWith(view: SwitchView, device: string): SwitchRow | undefined {
-  return listRows(view, 'Bridge').find((bridge) => portsOf(view, bridge).some((port) => nameOf(port) === device))
 }

@@ -66,6 +66,34 @@ export function planPhysicalBridges(view: SwitchView, want: PhysicalBridges): Op
   return [...planRemoval(view, want), ...want.connections.flatMap(planBridge(view, want)), ...planMappings(view, want)]
 }
 
+/** The same a step at a time, for when the switch refuses the whole: what is no longer wanted, each physical network, the mappings. */
+export interface PhysicalBridgesSteps {
+  removal: Operation[]
+  each: { name: string; operations: Operation[] }[]
+  /** To be planned once the others are done. */
+  mappings: (view: SwitchView) => Operation[]
+}
+
+export function planStepwise(view: SwitchView, want: PhysicalBridges): PhysicalBridgesSteps {
+  const plan = planBridge(view, want)
+  const isThere = (now: SwitchView) => (c: PhysicalConnection) => findByName(now, 'Bridge', c.bridge) !== undefined
+  return {
+    removal: planRemoval(view, want),
+    each: want.connections.map((c, index) => ({ name: c.name, operations: plan(c, index) })),
+    mappings: (now) => planMappings(now, { ...want, connections: want.connections.filter(isThere(now)) }),
+  }
+}
+
+/** Interfaces in bridges of ours, which we gave them. */
+export function listOwnInterfaces(view: SwitchView): string[] {
+  const own = listRows(view, 'Bridge').filter((bridge) => markOf(bridge) !== undefined)
+  return own.flatMap((bridge) =>
+    portsOf(view, bridge).flatMap((port) =>
+      markOf(port) === undefined || nameOf(port) === nameOf(bridge) ? [] : [nameOf(port)],
+    ),
+  )
+}
+
 function planRemoval(view: SwitchView, { connections }: PhysicalBridges): Operation[] {
   const kept = new Set(connections.flatMap((c) => (c.interface === undefined ? [] : c.bridge)))
   const extra = listRows(view, 'Bridge').filter((b) => markOf(b) !== undefined && !kept.has(nameOf(b)))

@@ -8,7 +8,7 @@ import { MemorySwitch } from '../../testing/memory-switch.ts'
 import type { PhysicalNetwork } from './judge-physical-networks.ts'
 import { chassisMac, listRows, nameOf, ownBridgeName, planPhysicalBridges, portsOf } from './physical-bridges-plan.ts'
 import { PhysicalNetworks } from './physical-networks.ts'
-import { rootRow } from './switch-database.ts'
+import { findByName, rootRow } from './switch-database.ts'
 
 const log = createLogger('test', 'silent')
 const A = ownBridgeName('a')
@@ -389,12 +389,75 @@ test('without a word about them all stays, and nothing is reported; with an empt
   expect(stateOf(s)).toEqual({ bridges: HOSTS, mappings: undefined, macs: undefined })
 })
 
+/** As if somebody had given the switch a port of that name just now, which we have not heard of. */
+function refuseAt(ovs: MemorySwitch, device: string) {
+  const transact = ovs.transact.bind(ovs)
+  ovs.transact = (operations) =>
+    operations.some((o) => o.op === 'insert' && o.row['name'] === device)
+      ? Promise.reject(new Error(`constraint violation: ${device}`))
+      : transact(operations)
+  return () => (ovs.transact = transact)
+}
+
+test('one that the switch refuses keeps no other away, says why, and is tried again', async () => {
+  const s = await scene()
+  await s.ovs.transact(bridge('br-ex', 'tap2'))
+  await s.want({ name: 'z', interface: 'eth2' })
+  const admit = refuseAt(s.ovs, 'eth2')
+  const [b, c] = [ownBridgeName('b'), ownBridgeName('c')]
+  const wanted = [
+    { name: 'a', interface: 'eth2' },
+    { name: 'b', interface: 'eth3' },
+    { name: 'c', interface: 'eth8' },
+    { name: 'd', bridge: 'br-ex' },
+  ]
+  s.links.set('eth8', { ifindex: 11, addresses: [] })
+  const waits = expect.stringContaining('not taken')
+  expect(await s.want(...wanted)).toEqual([
+    { name: 'a', error: expect.stringContaining('(constraint violation: eth2)') },
+    { name: 'b', error: waits },
+    { name: 'c', error: waits },
+    { name: 'd' },
+  ])
+  const made = { ...HOSTS, 'br-ex': ['br-ex', 'tap2'], [b]: [b, 'eth3'].sort(), [c]: [c, 'eth8'].sort() }
+  expect(stateOf(s)).toMatchObject({ bridges: made, mappings: `b:${b},c:${c},d:br-ex` })
+  expect(Object.keys(stateOf(s).bridges)).toHaveLength(5)
+  admit()
+  await s.physical.ensure()
+  expect(s.physical.report?.[0]).toEqual({ name: 'a', error: waits })
+  expect(stateOf(s)).toMatchObject({ bridges: made, mappings: `a:${A},b:${b},c:${c},d:br-ex` })
+})
+
+test("a member of a bond is refused, in the host's bridge as in ours", async () => {
+  const s = await scene()
+  await s.want({ name: 'b', interface: 'eth3' })
+  for (const [i, at] of ['br-phys', B].entries()) {
+    const members = ['x', 'y'].map((n) => ({ name: `eth${n}${i}`, i: namedUuid(`${n}${i}`) }))
+    await s.ovs.transact([
+      ...members.map(({ name, i: uuid }): Operation => ({ op: 'insert', table: 'Interface', 'uuid-name': uuid[1], row: { name } })), // prettier-ignore
+      {
+        ...{ op: 'insert', table: 'Port', 'uuid-name': 'bond' },
+        row: { name: `bond${i}`, interfaces: setOf(members.map((m) => m.i)) },
+      },
+      {
+        ...{ op: 'mutate', table: 'Bridge', where: [['_uuid', '==', uuidOf(findByName(s.ovs, 'Bridge', at)!.uuid)]] },
+        mutations: [['ports', 'insert', setOf([namedUuid('bond')])]],
+      },
+    ])
+    s.links.set(`ethy${i}`, { ifindex: 20 + i, addresses: [] })
+    const report = await s.want({ name: 'a', interface: `ethy${i}` }, { name: 'b', interface: 'eth3' })
+    expect(report?.[0]).toEqual({ name: 'a', error: expect.stringContaining(`in bond bond${i}, a port of the switch's bridge ${at}`) }) // prettier-ignore
+    expect(stateOf(s).mappings).toBe(`b:${B}`)
+  }
+})
+
 test('a switch that refuses or is away: nobody hears an error, and the next look does it', async () => {
   const s = await scene()
-  s.ovs.failNext(new Error('constraint violation'))
+  const admit = refuseAt(s.ovs, 'eth2')
   await s.want({ name: 'a', interface: 'eth2' })
-  expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('yet') }])
+  expect(s.physical.report).toEqual([{ name: 'a', error: expect.stringContaining('constraint violation') }])
   expect(stateOf(s).mappings).toBeUndefined()
+  admit()
   s.ovs.setSynced(false)
   await s.physical.ensure()
   expect(stateOf(s).mappings).toBeUndefined()

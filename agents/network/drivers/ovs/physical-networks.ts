@@ -3,12 +3,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Inventory } from '../../../../lib/contract/documents.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import type { Operation } from '../../../../lib/ovsdb/operations.ts'
 import { bringInterfaceUp, readHostInterfaces, type HostInterface } from '../../host-interfaces.ts'
 import { InterfacesInUse } from '../../interfaces-in-use.ts'
 import { transactApplied } from './applied.ts'
 import { chooseDatapath } from './datapath.ts'
 import { isDown, isHeld, judgePhysicalNetworks, type PhysicalNetwork, type Verdict } from './judge-physical-networks.ts'
-import { planPhysicalBridges, planStalePorts } from './physical-bridges-plan.ts'
+import { planPhysicalBridges, planStalePorts, planStepwise, type PhysicalConnection } from './physical-bridges-plan.ts'
 
 /** As much as an inventory takes: lib/contract/inventory.ts. */
 const MAX_REPORTS = 64
@@ -38,6 +39,8 @@ export class PhysicalNetworks {
   readonly #options: PhysicalNetworksOptions
   readonly #host: NonNullable<PhysicalNetworksOptions['host']>
   readonly #inUse: InterfacesInUse
+  /** By name: what the switch said of it in the last run. */
+  readonly #refused = new Map<string, string>()
   /** Of the last look. */
   #links: ReadonlyMap<string, HostInterface> = new Map()
   readonly #stop = new AbortController()
@@ -108,11 +111,9 @@ export class PhysicalNetworks {
     const verdicts = this.#judge(networks)
     const connections = verdicts.flatMap((v) => v.connection ?? [])
     const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
+    this.#refused.clear()
     try {
-      if (operations.length > 0) {
-        await database.transact(operations, signal)
-        log.info({ connections }, 'physical networks connected')
-      }
+      if (operations.length > 0) await this.#make(connections, operations, signal)
       for (const { interface: device } of connections) {
         if (device !== undefined && isDown(database, device)) await this.#host.bringUp(device, signal)
       }
@@ -120,6 +121,31 @@ export class PhysicalNetworks {
       // What the switch says of it by now.
       this.#tell(this.#judge(networks))
     }
+  }
+
+  /** All at once, so that two may exchange their interfaces; one by one when the switch refuses that, so that one keeps no other away. */
+  async #make(connections: PhysicalConnection[], operations: Operation[], signal: AbortSignal): Promise<void> {
+    const { database, node, log } = this.#options
+    try {
+      await database.transact(operations, signal)
+      log.info({ connections }, 'physical networks connected')
+      return
+    } catch (err) {
+      if (signal.aborted || !database.synced) throw err
+      log.warn({ err }, 'the switch refuses the physical networks: each alone')
+    }
+    const steps = planStepwise(database, { node, datapath: chooseDatapath(database), connections })
+    if (steps.removal.length > 0) await database.transact(steps.removal, signal)
+    for (const { name, operations: alone } of steps.each) {
+      if (alone.length === 0) continue
+      await database.transact(alone, signal).catch((err: unknown) => {
+        signal.throwIfAborted()
+        this.#refused.set(name, err instanceof Error ? err.message : String(err))
+        log.warn({ err, physicalNetwork: name }, 'the switch refuses a physical network')
+      })
+    }
+    const mappings = steps.mappings(database)
+    if (mappings.length > 0) await database.transact(mappings, signal)
   }
 
   /** @throws what the look did, when an interface may have to be taken */
@@ -138,7 +164,10 @@ export class PhysicalNetworks {
 
   #judge(networks: readonly PhysicalNetwork[]): Verdict[] {
     const host = { links: this.#links, whyInUse: (device: string) => this.#inUse.whyInUse(device) }
-    return judgePhysicalNetworks(this.#options.database, networks, host)
+    return judgePhysicalNetworks(this.#options.database, networks, host).map((verdict) => {
+      const why = this.#refused.get(verdict.name)
+      return why === undefined ? verdict : { ...verdict, error: refusedBySwitch(why) }
+    })
   }
 
   /** Without a look at the host: an interface that was refused is as it was. */
@@ -159,6 +188,10 @@ export class PhysicalNetworks {
     this.#report = report
     this.#options.onReport()
   }
+}
+
+function refusedBySwitch(why: string): string {
+  return `the switch refuses it (${why.slice(0, 300)}): see in "ovs-vsctl show" what has the interface or the bridge`
 }
 
 /** In the order of the names. */
