@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { readHostInterfaces, readUses, toHostInterfaces } from './host-interfaces.ts'
+import { readHostInterfaces, readUses, silenceHost, toHostInterfaces, unsilenceHost } from './host-interfaces.ts'
 
 test('link-local addresses are none, all others count, also of interfaces that are down', () => {
   const links = [
@@ -70,4 +70,63 @@ test('what is made of an interface, but for the bridge that it is part of', asyn
   const part = { ...link, master: 'br0' }
   const found = await readUses(new Map([['eth0', part], ['eth1', part], ['eth2', link], ['gone', link]]), root) // prettier-ignore
   expect(Object.fromEntries(found)).toEqual({ eth0: { ...part, uppers: ['eth0.7'] }, eth1: part, eth2: link, gone: link }) // prettier-ignore
+})
+
+/** A folder like /proc/sys/net with devices, and one key of each protocol. */
+async function sysctls(stack: AsyncDisposableStack, devices: Record<string, { v4?: string; v6?: string }>) {
+  const folder = await mkdtemp(join(tmpdir(), 'nephele-sysctl-'))
+  stack.defer(() => rm(folder, { recursive: true }))
+  const files = (device: string) => ({
+    v4: join(folder, 'ipv4/conf', device, 'arp_ignore'),
+    v6: join(folder, 'ipv6/conf', device, 'disable_ipv6'),
+  })
+  for (const [device, values] of Object.entries(devices)) {
+    for (const [key, value] of Object.entries(values)) {
+      const file = files(device)[key as 'v4' | 'v6']
+      await mkdir(join(file, '..'), { recursive: true })
+      await writeFile(file, `${value}\n`)
+    }
+  }
+  const read = async (device: string) => {
+    const { v4, v6 } = files(device)
+    return [(await readFile(v4, 'utf8')).trim(), v6 && (await readFile(v6, 'utf8').catch(() => '-')).trim()]
+  }
+  return { folder, read }
+}
+
+const DEFAULT = { v4: '1', v6: '0' }
+
+test.each<[string, { v4: string; v6?: string }, string[]]>([
+  ['eth2', { v4: '0', v6: '0' }, ['8', '1']],
+  ['eth2.100', { v4: '0', v6: '0' }, ['8', '1']],
+  ['eth2', { v4: '8', v6: '1' }, ['8', '1']],
+  ['eth2', { v4: '0' }, ['8', '-']],
+])('%s %j: the host is silent there, and again as a new device when it is given back', async (device, held, silent) => {
+  await using stack = new AsyncDisposableStack()
+  const others = { eth1: { v4: '0', v6: '0' }, all: { v4: '0', v6: '0' }, default: DEFAULT }
+  const { folder, read } = await sysctls(stack, { ...others, [device]: held })
+  await silenceHost(device, folder)
+  expect(await read(device)).toEqual(silent)
+  await unsilenceHost(device, folder)
+  expect(await read(device)).toEqual(['1', held.v6 === undefined ? '-' : '0'])
+  expect([await read('eth1'), await read('all'), await read('default')]).toEqual([['0', '0'], ['0', '0'], ['1', '0']]) // prettier-ignore
+})
+
+test('a device that went gets no files; a name that is none is refused', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { folder, read } = await sysctls(stack, { default: DEFAULT, all: DEFAULT })
+  await silenceHost('eth2', folder)
+  await unsilenceHost('eth2', folder)
+  expect(await readdir(join(folder, 'ipv4/conf'))).toEqual(['all', 'default'])
+  for (const name of ['..', '.', '../conf/all', 'all', 'default', ''])
+    await expect(silenceHost(name, folder)).rejects.toThrow('not a device name')
+  expect(await read('all')).toEqual(['1', '0'])
+})
+
+test('what cannot be written is an error, and the other is written', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { folder, read } = await sysctls(stack, { default: DEFAULT, eth2: { v4: '0' } })
+  await mkdir(join(folder, 'ipv6/conf/eth2/disable_ipv6'), { recursive: true })
+  await expect(silenceHost('eth2', folder)).rejects.toThrow('EISDIR')
+  expect(await read('eth2')).toEqual(['8', '-'])
 })

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
+import { isDeviceName } from './host-links.ts'
 
 export interface HostInterface {
   /** Tells two devices of one name apart: the kernel never uses one twice within a boot. */
@@ -17,6 +18,7 @@ export interface HostInterface {
 }
 
 const TIMEOUT_MS = 10_000
+const SYSCTL = '/proc/sys/net'
 /** A route of the kernel that refuses: linux/route.h. */
 const RTF_REJECT = 0x200
 
@@ -92,6 +94,38 @@ export function toHostInterfaces(links: readonly IpLink[]): ReadonlyMap<string, 
     found.set(ifname, { ifindex, addresses, ...(master === undefined ? {} : { master }) })
   }
   return found
+}
+
+/**
+ * Without these the node itself answers on a physical network, by IPv6's link-local address and to ARP for any address that it has
+ * (ip-sysctl of the kernel: arp_ignore 8 answers for none).
+ */
+const SILENT = { 'ipv6/conf': ['disable_ipv6', '1'], 'ipv4/conf': ['arp_ignore', '8'] } as const
+/** Names of the kernel's own folders there, which are no devices. */
+const NO_DEVICES = ['all', 'default']
+
+/** Keeps the node's own IP from answering there. A protocol or device that is not there needs nothing. @throws of the writing */
+export async function silenceHost(name: string, folder = SYSCTL): Promise<void> {
+  const writes = Object.entries(SILENT).map(([conf, [key, value]]) => writeSysctl(folder, conf, name, key, value))
+  // One that fails does not keep the other from being written.
+  await Promise.allSettled(writes)
+  await Promise.all(writes)
+}
+
+/** As a new device has it. */
+export async function unsilenceHost(name: string, folder = SYSCTL): Promise<void> {
+  for (const [conf, [key]] of Object.entries(SILENT)) {
+    const value = await readFile(join(folder, conf, 'default', key), 'utf8').catch(emptyIfMissing(''))
+    if (value !== '') await writeSysctl(folder, conf, name, key, value.trim())
+  }
+}
+
+async function writeSysctl(folder: string, conf: string, name: string, key: string, value: string): Promise<void> {
+  if (!isDeviceName(name) || NO_DEVICES.includes(name)) throw new TypeError('not a device name')
+  const path = join(folder, conf, name, key)
+  const held = await readFile(path, 'utf8').catch(emptyIfMissing<string | undefined>(undefined))
+  // Never makes a file: a device that went has none.
+  if (held !== undefined && held.trim() !== value) await writeFile(path, value, { flag: 'r+' }).catch(emptyIfMissing<void>(undefined)) // prettier-ignore
 }
 
 /** A port of a bridge passes packets only when its device is up. @param name checked by the contract: never an option of ip */

@@ -7,12 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Linux limits names to 15 bytes and refuses slashes, spaces and colons (dev_valid_name). */
 const DEVICE_NAME = /^[A-Za-z0-9_.-]{1,15}$/
 
+/** A name that is safe in a path. */
+export function isDeviceName(name: string): boolean {
+  return DEVICE_NAME.test(name) && name !== '.' && name !== '..'
+}
+
 /**
  * Tells two devices of the same name apart: the kernel never reuses an interface index within a boot.
  * Undefined while there is no such device.
  */
 export async function deviceInstance(device: string, bootId: string): Promise<string | undefined> {
-  if (!DEVICE_NAME.test(device) || device === '.' || device === '..') throw new TypeError('not a device name')
+  if (!isDeviceName(device)) throw new TypeError('not a device name')
   try {
     const index = (await readFile(`/sys/class/net/${device}/ifindex`, 'utf8')).trim()
     return `${bootId}/${index}`

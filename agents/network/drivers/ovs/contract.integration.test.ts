@@ -73,6 +73,8 @@ describe('physical networks', () => {
       host: {
         readInterfaces: () => Promise.resolve(new Map([['x1', free], ['x2', free]])), // prettier-ignore
         bringUp: () => Promise.resolve(),
+        silence: () => Promise.resolve(),
+        unsilence: () => Promise.resolve(),
       },
     })
     stack.defer(() => physical.stop())

@@ -45,6 +45,8 @@ interface Scene {
   /** Interfaces that were brought up, looks at the host's interfaces, and times that the report changed. */
   seen: { up: string[]; looks: number; told: number }
   clock: { now: number }
+  /** Interfaces at which the host does not answer, as it was told, and what goes wrong. */
+  silent: { devices: Set<string>; error?: Error }
   want: (...networks: PhysicalNetwork[]) => Promise<PhysicalNetworks['report']>
 }
 
@@ -64,6 +66,7 @@ async function scene(): Promise<Scene> {
   ])
   const seen = { up: [] as string[], looks: 0, told: 0 }
   const clock = { now: 0 }
+  const silent: Scene['silent'] = { devices: new Set() }
   const physical = new PhysicalNetworks({
     database: ovs,
     node: 'n1',
@@ -76,8 +79,17 @@ async function scene(): Promise<Scene> {
         seen.looks++
         return Promise.resolve(new Map(links))
       },
+      silence: (device) => {
+        if (silent.error) return Promise.reject(silent.error)
+        silent.devices.add(device)
+        return Promise.resolve()
+      },
+      unsilence: (device) => {
+        silent.devices.delete(device)
+        return Promise.resolve()
+      },
       bringUp: (device) => {
-        seen.up.push(device)
+        seen.up.push(silent.devices.has(device) ? device : `${device}, loud`)
         ovs.set('Interface', device, { admin_state: 'up', link_state: 'up' })
         return Promise.resolve()
       },
@@ -87,7 +99,7 @@ async function scene(): Promise<Scene> {
     await physical.want(networks)
     return physical.report
   }
-  return { ovs, physical, links, seen, clock, want }
+  return { ovs, physical, links, seen, clock, silent, want }
 }
 
 /** As ovs-vswitchd opens it: the kernel has it down. */
@@ -254,6 +266,35 @@ describe('an interface', () => {
     await s.want({ name: 'a', interface: 'eth2' }, { name: 'b', interface: 'eth3' })
     const bridges = { ...HOSTS, [A]: [A, 'eth2', 'patch-a'].sort(), [B]: [B, 'eth3'].sort() }
     expect(stateOf(s)).toMatchObject({ bridges, mappings: `a:${A},b:${B}` })
+  })
+})
+
+describe('the node itself', () => {
+  test('is silent at interfaces in its bridges, before they are up, and speaks again where one is given back', async () => {
+    const s = await scene()
+    await s.want({ name: 'a', interface: 'eth2' }, { name: 'b', interface: 'eth0' }, { name: 'c', bridge: 'br-phys' })
+    opened(s, 'eth2')
+    await settled()
+    expect([s.seen.up, [...s.silent.devices]]).toEqual([['eth2'], ['eth2']])
+    await s.want({ name: 'a', interface: 'eth3' })
+    expect([...s.silent.devices]).toEqual(['eth3'])
+    await s.want({ name: 'b', interface: 'eth3' })
+    expect([...s.silent.devices]).toEqual(['eth3'])
+    await s.want()
+    expect([...s.silent.devices]).toEqual([])
+  })
+
+  test('where it is not, the interface works, and that is told until it is', async () => {
+    const s = await scene()
+    s.silent.error = new Error('EROFS: read-only file system')
+    await s.want({ name: 'a', interface: 'eth2' })
+    opened(s, 'eth2')
+    await settled()
+    const told = [{ name: 'a', error: expect.stringContaining("node's own IP can be reached from there (EROFS") }]
+    expect([s.seen.up, s.physical.report, stateOf(s).mappings]).toEqual([['eth2, loud'], told, `a:${A}`])
+    delete s.silent.error
+    await s.physical.ensure()
+    expect([s.physical.report, [...s.silent.devices]]).toEqual([[{ name: 'a' }], ['eth2']])
   })
 })
 

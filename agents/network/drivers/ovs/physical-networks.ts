@@ -4,18 +4,45 @@ import type { Inventory } from '../../../../lib/contract/documents.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import type { Operation } from '../../../../lib/ovsdb/operations.ts'
-import { bringInterfaceUp, readHostInterfaces, type HostInterface } from '../../host-interfaces.ts'
+import {
+  bringInterfaceUp,
+  readHostInterfaces,
+  silenceHost,
+  unsilenceHost,
+  type HostInterface,
+} from '../../host-interfaces.ts'
 import { InterfacesInUse } from '../../interfaces-in-use.ts'
 import { transactApplied } from './applied.ts'
 import { chooseDatapath } from './datapath.ts'
 import { isDown, isHeld, judgePhysicalNetworks, type PhysicalNetwork, type Verdict } from './judge-physical-networks.ts'
-import { planPhysicalBridges, planStalePorts, planStepwise, type PhysicalConnection } from './physical-bridges-plan.ts'
+import {
+  listOwnInterfaces,
+  planPhysicalBridges,
+  planStalePorts,
+  planStepwise,
+  type PhysicalConnection,
+} from './physical-bridges-plan.ts'
 
 /** As much as an inventory takes: lib/contract/inventory.ts. */
 const MAX_REPORTS = 64
 const MAX_NAME_LENGTH = 63
 
 export type PhysicalReport = NonNullable<Inventory['physicalNetworks']>
+
+interface Host {
+  readInterfaces: typeof readHostInterfaces
+  bringUp: typeof bringInterfaceUp
+  /** Keeps the node's own IP from answering at an interface, and gives that back. */
+  silence: (device: string) => Promise<void>
+  unsilence: (device: string) => Promise<void>
+}
+
+const THIS_HOST: Host = {
+  readInterfaces: readHostInterfaces,
+  bringUp: bringInterfaceUp,
+  silence: (device) => silenceHost(device),
+  unsilence: (device) => unsilenceHost(device),
+}
 
 export interface PhysicalNetworksOptions {
   database: Pick<OvsdbClient, 'rows' | 'synced' | 'transact' | 'waitUntil' | 'onChange' | 'onSync'>
@@ -26,7 +53,7 @@ export interface PhysicalNetworksOptions {
   /** The report differs from the last one. */
   onReport: () => void
   /** Of this host; others in tests. */
-  host?: { readInterfaces: typeof readHostInterfaces; bringUp: typeof bringInterfaceUp }
+  host?: Host
   /** In milliseconds, never set back. */
   now?: () => number
 }
@@ -37,10 +64,12 @@ export interface PhysicalNetworksOptions {
  */
 export class PhysicalNetworks {
   readonly #options: PhysicalNetworksOptions
-  readonly #host: NonNullable<PhysicalNetworksOptions['host']>
+  readonly #host: Host
   readonly #inUse: InterfacesInUse
   /** By name: what the switch said of it in the last run. */
   readonly #refused = new Map<string, string>()
+  /** By interface: why the node itself still answers there. */
+  readonly #loud = new Map<string, string>()
   /** Of the last look. */
   #links: ReadonlyMap<string, HostInterface> = new Map()
   readonly #stop = new AbortController()
@@ -51,7 +80,7 @@ export class PhysicalNetworks {
 
   constructor(options: PhysicalNetworksOptions) {
     this.#options = options
-    this.#host = options.host ?? { readInterfaces: readHostInterfaces, bringUp: bringInterfaceUp }
+    this.#host = options.host ?? THIS_HOST
     this.#inUse = new InterfacesInUse(options.addresses, options.now ?? (() => performance.now()))
     const { database } = options
     database.onSync((synced) => synced && void this.ensure())
@@ -101,7 +130,7 @@ export class PhysicalNetworks {
   }
 
   async #connect(): Promise<void> {
-    const { database, node, log } = this.#options
+    const { database, node } = this.#options
     const { signal } = this.#stop
     const networks = this.#wanted
     if (networks === undefined || !database.synced) return
@@ -112,8 +141,11 @@ export class PhysicalNetworks {
     const connections = verdicts.flatMap((v) => v.connection ?? [])
     const operations = planPhysicalBridges(database, { node, datapath: chooseDatapath(database), connections })
     this.#refused.clear()
+    const before = listOwnInterfaces(database)
     try {
       if (operations.length > 0) await this.#make(connections, operations, signal)
+      const held = listOwnInterfaces(database)
+      await this.#silence(held, before.filter((device) => !held.includes(device))) // prettier-ignore
       for (const { interface: device } of connections) {
         if (device !== undefined && isDown(database, device)) await this.#host.bringUp(device, signal)
       }
@@ -148,6 +180,23 @@ export class PhysicalNetworks {
     if (mappings.length > 0) await database.transact(mappings, signal)
   }
 
+  /** Before an interface is brought up. One where the host still answers passes packets all the same, and that is told. */
+  async #silence(held: readonly string[], given: readonly string[]): Promise<void> {
+    const { log } = this.#options
+    this.#loud.clear()
+    for (const device of held) {
+      await this.#host.silence(device).catch((err: unknown) => {
+        this.#loud.set(device, err instanceof Error ? err.message : String(err))
+        log.warn({ err, device }, "cannot keep the node's own IP from a physical network")
+      })
+    }
+    for (const device of given) {
+      await this.#host.unsilence(device).catch((err: unknown) => {
+        log.warn({ err, device }, 'cannot give an interface back its IP settings')
+      })
+    }
+  }
+
   /** @throws what the look did, when an interface may have to be taken */
   async #look(networks: readonly PhysicalNetwork[], signal: AbortSignal): Promise<void> {
     const { database, log } = this.#options
@@ -166,7 +215,9 @@ export class PhysicalNetworks {
     const host = { links: this.#links, whyInUse: (device: string) => this.#inUse.whyInUse(device) }
     return judgePhysicalNetworks(this.#options.database, networks, host).map((verdict) => {
       const why = this.#refused.get(verdict.name)
-      return why === undefined ? verdict : { ...verdict, error: refusedBySwitch(why) }
+      if (why !== undefined) return { ...verdict, error: refusedBySwitch(why) }
+      const loud = this.#loud.get(verdict.connection?.interface ?? '')
+      return loud === undefined || verdict.error !== undefined ? verdict : { ...verdict, error: answersItself(loud) }
     })
   }
 
@@ -192,6 +243,10 @@ export class PhysicalNetworks {
 
 function refusedBySwitch(why: string): string {
   return `the switch refuses it (${why.slice(0, 300)}): see in "ovs-vsctl show" what has the interface or the bridge`
+}
+
+function answersItself(why: string): string {
+  return `connected, but the node's own IP can be reached from there (${why.slice(0, 300)}): see that the agent may write /proc/sys/net`
 }
 
 /** In the order of the names. */
