@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Helm makes of the chart. That it works in a cluster is e2e/cluster's to show.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import { programPath } from '../local/build/programs.ts'
 const CHART = join(dirname(fileURLToPath(import.meta.url)), 'nephele')
 
 interface PodTemplate {
+  metadata?: { annotations?: Record<string, string> }
   spec: {
     hostNetwork?: boolean
     securityContext?: { runAsNonRoot?: boolean }
@@ -41,8 +42,12 @@ beforeAll(async () => {
 }, 15 * 60_000)
 afterAll(() => rmSync(helmHome, { recursive: true, force: true }))
 
-async function render(settings: readonly string[] = [], namespace = 'nephele-system'): Promise<Manifest[]> {
-  const args = ['template', 'nephele', CHART, '--namespace', namespace, ...settings.flatMap((s) => ['--set', s])]
+async function render(
+  settings: readonly string[] = [],
+  namespace = 'nephele-system',
+  chart = CHART,
+): Promise<Manifest[]> {
+  const args = ['template', 'nephele', chart, '--namespace', namespace, ...settings.flatMap((s) => ['--set', s])]
   const env = { ...process.env, HELM_CACHE_HOME: helmHome, HELM_CONFIG_HOME: helmHome }
   const { stdout } = await exec([await programPath('helm'), ...args], { timeoutMs: 60_000, env })
   return parseAllDocuments(stdout)
@@ -102,6 +107,26 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
     expect(policy?.spec?.matchConstraints?.resourceRules.map((rule) => rule.resources)).toEqual([resources])
   })
 })
+
+test('the databases of OVN start anew when their scripts or the role of nodes change, and not for other values', async () => {
+  const annotationsOf = (of: Manifest[]) =>
+    of.find((m) => m.kind === 'StatefulSet' && m.metadata.name === 'nephele-ovn')?.spec?.template?.metadata?.annotations
+  const before = annotationsOf(manifests)
+  expect(before).toEqual({ 'checksum/scripts': expect.stringMatching(/^[0-9a-f]{64}$/) })
+  expect(annotationsOf(await render(['agent.tunnelNetwork=10.99.0.0/24']))).toEqual(before)
+  const changed = join(helmHome, 'changed')
+  for (const file of ['files/southbound-role.json', 'templates/ovn/statefulset.yaml']) {
+    cpSync(CHART, changed, { recursive: true })
+    if (file.endsWith('.json')) appendFileSync(join(changed, file), '\n ')
+    else replaceIn(join(changed, file), 'sleep 1', 'sleep 2')
+    expect(annotationsOf(await render([], 'nephele-system', changed))).not.toEqual(before)
+    rmSync(changed, { recursive: true })
+  }
+})
+
+function replaceIn(path: string, from: string, to: string): void {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
+}
 
 test('the agent sees what the node mounts later, wherever it has a folder of the node', async () => {
   const agent = (await render(['agent.hostPaths={/srv/pool,/mnt/fast}'])).find((m) => m.kind === 'DaemonSet')
