@@ -61,7 +61,7 @@ function emptyIfMissing<T>(empty: T) {
 }
 
 /** Of /proc/net/route: interface, destination, gateway, flags, references, uses, metric, mask. */
-export function defaultRoutes4(text: string): string[] {
+function defaultRoutes4(text: string): string[] {
   const rows = text.split('\n').map((line) => line.trim().split(/\s+/))
   return rows.flatMap(([device = '', to, , flags = '', , , , mask]) =>
     to === '00000000' && mask === '00000000' && (parseInt(flags, 16) & RTF_REJECT) === 0 ? [device] : [],
@@ -69,7 +69,7 @@ export function defaultRoutes4(text: string): string[] {
 }
 
 /** Of /proc/net/ipv6_route: destination and its length first, flags and interface last. */
-export function defaultRoutes6(text: string): string[] {
+function defaultRoutes6(text: string): string[] {
   const rows = text.split('\n').map((line) => line.trim().split(/\s+/))
   return rows.flatMap((row) => {
     const [flags = '', device = ''] = row.slice(-2)
@@ -125,7 +125,8 @@ async function writeSysctl(folder: string, conf: string, name: string, key: stri
   const path = join(folder, conf, name, key)
   const held = await readFile(path, 'utf8').catch(emptyIfMissing<string | undefined>(undefined))
   // Never makes a file: a device that went has none.
-  if (held !== undefined && held.trim() !== value) await writeFile(path, value, { flag: 'r+' }).catch(emptyIfMissing<void>(undefined)) // prettier-ignore
+  if (held === undefined || held.trim() === value) return
+  await writeFile(path, value, { flag: 'r+' }).catch(emptyIfMissing(undefined))
 }
 
 /** A port of a bridge passes packets only when its device is up. @param name checked by the contract: never an option of ip */

@@ -19,7 +19,7 @@ export interface Verdict {
 }
 
 /** What is known of the host's interfaces. */
-export interface HostInterfaces {
+interface HostInterfaces {
   links: ReadonlyMap<string, HostInterface>
   /** Why the host needs an interface: interfaces-in-use.ts. */
   whyInUse: (device: string) => string | undefined

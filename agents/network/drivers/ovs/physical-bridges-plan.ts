@@ -67,7 +67,7 @@ export function planPhysicalBridges(view: SwitchView, want: PhysicalBridges): Op
 }
 
 /** The same a step at a time, for when the switch refuses the whole: what is no longer wanted, each physical network, the mappings. */
-export interface PhysicalBridgesSteps {
+interface PhysicalBridgesSteps {
   removal: Operation[]
   each: { name: string; operations: Operation[] }[]
   /** To be planned once the others are done. */
