@@ -88,7 +88,7 @@ const inventory = {
   hypervisor: { type: 't', version: 'v', acceleration: 'kvm', accelerationReason: 'r' },
   dpdk: { initialized: true, version: 'v', vhostUser: true },
   ovs: { version: 'v', datapath: 'netdev' },
-  physicalNetworks: [{ name: 'p', error: 'e' }],
+  physicalNetworks: [{ name: 'p', error: 'e', warning: 'w' }],
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
@@ -381,6 +381,7 @@ describe('what a node says', () => {
     ['version of DPDK', Inventory, inventory, 'dpdk.version', 64],
     ['version of the switch', Inventory, inventory, 'ovs.version', 64],
     ['error of a physical network', Inventory, inventory, 'physicalNetworks.0.error', 512],
+    ['warning of a physical network', Inventory, inventory, 'physicalNetworks.0.warning', 512],
     ['error of a pool', Inventory, inventory, 'pools.0.error', 1024],
   ])('a %s is cut', (_, schema, value, path, length) => {
     const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)

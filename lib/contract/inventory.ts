@@ -44,9 +44,12 @@ export const Inventory = z.object({
     .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
     .optional(),
   ovs: z.object({ version: text(64), datapath: z.enum(['system', 'netdev']).optional() }).optional(),
-  /** Those of the node's document. Without `error` it is connected. Absent: not known, as before the agent has its roles. */
+  /**
+   * Those of the node's document. Without `error` it is connected; `warning`: it is, and somebody should look at it. Absent: not known, as
+   * before the agent has its roles.
+   */
   physicalNetworks: z
-    .array(z.object({ name: z.string().max(63), error: text(512).optional() }))
+    .array(z.object({ name: z.string().max(63), error: text(512).optional(), warning: text(512).optional() }))
     .max(64)
     .optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */

@@ -128,7 +128,7 @@ export interface ProviderNetworkStatus {
    */
   connectedCount?: number
   /**
-   * Nodes that are not connected, the first ones by name.
+   * Nodes that are not connected, or with something that somebody should look at; the first ones by name.
    *
    * @maxItems 16
    *
@@ -140,7 +140,7 @@ export interface ProviderNetworkStatus {
      */
     node: string
     /**
-     * Why it is not connected, and what would help.
+     * What is wrong, and what would help.
      */
     message: string
   }[]

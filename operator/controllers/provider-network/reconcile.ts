@@ -50,8 +50,9 @@ function listNodes(providerNetwork: ProviderNetwork, { caches, bus }: ProviderNe
       if (!kubeNode || !findMapping(providerNetwork, kubeNode)) return []
       const conflict = mappingsOf(kubeNode, inForce).conflicts.get(providerNetwork.metadata.uid)
       const connected = isConnected(computeNode, name)
-      const said = bus.inventory.find(node)?.physicalNetworks?.find((one) => one.name === name)?.error
-      const message = conflict ?? (connected ? undefined : (said ?? 'its agent has not said yet that it is connected'))
+      const said = bus.inventory.find(node)?.physicalNetworks?.find((one) => one.name === name)
+      const message =
+        conflict ?? (connected ? said?.warning : (said?.error ?? 'its agent has not said yet that it is connected'))
       return {
         isConnected: connected,
         hasConflict: conflict !== undefined,

@@ -16,6 +16,8 @@ export interface Verdict {
   connection?: PhysicalConnection
   /** Why no packet of it passes, and what helps. With a connection: it stays, since the cause is outside of the switch or passes by itself. */
   error?: string
+  /** Packets pass, and somebody should look at it. */
+  warning?: string
 }
 
 /** What is known of the host's interfaces. */
@@ -65,9 +67,11 @@ function judge(view: SwitchView, network: PhysicalNetwork, host: HostInterfaces)
   }
   if (device === undefined) return judgeBridge(view, name, bridge ?? '')
   const connection = { name, bridge: ownBridgeName(name), interface: device, ifindex: host.links.get(device)?.ifindex }
-  const error = isHeld(view, network) ? troubleOf(view, device, host) : refusal(view, device, host)
+  const error = isHeld(view, network) ? troubleOf(view, device) : refusal(view, device, host)
   if (error !== undefined) return isHeld(view, network) ? { name, connection, error } : { name, error }
-  return isHeld(view, network) ? { name, connection } : { name, connection, error: waiting(device) }
+  if (!isHeld(view, network)) return { name, connection, error: waiting(device) }
+  const warning = warningOf(device, host)
+  return { name, connection, ...(warning === undefined ? {} : { warning }) }
 }
 
 function judgeBridge(view: SwitchView, name: string, bridge: string): Verdict {
@@ -118,7 +122,7 @@ function refusal(view: SwitchView, device: string, host: HostInterfaces): string
 }
 
 /** What an interface in our bridge lacks. */
-function troubleOf(view: SwitchView, device: string, { links }: HostInterfaces): string | undefined {
+function troubleOf(view: SwitchView, device: string): string | undefined {
   const row = findByName(view, 'Interface', device)?.row
   const port = readNumber(row?.['ofport'])
   const error = readString(row?.['error']) || (port === -1 ? 'it could not be opened' : '')
@@ -129,11 +133,14 @@ function troubleOf(view: SwitchView, device: string, { links }: HostInterfaces):
   if (readString(row?.['link_state']) === 'down') {
     return `interface ${device} has no link: check its cable and what is at the other end`
   }
-  const [address] = links.get(device)?.addresses ?? []
-  if (address !== undefined) {
-    return `interface ${device} has got the address ${address}, and the switch has the interface: take the address away, and let nothing configure the interface`
-  }
   return undefined
+}
+
+/** Guests go on; what the host does with the address does not. */
+function warningOf(device: string, { links }: HostInterfaces): string | undefined {
+  const [address] = links.get(device)?.addresses ?? []
+  if (address === undefined) return undefined
+  return `interface ${device} has got the address ${address}, and the switch has the interface: take the address away, and let nothing configure the interface`
 }
 
 /** Of interfaces in our bridges. */

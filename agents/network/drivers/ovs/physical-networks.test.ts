@@ -236,7 +236,7 @@ describe('an interface', () => {
     expect(s.physical.report).toEqual([{ name: 'a' }])
     s.links.set('eth2', { ifindex: 9, addresses: ['198.51.100.9'] })
     await s.physical.ensure()
-    const told = [{ name: 'a', error: expect.stringContaining('got the address 198.51.100.9') }]
+    const told = [{ name: 'a', warning: expect.stringContaining('got the address 198.51.100.9') }]
     expect([stateOf(s).mappings, s.physical.report]).toEqual([`a:${A}`, told])
     const { looks } = s.seen
     s.ovs.set('Interface', 'tap1', { link_state: 'up' })
@@ -290,7 +290,7 @@ describe('the node itself', () => {
     await s.want({ name: 'a', interface: 'eth2' })
     opened(s, 'eth2')
     await settled()
-    const told = [{ name: 'a', error: expect.stringContaining("node's own IP can be reached from there (EROFS") }]
+    const told = [{ name: 'a', warning: expect.stringContaining("node's own IP can be reached from there (EROFS") }]
     expect([s.seen.up, s.physical.report, stateOf(s).mappings]).toEqual([['eth2, loud'], told, `a:${A}`])
     delete s.silent.error
     await s.physical.ensure()

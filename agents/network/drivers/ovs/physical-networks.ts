@@ -217,7 +217,7 @@ export class PhysicalNetworks {
       const why = this.#refused.get(verdict.name)
       if (why !== undefined) return { ...verdict, error: refusedBySwitch(why) }
       const loud = this.#loud.get(verdict.connection?.interface ?? '')
-      return loud === undefined || verdict.error !== undefined ? verdict : { ...verdict, error: answersItself(loud) }
+      return loud === undefined || verdict.error !== undefined ? verdict : { ...verdict, warning: answersItself(loud) }
     })
   }
 
@@ -250,10 +250,14 @@ function answersItself(why: string): string {
 }
 
 /** In the order of the names. */
-function toReport(verdicts: readonly Pick<Verdict, 'name' | 'error'>[]): PhysicalReport {
+function toReport(verdicts: readonly Pick<Verdict, 'name' | 'error' | 'warning'>[]): PhysicalReport {
   return verdicts
     .filter(({ name }) => name.length <= MAX_NAME_LENGTH)
-    .map(({ name, error }) => ({ name, ...(error === undefined ? {} : { error }) }))
+    .map(({ name, error, warning }) => ({
+      name,
+      ...(error === undefined ? {} : { error }),
+      ...(warning === undefined ? {} : { warning }),
+    }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .slice(0, MAX_REPORTS)
 }
