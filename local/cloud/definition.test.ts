@@ -31,6 +31,7 @@ describe('definition of a cloud', () => {
     [[], 0],
     [['10.98.0.254', '127.0.0.1', '10.98.2.254'], 1],
     [['10.99.0.1', 'fe80::1'], 0],
+    [['10.97.0.7'], 1],
   ])('addresses in use %j: subnet %i', (inUse, subnet) => expect(chooseSubnet(inUse)).toBe(subnet))
 
   test('no subnet is left', () => {

@@ -94,7 +94,8 @@ export function addressesOf(subnet: number): CloudAddresses {
 export function chooseSubnet(addressesInUse: readonly string[]): number {
   const taken = new Set(
     addressesInUse
-      .map((a) => /^10\.98\.(\d+)\./.exec(a)?.[1])
+      // 10.97 is the network outside of the cloud with that number.
+      .map((a) => /^10\.9[78]\.(\d+)\./.exec(a)?.[1])
       .filter((n) => n !== undefined)
       .map(Number),
   )

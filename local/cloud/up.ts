@@ -10,7 +10,7 @@ import type { GuestImage } from '../guest-image/build.ts'
 import { isRunning, signalProcess } from '../host/process.ts'
 import type { Progress } from '../host/progress.ts'
 import { waitUntil } from '../host/wait.ts'
-import { startFabric, stopFabric } from '../node/fabric.ts'
+import { hasOutside, startFabric, stopFabric } from '../node/fabric.ts'
 import { stopNode, waitForNode } from '../node/node.ts'
 import { prepareHost } from './prepare.ts'
 import { rootfsDir } from '../rootfs/build.ts'
@@ -143,7 +143,10 @@ async function applyExternalNetwork(cloud: Cloud): Promise<void> {
 
 async function ensureFabric(cloud: Cloud): Promise<void> {
   const { layout, state } = cloud
-  if (state.fabric && isRunning(state.fabric)) return
+  if (state.fabric && isRunning(state.fabric)) {
+    if (hasOutside(state.fabric)) return
+    throw new Error('this cloud was started by an older checkout, without a network outside: npm run cloud -- down')
+  }
   // Nodes on a fabric that is gone reach nothing: they start again with the new one.
   for (const node of Object.values(state.nodes)) await stopNode(node)
   if (state.fabric) await stopFabric(state.fabric, state.hostInterface)

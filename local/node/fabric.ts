@@ -5,7 +5,7 @@
 import { exec, ExecError, type ExecResult } from '../../lib/exec.ts'
 import { endProcess, startProcess, type ProcessId, type StartedProcess } from '../host/process.ts'
 import { waitUntil } from '../host/wait.ts'
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 const TUNNEL_MTU = 1600
 const MANAGEMENT_MTU = 1500
@@ -110,6 +110,11 @@ async function linkOutside(net: string, { hostInterface, hostCidr }: FabricOptio
   const forward = '/proc/sys/net/ipv4/ip_forward'
   await exec(['nsenter', `--net=${net}`, 'tee', forward], { timeoutMs: 10_000, input: '1\n' })
   await ipBatch(['ip'], [['route', 'add', outside.network, 'via', outside.router, 'dev', hostInterface]])
+}
+
+/** Whether it has the network outside; those of versions before 0.2.0 have none. */
+export function hasOutside({ pid }: ProcessId): boolean {
+  return /^ *ext:/m.test(readFileSync(`/proc/${pid}/net/dev`, 'utf8'))
 }
 
 /** Runs a program of a root file system in the fabric's namespace. @throws ExecError */
