@@ -48,3 +48,15 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
 export function contains(range: AddressRange, value: bigint): boolean {
   return range.first <= value && value <= range.last
 }
+
+/** By texts: whether the address lies in the range. What is neither lies nowhere. */
+export function isIn(address: string, cidr: string): boolean {
+  const [one, range] = [findAddress(address), findCidr(cidr)]
+  return one !== undefined && range !== undefined && one.version === range.version && contains(range, one.value)
+}
+
+/** By texts: whether two ranges have an address in common. */
+export function areOverlapping(one: string, other: string): boolean {
+  const [a, b] = [findCidr(one), findCidr(other)]
+  return a !== undefined && b !== undefined && overlaps(a, b)
+}

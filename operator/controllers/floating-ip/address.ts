@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FloatingIP, Network, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import { contains, findAddress, findCidr } from '../../ipam/address.ts'
+import { isIn } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { missing, type Found } from '../../kind/found.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
@@ -65,9 +65,4 @@ function noSubnet(network: Network, named: string | undefined): ReturnType<typeo
   return named === undefined
     ? missing('NoSubnet', `Network ${key} has no IPv4 Subnet: create one, and this goes on by itself`)
     : missing('SubnetNotFound', `Subnet ${named} in spec.subnetRef is no IPv4 Subnet of Network ${key}: create it`)
-}
-
-function isIn(address: string, cidr: string): boolean {
-  const [one, range] = [findAddress(address), findCidr(cidr)]
-  return one !== undefined && range !== undefined && one.version === range.version && contains(range, one.value)
 }

@@ -2,6 +2,7 @@
 import type { FloatingIP, Network, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
+import { isOlder } from '../../kind/is-older.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
@@ -95,9 +96,8 @@ function findRival(
     .filter((other) => other.metadata.uid !== self.metadata.uid)
     .filter(({ status }) => status?.fixedIPAddress === fixedAddress && status.networkUID === self.status?.networkUID)
   const isThere = self.status?.portUID === metadata.uid && self.status.fixedIPAddress === fixedAddress
-  const age = (one: FloatingIP) => `${one.metadata.creationTimestamp ?? ''} ${one.metadata.uid}`
   // Two of one moment may both have it: the older keeps it.
-  return isThere ? others.find((other) => age(other) < age(self)) : others[0]
+  return isThere ? others.find((other) => isOlder(other, self)) : others[0]
 }
 
 /** One that is being deleted takes no new ones. */

@@ -3,6 +3,7 @@ import type { Network, Router } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { areOverlapping } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
@@ -15,7 +16,6 @@ import { isForeignTo } from '../port/owners-choice.ts'
 import { claimAddresses, claimKept, type GatewayDeps } from './gateway-addresses.ts'
 import { chooseGateways, listGatewayNodes } from './gateway-nodes.ts'
 import { gateway as gatewayOfRouter, hasGatewayOn, hasLeg, outside } from './kind.ts'
-import { areOverlapping } from './overlap.ts'
 
 export interface Gateway {
   network: RealisedNetwork

@@ -2,7 +2,9 @@
 import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { areOverlapping } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
+import { isOlder } from '../../kind/is-older.ts'
 import type { NamedRef } from '../../kind/row.ts'
 import { keyOf } from '../../kind/references.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
@@ -13,7 +15,6 @@ import { addressKey } from '../port/address-keys.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { logicalSubnet } from '../subnet/logical-subnet.ts'
 import { hasLeg, subnet as subnetOfRouter } from './kind.ts'
-import { areOverlapping } from './overlap.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
@@ -104,12 +105,6 @@ function findRival(router: Router, { metadata }: Subnet, caches: OperatorDeps['c
 
 function isGoing({ metadata }: Router): boolean {
   return metadata.deletionTimestamp !== undefined
-}
-
-function isOlder(a: Router, b: Router): boolean {
-  const { creationTimestamp: ofA = '' } = a.metadata
-  const { creationTimestamp: ofB = '' } = b.metadata
-  return ofA === ofB ? a.metadata.uid < b.metadata.uid : ofA < ofB
 }
 
 function overlap(subnet: RoutedSubnet, other: RoutedSubnet, { field }: NamedRef): Outcome {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { findCidr, overlaps } from '../../ipam/address.ts'
+import { areOverlapping } from '../../ipam/address.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 
@@ -28,9 +28,4 @@ export function withoutOverlap(
     )
   })
   return { interfaces: interfaces.filter((leg) => !clashing.includes(leg)), lacks }
-}
-
-export function areOverlapping(one: string, other: string): boolean {
-  const [a, b] = [findCidr(one), findCidr(other)]
-  return a !== undefined && b !== undefined && overlaps(a, b)
 }

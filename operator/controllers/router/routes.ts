@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { contains, findAddress, findCidr } from '../../ipam/address.ts'
+import { findAddress, findCidr, isIn } from '../../ipam/address.ts'
 import type { LogicalRouter, RoutedSubnet } from '../../network/network-driver.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 
@@ -36,9 +36,4 @@ function whyUnreachable(nextHop: string, reached: readonly { cidr: string; own: 
 function isNobodys(address: string, cidr: string): boolean {
   const [value, range] = [findAddress(address)?.value, findCidr(cidr)]
   return value === range?.first || (range?.version === 4 && value === range.last)
-}
-
-function isIn(address: string, cidr: string): boolean {
-  const [one, range] = [findAddress(address), findCidr(cidr)]
-  return one !== undefined && range !== undefined && one.version === range.version && contains(range, one.value)
 }
