@@ -19,6 +19,8 @@ import { Plan } from './plan.ts'
 
 /** All ports with port security are members: what no rule of a group allows is dropped. */
 export const GUARD_GROUP = 'nephele_guard'
+/** Below it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
+const TIER = 1
 const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
 
@@ -33,6 +35,8 @@ export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): P
   const plan = new Plan()
   const remotes = want.rules.flatMap((rule) => (rule.remoteGroupUid ? [rule.remoteGroupUid] : []))
   planPlaceholders(plan, new Set(remotes.filter((uid) => uid !== want.uid)), nb)
+  // Never after the group: a guard of a version that knew no tiers would drop what the group's rules, in a later tier, let pass.
+  if (nb.findNamed('Port_Group', GUARD_GROUP)) planGuardGroup(plan, nb)
   const name = groupName(want.uid)
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
@@ -140,11 +144,11 @@ function planGroup(
 }
 
 function aclKey(row: OvsRow): string {
-  return ['direction', 'priority', 'match', 'action', 'external_ids'].map((c) => canonical(row[c] ?? '')).join()
+  return ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'].map((c) => canonical(row[c] ?? '')).join()
 }
 
 function acl(direction: string, priority: number, match: string, action: string, uid: string): OvsRow {
-  return { direction, priority, match, action, external_ids: partMark('Rule', uid) }
+  return { direction, priority, match, action, tier: TIER, external_ids: partMark('Rule', uid) }
 }
 
 /** Rules with the same meaning are one. */

@@ -49,7 +49,7 @@ export const NORTHBOUND_TABLES = {
   NAT: { columns: ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
-  ACL: { columns: ['direction', 'priority', 'match', 'action', 'external_ids'] },
+  ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals'
+import { setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { GUARD_GROUP, planGuardGroup, planSecurityGroup } from './group-plan.ts'
+import { partMark } from './marks.ts'
+import { Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import { PLANNERS } from './planners.ts'
+
+const ACL_UUID = '00000000-0000-4000-8000-00000000000a'
+const GROUP_UUID = '00000000-0000-4000-8000-00000000000b'
+const want = { kind: 'SecurityGroup', uid: 'g1', namespace: 'ns', name: 'web', generation: 1, rules: [] } as const
+
+function northbound(tables: Record<string, Record<string, OvsRow>>): Northbound {
+  return new Northbound((table) => new Map(Object.entries(tables[table] ?? {})), PLANNERS)
+}
+
+/** The guard as 0.1.0 wrote it: everything in one tier. */
+function withGuardOfTier(tier: number): Northbound {
+  const match = `outport == @${GUARD_GROUP} && ip`
+  const drop = { direction: 'to-lport', priority: 1001, match, action: 'drop', tier }
+  const mark = partMark('GuardGroup', GUARD_GROUP)
+  return northbound({
+    ACL: { [ACL_UUID]: { ...drop, external_ids: partMark('Rule', GUARD_GROUP) } },
+    Port_Group: {
+      [GROUP_UUID]: { name: GUARD_GROUP, ports: setOf([]), acls: setOf([uuidOf(ACL_UUID)]), external_ids: mark },
+    },
+  })
+}
+
+const removed = (plan: Plan) =>
+  plan.operations.flatMap((operation) => (operation.op === 'mutate' ? operation.mutations : []))
+
+describe('tiers', () => {
+  test('rules of groups leave the first tier to firewalls', () => {
+    const plan = new Plan()
+    planGuardGroup(plan, northbound({}))
+    const tiers = plan.operations.flatMap((operation) =>
+      operation.op === 'insert' && operation.table === 'ACL' ? [operation.row['tier']] : [],
+    )
+    expect(new Set(tiers)).toEqual(new Set([1]))
+  })
+
+  test('a guard that drops in the first tier moves in the transaction of the first group, never after it', () => {
+    const plan = planSecurityGroup(want, withGuardOfTier(0))
+    expect(removed(plan)).toContainEqual(['acls', 'delete', setOf([uuidOf(ACL_UUID)])])
+    expect(removed(planSecurityGroup(want, withGuardOfTier(1)))).toContainEqual(['acls', 'delete', setOf([])])
+  })
+})
