@@ -32,13 +32,18 @@ const removed = (plan: Plan) =>
   plan.operations.flatMap((operation) => (operation.op === 'mutate' ? operation.mutations : []))
 
 describe('tiers', () => {
-  test('rules of groups leave the first tier to firewalls', () => {
+  test('the guard leaves the first tier to firewalls, and passes all of it on', () => {
     const plan = new Plan()
     planGuardGroup(plan, northbound({}))
-    const tiers = plan.operations.flatMap((operation) =>
-      operation.op === 'insert' && operation.table === 'ACL' ? [operation.row['tier']] : [],
+    const rules = plan.operations.flatMap((operation) =>
+      operation.op === 'insert' && operation.table === 'ACL' ? [operation.row] : [],
     )
-    expect(new Set(tiers)).toEqual(new Set([1]))
+    const first = rules.filter(({ tier }) => tier === 0)
+    expect(first.map(({ priority, match, action }) => [priority, match, action])).toEqual([
+      [0, `inport == @${GUARD_GROUP} && ip`, 'pass'],
+      [0, `outport == @${GUARD_GROUP} && ip`, 'pass'],
+    ])
+    expect(rules.filter(({ tier }) => tier === 1)).toHaveLength(rules.length - first.length)
   })
 
   test('a guard that drops in the first tier moves in the transaction of the first group, never after it', () => {

@@ -19,8 +19,9 @@ import { Plan } from './plan.ts'
 
 /** All ports with port security are members: what no rule of a group allows is dropped. */
 export const GUARD_GROUP = 'nephele_guard'
-/** Below it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
+/** Of what groups say. Before it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
 const TIER = 1
+export const FIREWALL_TIER = 0
 const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
 
@@ -70,6 +71,9 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
   const dhcp6 = 'ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547'
   const metadata = `ip4 && ip4.dst == ${METADATA_ADDRESS} && tcp && tcp.dst == 80`
   const rules = [
+    // Where no rule of a tier matches, OVN (25.03) lets every second packet of a connection pass that a later tier has ended.
+    { ...acl('from-lport', 0, `${from} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
+    { ...acl('to-lport', 0, `${to} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
     acl('from-lport', ALLOW_PRIORITY + 1, `${from} && ip6 && icmp6.type == 137`, 'drop', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp4}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp6}`, 'allow', GUARD_GROUP),
