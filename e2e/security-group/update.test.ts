@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups as guests feel them: one that serves http, one in the same group, one in another, and a namespace that lies about who it is.
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { SECURITY_GROUP } from '../../lib/api/kinds.ts'
 import type { Instance, SecurityGroup } from '../../lib/api/types.ts'
@@ -70,6 +71,20 @@ test('a rule opens and closes a port of a running machine', async () => {
   await waitUntilTrue('http to be closed', async () => (await fetchFrom(stranger, web)) === '' || undefined, 60_000)
   expect(await fetchFrom(peer, web)).toBe('web')
 }, 180_000)
+
+test('what a rule let in ends with it, even in the middle', async () => {
+  const { client } = project.test
+  const { spec } = await client.get<SecurityGroup>(SECURITY_GROUP, { name: 'default', namespace: project.namespace })
+  const icmp = { direction: 'ingress', protocol: 'icmp', remoteGroupRef: { name: 'other' } }
+  await project.patch(SECURITY_GROUP, 'default', { spec: { rules: [...(spec.rules ?? []), icmp] } })
+  await waitUntilTrue('ping to be let in', async () => (await pingFrom(stranger, web)) || undefined, 60_000)
+  const going = door.ssh(stranger, `ping -c 14 -W 1 ${addressOf(web)} || true`)
+  await setTimeout(3000)
+  await project.patch(SECURITY_GROUP, 'default', { spec: { rules: spec.rules } })
+  const answered = (await going).match(/seq=\d+/g) ?? []
+  expect(answered.length).toBeGreaterThanOrEqual(2)
+  expect(answered.length).toBeLessThanOrEqual(6)
+}, 120_000)
 
 test('packets with an address or a MAC that is not the port’s do not arrive', async () => {
   const [name = ''] = (await door.within(['ls', '/sys/class/net'])).stdout.split('\n').filter((n) => n !== 'lo')
