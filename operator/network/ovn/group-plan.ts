@@ -21,7 +21,7 @@ import { Plan } from './plan.ts'
 export const GUARD_GROUP = 'nephele_guard'
 /** Of what groups say. Before it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
 const TIER = 1
-export const FIREWALL_TIER = 0
+const FIREWALL_TIER = 0
 const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
 
