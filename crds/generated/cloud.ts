@@ -26,6 +26,15 @@ export interface CloudSpec {
    */
   dnsNameservers?: string[]
   /**
+   * How machines find each other by name. *live*
+   */
+  dns?: {
+    /**
+     * The domain of Networks without spec.dnsDomain. *live*
+     */
+    domain?: string
+  }
+  /**
    * The first three bytes of generated MAC addresses. Existing Ports keep theirs. *live*
    */
   macPrefix?: string

@@ -18,7 +18,7 @@ export interface NetworkSpec {
    */
   portSecurityEnabled?: boolean
   /**
-   * Domain that DHCP hands to guests. *live*
+   * Domain of the names by which its machines find each other, HOSTNAME.DOMAIN, which DHCP hands to guests; absent: the one of the Cloud. Two Networks may have the same: names are known on their own Network alone. *live*
    */
   dnsDomain?: string
   /**
@@ -114,6 +114,10 @@ export interface NetworkStatus {
    * The MTU in effect.
    */
   mtu?: number
+  /**
+   * The domain in effect.
+   */
+  dnsDomain?: string
   /**
    * Name of the logical switch in OVN's northbound database.
    */

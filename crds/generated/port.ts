@@ -162,6 +162,10 @@ export interface PortStatus {
     prefixLength: number
   }[]
   /**
+   * Hostname of its machine and domain of its Network; the condition Named says whether the Port has the name.
+   */
+  dnsName?: string
+  /**
    * UID of the Network.
    */
   networkUID?: string

@@ -44,6 +44,7 @@ const CLAIMED_WHOLE = Array.from({ length: 16 }, (_, i) => ({
   portRef: { namespace: 'team-a', name: `port-${i}` },
 }))
 
+const BAD_DOMAINS = ['Example.com', 'example.com.', 'a..b', 'a b', '-a.b', 'a'.repeat(64)]
 const IPV6 = { addressMode: 'dhcpv6-stateful', routerAdvertisements: true }
 
 const CIDRS = ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'FD00::/64', 'fd00::1/64', '10.0.0.0/24 ']
@@ -622,7 +623,13 @@ const REST: RuleCase[] = [
     kind: 'Network',
     path: 'spec.dnsDomain',
     says: 'write a domain name in lower case',
-    bad: ['Example.com', 'example.com.', 'a..b', 'a b'].map((dnsDomain) => ({ 'spec.dnsDomain': dnsDomain })),
+    bad: BAD_DOMAINS.map((dnsDomain) => ({ 'spec.dnsDomain': dnsDomain })),
+  },
+  {
+    kind: 'Cloud',
+    path: 'spec.dns.domain',
+    says: 'write a domain name in lower case',
+    bad: BAD_DOMAINS.map((domain) => ({ 'spec.dns.domain': domain })),
   },
   {
     kind: 'IPClaim',

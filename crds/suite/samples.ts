@@ -32,6 +32,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         incarnation: 2,
         underlayMTU: 1500,
         dnsNameservers: ['10.0.0.2'],
+        dns: { domain: 'cloud.example.com' },
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
@@ -102,7 +103,14 @@ export const SAMPLES: Record<string, Sample[]> = {
   Network: [
     {
       spec: { mtu: 1442, portSecurityEnabled: true, dnsDomain: 'example.com', ...SHARED, deletionProtection: true },
-      status: { ...COMMON, state: 'ACTIVE', mtu: 1442, logicalSwitch: 'net-1', portSecurityEnabled: true },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        mtu: 1442,
+        dnsDomain: 'example.com',
+        logicalSwitch: 'net-1',
+        portSecurityEnabled: true,
+      },
     },
     {
       spec: { external: true, provider: { providerNetworkRef: { name: 'dc' }, segmentationID: 100 } },
@@ -152,6 +160,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         state: 'ACTIVE',
         macAddress: MAC,
         fixedIPs: [{ subnet: 'sub', ipAddress: '10.0.0.5', prefixLength: 24 }],
+        dnsName: 'web.example.com',
         networkUID: 'u1',
         node: 'n1',
         instance: { name: 'vm', uid: 'u2' },

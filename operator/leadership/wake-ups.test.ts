@@ -114,7 +114,17 @@ const EVENTS = [
   'NodeOpened',
   'NodeClosed',
 ]
-const WELL = ['Ready', 'Healthy', 'Consistent', 'Issued', 'Listed', 'WithinShare', 'AsRequested', 'MachinesOnRecord']
+const WELL = [
+  'Ready',
+  'Healthy',
+  'Consistent',
+  'Issued',
+  'Listed',
+  'WithinShare',
+  'AsRequested',
+  'Named',
+  'MachinesOnRecord',
+]
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */
 const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {

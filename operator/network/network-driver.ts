@@ -65,6 +65,8 @@ export interface LogicalPort extends LogicalOwner {
   isShared: boolean
   /** Given to the guest by DHCP option 12. */
   hostname?: string
+  /** The guests of the network find the port's addresses by it, and it by these. At most one port of a network has a name. */
+  dnsName?: string
 }
 
 export interface LogicalRule {

@@ -26,7 +26,10 @@ describe('create: MTU', () => {
     if (underlayMTU !== undefined) w.put('clouds', cloud('default', { underlayMTU }))
     const n = network(mtu)
     expect(await reconcileNetwork(n, w.deps, w.run)).toEqual({ kind: 'done' })
-    expect(n.status).toEqual({ state: 'ACTIVE', mtu: guests, logicalSwitch: 'uid-lan', portSecurityEnabled: true })
+    expect(n.status).toEqual({
+      ...{ state: 'ACTIVE', mtu: guests, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
+      dnsDomain: 'nephele.internal',
+    })
     expect(w.network.rows.of('Network').get('uid-lan')).toEqual({
       kind: 'Network',
       uid: 'uid-lan',

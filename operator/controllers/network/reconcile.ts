@@ -5,6 +5,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { guestMtu, type LogicalNetwork } from '../../network/network-driver.ts'
+import { dnsDomainOf } from '../common/dns-domain.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers, waitForHolders } from '../../kind/holders.ts'
@@ -38,6 +39,7 @@ export async function reconcileNetwork(
   if (lack) status.state ??= 'BUILD'
   if (lack && (lack.kind === 'saved' || status.logicalSwitch === undefined)) return lack
   status.mtu = await ensure(network, segment, deps, run)
+  status.dnsDomain = dnsDomainOf(network, deps.caches.clouds)
   if (lack) return lack
   status.logicalSwitch = network.metadata.uid
   status.state = 'ACTIVE'

@@ -64,6 +64,7 @@ describe('create', () => {
     const { vlan, ...physical } = { vlan: undefined, ...provider }
     const segment = { ...physical, ...(vlan === undefined ? {} : { segmentationID: vlan }) }
     expect(network.status).toEqual({
+      dnsDomain: 'nephele.internal',
       ...{ state: 'ACTIVE', mtu: 1500, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
       ...segment,
     })

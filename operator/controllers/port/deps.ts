@@ -6,4 +6,4 @@ export type PortDeps = Pick<
   OperatorDeps,
   'caches' | 'bus' | 'network' | 'addresses' | 'subnetArrivals' | 'releases' | 'regression' | 'writer'
 >
-export type PortRun = Pick<Run, 'client' | 'signal' | 'event'>
+export type PortRun = Pick<Run, 'client' | 'signal' | 'event' | 'now'>

@@ -60,6 +60,8 @@ export const portKind: KindRow<Port> = {
       port.status?.portSecurityEnabled === false || (port.status?.allowedAddressPairs ?? []).length > 0
         ? [networkKeyOf(port)]
         : [],
+    /** `<network key>|<name>`: which ports have, or want, this DNS name on the network. */
+    dnsName: nameKeysOf,
     /** The network of a port that is not plugged in. */
     unplaced: (port) => (port.status?.node === undefined ? [networkKeyOf(port)] : []),
     /** The network on which the port asks for something that it was not given, perhaps because of other Ports. */
@@ -70,6 +72,16 @@ export const portKind: KindRow<Port> = {
 
 export function networkKeyOf({ spec, metadata }: Port): ObjectKey {
   return keyOf(spec.networkRef, metadata.namespace)
+}
+
+/** `<network key>|<name>` for the DNS name that the port has, or wants. */
+export function nameKeysOf(port: Port): string[] {
+  const { dnsName } = port.status ?? {}
+  return dnsName === undefined ? [] : [nameKey(networkKeyOf(port), dnsName)]
+}
+
+export function nameKey(network: ObjectKey, name: string): string {
+  return `${network}|${name}`
 }
 
 /** `<network key>|<mac>` for the MACs that the port has, or wants. */

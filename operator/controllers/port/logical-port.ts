@@ -8,6 +8,7 @@ import { securityGroup } from './kind.ts'
 import { hasDhcp } from '../subnet/dhcp.ts'
 import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding } from './binding.ts'
+import { nameInEffect } from './dns-name.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { isShared } from './shared-addresses.ts'
@@ -39,6 +40,7 @@ export async function ensureLogicalPort(
   signal: AbortSignal,
 ): Promise<void> {
   const { network, mac, addresses, groups, security } = identity
+  const dnsName = nameInEffect(port, network, deps)
   const at = { ...place, ...(place.node === undefined ? placeByHand(port, deps) : {}) }
   await deps.network.ensure(
     {
@@ -56,6 +58,7 @@ export async function ensureLogicalPort(
       securityGroupUids: groups,
       allowedAddressPairs: security.pairs,
       isShared: isShared(port, network, addresses, deps.caches),
+      ...(dnsName === undefined ? {} : { dnsName }),
     },
     signal,
   )

@@ -11,6 +11,7 @@ import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import type { ResolvedAddress } from './claim-address.ts'
+import { recordName } from './dns-name.ts'
 import { portDocument } from './document.ts'
 import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
@@ -50,6 +51,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     return saved
   }
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
+  recordName(port, { network, hostname: plan.binding?.hostname }, deps, run.now)
   await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
   if (!plan.binding) status.state = 'DOWN'
   const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a port besides its own report and what it names.
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { Instance } from '../../../lib/api/types.ts'
+import type { Instance, Port } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
@@ -11,6 +11,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { port as portOfMachine } from '../instance/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
+import { listNamesakes } from './dns-name.ts'
 import { macKeysOf, networkKeyOf } from './kind.ts'
 import { listSharing } from './shared-addresses.ts'
 
@@ -28,6 +29,11 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
         .filter(({ metadata }) => metadata.uid !== port.metadata.uid)
         .map(keyOfObject),
     ),
+    // Another port that has the same name may have gone or come.
+    {
+      ...watchOf(informers.ports, (port) => listNamesakes(port, deps.caches)),
+      when: (old, port) => (old as Port).status?.dnsName !== (port as Port).status?.dnsName,
+    },
     // It gives up the gateway address of a subnet.
     watchOf(informers.routers, (router) =>
       listGateways(router, deps.caches)

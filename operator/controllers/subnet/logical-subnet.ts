@@ -4,6 +4,7 @@ import type { Cloud, Subnet } from '../../../lib/api/types.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
+import { dnsDomainOf } from '../common/dns-domain.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
@@ -31,7 +32,7 @@ export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: 
             leaseSeconds: dhcp.leaseSeconds ?? 43_200,
             dnsNameservers: nameserversOf(subnet, clouds),
             hostRoutes: dhcp.hostRoutes ?? [],
-            ...(network.spec.dnsDomain === undefined ? {} : { domainName: network.spec.dnsDomain }),
+            domainName: dnsDomainOf(network, clouds),
           },
         }),
   }

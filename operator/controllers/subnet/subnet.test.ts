@@ -54,7 +54,7 @@ function world(lan: Network | undefined = network()): MemoryWorld {
 }
 const row = (w: MemoryWorld) => w.network.rows.of('Subnet').get('uid-lan-v4')
 const v6 = { cidr: 'fd00::/64' }
-const DHCP = { leaseSeconds: 43_200, dnsNameservers: [], hostRoutes: [] }
+const DHCP = { leaseSeconds: 43_200, dnsNameservers: [], hostRoutes: [], domainName: 'nephele.internal' }
 
 describe('what the backend is told', () => {
   const owner = { uid: 'uid-lan-v4', namespace: 'ns', name: 'lan-v4', generation: 1 }
@@ -69,7 +69,7 @@ describe('what the backend is told', () => {
     [
       'DHCP as it says',
       { dhcp: { leaseSeconds: 600, dnsNameservers: ['192.0.2.1'], hostRoutes: [route] } },
-      { ...v4Row, dhcp: { leaseSeconds: 600, dnsNameservers: ['192.0.2.1'], hostRoutes: [route] } },
+      { ...v4Row, dhcp: { ...DHCP, leaseSeconds: 600, dnsNameservers: ['192.0.2.1'], hostRoutes: [route] } },
     ],
     ['IPv6 by DHCPv6', v6, { ...v6Row, dhcp: DHCP, ipv6: stateful }],
     ['IPv6 without DHCP', { ...v6, dhcp: { enabled: false } }, v6Row],
@@ -119,11 +119,15 @@ describe('what the backend is told', () => {
     await reconcileSubnet(subnet(spec), w.deps, w.run)
     expect(row(w)?.dhcp?.dnsNameservers).toEqual(expected)
   })
-  test('the MTU that its Network came to, and the domain', async () => {
+  test.each([
+    ['its Network’s', { dnsDomain: 'lan.example' }, 'lan.example'],
+    ['or else the Cloud’s', {}, 'cloud.example'],
+  ])('the MTU that its Network came to, and the domain: %s', async (_, spec, domainName) => {
     const status = { logicalSwitch: 'uid-lan', mtu: 1300 }
-    const w = world(network({ mtu: 9000, dnsDomain: 'lan.example' }, { status }))
+    const w = world(network({ mtu: 9000, ...spec }, { status }))
+    w.put('clouds', cloud('default', { dns: { domain: 'cloud.example' } }))
     await reconcileSubnet(subnet(), w.deps, w.run)
-    expect(row(w)).toMatchObject({ mtu: 1300, dhcp: { domainName: 'lan.example' } })
+    expect(row(w)).toMatchObject({ mtu: 1300, dhcp: { domainName } })
   })
 })
 

@@ -17,6 +17,14 @@ const KEYS = {
  */
 export const FORMER = 'nephele_former'
 
+/** Key of external_ids of a port: the name that it has in its network's row of names. */
+export const DNS_NAME = 'nephele_dns_name'
+
+/** The name that a port's row says it has. */
+export function dnsNameOf(row: OvsRow): string | undefined {
+  return readMap(row['external_ids'])[DNS_NAME]
+}
+
 export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): OvsMap {
   return mapOf({
     [KEYS.kind]: kind,
@@ -28,15 +36,35 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 }
 
 /**
- * The mark of rows that are parts of others of ours: a network's metadata port and its way to the physical network, an IPv6 subnet's
+ * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
  * announcer, a router's ports, routes, gateway and translations, and of the group of all guarded ports. Never listed as owned.
  */
 export function partMark(
   part:
-    'MetadataPort' | 'LocalnetPort' | 'GuardGroup' | 'Rule' | 'Announcer' | 'RouterPort' | 'Route' | 'Gateway' | 'SNAT',
+    | 'MetadataPort'
+    | 'LocalnetPort'
+    | 'Names'
+    | 'GuardGroup'
+    | 'Rule'
+    | 'Announcer'
+    | 'RouterPort'
+    | 'Route'
+    | 'Gateway'
+    | 'SNAT',
   uid: string,
 ): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
+}
+
+/** Whether a row has the mark of a network's names. */
+export function isNamesRow(row: OvsRow): boolean {
+  return namedNetworkOf(row) !== undefined
+}
+
+/** UID of the network whose names a row holds, if it has the mark. */
+export function namedNetworkOf(row: OvsRow): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === 'Names' ? ids[KEYS.uid] : undefined
 }
 
 /** UID of the subnet that a row announces, if it has an announcer's mark. */

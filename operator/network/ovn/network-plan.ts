@@ -4,6 +4,7 @@ import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalNetwork } from '../network-driver.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import { markOf, partMark } from './marks.ts'
+import { planNames, planNamesRemoval } from './names-plan.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { planOffOthers, planOffSwitch, planOnSwitch } from './switch-membership.ts'
@@ -26,9 +27,10 @@ export function planNetwork(want: LogicalNetwork, nb: Northbound): Plan {
   })
   const unwanted = want.provider ? undefined : nb.findNamed('Logical_Switch_Port', localnetPortName(want.uid))
   if (unwanted) planOffSwitch(plan, unwanted)
+  const names = planNames(plan, want.uid, held, nb)
   const row: OvsRow = { name: want.uid, external_ids: markOf(want) }
   if (!held) {
-    plan.insert('Logical_Switch', { ...row, ports: setOf(ports.map(({ port }) => port)) })
+    plan.insert('Logical_Switch', { ...row, ...names, ports: setOf(ports.map(({ port }) => port)) })
     for (const { there } of ports) if (there) planOffOthers(plan, nb, undefined, there)
     return plan
   }
@@ -75,9 +77,10 @@ function partOf(networkUid: string, part: Parameters<typeof partMark>[0]): OvsRo
   }
 }
 
-/** The ports on the switch go with it: they are parts of it for OVSDB. */
+/** The ports on the switch go with it: they are parts of it for OVSDB. Its names do not. */
 export function planNetworkRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   for (const held of nb.all('Network', uid)) plan.remove('Logical_Switch', held)
+  planNamesRemoval(plan, uid, nb)
   return plan
 }

@@ -3,7 +3,7 @@ import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind, OwnedRow } from '../network-driver.ts'
-import { announcedSubnetOf, readMark } from './marks.ts'
+import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark } from './marks.ts'
 
 /**
  * The columns we write, and none that OVN writes: a port that comes up must not look like a disturbance. The exceptions are northd's sign
@@ -11,7 +11,7 @@ import { announcedSubnetOf, readMark } from './marks.ts'
  */
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
-  Logical_Switch: { columns: ['name', 'ports', 'external_ids'], members: ['ports'] },
+  Logical_Switch: { columns: ['name', 'ports', 'dns_records', 'external_ids'], members: ['ports'] },
   Logical_Switch_Port: {
     columns: [
       'name',
@@ -48,6 +48,7 @@ export const NORTHBOUND_TABLES = {
   Gateway_Chassis: { columns: ['name', 'chassis_name', 'priority', 'external_ids'] },
   NAT: { columns: ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
+  DNS: { columns: ['records', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
@@ -78,6 +79,8 @@ export class Northbound {
   /** By table, then by the uuid of a port's row: the rows that have it among their ports. */
   readonly #holders = new Map<string, Map<string, Set<string>>>(HOLDERS.map((table) => [table, new Map()]))
 
+  /** By DNS name: the rows of ports that say that they have it. */
+  readonly #claimers = new Map<string, Set<string>>()
   /** By the uuid of a NAT row: the routers that have it. */
   readonly #translators = new Map<string, Set<string>>()
 
@@ -92,6 +95,7 @@ export class Northbound {
   update(changes: readonly RowChange[]): void {
     for (const change of changes) {
       this.#mark(change)
+      this.#claim(change)
       this.#unname(change)
       this.#move(change)
     }
@@ -123,6 +127,12 @@ export class Northbound {
     return uuids.flatMap((uuid) => this.get('Logical_Router', uuid) ?? [])
   }
 
+  /** Rows that claim to hold the names of a network. */
+  names(networkUid: string): FoundRow[] {
+    const uuids = [...(this.#byMark.get(`Names/${networkUid}`) ?? [])].sort()
+    return uuids.flatMap((uuid) => this.get('DNS', uuid) ?? [])
+  }
+
   findNamed(table: NamedTable, name: string): FoundRow | undefined {
     const uuid = this.#byName.get(`${table}/${name}`)
     return uuid === undefined ? undefined : this.get(table, uuid)
@@ -131,6 +141,11 @@ export class Northbound {
   get(table: NorthboundTable, uuid: string): FoundRow | undefined {
     const row = this.#rows(table).get(uuid)
     return row && { uuid, row }
+  }
+
+  /** Ports whose rows say that they have a name, of whatever network. */
+  portsNamed(name: string): FoundRow[] {
+    return [...(this.#claimers.get(name) ?? [])].flatMap((uuid) => this.get('Logical_Switch_Port', uuid) ?? [])
   }
 
   /** Port groups that hold a port, by the row uuids of both. */
@@ -191,8 +206,18 @@ export class Northbound {
     if (now !== undefined) addTo(this.#byMark, now, uuid)
   }
 
+  #claim({ table, uuid, before, after }: RowChange): void {
+    if (table !== 'Logical_Switch_Port') return
+    const [old, now] = [before, after].map((row) => row && dnsNameOf(row))
+    if (old === now) return
+    if (old !== undefined) removeFrom(this.#claimers, old, uuid)
+    if (now !== undefined) addTo(this.#claimers, now, uuid)
+  }
+
   /** Undefined when a mark stands in a table where its kind does not live. */
   #markKey(table: string, row: OvsRow): string | undefined {
+    const named = table === 'DNS' ? namedNetworkOf(row) : undefined
+    if (named !== undefined) return `Names/${named}`
     const announced = table === 'Logical_Router' ? announcedSubnetOf(row) : undefined
     if (announced !== undefined) return `Announcer/${announced}`
     const mark = readMark(row)

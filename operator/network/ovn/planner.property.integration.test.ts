@@ -97,14 +97,15 @@ const WORLD: readonly LogicalWant[] = [
           ],
     ...(n === 2 ? {} : { node: 'n1' }),
     portSecurityEnabled: n !== 3,
+    ...(n === 3 ? {} : { dnsName: `vm-${n}.example` }),
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
     allowedAddressPairs: [],
     isShared: false,
   })),
 ]
 /** Columns that name rows of other tables, which go with them. */
-const PARTS: readonly string[] = ['ports', 'acls', 'static_routes', 'nat', 'gateway_chassis']
-const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
+const PARTS: readonly string[] = ['ports', 'dns_records', 'acls', 'static_routes', 'nat', 'gateway_chassis']
+const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group'] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
 const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group']
 const WHOLE_TABLES = Object.fromEntries(
@@ -157,7 +158,11 @@ async function picture(): Promise<unknown> {
     rows(table)
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'ports', 'acls', 'static_routes', 'nat'),
+        text(row, 'ports', 'dns_records', 'acls', 'static_routes', 'nat'),
+        readUuids(row['dns_records'])
+          .map((uuid): [string, OvsRow] => [uuid, raw.rows('DNS').get(uuid) ?? {}])
+          .filter(isOurs)
+          .map(([, names]) => text(names)),
         readUuids(row['ports'])
           .flatMap((uuid) => name(ports, uuid))
           .sort(),

@@ -18,7 +18,7 @@ import { PLANNERS } from './planners.ts'
 import { planPort } from './port-plan.ts'
 import { compareTerms, readTerm } from './term.ts'
 import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import { markOf } from './marks.ts'
+import { markOf, partMark } from './marks.ts'
 
 const owner = { uid: 'u1', namespace: 'ns', name: 'n', generation: 1 }
 
@@ -163,7 +163,11 @@ describe('planSubnet of IPv6', () => {
 describe('planNetwork', () => {
   const network: LogicalNetwork = { kind: 'Network', ...owner, uid: 'net', mtu: 1442 }
   const nb = (...ports: OvsRow[]) => {
-    const switches = { name: 'net', ports: setOf(ports.map((_, i) => uuidOf(`p${i}`))), external_ids: markOf(network) }
+    const switches = {
+      ...{ name: 'net', ports: setOf(ports.map((_, i) => uuidOf(`p${i}`))), external_ids: markOf(network) },
+      dns_records: setOf([uuidOf('names')]),
+    }
+    const names = { records: mapOf({}), options: mapOf({}), external_ids: partMark('Names', 'net') }
     const rows = (all: OvsRow[]) => new Map(all.map((row, i) => [`p${i}`, row]))
     return new Northbound(
       (table) =>
@@ -171,7 +175,7 @@ describe('planNetwork', () => {
           ? new Map([['ls', switches]])
           : table === 'Logical_Switch_Port'
             ? rows(ports)
-            : new Map(),
+            : new Map(table === 'DNS' ? [['names', names]] : []),
       PLANNERS,
     )
   }

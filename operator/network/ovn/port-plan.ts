@@ -13,7 +13,8 @@ import {
 import type { LogicalPort } from '../network-driver.ts'
 import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
 import { GUARD_GROUP, groupName, planGuardGroup, planOutOfGroups, planPlaceholders } from './group-plan.ts'
-import { FORMER, markOf, readMark } from './marks.ts'
+import { DNS_NAME, FORMER, markOf, readMark } from './marks.ts'
+import { planPortNames, planPortNamesRemoval } from './names-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
@@ -31,7 +32,6 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
   const former = formerOf(held, want.node ?? NOWHERE)
-  const mark = markOf(want)
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
     type: '',
@@ -44,9 +44,10 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
       ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
     }),
     ...vlanColumns(),
-    external_ids: former === undefined ? mark : mapOf({ ...readMap(mark), [FORMER]: former }),
+    external_ids: mapOf({ ...readMap(markOf(want)), [FORMER]: former, [DNS_NAME]: want.dnsName }),
   })
   planOnSwitch(plan, nb, network.uuid, held, port)
+  planPortNames(plan, want, held, nb)
   planGroups(plan, want, held, port, nb)
   return plan
 }
@@ -94,7 +95,10 @@ function formerOf(held: FoundRow | undefined, wanted: string): string | undefine
 export function planPortRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', uid)
-  if (held) planOffSwitch(plan, held)
+  if (held) {
+    planPortNamesRemoval(plan, held, nb)
+    planOffSwitch(plan, held)
+  }
   return plan
 }
 

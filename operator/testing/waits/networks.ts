@@ -35,6 +35,20 @@ const ASKERS: [Where, (c: QuietCloud, more: { subnet?: string; ip?: string; netw
 ]
 const automaticPort = (c: QuietCloud): Where => ['ports', ns(automaticPortName(c.operator.get(...vm), 0))]
 
+const NAME_ROWS = (['the other goes', 'the other is renamed'] as const).map((by): WaitRow => ({
+  ...{ reason: 'NameInUse', by, of: 'Named', next: 'Named' },
+  where: automaticPort,
+  waits: async (c) => {
+    c.vm('first', { hostname: 'db' })
+    await c.operator.rest()
+    c.vm('vm', { hostname: 'db' })
+  },
+  ends: (c) =>
+    by === 'the other goes'
+      ? c.operator.remove('instances', ns('first'))
+      : c.set('instances', 'first', { hostname: 'old' }),
+}))
+
 const ADDRESS_ROWS = ASKERS.flatMap(([where, ask]): WaitRow[] => [
   {
     reason: 'NoSubnet',
@@ -117,6 +131,7 @@ const PERMISSION_ROWS = (
 
 export const NETWORK_ROWS: WaitRow[] = [
   ...ADDRESS_ROWS,
+  ...NAME_ROWS,
   {
     reason: 'MACInUse',
     where: port,
