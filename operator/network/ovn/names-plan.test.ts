@@ -37,7 +37,6 @@ function world(records: Record<string, string>, had?: Pick<LogicalPort, 'dnsName
   if (made?.op === 'insert') tables['Logical_Switch_Port'] = [['lsp', made.row]]
   return new Northbound((table) => new Map(tables[table]), PLANNERS)
 }
-const { dnsName: _, ...unnamed } = port
 const changes = ({ operations }: ReturnType<typeof planPort>) =>
   operations.flatMap((o) => (o.op === 'mutate' && o.table === 'DNS' ? o.mutations : []))
 
@@ -57,7 +56,7 @@ describe('a port', () => {
     ['new', {}, undefined, named('db.x'), [['records', 'insert', mapOf(DB)]]],
     ['as it is', DB, old, named('db.x'), []],
     ['that another hand took away', {}, old, named('db.x'), [['records', 'insert', mapOf(DB)]]],
-    ['without a name', DB, old, unnamed, [['records', 'delete', mapOf(DB)]]],
+    ['without a name', DB, old, port, [['records', 'delete', mapOf(DB)]]],
     [
       'renamed',
       DB,
@@ -79,7 +78,7 @@ describe('a port', () => {
         ['records', 'insert', mapOf(DB)],
       ],
     ],
-    ['whose name another has by now', { 'db.x': '10.0.0.9' }, old, unnamed, []],
+    ['whose name another has by now', { 'db.x': '10.0.0.9' }, old, port, []],
   ])('%s', (_, records, had, want, expected) => {
     expect(changes(planPort(want, world(records, had)))).toEqual(expected)
   })
@@ -102,7 +101,7 @@ describe('a port', () => {
       PLANNERS,
     )
     expect(() => planPort(named('db.x'), bare)).toThrow('has no names in OVN yet')
-    expect(planPort(unnamed, bare).summary()).toBe('insert Logical_Switch_Port, mutate Logical_Switch')
+    expect(planPort(port, bare).summary()).toBe('insert Logical_Switch_Port, mutate Logical_Switch')
   })
 })
 

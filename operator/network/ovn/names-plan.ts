@@ -101,9 +101,9 @@ function reverseName(address: string): string {
   if (parsed.kind() === 'ipv4') return `${parsed.toByteArray().reverse().join('.')}.in-addr.arpa`
   const digits = parsed
     .toByteArray()
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-  return `${[...digits].reverse().join('.')}.ip6.arpa`
+    .reverse()
+    .flatMap((byte) => [byte & 15, byte >> 4])
+  return `${digits.map((digit) => digit.toString(16)).join('.')}.ip6.arpa`
 }
 
 /** Entries that no port of the switch has, such as of a row that another hand removed. */
