@@ -58,6 +58,53 @@ export interface FloatingIPSpec {
    */
   fixedIPAddress?: string
   /**
+   * Instead of instanceRef and portRef: single ports of the address, each of which leads to a port of a machine; several machines share the address so. The rest of it leads nowhere, and no machine sends under it. Together at most 1024 ports. *live*
+   *
+   * @maxItems 32
+   *
+   * Items: One port of the address, or several in a row, and where they lead. *live*
+   */
+  portForwardings?: {
+    /**
+     * The protocol of the ports. *live*
+     */
+    protocol?: 'tcp' | 'udp' | 'sctp'
+    /**
+     * The port of the address; with externalEndPort the first one. *live*
+     */
+    externalPort: number
+    /**
+     * The last port of a range; absent: one port. *live*
+     */
+    externalEndPort?: number
+    /**
+     * The port of the machine; of a range the first one, and the others follow in order. Absent: as externalPort. *live*
+     */
+    internalPort?: number
+    /**
+     * The Instance that it leads to, of the same namespace: to its first interface that a Router connects to the Network. *live*
+     */
+    instanceRef?: {
+      /**
+       * Name of the Instance. *live*
+       */
+      name: string
+    }
+    /**
+     * The Port that it leads to, of the same namespace, instead of an Instance. *live*
+     */
+    portRef?: {
+      /**
+       * Name of the Port. *live*
+       */
+      name: string
+    }
+    /**
+     * Which of its addresses there; absent: the first of IPv4. *live*
+     */
+    fixedIPAddress?: string
+  }[]
+  /**
    * Refuses deletion while true: set it to false first. *live*
    */
   deletionProtection?: boolean
@@ -143,4 +190,37 @@ export interface FloatingIPStatus {
    * Whether the node of the machine translates itself; otherwise the gateway of the Router does.
    */
   distributed?: boolean
+  /**
+   * Where each of spec.portForwardings leads, or why not.
+   *
+   * @maxItems 32
+   *
+   * Items: One of them.
+   */
+  portForwardings?: {
+    /**
+     * As in spec.portForwardings.
+     */
+    protocol: 'tcp' | 'udp' | 'sctp'
+    /**
+     * As in spec.portForwardings.
+     */
+    externalPort: number
+    /**
+     * Where it leads; absent: nowhere at the moment.
+     */
+    fixedIPAddress?: string
+    /**
+     * Name of the Port that it leads to.
+     */
+    port?: string
+    /**
+     * UID of the Port that it leads to.
+     */
+    portUID?: string
+    /**
+     * Why it leads nowhere, in one word of docs/troubleshooting.md.
+     */
+    reason?: string
+  }[]
 }

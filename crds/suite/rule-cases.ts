@@ -185,6 +185,7 @@ const ROUTER: RuleCase[] = [
 ]
 
 const FAMILY4 = { bad: ['203.0.113.256', 'fd00::5', '010.0.0.1'], good: ['192.0.2.9'] }
+const FORWARDINGS = 'spec.portForwardings'
 const FLOATING_IP: RuleCase[] = [
   changed('FloatingIP', 'spec', 'ipAddress cannot change', [
     { 'spec.ipAddress': '203.0.113.12' },
@@ -207,6 +208,48 @@ const FLOATING_IP: RuleCase[] = [
   {
     ...{ kind: 'FloatingIP', path: 'spec', says: 'write one of instanceRef and portRef' },
     bad: { 'spec.instanceRef': { name: 'web' } },
+  },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'write portForwardings, or one of', sample: 2 },
+    bad: [{ 'spec.portRef': { name: 'eth' } }, { 'spec.instanceRef': { name: 'web' } }],
+    good: [{ 'spec.portForwardings': [], 'spec.instanceRef': { name: 'web' } }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'write each port once', sample: 2 },
+    bad: [9_999, 10_099].map((port) => ({
+      [`${FORWARDINGS}[0].protocol`]: 'udp',
+      [`${FORWARDINGS}[0].externalPort`]: port,
+      [`${FORWARDINGS}[0].externalEndPort`]: 10_100,
+    })),
+    good: [
+      { [`${FORWARDINGS}[0].protocol`]: 'udp', [`${FORWARDINGS}[0].externalPort`]: 10_100 },
+      { [`${FORWARDINGS}[0].externalPort`]: 10_000 },
+    ],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'at most 1024 ports', sample: 2 },
+    bad: { [`${FORWARDINGS}[1].externalEndPort`]: 11_023 },
+    good: [{ [`${FORWARDINGS}[1].externalEndPort`]: 11_022 }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'write one of instanceRef and portRef: where', sample: 2 },
+    bad: [{ [`${FORWARDINGS}[0].portRef`]: { name: 'eth' } }, { [`${FORWARDINGS}[0].instanceRef`]: undefined }],
+    good: [{ [`${FORWARDINGS}[0].instanceRef`]: undefined, [`${FORWARDINGS}[0].portRef`]: { name: 'eth' } }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'not below externalPort', sample: 2 },
+    bad: { [`${FORWARDINGS}[1].externalEndPort`]: 9999 },
+    good: [{ [`${FORWARDINGS}[1].externalEndPort`]: 10_000 }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'would end above 65535', sample: 2 },
+    bad: { [`${FORWARDINGS}[1].internalPort`]: 65_437 },
+    good: [{ [`${FORWARDINGS}[1].internalPort`]: 65_436 }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[].fixedIPAddress`, says: 'write an IPv4 address', sample: 2 },
+    bad: FAMILY4.bad.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
+    good: FAMILY4.good.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
   },
   ...(['ipAddress', 'fixedIPAddress'] as const).map((field): RuleCase => ({
     ...{ kind: 'FloatingIP', path: `spec.${field}`, says: 'write an IPv4 address' },

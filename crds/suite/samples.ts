@@ -416,6 +416,25 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
     { spec: { networkRef: { name: 'public' }, instanceRef: { name: 'web' } } },
+    {
+      spec: {
+        networkRef: { name: 'public' },
+        portForwardings: [
+          { protocol: 'tcp', externalPort: 2222, internalPort: 22, instanceRef: { name: 'web' } },
+          {
+            ...{ protocol: 'udp', externalPort: 10_000, externalEndPort: 10_099, internalPort: 20_000 },
+            ...{ portRef: { name: 'eth' }, fixedIPAddress: '10.0.0.11' },
+          },
+        ],
+      },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', ipAddress: '203.0.113.11', router: 'team-a/main', routerUID: 'uid' },
+        portForwardings: [
+          { protocol: 'tcp', externalPort: 2222, fixedIPAddress: '10.0.0.12', port: 'web-0', portUID: 'uid' },
+          { protocol: 'udp', externalPort: 10_000, reason: 'PortNotFound' },
+        ],
+      },
+    },
   ],
   ProviderNetwork: [
     {

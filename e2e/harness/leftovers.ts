@@ -46,6 +46,8 @@ export async function logicalLeftovers(central: RunningNode, uids: readonly stri
     'Logical_Router',
     'Logical_Router_Port',
     'Logical_Router_Static_Route',
+    'NAT',
+    'Load_Balancer',
     'Port_Group',
     'ACL',
     'Address_Set',

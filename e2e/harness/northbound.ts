@@ -10,6 +10,7 @@ export type NorthboundTable =
   | 'Logical_Router_Port'
   | 'Logical_Router_Static_Route'
   | 'NAT'
+  | 'Load_Balancer'
   | 'DHCP_Options'
   | 'Port_Group'
   | 'ACL'

@@ -245,12 +245,12 @@ describe.each<[string, [string, Scene, string[]][]]>([
       [
         'made',
         scene(outdoors, () => floatingIP(), reconcileFloatingIP),
-        ['addresses.claim', 'network.ensure FloatingIP'],
+        ['addresses.claim', 'network.remove PortForwarding', 'network.ensure FloatingIP'],
       ],
       [
         'that goes',
         scene(outdoors, () => floatingIP(GOING), reconcileFloatingIP),
-        ['network.remove FloatingIP', 'addresses.release'],
+        ['network.remove FloatingIP', 'network.remove PortForwarding', 'addresses.release'],
       ],
     ],
   ],

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { Port } from '../../lib/api/types.ts'
+import type { FloatingIP, Port } from '../../lib/api/types.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
 import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from '../network/network-driver.ts'
@@ -29,7 +29,8 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
   SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
-  FloatingIP: resources('floatingIPs', ({ status }) => status?.routerUID !== undefined),
+  FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
+  PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
   Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
 
@@ -147,6 +148,10 @@ function resources<K extends KindName>(kind: K, isRealised: (object: Kinds[K]) =
 
 function isRealised(state: string | undefined): boolean {
   return state === 'ACTIVE' || state === 'DELETING'
+}
+
+function leadsByPorts(status: FloatingIP['status']): boolean {
+  return status?.portForwardings?.some(({ portUID }) => portUID !== undefined) ?? false
 }
 
 function isPlaced({ node, state }: NonNullable<Port['status']>): boolean {

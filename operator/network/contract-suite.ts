@@ -56,6 +56,11 @@ const WANTS: LogicalByKind = {
     ...{ kind: 'FloatingIP', ...owner, uid: 'fip', routerUid: 'router' },
     ...{ externalAddress: '203.0.113.20', fixedAddress: '10.0.0.11' },
   },
+  PortForwarding: {
+    ...{ kind: 'PortForwarding', ...owner, uid: 'fip', routerUid: 'router', networkUids: ['net'] },
+    externalAddress: '203.0.113.20',
+    forwardings: [{ protocol: 'tcp', externalPort: 2222, internalPort: 22, count: 1, fixedAddress: '10.0.0.11' }],
+  },
   Port: {
     ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
     fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.11', hasDhcp: true }],
@@ -225,6 +230,33 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
         await writesNothing(() => ensure({ ...fip, ...moved }))
         expect((await owned()).filter((row) => row.startsWith('FloatingIP'))).toEqual(['FloatingIP/fip'])
       }
+    })
+    test('port forwardings come, go and lead elsewhere, and move to another router and other networks', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      await ensure({ ...network, uid: 'net-2' })
+      await ensure({ ...WANTS.Router, uid: 'router-2', interfaces: [] })
+      await notReady({ ...WANTS.PortForwarding, networkUids: ['net', 'net-3'] })
+      const [ssh] = WANTS.PortForwarding.forwardings
+      const range = {
+        protocol: 'udp',
+        externalPort: 5000,
+        internalPort: 6000,
+        count: 3,
+        fixedAddress: '10.0.0.12',
+      } as const
+      for (const moved of [
+        { forwardings: [ssh!, range] },
+        { forwardings: [range] },
+        { forwardings: [{ ...range, fixedAddress: '10.0.0.11' }] },
+        { networkUids: ['net-2'] },
+        { routerUid: 'router-2' },
+        {},
+      ]) {
+        await writes(() => ensure({ ...WANTS.PortForwarding, ...moved }))
+        await writesNothing(() => ensure({ ...WANTS.PortForwarding, ...moved }))
+      }
+      await remove('PortForwarding', 'fip')
+      expect((await owned()).filter((row) => row.startsWith('PortForwarding'))).toEqual([])
     })
     test('a gateway goes to other nodes, and goes', async () => {
       await ensure(network)

@@ -122,9 +122,33 @@ export interface LogicalFloatingIP extends LogicalOwner {
   distributed?: { portUid: string; mac: string }
 }
 
+/** Single ports of an address of an external network, each of which leads to a port of a machine behind the router. IPv4. */
+export interface LogicalPortForwarding extends LogicalOwner {
+  kind: 'PortForwarding'
+  routerUid: string
+  /** Whose machines reach the address, too: those that the router joins. */
+  networkUids: readonly string[]
+  externalAddress: string
+  /** In none is a port of a protocol twice. */
+  forwardings: readonly {
+    protocol: 'tcp' | 'udp' | 'sctp'
+    /** The first of `count` ports in a row, on both sides. */
+    externalPort: number
+    internalPort: number
+    count: number
+    fixedAddress: string
+  }[]
+}
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
 export type LogicalWant =
-  LogicalNetwork | LogicalSubnet | LogicalPort | LogicalSecurityGroup | LogicalRouter | LogicalFloatingIP
+  | LogicalNetwork
+  | LogicalSubnet
+  | LogicalPort
+  | LogicalSecurityGroup
+  | LogicalRouter
+  | LogicalFloatingIP
+  | LogicalPortForwarding
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -136,6 +160,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Port: ['Network', 'Subnet'],
   Router: ['Network'],
   FloatingIP: ['Router'],
+  PortForwarding: ['Network', 'Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
@@ -175,7 +200,7 @@ export interface NetworkDriver {
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
    * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
-   * subnets with DHCP; for a router, and where it matters for a subnet, the network; for a floating IP, its router. Nothing waits for security groups.
+   * subnets with DHCP; for a router, and where it matters for a subnet, the network; for a floating IP, its router; for port forwardings the networks, too. Nothing waits for security groups.
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */

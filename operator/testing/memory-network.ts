@@ -175,6 +175,8 @@ export class MemoryNetwork implements NetworkDriver {
         )
       case 'FloatingIP':
         return rows.of('Router').has(want.routerUid)
+      case 'PortForwarding':
+        return rows.of('Router').has(want.routerUid) && want.networkUids.every((uid) => rows.of('Network').has(uid))
       case 'Subnet':
         return rows.of('Network').has(want.networkUid)
       case 'Port':

@@ -8,6 +8,7 @@ import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileFloatingIP } from './reconcile.ts'
+import { portUIDsOf } from './ways.ts'
 
 export function floatingIPController(
   deps: OperatorDeps,
@@ -33,10 +34,11 @@ export function floatingIPController(
         when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
       },
       // One that led to the same address may have gone.
-      watchOf(informers.floatingIPs, ({ status }) => {
-        const port = status?.portUID === undefined ? undefined : ports.findByUid(status.portUID)
-        return port ? onPort(port) : []
-      }),
+      watchOf(informers.floatingIPs, (floatingIP) =>
+        portUIDsOf(floatingIP)
+          .flatMap((uid) => ports.findByUid(uid) ?? [])
+          .flatMap(onPort),
+      ),
       // A machine's port has its addresses, or is elsewhere.
       watchOf(informers.ports, onPort),
       watchOf(informers.subnets, ({ spec, metadata }) =>

@@ -3,6 +3,7 @@ import type { FloatingIP } from '../../../lib/api/types.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { isWanted, listWays, portUIDsOf } from './ways.ts'
 
 /** The external Network. One that no longer shares itself keeps the addresses that it gave. */
 export const network: Reference<FloatingIP, 'networks'> = {
@@ -24,15 +25,21 @@ const subnet: Reference<FloatingIP, 'subnets'> = {
 /** A Port that goes takes nothing of the address with it: it leads nowhere then. */
 export const port: Reference<FloatingIP, 'ports'> = {
   to: 'ports',
-  refs: ({ spec }) => (spec.portRef ? [{ ref: spec.portRef, field: 'spec.portRef' }] : []),
-  isKept: ({ status }, { metadata }) => status?.portUID === metadata.uid,
+  refs: (floatingIP) =>
+    listWays(floatingIP).flatMap(({ portRef, field }) =>
+      portRef ? [{ ref: portRef, field: `${field}.portRef` }] : [],
+    ),
+  isKept: (floatingIP, { metadata }) => portUIDsOf(floatingIP).includes(metadata.uid),
 }
 
 /** The Instance whose Port it leads to. */
 export const instance: Reference<FloatingIP, 'instances'> = {
   to: 'instances',
-  refs: ({ spec }) => (spec.instanceRef ? [{ ref: spec.instanceRef, field: 'spec.instanceRef' }] : []),
-  isKept: ({ status }) => status?.portUID !== undefined,
+  refs: (floatingIP) =>
+    listWays(floatingIP).flatMap(({ instanceRef, field }) =>
+      instanceRef ? [{ ref: instanceRef, field: `${field}.instanceRef` }] : [],
+    ),
+  isKept: (floatingIP) => portUIDsOf(floatingIP).length > 0,
 }
 
 /** The Router that translates. */
@@ -58,12 +65,10 @@ export const floatingIPKind: KindRow<FloatingIP> = {
       floatingIP.status?.ipAddress === undefined ? targetKeysOf(network, floatingIP) : [],
     /** The external Network, of one that waits for a Router to it. By its spec: a short wait is not written. */
     unrouted: (floatingIP) => {
-      const { spec, status } = floatingIP
-      return (spec.portRef ?? spec.instanceRef) && status?.routerUID === undefined
-        ? targetKeysOf(network, floatingIP)
-        : []
+      const [wanted, given] = [listWays(floatingIP).filter(isWanted), portUIDsOf(floatingIP)]
+      return wanted.length > given.length ? targetKeysOf(network, floatingIP) : []
     },
-    /** UID of the Port that it leads to. */
-    portUID: ({ status }) => (status?.portUID === undefined ? [] : [status.portUID]),
+    /** UIDs of the Ports that it leads to. */
+    portUID: (floatingIP) => [...new Set(portUIDsOf(floatingIP))],
   },
 }

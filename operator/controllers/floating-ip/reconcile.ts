@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FloatingIP, Network } from '../../../lib/api/types.ts'
+import type { FloatingIP, Network, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
+import type { LogicalPortForwarding } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { claimAddress } from './address.ts'
+import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
 import { holderOfFloatingIP, network as networkOfFloatingIP } from './kind.ts'
 import { resolveTarget, type Target } from './target.ts'
+import { isWanted, listWays, type Way } from './ways.ts'
 
 export type FloatingIPDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
 
@@ -32,12 +36,50 @@ export async function reconcileFloatingIP(
   status.ipAddress = address.object.address
   status.subnet = address.object.subnet.metadata.name
   status.networkUID = network.object.metadata.uid
-  if (!floatingIP.spec.portRef && !floatingIP.spec.instanceRef) return disconnect(floatingIP, done, deps, run)
-  const target = resolveTarget(floatingIP, network.object, deps)
+  const ways = listWays(floatingIP).filter(isWanted)
+  const [way] = ways
+  if (!way) return disconnect(floatingIP, done, deps, run)
+  if (way.forwarding) return forward(floatingIP, ways, network.object, deps, run)
+  const target = resolveTarget(floatingIP, way, network.object, deps)
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
   await connect(floatingIP, status.ipAddress, target.object, deps, run)
-  const { router } = target.object
-  if ((router.status?.gateways ?? []).length > 0) return done
+  return gatewayOf(floatingIP, target.object.router) ?? done
+}
+
+/** Ports of it lead on: those that can, whatever the others lack. */
+async function forward(
+  floatingIP: FloatingIP,
+  ways: readonly Way[],
+  network: Network,
+  deps: FloatingIPDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<Outcome> {
+  const { router, forwardings, lacks } = resolveForwardings(floatingIP, ways, network, deps)
+  const missing = allMissing(lacks)?.outcome
+  const leading = forwardings.flatMap(({ logical }) => logical ?? [])
+  if (!router) {
+    const outcome = await disconnect(floatingIP, missing ?? done, deps, run)
+    floatingIP.status = { ...floatingIP.status, portForwardings: forwardings.map(({ status }) => status) }
+    return outcome
+  }
+  await deps.network.remove('FloatingIP', floatingIP.metadata.uid, run.signal)
+  const want: LogicalPortForwarding = {
+    ...{ kind: 'PortForwarding', ...ownerOf(floatingIP), routerUid: router.metadata.uid, forwardings: leading },
+    ...{ externalAddress: floatingIP.status?.ipAddress ?? '', networkUids: listJoinedNetworks(router, deps) },
+  }
+  await deps.network.ensure(want, run.signal)
+  const { fixedIPAddress, port, portUID, ...kept } = floatingIP.status ?? {}
+  floatingIP.status = {
+    ...{ ...kept, state: 'ACTIVE', router: keyOfObject(router), routerUID: router.metadata.uid, distributed: false },
+    portForwardings: forwardings.map(({ status }) => status),
+  }
+  return gatewayOf(floatingIP, router) ?? missing ?? done
+}
+
+/** What it waits for while no node carries the router's traffic. */
+function gatewayOf(floatingIP: FloatingIP, router: Router): Outcome | undefined {
+  const status = (floatingIP.status ??= {})
+  if ((router.status?.gateways ?? []).length > 0) return undefined
   status.state = 'DOWN'
   return waitFor(
     'NoGatewayNode',
@@ -65,6 +107,7 @@ async function connect(
 ): Promise<void> {
   const status = (floatingIP.status ??= {})
   const routerUid = router.metadata.uid
+  await network.remove('PortForwarding', floatingIP.metadata.uid, signal)
   await network.ensure(
     {
       ...{ kind: 'FloatingIP', ...ownerOf(floatingIP), routerUid, externalAddress, fixedAddress },
@@ -78,6 +121,7 @@ async function connect(
   status.router = keyOfObject(router)
   status.routerUID = routerUid
   status.distributed = distributed !== undefined
+  delete status.portForwardings
   status.state = 'ACTIVE'
 }
 
@@ -89,13 +133,14 @@ async function disconnect(
   { signal }: Pick<Run, 'signal'>,
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
-  await deps.network.remove('FloatingIP', floatingIP.metadata.uid, signal)
+  await removeWays(floatingIP, deps, signal)
   delete status.fixedIPAddress
   delete status.port
   delete status.portUID
   delete status.router
   delete status.routerUID
   delete status.distributed
+  delete status.portForwardings
   status.state = 'DOWN'
   return outcome
 }
@@ -105,7 +150,12 @@ async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: Pick<Ru
   status.state = 'DELETING'
   const users = waitForHolders('floatingIPs', floatingIP, deps.caches)
   if (users) return users
-  await deps.network.remove('FloatingIP', floatingIP.metadata.uid, run.signal)
+  await removeWays(floatingIP, deps, run.signal)
   await deps.addresses.release(deps.addresses.listHeld(holderOfFloatingIP(floatingIP)))
   return released
+}
+
+async function removeWays({ metadata }: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {
+  await network.remove('FloatingIP', metadata.uid, signal)
+  await network.remove('PortForwarding', metadata.uid, signal)
 }

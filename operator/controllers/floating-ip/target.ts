@@ -3,7 +3,7 @@ import type { FloatingIP, Network, Port, Router } from '../../../lib/api/types.t
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
-import { resolveOnly } from '../../kind/resolve.ts'
+import { resolve } from '../../kind/resolve.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
 import type { LogicalFloatingIP } from '../../network/network-driver.ts'
@@ -11,6 +11,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from '../provider-network/connected.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { instance as instanceOfFloatingIP, port as portOfFloatingIP } from './kind.ts'
+import { findLead, type Way } from './ways.ts'
 
 export interface Target {
   port: Port
@@ -21,24 +22,30 @@ export interface Target {
 
 type TargetDeps = Pick<OperatorDeps, 'caches'>
 
-/** Where it leads, and through which router. Pure. */
-export function resolveTarget(floatingIP: FloatingIP, network: Network, deps: TargetDeps): Found<Target> {
-  const ports = findPorts(floatingIP, deps)
+/** Where a way of the FloatingIP leads, and through which router. Pure. */
+export function resolveTarget(floatingIP: FloatingIP, way: Way, network: Network, deps: TargetDeps): Found<Target> {
+  const ports = findPorts(floatingIP, way, deps)
   if (!ports.ok) return ports
   // Of a machine the interface that it leads to already, or else the first that can; of none, what the first one lacks.
-  const isPresent = ({ metadata }: Port) => metadata.uid === floatingIP.status?.portUID
+  const isPresent = ({ metadata }: Port) => metadata.uid === way.present?.portUID
   const inOrder = [...ports.object.filter(isPresent), ...ports.object.filter((port) => !isPresent(port))]
-  const targets = inOrder.map((port) => targetOf(floatingIP, port, network, deps))
+  const targets = inOrder.map((port) => targetOf(floatingIP, way, port, network, deps))
   const [first] = targets
-  return targets.find(({ ok }) => ok) ?? first ?? noPorts(floatingIP)
+  return targets.find(({ ok }) => ok) ?? first ?? noPorts(way)
 }
 
-function findPorts(floatingIP: FloatingIP, { caches }: TargetDeps): Found<Port[]> {
-  if (!floatingIP.spec.instanceRef) {
-    const port = resolveOnly(portOfFloatingIP, floatingIP, caches)
+function findPorts(
+  floatingIP: FloatingIP,
+  { portRef, instanceRef, field }: Way,
+  { caches }: TargetDeps,
+): Found<Port[]> {
+  if (portRef) {
+    const port = resolve(portOfFloatingIP, floatingIP, { ref: portRef, field: `${field}.portRef` }, caches)
     return port.ok ? found([port.object]) : port
   }
-  const instance = resolveOnly(instanceOfFloatingIP, floatingIP, caches)
+  if (!instanceRef) throw new Error(`${field} of ${floatingIP.metadata.name} names no Port and no Instance`)
+  const named = { ref: instanceRef, field: `${field}.instanceRef` }
+  const instance = resolve(instanceOfFloatingIP, floatingIP, named, caches)
   if (!instance.ok) return instance
   const nics = listNics(instance.object)
   const ports = nics.flatMap((nic) => caches.ports.findByKey(portKeyOf(instance.object, nic)) ?? [])
@@ -46,12 +53,12 @@ function findPorts(floatingIP: FloatingIP, { caches }: TargetDeps): Found<Port[]
   return missing('PortNotReady', `waiting for the Ports of Instance ${keyOfObject(instance.object)}`)
 }
 
-function noPorts({ spec }: FloatingIP): ReturnType<typeof missing> {
-  return missing('PortNotReady', `waiting for the Ports of Instance ${spec.instanceRef?.name}`)
+function noPorts({ instanceRef }: Way): ReturnType<typeof missing> {
+  return missing('PortNotReady', `waiting for the Ports of Instance ${instanceRef?.name}`)
 }
 
-function targetOf(floatingIP: FloatingIP, port: Port, network: Network, deps: TargetDeps): Found<Target> {
-  const fixed = findFixed(floatingIP, port)
+function targetOf(floatingIP: FloatingIP, way: Way, port: Port, network: Network, deps: TargetDeps): Found<Target> {
+  const fixed = findFixed(way, port)
   if (!fixed.ok) return fixed
   const { ipAddress: fixedAddress, subnet } = fixed.object
   const router = findRouter(floatingIP, port, subnet, network, deps)
@@ -59,20 +66,21 @@ function targetOf(floatingIP: FloatingIP, port: Port, network: Network, deps: Ta
     const message = `no Router leads from Subnet ${subnet} of Port ${keyOfObject(port)} to Network ${keyOfObject(network)}: name both in one Router, the Subnet in spec.interfaces and the Network in spec.externalGateway`
     return missing('NotRouted', message)
   }
-  const rival = findRival(floatingIP, fixedAddress, port, deps)
+  const rival = findRival(floatingIP, way, fixedAddress, port, deps)
   if (rival) {
-    const message = `FloatingIP ${rival.metadata.name} of the same Network leads to ${fixedAddress} of Port ${keyOfObject(port)} already: delete one of the two, or name another address in spec.fixedIPAddress`
+    const { metadata } = rival
+    const leads = findLead(rival, port.metadata.uid, fixedAddress) === 'whole' ? 'leads' : 'forwards ports'
+    const message = `FloatingIP ${metadata.name} of the same Network ${leads} to ${fixedAddress} of Port ${keyOfObject(port)} already: delete one of the two, or name another address in ${way.field}.fixedIPAddress`
     return missing('FixedIPInUse', message)
   }
   return found({ port, fixedAddress, router, distributed: findDistributed(floatingIP, port, network, deps) })
 }
 
-function findFixed({ spec }: FloatingIP, port: Port): Found<{ subnet: string; ipAddress: string }> {
+function findFixed({ fixedIPAddress: asked, field }: Way, port: Port): Found<{ subnet: string; ipAddress: string }> {
   const key = keyOfObject(port)
   const fixedIPs = port.status?.fixedIPs
   if (!fixedIPs) return missing('PortNotReady', `waiting for the addresses of Port ${key}`)
   const ipv4 = fixedIPs.filter(({ ipAddress }) => familyOf(ipAddress) === 'IPv4')
-  const asked = spec.fixedIPAddress
   const one = asked === undefined ? ipv4[0] : ipv4.find(({ ipAddress }) => ipAddress === asked)
   if (one) return found(one)
   const has = ipv4.map(({ ipAddress }) => ipAddress).join(', ')
@@ -80,24 +88,28 @@ function findFixed({ spec }: FloatingIP, port: Port): Found<{ subnet: string; ip
     ? missing('AddressNotOnPort', `Port ${key} has no IPv4 address: name another Port`)
     : missing(
         'AddressNotOnPort',
-        `spec.fixedIPAddress ${asked} is no address of Port ${key}, which has ${has || 'none of IPv4'}`,
+        `${field}.fixedIPAddress ${asked} is no address of Port ${key}, which has ${has || 'none of IPv4'}`,
       )
 }
 
-/** Of several that lead to one address, one that was first keeps it: a port sends under one address. */
+/**
+ * Of several that lead to one address, one that was first keeps it: a machine sends under one address, and the answers to forwarded
+ * connections would leave under it. Several may forward ports to one.
+ */
 function findRival(
   self: FloatingIP,
+  { forwarding }: Way,
   fixedAddress: string,
   { metadata }: Port,
   { caches }: TargetDeps,
 ): FloatingIP | undefined {
+  const leadOf = (one: FloatingIP) => findLead(one, metadata.uid, fixedAddress)
   const others = caches.floatingIPs
     .listBy('portUID', metadata.uid)
-    .filter((other) => other.metadata.uid !== self.metadata.uid)
-    .filter(({ status }) => status?.fixedIPAddress === fixedAddress && status.networkUID === self.status?.networkUID)
-  const isThere = self.status?.portUID === metadata.uid && self.status.fixedIPAddress === fixedAddress
+    .filter((other) => other.metadata.uid !== self.metadata.uid && other.status?.networkUID === self.status?.networkUID)
+    .filter((other) => leadOf(other) === 'whole' || (leadOf(other) === 'forwarding' && !forwarding))
   // Two of one moment may both have it: the older keeps it.
-  return isThere ? others.find((other) => isOlder(other, self)) : others[0]
+  return leadOf(self) === undefined ? others[0] : others.find((other) => isOlder(other, self))
 }
 
 /** One that is being deleted takes no new ones. */

@@ -14,7 +14,7 @@ import { startNorthbound, type NorthboundServer } from './testing/northbound-ser
 import { rowVersions } from './testing/row-versions.ts'
 
 /** All else is a part of these. */
-const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group'] as const
+const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group', 'Load_Balancer'] as const
 const soon = () => AbortSignal.timeout(10_000)
 
 let dir: string

@@ -28,7 +28,8 @@ export function planFloatingIP(want: LogicalFloatingIP, nb: Northbound): Plan {
     external_ids: markOf(want),
   })
   if (held) planOffRouters(plan, held, nb, router.uuid)
-  if (!held || !nb.translatorsOf(held.uuid).includes(router.uuid)) planTranslations(plan, router.uuid, 'insert', [row])
+  if (!held || !nb.holdersOf('Logical_Router', held.uuid).includes(router.uuid))
+    planTranslations(plan, router.uuid, 'insert', [row])
   return plan
 }
 
@@ -39,6 +40,6 @@ export function planFloatingIPRemoval(uid: string, nb: Northbound): Plan {
 }
 
 function planOffRouters(plan: Plan, { uuid }: FoundRow, nb: Northbound, kept?: string): void {
-  for (const router of nb.translatorsOf(uuid))
+  for (const router of nb.holdersOf('Logical_Router', uuid))
     if (router !== kept) planTranslations(plan, router, 'delete', [uuidOf(uuid)])
 }

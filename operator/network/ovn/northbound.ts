@@ -11,7 +11,10 @@ import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark } from './marks.
  */
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
-  Logical_Switch: { columns: ['name', 'ports', 'dns_records', 'external_ids'], members: ['ports'] },
+  Logical_Switch: {
+    columns: ['name', 'ports', 'dns_records', 'load_balancer', 'external_ids'],
+    members: ['ports'],
+  },
   Logical_Switch_Port: {
     columns: [
       'name',
@@ -27,7 +30,17 @@ export const NORTHBOUND_TABLES = {
     ],
   },
   Logical_Router: {
-    columns: ['name', 'ports', 'static_routes', 'nat', 'policies', 'enabled', 'options', 'external_ids'],
+    columns: [
+      'name',
+      'ports',
+      'static_routes',
+      'nat',
+      'load_balancer',
+      'policies',
+      'enabled',
+      'options',
+      'external_ids',
+    ],
   },
   Logical_Router_Port: {
     columns: [
@@ -47,6 +60,18 @@ export const NORTHBOUND_TABLES = {
   },
   Gateway_Chassis: { columns: ['name', 'chassis_name', 'priority', 'external_ids'] },
   NAT: { columns: ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] },
+  Load_Balancer: {
+    columns: [
+      'name',
+      'vips',
+      'protocol',
+      'health_check',
+      'ip_port_mappings',
+      'selection_fields',
+      'options',
+      'external_ids',
+    ],
+  },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   DNS: { columns: ['records', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
@@ -58,6 +83,13 @@ const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_R
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
+/** Columns that name rows of their own, few enough to be compared whole. */
+const PARTS = [
+  ['Logical_Router', 'nat'],
+  ['Logical_Router', 'load_balancer'],
+  ['Logical_Switch', 'load_balancer'],
+] as const
+type PartsHolder = (typeof PARTS)[number][0]
 
 /** The table in which rows of each kind live: a row with the kind's mark in another table does not count. */
 export type TableOfKind = Readonly<Record<LogicalKind, { readonly table: NorthboundTable }>>
@@ -81,8 +113,8 @@ export class Northbound {
 
   /** By DNS name: the rows of ports that say that they have it. */
   readonly #claimers = new Map<string, Set<string>>()
-  /** By the uuid of a NAT row: the routers that have it. */
-  readonly #translators = new Map<string, Set<string>>()
+  /** By table and the uuid of a part (a translation, a balancer): the rows that have it. */
+  readonly #partHolders = new Map<string, Set<string>>()
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
@@ -169,9 +201,9 @@ export class Northbound {
     return [...(this.#holders.get('Logical_Router')?.get(portUuid) ?? [])]
   }
 
-  /** Routers that have a translation, by its row's uuid: the database lets it be several. */
-  translatorsOf(natUuid: string): string[] {
-    return [...(this.#translators.get(natUuid) ?? [])]
+  /** Rows of the table that have a translation or a balancer, by its row's uuid: the database lets it be several. */
+  holdersOf(table: PartsHolder, partUuid: string): string[] {
+    return [...(this.#partHolders.get(`${table}/${partUuid}`) ?? [])]
   }
 
   /** Names of all switch ports, ours or not. */
@@ -228,10 +260,11 @@ export class Northbound {
     const holders = this.#holders.get(table)
     // A router has few ports, which stand in its row; a change of those of the others comes as what came and went.
     const ports = table === 'Logical_Router' ? differenceOf('ports', before, after) : members?.['ports']
-    if (table === 'Logical_Router') {
-      const { added, removed } = differenceOf('nat', before, after)
-      for (const nat of removed) removeFrom(this.#translators, nat, uuid)
-      for (const nat of added) addTo(this.#translators, nat, uuid)
+    for (const [holder, column] of PARTS) {
+      if (holder !== table) continue
+      const { added, removed } = differenceOf(column, before, after)
+      for (const part of removed) removeFrom(this.#partHolders, `${table}/${part}`, uuid)
+      for (const part of added) addTo(this.#partHolders, `${table}/${part}`, uuid)
     }
     if (!holders || !ports) return
     for (const port of ports.removed) removeFrom(holders, port, uuid)
@@ -257,7 +290,11 @@ function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
   return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
 }
 
-function differenceOf(column: 'ports' | 'nat', before: OvsRow | undefined, after: OvsRow | undefined) {
+function differenceOf(
+  column: 'ports' | (typeof PARTS)[number][1],
+  before: OvsRow | undefined,
+  after: OvsRow | undefined,
+) {
   const [old, now] = [before, after].map((row) => new Set(row?.[column] === undefined ? [] : readUuids(row[column])))
   return {
     added: [...(now ?? [])].filter((uuid) => !old?.has(uuid)),

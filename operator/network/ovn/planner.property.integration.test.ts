@@ -81,6 +81,14 @@ const WORLD: readonly LogicalWant[] = [
     distributed: { portUid: 'port-2', mac: '2e:00:00:00:00:02' },
   },
   {
+    ...{ kind: 'PortForwarding', ...owner, uid: 'fip-3', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },
+    externalAddress: '203.0.113.13',
+    forwardings: [
+      { protocol: 'tcp', externalPort: 2222, internalPort: 22, count: 1, fixedAddress: '10.0.0.11' },
+      { protocol: 'udp', externalPort: 5000, internalPort: 6000, count: 3, fixedAddress: '10.0.0.12' },
+    ],
+  },
+  {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
   },
@@ -104,10 +112,18 @@ const WORLD: readonly LogicalWant[] = [
   })),
 ]
 /** Columns that name rows of other tables, which go with them. */
-const PARTS: readonly string[] = ['ports', 'dns_records', 'acls', 'static_routes', 'nat', 'gateway_chassis']
-const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group'] as const
+const PARTS: readonly string[] = [
+  'ports',
+  'dns_records',
+  'acls',
+  'static_routes',
+  'nat',
+  'load_balancer',
+  'gateway_chassis',
+]
+const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group', 'Load_Balancer'] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
-const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group']
+const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group', 'Load_Balancer']
 const WHOLE_TABLES = Object.fromEntries(
   Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [table, { columns }]),
 )
@@ -158,7 +174,7 @@ async function picture(): Promise<unknown> {
     rows(table)
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'ports', 'dns_records', 'acls', 'static_routes', 'nat'),
+        text(row, 'ports', 'dns_records', 'acls', 'static_routes', 'nat', 'load_balancer'),
         readUuids(row['dns_records'])
           .map((uuid): [string, OvsRow] => [uuid, raw.rows('DNS').get(uuid) ?? {}])
           .filter(isOurs)
@@ -201,6 +217,18 @@ async function picture(): Promise<unknown> {
         readUuids(row['static_routes'])
           .map((uuid) => text(raw.rows('Logical_Router_Static_Route').get(uuid) ?? {}))
           .sort(),
+      ])
+      .sort(),
+    balancers: rows('Load_Balancer')
+      .filter(isOurs)
+      .map(([uuid, row]) => [
+        text(row),
+        (['Logical_Router', 'Logical_Switch'] as const).map((table) =>
+          rows(table)
+            .filter(([, holder]) => readUuids(holder['load_balancer']).includes(uuid))
+            .map(([, holder]) => readString(holder['name']))
+            .sort(),
+        ),
       ])
       .sort(),
     groups: ported('Port_Group', 'Logical_Switch_Port'),
@@ -251,6 +279,7 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
   const port = ports[other % Math.max(1, ports.length)]
   const where = (uuid: string) => [['_uuid', '==', uuidOf(uuid)] as const]
   const isHolder = table === 'Logical_Switch' || table === 'Port_Group'
+  if (found && table === 'Load_Balancer' && what % 8 > 3) return handOnBalancer(found[0], what, other)
   if (found && table === 'Logical_Router' && what % 8 > 3) return handOnRouter(found, what, other)
   if (!found) return []
   const [uuid, row] = found
@@ -304,6 +333,7 @@ const ROUTER_PARTS = [
   ['ports', 'Logical_Router_Port'],
   ['static_routes', 'Logical_Router_Static_Route'],
   ['nat', 'NAT'],
+  ['load_balancer', 'Load_Balancer'],
 ] as const
 
 /** Ports, routes and translations of one router in another as well, or out of it. */
@@ -314,6 +344,22 @@ function handOnRouter([uuid]: [string, OvsRow], what: number, other: number): Op
   if (!part) return []
   const mutations = [[column, what % 8 < 6 ? 'insert' : 'delete', setOf([uuidOf(part[0])])]] as const
   return [{ op: 'mutate', table: 'Logical_Router', where: [['_uuid', '==', uuidOf(uuid)]], mutations }]
+}
+
+/** A balancer of ours on a switch more, or off all of them. */
+function handOnBalancer(uuid: string, what: number, other: number): Operation[] {
+  const switches = rows('Logical_Switch')
+  const [holder] = switches[other % Math.max(1, switches.length)] ?? []
+  if (holder === undefined) return []
+  const part = setOf([uuidOf(uuid)])
+  return what % 8 < 6
+    ? [
+        {
+          ...{ op: 'mutate', table: 'Logical_Switch', where: [['_uuid', '==', uuidOf(holder)]] },
+          mutations: [['load_balancer', 'insert', part]],
+        },
+      ]
+    : [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['load_balancer', 'delete', part]] }]
 }
 
 function without(row: OvsRow, ...columns: string[]): OvsRow {

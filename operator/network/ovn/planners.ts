@@ -6,6 +6,7 @@ import { planNetwork, planNetworkRemoval } from './network-plan.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 import type { KindPlanner } from './planner.ts'
+import { planPortForwarding, planPortForwardingRemoval } from './port-forwarding-plan.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
 import { planRouter, planRouterRemoval } from './router-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
@@ -17,6 +18,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   Port: { table: 'Logical_Switch_Port', plan: planPort, planRemoval: planPortRemoval },
   Router: { table: 'Logical_Router', plan: planRouter, planRemoval: planRouterRemoval },
   FloatingIP: { table: 'NAT', plan: planFloatingIP, planRemoval: planFloatingIPRemoval },
+  PortForwarding: { table: 'Load_Balancer', plan: planPortForwarding, planRemoval: planPortForwardingRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

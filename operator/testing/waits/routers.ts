@@ -304,9 +304,59 @@ const FLOATING_ROWS: WaitRow[] = [
   })),
 ]
 
+const to = (...ports: [externalPort: number, name: string][]) => ({
+  portForwardings: ports.map(([externalPort, name]) => ({ protocol: 'tcp', externalPort, portRef: { name } })),
+})
+
+/** What one port forwarding waits for while another leads somewhere. */
+const FORWARDING_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'PortNotFound', by: 'of a port forwarding', where: floating },
+    waits: async (c) => {
+      routed(c)
+      c.port('eth')
+      await c.operator.rest()
+      leading(c, to([22, 'eth'], [80, 'late']))
+    },
+    ends: (c) => c.port('late'),
+  },
+  ...(['a router comes', 'it leads elsewhere'] as const).map((by): WaitRow => ({
+    ...{ reason: 'NotRouted', by: `of a port forwarding: ${by}`, where: floating },
+    waits: async (c) => {
+      routed(c)
+      c.make('networks', 'other')
+      c.subnet('side', { ...onOther, cidr: '10.9.0.0/24' })
+      c.port('eth')
+      c.port('far', { networkRef: { name: 'other' } })
+      await c.operator.rest()
+      leading(c, to([22, 'eth'], [80, 'far']))
+    },
+    ends: (c) => {
+      if (by === 'a router comes') c.set('routers', 'r', out('lan-v4', 'side'))
+      else c.set('floatingIPs', 'web', to([22, 'eth'], [80, 'eth']))
+    },
+  })),
+  ...(['goes', 'forwards elsewhere'] as const).map((by): WaitRow => ({
+    ...{ reason: 'FixedIPInUse', by: `one that forwards ${by}`, where: floating },
+    waits: async (c) => {
+      routed(c)
+      c.port('eth')
+      c.port('other')
+      c.make('floatingIPs', 'first', { ...PUBLIC, ...to([22, 'eth'], [80, 'other']) })
+      await c.operator.rest()
+      leading(c, { portRef: { name: 'eth' } })
+    },
+    ends: (c) => {
+      if (by === 'goes') c.operator.remove('floatingIPs', ns('first'))
+      else c.set('floatingIPs', 'first', to([22, 'other']))
+    },
+  })),
+]
+
 export const ROUTER_ROWS: WaitRow[] = [
   ...GATEWAY_ROWS,
   ...FLOATING_ROWS,
+  ...FORWARDING_ROWS,
   {
     reason: 'SubnetExternal',
     where: router,
