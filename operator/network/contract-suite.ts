@@ -236,7 +236,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await ensure({ ...network, uid: 'net-2' })
       await ensure({ ...WANTS.Router, uid: 'router-2', interfaces: [] })
       await notReady({ ...WANTS.PortForwarding, networkUids: ['net', 'net-3'] })
-      const [ssh] = WANTS.PortForwarding.forwardings
+      const { forwardings: ssh } = WANTS.PortForwarding
       const range = {
         protocol: 'udp',
         externalPort: 5000,
@@ -245,7 +245,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
         fixedAddress: '10.0.0.12',
       } as const
       for (const moved of [
-        { forwardings: [ssh!, range] },
+        { forwardings: [...ssh, range] },
         { forwardings: [range] },
         { forwardings: [{ ...range, fixedAddress: '10.0.0.11' }] },
         { networkUids: ['net-2'] },

@@ -68,9 +68,15 @@ async function forward(
     ...{ externalAddress: floatingIP.status?.ipAddress ?? '', networkUids: listJoinedNetworks(router, deps) },
   }
   await deps.network.ensure(want, run.signal)
-  const { fixedIPAddress, port, portUID, ...kept } = floatingIP.status ?? {}
+  forgetTarget(floatingIP)
   floatingIP.status = {
-    ...{ ...kept, state: 'ACTIVE', router: keyOfObject(router), routerUID: router.metadata.uid, distributed: false },
+    ...{
+      ...floatingIP.status,
+      state: 'ACTIVE',
+      router: keyOfObject(router),
+      routerUID: router.metadata.uid,
+      distributed: false,
+    },
     portForwardings: forwardings.map(({ status }) => status),
   }
   return gatewayOf(floatingIP, router) ?? missing ?? done
@@ -134,9 +140,7 @@ async function disconnect(
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   await removeWays(floatingIP, deps, signal)
-  delete status.fixedIPAddress
-  delete status.port
-  delete status.portUID
+  forgetTarget(floatingIP)
   delete status.router
   delete status.routerUID
   delete status.distributed
@@ -153,6 +157,12 @@ async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: Pick<Ru
   await removeWays(floatingIP, deps, run.signal)
   await deps.addresses.release(deps.addresses.listHeld(holderOfFloatingIP(floatingIP)))
   return released
+}
+
+function forgetTarget({ status = {} }: FloatingIP): void {
+  delete status.fixedIPAddress
+  delete status.port
+  delete status.portUID
 }
 
 async function removeWays({ metadata }: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {
