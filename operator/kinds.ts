@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
+import { firewallGroupKind } from './controllers/firewall-group/kind.ts'
+import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
 import { floatingIPKind } from './controllers/floating-ip/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
@@ -22,6 +24,8 @@ import type { KindName, KindRow, Kinds } from './kind/row.ts'
 export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   clouds: {},
   computeNodes: computeNodeKind,
+  firewallGroups: firewallGroupKind,
+  firewallPolicies: firewallPolicyKind,
   flavors: {},
   floatingIPs: floatingIPKind,
   images: imageKind,

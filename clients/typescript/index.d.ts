@@ -18,6 +18,22 @@ export declare class ComputeNode extends GenericKind {
   status?: ComputeNodeStatus
 }
 
+import type { FirewallGroupSpec, FirewallGroupStatus } from './types/firewallgroup.js'
+export type { FirewallGroupSpec, FirewallGroupStatus } from './types/firewallgroup.js'
+/** What may pass the ports of Routers, by policies, for all Ports behind them. It comes before SecurityGroups, which judge what it lets pass. What stays within a Subnet it does not see. */
+export declare class FirewallGroup extends GenericKind {
+  spec: FirewallGroupSpec
+  status?: FirewallGroupStatus
+}
+
+import type { FirewallPolicySpec, FirewallPolicyStatus } from './types/firewallpolicy.js'
+export type { FirewallPolicySpec, FirewallPolicyStatus } from './types/firewallpolicy.js'
+/** Rules in an order, for FirewallGroups to name. It does nothing by itself. Of the rules that match a packet the first one of enabled rules decides. */
+export declare class FirewallPolicy extends GenericKind {
+  spec: FirewallPolicySpec
+  status?: FirewallPolicyStatus
+}
+
 import type { FlavorSpec, FlavorStatus } from './types/flavor.js'
 export type { FlavorSpec, FlavorStatus } from './types/flavor.js'
 /** A size of machines. Its spec never changes, so that an Instance is always what its flavor says. */

@@ -8,6 +8,12 @@ RegisterKind(Cloud, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Cloud', 
 export class ComputeNode extends GenericKind {}
 RegisterKind(ComputeNode, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ComputeNode', plural: 'computenodes' })
 
+export class FirewallGroup extends GenericKind {}
+RegisterKind(FirewallGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'FirewallGroup', plural: 'firewallgroups' })
+
+export class FirewallPolicy extends GenericKind {}
+RegisterKind(FirewallPolicy, { group: 'nephele.dev', version: 'v1alpha1', kind: 'FirewallPolicy', plural: 'firewallpolicies' })
+
 export class Flavor extends GenericKind {}
 RegisterKind(Flavor, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Flavor', plural: 'flavors' })
 

@@ -453,4 +453,42 @@ export const SAMPLES: Record<string, Sample[]> = {
     },
     { spec: { type: 'flat', physicalNetwork: 'dc-1' } },
   ],
+  FirewallGroup: [
+    {
+      spec: {
+        description: 'the edge',
+        ports: [{ routerRef: { name: 'main' }, subnetRef: { name: 'front', namespace: 'infra' } }],
+        ingress: { policyRefs: [{ name: 'web' }, { name: 'base', namespace: 'infra' }] },
+        egress: { policyRefs: [{ name: 'out', namespace: 'infra' }] },
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        ports: [{ router: 'main', routerUID: 'uid-1', subnet: 'front', subnetUID: 'uid-2' }],
+      },
+    },
+  ],
+  FirewallPolicy: [
+    {
+      spec: {
+        description: 'web servers',
+        rules: [
+          {
+            description: 'browsers',
+            action: 'allow',
+            enabled: true,
+            etherType: 'IPv4',
+            protocol: 'tcp',
+            sourceIPPrefix: '10.0.0.0/8',
+            destinationIPPrefix: '10.0.1.0/24',
+            sourcePorts: { minimum: 1024, maximum: 65535 },
+            destinationPorts: { minimum: 80, maximum: 443 },
+          },
+          { action: 'deny' },
+        ],
+        sharedWith: [{ namespace: '*' }],
+      },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
 }

@@ -43,6 +43,10 @@ export const router = (at: Named, spec: object = {}): Draft => draft('Router', a
 
 export const floatingIP = (at: Named, spec: object = {}): Draft => draft('FloatingIP', at, spec)
 
+export const firewallPolicy = (at: Named, spec: object = {}): Draft => draft('FirewallPolicy', at, spec)
+
+export const firewallGroup = (at: Named, spec: object = {}): Draft => draft('FirewallGroup', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

@@ -6,6 +6,8 @@ import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController } from './compute-node/controller.ts'
+import { firewallGroupController } from './firewall-group/controller.ts'
+import { firewallPolicyController } from './firewall-policy/controller.ts'
 import { flavorController } from './flavor/controller.ts'
 import { floatingIPController } from './floating-ip/controller.ts'
 import { imageController } from './image/controller.ts'
@@ -50,6 +52,8 @@ export function defineControllers(
     routers: routerController(deps, informers),
     providerNetworks: providerNetworkController(deps, informers),
     floatingIPs: floatingIPController(deps, informers),
+    firewallPolicies: firewallPolicyController(deps),
+    firewallGroups: firewallGroupController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

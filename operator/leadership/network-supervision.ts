@@ -31,6 +31,7 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
   PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
+  FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
 

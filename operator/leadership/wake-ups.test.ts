@@ -8,6 +8,7 @@ import { explainedReasons, reasonsIn, stallingReasons } from '../../scripts/reas
 import { KINDS, KIND_NAMES } from '../kinds.ts'
 import { resourceKindOf, type KindName, type Reference } from '../kind/row.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
+import { FIREWALL_ROWS } from '../testing/waits/firewalls.ts'
 import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
 import { MACHINE_NEED_ROWS } from '../testing/waits/machine-needs.ts'
 import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
@@ -28,6 +29,7 @@ const ROWS: WaitRow[] = [
   ...NETWORK_ROWS,
   ...PROVIDER_NETWORK_ROWS,
   ...ROUTER_ROWS,
+  ...FIREWALL_ROWS,
   ...STORAGE_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
@@ -128,6 +130,10 @@ const WELL = [
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */
 const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
+  firewallGroups: {
+    InUse: 'nothing refers to a FirewallGroup',
+    RouterDeleting: 'it stands there until the Router is gone',
+  },
   floatingIPs: {
     InUse: 'nothing refers to a FloatingIP',
     SubnetDeleting: 'it holds the Subnet of its address, and asks for none that is being deleted',
@@ -156,7 +162,8 @@ test.each(KIND_NAMES)('each reason that the controller of %s can wait with is in
 /** What the kind's folder can say, and the code that it imports, other kinds' folders left out. `<kind>NotFound` is said of references. */
 function reasonsOf(kind: KindName): Set<string> {
   const folders = globSync('operator/controllers/*/', { cwd: ROOT })
-  const own = folders.find((folder) => `${folder.split('/')[2]?.replaceAll('-', '')}s` === kind.toLowerCase())
+  const pluralOf = (folder = '') => `${folder.replaceAll('-', '')}s`.replace(/ys$/, 'ies')
+  const own = folders.find((folder) => pluralOf(folder.split('/')[2]) === kind.toLowerCase())
   // A Node is reconciled as its ComputeNode.
   if (own === undefined && kind !== 'nodes') throw new Error(`no folder of operator/controllers is named after ${kind}`)
   const files = new Set(globSync(`${own ?? 'none'}/**/*.ts`, { cwd: ROOT }).filter((file) => !file.includes('test')))

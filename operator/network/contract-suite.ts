@@ -61,6 +61,11 @@ const WANTS: LogicalByKind = {
     externalAddress: '203.0.113.20',
     forwardings: [{ protocol: 'tcp', externalPort: 2222, internalPort: 22, count: 1, fixedAddress: '10.0.0.11' }],
   },
+  FirewallGroup: {
+    ...{ kind: 'FirewallGroup', ...owner, uid: 'wall' },
+    ports: [{ routerUid: 'router', subnetUid: 'sub', address: '10.0.0.1' }],
+    ingress: [{ action: 'allow', etherType: 'IPv4', protocol: 'tcp', source: {}, destination: { ports: [80, 80] } }],
+  },
   Port: {
     ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
     fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.11', hasDhcp: true }],

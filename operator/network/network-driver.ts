@@ -140,6 +140,32 @@ export interface LogicalPortForwarding extends LogicalOwner {
   }[]
 }
 
+export interface LogicalFirewallRule {
+  action: 'allow' | 'deny' | 'reject'
+  etherType: 'IPv4' | 'IPv6'
+  protocol: 'any' | 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmpv6'
+  source: LogicalFirewallEnd
+  destination: LogicalFirewallEnd
+}
+
+/** Absent: any. */
+export interface LogicalFirewallEnd {
+  prefix?: string
+  /** First and last port of tcp, udp or sctp. */
+  ports?: readonly [number, number]
+}
+
+/** What may pass between routers and the networks behind their ports. It keeps the state of connections, and comes before security groups. */
+export interface LogicalFirewallGroup extends LogicalOwner {
+  kind: 'FirewallGroup'
+  /** `address`: the router's. */
+  ports: readonly { routerUid: string; subnetUid: string; address: string }[]
+  /** To the network; in order, the first that matches decides, and what none allows is dropped. Absent: everything passes. */
+  ingress?: readonly LogicalFirewallRule[]
+  /** From the network to the router. */
+  egress?: readonly LogicalFirewallRule[]
+}
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
 export type LogicalWant =
   | LogicalNetwork
@@ -149,6 +175,7 @@ export type LogicalWant =
   | LogicalRouter
   | LogicalFloatingIP
   | LogicalPortForwarding
+  | LogicalFirewallGroup
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -161,6 +188,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Router: ['Network'],
   FloatingIP: ['Router'],
   PortForwarding: ['Network', 'Router'],
+  FirewallGroup: ['Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]

@@ -177,6 +177,8 @@ export class MemoryNetwork implements NetworkDriver {
         return rows.of('Router').has(want.routerUid)
       case 'PortForwarding':
         return rows.of('Router').has(want.routerUid) && want.networkUids.every((uid) => rows.of('Network').has(uid))
+      case 'FirewallGroup':
+        return want.ports.every(({ routerUid }) => rows.of('Router').has(routerUid))
       case 'Subnet':
         return rows.of('Network').has(want.networkUid)
       case 'Port':

@@ -16,6 +16,20 @@ export const COMPUTE_NODE: ResourceKind = {
   kind: 'ComputeNode',
   namespaced: false,
 }
+export const FIREWALL_GROUP: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'firewallgroups',
+  kind: 'FirewallGroup',
+  namespaced: true,
+}
+export const FIREWALL_POLICY: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'firewallpolicies',
+  kind: 'FirewallPolicy',
+  namespaced: true,
+}
 export const FLAVOR: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -126,6 +140,8 @@ export const VOLUME_TYPE: ResourceKind = {
 export const CUSTOM_KINDS_BY_NAME = {
   clouds: CLOUD,
   computeNodes: COMPUTE_NODE,
+  firewallGroups: FIREWALL_GROUP,
+  firewallPolicies: FIREWALL_POLICY,
   flavors: FLAVOR,
   floatingIPs: FLOATING_IP,
   images: IMAGE,

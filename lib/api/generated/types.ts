@@ -2,6 +2,8 @@
 // Made from crds/ by `npm run generate`. Do not edit.
 import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
 import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
+import type { FirewallGroupSpec, FirewallGroupStatus } from '../../../crds/generated/firewallgroup.ts'
+import type { FirewallPolicySpec, FirewallPolicyStatus } from '../../../crds/generated/firewallpolicy.ts'
 import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts'
 import type { FloatingIPSpec, FloatingIPStatus } from '../../../crds/generated/floatingip.ts'
 import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
@@ -21,6 +23,8 @@ import type { Resource } from '../../kube/object.ts'
 
 export type Cloud = Resource<CloudSpec, CloudStatus>
 export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
+export type FirewallGroup = Resource<FirewallGroupSpec, FirewallGroupStatus>
+export type FirewallPolicy = Resource<FirewallPolicySpec, FirewallPolicyStatus>
 export type Flavor = Resource<FlavorSpec, FlavorStatus>
 export type FloatingIP = Resource<FloatingIPSpec, FloatingIPStatus>
 export type Image = Resource<ImageSpec, ImageStatus>
@@ -41,6 +45,8 @@ export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
 export interface CustomObjects {
   clouds: Cloud
   computeNodes: ComputeNode
+  firewallGroups: FirewallGroup
+  firewallPolicies: FirewallPolicy
   flavors: Flavor
   floatingIPs: FloatingIP
   images: Image

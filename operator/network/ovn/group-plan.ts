@@ -21,7 +21,7 @@ import { Plan } from './plan.ts'
 export const GUARD_GROUP = 'nephele_guard'
 /** Of what groups say. Before it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
 const TIER = 1
-const FIREWALL_TIER = 0
+export const FIREWALL_TIER = 0
 const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
 
@@ -128,6 +128,11 @@ function planGroup(
     return
   }
   plan.ensure('Port_Group', held, { name, external_ids })
+  planAcls(plan, held, rules, nb)
+}
+
+/** The rules of a group that stands. Its ports are left alone. */
+export function planAcls(plan: Plan, held: FoundRow, rules: readonly OvsRow[], nb: Northbound): void {
   const missing = new Map(rules.map((rule) => [aclKey(rule), rule]))
   const surplus: string[] = []
   for (const uuid of readUuids(held.row['acls'])) {

@@ -77,6 +77,8 @@ export const NORTHBOUND_TABLES = {
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
+/** Of the names of Port_Groups that are firewalls. */
+export const FIREWALL_PREFIX = 'nfw_'
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 
 const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port', 'Gateway_Chassis'] as const
@@ -115,6 +117,8 @@ export class Northbound {
   readonly #claimers = new Map<string, Set<string>>()
   /** By table and the uuid of a part (a translation, a balancer): the rows that have it. */
   readonly #partHolders = new Map<string, Set<string>>()
+  /** The ports of a firewall's group, by the uuid of its row. Of the others nobody asks, and they have many. */
+  readonly #firewalled = new Map<string, Set<string>>()
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
@@ -186,6 +190,11 @@ export class Northbound {
     return [...holders].flatMap((uuid) => this.get('Port_Group', uuid) ?? [])
   }
 
+  /** Rows of the ports of a firewall's group, by the uuid of its row. */
+  firewalledPorts(groupUuid: string): string[] {
+    return [...(this.#firewalled.get(groupUuid) ?? [])]
+  }
+
   /** Whether a port's row is one of the switch's, by the uuids of both. */
   isOn(switchUuid: string, portUuid: string): boolean {
     return this.#holders.get('Logical_Switch')?.get(portUuid)?.has(switchUuid) ?? false
@@ -222,8 +231,12 @@ export class Northbound {
   }
 
   owned(): OwnedRow[] {
-    return Object.values(this.#kinds).flatMap(({ table }) =>
-      [...this.#rows(table).values()].flatMap((row) => readMark(row) ?? []),
+    const tables = new Set(Object.values(this.#kinds).map(({ table }) => table))
+    return [...tables].flatMap((table) =>
+      [...this.#rows(table).values()].flatMap((row) => {
+        const mark = readMark(row)
+        return mark && this.#kinds[mark.kind].table === table ? mark : []
+      }),
     )
   }
 
@@ -269,6 +282,9 @@ export class Northbound {
     if (!holders || !ports) return
     for (const port of ports.removed) removeFrom(holders, port, uuid)
     for (const port of ports.added) addTo(holders, port, uuid)
+    if (table !== 'Port_Group' || !readString((after ?? before)?.['name'])?.startsWith(FIREWALL_PREFIX)) return
+    for (const port of ports.removed) removeFrom(this.#firewalled, uuid, port)
+    for (const port of ports.added) addTo(this.#firewalled, uuid, port)
   }
 
   #unname({ table, uuid, before, after }: RowChange): void {

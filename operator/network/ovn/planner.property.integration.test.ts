@@ -89,6 +89,15 @@ const WORLD: readonly LogicalWant[] = [
     ],
   },
   {
+    ...{ kind: 'FirewallGroup', ...owner, uid: 'wall' },
+    ports: [
+      { routerUid: 'router-1', subnetUid: 'sub-2', address: '10.0.2.1' },
+      { routerUid: 'router-2', subnetUid: 'sub-62', address: 'fd00:2::1' },
+    ],
+    ingress: [{ action: 'reject', etherType: 'IPv4', protocol: 'icmp', source: {}, destination: {} }],
+    egress: [],
+  },
+  {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
   },

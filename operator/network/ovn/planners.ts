@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogicalByKind, LogicalKind } from '../network-driver.ts'
+import { planFirewallGroup, planFirewallGroupRemoval } from './firewall-plan.ts'
 import { planFloatingIP, planFloatingIPRemoval } from './floating-ip-plan.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
 import { planNetwork, planNetworkRemoval } from './network-plan.ts'
@@ -19,6 +20,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   Router: { table: 'Logical_Router', plan: planRouter, planRemoval: planRouterRemoval },
   FloatingIP: { table: 'NAT', plan: planFloatingIP, planRemoval: planFloatingIPRemoval },
   PortForwarding: { table: 'Load_Balancer', plan: planPortForwarding, planRemoval: planPortForwardingRemoval },
+  FirewallGroup: { table: 'Port_Group', plan: planFirewallGroup, planRemoval: planFirewallGroupRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

@@ -17,12 +17,9 @@ import { Plan } from './plan.ts'
 import { gatewayMark } from './gateway-claim.ts'
 import { gatewayPort, gatewayPortName } from './gateway-plan.ts'
 import { planPorts } from './router-membership.ts'
-import { planRouterPort, portOfSubnet } from './router-port.ts'
+import { planRouterPort, portOfSubnet, routerPortName, switchEndName } from './router-port.ts'
 import { planRoutes } from './route-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
-
-/** Router and switch ports share one namespace in the southbound database. */
-const SWITCH_END = '-switch'
 
 /**
  * ovn-nb(5), Logical_Router options. Neighbours are resolved only when a packet is for them, not learnt from every request, and entries
@@ -40,7 +37,7 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   const plan = new Plan()
   const [held, ...copies] = nb.all('Router', want.uid)
   for (const copy of copies) plan.remove('Logical_Router', copy)
-  const names = new Set(want.interfaces.map((subnet) => portName(want.uid, subnet)))
+  const names = new Set(want.interfaces.map((subnet) => routerPortName(want.uid, subnet.uid)))
   if (want.gateway) names.add(gatewayPortName(want.uid))
   const surplus = held ? portsOf(held, nb).filter(({ row }) => !names.has(readString(row['name']) ?? '')) : []
   const ports = want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb))
@@ -72,10 +69,6 @@ export function planRouterRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
-function portName(routerUid: string, { uid }: Pick<RoutedSubnet, 'uid'>): string {
-  return `router-${routerUid}-${uid}`
-}
-
 function planInterface(
   plan: Plan,
   { uid, gateway }: LogicalRouter,
@@ -83,14 +76,14 @@ function planInterface(
   router: FoundRow | undefined,
   nb: Northbound,
 ): OvsUuid | OvsNamedUuid {
-  const name = portName(uid, subnet)
+  const name = routerPortName(uid, subnet.uid)
   const { ipv6 } = subnet
   // In one transaction: two of one address and MAC are on the switch at no moment.
   planAnnouncerRemoval(plan, subnet.uid, nb)
   return planRouterPort(plan, nb, {
     ...portOfSubnet(subnet),
     name,
-    end: `${name}${SWITCH_END}`,
+    end: switchEndName(name),
     ra: ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {},
     // Who sends larger packets from outside is told (ICMP "fragmentation needed", ICMPv6 "packet too big"), or they would vanish.
     ...(gateway && gateway.mtu > subnet.mtu ? { options: { gateway_mtu: String(subnet.mtu) } } : {}),
@@ -108,7 +101,7 @@ function planGateway(
   const port = gatewayPort(want)
   return planRouterPort(plan, nb, {
     ...port,
-    end: `${port.name}${SWITCH_END}`,
+    end: switchEndName(port.name),
     router: router?.uuid,
     external_ids: gatewayMark(want.uid, port.nodes ?? [], nb.findNamed('Logical_Router_Port', port.name)),
   })
@@ -116,8 +109,8 @@ function planGateway(
 
 /** Only for ports of ours: a port that somebody else added to our router has its switch port, if any, under another name. */
 function planSwitchEndRemoval(plan: Plan, routerUid: string, port: string, nb: Northbound): void {
-  if (!port.startsWith(portName(routerUid, { uid: '' }))) return
-  const joint = nb.findNamed('Logical_Switch_Port', `${port}${SWITCH_END}`)
+  if (!port.startsWith(routerPortName(routerUid, ''))) return
+  const joint = nb.findNamed('Logical_Switch_Port', switchEndName(port))
   if (joint) planOffSwitch(plan, joint)
 }
 

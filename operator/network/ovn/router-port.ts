@@ -13,7 +13,7 @@ import { vlanColumns } from './vlan-columns.ts'
 
 export interface RouterPort {
   networkUid: string
-  /** Of the row; router and switch ports share one namespace in the southbound database. */
+  /** Of the row. */
   name: string
   mac: string
   /** Such as `10.0.0.1/24`. */
@@ -31,6 +31,15 @@ export interface RouterPort {
   /** Row of the router; undefined: this transaction makes it, with the port. */
   router: string | undefined
   external_ids: OvsMap
+}
+
+export function routerPortName(routerUid: string, subnetUid: string): string {
+  return `router-${routerUid}-${subnetUid}`
+}
+
+/** Of the port on the network's side: router and switch ports share one namespace in the southbound database. */
+export function switchEndName(routerPort: string): string {
+  return `${routerPort}-switch`
 }
 
 /**

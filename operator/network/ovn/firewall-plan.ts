@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import { announcerMac } from '../../../lib/contract/metadata-port.ts'
+import { TerminalError, TransientError } from '../../../lib/errors.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import type { LogicalFirewallGroup, LogicalFirewallRule } from '../network-driver.ts'
+import { familyOf, normalAddress } from './addresses.ts'
+import { firewallMatch } from './firewall-match.ts'
+import { FIREWALL_TIER, planAcls } from './group-plan.ts'
+import { markOf, partMark } from './marks.ts'
+import { FIREWALL_PREFIX, type FoundRow, type Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import { routerPortName, switchEndName } from './router-port.ts'
+
+/** ovn-nb(5), ACL priority, 0 to 32767: what is for the router itself, the rules from here downwards, and what is left. */
+const OWN_PRIORITY = 32_000
+const FIRST_PRIORITY = 30_000
+const REST_PRIORITY = 1
+
+const ACTIONS = { allow: 'pass', deny: 'drop', reject: 'reject' } as const
+
+/**
+ * FirewallGroup → Port_Group of the routers' ports on the switches, with ACLs of the first tier: what it allows is passed on to the security
+ * groups, which commit the connection; answers pass before any tier. OVN tracks no connection at a router's port, so what comes from a router
+ * is matched where it arrives, and what goes to one where it is sent, by the router's MAC address.
+ * @throws TransientError while a router's port is missing
+ */
+export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): Plan {
+  const plan = new Plan()
+  const name = firewallName(want.uid)
+  const ends = want.ports.map(({ routerUid, subnetUid }) => findEnd(routerPortName(routerUid, subnetUid), nb))
+  const held = nb.findNamed('Port_Group', name)
+  for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
+  const rules = firewallRules(want, name)
+  const external_ids = markOf(want)
+  if (!held) {
+    const acls = setOf(rules.map((rule) => plan.insert('ACL', rule)))
+    plan.insert('Port_Group', { name, ports: setOf(ends.map(uuidOf)), acls, external_ids })
+    return plan
+  }
+  plan.ensure('Port_Group', held, { name, external_ids })
+  planAcls(plan, held, rules, nb)
+  planMembers(plan, held, ends, nb)
+  return plan
+}
+
+function planMembers(plan: Plan, { uuid }: FoundRow, ends: readonly string[], nb: Northbound): void {
+  const present = nb.firewalledPorts(uuid)
+  const added = ends.filter((end) => !present.includes(end)).map(uuidOf)
+  const surplus = present.filter((port) => !ends.includes(port)).map(uuidOf)
+  if (added.length + surplus.length === 0) return
+  const mutations = [
+    ['ports', 'delete', setOf(surplus)],
+    ['ports', 'insert', setOf(added)],
+  ] as const
+  plan.push({ op: 'mutate', table: 'Port_Group', where: byUuid(uuid), mutations })
+}
+
+/** ACLs go with their group. */
+export function planFirewallGroupRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  const held = nb.findNamed('Port_Group', firewallName(uid))
+  for (const row of [...(held ? [held] : []), ...copiesOf(uid, held, nb)]) plan.remove('Port_Group', row)
+  return plan
+}
+
+function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): FoundRow[] {
+  return nb.all('FirewallGroup', uid).filter((row) => row.uuid !== held?.uuid)
+}
+
+function firewallName(uid: string): string {
+  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
+  return `${FIREWALL_PREFIX}${uid.replaceAll('-', '_')}`
+}
+
+/** Row of a router's port on the switch. */
+function findEnd(port: string, nb: Northbound): string {
+  const end = nb.findNamed('Logical_Switch_Port', switchEndName(port))
+  if (!end) throw new TransientError('NetworkNotReady', `router port ${port} is not in OVN yet`)
+  return end.uuid
+}
+
+function firewallRules(want: LogicalFirewallGroup, name: string): OvsRow[] {
+  if (want.ports.length === 0) return []
+  const rule = (direction: string, priority: number, action: string, ...match: string[]): OvsRow => ({
+    ...{ direction, priority, action, match: match.join(' && '), tier: FIREWALL_TIER },
+    external_ids: partMark('Rule', want.uid),
+  })
+  const ordered = (direction: string, where: string, rules: readonly LogicalFirewallRule[]) =>
+    rules.map((one, i) => rule(direction, FIRST_PRIORITY - i, ACTIONS[one.action], where, firewallMatch(one)))
+  const from = `inport == @${name}`
+  const to = `eth.dst == {${[...new Set(want.ports.map(({ subnetUid }) => announcerMac(subnetUid)))].sort().join(', ')}}`
+  const { ingress, egress } = want
+  return [
+    ...(ingress ? [...ordered('to-lport', from, ingress), rule('to-lport', REST_PRIORITY, 'drop', from, 'ip')] : []),
+    ...(egress ? [...toRouters(), ...ordered('from-lport', to, egress)] : []),
+    ...(egress ? [rule('from-lport', REST_PRIORITY, 'drop', to, 'ip')] : []),
+    // Routers also take what is sent to all by its MAC address and to one by its IP address.
+    ...(egress ? [rule('to-lport', FIRST_PRIORITY, 'drop', `outport == @${name}`, 'eth.mcast', UNICAST)] : []),
+  ]
+
+  /** What ends at the router, such as a ping of the gateway, is not forwarded and so not judged. */
+  function toRouters(): OvsRow[] {
+    const addresses = [...new Set(want.ports.map(({ address }) => normalAddress(address)))].sort()
+    return (['IPv4', 'IPv6'] as const).flatMap((family) => {
+      const ip = family === 'IPv4' ? 'ip4' : 'ip6'
+      const ours = addresses.filter((address) => familyOf(address) === family)
+      const match = `${ip}.dst == {${ours.join(', ')}}`
+      return ours.length === 0 ? [] : [rule('from-lport', OWN_PRIORITY, 'pass', to, match)]
+    })
+  }
+}
+
+const UNICAST = '((ip4 && !ip4.mcast) || (ip6 && !ip6.mcast))'
