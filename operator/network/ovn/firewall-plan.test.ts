@@ -29,7 +29,7 @@ const acls = (want: LogicalFirewallGroup) =>
       operation.op === 'insert' && operation.table === 'ACL' ? [operation.row] : [],
     )
     .sort((a, b) => Number(b['priority']) - Number(a['priority']))
-    .map(({ direction, priority, action, match }) => `${direction} ${priority} ${action} ${match}`)
+    .map(({ direction, priority, action, match }) => [direction, priority, action, match].join(' '))
 const MAC = announcerMac('s')
 
 test('what comes from a router is tried in order, and the rest dropped', () => {
