@@ -448,7 +448,7 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
       status: {
         ...{ ...COMMON, state: 'ACTIVE', nodeCount: 2, connectedCount: 1 },
-        troubles: [{ node: 'n1', message: 'the host has no interface eth1: write another one' }],
+        troubles: [{ message: 'the host has no interface eth1: write another one', nodeCount: 1, nodes: ['n1'] }],
       },
     },
     { spec: { type: 'flat', physicalNetwork: 'dc-1' } },

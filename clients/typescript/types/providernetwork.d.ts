@@ -128,20 +128,29 @@ export interface ProviderNetworkStatus {
    */
   connectedCount?: number
   /**
-   * Nodes that are not connected, or with something that somebody should look at; the first ones by name.
+   * What is wrong with nodes that are not connected, or what somebody should look at: each cause once, those of most nodes first.
    *
    * @maxItems 16
    *
-   * Items: One node.
+   * Items: One cause.
    */
   troubles?: {
-    /**
-     * Its name.
-     */
-    node: string
     /**
      * What is wrong, and what would help.
      */
     message: string
+    /**
+     * How many nodes say so.
+     */
+    nodeCount: number
+    /**
+     * Their names, the first ones.
+     *
+     * @minItems 1
+     * @maxItems 3
+     *
+     * Items: Name of the node.
+     */
+    nodes: string[]
   }[]
 }

@@ -28,7 +28,7 @@ export async function reconcileFloatingIP(
   if (floatingIP.metadata.deletionTimestamp !== undefined) return remove(floatingIP, deps, run)
   status.state ??= 'DOWN'
   const network = resolveOnly(networkOfFloatingIP, floatingIP, deps.caches)
-  if (!network.ok) return disconnect(floatingIP, network.outcome, deps, run)
+  if (!network.ok) return disconnect(floatingIP, withWayOut(network.outcome), deps, run)
   const hindrance = findHindrance(floatingIP, network.object)
   if (hindrance) return hindrance
   const address = await claimAddress(floatingIP, network.object, deps)
@@ -91,6 +91,13 @@ function gatewayOf(floatingIP: FloatingIP, router: Router): Outcome | undefined 
     'NoGatewayNode',
     `no node carries the traffic of Router ${keyOfObject(router)} to the outside: see its conditions`,
   )
+}
+
+/** It names its Network for life. */
+function withWayOut(outcome: Outcome): Outcome {
+  return outcome.kind === 'wait' && outcome.reason === 'NetworkDeleting'
+    ? { ...outcome, message: `${outcome.message}: delete this FloatingIP, and make one of another Network` }
+    : outcome
 }
 
 /** Of one that has its address already it is none: that stays, and so does the way. */

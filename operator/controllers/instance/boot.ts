@@ -11,6 +11,8 @@ import { imageDocument } from '../image/document.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
+import { networkKeyOf } from '../port/kind.ts'
+import { whyUnconnected } from '../port/unconnected.ts'
 import { addressesOf } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
@@ -59,6 +61,7 @@ export async function boot(
     volumes: published.volumes.volumes.map(({ uid }) => uid),
     plugged: 'ports' in parts ? arePlugged(parts.ports, instance, deps) : 'unknown',
     unresolved: published.volumes.unresolved,
+    unconnected: 'ports' in parts ? findUnconnected(parts.ports, node, deps) : undefined,
   } as const
   const outcome = observeInstance(instance, report, run.now)
   const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
@@ -137,6 +140,16 @@ function arePlugged(ports: readonly Port[], instance: Instance, deps: InstanceDe
   })
   if (said.includes('absent')) return 'absent'
   return said.includes('unknown') ? 'unknown' : 'present'
+}
+
+/** Why no packet passes at the first of its ports where none does. */
+function findUnconnected(ports: readonly Port[], node: string, { caches }: InstanceDeps): Outcome | undefined {
+  for (const port of ports) {
+    const network = caches.networks.findByKey(networkKeyOf(port))
+    const why = network && whyUnconnected(network, node, caches)
+    if (why) return why
+  }
+  return undefined
 }
 
 /** Gives up the place. This is saved first; later runs make the node release the machine, and only then choose another node. */

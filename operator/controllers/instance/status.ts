@@ -42,6 +42,8 @@ export interface NodeReport {
   plugged: Presence
   /** Why a volume of the spec is not in the document. */
   unresolved: Outcome | undefined
+  /** Why no packet passes at a port that is plugged. */
+  unconnected?: Outcome | undefined
 }
 
 /**
@@ -70,7 +72,7 @@ export function observeInstance(instance: Instance, report: NodeReport, now: Dat
   if (observed.state === wanted && missing === undefined) {
     status.state = WORDS[observed.state] ?? 'BUILD'
     delete status.excludedNodes
-    return done
+    return (observed.state === 'running' ? report.unconnected : undefined) ?? done
   }
   if (observed.state !== wanted && WORDS[observed.state] !== undefined) status.state = WORDS[observed.state]
   const failure = failureOf(answer, { reason: 'Failed', message: `node ${node} is trying again` })
@@ -118,7 +120,7 @@ function recordStages(
   let missing: Stage | undefined
   for (const stage of ['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted'] as const) {
     const wasReached = isConditionTrue(instance.status?.conditions, stage)
-    if (reached[stage] === 'present') setStage(instance, stage, true, now)
+    if (reached[stage] === 'present') setStage(instance, stage, lackOf(stage, report) ?? true, now)
     else if (reached[stage] === 'unknown' && wasReached) continue
     else if (!(isOff && stage === 'Booted')) {
       // The node's error is about the first stage that it cannot reach.
@@ -132,6 +134,11 @@ function recordStages(
     setStage(instance, 'Booted', waitFor('Stopped', 'the machine is off, as spec.runState wants it'), now)
   }
   return missing
+}
+
+/** What is the matter with a stage that the node has reached. */
+function lackOf(stage: Stage, { observed, unconnected }: NodeReport): Outcome | undefined {
+  return stage === 'NetworkAttached' && observed?.state === 'running' ? unconnected : undefined
 }
 
 function stagesSaid(

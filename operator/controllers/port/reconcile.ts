@@ -8,6 +8,7 @@ import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
+import { whyUnconnected } from './unconnected.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
 import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
 import type { ResolvedAddress } from './claim-address.ts'
@@ -58,6 +59,11 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (outcome.kind !== 'done') return outcome
   const taken = plan.binding && deps.network.listTaken().find(({ uid }) => uid === port.metadata.uid)
   if (taken) return claimedElsewhere(taken)
+  const unconnected = plan.binding && whyUnconnected(network, plan.binding.node, deps.caches)
+  if (unconnected) {
+    status.state = 'DOWN'
+    return unconnected
+  }
   assertGiven(security)
   assertMayChooseMac(port, network, deps)
   return lacks ?? done

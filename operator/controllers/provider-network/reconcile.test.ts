@@ -62,8 +62,8 @@ describe('which nodes are connected', () => {
         connectedCount: 1,
         state: 'BUILD',
         troubles: [
-          { node: 'n1', message: 'no eth1' },
-          { node: 'n2', message: SILENT },
+          { message: 'no eth1', nodeCount: 1, nodes: ['n1'] },
+          { message: SILENT, nodeCount: 1, nodes: ['n2'] },
         ],
       },
     ],
@@ -109,21 +109,23 @@ describe('which nodes are connected', () => {
       message: 'spec.nodes is empty: write which nodes are connected, and by what',
     })
   })
-  test('many: the first by name, each with no more than fits', () => {
-    const nodes = Array.from({ length: 20 }, (_, i): [string, Node] => [
+  test('many: each cause once, that of most nodes first, with no more names than fit', () => {
+    const nodes = Array.from({ length: 40 }, (_, i): [string, Node] => [
       `n${i + 10}`,
-      { says: i === 0 ? 'x'.repeat(512) : 'no' },
+      { says: i < 20 ? `no eth${i}` : 'down' },
     ])
     const one = providerNetwork('x', {}, { status: { state: 'ACTIVE', troubles: [] } })
     const outcome = reconcileProviderNetwork(one, world(Object.fromEntries(nodes)).deps)
-    expect(outcome).toMatchObject({
-      message: expect.stringMatching(/^20 of 20 .*; node n11: no; node n12: no and 17 more$/),
-    })
+    const text =
+      '40 of 40 nodes not connected: nodes n30, n31, n32 and 17 more: down; node n10: no eth0; node n11: no eth1; and 18 more causes'
+    expect(outcome).toMatchObject({ message: text })
     expect(one.status?.troubles).toHaveLength(16)
+    expect(one.status?.troubles?.[0]).toEqual({ message: 'down', nodeCount: 20, nodes: ['n30', 'n31', 'n32'] })
     expect(one.status?.state).toBe('ACTIVE')
   })
   test('what is over is not said any more', () => {
-    const one = providerNetwork('x', {}, { status: { state: 'ACTIVE', troubles: [{ node: 'n1', message: 'no' }] } })
+    const troubles = [{ message: 'no', nodeCount: 1, nodes: ['n1'] }]
+    const one = providerNetwork('x', {}, { status: { state: 'ACTIVE', troubles } })
     reconcileProviderNetwork(one, world({ n1: { says: true } }).deps)
     expect(one.status).not.toHaveProperty('troubles')
   })
@@ -151,7 +153,12 @@ test('two that say different things of one node: the older one counts, and the o
       'node n1: ProviderNetwork older connects it by interface eth1, not bridge br; change one',
     ),
   })
-  expect(younger.status).toMatchObject({ nodeCount: 1, connectedCount: 1, state: 'BUILD', troubles: [{ node: 'n1' }] })
+  expect(younger.status).toMatchObject({
+    nodeCount: 1,
+    connectedCount: 1,
+    state: 'BUILD',
+    troubles: [{ nodes: ['n1'] }],
+  })
 })
 
 describe('delete', () => {

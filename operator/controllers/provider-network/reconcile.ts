@@ -5,12 +5,12 @@ import { waitForHolders } from '../../kind/holders.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from './connected.ts'
 import { physicalNetworkOf } from './kind.ts'
+import { foldByCause, sayCauses, type OneNode } from './causes.ts'
 import { findMapping, listInForce, mappingsOf } from './mappings.ts'
 
 type ProviderNetworkDeps = Pick<OperatorDeps, 'caches' | 'bus'>
 
 const MOST_SHOWN = 16
-const MOST_NAMED = 3
 
 export function reconcileProviderNetwork(providerNetwork: ProviderNetwork, deps: ProviderNetworkDeps): Outcome {
   const status = (providerNetwork.status ??= {})
@@ -19,7 +19,7 @@ export function reconcileProviderNetwork(providerNetwork: ProviderNetwork, deps:
   const users = isGoing ? waitForHolders('providerNetworks', providerNetwork, deps.caches) : undefined
   if (isGoing && !users) return released
   const nodes = listNodes(providerNetwork, deps)
-  const troubles = nodes.flatMap(({ trouble }) => trouble ?? [])
+  const troubles = foldByCause(nodes)
   status.nodeCount = nodes.length
   status.connectedCount = nodes.filter((node) => node.isConnected).length
   if (troubles.length > 0) status.troubles = troubles.slice(0, MOST_SHOWN)
@@ -28,12 +28,6 @@ export function reconcileProviderNetwork(providerNetwork: ProviderNetwork, deps:
   const lack = lackOf(providerNetwork, nodes)
   status.state = lack ? (status.state ?? 'BUILD') : 'ACTIVE'
   return lack ?? done
-}
-
-interface OneNode {
-  isConnected: boolean
-  hasConflict: boolean
-  trouble?: { node: string; message: string }
 }
 
 /** The nodes that it is about, by name. */
@@ -76,17 +70,10 @@ function lackOf({ spec, metadata }: ProviderNetwork, nodes: readonly OneNode[]):
   }
   const inConflict = nodes.filter(({ hasConflict }) => hasConflict)
   if (inConflict.length > 0) {
-    const what = `what an older ProviderNetwork says counts, and not spec.nodes of ${metadata.name}: ${namesOf(inConflict)}; change one of the two`
+    const what = `what an older ProviderNetwork says counts, and not spec.nodes of ${metadata.name}: ${sayCauses(inConflict)}; change one of the two`
     return waitFor('MappingConflict', what)
   }
   const left = nodes.filter((node) => !node.isConnected)
   if (left.length === 0) return undefined
-  return waitFor('NodesNotConnected', `${left.length} of ${nodes.length} nodes not connected: ${namesOf(left)}`)
-}
-
-/** `n1: why; n2: why and 3 more`. */
-function namesOf(nodes: readonly OneNode[]): string {
-  const all = nodes.flatMap(({ trouble }) => (trouble ? [`node ${trouble.node}: ${trouble.message}`] : []))
-  const more = all.length - MOST_NAMED
-  return `${all.slice(0, MOST_NAMED).join('; ')}${more > 0 ? ` and ${more} more` : ''}`
+  return waitFor('NodesNotConnected', `${left.length} of ${nodes.length} nodes not connected: ${sayCauses(left)}`)
 }

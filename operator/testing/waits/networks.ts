@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
-import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { MAC, port, vm, type WaitRow } from './row.ts'
+import { automaticPort, MAC, port, vm, type WaitRow } from './row.ts'
 
 const away = () => new TransientError('NetworkBackendUnreachable', 'away')
 const onOther = { networkRef: { name: 'other' } }
@@ -33,7 +32,6 @@ const ASKERS: [Where, (c: QuietCloud, more: { subnet?: string; ip?: string; netw
       }),
   ],
 ]
-const automaticPort = (c: QuietCloud): Where => ['ports', ns(automaticPortName(c.operator.get(...vm), 0))]
 
 const NAME_ROWS = (['the other goes', 'the other is renamed'] as const).map((by): WaitRow => ({
   ...{ reason: 'NameInUse', by, of: 'Named', next: 'Named' },

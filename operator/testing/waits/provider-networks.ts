@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { vm, type WaitRow } from './row.ts'
+import { automaticPort, vm, type WaitRow } from './row.ts'
 
 const outside: Where = ['networks', ns('outside')]
 const dc: Where = ['providerNetworks', { name: 'dc' }]
@@ -128,4 +128,29 @@ const NODE_ROWS: WaitRow[] = [
   },
 ]
 
-export const PROVIDER_NETWORK_ROWS: WaitRow[] = [...SEGMENT_ROWS, ...NODE_ROWS]
+/** A machine that runs, and then its node is cut off. */
+const CUT_ROWS: WaitRow[] = (['its port', 'the machine', 'the machine at a port that was made before it'] as const).map(
+  (who): WaitRow => ({
+    reason: 'NodeNotConnected',
+    by: who,
+    where: who === 'its port' ? (c) => automaticPort(c) : vm,
+    waits: async (c) => {
+      c.make('providerNetworks', 'dc', EVERYWHERE)
+      c.make('networks', 'outside', on('dc'))
+      c.subnet('outside-v4', { networkRef: { name: 'outside' } })
+      for (const node of ['c1', 'c2']) c.operator.report(node, connected)
+      await c.operator.rest()
+      if (who.endsWith('it')) c.port('own', { networkRef: { name: 'outside' } })
+      c.vm('vm', {
+        networks: [who.endsWith('it') ? { portRef: { name: 'own' } } : { networkRef: { name: 'outside' } }],
+      })
+      await c.operator.rest()
+      for (const node of ['c1', 'c2']) c.operator.report(node, { physicalNetworks: [{ name: 'dc', error: 'no link' }] })
+    },
+    ends: (c) => {
+      for (const node of ['c1', 'c2']) c.operator.report(node, connected)
+    },
+  }),
+)
+
+export const PROVIDER_NETWORK_ROWS: WaitRow[] = [...SEGMENT_ROWS, ...NODE_ROWS, ...CUT_ROWS]

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 
 /** One way in which an object waits, and how the wait ends. */
@@ -24,6 +25,9 @@ export const disk: Where = ['volumes', ns('disk')]
 export const MAC = 'fa:16:3e:00:00:01'
 /** A machine's interface on the existing network. */
 export const nic = (more: object) => ({ networks: [{ networkRef: { name: 'lan' }, ...more }] })
+
+/** The port of the machine's first interface. */
+export const automaticPort = (c: QuietCloud): Where => ['ports', ns(automaticPortName(c.operator.get(...vm), 0))]
 
 /** The two ways in which an object waits for a node that is away: silent, and confirmed lost. */
 export function absenceRows(
