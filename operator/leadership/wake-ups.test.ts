@@ -66,6 +66,7 @@ const ELSEWHERE: Record<string, string> = {
   Checking: 'the Cloud’s own look at the store, every two seconds',
   TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
   SubnetWithoutGateway: 'of a Router: a person names another Subnet',
+  RouteWithoutEffect: 'of a Router: a person takes the route out, or writes another range',
   NextHopUnreachable: 'of a Router: a person writes another address, or the Subnet that has it',
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
@@ -125,6 +126,7 @@ const WELL = [
   'WithinShare',
   'AsRequested',
   'Named',
+  'StandbyReady',
   'MachinesOnRecord',
 ]
 

@@ -200,11 +200,15 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await ensure(announced)
       expect(await owned()).toEqual(['Network/net', 'Subnet/sub-6'])
     })
-    test('a router waits for the network of each subnet that it joins', async () => {
+    test('a router waits for the network of each subnet that it joins, and all else of it is there', async () => {
+      await writes(() => notReady(WANTS.Router))
       await writesNothing(() => notReady(WANTS.Router))
+      await writes(() => notReady({ ...WANTS.Router, routes: [] }))
       await ensure(network)
+      await ensure(WANTS.Router)
       const far = { ...routed, uid: 'sub-2', networkUid: 'net-2', cidr: '10.0.1.0/24', gatewayIP: '10.0.1.1' }
       const both = { ...WANTS.Router, interfaces: [routed, far] }
+      await writes(() => notReady(both))
       await writesNothing(() => notReady(both))
       await ensure({ ...network, uid: 'net-2' })
       await ensure(both)
@@ -217,8 +221,8 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     test('a router waits for the network of its gateway, too, and a floating IP for its router', async () => {
       await ensure(network)
       const outward: LogicalWant = { ...WANTS.Router, gateway: { ...gateway, networkUid: 'net-2' } }
-      await notReady(outward)
       await notReady(WANTS.FloatingIP)
+      await notReady(outward)
       await ensure({ ...network, uid: 'net-2' })
       await ensure(outward)
       await writes(() => ensure(WANTS.FloatingIP))

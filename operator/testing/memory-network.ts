@@ -66,7 +66,8 @@ export class MemoryNetwork implements NetworkDriver {
 
   async ensure(want: LogicalWant): Promise<void> {
     this.#check()
-    if (!this.#canStand(want)) throw new TransientError('NetworkNotReady', 'the network is not there yet')
+    const canStand = this.#canStand(want)
+    if (!canStand && want.kind !== 'Router') throw notReady()
     const isNew = this.#put(want)
     // A port that names a group creates the group's row, so that rules can refer to it.
     if (want.kind === 'Port') {
@@ -76,6 +77,7 @@ export class MemoryNetwork implements NetworkDriver {
       }
     }
     if (isNew && AWAITED_KINDS.has(want.kind)) this.#tellMade(want)
+    if (!canStand) throw notReady()
   }
 
   async remove(kind: LogicalKind, uid: string): Promise<void> {
@@ -188,6 +190,10 @@ export class MemoryNetwork implements NetworkDriver {
         )
     }
   }
+}
+
+function notReady(): TransientError {
+  return new TransientError('NetworkNotReady', 'the network is not there yet')
 }
 
 function stale(): StaleWriterError {

@@ -255,6 +255,38 @@ describe('what carries traffic keeps it', () => {
   })
 })
 
+describe('who takes over is said', () => {
+  const failover = async () => {
+    const router = withGateway()
+    await w.step(router)
+    return async (happens: () => unknown) => {
+      happens()
+      await w.step(router)
+      const found = router.status?.conditions?.find(({ type }) => type === 'FailoverReady')
+      return found && [found.status, found.reason, found.message]
+    }
+  }
+  test('nobody, another node, nobody while that is down, and one that cannot be drained', async () => {
+    const after = await failover()
+    expect(await after(() => undefined)).toEqual(['False', 'SoleGatewayNode', message('only node g1')])
+    expect(await after(() => w.node('g2'))).toEqual(['True', 'StandbyReady', message('node g2 takes over')])
+    expect(await after(() => w.node('g2', { state: 'down' }))).toEqual(['False', 'SoleGatewayNode', message('g1')])
+    expect(await after(() => w.node('g1', { spec: { unschedulable: true } }))).toEqual([
+      'False',
+      'GatewayNotDrained',
+      message('before g1 goes'),
+    ])
+    expect(await after(() => w.node('g2'))).toEqual(['False', 'SoleGatewayNode', message('only node g2')])
+  })
+  test('nothing of a Router without a gateway', async () => {
+    const router = withGateway()
+    await w.step(router)
+    delete router.spec.externalGateway
+    await w.step(router)
+    expect(router.status?.conditions).toEqual([])
+  })
+})
+
 describe('what it cannot have in place of what it has changes nothing', () => {
   const asked = (ipAddress: string, subnet = 'public') => ({ fixedIPs: [{ subnetRef: { name: subnet }, ipAddress }] })
   test.each<[string, Partial<Outside>, object]>([

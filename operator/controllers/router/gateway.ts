@@ -14,7 +14,7 @@ import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo } from '../port/owners-choice.ts'
 import { claimAddresses, claimKept, type GatewayDeps } from './gateway-addresses.ts'
-import { chooseGateways, listGatewayNodes } from './gateway-nodes.ts'
+import { chooseGateways, listGatewayNodes, type GatewayNode } from './gateway-nodes.ts'
 import { gateway as gatewayOfRouter, hasGatewayOn, hasLeg, outside } from './kind.ts'
 
 export interface Gateway {
@@ -23,6 +23,7 @@ export interface Gateway {
   snat: boolean
   /** Empty: no node can carry it at the moment, and it keeps its addresses meanwhile. */
   nodes: readonly string[]
+  candidates: readonly GatewayNode[]
 }
 
 export interface ResolvedGateway {
@@ -35,7 +36,7 @@ export interface ResolvedGateway {
   unknown?: Outcome
 }
 
-type Wanted = Omit<Gateway, 'nodes'>
+type Wanted = Omit<Gateway, 'nodes' | 'candidates'>
 
 /**
  * The router's way to the outside, with its addresses claimed. What it has it keeps as long as the spec wants a gateway and what the
@@ -54,9 +55,10 @@ export async function resolveGateway(
   const lacks = wanted && !wanted.ok ? [wanted.outcome] : []
   const chosen = wanted?.ok ? wanted.object : present && (await keep(router, present, deps))
   if (!chosen) return { lacks, ...(refused ? { refused } : {}) }
-  const nodes = findNodes(router, chosen.network, deps)
+  const candidates = listGatewayNodes(chosen.network.status.physicalNetwork, deps)
+  const nodes = findNodes(router, chosen.network, candidates)
   return {
-    gateway: { ...chosen, nodes: nodes.ok ? nodes.object : [] },
+    gateway: { ...chosen, nodes: nodes.ok ? nodes.object : [], candidates },
     lacks: nodes.ok ? lacks : [...lacks, nodes.outcome],
     ...(refused ? { refused } : {}),
   }
@@ -142,8 +144,7 @@ async function keep(router: Router, network: Network, deps: GatewayDeps): Promis
     : undefined
 }
 
-function findNodes(router: Router, { status }: RealisedNetwork, deps: GatewayDeps): Found<string[]> {
-  const candidates = listGatewayNodes(status.physicalNetwork, deps)
+function findNodes(router: Router, { status }: RealisedNetwork, candidates: readonly GatewayNode[]): Found<string[]> {
   const nodes = chooseGateways(router.status?.gateways ?? [], candidates, router.metadata.uid)
   if (nodes.length > 0) return found(nodes)
   const where =

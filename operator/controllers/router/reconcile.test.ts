@@ -142,6 +142,29 @@ test.each([
   expect(made()?.routes).toEqual([])
 })
 
+test.each([
+  ['of a Subnet that it joins: it has no effect', '10.0.2.0/24', false],
+  ['of a part of it: it comes first', '10.0.2.128/25', true],
+  ['of more than it: for the rest', '10.0.0.0/16', true],
+])('a route to the range %s', async (_, destination, isThere) => {
+  const route = { destination, nextHop: '10.0.2.7' }
+  const outcome = await step(joining(['b'], {}, [route]))
+  expect(made()?.routes).toEqual(isThere ? [route] : [])
+  const says = message('spec.routes[0].destination 10.0.2.0/24 is a Subnet that the Router joins')
+  expect(outcome).toEqual(isThere ? { kind: 'done' } : { kind: 'wait', reason: 'RouteWithoutEffect', message: says })
+})
+
+test('a network whose row is lost holds up nothing else of it', async () => {
+  const router = joining(['a', 'b'])
+  await step(router)
+  w.network.lose('Network', 'uid-net-a')
+  router.spec.routes = [{ destination: '192.168.0.0/16', nextHop: '10.0.2.7' }]
+  expect(await step(router)).toMatchObject({ kind: 'wait', reason: 'NetworkNotReady' })
+  expect([made()?.routes, legs(router)]).toEqual([router.spec.routes, ['a 10.0.1.1', 'b 10.0.2.254']])
+  await reconcileNetwork(stored<Network>('net-a', {}), w.deps, w.run)
+  expect(await step(router)).toEqual({ kind: 'done' })
+})
+
 test('what is joined stays when a subnet that overlaps it comes up before it in the list', async () => {
   const router = joining(['x', 'a'])
   expect(await step(router)).toMatchObject({ reason: 'SubnetNotFound' })

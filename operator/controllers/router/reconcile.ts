@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router } from '../../../lib/api/types.ts'
+import { TransientError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import type { LogicalRouter, RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimLegs, releaseOthers } from './claims.ts'
+import { recordFailover } from './failover.ts'
 import { gatewayStatus, logicalGateway, resolveGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
 import { withoutOverlap } from './overlap.ts'
@@ -15,7 +17,9 @@ import { resolveRoutes } from './routes.ts'
 
 export type RouterDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network' | 'subnetArrivals'>
 
-export async function reconcileRouter(router: Router, deps: RouterDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
+type RouterRun = Pick<Run, 'now' | 'signal'>
+
+export async function reconcileRouter(router: Router, deps: RouterDeps, run: RouterRun): Promise<Outcome> {
   const status = (router.status ??= {})
   const isGoing = router.metadata.deletionTimestamp !== undefined
   if (isGoing) status.state = 'DELETING'
@@ -37,17 +41,34 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Pic
     ...{ kind: 'Router', ...ownerOf(router), interfaces, routes },
     ...(logical ? { gateway: logical } : {}),
   }
-  await deps.network.ensure(want, run.signal)
+  const behind = await ensureAll(want, deps, run)
   record(router, interfaces, gateway)
+  recordFailover(router, gateway?.nodes ?? [], gateway?.candidates ?? [], run.now)
   await releaseOthers(router, usedBy(interfaces, gateway), deps)
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.
   if (users) return users
   // What can be joined is joined, whatever else is missing.
-  const lacks = [...found.lacks, ...outside.lacks, ...apart.lacks, ...taken, ...unreachable]
+  const lacks = [...found.lacks, ...outside.lacks, ...apart.lacks, ...taken, ...unreachable, behind]
   const missing = allMissing(lacks)
   status.state = missing || refused ? (status.state ?? 'BUILD') : 'ACTIVE'
   if (refused) throw refused
   return missing?.outcome ?? done
+}
+
+/** @returns why a part of it is not there yet: the row of a network is lost at the moment */
+async function ensureAll(
+  want: LogicalRouter,
+  { network }: RouterDeps,
+  { signal }: RouterRun,
+): Promise<Outcome | undefined> {
+  try {
+    await network.ensure(want, signal)
+    return undefined
+  } catch (error) {
+    if (error instanceof TransientError && error.reason === 'NetworkNotReady')
+      return waitFor(error.reason, `${error.message}; the rest of the Router is`)
+    throw error
+  }
 }
 
 function record(router: Router, interfaces: readonly RoutedSubnet[], gateway: Gateway | undefined): void {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { Router } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { findAddress, findCidr, isIn } from '../../ipam/address.ts'
@@ -16,13 +17,19 @@ export function resolveRoutes(
     ...interfaces.map(({ cidr, gatewayIP: own }) => ({ cidr, own })),
     ...outside.map(({ subnet, address: own }) => ({ cidr: subnet.spec.cidr, own })),
   ]
-  const routes = (spec.routes ?? []).filter(({ nextHop }, i) => {
+  const routes = (spec.routes ?? []).filter(({ destination, nextHop }, i) => {
     const why = whyUnreachable(nextHop, reached)
     if (why !== undefined) lacks.push(waitFor('NextHopUnreachable', `spec.routes[${i}].nextHop ${nextHop} ${why}`))
-    return why === undefined
+    const vain = reached.some(({ cidr }) => isSameRange(cidr, destination))
+    if (vain) lacks.push(waitFor('RouteWithoutEffect', `spec.routes[${i}].destination ${destination} ${JOINED}`))
+    return why === undefined && !vain
   })
   return { routes, lacks }
 }
+
+/** ovn-northd(8), IP routing: of two ways to one range the one to a range of the router's own ports comes first. */
+const JOINED =
+  'is a Subnet that the Router joins, so that its packets go there: take the route out, or write a narrower range'
 
 function whyUnreachable(nextHop: string, reached: readonly { cidr: string; own: string }[]): string | undefined {
   const subnet = reached.find(({ cidr }) => isIn(nextHop, cidr))
@@ -31,6 +38,10 @@ function whyUnreachable(nextHop: string, reached: readonly { cidr: string; own: 
   if (isNobodys(nextHop, subnet.cidr))
     return `is the network or broadcast address of ${subnet.cidr}: write the address of who leads there`
   return undefined
+}
+
+function isSameRange(a: string, b: string): boolean {
+  return isDeepStrictEqual(findCidr(a), findCidr(b))
 }
 
 function isNobodys(address: string, cidr: string): boolean {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { mapOf, setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalGateway, LogicalRouter } from '../network-driver.ts'
 import { familyOf, normalAddress } from './addresses.ts'
+import { FAILOVER_TIMERS, readTimers } from './failover-timers.ts'
+import type { Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
 import type { RouterPort } from './router-port.ts'
 
 export function gatewayPortName(routerUid: string): string {
@@ -35,4 +40,17 @@ export function defaultRoutes(
     if (routes.some((route) => route.destination === destination)) return []
     return [{ destination, nextHop, outputPort: gatewayPortName(routerUid) }]
   })
+}
+
+/** They are one for the whole cloud: every router with a gateway sees to it that they are there. */
+export function planFailoverTimers(plan: Plan, nb: Northbound): void {
+  const global = nb.global()
+  if (!global) return
+  const held = readTimers(global.row)
+  if (Object.entries(FAILOVER_TIMERS).every(([key, value]) => held[key] === value)) return
+  const mutations = [
+    ['options', 'delete', setOf(Object.keys(FAILOVER_TIMERS))],
+    ['options', 'insert', mapOf(FAILOVER_TIMERS)],
+  ] as const
+  plan.push({ op: 'mutate', table: 'NB_Global', where: byUuid(global.uuid), mutations })
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind, OwnedRow } from '../network-driver.ts'
+import { readTimers } from './failover-timers.ts'
 import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark } from './marks.ts'
 
 /**
  * The columns we write, and none that OVN writes: a port that comes up must not look like a disturbance. The exceptions are northd's sign
- * of life, see isDisturbance, and a port's tag, which northd writes only where another hand asked for one (vlan-columns.ts). ovn-nb(5).
+ * of life and its options, see isDisturbance, and a port's tag, which northd writes only where another hand asked for one (vlan-columns.ts).
+ * ovn-nb(5).
  */
 export const NORTHBOUND_TABLES = {
-  NB_Global: { columns: ['external_ids', 'nb_cfg', 'sb_cfg'] },
+  NB_Global: { columns: ['external_ids', 'options', 'nb_cfg', 'sb_cfg'] },
   Logical_Switch: {
     columns: ['name', 'ports', 'dns_records', 'load_balancer', 'external_ids'],
     members: ['ports'],
@@ -295,9 +298,10 @@ export class Northbound {
   }
 }
 
-/** Any change except one to NB_Global that leaves its external_ids alone, such as northd's sign of life. */
+/** Any change except one to NB_Global that leaves alone what we have there, such as northd's sign of life. */
 export function isDisturbance({ table, before, after }: RowChange): boolean {
   if (table !== 'NB_Global' || !before || !after) return true
+  if (!isDeepStrictEqual(readTimers(before), readTimers(after))) return true
   return !isSameValue(before['external_ids'] ?? setOf([]), after['external_ids'] ?? setOf([]))
 }
 

@@ -170,21 +170,30 @@ export class OvnNetworkDriver implements NetworkDriver {
   #write(planner: Planner, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       await this.#ready(signal)
-      const plan = planner(this.#nb)
-      if (plan.operations.length === 0) return
-      const term = this.#term
-      if (!term) throw new StaleWriterError('no term is claimed: this process does not lead')
-      try {
-        await this.#transact(plan, term, signal)
-      } catch (error) {
-        if (!isGuardRefusal(error)) throw toDriverError(error)
-        // Either a newer leader has claimed OVN, which #claim finds out, or the database was recreated and holds no term yet.
-        await this.#claim(term, signal)
-        await this.#transact(planner(this.#nb), term, signal).catch((again: unknown) => {
-          throw toDriverError(again)
-        })
-      }
+      const { postponed } = await this.#apply(planner, signal)
+      if (postponed) throw postponed
     })
+  }
+
+  /** @returns what was written */
+  async #apply(planner: Planner, signal: AbortSignal): Promise<Plan> {
+    const plan = planner(this.#nb)
+    if (plan.operations.length === 0) return plan
+    const term = this.#term
+    if (!term) throw new StaleWriterError('no term is claimed: this process does not lead')
+    try {
+      await this.#transact(plan, term, signal)
+      return plan
+    } catch (error) {
+      if (!isGuardRefusal(error)) throw toDriverError(error)
+      // Either a newer leader has claimed OVN, which #claim finds out, or the database was recreated and holds no term yet.
+      await this.#claim(term, signal)
+      const anew = planner(this.#nb)
+      await this.#transact(anew, term, signal).catch((again: unknown) => {
+        throw toDriverError(again)
+      })
+      return anew
+    }
   }
 
   async #transact(plan: Plan, term: Term, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { TransientError } from '../../../lib/errors.ts'
 import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
 import {
   isSameValue,
@@ -13,6 +14,8 @@ import type { FoundRow, NorthboundTable } from './northbound.ts'
 /** The operations of one transaction, as they come together. Empty: all is as wanted. */
 export class Plan {
   readonly operations: Operation[] = []
+  /** Why a part of what is wanted is not among them: it is to be planned again. */
+  postponed: TransientError | undefined
   #named = 0
 
   insert(table: NorthboundTable, row: OvsRow): OvsNamedUuid {

@@ -53,6 +53,14 @@ describe('planRouter', () => {
     expect(rowsOf(router([silent]), 'Logical_Router_Port')[0]?.['ipv6_ra_configs']).toEqual(mapOf({}))
   })
 
+  test('a leg whose switch is lost has its side of the router alone, and the rest is there', () => {
+    const far = { ...six, networkUid: 'lost' }
+    const plan = planRouter(router([four, far]), nb)
+    expect(plan.postponed).toMatchObject({ reason: 'NetworkNotReady', message: 'network lost is not in OVN yet' })
+    const inserted = (table: string) => plan.operations.filter((o) => o.op === 'insert' && o.table === table)
+    expect(['Logical_Router_Port', 'Logical_Switch_Port'].map((table) => inserted(table).length)).toEqual([2, 1])
+  })
+
   test('one route twice is one row', () => {
     const route = { destination: '0.0.0.0/0', nextHop: '10.0.0.9' }
     expect(rowsOf(router([four], [route, { ...route }]), 'Logical_Router_Static_Route')).toHaveLength(1)

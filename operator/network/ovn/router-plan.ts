@@ -15,9 +15,9 @@ import { planSnat, snatRows } from './nat-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { gatewayMark } from './gateway-claim.ts'
-import { gatewayPort, gatewayPortName } from './gateway-plan.ts'
+import { gatewayPort, gatewayPortName, planFailoverTimers } from './gateway-plan.ts'
 import { planPorts } from './router-membership.ts'
-import { planRouterPort, portOfSubnet, routerPortName, switchEndName } from './router-port.ts'
+import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName } from './router-port.ts'
 import { planRoutes } from './route-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
 
@@ -41,7 +41,10 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   if (want.gateway) names.add(gatewayPortName(want.uid))
   const surplus = held ? portsOf(held, nb).filter(({ row }) => !names.has(readString(row['name']) ?? '')) : []
   const ports = want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb))
-  if (want.gateway) ports.push(planGateway(plan, want, held, nb))
+  if (want.gateway) {
+    planFailoverTimers(plan, nb)
+    ports.push(planGateway(plan, want, held, nb))
+  }
   const routes = planRoutes(plan, want, held, nb)
   const own = { policies: setOf([]), enabled: setOf([]), options: mapOf(OPTIONS) }
   const row = { name: want.uid, ...own, external_ids: markOf(want) }
@@ -80,7 +83,7 @@ function planInterface(
   const { ipv6 } = subnet
   // In one transaction: two of one address and MAC are on the switch at no moment.
   planAnnouncerRemoval(plan, subnet.uid, nb)
-  return planRouterPort(plan, nb, {
+  return planRouterPortInPart(plan, nb, {
     ...portOfSubnet(subnet),
     name,
     end: switchEndName(name),
@@ -99,7 +102,7 @@ function planGateway(
   nb: Northbound,
 ): OvsUuid | OvsNamedUuid {
   const port = gatewayPort(want)
-  return planRouterPort(plan, nb, {
+  return planRouterPortInPart(plan, nb, {
     ...port,
     end: switchEndName(port.name),
     router: router?.uuid,

@@ -5,7 +5,7 @@ import { mapOf, setOf, type OvsMap, type OvsNamedUuid, type OvsUuid } from '../.
 import type { RoutedSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
-import type { Northbound } from './northbound.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 import { planOnRouter } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
@@ -47,9 +47,26 @@ export function switchEndName(routerPort: string): string {
  * @throws TransientError while the network's row is missing
  */
 export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): OvsUuid | OvsNamedUuid {
-  const { name, external_ids } = want
   const network = nb.find('Network', want.networkUid)
-  if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
+  if (!network) throw networkMissing(want)
+  const port = planRouterSide(plan, nb, want)
+  planSwitchSide(plan, nb, want, network)
+  return port
+}
+
+/** The same, but the router's side alone while the network's row is missing: one lost network holds up nothing else of its router. */
+export function planRouterPortInPart(plan: Plan, nb: Northbound, want: RouterPort): OvsUuid | OvsNamedUuid {
+  if (nb.find('Network', want.networkUid)) return planRouterPort(plan, nb, want)
+  plan.postponed ??= networkMissing(want)
+  return planRouterSide(plan, nb, want)
+}
+
+function networkMissing({ networkUid }: RouterPort): TransientError {
+  return new TransientError('NetworkNotReady', `network ${networkUid} is not in OVN yet`)
+}
+
+function planRouterSide(plan: Plan, nb: Northbound, want: RouterPort): OvsUuid | OvsNamedUuid {
+  const { name, external_ids } = want
   const held = nb.findNamed('Logical_Router_Port', name)
   const chassis = (want.nodes ?? []).map((node, i) =>
     planGatewayChassis(plan, nb, { port: name, node, priority: HIGHEST_PRIORITY - i, external_ids }),
@@ -66,6 +83,11 @@ export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): Ov
     external_ids,
   })
   planOnRouter(plan, nb, want.router, held, port)
+  return port
+}
+
+function planSwitchSide(plan: Plan, nb: Northbound, want: RouterPort, network: FoundRow): void {
+  const { name, external_ids } = want
   const joint = nb.findNamed('Logical_Switch_Port', want.end)
   const end = plan.ensure('Logical_Switch_Port', joint, {
     name: want.end,
@@ -80,7 +102,6 @@ export function planRouterPort(plan: Plan, nb: Northbound, want: RouterPort): Ov
   })
   planOnSwitch(plan, nb, network.uuid, joint, end)
   if (joint) planOutOfGroups(plan, nb, joint, new Set())
-  return port
 }
 
 /** Of the preferred node: ovn-nb(5), Gateway_Chassis priority, 0 to 32767. */

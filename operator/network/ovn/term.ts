@@ -12,12 +12,6 @@ export interface Term {
 
 const KEY = 'nephele_term'
 
-/**
- * How soon another node takes over a router's gateway: after three times 300 ms without a packet, where OVN's default is three seconds.
- * Milliseconds; ovn-nb(5), NB_Global options.
- */
-const BFD = { 'bfd-min-rx': '300', 'bfd-min-tx': '100', 'bfd-mult': '3' }
-
 export function compareTerms(a: Term, b: Term): number {
   return a.incarnation - b.incarnation || a.term - b.term
 }
@@ -60,8 +54,6 @@ export function claimOperations(global: FoundRow, term: Term): Operation[] {
       mutations: [
         ['external_ids', 'delete', setOf([KEY])],
         ['external_ids', 'insert', mapOf({ [KEY]: toText(term) })],
-        ['options', 'delete', setOf(Object.keys(BFD))],
-        ['options', 'insert', mapOf(BFD)],
       ],
     },
   ]

@@ -93,6 +93,28 @@ const GATEWAY_ROWS: WaitRow[] = [
     },
   })),
   {
+    ...{ reason: 'SoleGatewayNode', of: 'FailoverReady', next: 'StandbyReady' },
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      public_(c)
+      c.make('routers', 'r', out())
+    },
+    ends: (c) => c.addNode('g2', {}, {}, GATEWAY),
+  },
+  {
+    ...{ reason: 'GatewayNotDrained', of: 'FailoverReady', next: 'SoleGatewayNode' },
+    where: router,
+    waits: async (c) => {
+      gatewayNode(c)
+      public_(c)
+      c.make('routers', 'r', out())
+      await c.operator.rest()
+      cordon(c, true)
+    },
+    ends: (c) => c.addNode('g2', {}, {}, GATEWAY),
+  },
+  {
     reason: 'AddressInUse',
     by: 'the address outside that it asks for',
     where: router,
