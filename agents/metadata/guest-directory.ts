@@ -2,6 +2,7 @@
 import type { PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 import type { MetadataSource } from './content.ts'
+import { linkLocalOf } from './link-local.ts'
 
 /** Which guest has which address on which network, on this node. */
 export class GuestDirectory {
@@ -12,8 +13,8 @@ export class GuestDirectory {
 
   add(port: PortDocument, state: NodeState): void {
     this.#state = state
-    const { networkUid, fixedIPs } = port.spec
-    const addresses = fixedIPs.map(({ address }) => address)
+    const { networkUid, fixedIPs, mac } = port.spec
+    const addresses = [...fixedIPs.map(({ address }) => address), linkLocalOf(mac)]
     const held = this.#ports.get(port.uid)
     if (held && held.networkUid === networkUid && held.addresses.join() === addresses.join()) return
     this.remove(port.uid)

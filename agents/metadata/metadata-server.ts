@@ -58,7 +58,8 @@ export class MetadataServer {
 
   /** A connection that a network's listener accepted. */
   accept(networkUid: string, socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    // Without the zone of a link-local address, which names an interface of the socket's namespace.
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
     const guest = `${networkUid}/${address}`
     const { connectionsPerGuest, connectionsPerNetwork } = this.#limits
     if (this.#count(guest) >= connectionsPerGuest || this.#count(networkUid) >= connectionsPerNetwork) {

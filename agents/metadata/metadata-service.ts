@@ -2,19 +2,26 @@
 import type { Server } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { PortDocument } from '../../lib/contract/documents.ts'
-import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../lib/contract/metadata-port.ts'
+import {
+  METADATA_ADDRESS,
+  METADATA_ADDRESS_V6,
+  metadataMac,
+  metadataPortName,
+} from '../../lib/contract/metadata-port.ts'
 import type { Logger } from '../../lib/log.ts'
 import { deviceInstance } from '../network/host-links.ts'
 import { isPluggedAs, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
 import type { NetworkService } from '../network/port-reconciler.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import { GuestDirectory } from './guest-directory.ts'
+import { linkLocalOf } from './link-local.ts'
 import { listenInNamespace } from './listener.ts'
 import { MetadataServer, type MetadataLimits } from './metadata-server.ts'
 import {
   ensureNamespace,
   fixNeighbours,
   freeNeighbours,
+  INNER,
   listNamespaces,
   metadataDevice,
   namespaceFile,
@@ -29,14 +36,14 @@ export interface MetadataServiceOptions {
 }
 
 /**
- * The metadata service of one node: for each network with a guest here it has a namespace with 169.254.169.254 on OVN's localport, and a
- * listening socket in it. Namespaces outlive the agent; its successor opens new sockets in them.
+ * The metadata service of one node: for each network with a guest here it has a namespace with 169.254.169.254 and fe80::a9fe:a9fe on OVN's
+ * localport, and listening sockets in it. Namespaces outlive the agent; its successor opens new sockets in them.
  */
 export class MetadataService implements NetworkService {
   readonly #options: MetadataServiceOptions
   readonly #directory = new GuestDirectory()
   readonly #server: MetadataServer
-  readonly #listeners = new Map<string, Server>()
+  readonly #listeners = new Map<string, readonly Server[]>()
   /** The static neighbours of each port, and the namespace they were set in: a recreated namespace has none. */
   readonly #fixed = new Map<string, Fixed>()
   readonly #madeAs = new Map<string, string>()
@@ -53,7 +60,10 @@ export class MetadataService implements NetworkService {
     const { networkUid, mtu, mac, fixedIPs } = port.spec
     await this.#inTurn(networkUid, () => this.#serve(networkUid, mtu, context))
     // Done before the guest can be answered.
-    const neighbours = fixedIPs.map(({ address }) => ({ address, mac }))
+    const neighbours = [...fixedIPs.map(({ address }) => address), linkLocalOf(mac)].map((address) => ({
+      address,
+      mac,
+    }))
     if (!this.#isFixed(port.uid, networkUid, neighbours)) await fixNeighbours(networkUid, neighbours, context.signal)
     this.#fixed.set(port.uid, { networkUid, madeAs: this.#madeAs.get(networkUid), neighbours })
     this.#directory.add(port, context.state)
@@ -77,8 +87,7 @@ export class MetadataService implements NetworkService {
 
   /** Closes the sockets; the namespaces stay for the next agent. */
   stop(): void {
-    for (const listener of this.#listeners.values()) listener.close()
-    this.#listeners.clear()
+    for (const networkUid of [...this.#listeners.keys()]) this.#closeListeners(networkUid)
     this.#server.close()
   }
 
@@ -96,17 +105,19 @@ export class MetadataService implements NetworkService {
     const port = switchPort(networkUid, device, made)
     if (!isPluggedAs(plugged, port) || plugged?.error) await driver.plug(port, context.signal)
     // A recreated namespace needs a new socket.
-    if (made !== instance) this.#closeListener(networkUid)
+    if (made !== instance) this.#closeListeners(networkUid)
     if (this.#listeners.has(networkUid)) return
-    const listener = await listenInNamespace(namespaceFile(networkUid), METADATA_ADDRESS, 80, context.signal)
-    listener.on('connection', (socket) => this.#server.accept(networkUid, socket))
-    listener.on('error', (err) => log.warn({ err, networkUid }, 'metadata listener failed'))
-    this.#listeners.set(networkUid, listener)
+    const listeners = await listenOnAll(namespaceFile(networkUid), context.signal)
+    for (const listener of listeners) {
+      listener.on('connection', (socket) => this.#server.accept(networkUid, socket))
+      listener.on('error', (err) => log.warn({ err, networkUid }, 'metadata listener failed'))
+    }
+    this.#listeners.set(networkUid, listeners)
     log.info({ networkUid }, 'metadata served')
   }
 
   async #end(networkUid: string, signal: AbortSignal): Promise<void> {
-    this.#closeListener(networkUid)
+    this.#closeListeners(networkUid)
     await this.#options.driver.unplug('metadata', networkUid, signal)
     await removeNamespace(networkUid, signal)
     this.#options.log.info({ networkUid }, 'metadata no longer served')
@@ -138,8 +149,8 @@ export class MetadataService implements NetworkService {
     )
   }
 
-  #closeListener(networkUid: string): void {
-    this.#listeners.get(networkUid)?.close()
+  #closeListeners(networkUid: string): void {
+    for (const listener of this.#listeners.get(networkUid) ?? []) listener.close()
     this.#listeners.delete(networkUid)
   }
 
@@ -153,6 +164,17 @@ export class MetadataService implements NetworkService {
       if (this.#turns.get(networkUid) === settled) this.#turns.delete(networkUid)
     }
   }
+}
+
+/** @throws when any of its addresses cannot be listened at; none is left open then */
+async function listenOnAll(file: string, signal: AbortSignal): Promise<readonly Server[]> {
+  const addresses = [METADATA_ADDRESS, `${METADATA_ADDRESS_V6}%${INNER}`]
+  const opened = await Promise.allSettled(addresses.map((address) => listenInNamespace(file, address, 80, signal)))
+  const servers = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const failed = opened.find((result) => result.status === 'rejected')
+  if (!failed) return servers
+  for (const server of servers) server.close()
+  throw failed.reason
 }
 
 interface Fixed {

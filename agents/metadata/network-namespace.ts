@@ -3,8 +3,8 @@
 // outlive this process and the switch's; every step can be repeated, which is how a new agent adopts them.
 import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
-import { isIPv4 } from 'node:net'
-import { METADATA_ADDRESS, metadataMac } from '../../lib/contract/metadata-port.ts'
+import { isIPv4, isIPv6 } from 'node:net'
+import { METADATA_ADDRESS, METADATA_ADDRESS_V6, metadataMac } from '../../lib/contract/metadata-port.ts'
 import { unlessMissing } from '../../lib/durable-files.ts'
 import { exec, ExecError } from '../../lib/exec.ts'
 
@@ -12,7 +12,7 @@ const FOLDER = '/run/netns'
 const PREFIX = 'nephele-'
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 /** The interface's name inside the namespace. */
-const INNER = 'meta0'
+export const INNER = 'meta0'
 const TIMEOUT_MS = 10_000
 
 export function namespaceName(networkUid: string): string {
@@ -46,12 +46,15 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
     `link set ${device} up mtu ${mtu}`,
   ]
   await run(['ip', '-batch', '-'], `${outside.join('\n')}\n`)
+  // Of IPv6 it has the one address that OVN answers for, and takes no part in what routers announce.
   // The guests' addresses are on-link, whatever their subnets are; nothing is routed through here.
   const inside = [
     'link set lo up',
+    `link set ${INNER} addrgenmode none`,
     `link set ${INNER} up mtu ${mtu}`,
     `address replace ${METADATA_ADDRESS}/32 dev ${INNER}`,
     `route replace default dev ${INNER} scope link src ${METADATA_ADDRESS}`,
+    `address replace ${METADATA_ADDRESS_V6}/64 dev ${INNER} nodad`,
   ]
   await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
   // The userspace switch does not complete checksums: with offloads on, guests drop every TCP segment.
@@ -73,7 +76,7 @@ export interface Neighbour {
 
 /**
  * Sets static neighbours, which fix the MACs that answers go to: a guest that sends from another's address, and claims it by ARP, does not
- * receive the answer. Repeating it changes nothing. The service has an IPv4 address only.
+ * receive the answer. Repeating it changes nothing. By IPv6 the service is asked from link-local addresses alone.
  */
 export async function fixNeighbours(
   networkUid: string,
@@ -91,8 +94,13 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 /** Pure. */
 export function planNeighbours(neighbours: readonly Neighbour[]): string[] {
   return neighbours
-    .filter(({ address, mac }) => isIPv4(address) && MAC.test(mac))
+    .filter(({ address, mac }) => isOnLink(address) && MAC.test(mac))
     .map(({ address, mac }) => `neighbour replace ${address} lladdr ${mac} dev ${INNER} nud permanent`)
+}
+
+/** Whether the namespace reaches the address. */
+function isOnLink(address: string): boolean {
+  return isIPv4(address) || (isIPv6(address) && /^fe80::[0-9a-f:]+$/.test(address))
 }
 
 /** Success when they, or the namespace, are absent. */
@@ -101,7 +109,7 @@ export async function freeNeighbours(
   addresses: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const address of addresses.filter((text) => isIPv4(text))) {
+  for (const address of addresses.filter(isOnLink)) {
     const argv: [string, ...string[]] = [
       'ip',
       '-n',

@@ -11,6 +11,7 @@ import { deriveAddress } from '../../operator/ipam/derived-address.ts'
 import type { Ipv6AddressMode, LogicalPort, LogicalSubnet, LogicalWant } from '../../operator/network/network-driver.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { tapName } from '../compute/paths.ts'
+import { linkLocalOf } from '../metadata/link-local.ts'
 import { namespaceName } from '../metadata/network-namespace.ts'
 import { driftOf, ensureAll, removeExtra } from '../../operator/network/ovn/testing/drift.ts'
 import { WHOLE_TABLES } from '../../operator/network/ovn/testing/whole-tables.ts'
@@ -435,6 +436,23 @@ describe('two nodes, OVN, four guests', () => {
       expect(await of('a').ping('fd00:7::12', { seconds: 3 })).toBe(true)
     }, 60_000)
 
+    test('metadata at fe80::a9fe:a9fe: by the link-local address that the MAC makes, and no other', async () => {
+      const get = (key: string, ...more: string[]) => {
+        const url = 'http://[fe80::a9fe:a9fe%25eth0]/latest/meta-data/hostname'
+        return of(key)
+          .run('curl', '-s', '-g', '-m', '3', '-w', '\n%{http_code}', ...more, url)
+          .catch(() => 'nothing')
+      }
+      for (const key of ['a', 'b'])
+        expect(await timed(`IPv6 metadata, ${key}`, () => get(key))).toBe(`guest-${key}\n200`)
+      // Of a port without an address of version 6, and from another's link-local address.
+      expect(await get('d')).toBe('nothing')
+      const others = linkLocalOf(of('b').mac)
+      await of('a').run('ip', 'address', 'add', `${others}/64`, 'dev', 'eth0', 'nodad')
+      expect(await get('a', '--interface', others)).toBe('nothing')
+      await of('a').run('ip', 'address', 'del', `${others}/64`, 'dev', 'eth0')
+    }, 60_000)
+
     /** Messages of which only routers should be the senders, and what of them a guest's kernel has counted. */
     const AS_ROUTER = {
       Redirects: { type: '137', rest: `00000000${'fe80'.padEnd(32, '0')}${'fd00'.padEnd(32, '0')}` },
@@ -470,6 +488,44 @@ describe('two nodes, OVN, four guests', () => {
       expect(await isHeard('d', 'b', 'RouterAdvertisements')).toBe(false)
       const before = [egress, fromItself(ownGroup)]
       await driver.ensure({ kind: 'SecurityGroup', ...owner, generation: 5, uid: ownGroup, rules: before }, soon())
+    }, 60_000)
+  })
+
+  describe('names', () => {
+    const named = (key: string, dnsName: string): Promise<void> =>
+      driver.ensure({ ...logicalPort(guestOf(key)), dnsName }, soon())
+    const lookUp = (key: string, name: string, type = 'a'): Promise<string> =>
+      of(key)
+        .run('busybox', 'timeout', '2', 'busybox', 'nslookup', `-type=${type}`, name, '169.254.169.254')
+        .catch(() => 'nothing')
+    const untilFound = async (key: string, name: string, says: string): Promise<string> => {
+      let text = ''
+      await until(
+        async () => (text = await lookUp(key, name)).includes(says),
+        () => `${name} at ${key}: ${text}`,
+        10_000,
+        50,
+      )
+      return text
+    }
+
+    test('guests find each other by name and by address, from both nodes, whatever their groups let out', async () => {
+      await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: otherGroup, rules: [] }, soon())
+      await named('a', 'guest-a.example.com')
+      for (const key of ['a', 'b', 'c'])
+        await timed(`name of a at ${key}`, () => untilFound(key, 'Guest-A.example.com', guestOf('a').address))
+      expect(await lookUp('b', '11.0.7.10.in-addr.arpa', 'ptr')).toContain('name = guest-a.example.com')
+      const rules = [egress, fromItself(otherGroup)]
+      await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: otherGroup, rules }, soon())
+    }, 60_000)
+
+    test('a name goes with its port to another, and is gone with it', async () => {
+      await driver.ensure(logicalPort(guestOf('a')), soon())
+      await named('b', 'guest-a.example.com')
+      await untilFound('a', 'guest-a.example.com', guestOf('b').address)
+      await driver.ensure(logicalPort(guestOf('b')), soon())
+      await until(async () => (await lookUp('a', 'guest-a.example.com')) === 'nothing', 'the name is gone', 10_000, 50)
+      expect(await drift([...WORLD, ...guests.map(logicalPort)])).toEqual([])
     }, 60_000)
   })
 

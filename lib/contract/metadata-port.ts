@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto'
 /** Guests reach it on-link by a DHCP classless route, so it takes no address of any subnet. */
 export const METADATA_ADDRESS = '169.254.169.254'
 
+/** The same by IPv6, as in OpenStack and as cloud-init knows it: link-local, so that a guest needs no address of any subnet. */
+export const METADATA_ADDRESS_V6 = 'fe80::a9fe:a9fe'
+
 export function metadataPortName(networkUid: string): string {
   return `metadata-${networkUid}`
 }

@@ -165,7 +165,7 @@ export interface InstanceSpec {
    */
   hostname?: string
   /**
-   * Gives the guest its metadata and user data on a small disk too, for images without network at first boot, and for machines without an IPv4 address; the metadata service answers at 169.254.169.254 alone. *immutable*
+   * Gives the guest its metadata and user data on a small disk too, for images without network at first boot, and for machines that set their addresses by hand. *immutable*
    */
   configDrive?: boolean
   /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { METADATA_ADDRESS } from '../../../lib/contract/metadata-port.ts'
+import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
@@ -61,7 +61,7 @@ function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): Foun
 
 /**
  * The group of all guarded ports, made with the first of them. What a guest needs to be one passes whatever its groups say: DHCP in both
- * families, metadata, and what neighbours and routers tell each other (RFC 4890 section 4.4). Guests are no routers: their redirects go nowhere
+ * families, the node's metadata service and resolver, and what neighbours and routers tell each other (RFC 4890 section 4.4). Guests are no routers: their redirects go nowhere
  * whatever their groups say. Their advertisements no rule can stop: OVN passes them at priority 65532 of each table (docs/security.md).
  */
 export function planGuardGroup(plan: Plan, nb: Northbound): void {
@@ -69,7 +69,9 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
   const link = 'ip6 && ip.ttl == 255 && icmp6'
   const dhcp4 = `ip4 && ip4.dst == {255.255.255.255, ${METADATA_ADDRESS}} && udp && udp.src == 68 && udp.dst == 67`
   const dhcp6 = 'ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547'
-  const metadata = `ip4 && ip4.dst == ${METADATA_ADDRESS} && tcp && tcp.dst == 80`
+  const services = '(tcp.dst == {53, 80} || udp.dst == 53)'
+  const onNode4 = `ip4 && ip4.dst == ${METADATA_ADDRESS} && ${services}`
+  const onNode6 = `ip6 && ip6.dst == ${METADATA_ADDRESS_V6} && ${services}`
   const rules = [
     // Where no rule of a tier matches, OVN (25.03) lets every second packet of a connection pass that a later tier has ended.
     { ...acl('from-lport', 0, `${from} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
@@ -77,7 +79,8 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
     acl('from-lport', ALLOW_PRIORITY + 1, `${from} && ip6 && icmp6.type == 137`, 'drop', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp4}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp6}`, 'allow', GUARD_GROUP),
-    acl('from-lport', ALLOW_PRIORITY, `${from} && ${metadata}`, 'allow-related', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${onNode4}`, 'allow-related', GUARD_GROUP),
+    acl('from-lport', ALLOW_PRIORITY, `${from} && ${onNode6}`, 'allow-related', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${link} && icmp6.type == {133, 135, 136}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ip6 && icmp6.type == {131, 132, 143}`, 'allow', GUARD_GROUP),
     acl('to-lport', ALLOW_PRIORITY, `${to} && ${link} && icmp6.type == {134, 135, 136}`, 'allow', GUARD_GROUP),

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { METADATA_ADDRESS, metadataMac, metadataPortName } from '../../../lib/contract/metadata-port.ts'
+import {
+  METADATA_ADDRESS,
+  METADATA_ADDRESS_V6,
+  metadataMac,
+  metadataPortName,
+} from '../../../lib/contract/metadata-port.ts'
 import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalNetwork } from '../network-driver.ts'
 import { planOutOfGroups } from './group-plan.ts'
@@ -46,7 +51,7 @@ function metadataPort(networkUid: string): Part {
     ...partOf(networkUid, 'MetadataPort'),
     name: metadataPortName(networkUid),
     type: 'localport',
-    addresses: setOf([`${metadataMac(networkUid)} ${METADATA_ADDRESS}`]),
+    addresses: setOf([`${metadataMac(networkUid)} ${METADATA_ADDRESS} ${METADATA_ADDRESS_V6}`]),
     options: mapOf({}),
   }
 }
