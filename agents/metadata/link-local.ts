@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ipaddr from 'ipaddr.js'
 
 /**
  * The link-local address that a MAC makes (RFC 4291, appendix A), as the kernel writes it. It is the only one that OVN's port security lets a
@@ -6,6 +7,5 @@
  */
 export function linkLocalOf(mac: string): string {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((part) => Number.parseInt(part, 16))
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f]
-  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`
+  return new ipaddr.IPv6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]).toString()
 }
