@@ -18,6 +18,7 @@ const SOURCE = ['operator', 'agents', 'lib']
 const BY_OTHERS: Readonly<Record<string, string>> = {
   description: 'for people',
   deletionProtection: 'by the admission policy of that name',
+  dnsName: 'by ExternalDNS',
 }
 
 /** As a property, or as what a spec is taken apart into; in a type it is followed by a colon and no value. */

@@ -105,6 +105,14 @@ export interface FloatingIPSpec {
     fixedIPAddress?: string
   }[]
   /**
+   * What becomes of it when the Instance in instanceRef, or the Port in portRef, is deleted: with Retain it keeps its address and leads nowhere until it names another one; with Delete it is deleted with that, and its address is free. *live*
+   */
+  reclaimPolicy?: 'Retain' | 'Delete'
+  /**
+   * Name of the address outside, for an ExternalDNS that reads FloatingIPs (docs/network.md says how): nothing of the cloud itself makes the record. *live*
+   */
+  dnsName?: string
+  /**
    * Refuses deletion while true: set it to false first. *live*
    */
   deletionProtection?: boolean
@@ -178,6 +186,10 @@ export interface FloatingIPStatus {
    * UID of the Port that it leads to.
    */
   portUID?: string
+  /**
+   * UID of the Instance that it leads to by instanceRef.
+   */
+  instanceUID?: string
   /**
    * The Router that translates, as namespace/name.
    */

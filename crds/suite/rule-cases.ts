@@ -251,6 +251,29 @@ const FLOATING_IP: RuleCase[] = [
     bad: FAMILY4.bad.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
     good: FAMILY4.good.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
   },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'reclaimPolicy Delete contradict each other', sample: 1 },
+    bad: { 'spec.deletionProtection': true },
+    good: [{ 'spec.deletionProtection': true, 'spec.reclaimPolicy': 'Retain' }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'none of them takes the address along', sample: 2 },
+    bad: { 'spec.reclaimPolicy': 'Delete' },
+    good: [{ 'spec.reclaimPolicy': 'Retain' }],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec.dnsName', says: 'such as www.example.com', sample: 1 },
+    bad: [
+      'www',
+      'www.example.com.',
+      '*.example.com',
+      'WWW.example.com',
+      '-a.b',
+      `${'a'.repeat(64)}.com`,
+      'a b.com',
+    ].map((name) => ({ 'spec.dnsName': name })),
+    good: ['a.b', `${'a'.repeat(63)}.example.com`, '1.2-3.com'].map((name) => ({ 'spec.dnsName': name })),
+  },
   ...(['ipAddress', 'fixedIPAddress'] as const).map((field): RuleCase => ({
     ...{ kind: 'FloatingIP', path: `spec.${field}`, says: 'write an IPv4 address' },
     bad: FAMILY4.bad.map((address) => ({ [`spec.${field}`]: address })),

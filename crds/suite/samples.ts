@@ -415,7 +415,13 @@ export const SAMPLES: Record<string, Sample[]> = {
         distributed: true,
       },
     },
-    { spec: { networkRef: { name: 'public' }, instanceRef: { name: 'web' } } },
+    {
+      spec: {
+        ...{ networkRef: { name: 'public' }, instanceRef: { name: 'web' } },
+        ...{ reclaimPolicy: 'Delete', dnsName: 'www.team-a.example.com' },
+      },
+      status: { ...{ ...COMMON, state: 'ACTIVE', portUID: 'uid', instanceUID: 'uid' } },
+    },
     {
       spec: {
         networkRef: { name: 'public' },

@@ -10,7 +10,7 @@ import * as draft from '../harness/objects.ts'
 import { outsideGateway, type OutsideHost } from '../harness/outside.ts'
 import { Project } from '../harness/project.ts'
 import { FROM_EVERYWHERE, PUBLIC } from '../harness/public.ts'
-import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+import { waitForGone, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 let project: Project
 let outside: OutsideHost
@@ -97,4 +97,10 @@ test('the whole address leads on instead, and nothing of the ports is left', asy
   await answers(80, 'two')
   expect((await ready()).status?.ipAddress).toBe(address)
   expect(await balancers()).toEqual([])
+}, 60_000)
+
+test('with reclaimPolicy Delete it goes with the machine', async () => {
+  await project.patch(FLOATING_IP, 'shared', { spec: { reclaimPolicy: 'Delete' } })
+  await project.remove(INSTANCE, 'two')
+  await waitForGone(project.test.client, FLOATING_IP, project.at('shared'), 30_000)
 }, 60_000)

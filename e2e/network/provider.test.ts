@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks that are physical ones: guests and hosts outside of the cloud are on one segment, without tags and on a VLAN.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { NETWORK, PORT, PROVIDER_NETWORK, SECURITY_GROUP } from '../../lib/api/kinds.ts'
-import type { Network, Port, ProviderNetwork } from '../../lib/api/types.ts'
+import { INSTANCE, NETWORK, PORT, PROVIDER_NETWORK, SECURITY_GROUP } from '../../lib/api/kinds.ts'
+import type { Instance, Network, Port, ProviderNetwork } from '../../lib/api/types.ts'
 import { EXTERNAL_NETWORK, PHYSICAL_NETWORK } from '../../local/cloud/external-network.ts'
 import { addressOf, type GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { OUTSIDE_DEVICE, outsideGateway, plugCable, startVlanHost, type VlanHost } from '../harness/outside.ts'
 import { Project } from '../harness/project.ts'
-import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
+import { waitForCondition, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const VLAN = 1207
 const OUTSIDE = '10.74.0.250'
@@ -72,7 +72,7 @@ test('a node whose interface goes is named, and connected again when it comes ag
   const message = expect.stringContaining('no interface eth2')
   await cloud.exec(networkNode, ['ip', 'link', 'delete', 'eth2'])
   const troubles = await waitUntilTrue('the node to be named', async () => (await statusOf())?.troubles)
-  expect(troubles).toEqual([{ node: networkNode, message }])
+  expect(troubles).toEqual([{ message, nodeCount: 1, nodes: [networkNode] }])
 
   await plugCable(project.test, networkNode)
   await waitUntilTrue('the node to be connected', async () => !(await statusOf())?.troubles?.length || undefined)
@@ -99,3 +99,17 @@ test('vlan: one of the ranges, a machine by DHCP and a host outside with that ta
   expect(await untagged.macOf(addressOf(guest))).toBeUndefined()
   await alias('delete')
 }, 120_000)
+
+test('a machine whose node is cut off says so, as its port does, until the node is connected again', async () => {
+  const { client, cloud } = project.test
+  const { status } = await client.get<Instance>(INSTANCE, project.at('guest'))
+  const [node, port] = [status?.node ?? '', status?.addresses?.[0]?.port ?? '']
+  await cloud.exec(node, ['ip', 'link', 'delete', 'eth2'])
+  const cut = { type: 'Ready', status: 'False', reason: 'NodeNotConnected' } as const
+  expect(await waitForCondition(client, PORT, project.at(port), cut)).toContain(`node ${node} is not connected`)
+  await waitForCondition(client, INSTANCE, project.at('guest'), cut)
+  await plugCable(project.test, node)
+  await waitForReady(client, PORT, project.at(port))
+  await waitForReady(client, INSTANCE, project.at('guest'))
+  await untilReached(outside.host, addressOf(await client.get<Instance>(INSTANCE, project.at('guest'))))
+}, 60_000)

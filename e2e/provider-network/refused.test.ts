@@ -58,7 +58,7 @@ test('an interface that nodes do not have, and one that they have for another, a
   )
   await waitForCondition(client, PROVIDER_NETWORK, nowhere, {
     ...{ type: 'Reconciling', reason: 'NodesNotConnected' },
-    message: /nodes not connected: node .*eth99/,
+    message: /nodes not connected: nodes? .*eth99/,
   })
   const { metadata: other } = await project.createClusterWide(
     PROVIDER_NETWORK,

@@ -48,8 +48,9 @@ const port = (more: object = {}) => stored<Port>('p', { networkRef: { name: 'lan
 const volume = (more: object = {}) =>
   stored<Volume>('data', { sizeGiB: 1 }, { status: { node: 'n1', pool: 'files', epoch: 1 }, ...more })
 
-const floatingIP = (more: object = {}) =>
-  stored<FloatingIP>('web', { networkRef: { name: 'public', namespace: 'admin' }, portRef: { name: 'eth' } }, more)
+const TO_ETH = { networkRef: { name: 'public', namespace: 'admin' }, portRef: { name: 'eth' } }
+const floatingIP = (more: object = {}, spec: Partial<FloatingIP['spec']> = {}) =>
+  stored<FloatingIP>('web', { ...TO_ETH, ...spec }, more)
 
 async function outdoors(): Promise<MemoryWorld> {
   const w = outsideWorld()
@@ -251,6 +252,19 @@ describe.each<[string, [string, Scene, string[]][]]>([
         'that goes',
         scene(outdoors, () => floatingIP(GOING), reconcileFloatingIP),
         ['network.remove FloatingIP', 'network.remove PortForwarding', 'addresses.release'],
+      ],
+      [
+        'that goes with its port',
+        scene(
+          async () => {
+            const w = await outdoors()
+            w.put('ports', stored<Port>('eth', { networkRef: { name: 'lan' } }, GOING))
+            return w
+          },
+          () => floatingIP({ status: { portUID: 'uid-eth' } }, { reclaimPolicy: 'Delete' }),
+          reconcileFloatingIP,
+        ),
+        ['client.remove'],
       ],
     ],
   ],

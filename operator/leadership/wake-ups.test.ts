@@ -106,6 +106,7 @@ const ELSEWHERE: Record<string, string> = {
 const EVENTS = [
   'ResizeRefused',
   'Evacuated',
+  'Reclaimed',
   'Rescheduled',
   'AddressNotExclusive',
   'Scheduled',
@@ -143,7 +144,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     RouterDeleting: 'the same',
   },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
-  instances: { InUse: 'nothing that holds a machine holds up its deletion' },
+  instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

@@ -22,7 +22,7 @@ const subnet: Reference<FloatingIP, 'subnets'> = {
   holds: () => true,
 }
 
-/** A Port that goes takes nothing of the address with it: it leads nowhere then. */
+/** A Port that goes takes the address with it only with reclaimPolicy Delete: otherwise that leads nowhere then. */
 export const port: Reference<FloatingIP, 'ports'> = {
   to: 'ports',
   refs: (floatingIP) =>
@@ -30,6 +30,8 @@ export const port: Reference<FloatingIP, 'ports'> = {
       portRef ? [{ ref: portRef, field: `${field}.portRef` }] : [],
     ),
   isKept: (floatingIP, { metadata }) => portUIDsOf(floatingIP).includes(metadata.uid),
+  // Not gone unseen. It goes by itself, and holds it no longer than that takes.
+  holds: ({ spec, status }) => isReclaimable(spec) && spec.portRef !== undefined && status?.portUID !== undefined,
 }
 
 /** The Instance whose Port it leads to. */
@@ -39,7 +41,14 @@ export const instance: Reference<FloatingIP, 'instances'> = {
     listWays(floatingIP).flatMap(({ instanceRef, field }) =>
       instanceRef ? [{ ref: instanceRef, field: `${field}.instanceRef` }] : [],
     ),
-  isKept: (floatingIP) => portUIDsOf(floatingIP).length > 0,
+  isKept: ({ status }, { metadata }) =>
+    status?.instanceUID === metadata.uid ||
+    status?.portForwardings?.some(({ portUID }) => portUID !== undefined) === true,
+  holds: ({ spec, status }) => isReclaimable(spec) && status?.instanceUID !== undefined,
+}
+
+function isReclaimable({ reclaimPolicy }: FloatingIP['spec']): boolean {
+  return reclaimPolicy === 'Delete'
 }
 
 /** The Router that translates. */

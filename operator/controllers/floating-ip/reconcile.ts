@@ -13,20 +13,23 @@ import { isRealised } from '../common/realised-network.ts'
 import { claimAddress } from './address.ts'
 import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
 import { holderOfFloatingIP, network as networkOfFloatingIP } from './kind.ts'
+import { findReclaiming, reclaim } from './reclaim.ts'
 import { resolveTarget, type Target } from './target.ts'
 import { isWanted, listWays, type Way } from './ways.ts'
 
 export type FloatingIPDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
+type FloatingIPRun = Pick<Run, 'signal' | 'client' | 'event'>
 
 /** Stages: its address, which it keeps whatever follows, then the port and the router that lead there. */
 export async function reconcileFloatingIP(
   floatingIP: FloatingIP,
   deps: FloatingIPDeps,
-  run: Pick<Run, 'signal'>,
+  run: FloatingIPRun,
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   if (floatingIP.metadata.deletionTimestamp !== undefined) return remove(floatingIP, deps, run)
   status.state ??= 'DOWN'
+  if (findReclaiming(floatingIP, deps.caches)) return reclaim(floatingIP, run)
   const network = resolveOnly(networkOfFloatingIP, floatingIP, deps.caches)
   if (!network.ok) return disconnect(floatingIP, withWayOut(network.outcome), deps, run)
   const hindrance = findHindrance(floatingIP, network.object)
@@ -52,7 +55,7 @@ async function forward(
   ways: readonly Way[],
   network: Network,
   deps: FloatingIPDeps,
-  run: Pick<Run, 'signal'>,
+  run: FloatingIPRun,
 ): Promise<Outcome> {
   const { router, forwardings, lacks } = resolveForwardings(floatingIP, ways, network, deps)
   const missing = allMissing(lacks)?.outcome
@@ -114,9 +117,9 @@ function findHindrance({ status }: FloatingIP, network: Network): Outcome | unde
 async function connect(
   floatingIP: FloatingIP,
   externalAddress: string,
-  { port, fixedAddress, router, distributed }: Target,
+  { port, instance, fixedAddress, router, distributed }: Target,
   { network }: FloatingIPDeps,
-  { signal }: Pick<Run, 'signal'>,
+  { signal }: FloatingIPRun,
 ): Promise<void> {
   const status = (floatingIP.status ??= {})
   const routerUid = router.metadata.uid
@@ -131,6 +134,8 @@ async function connect(
   status.fixedIPAddress = fixedAddress
   status.port = port.metadata.name
   status.portUID = port.metadata.uid
+  if (instance) status.instanceUID = instance.metadata.uid
+  else delete status.instanceUID
   status.router = keyOfObject(router)
   status.routerUID = routerUid
   status.distributed = distributed !== undefined
@@ -143,7 +148,7 @@ async function disconnect(
   floatingIP: FloatingIP,
   outcome: Outcome,
   deps: FloatingIPDeps,
-  { signal }: Pick<Run, 'signal'>,
+  { signal }: FloatingIPRun,
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   await removeWays(floatingIP, deps, signal)
@@ -156,7 +161,7 @@ async function disconnect(
   return outcome
 }
 
-async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
+async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: FloatingIPRun): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   status.state = 'DELETING'
   const users = waitForHolders('floatingIPs', floatingIP, deps.caches)
@@ -170,6 +175,7 @@ function forgetTarget({ status = {} }: FloatingIP): void {
   delete status.fixedIPAddress
   delete status.port
   delete status.portUID
+  delete status.instanceUID
 }
 
 async function removeWays({ metadata }: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FloatingIP, Network, Port, Router } from '../../../lib/api/types.ts'
+import type { FloatingIP, Instance, Network, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
@@ -15,6 +15,8 @@ import { findLead, type Way } from './ways.ts'
 
 export interface Target {
   port: Port
+  /** By an instanceRef. */
+  instance?: Instance
   fixedAddress: string
   router: Router
   distributed: LogicalFloatingIP['distributed']
@@ -28,20 +30,22 @@ export function resolveTarget(floatingIP: FloatingIP, way: Way, network: Network
   if (!ports.ok) return ports
   // Of a machine the interface that it leads to already, or else the first that can; of none, what the first one lacks.
   const isPresent = ({ metadata }: Port) => metadata.uid === way.present?.portUID
-  const inOrder = [...ports.object.filter(isPresent), ...ports.object.filter((port) => !isPresent(port))]
+  const { instance, list } = ports.object
+  const inOrder = [...list.filter(isPresent), ...list.filter((port) => !isPresent(port))]
   const targets = inOrder.map((port) => targetOf(floatingIP, way, port, network, deps))
   const [first] = targets
-  return targets.find(({ ok }) => ok) ?? first ?? noPorts(way)
+  const chosen = targets.find(({ ok }) => ok) ?? first ?? noPorts(way)
+  return chosen.ok && instance ? found({ ...chosen.object, instance }) : chosen
 }
 
 function findPorts(
   floatingIP: FloatingIP,
   { portRef, instanceRef, field }: Way,
   { caches }: TargetDeps,
-): Found<Port[]> {
+): Found<{ list: Port[]; instance?: Instance }> {
   if (portRef) {
     const port = resolve(portOfFloatingIP, floatingIP, { ref: portRef, field: `${field}.portRef` }, caches)
-    return port.ok ? found([port.object]) : port
+    return port.ok ? found({ list: [port.object] }) : port
   }
   if (!instanceRef) throw new Error(`${field} of ${floatingIP.metadata.name} names no Port and no Instance`)
   const named = { ref: instanceRef, field: `${field}.instanceRef` }
@@ -49,7 +53,7 @@ function findPorts(
   if (!instance.ok) return instance
   const nics = listNics(instance.object)
   const ports = nics.flatMap((nic) => caches.ports.findByKey(portKeyOf(instance.object, nic)) ?? [])
-  if (ports.length > 0) return found(ports)
+  if (ports.length > 0) return found({ list: ports, instance: instance.object })
   return missing('PortNotReady', `waiting for the Ports of Instance ${keyOfObject(instance.object)}`)
 }
 
