@@ -18,7 +18,7 @@ beforeEach(async () => {
   await c.operator.rest()
 })
 
-const web = () => c.operator.world.deps.caches.floatingIPs.find('ns', 'web') as FloatingIP | undefined
+const web = () => c.operator.world.deps.caches.floatingIPs.find('ns', 'web')
 const isThere = (kind: 'instances' | 'ports', name: string) =>
   c.operator.world.deps.caches[kind].find('ns', name) !== undefined
 async function leading(spec: object, reclaimPolicy: 'Retain' | 'Delete' = 'Delete'): Promise<void> {
