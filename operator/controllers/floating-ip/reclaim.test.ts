@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // With reclaimPolicy Delete a FloatingIP goes with what it leads to, and with nothing else; that waits until it is seen.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { FloatingIP } from '../../../lib/api/types.ts'
 import { ns, QuietCloud } from '../../testing/quiet-cloud.ts'
 
 let c: QuietCloud
