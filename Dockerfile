@@ -16,13 +16,14 @@ ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
 CMD ["/app/operator.mjs"]
 
 # Root: it works on the node's taps, namespaces and sockets. qemu-img makes and resizes disks, ip, ethtool and nsenter make metadata
-# namespaces and reach the node's systemd, mtools writes config drives; hypervisor, switch and storage daemons are the node's own.
+# namespaces and reach the node's systemd, mtools writes config drives, the node's resolver is a process of its own in the same image; hypervisor, switch and storage daemons are the node's own.
 FROM ${BASE} AS agent
 RUN apt-get update \
   && apt-get install --no-install-recommends -y ca-certificates ethtool iproute2 mtools qemu-utils util-linux \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY dist/agent.mjs dist/agent.mjs.map dist/inspect-worker.mjs dist/inspect-worker.mjs.map /app/
+COPY dist/agent.mjs dist/agent.mjs.map dist/inspect-worker.mjs dist/inspect-worker.mjs.map \
+  dist/resolver.mjs dist/resolver.mjs.map /app/
 COPY LICENSE /app/
 # Threads for file work: a pool whose disk hangs keeps some of them (agents/node/file-threads.ts).
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=32

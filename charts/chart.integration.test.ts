@@ -129,7 +129,7 @@ function replaceIn(path: string, from: string, to: string): void {
 }
 
 test('the agent sees what the node mounts later, wherever it has a folder of the node', async () => {
-  const agent = (await render(['agent.hostPaths={/srv/pool,/mnt/fast}'])).find((m) => m.kind === 'DaemonSet')
+  const agent = (await render(['agent.hostPaths={/srv/pool,/mnt/fast}'])).find((m) => m.metadata.name === 'nephele-agent' && m.kind === 'DaemonSet')
   const { containers = [], volumes = [] } = agent?.spec?.template?.spec ?? {}
   const ofNode = new Set(volumes.filter((v) => v.hostPath).map((v) => v.name))
   const mounts = containers.flatMap((c) => c.volumeMounts ?? []).filter((m) => ofNode.has(m.name))
@@ -155,15 +155,16 @@ test('the operator reads its own two Secrets alone, and what lets it read a name
   expect(JSON.stringify(bindings)).not.toContain('nephele-user-data')
 })
 
-test('every process has a read-only root, and all but the agent a user without rights', () => {
+test('every process has a read-only root, and all but those of the nodes a user without rights; the agent alone is privileged', () => {
   expect(workloads().map((m) => `${m.kind}/${m.metadata.name}`)).toEqual(
-    expect.arrayContaining(['Deployment/nephele-operator', 'DaemonSet/nephele-agent', 'Job/nephele-bootstrap']),
+    expect.arrayContaining(['Deployment/nephele-operator', 'DaemonSet/nephele-agent', 'DaemonSet/nephele-resolver', 'Job/nephele-bootstrap']),
   )
   for (const { kind, metadata, spec } of workloads()) {
     const pod = spec?.template?.spec
-    const isAgent = kind === 'DaemonSet'
-    expect([metadata.name, pod?.securityContext?.runAsNonRoot ?? false]).toEqual([metadata.name, !isAgent])
-    expect([metadata.name, pod?.hostNetwork ?? false]).toEqual([metadata.name, isAgent])
+    const isOfNode = kind === 'DaemonSet'
+    const isAgent = metadata.name === 'nephele-agent'
+    expect([metadata.name, pod?.securityContext?.runAsNonRoot ?? false]).toEqual([metadata.name, !isOfNode])
+    expect([metadata.name, pod?.hostNetwork ?? false]).toEqual([metadata.name, isOfNode])
     for (const { securityContext } of pod?.containers ?? []) {
       expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true })
       expect(securityContext?.privileged ?? false).toBe(isAgent)

@@ -9,6 +9,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const ENTRY_POINTS = {
   operator: 'operator/main.ts',
   agent: 'agents/main.ts',
+  resolver: 'agents/resolver/main.ts',
   bootstrap: 'operator/bootstrap/main.ts',
 } as const
 export type BundleName = keyof typeof ENTRY_POINTS
@@ -19,7 +20,7 @@ const WORKERS: Partial<Record<BundleName, Record<string, string>>> = {
 }
 
 /** Bundles the processes; resolves when dist/ is complete. */
-export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent']): Promise<void> {
+export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent', 'resolver']): Promise<void> {
   await build({
     absWorkingDir: root,
     entryPoints: Object.assign({}, ...names.map((name) => ({ [name]: ENTRY_POINTS[name], ...WORKERS[name] }))),
@@ -39,4 +40,4 @@ export async function buildProcesses(names: readonly BundleName[] = ['operator',
   })
 }
 
-if (import.meta.main) await buildProcesses(['operator', 'agent', 'bootstrap'])
+if (import.meta.main) await buildProcesses(['operator', 'agent', 'resolver', 'bootstrap'])

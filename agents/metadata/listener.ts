@@ -25,16 +25,24 @@ export async function listenInNamespace(
   port: number,
   signal: AbortSignal,
 ): Promise<Server> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(10_000)])
-  const child = fork('-e', [OPENER, address, String(port)], {
+  return takeSocket(forkInNamespace(namespaceFile, OPENER, [address, String(port)], signal))
+}
+
+/** A child in another network namespace, with a channel to it, for ten seconds at most. @param script constant text */
+export function forkInNamespace(
+  namespaceFile: string,
+  script: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): ChildProcess {
+  return fork('-e', [script, ...args], {
     // fork() sets up the channel; nsenter(1) keeps it open when it becomes Node.
     execPath: 'nsenter',
     execArgv: [`--net=${namespaceFile}`, '--', process.execPath, '--input-type=commonjs'],
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    signal: deadline,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
   })
-  return takeSocket(child)
 }
 
 /**

@@ -58,8 +58,7 @@ export class MetadataServer {
 
   /** A connection that a network's listener accepted. */
   accept(networkUid: string, socket: Socket): void {
-    // Without the zone of a link-local address, which names an interface of the socket's namespace.
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
+    const address = addressOf(socket)
     const guest = `${networkUid}/${address}`
     const { connectionsPerGuest, connectionsPerNetwork } = this.#limits
     if (this.#count(guest) >= connectionsPerGuest || this.#count(networkUid) >= connectionsPerNetwork) {
@@ -128,6 +127,15 @@ export class MetadataServer {
       'metadata answered',
     )
     end(response, answer.status, answer.type, answer.body)
+  }
+}
+
+/** Without the zone of a link-local address. Empty, and so nobody's, where Node finds no name for it (network-namespace.ts). */
+function addressOf(socket: Socket): string {
+  try {
+    return (socket.remoteAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
+  } catch {
+    return ''
   }
 }
 

@@ -33,6 +33,10 @@ export interface MetadataServiceOptions {
   driver: PortDriver
   log: Logger
   limits?: Partial<MetadataLimits>
+  /** The namespace of the port's network is set up. */
+  onServed?(port: PortDocument): Promise<void>
+  /** It goes. */
+  onEnded?(networkUid: string): Promise<void>
 }
 
 /**
@@ -58,7 +62,10 @@ export class MetadataService implements NetworkService {
 
   async attach(port: PortDocument, context: RunContext): Promise<void> {
     const { networkUid, mtu, mac, fixedIPs } = port.spec
-    await this.#inTurn(networkUid, () => this.#serve(networkUid, mtu, context))
+    await this.#inTurn(networkUid, async () => {
+      await this.#serve(networkUid, mtu, context)
+      await this.#options.onServed?.(port)
+    })
     // Done before the guest can be answered.
     const neighbours = [...fixedIPs.map(({ address }) => address), linkLocalOf(mac)].map((address) => ({
       address,
@@ -118,6 +125,7 @@ export class MetadataService implements NetworkService {
 
   async #end(networkUid: string, signal: AbortSignal): Promise<void> {
     this.#closeListeners(networkUid)
+    await this.#options.onEnded?.(networkUid)
     await this.#options.driver.unplug('metadata', networkUid, signal)
     await removeNamespace(networkUid, signal)
     this.#options.log.info({ networkUid }, 'metadata no longer served')

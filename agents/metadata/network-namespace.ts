@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network namespace for each network that has a guest on this node, connected to the switch by a veth pair. Both belong to the kernel and
 // outlive this process and the switch's; every step can be repeated, which is how a new agent adopts them.
+import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
 import { isIPv4, isIPv6 } from 'node:net'
@@ -39,10 +40,15 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
   const isThere = await isNamespace(file)
   // A process killed while creating it leaves a plain file, which blocks the creation.
   if (!isThere && existsSync(file)) await ignoring(/No such file/, ['ip', 'netns', 'delete', name], signal)
-  const peer = `peer name ${INNER} netns ${name} mtu ${mtu} address ${metadataMac(networkUid)}`
+  // Both ends have the same index: Node names the interface of a link-local address after the index, as its own namespace has it. Chosen anew
+  // each time, since the index tells two devices apart (deviceInstance), and far above those that the kernel counts up to.
+  const index = randomInt(1 << 28, 1 << 30)
+  const peer = `peer name ${INNER} index ${index} netns ${name} mtu ${mtu} address ${metadataMac(networkUid)}`
   const outside = [
     ...(isThere ? [] : [`netns add ${name}`]),
-    ...(existsSync(`/sys/class/net/${device}`) ? [] : [`link add ${device} mtu ${mtu} type veth ${peer}`]),
+    ...(existsSync(`/sys/class/net/${device}`)
+      ? []
+      : [`link add ${device} index ${index} mtu ${mtu} type veth ${peer}`]),
     `link set ${device} up mtu ${mtu}`,
   ]
   await run(['ip', '-batch', '-'], `${outside.join('\n')}\n`)

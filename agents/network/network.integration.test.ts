@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { InstanceDocument, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import type { InstanceDocument, NodeSpec, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
 import { until } from '../../lib/time/until.ts'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { metadataPortName } from '../../lib/contract/metadata-port.ts'
@@ -15,7 +15,7 @@ import { linkLocalOf } from '../metadata/link-local.ts'
 import { namespaceName } from '../metadata/network-namespace.ts'
 import { driftOf, ensureAll, removeExtra } from '../../operator/network/ovn/testing/drift.ts'
 import { WHOLE_TABLES } from '../../operator/network/ovn/testing/whole-tables.ts'
-import { startCluster, type TestCluster } from './testing/cluster.ts'
+import { startCluster, startInNode, type TestCluster } from './testing/cluster.ts'
 import { Workload } from './testing/workload.ts'
 
 const MTU = 1442
@@ -526,6 +526,94 @@ describe('two nodes, OVN, four guests', () => {
       await driver.ensure(logicalPort(guestOf('b')), soon())
       await until(async () => (await lookUp('a', 'guest-a.example.com')) === 'nothing', 'the name is gone', 10_000, 50)
       expect(await drift([...WORLD, ...guests.map(logicalPort)])).toEqual([])
+    }, 60_000)
+  })
+
+  describe('the world by name', () => {
+    const UPSTREAM = '127.0.0.9'
+    const kills: (() => void)[] = []
+    const configure = {
+      roles: { compute: 'libvirt' },
+      certificate: 'on disk',
+      dnsUpstreams: [UPSTREAM],
+    } satisfies NodeSpec
+    /** Debian's dnsmasq on each node stands for a name server outside. */
+    const ZONE = [
+      '--address=/www.world.test/192.0.2.80',
+      '--address=/www.world.test/2001:db8::80',
+      '--txt-record=long.world.test,'.concat('x'.repeat(200), ',', 'y'.repeat(200), ',', 'z'.repeat(200)),
+    ]
+    beforeAll(() => {
+      for (const { node, agent } of cluster.nodes) {
+        const argv = [
+          'dnsmasq',
+          '--keep-in-foreground',
+          '--no-resolv',
+          '--no-hosts',
+          '--bind-interfaces',
+          '--pid-file=',
+        ]
+        kills.push(startInNode(node, [...argv, `--listen-address=${UPSTREAM}`, '--user=root', ...ZONE]))
+        agent.send({ configure: { ...configure, ovnRemote: cluster.ovnRemote } })
+      }
+      for (const host of cluster.nodes) kills.push(host.startResolver())
+    })
+    afterAll(() => kills.forEach((kill) => kill()))
+    const ask = (key: string, ...words: string[]): Promise<string> =>
+      of(key)
+        .run('/opt/nephele/bin/node', '/src/agents/resolver/testing/ask.ts', ...words)
+        .catch((error: unknown) => `nothing: ${String(error)}`)
+    const untilSaid = (key: string, words: string[], says: string): Promise<string> => {
+      let text = ''
+      return until(
+        async () => ((text = await ask(key, ...words)).includes(says) ? text : undefined),
+        () => `${words.join(' ')} at ${key}: ${text}`,
+        15_000,
+        50,
+      )
+    }
+
+    test('guests ask their node, by UDP and TCP, and it asks the name servers that the Cloud names', async () => {
+      await timed('first name from outside', () =>
+        untilSaid('a', ['169.254.169.254', 'udp', 'www.world.test'], '192.0.2.80'),
+      )
+      await untilSaid('b', ['169.254.169.254', 'udp', 'www.world.test'], '192.0.2.80')
+      await timed('name from outside by UDP', () =>
+        untilSaid('a', ['169.254.169.254', 'udp', 'www.world.test'], '192.0.2.80'),
+      )
+      expect(await ask('a', '169.254.169.254', 'tcp', 'www.world.test', '28')).toContain('2001:db8::80')
+      // What is longer than a datagram without EDNS comes by TCP.
+      expect(await ask('a', '169.254.169.254', 'udp', 'long.world.test', '16')).toContain('truncated')
+      expect(await ask('a', '169.254.169.254', 'tcp', 'long.world.test', '16')).toContain('z'.repeat(200))
+      // A zone whole, and what is no question.
+      expect(await ask('a', '169.254.169.254', 'tcp', 'world.test', '252')).toContain('rcode 5')
+    }, 60_000)
+
+    test('by IPv6 alone: at the link-local address of the node', async () => {
+      const port = logicalPort(guestOf('a'))
+      const fixedIPs = [...port.fixedIPs, { subnetUid: '', address: 'fd00:7::11', hasDhcp: false }]
+      await driver.ensure({ ...port, fixedIPs, dnsName: 'guest-a.example.com' }, soon())
+      const server = 'fe80::a9fe:a9fe%eth0'
+      for (const transport of ['udp', 'tcp'])
+        await untilSaid('a', [server, transport, 'www.world.test', '28'], '2001:db8::80')
+      await untilSaid('a', [server, 'udp', 'guest-a.example.com', '28'], 'fd00:7::11')
+      await driver.ensure(port, soon())
+    }, 60_000)
+
+    test('killed, it is back with all networks; the agent’s death does not matter to it', async () => {
+      const host = cluster.nodes[0]!
+      kills.splice(2, 1)[0]!()
+      expect(await ask('a', '169.254.169.254', 'udp', 'www.world.test')).toContain('nothing')
+      kills.push(host.startResolver())
+      await timed('resolver killed to name', () =>
+        untilSaid('a', ['169.254.169.254', 'udp', 'www.world.test'], '192.0.2.80'),
+      )
+      await host.agent.stop('SIGKILL')
+      expect(await ask('a', '169.254.169.254', 'udp', 'www.world.test')).toContain('192.0.2.80')
+      await host.startAgent()
+      host.agent.send({ configure: { ...configure, ovnRemote: cluster.ovnRemote } })
+      await host.agent.waitState('port', guestOf('a').portUid, 'active')
+      expect(await ask('a', '169.254.169.254', 'udp', 'www.world.test')).toContain('192.0.2.80')
     }, 60_000)
   })
 

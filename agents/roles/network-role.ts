@@ -12,6 +12,7 @@ import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driv
 import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
+import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from '../network/drivers/ovs/switch-inventory.ts'
 
 export interface NetworkRoleOptions {
@@ -32,7 +33,13 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   })
   const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
   const driver = new OvsPortDriver(database, context.node)
-  const metadata = new MetadataService({ driver, log })
+  const served = new ServedNetworks(resolverFolder(context.runDir))
+  const metadata = new MetadataService({
+    ...{ driver, log },
+    onServed: ({ spec }) =>
+      served.serve(spec.networkUid, spec.dnsDomain === undefined ? {} : { domain: spec.dnsDomain }),
+    onEnded: (networkUid) => served.end(networkUid),
+  })
   const physical = new PhysicalNetworks({
     database,
     node: context.node,
@@ -96,6 +103,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       wanted = toChassis(spec, context)
       await configure(signal)
       await physical.want(spec.physicalNetworks)
+      await served.setUpstreams(spec.dnsUpstreams)
     },
     stop: async () => {
       metadata.stop()

@@ -32,7 +32,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         incarnation: 2,
         underlayMTU: 1500,
         dnsNameservers: ['10.0.0.2'],
-        dns: { domain: 'cloud.example.com' },
+        dns: { domain: 'cloud.example.com', upstreams: ['10.0.0.2', 'fd00::2'] },
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },

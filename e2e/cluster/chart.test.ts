@@ -42,6 +42,7 @@ const WORKLOADS = [
   'statefulset/nephele-ovn',
   'deployment/nephele-operator',
   'daemonset/nephele-agent',
+  'daemonset/nephele-resolver',
 ]
 const at = (name: string) => ({ namespace: 'machines', name })
 

@@ -39,6 +39,11 @@ export const NodeSpec = z.looseObject({
   physicalNetworks: z
     .array(z.looseObject({ name: dnsLabel, interface: interfaceName.optional(), bridge: interfaceName.optional() }))
     .optional(),
+  /** Name servers that the node's resolver asks, the Cloud's spec.dns.upstreams; absent: the node's own. */
+  dnsUpstreams: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(3)
+    .optional(),
   /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
   /** The Cloud's spec.images; absent: the agent's defaults. */
@@ -117,6 +122,8 @@ export const PortSpec = z.looseObject({
   ),
   mtu: z.int().min(576).max(9000),
   vnicType: z.enum(['normal', 'vhostuser']),
+  /** Of the network: its names are known to OVN, and asked of nobody else. Absent from older operators. */
+  dnsDomain: z.string().max(253).optional(),
   instanceUid: uid.optional(),
 })
 export type PortSpec = z.infer<typeof PortSpec>

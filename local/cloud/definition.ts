@@ -59,6 +59,7 @@ export function servicesOf(node: NodeDefinition): ServiceName[] {
     ...(node.ovnCentral ? CENTRAL_SERVICES : []),
     'ovn-controller',
     'agent',
+    'resolver',
   ]
 }
 

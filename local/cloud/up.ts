@@ -59,7 +59,9 @@ export async function up(options: UpOptions): Promise<CloudUp> {
   try {
     const [guestImage] = await Promise.all([
       prepareHost(progress),
-      progress.step('bundles of this checkout', () => buildProcesses(operator ? ['operator', 'agent'] : ['agent'])),
+      progress.step('bundles of this checkout', () =>
+        buildProcesses([...(operator ? (['operator'] as const) : []), 'agent', 'resolver']),
+      ),
     ])
     const dpdk = options.dpdkNodes ? { dpdkNodes: options.dpdkNodes } : {}
     const state = findState(dir) ?? newState({ name, dir, computeNodes, ...dpdk, auditLog, ...(await choose()) })

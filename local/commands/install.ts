@@ -16,6 +16,7 @@ const WORKLOADS = [
   'statefulset/nephele-ovn',
   'deployment/nephele-operator',
   'daemonset/nephele-agent',
+  'daemonset/nephele-resolver',
 ] as const
 const ROLLOUT_SECONDS = 300
 

@@ -23,6 +23,7 @@ export const SERVICES = [
   'ovn-sb',
   'ovn-northd',
   'agent',
+  'resolver',
   // of nodes of a Kubernetes cluster (local/cluster)
   'containerd',
   'kubelet',

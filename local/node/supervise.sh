@@ -8,7 +8,7 @@
 #   /run/nephele-node/NAME.hold   while this exists NAME is not started again; SIGUSR1 to PID 1 makes it look
 #   /run/nephele-node/ready       every service of SERVICES answered once
 #   /var/log/nephele-node/NAME.log
-# SERVICES: any of virtlogd libvirtd ovsdb ovs-vswitchd ovn-controller ovn-nb ovn-sb ovn-northd agent, and for a cluster's
+# SERVICES: any of virtlogd libvirtd ovsdb ovs-vswitchd ovn-controller ovn-nb ovn-sb ovn-northd agent resolver, and for a cluster's
 # nodes containerd kubelet kube-proxy. With DPDK_MEMORY_MIB the switch runs on DPDK and polls on the CPUs of DPDK_CPU_MASK.
 set -uo pipefail
 state=/run/nephele-node ovs=/run/openvswitch ovn=/run/ovn
@@ -92,6 +92,7 @@ start() {
       mapfile -t environment < /etc/nephele/agent.env
       run agent env "${environment[@]}" /opt/nephele/bin/node --max-semi-space-size=2 /opt/nephele/dist/agent.mjs
       ;;
+    resolver) run resolver /opt/nephele/bin/node --max-semi-space-size=1 /opt/nephele/dist/resolver.mjs ;;
     containerd) run containerd containerd --config /etc/containerd/config.toml ;;
     kubelet)
       until [ -S /run/containerd/containerd.sock ]; do sleep 0.05; done

@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real nodes with OVN for tests: the first one runs OVN central too.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { TlsIdentity } from '../../../lib/ovsdb/remote.ts'
 import { createAuthority } from '../../../local/control-plane/authority.ts'
 import { startFabric, stopFabric, fabricNet } from '../../../local/node/fabric.ts'
-import { execInNode, pathIn, startNode, stopNode, waitForNode, type RunningNode } from '../../../local/node/node.ts'
+import {
+  enterArguments,
+  execInNode,
+  NODE_ENVIRONMENT,
+  pathIn,
+  startNode,
+  stopNode,
+  waitForNode,
+  type RunningNode,
+} from '../../../local/node/node.ts'
 import { ensureRootfs } from '../../../local/rootfs/build.ts'
 import { startAgent, type TestAgent } from './test-agent.ts'
 
@@ -23,6 +33,8 @@ export interface TestNode {
   /** Runs it in the node's own namespaces; resolves with standard output, or with the failure's text. */
   run(...argv: string[]): Promise<string>
   startAgent(): Promise<TestAgent>
+  /** The node's resolver, by itself as it is in a node; returned again is what kills it. */
+  startResolver(): () => void
 }
 
 export interface TestCluster {
@@ -34,6 +46,17 @@ export interface TestCluster {
   northboundSocket: string
   southboundSocket: string
   stop(): Promise<void>
+}
+
+/** A program that runs on in the node until it is killed, or the node ends. */
+export function startInNode(node: RunningNode, argv: readonly string[]): () => void {
+  const [program, ...args] = enterArguments(node, ['setpriv', '--pdeathsig', 'KILL', '--', ...argv])
+  const child = spawn(program, args, { stdio: 'ignore', env: { ...NODE_ENVIRONMENT } })
+  // nsenter forks into the PID namespace: the program is its child.
+  return () => {
+    const inside = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+    for (const pid of inside === '' ? [] : inside.split(' ')) process.kill(Number(pid), 'SIGKILL')
+  }
 }
 
 export async function startCluster(names: readonly string[], subnet = SUBNET): Promise<TestCluster> {
@@ -99,6 +122,7 @@ export async function startCluster(names: readonly string[], subnet = SUBNET): P
         run,
         agent: await start(),
         startAgent: async () => (test.agent = await start()),
+        startResolver: () => startInNode(node, ['/opt/nephele/bin/node', '/src/agents/resolver/main.ts']),
       }
       return test
     }),

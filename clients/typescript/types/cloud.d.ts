@@ -18,7 +18,7 @@ export interface CloudSpec {
    */
   underlayMTU?: number
   /**
-   * Name servers that Subnets hand out by DHCP when they name none. *live*
+   * Name servers that Subnets hand out by DHCP when they name none; absent: the resolver of each node, see dns. *live*
    *
    * @maxItems 8
    *
@@ -26,13 +26,21 @@ export interface CloudSpec {
    */
   dnsNameservers?: string[]
   /**
-   * How machines find each other by name. *live*
+   * How machines find each other, and the world, by name. *live*
    */
   dns?: {
     /**
      * The domain of Networks without spec.dnsDomain. *live*
      */
     domain?: string
+    /**
+     * Name servers that nodes ask for machines whose Subnet and Cloud name none (dnsNameservers), in this order; absent: those of each node's own /etc/resolv.conf. They answer every machine of the cloud: name none that knows what machines may not. *live*
+     *
+     * @maxItems 3
+     *
+     * Items: Address of a name server. *live*
+     */
+    upstreams?: string[]
   }
   /**
    * The first three bytes of generated MAC addresses. Existing Ports keep theirs. *live*

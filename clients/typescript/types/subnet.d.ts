@@ -43,7 +43,7 @@ export interface SubnetSpec {
      */
     leaseSeconds?: number
     /**
-     * Name servers of the range's family, others are not told; absent: those of the Cloud. *restart*
+     * Name servers of the range's family, others are not told; absent: those of the Cloud, or else the node's own resolver. *restart*
      *
      * @maxItems 8
      *

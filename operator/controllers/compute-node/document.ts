@@ -45,6 +45,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(nbd ? { nbd } : {}),
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
       physicalNetworks: node && roles.includes('network') ? mappingsOf(node, parts.providerNetworks).mappings : [],
+      ...(cloud?.spec.dns?.upstreams ? { dnsUpstreams: [...cloud.spec.dns.upstreams] } : {}),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
       ...(cloud?.spec.images

@@ -145,6 +145,7 @@ describe('all places, for its deletion', () => {
         networkUid: 'uid-lan',
         network: 'ns/lan',
         mtu: 1442,
+        dnsDomain: 'lan.example',
       }
       await w.deps.bus.desired.publish(portDocument(port, facts, { incarnation: 1, term: 1 }))
       w.report('port', port, { node, epoch, state: 'active' })

@@ -14,11 +14,12 @@ export interface PortFacts {
   /** `namespace/name` */
   network: string
   mtu: number
+  dnsDomain: string
 }
 
 /** What the node needs to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
-  const { binding, mac, addresses, networkUid, network, mtu } = facts
+  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain } = facts
   return {
     ...headerOf(port, binding.node, binding.epoch, writer),
     kind: 'port',
@@ -30,6 +31,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       mac,
       fixedIPs: addresses.map(toFixedIP),
       mtu,
+      dnsDomain,
       vnicType: port.spec.vnicType ?? 'normal',
       instanceUid: binding.instance.metadata.uid,
     },

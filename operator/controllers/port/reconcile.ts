@@ -7,6 +7,7 @@ import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
+import { dnsDomainOf } from '../common/dns-domain.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { whyUnconnected } from './unconnected.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
@@ -131,7 +132,15 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
   await deps.bus.desired.publish(
     portDocument(
       port,
-      { binding, mac, addresses, networkUid: network.metadata.uid, network: keyOfObject(network), mtu },
+      {
+        binding,
+        mac,
+        addresses,
+        networkUid: network.metadata.uid,
+        network: keyOfObject(network),
+        mtu,
+        dnsDomain: dnsDomainOf(network, deps.caches.clouds),
+      },
       writer,
     ),
   )

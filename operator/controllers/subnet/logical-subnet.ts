@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Cloud, Subnet } from '../../../lib/api/types.ts'
+import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
 import { dnsDomainOf } from '../common/dns-domain.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
@@ -38,7 +40,13 @@ export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: 
   }
 }
 
-/** The subnet's own name servers, or else the cloud's. */
+/** The subnet's own name servers, or else the cloud's, or else the node's resolver, at the addresses of its metadata service. */
 export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly string[] {
-  return subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? []
+  return (
+    subnet.spec.dhcp?.dnsNameservers ?? clouds.find(undefined, CLOUD_NAME)?.spec.dnsNameservers ?? resolverOf(subnet)
+  )
+}
+
+function resolverOf({ spec }: Subnet): readonly string[] {
+  return [familyOf(spec.cidr) === 'IPv4' ? METADATA_ADDRESS : METADATA_ADDRESS_V6]
 }

@@ -54,7 +54,10 @@ function world(lan: Network | undefined = network()): MemoryWorld {
 }
 const row = (w: MemoryWorld) => w.network.rows.of('Subnet').get('uid-lan-v4')
 const v6 = { cidr: 'fd00::/64' }
-const DHCP = { leaseSeconds: 43_200, dnsNameservers: [], hostRoutes: [], domainName: 'nephele.internal' }
+const DHCP = {
+  ...{ leaseSeconds: 43_200, hostRoutes: [], domainName: 'nephele.internal' },
+  dnsNameservers: ['169.254.169.254'],
+}
 
 describe('what the backend is told', () => {
   const owner = { uid: 'uid-lan-v4', namespace: 'ns', name: 'lan-v4', generation: 1 }
@@ -71,7 +74,7 @@ describe('what the backend is told', () => {
       { dhcp: { leaseSeconds: 600, dnsNameservers: ['192.0.2.1'], hostRoutes: [route] } },
       { ...v4Row, dhcp: { ...DHCP, leaseSeconds: 600, dnsNameservers: ['192.0.2.1'], hostRoutes: [route] } },
     ],
-    ['IPv6 by DHCPv6', v6, { ...v6Row, dhcp: DHCP, ipv6: stateful }],
+    ['IPv6 by DHCPv6', v6, { ...v6Row, dhcp: { ...DHCP, dnsNameservers: ['fe80::a9fe:a9fe'] }, ipv6: stateful }],
     ['IPv6 without DHCP', { ...v6, dhcp: { enabled: false } }, v6Row],
   ])('%s', async (_, spec, expected) => {
     const w = world()
@@ -112,7 +115,13 @@ describe('what the backend is told', () => {
       cloud('default', { dnsNameservers: ['192.0.2.7'] }),
       [],
     ],
-    ['not those of a Cloud that is not used', {}, cloud('mine', { dnsNameservers: ['192.0.2.7'] }), []],
+    [
+      'the node’s resolver, and not those of a Cloud that is not used',
+      {},
+      cloud('mine', { dnsNameservers: ['192.0.2.7'] }),
+      ['169.254.169.254'],
+    ],
+    ['none, when the Cloud says so', {}, cloud('default', { dnsNameservers: [] }), []],
   ])('name servers: %s', async (_, spec, c, expected) => {
     const w = world()
     w.put('clouds', c)

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// One question to one server, by UDP from a port of its own (RFC 5452), or by TCP (RFC 7766).
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { connect, isIPv6 } from 'node:net'
+import { FrameReader, toFrame } from './frames.ts'
+import { isAnswerTo, withId, type Query } from './message.ts'
+
+export type Transport = 'udp' | 'tcp'
+
+export interface NameServer {
+  /** An IP address, perhaps with a zone. */
+  address: string
+  port: number
+}
+
+/** @throws when the server gives no usable answer in time */
+export function ask(server: NameServer, query: Query, transport: Transport, timeoutMs: number): Promise<Buffer> {
+  const sent = withId(query.bytes, randomInt(0x10000))
+  return (transport === 'udp' ? askByUdp : askByTcp)(server, sent, query.questionEnd, timeoutMs)
+}
+
+function askByUdp(server: NameServer, sent: Buffer, questionEnd: number, timeoutMs: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4')
+  const timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs)
+  socket.on('error', reject)
+  socket.on('message', (answer) => isAnswerTo(sent, questionEnd, answer) && resolve(answer))
+  // Connected: the kernel drops what comes from elsewhere, and tells of a refusal.
+  socket.connect(server.port, server.address, () => socket.send(sent, (error) => error && reject(error)))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    socket.close()
+  })
+}
+
+function askByTcp(server: NameServer, sent: Buffer, questionEnd: number, timeoutMs: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const socket = connect({ host: server.address, port: server.port })
+  const timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs)
+  const frames = new FrameReader((answer) => isAnswerTo(sent, questionEnd, answer) && resolve(answer))
+  socket.on('error', reject)
+  socket.on('close', () => reject(new Error('closed without an answer')))
+  socket.on('data', (chunk) => frames.push(chunk))
+  socket.write(toFrame(sent))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    socket.destroy()
+  })
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The resolver of a node: a process of its own, which the agent's end does not touch. It dials no bus, holds no credentials, and is told what to
+// do by files (served-networks.ts). It ends when it is told to; whoever runs it starts it again.
+import { watch } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createLogger } from '../../lib/log.ts'
+import { NetworkListeners } from './network-listeners.ts'
+import { Resolver } from './resolver.ts'
+import { readServed, readUpstreams, resolverFolder } from './served-networks.ts'
+import { readResolvConf, Upstreams } from './upstreams.ts'
+
+/** Changes are heard of; this is for those that were missed, for namespaces made anew and for the node's resolv.conf. */
+const LOOK_MS = 2000
+
+const log = createLogger('resolver')
+const folder = resolverFolder(process.env['NEPHELE_RUN_DIR'] ?? '/run/nephele')
+const upstreams = new Upstreams()
+const listeners = new NetworkListeners(new Resolver({ upstreams, log }), log)
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort())
+
+await mkdir(folder, { recursive: true, mode: 0o755 }).catch((err: unknown) =>
+  log.debug({ err }, 'cannot make the folder'),
+)
+let changed = new AbortController()
+const watcher = watch(folder, () => changed.abort())
+watcher.on('error', (err) => log.warn({ err }, 'cannot watch the folder'))
+let addresses = ''
+while (!stop.signal.aborted) {
+  changed = new AbortController()
+  const named =
+    (await readUpstreams(folder)) ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+  if (addresses !== (addresses = named.join())) log.info({ upstreams: named }, 'name servers')
+  upstreams.set(named)
+  await listeners.follow(await readServed(folder), stop.signal)
+  await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([stop.signal, changed.signal]) }).catch(() => undefined)
+}
+watcher.close()
+listeners.close()
+process.exit(0)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Socket as UdpSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../lib/contract/metadata-port.ts'
+import { forkInNamespace } from '../metadata/listener.ts'
+import { INNER } from '../metadata/network-namespace.ts'
+
+/**
+ * Runs inside the namespace: opens a UDP and a TCP socket at each address, hands them over and ends (listener.ts says why). `reusePort`: the process
+ * that follows this one opens its own before this one ends. Arguments: the port, then addresses. Constant text, no data in it.
+ */
+const OPENER = `
+const [port, ...hosts] = process.argv.slice(1)
+const fail = (error) => process.send({ error: error.message }, () => process.exit(1))
+const give = (socket) => new Promise((done) => process.send({}, socket, done))
+const open = (host) => new Promise((done) => {
+  const type = host.includes(':') ? 'udp6' : 'udp4'
+  const udp = require('node:dgram').createSocket({ type, reusePort: true })
+  udp.once('error', fail)
+  udp.bind(Number(port), host, () => {
+    const tcp = require('node:net').createServer({ pauseOnConnect: true }, (socket) => socket.destroy())
+    tcp.once('error', fail)
+    tcp.listen({ host, port: Number(port), backlog: 128, reusePort: true }, () => give(udp).then(() => give(tcp)).then(done))
+  })
+})
+hosts.reduce((before, host) => before.then(() => open(host)), Promise.resolve()).then(() => process.exit(0), fail)
+`
+
+export interface NetworkSockets {
+  udp: readonly UdpSocket[]
+  tcp: readonly Server[]
+}
+
+/** @throws when the namespace is gone or not set up yet; nothing stays open then */
+export function openSockets(namespaceFile: string, port: number, signal: AbortSignal): Promise<NetworkSockets> {
+  const hosts = [METADATA_ADDRESS, `${METADATA_ADDRESS_V6}%${INNER}`]
+  const child = forkInNamespace(namespaceFile, OPENER, [String(port), ...hosts], signal)
+  const udp: UdpSocket[] = []
+  const tcp: Server[] = []
+  let why = ''
+  child.stderr?.on('data', (chunk: Buffer) => (why = (why + chunk.toString()).slice(-500)))
+  const { promise, resolve, reject } = Promise.withResolvers<NetworkSockets>()
+  child.on('error', (cause) => (why ||= String(cause)))
+  child.on('message', (message, handle) => {
+    const { error } = message as { error?: string }
+    if (error !== undefined) why = error
+    if (handle instanceof UdpSocket) udp.push(handle)
+    else if (handle) tcp.push(handle as Server)
+  })
+  // The end of its channel: nothing more comes.
+  child.once('close', () => {
+    if (udp.length === hosts.length && tcp.length === hosts.length) return resolve({ udp, tcp })
+    closeSockets({ udp, tcp })
+    reject(new Error(`opening sockets in a namespace: ${why}`))
+  })
+  return promise
+}
+
+export function closeSockets({ udp, tcp }: NetworkSockets): void {
+  for (const socket of [...udp, ...tcp]) socket.close()
+}

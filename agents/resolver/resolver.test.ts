@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { createLogger } from '../../lib/log.ts'
+import { FrameReader, toFrame } from './frames.ts'
+import { RCODE, rcodeOf } from './message.ts'
+import { Resolver, type ResolverLimits } from './resolver.ts'
+import { TcpService } from './tcp-service.ts'
+import { answerTo, question } from './testing/questions.ts'
+import { readResolvConf, Upstreams } from './upstreams.ts'
+
+const open: { close(): void }[] = []
+afterEach(() => open.splice(0).forEach((one) => one.close()))
+const log = createLogger('test', 'silent')
+const lan = { networkUid: 'lan', address: '10.0.0.5', domain: 'team.example' }
+
+/** A name server on a loopback address. @param reply undefined: it says nothing */
+async function server(
+  address: string,
+  reply: (asked: Buffer) => Buffer | undefined,
+  port = 0,
+): Promise<{ port: number; asked: Buffer[] }> {
+  const asked: Buffer[] = []
+  const socket: Socket = createSocket('udp4')
+  socket.on('message', (bytes, from) => {
+    asked.push(bytes)
+    const answer = reply(bytes)
+    if (answer) socket.send(answer, from.port, from.address)
+  })
+  socket.bind(port, address)
+  await once(socket, 'listening')
+  open.push(socket)
+  const tcp: Server = createServer((peer) => {
+    const frames = new FrameReader((bytes) => {
+      const answer = reply(bytes)
+      if (answer) peer.write(toFrame(answer))
+    })
+    peer.on('data', (chunk) => frames.push(chunk))
+    peer.on('error', () => undefined)
+  })
+  tcp.listen(socket.address().port, address)
+  await once(tcp, 'listening')
+  open.push(tcp)
+  return { port: socket.address().port, asked }
+}
+
+function resolverOf(port: number, addresses: string[], limits: Partial<ResolverLimits> = {}): Resolver {
+  const upstreams = new Upstreams(port)
+  upstreams.set(addresses)
+  return new Resolver({ upstreams, log, limits: { serverTimeoutMs: 100, ...limits } })
+}
+const says = (address: string) => (asked: Buffer) => answerTo(asked, { address })
+const lastBytes = (answer: Buffer | undefined) => answer?.subarray(-4).join('.')
+
+describe('what is asked', () => {
+  test.each(['udp', 'tcp'] as const)(
+    'is answered by the node’s server, under the asker’s number: %s',
+    async (transport) => {
+      const { port, asked } = await server('127.0.0.2', says('192.0.2.1'))
+      const answer = await resolverOf(port, ['127.0.0.2']).answer(question('www.example', { id: 4711 }), lan, transport)
+      expect([answer?.readUInt16BE(0), lastBytes(answer)]).toEqual([4711, '192.0.2.1'])
+      for (const bytes of asked) expect(bytes.subarray(2)).toEqual(question('www.example').subarray(2))
+    },
+  )
+  test('the next server is asked where the first says nothing, which comes last from then on', async () => {
+    const first = await server('127.0.0.2', () => undefined)
+    await server('127.0.0.3', says('192.0.2.3'), first.port)
+    const resolver = resolverOf(first.port, ['127.0.0.2', '127.0.0.3'])
+    for (let n = 0; n < 3; n++)
+      expect(lastBytes(await resolver.answer(question('a.example'), lan, 'udp'))).toBe('192.0.2.3')
+    expect(first.asked).toHaveLength(1)
+  })
+  test('what answers another question counts for nothing', async () => {
+    const { port } = await server('127.0.0.2', () => answerTo(question('evil.example'), { address: '6.6.6.6' }))
+    expect(rcodeOf((await resolverOf(port, ['127.0.0.2']).answer(question('a.example'), lan, 'udp'))!)).toBe(
+      RCODE.serverFailure,
+    )
+  })
+  test('without a server it fails at once', async () => {
+    expect(rcodeOf((await resolverOf(53, []).answer(question('a.example'), lan, 'udp'))!)).toBe(RCODE.serverFailure)
+  })
+  test('of the network’s own domain a name that is unknown outside has no records; of another it is not there', async () => {
+    const { port } = await server('127.0.0.2', (asked) => answerTo(asked, { rcode: RCODE.absentName }))
+    const resolver = resolverOf(port, ['127.0.0.2'])
+    const rcodes = ['db.team.example', 'db.example'].map(async (name) =>
+      rcodeOf((await resolver.answer(question(name), lan, 'udp'))!),
+    )
+    expect(await Promise.all(rcodes)).toEqual([RCODE.noError, RCODE.absentName])
+  })
+  test('of a private domain nobody outside hears', async () => {
+    const { port, asked } = await server('127.0.0.2', says('6.6.6.6'))
+    const inside = { ...lan, domain: 'nephele.internal' }
+    const answer = await resolverOf(port, ['127.0.0.2']).answer(question('db.nephele.internal'), inside, 'udp')
+    expect([rcodeOf(answer!), answer?.readUInt16BE(6), asked.length]).toEqual([RCODE.noError, 0, 0])
+  })
+})
+
+describe('who asks too much', () => {
+  const few = {
+    requestsPerSecond: 1,
+    burst: 2,
+    sureRequestsPerSecond: 1,
+    sureBurst: 2,
+    networkPerSecond: 1,
+    networkBurst: 5,
+  }
+  const ask = (resolver: Resolver, address: string) =>
+    resolver.answer(question('a.nephele.internal'), { ...lan, address, domain: 'nephele.internal' }, 'udp')
+  test('hears nothing, and slows down no other; not even under many addresses those of another network', async () => {
+    const resolver = resolverOf(53, [], few)
+    const heard = []
+    for (const guest of ['1', '1', '1', '2', '3', '4']) heard.push((await ask(resolver, guest)) !== undefined)
+    expect(heard).toEqual([true, true, false, true, true, false])
+    expect(await resolver.answer(question('b.example'), { ...lan, networkUid: 'wan' }, 'udp')).toBeDefined()
+  })
+  test('has so many open, and others still theirs', async () => {
+    const { port } = await server('127.0.0.2', () => undefined)
+    const resolver = resolverOf(port, ['127.0.0.2'], { openPerGuest: 2, openPerNetwork: 3 })
+    const waiting = ['1', '1', '2'].map((address) => resolver.answer(question('a.example'), { ...lan, address }, 'udp'))
+    for (const address of ['1', '2', '3'])
+      expect(await resolver.answer(question('a.example'), { ...lan, address }, 'udp')).toBeUndefined()
+    const other = resolver.answer(question('a.example'), { ...lan, networkUid: 'wan' }, 'udp')
+    for (const answer of await Promise.all([...waiting, other])) expect(rcodeOf(answer!)).toBe(RCODE.serverFailure)
+    expect(await resolver.answer(question('a.example'), { ...lan, address: '1' }, 'udp')).toBeDefined()
+  })
+})
+
+describe('over TCP', () => {
+  const service = new TcpService(async (message) => answerTo(message))
+  const dial = async () => {
+    const listener = createServer((socket) => service.accept('lan', '10.0.0.5', socket)).listen(0, '127.0.0.1')
+    await once(listener, 'listening')
+    open.push(listener)
+    return () => connect((listener.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined)
+  }
+  test('several questions of one connection, in pieces', async () => {
+    const socket = (await dial())()
+    const answers: number[] = []
+    const frames = new FrameReader((answer) => answers.push(answer.readUInt16BE(0)))
+    socket.on('data', (chunk) => frames.push(chunk))
+    const bytes = Buffer.concat([1, 2].map((id) => toFrame(question('a.example', { id }))))
+    socket.write(bytes.subarray(0, 40))
+    socket.write(bytes.subarray(40))
+    while (answers.length < 2) await once(socket, 'data')
+    expect(answers).toEqual([1, 2])
+    socket.destroy()
+  })
+  test('a guest has a few connections', async () => {
+    const connectOne = await dial()
+    const held = Array.from({ length: 9 }, connectOne)
+    const closed = held.map((socket) => new Promise((resolve) => socket.once('close', () => resolve(socket))))
+    expect(held).toContain(await Promise.race(closed))
+    for (const socket of held) socket.destroy()
+  })
+})
+
+test('a resolv.conf: three servers, and no other words', () => {
+  const text =
+    '# x\nsearch a.b\n nameserver 10.0.0.2\nnameserver fe80::1%eth0\nnameserver x\nnameserver 10.0.0.3 # y\nnameserver 10.0.0.4\n'
+  expect(readResolvConf(text)).toEqual(['10.0.0.2', 'fe80::1%eth0', '10.0.0.3'])
+})

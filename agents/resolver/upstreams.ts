@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isIP } from 'node:net'
+import type { NameServer } from './exchange.ts'
+
+const MOST = 3
+/** How long a server that gave no answer comes last. */
+const AVOIDED_MS = 10_000
+
+/** The name servers of a resolv.conf(5), at most three, as the C library has it. Pure. */
+export function readResolvConf(text: string): string[] {
+  return text
+    .split('\n')
+    .flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? [])
+    .filter((address) => isIP(address) !== 0)
+    .slice(0, MOST)
+}
+
+/** The servers that are asked, in their order; one that gave no answer comes last for a while. */
+export class Upstreams {
+  readonly #port: number
+  readonly #avoided = new Map<string, number>()
+  #addresses: readonly string[] = []
+
+  constructor(port = 53) {
+    this.#port = port
+  }
+
+  set(addresses: readonly string[]): void {
+    this.#addresses = addresses.slice(0, MOST)
+    for (const address of this.#avoided.keys()) if (!addresses.includes(address)) this.#avoided.delete(address)
+  }
+
+  inOrder(nowMs: number): NameServer[] {
+    const isAvoided = (address: string): boolean => (this.#avoided.get(address) ?? -Infinity) > nowMs
+    const [last, first] = [this.#addresses.filter(isAvoided), this.#addresses.filter((a) => !isAvoided(a))]
+    return [...first, ...last].map((address) => ({ address, port: this.#port }))
+  }
+
+  avoid({ address }: NameServer, nowMs: number): void {
+    this.#avoided.set(address, nowMs + AVOIDED_MS)
+  }
+}
