@@ -49,7 +49,10 @@ export function openSockets(namespaceFile: string, port: number, signal: AbortSi
   })
   // The end of its channel: nothing more comes.
   child.once('close', () => {
-    if (udp.length === hosts.length && tcp.length === hosts.length) return resolve({ udp, tcp })
+    if (udp.length === hosts.length && tcp.length === hosts.length) {
+      resolve({ udp, tcp })
+      return
+    }
     closeSockets({ udp, tcp })
     reject(new Error(`opening sockets in a namespace: ${why}`))
   })
