@@ -176,3 +176,15 @@ describe('an address of a machine', () => {
     expect(await step(floating({ portForwardings: [to('one', 80)] }, 'more'))).toEqual({ kind: 'done' })
   })
 })
+
+test('the router that forwards stays until nothing is forwarded', async () => {
+  const web = floating({ portForwardings: [to('one', 22)] })
+  await step(web)
+  const going = structuredClone(w.deps.caches.routers.find('ns', 'r') as Router)
+  going.metadata.deletionTimestamp = '2026-01-02T00:00:00Z'
+  expect(await w.step(going)).toMatchObject({ reason: 'InUse', message: message('FloatingIP ns/web') })
+  expect(await step(web)).toEqual({ kind: 'done' })
+  web.spec.portForwardings = []
+  await step(web)
+  expect(await w.step(going)).toEqual({ kind: 'released' })
+})

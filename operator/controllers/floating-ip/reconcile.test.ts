@@ -126,8 +126,10 @@ describe('its address', () => {
   })
   test.each([
     ['another has it', '203.0.113.2', { reason: 'AddressInUse', message: message('Router ns/r') }],
+    ['another FloatingIP has it', '203.0.113.40', { reason: 'AddressInUse', message: message('FloatingIP ns/first') }],
     ['it is the gateway outside', '203.0.113.1', { reason: 'AddressReserved' }],
   ])('not when %s', async (_, ipAddress, outcome) => {
+    await step(floating({ ipAddress: '203.0.113.40' }, {}, 'first'))
     const web = toPort('eth', { ipAddress })
     expect(await step(web)).toMatchObject({ kind: 'wait', ...outcome })
     expect([made(), web.status?.state]).toEqual([undefined, 'DOWN'])
@@ -195,6 +197,15 @@ describe('what is missing on the way is said, and nothing leads there', () => {
       () => w.put('routers', { ...router, status: { ...router.status, externalGateway: undefined } } as never),
       toPort(),
       { reason: 'NotRouted' },
+    ],
+    [
+      'a router to that network, and not to another one',
+      () => {
+        const elsewhere = { ...router.status?.externalGateway, network: 'admin/x', networkUID: 'uid-x' }
+        w.put('routers', { ...router, status: { ...router.status, externalGateway: elsewhere } } as never)
+      },
+      toPort(),
+      { reason: 'NotRouted', message: message('to Network admin/public') },
     ],
   ])('%s', async (_, prepare, web, outcome) => {
     prepare()

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// A namespace that is deleted with all that it has: in whatever order its objects are told to go, and whatever has gone before, all of
+// them go, and no row, address or document is left.
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { LOGICAL_KINDS } from '../network/network-driver.ts'
+import type { CacheName } from '../testing/memory-cluster.ts'
+import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
+
+const PUBLIC = { networkRef: { name: 'public' } }
+const to = (externalPort: number, more: object) => ({ protocol: 'tcp', externalPort, ...more })
+
+/** In the order in which they can be made. */
+const OBJECTS: readonly (readonly [CacheName, string, object?])[] = [
+  ['networks', 'public', { external: true }],
+  ['subnets', 'public', { ...PUBLIC, cidr: '203.0.113.0/24', dhcp: { enabled: false } }],
+  ['routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }], externalGateway: PUBLIC }],
+  ['keyPairs', 'key'],
+  ['securityGroups', 'web', { rules: [{ direction: 'ingress', protocol: 'tcp', remoteGroupRef: { name: 'web' } }] }],
+  ['ports', 'eth', { securityGroupRefs: [{ name: 'web' }] }],
+  ['volumes', 'data'],
+  ['instances', 'vm', { volumes: [{ volumeRef: { name: 'data' } }], keyPairRef: { name: 'key' } }],
+  ['instances', 'other', { networks: [{ portRef: { name: 'eth' } }] }],
+  ['floatingIPs', 'whole', { ...PUBLIC, instanceRef: { name: 'vm' }, reclaimPolicy: 'Delete' }],
+  ['floatingIPs', 'ports', { ...PUBLIC, portForwardings: [to(22, { instanceRef: { name: 'other' } })] }],
+  ['floatingIPs', 'kept', PUBLIC],
+]
+const FURNISHED: readonly (readonly [CacheName, string])[] = [
+  ['networks', 'lan'],
+  ['subnets', 'lan-v4'],
+  ['images', 'guest'],
+]
+const ALL = [...FURNISHED, ...OBJECTS].map(([cache, name]) => ({ cache, name }))
+/** Whether the operator may do what it wants before the next one is told to go. */
+const step = fc.record({ isSlow: fc.boolean() })
+const order = fc.tuple(
+  fc.shuffledSubarray(ALL, { minLength: ALL.length }),
+  fc.array(step, { minLength: ALL.length, maxLength: ALL.length }),
+)
+
+async function furnish(): Promise<QuietCloud> {
+  const c = await QuietCloud.furnished()
+  c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
+  for (const [cache, name, spec] of OBJECTS) c.make(cache, name, spec ?? {})
+  await c.operator.rest()
+  for (const name of ['whole', 'ports']) expect(c.operator.reason('floatingIPs', ns(name))).toBe('Ready')
+  return c
+}
+
+test('whatever the order', async () => {
+  await fc.assert(
+    fc.asyncProperty(order, async ([objects, steps]) => {
+      const c = await furnish()
+      const { caches } = c.operator.world.deps
+      for (const [i, { cache, name }] of objects.entries()) {
+        // What goes along with another may have gone.
+        if (caches[cache].find('ns', name)) c.operator.remove(cache, ns(name))
+        if (steps[i]?.isSlow) await c.operator.rest()
+      }
+      await c.operator.rest()
+      expect(ALL.filter(({ cache, name }) => caches[cache].find('ns', name))).toEqual([])
+      expect(caches.ports.list()).toEqual([])
+      expect(caches.ipClaims.list().flatMap(({ spec }) => spec.claims)).toEqual([])
+      const rows = LOGICAL_KINDS.filter((kind) => kind !== 'SecurityGroup')
+      expect(rows.flatMap((kind) => [...c.operator.world.network.rows.of(kind).keys()])).toEqual([])
+    }),
+    { numRuns: 40 },
+  )
+}, 60_000)
