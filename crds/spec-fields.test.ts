@@ -17,6 +17,7 @@ const SOURCE = ['operator', 'agents', 'lib']
 /** Read by others, and why. */
 const BY_OTHERS: Readonly<Record<string, string>> = {
   description: 'for people',
+  segmentationType: 'it has one value, which says what segmentationID is',
   deletionProtection: 'by the admission policy of that name',
   dnsName: 'by ExternalDNS',
 }

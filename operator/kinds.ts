@@ -12,6 +12,7 @@ import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
+import { trunkKind } from './controllers/trunk/kind.ts'
 import { volumeTypeKind } from './controllers/volume-type/kind.ts'
 import { volumeKind } from './controllers/volume/kind.ts'
 import type { KindName, KindRow, Kinds } from './kind/row.ts'
@@ -40,6 +41,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   securityGroups: securityGroupKind,
   storagePools: {},
   subnets: subnetKind,
+  trunks: trunkKind,
   volumes: volumeKind,
   volumeTypes: volumeTypeKind,
 }

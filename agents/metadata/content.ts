@@ -7,7 +7,7 @@ import { networkData } from './network-data.ts'
 
 export interface MetadataSource {
   instance: InstanceDocument
-  /** In the order of the NICs; those whose documents are on this node. */
+  /** In the order of the NICs, then those on their VLANs; those whose documents are on this node. */
   ports: readonly PortDocument[]
 }
 

@@ -52,7 +52,17 @@ export class GuestDirectory {
       const document = state.find('port', uid)
       return document && !document.tombstone ? [document] : []
     })
-    // A port counts only when the instance names it too.
-    return ports.some(({ uid }) => uid === portUid) ? { instance, ports } : undefined
+    // A port counts only when the instance names it too, and one of a VLAN when it names the interface.
+    const byWay = port.spec.parent?.portUid ?? portUid
+    if (!ports.some(({ uid }) => uid === byWay)) return undefined
+    return { instance, ports: [...ports, ...listSubports(ports, state)] }
   }
+}
+
+function listSubports(interfaces: readonly PortDocument[], state: NodeState): PortDocument[] {
+  const uids = new Set(interfaces.map(({ uid }) => uid))
+  const documents = state.list('port').flatMap((document) => (document.tombstone ? [] : [document]))
+  return documents
+    .filter(({ spec }) => spec.parent !== undefined && uids.has(spec.parent.portUid))
+    .sort((a, b) => (a.uid < b.uid ? -1 : 1))
 }

@@ -67,6 +67,14 @@ test.each<[string, Address, Record<string, unknown>]>([
   if (!('ip_address' in said)) expect(Object.keys(network!).sort()).toEqual(['id', 'link', 'network_id', 'type'])
 })
 
+test('a subport is a VLAN on the link of its parent', () => {
+  const blue = portWith(v4)
+  const subport = { ...blue, uid: 'port-2', spec: { ...blue.spec, parent: { portUid: 'port-1', vlan: 100 } } }
+  const { links } = networkData([portWith(v4), subport]) as { links: unknown[] }
+  const vlan = { type: 'vlan', vlan_link: 'tapport-1', vlan_id: 100, vlan_mac_address: 'fa:16:3e:00:00:01' }
+  expect(links[1]).toEqual({ id: 'tapport-2', vif_id: 'port-2', mtu: 1442, ...vlan })
+})
+
 test('both families of one interface are two networks on one link, and name servers are said once', () => {
   const servers = ['10.0.0.2', 'fd00::2']
   const data = networkData([

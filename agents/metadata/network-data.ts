@@ -26,9 +26,15 @@ export function networkData(ports: readonly PortDocument[]): unknown {
     links: ports.map(({ uid, spec }) => ({
       id: linkId(uid),
       vif_id: uid,
-      type: spec.vnicType === 'vhostuser' ? 'vhostuser' : 'ovs',
       mtu: spec.mtu,
-      ethernet_mac_address: spec.mac,
+      ...(spec.parent
+        ? {
+            type: 'vlan',
+            vlan_link: linkId(spec.parent.portUid),
+            vlan_id: spec.parent.vlan,
+            vlan_mac_address: spec.mac,
+          }
+        : { type: spec.vnicType === 'vhostuser' ? 'vhostuser' : 'ovs', ethernet_mac_address: spec.mac }),
     })),
     networks,
     services: [...services].map((address) => ({ type: 'dns', address })),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PortDocument } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
+import type { SwitchPort } from './port-driver.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import { PortReconciler } from './port-reconciler.ts'
 import { MemoryPortDriver } from './testing/memory-port-driver.ts'
@@ -32,6 +33,55 @@ const context = {
   signal: new AbortController().signal,
   log: createLogger('test', 'silent'),
 } as unknown as RunContext
+
+describe('a subport', () => {
+  const SUB = 'b1a7b1a7-0000-4000-8000-000000000002'
+  const subport = {
+    ...document,
+    uid: SUB,
+    spec: { ...document.spec, parent: { portUid: UID, vlan: 100 } },
+  } as PortDocument
+  const at = { dataDir: '/none', runDir: '/none' }
+  const plugged: SwitchPort = {
+    ...{ kind: 'port', uid: UID, logicalPort: UID, mac: 'fa:16:3e:00:00:01' },
+    ...{ type: 'device', device: 'tap1', instance: 'i' },
+  }
+
+  test('has no device of its own: it is what the interface of its parent is', async () => {
+    const driver = new MemoryPortDriver()
+    const reconciler = new PortReconciler({ driver, paths: at, services: [] })
+    expect(await reconciler.reconcile(subport, context)).toMatchObject({
+      state: 'plugging',
+      facts: { ovnInstalled: false },
+    })
+    await driver.plug(plugged)
+    expect(await reconciler.reconcile(subport, context)).toMatchObject({ state: 'active' })
+    driver.say(UID, { installed: false })
+    expect(await reconciler.reconcile(subport, context)).toMatchObject({ state: 'plugging' })
+    expect(driver.list().map(({ uid }) => uid)).toEqual([UID])
+  })
+  test('leaves the switch when it was an interface before', async () => {
+    const driver = new MemoryPortDriver()
+    await driver.plug({ ...plugged, uid: SUB, logicalPort: SUB })
+    await new PortReconciler({ driver, paths: at, services: [] }).reconcile(subport, context)
+    expect(driver.list()).toEqual([])
+  })
+  test('is woken with its parent, until it is gone', async () => {
+    const driver = new MemoryPortDriver()
+    const reconciler = new PortReconciler({ driver, paths: at, services: [] })
+    const woken: string[] = []
+    const ended = new AbortController()
+    await reconciler.start({ all: () => woken.push('all'), one: (uid) => woken.push(uid) }, ended.signal)
+    await reconciler.reconcile(subport, context)
+    await driver.plug(plugged)
+    expect(new Set(woken)).toEqual(new Set([UID, SUB]))
+    await reconciler.remove({ ...subport, tombstone: true } as never, context)
+    woken.length = 0
+    driver.say(UID, { linkUp: true })
+    expect(new Set(woken)).toEqual(new Set([UID]))
+    ended.abort()
+  })
+})
 
 describe('a vhost-user port', () => {
   let dir: string, driver: MemoryPortDriver, reconciler: PortReconciler, run: string | undefined

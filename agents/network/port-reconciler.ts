@@ -5,6 +5,7 @@ import type { Orphan, PortDocument, Tombstone } from '../../lib/contract/documen
 import { TransientError } from '../../lib/errors.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import { Subports } from './subports.ts'
 import { deviceInstance, watchLinks } from './host-links.ts'
 import {
   isDoubtful,
@@ -42,6 +43,7 @@ export class PortReconciler implements KindReconciler<'port'> {
   readonly kind = 'port'
   readonly #options: PortReconcilerOptions
   readonly #uidOfDevice = new Map<string, string>()
+  readonly #subports = new Subports()
 
   constructor(options: PortReconcilerOptions) {
     this.#options = options
@@ -50,7 +52,7 @@ export class PortReconciler implements KindReconciler<'port'> {
   async start(wake: Wake, signal: AbortSignal): Promise<void> {
     this.#options.driver.onChange((port) => {
       if (!port) wake.all()
-      else if (port.kind === 'port') wake.one(port.uid)
+      else if (port.kind === 'port') for (const uid of [port.uid, ...this.#subports.of(port.uid)]) wake.one(uid)
     })
     void watchLinks((device) => {
       if (device === undefined) {
@@ -64,8 +66,10 @@ export class PortReconciler implements KindReconciler<'port'> {
 
   async reconcile(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
     const { driver, services } = this.#options
-    this.#uidOfDevice.set(tapName(document.uid), document.uid)
+    this.#subports.add(document)
     for (const service of services) await service.attach(document, context)
+    if (document.spec.parent) return this.#asSubport(document, document.spec.parent.portUid, context)
+    this.#uidOfDevice.set(tapName(document.uid), document.uid)
     const want = await this.#wanted(document, context.bootId)
     if (!want) {
       // The machine does not run, or not yet. A port without a device would only fill the switch's log.
@@ -87,6 +91,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     await this.#options.driver.unplug('port', tombstone.uid, context.signal)
     for (const service of this.#options.services) await service.detach(tombstone.uid, context)
     this.#uidOfDevice.delete(tapName(tombstone.uid))
+    this.#subports.remove(tombstone.uid)
     return { state: 'gone' }
   }
 
@@ -94,6 +99,14 @@ export class PortReconciler implements KindReconciler<'port'> {
     await this.#options.ready?.(signal)
     const ports = this.#options.driver.list().filter(({ kind }) => kind === 'port')
     return ports.map(({ uid, device }) => ({ kind: 'port', uid, what: `switch port ${device}` }))
+  }
+
+  /** It has no device: it is where the interface of its parent is, and passes what that one passes. */
+  async #asSubport({ uid }: PortDocument, parentUid: string, { signal }: RunContext): Promise<Observation<'port'>> {
+    const { driver } = this.#options
+    // It may have been an interface of its own before.
+    if (driver.find('port', uid)) await driver.unplug('port', uid, signal)
+    return observe(driver.find('port', parentUid))
   }
 
   /** Undefined while the device of a tap port does not exist: the hypervisor makes it with the machine. */

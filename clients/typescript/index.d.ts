@@ -137,6 +137,14 @@ export declare class Subnet extends GenericKind {
   status?: SubnetStatus
 }
 
+import type { TrunkSpec, TrunkStatus } from './types/trunk.js'
+export type { TrunkSpec, TrunkStatus } from './types/trunk.js'
+/** Ports on one interface of a machine: what the guest sends with a VLAN tag on it comes in at the subport with that tag, as if it had an interface there. */
+export declare class Trunk extends GenericKind {
+  spec: TrunkSpec
+  status?: TrunkStatus
+}
+
 import type { VolumeSpec, VolumeStatus } from './types/volume.js'
 export type { VolumeSpec, VolumeStatus } from './types/volume.js'
 /** A disk that outlives machines. An Instance that names it in spec.volumes gets it attached. */

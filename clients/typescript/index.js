@@ -53,6 +53,9 @@ RegisterKind(StoragePool, { group: 'nephele.dev', version: 'v1alpha1', kind: 'St
 export class Subnet extends GenericKind {}
 RegisterKind(Subnet, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Subnet', plural: 'subnets' })
 
+export class Trunk extends GenericKind {}
+RegisterKind(Trunk, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Trunk', plural: 'trunks' })
+
 export class Volume extends GenericKind {}
 RegisterKind(Volume, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Volume', plural: 'volumes' })
 

@@ -187,6 +187,23 @@ export interface PortStatus {
     uid: string
   }
   /**
+   * The Trunk that it is a subport of: its node and its Instance are those of the parent.
+   */
+  trunk?: {
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its UID.
+     */
+    uid: string
+    /**
+     * The VLAN tag by which the guest speaks through it.
+     */
+    segmentationID: number
+  }
+  /**
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number

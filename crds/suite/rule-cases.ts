@@ -186,6 +186,42 @@ const ROUTER: RuleCase[] = [
 
 const FAMILY4 = { bad: ['203.0.113.256', 'fd00::5', '010.0.0.1'], good: ['192.0.2.9'] }
 const FORWARDINGS = 'spec.portForwardings'
+const TRUNK: RuleCase[] = [
+  changed('Trunk', 'spec.portRef', 'portRef cannot change', { 'spec.portRef.name': 'other' }),
+  {
+    ...{ kind: 'Trunk', path: 'spec', says: 'cannot be a subport of itself' },
+    bad: { 'spec.portRef.name': 'blue' },
+    good: [{ 'spec.subports': undefined }],
+  },
+  {
+    ...{ kind: 'Trunk', path: 'spec.subports', says: 'write each Port once in subports' },
+    bad: {
+      'spec.subports': [
+        { portRef: { name: 'a' }, segmentationID: 1 },
+        { portRef: { name: 'a' }, segmentationID: 2 },
+      ],
+    },
+    good: [{ 'spec.subports': [] }],
+  },
+  {
+    ...{ kind: 'Trunk', path: 'spec.subports', says: 'cannot have the same segmentationID' },
+    bad: {
+      'spec.subports': [
+        { portRef: { name: 'a' }, segmentationID: 1 },
+        { portRef: { name: 'b' }, segmentationID: 1 },
+      ],
+    },
+    good: [
+      {
+        'spec.subports': [
+          { portRef: { name: 'a' }, segmentationID: 1 },
+          { portRef: { name: 'b' }, segmentationID: 4094 },
+        ],
+      },
+    ],
+  },
+]
+
 const FLOATING_IP: RuleCase[] = [
   changed('FloatingIP', 'spec', 'ipAddress cannot change', [
     { 'spec.ipAddress': '203.0.113.12' },
@@ -852,6 +888,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...IMAGE,
   ...SUBNET,
   ...ROUTER,
+  ...TRUNK,
   ...FLOATING_IP,
   ...PORT,
   ...SECURITY_GROUP,

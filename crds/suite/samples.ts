@@ -164,6 +164,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         networkUID: 'u1',
         node: 'n1',
         instance: { name: 'vm', uid: 'u2' },
+        trunk: { name: 'tagged', uid: 'u4', segmentationID: 100 },
         epoch: 1,
         origin: 'Instance',
         owner: { name: 'vm', uid: 'u2' },
@@ -458,6 +459,21 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
     { spec: { type: 'flat', physicalNetwork: 'dc-1' } },
+  ],
+  Trunk: [
+    {
+      spec: {
+        portRef: { name: 'eth0' },
+        subports: [{ portRef: { name: 'blue' }, segmentationID: 100, segmentationType: 'vlan' }],
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        parentUID: 'u1',
+        node: 'n1',
+        subports: [{ port: 'blue', portUID: 'u2', segmentationID: 100 }],
+      },
+    },
   ],
   FirewallGroup: [
     {

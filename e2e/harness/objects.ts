@@ -41,6 +41,8 @@ export const securityGroup = (at: Named, spec: object = {}): Draft => draft('Sec
 
 export const router = (at: Named, spec: object = {}): Draft => draft('Router', at, spec)
 
+export const trunk = (at: Named, spec: object = {}): Draft => draft('Trunk', at, spec)
+
 export const floatingIP = (at: Named, spec: object = {}): Draft => draft('FloatingIP', at, spec)
 
 export const firewallPolicy = (at: Named, spec: object = {}): Draft => draft('FirewallPolicy', at, spec)

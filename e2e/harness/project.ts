@@ -13,6 +13,7 @@ import {
   SECURITY_GROUP,
   STORAGE_POOL,
   SUBNET,
+  TRUNK,
   VOLUME,
   VOLUME_TYPE,
 } from '../../lib/api/kinds.ts'
@@ -228,7 +229,7 @@ export class Project {
     await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
     for (const kinds of [
-      [FLOATING_IP],
+      [FLOATING_IP, TRUNK],
       [INSTANCE, ROUTER],
       [VOLUME, PORT],
       [SUBNET, IMAGE, SECURITY_GROUP],

@@ -125,6 +125,8 @@ export const PortSpec = z.looseObject({
   /** Of the network: its names are known to OVN, and asked of nobody else. Absent from older operators. */
   dnsDomain: z.string().max(253).optional(),
   instanceUid: uid.optional(),
+  /** Of a subport, which has no device of its own: the Port of the interface by which it comes, and its VLAN tag there. */
+  parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),
 })
 export type PortSpec = z.infer<typeof PortSpec>
 

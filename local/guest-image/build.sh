@@ -19,16 +19,23 @@ unsigned_size() {
   [ "$(tail -c 28 "$1")" = '~Module signature appended~' ] || { stat -c %s "$1"; return; }
   echo $(($(stat -c %s "$1") - 40 - 16#$(tail -c 32 "$1" | head -c 4 | od -An -tx1 | tr -d ' ')))
 }
-# In the order in which they need each other; what the kernel has built in is no file and is left out.
-for module in net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/block/virtio_blk \
+# add_modules LIST MODULE...: in the order in which they need each other; what the kernel has built in is no file and is left out.
+add_modules() {
+  list=$1
+  shift
+  for module; do
+    [ -e "$modules/$module.ko.xz" ] || continue
+    busybox xzcat "$modules/$module.ko.xz" > /tmp/module.ko
+    unsigned_bytes=$(unsigned_size /tmp/module.ko)
+    head -c "$unsigned_bytes" /tmp/module.ko > "$rd/mod/$(basename $module).ko"
+    basename $module >> "$rd/mod/$list"
+  done
+}
+add_modules order net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/block/virtio_blk \
   drivers/char/hw_random/virtio-rng fs/nls/nls_cp437 fs/nls/nls_ascii fs/nls/nls_utf8 fs/nls/nls_iso8859-1 fs/fat/fat fs/fat/vfat \
-  fs/isofs/isofs drivers/input/evdev drivers/acpi/button; do
-  [ -e "$modules/$module.ko.xz" ] || continue
-  busybox xzcat "$modules/$module.ko.xz" > /tmp/module.ko
-  unsigned_bytes=$(unsigned_size /tmp/module.ko)
-  head -c "$unsigned_bytes" /tmp/module.ko > "$rd/mod/$(basename $module).ko"
-  basename $module >> $rd/mod/order
-done
+  fs/isofs/isofs drivers/input/evdev drivers/acpi/button
+# Loaded by who needs them: while read -r m; do insmod /mod/$m.ko; done < /mod/vlan
+add_modules vlan net/llc/llc net/802/stp net/802/garp net/802/mrp net/8021q/8021q
 for file in /usr/sbin/dropbear $(ldd /usr/sbin/dropbear | grep -o '/[^ ]*'); do
   mkdir -p "$rd$(dirname "$file")"
   cp -L "$file" "$rd$file"

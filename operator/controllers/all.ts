@@ -21,6 +21,7 @@ import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
 import { subnetController } from './subnet/controller.ts'
+import { trunkController } from './trunk/controller.ts'
 import { volumeController } from './volume/controller.ts'
 import { volumeTypeController } from './volume-type/controller.ts'
 import type { NodeSettings } from './compute-node/settings.ts'
@@ -54,6 +55,7 @@ export function defineControllers(
     floatingIPs: floatingIPController(deps, informers),
     firewallPolicies: firewallPolicyController(deps),
     firewallGroups: firewallGroupController(deps, informers),
+    trunks: trunkController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -20,6 +20,7 @@ import { RELEASE_ROWS } from '../testing/waits/releases.ts'
 import { ROUTER_ROWS } from '../testing/waits/routers.ts'
 import type { WaitRow } from '../testing/waits/row.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
+import { TRUNK_ROWS } from '../testing/waits/trunks.ts'
 
 const ROWS: WaitRow[] = [
   ...REFERENCE_ROWS,
@@ -30,6 +31,7 @@ const ROWS: WaitRow[] = [
   ...PROVIDER_NETWORK_ROWS,
   ...ROUTER_ROWS,
   ...FIREWALL_ROWS,
+  ...TRUNK_ROWS,
   ...STORAGE_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
@@ -145,6 +147,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
+  trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

@@ -21,6 +21,8 @@ export function absentNetwork(): NetworkDriver {
     health: () => ({ status: 'Unknown', reason, message }),
     onHealth: () => () => undefined,
     listTaken: () => [],
+    isClaimed: () => undefined,
+    onSubportClaims: () => () => undefined,
     onTaken: () => () => undefined,
   }
 }

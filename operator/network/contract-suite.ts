@@ -267,6 +267,15 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await remove('PortForwarding', 'fip')
       expect((await owned()).filter((row) => row.startsWith('PortForwarding'))).toEqual([])
     })
+    test('a port goes by another one’s interface, with another tag, and by none', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      const subport: LogicalPort = { ...port, uid: 'port-2', mac: 'fa:16:3e:00:00:02' }
+      for (const parent of [{ portUid: 'port', vlan: 100 }, { portUid: 'port', vlan: 4094 }, undefined]) {
+        const want = parent ? { ...subport, parent } : subport
+        await writes(() => ensure(want))
+        await writesNothing(() => ensure(want))
+      }
+    })
     test('a gateway goes to other nodes, and goes', async () => {
       await ensure(network)
       const inward = WANTS.Router

@@ -56,6 +56,8 @@ export interface LogicalPort extends LogicalOwner {
   fixedIPs: readonly { subnetUid: string; address: string; hasDhcp: boolean }[]
   /** Kubernetes node name (the chassis name) that may bind the port. Absent: nobody may. */
   node?: string
+  /** Of a subport: the port of the machine's interface by which it comes, with this VLAN tag on each frame. */
+  parent?: { portUid: string; vlan: number }
   /** False: no anti-spoofing, no security groups, unknown addresses pass. */
   portSecurityEnabled: boolean
   securityGroupUids: readonly string[]
@@ -245,6 +247,10 @@ export interface NetworkDriver {
   listTaken(): readonly TakenPort[]
   /** Called with the nodes whose entries in the list have changed. */
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void
+  /** Whether the node has claimed the port. Undefined where the backend does not show claims, and while it cannot be read. */
+  isClaimed(uid: string, node: string): boolean | undefined
+  /** Called with the UIDs of ports with a parent whose claim may have changed: no node reports these. */
+  onSubportClaims(listener: (uids: readonly string[]) => void): () => void
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */

@@ -28,5 +28,7 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     onHealth: (listener) => network.onHealth(listener),
     listTaken: () => network.listTaken(),
     onTaken: (listener) => network.onTaken(listener),
+    isClaimed: (uid, node) => network.isClaimed(uid, node),
+    onSubportClaims: (listener) => network.onSubportClaims(listener),
   }
 }

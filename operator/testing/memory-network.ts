@@ -37,6 +37,8 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #made = new Set<(row: Pick<OwnedRow, 'kind' | 'uid'>) => void>()
   readonly #healthListeners = new Set<() => void>()
   readonly #takenListeners = new Set<(nodes: ReadonlySet<string>) => void>()
+  readonly #claimListeners = new Set<(uids: readonly string[]) => void>()
+  #unclaimed: ReadonlySet<string> = new Set()
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
   #taken: readonly TakenPort[] = []
   #claimed: MemoryRows['claimed']
@@ -142,6 +144,22 @@ export class MemoryNetwork implements NetworkDriver {
     const nodes = new Set([...this.#taken, ...taken].map(({ node }) => node))
     this.#taken = taken
     for (const listener of [...this.#takenListeners]) listener(nodes)
+  }
+
+  isClaimed(uid: string): boolean | undefined {
+    return !this.#unclaimed.has(uid)
+  }
+
+  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
+    this.#claimListeners.add(listener)
+    return () => this.#claimListeners.delete(listener)
+  }
+
+  /** Nodes claim every port at once, but for these. */
+  setUnclaimed(uids: readonly string[]): void {
+    const changed = [...new Set([...this.#unclaimed, ...uids])]
+    this.#unclaimed = new Set(uids)
+    for (const listener of [...this.#claimListeners]) listener(changed)
   }
 
   #tellMade({ kind, uid }: Pick<OwnedRow, 'kind' | 'uid'>): void {

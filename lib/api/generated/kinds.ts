@@ -121,6 +121,13 @@ export const SUBNET: ResourceKind = {
   kind: 'Subnet',
   namespaced: true,
 }
+export const TRUNK: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'trunks',
+  kind: 'Trunk',
+  namespaced: true,
+}
 export const VOLUME: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -155,6 +162,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,
   subnets: SUBNET,
+  trunks: TRUNK,
   volumes: VOLUME,
   volumeTypes: VOLUME_TYPE,
 } as const

@@ -17,6 +17,7 @@ import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
 import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts'
+import type { TrunkSpec, TrunkStatus } from '../../../crds/generated/trunk.ts'
 import type { VolumeSpec, VolumeStatus } from '../../../crds/generated/volume.ts'
 import type { VolumeTypeSpec, VolumeTypeStatus } from '../../../crds/generated/volumetype.ts'
 import type { Resource } from '../../kube/object.ts'
@@ -38,6 +39,7 @@ export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
 export type Subnet = Resource<SubnetSpec, SubnetStatus>
+export type Trunk = Resource<TrunkSpec, TrunkStatus>
 export type Volume = Resource<VolumeSpec, VolumeStatus>
 export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
 
@@ -60,6 +62,7 @@ export interface CustomObjects {
   securityGroups: SecurityGroup
   storagePools: StoragePool
   subnets: Subnet
+  trunks: Trunk
   volumes: Volume
   volumeTypes: VolumeType
 }

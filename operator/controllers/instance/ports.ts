@@ -73,7 +73,11 @@ function findPort(instance: Instance, nic: Nic, { caches }: InstanceDeps): Found
 function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> {
   const port = findPort(instance, nic, deps)
   if (!port.ok) return port
-  const holder = port.object.status?.instance
+  const { instance: holder, trunk } = port.object.status ?? {}
+  if (trunk) {
+    const what = `Port ${nic.portName} in spec.networks[${nic.index}].portRef is a subport of Trunk ${trunk.name}`
+    return missing('PortInUse', `${what}: name another Port, or take it out there`)
+  }
   const owner = ownerUidOf(port.object)
   if ((holder && holder.uid !== instance.metadata.uid) || owner !== undefined) {
     return missing(

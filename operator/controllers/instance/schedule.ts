@@ -11,6 +11,7 @@ import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { networkKeyOf } from '../port/kind.ts'
+import { listSubportsOn } from '../port/subport.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
@@ -125,7 +126,8 @@ function toRequest(
 }
 
 function listPhysicalNetworks(ports: readonly Port[], caches: InstanceDeps['caches']): string[] {
-  const networks = ports.flatMap((port) => caches.networks.findByKey(networkKeyOf(port)) ?? [])
+  const subports = ports.flatMap(({ metadata }) => listSubportsOn(metadata.uid, caches))
+  const networks = [...ports, ...subports].flatMap((port) => caches.networks.findByKey(networkKeyOf(port)) ?? [])
   return [...new Set(networks.flatMap((network) => findPhysicalNetwork(network, caches) ?? []))].sort()
 }
 

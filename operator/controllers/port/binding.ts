@@ -4,6 +4,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
+import { findSubport, isRecorded, type Subport } from './subport.ts'
 
 /** Where a port is plugged, and for which machine. */
 export interface Binding {
@@ -11,13 +12,18 @@ export interface Binding {
   node: string
   epoch: number
   hostname: string
+  /** Of a subport: by whose interface. */
+  parent?: { portUid: string; vlan: number }
 }
 
-export type BindingPlan =
+type PlacedPlan =
   /** The binding is saved: act on it. Undefined: plugged nowhere. */
   | { kind: 'stands'; binding: Binding | undefined }
   /** A change that must be saved before anything acts on it. */
-  | { kind: 'decided'; binding: Binding | undefined; keptFor?: Instance }
+  | { kind: 'decided'; binding: Binding | undefined; keptFor?: Instance; subport?: Subport }
+
+export type BindingPlan =
+  | PlacedPlan
   /** An automatic port whose machine has no place yet. */
   | { kind: 'unplaced'; message: string }
 
@@ -38,10 +44,29 @@ export function planBinding(port: Port, deps: BindingDeps): BindingPlan {
     }
     return { kind: 'stands', binding: { instance: owner, node, epoch, hostname: hostnameOf(owner) } }
   }
-  return planOwnBinding(port, deps)
+  const subport = findSubport(port, deps)
+  const plan = subport ? planOnParent(port, subport, deps) : planOwnBinding(port, deps)
+  return isRecorded(port, subport) ? plan : { ...plan, kind: 'decided', ...(subport ? { subport } : {}) }
 }
 
-function planOwnBinding(port: Port, deps: BindingDeps): BindingPlan {
+/** Where the interface is, with an epoch of its own. */
+function planOnParent(port: Port, subport: Subport, { caches }: BindingDeps): PlacedPlan {
+  const { node, epoch = 0, instance: held } = port.status ?? {}
+  const { status: way, metadata: { uid: portUid = '' } = {} } = subport.parent ?? {}
+  const instance = way?.instance && caches.instances.findByUid(way.instance.uid)
+  if (!instance || way?.node === undefined) {
+    const isFree = node === undefined && held === undefined
+    return isFree ? { kind: 'stands', binding: undefined } : { kind: 'decided', binding: undefined, subport }
+  }
+  const isSame = held?.uid === instance.metadata.uid && node === way.node
+  const binding: Binding = {
+    ...{ instance, node: way.node, epoch: isSame ? epoch : epoch + 1, hostname: hostnameOf(instance) },
+    parent: { portUid, vlan: subport.segmentationID },
+  }
+  return isSame ? { kind: 'stands', binding } : { kind: 'decided', binding, subport }
+}
+
+function planOwnBinding(port: Port, deps: BindingDeps): PlacedPlan {
   const { instance: held, node, epoch = 0 } = port.status ?? {}
   const users = usersOfPort(port, deps).filter((user) => !hasLetGo(user, deps))
   const holder = users.find((user) => user.metadata.uid === held?.uid) ?? users.find((user) => !isDeleting(user))
@@ -73,6 +98,10 @@ export function listFormerPlaces(port: Port, deps: BindingDeps): { node: string;
     for (const release of owner?.status?.pendingReleases ?? []) add(release.node, release.epoch)
     if (node !== undefined && node !== owner?.status?.node) add(node, epoch)
     if (owner?.status?.node !== undefined) places.delete(owner.status.node)
+  } else if (node !== undefined && port.status?.trunk) {
+    const way = findSubport(port, deps)?.parent?.status
+    const isThere = way?.node === node && way.instance?.uid === held?.uid
+    if (!isThere) add(node, epoch)
   } else if (node !== undefined) {
     const holder = held && deps.caches.instances.findByUid(held.uid)
     const stays = holder !== undefined && !hasLetGo(holder, deps) && holder.status?.node === node

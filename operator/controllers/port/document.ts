@@ -34,6 +34,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       dnsDomain,
       vnicType: port.spec.vnicType ?? 'normal',
       instanceUid: binding.instance.metadata.uid,
+      ...(binding.parent ? { parent: binding.parent } : {}),
     },
   }
 }

@@ -62,6 +62,8 @@ export const portKind: KindRow<Port> = {
         : [],
     /** `<network key>|<name>`: which ports have, or want, this DNS name on the network. */
     dnsName: nameKeysOf,
+    /** UID of the Trunk that it is a subport of. */
+    trunkUID: ({ status }) => (status?.trunk ? [status.trunk.uid] : []),
     /** The network of a port that is not plugged in. */
     unplaced: (port) => (port.status?.node === undefined ? [networkKeyOf(port)] : []),
     /** The network on which the port asks for something that it was not given, perhaps because of other Ports. */

@@ -7,7 +7,7 @@ import { resolve } from '../../kind/resolve.ts'
 import { securityGroup } from './kind.ts'
 import { hasDhcp } from '../subnet/dhcp.ts'
 import { listSubnets } from './claim-address.ts'
-import { hostnameOf, planBinding } from './binding.ts'
+import { hostnameOf, planBinding, type Binding } from './binding.ts'
 import { nameInEffect } from './dns-name.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
@@ -27,6 +27,8 @@ export interface Identity {
 export interface Place {
   node?: string
   hostname?: string
+  /** Of a subport. */
+  parent?: { portUid: string; vlan: number }
 }
 
 type LogicalPortDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'network'>
@@ -88,10 +90,16 @@ export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal:
   )
 }
 
+export function placeOf(binding: Binding | undefined): Place {
+  if (!binding) return {}
+  const { node, hostname, parent } = binding
+  return { node, hostname, ...(parent ? { parent } : {}) }
+}
+
 /** Where the port is now, not where it may move to. */
 function standingPlace(port: Port, deps: LogicalPortDeps): Place {
   const plan = planBinding(port, deps)
-  if (plan.kind === 'stands' && plan.binding) return { node: plan.binding.node, hostname: plan.binding.hostname }
+  if (plan.kind === 'stands' && plan.binding) return placeOf(plan.binding)
   const { node, instance } = port.status ?? {}
   const held = instance && deps.caches.instances.findByUid(instance.uid)
   return { ...(node === undefined ? {} : { node }), ...(held ? { hostname: hostnameOf(held) } : {}) }

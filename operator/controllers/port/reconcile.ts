@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -11,11 +11,11 @@ import { dnsDomainOf } from '../common/dns-domain.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { whyUnconnected } from './unconnected.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
-import { listFormerPlaces, planBinding, type Binding } from './binding.ts'
+import { listFormerPlaces, planBinding, type Binding, type BindingPlan } from './binding.ts'
 import type { ResolvedAddress } from './claim-address.ts'
 import { recordName } from './dns-name.ts'
 import { portDocument } from './document.ts'
-import { ensureLogicalPort, keepLogicalPort, type Identity, type Place } from './logical-port.ts'
+import { ensureLogicalPort, keepLogicalPort, placeOf, type Identity } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
@@ -24,6 +24,7 @@ import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
+import { recordOf } from './subport.ts'
 import type { PortDeps, PortRun } from './deps.ts'
 
 /** Stages: identity (MAC, addresses), security groups, its machine's place, the logical port, the port on the node. */
@@ -45,7 +46,10 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
 
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
-    if (waiting) return waiting
+    if (!waiting) continue
+    // What leaves its Trunk is off the interface at once: another one may have the tag already.
+    if (status.trunk) await keepLogicalPort(port, deps, run.signal)
+    return waiting
   }
   const plan = planBinding(port, deps)
   if (plan.kind === 'decided') {
@@ -119,10 +123,6 @@ interface ResolvedIdentity extends Identity {
   addresses: readonly ResolvedAddress[]
 }
 
-function placeOf(binding: Binding | undefined): Place {
-  return binding ? { node: binding.node, hostname: binding.hostname } : {}
-}
-
 async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, deps: PortDeps): Promise<Outcome> {
   const writer = deps.writer()
   const regressed = deps.regression.check(port, { kind: 'port', node: binding.node, epoch: binding.epoch }, writer)
@@ -145,11 +145,24 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
     ),
   )
   const observed = deps.bus.observed.find('port', port.metadata.uid, binding.node)
-  return observePort(port, binding, observed, deps.writer())
+  const outcome = observePort(port, binding, observed, deps.writer())
+  return outcome.kind === 'done' && port.status?.state === 'ACTIVE' ? awaitClaim(port, binding, deps) : outcome
 }
 
-function applyBinding(port: Port, { binding, keptFor }: { binding: Binding | undefined; keptFor?: Instance }): void {
+/** The node's switch says nothing of a subport: it is there when the interface is, and its node has claimed it. */
+function awaitClaim(port: Port, { node, parent }: Binding, { network }: PortDeps): Outcome {
+  if (!parent || network.isClaimed(port.metadata.uid, node) !== false) return done
+  if (port.status) port.status.state = 'BUILD'
+  return waitFor('Plugging', `waiting for OVN on node ${node} to take it up`)
+}
+
+type Decided = Extract<BindingPlan, { kind: 'decided' }>
+
+function applyBinding(port: Port, { binding, keptFor, subport }: Decided): void {
   const status = (port.status ??= {})
+  const trunk = subport && recordOf(subport)
+  if (trunk) status.trunk = trunk
+  else delete status.trunk
   if (binding) {
     status.instance = { name: binding.instance.metadata.name, uid: binding.instance.metadata.uid }
     status.node = binding.node

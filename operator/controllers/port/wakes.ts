@@ -13,11 +13,16 @@ import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
 import { listNamesakes } from './dns-name.ts'
 import { macKeysOf, networkKeyOf } from './kind.ts'
+import { listSubportsOn } from './subport.ts'
 import { listSharing } from './shared-addresses.ts'
 
 export function portWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
   const { ports } = deps.caches
   const machinePorts = (instance: Instance) => targetKeysOf(portOfMachine, instance)
+  const keyOfUid = (uid: string): ObjectKey[] => {
+    const port = ports.findByUid(uid)
+    return port ? [keyOfObject(port)] : []
+  }
   const ofNetwork = (key: string) => ports.listBy('network', key).map(keyOfObject)
   return [
     watchOf(informers.instances, machinePorts),
@@ -40,6 +45,12 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
         .flatMap(({ network, address }) => ports.listBy('address', addressKey(network, address)))
         .map(keyOfObject),
     ),
+    // A subport: it comes, goes, or gets another tag, and it is where its parent is.
+    watchOf(informers.trunks, function* ({ metadata, status }) {
+      for (const { portUID } of status?.subports ?? []) yield* keyOfUid(portUID)
+      yield* ports.listBy('trunkUID', metadata.uid).map(keyOfObject)
+    }),
+    watchOf(informers.ports, ({ metadata }) => listSubportsOn(metadata.uid, deps.caches).map(keyOfObject)),
     // One port may name another's address in its pairs.
     watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
     // The port that stood in the way of another's wish may be gone: seen to be deleted, or missing from a new list.
@@ -88,6 +99,10 @@ export function portSources(deps: OperatorDeps): Source[] {
         const subnet = kind === 'Subnet' ? caches.subnets.findByUid(uid) : undefined
         const key = made ? keyOfObject(made) : subnet && keyOf(subnet.spec.networkRef, subnet.metadata.namespace)
         for (const port of key === undefined ? [] : keysBy('network', key)) enqueue(port)
+      }),
+    ({ enqueueUid }) =>
+      network.onSubportClaims((uids) => {
+        for (const uid of uids) enqueueUid(uid)
       }),
     // The message of what waits for the network backend names the cause.
     (wake) => network.onHealth(() => wakeUnready(wake)),

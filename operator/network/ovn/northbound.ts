@@ -27,6 +27,7 @@ export const NORTHBOUND_TABLES = {
       'dhcpv4_options',
       'dhcpv6_options',
       'options',
+      'parent_name',
       'tag',
       'tag_request',
       'external_ids',

@@ -140,6 +140,14 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#claims.onTaken(listener)
   }
 
+  isClaimed(uid: string, node: string): boolean | undefined {
+    return this.#claims.isClaimed(uid, node)
+  }
+
+  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
+    return this.#claims.onSubportClaims(listener)
+  }
+
   #endWatches(): void {
     this.#claims.close()
     this.#backend.close()

@@ -113,6 +113,7 @@ const WORLD: readonly LogicalWant[] = [
             { subnetUid: 'sub-6', address: `fd00::1${n}`, hasDhcp: true },
           ],
     ...(n === 2 ? {} : { node: 'n1' }),
+    ...(n === 3 ? { parent: { portUid: 'port-1', vlan: 100 } } : {}),
     portSecurityEnabled: n !== 3,
     ...(n === 3 ? {} : { dnsName: `vm-${n}.example` }),
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],

@@ -251,6 +251,12 @@ describe('planPort', () => {
     const insert = planPort(want, nb).operations.find((o) => o.op === 'insert' && o.table === 'Logical_Switch_Port')
     return insert?.op === 'insert' ? insert.row : {}
   }
+  test('of a subport: by whose interface, with which tag', () => {
+    expect(rowOf(port)).toMatchObject({ parent_name: setOf([]), tag: setOf([]), tag_request: setOf([]) })
+    const subport = rowOf({ ...port, parent: { portUid: 'p0', vlan: 100 } })
+    expect(subport).toMatchObject({ type: '', parent_name: setOf(['p0']), tag: setOf([100]), tag_request: setOf([]) })
+    expect(subport['options']).toEqual(mapOf({ 'requested-chassis': 'n1' }))
+  })
   test('guarded: addresses, security, DHCP, chassis, groups', () => {
     const row = rowOf(port)
     // A pair has a MAC of its own: what is for it comes as what is for a MAC that no port is known by.

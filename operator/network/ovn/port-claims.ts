@@ -27,6 +27,7 @@ export class PortClaims {
   readonly #options: PortClaimsOptions
   readonly #watch: ClaimWatch
   readonly #taken = new Listeners<ReadonlySet<string>>()
+  readonly #subports = new Listeners<readonly string[]>()
 
   constructor(options: PortClaimsOptions) {
     this.#options = options
@@ -38,7 +39,10 @@ export class PortClaims {
       onTaken: (nodes) => this.#taken.emit(nodes),
       ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     })
-    this.southbound?.onClaims((names) => this.#look(names))
+    this.southbound?.onClaims((names) => {
+      this.#look(names)
+      this.#tellSubports(names)
+    })
     this.southbound?.onSync(() => this.lookAtAll())
   }
 
@@ -65,12 +69,27 @@ export class PortClaims {
     return this.#taken.add(listener)
   }
 
+  isClaimed(uid: string, node: string): boolean | undefined {
+    return this.southbound?.synced === true ? this.southbound.claimantOf(uid) === node : undefined
+  }
+
+  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
+    return this.#subports.add(listener)
+  }
+
   close(): void {
     this.#watch.close()
   }
 
   #look(names: Iterable<string>): void {
     if (this.#isSeen()) this.#watch.look(names)
+  }
+
+  #tellSubports(names: Iterable<string>): void {
+    const isSubport = (name: string) =>
+      readString(this.#options.nb.findNamed('Logical_Switch_Port', name)?.row['parent_name']) !== undefined
+    const subports = [...names].filter(isSubport)
+    if (subports.length > 0) this.#subports.emit(subports)
   }
 
   /** One database alone proves nothing. */

@@ -43,7 +43,7 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
       'requested-chassis': want.node ?? NOWHERE,
       ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
     }),
-    ...vlanColumns(),
+    ...vlanColumns(want.parent?.vlan, want.parent?.portUid),
     external_ids: mapOf({ ...readMap(markOf(want)), [FORMER]: former, [DNS_NAME]: want.dnsName }),
   })
   planOnSwitch(plan, nb, network.uuid, held, port)
