@@ -40,7 +40,7 @@ export interface TrunkSpec {
      */
     segmentationID: number
     /**
-     * What segmentationID is: vlan, an IEEE 802.1Q tag. *live*
+     * What segmentationID is; absent: vlan, an IEEE 802.1Q tag. *live*
      */
     segmentationType?: 'vlan'
   }[]
