@@ -115,7 +115,7 @@ export declare class Router extends GenericKind {
 
 import type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
 export type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
-/** What may reach Ports and what they may send. What no rule lets in is dropped; out passes everything unless the group has rules of direction egress or denyEgress. Answers always pass. The group `default` of a namespace is made when it is first needed. */
+/** What may reach Ports and what they may send. What no rule lets in is dropped; out passes everything unless the group has rules of direction egress or denyEgress. Answers pass unless the group is stateless. The group `default` of a namespace is made when it is first needed. */
 export declare class SecurityGroup extends GenericKind {
   spec: SecurityGroupSpec
   status?: SecurityGroupStatus

@@ -507,10 +507,33 @@ const SECURITY_GROUP: RuleCase[] = [
   {
     kind: 'SecurityGroup',
     path: 'spec.rules[]',
-    says: 'ports go with tcp and udp alone',
-    bad: [{ [`${RULE}.protocol`]: 'icmp' }, { [`${RULE}.protocol`]: undefined }],
-    good: [{ [`${RULE}.protocol`]: 'udp' }],
+    says: 'ports go with tcp, udp and sctp alone',
+    bad: [{ [`${RULE}.protocol`]: 'icmp' }, { [`${RULE}.protocol`]: undefined }, { [`${RULE}.protocol`]: '6' }],
+    good: [{ [`${RULE}.protocol`]: 'udp' }, { [`${RULE}.protocol`]: 'sctp' }],
   },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'icmpType goes with ICMP alone',
+    bad: [{ 'spec.rules[1].protocol': 'tcp' }, { 'spec.rules[1].protocol': '58' }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[]',
+    says: 'a code means something only of one type',
+    bad: [{ 'spec.rules[1].icmpType': undefined }],
+    good: [{ 'spec.rules[1].icmpCode': undefined }],
+  },
+  {
+    kind: 'SecurityGroup',
+    path: 'spec.rules[].protocol',
+    says: 'write any, tcp, udp',
+    bad: ['TCP', '256', '-1', '06', '4 || 1', 'ip'].map((protocol) => ({
+      'spec.rules[2]': { direction: 'ingress', protocol },
+    })),
+    good: ['any', 'gre', '0', '47', '255'].map((protocol) => ({ 'spec.rules[2]': { direction: 'ingress', protocol } })),
+  },
+  changed('SecurityGroup', 'spec.stateful', 'stateful cannot be changed', [{ 'spec.stateful': false }]),
   {
     kind: 'SecurityGroup',
     path: 'spec.rules[]',

@@ -200,6 +200,7 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         description: 'web servers',
+        stateful: true,
         denyEgress: true,
         rules: [
           {
@@ -210,7 +211,14 @@ export const SAMPLES: Record<string, Sample[]> = {
             portRangeMax: 443,
             remoteIPPrefix: '10.0.0.0/8',
           },
-          { direction: 'egress', etherType: 'IPv6', protocol: 'icmpv6', remoteGroupRef: { name: 'default' } },
+          {
+            direction: 'egress',
+            etherType: 'IPv6',
+            protocol: 'icmpv6',
+            icmpType: 1,
+            icmpCode: 4,
+            remoteGroupRef: { namespace: 'team-b', name: 'default' },
+          },
         ],
         ...SHARED,
       },

@@ -43,9 +43,7 @@ export function resolve<User extends KubeObject, To extends KindName>(
   const from = namespaced ? (user.metadata.namespace ?? '') : undefined
   const key = keyOf(ref, from)
   const object = (caches[reference.to] as Cache as Cache<Kinds[To]>).findByKey(key)
-  const mayUse = (target: Kinds[To]) =>
-    from === undefined || isSharedWith(target, from) || reference.isGranted?.(user, target) === true
-  if (!object || !mayUse(object)) {
+  if (!object || !mayUse(reference, user, object)) {
     const isForeign = from !== undefined && ref.namespace !== undefined && ref.namespace !== from
     const why = isForeign
       ? `does not exist or is not shared with namespace ${from} (its spec.sharedWith): create it, or have it shared`
@@ -56,6 +54,16 @@ export function resolve<User extends KubeObject, To extends KindName>(
     return missing(`${kind}Deleting`, `${kind} ${key} in ${field} is being deleted and accepts no new users`)
   }
   return found(object)
+}
+
+/** Whether the target is shared with the user's namespace, or granted to the user all the same. */
+export function mayUse<User extends KubeObject, To extends KindName>(
+  reference: Reference<User, To>,
+  user: User,
+  target: Kinds[To],
+): boolean {
+  const { namespace } = user.metadata
+  return namespace === undefined || isSharedWith(target, namespace) || reference.isGranted?.(user, target) === true
 }
 
 /** For a reference that has a single field, which must be set. */

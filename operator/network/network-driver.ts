@@ -74,10 +74,14 @@ export interface LogicalPort extends LogicalOwner {
 export interface LogicalRule {
   direction: 'ingress' | 'egress'
   etherType: 'IPv4' | 'IPv6'
-  protocol: 'any' | 'tcp' | 'udp' | 'icmp' | 'icmpv6'
-  /** For icmp: type and code, as in Neutron. */
+  /** A number is IANA's. */
+  protocol: 'any' | 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmpv6' | number
+  /** Of tcp, udp and sctp. */
   portRangeMin?: number
   portRangeMax?: number
+  /** Of icmp and icmpv6; a code only with a type. */
+  icmpType?: number
+  icmpCode?: number
   remoteIPPrefix?: string
   /** All ports that are members of that group. */
   remoteGroupUid?: string
@@ -85,6 +89,8 @@ export interface LogicalRule {
 
 export interface LogicalSecurityGroup extends LogicalOwner {
   kind: 'SecurityGroup'
+  /** Each packet is judged by itself, answers too. A port is never in groups of both sorts. */
+  stateless?: boolean
   rules: readonly LogicalRule[]
 }
 

@@ -14,7 +14,11 @@ export interface SecurityGroupSpec {
    */
   description?: string
   /**
-   * Whether nothing may be sent without a rule of direction egress. False: as long as there is no such rule, everything may. Answers, DHCP, metadata and neighbour discovery always pass. *live*
+   * Whether answers to what a rule lets pass do so as well. False: each packet is judged by itself, and nothing is remembered of it, so that answers and ICMP errors need rules of their own; DHCP, metadata and neighbour discovery need none. The groups of a Port are all stateful or all stateless. *immutable*
+   */
+  stateful?: boolean
+  /**
+   * Whether nothing may be sent without a rule of direction egress. False: as long as there is no such rule, everything may. Answers (of stateful groups), DHCP, metadata and neighbour discovery always pass. *live*
    */
   denyEgress?: boolean
   /**
@@ -34,25 +38,37 @@ export interface SecurityGroupSpec {
      */
     etherType?: 'IPv4' | 'IPv6'
     /**
-     * The protocol; absent: any. *live*
+     * The protocol, by its name or by its number in quotes (the IANA registry of protocol numbers); absent: any. Extension headers of IPv6 are no protocols: a number is that of what follows them. *live*
      */
-    protocol?: 'any' | 'tcp' | 'udp' | 'icmp' | 'icmpv6'
+    protocol?: string
     /**
-     * First port of tcp or udp. *live*
+     * First port of tcp, udp or sctp. *live*
      */
     portRangeMin?: number
     /**
-     * Last port of tcp or udp. *live*
+     * Last port of tcp, udp or sctp. *live*
      */
     portRangeMax?: number
+    /**
+     * Type of icmp or icmpv6, such as 8 or 128, a ping; absent: all. *live*
+     */
+    icmpType?: number
+    /**
+     * Code of the icmpType; absent: all. *live*
+     */
+    icmpCode?: number
     /**
      * Only to or from this range; absent: any. *live*
      */
     remoteIPPrefix?: string
     /**
-     * Only to or from the Ports of this group of the same namespace. *live*
+     * Only to or from the Ports of this group. *live*
      */
     remoteGroupRef?: {
+      /**
+       * Namespace of the SecurityGroup, which has to share it (its spec.sharedWith); absent: this one. *live*
+       */
+      namespace?: string
       /**
        * Name of the SecurityGroup. *live*
        */

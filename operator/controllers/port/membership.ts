@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { Port, SecurityGroup } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeWriter } from '../../../lib/kube/client.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { allMissing, missing } from '../../kind/found.ts'
 import { resolve } from '../../kind/resolve.ts'
 import { ensureDefaultGroup } from '../security-group/default-group.ts'
+import { isStateful } from '../security-group/kind.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { securityGroup } from './kind.ts'
 
@@ -19,6 +22,7 @@ export interface Membership {
 /**
  * The groups that the port names. An existing port joins those that can be found, since each group only allows more traffic. A group that
  * is no longer shared keeps its present members.
+ * @throws TerminalError `MixedGroups`
  * @param isSecured false: no port security, hence no groups
  */
 export async function resolveGroups(
@@ -31,7 +35,7 @@ export async function resolveGroups(
   if (!isSecured) return { uids: [], lacks: undefined }
   if (port.spec.securityGroupRefs === undefined)
     await ensureDefaultGroup(namespace, deps.caches.securityGroups, run.client)
-  const uids: string[] = []
+  const groups: SecurityGroup[] = []
   const lacks: Outcome[] = []
   for (const named of securityGroupRefsOf(port)) {
     const { ref } = named
@@ -39,7 +43,21 @@ export async function resolveGroups(
     if (!group.ok) lacks.push(group.outcome)
     else if (group.object.status?.state === undefined)
       lacks.push(missing('SecurityGroupNotReady', `waiting for SecurityGroup ${ref.name}`).outcome)
-    else uids.push(group.object.metadata.uid)
+    else groups.push(group.object)
   }
-  return { uids, lacks: allMissing(lacks)?.outcome }
+  assertOfOneSort(groups)
+  return { uids: groups.map(({ metadata }) => metadata.uid), lacks: allMissing(lacks)?.outcome }
+}
+
+/**
+ * As in Neutron: what a stateless rule matches is tracked in neither direction, so that answers to what a rule of a stateful group let pass
+ * would be lost.
+ * @throws TerminalError `MixedGroups`
+ */
+function assertOfOneSort(groups: readonly SecurityGroup[]): void {
+  const stateful = groups.find(isStateful)
+  const stateless = groups.find((group) => !isStateful(group))
+  if (!stateful || !stateless) return
+  const names = `SecurityGroup ${keyOfObject(stateful)} is stateful and ${keyOfObject(stateless)} is stateless`
+  throw new TerminalError('MixedGroups', `${names}: name groups of one sort alone in spec.securityGroupRefs`)
 }

@@ -574,3 +574,20 @@ describe('a network of another project', () => {
     expect(await step(w, after)).toMatchObject({ kind: 'wait', reason: 'NetworkNotFound' })
   })
 })
+
+test('groups of both sorts: refused, and a port that has groups keeps them', async () => {
+  const w = await world()
+  w.put('securityGroups', stored<SecurityGroup>('fast', { stateful: false }, { status: { state: 'ACTIVE' } }))
+  const p = own()
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  p.spec.securityGroupRefs = [{ name: 'default' }, { name: 'fast' }]
+  await expect(step(w, p)).rejects.toMatchObject({
+    reason: 'MixedGroups',
+    message: expect.stringContaining('ns/default is stateful and ns/fast is stateless'),
+  })
+  const groups = () => w.network.rows.of('Port').get('uid-p')?.securityGroupUids
+  expect(groups()).toEqual(['uid-default'])
+  p.spec.securityGroupRefs = [{ name: 'fast' }]
+  expect(await step(w, p)).toEqual({ kind: 'done' })
+  expect(groups()).toEqual(['uid-fast'])
+})

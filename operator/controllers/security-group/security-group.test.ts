@@ -46,6 +46,21 @@ describe('rules', () => {
       { direction: 'ingress', etherType: 'IPv6', remoteGroupRef: { name: 'web' } },
       { direction: 'ingress', etherType: 'IPv6', protocol: 'any', remoteGroupUid: 'uid-web' },
     ],
+    [
+      'type and code',
+      { direction: 'ingress', protocol: 'icmp', icmpType: 3, icmpCode: 4 },
+      { direction: 'ingress', etherType: 'IPv4', protocol: 'icmp', icmpType: 3, icmpCode: 4 },
+    ],
+    [
+      'a protocol by name',
+      { direction: 'egress', protocol: 'vrrp' },
+      { direction: 'egress', etherType: 'IPv4', protocol: 112 },
+    ],
+    [
+      'a protocol by number',
+      { direction: 'egress', protocol: '47' },
+      { direction: 'egress', etherType: 'IPv4', protocol: 47 },
+    ],
   ] as const)('%s', async (_, rule, logical) => {
     const w = memoryWorld()
     w.put('securityGroups', group('web'))
@@ -53,6 +68,11 @@ describe('rules', () => {
     expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(db.status?.state).toBe('ACTIVE')
     expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toStrictEqual([logical])
+  })
+  test('stateless', async () => {
+    const w = memoryWorld()
+    await reconcileSecurityGroup(stored<SecurityGroup>('web', { stateful: false }), w.deps, w.run)
+    expect(w.network.rows.of('SecurityGroup').get('uid-web')?.stateless).toBe(true)
   })
   test('dependency: a group that does not exist is named, with its field', async () => {
     const w = memoryWorld()
@@ -75,6 +95,38 @@ describe('rules', () => {
     w.put('securityGroups', group('web', [], { deleted: true }))
     const outcome = await reconcileSecurityGroup(group('db', ['web'], more), w.deps, w.run)
     expect(outcome).toMatchObject(reason === undefined ? { kind: 'done' } : { kind: 'wait', reason })
+  })
+})
+
+describe('a group of another namespace', () => {
+  const remoteGroupRef = { namespace: 'infra', name: 'web' }
+  const db = (more: object = {}) =>
+    stored<SecurityGroup>('db', { denyEgress: true, rules: [{ direction: 'ingress', remoteGroupRef }] }, more)
+  const web = (sharedWith: { namespace: string }[], more: object = {}) =>
+    stored<SecurityGroup>('web', { sharedWith }, { namespace: 'infra', ...more })
+
+  test('that is shared lets its members in, and from then on no more when it is withdrawn', async () => {
+    const w = memoryWorld()
+    w.put('securityGroups', web([{ namespace: 'ns' }]))
+    expect(await reconcileSecurityGroup(db(), w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toMatchObject([{ remoteGroupUid: 'uid-web' }])
+    w.put('securityGroups', web([]))
+    expect(await reconcileSecurityGroup(db({ status: ready(1) }), w.deps, w.run)).toMatchObject({
+      kind: 'wait',
+      reason: 'SecurityGroupNotFound',
+      message: expect.stringContaining('is not shared with namespace ns'),
+    })
+    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toEqual([])
+  })
+  test.each([
+    ['is held by it', [{ namespace: 'ns' }], 'SecurityGroup ns/db'],
+    ['is held by nobody that it is not shared with', [{ namespace: 'third' }], undefined],
+  ])('%s', async (_, sharedWith, user) => {
+    const w = memoryWorld()
+    w.put('securityGroups', db())
+    const outcome = await reconcileSecurityGroup(web(sharedWith, { deleted: true }), w.deps, w.run)
+    if (user === undefined) expect(outcome).toEqual({ kind: 'released' })
+    else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
   })
 })
 

@@ -52,3 +52,20 @@ describe('tiers', () => {
     expect(removed(planSecurityGroup(want, withGuardOfTier(1)))).toContainEqual(['acls', 'delete', setOf([])])
   })
 })
+
+test('a stateless group tracks nothing of what it lets pass, nor of the metadata service', () => {
+  const plan = planSecurityGroup(
+    { ...want, stateless: true, rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'any' }] },
+    northbound({}),
+  )
+  const acls = plan.operations.flatMap((operation) =>
+    operation.op === 'insert' && operation.table === 'ACL' ? [operation.row] : [],
+  )
+  expect(acls.map(({ direction, match, action }) => [direction, match, action])).toEqual([
+    ['to-lport', 'outport == @nsg_g1 && ip4', 'allow-stateless'],
+    ['from-lport', expect.stringMatching(/ip4.dst == 169.254.169.254 && tcp && tcp.dst == 80$/), 'allow-stateless'],
+    ['to-lport', expect.stringMatching(/tcp.src == 80 && tcp.flags == 0x10\/0x10$/), 'allow-stateless'],
+    ['from-lport', expect.stringMatching(/ip6.dst == fe80::a9fe:a9fe && tcp && tcp.dst == 80$/), 'allow-stateless'],
+    ['to-lport', expect.stringMatching(/ip6.src == fe80::a9fe:a9fe && tcp && tcp.src == 80/), 'allow-stateless'],
+  ])
+})

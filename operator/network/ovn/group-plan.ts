@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
-import { TerminalError } from '../../../lib/errors.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
   canonical,
@@ -11,8 +10,8 @@ import {
   type OvsNamedUuid,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalRule, LogicalSecurityGroup } from '../network-driver.ts'
-import { familyOf, normalPrefix } from './addresses.ts'
+import type { LogicalSecurityGroup } from '../network-driver.ts'
+import { groupName, ruleMatch } from './group-match.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
@@ -24,12 +23,6 @@ const TIER = 1
 export const FIREWALL_TIER = 0
 const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
-
-/** A name that can stand in a match as @name and $name_ip4: ovn-sb(5), symbols. */
-export function groupName(uid: string): string {
-  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
-  return `nsg_${uid.replaceAll('-', '_')}`
-}
 
 /** SecurityGroup → Port_Group with one ACL per rule; a remote group is matched by its own address set, so members add no rules. */
 export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): Plan {
@@ -164,56 +157,36 @@ function acl(direction: string, priority: number, match: string, action: string,
 }
 
 /** Rules with the same meaning are one. */
-function rulesOf(group: LogicalSecurityGroup): OvsRow[] {
-  const rows = group.rules.map((rule) =>
+function rulesOf({ uid, stateless, rules }: LogicalSecurityGroup): OvsRow[] {
+  const name = groupName(uid)
+  const rows = rules.map((rule) =>
     acl(
       rule.direction === 'ingress' ? 'to-lport' : 'from-lport',
       ALLOW_PRIORITY,
-      ruleMatch(rule, groupName(group.uid)),
-      'allow-related',
-      group.uid,
+      ruleMatch(rule, name),
+      stateless ? 'allow-stateless' : 'allow-related',
+      uid,
     ),
   )
+  if (stateless) rows.push(...statelessMetadata(name, uid))
   return [...new Map(rows.map((row) => [aclKey(row), row])).values()]
 }
 
-/** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
-export function ruleMatch(rule: LogicalRule, group: string): string {
-  const ingress = rule.direction === 'ingress'
-  const ip = rule.etherType === 'IPv4' ? 'ip4' : 'ip6'
-  const parts = [`${ingress ? 'outport' : 'inport'} == @${group}`, ip]
-  const remote = `${ip}.${ingress ? 'src' : 'dst'}`
-  if (rule.remoteIPPrefix !== undefined) {
-    const prefix = normalPrefix(rule.remoteIPPrefix)
-    if (familyOf(prefix) !== rule.etherType) {
-      throw new TerminalError('InvalidRule', `remoteIPPrefix ${prefix} is not of etherType ${rule.etherType}`)
-    }
-    if (!prefix.endsWith('/0')) parts.push(`${remote} == ${prefix}`)
-  }
-  if (rule.remoteGroupUid !== undefined) parts.push(`${remote} == $${groupName(rule.remoteGroupUid)}_${ip}`)
-  parts.push(...protocolMatch(rule))
-  return parts.join(' && ')
-}
-
-function protocolMatch(rule: LogicalRule): string[] {
-  const { protocol, portRangeMin: min, portRangeMax: max } = rule
-  if (protocol === 'any') return []
-  if (protocol === 'icmp' || protocol === 'icmpv6') {
-    const word = protocol === 'icmp' ? 'icmp4' : 'icmp6'
+/**
+ * What a stateless rule matches is tracked in neither direction, whatever else matches it, so that the metadata service needs a stateless way
+ * there and back. Nothing can begin by the way back: it is for TCP packets with the flag ACK alone. ovn-nb(5), allow-stateless.
+ */
+function statelessMetadata(group: string, uid: string): OvsRow[] {
+  const services = [
+    ['ip4', METADATA_ADDRESS],
+    ['ip6', METADATA_ADDRESS_V6],
+  ] as const
+  return services.flatMap(([ip, address]) => {
+    const there = `inport == @${group} && ${ip} && ${ip}.dst == ${address} && tcp && tcp.dst == 80`
+    const back = `outport == @${group} && ${ip} && ${ip}.src == ${address} && tcp && tcp.src == 80 && tcp.flags == 0x10/0x10`
     return [
-      word,
-      ...(min === undefined ? [] : [`${word}.type == ${checked(min, 255)}`]),
-      ...(max === undefined ? [] : [`${word}.code == ${checked(max, 255)}`]),
+      acl('from-lport', ALLOW_PRIORITY, there, 'allow-stateless', uid),
+      acl('to-lport', ALLOW_PRIORITY, back, 'allow-stateless', uid),
     ]
-  }
-  const from = min ?? max
-  if (from === undefined) return [protocol]
-  const to = max ?? from
-  if (from === to) return [protocol, `${protocol}.dst == ${checked(from, 65535)}`]
-  return [protocol, `${protocol}.dst >= ${checked(from, 65535)}`, `${protocol}.dst <= ${checked(to, 65535)}`]
-}
-
-function checked(value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 0 && value <= most) return value
-  throw new TerminalError('InvalidRule', `${value} is not between 0 and ${most}`)
+  })
 }

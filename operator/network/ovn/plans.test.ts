@@ -2,15 +2,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { METADATA_ADDRESS, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
-import {
-  guestMtu,
-  type LogicalNetwork,
-  type LogicalPort,
-  type LogicalRule,
-  type LogicalSubnet,
-} from '../network-driver.ts'
+import { guestMtu, type LogicalNetwork, type LogicalPort, type LogicalSubnet } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
-import { groupName, ruleMatch } from './group-plan.ts'
+import { groupName } from './group-match.ts'
 import { planNetwork } from './network-plan.ts'
 import { dhcpOptions, planSubnet } from './subnet-plan.ts'
 import { Northbound } from './northbound.ts'
@@ -21,43 +15,6 @@ import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/v
 import { markOf, partMark } from './marks.ts'
 
 const owner = { uid: 'u1', namespace: 'ns', name: 'n', generation: 1 }
-
-describe('ruleMatch', () => {
-  const rule = (more: Partial<LogicalRule>): LogicalRule => ({
-    direction: 'ingress',
-    etherType: 'IPv4',
-    protocol: 'any',
-    ...more,
-  })
-  test.each<[Partial<LogicalRule>, string]>([
-    [{}, 'outport == @g && ip4'],
-    [{ direction: 'egress' }, 'inport == @g && ip4'],
-    [{ direction: 'egress', etherType: 'IPv6' }, 'inport == @g && ip6'],
-    [
-      { remoteIPPrefix: '10.1.2.3/8', protocol: 'tcp', portRangeMin: 22 },
-      'outport == @g && ip4 && ip4.src == 10.0.0.0/8 && tcp && tcp.dst == 22',
-    ],
-    [
-      { protocol: 'udp', portRangeMin: 10, portRangeMax: 20 },
-      'outport == @g && ip4 && udp && udp.dst >= 10 && udp.dst <= 20',
-    ],
-    [{ remoteGroupUid: 'a-b' }, 'outport == @g && ip4 && ip4.src == $nsg_a_b_ip4'],
-    [
-      { protocol: 'icmp', portRangeMin: 8, portRangeMax: 0 },
-      'outport == @g && ip4 && icmp4 && icmp4.type == 8 && icmp4.code == 0',
-    ],
-    [{ remoteIPPrefix: '0.0.0.0/0' }, 'outport == @g && ip4'],
-  ])('%j', (more, match) => expect(ruleMatch(rule(more), 'g')).toBe(match))
-
-  test.each<Partial<LogicalRule>>([
-    { remoteIPPrefix: '10.0.0.0/8 || 1' },
-    { remoteIPPrefix: '::/0' },
-    { remoteIPPrefix: '10.0.0.0/33' },
-    { protocol: 'tcp', portRangeMin: 70000 },
-    { protocol: 'tcp', portRangeMin: 1.5 },
-    { remoteGroupUid: 'x && drop' },
-  ])('refuses %j', (more) => expect(() => ruleMatch(rule(more), 'g')).toThrow(TerminalError))
-})
 
 describe('addresses', () => {
   test.each([

@@ -109,6 +109,21 @@ export const REFERENCE_ROWS: WaitRow[] = [
     ends: (c) => c.make('securityGroups', 'other'),
   },
   {
+    reason: 'SecurityGroupNotFound',
+    by: 'rule, not shared',
+    where: ['securityGroups', ns('web')],
+    waits: (c) => {
+      c.operator.create('securityGroups', { namespace: 'library', name: 'web' }, {})
+      c.make('securityGroups', 'web', {
+        rules: [{ direction: 'ingress', remoteGroupRef: { namespace: 'library', name: 'web' } }],
+      })
+    },
+    ends: (c) =>
+      c.operator.change('securityGroups', { namespace: 'library', name: 'web' }, (spec) =>
+        Object.assign(spec, { sharedWith: [{ namespace: '*' }] }),
+      ),
+  },
+  {
     reason: 'SecurityGroupDeleting',
     by: 'rule',
     where: ['securityGroups', ns('web')],

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TerminalError } from '../../../lib/errors.ts'
+import type { LogicalRule } from '../network-driver.ts'
+import { familyOf, normalPrefix } from './addresses.ts'
+
+/** A name that can stand in a match as @name and $name_ip4: ovn-sb(5), symbols. */
+export function groupName(uid: string): string {
+  return symbol('nsg', uid)
+}
+
+/** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
+export function ruleMatch(rule: LogicalRule, group: string): string {
+  const ingress = isIngress(rule)
+  const ip = ipOf(rule)
+  const parts = [`${ingress ? 'outport' : 'inport'} == @${group}`, ip]
+  const remote = `${ip}.${ingress ? 'src' : 'dst'}`
+  if (rule.remoteIPPrefix !== undefined) {
+    const prefix = normalPrefix(rule.remoteIPPrefix)
+    if (familyOf(prefix) !== rule.etherType)
+      throw invalid(`remoteIPPrefix ${prefix} is not of etherType ${rule.etherType}`)
+    if (!prefix.endsWith('/0')) parts.push(`${remote} == ${prefix}`)
+  }
+  if (rule.remoteGroupUid !== undefined) parts.push(`${remote} == $${groupName(rule.remoteGroupUid)}_${ip}`)
+  parts.push(...protocolMatch(rule))
+  return parts.join(' && ')
+}
+
+function isIngress({ direction }: LogicalRule): boolean {
+  if (direction === 'ingress' || direction === 'egress') return direction === 'ingress'
+  throw invalid(`${JSON.stringify(direction)} is no direction`)
+}
+
+function ipOf({ etherType }: LogicalRule): 'ip4' | 'ip6' {
+  if (etherType === 'IPv4' || etherType === 'IPv6') return etherType === 'IPv4' ? 'ip4' : 'ip6'
+  throw invalid(`${JSON.stringify(etherType)} is no etherType`)
+}
+
+function protocolMatch(rule: LogicalRule): string[] {
+  const { protocol } = rule
+  switch (protocol) {
+    case 'any':
+      return []
+    case 'tcp':
+    case 'udp':
+    case 'sctp':
+      return [protocol, ...portMatch(protocol, rule)]
+    case 'icmp':
+      return ['icmp4', ...icmpMatch('icmp4', rule)]
+    case 'icmpv6':
+      return ['icmp6', ...icmpMatch('icmp6', rule)]
+    default:
+      return [`ip.proto == ${checked(protocol, 255)}`]
+  }
+}
+
+function portMatch(protocol: 'tcp' | 'udp' | 'sctp', { portRangeMin: min, portRangeMax: max }: LogicalRule): string[] {
+  const from = min ?? max
+  if (from === undefined) return []
+  const to = max ?? from
+  if (from === to) return [`${protocol}.dst == ${checked(from, 65535)}`]
+  return [`${protocol}.dst >= ${checked(from, 65535)}`, `${protocol}.dst <= ${checked(to, 65535)}`]
+}
+
+function icmpMatch(word: 'icmp4' | 'icmp6', { icmpType: type, icmpCode: code }: LogicalRule): string[] {
+  if (type === undefined) return []
+  return [
+    `${word}.type == ${checked(type, 255)}`,
+    ...(code === undefined ? [] : [`${word}.code == ${checked(code, 255)}`]),
+  ]
+}
+
+function symbol(prefix: string, uid: string): string {
+  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
+  return `${prefix}_${uid.replaceAll('-', '_')}`
+}
+
+function checked(value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value
+  throw invalid(`${JSON.stringify(value)} is not between 0 and ${most}`)
+}
+
+function invalid(message: string): TerminalError {
+  return new TerminalError('InvalidRule', message)
+}
