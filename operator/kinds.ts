@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { addressGroupKind } from './controllers/address-group/kind.ts'
 import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
 import { firewallGroupKind } from './controllers/firewall-group/kind.ts'
 import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
@@ -23,6 +24,7 @@ import type { KindName, KindRow, Kinds } from './kind/row.ts'
  * nothing, and of which nodes hold nothing, has an empty row.
  */
 export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
+  addressGroups: addressGroupKind,
   clouds: {},
   computeNodes: computeNodeKind,
   firewallGroups: firewallGroupKind,

@@ -2,6 +2,14 @@
 // Made from crds/ by `npm run generate`. Do not edit.
 import { GenericKind } from 'kubernetes-fluent-client'
 
+import type { AddressGroupSpec, AddressGroupStatus } from './types/addressgroup.js'
+export type { AddressGroupSpec, AddressGroupStatus } from './types/addressgroup.js'
+/** Ranges of addresses that rules of SecurityGroups name. It does nothing by itself. */
+export declare class AddressGroup extends GenericKind {
+  spec: AddressGroupSpec
+  status?: AddressGroupStatus
+}
+
 import type { CloudSpec, CloudStatus } from './types/cloud.js'
 export type { CloudSpec, CloudStatus } from './types/cloud.js'
 /** The cloud itself: one object with the name default. It holds the incarnation and the defaults of the other kinds. */

@@ -2,6 +2,9 @@
 // Made from crds/ by `npm run generate`. Do not edit.
 import { GenericKind, RegisterKind } from 'kubernetes-fluent-client'
 
+export class AddressGroup extends GenericKind {}
+RegisterKind(AddressGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'AddressGroup', plural: 'addressgroups' })
+
 export class Cloud extends GenericKind {}
 RegisterKind(Cloud, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Cloud', plural: 'clouds' })
 

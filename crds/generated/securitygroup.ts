@@ -14,7 +14,7 @@ export interface SecurityGroupSpec {
    */
   description?: string
   /**
-   * Whether answers to what a rule lets pass do so as well. False: each packet is judged by itself, and nothing is remembered of it, so that answers and ICMP errors need rules of their own; DHCP, metadata and neighbour discovery need none. The groups of a Port are all stateful or all stateless. *immutable*
+   * Whether answers to what a rule lets pass do so as well. False: each packet is judged by itself, and nothing is remembered of it, so that answers and ICMP errors need rules of their own; DHCP, metadata, the resolver and neighbour discovery need none. The groups of a Port are all stateful or all stateless. *immutable*
    */
   stateful?: boolean
   /**
@@ -71,6 +71,19 @@ export interface SecurityGroupSpec {
       namespace?: string
       /**
        * Name of the SecurityGroup. *live*
+       */
+      name: string
+    }
+    /**
+     * Only to or from the addresses of this group that are of the etherType. *live*
+     */
+    remoteAddressGroupRef?: {
+      /**
+       * Namespace of the AddressGroup, which has to share it (its spec.sharedWith); absent: this one. *live*
+       */
+      namespace?: string
+      /**
+       * Name of the AddressGroup. *live*
        */
       name: string
     }

@@ -529,9 +529,9 @@ const SECURITY_GROUP: RuleCase[] = [
     path: 'spec.rules[].protocol',
     says: 'write any, tcp, udp',
     bad: ['TCP', '256', '-1', '06', '4 || 1', 'ip'].map((protocol) => ({
-      'spec.rules[2]': { direction: 'ingress', protocol },
+      'spec.rules[3]': { direction: 'ingress', protocol },
     })),
-    good: ['any', 'gre', '0', '47', '255'].map((protocol) => ({ 'spec.rules[2]': { direction: 'ingress', protocol } })),
+    good: ['any', 'gre', '0', '47', '255'].map((protocol) => ({ 'spec.rules[3]': { direction: 'ingress', protocol } })),
   },
   changed('SecurityGroup', 'spec.stateful', 'stateful cannot be changed', [{ 'spec.stateful': false }]),
   {
@@ -543,8 +543,11 @@ const SECURITY_GROUP: RuleCase[] = [
   {
     kind: 'SecurityGroup',
     path: 'spec.rules[]',
-    says: 'write one of remoteIPPrefix and remoteGroupRef',
-    bad: { [`${RULE}.remoteGroupRef`]: { name: 'default' } },
+    says: 'write one of remoteIPPrefix, remoteGroupRef and',
+    bad: [
+      { [`${RULE}.remoteGroupRef`]: { name: 'default' } },
+      { [`${RULE}.remoteAddressGroupRef`]: { name: 'partners' } },
+    ],
   },
   {
     kind: 'SecurityGroup',
@@ -552,6 +555,16 @@ const SECURITY_GROUP: RuleCase[] = [
     says: 'write the etherType of the remoteIPPrefix',
     bad: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64' }, { [`${RULE}.etherType`]: 'IPv6' }],
     good: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64', [`${RULE}.etherType`]: 'IPv6' }],
+  },
+]
+
+const ADDRESS_GROUP: RuleCase[] = [
+  {
+    kind: 'AddressGroup',
+    path: 'spec.addresses[]',
+    says: 'write a range in CIDR form',
+    bad: CIDRS.map((cidr) => ({ 'spec.addresses[0]': cidr })),
+    good: [{ 'spec.addresses[0]': '0.0.0.0/0' }, { 'spec.addresses': [] }],
   },
 ]
 
@@ -915,6 +928,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...FLOATING_IP,
   ...PORT,
   ...SECURITY_GROUP,
+  ...ADDRESS_GROUP,
   ...FIREWALL,
   ...INSTANCE,
   ...PROVIDER_NETWORK,

@@ -219,6 +219,7 @@ export const SAMPLES: Record<string, Sample[]> = {
             icmpCode: 4,
             remoteGroupRef: { namespace: 'team-b', name: 'default' },
           },
+          { direction: 'ingress', remoteAddressGroupRef: { namespace: 'team-b', name: 'partners' } },
         ],
         ...SHARED,
       },
@@ -518,6 +519,12 @@ export const SAMPLES: Record<string, Sample[]> = {
         ],
         sharedWith: [{ namespace: '*' }],
       },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  AddressGroup: [
+    {
+      spec: { description: 'partners', addresses: ['192.0.2.0/24', '198.51.100.7/32', 'fd00:7::/48'], ...SHARED },
       status: { ...COMMON, state: 'ACTIVE' },
     },
   ],

@@ -13,6 +13,7 @@ export type NorthboundTable =
   | 'Load_Balancer'
   | 'DHCP_Options'
   | 'Port_Group'
+  | 'Address_Set'
   | 'ACL'
 
 /** The rows of a table that carry this uid, parts such as a network's metadata port among them. */

@@ -49,6 +49,8 @@ export const firewallPolicy = (at: Named, spec: object = {}): Draft => draft('Fi
 
 export const firewallGroup = (at: Named, spec: object = {}): Draft => draft('FirewallGroup', at, spec)
 
+export const addressGroup = (at: Named, spec: object = {}): Draft => draft('AddressGroup', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

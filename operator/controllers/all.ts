@@ -3,6 +3,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition } from '../../lib/loop/controller.ts'
 import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
+import { addressGroupController } from './address-group/controller.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController } from './compute-node/controller.ts'
@@ -56,6 +57,7 @@ export function defineControllers(
     firewallPolicies: firewallPolicyController(deps),
     firewallGroups: firewallGroupController(deps, informers),
     trunks: trunkController(deps, informers),
+    addressGroups: addressGroupController(deps),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

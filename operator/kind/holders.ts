@@ -3,16 +3,12 @@
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
-import { mayUse } from './resolve.ts'
 import { cacheOf, resourceKindOf, type AnyReference, type Caches, type KindName } from './row.ts'
 
 /** Objects that block a deletion, by their kind as users write it. */
 export type Holders = readonly (readonly [kind: string, objects: readonly KubeObject[]])[]
 
-/**
- * All objects whose references block the deletion of this one. An object does not block its own, nor does one that may not use it: else
- * anybody could hold what others have not shared.
- */
+/** All objects whose references block the deletion of this one. An object does not block its own. */
 export function listHolders(name: KindName, target: KubeObject, caches: Caches): Holders {
   return KIND_NAMES.flatMap((userName) => {
     const references = (KINDS[userName].references ?? {}) as Readonly<Record<string, AnyReference<KubeObject>>>
@@ -20,12 +16,7 @@ export function listHolders(name: KindName, target: KubeObject, caches: Caches):
     return Object.entries(references).flatMap(([index, reference]) => {
       if (reference.to !== name || !reference.holds) return []
       const all = users.listBy(index, keyOfObject(target))
-      const holders = all.filter(
-        (user) =>
-          user.metadata.uid !== target.metadata.uid &&
-          reference.holds?.(user) &&
-          mayUse(reference, user, target as never),
-      )
+      const holders = all.filter((user) => user.metadata.uid !== target.metadata.uid && reference.holds?.(user, target))
       return holders.length === 0 ? [] : [[resourceKindOf(userName).kind, holders] as const]
     })
   })

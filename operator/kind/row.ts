@@ -52,7 +52,7 @@ export interface Reference<User extends KubeObject, To extends KindName = KindNa
   /** Whether the user may go on with a target that is no longer shared with its namespace: it cannot name another. Default: no. */
   isGranted?(user: User, target: Kinds[To]): boolean
   /** Whether the target's deletion waits for this user. Absent: no user blocks it, or the target's reconciler decides by itself. */
-  holds?(user: User): boolean
+  holds?(user: User, target: Kinds[To]): boolean
 }
 
 // One row holds references to targets of different kinds.

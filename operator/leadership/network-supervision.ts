@@ -27,6 +27,7 @@ interface Resources {
 const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Network: resources('networks', ({ status }) => status?.logicalSwitch !== undefined),
   Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
+  AddressGroup: resources('addressGroups', ({ status }) => isRealised(status?.state)),
   SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),

@@ -43,6 +43,10 @@ const WANTS: LogicalByKind = {
     },
     dhcp: { leaseSeconds: 60, dnsNameservers: ['10.0.0.2'], hostRoutes: [] },
   },
+  AddressGroup: {
+    ...{ kind: 'AddressGroup', ...owner, uid: 'partners' },
+    addresses: ['192.0.2.0/24', '0.0.0.0/0', 'fd00:7::/48'],
+  },
   SecurityGroup: {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'group' },
     rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 22, portRangeMax: 22 }],

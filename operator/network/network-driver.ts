@@ -85,6 +85,15 @@ export interface LogicalRule {
   remoteIPPrefix?: string
   /** All ports that are members of that group. */
   remoteGroupUid?: string
+  /** All addresses of that group that are of the rule's family. */
+  remoteAddressGroupUid?: string
+}
+
+/** Ranges that rules name, of both families. */
+export interface LogicalAddressGroup extends LogicalOwner {
+  kind: 'AddressGroup'
+  /** In CIDR form. */
+  addresses: readonly string[]
 }
 
 export interface LogicalSecurityGroup extends LogicalOwner {
@@ -179,6 +188,7 @@ export type LogicalWant =
   | LogicalNetwork
   | LogicalSubnet
   | LogicalPort
+  | LogicalAddressGroup
   | LogicalSecurityGroup
   | LogicalRouter
   | LogicalFloatingIP
@@ -191,6 +201,7 @@ export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   Network: [],
   Subnet: ['Network'],
+  AddressGroup: [],
   SecurityGroup: [],
   Port: ['Network', 'Subnet'],
   Router: ['Network'],
@@ -236,7 +247,11 @@ export interface NetworkDriver {
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
    * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
+<<<<<<< HEAD
    * subnets with DHCP; for a router (of which all else is written) and where it matters for a subnet, the network; for a floating IP, its router; for port forwardings the networks, too. Nothing waits for security groups.
+=======
+   * subnets with DHCP; for a router, and where it matters for a subnet, the network; for a floating IP, its router; for port forwardings the networks, too. Nothing waits for security groups and address groups.
+>>>>>>> ab0e83c (network: AddressGroups, ranges that rules name)
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */

@@ -187,6 +187,7 @@ export class MemoryNetwork implements NetworkDriver {
     const { rows } = this
     switch (want.kind) {
       case 'Network':
+      case 'AddressGroup':
       case 'SecurityGroup':
         return true
       case 'Router':

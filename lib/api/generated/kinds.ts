@@ -2,6 +2,13 @@
 // Made from crds/ by `npm run generate`. Do not edit.
 import type { ResourceKind } from '../../kube/object.ts'
 
+export const ADDRESS_GROUP: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'addressgroups',
+  kind: 'AddressGroup',
+  namespaced: true,
+}
 export const CLOUD: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -145,6 +152,7 @@ export const VOLUME_TYPE: ResourceKind = {
 
 /** Each kind by the name that the operator calls it by. */
 export const CUSTOM_KINDS_BY_NAME = {
+  addressGroups: ADDRESS_GROUP,
   clouds: CLOUD,
   computeNodes: COMPUTE_NODE,
   firewallGroups: FIREWALL_GROUP,

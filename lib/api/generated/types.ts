@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Made from crds/ by `npm run generate`. Do not edit.
+import type { AddressGroupSpec, AddressGroupStatus } from '../../../crds/generated/addressgroup.ts'
 import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
 import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
 import type { FirewallGroupSpec, FirewallGroupStatus } from '../../../crds/generated/firewallgroup.ts'
@@ -22,6 +23,7 @@ import type { VolumeSpec, VolumeStatus } from '../../../crds/generated/volume.ts
 import type { VolumeTypeSpec, VolumeTypeStatus } from '../../../crds/generated/volumetype.ts'
 import type { Resource } from '../../kube/object.ts'
 
+export type AddressGroup = Resource<AddressGroupSpec, AddressGroupStatus>
 export type Cloud = Resource<CloudSpec, CloudStatus>
 export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
 export type FirewallGroup = Resource<FirewallGroupSpec, FirewallGroupStatus>
@@ -45,6 +47,7 @@ export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
 
 /** Each kind by the name that the operator calls it by. */
 export interface CustomObjects {
+  addressGroups: AddressGroup
   clouds: Cloud
   computeNodes: ComputeNode
   firewallGroups: FirewallGroup

@@ -2,6 +2,7 @@
 import type { Port } from '../../../lib/api/types.ts'
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 import { keyOf } from '../../kind/references.ts'
+import { mayUse } from '../../kind/resolve.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
@@ -25,7 +26,8 @@ export const securityGroup: Reference<Port, 'securityGroups'> = {
   isKept: ({ status }, { metadata }) =>
     status?.securityGroupUIDs?.includes(metadata.uid) ?? status?.networkUID !== undefined,
   isGranted: ({ status }, { metadata }) => status?.securityGroupUIDs?.includes(metadata.uid) === true,
-  holds: () => true,
+  // Else anybody could hold what others have not shared.
+  holds: (port, group) => mayUse(securityGroup, port, group),
 }
 
 const node: Reference<Port, 'computeNodes'> = {

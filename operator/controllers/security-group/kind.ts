@@ -1,21 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SecurityGroup } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
-import type { KindRow, Reference } from '../../kind/row.ts'
+import { isSharedWith } from '../../kind/resolve.ts'
+import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
 /**
- * Holds the group named by a rule: without its rows the rule lets nothing in. Groups deleted together do not hold each other. What is no
+ * What rules name stays as long as they do: without its rows they let nothing in. Groups deleted together do not hold each other. What is no
  * longer shared closes at once.
  */
-export const remoteGroup: Reference<SecurityGroup, 'securityGroups'> = {
-  to: 'securityGroups',
-  refs: ({ spec }) =>
-    (spec.rules ?? []).flatMap(({ remoteGroupRef }, i) =>
-      remoteGroupRef ? [{ ref: remoteGroupRef, field: `spec.rules[${i}].remoteGroupRef` }] : [],
-    ),
+const TERMS: Pick<Reference<SecurityGroup>, 'isKept' | 'holds'> = {
   // Its present rules are already in the backend, so they may keep naming a group that is being deleted.
   isKept: (group) => isGoing(group) || isRealised(group),
-  holds: (group) => !isGoing(group),
+  // Else anybody could hold what others have not shared.
+  holds: (group, target) => !isGoing(group) && isSharedWith(target, group.metadata.namespace ?? ''),
+}
+
+export const remoteGroup: Reference<SecurityGroup, 'securityGroups'> = {
+  to: 'securityGroups',
+  refs: (group) => refsOf(group, 'remoteGroupRef'),
+  ...TERMS,
+}
+
+export const remoteAddressGroup: Reference<SecurityGroup, 'addressGroups'> = {
+  to: 'addressGroups',
+  refs: (group) => refsOf(group, 'remoteAddressGroupRef'),
+  ...TERMS,
+}
+
+type RemoteField = 'remoteGroupRef' | 'remoteAddressGroupRef'
+
+function refsOf({ spec }: SecurityGroup, field: RemoteField): NamedRef[] {
+  return (spec.rules ?? []).flatMap(({ [field]: ref }, i) => (ref ? [named(i, field, ref)] : []))
+}
+
+/** What the rule with this index names. */
+export function named(i: number, field: RemoteField, ref: NamedRef['ref']): NamedRef {
+  return { ref, field: `spec.rules[${i}].${field}` }
 }
 
 export function isStateful({ spec }: SecurityGroup): boolean {
@@ -31,4 +51,4 @@ function isRealised({ status, metadata }: SecurityGroup): boolean {
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation
 }
 
-export const securityGroupKind: KindRow<SecurityGroup> = { references: { remoteGroup } }
+export const securityGroupKind: KindRow<SecurityGroup> = { references: { remoteGroup, remoteAddressGroup } }

@@ -4,7 +4,7 @@ import type { Outcome } from '../../../lib/outcome.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { LogicalRule } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { remoteGroup } from './kind.ts'
+import { named, remoteAddressGroup, remoteGroup } from './kind.ts'
 import { toProtocol } from './protocols.ts'
 
 /** Rules that name something that they may not use are left out, and `lacks` says why; the others apply all the same. Pure. */
@@ -14,13 +14,15 @@ export function resolveRules(
 ): { rules: LogicalRule[]; lacks: Outcome[] } {
   const rules: LogicalRule[] = []
   const lacks: Outcome[] = []
-  const remotes = new Map(
-    remoteGroup.refs(group).map((named) => [named.ref, resolve(remoteGroup, group, named, caches)] as const),
-  )
-  for (const rule of group.spec.rules ?? []) {
-    const remote = rule.remoteGroupRef && remotes.get(rule.remoteGroupRef)
-    if (remote && !remote.ok) lacks.push(remote.outcome)
-    else rules.push(toLogicalRule(rule, remote?.object.metadata.uid))
+  for (const [i, rule] of (group.spec.rules ?? []).entries()) {
+    const { remoteGroupRef, remoteAddressGroupRef } = rule
+    const members = remoteGroupRef && resolve(remoteGroup, group, named(i, 'remoteGroupRef', remoteGroupRef), caches)
+    const addresses =
+      remoteAddressGroupRef &&
+      resolve(remoteAddressGroup, group, named(i, 'remoteAddressGroupRef', remoteAddressGroupRef), caches)
+    if (members?.ok === false) lacks.push(members.outcome)
+    else if (addresses?.ok === false) lacks.push(addresses.outcome)
+    else rules.push(toLogicalRule(rule, members?.object.metadata.uid, addresses?.object.metadata.uid))
   }
   if (isEgressOpen(group)) for (const etherType of ['IPv4', 'IPv6'] as const) rules.push({ ...ALL_OUT, etherType })
   return { rules, lacks }
@@ -33,7 +35,7 @@ function isEgressOpen({ spec }: SecurityGroup): boolean {
   return spec.denyEgress !== true && !(spec.rules ?? []).some(({ direction }) => direction === 'egress')
 }
 
-function toLogicalRule(rule: SecurityGroupRule, remoteGroupUid: string | undefined): LogicalRule {
+function toLogicalRule(rule: SecurityGroupRule, remoteGroupUid?: string, remoteAddressGroupUid?: string): LogicalRule {
   const { portRangeMin, portRangeMax, icmpType, icmpCode, remoteIPPrefix } = rule
   return {
     direction: rule.direction,
@@ -45,5 +47,6 @@ function toLogicalRule(rule: SecurityGroupRule, remoteGroupUid: string | undefin
     ...(icmpCode === undefined ? {} : { icmpCode }),
     ...(remoteIPPrefix === undefined ? {} : { remoteIPPrefix }),
     ...(remoteGroupUid === undefined ? {} : { remoteGroupUid }),
+    ...(remoteAddressGroupUid === undefined ? {} : { remoteAddressGroupUid }),
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Operation } from '../../../lib/ovsdb/operations.ts'
+import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
 import { ovsPrograms } from '../../../lib/ovsdb/test-server.ts'
 import { mapOf, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
 import { networkDriverContract } from '../contract-suite.ts'
@@ -14,7 +14,14 @@ import { startNorthbound, type NorthboundServer } from './testing/northbound-ser
 import { rowVersions } from './testing/row-versions.ts'
 
 /** All else is a part of these. */
-const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group', 'Load_Balancer'] as const
+const ROOTS = [
+  'Logical_Switch',
+  'Logical_Router',
+  'DHCP_Options',
+  'Port_Group',
+  'Address_Set',
+  'Load_Balancer',
+] as const
 const soon = () => AbortSignal.timeout(10_000)
 
 let dir: string
@@ -58,13 +65,16 @@ describe('OVN on a real northbound database keeps the contract', () => {
         const { uuid } = nb.find(kind, uid)!
         // A port goes when its switch lets it go, a translation when its router does; all else can be deleted.
         const part = setOf([uuidOf(uuid)])
-        const where = [['_uuid', '==', uuidOf(uuid)]] as const
         await raw.transact(
           kind === 'Port'
             ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['ports', 'delete', part]] }]
             : kind === 'FloatingIP'
               ? [{ op: 'mutate', table: 'Logical_Router', where: [], mutations: [['nat', 'delete', part]] }]
-              : [{ op: 'delete', table: PLANNERS[kind].table, where }],
+              : nb.all(kind, uid).map((row): Operation => ({
+                  op: 'delete',
+                  table: PLANNERS[kind].table,
+                  where: byUuid(row.uuid),
+                })),
           soon(),
         )
       },

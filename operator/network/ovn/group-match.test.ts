@@ -28,6 +28,10 @@ test.each<[Partial<LogicalRule>, string]>([
   [{ protocol: 'sctp' }, 'outport == @g && ip4 && sctp'],
   [{ remoteGroupUid: 'a-b' }, 'outport == @g && ip4 && ip4.src == $nsg_a_b_ip4'],
   [{ direction: 'egress', remoteGroupUid: 'a-b' }, 'inport == @g && ip4 && ip4.dst == $nsg_a_b_ip4'],
+  [
+    { etherType: 'IPv6', remoteAddressGroupUid: 'a-b', protocol: 'tcp' },
+    'outport == @g && ip6 && ip6.src == $nag_a_b_ip6 && tcp',
+  ],
   [{ protocol: 'icmp' }, 'outport == @g && ip4 && icmp4'],
   [{ protocol: 'icmp', icmpType: 0 }, 'outport == @g && ip4 && icmp4 && icmp4.type == 0'],
   [
@@ -53,6 +57,7 @@ test.each<Partial<LogicalRule>>([
   { protocol: 'icmp', icmpType: 3, icmpCode: -1 },
   { protocol: 256 },
   { remoteGroupUid: 'x && drop' },
+  { remoteAddressGroupUid: 'x && drop' },
 ])('refuses %j', (more) => expect(() => ruleMatch(rule(more), 'g')).toThrow(TerminalError))
 
 test('whatever stands in the fields, the match is of this form', () => {
@@ -66,9 +71,10 @@ test('whatever stands in the fields, the match is of this form', () => {
     ...{ portRangeMin: field(number), portRangeMax: field(number), icmpType: field(number), icmpCode: field(number) },
     remoteIPPrefix: fc.oneof(fc.constant(undefined), fc.string(), fc.ipV4(), fc.ipV6()),
     remoteGroupUid: fc.oneof(fc.constant(undefined), fc.string(), fc.uuid()),
+    remoteAddressGroupUid: fc.oneof(fc.constant(undefined), fc.string(), fc.uuid()),
   })
   const FORM = new RegExp(
-    '^(in|out)port == @g && ip[46]( && ip[46]\\.(src|dst) == [0-9a-f.:]+/[0-9]+)?( && ip[46]\\.(src|dst) == \\$nsg_[a-z0-9_]+_ip[46])?' +
+    '^(in|out)port == @g && ip[46]( && ip[46]\\.(src|dst) == [0-9a-f.:]+/[0-9]+)?( && ip[46]\\.(src|dst) == \\$nsg_[a-z0-9_]+_ip[46])?( && ip[46]\\.(src|dst) == \\$nag_[a-z0-9_]+_ip[46])?' +
       '( && (tcp|udp|sctp|icmp4|icmp6)( && [a-z0-9]+\\.(dst|type) (==|>=) [0-9]+)?( && [a-z0-9]+\\.(dst|code) (<=|==) [0-9]+)?)?( && ip\\.proto == [0-9]+)?$',
   )
   let formed = 0

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError } from '../../../lib/errors.ts'
 import type { LogicalRule } from '../network-driver.ts'
-import { familyOf, normalPrefix } from './addresses.ts'
+import { familyOf, normalPrefix, type AddressFamily } from './addresses.ts'
 
 /** A name that can stand in a match as @name and $name_ip4: ovn-sb(5), symbols. */
 export function groupName(uid: string): string {
   return symbol('nsg', uid)
+}
+
+/** Name of the address set that holds a group's addresses of one family. */
+export function addressSetName(uid: string, family: AddressFamily): string {
+  return `${symbol('nag', uid)}_${family === 'IPv4' ? 'ip4' : 'ip6'}`
 }
 
 /** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
@@ -21,6 +26,8 @@ export function ruleMatch(rule: LogicalRule, group: string): string {
     if (!prefix.endsWith('/0')) parts.push(`${remote} == ${prefix}`)
   }
   if (rule.remoteGroupUid !== undefined) parts.push(`${remote} == $${groupName(rule.remoteGroupUid)}_${ip}`)
+  if (rule.remoteAddressGroupUid !== undefined)
+    parts.push(`${remote} == $${addressSetName(rule.remoteAddressGroupUid, rule.etherType)}`)
   parts.push(...protocolMatch(rule))
   return parts.join(' && ')
 }

@@ -11,6 +11,7 @@ import {
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalSecurityGroup } from '../network-driver.ts'
+import { planAddressSets } from './address-group-plan.ts'
 import { groupName, ruleMatch } from './group-match.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
@@ -29,6 +30,7 @@ export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): P
   const plan = new Plan()
   const remotes = want.rules.flatMap((rule) => (rule.remoteGroupUid ? [rule.remoteGroupUid] : []))
   planPlaceholders(plan, new Set(remotes.filter((uid) => uid !== want.uid)), nb)
+  planAddressSets(plan, new Set(want.rules.flatMap((rule) => rule.remoteAddressGroupUid ?? [])), nb)
   // Never after the group: a guard of a version that knew no tiers would drop what the group's rules, in a later tier, let pass.
   if (nb.findNamed('Port_Group', GUARD_GROUP)) planGuardGroup(plan, nb)
   const name = groupName(want.uid)
@@ -62,9 +64,7 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
   const link = 'ip6 && ip.ttl == 255 && icmp6'
   const dhcp4 = `ip4 && ip4.dst == {255.255.255.255, ${METADATA_ADDRESS}} && udp && udp.src == 68 && udp.dst == 67`
   const dhcp6 = 'ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547'
-  const services = '(tcp.dst == {53, 80} || udp.dst == 53)'
-  const onNode4 = `ip4 && ip4.dst == ${METADATA_ADDRESS} && ${services}`
-  const onNode6 = `ip6 && ip6.dst == ${METADATA_ADDRESS_V6} && ${services}`
+  const [onNode4, onNode6] = ON_NODE.map(({ there }) => there)
   const rules = [
     // Where no rule of a tier matches, OVN (25.03) lets every second packet of a connection pass that a later tier has ended.
     { ...acl('from-lport', 0, `${from} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
@@ -168,25 +168,28 @@ function rulesOf({ uid, stateless, rules }: LogicalSecurityGroup): OvsRow[] {
       uid,
     ),
   )
-  if (stateless) rows.push(...statelessMetadata(name, uid))
+  if (stateless) rows.push(...statelessServices(name, uid))
   return [...new Map(rows.map((row) => [aclKey(row), row])).values()]
 }
 
 /**
- * What a stateless rule matches is tracked in neither direction, whatever else matches it, so that the metadata service needs a stateless way
- * there and back. Nothing can begin by the way back: it is for TCP packets with the flag ACK alone. ovn-nb(5), allow-stateless.
+ * What a stateless rule matches is tracked in neither direction, whatever else matches it, so that the services of the node need a stateless
+ * way there and back. No TCP connection begins by the way back: it is for packets with the flag ACK alone. ovn-nb(5), allow-stateless.
  */
-function statelessMetadata(group: string, uid: string): OvsRow[] {
-  const services = [
+function statelessServices(group: string, uid: string): OvsRow[] {
+  return ON_NODE.flatMap(({ there, back }) => [
+    acl('from-lport', ALLOW_PRIORITY, `inport == @${group} && ${there}`, 'allow-stateless', uid),
+    acl('to-lport', ALLOW_PRIORITY, `outport == @${group} && ${back}`, 'allow-stateless', uid),
+  ])
+}
+
+/** Each node's metadata service and resolver: what guests send them, and get back. */
+const ON_NODE = (
+  [
     ['ip4', METADATA_ADDRESS],
     ['ip6', METADATA_ADDRESS_V6],
   ] as const
-  return services.flatMap(([ip, address]) => {
-    const there = `inport == @${group} && ${ip} && ${ip}.dst == ${address} && tcp && tcp.dst == 80`
-    const back = `outport == @${group} && ${ip} && ${ip}.src == ${address} && tcp && tcp.src == 80 && tcp.flags == 0x10/0x10`
-    return [
-      acl('from-lport', ALLOW_PRIORITY, there, 'allow-stateless', uid),
-      acl('to-lport', ALLOW_PRIORITY, back, 'allow-stateless', uid),
-    ]
-  })
-}
+).map(([ip, address]) => ({
+  there: `${ip} && ${ip}.dst == ${address} && (tcp.dst == {53, 80} || udp.dst == 53)`,
+  back: `${ip} && ${ip}.src == ${address} && (tcp.src == {53, 80} && tcp.flags == 0x10/0x10 || udp.src == 53)`,
+}))

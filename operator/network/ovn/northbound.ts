@@ -79,13 +79,21 @@ export const NORTHBOUND_TABLES = {
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   DNS: { columns: ['records', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
+  Address_Set: { columns: ['name', 'addresses', 'external_ids'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 /** Of the names of Port_Groups that are firewalls. */
 export const FIREWALL_PREFIX = 'nfw_'
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 
-const NAMED = ['Logical_Switch_Port', 'Port_Group', 'Logical_Router', 'Logical_Router_Port', 'Gateway_Chassis'] as const
+const NAMED = [
+  'Logical_Switch_Port',
+  'Port_Group',
+  'Address_Set',
+  'Logical_Router',
+  'Logical_Router_Port',
+  'Gateway_Chassis',
+] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
@@ -234,14 +242,16 @@ export class Northbound {
     return undefined
   }
 
+  /** One for each resource: some have several rows. */
   owned(): OwnedRow[] {
     const tables = new Set(Object.values(this.#kinds).map(({ table }) => table))
-    return [...tables].flatMap((table) =>
+    const marks = [...tables].flatMap((table) =>
       [...this.#rows(table).values()].flatMap((row) => {
         const mark = readMark(row)
         return mark && this.#kinds[mark.kind].table === table ? mark : []
       }),
     )
+    return [...new Map(marks.map((mark) => [`${mark.kind}/${mark.uid}`, mark])).values()]
   }
 
   // A key that stays is not deleted and reinserted: a Map keeps deleted entries in its chains until it is rehashed, so in a large one

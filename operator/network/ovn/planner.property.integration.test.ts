@@ -99,9 +99,13 @@ const WORLD: readonly LogicalWant[] = [
   },
   {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
-    rules: [{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' }],
+    rules: [
+      { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' },
+      { direction: 'ingress', etherType: 'IPv6', protocol: 47, remoteAddressGroupUid: 'ag' },
+    ],
   },
-  { kind: 'SecurityGroup', ...owner, uid: 'sg-2', rules: [] },
+  { kind: 'AddressGroup', ...owner, uid: 'ag', addresses: ['192.0.2.0/24', '::/0', 'fd00:7::/48'] },
+  { kind: 'SecurityGroup', ...owner, uid: 'sg-2', stateless: true, rules: [] },
   ...[1, 2, 3].map((n): LogicalWant => ({
     ...{ kind: 'Port', ...owner, uid: `port-${n}`, networkUid: n === 3 ? 'net-2' : 'net-1' },
     mac: `fa:16:3e:00:00:0${n}`,
@@ -131,9 +135,18 @@ const PARTS: readonly string[] = [
   'load_balancer',
   'gateway_chassis',
 ]
-const ROOTS = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group', 'Load_Balancer'] as const
+const ROOTS = [
+  ...['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group', 'Address_Set', 'Load_Balancer'],
+] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
-const OWNED: readonly string[] = ['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'Port_Group', 'Load_Balancer']
+const OWNED: readonly string[] = [
+  'Logical_Switch',
+  'Logical_Router',
+  'DHCP_Options',
+  'Port_Group',
+  'Address_Set',
+  'Load_Balancer',
+]
 const WHOLE_TABLES = Object.fromEntries(
   Object.entries(NORTHBOUND_TABLES).map(([table, { columns }]) => [table, { columns }]),
 )
@@ -240,6 +253,10 @@ async function picture(): Promise<unknown> {
             .sort(),
         ),
       ])
+      .sort(),
+    addressSets: rows('Address_Set')
+      .filter(isOurs)
+      .map(([, row]) => text(row))
       .sort(),
     groups: ported('Port_Group', 'Logical_Switch_Port'),
     rules: rows('Port_Group')

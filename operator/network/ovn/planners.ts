@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogicalByKind, LogicalKind } from '../network-driver.ts'
+import { planAddressGroup, planAddressGroupRemoval } from './address-group-plan.ts'
 import { planFirewallGroup, planFirewallGroupRemoval } from './firewall-plan.ts'
 import { planFloatingIP, planFloatingIPRemoval } from './floating-ip-plan.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
@@ -21,6 +22,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   FloatingIP: { table: 'NAT', plan: planFloatingIP, planRemoval: planFloatingIPRemoval },
   PortForwarding: { table: 'Load_Balancer', plan: planPortForwarding, planRemoval: planPortForwardingRemoval },
   FirewallGroup: { table: 'Port_Group', plan: planFirewallGroup, planRemoval: planFirewallGroupRemoval },
+  AddressGroup: { table: 'Address_Set', plan: planAddressGroup, planRemoval: planAddressGroupRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

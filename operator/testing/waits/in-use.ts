@@ -94,6 +94,15 @@ const USES: Use[] = [
     leave: (c) => c.set('securityGroups', 'db', { rules: [] }),
   },
   {
+    where: ['addressGroups', ns('partners')],
+    by: 'a rule',
+    use: (c) => {
+      c.make('addressGroups', 'partners')
+      c.make('securityGroups', 'db', { rules: [{ direction: 'ingress', remoteAddressGroupRef: { name: 'partners' } }] })
+    },
+    leave: (c) => c.set('securityGroups', 'db', { rules: [] }),
+  },
+  {
     where: ['ports', ns('eth')],
     by: 'a machine',
     use: (c) => {

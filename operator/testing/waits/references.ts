@@ -65,6 +65,8 @@ function deleting(reference: Reference): WaitRow {
 
 const rule = (name: string) => ({ rules: [{ direction: 'ingress', remoteGroupRef: { name } }] })
 
+const from = (name: string) => ({ rules: [{ direction: 'ingress', remoteAddressGroupRef: { name } }] })
+
 export const REFERENCE_ROWS: WaitRow[] = [
   ...REFERENCES.map(missing),
   ...REFERENCES.map(deleting),
@@ -130,6 +132,21 @@ export const REFERENCE_ROWS: WaitRow[] = [
     waits: (c) => {
       c.hold('securityGroups', 'other')
       c.make('securityGroups', 'web', rule('other'))
+    },
+    ends: (c) => c.set('securityGroups', 'web', { rules: [] }),
+  },
+  {
+    reason: 'AddressGroupNotFound',
+    where: ['securityGroups', ns('web')],
+    waits: (c) => c.make('securityGroups', 'web', from('other')),
+    ends: (c) => c.make('addressGroups', 'other'),
+  },
+  {
+    reason: 'AddressGroupDeleting',
+    where: ['securityGroups', ns('web')],
+    waits: (c) => {
+      c.hold('addressGroups', 'other')
+      c.make('securityGroups', 'web', from('other'))
     },
     ends: (c) => c.set('securityGroups', 'web', { rules: [] }),
   },
