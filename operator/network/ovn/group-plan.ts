@@ -191,5 +191,5 @@ const ON_NODE = (
   ] as const
 ).map(([ip, address]) => ({
   there: `${ip} && ${ip}.dst == ${address} && (tcp.dst == {53, 80} || udp.dst == 53)`,
-  back: `${ip} && ${ip}.src == ${address} && (tcp.src == {53, 80} && tcp.flags == 0x10/0x10 || udp.src == 53)`,
+  back: `${ip} && ${ip}.src == ${address} && ((tcp.src == {53, 80} && tcp.flags == 0x10/0x10) || udp.src == 53)`,
 }))
