@@ -2,6 +2,7 @@
 // What another namespace lends to a rule: its ranges, and the members of its group. A host has both, one has neither.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ADDRESS_GROUP, SECURITY_GROUP } from '../../lib/api/kinds.ts'
+import { ExecError } from '../../lib/exec.ts'
 import { readString } from '../../lib/ovsdb/values.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { nbctl, rowsOf, uuidOfRow } from '../harness/northbound.ts'
@@ -51,11 +52,14 @@ const opens = (what: string, from: () => Promise<boolean>, is: boolean) =>
   waitUntilTrue(`${what} to be ${is ? 'open' : 'closed'}`, async () => (await from()) === is || undefined, 30_000)
 const pings = (from: GuestDoor) => from.pings(target.address, 1)
 /** Whether TCP packets arrive: nothing listens there, and its host says so at once. */
-const reaches = (from: GuestDoor) =>
-  from.within(['curl', '--silent', '--max-time', '2', `http://${target.address}/`]).then(
-    () => true,
-    (error: { exitCode?: number }) => error.exitCode === 7,
-  )
+const reaches = async (from: GuestDoor) => {
+  try {
+    await from.within(['curl', '--silent', '--max-time', '2', `http://${target.address}/`])
+    return true
+  } catch (error) {
+    return error instanceof ExecError && error.exitCode === 7
+  }
+}
 const idOf = async () => (await library.test.client.get(ADDRESS_GROUP, library.at('partners'))).metadata.uid
 const sets = async () => rowsOf(project.test, 'Address_Set', await idOf())
 
