@@ -10,6 +10,7 @@ import { ipClaimKind } from './controllers/ip-claim/kind.ts'
 import { networkKind } from './controllers/network/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
+import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
@@ -39,6 +40,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   nodes: nodeKind,
   ports: portKind,
   providerNetworks: providerNetworkKind,
+  qosPolicies: qosPolicyKind,
   routers: routerKind,
   securityGroups: securityGroupKind,
   storagePools: {},

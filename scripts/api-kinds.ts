@@ -13,7 +13,7 @@ export interface KindCrd {
 const HEADER = '// SPDX-License-Identifier: Apache-2.0\n// Made from crds/ by `npm run generate`. Do not edit.\n'
 
 /** A word of its own in spite of its capitals. */
-const asWords = (kind: string): string => kind.replaceAll('QoS', 'Qos')
+export const asWords = (kind: string): string => kind.replaceAll('QoS', 'Qos')
 
 /** `IPClaim` → `IP_CLAIM`. */
 export function constantNameOf(kind: string): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table "Scenarios" of docs/testing.md, read as data.
+import { asWords } from './api-kinds.ts'
 
 export const SCENARIOS = [
   'create-minimal',
@@ -51,7 +52,9 @@ function readCell(text: string, kind: string, scenario: string): Pick<ScenarioCe
   throw new Error(`${kind} ${scenario}: ${JSON.stringify(text)}`)
 }
 
-/** `IPClaim` gives `ip-claim`. */
+/** `IPClaim` gives `ip-claim`, `QoSPolicy` `qos-policy`. */
 export function toFolder(kind: string): string {
-  return kind.replaceAll(/([a-z])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$&-').toLowerCase()
+  return asWords(kind)
+    .replaceAll(/([a-z])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$&-')
+    .toLowerCase()
 }

@@ -113,6 +113,14 @@ export declare class ProviderNetwork extends GenericKind {
   status?: ProviderNetworkStatus
 }
 
+import type { QoSPolicySpec, QoSPolicyStatus } from './types/qospolicy.js'
+export type { QoSPolicySpec, QoSPolicyStatus } from './types/qospolicy.js'
+/** What traffic may take and how it is marked. It does nothing by itself; Ports, Networks (for their Ports), Routers (for their gateway) and FloatingIPs name it, and each of them has the whole of its limits. */
+export declare class QoSPolicy extends GenericKind {
+  spec: QoSPolicySpec
+  status?: QoSPolicyStatus
+}
+
 import type { RouterSpec, RouterStatus } from './types/router.js'
 export type { RouterSpec, RouterStatus } from './types/router.js'
 /** Joins Subnets: their machines reach each other through it. Distributed: every node routes for its own machines. */

@@ -44,6 +44,9 @@ RegisterKind(Port, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Port', pl
 export class ProviderNetwork extends GenericKind {}
 RegisterKind(ProviderNetwork, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ProviderNetwork', plural: 'providernetworks' })
 
+export class QoSPolicy extends GenericKind {}
+RegisterKind(QoSPolicy, { group: 'nephele.dev', version: 'v1alpha1', kind: 'QoSPolicy', plural: 'qospolicies' })
+
 export class Router extends GenericKind {}
 RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router', plural: 'routers' })
 

@@ -87,6 +87,19 @@ export interface PortSpec {
     macAddress?: string
   }[]
   /**
+   * Limits and marks of its traffic; absent: those of the Network, if it has any. *live*
+   */
+  qosPolicyRef?: {
+    /**
+     * Name of the QoSPolicy. *live*
+     */
+    name: string
+    /**
+     * Namespace of the QoSPolicy; absent: the same. Another one works only where the QoSPolicy allows it by spec.sharedWith. *live*
+     */
+    namespace?: string
+  }
+  /**
    * normal: a tap device; vhostuser: memory shared with a DPDK switch. *immutable*
    */
   vnicType?: 'normal' | 'vhostuser'
@@ -236,6 +249,14 @@ export interface PortStatus {
    * Items: UID of a SecurityGroup.
    */
   securityGroupUIDs?: string[]
+  /**
+   * The QoSPolicy in effect, NAMESPACE/NAME.
+   */
+  qosPolicy?: string
+  /**
+   * Its UID.
+   */
+  qosPolicyUID?: string
   /**
    * Who made it: Instance, the one in `owner`, which it lives and is deleted with; or User. Decided once, when it was first looked at, whatever its ownerReferences say later.
    */

@@ -568,6 +568,13 @@ const ADDRESS_GROUP: RuleCase[] = [
   },
 ]
 
+const QOS: RuleCase[] = [
+  {
+    ...{ kind: 'QoSPolicy', path: 'spec.packetRateLimits', says: 'leave packetRateLimits out' },
+    bad: { 'spec.packetRateLimits': [{ direction: 'egress', maxKpps: 10, maxBurstKpps: 1 }] },
+  },
+]
+
 const FIREWALL_RULE = 'spec.rules[0]'
 const FIREWALL: RuleCase[] = [
   ...['sourceIPPrefix', 'destinationIPPrefix'].map((end) => ({
@@ -930,6 +937,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...SECURITY_GROUP,
   ...ADDRESS_GROUP,
   ...FIREWALL,
+  ...QOS,
   ...INSTANCE,
   ...PROVIDER_NETWORK,
   ...REST,

@@ -13,6 +13,8 @@ const CONDITION = {
 }
 const COMMON = { observedGeneration: 1, conditions: [CONDITION] }
 const SHARED = { sharedWith: [{ namespace: 'team-a' }] }
+const QOS = { qosPolicyRef: { name: 'gold', namespace: 'infra' } }
+const QOS_STATUS = { qosPolicy: 'infra/gold', qosPolicyUID: 'u9' }
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG5lcGhlbGVuZXBoZWxlbmVwaGVsZW5lcGhlbGVuZXBo someone@example.com'
 export const DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const MAC = 'fa:16:3e:00:00:01'
@@ -102,13 +104,21 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   Network: [
     {
-      spec: { mtu: 1442, portSecurityEnabled: true, dnsDomain: 'example.com', ...SHARED, deletionProtection: true },
+      spec: {
+        mtu: 1442,
+        portSecurityEnabled: true,
+        dnsDomain: 'example.com',
+        ...SHARED,
+        ...QOS,
+        deletionProtection: true,
+      },
       status: {
         ...COMMON,
         state: 'ACTIVE',
         mtu: 1442,
         dnsDomain: 'example.com',
         logicalSwitch: 'net-1',
+        ...QOS_STATUS,
         portSecurityEnabled: true,
       },
     },
@@ -154,9 +164,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         portSecurityEnabled: true,
         allowedAddressPairs: [{ ipAddress: '10.0.0.100', macAddress: MAC }],
         vnicType: 'normal',
+        ...QOS,
       },
       status: {
-        ...COMMON,
+        ...{ ...COMMON, ...QOS_STATUS },
         state: 'ACTIVE',
         macAddress: MAC,
         fixedIPs: [{ subnet: 'sub', ipAddress: '10.0.0.5', prefixLength: 24 }],
@@ -393,6 +404,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           networkRef: { name: 'public', namespace: 'admin' },
           fixedIPs: [{ subnetRef: { name: 'public' }, ipAddress: '203.0.113.10' }],
           enableSNAT: true,
+          ...QOS,
         },
         routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
         deletionProtection: false,
@@ -406,6 +418,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           fixedIPs: [{ subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 }],
         },
         gateways: ['n1', 'n2'],
+        ...QOS_STATUS,
       },
     },
   ],
@@ -417,12 +430,14 @@ export const SAMPLES: Record<string, Sample[]> = {
         ipAddress: '203.0.113.11',
         portRef: { name: 'eth' },
         fixedIPAddress: '10.0.0.11',
+        ...QOS,
         deletionProtection: false,
       },
       status: {
         ...{ ...COMMON, state: 'ACTIVE', ipAddress: '203.0.113.11', subnet: 'public', networkUID: 'uid' },
         ...{ fixedIPAddress: '10.0.0.11', port: 'eth', portUID: 'uid', router: 'team-a/main', routerUID: 'uid' },
         distributed: true,
+        ...QOS_STATUS,
       },
     },
     {
@@ -525,6 +540,15 @@ export const SAMPLES: Record<string, Sample[]> = {
   AddressGroup: [
     {
       spec: { description: 'partners', addresses: ['192.0.2.0/24', '198.51.100.7/32', 'fd00:7::/48'], ...SHARED },
+      status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  QoSPolicy: [
+    {
+      spec: {
+        ...{ description: 'what for', dscpMark: 46, packetRateLimits: [], ...SHARED },
+        bandwidthLimits: [{ direction: 'egress', maxKbps: 10_000, maxBurstKbps: 5_000 }],
+      },
       status: { ...COMMON, state: 'ACTIVE' },
     },
   ],

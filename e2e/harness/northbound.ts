@@ -15,6 +15,7 @@ export type NorthboundTable =
   | 'Port_Group'
   | 'Address_Set'
   | 'ACL'
+  | 'QoS'
 
 /** The rows of a table that carry this uid, parts such as a network's metadata port among them. */
 export async function rowsOf(test: TestCloud, table: NorthboundTable, uid: string): Promise<OvsRow[]> {

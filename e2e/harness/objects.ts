@@ -50,6 +50,7 @@ export const firewallPolicy = (at: Named, spec: object = {}): Draft => draft('Fi
 export const firewallGroup = (at: Named, spec: object = {}): Draft => draft('FirewallGroup', at, spec)
 
 export const addressGroup = (at: Named, spec: object = {}): Draft => draft('AddressGroup', at, spec)
+export const qosPolicy = (at: Named, spec: object = {}): Draft => draft('QoSPolicy', at, spec)
 
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({

@@ -26,8 +26,8 @@ export function setOf(elements: readonly OvsAtom[]): OvsSet {
   return ['set', elements]
 }
 
-export function mapOf(entries: Readonly<Record<string, string | undefined>>): OvsMap {
-  const pairs: [string, string][] = []
+export function mapOf(entries: Readonly<Record<string, string | number | undefined>>): OvsMap {
+  const pairs: [string, string | number][] = []
   for (const [key, value] of Object.entries(entries)) if (value !== undefined) pairs.push([key, value])
   return ['map', pairs]
 }

@@ -18,6 +18,7 @@ import { keyPairController } from './key-pair/controller.ts'
 import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
 import { providerNetworkController } from './provider-network/controller.ts'
+import { qosPolicyController } from './qos-policy/controller.ts'
 import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
@@ -58,6 +59,7 @@ export function defineControllers(
     firewallGroups: firewallGroupController(deps, informers),
     trunks: trunkController(deps, informers),
     addressGroups: addressGroupController(deps),
+    qosPolicies: qosPolicyController(deps),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

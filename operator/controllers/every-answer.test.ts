@@ -231,12 +231,12 @@ describe.each<[string, [string, Scene, string[]][]]>([
       [
         'made',
         scene(networked, () => router(), reconcileRouter),
-        ['addresses.claim', 'network.ensure Router', 'addresses.release'],
+        ['addresses.claim', 'network.remove QoS', 'network.ensure Router', 'addresses.release'],
       ],
       [
         'that goes',
         scene(networked, () => router(GOING), reconcileRouter),
-        ['network.remove Router', 'addresses.release'],
+        ['network.remove Router', 'network.remove QoS', 'addresses.release'],
       ],
     ],
   ],
@@ -246,12 +246,12 @@ describe.each<[string, [string, Scene, string[]][]]>([
       [
         'made',
         scene(outdoors, () => floatingIP(), reconcileFloatingIP),
-        ['addresses.claim', 'network.remove PortForwarding', 'network.ensure FloatingIP'],
+        ['addresses.claim', 'network.remove QoS', 'network.remove PortForwarding', 'network.ensure FloatingIP'],
       ],
       [
         'that goes',
         scene(outdoors, () => floatingIP(GOING), reconcileFloatingIP),
-        ['network.remove FloatingIP', 'network.remove PortForwarding', 'addresses.release'],
+        ['network.remove FloatingIP', 'network.remove PortForwarding', 'network.remove QoS', 'addresses.release'],
       ],
       [
         'that goes with its port',
@@ -276,8 +276,16 @@ describe.each<[string, [string, Scene, string[]][]]>([
         scene(networked, () => port(), reconcilePort),
         ['addresses.claim', 'client.create'],
       ],
-      ['made', scene(listed, () => port(), reconcilePort), ['addresses.claim', 'network.ensure Port']],
-      ['that goes', scene(held, () => port(GOING), reconcilePort), ['network.remove Port', 'addresses.release']],
+      [
+        'made',
+        scene(listed, () => port(), reconcilePort),
+        ['addresses.claim', 'network.remove QoS', 'network.ensure Port'],
+      ],
+      [
+        'that goes',
+        scene(held, () => port(GOING), reconcilePort),
+        ['network.remove Port', 'network.remove QoS', 'addresses.release'],
+      ],
     ],
   ],
   [

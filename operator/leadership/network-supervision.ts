@@ -5,6 +5,8 @@ import { StaleWriterError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { FloatingIP, Port } from '../../lib/api/types.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { limitsOf } from '../controllers/qos-policy/limits.ts'
+import type { PolicyUser } from '../controllers/qos-policy/users.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
 import { LOGICAL_KINDS, type LogicalKind, type OwnedRow } from '../network/network-driver.ts'
 import type { Controllers } from './look-again.ts'
@@ -18,7 +20,7 @@ const RETRY_MS = 2_000
 
 /** The resources that rows of one kind belong to. */
 interface Resources {
-  kind: KindName
+  kinds: readonly KindName[]
   isKnown(caches: Caches, uid: string): boolean
   /** UIDs of the resources whose status says that their row exists. */
   listRealised(caches: Caches): string[]
@@ -32,6 +34,7 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
   PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
+  QoS: anyOf(resources('ports', isLimited), resources('routers', isLimited), resources('floatingIPs', isLimited)),
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
 }
@@ -56,7 +59,8 @@ export function superviseNetwork(
   const both = AbortSignal.any([signal, stop.signal])
   let settle: NodeJS.Timeout | undefined
   const look = () => {
-    for (const { kind: controller } of Object.values(RESOURCES)) controllers[controller].enqueueAll()
+    const kinds = new Set(Object.values(RESOURCES).flatMap((resources) => resources.kinds))
+    for (const kind of kinds) controllers[kind].enqueueAll()
   }
   const end = deps.network.onDisturbance(() => {
     settle ??= setTimeout(() => {
@@ -112,7 +116,7 @@ export function superviseNetwork(
     const owned = await deps.network.listOwned(both)
     const missing = listMissing(deps.caches, owned)
     if (missing.length > 0) log.warn({ rows: missing.slice(0, 8), count: missing.length }, 'rows are missing')
-    for (const { kind, uid } of missing) controllers[RESOURCES[kind].kind].enqueueUid(uid)
+    for (const { kind, uid } of missing) for (const of of RESOURCES[kind].kinds) controllers[of].enqueueUid(uid)
     const strays = owned.filter(({ kind, uid }) => !RESOURCES[kind].isKnown(deps.caches, uid))
     const now = new Set(strays.map(idOf))
     if (deps.regression.isHolding(deps.writer())) return now
@@ -139,13 +143,28 @@ export function listMissing(caches: Caches, owned: readonly OwnedRow[]): Pick<Ow
   return wanted.filter((row) => !there.has(idOf(row)))
 }
 
-function resources<K extends KindName>(kind: K, isRealised: (object: Kinds[K]) => boolean): Resources {
+function resources<K extends KindName>(kind: K, isRealised: (object: Kinds[K], caches: Caches) => boolean): Resources {
   return {
-    kind,
+    kinds: [kind],
     isKnown: (caches, uid) => caches[kind].findByUid(uid) !== undefined,
     listRealised: (caches) =>
-      [...caches[kind].list()].filter((object) => isRealised(object)).map(({ metadata }) => metadata.uid),
+      [...caches[kind].list()].filter((object) => isRealised(object, caches)).map(({ metadata }) => metadata.uid),
   }
+}
+
+/** Of any of these kinds. */
+function anyOf(...all: readonly Resources[]): Resources {
+  return {
+    kinds: all.flatMap(({ kinds }) => kinds),
+    isKnown: (caches, uid) => all.some((one) => one.isKnown(caches, uid)),
+    listRealised: (caches) => all.flatMap((one) => one.listRealised(caches)),
+  }
+}
+
+/** A policy that only sets bandwidth aside has no rows. */
+function isLimited({ status }: PolicyUser, { qosPolicies }: Caches): boolean {
+  const policy = status?.qosPolicyUID === undefined ? undefined : qosPolicies.findByUid(status.qosPolicyUID)
+  return policy !== undefined && limitsOf(policy) !== undefined
 }
 
 function isRealised(state: string | undefined): boolean {

@@ -16,6 +16,7 @@ import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
+import { QOS_ROWS } from '../testing/waits/qos.ts'
 import { RELEASE_ROWS } from '../testing/waits/releases.ts'
 import { ROUTER_ROWS } from '../testing/waits/routers.ts'
 import type { WaitRow } from '../testing/waits/row.ts'
@@ -32,6 +33,7 @@ const ROWS: WaitRow[] = [
   ...ROUTER_ROWS,
   ...FIREWALL_ROWS,
   ...TRUNK_ROWS,
+  ...QOS_ROWS,
   ...STORAGE_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,

@@ -70,6 +70,10 @@ const WANTS: LogicalByKind = {
     ports: [{ routerUid: 'router', subnetUid: 'sub', address: '10.0.0.1' }],
     ingress: [{ action: 'allow', etherType: 'IPv4', protocol: 'tcp', source: {}, destination: { ports: [80, 80] } }],
   },
+  QoS: {
+    ...{ kind: 'QoS', ...owner, uid: 'port', networkUid: 'net', target: { what: 'port', portUid: 'port' }, dscp: 46 },
+    egress: { maxKbps: 10_000, burstKb: 5_000 },
+  },
   Port: {
     ...{ kind: 'Port', ...owner, uid: 'port', networkUid: 'net', mac: 'fa:16:3e:00:00:01', node: 'n1' },
     fixedIPs: [{ subnetUid: 'sub', address: '10.0.0.11', hasDhcp: true }],

@@ -183,6 +183,33 @@ export interface LogicalFirewallGroup extends LogicalOwner {
   egress?: readonly LogicalFirewallRule[]
 }
 
+export interface LogicalLimit {
+  /** Kilobits a second. */
+  maxKbps: number
+  /** Kilobits that may pass at once after a pause. */
+  burstKb: number
+}
+
+/** Whose traffic it is, on the network that has the rules. */
+export type QoSTarget =
+  | { what: 'port'; portUid: string }
+  /** All that passes the gateway of the router, under its MAC address. */
+  | { what: 'gateway'; routerUid: string; mac: string }
+  /** Of one address behind the gateway, whoever translates it. */
+  | { what: 'floatingIP'; routerUid: string; address: string }
+
+/** Limits and marks of the traffic of a port, gateway or floating IP, whose uid it has. */
+export interface LogicalQoS extends LogicalOwner {
+  kind: 'QoS'
+  networkUid: string
+  target: QoSTarget
+  /** Of what it sends, or of what leaves for the outside. */
+  egress?: LogicalLimit
+  ingress?: LogicalLimit
+  /** DSCP field of what it sends. */
+  dscp?: number
+}
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
 export type LogicalWant =
   | LogicalNetwork
@@ -194,6 +221,7 @@ export type LogicalWant =
   | LogicalFloatingIP
   | LogicalPortForwarding
   | LogicalFirewallGroup
+  | LogicalQoS
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -208,6 +236,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   FloatingIP: ['Router'],
   PortForwarding: ['Network', 'Router'],
   FirewallGroup: ['Router'],
+  QoS: ['Network'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]

@@ -201,6 +201,7 @@ export class MemoryNetwork implements NetworkDriver {
       case 'FirewallGroup':
         return want.ports.every(({ routerUid }) => rows.of('Router').has(routerUid))
       case 'Subnet':
+      case 'QoS':
         return rows.of('Network').has(want.networkUid)
       case 'Port':
         return (

@@ -86,6 +86,7 @@ describe('what a kind is called', () => {
     ['GroupPolicy', 'grouppolicies', 'groupPolicy', 'groupPolicies', 'GROUP_POLICY', 'group-policy', 'ngp'],
     ['Router', 'routers', 'router', 'routers', 'ROUTER', 'router', 'nrouter'],
     ['HostClass', 'hostclasses', 'hostClass', 'hostClasses', 'HOST_CLASS', 'host-class', 'nhc'],
+    ['QoSPolicy', 'qospolicies', 'qosPolicy', 'qosPolicies', 'QOS_POLICY', 'qos-policy', 'nqsp'],
     ['Switch', 'switches', 'switch', 'switches', 'SWITCH', 'switch', 'nswitch'],
   ])('%s', (kind, plural, camel, row, constant, folder, short) => {
     expect(namesOf(kind, false, [])).toEqual({ kind, plural, camel, row, constant, folder, short, isCluster: false })

@@ -113,6 +113,19 @@ export interface FloatingIPSpec {
    */
   dnsName?: string
   /**
+   * Limits and marks of the traffic of the address; absent: none of its own. *live*
+   */
+  qosPolicyRef?: {
+    /**
+     * Name of the QoSPolicy. *live*
+     */
+    name: string
+    /**
+     * Namespace of the QoSPolicy; absent: the same. Another one works only where the QoSPolicy allows it by spec.sharedWith. *live*
+     */
+    namespace?: string
+  }
+  /**
    * Refuses deletion while true: set it to false first. *live*
    */
   deletionProtection?: boolean
@@ -198,6 +211,14 @@ export interface FloatingIPStatus {
    * UID of the Router.
    */
   routerUID?: string
+  /**
+   * The QoSPolicy in effect, NAMESPACE/NAME.
+   */
+  qosPolicy?: string
+  /**
+   * Its UID.
+   */
+  qosPolicyUID?: string
   /**
    * Whether the node of the machine translates itself; otherwise the gateway of the Router does.
    */

@@ -44,6 +44,19 @@ export interface NetworkSpec {
     segmentationID?: number
   }
   /**
+   * Limits and marks of each of its Ports that names none of its own; absent: none. *live*
+   */
+  qosPolicyRef?: {
+    /**
+     * Name of the QoSPolicy. *live*
+     */
+    name: string
+    /**
+     * Namespace of the QoSPolicy; absent: the same. Another one works only where the QoSPolicy allows it by spec.sharedWith. *live*
+     */
+    namespace?: string
+  }
+  /**
    * The namespaces whose objects may refer to this one; `*` means all of them. *live*
    *
    * @maxItems 64
@@ -118,6 +131,14 @@ export interface NetworkStatus {
    * The domain in effect.
    */
   dnsDomain?: string
+  /**
+   * The QoSPolicy of its Ports, NAMESPACE/NAME.
+   */
+  qosPolicy?: string
+  /**
+   * Its UID.
+   */
+  qosPolicyUID?: string
   /**
    * Name of the logical switch in OVN's northbound database.
    */

@@ -71,6 +71,19 @@ export interface RouterSpec {
      * Whether machines without a FloatingIP reach the outside under the Router's IPv4 address. *live*
      */
     enableSNAT?: boolean
+    /**
+     * Limits and marks of what passes the gateway; absent: none. *live*
+     */
+    qosPolicyRef?: {
+      /**
+       * Name of the QoSPolicy. *live*
+       */
+      name: string
+      /**
+       * Namespace of the QoSPolicy; absent: the same. Another one works only where the QoSPolicy allows it by spec.sharedWith. *live*
+       */
+      namespace?: string
+    }
   }
   /**
    * Ways beyond the Subnets of interfaces. Several ones to the same destination share its traffic. *live*
@@ -173,6 +186,14 @@ export interface RouterStatus {
      */
     snat?: boolean
   }
+  /**
+   * The QoSPolicy in effect at its gateway, NAMESPACE/NAME.
+   */
+  qosPolicy?: string
+  /**
+   * Its UID.
+   */
+  qosPolicyUID?: string
   /**
    * The nodes that may carry the traffic to the outside, the preferred one first; the next takes over within a second.
    *

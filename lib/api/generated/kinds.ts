@@ -100,6 +100,13 @@ export const PROVIDER_NETWORK: ResourceKind = {
   kind: 'ProviderNetwork',
   namespaced: false,
 }
+export const QOS_POLICY: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'qospolicies',
+  kind: 'QoSPolicy',
+  namespaced: true,
+}
 export const ROUTER: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -166,6 +173,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   networks: NETWORK,
   ports: PORT,
   providerNetworks: PROVIDER_NETWORK,
+  qosPolicies: QOS_POLICY,
   routers: ROUTER,
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,

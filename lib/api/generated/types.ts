@@ -14,6 +14,7 @@ import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair
 import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
 import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
+import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qospolicy.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
@@ -37,6 +38,7 @@ export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
 export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
 export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
+export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
@@ -61,6 +63,7 @@ export interface CustomObjects {
   networks: Network
   ports: Port
   providerNetworks: ProviderNetwork
+  qosPolicies: QoSPolicy
   routers: Router
   securityGroups: SecurityGroup
   storagePools: StoragePool

@@ -3,6 +3,7 @@ import type { FloatingIP } from '../../../lib/api/types.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { isWanted, listWays, portUIDsOf } from './ways.ts'
 
 /** The external Network. One that no longer shares itself keeps the addresses that it gave. */
@@ -51,6 +52,8 @@ function isReclaimable({ reclaimPolicy }: FloatingIP['spec']): boolean {
   return reclaimPolicy === 'Delete'
 }
 
+export const qosPolicy = wantedPolicy<FloatingIP>('spec.qosPolicyRef', ({ spec }) => spec.qosPolicyRef)
+
 /** The Router that translates. */
 const router: Reference<FloatingIP, 'routers'> = {
   to: 'routers',
@@ -67,7 +70,7 @@ export function holderOfFloatingIP({ metadata }: FloatingIP): ClaimHolder {
 }
 
 export const floatingIPKind: KindRow<FloatingIP> = {
-  references: { network, subnet, instance, port, router },
+  references: { network, subnet, instance, port, router, qosPolicy, givenQoSPolicy: givenPolicy<FloatingIP>() },
   indexes: {
     /** The Network on which it waits for its address. */
     withoutAddress: (floatingIP) =>

@@ -10,9 +10,11 @@ import type { LogicalPortForwarding } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isRealised } from '../common/realised-network.ts'
+import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
+import { resolvePolicy } from '../qos-policy/users.ts'
 import { claimAddress } from './address.ts'
 import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
-import { holderOfFloatingIP, network as networkOfFloatingIP } from './kind.ts'
+import { holderOfFloatingIP, network as networkOfFloatingIP, qosPolicy } from './kind.ts'
 import { findReclaiming, reclaim } from './reclaim.ts'
 import { resolveTarget, type Target } from './target.ts'
 import { isWanted, listWays, type Way } from './ways.ts'
@@ -39,13 +41,26 @@ export async function reconcileFloatingIP(
   status.ipAddress = address.object.address
   status.subnet = address.object.subnet.metadata.name
   status.networkUID = network.object.metadata.uid
+  const policy = resolvePolicy(qosPolicy, floatingIP, deps.caches)
+  // Nothing passes without the limits that it asks for. Where it leads somewhere already it keeps those that it has.
+  if (!policy.ok && status.routerUID === undefined) return disconnect(floatingIP, policy.outcome, deps, run)
+  const outcome = await lead(floatingIP, network.object, deps, run)
+  return outcome.kind === 'done' && !policy.ok ? policy.outcome : outcome
+}
+
+async function lead(
+  floatingIP: FloatingIP,
+  network: Network,
+  deps: FloatingIPDeps,
+  run: FloatingIPRun,
+): Promise<Outcome> {
   const ways = listWays(floatingIP).filter(isWanted)
   const [way] = ways
   if (!way) return disconnect(floatingIP, done, deps, run)
-  if (way.forwarding) return forward(floatingIP, ways, network.object, deps, run)
-  const target = resolveTarget(floatingIP, way, network.object, deps)
+  if (way.forwarding) return forward(floatingIP, ways, network, deps, run)
+  const target = resolveTarget(floatingIP, way, network, deps)
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
-  await connect(floatingIP, status.ipAddress, target.object, deps, run)
+  await connect(floatingIP, floatingIP.status?.ipAddress ?? '', target.object, deps, run)
   return gatewayOf(floatingIP, target.object.router) ?? done
 }
 
@@ -65,6 +80,7 @@ async function forward(
     floatingIP.status = { ...floatingIP.status, portForwardings: forwardings.map(({ status }) => status) }
     return outcome
   }
+  await limit(floatingIP, router.metadata.uid, deps, run.signal)
   await deps.network.remove('FloatingIP', floatingIP.metadata.uid, run.signal)
   const want: LogicalPortForwarding = {
     ...{ kind: 'PortForwarding', ...ownerOf(floatingIP), routerUid: router.metadata.uid, forwardings: leading },
@@ -118,11 +134,13 @@ async function connect(
   floatingIP: FloatingIP,
   externalAddress: string,
   { port, instance, fixedAddress, router, distributed }: Target,
-  { network }: FloatingIPDeps,
+  deps: FloatingIPDeps,
   { signal }: FloatingIPRun,
 ): Promise<void> {
+  const { network } = deps
   const status = (floatingIP.status ??= {})
   const routerUid = router.metadata.uid
+  await limit(floatingIP, routerUid, deps, signal)
   await network.remove('PortForwarding', floatingIP.metadata.uid, signal)
   await network.ensure(
     {
@@ -141,6 +159,19 @@ async function connect(
   status.distributed = distributed !== undefined
   delete status.portForwardings
   status.state = 'ACTIVE'
+}
+
+/** What its policy says, whoever translates. */
+async function limit(
+  floatingIP: FloatingIP,
+  routerUid: string,
+  deps: FloatingIPDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const policy = resolvePolicy(qosPolicy, floatingIP, deps.caches)
+  const { networkUID: networkUid = '', ipAddress: address = '' } = floatingIP.status ?? {}
+  const at = { networkUid, target: { what: 'floatingIP', routerUid, address } } as const
+  if (policy.ok) await applyPolicy(floatingIP, policy.object, at, deps, signal)
 }
 
 /** It leads nowhere, and keeps its address. */
@@ -178,7 +209,9 @@ function forgetTarget({ status = {} }: FloatingIP): void {
   delete status.instanceUID
 }
 
-async function removeWays({ metadata }: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {
+async function removeWays(floatingIP: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {
+  const { metadata } = floatingIP
   await network.remove('FloatingIP', metadata.uid, signal)
   await network.remove('PortForwarding', metadata.uid, signal)
+  await removePolicy(floatingIP, { network }, signal)
 }

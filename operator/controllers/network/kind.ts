@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Network } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 
 /** The physical network that a Network is. */
 export const provider: Reference<Network, 'providerNetworks'> = {
@@ -10,6 +11,9 @@ export const provider: Reference<Network, 'providerNetworks'> = {
   isKept: hasSegment,
   holds: hasSegment,
 }
+
+/** The policy of its Ports. */
+export const qosPolicy = wantedPolicy<Network>('spec.qosPolicyRef', ({ spec }) => spec.qosPolicyRef)
 
 export function hasSegment({ status }: Network): boolean {
   return status?.physicalNetwork !== undefined
@@ -25,7 +29,7 @@ export function hasOtherSegment({ status: old }: Network, { status }: Network): 
 }
 
 export const networkKind: KindRow<Network> = {
-  references: { provider },
+  references: { provider, qosPolicy, givenQoSPolicy: givenPolicy<Network>() },
   indexes: {
     /** The segment that it has. Two have the same one only for a moment, or after a restore. */
     segment: ({ status }) =>

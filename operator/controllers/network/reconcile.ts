@@ -10,6 +10,8 @@ import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { namesOfUsers, waitForHolders } from '../../kind/holders.ts'
 import { listForeignPorts } from '../port/security.ts'
+import { recordPolicy, resolvePolicy } from '../qos-policy/users.ts'
+import { qosPolicy } from './kind.ts'
 import { keptSegment, settleSegment, type Segment } from './segment.ts'
 
 const DEFAULT_UNDERLAY_MTU = 1500
@@ -43,8 +45,11 @@ export async function reconcileNetwork(
   if (lack) return lack
   status.logicalSwitch = network.metadata.uid
   status.state = 'ACTIVE'
+  // Its Ports realise it. One that cannot be had leaves it what it has.
+  const policy = resolvePolicy(qosPolicy, network, deps.caches)
+  if (policy.ok) recordPolicy(network, policy.object)
   followSecurity(network, deps)
-  return done
+  return policy.ok ? done : policy.outcome
 }
 
 /** @returns the MTU in effect */

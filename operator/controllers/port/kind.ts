@@ -4,6 +4,7 @@ import type { ObjectKey } from '../../../lib/kube/object.ts'
 import { keyOf } from '../../kind/references.ts'
 import { mayUse } from '../../kind/resolve.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { wishesMore } from './wishes.ts'
@@ -30,6 +31,9 @@ export const securityGroup: Reference<Port, 'securityGroups'> = {
   holds: (port, group) => mayUse(securityGroup, port, group),
 }
 
+/** Its own policy: without one it has that of its Network. */
+export const qosPolicy = wantedPolicy<Port>('spec.qosPolicyRef', ({ spec }) => spec.qosPolicyRef)
+
 const node: Reference<Port, 'computeNodes'> = {
   to: 'computeNodes',
   refs: ({ status }) => (status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]),
@@ -37,7 +41,7 @@ const node: Reference<Port, 'computeNodes'> = {
 }
 
 export const portKind: KindRow<Port> = {
-  references: { network, securityGroup, node },
+  references: { network, securityGroup, qosPolicy, givenQoSPolicy: givenPolicy<Port>(), node },
   indexes: {
     /** The network on which the port waits for its addresses. */
     withoutAddress: (port) => (port.status?.fixedIPs === undefined ? [networkKeyOf(port)] : []),

@@ -10,6 +10,7 @@ import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding, type Binding } from './binding.ts'
 import { nameInEffect } from './dns-name.ts'
 import { securityGroupRefsOf } from './groups.ts'
+import { keepPortPolicy } from './qos-policy.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { isShared } from './shared-addresses.ts'
 
@@ -79,6 +80,7 @@ export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal:
     const subnet = subnets.find(({ metadata }) => metadata.name === name)
     return { address: ipAddress, ...(subnet ? { subnet } : {}) }
   })
+  await keepPortPolicy(port, network, deps, signal)
   const security = resolveSecurity(port, network, deps)
   const groups = security.enabled ? listKnownGroups(port, deps) : []
   await ensureLogicalPort(

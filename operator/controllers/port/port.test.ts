@@ -347,6 +347,8 @@ describe('an own port and its machines', () => {
     expect(log.filter((call) => !call.includes('listHeld'))).toEqual([
       'network.remove Port',
       'network.remove Port ended',
+      'network.remove QoS',
+      'network.remove QoS ended',
       'addresses.release',
       'addresses.release ended',
     ])

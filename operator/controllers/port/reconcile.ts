@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { Port, QoSPolicy } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -22,6 +22,7 @@ import { decideOrigin } from './origin.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
+import { applyPortPolicy, resolvePortPolicy } from './qos-policy.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
 import { recordOf } from './subport.ts'
@@ -58,6 +59,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
   recordName(port, { network, hostname: plan.binding?.hostname }, deps, run.now)
+  // First of all, so that nothing passes without it.
+  if (identity.object.policy.ok) await applyPortPolicy(port, network, identity.object.policy.object, deps, run.signal)
   await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
   if (!plan.binding) status.state = 'DOWN'
   const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done
@@ -93,8 +96,11 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   if (!mac.ok) return fail(port, mac)
   const addresses = await resolveAddresses(port, { network: network.object, mac: mac.object }, deps)
   if (!addresses.ok) return fail(port, (await withGroups(port, addresses.outcome, deps, run)) ?? addresses)
-  const { uids: groups, lacks } = await resolveGroups(port, security.enabled, deps, run)
-  // Rules come first: a new port is not plugged in before all its groups are known. An existing one joins those that can be found.
+  const { uids: groups, lacks: noGroup } = await resolveGroups(port, security.enabled, deps, run)
+  const policy = resolvePortPolicy(port, network.object, deps.caches)
+  const lacks = allMissing([noGroup, policy.ok ? undefined : policy.outcome])?.outcome
+  // Rules come first: a new port is not plugged in before all its groups and its policy are known. An existing one joins the groups that
+  // can be found, and keeps the policy that it has.
   if (lacks && isNew) return { ok: false, outcome: lacks }
   status.networkUID = network.object.metadata.uid
   status.macAddress = mac.object
@@ -106,7 +112,15 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   recordSecurity(port, security, groups)
   const speakers = isNew ? eventOfSpeakers(port, network.object, deps) : undefined
   if (speakers) run.event(speakers)
-  return found({ network: network.object, mac: mac.object, addresses: addresses.object, groups, security, lacks })
+  return found({
+    network: network.object,
+    mac: mac.object,
+    addresses: addresses.object,
+    groups,
+    security,
+    policy,
+    lacks,
+  })
 }
 
 /** Adds the groups that it names and that are missing to the outcome, so that all is reported at once. */
@@ -118,7 +132,9 @@ async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: Por
 
 interface ResolvedIdentity extends Identity {
   network: RealisedNetwork
-  /** Why the port is not a member of all groups that it names. */
+  /** What of the limits of its traffic can be had; undefined: there are to be none. */
+  policy: Found<QoSPolicy | undefined>
+  /** Why the port is not a member of all groups that it names, or not limited as it should be. */
   lacks: Outcome | undefined
   addresses: readonly ResolvedAddress[]
 }

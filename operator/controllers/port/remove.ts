@@ -28,6 +28,7 @@ export async function removePort(port: Port, deps: PortDeps, run: PortRun): Prom
     return waiting
   }
   await deps.network.remove('Port', port.metadata.uid, run.signal)
+  await deps.network.remove('QoS', port.metadata.uid, run.signal)
   const { namespace = '', name, uid } = port.metadata
   await deps.addresses.release(deps.addresses.listHeld({ namespace, name, uid }))
   return released

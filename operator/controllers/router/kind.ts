@@ -4,6 +4,7 @@ import type { ObjectRef } from '../../../lib/kube/object.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 
 /** The Subnets that the Router is to join. */
 export const subnet: Reference<Router, 'subnets'> = {
@@ -56,6 +57,12 @@ const gatewaySubnet: Reference<Router, 'subnets'> = {
   holds: () => true,
 }
 
+/** The policy of its gateway. */
+export const qosPolicy = wantedPolicy<Router>(
+  'spec.externalGateway.qosPolicyRef',
+  ({ spec }) => spec.externalGateway?.qosPolicyRef,
+)
+
 /** `team/public` as a reference. */
 function refOf(key: string): ObjectRef {
   const [namespace = '', name = ''] = key.split('/')
@@ -76,7 +83,7 @@ export function holderOfRouter({ metadata }: Router): ClaimHolder {
 }
 
 export const routerKind: KindRow<Router> = {
-  references: { subnet, leg, outside, gateway, gatewaySubnet },
+  references: { subnet, leg, outside, gateway, gatewaySubnet, qosPolicy, givenQoSPolicy: givenPolicy<Router>() },
   indexes: {
     /** UIDs of the Subnets that the Router has joined. */
     legUID: ({ status }) => (status?.interfaces ?? []).map(({ subnetUID }) => subnetUID),

@@ -10,7 +10,8 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimLegs, releaseOthers } from './claims.ts'
 import { recordFailover } from './failover.ts'
-import { gatewayStatus, logicalGateway, resolveGateway, type Gateway } from './gateway.ts'
+import { limitGateway, resolveLimited } from './gateway-policy.ts'
+import { gatewayStatus, logicalGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
 import { withoutOverlap } from './overlap.ts'
 import { resolveRoutes } from './routes.ts'
@@ -26,12 +27,13 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
   const users = isGoing ? waitForHolders('routers', router, deps.caches) : undefined
   if (isGoing && !users) {
     await deps.network.remove('Router', router.metadata.uid, run.signal)
+    await deps.network.remove('QoS', router.metadata.uid, run.signal)
     await releaseOthers(router, [], deps)
     return released
   }
   const found = resolveInterfaces(router, deps)
   if (found.unknown) return users ?? found.unknown
-  const { gateway, refused, ...outside } = await resolveGateway(router, found.interfaces, deps)
+  const { gateway, refused, ...outside } = await resolveLimited(router, found.interfaces, deps)
   if (outside.unknown) return users ?? outside.unknown
   const apart = withoutOverlap(found.interfaces, gateway)
   const { claimed: interfaces, lacks: taken } = await claimLegs(router, apart.interfaces, deps)
@@ -41,14 +43,15 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
     ...{ kind: 'Router', ...ownerOf(router), interfaces, routes },
     ...(logical ? { gateway: logical } : {}),
   }
-  const behind = await ensureAll(want, deps, run)
+  const unlimited = await untilReady(() => limitGateway(router, gateway, logical, deps, run.signal))
+  const behind = await untilReady(() => deps.network.ensure(want, run.signal))
   record(router, interfaces, gateway)
   recordFailover(router, gateway?.nodes ?? [], gateway?.candidates ?? [], run.now)
   await releaseOthers(router, usedBy(interfaces, gateway), deps)
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.
   if (users) return users
   // What can be joined is joined, whatever else is missing.
-  const lacks = [...found.lacks, ...outside.lacks, ...apart.lacks, ...taken, ...unreachable, behind]
+  const lacks = [...found.lacks, ...outside.lacks, ...apart.lacks, ...taken, ...unreachable, unlimited, behind]
   const missing = allMissing(lacks)
   status.state = missing || refused ? (status.state ?? 'BUILD') : 'ACTIVE'
   if (refused) throw refused
@@ -56,13 +59,9 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
 }
 
 /** @returns why a part of it is not there yet: the row of a network is lost at the moment */
-async function ensureAll(
-  want: LogicalRouter,
-  { network }: RouterDeps,
-  { signal }: RouterRun,
-): Promise<Outcome | undefined> {
+async function untilReady(ensure: () => Promise<void>): Promise<Outcome | undefined> {
   try {
-    await network.ensure(want, signal)
+    await ensure()
     return undefined
   } catch (error) {
     if (error instanceof TransientError && error.reason === 'NetworkNotReady')

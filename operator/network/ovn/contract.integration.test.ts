@@ -63,18 +63,20 @@ describe('OVN on a real northbound database keeps the contract', () => {
         await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
         const nb = new Northbound((table) => raw.rows(table), PLANNERS)
         const { uuid } = nb.find(kind, uid)!
-        // A port goes when its switch lets it go, a translation when its router does; all else can be deleted.
+        // A port goes when its switch lets it go, a translation when its router does, a limit when its switch does; all else can be deleted.
         const part = setOf([uuidOf(uuid)])
         await raw.transact(
           kind === 'Port'
             ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['ports', 'delete', part]] }]
             : kind === 'FloatingIP'
               ? [{ op: 'mutate', table: 'Logical_Router', where: [], mutations: [['nat', 'delete', part]] }]
-              : nb.all(kind, uid).map((row): Operation => ({
-                  op: 'delete',
-                  table: PLANNERS[kind].table,
-                  where: byUuid(row.uuid),
-                })),
+              : kind === 'QoS'
+                ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['qos_rules', 'delete', part]] }]
+                : nb.all(kind, uid).map((row): Operation => ({
+                    op: 'delete',
+                    table: PLANNERS[kind].table,
+                    where: byUuid(row.uuid),
+                  })),
           soon(),
         )
       },

@@ -15,8 +15,8 @@ import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark } from './marks.
 export const NORTHBOUND_TABLES = {
   NB_Global: { columns: ['external_ids', 'options', 'nb_cfg', 'sb_cfg'] },
   Logical_Switch: {
-    columns: ['name', 'ports', 'dns_records', 'load_balancer', 'external_ids'],
-    members: ['ports'],
+    columns: ['name', 'ports', 'dns_records', 'load_balancer', 'qos_rules', 'external_ids'],
+    members: ['ports', 'qos_rules'],
   },
   Logical_Switch_Port: {
     columns: [
@@ -81,6 +81,7 @@ export const NORTHBOUND_TABLES = {
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   Address_Set: { columns: ['name', 'addresses', 'external_ids'] },
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
+  QoS: { columns: ['priority', 'direction', 'match', 'action', 'bandwidth', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 /** Of the names of Port_Groups that are firewalls. */
 export const FIREWALL_PREFIX = 'nfw_'
@@ -97,12 +98,14 @@ const NAMED = [
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
 const HOLDERS = ['Logical_Switch', 'Port_Group', 'Logical_Router'] as const
-/** Columns that name rows of their own, few enough to be compared whole. */
+/** Columns that name rows of their own. Those that are not reported by their members are few enough to be compared whole. */
 const PARTS = [
   ['Logical_Router', 'nat'],
   ['Logical_Router', 'load_balancer'],
   ['Logical_Switch', 'load_balancer'],
+  ['Logical_Switch', 'qos_rules'],
 ] as const
+const NO_CHANGE = { added: [], removed: [] } as const
 type PartsHolder = (typeof PARTS)[number][0]
 
 /** The table in which rows of each kind live: a row with the kind's mark in another table does not count. */
@@ -289,7 +292,8 @@ export class Northbound {
     const ports = table === 'Logical_Router' ? differenceOf('ports', before, after) : members?.['ports']
     for (const [holder, column] of PARTS) {
       if (holder !== table) continue
-      const { added, removed } = differenceOf(column, before, after)
+      const { added, removed } =
+        column === 'qos_rules' ? (members?.[column] ?? NO_CHANGE) : differenceOf(column, before, after)
       for (const part of removed) removeFrom(this.#partHolders, `${table}/${part}`, uuid)
       for (const part of added) addTo(this.#partHolders, `${table}/${part}`, uuid)
     }
@@ -318,7 +322,9 @@ export function isDisturbance({ table, before, after }: RowChange): boolean {
 
 /** Of a row that was given whole. */
 function membersOf(row: OvsRow): Pick<RowChange, 'members'> {
-  return row['ports'] === undefined ? {} : { members: { ports: { added: readUuids(row['ports']), removed: [] } } }
+  const there = ['ports', 'qos_rules'].filter((column) => row[column] !== undefined)
+  const members = there.map((column) => [column, { added: readUuids(row[column]), removed: [] }] as const)
+  return there.length === 0 ? {} : { members: Object.fromEntries(members) }
 }
 
 function differenceOf(

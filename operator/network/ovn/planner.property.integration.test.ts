@@ -98,6 +98,14 @@ const WORLD: readonly LogicalWant[] = [
     egress: [],
   },
   {
+    ...{ kind: 'QoS', ...owner, uid: 'port-1', networkUid: 'net-1', target: { what: 'port', portUid: 'port-1' } },
+    ...{ egress: { maxKbps: 10_000, burstKb: 5_000 }, ingress: { maxKbps: 20_000, burstKb: 10_000 }, dscp: 46 },
+  },
+  {
+    ...{ kind: 'QoS', ...owner, uid: 'fip-2', networkUid: 'net-ext', egress: { maxKbps: 1_000, burstKb: 500 } },
+    target: { what: 'floatingIP', routerUid: 'router-1', address: '203.0.113.20' },
+  },
+  {
     ...{ kind: 'SecurityGroup', ...owner, uid: 'sg-1' },
     rules: [
       { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' },
@@ -133,6 +141,7 @@ const PARTS: readonly string[] = [
   'static_routes',
   'nat',
   'load_balancer',
+  'qos_rules',
   'gateway_chassis',
 ]
 const ROOTS = [
@@ -197,7 +206,7 @@ async function picture(): Promise<unknown> {
     rows(table)
       .filter(isOurs)
       .map(([, row]) => [
-        text(row, 'ports', 'dns_records', 'acls', 'static_routes', 'nat', 'load_balancer'),
+        text(row, ...PARTS),
         readUuids(row['dns_records'])
           .map((uuid): [string, OvsRow] => [uuid, raw.rows('DNS').get(uuid) ?? {}])
           .filter(isOurs)
@@ -266,6 +275,17 @@ async function picture(): Promise<unknown> {
           .map((uuid) => text(raw.rows('ACL').get(uuid) ?? {}))
           .sort(),
       )
+      .sort(),
+    limits: rows('Logical_Switch')
+      .filter(isOurs)
+      .map(([, row]) => [
+        readString(row['name']),
+        readUuids(row['qos_rules'])
+          .map((uuid): [string, OvsRow] => [uuid, raw.rows('QoS').get(uuid) ?? {}])
+          .filter(isOurs)
+          .map(([, rule]) => text(rule))
+          .sort(),
+      ])
       .sort(),
     dhcp: rows('DHCP_Options')
       .filter(isOurs)

@@ -10,6 +10,7 @@ import type { Plan } from './plan.ts'
 import type { KindPlanner } from './planner.ts'
 import { planPortForwarding, planPortForwardingRemoval } from './port-forwarding-plan.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
+import { planQoS, planQoSRemoval } from './qos-plan.ts'
 import { planRouter, planRouterRemoval } from './router-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 
@@ -23,6 +24,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   PortForwarding: { table: 'Load_Balancer', plan: planPortForwarding, planRemoval: planPortForwardingRemoval },
   FirewallGroup: { table: 'Port_Group', plan: planFirewallGroup, planRemoval: planFirewallGroupRemoval },
   AddressGroup: { table: 'Address_Set', plan: planAddressGroup, planRemoval: planAddressGroupRemoval },
+  QoS: { table: 'QoS', plan: planQoS, planRemoval: planQoSRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits of a port's traffic: its own policy, or else the one of its network.
+import type { Network, Port, QoSPolicy } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
+import type { Caches } from '../../kind/row.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { applyPolicy } from '../qos-policy/apply.ts'
+import { resolvePolicy } from '../qos-policy/users.ts'
+import { qosPolicy } from './kind.ts'
+
+type PolicyCaches = Pick<Caches, 'qosPolicies'>
+
+/** Undefined: nothing limits it. */
+export function resolvePortPolicy(port: Port, network: Network, caches: PolicyCaches): Found<QoSPolicy | undefined> {
+  if (port.spec.qosPolicyRef) return resolvePolicy(qosPolicy, port, caches)
+  if (network.spec.qosPolicyRef === undefined) return found(undefined)
+  const uid = network.status?.qosPolicyUID
+  const policy = uid === undefined ? undefined : caches.qosPolicies.findByUid(uid)
+  if (policy) return found(policy)
+  const key = keyOfObject(network)
+  const message = `Network ${key} in spec.networkRef names a QoSPolicy that it does not have yet: see the conditions of Network ${key}`
+  return missing('QoSPolicyNotFound', message)
+}
+
+export async function applyPortPolicy(
+  port: Port,
+  network: Network,
+  policy: QoSPolicy | undefined,
+  deps: Pick<OperatorDeps, 'network'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const portUid = port.metadata.uid
+  await applyPolicy(port, policy, { networkUid: network.metadata.uid, target: { what: 'port', portUid } }, deps, signal)
+}
+
+/** Of a port that keeps its row: what it had. */
+export async function keepPortPolicy(
+  port: Port,
+  network: Network,
+  deps: Pick<OperatorDeps, 'network'> & { caches: PolicyCaches },
+  signal: AbortSignal,
+): Promise<void> {
+  const uid = port.status?.qosPolicyUID
+  const policy = uid === undefined ? undefined : deps.caches.qosPolicies.findByUid(uid)
+  if (policy) await applyPortPolicy(port, network, policy, deps, signal)
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { QoSPolicy } from '../../../lib/api/types.ts'
+import type { LogicalLimit, LogicalQoS } from '../../network/network-driver.ts'
+
+export type Limits = Pick<LogicalQoS, 'egress' | 'ingress' | 'dscp'>
+type Direction = 'egress' | 'ingress'
+
+/** TCP needs a bucket of about 0.4 s to fill a policed line; a whole second would let a tenth too much pass in the first ten. */
+const DEFAULT_BURST_SECONDS = 0.5
+const LEAST_DEFAULT_BURST_KB = 100
+
+/** What the backend polices and marks; undefined: nothing. */
+export function limitsOf({ spec }: QoSPolicy): Limits | undefined {
+  const [egress, ingress] = (['egress', 'ingress'] as const).map((direction) => limitOf(spec, direction))
+  const { dscpMark: dscp } = spec
+  if (!egress && !ingress && dscp === undefined) return undefined
+  return { ...(egress ? { egress } : {}), ...(ingress ? { ingress } : {}), ...(dscp === undefined ? {} : { dscp }) }
+}
+
+function limitOf({ bandwidthLimits = [] }: QoSPolicy['spec'], wanted: Direction): LogicalLimit | undefined {
+  const limit = bandwidthLimits.find(({ direction }) => direction === wanted)
+  if (!limit) return undefined
+  const { maxKbps, maxBurstKbps } = limit
+  const burstKb = maxBurstKbps ?? Math.max(Math.ceil(maxKbps * DEFAULT_BURST_SECONDS), LEAST_DEFAULT_BURST_KB)
+  return { maxKbps, burstKb }
+}

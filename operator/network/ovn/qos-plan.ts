@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TerminalError, TransientError } from '../../../lib/errors.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { mapOf, readString, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import type { LogicalQoS, QoSTarget } from '../network-driver.ts'
+import { familyOf, normalAddress, normalMac } from './addresses.ts'
+import { gatewayPortName } from './gateway-plan.ts'
+import { markOf } from './marks.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { Plan } from './plan.ts'
+import { switchEndName } from './router-port.ts'
+
+/**
+ * ovn-nb(5), QoS priority. Of the rows that match a packet the highest decides alone: traffic of a floating IP that has limits of its own is not
+ * counted in the gateway's.
+ */
+const PRIORITY = { port: 2000, floatingIP: 2000, gateway: 1000 } as const
+
+/**
+ * Limits and marks → QoS, one row for each direction, on the switch. On each chassis that a packet of its passes the row is a meter of its own:
+ * what a port or a gateway sends and gets passes one chassis.
+ * @throws TransientError while the network's row is missing
+ */
+export function planQoS(want: LogicalQoS, nb: Northbound): Plan {
+  const network = nb.find('Network', want.networkUid)
+  if (!network) throw new TransientError('NetworkNotReady', `network ${want.networkUid} is not in OVN yet`)
+  const plan = new Plan()
+  const surplus = nb.all('QoS', want.uid)
+  for (const row of qosRows(want)) {
+    const at = surplus.findIndex((held) => readString(held.row['direction']) === row['direction'])
+    const [held] = at < 0 ? [] : surplus.splice(at, 1)
+    const rule = plan.ensure('QoS', held, row)
+    const on = held ? nb.holdersOf('Logical_Switch', held.uuid) : []
+    if (!on.includes(network.uuid)) planRules(plan, network.uuid, 'insert', rule)
+    if (held) planOff(plan, held, nb, network.uuid)
+  }
+  for (const held of surplus) planOff(plan, held, nb)
+  return plan
+}
+
+export function planQoSRemoval(uid: string, nb: Northbound): Plan {
+  const plan = new Plan()
+  for (const held of nb.all('QoS', uid)) planOff(plan, held, nb)
+  return plan
+}
+
+/** OVSDB collects the row of a rule that no switch has. */
+function planOff(plan: Plan, { uuid }: FoundRow, nb: Northbound, kept?: string): void {
+  for (const at of nb.holdersOf('Logical_Switch', uuid)) if (at !== kept) planRules(plan, at, 'delete', uuidOf(uuid))
+}
+
+function planRules(
+  plan: Plan,
+  switchUuid: string,
+  mutator: 'insert' | 'delete',
+  rule: ReturnType<Plan['insert'] | typeof uuidOf>,
+): void {
+  const mutations = [['qos_rules', mutator, setOf([rule])]] as const
+  plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(switchUuid), mutations })
+}
+
+function qosRows(want: LogicalQoS): OvsRow[] {
+  const { egress, ingress, dscp, target } = want
+  const common = { priority: PRIORITY[target.what], external_ids: markOf(want) }
+  const bandwidth = (limit: LogicalQoS['egress']) => mapOf(limit ? { rate: limit.maxKbps, burst: limit.burstKb } : {})
+  // Directions of OVN are the switch's: from-lport is what a port sends to it.
+  const sent = { direction: 'from-lport', match: matchOf(target, 'egress'), bandwidth: bandwidth(egress) }
+  const got = { direction: 'to-lport', match: matchOf(target, 'ingress'), bandwidth: bandwidth(ingress) }
+  return [
+    ...(egress || dscp !== undefined
+      ? [{ ...common, ...sent, action: mapOf(dscp === undefined ? {} : { dscp }) }]
+      : []),
+    ...(ingress ? [{ ...common, ...got, action: mapOf({}) }] : []),
+  ]
+}
+
+/** What is sent to the network by a port is at one of its ports; what leaves a router there comes from the router's port. */
+function matchOf(target: QoSTarget, direction: 'egress' | 'ingress'): string {
+  const [port, side] = direction === 'egress' ? ['inport', 'src'] : ['outport', 'dst']
+  const at = (name: string) => `${port} == ${JSON.stringify(checkedName(name))}`
+  switch (target.what) {
+    case 'port':
+      return at(target.portUid)
+    case 'gateway':
+      // Floating IPs whose nodes translate pass the same port of the switch, under MAC addresses of their own, on other nodes.
+      return `${at(endOf(target.routerUid))} && eth.${side} == ${normalMac(target.mac)}`
+    case 'floatingIP': {
+      const address = normalAddress(target.address)
+      return `${at(endOf(target.routerUid))} && ${familyOf(address) === 'IPv4' ? 'ip4' : 'ip6'}.${side} == ${address}`
+    }
+  }
+}
+
+function endOf(routerUid: string): string {
+  return switchEndName(gatewayPortName(routerUid))
+}
+
+/** It stands in OVN's match language. */
+function checkedName(name: string): string {
+  if (/^[A-Za-z0-9_-]+$/.test(name)) return name
+  throw new TerminalError('InvalidName', `${JSON.stringify(name)} is not made of a uid`)
+}
