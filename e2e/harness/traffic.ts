@@ -44,7 +44,7 @@ export function atOutside({ cloud }: TestCloud): TrafficHost {
 
 /** What arrives, in kilobits a second, Ethernet headers included. @param mtu of the way, for the headers of tcp */
 export async function measureKbps(flow: Flow, mtu = 1400): Promise<number> {
-  const { from, to, address, protocol = 'tcp', seconds = 4, offeredKbps = 60_000 } = flow
+  const { from, to, address, protocol = 'tcp', seconds = 2, offeredKbps = 60_000 } = flow
   const run = (host: TrafficHost, ...args: string[]) =>
     host(['--input-type=module', '-e', PROGRAM, '--', ...args], (seconds + 20) * 1000)
   const received = run(to, 'receive', protocol, `${PORT}`, `${seconds}`)
