@@ -7,6 +7,7 @@ import { floatingIPKind } from './controllers/floating-ip/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
+import { loadBalancerKind } from './controllers/load-balancer/kind.ts'
 import { networkKind } from './controllers/network/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
@@ -36,6 +37,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   instances: instanceKind,
   ipClaims: ipClaimKind,
   keyPairs: {},
+  loadBalancers: loadBalancerKind,
   networks: networkKind,
   nodes: nodeKind,
   ports: portKind,

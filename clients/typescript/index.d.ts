@@ -89,6 +89,14 @@ export declare class KeyPair extends GenericKind {
   status?: KeyPairStatus
 }
 
+import type { LoadBalancerSpec, LoadBalancerStatus } from './types/loadbalancer.js'
+export type { LoadBalancerSpec, LoadBalancerStatus } from './types/loadbalancer.js'
+/** An address whose TCP, UDP or SCTP connections are shared by several machines, on every node, without a machine of its own. Members see the address of who asks. */
+export declare class LoadBalancer extends GenericKind {
+  spec: LoadBalancerSpec
+  status?: LoadBalancerStatus
+}
+
 import type { NetworkSpec, NetworkStatus } from './types/network.js'
 export type { NetworkSpec, NetworkStatus } from './types/network.js'
 /** A virtual network: one layer-2 segment that reaches over all nodes. */

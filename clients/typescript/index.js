@@ -35,6 +35,9 @@ RegisterKind(IPClaim, { group: 'nephele.dev', version: 'v1alpha1', kind: 'IPClai
 export class KeyPair extends GenericKind {}
 RegisterKind(KeyPair, { group: 'nephele.dev', version: 'v1alpha1', kind: 'KeyPair', plural: 'keypairs' })
 
+export class LoadBalancer extends GenericKind {}
+RegisterKind(LoadBalancer, { group: 'nephele.dev', version: 'v1alpha1', kind: 'LoadBalancer', plural: 'loadbalancers' })
+
 export class Network extends GenericKind {}
 RegisterKind(Network, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Network', plural: 'networks' })
 

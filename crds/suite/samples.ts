@@ -552,4 +552,42 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: { ...COMMON, state: 'ACTIVE' },
     },
   ],
+  LoadBalancer: [
+    {
+      spec: {
+        description: 'the shop',
+        vip: { subnetRef: { name: 'front' }, ipAddress: '10.0.0.100' },
+        listeners: [
+          {
+            ...{ name: 'http', protocol: 'tcp', port: 80 },
+            members: [
+              { instanceSelector: { matchLabels: { app: 'web' } }, port: 8080 },
+              { portRef: { name: 'eth0' } },
+              { ipAddress: '10.0.0.9' },
+            ],
+            sessionAffinity: { timeoutSeconds: 60 },
+            healthMonitor: { intervalSeconds: 5, timeoutSeconds: 3, successThreshold: 1, failureThreshold: 2 },
+          },
+          { name: 'dns', protocol: 'udp', port: 53 },
+        ],
+        deletionProtection: false,
+      },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', operatingStatus: 'DEGRADED', vipAddress: '10.0.0.100', subnetUID: 'uid-1' },
+        ...{ router: 'team/main', routerUID: 'uid-2' },
+        probeAddresses: [{ subnet: 'front', subnetUID: 'uid-1', ipAddress: '10.0.0.101' }],
+        listeners: [
+          {
+            ...{ name: 'http', port: 80 },
+            members: [
+              {
+                ...{ name: 'web-1', ipAddress: '10.0.0.5', port: 8080, portUID: 'uid-3', status: 'OFFLINE' },
+                ...{ reason: 'NoAnswer', message: 'nothing answers', since: '2026-01-01T00:00:00Z' },
+              },
+            ],
+          },
+        ],
+      },
+    },
+  ],
 }

@@ -51,6 +51,7 @@ export const firewallGroup = (at: Named, spec: object = {}): Draft => draft('Fir
 
 export const addressGroup = (at: Named, spec: object = {}): Draft => draft('AddressGroup', at, spec)
 export const qosPolicy = (at: Named, spec: object = {}): Draft => draft('QoSPolicy', at, spec)
+export const loadBalancer = (at: Named, spec: object = {}): Draft => draft('LoadBalancer', at, spec)
 
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({

@@ -6,6 +6,7 @@ import {
   IMAGE,
   INSTANCE,
   KEY_PAIR,
+  LOAD_BALANCER,
   NAMESPACE,
   NETWORK,
   PORT,
@@ -229,7 +230,7 @@ export class Project {
     await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
     for (const kinds of [
-      [FLOATING_IP, TRUNK],
+      [FLOATING_IP, LOAD_BALANCER, TRUNK],
       [INSTANCE, ROUTER],
       [VOLUME, PORT],
       [SUBNET, IMAGE, SECURITY_GROUP],

@@ -15,6 +15,7 @@ import { imageController } from './image/controller.ts'
 import { instanceController } from './instance/controller.ts'
 import { ipClaimController } from './ip-claim/controller.ts'
 import { keyPairController } from './key-pair/controller.ts'
+import { loadBalancerController } from './load-balancer/controller.ts'
 import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
 import { providerNetworkController } from './provider-network/controller.ts'
@@ -60,6 +61,7 @@ export function defineControllers(
     trunks: trunkController(deps, informers),
     addressGroups: addressGroupController(deps),
     qosPolicies: qosPolicyController(deps),
+    loadBalancers: loadBalancerController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -8,6 +8,7 @@ import { explainedReasons, reasonsIn, stallingReasons } from '../../scripts/reas
 import { KINDS, KIND_NAMES } from '../kinds.ts'
 import { resourceKindOf, type KindName, type Reference } from '../kind/row.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
+import { BALANCER_ROWS } from '../testing/waits/balancers.ts'
 import { FIREWALL_ROWS } from '../testing/waits/firewalls.ts'
 import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
 import { MACHINE_NEED_ROWS } from '../testing/waits/machine-needs.ts'
@@ -34,6 +35,7 @@ const ROWS: WaitRow[] = [
   ...FIREWALL_ROWS,
   ...TRUNK_ROWS,
   ...QOS_ROWS,
+  ...BALANCER_ROWS,
   ...STORAGE_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
@@ -97,6 +99,12 @@ const ELSEWHERE: Record<string, string> = {
   Error: 'thrown, tried again with back-off',
   Forbidden: 'thrown, tried again with back-off',
   WriteRefused: 'thrown, tried again with back-off',
+  AddressFamilyMismatch: 'of a LoadBalancer: a person writes another address',
+  TooManyMembers: 'of a LoadBalancer: whoever narrows the selector, or a machine that goes, wakes it',
+  NotReached: 'of a member of a LoadBalancer, as its Router and Port: load-balancer/controller.test.ts',
+  PortDown: 'the same',
+  NotProbedYet: 'the same, as what probes find',
+  NoAnswer: 'the same',
   Progressing: 'the first write of a run that goes on at once',
   AtNextStart: 'the condition ResizePending: a person starts the machine anew',
   DiskCannotShrink: 'the same: a person names another Flavor',
@@ -150,6 +158,11 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },
+  loadBalancers: {
+    InUse: 'nothing refers to a LoadBalancer',
+    RouterNotFound: 'it names no Router: it finds the one that joins its Subnet',
+    RouterDeleting: 'the same',
+  },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

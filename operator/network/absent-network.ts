@@ -24,5 +24,7 @@ export function absentNetwork(): NetworkDriver {
     isClaimed: () => undefined,
     onSubportClaims: () => () => undefined,
     onTaken: () => () => undefined,
+    probeOf: () => undefined,
+    onProbes: () => () => undefined,
   }
 }

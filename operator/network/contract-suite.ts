@@ -65,6 +65,11 @@ const WANTS: LogicalByKind = {
     externalAddress: '203.0.113.20',
     forwardings: [{ protocol: 'tcp', externalPort: 2222, internalPort: 22, count: 1, fixedAddress: '10.0.0.11' }],
   },
+  LoadBalancer: {
+    ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router', networkUids: ['net'] },
+    addresses: ['10.0.0.100'],
+    listeners: [{ protocol: 'tcp', port: 80, members: [{ address: '10.0.0.11', port: 8080 }] }],
+  },
   FirewallGroup: {
     ...{ kind: 'FirewallGroup', ...owner, uid: 'wall' },
     ports: [{ routerUid: 'router', subnetUid: 'sub', address: '10.0.0.1' }],

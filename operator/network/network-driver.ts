@@ -210,6 +210,33 @@ export interface LogicalQoS extends LogicalOwner {
   dscp?: number
 }
 
+/** A port of a balancer's addresses, whose connections its members share. */
+export interface LogicalListener {
+  protocol: 'tcp' | 'udp' | 'sctp'
+  port: number
+  /** `portUid`: of a port of ours; `probeSource`: the address from where it is probed. */
+  members: readonly { address: string; port: number; portUid?: string; probeSource?: string }[]
+  /** How long a client stays with a member. Absent: not at all. */
+  affinitySeconds?: number
+  /** Members with a probeSource that do not answer are left out. */
+  monitor?: { intervalSeconds: number; timeoutSeconds: number; successThreshold: number; failureThreshold: number }
+}
+
+/** Addresses whose connections are shared by several machines behind a router, by every node for its own guests. */
+export interface LogicalLoadBalancer extends LogicalOwner {
+  kind: 'LoadBalancer'
+  /** Answers for the addresses. */
+  routerUid: string
+  /** Whose machines reach it: those that the router joins. */
+  networkUids: readonly string[]
+  /** All of one family. */
+  addresses: readonly string[]
+  listeners: readonly LogicalListener[]
+}
+
+/** What the probes of a member found. */
+export type ProbeResult = 'online' | 'offline' | 'error'
+
 /** All that a backend realises. A new kind is a member here and, as the compiler then says, a planner of each driver. */
 export type LogicalWant =
   | LogicalNetwork
@@ -222,6 +249,7 @@ export type LogicalWant =
   | LogicalPortForwarding
   | LogicalFirewallGroup
   | LogicalQoS
+  | LogicalLoadBalancer
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
 
@@ -237,6 +265,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   PortForwarding: ['Network', 'Router'],
   FirewallGroup: ['Router'],
   QoS: ['Network'],
+  LoadBalancer: ['Network', 'Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */
 export const LOGICAL_KINDS = Object.keys(STANDS_ON) as readonly LogicalKind[]
@@ -276,11 +305,8 @@ export interface NetworkDriver {
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void>
   /**
    * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
-<<<<<<< HEAD
    * subnets with DHCP; for a router (of which all else is written) and where it matters for a subnet, the network; for a floating IP, its router; for port forwardings the networks, too. Nothing waits for security groups.
-=======
    * subnets with DHCP; for a router, and where it matters for a subnet, the network; for a floating IP, its router; for port forwardings the networks, too. Nothing waits for security groups and address groups.
->>>>>>> ab0e83c (network: AddressGroups, ranges that rules name)
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */
@@ -301,6 +327,10 @@ export interface NetworkDriver {
   isClaimed(uid: string, node: string): boolean | undefined
   /** Called with the UIDs of ports with a parent whose claim may have changed: no node reports these. */
   onSubportClaims(listener: (uids: readonly string[]) => void): () => void
+  /** What a balancer's probes of this port found last. Undefined: nothing yet. */
+  probeOf(member: { portUid: string; protocol: LogicalListener['protocol']; port: number }): ProbeResult | undefined
+  /** Called with the UIDs of the ports of which the probes found something else. */
+  onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void
 }
 
 /** Geneve over IPv4 with OVN's option: 20 IP + 8 UDP + 8 geneve + 8 option + 14 inner Ethernet. */

@@ -30,5 +30,7 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     onTaken: (listener) => network.onTaken(listener),
     isClaimed: (uid, node) => network.isClaimed(uid, node),
     onSubportClaims: (listener) => network.onSubportClaims(listener),
+    probeOf: (member) => network.probeOf(member),
+    onProbes: (listener) => network.onProbes(listener),
   }
 }

@@ -10,6 +10,7 @@ import {
   type LogicalWant,
   type NetworkDriver,
   type OwnedRow,
+  type ProbeResult,
   type TakenPort,
 } from '../network/network-driver.ts'
 
@@ -41,6 +42,8 @@ export class MemoryNetwork implements NetworkDriver {
   #unclaimed: ReadonlySet<string> = new Set()
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
   #taken: readonly TakenPort[] = []
+  readonly #probes = new Map<string, ProbeResult>()
+  readonly #probeListeners = new Set<(portUids: ReadonlySet<string>) => void>()
   #claimed: MemoryRows['claimed']
   #failures: Error[] = []
 
@@ -162,6 +165,21 @@ export class MemoryNetwork implements NetworkDriver {
     for (const listener of [...this.#claimListeners]) listener(changed)
   }
 
+  probeOf({ portUid }: { portUid: string }): ProbeResult | undefined {
+    return this.#probes.get(portUid)
+  }
+
+  onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {
+    this.#probeListeners.add(listener)
+    return () => this.#probeListeners.delete(listener)
+  }
+
+  /** A probe of whatever port number found this. */
+  setProbe(portUid: string, result: ProbeResult): void {
+    this.#probes.set(portUid, result)
+    for (const listener of [...this.#probeListeners]) listener(new Set([portUid]))
+  }
+
   #tellMade({ kind, uid }: Pick<OwnedRow, 'kind' | 'uid'>): void {
     for (const listener of [...this.#made]) listener({ kind, uid })
   }
@@ -196,6 +214,7 @@ export class MemoryNetwork implements NetworkDriver {
         )
       case 'FloatingIP':
         return rows.of('Router').has(want.routerUid)
+      case 'LoadBalancer':
       case 'PortForwarding':
         return rows.of('Router').has(want.routerUid) && want.networkUids.every((uid) => rows.of('Network').has(uid))
       case 'FirewallGroup':

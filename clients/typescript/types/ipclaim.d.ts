@@ -64,9 +64,9 @@ export interface IPClaimSpec {
      */
     ownerRef?: {
       /**
-       * Its kind. *live*
+       * Its kind; HealthMonitor: a LoadBalancer, for its probes. *live*
        */
-      kind: 'Router' | 'FloatingIP'
+      kind: 'Router' | 'FloatingIP' | 'LoadBalancer' | 'HealthMonitor'
       /**
        * Its namespace. *live*
        */

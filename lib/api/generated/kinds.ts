@@ -79,6 +79,13 @@ export const KEY_PAIR: ResourceKind = {
   kind: 'KeyPair',
   namespaced: true,
 }
+export const LOAD_BALANCER: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'loadbalancers',
+  kind: 'LoadBalancer',
+  namespaced: true,
+}
 export const NETWORK: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -170,6 +177,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   instances: INSTANCE,
   ipClaims: IP_CLAIM,
   keyPairs: KEY_PAIR,
+  loadBalancers: LOAD_BALANCER,
   networks: NETWORK,
   ports: PORT,
   providerNetworks: PROVIDER_NETWORK,

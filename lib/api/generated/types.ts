@@ -11,6 +11,7 @@ import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
 import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
 import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
 import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
+import type { LoadBalancerSpec, LoadBalancerStatus } from '../../../crds/generated/loadbalancer.ts'
 import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
 import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
@@ -35,6 +36,7 @@ export type Image = Resource<ImageSpec, ImageStatus>
 export type Instance = Resource<InstanceSpec, InstanceStatus>
 export type IPClaim = Resource<IPClaimSpec, never>
 export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
+export type LoadBalancer = Resource<LoadBalancerSpec, LoadBalancerStatus>
 export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
 export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
@@ -60,6 +62,7 @@ export interface CustomObjects {
   instances: Instance
   ipClaims: IPClaim
   keyPairs: KeyPair
+  loadBalancers: LoadBalancer
   networks: Network
   ports: Port
   providerNetworks: ProviderNetwork

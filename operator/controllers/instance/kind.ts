@@ -4,6 +4,7 @@ import type { KindRow, Reference } from '../../kind/row.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
+import { labelKeysOf } from './label-keys.ts'
 import { listNics } from './nics.ts'
 
 /** The machine's node, and nodes that have not released it yet. */
@@ -74,6 +75,8 @@ export const volume: Reference<Instance, 'volumes'> = {
 export const instanceKind: KindRow<Instance> = {
   references: { node, flavor, image, keyPair, network, port, volume },
   indexes: {
+    /** `team/app=web` for each label. */
+    label: labelKeysOf,
     /** Networks on which an unplaced machine may be waiting for an address. */
     unplacedOn: (instance) => (instance.status?.node === undefined ? targetKeysOf(network, instance) : []),
     /** `<network key>|<mac>` that an unplaced machine may be waiting for. */

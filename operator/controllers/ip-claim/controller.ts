@@ -18,6 +18,7 @@ export function ipClaimController(deps: OperatorDeps, informers: OperatorInforme
       watchOf(informers.ports, (port) => blocksBy('port', keyOfObject(port))),
       watchOf(informers.routers, ({ metadata }) => blocksBy('owner', metadata.uid)),
       watchOf(informers.floatingIPs, ({ metadata }) => blocksBy('owner', metadata.uid)),
+      watchOf(informers.loadBalancers, ({ metadata }) => blocksBy('owner', metadata.uid)),
       watchOf(informers.instances, ({ metadata }) => blocksBy('instance', metadata.uid)),
     ],
     reconcile: (claim, run) => reconcileIPClaim(claim, deps, run),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { FLOATING_IP, PORT, ROUTER } from '../../../lib/api/kinds.ts'
-import type { FloatingIP, Instance, IPClaim, Port, Router } from '../../../lib/api/types.ts'
+import { FLOATING_IP, LOAD_BALANCER, PORT, ROUTER } from '../../../lib/api/kinds.ts'
+import type { FloatingIP, Instance, IPClaim, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
@@ -49,16 +49,22 @@ async function isIdle(
   )
 }
 
-type AddressOwner = Router | FloatingIP
+type AddressOwner = Router | FloatingIP | LoadBalancer
 type OwnerRef = NonNullable<ClaimEntry['ownerRef']>
 
+const OWNERS = {
+  Router: { kind: ROUTER, cache: 'routers' },
+  FloatingIP: { kind: FLOATING_IP, cache: 'floatingIPs' },
+  LoadBalancer: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  HealthMonitor: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+} as const satisfies Record<OwnerRef['kind'], object>
+
 function cachedOwner({ kind, namespace, name }: OwnerRef, { caches }: Pick<OperatorDeps, 'caches'>) {
-  return kind === 'Router' ? caches.routers.find(namespace, name) : caches.floatingIPs.find(namespace, name)
+  return caches[OWNERS[kind].cache].find(namespace, name)
 }
 
 function storedOwner(ref: OwnerRef, client: Run['client'], signal: AbortSignal): Promise<AddressOwner | undefined> {
-  const kind = ref.kind === 'Router' ? ROUTER : FLOATING_IP
-  return client.find<AddressOwner>(kind, { namespace: ref.namespace, name: ref.name }, { signal })
+  return client.find<AddressOwner>(OWNERS[ref.kind].kind, { namespace: ref.namespace, name: ref.name }, { signal })
 }
 
 /**
@@ -80,6 +86,11 @@ function isAbandoned(
     const { ipAddress } = (owner as FloatingIP).status ?? {}
     return ipAddress !== undefined && ipAddress !== address
   }
+  if (ownerRef.kind === 'LoadBalancer') {
+    const { vipAddress } = (owner as LoadBalancer).status ?? {}
+    return vipAddress !== undefined && vipAddress !== address
+  }
+  if (ownerRef.kind === 'HealthMonitor') return isProbeAbandoned(address, block, owner as LoadBalancer)
   const router = owner as Router
   const { interfaces = [], externalGateway } = router.status ?? {}
   const has = [...interfaces, ...(externalGateway?.fixedIPs ?? [])].some(
@@ -89,6 +100,13 @@ function isAbandoned(
   const subnet = caches.subnets.find(block.namespace, block.subnetName)
   const network = subnet && keyOf(subnet.spec.networkRef, block.namespace)
   return network === undefined || !targetKeysOf(outside, router).includes(network)
+}
+
+/** One that monitors and has none in this subnet yet may be about to have it. */
+function isProbeAbandoned(address: string, block: BlockRef, { spec, status }: LoadBalancer): boolean {
+  const had = status?.probeAddresses?.find(({ subnetUID }) => subnetUID === block.subnetUid)
+  if (had) return had.ipAddress !== address
+  return !spec.listeners.some(({ healthMonitor }) => healthMonitor !== undefined)
 }
 
 interface Claimants {

@@ -2,6 +2,7 @@
 import { TerminalError } from '../../../lib/errors.ts'
 import type { LogicalFirewallEnd, LogicalFirewallRule } from '../network-driver.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
+import { checkedPort } from './balancer-places.ts'
 
 /** What a packet has to be for a rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
 export function firewallMatch({ etherType, protocol, source, destination }: LogicalFirewallRule): string {
@@ -38,9 +39,4 @@ function portMatch(
   const [first, last] = ports.map(checkedPort)
   const field = `${protocol}.${end}`
   return first === last ? [`${field} == ${first}`] : [`${field} >= ${first}`, `${field} <= ${last}`]
-}
-
-function checkedPort(port: number): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port
-  throw new TerminalError('InvalidRule', `${port} is no port: 1 to 65535 are`)
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
-import { TerminalError, TransientError } from '../../../lib/errors.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import type { OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalFirewallGroup, LogicalFirewallRule } from '../network-driver.ts'
 import { familyOf, normalAddress } from './addresses.ts'
 import { firewallMatch } from './firewall-match.ts'
-import { FIREWALL_TIER, planAcls } from './group-plan.ts'
+import { FIREWALL_TIER } from './group-plan.ts'
+import { listedName, planListedGroup } from './listed-group.ts'
 import { markOf, partMark } from './marks.ts'
 import { FIREWALL_PREFIX, type FoundRow, type Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
@@ -27,50 +27,24 @@ const ACTIONS = { allow: 'pass', deny: 'drop', reject: 'reject' } as const
  */
 export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): Plan {
   const plan = new Plan()
-  const name = firewallName(want.uid)
+  const name = listedName(FIREWALL_PREFIX, want.uid)
   const ends = want.ports.map(({ routerUid, subnetUid }) => findEnd(routerPortName(routerUid, subnetUid), nb))
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
-  const rules = firewallRules(want, name)
-  const external_ids = markOf(want)
-  if (!held) {
-    const acls = setOf(rules.map((rule) => plan.insert('ACL', rule)))
-    plan.insert('Port_Group', { name, ports: setOf(ends.map(uuidOf)), acls, external_ids })
-    return plan
-  }
-  plan.ensure('Port_Group', held, { name, external_ids })
-  planAcls(plan, held, rules, nb)
-  planMembers(plan, held, ends, nb)
+  planListedGroup(plan, held, { name, external_ids: markOf(want), ports: ends, rules: firewallRules(want, name) }, nb)
   return plan
-}
-
-function planMembers(plan: Plan, { uuid }: FoundRow, ends: readonly string[], nb: Northbound): void {
-  const present = nb.firewalledPorts(uuid)
-  const added = ends.filter((end) => !present.includes(end)).map(uuidOf)
-  const surplus = present.filter((port) => !ends.includes(port)).map(uuidOf)
-  if (added.length + surplus.length === 0) return
-  const mutations = [
-    ['ports', 'delete', setOf(surplus)],
-    ['ports', 'insert', setOf(added)],
-  ] as const
-  plan.push({ op: 'mutate', table: 'Port_Group', where: byUuid(uuid), mutations })
 }
 
 /** ACLs go with their group. */
 export function planFirewallGroupRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
-  const held = nb.findNamed('Port_Group', firewallName(uid))
+  const held = nb.findNamed('Port_Group', listedName(FIREWALL_PREFIX, uid))
   for (const row of [...(held ? [held] : []), ...copiesOf(uid, held, nb)]) plan.remove('Port_Group', row)
   return plan
 }
 
 function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): FoundRow[] {
   return nb.all('FirewallGroup', uid).filter((row) => row.uuid !== held?.uuid)
-}
-
-function firewallName(uid: string): string {
-  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
-  return `${FIREWALL_PREFIX}${uid.replaceAll('-', '_')}`
 }
 
 /** Row of a router's port on the switch. */

@@ -20,9 +20,9 @@ import { Plan } from './plan.ts'
 /** All ports with port security are members: what no rule of a group allows is dropped. */
 export const GUARD_GROUP = 'nephele_guard'
 /** Of what groups say. Before it stand firewalls: what one of them passes, the groups still judge. ovn-nb(5), ACL tier. */
-const TIER = 1
+export const GROUP_TIER = 1
 export const FIREWALL_TIER = 0
-const ALLOW_PRIORITY = 1002
+export const ALLOW_PRIORITY = 1002
 const DROP_PRIORITY = 1001
 
 /** SecurityGroup → Port_Group with one ACL per rule; a remote group is matched by its own address set, so members add no rules. */
@@ -153,7 +153,7 @@ function aclKey(row: OvsRow): string {
 }
 
 function acl(direction: string, priority: number, match: string, action: string, uid: string): OvsRow {
-  return { direction, priority, match, action, tier: TIER, external_ids: partMark('Rule', uid) }
+  return { direction, priority, match, action, tier: GROUP_TIER, external_ids: partMark('Rule', uid) }
 }
 
 /** Rules with the same meaning are one. */

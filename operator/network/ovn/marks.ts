@@ -50,7 +50,9 @@ export function partMark(
     | 'RouterPort'
     | 'Route'
     | 'Gateway'
-    | 'SNAT',
+    | 'SNAT'
+    | 'HealthMonitor'
+    | 'Hairpins',
   uid: string,
 ): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })

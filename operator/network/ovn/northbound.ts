@@ -76,6 +76,7 @@ export const NORTHBOUND_TABLES = {
       'external_ids',
     ],
   },
+  Load_Balancer_Health_Check: { columns: ['vip', 'options', 'external_ids'] },
   DHCP_Options: { columns: ['cidr', 'options', 'external_ids'] },
   DNS: { columns: ['records', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
@@ -83,8 +84,9 @@ export const NORTHBOUND_TABLES = {
   ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
   QoS: { columns: ['priority', 'direction', 'match', 'action', 'bandwidth', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
-/** Of the names of Port_Groups that are firewalls. */
+/** Of the names of Port_Groups whose ports are listed: those of firewalls, and of members of balancers. */
 export const FIREWALL_PREFIX = 'nfw_'
+export const BALANCER_PREFIX = 'nlb_'
 export type NorthboundTable = keyof typeof NORTHBOUND_TABLES
 
 const NAMED = [
@@ -132,8 +134,8 @@ export class Northbound {
   readonly #claimers = new Map<string, Set<string>>()
   /** By table and the uuid of a part (a translation, a balancer): the rows that have it. */
   readonly #partHolders = new Map<string, Set<string>>()
-  /** The ports of a firewall's group, by the uuid of its row. Of the others nobody asks, and they have many. */
-  readonly #firewalled = new Map<string, Set<string>>()
+  /** The ports of such a group, by the uuid of its row. Of the others nobody asks, and they have many. */
+  readonly #listed = new Map<string, Set<string>>()
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
@@ -205,9 +207,9 @@ export class Northbound {
     return [...holders].flatMap((uuid) => this.get('Port_Group', uuid) ?? [])
   }
 
-  /** Rows of the ports of a firewall's group, by the uuid of its row. */
-  firewalledPorts(groupUuid: string): string[] {
-    return [...(this.#firewalled.get(groupUuid) ?? [])]
+  /** Rows of the ports of a firewall's or balancer's group, by the uuid of its row. */
+  portsOfGroup(groupUuid: string): string[] {
+    return [...(this.#listed.get(groupUuid) ?? [])]
   }
 
   /** Whether a port's row is one of the switch's, by the uuids of both. */
@@ -300,9 +302,9 @@ export class Northbound {
     if (!holders || !ports) return
     for (const port of ports.removed) removeFrom(holders, port, uuid)
     for (const port of ports.added) addTo(holders, port, uuid)
-    if (table !== 'Port_Group' || !readString((after ?? before)?.['name'])?.startsWith(FIREWALL_PREFIX)) return
-    for (const port of ports.removed) removeFrom(this.#firewalled, uuid, port)
-    for (const port of ports.added) addTo(this.#firewalled, uuid, port)
+    if (table !== 'Port_Group' || !isListed(readString((after ?? before)?.['name']) ?? '')) return
+    for (const port of ports.removed) removeFrom(this.#listed, uuid, port)
+    for (const port of ports.added) addTo(this.#listed, uuid, port)
   }
 
   #unname({ table, uuid, before, after }: RowChange): void {
@@ -311,6 +313,10 @@ export class Northbound {
     if (after && nameKey(table, after) === old) return
     if (this.#byName.get(old) === uuid) this.#byName.delete(old)
   }
+}
+
+function isListed(group: string): boolean {
+  return group.startsWith(FIREWALL_PREFIX) || group.startsWith(BALANCER_PREFIX)
 }
 
 /** Any change except one to NB_Global that leaves alone what we have there, such as northd's sign of life. */

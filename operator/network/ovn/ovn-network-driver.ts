@@ -9,6 +9,7 @@ import {
   type LogicalWant,
   type NetworkDriver,
   type OwnedRow,
+  type ProbeResult,
   type TakenPort,
 } from '../network-driver.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
@@ -146,6 +147,14 @@ export class OvnNetworkDriver implements NetworkDriver {
 
   onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
     return this.#claims.onSubportClaims(listener)
+  }
+
+  probeOf(member: Parameters<NetworkDriver['probeOf']>[0]): ProbeResult | undefined {
+    return this.#claims.southbound?.probes.resultOf(member)
+  }
+
+  onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {
+    return this.#claims.southbound?.probes.onChanged(listener) ?? (() => undefined)
   }
 
   #endWatches(): void {

@@ -132,6 +132,18 @@ const WORLD: readonly LogicalWant[] = [
     allowedAddressPairs: [],
     isShared: false,
   })),
+  {
+    ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },
+    addresses: ['10.0.2.100', '203.0.113.14'],
+    listeners: [
+      {
+        ...{ protocol: 'tcp', port: 80, affinitySeconds: 60 },
+        members: [{ address: '10.0.0.11', port: 8080, portUid: 'port-1', probeSource: '10.0.0.200' }],
+        monitor: { intervalSeconds: 5, timeoutSeconds: 3, successThreshold: 1, failureThreshold: 2 },
+      },
+      { protocol: 'udp', port: 53, members: [] },
+    ],
+  },
 ]
 /** Columns that name rows of other tables, which go with them. */
 const PARTS: readonly string[] = [
@@ -142,6 +154,7 @@ const PARTS: readonly string[] = [
   'nat',
   'load_balancer',
   'qos_rules',
+  'health_check',
   'gateway_chassis',
 ]
 const ROOTS = [
@@ -254,7 +267,10 @@ async function picture(): Promise<unknown> {
     balancers: rows('Load_Balancer')
       .filter(isOurs)
       .map(([uuid, row]) => [
-        text(row),
+        text(row, 'health_check'),
+        readUuids(row['health_check'])
+          .map((one) => text(raw.rows('Load_Balancer_Health_Check').get(one) ?? {}))
+          .sort(),
         (['Logical_Router', 'Logical_Switch'] as const).map((table) =>
           rows(table)
             .filter(([, holder]) => readUuids(holder['load_balancer']).includes(uuid))

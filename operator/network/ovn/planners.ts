@@ -4,6 +4,7 @@ import { planAddressGroup, planAddressGroupRemoval } from './address-group-plan.
 import { planFirewallGroup, planFirewallGroupRemoval } from './firewall-plan.ts'
 import { planFloatingIP, planFloatingIPRemoval } from './floating-ip-plan.ts'
 import { planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
+import { planLoadBalancer, planLoadBalancerRemoval } from './load-balancer-plan.ts'
 import { planNetwork, planNetworkRemoval } from './network-plan.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
@@ -25,6 +26,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   FirewallGroup: { table: 'Port_Group', plan: planFirewallGroup, planRemoval: planFirewallGroupRemoval },
   AddressGroup: { table: 'Address_Set', plan: planAddressGroup, planRemoval: planAddressGroupRemoval },
   QoS: { table: 'QoS', plan: planQoS, planRemoval: planQoSRemoval },
+  LoadBalancer: { table: 'Load_Balancer', plan: planLoadBalancer, planRemoval: planLoadBalancerRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }
 

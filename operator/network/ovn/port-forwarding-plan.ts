@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TerminalError, TransientError } from '../../../lib/errors.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { mapOf, readString, setOf, uuidOf, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
-import type { LogicalKind, LogicalPortForwarding } from '../network-driver.ts'
+import { mapOf, readString, setOf } from '../../../lib/ovsdb/values.ts'
+import type { LogicalPortForwarding } from '../network-driver.ts'
 import { normalAddress } from './addresses.ts'
+import { checkedPort, placesOf, planPlaces } from './balancer-places.ts'
 import { markOf } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const
 type Protocol = (typeof PROTOCOLS)[number]
-const HOLDERS = ['Logical_Router', 'Logical_Switch'] as const
 
 /**
  * ovn-nb(5), Load_Balancer options. The router answers for the address though it may be of a subnet that the router has no address of;
@@ -25,10 +23,7 @@ const OPTIONS = { neighbor_responder: 'all', ct_flush: 'true' }
  */
 export function planPortForwarding(want: LogicalPortForwarding, nb: Northbound): Plan {
   const plan = new Plan()
-  const on = {
-    Logical_Router: [uuidIn('Router', want.routerUid, nb)],
-    Logical_Switch: want.networkUids.map((uid) => uuidIn('Network', uid, nb)),
-  }
+  const places = placesOf(want, nb)
   const all = nb.all('PortForwarding', want.uid)
   const kept = new Set<string>()
   for (const protocol of PROTOCOLS) {
@@ -41,7 +36,7 @@ export function planPortForwarding(want: LogicalPortForwarding, nb: Northbound):
       ...{ health_check: setOf([]), ip_port_mappings: mapOf({}), selection_fields: setOf([]) },
       external_ids: markOf(want),
     })
-    for (const table of HOLDERS) planOn(plan, nb, table, { wanted: on[table], held: held?.uuid, balancer })
+    planPlaces(plan, nb, { places, held: held?.uuid, balancer })
   }
   // The references to them are weak, and go with them.
   for (const row of all) if (!kept.has(row.uuid)) plan.remove('Load_Balancer', row)
@@ -54,29 +49,6 @@ export function planPortForwardingRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
-function uuidIn(kind: LogicalKind, uid: string, nb: Northbound): string {
-  const row = nb.find(kind, uid)
-  if (!row) throw new TransientError('NetworkNotReady', `${kind.toLowerCase()} ${uid} is not in OVN yet`)
-  return row.uuid
-}
-
-/** The balancer is on these rows of the table, and on no others. */
-function planOn(
-  plan: Plan,
-  nb: Northbound,
-  table: (typeof HOLDERS)[number],
-  { wanted, held, balancer }: { wanted: readonly string[]; held: string | undefined; balancer: OvsUuid | OvsNamedUuid },
-): void {
-  const present = held === undefined ? [] : nb.holdersOf(table, held)
-  const mutate = (uuid: string, mutator: 'insert' | 'delete', row: OvsUuid | OvsNamedUuid) =>
-    plan.push({
-      ...{ op: 'mutate', table, where: byUuid(uuid) },
-      mutations: [['load_balancer', mutator, setOf([row])]],
-    })
-  for (const uuid of wanted) if (!present.includes(uuid)) mutate(uuid, 'insert', balancer)
-  for (const uuid of present) if (held !== undefined && !wanted.includes(uuid)) mutate(uuid, 'delete', uuidOf(held))
-}
-
 /** `203.0.113.10:2222` → `10.0.0.5:22`, for each port. */
 function vipsOf({ externalAddress, forwardings }: LogicalPortForwarding, protocol: Protocol): Record<string, string> {
   const address = normalAddress(externalAddress)
@@ -85,12 +57,7 @@ function vipsOf({ externalAddress, forwardings }: LogicalPortForwarding, protoco
     if (one.protocol !== protocol) continue
     const fixed = normalAddress(one.fixedAddress)
     for (let i = 0; i < one.count; i++)
-      vips[`${address}:${checked(one.externalPort + i)}`] = `${fixed}:${checked(one.internalPort + i)}`
+      vips[`${address}:${checkedPort(one.externalPort + i)}`] = `${fixed}:${checkedPort(one.internalPort + i)}`
   }
   return vips
-}
-
-function checked(port: number): number {
-  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port
-  throw new TerminalError('InvalidRule', `${port} is not between 1 and 65535`)
 }

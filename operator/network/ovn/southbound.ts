@@ -4,10 +4,11 @@ import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
+import { Probes } from './probes.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
-/** Only what shows which chassis claims which port: those of guests, which have an empty type, and gateways. ovn-sb(5). */
+/** Only what shows which chassis claims which port, those of guests, which have an empty type, and gateways; and what probes find. ovn-sb(5). */
 const TABLES = {
   Port_Binding: {
     columns: ['logical_port', 'chassis'],
@@ -17,6 +18,7 @@ const TABLES = {
     ],
   },
   Chassis: { columns: ['name'] },
+  Service_Monitor: { columns: ['logical_port', 'protocol', 'port', 'status'] },
 } as const satisfies Record<string, MonitoredTable>
 
 /** The southbound database as the operator sees it: it reads who claims ports, and writes nothing. */
@@ -24,6 +26,7 @@ export class Southbound {
   readonly #client: OvsdbClient
   readonly #claimants = new Map<string, string>()
   readonly #claims = new Listeners<Iterable<string>>()
+  readonly probes = new Probes()
 
   constructor(options: SouthboundOptions) {
     this.#client = new OvsdbClient({ ...options, database: 'OVN_Southbound', tables: TABLES })
@@ -62,8 +65,10 @@ export class Southbound {
   }
 
   #update(changes: readonly RowChange[]): void {
+    this.probes.update(changes)
     const names = new Set<string>()
     for (const { table, before, after } of changes) {
+      if (table === 'Service_Monitor') continue
       if (table === 'Chassis') {
         // Rare: a node came or went. All claimed ports are looked at again.
         for (const name of this.#claimants.keys()) names.add(name)

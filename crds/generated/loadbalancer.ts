@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// Made from crds/loadbalancers.yaml by `npm run generate`. Do not edit.
+
+export interface LoadBalancerSchema {
+  spec?: LoadBalancerSpec
+  status?: LoadBalancerStatus
+}
+/**
+ * Its address, and who answers there. *live*
+ */
+export interface LoadBalancerSpec {
+  /**
+   * What it is for, for people. *live*
+   */
+  description?: string
+  /**
+   * The address where it is reached. *immutable*
+   */
+  vip: {
+    /**
+     * A Subnet of the same namespace that a Router joins. *immutable*
+     */
+    subnetRef: {
+      /**
+       * Name of the Subnet. *immutable*
+       */
+      name: string
+    }
+    /**
+     * The address; absent: one is chosen. *immutable*
+     */
+    ipAddress?: string
+  }
+  /**
+   * What it listens for. *live*
+   *
+   * @minItems 1
+   * @maxItems 16
+   *
+   * Items: One port, and its members. *live*
+   */
+  listeners: {
+    /**
+     * Its name. *live*
+     */
+    name: string
+    /**
+     * The protocol. *live*
+     */
+    protocol: 'tcp' | 'udp' | 'sctp'
+    /**
+     * The port. *live*
+     */
+    port: number
+    /**
+     * Who answers. *live*
+     *
+     * @maxItems 64
+     *
+     * Items: Machines by label, a Port, or an address. *live*
+     */
+    members?: {
+      /**
+       * All Instances of the namespace with these labels, each by its first address that the Router reaches. *live*
+       */
+      instanceSelector?: {
+        /**
+         * Labels that an Instance has to have, all of them. *live*
+         */
+        matchLabels: {
+          /**
+           * The value of one label. *live*
+           */
+          [k: string]: string
+        }
+      }
+      /**
+       * A Port of the same namespace. *live*
+       */
+      portRef?: {
+        /**
+         * Name of the Port. *live*
+         */
+        name: string
+      }
+      /**
+       * An address that the Router reaches. It is not monitored. *live*
+       */
+      ipAddress?: string
+      /**
+       * Where they listen; absent: at the listener's port. *live*
+       */
+      port?: number
+    }[]
+    /**
+     * Whether a client stays with the same member, by its address; absent: no. *live*
+     */
+    sessionAffinity?: {
+      /**
+       * How long after its last connection. *live*
+       */
+      timeoutSeconds?: number
+    }
+    /**
+     * Whether members are probed and left out while they do not answer: by a connection (tcp), or a packet that is not refused (udp). Absent: no. *live*
+     */
+    healthMonitor?: {
+      /**
+       * Between two probes. *live*
+       */
+      intervalSeconds?: number
+      /**
+       * After which a probe has failed. *live*
+       */
+      timeoutSeconds?: number
+      /**
+       * Probes in a row after which a member is taken in. *live*
+       */
+      successThreshold?: number
+      /**
+       * Failed probes in a row after which it is left out. *live*
+       */
+      failureThreshold?: number
+    }
+  }[]
+  /**
+   * Refuses deletion while true: set it to false first. *live*
+   */
+  deletionProtection?: boolean
+}
+/**
+ * What was observed. Written by the operator alone.
+ */
+export interface LoadBalancerStatus {
+  /**
+   * The metadata.generation that this status answers.
+   */
+  observedGeneration?: number
+  /**
+   * OpenStack's word for it, for people; derived from the conditions, never read back.
+   */
+  state?: 'PENDING' | 'ACTIVE' | 'ERROR' | 'DELETING'
+  /**
+   * Whether it serves: all members of all listeners (ONLINE), some (DEGRADED), none (OFFLINE), or nobody looks (NO_MONITOR).
+   */
+  operatingStatus?: 'ONLINE' | 'DEGRADED' | 'OFFLINE' | 'NO_MONITOR'
+  /**
+   * The address where it is reached.
+   */
+  vipAddress?: string
+  /**
+   * UID of the Subnet of that address.
+   */
+  subnetUID?: string
+  /**
+   * The Router that answers for the address, as namespace/name.
+   */
+  router?: string
+  /**
+   * UID of that Router.
+   */
+  routerUID?: string
+  /**
+   * From where members are probed, one address in each of their Subnets.
+   *
+   * @maxItems 32
+   *
+   * Items: One address.
+   */
+  probeAddresses?: {
+    /**
+     * Name of the Subnet.
+     */
+    subnet: string
+    /**
+     * UID of the Subnet.
+     */
+    subnetUID: string
+    /**
+     * The address.
+     */
+    ipAddress: string
+  }[]
+  /**
+   * The listeners and their members.
+   *
+   * @maxItems 16
+   *
+   * Items: One listener.
+   */
+  listeners?: {
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its port.
+     */
+    port: number
+    /**
+     * Those found.
+     *
+     * @maxItems 256
+     *
+     * Items: One member.
+     */
+    members: {
+      /**
+       * Of its Instance or Port, or its address.
+       */
+      name: string
+      /**
+       * Where it is reached.
+       */
+      ipAddress?: string
+      /**
+       * Where it listens.
+       */
+      port?: number
+      /**
+       * UID of its Port.
+       */
+      portUID?: string
+      /**
+       * Whether it takes part, ONLINE or OFFLINE; NO_MONITOR where nobody looks.
+       */
+      status: 'ONLINE' | 'OFFLINE' | 'NO_MONITOR'
+      /**
+       * Why it is OFFLINE.
+       */
+      reason?: string
+      /**
+       * The same for people.
+       */
+      message?: string
+      /**
+       * Since when its status is that.
+       */
+      since: string
+    }[]
+  }[]
+  /**
+   * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
+   *
+   * @maxItems 16
+   *
+   * Items: One condition.
+   */
+  conditions?: {
+    /**
+     * Its name in CamelCase.
+     */
+    type: string
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False' | 'Unknown'
+    /**
+     * A stable word in CamelCase for the last change; docs/troubleshooting.md lists them.
+     */
+    reason: string
+    /**
+     * A sentence for people: what happened and what would help.
+     */
+    message: string
+    /**
+     * The metadata.generation that this was found for.
+     */
+    observedGeneration?: number
+    /**
+     * When the status flipped last.
+     */
+    lastTransitionTime: string
+  }[]
+}

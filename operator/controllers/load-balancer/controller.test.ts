@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who wakes a LoadBalancer: what may change its members or what is said of them, and nobody else.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Instance, LoadBalancer, Port, Router, Subnet } from '../../../lib/api/types.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { wokenBy } from '../../testing/woken.ts'
+import { loadBalancerController } from './controller.ts'
+
+const balancer = (name: string, matchLabels: Record<string, string>, status: LoadBalancer['status'] = {}) =>
+  stored<LoadBalancer>(
+    name,
+    {
+      vip: { subnetRef: { name: 'front' } },
+      listeners: [{ name: 'a', protocol: 'tcp', port: 80, members: [{ instanceSelector: { matchLabels } }] }],
+    },
+    { status },
+  )
+const machine = (labels: Record<string, string>, more: object = {}): Instance => {
+  const made = stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: [] }, more)
+  return { ...made, metadata: { ...made.metadata, labels } }
+}
+const portOf = (status: Port['status']) => stored<Port>('p', { networkRef: { name: 'lan' } }, { status })
+const member = { name: 'vm', status: 'ONLINE', since: '2026-01-01T00:00:00Z', portUID: 'uid-p' } as const
+const withPort = { listeners: [{ name: 'a', port: 80, members: [member] }] }
+
+let w: MemoryWorld
+let woken: ReturnType<typeof wokenBy>
+beforeEach(() => {
+  w = memoryWorld()
+  w.put('loadBalancers', balancer('web', { app: 'web', tier: 'x' }))
+  w.put('loadBalancers', balancer('db', { app: 'db' }, withPort))
+  woken = wokenBy(w, loadBalancerController)
+})
+
+describe('a LoadBalancer is woken by', () => {
+  const legs = { interfaces: [{ subnet: 'front', subnetUID: 'u', ipAddress: '10.0.0.1', prefixLength: 24 }] }
+  test.each<[string, Parameters<typeof woken>, string[]]>([
+    ['a machine with its label', ['instances', machine({ app: 'web' })], ['web']],
+    ['one that goes', ['instances', machine({ app: 'db' }, { deleted: true })], ['db']],
+    ['none with other labels', ['instances', machine({ app: 'cache' })], []],
+    ['a Port of its member', ['ports', portOf({ state: 'ACTIVE' })], ['db']],
+    [
+      'its Subnet',
+      ['subnets', stored<Subnet>('front', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' })],
+      ['db', 'web'],
+    ],
+    ['a Router that joins its Subnet', ['routers', stored<Router>('r', {}, { status: legs })], ['db', 'web']],
+    ['none that joins others', ['routers', stored<Router>('r', {})], []],
+  ])('%s', (_, change, names) => {
+    expect(woken(...change)).toEqual(names.map((name) => `ns/${name}`))
+  })
+
+  test('the Port of a machine with its label, which is no member yet', () => {
+    w.put('instances', machine({ app: 'web' }))
+    expect(woken('ports', portOf({ state: 'ACTIVE', instance: { name: 'vm', uid: 'uid-vm' } }))).toEqual([
+      'ns/db',
+      'ns/web',
+    ])
+  })
+
+  test('what probes of a member find', () => {
+    const told: string[] = []
+    const { sources = [] } = loadBalancerController(w.deps, w.stores as never)
+    for (const source of sources) source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
+    w.network.setProbe('uid-p', 'offline')
+    w.network.setProbe('uid-other', 'offline')
+    expect(told).toEqual(['ns/db'])
+  })
+})

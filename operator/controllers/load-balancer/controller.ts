@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
+import { FINALIZER, LOAD_BALANCER } from '../../../lib/api/kinds.ts'
+import type { Instance, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
+import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
+import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import type { OperatorInformers } from '../../kind/row.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { labelKeysOf } from '../instance/label-keys.ts'
+import { reconcileLoadBalancer } from './reconcile.ts'
+
+export function loadBalancerController(
+  deps: OperatorDeps,
+  informers: OperatorInformers,
+): ControllerDefinition<LoadBalancer> {
+  const { instances, loadBalancers, networks, routers, subnets } = deps.caches
+  const keysBy = (index: string, value: string): ObjectKey[] => loadBalancers.listBy(index, value).map(keyOfObject)
+  const onMachine = (instance: Pick<Instance, 'metadata'>) =>
+    labelKeysOf(instance).flatMap((key) => keysBy('selects', key))
+  const onPort = ({ metadata, status }: Port) => {
+    const machine = status?.instance && instances.findByUid(status.instance.uid)
+    return [...keysBy('memberPort', metadata.uid), ...(machine ? onMachine(machine) : [])]
+  }
+  /** Those whose address is of a Subnet that it joins. */
+  const onRouter = ({ metadata, status }: Router) =>
+    (status?.interfaces ?? []).flatMap(({ subnet }) => keysBy('subnet', `${metadata.namespace}/${subnet}`))
+  return {
+    name: 'load-balancer',
+    kind: LOAD_BALANCER,
+    finalizer: FINALIZER,
+    watches: [
+      {
+        ...watchOf(informers.routers, onRouter),
+        when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
+      },
+      {
+        ...watchOf(informers.instances, onMachine),
+        when: (old, now) => !isDeepStrictEqual(selectedOf(old as Instance), selectedOf(now as Instance)),
+      },
+      {
+        ...watchOf(informers.ports, onPort),
+        when: (old, now) => !isDeepStrictEqual(reachedAt(old as Port), reachedAt(now as Port)),
+      },
+    ],
+    sources: [
+      ({ enqueue }) =>
+        deps.network.onProbes((portUids) => {
+          for (const uid of portUids) for (const key of keysBy('memberPort', uid)) enqueue(key)
+        }),
+      ({ enqueue, enqueueUid }) =>
+        deps.addresses.onFreed(({ block, entry }) => {
+          const { ownerRef } = entry
+          if (ownerRef?.kind === 'LoadBalancer' || ownerRef?.kind === 'HealthMonitor') enqueueUid(ownerRef.uid)
+          for (const key of keysBy('withoutAddress', `${block.namespace}/${block.subnetName}`)) enqueue(key)
+        }),
+      // The rows of its router or of a network can be written to now.
+      ({ enqueue }) =>
+        deps.network.onMade(({ kind, uid }) => {
+          const router = kind === 'Router' ? routers.findByUid(uid) : undefined
+          const network = kind === 'Network' ? networks.findByUid(uid) : undefined
+          const joining = network
+            ? subnets
+                .listBy('network', keyOfObject(network))
+                .flatMap((subnet) => routers.listBy('legUID', subnet.metadata.uid))
+            : []
+          for (const one of [...(router ? [router] : []), ...joining]) for (const key of onRouter(one)) enqueue(key)
+        }),
+    ],
+    reconcile: (balancer, run) => reconcileLoadBalancer(balancer, deps, run),
+    errorState: 'ERROR',
+  }
+
+  function selectedOf({ metadata }: Instance): unknown {
+    return [metadata.labels, metadata.deletionTimestamp]
+  }
+}
+
+/** What of a Router decides who is reached. */
+function waysOf({ metadata, status }: Router): unknown {
+  return [metadata.deletionTimestamp, status?.interfaces]
+}
+
+function reachedAt({ status }: Port): unknown {
+  return [status?.state, status?.fixedIPs, status?.instance]
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer } from '../../../lib/api/types.ts'
+import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { targetKeysOf } from '../../kind/references.ts'
+import type { KindRow, Reference } from '../../kind/row.ts'
+import { labelKey } from '../instance/label-keys.ts'
+
+/** The Subnet of its address. */
+export const subnet: Reference<LoadBalancer, 'subnets'> = {
+  to: 'subnets',
+  refs: ({ spec }) => [{ ref: spec.vip.subnetRef, field: 'spec.vip.subnetRef' }],
+  isKept: ({ status }, { metadata }) => status?.subnetUID === metadata.uid,
+  holds: ({ status }) => status?.vipAddress !== undefined,
+}
+
+/** The Subnets from which it probes: it has an address of each. */
+const probedSubnet: Reference<LoadBalancer, 'subnets'> = {
+  to: 'subnets',
+  refs: ({ status }) =>
+    (status?.probeAddresses ?? []).map(({ subnet: name }, i) => ({
+      ref: { name },
+      field: `status.probeAddresses[${i}].subnet`,
+    })),
+  holds: () => true,
+}
+
+/** A Port that goes is no member any more. */
+export const port: Reference<LoadBalancer, 'ports'> = {
+  to: 'ports',
+  refs: ({ spec }) =>
+    spec.listeners.flatMap(({ members = [] }, i) =>
+      members.flatMap(({ portRef }, j) =>
+        portRef ? [{ ref: portRef, field: `spec.listeners[${i}].members[${j}].portRef` }] : [],
+      ),
+    ),
+}
+
+/** The Router that answers for its address. */
+const router: Reference<LoadBalancer, 'routers'> = {
+  to: 'routers',
+  refs: ({ status }) => {
+    const [namespace, name] = status?.router?.split('/') ?? []
+    return name === undefined ? [] : [{ ref: { namespace, name }, field: 'status.router' }]
+  },
+  holds: () => true,
+}
+
+/** As which it has its address. */
+export function holderOfBalancer({ metadata }: LoadBalancer): ClaimHolder {
+  return { kind: 'LoadBalancer', namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+}
+
+/** As which it has the addresses from where it probes: one in each Subnet, and so not as which it is reached. */
+export function holderOfProbes(balancer: LoadBalancer): ClaimHolder {
+  return { ...holderOfBalancer(balancer), kind: 'HealthMonitor' }
+}
+
+/** The label of each selector by which its machines are looked up; the others are compared. */
+export function selectorKeysOf({ spec, metadata }: LoadBalancer): string[] {
+  const selectors = spec.listeners.flatMap(({ members = [] }) => members.flatMap((one) => one.instanceSelector ?? []))
+  return [...new Set(selectors.flatMap(({ matchLabels }) => firstKeyOf(metadata.namespace, matchLabels)))]
+}
+
+export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<Record<string, string>>): string[] {
+  return Object.keys(matchLabels)
+    .sort()
+    .slice(0, 1)
+    .map((key) => labelKey(namespace, key, matchLabels[key] ?? ''))
+}
+
+export const loadBalancerKind: KindRow<LoadBalancer> = {
+  references: { subnet, probedSubnet, port, router },
+  indexes: {
+    /** `team/app=web`: labels by which it selects machines. */
+    selects: selectorKeysOf,
+    /** UIDs of the Ports that are its members. */
+    memberPort: ({ status }) => [
+      ...new Set((status?.listeners ?? []).flatMap(({ members }) => members.flatMap(({ portUID }) => portUID ?? []))),
+    ],
+    /** The Subnet of which it waits for an address. */
+    withoutAddress: (balancer) => (balancer.status?.vipAddress === undefined ? targetKeysOf(subnet, balancer) : []),
+  },
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Instance, LoadBalancer, Port, Subnet } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { resolve } from '../../kind/resolve.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { listNics, portKeyOf } from '../instance/nics.ts'
+import { firstKeyOf, port as portOfBalancer } from './kind.ts'
+import type { BalancerWay } from './way.ts'
+
+export type Listener = LoadBalancer['spec']['listeners'][number]
+
+/** One that answers for a listener, or should. */
+export interface Member {
+  /** Of the Instance or Port, or the address. */
+  name: string
+  port: number
+  /** Where it is reached; absent: nowhere yet, see `lacks`. */
+  address?: string
+  /** Of ours: its Port, and the Subnet of the address. */
+  own?: { port: Port; subnet: Subnet }
+  lacks?: { reason: string; message: string }
+}
+
+/** What a listener lists at most: as many as its status can show. */
+const MOST_MEMBERS = 256
+
+/** The members of a listener, each once, in order of their names. Pure. */
+export function resolveMembers(
+  balancer: LoadBalancer,
+  listener: Listener,
+  way: BalancerWay,
+  { caches }: Pick<OperatorDeps, 'caches'>,
+): { members: readonly Member[]; lacks: readonly Outcome[] } {
+  const { namespace = '' } = balancer.metadata
+  const family = familyOf(balancer.status?.vipAddress ?? '')
+  const found = new Map<string, Member>()
+  const lacks: Outcome[] = []
+  const add = (member: Member) => found.set(`${member.address ?? member.name}|${member.port}`, member)
+  const index = balancer.spec.listeners.indexOf(listener)
+  for (const [j, one] of (listener.members ?? []).entries()) {
+    const port = one.port ?? listener.port
+    const field = `spec.listeners[${index}].members[${j}]`
+    if (one.ipAddress !== undefined) {
+      if (familyOf(one.ipAddress) === family) add({ name: one.ipAddress, address: one.ipAddress, port })
+      else
+        lacks.push(
+          waitFor(
+            'AddressFamilyMismatch',
+            `${field}.ipAddress ${one.ipAddress} is not of the family of the address, ${family}`,
+          ),
+        )
+    } else if (one.portRef) {
+      const own = resolve(portOfBalancer, balancer, { ref: one.portRef, field: `${field}.portRef` }, caches)
+      if (own.ok) add(memberOf(one.portRef.name, [own.object], { port, family, way }))
+      else lacks.push(own.outcome)
+    } else if (one.instanceSelector) {
+      for (const instance of select(namespace, one.instanceSelector.matchLabels, caches))
+        add(memberOf(instance.metadata.name, portsOf(instance, caches), { port, family, way }))
+    }
+  }
+  const members = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.port - b.port))
+  if (members.length > MOST_MEMBERS) lacks.push(tooMany(listener, members.length))
+  return { members: members.slice(0, MOST_MEMBERS), lacks }
+}
+
+function select(
+  namespace: string,
+  matchLabels: Readonly<Record<string, string>>,
+  { instances }: OperatorDeps['caches'],
+): Instance[] {
+  const candidates = firstKeyOf(namespace, matchLabels).flatMap((key) => instances.listBy('label', key))
+  return candidates.filter(
+    ({ metadata: { labels = {}, deletionTimestamp } }) =>
+      deletionTimestamp === undefined && Object.entries(matchLabels).every(([key, value]) => labels[key] === value),
+  )
+}
+
+function portsOf(instance: Instance, { ports }: OperatorDeps['caches']): Port[] {
+  return listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
+}
+
+/** By the first address of its Ports that the Router reaches. */
+function memberOf(
+  name: string,
+  ports: readonly Port[],
+  { port, family, way }: { port: number; family: string; way: BalancerWay },
+): Member {
+  for (const one of ports) {
+    for (const { subnet: subnetName, ipAddress } of one.status?.fixedIPs ?? []) {
+      const subnet = findSubnet(one, subnetName, way)
+      if (!subnet || familyOf(ipAddress) !== family) continue
+      const member = { name, port, address: ipAddress, own: { port: one, subnet } }
+      return one.status?.state === 'ACTIVE' ? member : { ...member, lacks: notPlugged(one) }
+    }
+  }
+  const message = `no address of ${family} that Router ${keyOfObject(way.router)} reaches`
+  return { name, port, lacks: { reason: 'NotReached', message } }
+}
+
+function findSubnet({ spec, metadata }: Port, name: string, { subnets }: BalancerWay): Subnet | undefined {
+  const namespace = spec.networkRef.namespace ?? metadata.namespace
+  return [...subnets.values()].find((one) => one.metadata.name === name && one.metadata.namespace === namespace)
+}
+
+function notPlugged(port: Port): Member['lacks'] {
+  return { reason: 'PortDown', message: `Port ${keyOfObject(port)} is not ACTIVE: its machine does not run` }
+}
+
+function tooMany({ name }: Listener, count: number): Outcome {
+  return waitFor(
+    'TooManyMembers',
+    `listener ${name} has ${count} members and serves the first ${MOST_MEMBERS}: write a narrower selector`,
+  )
+}

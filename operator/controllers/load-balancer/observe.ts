@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer } from '../../../lib/api/types.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import type { Listener, Member } from './members.ts'
+
+type Status = NonNullable<LoadBalancer['status']>
+type ListenerStatus = NonNullable<Status['listeners']>[number]
+type MemberStatus = ListenerStatus['members'][number]
+
+/** What is said of a listener's members: the same since the same time as long as it is the same. Pure, but for the probes. */
+export function observeListener(
+  listener: Listener,
+  members: readonly Member[],
+  { before, network, now }: { before: Status; network: Pick<OperatorDeps['network'], 'probeOf'>; now: string },
+): ListenerStatus {
+  const known = before.listeners?.find(({ name }) => name === listener.name)?.members ?? []
+  return {
+    name: listener.name,
+    port: listener.port,
+    members: members.map((member) => {
+      const said = judge(listener, member, network)
+      const old = known.find(
+        ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
+      )
+      const isSame = old?.status === said.status && old.reason === said.reason
+      return { ...identityOf(member), ...said, since: isSame ? old.since : now }
+    }),
+  }
+}
+
+function identityOf({
+  name,
+  port,
+  address,
+  own,
+}: Member): Pick<MemberStatus, 'name' | 'port' | 'ipAddress' | 'portUID'> {
+  return {
+    ...{ name, port },
+    ...(address === undefined ? {} : { ipAddress: address }),
+    ...(own === undefined ? {} : { portUID: own.port.metadata.uid }),
+  }
+}
+
+function judge(
+  { healthMonitor, protocol }: Listener,
+  { lacks, own, address, port }: Member,
+  network: Pick<OperatorDeps['network'], 'probeOf'>,
+): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
+  if (lacks) return { status: 'OFFLINE', ...lacks }
+  if (!healthMonitor || !own) return { status: 'NO_MONITOR' }
+  const result = network.probeOf({ portUid: own.port.metadata.uid, protocol, port })
+  if (result === 'online') return { status: 'ONLINE' }
+  if (result === undefined)
+    return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }
+  const message = `nothing answers at ${address}, ${protocol} port ${port}: look whether the service runs and listens there`
+  return { status: 'OFFLINE', reason: 'NoAnswer', message }
+}
+
+/** Of all listeners together. */
+export function operatingStatusOf(listeners: readonly ListenerStatus[]): NonNullable<Status['operatingStatus']> {
+  const all = listeners.flatMap(({ members }) => members.map(({ status }) => status))
+  const isDown = ({ members }: ListenerStatus) => !members.some(({ status }) => status !== 'OFFLINE')
+  if (all.length === 0 || listeners.every(isDown)) return 'OFFLINE'
+  if (all.includes('OFFLINE') || listeners.some(isDown)) return 'DEGRADED'
+  return all.includes('ONLINE') ? 'ONLINE' : 'NO_MONITOR'
+}

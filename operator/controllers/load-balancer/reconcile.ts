@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer } from '../../../lib/api/types.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import { allMissing } from '../../kind/found.ts'
+import { waitForHolders } from '../../kind/holders.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import type { LogicalListener } from '../../network/network-driver.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { claimProbe, claimVip, releaseProbes } from './address.ts'
+import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
+import { resolveMembers, type Listener, type Member } from './members.ts'
+import { observeListener, operatingStatusOf } from './observe.ts'
+import { findWay, type BalancerWay } from './way.ts'
+
+export type LoadBalancerDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
+
+/** Stages: its address, which it keeps whatever follows, then the Router that answers for it, and the members behind that Router. */
+export async function reconcileLoadBalancer(
+  balancer: LoadBalancer,
+  deps: LoadBalancerDeps,
+  run: Pick<Run, 'now' | 'signal'>,
+): Promise<Outcome> {
+  const status = (balancer.status ??= {})
+  if (balancer.metadata.deletionTimestamp !== undefined) return remove(balancer, deps, run)
+  status.state ??= 'PENDING'
+  const subnet = resolveOnly(subnetOfBalancer, balancer, deps.caches)
+  if (!subnet.ok) return subnet.outcome
+  const address = await claimVip(balancer, subnet.object, deps)
+  if (!address.ok) return address.outcome
+  status.vipAddress = address.object.address
+  status.subnetUID = subnet.object.metadata.uid
+  const way = findWay(balancer, subnet.object, deps)
+  if (!way.ok) return disconnect(balancer, way.outcome, deps, run)
+  const { router, networkUids } = way.object
+  const found = balancer.spec.listeners.map((listener) => ({
+    listener,
+    ...resolveMembers(balancer, listener, way.object, deps),
+  }))
+  const probes = await claimProbes(balancer, found, way.object, deps)
+  await deps.network.ensure(
+    {
+      ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
+      addresses: [status.vipAddress],
+      listeners: found.map(({ listener, members }) => toLogical(listener, members, probes.sources)),
+    },
+    run.signal,
+  )
+  status.router = `${router.metadata.namespace}/${router.metadata.name}`
+  status.routerUID = router.metadata.uid
+  const now = run.now.toISOString()
+  const { network } = deps
+  status.listeners = found.map(({ listener, members }) =>
+    observeListener(listener, members, { before: status, network, now }),
+  )
+  status.operatingStatus = operatingStatusOf(status.listeners)
+  status.state = 'ACTIVE'
+  return allMissing([...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
+}
+
+function toLogical(
+  { protocol, port, sessionAffinity, healthMonitor }: Listener,
+  members: readonly Member[],
+  sources: ReadonlyMap<string, string>,
+): LogicalListener {
+  return {
+    ...{ protocol, port, members: members.flatMap((member) => toLogicalMember(member, sources)) },
+    ...(sessionAffinity ? { affinitySeconds: sessionAffinity.timeoutSeconds ?? 600 } : {}),
+    ...(healthMonitor
+      ? {
+          monitor: {
+            intervalSeconds: healthMonitor.intervalSeconds ?? 5,
+            timeoutSeconds: healthMonitor.timeoutSeconds ?? 3,
+            successThreshold: healthMonitor.successThreshold ?? 1,
+            failureThreshold: healthMonitor.failureThreshold ?? 2,
+          },
+        }
+      : {}),
+  }
+}
+
+function toLogicalMember(
+  { address, port, own, lacks }: Member,
+  sources: ReadonlyMap<string, string>,
+): LogicalListener['members'][number][] {
+  if (address === undefined || lacks) return []
+  const probeSource = own && sources.get(own.subnet.metadata.uid)
+  return [
+    {
+      ...{ address, port },
+      ...(own ? { portUid: own.port.metadata.uid } : {}),
+      ...(probeSource === undefined ? {} : { probeSource }),
+    },
+  ]
+}
+
+/** An address in each Subnet of members that are monitored; it records them before anybody is probed from there. */
+async function claimProbes(
+  balancer: LoadBalancer,
+  found: readonly { listener: Listener; members: readonly Member[] }[],
+  { subnets }: BalancerWay,
+  deps: LoadBalancerDeps,
+): Promise<{ sources: ReadonlyMap<string, string>; lacks: Outcome[] }> {
+  const monitored = found.filter(({ listener }) => listener.healthMonitor !== undefined)
+  const uids = new Set(monitored.flatMap(({ members }) => members.flatMap(({ own }) => own?.subnet.metadata.uid ?? [])))
+  const lacks: Outcome[] = []
+  const probes: NonNullable<NonNullable<LoadBalancer['status']>['probeAddresses']> = []
+  for (const uid of [...uids].sort()) {
+    const subnet = subnets.get(uid)
+    if (!subnet) continue
+    const address = await claimProbe(balancer, subnet, deps)
+    if (!address.ok) lacks.push(address.outcome)
+    else probes.push({ subnet: subnet.metadata.name, subnetUID: uid, ipAddress: address.object.address })
+  }
+  await releaseProbes(balancer, uids, deps)
+  const status = (balancer.status ??= {})
+  if (probes.length > 0) status.probeAddresses = probes
+  else delete status.probeAddresses
+  return { sources: new Map(probes.map(({ subnetUID, ipAddress }) => [subnetUID, ipAddress])), lacks }
+}
+
+/** Nobody answers for it; it keeps its address. */
+async function disconnect(
+  balancer: LoadBalancer,
+  outcome: Outcome,
+  deps: LoadBalancerDeps,
+  { signal }: Pick<Run, 'signal'>,
+): Promise<Outcome> {
+  const status = (balancer.status ??= {})
+  await deps.network.remove('LoadBalancer', balancer.metadata.uid, signal)
+  await releaseProbes(balancer, new Set(), deps)
+  delete status.router
+  delete status.routerUID
+  delete status.listeners
+  delete status.probeAddresses
+  status.operatingStatus = 'OFFLINE'
+  status.state = 'PENDING'
+  return outcome
+}
+
+async function remove(balancer: LoadBalancer, deps: LoadBalancerDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
+  const status = (balancer.status ??= {})
+  status.state = 'DELETING'
+  const users = waitForHolders('loadBalancers', balancer, deps.caches)
+  if (users) return users
+  await deps.network.remove('LoadBalancer', balancer.metadata.uid, run.signal)
+  await releaseProbes(balancer, new Set(), deps)
+  await deps.addresses.release(deps.addresses.listHeld(holderOfBalancer(balancer)))
+  return released
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer, Router, Subnet } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { isOlder } from '../../kind/is-older.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { network as networkOfSubnet } from '../subnet/kind.ts'
+import { keyOf } from '../../kind/references.ts'
+
+/** The Router that answers for the address, and what it joins. */
+export interface BalancerWay {
+  router: Router
+  /** Those behind the Router, by UID. */
+  subnets: ReadonlyMap<string, Subnet>
+  networkUids: readonly string[]
+}
+
+/** OVN has no other way to answer for an address on its own network than a router. Pure. */
+export function findWay(
+  { status }: LoadBalancer,
+  subnet: Subnet,
+  { caches }: Pick<OperatorDeps, 'caches'>,
+): Found<BalancerWay> {
+  const joined = caches.routers.listBy('legUID', subnet.metadata.uid)
+  const present = joined.find(({ metadata }) => metadata.uid === status?.routerUID)
+  const open = joined.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  const router = present ?? open.find((one) => !open.some((other) => isOlder(other, one)))
+  if (!router) {
+    const message = `no Router joins Subnet ${keyOfObject(subnet)}, and so nobody answers for the address: name the Subnet in spec.interfaces of a Router`
+    return missing('SubnetNotRouted', message)
+  }
+  const legs = (router.status?.interfaces ?? []).flatMap(({ subnetUID }) => caches.subnets.findByUid(subnetUID) ?? [])
+  const networks = legs.flatMap((leg) => {
+    const [named] = networkOfSubnet.refs(leg)
+    return named ? (caches.networks.findByKey(keyOf(named.ref, leg.metadata.namespace)) ?? []) : []
+  })
+  return found({
+    router,
+    subnets: new Map(legs.map((leg) => [leg.metadata.uid, leg])),
+    networkUids: [...new Set(networks.map(({ metadata }) => metadata.uid))],
+  })
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TerminalError, TransientError } from '../../../lib/errors.ts'
+import { byUuid } from '../../../lib/ovsdb/operations.ts'
+import { setOf, uuidOf, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
+import type { LogicalKind } from '../network-driver.ts'
+import type { Northbound } from './northbound.ts'
+import type { Plan } from './plan.ts'
+
+const HOLDERS = ['Logical_Router', 'Logical_Switch'] as const
+type Holder = (typeof HOLDERS)[number]
+
+/** Rows, by their uuids, that a Load_Balancer is to be on. */
+export type Places = Readonly<Record<Holder, readonly string[]>>
+
+/** A router, whose gateway translates for the outside, and the networks that it joins, whose nodes do for their own guests. @throws TransientError while a row is missing */
+export function placesOf(want: { routerUid: string; networkUids: readonly string[] }, nb: Northbound): Places {
+  return {
+    Logical_Router: [uuidIn('Router', want.routerUid, nb)],
+    Logical_Switch: want.networkUids.map((uid) => uuidIn('Network', uid, nb)),
+  }
+}
+
+function uuidIn(kind: LogicalKind, uid: string, nb: Northbound): string {
+  const row = nb.find(kind, uid)
+  if (!row) throw new TransientError('NetworkNotReady', `${kind.toLowerCase()} ${uid} is not in OVN yet`)
+  return row.uuid
+}
+
+/** The balancer is on these rows, and on no others. `held`: its row, unless it is new. */
+export function planPlaces(
+  plan: Plan,
+  nb: Northbound,
+  { places, held, balancer }: { places: Places; held: string | undefined; balancer: OvsUuid | OvsNamedUuid },
+): void {
+  for (const table of HOLDERS) {
+    const present = held === undefined ? [] : nb.holdersOf(table, held)
+    const mutate = (uuid: string, mutator: 'insert' | 'delete', row: OvsUuid | OvsNamedUuid) =>
+      plan.push({
+        ...{ op: 'mutate', table, where: byUuid(uuid) },
+        mutations: [['load_balancer', mutator, setOf([row])]],
+      })
+    for (const uuid of places[table]) if (!present.includes(uuid)) mutate(uuid, 'insert', balancer)
+    for (const uuid of present)
+      if (held !== undefined && !places[table].includes(uuid)) mutate(uuid, 'delete', uuidOf(held))
+  }
+}
+
+/** @throws TerminalError for what is no port */
+export function checkedPort(port: number): number {
+  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port
+  throw new TerminalError('InvalidRule', `${port} is not between 1 and 65535`)
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
+import type { WaitRow } from './row.ts'
+
+const balancer: Where = ['loadBalancers', ns('web')]
+const listening = (...members: object[]) => [{ name: 'http', protocol: 'tcp', port: 80, members }]
+const make = (c: QuietCloud, members: object[] = [], vip: object = { subnetRef: { name: 'lan-v4' } }, name = 'web') =>
+  c.make('loadBalancers', name, { vip, listeners: listening(...members) })
+const router = (c: QuietCloud, ...names: string[]) =>
+  c.make('routers', 'r', { interfaces: names.map((name) => ({ subnetRef: { name } })) })
+const onOther = { subnetRef: { name: 'other' } }
+const other = (c: QuietCloud) => {
+  c.make('networks', 'net')
+  c.subnet('other', { networkRef: { name: 'net' }, cidr: '10.9.0.0/24' })
+}
+
+export const BALANCER_ROWS: WaitRow[] = [
+  {
+    reason: 'SubnetNotRouted',
+    where: balancer,
+    waits: (c) => make(c),
+    ends: (c) => router(c, 'lan-v4'),
+  },
+  {
+    reason: 'SubnetNotRouted',
+    by: 'its Router left the Subnet',
+    where: balancer,
+    waits: async (c) => {
+      router(c, 'lan-v4')
+      make(c)
+      await c.operator.rest()
+      c.set('routers', 'r', { interfaces: [] })
+    },
+    ends: (c) => c.set('routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }] }),
+  },
+  {
+    reason: 'SubnetNotFound',
+    where: balancer,
+    waits: (c) => {
+      router(c, 'other')
+      make(c, [], onOther)
+    },
+    ends: (c) => other(c),
+  },
+  {
+    reason: 'SubnetDeleting',
+    where: balancer,
+    waits: (c) => {
+      router(c, 'other')
+      c.hold('subnets', 'other')
+      make(c, [], onOther)
+    },
+    ends: async (c) => {
+      c.drop('subnets', 'other')
+      await c.operator.rest()
+      other(c)
+    },
+  },
+  {
+    reason: 'PortNotFound',
+    where: balancer,
+    waits: (c) => {
+      router(c, 'lan-v4')
+      make(c, [{ portRef: { name: 'eth' } }])
+    },
+    ends: (c) => c.port('eth'),
+  },
+  {
+    reason: 'PortDeleting',
+    where: balancer,
+    waits: (c) => {
+      router(c, 'lan-v4')
+      c.hold('ports', 'eth')
+      make(c, [{ portRef: { name: 'eth' } }])
+    },
+    ends: async (c) => {
+      c.drop('ports', 'eth')
+      await c.operator.rest()
+      c.port('eth')
+    },
+  },
+  {
+    reason: 'AddressInUse',
+    where: balancer,
+    waits: async (c) => {
+      router(c, 'lan-v4')
+      make(c, [], { subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.50' }, 'first')
+      await c.operator.rest()
+      make(c, [], { subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.50' })
+    },
+    ends: (c) => c.operator.remove('loadBalancers', ns('first')),
+  },
+]
