@@ -61,7 +61,8 @@ describe('a LoadBalancer is woken by', () => {
   test('what probes of a member find', () => {
     const told: string[] = []
     const { sources = [] } = loadBalancerController(w.deps, w.stores as never)
-    for (const source of sources) source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
+    for (const source of sources)
+      source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
     w.network.setProbe('uid-p', 'offline')
     w.network.setProbe('uid-other', 'offline')
     expect(told).toEqual(['ns/db'])
