@@ -56,7 +56,7 @@ export function holderOfProbes(balancer: LoadBalancer): ClaimHolder {
 }
 
 /** The label of each selector by which its machines are looked up; the others are compared. */
-export function selectorKeysOf({ spec, metadata }: LoadBalancer): string[] {
+function selectorKeysOf({ spec, metadata }: LoadBalancer): string[] {
   const selectors = spec.listeners.flatMap(({ members = [] }) => members.flatMap((one) => one.instanceSelector ?? []))
   return [...new Set(selectors.flatMap(({ matchLabels }) => firstKeyOf(metadata.namespace, matchLabels)))]
 }
