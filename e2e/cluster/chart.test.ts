@@ -127,6 +127,10 @@ test(
     const marks = await waitForMark(env, vmB, 'login')
     expect(marks.find((m) => m.what === 'reached')?.rest).toBe(address)
     expect(marks.find((m) => m.what === 'disk')?.rest).toMatch(/^\/dev\/vdb/)
+    // The resolver of each node listens on their network, with no more rights than its pod has.
+    const resolvers = ['-n', NAMESPACE, 'logs', '-l', 'app.kubernetes.io/component=resolver', '--tail=-1']
+    const listening = async () => (await kubectl(env, resolvers)).match(/names resolved/g)?.length === 2 || undefined
+    await waitUntilTrue('both resolvers to listen', listening, MINUTE_MS)
   },
   5 * MINUTE_MS,
 )
