@@ -55,6 +55,15 @@ describe('its document', () => {
       ['b', true],
     ])
   })
+  test.each<[Cloud['spec'], readonly string[] | undefined]>([
+    [{}, undefined],
+    [{ dns: { domain: 'x.internal' } }, undefined],
+    [{ dns: { upstreams: ['fd00::2', '10.0.0.2'] } }, ['fd00::2', '10.0.0.2']],
+    [{ dns: { upstreams: [] } }, []],
+  ])('name servers for its resolver, in their order, of a Cloud of %j', (spec, expected) => {
+    const cloud = stored<Cloud>('default', spec, cluster)
+    expect(nodeDocument(computeNode(), { ...parts, cloud }, writer).spec.dnsUpstreams).toEqual(expected)
+  })
   test('physical networks by name, where it has a switch: for machines, or as a gateway', () => {
     const on = (name: string, labels?: Record<string, string>) => {
       const nodeSelector = labels ? { nodeSelector: { matchLabels: labels } } : {}
