@@ -105,7 +105,8 @@ export class MetadataService implements NetworkService {
     const instance = await deviceInstance(device, context.bootId)
     const want = instance === undefined ? undefined : switchPort(networkUid, device, instance)
     if (this.#listeners.has(networkUid) && want && isPluggedAs(plugged, want) && !plugged?.error) return
-    await ensureNamespace(networkUid, mtu, context.signal)
+    const hasIPv6 = await ensureNamespace(networkUid, mtu, context.signal)
+    if (!hasIPv6) log.warn({ networkUid }, 'no IPv6 on this host: its guests are served by IPv4 alone')
     const made = await deviceInstance(device, context.bootId)
     if (made !== undefined) this.#madeAs.set(networkUid, made)
     if (made === undefined) throw new Error(`device ${device} disappeared while it was set up`)
@@ -114,7 +115,7 @@ export class MetadataService implements NetworkService {
     // A recreated namespace needs a new socket.
     if (made !== instance) this.#closeListeners(networkUid)
     if (this.#listeners.has(networkUid)) return
-    const listeners = await listenOnAll(namespaceFile(networkUid), context.signal)
+    const listeners = await listenOnAll(namespaceFile(networkUid), hasIPv6, context.signal)
     for (const listener of listeners) {
       listener.on('connection', (socket) => this.#server.accept(networkUid, socket))
       listener.on('error', (err) => log.warn({ err, networkUid }, 'metadata listener failed'))
@@ -175,8 +176,8 @@ export class MetadataService implements NetworkService {
 }
 
 /** @throws when any of its addresses cannot be listened at; none is left open then */
-async function listenOnAll(file: string, signal: AbortSignal): Promise<readonly Server[]> {
-  const addresses = [METADATA_ADDRESS, `${METADATA_ADDRESS_V6}%${INNER}`]
+async function listenOnAll(file: string, hasIPv6: boolean, signal: AbortSignal): Promise<readonly Server[]> {
+  const addresses = [METADATA_ADDRESS, ...(hasIPv6 ? [`${METADATA_ADDRESS_V6}%${INNER}`] : [])]
   const opened = await Promise.allSettled(addresses.map((address) => listenInNamespace(file, address, 80, signal)))
   const servers = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = opened.find((result) => result.status === 'rejected')

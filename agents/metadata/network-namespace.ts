@@ -31,8 +31,11 @@ export function metadataDevice(networkUid: string): string {
   return `mtd${networkUid.slice(0, 11)}`
 }
 
-/** Creates the namespace and its interface, or what is missing of them. */
-export async function ensureNamespace(networkUid: string, mtu: number, signal: AbortSignal): Promise<void> {
+/**
+ * Creates the namespace and its interface, or what is missing of them.
+ * @returns whether it has IPv6: a host where that is switched off still serves IPv4
+ */
+export async function ensureNamespace(networkUid: string, mtu: number, signal: AbortSignal): Promise<boolean> {
   const [name, device] = [namespaceName(networkUid), metadataDevice(networkUid)]
   const run = (argv: [string, ...string[]], input?: string): Promise<unknown> =>
     exec(argv, { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) })
@@ -52,19 +55,28 @@ export async function ensureNamespace(networkUid: string, mtu: number, signal: A
     `link set ${device} up mtu ${mtu}`,
   ]
   await run(['ip', '-batch', '-'], `${outside.join('\n')}\n`)
-  // Of IPv6 it has the one address that OVN answers for, and takes no part in what routers announce.
-  // The guests' addresses are on-link, whatever their subnets are; nothing is routed through here.
-  const inside = [
-    'link set lo up',
+  const runInside = (lines: readonly string[]) => run(['ip', '-n', name, '-batch', '-'], `${lines.join('\n')}\n`)
+  // Of IPv6 it has the one address that OVN answers for, before it is up and could make another.
+  const hasIPv6 = await runInside([
     `link set ${INNER} addrgenmode none`,
+    `address replace ${METADATA_ADDRESS_V6}/64 dev ${INNER} nodad`,
+  ]).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof ExecError && !signal.aborted) return false
+      throw error
+    },
+  )
+  // The guests' addresses are on-link, whatever their subnets are; nothing is routed through here.
+  await runInside([
+    'link set lo up',
     `link set ${INNER} up mtu ${mtu}`,
     `address replace ${METADATA_ADDRESS}/32 dev ${INNER}`,
     `route replace default dev ${INNER} scope link src ${METADATA_ADDRESS}`,
-    `address replace ${METADATA_ADDRESS_V6}/64 dev ${INNER} nodad`,
-  ]
-  await run(['ip', '-n', name, '-batch', '-'], `${inside.join('\n')}\n`)
+  ])
   // The userspace switch does not complete checksums: with offloads on, guests drop every TCP segment.
   await run(['nsenter', `--net=${file}`, '--', 'ethtool', '-K', INNER, 'tx', 'off'])
+  return hasIPv6
 }
 
 /** NSFS_MAGIC of linux/magic.h: a namespace is mounted on the file. */
