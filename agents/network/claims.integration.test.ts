@@ -182,7 +182,7 @@ describe('a router’s gateway', () => {
   const ensure = (...nodes: string[]) =>
     driver.ensure(
       {
-        ...{ kind: 'Router', ...owner, uid, interfaces: [], routes: [] },
+        ...{ kind: 'Router', ...owner, uid, interfaces: [], ports: [], routes: [] },
         gateway: {
           ...{ networkUid, mac: '2e:00:00:00:00:09', mtu: 1442, nodes, nextHops: ['203.0.113.1'] },
           addresses: [{ address: '203.0.113.9', prefixLength: 24 }],

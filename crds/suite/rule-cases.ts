@@ -159,14 +159,25 @@ const ROUTER: RuleCase[] = [
   {
     kind: 'Router',
     path: 'spec',
-    says: 'write each Subnet once in interfaces',
+    says: 'write each Subnet and each Port once in interfaces',
     bad: {
       'spec.interfaces': [{ subnetRef: { name: 'v4' } }, { subnetRef: { name: 'b' } }, { subnetRef: { name: 'v4' } }],
     },
     good: [
       { 'spec.interfaces': [{ subnetRef: { name: 'v4' } }, { subnetRef: { name: 'b' } }] },
       { 'spec.interfaces': [] },
+      { 'spec.interfaces': [{ subnetRef: { name: 'v4' } }, { subnetRef: { name: 'v4', namespace: 'team-b' } }] },
     ],
+  },
+  {
+    kind: 'Router',
+    path: 'spec.interfaces[]',
+    says: 'write either subnetRef or portRef',
+    bad: [
+      { 'spec.interfaces': [{}] },
+      { 'spec.interfaces': [{ subnetRef: { name: 'v4' }, portRef: { name: 'eth' } }] },
+    ],
+    good: [{ 'spec.interfaces': [{ portRef: { name: 'eth' } }] }],
   },
   {
     kind: 'Router',

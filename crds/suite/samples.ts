@@ -176,6 +176,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         node: 'n1',
         instance: { name: 'vm', uid: 'u2' },
         trunk: { name: 'tagged', uid: 'u4', segmentationID: 100 },
+        router: { name: 'main', uid: 'u4' },
         epoch: 1,
         origin: 'Instance',
         owner: { name: 'vm', uid: 'u2' },
@@ -399,7 +400,7 @@ export const SAMPLES: Record<string, Sample[]> = {
   Router: [
     {
       spec: {
-        interfaces: [{ subnetRef: { name: 'v4' } }],
+        interfaces: [{ subnetRef: { name: 'v4', namespace: 'team-b' } }, { portRef: { name: 'eth' } }],
         externalGateway: {
           networkRef: { name: 'public', namespace: 'admin' },
           fixedIPs: [{ subnetRef: { name: 'public' }, ipAddress: '203.0.113.10' }],
@@ -412,7 +413,8 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...COMMON,
         state: 'ACTIVE',
-        interfaces: [{ subnet: 'v4', subnetUID: 'uid', ipAddress: '10.0.0.1', prefixLength: 24 }],
+        interfaces: [{ subnet: 'v4', namespace: 'team-b', subnetUID: 'uid', ipAddress: '10.0.0.1', prefixLength: 24 }],
+        ports: [{ name: 'eth', uid: 'uid', fixedIPs: [{ subnetUID: 'uid', ipAddress: '10.0.1.9' }] }],
         externalGateway: {
           ...{ network: 'admin/public', networkUID: 'uid', snat: true },
           fixedIPs: [{ subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 }],

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => project.destroy(), 60_000)
 
 test.each([
-  ['a Subnet twice', legs('net', 'net'), 'write each Subnet once in interfaces'],
+  ['a Subnet twice', legs('net', 'net'), 'write each Subnet and each Port once in interfaces'],
   [
     'a next hop of the other family',
     { routes: [{ destination: '10.0.0.0/8', nextHop: 'fd00::1' }] },

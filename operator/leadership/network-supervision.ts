@@ -37,7 +37,10 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   QoS: anyOf(resources('ports', isLimited), resources('routers', isLimited), resources('floatingIPs', isLimited)),
   LoadBalancer: resources('loadBalancers', ({ status }) => status?.routerUID !== undefined),
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
-  Port: resources('ports', ({ status }) => status?.networkUID !== undefined && isPlaced(status)),
+  Port: resources(
+    'ports',
+    ({ status }) => status?.networkUID !== undefined && status.router === undefined && isPlaced(status),
+  ),
 }
 
 interface Supervision {

@@ -54,6 +54,7 @@ const WANTS: LogicalByKind = {
   Router: {
     ...{ kind: 'Router', ...owner, uid: 'router' },
     interfaces: [routed],
+    ports: [],
     routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
   },
   FloatingIP: {
@@ -230,6 +231,20 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await writesNothing(() => ensure(WANTS.Router))
       await writes(() => ensure({ ...WANTS.Router, routes: [] }))
       await writesNothing(() => ensure({ ...WANTS.Router, routes: [] }))
+    })
+    test('a router has the addresses of a port beside another one at the gateway address, and lets it go', async () => {
+      await ensure(network)
+      await ensure(WANTS.Router)
+      const leg = { uid: 'leg', networkUid: 'net', mac: 'fa:16:3e:00:00:99', mtu: 1442 }
+      const second = { ...WANTS.Router, uid: 'router-2', interfaces: [], routes: [] }
+      for (const address of ['10.0.0.99', '10.0.0.98']) {
+        const withPort = { ...second, ports: [{ ...leg, addresses: [{ address, cidr: '10.0.0.0/24' }] }] }
+        await writes(() => ensure(withPort))
+        await writesNothing(() => ensure(withPort))
+      }
+      await writes(() => ensure(second))
+      await writesNothing(() => ensure(second))
+      await writesNothing(() => ensure(WANTS.Router))
     })
     test('a router waits for the network of its gateway, too, and a floating IP for its router', async () => {
       await ensure(network)

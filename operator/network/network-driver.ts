@@ -106,6 +106,18 @@ export interface LogicalSecurityGroup extends LogicalOwner {
 /** A subnet whose gateway address is the router's own. */
 export type RoutedSubnet = LogicalSubnet & { gatewayIP: string }
 
+/** A leg of a router at addresses of its own: those of a Port, whose row is not there meanwhile. */
+export interface LogicalPortLeg {
+  /** Of the Port. */
+  uid: string
+  networkUid: string
+  mac: string
+  /** Of the network. */
+  mtu: number
+  /** Each with the range of its subnet, such as 10.0.0.0/24. */
+  addresses: readonly { address: string; cidr: string }[]
+}
+
 /** A router's way to the outside: one port on an external network, on one node at a time. */
 export interface LogicalGateway {
   networkUid: string
@@ -124,6 +136,7 @@ export interface LogicalGateway {
 export interface LogicalRouter extends LogicalOwner {
   kind: 'Router'
   interfaces: readonly RoutedSubnet[]
+  ports: readonly LogicalPortLeg[]
   gateway?: LogicalGateway
   /** `destination` such as 10.0.0.0/8; several routes to one destination share its traffic (ECMP). */
   routes: readonly { destination: string; nextHop: string }[]

@@ -209,7 +209,7 @@ export class MemoryNetwork implements NetworkDriver {
       case 'SecurityGroup':
         return true
       case 'Router':
-        return [...want.interfaces, ...(want.gateway ? [want.gateway] : [])].every(({ networkUid }) =>
+        return [...want.interfaces, ...want.ports, ...(want.gateway ? [want.gateway] : [])].every(({ networkUid }) =>
           rows.of('Network').has(networkUid),
         )
       case 'FloatingIP':

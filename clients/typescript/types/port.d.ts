@@ -217,6 +217,19 @@ export interface PortStatus {
     segmentationID: number
   }
   /**
+   * The Router that names it in spec.interfaces and has it: no Instance can.
+   */
+  router?: {
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its UID.
+     */
+    uid: string
+  }
+  /**
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number

@@ -10,19 +10,32 @@ export interface RouterSchema {
  */
 export interface RouterSpec {
   /**
-   * Its legs. It has the gateway address of each Subnet, and answers there for the others. *live*
+   * Its legs. It has the gateway address of each Subnet, or the addresses of a Port, and answers there for the others. *live*
    *
    * @maxItems 32
    *
-   * Items: One leg. *live*
+   * Items: One leg: a Subnet, or a Port. *live*
    */
   interfaces?: {
     /**
-     * A Subnet that has a gateway address. *live*
+     * A Subnet that has a gateway address, which is the Router's then. *live*
      */
-    subnetRef: {
+    subnetRef?: {
       /**
        * Name of the Subnet. *live*
+       */
+      name: string
+      /**
+       * Namespace of the Subnet; absent: the same. Another one works only where the Subnet's Network allows it by spec.sharedWith. *live*
+       */
+      namespace?: string
+    }
+    /**
+     * A Port of the same namespace whose addresses and MAC address are to be the Router's; no machine can have it then. For a Subnet that another Router joins already, or an address of its own choice. *live*
+     */
+    portRef?: {
+      /**
+       * Name of the Port. *live*
        */
       name: string
     }
@@ -120,7 +133,7 @@ export interface RouterStatus {
    */
   state?: 'BUILD' | 'ACTIVE' | 'ERROR' | 'DELETING'
   /**
-   * The legs that are there.
+   * The legs at gateway addresses that are there.
    *
    * @maxItems 32
    *
@@ -131,6 +144,10 @@ export interface RouterStatus {
      * Name of the Subnet.
      */
     subnet: string
+    /**
+     * Of the Subnet; absent: the Router's.
+     */
+    namespace?: string
     /**
      * UID of the Subnet.
      */
@@ -143,6 +160,40 @@ export interface RouterStatus {
      * Of the Subnet's range.
      */
     prefixLength: number
+  }[]
+  /**
+   * The Ports that are legs of it, those that are about to be or to leave it included.
+   *
+   * @maxItems 64
+   *
+   * Items: One Port.
+   */
+  ports?: {
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its UID.
+     */
+    uid: string
+    /**
+     * Its addresses.
+     *
+     * @maxItems 8
+     *
+     * Items: One address.
+     */
+    fixedIPs: {
+      /**
+       * UID of the Subnet.
+       */
+      subnetUID: string
+      /**
+       * The address.
+       */
+      ipAddress: string
+    }[]
   }[]
   /**
    * Its way to the outside.

@@ -44,8 +44,9 @@ export function resolvePorts(
   return { ports: [...ports.values()], lacks }
 }
 
-function isLegOf({ subnet }: Leg, name: string): boolean {
-  return subnet === name
+/** Of the Router's own namespace. */
+function isLegOf({ subnet, namespace }: Leg, name: string): boolean {
+  return namespace === undefined && subnet === name
 }
 
 /** One that stands there keeps it; of two (after a restore) the older. */

@@ -27,7 +27,7 @@ beforeEach(async () => {
   w = memoryWorld()
   w.put('routers', router('r', 'front', 'back'))
   await w.deps.network.ensure(
-    { kind: 'Router', uid: 'uid-r', namespace: 'ns', name: 'r', generation: 1, interfaces: [], routes: [] },
+    { kind: 'Router', uid: 'uid-r', namespace: 'ns', name: 'r', generation: 1, interfaces: [], ports: [], routes: [] },
     w.run.signal,
   )
   w.put('firewallPolicies', stored<FirewallPolicy>('web', { rules: [{ action: 'allow', etherType: 'IPv4' }] }))

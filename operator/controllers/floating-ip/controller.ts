@@ -75,7 +75,7 @@ export function floatingIPController(
 
 /** What of a Router decides where FloatingIPs can lead. */
 function waysOf({ metadata, status }: Router): unknown {
-  return [metadata.deletionTimestamp, status?.externalGateway, status?.interfaces]
+  return [metadata.deletionTimestamp, status?.externalGateway, status?.interfaces, status?.ports]
 }
 
 function connectionsOf({ status }: ComputeNode): unknown {

@@ -73,7 +73,8 @@ function refused(forwarding: Forwarding, outcome: Outcome | undefined) {
 
 /** The Networks that the router joins: machines there reach the address by way of their own node. */
 export function listJoinedNetworks({ status }: Router, { caches }: ForwardingDeps): string[] {
-  const uids = (status?.interfaces ?? []).flatMap(({ subnetUID }) => {
+  const legs = [...(status?.interfaces ?? []), ...(status?.ports ?? []).flatMap(({ fixedIPs }) => fixedIPs)]
+  const uids = legs.flatMap(({ subnetUID }) => {
     const subnet = caches.subnets.findByUid(subnetUID)
     const network = subnet && caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
     return network?.metadata.uid ?? []

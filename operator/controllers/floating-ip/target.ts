@@ -126,7 +126,10 @@ function findRouter(
 ): Router | undefined {
   const namespace = port.spec.networkRef.namespace ?? port.metadata.namespace
   const subnet = caches.subnets.find(namespace, subnetName)
-  const joined = subnet ? caches.routers.listBy('legUID', subnet.metadata.uid) : []
+  // The one at the gateway address comes first: machines answer by way of it.
+  const joined = (['legUID', 'joinedByPort'] as const).flatMap((by) =>
+    subnet ? caches.routers.listBy(by, subnet.metadata.uid) : [],
+  )
   return joined
     .filter((router) => router.metadata.deletionTimestamp === undefined || router.metadata.uid === own?.routerUID)
     .find(({ status }) => status?.externalGateway?.networkUID === metadata.uid)

@@ -85,6 +85,11 @@ function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> 
       `Port ${nic.portName} in spec.networks[${nic.index}].portRef is used by Instance ${holder?.name ?? '(another)'}`,
     )
   }
+  const router = port.object.status?.router
+  if (router) {
+    const message = `Port ${nic.portName} in spec.networks[${nic.index}].portRef is Router ${router.name}'s: name another, or take it out of the Router`
+    return missing('PortInUse', message)
+  }
   if (port.object.status?.macAddress === undefined) return missing('PortNotReady', `waiting for Port ${nic.portName}`)
   // The port controller decides which of the machines that name the Port gets it; this one's node is told once that is written.
   if (instance.status?.node !== undefined && !holder) {

@@ -72,7 +72,9 @@ export async function ensureLogicalPort(
  * not have. Does nothing for a port that was given nothing yet.
  */
 export async function keepLogicalPort(port: Port, deps: LogicalPortDeps, signal: AbortSignal): Promise<void> {
-  const { networkUID, macAddress, fixedIPs } = port.status ?? {}
+  const { networkUID, macAddress, fixedIPs, router } = port.status ?? {}
+  // Its Router has a port of its own instead.
+  if (router) return
   const network = networkUID === undefined ? undefined : deps.caches.networks.findByUid(networkUID)
   if (!network || macAddress === undefined || !fixedIPs) return
   const subnets = listSubnets(network, deps)

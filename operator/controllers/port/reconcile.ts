@@ -23,6 +23,7 @@ import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { applyPortPolicy, resolvePortPolicy } from './qos-policy.ts'
+import { settleRouter } from './router-claim.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
 import { recordOf } from './subport.ts'
@@ -51,6 +52,11 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     // What leaves its Trunk is off the interface at once: another one may have the tag already.
     if (status.trunk) await keepLogicalPort(port, deps, run.signal)
     return waiting
+  }
+  const ofRouter = await settleRouter(port, deps, run.signal)
+  if (ofRouter) {
+    recordName(port, { network, hostname: undefined }, deps, run.now)
+    return ofRouter.kind === 'done' ? (lacks ?? ofRouter) : ofRouter
   }
   const plan = planBinding(port, deps)
   if (plan.kind === 'decided') {

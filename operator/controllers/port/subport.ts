@@ -13,9 +13,9 @@ export interface Subport {
 
 type TrunkCaches = { caches: Pick<Caches, 'ports' | 'trunks'> }
 
-/** Undefined for a Port that no Trunk has. One that a machine has stays that machine's, whatever a Trunk has meanwhile. Pure. */
+/** Undefined for a Port that no Trunk has. One that a machine or a Router has stays theirs, whatever a Trunk has meanwhile. Pure. */
 export function findSubport({ metadata, status }: Port, { caches }: TrunkCaches): Subport | undefined {
-  if (status?.instance !== undefined && status.trunk === undefined) return undefined
+  if (status?.router || (status?.instance !== undefined && status.trunk === undefined)) return undefined
   const [trunk, ...others] = caches.trunks.listBy('subportUID', metadata.uid)
   if (!trunk) return undefined
   // Two of one moment may both have it: the older keeps it.

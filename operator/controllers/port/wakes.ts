@@ -8,6 +8,7 @@ import { watchOf, watchSpecOf, type Source, type Waker, type Watch } from '../..
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { portKeysOf } from '../../placed/router-ports.ts'
 import { port as portOfMachine } from '../instance/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
@@ -39,6 +40,8 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
       ...watchOf(informers.ports, (port) => listNamesakes(port, deps.caches)),
       when: (old, port) => (old as Port).status?.dnsName !== (port as Port).status?.dnsName,
     },
+    // One that names it, or has let it go.
+    watchOf(informers.routers, portKeysOf),
     // It gives up the gateway address of a subnet.
     watchOf(informers.routers, (router) =>
       listGateways(router, deps.caches)
@@ -48,6 +51,8 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
     // A subport: it comes, goes, or gets another tag, and it is where its parent is.
     watchOf(informers.trunks, function* ({ metadata, status }) {
       for (const { portUID } of status?.subports ?? []) yield* keyOfUid(portUID)
+      // A Router may have it once it is no parent any more.
+      if (status?.parentUID !== undefined) yield* keyOfUid(status.parentUID)
       yield* ports.listBy('trunkUID', metadata.uid).map(keyOfObject)
     }),
     watchOf(informers.ports, ({ metadata }) => listSubportsOn(metadata.uid, deps.caches).map(keyOfObject)),

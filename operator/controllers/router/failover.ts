@@ -36,7 +36,8 @@ function conditionOf([active, ...others]: readonly GatewayNode[]): ConditionUpda
   }
   const standby = others.find(({ isUp }) => isUp)
   if (standby) {
-    const message = `node ${standby.name} takes over its traffic to the outside when node ${name} fails`
+    const condition = others.length > 1 ? '' : ', as long as it reaches a third node that has a machine of the Router'
+    const message = `node ${standby.name} takes over its traffic to the outside when node ${name} fails${condition}`
     return { type, status: 'True', reason: 'StandbyReady', message }
   }
   const message = `only node ${name} can carry its traffic to the outside, which is cut off when that fails: ${LABEL}`

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limits of what passes a router's gateway.
 import type { Router } from '../../../lib/api/types.ts'
-import type { LogicalGateway, RoutedSubnet } from '../../network/network-driver.ts'
+import type { LogicalGateway } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
 import { resolvePolicy } from '../qos-policy/users.ts'
 import { resolveGateway, type Gateway, type ResolvedGateway } from './gateway.ts'
 import type { GatewayDeps } from './gateway-addresses.ts'
 import { qosPolicy } from './kind.ts'
+import type { Range } from './ranges.ts'
 
 /** Its gateway. A new one is not made before its policy is known; an existing one keeps the policy that it has. */
 export async function resolveLimited(
   router: Router,
-  interfaces: readonly RoutedSubnet[],
+  ranges: readonly Range[],
   deps: GatewayDeps,
 ): Promise<ResolvedGateway> {
   const policy = resolvePolicy(qosPolicy, router, deps.caches)
-  if (policy.ok) return resolveGateway(router, interfaces, deps)
+  if (policy.ok) return resolveGateway(router, ranges, deps)
   if (router.status?.externalGateway === undefined) return { lacks: [policy.outcome] }
-  const resolved = await resolveGateway(router, interfaces, deps)
+  const resolved = await resolveGateway(router, ranges, deps)
   return { ...resolved, lacks: [...resolved.lacks, policy.outcome] }
 }
 

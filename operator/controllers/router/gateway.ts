@@ -7,15 +7,17 @@ import { areOverlapping } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
-import type { LogicalGateway, RoutedSubnet } from '../../network/network-driver.ts'
+import type { LogicalGateway } from '../../network/network-driver.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { gatewayMac } from '../../network/own-macs.ts'
+import { hasPort } from '../../placed/router-ports.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo } from '../port/owners-choice.ts'
 import { claimAddresses, claimKept, type GatewayDeps } from './gateway-addresses.ts'
 import { chooseGateways, listGatewayNodes, type GatewayNode } from './gateway-nodes.ts'
 import { gateway as gatewayOfRouter, hasGatewayOn, hasLeg, outside } from './kind.ts'
+import type { Range } from './ranges.ts'
 
 export interface Gateway {
   network: RealisedNetwork
@@ -44,14 +46,14 @@ type Wanted = Omit<Gateway, 'nodes' | 'candidates'>
  */
 export async function resolveGateway(
   router: Router,
-  interfaces: readonly RoutedSubnet[],
+  ranges: readonly Range[],
   deps: GatewayDeps,
 ): Promise<ResolvedGateway> {
   if (!router.spec.externalGateway) return { lacks: [] }
   const present = findPresent(router, deps)
   if (present && !isRealised(present))
     return { lacks: [], unknown: waitFor('NetworkNotReady', `waiting for Network ${keyOfObject(present)}`) }
-  const { wanted, refused } = await tryWanted(router, interfaces, deps)
+  const { wanted, refused } = await tryWanted(router, ranges, deps)
   const lacks = wanted && !wanted.ok ? [wanted.outcome] : []
   const chosen = wanted?.ok ? wanted.object : present && (await keep(router, present, deps))
   if (!chosen) return { lacks, ...(refused ? { refused } : {}) }
@@ -73,22 +75,18 @@ function findPresent(router: Router, { caches }: GatewayDeps): Network | undefin
 
 async function tryWanted(
   router: Router,
-  interfaces: readonly RoutedSubnet[],
+  ranges: readonly Range[],
   deps: GatewayDeps,
 ): Promise<{ wanted?: Found<Wanted>; refused?: TerminalError }> {
   try {
-    return { wanted: await resolveWanted(router, interfaces, deps) }
+    return { wanted: await resolveWanted(router, ranges, deps) }
   } catch (error) {
     if (error instanceof TerminalError) return { refused: error }
     throw error
   }
 }
 
-async function resolveWanted(
-  router: Router,
-  interfaces: readonly RoutedSubnet[],
-  deps: GatewayDeps,
-): Promise<Found<Wanted>> {
+async function resolveWanted(router: Router, ranges: readonly Range[], deps: GatewayDeps): Promise<Found<Wanted>> {
   const network = resolveOnly(outside, router, deps.caches)
   if (!network.ok) return network
   const ready = findReady(network.object, hasGatewayOn(router, network.object.metadata.uid))
@@ -97,7 +95,7 @@ async function resolveWanted(
   if (!snat) assertMayRoute(router, ready.object)
   const addresses = await claimAddresses(router, ready.object, deps)
   if (!addresses.ok) return addresses
-  const overlap = findOverlap(router, interfaces, addresses.object)
+  const overlap = findOverlap(router, ranges, addresses.object)
   return overlap ?? found({ network: ready.object, addresses: addresses.object, snat })
 }
 
@@ -124,13 +122,14 @@ function assertMayRoute(router: Router, network: Network): void {
 /** A subnet that it has joined already stays joined. */
 function findOverlap(
   router: Router,
-  interfaces: readonly RoutedSubnet[],
+  ranges: readonly Range[],
   addresses: readonly ResolvedAddress[],
 ): { ok: false; outcome: Outcome } | undefined {
   for (const { subnet } of addresses) {
-    const leg = interfaces.find(({ uid, cidr }) => hasLeg(router, uid) && areOverlapping(cidr, subnet.spec.cidr))
+    const isThere = (uid: string) => hasLeg(router, uid) || hasPort(router, uid)
+    const leg = ranges.find(({ legUid, cidr }) => isThere(legUid) && areOverlapping(cidr, subnet.spec.cidr))
     if (!leg) continue
-    const message = `Subnet ${keyOfObject(subnet)} (${subnet.spec.cidr}) of the external Network overlaps Subnet ${leg.name} (${leg.cidr}): a packet could go to either; take that one out of spec.interfaces, or write another Network`
+    const message = `Subnet ${keyOfObject(subnet)} (${subnet.spec.cidr}) of the external Network overlaps ${leg.name} (${leg.cidr}): a packet could go to either; take that one out of spec.interfaces, or write another Network`
     return missing('CIDROverlap', message)
   }
   return undefined

@@ -1,61 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
+import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { areOverlapping } from '../../ipam/address.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
+import { missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import type { NamedRef } from '../../kind/row.ts'
 import { keyOf } from '../../kind/references.ts'
-import { resolve, resolveOnly } from '../../kind/resolve.ts'
+import { isSharedWith, resolve, resolveOnly } from '../../kind/resolve.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { addressKey } from '../port/address-keys.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { logicalSubnet } from '../subnet/logical-subnet.ts'
-import { hasLeg, subnet as subnetOfRouter } from './kind.ts'
+import { hasLeg, port as portOfRouter, subnet as subnetOfRouter } from './kind.ts'
+import { findPortLeg, type PortLeg } from './port-legs.ts'
+import { listRanges, type Range } from './ranges.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
+  ports: readonly PortLeg[]
   /** Why the other interfaces of the spec are missing. */
   lacks: readonly Outcome[]
   /** Why an existing interface cannot be resolved at the moment: nothing may be changed meanwhile. */
   unknown?: Outcome
 }
 
-/** The interfaces that the router gets, in the spec's order. Pure. */
+/** The interfaces that the router gets, Subnets and Ports each in the spec's order. Pure. */
 export function resolveInterfaces(router: Router, { caches }: Pick<OperatorDeps, 'caches'>): Interfaces {
-  const legs = subnetOfRouter.refs(router).map((named) => ({ named, ...findLeg(router, named, caches) }))
-  const given: { leg: RoutedSubnet; named: NamedRef }[] = []
+  const legs = [
+    ...subnetOfRouter.refs(router).map((named) => ({ named, ...findLeg(router, named, caches) })),
+    ...portOfRouter.refs(router).map((named) => ({ named, ...findPort(router, named, caches) })),
+  ]
+  const given = new Map<NamedRef, JoinedLeg>()
   const lacks = new Map<NamedRef, Outcome>()
   // What carries traffic keeps it, whatever else comes up before it in the list.
   for (const { named, leg } of [...legs.filter(({ isThere }) => isThere), ...legs.filter(({ isThere }) => !isThere)]) {
-    if (!leg.ok) lacks.set(named, leg.outcome)
-    else {
-      const other = given.find((one) => areOverlapping(one.leg.cidr, leg.subnet.cidr))
-      if (other) lacks.set(named, overlap(leg.subnet, other.leg, named))
-      else given.push({ leg: leg.subnet, named })
-    }
+    const refused = leg.ok ? findOverlap(leg, [...given.values()], named) : leg.outcome
+    if (refused) lacks.set(named, refused)
+    else if (leg.ok) given.set(named, leg)
   }
   const unknown = legs.flatMap(({ isThere, leg }) => (isThere && !leg.ok && leg.isUnknown ? [leg.outcome] : []))[0]
+  const joined = legs.flatMap(({ named }) => given.get(named) ?? [])
   return {
-    interfaces: legs.flatMap(({ named }) => given.find((one) => one.named === named)?.leg ?? []),
+    interfaces: joined.flatMap(({ subnet }) => subnet ?? []),
+    ports: joined.flatMap(({ port }) => port ?? []),
     lacks: legs.flatMap(({ named }) => lacks.get(named) ?? []),
     ...(unknown ? { unknown } : {}),
   }
 }
 
-function findLeg(router: Router, named: NamedRef, caches: OperatorDeps['caches']): { leg: Leg; isThere: boolean } {
-  const found = resolve(subnetOfRouter, router, named, caches)
+/** Either a Subnet or a Port. */
+type JoinedLeg = { ok: true; subnet?: RoutedSubnet; port?: PortLeg }
+type Leg = JoinedLeg | { ok: false; outcome: Outcome; isUnknown?: boolean }
+type FoundLeg = { leg: Leg; isThere: boolean }
+
+function findLeg(router: Router, named: NamedRef, caches: OperatorDeps['caches']): FoundLeg {
+  const found = findSubnet(router, named, caches)
   if (!found.ok) return { leg: found, isThere: false }
   return { leg: toLeg(router, found.object, named, caches), isThere: hasLeg(router, found.object.metadata.uid) }
 }
 
-type Leg = { ok: true; subnet: RoutedSubnet } | { ok: false; outcome: Outcome; isUnknown?: boolean }
+function findPort(router: Router, named: NamedRef, caches: OperatorDeps['caches']): FoundLeg {
+  const leg = findPortLeg(router, named, caches)
+  const isThere = (router.status?.ports ?? []).some(({ name }) => name === named.ref.name)
+  return { leg: leg.ok ? { ok: true, port: leg.leg } : leg, isThere }
+}
+
+/** Subnets are shared by their Networks. */
+function findSubnet(router: Router, named: NamedRef, caches: OperatorDeps['caches']): Found<Subnet> {
+  const from = router.metadata.namespace ?? ''
+  const subnet = caches.subnets.findByKey(keyOf(named.ref, from))
+  const network = subnet && caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+  const isShared = network !== undefined && isSharedWith(network, from)
+  const isForeign = named.ref.namespace !== undefined && named.ref.namespace !== from
+  if (isForeign && !isShared && !(subnet && hasLeg(router, subnet.metadata.uid))) {
+    const message = `Subnet ${keyOf(named.ref, from)} in ${named.field} does not exist, or its Network is not shared with namespace ${from} (spec.sharedWith of the Network): have it shared, and this goes on by itself`
+    return missing('SubnetNotFound', message)
+  }
+  return resolve({ ...subnetOfRouter, isGranted: () => true }, router, named, caches)
+}
 
 function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: OperatorDeps['caches']): Leg {
   const name = `Subnet ${keyOfObject(subnet)} in ${field}`
+  // Who else has what stands in the way is for its own namespace and the Subnet's to know.
+  const mayName = (other: KubeObject) =>
+    [other.metadata.namespace, subnet.metadata.namespace].includes(router.metadata.namespace)
   const isThere = hasLeg(router, subnet.metadata.uid)
   const { gatewayIP } = planSubnet(subnet.spec)
   if (gatewayIP === undefined) {
@@ -64,12 +96,14 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   }
   const rival = findRival(router, subnet, caches)
   if (rival) {
-    const message = `${name} is joined by Router ${keyOfObject(rival)} already, which has its gateway address: take it out of one of the two`
+    const who = mayName(rival) ? `Router ${keyOfObject(rival)}` : 'a Router of another namespace'
+    const message = `${name} is joined by ${who} already, which has its gateway address: take it out of one of the two, or join it by a Port (portRef)`
     return { ok: false, outcome: waitFor('SubnetInUse', message) }
   }
   const taken = isThere ? undefined : findPortAt(gatewayIP, subnet, caches)
   if (taken) {
-    const message = `the gateway address of ${name} is Port ${keyOfObject(taken)}'s: delete that Port, or make a Subnet with another gatewayIP`
+    const who = mayName(taken) ? `Port ${keyOfObject(taken)}` : 'a Port of another namespace'
+    const message = `the gateway address of ${name} is that of ${who}: delete that Port, name it in portRef, or make a Subnet with another gatewayIP`
     return { ok: false, outcome: waitFor('AddressInUse', message) }
   }
   if (subnet.status?.state !== 'ACTIVE' && !isThere)
@@ -107,9 +141,16 @@ function isGoing({ metadata }: Router): boolean {
   return metadata.deletionTimestamp !== undefined
 }
 
-function overlap(subnet: RoutedSubnet, other: RoutedSubnet, { field }: NamedRef): Outcome {
-  return waitFor(
-    'CIDROverlap',
-    `Subnet ${subnet.name} in ${field} (${subnet.cidr}) overlaps Subnet ${other.name} (${other.cidr}) of the same Router: a packet could go to either; take one of them out`,
-  )
+function findOverlap(leg: JoinedLeg, given: readonly JoinedLeg[], { field }: NamedRef): Outcome | undefined {
+  for (const { name, cidr } of rangesOf(leg)) {
+    const other = given.flatMap(rangesOf).find((one) => areOverlapping(one.cidr, cidr))
+    if (!other) continue
+    const message = `${name} in ${field} (${cidr}) overlaps ${other.name} (${other.cidr}) of the same Router: a packet could go to either; take one of them out`
+    return waitFor('CIDROverlap', message)
+  }
+  return undefined
+}
+
+function rangesOf({ subnet, port }: JoinedLeg): Range[] {
+  return listRanges(subnet ? [subnet] : [], port ? [port] : [])
 }

@@ -5,21 +5,43 @@ import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
+import { hasPort } from '../../placed/router-ports.ts'
 
-/** The Subnets that the Router is to join. */
+/** The Subnets that the Router is to join. One of another namespace whose Network is no longer shared stays joined. */
 export const subnet: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ spec }) =>
-    (spec.interfaces ?? []).map(({ subnetRef }, i) => ({ ref: subnetRef, field: `spec.interfaces[${i}].subnetRef` })),
+    (spec.interfaces ?? []).flatMap(({ subnetRef }, i) =>
+      subnetRef ? [{ ref: subnetRef, field: `spec.interfaces[${i}].subnetRef` }] : [],
+    ),
   isKept: (router, { metadata }) => hasLeg(router, metadata.uid),
+  isGranted: (router, { metadata }) => hasLeg(router, metadata.uid),
+}
+
+/** The Ports whose addresses it is to have. */
+export const port: Reference<Router, 'ports'> = {
+  to: 'ports',
+  refs: ({ spec }) =>
+    (spec.interfaces ?? []).flatMap(({ portRef }, i) =>
+      portRef ? [{ ref: portRef, field: `spec.interfaces[${i}].portRef` }] : [],
+    ),
+  isKept: (router, { metadata }) => hasPort(router, metadata.uid),
+}
+
+/** The Ports that it has, even if they are no longer in its spec. */
+const portLeg: Reference<Router, 'ports'> = {
+  to: 'ports',
+  refs: ({ status }) =>
+    (status?.ports ?? []).map(({ name }, i) => ({ ref: { name }, field: `status.ports[${i}].name` })),
+  holds: () => true,
 }
 
 /** The Subnets that the Router has joined, even if they are no longer in its spec. */
 export const leg: Reference<Router, 'subnets'> = {
   to: 'subnets',
   refs: ({ status }) =>
-    (status?.interfaces ?? []).map(({ subnet: name }, i) => ({
-      ref: { name },
+    (status?.interfaces ?? []).map(({ subnet: name, namespace }, i) => ({
+      ref: namespace === undefined ? { name } : { namespace, name },
       field: `status.interfaces[${i}].subnet`,
     })),
   holds: () => true,
@@ -83,10 +105,19 @@ export function holderOfRouter({ metadata }: Router): ClaimHolder {
 }
 
 export const routerKind: KindRow<Router> = {
-  references: { subnet, leg, outside, gateway, gatewaySubnet, qosPolicy, givenQoSPolicy: givenPolicy<Router>() },
+  references: {
+    ...{ subnet, leg, port, portLeg, outside, gateway, gatewaySubnet },
+    ...{ qosPolicy, givenQoSPolicy: givenPolicy<Router>() },
+  },
   indexes: {
-    /** UIDs of the Subnets that the Router has joined. */
+    /** UIDs of the Subnets that the Router has joined at their gateway addresses. */
     legUID: ({ status }) => (status?.interfaces ?? []).map(({ subnetUID }) => subnetUID),
+    /** UIDs of the Ports that it has. */
+    portLegUID: ({ status }) => (status?.ports ?? []).map(({ uid }) => uid),
+    /** UIDs of the Subnets that it joins by a Port. */
+    joinedByPort: ({ status }) => [
+      ...new Set((status?.ports ?? []).flatMap(({ fixedIPs }) => fixedIPs.map(({ subnetUID }) => subnetUID))),
+    ],
     /** Names of the nodes that may carry its traffic to the outside. */
     gatewayNode: ({ status }) => status?.gateways ?? [],
     /** The node that is to carry it. */

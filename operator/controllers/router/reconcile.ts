@@ -2,7 +2,7 @@
 import type { Router } from '../../../lib/api/types.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import type { LogicalRouter, RoutedSubnet } from '../../network/network-driver.ts'
@@ -13,7 +13,10 @@ import { recordFailover } from './failover.ts'
 import { limitGateway, resolveLimited } from './gateway-policy.ts'
 import { gatewayStatus, logicalGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
+import { hasPort } from '../../placed/router-ports.ts'
 import { withoutOverlap } from './overlap.ts'
+import type { PortLeg } from './port-legs.ts'
+import { listRanges } from './ranges.ts'
 import { resolveRoutes } from './routes.ts'
 
 export type RouterDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network' | 'subnetArrivals'>
@@ -33,19 +36,26 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
   }
   const found = resolveInterfaces(router, deps)
   if (found.unknown) return users ?? found.unknown
-  const { gateway, refused, ...outside } = await resolveLimited(router, found.interfaces, deps)
+  const { gateway, refused, ...outside } = await resolveLimited(router, listRanges(found.interfaces, found.ports), deps)
   if (outside.unknown) return users ?? outside.unknown
-  const apart = withoutOverlap(found.interfaces, gateway)
+  const apart = withoutOverlap(found.interfaces, found.ports, gateway)
+  if (!isGoing && recordNewPorts(router, apart.ports)) return saved
+  const ports = apart.ports.filter(({ logical }) => hasPort(router, logical.uid))
   const { claimed: interfaces, lacks: taken } = await claimLegs(router, apart.interfaces, deps)
   const logical = gateway && logicalGateway(router, gateway)
-  const { routes, lacks: unreachable } = resolveRoutes(router, interfaces, logical ? gateway.addresses : [])
+  const { routes, lacks: unreachable } = resolveRoutes(
+    router,
+    listRanges(interfaces, ports),
+    logical ? gateway.addresses : [],
+  )
   const want: LogicalRouter = {
     ...{ kind: 'Router', ...ownerOf(router), interfaces, routes },
+    ports: ports.map(({ logical }) => logical),
     ...(logical ? { gateway: logical } : {}),
   }
   const unlimited = await untilReady(() => limitGateway(router, gateway, logical, deps, run.signal))
   const behind = await untilReady(() => deps.network.ensure(want, run.signal))
-  record(router, interfaces, gateway)
+  record(router, interfaces, ports, gateway)
   recordFailover(router, gateway?.nodes ?? [], gateway?.candidates ?? [], run.now)
   await releaseOthers(router, usedBy(interfaces, gateway), deps)
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.
@@ -70,9 +80,24 @@ async function untilReady(ensure: () => Promise<void>): Promise<Outcome | undefi
   }
 }
 
-function record(router: Router, interfaces: readonly RoutedSubnet[], gateway: Gateway | undefined): void {
+/** A Port stays while its Router has it, so that is written before anything is made of it. @returns whether there is one that is new */
+function recordNewPorts(router: Router, ports: readonly PortLeg[]): boolean {
   const status = (router.status ??= {})
-  status.interfaces = interfaces.map(toStatus)
+  const added = ports.filter(({ logical }) => !hasPort(router, logical.uid))
+  if (added.length > 0) status.ports = [...(status.ports ?? []), ...added.map(toPortStatus)]
+  return added.length > 0
+}
+
+function record(
+  router: Router,
+  interfaces: readonly RoutedSubnet[],
+  ports: readonly PortLeg[],
+  gateway: Gateway | undefined,
+): void {
+  const status = (router.status ??= {})
+  status.interfaces = interfaces.map((leg) => toStatus(router, leg))
+  if (ports.length > 0) status.ports = ports.map(toPortStatus)
+  else delete status.ports
   if (gateway) {
     status.externalGateway = gatewayStatus(gateway)
     status.gateways = [...gateway.nodes]
@@ -82,8 +107,16 @@ function record(router: Router, interfaces: readonly RoutedSubnet[], gateway: Ga
   }
 }
 
-function toStatus({ uid, name, gatewayIP, cidr }: RoutedSubnet) {
-  return { subnet: name, subnetUID: uid, ipAddress: gatewayIP, prefixLength: Number(cidr.split('/')[1]) }
+function toStatus({ metadata }: Router, { uid, namespace, name, gatewayIP, cidr }: RoutedSubnet) {
+  return {
+    subnet: name,
+    ...(namespace === metadata.namespace ? {} : { namespace }),
+    ...{ subnetUID: uid, ipAddress: gatewayIP, prefixLength: Number(cidr.split('/')[1]) },
+  }
+}
+
+function toPortStatus({ port: { metadata }, fixedIPs }: PortLeg) {
+  return { name: metadata.name, uid: metadata.uid, fixedIPs }
 }
 
 function usedBy(interfaces: readonly RoutedSubnet[], gateway: Gateway | undefined) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Ports a Trunk may have. A Port is one thing at a time: an interface of a machine, a parent, or a subport.
+// Which Ports a Trunk may have. A Port is one thing at a time: an interface of a machine, a parent, a subport, or a
+// leg of a Router.
 import type { Port, Trunk } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { missing } from '../../kind/found.ts'
@@ -18,6 +19,8 @@ export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refus
   const { uid } = port.metadata
   const what = `Port ${port.metadata.name} in spec.portRef`
   const owner = ownerOfPort(port)
+  const router = routerOf(port, what)
+  if (router) return router
   if (owner) return missing('PortInUse', `${what} was made for Instance ${owner.name} and goes with it: ${OWN_PORT}`)
   const holding = rivalOf(trunk, deps.caches.trunks.listBy('subportUID', uid), hasIt(trunk, uid))
   if (holding) return missing('PortInUse', `${what} is a subport of Trunk ${holding.metadata.name}: name another Port`)
@@ -33,6 +36,8 @@ export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: May
   const { trunks } = deps.caches
   const { uid } = port.metadata
   const what = `Port ${port.metadata.name} in ${field}`
+  const router = routerOf(port, what)
+  if (router) return router
   const user = ownerOfPort(port)?.name ?? machineOf(trunk, port, deps)
   if (user !== undefined) return missing('PortInUse', `${what} is an interface of Instance ${user}: name another Port`)
   const above = rivalOf(trunk, trunks.listBy('parentUID', uid), hasSubport(trunk, uid))
@@ -40,6 +45,11 @@ export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: May
     return missing('PortInUse', `${what} is the parent of Trunk ${above.metadata.name}: a Trunk cannot be on another`)
   const other = rivalOf(trunk, trunks.listBy('subportUID', uid), hasSubport(trunk, uid))
   return other && missing('PortInUse', `${what} is a subport of Trunk ${other.metadata.name}: take it out there first`)
+}
+
+function routerOf({ status }: Port, what: string): Refusal | undefined {
+  const { router } = status ?? {}
+  return router && missing('PortInUse', `${what} is a leg of Router ${router.name}: name another Port`)
 }
 
 /** The machine that has the Port as an interface, or named it as one before it was a subport. */

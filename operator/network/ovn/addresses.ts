@@ -32,6 +32,11 @@ export function normalPrefix(text: string): string {
   return `${network.toString()}/${bits}`
 }
 
+/** `24` of 10.0.0.0/24. */
+export function prefixLengthOf(cidr: string): string {
+  return normalPrefix(cidr).split('/')[1] ?? ''
+}
+
 export function normalMac(text: string): string {
   const mac = text.toLowerCase()
   if (/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) return mac

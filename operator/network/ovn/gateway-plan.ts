@@ -16,7 +16,7 @@ export function gatewayPortName(routerUid: string): string {
 export function gatewayPort(want: LogicalRouter): Omit<RouterPort, 'end' | 'router' | 'external_ids'> {
   const { gateway } = want
   if (!gateway) throw new TypeError(`router ${want.uid} has no gateway`)
-  const isSmaller = want.interfaces.some(({ mtu }) => mtu > gateway.mtu)
+  const isSmaller = [...want.interfaces, ...want.ports].some(({ mtu }) => mtu > gateway.mtu)
   return {
     name: gatewayPortName(want.uid),
     networkUid: gateway.networkUid,

@@ -18,11 +18,12 @@ import type { Plan } from './plan.ts'
 const COLUMNS = ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] as const
 
 /** The translations by which machines without an address of their own reach the outside: one for each IPv4 subnet. */
-export function snatRows({ uid, interfaces, gateway }: LogicalRouter): OvsRow[] {
+export function snatRows({ uid, interfaces, ports, gateway }: LogicalRouter): OvsRow[] {
   const address = gateway?.snatAddress
   if (address === undefined) return []
-  const ranges = interfaces.map(({ cidr }) => cidr).filter((cidr) => familyOf(cidr) === 'IPv4')
-  return ranges.map((cidr) => ({
+  const joined = [...interfaces, ...ports.flatMap(({ addresses }) => addresses)].map(({ cidr }) => cidr)
+  const ranges = new Set(joined.filter((cidr) => familyOf(cidr) === 'IPv4'))
+  return [...ranges].map((cidr) => ({
     type: 'snat',
     external_ip: normalAddress(address),
     logical_ip: normalPrefix(cidr),

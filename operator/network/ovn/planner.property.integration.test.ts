@@ -32,6 +32,11 @@ const RUNS = 60
 const soon = (): AbortSignal => AbortSignal.timeout(20_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
+/** Of a Port, on a network that another router joins. */
+const SECOND_LEG = {
+  ...{ uid: 'port-leg', networkUid: 'net-1', mac: 'fa:16:3e:00:00:77', mtu: 1442 },
+  addresses: [{ address: '10.0.0.77', cidr: '10.0.0.0/24' }],
+}
 const SUB_2: RoutedSubnet = {
   ...{ kind: 'Subnet', ...owner, uid: 'sub-2', networkUid: 'net-2', cidr: '10.0.2.0/24', mtu: 1442, dhcp },
   gatewayIP: '10.0.2.1',
@@ -57,6 +62,7 @@ const WORLD: readonly LogicalWant[] = [
   {
     ...{ kind: 'Router', ...owner, uid: 'router-1' },
     interfaces: [SUB_2, { ...SUB_2, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' }],
+    ports: [],
     routes: [
       { destination: '192.168.0.0/16', nextHop: '10.0.0.9' },
       { destination: '192.168.0.0/16', nextHop: '10.0.2.9' },
@@ -70,7 +76,7 @@ const WORLD: readonly LogicalWant[] = [
       ...{ nextHops: ['203.0.113.1', 'fd00:e::1'], snatAddress: '203.0.113.10' },
     },
   },
-  { kind: 'Router', ...owner, uid: 'router-2', interfaces: [SUB_62], routes: [] },
+  { kind: 'Router', ...owner, uid: 'router-2', interfaces: [SUB_62], ports: [SECOND_LEG], routes: [] },
   {
     ...{ kind: 'FloatingIP', ...owner, uid: 'fip-1', routerUid: 'router-1' },
     ...{ externalAddress: '203.0.113.11', fixedAddress: '10.0.0.11' },

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import type { LogicalGateway, LogicalRouter, RoutedSubnet } from '../network-driver.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
 import { PLANNERS } from './planners.ts'
@@ -22,7 +22,11 @@ const six: RoutedSubnet = {
 }
 const router = (interfaces: RoutedSubnet[], routes: LogicalRouter['routes'] = []): LogicalRouter => ({
   ...{ kind: 'Router', ...owner, uid: 'r' },
-  ...{ interfaces, routes },
+  ...{ interfaces, ports: [], routes },
+})
+const gatewayOf = (more: Partial<LogicalGateway>): LogicalGateway => ({
+  ...{ networkUid: 'net', mac: '2e:00:00:00:00:01', mtu: 1500, nodes: ['n1'], nextHops: [] },
+  ...{ addresses: [{ address: '203.0.113.9', prefixLength: 24 }], ...more },
 })
 const rowsOf = (want: LogicalRouter, table: string): OvsRow[] =>
   planRouter(want, nb).operations.flatMap((o) => (o.op === 'insert' && o.table === table ? [o.row] : []))
@@ -51,6 +55,23 @@ describe('planRouter', () => {
   test('whom the users say that they do not want announced is not', () => {
     const silent = { ...six, ipv6: { addressMode: 'slaac', routerAdvertisements: false } } as const
     expect(rowsOf(router([silent]), 'Logical_Router_Port')[0]?.['ipv6_ra_configs']).toEqual(mapOf({}))
+  })
+
+  test('a port of somebody is a leg with its addresses and MAC address, and announces nothing', () => {
+    const addresses = [
+      { address: '10.0.0.77', cidr: '10.0.0.0/24' },
+      { address: 'FD00::77', cidr: 'FD00::/64' },
+    ]
+    const leg = { uid: 'p', networkUid: 'net', mac: 'FA:16:3E:00:00:77', mtu: 1442, addresses }
+    const want = { ...router([]), ports: [leg], gateway: gatewayOf({ snatAddress: '203.0.113.9' }) }
+    const [port] = rowsOf(want, 'Logical_Router_Port')
+    expect([port?.['mac'], port?.['networks'], port?.['ipv6_ra_configs'], port?.['options']]).toEqual([
+      'fa:16:3e:00:00:77',
+      setOf(['10.0.0.77/24', 'fd00::77/64']),
+      mapOf({}),
+      mapOf({ gateway_mtu: '1442' }),
+    ])
+    expect(rowsOf(want, 'NAT').map((row) => row['logical_ip'])).toEqual(['10.0.0.0/24'])
   })
 
   test('a leg whose switch is lost has its side of the router alone, and the rest is there', () => {

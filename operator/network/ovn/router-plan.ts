@@ -8,7 +8,8 @@ import {
   type OvsNamedUuid,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import type { LogicalPortLeg, LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import { normalAddress, normalMac, prefixLengthOf } from './addresses.ts'
 import { advertisement, planAnnouncerRemoval } from './announcer-plan.ts'
 import { markOf, partMark } from './marks.ts'
 import { planSnat, snatRows } from './nat-plan.ts'
@@ -17,7 +18,7 @@ import { Plan } from './plan.ts'
 import { gatewayMark } from './gateway-claim.ts'
 import { gatewayPort, gatewayPortName, planFailoverTimers } from './gateway-plan.ts'
 import { planPorts } from './router-membership.ts'
-import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName } from './router-port.ts'
+import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName, type RouterPort } from './router-port.ts'
 import { planRoutes } from './route-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
 
@@ -37,10 +38,13 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   const plan = new Plan()
   const [held, ...copies] = nb.all('Router', want.uid)
   for (const copy of copies) plan.remove('Logical_Router', copy)
-  const names = new Set(want.interfaces.map((subnet) => routerPortName(want.uid, subnet.uid)))
+  const names = new Set([...want.interfaces, ...want.ports].map(({ uid }) => routerPortName(want.uid, uid)))
   if (want.gateway) names.add(gatewayPortName(want.uid))
   const surplus = held ? portsOf(held, nb).filter(({ row }) => !names.has(readString(row['name']) ?? '')) : []
-  const ports = want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb))
+  const ports = [
+    ...want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb)),
+    ...want.ports.map((leg) => planPortLeg(plan, want, leg, held, nb)),
+  ]
   if (want.gateway) {
     planFailoverTimers(plan, nb)
     ports.push(planGateway(plan, want, held, nb))
@@ -88,11 +92,34 @@ function planInterface(
     name,
     end: switchEndName(name),
     ra: ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {},
-    // Who sends larger packets from outside is told (ICMP "fragmentation needed", ICMPv6 "packet too big"), or they would vanish.
-    ...(gateway && gateway.mtu > subnet.mtu ? { options: { gateway_mtu: String(subnet.mtu) } } : {}),
+    ...mtuOptions(subnet, gateway),
     router: router?.uuid,
     external_ids: partMark('RouterPort', uid),
   })
+}
+
+/** The subnet's gateway address is somebody else's, who announces it too. */
+function planPortLeg(
+  plan: Plan,
+  { uid, gateway }: LogicalRouter,
+  leg: LogicalPortLeg,
+  router: FoundRow | undefined,
+  nb: Northbound,
+): OvsUuid | OvsNamedUuid {
+  const name = routerPortName(uid, leg.uid)
+  const networks = leg.addresses.map(({ address, cidr }) => `${normalAddress(address)}/${prefixLengthOf(cidr)}`)
+  return planRouterPortInPart(plan, nb, {
+    ...{ networkUid: leg.networkUid, mac: normalMac(leg.mac), networks },
+    ...{ name, end: switchEndName(name) },
+    ...mtuOptions(leg, gateway),
+    router: router?.uuid,
+    external_ids: partMark('RouterPort', uid),
+  })
+}
+
+/** Who sends larger packets from outside is told (ICMP "fragmentation needed", ICMPv6 "packet too big"), or they would vanish. */
+function mtuOptions({ mtu }: { mtu: number }, gateway: LogicalRouter['gateway']): Pick<RouterPort, 'options'> {
+  return gateway && gateway.mtu > mtu ? { options: { gateway_mtu: String(mtu) } } : {}
 }
 
 function planGateway(

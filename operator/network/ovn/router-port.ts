@@ -3,7 +3,7 @@ import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { mapOf, setOf, type OvsMap, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
 import type { RoutedSubnet } from '../network-driver.ts'
-import { normalAddress, normalPrefix } from './addresses.ts'
+import { normalAddress, prefixLengthOf } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
@@ -33,8 +33,8 @@ export interface RouterPort {
   external_ids: OvsMap
 }
 
-export function routerPortName(routerUid: string, subnetUid: string): string {
-  return `router-${routerUid}-${subnetUid}`
+export function routerPortName(routerUid: string, legUid: string): string {
+  return `router-${routerUid}-${legUid}`
 }
 
 /** Of the port on the network's side: router and switch ports share one namespace in the southbound database. */
@@ -120,10 +120,9 @@ function planGatewayChassis(
 
 /** The router's port of a subnet. Whoever has the gateway address, an announcer or a router, has the same MAC address: guests know it. */
 export function portOfSubnet(subnet: RoutedSubnet): Pick<RouterPort, 'networkUid' | 'mac' | 'networks'> {
-  const prefixLength = normalPrefix(subnet.cidr).split('/')[1] ?? ''
   return {
     networkUid: subnet.networkUid,
     mac: announcerMac(subnet.uid),
-    networks: [`${normalAddress(subnet.gatewayIP)}/${prefixLength}`],
+    networks: [`${normalAddress(subnet.gatewayIP)}/${prefixLengthOf(subnet.cidr)}`],
   }
 }

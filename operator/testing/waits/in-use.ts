@@ -58,6 +58,18 @@ const USES: Use[] = [
       else c.set('routers', 'r', { interfaces: [] })
     },
   })),
+  ...(['goes', 'leaves it'] as const).map((end): Use => ({
+    where: ['ports', ns('eth')],
+    by: `a router that ${end}`,
+    use: (c) => {
+      c.port('eth')
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+    },
+    leave: (c) => {
+      if (end === 'goes') c.operator.remove('routers', ns('r'))
+      else c.set('routers', 'r', { interfaces: [] })
+    },
+  })),
   {
     where: ['networks', ns('lan')],
     by: 'a subnet',

@@ -23,6 +23,21 @@ export const MACHINE_NEED_ROWS: WaitRow[] = [
     },
     ends: (c) => c.operator.remove('instances', ns('a')),
   },
+  ...(['goes', 'leaves it'] as const).map((end): WaitRow => ({
+    reason: 'PortInUse',
+    by: `a router that ${end}`,
+    where: vm,
+    waits: async (c) => {
+      c.port('eth')
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+      await c.operator.rest()
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => {
+      if (end === 'goes') c.operator.remove('routers', ns('r'))
+      else c.set('routers', 'r', { interfaces: [] })
+    },
+  })),
   {
     reason: 'PortInUse',
     by: 'an automatic port',

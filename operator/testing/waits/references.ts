@@ -36,6 +36,7 @@ const REFERENCES: Reference[] = [
     ...{ who: 'router', cache: 'subnets', kind: 'Subnet', spec: { interfaces: [{ subnetRef: TO }] } },
     next: 'SubnetNotReady',
   },
+  { who: 'router', cache: 'ports', kind: 'Port', spec: { interfaces: [{ portRef: TO }] } },
 ]
 
 function missing({ who, cache, kind, spec, next }: Reference): WaitRow {

@@ -425,6 +425,78 @@ export const ROUTER_ROWS: WaitRow[] = [
     ends: (c) => c.set('routers', 'first', legs()),
   },
   {
+    reason: 'PortInUse',
+    by: 'a machine that has it',
+    where: router,
+    waits: async (c) => {
+      c.port('eth')
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+      await c.operator.rest()
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => c.operator.remove('instances', ns('vm')),
+  },
+  ...(['parent', 'subport'] as const).map((as): WaitRow => ({
+    reason: 'PortInUse',
+    by: `a trunk whose ${as} it is`,
+    where: router,
+    waits: async (c) => {
+      c.port('eth')
+      c.port('tagged')
+      const [parent, sub] = as === 'parent' ? ['eth', 'tagged'] : ['tagged', 'eth']
+      c.make('trunks', 't', { portRef: { name: parent }, subports: [{ portRef: { name: sub }, segmentationID: 7 }] })
+      await c.operator.rest()
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => c.operator.remove('trunks', ns('t')),
+  })),
+  ...(['goes', 'leaves it'] as const).map((end): WaitRow => ({
+    reason: 'PortInUse',
+    by: `another router, which ${end}`,
+    where: router,
+    waits: async (c) => {
+      c.port('eth')
+      c.make('routers', 'first', { interfaces: [{ portRef: { name: 'eth' } }] })
+      await c.operator.rest()
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => {
+      if (end === 'goes') c.operator.remove('routers', ns('first'))
+      else c.set('routers', 'first', legs())
+    },
+  })),
+  {
+    reason: 'PortNotReady',
+    by: 'of a router: its network comes',
+    where: router,
+    waits: (c) => {
+      c.port('eth', onOther)
+      c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: (c) => {
+      c.make('networks', 'other')
+      c.subnet('other-v4', { ...onOther, cidr: '10.1.0.0/24' })
+    },
+  },
+  {
+    reason: 'SubnetNotFound',
+    by: 'its Network is not shared',
+    where: router,
+    waits: (c) => {
+      c.operator.create('networks', { namespace: 'far', name: 'far' }, {})
+      c.operator.create(
+        'subnets',
+        { namespace: 'far', name: 'far' },
+        { networkRef: { name: 'far' }, cidr: '10.9.0.0/24' },
+      )
+      c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'far', namespace: 'far' } }] })
+    },
+    ends: (c) =>
+      c.operator.change('networks', { namespace: 'far', name: 'far' }, (spec) =>
+        Object.assign(spec, { sharedWith: [{ namespace: '*' }] }),
+      ),
+  },
+  {
     reason: 'AddressInUse',
     by: 'a port at the gateway address',
     where: router,
