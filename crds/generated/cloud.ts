@@ -43,6 +43,51 @@ export interface CloudSpec {
     upstreams?: string[]
   }
   /**
+   * The rules that the group `default` of a namespace gets when it is made; groups that exist keep theirs. Absent: everything out, and in from its members alone. Without a rule of direction egress everything may be sent. *live*
+   *
+   * @maxItems 128
+   *
+   * Items: One allowance. *live*
+   */
+  defaultSecurityGroupRules?: {
+    /**
+     * ingress: to the Port; egress: from it. *live*
+     */
+    direction: 'ingress' | 'egress'
+    /**
+     * Family of the addresses; absent: IPv4. *live*
+     */
+    etherType?: 'IPv4' | 'IPv6'
+    /**
+     * The protocol, by its name or by its number in quotes (the IANA registry of protocol numbers); absent: any. Extension headers of IPv6 are no protocols: a number is that of what follows them. *live*
+     */
+    protocol?: string
+    /**
+     * First port of tcp, udp or sctp. *live*
+     */
+    portRangeMin?: number
+    /**
+     * Last port of tcp, udp or sctp. *live*
+     */
+    portRangeMax?: number
+    /**
+     * Type of icmp or icmpv6, such as 8 or 128, a ping; absent: all. *live*
+     */
+    icmpType?: number
+    /**
+     * Code of the icmpType; absent: all. *live*
+     */
+    icmpCode?: number
+    /**
+     * Only to or from this range; absent: any. *live*
+     */
+    remoteIPPrefix?: string
+    /**
+     * Whether only to or from members of the namespace’s group `default` itself. *live*
+     */
+    remoteMembers?: boolean
+  }[]
+  /**
    * The first three bytes of generated MAC addresses. Existing Ports keep theirs. *live*
    */
   macPrefix?: string

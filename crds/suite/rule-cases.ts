@@ -495,77 +495,92 @@ const PORT: RuleCase[] = [
   },
 ]
 
-const RULE = 'spec.rules[0]'
-const SECURITY_GROUP: RuleCase[] = [
+/** Of the list of a group's rules, and of those that a new group `default` gets. */
+const rulesOfGroup = (kind: string, list: string): RuleCase[] => [
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[].remoteIPPrefix',
+    kind,
+    path: `${list}[].remoteIPPrefix`,
     says: 'write a range in CIDR form',
-    bad: CIDRS.map((cidr) => ({ [`${RULE}.remoteIPPrefix`]: cidr })),
-    good: [{ [`${RULE}.remoteIPPrefix`]: '0.0.0.0/0' }],
+    bad: CIDRS.map((cidr) => ({ [`${list}[0].remoteIPPrefix`]: cidr })),
+    good: [{ [`${list}[0].remoteIPPrefix`]: '0.0.0.0/0' }],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
+    kind,
+    path: `${list}[]`,
     says: 'write both portRangeMin and portRangeMax',
     bad: [
-      { [`${RULE}.portRangeMin`]: 444 },
-      { [`${RULE}.portRangeMin`]: undefined },
-      { [`${RULE}.portRangeMax`]: undefined },
+      { [`${list}[0].portRangeMin`]: 444 },
+      { [`${list}[0].portRangeMin`]: undefined },
+      { [`${list}[0].portRangeMax`]: undefined },
     ],
-    good: [{ [`${RULE}.portRangeMin`]: 443 }],
+    good: [{ [`${list}[0].portRangeMin`]: 443 }],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
+    kind,
+    path: `${list}[]`,
     says: 'ports go with tcp, udp and sctp alone',
-    bad: [{ [`${RULE}.protocol`]: 'icmp' }, { [`${RULE}.protocol`]: undefined }, { [`${RULE}.protocol`]: '6' }],
-    good: [{ [`${RULE}.protocol`]: 'udp' }, { [`${RULE}.protocol`]: 'sctp' }],
+    bad: [
+      { [`${list}[0].protocol`]: 'icmp' },
+      { [`${list}[0].protocol`]: undefined },
+      { [`${list}[0].protocol`]: '6' },
+    ],
+    good: [{ [`${list}[0].protocol`]: 'udp' }, { [`${list}[0].protocol`]: 'sctp' }],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
+    kind,
+    path: `${list}[]`,
     says: 'icmpType goes with ICMP alone',
-    bad: [{ 'spec.rules[1].protocol': 'tcp' }, { 'spec.rules[1].protocol': '58' }],
+    bad: [{ [`${list}[1].protocol`]: 'tcp' }, { [`${list}[1].protocol`]: '58' }],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
+    kind,
+    path: `${list}[]`,
     says: 'a code means something only of one type',
-    bad: [{ 'spec.rules[1].icmpType': undefined }],
-    good: [{ 'spec.rules[1].icmpCode': undefined }],
+    bad: [{ [`${list}[1].icmpType`]: undefined }],
+    good: [{ [`${list}[1].icmpCode`]: undefined }],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[].protocol',
+    kind,
+    path: `${list}[].protocol`,
     says: 'write any, tcp, udp',
     bad: ['TCP', '256', '-1', '06', '4 || 1', 'ip'].map((protocol) => ({
-      'spec.rules[3]': { direction: 'ingress', protocol },
+      [`${list}[2]`]: { direction: 'ingress', protocol },
     })),
-    good: ['any', 'gre', '0', '47', '255'].map((protocol) => ({ 'spec.rules[3]': { direction: 'ingress', protocol } })),
+    good: ['any', 'gre', '0', '47', '255'].map((protocol) => ({ [`${list}[2]`]: { direction: 'ingress', protocol } })),
   },
-  changed('SecurityGroup', 'spec.stateful', 'stateful cannot be changed', [{ 'spec.stateful': false }]),
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
+    kind,
+    path: `${list}[]`,
     says: 'write protocol: icmp with etherType: IPv4',
-    bad: [{ 'spec.rules[1].protocol': 'icmp' }, { 'spec.rules[1].etherType': 'IPv4' }],
+    bad: [{ [`${list}[1].protocol`]: 'icmp' }, { [`${list}[1].etherType`]: 'IPv4' }],
   },
+  {
+    kind,
+    path: `${list}[]`,
+    says: 'write the etherType of the remoteIPPrefix',
+    bad: [{ [`${list}[0].remoteIPPrefix`]: 'fd00::/64' }, { [`${list}[0].etherType`]: 'IPv6' }],
+    good: [{ [`${list}[0].remoteIPPrefix`]: 'fd00::/64', [`${list}[0].etherType`]: 'IPv6' }],
+  },
+]
+
+const SECURITY_GROUP: RuleCase[] = [
+  ...rulesOfGroup('SecurityGroup', 'spec.rules'),
+  ...rulesOfGroup('Cloud', 'spec.defaultSecurityGroupRules'),
+  changed('SecurityGroup', 'spec.stateful', 'stateful cannot be changed', [{ 'spec.stateful': false }]),
   {
     kind: 'SecurityGroup',
     path: 'spec.rules[]',
     says: 'write one of remoteIPPrefix, remoteGroupRef and',
     bad: [
-      { [`${RULE}.remoteGroupRef`]: { name: 'default' } },
-      { [`${RULE}.remoteAddressGroupRef`]: { name: 'partners' } },
+      { 'spec.rules[0].remoteGroupRef': { name: 'default' } },
+      { 'spec.rules[0].remoteAddressGroupRef': { name: 'partners' } },
     ],
   },
   {
-    kind: 'SecurityGroup',
-    path: 'spec.rules[]',
-    says: 'write the etherType of the remoteIPPrefix',
-    bad: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64' }, { [`${RULE}.etherType`]: 'IPv6' }],
-    good: [{ [`${RULE}.remoteIPPrefix`]: 'fd00::/64', [`${RULE}.etherType`]: 'IPv6' }],
+    kind: 'Cloud',
+    path: 'spec.defaultSecurityGroupRules[]',
+    says: 'write one of remoteIPPrefix and remoteMembers',
+    bad: { 'spec.defaultSecurityGroupRules[0].remoteMembers': true },
   },
 ]
 

@@ -35,6 +35,16 @@ export const SAMPLES: Record<string, Sample[]> = {
         underlayMTU: 1500,
         dnsNameservers: ['10.0.0.2'],
         dns: { domain: 'cloud.example.com', upstreams: ['10.0.0.2', 'fd00::2'] },
+        defaultSecurityGroupRules: [
+          {
+            ...{ direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', portRangeMin: 80, portRangeMax: 443 },
+            remoteIPPrefix: '10.0.0.0/8',
+          },
+          {
+            ...{ direction: 'egress', etherType: 'IPv6', protocol: 'icmpv6', icmpType: 1, icmpCode: 4 },
+            remoteMembers: true,
+          },
+        ],
         macPrefix: 'fa:16:3e',
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },

@@ -34,7 +34,7 @@ export async function resolveGroups(
   const namespace = port.metadata.namespace ?? ''
   if (!isSecured) return { uids: [], lacks: undefined }
   if (port.spec.securityGroupRefs === undefined)
-    await ensureDefaultGroup(namespace, deps.caches.securityGroups, run.client)
+    await ensureDefaultGroup(namespace, deps.caches, run.client)
   const groups: SecurityGroup[] = []
   const lacks: Outcome[] = []
   for (const named of securityGroupRefsOf(port)) {
