@@ -33,8 +33,7 @@ export async function resolveGroups(
 ): Promise<Membership> {
   const namespace = port.metadata.namespace ?? ''
   if (!isSecured) return { uids: [], lacks: undefined }
-  if (port.spec.securityGroupRefs === undefined)
-    await ensureDefaultGroup(namespace, deps.caches, run.client)
+  if (port.spec.securityGroupRefs === undefined) await ensureDefaultGroup(namespace, deps.caches, run.client)
   const groups: SecurityGroup[] = []
   const lacks: Outcome[] = []
   for (const named of securityGroupRefsOf(port)) {
