@@ -3,14 +3,14 @@ import { CLOUD_NAME, GROUP, MANAGED_BY, MANAGED_BY_LABEL, SECURITY_GROUP, VERSIO
 import type { Cloud, SecurityGroup, SecurityGroupRule } from '../../../lib/api/types.ts'
 import type { KubeWriter, NewObject } from '../../../lib/kube/client.ts'
 import { isAlreadyExists } from '../../../lib/kube/errors.ts'
-import type { OperatorDeps } from '../common/deps.ts'
+import type { Caches } from '../../kind/row.ts'
 
 export const DEFAULT_GROUP = 'default'
 
 /** Creates a namespace's `default` group when first needed, with the rules that the Cloud has for it. Users may change it. */
 export async function ensureDefaultGroup(
   namespace: string,
-  { clouds, securityGroups }: Pick<OperatorDeps['caches'], 'clouds' | 'securityGroups'>,
+  { clouds, securityGroups }: Pick<Caches, 'clouds' | 'securityGroups'>,
   client: Pick<KubeWriter, 'create'>,
 ): Promise<void> {
   if (securityGroups.find(namespace, DEFAULT_GROUP)) return
