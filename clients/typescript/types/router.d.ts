@@ -246,7 +246,7 @@ export interface RouterStatus {
    */
   qosPolicyUID?: string
   /**
-   * The nodes that may carry the traffic to the outside, the preferred one first; the next takes over within a second.
+   * The nodes that may carry the traffic to the outside, the preferred one first; the next takes over within two seconds.
    *
    * @maxItems 3
    *
