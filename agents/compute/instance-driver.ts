@@ -21,7 +21,10 @@ export interface InstanceWant {
   swapMiB: number
   /** Of the image; a driver ignores those that it does not know. */
   properties: Readonly<Record<string, string>>
+  /** Those that can be plugged in now, in the order of the spec. */
   nics: readonly NicWant[]
+  /** UIDs of all its ports: an interface of another one is unplugged. */
+  ports: readonly string[]
   volumes: readonly VolumeWant[]
   /** Files of the config drive by their path in it; undefined: no drive. */
   configDrive?: readonly { path: string; content: string | Buffer }[]
@@ -29,6 +32,8 @@ export interface InstanceWant {
 
 export interface NicWant {
   portUid: string
+  /** Its place in the machine, from 0: the guest finds it there at each start. */
+  slot: number
   mac: string
   /** For the mark only: identifies a machine when all other records of it are lost. */
   networkUid: string
@@ -78,6 +83,8 @@ export interface BackendInstance {
   rootBytes?: number
   /** uids of the volumes attached now; undefined (unknown) is not the same as none. */
   volumes: string[] | undefined
+  /** uids of the ports whose interfaces it has now; undefined: unknown. */
+  ports: string[] | undefined
 }
 
 /** Anything that carries our mark, whoever made it. */
@@ -136,6 +143,11 @@ export interface InstanceDriver {
    * @throws TerminalError `VolumeUnsafe`
    */
   ensureVolumes(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
+  /**
+   * The same for interfaces. A machine that is on gets those that it lacks in their places.
+   * @throws TransientError `NoFreeSlot`, `MemoryNotShared` for one that it can get at its next start only
+   */
+  ensureNics(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**
    * Success when the machine is in that state already. `on` returns when the machine runs, within a deadline of its own. `off` needs no
    * answer from QEMU: it also ends a machine that hangs.

@@ -7,7 +7,7 @@ import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
 import { InstanceSteps, type Run, type Step } from './instance-steps.ts'
 import { toObservedNic } from './nics.ts'
-import { listLeaving, listStages, toObservation } from './observation.ts'
+import { listLeaving, listLeavingPorts, listStages, toObservation } from './observation.ts'
 import type { ComputePaths } from './paths.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
 import { checkConnections, findPorts, findWaiting, toInstanceWant, type ConfigDriveFiles } from './want.ts'
@@ -97,7 +97,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   }
 
   /**
-   * Power before volumes, each independent of the other's failure: a machine whose disk cannot be attached, or whose QEMU hangs, can still
+   * Power before volumes and interfaces, each independent of the other's failure: a machine whose disk cannot be attached, or whose QEMU hangs, can still
    * be stopped. For a machine that is off every failure fails the run.
    */
   async #converge(run: Run, on: BackendInstance | undefined): Promise<Observation<'instance'>> {
@@ -111,7 +111,8 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     const staysOn = document.spec.runState === 'Running' || document.spec.runState === 'Paused'
     if (staysOn && isPoweredOn(last.instance.power) && !last.instance.unresponsive && !last.instance.startLimitMs) {
       const attached = await this.#steps.attachVolumes(run, last.instance)
-      last = { instance: attached.instance, trouble: last.trouble ?? attached.trouble }
+      const plugged = await this.#steps.plugNics(run, attached.instance)
+      last = { instance: plugged.instance, trouble: last.trouble ?? attached.trouble ?? plugged.trouble }
     }
     const retryAfterMs = powered.retryAfterMs ?? this.#retryAfter(document, last)
     return toObservation(document, context.state, {
@@ -121,10 +122,11 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   }
 
   #retryAfter(document: InstanceDocument, { instance, trouble }: Step): number | undefined {
-    const isLeaving = isPoweredOn(instance.power) && listLeaving(document, instance).length > 0
+    const leaving = [...listLeaving(document, instance), ...listLeavingPorts(document, instance)]
+    const isLeaving = isPoweredOn(instance.power) && leaving.length > 0
     const isTransient = trouble !== undefined && !isTerminal(trouble)
     // It hangs, or could not be asked.
-    const isUnknown = isPoweredOn(instance.power) && instance.volumes === undefined
+    const isUnknown = isPoweredOn(instance.power) && (instance.volumes === undefined || instance.ports === undefined)
     if (!isTransient && !isLeaving && !isUnknown) {
       this.#attempts.delete(document.uid)
       return undefined

@@ -15,6 +15,8 @@ const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable'])
 /** wake, start and pause; or save and what follows; the limit rules out endless loops */
 const MAX_POWER_STEPS = 3
 
+const isUnderWay = (trouble: unknown): boolean => trouble instanceof TransientError && UNDER_WAY.has(trouble.reason)
+
 export interface Run {
   document: InstanceDocument
   context: RunContext
@@ -54,11 +56,19 @@ export class InstanceSteps {
       return driver.ensureVolumes(want, context.signal)
     }
     const { instance, trouble } = await this.attempt(run, before, attach, 'beside')
-    const isUnderWay = trouble instanceof TransientError && UNDER_WAY.has(trouble.reason)
     return {
-      instance: isUnderWay ? { ...instance, volumes: both(instance.volumes ?? before.volumes) } : instance,
+      instance: isUnderWay(trouble) ? { ...instance, volumes: both(instance.volumes ?? before.volumes) } : instance,
       trouble,
     }
+  }
+
+  /** After an answer that did not come in time nobody knows which interfaces it has. */
+  async plugNics(run: Run, before: BackendInstance): Promise<Step> {
+    const { driver, want, context } = run
+    const plug = (): Promise<BackendInstance> => driver.ensureNics(want, context.signal)
+    const { instance, trouble } = await this.attempt(run, before, plug, 'beside')
+    const ports = isUnderWay(trouble) ? undefined : instance.ports
+    return { instance: { ...instance, ports, volumes: before.volumes }, trouble }
   }
 
   async power(run: Run, start: Step): Promise<Step & { record: PowerRecord; retryAfterMs: number | undefined }> {

@@ -23,5 +23,5 @@ test.each([
   const addresses = ['10.0.0.2', '10.0.0.3']
   const told = { portUid: 'p', mac, networkUid, ...network, addresses }
   expect(toObservedNic(port)).toStrictEqual(told)
-  expect(toMarkedNic({ ...told, mtu, vnicType })).toStrictEqual(told)
+  expect(toMarkedNic({ ...told, slot: 0, mtu, vnicType })).toStrictEqual(told)
 })

@@ -13,7 +13,7 @@ const withVolumes = (...uids: string[]): InstanceDocument =>
   instanceDocument({ volumes: uids.map((uid) => ({ uid, name: uid, connection })) })
 const machine = (more: Partial<BackendInstance> = {}): BackendInstance => ({
   ...{ uid: 'u', epoch: 1, namespace: 'team-a', name: 'vm1', power: 'running', ioError: false, unresponsive: false },
-  ...{ vcpus: 1, memoryMiB: 128, volumes: [] },
+  ...{ vcpus: 1, memoryMiB: 128, volumes: [], ports: [] },
   ...more,
 })
 const on: PowerRecord = { phase: 'on', ends: 0 }
@@ -49,7 +49,7 @@ describe('the state', () => {
 
   test('goes with what is known and nothing else', () => {
     const record = { ...on, startedAtMs: 1_700_000_000_000 }
-    const known = machine({ volumes: ['v'], rootBytes: 3 * 2 ** 30 - 1 })
+    const known = machine({ volumes: ['v'], ports: ['p'], rootBytes: 3 * 2 ** 30 - 1 })
     expect(observe(known, { record, retryAfterMs: 5 })).toEqual({
       state: 'running',
       facts: {
@@ -58,13 +58,13 @@ describe('the state', () => {
           hypervisor: 'libvirt',
           restarts: 0,
         },
-        ...{ volumesAttached: ['v'], vcpus: 1, memoryMiB: 128, rootDiskGiB: 2 },
+        ...{ volumesAttached: ['v'], portsAttached: ['p'], vcpus: 1, memoryMiB: 128, rootDiskGiB: 2 },
         startedAt: '2023-11-14T22:13:20.000Z',
       },
       error: expect.objectContaining({ reason: 'VolumeDetaching' }),
       retryAfterMs: 5,
     })
-    const bare = machine({ volumes: undefined, vcpus: undefined, memoryMiB: undefined })
+    const bare = machine({ volumes: undefined, ports: undefined, vcpus: undefined, memoryMiB: undefined })
     expect(observe(bare)).toStrictEqual({
       state: 'running',
       facts: { stages: ['ImageCached'], hypervisor: 'libvirt', restarts: 0 },

@@ -28,6 +28,7 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
     hypervisor: driver,
     // Left out when unknown: an empty list would let the operator hand the volumes to others.
     ...(instance.volumes === undefined ? {} : { volumesAttached: instance.volumes }),
+    ...(instance.ports === undefined ? {} : { portsAttached: instance.ports }),
     ...(instance.vcpus === undefined ? {} : { vcpus: instance.vcpus }),
     ...(instance.memoryMiB === undefined ? {} : { memoryMiB: instance.memoryMiB }),
     ...(instance.rootBytes === undefined ? {} : { rootDiskGiB: Math.floor(instance.rootBytes / GIB) }),
@@ -52,6 +53,12 @@ export function listLeaving({ spec }: InstanceDocument, instance: BackendInstanc
   return (instance.volumes ?? []).filter((uid) => !wanted.has(uid))
 }
 
+/** Ports whose interfaces it has and should not have. */
+export function listLeavingPorts({ spec }: InstanceDocument, instance: BackendInstance): string[] {
+  const wanted = new Set(spec.ports.map((port) => port.uid))
+  return (instance.ports ?? []).filter((uid) => !wanted.has(uid))
+}
+
 function toError(
   document: InstanceDocument,
   { instance, trouble, record, retryAfterMs }: Converged,
@@ -66,6 +73,13 @@ function toError(
   if (isPoweredOn(instance.power) && listLeaving(document, instance).length > 0) {
     const when = instance.power === 'running' ? 'a guest that boots does so later' : 'it does so when it runs'
     return transient('VolumeDetaching', `the guest has not released a volume yet: ${when}`)
+  }
+  if (isPoweredOn(instance.power) && listLeavingPorts(document, instance).length > 0) {
+    const message =
+      instance.power === 'running'
+        ? 'the guest has not let go of an interface yet: it is asked again'
+        : 'an interface is unplugged when the machine runs'
+    return transient('InterfaceDetaching', message)
   }
   if (instance.power === 'off' && retryAfterMs !== undefined && record.ends > 0) {
     const message = `the machine ended by itself ${record.ends} times in a row (${record.because ?? 'unknown'}): it is started again after a pause that doubles, up to five minutes; its console log may say why`

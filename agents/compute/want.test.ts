@@ -95,6 +95,8 @@ describe('what a driver is asked for', () => {
       ],
     })
     document.versions.epoch = 6
+    const named = { name: 'p', networkName: 'n' }
+    document.spec.ports = [{ uid: 'a', ...named, slot: 4 }, ...['b', 'c'].map((uid) => ({ uid, ...named }))]
     document.spec.image.properties = { hw_disk_bus: 'virtio' }
     const ports = [port('a', { network: 'team-a/n', vnicType: 'vhostuser', mtu: 9000 }), port('b', { fixedIPs: [] })]
     expect(toInstanceWant(document, ports, runContext({ image }).state, files)).toStrictEqual({
@@ -103,11 +105,15 @@ describe('what a driver is asked for', () => {
       root: { sha256: '0'.repeat(64), format: 'qcow2', sizeBytes: 7 * 2 ** 30 },
       nics: [
         {
-          ...{ portUid: 'a', mac: 'fa:16:3e:00:00:01', networkUid: 'net', network: 'team-a/n' },
+          ...{ portUid: 'a', slot: 4, mac: 'fa:16:3e:00:00:01', networkUid: 'net', network: 'team-a/n' },
           ...{ addresses: ['10.0.0.2'], mtu: 9000, vnicType: 'vhostuser' },
         },
-        { portUid: 'b', mac: 'fa:16:3e:00:00:01', networkUid: 'net', addresses: [], mtu: 1442, vnicType: 'normal' },
+        {
+          ...{ portUid: 'b', slot: 1, mac: 'fa:16:3e:00:00:01', networkUid: 'net' },
+          ...{ addresses: [], mtu: 1442, vnicType: 'normal' },
+        },
       ],
+      ports: ['a', 'b', 'c'],
       volumes: [
         { uid: 'v', connection, sizeGiB: 9 },
         { uid: 'w', connection },

@@ -84,8 +84,10 @@ export function toInstanceWant(
     ephemeralGiB: spec.ephemeralGiB,
     swapMiB: spec.swapMiB,
     properties: spec.image.properties,
+    ports: spec.ports.map(({ uid }) => uid),
     nics: ports.map((port) => ({
       portUid: port.uid,
+      slot: slotOf(document, port.uid),
       mac: port.spec.mac,
       networkUid: port.spec.networkUid,
       ...(port.spec.network === undefined ? {} : { network: port.spec.network }),
@@ -100,6 +102,11 @@ export function toInstanceWant(
     })),
     ...(spec.configDrive ? { configDrive: configDriveFiles(document, ports) } : {}),
   }
+}
+
+function slotOf({ spec }: InstanceDocument, portUid: string): number {
+  const index = spec.ports.findIndex(({ uid }) => uid === portUid)
+  return spec.ports[index]?.slot ?? index
 }
 
 /** The flavor's size, or the image's where that is larger. */

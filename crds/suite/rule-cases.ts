@@ -777,7 +777,6 @@ const INSTANCE: RuleCase[] = [
       good: [{ 'spec.flavorRef.name': 'large', 'spec.runState': 'Stopped', 'spec.volumes': [] }],
     },
   ),
-  changed('Instance', 'spec', 'networks cannot change', { 'spec.networks': [] }),
   changed('Instance', 'spec', 'keyPairRef cannot change', { 'spec.keyPairRef': undefined }),
   changed('Instance', 'spec', 'userData cannot change', { 'spec.userData': 'other' }),
   changed(

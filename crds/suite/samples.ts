@@ -365,6 +365,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         state: 'ACTIVE',
         node: 'n1',
         epoch: 1,
+        interfaces: [{ slot: 0, port: 'vm-0-00000000', portUID: 'u3', request: '0123456789abcdef' }],
         flavor: {
           name: 'small',
           requireKVM: true,

@@ -82,6 +82,8 @@ export const ObservedFacts = z.object({
   volumesAttached: z.array(uid).max(64).optional(),
   /** Where the list is older than the report: the versions of the document that the agent worked on when it made the list. */
   volumesListedFor: Versions.optional(),
+  /** UIDs of the ports whose interfaces the machine has now or, while it is off, is defined with. Absent: unknown. */
+  portsAttached: z.array(uid).max(64).optional(),
   /** What the machine has now or, while it is off, is defined with: the size in a document takes effect at the next start. */
   vcpus: smallAmount().optional(),
   memoryMiB: smallAmount().optional(),

@@ -148,8 +148,10 @@ export const InstanceSpec = z.looseObject({
   swapMiB: z.int().min(0),
   requireKvm: z.boolean(),
   image: z.looseObject({ uid, sha256, format: z.enum(['raw', 'qcow2']), properties: z.record(z.string(), z.string()) }),
-  /** In the order of the guest's NICs; each has a port document of its own on the same node. */
-  ports: z.array(z.looseObject({ uid, name: z.string(), networkName: z.string() })),
+  /** In the order of the spec; each has a port document of its own on the same node. `slot`: its place in the machine; absent: its index. */
+  ports: z.array(
+    z.looseObject({ uid, name: z.string(), networkName: z.string(), slot: z.int().min(0).max(15).optional() }),
+  ),
   /** In the order of the disks after the root disk: /dev/vdb, … */
   volumes: z.array(
     z.looseObject({

@@ -120,6 +120,7 @@ const EVENTS = [
   'Evacuated',
   'Reclaimed',
   'Rescheduled',
+  'GuestHoldsInterface',
   'AddressNotExclusive',
   'Scheduled',
   'Started',

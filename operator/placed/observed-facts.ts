@@ -54,6 +54,13 @@ export function volumePresence(report: Report | undefined, volume: string, asked
   return list && isAnswer(listed, asked) ? 'absent' : 'unknown'
 }
 
+/** Does the machine have the port's interface? Only a list made under the document asked about, or a later one, says no. */
+export function portPresence(report: Report | undefined, port: string, asked: Asked): Presence {
+  if (report?.state === 'gone') return isAnswer(report.versions, asked) ? 'absent' : 'unknown'
+  if (report?.facts.portsAttached?.includes(port)) return 'present'
+  return factOf(report, 'portsAttached', asked) ? 'absent' : 'unknown'
+}
+
 /** Is the machine's image on the node? A report without stages is from a run that ended before it looked. */
 export function imagePresence(report: Report | undefined, asked: Asked): Presence {
   const stages = factOf(report, 'stages', asked)

@@ -3,7 +3,7 @@
 import type { Amounts } from './amounts.ts'
 import type { NodeRow } from './node-table.ts'
 
-export interface PlacementRequest {
+export interface PlacementRequest extends InterfaceRequest {
   /** The instance's UID: identity of the claim and seed of the tie-break. */
   uid: string
   amounts: Amounts
@@ -11,17 +11,37 @@ export interface PlacementRequest {
   /** Nodes that refused this machine, with the reason. */
   excluded: ReadonlyMap<string, string>
   requireKvm: boolean
-  /** One of its ports is a vhost-user port: memory shared with a switch on DPDK. */
+}
+
+/** What interfaces ask of a node. */
+export interface InterfaceRequest {
+  /** One of the ports is a vhost-user port: memory shared with a switch on DPDK. */
   needsVhostUser: boolean
-  /** Those of its ports; absent: none. */
+  /** Those of the ports; absent: none. */
   physicalNetworks?: readonly string[]
 }
 
-export interface Filter {
+export interface Filter<Request = PlacementRequest> {
   readonly name: string
-  /** Why this node cannot take the machine, in a few words; undefined when it can. */
-  refuse(node: NodeRow, request: PlacementRequest): string | undefined
+  /** Why this node cannot take it, in a few words; undefined when it can. */
+  refuse(node: NodeRow, request: Request): string | undefined
 }
+
+/** Those that a machine must also pass to get one more interface where it is. */
+export const INTERFACE_FILTERS: readonly Filter<InterfaceRequest>[] = [
+  {
+    name: 'DpdkFilter',
+    refuse: (node, request) =>
+      request.needsVhostUser && !node.vhostUser ? 'has no DPDK switch for vhost-user ports' : undefined,
+  },
+  {
+    name: 'ProviderNetworkFilter',
+    refuse(node, request) {
+      const missing = request.physicalNetworks?.find((name) => !node.physicalNetworks.includes(name))
+      return missing === undefined ? undefined : `is not connected to physical network ${missing}`
+    },
+  },
+]
 
 export const FILTERS: readonly Filter[] = [
   {
@@ -43,18 +63,7 @@ export const FILTERS: readonly Filter[] = [
     name: 'ComputeCapabilitiesFilter',
     refuse: (node, request) => (request.requireKvm && node.acceleration !== 'kvm' ? 'has no KVM' : undefined),
   },
-  {
-    name: 'DpdkFilter',
-    refuse: (node, request) =>
-      request.needsVhostUser && !node.vhostUser ? 'has no DPDK switch for vhost-user ports' : undefined,
-  },
-  {
-    name: 'ProviderNetworkFilter',
-    refuse(node, request) {
-      const missing = request.physicalNetworks?.find((name) => !node.physicalNetworks.includes(name))
-      return missing === undefined ? undefined : `is not connected to physical network ${missing}`
-    },
-  },
+  ...INTERFACE_FILTERS,
   {
     name: 'RamFilter',
     refuse: (node, request) =>

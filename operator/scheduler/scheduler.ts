@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fitsIn, type Amounts } from './amounts.ts'
 import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
-import { CAPABILITY_FILTERS, ROOM_FILTERS, type PlacementRequest } from './filters.ts'
+import {
+  CAPABILITY_FILTERS,
+  INTERFACE_FILTERS,
+  ROOM_FILTERS,
+  type InterfaceRequest,
+  type PlacementRequest,
+} from './filters.ts'
 import { NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
 
 /** What one machine holds on each node: usually one entry, more while an earlier node has not released it. */
@@ -64,6 +70,12 @@ export class Scheduler {
     const why = row === undefined ? 'is not known' : refuse(row)
     this.#replace(request.uid, why === undefined ? [...others, { node, amounts: request.amounts }] : before)
     return why
+  }
+
+  /** Why the node cannot give a machine that it has an interface more; undefined when it can, or is not known. */
+  whyNoInterface(node: string, request: InterfaceRequest): string | undefined {
+    const row = this.#table.find(node)
+    return row && INTERFACE_FILTERS.map((filter) => filter.refuse(row, request)).find((said) => said !== undefined)
   }
 
   /**

@@ -37,9 +37,13 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
       return { state: 'available', facts: { sizeGiB, ...(exportTo.length > 0 ? { connection } : {}) } }
     }
     case 'instance': {
-      const { runState, volumes } = document.spec
+      const { runState, volumes, ports } = document.spec
       const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]
-      return { state, facts: { stages: ['ImageCached'], volumesAttached: volumes.map(({ uid }) => uid) } }
+      const portsAttached = ports.map(({ uid }) => uid)
+      return {
+        state,
+        facts: { stages: ['ImageCached'], volumesAttached: volumes.map(({ uid }) => uid), portsAttached },
+      }
     }
   }
 }

@@ -143,6 +143,30 @@ export function instanceDriverContract(setup: () => InstanceDriverUnderTest): vo
     await driver.remove(uid, signal)
   }, 30_000)
 
+  test('interfaces come with the definition, and while it runs; each keeps its own', async () => {
+    const { driver, want } = setup()
+    const nics = [0, 1, 2].map((n) => nicWant({ slot: n, mac: `fa:16:3e:00:01:0${n}` }))
+    const ports = nics.map(({ portUid }) => portUid)
+    const machine = want({ nics: nics.slice(0, 1), ports: ports.slice(0, 1) })
+    const { uid } = machine
+    expect((await driver.ensure(machine, signal)).ports).toEqual(ports.slice(0, 1))
+    await driver.setPower(uid, 'on', signal)
+    const more = { ...machine, nics, ports }
+    expect((await driver.ensure(more, signal)).ports).toEqual(ports.slice(0, 1))
+    await driver.ensureNics(more, signal)
+    expect(sorted((await driver.ensureNics(more, signal)).ports)).toEqual(sorted(ports))
+    const marked = async () => (await driver.list(signal)).find((entry) => entry.uid === uid)?.nics
+    expect(sorted((await marked())?.map(({ mac }) => mac))).toEqual(sorted(nics.map(({ mac }) => mac)))
+    // One whose port's document is not here is not taken out.
+    const partly = { ...more, nics: nics.slice(1) }
+    expect(sorted((await driver.ensureNics(partly, signal)).ports)).toEqual(sorted(ports))
+    await driver.setPower(uid, 'off', signal)
+    const less = { ...more, nics: nics.slice(2), ports: ports.slice(2) }
+    expect((await driver.ensure(less, signal)).ports).toEqual(ports.slice(2))
+    expect((await driver.ensureNics(less, signal)).ports).toEqual(ports.slice(2))
+    await driver.remove(uid, signal)
+  }, 60_000)
+
   test('KVM that is not there is refused', async () => {
     const { driver, want } = setup()
     if ((await driver.probe(signal)).acceleration === 'kvm') return

@@ -18,6 +18,7 @@ export function instanceWant(overrides: Partial<InstanceWant> = {}): InstanceWan
     swapMiB: 0,
     properties: {},
     nics: [],
+    ports: (overrides.nics ?? []).map(({ portUid }) => portUid),
     volumes: [],
     ...overrides,
   }
@@ -26,6 +27,7 @@ export function instanceWant(overrides: Partial<InstanceWant> = {}): InstanceWan
 export function nicWant(overrides: Partial<NicWant> = {}): NicWant {
   return {
     portUid: randomUUID(),
+    slot: 0,
     mac: 'fa:16:3e:12:34:56',
     networkUid: randomUUID(),
     addresses: ['10.0.0.2'],

@@ -32,53 +32,53 @@ export interface InstanceSpec {
     namespace?: string
   }
   /**
-   * The network interfaces in their order in the guest; absent or empty: none. *immutable*
+   * The network interfaces in their order in the guest; absent or empty: none. An added one is plugged into a running machine, in the first free place; one that is taken out is unplugged; a changed one is another. *live*
    *
    * @maxItems 16
    *
-   * Items: One interface: networkRef for an automatic Port, or portRef for one of your own. *immutable*
+   * Items: One interface: networkRef for an automatic Port, or portRef for one of your own. *live*
    */
   networks?: {
     /**
-     * The Network on which a Port is made. *immutable*
+     * The Network on which a Port is made. *live*
      */
     networkRef?: {
       /**
-       * Name of the Network. *immutable*
+       * Name of the Network. *live*
        */
       name: string
       /**
-       * Namespace of the Network; absent: the same. Another one works only where the Network allows it by spec.sharedWith. *immutable*
+       * Namespace of the Network; absent: the same. Another one works only where the Network allows it by spec.sharedWith. *live*
        */
       namespace?: string
     }
     /**
-     * With networkRef: the Subnet, in the namespace of the Network; absent: the first with room. *immutable*
+     * With networkRef: the Subnet, in the namespace of the Network; absent: the first with room. *live*
      */
     subnetRef?: {
       /**
-       * Name of the Subnet. *immutable*
+       * Name of the Subnet. *live*
        */
       name: string
     }
     /**
-     * With networkRef: the address; absent: one is chosen. Only for a Network of this namespace. *immutable*
+     * With networkRef: the address; absent: one is chosen. Only for a Network of this namespace. *live*
      */
     ipAddress?: string
     /**
-     * With networkRef: the MAC address; absent: one is generated. Only for a Network of this namespace. *immutable*
+     * With networkRef: the MAC address; absent: one is generated. Only for a Network of this namespace. *live*
      */
     macAddress?: string
     /**
-     * With networkRef: normal (default) or vhostuser. *immutable*
+     * With networkRef: normal (default) or vhostuser. *live*
      */
     vnicType?: 'normal' | 'vhostuser'
     /**
-     * A Port of the same namespace. *immutable*
+     * A Port of the same namespace. *live*
      */
     portRef?: {
       /**
-       * Name of the Port. *immutable*
+       * Name of the Port. *live*
        */
       name: string
     }
@@ -301,6 +301,31 @@ export interface InstanceStatus {
      */
     swapMiB?: number
   }
+  /**
+   * What it was given for spec.networks: each keeps its place in the machine, and so its name in the guest, for life.
+   *
+   * @maxItems 16
+   *
+   * Items: One interface; also one that is leaving.
+   */
+  interfaces?: {
+    /**
+     * Its place in the machine.
+     */
+    slot: number
+    /**
+     * Name of its Port.
+     */
+    port: string
+    /**
+     * UID of its Port.
+     */
+    portUID?: string
+    /**
+     * Digest of the entry of spec.networks that the Port was made for; absent: portRef.
+     */
+    request?: string
+  }[]
   /**
    * Addresses of its Ports.
    *

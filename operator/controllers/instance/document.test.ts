@@ -16,7 +16,8 @@ const admitted = (more: Partial<Admitted> = {}): Admitted => ({
   ...{ wish: undefined, keyPair: undefined, userDataBase64: undefined, requireKvm: false },
   ...more,
 })
-const vm = (spec: Partial<Instance['spec']> = {}) => machine(spec, { status: { node: 'c1', epoch: 3 }, generation: 2 })
+const vm = (spec: Partial<Instance['spec']> = {}) =>
+  machine({ networks: [{ portRef: { name: 'eth' } }], ...spec }, { status: { node: 'c1', epoch: 3 }, generation: 2 })
 const port = stored<Port>('eth', { networkRef: { name: 'lan' } })
 const volume = {
   ...{ uid: 'v', name: 'data' },
@@ -38,7 +39,7 @@ test('of a machine that asks for the least', () => {
     ...size,
     requireKvm: false,
     image: { uid: 'uid-guest', sha256: SHA, format: 'qcow2', properties: { os: 'x' } },
-    ports: [{ uid: 'uid-eth', name: 'eth', networkName: 'lan' }],
+    ports: [{ uid: 'uid-eth', name: 'eth', networkName: 'lan', slot: 0 }],
     ...{ volumes: [volume], configDrive: false, publicKeys: [], metadata: {} },
   })
 })
@@ -67,7 +68,7 @@ test.each<[Instance['spec']['evacuation'], Instance['spec']['restartPolicy'], bo
   expect(document(spec, admitted()).spec.offlineRestart).toBe(expected)
 })
 
-test('what the machine was given stays, but for its power, its metadata, its volumes and the grant', () => {
+test('what the machine was given stays, but for its power, its metadata, its volumes, interfaces that are asked for no more, and the grant', () => {
   const given = document({ metadata: { a: 'b' }, configDrive: true }, admitted({ userDataBase64: 'aQ==' }), {
     bootId: 'b1',
     zone: 'z',
@@ -77,6 +78,8 @@ test('what the machine was given stays, but for its power, its metadata, its vol
   const kept = keptDocument(now, given, [], { bootId: 'b2', zone: 'other' }, { incarnation: 7, term: 10 })
   expect(kept).toMatchObject({ grantedBootId: 'b2', versions: { term: 10, epoch: 3, generation: 5 } })
   expect(kept.spec).toEqual({ ...given.spec, runState: 'Stopped', metadata: { c: 'd' }, volumes: [] })
+  now.spec.networks = [{ portRef: { name: 'other' } }]
+  expect(keptDocument(now, given, [], nothing, writer).spec.ports).toEqual([])
   expect(keptDocument(now, given, [], nothing, writer)).not.toHaveProperty('grantedBootId')
   delete now.spec.metadata
   expect(keptDocument(now, given, [volume], nothing, writer).spec).toMatchObject({ metadata: {}, volumes: [volume] })

@@ -6,6 +6,7 @@ import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admitted.ts'
 import { mayStartAlone } from './evacuation.ts'
+import { listNics } from './nics.ts'
 import type { GivenVolume } from './volumes.ts'
 
 export interface InstanceParts {
@@ -48,11 +49,7 @@ export function instanceDocument(
         format: image.spec.format,
         properties: image.spec.properties ?? {},
       },
-      ports: parts.ports.map((port) => ({
-        uid: port.metadata.uid,
-        name: port.metadata.name,
-        networkName: port.spec.networkRef.name,
-      })),
+      ports: toPorts(instance, parts.ports),
       volumes: [...parts.volumes],
       configDrive: spec.configDrive ?? false,
       ...(userDataBase64 === undefined ? {} : { userDataBase64 }),
@@ -65,7 +62,7 @@ export function instanceDocument(
 
 /**
  * For when something that the machine was made with no longer resolves: what was published stays, and what depends on nothing else (run
- * state, grant, metadata, the volumes given here) is updated. Pure.
+ * state, grant, metadata, the volumes given here) is updated, and interfaces that are asked for no more go. Pure.
  */
 export function keptDocument(
   instance: Instance,
@@ -75,13 +72,23 @@ export function keptDocument(
   writer: WriterVersions,
 ): InstanceDocument {
   const { status, spec } = instance
+  const asked = new Set(listNics(instance).map(({ portName }) => portName))
+  const ports = given.spec.ports.filter(({ name }) => asked.has(name))
   return {
     ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
     ...grantOf(facts),
     kind: 'instance',
     tombstone: false,
-    spec: { ...given.spec, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes] },
+    spec: { ...given.spec, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes], ports },
   }
+}
+
+function toPorts(instance: Instance, ports: readonly Port[]): InstanceDocument['spec']['ports'] {
+  const nics = listNics(instance)
+  return ports.map(({ metadata: { uid, name }, spec }, i) => {
+    const slot = nics[i]?.slot
+    return { uid, name, networkName: spec.networkRef.name, ...(slot === undefined ? {} : { slot }) }
+  })
 }
 
 function grantOf({ bootId }: PlacedNode): Pick<InstanceDocument, 'grantedBootId'> {

@@ -5,7 +5,7 @@ import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
 import { labelKeysOf } from './label-keys.ts'
-import { listNics } from './nics.ts'
+import { isBeforeRecords, matchNics } from './nics.ts'
 
 /** The machine's node, and nodes that have not released it yet. */
 const node: Reference<Instance, 'computeNodes'> = {
@@ -53,15 +53,18 @@ export const network: Reference<Instance, 'networks'> = {
     ),
 }
 
-/** The user's ports and those made for the machine. A Port itself decides who holds it (port/remove.ts). */
+/** The user's ports and those made for the machine, also those that it has not let go of yet. A Port itself decides who holds it (port/remove.ts). */
 export const port: Reference<Instance, 'ports'> = {
   to: 'ports',
-  refs: (instance) =>
-    listNics(instance).map(({ portName, index }) => ({
-      ref: { name: portName },
-      field: `spec.networks[${index}].portRef`,
-    })),
-  isKept: wasPlaced,
+  refs: (instance) => {
+    const { nics, leaving } = matchNics(instance)
+    return [
+      ...nics.map(({ portName, index }) => ({ ref: { name: portName }, field: `spec.networks[${index}].portRef` })),
+      ...leaving.map(({ port: name, slot }) => ({ ref: { name }, field: `status.interfaces of slot ${slot}` })),
+    ]
+  },
+  isKept: (instance, { metadata: { uid } }) =>
+    isBeforeRecords(instance) || instance.status?.interfaces?.some(({ portUID }) => portUID === uid) === true,
 }
 
 /** A Volume itself says who holds it: `status.attachedTo`. */

@@ -1,32 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto'
 import type { Instance, InstanceNetwork } from '../../../lib/api/types.ts'
 import { keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
+import { wasPlaced } from '../../placed/placement.ts'
+
+/** As many as `spec.networks` may have. */
+export const MAX_NICS = 16
 
 /** One interface of the machine. */
 export interface Nic {
   index: number
   want: InstanceNetwork
+  /** Its place in the machine: it stays there, whatever becomes of the others. From MAX_NICS on there is none. */
+  slot: number
   /** Name of its Port, which is always in the Instance's namespace. */
   portName: string
   /** We make the Port, and delete it with the machine. */
   isAutomatic: boolean
+  /** Of the Port that it was given, once that is on record. */
+  portUid?: string
 }
 
+export type InterfaceRecord = NonNullable<NonNullable<Instance['status']>['interfaces']>[number]
+
+/**
+ * The interfaces that the spec asks for, in its order. An entry is the one on record that asked for the same, the first such; a new one gets
+ * the first place that nobody has. Before anything is on record, that is its index. Pure.
+ */
 export function listNics(instance: Instance): Nic[] {
-  return (instance.spec.networks ?? []).map((want, index) => ({
-    index,
-    want,
-    portName: want.portRef?.name ?? automaticPortName(instance, index),
-    isAutomatic: want.portRef === undefined,
-  }))
+  return matchNics(instance).nics
+}
+
+/** Those on record that the spec asks for no more: the machine may still have them. Pure. */
+export function listLeaving(instance: Instance): InterfaceRecord[] {
+  return matchNics(instance).leaving
+}
+
+export function matchNics(instance: Instance): { nics: Nic[]; leaving: InterfaceRecord[] } {
+  const leaving = [...(instance.status?.interfaces ?? [])]
+  const taken = new Set(leaving.map(({ slot }) => slot))
+  const had = (instance.spec.networks ?? []).map((want) => {
+    if (leaving.length === 0) return undefined
+    const request = requestOf(want)
+    const at = leaving.findIndex(
+      (one) => one.request === request && (request ?? one.port) === (request ?? want.portRef?.name),
+    )
+    return at < 0 ? undefined : leaving.splice(at, 1)[0]
+  })
+  const nics = (instance.spec.networks ?? []).map((want, index): Nic => {
+    const record = had[index]
+    const slot = record?.slot ?? firstFree(taken)
+    taken.add(slot)
+    return {
+      index,
+      want,
+      slot,
+      portName: want.portRef?.name ?? record?.port ?? automaticPortName(instance, slot),
+      isAutomatic: want.portRef === undefined,
+      ...(record?.portUID === undefined ? {} : { portUid: record.portUID }),
+    }
+  })
+  return { nics, leaving }
+}
+
+function firstFree(taken: ReadonlySet<number>): number {
+  let slot = 0
+  while (taken.has(slot)) slot++
+  return slot
+}
+
+/** What an interface was asked for with, in short; undefined for a Port of the user's own. Pure. */
+export function requestOf(want: InstanceNetwork): string | undefined {
+  if (want.portRef !== undefined) return undefined
+  const { networkRef, subnetRef, ipAddress, macAddress, vnicType } = want
+  const asked = [networkRef?.namespace, networkRef?.name, subnetRef?.name, ipAddress, macAddress, vnicType]
+  return createHash('sha256')
+    .update(JSON.stringify(asked.map((part) => part ?? '')))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+/** It was placed by a version that kept no record of its interfaces: what it has is what it may have. */
+export function isBeforeRecords(instance: Instance): boolean {
+  return wasPlaced(instance) && instance.status?.interfaces === undefined
 }
 
 /** The seed for the MAC of the interface's automatic Port. */
-export function macSeedOf({ metadata }: Instance, { index }: Nic): string {
-  return `${metadata.uid}/${index}`
+export function macSeedOf({ metadata }: Instance, { slot }: Pick<Nic, 'slot'>): string {
+  return `${metadata.uid}/${slot}`
 }
 
-export function portKeyOf(instance: Instance, nic: Nic): ObjectKey {
-  return keyOfRef({ namespace: instance.metadata.namespace, name: nic.portName })
+/** Of all Ports that the machine may have, or that may have been made for it. */
+export function portNamesOf(instance: Instance): Set<string> {
+  const { nics, leaving } = matchNics(instance)
+  const made = Array.from({ length: MAX_NICS }, (_, slot) => automaticPortName(instance, slot))
+  return new Set([...nics.map(({ portName }) => portName), ...leaving.map(({ port }) => port), ...made])
+}
+
+export function portKeyOf(instance: Instance, { portName }: Pick<Nic, 'portName'>): ObjectKey {
+  return keyOfRef({ namespace: instance.metadata.namespace, name: portName })
 }

@@ -10,6 +10,7 @@ import { machine, machineWorld, parts } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import type { Admitted } from './admitted.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
+import { requestOf } from './nics.ts'
 import { ensurePorts } from './ports.ts'
 
 const admitted = (properties: Image['spec']['properties'] = {}) => ({ image: parts.image({ properties }) }) as Admitted
@@ -231,7 +232,9 @@ describe('the groups of an automatic Port are the machine’s', () => {
       },
     })
     // Out of a cache, as the port is.
-    const instance = structuredClone(withNics([lan], {}, wanted ? { securityGroupRefs: wanted } : {}))
+    const record = { slot: 0, port: name(0), portUID: port.metadata.uid, request: requestOf(lan) ?? '' }
+    const status = { interfaces: [record] }
+    const instance = structuredClone(withNics([lan], { status }, wanted ? { securityGroupRefs: wanted } : {}))
     const said = await ensure(w, instance)
     expect(said.ok && said.object[0]?.metadata.name).toBe(spec ? 'patched' : name(0))
     const { resourceVersion } = port.metadata

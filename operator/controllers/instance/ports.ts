@@ -19,7 +19,6 @@ import { chooseMac, DEFAULT_MAC_PREFIX } from '../../ipam/mac.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
-import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { keyOf } from '../../kind/references.ts'
@@ -30,9 +29,11 @@ import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo, mayHaveMac, refuseChoice } from '../port/owners-choice.ts'
 import { reservedUseOf } from '../port/reserved-mac.ts'
 import { claimAddresses } from './addresses.ts'
-import { listNics, macSeedOf, portKeyOf, type Nic } from './nics.ts'
+import { deletePort } from './interfaces.ts'
+import { isBeforeRecords, listNics, macSeedOf, MAX_NICS, portKeyOf, type Nic } from './nics.ts'
+import { whyNotHere } from './reach.ts'
 
-/** The machine's ports in the order of its interfaces. Automatic ones are created after their addresses are claimed (step 10). */
+/** The machine's ports in the order of its interfaces, of which each is added to a placed machine only where its node can. Automatic ones are created after their addresses are claimed (step 10). */
 export async function ensurePorts(
   instance: Instance,
   admitted: Admitted,
@@ -41,13 +42,31 @@ export async function ensurePorts(
 ): Promise<Found<Port[]>> {
   const ports: Port[] = []
   for (const nic of listNics(instance)) {
-    const port = nic.isAutomatic
-      ? await ensureAutomatic(instance, nic, admitted, deps, run)
-      : findOwn(instance, nic, deps)
+    const port = await ensurePort(instance, nic, admitted, deps, run)
     if (!port.ok) return allMissing([port.outcome, ...listMissing(instance, deps, nic.index + 1)]) ?? port
     ports.push(port.object)
   }
   return found(ports)
+}
+
+async function ensurePort(
+  instance: Instance,
+  nic: Nic,
+  admitted: Admitted,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Found<Port>> {
+  if (nic.slot >= MAX_NICS) {
+    return missing(
+      'NoFreeSlot',
+      `a machine has at most ${MAX_NICS} interfaces, with those that its guest has not let go of yet: spec.networks[${nic.index}] waits for one to go`,
+    )
+  }
+  const port = nic.isAutomatic
+    ? await ensureAutomatic(instance, nic, admitted, deps, run)
+    : findOwn(instance, nic, deps)
+  const why = port.ok && nic.portUid === undefined ? whyNotHere(instance, nic, port.object, deps) : undefined
+  return why ?? port
 }
 
 /** Why the Networks or Ports of the interfaces from this index on do not resolve. */
@@ -111,6 +130,10 @@ async function ensureAutomatic(
     if (ownerUidOf(existing) !== instance.metadata.uid) {
       return missing('PortNameTaken', `a Port ${key} exists that was not made for this Instance: delete it`)
     }
+    if (nic.portUid !== existing.metadata.uid && !isBeforeRecords(instance)) {
+      const unfit = await whyNotTake(instance, nic, existing, deps, run)
+      if (unfit) return unfit
+    }
     return found(await followGroups(instance, existing, run))
   }
   const network = findNetwork(instance, nic, deps)
@@ -134,9 +157,40 @@ async function ensureAutomatic(
   }
 }
 
-/** Not checked for a placed machine: it keeps what it was made with. @throws TerminalError `NotNetworkOwner` */
+/** A Port by the name of this interface's that is not known to be its: made a moment ago, or for another one that had its place. */
+async function whyNotTake(
+  instance: Instance,
+  nic: Nic,
+  port: Port,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Extract<Found<never>, { ok: false }> | undefined> {
+  const network = findNetwork(instance, nic, deps)
+  if (!network.ok) return network
+  assertNicMayChoose(instance, nic, network.object)
+  if (!wasMadeFor(port, nic, instance)) await deletePort(port, deps, run)
+  const { uid, deletionTimestamp } = port.metadata
+  if (deletionTimestamp === undefined && !deps.deletions.has(uid)) return undefined
+  return missing('PortPending', `waiting for Port ${keyOfObject(port)} to go, which another interface had`)
+}
+
+/** Is the Port such as the interface asks for? */
+function wasMadeFor({ spec }: Port, { want }: Nic, { metadata: { namespace } }: Instance): boolean {
+  const { networkRef, subnetRef, ipAddress, macAddress, vnicType } = want
+  const fixedIPs = spec.fixedIPs ?? []
+  return (
+    networkRef !== undefined &&
+    keyOf(networkRef, namespace) === keyOf(spec.networkRef, namespace) &&
+    (subnetRef === undefined || fixedIPs.some((fixed) => fixed.subnetRef.name === subnetRef.name)) &&
+    (ipAddress === undefined || fixedIPs.some((fixed) => fixed.ipAddress === ipAddress)) &&
+    (macAddress === undefined || spec.macAddress === macAddress) &&
+    (vnicType === undefined || spec.vnicType === vnicType)
+  )
+}
+
+/** @throws TerminalError `NotNetworkOwner` */
 function assertNicMayChoose(instance: Instance, { index, want }: Nic, network: Network): void {
-  if (!isForeignTo(network, instance) || wasPlaced(instance)) return
+  if (!isForeignTo(network, instance) || isBeforeRecords(instance)) return
   for (const field of ['ipAddress', 'macAddress'] as const)
     if (want[field] !== undefined) refuseChoice(`spec.networks[${index}].${field}`, network)
 }

@@ -4,6 +4,7 @@ import { saved, type Outcome } from '../../../lib/outcome.ts'
 import { claimingRun } from '../common/machine-claims.ts'
 import { admit } from './admit.ts'
 import { boot } from './boot.ts'
+import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
 import { ensurePorts } from './ports.ts'
 import { removeInstance } from './remove.ts'
 import { followResize } from './resize.ts'
@@ -28,6 +29,9 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   }
   if (instance.metadata.deletionTimestamp !== undefined) return removeInstance(instance, deps, run)
   status.state ??= 'BUILD'
+  if (dropLeft(instance, deps)) return saved
+  await removeLeftPorts(instance, deps, run)
+  sayDetaching(instance, deps, run)
 
   const admitted = await admit(instance, deps, run)
   setStage(instance, 'Admitted', admitted.ok ? true : admitted.outcome, run.now)
@@ -40,6 +44,7 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
     return status.node === undefined ? ports.outcome : boot(instance, { unresolved: ports.outcome }, deps, run)
   }
   if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
+  if (recordInterfaces(instance, ports.object)) return saved
   if (followResize(instance, admitted.object, deps, run)) return saved
   return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

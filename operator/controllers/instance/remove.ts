@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { PORT } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { released, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -8,7 +7,8 @@ import { waitForHolders } from '../../kind/holders.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { releaseFrom } from '../../placed/release.ts'
-import { listNics, portKeyOf } from './nics.ts'
+import { deletePort } from './interfaces.ts'
+import { portKeyOf, portNamesOf } from './nics.ts'
 import { portRelease } from './port-release.ts'
 
 /** Works at any stage of the build: first the machine, then its ports. Volumes detach by themselves once the machine is gone. */
@@ -29,18 +29,15 @@ export async function removeInstance(instance: Instance, deps: InstanceDeps, run
 /** Deletes automatic ports; a user's port is only unplugged. Waits for all: where they are plugged is read from this object. */
 async function removePorts(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Outcome | undefined> {
   let waiting: Outcome | undefined
-  for (const nic of listNics(instance)) {
-    const port = deps.caches.ports.findByKey(portKeyOf(instance, nic))
+  for (const portName of portNamesOf(instance)) {
+    const port = deps.caches.ports.findByKey(portKeyOf(instance, { portName }))
     if (!port) continue
     if (ownerUidOf(port) !== instance.metadata.uid) {
       for (const placement of placementsOf(instance)) waiting = portRelease(port, instance, placement, deps) ?? waiting
       continue
     }
-    const { namespace, name, uid, deletionTimestamp } = port.metadata
-    if (deletionTimestamp === undefined && !deps.deletions.has(uid)) {
-      await run.client.remove(PORT, { namespace, name }, { preconditions: { uid }, signal: run.signal })
-      deps.deletions.add(uid)
-    }
+    await deletePort(port, deps, run)
+    const { name, deletionTimestamp } = port.metadata
     const ready = findCondition(port.status?.conditions, 'Ready')
     const why = deletionTimestamp !== undefined && ready?.status === 'False' ? `: ${ready.message}` : ''
     waiting = waitFor('Releasing', `waiting for Port ${name} to go${why}`)

@@ -17,6 +17,7 @@ import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
+import { recordInterfaces } from './interfaces.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
@@ -74,6 +75,7 @@ export async function schedule(
   status.flavor = toStatusFlavor(size)
   delete status.nextFlavor
   delete status.restarts
+  recordInterfaces(instance, ports)
   status.addresses = addressesOf(ports)
   status.state = 'BUILD'
   delete status.pendingReleases

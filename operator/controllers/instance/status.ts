@@ -12,6 +12,7 @@ import {
   type Presence,
 } from '../../placed/observed-facts.ts'
 import { failureOf, refusalOf } from '../../placed/trouble.ts'
+import { DETACH_PENDING } from './interfaces.ts'
 import { RESIZE_PENDING } from './resize.ts'
 import { setStage, type Stage } from './stages.ts'
 
@@ -104,7 +105,11 @@ function recordFacts(instance: Instance, observed: ObservedDocument): void {
   const status = (instance.status ??= {})
   if (observed.facts.restarts !== undefined) status.restarts = observed.facts.restarts
   if (observed.state === 'running') status.startedAt = observed.facts.startedAt ?? observed.since
-  if (isConditionTrue(status.conditions, RESIZE_PENDING)) status.pendingChanges = ['spec.flavorRef']
+  const pending = [
+    ...(isConditionTrue(status.conditions, RESIZE_PENDING) ? ['spec.flavorRef'] : []),
+    ...(isConditionTrue(status.conditions, DETACH_PENDING) ? ['spec.networks'] : []),
+  ]
+  if (pending.length > 0) status.pendingChanges = pending
   else delete status.pendingChanges
 }
 

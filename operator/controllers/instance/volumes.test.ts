@@ -39,7 +39,7 @@ const machine = (volumes: string[], more: Partial<Instance['spec']> = {}) =>
       volumes: volumes.map((name) => ({ volumeRef: { name } })),
       ...more,
     },
-    { status: { node: 'c1', epoch: 1, flavor: size } },
+    { status: { node: 'c1', epoch: 1, flavor: size, interfaces: [] } },
   )
 
 /** A volume of s1 in its second epoch, held by the machine unless said otherwise. */

@@ -10,8 +10,7 @@ import { isMacOf } from '../../ipam/mac.ts'
 import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
-import { wasPlaced } from '../../placed/placement.ts'
-import { listNics, macSeedOf } from '../instance/nics.ts'
+import { isBeforeRecords, listNics, macSeedOf } from '../instance/nics.ts'
 
 type ChoiceDeps = {
   caches: Pick<OperatorDeps['caches'], 'instances' | 'subnets'>
@@ -79,7 +78,7 @@ export function mayHaveMac(
   const owner = ownerInstanceOf(port, { caches })
   const nic = owner && listNics(owner).find(({ portName }) => portName === port.metadata.name)
   if (!nic) return false
-  return isMacOf(mac, macSeedOf(owner, nic)) || (wasPlaced(owner) && nic.want.macAddress === mac)
+  return isMacOf(mac, macSeedOf(owner, nic)) || (isBeforeRecords(owner) && nic.want.macAddress === mac)
 }
 
 /** Also true for a claim: it is the operator's record of what it gave, written before the port's status. */

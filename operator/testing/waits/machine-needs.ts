@@ -2,7 +2,7 @@
 import type { Instance } from '../../../lib/api/types.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { ns, type QuietCloud } from '../quiet-cloud.ts'
-import { saysOf, without } from '../answers.ts'
+import { saysOf, wellAnswered, without } from '../answers.ts'
 import { MAC, nic, vm, type WaitRow } from './row.ts'
 
 const onDisk = { volumes: [{ volumeRef: { name: 'disk' } }] }
@@ -69,6 +69,39 @@ export const MACHINE_NEED_ROWS: WaitRow[] = [
     ends: (c) => {
       c.make('networks', 'other')
       c.subnet('other-v4', { networkRef: { name: 'other' }, cidr: '10.1.0.0/24' })
+    },
+  },
+  {
+    reason: 'NoFreeSlot',
+    where: vm,
+    waits: async (c) => {
+      const lan = { networkRef: { name: 'lan' } }
+      c.vm('vm', { networks: Array(16).fill(lan) })
+      await c.operator.rest()
+      // Its guest holds all that it has.
+      const machine = c.operator.get('instances', ns('vm')) as Instance
+      const held = (machine.status?.interfaces ?? []).flatMap(({ portUID }) => portUID ?? [])
+      c.operator.answer = saysOf('instance', (document) => {
+        const said = wellAnswered(document)
+        return said && { ...said, facts: { ...said.facts, portsAttached: held } }
+      })
+      c.set('instances', 'vm', { networks: [{ ...lan, vnicType: 'normal' }] })
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    reason: 'InterfaceNotHere',
+    where: vm,
+    waits: async (c) => {
+      c.make('providerNetworks', 'dc')
+      c.make('networks', 'outside', { provider: { providerNetworkRef: { name: 'dc' } } })
+      c.subnet('outside-v4', { networkRef: { name: 'outside' }, cidr: '10.1.0.0/24' })
+      await other(c, 'vm', {})
+      c.set('instances', 'vm', { networks: [{ networkRef: { name: 'lan' } }, { networkRef: { name: 'outside' } }] })
+    },
+    ends: (c) => {
+      for (const name of ['c1', 'c2'])
+        c.operator.addNode(name, { 'nephele.dev/compute': 'libvirt' }, { physicalNetworks: [{ name: 'dc' }] })
     },
   },
   {

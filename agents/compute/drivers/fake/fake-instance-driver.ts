@@ -16,7 +16,7 @@ import {
 } from '../../instance-driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 
-type Method = 'find' | 'list' | 'ensure' | 'ensureVolumes' | 'setPower' | 'act' | 'remove'
+type Method = 'find' | 'list' | 'ensure' | 'ensureVolumes' | 'ensureNics' | 'setPower' | 'act' | 'remove'
 
 export class FakeInstanceDriver implements InstanceDriver {
   readonly name = 'fake'
@@ -39,13 +39,15 @@ export class FakeInstanceDriver implements InstanceDriver {
   }
   /** QEMU hangs: what only its process knows is unknown, and only `off` and `remove` have an effect. */
   guestHangs(uid: string): void {
-    this.#set({ ...this.#get(uid), unresponsive: true, volumes: undefined })
+    this.#set({ ...this.#get(uid), unresponsive: true, volumes: undefined, ports: undefined })
   }
   diskFails(uid: string): void {
     this.#set({ ...this.#get(uid), power: 'paused', ioError: true })
   }
   /** While true, guests do not release volumes. */
   holdsVolumes = false
+  /** While true, guests do not let go of interfaces. */
+  holdsNics = false
 
   async probe(): Promise<HypervisorFacts> {
     return { type: 'fake', version: '1', acceleration: 'qemu', accelerationReason: 'fake machines run nothing' }
@@ -79,6 +81,7 @@ export class FakeInstanceDriver implements InstanceDriver {
       memoryMiB: isOff ? want.memoryMiB : old.memoryMiB,
       rootBytes: isOff ? Math.max(old?.rootBytes ?? 0, want.root.sizeBytes) : (old.rootBytes ?? 0),
       volumes: isOff ? want.volumes.map((volume) => volume.uid) : old.volumes,
+      ports: isOff ? want.nics.map(({ portUid }) => portUid) : old.ports,
     }
     this.#instances.set(uid, next)
     if (isOff) this.#nics.set(uid, want.nics.map(toMarkedNic))
@@ -95,6 +98,23 @@ export class FakeInstanceDriver implements InstanceDriver {
     this.#instances.set(want.uid, { ...instance, volumes })
     return structuredClone({ ...instance, volumes })
   }
+  async ensureNics(want: InstanceWant): Promise<BackendInstance> {
+    this.#fail('ensureNics')
+    const instance = this.#get(want.uid)
+    if (instance.unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
+    if (!isPoweredOn(instance.power)) return structuredClone(instance)
+    const had = (instance.ports ?? []).filter((uid) => this.holdsNics || want.ports.includes(uid))
+    const ports = [...new Set([...had, ...want.nics.map(({ portUid }) => portUid)])]
+    const marked = new Map(
+      [...(this.#nics.get(want.uid) ?? []), ...want.nics.map(toMarkedNic)].map((nic) => [nic.portUid, nic]),
+    )
+    this.#nics.set(
+      want.uid,
+      ports.flatMap((uid) => marked.get(uid) ?? []),
+    )
+    this.#instances.set(want.uid, { ...instance, ports })
+    return structuredClone({ ...instance, ports })
+  }
   async setPower(uid: string, action: PowerAction): Promise<void> {
     this.#fail('setPower')
     const instance = this.#instances.get(uid)
@@ -107,7 +127,14 @@ export class FakeInstanceDriver implements InstanceDriver {
     const rest: BackendInstance = { ...instance, ioError: false }
     delete rest.offReason
     if (action === 'off' && power !== 'off') {
-      this.#set({ ...rest, power: 'off', offReason: 'destroyed', unresponsive: false, volumes: rest.volumes ?? [] })
+      this.#set({
+        ...rest,
+        power: 'off',
+        offReason: 'destroyed',
+        unresponsive: false,
+        volumes: rest.volumes ?? [],
+        ports: rest.ports ?? [],
+      })
     } else if (instance.unresponsive) {
       if (action !== 'shutdown') throw new TransientError('MachineUnresponsive', 'the machine hangs')
     } else if (action === 'on' && !isOn) this.#set({ ...rest, power: 'running' })

@@ -148,7 +148,7 @@ describe('a domain', () => {
     const on = await toBackendInstance(at.connections, 'u', { ...found, power: 'running' }, signal)
     expect(on).toEqual({
       ...{ uid: 'u', epoch: undefined, namespace: '', name: '', power: 'running', ioError: false },
-      ...{ unresponsive: false, vcpus: 2, memoryMiB: 128, volumes: [] },
+      ...{ unresponsive: false, vcpus: 2, memoryMiB: 128, volumes: [], ports: [] },
     })
     await toBackendInstance(at.connections, 'u', { ...found, power: 'off', offReason: 'guest' }, signal)
     expect(at.calls).toEqual(['guest getXml 3000', 'quick getXml'])

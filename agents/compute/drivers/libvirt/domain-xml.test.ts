@@ -9,6 +9,7 @@ import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
 import { readDiskServers, readDomainXml } from './live-xml.ts'
+import { toMarkedNic } from '../marked-nic.ts'
 import { readMark, toMarkXml } from './metadata.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
 
@@ -108,7 +109,8 @@ describe('toDomainXml', () => {
       const root = parseXml(xmlOf({ volumes }))
       const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port').length
       const used = all(root, 'disk').length + 3
-      expect(ports - used).toBe(MAX_VOLUMES - count)
+      // Three disks that this machine has not got, and eight interfaces.
+      expect(ports - used - 3 - 8).toBe(MAX_VOLUMES - count)
       expect(new Set(all(root, 'disk').map((d) => attribute(d, ['target'], 'dev'))).size).toBe(count + 1)
     },
   )
@@ -118,8 +120,8 @@ describe('toDomainXml', () => {
     const root = parseXml(
       xmlOf({
         nics: [
-          { ...nic, vnicType: 'normal' },
-          { ...nic, vnicType: 'vhostuser' },
+          { ...nic, slot: 0, vnicType: 'normal' },
+          { ...nic, slot: 12, vnicType: 'vhostuser' },
         ],
       }),
     )
@@ -127,6 +129,11 @@ describe('toDomainXml', () => {
     expect(attribute(tap!, ['target'], 'dev')).toBe('tapbbbbbbbb-cc')
     expect(attribute(tap!, ['driver', 'host'], 'csum')).toBe('off')
     expect(attribute(tap!, ['mtu'], 'size')).toBe('1442')
+    // Each has its place, behind those of all other devices, and there are as many places as the last one needs.
+    const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port')
+    expect([tap!, vhost!].map((one) => attribute(one, ['address'], 'bus'))).toEqual(['0x20', '0x2c'])
+    expect(ports.at(-1)?.getAttribute('index')).toBe(String(0x2c))
+    expect(attribute(tap!, ['alias'], 'name')).toBe(`ua-nic-${PORT}`)
     expect(attribute(vhost!, ['source'], 'path')).toBe('/run/nephele/vhostuser/vhubbbbbbbb-cc')
     expect(attribute(root, ['memoryBacking', 'access'], 'mode')).toBe('shared')
   })
@@ -175,7 +182,7 @@ describe('toDomainXml', () => {
     ).toEqual({
       volumes: [{ uid: VOLUME, alias: `ua-vol-${VOLUME}`, target: 'vdb' }],
       targets: ['vdb'],
-      macs: [],
+      ...{ nics: [], freeBuses: [], sharesMemory: false },
       vcpus: 2,
       memoryMiB: 128,
       sockets: [],
@@ -221,7 +228,13 @@ describe('toDomainXml', () => {
         const shape = (element: XmlElement): string[] =>
           [...element.getElementsByTagName('*')].map((e) => (e as unknown as { tagName: string }).tagName)
         expect(shape(root)).toEqual(shape(plain))
-        const marked = { uid: UID, epoch: 7, namespace, name, nics: [nicWant({ portUid: PORT, network: hostname })] }
+        const marked = {
+          uid: UID,
+          epoch: 7,
+          namespace,
+          name,
+          nics: [nicWant({ portUid: PORT, network: hostname })].map(toMarkedNic),
+        }
         expect(readMark(toMarkXml(marked))).toMatchObject({ uid: UID, epoch: 7 })
       }),
       { numRuns: 60 },
@@ -239,7 +252,7 @@ describe('the mark of interfaces', () => {
     { mac: nics[1]!.mac, portUid: PORT, networkUid: UID, addresses: [] },
   ]
   test.each([
-    ['alone', () => toMarkXml({ uid: UID, epoch: 7, namespace: 'team', name: 'vm', nics })],
+    ['alone', () => toMarkXml({ uid: UID, epoch: 7, namespace: 'team', name: 'vm', nics: nics.map(toMarkedNic) })],
     ['in a domain', () => /<nephele:instance[^]*<\/nephele:instance>/.exec(xmlOf({ nics }))?.[0] ?? ''],
   ])('is read as it was written, %s', (_, xml) => expect(readMark(xml())?.nics).toEqual(marks))
   test.each([
@@ -287,7 +300,8 @@ test('of a domain’s XML nothing is believed that is not there', () => {
     ${nic('vhostuser', '')}${nic('bridge', '<source path="/run/other"/><mac address="x"/>')}
   </devices></domain>`
   expect(readDomainXml(xml)).toEqual({
-    ...{ volumes: [], targets: ['sda'], macs: ['fa:16:3e:00:00:01'], sockets: ['/run/s'], vcpus: 0, memoryMiB: 0 },
+    ...{ nics: [{ mac: 'fa:16:3e:00:00:01', alias: '' }], freeBuses: [], sharesMemory: false },
+    ...{ volumes: [], targets: ['sda'], sockets: ['/run/s'], vcpus: 0, memoryMiB: 0 },
   })
 })
 

@@ -3,8 +3,9 @@
 import { TerminalError } from '../../../../lib/errors.ts'
 import { findUnsupported } from '../../../../lib/image-properties.ts'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
-import { consoleLog, tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
-import { MAX_VOLUMES, type InstanceWant, type NicWant } from '../../instance-driver.ts'
+import { consoleLog, type ComputePaths } from '../../paths.ts'
+import { toMarkedNic } from '../marked-nic.ts'
+import { MAX_VOLUMES, type InstanceWant } from '../../instance-driver.ts'
 import {
   CONFIG_DRIVE_INDEX,
   EPHEMERAL_INDEX,
@@ -16,12 +17,9 @@ import {
 import { diskPaths } from './disk-paths.ts'
 import { domainName, domainUuid } from './domain-name.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
+import { toInterface } from './nic-xml.ts'
+import { countPciPorts } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
-
-/** A PCIe port for each volume that may be hot-plugged: PCIe has no other way. Nothing else is hot-plugged. */
-const VOLUME_PORTS = MAX_VOLUMES
-/** Balloon, random number generator, serial bus of the guest agent. */
-const FIXED_DEVICES = 3
 
 export interface DomainContext {
   acceleration: 'kvm' | 'qemu'
@@ -44,7 +42,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
     metadata: {
       [`${METADATA_PREFIX}:instance`]: {
         [`@xmlns:${METADATA_PREFIX}`]: METADATA_NAMESPACE,
-        ...markTree(want, `${METADATA_PREFIX}:`),
+        ...markTree({ ...want, nics: want.nics.map(toMarkedNic) }, `${METADATA_PREFIX}:`),
       },
     },
     memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
@@ -97,7 +95,7 @@ function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
 function devices(want: InstanceWant, context: DomainContext): XmlTree {
   const { paths } = context
   const disks = toDisks(want, paths)
-  const rootPorts = disks.length - want.volumes.length + VOLUME_PORTS + want.nics.length + FIXED_DEVICES
+  const rootPorts = countPciPorts(want.nics)
   return {
     controller: [
       { '@type': 'pci', '@index': '0', '@model': 'pcie-root' },
@@ -110,7 +108,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
       { '@type': 'virtio-serial', '@index': '0' },
     ],
     disk: disks,
-    interface: want.nics.map((nic) => toInterface(nic, want.properties, context)),
+    interface: want.nics.map((nic) => toInterface(nic, { ...context, model: want.properties['hw_vif_model'] })),
     // virtlogd writes the log and keeps it bounded, whether or not anybody reads the console.
     serial: {
       '@type': 'pty',
@@ -152,30 +150,4 @@ function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
     )
   }
   return disks
-}
-
-function toInterface(nic: NicWant, properties: InstanceWant['properties'], context: DomainContext): XmlTree {
-  const { paths } = context
-  const model = { '@type': properties['hw_vif_model'] ?? 'virtio' }
-  const mac = { '@address': nic.mac }
-  const mtu = { '@size': String(nic.mtu) }
-  if (nic.vnicType === 'vhostuser') {
-    // libvirt sets the MTU on a host device, which vhost-user has none of: the guest learns it by DHCP.
-    return {
-      '@type': 'vhostuser',
-      mac,
-      source: { '@type': 'unix', '@path': vhostUserSocket(paths, nic.portUid), '@mode': 'server' },
-      model,
-    }
-  }
-  return {
-    '@type': 'ethernet',
-    mac,
-    target: { '@dev': tapName(nic.portUid), '@managed': 'yes' },
-    model,
-    // The userspace datapath does not complete checksums: with offloads on, TCP and metadata time out while ping passes. The kernel's
-    // datapath handles offloads and vhost-net, which libvirt picks where available.
-    ...(context.datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
-    mtu,
-  }
 }

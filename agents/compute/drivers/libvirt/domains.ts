@@ -16,6 +16,7 @@ import { GUEST_CALL_MS, GUEST_READ_MS, type LibvirtConnections } from './connect
 import { domainUuidBytes, uidOfDomainName } from './domain-name.ts'
 import { readDiskServers, readDomainXml, type LiveDomain } from './live-xml.ts'
 import { METADATA_NAMESPACE, readMark, type DomainMark } from './metadata.ts'
+import { portsOf } from './nics.ts'
 
 export interface FoundDomain {
   ref: DomainRef
@@ -108,6 +109,8 @@ export async function toBackendInstance(
     vcpus: domain?.vcpus,
     memoryMiB: domain?.memoryMiB,
     volumes: domain?.volumes.map((volume) => volume.uid),
+    // Suspended, it may have others than its definition says: those that it had then.
+    ports: found.power === 'saved' || !domain ? undefined : portsOf(domain.nics, found.mark),
   }
 }
 
@@ -144,7 +147,7 @@ export async function listMarked(
 
 async function readMacs(client: LibvirtClient, ref: DomainRef, signal: AbortSignal): Promise<ObservedNic[]> {
   try {
-    return (await readDefinition(client, ref, signal)).macs.map((mac) => ({ mac }))
+    return (await readDefinition(client, ref, signal)).nics.map(({ mac }) => ({ mac }))
   } catch (error) {
     if (isNoDomain(error)) return []
     throw error

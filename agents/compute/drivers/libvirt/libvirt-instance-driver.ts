@@ -123,6 +123,10 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     return this.#setup.ensureVolumes(want, signal)
   }
 
+  ensureNics(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    return this.#setup.ensureNics(want, signal)
+  }
+
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void> {
     return explained(`power ${action}`, signal, async () => {
       const found = await this.#finder.find(uid, signal)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { volumeOfAlias } from './disk-xml.ts'
+import { portOfAlias } from './nic-xml.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
 
 export interface LiveVolume {
@@ -15,10 +16,21 @@ export interface LiveDomain {
   targets: string[]
   vcpus: number
   memoryMiB: number
-  /** Of its interfaces, in lower case. */
-  macs: string[]
+  nics: LiveNic[]
+  /** Buses of PCIe ports that are there and have no device. */
+  freeBuses: number[]
+  /** Whether a switch may share the guest's memory. */
+  sharesMemory: boolean
   /** Sockets of vhost-user devices: QEMU does not remove them. */
   sockets: string[]
+}
+
+export interface LiveNic {
+  /** Of the port, by the alias; undefined for one that an older agent made. */
+  portUid?: string
+  /** In lower case. */
+  mac: string
+  alias: string
 }
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
@@ -41,11 +53,30 @@ export function readDomainXml(xml: string): LiveDomain {
     if (nic.getAttribute('type') !== 'vhostuser') return []
     return elements(nic, 'source')[0]?.getAttribute('path') ?? []
   })
-  const macs = elements(root, 'interface').flatMap((nic) => {
+  const nics = elements(root, 'interface').flatMap((nic) => {
     const mac = elements(nic, 'mac')[0]?.getAttribute('address')?.toLowerCase() ?? ''
-    return MAC.test(mac) ? [mac] : []
+    const alias = elements(nic, 'alias')[0]?.getAttribute('name') ?? ''
+    const portUid = portOfAlias(alias)
+    return MAC.test(mac) ? [{ mac, alias, ...(portUid === undefined ? {} : { portUid }) }] : []
   })
-  return { volumes, targets, macs, sockets, vcpus: number('vcpu'), memoryMiB: number('memory') / 1024 }
+  const ports = elements(root, 'controller').flatMap((controller) =>
+    controller.getAttribute('model') === 'pcie-root-port' ? [Number(controller.getAttribute('index'))] : [],
+  )
+  const used = new Set(elements(root, 'address').flatMap((at) => Number(at.getAttribute('bus') ?? 'none')))
+  const freeBuses = ports.filter((bus) => !used.has(bus))
+  const sharesMemory = elements(root, 'memoryBacking').some((backing) =>
+    elements(backing, 'access').some((access) => access.getAttribute('mode') === 'shared'),
+  )
+  return {
+    volumes,
+    targets,
+    nics,
+    freeBuses,
+    sharesMemory,
+    sockets,
+    vcpus: number('vcpu'),
+    memoryMiB: number('memory') / 1024,
+  }
 }
 
 /** Network servers of its disks, each once. */

@@ -12,7 +12,9 @@ import { readLiveXml, type FoundDomain } from './domains.ts'
 import { explained } from './explained.ts'
 import type { HypervisorProbe } from './hypervisor-probe.ts'
 import type { MachineFinder } from './machine-finder.ts'
+import type { LiveDomain } from './live-xml.ts'
 import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
+import { applyNicPlan, markedNics, planNics } from './nics.ts'
 import type { QemuAccess } from './qemu-access.ts'
 import type { CheckVolumeServer } from './volume-server.ts'
 import { growVolumes } from './volume-size.ts'
@@ -30,7 +32,7 @@ export interface SetupOptions {
   hostSwitch: HostSwitch | undefined
 }
 
-/** Sets up a machine's definition and disks, and its volumes while it is on; never changes its power. */
+/** Sets up a machine's definition and disks, and its volumes and interfaces while it is on; never changes its power. */
 export class MachineSetup {
   readonly #options: SetupOptions
 
@@ -79,6 +81,30 @@ export class MachineSetup {
     })
   }
 
+  ensureNics(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance> {
+    return explained('plugging interfaces', signal, async () => {
+      const { devices } = this.#options.connections
+      const found = await this.#options.finder.find(want.uid, signal)
+      if (found && isPoweredOn(found.power)) {
+        const live = await readLiveXml(devices, found.ref, signal)
+        const planned = planNics(live, found.mark, want)
+        // As with volumes: only a guest that runs can let go of one.
+        const plan = found.power === 'running' ? planned : { ...planned, detach: [] }
+        // Before it is plugged in, and for as long as it is.
+        await this.#mark(want, found, signal, live)
+        const context = { paths: this.#options.paths, datapath: this.#options.hostSwitch?.datapath }
+        const plug = {
+          client: devices,
+          domain: found.ref,
+          context: { ...context, model: want.properties['hw_vif_model'] },
+        }
+        const failures = await applyNicPlan(plug, plan, signal)
+        if (failures.length > 0) throw failures[0]
+      }
+      return this.#options.finder.lookAgain(want.uid, signal)
+    })
+  }
+
   #patient(want: InstanceWant): InstanceWant {
     const { nbdReconnectSeconds: reconnectSeconds } = this.#options
     return reconnectSeconds
@@ -87,12 +113,19 @@ export class MachineSetup {
   }
 
   /** Never redefined while it runs or is suspended: changes wait for the next start. */
-  async #mark(want: InstanceWant, { ref, mark, power }: FoundDomain, signal: AbortSignal): Promise<void> {
-    if (mark && mark.epoch === want.epoch && mark.name === want.name && mark.namespace === want.namespace) return
+  async #mark(
+    want: InstanceWant,
+    { ref, mark, power }: FoundDomain,
+    signal: AbortSignal,
+    live?: LiveDomain,
+  ): Promise<void> {
+    const nics = markedNics(want, mark, live)
+    const next = toMarkXml({ ...want, nics })
+    if (mark?.epoch !== undefined && toMarkXml({ ...mark, epoch: mark.epoch, nics: mark.nics ?? [] }) === next) return
     const flags = power === 'saved' ? Affect.config : Affect.live | Affect.config
     const element = {
       type: METADATA_ELEMENT,
-      metadata: toMarkXml(want),
+      metadata: next,
       key: METADATA_PREFIX,
       uri: METADATA_NAMESPACE,
     }

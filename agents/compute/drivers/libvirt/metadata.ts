@@ -3,7 +3,6 @@
 // networkUid= network= addresses=/> for each interface. By it a machine is recognized when all other records of it are lost.
 import { ObservedNic } from '../../../../lib/contract/documents.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
-import { toMarkedNic } from '../marked-nic.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
@@ -19,14 +18,14 @@ export interface DomainMark {
   nics: ObservedNic[] | undefined
 }
 
-type Marked = Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name' | 'nics'>
+export type Marked = Pick<InstanceWant, 'uid' | 'epoch' | 'namespace' | 'name'> & { nics: readonly ObservedNic[] }
 
 /** @param prefix the namespace prefix with its colon, where it has to be written out */
 export function markTree(want: Marked, prefix: string): XmlTree {
-  const nics = want.nics.map(toMarkedNic).map(({ mac, portUid, networkUid, network, addresses = [] }) => ({
+  const nics = want.nics.map(({ mac, portUid, networkUid, network, addresses = [] }) => ({
     '@mac': mac,
-    '@port': portUid,
-    '@networkUid': networkUid,
+    ...(portUid === undefined ? {} : { '@port': portUid }),
+    ...(networkUid === undefined ? {} : { '@networkUid': networkUid }),
     ...(network === undefined ? {} : { '@network': network }),
     '@addresses': addresses.join(' '),
   }))

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// PCIe has a port for each device, and a machine gets no more of them while it runs. libvirt gives devices without an address the lowest free
+// one. The ports of interfaces follow after as many as all other devices may come to, so that no other takes them, and each interface has
+// the same one at every start.
+import { MAX_VOLUMES, type NicWant } from '../../instance-driver.ts'
+
+/** Root disk, ephemeral disk, swap, config drive; volumes; balloon, random number generator, serial bus of the guest agent. */
+const OTHER_PORTS = 4 + MAX_VOLUMES + 3
+/** Ports for interfaces that every machine has: what is added beyond waits for its next start. */
+const NIC_PORTS = 8
+
+/** libvirt numbers the bus of each port from 1 on. */
+export const FIRST_NIC_BUS = OTHER_PORTS + 1
+
+/** How many ports a machine with these interfaces is started with. Pure. */
+export function countPciPorts(nics: readonly Pick<NicWant, 'slot'>[]): number {
+  return OTHER_PORTS + Math.max(NIC_PORTS, ...nics.map(({ slot }) => slot + 1))
+}
