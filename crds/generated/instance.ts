@@ -327,6 +327,27 @@ export interface InstanceStatus {
     request?: string
   }[]
   /**
+   * What is set aside for it of the physical networks of its node, by the QoSPolicies of its Ports.
+   *
+   * @maxItems 32
+   *
+   * Items: One physical network.
+   */
+  bandwidth?: {
+    /**
+     * Its name.
+     */
+    physicalNetwork: string
+    /**
+     * From the node, in kilobits a second.
+     */
+    egressKbps: number
+    /**
+     * To the node, in kilobits a second.
+     */
+    ingressKbps: number
+  }[]
+  /**
    * Addresses of its Ports.
    *
    * @maxItems 32

@@ -39,6 +39,23 @@ export interface QoSPolicySpec {
    */
   dscpMark?: 0 | 8 | 10 | 12 | 14 | 16 | 18 | 20 | 22 | 24 | 26 | 28 | 30 | 32 | 34 | 36 | 38 | 40 | 46 | 48 | 56
   /**
+   * For Ports on a provider network: what the scheduler sets aside of the bandwidth that the node has there, at most one for each direction. Nothing polices it. *live*
+   *
+   * @maxItems 2
+   *
+   * Items: What one direction needs. *live*
+   */
+  minimumBandwidths?: {
+    /**
+     * egress: what the machine sends; ingress: what comes to it. *live*
+     */
+    direction: 'egress' | 'ingress'
+    /**
+     * In kilobits a second. *live*
+     */
+    minKbps: number
+  }[]
+  /**
    * Refused: OVN, which realises the rules, counts kilobits of traffic and no packets. *live*
    *
    * @maxItems 2

@@ -596,6 +596,15 @@ const ADDRESS_GROUP: RuleCase[] = [
 
 const QOS: RuleCase[] = [
   {
+    ...{ kind: 'QoSPolicy', path: 'spec', says: 'write a minKbps that is not above the maxKbps' },
+    bad: { 'spec.minimumBandwidths[0].minKbps': 10_001 },
+    good: [
+      { 'spec.minimumBandwidths[0].minKbps': 10_000 },
+      { 'spec.minimumBandwidths[0]': { direction: 'ingress', minKbps: 20_000 } },
+      { 'spec.bandwidthLimits': undefined },
+    ],
+  },
+  {
     ...{ kind: 'QoSPolicy', path: 'spec.packetRateLimits', says: 'leave packetRateLimits out' },
     bad: { 'spec.packetRateLimits': [{ direction: 'egress', maxKpps: 10, maxBurstKpps: 1 }] },
   },

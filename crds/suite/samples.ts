@@ -375,6 +375,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           ephemeralGiB: 0,
           swapMiB: 0,
         },
+        bandwidth: [{ physicalNetwork: 'dc-1', egressKbps: 1_000, ingressKbps: 0 }],
         nextFlavor: {
           name: 'small',
           requireKVM: true,
@@ -487,7 +488,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         physicalNetwork: 'dc-1',
         vlanRanges: [{ minimum: 100, maximum: 199 }],
         mtu: 1500,
-        nodes: [{ nodeSelector: { matchLabels: { rack: 'r1' } }, interface: 'eth1' }, { bridge: 'br-dc' }],
+        nodes: [
+          { nodeSelector: { matchLabels: { rack: 'r1' } }, interface: 'eth1' },
+          { bridge: 'br-dc', bandwidth: { egressKbps: 1_000_000, ingressKbps: 1_000_000 } },
+        ],
         deletionProtection: true,
       },
       status: {
@@ -561,6 +565,7 @@ export const SAMPLES: Record<string, Sample[]> = {
       spec: {
         ...{ description: 'what for', dscpMark: 46, packetRateLimits: [], ...SHARED },
         bandwidthLimits: [{ direction: 'egress', maxKbps: 10_000, maxBurstKbps: 5_000 }],
+        minimumBandwidths: [{ direction: 'egress', minKbps: 1_000 }],
       },
       status: { ...COMMON, state: 'ACTIVE' },
     },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { guestOverheadMiB } from '../../lib/node-room.ts'
+import { addBandwidth, isWithin, largerBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
 
 /** What a machine takes from a node. */
 export interface Amounts {
@@ -7,6 +8,8 @@ export interface Amounts {
   /** Including QEMU's own overhead. */
   memoryMiB: number
   diskGiB: number
+  /** Of physical networks. */
+  bandwidth?: Bandwidth
 }
 
 export interface FlavorSize {
@@ -27,11 +30,17 @@ export function amountsOf(flavor: FlavorSize): Amounts {
 }
 
 export function addAmounts(a: Amounts, b: Amounts): Amounts {
-  return { vcpus: a.vcpus + b.vcpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskGiB: a.diskGiB + b.diskGiB }
+  return {
+    ...{ vcpus: a.vcpus + b.vcpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskGiB: a.diskGiB + b.diskGiB },
+    ...withBandwidth(addBandwidth(a.bandwidth, b.bandwidth)),
+  }
 }
 
 export function subtractAmounts(a: Amounts, b: Amounts): Amounts {
-  return { vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB }
+  return {
+    ...{ vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB },
+    ...withBandwidth(subtractBandwidth(a.bandwidth, b.bandwidth)),
+  }
 }
 
 export function largerAmounts(a: Amounts, b: Amounts): Amounts {
@@ -39,6 +48,7 @@ export function largerAmounts(a: Amounts, b: Amounts): Amounts {
     vcpus: Math.max(a.vcpus, b.vcpus),
     memoryMiB: Math.max(a.memoryMiB, b.memoryMiB),
     diskGiB: Math.max(a.diskGiB, b.diskGiB),
+    ...withBandwidth(largerBandwidth(a.bandwidth, b.bandwidth)),
   }
 }
 
@@ -51,5 +61,11 @@ export function sizeWithDefaults(
 }
 
 export function fitsIn(a: Amounts, b: Amounts): boolean {
-  return a.vcpus <= b.vcpus && a.memoryMiB <= b.memoryMiB && a.diskGiB <= b.diskGiB
+  const isSmaller = a.vcpus <= b.vcpus && a.memoryMiB <= b.memoryMiB && a.diskGiB <= b.diskGiB
+  return isSmaller && isWithin(a.bandwidth, b.bandwidth)
+}
+
+/** For a spread. */
+export function withBandwidth(bandwidth: Bandwidth | undefined): { bandwidth?: Bandwidth } {
+  return bandwidth ? { bandwidth } : {}
 }

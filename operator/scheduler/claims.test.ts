@@ -60,6 +60,33 @@ describe('a claim', () => {
   })
 })
 
+describe('bandwidth of a physical network', () => {
+  const dc = (egressKbps: number, ingressKbps = 0) => ({ dc: { egressKbps, ingressKbps } })
+  const wide = () => scheduler(node('a', { physicalNetworks: ['dc'], bandwidth: dc(10_000, 5_000) }))
+  const on = (s: Scheduler, uid: string, egress: number, ingress = 0) =>
+    s.place(request(uid, { amounts: { ...ONE, bandwidth: dc(egress, ingress) } })).ok
+  test('is shared by machines in each direction, and free again when one goes', () => {
+    const s = wide()
+    expect([on(s, 'u1', 6_000), on(s, 'u2', 4_001), on(s, 'u3', 4_000, 5_000), on(s, 'u4', 0, 1)]).toEqual([
+      ...[true, false, true, false],
+    ])
+    s.forget('u1')
+    expect([on(s, 'u5', 6_000), s.nodes.find('a')?.usedBandwidth]).toEqual([true, dc(10_000, 5_000)])
+    for (const uid of ['u3', 'u5']) s.forget(uid)
+    expect(s.nodes.find('a')?.usedBandwidth).toBeUndefined()
+  })
+  test('changes in place where it fits; less always does', () => {
+    const s = wide()
+    for (const uid of ['u1', 'u2']) on(s, uid, 5_000)
+    const resize = (egress: number) => s.resize('a', request('u1', { amounts: { ...ONE, bandwidth: dc(egress) } }))
+    expect(resize(5_001)).toBe('has 5000 of 10000 kbit/s of egress on physical network dc free, 5001 wanted')
+    expect(s.nodes.find('a')?.usedBandwidth).toEqual(dc(10_000))
+    s.putNode(node('a', { physicalNetworks: ['dc'], bandwidth: dc(1_000) }))
+    expect([resize(4_000), resize(4_001)]).toEqual([undefined, expect.stringContaining('0 of 1000')])
+    expect(s.nodes.find('a')?.usedBandwidth).toEqual(dc(9_000))
+  })
+})
+
 describe('another size where the machine stands', () => {
   const resize = (s: Scheduler, amounts: typeof BIG, uid = 'u1') => s.resize('a', request(uid, { amounts }))
   test('is claimed when there is room for the whole of it, and else the old claim stands', () => {

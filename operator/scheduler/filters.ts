@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The filters by their Nova names: all must let a node pass. To add one, append it to FILTERS; cheap ones stand first.
 import type { Amounts } from './amounts.ts'
+import { bandwidthOn, type Kbps } from './bandwidth.ts'
 import type { NodeRow } from './node-table.ts'
 
 export interface PlacementRequest extends InterfaceRequest {
@@ -89,12 +90,29 @@ export const FILTERS: readonly Filter[] = [
         ...{ wanted: request.amounts.diskGiB, kept: node.reserved?.diskGiB },
       }),
   },
+  {
+    name: 'BandwidthFilter',
+    refuse: (node, { amounts }) =>
+      Object.entries(amounts.bandwidth ?? {})
+        .map(([network, wanted]) => shortOfBandwidth(node, network, wanted))
+        .find((said) => said !== undefined),
+  },
 ]
 
 const named = (...names: string[]) => FILTERS.filter(({ name }) => names.includes(name))
 /** Filters that a machine must always pass again to be resized in place. */
 export const CAPABILITY_FILTERS: readonly Filter[] = named('ComputeCapabilitiesFilter')
-export const ROOM_FILTERS: readonly Filter[] = named('RamFilter', 'CoreFilter', 'DiskFilter')
+export const ROOM_FILTERS: readonly Filter[] = named('RamFilter', 'CoreFilter', 'DiskFilter', 'BandwidthFilter')
+
+function shortOfBandwidth(node: NodeRow, network: string, wanted: Kbps): string | undefined {
+  const [all, used] = [bandwidthOn(node.bandwidth, network), bandwidthOn(node.usedBandwidth, network)]
+  const said = (['egress', 'ingress'] as const).map((direction) => {
+    const kbps = `${direction}Kbps` as const
+    const what = `kbit/s of ${direction} on physical network ${network}`
+    return short({ free: all[kbps] - used[kbps], all: all[kbps], what, wanted: wanted[kbps], kept: undefined })
+  })
+  return said.find((one) => one !== undefined)
+}
 
 interface Room {
   free: number

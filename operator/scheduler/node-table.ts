@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reserved } from '../../lib/node-room.ts'
-import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
+import { addAmounts, subtractAmounts, withBandwidth, type Amounts } from './amounts.ts'
+import type { Bandwidth } from './bandwidth.ts'
 
 /** What the scheduler knows of one node; everything else about it stays in ComputeNode. */
 export interface NodeFacts {
@@ -23,6 +24,8 @@ export interface NodeFacts {
   vhostUser?: boolean
   /** Those that it is connected to. */
   physicalNetworks?: readonly string[]
+  /** What may be set aside of them for machines. */
+  bandwidth?: Bandwidth
 }
 
 /** A row as filters and weighers see it. The object is reused from row to row: read it, never keep it. */
@@ -35,6 +38,8 @@ export interface NodeRow {
   readonly acceleration: string | undefined
   readonly vhostUser: boolean
   readonly physicalNetworks: readonly string[]
+  readonly bandwidth: Bandwidth | undefined
+  readonly usedBandwidth: Bandwidth | undefined
   readonly reserved: Reserved | undefined
   readonly perMachineMiB: number
   /** What may be handed out: real amounts times the allocation ratio. */
@@ -73,6 +78,7 @@ export class NodeTable {
   readonly #free: number[] = []
   #facts: (NodeFacts | undefined)[] = []
   #instances: number[] = []
+  readonly #bandwidths: (Bandwidth | undefined)[] = []
   #numbers = new Float64Array(COLUMNS * 16)
 
   constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
@@ -119,7 +125,7 @@ export class NodeTable {
     for (let row = 0; row < this.#facts.length; row++) {
       const facts = this.#facts[row]
       if (facts === undefined) continue
-      view ??= new RowView(this.#numbers, this.#instances, facts)
+      view ??= new RowView(this.#numbers, this.#instances, this.#bandwidths, facts)
       view.show(row, facts)
       visit(view)
     }
@@ -130,7 +136,7 @@ export class NodeTable {
     const row = this.#rows.get(name)
     const facts = row === undefined ? undefined : this.#facts[row]
     if (row === undefined || facts === undefined) return undefined
-    const view = new RowView(this.#numbers, this.#instances, facts)
+    const view = new RowView(this.#numbers, this.#instances, this.#bandwidths, facts)
     view.show(row, facts)
     return view
   }
@@ -138,7 +144,10 @@ export class NodeTable {
   #use(row: number): Amounts {
     const at = row * COLUMNS
     const number = (column: number) => this.#numbers[at + column] ?? 0
-    return { vcpus: number(USED_CPU), memoryMiB: number(USED_RAM), diskGiB: number(USED_DISK) }
+    return {
+      ...{ vcpus: number(USED_CPU), memoryMiB: number(USED_RAM), diskGiB: number(USED_DISK) },
+      ...withBandwidth(this.#bandwidths[row]),
+    }
   }
 
   #setUse(row: number, use: Amounts): void {
@@ -146,6 +155,7 @@ export class NodeTable {
     this.#numbers[at + USED_CPU] = use.vcpus
     this.#numbers[at + USED_RAM] = use.memoryMiB
     this.#numbers[at + USED_DISK] = use.diskGiB
+    this.#bandwidths[row] = use.bandwidth
   }
 
   #ensureRow(name: string): number {
@@ -154,6 +164,7 @@ export class NodeTable {
     const row = this.#free.pop() ?? this.#facts.length
     this.#facts[row] = undefined
     this.#instances[row] = 0
+    this.#bandwidths[row] = undefined
     if ((row + 1) * COLUMNS > this.#numbers.length) {
       const larger = new Float64Array(this.#numbers.length * 2)
       larger.set(this.#numbers)
@@ -176,12 +187,19 @@ const NONE: readonly string[] = []
 class RowView implements NodeRow {
   readonly #numbers: Float64Array
   readonly #instances: readonly number[]
+  readonly #bandwidths: readonly (Bandwidth | undefined)[]
   #row = 0
   #facts: NodeFacts
 
-  constructor(numbers: Float64Array, instances: readonly number[], facts: NodeFacts) {
+  constructor(
+    numbers: Float64Array,
+    instances: readonly number[],
+    bandwidths: readonly (Bandwidth | undefined)[],
+    facts: NodeFacts,
+  ) {
     this.#numbers = numbers
     this.#instances = instances
+    this.#bandwidths = bandwidths
     this.#facts = facts
   }
 
@@ -213,6 +231,12 @@ class RowView implements NodeRow {
   }
   get physicalNetworks(): readonly string[] {
     return this.#facts.physicalNetworks ?? NONE
+  }
+  get bandwidth(): Bandwidth | undefined {
+    return this.#facts.bandwidth
+  }
+  get usedBandwidth(): Bandwidth | undefined {
+    return this.#bandwidths[this.#row]
   }
   get reserved(): Reserved | undefined {
     return this.#facts.reserved

@@ -76,6 +76,22 @@ describe('filters', () => {
       'a has 40 of 40 GiB of disk free, 41 wanted; spec.reserved keeps 5 for the host',
     ],
     [
+      'BandwidthFilter',
+      node('a', { physicalNetworks: ['dc'], bandwidth: { dc: { egressKbps: 5_000, ingressKbps: 9_000 } } }),
+      request({
+        amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 1, bandwidth: { dc: { egressKbps: 5_001, ingressKbps: 0 } } },
+      }),
+      'a has 5000 of 5000 kbit/s of egress on physical network dc free, 5001 wanted',
+    ],
+    [
+      'BandwidthFilter',
+      node('a', { bandwidth: { other: { egressKbps: 5_000, ingressKbps: 9_000 } } }),
+      request({
+        amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 1, bandwidth: { dc: { egressKbps: 0, ingressKbps: 1 } } },
+      }),
+      'a has 0 of 0 kbit/s of ingress on physical network dc free, 1 wanted',
+    ],
+    [
       'CoreFilter',
       node('a'),
       request({ amounts: { vcpus: 9, memoryMiB: 1, diskGiB: 1 } }),
@@ -130,6 +146,10 @@ describe('explanation', () => {
         physicalNetworks: ['phys'],
         capacity: { vcpus: 0, memoryMiB: 9999, diskGiB: 0 },
       }),
+      node(long(9), {
+        ...{ zone: 'z', acceleration: 'kvm', vhostUser: true, physicalNetworks: ['phys'] },
+        capacity: { vcpus: 9, memoryMiB: 9999, diskGiB: 99 },
+      }),
       node(long(8), { zone: 'z', acceleration: 'kvm', vhostUser: true, physicalNetworks: ['other'] }),
       node(long(7), { zone: 'z', acceleration: 'kvm', vhostUser: false }),
       node(long(6), {
@@ -145,9 +165,13 @@ describe('explanation', () => {
       requireKvm: true,
       needsVhostUser: true,
       physicalNetworks: ['phys'],
+      amounts: {
+        ...{ vcpus: 1, memoryMiB: 1024, diskGiB: 10 },
+        bandwidth: { phys: { egressKbps: 1, ingressKbps: 1 } },
+      },
     })
     const { explanation } = chooseNode(table, wanted)
-    expect(explanation.filters.length).toBe(8)
+    expect(explanation.filters.length).toBe(9)
     expect(explanation.filters.filter((f) => f.example !== '').length).toBe(3)
     expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
   })

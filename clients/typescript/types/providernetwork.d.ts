@@ -68,6 +68,19 @@ export interface ProviderNetworkSpec {
      * A bridge of Open vSwitch that the host has already and the agent leaves as it is. *live*
      */
     bridge?: string
+    /**
+     * What of their way there the scheduler may set aside for machines whose QoSPolicies have minimumBandwidths; absent: nothing. *live*
+     */
+    bandwidth?: {
+      /**
+       * From the node, in kilobits a second; absent: none. *live*
+       */
+      egressKbps?: number
+      /**
+       * To the node, in kilobits a second; absent: none. *live*
+       */
+      ingressKbps?: number
+    }
   }[]
   /**
    * Refuses deletion while true: set it to false first. *live*

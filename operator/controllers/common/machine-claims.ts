@@ -2,7 +2,8 @@
 // Keeps machines' claims in the scheduler in line with what is stored: a claim that could not be written is given back, and machines that
 // wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
-import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults } from '../../scheduler/amounts.ts'
+import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/amounts.ts'
+import type { Bandwidth } from '../../scheduler/bandwidth.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
 
@@ -10,10 +11,19 @@ type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'
 
 /** What the stored machine claims on its node: until its next start, room for both its present and its next size. */
 export function claimOf(instance: Instance): Claim {
-  const { node, flavor, nextFlavor } = instance.status ?? {}
+  const { node, flavor, nextFlavor, bandwidth } = instance.status ?? {}
   if (node === undefined || !flavor) return []
   const now = amountsOf(sizeWithDefaults(flavor))
-  return [{ node, amounts: nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now }]
+  const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
+  return [{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) } }]
+}
+
+/** Of a machine's status. */
+export function bandwidthOf(said: NonNullable<Instance['status']>['bandwidth']): Bandwidth | undefined {
+  if (!said) return undefined
+  return Object.fromEntries(
+    said.map(({ physicalNetwork, egressKbps, ingressKbps }) => [physicalNetwork, { egressKbps, ingressKbps }]),
+  )
 }
 
 /** Wakes the machines that wait for room if this one claims less than `before`. */

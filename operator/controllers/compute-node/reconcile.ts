@@ -83,7 +83,7 @@ export async function reconcileComputeNode(
       note: `is ${verdict.state}`,
     })
   }
-  const facts = toNodeFacts(computeNode, { node, cloud, verdict })
+  const facts = toNodeFacts(computeNode, { node, cloud, verdict, providerNetworks: parts.providerNetworks })
   if (facts.closed === undefined) delete status.closed
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cloud, ComputeNode, KubeNode } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
 import type { NodeFacts } from '../../scheduler/node-table.ts'
+import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
 import { hypervisorOf } from './discover.ts'
 import type { NodeVerdict } from './status.ts'
 
@@ -10,9 +11,17 @@ export function reservedOf({ spec }: Pick<ComputeNode, 'spec'>, cloud: Cloud | u
   return { ...DEFAULT_RESERVED, ...cloud?.spec.reserved, ...spec.reserved }
 }
 
+interface NodeCircumstances {
+  node: KubeNode | undefined
+  cloud: Cloud | undefined
+  verdict: NodeVerdict
+  /** Those that count, the oldest first. */
+  providerNetworks?: readonly ProviderNetwork[]
+}
+
 export function toNodeFacts(
   computeNode: ComputeNode,
-  { node, cloud, verdict }: { node: KubeNode | undefined; cloud: Cloud | undefined; verdict: NodeVerdict },
+  { node, cloud, verdict, providerNetworks = [] }: NodeCircumstances,
 ): NodeFacts {
   const { inventory = {}, zone } = computeNode.status ?? {}
   const { cpus = 0, memoryMiB = 0, hugepagesMiB = 0, diskGiB = 0, imageCacheGiB = 0, acceleration } = inventory
@@ -29,6 +38,7 @@ export function toNodeFacts(
     acceleration,
     vhostUser: inventory.dpdk ?? false,
     physicalNetworks: inventory.physicalNetworks ?? [],
+    bandwidth: node ? bandwidthOfNode(node, providerNetworks) : {},
   }
 }
 

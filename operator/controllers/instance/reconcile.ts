@@ -3,6 +3,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { saved, type Outcome } from '../../../lib/outcome.ts'
 import { claimingRun } from '../common/machine-claims.ts'
 import { admit } from './admit.ts'
+import { followBandwidth } from './bandwidth.ts'
 import { boot } from './boot.ts'
 import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
 import { ensurePorts } from './ports.ts'
@@ -45,6 +46,8 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   }
   if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
   if (recordInterfaces(instance, ports.object)) return saved
-  if (followResize(instance, admitted.object, deps, run)) return saved
+  const isResized = followResize(instance, admitted.object, deps, run)
+  followBandwidth(instance, ports.object, deps, run)
+  if (isResized) return saved
   return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

@@ -2,7 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { amountsOf } from '../../scheduler/amounts.ts'
+import { amountsOf, withBandwidth } from '../../scheduler/amounts.ts'
 import type { Choice, Explanation } from '../../scheduler/choose.ts'
 import type { PlacementRequest } from '../../scheduler/filters.ts'
 import { placementsOf } from '../../placed/placement.ts'
@@ -15,6 +15,7 @@ import { listSubportsOn } from '../port/subport.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
+import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { recordInterfaces } from './interfaces.ts'
@@ -74,6 +75,7 @@ export async function schedule(
   status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
   status.flavor = toStatusFlavor(size)
   delete status.nextFlavor
+  recordBandwidth(instance, wantedBandwidth(ports, deps.caches))
   delete status.restarts
   recordInterfaces(instance, ports)
   status.addresses = addressesOf(ports)
@@ -118,7 +120,7 @@ function toRequest(
   const { availabilityZone } = instance.spec
   return {
     uid: instance.metadata.uid,
-    amounts: amountsOf(size.size),
+    amounts: { ...amountsOf(size.size), ...withBandwidth(wantedBandwidth(ports, caches)) },
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),

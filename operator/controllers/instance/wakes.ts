@@ -3,7 +3,7 @@
 // (operator/leadership/look-again.ts).
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
-import { watchOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
+import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { findResource } from '../../kind/document-kinds.ts'
 import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
@@ -13,13 +13,21 @@ import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
 
 export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
-  const { instances } = deps.caches
+  const { caches } = deps
+  const { instances } = caches
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
     watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
     // It may give up the gateway address that they ask for.
     watchOf(informers.routers, (router) =>
       listGateways(router, deps.caches).flatMap(({ network }) => keysBy('unplacedOn', network)),
+    ),
+    // What is set aside for the machines of its ports may be other now.
+    watchSpecOf(informers.qosPolicies, (policy) =>
+      caches.ports
+        .listBy('givenQoSPolicy', keyOfObject(policy))
+        .flatMap((port) => usersOfPort(port, deps))
+        .map(keyOfObject),
     ),
     // The port may have given up, or taken, the MAC that these machines ask for.
     watchOf(informers.ports, (port) => macKeysOf(port).flatMap((mac) => keysBy('unplacedMac', mac))),

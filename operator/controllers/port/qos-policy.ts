@@ -2,6 +2,7 @@
 // The limits of a port's traffic: its own policy, or else the one of its network.
 import type { Network, Port, QoSPolicy } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -21,6 +22,18 @@ export function resolvePortPolicy(port: Port, network: Network, caches: PolicyCa
   const key = keyOfObject(network)
   const message = `Network ${key} in spec.networkRef names a QoSPolicy that it does not have yet: see the conditions of Network ${key}`
   return missing('QoSPolicyNotFound', message)
+}
+
+/** What a policy asks for and a port can never have where it is; all else of it takes effect. */
+export function whyNotSetAside(
+  policy: QoSPolicy | undefined,
+  { spec, status, metadata }: Network,
+): Outcome | undefined {
+  const asks = (policy?.spec.minimumBandwidths ?? []).length > 0
+  if (!policy || !asks || spec.provider !== undefined || status?.physicalNetwork !== undefined) return undefined
+  const key = keyOfObject({ metadata })
+  const message = `QoSPolicy ${keyOfObject(policy)} sets bandwidth aside, which Network ${key} has none of, since it is not on a ProviderNetwork: write another qosPolicyRef, without minimumBandwidths, or make the Port on another Network`
+  return waitFor('NotOnProviderNetwork', message)
 }
 
 export async function applyPortPolicy(

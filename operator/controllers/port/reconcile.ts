@@ -22,7 +22,7 @@ import { decideOrigin } from './origin.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
-import { applyPortPolicy, resolvePortPolicy } from './qos-policy.ts'
+import { applyPortPolicy, resolvePortPolicy, whyNotSetAside } from './qos-policy.ts'
 import { settleRouter } from './router-claim.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
@@ -80,7 +80,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   assertGiven(security)
   assertMayChooseMac(port, network, deps)
-  return lacks ?? done
+  const policy = identity.object.policy
+  return lacks ?? whyNotSetAside(policy.ok ? policy.object : undefined, network) ?? done
 }
 
 /** MAC, addresses, groups: what identifies the port wherever it is plugged. */

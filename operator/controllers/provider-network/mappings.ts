@@ -50,14 +50,21 @@ export function mappingsOf(node: KubeNode, inForce: readonly ProviderNetwork[]):
 
 /** What the ProviderNetwork says of the node; undefined: nothing. */
 export function findMapping(providerNetwork: ProviderNetwork, node: KubeNode): Mapping | undefined {
-  const labels = node.metadata.labels ?? {}
-  const found = providerNetwork.spec.nodes?.find(({ nodeSelector }) =>
-    Object.entries(nodeSelector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value),
-  )
+  const found = findEntry(providerNetwork, node)
   if (!found) return undefined
   const { interface: by, bridge } = found
   const name = physicalNetworkOf(providerNetwork)
   return { name, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) }
+}
+
+/** The first entry that matches the node. */
+export function findEntry(
+  { spec }: ProviderNetwork,
+  { metadata: { labels = {} } }: KubeNode,
+): NonNullable<ProviderNetwork['spec']['nodes']>[number] | undefined {
+  return spec.nodes?.find(({ nodeSelector }) =>
+    Object.entries(nodeSelector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value),
+  )
 }
 
 function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping; by: string }>): string | undefined {

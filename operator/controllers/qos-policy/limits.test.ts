@@ -6,6 +6,7 @@ import { limitsOf } from './limits.ts'
 
 test.each<[string, QoSPolicy['spec'], unknown]>([
   ['nothing', {}, undefined],
+  ['what is only set aside', { minimumBandwidths: [{ direction: 'egress', minKbps: 5 }] }, undefined],
   ['a mark, zero included', { dscpMark: 0 }, { dscp: 0 }],
   [
     'half a second as burst',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who waits for a QoSPolicy, and what a QoSPolicy waits for.
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { port, type WaitRow } from './row.ts'
+import { port, vm, type WaitRow } from './row.ts'
 
 const policy: Where = ['qosPolicies', ns('gold')]
 const gold = { qosPolicyRef: { name: 'gold' } }
@@ -53,7 +53,46 @@ const USERS: User[] = [
   },
 ]
 
+const onDc = { provider: { providerNetworkRef: { name: 'dc' } } }
+const least = (minKbps: number) => ({ minimumBandwidths: [{ direction: 'egress', minKbps }] })
+/** A machine with 3000 kbit/s of egress set aside, on nodes that have 5000 each. */
+const setAside = async (c: QuietCloud) => {
+  const bandwidth = { egressKbps: 5_000, ingressKbps: 5_000 }
+  c.make('providerNetworks', 'dc', { nodes: [{ bridge: 'br-dc', bandwidth }] })
+  for (const node of ['c1', 'c2']) c.operator.report(node, { physicalNetworks: [{ name: 'dc' }] })
+  c.make('networks', 'wide', { ...onDc, ...gold })
+  c.subnet('wide-v4', { networkRef: { name: 'wide' }, cidr: '10.9.0.0/24' })
+  c.make('qosPolicies', 'gold', least(3_000))
+  await c.operator.rest()
+  c.vm('vm', { networks: [{ networkRef: { name: 'wide' } }] })
+  await c.operator.rest()
+}
+
+const BANDWIDTH_ROWS: WaitRow[] = [
+  ...(['the policy asks for less', 'the node has more'] as const).map((by): WaitRow => ({
+    ...{ reason: 'NoBandwidth', of: 'BandwidthPending', by, where: vm, next: 'none' },
+    waits: async (c) => {
+      await setAside(c)
+      c.set('qosPolicies', 'gold', least(6_000))
+    },
+    ends: (c) => {
+      const bandwidth = { egressKbps: 9_000, ingressKbps: 5_000 }
+      if (by === 'the policy asks for less') c.set('qosPolicies', 'gold', least(4_000))
+      else c.set('providerNetworks', 'dc', { nodes: [{ bridge: 'br-dc', bandwidth }] })
+    },
+  })),
+  {
+    ...{ reason: 'NotOnProviderNetwork', where: port },
+    waits: (c) => {
+      c.make('qosPolicies', 'gold', least(3_000))
+      c.port('eth', gold)
+    },
+    ends: (c) => c.set('qosPolicies', 'gold', { minimumBandwidths: [] }),
+  },
+]
+
 export const QOS_ROWS: WaitRow[] = [
+  ...BANDWIDTH_ROWS,
   ...USERS.map(({ where, by, use }): WaitRow => ({
     ...{ reason: 'QoSPolicyNotFound', by, where },
     waits: use,
