@@ -12,7 +12,7 @@ import { networkKeyOf } from '../port/kind.ts'
 import { resolvePortPolicy } from '../port/qos-policy.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 
-export const BANDWIDTH_PENDING = 'BandwidthPending'
+const BANDWIDTH_PENDING = 'BandwidthPending'
 
 type BandwidthCaches = Pick<Caches, 'networks' | 'providerNetworks' | 'qosPolicies'>
 type Said = NonNullable<NonNullable<Instance['status']>['bandwidth']>
