@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { addressGroupKind } from './controllers/address-group/kind.ts'
+import { addressScopeKind } from './controllers/address-scope/kind.ts'
 import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
 import { firewallGroupKind } from './controllers/firewall-group/kind.ts'
 import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
@@ -14,6 +15,7 @@ import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
+import { subnetPoolKind } from './controllers/subnet-pool/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
 import { trunkKind } from './controllers/trunk/kind.ts'
 import { volumeTypeKind } from './controllers/volume-type/kind.ts'
@@ -27,6 +29,7 @@ import type { KindName, KindRow, Kinds } from './kind/row.ts'
  */
 export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   addressGroups: addressGroupKind,
+  addressScopes: addressScopeKind,
   clouds: {},
   computeNodes: computeNodeKind,
   firewallGroups: firewallGroupKind,
@@ -46,6 +49,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   routers: routerKind,
   securityGroups: securityGroupKind,
   storagePools: {},
+  subnetPools: subnetPoolKind,
   subnets: subnetKind,
   trunks: trunkKind,
   volumes: volumeKind,

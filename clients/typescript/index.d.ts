@@ -10,6 +10,14 @@ export declare class AddressGroup extends GenericKind {
   status?: AddressGroupStatus
 }
 
+import type { AddressScopeSpec, AddressScopeStatus } from './types/addressscope.js'
+export type { AddressScopeSpec, AddressScopeStatus } from './types/addressscope.js'
+/** Addresses that mean one thing: SubnetPools of one AddressScope share none, and between two of them nothing is routed without translation. */
+export declare class AddressScope extends GenericKind {
+  spec: AddressScopeSpec
+  status?: AddressScopeStatus
+}
+
 import type { CloudSpec, CloudStatus } from './types/cloud.js'
 export type { CloudSpec, CloudStatus } from './types/cloud.js'
 /** The cloud itself: one object with the name default. It holds the incarnation and the defaults of the other kinds. */
@@ -153,9 +161,17 @@ export declare class StoragePool extends GenericKind {
   status?: StoragePoolStatus
 }
 
+import type { SubnetPoolSpec, SubnetPoolStatus } from './types/subnetpool.js'
+export type { SubnetPoolSpec, SubnetPoolStatus } from './types/subnetpool.js'
+/** Ranges of addresses from which Subnets get theirs. */
+export declare class SubnetPool extends GenericKind {
+  spec: SubnetPoolSpec
+  status?: SubnetPoolStatus
+}
+
 import type { SubnetSpec, SubnetStatus } from './types/subnet.js'
 export type { SubnetSpec, SubnetStatus } from './types/subnet.js'
-/** A range of addresses of a Network of the same namespace, with the DHCP service for it. */
+/** A range of addresses of a Network of the same namespace, with the DHCP service for it: one that is written, or that a SubnetPool gives. */
 export declare class Subnet extends GenericKind {
   spec: SubnetSpec
   status?: SubnetStatus

@@ -5,6 +5,9 @@ import { GenericKind, RegisterKind } from 'kubernetes-fluent-client'
 export class AddressGroup extends GenericKind {}
 RegisterKind(AddressGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'AddressGroup', plural: 'addressgroups' })
 
+export class AddressScope extends GenericKind {}
+RegisterKind(AddressScope, { group: 'nephele.dev', version: 'v1alpha1', kind: 'AddressScope', plural: 'addressscopes' })
+
 export class Cloud extends GenericKind {}
 RegisterKind(Cloud, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Cloud', plural: 'clouds' })
 
@@ -58,6 +61,9 @@ RegisterKind(SecurityGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: '
 
 export class StoragePool extends GenericKind {}
 RegisterKind(StoragePool, { group: 'nephele.dev', version: 'v1alpha1', kind: 'StoragePool', plural: 'storagepools' })
+
+export class SubnetPool extends GenericKind {}
+RegisterKind(SubnetPool, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SubnetPool', plural: 'subnetpools' })
 
 export class Subnet extends GenericKind {}
 RegisterKind(Subnet, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Subnet', plural: 'subnets' })

@@ -29,7 +29,7 @@ test('types refuse what the schema does: the compiler holds these lines', () => 
   const subnet = new kinds.Subnet()
   subnet.spec = { networkRef: { name: 'net' }, cidr: '10.0.0.0/24' }
   // @ts-expect-error a field that is required
-  subnet.spec = { networkRef: { name: 'net' } }
+  subnet.spec = { cidr: '10.0.0.0/24' }
   // @ts-expect-error a field that does not exist
   subnet.spec = { networkRef: { name: 'net' }, cidr: '10.0.0.0/24', gateway: '10.0.0.1' }
   // @ts-expect-error a word that is none of the state's

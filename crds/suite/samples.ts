@@ -152,7 +152,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         },
         allocationPools: [{ start: '10.0.0.9', end: '10.0.0.10' }],
       },
-      status: { ...COMMON, state: 'ACTIVE', gatewayIP: '10.0.0.1' },
+      status: { ...COMMON, state: 'ACTIVE', gatewayIP: '10.0.0.1', cidr: '10.0.0.0/24', addressScope: 'infra/all' },
     },
     {
       spec: {
@@ -160,6 +160,14 @@ export const SAMPLES: Record<string, Sample[]> = {
         cidr: 'fd00:1::/64',
         gatewayIP: 'fd00:1::1',
         allocationPools: [{ start: 'fd00:1::9', end: 'fd00:1::ffff' }],
+        ipv6: { addressMode: 'slaac', routerAdvertisements: true },
+      },
+    },
+    {
+      spec: {
+        networkRef: { name: 'net' },
+        subnetPoolRef: { name: 'pool', namespace: 'infra' },
+        prefixLength: 64,
         ipv6: { addressMode: 'slaac', routerAdvertisements: true },
       },
     },
@@ -605,6 +613,39 @@ export const SAMPLES: Record<string, Sample[]> = {
             ],
           },
         ],
+      },
+    },
+  ],
+  SubnetPool: [
+    {
+      spec: {
+        prefixes: ['10.0.0.0/8', '172.16.0.0/12'],
+        defaultPrefixLength: 24,
+        minPrefixLength: 16,
+        maxPrefixLength: 28,
+        defaultQuota: 4096,
+        addressScopeRef: { name: 'all', namespace: 'infra' },
+        sharedWith: [{ namespace: 'team-a' }],
+        deletionProtection: true,
+      },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        ipVersion: 4,
+        prefixes: ['10.0.0.0/8', '172.16.0.0/12'],
+        subnets: 1,
+        allocations: [{ cidr: '10.0.0.0/24', holder: 'team-a/sub', holderUID: 'u1' }],
+      },
+    },
+    { spec: { prefixes: ['fd00::/48'] } },
+  ],
+  AddressScope: [
+    {
+      spec: { ipVersion: 4, sharedWith: [{ namespace: 'team-a' }], deletionProtection: true },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        allocations: [{ cidr: '10.0.0.0/8', holder: 'team-a/pool', holderUID: 'u1' }],
       },
     },
   ],

@@ -27,6 +27,14 @@ export const network = (at: Named, spec: object = {}): Draft => draft('Network',
 export const subnet = (at: Named, networkName: string, cidr: string, spec: object = {}): Draft =>
   draft('Subnet', at, { networkRef: { name: networkName }, cidr, ...spec })
 
+/** One whose range a SubnetPool gives. */
+export const pooledSubnet = (at: Named, networkName: string, subnetPoolRef: object, spec: object = {}): Draft =>
+  draft('Subnet', at, { networkRef: { name: networkName }, subnetPoolRef, ...spec })
+
+export const addressScope = (at: Named, spec: object = {}): Draft => draft('AddressScope', at, spec)
+
+export const subnetPool = (at: Named, spec: object = {}): Draft => draft('SubnetPool', at, spec)
+
 export const instance = (at: Named, spec: object = {}): Draft =>
   draft('Instance', at, { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, ...spec })
 

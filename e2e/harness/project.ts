@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto'
 import {
+  ADDRESS_SCOPE,
   FLAVOR,
   FLOATING_IP,
   IMAGE,
@@ -15,6 +16,7 @@ import {
   STORAGE_POOL,
   SUBNET,
   TRUNK,
+  SUBNET_POOL,
   VOLUME,
   VOLUME_TYPE,
 } from '../../lib/api/kinds.ts'
@@ -234,7 +236,8 @@ export class Project {
       [INSTANCE, ROUTER],
       [VOLUME, PORT],
       [SUBNET, IMAGE, SECURITY_GROUP],
-      [NETWORK],
+      [NETWORK, SUBNET_POOL],
+      [ADDRESS_SCOPE],
     ]) {
       const all = await Promise.all(
         kinds.map(async (kind) =>

@@ -4,6 +4,7 @@ import type { ControllerDefinition } from '../../lib/loop/controller.ts'
 import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
 import { addressGroupController } from './address-group/controller.ts'
+import { addressScopeController } from './address-scope/controller.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController } from './compute-node/controller.ts'
@@ -23,6 +24,7 @@ import { qosPolicyController } from './qos-policy/controller.ts'
 import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
+import { subnetPoolController } from './subnet-pool/controller.ts'
 import { subnetController } from './subnet/controller.ts'
 import { trunkController } from './trunk/controller.ts'
 import { volumeController } from './volume/controller.ts'
@@ -62,6 +64,8 @@ export function defineControllers(
     addressGroups: addressGroupController(deps),
     qosPolicies: qosPolicyController(deps),
     loadBalancers: loadBalancerController(deps, informers),
+    addressScopes: addressScopeController(deps, informers),
+    subnetPools: subnetPoolController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

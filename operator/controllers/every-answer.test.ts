@@ -2,6 +2,7 @@
 // What each controller asks of the outside, in which order; that it waits for each answer, and that a failure ends the run.
 import { describe, expect, test } from '@jest/globals'
 import type {
+  AddressScope,
   ComputeNode,
   Image,
   FloatingIP,
@@ -12,6 +13,7 @@ import type {
   SecurityGroup,
   StoragePool,
   Subnet,
+  SubnetPool,
   Volume,
   VolumeType,
 } from '../../lib/api/types.ts'
@@ -28,6 +30,7 @@ import { reconcileNetwork } from './network/reconcile.ts'
 import { reconcilePort } from './port/reconcile.ts'
 import { reconcileRouter } from './router/reconcile.ts'
 import { reconcileSecurityGroup } from './security-group/reconcile.ts'
+import { reconcileSubnetPool } from './subnet-pool/reconcile.ts'
 import { reconcileSubnet } from './subnet/reconcile.ts'
 import { reconcileVolume } from './volume/reconcile.ts'
 
@@ -42,6 +45,10 @@ const image = (more: object = {}) =>
   )
 const network = (more: object = {}) => stored<Network>('lan', {}, more)
 const subnet = (more: object = {}) => stored<Subnet>('v4', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }, more)
+const pool = (more: object = {}) =>
+  stored<SubnetPool>('pool', { prefixes: ['10.0.0.0/8'], addressScopeRef: { name: 'scope' } }, more)
+const pooledSubnet = (more: object = {}) =>
+  stored<Subnet>('v4', { networkRef: { name: 'lan' }, subnetPoolRef: { name: 'pool' } }, more)
 const group = (more: object = {}) => stored<SecurityGroup>('web', {}, more)
 const router = (more: object = {}) => stored<Router>('r', { interfaces: [{ subnetRef: { name: 'v4' } }] }, more)
 const port = (more: object = {}) => stored<Port>('p', { networkRef: { name: 'lan' } }, more)
@@ -66,6 +73,12 @@ async function networked(): Promise<MemoryWorld> {
   w.put('networks', n)
   await reconcileSubnet(s, w.deps, w.run)
   w.put('subnets', s)
+  return w
+}
+async function pooled(): Promise<MemoryWorld> {
+  const w = await networked()
+  w.put('addressScopes', stored<AddressScope>('scope', { ipVersion: 4 }))
+  w.put('subnetPools', pool())
   return w
 }
 function oneNode(spec: ComputeNode['spec'] = {}): MemoryWorld {
@@ -215,6 +228,24 @@ describe.each<[string, [string, Scene, string[]][]]>([
       ['made', scene(networked, () => subnet(), reconcileSubnet), ['network.ensure Subnet']],
       ['that goes', scene(networked, () => subnet(GOING), reconcileSubnet), ['network.remove Subnet']],
       ['in use', scene(used, () => subnet(GOING), reconcileSubnet), ['network.ensure Subnet']],
+    ],
+  ],
+  [
+    'Subnet of a pool',
+    [
+      ['made', scene(pooled, () => pooledSubnet(), reconcileSubnet), ['ranges.change']],
+      [
+        'that goes',
+        scene(pooled, () => pooledSubnet(GOING), reconcileSubnet),
+        ['network.remove Subnet', 'ranges.change'],
+      ],
+    ],
+  ],
+  [
+    'SubnetPool',
+    [
+      ['made', scene(pooled, () => pool(), reconcileSubnetPool), ['ranges.change']],
+      ['that goes', scene(pooled, () => pool(GOING), reconcileSubnetPool), ['ranges.change']],
     ],
   ],
   [

@@ -58,13 +58,20 @@ function listReferenceWatches(name: KindName, caches: Caches, informers: Operato
   const isDeleting = (key: ObjectKey) => cache.findByKey(key)?.metadata.deletionTimestamp !== undefined
   return KIND_NAMES.flatMap((userName) =>
     Object.entries(referencesOf(userName)).flatMap(([index, reference]) => [
-      ...(userName === name ? [watchOf(informerOf(reference.to as KindName, informers), usersOf(index))] : []),
+      ...(userName === name
+        ? [{ ...watchOf(informerOf(reference.to as KindName, informers), usersOf(index)), ...filterOf(reference) }]
+        : []),
       // Users matter to a target only while it is being deleted.
       ...(reference.to === name && reference.holds
         ? [watchOf(informerOf(userName, informers), (user) => targetKeysOf(reference, user).filter(isDeleting))]
         : []),
     ]),
   )
+}
+
+function filterOf(reference: AnyReference<KubeObject>): Pick<Watch, 'when'> {
+  if (!reference.wakes) return {}
+  return { when: (old, target) => reference.wakes?.(old, target) ?? true }
 }
 
 function referencesOf(name: KindName): Readonly<Record<string, AnyReference<KubeObject>>> {

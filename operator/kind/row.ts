@@ -53,6 +53,8 @@ export interface Reference<User extends KubeObject, To extends KindName = KindNa
   isGranted?(user: User, target: Kinds[To]): boolean
   /** Whether the target's deletion waits for this user. Absent: no user blocks it, or the target's reconciler decides by itself. */
   holds?(user: User, target: Kinds[To]): boolean
+  /** Whether this change of a target matters to those that name it. Default: each does. Creations and deletions always do. */
+  wakes?(old: Kinds[To], target: Kinds[To]): boolean
 }
 
 // One row holds references to targets of different kinds.

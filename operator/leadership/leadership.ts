@@ -34,6 +34,7 @@ import type { OperatorInformers } from '../kind/row.ts'
 import { cachesOf } from '../kind/informers.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore } from '../ipam/claim-object.ts'
+import { RangeBook } from '../ipam/range-book.ts'
 import { heldNetwork } from '../restore-guard/hold.ts'
 import { measureNetwork } from '../network/measure-network.ts'
 import { superviseNetwork } from './network-supervision.ts'
@@ -95,12 +96,14 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
     if (!(await unlessAborted(bus.ready(fence.signal), fence.signal))) return
     regression = new RegressionGuard({ bus, caches, history })
     const held = heldFence(fence, isHeld)
+    const writing = informers.observing(fencedClient(options.client, held))
     const deps: OperatorDeps = {
       caches,
       bus,
       network: heldNetwork(network, isHeld),
       scheduler: new Scheduler(),
-      addresses: new AddressBook(new KubeClaimStore(informers.observing(fencedClient(options.client, held)))),
+      addresses: new AddressBook(new KubeClaimStore(writing)),
+      ranges: new RangeBook(writing),
       subnetArrivals: new SubnetArrivals(() => performance.now()),
       claimedNodes: new ClaimedNodes(),
       volumePromises: new VolumePromises(),

@@ -23,6 +23,7 @@ import { ROUTER_ROWS } from '../testing/waits/routers.ts'
 import type { WaitRow } from '../testing/waits/row.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 import { TRUNK_ROWS } from '../testing/waits/trunks.ts'
+import { SUBNET_POOL_ROWS } from '../testing/waits/subnet-pools.ts'
 
 const ROWS: WaitRow[] = [
   ...REFERENCE_ROWS,
@@ -37,6 +38,7 @@ const ROWS: WaitRow[] = [
   ...QOS_ROWS,
   ...BALANCER_ROWS,
   ...STORAGE_ROWS,
+  ...SUBNET_POOL_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
 ]
@@ -73,6 +75,7 @@ const ELSEWHERE: Record<string, string> = {
   TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
   SubnetWithoutGateway: 'of a Router: a person names another Subnet',
   RouteWithoutEffect: 'of a Router: a person takes the route out, or writes another range',
+  AddressScopeMismatch: 'of a Router: a person takes a Subnet out, or names another',
   NextHopUnreachable: 'of a Router: a person writes another address, or the Subnet that has it',
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
@@ -164,6 +167,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     RouterNotFound: 'it names no Router: it finds the one that joins its Subnet',
     RouterDeleting: 'the same',
   },
+  subnets: { SubnetNotReady: 'of it, to others' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

@@ -131,6 +131,8 @@ export interface LogicalGateway {
   nodes: readonly string[]
   /** The IPv4 address under which machines of the router's IPv4 subnets reach the outside. Absent: nothing is translated. */
   snatAddress?: string
+  /** Ranges that are not translated, since their addresses are good outside. */
+  withoutSNAT?: readonly string[]
 }
 
 export interface LogicalRouter extends LogicalOwner {

@@ -57,6 +57,7 @@ async function play(scene: Scene, failing: number): Promise<{ begun: string[]; f
     bus: watched(deps.bus, 'bus', /^(admitNode|dismissNode|endSessions)$/, { desired }),
     network: watched(deps.network, 'network', /^(ensure|remove)/),
     addresses: watched(deps.addresses, 'addresses', /^(claim|release)$/),
+    ranges: watched(deps.ranges, 'ranges', /^change$/),
   }
   const client = watched(world.run.client, 'client', /^(create|remove|mergePatch|update)/)
   // A call that is not awaited rejects unhandled: finding that is the purpose, so it must not end the process.

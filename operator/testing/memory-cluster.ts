@@ -114,15 +114,20 @@ export class MemoryCluster {
       remove: async (kind: ResourceKind, ref: ObjectRef) => {
         if (this.find(this.cacheOf(kind), ref)) this.remove(this.cacheOf(kind), ref)
       },
-      update: async (kind: ResourceKind, object: KubeObject) => {
-        const cache = this.cacheOf(kind)
-        const held = this.get(cache, object.metadata)
-        if (held.metadata.resourceVersion !== object.metadata.resourceVersion)
-          throw new ApiError('update', 409, { reason: 'Conflict' })
-        this.store(cache, object)
-        return this.get(cache, object.metadata)
+      update: async (kind: ResourceKind, object: KubeObject) => this.#replace(kind, object, object),
+      updateStatus: async (kind: ResourceKind, object: KubeObject) => {
+        const held = this.get(this.cacheOf(kind), object.metadata)
+        return this.#replace(kind, object, { ...held, status: object.status })
       },
     }
     return client as unknown as Partial<KubeClient>
+  }
+
+  #replace(kind: ResourceKind, { metadata }: KubeObject, object: KubeObject): KubeObject {
+    const cache = this.cacheOf(kind)
+    if (this.get(cache, metadata).metadata.resourceVersion !== metadata.resourceVersion)
+      throw new ApiError('update', 409, { reason: 'Conflict' })
+    this.store(cache, object)
+    return this.get(cache, metadata)
   }
 }

@@ -20,6 +20,7 @@ import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
+import { RangeBook } from '../ipam/range-book.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
@@ -71,6 +72,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     network: backend ?? network,
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
+    ranges: new RangeBook(client),
     subnetArrivals: new SubnetArrivals(() => clock.ms),
     // status.free settles after half a minute; unit tests do not wait for it.
     claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
@@ -169,6 +171,14 @@ function memoryClient(stores: Stores): KubeClient {
   const absent = (): never => {
     throw new Error('not in the memory client')
   }
+  const replace = (kind: ResourceKind, { metadata }: KubeObject, object: Partial<KubeObject>) => {
+    const { namespace, name, resourceVersion } = metadata
+    if (storeOf(kind)?.find(namespace, name)?.metadata.resourceVersion !== resourceVersion)
+      throw new ApiError('update', 409, { reason: 'Conflict' })
+    const changed = structuredClone({ ...object, metadata: { ...metadata, resourceVersion: String(++version) } })
+    storeOf(kind)?.put(changed)
+    return changed
+  }
   return {
     find: async (kind: ResourceKind, ref: { namespace?: string; name: string }) =>
       storeOf(kind)?.find(ref.namespace, ref.name),
@@ -188,24 +198,16 @@ function memoryClient(stores: Stores): KubeClient {
       const object = store?.find(ref.namespace, ref.name)
       if (object) store?.remove(keyOfRef(ref), object.metadata.uid)
     },
-    update: async (kind: ResourceKind, object: KubeObject) => {
-      const { namespace, name, resourceVersion } = object.metadata
-      const stored = storeOf(kind)?.find(namespace, name)
-      if (stored?.metadata.resourceVersion !== resourceVersion)
-        throw new ApiError('update', 409, { reason: 'Conflict' })
-      const changed = structuredClone({
-        ...object,
-        metadata: { ...object.metadata, resourceVersion: String(++version) },
-      })
-      storeOf(kind)?.put(changed)
-      return changed
+    update: async (kind: ResourceKind, object: KubeObject) => replace(kind, object, object),
+    updateStatus: async (kind: ResourceKind, object: KubeObject) => {
+      const stored = storeOf(kind)?.find(object.metadata.namespace, object.metadata.name)
+      return replace(kind, object, { ...stored, status: object.status })
     },
     get: absent,
     listPage: absent,
     list: absent,
     watch: absent,
     review: absent,
-    updateStatus: absent,
     mergePatch: absent,
     patchFinalizers: absent,
     apply: absent,

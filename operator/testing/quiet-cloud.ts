@@ -19,6 +19,7 @@ const CLUSTER: readonly CacheName[] = [
 
 /** The simplest spec of each kind. */
 const SPECS: Partial<Record<CacheName, object>> = {
+  addressScopes: { ipVersion: 4 },
   flavors: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 },
   images: { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
   instances: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
@@ -26,6 +27,7 @@ const SPECS: Partial<Record<CacheName, object>> = {
   ports: { networkRef: { name: 'lan' } },
   providerNetworks: { type: 'vlan', vlanRanges: [{ minimum: 100, maximum: 199 }] },
   storagePools: { driver: 'file' },
+  subnetPools: { prefixes: ['10.8.0.0/16'] },
   subnets: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' },
   volumeTypes: { storagePoolRef: { name: 'files' } },
   volumes: { sizeGiB: 1 },

@@ -19,9 +19,26 @@ export interface SubnetSpec {
     name: string
   }
   /**
-   * The range, such as 10.0.0.0/24. *immutable*
+   * The range, such as 10.0.0.0/24; with a subnetPoolRef that very one, absent: one that the pool chooses. *immutable*
    */
-  cidr: string
+  cidr?: string
+  /**
+   * The SubnetPool that gives the range. *immutable*
+   */
+  subnetPoolRef?: {
+    /**
+     * Name of the SubnetPool. *immutable*
+     */
+    name: string
+    /**
+     * Namespace of the SubnetPool; absent: the same. Another one works only where the SubnetPool allows it by spec.sharedWith. *immutable*
+     */
+    namespace?: string
+  }
+  /**
+   * How large a range the SubnetPool gives; absent: its defaultPrefixLength. *immutable*
+   */
+  prefixLength?: number
   /**
    * Address of the gateway; absent: the first address of the range. *immutable*
    */
@@ -148,4 +165,12 @@ export interface SubnetStatus {
    * The gateway in effect.
    */
   gatewayIP?: string
+  /**
+   * The range, for life.
+   */
+  cidr?: string
+  /**
+   * The AddressScope that its addresses belong to, as namespace/name; absent when none is named.
+   */
+  addressScope?: string
 }

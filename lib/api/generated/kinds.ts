@@ -9,6 +9,13 @@ export const ADDRESS_GROUP: ResourceKind = {
   kind: 'AddressGroup',
   namespaced: true,
 }
+export const ADDRESS_SCOPE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'addressscopes',
+  kind: 'AddressScope',
+  namespaced: true,
+}
 export const CLOUD: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -135,6 +142,13 @@ export const STORAGE_POOL: ResourceKind = {
   kind: 'StoragePool',
   namespaced: false,
 }
+export const SUBNET_POOL: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'subnetpools',
+  kind: 'SubnetPool',
+  namespaced: true,
+}
 export const SUBNET: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -167,6 +181,7 @@ export const VOLUME_TYPE: ResourceKind = {
 /** Each kind by the name that the operator calls it by. */
 export const CUSTOM_KINDS_BY_NAME = {
   addressGroups: ADDRESS_GROUP,
+  addressScopes: ADDRESS_SCOPE,
   clouds: CLOUD,
   computeNodes: COMPUTE_NODE,
   firewallGroups: FIREWALL_GROUP,
@@ -185,6 +200,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   routers: ROUTER,
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,
+  subnetPools: SUBNET_POOL,
   subnets: SUBNET,
   trunks: TRUNK,
   volumes: VOLUME,

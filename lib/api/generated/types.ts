@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Made from crds/ by `npm run generate`. Do not edit.
 import type { AddressGroupSpec, AddressGroupStatus } from '../../../crds/generated/addressgroup.ts'
+import type { AddressScopeSpec, AddressScopeStatus } from '../../../crds/generated/addressscope.ts'
 import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
 import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
 import type { FirewallGroupSpec, FirewallGroupStatus } from '../../../crds/generated/firewallgroup.ts'
@@ -19,6 +20,7 @@ import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qos
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
+import type { SubnetPoolSpec, SubnetPoolStatus } from '../../../crds/generated/subnetpool.ts'
 import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts'
 import type { TrunkSpec, TrunkStatus } from '../../../crds/generated/trunk.ts'
 import type { VolumeSpec, VolumeStatus } from '../../../crds/generated/volume.ts'
@@ -26,6 +28,7 @@ import type { VolumeTypeSpec, VolumeTypeStatus } from '../../../crds/generated/v
 import type { Resource } from '../../kube/object.ts'
 
 export type AddressGroup = Resource<AddressGroupSpec, AddressGroupStatus>
+export type AddressScope = Resource<AddressScopeSpec, AddressScopeStatus>
 export type Cloud = Resource<CloudSpec, CloudStatus>
 export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
 export type FirewallGroup = Resource<FirewallGroupSpec, FirewallGroupStatus>
@@ -44,6 +47,7 @@ export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
+export type SubnetPool = Resource<SubnetPoolSpec, SubnetPoolStatus>
 export type Subnet = Resource<SubnetSpec, SubnetStatus>
 export type Trunk = Resource<TrunkSpec, TrunkStatus>
 export type Volume = Resource<VolumeSpec, VolumeStatus>
@@ -52,6 +56,7 @@ export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
 /** Each kind by the name that the operator calls it by. */
 export interface CustomObjects {
   addressGroups: AddressGroup
+  addressScopes: AddressScope
   clouds: Cloud
   computeNodes: ComputeNode
   firewallGroups: FirewallGroup
@@ -70,6 +75,7 @@ export interface CustomObjects {
   routers: Router
   securityGroups: SecurityGroup
   storagePools: StoragePool
+  subnetPools: SubnetPool
   subnets: Subnet
   trunks: Trunk
   volumes: Volume

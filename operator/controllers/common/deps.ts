@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 import type { AddressBook } from '../../ipam/address-book.ts'
+import type { RangeBook } from '../../ipam/range-book.ts'
 import type { SubnetArrivals } from '../../ipam/subnet-arrivals.ts'
 import type { NetworkDriver } from '../../network/network-driver.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
@@ -17,6 +18,7 @@ export interface OperatorDeps extends PlacedDeps {
   readonly network: NetworkDriver
   readonly scheduler: Scheduler
   readonly addresses: AddressBook
+  readonly ranges: RangeBook
   readonly subnetArrivals: SubnetArrivals
   readonly claimedNodes: ClaimedNodes
   readonly volumePromises: VolumePromises

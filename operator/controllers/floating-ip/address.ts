@@ -2,14 +2,13 @@
 import type { FloatingIP, Network, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { isIn } from '../../ipam/address.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { missing, type Found } from '../../kind/found.ts'
-import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from '../port/claim-address.ts'
 import { assertMayAskFor } from '../port/owners-choice.ts'
 import { holderOfFloatingIP } from './kind.ts'
+import { cidrOf, familyOfSubnet, planOf } from '../subnet/range.ts'
 
 type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
 
@@ -23,13 +22,13 @@ export async function claimAddress(
   deps: AddressDeps,
 ): Promise<Found<ResolvedAddress>> {
   const { spec, status } = floatingIP
-  const subnets = listSubnets(network, deps).filter(({ spec: { cidr } }) => familyOf(cidr) === 'IPv4')
+  const subnets = listSubnets(network, deps).filter((subnet) => familyOfSubnet(subnet) === 'IPv4')
   const requested = status?.ipAddress ?? spec.ipAddress
   const named = status?.subnet ?? spec.subnetRef?.name
   const eligible = subnets.filter(({ metadata }) => named === undefined || metadata.name === named)
   if (eligible.length === 0) return noSubnet(network, named)
   // One that lies in none of them is refused by the first, with its range.
-  const holding = requested === undefined ? [] : eligible.filter(({ spec: { cidr } }) => isIn(requested, cidr))
+  const holding = requested === undefined ? [] : eligible.filter((subnet) => isIn(requested, cidrOf(subnet) ?? ''))
   const candidates = requested === undefined ? eligible : [holding[0] ?? eligible[0]].flatMap((subnet) => subnet ?? [])
   let last: Found<ResolvedAddress> | undefined
   for (const subnet of candidates) {
@@ -48,7 +47,7 @@ async function claimOne(
 ): Promise<Found<ResolvedAddress>> {
   const { uid } = floatingIP.metadata
   const { ipAddress } = floatingIP.status ?? {}
-  const plan = planSubnet(subnet.spec)
+  const plan = planOf(subnet)
   if (requested !== undefined && ipAddress === undefined && requested === plan.gatewayIP) {
     const message = `spec.ipAddress ${requested} is the gateway of Subnet ${subnet.metadata.name}: make a FloatingIP with another address, or without one`
     return missing('AddressReserved', message)

@@ -2,11 +2,11 @@
 import type { Network, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
-import { familyOf } from '../../network/ovn/addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { findUsablePlan } from '../subnet/reconcile.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from './claim-address.ts'
+import { familyOfSubnet } from '../subnet/range.ts'
 
 /**
  * Subnets created within this time of each other count as created together: if the network still lacks an IP family, a port waits this
@@ -27,7 +27,7 @@ export async function chooseAddresses(
 ): Promise<Found<ResolvedAddress[]>> {
   const subnets = listSubnets(network, deps)
   const usable = subnets.filter((subnet) => findUsablePlan(subnet, subnets) !== undefined)
-  const families = FAMILIES.map((family) => usable.filter(({ spec }) => familyOf(spec.cidr) === family))
+  const families = FAMILIES.map((family) => usable.filter((subnet) => familyOfSubnet(subnet) === family))
   if (families.some((list) => list.length === 0)) {
     const leftMs = SETTLE_MS - deps.subnetArrivals.sinceLastMs(subnets.map(({ metadata }) => metadata.uid))
     const message = `Network ${keyOfObject(network)} has Subnets that were just made: waiting for another one of the same apply`

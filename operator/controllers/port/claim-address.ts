@@ -11,6 +11,7 @@ import { found, missing, type Found } from '../../kind/found.ts'
 import { ipv6ServiceOf, isAddressDerived } from '../subnet/dhcp.ts'
 import { nameserversOf } from '../subnet/logical-subnet.ts'
 import { findUsablePlan } from '../subnet/reconcile.ts'
+import { cidrOf } from '../subnet/range.ts'
 
 export interface ResolvedAddress {
   subnet: Subnet
@@ -78,7 +79,7 @@ function findRouterAt(
 }
 
 function checked(plan: SubnetPlan, subnet: Subnet, { requested, mac, field }: AddressRequest): string | undefined {
-  const { cidr } = subnet.spec
+  const cidr = cidrOf(subnet) ?? ''
   const wanted = requested === undefined ? undefined : checkRequested(plan, requested, field, cidr)
   if (wanted !== undefined && wanted === plan.gatewayIP && ipv6ServiceOf(subnet)?.routerAdvertisements) {
     throw new TerminalError(

@@ -7,10 +7,10 @@ import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { contains, findAddress } from '../../ipam/address.ts'
 import { isMacOf } from '../../ipam/mac.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
 import { isBeforeRecords, listNics, macSeedOf } from '../instance/nics.ts'
+import { planOf } from '../subnet/range.ts'
 
 type ChoiceDeps = {
   caches: Pick<OperatorDeps['caches'], 'instances' | 'subnets'>
@@ -39,7 +39,7 @@ export function assertMayAskFor(
   { network, subnet, address, field }: { network: Network; subnet: Subnet; address: string; field: string },
 ): void {
   if (!isForeignTo(network, asker)) return
-  const { cidr, pools } = planSubnet(subnet.spec)
+  const { cidr, pools } = planOf(subnet)
   const value = findAddress(address)?.value
   // One that is not of the Subnet at all is refused as such when it is claimed.
   if (value === undefined || !contains(cidr, value)) return

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router, Subnet } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { hasLeg, holderOfRouter } from './kind.ts'
+import { planOf } from '../subnet/range.ts'
 
 type ClaimDeps = Pick<OperatorDeps, 'caches' | 'addresses'>
 
@@ -41,8 +41,9 @@ async function claimLeg(router: Router, leg: RoutedSubnet, deps: ClaimDeps): Pro
   )
 }
 
-function targetOf({ metadata: { namespace = '', name, uid }, spec }: Subnet) {
-  return { namespace, name, uid, plan: planSubnet(spec) }
+function targetOf(subnet: Subnet) {
+  const { namespace = '', name, uid } = subnet.metadata
+  return { namespace, name, uid, plan: planOf(subnet) }
 }
 
 /** Gives back what the router has claimed and does not use. */

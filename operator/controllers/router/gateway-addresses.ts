@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Network, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { gatewayMac } from '../../network/own-macs.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -10,6 +9,7 @@ import { chooseAddresses } from '../port/choose-addresses.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from '../port/claim-address.ts'
 import { assertMayAskFor } from '../port/owners-choice.ts'
 import { hasGatewayOn, holderOfRouter } from './kind.ts'
+import { planOf } from '../subnet/range.ts'
 
 export type GatewayDeps = Pick<OperatorDeps, 'caches' | 'addresses' | 'subnetArrivals'>
 
@@ -78,7 +78,7 @@ async function claimAll(
   const [holder, mac] = [holderOfRouter(router), gatewayMac(router.metadata.uid)]
   const addresses: ResolvedAddress[] = []
   for (const { subnet, given, requested, field } of requests) {
-    if (requested !== undefined && requested === planSubnet(subnet.spec).gatewayIP) {
+    if (requested !== undefined && requested === planOf(subnet).gatewayIP) {
       const message = `${field} ${requested} is the gateway of Subnet ${subnet.metadata.name}, to which the Router sends: write another address or leave it out`
       return missing('AddressReserved', message)
     }

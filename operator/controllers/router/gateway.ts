@@ -4,7 +4,6 @@ import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { areOverlapping } from '../../ipam/address.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import type { LogicalGateway } from '../../network/network-driver.ts'
@@ -18,6 +17,8 @@ import { claimAddresses, claimKept, type GatewayDeps } from './gateway-addresses
 import { chooseGateways, listGatewayNodes, type GatewayNode } from './gateway-nodes.ts'
 import { gateway as gatewayOfRouter, hasGatewayOn, hasLeg, outside } from './kind.ts'
 import type { Range } from './ranges.ts'
+import { cidrOf, planOf } from '../subnet/range.ts'
+import { findForeignOutside } from './scopes.ts'
 
 export interface Gateway {
   network: RealisedNetwork
@@ -96,7 +97,11 @@ async function resolveWanted(router: Router, ranges: readonly Range[], deps: Gat
   const addresses = await claimAddresses(router, ready.object, deps)
   if (!addresses.ok) return addresses
   const overlap = findOverlap(router, ranges, addresses.object)
-  return overlap ?? found({ network: ready.object, addresses: addresses.object, snat })
+  if (overlap) return overlap
+  const wanted = { network: ready.object, addresses: addresses.object, snat }
+  const joined = ranges.filter(({ legUid }) => hasLeg(router, legUid) || hasPort(router, legUid))
+  const [foreign] = joined.flatMap((range) => findForeignOutside(range, wanted, deps.caches) ?? [])
+  return foreign ? { ok: false, outcome: foreign } : found(wanted)
 }
 
 /** One that was external when the gateway was made stays usable by it: what carries traffic is not cut by a field of somebody else. */
@@ -127,9 +132,9 @@ function findOverlap(
 ): { ok: false; outcome: Outcome } | undefined {
   for (const { subnet } of addresses) {
     const isThere = (uid: string) => hasLeg(router, uid) || hasPort(router, uid)
-    const leg = ranges.find(({ legUid, cidr }) => isThere(legUid) && areOverlapping(cidr, subnet.spec.cidr))
+    const leg = ranges.find(({ legUid, cidr }) => isThere(legUid) && areOverlapping(cidr, cidrOf(subnet) ?? ''))
     if (!leg) continue
-    const message = `Subnet ${keyOfObject(subnet)} (${subnet.spec.cidr}) of the external Network overlaps ${leg.name} (${leg.cidr}): a packet could go to either; take that one out of spec.interfaces, or write another Network`
+    const message = `Subnet ${keyOfObject(subnet)} (${cidrOf(subnet) ?? ''}) of the external Network overlaps ${leg.name} (${leg.cidr}): a packet could go to either; take that one out of spec.interfaces, or write another Network`
     return missing('CIDROverlap', message)
   }
   return undefined
@@ -152,17 +157,21 @@ function findNodes(router: Router, { status }: RealisedNetwork, candidates: read
   return missing('NoGatewayNode', message)
 }
 
-/** As the backend is to have it; undefined: not at the moment, since without a node it would be on all of them at once. */
+/**
+ * As the backend is to have it; undefined: not at the moment, since without a node it would be on all of them at once.
+ * @param withoutSNAT ranges that are not translated
+ */
 export function logicalGateway(
   router: Router,
   { network, addresses, snat, nodes }: Gateway,
+  withoutSNAT: readonly string[],
 ): LogicalGateway | undefined {
   if (nodes.length === 0) return undefined
   const ipv4 = addresses.find(({ address }) => familyOf(address) === 'IPv4')?.address
   const nextHops = new Map<string, string>()
   for (const { subnet } of addresses) {
-    const { gatewayIP } = planSubnet(subnet.spec)
-    const family = familyOf(subnet.spec.cidr)
+    const { gatewayIP } = planOf(subnet)
+    const family = gatewayIP === undefined ? '' : familyOf(gatewayIP)
     if (gatewayIP !== undefined && !nextHops.has(family)) nextHops.set(family, gatewayIP)
   }
   return {
@@ -172,7 +181,7 @@ export function logicalGateway(
     addresses: addresses.map(({ address, prefixLength }) => ({ address, prefixLength })),
     nextHops: [...nextHops.values()],
     nodes,
-    ...(ipv4 === undefined || !snat ? {} : { snatAddress: ipv4 }),
+    ...(ipv4 === undefined || !snat ? {} : { snatAddress: ipv4, ...(withoutSNAT.length === 0 ? {} : { withoutSNAT }) }),
   }
 }
 

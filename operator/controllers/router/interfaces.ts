@@ -3,7 +3,6 @@ import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { areOverlapping } from '../../ipam/address.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import { missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import type { NamedRef } from '../../kind/row.ts'
@@ -17,7 +16,9 @@ import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { logicalSubnet } from '../subnet/logical-subnet.ts'
 import { hasLeg, port as portOfRouter, subnet as subnetOfRouter } from './kind.ts'
 import { findPortLeg, type PortLeg } from './port-legs.ts'
+import { cidrOf, planOf } from '../subnet/range.ts'
 import { listRanges, type Range } from './ranges.ts'
+import { findForeign } from './scopes.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
@@ -38,7 +39,10 @@ export function resolveInterfaces(router: Router, { caches }: Pick<OperatorDeps,
   const lacks = new Map<NamedRef, Outcome>()
   // What carries traffic keeps it, whatever else comes up before it in the list.
   for (const { named, leg } of [...legs.filter(({ isThere }) => isThere), ...legs.filter(({ isThere }) => !isThere)]) {
-    const refused = leg.ok ? findOverlap(leg, [...given.values()], named) : leg.outcome
+    const others = [...given.values()]
+    const refused = leg.ok
+      ? (findOverlap(leg, others, named) ?? findForeign(rangesOf(leg), named, others.flatMap(rangesOf), caches))
+      : leg.outcome
     if (refused) lacks.set(named, refused)
     else if (leg.ok) given.set(named, leg)
   }
@@ -89,7 +93,8 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   const mayName = (other: KubeObject) =>
     [other.metadata.namespace, subnet.metadata.namespace].includes(router.metadata.namespace)
   const isThere = hasLeg(router, subnet.metadata.uid)
-  const { gatewayIP } = planSubnet(subnet.spec)
+  if (cidrOf(subnet) === undefined) return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
+  const { gatewayIP } = planOf(subnet)
   if (gatewayIP === undefined) {
     const message = `${name} has no gateway address, which would be the Router's: make a Subnet without disableGateway`
     return { ok: false, outcome: waitFor('SubnetWithoutGateway', message) }

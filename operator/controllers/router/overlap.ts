@@ -5,7 +5,9 @@ import { areOverlapping } from '../../ipam/address.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import { listRanges, type Range } from './ranges.ts'
 import type { PortLeg } from './port-legs.ts'
-import type { ResolvedAddress } from '../port/claim-address.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { cidrOf } from '../subnet/range.ts'
+import { findForeignOutside, type Outside } from './scopes.ts'
 
 export interface Apart {
   interfaces: RoutedSubnet[]
@@ -13,27 +15,33 @@ export interface Apart {
   lacks: Outcome[]
 }
 
-/** Subnets inside and outside of the router must not overlap: those that are not joined yet wait. Pure. */
+/** Subnets inside and outside of the router must not overlap, nor be of AddressScopes that keep them apart: those that are not joined yet wait. Pure. */
 export function withoutOverlap(
   interfaces: readonly RoutedSubnet[],
   ports: readonly PortLeg[],
-  gateway: { addresses: readonly ResolvedAddress[] } | undefined,
+  gateway: Outside | undefined,
+  { caches }: Pick<OperatorDeps, 'caches'>,
 ): Apart {
   if (!gateway) return { interfaces: [...interfaces], ports: [...ports], lacks: [] }
-  const outer = ({ cidr }: Range) => gateway.addresses.find(({ subnet }) => areOverlapping(cidr, subnet.spec.cidr))
-  const clashing = listRanges(interfaces, ports).filter((range) => outer(range) !== undefined)
-  const lacks = clashing.map((range) => {
+  const outer = ({ cidr }: Range) => gateway.addresses.find(({ subnet }) => areOverlapping(cidr, cidrOf(subnet) ?? ''))
+  const why = (range: Range): Outcome | undefined => {
     const outside = outer(range)?.subnet
-    const where = outside ? `Subnet ${keyOfObject(outside)} (${outside.spec.cidr}) of its external Network` : ''
+    if (!outside) return findForeignOutside(range, gateway, caches)
+    const where = `Subnet ${keyOfObject(outside)} (${cidrOf(outside) ?? ''}) of its external Network`
     return waitFor(
       'CIDROverlap',
       `${range.name} (${range.cidr}) overlaps ${where}: a packet could go to either; take it out, or write another Network in spec.externalGateway`,
     )
-  })
-  const isApart = (uid: string) => clashing.every(({ legUid }) => legUid !== uid)
+  }
+  const clashing = new Map<Range, Outcome>()
+  for (const range of listRanges(interfaces, ports)) {
+    const outcome = why(range)
+    if (outcome) clashing.set(range, outcome)
+  }
+  const isApart = (uid: string) => [...clashing.keys()].every(({ legUid }) => legUid !== uid)
   return {
     interfaces: interfaces.filter(({ uid }) => isApart(uid)),
     ports: ports.filter(({ logical }) => isApart(logical.uid)),
-    lacks,
+    lacks: [...clashing.values()],
   }
 }

@@ -11,6 +11,7 @@ import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { networkKeyOf } from '../port/kind.ts'
+import { cidrOf } from '../subnet/range.ts'
 import { port as portOfRouter } from './kind.ts'
 
 export interface PortLeg {
@@ -43,7 +44,8 @@ export function findPortLeg(router: Router, named: NamedRef, caches: OperatorDep
   }
   const addresses = (fixedIPs ?? []).flatMap(({ subnet: subnetName, ipAddress }) => {
     const subnet = caches.subnets.find(network?.metadata.namespace, subnetName)
-    return subnet ? [{ subnetUID: subnet.metadata.uid, ipAddress, cidr: subnet.spec.cidr }] : []
+    const cidr = subnet && cidrOf(subnet)
+    return subnet && cidr !== undefined ? [{ subnetUID: subnet.metadata.uid, ipAddress, cidr }] : []
   })
   const isWhole = fixedIPs !== undefined && addresses.length === fixedIPs.length
   if (!isRouters(port, router) || macAddress === undefined || !isWhole || !network || !isRealised(network))

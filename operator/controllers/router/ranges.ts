@@ -11,18 +11,21 @@ export interface Range {
   own: string
   /** UID of the Subnet or the Port. */
   legUid: string
+  subnetUid: string
 }
 
 export function listRanges(interfaces: readonly RoutedSubnet[], ports: readonly PortLeg[]): Range[] {
   return [
     ...interfaces.map(({ uid, name, cidr, gatewayIP }) => ({
-      ...{ name: `Subnet ${name}`, cidr, own: gatewayIP, legUid: uid },
+      ...{ name: `Subnet ${name}`, cidr, own: gatewayIP, legUid: uid, subnetUid: uid },
     })),
-    ...ports.flatMap(({ port: { metadata }, logical }) => {
+    ...ports.flatMap(({ port: { metadata }, logical, fixedIPs }) => {
       // Two addresses may be of one Subnet.
-      const byRange = new Map(logical.addresses.map(({ cidr, address }) => [cidr, address]))
-      return [...byRange].map(([cidr, own]) => ({
-        ...{ name: `Port ${metadata.name}`, cidr, own, legUid: metadata.uid },
+      const byRange = new Map(
+        logical.addresses.map(({ cidr, address }, i) => [cidr, { own: address, of: fixedIPs[i] }]),
+      )
+      return [...byRange].map(([cidr, { own, of }]) => ({
+        ...{ name: `Port ${metadata.name}`, cidr, own, legUid: metadata.uid, subnetUid: of?.subnetUID ?? '' },
       }))
     }),
   ]

@@ -18,6 +18,7 @@ import { withoutOverlap } from './overlap.ts'
 import type { PortLeg } from './port-legs.ts'
 import { listRanges } from './ranges.ts'
 import { resolveRoutes } from './routes.ts'
+import { listRouted } from './scopes.ts'
 
 export type RouterDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network' | 'subnetArrivals'>
 
@@ -38,11 +39,12 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
   if (found.unknown) return users ?? found.unknown
   const { gateway, refused, ...outside } = await resolveLimited(router, listRanges(found.interfaces, found.ports), deps)
   if (outside.unknown) return users ?? outside.unknown
-  const apart = withoutOverlap(found.interfaces, found.ports, gateway)
+  const apart = withoutOverlap(found.interfaces, found.ports, gateway, deps)
   if (!isGoing && recordNewPorts(router, apart.ports)) return saved
   const ports = apart.ports.filter(({ logical }) => hasPort(router, logical.uid))
   const { claimed: interfaces, lacks: taken } = await claimLegs(router, apart.interfaces, deps)
-  const logical = gateway && logicalGateway(router, gateway)
+  const routed = gateway ? listRouted(listRanges(interfaces, ports), gateway, deps.caches) : []
+  const logical = gateway && logicalGateway(router, gateway, routed)
   const { routes, lacks: unreachable } = resolveRoutes(
     router,
     listRanges(interfaces, ports),

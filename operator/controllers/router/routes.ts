@@ -5,6 +5,7 @@ import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { findAddress, findCidr, isIn } from '../../ipam/address.ts'
 import type { LogicalRouter } from '../../network/network-driver.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
+import { cidrOf } from '../subnet/range.ts'
 import type { Range } from './ranges.ts'
 
 /** The routes whose next hop is in a subnet that the router joins, or in one of its external network. Pure. */
@@ -14,7 +15,7 @@ export function resolveRoutes(
   outside: readonly ResolvedAddress[] = [],
 ): { routes: LogicalRouter['routes']; lacks: readonly Outcome[] } {
   const lacks: Outcome[] = []
-  const reached = [...ranges, ...outside.map(({ subnet, address: own }) => ({ cidr: subnet.spec.cidr, own }))]
+  const reached = [...ranges, ...outside.map(({ subnet, address: own }) => ({ cidr: cidrOf(subnet) ?? '', own }))]
   const routes = (spec.routes ?? []).filter(({ destination, nextHop }, i) => {
     const why = whyUnreachable(nextHop, reached)
     if (why !== undefined) lacks.push(waitFor('NextHopUnreachable', `spec.routes[${i}].nextHop ${nextHop} ${why}`))

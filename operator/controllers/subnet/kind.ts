@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Subnet } from '../../../lib/api/types.ts'
+import type { Subnet, SubnetPool } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 
 export const network: Reference<Subnet, 'networks'> = {
@@ -8,4 +8,27 @@ export const network: Reference<Subnet, 'networks'> = {
   holds: () => true,
 }
 
-export const subnetKind: KindRow<Subnet> = { references: { network } }
+/** The SubnetPool that gives its range. What it has of a pool it keeps, whatever becomes of the pool. */
+export const pool: Reference<Subnet, 'subnetPools'> = {
+  to: 'subnetPools',
+  refs: ({ spec }) => (spec.subnetPoolRef ? [{ ref: spec.subnetPoolRef, field: 'spec.subnetPoolRef' }] : []),
+  isKept: hasRange,
+  isGranted: hasRange,
+  holds: hasRange,
+  wakes: (old, now) => givesMore(old, now),
+}
+
+function hasRange({ status }: Subnet): boolean {
+  return status?.cidr !== undefined
+}
+
+/** A pool changes with each range that it gives, which is nothing to the Subnets that have theirs. */
+function givesMore(old: SubnetPool, now: SubnetPool): boolean {
+  const facts = ({ metadata, status }: SubnetPool) =>
+    [metadata.uid, metadata.generation, metadata.deletionTimestamp, ...(status?.prefixes ?? [])].join()
+  if (facts(old) !== facts(now)) return true
+  const given = new Set(now.status?.allocations?.map(({ holderUID }) => holderUID))
+  return old.status?.allocations?.some(({ holderUID }) => !given.has(holderUID)) ?? false
+}
+
+export const subnetKind: KindRow<Subnet> = { references: { network, pool } }

@@ -3,27 +3,26 @@ import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import type { Cloud, Subnet } from '../../../lib/api/types.ts'
 import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
-import { planSubnet } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
-import { familyOf } from '../../network/ovn/addresses.ts'
 import { dnsDomainOf } from '../common/dns-domain.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
 import { ipv6ServiceOf } from './dhcp.ts'
+import { cidrOf, familyOfSubnet, planOf } from './range.ts'
 
 /**
  * The subnet as the network backend is to have it; one of an external network is announced by its gateway, which is outside. Pure.
  * @throws TerminalError for a subnet that cannot be planned
  */
 export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: Cache<Cloud>): LogicalSubnet {
-  const plan = planSubnet(subnet.spec)
+  const plan = planOf(subnet)
   const dhcp = subnet.spec.dhcp ?? {}
   const ipv6 = ipv6ServiceOf(subnet)
   return {
     kind: 'Subnet',
     ...ownerOf(subnet),
     networkUid: network.metadata.uid,
-    cidr: subnet.spec.cidr,
+    cidr: cidrOf(subnet) ?? '',
     mtu: network.status.mtu,
     ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),
     ...(ipv6 ? { ipv6: network.spec.external === true ? { ...ipv6, routerAdvertisements: false } : ipv6 } : {}),
@@ -47,6 +46,6 @@ export function nameserversOf(subnet: Subnet, clouds: Cache<Cloud>): readonly st
   )
 }
 
-function resolverOf({ spec }: Subnet): readonly string[] {
-  return [familyOf(spec.cidr) === 'IPv4' ? METADATA_ADDRESS : METADATA_ADDRESS_V6]
+function resolverOf(subnet: Subnet): readonly string[] {
+  return [familyOfSubnet(subnet) === 'IPv6' ? METADATA_ADDRESS_V6 : METADATA_ADDRESS]
 }

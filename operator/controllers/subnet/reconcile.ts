@@ -4,7 +4,7 @@ import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { holderOf, type ClaimHolder } from '../../ipam/claim-block.ts'
-import { findOverlap, planSubnet, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
+import { findOverlap, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { keyOf } from '../../kind/references.ts'
@@ -13,8 +13,10 @@ import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { logicalSubnet } from './logical-subnet.ts'
+import { returnRange, settleRange } from './pool-range.ts'
+import { cidrOf, planOf } from './range.ts'
 
-export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network'>
+export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network' | 'ranges'>
 
 export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
   const status = (subnet.status ??= {})
@@ -24,14 +26,24 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     const inUse = findUse(subnet, deps)
     if (inUse) {
       // While in use it is kept in the backend too, whose database may have been lost meanwhile.
-      const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
-      if (network && isRealised(network)) await deps.network.ensure(wantOf(subnet, network, deps), run.signal)
+      if (cidrOf(subnet) !== undefined) {
+        await settleRange(subnet, deps)
+        const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
+        if (network && isRealised(network)) await deps.network.ensure(wantOf(subnet, network, deps), run.signal)
+      }
       return inUse
     }
     await deps.network.remove('Subnet', uid, run.signal)
+    await returnRange(subnet, deps)
     return released
   }
-  const plan = planSubnet(subnet.spec)
+  const unsettled = await settleRange(subnet, deps)
+  if (unsettled) {
+    status.state ??= 'BUILD'
+    return unsettled
+  }
+  const plan = planOf(subnet)
+  const cidr = cidrOf(subnet) ?? ''
   const others = deps.caches.subnets.listBy('network', keyOf(subnet.spec.networkRef, namespace))
   const older = findOverlap(rankOf(subnet), others.map(rankOf))
   if (older) {
@@ -39,7 +51,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
     status.state = 'ERROR'
     return waitFor(
       'CIDROverlap',
-      `spec.cidr ${subnet.spec.cidr} overlaps ${older.cidr} of Subnet ${older.name} on the same Network: delete one of them`,
+      `${subnet.spec.cidr === undefined ? 'its range' : 'spec.cidr'} ${cidr} overlaps ${older.cidr} of Subnet ${older.name} on the same Network: delete one of them`,
     )
   }
   status.state ??= 'BUILD'
@@ -50,6 +62,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   await deps.network.ensure(wantOf(subnet, network.object, deps), run.signal)
   if (plan.gatewayIP === undefined) delete status.gatewayIP
   else status.gatewayIP = plan.gatewayIP
+  status.cidr = cidr
   status.state = 'ACTIVE'
   return done
 }
@@ -66,7 +79,7 @@ export function rankOf(subnet: Subnet): SubnetRank {
   return {
     name,
     uid,
-    cidr: subnet.spec.cidr,
+    cidr: cidrOf(subnet) ?? '',
     creationTimestamp,
     isActive: subnet.status?.gatewayIP !== undefined || subnet.status?.state === 'ACTIVE',
   }
@@ -108,9 +121,9 @@ function namesOfHolders(holders: readonly ClaimHolder[]): string {
  */
 export function findUsablePlan(subnet: Subnet, siblings: readonly Subnet[], isKept = false): SubnetPlan | undefined {
   if (subnet.metadata.deletionTimestamp !== undefined && !isKept) return undefined
-  if (findOverlap(rankOf(subnet), siblings.map(rankOf))) return undefined
+  if (cidrOf(subnet) === undefined || findOverlap(rankOf(subnet), siblings.map(rankOf))) return undefined
   try {
-    return planSubnet(subnet.spec)
+    return planOf(subnet)
   } catch (error) {
     if (error instanceof TerminalError) return undefined
     throw error

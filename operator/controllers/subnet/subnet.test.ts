@@ -81,7 +81,7 @@ describe('what the backend is told', () => {
     const s = subnet(spec)
     expect(await reconcileSubnet(s, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(row(w)).toStrictEqual(expected)
-    expect(s.status).toEqual({ state: 'ACTIVE', gatewayIP: row(w)?.gatewayIP })
+    expect(s.status).toEqual({ state: 'ACTIVE', gatewayIP: row(w)?.gatewayIP, cidr: s.spec.cidr })
   })
   test.each([
     [false, true],
@@ -99,7 +99,7 @@ describe('what the backend is told', () => {
     const s = subnet({ disableGateway: true }, { status: { gatewayIP: '10.0.0.1' } })
     await reconcileSubnet(s, w.deps, w.run)
     expect(row(w)).not.toHaveProperty('gatewayIP')
-    expect(s.status).toStrictEqual({ state: 'ACTIVE' })
+    expect(s.status).toStrictEqual({ state: 'ACTIVE', cidr: '10.0.0.0/24' })
   })
   test.each<[string, Spec, Cloud, readonly string[]]>([
     ['the Cloud’s', {}, cloud('default', { dnsNameservers: ['192.0.2.7'] }), ['192.0.2.7']],

@@ -17,12 +17,15 @@ import type { Plan } from './plan.ts'
 
 const COLUMNS = ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] as const
 
-/** The translations by which machines without an address of their own reach the outside: one for each IPv4 subnet. */
+/**
+ * The translations by which machines without an address of their own reach the outside: one for each IPv4 subnet whose addresses are not
+ * good there.
+ */
 export function snatRows({ uid, interfaces, ports, gateway }: LogicalRouter): OvsRow[] {
   const address = gateway?.snatAddress
   if (address === undefined) return []
   const joined = [...interfaces, ...ports.flatMap(({ addresses }) => addresses)].map(({ cidr }) => cidr)
-  const ranges = new Set(joined.filter((cidr) => familyOf(cidr) === 'IPv4'))
+  const ranges = new Set(joined.filter((cidr) => familyOf(cidr) === 'IPv4' && !gateway?.withoutSNAT?.includes(cidr)))
   return [...ranges].map((cidr) => ({
     type: 'snat',
     external_ip: normalAddress(address),

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AddressScope } from '../../../lib/api/types.ts'
+import type { KindRow } from '../../kind/row.ts'
+
+export const addressScopeKind: KindRow<AddressScope> = {}
