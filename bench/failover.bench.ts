@@ -56,7 +56,7 @@ async function makeOurs({ client, namespace, networkNode }: BenchCloud): Promise
   return status?.externalGateway?.fixedIPs?.[0]?.ipAddress ?? ''
 }
 
-/** The southbound role of the cloud lets a node claim what names it in external_ids. */
+/** As ours, with a machine of its own on the third node. The southbound role of the cloud lets a node claim what names it in external_ids. */
 async function makeBare(cloud: BenchCloud): Promise<string> {
   const { address } = outsideGateway(cloud)
   const own = address.replace(/\d+$/, String(BARE_LAST_BYTE))
@@ -73,7 +73,25 @@ async function makeBare(cloud: BenchCloud): Promise<string> {
   const physical = [`network_name=${PHYSICAL_NETWORK}`]
   // What translates is announced by whoever takes over, by nat-addresses.
   const nat = ['--', 'lr-nat-add', 'bare', 'snat', own, '10.250.0.0/24']
+  const inside = [
+    '--',
+    'ls-add',
+    'bare-in',
+    '--',
+    'lrp-add',
+    'bare',
+    'bare-in-router',
+    '0a:00:00:00:00:fd',
+    '10.250.0.1/24',
+  ]
+  const insideEnd = ['--', 'lsp-add', 'bare-in', 'bare-in-end', '--', 'lsp-set-type', 'bare-in-end', 'router']
+  const insideOptions = ['--', 'lsp-set-addresses', 'bare-in-end', 'router', '--', 'lsp-set-options', 'bare-in-end']
+  const machine = ['--', 'lsp-add', 'bare-in', 'bare-machine', '--', 'lsp-set-options', 'bare-machine']
   await nbctl(cloud, ...router, ...chassis, ...nat, ...net, ...localnet, ...physical, ...joint, ...end, ...options)
+  const ends = [...insideEnd, ...insideOptions, 'router-port=bare-in-router']
+  await nbctl(cloud, ...inside.slice(1), ...ends, ...machine, `requested-chassis=${THIRD}`)
+  const plug = ['add-port', 'br-int', 'bare-machine', '--', 'set', 'Interface', 'bare-machine', 'type=internal']
+  await cloud.cloud.exec(THIRD, ['ovs-vsctl', '--timeout=10', ...plug, 'external_ids:iface-id=bare-machine'])
   return own
 }
 
