@@ -234,6 +234,19 @@ const TRUNK: RuleCase[] = [
 ]
 
 const FLOATING_IP: RuleCase[] = [
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'write loadBalancerRef alone', sample: 2 },
+    bad: [
+      { 'spec.instanceRef': { name: 'x' } },
+      { 'spec.portRef': { name: 'x' } },
+      { 'spec.portForwardings': [{ externalPort: 80, internalPort: 80, portRef: { name: 'x' } }] },
+    ],
+  },
+  {
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'no LoadBalancer takes the address along', sample: 2 },
+    bad: { 'spec.reclaimPolicy': 'Delete' },
+    good: [{ 'spec.reclaimPolicy': 'Retain' }],
+  },
   changed('FloatingIP', 'spec', 'ipAddress cannot change', [
     { 'spec.ipAddress': '203.0.113.12' },
     { 'spec.ipAddress': undefined },
@@ -257,12 +270,12 @@ const FLOATING_IP: RuleCase[] = [
     bad: { 'spec.instanceRef': { name: 'web' } },
   },
   {
-    ...{ kind: 'FloatingIP', path: 'spec', says: 'write portForwardings, or one of', sample: 2 },
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'write portForwardings, or one of', sample: 3 },
     bad: [{ 'spec.portRef': { name: 'eth' } }, { 'spec.instanceRef': { name: 'web' } }],
     good: [{ 'spec.portForwardings': [], 'spec.instanceRef': { name: 'web' } }],
   },
   {
-    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'write each port once', sample: 2 },
+    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'write each port once', sample: 3 },
     bad: [9_999, 10_099].map((port) => ({
       [`${FORWARDINGS}[0].protocol`]: 'udp',
       [`${FORWARDINGS}[0].externalPort`]: port,
@@ -274,27 +287,27 @@ const FLOATING_IP: RuleCase[] = [
     ],
   },
   {
-    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'at most 1024 ports', sample: 2 },
+    ...{ kind: 'FloatingIP', path: FORWARDINGS, says: 'at most 1024 ports', sample: 3 },
     bad: { [`${FORWARDINGS}[1].externalEndPort`]: 11_023 },
     good: [{ [`${FORWARDINGS}[1].externalEndPort`]: 11_022 }],
   },
   {
-    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'write one of instanceRef and portRef: where', sample: 2 },
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'write one of instanceRef and portRef: where', sample: 3 },
     bad: [{ [`${FORWARDINGS}[0].portRef`]: { name: 'eth' } }, { [`${FORWARDINGS}[0].instanceRef`]: undefined }],
     good: [{ [`${FORWARDINGS}[0].instanceRef`]: undefined, [`${FORWARDINGS}[0].portRef`]: { name: 'eth' } }],
   },
   {
-    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'not below externalPort', sample: 2 },
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'not below externalPort', sample: 3 },
     bad: { [`${FORWARDINGS}[1].externalEndPort`]: 9999 },
     good: [{ [`${FORWARDINGS}[1].externalEndPort`]: 10_000 }],
   },
   {
-    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'would end above 65535', sample: 2 },
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[]`, says: 'would end above 65535', sample: 3 },
     bad: { [`${FORWARDINGS}[1].internalPort`]: 65_437 },
     good: [{ [`${FORWARDINGS}[1].internalPort`]: 65_436 }],
   },
   {
-    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[].fixedIPAddress`, says: 'write an IPv4 address', sample: 2 },
+    ...{ kind: 'FloatingIP', path: `${FORWARDINGS}[].fixedIPAddress`, says: 'write an IPv4 address', sample: 3 },
     bad: FAMILY4.bad.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
     good: FAMILY4.good.map((address) => ({ [`${FORWARDINGS}[1].fixedIPAddress`]: address })),
   },
@@ -304,7 +317,7 @@ const FLOATING_IP: RuleCase[] = [
     good: [{ 'spec.deletionProtection': true, 'spec.reclaimPolicy': 'Retain' }],
   },
   {
-    ...{ kind: 'FloatingIP', path: 'spec', says: 'none of them takes the address along', sample: 2 },
+    ...{ kind: 'FloatingIP', path: 'spec', says: 'none of them takes the address along', sample: 3 },
     bad: { 'spec.reclaimPolicy': 'Delete' },
     good: [{ 'spec.reclaimPolicy': 'Retain' }],
   },

@@ -470,6 +470,10 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: { ...{ ...COMMON, state: 'ACTIVE', portUID: 'uid', instanceUID: 'uid' } },
     },
     {
+      spec: { networkRef: { name: 'public' }, loadBalancerRef: { name: 'web' } },
+      status: { ...{ ...COMMON, state: 'ACTIVE', ipAddress: '203.0.113.12', loadBalancerUID: 'uid' } },
+    },
+    {
       spec: {
         networkRef: { name: 'public' },
         portForwardings: [

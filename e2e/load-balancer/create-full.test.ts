@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two machines on two nodes behind one address: reached from their own network and from another, by themselves, chosen by label, probed, and
-// left out while they do not answer. Then all of it goes at once.
+// left out while they do not answer; and from outside. Then all of it goes at once.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { INSTANCE, LOAD_BALANCER, ROUTER } from '../../lib/api/kinds.ts'
-import type { Instance, LoadBalancer } from '../../lib/api/types.ts'
+import { FLOATING_IP, INSTANCE, LOAD_BALANCER, ROUTER, SECURITY_GROUP } from '../../lib/api/kinds.ts'
+import type { FloatingIP, Instance, LoadBalancer } from '../../lib/api/types.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
+import { outsideGateway } from '../harness/outside.ts'
 import { Project } from '../harness/project.ts'
+import { FROM_EVERYWHERE, PUBLIC } from '../harness/public.ts'
 import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const VIP = '10.83.0.100'
@@ -19,14 +21,16 @@ let farDoor: GuestDoor
 beforeAll(async () => {
   project = await Project.create('balancer', { net: '10.83.0.0/24' })
   await project.createNetwork('far', '10.84.0.0/24')
+  await project.create(SECURITY_GROUP, draft.securityGroup(project.at('open'), FROM_EVERYWHERE))
+  const securityGroupRefs = [{ name: 'default' }, { name: 'open' }]
   ;({ one, two, far, door } = await project.bootGuests({
-    one: { availabilityZone: 'zone-a' },
-    two: { availabilityZone: 'zone-b' },
+    one: { availabilityZone: 'zone-a', securityGroupRefs },
+    two: { availabilityZone: 'zone-b', securityGroupRefs },
     far: { availabilityZone: 'zone-b', networks: [{ networkRef: { name: 'far' } }] },
   }))
   farDoor = await project.openDoor({}, 'far')
   const interfaces = ['net', 'far'].map((name) => ({ subnetRef: { name } }))
-  await project.create(ROUTER, draft.router(project.at('r'), { interfaces }))
+  await project.create(ROUTER, draft.router(project.at('r'), { interfaces, externalGateway: PUBLIC }))
   await waitForReady(project.test.client, ROUTER, project.at('r'))
   await Promise.all(['one', 'two', 'far'].map((name) => project.waitForMark(name, 'login')))
 }, 180_000)
@@ -92,6 +96,20 @@ test('who does not answer probes is left out, says why, and is taken in again', 
   await untilMembers(['one ONLINE', 'two ONLINE'])
   await untilAnswered(far, ['one', 'two'])
 }, 120_000)
+
+test('with a FloatingIP it is reached from outside', async () => {
+  const outside = outsideGateway(project.test)
+  await project.create(
+    FLOATING_IP,
+    draft.floatingIP(project.at('out'), { ...PUBLIC, loadBalancerRef: { name: 'web' } }),
+  )
+  const { status } = await waitForReady<FloatingIP>(project.test.client, FLOATING_IP, project.at('out'))
+  const seen = new Set<string>()
+  await waitUntilTrue('both to answer outside', async () => {
+    seen.add((await outside.fetch(status?.ipAddress ?? '')) ?? '-')
+    return (seen.has('one') && seen.has('two')) || undefined
+  })
+}, 60_000)
 
 async function patchListener(more: object): Promise<void> {
   const { spec } = await project.test.client.get<LoadBalancer>(LOAD_BALANCER, project.at('web'))

@@ -24,6 +24,10 @@ const SPECS: Partial<Record<CacheName, object>> = {
   images: { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
   instances: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
   keyPairs: { publicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me' },
+  loadBalancers: {
+    vip: { subnetRef: { name: 'lan-v4' } },
+    listeners: [{ name: 'http', protocol: 'tcp', port: 80 }],
+  },
   ports: { networkRef: { name: 'lan' } },
   providerNetworks: { type: 'vlan', vlanRanges: [{ minimum: 100, maximum: 199 }] },
   storagePools: { driver: 'file' },

@@ -45,6 +45,15 @@ export interface FloatingIPSpec {
     name: string
   }
   /**
+   * The LoadBalancer that it leads to, of the same namespace, with an IPv4 address; instead of an Instance or Port. *live*
+   */
+  loadBalancerRef?: {
+    /**
+     * Name of the LoadBalancer. *live*
+     */
+    name: string
+  }
+  /**
    * The Port that it leads to, of the same namespace, instead of an Instance. *live*
    */
   portRef?: {
@@ -203,6 +212,10 @@ export interface FloatingIPStatus {
    * UID of the Instance that it leads to by instanceRef.
    */
   instanceUID?: string
+  /**
+   * UID of the LoadBalancer that it leads to.
+   */
+  loadBalancerUID?: string
   /**
    * The Router that translates, as namespace/name.
    */

@@ -54,6 +54,13 @@ function isReclaimable({ reclaimPolicy }: FloatingIP['spec']): boolean {
 
 export const qosPolicy = wantedPolicy<FloatingIP>('spec.qosPolicyRef', ({ spec }) => spec.qosPolicyRef)
 
+/** The LoadBalancer that answers at the address, too. One that goes takes nothing of the address with it. */
+export const loadBalancer: Reference<FloatingIP, 'loadBalancers'> = {
+  to: 'loadBalancers',
+  refs: ({ spec }) => (spec.loadBalancerRef ? [{ ref: spec.loadBalancerRef, field: 'spec.loadBalancerRef' }] : []),
+  isKept: ({ status }, { metadata }) => status?.loadBalancerUID === metadata.uid,
+}
+
 /** The Router that translates. */
 const router: Reference<FloatingIP, 'routers'> = {
   to: 'routers',
@@ -70,17 +77,33 @@ export function holderOfFloatingIP({ metadata }: FloatingIP): ClaimHolder {
 }
 
 export const floatingIPKind: KindRow<FloatingIP> = {
-  references: { network, subnet, instance, port, router, qosPolicy, givenQoSPolicy: givenPolicy<FloatingIP>() },
+  references: {
+    network,
+    subnet,
+    instance,
+    port,
+    loadBalancer,
+    router,
+    qosPolicy,
+    givenQoSPolicy: givenPolicy<FloatingIP>(),
+  },
   indexes: {
     /** The Network on which it waits for its address. */
     withoutAddress: (floatingIP) =>
       floatingIP.status?.ipAddress === undefined ? targetKeysOf(network, floatingIP) : [],
     /** The external Network, of one that waits for a Router to it. By its spec: a short wait is not written. */
     unrouted: (floatingIP) => {
-      const [wanted, given] = [listWays(floatingIP).filter(isWanted), portUIDsOf(floatingIP)]
+      const wanted = listWays(floatingIP).filter(isWanted)
+      const given = [...portUIDsOf(floatingIP), ...balancerUIDsOf(floatingIP)]
       return wanted.length > given.length ? targetKeysOf(network, floatingIP) : []
     },
+    /** UID of the LoadBalancer that it leads to. */
+    loadBalancerUID: balancerUIDsOf,
     /** UIDs of the Ports that it leads to. */
     portUID: (floatingIP) => [...new Set(portUIDsOf(floatingIP))],
   },
+}
+
+function balancerUIDsOf({ status }: FloatingIP): string[] {
+  return status?.loadBalancerUID === undefined ? [] : [status.loadBalancerUID]
 }

@@ -13,6 +13,7 @@ import { isRealised } from '../common/realised-network.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
 import { resolvePolicy } from '../qos-policy/users.ts'
 import { claimAddress } from './address.ts'
+import { resolveBalancer } from './balancer.ts'
 import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
 import { holderOfFloatingIP, network as networkOfFloatingIP, qosPolicy } from './kind.ts'
 import { findReclaiming, reclaim } from './reclaim.ts'
@@ -58,6 +59,7 @@ async function lead(
   const [way] = ways
   if (!way) return disconnect(floatingIP, done, deps, run)
   if (way.forwarding) return forward(floatingIP, ways, network, deps, run)
+  if (way.loadBalancerRef) return leadToBalancer(floatingIP, network, deps, run)
   const target = resolveTarget(floatingIP, way, network, deps)
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
   await connect(floatingIP, floatingIP.status?.ipAddress ?? '', target.object, deps, run)
@@ -99,6 +101,27 @@ async function forward(
     portForwardings: forwardings.map(({ status }) => status),
   }
   return gatewayOf(floatingIP, router) ?? missing ?? done
+}
+
+/** The LoadBalancer itself answers at the address: it has it among its own as long as this leads to it. */
+async function leadToBalancer(
+  floatingIP: FloatingIP,
+  network: Network,
+  deps: FloatingIPDeps,
+  run: FloatingIPRun,
+): Promise<Outcome> {
+  const target = resolveBalancer(floatingIP, network, deps.caches)
+  if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
+  const { balancer, router } = target.object
+  await limit(floatingIP, router.metadata.uid, deps, run.signal)
+  await removeTranslations(floatingIP, deps, run.signal)
+  forgetTarget(floatingIP)
+  delete floatingIP.status?.portForwardings
+  floatingIP.status = {
+    ...{ ...floatingIP.status, state: 'ACTIVE', loadBalancerUID: balancer.metadata.uid, distributed: false },
+    ...{ router: keyOfObject(router), routerUID: router.metadata.uid },
+  }
+  return gatewayOf(floatingIP, router) ?? done
 }
 
 /** What it waits for while no node carries the router's traffic. */
@@ -154,6 +177,7 @@ async function connect(
   status.portUID = port.metadata.uid
   if (instance) status.instanceUID = instance.metadata.uid
   else delete status.instanceUID
+  delete status.loadBalancerUID
   status.router = keyOfObject(router)
   status.routerUID = routerUid
   status.distributed = distributed !== undefined
@@ -207,11 +231,19 @@ function forgetTarget({ status = {} }: FloatingIP): void {
   delete status.port
   delete status.portUID
   delete status.instanceUID
+  delete status.loadBalancerUID
 }
 
 async function removeWays(floatingIP: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {
-  const { metadata } = floatingIP
+  await removeTranslations(floatingIP, { network }, signal)
+  await removePolicy(floatingIP, { network }, signal)
+}
+
+async function removeTranslations(
+  { metadata }: FloatingIP,
+  { network }: Pick<FloatingIPDeps, 'network'>,
+  signal: AbortSignal,
+): Promise<void> {
   await network.remove('FloatingIP', metadata.uid, signal)
   await network.remove('PortForwarding', metadata.uid, signal)
-  await removePolicy(floatingIP, { network }, signal)
 }

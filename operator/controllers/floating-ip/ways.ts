@@ -7,7 +7,7 @@ export type Forwarding = SpecForwarding & { protocol: NonNullable<SpecForwarding
 type ForwardingStatus = NonNullable<NonNullable<FloatingIP['status']>['portForwardings']>[number]
 
 /** Where the whole address is to lead, or ports of it. */
-export interface Way extends Pick<Spec, 'portRef' | 'instanceRef' | 'fixedIPAddress'> {
+export interface Way extends Pick<Spec, 'portRef' | 'instanceRef' | 'loadBalancerRef' | 'fixedIPAddress'> {
   /** The field that has it, such as `spec.portForwardings[2]`. */
   field: string
   /** Absent: the whole address. */
@@ -28,8 +28,8 @@ export function listWays(floatingIP: FloatingIP): Way[] {
   })
 }
 
-export function isWanted({ portRef, instanceRef }: Way): boolean {
-  return (portRef ?? instanceRef) !== undefined
+export function isWanted({ portRef, instanceRef, loadBalancerRef }: Way): boolean {
+  return (portRef ?? instanceRef ?? loadBalancerRef) !== undefined
 }
 
 /** Of each way that leads somewhere. */

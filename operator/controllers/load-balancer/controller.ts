@@ -33,6 +33,11 @@ export function loadBalancerController(
         ...watchOf(informers.routers, onRouter),
         when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
       },
+      // An address outside that leads to it, or did.
+      watchOf(informers.floatingIPs, ({ status }) => {
+        const led = status?.loadBalancerUID === undefined ? undefined : loadBalancers.findByUid(status.loadBalancerUID)
+        return led ? [keyOfObject(led)] : []
+      }),
       {
         ...watchOf(informers.instances, onMachine),
         when: (old, now) => !isDeepStrictEqual(selectedOf(old as Instance), selectedOf(now as Instance)),

@@ -42,7 +42,7 @@ export async function reconcileLoadBalancer(
   await deps.network.ensure(
     {
       ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
-      addresses: [status.vipAddress],
+      addresses: [status.vipAddress, ...listFloating(balancer, deps)],
       listeners: found.map(({ listener, members }) => toLogical(listener, members, probes.sources)),
     },
     run.signal,
@@ -57,6 +57,12 @@ export async function reconcileLoadBalancer(
   status.operatingStatus = operatingStatusOf(status.listeners)
   status.state = 'ACTIVE'
   return allMissing([...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
+}
+
+/** Addresses outside that lead to it: it answers there as well. */
+function listFloating({ metadata }: LoadBalancer, { caches }: Pick<OperatorDeps, 'caches'>): string[] {
+  const leading = caches.floatingIPs.listBy('loadBalancerUID', metadata.uid)
+  return leading.flatMap(({ status }) => status?.ipAddress ?? []).sort()
 }
 
 function toLogical(

@@ -14,7 +14,50 @@ const other = (c: QuietCloud) => {
   c.subnet('other', { networkRef: { name: 'net' }, cidr: '10.9.0.0/24' })
 }
 
+const PUBLIC = { networkRef: { name: 'public' } }
+/** A Router that leads outside, and a FloatingIP that is to lead to the balancer. */
+const leading = (c: QuietCloud) => {
+  c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
+  c.make('networks', 'public', { external: true })
+  c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/29', dhcp: { enabled: false } })
+  c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }], externalGateway: PUBLIC })
+  c.make('floatingIPs', 'out', { ...PUBLIC, loadBalancerRef: { name: 'web' } })
+}
+const floating: Where = ['floatingIPs', ns('out')]
+
 export const BALANCER_ROWS: WaitRow[] = [
+  {
+    reason: 'LoadBalancerNotFound',
+    where: floating,
+    waits: (c) => leading(c),
+    ends: (c) => make(c),
+  },
+  {
+    reason: 'LoadBalancerDeleting',
+    where: floating,
+    waits: (c) => {
+      c.hold('loadBalancers', 'web')
+      leading(c)
+    },
+    ends: async (c) => {
+      c.drop('loadBalancers', 'web')
+      await c.operator.rest()
+      make(c)
+    },
+  },
+  {
+    reason: 'LoadBalancerNotReady',
+    where: floating,
+    waits: (c) => {
+      leading(c)
+      make(c, [], onOther)
+    },
+    ends: (c) => {
+      c.make('networks', 'net')
+      c.subnet('other', { networkRef: { name: 'net' }, cidr: '10.9.0.0/24' })
+      c.set('routers', 'r', { interfaces: [{ subnetRef: { name: 'other' } }] })
+    },
+  },
   {
     reason: 'SubnetNotRouted',
     where: balancer,
