@@ -148,6 +148,15 @@ describe('an Instance of another namespace', () => {
       kind: 'saved',
     })
   })
+  test.each([{ ipAddress: '10.0.0.1' }, { macAddress: MAC }])(
+    'cannot choose for an interface that is added while it runs either: %j',
+    async (want) => {
+      const vm = foreign({}, { status: { node: 'c1', epoch: 1, interfaces: [] } })
+      vm.spec.networks = [{ networkRef: LAN, ...want }]
+      await expect(stepMachine(w, vm)).rejects.toMatchObject({ reason: 'NotNetworkOwner' })
+      expect([automatic(), w.deps.caches.ipClaims.size]).toEqual([undefined, 0])
+    },
+  )
   test.each<[string, object, object]>([
     ['is given both', {}, {}],
     ['chooses the Subnet', { subnetRef: { name: 'lan-v4' } }, {}],
