@@ -539,6 +539,7 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...COMMON,
         state: 'ACTIVE',
+        policyUIDs: ['uid-3'],
         ports: [{ router: 'main', routerUID: 'uid-1', subnet: 'front', subnetUID: 'uid-2' }],
       },
     },

@@ -103,6 +103,14 @@ export interface FirewallGroupStatus {
    */
   state?: 'ACTIVE' | 'INACTIVE' | 'ERROR' | 'DELETING'
   /**
+   * UIDs of the policies whose rules it has.
+   *
+   * @maxItems 16
+   *
+   * Items: One UID.
+   */
+  policyUIDs?: string[]
+  /**
    * The ports where it stands.
    *
    * @maxItems 1024

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FirewallGroup } from '../../../lib/api/types.ts'
+import type { FirewallGroup, FirewallPolicy } from '../../../lib/api/types.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
 /** The policies of a direction. The rules that it has stay its own until it can have others. */
@@ -11,9 +11,10 @@ function policiesOf(direction: 'ingress' | 'egress'): Reference<FirewallGroup, '
         ref,
         field: `spec.${direction}.policyRefs[${i}]`,
       })),
-    isKept: isRealised,
-    isGranted: isRealised,
-    holds: isRealised,
+    isKept: hasPolicy,
+    isGranted: hasPolicy,
+    // One that it may not name it does not hold.
+    holds: hasPolicy,
   }
 }
 
@@ -27,8 +28,8 @@ export const routers: Reference<FirewallGroup, 'routers'> = {
   isKept: () => true,
 }
 
-function isRealised({ status }: FirewallGroup): boolean {
-  return status?.ports !== undefined
+function hasPolicy({ status }: FirewallGroup, { metadata }: FirewallPolicy): boolean {
+  return status?.policyUIDs?.includes(metadata.uid) ?? false
 }
 
 /** Of a port, by what is behind it. */

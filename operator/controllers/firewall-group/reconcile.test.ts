@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import type { FirewallGroup, FirewallPolicy, Router } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileFirewallGroup } from './reconcile.ts'
 
@@ -58,7 +59,7 @@ test('of a router it stands at the port of one subnet, or says that there is non
   expect(made()?.ports).toMatchObject([{ routerUid: 'uid-r', subnetUid: 'uid-back', address: '10.0.0.1' }])
   const elsewhere = groupOf({ ports: ports('attic') })
   expect(await step(elsewhere)).toMatchObject({ kind: 'wait', reason: 'SubnetNotRouted' })
-  expect(elsewhere.status).toEqual({ state: 'INACTIVE', ports: [] })
+  expect(elsewhere.status).toEqual({ state: 'INACTIVE', ports: [], policyUIDs: ['uid-web'] })
 })
 
 test('with a policy that is missing it stays as it was', async () => {
@@ -106,6 +107,23 @@ test('a policy of another namespace has to be shared, and stays granted', async 
   expect(await step(group)).toEqual({ kind: 'done' })
   shared([])
   expect(await step(group)).toEqual({ kind: 'done' })
+})
+
+test('one that stands is not granted a foreign policy, and does not hold it', async () => {
+  const group = groupOf()
+  await step(group)
+  const secret = stored<FirewallPolicy>('secret', { rules: [] }, { namespace: 'infra' })
+  w.put('firewallPolicies', secret)
+  group.spec.ingress = { policyRefs: [{ namespace: 'infra', name: 'secret' }] }
+  expect(await step(group)).toMatchObject({ reason: 'FirewallPolicyNotFound' })
+  expect(waitForHolders('firewallPolicies', secret, w.deps.caches)).toBeUndefined()
+})
+
+test('a group made anew of the rules that it has holds them, whatever its spec says of others', async () => {
+  const group = groupOf()
+  await step(group)
+  const web = w.deps.caches.firewallPolicies.find('ns', 'web')
+  expect(web && waitForHolders('firewallPolicies', web, w.deps.caches)).toMatchObject({ reason: 'InUse' })
 })
 
 test('it goes with its rules', async () => {

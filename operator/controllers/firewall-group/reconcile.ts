@@ -39,6 +39,7 @@ export async function reconcileFirewallGroup(
     ...(group.spec.egress ? { egress: egress.rules } : {}),
   }
   await deps.network.ensure(want, run.signal)
+  status.policyUIDs = [...new Set([...ingress.uids, ...egress.uids])].sort()
   status.ports = ports.map(toStatus)
   status.state = ports.length > 0 ? 'ACTIVE' : 'INACTIVE'
   return allMissing(lacks)?.outcome ?? done

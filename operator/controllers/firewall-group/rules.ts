@@ -13,10 +13,11 @@ export function resolveRules(
   policies: Reference<FirewallGroup, 'firewallPolicies'>,
   group: FirewallGroup,
   { caches }: Pick<OperatorDeps, 'caches'>,
-): { rules: readonly LogicalFirewallRule[]; lacks: readonly Outcome[] } {
+): { rules: readonly LogicalFirewallRule[]; uids: readonly string[]; lacks: readonly Outcome[] } {
   const found = policies.refs(group).map((named) => resolve(policies, group, named, caches))
   return {
     rules: found.flatMap((policy) => (policy.ok ? (policy.object.spec.rules ?? []).flatMap(toLogical) : [])),
+    uids: found.flatMap((policy) => (policy.ok ? [policy.object.metadata.uid] : [])),
     lacks: found.flatMap((policy) => (policy.ok ? [] : [policy.outcome])),
   }
 }
