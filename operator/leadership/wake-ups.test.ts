@@ -102,7 +102,7 @@ const ELSEWHERE: Record<string, string> = {
   Error: 'thrown, tried again with back-off',
   Forbidden: 'thrown, tried again with back-off',
   WriteRefused: 'thrown, tried again with back-off',
-  AddressFamilyMismatch: 'of a LoadBalancer: a person writes another address',
+  IPFamilyMismatch: 'of a LoadBalancer: a person writes another address',
   TooManyMembers: 'of a LoadBalancer: whoever narrows the selector, or a machine that goes, wakes it',
   NotReached: 'of a member of a LoadBalancer, as its Router and Port: load-balancer/controller.test.ts',
   PortDown: 'the same',

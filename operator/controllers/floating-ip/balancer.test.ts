@@ -63,7 +63,7 @@ test('what is missing on the way is said', async () => {
   expect(await step(web)).toMatchObject({ reason: 'LoadBalancerNotReady' })
   const status = { vipAddress: 'fd00::5', routerUID: 'uid-r' }
   w.put('loadBalancers', stored<LoadBalancer>('shop', shop.spec, { status }))
-  expect(await step(web)).toMatchObject({ reason: 'AddressFamilyMismatch' })
+  expect(await step(web)).toMatchObject({ reason: 'IPFamilyMismatch' })
   w.put(
     'loadBalancers',
     stored<LoadBalancer>('shop', shop.spec, { status: { ...status, vipAddress: '10.0.0.5', routerUID: 'uid-other' } }),

@@ -21,7 +21,7 @@ export function resolveBalancer(
     return missing('LoadBalancerNotReady', `waiting for LoadBalancer ${key}: see its conditions`)
   if (familyOf(vipAddress) === 'IPv6') {
     const message = `LoadBalancer ${key} has an IPv6 address, ${vipAddress}, which is reached from outside without a FloatingIP: name one with an IPv4 address`
-    return missing('AddressFamilyMismatch', message)
+    return missing('IPFamilyMismatch', message)
   }
   const router = caches.routers.findByUid(routerUID)
   if (router?.status?.externalGateway?.networkUID !== network.metadata.uid) {

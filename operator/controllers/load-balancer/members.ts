@@ -47,7 +47,7 @@ export function resolveMembers(
       else
         lacks.push(
           waitFor(
-            'AddressFamilyMismatch',
+            'IPFamilyMismatch',
             `${field}.ipAddress ${one.ipAddress} is not of the family of the address, ${family}`,
           ),
         )

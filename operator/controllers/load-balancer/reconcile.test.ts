@@ -153,7 +153,7 @@ describe('with a monitor', () => {
 
 test.each<[string, Spec, object]>([
   ['a port that is not there', listening({ members: [{ portRef: { name: 'none' } }] }), { reason: 'PortNotFound' }],
-  ['another family', listening({ members: [{ ipAddress: 'fd00::1' }] }), { reason: 'AddressFamilyMismatch' }],
+  ['another family', listening({ members: [{ ipAddress: 'fd00::1' }] }), { reason: 'IPFamilyMismatch' }],
   [
     'a subnet that no router joins',
     { ...listening(), vip: { subnetRef: { name: 'alone' } } },
