@@ -100,9 +100,9 @@ export interface PortSpec {
     namespace?: string
   }
   /**
-   * normal: a tap device; vhostuser: memory shared with a DPDK switch. *immutable*
+   * normal: a tap device; vhostuser: memory shared with a DPDK switch; external: a host that is no machine of this cloud, on a physical network, which is served by gateway nodes. *immutable*
    */
-  vnicType?: 'normal' | 'vhostuser'
+  vnicType?: 'normal' | 'vhostuser' | 'external'
 }
 /**
  * What was observed. Written by the operator alone.
@@ -186,6 +186,14 @@ export interface PortStatus {
    * The node where it is plugged in.
    */
   node?: string
+  /**
+   * With vnicType external: the nodes that serve it, the preferred one first.
+   *
+   * @maxItems 3
+   *
+   * Items: Name of a ComputeNode.
+   */
+  gateways?: string[]
   /**
    * The Instance that uses it.
    */

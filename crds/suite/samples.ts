@@ -192,6 +192,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         dnsName: 'web.example.com',
         networkUID: 'u1',
         node: 'n1',
+        gateways: ['g1'],
         instance: { name: 'vm', uid: 'u2' },
         trunk: { name: 'tagged', uid: 'u4', segmentationID: 100 },
         router: { name: 'main', uid: 'u4' },

@@ -22,7 +22,7 @@ export function absentNetwork(): NetworkDriver {
     onHealth: () => () => undefined,
     listTaken: () => [],
     isClaimed: () => undefined,
-    onSubportClaims: () => () => undefined,
+    onUnreportedClaims: () => () => undefined,
     onTaken: () => () => undefined,
     probeOf: () => undefined,
     onProbes: () => () => undefined,

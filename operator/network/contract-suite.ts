@@ -304,6 +304,20 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
         await writesNothing(() => ensure(want))
       }
     })
+    test('a port of a host outside is served by some nodes, by others, by none, and goes', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      const { node, ...outside } = port
+      expect(node).toBeDefined()
+      for (const servedBy of [['n1', 'n2'], ['n2', 'n1'], ['n3'], [], undefined]) {
+        const want: LogicalPort = servedBy ? { ...outside, servedBy } : port
+        await writes(() => ensure(want))
+        await writesNothing(() => ensure(want))
+      }
+      await ensure({ ...outside, servedBy: ['n1'] })
+      await remove('Port', port.uid)
+      expect((await owned()).filter((row) => row.startsWith('Port/'))).toEqual([])
+      await writesNothing(() => remove('Port', port.uid))
+    })
     test('a gateway goes to other nodes, and goes', async () => {
       await ensure(network)
       const inward = WANTS.Router

@@ -56,6 +56,8 @@ export interface LogicalPort extends LogicalOwner {
   fixedIPs: readonly { subnetUid: string; address: string; hasDhcp: boolean }[]
   /** Kubernetes node name (the chassis name) that may bind the port. Absent: nobody may. */
   node?: string
+  /** Of a host that is not in the cloud: the nodes that serve it on its physical network, the preferred one first. Absent: of a machine. */
+  servedBy?: readonly string[]
   /** Of a subport: the port of the machine's interface by which it comes, with this VLAN tag on each frame. */
   parent?: { portUid: string; vlan: number }
   /** False: no anti-spoofing, no security groups, unknown addresses pass. */
@@ -340,8 +342,8 @@ export interface NetworkDriver {
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void
   /** Whether the node has claimed the port. Undefined where the backend does not show claims, and while it cannot be read. */
   isClaimed(uid: string, node: string): boolean | undefined
-  /** Called with the UIDs of ports with a parent whose claim may have changed: no node reports these. */
-  onSubportClaims(listener: (uids: readonly string[]) => void): () => void
+  /** Called with the UIDs of ports that no node reports on, those with a parent and those of hosts outside, whose claim may have changed. */
+  onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void
   /** What a balancer's probes of this port found last. Undefined: nothing yet. */
   probeOf(member: { portUid: string; protocol: LogicalListener['protocol']; port: number }): ProbeResult | undefined
   /** Called with the UIDs of the ports of which the probes found something else. */

@@ -29,7 +29,7 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     listTaken: () => network.listTaken(),
     onTaken: (listener) => network.onTaken(listener),
     isClaimed: (uid, node) => network.isClaimed(uid, node),
-    onSubportClaims: (listener) => network.onSubportClaims(listener),
+    onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
     probeOf: (member) => network.probeOf(member),
     onProbes: (listener) => network.onProbes(listener),
   }

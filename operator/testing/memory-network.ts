@@ -153,7 +153,7 @@ export class MemoryNetwork implements NetworkDriver {
     return !this.#unclaimed.has(uid)
   }
 
-  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
+  onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
     this.#claimListeners.add(listener)
     return () => this.#claimListeners.delete(listener)
   }

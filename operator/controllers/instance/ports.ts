@@ -26,6 +26,7 @@ import { resolve } from '../../kind/resolve.ts'
 import { network, port as portOfMachine } from './kind.ts'
 import { assertNotReserved, NO_MAC_LOOK_MS } from '../port/addresses.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
+import { isOutside } from '../port/outside.ts'
 import { isForeignTo, mayHaveMac, refuseChoice } from '../port/owners-choice.ts'
 import { reservedUseOf } from '../port/reserved-mac.ts'
 import { claimAddresses } from './addresses.ts'
@@ -93,6 +94,10 @@ function findOwn(instance: Instance, nic: Nic, deps: InstanceDeps): Found<Port> 
   const port = findPort(instance, nic, deps)
   if (!port.ok) return port
   const { instance: holder, trunk } = port.object.status ?? {}
+  if (isOutside(port.object)) {
+    const what = `Port ${nic.portName} in spec.networks[${nic.index}].portRef is of a host outside (vnicType external)`
+    return missing('PortExternal', `${what}: name another Port`)
+  }
   if (trunk) {
     const what = `Port ${nic.portName} in spec.networks[${nic.index}].portRef is a subport of Trunk ${trunk.name}`
     return missing('PortInUse', `${what}: name another Port, or take it out there`)

@@ -4,6 +4,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { ownerInstanceOf, ownerUidOf } from '../../placed/port-owner.ts'
+import { isOutside } from './outside.ts'
 import { findSubport, isRecorded, type Subport } from './subport.ts'
 
 /** Where a port is plugged, and for which machine. */
@@ -34,6 +35,7 @@ type BindingDeps = Pick<OperatorDeps, 'bus' | 'caches'>
  * Instance to the next: who has it is decided here and saved in its status, with an epoch of its own, before anything acts on it. Pure.
  */
 export function planBinding(port: Port, deps: BindingDeps): BindingPlan {
+  if (isOutside(port)) return { kind: 'stands', binding: undefined }
   const ownerUid = ownerUidOf(port)
   if (ownerUid !== undefined) {
     const owner = ownerInstanceOf(port, deps)

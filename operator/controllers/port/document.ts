@@ -32,7 +32,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       fixedIPs: addresses.map(toFixedIP),
       mtu,
       dnsDomain,
-      vnicType: port.spec.vnicType ?? 'normal',
+      vnicType: port.spec.vnicType === 'vhostuser' ? 'vhostuser' : 'normal',
       instanceUid: binding.instance.metadata.uid,
       ...(binding.parent ? { parent: binding.parent } : {}),
     },

@@ -7,6 +7,7 @@ import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
+import { isOutside } from './outside.ts'
 import { wishesMore } from './wishes.ts'
 
 /** A port created after the network's deletion was never admitted, and so does not hold up that deletion. */
@@ -68,6 +69,8 @@ export const portKind: KindRow<Port> = {
         : [],
     /** `<network key>|<name>`: which ports have, or want, this DNS name on the network. */
     dnsName: nameKeysOf,
+    /** The network of a host outside; and all of them, under `*`. */
+    outside: (port) => (isOutside(port) ? [networkKeyOf(port), '*'] : []),
     /** UID of the Trunk that it is a subport of. */
     trunkUID: ({ status }) => (status?.trunk ? [status.trunk.uid] : []),
     /** The network of a port that is not plugged in. */

@@ -9,6 +9,7 @@ import { hasDhcp } from '../subnet/dhcp.ts'
 import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding, type Binding } from './binding.ts'
 import { nameInEffect } from './dns-name.ts'
+import { isOutside } from './outside.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { keepPortPolicy } from './qos-policy.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
@@ -30,6 +31,8 @@ export interface Place {
   hostname?: string
   /** Of a subport. */
   parent?: { portUid: string; vlan: number }
+  /** Of a host outside: the nodes that serve it. */
+  servedBy?: readonly string[]
 }
 
 type LogicalPortDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'network'>
@@ -44,7 +47,7 @@ export async function ensureLogicalPort(
 ): Promise<void> {
   const { network, mac, addresses, groups, security } = identity
   const dnsName = nameInEffect(port, network, deps)
-  const at = { ...place, ...(place.node === undefined ? placeByHand(port, deps) : {}) }
+  const at = { ...place, ...(place.node === undefined && !place.servedBy ? placeByHand(port, deps) : {}) }
   await deps.network.ensure(
     {
       kind: 'Port',
@@ -102,6 +105,7 @@ export function placeOf(binding: Binding | undefined): Place {
 
 /** Where the port is now, not where it may move to. */
 function standingPlace(port: Port, deps: LogicalPortDeps): Place {
+  if (isOutside(port)) return { servedBy: port.status?.gateways ?? [] }
   const plan = planBinding(port, deps)
   if (plan.kind === 'stands' && plan.binding) return placeOf(plan.binding)
   const { node, instance } = port.status ?? {}

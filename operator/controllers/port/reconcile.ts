@@ -19,6 +19,8 @@ import { ensureLogicalPort, keepLogicalPort, placeOf, type Identity } from './lo
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
+import { isOutside } from './outside.ts'
+import { chooseServers, observeOutside } from './serve-outside.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
@@ -46,6 +48,15 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   const { network, security, lacks } = identity.object
 
+  if (isOutside(port)) {
+    const nodes = chooseServers(port, network, deps)
+    await ensureLogicalPort(port, identity.object, { servedBy: nodes }, deps, run.signal)
+    const outcome = observeOutside(port, nodes, deps)
+    if (outcome.kind !== 'done') return outcome
+    assertGiven(security)
+    assertMayChooseMac(port, network, deps)
+    return lacks ?? done
+  }
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
     if (!waiting) continue

@@ -3,7 +3,7 @@ import type { Network } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { Caches } from '../../kind/row.ts'
-import { isConnected } from '../provider-network/connected.ts'
+import { isConnected } from '../common/connected.ts'
 
 /** Why no packet passes between the Network and its ports on the node; undefined: they pass, or nothing is known of the node yet. */
 export function whyUnconnected(

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a port besides its own report and what it names.
+import { isDeepStrictEqual } from 'node:util'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { ComputeNode, Instance, KubeNode, Port } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
@@ -14,6 +15,7 @@ import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
 import { listNamesakes } from './dns-name.ts'
 import { macKeysOf, networkKeyOf } from './kind.ts'
+import { gatewayFactsOf, isCordoned } from '../common/gateway-nodes.ts'
 import { listSubportsOn } from './subport.ts'
 import { listSharing } from './shared-addresses.ts'
 
@@ -56,6 +58,15 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
       yield* ports.listBy('trunkUID', metadata.uid).map(keyOfObject)
     }),
     watchOf(informers.ports, ({ metadata }) => listSubportsOn(metadata.uid, deps.caches).map(keyOfObject)),
+    // A gateway node that serves a host outside, or could.
+    {
+      ...watchOf(informers.computeNodes, () => ports.listBy('outside', '*').map(keyOfObject)),
+      when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
+    },
+    {
+      ...watchOf(informers.nodes, () => ports.listBy('outside', '*').map(keyOfObject)),
+      when: (old, now) => isCordoned(old as KubeNode) !== isCordoned(now as KubeNode),
+    },
     // One port may name another's address in its pairs.
     watchOf(informers.ports, (port) => listSharing(port, deps.caches)),
     // The port that stood in the way of another's wish may be gone: seen to be deleted, or missing from a new list.
@@ -106,7 +117,7 @@ export function portSources(deps: OperatorDeps): Source[] {
         for (const port of key === undefined ? [] : keysBy('network', key)) enqueue(port)
       }),
     ({ enqueueUid }) =>
-      network.onSubportClaims((uids) => {
+      network.onUnreportedClaims((uids) => {
         for (const uid of uids) enqueueUid(uid)
       }),
     // The message of what waits for the network backend names the cause.

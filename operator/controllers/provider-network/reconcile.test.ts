@@ -6,7 +6,7 @@ import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { wokenBy } from '../../testing/woken.ts'
 import { providerNetworkController } from './controller.ts'
-import { isConnected } from './connected.ts'
+import { isConnected } from '../common/connected.ts'
 import { reconcileProviderNetwork } from './reconcile.ts'
 
 const cluster = { namespace: '' }

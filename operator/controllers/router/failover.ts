@@ -2,7 +2,7 @@
 // Whether another node takes over a Router's traffic to the outside: for whoever is about to drain or to lose one.
 import type { Router } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
-import type { GatewayNode } from './gateway-nodes.ts'
+import type { GatewayNode } from '../common/gateway-nodes.ts'
 
 const FAILOVER_READY = 'FailoverReady'
 const LABEL = 'label another one with nephele.dev/network=gateway'

@@ -8,7 +8,7 @@ import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { networkKeyOf } from '../port/kind.ts'
-import { gatewayFactsOf, isCordoned, wantsGateways } from './gateway-nodes.ts'
+import { gatewayFactsOf, isCordoned, wantsGateways } from '../common/gateway-nodes.ts'
 import { leg, subnet as subnetOfRouter } from './kind.ts'
 
 type WakeDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>

@@ -8,6 +8,7 @@ import { isOlder } from '../../kind/is-older.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { ownerOfPort } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { isOutside } from '../port/outside.ts'
 import { networkKeyOf } from '../port/kind.ts'
 import { hasSubport } from './kind.ts'
 
@@ -18,6 +19,7 @@ export type MayHaveDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refusal | undefined {
   const { uid } = port.metadata
   const what = `Port ${port.metadata.name} in spec.portRef`
+  if (isOutside(port)) return ofHostOutside(what)
   const owner = ownerOfPort(port)
   const router = routerOf(port, what)
   if (router) return router
@@ -31,6 +33,10 @@ export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refus
 }
 const OWN_PORT = 'make a Port, and name it in spec.networks[].portRef of the Instance'
 
+function ofHostOutside(what: string): Refusal {
+  return missing('PortExternal', `${what} is of a host outside (vnicType external): name another Port`)
+}
+
 /** Why the Port cannot be a subport. Pure. */
 export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: MayHaveDeps): Refusal | undefined {
   const { trunks } = deps.caches
@@ -38,6 +44,7 @@ export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: May
   const what = `Port ${port.metadata.name} in ${field}`
   const router = routerOf(port, what)
   if (router) return router
+  if (isOutside(port)) return ofHostOutside(what)
   const user = ownerOfPort(port)?.name ?? machineOf(trunk, port, deps)
   if (user !== undefined) return missing('PortInUse', `${what} is an interface of Instance ${user}: name another Port`)
   const above = rivalOf(trunk, trunks.listBy('parentUID', uid), hasSubport(trunk, uid))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
-import type { PortRequest } from './port-plan.ts'
+import type { PortRequest } from './port-request.ts'
 
 const asked = (node?: string, former?: string): PortRequest => ({ node, former })
 

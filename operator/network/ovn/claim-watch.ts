@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { TakenPort } from '../network-driver.ts'
-import type { PortRequest } from './port-plan.ts'
+import type { PortRequest } from './port-request.ts'
 
 /**
  * How long an unrequested claim may stand: two databases report one move, with northd between them. A claim that the move itself leaves

@@ -2,14 +2,14 @@
 // Who may claim a router's gateway. northd copies external_ids of the router port to the binding in the southbound database, whose role
 // (charts/nephele/files/southbound-role.json) has these keys.
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { readMap, readString, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { mapOf, readMap, readString, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { FORMER, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
-import type { PortRequest } from './port-plan.ts'
+import type { PortRequest } from './port-request.ts'
 
 /** Of nodes that were dropped, in their order: whichever of them has it has to clear its claim. */
-const FORMERS = [FORMER, 'nephele_former_2', 'nephele_former_3'] as const
+export const FORMERS = [FORMER, 'nephele_former_2', 'nephele_former_3'] as const
 const ALLOWED = ['nephele_gateway_1', 'nephele_gateway_2', 'nephele_gateway_3'] as const
 /** northd's name for where a router port that is on one chassis at a time is claimed: ovn-sb(5), type chassisredirect. */
 const CLAIMED_AS = 'cr-'
@@ -20,20 +20,27 @@ const CLAIMED_AS = 'cr-'
  */
 export function gatewayMark(routerUid: string, nodes: readonly string[], held: FoundRow | undefined): OvsMap {
   const ids = held && requestOfGateway(held.row) ? readMap(held.row['external_ids']) : {}
-  const before = [...ALLOWED, ...FORMERS].flatMap((key) => ids[key] ?? [])
-  const dropped = [...new Set(before)].filter((node) => !nodes.includes(node))
-  const [kind, entries] = partMark('Gateway', routerUid)
-  return [kind, [...entries, ...byKey(ALLOWED, nodes), ...byKey(FORMERS, dropped)]]
+  return mapOf({ ...readMap(partMark('Gateway', routerUid)), ...claimantsOf(nodes, ids) })
 }
 
-function byKey(keys: readonly string[], nodes: readonly string[]): (readonly [string, string])[] {
-  return keys.flatMap((key, i) => (nodes[i] === undefined ? [] : [[key, nodes[i]] as const]))
+/** The keys that let these nodes claim a port, and those that its row let before clear their claim. @param ids the row's external_ids */
+export function claimantsOf(nodes: readonly string[], ids: Readonly<Record<string, string>>): Record<string, string> {
+  const before = [...ALLOWED, ...FORMERS].flatMap((key) => ids[key] ?? [])
+  const dropped = [...new Set(before)].filter((node) => !nodes.includes(node))
+  return { ...byKey(ALLOWED, nodes), ...byKey(FORMERS, dropped) }
+}
+
+function byKey(keys: readonly string[], nodes: readonly string[]): Record<string, string> {
+  return Object.fromEntries(keys.flatMap((key, i) => (nodes[i] === undefined ? [] : [[key, nodes[i]] as const])))
 }
 
 /** Which chassis the row of a router port lets claim it; undefined for rows that are no gateways of ours. */
 export function requestOfGateway(row: OvsRow): PortRequest | undefined {
   const ids = readMap(row['external_ids'])
-  if (ids['nephele_kind'] !== 'Gateway') return undefined
+  return ids['nephele_kind'] === 'Gateway' ? requestByKeys(ids) : undefined
+}
+
+export function requestByKeys(ids: Readonly<Record<string, string>>): PortRequest {
   const [node, ...standby] = ALLOWED.flatMap((key) => ids[key] ?? [])
   const [former, ...formers] = FORMERS.flatMap((key) => ids[key] ?? [])
   return { node, standby, former, formers }

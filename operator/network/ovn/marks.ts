@@ -37,7 +37,7 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 
 /**
  * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
- * announcer, a router's ports, routes, gateway and translations, and of the group of all guarded ports. Never listed as owned.
+ * announcer, a router's ports, routes, gateway and translations, of the group of all guarded ports, and of the nodes that serve a host outside. Never listed as owned.
  */
 export function partMark(
   part:
@@ -50,6 +50,7 @@ export function partMark(
     | 'RouterPort'
     | 'Route'
     | 'Gateway'
+    | 'PortServers'
     | 'SNAT'
     | 'HealthMonitor'
     | 'Hairpins',

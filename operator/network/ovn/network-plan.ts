@@ -78,6 +78,7 @@ function partOf(networkUid: string, part: Parameters<typeof partMark>[0]): OvsRo
     dhcpv4_options: setOf([]),
     dhcpv6_options: setOf([]),
     ...vlanColumns(),
+    ha_chassis_group: setOf([]),
     external_ids: partMark(part, networkUid),
   }
 }

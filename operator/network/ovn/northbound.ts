@@ -30,6 +30,7 @@ export const NORTHBOUND_TABLES = {
       'parent_name',
       'tag',
       'tag_request',
+      'ha_chassis_group',
       'external_ids',
     ],
   },
@@ -62,6 +63,8 @@ export const NORTHBOUND_TABLES = {
   Logical_Router_Static_Route: {
     columns: ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'],
   },
+  HA_Chassis_Group: { columns: ['name', 'ha_chassis', 'external_ids'] },
+  HA_Chassis: { columns: ['chassis_name', 'priority', 'external_ids'] },
   Gateway_Chassis: { columns: ['name', 'chassis_name', 'priority', 'external_ids'] },
   NAT: { columns: ['type', 'external_ip', 'logical_ip', 'external_mac', 'logical_port', 'external_ids'] },
   Load_Balancer: {
@@ -96,6 +99,7 @@ const NAMED = [
   'Logical_Router',
   'Logical_Router_Port',
   'Gateway_Chassis',
+  'HA_Chassis_Group',
 ] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */

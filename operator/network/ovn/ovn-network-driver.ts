@@ -145,8 +145,8 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#claims.isClaimed(uid, node)
   }
 
-  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
-    return this.#claims.onSubportClaims(listener)
+  onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
+    return this.#claims.onUnreportedClaims(listener)
   }
 
   probeOf(member: Parameters<NetworkDriver['probeOf']>[0]): ProbeResult | undefined {

@@ -8,7 +8,8 @@ import { claimNameOf, findGateway, planFormerGatewayGone, requestOfGateway } fro
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import type { Planner } from './planner.ts'
-import { planFormerGone, requestOf, type PortRequest } from './port-plan.ts'
+import { planFormerGone, requestOf } from './port-plan.ts'
+import type { PortRequest } from './port-request.ts'
 import { Southbound, type SouthboundOptions } from './southbound.ts'
 
 export interface PortClaimsOptions {
@@ -27,7 +28,7 @@ export class PortClaims {
   readonly #options: PortClaimsOptions
   readonly #watch: ClaimWatch
   readonly #taken = new Listeners<ReadonlySet<string>>()
-  readonly #subports = new Listeners<readonly string[]>()
+  readonly #unreported = new Listeners<readonly string[]>()
 
   constructor(options: PortClaimsOptions) {
     this.#options = options
@@ -41,7 +42,7 @@ export class PortClaims {
     })
     this.southbound?.onClaims((names) => {
       this.#look(names)
-      this.#tellSubports(names)
+      this.#tellUnreported(names)
     })
     this.southbound?.onSync(() => this.lookAtAll())
   }
@@ -73,8 +74,8 @@ export class PortClaims {
     return this.southbound?.synced === true ? this.southbound.claimantOf(uid) === node : undefined
   }
 
-  onSubportClaims(listener: (uids: readonly string[]) => void): () => void {
-    return this.#subports.add(listener)
+  onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
+    return this.#unreported.add(listener)
   }
 
   close(): void {
@@ -85,11 +86,13 @@ export class PortClaims {
     if (this.#isSeen()) this.#watch.look(names)
   }
 
-  #tellSubports(names: Iterable<string>): void {
-    const isSubport = (name: string) =>
-      readString(this.#options.nb.findNamed('Logical_Switch_Port', name)?.row['parent_name']) !== undefined
-    const subports = [...names].filter(isSubport)
-    if (subports.length > 0) this.#subports.emit(subports)
+  #tellUnreported(names: Iterable<string>): void {
+    const isUnreported = (name: string) => {
+      const row = this.#options.nb.findNamed('Logical_Switch_Port', name)?.row
+      return readString(row?.['parent_name']) !== undefined || readString(row?.['type']) === 'external'
+    }
+    const unreported = [...names].filter(isUnreported)
+    if (unreported.length > 0) this.#unreported.emit(unreported)
   }
 
   /** One database alone proves nothing. */

@@ -4,6 +4,7 @@ import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import {
   mapOf,
   readMap,
+  readString,
   setOf,
   uuidOf,
   type OvsNamedUuid,
@@ -19,6 +20,9 @@ import { planPortNames, planPortNamesRemoval } from './names-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
+import { OUTSIDE, planServers, planServersRemoval, serversMark } from './outside-host-plan.ts'
+import { FORMERS, requestByKeys } from './gateway-claim.ts'
+import type { PortRequest } from './port-request.ts'
 import { vlanColumns } from './vlan-columns.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
@@ -32,21 +36,25 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const held = nb.findNamed('Logical_Switch_Port', want.uid)
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
-  const former = formerOf(held, want.node ?? NOWHERE)
+  const former = want.servedBy ? undefined : formerOf(held, want.node ?? NOWHERE)
+  const hostname = want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
-    type: '',
+    type: want.servedBy ? OUTSIDE : '',
     addresses: setOf(addressesOf(want)),
     port_security: setOf(portSecurityOf(want)),
     dhcpv4_options: setOf(dhcp ? [uuidOf(dhcp.uuid)] : []),
     dhcpv6_options: setOf(dhcpv6 ? [uuidOf(dhcpv6.uuid)] : []),
-    options: mapOf({
-      'requested-chassis': want.node ?? NOWHERE,
-      ...(want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}),
-    }),
+    options: mapOf(want.servedBy ? hostname : { 'requested-chassis': want.node ?? NOWHERE, ...hostname }),
     ...vlanColumns(want.parent?.vlan, want.parent?.portUid),
-    external_ids: mapOf({ ...readMap(markOf(want)), [FORMER]: former, [DNS_NAME]: want.dnsName }),
+    ...planServers(plan, want, nb),
+    external_ids: mapOf({
+      ...readMap(markOf(want)),
+      ...{ [FORMER]: former, [DNS_NAME]: want.dnsName },
+      ...serversMark(want, held),
+    }),
   })
+  if (!want.servedBy) planServersRemoval(plan, want.uid, nb)
   planOnSwitch(plan, nb, network.uuid, held, port)
   planPortNames(plan, want, held, nb)
   planGroups(plan, want, held, port, nb)
@@ -58,25 +66,16 @@ export function planFormerGone(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   const held = nb.findNamed('Logical_Switch_Port', uid)
   if (!held || requestOf(held.row)?.former === undefined) return plan
-  const mutations = [['external_ids', 'delete', setOf([FORMER])]] as const
+  const keys = Object.keys(readMap(held.row['external_ids'])).filter((key) => FORMERS.some((former) => former === key))
+  const mutations = [['external_ids', 'delete', setOf(keys)]] as const
   plan.push({ op: 'mutate', table: 'Logical_Switch_Port', where: byUuid(held.uuid), mutations })
   return plan
-}
-
-export interface PortRequest {
-  /** The chassis that may claim the port. */
-  node: string | undefined
-  /** Others that may, of a router's gateway. */
-  standby?: readonly string[]
-  /** The chassis that could claim it before and has not released it yet. */
-  former: string | undefined
-  /** Further ones, of a router's gateway. */
-  formers?: readonly string[]
 }
 
 /** Which chassis our row of a port requests; undefined for rows that are not ours. */
 export function requestOf(row: OvsRow): PortRequest | undefined {
   if (readMark(row)?.kind !== 'Port') return undefined
+  if (readString(row['type']) === OUTSIDE) return requestByKeys(readMap(row['external_ids']))
   const node = readMap(row['options'])['requested-chassis']
   return { node: node === NOWHERE ? undefined : node, former: readMap(row['external_ids'])[FORMER] }
 }
@@ -100,6 +99,7 @@ export function planPortRemoval(uid: string, nb: Northbound): Plan {
     planPortNamesRemoval(plan, held, nb)
     planOffSwitch(plan, held)
   }
+  planServersRemoval(plan, uid, nb)
   return plan
 }
 
@@ -123,7 +123,7 @@ function planGroups(
   nb: Northbound,
 ): void {
   const wanted = new Set<string>()
-  if (want.portSecurityEnabled) {
+  if (want.portSecurityEnabled && !want.servedBy) {
     planGuardGroup(plan, nb)
     planPlaceholders(plan, new Set(want.securityGroupUids), nb)
     wanted.add(GUARD_GROUP)
@@ -148,12 +148,13 @@ function addressesOf(port: LogicalPort): string[] {
   const mac = normalMac(port.mac)
   const own = [mac, ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
   const hasOther = port.allowedAddressPairs.some(({ macAddress = mac }) => normalMac(macAddress) !== mac)
+  if (port.servedBy) return [own]
   return port.portSecurityEnabled && !hasOther && !port.isShared ? [own] : [own, 'unknown']
 }
 
 /** One entry a MAC: it may send from these addresses only, in IP and in ARP. */
 function portSecurityOf(port: LogicalPort): string[] {
-  if (!port.portSecurityEnabled) return []
+  if (!port.portSecurityEnabled || port.servedBy) return []
   const own = normalMac(port.mac)
   const byMac = new Map<string, string[]>([[own, port.fixedIPs.map(({ address }) => normalAddress(address))]])
   for (const pair of port.allowedAddressPairs) {

@@ -98,6 +98,7 @@ function planSwitchSide(plan: Plan, nb: Northbound, want: RouterPort, network: F
     dhcpv6_options: setOf([]),
     options: mapOf({ 'router-port': name, ...want.endOptions }),
     ...vlanColumns(),
+    ha_chassis_group: setOf([]),
     external_ids,
   })
   planOnSwitch(plan, nb, network.uuid, joint, end)

@@ -8,12 +8,13 @@ import { Probes } from './probes.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
-/** Only what shows which chassis claims which port, those of guests, which have an empty type, and gateways; and what probes find. ovn-sb(5). */
+/** Only what shows which chassis claims which port, those of guests, which have an empty type, of hosts outside, and gateways; and what probes find. ovn-sb(5). */
 const TABLES = {
   Port_Binding: {
     columns: ['logical_port', 'chassis'],
     where: [
       ['type', '==', ''],
+      ['type', '==', 'external'],
       ['type', '==', 'chassisredirect'],
     ],
   },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a Trunk waits for, and a subport for its Trunk.
+// What a Trunk waits for, a subport for its Trunk, and the Port of a host outside.
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { type WaitRow } from './row.ts'
@@ -12,6 +12,8 @@ const of = (parent: string, ...names: string[]) => ({
 })
 const PAIR = of('eth', 'blue')
 const ports = (c: QuietCloud) => ['eth', 'blue'].forEach((name) => c.port(name))
+const OUTSIDE = { vnicType: 'external' }
+const GATEWAY = { 'nephele.dev/network': 'gateway' }
 /** A machine with a Trunk of one subport, at rest. */
 const running = async (c: QuietCloud) => {
   ports(c)
@@ -82,6 +84,49 @@ export const TRUNK_ROWS: WaitRow[] = [
     },
     ends: (c) => c.operator.remove('trunks', ns('t')),
   },
+  ...(['eth', 'blue'] as const).map((name): WaitRow => ({
+    ...{ reason: 'PortExternal', by: name, where: trunk },
+    waits: async (c) => {
+      c.port(name === 'eth' ? 'blue' : 'eth')
+      c.port(name, OUTSIDE)
+      await c.operator.rest()
+      c.make('trunks', 't', PAIR)
+    },
+    ends: async (c) => {
+      c.drop('ports', name)
+      await c.operator.rest()
+      c.port(name)
+    },
+  })),
+  {
+    ...{ reason: 'PortExternal', where: ['instances', ns('vm')] },
+    waits: async (c) => {
+      c.port('eth', OUTSIDE)
+      await c.operator.rest()
+      c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+    },
+    ends: async (c) => {
+      c.drop('ports', 'eth')
+      await c.operator.rest()
+      c.port('eth')
+    },
+  },
+  ...(['NoGatewayNode', 'Plugging'] as const).map((reason): WaitRow => ({
+    ...{ reason, by: 'of a host outside', where: ['ports', ns('eth')] },
+    waits: async (c) => {
+      c.make('providerNetworks', 'dc')
+      c.make('networks', 'dc', { provider: { providerNetworkRef: { name: 'dc' } } })
+      c.subnet('dc', { networkRef: { name: 'dc' }, cidr: '10.1.0.0/24' })
+      if (reason === 'Plugging') c.addNode('g1', {}, { physicalNetworks: [{ name: 'dc' }] }, GATEWAY)
+      c.port('eth', { ...OUTSIDE, networkRef: { name: 'dc' } })
+      if (reason === 'Plugging') c.operator.world.network.setUnclaimed([c.uidOf('eth', 'ports')])
+      await c.operator.rest()
+    },
+    ends: (c) => {
+      if (reason === 'Plugging') c.operator.world.network.setUnclaimed([])
+      else c.addNode('g1', {}, { physicalNetworks: [{ name: 'dc' }] }, GATEWAY)
+    },
+  })),
   {
     ...{ reason: 'MTUTooLarge', where: trunk },
     waits: async (c) => {

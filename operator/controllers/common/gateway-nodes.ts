@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ComputeNode, KubeNode, Router } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { isConnected } from '../provider-network/connected.ts'
+import { isConnected } from './connected.ts'
 
 /** How many nodes stand ready for one gateway: the first carries the traffic, the others take over in their order. */
 const DEPTH = 3

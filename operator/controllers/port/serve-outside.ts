@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Port } from '../../../lib/api/types.ts'
+import { TerminalError } from '../../../lib/errors.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import type { RealisedNetwork } from '../common/realised-network.ts'
+import { chooseGateways, listGatewayNodes } from '../common/gateway-nodes.ts'
+import type { PortDeps } from './deps.ts'
+import { networkKeyOf } from './kind.ts'
+
+/**
+ * The nodes that serve a host outside of the cloud. All such hosts of a Network have the same, so that the physical switches see a router's
+ * MAC address at one place: ovn-nb(5), type external. @throws TerminalError `NoPhysicalNetwork`
+ */
+export function chooseServers(port: Port, network: RealisedNetwork, deps: PortDeps): string[] {
+  const { physicalNetwork } = network.status
+  if (physicalNetwork === undefined) {
+    const message = `Network ${keyOfObject(network)} in spec.networkRef is no physical one, so that no host outside is on it: name one with spec.provider, or leave vnicType out`
+    throw new TerminalError('NoPhysicalNetwork', message)
+  }
+  const others = deps.caches.ports.listBy('outside', networkKeyOf(port))
+  const present = port.status?.gateways ?? others.find(({ status }) => status?.gateways)?.status?.gateways ?? []
+  const nodes = chooseGateways(present, listGatewayNodes(physicalNetwork, deps), network.metadata.uid)
+  const status = (port.status ??= {})
+  if (nodes.length > 0) status.gateways = nodes
+  else delete status.gateways
+  return nodes
+}
+
+/** Its state, once its row is there. */
+export function observeOutside(port: Port, nodes: readonly string[], { network }: PortDeps): Outcome {
+  const status = (port.status ??= {})
+  const claims = nodes.map((node) => network.isClaimed(port.metadata.uid, node))
+  const isServed = claims.includes(true) || claims.includes(undefined)
+  status.state = isServed ? 'ACTIVE' : nodes.length === 0 ? 'DOWN' : 'BUILD'
+  if (isServed) return done
+  if (nodes.length > 0) return waitFor('Plugging', `waiting for OVN on node ${nodes[0]} to take it up`)
+  const message = `no node can serve it: label one with nephele.dev/network=gateway that is up, not cordoned and connected to the physical network (kubectl get computenodes)`
+  return waitFor('NoGatewayNode', message)
+}
