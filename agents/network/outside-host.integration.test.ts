@@ -44,7 +44,10 @@ beforeAll(async () => {
   await driver.ensure({ kind: 'Network', ...owner, uid: dc, mtu: 1500, provider: { physicalNetwork: 'phys' } }, soon())
   await driver.ensure({ kind: 'Network', ...owner, uid: lan, mtu: 1442 }, soon())
   for (const subnet of [outer, inner]) await driver.ensure(subnet, soon())
-  await driver.ensure({ kind: 'Router', ...owner, uid: randomUUID(), interfaces: [outer, inner], routes: [] }, soon())
+  await driver.ensure(
+    { kind: 'Router', ...owner, uid: randomUUID(), interfaces: [outer, inner], ports: [], routes: [] },
+    soon(),
+  )
   const fixedIPs = [{ subnetUid: inner.uid, address: '10.8.0.11', hasDhcp: true }]
   const guest = { uid: guestUid, networkUid: lan, mac: GUEST_MAC, node: 'right', fixedIPs }
   await driver.ensure({ kind: 'Port', ...owner, ...guest, ...free }, soon())
