@@ -68,7 +68,7 @@ const WANTS: LogicalByKind = {
   },
   LoadBalancer: {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router', networkUids: ['net'] },
-    addresses: ['10.0.0.100'],
+    ...{ addresses: ['10.0.0.100'], externalAddresses: [] },
     listeners: [{ protocol: 'tcp', port: 80, members: [{ address: '10.0.0.11', port: 8080 }] }],
   },
   FirewallGroup: {

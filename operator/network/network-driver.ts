@@ -106,7 +106,11 @@ export interface LogicalSecurityGroup extends LogicalOwner {
 }
 
 /** A subnet whose gateway address is the router's own. */
-export type RoutedSubnet = LogicalSubnet & { gatewayIP: string }
+export type RoutedSubnet = LogicalSubnet & {
+  gatewayIP: string
+  /** Further addresses of the subnet that the router answers ARP and neighbour discovery for, there alone: those of balancers. */
+  alsoAnswers?: readonly string[]
+}
 
 /** A leg of a router at addresses of its own: those of a Port, whose row is not there meanwhile. */
 export interface LogicalPortLeg {
@@ -242,12 +246,13 @@ export interface LogicalListener {
 /** Addresses whose connections are shared by several machines behind a router, by every node for its own guests. */
 export interface LogicalLoadBalancer extends LogicalOwner {
   kind: 'LoadBalancer'
-  /** Answers for the addresses. */
   routerUid: string
-  /** Whose machines reach it: those that the router joins. */
+  /** Whose machines reach it. The router's leg answers for the addresses on their own network: RoutedSubnet.alsoAnswers. */
   networkUids: readonly string[]
   /** All of one family. */
   addresses: readonly string[]
+  /** Of the router's external network: its gateway answers for them. */
+  externalAddresses: readonly string[]
   listeners: readonly LogicalListener[]
 }
 

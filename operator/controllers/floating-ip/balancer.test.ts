@@ -21,10 +21,11 @@ async function step(floatingIP: FloatingIP): Promise<Outcome> {
   w.put('floatingIPs', floatingIP)
   return outcome
 }
-async function balance(): Promise<readonly string[] | undefined> {
+async function balance(): Promise<readonly string[]> {
   await reconcileLoadBalancer(shop, w.deps, w.run)
   w.put('loadBalancers', shop)
-  return w.network.rows.of('LoadBalancer').get('uid-shop')?.addresses
+  const { addresses = [], externalAddresses = [] } = w.network.rows.of('LoadBalancer').get('uid-shop') ?? {}
+  return [...addresses, ...externalAddresses]
 }
 
 beforeEach(async () => {
@@ -34,7 +35,7 @@ beforeEach(async () => {
 })
 
 test('the balancer has the address as long as it leads there', async () => {
-  const [vip] = (await balance()) ?? []
+  const [vip] = await balance()
   const web = floating()
   expect(await step(web)).toEqual({ kind: 'done' })
   expect(web.status).toMatchObject({ state: 'ACTIVE', loadBalancerUID: 'uid-shop', router: 'ns/r', distributed: false })

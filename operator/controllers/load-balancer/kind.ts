@@ -77,6 +77,8 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     memberPort: ({ status }) => [
       ...new Set((status?.listeners ?? []).flatMap(({ members }) => members.flatMap(({ portUID }) => portUID ?? []))),
     ],
+    /** UID of the Router that answers for its address. */
+    routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
     /** The Subnet of which it waits for an address. */
     withoutAddress: (balancer) => (balancer.status?.vipAddress === undefined ? targetKeysOf(subnet, balancer) : []),
   },

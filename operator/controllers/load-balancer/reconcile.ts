@@ -42,7 +42,8 @@ export async function reconcileLoadBalancer(
   await deps.network.ensure(
     {
       ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
-      addresses: [status.vipAddress, ...listFloating(balancer, deps)],
+      addresses: [status.vipAddress],
+      externalAddresses: listFloating(balancer, deps),
       listeners: found.map(({ listener, members }) => toLogical(listener, members, probes.sources)),
     },
     run.signal,

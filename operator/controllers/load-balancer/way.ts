@@ -7,7 +7,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
 import { keyOf } from '../../kind/references.ts'
 
-/** The Router that answers for the address, and what it joins. */
+/** The Router that answers for the address, and what it joins. Others' networks are none of a balancer's: it would take addresses of theirs. */
 export interface BalancerWay {
   router: Router
   /** Those behind the Router, by UID. */
@@ -30,7 +30,8 @@ export function findWay(
     return missing('SubnetNotRouted', message)
   }
   const legs = (router.status?.interfaces ?? []).flatMap(({ subnetUID }) => caches.subnets.findByUid(subnetUID) ?? [])
-  const networks = legs.flatMap((leg) => {
+  const own = legs.filter((leg) => leg.metadata.namespace === subnet.metadata.namespace)
+  const networks = own.flatMap((leg) => {
     const [named] = networkOfSubnet.refs(leg)
     return named ? (caches.networks.findByKey(keyOf(named.ref, leg.metadata.namespace)) ?? []) : []
   })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port, Router, Subnet } from '../../../lib/api/types.ts'
+import type { Network, Port, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { areOverlapping } from '../../ipam/address.ts'
@@ -7,7 +7,7 @@ import { missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import type { NamedRef } from '../../kind/row.ts'
 import { keyOf } from '../../kind/references.ts'
-import { isSharedWith, resolve, resolveOnly } from '../../kind/resolve.ts'
+import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import type { RoutedSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised } from '../common/realised-network.ts'
@@ -78,10 +78,10 @@ function findSubnet(router: Router, named: NamedRef, caches: OperatorDeps['cache
   const from = router.metadata.namespace ?? ''
   const subnet = caches.subnets.findByKey(keyOf(named.ref, from))
   const network = subnet && caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
-  const isShared = network !== undefined && isSharedWith(network, from)
+  const isShared = network !== undefined && mayHaveGateway(from, network)
   const isForeign = named.ref.namespace !== undefined && named.ref.namespace !== from
   if (isForeign && !isShared && !(subnet && hasLeg(router, subnet.metadata.uid))) {
-    const message = `Subnet ${keyOf(named.ref, from)} in ${named.field} does not exist, or its Network is not shared with namespace ${from} (spec.sharedWith of the Network): have it shared, and this goes on by itself`
+    const message = `Subnet ${keyOf(named.ref, from)} in ${named.field} does not exist, or its Network is not shared with namespace ${from} by its name (spec.sharedWith of the Network): have it shared, or join it by a Port of yours (portRef), and this goes on by itself`
     return missing('SubnetNotFound', message)
   }
   return resolve({ ...subnetOfRouter, isGranted: () => true }, router, named, caches)
@@ -114,6 +114,11 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   if (subnet.status?.state !== 'ACTIVE' && !isThere)
     return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const network = resolveOnly(networkOfSubnet, subnet, caches)
+  const isForeign = subnet.metadata.namespace !== router.metadata.namespace
+  if (network.ok && !isThere && isForeign && network.object.spec.provider) {
+    const message = `${name} is of a physical network, where its gateway address is not another project's to take: join it by a Port (portRef)`
+    return { ok: false, outcome: waitFor('SubnetExternal', message) }
+  }
   if (network.ok && !isThere && network.object.spec.external === true && network.object.spec.provider) {
     const message = `${name} is of an external Network, whose gateway is outside: write the Network in spec.externalGateway instead`
     return { ok: false, outcome: waitFor('SubnetExternal', message) }
@@ -132,14 +137,37 @@ function findPortAt(address: string, { spec, metadata }: Subnet, { ports }: Oper
   return known.find(({ status }) => status?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
 }
 
-/** Of several routers that name a subnet, one that has joined it keeps it; if two have (after a restore) or none, the oldest gets it. */
-function findRival(router: Router, { metadata }: Subnet, caches: OperatorDeps['caches']): Router | undefined {
+/**
+ * Of several routers that name a subnet, one that has joined it keeps it; if two have (after a restore) or none, the oldest gets it. Those of
+ * the subnet's own namespace come before all others: the gateway is theirs, and they get it back.
+ */
+function findRival(router: Router, subnet: Subnet, caches: OperatorDeps['caches']): Router | undefined {
+  const isOwn = ({ metadata }: Router) => metadata.namespace === subnet.metadata.namespace
   const isOther = (other: Router) => other.metadata.uid !== router.metadata.uid
-  const isBefore = (other: Router) => isOther(other) && isOlder(other, router)
-  const there = caches.routers.listBy('legUID', metadata.uid)
-  if (hasLeg(router, metadata.uid)) return there.find(isBefore)
-  const naming = caches.routers.listBy('subnet', keyOfObject({ metadata }))
-  return there.find(isOther) ?? naming.find((other) => !isGoing(other) && isBefore(other))
+  const isBefore = (other: Router) =>
+    isOther(other) && (isOwn(other) === isOwn(router) ? isOlder(other, router) : isOwn(other))
+  const there = caches.routers.listBy('legUID', subnet.metadata.uid)
+  const naming = caches.routers
+    .listBy('subnet', keyOfObject(subnet))
+    .filter((other) => !isGoing(other) && mayJoin(other, subnet, caches))
+  if (hasLeg(router, subnet.metadata.uid))
+    return there.find(isBefore) ?? (isOwn(router) ? undefined : naming.find((other) => isOther(other) && isOwn(other)))
+  const keeping = there.filter((other) => isOwn(other) || !isOwn(router))
+  return keeping.find(isOther) ?? naming.find(isBefore)
+}
+
+/** Whether it may have the gateway address, and so counts: naming somebody's Subnet is no claim. */
+function mayJoin({ metadata }: Router, subnet: Subnet, caches: OperatorDeps['caches']): boolean {
+  if (metadata.namespace === subnet.metadata.namespace) return true
+  const network = caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+  return (
+    network !== undefined && network.spec.provider === undefined && mayHaveGateway(metadata.namespace ?? '', network)
+  )
+}
+
+/** The gateway of a Subnet is given to a namespace by its name alone, not to everybody. */
+function mayHaveGateway(namespace: string, { metadata, spec }: Network): boolean {
+  return metadata.namespace === namespace || (spec.sharedWith ?? []).some((to) => to.namespace === namespace)
 }
 
 function isGoing({ metadata }: Router): boolean {

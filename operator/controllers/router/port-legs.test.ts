@@ -206,7 +206,7 @@ describe('a Subnet of another namespace', () => {
   })
 
   test('overlaps as one of its own does, and whoever has it first is not named to others', async () => {
-    await addNetwork('far', '10.0.1.0/25', far, { sharedWith: [{ namespace: '*' }] })
+    await addNetwork('far', '10.0.1.0/25', far, { sharedWith: [{ namespace: 'ns' }, { namespace: 'third' }] })
     const both = routerWith('r', [{ subnetRef: { name: 'lan' } }, { subnetRef: { name: 'far', ...far } }])
     expect(await settle('routers', both)).toMatchObject({ reason: 'CIDROverlap' })
     w.drop('routers', both)
@@ -215,5 +215,34 @@ describe('a Subnet of another namespace', () => {
     const said = await settle('routers', router())
     expect(said).toMatchObject({ reason: 'SubnetInUse', message: message('a Router of another namespace') })
     expect(JSON.stringify(said)).not.toContain('third')
+  })
+
+  const inOwn = (name = 'own') => {
+    const own = routerWith(name, [{ subnetRef: { name: 'far' } }])
+    return { ...own, metadata: { ...own.metadata, ...far } }
+  }
+  test('naming it without being allowed to keeps nobody out of his own', async () => {
+    await addNetwork('far', '10.0.2.0/24', far)
+    expect(await settle('routers', router())).toMatchObject({ reason: 'SubnetNotFound' })
+    expect(await settle('routers', inOwn())).toEqual({ kind: 'done' })
+  })
+
+  test('its own namespace has the gateway first, and gets it back', async () => {
+    await addNetwork('far', '10.0.2.0/24', far, shared)
+    const r = router()
+    expect(await settle('routers', r)).toEqual({ kind: 'done' })
+    const own = inOwn()
+    expect(await settle('routers', own)).toMatchObject({ reason: 'AddressInUse' })
+    expect(await settle('routers', r)).toMatchObject({ reason: 'SubnetInUse' })
+    expect(r.status?.interfaces).toEqual([])
+    expect(await settle('routers', own)).toEqual({ kind: 'done' })
+  })
+
+  test('the gateway is not everybody’s, and never that of a physical network', async () => {
+    await addNetwork('far', '10.0.2.0/24', far, { sharedWith: [{ namespace: '*' }] })
+    expect(await settle('routers', router())).toMatchObject({ reason: 'SubnetNotFound', message: message('portRef') })
+    await addNetwork('far', '10.0.2.0/24', far, { ...shared, provider: { providerNetworkRef: { name: 'dc' } } })
+    expect(await settle('routers', router())).toMatchObject({ kind: 'wait' })
+    expect(made('r')?.interfaces ?? []).toEqual([])
   })
 })

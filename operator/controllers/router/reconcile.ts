@@ -14,6 +14,7 @@ import { limitGateway, resolveLimited } from './gateway-policy.ts'
 import { gatewayStatus, logicalGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
 import { hasPort } from '../../placed/router-ports.ts'
+import { withBalancers } from './balancers.ts'
 import { withoutOverlap } from './overlap.ts'
 import type { PortLeg } from './port-legs.ts'
 import { listRanges } from './ranges.ts'
@@ -51,7 +52,7 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
     logical ? gateway.addresses : [],
   )
   const want: LogicalRouter = {
-    ...{ kind: 'Router', ...ownerOf(router), interfaces, routes },
+    ...{ kind: 'Router', ...ownerOf(router), routes, interfaces: withBalancers(router, interfaces, deps.caches) },
     ports: ports.map(({ logical }) => logical),
     ...(logical ? { gateway: logical } : {}),
   }

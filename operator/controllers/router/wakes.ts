@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, KubeNode, Network, Subnet } from '../../../lib/api/types.ts'
+import type { ComputeNode, KubeNode, LoadBalancer, Network, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { networkKeyOf } from '../port/kind.ts'
+import { answeredOf } from './balancers.ts'
 import { gatewayFactsOf, isCordoned, wantsGateways } from '../common/gateway-nodes.ts'
 import { leg, subnet as subnetOfRouter } from './kind.ts'
 
@@ -29,6 +30,13 @@ export function routerWatches({ caches }: WakeDeps, informers: OperatorInformers
       const held = joined.filter(({ status }) => status?.gatewayIP !== undefined && addresses.has(status.gatewayIP))
       return held.flatMap((subnet) => onSubnet(keyOfObject(subnet)))
     }),
+    // It answers for the address of a balancer, or no longer.
+    {
+      ...watchOf(informers.loadBalancers, ({ status }: LoadBalancer) =>
+        status?.router === undefined ? [] : [status.router],
+      ),
+      when: (old, now) => !isDeepStrictEqual(answeredOf(old as LoadBalancer), answeredOf(now as LoadBalancer)),
+    },
     // Its external network has another subnet, or the subnet another gateway.
     watchOf(informers.subnets, (subnet) => routers.listBy('outside', networkKeyOfSubnet(subnet)).map(keyOfObject)),
     // It announces name servers.

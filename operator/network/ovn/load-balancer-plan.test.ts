@@ -16,8 +16,12 @@ const nb = new Northbound((table) => {
   )
 }, PLANNERS)
 const http: LogicalListener = { protocol: 'tcp', port: 80, members: [] }
-const balancer = (listener: Partial<LogicalListener>, addresses = ['10.0.0.100']): LogicalLoadBalancer => ({
-  ...{ kind: 'LoadBalancer', uid: 'lb', ...owner, routerUid: 'u', networkUids: ['u'], addresses },
+const balancer = (
+  listener: Partial<LogicalListener>,
+  addresses = ['10.0.0.100'],
+  externalAddresses: string[] = [],
+): LogicalLoadBalancer => ({
+  ...{ kind: 'LoadBalancer', uid: 'lb', ...owner, routerUid: 'u', networkUids: ['u'], addresses, externalAddresses },
   listeners: [{ ...http, ...listener }],
 })
 const inserted = (want: LogicalLoadBalancer, table = 'Load_Balancer'): OvsRow[] =>
@@ -26,8 +30,9 @@ const vips = (want: LogicalLoadBalancer) => inserted(want).map(({ vips: map }) =
 
 test('each address has the members, once each and in one order', () => {
   const members = ['10.0.0.12', '10.0.0.11', '10.0.0.11'].map((address) => ({ address, port: 8080 }))
-  expect(vips(balancer({ members }, ['10.0.0.100', '203.0.113.9']))).toEqual([
-    { '10.0.0.100:80': '10.0.0.11:8080,10.0.0.12:8080', '203.0.113.9:80': '10.0.0.11:8080,10.0.0.12:8080' },
+  expect(vips(balancer({ members }, ['10.0.0.100'], ['203.0.113.9']))).toEqual([
+    { '10.0.0.100:80': '10.0.0.11:8080,10.0.0.12:8080' },
+    { '203.0.113.9:80': '10.0.0.11:8080,10.0.0.12:8080' },
   ])
 })
 
@@ -55,4 +60,11 @@ test.each([
 
 test('it waits for its router', () => {
   expect(() => planLoadBalancer({ ...balancer({}), routerUid: 'other' }, nb)).toThrow(TransientError)
+})
+
+test('no router has an address of its inner networks: it would answer for it outside, too', () => {
+  const places = (want: LogicalLoadBalancer) =>
+    planLoadBalancer(want, nb).operations.flatMap((one) => (one.op === 'mutate' ? [one.table] : []))
+  expect(places(balancer({}))).toEqual(['Logical_Switch'])
+  expect(places(balancer({}, [], ['203.0.113.9']))).toEqual(['Logical_Router', 'Logical_Switch'])
 })

@@ -10,28 +10,36 @@ import { BALANCER_PREFIX, type FoundRow, type Northbound } from './northbound.ts
 import { Plan } from './plan.ts'
 
 /**
- * LoadBalancer → one Load_Balancer for each listener, since affinity is the row's, with a VIP for each address; on the router, which
- * answers for the addresses, and on the switches that it joins. ovn-nb(5), Load_Balancer.
+ * LoadBalancer → a Load_Balancer for each listener, since affinity is the row's, on the switches of the networks: their nodes share out the
+ * connections of their own guests. External addresses are in a row of their own, on the router too, whose gateway answers for them: what
+ * is on a router it answers for on all its networks, the external one included. ovn-nb(5), Load_Balancer.
  * @throws TransientError while a row of a router or network is missing
  */
 export function planLoadBalancer(want: LogicalLoadBalancer, nb: Northbound): Plan {
   const plan = new Plan()
-  const places = placesOf(want, nb)
+  const outer = placesOf(want, nb)
+  const inner = { ...outer, Logical_Router: [] }
   const all = nb.all('LoadBalancer', want.uid)
   const kept = new Set<string>()
   for (const listener of want.listeners) {
     const name = `${want.uid}-${listener.protocol}-${checkedPort(listener.port)}`
-    const held = all.find(({ row }) => readString(row['name']) === name)
-    if (held) kept.add(held.uuid)
-    const vips = want.addresses.map((address) => endpoint(address, listener.port))
-    const balancer = plan.ensure('Load_Balancer', held, {
-      ...{ name, protocol: listener.protocol, selection_fields: setOf([]), options: optionsOf(listener) },
-      vips: mapOf(Object.fromEntries(vips.map((vip) => [vip, backendsOf(listener)]))),
-      health_check: setOf(listener.monitor ? planMonitors(plan, want, listener.monitor, { vips, held, nb }) : []),
-      ip_port_mappings: listener.monitor ? probesOf(listener) : mapOf({}),
-      external_ids: markOf(want),
-    })
-    planPlaces(plan, nb, { places, held: held?.uuid, balancer })
+    const rows = [
+      { name, addresses: want.addresses, places: inner },
+      { name: `${name}-outside`, addresses: want.externalAddresses, places: outer },
+    ]
+    for (const { name: rowName, addresses, places } of rows.filter((row) => row.addresses.length > 0)) {
+      const held = all.find(({ row }) => readString(row['name']) === rowName)
+      if (held) kept.add(held.uuid)
+      const vips = addresses.map((address) => endpoint(address, listener.port))
+      const balancer = plan.ensure('Load_Balancer', held, {
+        ...{ name: rowName, protocol: listener.protocol, selection_fields: setOf([]), options: optionsOf(listener) },
+        vips: mapOf(Object.fromEntries(vips.map((vip) => [vip, backendsOf(listener)]))),
+        health_check: setOf(listener.monitor ? planMonitors(plan, want, listener.monitor, { vips, held, nb }) : []),
+        ip_port_mappings: listener.monitor ? probesOf(listener) : mapOf({}),
+        external_ids: markOf(want),
+      })
+      planPlaces(plan, nb, { places, held: held?.uuid, balancer })
+    }
   }
   // The references to them are weak, and go with them; so do their health checks.
   for (const row of all) if (!kept.has(row.uuid)) plan.remove('Load_Balancer', row)
@@ -48,7 +56,7 @@ function planHairpins(plan: Plan, want: LogicalLoadBalancer, nb: Northbound): vo
   const uids = new Set(want.listeners.flatMap(({ members }) => members.flatMap(({ portUid }) => portUid ?? [])))
   const ports = [...uids].flatMap((uid) => nb.findNamed('Logical_Switch_Port', uid)?.uuid ?? [])
   const external_ids = partMark('Hairpins', want.uid)
-  const rules = want.addresses.map((address): OvsRow => {
+  const rules = [...want.addresses, ...want.externalAddresses].map((address): OvsRow => {
     const ip = familyOf(address) === 'IPv4' ? 'ip4' : 'ip6'
     const match = `inport == @${name} && outport == @${name} && ${ip}.src == ${normalAddress(address)}`
     return {

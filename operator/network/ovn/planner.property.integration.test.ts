@@ -39,7 +39,7 @@ const SECOND_LEG = {
 }
 const SUB_2: RoutedSubnet = {
   ...{ kind: 'Subnet', ...owner, uid: 'sub-2', networkUid: 'net-2', cidr: '10.0.2.0/24', mtu: 1442, dhcp },
-  gatewayIP: '10.0.2.1',
+  ...{ gatewayIP: '10.0.2.1', alsoAnswers: ['10.0.2.100'] },
 }
 const SUB_62: RoutedSubnet = {
   ...{ ...SUB_2, uid: 'sub-62', cidr: 'fd00:2::/64', gatewayIP: 'fd00:2::1' },
@@ -140,7 +140,7 @@ const WORLD: readonly LogicalWant[] = [
   })),
   {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },
-    addresses: ['10.0.2.100', '203.0.113.14'],
+    ...{ addresses: ['10.0.2.100'], externalAddresses: ['203.0.113.14'] },
     listeners: [
       {
         ...{ protocol: 'tcp', port: 80, affinitySeconds: 60 },

@@ -93,9 +93,16 @@ function planInterface(
     end: switchEndName(name),
     ra: ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {},
     ...mtuOptions(subnet, gateway),
+    ...proxyOptions(subnet),
     router: router?.uuid,
     external_ids: partMark('RouterPort', uid),
   })
+}
+
+/** ovn-nb(5), Logical_Switch_Port options: on this switch alone, unlike the addresses of a balancer on the router. */
+function proxyOptions({ alsoAnswers = [] }: RoutedSubnet): Pick<RouterPort, 'endOptions'> {
+  const addresses = [...new Set(alsoAnswers.map(normalAddress))].sort()
+  return addresses.length === 0 ? {} : { endOptions: { arp_proxy: addresses.join(' ') } }
 }
 
 /** The subnet's gateway address is somebody else's, who announces it too. */

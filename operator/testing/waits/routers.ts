@@ -493,7 +493,7 @@ export const ROUTER_ROWS: WaitRow[] = [
     },
     ends: (c) =>
       c.operator.change('networks', { namespace: 'far', name: 'far' }, (spec) =>
-        Object.assign(spec, { sharedWith: [{ namespace: '*' }] }),
+        Object.assign(spec, { sharedWith: [{ namespace: 'ns' }] }),
       ),
   },
   {
