@@ -254,7 +254,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         ],
         ...SHARED,
       },
-      status: { ...COMMON, state: 'ACTIVE' },
+      status: { ...COMMON, state: 'ACTIVE', remoteUIDs: ['u3'] },
     },
   ],
   Volume: [

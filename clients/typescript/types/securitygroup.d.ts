@@ -115,6 +115,14 @@ export interface SecurityGroupStatus {
    */
   state?: 'ACTIVE' | 'ERROR' | 'DELETING'
   /**
+   * UIDs of the SecurityGroups and AddressGroups that rules in force name.
+   *
+   * @maxItems 128
+   *
+   * Items: UID of a SecurityGroup or an AddressGroup.
+   */
+  remoteUIDs?: string[]
+  /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
    *
    * @maxItems 16

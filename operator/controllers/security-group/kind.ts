@@ -9,8 +9,8 @@ import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
  * longer shared closes at once.
  */
 const TERMS: Pick<Reference<SecurityGroup>, 'isKept' | 'holds'> = {
-  // Its present rules are already in the backend, so they may keep naming a group that is being deleted.
-  isKept: (group) => isGoing(group) || isRealised(group),
+  // What its rules in the backend name already they may keep naming while it is being deleted.
+  isKept: (group, { metadata }) => isGoing(group) || hasRemote(group, metadata.uid),
   // Else anybody could hold what others have not shared.
   holds: (group, target) => !isGoing(group) && isSharedWith(target, group.metadata.namespace ?? ''),
 }
@@ -44,6 +44,11 @@ export function isStateful({ spec }: SecurityGroup): boolean {
 
 function isGoing({ metadata }: SecurityGroup): boolean {
   return metadata.deletionTimestamp !== undefined
+}
+
+/** Whether rules of it that name this are in force. Earlier versions did not record that: of theirs all rules are, or none. */
+function hasRemote(group: SecurityGroup, uid: string): boolean {
+  return group.status?.remoteUIDs?.includes(uid) ?? isRealised(group)
 }
 
 function isRealised({ status, metadata }: SecurityGroup): boolean {

@@ -4,6 +4,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
+import type { LogicalRule } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isStateful } from './kind.ts'
@@ -29,8 +30,18 @@ export async function reconcileSecurityGroup(
     return users ?? released
   }
   await deps.network.ensure(want, run.signal)
+  recordRemotes(group, rules)
   const missing = allMissing(lacks)
   if (missing) return missing.outcome
   status.state = 'ACTIVE'
   return done
+}
+
+/** What its rules in force name: they keep it while it is being deleted, whatever else of the group changes or is missing. */
+function recordRemotes({ status = {} }: SecurityGroup, rules: readonly LogicalRule[]): void {
+  const uids = rules.flatMap(
+    ({ remoteGroupUid, remoteAddressGroupUid }) => remoteGroupUid ?? remoteAddressGroupUid ?? [],
+  )
+  if (uids.length > 0) status.remoteUIDs = [...new Set(uids)]
+  else delete status.remoteUIDs
 }

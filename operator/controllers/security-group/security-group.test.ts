@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { Port, SecurityGroup } from '../../../lib/api/types.ts'
+import type { AddressGroup, Port, SecurityGroup } from '../../../lib/api/types.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
 import { MemoryNetwork } from '../../testing/memory-network.ts'
 import { reconcileSecurityGroup } from './reconcile.ts'
@@ -95,6 +95,63 @@ describe('rules', () => {
     w.put('securityGroups', group('web', [], { deleted: true }))
     const outcome = await reconcileSecurityGroup(group('db', ['web'], more), w.deps, w.run)
     expect(outcome).toMatchObject(reason === undefined ? { kind: 'done' } : { kind: 'wait', reason })
+  })
+})
+
+describe('a rule in force stays while what it names is being deleted', () => {
+  type Rule = NonNullable<SecurityGroup['spec']['rules']>[number]
+  const remotes = (w: ReturnType<typeof memoryWorld>) =>
+    w.network.rows
+      .of('SecurityGroup')
+      .get('uid-db')
+      ?.rules.flatMap(({ remoteGroupUid, remoteAddressGroupUid }) => remoteGroupUid ?? remoteAddressGroupUid ?? [])
+  const addresses = (more: object = {}) => stored<AddressGroup>('office', { addresses: ['10.0.0.0/8'] }, more)
+  const rules: Rule[] = [
+    { direction: 'ingress', remoteGroupRef: { name: 'web' } },
+    { direction: 'ingress', protocol: 'tcp', remoteGroupRef: { name: 'web' } },
+    { direction: 'ingress', remoteAddressGroupRef: { name: 'office' } },
+  ]
+  const unresolved: Rule = { direction: 'ingress', remoteGroupRef: { name: 'missing' } }
+  async function inForce(...more: Rule[]) {
+    const w = memoryWorld()
+    w.put('securityGroups', group('web'))
+    w.put('addressGroups', addresses())
+    const db = stored<SecurityGroup>('db', { rules: [...rules, ...more], denyEgress: true })
+    await reconcileSecurityGroup(db, w.deps, w.run)
+    w.put('securityGroups', group('web', [], { deleted: true }))
+    w.put('addressGroups', addresses({ deleted: true }))
+    return { w, db }
+  }
+
+  test('and something else of the group is edited', async () => {
+    const { w, db } = await inForce()
+    expect(db.status?.remoteUIDs).toEqual(['uid-web', 'uid-office'])
+    db.metadata.generation = 2
+    db.spec.description = 'words'
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
+    expect(remotes(w)).toEqual(['uid-web', 'uid-web', 'uid-office'])
+  })
+  test('and another rule of the group names what does not exist', async () => {
+    const { w, db } = await inForce(unresolved)
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toMatchObject({ reason: 'SecurityGroupNotFound' })
+    expect(remotes(w)).toEqual(['uid-web', 'uid-web', 'uid-office'])
+  })
+  test('until it is taken out: it cannot be written again', async () => {
+    const { w, db } = await inForce()
+    db.spec.rules = []
+    await reconcileSecurityGroup(db, w.deps, w.run)
+    expect([remotes(w), db.status?.remoteUIDs]).toEqual([[], undefined])
+    db.spec.rules = rules
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toMatchObject({ kind: 'wait' })
+    expect(remotes(w)).toEqual([])
+  })
+  test('but not another of the same name that is being deleted', async () => {
+    const { w, db } = await inForce()
+    const other = group('web', [], { deleted: true })
+    other.metadata.uid = 'uid-other'
+    w.put('securityGroups', other)
+    expect(await reconcileSecurityGroup(db, w.deps, w.run)).toMatchObject({ reason: 'SecurityGroupDeleting' })
+    expect(remotes(w)).toEqual(['uid-office'])
   })
 })
 
