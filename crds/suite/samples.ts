@@ -540,7 +540,9 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...COMMON,
         state: 'ACTIVE',
-        policyUIDs: ['uid-3'],
+        ingressPolicies: [{ policy: 'team/web', policyUID: 'uid-3' }],
+        egressPolicies: [{ policy: 'infra/out', policyUID: 'uid-4' }],
+        incomplete: true,
         ports: [{ router: 'main', routerUID: 'uid-1', subnet: 'front', subnetUID: 'uid-2' }],
       },
     },

@@ -103,13 +103,43 @@ export interface FirewallGroupStatus {
    */
   state?: 'ACTIVE' | 'INACTIVE' | 'ERROR' | 'DELETING'
   /**
-   * UIDs of the policies whose rules it has.
+   * The policies whose rules ingress has, in order; absent: everything passes.
    *
-   * @maxItems 16
+   * @maxItems 8
    *
-   * Items: One UID.
+   * Items: One policy.
    */
-  policyUIDs?: string[]
+  ingressPolicies?: {
+    /**
+     * The FirewallPolicy, NAMESPACE/NAME.
+     */
+    policy: string
+    /**
+     * Its UID.
+     */
+    policyUID: string
+  }[]
+  /**
+   * The policies whose rules egress has, in order; absent: everything passes.
+   *
+   * @maxItems 8
+   *
+   * Items: One policy.
+   */
+  egressPolicies?: {
+    /**
+     * The FirewallPolicy, NAMESPACE/NAME.
+     */
+    policy: string
+    /**
+     * Its UID.
+     */
+    policyUID: string
+  }[]
+  /**
+   * It has a part of the policies that it asks for, and never had all of them.
+   */
+  incomplete?: boolean
   /**
    * The ports where it stands.
    *

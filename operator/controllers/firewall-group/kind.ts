@@ -2,8 +2,11 @@
 import type { FirewallGroup, FirewallPolicy } from '../../../lib/api/types.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
-/** The policies of a direction. The rules that it has stay its own until it can have others. */
-function policiesOf(direction: 'ingress' | 'egress'): Reference<FirewallGroup, 'firewallPolicies'> {
+export const DIRECTIONS = ['ingress', 'egress'] as const
+export type Direction = (typeof DIRECTIONS)[number]
+
+/** The policies of a direction that the spec asks for. */
+function policiesOf(direction: Direction): Reference<FirewallGroup, 'firewallPolicies'> {
   return {
     to: 'firewallPolicies',
     refs: ({ spec }) =>
@@ -13,13 +16,24 @@ function policiesOf(direction: 'ingress' | 'egress'): Reference<FirewallGroup, '
       })),
     isKept: hasPolicy,
     isGranted: hasPolicy,
-    // One that it may not name it does not hold.
-    holds: hasPolicy,
   }
 }
 
 export const ingressPolicies = policiesOf('ingress')
 export const egressPolicies = policiesOf('egress')
+
+/** The policies whose rules it has, even if its spec names others by now. */
+const givenPolicies: Reference<FirewallGroup, 'firewallPolicies'> = {
+  to: 'firewallPolicies',
+  refs: ({ status }) =>
+    DIRECTIONS.flatMap((direction) =>
+      (status?.[`${direction}Policies`] ?? []).map(({ policy }, i) => {
+        const [namespace = '', name = ''] = policy.split('/')
+        return { ref: { namespace, name }, field: `status.${direction}Policies[${i}].policy` }
+      }),
+    ),
+  holds: hasPolicy,
+}
 
 /** A Router that goes takes its ports with it: none is held. */
 export const routers: Reference<FirewallGroup, 'routers'> = {
@@ -29,7 +43,9 @@ export const routers: Reference<FirewallGroup, 'routers'> = {
 }
 
 function hasPolicy({ status }: FirewallGroup, { metadata }: FirewallPolicy): boolean {
-  return status?.policyUIDs?.includes(metadata.uid) ?? false
+  return DIRECTIONS.some((direction) =>
+    status?.[`${direction}Policies`]?.some(({ policyUID }) => policyUID === metadata.uid),
+  )
 }
 
 /** Of a port, by what is behind it. */
@@ -38,7 +54,7 @@ export function portKey(routerUid: string, subnetUid: string): string {
 }
 
 export const firewallGroupKind: KindRow<FirewallGroup> = {
-  references: { ingressPolicies, egressPolicies, routers },
+  references: { ingressPolicies, egressPolicies, givenPolicies, routers },
   indexes: {
     /** The ports where it stands. */
     standing: ({ status }) => (status?.ports ?? []).map(({ routerUID, subnetUID }) => portKey(routerUID, subnetUID)),

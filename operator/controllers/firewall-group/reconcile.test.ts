@@ -59,19 +59,67 @@ test('of a router it stands at the port of one subnet, or says that there is non
   expect(made()?.ports).toMatchObject([{ routerUid: 'uid-r', subnetUid: 'uid-back', address: '10.0.0.1' }])
   const elsewhere = groupOf({ ports: ports('attic') })
   expect(await step(elsewhere)).toMatchObject({ kind: 'wait', reason: 'SubnetNotRouted' })
-  expect(elsewhere.status).toEqual({ state: 'INACTIVE', ports: [], policyUIDs: ['uid-web'] })
+  expect(elsewhere.status).toEqual({
+    ...{ state: 'INACTIVE', ports: [] },
+    ingressPolicies: [{ policy: 'ns/web', policyUID: 'uid-web' }],
+  })
 })
 
-test('with a policy that is missing it stays as it was', async () => {
+const holdersOf = (name: string) => {
+  const policy = w.deps.caches.firewallPolicies.find('ns', name)
+  return policy && waitForHolders('firewallPolicies', policy, w.deps.caches)
+}
+
+test('with a policy that is missing it stays as it was: rules that are lost come back, at new ports too', async () => {
   const group = groupOf()
   await step(group)
-  const before = made()
-  group.spec.ingress = { policyRefs: [{ name: 'web' }, { name: 'typo' }] }
+  const before = made()?.ingress
+  group.spec = {
+    ...group.spec,
+    ingress: { policyRefs: [{ name: 'base' }, { name: 'typo' }] },
+    egress: { policyRefs: [] },
+  }
+  w.network.lose('FirewallGroup', 'uid-edge')
+  w.put('routers', router('r', 'front', 'back', 'third'))
   expect(await step(group)).toMatchObject({
     ...{ kind: 'wait', reason: 'FirewallPolicyNotFound' },
     message: expect.stringContaining('ns/typo in spec.ingress.policyRefs[1]'),
   })
-  expect(made()).toBe(before)
+  expect(made()?.ingress).toEqual(before)
+  expect(made()).not.toHaveProperty('egress')
+  expect(made()?.ports).toHaveLength(3)
+  expect(holdersOf('web')).toMatchObject({ reason: 'InUse' })
+  expect(holdersOf('base')).toBeUndefined()
+  group.spec.ingress = { policyRefs: [{ name: 'base' }] }
+  expect(await step(group)).toEqual({ kind: 'done' })
+  expect(made()?.ingress?.map(({ action }) => action)).toEqual(['reject'])
+  expect(holdersOf('web')).toBeUndefined()
+})
+
+test('a new one stands with the policies that it has, and drops the rest, until it has all', async () => {
+  const group = groupOf({
+    ingress: { policyRefs: [{ name: 'web' }, { name: 'typo' }] },
+    egress: { policyRefs: [{ name: 'late' }] },
+  })
+  const missing = { kind: 'wait', reason: 'FirewallPolicyNotFound' }
+  expect(await step(group)).toMatchObject(missing)
+  expect(made()).toMatchObject({ ports: [{}, {}], ingress: [{ action: 'allow' }], egress: [] })
+  expect(group.status).toMatchObject({ state: 'ACTIVE', incomplete: true })
+  w.put('firewallPolicies', stored<FirewallPolicy>('late', { rules: [{ action: 'deny', etherType: 'IPv4' }] }))
+  expect(await step(group)).toMatchObject(missing)
+  expect(made()?.egress).toMatchObject([{ action: 'deny' }])
+  w.put('firewallPolicies', stored<FirewallPolicy>('typo', { rules: [] }))
+  expect(await step(group)).toEqual({ kind: 'done' })
+  expect(group.status).not.toHaveProperty('incomplete')
+})
+
+test('one that loses a policy of its past by force stands with what its spec names', async () => {
+  const group = groupOf()
+  await step(group)
+  w.drop('firewallPolicies', stored<FirewallPolicy>('web', {}))
+  group.spec.ingress = { policyRefs: [{ name: 'base' }, { name: 'typo' }] }
+  expect(await step(group)).toMatchObject({ reason: 'FirewallPolicyNotFound' })
+  expect(made()?.ingress).toMatchObject([{ action: 'reject' }])
 })
 
 test('a router that is missing keeps no other from being guarded', async () => {
@@ -119,11 +167,10 @@ test('one that stands is not granted a foreign policy, and does not hold it', as
   expect(waitForHolders('firewallPolicies', secret, w.deps.caches)).toBeUndefined()
 })
 
-test('a group made anew of the rules that it has holds them, whatever its spec says of others', async () => {
+test('a group holds the policies whose rules it has', async () => {
   const group = groupOf()
   await step(group)
-  const web = w.deps.caches.firewallPolicies.find('ns', 'web')
-  expect(web && waitForHolders('firewallPolicies', web, w.deps.caches)).toMatchObject({ reason: 'InUse' })
+  expect(holdersOf('web')).toMatchObject({ reason: 'InUse' })
 })
 
 test('it goes with its rules', async () => {

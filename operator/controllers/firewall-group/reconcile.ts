@@ -7,9 +7,8 @@ import { waitForHolders } from '../../kind/holders.ts'
 import type { LogicalFirewallGroup } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
-import { egressPolicies, ingressPolicies } from './kind.ts'
+import { recordPolicies, resolvePolicies, rulesOf } from './policies.ts'
 import { resolvePorts, type FirewalledPort } from './ports.ts'
-import { resolveRules } from './rules.ts'
 
 export type FirewallGroupDeps = Pick<OperatorDeps, 'caches' | 'network'>
 
@@ -27,22 +26,17 @@ export async function reconcileFirewallGroup(
     return released
   }
   status.state ??= 'INACTIVE'
-  const ingress = resolveRules(ingressPolicies, group, deps)
-  const egress = resolveRules(egressPolicies, group, deps)
-  // Without one of its policies it would let pass or stop what nobody wants: it stays as it was.
-  const unknown = allMissing([...ingress.lacks, ...egress.lacks])
-  if (unknown) return unknown.outcome
+  const ruling = resolvePolicies(group, deps)
   const { ports, lacks } = resolvePorts(group, deps)
   const want: LogicalFirewallGroup = {
     ...{ kind: 'FirewallGroup', ...ownerOf(group), ports: ports.map(toLogical) },
-    ...(group.spec.ingress ? { ingress: ingress.rules } : {}),
-    ...(group.spec.egress ? { egress: egress.rules } : {}),
+    ...rulesOf(ruling.policies),
   }
   await deps.network.ensure(want, run.signal)
-  status.policyUIDs = [...new Set([...ingress.uids, ...egress.uids])].sort()
+  recordPolicies(group, ruling)
   status.ports = ports.map(toStatus)
   status.state = ports.length > 0 ? 'ACTIVE' : 'INACTIVE'
-  return allMissing(lacks)?.outcome ?? done
+  return allMissing([...ruling.lacks, ...lacks])?.outcome ?? done
 }
 
 function toLogical({ router, subnetUid, address }: FirewalledPort): LogicalFirewallGroup['ports'][number] {

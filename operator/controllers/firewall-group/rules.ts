@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FirewallGroup, FirewallPolicy } from '../../../lib/api/types.ts'
-import type { Outcome } from '../../../lib/outcome.ts'
-import type { Reference } from '../../kind/row.ts'
-import { resolve } from '../../kind/resolve.ts'
+import type { FirewallPolicy } from '../../../lib/api/types.ts'
 import type { LogicalFirewallEnd, LogicalFirewallRule } from '../../network/network-driver.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 
 type Rule = NonNullable<FirewallPolicy['spec']['rules']>[number]
-
-/** The rules of a direction, in order. Undefined: everything passes. */
-export function resolveRules(
-  policies: Reference<FirewallGroup, 'firewallPolicies'>,
-  group: FirewallGroup,
-  { caches }: Pick<OperatorDeps, 'caches'>,
-): { rules: readonly LogicalFirewallRule[]; uids: readonly string[]; lacks: readonly Outcome[] } {
-  const found = policies.refs(group).map((named) => resolve(policies, group, named, caches))
-  return {
-    rules: found.flatMap((policy) => (policy.ok ? (policy.object.spec.rules ?? []).flatMap(toLogical) : [])),
-    uids: found.flatMap((policy) => (policy.ok ? [policy.object.metadata.uid] : [])),
-    lacks: found.flatMap((policy) => (policy.ok ? [] : [policy.outcome])),
-  }
-}
 
 /** One for each family that the rule is for. */
 export function toLogical(rule: Rule): LogicalFirewallRule[] {

@@ -16,8 +16,8 @@ test('it is there at once', () => {
 test('a group that has its rules holds it', () => {
   const w = memoryWorld()
   const going = policy({ deleted: true })
-  const spec = { ports: [], ingress: { policyRefs: [{ name: 'web' }] } }
-  w.put('firewallGroups', stored<FirewallGroup>('edge', spec, { status: { ports: [], policyUIDs: ['uid-web'] } }))
+  const ingressPolicies = [{ policy: 'ns/web', policyUID: 'uid-web' }]
+  w.put('firewallGroups', stored<FirewallGroup>('edge', { ports: [] }, { status: { ingressPolicies } }))
   expect(reconcileFirewallPolicy(going, w.deps)).toMatchObject({ kind: 'wait', reason: 'InUse' })
   expect(reconcileFirewallPolicy(going, memoryWorld().deps)).toEqual({ kind: 'released' })
   expect(going.status).toEqual({ state: 'DELETING' })
