@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
-import type { OvsRow } from '../../../lib/ovsdb/values.ts'
+import { setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalFirewallGroup, LogicalFirewallRule } from '../network-driver.ts'
 import { planFirewallGroup } from './firewall-plan.ts'
 import { Northbound } from './northbound.ts'
@@ -59,6 +59,11 @@ test('one that stands nowhere has no rules, which would name nobody', () => {
   expect(acls(wall({ ports: [], egress: [] }))).toEqual([])
 })
 
-test('it waits for the router’s port', () => {
-  expect(() => planFirewallGroup(wall({}), new Northbound(() => new Map(), PLANNERS))).toThrow(TransientError)
+test('it waits for a router’s port that is missing; those that are there have their rules', () => {
+  const ports = ['s', 'late'].map((subnetUid) => ({ routerUid: 'r', subnetUid, address: '10.0.0.1' }))
+  const { operations, postponed } = planFirewallGroup(wall({ ports, ingress: [] }), routed)
+  expect(postponed).toBeInstanceOf(TransientError)
+  expect(postponed?.message).toContain('router-r-late')
+  const groups = operations.filter((operation) => operation.op === 'insert' && operation.table === 'Port_Group')
+  expect(groups).toMatchObject([{ row: { ports: setOf([uuidOf(END)]) } }])
 })

@@ -23,12 +23,12 @@ const ACTIONS = { allow: 'pass', deny: 'drop', reject: 'reject' } as const
  * FirewallGroup → Port_Group of the routers' ports on the switches, with ACLs of the first tier: what it allows is passed on to the security
  * groups, which commit the connection; answers pass before any tier. OVN tracks no connection at a router's port, so what comes from a router
  * is matched where it arrives, and what goes to one where it is sent, by the router's MAC address.
- * @throws TransientError while a router's port is missing
+ * A router's port that is missing is postponed: it holds up no other.
  */
 export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): Plan {
   const plan = new Plan()
   const name = listedName(FIREWALL_PREFIX, want.uid)
-  const ends = want.ports.map(({ routerUid, subnetUid }) => findEnd(routerPortName(routerUid, subnetUid), nb))
+  const ends = want.ports.flatMap(({ routerUid, subnetUid }) => findEnd(plan, routerPortName(routerUid, subnetUid), nb))
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
   planListedGroup(plan, held, { name, external_ids: markOf(want), ports: ends, rules: firewallRules(want, name) }, nb)
@@ -47,11 +47,12 @@ function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): Foun
   return nb.all('FirewallGroup', uid).filter((row) => row.uuid !== held?.uuid)
 }
 
-/** Row of a router's port on the switch. */
-function findEnd(port: string, nb: Northbound): string {
+/** Row of a router's port on the switch, if it is there. */
+function findEnd(plan: Plan, port: string, nb: Northbound): string[] {
   const end = nb.findNamed('Logical_Switch_Port', switchEndName(port))
-  if (!end) throw new TransientError('NetworkNotReady', `router port ${port} is not in OVN yet`)
-  return end.uuid
+  if (end) return [end.uuid]
+  plan.postponed ??= new TransientError('NetworkNotReady', `router port ${port} is not in OVN yet`)
+  return []
 }
 
 function firewallRules(want: LogicalFirewallGroup, name: string): OvsRow[] {
