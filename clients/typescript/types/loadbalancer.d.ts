@@ -161,6 +161,14 @@ export interface LoadBalancerStatus {
    */
   routerUID?: string
   /**
+   * Addresses outside, of FloatingIPs, at which it answers or is about to.
+   *
+   * @maxItems 512
+   *
+   * Items: One address.
+   */
+  externalAddresses?: string[]
+  /**
    * From where members are probed, one address in each of their Subnets.
    *
    * @maxItems 32

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, FLOATING_IP } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, FloatingIP, Port, Router } from '../../../lib/api/types.ts'
+import type { ComputeNode, FloatingIP, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { keyOf } from '../../kind/references.ts'
@@ -39,6 +39,11 @@ export function floatingIPController(
           .flatMap((uid) => ports.findByUid(uid) ?? [])
           .flatMap(onPort),
       ),
+      // One that it led to no longer answers at its address.
+      {
+        ...watchOf(informers.loadBalancers, ({ metadata }) => keysBy('loadBalancerUID', metadata.uid)),
+        when: (old, now) => !isDeepStrictEqual(answeredOf(old as LoadBalancer), answeredOf(now as LoadBalancer)),
+      },
       // A machine's port has its addresses, or is elsewhere.
       watchOf(informers.ports, onPort),
       watchOf(informers.subnets, ({ spec, metadata }) =>
@@ -76,6 +81,10 @@ export function floatingIPController(
 /** What of a Router decides where FloatingIPs can lead. */
 function waysOf({ metadata, status }: Router): unknown {
   return [metadata.deletionTimestamp, status?.externalGateway, status?.interfaces, status?.ports]
+}
+
+function answeredOf({ status }: LoadBalancer): unknown {
+  return status?.externalAddresses
 }
 
 function connectionsOf({ status }: ComputeNode): unknown {

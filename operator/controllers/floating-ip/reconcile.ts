@@ -13,7 +13,7 @@ import { isRealised } from '../common/realised-network.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
 import { resolvePolicy } from '../qos-policy/users.ts'
 import { claimAddress } from './address.ts'
-import { resolveBalancer } from './balancer.ts'
+import { findAnswering, resolveBalancer, waitForBalancer } from './balancer.ts'
 import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
 import { holderOfFloatingIP, network as networkOfFloatingIP, qosPolicy } from './kind.ts'
 import { findReclaiming, reclaim } from './reclaim.ts'
@@ -57,6 +57,8 @@ async function lead(
 ): Promise<Outcome> {
   const ways = listWays(floatingIP).filter(isWanted)
   const [way] = ways
+  const releasing = waitForBalancer(floatingIP, deps.caches)
+  if (releasing) return stop(floatingIP, releasing)
   if (!way) return disconnect(floatingIP, done, deps, run)
   if (way.forwarding) return forward(floatingIP, ways, network, deps, run)
   if (way.loadBalancerRef) return leadToBalancer(floatingIP, network, deps, run)
@@ -64,6 +66,12 @@ async function lead(
   if (!target.ok) return disconnect(floatingIP, target.outcome, deps, run)
   await connect(floatingIP, floatingIP.status?.ipAddress ?? '', target.object, deps, run)
   return gatewayOf(floatingIP, target.object.router) ?? done
+}
+
+/** It leads nowhere, and all that it has stays as it is. */
+function stop(floatingIP: FloatingIP, outcome: Outcome): Outcome {
+  floatingIP.status = { ...floatingIP.status, state: 'DOWN' }
+  return outcome
 }
 
 /** Ports of it lead on: those that can, whatever the others lack. */
@@ -89,7 +97,7 @@ async function forward(
     ...{ externalAddress: floatingIP.status?.ipAddress ?? '', networkUids: listJoinedNetworks(router, deps) },
   }
   await deps.network.ensure(want, run.signal)
-  forgetTarget(floatingIP)
+  forgetTarget(floatingIP, deps)
   floatingIP.status = {
     ...{
       ...floatingIP.status,
@@ -115,7 +123,7 @@ async function leadToBalancer(
   const { balancer, router } = target.object
   await limit(floatingIP, router.metadata.uid, deps, run.signal)
   await removeTranslations(floatingIP, deps, run.signal)
-  forgetTarget(floatingIP)
+  forgetTarget(floatingIP, deps)
   delete floatingIP.status?.portForwardings
   floatingIP.status = {
     ...{ ...floatingIP.status, state: 'ACTIVE', loadBalancerUID: balancer.metadata.uid, distributed: false },
@@ -207,7 +215,7 @@ async function disconnect(
 ): Promise<Outcome> {
   const status = (floatingIP.status ??= {})
   await removeWays(floatingIP, deps, signal)
-  forgetTarget(floatingIP)
+  forgetTarget(floatingIP, deps)
   delete status.router
   delete status.routerUID
   delete status.distributed
@@ -222,16 +230,20 @@ async function remove(floatingIP: FloatingIP, deps: FloatingIPDeps, run: Floatin
   const users = waitForHolders('floatingIPs', floatingIP, deps.caches)
   if (users) return users
   await removeWays(floatingIP, deps, run.signal)
+  const releasing = waitForBalancer(floatingIP, deps.caches)
+  if (releasing) return releasing
   await deps.addresses.release(deps.addresses.listHeld(holderOfFloatingIP(floatingIP)))
   return released
 }
 
-function forgetTarget({ status = {} }: FloatingIP): void {
+/** But for a LoadBalancer that still answers at its address. */
+function forgetTarget(floatingIP: FloatingIP, { caches }: Pick<FloatingIPDeps, 'caches'>): void {
+  const { status = {} } = floatingIP
   delete status.fixedIPAddress
   delete status.port
   delete status.portUID
   delete status.instanceUID
-  delete status.loadBalancerUID
+  if (!findAnswering(floatingIP, caches)) delete status.loadBalancerUID
 }
 
 async function removeWays(floatingIP: FloatingIP, { network }: FloatingIPDeps, signal: AbortSignal): Promise<void> {

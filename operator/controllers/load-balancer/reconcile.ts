@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import { done, released, saved, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import type { LogicalListener } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
+import { leadsToBalancer } from '../floating-ip/balancer.ts'
 import { claimProbe, claimVip, releaseProbes } from './address.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
 import { resolveMembers, type Listener, type Member } from './members.ts'
@@ -34,6 +35,8 @@ export async function reconcileLoadBalancer(
   const way = findWay(balancer, subnet.object, deps)
   if (!way.ok) return disconnect(balancer, way.outcome, deps, run)
   const { router, networkUids } = way.object
+  const external = listFloating(balancer, deps)
+  if (recordExternal(balancer, external)) return saved
   const found = balancer.spec.listeners.map((listener) => ({
     listener,
     ...resolveMembers(balancer, listener, way.object, deps),
@@ -43,11 +46,12 @@ export async function reconcileLoadBalancer(
     {
       ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
       addresses: [status.vipAddress],
-      externalAddresses: listFloating(balancer, deps),
+      externalAddresses: external,
       listeners: found.map(({ listener, members }) => toLogical(listener, members, probes.sources)),
     },
     run.signal,
   )
+  setExternal(status, external)
   status.router = `${router.metadata.namespace}/${router.metadata.name}`
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
@@ -60,10 +64,30 @@ export async function reconcileLoadBalancer(
   return allMissing([...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
 }
 
+/** Its status can show twice as many: those that it leaves as well. */
+const MOST_EXTERNAL = 256
+
 /** Addresses outside that lead to it: it answers there as well. */
-function listFloating({ metadata }: LoadBalancer, { caches }: Pick<OperatorDeps, 'caches'>): string[] {
-  const leading = caches.floatingIPs.listBy('loadBalancerUID', metadata.uid)
-  return leading.flatMap(({ status }) => status?.ipAddress ?? []).sort()
+function listFloating(balancer: LoadBalancer, { caches }: Pick<OperatorDeps, 'caches'>): string[] {
+  const led = caches.floatingIPs.listBy('loadBalancerUID', balancer.metadata.uid)
+  const leading = led.filter((one) => leadsToBalancer(one, balancer))
+  return leading
+    .flatMap(({ status }) => status?.ipAddress ?? [])
+    .sort()
+    .slice(0, MOST_EXTERNAL)
+}
+
+/** It says where it answers before it does: whoever gives the address to another waits until it does no longer. @returns whether there are new ones */
+function recordExternal({ status = {} }: LoadBalancer, external: readonly string[]): boolean {
+  const recorded = status.externalAddresses ?? []
+  const added = external.filter((address) => !recorded.includes(address))
+  setExternal(status, [...recorded, ...added])
+  return added.length > 0
+}
+
+function setExternal(status: NonNullable<LoadBalancer['status']>, external: readonly string[]): void {
+  if (external.length > 0) status.externalAddresses = [...external]
+  else delete status.externalAddresses
 }
 
 function toLogical(
@@ -141,6 +165,7 @@ async function disconnect(
   delete status.routerUID
   delete status.listeners
   delete status.probeAddresses
+  delete status.externalAddresses
   status.operatingStatus = 'OFFLINE'
   status.state = 'PENDING'
   return outcome

@@ -59,6 +59,21 @@ export const BALANCER_ROWS: WaitRow[] = [
     },
   },
   {
+    reason: 'Releasing',
+    by: 'its balancer cannot go on',
+    where: floating,
+    waits: async (c) => {
+      leading(c)
+      make(c)
+      await c.operator.rest()
+      c.set('loadBalancers', 'web', { vip: onOther })
+      await c.operator.rest()
+      c.operator.remove(...floating)
+    },
+    ends: (c) => c.set('loadBalancers', 'web', { vip: { subnetRef: { name: 'lan-v4' } } }),
+    next: 'gone',
+  },
+  {
     reason: 'SubnetNotRouted',
     where: balancer,
     waits: (c) => make(c),
