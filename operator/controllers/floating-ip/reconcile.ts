@@ -11,7 +11,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
-import { resolvePolicy } from '../qos-policy/users.ts'
+import { policyInEffect, resolvePolicy } from '../qos-policy/users.ts'
 import { claimAddress } from './address.ts'
 import { findAnswering, resolveBalancer, waitForBalancer } from './balancer.ts'
 import { listJoinedNetworks, resolveForwardings } from './forwardings.ts'
@@ -200,7 +200,7 @@ async function limit(
   deps: FloatingIPDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const policy = resolvePolicy(qosPolicy, floatingIP, deps.caches)
+  const policy = policyInEffect(resolvePolicy(qosPolicy, floatingIP, deps.caches), floatingIP, deps.caches)
   const { networkUID: networkUid = '', ipAddress: address = '' } = floatingIP.status ?? {}
   const at = { networkUid, target: { what: 'floatingIP', routerUid, address } } as const
   if (policy.ok) await applyPolicy(floatingIP, policy.object, at, deps, signal)

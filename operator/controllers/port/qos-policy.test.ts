@@ -75,6 +75,9 @@ test('a new port is not wired up before its policy is known; one that has limits
   p.spec.qosPolicyRef = { name: 'typo' }
   expect(await step(p)).toMatchObject({ kind: 'wait', reason: 'QoSPolicyNotFound' })
   expect([limits()?.egress?.maxKbps, p.status?.qosPolicy, p.status?.state]).toEqual([9000, 'ns/gold', 'DOWN'])
+  for (const kind of ['Port', 'QoS'] as const) w.network.lose(kind, 'uid-p')
+  await step(p)
+  expect([w.network.rows.of('Port').has('uid-p'), limits()?.egress?.maxKbps]).toEqual([true, 9000])
 })
 
 test('the same with the policy of its network, which says by itself what is wrong', async () => {

@@ -25,6 +25,7 @@ import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts
 import { observePort } from './status.ts'
 import { removePort } from './remove.ts'
 import { applyPortPolicy, resolvePortPolicy, whyNotSetAside } from './qos-policy.ts'
+import { policyInEffect } from '../qos-policy/users.ts'
 import { settleRouter } from './router-claim.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
@@ -77,7 +78,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
   recordName(port, { network, hostname: plan.binding?.hostname }, deps, run.now)
   // First of all, so that nothing passes without it.
-  if (identity.object.policy.ok) await applyPortPolicy(port, network, identity.object.policy.object, deps, run.signal)
+  const given = policyInEffect(identity.object.policy, port, deps.caches)
+  if (given.ok) await applyPortPolicy(port, network, given.object, deps, run.signal)
   await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
   if (!plan.binding) status.state = 'DOWN'
   const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done

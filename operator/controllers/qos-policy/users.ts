@@ -49,6 +49,17 @@ export function resolvePolicy<T extends PolicyUser>(
   return named ? resolve(reference, user, named, caches) : found(undefined)
 }
 
+/** The policy that its traffic is to have now, wherever that goes: the wanted one, and while that is missing the one that it has. */
+export function policyInEffect(
+  wanted: Found<QoSPolicy | undefined>,
+  { status }: PolicyUser,
+  { qosPolicies }: Pick<Caches, 'qosPolicies'>,
+): Found<QoSPolicy | undefined> {
+  if (wanted.ok || status?.qosPolicyUID === undefined) return wanted
+  const given = qosPolicies.findByUid(status.qosPolicyUID)
+  return given ? found(given) : wanted
+}
+
 export function recordPolicy(user: PolicyUser, policy: QoSPolicy | undefined): void {
   const status = (user.status ??= {})
   if (policy) {

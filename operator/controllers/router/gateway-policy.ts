@@ -4,7 +4,7 @@ import type { Router } from '../../../lib/api/types.ts'
 import type { LogicalGateway } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
-import { resolvePolicy } from '../qos-policy/users.ts'
+import { policyInEffect, resolvePolicy } from '../qos-policy/users.ts'
 import { resolveGateway, type Gateway, type ResolvedGateway } from './gateway.ts'
 import type { GatewayDeps } from './gateway-addresses.ts'
 import { qosPolicy } from './kind.ts'
@@ -32,7 +32,7 @@ export async function limitGateway(
   signal: AbortSignal,
 ): Promise<void> {
   if (!gateway) return removePolicy(router, deps, signal)
-  const policy = resolvePolicy(qosPolicy, router, deps.caches)
+  const policy = policyInEffect(resolvePolicy(qosPolicy, router, deps.caches), router, deps.caches)
   if (!logical || !policy.ok) return
   const { networkUid, mac } = logical
   const target = { what: 'gateway', routerUid: router.metadata.uid, mac } as const
