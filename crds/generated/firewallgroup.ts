@@ -19,7 +19,7 @@ export interface FirewallGroupSpec {
    * @minItems 1
    * @maxItems 32
    *
-   * Items: A port, or all of a Router that have a Subnet behind them. *live*
+   * Items: A port, or all of a Router that join Subnets. *live*
    */
   ports: {
     /**
@@ -157,13 +157,21 @@ export interface FirewallGroupStatus {
      */
     routerUID: string
     /**
-     * Name of the Subnet.
+     * Name of the Subnet, where the Router has its gateway address.
      */
-    subnet: string
+    subnet?: string
     /**
      * metadata.uid of the Subnet.
      */
-    subnetUID: string
+    subnetUID?: string
+    /**
+     * Name of the Port, where the Router has the addresses of one.
+     */
+    port?: string
+    /**
+     * metadata.uid of the Port.
+     */
+    portUID?: string
   }[]
   /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.

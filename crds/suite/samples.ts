@@ -543,7 +543,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         ingressPolicies: [{ policy: 'team/web', policyUID: 'uid-3' }],
         egressPolicies: [{ policy: 'infra/out', policyUID: 'uid-4' }],
         incomplete: true,
-        ports: [{ router: 'main', routerUID: 'uid-1', subnet: 'front', subnetUID: 'uid-2' }],
+        ports: [
+          { router: 'main', routerUID: 'uid-1', subnet: 'front', subnetUID: 'uid-2' },
+          { router: 'main', routerUID: 'uid-1', port: 'leg', portUID: 'uid-5' },
+        ],
       },
     },
   ],

@@ -73,7 +73,7 @@ const WANTS: LogicalByKind = {
   },
   FirewallGroup: {
     ...{ kind: 'FirewallGroup', ...owner, uid: 'wall' },
-    ports: [{ routerUid: 'router', subnetUid: 'sub', address: '10.0.0.1' }],
+    ports: [{ routerUid: 'router', legUid: 'sub', addresses: ['10.0.0.1'] }],
     ingress: [{ action: 'allow', etherType: 'IPv4', protocol: 'tcp', source: {}, destination: { ports: [80, 80] } }],
   },
   QoS: {

@@ -196,8 +196,8 @@ export interface LogicalFirewallEnd {
 /** What may pass between routers and the networks behind their ports. It keeps the state of connections, and comes before security groups. */
 export interface LogicalFirewallGroup extends LogicalOwner {
   kind: 'FirewallGroup'
-  /** `address`: the router's. */
-  ports: readonly { routerUid: string; subnetUid: string; address: string }[]
+  /** Of routers, by the Subnet or Port of each; `addresses`: the router's. `mac`: where it is not that of the Subnet's gateway. */
+  ports: readonly { routerUid: string; legUid: string; mac?: string; addresses: readonly string[] }[]
   /** To the network; in order, the first that matches decides, and what none allows is dropped. Absent: everything passes. */
   ingress?: readonly LogicalFirewallRule[]
   /** From the network to the router. */

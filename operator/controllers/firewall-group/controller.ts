@@ -22,6 +22,10 @@ export function firewallGroupController(
     watches: [
       // One that stands at the same port may have gone from it.
       watchOf(informers.firewallGroups, (group) => routersBefore(group).flatMap(onRouter)),
+      // A Router has its addresses.
+      watchOf(informers.ports, ({ metadata }) =>
+        routers.listBy('portLegUID', metadata.uid).flatMap((router) => onRouter(keyOfObject(router))),
+      ),
     ],
     sources: [
       // The rows of its router can be written to now.

@@ -48,15 +48,21 @@ function hasPolicy({ status }: FirewallGroup, { metadata }: FirewallPolicy): boo
   )
 }
 
-/** Of a port, by what is behind it. */
-export function portKey(routerUid: string, subnetUid: string): string {
-  return `${routerUid}/${subnetUid}`
+/** Of a port of a Router, by the Subnet or Port with which it joins. */
+export function portKey(routerUid: string, legUid: string): string {
+  return `${routerUid}/${legUid}`
+}
+
+/** Keys of the ports where it stands. */
+export function standingOf({ status }: FirewallGroup): string[] {
+  return (status?.ports ?? []).map(({ routerUID, subnetUID, portUID }) =>
+    portKey(routerUID, subnetUID ?? portUID ?? ''),
+  )
 }
 
 export const firewallGroupKind: KindRow<FirewallGroup> = {
   references: { ingressPolicies, egressPolicies, givenPolicies, routers },
   indexes: {
-    /** The ports where it stands. */
-    standing: ({ status }) => (status?.ports ?? []).map(({ routerUID, subnetUID }) => portKey(routerUID, subnetUID)),
+    standing: standingOf,
   },
 }

@@ -3,19 +3,26 @@ import type { FirewallGroup, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { isOlder } from '../../kind/is-older.ts'
+import { keyOf } from '../../kind/references.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { portKey, routers as routersOfGroup } from './kind.ts'
+import { portKey, routers as routersOfGroup, standingOf } from './kind.ts'
 
+/** A port of a Router: at the gateway address of a Subnet, or one that has the addresses of a Port. */
 export interface FirewalledPort {
   router: Router
-  subnet: string
-  subnetUid: string
-  /** The Router's, on that Subnet. */
-  address: string
+  /** For people. */
+  name: string
+  legUid: string
+  status: Pick<
+    NonNullable<NonNullable<FirewallGroup['status']>['ports']>[number],
+    'subnet' | 'subnetUID' | 'port' | 'portUID'
+  >
+  mac?: string
+  addresses: readonly string[]
+  /** `namespace/name` of the Subnets behind it. */
+  subnets: readonly string[]
 }
-
-type Leg = NonNullable<NonNullable<Router['status']>['interfaces']>[number]
 
 /** Where the group stands, and why it does not where it should. Pure. */
 export function resolvePorts(
@@ -32,21 +39,45 @@ export function resolvePorts(
     }
     const router = found.object
     const wanted = group.spec.ports[i]?.subnetRef
-    const legs = (router.status?.interfaces ?? []).filter((leg) => !wanted || isLegOf(leg, wanted.name))
-    if (wanted && legs.length === 0) lacks.push(notJoined(router, wanted.name, `spec.ports[${i}].subnetRef`))
-    for (const { subnet, subnetUID, ipAddress } of legs) {
-      const key = portKey(router.metadata.uid, subnetUID)
+    const subnet = wanted && keyOf(wanted, group.metadata.namespace)
+    const there = portsOf(router, caches).filter(({ subnets }) => subnet === undefined || subnets.includes(subnet))
+    if (wanted && there.length === 0) lacks.push(notJoined(router, wanted.name, `spec.ports[${i}].subnetRef`))
+    for (const port of there) {
+      const key = portKey(router.metadata.uid, port.legUid)
       const rival = findRival(group, key, caches)
-      if (rival) lacks.push(taken(router, subnet, rival))
-      else ports.set(key, { router, subnet, subnetUid: subnetUID, address: ipAddress })
+      if (rival) lacks.push(taken(port, rival))
+      else ports.set(key, port)
     }
   }
   return { ports: [...ports.values()], lacks }
 }
 
-/** Of the Router's own namespace. */
-function isLegOf({ subnet, namespace }: Leg, name: string): boolean {
-  return namespace === undefined && subnet === name
+function portsOf(router: Router, caches: OperatorDeps['caches']): FirewalledPort[] {
+  const { interfaces = [], ports = [] } = router.status ?? {}
+  return [
+    ...interfaces.map(({ subnet, namespace, subnetUID, ipAddress }) => ({
+      ...{ router, name: `on Subnet ${subnet}`, legUid: subnetUID, status: { subnet, subnetUID } },
+      ...{ addresses: [ipAddress], subnets: [keyOf({ namespace, name: subnet }, router.metadata.namespace)] },
+    })),
+    // One without a MAC address is at no Router yet.
+    ...ports.flatMap(({ name, uid, fixedIPs }) => {
+      const mac = caches.ports.findByUid(uid)?.status?.macAddress
+      if (mac === undefined) return []
+      const subnets = fixedIPs.flatMap(({ subnetUID }) => caches.subnets.findByUid(subnetUID) ?? []).map(keyOfObject)
+      const addresses = fixedIPs.map(({ ipAddress }) => ipAddress)
+      return [
+        {
+          router,
+          name: `with Port ${name}`,
+          legUid: uid,
+          status: { port: name, portUID: uid },
+          mac,
+          addresses,
+          subnets,
+        },
+      ]
+    }),
+  ]
 }
 
 /** One that stands there keeps it; of two (after a restore) the older. */
@@ -56,8 +87,7 @@ function findRival(
   { firewallGroups }: OperatorDeps['caches'],
 ): FirewallGroup | undefined {
   const others = firewallGroups.listBy('standing', key).filter(({ metadata }) => metadata.uid !== group.metadata.uid)
-  const stands = group.status?.ports?.some(({ routerUID, subnetUID }) => portKey(routerUID, subnetUID) === key)
-  return stands ? others.find((other) => isOlder(other, group)) : others[0]
+  return standingOf(group).includes(key) ? others.find((other) => isOlder(other, group)) : others[0]
 }
 
 function notJoined(router: Router, subnet: string, field: string): Outcome {
@@ -65,7 +95,7 @@ function notJoined(router: Router, subnet: string, field: string): Outcome {
   return waitFor('SubnetNotRouted', message)
 }
 
-function taken(router: Router, subnet: string, rival: FirewallGroup): Outcome {
-  const message = `the port of Router ${keyOfObject(router)} on Subnet ${subnet} has FirewallGroup ${keyOfObject(rival)} already: take it out of one of the two`
+function taken({ router, name }: FirewalledPort, rival: FirewallGroup): Outcome {
+  const message = `the port of Router ${keyOfObject(router)} ${name} has FirewallGroup ${keyOfObject(rival)} already: take it out of one of the two`
   return waitFor('RouterPortInUse', message)
 }

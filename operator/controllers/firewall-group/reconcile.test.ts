@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a FirewallGroup stands, and that it stays as it was when it cannot be what it should.
 import { beforeEach, expect, test } from '@jest/globals'
-import type { FirewallGroup, FirewallPolicy, Router } from '../../../lib/api/types.ts'
+import type { FirewallGroup, FirewallPolicy, Port, Router, Subnet } from '../../../lib/api/types.ts'
+import { TransientError } from '../../../lib/errors.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { wokenBy } from '../../testing/woken.ts'
+import { firewallGroupController } from './controller.ts'
 import { reconcileFirewallGroup } from './reconcile.ts'
 
 let w: MemoryWorld
@@ -38,11 +41,11 @@ beforeEach(async () => {
 test('it stands at all ports of a router, and at those that come', async () => {
   const group = groupOf()
   expect(await step(group)).toEqual({ kind: 'done' })
-  expect(made()?.ports.map(({ subnetUid }) => subnetUid)).toEqual(['uid-front', 'uid-back'])
+  expect(made()?.ports.map(({ legUid }) => legUid)).toEqual(['uid-front', 'uid-back'])
   expect(group.status).toMatchObject({ state: 'ACTIVE', ports: [{ router: 'r', subnet: 'front' }, { subnet: 'back' }] })
   w.put('routers', router('r', 'back', 'third'))
   await step(group)
-  expect(made()?.ports.map(({ subnetUid }) => subnetUid)).toEqual(['uid-back', 'uid-third'])
+  expect(made()?.ports.map(({ legUid }) => legUid)).toEqual(['uid-back', 'uid-third'])
 })
 
 test('policies of a direction follow each other; without the direction everything passes', async () => {
@@ -56,7 +59,7 @@ test('policies of a direction follow each other; without the direction everythin
 test('of a router it stands at the port of one subnet, or says that there is none', async () => {
   const ports = (name: string) => [{ routerRef: { name: 'r' }, subnetRef: { name } }]
   expect(await step(groupOf({ ports: ports('back') }))).toEqual({ kind: 'done' })
-  expect(made()?.ports).toMatchObject([{ routerUid: 'uid-r', subnetUid: 'uid-back', address: '10.0.0.1' }])
+  expect(made()?.ports).toMatchObject([{ routerUid: 'uid-r', legUid: 'uid-back', addresses: ['10.0.0.1'] }])
   const elsewhere = groupOf({ ports: ports('attic') })
   expect(await step(elsewhere)).toMatchObject({ kind: 'wait', reason: 'SubnetNotRouted' })
   expect(elsewhere.status).toEqual({
@@ -120,6 +123,49 @@ test('one that loses a policy of its past by force stands with what its spec nam
   group.spec.ingress = { policyRefs: [{ name: 'base' }, { name: 'typo' }] }
   expect(await step(group)).toMatchObject({ reason: 'FirewallPolicyNotFound' })
   expect(made()?.ingress).toMatchObject([{ action: 'reject' }])
+})
+
+test('it stands where a router has the addresses of a Port, also by the Subnet of that one', async () => {
+  const fixedIPs = [{ subnetUID: 'uid-lan', ipAddress: '10.7.0.9' }]
+  const status = { interfaces: [leg('front')], ports: [{ name: 'p', uid: 'uid-p', fixedIPs }] }
+  w.put('routers', stored<Router>('r', {}, { status }))
+  w.put('subnets', stored<Subnet>('lan', { networkRef: { name: 'lan' }, cidr: '10.7.0.0/24' }, { namespace: 'infra' }))
+  w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' } }))
+  await step(groupOf())
+  expect(made()?.ports).toHaveLength(1)
+  w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' } }, { status: { macAddress: 'fa:16:3e:00:00:09' } }))
+  expect(wokenBy(w, firewallGroupController)('ports', stored<Port>('p', { networkRef: { name: 'lan' } }))).toEqual([
+    'ns/edge',
+  ])
+  const group = groupOf()
+  expect(await step(group)).toEqual({ kind: 'done' })
+  const there = { routerUid: 'uid-r', legUid: 'uid-p', mac: 'fa:16:3e:00:00:09', addresses: ['10.7.0.9'] }
+  expect(made()?.ports[1]).toEqual(there)
+  expect(group.status?.ports?.[1]).toEqual({ router: 'r', routerUID: 'uid-r', port: 'p', portUID: 'uid-p' })
+  const second = groupOf({}, 'second')
+  const taken: unknown = expect.stringContaining('with Port p has FirewallGroup ns/edge')
+  expect(await step(second)).toMatchObject({ reason: 'RouterPortInUse', message: taken })
+  const at = (subnetRef: object) =>
+    groupOf({ ports: [{ routerRef: { name: 'r' }, subnetRef: { name: 'lan', ...subnetRef } }] })
+  expect(await step(at({}))).toMatchObject({ reason: 'SubnetNotRouted' })
+  expect(await step(at({ namespace: 'infra' }))).toEqual({ kind: 'done' })
+  expect(made()?.ports).toEqual([there])
+})
+
+test('a Subnet of another namespace is named with it', async () => {
+  w.put('routers', stored<Router>('r', {}, { status: { interfaces: [{ ...leg('front'), namespace: 'infra' }] } }))
+  const at = (subnetRef: { name: string; namespace?: string }) =>
+    groupOf({ ports: [{ routerRef: { name: 'r' }, subnetRef }] })
+  expect(await step(at({ name: 'front' }))).toMatchObject({ reason: 'SubnetNotRouted' })
+  expect(await step(at({ name: 'front', namespace: 'infra' }))).toEqual({ kind: 'done' })
+  expect(made()?.ports).toHaveLength(1)
+})
+
+test('what it has is recorded even where a part of it has to wait', async () => {
+  const group = groupOf()
+  w.network.failNext(new TransientError('NetworkNotReady', 'a port is missing'))
+  await expect(step(group)).rejects.toThrow('a port is missing')
+  expect(group.status).toMatchObject({ state: 'INACTIVE', ports: [{}, {}], ingressPolicies: [{ policy: 'ns/web' }] })
 })
 
 test('a router that is missing keeps no other from being guarded', async () => {

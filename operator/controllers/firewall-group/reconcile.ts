@@ -32,17 +32,18 @@ export async function reconcileFirewallGroup(
     ...{ kind: 'FirewallGroup', ...ownerOf(group), ports: ports.map(toLogical) },
     ...rulesOf(ruling.policies),
   }
-  await deps.network.ensure(want, run.signal)
+  // Before: where a router's port is missing, all else is there.
   recordPolicies(group, ruling)
   status.ports = ports.map(toStatus)
+  await deps.network.ensure(want, run.signal)
   status.state = ports.length > 0 ? 'ACTIVE' : 'INACTIVE'
   return allMissing([...ruling.lacks, ...lacks])?.outcome ?? done
 }
 
-function toLogical({ router, subnetUid, address }: FirewalledPort): LogicalFirewallGroup['ports'][number] {
-  return { routerUid: router.metadata.uid, subnetUid, address }
+function toLogical({ router, legUid, mac, addresses }: FirewalledPort): LogicalFirewallGroup['ports'][number] {
+  return { routerUid: router.metadata.uid, legUid, ...(mac === undefined ? {} : { mac }), addresses }
 }
 
-function toStatus({ router: { metadata }, subnet, subnetUid }: FirewalledPort) {
-  return { router: metadata.name, routerUID: metadata.uid, subnet, subnetUID: subnetUid }
+function toStatus({ router: { metadata }, status }: FirewalledPort) {
+  return { router: metadata.name, routerUID: metadata.uid, ...status }
 }

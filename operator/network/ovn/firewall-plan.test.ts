@@ -15,7 +15,7 @@ const rule = (more: Partial<LogicalFirewallRule>): LogicalFirewallRule => ({
 })
 const wall = (more: Partial<LogicalFirewallGroup>): LogicalFirewallGroup => ({
   ...{ kind: 'FirewallGroup', uid: 'w', namespace: 'ns', name: 'edge', generation: 1 },
-  ports: [{ routerUid: 'r', subnetUid: 's', address: '10.0.0.1' }],
+  ports: [{ routerUid: 'r', legUid: 's', addresses: ['10.0.0.1'] }],
   ...more,
 })
 const routed = new Northbound(
@@ -55,12 +55,20 @@ test('what goes to a router is known by its MAC address; what is for the router 
   ])
 })
 
+test('a router has a Port’s MAC address and all its addresses where it joins by one', () => {
+  const ports = [{ routerUid: 'r', legUid: 's', mac: 'FA:16:3E:00:00:77', addresses: ['10.0.0.9', 'fd00::9'] }]
+  expect(acls(wall({ ports, egress: [] })).slice(0, 2)).toEqual([
+    'from-lport 32000 pass eth.dst == {fa:16:3e:00:00:77} && ip4.dst == {10.0.0.9}',
+    'from-lport 32000 pass eth.dst == {fa:16:3e:00:00:77} && ip6.dst == {fd00::9}',
+  ])
+})
+
 test('one that stands nowhere has no rules, which would name nobody', () => {
   expect(acls(wall({ ports: [], egress: [] }))).toEqual([])
 })
 
 test('it waits for a router’s port that is missing; those that are there have their rules', () => {
-  const ports = ['s', 'late'].map((subnetUid) => ({ routerUid: 'r', subnetUid, address: '10.0.0.1' }))
+  const ports = ['s', 'late'].map((legUid) => ({ routerUid: 'r', legUid, addresses: ['10.0.0.1'] }))
   const { operations, postponed } = planFirewallGroup(wall({ ports, ingress: [] }), routed)
   expect(postponed).toBeInstanceOf(TransientError)
   expect(postponed?.message).toContain('router-r-late')

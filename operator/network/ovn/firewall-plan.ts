@@ -3,7 +3,7 @@ import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalFirewallGroup, LogicalFirewallRule } from '../network-driver.ts'
-import { familyOf, normalAddress } from './addresses.ts'
+import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { firewallMatch } from './firewall-match.ts'
 import { FIREWALL_TIER } from './group-plan.ts'
 import { listedName, planListedGroup } from './listed-group.ts'
@@ -28,7 +28,7 @@ const ACTIONS = { allow: 'pass', deny: 'drop', reject: 'reject' } as const
 export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): Plan {
   const plan = new Plan()
   const name = listedName(FIREWALL_PREFIX, want.uid)
-  const ends = want.ports.flatMap(({ routerUid, subnetUid }) => findEnd(plan, routerPortName(routerUid, subnetUid), nb))
+  const ends = want.ports.flatMap(({ routerUid, legUid }) => findEnd(plan, routerPortName(routerUid, legUid), nb))
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
   planListedGroup(plan, held, { name, external_ids: markOf(want), ports: ends, rules: firewallRules(want, name) }, nb)
@@ -55,6 +55,10 @@ function findEnd(plan: Plan, port: string, nb: Northbound): string[] {
   return []
 }
 
+function macOf({ legUid, mac }: LogicalFirewallGroup['ports'][number]): string {
+  return mac === undefined ? announcerMac(legUid) : normalMac(mac)
+}
+
 function firewallRules(want: LogicalFirewallGroup, name: string): OvsRow[] {
   if (want.ports.length === 0) return []
   const rule = (direction: string, priority: number, action: string, ...match: string[]): OvsRow => ({
@@ -64,7 +68,7 @@ function firewallRules(want: LogicalFirewallGroup, name: string): OvsRow[] {
   const ordered = (direction: string, where: string, rules: readonly LogicalFirewallRule[]) =>
     rules.map((one, i) => rule(direction, FIRST_PRIORITY - i, ACTIONS[one.action], where, firewallMatch(one)))
   const from = `inport == @${name}`
-  const to = `eth.dst == {${[...new Set(want.ports.map(({ subnetUid }) => announcerMac(subnetUid)))].sort().join(', ')}}`
+  const to = `eth.dst == {${[...new Set(want.ports.map(macOf))].sort().join(', ')}}`
   const { ingress, egress } = want
   return [
     ...(ingress ? [...ordered('to-lport', from, ingress), rule('to-lport', REST_PRIORITY, 'drop', from, 'ip')] : []),
@@ -76,7 +80,7 @@ function firewallRules(want: LogicalFirewallGroup, name: string): OvsRow[] {
 
   /** What ends at the router, such as a ping of the gateway, is not forwarded and so not judged. */
   function toRouters(): OvsRow[] {
-    const addresses = [...new Set(want.ports.map(({ address }) => normalAddress(address)))].sort()
+    const addresses = [...new Set(want.ports.flatMap((port) => port.addresses.map(normalAddress)))].sort()
     return (['IPv4', 'IPv6'] as const).flatMap((family) => {
       const ip = family === 'IPv4' ? 'ip4' : 'ip6'
       const ours = addresses.filter((address) => familyOf(address) === family)

@@ -97,8 +97,9 @@ const WORLD: readonly LogicalWant[] = [
   {
     ...{ kind: 'FirewallGroup', ...owner, uid: 'wall' },
     ports: [
-      { routerUid: 'router-1', subnetUid: 'sub-2', address: '10.0.2.1' },
-      { routerUid: 'router-2', subnetUid: 'sub-62', address: 'fd00:2::1' },
+      { routerUid: 'router-1', legUid: 'sub-2', addresses: ['10.0.2.1'] },
+      { routerUid: 'router-2', legUid: 'sub-62', addresses: ['fd00:2::1'] },
+      { routerUid: 'router-2', legUid: SECOND_LEG.uid, mac: SECOND_LEG.mac, addresses: ['10.0.0.77'] },
     ],
     ingress: [{ action: 'reject', etherType: 'IPv4', protocol: 'icmp', source: {}, destination: {} }],
     egress: [],
