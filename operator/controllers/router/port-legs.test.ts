@@ -5,9 +5,11 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Instance, Network, Port, Router, Subnet, Trunk } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { wokenBy } from '../../testing/woken.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcilePort } from '../port/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
+import { routerController } from './controller.ts'
 import { reconcileRouter } from './reconcile.ts'
 
 let w: MemoryWorld
@@ -81,6 +83,26 @@ describe('a Port', () => {
     })
     expect(port.status).toMatchObject({ state: 'ACTIVE', router: { name: 'r', uid: 'uid-r' } })
     expect([made('first')?.interfaces.length, w.network.rows.of('Port').has('uid-p')]).toEqual([1, false])
+  })
+
+  test('wakes the Router, which waits for it or has it, when its Network changes or can be written to', async () => {
+    const port = await addPort('p')
+    const router = routerWith('r', byPort('p'))
+    w.put('routers', router)
+    const [lan] = w.deps.caches.networks.list()
+    const onChange = () => lan && wokenBy(w, routerController)('networks', lan)
+    const told: string[] = []
+    for (const start of routerController(w.deps, w.stores as never).sources ?? [])
+      start({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
+    expect(onChange()).toEqual(['ns/r'])
+    await joined(router, port)
+    router.spec.interfaces = []
+    w.put('routers', router)
+    expect(onChange()).toEqual(['ns/r'])
+    w.network.lose('Network', 'uid-lan')
+    told.length = 0
+    if (lan) await reconcileNetwork(structuredClone(lan), w.deps, w.run)
+    expect(told).toEqual(['ns/r'])
   })
 
   test('is nobody’s again once the Router has let it go', async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, KubeNode, LoadBalancer, Network, Subnet } from '../../../lib/api/types.ts'
+import type { ComputeNode, KubeNode, LoadBalancer, Network, Port, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
@@ -87,9 +87,14 @@ function networkKeyOfSubnet({ spec, metadata }: Subnet): ObjectKey {
   return keyOf(spec.networkRef, metadata.namespace)
 }
 
-function usersOf({ routers, subnets }: OperatorDeps['caches']) {
+function usersOf({ ports, routers, subnets }: OperatorDeps['caches']) {
   const onSubnet = (key: ObjectKey) => routers.listBy('subnet', key).map(keyOfObject)
+  const onPort = (port: Port) => [
+    ...routers.listBy('port', keyOfObject(port)),
+    ...routers.listBy('portLegUID', port.metadata.uid),
+  ]
   const onNetwork = (network: Network) => [
+    ...ports.listBy('network', keyOfObject(network)).flatMap(onPort).map(keyOfObject),
     ...subnets.listBy('network', keyOfObject(network)).flatMap((subnet) => onSubnet(keyOfObject(subnet))),
     ...routers.listBy('outside', keyOfObject(network)).map(keyOfObject),
   ]
