@@ -19,12 +19,12 @@ test.each([
   [
     'ports of icmp',
     { direction: 'ingress', protocol: 'icmp', portRangeMin: 8, portRangeMax: 8 },
-    /protocol: tcp or protocol: udp/,
+    /ports go with tcp, udp and sctp alone/,
   ],
   [
     'two remotes',
     { direction: 'ingress', remoteIPPrefix: '10.0.0.0/8', remoteGroupRef: { name: 'a' } },
-    /for both write two rules/,
+    /write one of remoteIPPrefix/,
   ],
   [
     'another family',
