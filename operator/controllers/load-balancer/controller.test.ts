@@ -58,6 +58,15 @@ describe('a LoadBalancer is woken by', () => {
     ])
   })
 
+  test('the machine of its member, which goes off', () => {
+    w.put('ports', portOf({ state: 'ERROR' }))
+    const running = machine({})
+    const withNic = { ...running, spec: { ...running.spec, networks: [{ portRef: { name: 'p' } }] } }
+    const off = { ...withNic, status: { state: 'SHUTOFF' as const } }
+    expect(woken('instances', off, withNic)).toEqual(['ns/db'])
+    expect(woken('instances', withNic, withNic)).toEqual([])
+  })
+
   test('what probes of a member find', () => {
     const told: string[] = []
     const { sources = [] } = loadBalancerController(w.deps, w.stores as never)

@@ -7,19 +7,26 @@ import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
+import { listNics, portKeyOf } from '../instance/nics.ts'
+import { isOff } from './members.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
 
 export function loadBalancerController(
   deps: OperatorDeps,
   informers: OperatorInformers,
 ): ControllerDefinition<LoadBalancer> {
-  const { instances, loadBalancers, networks, routers, subnets } = deps.caches
+  const { instances, loadBalancers, networks, ports, routers, subnets } = deps.caches
   const keysBy = (index: string, value: string): ObjectKey[] => loadBalancers.listBy(index, value).map(keyOfObject)
   const onMachine = (instance: Pick<Instance, 'metadata'>) =>
     labelKeysOf(instance).flatMap((key) => keysBy('selects', key))
   const onPort = ({ metadata, status }: Port) => {
     const machine = status?.instance && instances.findByUid(status.instance.uid)
     return [...keysBy('memberPort', metadata.uid), ...(machine ? onMachine(machine) : [])]
+  }
+  /** It may be off, or run again. */
+  const onPower = (instance: Instance) => {
+    const members = listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
+    return members.flatMap(({ metadata }) => keysBy('memberPort', metadata.uid))
   }
   /** Those whose address is of a Subnet that it joins. */
   const onRouter = ({ metadata, status }: Router) =>
@@ -41,6 +48,10 @@ export function loadBalancerController(
       {
         ...watchOf(informers.instances, onMachine),
         when: (old, now) => !isDeepStrictEqual(selectedOf(old as Instance), selectedOf(now as Instance)),
+      },
+      {
+        ...watchOf(informers.instances, onPower),
+        when: (old, now) => isOff(old as Instance) !== isOff(now as Instance),
       },
       {
         ...watchOf(informers.ports, onPort),
@@ -86,5 +97,5 @@ function waysOf({ metadata, status }: Router): unknown {
 }
 
 function reachedAt({ status }: Port): unknown {
-  return [status?.state, status?.fixedIPs, status?.instance]
+  return [status?.state, status?.fixedIPs, status?.instance, status?.node]
 }

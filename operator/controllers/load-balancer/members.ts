@@ -42,6 +42,7 @@ export function resolveMembers(
   for (const [j, one] of (listener.members ?? []).entries()) {
     const port = one.port ?? listener.port
     const field = `spec.listeners[${index}].members[${j}]`
+    const at = { port, family, way, caches }
     if (one.ipAddress !== undefined) {
       if (familyOf(one.ipAddress) === family) add({ name: one.ipAddress, address: one.ipAddress, port })
       else
@@ -53,11 +54,11 @@ export function resolveMembers(
         )
     } else if (one.portRef) {
       const own = resolve(portOfBalancer, balancer, { ref: one.portRef, field: `${field}.portRef` }, caches)
-      if (own.ok) add(memberOf(one.portRef.name, [own.object], { port, family, way }))
+      if (own.ok) add(memberOf(one.portRef.name, [own.object], at))
       else lacks.push(own.outcome)
     } else if (one.instanceSelector) {
       for (const instance of select(namespace, one.instanceSelector.matchLabels, caches))
-        add(memberOf(instance.metadata.name, portsOf(instance, caches), { port, family, way }))
+        add(memberOf(instance.metadata.name, portsOf(instance, caches), at))
     }
   }
   const members = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.port - b.port))
@@ -85,14 +86,14 @@ function portsOf(instance: Instance, { ports }: OperatorDeps['caches']): Port[] 
 function memberOf(
   name: string,
   ports: readonly Port[],
-  { port, family, way }: { port: number; family: string; way: BalancerWay },
+  { port, family, way, caches }: { port: number; family: string; way: BalancerWay; caches: OperatorDeps['caches'] },
 ): Member {
   for (const one of ports) {
     for (const { subnet: subnetName, ipAddress } of one.status?.fixedIPs ?? []) {
       const subnet = findSubnet(one, subnetName, way)
       if (!subnet || familyOf(ipAddress) !== family) continue
       const member = { name, port, address: ipAddress, own: { port: one, subnet } }
-      return one.status?.state === 'ACTIVE' ? member : { ...member, lacks: notPlugged(one) }
+      return isPlugged(one, caches) ? member : { ...member, lacks: notPlugged(one) }
     }
   }
   const message = `no address of ${family} that Router ${keyOfObject(way.router)} reaches`
@@ -104,8 +105,23 @@ function findSubnet({ spec, metadata }: Port, name: string, { subnets }: Balance
   return [...subnets.values()].find((one) => one.metadata.name === name && one.metadata.namespace === namespace)
 }
 
+/** One that is refused an edit, or whose node does not answer, stays where it is: only what is known to be off is out. */
+function isPlugged({ status }: Port, { instances }: Pick<OperatorDeps['caches'], 'instances'>): boolean {
+  if (status?.state === 'ACTIVE') return true
+  if (status?.state !== 'BUILD' && status?.state !== 'ERROR') return false
+  // Of a host outside.
+  if (status.gateways !== undefined) return true
+  const machine = status.node === undefined ? undefined : instances.findByUid(status.instance?.uid ?? '')
+  return machine !== undefined && !isOff(machine)
+}
+
+/** Whether it is known not to run. */
+export function isOff({ spec, status }: Pick<Instance, 'spec' | 'status'>): boolean {
+  return spec.runState === 'Stopped' || status?.state === 'SHUTOFF'
+}
+
 function notPlugged(port: Port): Member['lacks'] {
-  return { reason: 'PortDown', message: `Port ${keyOfObject(port)} is not ACTIVE: its machine does not run` }
+  return { reason: 'PortDown', message: `Port ${keyOfObject(port)} is plugged in nowhere: its machine does not run` }
 }
 
 function tooMany({ name }: Listener, count: number): Outcome {

@@ -103,6 +103,36 @@ test('a machine that does not run takes no part, and says so', async () => {
   expect(one.status?.operatingStatus).toBe('DEGRADED')
 })
 
+describe('a machine that runs serves on', () => {
+  const placed = (state: 'BUILD' | 'ERROR', instance: Partial<Instance> = {}) => {
+    addMachine('a', '10.0.1.11', { app: 'web' })
+    const port = structuredClone(w.deps.caches.ports.find('ns', 'a')) as Port
+    port.status = { ...port.status, state, node: 'n1', epoch: 1, instance: { name: 'a', uid: 'uid-a' } }
+    w.put('ports', port)
+    const machine = structuredClone(w.deps.caches.instances.find('ns', 'a')) as Instance
+    w.put('instances', { ...machine, ...instance, spec: { ...machine.spec, ...instance.spec } })
+  }
+  test.each([
+    ['its Port is refused an edit', 'ERROR'],
+    ['its node does not answer an edit of its Port', 'BUILD'],
+  ] as const)('while %s', async (_, state) => {
+    placed(state)
+    const one = balancer()
+    await step(one)
+    expect(membersOf(one)).toEqual(['a NO_MONITOR'])
+    expect(backends()).toEqual(['10.0.1.11:80'])
+  })
+  test.each<[string, Partial<Instance>]>([
+    ['is to be off', { spec: { runState: 'Stopped' } as Instance['spec'] }],
+    ['is off', { status: { state: 'SHUTOFF' } }],
+  ])('but not one that %s', async (_, instance) => {
+    placed('ERROR', instance)
+    const one = balancer()
+    await step(one)
+    expect(membersOf(one)).toEqual(['a OFFLINE PortDown'])
+  })
+})
+
 describe('with a monitor', () => {
   const monitored = () => balancer(listening({ healthMonitor: MONITOR }))
   test('members are probed from an address of their own subnet, which it gives back', async () => {
