@@ -3,6 +3,7 @@ import type { Instance, LoadBalancer, Port, Subnet } from '../../../lib/api/type
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { resolve } from '../../kind/resolve.ts'
+import { ownerUidOf } from '../../placed/port-owner.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
@@ -61,9 +62,20 @@ export function resolveMembers(
         add(memberOf(instance.metadata.name, portsOf(instance, caches), at))
     }
   }
-  const members = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.port - b.port))
-  if (members.length > MOST_MEMBERS) lacks.push(tooMany(listener, members.length))
-  return { members: members.slice(0, MOST_MEMBERS), lacks }
+  const members = [...found.values()].sort(byName)
+  const serving = members.filter(canServe)
+  if (serving.length > MOST_MEMBERS) lacks.push(tooMany(listener, serving.length))
+  const others = members.filter((member) => !canServe(member))
+  // Those that cannot serve take nobody's place.
+  return { members: [...serving, ...others].slice(0, MOST_MEMBERS).sort(byName), lacks }
+}
+
+function byName(a: Member, b: Member): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : a.port - b.port
+}
+
+function canServe({ address, lacks }: Member): boolean {
+  return address !== undefined && lacks === undefined
 }
 
 function select(
@@ -78,8 +90,10 @@ function select(
   )
 }
 
+/** Those that it has, or that were made for it: it may name Ports of others. */
 function portsOf(instance: Instance, { ports }: OperatorDeps['caches']): Port[] {
-  return listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
+  const named = listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
+  return named.filter((port) => [port.status?.instance?.uid, ownerUidOf(port)].includes(instance.metadata.uid))
 }
 
 /** By the first address of its Ports that the Router reaches. */

@@ -45,7 +45,14 @@ function addMachine(
   const instance = stored<Instance>(name, spec)
   w.put('instances', { ...instance, metadata: { ...instance.metadata, labels: labels as Record<string, string> } })
   const fixedIPs = [{ subnet, ipAddress: address, prefixLength: 24 }]
-  w.put('ports', stored<Port>(name, { networkRef: { name: `net-${subnet}` } }, { status: { state, fixedIPs } }))
+  w.put(
+    'ports',
+    stored<Port>(
+      name,
+      { networkRef: { name: `net-${subnet}` } },
+      { status: { state, fixedIPs, instance: { name, uid: `uid-${name}` } } },
+    ),
+  )
 }
 async function step(one: LoadBalancer, now = w.run.now): Promise<Outcome> {
   const outcome = await reconcileLoadBalancer(one, w.deps, { ...w.run, now })
@@ -101,6 +108,28 @@ test('a machine that does not run takes no part, and says so', async () => {
   expect(backends()).toEqual(['10.0.1.11:80'])
   expect(membersOf(one)).toEqual(['a NO_MONITOR', 'b OFFLINE PortDown'])
   expect(one.status?.operatingStatus).toBe('DEGRADED')
+})
+
+test('a machine that names the Port of another is not reached there', async () => {
+  addMachine('db', '10.0.1.11', { app: 'db' })
+  const thief = stored<Instance>('thief', {
+    ...{ flavorRef: { name: 'f' }, imageRef: { name: 'i' } },
+    networks: [{ portRef: { name: 'db' } }],
+  })
+  w.put('instances', { ...thief, metadata: { ...thief.metadata, labels: { app: 'web' } } })
+  const one = balancer()
+  await step(one)
+  expect(membersOf(one)).toEqual(['thief OFFLINE NotReached'])
+  expect(backends()).toEqual([])
+})
+
+test('those that cannot serve take no place from those that can', async () => {
+  for (let i = 0; i < 150; i++) addMachine(`a-${i}`, `10.0.1.${i + 2}`, { app: 'web' }, { state: 'DOWN' })
+  for (let i = 0; i < 150; i++) addMachine(`b-${i}`, `10.0.2.${i + 2}`, { app: 'web' }, { subnet: 'back' })
+  const one = balancer()
+  expect(await step(one)).toEqual({ kind: 'done' })
+  expect(backends()).toHaveLength(150)
+  expect(membersOf(one)).toHaveLength(256)
 })
 
 describe('a machine that runs serves on', () => {
