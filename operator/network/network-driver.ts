@@ -350,7 +350,12 @@ export interface NetworkDriver {
   /** Called with the UIDs of ports that no node reports on, those with a parent and those of hosts outside, whose claim may have changed. */
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void
   /** What a balancer's probes of this port found last. Undefined: nothing yet. */
-  probeOf(member: { portUid: string; protocol: LogicalListener['protocol']; port: number }): ProbeResult | undefined
+  probeOf(member: {
+    portUid: string
+    address: string
+    protocol: LogicalListener['protocol']
+    port: number
+  }): ProbeResult | undefined
   /** Called with the UIDs of the ports of which the probes found something else. */
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void
 }

@@ -47,8 +47,8 @@ function judge(
   network: Pick<OperatorDeps['network'], 'probeOf'>,
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
-  if (!healthMonitor || !own) return { status: 'NO_MONITOR' }
-  const result = network.probeOf({ portUid: own.port.metadata.uid, protocol, port })
+  if (!healthMonitor || !own || address === undefined) return { status: 'NO_MONITOR' }
+  const result = network.probeOf({ portUid: own.port.metadata.uid, address, protocol, port })
   if (result === 'online') return { status: 'ONLINE' }
   if (result === undefined)
     return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }

@@ -2,8 +2,9 @@
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { MonitoredTable } from '../../../lib/ovsdb/session.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
-import { readString, readUuids, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
+import { Claimants } from './claimants.ts'
 import { Probes } from './probes.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
@@ -19,13 +20,13 @@ const TABLES = {
     ],
   },
   Chassis: { columns: ['name'] },
-  Service_Monitor: { columns: ['logical_port', 'protocol', 'port', 'status'] },
+  Service_Monitor: { columns: ['logical_port', 'ip', 'protocol', 'port', 'status'] },
 } as const satisfies Record<string, MonitoredTable>
 
 /** The southbound database as the operator sees it: it reads who claims ports, and writes nothing. */
 export class Southbound {
   readonly #client: OvsdbClient
-  readonly #claimants = new Map<string, string>()
+  readonly #claimants = new Claimants()
   readonly #claims = new Listeners<Iterable<string>>()
   readonly probes = new Probes()
 
@@ -61,35 +62,12 @@ export class Southbound {
 
   /** The chassis that claims the port of this name. */
   claimantOf(name: string): string | undefined {
-    const chassis = this.#claimants.get(name)
+    const chassis = this.#claimants.chassisOf(name)
     return chassis === undefined ? undefined : readString(this.#client.rows('Chassis').get(chassis)?.['name'])
   }
 
   #update(changes: readonly RowChange[]): void {
     this.probes.update(changes)
-    const names = new Set<string>()
-    for (const { table, before, after } of changes) {
-      if (table === 'Service_Monitor') continue
-      if (table === 'Chassis') {
-        // Rare: a node came or went. All claimed ports are looked at again.
-        for (const name of this.#claimants.keys()) names.add(name)
-        continue
-      }
-      const was = before && readString(before['logical_port'])
-      if (was !== undefined) {
-        this.#claimants.delete(was)
-        names.add(was)
-      }
-      const is = after && readString(after['logical_port'])
-      if (is === undefined) continue
-      const chassis = claimOf(after)
-      if (chassis !== undefined) this.#claimants.set(is, chassis)
-      names.add(is)
-    }
-    this.#claims.emit(names)
+    this.#claims.emit(this.#claimants.update(changes))
   }
-}
-
-function claimOf(row: OvsRow | undefined): string | undefined {
-  return readUuids(row?.['chassis'])[0]
 }
