@@ -232,6 +232,21 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await writes(() => ensure({ ...WANTS.Router, routes: [] }))
       await writesNothing(() => ensure({ ...WANTS.Router, routes: [] }))
     })
+    test('a firewall waits for a port of a router, and stands at the others', async () => {
+      await ensure(network)
+      await ensure(WANTS.Router)
+      await ensure(WANTS.FirewallGroup)
+      const { ports } = WANTS.FirewallGroup
+      const late = { routerUid: 'router-2', legUid: 'leg', mac: 'fa:16:3e:00:00:99', addresses: ['10.0.0.99'] }
+      const both = { ...WANTS.FirewallGroup, ports: [...ports, late], egress: [] }
+      await writes(() => notReady(both))
+      await writesNothing(() => notReady(both))
+      const leg = { uid: 'leg', networkUid: 'net', mac: late.mac, mtu: 1442 }
+      const addresses = [{ address: '10.0.0.99', cidr: '10.0.0.0/24' }]
+      await ensure({ ...WANTS.Router, uid: 'router-2', interfaces: [], routes: [], ports: [{ ...leg, addresses }] })
+      await ensure(both)
+      await writesNothing(() => ensure(both))
+    })
     test('a router has the addresses of a port beside another one at the gateway address, and lets it go', async () => {
       await ensure(network)
       await ensure(WANTS.Router)

@@ -72,7 +72,7 @@ export class MemoryNetwork implements NetworkDriver {
   async ensure(want: LogicalWant): Promise<void> {
     this.#check()
     const canStand = this.#canStand(want)
-    if (!canStand && want.kind !== 'Router') throw notReady()
+    if (!canStand && want.kind !== 'Router' && want.kind !== 'FirewallGroup') throw notReady()
     const isNew = this.#put(want)
     // A port that names a group creates the group's row, so that rules can refer to it.
     if (want.kind === 'Port') {
