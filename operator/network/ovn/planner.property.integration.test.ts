@@ -317,7 +317,13 @@ async function picture(): Promise<unknown> {
     ports: rows('Logical_Switch_Port')
       .filter((entry) => isOurs(entry) || switched.has(entry[0]))
       .map(([, row]) => [
-        text(withoutFormer(row), 'dhcpv4_options', 'dhcpv6_options'),
+        text(withoutFormer(row), 'dhcpv4_options', 'dhcpv6_options', 'ha_chassis_group'),
+        // One that was made anew has another uuid.
+        readUuids(row['ha_chassis_group']).map((uuid) => {
+          const group = raw.rows('HA_Chassis_Group').get(uuid) ?? {}
+          const members = readUuids(group['ha_chassis']).map((member) => text(raw.rows('HA_Chassis').get(member) ?? {}))
+          return [text(group, 'ha_chassis'), members.sort()]
+        }),
         options(row, 'dhcpv4_options'),
         options(row, 'dhcpv6_options'),
       ])
