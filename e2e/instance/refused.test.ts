@@ -47,7 +47,6 @@ test.each([
 
 test.each([
   ['imageRef', { imageRef: { name: 'other' } }],
-  ['networks', { networks: [net] }],
   ['keyPairRef', { keyPairRef: { name: 'me' } }],
   ['userData', { userData: '#!/bin/sh' }],
   ['availabilityZone', { availabilityZone: 'zone-b' }],
