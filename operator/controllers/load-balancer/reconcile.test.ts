@@ -187,6 +187,21 @@ describe('with a monitor', () => {
     ).toEqual([])
   })
 
+  test('it gives no address back from which OVN may still probe', async () => {
+    addMachine('a', '10.0.1.11', { app: 'web' })
+    const one = monitored()
+    await step(one)
+    const held = () =>
+      w.deps.addresses.listHeld({ kind: 'HealthMonitor', namespace: 'ns', name: 'shop', uid: 'uid-shop' })
+    one.spec = listening()
+    w.network.failNext(new Error('OVN is away'))
+    await expect(step(one)).rejects.toThrow('away')
+    expect(held()).toHaveLength(1)
+    expect(one.status?.probeAddresses).toHaveLength(1)
+    await step(one)
+    expect(held()).toEqual([])
+  })
+
   test('what the probes find is said, since when, and why', async () => {
     addMachine('a', '10.0.1.11', { app: 'web' })
     const one = monitored()

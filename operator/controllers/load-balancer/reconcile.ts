@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, type Outcome } from '../../../lib/outcome.ts'
@@ -52,6 +53,7 @@ export async function reconcileLoadBalancer(
     run.signal,
   )
   setExternal(status, external)
+  await leaveProbes(balancer, probes, deps)
   status.router = `${router.metadata.namespace}/${router.metadata.name}`
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
@@ -126,17 +128,28 @@ function toLogicalMember(
   ]
 }
 
+type ProbeAddress = NonNullable<NonNullable<LoadBalancer['status']>['probeAddresses']>[number]
+
+interface ClaimedProbes {
+  /** By UID of the Subnet. */
+  sources: ReadonlyMap<string, string>
+  lacks: Outcome[]
+  probes: readonly ProbeAddress[]
+  /** The Subnets from which it probes, or should. */
+  uids: ReadonlySet<string>
+}
+
 /** An address in each Subnet of members that are monitored; it records them before anybody is probed from there. */
 async function claimProbes(
   balancer: LoadBalancer,
   found: readonly { listener: Listener; members: readonly Member[] }[],
   { subnets }: BalancerWay,
   deps: LoadBalancerDeps,
-): Promise<{ sources: ReadonlyMap<string, string>; lacks: Outcome[] }> {
+): Promise<ClaimedProbes> {
   const monitored = found.filter(({ listener }) => listener.healthMonitor !== undefined)
   const uids = new Set(monitored.flatMap(({ members }) => members.flatMap(({ own }) => own?.subnet.metadata.uid ?? [])))
   const lacks: Outcome[] = []
-  const probes: NonNullable<NonNullable<LoadBalancer['status']>['probeAddresses']> = []
+  const probes: ProbeAddress[] = []
   for (const uid of [...uids].sort()) {
     const subnet = subnets.get(uid)
     if (!subnet) continue
@@ -144,11 +157,25 @@ async function claimProbes(
     if (!address.ok) lacks.push(address.outcome)
     else probes.push({ subnet: subnet.metadata.name, subnetUID: uid, ipAddress: address.object.address })
   }
+  const had = balancer.status?.probeAddresses ?? []
+  setProbes(balancer, [...had.filter((one) => !probes.some((other) => isDeepStrictEqual(one, other))), ...probes])
+  return { sources: new Map(probes.map(({ subnetUID, ipAddress }) => [subnetUID, ipAddress])), lacks, probes, uids }
+}
+
+/** Once nobody is probed from there. */
+async function leaveProbes(
+  balancer: LoadBalancer,
+  { probes, uids }: Pick<ClaimedProbes, 'probes' | 'uids'>,
+  deps: LoadBalancerDeps,
+): Promise<void> {
   await releaseProbes(balancer, uids, deps)
+  setProbes(balancer, probes)
+}
+
+function setProbes(balancer: LoadBalancer, probes: readonly ProbeAddress[]): void {
   const status = (balancer.status ??= {})
-  if (probes.length > 0) status.probeAddresses = probes
+  if (probes.length > 0) status.probeAddresses = [...probes]
   else delete status.probeAddresses
-  return { sources: new Map(probes.map(({ subnetUID, ipAddress }) => [subnetUID, ipAddress])), lacks }
 }
 
 /** Nobody answers for it; it keeps its address. */
