@@ -67,6 +67,27 @@ describe('a LoadBalancer is woken by', () => {
     expect(woken('instances', withNic, withNic)).toEqual([])
   })
 
+  test('a Router in another namespace that joins its Subnet', () => {
+    const status = { interfaces: [{ ...legs.interfaces[0], namespace: 'ns' }] } as Router['status']
+    expect(woken('routers', stored<Router>('r', {}, { status, namespace: 'admin' }))).toEqual(['ns/db', 'ns/web'])
+  })
+
+  test('an address that is free in a Subnet that it has none to probe from', () => {
+    w.put('routers', stored<Router>('r', {}, { status: legs }))
+    const one = balancer('probing', { app: 'x' }, { router: 'ns/r' })
+    for (const listener of one.spec.listeners) listener.healthMonitor = {}
+    w.put('loadBalancers', one)
+    const told: string[] = []
+    const freed: ((claim: object) => void)[] = []
+    const addresses = { ...w.deps.addresses, onFreed: (listener: never) => freed.push(listener) }
+    const { sources = [] } = loadBalancerController({ ...w.deps, addresses: addresses as never }, w.stores as never)
+    for (const source of sources)
+      source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
+    const claim = { block: { namespace: 'ns', subnetName: 'other', subnetUid: 'u' }, entry: {} }
+    for (const listener of freed) listener(claim)
+    expect(told).toEqual(['ns/probing'])
+  })
+
   test('what probes of a member find', () => {
     const told: string[] = []
     const { sources = [] } = loadBalancerController(w.deps, w.stores as never)

@@ -4,6 +4,7 @@ import { FINALIZER, LOAD_BALANCER } from '../../../lib/api/kinds.ts'
 import type { Instance, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
+import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
@@ -30,7 +31,15 @@ export function loadBalancerController(
   }
   /** Those whose address is of a Subnet that it joins. */
   const onRouter = ({ metadata, status }: Router) =>
-    (status?.interfaces ?? []).flatMap(({ subnet }) => keysBy('subnet', `${metadata.namespace}/${subnet}`))
+    (status?.interfaces ?? []).flatMap(({ subnet, namespace = metadata.namespace }) =>
+      keysBy('subnet', keyOf({ name: subnet }, namespace)),
+    )
+  /** Behind this Router, those that monitor and have no address in the Subnet to probe from. */
+  const lackingProbe = (router: Router, subnetUid: string) =>
+    loadBalancers
+      .listBy('monitors', keyOfObject(router))
+      .filter(({ status }) => !status?.probeAddresses?.some(({ subnetUID }) => subnetUID === subnetUid))
+      .map(keyOfObject)
   return {
     name: 'load-balancer',
     kind: LOAD_BALANCER,
@@ -67,7 +76,9 @@ export function loadBalancerController(
         deps.addresses.onFreed(({ block, entry }) => {
           const { ownerRef } = entry
           if (ownerRef?.kind === 'LoadBalancer' || ownerRef?.kind === 'HealthMonitor') enqueueUid(ownerRef.uid)
-          for (const key of keysBy('withoutAddress', `${block.namespace}/${block.subnetName}`)) enqueue(key)
+          const probing = routers.listBy('legUID', block.subnetUid).flatMap((one) => lackingProbe(one, block.subnetUid))
+          const waiting = keysBy('withoutAddress', `${block.namespace}/${block.subnetName}`)
+          for (const key of [...waiting, ...probing]) enqueue(key)
         }),
       // The rows of its router or of a network can be written to now.
       ({ enqueue }) =>

@@ -79,6 +79,9 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     ],
     /** UID of the Router that answers for its address. */
     routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
+    /** The Router behind which it monitors members. */
+    monitors: ({ spec, status }) =>
+      status?.router !== undefined && spec.listeners.some(({ healthMonitor }) => healthMonitor) ? [status.router] : [],
     /** The Subnet of which it waits for an address. */
     withoutAddress: (balancer) => (balancer.status?.vipAddress === undefined ? targetKeysOf(subnet, balancer) : []),
   },

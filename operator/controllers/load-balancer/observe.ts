@@ -7,18 +7,26 @@ type Status = NonNullable<LoadBalancer['status']>
 type ListenerStatus = NonNullable<Status['listeners']>[number]
 type MemberStatus = ListenerStatus['members'][number]
 
+interface Observation {
+  before: Status
+  network: Pick<OperatorDeps['network'], 'probeOf'>
+  /** From where members are probed, by UID of their Subnet. */
+  sources: ReadonlyMap<string, string>
+  now: string
+}
+
 /** What is said of a listener's members: the same since the same time as long as it is the same. Pure, but for the probes. */
 export function observeListener(
   listener: Listener,
   members: readonly Member[],
-  { before, network, now }: { before: Status; network: Pick<OperatorDeps['network'], 'probeOf'>; now: string },
+  { before, network, sources, now }: Observation,
 ): ListenerStatus {
   const known = before.listeners?.find(({ name }) => name === listener.name)?.members ?? []
   return {
     name: listener.name,
     port: listener.port,
     members: members.map((member) => {
-      const said = judge(listener, member, network)
+      const said = judge(listener, member, { network, sources })
       const old = known.find(
         ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
       )
@@ -44,10 +52,12 @@ function identityOf({
 function judge(
   { healthMonitor, protocol }: Listener,
   { lacks, own, address, port }: Member,
-  network: Pick<OperatorDeps['network'], 'probeOf'>,
+  { network, sources }: Pick<Observation, 'network' | 'sources'>,
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
   if (!healthMonitor || !own || address === undefined) return { status: 'NO_MONITOR' }
+  // Nobody probes it, and so it is never left out.
+  if (!sources.has(own.subnet.metadata.uid)) return { status: 'NO_MONITOR' }
   const result = network.probeOf({ portUid: own.port.metadata.uid, address, protocol, port })
   if (result === 'online') return { status: 'ONLINE' }
   if (result === undefined)

@@ -59,7 +59,7 @@ export async function reconcileLoadBalancer(
   const now = run.now.toISOString()
   const { network } = deps
   status.listeners = found.map(({ listener, members }) =>
-    observeListener(listener, members, { before: status, network, now }),
+    observeListener(listener, members, { before: status, network, sources: probes.sources, now }),
   )
   status.operatingStatus = operatingStatusOf(status.listeners)
   status.state = 'ACTIVE'
