@@ -25,6 +25,7 @@ export function absentNetwork(): NetworkDriver {
     onUnreportedClaims: () => () => undefined,
     onTaken: () => () => undefined,
     probeOf: () => undefined,
+    hasProbes: () => false,
     onProbes: () => () => undefined,
   }
 }

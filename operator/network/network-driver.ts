@@ -356,6 +356,8 @@ export interface NetworkDriver {
     protocol: LogicalListener['protocol']
     port: number
   }): ProbeResult | undefined
+  /** Whether it knows by now what probes have found. */
+  hasProbes(): boolean
   /** Called with the UIDs of the ports of which the probes found something else. */
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void
 }

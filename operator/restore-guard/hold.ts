@@ -31,6 +31,7 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     isClaimed: (uid, node) => network.isClaimed(uid, node),
     onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
     probeOf: (member) => network.probeOf(member),
+    hasProbes: () => network.hasProbes(),
     onProbes: (listener) => network.onProbes(listener),
   }
 }

@@ -40,6 +40,8 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #takenListeners = new Set<(nodes: ReadonlySet<string>) => void>()
   readonly #claimListeners = new Set<(uids: readonly string[]) => void>()
   #unclaimed: ReadonlySet<string> = new Set()
+  /** Whether results of probes have come in. */
+  isProbing = true
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
   #taken: readonly TakenPort[] = []
   readonly #probes = new Map<string, ProbeResult>()
@@ -167,6 +169,10 @@ export class MemoryNetwork implements NetworkDriver {
 
   probeOf({ portUid }: { portUid: string }): ProbeResult | undefined {
     return this.#probes.get(portUid)
+  }
+
+  hasProbes(): boolean {
+    return this.isProbing
   }
 
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {

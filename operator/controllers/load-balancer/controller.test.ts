@@ -88,6 +88,12 @@ describe('a LoadBalancer is woken by', () => {
     expect(told).toEqual(['ns/probing'])
   })
 
+  test('itself, once it has another member: the probe may have had a result before that', () => {
+    const [before, now] = [balancer('new', {}), balancer('new', {}, withPort)]
+    expect(woken('loadBalancers', now, before)).toEqual(['ns/new'])
+    expect(woken('loadBalancers', now, now)).toEqual([])
+  })
+
   test('what probes of a member find', () => {
     const told: string[] = []
     const { sources = [] } = loadBalancerController(w.deps, w.stores as never)

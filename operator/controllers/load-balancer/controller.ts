@@ -9,6 +9,7 @@ import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
+import { memberPortsOf } from './kind.ts'
 import { isOff } from './members.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
 
@@ -48,6 +49,11 @@ export function loadBalancerController(
       {
         ...watchOf(informers.routers, onRouter),
         when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
+      },
+      // A probe of a new member may have had a result before its Port was known here: one more look.
+      {
+        ...watchOf(informers.loadBalancers, (balancer) => [keyOfObject(balancer)]),
+        when: (old, now) => !isDeepStrictEqual(memberPortsOf(old as LoadBalancer), memberPortsOf(now as LoadBalancer)),
       },
       // An address outside that leads to it, or did.
       watchOf(informers.floatingIPs, ({ status }) => {

@@ -68,15 +68,18 @@ export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<
     .map((key) => labelKey(namespace, key, matchLabels[key] ?? ''))
 }
 
+export function memberPortsOf({ status }: LoadBalancer): string[] {
+  const members = (status?.listeners ?? []).flatMap((listener) => listener.members)
+  return [...new Set(members.flatMap(({ portUID }) => portUID ?? []))]
+}
+
 export const loadBalancerKind: KindRow<LoadBalancer> = {
   references: { subnet, probedSubnet, port, router },
   indexes: {
     /** `team/app=web`: labels by which it selects machines. */
     selects: selectorKeysOf,
     /** UIDs of the Ports that are its members. */
-    memberPort: ({ status }) => [
-      ...new Set((status?.listeners ?? []).flatMap(({ members }) => members.flatMap(({ portUID }) => portUID ?? []))),
-    ],
+    memberPort: memberPortsOf,
     /** UID of the Router that answers for its address. */
     routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
     /** The Router behind which it monitors members. */

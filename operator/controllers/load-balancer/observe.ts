@@ -9,7 +9,7 @@ type MemberStatus = ListenerStatus['members'][number]
 
 interface Observation {
   before: Status
-  network: Pick<OperatorDeps['network'], 'probeOf'>
+  network: Pick<OperatorDeps['network'], 'hasProbes' | 'probeOf'>
   /** From where members are probed, by UID of their Subnet. */
   sources: ReadonlyMap<string, string>
   now: string
@@ -26,10 +26,10 @@ export function observeListener(
     name: listener.name,
     port: listener.port,
     members: members.map((member) => {
-      const said = judge(listener, member, { network, sources })
       const old = known.find(
         ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
       )
+      const said = judge(listener, member, { network, sources, old })
       const isSame = old?.status === said.status && old.reason === said.reason
       return { ...identityOf(member), ...said, since: isSame ? old.since : now }
     }),
@@ -52,7 +52,7 @@ function identityOf({
 function judge(
   { healthMonitor, protocol }: Listener,
   { lacks, own, address, port }: Member,
-  { network, sources }: Pick<Observation, 'network' | 'sources'>,
+  { network, sources, old }: Pick<Observation, 'network' | 'sources'> & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
   if (!healthMonitor || !own || address === undefined) return { status: 'NO_MONITOR' }
@@ -60,10 +60,20 @@ function judge(
   if (!sources.has(own.subnet.metadata.uid)) return { status: 'NO_MONITOR' }
   const result = network.probeOf({ portUid: own.port.metadata.uid, address, protocol, port })
   if (result === 'online') return { status: 'ONLINE' }
+  // An operator that has just begun does not know yet what was found.
+  if (result === undefined && old && !network.hasProbes() && wasProbed(old)) return verdictOf(old)
   if (result === undefined)
     return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }
   const message = `nothing answers at ${address}, ${protocol} port ${port}: look whether the service runs and listens there`
   return { status: 'OFFLINE', reason: 'NoAnswer', message }
+}
+
+function wasProbed({ status, reason }: MemberStatus): boolean {
+  return status === 'ONLINE' || reason === 'NoAnswer'
+}
+
+function verdictOf({ status, reason, message }: MemberStatus): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
+  return { status, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) }
 }
 
 /** Of all listeners together. */

@@ -187,6 +187,21 @@ describe('with a monitor', () => {
     ).toEqual([])
   })
 
+  test('an operator that has just begun keeps what was said', async () => {
+    addMachine('a', '10.0.1.11', { app: 'web' })
+    const one = monitored()
+    w.network.setProbe('uid-a', 'online')
+    await step(one)
+    const { listeners } = structuredClone(one.status ?? {})
+    w.network.probeOf = () => undefined
+    w.network.isProbing = false
+    await step(one, new Date(w.run.now.getTime() + 60_000))
+    expect(one.status?.listeners).toEqual(listeners)
+    w.network.isProbing = true
+    await step(one)
+    expect(membersOf(one)).toEqual(['a OFFLINE NotProbedYet'])
+  })
+
   test('it gives no address back from which OVN may still probe', async () => {
     addMachine('a', '10.0.1.11', { app: 'web' })
     const one = monitored()

@@ -153,6 +153,10 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#claims.southbound?.probes.resultOf(member)
   }
 
+  hasProbes(): boolean {
+    return this.#claims.southbound?.synced ?? false
+  }
+
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {
     return this.#claims.southbound?.probes.onChanged(listener) ?? (() => undefined)
   }
