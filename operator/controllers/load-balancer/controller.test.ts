@@ -79,8 +79,8 @@ describe('a LoadBalancer is woken by', () => {
     w.put('loadBalancers', one)
     const told: string[] = []
     const freed: ((claim: object) => void)[] = []
-    const addresses = { ...w.deps.addresses, onFreed: (listener: never) => freed.push(listener) }
-    const { sources = [] } = loadBalancerController({ ...w.deps, addresses: addresses as never }, w.stores as never)
+    Object.assign(w.deps.addresses, { onFreed: (listener: never) => freed.push(listener) })
+    const { sources = [] } = loadBalancerController(w.deps, w.stores as never)
     for (const source of sources)
       source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
     const claim = { block: { namespace: 'ns', subnetName: 'other', subnetUid: 'u' }, entry: {} }
