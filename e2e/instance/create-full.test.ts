@@ -131,7 +131,7 @@ test('it is in its zone, and its domain has no more than was asked for', async (
 test('deletion protection refuses; restartPolicy Always starts it again when it powers itself off', async () => {
   await expect(project.test.client.remove(INSTANCE, project.at('full'))).rejects.toThrow(/deletion protection/)
   const notBoot = (await project.marks('full'))[0]?.rest ?? ''
-  await inGuest('poweroff -f >/dev/null 2>&1 &')
+  await inGuest('(sleep 1; poweroff -f) </dev/null >/dev/null 2>&1 &')
   const marks = await project.waitForMark('full', 'login', { notBoot, timeoutMs: 90_000 })
   // Its volumes were written by the first boot.
   expect(marks.filter((m) => m.what === 'disk').map((m) => m.rest)).toContain('/dev/vdb found [disk-web-1]')
