@@ -612,6 +612,7 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...{ ...COMMON, state: 'ACTIVE', operatingStatus: 'DEGRADED', vipAddress: '10.0.0.100', subnetUID: 'uid-1' },
         ...{ router: 'team/main', routerUID: 'uid-2' },
+        externalAddresses: ['203.0.113.9'],
         probeAddresses: [{ subnet: 'front', subnetUID: 'uid-1', ipAddress: '10.0.0.101' }],
         listeners: [
           {

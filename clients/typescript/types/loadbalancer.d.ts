@@ -97,7 +97,7 @@ export interface LoadBalancerSpec {
      */
     sessionAffinity?: {
       /**
-       * How long after its last connection. *live*
+       * How long after its last connection; absent: 600. *live*
        */
       timeoutSeconds?: number
     }
@@ -106,19 +106,19 @@ export interface LoadBalancerSpec {
      */
     healthMonitor?: {
       /**
-       * Between two probes. *live*
+       * Between two probes; absent: 5. *live*
        */
       intervalSeconds?: number
       /**
-       * After which a probe has failed. *live*
+       * After which a probe has failed; absent: 3. *live*
        */
       timeoutSeconds?: number
       /**
-       * Probes in a row after which a member is taken in. *live*
+       * Probes in a row after which a member is taken in; absent: 1. *live*
        */
       successThreshold?: number
       /**
-       * Failed probes in a row after which it is left out. *live*
+       * Failed probes in a row after which it is left out; absent: 2. *live*
        */
       failureThreshold?: number
     }
