@@ -7,6 +7,9 @@ export function toFrame(message: Buffer): Buffer {
   return Buffer.concat([length, message])
 }
 
+/** Length of a header, and so of the shortest message: RFC 1035 section 4.1.1. */
+const LEAST_BYTES = 12
+
 /** Calls back with each message once it is whole; keeps at most one that is not. */
 export class FrameReader {
   readonly #onMessage: (message: Buffer) => void
@@ -16,13 +19,17 @@ export class FrameReader {
     this.#onMessage = onMessage
   }
 
-  push(chunk: Buffer): void {
+  /** @returns false at a length that no message has: the other end does not speak DNS, and nothing after it is read */
+  push(chunk: Buffer): boolean {
     this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     while (this.#held.length >= 2) {
-      const end = 2 + this.#held.readUInt16BE(0)
-      if (this.#held.length < end) return
+      const length = this.#held.readUInt16BE(0)
+      if (length < LEAST_BYTES) return false
+      const end = 2 + length
+      if (this.#held.length < end) return true
       this.#onMessage(this.#held.subarray(2, end))
       this.#held = this.#held.subarray(end)
     }
+    return true
   }
 }

@@ -40,7 +40,9 @@ export class TcpService {
       idle = setTimeout(() => socket.destroy(), IDLE_MS).unref()
       void this.#reply(socket, message, networkUid, address)
     })
-    socket.on('data', (chunk) => frames.push(chunk))
+    socket.on('data', (chunk) => {
+      if (!socket.destroyed && !frames.push(chunk)) socket.destroy()
+    })
   }
 
   async #reply(socket: Socket, message: Buffer, networkUid: string, address: string): Promise<void> {
