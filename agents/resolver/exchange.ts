@@ -14,37 +14,46 @@ export interface NameServer {
   port: number
 }
 
-/** @throws when the server gives no usable answer in time */
-export function ask(server: NameServer, query: Query, transport: Transport, timeoutMs: number): Promise<Buffer> {
+/** @throws when the server gives no usable answer in time, or the signal aborts before */
+export function ask(
+  server: NameServer,
+  query: Query,
+  transport: Transport,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   const sent = withId(query.bytes, randomInt(0x10000))
-  return (transport === 'udp' ? askByUdp : askByTcp)(server, sent, query.questionEnd, timeoutMs)
+  const end = Promise.withResolvers<Buffer>()
+  const timer = setTimeout(() => end.reject(new Error('no answer in time')), timeoutMs)
+  const onAbort = (): void => end.reject(new Error('given up'))
+  signal?.addEventListener('abort', onAbort)
+  const close = (transport === 'udp' ? askByUdp : askByTcp)(server, sent, query.questionEnd, end)
+  return end.promise.finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+    close()
+  })
 }
 
-function askByUdp(server: NameServer, sent: Buffer, questionEnd: number, timeoutMs: number): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+type End = Pick<PromiseWithResolvers<Buffer>, 'resolve' | 'reject'>
+
+/** @returns what ends it */
+function askByUdp(server: NameServer, sent: Buffer, questionEnd: number, { resolve, reject }: End): () => void {
   const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4')
-  const timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs)
   socket.on('error', reject)
   socket.on('message', (answer) => isAnswerTo(sent, questionEnd, answer) && resolve(answer))
   // Connected: the kernel drops what comes from elsewhere, and tells of a refusal.
   socket.connect(server.port, server.address, () => socket.send(sent, (error) => error && reject(error)))
-  return promise.finally(() => {
-    clearTimeout(timer)
-    socket.close()
-  })
+  return () => socket.close()
 }
 
-function askByTcp(server: NameServer, sent: Buffer, questionEnd: number, timeoutMs: number): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+/** @returns what ends it */
+function askByTcp(server: NameServer, sent: Buffer, questionEnd: number, { resolve, reject }: End): () => void {
   const socket = connect({ host: server.address, port: server.port })
-  const timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs)
   const frames = new FrameReader((answer) => isAnswerTo(sent, questionEnd, answer) && resolve(answer))
   socket.on('error', reject)
   socket.on('close', () => reject(new Error('closed without an answer')))
   socket.on('data', (chunk) => frames.push(chunk))
   socket.write(toFrame(sent))
-  return promise.finally(() => {
-    clearTimeout(timer)
-    socket.destroy()
-  })
+  return () => socket.destroy()
 }

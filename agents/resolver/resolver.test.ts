@@ -125,6 +125,18 @@ describe('who asks too much', () => {
     for (const answer of await Promise.all([...waiting, other])) expect(rcodeOf(answer!)).toBe(RCODE.serverFailure)
     expect(await resolver.answer(question('a.example'), { ...lan, address: '1' }, 'udp')).toBeDefined()
   })
+  test.each(['udp', 'tcp'] as const)('gives way to another network when all places wait: %s', async (transport) => {
+    const silent = (asked: Buffer) => asked.includes('evil')
+    const { port } = await server('127.0.0.2', (asked) => (silent(asked) ? undefined : says('192.0.2.1')(asked)))
+    const limits = { open: 4, sureOpenPerNetwork: 1, serverTimeoutMs: 300 }
+    const resolver = resolverOf(port, ['127.0.0.2'], limits)
+    const waiting = [1, 2, 3, 4].map((id) => resolver.answer(question('evil.example', { id }), lan, transport))
+    const answer = await resolver.answer(question('a.example'), { ...lan, networkUid: 'wan' }, transport)
+    expect(lastBytes(answer)).toBe('192.0.2.1')
+    const first = (await Promise.race(waiting))!
+    expect([first.readUInt16BE(0), rcodeOf(first)]).toEqual([1, RCODE.serverFailure])
+    await Promise.all(waiting)
+  })
 })
 
 describe('over TCP', () => {

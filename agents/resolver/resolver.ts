@@ -3,6 +3,7 @@ import type { Logger } from '../../lib/log.ts'
 import { FairRate, type RateLimits } from '../metadata/fair-rate.ts'
 import { RateLimit } from '../metadata/rate-limit.ts'
 import { ask, type Transport } from './exchange.ts'
+import { FairPlaces } from './fair-places.ts'
 import { asEmpty, RCODE, rcodeOf, readQuery, toAnswer, withId, type Query } from './message.ts'
 import { isUnder, staysInside } from './own-domain.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -23,6 +24,8 @@ export interface ResolverLimits extends RateLimits {
   openPerGuest: number
   openPerNetwork: number
   open: number
+  /** What a network has of these whatever others ask. */
+  sureOpenPerNetwork: number
   /** How long a server has to answer; all together have three times as long. */
   serverTimeoutMs: number
 }
@@ -30,7 +33,7 @@ export interface ResolverLimits extends RateLimits {
 const DEFAULT_LIMITS: ResolverLimits = {
   ...{ requestsPerSecond: 100, burst: 300, networkPerSecond: 400, networkBurst: 1200 },
   ...{ nodeRequestsPerSecond: 1000, nodeBurst: 3000, sureRequestsPerSecond: 5, sureBurst: 50 },
-  ...{ openPerGuest: 64, openPerNetwork: 256, open: 1024, serverTimeoutMs: 1500 },
+  ...{ openPerGuest: 64, openPerNetwork: 256, open: 1024, sureOpenPerNetwork: 16, serverTimeoutMs: 1500 },
 }
 
 export interface ResolverOptions {
@@ -45,13 +48,15 @@ export class Resolver {
   readonly #limits: ResolverLimits
   readonly #rate: FairRate
   readonly #networkRate: RateLimit
-  readonly #open = new Map<string, number>()
+  readonly #open: FairPlaces
 
   constructor(options: ResolverOptions) {
     this.#options = options
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#rate = new FairRate(this.#limits)
     this.#networkRate = new RateLimit({ perSecond: this.#limits.networkPerSecond, burst: this.#limits.networkBurst })
+    const { openPerGuest: perGuest, openPerNetwork: perNetwork, open: all, sureOpenPerNetwork } = this.#limits
+    this.#open = new FairPlaces({ perGuest, perNetwork, all, surePerNetwork: sureOpenPerNetwork })
   }
 
   /** Undefined: nothing is answered, because it is no question or too many were asked. */
@@ -64,22 +69,17 @@ export class Resolver {
     if (!read) return undefined
     if (read.refused !== undefined) return toAnswer(read.query, read.refused)
     if (staysInside(read.query.name, asker.domain)) return toAnswer(read.query, RCODE.noError)
-    const keys = [guest, networkUid, 'node']
-    const { openPerGuest, openPerNetwork, open } = this.#limits
-    if ([openPerGuest, openPerNetwork, open].some((most, i) => this.#count(keys[i] ?? '') >= most)) return undefined
-    for (const key of keys) this.#open.set(key, this.#count(key) + 1)
+    const place = this.#open.take(networkUid, guest)
+    if (!place) return undefined
     try {
-      return await this.#forward(read.query, asker, transport)
+      return await this.#forward(read.query, asker, transport, place.signal)
     } finally {
-      for (const key of keys) {
-        const left = this.#count(key) - 1
-        if (left > 0) this.#open.set(key, left)
-        else this.#open.delete(key)
-      }
+      place.leave()
     }
   }
 
-  async #forward(query: Query, { domain }: Asker, transport: Transport): Promise<Buffer> {
+  /** @param signal aborts when the question gives way to another's: it fails */
+  async #forward(query: Query, { domain }: Asker, transport: Transport, signal: AbortSignal): Promise<Buffer> {
     const { upstreams, log } = this.#options
     const { serverTimeoutMs } = this.#limits
     const end = performance.now() + 3 * serverTimeoutMs
@@ -87,20 +87,17 @@ export class Resolver {
     // The only server is asked again; of several each once.
     for (const server of servers.length === 1 ? [...servers, ...servers] : servers) {
       const left = Math.min(serverTimeoutMs, end - performance.now())
-      if (left <= 0) break
+      if (left <= 0 || signal.aborted) break
       try {
-        const answer = withId(await ask(server, query, transport, left), query.id)
+        const answer = withId(await ask(server, query, transport, left, signal), query.id)
         const isOwn = domain !== undefined && isUnder(query.name, domain)
         return isOwn && rcodeOf(answer) === RCODE.absentName ? asEmpty(answer) : answer
       } catch (err) {
+        if (signal.aborted) break
         upstreams.avoid(server, performance.now())
         log.debug({ err, server: server.address }, 'name server gave no answer')
       }
     }
     return toAnswer(query, RCODE.serverFailure)
-  }
-
-  #count(key: string): number {
-    return this.#open.get(key) ?? 0
   }
 }
