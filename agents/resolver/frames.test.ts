@@ -23,3 +23,12 @@ test('nothing is read after a length that no message has', () => {
   expect(read(zeros)).toEqual({ read: [], went: [false] })
   expect(read(Buffer.concat([toFrame(message(1)), zeros]))).toEqual({ read: [message(1)], went: [false] })
 })
+
+test('nothing is read once it was stopped, not even of the same bytes', () => {
+  const got: Buffer[] = []
+  const reader: FrameReader = new FrameReader((one) => {
+    got.push(one)
+    reader.stop()
+  })
+  expect([reader.push(Buffer.concat([toFrame(message(1)), toFrame(message(2))])), got]).toEqual([false, [message(1)]])
+})

@@ -14,15 +14,21 @@ const LEAST_BYTES = 12
 export class FrameReader {
   readonly #onMessage: (message: Buffer) => void
   #held: Buffer = Buffer.alloc(0)
+  #stopped = false
 
   constructor(onMessage: (message: Buffer) => void) {
     this.#onMessage = onMessage
   }
 
-  /** @returns false at a length that no message has: the other end does not speak DNS, and nothing after it is read */
+  /** Nothing more is read, not even what has come already. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** @returns false once it was stopped, or at a length that no message has: the other end does not speak DNS, and nothing after it is read */
   push(chunk: Buffer): boolean {
     this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    while (this.#held.length >= 2) {
+    while (!this.#stopped && this.#held.length >= 2) {
       const length = this.#held.readUInt16BE(0)
       if (length < LEAST_BYTES) return false
       const end = 2 + length
@@ -30,6 +36,6 @@ export class FrameReader {
       this.#onMessage(this.#held.subarray(2, end))
       this.#held = this.#held.subarray(end)
     }
-    return true
+    return !this.#stopped
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { connect, createServer, Socket, type AddressInfo, type Server } from 'node:net'
 import { createLogger } from '../../lib/log.ts'
 import { FrameReader, toFrame } from './frames.ts'
 import { RCODE, rcodeOf } from './message.ts'
@@ -23,7 +23,7 @@ async function server(
   port = 0,
 ): Promise<{ port: number; asked: Buffer[] }> {
   const asked: Buffer[] = []
-  const socket: Socket = createSocket('udp4')
+  const socket: UdpSocket = createSocket('udp4')
   socket.on('message', (bytes, from) => {
     asked.push(bytes)
     const answer = reply(bytes)
@@ -141,8 +141,8 @@ describe('who asks too much', () => {
 
 describe('over TCP', () => {
   const service = new TcpService(async (message) => answerTo(message))
-  const dial = async () => {
-    const listener = createServer((socket) => service.accept('lan', '10.0.0.5', socket)).listen(0, '127.0.0.1')
+  const dial = async (of = service) => {
+    const listener = createServer((socket) => of.accept('lan', '10.0.0.5', socket)).listen(0, '127.0.0.1')
     await once(listener, 'listening')
     open.push(listener)
     return () => connect((listener.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined)
@@ -165,6 +165,30 @@ describe('over TCP', () => {
     const closed = held.map((socket) => new Promise((resolve) => socket.once('close', () => resolve(socket))))
     expect(held).toContain(await Promise.race(closed))
     for (const socket of held) socket.destroy()
+  })
+  test('a connection with too many questions at once ends, and the rest of them are not looked at', async () => {
+    let asked = 0
+    const slow = new TcpService(() => (asked++, new Promise(() => undefined)))
+    const socket = (await dial(slow))()
+    socket.write(Buffer.concat(Array.from({ length: 1000 }, () => toFrame(Buffer.alloc(12)))))
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(asked).toBe(64)
+  })
+  test('a guest, and a network, has so many new connections a second', () => {
+    const many = new TcpService(async () => undefined)
+    const opened = (networkUid: string, address: string): boolean => {
+      const socket = new Socket()
+      many.accept(networkUid, address, socket)
+      const isOpen = !socket.destroyed
+      socket.destroy()
+      socket.emit('close')
+      return isOpen
+    }
+    const count = (networkUid: string, addresses: number) =>
+      Array.from({ length: 1000 }, (_, i) => opened(networkUid, String(i % addresses))).filter(Boolean).length
+    const [guest, network] = [count('lan', 1), count('wan', 100)]
+    expect([guest >= 64, guest < 128, network >= 256, network < 400]).toEqual([true, true, true, true])
+    expect(opened('other', '1')).toBe(true)
   })
 })
 
