@@ -32,3 +32,8 @@ test('nothing is read once it was stopped, not even of the same bytes', () => {
   })
   expect([reader.push(Buffer.concat([toFrame(message(1)), toFrame(message(2))])), got]).toEqual([false, [message(1)]])
 })
+
+test('nothing is read after a length that is too much', () => {
+  const reader = new FrameReader(() => undefined, 12)
+  expect([reader.push(toFrame(message(1))), reader.push(Buffer.from([0, 13]))]).toEqual([true, false])
+})

@@ -14,10 +14,12 @@ const LEAST_BYTES = 12
 export class FrameReader {
   readonly #onMessage: (message: Buffer) => void
   #held: Buffer = Buffer.alloc(0)
+  readonly #mostBytes: number
   #stopped = false
 
-  constructor(onMessage: (message: Buffer) => void) {
+  constructor(onMessage: (message: Buffer) => void, mostBytes = 0xffff) {
     this.#onMessage = onMessage
+    this.#mostBytes = mostBytes
   }
 
   /** Nothing more is read, not even what has come already. */
@@ -30,12 +32,14 @@ export class FrameReader {
     this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     while (!this.#stopped && this.#held.length >= 2) {
       const length = this.#held.readUInt16BE(0)
-      if (length < LEAST_BYTES) return false
+      if (length < LEAST_BYTES || length > this.#mostBytes) return false
       const end = 2 + length
-      if (this.#held.length < end) return true
-      this.#onMessage(this.#held.subarray(2, end))
+      if (this.#held.length < end) break
+      this.#onMessage(Buffer.from(this.#held.subarray(2, end)))
       this.#held = this.#held.subarray(end)
     }
+    // Copies, as the messages are: a part holds all that came with it.
+    this.#held = Buffer.from(this.#held)
     return !this.#stopped
   }
 }

@@ -3,7 +3,7 @@
 
 const HEADER_BYTES = 12
 /** A question fits far below; what is longer is no question. */
-const MOST_BYTES = 4096
+export const MOST_BYTES = 4096
 const MOST_NAME_BYTES = 255
 const MOST_LABEL_BYTES = 63
 const CLASS_IN = 1

@@ -190,6 +190,41 @@ describe('over TCP', () => {
     expect([guest >= 64, guest < 128, network >= 256, network < 400]).toEqual([true, true, true, true])
     expect(opened('other', '1')).toBe(true)
   })
+  test('all networks together have so many connections: whoever has most loses its oldest', () => {
+    const full = new TcpService(async () => undefined)
+    const accept = (networkUid: string, guest: number): Socket => {
+      const socket = new Socket()
+      full.accept(networkUid, String(guest), socket)
+      return socket
+    }
+    const of = (networkUid: string) => Array.from({ length: 128 }, (_, i) => accept(networkUid, i % 16))
+    const held = ['n1', 'n2', 'n3', 'n4'].map(of)
+    const other = accept('other', 1)
+    expect([other.destroyed, held.flat().filter(({ destroyed }) => destroyed)]).toEqual([false, [held[0]?.[0]]])
+    for (const socket of [other, ...held.flat()]) socket.destroy()
+  })
+  test('all networks together have so much unread: whoever has most loses a connection', async () => {
+    const service = new TcpService(async () => Buffer.alloc(0xffff))
+    const open = (networkUid: string, guest: number) => {
+      const socket = new Socket()
+      // As of a guest that reads nothing.
+      socket._write = () => undefined
+      service.accept(networkUid, String(guest), socket)
+      return {
+        socket,
+        ask: (n: number) => Array.from({ length: n }, () => socket.emit('data', toFrame(Buffer.alloc(12)))),
+      }
+    }
+    const reader = open('other', 1)
+    reader.ask(2)
+    const held = ['n1', 'n2'].flatMap((uid) => Array.from({ length: 128 }, (_, i) => open(uid, i % 16)))
+    for (const { ask } of held) ask(4)
+    await new Promise((resolve) => setImmediate(resolve))
+    const sockets = [reader, ...held].map(({ socket }) => socket).filter(({ destroyed }) => !destroyed)
+    const unread = sockets.reduce((sum, { writableLength }) => sum + writableLength, 0)
+    expect([unread <= 32 << 20, unread > 31 << 20, reader.socket.destroyed]).toEqual([true, true, false])
+    for (const socket of sockets) socket.destroy()
+  })
 })
 
 test('a resolv.conf: three servers, and no other words', () => {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net'
 import { RateLimit } from '../metadata/rate-limit.ts'
+import { FairPlaces } from './fair-places.ts'
 import { FrameReader, toFrame } from './frames.ts'
+import { MOST_BYTES } from './message.ts'
+import { whoGivesWay, type Unread } from './unread.ts'
 
 const IDLE_MS = 10_000
-const MOST_PER_GUEST = 8
-const MOST_PER_NETWORK = 128
+const CONNECTIONS = { perGuest: 8, perNetwork: 128, all: 512, surePerNetwork: 8 }
 /** New connections: a guest opens one for each answer that is too long for UDP. */
 const GUEST_RATE = { perSecond: 20, burst: 64 }
 const NETWORK_RATE = { perSecond: 100, burst: 256 }
@@ -13,11 +15,14 @@ const NETWORK_RATE = { perSecond: 100, burst: 256 }
 const MOST_WAITING = 64
 /** Answers that wait for the guest to read them. */
 const MOST_UNREAD_BYTES = 256 * 1024
+/** Of the whole process, whose memory is limited. */
+const MOST_UNREAD_BYTES_OF_ALL = 32 * 1024 * 1024
 
 /** Connections of guests: a few each, that end when nothing is asked, or when answers are not read. */
 export class TcpService {
   readonly #answer: (message: Buffer, networkUid: string, address: string) => Promise<Buffer | undefined>
-  readonly #open = new Map<string, number>()
+  readonly #open = new FairPlaces(CONNECTIONS)
+  readonly #sockets = new Map<Socket, string>()
   readonly #guestRate = new RateLimit(GUEST_RATE)
   readonly #networkRate = new RateLimit(NETWORK_RATE)
 
@@ -27,20 +32,18 @@ export class TcpService {
 
   accept(networkUid: string, address: string, socket: Socket): void {
     const guest = `${networkUid}/${address}`
-    const keys = [guest, networkUid]
     const now = performance.now()
     const isTooOften = !this.#guestRate.take(guest, now) || !this.#networkRate.take(networkUid, now)
-    if (isTooOften || [MOST_PER_GUEST, MOST_PER_NETWORK].some((most, i) => this.#count(keys[i] ?? '') >= most)) {
+    const place = isTooOften ? undefined : this.#open.take(networkUid, guest)
+    if (!place) {
       socket.destroy()
       return
     }
-    for (const key of keys) this.#open.set(key, this.#count(key) + 1)
+    place.signal.addEventListener('abort', () => socket.destroy())
+    this.#sockets.set(socket, networkUid)
     socket.once('close', () => {
-      for (const key of keys) {
-        const left = this.#count(key) - 1
-        if (left > 0) this.#open.set(key, left)
-        else this.#open.delete(key)
-      }
+      place.leave()
+      this.#sockets.delete(socket)
     })
     socket.on('error', () => undefined)
     // Counted from the last whole question: dripping bytes does not keep it open.
@@ -52,7 +55,7 @@ export class TcpService {
       idle = setTimeout(() => socket.destroy(), IDLE_MS).unref()
       if (++waiting > MOST_WAITING) frames.stop()
       else void this.#reply(socket, message, networkUid, address).finally(() => waiting--)
-    })
+    }, MOST_BYTES)
     socket.on('data', (chunk) => {
       if (!socket.destroyed && !frames.push(chunk)) socket.destroy()
     })
@@ -61,10 +64,14 @@ export class TcpService {
   async #reply(socket: Socket, message: Buffer, networkUid: string, address: string): Promise<void> {
     const answer = await this.#answer(message, networkUid, address)
     if (!answer || socket.destroyed || socket.writableLength > MOST_UNREAD_BYTES) socket.destroy()
-    else socket.write(toFrame(answer))
+    else if (!socket.write(toFrame(answer))) this.#endUnread()
   }
 
-  #count(key: string): number {
-    return this.#open.get(key) ?? 0
+  /** Ends connections until what is unread of all together is no more than it may be. */
+  #endUnread(): void {
+    const unread: Unread<Socket>[] = []
+    for (const [of, networkUid] of this.#sockets)
+      if (!of.destroyed) unread.push({ of, networkUid, bytes: of.writableLength })
+    for (const socket of whoGivesWay(unread, MOST_UNREAD_BYTES_OF_ALL)) socket.destroy()
   }
 }
