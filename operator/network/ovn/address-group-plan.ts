@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { readStrings, setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalAddressGroup } from '../network-driver.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
@@ -52,12 +51,7 @@ function planDifference(plan: Plan, { uuid, row }: FoundRow, wanted: ReadonlySet
   const present = new Set(readStrings(row['addresses']))
   const added = [...wanted].filter((address) => !present.has(address))
   const surplus = [...present].filter((address) => !wanted.has(address))
-  if (added.length + surplus.length === 0) return
-  const mutations = [
-    ['addresses', 'delete', setOf(surplus)],
-    ['addresses', 'insert', setOf(added)],
-  ] as const
-  plan.push({ op: 'mutate', table: 'Address_Set', where: byUuid(uuid), mutations })
+  plan.exchange('Address_Set', uuid, 'addresses', { out: surplus, into: added })
 }
 
 /** OVN takes no mask of zero bits in a set: everything is its two halves. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TerminalError, TransientError } from '../../../lib/errors.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { setOf, uuidOf, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import type { OvsNamedUuid, OvsUuid } from '../../../lib/ovsdb/values.ts'
 import type { LogicalKind } from '../network-driver.ts'
 import type { Northbound } from './northbound.ts'
+import { planHolders } from './part-holders.ts'
 import type { Plan } from './plan.ts'
 
 const HOLDERS = ['Logical_Router', 'Logical_Switch'] as const
@@ -32,21 +32,6 @@ export function planPlaces(
   nb: Northbound,
   { places, held, balancer }: { places: Places; held: string | undefined; balancer: OvsUuid | OvsNamedUuid },
 ): void {
-  for (const table of HOLDERS) {
-    const present = held === undefined ? [] : nb.holdersOf(table, held)
-    const mutate = (uuid: string, mutator: 'insert' | 'delete', row: OvsUuid | OvsNamedUuid) =>
-      plan.push({
-        ...{ op: 'mutate', table, where: byUuid(uuid) },
-        mutations: [['load_balancer', mutator, setOf([row])]],
-      })
-    for (const uuid of places[table]) if (!present.includes(uuid)) mutate(uuid, 'insert', balancer)
-    for (const uuid of present)
-      if (held !== undefined && !places[table].includes(uuid)) mutate(uuid, 'delete', uuidOf(held))
-  }
-}
-
-/** @throws TerminalError for what is no port */
-export function checkedPort(port: number): number {
-  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port
-  throw new TerminalError('InvalidRule', `${port} is not between 1 and 65535`)
+  for (const table of HOLDERS)
+    planHolders(plan, nb, { table, column: 'load_balancer' }, { wanted: places[table], held, part: balancer })
 }

@@ -2,7 +2,7 @@
 import { TerminalError } from '../../../lib/errors.ts'
 import type { LogicalFirewallEnd, LogicalFirewallRule } from '../network-driver.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
-import { checkedPort } from './balancer-places.ts'
+import { checkedPort, rangeMatch } from './match-words.ts'
 
 /** What a packet has to be for a rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
 export function firewallMatch({ etherType, protocol, source, destination }: LogicalFirewallRule): string {
@@ -36,7 +36,6 @@ function portMatch(
   if (!ports) return []
   if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp')
     throw new TerminalError('InvalidRule', `protocol ${protocol} has no ports`)
-  const [first, last] = ports.map(checkedPort)
-  const field = `${protocol}.${end}`
-  return first === last ? [`${field} == ${first}`] : [`${field} >= ${first}`, `${field} <= ${last}`]
+  const [first, last] = ports
+  return rangeMatch(`${protocol}.${end}`, checkedPort(first), checkedPort(last))
 }

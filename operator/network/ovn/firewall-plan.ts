@@ -6,8 +6,9 @@ import type { LogicalFirewallGroup, LogicalFirewallRule } from '../network-drive
 import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { firewallMatch } from './firewall-match.ts'
 import { FIREWALL_TIER } from './group-plan.ts'
-import { listedName, planListedGroup } from './listed-group.ts'
+import { planListedGroup } from './listed-group.ts'
 import { markOf, partMark } from './marks.ts'
+import { symbolOf } from './match-words.ts'
 import { FIREWALL_PREFIX, type FoundRow, type Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { routerPortName, switchEndName } from './router-port.ts'
@@ -27,7 +28,7 @@ const ACTIONS = { allow: 'pass', deny: 'drop', reject: 'reject' } as const
  */
 export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): Plan {
   const plan = new Plan()
-  const name = listedName(FIREWALL_PREFIX, want.uid)
+  const name = symbolOf(FIREWALL_PREFIX, want.uid)
   const ends = want.ports.flatMap(({ routerUid, legUid }) => findEnd(plan, routerPortName(routerUid, legUid), nb))
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
@@ -38,7 +39,7 @@ export function planFirewallGroup(want: LogicalFirewallGroup, nb: Northbound): P
 /** ACLs go with their group. */
 export function planFirewallGroupRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
-  const held = nb.findNamed('Port_Group', listedName(FIREWALL_PREFIX, uid))
+  const held = nb.findNamed('Port_Group', symbolOf(FIREWALL_PREFIX, uid))
   for (const row of [...(held ? [held] : []), ...copiesOf(uid, held, nb)]) plan.remove('Port_Group', row)
   return plan
 }

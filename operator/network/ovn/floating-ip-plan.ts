@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
-import { setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
+import { setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalFloatingIP } from '../network-driver.ts'
 import { normalAddress } from './addresses.ts'
 import { markOf } from './marks.ts'
-import { planTranslations } from './nat-plan.ts'
-import type { FoundRow, Northbound } from './northbound.ts'
+import type { Northbound } from './northbound.ts'
+import { planHolders, planOffHolders, type PartsColumn } from './part-holders.ts'
 import { Plan } from './plan.ts'
+
+const TRANSLATIONS: PartsColumn = { table: 'Logical_Router', column: 'nat' }
 
 /**
  * FloatingIP → NAT of type dnat_and_snat on its router. With external_mac and logical_port the chassis of the port translates, otherwise
@@ -18,7 +20,7 @@ export function planFloatingIP(want: LogicalFloatingIP, nb: Northbound): Plan {
   const router = nb.find('Router', want.routerUid)
   if (!router) throw new TransientError('NetworkNotReady', `router ${want.routerUid} is not in OVN yet`)
   const [held, ...copies] = nb.all('FloatingIP', want.uid)
-  for (const copy of copies) planOffRouters(plan, copy, nb)
+  for (const copy of copies) planOffHolders(plan, nb, TRANSLATIONS, copy)
   const row = plan.ensure('NAT', held, {
     type: 'dnat_and_snat',
     external_ip: normalAddress(want.externalAddress),
@@ -27,19 +29,12 @@ export function planFloatingIP(want: LogicalFloatingIP, nb: Northbound): Plan {
     logical_port: setOf(want.distributed ? [want.distributed.portUid] : []),
     external_ids: markOf(want),
   })
-  if (held) planOffRouters(plan, held, nb, router.uuid)
-  if (!held || !nb.holdersOf('Logical_Router', held.uuid).includes(router.uuid))
-    planTranslations(plan, router.uuid, 'insert', [row])
+  planHolders(plan, nb, TRANSLATIONS, { wanted: [router.uuid], held: held?.uuid, part: row })
   return plan
 }
 
 export function planFloatingIPRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
-  for (const held of nb.all('FloatingIP', uid)) planOffRouters(plan, held, nb)
+  for (const held of nb.all('FloatingIP', uid)) planOffHolders(plan, nb, TRANSLATIONS, held)
   return plan
-}
-
-function planOffRouters(plan: Plan, { uuid }: FoundRow, nb: Northbound, kept?: string): void {
-  for (const router of nb.holdersOf('Logical_Router', uuid))
-    if (router !== kept) planTranslations(plan, router, 'delete', [uuidOf(uuid)])
 }

@@ -2,15 +2,16 @@
 import { TerminalError } from '../../../lib/errors.ts'
 import type { LogicalRule } from '../network-driver.ts'
 import { familyOf, normalPrefix, type AddressFamily } from './addresses.ts'
+import { rangeMatch, symbolOf } from './match-words.ts'
 
-/** A name that can stand in a match as @name and $name_ip4: ovn-sb(5), symbols. */
+/** Of a group's Port_Group, which OVN has address sets of, too. */
 export function groupName(uid: string): string {
-  return symbol('nsg', uid)
+  return symbolOf('nsg_', uid)
 }
 
 /** Name of the address set that holds a group's addresses of one family. */
 export function addressSetName(uid: string, family: AddressFamily): string {
-  return `${symbol('nag', uid)}_${family === 'IPv4' ? 'ip4' : 'ip6'}`
+  return `${symbolOf('nag_', uid)}_${family === 'IPv4' ? 'ip4' : 'ip6'}`
 }
 
 /** The match of one rule, in OVN's expression language (ovn-sb(5)). Every part is ours, or parsed and reformatted. */
@@ -64,8 +65,7 @@ function portMatch(protocol: 'tcp' | 'udp' | 'sctp', { portRangeMin: min, portRa
   const from = min ?? max
   if (from === undefined) return []
   const to = max ?? from
-  if (from === to) return [`${protocol}.dst == ${checked(from, 65535)}`]
-  return [`${protocol}.dst >= ${checked(from, 65535)}`, `${protocol}.dst <= ${checked(to, 65535)}`]
+  return rangeMatch(`${protocol}.dst`, checked(from, 65535), checked(to, 65535))
 }
 
 function icmpMatch(word: 'icmp4' | 'icmp6', { icmpType: type, icmpCode: code }: LogicalRule): string[] {
@@ -74,11 +74,6 @@ function icmpMatch(word: 'icmp4' | 'icmp6', { icmpType: type, icmpCode: code }: 
     `${word}.type == ${checked(type, 255)}`,
     ...(code === undefined ? [] : [`${word}.code == ${checked(code, 255)}`]),
   ]
-}
-
-function symbol(prefix: string, uid: string): string {
-  if (!/^[a-z0-9-]+$/.test(uid)) throw new TerminalError('InvalidName', `${JSON.stringify(uid)} is not a uid`)
-  return `${prefix}_${uid.replaceAll('-', '_')}`
 }
 
 function checked(value: number, most: number): number {

@@ -136,16 +136,7 @@ export function planAcls(plan: Plan, held: FoundRow, rules: readonly OvsRow[], n
     if (!row || !missing.delete(aclKey(row))) surplus.push(uuid)
   }
   const added: OvsNamedUuid[] = [...missing.values()].map((rule) => plan.insert('ACL', rule))
-  if (added.length + surplus.length === 0) return
-  plan.push({
-    op: 'mutate',
-    table: 'Port_Group',
-    where: byUuid(held.uuid),
-    mutations: [
-      ['acls', 'delete', setOf(surplus.map(uuidOf))],
-      ['acls', 'insert', setOf(added)],
-    ],
-  })
+  plan.exchange('Port_Group', held.uuid, 'acls', { out: surplus.map(uuidOf), into: added })
 }
 
 function aclKey(row: OvsRow): string {

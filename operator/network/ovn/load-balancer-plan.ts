@@ -2,10 +2,11 @@
 import { mapOf, readString, readUuids, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalListener, LogicalLoadBalancer } from '../network-driver.ts'
 import { familyOf, normalAddress } from './addresses.ts'
-import { checkedPort, placesOf, planPlaces } from './balancer-places.ts'
+import { placesOf, planPlaces } from './balancer-places.ts'
 import { ALLOW_PRIORITY, GROUP_TIER } from './group-plan.ts'
-import { listedName, planListedGroup } from './listed-group.ts'
+import { planListedGroup } from './listed-group.ts'
 import { markOf, partMark } from './marks.ts'
+import { checkedPort, symbolOf } from './match-words.ts'
 import { BALANCER_PREFIX, type FoundRow, type Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 
@@ -52,7 +53,7 @@ export function planLoadBalancer(want: LogicalLoadBalancer, nb: Northbound): Pla
  * knows. It passes only where it comes from a member's own port: others cannot send from that address.
  */
 function planHairpins(plan: Plan, want: LogicalLoadBalancer, nb: Northbound): void {
-  const name = listedName(BALANCER_PREFIX, want.uid)
+  const name = symbolOf(BALANCER_PREFIX, want.uid)
   const uids = new Set(want.listeners.flatMap(({ members }) => members.flatMap(({ portUid }) => portUid ?? [])))
   const ports = [...uids].flatMap((uid) => nb.findNamed('Logical_Switch_Port', uid)?.uuid ?? [])
   const external_ids = partMark('Hairpins', want.uid)
@@ -74,7 +75,7 @@ function planHairpins(plan: Plan, want: LogicalLoadBalancer, nb: Northbound): vo
 export function planLoadBalancerRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
   for (const held of nb.all('LoadBalancer', uid)) plan.remove('Load_Balancer', held)
-  const group = nb.findNamed('Port_Group', listedName(BALANCER_PREFIX, uid))
+  const group = nb.findNamed('Port_Group', symbolOf(BALANCER_PREFIX, uid))
   if (group) plan.remove('Port_Group', group)
   return plan
 }

@@ -1,14 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import {
-  canonical,
-  readUuids,
-  setOf,
-  uuidOf,
-  type OvsNamedUuid,
-  type OvsRow,
-  type OvsUuid,
-} from '../../../lib/ovsdb/values.ts'
+import { canonical, readUuids, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter } from '../network-driver.ts'
 import { familyOf, normalAddress, normalPrefix } from './addresses.ts'
 import { partMark, readMark } from './marks.ts'
@@ -45,19 +36,8 @@ export function planSnat(plan: Plan, want: LogicalRouter, router: FoundRow, nb: 
     return !row || !missing.delete(natKey(row))
   })
   const added = [...missing.values()].map((row) => plan.insert('NAT', row))
-  if (surplus.length > 0) planTranslations(plan, router.uuid, 'delete', surplus.map(uuidOf))
-  if (added.length > 0) planTranslations(plan, router.uuid, 'insert', added)
-}
-
-/** OVSDB collects the row of a translation that no router has. */
-export function planTranslations(
-  plan: Plan,
-  routerUuid: string,
-  mutator: 'insert' | 'delete',
-  rows: readonly (OvsUuid | OvsNamedUuid)[],
-): void {
-  const mutations = [['nat', mutator, setOf([...rows])]] as const
-  plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(routerUuid), mutations })
+  // OVSDB collects the row of a translation that no router has.
+  plan.exchange('Logical_Router', router.uuid, 'nat', { out: surplus.map(uuidOf), into: added })
 }
 
 function natKey(row: OvsRow): string {

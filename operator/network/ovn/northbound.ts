@@ -112,7 +112,7 @@ const PARTS = [
   ['Logical_Switch', 'qos_rules'],
 ] as const
 const NO_CHANGE = { added: [], removed: [] } as const
-type PartsHolder = (typeof PARTS)[number][0]
+export type PartsHolder = (typeof PARTS)[number][0]
 
 /** The table in which rows of each kind live: a row with the kind's mark in another table does not count. */
 export type TableOfKind = Readonly<Record<LogicalKind, { readonly table: NorthboundTable }>>

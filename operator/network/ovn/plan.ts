@@ -4,7 +4,9 @@ import { byUuid, type Operation } from '../../../lib/ovsdb/operations.ts'
 import {
   isSameValue,
   namedUuid,
+  setOf,
   uuidOf,
+  type OvsAtom,
   type OvsNamedUuid,
   type OvsRow,
   type OvsUuid,
@@ -39,6 +41,21 @@ export class Plan {
 
   remove(table: NorthboundTable, held: FoundRow): void {
     this.operations.push({ op: 'delete', table, where: byUuid(held.uuid) })
+  }
+
+  /** Takes members out of a set of a row, and puts others in. */
+  exchange(
+    table: NorthboundTable,
+    uuid: string,
+    column: string,
+    { out, into }: { out: readonly OvsAtom[]; into: readonly OvsAtom[] },
+  ): void {
+    if (out.length + into.length === 0) return
+    const mutations = [
+      [column, 'delete', setOf([...out])],
+      [column, 'insert', setOf([...into])],
+    ] as const
+    this.push({ op: 'mutate', table, where: byUuid(uuid), mutations })
   }
 
   push(operation: Operation): void {

@@ -2,8 +2,9 @@
 import { mapOf, readString, setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalPortForwarding } from '../network-driver.ts'
 import { normalAddress } from './addresses.ts'
-import { checkedPort, placesOf, planPlaces } from './balancer-places.ts'
+import { placesOf, planPlaces } from './balancer-places.ts'
 import { markOf } from './marks.ts'
+import { checkedPort } from './match-words.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 

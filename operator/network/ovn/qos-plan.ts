@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../lib/errors.ts'
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
-import { mapOf, readString, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { mapOf, readString, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalQoS, QoSTarget } from '../network-driver.ts'
 import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { gatewayPortName } from './gateway-plan.ts'
 import { markOf } from './marks.ts'
-import type { FoundRow, Northbound } from './northbound.ts'
+import type { Northbound } from './northbound.ts'
+import { planHolders, planOffHolders, type PartsColumn } from './part-holders.ts'
 import { Plan } from './plan.ts'
 import { switchEndName } from './router-port.ts'
 
@@ -15,6 +15,8 @@ import { switchEndName } from './router-port.ts'
  * counted in the gateway's.
  */
 const PRIORITY = { port: 2000, floatingIP: 2000, gateway: 1000 } as const
+
+const RULES: PartsColumn = { table: 'Logical_Switch', column: 'qos_rules' }
 
 /**
  * Limits and marks → QoS, one row for each direction, on the switch. On each chassis that a packet of its passes the row is a meter of its own:
@@ -30,33 +32,16 @@ export function planQoS(want: LogicalQoS, nb: Northbound): Plan {
     const at = surplus.findIndex((held) => readString(held.row['direction']) === row['direction'])
     const [held] = at < 0 ? [] : surplus.splice(at, 1)
     const rule = plan.ensure('QoS', held, row)
-    const on = held ? nb.holdersOf('Logical_Switch', held.uuid) : []
-    if (!on.includes(network.uuid)) planRules(plan, network.uuid, 'insert', rule)
-    if (held) planOff(plan, held, nb, network.uuid)
+    planHolders(plan, nb, RULES, { wanted: [network.uuid], held: held?.uuid, part: rule })
   }
-  for (const held of surplus) planOff(plan, held, nb)
+  for (const held of surplus) planOffHolders(plan, nb, RULES, held)
   return plan
 }
 
 export function planQoSRemoval(uid: string, nb: Northbound): Plan {
   const plan = new Plan()
-  for (const held of nb.all('QoS', uid)) planOff(plan, held, nb)
+  for (const held of nb.all('QoS', uid)) planOffHolders(plan, nb, RULES, held)
   return plan
-}
-
-/** OVSDB collects the row of a rule that no switch has. */
-function planOff(plan: Plan, { uuid }: FoundRow, nb: Northbound, kept?: string): void {
-  for (const at of nb.holdersOf('Logical_Switch', uuid)) if (at !== kept) planRules(plan, at, 'delete', uuidOf(uuid))
-}
-
-function planRules(
-  plan: Plan,
-  switchUuid: string,
-  mutator: 'insert' | 'delete',
-  rule: ReturnType<Plan['insert'] | typeof uuidOf>,
-): void {
-  const mutations = [['qos_rules', mutator, setOf([rule])]] as const
-  plan.push({ op: 'mutate', table: 'Logical_Switch', where: byUuid(switchUuid), mutations })
 }
 
 function qosRows(want: LogicalQoS): OvsRow[] {

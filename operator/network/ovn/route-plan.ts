@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter } from '../network-driver.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
@@ -27,13 +26,7 @@ export function planRoutes(
     return !row || !missing.delete(routeKey(row))
   })
   const added = [...missing.values()].map((row) => plan.insert('Logical_Router_Static_Route', row))
-  if (held && added.length + surplus.length > 0) {
-    const mutations = [
-      ['static_routes', 'delete', setOf(surplus.map(uuidOf))],
-      ['static_routes', 'insert', setOf(added)],
-    ] as const
-    plan.push({ op: 'mutate', table: 'Logical_Router', where: byUuid(held.uuid), mutations })
-  }
+  if (held) plan.exchange('Logical_Router', held.uuid, 'static_routes', { out: surplus.map(uuidOf), into: added })
   return added
 }
 
