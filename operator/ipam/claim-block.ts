@@ -79,6 +79,11 @@ export function toEntry(holder: ClaimHolder, address: string): ClaimEntry {
   }
 }
 
+/** As which an object other than a Port has its addresses. */
+export function ownerOf(kind: OwnerKind, { namespace = '', name, uid }: ObjectMeta): ClaimHolder & { uid: string } {
+  return { kind, namespace, name, uid }
+}
+
 /** Who has the address, as the entry says it. The schema requires one of the two; without either nobody has it. */
 export function holderOf({ portRef, ownerRef }: ClaimEntry): ClaimHolder {
   return portRef ?? ownerRef ?? { namespace: '', name: '' }

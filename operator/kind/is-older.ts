@@ -6,3 +6,11 @@ export function isOlder({ metadata: a }: KubeObject, { metadata: b }: KubeObject
   const [ofA = '', ofB = ''] = [a.creationTimestamp, b.creationTimestamp]
   return ofA === ofB ? a.uid < b.uid : ofA < ofB
 }
+
+/**
+ * Of the others that have what this one wants, the one that comes before it. Who has it keeps it; of two that have it, since one moment or
+ * after a restore, the older does. Pure.
+ */
+export function findFirst<T extends KubeObject>(others: readonly T[], self: T, hasIt: boolean): T | undefined {
+  return hasIt ? others.find((other) => isOlder(other, self)) : others[0]
+}

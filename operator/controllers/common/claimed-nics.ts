@@ -5,7 +5,7 @@ import type { ObservedNic } from '../../../lib/contract/documents.ts'
 import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Caches } from '../../kind/row.ts'
-import { keyOf } from '../../kind/references.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export interface ClaimDeps {
   bus: Pick<Bus, 'desired' | 'observed'>
@@ -47,7 +47,7 @@ export function findRecordedNic(
   if (mac === undefined) return undefined
   const networkUid = port.status?.networkUID
   return {
-    ...{ mac, portUid, addresses, network: keyOf(port.spec.networkRef, port.metadata.namespace) },
+    ...{ mac, portUid, addresses, network: networkKeyOf(port) },
     ...(networkUid === undefined ? {} : { networkUid }),
   }
 }

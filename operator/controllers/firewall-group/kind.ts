@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FirewallGroup, FirewallPolicy } from '../../../lib/api/types.ts'
+import { refOfKey } from '../../../lib/kube/object.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
 export const DIRECTIONS = ['ingress', 'egress'] as const
@@ -27,10 +28,10 @@ const givenPolicies: Reference<FirewallGroup, 'firewallPolicies'> = {
   to: 'firewallPolicies',
   refs: ({ status }) =>
     DIRECTIONS.flatMap((direction) =>
-      (status?.[`${direction}Policies`] ?? []).map(({ policy }, i) => {
-        const [namespace = '', name = ''] = policy.split('/')
-        return { ref: { namespace, name }, field: `status.${direction}Policies[${i}].policy` }
-      }),
+      (status?.[`${direction}Policies`] ?? []).map(({ policy }, i) => ({
+        ref: refOfKey(policy),
+        field: `status.${direction}Policies[${i}].policy`,
+      })),
     ),
   holds: hasPolicy,
 }

@@ -2,7 +2,7 @@
 import type { FirewallGroup, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { isOlder } from '../../kind/is-older.ts'
+import { findFirst } from '../../kind/is-older.ts'
 import { keyOf } from '../../kind/references.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -80,14 +80,13 @@ function portsOf(router: Router, caches: OperatorDeps['caches']): FirewalledPort
   ]
 }
 
-/** One that stands there keeps it; of two (after a restore) the older. */
 function findRival(
   group: FirewallGroup,
   key: string,
   { firewallGroups }: OperatorDeps['caches'],
 ): FirewallGroup | undefined {
   const others = firewallGroups.listBy('standing', key).filter(({ metadata }) => metadata.uid !== group.metadata.uid)
-  return standingOf(group).includes(key) ? others.find((other) => isOlder(other, group)) : others[0]
+  return findFirst(others, group, standingOf(group).includes(key))
 }
 
 function notJoined(router: Router, subnet: string, field: string): Outcome {

@@ -4,11 +4,11 @@ import { FINALIZER, FLOATING_IP } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, FloatingIP, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { reconcileFloatingIP } from './reconcile.ts'
 import { portUIDsOf } from './ways.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export function floatingIPController(
   deps: OperatorDeps,
@@ -46,9 +46,7 @@ export function floatingIPController(
       },
       // A machine's port has its addresses, or is elsewhere.
       watchOf(informers.ports, onPort),
-      watchOf(informers.subnets, ({ spec, metadata }) =>
-        keysBy('withoutAddress', keyOf(spec.networkRef, metadata.namespace)),
-      ),
+      watchOf(informers.subnets, (subnet) => keysBy('withoutAddress', networkKeyOf(subnet))),
       {
         // Whether the node of its machine answers for it.
         ...watchOf(informers.computeNodes, ({ metadata }: ComputeNode) =>
@@ -62,7 +60,7 @@ export function floatingIPController(
         deps.addresses.onFreed(({ block, entry }) => {
           if (entry.ownerRef?.kind === 'FloatingIP') enqueueUid(entry.ownerRef.uid)
           const subnet = subnets.find(block.namespace, block.subnetName)
-          const network = subnet && keyOf(subnet.spec.networkRef, block.namespace)
+          const network = subnet && networkKeyOf(subnet)
           for (const key of network === undefined ? [] : keysBy('withoutAddress', network)) enqueue(key)
         }),
       // The row of its router can be written to now.

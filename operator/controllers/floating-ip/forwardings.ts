@@ -2,11 +2,11 @@
 import type { FloatingIP, Network, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { keyOf } from '../../kind/references.ts'
 import type { LogicalPortForwarding } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { resolveTarget, type Target } from './target.ts'
 import { describeForwarding, type Forwarding, type Way } from './ways.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 type ForwardingDeps = Pick<OperatorDeps, 'caches'>
 
@@ -76,7 +76,7 @@ export function listJoinedNetworks({ status }: Router, { caches }: ForwardingDep
   const legs = [...(status?.interfaces ?? []), ...(status?.ports ?? []).flatMap(({ fixedIPs }) => fixedIPs)]
   const uids = legs.flatMap(({ subnetUID }) => {
     const subnet = caches.subnets.findByUid(subnetUID)
-    const network = subnet && caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+    const network = subnet && caches.networks.findByKey(networkKeyOf(subnet))
     return network?.metadata.uid ?? []
   })
   return [...new Set(uids)].sort()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FloatingIP } from '../../../lib/api/types.ts'
-import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { refOfKey } from '../../../lib/kube/object.ts'
+import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
@@ -64,16 +65,14 @@ export const loadBalancer: Reference<FloatingIP, 'loadBalancers'> = {
 /** The Router that translates. */
 const router: Reference<FloatingIP, 'routers'> = {
   to: 'routers',
-  refs: ({ status }) => {
-    const [namespace, name] = status?.router?.split('/') ?? []
-    return name === undefined ? [] : [{ ref: { namespace, name }, field: 'status.router' }]
-  },
+  refs: ({ status }) =>
+    status?.router === undefined ? [] : [{ ref: refOfKey(status.router), field: 'status.router' }],
   holds: () => true,
 }
 
 /** As which it has its address. */
 export function holderOfFloatingIP({ metadata }: FloatingIP): ClaimHolder {
-  return { kind: 'FloatingIP', namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+  return ownerOf('FloatingIP', metadata)
 }
 
 export const floatingIPKind: KindRow<FloatingIP> = {

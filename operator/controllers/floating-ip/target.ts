@@ -2,14 +2,14 @@
 import type { FloatingIP, Instance, Network, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
-import { isOlder } from '../../kind/is-older.ts'
+import { findFirst } from '../../kind/is-older.ts'
 import { resolve } from '../../kind/resolve.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { floatingMac } from '../../network/own-macs.ts'
 import type { LogicalFloatingIP } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from '../common/connected.ts'
-import { listNics, portKeyOf } from '../instance/nics.ts'
+import { listPorts } from '../instance/nics.ts'
 import { instance as instanceOfFloatingIP, port as portOfFloatingIP } from './kind.ts'
 import { findLead, type Way } from './ways.ts'
 
@@ -51,8 +51,7 @@ function findPorts(
   const named = { ref: instanceRef, field: `${field}.instanceRef` }
   const instance = resolve(instanceOfFloatingIP, floatingIP, named, caches)
   if (!instance.ok) return instance
-  const nics = listNics(instance.object)
-  const ports = nics.flatMap((nic) => caches.ports.findByKey(portKeyOf(instance.object, nic)) ?? [])
+  const ports = listPorts(instance.object, caches.ports)
   if (ports.length > 0) return found({ list: ports, instance: instance.object })
   return missing('PortNotReady', `waiting for the Ports of Instance ${keyOfObject(instance.object)}`)
 }
@@ -112,8 +111,7 @@ function findRival(
     .listBy('portUID', metadata.uid)
     .filter((other) => other.metadata.uid !== self.metadata.uid && other.status?.networkUID === self.status?.networkUID)
     .filter((other) => leadOf(other) === 'whole' || (leadOf(other) === 'forwarding' && !forwarding))
-  // Two of one moment may both have it: the older keeps it.
-  return leadOf(self) === undefined ? others[0] : others.find((other) => isOlder(other, self))
+  return findFirst(others, self, leadOf(self) !== undefined)
 }
 
 /** One that is being deleted takes no new ones. */

@@ -8,9 +8,9 @@ import { addBandwidth, type Bandwidth, type Kbps } from '../../scheduler/bandwid
 import type { Caches } from '../../kind/row.ts'
 import { claimOf } from '../common/machine-claims.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { resolvePortPolicy } from '../port/qos-policy.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 const BANDWIDTH_PENDING = 'BandwidthPending'
 

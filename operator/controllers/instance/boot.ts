@@ -11,12 +11,12 @@ import { imageDocument } from '../image/document.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { whyUnconnected } from '../port/unconnected.ts'
 import { addressesOf } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
 import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 const MAX_EXCLUDED = 16
 

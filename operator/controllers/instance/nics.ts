@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
-import type { Instance, InstanceNetwork } from '../../../lib/api/types.ts'
+import type { Instance, InstanceNetwork, Port } from '../../../lib/api/types.ts'
+import type { Cache } from '../../../lib/informer/cache.ts'
 import { keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { wasPlaced } from '../../placed/placement.ts'
@@ -89,6 +90,11 @@ export function isBeforeRecords(instance: Instance): boolean {
 /** The seed for the MAC of the interface's automatic Port. */
 export function macSeedOf({ metadata }: Instance, { slot }: Pick<Nic, 'slot'>): string {
   return `${metadata.uid}/${slot}`
+}
+
+/** The Ports of its interfaces that there are, in its order: whether they are its, or another's that it names. */
+export function listPorts(instance: Instance, ports: Cache<Port>): Port[] {
+  return listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
 }
 
 /** Of all Ports that the machine may have, or that may have been made for it. */

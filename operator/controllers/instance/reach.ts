@@ -3,9 +3,9 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { missing, type Found } from '../../kind/found.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import type { InstanceDeps } from './deps.ts'
 import type { Nic } from './nics.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** What the machine's node lacks to take an interface that is added to it; undefined also where it has no node yet: that is scheduled. */
 export function whyNotHere(

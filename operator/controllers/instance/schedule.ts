@@ -10,7 +10,6 @@ import { nextEpoch } from '../../placed/next-epoch.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { listSubportsOn } from '../port/subport.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
@@ -22,6 +21,7 @@ import { recordInterfaces } from './interfaces.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** After so long without a valid host, nodes that refused the machine are tried again. */
 const EXCLUDED_FOR_MS = 30_000

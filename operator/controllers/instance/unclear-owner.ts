@@ -8,8 +8,8 @@ import type { MachineNic } from '../../bus/machine-index.ts'
 import { findRecordedNic, identitiesOf, isWithinMeans, listUnrecorded, names } from '../common/claimed-nics.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConfirmedLost } from '../../placed/lost-node.ts'
-import { keyOf } from '../../kind/references.ts'
 import { restoreWindowMs } from '../../restore-guard/restore-window.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 const OWNERSHIP_UNCLEAR = 'OwnershipUnclear'
 
@@ -115,7 +115,7 @@ function isCredible(node: string, windowMs: number, deps: UnclearDeps): boolean 
 
 /** Undefined: nobody can tell. If the UID is not a known Network's, the name decides: a Network made anew has another UID. */
 function isSameNetwork({ networkUid, network }: ObservedNic, port: Port, { caches }: UnclearDeps): boolean | undefined {
-  const key = keyOf(port.spec.networkRef, port.metadata.namespace)
+  const key = networkKeyOf(port)
   const uid = port.status?.networkUID ?? caches.networks.findByKey(key)?.metadata.uid
   if (networkUid !== undefined && networkUid === uid) return true
   if (networkUid !== undefined && caches.networks.findByUid(networkUid)) return false

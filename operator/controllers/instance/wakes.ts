@@ -5,19 +5,19 @@ import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { findResource } from '../../kind/document-kinds.ts'
-import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import { usersOfPort } from '../../placed/holding.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
   const { caches } = deps
   const { instances } = caches
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
-    watchOf(informers.subnets, ({ spec, metadata }) => keysBy('network', keyOf(spec.networkRef, metadata.namespace))),
+    watchOf(informers.subnets, (subnet) => keysBy('network', networkKeyOf(subnet))),
     // It may give up the gateway address that they ask for.
     watchOf(informers.routers, (router) =>
       listGateways(router, deps.caches).flatMap(({ network }) => keysBy('unplacedOn', network)),
@@ -68,7 +68,7 @@ export function instanceSources(deps: OperatorDeps): Source[] {
       deps.addresses.onFreed(({ block }) => {
         const subnet = caches.subnets.find(block.namespace, block.subnetName)
         if (!subnet) return
-        for (const key of keysBy('unplacedOn', keyOf(subnet.spec.networkRef, block.namespace))) enqueue(key)
+        for (const key of keysBy('unplacedOn', networkKeyOf(subnet))) enqueue(key)
       }),
     // The message of what waits for the network backend names the cause.
     ({ enqueue }) =>

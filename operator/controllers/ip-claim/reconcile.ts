@@ -6,8 +6,9 @@ import { done, type Outcome } from '../../../lib/outcome.ts'
 import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { targetKeysOf } from '../../kind/references.ts'
 import { outside, subnet as subnetOfRouter } from '../router/kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export async function reconcileIPClaim(
   claim: IPClaim,
@@ -98,7 +99,7 @@ function isAbandoned(
   )
   if (has || targetKeysOf(subnetOfRouter, router).includes(`${block.namespace}/${block.subnetName}`)) return false
   const subnet = caches.subnets.find(block.namespace, block.subnetName)
-  const network = subnet && keyOf(subnet.spec.networkRef, block.namespace)
+  const network = subnet && networkKeyOf(subnet)
   return network === undefined || !targetKeysOf(outside, router).includes(network)
 }
 
@@ -139,9 +140,9 @@ function isStale(
 }
 
 /** Whether the port claims no further addresses: those in its status are its for life, unless none of their subnets exists any more. */
-function hasItsAddresses({ spec, status, metadata }: Port, { caches }: Pick<OperatorDeps, 'caches'>): boolean {
-  const subnets = caches.subnets.listBy('network', keyOf(spec.networkRef, metadata.namespace))
-  return (status?.fixedIPs ?? []).some((had) => subnets.some((subnet) => subnet.metadata.name === had.subnet))
+function hasItsAddresses(port: Port, { caches }: Pick<OperatorDeps, 'caches'>): boolean {
+  const subnets = caches.subnets.listBy('network', networkKeyOf(port))
+  return (port.status?.fixedIPs ?? []).some((had) => subnets.some((subnet) => subnet.metadata.name === had.subnet))
 }
 
 function addressesIn(port: Port, subnet: string): string[] {

@@ -8,7 +8,7 @@ import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
-import { listNics, portKeyOf } from '../instance/nics.ts'
+import { listPorts } from '../instance/nics.ts'
 import { memberPortsOf } from './kind.ts'
 import { isOff } from './members.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
@@ -27,8 +27,7 @@ export function loadBalancerController(
   }
   /** It may be off, or run again. */
   const onPower = (instance: Instance) => {
-    const members = listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
-    return members.flatMap(({ metadata }) => keysBy('memberPort', metadata.uid))
+    return listPorts(instance, ports).flatMap(({ metadata }) => keysBy('memberPort', metadata.uid))
   }
   /** Those whose address is of a Subnet that it joins. */
   const onRouter = ({ metadata, status }: Router) =>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
-import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { refOfKey } from '../../../lib/kube/object.ts'
+import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { labelKey } from '../instance/label-keys.ts'
@@ -38,21 +39,19 @@ export const port: Reference<LoadBalancer, 'ports'> = {
 /** The Router that answers for its address. */
 const router: Reference<LoadBalancer, 'routers'> = {
   to: 'routers',
-  refs: ({ status }) => {
-    const [namespace, name] = status?.router?.split('/') ?? []
-    return name === undefined ? [] : [{ ref: { namespace, name }, field: 'status.router' }]
-  },
+  refs: ({ status }) =>
+    status?.router === undefined ? [] : [{ ref: refOfKey(status.router), field: 'status.router' }],
   holds: () => true,
 }
 
 /** As which it has its address. */
 export function holderOfBalancer({ metadata }: LoadBalancer): ClaimHolder {
-  return { kind: 'LoadBalancer', namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+  return ownerOf('LoadBalancer', metadata)
 }
 
 /** As which it has the addresses from where it probes: one in each Subnet, and so not as which it is reached. */
-export function holderOfProbes(balancer: LoadBalancer): ClaimHolder {
-  return { ...holderOfBalancer(balancer), kind: 'HealthMonitor' }
+export function holderOfProbes({ metadata }: LoadBalancer): ClaimHolder {
+  return ownerOf('HealthMonitor', metadata)
 }
 
 /** The label of each selector by which its machines are looked up; the others are compared. */

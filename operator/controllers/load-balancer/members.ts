@@ -6,7 +6,7 @@ import { resolve } from '../../kind/resolve.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { listNics, portKeyOf } from '../instance/nics.ts'
+import { listPorts } from '../instance/nics.ts'
 import { firstKeyOf, port as portOfBalancer } from './kind.ts'
 import type { BalancerWay } from './way.ts'
 
@@ -92,8 +92,9 @@ function select(
 
 /** Those that it has, or that were made for it: it may name Ports of others. */
 function portsOf(instance: Instance, { ports }: OperatorDeps['caches']): Port[] {
-  const named = listNics(instance).flatMap((nic) => ports.findByKey(portKeyOf(instance, nic)) ?? [])
-  return named.filter((port) => [port.status?.instance?.uid, ownerUidOf(port)].includes(instance.metadata.uid))
+  return listPorts(instance, ports).filter((port) =>
+    [port.status?.instance?.uid, ownerUidOf(port)].includes(instance.metadata.uid),
+  )
 }
 
 /** By the first address of its Ports that the Router reaches. */

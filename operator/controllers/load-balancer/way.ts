@@ -4,8 +4,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { network as networkOfSubnet } from '../subnet/kind.ts'
-import { keyOf } from '../../kind/references.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** The Router that answers for the address, and what it joins. Others' networks are none of a balancer's: it would take addresses of theirs. */
 export interface BalancerWay {
@@ -31,10 +30,7 @@ export function findWay(
   }
   const legs = (router.status?.interfaces ?? []).flatMap(({ subnetUID }) => caches.subnets.findByUid(subnetUID) ?? [])
   const own = legs.filter((leg) => leg.metadata.namespace === subnet.metadata.namespace)
-  const networks = own.flatMap((leg) => {
-    const [named] = networkOfSubnet.refs(leg)
-    return named ? (caches.networks.findByKey(keyOf(named.ref, leg.metadata.namespace)) ?? []) : []
-  })
+  const networks = own.flatMap((leg) => caches.networks.findByKey(networkKeyOf(leg)) ?? [])
   return found({
     router,
     subnets: new Map(legs.map((leg) => [leg.metadata.uid, leg])),

@@ -3,11 +3,11 @@ import { CLOUD_NAME, FINALIZER, NETWORK } from '../../../lib/api/kinds.ts'
 import type { Network } from '../../../lib/api/types.ts'
 import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { hasOtherSegment } from './kind.ts'
 import { reconcileNetwork } from './reconcile.ts'
 import { wokenBySegment } from './segment.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export function networkController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Network> {
   /** Whether the Network is waiting to give up port security until the last Port of another namespace has gone. */

@@ -26,7 +26,7 @@ export function listSubnets(network: Network, deps: Pick<OperatorDeps, 'caches'>
   return subnets.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
-interface AddressRequest {
+export interface AddressRequest {
   requested: string | undefined
   /** The port's MAC: the address follows from it where guests derive theirs from prefix and MAC. */
   mac: string

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Port } from '../../../lib/api/types.ts'
 import type { ObjectKey } from '../../../lib/kube/object.ts'
-import { keyOf } from '../../kind/references.ts'
 import { mayUse } from '../../kind/resolve.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
@@ -9,6 +8,7 @@ import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { isOutside } from './outside.ts'
 import { wishesMore } from './wishes.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** A port created after the network's deletion was never admitted, and so does not hold up that deletion. */
 export const network: Reference<Port, 'networks'> = {
@@ -79,10 +79,6 @@ export const portKind: KindRow<Port> = {
     wishing: (port) => (wishesMore(port) ? [networkKeyOf(port)] : []),
   },
   document: 'port',
-}
-
-export function networkKeyOf({ spec, metadata }: Port): ObjectKey {
-  return keyOf(spec.networkRef, metadata.namespace)
 }
 
 /** `<network key>|<name>` for the DNS name that the port has, or wants. */

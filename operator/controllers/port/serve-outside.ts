@@ -6,7 +6,7 @@ import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
 import { chooseGateways, listGatewayNodes } from '../common/gateway-nodes.ts'
 import type { PortDeps } from './deps.ts'
-import { networkKeyOf } from './kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /**
  * The nodes that serve a host outside of the cloud. All such hosts of a Network have the same, so that the physical switches see a router's

@@ -6,7 +6,7 @@ import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { contains, findAddress, findCidr } from '../../ipam/address.ts'
 import type { Caches } from '../../kind/row.ts'
 import { addressKey } from './address-keys.ts'
-import { keyOf } from '../../kind/references.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** Whether others may speak for one of the port's addresses. Pure. */
 export function isShared(
@@ -30,9 +30,9 @@ function isOneProject({ namespace }: Port['metadata'], port: Port, network: Netw
 }
 
 /** Ports whose addresses this one's pairs name: their rows depend on it. For a range, all unplaced ports of the network. */
-export function* listSharing({ spec, metadata }: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
-  const networkKey = keyOf(spec.networkRef, metadata.namespace)
-  const pairs = spec.allowedAddressPairs ?? []
+export function* listSharing(port: Port, { ports }: Pick<Caches, 'ports'>): Iterable<ObjectKey> {
+  const networkKey = networkKeyOf(port)
+  const pairs = port.spec.allowedAddressPairs ?? []
   for (const { ipAddress } of pairs) yield* ports.listBy('address', addressKey(networkKey, ipAddress)).map(keyOfObject)
   if (!pairs.some(({ ipAddress }) => ipAddress.includes('/'))) return
   yield* ports.listBy('unplaced', networkKey).map(keyOfObject)

@@ -6,7 +6,7 @@ import type { ComputeNode, Instance, KubeNode, Port } from '../../../lib/api/typ
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Waker, type Watch } from '../../../lib/loop/controller.ts'
-import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { portKeysOf } from '../../placed/router-ports.ts'
@@ -14,10 +14,11 @@ import { port as portOfMachine } from '../instance/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { addressKey } from './address-keys.ts'
 import { listNamesakes } from './dns-name.ts'
-import { macKeysOf, networkKeyOf } from './kind.ts'
+import { macKeysOf } from './kind.ts'
 import { gatewayFactsOf, isCordoned } from '../common/gateway-nodes.ts'
 import { listSubportsOn } from './subport.ts'
 import { listSharing } from './shared-addresses.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export function portWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
   const { ports } = deps.caches
@@ -29,7 +30,7 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
   const ofNetwork = (key: string) => ports.listBy('network', key).map(keyOfObject)
   return [
     watchOf(informers.instances, machinePorts),
-    watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
+    watchOf(informers.subnets, (subnet) => ofNetwork(networkKeyOf(subnet))),
     // Another port with the same MAC may have gone.
     watchOf(informers.ports, (port) =>
       macKeysOf(port)
@@ -104,7 +105,7 @@ export function portSources(deps: OperatorDeps): Source[] {
         if (entry.portRef) enqueue(keyOfRef(entry.portRef))
         const subnet = caches.subnets.find(block.namespace, block.subnetName)
         if (!subnet) return
-        const key = keyOf(subnet.spec.networkRef, block.namespace)
+        const key = networkKeyOf(subnet)
         for (const waiting of keysBy('withoutAddress', key)) enqueue(waiting)
         for (const waiting of keysBy('address', addressKey(key, entry.address))) enqueue(waiting)
       }),
@@ -113,7 +114,7 @@ export function portSources(deps: OperatorDeps): Source[] {
       network.onMade(({ kind, uid }) => {
         const made = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
         const subnet = kind === 'Subnet' ? caches.subnets.findByUid(uid) : undefined
-        const key = made ? keyOfObject(made) : subnet && keyOf(subnet.spec.networkRef, subnet.metadata.namespace)
+        const key = made ? keyOfObject(made) : subnet && networkKeyOf(subnet)
         for (const port of key === undefined ? [] : keysBy('network', key)) enqueue(port)
       }),
     ({ enqueueUid }) =>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all that can name a QoSPolicy have in common: the policy that they ask for in their spec, and the one that they have by their status.
 import type { QoSPolicy } from '../../../lib/api/types.ts'
-import { keyOfObject, type KubeObject, type ObjectRef } from '../../../lib/kube/object.ts'
+import { keyOfObject, refOfKey, type KubeObject, type ObjectRef } from '../../../lib/kube/object.ts'
 import { found, type Found } from '../../kind/found.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { Caches, Reference } from '../../kind/row.ts'
@@ -31,10 +31,8 @@ export function wantedPolicy<T extends PolicyUser>(
 export function givenPolicy<T extends PolicyUser>(): Reference<T, 'qosPolicies'> {
   return {
     to: 'qosPolicies',
-    refs: ({ status }) => {
-      const [namespace, name] = status?.qosPolicy?.split('/') ?? []
-      return name === undefined ? [] : [{ ref: { namespace, name }, field: 'status.qosPolicy' }]
-    },
+    refs: ({ status }) =>
+      status?.qosPolicy === undefined ? [] : [{ ref: refOfKey(status.qosPolicy), field: 'status.qosPolicy' }],
     holds: () => true,
   }
 }

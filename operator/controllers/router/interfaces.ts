@@ -19,6 +19,7 @@ import { findPortLeg, type PortLeg } from './port-legs.ts'
 import { cidrOf, planOf } from '../subnet/range.ts'
 import { listRanges, type Range } from './ranges.ts'
 import { findForeign } from './scopes.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export interface Interfaces {
   interfaces: readonly RoutedSubnet[]
@@ -77,7 +78,7 @@ function findPort(router: Router, named: NamedRef, caches: OperatorDeps['caches'
 function findSubnet(router: Router, named: NamedRef, caches: OperatorDeps['caches']): Found<Subnet> {
   const from = router.metadata.namespace ?? ''
   const subnet = caches.subnets.findByKey(keyOf(named.ref, from))
-  const network = subnet && caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+  const network = subnet && caches.networks.findByKey(networkKeyOf(subnet))
   const isShared = network !== undefined && mayHaveGateway(from, network)
   const isForeign = named.ref.namespace !== undefined && named.ref.namespace !== from
   if (isForeign && !isShared && !(subnet && hasLeg(router, subnet.metadata.uid))) {
@@ -132,8 +133,8 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP } }
 }
 
-function findPortAt(address: string, { spec, metadata }: Subnet, { ports }: OperatorDeps['caches']): Port | undefined {
-  const known = ports.listBy('address', addressKey(keyOf(spec.networkRef, metadata.namespace), address))
+function findPortAt(address: string, subnet: Subnet, { ports }: OperatorDeps['caches']): Port | undefined {
+  const known = ports.listBy('address', addressKey(networkKeyOf(subnet), address))
   return known.find(({ status }) => status?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
 }
 
@@ -159,7 +160,7 @@ function findRival(router: Router, subnet: Subnet, caches: OperatorDeps['caches'
 /** Whether it may have the gateway address, and so counts: naming somebody's Subnet is no claim. */
 function mayJoin({ metadata }: Router, subnet: Subnet, caches: OperatorDeps['caches']): boolean {
   if (metadata.namespace === subnet.metadata.namespace) return true
-  const network = caches.networks.findByKey(keyOf(subnet.spec.networkRef, subnet.metadata.namespace))
+  const network = caches.networks.findByKey(networkKeyOf(subnet))
   return (
     network !== undefined && network.spec.provider === undefined && mayHaveGateway(metadata.namespace ?? '', network)
   )

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router } from '../../../lib/api/types.ts'
-import type { ObjectRef } from '../../../lib/kube/object.ts'
-import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { refOfKey } from '../../../lib/kube/object.ts'
+import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
@@ -61,7 +61,7 @@ export const gateway: Reference<Router, 'networks'> = {
   to: 'networks',
   refs: ({ status }) =>
     status?.externalGateway
-      ? [{ ref: refOf(status.externalGateway.network), field: 'status.externalGateway.network' }]
+      ? [{ ref: refOfKey(status.externalGateway.network), field: 'status.externalGateway.network' }]
       : [],
   holds: () => true,
 }
@@ -72,7 +72,7 @@ const gatewaySubnet: Reference<Router, 'subnets'> = {
   refs: ({ status }) => {
     const { network = '', fixedIPs = [] } = status?.externalGateway ?? {}
     return fixedIPs.map(({ subnet: name }, i) => ({
-      ref: { ...refOf(network), name },
+      ref: { ...refOfKey(network), name },
       field: `status.externalGateway.fixedIPs[${i}].subnet`,
     }))
   },
@@ -85,12 +85,6 @@ export const qosPolicy = wantedPolicy<Router>(
   ({ spec }) => spec.externalGateway?.qosPolicyRef,
 )
 
-/** `team/public` as a reference. */
-function refOf(key: string): ObjectRef {
-  const [namespace = '', name = ''] = key.split('/')
-  return { namespace, name }
-}
-
 export function hasLeg({ status }: Router, subnetUid: string): boolean {
   return status?.interfaces?.some(({ subnetUID }) => subnetUID === subnetUid) ?? false
 }
@@ -101,7 +95,7 @@ export function hasGatewayOn({ status }: Router, networkUid: string): boolean {
 
 /** As which it has addresses. */
 export function holderOfRouter({ metadata }: Router): ClaimHolder {
-  return { kind: 'Router', namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+  return ownerOf('Router', metadata)
 }
 
 export const routerKind: KindRow<Router> = {

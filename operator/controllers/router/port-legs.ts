@@ -10,9 +10,9 @@ import { hasPort } from '../../placed/router-ports.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised } from '../common/realised-network.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { cidrOf } from '../subnet/range.ts'
 import { port as portOfRouter } from './kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export interface PortLeg {
   port: Port

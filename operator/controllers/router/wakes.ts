@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, KubeNode, LoadBalancer, Network, Port, Subnet } from '../../../lib/api/types.ts'
+import type { ComputeNode, KubeNode, LoadBalancer, Network, Port } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
-import { keyOf, targetKeysOf } from '../../kind/references.ts'
+import { targetKeysOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { answeredOf } from './balancers.ts'
 import { gatewayFactsOf, isCordoned, wantsGateways } from '../common/gateway-nodes.ts'
 import { leg, subnet as subnetOfRouter } from './kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 type WakeDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
 
@@ -38,7 +38,7 @@ export function routerWatches({ caches }: WakeDeps, informers: OperatorInformers
       when: (old, now) => !isDeepStrictEqual(answeredOf(old as LoadBalancer), answeredOf(now as LoadBalancer)),
     },
     // Its external network has another subnet, or the subnet another gateway.
-    watchOf(informers.subnets, (subnet) => routers.listBy('outside', networkKeyOfSubnet(subnet)).map(keyOfObject)),
+    watchOf(informers.subnets, (subnet) => routers.listBy('outside', networkKeyOf(subnet)).map(keyOfObject)),
     // It announces name servers.
     watchSpecOf(informers.clouds, function* (cloud) {
       if (cloud.metadata.name === CLOUD_NAME) yield* routers.keys()
@@ -76,15 +76,11 @@ export function routerSources({ addresses, caches, network }: WakeDeps): Source[
         const subnet = caches.subnets.find(block.namespace, block.subnetName)
         if (!subnet) return
         if (subnet.status?.gatewayIP === entry.address) for (const key of onSubnet(keyOfObject(subnet))) enqueue(key)
-        const waiting = caches.routers.listBy('withoutGateway', networkKeyOfSubnet(subnet))
+        const waiting = caches.routers.listBy('withoutGateway', networkKeyOf(subnet))
         const asking = caches.routers.listBy('askedAddress', entry.address)
         for (const router of [...waiting, ...asking]) enqueue(keyOfObject(router))
       }),
   ]
-}
-
-function networkKeyOfSubnet({ spec, metadata }: Subnet): ObjectKey {
-  return keyOf(spec.networkRef, metadata.namespace)
 }
 
 function usersOf({ ports, routers, subnets }: OperatorDeps['caches']) {

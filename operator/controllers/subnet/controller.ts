@@ -4,9 +4,9 @@ import type { Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf } from '../../kind/references.ts'
 import { reconcileSubnet } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export function subnetController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Subnet> {
   const { subnets } = deps.caches
@@ -17,10 +17,10 @@ export function subnetController(deps: OperatorDeps, informers: OperatorInformer
     finalizer: FINALIZER,
     watches: [
       // An older Subnet that overlapped may have gone.
-      watchOf(informers.subnets, ({ spec, metadata }) => ofNetwork(keyOf(spec.networkRef, metadata.namespace))),
+      watchOf(informers.subnets, (subnet) => ofNetwork(networkKeyOf(subnet))),
       // The last Port with an address of a Subnet being deleted may have gone, without any claim left to tell.
       watchOf(informers.ports, (port) => {
-        const siblings = subnets.listBy('network', keyOf(port.spec.networkRef, port.metadata.namespace))
+        const siblings = subnets.listBy('network', networkKeyOf(port))
         return siblings.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(keyOfObject)
       }),
       watchOf(informers.ipClaims, ({ spec }) => {

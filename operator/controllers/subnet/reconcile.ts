@@ -7,7 +7,6 @@ import { holderOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { findOverlap, type SubnetPlan, type SubnetRank } from '../../ipam/subnet-plan.ts'
 import type { LogicalSubnet } from '../../network/network-driver.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { keyOf } from '../../kind/references.ts'
 import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
@@ -15,12 +14,13 @@ import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { logicalSubnet } from './logical-subnet.ts'
 import { returnRange, settleRange } from './pool-range.ts'
 import { cidrOf, planOf } from './range.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 export type SubnetDeps = Pick<OperatorDeps, 'caches' | 'network' | 'ranges'>
 
 export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
   const status = (subnet.status ??= {})
-  const { uid, namespace = '' } = subnet.metadata
+  const { uid } = subnet.metadata
   if (subnet.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
     const inUse = findUse(subnet, deps)
@@ -28,7 +28,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
       // While in use it is kept in the backend too, whose database may have been lost meanwhile.
       if (cidrOf(subnet) !== undefined) {
         await settleRange(subnet, deps)
-        const network = deps.caches.networks.findByKey(keyOf(subnet.spec.networkRef, namespace))
+        const network = deps.caches.networks.findByKey(networkKeyOf(subnet))
         if (network && isRealised(network)) await deps.network.ensure(wantOf(subnet, network, deps), run.signal)
       }
       return inUse
@@ -44,7 +44,7 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   }
   const plan = planOf(subnet)
   const cidr = cidrOf(subnet) ?? ''
-  const others = deps.caches.subnets.listBy('network', keyOf(subnet.spec.networkRef, namespace))
+  const others = deps.caches.subnets.listBy('network', networkKeyOf(subnet))
   const older = findOverlap(rankOf(subnet), others.map(rankOf))
   if (older) {
     // Not terminal: once the other Subnet is gone, this one comes up by itself.
@@ -99,10 +99,10 @@ function findUse(subnet: Subnet, deps: SubnetDeps): Outcome | undefined {
  * take addresses from a running machine, and everybody by the claims.
  */
 function listAddressHolders(subnet: Subnet, { caches }: SubnetDeps): ClaimHolder[] {
-  const { uid, name, namespace } = subnet.metadata
+  const { uid, name } = subnet.metadata
   const claimed = caches.ipClaims.listBy('subnet', uid).flatMap(({ spec }) => spec.claims.map(holderOf))
   const ports = caches.ports
-    .listBy('network', keyOf(subnet.spec.networkRef, namespace))
+    .listBy('network', networkKeyOf(subnet))
     .filter(({ status }) => status?.fixedIPs?.some((fixed) => fixed.subnet === name))
   return [...claimed, ...ports.map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name }))]
 }

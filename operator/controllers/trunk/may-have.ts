@@ -4,13 +4,13 @@
 import type { Port, Trunk } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { missing } from '../../kind/found.ts'
-import { isOlder } from '../../kind/is-older.ts'
+import { findFirst } from '../../kind/is-older.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { ownerOfPort } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isOutside } from '../port/outside.ts'
-import { networkKeyOf } from '../port/kind.ts'
 import { hasSubport } from './kind.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 
 type Refusal = ReturnType<typeof missing>
 export type MayHaveDeps = Pick<OperatorDeps, 'bus' | 'caches'>
@@ -80,8 +80,7 @@ function hasIt(trunk: Trunk, uid: string): boolean {
   return trunk.status?.parentUID === uid
 }
 
-/** Who has it keeps it; of two that have it since one moment the older does. */
 function rivalOf(trunk: Trunk, holders: readonly Trunk[], hasItAlready: boolean): Trunk | undefined {
   const others = holders.filter(({ metadata }) => metadata.uid !== trunk.metadata.uid)
-  return hasItAlready ? others.find((other) => isOlder(other, trunk)) : others[0]
+  return findFirst(others, trunk, hasItAlready)
 }
