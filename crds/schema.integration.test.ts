@@ -15,7 +15,9 @@ import {
   type JsonObject,
   type Place,
 } from './suite/places.ts'
-import { RULE_CASES, VALUE_RULES, type RuleCase } from './suite/rule-cases.ts'
+import { RULE_CASES } from './suite/rule-cases.ts'
+import type { RuleCase } from './suite/rules/rule-case.ts'
+import { VALUE_RULES } from './suite/rules/values.ts'
 import { SAMPLES } from './suite/samples.ts'
 import { CRD_FOLDER, fieldsOf, readCrds, rulesOf, type Crd, type Field } from './suite/schema.ts'
 import { violationsOf } from './suite/violations.ts'

@@ -2,7 +2,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { CUSTOM_KINDS, GROUP, VERSION } from '../lib/api/kinds.ts'
 import { placesOf } from './suite/places.ts'
-import { RULE_CASES, VALUE_RULES } from './suite/rule-cases.ts'
+import { RULE_CASES } from './suite/rule-cases.ts'
+import { VALUE_RULES } from './suite/rules/values.ts'
 import { SAMPLES } from './suite/samples.ts'
 import { fieldsOf, isHeldFixed, readCrds, rootSchema, rulesOf, type Field } from './suite/schema.ts'
 

@@ -9,7 +9,7 @@ import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { readMap, readString, readStrings, readUuids, setOf } from '../../lib/ovsdb/values.ts'
 import { createAuthority } from '../../local/control-plane/authority.ts'
 import { findDaemon, startDaemon, stopDaemon } from '../../local/node/daemons.ts'
-import type { LogicalPort } from '../../operator/network/network-driver.ts'
+import type { LogicalPort } from '../../operator/network/logical-kinds.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
 

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 import { stopDaemon } from '../../local/node/daemons.ts'
-import type { LogicalPort, RoutedSubnet } from '../../operator/network/network-driver.ts'
+import type { LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { createDatabase, ovsPrograms, startOvsdbServer } from '../../lib/ovsdb/test-server.ts'
-import type { LogicalPort } from '../../operator/network/network-driver.ts'
+import type { LogicalPort } from '../../operator/network/logical-kinds.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 
 export const owner = { namespace: 'ns', name: 'x', generation: 1 }

@@ -3,7 +3,7 @@
 // them go, and no row, address or document is left.
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { LOGICAL_KINDS } from '../network/network-driver.ts'
+import { LOGICAL_KINDS } from '../network/logical-kinds.ts'
 import type { CacheName } from '../testing/memory-cluster.ts'
 import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { chooseRemovals } from './network-supervision.ts'
-import type { LogicalKind, OwnedRow } from '../network/network-driver.ts'
+import type { OwnedRow } from '../network/network-driver.ts'
+import type { LogicalKind } from '../network/logical-kinds.ts'
 
 const row = (kind: LogicalKind, uid: string): OwnedRow => ({ kind, uid, namespace: 'ns', name: uid, generation: 1 })
 const all = [row('Network', 'n'), row('Subnet', 's'), row('Port', 'p'), row('Port', 'q'), row('SecurityGroup', 'g')]

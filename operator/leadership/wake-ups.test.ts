@@ -10,6 +10,7 @@ import { resourceKindOf, type KindName, type Reference } from '../kind/row.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { BALANCER_ROWS } from '../testing/waits/balancers.ts'
 import { FIREWALL_ROWS } from '../testing/waits/firewalls.ts'
+import { FLOATING_IP_ROWS } from '../testing/waits/floating-ips.ts'
 import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
 import { MACHINE_NEED_ROWS } from '../testing/waits/machine-needs.ts'
 import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
@@ -33,6 +34,7 @@ const ROWS: WaitRow[] = [
   ...NETWORK_ROWS,
   ...PROVIDER_NETWORK_ROWS,
   ...ROUTER_ROWS,
+  ...FLOATING_IP_ROWS,
   ...FIREWALL_ROWS,
   ...TRUNK_ROWS,
   ...QOS_ROWS,

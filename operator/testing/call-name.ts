@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LOGICAL_KINDS } from '../network/network-driver.ts'
+import { LOGICAL_KINDS } from '../network/logical-kinds.ts'
 
 /** The name under which a call is recorded; a call of the network backend with the kind of its object, such as `ensure Port`. */
 export function callName(method: string, [first]: readonly unknown[]): string {

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
+import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network/network-driver.ts'
 import {
   AWAITED_KINDS,
   LOGICAL_KINDS,
-  type BackendHealth,
   type LogicalByKind,
   type LogicalKind,
   type LogicalWant,
-  type NetworkDriver,
-  type OwnedRow,
   type ProbeResult,
-  type TakenPort,
-} from '../network/network-driver.ts'
+} from '../network/logical-kinds.ts'
 
 type RowsByKind = { readonly [K in LogicalKind]: Map<string, LogicalByKind[K]> }
 

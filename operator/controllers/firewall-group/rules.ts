@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FirewallPolicy } from '../../../lib/api/types.ts'
-import type { LogicalFirewallEnd, LogicalFirewallRule } from '../../network/network-driver.ts'
+import type { LogicalFirewallEnd, LogicalFirewallRule } from '../../network/logical-kinds.ts'
 
 type Rule = NonNullable<FirewallPolicy['spec']['rules']>[number]
 

@@ -2,7 +2,7 @@
 import type { FloatingIP, Network, Router } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { LogicalPortForwarding } from '../../network/network-driver.ts'
+import type { LogicalPortForwarding } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { resolveTarget, type Target } from './target.ts'
 import { describeForwarding, type Forwarding, type Way } from './ways.ts'

@@ -6,7 +6,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { claimFrom, type AddressRequest, type ResolvedAddress } from '../port/claim-address.ts'
 import { holderOfBalancer, holderOfProbes } from './kind.ts'
 
-type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
+export type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
 
 /** Where it is reached, for life. */
 export function claimVip(balancer: LoadBalancer, subnet: Subnet, deps: AddressDeps): Promise<Found<ResolvedAddress>> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QoSPolicy } from '../../../lib/api/types.ts'
-import type { LogicalQoS } from '../../network/network-driver.ts'
+import type { LogicalQoS } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { limitsOf } from './limits.ts'

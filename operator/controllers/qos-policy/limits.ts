@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QoSPolicy } from '../../../lib/api/types.ts'
-import type { LogicalLimit, LogicalQoS } from '../../network/network-driver.ts'
+import type { LogicalLimit, LogicalQoS } from '../../network/logical-kinds.ts'
 
 export type Limits = Pick<LogicalQoS, 'egress' | 'ingress' | 'dscp'>
 type Direction = 'egress' | 'ingress'

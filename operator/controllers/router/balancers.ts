@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer, Router } from '../../../lib/api/types.ts'
 import type { Caches } from '../../kind/row.ts'
-import type { RoutedSubnet } from '../../network/network-driver.ts'
+import type { RoutedSubnet } from '../../network/logical-kinds.ts'
 
 /** With the addresses of LoadBalancers that the Router answers for, each on the Subnet that it is of. Pure. */
 export function withBalancers(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Router, Subnet } from '../../../lib/api/types.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { RoutedSubnet } from '../../network/network-driver.ts'
+import type { RoutedSubnet } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { hasLeg, holderOfRouter } from './kind.ts'
 import { planOf } from '../subnet/range.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limits of what passes a router's gateway.
 import type { Router } from '../../../lib/api/types.ts'
-import type { LogicalGateway } from '../../network/network-driver.ts'
+import type { LogicalGateway } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
 import { policyInEffect, resolvePolicy } from '../qos-policy/users.ts'

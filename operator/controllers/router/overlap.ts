@@ -2,7 +2,7 @@
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { areOverlapping } from '../../ipam/address.ts'
-import type { RoutedSubnet } from '../../network/network-driver.ts'
+import type { RoutedSubnet } from '../../network/logical-kinds.ts'
 import { listRanges, type Range } from './ranges.ts'
 import type { PortLeg } from './port-legs.ts'
 import type { OperatorDeps } from '../common/deps.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RoutedSubnet } from '../../network/network-driver.ts'
+import type { RoutedSubnet } from '../../network/logical-kinds.ts'
 import type { PortLeg } from './port-legs.ts'
 
 /** A range of addresses that a leg of a router joins. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AddressScopes on a Router: what is joined, what is translated, and what is said of the rest.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { LogicalRouter } from '../../network/network-driver.ts'
+import type { LogicalRouter } from '../../network/logical-kinds.ts'
 import { snatRows } from '../../network/ovn/nat-plan.ts'
 import type { Router } from '../../../lib/api/types.ts'
 import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'

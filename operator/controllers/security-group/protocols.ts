@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogicalRule } from '../../network/network-driver.ts'
+import type { LogicalRule } from '../../network/logical-kinds.ts'
 
 /** IANA's numbers for Neutron's names. https://www.iana.org/assignments/protocol-numbers */
 const NUMBERS: ReadonlyMap<string, number> = new Map([

@@ -2,7 +2,7 @@
 import type { SecurityGroup, SecurityGroupRule } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { resolve } from '../../kind/resolve.ts'
-import type { LogicalRule } from '../../network/network-driver.ts'
+import type { LogicalRule } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { named, remoteAddressGroup, remoteGroup } from './kind.ts'
 import { toProtocol } from './protocols.ts'

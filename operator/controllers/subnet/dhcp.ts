@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Subnet } from '../../../lib/api/types.ts'
-import type { LogicalSubnet } from '../../network/network-driver.ts'
+import type { LogicalSubnet } from '../../network/logical-kinds.ts'
 import { familyOfSubnet } from './range.ts'
 
 /** Whether guests of the subnet are served by DHCP. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readStrings, setOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalAddressGroup } from '../network-driver.ts'
+import type { LogicalAddressGroup } from '../logical-kinds.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
 import { addressSetName } from './group-match.ts'
 import { markOf } from './marks.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { announcerName } from '../../../lib/contract/metadata-port.ts'
 import { mapOf, setOf } from '../../../lib/ovsdb/values.ts'
-import type { Ipv6AddressMode, LogicalSubnet, RoutedSubnet } from '../network-driver.ts'
+import type { Ipv6AddressMode, LogicalSubnet, RoutedSubnet } from '../logical-kinds.ts'
 import { familyOf, normalAddress, normalDnsName } from './addresses.ts'
 import { partMark } from './marks.ts'
 import type { Northbound } from './northbound.ts'

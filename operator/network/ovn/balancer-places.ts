@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
 import type { OvsNamedUuid, OvsUuid } from '../../../lib/ovsdb/values.ts'
-import type { LogicalKind } from '../network-driver.ts'
+import type { LogicalKind } from '../logical-kinds.ts'
 import type { Northbound } from './northbound.ts'
 import { planHolders } from './part-holders.ts'
 import type { Plan } from './plan.ts'

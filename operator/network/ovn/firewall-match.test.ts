@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { TerminalError } from '../../../lib/errors.ts'
-import type { LogicalFirewallRule } from '../network-driver.ts'
+import type { LogicalFirewallRule } from '../logical-kinds.ts'
 import { firewallMatch } from './firewall-match.ts'
 
 const any: LogicalFirewallRule = { action: 'allow', etherType: 'IPv4', protocol: 'any', source: {}, destination: {} }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError } from '../../../lib/errors.ts'
-import type { LogicalFirewallEnd, LogicalFirewallRule } from '../network-driver.ts'
+import type { LogicalFirewallEnd, LogicalFirewallRule } from '../logical-kinds.ts'
 import { familyOf, normalPrefix } from './addresses.ts'
 import { checkedPort, rangeMatch } from './match-words.ts'
 

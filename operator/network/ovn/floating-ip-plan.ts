@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../lib/errors.ts'
 import { setOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalFloatingIP } from '../network-driver.ts'
+import type { LogicalFloatingIP } from '../logical-kinds.ts'
 import { normalAddress } from './addresses.ts'
 import { markOf } from './marks.ts'
 import type { Northbound } from './northbound.ts'

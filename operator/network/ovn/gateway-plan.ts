@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, setOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalGateway, LogicalRouter } from '../network-driver.ts'
+import type { LogicalGateway, LogicalRouter } from '../logical-kinds.ts'
 import { familyOf, normalAddress } from './addresses.ts'
 import { FAILOVER_TIMERS, readTimers } from './failover-timers.ts'
 import type { Northbound } from './northbound.ts'

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { TerminalError } from '../../../lib/errors.ts'
-import type { LogicalRule } from '../network-driver.ts'
+import type { LogicalRule } from '../logical-kinds.ts'
 import { ruleMatch } from './group-match.ts'
 
 const rule = (more: Partial<LogicalRule>): LogicalRule => ({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError } from '../../../lib/errors.ts'
-import type { LogicalRule } from '../network-driver.ts'
+import type { LogicalRule } from '../logical-kinds.ts'
 import { familyOf, normalPrefix, type AddressFamily } from './addresses.ts'
 import { rangeMatch, symbolOf } from './match-words.ts'
 

@@ -10,7 +10,7 @@ import {
   type OvsNamedUuid,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalSecurityGroup } from '../network-driver.ts'
+import type { LogicalSecurityGroup } from '../logical-kinds.ts'
 import { planAddressSets } from './address-group-plan.ts'
 import { groupName, ruleMatch } from './group-match.ts'
 import { markOf, partMark } from './marks.ts'

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { TransientError } from '../../../lib/errors.ts'
 import { readMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalListener, LogicalLoadBalancer } from '../network-driver.ts'
+import type { LogicalListener, LogicalLoadBalancer } from '../logical-kinds.ts'
 import { planLoadBalancer } from './load-balancer-plan.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mapOf, readString, readUuids, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalListener, LogicalLoadBalancer } from '../network-driver.ts'
+import type { LogicalListener, LogicalLoadBalancer } from '../logical-kinds.ts'
 import { familyOf, normalAddress } from './addresses.ts'
 import { placesOf, planPlaces } from './balancer-places.ts'
 import { ALLOW_PRIORITY, GROUP_TIER } from './group-plan.ts'
 import { planListedGroup } from './listed-group.ts'
 import { markOf, partMark } from './marks.ts'
 import { checkedPort, symbolOf } from './match-words.ts'
-import { BALANCER_PREFIX, type FoundRow, type Northbound } from './northbound.ts'
+import type { FoundRow, Northbound } from './northbound.ts'
+import { BALANCER_PREFIX } from './northbound-tables.ts'
 import { Plan } from './plan.ts'
 
 /**

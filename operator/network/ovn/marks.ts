@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mapOf, readMap, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import { LOGICAL_KINDS, type OwnedRow } from '../network-driver.ts'
+import type { OwnedRow } from '../network-driver.ts'
+import { LOGICAL_KINDS } from '../logical-kinds.ts'
 
 /** NB names are not unique and can be changed by anyone: only these keys of `external_ids` say what is ours. */
 const KEYS = {

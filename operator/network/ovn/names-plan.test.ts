@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { TerminalError } from '../../../lib/errors.ts'
 import { mapOf, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPort } from '../network-driver.ts'
+import type { LogicalPort } from '../logical-kinds.ts'
 import { markOf, partMark } from './marks.ts'
 import { toRecords } from './names-plan.ts'
 import { planNetwork } from './network-plan.ts'

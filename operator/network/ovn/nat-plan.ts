@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { canonical, readUuids, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalRouter } from '../network-driver.ts'
+import type { LogicalRouter } from '../logical-kinds.ts'
 import { familyOf, normalAddress, normalPrefix } from './addresses.ts'
 import { partMark, readMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'

@@ -6,7 +6,7 @@ import {
   metadataPortName,
 } from '../../../lib/contract/metadata-port.ts'
 import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalNetwork } from '../network-driver.ts'
+import type { LogicalNetwork } from '../logical-kinds.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import { markOf, partMark } from './marks.ts'
 import { planNames, planNamesRemoval } from './names-plan.ts'

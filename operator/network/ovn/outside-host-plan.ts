@@ -10,7 +10,7 @@ import {
   type OvsRow,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPort } from '../network-driver.ts'
+import type { LogicalPort } from '../logical-kinds.ts'
 import { claimantsOf } from './gateway-claim.ts'
 import { partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'

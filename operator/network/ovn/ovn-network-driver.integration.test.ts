@@ -14,7 +14,7 @@ import {
   type TestServer,
 } from '../../../lib/ovsdb/test-server.ts'
 import { mapOf, readString, readStrings, readUuids, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalNetwork, LogicalPort, LogicalSecurityGroup, LogicalSubnet } from '../network-driver.ts'
+import type { LogicalNetwork, LogicalPort, LogicalSecurityGroup, LogicalSubnet } from '../logical-kinds.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
 import { driftOf, ensureAll, removeExtra, type Drift } from './testing/drift.ts'
 import { NORTHBOUND_SCHEMA, startNorthbound } from './testing/northbound-server.ts'

@@ -2,18 +2,11 @@
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
-import {
-  AWAITED_KINDS,
-  type BackendHealth,
-  type LogicalKind,
-  type LogicalWant,
-  type NetworkDriver,
-  type OwnedRow,
-  type ProbeResult,
-  type TakenPort,
-} from '../network-driver.ts'
+import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
+import { AWAITED_KINDS, type LogicalKind, type LogicalWant, type ProbeResult } from '../logical-kinds.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
-import { isDisturbance, Northbound, NORTHBOUND_TABLES } from './northbound.ts'
+import { isDisturbance, Northbound } from './northbound.ts'
+import { NORTHBOUND_TABLES } from './northbound-tables.ts'
 import { readMark } from './marks.ts'
 import { probeOperations } from './northd-pulse.ts'
 import { Plan } from './plan.ts'

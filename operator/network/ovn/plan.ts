@@ -11,7 +11,8 @@ import {
   type OvsRow,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
-import type { FoundRow, NorthboundTable } from './northbound.ts'
+import type { FoundRow } from './northbound.ts'
+import type { NorthboundTable } from './northbound-tables.ts'
 
 /** The operations of one transaction, as they come together. Empty: all is as wanted. */
 export class Plan {

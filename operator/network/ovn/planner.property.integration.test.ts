@@ -21,9 +21,9 @@ import {
   uuidOf,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalWant, RoutedSubnet } from '../network-driver.ts'
+import type { LogicalWant, RoutedSubnet } from '../logical-kinds.ts'
 import { readMark } from './marks.ts'
-import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound.ts'
+import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
 import { driftOf, ensureAll, removeExtra } from './testing/drift.ts'
 import { rowVersions } from './testing/row-versions.ts'

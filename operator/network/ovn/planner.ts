@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogicalWant } from '../network-driver.ts'
-import type { Northbound, NorthboundTable } from './northbound.ts'
+import type { LogicalWant } from '../logical-kinds.ts'
+import type { Northbound } from './northbound.ts'
+import type { NorthboundTable } from './northbound-tables.ts'
 import type { Plan } from './plan.ts'
 
 /** Plans one transaction against a state of the mirror. Pure. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogicalByKind, LogicalKind } from '../network-driver.ts'
+import type { LogicalByKind, LogicalKind } from '../logical-kinds.ts'
 import { planAddressGroup, planAddressGroupRemoval } from './address-group-plan.ts'
 import { planFirewallGroup, planFirewallGroupRemoval } from './firewall-plan.ts'
 import { planFloatingIP, planFloatingIPRemoval } from './floating-ip-plan.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { TerminalError } from '../../../lib/errors.ts'
 import { readMap, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPortForwarding } from '../network-driver.ts'
+import type { LogicalPortForwarding } from '../logical-kinds.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
 import { PLANNERS } from './planners.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mapOf, readString, setOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPortForwarding } from '../network-driver.ts'
+import type { LogicalPortForwarding } from '../logical-kinds.ts'
 import { normalAddress } from './addresses.ts'
 import { placesOf, planPlaces } from './balancer-places.ts'
 import { markOf } from './marks.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { mapOf, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPort } from '../network-driver.ts'
+import type { LogicalPort } from '../logical-kinds.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
 import { PLANNERS } from './planners.ts'

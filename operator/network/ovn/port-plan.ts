@@ -11,7 +11,7 @@ import {
   type OvsRow,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPort } from '../network-driver.ts'
+import type { LogicalPort } from '../logical-kinds.ts'
 import { familyOf, normalAddress, normalDnsName, normalMac, normalPrefix, type AddressFamily } from './addresses.ts'
 import { groupName } from './group-match.ts'
 import { GUARD_GROUP, planGuardGroup, planOutOfGroups, planPlaceholders } from './group-plan.ts'

@@ -2,7 +2,8 @@
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readNumber, readString, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
-import type { NetworkDriver, ProbeResult } from '../network-driver.ts'
+import type { NetworkDriver } from '../network-driver.ts'
+import type { ProbeResult } from '../logical-kinds.ts'
 import { OwnedByRows } from './owned-by-rows.ts'
 
 const RESULTS: readonly string[] = ['online', 'offline', 'error'] satisfies ProbeResult[]

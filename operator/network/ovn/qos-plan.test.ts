@@ -3,7 +3,7 @@
 import { expect, test } from '@jest/globals'
 import { TransientError } from '../../../lib/errors.ts'
 import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalQoS } from '../network-driver.ts'
+import type { LogicalQoS } from '../logical-kinds.ts'
 import { markOf } from './marks.ts'
 import { Northbound } from './northbound.ts'
 import { PLANNERS } from './planners.ts'

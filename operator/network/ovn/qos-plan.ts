@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../lib/errors.ts'
 import { mapOf, readString, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalQoS, QoSTarget } from '../network-driver.ts'
+import type { LogicalQoS, QoSTarget } from '../logical-kinds.ts'
 import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { gatewayPortName } from './gateway-plan.ts'
 import { markOf } from './marks.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import type { LogicalRouter } from '../network-driver.ts'
+import type { LogicalRouter } from '../logical-kinds.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { defaultRoutes } from './gateway-plan.ts'
 import { partMark } from './marks.ts'

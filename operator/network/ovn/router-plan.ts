@@ -8,7 +8,7 @@ import {
   type OvsNamedUuid,
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalPortLeg, LogicalRouter, RoutedSubnet } from '../network-driver.ts'
+import type { LogicalPortLeg, LogicalRouter, RoutedSubnet } from '../logical-kinds.ts'
 import { normalAddress, normalMac, prefixLengthOf } from './addresses.ts'
 import { advertisement, planAnnouncerRemoval } from './announcer-plan.ts'
 import { markOf, partMark } from './marks.ts'

@@ -2,7 +2,7 @@
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { mapOf, setOf, type OvsMap, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
-import type { RoutedSubnet } from '../network-driver.ts'
+import type { RoutedSubnet } from '../logical-kinds.ts'
 import { normalAddress, prefixLengthOf } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'

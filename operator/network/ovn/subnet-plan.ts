@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { METADATA_ADDRESS, metadataMac } from '../../../lib/contract/metadata-port.ts'
 import { mapOf } from '../../../lib/ovsdb/values.ts'
-import type { LogicalSubnet } from '../network-driver.ts'
+import type { LogicalSubnet } from '../logical-kinds.ts'
 import { planAnnouncer, planAnnouncerRemoval } from './announcer-plan.ts'
 import { familyOf, normalAddress, normalDnsName, normalPrefix } from './addresses.ts'
 import { markOf } from './marks.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import type { WaitRow } from './row.ts'
+import { anew, type WaitRow } from './row.ts'
 
 const balancer: Where = ['loadBalancers', ns('web')]
 const listening = (...members: object[]) => [{ name: 'http', protocol: 'tcp', port: 80, members }]
@@ -39,11 +39,7 @@ export const BALANCER_ROWS: WaitRow[] = [
       c.hold('loadBalancers', 'web')
       leading(c)
     },
-    ends: async (c) => {
-      c.drop('loadBalancers', 'web')
-      await c.operator.rest()
-      make(c)
-    },
+    ends: anew('loadBalancers', 'web', (c) => make(c)),
   },
   {
     reason: 'LoadBalancerNotReady',
@@ -108,11 +104,7 @@ export const BALANCER_ROWS: WaitRow[] = [
       c.hold('subnets', 'other')
       make(c, [], onOther)
     },
-    ends: async (c) => {
-      c.drop('subnets', 'other')
-      await c.operator.rest()
-      other(c)
-    },
+    ends: anew('subnets', 'other', (c) => other(c)),
   },
   {
     reason: 'PortNotFound',
@@ -131,11 +123,7 @@ export const BALANCER_ROWS: WaitRow[] = [
       c.hold('ports', 'eth')
       make(c, [{ portRef: { name: 'eth' } }])
     },
-    ends: async (c) => {
-      c.drop('ports', 'eth')
-      await c.operator.rest()
-      c.port('eth')
-    },
+    ends: anew('ports', 'eth', (c) => c.port('eth')),
   },
   {
     reason: 'AddressInUse',

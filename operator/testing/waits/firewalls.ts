@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import type { WaitRow } from './row.ts'
+import { anew, type WaitRow } from './row.ts'
 
 const group: Where = ['firewallGroups', ns('edge')]
 const policy: Where = ['firewallPolicies', ns('web')]
@@ -29,11 +29,7 @@ export const FIREWALL_ROWS: WaitRow[] = [
       c.hold('firewallPolicies', 'web')
       make(c)
     },
-    ends: async (c) => {
-      c.drop('firewallPolicies', 'web')
-      await c.operator.rest()
-      rules(c)
-    },
+    ends: anew('firewallPolicies', 'web', (c) => rules(c)),
   },
   {
     reason: 'RouterNotFound',

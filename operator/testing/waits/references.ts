@@ -2,7 +2,7 @@
 // An object refers to something that does not exist, or that is being deleted and then made anew.
 import type { Caches } from '../../kind/row.ts'
 import { ns, type QuietCloud } from '../quiet-cloud.ts'
-import { disk, port, vm, type WaitRow } from './row.ts'
+import { anew, disk, port, vm, type WaitRow } from './row.ts'
 
 const WHO = {
   vm: { where: vm, make: (c: QuietCloud, spec: object) => c.vm('vm', spec) },
@@ -56,11 +56,7 @@ function deleting(reference: Reference): WaitRow {
       c.hold(cache, 'other')
       WHO[who].make(c, spec)
     },
-    ends: async (c) => {
-      c.drop(cache, 'other')
-      await c.operator.rest()
-      c.make(cache, 'other')
-    },
+    ends: anew(cache, 'other', (c) => c.make(cache, 'other')),
   }
 }
 

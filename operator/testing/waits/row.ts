@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
+import type { CacheName } from '../memory-cluster.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 
 /** One way in which an object waits, and how the wait ends. */
@@ -51,4 +52,11 @@ export function absenceRows(
       ends: (c) => c.set('computeNodes', node, { lost: undefined }),
     },
   ]
+}
+
+/** What it names is being deleted, and made anew. */
+export const anew = (cache: CacheName, name: string, again: (c: QuietCloud) => void) => async (c: QuietCloud) => {
+  c.drop(cache, name)
+  await c.operator.rest()
+  again(c)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
-import { LOGICAL_KINDS, type LogicalKind, type LogicalWant, type NetworkDriver } from '../../network-driver.ts'
+import type { NetworkDriver } from '../../network-driver.ts'
+import { LOGICAL_KINDS, type LogicalKind, type LogicalWant } from '../../logical-kinds.ts'
 import { Northbound } from '../northbound.ts'
 import { PLANNERS, planWant } from '../planners.ts'
 

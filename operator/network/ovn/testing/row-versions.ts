@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
-import { NORTHBOUND_TABLES } from '../northbound.ts'
+import { NORTHBOUND_TABLES } from '../northbound-tables.ts'
 
 /** The same text for as long as nobody writes: the server numbers each row anew with every write of it. */
 export async function rowVersions(raw: Pick<OvsdbClient, 'transact'>, signal: AbortSignal): Promise<string> {

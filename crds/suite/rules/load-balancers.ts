@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import { changed, type RuleCase } from './rule-case.ts'
+
+const LISTENER = 'spec.listeners[0]'
+
+export const LOAD_BALANCER: RuleCase[] = [
+  changed('LoadBalancer', 'spec.vip', 'vip cannot change', [
+    { 'spec.vip.ipAddress': '10.0.0.101' },
+    { 'spec.vip.ipAddress': undefined },
+    { 'spec.vip.subnetRef.name': 'back' },
+  ]),
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners',
+    says: 'write each port of a protocol in one listener',
+    bad: { 'spec.listeners[1].protocol': 'tcp', 'spec.listeners[1].port': 80 },
+    good: [{ 'spec.listeners[1].port': 80 }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'sctp cannot be monitored',
+    bad: { [`${LISTENER}.protocol`]: 'sctp' },
+    good: [{ [`${LISTENER}.protocol`]: 'sctp', [`${LISTENER}.healthMonitor`]: undefined }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].members[]',
+    says: 'write one of instanceSelector, portRef and ipAddress',
+    bad: [{ [`${LISTENER}.members[2].portRef`]: { name: 'x' } }, { [`${LISTENER}.members[2].ipAddress`]: undefined }],
+  },
+]

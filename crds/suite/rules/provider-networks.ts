@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import { changed, type RuleCase } from './rule-case.ts'
+
+export const PROVIDER_NETWORK: RuleCase[] = [
+  changed(
+    'Network',
+    'spec',
+    'provider cannot change',
+    [
+      { 'spec.provider': undefined },
+      { 'spec.provider.segmentationID': 101 },
+      { 'spec.provider.segmentationID': undefined },
+      { 'spec.provider.providerNetworkRef.name': 'other' },
+    ],
+    { sample: 1, good: [{ 'spec.external': false }] },
+  ),
+  changed('Network', 'spec', 'provider cannot change', { 'spec.provider': { providerNetworkRef: { name: 'dc' } } }),
+  {
+    kind: 'ProviderNetwork',
+    path: '',
+    says: 'write spec.physicalNetwork, or choose a shorter name',
+    bad: [
+      { 'spec.physicalNetwork': undefined, 'metadata.name': 'a.b' },
+      { 'spec.physicalNetwork': undefined, 'metadata.name': 'a'.repeat(64) },
+    ],
+    good: [{ 'metadata.name': 'a.b' }, { 'spec.physicalNetwork': undefined, 'metadata.name': 'a'.repeat(63) }],
+  },
+  changed(
+    'ProviderNetwork',
+    'spec',
+    'physicalNetwork cannot change',
+    [{ 'spec.physicalNetwork': 'other' }, { 'spec.physicalNetwork': undefined }],
+    { good: [{ 'spec.mtu': 9000 }] },
+  ),
+  changed('ProviderNetwork', 'spec.type', 'type cannot change', { 'spec.type': 'vlan' }, { sample: 1 }),
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec',
+    says: 'only a ProviderNetwork of type vlan has vlanRanges',
+    bad: { 'spec.type': 'flat' },
+    good: [{ 'spec.type': 'flat', 'spec.vlanRanges': [] }],
+  },
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec.vlanRanges[]',
+    says: 'write a minimum that is not above the maximum',
+    bad: { 'spec.vlanRanges[0]': { minimum: 101, maximum: 100 } },
+    good: [{ 'spec.vlanRanges[0]': { minimum: 100, maximum: 100 } }],
+  },
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec.nodes[]',
+    says: 'write either interface, whose bridge the agent makes, or bridge',
+    bad: [{ 'spec.nodes[0].bridge': 'br-dc' }, { 'spec.nodes[1].bridge': undefined }],
+    good: [{ 'spec.nodes[0]': { bridge: 'br-dc' } }],
+  },
+]
