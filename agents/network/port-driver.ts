@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The boundary to a node's switch. Plain data in and out; rows and columns stay inside.
 
+/**
+ * `port`: a guest's, with the uid of the Port. `metadata`: the node's own on a network, with the uid of the Network. `service`: of a service that the
+ * cloud runs on the node, with that one's uid.
+ */
+export const PLUGGED_KINDS = ['port', 'metadata', 'service'] as const
+export type PluggedKind = (typeof PLUGGED_KINDS)[number]
+
 interface SwitchPortBase {
-  /** `port`: a guest's port, with the uid of the Port. `metadata`: the node's own port on a network, with the uid of the Network. */
-  kind: 'port' | 'metadata'
+  kind: PluggedKind
   uid: string
   /** Its name in the logical network. */
   logicalPort: string
@@ -31,7 +37,7 @@ export interface VhostUserPort extends SwitchPortBase {
 export type SwitchPort = DevicePort | VhostUserPort
 
 export interface PluggedPort {
-  kind: 'port' | 'metadata'
+  kind: PluggedKind
   uid: string
   device: string
   /** Of the device that was plugged, or of the switch's start that a vhost-user port was plugged under. */

@@ -36,6 +36,8 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
   PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
   QoS: anyOf(resources('ports', isLimited), resources('routers', isLimited), resources('floatingIPs', isLimited)),
+  // Of nobody yet.
+  ServicePort: resources('loadBalancers', () => false),
   LoadBalancer: resources('loadBalancers', ({ status }) => status?.routerUID !== undefined),
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources(

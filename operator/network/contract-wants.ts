@@ -44,6 +44,10 @@ export const WANTS: LogicalByKind = {
     externalAddress: '203.0.113.20',
     forwardings: [{ protocol: 'tcp', externalPort: 2222, internalPort: 22, count: 1, fixedAddress: '10.0.0.11' }],
   },
+  ServicePort: {
+    ...{ kind: 'ServicePort', ...owner, uid: 'lb', networkUid: 'net' },
+    ports: [{ node: 'n1', addresses: ['10.0.0.101'], alsoSpeaksFor: ['10.0.0.103'] }],
+  },
   LoadBalancer: {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router', networkUids: ['net'] },
     ...{ addresses: ['10.0.0.100'], externalAddresses: [] },

@@ -255,6 +255,18 @@ export interface LogicalLoadBalancer extends LogicalOwner {
   listeners: readonly LogicalListener[]
 }
 
+/** Ports by which a service that the cloud runs stands in a network: of one node each, which has the MAC address servicePortMac. */
+export interface LogicalServicePorts extends LogicalOwner {
+  kind: 'ServicePort'
+  networkUid: string
+  ports: readonly {
+    node: string
+    addresses: readonly string[]
+    /** Addresses that move between the ports: whichever announces one has it. */
+    alsoSpeaksFor: readonly string[]
+  }[]
+}
+
 /** What the probes of a member found. */
 export type ProbeResult = 'online' | 'offline' | 'error'
 
@@ -270,6 +282,7 @@ export type LogicalWant =
   | LogicalPortForwarding
   | LogicalFirewallGroup
   | LogicalQoS
+  | LogicalServicePorts
   | LogicalLoadBalancer
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
@@ -286,6 +299,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   PortForwarding: ['Network', 'Router'],
   FirewallGroup: ['Router'],
   QoS: ['Network'],
+  ServicePort: ['Network'],
   LoadBalancer: ['Network', 'Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */

@@ -224,6 +224,7 @@ export class MemoryNetwork implements NetworkDriver {
         return want.ports.every(({ routerUid }) => rows.of('Router').has(routerUid))
       case 'Subnet':
       case 'QoS':
+      case 'ServicePort':
         return rows.of('Network').has(want.networkUid)
       case 'Port':
         return (

@@ -66,7 +66,7 @@ describe('OVN on a real northbound database keeps the contract', () => {
         // A port goes when its switch lets it go, a translation when its router does, a limit when its switch does; all else can be deleted.
         const part = setOf([uuidOf(uuid)])
         await raw.transact(
-          kind === 'Port'
+          kind === 'Port' || kind === 'ServicePort'
             ? [{ op: 'mutate', table: 'Logical_Switch', where: [], mutations: [['ports', 'delete', part]] }]
             : kind === 'FloatingIP'
               ? [{ op: 'mutate', table: 'Logical_Router', where: [], mutations: [['nat', 'delete', part]] }]

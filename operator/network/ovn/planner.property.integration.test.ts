@@ -140,6 +140,12 @@ const WORLD: readonly LogicalWant[] = [
     isShared: false,
   })),
   {
+    ...{ kind: 'ServicePort', ...owner, uid: 'lb', networkUid: 'net-2' },
+    ports: ['n1', 'n2'].map((node, i) => ({
+      ...{ node, addresses: [`10.0.2.10${i + 1}`], alsoSpeaksFor: ['10.0.2.103'] },
+    })),
+  },
+  {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },
     ...{ addresses: ['10.0.2.100'], externalAddresses: ['203.0.113.14'] },
     listeners: [

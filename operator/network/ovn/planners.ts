@@ -13,6 +13,7 @@ import { planPortForwarding, planPortForwardingRemoval } from './port-forwarding
 import { planPort, planPortRemoval } from './port-plan.ts'
 import { planQoS, planQoSRemoval } from './qos-plan.ts'
 import { planRouter, planRouterRemoval } from './router-plan.ts'
+import { planServicePorts, planServicePortsRemoval } from './service-port-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
 
 /** All that OVN realises: one entry per kind. */
@@ -26,6 +27,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   FirewallGroup: { table: 'Port_Group', plan: planFirewallGroup, planRemoval: planFirewallGroupRemoval },
   AddressGroup: { table: 'Address_Set', plan: planAddressGroup, planRemoval: planAddressGroupRemoval },
   QoS: { table: 'QoS', plan: planQoS, planRemoval: planQoSRemoval },
+  ServicePort: { table: 'Logical_Switch_Port', plan: planServicePorts, planRemoval: planServicePortsRemoval },
   LoadBalancer: { table: 'Load_Balancer', plan: planLoadBalancer, planRemoval: planLoadBalancerRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }

@@ -11,7 +11,7 @@ import {
   uuidOf,
   type OvsRow,
 } from '../../../../lib/ovsdb/values.ts'
-import type { PluggedPort, SwitchPort } from '../../port-driver.ts'
+import { PLUGGED_KINDS, type PluggedPort, type SwitchPort } from '../../port-driver.ts'
 import { findByName, holdersOf, rootRow, type SwitchRow, type SwitchView } from './switch-database.ts'
 
 export const INTEGRATION_BRIDGE = 'br-int'
@@ -25,9 +25,9 @@ const DEFAULT_MTU = 1500
 /** Undefined for an interface without our mark. */
 export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
   const ids = readMap(row['external_ids'])
-  const kind = ids[KEYS.kind]
+  const kind = PLUGGED_KINDS.find((known) => known === ids[KEYS.kind])
   const uid = ids[KEYS.uid]
-  if ((kind !== 'port' && kind !== 'metadata') || !uid) return undefined
+  if (!kind || !uid) return undefined
   const instance = ids[KEYS.instance]
   const socketPath = readMap(row['options'])['vhost-server-path']
   const ofport = readNumber(row['ofport'])

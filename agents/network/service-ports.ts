@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The base of services that the cloud runs on a node inside a tenant's network: each has a network namespace with one interface, which is a port
+// of that network. A service's reconciler calls `ensure` first, starts its programs in the namespace that it returns, and calls `remove` last.
+import { deviceInstance } from './host-links.ts'
+import { isPluggedAs, type DevicePort, type PortDriver } from './port-driver.ts'
+import type { ServicePort } from '../../lib/contract/service-port.ts'
+import type { RunContext } from '../runtime/reconciler.ts'
+import {
+  completeChecksums,
+  ensureVeth,
+  ipInside,
+  listNamespaces,
+  namespaceFileOf,
+  removeVeth,
+  type VethNamespace,
+} from './veth-namespace.ts'
+
+/** Not that of the metadata service, which takes what it does not know under its own prefix for its own. */
+const PREFIX = 'nephsvc-'
+const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
+/** The interface's name inside the namespace. */
+const SERVICE_INNER = 'svc0'
+/** After that, a change of the switch is what wakes. */
+const INSTALL_TIMEOUT_MS = 2000
+
+export function serviceNamespace(uid: string): string {
+  if (!UID.test(uid)) throw new TypeError('not a uid')
+  return `${PREFIX}${uid}`
+}
+
+export interface EnsuredServicePort {
+  /** `/run/netns/…`, for nsenter(1) or setns(2). */
+  namespaceFile: string
+  /** The network has come to it. */
+  installed: boolean
+}
+
+export class ServicePorts {
+  readonly #driver: PortDriver
+
+  constructor(driver: PortDriver) {
+    this.#driver = driver
+  }
+
+  /** Makes what is missing, and leaves alone what is there: programs in the namespace keep their connections. */
+  async ensure(uid: string, want: ServicePort, context: RunContext): Promise<EnsuredServicePort> {
+    const veth = vethOf(uid, want)
+    await ensureVeth(veth, context.signal)
+    await ipInside(veth.name, planAddresses(want), context.signal)
+    await completeChecksums(veth, context.signal)
+    const instance = await deviceInstance(veth.device, context.bootId)
+    if (instance === undefined) throw new Error(`device ${veth.device} disappeared while it was set up`)
+    const { logicalPort, mac } = want
+    const port: DevicePort = {
+      ...{ kind: 'service', type: 'device', uid, logicalPort, mac, device: veth.device, instance },
+    }
+    const held = this.#driver.find('service', uid)
+    if (!isPluggedAs(held, port) || held?.error !== undefined) await this.#driver.plug(port, context.signal)
+    return { namespaceFile: namespaceFileOf(veth.name), installed: await this.#untilInstalled(uid, context.signal) }
+  }
+
+  /** After the programs in it have ended. Absent is success. */
+  async remove(uid: string, signal: AbortSignal): Promise<void> {
+    await this.#driver.unplug('service', uid, signal)
+    await removeVeth({ name: serviceNamespace(uid), device: deviceOf(uid) }, signal)
+  }
+
+  /** UIDs of services that have a port or a namespace here: neither is there for ever alone. */
+  async list(): Promise<string[]> {
+    const plugged = this.#driver.list().flatMap(({ kind, uid }) => (kind === 'service' ? [uid] : []))
+    const named = (await listNamespaces(PREFIX)).filter((uid) => UID.test(uid))
+    return [...new Set([...plugged, ...named])].sort()
+  }
+
+  /** Called with the uid of a service whose port changed, or without one when any may have. */
+  onChange(listener: (uid?: string) => void): () => void {
+    return this.#driver.onChange((port) => {
+      if (!port || port.kind === 'service') listener(port?.uid)
+    })
+  }
+
+  async #untilInstalled(uid: string, signal: AbortSignal): Promise<boolean> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(INSTALL_TIMEOUT_MS)])
+    const port = await this.#driver
+      .waitUntil('service', uid, ({ installed }) => installed, deadline)
+      .catch((error: unknown) => {
+        signal.throwIfAborted()
+        if (deadline.aborted) return undefined
+        throw error
+      })
+    return port?.installed === true && port.error === undefined
+  }
+}
+
+function deviceOf(uid: string): string {
+  if (!UID.test(uid)) throw new TypeError('not a uid')
+  return `svc${uid.slice(0, 11)}`
+}
+
+function vethOf(uid: string, { mac, mtu }: ServicePort): VethNamespace {
+  return { name: serviceNamespace(uid), device: deviceOf(uid), inner: SERVICE_INNER, mac, mtu }
+}
+
+/** Lines for ip(8) inside the namespace. The contract has checked every address. Pure. */
+export function planAddresses({ addresses, gateways, mtu }: ServicePort): string[] {
+  return [
+    'link set lo up',
+    `link set ${SERVICE_INNER} up mtu ${mtu}`,
+    ...addresses.map(({ address, prefixLength }) => {
+      // Without duplicate address detection it can be used at once: the operator gives each address once.
+      return `address replace ${address}/${prefixLength} dev ${SERVICE_INNER}${address.includes(':') ? ' nodad' : ''}`
+    }),
+    ...gateways.map((gateway) => `route replace default via ${gateway} dev ${SERVICE_INNER}`),
+  ]
+}
