@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
@@ -8,6 +9,7 @@ import { MetadataService } from '../metadata/metadata-service.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.ts'
 import { chooseDatapath } from '../network/drivers/ovs/datapath.ts'
+import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/gateway-announcer.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
 import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
@@ -47,6 +49,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     log,
     onReport: () => context.inventoryChanged(),
   })
+  const gateways = new GatewayAnnouncer({ node: context.node, switch: database, switchDir, log })
   const paths = { dataDir: context.stateDir, runDir: context.runDir }
   database.onSync((synced) => synced && context.inventoryChanged())
   // A switch that has just started takes a while to say whether it has DPDK.
@@ -102,12 +105,14 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     configure: async (spec, signal) => {
       wanted = toChassis(spec, context)
       await configure(signal)
+      await gateways.follow(southboundOf(spec, context))
       await physical.want(spec.physicalNetworks)
       await served.setUpstreams(spec.dnsUpstreams)
     },
     stop: async () => {
       metadata.stop()
       physical.stop()
+      await gateways.stop()
       stop.abort()
       await database.close()
     },
@@ -124,4 +129,17 @@ function toChassis(spec: NodeSpec, context: RoleContext): Chassis {
     ...(spec.ovnRemote ? { ovnRemote: spec.ovnRemote } : {}),
     ...(spec.certificate ? { tls: { privateKey: keyFile, certificate: certificateFile, caCert: authorityFile } } : {}),
   }
+}
+
+/** Undefined for a node that carries no gateways, or may not ask yet. */
+function southboundOf(
+  { roles, ovnRemote, certificate }: NodeSpec,
+  { identity }: RoleContext,
+): SouthboundAccess | undefined {
+  if (roles.gateway !== true || ovnRemote === undefined) return undefined
+  const remotes = parseRemotes(ovnRemote)
+  if (certificate === undefined) return remotes.some(({ transport }) => transport === 'ssl') ? undefined : { remotes }
+  const read = (path: string) => readFileSync(path, 'utf8')
+  const { authorityFile, certificateFile, keyFile } = identity
+  return { remotes, tls: () => ({ ca: read(authorityFile), cert: read(certificateFile), key: read(keyFile) }) }
 }

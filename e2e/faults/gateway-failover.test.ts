@@ -14,7 +14,7 @@ const SECOND = 'compute-2'
 /** Has a machine of the router: a node that reaches no other at all takes over nothing, since it could be cut off itself. */
 const THIRD = 'compute-1'
 const LABEL = 'nephele.dev/network'
-/** Three packets of BFD at 300 ms, and then the announcement; the issue's own bound. */
+/** Three packets of BFD at 200 ms, and the announcement. Where the agent makes none, OVN does after a second more. */
 const MOST_MS = 2_000
 
 let project: Project

@@ -2,11 +2,11 @@
 import { readMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
 
 /**
- * How soon another node takes over a router's gateway: after three times 300 ms without a packet, where OVN's default is three seconds.
+ * How soon another node takes over a router's gateway: after three times 200 ms without a packet, where OVN's default is three seconds.
  * Milliseconds; ovn-nb(5), NB_Global options.
  */
 export const FAILOVER_TIMERS: Readonly<Record<string, string>> = {
-  'bfd-min-rx': '300',
+  'bfd-min-rx': '200',
   'bfd-min-tx': '100',
   'bfd-mult': '3',
 }

@@ -1,33 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may claim a router's gateway. northd copies external_ids of the router port to the binding in the southbound database, whose role
 // (charts/nephele/files/southbound-role.json) has these keys.
+import { GATEWAY_NETWORK_KEY, GATEWAY_NODE_KEYS } from '../../../lib/contract/gateway-rows.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, readMap, readString, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import { FORMER, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import type { PortRequest } from './port-request.ts'
+import type { RouterPort } from './router-port.ts'
 
 /** Of nodes that were dropped, in their order: whichever of them has it has to clear its claim. */
 export const FORMERS = [FORMER, 'nephele_former_2', 'nephele_former_3'] as const
-const ALLOWED = ['nephele_gateway_1', 'nephele_gateway_2', 'nephele_gateway_3'] as const
 /** northd's name for where a router port that is on one chassis at a time is claimed: ovn-sb(5), type chassisredirect. */
 const CLAIMED_AS = 'cr-'
 
 /**
- * The mark of a gateway's port. Nodes that are dropped from the list have to clear their claim, as with ports of machines: they stay named
+ * The mark of a gateway's port, with the network outside, where its nodes announce it. Nodes that are dropped from the list have to clear their claim, as with ports of machines: they stay named
  * until nobody of them has it.
  */
-export function gatewayMark(routerUid: string, nodes: readonly string[], held: FoundRow | undefined): OvsMap {
+export function gatewayMark(
+  routerUid: string,
+  { networkUid, nodes = [] }: Pick<RouterPort, 'networkUid' | 'nodes'>,
+  held: FoundRow | undefined,
+): OvsMap {
   const ids = held && requestOfGateway(held.row) ? readMap(held.row['external_ids']) : {}
-  return mapOf({ ...readMap(partMark('Gateway', routerUid)), ...claimantsOf(nodes, ids) })
+  return mapOf({
+    ...readMap(partMark('Gateway', routerUid)),
+    [GATEWAY_NETWORK_KEY]: networkUid,
+    ...claimantsOf(nodes, ids),
+  })
 }
 
 /** The keys that let these nodes claim a port, and those that its row let before clear their claim. @param ids the row's external_ids */
 export function claimantsOf(nodes: readonly string[], ids: Readonly<Record<string, string>>): Record<string, string> {
-  const before = [...ALLOWED, ...FORMERS].flatMap((key) => ids[key] ?? [])
+  const before = [...GATEWAY_NODE_KEYS, ...FORMERS].flatMap((key) => ids[key] ?? [])
   const dropped = [...new Set(before)].filter((node) => !nodes.includes(node))
-  return { ...byKey(ALLOWED, nodes), ...byKey(FORMERS, dropped) }
+  return { ...byKey(GATEWAY_NODE_KEYS, nodes), ...byKey(FORMERS, dropped) }
 }
 
 function byKey(keys: readonly string[], nodes: readonly string[]): Record<string, string> {
@@ -41,7 +50,7 @@ export function requestOfGateway(row: OvsRow): PortRequest | undefined {
 }
 
 export function requestByKeys(ids: Readonly<Record<string, string>>): PortRequest {
-  const [node, ...standby] = ALLOWED.flatMap((key) => ids[key] ?? [])
+  const [node, ...standby] = GATEWAY_NODE_KEYS.flatMap((key) => ids[key] ?? [])
   const [former, ...formers] = FORMERS.flatMap((key) => ids[key] ?? [])
   return { node, standby, former, formers }
 }

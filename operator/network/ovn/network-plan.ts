@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { localnetPortName } from '../../../lib/contract/gateway-rows.ts'
 import {
   METADATA_ADDRESS,
   METADATA_ADDRESS_V6,
@@ -54,10 +55,6 @@ function metadataPort(networkUid: string): Part {
     addresses: setOf([`${metadataMac(networkUid)} ${METADATA_ADDRESS} ${METADATA_ADDRESS_V6}`]),
     options: mapOf({}),
   }
-}
-
-function localnetPortName(networkUid: string): string {
-  return `localnet-${networkUid}`
 }
 
 /** Nodes join it to the bridge that their ovn-bridge-mappings have for the name; those without one have no way to it. ovn-nb(5). */

@@ -140,7 +140,7 @@ function planGateway(
     ...port,
     end: switchEndName(port.name),
     router: router?.uuid,
-    external_ids: gatewayMark(want.uid, port.nodes ?? [], nb.findNamed('Logical_Router_Port', port.name)),
+    external_ids: gatewayMark(want.uid, port, nb.findNamed('Logical_Router_Port', port.name)),
   })
 }
 
