@@ -148,9 +148,11 @@ describe('a node that is stolen', () => {
         }),
       )
     }
-    const { Controller_Event, Port_Binding, ...others } = permissions('ovn-controller')
-    const { Port_Binding: ours, ...same } = permissions('nephele-node-2')
+    const { Controller_Event, Port_Binding, BFD, ...others } = permissions('ovn-controller')
+    const { Port_Binding: ours, BFD: nextHops, ...same } = permissions('nephele-node-3')
     expect(same).toEqual(others)
+    // northd names no chassis in rows of a gateway that can move (decision 36).
+    expect([BFD!.who, nextHops]).toEqual([['chassis_name'], { ...BFD!, who: [''] }])
     expect(Controller_Event).toBeDefined()
     expect(Port_Binding!.update).toEqual(expect.arrayContaining(ours!.update))
     expect(ours).toEqual({

@@ -428,7 +428,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           enableSNAT: true,
           ...QOS,
         },
-        routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9' }],
+        routes: [{ destination: '192.168.0.0/16', nextHop: '10.0.0.9', bfd: true }],
         deletionProtection: false,
       },
       status: {
@@ -440,6 +440,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           ...{ network: 'admin/public', networkUID: 'uid', snat: true },
           fixedIPs: [{ subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 }],
         },
+        nextHops: [{ ipAddress: '10.0.0.9', state: 'UP', since: '2026-01-01T00:00:00Z' }],
         gateways: ['n1', 'n2'],
         ...QOS_STATUS,
       },

@@ -25,6 +25,8 @@ export function absentNetwork(): NetworkDriver {
     onUnreportedClaims: () => () => undefined,
     onTaken: () => () => undefined,
     probeOf: () => undefined,
+    nextHopOf: () => undefined,
+    onNextHops: () => () => undefined,
     hasProbes: () => false,
     onProbes: () => () => undefined,
   }

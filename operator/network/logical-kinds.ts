@@ -145,8 +145,11 @@ export interface LogicalRouter extends LogicalOwner {
   interfaces: readonly RoutedSubnet[]
   ports: readonly LogicalPortLeg[]
   gateway?: LogicalGateway
-  /** `destination` such as 10.0.0.0/8; several routes to one destination share its traffic (ECMP). */
-  routes: readonly { destination: string; nextHop: string }[]
+  /**
+   * `destination` such as 10.0.0.0/8; several routes to one destination share its traffic (ECMP). `bfd`: the route is out while the next hop,
+   * which the gateway reaches, does not answer BFD (RFC 5880); only of a router with a gateway.
+   */
+  routes: readonly { destination: string; nextHop: string; bfd?: boolean }[]
 }
 
 /** An address of an external network that leads to a port behind a router with a gateway on that network. IPv4. */
@@ -266,6 +269,8 @@ export interface LogicalServicePorts extends LogicalOwner {
     alsoSpeaksFor: readonly string[]
   }[]
 }
+/** What BFD says of a next hop. */
+export type NextHopState = 'up' | 'down'
 
 /** What the probes of a member found. */
 export type ProbeResult = 'online' | 'offline' | 'error'

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The boundary to whatever realises logical networks (docs/architecture.md section 8). Plain data in: controllers resolve names and
 // addresses, a driver knows nothing of Kubernetes. `ovn/` is the reference.
-import type { LogicalKind, LogicalListener, LogicalOwner, LogicalWant, ProbeResult } from './logical-kinds.ts'
+import type {
+  LogicalKind,
+  LogicalListener,
+  LogicalOwner,
+  LogicalWant,
+  NextHopState,
+  ProbeResult,
+} from './logical-kinds.ts'
 
 /** A row of ours, as its mark says. */
 export interface OwnedRow extends LogicalOwner {
@@ -65,7 +72,11 @@ export interface NetworkDriver {
     protocol: LogicalListener['protocol']
     port: number
   }): ProbeResult | undefined
-  /** Whether it knows by now what probes have found. */
+  /** What BFD said last of a next hop of a router. Undefined: nothing yet. */
+  nextHopOf(hop: { routerUid: string; address: string }): NextHopState | undefined
+  /** Called with the UIDs of the routers of whose next hops BFD says something else. */
+  onNextHops(listener: (routerUids: ReadonlySet<string>) => void): () => void
+  /** Whether it knows by now what probes and BFD have found. */
   hasProbes(): boolean
   /** Called with the UIDs of the ports of which the probes found something else. */
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void

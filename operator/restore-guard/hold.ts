@@ -31,6 +31,8 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     isClaimed: (uid, node) => network.isClaimed(uid, node),
     onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
     probeOf: (member) => network.probeOf(member),
+    nextHopOf: (hop) => network.nextHopOf(hop),
+    onNextHops: (listener) => network.onNextHops(listener),
     hasProbes: () => network.hasProbes(),
     onProbes: (listener) => network.onProbes(listener),
   }

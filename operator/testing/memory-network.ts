@@ -8,6 +8,7 @@ import {
   type LogicalByKind,
   type LogicalKind,
   type LogicalWant,
+  type NextHopState,
   type ProbeResult,
 } from '../network/logical-kinds.ts'
 
@@ -43,6 +44,8 @@ export class MemoryNetwork implements NetworkDriver {
   #taken: readonly TakenPort[] = []
   readonly #probes = new Map<string, ProbeResult>()
   readonly #probeListeners = new Set<(portUids: ReadonlySet<string>) => void>()
+  readonly #nextHops = new Map<string, NextHopState>()
+  readonly #nextHopListeners = new Set<(routerUids: ReadonlySet<string>) => void>()
   #claimed: MemoryRows['claimed']
   #failures: Error[] = []
 
@@ -166,6 +169,20 @@ export class MemoryNetwork implements NetworkDriver {
 
   probeOf({ portUid }: { portUid: string }): ProbeResult | undefined {
     return this.#probes.get(portUid)
+  }
+
+  nextHopOf({ routerUid, address }: { routerUid: string; address: string }): NextHopState | undefined {
+    return this.#nextHops.get(`${routerUid}/${address}`)
+  }
+
+  onNextHops(listener: (routerUids: ReadonlySet<string>) => void): () => void {
+    this.#nextHopListeners.add(listener)
+    return () => this.#nextHopListeners.delete(listener)
+  }
+
+  setNextHop(routerUid: string, address: string, state: NextHopState): void {
+    this.#nextHops.set(`${routerUid}/${address}`, state)
+    for (const listener of [...this.#nextHopListeners]) listener(new Set([routerUid]))
   }
 
   hasProbes(): boolean {

@@ -114,6 +114,10 @@ export interface RouterSpec {
      * Address of who leads there, in one of the Subnets. *live*
      */
     nextHop: string
+    /**
+     * Whether the route is out while the nextHop does not answer BFD (RFC 5880, UDP port 3784), which that has to speak. For a nextHop in a Subnet of externalGateway alone; absent: the route is always there. *live*
+     */
+    bfd?: boolean
   }[]
   /**
    * Refuses deletion while true: set it to false first. *live*
@@ -245,6 +249,27 @@ export interface RouterStatus {
    * Its UID.
    */
   qosPolicyUID?: string
+  /**
+   * The next hops of routes with bfd, and whether they answer.
+   *
+   * @maxItems 64
+   *
+   * Items: One next hop.
+   */
+  nextHops?: {
+    /**
+     * Its address.
+     */
+    ipAddress: string
+    /**
+     * UP: its routes are there. DOWN: they are out.
+     */
+    state: 'UP' | 'DOWN'
+    /**
+     * When it became so.
+     */
+    since: string
+  }[]
   /**
    * The nodes that may carry the traffic to the outside, the preferred one first; the next takes over within two seconds.
    *

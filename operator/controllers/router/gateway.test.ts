@@ -287,6 +287,69 @@ describe('who takes over is said', () => {
   })
 })
 
+describe('next hops that are watched by BFD', () => {
+  const route = (nextHop: string, destination = '198.51.100.0/24') => ({ destination, nextHop, bfd: true })
+  const routed = (...routes: NonNullable<Router['spec']['routes']>) => {
+    const router = withGateway()
+    router.spec.routes = routes
+    return router
+  }
+  const said = ({ status }: Router) => status?.conditions?.find(({ type }) => type === 'NextHopsUp')
+  test('each is said once, with since when, whatever number of routes it has', async () => {
+    const router = routed(route('203.0.113.5'), route('203.0.113.6'), route('203.0.113.6', '192.0.2.0/24'))
+    expect(await w.step(router)).toEqual({ kind: 'done' })
+    expect(made()?.routes).toEqual(router.spec.routes)
+    const states = () => router.status?.nextHops?.map(({ ipAddress, state }) => `${ipAddress} ${state}`)
+    expect(states()).toEqual(['203.0.113.5 DOWN', '203.0.113.6 DOWN'])
+    const since = router.status?.nextHops?.[0]?.since
+    w.network.setNextHop('uid-r', '203.0.113.6', 'up')
+    await reconcileRouter(router, w.deps, { ...w.run, now: new Date('2031-01-01T00:00:00Z') })
+    expect(router.status?.nextHops).toEqual([
+      { ipAddress: '203.0.113.5', state: 'DOWN', since },
+      { ipAddress: '203.0.113.6', state: 'UP', since: '2031-01-01T00:00:00Z' },
+    ])
+    expect(said(router)).toMatchObject({
+      status: 'False',
+      reason: 'NextHopDown',
+      message: message('hop 203.0.113.5, '),
+    })
+    w.network.setNextHop('uid-r', '203.0.113.5', 'up')
+    await w.step(router)
+    expect(said(router)).toMatchObject({ status: 'True', reason: 'NextHopsAnswer' })
+    router.spec.routes = [{ destination: '192.0.2.0/24', nextHop: '203.0.113.6' }]
+    await w.step(router)
+    expect([router.status?.nextHops, said(router)]).toEqual([undefined, undefined])
+  })
+  test('an operator that has just begun changes nothing that was said', async () => {
+    const router = routed(route('203.0.113.6'))
+    router.status = { nextHops: [{ ipAddress: '203.0.113.6', state: 'UP', since: '2026-01-01T00:00:00Z' }] }
+    w.network.isProbing = false
+    await w.step(router)
+    expect(router.status.nextHops).toMatchObject([{ state: 'UP', since: '2026-01-01T00:00:00Z' }])
+  })
+  test('one in a Subnet that it joins cannot be watched: its route is there all the same, and that is said', async () => {
+    const router = routed(route('10.0.0.9'))
+    expect(await w.step(router)).toMatchObject({
+      reason: 'NextHopNotWatched',
+      message: message('spec.routes[0]: next hop 10.0.0.9 is in a Subnet of spec.interfaces'),
+    })
+    expect(made()?.routes).toEqual([{ destination: '198.51.100.0/24', nextHop: '10.0.0.9' }])
+    expect([router.status?.nextHops, said(router)]).toEqual([undefined, undefined])
+  })
+  test('nor one of a gateway with several addresses, of which OVN would send from any', async () => {
+    const addresses = ['203.0.113.70', '203.0.113.71'].map((ipAddress) => ({
+      subnetRef: { name: 'public' },
+      ipAddress,
+    }))
+    const router = withGateway({ fixedIPs: addresses })
+    router.spec.routes = [route('203.0.113.6')]
+    expect(await w.step(router)).toMatchObject({
+      reason: 'NextHopNotWatched',
+      message: message('several of IPv4'),
+    })
+  })
+})
+
 describe('what it cannot have in place of what it has changes nothing', () => {
   const asked = (ipAddress: string, subnet = 'public') => ({ fixedIPs: [{ subnetRef: { name: subnet }, ipAddress }] })
   test.each<[string, Partial<Outside>, object]>([

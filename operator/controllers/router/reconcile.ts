@@ -10,6 +10,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimLegs, releaseOthers } from './claims.ts'
 import { recordFailover } from './failover.ts'
+import { recordNextHops } from './next-hops.ts'
 import { limitGateway, resolveLimited } from './gateway-policy.ts'
 import { gatewayStatus, logicalGateway, type Gateway } from './gateway.ts'
 import { resolveInterfaces } from './interfaces.ts'
@@ -59,6 +60,7 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
   const unlimited = await untilReady(() => limitGateway(router, gateway, logical, deps, run.signal))
   const behind = await untilReady(() => deps.network.ensure(want, run.signal))
   record(router, interfaces, ports, gateway)
+  recordNextHops(router, logical ? routes : [], deps.network, run.now)
   recordFailover(router, gateway?.nodes ?? [], gateway?.candidates ?? [], run.now)
   await releaseOthers(router, usedBy(interfaces, gateway), deps)
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.

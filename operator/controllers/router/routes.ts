@@ -5,6 +5,7 @@ import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { findAddress, findCidr, isIn } from '../../ipam/address.ts'
 import type { LogicalRouter } from '../../network/logical-kinds.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
 import { cidrOf } from '../subnet/range.ts'
 import type { Range } from './ranges.ts'
 
@@ -16,14 +17,29 @@ export function resolveRoutes(
 ): { routes: LogicalRouter['routes']; lacks: readonly Outcome[] } {
   const lacks: Outcome[] = []
   const reached = [...ranges, ...outside.map(({ subnet, address: own }) => ({ cidr: cidrOf(subnet) ?? '', own }))]
-  const routes = (spec.routes ?? []).filter(({ destination, nextHop }, i) => {
+  const routes = (spec.routes ?? []).flatMap(({ destination, nextHop, bfd = false }, i) => {
     const why = whyUnreachable(nextHop, reached)
     if (why !== undefined) lacks.push(waitFor('NextHopUnreachable', `spec.routes[${i}].nextHop ${nextHop} ${why}`))
     const vain = reached.some(({ cidr }) => isSameRange(cidr, destination))
     if (vain) lacks.push(waitFor('RouteWithoutEffect', `spec.routes[${i}].destination ${destination} ${JOINED}`))
-    return why === undefined && !vain
+    if (why !== undefined || vain) return []
+    const unwatched = bfd ? whyUnwatched(nextHop, outside) : undefined
+    if (unwatched !== undefined)
+      lacks.push(waitFor('NextHopNotWatched', `spec.routes[${i}]: next hop ${nextHop} ${unwatched}`))
+    return [{ destination, nextHop, ...(bfd && unwatched === undefined ? { bfd } : {}) }]
   })
   return { routes, lacks }
+}
+
+/** pinctrl.c of OVN, bfd_monitor_run: only at a port that is on one node at a time, and from its first address of the family. */
+function whyUnwatched(nextHop: string, outside: readonly ResolvedAddress[]): string | undefined {
+  const family = familyOf(nextHop)
+  const own = outside.filter(({ address }) => familyOf(address) === family)
+  if (!outside.some(({ subnet }) => isIn(nextHop, cidrOf(subnet) ?? '')))
+    return 'is in a Subnet of spec.interfaces, where OVN runs no BFD since the Router is on every node there: its route is there without; take bfd out, or lead there by the external Network'
+  if (own.length > 1)
+    return `gets no BFD, which OVN sends from one address alone, and the gateway has several of ${family}: its route is there without; take bfd out, or leave one address of ${family} in spec.externalGateway.fixedIPs`
+  return undefined
 }
 
 /** ovn-northd(8), IP routing: of two ways to one range the one to a range of the router's own ports comes first. */

@@ -69,6 +69,11 @@ export function routerSources({ addresses, caches, network }: WakeDeps): Source[
         const made = kind === 'Network' ? caches.networks.findByUid(uid) : undefined
         for (const key of made ? onNetwork(made) : []) enqueue(key)
       }),
+    // A next hop answers, or no longer.
+    ({ enqueueUid }) =>
+      network.onNextHops((routerUids) => {
+        for (const uid of routerUids) enqueueUid(uid)
+      }),
     // An address that it waits for may be free now.
     ({ enqueue, enqueueUid }) =>
       addresses.onFreed(({ block, entry }) => {

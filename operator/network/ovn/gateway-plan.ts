@@ -4,13 +4,10 @@ import { mapOf, setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalGateway, LogicalRouter } from '../logical-kinds.ts'
 import { familyOf, normalAddress } from './addresses.ts'
 import { FAILOVER_TIMERS, readTimers } from './failover-timers.ts'
+import { gatewayPortName } from './gateway-port-name.ts'
 import type { Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 import type { RouterPort } from './router-port.ts'
-
-export function gatewayPortName(routerUid: string): string {
-  return `router-${routerUid}-gateway`
-}
 
 /** The router's port on its external network, which is on one chassis at a time. @throws TypeError for a router without a gateway */
 export function gatewayPort(want: LogicalRouter): Omit<RouterPort, 'end' | 'router' | 'external_ids'> {

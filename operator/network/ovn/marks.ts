@@ -38,7 +38,7 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 
 /**
  * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
- * announcer, a router's ports, routes, gateway and translations, of the group of all guarded ports, and of the nodes that serve a host outside. Never listed as owned.
+ * announcer, a router's ports, routes, next hops, gateway and translations, of the group of all guarded ports, and of the nodes that serve a host outside. Never listed as owned.
  */
 export function partMark(
   part:
@@ -50,6 +50,7 @@ export function partMark(
     | 'Announcer'
     | 'RouterPort'
     | 'Route'
+    | 'NextHop'
     | 'Gateway'
     | 'PortServers'
     | 'SNAT'
@@ -75,6 +76,12 @@ export function namedNetworkOf(row: OvsRow): string | undefined {
 export function announcedSubnetOf(row: OvsRow): string | undefined {
   const ids = readMap(row['external_ids'])
   return ids[KEYS.kind] === 'Announcer' ? ids[KEYS.uid] : undefined
+}
+
+/** UID of the router that a row of a next hop's BFD says it is of, if it has that mark. */
+export function routerOfNextHop(row: OvsRow): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === 'NextHop' ? ids[KEYS.uid] : undefined
 }
 
 export function readMark(row: OvsRow): OwnedRow | undefined {

@@ -5,7 +5,7 @@ import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../..
 import type { OwnedRow } from '../network-driver.ts'
 import type { LogicalKind } from '../logical-kinds.ts'
 import { readTimers } from './failover-timers.ts'
-import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark } from './marks.ts'
+import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark, routerOfNextHop } from './marks.ts'
 import { BALANCER_PREFIX, FIREWALL_PREFIX, NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 
 const NAMED = [
@@ -52,6 +52,8 @@ export class Northbound {
 
   /** By DNS name: the rows of ports that say that they have it. */
   readonly #claimers = new Map<string, Set<string>>()
+  /** Rows of BFD, by their port's name and by the router of their mark. */
+  readonly #sessions = new Map<string, Set<string>>()
   /** By table and the uuid of a part (a translation, a balancer): the rows that have it. */
   readonly #partHolders = new Map<string, Set<string>>()
   /** The ports of such a group, by the uuid of its row. Of the others nobody asks, and they have many. */
@@ -69,6 +71,7 @@ export class Northbound {
     for (const change of changes) {
       this.#mark(change)
       this.#claim(change)
+      this.#watchHop(change)
       this.#unname(change)
       this.#move(change)
     }
@@ -98,6 +101,12 @@ export class Northbound {
   announcers(subnetUid: string): FoundRow[] {
     const uuids = [...(this.#byMark.get(`Announcer/${subnetUid}`) ?? [])].sort()
     return uuids.flatMap((uuid) => this.get('Logical_Router', uuid) ?? [])
+  }
+
+  /** Rows of BFD at a router's port, or with the router's mark. */
+  sessions(port: string, routerUid: string): FoundRow[] {
+    const uuids = [port, markedSession(routerUid)].flatMap((key) => [...(this.#sessions.get(key) ?? [])])
+    return [...new Set(uuids)].sort().flatMap((uuid) => this.get('BFD', uuid) ?? [])
   }
 
   /** Rows that claim to hold the names of a network. */
@@ -198,6 +207,12 @@ export class Northbound {
     if (now !== undefined) addTo(this.#claimers, now, uuid)
   }
 
+  #watchHop({ table, uuid, before, after }: RowChange): void {
+    if (table !== 'BFD') return
+    for (const key of before ? sessionKeys(before) : []) removeFrom(this.#sessions, key, uuid)
+    for (const key of after ? sessionKeys(after) : []) addTo(this.#sessions, key, uuid)
+  }
+
   /** Undefined when a mark stands in a table where its kind does not live. */
   #markKey(table: string, row: OvsRow): string | undefined {
     const named = table === 'DNS' ? namedNetworkOf(row) : undefined
@@ -263,6 +278,16 @@ function differenceOf(
     added: [...(now ?? [])].filter((uuid) => !old?.has(uuid)),
     removed: [...(old ?? [])].filter((uuid) => !now?.has(uuid)),
   }
+}
+
+function sessionKeys(row: OvsRow): string[] {
+  const router = routerOfNextHop(row)
+  return [readString(row['logical_port']) ?? '', ...(router === undefined ? [] : [markedSession(router)])]
+}
+
+/** No port has such a name. */
+function markedSession(routerUid: string): string {
+  return `mark/${routerUid}`
 }
 
 function isNamed(table: string): boolean {

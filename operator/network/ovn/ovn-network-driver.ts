@@ -3,7 +3,13 @@ import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
-import { AWAITED_KINDS, type LogicalKind, type LogicalWant, type ProbeResult } from '../logical-kinds.ts'
+import {
+  AWAITED_KINDS,
+  type LogicalKind,
+  type LogicalWant,
+  type NextHopState,
+  type ProbeResult,
+} from '../logical-kinds.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
 import { isDisturbance, Northbound } from './northbound.ts'
 import { NORTHBOUND_TABLES } from './northbound-tables.ts'
@@ -144,6 +150,14 @@ export class OvnNetworkDriver implements NetworkDriver {
 
   probeOf(member: Parameters<NetworkDriver['probeOf']>[0]): ProbeResult | undefined {
     return this.#claims.southbound?.probes.resultOf(member)
+  }
+
+  nextHopOf(hop: Parameters<NetworkDriver['nextHopOf']>[0]): NextHopState | undefined {
+    return this.#claims.southbound?.nextHops.stateOf(hop)
+  }
+
+  onNextHops(listener: (routerUids: ReadonlySet<string>) => void): () => void {
+    return this.#claims.southbound?.nextHops.onChanged(listener) ?? (() => undefined)
   }
 
   hasProbes(): boolean {

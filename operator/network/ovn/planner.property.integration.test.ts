@@ -66,6 +66,9 @@ const WORLD: readonly LogicalWant[] = [
     routes: [
       { destination: '192.168.0.0/16', nextHop: '10.0.0.9' },
       { destination: '192.168.0.0/16', nextHop: '10.0.2.9' },
+      { destination: '0.0.0.0/0', nextHop: '203.0.113.2', bfd: true },
+      { destination: '0.0.0.0/0', nextHop: '203.0.113.3', bfd: true },
+      { destination: '198.51.100.0/24', nextHop: '203.0.113.3', bfd: true },
     ],
     gateway: {
       ...{ networkUid: 'net-ext', mac: '2e:00:00:00:00:01', mtu: 1500, nodes: ['n1', 'n2', 'n3'] },
@@ -171,7 +174,7 @@ const PARTS: readonly string[] = [
   'gateway_chassis',
 ]
 const ROOTS = [
-  ...['Logical_Switch', 'Logical_Router', 'DHCP_Options', 'DNS', 'Port_Group', 'Address_Set', 'Load_Balancer'],
+  ...['Logical_Switch', 'Logical_Router', 'BFD', 'DHCP_Options', 'DNS', 'Port_Group', 'Address_Set', 'Load_Balancer'],
 ] as const
 /** Tables of rows that are a resource's own: those of their parts are never listed. */
 const OWNED: readonly string[] = [
@@ -273,9 +276,17 @@ async function picture(): Promise<unknown> {
       .map(([, row]) => [
         readString(row['name']),
         readUuids(row['static_routes'])
-          .map((uuid) => text(raw.rows('Logical_Router_Static_Route').get(uuid) ?? {}))
+          .map((uuid) => raw.rows('Logical_Router_Static_Route').get(uuid) ?? {})
+          .map((row) => [
+            text(row, 'bfd'),
+            readUuids(row['bfd']).map((session) => text(raw.rows('BFD').get(session) ?? {})),
+          ])
           .sort(),
       ])
+      .sort(),
+    nextHops: rows('BFD')
+      .filter(isOurs)
+      .map(([, row]) => text(row))
       .sort(),
     balancers: rows('Load_Balancer')
       .filter(isOurs)

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { canonical, readUuids, setOf, uuidOf, type OvsNamedUuid, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import {
+  canonical,
+  readUuids,
+  setOf,
+  uuidOf,
+  type OvsNamedUuid,
+  type OvsRow,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
 import type { LogicalRouter } from '../logical-kinds.ts'
 import { normalAddress, normalPrefix } from './addresses.ts'
 import { defaultRoutes } from './gateway-plan.ts'
 import { partMark } from './marks.ts'
+import { planNextHops } from './next-hop-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
 
@@ -20,7 +29,8 @@ export function planRoutes(
   held: FoundRow | undefined,
   nb: Northbound,
 ): OvsNamedUuid[] {
-  const missing = new Map(rowsOf(want).map((row) => [routeKey(row), row]))
+  const watched = planNextHops(plan, want, nb)
+  const missing = new Map(rowsOf(want, watched).map((row) => [routeKey(row), row]))
   const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
     const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
     return !row || !missing.delete(routeKey(row))
@@ -30,17 +40,25 @@ export function planRoutes(
   return added
 }
 
-function rowsOf({ uid, routes, gateway }: LogicalRouter): OvsRow[] {
-  const ways: { destination: string; nextHop: string; outputPort?: string }[] = [
+/** @param watched rows of BFD, by next hop */
+function rowsOf(
+  { uid, routes, gateway }: LogicalRouter,
+  watched: ReadonlyMap<string, OvsUuid | OvsNamedUuid>,
+): OvsRow[] {
+  const ways: { destination: string; nextHop: string; bfd?: boolean; outputPort?: string }[] = [
     ...routes,
     ...(gateway ? defaultRoutes(uid, gateway, routes) : []),
   ]
-  return ways.map(({ destination, nextHop, outputPort }) => ({
-    ip_prefix: normalPrefix(destination),
-    nexthop: normalAddress(nextHop),
-    output_port: setOf(outputPort === undefined ? [] : [outputPort]),
-    external_ids: partMark('Route', uid),
-  }))
+  return ways.map(({ destination, nextHop, bfd, outputPort }) => {
+    const session = bfd ? watched.get(normalAddress(nextHop)) : undefined
+    return {
+      ip_prefix: normalPrefix(destination),
+      nexthop: normalAddress(nextHop),
+      output_port: setOf(outputPort === undefined ? [] : [outputPort]),
+      ...(session === undefined ? {} : { bfd: setOf([session]) }),
+      external_ids: partMark('Route', uid),
+    }
+  })
 }
 
 function routeKey(row: OvsRow): string {

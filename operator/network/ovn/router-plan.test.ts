@@ -82,6 +82,18 @@ describe('planRouter', () => {
     expect(['Logical_Router_Port', 'Logical_Switch_Port'].map((table) => inserted(table).length)).toEqual([2, 1])
   })
 
+  test('a next hop that is watched has one row of BFD at the gateway, whatever number of routes leads there', () => {
+    const routes = ['198.51.100.0/24', '192.0.2.0/24'].map((destination) => ({
+      ...{ destination, nextHop: '203.0.113.7', bfd: true },
+    }))
+    const want = { ...router([four], routes), gateway: gatewayOf({}) }
+    expect(rowsOf(want, 'BFD')).toMatchObject([{ logical_port: 'router-r-gateway', dst_ip: '203.0.113.7' }])
+    const sessions = rowsOf(want, 'Logical_Router_Static_Route').map(({ bfd }) => bfd)
+    expect(sessions).toEqual([sessions[0], sessions[0]])
+    expect(sessions[0]).not.toBeUndefined()
+    expect(rowsOf(router([four], routes), 'BFD')).toEqual([])
+  })
+
   test('one route twice is one row', () => {
     const route = { destination: '0.0.0.0/0', nextHop: '10.0.0.9' }
     expect(rowsOf(router([four], [route, { ...route }]), 'Logical_Router_Static_Route')).toHaveLength(1)

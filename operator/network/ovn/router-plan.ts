@@ -16,7 +16,9 @@ import { planSnat, snatRows } from './nat-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import { gatewayMark } from './gateway-claim.ts'
-import { gatewayPort, gatewayPortName, planFailoverTimers } from './gateway-plan.ts'
+import { gatewayPort, planFailoverTimers } from './gateway-plan.ts'
+import { gatewayPortName } from './gateway-port-name.ts'
+import { planNextHopsRemoval } from './next-hop-plan.ts'
 import { planPorts } from './router-membership.ts'
 import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName, type RouterPort } from './router-port.ts'
 import { planRoutes } from './route-plan.ts'
@@ -73,6 +75,7 @@ export function planRouterRemoval(uid: string, nb: Northbound): Plan {
     for (const { row } of portsOf(held, nb)) planSwitchEndRemoval(plan, uid, readString(row['name']) ?? '', nb)
     plan.remove('Logical_Router', held)
   }
+  planNextHopsRemoval(plan, uid, nb)
   return plan
 }
 

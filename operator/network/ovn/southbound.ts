@@ -5,11 +5,12 @@ import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 import { Claimants } from './claimants.ts'
+import { NextHops } from './next-hops.ts'
 import { Probes } from './probes.ts'
 
 export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'onDisconnect' | 'timeoutMs'>
 
-/** Only what shows which chassis claims which port, those of guests, which have an empty type, of hosts outside, and gateways; and what probes find. ovn-sb(5). */
+/** Only what shows which chassis claims which port, those of guests, which have an empty type, of hosts outside, and gateways; and what probes and BFD find. ovn-sb(5). */
 const TABLES = {
   Port_Binding: {
     columns: ['logical_port', 'chassis'],
@@ -21,6 +22,7 @@ const TABLES = {
   },
   Chassis: { columns: ['name'] },
   Service_Monitor: { columns: ['logical_port', 'ip', 'protocol', 'port', 'status'] },
+  BFD: { columns: ['logical_port', 'dst_ip', 'status'] },
 } as const satisfies Record<string, MonitoredTable>
 
 /** The southbound database as the operator sees it: it reads who claims ports, and writes nothing. */
@@ -29,6 +31,7 @@ export class Southbound {
   readonly #claimants = new Claimants()
   readonly #claims = new Listeners<Iterable<string>>()
   readonly probes = new Probes()
+  readonly nextHops = new NextHops()
 
   constructor(options: SouthboundOptions) {
     this.#client = new OvsdbClient({ ...options, database: 'OVN_Southbound', tables: TABLES })
@@ -68,6 +71,7 @@ export class Southbound {
 
   #update(changes: readonly RowChange[]): void {
     this.probes.update(changes)
+    this.nextHops.update(changes)
     this.#claims.emit(this.#claimants.update(changes))
   }
 }

@@ -83,6 +83,16 @@ const GATEWAY_ROWS: WaitRow[] = [
     },
   })),
   {
+    ...{ reason: 'NextHopDown', of: 'NextHopsUp', next: 'NextHopsAnswer' },
+    where: router,
+    waits: (c) => {
+      gatewayNode(c)
+      public_(c)
+      c.make('routers', 'r', { ...out(), routes: [{ destination: '0.0.0.0/0', nextHop: '203.0.113.6', bfd: true }] })
+    },
+    ends: (c) => c.operator.world.network.setNextHop(c.uidOf('r', 'routers'), '203.0.113.6', 'up'),
+  },
+  {
     ...{ reason: 'SoleGatewayNode', of: 'FailoverReady', next: 'StandbyReady' },
     where: router,
     waits: (c) => {
