@@ -96,6 +96,11 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
     ['nephele-admin', 'delete', without('ipclaims', ...clusterWide)],
     ['nephele-cloud-admin', 'create', clusterWide],
     ['nephele-catalog', 'get', ['flavors', 'volumetypes']],
+    [
+      ...(['nephele-sdn-controller', 'watch'] as const),
+      ['addressgroups', 'computenodes', 'networks', 'ports', 'providernetworks', 'securitygroups', 'subnets'],
+    ],
+    ...(['create', 'patch', 'update', 'delete'].map((verb) => ['nephele-sdn-controller', verb, []]) as [string, string, string[]][]),
   ])('%s: %s', (role, verb, resources) => expect(resourcesOf(role, verb)).toEqual(resources))
 
   test.each([

@@ -18,7 +18,7 @@ export function networkData(ports: readonly PortDocument[]): unknown {
         type: isIPv6 ? 'ipv6' : 'ipv4',
         ip_address: ip.address,
         netmask: isIPv6 ? `${ip.prefixLength}` : toNetmask(ip.prefixLength),
-        routes: isIPv6 ? staticIPv6Routes(ip.gateway) : staticRoutes(ip.gateway),
+        routes: isIPv6 ? staticIPv6Routes(ip.gateway) : staticRoutes(ip.gateway, spec.controller !== undefined),
       }
     }),
   )
@@ -41,13 +41,20 @@ export function networkData(ports: readonly PortDocument[]): unknown {
   }
 }
 
-/** The metadata service is on-link: 0.0.0.0 means no router, as in DHCP's option 121. */
-function staticRoutes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
-  const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
-  return gateway === undefined ? [metadata] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }, metadata]
+interface Route {
+  network: string
+  netmask: string
+  gateway: string
 }
 
-function staticIPv6Routes(gateway: string | undefined): { network: string; netmask: string; gateway: string }[] {
+/** The metadata service is on-link, but not where an SDN controller is: 0.0.0.0 means no router, as in DHCP's option 121. */
+function staticRoutes(gateway: string | undefined, hasController: boolean): Route[] {
+  const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
+  const outward = gateway === undefined ? [] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }]
+  return hasController ? outward : [...outward, metadata]
+}
+
+function staticIPv6Routes(gateway: string | undefined): Route[] {
   return gateway === undefined ? [] : [{ network: '::', netmask: '::', gateway }]
 }
 

@@ -15,6 +15,8 @@ export interface SwitchUnderTest extends AsyncDisposable {
   driver: PortDriver
   /** The logical network has come to the port: its flows are in the switch. */
   install(port: SwitchPort): Promise<void>
+  /** Its SDN controller says that it has programmed the port, refuses it, or takes its word back. */
+  speak(port: SwitchPort, word: { programmedBy?: string; refused?: string }): Promise<void>
   /** Another hand takes the port out of the switch. */
   lose(port: SwitchPort): Promise<void>
   /** A port that this switch cannot open. */
@@ -87,6 +89,35 @@ export function portDriverContract(create: () => Promise<SwitchUnderTest>): void
     await plug(after)
     expect(isPluggedAs(find(after), after)).toBe(true)
     expect(names()).toEqual(['port/a'])
+  })
+
+  test('of an SDN controller: in its bridge, and there once that very controller says so; its word is withdrawn with it', async () => {
+    const controlled = { controller: 'a.b/c', bridge: 'br-sdn', networkUid: 'net', instanceUid: 'vm' }
+    const port = device('a', { controlled })
+    await plug(device('a'))
+    expect(isPluggedAs(find(device('a')), port)).toBe(false)
+    await plug(port)
+    expect(find(port)).toMatchObject({ controlled: { controller: 'a.b/c', bridge: 'br-sdn' }, installed: false })
+    expect([isPluggedAs(find(port), port), isPluggedAs(find(port), device('a'))]).toEqual([true, false])
+    for (const other of [{ bridge: 'br-2' }, { controller: 'a.b/d' }])
+      expect(isPluggedAs(find(port), device('a', { controlled: { ...controlled, ...other } }))).toBe(false)
+    await subject.install(port)
+    await subject.speak(port, { programmedBy: 'a.b/d' })
+    expect(await wait(port, () => true)).toMatchObject({ installed: false })
+    await subject.speak(port, { programmedBy: 'a.b/c' })
+    await wait(port, ({ installed }) => installed)
+    await subject.speak(port, { programmedBy: 'a.b/c' })
+    await subject.speak(port, { refused: 'full' })
+    expect(await wait(port, ({ refusal }) => refusal !== undefined)).toMatchObject({
+      installed: false,
+      refusal: 'full',
+    })
+    await subject.speak(port, {})
+    expect(await wait(port, ({ refusal }) => refusal === undefined)).toMatchObject({ installed: false })
+    await subject.speak(port, { programmedBy: 'a.b/c' })
+    await wait(port, ({ installed }) => installed)
+    await plug(port)
+    expect(find(port)).toMatchObject({ installed: false })
   })
 
   test('whatever has the device’s name goes first', async () => {

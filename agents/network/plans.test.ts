@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { TransientError } from '../../lib/errors.ts'
-import { mapOf, setOf, uuidOf, type OvsRow } from '../../lib/ovsdb/values.ts'
+import { mapOf, readMap, setOf, uuidOf, type OvsRow } from '../../lib/ovsdb/values.ts'
 import { planChassis } from './drivers/ovs/chassis-plan.ts'
 import { obstacles, plugOperations, toPluggedPort, unplugOperations } from './drivers/ovs/plug-plan.ts'
 import type { SwitchView } from './drivers/ovs/switch-database.ts'
@@ -68,6 +68,37 @@ describe('ports', () => {
     ['an error is told', { error: 'no such device' }, { error: 'no such device' }],
   ])('%s', (_what, more, expected) => {
     expect(toPluggedPort({ ...view.rows('Interface').get('ifc')!, ...more })).toMatchObject(expected)
+  })
+  test.each<[string, Record<string, string>, object]>([
+    ['no word', {}, { installed: false }],
+    ['its word', { 'nephele-programmed-by': 'a.b/c' }, { installed: true }],
+    ['another controller’s', { 'nephele-programmed-by': 'a.b/d' }, { installed: false }],
+    ['OVN’s', { 'ovn-installed': 'true' }, { installed: false }],
+    ['a refusal', { 'nephele-refused': 'full' }, { installed: false, refusal: 'full' }],
+    ['both', { 'nephele-refused': '', 'nephele-programmed-by': 'a.b/c' }, { installed: false, refusal: '' }],
+  ])('of an SDN controller’s port counts: %s', (_, words, expected) => {
+    const ids = {
+      ...readMap(marked),
+      'ovn-installed': 'false',
+      'nephele-controller': 'a.b/c',
+      'nephele-bridge': 'br-sdn',
+      ...words,
+    }
+    const port = toPluggedPort({ ...view.rows('Interface').get('ifc')!, external_ids: mapOf(ids) })
+    expect(port).toMatchObject({ controlled: { controller: 'a.b/c', bridge: 'br-sdn' }, ...expected })
+    const closed = toPluggedPort({ ...view.rows('Interface').get('ifc')!, external_ids: mapOf(ids), ofport: -1 })
+    expect(closed?.installed).toBe(false)
+  })
+  test('what an SDN controller says of another’s port, or of OVN’s, is not heard', () => {
+    const ids = {
+      ...readMap(marked),
+      'ovn-installed': 'false',
+      'nephele-programmed-by': 'a.b/c',
+      'nephele-refused': 'x',
+    }
+    const port = toPluggedPort({ ...view.rows('Interface').get('ifc')!, external_ids: mapOf(ids) })
+    expect(port).toMatchObject({ installed: false })
+    expect(port).not.toHaveProperty('refusal')
   })
   test('a device made anew, another boot or name is another port', () => {
     expect(isPluggedAs(plugged, want)).toBe(true)

@@ -14,6 +14,18 @@ interface SwitchPortBase {
   /** Its name in the logical network. */
   logicalPort: string
   mac: string
+  /** Of a network that an SDN controller realises; absent: it is in the integration bridge, and OVN's. */
+  controlled?: Controlled
+}
+
+/** What an SDN controller finds at an interface, and whose word it is that it has programmed it. */
+export interface Controlled {
+  /** Its name. */
+  controller: string
+  /** Of the switch, the controller's. */
+  bridge: string
+  networkUid: string
+  instanceUid?: string
 }
 
 /** An existing network device; `instance` tells it apart from an earlier device of the same name. */
@@ -46,7 +58,11 @@ export interface PluggedPort {
   socketPath?: string
   mtu?: number
   logicalPort: string
-  /** The switch has all flows of the port. */
+  /** Of a network that an SDN controller realises. */
+  controlled?: Pick<Controlled, 'controller' | 'bridge'>
+  /** What its SDN controller says against it. */
+  refusal?: string
+  /** The switch has all flows of the port: OVN says so, or its SDN controller. */
   installed: boolean
   /** vhostuser: the guest's driver is active. Meaningless for a tap, which is up before the guest is. */
   linkUp: boolean
@@ -77,6 +93,8 @@ export interface PortDriver {
 /** Whether the port is plugged exactly so. A recreated device counts as another one, however healthy the old port looks. */
 export function isPluggedAs(plugged: PluggedPort | undefined, want: SwitchPort): boolean {
   if (!plugged || plugged.device !== want.device || plugged.logicalPort !== want.logicalPort) return false
+  const [is, wanted] = [plugged.controlled, want.controlled]
+  if (is?.controller !== wanted?.controller || is?.bridge !== wanted?.bridge) return false
   if (want.type === 'device') return plugged.instance === want.instance
   return plugged.socketPath === want.socketPath && (plugged.mtu ?? 0) >= want.mtu
 }

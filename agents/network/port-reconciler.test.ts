@@ -83,6 +83,58 @@ describe('a subport', () => {
   })
 })
 
+describe('a port of an SDN controller', () => {
+  const controller = { name: 'sdn.example.com/l2', physicalNetwork: 'sdn' }
+  const controlled = { ...document, spec: { ...document.spec, controller } } as PortDocument
+  let dir: string, driver: MemoryPortDriver, bridge: string | undefined, now: number, reconciler: PortReconciler
+  const attached: string[] = []
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'nephele-port-'))
+    driver = new MemoryPortDriver()
+    bridge = 'br-sdn'
+    now = 0
+    attached.length = 0
+    const service = { attach: async () => void attached.push('x'), detach: async () => undefined }
+    reconciler = new PortReconciler({
+      ...{ driver, paths: { dataDir: dir, runDir: dir }, services: [service], installTimeoutMs: 10, now: () => now },
+      bridgeOf: () => bridge,
+    })
+  })
+  afterEach(() => rmSync(dir, { recursive: true, force: true }))
+  const reconcile = () => reconciler.reconcile(controlled, { ...context, node: 'n1' })
+  const say = (installed: boolean) => driver.say(UID, { installed, linkUp: true })
+
+  test('is plugged into the controller’s bridge, without a service of ours, and waits for its word', async () => {
+    expect(await reconcile()).toMatchObject({ state: 'plugging', retryAfterMs: 60_000 })
+    expect(driver.find('port', UID)?.controlled).toEqual({ controller: controller.name, bridge: 'br-sdn' })
+    say(true)
+    expect(await reconcile()).toMatchObject({ state: 'active' })
+    expect([attached, driver.plugs.get(UID)]).toEqual([[], 1])
+  })
+  test('the time for a word begins when it is plugged, and again when the word is withdrawn', async () => {
+    await reconcile()
+    now = 60_000
+    expect(await reconcile()).toMatchObject({ error: { reason: 'ExternalControllerSilent' } })
+    say(true)
+    expect(await reconcile()).toMatchObject({ state: 'active' })
+    now = 100_000
+    say(false)
+    expect(await reconcile()).toMatchObject({ state: 'plugging', retryAfterMs: 60_000 })
+    now = 160_000
+    expect(await reconcile()).toMatchObject({ error: { reason: 'ExternalControllerSilent' } })
+    expect(driver.plugs.get(UID)).toBe(1)
+  })
+  test('goes to another bridge, and waits anew; without one it says who has to look', async () => {
+    await reconcile()
+    say(true)
+    now = 90_000
+    bridge = 'br-2'
+    expect(await reconcile()).toMatchObject({ state: 'plugging', retryAfterMs: 60_000 })
+    bridge = undefined
+    await expect(reconcile()).rejects.toMatchObject({ reason: 'NodeNotConnected' })
+  })
+})
+
 describe('a vhost-user port', () => {
   let dir: string, driver: MemoryPortDriver, reconciler: PortReconciler, run: string | undefined
   beforeEach(() => {

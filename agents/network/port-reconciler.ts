@@ -11,10 +11,12 @@ import {
   isDoubtful,
   isPassing,
   isPluggedAs,
+  type Controlled,
   type PluggedPort,
   type PortDriver,
   type SwitchPort,
 } from './port-driver.ts'
+import { observeWord } from './word-of-controller.ts'
 
 /** A service for the guests of a network on this node, beside their ports. */
 export interface NetworkService {
@@ -32,6 +34,10 @@ export interface PortReconcilerOptions {
   switchInstance?: () => Promise<string | undefined>
   /** Resolves once the driver's list matches the switch; throws when that cannot be known. */
   ready?: (signal: AbortSignal) => Promise<void>
+  /** The bridge of an SDN controller; undefined: the node has none. */
+  bridgeOf?: (controller: NonNullable<PortDocument['spec']['controller']>) => string | undefined
+  /** In milliseconds, never set back. */
+  now?: () => number
   /** How long a run waits for the switch to install a port; after that, changes trigger the next run. */
   installTimeoutMs?: number
 }
@@ -44,12 +50,16 @@ export class PortReconciler implements KindReconciler<'port'> {
   readonly #options: PortReconcilerOptions
   readonly #uidOfDevice = new Map<string, string>()
   readonly #subports = new Subports()
+  /** Since when ports wait for the word of an SDN controller, by uid. */
+  readonly #waitingSince = new Map<string, number>()
+  #wakeAll: () => void = () => undefined
 
   constructor(options: PortReconcilerOptions) {
     this.#options = options
   }
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {
+    this.#wakeAll = () => wake.all()
     this.#options.driver.onChange((port) => {
       if (!port) wake.all()
       else if (port.kind === 'port') for (const uid of [port.uid, ...this.#subports.of(port.uid)]) wake.one(uid)
@@ -64,27 +74,45 @@ export class PortReconciler implements KindReconciler<'port'> {
     }, signal)
   }
 
+  /** Bridges of SDN controllers may be others. */
+  lookAgain(): void {
+    this.#wakeAll()
+  }
+
   async reconcile(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
     const { driver, services } = this.#options
     this.#subports.add(document)
-    for (const service of services) await service.attach(document, context)
+    // No service of ours is on a network of an SDN controller.
+    for (const service of document.spec.controller ? [] : services) await service.attach(document, context)
     if (document.spec.parent) return this.#asSubport(document, document.spec.parent.portUid, context)
     this.#uidOfDevice.set(tapName(document.uid), document.uid)
     const want = await this.#wanted(document, context.bootId)
     if (!want) {
       // The machine does not run, or not yet. A port without a device would only fill the switch's log.
       await driver.unplug('port', document.uid, context.signal)
+      this.#waitingSince.delete(document.uid)
       return { state: 'plugging', facts: { ovnInstalled: false }, retryAfterMs: LINK_RETRY_MS }
     }
     const held = driver.find('port', document.uid)
     if (held && isPluggedAs(held, want) && held.error === undefined) {
       const now = isDoubtful(held, want) ? await this.#wait(document.uid, isPassing, context.signal) : held
-      if (now && !isDoubtful(now, want)) return observe(now)
+      if (now && !isDoubtful(now, want)) return this.#observe(now, context.node)
     }
     if (want.type === 'vhostuser') await mkdir(dirname(want.socketPath), { recursive: true, mode: 0o755 })
     await driver.plug(want, context.signal)
+    this.#waitingSince.delete(document.uid)
     context.log.info({ device: want.device, again: held !== undefined }, 'port plugged')
-    return observe(await this.#wait(document.uid, (port) => port.installed, context.signal))
+    const isSaid = (port: PluggedPort) => port.installed || port.refusal !== undefined
+    return this.#observe(await this.#wait(document.uid, isSaid, context.signal), context.node)
+  }
+
+  #observe(port: PluggedPort | undefined, node: string): Observation<'port'> {
+    if (!port?.controlled || port.error !== undefined) return observe(port)
+    const now = (this.#options.now ?? (() => performance.now()))()
+    if (port.installed) this.#waitingSince.delete(port.uid)
+    else if (!this.#waitingSince.has(port.uid)) this.#waitingSince.set(port.uid, now)
+    const waitedMs = now - (this.#waitingSince.get(port.uid) ?? now)
+    return observeWord(port, { controller: port.controlled.controller, node, waitedMs })
   }
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'port'>> {
@@ -92,6 +120,7 @@ export class PortReconciler implements KindReconciler<'port'> {
     for (const service of this.#options.services) await service.detach(tombstone.uid, context)
     this.#uidOfDevice.delete(tapName(tombstone.uid))
     this.#subports.remove(tombstone.uid)
+    this.#waitingSince.delete(tombstone.uid)
     return { state: 'gone' }
   }
 
@@ -112,7 +141,11 @@ export class PortReconciler implements KindReconciler<'port'> {
   /** Undefined while the device of a tap port does not exist: the hypervisor makes it with the machine. */
   async #wanted(document: PortDocument, bootId: string): Promise<SwitchPort | undefined> {
     const { uid, spec } = document
-    const base = { kind: 'port' as const, uid, logicalPort: spec.logicalPort, mac: spec.mac }
+    const controlled = this.#controlled(document)
+    const base = {
+      ...{ kind: 'port' as const, uid, logicalPort: spec.logicalPort, mac: spec.mac },
+      ...(controlled ? { controlled } : {}),
+    }
     if (spec.vnicType === 'vhostuser') {
       const socketPath = vhostUserSocket(this.#options.paths, uid)
       const instance = (await this.#options.switchInstance?.()) ?? ''
@@ -121,6 +154,17 @@ export class PortReconciler implements KindReconciler<'port'> {
     const device = tapName(uid)
     const instance = await deviceInstance(device, bootId)
     return instance === undefined ? undefined : { ...base, type: 'device', device, instance }
+  }
+
+  #controlled({ spec }: PortDocument): Controlled | undefined {
+    const { controller, networkUid, instanceUid } = spec
+    if (!controller) return undefined
+    const bridge = this.#options.bridgeOf?.(controller)
+    if (bridge === undefined) {
+      const message = `the node has no bridge of SDN controller ${controller.name}: an administrator looks at spec.nodes and status.troubles of the ProviderNetwork`
+      throw new TransientError('NodeNotConnected', message)
+    }
+    return { controller: controller.name, bridge, networkUid, ...(instanceUid === undefined ? {} : { instanceUid }) }
   }
 
   /** The port once `accept` holds for it, or its state when the time is over. */

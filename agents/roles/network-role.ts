@@ -57,7 +57,14 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
     if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
   })
+  const ports = new PortReconciler({
+    ...{ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) },
+    ready: (signal) => switchReady(database, signal),
+    bridgeOf: (controller) => physical.bridgeOf(controller),
+  })
   let wanted: Chassis | undefined
+  /** The bridges of SDN controllers. */
+  let controlled: NonNullable<NodeSpec['physicalNetworks']> = []
   const configure = async (signal: AbortSignal): Promise<void> => {
     await switchReady(database, signal)
     context.hostSwitch.datapath = chooseDatapath(database)
@@ -80,12 +87,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.start(stop.signal)
   return {
     name: 'network',
-    reconcilers: [
-      new PortReconciler({
-        ...{ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) },
-        ready: (signal) => switchReady(database, signal),
-      }),
-    ],
+    reconcilers: [ports],
     inventory: [
       {
         name: 'switch',
@@ -107,6 +109,9 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       await configure(signal)
       await gateways.follow(southboundOf(spec, context))
       await physical.want(spec.physicalNetworks)
+      const bridges = (spec.physicalNetworks ?? []).filter(({ controller }) => controller !== undefined)
+      if (!isDeepStrictEqual(bridges, controlled)) ports.lookAgain()
+      controlled = bridges
       await served.setUpstreams(spec.dnsUpstreams)
     },
     stop: async () => {

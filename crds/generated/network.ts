@@ -120,6 +120,55 @@ export interface NetworkStatus {
     lastTransitionTime: string
   }[]
   /**
+   * Who realises it: ovn, the cloud itself; external, an SDN controller.
+   */
+  driver?: 'ovn' | 'external'
+  /**
+   * With driver external: the SDN controller, as its ProviderNetwork names it.
+   */
+  controller?: string
+  /**
+   * With driver external: who does what there, Nephele, the controller by its name, or nobody.
+   */
+  doneBy?: {
+    /**
+     * Who forwards packets between its Ports.
+     */
+    forwarding?: string
+    /**
+     * Who plugs interfaces of machines into the bridge of their node.
+     */
+    plugging?: string
+    /**
+     * Who gives Ports their MAC and IP addresses.
+     */
+    addresses?: string
+    /**
+     * Who does DHCP and router advertisements.
+     */
+    dhcp?: string
+    /**
+     * Who does SecurityGroups, and that Ports send from nothing but their own addresses.
+     */
+    securityGroups?: string
+    /**
+     * Who answers at the gateway address of its Subnets.
+     */
+    gateway?: string
+    /**
+     * Who hands guests their user data and keys.
+     */
+    metadata?: string
+    /**
+     * Who answers for the names by which its machines find each other.
+     */
+    names?: string
+    /**
+     * Who does Routers, FloatingIPs, LoadBalancers, FirewallGroups, QoSPolicies and Trunks.
+     */
+    routers?: string
+  }
+  /**
    * What is in effect of spec.portSecurityEnabled.
    */
   portSecurityEnabled?: boolean
@@ -140,7 +189,7 @@ export interface NetworkStatus {
    */
   qosPolicyUID?: string
   /**
-   * Name of the logical switch in OVN's northbound database.
+   * Name of the logical switch in OVN's northbound database; with driver external the UID of the Network, and none is there.
    */
   logicalSwitch?: string
   /**

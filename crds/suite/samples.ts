@@ -127,6 +127,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         state: 'ACTIVE',
         mtu: 1442,
         dnsDomain: 'example.com',
+        driver: 'ovn',
         logicalSwitch: 'net-1',
         ...QOS_STATUS,
         portSecurityEnabled: true,
@@ -135,6 +136,17 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: { external: true, provider: { providerNetworkRef: { name: 'dc' }, segmentationID: 100 } },
       status: { ...COMMON, state: 'ACTIVE', physicalNetwork: 'dc', segmentationID: 100 },
+    },
+    {
+      spec: { provider: { providerNetworkRef: { name: 'sdn' } } },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', physicalNetwork: 'sdn', driver: 'external', controller: 'sdn.example.com/l2' },
+        doneBy: {
+          ...{ forwarding: 'sdn.example.com/l2', plugging: 'Nephele', addresses: 'Nephele', dhcp: 'nobody' },
+          ...{ securityGroups: 'nobody', gateway: 'sdn.example.com/l2', metadata: 'Nephele', names: 'nobody' },
+          routers: 'nobody',
+        },
+      },
     },
   ],
   Subnet: [
@@ -514,6 +526,12 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
     { spec: { type: 'flat', physicalNetwork: 'dc-1' } },
+    {
+      spec: {
+        ...{ type: 'external', physicalNetwork: 'sdn', nodes: [{ bridge: 'br-sdn' }] },
+        controller: { name: 'sdn.example.com/l2', features: ['DHCP', 'SecurityGroups'] },
+      },
+    },
   ],
   Trunk: [
     {

@@ -12,3 +12,8 @@ export const dnsLabel = z
   .max(253)
 /** A network device or bridge of a Linux host: at most 15 characters (IFNAMSIZ). */
 export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/)
+/** An SDN controller, as spec.controller.name of a ProviderNetwork has it. */
+export const controllerName = z
+  .string()
+  .regex(/^[a-z0-9.-]+\/[a-z0-9._-]+$/)
+  .max(127)

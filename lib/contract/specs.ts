@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the operator asks of a node, one schema per kind. Loose: fields that a newer operator added are kept.
 import { z } from 'zod'
-import { dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
+import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
 
 /** Roles and configuration of one node. */
 export const NodeSpec = z.looseObject({
@@ -37,7 +37,15 @@ export const NodeSpec = z.looseObject({
    * `interface`, for which the agent makes a bridge, and `bridge`, which the host has already. Absent: the host's mappings stay.
    */
   physicalNetworks: z
-    .array(z.looseObject({ name: dnsLabel, interface: interfaceName.optional(), bridge: interfaceName.optional() }))
+    .array(
+      z.looseObject({
+        name: dnsLabel,
+        interface: interfaceName.optional(),
+        bridge: interfaceName.optional(),
+        /** The SDN controller whose bridge it is: nothing is mapped to it for OVN. */
+        controller: controllerName.optional(),
+      }),
+    )
     .optional(),
   /** Name servers that the node's resolver asks, the Cloud's spec.dns.upstreams; absent: the node's own. */
   dnsUpstreams: z
@@ -127,6 +135,8 @@ export const PortSpec = z.looseObject({
   instanceUid: uid.optional(),
   /** Of a subport, which has no device of its own: the Port of the interface by which it comes, and its VLAN tag there. */
   parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),
+  /** Of a network that an SDN controller realises: its name, by which it says that it has programmed the port, and where its bridge is. */
+  controller: z.looseObject({ name: controllerName, physicalNetwork: dnsLabel }).optional(),
 })
 export type PortSpec = z.infer<typeof PortSpec>
 

@@ -35,6 +35,7 @@ import { cachesOf } from '../kind/informers.ts'
 import { AddressBook } from '../ipam/address-book.ts'
 import { KubeClaimStore } from '../ipam/claim-object.ts'
 import { RangeBook } from '../ipam/range-book.ts'
+import { withExternalNetworks } from '../network/external/external-networks.ts'
 import { heldNetwork } from '../restore-guard/hold.ts'
 import { measureNetwork } from '../network/measure-network.ts'
 import { superviseNetwork } from './network-supervision.ts'
@@ -100,7 +101,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
     const deps: OperatorDeps = {
       caches,
       bus,
-      network: heldNetwork(network, isHeld),
+      network: heldNetwork(withExternalNetworks(network), isHeld),
       scheduler: new Scheduler(),
       addresses: new AddressBook(new KubeClaimStore(writing)),
       ranges: new RangeBook(writing),

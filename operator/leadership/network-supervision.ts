@@ -3,13 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { FloatingIP, Port } from '../../lib/api/types.ts'
+import type { FloatingIP, Network, Port } from '../../lib/api/types.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { controllerOf } from '../controllers/common/sdn-controller.ts'
 import { limitsOf } from '../controllers/qos-policy/limits.ts'
 import type { PolicyUser } from '../controllers/qos-policy/users.ts'
 import { hasDhcp } from '../controllers/subnet/dhcp.ts'
 import type { OwnedRow } from '../network/network-driver.ts'
 import { LOGICAL_KINDS, type LogicalKind } from '../network/logical-kinds.ts'
+import { networkKeyOf } from '../kind/network-key.ts'
 import type { Controllers } from './look-again.ts'
 import type { Caches, KindName, Kinds } from '../kind/row.ts'
 
@@ -29,7 +31,11 @@ interface Resources {
 
 const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   Network: resources('networks', ({ status }) => status?.logicalSwitch !== undefined),
-  Subnet: resources('subnets', (subnet) => isRealised(subnet.status?.state) && hasDhcp(subnet)),
+  Subnet: resources(
+    'subnets',
+    (subnet, { networks }) =>
+      isRealised(subnet.status?.state) && hasDhcp(subnet) && !hasController(networks.findByKey(networkKeyOf(subnet))),
+  ),
   AddressGroup: resources('addressGroups', ({ status }) => isRealised(status?.state)),
   SecurityGroup: resources('securityGroups', ({ status }) => isRealised(status?.state)),
   Router: resources('routers', ({ status }) => status?.interfaces !== undefined),
@@ -42,8 +48,17 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources(
     'ports',
-    ({ status }) => status?.networkUID !== undefined && status.router === undefined && isPlaced(status),
+    ({ status }, { networks }) =>
+      status?.networkUID !== undefined &&
+      status.router === undefined &&
+      isPlaced(status) &&
+      !hasController(networks.findByUid(status.networkUID)),
   ),
+}
+
+/** Then what is on it has no rows: an SDN controller realises it. */
+function hasController(network: Network | undefined): boolean {
+  return network !== undefined && controllerOf(network) !== undefined
 }
 
 interface Supervision {

@@ -9,6 +9,7 @@ import { KINDS, KIND_NAMES } from '../kinds.ts'
 import { resourceKindOf, type KindName, type Reference } from '../kind/row.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { BALANCER_ROWS } from '../testing/waits/balancers.ts'
+import { EXTERNAL_NETWORK_ROWS } from '../testing/waits/external-networks.ts'
 import { FIREWALL_ROWS } from '../testing/waits/firewalls.ts'
 import { FLOATING_IP_ROWS } from '../testing/waits/floating-ips.ts'
 import { IN_USE_ROWS } from '../testing/waits/in-use.ts'
@@ -33,6 +34,7 @@ const ROWS: WaitRow[] = [
   ...MACHINE_PLACE_ROWS,
   ...NETWORK_ROWS,
   ...PROVIDER_NETWORK_ROWS,
+  ...EXTERNAL_NETWORK_ROWS,
   ...ROUTER_ROWS,
   ...FLOATING_IP_ROWS,
   ...FIREWALL_ROWS,

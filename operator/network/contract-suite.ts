@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
 import { until } from '../../lib/time/until.ts'
 import type { NetworkDriver } from './network-driver.ts'
+import { withExternalNetworks } from './external/external-networks.ts'
 import { LOGICAL_KINDS, type LogicalKind, type LogicalPort, type LogicalWant } from './logical-kinds.ts'
 import { announced, gateway, routed, WANTS } from './contract-wants.ts'
 
@@ -21,6 +22,8 @@ const { Network: network, Subnet: subnet, Port: port } = WANTS
 export function networkDriverContract(create: () => Promise<BackendUnderTest>): void {
   let backend: BackendUnderTest
   let driver: NetworkDriver
+  /** As the operator has it. */
+  const open = async () => withExternalNetworks(await backend.open())
   const signal = () => AbortSignal.timeout(10_000)
   const ensure = (want: LogicalWant, by = driver) => by.ensure(want, signal())
   const remove = (kind: LogicalKind, uid: string, by = driver) => by.remove(kind, uid, signal())
@@ -47,7 +50,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
 
   beforeEach(async () => {
     backend = await create()
-    driver = await backend.open()
+    driver = await open()
     await driver.claimTerm(1, 1, signal())
   })
   afterEach(async () => {
@@ -115,6 +118,32 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     expect(await owned()).toEqual(LOGICAL_KINDS.map((kind) => `${kind}/${WANTS[kind].uid}`).sort())
     for (const kind of [...LOGICAL_KINDS].reverse()) await remove(kind, WANTS[kind].uid)
     expect(await owned()).toEqual([])
+  })
+
+  describe('a network that an SDN controller realises', () => {
+    const controller = 'sdn.example.com/l2'
+    test('has no row, nor has what is on it, and neither waits for anything', async () => {
+      const wants: LogicalWant[] = [network, subnet, announced, port].map((want) => ({ ...want, controller }))
+      const made: string[] = []
+      driver.onMade(({ uid }) => made.push(uid))
+      for (const want of [...wants, ...wants].reverse()) await writesNothing(() => ensure(want))
+      expect([await owned(), made]).toEqual([[], []])
+      for (const { kind, uid } of wants) await writesNothing(() => remove(kind, uid))
+    })
+    test('is none that a router, a balancer or a policy could stand on', async () => {
+      await ensure({ ...network, controller })
+      await ensure({ ...subnet, controller })
+      await notReady(WANTS.Router)
+      await notReady(WANTS.QoS)
+      await notReady(WANTS.LoadBalancer)
+    })
+    test('others are as ever beside it', async () => {
+      await ensure({ ...network, uid: 'net-2', controller })
+      await writes(() => ensure(network))
+      await ensure(subnet)
+      await ensure(port)
+      expect(await owned()).toEqual(['Network/net', 'Port/port', 'SecurityGroup/group', 'Subnet/sub'])
+    })
   })
 
   describe('order', () => {
@@ -295,7 +324,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
     const other = { ...network, uid: 'net-2' }
 
     test('who claimed none may not write', async () => {
-      const reader = await backend.open()
+      const reader = await open()
       await stale(() => ensure(other, reader))
     })
     test.each([
@@ -303,7 +332,7 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       ['a later incarnation, whatever its term', 2, 0],
     ])('%s ends the one before: its writes are refused, and so is its claim', async (_, incarnation, term) => {
       await ensure(network)
-      const next = await backend.open()
+      const next = await open()
       await next.claimTerm(incarnation, term, signal())
       for (let i = 0; i < 2; i++) {
         await stale(() => ensure(other))

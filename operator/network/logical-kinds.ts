@@ -17,11 +17,15 @@ export interface LogicalNetwork extends LogicalOwner {
   mtu: number
   /** The physical network that it is; absent: its nodes are joined by tunnels. */
   provider?: { physicalNetwork: string; vlan?: number }
+  /** The SDN controller that realises it, with all that is on it, instead of this driver. */
+  controller?: string
 }
 
 export interface LogicalSubnet extends LogicalOwner {
   kind: 'Subnet'
   networkUid: string
+  /** Its network's. */
+  controller?: string
   /** Canonical, such as 10.0.0.0/24. */
   cidr: string
   /** Absent: guests get no default route. */
@@ -49,6 +53,8 @@ export type Ipv6AddressMode = 'slaac' | 'dhcpv6-stateful' | 'dhcpv6-stateless'
 export interface LogicalPort extends LogicalOwner {
   kind: 'Port'
   networkUid: string
+  /** Its network's. */
+  controller?: string
   /** Lower case, colons. */
   mac: string
   /** `hasDhcp`: the subnet has a DHCP service, without which the port must not be wired up. */

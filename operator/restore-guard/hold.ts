@@ -2,6 +2,7 @@
 // Blocks a leader's writes while the store may have gone back in time.
 import { StaleWriterError } from '../../lib/errors.ts'
 import { HELD } from '../../lib/leader/fence.ts'
+import { delegateTo } from '../network/delegate.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 
 function assertNotHeld(isHeld: () => boolean): void {
@@ -17,23 +18,8 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
       return write(...args)
     }
   return {
-    name: network.name,
-    claimTerm: (incarnation, term, signal) => network.claimTerm(incarnation, term, signal),
+    ...delegateTo(network),
     ensure: unlessHeld((want, signal) => network.ensure(want, signal)),
     remove: unlessHeld((kind, uid, signal) => network.remove(kind, uid, signal)),
-    listOwned: (signal) => network.listOwned(signal),
-    onDisturbance: (listener) => network.onDisturbance(listener),
-    onMade: (listener) => network.onMade(listener),
-    health: () => network.health(),
-    onHealth: (listener) => network.onHealth(listener),
-    listTaken: () => network.listTaken(),
-    onTaken: (listener) => network.onTaken(listener),
-    isClaimed: (uid, node) => network.isClaimed(uid, node),
-    onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
-    probeOf: (member) => network.probeOf(member),
-    nextHopOf: (hop) => network.nextHopOf(hop),
-    onNextHops: (listener) => network.onNextHops(listener),
-    hasProbes: () => network.hasProbes(),
-    onProbes: (listener) => network.onProbes(listener),
   }
 }

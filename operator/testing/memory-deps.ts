@@ -24,6 +24,7 @@ import { RangeBook } from '../ipam/range-book.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
+import { withExternalNetworks } from '../network/external/external-networks.ts'
 import { MemoryNetwork } from './memory-network.ts'
 import { WatchedStore } from './watched-store.ts'
 import type { Caches, KindRow } from '../kind/row.ts'
@@ -69,7 +70,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
   const deps: OperatorDeps = {
     caches: stores as unknown as Caches,
     bus,
-    network: backend ?? network,
+    network: withExternalNetworks(backend ?? network),
     scheduler: new Scheduler(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     ranges: new RangeBook(client),

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { OvsdbClient } from '../../../lib/ovsdb/client.ts'
+import type { Operation } from '../../../lib/ovsdb/operations.ts'
 import { createDatabase, startOvsdbServer, type OvsPrograms } from '../../../lib/ovsdb/test-server.ts'
 import { mapOf, namedUuid, setOf } from '../../../lib/ovsdb/values.ts'
 import { INTEGRATION_BRIDGE } from '../drivers/ovs/plug-plan.ts'
@@ -15,6 +16,7 @@ export interface DummySwitch {
   socketPath: string
   /** Another hand. */
   raw: OvsdbClient
+  addBridge(name: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -29,15 +31,9 @@ export async function startDummySwitch(programs: OvsPrograms, dir: string, chass
   const raw = openSwitchDatabase({ socketPath: server.socket })
   raw.start(new AbortController().signal)
   const deadline = AbortSignal.timeout(20_000)
-  const named = { name: INTEGRATION_BRIDGE }
   await raw.transact(
     [
-      { op: 'insert', table: 'Interface', 'uuid-name': 'iface', row: { ...named, type: 'internal' } },
-      { op: 'insert', table: 'Port', 'uuid-name': 'port', row: { ...named, interfaces: namedUuid('iface') } },
-      {
-        ...{ op: 'insert', table: 'Bridge', 'uuid-name': 'bridge' },
-        row: { ...named, datapath_type: 'dummy', fail_mode: 'secure', ports: namedUuid('port') },
-      },
+      ...bridgeRows(INTEGRATION_BRIDGE),
       {
         ...{ op: 'insert', table: 'Open_vSwitch' },
         row: { bridges: setOf([namedUuid('bridge')]), external_ids: mapOf({ 'system-id': chassis }), next_cfg: 1 },
@@ -61,5 +57,28 @@ export async function startDummySwitch(programs: OvsPrograms, dir: string, chass
     await raw.close()
     await server.stop()
   }
-  return { socketPath: server.socket, raw, stop }
+  const addBridge = async (name: string) => {
+    await raw.transact(
+      [
+        ...bridgeRows(name),
+        {
+          ...{ op: 'mutate', table: 'Open_vSwitch', where: [] },
+          mutations: [['bridges', 'insert', setOf([namedUuid('bridge')])]],
+        },
+      ],
+      AbortSignal.timeout(20_000),
+    )
+  }
+  return { socketPath: server.socket, raw, addBridge, stop }
+}
+
+function bridgeRows(name: string): Operation[] {
+  return [
+    { op: 'insert', table: 'Interface', 'uuid-name': 'iface', row: { name, type: 'internal' } },
+    { op: 'insert', table: 'Port', 'uuid-name': 'port', row: { name, interfaces: namedUuid('iface') } },
+    {
+      ...{ op: 'insert', table: 'Bridge', 'uuid-name': 'bridge' },
+      row: { name, datapath_type: 'dummy', fail_mode: 'secure', ports: namedUuid('port') },
+    },
+  ]
 }

@@ -8,7 +8,13 @@ describe('the switch in memory keeps the contract', () => {
     const driver = new MemoryPortDriver()
     return {
       driver,
-      install: async ({ uid }) => driver.say(uid, { installed: true }),
+      install: async ({ uid, controlled }) => driver.say(uid, controlled ? {} : { installed: true }),
+      speak: async ({ uid, controlled }, { programmedBy, refused }) => {
+        const port = { ...driver.find('port', uid)! }
+        delete port.refusal
+        const installed = programmedBy === controlled?.controller && refused === undefined
+        driver.put({ ...port, installed, ...(refused === undefined ? {} : { refusal: refused }) })
+      },
       lose: ({ kind, uid }) => driver.unplug(kind, uid),
       unusable: (port) => {
         driver.refuse(port.uid)

@@ -21,11 +21,15 @@ export class MemoryPortDriver implements PortDriver {
   plug(want: SwitchPort): Promise<void> {
     const { kind, uid, device, logicalPort, instance } = want
     const special = want.type === 'vhostuser' ? { socketPath: want.socketPath, mtu: want.mtu } : {}
-    const named = { kind, uid, device, logicalPort, ...(instance === '' ? {} : { instance }) }
-    const state = this.#refused.has(uid) ? { installed: false, error: 'cannot be opened' } : { installed: true }
+    const { controller, bridge } = want.controlled ?? {}
+    const controlled = controller === undefined || bridge === undefined ? {} : { controlled: { controller, bridge } }
+    const named = { kind, uid, device, logicalPort, ...controlled, ...(instance === '' ? {} : { instance }) }
+    const state = this.#refused.has(uid)
+      ? { installed: false, error: 'cannot be opened' }
+      : { installed: !want.controlled }
     this.plugs.set(uid, (this.plugs.get(uid) ?? 0) + 1)
     for (const held of this.list()) if (held.device === device) this.#ports.delete(`${held.kind}/${held.uid}`)
-    this.#put({ ...named, ...special, ...state, linkUp: false })
+    this.put({ ...named, ...special, ...state, linkUp: false })
     return Promise.resolve()
   }
 
@@ -70,10 +74,11 @@ export class MemoryPortDriver implements PortDriver {
   say(uid: string, more: Partial<PluggedPort>): void {
     const port = this.find('port', uid)
     if (!port) throw new Error(`no port ${uid}`)
-    this.#put({ ...port, ...more })
+    this.put({ ...port, ...more })
   }
 
-  #put(port: PluggedPort): void {
+  /** In place of what is plugged under this uid. */
+  put(port: PluggedPort): void {
     this.#ports.set(`${port.kind}/${port.uid}`, port)
     this.#tell(port)
   }

@@ -10,13 +10,30 @@ export interface ProviderNetworkSchema {
  */
 export interface ProviderNetworkSpec {
   /**
-   * flat: one Network, without tags. vlan: one Network for each VLAN. *immutable*
+   * flat: one Network, without tags. vlan: one Network for each VLAN. external: any number of Networks, which an SDN controller realises instead of the cloud. *immutable*
    */
-  type: 'flat' | 'vlan'
+  type: 'flat' | 'vlan' | 'external'
   /**
    * Name of the physical network, by which nodes know it; absent: that of this object. One of type flat and one of type vlan may be the same physical network. *immutable*
    */
   physicalNetwork?: string
+  /**
+   * Of type external: the SDN controller that realises its Networks, at the bridges of spec.nodes. *live*
+   */
+  controller?: {
+    /**
+     * By which it says that it has programmed a Port, such as sdn.example.com/fabric. *immutable*
+     */
+    name: string
+    /**
+     * What it does beside forwarding: DHCP by what Subnets say; SecurityGroups, with that Ports send from nothing but their own addresses. What is not written here is refused on its Networks. *live*
+     *
+     * @maxItems 2
+     *
+     * Items: One feature. *live*
+     */
+    features?: ('DHCP' | 'SecurityGroups')[]
+  }
   /**
    * VLANs that Networks without a segmentationID of their own get one of. *live*
    *

@@ -36,6 +36,42 @@ export const PROVIDER_NETWORK: RuleCase[] = [
   {
     kind: 'ProviderNetwork',
     path: 'spec',
+    says: 'a ProviderNetwork of type external has a controller',
+    bad: [{ 'spec.controller': undefined }, { 'spec.type': 'flat' }],
+    sample: 2,
+    good: [{ 'spec.controller.features': undefined }],
+  },
+  changed(
+    'ProviderNetwork',
+    'spec.controller.name',
+    'controller.name cannot change',
+    { 'spec.controller.name': 'a.b/c' },
+    { sample: 2, good: [{ 'spec.controller.features': ['DHCP'] }] },
+  ),
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec',
+    says: 'on a ProviderNetwork of type external write only bridges',
+    bad: [
+      { 'spec.nodes[0]': { interface: 'eth1' } },
+      { 'spec.nodes[0]': { bridge: 'br-sdn', bandwidth: { egressKbps: 1 } } },
+    ],
+    sample: 2,
+    good: [{ 'spec.nodes': undefined }, { 'spec.nodes': [] }],
+  },
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec.controller.name',
+    says: 'write a domain of yours, a slash and a name',
+    bad: ['fabric', 'example.com', 'a/b', 'Example.com/l2', 'a.b/c/d', 'a.b/', 'a.b/c d'].map((name) => ({
+      'spec.controller.name': name,
+    })),
+    sample: 2,
+    good: [{ 'spec.controller.name': 'a.b/c' }, { 'spec.controller.name': 'sdn.example.com/l2_v-1.x' }],
+  },
+  {
+    kind: 'ProviderNetwork',
+    path: 'spec',
     says: 'only a ProviderNetwork of type vlan has vlanRanges',
     bad: { 'spec.type': 'flat' },
     good: [{ 'spec.type': 'flat', 'spec.vlanRanges': [] }],

@@ -9,6 +9,7 @@ import { resolveOnly } from '../../kind/resolve.ts'
 import type { LogicalPortForwarding } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
+import { assertSupported } from '../common/sdn-controller.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { applyPolicy, removePolicy } from '../qos-policy/apply.ts'
 import { policyInEffect, resolvePolicy } from '../qos-policy/users.ts'
@@ -153,6 +154,7 @@ function withWayOut(outcome: Outcome): Outcome {
 /** Of one that has its address already it is none: that stays, and so does the way. */
 function findHindrance({ status }: FloatingIP, network: Network): Outcome | undefined {
   const key = keyOfObject(network)
+  assertSupported(network, false, 'an address of it (spec.networkRef)', 'make a FloatingIP of another Network')
   if (!isRealised(network)) return waitFor('NetworkNotReady', `waiting for Network ${key}`)
   if (network.spec.external === true || status?.networkUID === network.metadata.uid) return undefined
   return waitFor(

@@ -3,6 +3,7 @@ import type { LoadBalancer, Router, Subnet } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
+import { refuseOnExternal } from '../common/sdn-controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -20,6 +21,9 @@ export function findWay(
   subnet: Subnet,
   { caches }: Pick<OperatorDeps, 'caches'>,
 ): Found<BalancerWay> {
+  const network = caches.networks.findByKey(networkKeyOf(subnet))
+  const refused = network && refuseOnExternal(network, 'spec.vip.subnetRef', 'make a LoadBalancer at another Subnet')
+  if (refused) return { ok: false, outcome: refused }
   const joined = caches.routers.listBy('legUID', subnet.metadata.uid)
   const present = joined.find(({ metadata }) => metadata.uid === status?.routerUID)
   const open = joined.filter(({ metadata }) => metadata.deletionTimestamp === undefined)

@@ -31,9 +31,11 @@ export function hasOtherSegment({ status: old }: Network, { status }: Network): 
 export const networkKind: KindRow<Network> = {
   references: { provider, qosPolicy, givenQoSPolicy: givenPolicy<Network>() },
   indexes: {
-    /** The segment that it has. Two have the same one only for a moment, or after a restore. */
+    /** The segment that it has; none where an SDN controller has them. Two have the same one only for a moment, or after a restore. */
     segment: ({ status }) =>
-      status?.physicalNetwork === undefined ? [] : [segmentKey(status.physicalNetwork, status.segmentationID)],
+      status?.physicalNetwork === undefined || status.controller !== undefined
+        ? []
+        : [segmentKey(status.physicalNetwork, status.segmentationID)],
     /** Name of the ProviderNetwork that it wants a segment of. */
     segmentWanted: (network) =>
       network.spec.provider && !hasSegment(network) ? [network.spec.provider.providerNetworkRef.name] : [],

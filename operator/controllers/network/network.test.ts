@@ -27,7 +27,7 @@ describe('create: MTU', () => {
     const n = network(mtu)
     expect(await reconcileNetwork(n, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(n.status).toEqual({
-      ...{ state: 'ACTIVE', mtu: guests, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
+      ...{ state: 'ACTIVE', driver: 'ovn', mtu: guests, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
       dnsDomain: 'nephele.internal',
     })
     expect(w.network.rows.of('Network').get('uid-lan')).toEqual({

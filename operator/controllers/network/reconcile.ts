@@ -6,6 +6,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
 import { guestMtu } from '../../network/guest-mtu.ts'
 import type { LogicalNetwork } from '../../network/logical-kinds.ts'
+import { wasRealised } from '../common/realised-network.ts'
 import { dnsDomainOf } from '../common/dns-domain.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -13,6 +14,7 @@ import { namesOfUsers, waitForHolders } from '../../kind/holders.ts'
 import { listForeignPorts } from '../port/security.ts'
 import { recordPolicy, resolvePolicy } from '../qos-policy/users.ts'
 import { qosPolicy } from './kind.ts'
+import { takeDuties } from './duties.ts'
 import { keptSegment, settleSegment, type Segment } from './segment.ts'
 
 const DEFAULT_UNDERLAY_MTU = 1500
@@ -30,8 +32,7 @@ export async function reconcileNetwork(
     const users = waitForHolders('networks', network, deps.caches)
     if (users) {
       // While in use it is kept in the backend too, whose database may have been lost meanwhile.
-      if (status.logicalSwitch !== undefined)
-        status.mtu = await ensure(network, keptSegment(network, deps.caches), deps, run)
+      if (wasRealised(network)) status.mtu = await ensure(network, keptSegment(network, deps.caches), deps, run)
       return users
     }
     await deps.network.remove('Network', network.metadata.uid, run.signal)
@@ -40,11 +41,15 @@ export async function reconcileNetwork(
   const segment = network.spec.provider ? settleSegment(network, deps) : {}
   const { lack } = segment
   if (lack) status.state ??= 'BUILD'
-  if (lack && (lack.kind === 'saved' || status.logicalSwitch === undefined)) return lack
+  if (lack && (lack.kind === 'saved' || !wasRealised(network))) return lack
+  takeDuties(network, deps.caches)
   status.mtu = await ensure(network, segment, deps, run)
   status.dnsDomain = dnsDomainOf(network, deps.caches.clouds)
   if (lack) return lack
-  status.logicalSwitch = network.metadata.uid
+  if (segment.controller === undefined) {
+    status.driver = 'ovn'
+    status.logicalSwitch = network.metadata.uid
+  }
   status.state = 'ACTIVE'
   // Its Ports realise it. One that cannot be had leaves it what it has.
   const policy = resolvePolicy(qosPolicy, network, deps.caches)
@@ -56,12 +61,13 @@ export async function reconcileNetwork(
 /** @returns the MTU in effect */
 async function ensure(
   network: Network,
-  { provider }: Segment,
+  { provider, controller }: Segment,
   deps: NetworkDeps,
   run: Pick<Run, 'signal'>,
 ): Promise<number> {
   const mtu = decideMtu(network, deps)
-  const want: LogicalNetwork = { kind: 'Network', ...ownerOf(network), mtu, ...(provider ? { provider } : {}) }
+  const by = controller === undefined ? {} : { controller }
+  const want: LogicalNetwork = { kind: 'Network', ...ownerOf(network), mtu, ...by, ...(provider ? { provider } : {}) }
   await deps.network.ensure(want, run.signal)
   return mtu
 }

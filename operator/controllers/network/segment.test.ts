@@ -65,7 +65,7 @@ describe('create', () => {
     const segment = { ...physical, ...(vlan === undefined ? {} : { segmentationID: vlan }) }
     expect(network.status).toEqual({
       dnsDomain: 'nephele.internal',
-      ...{ state: 'ACTIVE', mtu: 1500, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
+      ...{ state: 'ACTIVE', driver: 'ovn', mtu: 1500, logicalSwitch: 'uid-lan', portSecurityEnabled: true },
       ...segment,
     })
   })

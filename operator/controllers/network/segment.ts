@@ -16,6 +16,8 @@ export type SegmentDeps = Pick<OperatorDeps, 'caches' | 'segmentPromises'>
 export interface Segment {
   /** How the backend joins it to the physical network; absent: not at all. */
   provider?: LogicalNetwork['provider']
+  /** The SDN controller that joins it. */
+  controller?: string
   /** Why it has no segment that it may use, or what else it lacks. */
   lack?: Outcome
 }
@@ -51,6 +53,7 @@ export function keptSegment(network: Network, caches: SegmentDeps['caches']): Se
 }
 
 function segmentOf({ status }: Network): Segment {
+  if (status?.controller !== undefined) return { controller: status.controller }
   if (status?.physicalNetwork === undefined) return {}
   const { physicalNetwork, segmentationID: vlan } = status
   return { provider: { physicalNetwork, ...(vlan === undefined ? {} : { vlan }) } }
@@ -59,7 +62,7 @@ function segmentOf({ status }: Network): Segment {
 /** An older Network that has the same segment, as after a restore. */
 function findRival(network: Network, { networks }: SegmentDeps['caches']): Network | undefined {
   const { physicalNetwork, segmentationID } = network.status ?? {}
-  if (physicalNetwork === undefined) return undefined
+  if (physicalNetwork === undefined || network.status?.controller !== undefined) return undefined
   const there = networks.listBy('segment', segmentKey(physicalNetwork, segmentationID))
   return there.find((other) => isOlder(other, network))
 }
@@ -68,12 +71,18 @@ function chooseSegment(network: Network, providerNetwork: ProviderNetwork, deps:
   const { uid } = network.metadata
   const { segmentationID: asked } = network.spec.provider ?? {}
   const { name } = providerNetwork.metadata
-  const isFlat = providerNetwork.spec.type === 'flat'
+  const { type, controller } = providerNetwork.spec
+  const isFlat = type !== 'vlan'
   if (isFlat && asked !== undefined) {
-    const message = `spec.provider.segmentationID ${asked}: ProviderNetwork ${name} is flat, without VLANs; make a Network without segmentationID`
+    const message = `spec.provider.segmentationID ${asked}: ProviderNetwork ${name} is ${type}, without VLANs; make a Network without segmentationID`
     throw new TerminalError('NoVLANs', message)
   }
   const physicalNetwork = physicalNetworkOf(providerNetwork)
+  if (controller) {
+    // It tells its Networks apart by what it wants, and has as many as it wants.
+    Object.assign((network.status ??= {}), { physicalNetwork, driver: 'external', controller: controller.name })
+    return saved
+  }
   const holderOf = (vlan: number | undefined) => findHolder(segmentKey(physicalNetwork, vlan), uid, deps)
   const vlan = isFlat ? undefined : (asked ?? vlansOf(providerNetwork).find((one) => !holderOf(one)))
   if (!isFlat && vlan === undefined) return noneFree(providerNetwork)

@@ -53,6 +53,7 @@ export async function ensureLogicalPort(
       kind: 'Port',
       ...ownerOf(port),
       networkUid: network.metadata.uid,
+      ...(network.status?.controller === undefined ? {} : { controller: network.status.controller }),
       mac,
       fixedIPs: addresses.map(({ subnet, address }) => ({
         subnetUid: subnet?.metadata.uid ?? '',

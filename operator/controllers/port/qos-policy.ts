@@ -14,6 +14,8 @@ type PolicyCaches = Pick<Caches, 'qosPolicies'>
 
 /** Undefined: nothing limits it. */
 export function resolvePortPolicy(port: Port, network: Network, caches: PolicyCaches): Found<QoSPolicy | undefined> {
+  // Refused for the port, and for the network: what it had goes.
+  if (network.status?.controller !== undefined) return found(undefined)
   if (port.spec.qosPolicyRef) return resolvePolicy(qosPolicy, port, caches)
   if (network.spec.qosPolicyRef === undefined) return found(undefined)
   const uid = network.status?.qosPolicyUID

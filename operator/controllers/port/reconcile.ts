@@ -7,6 +7,8 @@ import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
+import { controllerOf } from '../common/sdn-controller.ts'
+import { assertControllerDoes, controllerForNode } from './on-controller.ts'
 import { dnsDomainOf } from '../common/dns-domain.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { whyUnconnected } from './unconnected.ts'
@@ -76,7 +78,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     return saved
   }
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
-  recordName(port, { network, hostname: plan.binding?.hostname }, deps, run.now)
+  const hostname = controllerOf(network) === undefined ? plan.binding?.hostname : undefined
+  recordName(port, { network, hostname }, deps, run.now)
   // First of all, so that nothing passes without it.
   const given = policyInEffect(identity.object.policy, port, deps.caches)
   if (given.ok) await applyPortPolicy(port, network, given.object, deps, run.signal)
@@ -107,6 +110,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   }
   const isNew = status.networkUID === undefined
   const security = resolveSecurity(port, network.object, deps)
+  assertControllerDoes(port, network.object, security.enabled)
   if (isNew) {
     assertGiven(security)
     assertMayChooseMac(port, network.object, deps)
@@ -176,6 +180,7 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
         network: keyOfObject(network),
         mtu,
         dnsDomain: dnsDomainOf(network, deps.caches.clouds),
+        controller: controllerForNode(network),
       },
       writer,
     ),

@@ -34,8 +34,10 @@ export async function settleRouter(port: Port, deps: PortDeps, signal: AbortSign
 }
 
 function chooseRouter(port: Port, deps: PortDeps): Router | undefined {
+  const { networks, routers } = deps.caches
   if (ownerUidOf(port) !== undefined) return undefined
-  const { routers } = deps.caches
+  // The Router has no port on a network that an SDN controller realises, and says so.
+  if (networks.findByUid(port.status?.networkUID ?? '')?.status?.controller !== undefined) return undefined
   const has = (router: Router) => hasPort(router, port.metadata.uid)
   const present = port.status?.router && routers.findByUid(port.status.router.uid)
   if (present && (has(present) || wantsPort(present, port))) return present

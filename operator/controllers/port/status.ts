@@ -42,6 +42,9 @@ export function observePort(
   // Without a report in this incarnation, what was known still holds.
   const isUnheard = observed?.versions.incarnation !== writer.incarnation
   status.state = status.state === 'ACTIVE' && isUnheard ? 'ACTIVE' : 'BUILD'
+  // A network's SDN controller refuses it, or is silent.
+  const { reason, message } = answer?.error ?? {}
+  if (answer?.state === 'plugging' && reason !== undefined) return waitFor(reason, message ?? '')
   const failure = failureOf(answer, { reason: 'PlugFailed', message: `node ${node} cannot plug it yet` })
   return failure ?? waitFor('Plugging', `waiting for node ${node} to plug it`)
 }

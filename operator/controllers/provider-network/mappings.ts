@@ -54,7 +54,9 @@ export function findMapping(providerNetwork: ProviderNetwork, node: KubeNode): M
   if (!found) return undefined
   const { interface: by, bridge } = found
   const name = physicalNetworkOf(providerNetwork)
-  return { name, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) }
+  const { controller } = providerNetwork.spec
+  const of = controller ? { controller: controller.name } : {}
+  return { name, ...of, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) }
 }
 
 /** The first entry that matches the node. */
@@ -70,7 +72,10 @@ export function findEntry(
 function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping; by: string }>): string | undefined {
   const same = given.get(mapping.name)
   if (same) {
-    const isSame = same.mapping.interface === mapping.interface && same.mapping.bridge === mapping.bridge
+    const isSame =
+      same.mapping.interface === mapping.interface &&
+      same.mapping.bridge === mapping.bridge &&
+      same.mapping.controller === mapping.controller
     return isSame
       ? undefined
       : `ProviderNetwork ${same.by} connects it by ${describe(same.mapping)}, not ${describe(mapping)}`
@@ -84,6 +89,7 @@ function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping;
     : `it has ${MOST_ON_A_NODE} physical networks, the most that a node may have`
 }
 
-function describe({ interface: by, bridge }: Mapping): string {
-  return by === undefined ? `bridge ${bridge ?? ''}` : `interface ${by}`
+function describe({ interface: by, bridge, controller }: Mapping): string {
+  const whose = controller === undefined ? '' : ` of SDN controller ${controller}`
+  return by === undefined ? `bridge ${bridge ?? ''}${whose}` : `interface ${by}`
 }

@@ -10,6 +10,7 @@ import type { LogicalGateway } from '../../network/logical-kinds.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { gatewayMac } from '../../network/own-macs.ts'
 import { hasPort } from '../../placed/router-ports.ts'
+import { refuseOnExternal } from '../common/sdn-controller.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
 import { isForeignTo } from '../port/owners-choice.ts'
@@ -107,6 +108,8 @@ async function resolveWanted(router: Router, ranges: readonly Range[], deps: Gat
 /** One that was external when the gateway was made stays usable by it: what carries traffic is not cut by a field of somebody else. */
 function findReady(network: Network, isThere: boolean): Found<RealisedNetwork> {
   const key = keyOfObject(network)
+  const unsupported = refuseOnExternal(network, 'a gateway on it (spec.externalGateway)', 'name another Network')
+  if (unsupported) return { ok: false, outcome: unsupported }
   if (network.spec.external !== true && !isThere) {
     const message = `Network ${key} in spec.externalGateway.networkRef is not external: name one whose spec.external is true, which an administrator of the cloud makes`
     return missing('NetworkNotExternal', message)

@@ -10,6 +10,7 @@ import { keyOf } from '../../kind/references.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import type { RoutedSubnet } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { refuseOnExternal } from '../common/sdn-controller.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { addressKey } from '../port/address-keys.ts'
 import { network as networkOfSubnet } from '../subnet/kind.ts'
@@ -130,6 +131,8 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     : caches.networks.find(subnet.metadata.namespace, subnet.spec.networkRef.name)
   if (!object || !isRealised(object))
     return { ok: false, isUnknown: true, outcome: waitFor('NetworkNotReady', `waiting for the Network of ${name}`) }
+  const unsupported = refuseOnExternal(object, name, 'take it out of the Router')
+  if (unsupported) return { ok: false, outcome: unsupported }
   return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP } }
 }
 

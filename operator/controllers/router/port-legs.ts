@@ -9,6 +9,7 @@ import type { LogicalPortLeg } from '../../network/logical-kinds.ts'
 import { hasPort } from '../../placed/router-ports.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { refuseOnExternal } from '../common/sdn-controller.ts'
 import { isRealised } from '../common/realised-network.ts'
 import { cidrOf } from '../subnet/range.ts'
 import { port as portOfRouter } from './kind.ts'
@@ -37,6 +38,8 @@ export function findPortLeg(router: Router, named: NamedRef, caches: OperatorDep
   }
   const { macAddress, fixedIPs } = port.status ?? {}
   const network = caches.networks.findByKey(networkKeyOf(port))
+  const unsupported = network && refuseOnExternal(network, name, 'take it out of the Router')
+  if (unsupported) return { ok: false, outcome: unsupported }
   const isExternal = network?.spec.external === true && network.spec.provider !== undefined
   if (isExternal && !isThere) {
     const message = `${name} is on an external Network, whose gateway is outside: write the Network in spec.externalGateway instead`

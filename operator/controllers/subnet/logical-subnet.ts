@@ -22,6 +22,7 @@ export function logicalSubnet(subnet: Subnet, network: RealisedNetwork, clouds: 
     kind: 'Subnet',
     ...ownerOf(subnet),
     networkUid: network.metadata.uid,
+    ...(network.status.controller === undefined ? {} : { controller: network.status.controller }),
     cidr: cidrOf(subnet) ?? '',
     mtu: network.status.mtu,
     ...(plan.gatewayIP === undefined ? {} : { gatewayIP: plan.gatewayIP }),

@@ -10,7 +10,9 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfSubnet } from './kind.ts'
+import { assertSupported, hasFeature } from '../common/sdn-controller.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
+import { hasDhcp } from './dhcp.ts'
 import { logicalSubnet } from './logical-subnet.ts'
 import { returnRange, settleRange } from './pool-range.ts'
 import { cidrOf, planOf } from './range.ts'
@@ -59,6 +61,8 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   if (!network.ok) return network.outcome
   if (!isRealised(network.object))
     return waitFor('NetworkNotReady', `waiting for Network ${network.object.metadata.name}`)
+  const isServed = !hasDhcp(subnet) || hasFeature(network.object, 'DHCP')
+  assertSupported(network.object, isServed, 'spec.dhcp, which is enabled by default,', WITHOUT_DHCP)
   await deps.network.ensure(wantOf(subnet, network.object, deps), run.signal)
   if (plan.gatewayIP === undefined) delete status.gatewayIP
   else status.gatewayIP = plan.gatewayIP
@@ -66,6 +70,9 @@ export async function reconcileSubnet(subnet: Subnet, deps: SubnetDeps, run: Pic
   status.state = 'ACTIVE'
   return done
 }
+
+const WITHOUT_DHCP =
+  'write dhcp: {enabled: false}, with which machines find their addresses on their config drive (spec.configDrive), or, where the controller does DHCP, have spec.controller.features of the ProviderNetwork say so'
 
 /** A Subnet that a Router has joined does not announce itself: the Router does. */
 function wantOf(subnet: Subnet, network: RealisedNetwork, { caches }: SubnetDeps): LogicalSubnet {

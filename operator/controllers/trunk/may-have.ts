@@ -8,6 +8,7 @@ import { findFirst } from '../../kind/is-older.ts'
 import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { ownerOfPort } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { refuseOnExternal } from '../common/sdn-controller.ts'
 import { isOutside } from '../port/outside.ts'
 import { hasSubport } from './kind.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
@@ -19,6 +20,8 @@ export type MayHaveDeps = Pick<OperatorDeps, 'bus' | 'caches'>
 export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refusal | undefined {
   const { uid } = port.metadata
   const what = `Port ${port.metadata.name} in spec.portRef`
+  const elsewhere = ofController(port, what, deps)
+  if (elsewhere) return elsewhere
   if (isOutside(port)) return ofHostOutside(what)
   const owner = ownerOfPort(port)
   const router = routerOf(port, what)
@@ -37,6 +40,13 @@ function ofHostOutside(what: string): Refusal {
   return missing('PortExternal', `${what} is of a host outside (vnicType external): name another Port`)
 }
 
+/** Frames with tags are not the cloud's on a Network that an SDN controller realises. */
+function ofController(port: Port, what: string, { caches }: MayHaveDeps): Refusal | undefined {
+  const network = caches.networks.findByKey(networkKeyOf(port))
+  const outcome = network && refuseOnExternal(network, `a Trunk with ${what}`, 'name another Port')
+  return outcome && { ok: false, outcome }
+}
+
 /** Why the Port cannot be a subport. Pure. */
 export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: MayHaveDeps): Refusal | undefined {
   const { trunks } = deps.caches
@@ -44,6 +54,8 @@ export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: May
   const what = `Port ${port.metadata.name} in ${field}`
   const router = routerOf(port, what)
   if (router) return router
+  const elsewhere = ofController(port, what, deps)
+  if (elsewhere) return elsewhere
   if (isOutside(port)) return ofHostOutside(what)
   const user = ownerOfPort(port)?.name ?? machineOf(trunk, port, deps)
   if (user !== undefined) return missing('PortInUse', `${what} is an interface of Instance ${user}: name another Port`)

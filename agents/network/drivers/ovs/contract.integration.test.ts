@@ -21,6 +21,7 @@ let ovs: DummySwitch
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ovs-contract-'))
   ovs = await startDummySwitch(await ovsPrograms(), dir, 'n1')
+  await ovs.addBridge('br-sdn')
 }, 180_000)
 afterAll(async () => {
   await ovs?.stop()
@@ -39,6 +40,14 @@ describe('Open vSwitch keeps the contract', () => {
       // As ovn-controller does.
       async install({ device }) {
         const mutations = [['external_ids', 'insert', mapOf({ 'ovn-installed': 'true' })]] as const
+        await raw.transact([{ op: 'mutate', table: 'Interface', where: [['name', '==', device]], mutations }], soon())
+      },
+      async speak({ device }, { programmedBy, refused }) {
+        const words = { 'nephele-programmed-by': programmedBy, 'nephele-refused': refused }
+        const mutations = [
+          ['external_ids', 'delete', setOf(Object.keys(words))],
+          ['external_ids', 'insert', mapOf(words)],
+        ] as const
         await raw.transact([{ op: 'mutate', table: 'Interface', where: [['name', '==', device]], mutations }], soon())
       },
       async lose({ kind, uid }) {

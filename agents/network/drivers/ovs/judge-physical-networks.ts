@@ -65,7 +65,7 @@ function judge(view: SwitchView, network: PhysicalNetwork, host: HostInterfaces)
   if (device === undefined && bridge === undefined) {
     return { name, error: 'neither an interface nor a bridge is written for it: write one of them' }
   }
-  if (device === undefined) return judgeBridge(view, name, bridge ?? '')
+  if (device === undefined) return judgeBridge(view, network, bridge ?? '')
   const connection = { name, bridge: ownBridgeName(name), interface: device, ifindex: host.links.get(device)?.ifindex }
   const error = isHeld(view, network) ? troubleOf(view, device) : refusal(view, device, host)
   if (error !== undefined) return isHeld(view, network) ? { name, connection, error } : { name, error }
@@ -74,8 +74,14 @@ function judge(view: SwitchView, network: PhysicalNetwork, host: HostInterfaces)
   return { name, connection, ...(warning === undefined ? {} : { warning }) }
 }
 
-function judgeBridge(view: SwitchView, name: string, bridge: string): Verdict {
+function judgeBridge(view: SwitchView, { name, controller }: PhysicalNetwork, bridge: string): Verdict {
   const held = findByName(view, 'Bridge', bridge)
+  if (!held && controller !== undefined) {
+    return {
+      name,
+      error: `the switch has no bridge ${bridge}: SDN controller ${controller} makes it, see that it runs on this node`,
+    }
+  }
   if (!held) {
     const help = `make it (ovs-vsctl add-br ${bridge}), or write an interface, whose bridge the agent makes`
     return { name, error: `the switch has no bridge ${bridge}: ${help}` }
@@ -93,7 +99,7 @@ function judgeBridge(view: SwitchView, name: string, bridge: string): Verdict {
     const help = `ovs-vsctl set bridge ${bridge} datapath_type=${needs}`
     return { name, error: `bridge ${bridge} has datapath ${has} and the guests' switch ${needs}: ${help}` }
   }
-  return { name, connection: { name, bridge } }
+  return { name, connection: { name, bridge, ...(controller === undefined ? {} : { isControlled: true as const }) } }
 }
 
 /** Why an interface that is not in our hands yet is not taken. */

@@ -31,6 +31,8 @@ export interface PhysicalConnection {
   bridge: string
   /** The port of a bridge that we make and own; absent: the bridge is the host's, and only mapped. */
   interface?: string
+  /** The bridge is an SDN controller's, and none of OVN's. */
+  isControlled?: true
   /** Of the interface, for a port that is to be made. */
   ifindex?: number | undefined
 }
@@ -155,7 +157,7 @@ function planOuterPort(
 
 function planMappings(view: SwitchView, { node, connections }: PhysicalBridges): Operation[] {
   const held = readMap(rootRow(view)?.row['external_ids'])
-  const sorted = [...connections].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const sorted = connections.filter((c) => !c.isControlled).sort((a, b) => (a.name < b.name ? -1 : 1))
   const wanted = {
     [MAPPINGS]: sorted.map((c) => `${c.name}:${c.bridge}`).join(','),
     [MACS]: sorted.map((c) => `${c.name}:${chassisMac(node, c.name)}`).join(','),

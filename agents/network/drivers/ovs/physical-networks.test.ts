@@ -546,3 +546,23 @@ test('mappings are sorted, whatever the order they are wanted in', async () => {
   await s.ovs.transact(planPhysicalBridges(s.ovs, { node: 'n1', datapath: 'netdev', connections }))
   expect(stateOf(s).mappings).toBe('a:br-a,b:br-b')
 })
+
+describe('the bridge of an SDN controller', () => {
+  const sdn = { name: 'sdn', bridge: 'br-phys', controller: 'sdn.example.com/l2' }
+  const mappings = (ovs: MemorySwitch) => readMap(rootRow(ovs)?.row['external_ids'])['ovn-bridge-mappings']
+
+  test('is one that the node is connected by, and none of OVN’s', async () => {
+    const { ovs, physical, want } = await scene()
+    expect(await want(sdn, { name: 'a', interface: 'eth2' })).toContainEqual({ name: 'sdn' })
+    expect(mappings(ovs)).toBe(`a:${A}`)
+    const at = (physicalNetwork: string, name = sdn.controller) => physical.bridgeOf({ name, physicalNetwork })
+    expect([at('sdn'), at('a'), at('b'), at('sdn', 'other.example.com/l2')]).toEqual(['br-phys', undefined, undefined, undefined]) // prettier-ignore
+  })
+
+  test('is asked of the controller while it is not there, and the guests’ own is never it', async () => {
+    const { want } = await scene()
+    const message = expect.stringContaining('SDN controller sdn.example.com/l2 makes it')
+    expect(await want({ ...sdn, bridge: 'br-none' })).toEqual([{ name: 'sdn', error: message }])
+    expect(await want({ ...sdn, bridge: 'br-int' })).toEqual([{ name: 'sdn', error: expect.stringContaining("the guests' own") }]) // prettier-ignore
+  })
+})

@@ -101,6 +101,12 @@ export class PhysicalNetworks {
     return this.ensure()
   }
 
+  /** The bridge of an SDN controller by which the node is connected to the physical network. Undefined: there is none, by what is known. */
+  bridgeOf({ name, physicalNetwork }: { name: string; physicalNetwork: string }): string | undefined {
+    const wanted = this.#wanted?.find((n) => n.name === physicalNetwork && n.controller === name)
+    return wanted?.bridge
+  }
+
   /** Undefined while it is not known what there should be. */
   get report(): PhysicalReport | undefined {
     return this.#report

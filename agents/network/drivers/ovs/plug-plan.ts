@@ -16,8 +16,18 @@ import { findByName, holdersOf, rootRow, type SwitchRow, type SwitchView } from 
 
 export const INTEGRATION_BRIDGE = 'br-int'
 
-/** Our marks on interfaces; `iface-id` and `attached-mac` are OVN's (ovn-controller(8)). */
-const KEYS = { kind: 'nephele-kind', uid: 'nephele-uid', instance: 'nephele-device-instance' } as const
+/** Our marks on interfaces; `iface-id`, `attached-mac` and `vm-id` are those of Open vSwitch's integration guide. */
+const KEYS = {
+  kind: 'nephele-kind',
+  uid: 'nephele-uid',
+  instance: 'nephele-device-instance',
+  controller: 'nephele-controller',
+  bridge: 'nephele-bridge',
+  network: 'nephele-network',
+} as const
+
+/** What an SDN controller writes there: its own name once it has programmed the port, or why it does not (docs/network.md). */
+const WORDS = { programmed: 'nephele-programmed-by', refused: 'nephele-refused' } as const
 
 /** The MTU of DPDK ports unless they request another (`mtu_request`). */
 const DEFAULT_MTU = 1500
@@ -31,6 +41,12 @@ export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
   const instance = ids[KEYS.instance]
   const socketPath = readMap(row['options'])['vhost-server-path']
   const ofport = readNumber(row['ofport'])
+  const [controller, bridge] = [ids[KEYS.controller], ids[KEYS.bridge]]
+  const isControlled = controller !== undefined && bridge !== undefined
+  const refusal = isControlled ? ids[WORDS.refused] : undefined
+  const isProgrammed = isControlled
+    ? ids[WORDS.programmed] === controller && refusal === undefined
+    : ids['ovn-installed'] === 'true'
   const error = readString(row['error']) ?? (ofport === -1 ? 'the switch could not open the device' : undefined)
   return {
     kind,
@@ -39,8 +55,10 @@ export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
     ...(instance ? { instance } : {}),
     ...(socketPath ? { socketPath, mtu: readNumber(row['mtu_request']) ?? DEFAULT_MTU } : {}),
     logicalPort: ids['iface-id'] ?? '',
+    ...(isControlled ? { controlled: { controller, bridge } } : {}),
+    ...(refusal === undefined ? {} : { refusal }),
     // After a restart of the switch `ovn-installed` may be stale: without a port number no flow can refer to the port.
-    installed: ids['ovn-installed'] === 'true' && ofport !== undefined && ofport > 0,
+    installed: isProgrammed && ofport !== undefined && ofport > 0,
     linkUp: readString(row['link_state']) === 'up',
     ...(error ? { error } : {}),
   }
@@ -75,11 +93,12 @@ export function countChange(): Operation[] {
   ]
 }
 
-/** @throws TransientError while the node has no integration bridge */
+/** @throws TransientError while the node has no such bridge */
 export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] {
-  const bridge = findByName(view, 'Bridge', INTEGRATION_BRIDGE)
-  if (!bridge || !rootRow(view))
-    throw new TransientError('SwitchNotReady', `the node has no bridge ${INTEGRATION_BRIDGE} yet`)
+  const { controlled } = want
+  const name = controlled?.bridge ?? INTEGRATION_BRIDGE
+  const bridge = findByName(view, 'Bridge', name)
+  if (!bridge || !rootRow(view)) throw new TransientError('SwitchNotReady', `the node has no bridge ${name} yet`)
   const external_ids = mapOf({
     'iface-id': want.logicalPort,
     'iface-status': 'active',
@@ -87,6 +106,10 @@ export function plugOperations(view: SwitchView, want: SwitchPort): Operation[] 
     [KEYS.kind]: want.kind,
     [KEYS.uid]: want.uid,
     [KEYS.instance]: want.instance === '' ? undefined : want.instance,
+    [KEYS.controller]: controlled?.controller,
+    [KEYS.bridge]: controlled?.bridge,
+    [KEYS.network]: controlled?.networkUid,
+    'vm-id': controlled?.instanceUid,
   })
   const special: OvsRow =
     want.type === 'vhostuser'
