@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { exec } from '../../lib/exec.ts'
+import { exec, ExecError } from '../../lib/exec.ts'
 import { addressesOf } from '../../local/cloud/definition.ts'
 import { fabricNet } from '../../local/node/fabric.ts'
 import type { TestCloud } from './cloud.ts'
@@ -30,15 +30,19 @@ export async function startNextHop({ cloud }: TestCloud, last: number, range: st
   await once(child, 'spawn')
   const within = `--net=/proc/${child.pid}/ns/net`
   const run = (...command: [string, ...string[]]) => exec(['nsenter', within, ...command], { timeoutMs: 10_000 })
+  const device = `hop${last}`
+  const outer = [`--net=${fabricNet(fabric)}`, 'ip', 'link']
   const stop = async () => {
     child.kill('SIGKILL')
     await ended
+    // The kernel takes its time with it; it may be gone by now.
+    await exec(['nsenter', ...outer, 'delete', device], { timeoutMs: 10_000 }).catch((error: unknown) => {
+      if (!(error instanceof ExecError)) throw error
+    })
   }
   try {
     await untilApart(child.pid)
-    const device = `hop${last}`
     const peer = ['peer', 'name', 'eth0', 'netns', `/proc/${child.pid}/ns/net`]
-    const outer = [`--net=${fabricNet(fabric)}`, 'ip', 'link']
     await exec(['nsenter', ...outer, 'add', device, 'type', 'veth', ...peer], { timeoutMs: 10_000 })
     await exec(['nsenter', ...outer, 'set', device, 'master', 'ext', 'up'], { timeoutMs: 10_000 })
     await run('ip', 'link', 'set', 'lo', 'up')

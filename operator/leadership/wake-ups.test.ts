@@ -80,6 +80,7 @@ const ELSEWHERE: Record<string, string> = {
   SubnetWithoutGateway: 'of a Router: a person names another Subnet',
   RouteWithoutEffect: 'of a Router: a person takes the route out, or writes another range',
   AddressScopeMismatch: 'of a Router: a person takes a Subnet out, or names another',
+  FirewallPending: 'of a Router, until its FirewallGroup is ACTIVE there: router/guards.test.ts',
   NextHopNotWatched: 'of a Router: a person takes bfd out, or writes another next hop',
   NextHopUnreachable: 'of a Router: a person writes another address, or the Subnet that has it',
   NotUsed: 'a second Cloud: a person deletes it',

@@ -197,6 +197,28 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       await ensure(both)
       await writesNothing(() => ensure(both))
     })
+    test('a leg where a firewall is to stand waits for it, if it is new; one that is there does not', async () => {
+      await ensure(network)
+      const [leg = routed] = WANTS.Router.interfaces
+      const guarded: LogicalWant = { ...WANTS.Router, interfaces: [{ ...leg, guarded: true }] }
+      const pending = async () =>
+        expect(await ensure(guarded).catch((error: unknown) => error)).toMatchObject({ reason: 'FirewallPending' })
+      await writes(pending)
+      await writesNothing(pending)
+      await ensure(WANTS.FirewallGroup)
+      await writesNothing(() => ensure(guarded))
+      // What passes is not cut when the firewall is lost, or comes later.
+      await remove('FirewallGroup', WANTS.FirewallGroup.uid)
+      await ensure(guarded)
+      await remove('Router', WANTS.Router.uid)
+      await ensure(WANTS.Router)
+      await ensure(guarded)
+      // A new one that is to be guarded no longer is open.
+      await remove('Router', WANTS.Router.uid)
+      await pending()
+      await ensure(WANTS.Router)
+      await ensure(guarded)
+    })
     test('a router has the addresses of a port beside another one at the gateway address, and lets it go', async () => {
       await ensure(network)
       await ensure(WANTS.Router)

@@ -113,6 +113,8 @@ export interface LogicalSecurityGroup extends LogicalOwner {
 /** A subnet whose gateway address is the router's own. */
 export type RoutedSubnet = LogicalSubnet & {
   gatewayIP: string
+  /** A firewall is to stand there: a leg that is new is closed until one does. */
+  guarded?: boolean
   /** Further addresses of the subnet that the router answers ARP and neighbour discovery for, there alone: those of balancers. */
   alsoAnswers?: readonly string[]
 }
@@ -121,6 +123,8 @@ export type RoutedSubnet = LogicalSubnet & {
 export interface LogicalPortLeg {
   /** Of the Port. */
   uid: string
+  /** As of RoutedSubnet. */
+  guarded?: boolean
   networkUid: string
   mac: string
   /** Of the network. */

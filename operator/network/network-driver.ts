@@ -45,6 +45,7 @@ export interface NetworkDriver {
    * Throws TransientError('NetworkNotReady') until what the row depends on has been ensured (see onMade): for a port, its network and its
    * subnets with DHCP; for a router (of which all else is written) and where it matters for a subnet, the network; for a floating IP, its
    * router; for port forwardings the networks, too. Nothing waits for security groups and address groups.
+   * Throws TransientError('FirewallPending') for a router of which a port is closed, and all else written, until a firewall stands there.
    */
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void>
   /** Also removes its parts (a network's metadata port); dependents must be gone before. Succeeds if the row is absent. */

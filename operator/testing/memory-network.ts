@@ -19,6 +19,8 @@ export class MemoryRows {
   readonly #rows = Object.fromEntries(LOGICAL_KINDS.map((kind) => [kind, new Map()])) as unknown as RowsByKind
   /** The incarnation and term of the leader that may write. */
   claimed: readonly [incarnation: number, term: number] | undefined
+  /** Ports of routers, by router and Subnet or Port, that something passes. */
+  readonly open = new Set<string>()
   /** How many times a driver changed something. */
   writes = 0
 
@@ -84,7 +86,9 @@ export class MemoryNetwork implements NetworkDriver {
       }
     }
     if (isNew && AWAITED_KINDS.has(want.kind)) this.#tellMade(want)
+    if (want.kind === 'FirewallGroup') this.#open(want)
     if (!canStand) throw notReady()
+    if (want.kind === 'Router' && this.#hasClosedLeg(want)) throw firewallPending()
   }
 
   async remove(kind: LogicalKind, uid: string): Promise<void> {
@@ -95,6 +99,7 @@ export class MemoryNetwork implements NetworkDriver {
     if (kind === 'Router')
       for (const [key, { routerUid }] of this.rows.of('FloatingIP'))
         if (routerUid === uid) this.rows.of('FloatingIP').delete(key)
+    if (kind === 'Router') for (const key of this.rows.open) if (key.startsWith(`${uid}/`)) this.rows.open.delete(key)
     if (this.rows.of(kind).delete(uid)) this.rows.writes++
   }
 
@@ -200,6 +205,22 @@ export class MemoryNetwork implements NetworkDriver {
     for (const listener of [...this.#probeListeners]) listener(new Set([portUid]))
   }
 
+  #open({ ports }: LogicalByKind['FirewallGroup']): void {
+    for (const { routerUid, legUid } of ports) {
+      const { interfaces = [], ports: legs = [] } = this.rows.of('Router').get(routerUid) ?? {}
+      if ([...interfaces, ...legs].some(({ uid }) => uid === legUid)) this.rows.open.add(`${routerUid}/${legUid}`)
+    }
+  }
+
+  /** A leg that is new is closed until a firewall that is to stand there does; one that is open stays so. */
+  #hasClosedLeg({ uid, interfaces, ports }: LogicalByKind['Router']): boolean {
+    const legs = [...interfaces, ...ports].map((leg) => ({ key: `${uid}/${leg.uid}`, guarded: leg.guarded ?? false }))
+    const { open } = this.rows
+    for (const key of open) if (key.startsWith(`${uid}/`) && !legs.some((leg) => leg.key === key)) open.delete(key)
+    for (const { key, guarded } of legs) if (!guarded) open.add(key)
+    return legs.some(({ key }) => !open.has(key))
+  }
+
   #tellMade({ kind, uid }: Pick<OwnedRow, 'kind' | 'uid'>): void {
     for (const listener of [...this.#made]) listener({ kind, uid })
   }
@@ -250,6 +271,10 @@ export class MemoryNetwork implements NetworkDriver {
         )
     }
   }
+}
+
+function firewallPending(): TransientError {
+  return new TransientError('FirewallPending', 'a port is closed until its firewall stands there')
 }
 
 function notReady(): TransientError {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FirewallGroup, FirewallPolicy } from '../../../lib/api/types.ts'
+import type { FirewallGroup, FirewallPolicy, Router } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { keyOf } from '../../kind/references.ts'
 import { refOfKey } from '../../../lib/kube/object.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
@@ -46,6 +48,16 @@ export const routers: Reference<FirewallGroup, 'routers'> = {
 function hasPolicy({ status }: FirewallGroup, { metadata }: FirewallPolicy): boolean {
   return DIRECTIONS.some((direction) =>
     status?.[`${direction}Policies`]?.some(({ policyUID }) => policyUID === metadata.uid),
+  )
+}
+
+/** Whether its spec names the Router's port that has these Subnets behind it, `namespace/name` each. */
+export function isAbout({ metadata, spec }: FirewallGroup, router: Router, subnets: readonly string[]): boolean {
+  const { namespace } = metadata
+  return spec.ports.some(
+    ({ routerRef, subnetRef }) =>
+      keyOf(routerRef, namespace) === keyOfObject(router) &&
+      (subnetRef === undefined || subnets.includes(keyOf(subnetRef, namespace))),
   )
 }
 

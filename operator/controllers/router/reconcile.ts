@@ -13,8 +13,10 @@ import { recordFailover } from './failover.ts'
 import { recordNextHops } from './next-hops.ts'
 import { limitGateway, resolveLimited } from './gateway-policy.ts'
 import { gatewayStatus, logicalGateway, type Gateway } from './gateway.ts'
+import { withGuards, type Guarded } from './guards.ts'
 import { resolveInterfaces } from './interfaces.ts'
 import { hasPort } from '../../placed/router-ports.ts'
+import { hasLeg } from './kind.ts'
 import { withBalancers } from './balancers.ts'
 import { withoutOverlap } from './overlap.ts'
 import type { PortLeg } from './port-legs.ts'
@@ -52,17 +54,21 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
     listRanges(interfaces, ports),
     logical ? gateway.addresses : [],
   )
+  const guarded = withGuards(router, { interfaces, ports }, deps.caches)
   const want: LogicalRouter = {
-    ...{ kind: 'Router', ...ownerOf(router), routes, interfaces: withBalancers(router, interfaces, deps.caches) },
-    ports: ports.map(({ logical }) => logical),
+    ...{ kind: 'Router', ...ownerOf(router), routes },
+    ...{ interfaces: withBalancers(router, guarded.interfaces, deps.caches), ports: guarded.ports },
     ...(logical ? { gateway: logical } : {}),
   }
   const unlimited = await untilReady(() => limitGateway(router, gateway, logical, deps, run.signal))
-  const behind = await untilReady(() => deps.network.ensure(want, run.signal))
+  const behind = await untilReady(() => deps.network.ensure(want, run.signal), guarded)
+  const hasNew = interfaces.some(({ uid }) => !hasLeg(router, uid))
   record(router, interfaces, ports, gateway)
   recordNextHops(router, logical ? routes : [], deps.network, run.now)
   recordFailover(router, gateway?.nodes ?? [], gateway?.candidates ?? [], run.now)
   await releaseOthers(router, usedBy(interfaces, gateway), deps)
+  // By its status the firewall knows where it is to stand.
+  if (hasNew && behind?.kind === 'wait' && behind.reason === 'FirewallPending') return saved
   // While in use it is kept in the backend too, whose database may have been lost meanwhile.
   if (users) return users
   // What can be joined is joined, whatever else is missing.
@@ -73,12 +79,13 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
   return missing?.outcome ?? done
 }
 
-/** @returns why a part of it is not there yet: the row of a network is lost at the moment */
-async function untilReady(ensure: () => Promise<void>): Promise<Outcome | undefined> {
+/** @returns why a part of it is not there yet: the row of a network is lost at the moment, or a firewall does not stand yet */
+async function untilReady(ensure: () => Promise<void>, guarded?: Guarded): Promise<Outcome | undefined> {
   try {
     await ensure()
     return undefined
   } catch (error) {
+    if (guarded && error instanceof TransientError && error.reason === 'FirewallPending') return guarded.pending()
     if (error instanceof TransientError && error.reason === 'NetworkNotReady')
       return waitFor(error.reason, `${error.message}; the rest of the Router is`)
     throw error

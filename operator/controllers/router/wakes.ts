@@ -9,6 +9,7 @@ import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { answeredOf } from './balancers.ts'
 import { gatewayFactsOf, isCordoned, wantsGateways } from '../common/gateway-nodes.ts'
+import { routers as routersOfFirewall } from '../firewall-group/kind.ts'
 import { leg, subnet as subnetOfRouter } from './kind.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -39,6 +40,8 @@ export function routerWatches({ caches }: WakeDeps, informers: OperatorInformers
     },
     // Its external network has another subnet, or the subnet another gateway.
     watchOf(informers.subnets, (subnet) => routers.listBy('outside', networkKeyOf(subnet)).map(keyOfObject)),
+    // It stands at a leg by now, or is to stand there no longer.
+    watchOf(informers.firewallGroups, (group) => targetKeysOf(routersOfFirewall, group)),
     // It announces name servers.
     watchSpecOf(informers.clouds, function* (cloud) {
       if (cloud.metadata.name === CLOUD_NAME) yield* routers.keys()

@@ -12,7 +12,7 @@ import { symbolOf } from './match-words.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { FIREWALL_PREFIX } from './northbound-tables.ts'
 import { Plan } from './plan.ts'
-import { routerPortName, switchEndName } from './router-port.ts'
+import { planOpen, routerPortName, switchEndName } from './router-port.ts'
 
 /** ovn-nb(5), ACL priority, 0 to 32767: what is for the router itself, the rules from here downwards, and what is left. */
 const OWN_PRIORITY = 32_000
@@ -49,10 +49,13 @@ function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): Foun
   return nb.all('FirewallGroup', uid).filter((row) => row.uuid !== held?.uuid)
 }
 
-/** Row of a router's port on the switch, if it is there. */
+/** Row of a router's port on the switch, if it is there. The port is open with the rules: they come by one transaction. */
 function findEnd(plan: Plan, port: string, nb: Northbound): string[] {
   const end = nb.findNamed('Logical_Switch_Port', switchEndName(port))
-  if (end) return [end.uuid]
+  if (end) {
+    planOpen(plan, port, nb)
+    return [end.uuid]
+  }
   plan.postponed ??= new TransientError('NetworkNotReady', `router port ${port} is not in OVN yet`)
   return []
 }

@@ -78,6 +78,12 @@ export function announcedSubnetOf(row: OvsRow): string | undefined {
   return ids[KEYS.kind] === 'Announcer' ? ids[KEYS.uid] : undefined
 }
 
+/** UID of the router whose port, or whose port's end on a switch, a row says it is. */
+export function routerOfPort(row: OvsRow): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === 'RouterPort' ? ids[KEYS.uid] : undefined
+}
+
 /** UID of the router that a row of a next hop's BFD says it is of, if it has that mark. */
 export function routerOfNextHop(row: OvsRow): string | undefined {
   const ids = readMap(row['external_ids'])

@@ -3,17 +3,11 @@ import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
-import {
-  AWAITED_KINDS,
-  type LogicalKind,
-  type LogicalWant,
-  type NextHopState,
-  type ProbeResult,
-} from '../logical-kinds.ts'
+import type { LogicalKind, LogicalWant, NextHopState, ProbeResult } from '../logical-kinds.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
+import { madeRows, type MadeRow } from './made-rows.ts'
 import { isDisturbance, Northbound } from './northbound.ts'
 import { NORTHBOUND_TABLES } from './northbound-tables.ts'
-import { readMark } from './marks.ts'
 import { probeOperations } from './northd-pulse.ts'
 import { Plan } from './plan.ts'
 import type { Planner } from './planner.ts'
@@ -33,7 +27,6 @@ export interface OvnNetworkDriverOptions extends Pick<
   backendTiming?: BackendTiming
 }
 
-type MadeRow = Pick<OwnedRow, 'kind' | 'uid'>
 /** OVN's northbound database. One transaction per change, one at a time: each plan is based on a mirror with all earlier ones. */
 export class OvnNetworkDriver implements NetworkDriver {
   readonly name = 'ovn'
@@ -184,11 +177,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   #tellMade(changes: readonly RowChange[]): void {
-    for (const { before, after } of changes) {
-      const mark = before || !after ? undefined : readMark(after)
-      if (!mark || !AWAITED_KINDS.has(mark.kind)) continue
-      for (const listener of [...this.#made]) listener({ kind: mark.kind, uid: mark.uid })
-    }
+    for (const row of madeRows(changes)) for (const listener of [...this.#made]) listener(row)
   }
 
   #tellDisturbed(): void {

@@ -34,6 +34,7 @@ const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
 /** Of a Port, on a network that another router joins. */
 const SECOND_LEG = {
+  guarded: true,
   ...{ uid: 'port-leg', networkUid: 'net-1', mac: 'fa:16:3e:00:00:77', mtu: 1442 },
   addresses: [{ address: '10.0.0.77', cidr: '10.0.0.0/24' }],
 }
@@ -61,7 +62,10 @@ const WORLD: readonly LogicalWant[] = [
   SUB_2,
   {
     ...{ kind: 'Router', ...owner, uid: 'router-1' },
-    interfaces: [SUB_2, { ...SUB_2, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' }],
+    interfaces: [
+      { ...SUB_2, guarded: true },
+      { ...SUB_2, uid: 'sub-4', networkUid: 'net-1', cidr: '10.0.0.0/24', gatewayIP: '10.0.0.1' },
+    ],
     ports: [],
     routes: [
       { destination: '192.168.0.0/16', nextHop: '10.0.0.9' },

@@ -97,6 +97,7 @@ function planInterface(
     ra: ipv6?.routerAdvertisements ? advertisement(subnet, ipv6.addressMode) : {},
     ...mtuOptions(subnet, gateway),
     ...proxyOptions(subnet),
+    guarded: subnet.guarded ?? false,
     router: router?.uuid,
     external_ids: partMark('RouterPort', uid),
   })
@@ -122,6 +123,7 @@ function planPortLeg(
     ...{ networkUid: leg.networkUid, mac: normalMac(leg.mac), networks },
     ...{ name, end: switchEndName(name) },
     ...mtuOptions(leg, gateway),
+    guarded: leg.guarded ?? false,
     router: router?.uuid,
     external_ids: partMark('RouterPort', uid),
   })

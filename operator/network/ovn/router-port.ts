@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { announcerMac } from '../../../lib/contract/metadata-port.ts'
 import { TransientError } from '../../../lib/errors.ts'
-import { mapOf, setOf, type OvsMap, type OvsNamedUuid, type OvsUuid } from '../../../lib/ovsdb/values.ts'
+import {
+  isSameValue,
+  mapOf,
+  readString,
+  setOf,
+  type OvsMap,
+  type OvsNamedUuid,
+  type OvsUuid,
+} from '../../../lib/ovsdb/values.ts'
 import type { RoutedSubnet } from '../logical-kinds.ts'
 import { normalAddress, prefixLengthOf } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
+import { FIREWALL_PREFIX } from './northbound-tables.ts'
 import type { Plan } from './plan.ts'
 import { planOnRouter } from './router-membership.ts'
 import { planOnSwitch } from './switch-membership.ts'
@@ -28,6 +37,8 @@ export interface RouterPort {
   end: string
   /** ovn-nb(5), options of a switch port of type router. */
   endOptions?: Record<string, string>
+  /** It is closed until a firewall stands at it, if it is new. */
+  guarded?: boolean
   /** Row of the router; undefined: this transaction makes it, with the port. */
   router: string | undefined
   external_ids: OvsMap
@@ -79,11 +90,46 @@ function planRouterSide(plan: Plan, nb: Northbound, want: RouterPort): OvsUuid |
     gateway_chassis: setOf(chassis),
     ha_chassis_group: setOf([]),
     options: mapOf(want.options ?? {}),
-    enabled: setOf([]),
+    enabled: setOf(planClosed(plan, nb, want, held) ? [false] : []),
     external_ids,
   })
   planOnRouter(plan, nb, want.router, held, port)
   return port
+}
+
+/**
+ * Nothing passes a port of a router that is not enabled: ovn-nb(5), Logical_Router_Port. Whoever makes the firewall stand there opens it,
+ * by the same transaction (firewall-plan.ts). One that is open stays so: what passes is not cut by a firewall that comes or is lost.
+ */
+function planClosed(
+  plan: Plan,
+  nb: Northbound,
+  { guarded, end, name }: RouterPort,
+  held: FoundRow | undefined,
+): boolean {
+  const joint = nb.findNamed('Logical_Switch_Port', end)
+  const isNew = !held || !joint || isClosed(held)
+  const isGuarded = joint !== undefined && nb.groupsOf(joint.uuid).some(isFirewall)
+  if (!guarded || !isNew || isGuarded) return false
+  plan.postponed ??= new TransientError(
+    'FirewallPending',
+    `router port ${name} is closed until its firewall stands there`,
+  )
+  return true
+}
+
+function isClosed({ row }: FoundRow): boolean {
+  return isSameValue(row['enabled'] ?? setOf([]), setOf([false]))
+}
+
+function isFirewall({ row }: FoundRow): boolean {
+  return readString(row['name'])?.startsWith(FIREWALL_PREFIX) ?? false
+}
+
+/** A firewall stands there by now. */
+export function planOpen(plan: Plan, name: string, nb: Northbound): void {
+  const held = nb.findNamed('Logical_Router_Port', name)
+  if (held && isClosed(held)) plan.ensure('Logical_Router_Port', held, { enabled: setOf([]) })
 }
 
 function planSwitchSide(plan: Plan, nb: Northbound, want: RouterPort, network: FoundRow): void {

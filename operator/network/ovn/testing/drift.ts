@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { TransientError } from '../../../../lib/errors.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import type { NetworkDriver } from '../../network-driver.ts'
 import { LOGICAL_KINDS, type LogicalKind, type LogicalWant } from '../../logical-kinds.ts'
@@ -34,13 +35,17 @@ export async function driftOf(raw: Raw, world: readonly LogicalWant[], signal: A
   ]
 }
 
-/** Ensures each want in dependency order, as the controllers do. */
+/** Ensures each want in dependency order, as the controllers do. A router whose firewall comes after it is opened by that. */
 export async function ensureAll(
   driver: Pick<NetworkDriver, 'ensure'>,
   world: readonly LogicalWant[],
   signal: () => AbortSignal,
 ): Promise<void> {
-  for (const want of inOrder(world)) await driver.ensure(want, signal())
+  for (const want of inOrder(world)) {
+    await driver.ensure(want, signal()).catch((error: unknown) => {
+      if (!(error instanceof TransientError && error.reason === 'FirewallPending')) throw error
+    })
+  }
 }
 
 /** Removes what nothing asks for, dependents first, as the supervision does. */
