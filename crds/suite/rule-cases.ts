@@ -8,6 +8,7 @@ import { FLOATING_IP } from './rules/floating-ips.ts'
 import { TRUNK } from './rules/trunks.ts'
 import { SUBNET } from './rules/subnets.ts'
 import { PORT } from './rules/ports.ts'
+import { PORT_DHCP } from './rules/port-dhcp-options.ts'
 import { SECURITY_GROUP, ADDRESS_GROUP } from './rules/groups.ts'
 import { FIREWALL } from './rules/firewalls.ts'
 import { QOS } from './rules/qos.ts'
@@ -23,6 +24,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...TRUNK,
   ...FLOATING_IP,
   ...PORT,
+  ...PORT_DHCP,
   ...SECURITY_GROUP,
   ...ADDRESS_GROUP,
   ...FIREWALL,

@@ -193,6 +193,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         securityGroupRefs: [{ name: 'web', namespace: 'team-a' }],
         portSecurityEnabled: true,
         allowedAddressPairs: [{ ipAddress: '10.0.0.100', macAddress: MAC }],
+        extraDHCPOptions: [
+          { name: 'ntp-server', value: '10.0.0.2', ipFamily: 'IPv4' },
+          { name: 'dns-server', value: 'fd00::2', ipFamily: 'IPv6' },
+        ],
         vnicType: 'normal',
         ...QOS,
       },

@@ -305,6 +305,21 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       expect((await owned()).filter((row) => row.startsWith('Port/'))).toEqual([])
       await writesNothing(() => remove('Port', port.uid))
     })
+    test('a port gets DHCP options of its own, others, of another family too, and none', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      await ensure(announced)
+      const fixedIPs = [...port.fixedIPs, { subnetUid: 'sub-6', address: 'fd00::11', hasDhcp: true }]
+      const ntp = (value: string) => ({ subnet, options: [{ name: 'ntp-server', value }] })
+      const v6 = { subnet: announced, options: [{ name: 'dns-server', value: 'fd00::9' }] }
+      for (const extraDhcp of [[ntp('10.0.0.8')], [ntp('10.0.0.9')], [ntp('10.0.0.9'), v6], [v6], []]) {
+        const want: LogicalPort = { ...port, fixedIPs, extraDhcp }
+        await writes(() => ensure(want))
+        await writesNothing(() => ensure(want))
+      }
+      await ensure({ ...port, fixedIPs, extraDhcp: [ntp('10.0.0.8')] })
+      await remove('Port', port.uid)
+      await writesNothing(() => remove('Port', port.uid))
+    })
     test('a gateway goes to other nodes, and goes', async () => {
       await ensure(network)
       const inward = WANTS.Router

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogicalByKind, LogicalGateway, LogicalWant, RoutedSubnet } from './logical-kinds.ts'
+import type { LogicalByKind, LogicalGateway, LogicalSubnet, RoutedSubnet } from './logical-kinds.ts'
 
 const owner = { namespace: 'team-a', name: 'x', generation: 1 }
 export const routed: RoutedSubnet = {
@@ -74,7 +74,7 @@ export const gateway: LogicalGateway = {
   addresses: [{ address: '203.0.113.10', prefixLength: 24 }],
   ...{ nextHops: ['203.0.113.1'], snatAddress: '203.0.113.10' },
 }
-export const announced: LogicalWant = {
+export const announced: LogicalSubnet = {
   ...{ ...WANTS.Subnet, uid: 'sub-6', cidr: 'fd00::/64', gatewayIP: 'fd00::1' },
   ipv6: { addressMode: 'slaac', routerAdvertisements: true },
 }

@@ -50,6 +50,13 @@ export interface LogicalSubnet extends LogicalOwner {
 /** As in Neutron: from prefix and MAC; from DHCPv6; from prefix and MAC, with the rest (name servers) from DHCPv6. */
 export type Ipv6AddressMode = 'slaac' | 'dhcpv6-stateful' | 'dhcpv6-stateless'
 
+/** By the name that Neutron's extra_dhcp_opts has for it. */
+export interface LogicalDhcpOption {
+  name: string
+  /** As a user writes it: addresses with commas between, a number, true or false, or text. */
+  value: string
+}
+
 export interface LogicalPort extends LogicalOwner {
   kind: 'Port'
   networkUid: string
@@ -74,6 +81,8 @@ export interface LogicalPort extends LogicalOwner {
   isShared: boolean
   /** Given to the guest by DHCP option 12. */
   hostname?: string
+  /** What DHCP tells its guest beside what its subnets say, or instead. At most one entry of each family, which is of a subnet of fixedIPs. */
+  extraDhcp?: readonly { subnet: LogicalSubnet; options: readonly LogicalDhcpOption[] }[]
   /** The guests of the network find the port's addresses by it, and it by these. At most one port of a network has a name. */
   dnsName?: string
 }

@@ -87,6 +87,53 @@ export interface PortSpec {
     macAddress?: string
   }[]
   /**
+   * What DHCP tells its guest beside, or instead of, what its Subnets say: Neutron's extra_dhcp_opts. Guests hear of a change at their next renewal. *live*
+   *
+   * @maxItems 16
+   *
+   * Items: One option. *live*
+   */
+  extraDHCPOptions?: {
+    /**
+     * What it is called in Neutron; docs/network.md has the numbers. What keeps the guest on its network, gateway, MTU, lease, routes and hostname, is said by Network, Subnet and Instance. *live*
+     */
+    name:
+      | 'arp-timeout'
+      | 'bootfile-name'
+      | 'bootfile-name-alt'
+      | 'default-ttl'
+      | 'dns-server'
+      | 'domain-name'
+      | 'domain-search'
+      | 'ethernet-encap'
+      | 'ip-forward-enable'
+      | 'log-server'
+      | 'lpr-server'
+      | 'netbios-name-server'
+      | 'netbios-node-type'
+      | 'nis-server'
+      | 'ntp-server'
+      | 'path-prefix'
+      | 'policy-filter'
+      | 'router-discovery'
+      | 'router-solicitation'
+      | 'server-ip-address'
+      | 'swap-server'
+      | 'tcp-keepalive'
+      | 'tcp-ttl'
+      | 'tftp-server'
+      | 'tftp-server-address'
+      | 'wpad'
+    /**
+     * What it says: addresses and domains with commas between, a number, true or false, or text, as its name asks. *live*
+     */
+    value: string
+    /**
+     * IPv4 for DHCP, IPv6 for DHCPv6. *live*
+     */
+    ipFamily?: 'IPv4' | 'IPv6'
+  }[]
+  /**
    * Limits and marks of its traffic; absent: those of the Network, if it has any. *live*
    */
   qosPolicyRef?: {

@@ -9,6 +9,7 @@ import { hasDhcp } from '../subnet/dhcp.ts'
 import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding, type Binding } from './binding.ts'
 import { nameInEffect } from './dns-name.ts'
+import { extraDhcpOf } from './extra-dhcp.ts'
 import { isOutside } from './outside.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { keepPortPolicy } from './qos-policy.ts'
@@ -65,6 +66,7 @@ export async function ensureLogicalPort(
       securityGroupUids: groups,
       allowedAddressPairs: security.pairs,
       isShared: isShared(port, network, addresses, deps.caches),
+      ...extraDhcpOf(port, network, addresses, deps),
       ...(dnsName === undefined ? {} : { dnsName }),
     },
     signal,

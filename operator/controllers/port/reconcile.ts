@@ -21,6 +21,7 @@ import { ensureLogicalPort, keepLogicalPort, placeOf, type Identity } from './lo
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
+import { whyNotTold } from './extra-dhcp.ts'
 import { isOutside } from './outside.ts'
 import { chooseServers, observeOutside } from './serve-outside.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
@@ -58,7 +59,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     if (outcome.kind !== 'done') return outcome
     assertGiven(security)
     assertMayChooseMac(port, network, deps)
-    return lacks ?? done
+    return lacks ?? whyNotTold(port, identity.object.addresses) ?? done
   }
   for (const place of listFormerPlaces(port, deps)) {
     const waiting = await releaseFrom({ kind: 'port', object: port, ...place }, deps)
@@ -97,7 +98,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   assertGiven(security)
   assertMayChooseMac(port, network, deps)
   const policy = identity.object.policy
-  return lacks ?? whyNotSetAside(policy.ok ? policy.object : undefined, network) ?? done
+  const untold = whyNotTold(port, identity.object.addresses)
+  return lacks ?? whyNotSetAside(policy.ok ? policy.object : undefined, network) ?? untold ?? done
 }
 
 /** MAC, addresses, groups: what identifies the port wherever it is plugged. */

@@ -38,7 +38,8 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 
 /**
  * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
- * announcer, a router's ports, routes, next hops, gateway and translations, of the group of all guarded ports, and of the nodes that serve a host outside. Never listed as owned.
+ * announcer, a router's ports, routes, next hops, gateway and translations, of the group of all guarded ports, and of the nodes that serve a host outside, and of
+ * a port's own DHCP options. Never listed as owned.
  */
 export function partMark(
   part:
@@ -53,6 +54,7 @@ export function partMark(
     | 'NextHop'
     | 'Gateway'
     | 'PortServers'
+    | 'PortDHCP'
     | 'SNAT'
     | 'HealthMonitor'
     | 'Hairpins',
@@ -88,6 +90,12 @@ export function routerOfPort(row: OvsRow): string | undefined {
 export function routerOfNextHop(row: OvsRow): string | undefined {
   const ids = readMap(row['external_ids'])
   return ids[KEYS.kind] === 'NextHop' ? ids[KEYS.uid] : undefined
+}
+
+/** UID of the port whose own DHCP options a row holds, if it has the mark. */
+export function dhcpPortOf(row: OvsRow): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === 'PortDHCP' ? ids[KEYS.uid] : undefined
 }
 
 export function readMark(row: OvsRow): OwnedRow | undefined {

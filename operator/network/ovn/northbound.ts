@@ -5,7 +5,7 @@ import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../..
 import type { OwnedRow } from '../network-driver.ts'
 import type { LogicalKind } from '../logical-kinds.ts'
 import { readTimers } from './failover-timers.ts'
-import { announcedSubnetOf, dnsNameOf, namedNetworkOf, readMark, routerOfNextHop } from './marks.ts'
+import { announcedSubnetOf, dhcpPortOf, dnsNameOf, namedNetworkOf, readMark, routerOfNextHop } from './marks.ts'
 import { BALANCER_PREFIX, FIREWALL_PREFIX, NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 
 const NAMED = [
@@ -115,6 +115,12 @@ export class Northbound {
     return uuids.flatMap((uuid) => this.get('DNS', uuid) ?? [])
   }
 
+  /** Rows that claim to be DHCP options of this port alone. */
+  ownDhcp(portUid: string): FoundRow[] {
+    const uuids = [...(this.#byMark.get(`PortDHCP/${portUid}`) ?? [])].sort()
+    return uuids.flatMap((uuid) => this.get('DHCP_Options', uuid) ?? [])
+  }
+
   findNamed(table: NamedTable, name: string): FoundRow | undefined {
     const uuid = this.#byName.get(`${table}/${name}`)
     return uuid === undefined ? undefined : this.get(table, uuid)
@@ -219,6 +225,8 @@ export class Northbound {
     if (named !== undefined) return `Names/${named}`
     const announced = table === 'Logical_Router' ? announcedSubnetOf(row) : undefined
     if (announced !== undefined) return `Announcer/${announced}`
+    const owner = table === 'DHCP_Options' ? dhcpPortOf(row) : undefined
+    if (owner !== undefined) return `PortDHCP/${owner}`
     const mark = readMark(row)
     return mark && this.#kinds[mark.kind].table === table ? `${mark.kind}/${mark.uid}` : undefined
   }

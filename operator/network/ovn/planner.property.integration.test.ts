@@ -21,7 +21,7 @@ import {
   uuidOf,
   type OvsRow,
 } from '../../../lib/ovsdb/values.ts'
-import type { LogicalWant, RoutedSubnet } from '../logical-kinds.ts'
+import type { LogicalPort, LogicalWant, RoutedSubnet } from '../logical-kinds.ts'
 import { readMark } from './marks.ts'
 import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
@@ -46,6 +46,10 @@ const SUB_62: RoutedSubnet = {
   ...{ ...SUB_2, uid: 'sub-62', cidr: 'fd00:2::/64', gatewayIP: 'fd00:2::1' },
   ipv6: { addressMode: 'slaac', routerAdvertisements: true },
 }
+const OWN_DHCP: LogicalPort['extraDhcp'] = [
+  { subnet: { ...SUB_2, uid: 'sub-4', cidr: '10.0.0.0/24' }, options: [{ name: 'ntp-server', value: '10.0.0.8' }] },
+  { subnet: { ...SUB_62, uid: 'sub-6', cidr: 'fd00::/64' }, options: [{ name: 'dns-server', value: 'fd00::9' }] },
+]
 const WORLD: readonly LogicalWant[] = [
   { kind: 'Network', ...owner, uid: 'net-1', mtu: 1442, provider: { physicalNetwork: 'phys', vlan: 7 } },
   { kind: 'Network', ...owner, uid: 'net-2', mtu: 1442 },
@@ -145,6 +149,7 @@ const WORLD: readonly LogicalWant[] = [
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
     allowedAddressPairs: [],
     isShared: false,
+    ...(n === 2 ? { extraDhcp: OWN_DHCP } : {}),
   })),
   {
     ...{ kind: 'ServicePort', ...owner, uid: 'lb', networkUid: 'net-2' },

@@ -246,6 +246,29 @@ describe('planPort', () => {
       setOf(['fa:16:3e:00:00:01 10.0.0.5']),
     )
   })
+  test('with options of its own: a row of its own, of what its subnet says and these', () => {
+    const subnet: LogicalSubnet = {
+      ...{ kind: 'Subnet', ...owner, uid: 'sub', networkUid: 'net', cidr: '10.0.0.0/24', mtu: 1442 },
+      dhcp: { leaseSeconds: 60, dnsNameservers: ['10.0.0.2'], hostRoutes: [] },
+    }
+    const options = [
+      { name: 'dns-server', value: '10.0.0.9' },
+      { name: 'ntp-server', value: '10.0.0.8' },
+    ]
+    const want: LogicalPort = { ...port, extraDhcp: [{ subnet, options }] }
+    const { operations } = planPort(want, nb)
+    const made = operations.flatMap((o) => (o.op === 'insert' && o.table === 'DHCP_Options' ? [o] : []))
+    expect(made.map(({ row }) => readMap(row['options']))).toEqual([
+      { ...dhcpOptions(subnet, subnet.dhcp!), dns_server: '{10.0.0.9}', ntp_server: '{10.0.0.8}' },
+    ])
+    expect(made[0]?.row['external_ids']).toEqual(partMark('PortDHCP', 'p1'))
+    expect(rowOf(want)['dhcpv4_options']).toEqual(setOf([['named-uuid', made[0]?.['uuid-name'] ?? '']]))
+    const { dhcp, ...silent } = subnet
+    expect(dhcp).toBeDefined()
+    expect(rowOf({ ...port, extraDhcp: [{ subnet: silent, options }] })['dhcpv4_options']).toEqual(
+      setOf([uuidOf('dh')]),
+    )
+  })
   test('waits for its network', () =>
     expect(() => planPort({ ...port, networkUid: 'no' }, nb)).toThrow('network no is not in OVN yet'))
   test('waits for its subnet, unless that has no DHCP', () => {

@@ -23,6 +23,7 @@ import { planOffSwitch, planOnSwitch } from './switch-membership.ts'
 import { OUTSIDE, planServers, planServersRemoval, serversMark } from './outside-host-plan.ts'
 import { FORMERS, requestByKeys } from './gateway-claim.ts'
 import type { PortRequest } from './port-request.ts'
+import { planOwnDhcp, planOwnDhcpRemoval } from './own-dhcp-plan.ts'
 import { vlanColumns } from './vlan-columns.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
@@ -37,14 +38,15 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
   const former = want.servedBy ? undefined : formerOf(held, want.node ?? NOWHERE)
+  const own = planOwnDhcp(plan, want, nb)
   const hostname = want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
     type: want.servedBy ? OUTSIDE : '',
     addresses: setOf(addressesOf(want)),
     port_security: setOf(portSecurityOf(want)),
-    dhcpv4_options: setOf(dhcp ? [uuidOf(dhcp.uuid)] : []),
-    dhcpv6_options: setOf(dhcpv6 ? [uuidOf(dhcpv6.uuid)] : []),
+    dhcpv4_options: setOf(dhcp ? [own.IPv4 ?? uuidOf(dhcp.uuid)] : []),
+    dhcpv6_options: setOf(dhcpv6 ? [own.IPv6 ?? uuidOf(dhcpv6.uuid)] : []),
     options: mapOf(want.servedBy ? hostname : { 'requested-chassis': want.node ?? NOWHERE, ...hostname }),
     ...vlanColumns(want.parent?.vlan, want.parent?.portUid),
     ...planServers(plan, want, nb),
@@ -100,6 +102,7 @@ export function planPortRemoval(uid: string, nb: Northbound): Plan {
     planOffSwitch(plan, held)
   }
   planServersRemoval(plan, uid, nb)
+  planOwnDhcpRemoval(plan, uid, nb)
   return plan
 }
 

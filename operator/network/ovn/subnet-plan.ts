@@ -32,7 +32,8 @@ export function planSubnetRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
-function optionsOf(want: LogicalSubnet): Record<string, string> | undefined {
+/** Undefined: guests of the subnet are not served. */
+export function optionsOf(want: LogicalSubnet): Record<string, string> | undefined {
   if (!want.dhcp) return undefined
   if (familyOf(want.cidr) === 'IPv4') return dhcpOptions(want, want.dhcp)
   return want.ipv6 ? dhcpv6Options(want, want.dhcp, want.ipv6) : undefined

@@ -102,6 +102,17 @@ const ADDRESS_ROWS = ASKERS.flatMap(([where, ask]): WaitRow[] => [
   })),
 ])
 
+const OPTION_ROW: WaitRow = {
+  ...{ reason: 'NoDHCP', where: port },
+  waits: async (c) => {
+    c.make('networks', 'other')
+    c.subnet('other-v4', { ...onOther, cidr: '10.1.0.0/24', dhcp: { enabled: false } })
+    await c.operator.rest()
+    c.port('eth', { ...onOther, extraDHCPOptions: [{ name: 'ntp-server', value: '10.1.0.2' }] })
+  },
+  ends: (c) => c.set('subnets', 'other-v4', { dhcp: { enabled: true } }),
+}
+
 const THEIRS = { namespace: 'b', name: 'theirs' }
 /** What others have on a shared network is in the way of the port's wish. It has its address, so none becoming free wakes it. */
 const PERMISSION_ROWS = (
@@ -130,6 +141,7 @@ const PERMISSION_ROWS = (
 export const NETWORK_ROWS: WaitRow[] = [
   ...ADDRESS_ROWS,
   ...NAME_ROWS,
+  OPTION_ROW,
   {
     reason: 'MACInUse',
     where: port,
