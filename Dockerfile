@@ -6,7 +6,18 @@ ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS node
 
+FROM ${BASE} AS ovn-central
+RUN apt-get update \
+  && apt-get install --no-install-recommends -y ovn-central \
+  && rm -rf /var/lib/apt/lists/*
+USER 65532:65532
+
 FROM ${BASE} AS operator
+# Of the very version of OVN that made the flows; these are its libraries.
+COPY --from=ovn-central /usr/bin/ovn-trace /usr/bin/ovn-trace
+RUN apt-get update \
+  && apt-get install --no-install-recommends -y libcap-ng0 libssl3t64 libunbound8 \
+  && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map /app/
 COPY LICENSE /app/
@@ -29,9 +40,3 @@ COPY LICENSE /app/
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=32
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
 CMD ["/app/agent.mjs"]
-
-FROM ${BASE} AS ovn-central
-RUN apt-get update \
-  && apt-get install --no-install-recommends -y ovn-central \
-  && rm -rf /var/lib/apt/lists/*
-USER 65532:65532

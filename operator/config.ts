@@ -50,6 +50,8 @@ export interface OperatorConfig {
          * NEPHELE_OVN_SB_KEY_FILE.
          */
         reader: { remote: string; tls: TlsFiles | undefined } | undefined
+        /** NEPHELE_OVN_TRACE: the program ovn-trace, of OVN's version, which reads as `reader` does. Absent: no Reachability is answered. */
+        traceProgram: string | undefined
       }
     | undefined
 }
@@ -87,7 +89,8 @@ function readOvn(env: NodeJS.ProcessEnv): OperatorConfig['ovn'] {
   const southbound = need(env, 'NEPHELE_OVN_SB')
   const remote = env['NEPHELE_OVN_SB_READ']
   const reader = remote === undefined || remote === '' ? undefined : { remote, tls: readTls(env, remote, 'SB') }
-  return { northbound, southbound, tls: readTls(env, northbound, 'NB'), reader }
+  const traceProgram = env['NEPHELE_OVN_TRACE'] === '' ? undefined : env['NEPHELE_OVN_TRACE']
+  return { northbound, southbound, tls: readTls(env, northbound, 'NB'), reader, traceProgram }
 }
 
 function readTls(env: NodeJS.ProcessEnv, remotes: string, database: 'NB' | 'SB'): TlsFiles | undefined {

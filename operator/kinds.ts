@@ -13,6 +13,7 @@ import { networkKind } from './controllers/network/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
+import { reachabilityKind } from './controllers/reachability/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { subnetPoolKind } from './controllers/subnet-pool/kind.ts'
@@ -46,6 +47,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   ports: portKind,
   providerNetworks: providerNetworkKind,
   qosPolicies: qosPolicyKind,
+  reachabilities: reachabilityKind,
   routers: routerKind,
   securityGroups: securityGroupKind,
   storagePools: {},

@@ -133,7 +133,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
 
 function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) {
   if (!ovn) return absentNetwork()
-  const { reader } = ovn
+  const { reader, traceProgram } = ovn
   if (!reader) log.warn('nobody watches which node claims which port: NEPHELE_OVN_SB_READ is not set')
   const driver = new OvnNetworkDriver({
     remotes: parseRemotes(ovn.northbound),
@@ -147,6 +147,9 @@ function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) 
             onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN southbound database lost'),
           },
         }
+      : {}),
+    ...(reader && traceProgram !== undefined
+      ? { trace: { command: [traceProgram], database: reader.remote, tls: reader.tls } }
       : {}),
   })
   driver.start(signal)

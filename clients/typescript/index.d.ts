@@ -137,6 +137,14 @@ export declare class QoSPolicy extends GenericKind {
   status?: QoSPolicyStatus
 }
 
+import type { ReachabilitySpec, ReachabilityStatus } from './types/reachability.js'
+export type { ReachabilitySpec, ReachabilityStatus } from './types/reachability.js'
+/** A question: does a packet get from here to there, and its answer back? It is answered once, from the tables by which the network forwards, and goes by itself. */
+export declare class Reachability extends GenericKind {
+  spec: ReachabilitySpec
+  status?: ReachabilityStatus
+}
+
 import type { RouterSpec, RouterStatus } from './types/router.js'
 export type { RouterSpec, RouterStatus } from './types/router.js'
 /** Joins Subnets: their machines reach each other through it. Distributed: every node routes for its own machines. */

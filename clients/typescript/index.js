@@ -53,6 +53,9 @@ RegisterKind(ProviderNetwork, { group: 'nephele.dev', version: 'v1alpha1', kind:
 export class QoSPolicy extends GenericKind {}
 RegisterKind(QoSPolicy, { group: 'nephele.dev', version: 'v1alpha1', kind: 'QoSPolicy', plural: 'qospolicies' })
 
+export class Reachability extends GenericKind {}
+RegisterKind(Reachability, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Reachability', plural: 'reachabilities' })
+
 export class Router extends GenericKind {}
 RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router', plural: 'routers' })
 

@@ -14,6 +14,7 @@ import { FIREWALL } from './rules/firewalls.ts'
 import { QOS } from './rules/qos.ts'
 import { LOAD_BALANCER } from './rules/load-balancers.ts'
 import { PROVIDER_NETWORK } from './rules/provider-networks.ts'
+import { REACHABILITY } from './rules/reachabilities.ts'
 import { REST } from './rules/others.ts'
 import type { RuleCase } from './rules/rule-case.ts'
 
@@ -32,5 +33,6 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...LOAD_BALANCER,
   ...INSTANCE,
   ...PROVIDER_NETWORK,
+  ...REACHABILITY,
   ...REST,
 ]

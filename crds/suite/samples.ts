@@ -684,4 +684,33 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
   ],
+  Reachability: [
+    {
+      spec: {
+        source: { portRef: { name: 'eth0' } },
+        destination: { portRef: { name: 'db' } },
+        ...{ protocol: 'tcp', port: 5432, sourcePort: 50_000, etherType: 'IPv4', ttlSecondsAfterFinished: 60 },
+      },
+      status: {
+        ...{ ...COMMON, state: 'Succeeded', completionTime: '2026-01-01T00:00:00Z', reachable: false },
+        ...{ sourceAddress: '10.0.0.5', destinationAddress: '10.0.1.7' },
+        stoppedBy: {
+          ...{ direction: 'request', kind: 'SecurityGroup', namespace: 'team-a', name: 'db' },
+          ...{ reason: 'SecurityGroupRuleMissing', message: 'no rule lets it pass' },
+        },
+        requestPath: [
+          { kind: 'Port', namespace: 'team-a', name: 'eth0', action: 'Sent' },
+          { kind: 'SecurityGroup', namespace: 'team-a', name: 'default', action: 'Allowed', detail: 'egress' },
+        ],
+        answerPath: [{ kind: 'Port', namespace: 'team-a', name: 'db', action: 'Sent', detail: 'nothing' }],
+      },
+    },
+    {
+      spec: {
+        source: { networkRef: { name: 'public', namespace: 'infra' }, ipAddress: '203.0.113.9' },
+        destination: { instanceRef: { name: 'web' } },
+      },
+    },
+    { spec: { source: { instanceRef: { name: 'web' } }, destination: { ipAddress: '198.51.100.7' } } },
+  ],
 }

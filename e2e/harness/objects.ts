@@ -61,6 +61,8 @@ export const addressGroup = (at: Named, spec: object = {}): Draft => draft('Addr
 export const qosPolicy = (at: Named, spec: object = {}): Draft => draft('QoSPolicy', at, spec)
 export const loadBalancer = (at: Named, spec: object = {}): Draft => draft('LoadBalancer', at, spec)
 
+export const reachability = (at: Named, spec: object = {}): Draft => draft('Reachability', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

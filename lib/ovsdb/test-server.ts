@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureRootfs } from '../../local/rootfs/build.ts'
+import { hostProgram } from '../../local/rootfs/host-program.ts'
 import { exec } from '../exec.ts'
 
 export interface OvsPrograms {
@@ -18,17 +19,7 @@ export interface OvsPrograms {
 
 export async function ovsPrograms(): Promise<OvsPrograms> {
   const rootfs = process.env['NEPHELE_ROOTFS'] ?? (await ensureRootfs())
-  const libraries = ['usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu']
-    .map((dir) => join(rootfs, dir))
-    .find((dir) => existsSync(dir))
-  const loader = ['lib64/ld-linux-x86-64.so.2', 'lib/ld-linux-aarch64.so.1']
-    .map((f) => join(rootfs, f))
-    .find((f) => existsSync(f))
-  if (!libraries || !loader) throw new Error(`no loader in ${rootfs}`)
-  return {
-    rootfs,
-    argv: (program, ...args) => [loader, '--library-path', libraries, join(rootfs, program), ...args],
-  }
+  return { rootfs, argv: (program, ...args) => hostProgram(rootfs, program, ...args) }
 }
 
 export interface TestServer {

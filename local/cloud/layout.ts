@@ -32,6 +32,8 @@ export function layoutOf(dir: string) {
     operatorAuthority: join(dir, 'operator', 'authority'),
     operatorTls: join(dir, 'operator', 'tls'),
     operatorToken: join(dir, 'operator', 'token'),
+    /** Runs the nodes' ovn-trace on the host. */
+    operatorTrace: join(dir, 'operator', 'ovn-trace'),
     examples: join(dir, 'examples'),
     log: (name: string) => join(dir, 'log', `${name}.log`),
     fabricLog: join(dir, 'log', 'fabric.log'),

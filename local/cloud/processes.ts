@@ -64,6 +64,7 @@ export function operatorEnvironment(layout: Layout, subnet: number): Record<stri
     NEPHELE_OVN_SB_CA_FILE: layout.pki('ca.crt'),
     NEPHELE_OVN_SB_CERT_FILE: layout.pki('operator-sb.crt'),
     NEPHELE_OVN_SB_KEY_FILE: layout.pki('operator-sb.key'),
+    NEPHELE_OVN_TRACE: layout.operatorTrace,
     NEPHELE_HTTP_ADDRESS: `${host}:${OPERATOR_HTTP_PORT}`,
     ...Object.fromEntries(TEST_SETTINGS.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   }

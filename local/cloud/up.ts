@@ -14,6 +14,7 @@ import { hasOutside, startFabric, stopFabric } from '../node/fabric.ts'
 import { stopNode, waitForNode } from '../node/node.ts'
 import { prepareHost } from './prepare.ts'
 import { rootfsDir } from '../rootfs/build.ts'
+import { hostProgram } from '../rootfs/host-program.ts'
 import type { CaretakerConfig } from '../services/caretaker.ts'
 import { ensureCertificates } from './certificates.ts'
 import { Cloud } from './cloud.ts'
@@ -91,6 +92,7 @@ export async function up(options: UpOptions): Promise<CloudUp> {
         ])
       },
     ])
+    await writeTraceProgram(cloud)
     await progress.step('image server', () => ensureCaretaker(cloud, guestImage), layout.log('caretaker'))
     if (operator) await progress.step('operator', () => ensureOperator(cloud), layout.log('operator'))
     await progress.step('agents', () => admitAgents(cloud))
@@ -192,6 +194,12 @@ async function ensureCaretaker(cloud: Cloud, guestImage: GuestImage): Promise<vo
 }
 
 /** Returns when it serves, so when it also answers the bus's questions about logins. */
+/** The image of the operator has the program itself. */
+async function writeTraceProgram({ state, layout }: Cloud): Promise<void> {
+  const argv = hostProgram(state.rootfs, 'usr/bin/ovn-trace').map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+  await writeFile(layout.operatorTrace, `#!/bin/sh\nexec ${argv.join(' ')} "$@"\n`, { mode: 0o755 })
+}
+
 async function ensureOperator(cloud: Cloud): Promise<void> {
   await cloud.startProcess('operator')
   const process = cloud.state.processes['operator']

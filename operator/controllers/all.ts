@@ -21,6 +21,7 @@ import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
 import { providerNetworkController } from './provider-network/controller.ts'
 import { qosPolicyController } from './qos-policy/controller.ts'
+import { reachabilityController } from './reachability/controller.ts'
 import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
@@ -66,6 +67,7 @@ export function defineControllers(
     loadBalancers: loadBalancerController(deps, informers),
     addressScopes: addressScopeController(deps, informers),
     subnetPools: subnetPoolController(deps, informers),
+    reachabilities: reachabilityController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -18,6 +18,7 @@ import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
 import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
+import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
 import { QOS_ROWS } from '../testing/waits/qos.ts'
 import { RELEASE_ROWS } from '../testing/waits/releases.ts'
@@ -45,6 +46,7 @@ const ROWS: WaitRow[] = [
   ...SUBNET_POOL_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
+  ...REACHABILITY_ROWS,
 ]
 
 describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) => {
@@ -123,6 +125,24 @@ const ELSEWHERE: Record<string, string> = {
   VolumeFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
   ImportFailed: 'a node’s report: whatever it says next wakes the object, as for Importing',
   CertificatePending: 'a node’s report: it asks again when its document comes',
+  Settling:
+    'of a Reachability: our own runs for what it hangs on, each write of which wakes it: reachability/controller.test.ts',
+  TraceUnavailable: 'thrown, tried again with back-off for a minute',
+  AddressNotInUse: 'status.stoppedBy of a Reachability: nothing waits for it',
+  NoFloatingIP: 'status.stoppedBy of a Reachability: nothing waits for it',
+  NoRouter: 'status.stoppedBy of a Reachability: nothing waits for it',
+  PortUnused: 'status.stoppedBy of a Reachability: nothing waits for it',
+  InstanceNotRunning: 'status.stoppedBy of a Reachability: nothing waits for it',
+  StoppedElsewhere: 'status.stoppedBy of a Reachability: nothing waits for it',
+  PortSecurity: 'status.stoppedBy of a Reachability: nothing waits for it',
+  NoSecurityGroup: 'status.stoppedBy of a Reachability: nothing waits for it',
+  SecurityGroupRuleMissing: 'status.stoppedBy of a Reachability: nothing waits for it',
+  FirewallRuleMissing: 'status.stoppedBy of a Reachability: nothing waits for it',
+  FirewallRuleDenies: 'status.stoppedBy of a Reachability: nothing waits for it',
+  NoRoute: 'status.stoppedBy of a Reachability: nothing waits for it',
+  RouterAddress: 'status.stoppedBy of a Reachability: nothing waits for it',
+  Dropped: 'status.stoppedBy of a Reachability: nothing waits for it',
+  LeadsElsewhere: 'status.stoppedBy of a Reachability: nothing waits for it',
 }
 const EVENTS = [
   'ResizeRefused',
@@ -152,6 +172,7 @@ const WELL = [
   'StandbyReady',
   'NextHopsAnswer',
   'MachinesOnRecord',
+  'Answered',
 ]
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */
@@ -174,6 +195,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     RouterNotFound: 'it names no Router: it finds the one that joins its Subnet',
     RouterDeleting: 'the same',
   },
+  reachabilities: { NoGatewayNode: 'status.stoppedBy: nothing waits for it' },
   subnets: { SubnetNotReady: 'of it, to others' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }

@@ -29,5 +29,6 @@ export function absentNetwork(): NetworkDriver {
     onNextHops: () => () => undefined,
     hasProbes: () => false,
     onProbes: () => () => undefined,
+    trace: refuse,
   }
 }

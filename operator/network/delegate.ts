@@ -22,5 +22,6 @@ export function delegateTo(network: NetworkDriver): NetworkDriver {
     onNextHops: (listener) => network.onNextHops(listener),
     hasProbes: () => network.hasProbes(),
     onProbes: (listener) => network.onProbes(listener),
+    trace: (packet, signal) => network.trace(packet, signal),
   }
 }

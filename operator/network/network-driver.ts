@@ -9,6 +9,7 @@ import type {
   NextHopState,
   ProbeResult,
 } from './logical-kinds.ts'
+import type { LogicalPacket, LogicalTrace } from './logical-trace.ts'
 
 /** A row of ours, as its mark says. */
 export interface OwnedRow extends LogicalOwner {
@@ -81,4 +82,9 @@ export interface NetworkDriver {
   hasProbes(): boolean
   /** Called with the UIDs of the ports of which the probes found something else. */
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void
+  /**
+   * What would become of a packet, by all that has been ensured until now. Nothing is sent.
+   * @throws TransientError('TraceUnavailable') where the backend cannot be asked
+   */
+  trace(packet: LogicalPacket, signal: AbortSignal): Promise<LogicalTrace>
 }

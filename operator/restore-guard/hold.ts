@@ -21,5 +21,7 @@ export function heldNetwork(network: NetworkDriver, isHeld: () => boolean): Netw
     ...delegateTo(network),
     ensure: unlessHeld((want, signal) => network.ensure(want, signal)),
     remove: unlessHeld((kind, uid, signal) => network.remove(kind, uid, signal)),
+    // It asks northd for a sign of life.
+    trace: unlessHeld((packet, signal) => network.trace(packet, signal)),
   }
 }

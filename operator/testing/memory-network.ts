@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { StaleWriterError, TransientError } from '../../lib/errors.ts'
+import type { LogicalPacket, LogicalTrace } from '../network/logical-trace.ts'
 import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network/network-driver.ts'
 import {
   AWAITED_KINDS,
@@ -197,6 +198,17 @@ export class MemoryNetwork implements NetworkDriver {
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {
     this.#probeListeners.add(listener)
     return () => this.#probeListeners.delete(listener)
+  }
+
+  /** What becomes of packets: each arrives at the port of its MAC address, unless a test says otherwise. */
+  traceOf = (packet: LogicalPacket): LogicalTrace => {
+    const port = [...this.rows.of('Port').values()].find(({ mac }) => mac === packet.destinationMac)
+    return { steps: [], end: { what: 'delivered', portUids: port ? [port.uid] : [] } }
+  }
+
+  async trace(packet: LogicalPacket): Promise<LogicalTrace> {
+    this.#check()
+    return this.traceOf(packet)
   }
 
   /** A probe of whatever port number found this. */

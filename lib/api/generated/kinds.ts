@@ -121,6 +121,13 @@ export const QOS_POLICY: ResourceKind = {
   kind: 'QoSPolicy',
   namespaced: true,
 }
+export const REACHABILITY: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'reachabilities',
+  kind: 'Reachability',
+  namespaced: true,
+}
 export const ROUTER: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -197,6 +204,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   ports: PORT,
   providerNetworks: PROVIDER_NETWORK,
   qosPolicies: QOS_POLICY,
+  reachabilities: REACHABILITY,
   routers: ROUTER,
   securityGroups: SECURITY_GROUP,
   storagePools: STORAGE_POOL,

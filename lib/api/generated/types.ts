@@ -17,6 +17,7 @@ import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
 import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
 import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qospolicy.ts'
+import type { ReachabilitySpec, ReachabilityStatus } from '../../../crds/generated/reachability.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
@@ -44,6 +45,7 @@ export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
 export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
 export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
+export type Reachability = Resource<ReachabilitySpec, ReachabilityStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
@@ -72,6 +74,7 @@ export interface CustomObjects {
   ports: Port
   providerNetworks: ProviderNetwork
   qosPolicies: QoSPolicy
+  reachabilities: Reachability
   routers: Router
   securityGroups: SecurityGroup
   storagePools: StoragePool

@@ -45,6 +45,11 @@ export function planFirewallGroupRemoval(uid: string, nb: Northbound): Plan {
   return plan
 }
 
+/** Which rule of its direction an ACL is; undefined: the one that drops what is left. */
+export function ruleOfPriority(priority: number): number | undefined {
+  return priority > REST_PRIORITY && priority <= FIRST_PRIORITY ? FIRST_PRIORITY - priority : undefined
+}
+
 function copiesOf(uid: string, held: FoundRow | undefined, nb: Northbound): FoundRow[] {
   return nb.all('FirewallGroup', uid).filter((row) => row.uuid !== held?.uuid)
 }

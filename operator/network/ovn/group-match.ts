@@ -4,9 +4,12 @@ import type { LogicalRule } from '../logical-kinds.ts'
 import { familyOf, normalPrefix, type AddressFamily } from './addresses.ts'
 import { rangeMatch, symbolOf } from './match-words.ts'
 
+/** Of the names of groups' Port_Groups. */
+export const GROUP_PREFIX = 'nsg_'
+
 /** Of a group's Port_Group, which OVN has address sets of, too. */
 export function groupName(uid: string): string {
-  return symbolOf('nsg_', uid)
+  return symbolOf(GROUP_PREFIX, uid)
 }
 
 /** Name of the address set that holds a group's addresses of one family. */

@@ -12,7 +12,7 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalSecurityGroup } from '../logical-kinds.ts'
 import { planAddressSets } from './address-group-plan.ts'
-import { groupName, ruleMatch } from './group-match.ts'
+import { GROUP_PREFIX, groupName, ruleMatch } from './group-match.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
@@ -93,7 +93,7 @@ export function planOutOfGroups(plan: Plan, nb: Northbound, held: FoundRow, keep
   for (const group of nb.groupsOf(held.uuid)) {
     const name = readString(group.row['name']) ?? ''
     if (keep.has(name)) kept.add(name)
-    else if (name === GUARD_GROUP || name.startsWith('nsg_')) {
+    else if (name === GUARD_GROUP || name.startsWith(GROUP_PREFIX)) {
       const mutations = [['ports', 'delete', setOf([uuidOf(held.uuid)])]] as const
       plan.push({ op: 'mutate', table: 'Port_Group', where: byUuid(group.uuid), mutations })
     }

@@ -2,8 +2,10 @@
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
+import { readNumber } from '../../../lib/ovsdb/values.ts'
 import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
 import type { LogicalKind, LogicalWant, NextHopState, ProbeResult } from '../logical-kinds.ts'
+import type { LogicalPacket, LogicalTrace } from '../logical-trace.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
 import { madeRows, type MadeRow } from './made-rows.ts'
 import { isDisturbance, Northbound } from './northbound.ts'
@@ -15,6 +17,9 @@ import { PLANNERS, planWant } from './planners.ts'
 import { PortClaims } from './port-claims.ts'
 import type { SouthboundOptions } from './southbound.ts'
 import { isGuardRefusal, toDriverError } from './driver-errors.ts'
+import { findFirewallRule } from './trace-firewall-rules.ts'
+import { OvnTrace, type OvnTraceOptions } from './ovn-trace.ts'
+import { readTrace } from './read-trace.ts'
 import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
 
 export interface OvnNetworkDriverOptions extends Pick<
@@ -23,8 +28,17 @@ export interface OvnNetworkDriverOptions extends Pick<
 > {
   /** Where port claims are read. Absent: they are not watched. */
   southbound?: SouthboundOptions
+  /** The program that follows a packet. Absent: nobody can ask. */
+  trace?: OvnTraceOptions
   claimPatienceMs?: number
   backendTiming?: BackendTiming
+}
+
+/** How long northd may take to make flows of what is written. */
+const SETTLE_MS = 10_000
+
+function cfgOf(nb: Northbound, column: 'nb_cfg' | 'sb_cfg'): number {
+  return readNumber(nb.global()?.row[column]) ?? 0
 }
 
 /** OVN's northbound database. One transaction per change, one at a time: each plan is based on a mirror with all earlier ones. */
@@ -34,6 +48,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   readonly #nb: Northbound
   readonly #claims: PortClaims
   readonly #backend: BackendWatch
+  readonly #trace: OvnTrace | undefined
   readonly #disturbed = new Set<() => void>()
   readonly #made = new Set<(row: MadeRow) => void>()
   #term: Term | undefined
@@ -41,7 +56,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   #tail: Promise<unknown> = Promise.resolve()
   #stopped = AbortSignal.abort()
 
-  constructor({ southbound, claimPatienceMs, backendTiming, ...options }: OvnNetworkDriverOptions) {
+  constructor({ southbound, trace, claimPatienceMs, backendTiming, ...options }: OvnNetworkDriverOptions) {
     const database = 'OVN_Northbound'
     this.#client = new OvsdbClient({ ...options, database, tables: NORTHBOUND_TABLES, leaderOnly: true })
     this.#nb = new Northbound((table) => this.#client.rows(table), PLANNERS)
@@ -58,6 +73,7 @@ export class OvnNetworkDriver implements NetworkDriver {
       probe: () => this.#probe(),
       ...(backendTiming ? { timing: backendTiming } : {}),
     })
+    this.#trace = trace && new OvnTrace(trace)
     this.#client.onChange((changes) => {
       this.#nb.update(changes)
       this.#tellMade(changes)
@@ -159,6 +175,34 @@ export class OvnNetworkDriver implements NetworkDriver {
 
   onProbes(listener: (portUids: ReadonlySet<string>) => void): () => void {
     return this.#claims.southbound?.probes.onChanged(listener) ?? (() => undefined)
+  }
+
+  async trace(packet: LogicalPacket, signal: AbortSignal): Promise<LogicalTrace> {
+    if (!this.#trace)
+      throw new TransientError(
+        'TraceUnavailable',
+        'the operator knows no ovn-trace: set NEPHELE_OVN_TRACE and NEPHELE_OVN_SB_READ',
+      )
+    await this.#settle(signal)
+    const events = await this.#trace.follow(packet, signal)
+    return readTrace(events, (acl) => findFirewallRule(acl, this.#client.rows('Port_Group'), this.#nb))
+  }
+
+  /** Resolves when northd has made flows of all that is written. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    await this.#probe()
+    const asked = cfgOf(this.#nb, 'nb_cfg')
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(SETTLE_MS)])
+    await this.#client
+      .waitUntil(() => (cfgOf(this.#nb, 'sb_cfg') >= asked ? true : undefined), deadline)
+      .catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw new TransientError(
+          'TraceUnavailable',
+          'ovn-northd does not keep up with what is written: look at its log',
+          { cause: error },
+        )
+      })
   }
 
   #endWatches(): void {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reachability } from '../../../lib/api/types.ts'
+import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
+
+const ENDS = ['source', 'destination'] as const
+
+/** The machines at its ends. */
+export const instance: Reference<Reachability, 'instances'> = {
+  to: 'instances',
+  refs: ({ spec }) =>
+    ENDS.flatMap((end): NamedRef[] => {
+      const ref = spec[end].instanceRef
+      return ref ? [{ ref, field: `spec.${end}.instanceRef` }] : []
+    }),
+}
+
+/** The Ports at its ends. */
+export const port: Reference<Reachability, 'ports'> = {
+  to: 'ports',
+  refs: ({ spec }) =>
+    ENDS.flatMap((end): NamedRef[] => {
+      const ref = spec[end].portRef
+      return ref ? [{ ref, field: `spec.${end}.portRef` }] : []
+    }),
+}
+
+/** The outside. */
+export const network: Reference<Reachability, 'networks'> = {
+  to: 'networks',
+  refs: ({ spec }) =>
+    spec.source.networkRef ? [{ ref: spec.source.networkRef, field: 'spec.source.networkRef' }] : [],
+}
+
+export function isFinished({ status }: Reachability): boolean {
+  return status?.state === 'Succeeded' || status?.state === 'Failed'
+}
+
+export const reachabilityKind: KindRow<Reachability> = {
+  references: { instance, port, network },
+  indexes: {
+    /** The namespace of one that has no answer yet. */
+    unanswered: (reachability) => (isFinished(reachability) ? [] : [reachability.metadata.namespace ?? '']),
+  },
+}

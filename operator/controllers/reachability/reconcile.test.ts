@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Reachability promises: a question is asked once, of what is there; its answer is in words of resources that may be told; and it goes.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type {
+  FirewallGroup,
+  FirewallPolicy,
+  FloatingIP,
+  Instance,
+  Network,
+  Port,
+  Reachability,
+  Router,
+  SecurityGroup,
+  Subnet,
+} from '../../../lib/api/types.ts'
+import { announcerMac } from '../../../lib/contract/metadata-port.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import type { LogicalPacket, LogicalTrace, TraceStop } from '../../network/logical-trace.ts'
+import { floatingMac, gatewayMac } from '../../network/own-macs.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { reconcileReachability } from './reconcile.ts'
+
+type Spec = Reachability['spec']
+let world: MemoryWorld
+let asked: LogicalPacket[]
+/** What the backend says, packet by packet; then that each arrives. */
+let answers: LogicalTrace[]
+
+const question = (spec: Partial<Spec> = {}): Reachability =>
+  stored<Reachability>('why', {
+    ...{ source: { portRef: { name: 'client' } }, destination: { portRef: { name: 'web' } } },
+    ...{ protocol: 'tcp', port: 80, ...spec },
+  })
+const run = (now = '2026-01-01T00:00:00Z') => ({ ...world.run, now: new Date(now) })
+const reconcile = (reachability: Reachability, now?: string) =>
+  reconcileReachability(reachability, world.deps, run(now))
+async function ask(spec: Partial<Spec> = {}) {
+  const reachability = question(spec)
+  await reconcile(reachability)
+  return reachability.status
+}
+const stoppedAt = (stop: TraceStop): LogicalTrace => ({ steps: [], end: { what: 'stopped', stop } })
+const MACHINE: Instance['spec'] = { flavorRef: { name: 'f' }, imageRef: { name: 'i' } }
+const observed = { observedGeneration: 1 }
+
+function putNetwork(name: string, cidr: string, gatewayIP: string, more: Partial<Network['spec']> = {}, ns = 'ns') {
+  world.put('networks', stored<Network>(name, more, { namespace: ns }))
+  const spec: Subnet['spec'] = { networkRef: { name }, cidr }
+  world.put('subnets', stored<Subnet>(name, spec, { namespace: ns, uid: `uid-subnet-${name}`, status: { gatewayIP } }))
+}
+
+function putPort(name: string, network: string, ipAddress: string, ns = 'ns') {
+  const machine = stored<Instance>(`vm-${name}`, MACHINE, { namespace: ns, status: { state: 'ACTIVE' } })
+  world.put('instances', machine)
+  world.put(
+    'ports',
+    stored<Port>(
+      name,
+      { networkRef: { name: network } },
+      {
+        namespace: ns,
+        status: {
+          ...{ ...observed, state: 'ACTIVE', node: 'n1', macAddress: `0a:00:00:00:00:${ipAddress.split('.').at(-1)}` },
+          ...{ instance: { name: `vm-${name}`, uid: `uid-vm-${name}` }, securityGroupUIDs: [`uid-${ns}-web`] },
+          fixedIPs: [{ subnet: network, ipAddress, prefixLength: 24 }],
+        },
+      },
+    ),
+  )
+}
+
+beforeEach(() => {
+  world = memoryWorld()
+  ;[asked, answers] = [[], []]
+  const usual = world.network.traceOf
+  world.network.traceOf = (packet) => {
+    asked.push(packet)
+    const macs = new Map(
+      world.deps.caches.ports.list().map(({ metadata, status }) => [status?.macAddress, metadata.uid]),
+    )
+    const uid = macs.get(packet.destinationMac)
+    return answers.shift() ?? (uid ? { steps: [], end: { what: 'delivered', portUids: [uid] } } : usual(packet))
+  }
+  world.put('securityGroups', stored<SecurityGroup>('web', {}, { uid: 'uid-ns-web', status: observed }))
+  putNetwork('front', '10.0.1.0/24', '10.0.1.1')
+  putNetwork('back', '10.0.2.0/24', '10.0.2.1')
+  putPort('client', 'front', '10.0.1.11')
+  putPort('web', 'front', '10.0.1.12')
+  putPort('db', 'back', '10.0.2.13')
+})
+
+const join = (...subnets: string[]) => {
+  const legs = subnets.map((subnet) => ({
+    subnet,
+    subnetUID: `uid-subnet-${subnet}`,
+    ipAddress: 'x',
+    prefixLength: 24,
+  }))
+  const interfaces = subnets.map((name) => ({ subnetRef: { name } }))
+  return world.put('routers', stored<Router>('main', { interfaces }, { status: { ...observed, interfaces: legs } }))
+}
+const openOutside = (namespace = 'infra') => {
+  const shared = { external: true, provider: { providerNetworkRef: { name: 'dc' } }, sharedWith: [{ namespace: 'ns' }] }
+  putNetwork('public', '203.0.113.0/24', '203.0.113.1', shared, namespace)
+  const router = join('front', 'back')
+  router.status = {
+    ...router.status,
+    gateways: ['n1'],
+    externalGateway: { network: `${namespace}/public`, networkUID: 'uid-public', snat: true },
+  }
+  world.put('routers', router)
+}
+const lead = (status: Partial<NonNullable<FloatingIP['status']>>, spec: Partial<FloatingIP['spec']> = {}) =>
+  world.put(
+    'floatingIPs',
+    stored<FloatingIP>(
+      'fip',
+      { networkRef: { namespace: 'infra', name: 'public' }, ...spec },
+      {
+        status: {
+          ...{ ...observed, networkUID: 'uid-public', ipAddress: '203.0.113.20' },
+          ...{ router: 'ns/main', routerUID: 'uid-main', ...status },
+        },
+      },
+    ),
+  )
+const toDb = { destination: { portRef: { name: 'db' } } }
+const fromOutside = { source: { networkRef: { namespace: 'infra', name: 'public' } } }
+
+describe('on one network', () => {
+  test('the request, and its answer', async () => {
+    expect(await ask()).toEqual({
+      ...{ state: 'Succeeded', reachable: true, completionTime: '2026-01-01T00:00:00Z' },
+      ...{ sourceAddress: '10.0.1.11', destinationAddress: '10.0.1.12' },
+      requestPath: [
+        { kind: 'Port', namespace: 'ns', name: 'client', action: 'Sent' },
+        { kind: 'Port', namespace: 'ns', name: 'web', action: 'Delivered' },
+      ],
+      answerPath: [
+        { kind: 'Port', namespace: 'ns', name: 'web', action: 'Sent' },
+        { kind: 'Port', namespace: 'ns', name: 'client', action: 'Delivered' },
+      ],
+    })
+    const [request, answer] = asked
+    expect(request).toEqual({
+      ...{ from: { portUid: 'uid-client' }, sourceMac: '0a:00:00:00:00:11', destinationMac: '0a:00:00:00:00:12' },
+      ...{ source: '10.0.1.11', destination: '10.0.1.12', protocol: 'tcp', isAnswer: false },
+      ...{ sourcePort: 49_152, destinationPort: 80 },
+    })
+    expect(answer).toMatchObject({
+      ...{ from: { portUid: 'uid-web' }, source: '10.0.1.12', destination: '10.0.1.11', isAnswer: true },
+      ...{ sourcePort: 80, destinationPort: 49_152, destinationMac: '0a:00:00:00:00:11' },
+    })
+  })
+
+  test.each([
+    [
+      'SecurityGroupRuleMissing',
+      { why: 'securityGroups', portUid: 'uid-web', direction: 'ingress' },
+      'SecurityGroup',
+      'web',
+    ],
+    ['PortSecurity', { why: 'portSecurity', portUid: 'uid-client' }, 'Port', 'client'],
+    ['AddressNotInUse', { why: 'unknownHost', routerUid: 'uid-main', legUid: 'uid-subnet-back' }, 'Subnet', 'back'],
+    ['Dropped', { why: 'other', stage: 'ls_in_x', routerUid: undefined, portUid: 'uid-web' }, 'Port', 'web'],
+  ] as const)('%s', async (reason, stop, kind, name) => {
+    answers = [stoppedAt(stop)]
+    expect(await ask()).toMatchObject({
+      ...{ state: 'Succeeded', reachable: false },
+      stoppedBy: { direction: 'request', reason, kind, namespace: 'ns', name },
+    })
+  })
+
+  test('the message has the rule that would do', async () => {
+    answers = [stoppedAt({ why: 'securityGroups', portUid: 'uid-web', direction: 'ingress' })]
+    const message = (await ask({ protocol: 'udp', port: 53 }))?.stoppedBy?.message
+    expect(message).toBe(
+      'no rule of SecurityGroup ns/web of Port ns/web lets ingress udp 53 from 10.0.1.11 to 10.0.1.12 pass: add to spec.rules {direction: ingress, protocol: udp, portRangeMin: 53, portRangeMax: 53}',
+    )
+  })
+
+  test('an answer that is stopped is told apart', async () => {
+    const there: LogicalTrace = { steps: [], end: { what: 'delivered', portUids: ['uid-web'] } }
+    answers = [there, stoppedAt({ why: 'securityGroups', portUid: 'uid-client', direction: 'ingress' })]
+    const status = await ask()
+    expect(status).toMatchObject({ reachable: false, stoppedBy: { direction: 'answer' } })
+    expect(status?.answerPath).toEqual([{ kind: 'Port', namespace: 'ns', name: 'web', action: 'Sent' }])
+  })
+
+  test.each(['client', 'web'])('the machine of %s is off', async (name) => {
+    world.put('instances', stored<Instance>(`vm-${name}`, MACHINE, { status: { state: 'SHUTOFF' } }))
+    const status = await ask()
+    expect(status?.stoppedBy).toMatchObject({ reason: 'InstanceNotRunning', kind: 'Instance', name: `vm-${name}` })
+    expect(asked).toHaveLength(name === 'client' ? 0 : 1)
+  })
+
+  test('nobody has the address, or another machine gets it', async () => {
+    expect((await ask({ destination: { ipAddress: '10.0.1.99' } }))?.stoppedBy).toMatchObject({
+      ...{ reason: 'AddressNotInUse', kind: 'Subnet', name: 'front' },
+    })
+    answers = [{ steps: [], end: { what: 'delivered', portUids: ['uid-db'] } }]
+    expect((await ask())?.stoppedBy).toMatchObject({ reason: 'LeadsElsewhere', name: 'db' })
+  })
+})
+
+describe('by way of a router', () => {
+  test('a Subnet that none joins, or that hands out no gateway', async () => {
+    expect((await ask(toDb))?.stoppedBy).toMatchObject({ reason: 'NoRouter', kind: 'Subnet', name: 'front' })
+    const spec = { networkRef: { name: 'front' }, cidr: '10.0.1.0/24', disableGateway: true }
+    world.put('subnets', stored<Subnet>('front', spec, { uid: 'uid-subnet-front' }))
+    expect((await ask(toDb))?.stoppedBy).toMatchObject({ reason: 'SubnetWithoutGateway', name: 'front' })
+  })
+
+  test('the next hop is the router, or the one of the most particular host route', async () => {
+    join('front', 'back')
+    await ask(toDb)
+    expect(asked[0]?.destinationMac).toBe(announcerMac('uid-subnet-front'))
+    const hostRoutes = [
+      { destination: '10.0.0.0/8', nextHop: '10.0.1.250' },
+      { destination: '10.0.2.0/24', nextHop: '10.0.1.12' },
+    ]
+    const spec = { networkRef: { name: 'front' }, cidr: '10.0.1.0/24', dhcp: { hostRoutes } }
+    world.put('subnets', stored<Subnet>('front', spec, { uid: 'uid-subnet-front', status: { gatewayIP: '10.0.1.1' } }))
+    asked = []
+    await ask(toDb)
+    expect(asked[0]?.destinationMac).toBe('0a:00:00:00:00:12')
+  })
+
+  test('no route, and no node for the gateway', async () => {
+    join('front', 'back')
+    const away = { destination: { ipAddress: '198.51.100.7' } }
+    answers = [stoppedAt({ why: 'noRoute', routerUid: 'uid-main' })]
+    expect((await ask(away))?.stoppedBy).toMatchObject({ reason: 'NoRoute', kind: 'Router', name: 'main' })
+    openOutside()
+    const router = world.deps.caches.routers.findByUid('uid-main')!
+    const spec = { ...router.spec, externalGateway: { networkRef: { namespace: 'infra', name: 'public' } } }
+    world.put('routers', { ...structuredClone(router), spec, status: { ...router.status, gateways: [] } })
+    answers = [stoppedAt({ why: 'noRoute', routerUid: 'uid-main' })]
+    expect((await ask(away))?.stoppedBy).toMatchObject({ reason: 'NoGatewayNode', name: 'main' })
+  })
+
+  test('the rule of a firewall: the one that is for the packet’s family', async () => {
+    join('front', 'back')
+    const rules = [
+      { action: 'allow' as const, protocol: 'udp' as const },
+      { action: 'deny' as const, protocol: 'tcp' as const },
+    ]
+    world.put('firewallPolicies', stored<FirewallPolicy>('p', { rules }, { namespace: 'infra' }))
+    const policies = [{ policy: 'infra/p', policyUID: 'uid-p' }]
+    world.put(
+      'firewallGroups',
+      stored<FirewallGroup>('edge', { ports: [] }, { status: { ...observed, ingressPolicies: policies } }),
+    )
+    const stop = (rule: number | undefined): TraceStop => ({
+      why: 'firewall',
+      uid: 'uid-edge',
+      direction: 'ingress',
+      rule,
+    })
+    answers = [stoppedAt(stop(2))]
+    // The policy is not shared with the project: only its group is told.
+    expect((await ask(toDb))?.stoppedBy).toMatchObject({
+      reason: 'FirewallRuleDenies',
+      kind: 'FirewallGroup',
+      name: 'edge',
+    })
+    const shared = { rules, sharedWith: [{ namespace: 'ns' }] }
+    world.put('firewallPolicies', stored<FirewallPolicy>('p', shared, { namespace: 'infra', status: observed }))
+    answers = [stoppedAt(stop(2))]
+    const told = (await ask(toDb))?.stoppedBy
+    expect(told).toMatchObject({ reason: 'FirewallRuleDenies', kind: 'FirewallPolicy', namespace: 'infra', name: 'p' })
+    expect(told?.message).toContain('spec.rules[1] of FirewallPolicy infra/p')
+    answers = [stoppedAt(stop(undefined))]
+    expect((await ask(toDb))?.stoppedBy).toMatchObject({ reason: 'FirewallRuleMissing', kind: 'FirewallGroup' })
+  })
+})
+
+describe('from and to the outside', () => {
+  test('a machine without a floating IP, and at one', async () => {
+    openOutside()
+    expect((await ask({ ...fromOutside, ...toDb }))?.stoppedBy).toMatchObject({ reason: 'NoFloatingIP', name: 'db' })
+    lead({ portUID: 'uid-db', fixedIPAddress: '10.0.2.13', distributed: true })
+    await ask({ ...fromOutside, ...toDb })
+    expect(asked[0]).toMatchObject({
+      ...{ from: { networkUid: 'uid-public' }, source: '203.0.113.1', destination: '203.0.113.20' },
+      destinationMac: floatingMac('uid-fip'),
+    })
+    asked = []
+    lead({ portUID: 'uid-db', fixedIPAddress: '10.0.2.13', distributed: false })
+    await ask({ ...toDb, source: { ...fromOutside.source, ipAddress: '198.51.100.9' } })
+    expect(asked[0]).toMatchObject({ source: '198.51.100.9', destinationMac: gatewayMac('uid-main') })
+  })
+
+  test('a forwarded port is asked for at the port outside', async () => {
+    openOutside()
+    const forwarding = { externalPort: 2222, internalPort: 22, portRef: { name: 'db' } }
+    const status = { protocol: 'tcp' as const, externalPort: 2222, portUID: 'uid-db', fixedIPAddress: '10.0.2.13' }
+    lead({ portForwardings: [status] }, { portForwardings: [forwarding] })
+    await ask({ ...fromOutside, ...toDb, port: 22 })
+    expect(asked[0]).toMatchObject({ destination: '203.0.113.20', destinationPort: 2222 })
+    expect((await ask({ ...fromOutside, ...toDb, port: 23 }))?.stoppedBy).toMatchObject({ reason: 'NoFloatingIP' })
+  })
+
+  test('the answer to a machine goes back to where it is translated, and from there to the machine', async () => {
+    openOutside()
+    const left: LogicalTrace = {
+      steps: [
+        { what: 'routed', routerUid: 'uid-main' },
+        { what: 'translated', routerUid: 'uid-main', end: 'source', address: '203.0.113.10' },
+      ],
+      end: { what: 'left', networkUid: 'uid-public' },
+    }
+    answers = [left, { steps: [], end: { what: 'delivered', portUids: ['uid-client'] } }]
+    const status = await ask({ destination: { ipAddress: '198.51.100.7' }, protocol: 'icmp', port: undefined as never })
+    expect(status).toMatchObject({ reachable: true })
+    expect(status?.requestPath).toContainEqual({
+      ...{ kind: 'Router', namespace: 'ns', name: 'main', action: 'Translated', detail: 'source 203.0.113.10' },
+    })
+    expect(asked[1]).toMatchObject({
+      ...{ from: { networkUid: 'uid-public' }, source: '198.51.100.7', destination: '10.0.1.11', isAnswer: true },
+    })
+  })
+})
+
+describe('of other projects', () => {
+  beforeEach(() => {
+    putNetwork('theirs', '10.9.0.0/24', '10.9.0.1', {}, 'other')
+    putPort('secret', 'theirs', '10.9.0.5', 'other')
+    world.put('securityGroups', stored<SecurityGroup>('hidden', {}, { namespace: 'other', uid: 'uid-other-web' }))
+    world.put('routers', stored<Router>('hub', {}, { namespace: 'other' }))
+    join('front', 'back')
+  })
+  const STOPS: TraceStop[] = [
+    { why: 'securityGroups', portUid: 'uid-secret', direction: 'ingress' },
+    { why: 'firewall', uid: 'uid-nobody', direction: 'ingress', rule: 3 },
+    { why: 'unknownHost', routerUid: 'uid-hub', legUid: 'uid-subnet-theirs' },
+    { why: 'noRoute', routerUid: 'uid-hub' },
+    { why: 'portSecurity', portUid: 'uid-secret' },
+    { why: 'other', stage: 'x', routerUid: 'uid-hub', portUid: undefined },
+  ]
+  test.each(STOPS)('$why: no name is told, and nothing about it', async (stop) => {
+    answers = [{ ...stoppedAt(stop), steps: [{ what: 'routed', routerUid: 'uid-hub' }] }]
+    const status = await ask({ destination: { ipAddress: '10.9.0.5' } })
+    expect(status?.stoppedBy).toEqual({
+      ...{ direction: 'request', reason: 'StoppedElsewhere' },
+      message: 'something of another project stops it: ask whoever has the destination',
+    })
+    expect(JSON.stringify(status)).not.toMatch(/secret|hidden|hub|theirs|other\//)
+  })
+
+  test('an answer that theirs cannot send tells no name either', async () => {
+    answers = [{ steps: [], end: { what: 'delivered', portUids: ['uid-secret'] } }]
+    const status = await ask({ destination: { ipAddress: '10.9.0.5' } })
+    expect(status?.stoppedBy).toMatchObject({ direction: 'answer', reason: 'StoppedElsewhere' })
+    expect(JSON.stringify(status)).not.toMatch(/secret|hidden|hub|theirs|other\//)
+  })
+
+  test('their Ports cannot be asked from', async () => {
+    const outcome = await reconcile(question({ source: { portRef: { name: 'secret' } } }))
+    expect(outcome).toMatchObject({ kind: 'wait', reason: 'PortNotFound' })
+  })
+})
+
+describe('its life', () => {
+  test('what it hangs on was just written: it waits', async () => {
+    world.put(
+      'securityGroups',
+      stored<SecurityGroup>('web', {}, { uid: 'uid-ns-web', status: observed, generation: 2 }),
+    )
+    expect(await reconcile(question())).toMatchObject({ kind: 'wait', reason: 'Settling' })
+    expect(asked).toEqual([])
+  })
+
+  test('what cannot be asked within a minute fails, and then stays so', async () => {
+    const reachability = question({ source: { portRef: { name: 'nobody' } } })
+    const early = await reconcile(reachability, '2026-01-01T00:00:20Z')
+    expect(early).toMatchObject({ reason: 'PortNotFound', retryAfterMs: 40_000 })
+    expect(reachability.status?.state).toBe('Pending')
+    const late = await reconcile(reachability, '2026-01-01T00:01:00Z')
+    expect(late).toMatchObject({ kind: 'wait', reason: 'PortNotFound', retryAfterMs: 600_000 })
+    expect(reachability.status).toMatchObject({ state: 'Failed', completionTime: '2026-01-01T00:01:00Z' })
+  })
+
+  test('a backend that does not answer is asked again for a minute', async () => {
+    const answer = () => world.network.failNext(new TransientError('TraceUnavailable', 'away'))
+    answer()
+    await expect(reconcile(question())).rejects.toThrow('away')
+    answer()
+    const late = question()
+    expect(await reconcile(late, '2026-01-01T00:02:00Z')).toMatchObject({ reason: 'TraceUnavailable' })
+    expect(late.status?.state).toBe('Failed')
+  })
+
+  test.each([
+    ['FamilyMismatch', { etherType: 'IPv6' as const }],
+    ['NotExternal', { source: { networkRef: { name: 'front' } } }],
+  ])('%s fails at once', async (reason, spec) => {
+    const reachability = question(spec)
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'wait', reason })
+    expect(reachability.status?.state).toBe('Failed')
+  })
+
+  test('it is asked once, and goes when its time is over', async () => {
+    const reachability = world.put('reachabilities', question({ ttlSecondsAfterFinished: 60 }))
+    expect(await reconcile(reachability)).toEqual({ kind: 'done', retryAfterMs: 60_000 })
+    const { length } = asked
+    expect(await reconcile(reachability, '2026-01-01T00:00:59Z')).toEqual({ kind: 'done', retryAfterMs: 1000 })
+    expect(asked).toHaveLength(length)
+    expect(await reconcile(reachability, '2026-01-01T00:01:00Z')).toEqual({ kind: 'done' })
+    expect(world.deps.caches.reachabilities.size).toBe(0)
+  })
+})
