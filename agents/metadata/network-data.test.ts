@@ -92,3 +92,12 @@ test('both families of one interface are two networks on one link, and name serv
     services: servers.map((address) => ({ type: 'dns', address })),
   })
 })
+
+test('on a network of an SDN controller there is no way to the metadata service', () => {
+  const port = portWith({ ...v4, dhcp: false })
+  const controller = { name: 'sdn.example.com/l2', physicalNetwork: 'sdn' }
+  const { networks } = networkData([{ ...port, spec: { ...port.spec, controller } }]) as { networks: object[] }
+  expect(networks).toMatchObject([
+    { type: 'ipv4', ip_address: '10.0.0.5', routes: [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.0.1' }] },
+  ])
+})

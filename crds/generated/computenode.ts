@@ -194,6 +194,10 @@ export interface ComputeNodeStatus {
      */
     datapath?: 'system' | 'netdev'
     /**
+     * The address at which tunnels of other nodes reach it.
+     */
+    tunnelAddress?: string
+    /**
      * Physical networks that it is connected to, by ProviderNetworks.
      *
      * @maxItems 64

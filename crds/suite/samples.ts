@@ -349,6 +349,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           accelerationReason: 'no virtualization extensions',
           dpdk: true,
           dpdkVersion: 'DPDK 24.11.8',
+          tunnelAddress: '10.99.0.11',
           physicalNetworks: ['dc'],
           numaCells: 1,
         },

@@ -2,8 +2,9 @@
 // A Network that an SDN controller realises: what the cloud still does for it, and what it refuses there.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Network, Port } from '../../lib/api/types.ts'
-import type { PortDocument } from '../../lib/contract/documents.ts'
+import type { NodeDocument, PortDocument } from '../../lib/contract/documents.ts'
 import { LOGICAL_KINDS } from '../network/logical-kinds.ts'
+import { without } from '../testing/answers.ts'
 import { ns, QuietCloud, type Where } from '../testing/quiet-cloud.ts'
 import { CONTROLLER, makeExternal } from '../testing/waits/external-networks.ts'
 import { automaticPort, vm } from '../testing/waits/row.ts'
@@ -45,6 +46,24 @@ test('two Networks of one controller are two, and other Networks are the network
   })
 })
 
+test('a flat Network on a physical network of the same name is in nobody’s way', async () => {
+  c.make('providerNetworks', 'flat', { type: 'flat', vlanRanges: undefined, physicalNetwork: 'sdn' })
+  c.make('networks', 'flat', { provider: { providerNetworkRef: { name: 'flat' } } })
+  await c.operator.rest()
+  expect(['flat', 'fabric'].map((name) => c.operator.reason('networks', ns(name)))).toEqual(['Ready', 'Ready'])
+})
+
+test('nodes are told whose the bridge is, and of two that differ in that the older counts', async () => {
+  const { deps } = c.operator.world
+  const [document] = deps.bus.desired.list().filter(({ kind, node }) => kind === 'node' && node === 'c1')
+  const { spec } = (await deps.bus.desired.read('c1', 'node', document?.uid ?? '')) as NodeDocument
+  expect(spec.physicalNetworks).toEqual([{ name: 'sdn', bridge: 'br-sdn', controller: CONTROLLER }])
+  const nodes = [{ bridge: 'br-sdn' }]
+  c.make('providerNetworks', 'flat', { type: 'flat', vlanRanges: undefined, physicalNetwork: 'sdn', nodes })
+  await c.operator.rest()
+  expect(c.operator.reason('providerNetworks', { name: 'flat' })).toBe('MappingConflict')
+})
+
 test('a machine’s Port has MAC and address, and its node is told whose word to wait for', async () => {
   c.vm('vm', { networks: [{ networkRef: { name: 'fabric' } }] })
   await c.operator.rest()
@@ -56,6 +75,14 @@ test('a machine’s Port has MAC and address, and its node is told whose word to
   expect(spec.controller).toEqual({ name: CONTROLLER, physicalNetwork: 'sdn' })
   expect(spec.fixedIPs).toEqual([expect.objectContaining({ dhcp: false, dnsNameservers: [] })])
   expect(rowsOf('vm')).toEqual([])
+})
+
+test('where the Port is going to be is said before anything is plugged: its controller programs it by that', async () => {
+  c.operator.answer = without('port')
+  c.vm('vm', { networks: [{ networkRef: { name: 'fabric' } }] })
+  await c.operator.rest()
+  expect(c.operator.reason(...automaticPort(c))).toBe('Plugging')
+  expect(get(automaticPort(c)).status).toMatchObject({ node: c.nodeOf('vm'), instance: { name: 'vm' } })
 })
 
 test('nothing of it is missed in the network backend', async () => {
@@ -156,6 +183,16 @@ describe('refused on it', () => {
   })
 })
 const ON = { networkRef: { name: 'fabric' } }
+
+test('a Port on it that a Router names stays free for a machine', async () => {
+  c.port('eth', ON)
+  c.make('routers', 'r', { interfaces: [{ portRef: { name: 'eth' } }] })
+  await c.operator.rest()
+  expect(get(['ports', ns('eth')]).status).not.toHaveProperty('router')
+  c.vm('vm', { networks: [{ portRef: { name: 'eth' } }] })
+  await c.operator.rest()
+  expect(c.operator.reason(...vm)).toBe('Ready')
+})
 
 test('a segment is its controller’s to choose', async () => {
   c.make('networks', 'x', { ...SDN, provider: { providerNetworkRef: { name: 'sdn' }, segmentationID: 7 } })

@@ -92,6 +92,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
     dpdk: (dpdk?.initialized ?? false) && dpdk?.vhostUser === true,
     ...(ovs?.datapath === undefined ? {} : { datapath: ovs.datapath }),
     ...(dpdk?.version === undefined ? {} : { dpdkVersion: dpdk.version.slice(0, 64) }),
+    ...(inventory.encapAddress === undefined ? {} : { tunnelAddress: inventory.encapAddress }),
     ...(physicalNetworks === undefined ? {} : { physicalNetworks }),
     numaCells: inventory.numa.length,
   }

@@ -25,7 +25,7 @@ import { whyNotTold } from './extra-dhcp.ts'
 import { isOutside } from './outside.ts'
 import { chooseServers, observeOutside } from './serve-outside.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
-import { observePort } from './status.ts'
+import { observePort, record } from './status.ts'
 import { removePort } from './remove.ts'
 import { applyPortPolicy, resolvePortPolicy, whyNotSetAside } from './qos-policy.ts'
 import { policyInEffect } from '../qos-policy/users.ts'
@@ -81,6 +81,11 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (plan.kind === 'unplaced') return waitFor('Unbound', plan.message)
   const hostname = controllerOf(network) === undefined ? plan.binding?.hostname : undefined
   recordName(port, { network, hostname }, deps, run.now)
+  // Its SDN controller has to know where it is going to be, to program it there and elsewhere.
+  if (plan.binding && controllerOf(network) !== undefined && status.node !== plan.binding.node) {
+    record(port, plan.binding)
+    return saved
+  }
   // First of all, so that nothing passes without it.
   const given = policyInEffect(identity.object.policy, port, deps.caches)
   if (given.ok) await applyPortPolicy(port, network, given.object, deps, run.signal)

@@ -49,7 +49,7 @@ export function observePort(
   return failure ?? waitFor('Plugging', `waiting for node ${node} to plug it`)
 }
 
-function record(port: Port, binding: Binding): void {
+export function record(port: Port, binding: Binding): void {
   const status = (port.status ??= {})
   status.node = binding.node
   status.epoch = binding.epoch
