@@ -9,6 +9,7 @@ import { resolve } from '../../kind/resolve.ts'
 import type { Caches, NamedRef } from '../../kind/row.ts'
 import type { TraceProtocol } from '../../network/logical-trace.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
+import { assertSupported } from '../common/sdn-controller.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { familyOfSubnet } from '../subnet/range.ts'
@@ -71,6 +72,7 @@ export function resolveQuestion(reachability: Reachability, caches: Caches): Fou
         ? pick(receiver?.object, family)
         : { what: 'address', address: destination.ipAddress }
     if (!from || !to) continue
+    for (const end of [from, to]) if (end.what !== 'address') assertTraceable(end.network)
     const { protocol = 'icmp', port = 0, sourcePort = DEFAULT_SOURCE_PORT } = spec
     return found({
       ...{ namespace: metadata.namespace ?? '', source: from, destination: to, protocol, port, sourcePort },
@@ -80,6 +82,11 @@ export function resolveQuestion(reachability: Reachability, caches: Caches): Fou
     'FamilyMismatch',
     `source and destination have no ${asked ?? 'family of'} addresses in common: name another Port, or another etherType`,
   )
+}
+
+/** @throws TerminalError for a Network whose packets an SDN controller leads */
+function assertTraceable(network: Network): void {
+  assertSupported(network, false, 'an answer about it', 'ask the controller')
 }
 
 function familyAsked({ spec }: Reachability): Family | undefined {

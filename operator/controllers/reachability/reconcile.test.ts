@@ -322,6 +322,25 @@ describe('from and to the outside', () => {
   })
 })
 
+test('from a machine to another’s address outside, the answer is back at the router that gave the request another sender', async () => {
+  openOutside()
+  const translated = (end: 'source' | 'destination', address: string) =>
+    ({ what: 'translated', routerUid: 'uid-main', end, address }) as const
+  const routed = { what: 'routed', routerUid: 'uid-main' } as const
+  const there: LogicalTrace = {
+    steps: [routed, translated('source', '203.0.113.10'), translated('destination', '10.0.2.13')],
+    end: { what: 'delivered', portUids: ['uid-db'] },
+  }
+  lead({ portUID: 'uid-db', fixedIPAddress: '10.0.2.13', distributed: true })
+  const unknown: TraceStop = { why: 'other', stage: 'lr_in_ip_input', routerUid: 'uid-main', portUid: undefined }
+  answers = [there, { ...stoppedAt(unknown), steps: [routed] }]
+  expect(await ask({ destination: { ipAddress: '203.0.113.20' } })).toMatchObject({ reachable: true })
+  expect(asked[1]).toMatchObject({ source: '10.0.2.13', destination: '203.0.113.10', isAnswer: true })
+  // One that does not get to the router is lost.
+  answers = [there, stoppedAt({ why: 'securityGroups', portUid: 'uid-db', direction: 'egress' })]
+  expect(await ask({ destination: { ipAddress: '203.0.113.20' } })).toMatchObject({ reachable: false })
+})
+
 describe('of other projects', () => {
   beforeEach(() => {
     putNetwork('theirs', '10.9.0.0/24', '10.9.0.1', {}, 'other')
@@ -394,7 +413,12 @@ describe('its life', () => {
   test.each([
     ['FamilyMismatch', { etherType: 'IPv6' as const }],
     ['NotExternal', { source: { networkRef: { name: 'front' } } }],
+    ['UnsupportedByDriver', { destination: { portRef: { name: 'led' } } }],
   ])('%s fails at once', async (reason, spec) => {
+    const led = { uid: 'uid-led', status: { controller: 'sdn' } }
+    putNetwork('led', '10.5.0.0/24', '10.5.0.1')
+    world.put('networks', stored<Network>('led', {}, led))
+    putPort('led', 'led', '10.5.0.14')
     const reachability = question(spec)
     expect(await reconcile(reachability)).toMatchObject({ kind: 'wait', reason })
     expect(reachability.status?.state).toBe('Failed')
