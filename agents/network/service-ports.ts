@@ -19,7 +19,7 @@ import {
 const PREFIX = 'nephsvc-'
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 /** The interface's name inside the namespace. */
-const SERVICE_INNER = 'svc0'
+export const SERVICE_INNER = 'svc0'
 /** After that, a change of the switch is what wakes. */
 const INSTALL_TIMEOUT_MS = 2000
 

@@ -5,6 +5,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import type { RowChange } from '../../lib/ovsdb/row-change.ts'
+import { BalancerDaemons } from '../balancer/balancer-daemons.ts'
+import { BalancerReconciler } from '../balancer/balancer-reconciler.ts'
 import { MetadataService } from '../metadata/metadata-service.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.ts'
@@ -14,7 +16,9 @@ import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driv
 import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
+import { ServicePorts } from '../network/service-ports.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
+import { chooseLaunch } from '../storage/exports/launcher.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from '../network/drivers/ovs/switch-inventory.ts'
 
 export interface NetworkRoleOptions {
@@ -84,10 +88,14 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.onChange((changes) => {
     if (changes.some((c) => c.table === 'Open_vSwitch')) keep()
   })
+  const balancers = new BalancerReconciler({
+    ...{ ports: new ServicePorts(driver), runDir: context.runDir, log },
+    daemons: new BalancerDaemons(async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
+  })
   database.start(stop.signal)
   return {
     name: 'network',
-    reconcilers: [ports],
+    reconcilers: [ports, balancers],
     inventory: [
       {
         name: 'switch',

@@ -25,7 +25,7 @@ export type HighestWriter = Pick<Versions, 'incarnation' | 'term'>
 const State = z.object({ storeId: z.string(), highest: z.object({ incarnation: z.int(), term: z.int() }).optional() })
 
 const STATE_FILE = 'state.json'
-const DOCUMENT_FILE = /^(node|image|volume|port|instance)\.[a-z0-9-]{1,63}\.json$/
+const DOCUMENT_FILE = /^(node|image|volume|port|balancer|instance)\.[a-z0-9-]{1,63}\.json$/
 /** How many finished tombstones are remembered; older leaders are refused by their term anyway. */
 const MAX_DONE = 5_000
 

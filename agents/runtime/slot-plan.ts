@@ -9,7 +9,10 @@ import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents
  * Limits what may hang, not computation: the agent has one thread.
  * In the order of the kinds' turns: dependencies before their dependents.
  */
-export const SLOTS: Readonly<Record<DocumentKind, number>> = { node: 2, port: 16, volume: 16, image: 8, instance: 24 }
+export const SLOTS: Readonly<Record<DocumentKind, number>> = {
+  ...{ node: 2, port: 16, volume: 16, image: 8 },
+  ...{ balancer: 8, instance: 24 },
+}
 const ORDER = Object.keys(SLOTS) as DocumentKind[]
 
 export const URGENT = 0

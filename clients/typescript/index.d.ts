@@ -99,7 +99,7 @@ export declare class KeyPair extends GenericKind {
 
 import type { LoadBalancerSpec, LoadBalancerStatus } from './types/loadbalancer.js'
 export type { LoadBalancerSpec, LoadBalancerStatus } from './types/loadbalancer.js'
-/** An address whose TCP, UDP or SCTP connections are shared by several machines, on every node, without a machine of its own. Members see the address of who asks. */
+/** An address whose connections are shared by several machines. Every node does it for TCP, UDP and SCTP, and members see the address of who asks; for HTTP proxies on gateway nodes do. */
 export declare class LoadBalancer extends GenericKind {
   spec: LoadBalancerSpec
   status?: LoadBalancerStatus

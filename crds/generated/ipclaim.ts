@@ -64,9 +64,9 @@ export interface IPClaimSpec {
      */
     ownerRef?: {
       /**
-       * Its kind; HealthMonitor: a LoadBalancer, for its probes. *live*
+       * Its kind. HealthMonitor, ProxyAddress, FirstProxy, SecondProxy: a LoadBalancer, for its probes and its proxies. *live*
        */
-      kind: 'Router' | 'FloatingIP' | 'LoadBalancer' | 'HealthMonitor'
+      kind: 'Router' | 'FloatingIP' | 'LoadBalancer' | 'HealthMonitor' | 'ProxyAddress' | 'FirstProxy' | 'SecondProxy'
       /**
        * Its namespace. *live*
        */

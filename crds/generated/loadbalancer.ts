@@ -45,9 +45,9 @@ export interface LoadBalancerSpec {
      */
     name: string
     /**
-     * The protocol. *live*
+     * The protocol. http: a proxy on a gateway node shares out requests, and says in X-Forwarded-For who asks. *live*
      */
-    protocol: 'tcp' | 'udp' | 'sctp'
+    protocol: 'tcp' | 'udp' | 'sctp' | 'http'
     /**
      * The port. *live*
      */
@@ -93,6 +93,10 @@ export interface LoadBalancerSpec {
       port?: number
     }[]
     /**
+     * Of http alone: members are told who asks before each connection, by the PROXY protocol of this version; they have to expect it. Absent: no. *live*
+     */
+    proxyProtocol?: 'v1' | 'v2'
+    /**
      * Whether a client stays with the same member, by its address; absent: no. *live*
      */
     sessionAffinity?: {
@@ -102,9 +106,17 @@ export interface LoadBalancerSpec {
       timeoutSeconds?: number
     }
     /**
-     * Whether members are probed and left out while they do not answer: by a connection (tcp), or a packet that is not refused (udp). Absent: no. *live*
+     * Whether members are probed and left out while they do not answer: by a connection (tcp), a packet that is not refused (udp), or a request (http). Absent: no. *live*
      */
     healthMonitor?: {
+      /**
+       * Of http alone: what is asked for by GET; absent: whether it takes a connection. *live*
+       */
+      path?: string
+      /**
+       * What it has to answer then, such as 200, 200,204 or 200-299; absent: 200. *live*
+       */
+      expectedCodes?: string
       /**
        * Between two probes; absent: 5. *live*
        */
@@ -168,6 +180,35 @@ export interface LoadBalancerStatus {
    * Items: One address.
    */
   externalAddresses?: string[]
+  /**
+   * Where the proxy that serves is reached, in the Subnet of the address.
+   */
+  proxyAddress?: string
+  /**
+   * How often its proxies were placed.
+   */
+  proxyEpoch?: number
+  /**
+   * Of HTTP listeners, the nodes that run a proxy, and its own address, which members see.
+   *
+   * @maxItems 2
+   *
+   * Items: One proxy.
+   */
+  proxies?: {
+    /**
+     * Name of the node.
+     */
+    node: string
+    /**
+     * Its own address.
+     */
+    ipAddress: string
+    /**
+     * Whether it has the address at the moment. Absent where not known.
+     */
+    serving?: boolean
+  }[]
   /**
    * From where members are probed, one address in each of their Subnets.
    *

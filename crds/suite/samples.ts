@@ -630,6 +630,10 @@ export const SAMPLES: Record<string, Sample[]> = {
             healthMonitor: { intervalSeconds: 5, timeoutSeconds: 3, successThreshold: 1, failureThreshold: 2 },
           },
           { name: 'dns', protocol: 'udp', port: 53 },
+          {
+            ...{ name: 'web', protocol: 'http', port: 8080, proxyProtocol: 'v2' },
+            healthMonitor: { path: '/health', expectedCodes: '200-299' },
+          },
         ],
         deletionProtection: false,
       },
@@ -638,6 +642,8 @@ export const SAMPLES: Record<string, Sample[]> = {
         ...{ router: 'team/main', routerUID: 'uid-2' },
         externalAddresses: ['203.0.113.9'],
         probeAddresses: [{ subnet: 'front', subnetUID: 'uid-1', ipAddress: '10.0.0.101' }],
+        ...{ proxyAddress: '10.0.0.102', proxyEpoch: 1 },
+        proxies: [{ node: 'n1', ipAddress: '10.0.0.103', serving: true }],
         listeners: [
           {
             ...{ name: 'http', port: 80 },

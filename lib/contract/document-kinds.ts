@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod'
+import { BalancerSpec } from './balancer-spec.ts'
 import { ImageSpec, InstanceSpec, NodeSpec, PortSpec, VolumeSpec } from './specs.ts'
 
 export const CONTRACT_VERSION = 1
@@ -22,6 +23,7 @@ export const DOCUMENTS = {
   image: { spec: ImageSpec, holds: 'copy', states: ['downloading', 'ready', 'failed', 'refused', 'gone'] },
   volume: { spec: VolumeSpec, holds: 'original', states: ['creating', 'available', 'failed', 'refused', 'gone'] },
   port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
+  balancer: { spec: BalancerSpec, holds: 'copy', states: ['starting', 'active', 'failed', 'refused', 'gone'] },
   instance: {
     spec: InstanceSpec,
     holds: 'original',

@@ -7,6 +7,7 @@ import { CONTRACT_VERSION, DOCUMENT_KINDS, DocumentKind, DOCUMENTS } from './doc
 import { uid } from './fields.ts'
 import { Versions } from './versions.ts'
 
+export * from './balancer-spec.ts'
 export * from './document-kinds.ts'
 export * from './inventory.ts'
 export * from './notification.ts'
@@ -52,6 +53,7 @@ export type NodeDocument = z.infer<Presents['node']>
 export type ImageDocument = z.infer<Presents['image']>
 export type VolumeDocument = z.infer<Presents['volume']>
 export type PortDocument = z.infer<Presents['port']>
+export type BalancerDocument = z.infer<Presents['balancer']>
 export type InstanceDocument = z.infer<Presents['instance']>
 
 export const PresentDocument = z.discriminatedUnion('kind', Object.values(PRESENT) as [AnyPresent, ...AnyPresent[]])

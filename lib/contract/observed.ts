@@ -47,6 +47,17 @@ export type Orphan = z.infer<typeof Orphan>
 export const Unlisted = z.object({ kind: DocumentKind, what: text(253), reason: reason(), message: text(1024) })
 export type Unlisted = z.infer<typeof Unlisted>
 
+/** A member of a balancer's pool, as its node sees it. */
+export const ObservedMember = z.object({
+  pool: z.string().max(127),
+  address: z.string().max(39),
+  port: z.int().min(1).max(65535),
+  isUp: z.boolean(),
+  /** Why it is not. */
+  why: text(128).optional(),
+})
+export type ObservedMember = z.infer<typeof ObservedMember>
+
 /** What the agent knows beyond the state; `image`, `volume` and so on name the kind of the fields below them. */
 export const ObservedFacts = z.object({
   /** image */
@@ -90,6 +101,9 @@ export const ObservedFacts = z.object({
   rootDiskGiB: smallAmount().optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
+  /** balancer: whether this node serves, and what it knows of members that are not reached */
+  serving: z.boolean().optional(),
+  members: firstOf(ObservedMember, 4096).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
   orphans: firstOf(Orphan, 256).optional(),
   /** node: ordered by kind, with few places of each, so that no kind is cut off. Absent beside `orphans`: everything was listed. */

@@ -5,6 +5,7 @@ import { nodeFiles, type NodeFile } from '../node/files.ts'
 /** docs/node-prerequisites.md, the rows of a node with every role. */
 export const HOST_PACKAGES = [
   ...['openvswitch-switch', 'ovn-host', 'iproute2', 'ethtool', 'curl', 'procps'],
+  ...['haproxy', 'keepalived'],
   ...['qemu-system-x86', 'qemu-utils', 'qemu-block-extra', 'seabios', 'ovmf', 'ipxe-qemu'],
   ...['libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients'],
 ] as const

@@ -31,7 +31,7 @@ const PACKAGES = [
   ...['openvswitch-switch', 'openvswitch-switch-dpdk', 'ovn-central', 'ovn-host'],
   // Without the mempool plug-in vhost-user ports connect, look healthy and drop every packet.
   ...['librte-mempool-ring25', 'librte-bus-vdev25', 'librte-net-virtio25', 'librte-net-vhost25'],
-  ...['dnsmasq-base', 'haproxy', 'tgt'],
+  ...['dnsmasq-base', 'haproxy', 'keepalived', 'tgt'],
   ...GUEST_IMAGE_PACKAGES,
 ] as const
 

@@ -42,8 +42,7 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
   PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
   QoS: anyOf(resources('ports', isLimited), resources('routers', isLimited), resources('floatingIPs', isLimited)),
-  // Of nobody yet.
-  ServicePort: resources('loadBalancers', () => false),
+  ServicePort: resources('loadBalancers', ({ status }) => status?.proxyAddress !== undefined),
   LoadBalancer: resources('loadBalancers', ({ status }) => status?.routerUID !== undefined),
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources(

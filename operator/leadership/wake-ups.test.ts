@@ -193,6 +193,8 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   loadBalancers: {
     InUse: 'nothing refers to a LoadBalancer',
     RouterNotFound: 'it names no Router: it finds the one that joins its Subnet',
+    NetworkNotReady: 'what a Router joins is of a Network that is there',
+    NodeSilent: 'only while the list of what its node is still to release is full',
     RouterDeleting: 'the same',
   },
   reachabilities: { NoGatewayNode: 'status.stoppedBy: nothing waits for it' },

@@ -29,6 +29,12 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
       return { state: 'ready' }
     case 'image':
       return { state: 'ready', facts: { sha256: document.spec.sha256 ?? 'ab'.repeat(32), virtualSizeBytes: 2 ** 30 } }
+    case 'balancer': {
+      const members = document.spec.pools.flatMap(({ name, members, monitor }) =>
+        monitor ? members.map(({ address, port }) => ({ pool: name, address, port, isUp: true })) : [],
+      )
+      return { state: 'active', facts: { serving: true, members } }
+    }
     case 'port':
       return { state: 'active', facts: { ovnInstalled: true } }
     case 'volume': {

@@ -23,6 +23,7 @@ export class FakeNode {
   bootId = 'boot-0001'
   readonly images = new Map<string, Document<'image'>>()
   readonly volumes = new Map<string, Document<'volume'>>()
+  readonly balancers = new Map<string, Document<'balancer'>>()
   readonly ports = new Map<string, Document<'port'>>()
   readonly instances = new Map<
     string,
@@ -91,6 +92,7 @@ const RECONCILERS = {
   image: images,
   volume: volumes,
   port: ports,
+  balancer: balancers,
   instance: instances,
 } satisfies { [K in Exclude<DocumentKind, 'node'>]: (node: FakeNode) => KindReconciler<K> }
 
@@ -170,6 +172,16 @@ function ports(node: FakeNode) {
       return base('port', node, node.ports).remove(tombstone)
     },
   } satisfies KindReconciler<'port'>
+}
+
+function balancers(node: FakeNode) {
+  return {
+    ...base('balancer', node, node.balancers),
+    async reconcile(document): Promise<Observation<'balancer'>> {
+      node.balancers.set(document.uid, document)
+      return { state: 'active', facts: { serving: true, members: [] } }
+    },
+  } satisfies KindReconciler<'balancer'>
 }
 
 function instances(node: FakeNode) {

@@ -13,7 +13,7 @@ export const LOAD_BALANCER: RuleCase[] = [
     kind: 'LoadBalancer',
     path: 'spec.listeners',
     says: 'write each port of a protocol in one listener',
-    bad: { 'spec.listeners[1].protocol': 'tcp', 'spec.listeners[1].port': 80 },
+    bad: [{ 'spec.listeners[1].protocol': 'tcp', 'spec.listeners[1].port': 80 }, { 'spec.listeners[2].port': 80 }],
     good: [{ 'spec.listeners[1].port': 80 }],
   },
   {
@@ -22,6 +22,27 @@ export const LOAD_BALANCER: RuleCase[] = [
     says: 'sctp cannot be monitored',
     bad: { [`${LISTENER}.protocol`]: 'sctp' },
     good: [{ [`${LISTENER}.protocol`]: 'sctp', [`${LISTENER}.healthMonitor`]: undefined }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'path and expectedCodes are for http',
+    bad: { [`${LISTENER}.healthMonitor.path`]: '/' },
+    good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.healthMonitor.path`]: '/' }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'proxyProtocol is for http',
+    bad: { [`${LISTENER}.proxyProtocol`]: 'v1' },
+    good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.proxyProtocol`]: 'v1' }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'expectedCodes are of what path answers',
+    bad: { 'spec.listeners[2].healthMonitor.path': undefined },
+    good: [{ 'spec.listeners[2].healthMonitor.expectedCodes': undefined }],
   },
   {
     kind: 'LoadBalancer',

@@ -27,11 +27,12 @@ export function chooseGateways(
   present: readonly string[],
   candidates: readonly GatewayNode[],
   routerUid: string,
+  depth = DEPTH,
 ): string[] {
   const had = present.flatMap((name) => candidates.find((node) => node.name === name) ?? [])
-  const chosen = had.filter(({ isClosed }) => !isClosed).slice(0, DEPTH)
+  const chosen = had.filter(({ isClosed }) => !isClosed).slice(0, depth)
   const rest = candidates.filter((node) => node.isUp && !node.isClosed && !chosen.includes(node))
-  while (chosen.length < DEPTH) {
+  while (chosen.length < depth) {
     const zones = new Set(chosen.map(({ zone }) => zone))
     const rank = (node: GatewayNode) => [zones.has(node.zone) ? 1 : 0, node.load, order(node.name, routerUid)] as const
     const [best] = rest.sort((a, b) => compare(rank(a), rank(b)))
@@ -41,7 +42,7 @@ export function chooseGateways(
   }
   // One that is closed stays the first until a node that is up can take over.
   const kept = chosen.some(({ isUp }) => isUp) ? [] : had.filter(({ isClosed }) => isClosed)
-  return [...kept, ...chosen].slice(0, DEPTH).map(({ name }) => name)
+  return [...kept, ...chosen].slice(0, depth).map(({ name }) => name)
 }
 
 /** Nodes with the gateway role that are connected to the physical network, if it is one. */

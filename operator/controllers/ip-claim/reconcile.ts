@@ -58,6 +58,9 @@ const OWNERS = {
   FloatingIP: { kind: FLOATING_IP, cache: 'floatingIPs' },
   LoadBalancer: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   HealthMonitor: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  ProxyAddress: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  FirstProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  SecondProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
 } as const satisfies Record<OwnerRef['kind'], object>
 
 function cachedOwner({ kind, namespace, name }: OwnerRef, { caches }: Pick<OperatorDeps, 'caches'>) {
@@ -91,6 +94,7 @@ function isAbandoned(
     const { vipAddress } = (owner as LoadBalancer).status ?? {}
     return vipAddress !== undefined && vipAddress !== address
   }
+  if (isProxy(ownerRef)) return isProxyAbandoned(address, owner as LoadBalancer)
   if (ownerRef.kind === 'HealthMonitor') return isProbeAbandoned(address, block, owner as LoadBalancer)
   const router = owner as Router
   const { interfaces = [], externalGateway } = router.status ?? {}
@@ -101,6 +105,16 @@ function isAbandoned(
   const subnet = caches.subnets.find(block.namespace, block.subnetName)
   const network = subnet && networkKeyOf(subnet)
   return network === undefined || !targetKeysOf(outside, router).includes(network)
+}
+
+function isProxy({ kind }: OwnerRef): boolean {
+  return kind === 'ProxyAddress' || kind === 'FirstProxy' || kind === 'SecondProxy'
+}
+
+/** One with HTTP listeners may be about to have it: it keeps the address of a proxy for the next one. */
+function isProxyAbandoned(address: string, { spec, status }: LoadBalancer): boolean {
+  const had = [status?.proxyAddress, ...(status?.proxies ?? []).map(({ ipAddress }) => ipAddress)]
+  return !had.includes(address) && !spec.listeners.some(({ protocol }) => protocol === 'http')
 }
 
 /** One that monitors and has none in this subnet yet may be about to have it. */

@@ -24,7 +24,7 @@ export async function claimProbes(
   { subnets }: BalancerWay,
   deps: AddressDeps,
 ): Promise<ClaimedProbes> {
-  const monitored = found.filter(({ listener }) => listener.healthMonitor !== undefined)
+  const monitored = found.filter(({ listener }) => listener.healthMonitor !== undefined && listener.protocol !== 'http')
   const uids = new Set(monitored.flatMap(({ members }) => members.flatMap(({ own }) => own?.subnet.metadata.uid ?? [])))
   const lacks: Outcome[] = []
   const probes: ProbeAddress[] = []

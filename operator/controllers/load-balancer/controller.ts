@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, LOAD_BALANCER } from '../../../lib/api/kinds.ts'
-import type { Instance, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
+import type { ComputeNode, Instance, KubeNode, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
 import { keyOfObject, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import { keyOf } from '../../kind/references.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { gatewayFactsOf, isCordoned } from '../common/gateway-nodes.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
 import { listPorts } from '../instance/nics.ts'
 import { memberPortsOf } from './kind.ts'
@@ -40,6 +41,11 @@ export function loadBalancerController(
       .listBy('monitors', keyOfObject(router))
       .filter(({ status }) => !status?.probeAddresses?.some(({ subnetUID }) => subnetUID === subnetUid))
       .map(keyOfObject)
+  /** Those whose proxies it runs, and those that want one. */
+  const carriedOrWaiting = ({ metadata }: ComputeNode | KubeNode) => [
+    ...keysBy('proxyNode', metadata.name),
+    ...keysBy('wantsProxies', 'true'),
+  ]
   return {
     name: 'load-balancer',
     kind: LOAD_BALANCER,
@@ -71,8 +77,21 @@ export function loadBalancerController(
         ...watchOf(informers.ports, onPort),
         when: (old, now) => !isDeepStrictEqual(reachedAt(old as Port), reachedAt(now as Port)),
       },
+      {
+        ...watchOf(informers.computeNodes, carriedOrWaiting),
+        when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
+      },
+      {
+        ...watchOf(informers.nodes, carriedOrWaiting),
+        when: (old, now) => isCordoned(old as KubeNode) !== isCordoned(now as KubeNode),
+      },
     ],
     sources: [
+      // Whether the word of its proxies counts.
+      ({ enqueue }) =>
+        deps.bus.heartbeats.onChange((nodes) => {
+          for (const node of nodes) for (const key of keysBy('proxyNode', node)) enqueue(key)
+        }),
       ({ enqueue }) =>
         deps.network.onProbes((portUids) => {
           for (const uid of portUids) for (const key of keysBy('memberPort', uid)) enqueue(key)

@@ -67,6 +67,12 @@ export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<
     .map((key) => labelKey(namespace, key, matchLabels[key] ?? ''))
 }
 
+export const MOST_PROXIES = 2
+
+function hasHttp({ listeners }: LoadBalancer['spec']): boolean {
+  return listeners.some(({ protocol }) => protocol === 'http')
+}
+
 export function memberPortsOf({ status }: LoadBalancer): string[] {
   const members = (status?.listeners ?? []).flatMap((listener) => listener.members)
   return [...new Set(members.flatMap(({ portUID }) => portUID ?? []))]
@@ -74,7 +80,13 @@ export function memberPortsOf({ status }: LoadBalancer): string[] {
 
 export const loadBalancerKind: KindRow<LoadBalancer> = {
   references: { subnet, probedSubnet, port, router },
+  document: 'balancer',
   indexes: {
+    /** Names of the nodes that run its proxies. */
+    proxyNode: ({ status }) => (status?.proxies ?? []).map(({ node }) => node),
+    /** `true`: it has HTTP listeners and fewer proxies than it could have. */
+    wantsProxies: ({ spec, status }) =>
+      hasHttp(spec) && (status?.proxies?.length ?? 0) < MOST_PROXIES ? ['true'] : [],
     /** `team/app=web`: labels by which it selects machines. */
     selects: selectorKeysOf,
     /** UIDs of the Ports that are its members. */
@@ -83,7 +95,10 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
     /** The Router behind which it monitors members. */
     monitors: ({ spec, status }) =>
-      status?.router !== undefined && spec.listeners.some(({ healthMonitor }) => healthMonitor) ? [status.router] : [],
+      status?.router !== undefined &&
+      spec.listeners.some(({ healthMonitor, protocol }) => healthMonitor && protocol !== 'http')
+        ? [status.router]
+        : [],
     /** The Subnet of which it waits for an address. */
     withoutAddress: (balancer) => (balancer.status?.vipAddress === undefined ? targetKeysOf(subnet, balancer) : []),
   },

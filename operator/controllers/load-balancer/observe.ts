@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { Listener, Member } from './members.ts'
 
@@ -10,6 +11,8 @@ type MemberStatus = ListenerStatus['members'][number]
 interface Observation {
   before: Status
   network: Pick<OperatorDeps['network'], 'hasProbes' | 'probeOf'>
+  /** Of the proxy that serves, for HTTP listeners. */
+  report: ObservedDocument | undefined
   /** From where members are probed, by UID of their Subnet. */
   sources: ReadonlyMap<string, string>
   now: string
@@ -19,7 +22,7 @@ interface Observation {
 export function observeListener(
   listener: Listener,
   members: readonly Member[],
-  { before, network, sources, now }: Observation,
+  { before, network, report, sources, now }: Observation,
 ): ListenerStatus {
   const known = before.listeners?.find(({ name }) => name === listener.name)?.members ?? []
   return {
@@ -29,7 +32,10 @@ export function observeListener(
       const old = known.find(
         ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
       )
-      const said = judge(listener, member, { network, sources, old })
+      const said =
+        listener.protocol === 'http'
+          ? judgeHttp(listener, member, { report, old })
+          : judge({ ...listener, protocol: listener.protocol }, member, { network, sources, old })
       const isSame = old?.status === said.status && old.reason === said.reason
       return { ...identityOf(member), ...said, since: isSame ? old.since : now }
     }),
@@ -49,8 +55,25 @@ function identityOf({
   }
 }
 
+/** As the proxy that serves sees it. One that has not spoken yet, or is away, leaves standing what was said before. */
+function judgeHttp(
+  { name, healthMonitor }: Listener,
+  { lacks, address, port }: Member,
+  { report, old }: { report: ObservedDocument | undefined; old: MemberStatus | undefined },
+): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
+  if (lacks) return { status: 'OFFLINE', ...lacks }
+  if (!healthMonitor || address === undefined) return { status: 'NO_MONITOR' }
+  const said = report?.facts.members?.find((one) => one.pool === name && one.address === address && one.port === port)
+  if (!said && old && wasProbed(old)) return verdictOf(old)
+  if (!said) return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }
+  if (said.isUp) return { status: 'ONLINE' }
+  const why = said.why === undefined ? '' : ` (HAProxy: ${said.why})`
+  const message = `the probe of ${address}, port ${port}, failed${why}: look whether the service runs there, and whether SecurityGroups let in the addresses of status.proxies`
+  return { status: 'OFFLINE', reason: 'NoAnswer', message }
+}
+
 function judge(
-  { healthMonitor, protocol }: Listener,
+  { healthMonitor, protocol }: { healthMonitor?: unknown; protocol: 'tcp' | 'udp' | 'sctp' },
   { lacks, own, address, port }: Member,
   { network, sources, old }: Pick<Observation, 'network' | 'sources'> & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {

@@ -5,7 +5,6 @@ import { done, released, saved, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimVip, releaseProbes } from './address.ts'
 import { claimProbes, leaveProbes } from './claim-probes.ts'
@@ -13,10 +12,11 @@ import { listFloating, recordExternal, setExternal } from './external.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
 import { resolveMembers } from './members.ts'
 import { observeListener, operatingStatusOf } from './observe.ts'
+import { ensureProxies, leaveProxies, type ProxyDeps } from './proxies.ts'
 import { toLogical } from './to-logical.ts'
 import { findWay } from './way.ts'
 
-export type LoadBalancerDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
+export type LoadBalancerDeps = ProxyDeps
 
 /** Stages: its address, which it keeps whatever follows, then the Router that answers for it, and the members behind that Router. */
 export async function reconcileLoadBalancer(
@@ -42,13 +42,18 @@ export async function reconcileLoadBalancer(
     listener,
     ...resolveMembers(balancer, listener, way.object, deps),
   }))
+  const http = found.filter(({ listener }) => listener.protocol === 'http')
+  const proxies = await ensureProxies(balancer, subnet.object, http, deps, run)
+  if (proxies.first) return proxies.first
   const probes = await claimProbes(balancer, found, way.object, deps)
   await deps.network.ensure(
     {
       ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
       addresses: [status.vipAddress],
       externalAddresses: external,
-      listeners: found.map(({ listener, members }) => toLogical(listener, members, probes.sources)),
+      listeners: found.map(({ listener, members }) =>
+        toLogical(listener, members, { sources: probes.sources, proxyAddress: status.proxyAddress }),
+      ),
     },
     run.signal,
   )
@@ -59,11 +64,17 @@ export async function reconcileLoadBalancer(
   const now = run.now.toISOString()
   const { network } = deps
   status.listeners = found.map(({ listener, members }) =>
-    observeListener(listener, members, { before: status, network, sources: probes.sources, now }),
+    observeListener(listener, members, {
+      before: status,
+      network,
+      report: proxies.report,
+      sources: probes.sources,
+      now,
+    }),
   )
   status.operatingStatus = operatingStatusOf(status.listeners)
   status.state = 'ACTIVE'
-  return allMissing([...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
+  return allMissing([...proxies.lacks, ...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
 }
 
 /** Nobody answers for it; it keeps its address. */
@@ -76,6 +87,7 @@ async function disconnect(
   const status = (balancer.status ??= {})
   await deps.network.remove('LoadBalancer', balancer.metadata.uid, signal)
   await releaseProbes(balancer, new Set(), deps)
+  const left = await leaveProxies(balancer, deps, { signal })
   delete status.router
   delete status.routerUID
   delete status.listeners
@@ -83,7 +95,7 @@ async function disconnect(
   delete status.externalAddresses
   status.operatingStatus = 'OFFLINE'
   status.state = 'PENDING'
-  return outcome
+  return allMissing([outcome, ...left])?.outcome ?? outcome
 }
 
 async function remove(balancer: LoadBalancer, deps: LoadBalancerDeps, run: Pick<Run, 'signal'>): Promise<Outcome> {
@@ -93,6 +105,8 @@ async function remove(balancer: LoadBalancer, deps: LoadBalancerDeps, run: Pick<
   if (users) return users
   await deps.network.remove('LoadBalancer', balancer.metadata.uid, run.signal)
   await releaseProbes(balancer, new Set(), deps)
+  const [left] = await leaveProxies(balancer, deps, run)
+  if (left) return left
   await deps.addresses.release(deps.addresses.listHeld(holderOfBalancer(balancer)))
   return released
 }

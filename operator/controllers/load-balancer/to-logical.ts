@@ -2,26 +2,36 @@
 import type { LogicalListener } from '../../network/logical-kinds.ts'
 import type { Listener, Member } from './members.ts'
 
-/** `sources`: by UID of a Subnet, from where its members are probed. Pure. */
+/** `sources`: by UID of a Subnet, from where its members are probed. `proxyAddress`: of its proxies, if it has any. Pure. */
 export function toLogical(
-  { protocol, port, sessionAffinity, healthMonitor }: Listener,
+  listener: Listener,
   members: readonly Member[],
-  sources: ReadonlyMap<string, string>,
+  { sources, proxyAddress }: { sources: ReadonlyMap<string, string>; proxyAddress: string | undefined },
 ): LogicalListener {
+  const { protocol, port, sessionAffinity } = listener
+  if (protocol === 'http') return toProxy(port, proxyAddress)
+  const monitor = monitorOf(listener)
   return {
     ...{ protocol, port, members: members.flatMap((member) => toLogicalMember(member, sources)) },
     ...(sessionAffinity ? { affinitySeconds: sessionAffinity.timeoutSeconds ?? 600 } : {}),
-    ...(healthMonitor
-      ? {
-          monitor: {
-            intervalSeconds: healthMonitor.intervalSeconds ?? 5,
-            timeoutSeconds: healthMonitor.timeoutSeconds ?? 3,
-            successThreshold: healthMonitor.successThreshold ?? 1,
-            failureThreshold: healthMonitor.failureThreshold ?? 2,
-          },
-        }
-      : {}),
+    ...(monitor ? { monitor } : {}),
   }
+}
+
+/** With its defaults. Pure. */
+export function monitorOf({ healthMonitor }: Pick<Listener, 'healthMonitor'>): LogicalListener['monitor'] {
+  if (!healthMonitor) return undefined
+  return {
+    intervalSeconds: healthMonitor.intervalSeconds ?? 5,
+    timeoutSeconds: healthMonitor.timeoutSeconds ?? 3,
+    successThreshold: healthMonitor.successThreshold ?? 1,
+    failureThreshold: healthMonitor.failureThreshold ?? 2,
+  }
+}
+
+/** Connections go to whichever proxy has the address; its members are the proxy's business. Pure. */
+function toProxy(port: number, proxyAddress: string | undefined): LogicalListener {
+  return { protocol: 'tcp', port, members: proxyAddress === undefined ? [] : [{ address: proxyAddress, port }] }
 }
 
 function toLogicalMember(

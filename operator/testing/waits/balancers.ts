@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { anew, type WaitRow } from './row.ts'
 
@@ -25,7 +26,37 @@ const leading = (c: QuietCloud) => {
 }
 const floating: Where = ['floatingIPs', ns('out')]
 
+const http = (c: QuietCloud) =>
+  c.make('loadBalancers', 'web', {
+    vip: { subnetRef: { name: 'lan-v4' } },
+    listeners: [{ name: 'http', protocol: 'http', port: 80, members: [{ ipAddress: '10.0.0.9' }] }],
+  })
+
 export const BALANCER_ROWS: WaitRow[] = [
+  {
+    reason: 'NoGatewayNode',
+    where: balancer,
+    waits: (c) => {
+      router(c, 'lan-v4')
+      http(c)
+    },
+    ends: (c) => c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' }),
+  },
+  ...(['ProxyFailed', 'Releasing'] as const).map((reason): WaitRow => ({
+    ...{ reason, where: balancer },
+    waits: async (c) => {
+      c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
+      router(c, 'lan-v4')
+      if (reason === 'ProxyFailed') c.operator.answer = saysOf('balancer', () => ({ state: 'failed' }))
+      http(c)
+      await c.operator.rest()
+      if (reason === 'ProxyFailed') return
+      c.operator.answer = without('balancer')
+      c.operator.remove('loadBalancers', ns('web'))
+    },
+    ends: (c) => c.answersAll(),
+    ...(reason === 'Releasing' ? { next: 'gone' as const } : {}),
+  })),
   {
     reason: 'LoadBalancerNotFound',
     where: floating,

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isIPv6 } from 'node:net'
+import type { BalancerListener, BalancerPool, BalancerRule, BalancerSpec } from '../../lib/contract/documents.ts'
+
+export interface ConfigPlace {
+  /** Where it runs chrooted, as the unprivileged user of the same name: Debian's package makes both. */
+  chroot: string
+  /** What the process before knew of members: written by the agent before each reload. */
+  stateFile: string
+}
+
+/**
+ * The configuration of HAProxy 2.6 or later. The contract lets no text pass that could end a word; a test feeds it whatever the contract takes.
+ * Rules set a variable, since HAProxy tries all of its own redirects before all of its choices of backends. Pure.
+ */
+export function renderHaproxy(spec: BalancerSpec, place: ConfigPlace): string {
+  return [
+    ...global(spec, place),
+    ...spec.listeners.flatMap((listener) => frontend(listener, spec)),
+    ...spec.pools.flatMap(backend),
+    '',
+  ].join('\n')
+}
+
+/** As HAProxy's statistics call a member. */
+export function serverName({ address, port }: { address: string; port: number }): string {
+  return `${address}_${port}`
+}
+
+function global({ listeners }: BalancerSpec, { chroot, stateFile }: ConfigPlace): string[] {
+  const most = listeners.reduce((sum, { maxConnections }) => sum + maxConnections, 0)
+  return [
+    'global',
+    // A worker that keeps old connections after a reload ends some day.
+    ...['user haproxy', 'group haproxy', `chroot ${chroot}`, 'nbthread 2', 'hard-stop-after 1h'],
+    ...[`maxconn ${most}`, `server-state-file ${stateFile}`],
+    // `normalize-uri` counts as experimental.
+    ...(listeners.some(({ rules }) => rules.length > 0) ? ['expose-experimental-directives'] : []),
+    'defaults',
+    'mode http',
+    'load-server-state-from-file global',
+    ...['timeout http-request 10s', 'timeout http-keep-alive 15s', 'timeout tunnel 1h', 'timeout queue 5s'],
+    // A request that could not be delivered goes to another member.
+    ...['option redispatch', 'retries 2'],
+  ]
+}
+
+function frontend(listener: BalancerListener, { port }: BalancerSpec): string[] {
+  const { name, timeouts, maxConnections, rules, pool } = listener
+  const isSix = port.addresses.some(({ address }) => isIPv6(address))
+  return [
+    `frontend ${name}`,
+    `bind ${isSix ? `:::${listener.port} v6only` : `0.0.0.0:${listener.port}`}`,
+    `maxconn ${maxConnections}`,
+    `timeout client ${timeouts.client}s`,
+    // Said by us alone: a client must not speak for another.
+    ...['X-Forwarded-For', 'Forwarded'].map((header) => `http-request del-header ${header}`),
+    'option forwardfor',
+    'http-request set-header X-Forwarded-Proto http',
+    `http-request set-header X-Forwarded-Port ${listener.port}`,
+    ...(rules.length === 0 ? [] : NORMAL),
+    ...rules.flatMap(matchOf),
+    ...rules.flatMap((rule, i) => actionOf(rule, i, listener)),
+    `default_backend ${pool}`,
+  ]
+}
+
+/** Rules judge what a member would see: `/a/../b` and `/%62` are `/b`. */
+const NORMAL = [
+  'http-request normalize-uri percent-decode-unreserved',
+  'http-request normalize-uri path-strip-dot',
+  'http-request normalize-uri path-strip-dotdot full',
+  'http-request normalize-uri path-merge-slashes',
+  'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
+]
+
+function matchOf({ hostnames, paths }: BalancerRule, i: number): string[] {
+  const hosts = hostnames.map((host) =>
+    host.startsWith('*.')
+      ? `acl host${i} var(txn.host) -m end -- ${host.slice(1)}`
+      : `acl host${i} var(txn.host) -m str -- ${host}`,
+  )
+  const where = paths.flatMap(({ type, value }) => {
+    const exact = `acl path${i} path -m str -- ${quoted(value)}`
+    if (type === 'Exact') return [exact]
+    return value.endsWith('/')
+      ? [`acl path${i} path -m beg -- ${quoted(value)}`]
+      : [exact, `acl path${i} path -m beg -- ${quoted(`${value}/`)}`]
+  })
+  const terms = [...(hosts.length > 0 ? [`host${i}`] : []), ...(where.length > 0 ? [`path${i}`] : [])]
+  const first = ['!{ var(txn.rule) -m found }', ...terms].join(' ')
+  return [...hosts, ...where, `http-request set-var(txn.rule) int(${i}) if ${first}`]
+}
+
+function actionOf({ action }: BalancerRule, i: number, { port }: BalancerListener): string[] {
+  const isIt = `if { var(txn.rule) -m int ${i} }`
+  switch (action.type) {
+    case 'pool':
+      return [`use_backend ${action.pool} ${isIt}`]
+    case 'reject':
+      return [`http-request return status ${action.statusCode} ${isIt}`]
+    case 'redirect': {
+      const scheme = action.scheme ?? 'http'
+      const to = action.port ?? (action.scheme === undefined ? port : undefined)
+      const isUsual = to === undefined || to === (scheme === 'https' ? 443 : 80)
+      const authority = `${action.hostname ?? '%[var(txn.host)]'}${isUsual ? '' : `:${to}`}`
+      const location = `${scheme}://${authority}${action.path ?? '%[pathq]'}`
+      return [`http-request redirect location ${quoted(location)} code ${action.statusCode} ${isIt}`]
+    }
+  }
+}
+
+function backend(pool: BalancerPool): string[] {
+  const { monitor, members } = pool
+  const proxy = pool.proxyProtocol && (pool.proxyProtocol === 'v1' ? 'send-proxy' : 'send-proxy-v2')
+  const check = monitor
+    ? ` check inter ${monitor.intervalSeconds}s rise ${monitor.successThreshold} fall ${monitor.failureThreshold}`
+    : ''
+  return [
+    `backend ${pool.name}`,
+    // Of the client's address alone, so that it survives a reload and the other node chooses the same.
+    ...(pool.affinity ? ['balance source', 'hash-type consistent'] : ['balance roundrobin']),
+    ...['timeout connect 5s', 'timeout server 50s'],
+    ...(monitor ? [`timeout check ${monitor.timeoutSeconds}s`, ...httpCheck(monitor.http)] : []),
+    ...members.map(
+      (member) =>
+        `server ${serverName(member)} ${isIPv6(member.address) ? 'ipv6@' : ''}${member.address}:${member.port}${proxy ? ` ${proxy}` : ''}${check}`,
+    ),
+  ]
+}
+
+function httpCheck(http: NonNullable<BalancerPool['monitor']>['http']): string[] {
+  if (!http) return []
+  const host = http.hostname === undefined ? '' : ` ver HTTP/1.1 hdr Host ${http.hostname}`
+  return [
+    'option httpchk',
+    `http-check send meth GET uri ${quoted(http.path)}${host}`,
+    `http-check expect status ${http.expectedCodes}`,
+  ]
+}
+
+/** Nothing has a meaning inside of single quotes, and no text that the contract takes has one. HAProxy's manual, 2.2. */
+function quoted(text: string): string {
+  return `'${text}'`
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a gateway node is told of a LoadBalancer with HTTP listeners. Every text here ends up in a configuration file of HAProxy: nothing passes that
+// could end a word there.
+import { z } from 'zod'
+import { ServicePort } from './service-port.ts'
+
+/** As many as a LoadBalancer can have: listeners, and rules of all of them. */
+const MOST_POOLS = 16 * 17
+const MOST_MEMBERS = 256
+const ip = z.union([z.ipv4(), z.ipv6()])
+const portNumber = z.int().min(1).max(65535)
+const seconds = z.int().min(1).max(86_400)
+/** Of a listener, or of a listener and its rule. */
+const poolName = z.string().regex(/^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})?$/)
+const hostname = z.string().regex(/^(\*\.)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/)
+/** RFC 3986, without what HAProxy gives a meaning: quotes, backslash, `#`, `$`, `%`, blanks. */
+const path = z
+  .string()
+  .regex(/^\/[A-Za-z0-9/._~!&()*+,;=:@-]*$/)
+  .max(1024)
+/** `200`, `200,204` or `200-299`. */
+const codes = z.string().regex(/^[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?){0,7}$/)
+
+export const BalancerPool = z.looseObject({
+  name: poolName,
+  members: z.array(z.looseObject({ address: ip, port: portNumber })).max(MOST_MEMBERS),
+  /** A client stays with its member, by its address. */
+  affinity: z.boolean().optional(),
+  /** Members are told the client's address before the request: PROXY protocol. */
+  proxyProtocol: z.enum(['v1', 'v2']).optional(),
+  monitor: z
+    .looseObject({
+      intervalSeconds: seconds,
+      timeoutSeconds: seconds,
+      successThreshold: z.int().min(1).max(10),
+      failureThreshold: z.int().min(1).max(10),
+      /** Absent: by a connection alone. */
+      http: z.looseObject({ path, hostname: hostname.optional(), expectedCodes: codes }).optional(),
+    })
+    .optional(),
+})
+export type BalancerPool = z.infer<typeof BalancerPool>
+
+export const BalancerRule = z.looseObject({
+  /** Any of them; empty: whatever host. `*.example.com` is one label or more before it. */
+  hostnames: z.array(hostname).max(16),
+  /** Any of them; empty: whatever path. A prefix is of whole segments. */
+  paths: z.array(z.looseObject({ type: z.enum(['Exact', 'PathPrefix']), value: path })).max(16),
+  action: z.discriminatedUnion('type', [
+    z.looseObject({ type: z.literal('pool'), pool: poolName }),
+    z.looseObject({
+      type: z.literal('redirect'),
+      statusCode: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]),
+      scheme: z.enum(['http', 'https']).optional(),
+      hostname: hostname.optional(),
+      port: portNumber.optional(),
+      path: path.optional(),
+    }),
+    z.looseObject({ type: z.literal('reject'), statusCode: z.int().min(400).max(499) }),
+  ]),
+})
+export type BalancerRule = z.infer<typeof BalancerRule>
+
+export const BalancerListener = z.looseObject({
+  name: z.string().regex(/^[a-z0-9-]{1,63}$/),
+  port: portNumber,
+  /** What no rule matches goes there. */
+  pool: poolName,
+  rules: z.array(BalancerRule).max(16),
+  maxConnections: z.int().min(1).max(100_000),
+  timeouts: z.looseObject({ client: seconds, connect: seconds, server: seconds }),
+})
+export type BalancerListener = z.infer<typeof BalancerListener>
+
+export const BalancerSpec = z.looseObject({
+  port: ServicePort,
+  /** Where it listens: it moves to the node that serves. */
+  sharedAddress: ip,
+  /** The other node's address; absent: there is no other. Of two that start at once the preferred one serves. */
+  standby: z.looseObject({ peer: ip, isPreferred: z.boolean() }).optional(),
+  listeners: z.array(BalancerListener).min(1).max(16),
+  pools: z.array(BalancerPool).max(MOST_POOLS),
+})
+export type BalancerSpec = z.infer<typeof BalancerSpec>

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
+import type { BalancerDocument, BalancerPool } from '../../../lib/contract/documents.ts'
+import { servicePortMac, servicePortName } from '../../../lib/contract/service-port.ts'
+import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import type { RealisedNetwork } from '../common/realised-network.ts'
+import { cidrOf, planOf } from '../subnet/range.ts'
+import type { Listener, Member } from './members.ts'
+import { monitorOf } from './to-logical.ts'
+import type { ProxyAddresses } from './proxy-addresses.ts'
+
+interface Facts {
+  subnet: Subnet
+  network: RealisedNetwork
+  /** HTTP listeners and who serves them. */
+  found: readonly { listener: Listener; members: readonly Member[] }[]
+  node: string
+  addresses: ProxyAddresses
+}
+
+/** What one node is told of it. Pure. */
+export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: WriterVersions): BalancerDocument {
+  const { subnet, network, found, node, addresses } = facts
+  const { uid } = balancer.metadata
+  const { gatewayIP } = planOf(subnet)
+  const prefixLength = Number(cidrOf(subnet)?.split('/')[1])
+  const own = addresses.proxies.filter((one) => one.node === node).map(({ ipAddress }) => ipAddress)
+  const peer = addresses.proxies.find((one) => one.node !== node)
+  return {
+    ...headerOf(balancer, node, balancer.status?.proxyEpoch ?? 0, writer),
+    kind: 'balancer',
+    tombstone: false,
+    spec: {
+      port: {
+        ...{
+          logicalPort: servicePortName(uid, node),
+          networkUid: network.metadata.uid,
+          mac: servicePortMac(uid, node),
+        },
+        ...{ mtu: network.status.mtu, gateways: gatewayIP === undefined ? [] : [gatewayIP] },
+        addresses: own.map((address) => ({ address, prefixLength })),
+      },
+      sharedAddress: addresses.sharedAddress,
+      ...(peer ? { standby: { peer: peer.ipAddress, isPreferred: addresses.proxies[0]?.node === node } } : {}),
+      listeners: found.map(({ listener: { name, port } }) => ({
+        ...{ name, port, pool: name, rules: [], maxConnections: MAX_CONNECTIONS, timeouts: TIMEOUTS },
+      })),
+      pools: found.map(({ listener, members }) => poolOf(listener.name, listener, members)),
+    },
+  }
+}
+
+/** Octavia's defaults for the three; it has no bound for connections. */
+const TIMEOUTS = { client: 50, connect: 5, server: 50 }
+const MAX_CONNECTIONS = 2000
+
+function poolOf(name: string, listener: Listener, members: readonly Member[]): BalancerPool {
+  const monitor = monitorOf(listener)
+  const reached = members.flatMap(({ address, port, lacks }) =>
+    address === undefined || lacks ? [] : [{ address, port }],
+  )
+  return {
+    ...{ name, members: reached },
+    ...(listener.sessionAffinity ? { affinity: true } : {}),
+    ...(listener.proxyProtocol === undefined ? {} : { proxyProtocol: listener.proxyProtocol }),
+    ...(monitor ? { monitor: { ...monitor, ...httpOf(listener) } } : {}),
+  }
+}
+
+function httpOf({ healthMonitor }: Listener): Pick<NonNullable<BalancerPool['monitor']>, 'http'> {
+  if (healthMonitor?.path === undefined) return {}
+  return { http: { path: healthMonitor.path, expectedCodes: healthMonitor.expectedCodes ?? '200' } }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proxies of HTTP listeners: two nodes run one, and which of them has the address they decide between themselves.
+import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
+import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
+import { nextEpoch } from '../../placed/next-epoch.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import { releaseFrom } from '../../placed/release.ts'
+import { failureOf } from '../../placed/trouble.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { chooseGateways, listGatewayNodes } from '../common/gateway-nodes.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { isRealised } from '../common/realised-network.ts'
+import { claimProxies, releaseProxies, type ProxyAddresses } from './proxy-addresses.ts'
+import { MOST_PROXIES } from './kind.ts'
+import { balancerDocument } from './document.ts'
+import type { Listener, Member } from './members.ts'
+
+export type ProxyDeps = Pick<
+  OperatorDeps,
+  'addresses' | 'bus' | 'caches' | 'network' | 'regression' | 'releases' | 'writer'
+>
+export type Found = { listener: Listener; members: readonly Member[] }
+type Proxy = NonNullable<NonNullable<LoadBalancer['status']>['proxies']>[number]
+
+export interface Proxies {
+  /** Write the status, and come again; or nothing can go on. */
+  first?: Outcome
+  lacks: readonly Outcome[]
+  /** The word of the proxy that serves, or of one that stands by; undefined: none has spoken. */
+  report?: ObservedDocument | undefined
+}
+
+/** @param found HTTP listeners alone; none: what was there goes */
+export async function ensureProxies(
+  balancer: LoadBalancer,
+  subnet: Subnet,
+  found: readonly Found[],
+  deps: ProxyDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<Proxies> {
+  const status = (balancer.status ??= {})
+  if (found.length === 0) return { lacks: await leaveProxies(balancer, deps, run) }
+  const network = deps.caches.networks.findByKey(networkKeyOf(subnet))
+  if (!network || !isRealised(network))
+    return { lacks: [waitFor('NetworkNotReady', `waiting for the Network of Subnet ${subnet.metadata.name}`)] }
+  const present = (status.proxies ?? []).map(({ node }) => node)
+  const nodes = chooseGateways(present, listGatewayNodes(undefined, deps), balancer.metadata.uid, MOST_PROXIES)
+  if (nodes.length === 0) return { lacks: [NO_NODE] }
+  const claimed = await claimProxies(balancer, subnet, nodes, deps)
+  if (!claimed.ok) return { lacks: [claimed.outcome] }
+  if (place(balancer, claimed.object, deps)) return { first: saved, lacks: [] }
+  for (const { node } of claimed.object.proxies) {
+    const regressed = deps.regression.check(
+      balancer,
+      { kind: 'balancer', node, epoch: status.proxyEpoch ?? 0 },
+      deps.writer(),
+    )
+    if (regressed) return { first: regressed, lacks: [] }
+  }
+  const { sharedAddress, proxies } = claimed.object
+  await deps.network.ensure(
+    {
+      ...{ kind: 'ServicePort', ...ownerOf(balancer), networkUid: network.metadata.uid },
+      ports: proxies.map(({ node, ipAddress }) => ({ node, addresses: [ipAddress], alsoSpeaksFor: [sharedAddress] })),
+    },
+    run.signal,
+  )
+  for (const { node } of proxies)
+    await deps.bus.desired.publish(
+      balancerDocument(balancer, { subnet, network, found, node, addresses: claimed.object }, deps.writer()),
+    )
+  const left = await releaseOthers(balancer, new Set(nodes), deps)
+  const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
+  sayWhoServes(balancer, reports)
+  const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
+  return {
+    lacks: [...failures, ...left],
+    report: reports.find((one) => one?.facts.serving) ?? reports.find((one) => one),
+  }
+}
+
+const NO_NODE = waitFor(
+  'NoGatewayNode',
+  'no node can run its proxy: label one with nephele.dev/network=gateway that is up and not cordoned (kubectl get computenodes)',
+)
+const FAILED = { reason: 'ProxyFailed', message: 'a node cannot run its proxy, and tries again' }
+
+/** Nothing of them is left, once nothing is waited for. */
+export async function leaveProxies(
+  balancer: LoadBalancer,
+  deps: ProxyDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<readonly Outcome[]> {
+  const status = (balancer.status ??= {})
+  if (status.proxies === undefined && status.proxyAddress === undefined) return []
+  const left = await releaseOthers(balancer, new Set(), deps)
+  if (left.length > 0) return left
+  await deps.network.remove('ServicePort', balancer.metadata.uid, run.signal)
+  await releaseProxies(balancer, deps)
+  delete status.proxies
+  delete status.proxyAddress
+  return []
+}
+
+/** @returns whether its nodes or addresses have changed: written down before any node hears of it */
+function place(balancer: LoadBalancer, { sharedAddress, proxies }: ProxyAddresses, deps: ProxyDeps): boolean {
+  const status = (balancer.status ??= {})
+  const textOf = (some: ProxyAddresses['proxies']) => some.map(({ node, ipAddress }) => `${node} ${ipAddress}`).join()
+  if (status.proxyAddress === sharedAddress && textOf(status.proxies ?? []) === textOf(proxies)) return false
+  const { uid } = balancer.metadata
+  const epochs = proxies.map(({ node }) => nextEpoch({ kind: 'balancer', uid, node }, status.proxyEpoch, deps))
+  status.proxyAddress = sharedAddress
+  status.proxyEpoch = Math.max(...epochs)
+  status.proxies = [...proxies]
+  return true
+}
+
+function reportOf(balancer: LoadBalancer, node: string, { bus, writer }: ProxyDeps): ObservedDocument | undefined {
+  if (bus.heartbeats.pulse(node) === 'silent') return undefined
+  const asked = askedOf(balancer, balancer.status?.proxyEpoch, writer())
+  return answerOf(bus.observed.find('balancer', balancer.metadata.uid, node), asked)
+}
+
+function sayWhoServes({ status = {} }: LoadBalancer, reports: readonly (ObservedDocument | undefined)[]): void {
+  status.proxies = (status.proxies ?? []).map(({ node, ipAddress }, i): Proxy => {
+    const serving = reports[i]?.facts.serving
+    return { node, ipAddress, ...(serving === undefined ? {} : { serving }) }
+  })
+}
+
+/** Nodes that have a document of it and are to have none. */
+async function releaseOthers(balancer: LoadBalancer, kept: ReadonlySet<string>, deps: ProxyDeps): Promise<Outcome[]> {
+  const { uid } = balancer.metadata
+  const told = deps.caches.computeNodes
+    .list()
+    .map(({ metadata }) => metadata.name)
+    .filter((node) => !kept.has(node) && deps.bus.desired.find(node, 'balancer', uid))
+  const waits: Outcome[] = []
+  for (const node of told.sort()) {
+    const waiting = await releaseFrom(
+      { kind: 'balancer', object: balancer, node, epoch: balancer.status?.proxyEpoch ?? 0 },
+      deps,
+    )
+    if (waiting) waits.push(waiting)
+  }
+  return waits
+}

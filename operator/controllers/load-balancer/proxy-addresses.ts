@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
+import { servicePortMac } from '../../../lib/contract/service-port.ts'
+import type { ClaimHolder } from '../../ipam/claim-block.ts'
+import { found, type Found } from '../../kind/found.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { claimFrom } from '../port/claim-address.ts'
+import { holderOfBalancer } from './kind.ts'
+
+type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
+
+export interface ProxyAddresses {
+  /** Where requests go: of whichever proxy serves. */
+  sharedAddress: string
+  /** Each proxy's own. */
+  proxies: readonly { node: string; ipAddress: string }[]
+}
+
+/** As which each of them is held; of a proxy that goes to another node the address stays. */
+const SHARED = 'ProxyAddress'
+const OWN = ['FirstProxy', 'SecondProxy'] as const
+
+function holderAs(balancer: LoadBalancer, kind: typeof SHARED | (typeof OWN)[number]): ClaimHolder {
+  return { ...holderOfBalancer(balancer), kind }
+}
+
+/** @param nodes at most as many as there are of OWN */
+export async function claimProxies(
+  balancer: LoadBalancer,
+  subnet: Subnet,
+  nodes: readonly string[],
+  deps: AddressDeps,
+): Promise<Found<ProxyAddresses>> {
+  const { uid } = balancer.metadata
+  const claim = (kind: typeof SHARED | (typeof OWN)[number], had: string | undefined, place: string) =>
+    claimFrom(
+      subnet,
+      holderAs(balancer, kind),
+      {
+        ...{ requested: had, field: 'the address of its proxies', mac: servicePortMac(uid, place) },
+        given: had === undefined ? undefined : { ipAddress: had, prefixLength: 0 },
+      },
+      deps,
+    )
+  const shared = await claim(SHARED, balancer.status?.proxyAddress, 'shared')
+  if (!shared.ok) return shared
+  const present = balancer.status?.proxies ?? []
+  const hadBy = (node: string) => present.find((one) => one.node === node)?.ipAddress
+  const holds = (kind: (typeof OWN)[number], address: string | undefined) =>
+    address !== undefined && deps.addresses.has(subnet.metadata.uid, holderAs(balancer, kind), address)
+  const taken = new Set(nodes.flatMap((node) => OWN.filter((kind) => holds(kind, hadBy(node)))))
+  const free = OWN.filter((kind) => !taken.has(kind))
+  const proxies: ProxyAddresses['proxies'][number][] = []
+  for (const node of nodes) {
+    const had = hadBy(node)
+    const kind = OWN.find((one) => holds(one, had)) ?? free.shift()
+    if (!kind) break
+    const address = await claim(kind, had, node)
+    if (!address.ok) return address
+    proxies.push({ node, ipAddress: address.object.address })
+  }
+  return found({ sharedAddress: shared.object.address, proxies })
+}
+
+export async function releaseProxies(balancer: LoadBalancer, { addresses }: AddressDeps): Promise<void> {
+  const held = [SHARED, ...OWN].flatMap((kind) => addresses.listHeld(holderAs(balancer, kind as typeof SHARED)))
+  await addresses.release(held)
+}
