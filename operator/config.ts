@@ -52,6 +52,8 @@ export interface OperatorConfig {
         reader: { remote: string; tls: TlsFiles | undefined } | undefined
         /** NEPHELE_OVN_TRACE: the program ovn-trace, of OVN's version, which reads as `reader` does. Absent: no Reachability is answered. */
         traceProgram: string | undefined
+        /** NEPHELE_OVN_TRACE_MEMORY_MIB: the most that it may map. Default: 512, which about 4,000 ports take. */
+        traceMemoryMiB: number
       }
     | undefined
 }
@@ -90,7 +92,19 @@ function readOvn(env: NodeJS.ProcessEnv): OperatorConfig['ovn'] {
   const remote = env['NEPHELE_OVN_SB_READ']
   const reader = remote === undefined || remote === '' ? undefined : { remote, tls: readTls(env, remote, 'SB') }
   const traceProgram = env['NEPHELE_OVN_TRACE'] === '' ? undefined : env['NEPHELE_OVN_TRACE']
-  return { northbound, southbound, tls: readTls(env, northbound, 'NB'), reader, traceProgram }
+  return {
+    northbound,
+    southbound,
+    tls: readTls(env, northbound, 'NB'),
+    reader,
+    traceProgram,
+    traceMemoryMiB: memoryOf(env['NEPHELE_OVN_TRACE_MEMORY_MIB'] ?? '512'),
+  }
+}
+
+function memoryOf(text: string): number {
+  if (/^[1-9]\d{1,5}$/.test(text)) return Number(text)
+  throw new ConfigError(`NEPHELE_OVN_TRACE_MEMORY_MIB ${JSON.stringify(text)} is no number of MiB, at least 10`)
 }
 
 function readTls(env: NodeJS.ProcessEnv, remotes: string, database: 'NB' | 'SB'): TlsFiles | undefined {

@@ -133,7 +133,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
 
 function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) {
   if (!ovn) return absentNetwork()
-  const { reader, traceProgram } = ovn
+  const { reader, traceProgram, traceMemoryMiB: memoryMiB } = ovn
   if (!reader) log.warn('nobody watches which node claims which port: NEPHELE_OVN_SB_READ is not set')
   const driver = new OvnNetworkDriver({
     remotes: parseRemotes(ovn.northbound),
@@ -149,7 +149,7 @@ function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) 
         }
       : {}),
     ...(reader && traceProgram !== undefined
-      ? { trace: { command: [traceProgram], database: reader.remote, tls: reader.tls } }
+      ? { trace: { command: [traceProgram], database: reader.remote, tls: reader.tls, memoryMiB } }
       : {}),
   })
   driver.start(signal)

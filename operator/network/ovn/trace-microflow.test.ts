@@ -65,7 +65,7 @@ test('two families are refused', () => {
 })
 
 test('the flow is the last argument, behind the end of the options', () => {
-  const argv = traceArguments({ command: ['ovn-trace'], database: 'ssl:10.0.0.1:6643' }, packet())
+  const argv = traceArguments({ command: ['ovn-trace'], database: 'ssl:10.0.0.1:6643', memoryMiB: 512 }, packet())
   expect(argv.at(-2)).toBe('--')
   expect(argv.at(-1)).toBe(microflowOf(packet()))
   expect(argv.filter((word) => word.includes('10.0.1.11'))).toHaveLength(1)

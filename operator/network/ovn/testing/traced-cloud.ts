@@ -101,7 +101,7 @@ export async function startTracedCloud() {
   const command = central.programs.argv('usr/bin/ovn-trace')
   const driver = new OvnNetworkDriver({
     remotes: [central.northbound],
-    trace: { command, database: `unix:${central.southbound.path}` },
+    trace: { command, database: `unix:${central.southbound.path}`, memoryMiB: 512 },
   })
   const { signal, abort } = stopping()
   driver.start(signal)
