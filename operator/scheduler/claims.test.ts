@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What claims take and give back: the second attempt, the view that is behind, the node that goes while machines are on it.
 import { describe, expect, test } from '@jest/globals'
-import type { PlacementRequest } from './filters.ts'
-import { NodeTable, type NodeFacts } from './node-table.ts'
+import type { PlacementRequest } from './filters/request.ts'
+import type { NodeFacts } from './nodes/node-facts.ts'
+import { NodeTable } from './nodes/node-table.ts'
 import { Scheduler } from './scheduler.ts'
 
 const ONE = { vcpus: 1, memoryMiB: 1024, diskGiB: 10 }
@@ -131,11 +132,7 @@ describe('another size where the machine stands', () => {
 })
 
 describe('the table of nodes', () => {
-  const names = (table: NodeTable) => {
-    const found: string[] = []
-    table.forEach(({ name }) => found.push(name))
-    return found
-  }
+  const names = (table: NodeTable) => table.list().map(({ name }) => name)
   test('keeps what is used on a node whose facts come, go and come again', () => {
     const table = new NodeTable()
     table.addUse('a', ONE)

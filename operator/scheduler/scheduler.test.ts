@@ -2,10 +2,11 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { guestOverheadMiB } from '../../lib/node-room.ts'
-import { amountsOf } from './amounts.ts'
+import { amountsOf } from './nodes/amounts.ts'
 import { chooseNode } from './choose.ts'
-import type { PlacementRequest } from './filters.ts'
-import { NodeTable, type NodeFacts } from './node-table.ts'
+import type { PlacementRequest } from './filters/request.ts'
+import type { NodeFacts } from './nodes/node-facts.ts'
+import { NodeTable } from './nodes/node-table.ts'
 import { Scheduler } from './scheduler.ts'
 
 const node = (name: string, over: Partial<NodeFacts> = {}): NodeFacts => ({
@@ -35,7 +36,7 @@ describe('filters', () => {
     ['ComputeFilter', node('a', { up: false }), request(), 'a is down'],
     ['ComputeFilter', node('a', { hypervisor: undefined }), request(), 'a runs no machines'],
     ['ComputeFilter', node('a', { closed: 'is closed for maintenance' }), request(), 'a is closed for maintenance'],
-    ['ComputeFilter', node('a'), request({ excluded: new Map([['a', 'refused it']]) }), 'a refused it'],
+    ['RetryFilter', node('a'), request({ excluded: new Map([['a', 'refused it']]) }), 'a refused it'],
     ['AvailabilityZoneFilter', node('a', { zone: 'z1' }), request({ availabilityZone: 'z2' }), 'a is in zone z1'],
     ['DpdkFilter', node('a'), request({ needsVhostUser: true }), 'a has no DPDK switch for vhost-user ports'],
     [

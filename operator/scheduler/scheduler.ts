@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fitsIn, type Amounts } from './amounts.ts'
+import { fitsIn, type Amounts } from './nodes/amounts.ts'
 import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
-import {
-  CAPABILITY_FILTERS,
-  INTERFACE_FILTERS,
-  ROOM_FILTERS,
-  type InterfaceRequest,
-  type PlacementRequest,
-} from './filters.ts'
-import { NodeTable, type AllocationRatios, type NodeFacts, type NodeRow } from './node-table.ts'
+import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
+import { findRefusal } from './filters/filter.ts'
+import type { AllocationRatios, NodeFacts } from './nodes/node-facts.ts'
+import { NodeTable } from './nodes/node-table.ts'
+import type { InterfaceRequest, PlacementRequest } from './filters/request.ts'
 
 /** What one machine holds on each node: usually one entry, more while an earlier node has not released it. */
 export type Claim = readonly { node: string; amounts: Amounts }[]
@@ -65,9 +62,7 @@ export class Scheduler {
     const row = this.#table.find(node)
     const isSmaller = own !== undefined && fitsIn(request.amounts, own)
     const filters = isSmaller ? CAPABILITY_FILTERS : [...CAPABILITY_FILTERS, ...ROOM_FILTERS]
-    const refuse = (at: NodeRow) =>
-      filters.map((filter) => filter.refuse(at, request)).find((said) => said !== undefined)
-    const why = row === undefined ? 'is not known' : refuse(row)
+    const why = row === undefined ? 'is not known' : findRefusal(filters, row, request)
     this.#replace(request.uid, why === undefined ? [...others, { node, amounts: request.amounts }] : before)
     return why
   }
@@ -75,7 +70,7 @@ export class Scheduler {
   /** Why the node cannot give a machine that it has an interface more; undefined when it can, or is not known. */
   whyNoInterface(node: string, request: InterfaceRequest): string | undefined {
     const row = this.#table.find(node)
-    return row && INTERFACE_FILTERS.map((filter) => filter.refuse(row, request)).find((said) => said !== undefined)
+    return row && findRefusal(INTERFACE_FILTERS, row, request)
   }
 
   /**

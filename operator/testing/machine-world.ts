@@ -2,7 +2,7 @@
 // A world in memory in which a machine can be created, for unit tests.
 import { USER_DATA_LABEL } from '../../lib/api/kinds.ts'
 import type { ComputeNode, Flavor, Image, Instance, Network, SecurityGroup, Subnet } from '../../lib/api/types.ts'
-import type { Amounts } from '../scheduler/amounts.ts'
+import type { Amounts } from '../scheduler/nodes/amounts.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { reconcileInstance } from '../controllers/instance/reconcile.ts'
 import { memoryWorld, stored, type MemoryWorld } from './memory-deps.ts'

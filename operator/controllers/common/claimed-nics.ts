@@ -2,7 +2,7 @@
 // Interfaces that nodes report for their machines, and what our own records say about them (docs/decisions/0028).
 import type { ComputeNode, Port } from '../../../lib/api/types.ts'
 import type { ObservedNic } from '../../../lib/contract/documents.ts'
-import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
+import { DEFAULT_RATIOS } from '../../scheduler/nodes/node-facts.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Caches } from '../../kind/row.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto'
 import type { ComputeNode, KubeNode, Router } from '../../../lib/api/types.ts'
-import type { OperatorDeps } from '../common/deps.ts'
+import type { OperatorDeps } from './deps.ts'
 import { isConnected } from './connected.ts'
 
 /** How many nodes stand ready for one gateway: the first carries the traffic, the others take over in their order. */

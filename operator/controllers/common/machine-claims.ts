@@ -2,8 +2,8 @@
 // Keeps machines' claims in the scheduler in line with what is stored: a claim that could not be written is given back, and machines that
 // wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
-import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/amounts.ts'
-import type { Bandwidth } from '../../scheduler/bandwidth.ts'
+import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
+import type { Bandwidth } from '../../scheduler/nodes/bandwidth.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
 

@@ -17,7 +17,7 @@ import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB } from '../../../lib/node-room.ts'
-import { DEFAULT_RATIOS } from '../../scheduler/node-table.ts'
+import { DEFAULT_RATIOS } from '../../scheduler/nodes/node-facts.ts'
 import { inventoryOf } from '../../testing/inventory.ts'
 import { whyShut } from '../../auth/why-shut.ts'
 import { projectNode } from './kind.ts'
@@ -171,8 +171,7 @@ describe('state', () => {
     const c = computeNode(spec)
     expect(await step(w, c)).toMatchObject(outcome)
     expect(c.status?.state).toBe(state)
-    const rows: object[] = []
-    w.deps.scheduler.nodes.forEach(({ name, up, closed: why }) => rows.push({ name, up, why }))
+    const rows = w.deps.scheduler.nodes.list().map(({ name, up, closed: why }) => ({ name, up, why }))
     expect(rows).toEqual([{ name: 'n1', up: state === 'up', why: closed }])
   })
   test('kubectl cordon closes it and says so; uncordon opens it; what is there goes on', async () => {
@@ -639,9 +638,7 @@ describe('delete', () => {
     const w = world()
     await step(w, computeNode())
     await step(w, computeNode({}, { deleted: true }))
-    let rows = 0
-    w.deps.scheduler.nodes.forEach(() => rows++)
-    expect(rows).toBe(0)
+    expect(w.deps.scheduler.nodes.list()).toEqual([])
   })
   test('while its Node has roles it would be made again', async () => {
     expect(await step(world(), computeNode({}, { deleted: true }))).toMatchObject({

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Cloud, ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
-import type { NodeFacts } from '../../scheduler/node-table.ts'
+import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
 import { hypervisorOf } from './discover.ts'
 import type { NodeVerdict } from './status.ts'

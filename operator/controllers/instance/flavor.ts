@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
-import { sizeWithDefaults, type FlavorSize } from '../../scheduler/amounts.ts'
+import { sizeWithDefaults, type FlavorSize } from '../../scheduler/nodes/amounts.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, type Found } from '../../kind/found.ts'

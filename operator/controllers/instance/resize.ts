@@ -2,7 +2,7 @@
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
-import { amountsOf, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/amounts.ts'
+import { amountsOf, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
 import { bandwidthOf } from '../common/machine-claims.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What may be set aside for machines of a node's way to physical networks, as ProviderNetworks say.
 import type { KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
-import type { Bandwidth, Kbps } from '../../scheduler/bandwidth.ts'
+import type { Bandwidth, Kbps } from '../../scheduler/nodes/bandwidth.ts'
 import { physicalNetworkOf } from './kind.ts'
 import { findEntry, mappingsOf } from './mappings.ts'
 

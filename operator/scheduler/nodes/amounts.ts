@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { guestOverheadMiB } from '../../lib/node-room.ts'
+import { guestOverheadMiB } from '../../../lib/node-room.ts'
 import { addBandwidth, isWithin, largerBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
 
 /** What a machine takes from a node. */

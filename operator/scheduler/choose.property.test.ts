@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is decided for all nodes at once, against a plain walk over them that asks every filter about every node.
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { chooseNode, DEFAULT_POLICY } from './choose.ts'
+import { whyRefused } from './filters/filter.ts'
+import type { NodeFacts, NodeRow } from './nodes/node-facts.ts'
+import type { PlacementRequest } from './filters/request.ts'
+import { Scheduler } from './scheduler.ts'
+
+const few = (max: number) => fc.integer({ min: 0, max })
+const names = fc.constantFrom('n0', 'n1', 'n2', 'n10', 'n11', 'a', 'b-1', 'b')
+const networks = fc.subarray(['dc', 'wan'])
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+const kbps = fc.record({ egressKbps: few(3), ingressKbps: few(3) })
+const facts: fc.Arbitrary<NodeFacts> = fc.record(
+  {
+    name: names,
+    up: fc.constantFrom(true, true, true, false),
+    closed: optional(fc.constantFrom('is closed')),
+    hypervisor: fc.constantFrom('libvirt', 'libvirt', undefined),
+    zone: optional(fc.constantFrom('z1', 'z2')),
+    acceleration: optional(fc.constantFrom('kvm', 'qemu')),
+    capacity: fc.record({ vcpus: few(3), memoryMiB: few(9), diskGiB: few(9) }),
+    perMachineMiB: few(2),
+    vhostUser: fc.boolean(),
+    physicalNetworks: networks,
+    bandwidth: fc.record({ dc: kbps, wan: kbps }),
+  },
+  { requiredKeys: ['name', 'up', 'capacity'] },
+)
+const request: fc.Arbitrary<PlacementRequest> = fc.record(
+  {
+    uid: fc.constantFrom('u1', 'u2', 'u3', 'u4', 'u5', 'u6'),
+    amounts: fc.record(
+      { vcpus: few(3), memoryMiB: few(4), diskGiB: few(3), bandwidth: fc.record({ dc: kbps }) },
+      { requiredKeys: ['vcpus', 'memoryMiB', 'diskGiB'] },
+    ),
+    availabilityZone: fc.constantFrom('z1', 'z2'),
+    excluded: fc.dictionary(names, fc.constant('refused it')).map((some) => new Map(Object.entries(some))),
+    requireKvm: fc.boolean(),
+    needsVhostUser: fc.boolean(),
+    physicalNetworks: networks,
+  },
+  { requiredKeys: ['uid', 'amounts', 'excluded', 'requireKvm', 'needsVhostUser'] },
+)
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ put: facts }) },
+  { weight: 1, arbitrary: fc.record({ remove: names }) },
+  { weight: 1, arbitrary: fc.record({ forget: fc.constantFrom('u1', 'u2', 'u3') }) },
+  { weight: 4, arbitrary: fc.record({ place: request }) },
+)
+
+/** As Nova's documentation has it, one node after the other. */
+function walk(nodes: readonly NodeRow[], wanted: PlacementRequest) {
+  const refused = new Map<string, string[]>()
+  const passed: NodeRow[] = []
+  for (const node of nodes) {
+    const filter = DEFAULT_POLICY.filters.find((one) => whyRefused(one, node, wanted) !== undefined)
+    if (!filter) passed.push(node)
+    else refused.set(filter.name, [...(refused.get(filter.name) ?? []), node.name])
+  }
+  const weights = [
+    (node: NodeRow) => node.memoryMiB - node.usedMemoryMiB,
+    (node: NodeRow) => node.vcpus - node.usedVcpus,
+    (node: NodeRow) => node.diskGiB - node.usedDiskGiB,
+  ].map((weigh) => {
+    const all = passed.map(weigh)
+    const [min, max] = [Math.min(...all), Math.max(...all)]
+    return (node: NodeRow) => (max > min ? (weigh(node) - min) / (max - min) : 0)
+  })
+  const totalOf = (node: NodeRow) => weights.reduce((sum, weigh) => sum + weigh(node), 0)
+  return { refused, passed, totalOf, most: Math.max(...passed.map(totalOf)) }
+}
+
+test('the same nodes pass, the best of them wins and each refusal is counted where it fell', () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 4, maxLength: 40 }), (steps) => {
+      const scheduler = new Scheduler()
+      for (const one of steps) {
+        if ('put' in one) scheduler.putNode(one.put)
+        else if ('remove' in one) scheduler.removeNode(one.remove)
+        else if ('forget' in one) scheduler.forget(one.forget)
+        else {
+          // Its own claim counts no more when it is placed again.
+          scheduler.forget(one.place.uid)
+          const nodes = scheduler.nodes.list()
+          const want = walk(nodes, one.place)
+          const choice = chooseNode(scheduler.nodes, one.place)
+          const { filters, total } = choice.explanation
+          expect(total).toBe(nodes.length)
+          expect(Object.fromEntries(filters.map(({ name, refused }) => [name, refused]))).toEqual(
+            Object.fromEntries([...want.refused].map(([name, all]) => [name, all.length])),
+          )
+          for (const { name, example } of filters)
+            if (example !== '') expect(example.split(' ')[0]).toBe(want.refused.get(name)?.sort()[0])
+          expect(choice.ok).toBe(want.passed.length > 0)
+          const winner = choice.ok && want.passed.find(({ name }) => name === choice.node)
+          if (choice.ok) expect(winner && want.totalOf(winner)).toBeCloseTo(want.most, 9)
+          expect(scheduler.place(one.place)).toEqual(choice)
+        }
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+export interface FilterCount {
+  name: string
+  refused: number
+  /** One node and why. */
+  example: string
+}
+
+/** How a choice came about: goes into status.scheduling, at most 1 KiB as JSON. */
+export interface Explanation {
+  /** The winner; absent when no node fits. */
+  node?: string
+  /** The winner's weight in thousandths: a custom resource holds no floats. */
+  score?: number
+  /** Nodes in the cloud. */
+  total: number
+  /** Nodes looked at. */
+  evaluated: number
+  filters: FilterCount[]
+}
+
+/** By the depth of each filter: how many nodes it was the first to refuse, and the row of the one among them that sorts first. */
+export interface Refusals {
+  refused: Int32Array
+  examples: Int32Array
+}
+
+const NEAREST_MISSES = 3
+const EXAMPLE_LENGTH = 160
+
+/**
+ * Filters that refused, with counts; only the three that nodes got furthest through (the nearest misses) carry an example. Bounds
+ * the whole to well below 1 KiB with any number of nodes.
+ */
+export function explainRefusals(
+  { refused, examples }: Refusals,
+  exampleOf: (depth: number, row: number) => { name: string; text: string },
+): FilterCount[] {
+  const deepestFirst = [...refused.keys()].filter((depth) => refused[depth] !== 0).reverse()
+  return deepestFirst.map((depth, i) => {
+    const { name, text } = exampleOf(depth, examples[depth] ?? 0)
+    return { name, refused: refused[depth] ?? 0, example: i < NEAREST_MISSES ? clip(text) : '' }
+  })
+}
+
+function clip(text: string): string {
+  return text.length <= EXAMPLE_LENGTH ? text : `${text.slice(0, EXAMPLE_LENGTH - 1)}…`
+}
+
+export function explainFailure(explanation: Explanation): string {
+  if (explanation.evaluated === 0) return 'no compute node is known yet: label nodes with nephele.dev/compute=libvirt'
+  const nodes = explanation.evaluated === 1 ? 'the only node was' : `all ${explanation.evaluated} nodes were`
+  const parts = explanation.filters.map((f) => `${f.name} ${f.refused}${f.example === '' ? '' : ` (${f.example})`}`)
+  return `${nodes} refused: ${parts.join(', ')}`
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which filters there are, and which count when. The first that refuses a node is the one that explanations name.
+import type { InterfaceRequest } from './request.ts'
+import { availabilityZoneFilter } from './availability-zone.ts'
+import { bandwidthFilter } from './bandwidth.ts'
+import { computeCapabilitiesFilter } from './compute-capabilities.ts'
+import { computeFilter } from './compute.ts'
+import { coreFilter } from './core.ts'
+import { diskFilter } from './disk.ts'
+import { dpdkFilter } from './dpdk.ts'
+import type { Filter } from './filter.ts'
+import { providerNetworkFilter } from './provider-network.ts'
+import { ramFilter } from './ram.ts'
+import { retryFilter } from './retry.ts'
+
+/** Those that a machine must also pass to get one more interface where it is. */
+export const INTERFACE_FILTERS: readonly Filter<InterfaceRequest>[] = [dpdkFilter, providerNetworkFilter]
+
+/** Those that a machine must always pass again to be resized in place. */
+export const CAPABILITY_FILTERS: readonly Filter[] = [computeCapabilitiesFilter]
+
+/** Those that it must pass to grow. */
+export const ROOM_FILTERS: readonly Filter[] = [ramFilter, coreFilter, diskFilter, bandwidthFilter]
+
+export const FILTERS: readonly Filter[] = [
+  computeFilter,
+  retryFilter,
+  availabilityZoneFilter,
+  ...CAPABILITY_FILTERS,
+  ...INTERFACE_FILTERS,
+  ...ROOM_FILTERS,
+]

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Refusals } from './explanation.ts'
+import type { Filter } from './filters/filter.ts'
+import { NO_CLASS } from './nodes/node-classes.ts'
+import type { NodeTable } from './nodes/node-table.ts'
+import type { PlacementRequest } from './filters/request.ts'
+
+/** In place of the filter that refuses a row first: none does, or the row has no node. */
+const [NONE, NO_NODE] = [255, 254]
+
+/** Writes for each row which filter refuses it first. */
+export function judge(
+  table: NodeTable,
+  request: PlacementRequest,
+  filters: readonly Filter[],
+  first: Uint8Array,
+): void {
+  const { classOf, columns, length } = table
+  applyVerdicts(judgeClasses(table, request, filters), classOf, first, length)
+  const rooms = filters.flatMap((filter, depth): Shortage[] =>
+    filter.by === 'room' ? [{ column: columns[filter.column], wanted: filter.wanted(request), depth }] : [],
+  )
+  for (let i = 0; i < rooms.length; i += 3) refuseShort(first, length, rooms.slice(i, i + 3))
+  for (const [depth, filter] of filters.entries()) {
+    if (filter.by === 'name') refuseNamed(table, filter.refused(request).keys(), first, depth)
+    else if (filter.by === 'row' && filter.asks(request)) {
+      for (let row = 0; row < length; row++) {
+        if (classOf[row] === NO_CLASS || (first[row] ?? 0) <= depth) continue
+        const node = table.get(row)
+        if (node && filter.refuse(node, request) !== undefined) first[row] = depth
+      }
+    }
+  }
+}
+
+function applyVerdicts(verdicts: Uint8Array, classOf: Int32Array, first: Uint8Array, length: number): void {
+  for (let row = 0; row < length; row++) first[row] = verdicts[classOf[row] as number] as number
+}
+
+function refuseNamed(table: NodeTable, names: Iterable<string>, first: Uint8Array, depth: number): void {
+  for (const name of names) {
+    const row = table.rowOf(name)
+    if (row !== undefined && table.classOf[row] !== NO_CLASS && (first[row] ?? 0) > depth) first[row] = depth
+  }
+}
+
+function judgeClasses(table: NodeTable, request: PlacementRequest, filters: readonly Filter[]): Uint8Array {
+  const { classes } = table
+  const verdicts = new Uint8Array(classes.size).fill(NO_NODE)
+  for (let id = NO_CLASS + 1; id < classes.size; id++) {
+    const facts = classes.get(id)
+    if (!facts) continue
+    const depth = filters.findIndex((filter) => filter.by === 'class' && filter.refuse(facts, request) !== undefined)
+    verdicts[id] = depth < 0 ? NONE : depth
+  }
+  return verdicts
+}
+
+interface Shortage {
+  column: Float64Array
+  wanted: number
+  depth: number
+}
+
+/** Up to three in one pass over the rows: what takes the time is the passes. Rows without a node have infinite room. */
+function refuseShort(first: Uint8Array, length: number, [a, b = a, c = b]: readonly Shortage[]): void {
+  if (!a || !b || !c) return
+  const [columnA, columnB, columnC] = [a.column, b.column, c.column]
+  const [wantedA, wantedB, wantedC] = [a.wanted, b.wanted, c.wanted]
+  const [depthA, depthB, depthC] = [a.depth, b.depth, c.depth]
+  for (let row = 0; row < length; row++) {
+    if ((columnA[row] as number) < wantedA && (first[row] as number) > depthA) first[row] = depthA
+    if ((columnB[row] as number) < wantedB && (first[row] as number) > depthB) first[row] = depthB
+    if ((columnC[row] as number) < wantedC && (first[row] as number) > depthC) first[row] = depthC
+  }
+}
+
+/** Lists the rows that passed; of each filter how many it refused, and which of these is the first by name. */
+export function tally(
+  table: NodeTable,
+  first: Uint8Array,
+  passed: Int32Array,
+  filters: number,
+): { refusals: Refusals; count: number } {
+  const { ranks } = table
+  const refused = new Int32Array(filters)
+  const examples = new Int32Array(filters).fill(-1)
+  let count = 0
+  for (let row = 0; row < table.length; row++) {
+    const depth = first[row] ?? NO_NODE
+    if (depth === NONE) passed[count++] = row
+    else if (depth !== NO_NODE) {
+      refused[depth] = (refused[depth] ?? 0) + 1
+      const example = examples[depth] ?? -1
+      if (example < 0 || (ranks[row] ?? 0) < (ranks[example] ?? 0)) examples[depth] = row
+    }
+  }
+  return { refusals: { refused, examples }, count }
+}

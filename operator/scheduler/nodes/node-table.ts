@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
+import type { Bandwidth } from './bandwidth.ts'
+import { NO_CLASS, NodeClasses } from './node-classes.ts'
+import { DEFAULT_RATIOS, type AllocationRatios, type NodeFacts, type NodeRow } from './node-facts.ts'
+import { hashOf } from './tie-break.ts'
+
+/**
+ * Numbers of all nodes, a column each: what a machine more may have of them. Rows without a node have infinite room, and NO_CLASS keeps
+ * machines away from them.
+ */
+export interface Columns {
+  vcpus: Float64Array
+  /** Without what one machine more takes on top of its claim. */
+  nextMemoryMiB: Float64Array
+  memoryMiB: Float64Array
+  diskGiB: Float64Array
+}
+
+interface Row {
+  facts: NodeFacts | undefined
+  use: Amounts
+  instances: number
+}
+
+/**
+ * All nodes, one row each. What decisions read stands in typed arrays, so that a pass over thousands of nodes touches little memory, and is
+ * brought up to date by what changes. A node without facts that carries claims keeps its row, so that no claim is ever lost.
+ */
+export class NodeTable {
+  readonly #ratios: AllocationRatios
+  readonly #byName = new Map<string, number>()
+  readonly #rows: (Row | undefined)[] = []
+  readonly #free: number[] = []
+  readonly classes = new NodeClasses()
+  columns: Columns = makeColumns(16)
+  /** The class of each row. */
+  classOf = new Int32Array(16)
+  /** A number for each name, for choices between equals. */
+  hashes = new Uint32Array(16)
+  #ranks: Int32Array | undefined
+  #nodes = 0
+
+  constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
+    this.#ratios = ratios
+  }
+
+  /** All that are known by name, those without facts included. */
+  get size(): number {
+    return this.#byName.size
+  }
+
+  /** Rows, empty ones included. */
+  get length(): number {
+    return this.#rows.length
+  }
+
+  /** Nodes with facts. */
+  get nodes(): number {
+    return this.#nodes
+  }
+
+  put(facts: NodeFacts): void {
+    const at = this.#ensureRow(facts.name)
+    const row = this.#at(at)
+    if (row.facts) this.classes.leave(this.classOf[at] ?? NO_CLASS)
+    else this.#nodes++
+    row.facts = facts
+    this.classOf[at] = this.classes.enter(facts)
+    this.#show(at)
+  }
+
+  remove(name: string): void {
+    const at = this.#byName.get(name)
+    if (at === undefined) return
+    const row = this.#at(at)
+    if (!row.facts) return
+    this.classes.leave(this.classOf[at] ?? NO_CLASS)
+    this.#nodes--
+    row.facts = undefined
+    this.classOf[at] = NO_CLASS
+    this.#show(at)
+    this.#dropIfEmpty(name, at)
+  }
+
+  addUse(name: string, amounts: Amounts): void {
+    const at = this.#ensureRow(name)
+    const row = this.#at(at)
+    row.use = addAmounts(row.use, amounts)
+    row.instances++
+    this.#show(at)
+  }
+
+  removeUse(name: string, amounts: Amounts): void {
+    const at = this.#byName.get(name)
+    if (at === undefined) return
+    const row = this.#at(at)
+    row.use = subtractAmounts(row.use, amounts)
+    row.instances--
+    this.#show(at)
+    this.#dropIfEmpty(name, at)
+  }
+
+  rowOf(name: string): number | undefined {
+    return this.#byName.get(name)
+  }
+
+  /** Undefined when the row has no node with facts. */
+  get(at: number): NodeRow | undefined {
+    const row = this.#rows[at]
+    return row?.facts && new RowView(row.facts, row, this.#ratios)
+  }
+
+  /** All nodes with facts. */
+  list(): NodeRow[] {
+    return this.#rows.flatMap((_, at) => this.get(at) ?? [])
+  }
+
+  find(name: string): NodeRow | undefined {
+    const at = this.#byName.get(name)
+    return at === undefined ? undefined : this.get(at)
+  }
+
+  /** The place of each row in the order of names. */
+  get ranks(): Int32Array {
+    if (this.#ranks) return this.#ranks
+    const ranks = new Int32Array(this.#rows.length)
+    // The order of code units, as comparisons of strings have it.
+    const sorted = [...this.#byName].sort(([a], [b]) => (a < b ? -1 : 1))
+    for (const [rank, [, at]] of sorted.entries()) ranks[at] = rank
+    this.#ranks = ranks
+    return ranks
+  }
+
+  #at(at: number): Row {
+    const row = this.#rows[at]
+    if (!row) throw new Error(`the table has no row ${at}`)
+    return row
+  }
+
+  #show(at: number): void {
+    const { columns } = this
+    const view = this.get(at)
+    columns.vcpus[at] = view ? view.vcpus - view.usedVcpus : Infinity
+    columns.memoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB : Infinity
+    columns.nextMemoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB - view.perMachineMiB : Infinity
+    columns.diskGiB[at] = view ? view.diskGiB - view.usedDiskGiB : Infinity
+  }
+
+  #ensureRow(name: string): number {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    const at = this.#free.pop() ?? this.#rows.length
+    if (at >= this.classOf.length) this.#grow()
+    this.#rows[at] = { facts: undefined, use: { vcpus: 0, memoryMiB: 0, diskGiB: 0 }, instances: 0 }
+    this.classOf[at] = NO_CLASS
+    this.hashes[at] = hashOf(name)
+    this.#byName.set(name, at)
+    this.#ranks = undefined
+    return at
+  }
+
+  #grow(): void {
+    const size = this.classOf.length * 2
+    const columns = makeColumns(size)
+    for (const name of COLUMN_NAMES) columns[name].set(this.columns[name])
+    this.columns = columns
+    const [classOf, hashes] = [new Int32Array(size), new Uint32Array(size)]
+    classOf.set(this.classOf)
+    hashes.set(this.hashes)
+    this.classOf = classOf
+    this.hashes = hashes
+  }
+
+  #dropIfEmpty(name: string, at: number): void {
+    const row = this.#at(at)
+    if (row.facts !== undefined || row.instances > 0) return
+    this.#byName.delete(name)
+    this.#free.push(at)
+    this.#ranks = undefined
+  }
+}
+
+const COLUMN_NAMES = ['vcpus', 'memoryMiB', 'nextMemoryMiB', 'diskGiB'] as const
+
+function makeColumns(size: number): Columns {
+  const column = () => new Float64Array(size)
+  return { vcpus: column(), memoryMiB: column(), nextMemoryMiB: column(), diskGiB: column() }
+}
+
+/** Shared by all rows that say nothing of it. */
+const NONE: readonly string[] = []
+
+class RowView implements NodeRow {
+  readonly #facts: NodeFacts
+  readonly #row: Row
+  readonly #ratios: AllocationRatios
+
+  constructor(facts: NodeFacts, row: Row, ratios: AllocationRatios) {
+    this.#facts = facts
+    this.#row = row
+    this.#ratios = ratios
+  }
+
+  get name(): string {
+    return this.#facts.name
+  }
+  get up(): boolean {
+    return this.#facts.up
+  }
+  get closed(): string | undefined {
+    return this.#facts.closed
+  }
+  get hypervisor(): string | undefined {
+    return this.#facts.hypervisor
+  }
+  get zone(): string | undefined {
+    return this.#facts.zone
+  }
+  get acceleration(): string | undefined {
+    return this.#facts.acceleration
+  }
+  get vhostUser(): boolean {
+    return this.#facts.vhostUser === true
+  }
+  get physicalNetworks(): readonly string[] {
+    return this.#facts.physicalNetworks ?? NONE
+  }
+  get bandwidth(): Bandwidth | undefined {
+    return this.#facts.bandwidth
+  }
+  get usedBandwidth(): Bandwidth | undefined {
+    return this.#row.use.bandwidth
+  }
+  get reserved(): NodeFacts['reserved'] {
+    return this.#facts.reserved
+  }
+  get perMachineMiB(): number {
+    return this.#facts.perMachineMiB ?? 0
+  }
+  get vcpus(): number {
+    return this.#facts.capacity.vcpus * this.#ratios.vcpus
+  }
+  get memoryMiB(): number {
+    return this.#facts.capacity.memoryMiB * this.#ratios.memoryMiB
+  }
+  get diskGiB(): number {
+    return this.#facts.capacity.diskGiB * this.#ratios.diskGiB
+  }
+  get usedVcpus(): number {
+    return this.#row.use.vcpus
+  }
+  get usedMemoryMiB(): number {
+    return this.#row.use.memoryMiB + this.#row.instances * this.perMachineMiB
+  }
+  get usedDiskGiB(): number {
+    return this.#row.use.diskGiB
+  }
+  get instances(): number {
+    return this.#row.instances
+  }
+}

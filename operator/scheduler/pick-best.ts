@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NodeTable } from './nodes/node-table.ts'
+import { hashOf, tieBreak } from './nodes/tie-break.ts'
+import type { Weigher } from './weighers.ts'
+
+/** Used again by every decision, of which there is one at a time. */
+let scratch = new Float64Array(0)
+
+/** Of the first `count` rows of `passed` the one with the greatest weight; of equal ones that which the seed chooses. */
+export function pickBest(
+  table: NodeTable,
+  { passed, count }: { passed: Int32Array; count: number },
+  seed: string,
+  weighers: readonly Weigher[],
+): { name: string; total: number } | undefined {
+  if (count === 0) return undefined
+  if (scratch.length < count) scratch = new Float64Array(2 * count)
+  const totals = scratch.fill(0, 0, count)
+  const weights = weighers.map(({ column, multiplier }) =>
+    toWeight(table.columns[column], { passed, count, multiplier }),
+  )
+  const felt = weights.filter(({ factor }) => factor !== 0)
+  for (let i = 0; i < felt.length; i += 3) addWeights(totals, passed, count, felt.slice(i, i + 3))
+  const best = findBest(totals, table, { passed, count, seed: hashOf(seed) })
+  const node = table.get(passed[best] ?? 0)
+  return node && { name: node.name, total: totals[best] ?? 0 }
+}
+
+interface Weight {
+  column: Float64Array
+  min: number
+  /** From the column's unit to its part of the total. */
+  factor: number
+}
+
+/** Each between 0 and 1 over the rows that passed, times the multiplier. */
+function toWeight(
+  column: Float64Array,
+  { passed, count, multiplier }: { passed: Int32Array; count: number; multiplier: number },
+): Weight {
+  let min = Infinity
+  let max = -Infinity
+  for (let i = 0; i < count; i++) {
+    const value = column[passed[i] as number] as number
+    if (value < min) min = value
+    if (value > max) max = value
+  }
+  return { column, min, factor: max > min ? multiplier / (max - min) : 0 }
+}
+
+/** Counts nothing. */
+const NO_WEIGHT = { min: 0, factor: 0 }
+
+/** Up to three in one pass over the rows: what takes the time is the passes. */
+function addWeights(totals: Float64Array, passed: Int32Array, count: number, [a, b, c]: readonly Weight[]): void {
+  if (!a) return
+  const { column: columnA, min: minA, factor: factorA } = a
+  const { column: columnB, min: minB, factor: factorB } = b ?? { ...NO_WEIGHT, column: columnA }
+  const { column: columnC, min: minC, factor: factorC } = c ?? { ...NO_WEIGHT, column: columnA }
+  for (let i = 0; i < count; i++) {
+    const row = passed[i] as number
+    totals[i] =
+      (totals[i] as number) +
+      ((columnA[row] as number) - minA) * factorA +
+      ((columnB[row] as number) - minB) * factorB +
+      ((columnC[row] as number) - minC) * factorC
+  }
+}
+
+/** Ties are broken only where there are any: hashing takes longer than comparing. */
+function findBest(
+  totals: Float64Array,
+  { hashes, ranks }: NodeTable,
+  { passed, count, seed }: { passed: Int32Array; count: number; seed: number },
+): number {
+  const tieOf = (i: number) => tieBreak(seed, hashes[passed[i] ?? 0] ?? 0)
+  const rankOf = (i: number) => ranks[passed[i] ?? 0] ?? 0
+  let best = 0
+  let tie = -1
+  let most = totals[0] ?? 0
+  for (let i = 1; i < count; i++) {
+    const total = totals[i] as number
+    if (total < most) continue
+    if (total > most) {
+      best = i
+      tie = -1
+      most = total
+      continue
+    }
+    if (tie < 0) tie = tieOf(best)
+    const other = tieOf(i)
+    if (other > tie || (other === tie && rankOf(i) < rankOf(best))) {
+      best = i
+      tie = other
+    }
+  }
+  return best
+}
