@@ -2,13 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { InstanceDocument, NodeSpec, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import type { PacketLog } from '../../lib/contract/packet-log.ts'
 import { until } from '../../lib/time/until.ts'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
 import { metadataPortName } from '../../lib/contract/metadata-port.ts'
 import { restartDaemon } from '../../local/node/daemons.ts'
 import { deriveAddress } from '../../operator/ipam/derived-address.ts'
-import type { Ipv6AddressMode, LogicalPort, LogicalSubnet, LogicalWant } from '../../operator/network/logical-kinds.ts'
+import type {
+  GroupLog,
+  Ipv6AddressMode,
+  LogicalPort,
+  LogicalSubnet,
+  LogicalWant,
+} from '../../operator/network/logical-kinds.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { tapName } from '../compute/paths.ts'
 import { linkLocalOf } from '../metadata/link-local.ts'
@@ -253,6 +261,55 @@ describe('two nodes, OVN, four guests', () => {
     for (let i = 0; i < 50 && (await of('c').ping(guestOf('a').address)); i++) await sleep(50)
     expect(await of('c').ping(guestOf('a').address)).toBe(false)
   }, 60_000)
+
+  test('the log of a group: each connection once, what no rule lets pass, and no more than its rate', async () => {
+    const rules = [egress, fromItself(ownGroup)].map((rule, index) => ({ ...rule, index }))
+    const group = (log?: GroupLog): LogicalWant => ({
+      ...{ kind: 'SecurityGroup', ...owner, generation: 4, uid: ownGroup, rules },
+      ...(log ? { log } : {}),
+    })
+    await driver.ensure(group({ accepted: true, dropped: true, perSecond: 5 }), soon())
+    const told = (key: string) =>
+      agentOf(guestOf(key))
+        .said()
+        .flatMap((said) => (said as PacketLog).packets)
+        .filter(({ port }) => port === guestOf(key).portUid)
+    const untilTold = (key: string, packets: object) =>
+      until(
+        async () => {
+          await of('a').run('sh', '-c', `curl -sf -m 25 http://${guestOf('b').address}:8080/blob > /dev/null`)
+          await of('c').ping(guestOf('a').address)
+          return told(key).some((one) => {
+            expect(one).toMatchObject({ group: ownGroup })
+            return isDeepStrictEqual({ ...one, ...one.flow, flow: 0, sourcePort: 0, count: 0 }, packets)
+          })
+        },
+        () => JSON.stringify(told(key)),
+        30_000,
+      )
+    const common = { group: ownGroup, flow: 0, sourcePort: 0, count: 0 }
+    const [a, b, c] = ['a', 'b', 'c'].map(guestOf)
+    const tcp = { protocol: 'tcp', source: a!.address, destination: b!.address, destinationPort: 8080 }
+    const at = (guest: Guest, direction: string) => ({ ...common, port: guest.portUid, direction })
+    await untilTold('a', { ...at(a!, 'egress'), rule: 0, verdict: 'accepted', ...tcp })
+    await untilTold('b', { ...at(b!, 'ingress'), rule: 1, verdict: 'accepted', ...tcp })
+    const ping = { protocol: 'icmp', source: c!.address, destination: a!.address, icmpType: 8, icmpCode: 0 }
+    await untilTold('a', { ...at(a!, 'ingress'), rule: 'drop', verdict: 'dropped', ...ping })
+    // Each of the connections had some hundred packets.
+    expect(Math.max(...told('b').map(({ count }) => count))).toBeLessThan(20)
+    const before = told('a').length
+    const from = performance.now()
+    await of('c').run('sh', '-c', `ping -q -i 0.005 -c 800 -W 1 ${a!.address} > /dev/null || true`)
+    await sleep(6_500)
+    const dropped = told('a')
+      .slice(before)
+      .filter(({ verdict }) => verdict === 'dropped')
+    const count = dropped.reduce((sum, one) => sum + one.count, 0)
+    expect(count).toBeGreaterThan(5)
+    expect(count).toBeLessThan(((performance.now() - from) / 1000) * 5 + 10)
+    await driver.ensure(group(), soon())
+    expect(await cluster.nodes[0]!.run('ovn-nbctl', '--timeout=5', 'meter-list')).toBe('')
+  }, 120_000)
 
   test('spoofed addresses go nowhere', async () => {
     const a = of('a')

@@ -89,6 +89,7 @@ export class Agent {
       hostSwitch: {},
       nbdReconnectSeconds: config.nbdReconnectSeconds,
       log: this.#log,
+      say: (subject, data) => this.#say(subject, data),
       inventoryChanged: () => inventory.changed(),
     }
     // With an empty store, nothing counts as an orphan until the node's documents could have arrived.
@@ -190,9 +191,7 @@ export class Agent {
       reporter.repeatAll()
       inventory.repeat()
     })
-    const send = (subject: string, data: string) => {
-      if (this.#outbox.connected) nc.publish(subject, data)
-    }
+    const send = (subject: string, data: string) => this.#say(subject, data)
     const beat = beatUntilStopped({ node, bootId, send, pace: this.#pace, load: () => runtime.load() }, signal)
     const receive = receiveDocuments({
       nc,
@@ -206,6 +205,10 @@ export class Agent {
       signal,
     })
     await Promise.all([beat, receive])
+  }
+
+  #say(subject: string, data: string): void {
+    if (this.#outbox.connected) this.#nc?.publish(subject, data)
   }
 
   async #connect(): Promise<NatsConnection | undefined> {

@@ -55,6 +55,8 @@ export interface RoleContext {
   /** Absent: the driver's default. */
   nbdReconnectSeconds?: number | undefined
   log: Logger
+  /** Says it to whoever listens on the bus; lost while there is no connection. */
+  say(subject: string, data: string): void
   /** Collects the inventory and compares it now. */
   inventoryChanged(): void
 }

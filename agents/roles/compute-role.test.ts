@@ -26,7 +26,13 @@ beforeEach(async () => {
   const files = { keyFile: '/k', certificateFile: '/c', authorityFile: '/a' }
   context = {
     ...{ node: 'n1', bootId: 'b', stateDir: dir, runDir: dir, address: '192.0.2.1', encapAddress: '' },
-    ...{ identity: files, nbd: { client: files, server: files }, hostSwitch: {}, log: createLogger('test', 'silent') },
+    ...{
+      identity: files,
+      nbd: { client: files, server: files },
+      hostSwitch: {},
+      say: () => undefined,
+      log: createLogger('test', 'silent'),
+    },
     inventoryChanged: () => {
       changes++
     },

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
+import type { PacketLog } from '../../lib/contract/packet-log.ts'
+import { packetLogSubject } from '../../lib/contract/subjects.ts'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import type { RowChange } from '../../lib/ovsdb/row-change.ts'
 import { BalancerDaemons } from '../balancer/balancer-daemons.ts'
@@ -15,6 +17,8 @@ import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
 import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
+import { followPacketLog } from '../network/packet-log/packet-log.ts'
+import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
@@ -61,8 +65,17 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
     if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
   })
+  const directory = new PortDirectory()
+  const packetLog = {
+    file: '/var/log/ovn/ovn-controller.log',
+    runDir: '/run/ovn',
+    ports: directory,
+    say: (packets: PacketLog) => context.say(packetLogSubject(context.node), JSON.stringify(packets)),
+    log,
+  }
+  void followPacketLog(packetLog, stop.signal)
   const ports = new PortReconciler({
-    ...{ driver, paths, services: [metadata], switchInstance: () => switchInstance(switchDir) },
+    ...{ driver, paths, services: [metadata, directory], switchInstance: () => switchInstance(switchDir) },
     ready: (signal) => switchReady(database, signal),
     bridgeOf: (controller) => physical.bridgeOf(controller),
   })

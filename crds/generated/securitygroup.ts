@@ -89,6 +89,19 @@ export interface SecurityGroupSpec {
     }
   }[]
   /**
+   * Which packets the cloud tells of, in Events of the group and in notifications (docs/network.md); absent: none. A packet that no group of its Port lets pass is told of by each of them that logs those. *live*
+   */
+  logging?: {
+    /**
+     * ACCEPT: the first packet of each connection that a rule lets pass (stateless groups: each packet). DROP: what no rule lets pass, but for what is sent to all. ALL: both. *live*
+     */
+    event: 'ALL' | 'ACCEPT' | 'DROP'
+    /**
+     * How many of each verdict a node logs of this group at the most; the others are not counted. *live*
+     */
+    packetsPerSecond?: number
+  }
+  /**
    * The namespaces whose objects may refer to this one; `*` means all of them. *live*
    *
    * @maxItems 64

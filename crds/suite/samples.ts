@@ -268,6 +268,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           },
           { direction: 'ingress', remoteAddressGroupRef: { namespace: 'team-b', name: 'partners' } },
         ],
+        logging: { event: 'ALL', packetsPerSecond: 100 },
         ...SHARED,
       },
       status: { ...COMMON, state: 'ACTIVE', remoteUIDs: ['u3'] },

@@ -9,6 +9,7 @@ test('an agent: its own keys, beat, consumer and inbox', () => {
       '$KV.observed.n1_example_com.>',
       '$KV.inventory.n1_example_com',
       'beat.n1_example_com',
+      'packets.n1_example_com',
       'nodes.API.CONSUMER.MSG.NEXT.KV_desired.n-n1_example_com',
       'nodes.API.CONSUMER.INFO.KV_desired.n-n1_example_com',
       '$JS.ACK.KV_desired.n-n1_example_com.>',
@@ -42,7 +43,7 @@ test('the operator: its streams, whose consumers it makes, all keys and its noti
     ...streams.flatMap((stream) => each.map((subject) => subject(stream))),
   ]
   expect([...publish].sort()).toEqual(own.sort())
-  expect(subscribe).toEqual(['_INBOX__operator.>', 'beat.*'])
+  expect(subscribe).toEqual(['_INBOX__operator.>', 'beat.*', 'packets.*'])
   expect(responses).toBeUndefined()
 })
 

@@ -3,6 +3,7 @@
 import {
   ALL_BEATS,
   ALL_NOTIFICATIONS,
+  ALL_PACKET_LOGS,
   BUCKETS,
   DESIRED_BUCKET,
   EVENTS_STREAM,
@@ -15,6 +16,7 @@ import {
   consumerOf,
   inboxPrefix,
   notificationsOf,
+  packetLogSubject,
   streamOf,
   toNodeToken,
 } from './subjects.ts'
@@ -39,6 +41,7 @@ export function agentPermissions(node: string): Permissions {
       `$KV.${OBSERVED_BUCKET}.${token}.>`,
       `$KV.${INVENTORY_BUCKET}.${token}`,
       `beat.${token}`,
+      packetLogSubject(node),
       `${NODES_API}.CONSUMER.MSG.NEXT.${consumer}`,
       `${NODES_API}.CONSUMER.INFO.${consumer}`,
       `$JS.ACK.${consumer}.>`,
@@ -67,6 +70,9 @@ export const NODE_REQUESTS: readonly NodeRequest[] = [
   { subject: `$JS.ACK.${streamOf(DESIRED_BUCKET)}.>` },
 ]
 
+/** What agents say to whoever listens, and nothing keeps. */
+export const FROM_NODES = [ALL_BEATS, ALL_PACKET_LOGS] as const
+
 /** Streams that the operator maintains. It may not delete any. */
 const STREAMS = [...BUCKETS.map(streamOf), EVENTS_STREAM, SAMPLES_STREAM]
 
@@ -93,7 +99,7 @@ export function operatorPermissions(): Permissions {
   ])
   return {
     publish: [...BUCKETS.map((bucket) => `$KV.${bucket}.>`), ALL_NOTIFICATIONS, '$JS.API.INFO', ...perStream],
-    subscribe: [`${OPERATOR_INBOX}.>`, ALL_BEATS],
+    subscribe: [`${OPERATOR_INBOX}.>`, ...FROM_NODES],
   }
 }
 

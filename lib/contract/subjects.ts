@@ -117,6 +117,13 @@ export function beatSubject(node: string): string {
   return `beat.${toNodeToken(node)}`
 }
 
+/** What the node says of logged packets (packet-log.ts). Beside `events.`, which is stored: one node could push out what is said of all others. */
+export function packetLogSubject(node: string): string {
+  return `packets.${toNodeToken(node)}`
+}
+
+export const ALL_PACKET_LOGS = 'packets.*'
+
 /**
  * JetStream's API as agents reach it, only for their own consumer. Not `$JS.API`, which the server itself answers in an account without
  * streams.

@@ -2,8 +2,7 @@
 // nats-server's configuration as this cloud runs it, in the local cloud and in the chart alike. The server's own format takes JSON.
 // https://docs.nats.io/running-a-nats-service/configuration
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
-import { NODE_REQUESTS, operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
-import { ALL_BEATS } from '../contract/subjects.ts'
+import { FROM_NODES, NODE_REQUESTS, operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
 
 /** Accounts: the call-out service sits alone in AUTH; operator, streams and notifications are in APP, agents in NODES. */
 const AUTH_ACCOUNT = 'AUTH'
@@ -102,10 +101,10 @@ export function toServerConfig(config: ServerConfig): string {
             accounts: [NODES_ACCOUNT],
             ...(isAnsweredOften ? { response_type: 'stream' } : {}),
           })),
-          imports: [{ stream: { account: NODES_ACCOUNT, subject: ALL_BEATS } }],
+          imports: FROM_NODES.map((subject) => ({ stream: { account: NODES_ACCOUNT, subject } })),
         },
         [NODES_ACCOUNT]: {
-          exports: [{ stream: ALL_BEATS, accounts: [APP_ACCOUNT] }],
+          exports: FROM_NODES.map((stream) => ({ stream, accounts: [APP_ACCOUNT] })),
           imports: NODE_REQUESTS.map(({ subject, from }) => ({
             service: { account: APP_ACCOUNT, subject },
             ...(from === undefined ? {} : { to: from }),

@@ -70,7 +70,8 @@ start() {
       underlay >> /var/log/nephele-node/underlay.log 2>&1 &
       ;;
     ovn-controller)
-      run ovn-controller ovn-controller unix:$ovs/db.sock --pidfile --log-file --no-chdir -vconsole:off
+      # The log where ovn-ctl has it, and the agent reads it.
+      run ovn-controller ovn-controller unix:$ovs/db.sock --pidfile --log-file=/var/log/ovn/ovn-controller.log --no-chdir -vconsole:off
       ;;
     ovn-nb) database nb 6641 --remote=pssl:6641:"$MANAGEMENT_ADDRESS" ;;
     ovn-sb) database sb 6642 --remote=db:OVN_Southbound,SB_Global,connections ;;

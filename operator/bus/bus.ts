@@ -8,6 +8,7 @@ import type {
   ObservedDocument,
   ObservedNic,
 } from '../../lib/contract/documents.ts'
+import type { PacketLog } from '../../lib/contract/packet-log.ts'
 import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { MachineNic, ObservedMachine } from './machine-index.ts'
@@ -169,6 +170,8 @@ export interface Bus {
   readonly heartbeats: Heartbeats
   readonly notifier: Notifier
   readonly conduct: Conduct
+  /** Called with what a node says of logged packets: a claim of that node, bounded in size and number, and lost when nobody listens. */
+  onPacketLog(listener: (said: { node: string; log: PacketLog }) => void): Unsubscribe
   /**
    * Ends what the node has open: who may not come in again must not stay either. May run any number of times.
    * @throws TransientError `BusUnavailable`

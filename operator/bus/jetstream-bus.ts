@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { jetstream } from '@nats-io/jetstream'
 import { type DocumentKind, Notification } from '../../lib/contract/documents.ts'
+import type { PacketLog } from '../../lib/contract/packet-log.ts'
 import {
   DESIRED_BUCKET,
   INVENTORY_BUCKET,
@@ -24,10 +25,12 @@ import {
   removeConsumer,
   type StreamLimits,
 } from '../../lib/nats/streams.ts'
-import type { Bus, BusMemory, Excess, HeartbeatSettings, Notifier, Writer } from './bus.ts'
+import type { Bus, BusMemory, Excess, HeartbeatSettings, Notifier, Unsubscribe, Writer } from './bus.ts'
 import { JetStreamDesired } from './jetstream-desired.ts'
 import { HeartbeatMonitor } from './heartbeats.ts'
 import { listenToBeats } from './listen-to-beats.ts'
+import { listenToPacketLogs } from './listen-to-packet-logs.ts'
+import { Listeners } from './listeners.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { InventoryCache, ObservedCache } from './observed.ts'
 import { NodeShares, type NodeShare } from './node-shares.ts'
@@ -85,6 +88,7 @@ export class JetStreamBus implements Bus {
   readonly #limits: StreamLimits
   readonly #refreshMs: number
   readonly #answerMs: number
+  readonly #packetLogs = new Listeners<{ node: string; log: PacketLog }>()
   readonly #stop = new AbortController()
   readonly #ready: Promise<unknown>
   readonly #following: Promise<void>[]
@@ -135,6 +139,7 @@ export class JetStreamBus implements Bus {
       ...{ heartbeats: this.heartbeats, shares, log, signal: this.#stop.signal },
       loads: options.loads,
     })
+    listenToPacketLogs(nc, { shares, signal: this.#stop.signal, hear: (said) => this.#packetLogs.emit(said) })
     // An older version's streams, or other limits. What fails here fails the followers too, which say so and try again.
     const made = this.#repair().catch(() => undefined)
     const passes = (
@@ -174,6 +179,10 @@ export class JetStreamBus implements Bus {
     requireWriter(this.#writer)
     await this.#asBusError(removeKey(this.#nc, INVENTORY_BUCKET, inventorySubject(node), undefined, this.#answerMs))
     this.inventory.forget(node)
+  }
+
+  onPacketLog(listener: (said: { node: string; log: PacketLog }) => void): Unsubscribe {
+    return this.#packetLogs.add(listener)
   }
 
   async endSessions(node: string): Promise<void> {

@@ -8,6 +8,7 @@ import {
   type ObservedDocument,
   type ObservedNic,
 } from '../../lib/contract/documents.ts'
+import type { PacketLog } from '../../lib/contract/packet-log.ts'
 import { parseDocumentKey, toDocumentKey, type DocumentKey } from '../../lib/contract/subjects.ts'
 import { StaleWriterError } from '../../lib/errors.ts'
 import { createLogger } from '../../lib/log.ts'
@@ -47,6 +48,7 @@ export class MemoryBus implements Bus {
   /** As old as can be: nothing was lost. */
   memory: BusMemory = { madeAt: new Date(0), followedFrom: new Date(0) }
   readonly ended: string[] = []
+  readonly packetLogs = new Listeners<{ node: string; log: PacketLog }>()
   readonly admitted = new Map<string, string | undefined>()
 
   constructor(writer: Writer = () => ({ incarnation: 1, term: 1 }), now: () => number = () => performance.now()) {
@@ -71,6 +73,10 @@ export class MemoryBus implements Bus {
 
   publishInventory(inventory: Inventory): void {
     this.inventory.put(inventory)
+  }
+
+  onPacketLog(listener: (said: { node: string; log: PacketLog }) => void): Unsubscribe {
+    return this.packetLogs.add(listener)
   }
 
   async endSessions(node: string): Promise<void> {

@@ -24,8 +24,12 @@ export const DEFAULT_SHARE: NodeShare = {
   beats: 200,
 }
 export const WINDOW_MS = 10_000
+/** Messages of logged packets within WINDOW_MS, of which a node sends two: those beyond are not read. */
+const MOST_PACKET_LOGS = 4
 /** Names with an account. A cloud has fewer nodes; whoever writes under more has invented them. */
 const MOST_NODES = 16_384
+
+const NONE = { words: 0, beats: 0, packetLogs: 0 }
 
 interface Account {
   sizes: Map<string, number>
@@ -34,6 +38,7 @@ interface Account {
   windowFromMs: number
   words: number
   beats: number
+  packetLogs: number
 }
 
 export interface NodeSharesOptions {
@@ -103,6 +108,14 @@ export class NodeShares {
     return account.beats <= this.#share.beats || this.#refuse(node, 'Beats')
   }
 
+  /** A message of logged packets: may it be read? More of them do no harm, since nothing keeps them. */
+  packetLog(node: string): boolean {
+    const account = this.#account(node)
+    if (!account) return false
+    account.packetLogs += 1
+    return account.packetLogs <= MOST_PACKET_LOGS
+  }
+
   /** The key was removed from the bucket. */
   release(node: string, key: string): void {
     const account = this.#accounts.get(node)
@@ -129,10 +142,10 @@ export class NodeShares {
     if (!account) {
       if (this.#accounts.size >= this.#nodes) this.#sweep(now)
       if (this.#accounts.size >= this.#nodes) return undefined
-      account = { sizes: new Map(), bytes: 0, unasked: new Set(), windowFromMs: now, words: 0, beats: 0 }
+      account = { sizes: new Map(), bytes: 0, unasked: new Set(), windowFromMs: now, ...NONE }
       this.#accounts.set(node, account)
     }
-    if (now - account.windowFromMs >= WINDOW_MS) Object.assign(account, { windowFromMs: now, words: 0, beats: 0 })
+    if (now - account.windowFromMs >= WINDOW_MS) Object.assign(account, { windowFromMs: now, ...NONE })
     return account
   }
 

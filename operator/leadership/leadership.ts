@@ -27,6 +27,7 @@ import { ReleaseDesk } from '../placed/release-desk.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { noticesOf } from '../controllers/instance/notifications.ts'
+import { tellPackets } from '../controllers/security-group/tell-packets.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
@@ -156,6 +157,7 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
     followCaches(deps, watched, collector),
     watchRegression(deps, controllers, { watched, collector, writer }),
     notify(deps, watched, { isHeld, log }),
+    tellPackets({ ...deps, events, isHeld, log }),
     followCloud(deps, controllers, {
       client: informers.observing(fencedClient(client, fence)),
       ...{ signal: fence.signal, watched, collector, writer, log },

@@ -88,6 +88,8 @@ export interface LogicalPort extends LogicalOwner {
 }
 
 export interface LogicalRule {
+  /** Its place among the rules that somebody wrote. Absent: nobody wrote it. */
+  index?: number
   direction: 'ingress' | 'egress'
   etherType: 'IPv4' | 'IPv6'
   /** A number is IANA's. */
@@ -117,6 +119,17 @@ export interface LogicalSecurityGroup extends LogicalOwner {
   /** Each packet is judged by itself, answers too. A port is never in groups of both sorts. */
   stateless?: boolean
   rules: readonly LogicalRule[]
+  /** Which packets nodes report (lib/contract/packet-log.ts). Absent: none. */
+  log?: GroupLog
+}
+
+export interface GroupLog {
+  /** Each connection that a rule lets pass; each packet of a stateless group. */
+  accepted: boolean
+  /** What comes to a port of the group, or from it, and no rule of any of its groups lets pass; nothing that is sent to all. */
+  dropped: boolean
+  /** Of each of both, on each node, at the most. */
+  perSecond: number
 }
 
 /** A subnet whose gateway address is the router's own. */

@@ -31,6 +31,7 @@ const context: RoleContext = {
   hostSwitch: {},
   nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
+  say: (_, data) => say({ said: JSON.parse(data) as unknown }),
   inventoryChanged: () => undefined,
 }
 const stop = new AbortController()

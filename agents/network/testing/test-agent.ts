@@ -12,6 +12,8 @@ export interface TestAgent {
   observed(kind: string, uid: string): ObservedDocument | undefined
   /** The first line that has this field. */
   waitLine(field: string, timeoutMs?: number): Promise<Record<string, unknown>>
+  /** What it said to whoever listens on the bus. */
+  said(): readonly unknown[]
   waitState(kind: string, uid: string, state: string, timeoutMs?: number): Promise<ObservedDocument>
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -68,6 +70,7 @@ export async function startAgent(node: RunningNode, name: string, addresses: str
     send: (command) => void child.stdin.write(`${JSON.stringify(command)}\n`),
     observed: (kind, uid) => last.get(`${kind}.${uid}`),
     waitLine: (field, timeoutMs) => wait(field, () => lines.find((line) => field in line), timeoutMs),
+    said: () => lines.flatMap((line) => line['said'] ?? []),
     waitState: (kind, uid, state, timeoutMs) =>
       wait(`${kind} ${uid} ${state}`, () => [last.get(`${kind}.${uid}`)].find((o) => o?.state === state), timeoutMs),
     stop: async (signal = 'SIGTERM') => {

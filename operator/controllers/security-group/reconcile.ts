@@ -8,7 +8,7 @@ import type { LogicalRule } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isStateful } from './kind.ts'
-import { resolveRules } from './rules.ts'
+import { logOf, resolveRules } from './rules.ts'
 
 export type SecurityGroupDeps = Pick<OperatorDeps, 'caches' | 'network'>
 
@@ -20,7 +20,7 @@ export async function reconcileSecurityGroup(
   const status = (group.status ??= {})
   const { rules, lacks } = resolveRules(group, deps)
   const stateless = isStateful(group) ? {} : { stateless: true }
-  const want = { kind: 'SecurityGroup', ...ownerOf(group), ...stateless, rules } as const
+  const want = { kind: 'SecurityGroup', ...ownerOf(group), ...stateless, ...logOf(group), rules } as const
   if (group.metadata.deletionTimestamp !== undefined) {
     status.state = 'DELETING'
     const users = waitForHolders('securityGroups', group, deps.caches)

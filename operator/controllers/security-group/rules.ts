@@ -2,7 +2,7 @@
 import type { SecurityGroup, SecurityGroupRule } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { resolve } from '../../kind/resolve.ts'
-import type { LogicalRule } from '../../network/logical-kinds.ts'
+import type { GroupLog, LogicalRule } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { named, remoteAddressGroup, remoteGroup } from './kind.ts'
 import { toProtocol } from './protocols.ts'
@@ -22,7 +22,7 @@ export function resolveRules(
       resolve(remoteAddressGroup, group, named(i, 'remoteAddressGroupRef', remoteAddressGroupRef), caches)
     if (members?.ok === false) lacks.push(members.outcome)
     else if (addresses?.ok === false) lacks.push(addresses.outcome)
-    else rules.push(toLogicalRule(rule, members?.object.metadata.uid, addresses?.object.metadata.uid))
+    else rules.push({ index: i, ...toLogicalRule(rule, members?.object.metadata.uid, addresses?.object.metadata.uid) })
   }
   if (isEgressOpen(group)) for (const etherType of ['IPv4', 'IPv6'] as const) rules.push({ ...ALL_OUT, etherType })
   return { rules, lacks }
@@ -49,4 +49,13 @@ function toLogicalRule(rule: SecurityGroupRule, remoteGroupUid?: string, remoteA
     ...(remoteGroupUid === undefined ? {} : { remoteGroupUid }),
     ...(remoteAddressGroupUid === undefined ? {} : { remoteAddressGroupUid }),
   }
+}
+
+/** As in the schema. */
+const DEFAULT_PER_SECOND = 10
+
+export function logOf({ spec: { logging } }: SecurityGroup): { log?: GroupLog } {
+  if (!logging) return {}
+  const { event, packetsPerSecond: perSecond = DEFAULT_PER_SECOND } = logging
+  return { log: { accepted: event !== 'DROP', dropped: event !== 'ACCEPT', perSecond } }
 }

@@ -67,7 +67,7 @@ describe('rules', () => {
     const db = stored<SecurityGroup>('db', { rules: [rule], denyEgress: true })
     expect(await reconcileSecurityGroup(db, w.deps, w.run)).toEqual({ kind: 'done' })
     expect(db.status?.state).toBe('ACTIVE')
-    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toStrictEqual([logical])
+    expect(w.network.rows.of('SecurityGroup').get('uid-db')?.rules).toStrictEqual([{ index: 0, ...logical }])
   })
   test('stateless', async () => {
     const w = memoryWorld()

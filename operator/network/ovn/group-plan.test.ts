@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { setOf, uuidOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
-import { GUARD_GROUP, planGuardGroup, planSecurityGroup } from './group-plan.ts'
+import { GUARD_GROUP, planGuardGroup, planSecurityGroup, planSecurityGroupRemoval } from './group-plan.ts'
 import { partMark } from './marks.ts'
 import { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
@@ -18,7 +18,7 @@ function northbound(tables: Record<string, Record<string, OvsRow>>): Northbound 
 /** The guard as 0.1.0 wrote it: everything in one tier. */
 function withGuardOfTier(tier: number): Northbound {
   const match = `outport == @${GUARD_GROUP} && ip`
-  const drop = { direction: 'to-lport', priority: 1001, match, action: 'drop', tier }
+  const drop = { direction: 'to-lport', priority: 1000, match, action: 'drop', tier }
   const mark = partMark('GuardGroup', GUARD_GROUP)
   return northbound({
     ACL: { [ACL_UUID]: { ...drop, external_ids: partMark('Rule', GUARD_GROUP) } },
@@ -76,4 +76,72 @@ test('a stateless group tracks nothing of what it lets pass, nor of the services
       ],
     ]),
   ])
+})
+
+describe('the log', () => {
+  const rule = { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', index: 4 } as const
+  const open = { direction: 'egress', etherType: 'IPv4', protocol: 'any' } as const
+  const log = { accepted: true, dropped: true, perSecond: 7 }
+  const inserted = (plan: Plan, table: string): OvsRow[] =>
+    plan.operations.flatMap((operation) =>
+      operation.op === 'insert' && operation.table === table ? [operation.row] : [],
+    )
+  const logged = (plan: Plan) =>
+    inserted(plan, 'ACL')
+      .filter((row) => row['log'] === true)
+      .map(({ priority, match, action, name, meter }) => [priority, match, action, name, meter])
+  const drops = [
+    [1001, 'inport == @nsg_g1 && ip', 'drop', 'nsg/g1/drop', 'nlog_g1_dropped'],
+    [1001, 'outport == @nsg_g1 && ip && !eth.mcast', 'drop', 'nsg/g1/drop', 'nlog_g1_dropped'],
+  ]
+
+  test('the first packet of what each rule lets pass, and all that is dropped', () => {
+    const plan = planSecurityGroup({ ...want, rules: [rule, open], log }, northbound({}))
+    expect(logged(plan)).toEqual([
+      [1003, 'outport == @nsg_g1 && ip4 && tcp && ct.new', 'allow-related', 'nsg/g1/4', 'nlog_g1_accepted'],
+      [1003, 'inport == @nsg_g1 && ip4 && ct.new', 'allow-related', 'nsg/g1/open', 'nlog_g1_accepted'],
+      ...drops,
+    ])
+    expect(inserted(plan, 'ACL')).toHaveLength(6)
+    expect(inserted(plan, 'Meter_Band')).toEqual(Array(2).fill({ action: 'drop', rate: 7, burst_size: 7 }))
+    expect(inserted(plan, 'Meter').map(({ name, fair }) => [name, fair])).toEqual([
+      ['nlog_g1_accepted', false],
+      ['nlog_g1_dropped', false],
+    ])
+  })
+
+  test.each([
+    ['what is dropped alone', { ...log, accepted: false }, drops],
+    ['nothing', undefined, []],
+  ])('%s', (_, some, rows) => {
+    const plan = planSecurityGroup({ ...want, rules: [rule], ...(some ? { log: some } : {}) }, northbound({}))
+    expect(logged(plan)).toEqual(rows)
+  })
+
+  test('a stateless rule, which knows no connections, logs each packet by itself', () => {
+    const accepted = { ...log, dropped: false }
+    const plan = planSecurityGroup({ ...want, stateless: true, rules: [rule], log: accepted }, northbound({}))
+    expect(logged(plan)).toEqual([
+      [1002, 'outport == @nsg_g1 && ip4 && tcp', 'allow-stateless', 'nsg/g1/4', 'nlog_g1_accepted'],
+    ])
+  })
+
+  test('another rate changes the band alone; without a log, and with the group, the limits go', () => {
+    const [band, meter] = [ACL_UUID, GROUP_UUID]
+    const held = {
+      ...{ name: 'nlog_g1_dropped', unit: 'pktps', fair: false, bands: uuidOf(band) },
+      external_ids: partMark('LogMeter', 'g1'),
+    }
+    const nb = northbound({
+      Meter: { [meter]: held },
+      Meter_Band: { [band]: { action: 'drop', rate: 3, burst_size: 3 } },
+    })
+    const of = (plan: Plan) => plan.operations.filter((one) => 'table' in one && one.table.startsWith('Meter'))
+    expect(of(planSecurityGroup({ ...want, log: { ...log, accepted: false } }, nb))).toEqual([
+      expect.objectContaining({ op: 'update', table: 'Meter_Band', row: { rate: 7, burst_size: 7 } }),
+    ])
+    const gone = [expect.objectContaining({ op: 'delete', table: 'Meter' })]
+    expect(of(planSecurityGroup(want, nb))).toEqual(gone)
+    expect(of(planSecurityGroupRemoval('g1', nb))).toEqual(gone)
+  })
 })

@@ -12,6 +12,7 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalSecurityGroup } from '../logical-kinds.ts'
 import { planAddressSets } from './address-group-plan.ts'
+import { LOGGED_DROP_PRIORITY, LOGGED_PRIORITY, loggedDrops, planLogMeters, withLog } from './group-log-plan.ts'
 import { GROUP_PREFIX, groupName, ruleMatch } from './group-match.ts'
 import { markOf, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
@@ -23,7 +24,7 @@ export const GUARD_GROUP = 'nephele_guard'
 export const GROUP_TIER = 1
 export const FIREWALL_TIER = 0
 export const ALLOW_PRIORITY = 1002
-const DROP_PRIORITY = 1001
+const DROP_PRIORITY = 1000
 
 /** SecurityGroup → Port_Group with one ACL per rule; a remote group is matched by its own address set, so members add no rules. */
 export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): Plan {
@@ -36,6 +37,7 @@ export function planSecurityGroup(want: LogicalSecurityGroup, nb: Northbound): P
   const name = groupName(want.uid)
   const held = nb.findNamed('Port_Group', name)
   for (const copy of copiesOf(want.uid, held, nb)) plan.remove('Port_Group', copy)
+  planLogMeters(plan, want, nb)
   planGroup(plan, held, name, markOf(want), rulesOf(want), nb)
   return plan
 }
@@ -46,6 +48,7 @@ export function planSecurityGroupRemoval(uid: string, nb: Northbound): Plan {
   const held = nb.findNamed('Port_Group', groupName(uid))
   if (held) plan.remove('Port_Group', held)
   for (const copy of copiesOf(uid, held, nb)) plan.remove('Port_Group', copy)
+  planLogMeters(plan, { uid }, nb)
   return plan
 }
 
@@ -69,7 +72,7 @@ export function planGuardGroup(plan: Plan, nb: Northbound): void {
     // Where no rule of a tier matches, OVN (25.03) lets every second packet of a connection pass that a later tier has ended.
     { ...acl('from-lport', 0, `${from} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
     { ...acl('to-lport', 0, `${to} && ip`, 'pass', GUARD_GROUP), tier: FIREWALL_TIER },
-    acl('from-lport', ALLOW_PRIORITY + 1, `${from} && ip6 && icmp6.type == 137`, 'drop', GUARD_GROUP),
+    acl('from-lport', LOGGED_PRIORITY + 1, `${from} && ip6 && icmp6.type == 137`, 'drop', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp4}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${dhcp6}`, 'allow', GUARD_GROUP),
     acl('from-lport', ALLOW_PRIORITY, `${from} && ${onNode4}`, 'allow-related', GUARD_GROUP),
@@ -140,7 +143,14 @@ export function planAcls(plan: Plan, held: FoundRow, rules: readonly OvsRow[], n
 }
 
 function aclKey(row: OvsRow): string {
-  return ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'].map((c) => canonical(row[c] ?? '')).join()
+  const log = row['log'] === true ? ['name', 'severity', 'meter'] : []
+  return ['direction', 'priority', 'match', 'action', 'tier', 'external_ids', ...log]
+    .map((c) => canonical(row[c] ?? ''))
+    .join()
+}
+
+function meaningOf(row: OvsRow): string {
+  return ['direction', 'priority', 'match'].map((c) => canonical(row[c] ?? '')).join()
 }
 
 function acl(direction: string, priority: number, match: string, action: string, uid: string): OvsRow {
@@ -148,19 +158,17 @@ function acl(direction: string, priority: number, match: string, action: string,
 }
 
 /** Rules with the same meaning are one. */
-function rulesOf({ uid, stateless, rules }: LogicalSecurityGroup): OvsRow[] {
+function rulesOf(want: LogicalSecurityGroup): OvsRow[] {
+  const { uid, stateless } = want
   const name = groupName(uid)
-  const rows = rules.map((rule) =>
-    acl(
-      rule.direction === 'ingress' ? 'to-lport' : 'from-lport',
-      ALLOW_PRIORITY,
-      ruleMatch(rule, name),
-      stateless ? 'allow-stateless' : 'allow-related',
-      uid,
-    ),
-  )
+  const rows = want.rules.flatMap((rule) => {
+    const direction = rule.direction === 'ingress' ? 'to-lport' : 'from-lport'
+    const action = stateless ? 'allow-stateless' : 'allow-related'
+    return withLog(acl(direction, ALLOW_PRIORITY, ruleMatch(rule, name), action, uid), rule, want)
+  })
   if (stateless) rows.push(...statelessServices(name, uid))
-  return [...new Map(rows.map((row) => [aclKey(row), row])).values()]
+  rows.push(...loggedDrops(want, (direction, match) => acl(direction, LOGGED_DROP_PRIORITY, match, 'drop', uid)))
+  return [...new Map(rows.map((row) => [meaningOf(row), row])).values()]
 }
 
 /**

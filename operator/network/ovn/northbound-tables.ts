@@ -79,7 +79,11 @@ export const NORTHBOUND_TABLES = {
   DNS: { columns: ['records', 'options', 'external_ids'] },
   Port_Group: { columns: ['name', 'ports', 'acls', 'external_ids'], members: ['ports'] },
   Address_Set: { columns: ['name', 'addresses', 'external_ids'] },
-  ACL: { columns: ['direction', 'priority', 'match', 'action', 'tier', 'external_ids'] },
+  ACL: {
+    columns: ['direction', 'priority', 'match', 'action', 'tier', 'log', 'name', 'severity', 'meter', 'external_ids'],
+  },
+  Meter: { columns: ['name', 'unit', 'fair', 'bands', 'external_ids'] },
+  Meter_Band: { columns: ['action', 'rate', 'burst_size'] },
   QoS: { columns: ['priority', 'direction', 'match', 'action', 'bandwidth', 'external_ids'] },
 } as const satisfies Record<string, MonitoredTable>
 /** Of the names of Port_Groups whose ports are listed: those of firewalls, and of members of balancers. */

@@ -16,6 +16,7 @@ const NAMED = [
   'Logical_Router_Port',
   'Gateway_Chassis',
   'HA_Chassis_Group',
+  'Meter',
 ] as const
 type NamedTable = (typeof NAMED)[number]
 /** Tables whose rows have ports. */
