@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTRACT_VERSION } from '../../../lib/contract/documents.ts'
-import { PACKET_LOG_MS, type PacketLog } from '../../../lib/contract/packet-log.ts'
+import { PACKET_LOG_MS, type LoggedPackets, type PacketLog } from '../../../lib/contract/packet-log.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { setPacketLog } from './controller-log.ts'
 import { parseLogLine } from './log-line.ts'
@@ -28,7 +28,7 @@ const ANSWER_MS = 2_000
  * now on: what was logged while no agent ran is not told. Ends with the signal, and never rejects.
  */
 export async function followPacketLog(options: PacketLogOptions, signal: AbortSignal): Promise<void> {
-  const { file, runDir, ports, say, log } = options
+  const { file, runDir, ports, log } = options
   const tail = new LogTail(file)
   const counts = new PacketCounts()
   const room = new LogRoom(async (isOn) => {
@@ -40,7 +40,8 @@ export async function followPacketLog(options: PacketLogOptions, signal: AbortSi
       return false
     }
   }, log)
-  for (let said = -Infinity; !signal.aborted; await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)) {
+  let said = -Infinity
+  while (!signal.aborted) {
     const { lines, isBeyond } = await readNew(tail, log)
     const packets = lines.flatMap((line) => parseLogLine(line) ?? [])
     for (const packet of packets) {
@@ -49,14 +50,18 @@ export async function followPacketLog(options: PacketLogOptions, signal: AbortSi
     }
     const now = performance.now()
     await room.count(packets.length, isBeyond, now)
-    if (now - said < PACKET_LOG_MS) continue
-    const told = counts.take()
-    if (told.length === 0) continue
-    for (const { flow, ...packet } of told) log.info({ ...packet, ...flow }, 'packets logged')
-    say({ v: CONTRACT_VERSION, packets: told })
-    said = now
+    if (now - said >= PACKET_LOG_MS && tell(counts.take(), options)) said = now
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
   }
   await tail.close()
+}
+
+/** Whether there was something. */
+function tell(packets: LoggedPackets[], { say, log }: PacketLogOptions): boolean {
+  if (packets.length === 0) return false
+  for (const { flow, ...packet } of packets) log.info({ ...packet, ...flow }, 'packets logged')
+  say({ v: CONTRACT_VERSION, packets })
+  return true
 }
 
 async function readNew(tail: LogTail, log: Logger): Promise<NewLines> {

@@ -18,7 +18,7 @@ const packets = (change: Partial<LoggedPackets> = {}): LoggedPackets => ({
 })
 const accepted = { rule: 3, verdict: 'accepted', count: 1 } as const
 
-function teller({ groups = ['uid-web'], event = 'ALL' as 'ALL' | 'ACCEPT' | 'DROP', isHeld = false } = {}) {
+function teller({ groups = ['uid-web'], event = 'ALL', isHeld = false } = {}) {
   const w = memoryWorld()
   const group = (name: string, spec: object) => w.put('securityGroups', stored<SecurityGroup>(name, spec))
   group('web', { logging: { event } })

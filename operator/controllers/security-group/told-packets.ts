@@ -43,8 +43,7 @@ export function addPackets(held: GroupPackets, packets: LoggedPackets, port: Por
   held[verdict] += count
   const { namespace = '', name } = port.metadata
   const told = { verdict, direction, rule, count, ...flow, port: `${namespace}/${name}`, node }
-  const { count: _, sourcePort: __, ...kind } = told
-  const key = JSON.stringify(kind)
+  const key = JSON.stringify({ ...told, count: 0, sourcePort: 0 })
   const known = held.kinds.get(key)
   if (known) known.count += count
   else if (held.kinds.size < MOST_KINDS) held.kinds.set(key, told)

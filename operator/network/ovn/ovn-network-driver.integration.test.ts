@@ -96,8 +96,8 @@ async function caughtUp(): Promise<void> {
 /** Everything in the database, by names: what two ways to the same world must share. */
 async function dump(): Promise<unknown> {
   await caughtUp()
-  const names = (table: string, uuids: string[]): (string | undefined)[] =>
-    uuids.map((uuid) => readString(raw.rows(table).get(uuid)?.['name'] ?? raw.rows(table).get(uuid)?.['match'])).sort()
+  const names = (table: string, uuids: string[], column = 'name'): (string | undefined)[] =>
+    uuids.map((uuid) => readString(raw.rows(table).get(uuid)?.[column])).sort()
   return {
     switches: [...raw.rows('Logical_Switch').values()].map((row) => [
       row['name'],
@@ -107,7 +107,7 @@ async function dump(): Promise<unknown> {
       .map((row) => [
         row['name'],
         names('Logical_Switch_Port', readUuids(row['ports'])),
-        names('ACL', readUuids(row['acls'])),
+        names('ACL', readUuids(row['acls']), 'match'),
       ])
       .sort(),
     dhcp: [...raw.rows('DHCP_Options').values()].map((row) => row['cidr']),

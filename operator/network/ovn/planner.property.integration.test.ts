@@ -129,6 +129,7 @@ const WORLD: readonly LogicalWant[] = [
       { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' },
       { direction: 'ingress', etherType: 'IPv6', protocol: 47, remoteAddressGroupUid: 'ag' },
     ],
+    log: { accepted: true, dropped: true, perSecond: 10 },
   },
   { kind: 'AddressGroup', ...owner, uid: 'ag', addresses: ['192.0.2.0/24', '::/0', 'fd00:7::/48'] },
   { kind: 'SecurityGroup', ...owner, uid: 'sg-2', stateless: true, rules: [] },
