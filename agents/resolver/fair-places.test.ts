@@ -5,13 +5,44 @@ import { FairPlaces } from './fair-places.ts'
 const limits = { perGuest: 3, perNetwork: 4, all: 4, surePerNetwork: 1 }
 const gone = (places: ReturnType<FairPlaces['take']>[]) => places.map((place) => place?.signal.aborted)
 
-test('a guest and a network have so many', () => {
+test('a guest has so many', () => {
   const places = new FairPlaces({ ...limits, all: 9 })
-  const taken = ['a', 'a', 'a', 'a', 'b', 'b'].map((guest) => places.take('lan', guest))
-  expect(gone(taken)).toEqual([false, false, false, undefined, false, undefined])
+  const taken = ['a', 'a', 'a', 'a', 'b'].map((guest) => places.take('lan', guest))
+  expect(gone(taken)).toEqual([false, false, false, undefined, false])
   taken[0]?.leave()
   taken[0]?.leave()
-  expect(gone(['b', 'b'].map((guest) => places.take('lan', guest)))).toEqual([false, undefined])
+  expect(gone(['a', 'a'].map((guest) => places.take('lan', guest)))).toEqual([false, undefined])
+})
+
+test('when those of its network are taken, the guest that holds most there gives up its oldest', () => {
+  const places = new FairPlaces({ ...limits, all: 9 })
+  const taken = ['b', 'a', 'a', 'a'].map((guest) => places.take('lan', guest))
+  const more = ['b', 'c'].map((guest) => places.take('lan', guest))
+  expect([gone(taken), gone(more)]).toEqual([
+    [true, true, false, false],
+    [false, false],
+  ])
+  // Nobody of another network has to.
+  expect(gone([places.take('wan', 'a')])).toEqual([false])
+})
+
+test('a crowd of guests with one place each lets everybody in, and the one that asks for a second gives up its own', () => {
+  const places = new FairPlaces({ ...limits, all: 9 })
+  const [a, ...others] = ['a', 'b', 'c', 'd'].map((guest) => places.take('lan', guest))
+  const second = places.take('lan', 'a')
+  expect([gone([a, second]), gone(others)]).toEqual([
+    [true, false],
+    [false, false, false],
+  ])
+  expect(gone([places.take('lan', 'e')])).toEqual([false])
+})
+
+test('when all are taken, of the network that holds most the guest that holds most', () => {
+  const places = new FairPlaces({ ...limits, all: 4 })
+  const lan = ['b', 'a', 'a'].map((guest) => places.take('lan', guest))
+  places.take('wan', 'x')
+  expect(gone([places.take('wan', 'y')])).toEqual([false])
+  expect(gone(lan)).toEqual([false, true, false])
 })
 
 test('when all are taken, the network that holds most gives up its oldest', () => {

@@ -15,7 +15,10 @@ export interface Place {
   leave(): void
 }
 
-/** Places that networks share: when all are taken, the network that holds most gives up its oldest. */
+/**
+ * Places that networks share, and within each its guests: when all are taken, the network that holds most gives one up, and when its own are, it
+ * does; of the guests there the one that holds most gives up its oldest.
+ */
 export class FairPlaces {
   readonly #limits: PlaceLimits
   /** The guest of each place by network, the oldest first. */
@@ -26,27 +29,39 @@ export class FairPlaces {
     this.#limits = limits
   }
 
-  /** Undefined: the guest or its network has as many as it may. */
+  /** Undefined: the guest has as many as it may. */
   take(networkUid: string, guest: string): Place | undefined {
     const { perGuest, perNetwork, all } = this.#limits
-    const own = this.#held.get(networkUid) ?? new Map<AbortController, string>()
-    if (own.size >= perNetwork || countOf(own.values(), guest) >= perGuest) return undefined
-    if (this.#count >= all) this.#makeRoom(networkUid)
+    const own = this.#held.get(networkUid)
+    if (own && (countsOf(own.values()).get(guest) ?? 0) >= perGuest) return undefined
+    if (own && own.size >= perNetwork) this.#giveUp(networkUid, guest)
+    if (this.#count >= all) this.#makeRoom(networkUid, guest)
     const place = new AbortController()
-    this.#held.set(networkUid, own.set(place, guest))
+    this.#held.set(networkUid, (this.#held.get(networkUid) ?? new Map<AbortController, string>()).set(place, guest))
     this.#count++
     return { signal: place.signal, leave: () => this.#leave(networkUid, place) }
   }
 
-  #makeRoom(forNetwork: string): void {
+  #makeRoom(forNetwork: string, guest: string): void {
     // Of several that hold most, the one that asks for another.
     let [most, size] = [forNetwork, this.#held.get(forNetwork)?.size ?? 0]
     for (const [uid, places] of this.#held) if (places.size > size) [most, size] = [uid, places.size]
-    if (size <= this.#limits.surePerNetwork) return
-    const [oldest] = this.#held.get(most)?.keys() ?? []
-    if (!oldest) return
-    this.#leave(most, oldest)
-    oldest.abort()
+    if (size > this.#limits.surePerNetwork) this.#giveUp(most, guest)
+  }
+
+  /** @param asking has to, of several guests of the network that hold most */
+  #giveUp(networkUid: string, asking: string): void {
+    const places = this.#held.get(networkUid)
+    if (!places) return
+    const counts = countsOf(places.values())
+    let [most, size] = [asking, counts.get(asking) ?? 0]
+    for (const [guest, count] of counts) if (count > size) [most, size] = [guest, count]
+    for (const [oldest, guest] of places) {
+      if (guest !== most) continue
+      this.#leave(networkUid, oldest)
+      oldest.abort()
+      return
+    }
   }
 
   #leave(networkUid: string, place: AbortController): void {
@@ -57,8 +72,8 @@ export class FairPlaces {
   }
 }
 
-function countOf(guests: Iterable<string>, guest: string): number {
-  let count = 0
-  for (const one of guests) if (one === guest) count++
-  return count
+function countsOf(guests: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const guest of guests) counts.set(guest, (counts.get(guest) ?? 0) + 1)
+  return counts
 }

@@ -119,8 +119,11 @@ describe('who asks too much', () => {
     const { port } = await server('127.0.0.2', () => undefined)
     const resolver = resolverOf(port, ['127.0.0.2'], { openPerGuest: 2, openPerNetwork: 3 })
     const waiting = ['1', '1', '2'].map((address) => resolver.answer(question('a.example'), { ...lan, address }, 'udp'))
-    for (const address of ['1', '2', '3'])
-      expect(await resolver.answer(question('a.example'), { ...lan, address }, 'udp')).toBeUndefined()
+    expect(await resolver.answer(question('a.example'), { ...lan, address: '1' }, 'udp')).toBeUndefined()
+    // The guest with most gives way to others of its network, at once.
+    const others = ['2', '3'].map((address) => resolver.answer(question('a.example'), { ...lan, address }, 'udp'))
+    expect(rcodeOf((await waiting[0])!)).toBe(RCODE.serverFailure)
+    waiting.push(...others)
     const other = resolver.answer(question('a.example'), { ...lan, networkUid: 'wan' }, 'udp')
     for (const answer of await Promise.all([...waiting, other])) expect(rcodeOf(answer!)).toBe(RCODE.serverFailure)
     expect(await resolver.answer(question('a.example'), { ...lan, address: '1' }, 'udp')).toBeDefined()
