@@ -2,7 +2,13 @@
 // nats-server's configuration as this cloud runs it, in the local cloud and in the chart alike. The server's own format takes JSON.
 // https://docs.nats.io/running-a-nats-service/configuration
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
-import { FROM_NODES, NODE_REQUESTS, operatorPermissions, systemPermissions, type Permissions } from '../contract/permissions.ts'
+import {
+  FROM_NODES,
+  NODE_REQUESTS,
+  operatorPermissions,
+  systemPermissions,
+  type Permissions,
+} from '../contract/permissions.ts'
 
 /** Accounts: the call-out service sits alone in AUTH; operator, streams and notifications are in APP, agents in NODES. */
 const AUTH_ACCOUNT = 'AUTH'

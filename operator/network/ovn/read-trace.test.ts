@@ -41,6 +41,20 @@ test.each([
   expect(read(name).end).toEqual(end)
 })
 
+test('what a group that logs drops by its own rule is stopped by groups, too', () => {
+  const logs = `(outport == @nsg_${groups.web.replaceAll('-', '_')} && ip && !eth.mcast), priority 2001`
+  const text = recorded('lan-shut')
+    .replace('(outport == @nephele_guard && ip), priority 2001', logs)
+    .replace(
+      /( +)reg8\[17\] = 1;/,
+      (line, indent: string) => `${indent}LOG: ACL name=nsg/x/drop, direction=OUT, verdict=drop\n${line}`,
+    )
+  expect(text).toContain('LOG: ACL')
+  expect(readTrace(parseTrace(text) ?? [], () => undefined).end).toEqual(
+    stop({ why: 'securityGroups', portUid: web, direction: 'ingress' }),
+  )
+})
+
 test('the way of a packet is what it met', () => {
   expect(read('to-world').steps).toEqual([
     { what: 'allowed', by: 'SecurityGroup', uid: groups.open, direction: 'egress' },

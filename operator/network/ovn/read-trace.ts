@@ -90,7 +90,8 @@ export function readTrace(events: readonly TraceEvent[], findFirewallRule: FindF
 
   function judgedBy(acl: Flow): TraceStop | undefined {
     const direction = directionOf(acl)
-    if (acl.match.includes(`@${GUARD_GROUP} `)) {
+    // A group that logs drops by itself, just above the guard.
+    if (acl.match.includes(`@${GUARD_GROUP} `) || groupOf(acl) !== undefined) {
       const portUid = direction === 'ingress' ? outport.portUid : inport.portUid
       return portUid === undefined ? undefined : { why: 'securityGroups', portUid, direction }
     }
@@ -98,9 +99,13 @@ export function readTrace(events: readonly TraceEvent[], findFirewallRule: FindF
     return found && { why: 'firewall', uid: found.uid, rule: found.rule, direction }
   }
 
-  function allowanceOf(acl: Flow): TraceStep[] {
+  function groupOf(acl: Flow): string | undefined {
     const group = /^(?:in|out)port == @(\w+)/.exec(aclOf(acl).match)?.[1]
-    const uid = group === undefined ? undefined : uidOfGroup(group)
+    return group === undefined ? undefined : uidOfGroup(group)
+  }
+
+  function allowanceOf(acl: Flow): TraceStep[] {
+    const uid = groupOf(acl)
     const direction = directionOf(acl)
     if (uid !== undefined) return [{ what: 'allowed', by: 'SecurityGroup', uid, direction }]
     if (acl.match.includes(`@${GUARD_GROUP} `)) return []
