@@ -145,6 +145,8 @@ const ELSEWHERE: Record<string, string> = {
   LeadsElsewhere: 'status.stoppedBy of a Reachability: nothing waits for it',
 }
 const EVENTS = [
+  'PacketsDropped',
+  'PacketsAccepted',
   'ResizeRefused',
   'Evacuated',
   'Reclaimed',
