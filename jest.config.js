@@ -12,7 +12,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{lib,operator,agents,local,bench,scripts,crds,clients}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{lib,operator,agents,local,bench,scripts,crds,clients,examples}/**/*.test.ts'],
       testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'],
     },
     {

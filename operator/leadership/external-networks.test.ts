@@ -139,6 +139,14 @@ describe('refused on it', () => {
       () => c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'fabric-v4' } }] }),
     ],
     [
+      'one at a Subnet without a gateway',
+      ['routers', ns('r')],
+      () => {
+        c.set('subnets', 'fabric-v4', { disableGateway: true })
+        c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'fabric-v4' } }] })
+      },
+    ],
+    [
       'one by a Port',
       ['routers', ns('r')],
       () => {

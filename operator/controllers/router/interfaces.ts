@@ -95,6 +95,9 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
   const mayName = (other: KubeObject) =>
     [other.metadata.namespace, subnet.metadata.namespace].includes(router.metadata.namespace)
   const isThere = hasLeg(router, subnet.metadata.uid)
+  const of = caches.networks.findByKey(networkKeyOf(subnet))
+  const unsupported = of && refuseOnExternal(of, name, 'take it out of the Router')
+  if (unsupported) return { ok: false, outcome: unsupported }
   if (cidrOf(subnet) === undefined) return { ok: false, outcome: waitFor('SubnetNotReady', `waiting for ${name}`) }
   const { gatewayIP } = planOf(subnet)
   if (gatewayIP === undefined) {
@@ -131,8 +134,6 @@ function toLeg(router: Router, subnet: Subnet, { field }: NamedRef, caches: Oper
     : caches.networks.find(subnet.metadata.namespace, subnet.spec.networkRef.name)
   if (!object || !isRealised(object))
     return { ok: false, isUnknown: true, outcome: waitFor('NetworkNotReady', `waiting for the Network of ${name}`) }
-  const unsupported = refuseOnExternal(object, name, 'take it out of the Router')
-  if (unsupported) return { ok: false, outcome: unsupported }
   return { ok: true, subnet: { ...logicalSubnet(subnet, object, caches.clouds), gatewayIP } }
 }
 
