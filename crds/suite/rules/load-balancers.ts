@@ -46,6 +46,15 @@ export const LOAD_BALANCER: RuleCase[] = [
   },
   {
     kind: 'LoadBalancer',
+    path: 'spec.listeners[].members[].ipAddress',
+    says: 'no machine is reached at a loopback or link-local address',
+    bad: ['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::a9fe:a9fe'].map((address) => ({
+      [`${LISTENER}.members[2].ipAddress`]: address,
+    })),
+    good: [{ [`${LISTENER}.members[2].ipAddress`]: '192.0.2.1' }],
+  },
+  {
+    kind: 'LoadBalancer',
     path: 'spec.listeners[].members[]',
     says: 'write one of instanceSelector, portRef and ipAddress',
     bad: [{ [`${LISTENER}.members[2].portRef`]: { name: 'x' } }, { [`${LISTENER}.members[2].ipAddress`]: undefined }],
