@@ -59,7 +59,7 @@ export async function follow(question: Question, deps: FollowDeps, signal: Abort
   if (isBack(back, question, there)) return { ...addresses, reachable: true, requestPath, answerPath }
   const finding =
     back.end.what === 'stopped'
-      ? findingOf(back.end.stop, answer.packet, sight, caches)
+      ? findingOf(back.end.stop, asTranslated(answer.packet, back), sight, caches)
       : strayFinding(back.end.what === 'delivered' ? back.end.portUids : [], answer.packet, sight)
   return stopped('answer', finding, requestPath, answerPath)
 }
@@ -85,19 +85,26 @@ function firstPacket(question: Question, caches: Caches): First {
 
 /** Why the request does not get to where it is to go. */
 function haltOf(
-  { end }: LogicalTrace,
+  trace: LogicalTrace,
   packet: LogicalPacket,
   { destination }: Question,
   sight: Sight,
   caches: Caches,
 ): Finding | undefined {
-  if (end.what === 'stopped') return findingOf(end.stop, packet, sight, caches)
+  const { end } = trace
+  if (end.what === 'stopped') return findingOf(end.stop, asTranslated(packet, trace), sight, caches)
   const arrivedAt = end.what === 'delivered' ? end.portUids : []
   if (destination.what === 'port' && !arrivedAt.includes(destination.port.metadata.uid))
     return strayFinding(arrivedAt, packet, sight)
   const uid = destination.what === 'port' ? destination.port.metadata.uid : arrivedAt[0]
   const port = uid !== undefined && sight.of('ports', uid) ? caches.ports.findByUid(uid) : undefined
   return port && findOff({ port, instance: caches.instances.findByUid(port.status?.instance?.uid ?? '') })
+}
+
+/** As what stops it sees it: rules are about the addresses that it has there. */
+function asTranslated(packet: LogicalPacket, { steps }: LogicalTrace): LogicalPacket {
+  const changes = steps.flatMap((step) => (step.what === 'translated' ? [[step.end, step.address]] : []))
+  return { ...packet, ...(Object.fromEntries(changes) as Partial<LogicalPacket>) }
 }
 
 /** Who answers, as far as it may be told. */

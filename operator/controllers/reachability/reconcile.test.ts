@@ -291,6 +291,16 @@ describe('from and to the outside', () => {
     expect(asked[0]).toMatchObject({ source: '198.51.100.9', destinationMac: gatewayMac('uid-main') })
   })
 
+  test('what stops it behind a translation is told the addresses that it has there', async () => {
+    openOutside()
+    lead({ portUID: 'uid-db', fixedIPAddress: '10.0.2.13', distributed: true })
+    const step = { what: 'translated', routerUid: 'uid-main', end: 'destination', address: '10.0.2.13' } as const
+    answers = [{ ...stoppedAt({ why: 'securityGroups', portUid: 'uid-db', direction: 'ingress' }), steps: [step] }]
+    const status = await ask({ ...fromOutside, ...toDb })
+    expect(status?.stoppedBy?.message).toContain('tcp 80 from 203.0.113.1 to 10.0.2.13')
+    expect(status?.destinationAddress).toBe('203.0.113.20')
+  })
+
   test('a forwarded port is asked for at the port outside', async () => {
     openOutside()
     const forwarding = { externalPort: 2222, internalPort: 22, portRef: { name: 'db' } }
