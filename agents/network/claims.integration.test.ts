@@ -88,6 +88,7 @@ const plug = (on: TestNode, uid: string) =>
   on.run(
     ...['ovs-vsctl', '--timeout=10', 'add-port', 'br-int', deviceOf(uid)],
     ...['--', 'set', 'Interface', deviceOf(uid), 'type=internal', `external_ids:iface-id=${uid}`],
+    ...['external_ids:nephele-kind=port', `external_ids:nephele-uid=${uid}`],
   )
 const unplug = (on: TestNode, uid: string) => on.run('ovs-vsctl', '--timeout=10', 'del-port', deviceOf(uid))
 
@@ -149,7 +150,7 @@ describe('a node that is stolen', () => {
       )
     }
     const { Controller_Event, Port_Binding, BFD, ...others } = permissions('ovn-controller')
-    const { Port_Binding: ours, BFD: nextHops, ...same } = permissions('nephele-node-3')
+    const { Port_Binding: ours, BFD: nextHops, ...same } = permissions('nephele-node-4')
     expect(same).toEqual(others)
     // northd names no chassis in rows of a gateway that can move (decision 36).
     expect([BFD!.who, nextHops]).toEqual([['chassis_name'], { ...BFD!, who: [''] }])
@@ -158,11 +159,12 @@ describe('a node that is stolen', () => {
     expect(ours).toEqual({
       who: [
         'external_ids:nephele_former',
-        ...[2, 3].map((n) => `external_ids:nephele_former_${n}`),
+        ...[2, 3, 4, 5, 6, 7, 8].map((n) => `external_ids:nephele_former_${n}`),
         ...[1, 2, 3].map((n) => `external_ids:nephele_gateway_${n}`),
+        ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => `external_ids:nephele_parent_${n}`),
         'options:requested-chassis',
       ],
-      update: ['chassis', 'encap', 'up'],
+      update: ['chassis', 'encap', 'up', 'virtual_parent'],
       insert: false,
     })
   })
@@ -222,6 +224,105 @@ describe('a router’s gateway', () => {
     await until(() => claimantOf(name) === 'right')
     await driver.remove('Router', uid, soon())
     expect(driver.listTaken()).toEqual([])
+  }, 60_000)
+})
+
+describe('a virtual port', () => {
+  const [vip, one, two] = [randomUUID(), randomUUID(), randomUUID()]
+  const ADDRESS = '10.0.0.100'
+  const ensure = (parents: { portUid: string; node: string }[] | undefined) =>
+    driver.ensure(
+      {
+        ...{ kind: 'Port', ...owner, uid: vip, networkUid, mac: 'fa:16:3e:00:03:01', isShared: true },
+        fixedIPs: [{ subnetUid: 'none', address: ADDRESS, hasDhcp: false }],
+        ...{ portSecurityEnabled: true, securityGroupUids: [], allowedAddressPairs: [] },
+        ...(parents ? { virtual: { address: ADDRESS, parents } } : {}),
+      },
+      soon(),
+    )
+  const both = [
+    { portUid: one, node: 'left' },
+    { portUid: two, node: 'right' },
+  ]
+  const ready = async (on: TestNode, uid: string) => {
+    await place(uid, on.name)
+    await plug(on, uid)
+    await on.run('ip', 'link', 'set', deviceOf(uid), 'up')
+    await until(() => claimantOf(uid) === on.name)
+  }
+  /** Gratuitous ARP, as whoever takes the address over sends it. */
+  const announce = async (on: TestNode, uid: string) => {
+    await on.run('ip', 'address', 'replace', `${ADDRESS}/24`, 'dev', deviceOf(uid))
+    // Nobody answers, which it counts as a failure.
+    const arping = ['busybox', 'arping', '-U', '-c', '1', '-w', '1', '-I', deviceOf(uid), ADDRESS]
+    await on.run(...arping).catch(() => undefined)
+  }
+  const isInstalled = async (on: TestNode, uid: string) =>
+    (await on.run('ovs-vsctl', 'get', 'Interface', deviceOf(uid), 'external_ids')).includes('ovn-installed="true"')
+  const heldBy = async (on: TestNode, uid: string) => {
+    for (let i = 0; i < 100 && driver.virtualHolderOf(vip)?.portUid !== uid; i++) {
+      await announce(on, uid)
+      await sleep(100)
+    }
+    expect(driver.virtualHolderOf(vip)).toEqual({ portUid: uid, node: on.name })
+  }
+  const settles = async (probe: () => Promise<boolean> | boolean) => {
+    for (let i = 0; i < 100 && !(await probe()); i++) await sleep(100)
+    expect(await probe()).toBe(true)
+  }
+
+  test('is where the last of its parents said that it has the address, and nowhere when that one is gone', async () => {
+    await ready(left, one)
+    await ready(right, two)
+    await ensure(both)
+    const told: string[] = []
+    const end = driver.onUnreportedClaims((uids) => void told.push(...uids))
+    await heldBy(left, one)
+    await heldBy(right, two)
+    expect(told).toContain(vip)
+    await unplug(right, two)
+    await settles(() => driver.virtualHolderOf(vip) === undefined)
+    await heldBy(left, one)
+    await stillWorks(left)
+    await stillWorks(right)
+    expect(driver.listTaken()).toEqual([])
+    end()
+  }, 60_000)
+
+  test('is for the nodes of its parents alone', async () => {
+    await ensure(both.slice(0, 1))
+    await until(
+      () => readMap(bindingOf(vip)?.['external_ids'])['nephele_parent_2'] === undefined && formerOf(vip) === undefined,
+    )
+    const chassis = rows('Chassis').find(([, row]) => row['name'] === 'right')![0]
+    await expect(asNode(right, 6642, 'set', 'Port_Binding', vip, `chassis=${chassis}`)).rejects.toThrow()
+    await expect(asNode(right, 6642, 'set', 'Port_Binding', vip, `virtual_parent=${two}`)).rejects.toThrow()
+  }, 60_000)
+
+  test('a parent’s node that is dropped lets go of it, and works on', async () => {
+    await ready(right, two)
+    await ensure(both)
+    await heldBy(right, two)
+    await ensure(both.slice(0, 1))
+    await heldBy(left, one)
+    await stillWorks(right)
+    expect(driver.listTaken()).toEqual([])
+  }, 60_000)
+
+  test('when it goes, or is none any more, the port that spoke for it is as it was', async () => {
+    await heldBy(left, one)
+    await ensure(undefined)
+    await settles(() => driver.virtualHolderOf(vip) === undefined)
+    await settles(() => isInstalled(left, one))
+    await ensure(both)
+    await heldBy(left, one)
+    await driver.remove('Port', vip, soon())
+    await until(() => bindingOf(vip) === undefined)
+    await sleep(300)
+    await settles(() => isInstalled(left, one))
+    await stillWorks(left)
+    await unplug(left, one)
+    await unplug(right, two)
   }, 60_000)
 })
 

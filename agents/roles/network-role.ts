@@ -23,6 +23,7 @@ import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { chooseLaunch } from '../storage/exports/launcher.ts'
+import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from '../network/drivers/ovs/switch-inventory.ts'
 
 export interface NetworkRoleOptions {
@@ -64,6 +65,11 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.onChange((changes) => {
     const changed = (c: RowChange) => !isDeepStrictEqual(readDpdk(c.before), readDpdk(c.after))
     if (changes.some((c) => c.table === 'Open_vSwitch' && changed(c))) context.inventoryChanged()
+    const reclaims = reclaimOperations(changes)
+    if (reclaims.length === 0) return
+    const onError = (err: unknown) =>
+      log.warn({ err }, 'a port stays without its mark in the switch until OVN looks again')
+    database.transact(reclaims, stop.signal).catch(onError)
   })
   const directory = new PortDirectory()
   const packetLog = {

@@ -310,6 +310,36 @@ export interface PortStatus {
     macAddress?: string
   }[]
   /**
+   * Of a Port of no machine whose address other Ports name in spec.allowedAddressPairs: one of them has it at a time, the last that sent ARP or neighbour discovery from it.
+   */
+  virtual?: {
+    /**
+     * The address.
+     */
+    ipAddress: string
+    /**
+     * Names of the Ports that may have it and are on a node.
+     *
+     * @maxItems 32
+     *
+     * Items: Name of a Port.
+     */
+    parents: string[]
+    /**
+     * Which one has it now.
+     */
+    holder?: {
+      /**
+       * Name of the Port.
+       */
+      port: string
+      /**
+       * The node of its machine.
+       */
+      node: string
+    }
+  }
+  /**
    * UIDs of the groups that it is a member of.
    *
    * @maxItems 16

@@ -218,6 +218,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         portSecurityEnabled: true,
         allowedAddressPairs: [{ ipAddress: '10.0.0.100', macAddress: MAC }],
         securityGroupUIDs: ['u3'],
+        virtual: { ipAddress: '10.0.0.5', parents: ['a', 'b'], holder: { port: 'a', node: 'n1' } },
       },
     },
   ],

@@ -64,7 +64,7 @@ describe('one node with OVN central', () => {
     expect(await run('ovn-nbctl', '--timeout=5', '--print-wait-time', '--wait=sb', 'ls-add', 'net')).toContain('Time')
     expect((await run('ovn-sbctl', '--timeout=5', 'get-connection')).trim().split('\n')).toEqual([
       expect.stringMatching(/^read-only role="" pssl:6643:/),
-      expect.stringMatching(/^read-write role="nephele-node-3" pssl:6642:/),
+      expect.stringMatching(/^read-write role="nephele-node-4" pssl:6642:/),
     ])
     expect(await run('ping', '-c', '1', '-W', '2', '10.98.250.254')).toContain('1 received')
   }, 60_000)

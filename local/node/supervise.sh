@@ -81,7 +81,7 @@ start() {
       # Writes of nodes are checked against their certificate's name (RBAC of ovn-sb(5)); 6643 is for who reads alone.
       ovn-sbctl --timeout=10 init
       ovsdb-client --timeout=10 transact unix:$ovn/ovnsb_db.sock "$(cat /usr/local/lib/nephele-ovn/southbound-role.json)" > /dev/null
-      ovn-sbctl --timeout=10 set-connection role=nephele-node-3 pssl:6642:"$MANAGEMENT_ADDRESS" \
+      ovn-sbctl --timeout=10 set-connection role=nephele-node-4 pssl:6642:"$MANAGEMENT_ADDRESS" \
         role= read-only pssl:6643:"$MANAGEMENT_ADDRESS"
       run ovn-northd ovn-northd --ovnnb-db=unix:$ovn/ovnnb_db.sock --ovnsb-db=unix:$ovn/ovnsb_db.sock --pidfile \
         --log-file --no-chdir -vconsole:off

@@ -22,6 +22,7 @@ export function absentNetwork(): NetworkDriver {
     onHealth: () => () => undefined,
     listTaken: () => [],
     isClaimed: () => undefined,
+    virtualHolderOf: () => undefined,
     onUnreportedClaims: () => () => undefined,
     onTaken: () => () => undefined,
     probeOf: () => undefined,

@@ -305,6 +305,21 @@ export function networkDriverContract(create: () => Promise<BackendUnderTest>): 
       expect((await owned()).filter((row) => row.startsWith('Port/'))).toEqual([])
       await writesNothing(() => remove('Port', port.uid))
     })
+    test('a port is virtual, with other parents, with none, and is not any more, and goes', async () => {
+      for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
+      const { node, ...free } = port
+      expect(node).toBeDefined()
+      const address = '10.0.0.11'
+      const parents = ['n1', 'n2', 'n3'].map((on) => ({ portUid: `on-${on}`, node: on }))
+      for (const some of [parents.slice(0, 1), parents, parents.slice(1), [], undefined]) {
+        const want: LogicalPort = some ? { ...free, virtual: { address, parents: some } } : free
+        await writes(() => ensure(want))
+        await writesNothing(() => ensure(want))
+      }
+      await ensure({ ...free, virtual: { address, parents } })
+      await remove('Port', port.uid)
+      expect((await owned()).filter((row) => row.startsWith('Port/'))).toEqual([])
+    })
     test('a port gets DHCP options of its own, others, of another family too, and none', async () => {
       for (const kind of LOGICAL_KINDS) await ensure(WANTS[kind])
       await ensure(announced)

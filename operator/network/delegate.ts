@@ -16,6 +16,7 @@ export function delegateTo(network: NetworkDriver): NetworkDriver {
     listTaken: () => network.listTaken(),
     onTaken: (listener) => network.onTaken(listener),
     isClaimed: (uid, node) => network.isClaimed(uid, node),
+    virtualHolderOf: (uid) => network.virtualHolderOf(uid),
     onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
     probeOf: (member) => network.probeOf(member),
     nextHopOf: (hop) => network.nextHopOf(hop),

@@ -70,6 +70,11 @@ export interface LogicalPort extends LogicalOwner {
   node?: string
   /** Of a host that is not in the cloud: the nodes that serve it on its physical network, the preferred one first. Absent: of a machine. */
   servedBy?: readonly string[]
+  /**
+   * Of a port that is plugged nowhere, and whose address others may use: it is where one of these last said that it has it. Others are reached at it,
+   * too, but not told of.
+   */
+  virtual?: { address: string; parents: readonly { portUid: string; node: string }[] }
   /** Of a subport: the port of the machine's interface by which it comes, with this VLAN tag on each frame. */
   parent?: { portUid: string; vlan: number }
   /** False: no anti-spoofing, no security groups, unknown addresses pass. */

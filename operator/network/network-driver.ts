@@ -65,7 +65,9 @@ export interface NetworkDriver {
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void
   /** Whether the node has claimed the port. Undefined where the backend does not show claims, and while it cannot be read. */
   isClaimed(uid: string, node: string): boolean | undefined
-  /** Called with the UIDs of ports that no node reports on, those with a parent and those of hosts outside, whose claim may have changed. */
+  /** Which port speaks for a virtual one, and on which node. Undefined: none does, or it is not known. */
+  virtualHolderOf(uid: string): { portUid: string; node: string } | undefined
+  /** Called with the UIDs of ports that no node reports on, those with a parent, virtual ones and those of hosts outside, whose claim may have changed. */
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void
   /** What a balancer's probes of this port found last. Undefined: nothing yet. */
   probeOf(member: {

@@ -41,6 +41,7 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #takenListeners = new Set<(nodes: ReadonlySet<string>) => void>()
   readonly #claimListeners = new Set<(uids: readonly string[]) => void>()
   #unclaimed: ReadonlySet<string> = new Set()
+  readonly #holders = new Map<string, { portUid: string; node: string }>()
   /** Whether results of probes have come in. */
   isProbing = true
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
@@ -159,6 +160,17 @@ export class MemoryNetwork implements NetworkDriver {
 
   isClaimed(uid: string): boolean | undefined {
     return !this.#unclaimed.has(uid)
+  }
+
+  virtualHolderOf(uid: string): { portUid: string; node: string } | undefined {
+    return this.#holders.get(uid)
+  }
+
+  /** A port speaks for a virtual one from now on, or none does. */
+  setVirtualHolder(uid: string, holder: { portUid: string; node: string } | undefined): void {
+    if (holder) this.#holders.set(uid, holder)
+    else this.#holders.delete(uid)
+    for (const listener of [...this.#claimListeners]) listener([uid])
   }
 
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {

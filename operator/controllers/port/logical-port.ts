@@ -15,6 +15,7 @@ import { securityGroupRefsOf } from './groups.ts'
 import { keepPortPolicy } from './qos-policy.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { isShared } from './shared-addresses.ts'
+import { virtualOf } from './virtual.ts'
 
 export interface Identity {
   network: Network
@@ -49,6 +50,8 @@ export async function ensureLogicalPort(
   const { network, mac, addresses, groups, security } = identity
   const dnsName = nameInEffect(port, network, deps)
   const at = { ...place, ...(place.node === undefined && !place.servedBy ? placeByHand(port, deps) : {}) }
+  const isPlaced = at.node !== undefined || at.servedBy !== undefined
+  const virtual = isPlaced ? undefined : virtualOf(port, network, addresses, deps.caches)
   await deps.network.ensure(
     {
       kind: 'Port',
@@ -62,6 +65,7 @@ export async function ensureLogicalPort(
         hasDhcp: subnet !== undefined && hasDhcp(subnet),
       })),
       ...at,
+      ...(virtual ? { virtual } : {}),
       portSecurityEnabled: security.enabled,
       securityGroupUids: groups,
       allowedAddressPairs: security.pairs,
@@ -130,7 +134,7 @@ function listKnownGroups(port: Port, deps: LogicalPortDeps): string[] {
  * For a port without a machine: the node where its owner plugs it by hand, if any. Tenants write this annotation, and OVN would accept
  * lists and values of any length, so anything but the name of a ComputeNode is ignored.
  */
-function placeByHand(port: Port, { caches }: LogicalPortDeps): Place {
+export function placeByHand(port: Port, { caches }: LogicalPortDeps): Place {
   const node = port.metadata.annotations?.[PLUGGED_ON_ANNOTATION]
   return node === undefined || caches.computeNodes.find(undefined, node) === undefined ? {} : { node }
 }

@@ -17,7 +17,7 @@ import { listFormerPlaces, planBinding, type Binding, type BindingPlan } from '.
 import type { ResolvedAddress } from './claim-address.ts'
 import { recordName } from './dns-name.ts'
 import { portDocument } from './document.ts'
-import { ensureLogicalPort, keepLogicalPort, placeOf, type Identity } from './logical-port.ts'
+import { ensureLogicalPort, keepLogicalPort, placeByHand, placeOf, type Identity } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
@@ -33,6 +33,7 @@ import { settleRouter } from './router-claim.ts'
 import { resolveSecurity, type PortSecurity } from './security.ts'
 import { eventOfSpeakers } from './speakers.ts'
 import { recordOf } from './subport.ts'
+import { observeVirtual, virtualOf } from './virtual.ts'
 import type { PortDeps, PortRun } from './deps.ts'
 
 /** Stages: identity (MAC, addresses), security groups, its machine's place, the logical port, the port on the node. */
@@ -70,6 +71,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   }
   const ofRouter = await settleRouter(port, deps, run.signal)
   if (ofRouter) {
+    delete status.virtual
     recordName(port, { network, hostname: undefined }, deps, run.now)
     return ofRouter.kind === 'done' ? (lacks ?? ofRouter) : ofRouter
   }
@@ -91,6 +93,8 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
   if (given.ok) await applyPortPolicy(port, network, given.object, deps, run.signal)
   await ensureLogicalPort(port, identity.object, placeOf(plan.binding), deps, run.signal)
   if (!plan.binding) status.state = 'DOWN'
+  const isFree = !plan.binding && placeByHand(port, deps).node === undefined
+  observeVirtual(port, isFree ? virtualOf(port, network, identity.object.addresses, deps.caches) : undefined, deps)
   const outcome = plan.binding ? await bind(port, identity.object, plan.binding, deps) : done
   if (outcome.kind !== 'done') return outcome
   const taken = plan.binding && deps.network.listTaken().find(({ uid }) => uid === port.metadata.uid)

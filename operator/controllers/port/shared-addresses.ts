@@ -13,15 +13,18 @@ export function isShared(
   port: Port,
   network: Network,
   addresses: readonly { address: string }[],
-  { ports }: Pick<Caches, 'ports'>,
+  caches: Pick<Caches, 'ports'>,
 ): boolean {
+  return addresses.some(({ address }) => listSpeakers(port, network, address, caches).length > 0)
+}
+
+/** The ports that may speak for an address of this one, by their specs. Pure. */
+export function listSpeakers(port: Port, network: Network, address: string, { ports }: Pick<Caches, 'ports'>): Port[] {
   const networkKey = keyOfObject(network)
-  return addresses.some(({ address }) =>
-    [
-      ...ports.listBy('pair', addressKey(networkKey, address)),
-      ...ports.listBy('pairRange', networkKey).filter((other) => hasPairFor(other, address)),
-    ].some(({ metadata }) => metadata.uid !== port.metadata.uid && isOneProject(metadata, port, network)),
-  )
+  return [
+    ...ports.listBy('pair', addressKey(networkKey, address)),
+    ...ports.listBy('pairRange', networkKey).filter((other) => hasPairFor(other, address)),
+  ].filter(({ metadata }) => metadata.uid !== port.metadata.uid && isOneProject(metadata, port, network))
 }
 
 /** Address pairs are for ports in the network's own namespace (security.ts), and do not cover another namespace's addresses. */

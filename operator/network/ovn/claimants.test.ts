@@ -18,6 +18,15 @@ test('the row that is there says who claims', () => {
   expect(claimants.chassisOf('p')).toBeUndefined()
 })
 
+test('of a virtual port: which one speaks for it', () => {
+  const claimants = new Claimants()
+  const held = { ...row(CHASSIS), virtual_parent: 'parent' }
+  claimants.update([change('u', { after: held })])
+  expect(claimants.virtualParentOf('p')).toBe('parent')
+  claimants.update([change('u', { before: held, after: { ...row(), virtual_parent: ['set', []] } })])
+  expect(claimants.virtualParentOf('p')).toBeUndefined()
+})
+
 test('in a rebuilt database the old row ends after the new one has come', () => {
   const claimants = new Claimants()
   claimants.update([change('old', { after: row(CHASSIS) })])

@@ -11,7 +11,9 @@ import type { PortRequest } from './port-request.ts'
 import type { RouterPort } from './router-port.ts'
 
 /** Of nodes that were dropped, in their order: whichever of them has it has to clear its claim. */
-export const FORMERS = [FORMER, 'nephele_former_2', 'nephele_former_3'] as const
+export const FORMERS = [FORMER, ...[2, 3, 4, 5, 6, 7, 8].map((n) => `nephele_former_${n}`)] as const
+/** Of the nodes of the ports that may speak for a virtual one. The southbound role has these words, too. */
+export const PARENT_NODE_KEYS = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `nephele_parent_${n}`)
 /** northd's name for where a router port that is on one chassis at a time is claimed: ovn-sb(5), type chassisredirect. */
 const CLAIMED_AS = 'cr-'
 
@@ -32,11 +34,19 @@ export function gatewayMark(
   })
 }
 
-/** The keys that let these nodes claim a port, and those that its row let before clear their claim. @param ids the row's external_ids */
-export function claimantsOf(nodes: readonly string[], ids: Readonly<Record<string, string>>): Record<string, string> {
-  const before = [...GATEWAY_NODE_KEYS, ...FORMERS].flatMap((key) => ids[key] ?? [])
+/**
+ * The keys that let these nodes claim a port, and those that its row let before clear their claim.
+ * @param ids the row's external_ids
+ * @param keys for the nodes
+ */
+export function claimantsOf(
+  nodes: readonly string[],
+  ids: Readonly<Record<string, string>>,
+  keys: readonly string[] = GATEWAY_NODE_KEYS,
+): Record<string, string> {
+  const before = [...GATEWAY_NODE_KEYS, ...PARENT_NODE_KEYS, ...FORMERS].flatMap((key) => ids[key] ?? [])
   const dropped = [...new Set(before)].filter((node) => !nodes.includes(node))
-  return { ...byKey(GATEWAY_NODE_KEYS, nodes), ...byKey(FORMERS, dropped) }
+  return { ...byKey(keys, nodes), ...byKey(FORMERS, dropped) }
 }
 
 function byKey(keys: readonly string[], nodes: readonly string[]): Record<string, string> {
@@ -50,7 +60,7 @@ export function requestOfGateway(row: OvsRow): PortRequest | undefined {
 }
 
 export function requestByKeys(ids: Readonly<Record<string, string>>): PortRequest {
-  const [node, ...standby] = GATEWAY_NODE_KEYS.flatMap((key) => ids[key] ?? [])
+  const [node, ...standby] = [...GATEWAY_NODE_KEYS, ...PARENT_NODE_KEYS].flatMap((key) => ids[key] ?? [])
   const [former, ...formers] = FORMERS.flatMap((key) => ids[key] ?? [])
   return { node, standby, former, formers }
 }

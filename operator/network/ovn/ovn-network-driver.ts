@@ -153,6 +153,10 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#claims.isClaimed(uid, node)
   }
 
+  virtualHolderOf(uid: string): { portUid: string; node: string } | undefined {
+    return this.#claims.holderOf(uid)
+  }
+
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
     return this.#claims.onUnreportedClaims(listener)
   }

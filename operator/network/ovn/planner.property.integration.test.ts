@@ -150,7 +150,9 @@ const WORLD: readonly LogicalWant[] = [
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
     allowedAddressPairs: [],
     isShared: false,
-    ...(n === 2 ? { extraDhcp: OWN_DHCP } : {}),
+    ...(n === 2
+      ? { extraDhcp: OWN_DHCP, virtual: { address: '10.0.0.12', parents: [{ portUid: 'port-1', node: 'n1' }] } }
+      : {}),
   })),
   {
     ...{ kind: 'ServicePort', ...owner, uid: 'lb', networkUid: 'net-2' },

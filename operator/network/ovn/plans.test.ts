@@ -269,6 +269,23 @@ describe('planPort', () => {
       setOf([uuidOf('dh')]),
     )
   })
+  test('virtual: its parents on as many nodes as may claim it', () => {
+    const { node, ...free } = port
+    expect(node).toBe('n1')
+    const parents = Array.from({ length: 10 }, (_, i) => ({ portUid: `p${i}`, node: `n${i}` }))
+    const row = rowOf({
+      ...free,
+      isShared: true,
+      virtual: { address: '10.0.0.5', parents: [...parents, { portUid: 'q', node: 'n0' }] },
+    })
+    expect(row).toMatchObject({ type: 'virtual', addresses: setOf(['fa:16:3e:00:00:01 10.0.0.5']) })
+    expect(readMap(row['options'])).toEqual({
+      'virtual-ip': '10.0.0.5',
+      'virtual-parents': 'p0,p1,p2,p3,p4,p5,p6,p7,q',
+    })
+    expect(readMap(row['external_ids'])).toMatchObject({ nephele_parent_1: 'n0', nephele_parent_8: 'n7' })
+    expect(Object.keys(readMap(row['external_ids']))).not.toContain('nephele_former')
+  })
   test('waits for its network', () =>
     expect(() => planPort({ ...port, networkUid: 'no' }, nb)).toThrow('network no is not in OVN yet'))
   test('waits for its subnet, unless that has no DHCP', () => {

@@ -74,6 +74,10 @@ export class PortClaims {
     return this.southbound?.synced === true ? this.southbound.claimantOf(uid) === node : undefined
   }
 
+  holderOf(uid: string): { portUid: string; node: string } | undefined {
+    return this.southbound?.synced === true ? this.southbound.virtualHolderOf(uid) : undefined
+  }
+
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
     return this.#unreported.add(listener)
   }
@@ -89,7 +93,10 @@ export class PortClaims {
   #tellUnreported(names: Iterable<string>): void {
     const isUnreported = (name: string) => {
       const row = this.#options.nb.findNamed('Logical_Switch_Port', name)?.row
-      return readString(row?.['parent_name']) !== undefined || readString(row?.['type']) === 'external'
+      return (
+        readString(row?.['parent_name']) !== undefined ||
+        ['external', 'virtual'].includes(readString(row?.['type']) ?? '')
+      )
     }
     const unreported = [...names].filter(isUnreported)
     if (unreported.length > 0) this.#unreported.emit(unreported)

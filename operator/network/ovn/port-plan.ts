@@ -24,6 +24,7 @@ import { OUTSIDE, planServers, planServersRemoval, serversMark } from './outside
 import { FORMERS, requestByKeys } from './gateway-claim.ts'
 import type { PortRequest } from './port-request.ts'
 import { planOwnDhcp, planOwnDhcpRemoval } from './own-dhcp-plan.ts'
+import { VIRTUAL, virtualMark, virtualOptions } from './virtual-port-plan.ts'
 import { vlanColumns } from './vlan-columns.ts'
 
 /** No chassis has this name: ovn-controllers leave the port alone until it is placed. */
@@ -37,23 +38,24 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   const held = nb.findNamed('Logical_Switch_Port', want.uid)
   const dhcp = dhcpOf(want, 'IPv4', nb)
   const dhcpv6 = dhcpOf(want, 'IPv6', nb)
-  const former = want.servedBy ? undefined : formerOf(held, want.node ?? NOWHERE)
+  const former = want.servedBy || want.virtual ? undefined : formerOf(held, want.node ?? NOWHERE)
   const own = planOwnDhcp(plan, want, nb)
   const hostname = want.hostname && dhcp ? { hostname: `"${normalDnsName(want.hostname)}"` } : {}
   const port = plan.ensure('Logical_Switch_Port', held, {
     name: want.uid,
-    type: want.servedBy ? OUTSIDE : '',
+    type: want.servedBy ? OUTSIDE : want.virtual ? VIRTUAL : '',
     addresses: setOf(addressesOf(want)),
     port_security: setOf(portSecurityOf(want)),
     dhcpv4_options: setOf(dhcp ? [own.IPv4 ?? uuidOf(dhcp.uuid)] : []),
     dhcpv6_options: setOf(dhcpv6 ? [own.IPv6 ?? uuidOf(dhcpv6.uuid)] : []),
-    options: mapOf(want.servedBy ? hostname : { 'requested-chassis': want.node ?? NOWHERE, ...hostname }),
+    options: mapOf({ ...placeOptions(want), ...hostname }),
     ...vlanColumns(want.parent?.vlan, want.parent?.portUid),
     ...planServers(plan, want, nb),
     external_ids: mapOf({
       ...readMap(markOf(want)),
       ...{ [FORMER]: former, [DNS_NAME]: want.dnsName },
       ...serversMark(want, held),
+      ...virtualMark(want.virtual, held),
     }),
   })
   if (!want.servedBy) planServersRemoval(plan, want.uid, nb)
@@ -61,6 +63,12 @@ export function planPort(want: LogicalPort, nb: Northbound): Plan {
   planPortNames(plan, want, held, nb)
   planGroups(plan, want, held, port, nb)
   return plan
+}
+
+/** Who may have it. */
+function placeOptions({ servedBy, virtual, node }: LogicalPort): Record<string, string> {
+  if (servedBy) return {}
+  return virtual ? virtualOptions(virtual) : { 'requested-chassis': node ?? NOWHERE }
 }
 
 /** Forgets the port's former node, which no longer claims any of it. */
@@ -77,7 +85,7 @@ export function planFormerGone(uid: string, nb: Northbound): Plan {
 /** Which chassis our row of a port requests; undefined for rows that are not ours. */
 export function requestOf(row: OvsRow): PortRequest | undefined {
   if (readMark(row)?.kind !== 'Port') return undefined
-  if (readString(row['type']) === OUTSIDE) return requestByKeys(readMap(row['external_ids']))
+  if ([OUTSIDE, VIRTUAL].includes(readString(row['type']) ?? '')) return requestByKeys(readMap(row['external_ids']))
   const node = readMap(row['options'])['requested-chassis']
   return { node: node === NOWHERE ? undefined : node, former: readMap(row['external_ids'])[FORMER] }
 }
@@ -144,14 +152,13 @@ function planGroups(
 /**
  * `unknown`: what is addressed to a MAC that no port is known by comes here too (port security lets through what is for one of the
  * port's own), and OVN leaves it to guests to answer ARP and ND. So a MAC of a pair is reached wherever it is, also when two ports
- * share it (VRRP), and an address that others may speak for is found at who does. Type `virtual` would be OVN's word for the latter:
- * without routers it gains nothing, and when such a port goes, the one that spoke for it loses its `ovn-installed` (seen in 25.03).
+ * share it (VRRP), and an address of a machine that others may speak for is found at who does. Of a virtual port guests answer anyway.
  */
 function addressesOf(port: LogicalPort): string[] {
   const mac = normalMac(port.mac)
   const own = [mac, ...port.fixedIPs.map(({ address }) => normalAddress(address))].join(' ')
   const hasOther = port.allowedAddressPairs.some(({ macAddress = mac }) => normalMac(macAddress) !== mac)
-  if (port.servedBy) return [own]
+  if (port.servedBy || port.virtual) return [own]
   return port.portSecurityEnabled && !hasOther && !port.isShared ? [own] : [own, 'unknown']
 }
 

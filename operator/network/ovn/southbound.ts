@@ -13,11 +13,12 @@ export type SouthboundOptions = Pick<OvsdbClientOptions, 'remotes' | 'tls' | 'on
 /** Only what shows which chassis claims which port, those of guests, which have an empty type, of hosts outside, and gateways; and what probes and BFD find. ovn-sb(5). */
 const TABLES = {
   Port_Binding: {
-    columns: ['logical_port', 'chassis'],
+    columns: ['logical_port', 'chassis', 'virtual_parent'],
     where: [
       ['type', '==', ''],
       ['type', '==', 'external'],
       ['type', '==', 'chassisredirect'],
+      ['type', '==', 'virtual'],
     ],
   },
   Chassis: { columns: ['name'] },
@@ -67,6 +68,12 @@ export class Southbound {
   claimantOf(name: string): string | undefined {
     const chassis = this.#claimants.chassisOf(name)
     return chassis === undefined ? undefined : readString(this.#client.rows('Chassis').get(chassis)?.['name'])
+  }
+
+  /** Which port speaks for the virtual one of this name, and on which chassis. */
+  virtualHolderOf(name: string): { portUid: string; node: string } | undefined {
+    const [portUid, node] = [this.#claimants.virtualParentOf(name), this.claimantOf(name)]
+    return portUid === undefined || node === undefined ? undefined : { portUid, node }
   }
 
   #update(changes: readonly RowChange[]): void {
