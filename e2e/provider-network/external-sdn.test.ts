@@ -7,10 +7,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { INSTANCE, NETWORK, PORT, PROVIDER_NETWORK } from '../../lib/api/kinds.ts'
+import { INSTANCE, NETWORK, PORT, PROVIDER_NETWORK, ROUTER } from '../../lib/api/kinds.ts'
 import type { Instance, Network, Port, ProviderNetwork } from '../../lib/api/types.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { rowsOf } from '../harness/northbound.ts'
+import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
@@ -122,7 +123,7 @@ test('a word that is withdrawn is waited for again, while packets pass', async (
   await waitForReady(client, PORT, project.at(port.metadata.name))
 }, 60_000)
 
-test('a Port that the controller refuses says why', async () => {
+test('a Port that the controller refuses says why, and goes on when there is room; a Router is refused there', async () => {
   const { client } = project.test
   await project.createInstance('third', { networks: [{ networkRef: { name: 'fabric' } }] })
   const waiting = await waitUntilTrue('its address', async () => {
@@ -134,4 +135,9 @@ test('a Port that the controller refuses says why', async () => {
   const said = await waitForCondition(client, PORT, project.at(name), refused)
   expect(said).toContain(`SDN controller ${CONTROLLER} refuses it on node`)
   expect(said).toContain('as many Ports as this fabric takes')
+  await project.create(ROUTER, draft.router(project.at('r'), { interfaces: [{ subnetRef: { name: 'fabric' } }] }))
+  const unsupported = { type: 'Ready', status: 'False', reason: 'UnsupportedByDriver' } as const
+  expect(await waitForCondition(client, ROUTER, project.at('r'), unsupported)).toContain(CONTROLLER)
+  await project.remove(INSTANCE, 'far')
+  await waitForReady(client, PORT, project.at(name))
 }, 90_000)
