@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Router with a gateway, by fifty pings a second: from the request that makes it to the first answer that a host behind it gets from
-// outside; and the same of many Routers with two Networks each, where a host outside pings the new one's address.
+// outside; and the same of many Routers with two Networks each, where a host outside pings the new one's
+// address, beside one that ovn-nbctl writes.
 import * as draft from '../e2e/harness/objects.ts'
 import { PUBLIC } from '../e2e/harness/public.ts'
 import { waitForGone, waitForReady } from '../e2e/harness/wait.ts'
@@ -8,7 +9,8 @@ import { NETWORK, ROUTER, SUBNET } from '../lib/api/kinds.ts'
 import { EXTERNAL_NETWORK } from '../local/cloud/external-network.ts'
 import { prepareProject, withCloud, type BenchCloud } from './harness/bench-cloud.ts'
 import { findOption } from './harness/arguments.ts'
-import { readCpu } from './harness/cpu.ts'
+import { BareRouters } from './harness/bare-router.ts'
+import { readCpu, since, type CpuByPart } from './harness/cpu.ts'
 import { median, toFigure, type Figure } from './harness/figure.ts'
 import { figuresOf, openHosts, untilAnswer, type Hosts } from './harness/outside.ts'
 import { listParts } from './harness/parts.ts'
@@ -20,9 +22,11 @@ const ALONE_MS = 1_500
 const MOST_GROWTH = 1.3
 /** Samples at each end. */
 const AROUND = 10
-const TOGETHER = 10
+const TOGETHER = 20
 /** Router 1 asks for the external address that ends with the next number, and so on, so that it is known before. */
 const BEFORE_FIRST = 40
+/** Outside of the pool of the external Subnet. */
+const BARE_LAST_BYTE = 252
 
 /** @param args --n N (20): turns of one Router alone; --many N (200): Routers in the end, 0 for none */
 export async function run(args: readonly string[]): Promise<Figure[]> {
@@ -46,10 +50,13 @@ async function aloneTurn({ client, namespace }: BenchCloud, name: string, { inne
   return ms
 }
 
+/** Of routers made one after the other. */
 interface Samples {
   ms: number[]
-  /** Of the operator, each. */
-  cpuMs: number
+  /** Each, in milliseconds, by part. */
+  cpu: CpuByPart
+  /** How often northd computed everything anew, each. */
+  computations: number
 }
 
 async function manyTurns(cloud: BenchCloud, { outer, outside }: Hosts, many: number): Promise<Figure[]> {
@@ -58,12 +65,17 @@ async function manyTurns(cloud: BenchCloud, { outer, outside }: Hosts, many: num
   const sample = async (from: number): Promise<Samples> => {
     const numbers = Array.from({ length: AROUND }, (_, i) => from + i)
     for (const number of numbers) await makeNetworks(cloud, number)
-    const before = operatorCpuMs(cloud)
-    const ms: number[] = []
-    for (const number of numbers) ms.push(await untilAnswer(outer(addressOf(number)), () => make(number)))
-    return { ms, cpuMs: (operatorCpuMs(cloud) - before) / AROUND }
+    return measure(cloud, numbers, (number) => untilAnswer(outer(addressOf(number)), () => make(number)))
   }
-  const first = await sample(1)
+  const bare = new BareRouters(cloud, outside.replace(/\d+$/, String(BARE_LAST_BYTE)))
+  const sampleBare = () =>
+    measure(cloud, Array.from({ length: AROUND }), async () => {
+      await bare.makeNetworks()
+      const ms = await untilAnswer(outer(bare.address), () => bare.make())
+      await bare.remove()
+      return ms
+    })
+  const first = { ours: await sample(1), bare: await sampleBare() }
   for (let from = AROUND + 1; from <= many - AROUND; from += TOGETHER) {
     const numbers = Array.from({ length: Math.min(TOGETHER, many - AROUND - from + 1) }, (_, i) => from + i)
     await Promise.all(numbers.map((number) => makeNetworks(cloud, number)))
@@ -71,27 +83,50 @@ async function manyTurns(cloud: BenchCloud, { outer, outside }: Hosts, many: num
     for (const number of numbers) await waitForReady(cloud.client, ROUTER, at(cloud, `m-${number}`), 120_000)
     console.log(`${from + numbers.length - 1} routers`)
   }
-  const last = await sample(many - AROUND + 1)
-  return manyFigures(first, last, many)
+  return manyFigures(first, { ours: await sample(many - AROUND + 1), bare: await sampleBare() }, many)
 }
 
-function manyFigures(first: Samples, last: Samples, many: number): Figure[] {
-  const growth = median(last.ms) / median(first.ms)
-  const peer = (value: number) => ({ name: `the first ${AROUND}`, value })
+async function measure<T>(cloud: BenchCloud, turns: readonly T[], turn: (one: T) => Promise<number>): Promise<Samples> {
+  const before = { cpu: readCpu(listParts(cloud)), computations: await countComputations(cloud) }
+  const ms: number[] = []
+  for (const one of turns) ms.push(await turn(one))
+  const computations = (await countComputations(cloud)) - before.computations
+  const cpu = since(before.cpu, readCpu(listParts(cloud)))
+  const each = new Map([...cpu].map(([part, spent]) => [part, spent / turns.length]))
+  return { ms, cpu: each, computations: computations / turns.length }
+}
+
+/** Of the flows of the whole cloud: ovn-northd(8), inc-engine. */
+async function countComputations({ cloud, networkNode }: BenchCloud): Promise<number> {
+  const argv = ['ovn-appctl', '-t', 'ovn-northd', 'inc-engine/show-stats', 'lflow', 'recompute']
+  return Number((await cloud.exec(networkNode, argv)).stdout)
+}
+
+type Ends = Record<'ours' | 'bare', Samples>
+
+function manyFigures(first: Ends, last: Ends, many: number): Figure[] {
+  const growth = median(last.ours.ms) / median(first.ours.ms)
+  const figure = (metric: string, value: number, name: string, peer: number, unit = 'ms') =>
+    toFigure({ ...{ bench: 'router', metric, unit, value, n: AROUND }, peer: { name, value: peer } })
+  const firsts = `the first ${AROUND}`
+  const cpuOf = (part: string) => [last.ours.cpu.get(part) ?? 0, firsts, first.ours.cpu.get(part) ?? 0] as const
+  const parts = ['operator', 'OVN central', 'ovn-controllers', 'OVS'] as const
   return [
-    toFigure({
-      ...{
-        bench: 'router',
-        metric: `the last ${AROUND} of ${many} Routers with two Networks each, median`,
-        unit: 'ms',
-      },
-      ...{ value: median(last.ms), n: AROUND, peer: peer(median(first.ms)) },
-      target: { text: `<= ${MOST_GROWTH} x`, pass: growth <= MOST_GROWTH },
-    }),
-    toFigure({
-      ...{ bench: 'router', metric: 'CPU of the operator for each of them', unit: 'ms' },
-      ...{ value: last.cpuMs, n: AROUND, peer: peer(first.cpuMs) },
-    }),
+    {
+      ...figure(
+        `the last ${AROUND} of ${many} Routers with two Networks each, median`,
+        ...([median(last.ours.ms), firsts, median(first.ours.ms)] as const),
+      ),
+      ...{ target: `<= ${MOST_GROWTH} x`, pass: growth <= MOST_GROWTH },
+    },
+    figure('the same by ovn-nbctl, beside them, median', median(last.bare.ms), firsts, median(first.bare.ms)),
+    figure(`beside ${many}, over ovn-nbctl, median`, median(last.ours.ms), 'by ovn-nbctl', median(last.bare.ms)),
+    ...parts.map((part) => figure(`CPU of ${part} for each of them`, ...cpuOf(part))),
+    figure(
+      'computations of all flows for each of them',
+      ...([last.ours.computations, 'by ovn-nbctl', last.bare.computations] as const),
+      'of northd',
+    ),
   ]
 }
 
@@ -113,8 +148,4 @@ async function makeRouter(cloud: BenchCloud, number: number, ipAddress: string):
   const interfaces = [0, 1].map((half) => ({ subnetRef: { name: `m-${number}-${half}` } }))
   const spec = { interfaces, externalGateway: { ...PUBLIC, fixedIPs } }
   await cloud.client.create(ROUTER, draft.router(at(cloud, `m-${number}`), spec))
-}
-
-function operatorCpuMs(cloud: BenchCloud): number {
-  return readCpu(listParts(cloud).filter(({ part }) => part === 'operator')).get('operator') ?? 0
 }

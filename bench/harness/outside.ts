@@ -10,7 +10,9 @@ import { fabricNet } from '../../local/node/fabric.ts'
 import type { BenchCloud } from './bench-cloud.ts'
 import { median, quantile, toFigure, type Figure } from './figure.ts'
 
-const PING_SECONDS = 15
+/** Beside many routers, and other work, OVN takes its time. */
+const PING_SECONDS = 40
+const PATIENCE_MS = (PING_SECONDS + 20) * 1000
 
 /** Pings the address fifty times a second until the first answer. @returns what ping printed */
 export type Ping = (address: string) => Promise<string>
@@ -33,12 +35,12 @@ export async function openHosts(cloud: BenchCloud): Promise<Hosts> {
   const groups = { securityGroupRefs: [{ name: 'open' }] }
   const door = await openDoor(cloud.cloud, cloud.namespace, { name: 'net' }, groups)
   const within = (...argv: string[]) =>
-    cloud.cloud.exec(door.node, ['ip', 'netns', 'exec', door.netns, ...argv], { timeoutMs: 30_000 })
+    cloud.cloud.exec(door.node, ['ip', 'netns', 'exec', door.netns, ...argv], { timeoutMs: PATIENCE_MS })
   await within('ip', 'route', 'add', 'default', 'via', '10.20.0.1')
   const outside = outsideGateway(cloud)
   return {
     inner: async (address) => (await within(...ping(address))).stdout,
-    outer: async (address) => (await outside.within(ping(address))).stdout,
+    outer: async (address) => (await outside.within(ping(address), PATIENCE_MS)).stdout,
     ...{ port: door.netns, outside: outside.address },
     [Symbol.asyncDispose]: () => door.close(),
   }
