@@ -8,22 +8,46 @@ import type { CacheName } from '../testing/memory-cluster.ts'
 import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
 
 const PUBLIC = { networkRef: { name: 'public' } }
+const GOLD = { qosPolicyRef: { name: 'gold' } }
+const LISTENER = {
+  ...{ name: 'http', protocol: 'tcp', port: 80, healthMonitor: {} },
+  members: [{ portRef: { name: 'eth' }, port: 80 }],
+}
 const to = (externalPort: number, more: object) => ({ protocol: 'tcp', externalPort, ...more })
 
 /** In the order in which they can be made. */
 const OBJECTS: readonly (readonly [CacheName, string, object?])[] = [
+  ['qosPolicies', 'gold', { bandwidthLimits: [{ direction: 'egress', maxKbps: 10_000 }] }],
+  ['addressGroups', 'partners', { addresses: ['192.0.2.0/24'] }],
+  ['firewallPolicies', 'edge', { rules: [{ action: 'allow' }] }],
   ['networks', 'public', { external: true }],
   ['subnets', 'public', { ...PUBLIC, cidr: '203.0.113.0/24', dhcp: { enabled: false } }],
-  ['routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }], externalGateway: PUBLIC }],
+  ['routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }], externalGateway: { ...PUBLIC, ...GOLD } }],
+  ['firewallGroups', 'wall', { ports: [{ routerRef: { name: 'r' } }], ingress: { policyRefs: [{ name: 'edge' }] } }],
   ['keyPairs', 'key'],
   ['securityGroups', 'web', { rules: [{ direction: 'ingress', protocol: 'tcp', remoteGroupRef: { name: 'web' } }] }],
-  ['ports', 'eth', { securityGroupRefs: [{ name: 'web' }] }],
+  ['securityGroups', 'shut', { rules: [{ direction: 'ingress', remoteAddressGroupRef: { name: 'partners' } }] }],
+  ['ports', 'eth', { securityGroupRefs: [{ name: 'web' }, { name: 'shut' }] }],
+  ['ports', 'blue', { ...GOLD }],
+  ['trunks', 'trunk', { portRef: { name: 'eth' }, subports: [{ portRef: { name: 'blue' }, segmentationID: 100 }] }],
   ['volumes', 'data'],
   ['instances', 'vm', { volumes: [{ volumeRef: { name: 'data' } }], keyPairRef: { name: 'key' } }],
   ['instances', 'other', { networks: [{ portRef: { name: 'eth' } }] }],
   ['floatingIPs', 'whole', { ...PUBLIC, instanceRef: { name: 'vm' }, reclaimPolicy: 'Delete' }],
   ['floatingIPs', 'ports', { ...PUBLIC, portForwardings: [to(22, { instanceRef: { name: 'other' } })] }],
-  ['floatingIPs', 'kept', PUBLIC],
+  ['floatingIPs', 'kept', { ...PUBLIC, ...GOLD }],
+  ['loadBalancers', 'lb', { listeners: [LISTENER] }],
+  ['floatingIPs', 'front', { ...PUBLIC, loadBalancerRef: { name: 'lb' } }],
+]
+/** What says that it is there; the others are not asked. */
+const ASKED: readonly (readonly [CacheName, string])[] = [
+  ...(['whole', 'ports', 'front'] as const).map((name) => ['floatingIPs', name] as const),
+  ...([
+    ['routers', 'r'],
+    ['firewallGroups', 'wall'],
+    ['trunks', 'trunk'],
+    ['loadBalancers', 'lb'],
+  ] as const),
 ]
 const FURNISHED: readonly (readonly [CacheName, string])[] = [
   ['networks', 'lan'],
@@ -43,7 +67,7 @@ async function furnish(): Promise<QuietCloud> {
   c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
   for (const [cache, name, spec] of OBJECTS) c.make(cache, name, spec ?? {})
   await c.operator.rest()
-  for (const name of ['whole', 'ports']) expect(c.operator.reason('floatingIPs', ns(name))).toBe('Ready')
+  for (const [cache, name] of ASKED) expect([name, c.operator.reason(cache, ns(name))]).toEqual([name, 'Ready'])
   return c
 }
 
