@@ -46,6 +46,7 @@ export async function logicalLeftovers(central: RunningNode, uids: readonly stri
     'Logical_Router',
     'Logical_Router_Port',
     'Logical_Router_Static_Route',
+    'BFD',
     'NAT',
     'Load_Balancer',
     'Port_Group',

@@ -158,6 +158,8 @@ export interface LogicalPortLeg {
   mtu: number
   /** Each with the range of its subnet, such as 10.0.0.0/24. */
   addresses: readonly { address: string; cidr: string }[]
+  /** Ranges whose addresses may send to the network by it; whoever is outside may as well. Absent: everybody. */
+  senders?: readonly string[]
 }
 
 /** A router's way to the outside: one port on an external network, on one node at a time. */

@@ -192,6 +192,37 @@ describe('a Port', () => {
   })
 })
 
+describe('a Port on a Network of another namespace', () => {
+  const far = { namespace: 'other' }
+  const leg = () =>
+    stored<Port>('leg', {
+      ...{ networkRef: { name: 'far', ...far }, fixedIPs: [{ subnetRef: { name: 'far' } }] },
+      securityGroupRefs: [],
+    })
+  beforeEach(() => addNetwork('far', '10.0.2.0/24', far, { sharedWith: [{ namespace: '*' }] }))
+
+  test('lets through who is of a Subnet that the Router joins, and nobody under an address of that Network', async () => {
+    const port = leg()
+    await settle('ports', port)
+    const r = routerWith('r', [{ subnetRef: { name: 'lan' } }, { portRef: { name: 'leg' } }])
+    expect(await joined(r, port)).toEqual({ kind: 'done' })
+    const own = `${made('r')?.ports[0]?.addresses[0]?.address}/32`
+    expect(made('r')?.ports[0]?.senders).toEqual(['10.0.1.0/24', own])
+    const second = stored<Subnet>('second', { networkRef: { name: 'far' }, cidr: '10.0.1.128/25' }, far)
+    await reconcileSubnet(second, w.deps, w.run)
+    w.put('subnets', second)
+    await settle('routers', r)
+    expect(made('r')?.ports[0]?.senders).toEqual([own])
+  })
+
+  test('in its own namespace everybody may', async () => {
+    const port = await addPort('p')
+    const r = routerWith('r', byPort('p'))
+    await joined(r, port)
+    expect(made('r')?.ports[0]).not.toHaveProperty('senders')
+  })
+})
+
 describe('a Subnet of another namespace', () => {
   const far = { namespace: 'other' }
   const router = () => routerWith('r', [{ subnetRef: { name: 'far', ...far } }])

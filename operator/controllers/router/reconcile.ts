@@ -23,6 +23,7 @@ import type { PortLeg } from './port-legs.ts'
 import { listRanges } from './ranges.ts'
 import { resolveRoutes } from './routes.ts'
 import { listRouted } from './scopes.ts'
+import { withSenders } from './senders.ts'
 
 export type RouterDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network' | 'subnetArrivals'>
 
@@ -54,7 +55,9 @@ export async function reconcileRouter(router: Router, deps: RouterDeps, run: Rou
     listRanges(interfaces, ports),
     logical ? gateway.addresses : [],
   )
-  const guarded = withGuards(router, { interfaces, ports }, deps.caches)
+  const outer = logical ? gateway.addresses.map(({ address }) => address) : []
+  const held = withSenders(router, { interfaces, ports }, outer, deps.caches)
+  const guarded = withGuards(router, { interfaces, ports: held }, deps.caches)
   const want: LogicalRouter = {
     ...{ kind: 'Router', ...ownerOf(router), routes },
     ...{ interfaces: withBalancers(router, guarded.interfaces, deps.caches), ports: guarded.ports },

@@ -38,7 +38,7 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 
 /**
  * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
- * announcer, a router's ports, routes, next hops, gateway and translations, of the group of all guarded ports, the limits of a group's log, and of the nodes that serve a host outside, and of
+ * announcer, a router's ports, routes, next hops, senders, gateway and translations, of the group of all guarded ports, the limits of a group's log, and of the nodes that serve a host outside, and of
  * a port's own DHCP options. Never listed as owned.
  */
 export function partMark(
@@ -52,6 +52,7 @@ export function partMark(
     | 'RouterPort'
     | 'Route'
     | 'NextHop'
+    | 'Sender'
     | 'Gateway'
     | 'PortServers'
     | 'PortDHCP'

@@ -8,6 +8,12 @@ export function symbolOf(prefix: string, uid: string): string {
   return `${prefix}${uid.replaceAll('-', '_')}`
 }
 
+/** The name of a port of ours. @throws TerminalError for what is not made of a uid */
+export function quotedName(name: string): string {
+  if (/^[A-Za-z0-9_-]+$/.test(name)) return JSON.stringify(name)
+  throw new TerminalError('InvalidName', `${JSON.stringify(name)} is not made of a uid`)
+}
+
 /** That a field has a value from one to another. */
 export function rangeMatch(field: string, first: number, last: number): string[] {
   return first === last ? [`${field} == ${first}`] : [`${field} >= ${first}`, `${field} <= ${last}`]

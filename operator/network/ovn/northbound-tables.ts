@@ -57,6 +57,7 @@ export const NORTHBOUND_TABLES = {
   Logical_Router_Static_Route: {
     columns: ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'],
   },
+  Logical_Router_Policy: { columns: ['priority', 'match', 'action', 'nexthops', 'external_ids'] },
   BFD: { columns: ['logical_port', 'dst_ip', 'min_tx', 'min_rx', 'detect_mult', 'external_ids'] },
   HA_Chassis_Group: { columns: ['name', 'ha_chassis', 'external_ids'] },
   HA_Chassis: { columns: ['chassis_name', 'priority', 'external_ids'] },

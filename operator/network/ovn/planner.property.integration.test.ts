@@ -34,7 +34,7 @@ const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
 /** Of a Port, on a network that another router joins. */
 const SECOND_LEG = {
-  guarded: true,
+  ...{ guarded: true, senders: ['fd00:2::/64', '10.0.0.77/32'] },
   ...{ uid: 'port-leg', networkUid: 'net-1', mac: 'fa:16:3e:00:00:77', mtu: 1442 },
   addresses: [{ address: '10.0.0.77', cidr: '10.0.0.0/24' }],
 }
@@ -179,6 +179,7 @@ const PARTS: readonly string[] = [
   'dns_records',
   'acls',
   'static_routes',
+  'policies',
   'nat',
   'load_balancer',
   'qos_rules',
@@ -293,6 +294,15 @@ async function picture(): Promise<unknown> {
             text(row, 'bfd'),
             readUuids(row['bfd']).map((session) => text(raw.rows('BFD').get(session) ?? {})),
           ])
+          .sort(),
+      ])
+      .sort(),
+    senders: rows('Logical_Router')
+      .filter(isOurs)
+      .map(([, row]) => [
+        readString(row['name']),
+        readUuids(row['policies'])
+          .map((uuid) => text(raw.rows('Logical_Router_Policy').get(uuid) ?? {}))
           .sort(),
       ])
       .sort(),
@@ -437,6 +447,7 @@ function operationsOf({ table, row: pick, what, other }: Hand): Operation[] {
 const ROUTER_PARTS = [
   ['ports', 'Logical_Router_Port'],
   ['static_routes', 'Logical_Router_Static_Route'],
+  ['policies', 'Logical_Router_Policy'],
   ['nat', 'NAT'],
   ['load_balancer', 'Load_Balancer'],
 ] as const

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TerminalError, TransientError } from '../../../lib/errors.ts'
+import { TransientError } from '../../../lib/errors.ts'
 import { mapOf, readString, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { LogicalQoS, QoSTarget } from '../logical-kinds.ts'
 import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { gatewayPortName } from './gateway-port-name.ts'
+import { quotedName } from './match-words.ts'
 import { markOf } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import { planHolders, planOffHolders, type PartsColumn } from './part-holders.ts'
@@ -62,7 +63,7 @@ function qosRows(want: LogicalQoS): OvsRow[] {
 /** What is sent to the network by a port is at one of its ports; what leaves a router there comes from the router's port. */
 function matchOf(target: QoSTarget, direction: 'egress' | 'ingress'): string {
   const [port, side] = direction === 'egress' ? ['inport', 'src'] : ['outport', 'dst']
-  const at = (name: string) => `${port} == ${JSON.stringify(checkedName(name))}`
+  const at = (name: string) => `${port} == ${quotedName(name)}`
   switch (target.what) {
     case 'port':
       return at(target.portUid)
@@ -78,10 +79,4 @@ function matchOf(target: QoSTarget, direction: 'egress' | 'ingress'): string {
 
 function endOf(routerUid: string): string {
   return switchEndName(gatewayPortName(routerUid))
-}
-
-/** It stands in OVN's match language. */
-function checkedName(name: string): string {
-  if (/^[A-Za-z0-9_-]+$/.test(name)) return name
-  throw new TerminalError('InvalidName', `${JSON.stringify(name)} is not made of a uid`)
 }

@@ -74,6 +74,23 @@ describe('planRouter', () => {
     expect(rowsOf(want, 'NAT').map((row) => row['logical_ip'])).toEqual(['10.0.0.0/24'])
   })
 
+  test('by a leg with senders goes what is of their ranges or from outside, and nothing else', () => {
+    const addresses = [{ address: '10.0.0.77', cidr: '10.0.0.0/24' }]
+    const leg = { uid: 'p', networkUid: 'net', mac: 'fa:16:3e:00:00:77', mtu: 1442, addresses }
+    const want = { ...router([]), ports: [{ ...leg, senders: ['10.9.0.0/24', 'FD00::/64', '10.0.0.77/32'] }] }
+    const policies = (of: LogicalRouter) =>
+      rowsOf(of, 'Logical_Router_Policy').map(({ priority, action, match }) => [priority, action, match].join(' '))
+    expect(policies(want)).toEqual([
+      '1001 allow outport == "router-r-p" && ip4.src == {10.0.0.77/32, 10.9.0.0/24}',
+      '1001 allow outport == "router-r-p" && ip6.src == {fd00::/64}',
+      '1000 drop outport == "router-r-p" && ip',
+    ])
+    expect(policies({ ...want, gateway: gatewayOf({}) })).toContain(
+      '1001 allow outport == "router-r-p" && inport == "router-r-gateway"',
+    )
+    expect(policies({ ...router([]), ports: [leg] })).toEqual([])
+  })
+
   test('a leg whose switch is lost has its side of the router alone, and the rest is there', () => {
     const far = { ...six, networkUid: 'lost' }
     const plan = planRouter(router([four, far]), nb)

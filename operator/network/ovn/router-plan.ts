@@ -22,6 +22,7 @@ import { planNextHopsRemoval } from './next-hop-plan.ts'
 import { planPorts } from './router-membership.ts'
 import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName, type RouterPort } from './router-port.ts'
 import { planRoutes } from './route-plan.ts'
+import { planSenders } from './sender-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
 
 /**
@@ -52,11 +53,18 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
     ports.push(planGateway(plan, want, held, nb))
   }
   const routes = planRoutes(plan, want, held, nb)
-  const own = { policies: setOf([]), enabled: setOf([]), options: mapOf(OPTIONS) }
+  const policies = planSenders(plan, want, held, nb)
+  const own = { enabled: setOf([]), options: mapOf(OPTIONS) }
   const row = { name: want.uid, ...own, external_ids: markOf(want) }
   if (!held) {
     const nat = snatRows(want).map((translation) => plan.insert('NAT', translation))
-    plan.insert('Logical_Router', { ...row, ports: setOf(ports), static_routes: setOf(routes), nat: setOf(nat) })
+    plan.insert('Logical_Router', {
+      ...row,
+      ports: setOf(ports),
+      static_routes: setOf(routes),
+      policies: setOf(policies),
+      nat: setOf(nat),
+    })
     return plan
   }
   plan.ensure('Logical_Router', held, row)
