@@ -36,12 +36,12 @@ export const port: Reference<LoadBalancer, 'ports'> = {
     ),
 }
 
-/** The Router that answers for its address. */
+/** The Router that answers for its address. One of another namespace goes when that wants it: nobody there could delete the balancer. */
 const router: Reference<LoadBalancer, 'routers'> = {
   to: 'routers',
   refs: ({ status }) =>
     status?.router === undefined ? [] : [{ ref: refOfKey(status.router), field: 'status.router' }],
-  holds: () => true,
+  holds: (balancer, { metadata }) => balancer.metadata.namespace === metadata.namespace,
 }
 
 /** As which it has its address. */

@@ -111,7 +111,7 @@ function memberOf(
       return isPlugged(one, caches) ? member : { ...member, lacks: notPlugged(one) }
     }
   }
-  const message = `no address of ${family} that Router ${keyOfObject(way.router)} reaches`
+  const message = `no address of ${family} of a Subnet that Router ${keyOfObject(way.router)} joins in spec.interfaces by subnetRef; what it joins by a Port does not count, since answers from there go by another gateway`
   return { name, port, lacks: { reason: 'NotReached', message } }
 }
 

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Instance, LoadBalancer, Network, Port, Router, Subnet } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileRouter } from '../router/reconcile.ts'
@@ -278,6 +279,18 @@ test('without its router nobody answers; it keeps its address, and goes on with 
   expect(one.status).toEqual({ state: 'PENDING', operatingStatus: 'OFFLINE', vipAddress, subnetUID: 'uid-front' })
   await join('front')
   expect(await step(one)).toEqual({ kind: 'done' })
+})
+
+test('the Router of its own namespace stays while it answers for it; one of another is not held', async () => {
+  await join('front')
+  const one = balancer()
+  await step(one)
+  const holders = (namespace: string) => {
+    w.put('loadBalancers', { ...one, status: { ...one.status, router: `${namespace}/r` } })
+    return waitForHolders('routers', stored<Router>('r', {}, { namespace }), w.deps.caches)
+  }
+  expect(holders('ns')).toMatchObject({ reason: 'InUse', message: expect.stringContaining('ns/shop') as unknown })
+  expect(holders('other')).toBeUndefined()
 })
 
 test('it goes with its addresses', async () => {

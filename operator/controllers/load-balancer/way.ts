@@ -29,7 +29,7 @@ export function findWay(
   const open = joined.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const router = present ?? open.find((one) => !open.some((other) => isOlder(other, one)))
   if (!router) {
-    const message = `no Router joins Subnet ${keyOfObject(subnet)}, and so nobody answers for the address: name the Subnet in spec.interfaces of a Router`
+    const message = `no Router joins Subnet ${keyOfObject(subnet)} by its gateway address, and so nobody answers for the address: name the Subnet in spec.interfaces of a Router (by subnetRef, since answers go by the gateway)`
     return missing('SubnetNotRouted', message)
   }
   const legs = (router.status?.interfaces ?? []).flatMap(({ subnetUID }) => caches.subnets.findByUid(subnetUID) ?? [])

@@ -36,7 +36,10 @@ function conditionOf([active, ...others]: readonly GatewayNode[]): ConditionUpda
   }
   const standby = others.find(({ isUp }) => isUp)
   if (standby) {
-    const condition = others.length > 1 ? '' : ', as long as it reaches a third node that has a machine of the Router'
+    const condition =
+      others.length > 1
+        ? ''
+        : `, as long as it reaches a third node that has a machine of the Router, or once spec.lost of ComputeNode ${name} says Confirmed`
     const message = `node ${standby.name} takes over its traffic to the outside when node ${name} fails${condition}`
     return { type, status: 'True', reason: 'StandbyReady', message }
   }
