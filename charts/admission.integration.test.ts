@@ -111,6 +111,7 @@ test('the expressions of the policies are sound for every type that they match',
     'physical-networks.nephele.dev',
     'port-owners.nephele.dev',
     'user-data.nephele.dev',
+    'vpn-keys.nephele.dev',
   ])
   const warnings = ours.flatMap((p) => JSON.stringify(p.status?.typeChecking ?? {}))
   expect(warnings).toEqual(ours.map(() => '{}'))
@@ -327,6 +328,22 @@ describe('user data', () => {
     await kubectl('-n', 'team', 'delete', 'rolebinding', 'maker-boot')
     await patch('vm-1', { runState: 'Running' }, 'maker')
     await expect(create(machine('vm-3', 'boot'), 'maker')).rejects.toThrow(refused('boot'))
+  }, 30_000)
+
+  test('the same of a VPNConnection', async () => {
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'maker-boot', '--role=boot-reader', '--user=maker')
+    const connection = (secret: string) =>
+      resource('VPNConnection', 'office', {
+        ...{ vpnServiceRef: { name: 'main' }, peerAddress: '198.51.100.7', peerCIDRs: ['172.16.0.0/16'] },
+        preSharedKeySecretRef: { name: secret },
+      })
+    const other = JSON.stringify({ spec: { preSharedKeySecretRef: { name: 'token' } } })
+    const refusal = 'spec.preSharedKeySecretRef names Secret token, which maker may not get'
+    await expect(create(connection('token'), 'maker')).rejects.toThrow(refusal)
+    await create(connection('boot'), 'maker')
+    await expect(
+      kubectl('-n', 'team', 'patch', 'nvpnc', 'office', '--type=merge', '-p', other, '--as', 'maker'),
+    ).rejects.toThrow(refusal)
   }, 30_000)
 })
 

@@ -21,6 +21,8 @@ import { subnetKind } from './controllers/subnet/kind.ts'
 import { trunkKind } from './controllers/trunk/kind.ts'
 import { volumeTypeKind } from './controllers/volume-type/kind.ts'
 import { volumeKind } from './controllers/volume/kind.ts'
+import { vpnConnectionKind } from './controllers/vpn-connection/kind.ts'
+import { vpnServiceKind } from './controllers/vpn-service/kind.ts'
 import type { KindName, KindRow, Kinds } from './kind/row.ts'
 
 /**
@@ -56,6 +58,8 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   trunks: trunkKind,
   volumes: volumeKind,
   volumeTypes: volumeTypeKind,
+  vpnConnections: vpnConnectionKind,
+  vpnServices: vpnServiceKind,
 }
 
 export const KIND_NAMES = Object.keys(KINDS) as KindName[]

@@ -3,9 +3,9 @@
 
 /**
  * `port`: a guest's, with the uid of the Port. `metadata`: the node's own on a network, with the uid of the Network. `service`: of a service that the
- * cloud runs on the node, with that one's uid.
+ * cloud runs on the node, with that one's uid; `vpn` and `vpn-transit`: the two of a router's VPN.
  */
-export const PLUGGED_KINDS = ['port', 'metadata', 'service'] as const
+export const PLUGGED_KINDS = ['port', 'metadata', 'service', 'vpn', 'vpn-transit'] as const
 export type PluggedKind = (typeof PLUGGED_KINDS)[number]
 
 interface SwitchPortBase {

@@ -2,7 +2,7 @@
 // The base of services that the cloud runs on a node inside a tenant's network: each has a network namespace with one interface, which is a port
 // of that network. A service's reconciler calls `ensure` first, starts its programs in the namespace that it returns, and calls `remove` last.
 import { deviceInstance } from './host-links.ts'
-import { isPluggedAs, type DevicePort, type PortDriver } from './port-driver.ts'
+import { isPluggedAs, type DevicePort, type PluggedKind, type PortDriver } from './port-driver.ts'
 import type { ServicePort } from '../../lib/contract/service-port.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import {
@@ -15,17 +15,25 @@ import {
   type VethNamespace,
 } from './veth-namespace.ts'
 
-/** Not that of the metadata service, which takes what it does not know under its own prefix for its own. */
-const PREFIX = 'nephsvc-'
+/** How the services of one sort are told from others on a node. */
+export interface ServiceStyle {
+  kind: Exclude<PluggedKind, 'port' | 'metadata'>
+  /** Of namespaces. Not that of the metadata service, which takes what it does not know under its own prefix for its own. */
+  prefix: string
+  /** Of devices, three characters. */
+  device: string
+}
+
+const SERVICE: ServiceStyle = { kind: 'service', prefix: 'nephsvc-', device: 'svc' }
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 /** The interface's name inside the namespace. */
 export const SERVICE_INNER = 'svc0'
 /** After that, a change of the switch is what wakes. */
 const INSTALL_TIMEOUT_MS = 2000
 
-export function serviceNamespace(uid: string): string {
+export function serviceNamespace(uid: string, { prefix }: ServiceStyle = SERVICE): string {
   if (!UID.test(uid)) throw new TypeError('not a uid')
-  return `${PREFIX}${uid}`
+  return `${prefix}${uid}`
 }
 
 export interface EnsuredServicePort {
@@ -37,14 +45,16 @@ export interface EnsuredServicePort {
 
 export class ServicePorts {
   readonly #driver: PortDriver
+  readonly #style: ServiceStyle
 
-  constructor(driver: PortDriver) {
+  constructor(driver: PortDriver, style: ServiceStyle = SERVICE) {
     this.#driver = driver
+    this.#style = style
   }
 
   /** Makes what is missing, and leaves alone what is there: programs in the namespace keep their connections. */
   async ensure(uid: string, want: ServicePort, context: RunContext): Promise<EnsuredServicePort> {
-    const veth = vethOf(uid, want)
+    const veth = vethOf(uid, want, this.#style)
     await ensureVeth(veth, context.signal)
     await ipInside(veth.name, planAddresses(want), context.signal)
     await completeChecksums(veth, context.signal)
@@ -52,37 +62,37 @@ export class ServicePorts {
     if (instance === undefined) throw new Error(`device ${veth.device} disappeared while it was set up`)
     const { logicalPort, mac } = want
     const port: DevicePort = {
-      ...{ kind: 'service', type: 'device', uid, logicalPort, mac, device: veth.device, instance },
+      ...{ kind: this.#style.kind, type: 'device', uid, logicalPort, mac, device: veth.device, instance },
     }
-    const held = this.#driver.find('service', uid)
+    const held = this.#driver.find(this.#style.kind, uid)
     if (!isPluggedAs(held, port) || held?.error !== undefined) await this.#driver.plug(port, context.signal)
     return { namespaceFile: namespaceFileOf(veth.name), installed: await this.#untilInstalled(uid, context.signal) }
   }
 
   /** After the programs in it have ended. Absent is success. */
   async remove(uid: string, signal: AbortSignal): Promise<void> {
-    await this.#driver.unplug('service', uid, signal)
-    await removeVeth({ name: serviceNamespace(uid), device: deviceOf(uid) }, signal)
+    await this.#driver.unplug(this.#style.kind, uid, signal)
+    await removeVeth({ name: serviceNamespace(uid, this.#style), device: deviceOf(uid, this.#style) }, signal)
   }
 
   /** UIDs of services that have a port or a namespace here: neither is there for ever alone. */
   async list(): Promise<string[]> {
-    const plugged = this.#driver.list().flatMap(({ kind, uid }) => (kind === 'service' ? [uid] : []))
-    const named = (await listNamespaces(PREFIX)).filter((uid) => UID.test(uid))
+    const plugged = this.#driver.list().flatMap(({ kind, uid }) => (kind === this.#style.kind ? [uid] : []))
+    const named = (await listNamespaces(this.#style.prefix)).filter((uid) => UID.test(uid))
     return [...new Set([...plugged, ...named])].sort()
   }
 
   /** Called with the uid of a service whose port changed, or without one when any may have. */
   onChange(listener: (uid?: string) => void): () => void {
     return this.#driver.onChange((port) => {
-      if (!port || port.kind === 'service') listener(port?.uid)
+      if (!port || port.kind === this.#style.kind) listener(port?.uid)
     })
   }
 
   async #untilInstalled(uid: string, signal: AbortSignal): Promise<boolean> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(INSTALL_TIMEOUT_MS)])
     const port = await this.#driver
-      .waitUntil('service', uid, ({ installed }) => installed, deadline)
+      .waitUntil(this.#style.kind, uid, ({ installed }) => installed, deadline)
       .catch((error: unknown) => {
         signal.throwIfAborted()
         if (deadline.aborted) return undefined
@@ -92,13 +102,13 @@ export class ServicePorts {
   }
 }
 
-function deviceOf(uid: string): string {
+function deviceOf(uid: string, { device }: ServiceStyle): string {
   if (!UID.test(uid)) throw new TypeError('not a uid')
-  return `svc${uid.slice(0, 11)}`
+  return `${device}${uid.slice(0, 11)}`
 }
 
-function vethOf(uid: string, { mac, mtu }: ServicePort): VethNamespace {
-  return { name: serviceNamespace(uid), device: deviceOf(uid), inner: SERVICE_INNER, mac, mtu }
+function vethOf(uid: string, { mac, mtu }: ServicePort, style: ServiceStyle): VethNamespace {
+  return { name: serviceNamespace(uid, style), device: deviceOf(uid, style), inner: SERVICE_INNER, mac, mtu }
 }
 
 /** Lines for ip(8) inside the namespace. The contract has checked every address. Pure. */

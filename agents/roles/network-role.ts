@@ -19,6 +19,7 @@ import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { followPacketLog } from '../network/packet-log/packet-log.ts'
 import { PortDirectory } from '../network/packet-log/port-directory.ts'
+import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
@@ -85,6 +86,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ready: (signal) => switchReady(database, signal),
     bridgeOf: (controller) => physical.bridgeOf(controller),
   })
+  const vpn = new VpnReconciler({
+    ...{ driver, runDir: context.runDir, ready: (signal) => switchReady(database, signal) },
+    launch: async (daemon, signal) => (await chooseLaunch())(daemon, signal),
+  })
   let wanted: Chassis | undefined
   /** The bridges of SDN controllers. */
   let controlled: NonNullable<NodeSpec['physicalNetworks']> = []
@@ -114,7 +119,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.start(stop.signal)
   return {
     name: 'network',
-    reconcilers: [ports, balancers],
+    reconcilers: [ports, balancers, vpn],
     inventory: [
       {
         name: 'switch',
@@ -143,6 +148,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     },
     stop: async () => {
       metadata.stop()
+      vpn.stop()
       physical.stop()
       await gateways.stop()
       stop.abort()

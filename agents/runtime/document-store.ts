@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { DesiredDocument, type DocumentKind } from '../../lib/contract/documents.ts'
+import { DesiredDocument, DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import { syncFolder, writeWhole } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -25,7 +25,7 @@ export type HighestWriter = Pick<Versions, 'incarnation' | 'term'>
 const State = z.object({ storeId: z.string(), highest: z.object({ incarnation: z.int(), term: z.int() }).optional() })
 
 const STATE_FILE = 'state.json'
-const DOCUMENT_FILE = /^(node|image|volume|port|balancer|instance)\.[a-z0-9-]{1,63}\.json$/
+const DOCUMENT_FILE = new RegExp(`^(${DOCUMENT_KINDS.join('|')})\\.[a-z0-9-]{1,63}\\.json$`)
 /** How many finished tombstones are remembered; older leaders are refused by their term anyway. */
 const MAX_DONE = 5_000
 

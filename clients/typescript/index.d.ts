@@ -208,3 +208,19 @@ export declare class VolumeType extends GenericKind {
   spec: VolumeTypeSpec
   status?: VolumeTypeStatus
 }
+
+import type { VPNConnectionSpec, VPNConnectionStatus } from './types/vpnconnection.js'
+export type { VPNConnectionSpec, VPNConnectionStatus } from './types/vpnconnection.js'
+/** One tunnel of a VPNService to a peer: networks behind both reach each other. */
+export declare class VPNConnection extends GenericKind {
+  spec: VPNConnectionSpec
+  status?: VPNConnectionStatus
+}
+
+import type { VPNServiceSpec, VPNServiceStatus } from './types/vpnservice.js'
+export type { VPNServiceSpec, VPNServiceStatus } from './types/vpnservice.js'
+/** Site-to-site VPN of one Router: VPNConnections join its Subnets to networks of others by IPsec (IKEv2). */
+export declare class VPNService extends GenericKind {
+  spec: VPNServiceSpec
+  status?: VPNServiceStatus
+}

@@ -79,3 +79,9 @@ RegisterKind(Volume, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Volume'
 
 export class VolumeType extends GenericKind {}
 RegisterKind(VolumeType, { group: 'nephele.dev', version: 'v1alpha1', kind: 'VolumeType', plural: 'volumetypes' })
+
+export class VPNConnection extends GenericKind {}
+RegisterKind(VPNConnection, { group: 'nephele.dev', version: 'v1alpha1', kind: 'VPNConnection', plural: 'vpnconnections' })
+
+export class VPNService extends GenericKind {}
+RegisterKind(VPNService, { group: 'nephele.dev', version: 'v1alpha1', kind: 'VPNService', plural: 'vpnservices' })

@@ -221,7 +221,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'instance'
+    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'instance'
     /**
      * UID of the object.
      */
@@ -250,7 +250,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'instance'
+    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'instance'
     /**
      * UID that it carries.
      */

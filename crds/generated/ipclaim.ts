@@ -66,7 +66,15 @@ export interface IPClaimSpec {
       /**
        * Its kind. HealthMonitor, ProxyAddress, FirstProxy, SecondProxy: a LoadBalancer, for its probes and its proxies. *live*
        */
-      kind: 'Router' | 'FloatingIP' | 'LoadBalancer' | 'HealthMonitor' | 'ProxyAddress' | 'FirstProxy' | 'SecondProxy'
+      kind:
+        | 'Router'
+        | 'FloatingIP'
+        | 'LoadBalancer'
+        | 'HealthMonitor'
+        | 'ProxyAddress'
+        | 'FirstProxy'
+        | 'SecondProxy'
+        | 'VPNService'
       /**
        * Its namespace. *live*
        */

@@ -722,4 +722,36 @@ export const SAMPLES: Record<string, Sample[]> = {
     },
     { spec: { source: { instanceRef: { name: 'web' } }, destination: { ipAddress: '198.51.100.7' } } },
   ],
+  VPNService: [
+    {
+      spec: { routerRef: { name: 'main' }, deletionProtection: false },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', externalIP: '203.0.113.20', network: 'infra/public', networkUID: 'u1' },
+        ...{ subnet: 'public', router: 'team-a/main', routerUID: 'u2', node: 'gw-1', epoch: 2 },
+        pendingReleases: [{ node: 'gw-2', epoch: 1 }],
+      },
+    },
+  ],
+  VPNConnection: [
+    {
+      spec: {
+        ...{ vpnServiceRef: { name: 'main' }, peerAddress: '198.51.100.7', peerID: 'gw.example.com' },
+        ...{ localID: 'gw@example.org', peerCIDRs: ['172.16.0.0/16'], localCIDRs: ['10.1.0.0/24'] },
+        preSharedKeySecretRef: { name: 'office', key: 'psk' },
+        ...{ initiator: 'bi-directional', dpd: { intervalSeconds: 30 }, deletionProtection: false },
+        ikePolicy: {
+          ...{ encryptionAlgorithm: 'aes-256-gcm-16', authAlgorithm: 'sha256', pfs: 'group19' },
+          lifetimeSeconds: 14_400,
+        },
+        ipsecPolicy: {
+          ...{ encryptionAlgorithm: 'aes-256-gcm-16', authAlgorithm: 'sha256', pfs: 'group19' },
+          lifetimeSeconds: 3600,
+        },
+      },
+      status: {
+        ...{ ...COMMON, state: 'ACTIVE', since: '2026-01-01T00:00:00Z', vpnServiceUID: 'u3' },
+        localCIDRs: ['10.1.0.0/24'],
+      },
+    },
+  ],
 }

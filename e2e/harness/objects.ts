@@ -62,6 +62,9 @@ export const qosPolicy = (at: Named, spec: object = {}): Draft => draft('QoSPoli
 export const loadBalancer = (at: Named, spec: object = {}): Draft => draft('LoadBalancer', at, spec)
 
 export const reachability = (at: Named, spec: object = {}): Draft => draft('Reachability', at, spec)
+export const vpnService = (at: Named, spec: object = {}): Draft => draft('VPNService', at, spec)
+
+export const vpnConnection = (at: Named, spec: object = {}): Draft => draft('VPNConnection', at, spec)
 
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({

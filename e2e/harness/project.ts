@@ -19,6 +19,8 @@ import {
   SUBNET_POOL,
   VOLUME,
   VOLUME_TYPE,
+  VPN_CONNECTION,
+  VPN_SERVICE,
 } from '../../lib/api/kinds.ts'
 import type { Image, Instance, Network, Port, Volume } from '../../lib/api/types.ts'
 import { ensureKey } from '../../local/commands/ssh.ts'
@@ -232,7 +234,8 @@ export class Project {
     await Promise.all(this.#doors.map((door) => door.close()))
     await this.rememberPorts()
     for (const kinds of [
-      [FLOATING_IP, LOAD_BALANCER, TRUNK],
+      [FLOATING_IP, LOAD_BALANCER, TRUNK, VPN_CONNECTION],
+      [VPN_SERVICE],
       [INSTANCE, ROUTER],
       [VOLUME, PORT],
       [SUBNET, IMAGE, SECURITY_GROUP],

@@ -18,6 +18,8 @@ export const MANAGED_BY = 'nephele'
 export const PLUGGED_ON_ANNOTATION = 'nephele.dev/plugged-on'
 /** `true` on a Secret: machines may be given its content. The operator hands out no other Secret, whoever names it. */
 export const USER_DATA_LABEL = 'nephele.dev/user-data'
+/** `true` on a Secret: it holds the pre-shared key of a VPNConnection. */
+export const VPN_KEY_LABEL = 'nephele.dev/vpn-key'
 /** The name of the one Cloud. */
 export const CLOUD_NAME = 'default'
 

@@ -17,6 +17,8 @@ const versions = { incarnation: 1, term: 1, epoch: 1, generation: 1 }
 const mac = 'fa:16:3e:00:00:01'
 const nbd = { protocol: 'nbd', host: 'h', port: 10900, exportName: 'e', tls: true, tlsHostname: 't' }
 
+const vpnPolicy = { encryptionAlgorithm: 'aes-256', authAlgorithm: 'sha256', pfs: 'group19', lifetimeSeconds: 3600 }
+
 const header = { v: 1, uid: UID, node: 'n1', namespace: 'team', name: 'x', versions, tombstone: false }
 const desired = {
   node: {
@@ -46,6 +48,23 @@ const desired = {
       instanceUid: UID,
     },
   },
+  vpn: {
+    ...{ ...header, kind: 'vpn' },
+    spec: {
+      outside: {
+        ...{ logicalPort: 'service-u', networkUid: UID, mac, mtu: 1500, gateways: ['203.0.113.1'] },
+        addresses: [{ address: '203.0.113.5', prefixLength: 24 }],
+      },
+      transit: { logicalPort: 'service-u-transit', mac, mtu: 1442 },
+      connections: [
+        {
+          ...{ uid: UID, peerAddress: '198.51.100.7', peerID: 'gw.example.com', localID: '203.0.113.5' },
+          ...{ peerCIDRs: ['10.2.0.0/24'], localCIDRs: ['10.1.0.0/24'], preSharedKey: 'a'.repeat(16) },
+          ...{ ikePolicy: vpnPolicy, ipsecPolicy: vpnPolicy, dpdSeconds: 30, initiates: true },
+        },
+      ],
+    },
+  },
   instance: {
     ...{ ...header, kind: 'instance', grantedBootId: 'b' },
     spec: {
@@ -70,6 +89,7 @@ const observed = {
     ...{ sha256: '0'.repeat(64), sizeGiB: 1, connection: nbd, exportedTo: ['n2'], stages: ['Booted'] },
     ...{ stoppedBecause: 'Reason', startedAt: '2026-01-01T00:00:00Z', hypervisor: 'h', nics: [nic] },
     ...{ volumesAttached: [UID], volumesListedFor: versions, vcpus: 0, memoryMiB: 0, rootDiskGiB: 0 },
+    tunnels: [{ uid: UID, up: false, reason: 'PeerNotAnswering', message: 'm' }],
     pendingChanges: ['x'],
     orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic], asOf: '2026-01-01T00:00:00Z' }],
     unlisted: [{ kind: 'volume', what: 'w', reason: 'Reason', message: 'm' }],
@@ -171,6 +191,21 @@ describe.each<[keyof typeof desired, Row[]]>([
     ],
   ],
   [
+    'vpn',
+    [
+      ['spec.transit.mtu', 576, 575],
+      ['spec.connections.0.peerAddress', '192.0.2.1', 'gw.example.com'],
+      ['spec.connections.0.peerID', 'a@b', 'a@b@c'],
+      ['spec.connections.0.peerCIDRs', ['10.0.0.0/8'], []],
+      ['spec.connections.0.preSharedKey', a(128), a(129)],
+      ['spec.connections.0.preSharedKey', a(16), a(15)],
+      ['spec.connections.0.dpdSeconds', 300, 301],
+      ['spec.connections.0.ikePolicy.pfs', 'group31', 'group2'],
+      ['spec.connections.0.ipsecPolicy.authAlgorithm', 'sha512', 'md5'],
+      ['spec.outside.logicalPort', 'service-a', 'port-a'],
+    ],
+  ],
+  [
     'volume',
     [
       ['spec.sizeGiB', 1, 0],
@@ -261,6 +296,7 @@ describe('what a node says', () => {
     ['facts.nics.0.addresses', ['fd00::1'], ['fd00::1/64']],
     ['facts.nics.0.addresses', ['::ffff:10.0.0.1'], ['any text']],
     ['facts.volumesAttached', list(64, 'u'), list(65, 'u')],
+    ['facts.tunnels', list(64, { uid: 'u', up: true }), list(65, { uid: 'u', up: true })],
     ['facts.volumesAttached', ['u'], ['U']],
     ...['vcpus', 'memoryMiB', 'rootDiskGiB', 'sizeGiB', 'restarts'].flatMap((field): Row[] => [
       [`facts.${field}`, 0, -1],

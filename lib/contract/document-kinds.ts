@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { BalancerSpec } from './balancer-spec.ts'
 import { ImageSpec, InstanceSpec, NodeSpec, PortSpec, VolumeSpec } from './specs.ts'
+import { VpnSpec } from './vpn.ts'
 
 export const CONTRACT_VERSION = 1
 export const MAX_DOCUMENT_BYTES = 256 * 1024
@@ -24,6 +25,7 @@ export const DOCUMENTS = {
   volume: { spec: VolumeSpec, holds: 'original', states: ['creating', 'available', 'failed', 'refused', 'gone'] },
   port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
   balancer: { spec: BalancerSpec, holds: 'copy', states: ['starting', 'active', 'failed', 'refused', 'gone'] },
+  vpn: { spec: VpnSpec, holds: 'copy', states: ['starting', 'ready', 'failed', 'refused', 'gone'] },
   instance: {
     spec: InstanceSpec,
     holds: 'original',

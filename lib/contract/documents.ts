@@ -13,6 +13,7 @@ export * from './inventory.ts'
 export * from './notification.ts'
 export * from './observed.ts'
 export * from './specs.ts'
+export * from './vpn.ts'
 
 const header = {
   v: z.literal(CONTRACT_VERSION),
@@ -54,6 +55,7 @@ export type ImageDocument = z.infer<Presents['image']>
 export type VolumeDocument = z.infer<Presents['volume']>
 export type PortDocument = z.infer<Presents['port']>
 export type BalancerDocument = z.infer<Presents['balancer']>
+export type VpnDocument = z.infer<Presents['vpn']>
 export type InstanceDocument = z.infer<Presents['instance']>
 
 export const PresentDocument = z.discriminatedUnion('kind', Object.values(PRESENT) as [AnyPresent, ...AnyPresent[]])

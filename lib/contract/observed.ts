@@ -6,6 +6,7 @@ import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
 import { mac, networkKey, sha256, uid } from './fields.ts'
 import { VolumeConnection } from './specs.ts'
 import { Versions } from './versions.ts'
+import { MOST_VPN_CONNECTIONS } from './vpn.ts'
 
 export const ObservedError = z.object({ reason: reason(), message: text(4096), terminal: z.boolean() })
 export type ObservedError = z.infer<typeof ObservedError>
@@ -31,6 +32,16 @@ export const ObservedNic = z.object({
 })
 export type ObservedNic = z.infer<typeof ObservedNic>
 const nics = z.array(ObservedNic).max(MOST_NICS)
+
+/** `reason` and `message`: why it is not up. */
+export const ObservedTunnel = z.object({
+  /** Of the VPNConnection. */
+  uid,
+  up: z.boolean(),
+  reason: reason().optional(),
+  message: text(1024).optional(),
+})
+export type ObservedTunnel = z.infer<typeof ObservedTunnel>
 
 export const Orphan = z.object({
   kind: DocumentKind,
@@ -104,6 +115,8 @@ export const ObservedFacts = z.object({
   /** balancer: whether this node serves, and what it knows of members that are not reached */
   serving: z.boolean().optional(),
   members: firstOf(ObservedMember, 4096).optional(),
+  /** vpn: of each connection of the document */
+  tunnels: z.array(ObservedTunnel).max(MOST_VPN_CONNECTIONS).optional(),
   /** node: what the agent found that carries our mark and no document asks for */
   orphans: firstOf(Orphan, 256).optional(),
   /** node: ordered by kind, with few places of each, so that no kind is cut off. Absent beside `orphans`: everything was listed. */

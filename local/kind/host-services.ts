@@ -8,7 +8,11 @@ export const HOST_PACKAGES = [
   ...['haproxy', 'keepalived'],
   ...['qemu-system-x86', 'qemu-utils', 'qemu-block-extra', 'seabios', 'ovmf', 'ipxe-qemu'],
   ...['libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients'],
+  ...['charon-systemd', 'libcharon-extra-plugins'],
 ] as const
+
+/** Come with the packages and are not used: VPNs have daemons of their own. */
+export const UNUSED_UNITS = ['strongswan'] as const
 
 export const HOST_UNITS = ['openvswitch-switch', 'ovn-host', 'virtlogd', 'libvirtd'] as const
 

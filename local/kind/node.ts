@@ -3,7 +3,15 @@
 import { dirname } from 'node:path'
 import { exec, ExecError } from '../../lib/exec.ts'
 import type { NodeFile } from '../node/files.ts'
-import { HOST_FOLDERS, HOST_PACKAGES, HOST_UNITS, hostFiles, missingPackages, PACKAGE_FORMAT } from './host-services.ts'
+import {
+  HOST_FOLDERS,
+  HOST_PACKAGES,
+  HOST_UNITS,
+  hostFiles,
+  missingPackages,
+  PACKAGE_FORMAT,
+  UNUSED_UNITS,
+} from './host-services.ts'
 import type { Runtime } from './runtime.ts'
 import { bridgeCommands, interfaceOf, networkOf, TUNNEL_BRIDGE, tunnelEnd, type TunnelEnd } from './tunnels.ts'
 
@@ -39,6 +47,7 @@ export async function installHostServices(node: KindNode, index: number): Promis
   for (const [path, file] of Object.entries(hostFiles(node.name, index))) {
     changed = (await writeInNode(node, path, file)) || changed
   }
+  await runInNode(node, ['systemctl', 'disable', '--quiet', '--now', ...UNUSED_UNITS])
   await runInNode(node, ['systemctl', 'enable', '--quiet', ...HOST_UNITS])
   await runInNode(node, ['systemctl', changed ? 'restart' : 'start', ...HOST_UNITS], { timeoutMs: 2 * MINUTE_MS })
   // Which datapath is the host's to say: docs/node-prerequisites.md. Nodes of kind have the kernel of the machine, whatever it can.

@@ -32,6 +32,8 @@ const PACKAGES = [
   // Without the mempool plug-in vhost-user ports connect, look healthy and drop every packet.
   ...['librte-mempool-ring25', 'librte-bus-vdev25', 'librte-net-virtio25', 'librte-net-vhost25'],
   ...['dnsmasq-base', 'haproxy', 'keepalived', 'tgt'],
+  // The agent starts its own charons; Debian's unit starts none here (policy-rc.d).
+  ...['charon-systemd', 'libcharon-extra-plugins'],
   ...GUEST_IMAGE_PACKAGES,
 ] as const
 

@@ -31,6 +31,8 @@ import { trunkController } from './trunk/controller.ts'
 import { volumeController } from './volume/controller.ts'
 import { volumeTypeController } from './volume-type/controller.ts'
 import type { NodeSettings } from './compute-node/settings.ts'
+import { vpnConnectionController } from './vpn-connection/controller.ts'
+import { vpnServiceController } from './vpn-service/controller.ts'
 
 type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
 
@@ -68,6 +70,8 @@ export function defineControllers(
     addressScopes: addressScopeController(deps, informers),
     subnetPools: subnetPoolController(deps, informers),
     reachabilities: reachabilityController(deps, informers),
+    vpnServices: vpnServiceController(deps, informers),
+    vpnConnections: vpnConnectionController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

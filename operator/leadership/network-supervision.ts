@@ -42,7 +42,11 @@ const RESOURCES: Readonly<Record<LogicalKind, Resources>> = {
   FloatingIP: resources('floatingIPs', ({ status }) => status?.portUID !== undefined),
   PortForwarding: resources('floatingIPs', ({ status }) => leadsByPorts(status)),
   QoS: anyOf(resources('ports', isLimited), resources('routers', isLimited), resources('floatingIPs', isLimited)),
-  ServicePort: resources('loadBalancers', ({ status }) => status?.proxyAddress !== undefined),
+  ServicePort: anyOf(
+    resources('loadBalancers', ({ status }) => status?.proxyAddress !== undefined),
+    resources('vpnServices', ({ status }) => status?.node !== undefined),
+  ),
+  VPNService: resources('vpnServices', ({ status }) => status?.node !== undefined),
   LoadBalancer: resources('loadBalancers', ({ status }) => status?.routerUID !== undefined),
   FirewallGroup: resources('firewallGroups', ({ status }) => status?.ports !== undefined),
   Port: resources(

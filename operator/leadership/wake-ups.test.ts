@@ -27,6 +27,7 @@ import type { WaitRow } from '../testing/waits/row.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 import { TRUNK_ROWS } from '../testing/waits/trunks.ts'
 import { SUBNET_POOL_ROWS } from '../testing/waits/subnet-pools.ts'
+import { VPN_ROWS } from '../testing/waits/vpns.ts'
 
 const ROWS: WaitRow[] = [
   ...REFERENCE_ROWS,
@@ -42,6 +43,7 @@ const ROWS: WaitRow[] = [
   ...TRUNK_ROWS,
   ...QOS_ROWS,
   ...BALANCER_ROWS,
+  ...VPN_ROWS,
   ...STORAGE_ROWS,
   ...SUBNET_POOL_ROWS,
   ...RELEASE_ROWS,
@@ -119,6 +121,11 @@ const ELSEWHERE: Record<string, string> = {
   Progressing: 'the first write of a run that goes on at once',
   AtNextStart: 'the condition ResizePending: a person starts the machine anew',
   DiskCannotShrink: 'the same: a person names another Flavor',
+  TooManyConnections: 'of a VPNConnection: another one that goes wakes it, as for PeerInUse',
+  TunnelDown: 'a node’s report: whatever it says next wakes the object, as for PeerNotAnswering',
+  VPNFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
+  SecretNotVPNKey: 'Secrets are not watched: looked at every minute',
+  PreSharedKeyInvalid: 'the same',
   Failed: 'a node’s report: whatever it says next wakes the object, as for Building',
   Refused: 'a node’s last report: stalls',
   PlugFailed: 'a node’s report: whatever it says next wakes the object, as for Plugging',
@@ -201,6 +208,15 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   },
   reachabilities: { NoGatewayNode: 'status.stoppedBy: nothing waits for it' },
   subnets: { SubnetNotReady: 'of it, to others' },
+  vpnServices: {
+    NetworkNotReady: 'its Router has a gateway there, and so it is',
+    NetworkNotFound: 'it names none: it has an address where its Router has',
+    NetworkDeleting: 'the same',
+    SubnetNotFound: 'the same',
+    SubnetDeleting: 'the same',
+    NodeLost: 'its Router leaves such a node, and so it has another one, or NoGatewayNode',
+  },
+  vpnConnections: { InUse: 'nothing refers to a VPNConnection', NodeLost: 'as for its VPNService' },
   volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
 }
 

@@ -23,6 +23,8 @@ export function absentNetwork(): NetworkDriver {
     listTaken: () => [],
     isClaimed: () => undefined,
     virtualHolderOf: () => undefined,
+    gatewayNodeOf: () => undefined,
+    onGatewayMoves: () => () => undefined,
     onUnreportedClaims: () => () => undefined,
     onTaken: () => () => undefined,
     probeOf: () => undefined,

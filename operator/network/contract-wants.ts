@@ -48,6 +48,9 @@ export const WANTS: LogicalByKind = {
     ...{ kind: 'ServicePort', ...owner, uid: 'lb', networkUid: 'net' },
     ports: [{ node: 'n1', addresses: ['10.0.0.101'], alsoSpeaksFor: ['10.0.0.103'] }],
   },
+  VPNService: {
+    ...{ kind: 'VPNService', ...owner, uid: 'vpn', routerUid: 'router', node: 'n1', peerCIDRs: ['172.16.0.0/12'] },
+  },
   LoadBalancer: {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router', networkUids: ['net'] },
     ...{ addresses: ['10.0.0.100'], externalAddresses: [] },

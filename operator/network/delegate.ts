@@ -17,6 +17,8 @@ export function delegateTo(network: NetworkDriver): NetworkDriver {
     onTaken: (listener) => network.onTaken(listener),
     isClaimed: (uid, node) => network.isClaimed(uid, node),
     virtualHolderOf: (uid) => network.virtualHolderOf(uid),
+    gatewayNodeOf: (routerUid) => network.gatewayNodeOf(routerUid),
+    onGatewayMoves: (listener) => network.onGatewayMoves(listener),
     onUnreportedClaims: (listener) => network.onUnreportedClaims(listener),
     probeOf: (member) => network.probeOf(member),
     nextHopOf: (hop) => network.nextHopOf(hop),

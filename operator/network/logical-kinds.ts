@@ -311,6 +311,15 @@ export interface LogicalServicePorts extends LogicalOwner {
 /** What BFD says of a next hop. */
 export type NextHopState = 'up' | 'down'
 
+/** The way from a router to its VPN, which stands on one node: a link of their own, and the ranges that are reached by it. */
+export interface LogicalVPNService extends LogicalOwner {
+  kind: 'VPNService'
+  routerUid: string
+  /** The only node that may claim the VPN's end of the link. */
+  node: string
+  peerCIDRs: readonly string[]
+}
+
 /** What the probes of a member found. */
 export type ProbeResult = 'online' | 'offline' | 'error'
 
@@ -327,6 +336,7 @@ export type LogicalWant =
   | LogicalFirewallGroup
   | LogicalQoS
   | LogicalServicePorts
+  | LogicalVPNService
   | LogicalLoadBalancer
 export type LogicalKind = LogicalWant['kind']
 export type LogicalByKind = { [W in LogicalWant as W['kind']]: W }
@@ -344,6 +354,7 @@ const STANDS_ON: Readonly<Record<LogicalKind, readonly LogicalKind[]>> = {
   FirewallGroup: ['Router'],
   QoS: ['Network'],
   ServicePort: ['Network'],
+  VPNService: ['Router'],
   LoadBalancer: ['Network', 'Router'],
 }
 /** In dependency order: rows are created in this order and removed in reverse. */

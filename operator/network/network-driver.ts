@@ -67,6 +67,10 @@ export interface NetworkDriver {
   isClaimed(uid: string, node: string): boolean | undefined
   /** Which port speaks for a virtual one, and on which node. Undefined: none does, or it is not known. */
   virtualHolderOf(uid: string): { portUid: string; node: string } | undefined
+  /** The node that carries the traffic of the router's gateway. Undefined: none does, or it is not known. */
+  gatewayNodeOf(routerUid: string): string | undefined
+  /** Called with the UIDs of routers whose gateway may be on another node. */
+  onGatewayMoves(listener: (routerUids: readonly string[]) => void): () => void
   /** Called with the UIDs of ports that no node reports on, those with a parent, virtual ones and those of hosts outside, whose claim may have changed. */
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void
   /** What a balancer's probes of this port found last. Undefined: nothing yet. */

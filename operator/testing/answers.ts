@@ -42,6 +42,8 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
       const { sizeGiB, exportTo } = document.spec
       return { state: 'available', facts: { sizeGiB, ...(exportTo.length > 0 ? { connection } : {}) } }
     }
+    case 'vpn':
+      return { state: 'ready', facts: { tunnels: document.spec.connections.map(({ uid }) => ({ uid, up: true })) } }
     case 'instance': {
       const { runState, volumes, ports } = document.spec
       const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]

@@ -24,6 +24,7 @@ export class FakeNode {
   readonly images = new Map<string, Document<'image'>>()
   readonly volumes = new Map<string, Document<'volume'>>()
   readonly balancers = new Map<string, Document<'balancer'>>()
+  readonly vpns = new Map<string, Document<'vpn'>>()
   readonly ports = new Map<string, Document<'port'>>()
   readonly instances = new Map<
     string,
@@ -93,6 +94,7 @@ const RECONCILERS = {
   volume: volumes,
   port: ports,
   balancer: balancers,
+  vpn: vpns,
   instance: instances,
 } satisfies { [K in Exclude<DocumentKind, 'node'>]: (node: FakeNode) => KindReconciler<K> }
 
@@ -182,6 +184,17 @@ function balancers(node: FakeNode) {
       return { state: 'active', facts: { serving: true, members: [] } }
     },
   } satisfies KindReconciler<'balancer'>
+}
+
+function vpns(node: FakeNode) {
+  return {
+    ...base('vpn', node, node.vpns),
+    async reconcile(document): Promise<Observation<'vpn'>> {
+      node.vpns.set(document.uid, document)
+      node.started.push(`vpn ${document.name}`)
+      return { state: 'ready', facts: { tunnels: document.spec.connections.map(({ uid }) => ({ uid, up: true })) } }
+    },
+  } satisfies KindReconciler<'vpn'>
 }
 
 function instances(node: FakeNode) {

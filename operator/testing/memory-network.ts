@@ -42,6 +42,8 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #claimListeners = new Set<(uids: readonly string[]) => void>()
   #unclaimed: ReadonlySet<string> = new Set()
   readonly #holders = new Map<string, { portUid: string; node: string }>()
+  readonly #gatewayNodes = new Map<string, string>()
+  readonly #gatewayListeners = new Set<(routerUids: readonly string[]) => void>()
   /** Whether results of probes have come in. */
   isProbing = true
   #health: BackendHealth = { status: 'True', reason: 'Healthy', message: 'is in memory' }
@@ -150,6 +152,21 @@ export class MemoryNetwork implements NetworkDriver {
   onTaken(listener: (nodes: ReadonlySet<string>) => void): () => void {
     this.#takenListeners.add(listener)
     return () => this.#takenListeners.delete(listener)
+  }
+
+  gatewayNodeOf(routerUid: string): string | undefined {
+    return this.#gatewayNodes.get(routerUid) ?? this.rows.of('Router').get(routerUid)?.gateway?.nodes[0]
+  }
+
+  onGatewayMoves(listener: (routerUids: readonly string[]) => void): () => void {
+    this.#gatewayListeners.add(listener)
+    return () => this.#gatewayListeners.delete(listener)
+  }
+
+  /** Another node carries its traffic. */
+  moveGateway(routerUid: string, node: string): void {
+    this.#gatewayNodes.set(routerUid, node)
+    for (const listener of [...this.#gatewayListeners]) listener([routerUid])
   }
 
   setTaken(taken: readonly TakenPort[]): void {
@@ -278,6 +295,7 @@ export class MemoryNetwork implements NetworkDriver {
           rows.of('Network').has(networkUid),
         )
       case 'FloatingIP':
+      case 'VPNService':
         return rows.of('Router').has(want.routerUid)
       case 'LoadBalancer':
       case 'PortForwarding':

@@ -37,5 +37,27 @@ export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
     bad: [{ '': 'x' }, { ['k'.repeat(256)]: 'x' }],
     good: [{ ['k'.repeat(255)]: 'x' }],
   },
+  {
+    says: 'write an IPv4 address, a name such as gw.example.com',
+    bad: [
+      '%any',
+      '*.example.com',
+      '10.0.0.256',
+      '1.2.3',
+      'a b',
+      'gw@',
+      '@example.com',
+      'fqdn:gw',
+      'a\nb',
+      '-a',
+      'a..b',
+    ],
+    good: ['203.0.113.7', 'gw', 'gw.example.com', 'VPN_1@example.com'],
+  },
+  {
+    says: 'write an IPv4 range with its first address',
+    bad: ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'fd00::/64'],
+    good: ['10.20.0.0/16'],
+  },
   { says: 'write the name of one namespace', bad: ['Team', '**', 'a.b', '-a'], good: ['*', 'team-b'] },
 ]

@@ -184,6 +184,20 @@ export const VOLUME_TYPE: ResourceKind = {
   kind: 'VolumeType',
   namespaced: false,
 }
+export const VPN_CONNECTION: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'vpnconnections',
+  kind: 'VPNConnection',
+  namespaced: true,
+}
+export const VPN_SERVICE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'vpnservices',
+  kind: 'VPNService',
+  namespaced: true,
+}
 
 /** Each kind by the name that the operator calls it by. */
 export const CUSTOM_KINDS_BY_NAME = {
@@ -213,4 +227,6 @@ export const CUSTOM_KINDS_BY_NAME = {
   trunks: TRUNK,
   volumes: VOLUME,
   volumeTypes: VOLUME_TYPE,
+  vpnConnections: VPN_CONNECTION,
+  vpnServices: VPN_SERVICE,
 } as const

@@ -26,6 +26,8 @@ import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts
 import type { TrunkSpec, TrunkStatus } from '../../../crds/generated/trunk.ts'
 import type { VolumeSpec, VolumeStatus } from '../../../crds/generated/volume.ts'
 import type { VolumeTypeSpec, VolumeTypeStatus } from '../../../crds/generated/volumetype.ts'
+import type { VPNConnectionSpec, VPNConnectionStatus } from '../../../crds/generated/vpnconnection.ts'
+import type { VPNServiceSpec, VPNServiceStatus } from '../../../crds/generated/vpnservice.ts'
 import type { Resource } from '../../kube/object.ts'
 
 export type AddressGroup = Resource<AddressGroupSpec, AddressGroupStatus>
@@ -54,6 +56,8 @@ export type Subnet = Resource<SubnetSpec, SubnetStatus>
 export type Trunk = Resource<TrunkSpec, TrunkStatus>
 export type Volume = Resource<VolumeSpec, VolumeStatus>
 export type VolumeType = Resource<VolumeTypeSpec, VolumeTypeStatus>
+export type VPNConnection = Resource<VPNConnectionSpec, VPNConnectionStatus>
+export type VPNService = Resource<VPNServiceSpec, VPNServiceStatus>
 
 /** Each kind by the name that the operator calls it by. */
 export interface CustomObjects {
@@ -83,4 +87,6 @@ export interface CustomObjects {
   trunks: Trunk
   volumes: Volume
   volumeTypes: VolumeType
+  vpnConnections: VPNConnection
+  vpnServices: VPNService
 }

@@ -10,6 +10,7 @@ import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
 import type { SegmentPromises } from '../network/segment-promises.ts'
 import type { VolumePromises } from '../volume/promises.ts'
+import type { VPNKeyStore } from '../../vpn/key-store.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
@@ -28,6 +29,7 @@ export interface OperatorDeps extends PlacedDeps {
   readonly claimedVolumes: Set<ObjectKey>
   readonly regression: RegressionGuard
   readonly userData: UserDataStore
+  readonly vpnKeys: VPNKeyStore
   /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */
   readonly deletions: Set<string>
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { FLOATING_IP, LOAD_BALANCER, PORT, ROUTER } from '../../../lib/api/kinds.ts'
-import type { FloatingIP, Instance, IPClaim, LoadBalancer, Port, Router } from '../../../lib/api/types.ts'
+import { FLOATING_IP, LOAD_BALANCER, PORT, ROUTER, VPN_SERVICE } from '../../../lib/api/kinds.ts'
+import type { FloatingIP, Instance, IPClaim, LoadBalancer, Port, Router, VPNService } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
@@ -50,7 +50,7 @@ async function isIdle(
   )
 }
 
-type AddressOwner = Router | FloatingIP | LoadBalancer
+type AddressOwner = Router | FloatingIP | LoadBalancer | VPNService
 type OwnerRef = NonNullable<ClaimEntry['ownerRef']>
 
 const OWNERS = {
@@ -61,6 +61,7 @@ const OWNERS = {
   ProxyAddress: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   FirstProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   SecondProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  VPNService: { kind: VPN_SERVICE, cache: 'vpnServices' },
 } as const satisfies Record<OwnerRef['kind'], object>
 
 function cachedOwner({ kind, namespace, name }: OwnerRef, { caches }: Pick<OperatorDeps, 'caches'>) {
@@ -95,6 +96,10 @@ function isAbandoned(
     return vipAddress !== undefined && vipAddress !== address
   }
   if (isProxy(ownerRef)) return isProxyAbandoned(address, owner as LoadBalancer)
+  if (ownerRef.kind === 'VPNService') {
+    const { externalIP } = (owner as VPNService).status ?? {}
+    return externalIP !== undefined && externalIP !== address
+  }
   if (ownerRef.kind === 'HealthMonitor') return isProbeAbandoned(address, block, owner as LoadBalancer)
   const router = owner as Router
   const { interfaces = [], externalGateway } = router.status ?? {}

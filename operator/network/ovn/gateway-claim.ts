@@ -4,6 +4,7 @@
 import { GATEWAY_NETWORK_KEY, GATEWAY_NODE_KEYS } from '../../../lib/contract/gateway-rows.ts'
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, readMap, readString, setOf, type OvsMap, type OvsRow } from '../../../lib/ovsdb/values.ts'
+import { gatewayPortName } from './gateway-port-name.ts'
 import { FORMER, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
@@ -69,6 +70,17 @@ export function requestByKeys(ids: Readonly<Record<string, string>>): PortReques
 export function claimNameOf(row: OvsRow | undefined): string[] {
   const name = readString(row?.['name'])
   return name !== undefined && row && requestOfGateway(row) ? [`${CLAIMED_AS}${name}`] : []
+}
+
+/** As whom it knows the gateway of this router. */
+export function claimNameOfGateway(routerUid: string): string {
+  return `${CLAIMED_AS}${gatewayPortName(routerUid)}`
+}
+
+/** UID of the router whose gateway is known under this name. */
+export function routerOfClaimName(claimName: string): string | undefined {
+  const uid = /^cr-router-(.+)-gateway$/.exec(claimName)?.[1]
+  return uid !== undefined && claimNameOfGateway(uid) === claimName ? uid : undefined
 }
 
 /** Undefined: no gateway is claimed under this name. */

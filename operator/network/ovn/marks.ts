@@ -38,8 +38,8 @@ export function markOf({ kind, uid, namespace, name, generation }: OwnedRow): Ov
 
 /**
  * The mark of rows that are parts of others of ours: a network's metadata port, its names and its way to the physical network, an IPv6 subnet's
- * announcer, a router's ports, routes, next hops, senders, gateway and translations, of the group of all guarded ports, the limits of a group's log, and of the nodes that serve a host outside, and of
- * a port's own DHCP options. Never listed as owned.
+ * announcer, a router's ports, routes, next hops, senders, gateway and translations, of the group of all guarded ports, the limits of a group's log, of the nodes that serve a host outside, of
+ * a port's own DHCP options, and the link and routes of a VPN. Never listed as owned.
  */
 export function partMark(
   part:
@@ -59,7 +59,9 @@ export function partMark(
     | 'SNAT'
     | 'HealthMonitor'
     | 'Hairpins'
-    | 'LogMeter',
+    | 'LogMeter'
+    | 'VPNPort'
+    | 'VPNRoute',
   uid: string,
 ): OvsMap {
   return mapOf({ [KEYS.kind]: part, [KEYS.uid]: uid })
@@ -74,6 +76,12 @@ export function isNamesRow(row: OvsRow): boolean {
 export function namedNetworkOf(row: OvsRow): string | undefined {
   const ids = readMap(row['external_ids'])
   return ids[KEYS.kind] === 'Names' ? ids[KEYS.uid] : undefined
+}
+
+/** UID of the VPN whose link or routes a row is of. */
+export function vpnOf(row: OvsRow, part: 'VPNPort' | 'VPNRoute'): string | undefined {
+  const ids = readMap(row['external_ids'])
+  return ids[KEYS.kind] === part ? ids[KEYS.uid] : undefined
 }
 
 /** UID of the subnet that a row announces, if it has an announcer's mark. */

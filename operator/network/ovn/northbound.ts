@@ -5,7 +5,7 @@ import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../..
 import type { OwnedRow } from '../network-driver.ts'
 import type { LogicalKind } from '../logical-kinds.ts'
 import { readTimers } from './failover-timers.ts'
-import { announcedSubnetOf, dhcpPortOf, dnsNameOf, namedNetworkOf, readMark, routerOfNextHop } from './marks.ts'
+import { announcedSubnetOf, dhcpPortOf, dnsNameOf, namedNetworkOf, readMark, routerOfNextHop, vpnOf } from './marks.ts'
 import { BALANCER_PREFIX, FIREWALL_PREFIX, NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 
 const NAMED = [
@@ -122,6 +122,12 @@ export class Northbound {
     return uuids.flatMap((uuid) => this.get('DHCP_Options', uuid) ?? [])
   }
 
+  /** Ends of a VPN's link on its own switch: the router's, and the namespace's on whatever node. */
+  vpnPorts(vpnUid: string): FoundRow[] {
+    const uuids = [...(this.#byMark.get(`VPNPort/${vpnUid}`) ?? [])].sort()
+    return uuids.flatMap((uuid) => this.get('Logical_Switch_Port', uuid) ?? [])
+  }
+
   findNamed(table: NamedTable, name: string): FoundRow | undefined {
     const uuid = this.#byName.get(`${table}/${name}`)
     return uuid === undefined ? undefined : this.get(table, uuid)
@@ -228,6 +234,8 @@ export class Northbound {
     if (announced !== undefined) return `Announcer/${announced}`
     const owner = table === 'DHCP_Options' ? dhcpPortOf(row) : undefined
     if (owner !== undefined) return `PortDHCP/${owner}`
+    const vpn = table === 'Logical_Switch_Port' ? vpnOf(row, 'VPNPort') : undefined
+    if (vpn !== undefined) return `VPNPort/${vpn}`
     const mark = readMark(row)
     return mark && this.#kinds[mark.kind].table === table ? `${mark.kind}/${mark.uid}` : undefined
   }

@@ -157,6 +157,14 @@ export class OvnNetworkDriver implements NetworkDriver {
     return this.#claims.holderOf(uid)
   }
 
+  gatewayNodeOf(routerUid: string): string | undefined {
+    return this.#claims.gatewayNodeOf(routerUid)
+  }
+
+  onGatewayMoves(listener: (routerUids: readonly string[]) => void): () => void {
+    return this.#claims.onGatewayMoves(listener)
+  }
+
   onUnreportedClaims(listener: (uids: readonly string[]) => void): () => void {
     return this.#claims.onUnreportedClaims(listener)
   }

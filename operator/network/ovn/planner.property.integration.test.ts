@@ -161,6 +161,10 @@ const WORLD: readonly LogicalWant[] = [
     })),
   },
   {
+    ...{ kind: 'VPNService', ...owner, uid: 'vpn', routerUid: 'router-1', node: 'n1' },
+    peerCIDRs: ['172.16.0.0/24', '172.17.0.0/16'],
+  },
+  {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },
     ...{ addresses: ['10.0.2.100'], externalAddresses: ['203.0.113.14'] },
     listeners: [

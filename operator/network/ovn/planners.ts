@@ -15,6 +15,7 @@ import { planQoS, planQoSRemoval } from './qos-plan.ts'
 import { planRouter, planRouterRemoval } from './router-plan.ts'
 import { planServicePorts, planServicePortsRemoval } from './service-port-plan.ts'
 import { planSubnet, planSubnetRemoval } from './subnet-plan.ts'
+import { planVPNService, planVPNServiceRemoval } from './vpn-plan.ts'
 
 /** All that OVN realises: one entry per kind. */
 export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[K]> } = {
@@ -28,6 +29,7 @@ export const PLANNERS: { readonly [K in LogicalKind]: KindPlanner<LogicalByKind[
   AddressGroup: { table: 'Address_Set', plan: planAddressGroup, planRemoval: planAddressGroupRemoval },
   QoS: { table: 'QoS', plan: planQoS, planRemoval: planQoSRemoval },
   ServicePort: { table: 'Logical_Switch_Port', plan: planServicePorts, planRemoval: planServicePortsRemoval },
+  VPNService: { table: 'Logical_Switch', plan: planVPNService, planRemoval: planVPNServiceRemoval },
   LoadBalancer: { table: 'Load_Balancer', plan: planLoadBalancer, planRemoval: planLoadBalancerRemoval },
   SecurityGroup: { table: 'Port_Group', plan: planSecurityGroup, planRemoval: planSecurityGroupRemoval },
 }

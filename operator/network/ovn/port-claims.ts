@@ -4,7 +4,14 @@ import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 import type { TakenPort } from '../network-driver.ts'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
-import { claimNameOf, findGateway, planFormerGatewayGone, requestOfGateway } from './gateway-claim.ts'
+import {
+  claimNameOf,
+  claimNameOfGateway,
+  findGateway,
+  planFormerGatewayGone,
+  requestOfGateway,
+  routerOfClaimName,
+} from './gateway-claim.ts'
 import type { Northbound } from './northbound.ts'
 import { Plan } from './plan.ts'
 import type { Planner } from './planner.ts'
@@ -29,6 +36,7 @@ export class PortClaims {
   readonly #watch: ClaimWatch
   readonly #taken = new Listeners<ReadonlySet<string>>()
   readonly #unreported = new Listeners<readonly string[]>()
+  readonly #gateways = new Listeners<readonly string[]>()
 
   constructor(options: PortClaimsOptions) {
     this.#options = options
@@ -43,6 +51,7 @@ export class PortClaims {
     this.southbound?.onClaims((names) => {
       this.#look(names)
       this.#tellUnreported(names)
+      this.#tellGateways(names)
     })
     this.southbound?.onSync(() => this.lookAtAll())
   }
@@ -82,6 +91,15 @@ export class PortClaims {
     return this.#unreported.add(listener)
   }
 
+  /** The chassis that carries the traffic of a router's gateway. */
+  gatewayNodeOf(routerUid: string): string | undefined {
+    return this.southbound?.synced === true ? this.southbound.claimantOf(claimNameOfGateway(routerUid)) : undefined
+  }
+
+  onGatewayMoves(listener: (routerUids: readonly string[]) => void): () => void {
+    return this.#gateways.add(listener)
+  }
+
   close(): void {
     this.#watch.close()
   }
@@ -100,6 +118,11 @@ export class PortClaims {
     }
     const unreported = [...names].filter(isUnreported)
     if (unreported.length > 0) this.#unreported.emit(unreported)
+  }
+
+  #tellGateways(names: Iterable<string>): void {
+    const routers = [...names].flatMap((name) => routerOfClaimName(name) ?? [])
+    if (routers.length > 0) this.#gateways.emit(routers)
   }
 
   /** One database alone proves nothing. */

@@ -15,11 +15,12 @@ import { partMark } from './marks.ts'
 import { planNextHops } from './next-hop-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
+import { isOfVPN } from './vpn-plan.ts'
 
 const COLUMNS = ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'] as const
 
 /**
- * Routes are identified by their content; routes on the router that are not ours are removed as well.
+ * Routes are identified by their content; routes on the router that are not ours are removed as well, but for those of a VPN, which has a planner of its own.
  * @param held undefined: of a router that this transaction makes, with the routes
  * @returns the rows that were added
  */
@@ -33,6 +34,7 @@ export function planRoutes(
   const missing = new Map(rowsOf(want, watched).map((row) => [routeKey(row), row]))
   const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
     const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
+    if (row && isOfVPN(row, nb)) return false
     return !row || !missing.delete(routeKey(row))
   })
   const added = [...missing.values()].map((row) => plan.insert('Logical_Router_Static_Route', row))

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a charon is started with and told. Pure. No word of a user is in its file; all that users choose goes to it over vici, where values have
+// lengths and nothing is quoted, and only in the forms that the contract has checked.
+import { isIPv4 } from 'node:net'
+import type { VpnConnection } from '../../lib/contract/vpn.ts'
+import type { ViciSection } from '../../lib/vici/message.ts'
+
+/**
+ * strongswan.conf(5). Nothing is read from /etc; packets are encrypted in charon itself (kernel-libipsec), by way of a tun device: the same on every
+ * kernel. Routes are ours, so that nothing leaves in clear while a tunnel is down. Whoever does not answer is given up after 1 + 1.6 + 2.6 + 4.1 + 6.6 s.
+ * From one address five half-open connections at most, and cookies from ten on: peers are asked from anywhere.
+ */
+export function strongswanConf(socketPath: string): string {
+  return `charon-systemd {
+  load = random nonce openssl pem x509 pubkey kernel-libipsec kernel-netlink socket-default vici
+  install_routes = no
+  install_virtual_ip = no
+  retransmit_timeout = 1.0
+  retransmit_base = 1.6
+  retransmit_tries = 4
+  block_threshold = 5
+  cookie_threshold = 10
+  half_open_timeout = 20
+  send_vendor_id = no
+  journal {
+    default = 0
+  }
+  plugins {
+    vici {
+      socket = unix://${socketPath}
+    }
+    kernel-libipsec {
+      load = yes
+    }
+  }
+}
+`
+}
+
+/** The tun device of kernel-libipsec, whatever it is told. */
+export const TUNNEL_DEVICE = 'ipsec0'
+
+const ENCRYPTION: Readonly<Record<VpnConnection['ikePolicy']['encryptionAlgorithm'], string>> = {
+  'aes-128': 'aes128',
+  'aes-192': 'aes192',
+  'aes-256': 'aes256',
+  'aes-128-gcm-16': 'aes128gcm16',
+  'aes-192-gcm-16': 'aes192gcm16',
+  'aes-256-gcm-16': 'aes256gcm16',
+}
+
+/** IANA's numbers of Diffie-Hellman groups in strongSwan's words. */
+const GROUPS: Readonly<Record<VpnConnection['ikePolicy']['pfs'], string>> = {
+  group14: 'modp2048',
+  group15: 'modp3072',
+  group16: 'modp4096',
+  group19: 'ecp256',
+  group20: 'ecp384',
+  group21: 'ecp521',
+  group31: 'curve25519',
+}
+
+/** Ciphers of the GCM family protect integrity themselves: there the hash makes keys alone. */
+function isCombined({ encryptionAlgorithm }: VpnConnection['ikePolicy']): boolean {
+  return encryptionAlgorithm.includes('gcm')
+}
+
+export function ikeProposal(policy: VpnConnection['ikePolicy']): string {
+  const { encryptionAlgorithm, authAlgorithm, pfs } = policy
+  const hash = isCombined(policy) ? `prf${authAlgorithm}` : `${authAlgorithm}-prf${authAlgorithm}`
+  return `${ENCRYPTION[encryptionAlgorithm]}-${hash}-${GROUPS[pfs]}`
+}
+
+export function espProposal(policy: VpnConnection['ipsecPolicy']): string {
+  const { encryptionAlgorithm, authAlgorithm, pfs } = policy
+  const hash = isCombined(policy) ? '' : `-${authAlgorithm}`
+  return `${ENCRYPTION[encryptionAlgorithm]}${hash}-${GROUPS[pfs]}`
+}
+
+/** An address by itself, as charon reads it; all else with its type before it, so that nothing else in it means anything. */
+export function typedIdentity(id: string): string {
+  if (isIPv4(id)) return id
+  return id.includes('@') ? `rfc822:${id}` : `fqdn:${id}`
+}
+
+/** For load-conn: its name is the connection's uid, as that of its one child is. */
+export function connectionMessage(connection: VpnConnection, localAddress: string): ViciSection {
+  const { uid, peerAddress, peerID, localID, peerCIDRs, localCIDRs, ikePolicy, ipsecPolicy, dpdSeconds } = connection
+  return {
+    [uid]: {
+      version: '2',
+      local_addrs: [localAddress],
+      remote_addrs: [peerAddress],
+      proposals: [ikeProposal(ikePolicy)],
+      rekey_time: `${ikePolicy.lifetimeSeconds}`,
+      dpd_delay: `${dpdSeconds}`,
+      encap: 'yes',
+      mobike: 'no',
+      unique: 'replace',
+      // Whoever begins anew is the agent, which can say why it failed.
+      keyingtries: '1',
+      'local-1': { auth: 'psk', id: typedIdentity(localID) },
+      'remote-1': { auth: 'psk', id: typedIdentity(peerID) },
+      children: {
+        [uid]: {
+          mode: 'tunnel',
+          local_ts: [...localCIDRs],
+          remote_ts: [...peerCIDRs],
+          esp_proposals: [espProposal(ipsecPolicy)],
+          rekey_time: `${ipsecPolicy.lifetimeSeconds}`,
+          start_action: 'none',
+          close_action: 'none',
+          dpd_action: 'clear',
+        },
+      },
+    },
+  }
+}
+
+/** For load-shared. */
+export function keyMessage({ uid, preSharedKey, localID, peerID }: VpnConnection): ViciSection {
+  return { id: uid, type: 'IKE', data: preSharedKey, owners: [typedIdentity(localID), typedIdentity(peerID)] }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a charon is told, when, and what is said of its tunnels; the charon is a list of requests.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { ViciError } from '../../lib/vici/client.ts'
+import type { VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import type { ViciSection } from '../../lib/vici/message.ts'
+import { CONNECTION } from './testing/connection.ts'
+import { Tunnels } from './tunnels.ts'
+
+let now = 0
+let tunnels: Tunnels
+let sent: string[] = []
+let loaded: string[] = []
+let sas: ViciSection[] = []
+const charon = {
+  async request(command: string, message: ViciSection = {}): Promise<ViciSection> {
+    if (command === 'get-conns') return { conns: loaded }
+    if (command === 'list-sas') {
+      for (const sa of sas) tunnels.onEvent('list-sa', sa)
+      return {}
+    }
+    sent.push(command)
+    if (command === 'load-conn') loaded = [...loaded, ...Object.keys(message)]
+    if (command === 'unload-conn') loaded = loaded.filter((name) => name !== message['name'])
+    if (command === 'terminate' && sas.length === 0) throw new ViciError(command, 'no matching SAs')
+    return { success: 'yes' }
+  },
+}
+const spec = (...connections: VpnConnection[]) =>
+  ({ connections, outside: { addresses: [{ address: '203.0.113.5', prefixLength: 24 }] } }) as unknown as VpnSpec
+const ensure = async (...connections: VpnConnection[]) => {
+  sent = []
+  await tunnels.ensure(spec(...connections), charon)
+  return sent
+}
+const up = { c1: { state: 'ESTABLISHED', 'child-sas': { 'c1-1': { state: 'INSTALLED' } } } }
+const log = (msg: string) => tunnels.onEvent('log', { 'ikesa-name': 'c1', msg })
+
+beforeEach(() => {
+  now = 1000
+  tunnels = new Tunnels(() => now)
+  ;[sent, loaded, sas] = [[], [], []]
+})
+
+test('it is told a connection once, and asks the peer; a tunnel that is up is left alone', async () => {
+  expect(await ensure(CONNECTION)).toEqual(['load-shared', 'load-conn', 'initiate'])
+  expect(tunnels.observe()).toEqual([{ uid: 'c1', up: false, reason: 'Connecting', message: expect.any(String) }])
+  sas = [up]
+  expect(await ensure(CONNECTION)).toEqual([])
+  expect(tunnels.observe()).toEqual([{ uid: 'c1', up: true }])
+  expect(tunnels.nextAskMs()).toBeUndefined()
+})
+
+test('another key, or other ranges, are told at once, and what stands by the former is ended', async () => {
+  await ensure(CONNECTION)
+  sas = [up]
+  const changed = { ...CONNECTION, preSharedKey: 'another-key-of-16' }
+  expect(await ensure(changed)).toEqual(['load-shared', 'load-conn', 'terminate'])
+  sas = []
+  expect(await ensure(changed)).toEqual(['initiate'])
+  expect((await ensure({ ...changed, peerCIDRs: ['10.3.0.0/24'] })).slice(0, 3)).toEqual([
+    'load-shared',
+    'load-conn',
+    'terminate',
+  ])
+})
+
+test('what nobody asks for any more goes, also of an agent before', async () => {
+  loaded = ['old']
+  expect(await ensure()).toEqual(['unload-conn', 'unload-shared', 'terminate'])
+  expect([loaded, tunnels.observe()]).toEqual([[], []])
+})
+
+test('a tunnel that the agent before has set up goes on', async () => {
+  ;[loaded, sas] = [['c1'], [up]]
+  expect(await ensure(CONNECTION)).toEqual(['load-shared', 'load-conn'])
+  expect(tunnels.observe()).toEqual([{ uid: 'c1', up: true }])
+})
+
+describe('who asks, and when', () => {
+  test('not one that waits for its peer', async () => {
+    expect(await ensure({ ...CONNECTION, initiates: false })).toEqual(['load-shared', 'load-conn'])
+    expect([tunnels.nextAskMs(), tunnels.observe()[0]?.reason]).toEqual([undefined, 'WaitingForPeer'])
+  })
+  test('of two that both begin the one with the higher address is later', async () => {
+    expect(await ensure({ ...CONNECTION, peerAddress: '203.0.113.4' })).not.toContain('initiate')
+    expect(tunnels.nextAskMs()).toBe(3000)
+  })
+  test('again, less often each time, at least once a minute', async () => {
+    await ensure(CONNECTION)
+    const waits: (number | undefined)[] = []
+    for (let n = 0; n < 7; n++) {
+      waits.push(tunnels.nextAskMs())
+      now += tunnels.nextAskMs() ?? 0
+      expect(await ensure(CONNECTION)).toEqual(['initiate'])
+    }
+    expect(waits).toEqual([4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
+  })
+  test('not while an attempt is under way', async () => {
+    await ensure(CONNECTION)
+    now += 4000
+    sas = [{ c1: { state: 'CONNECTING' } }]
+    expect(await ensure(CONNECTION)).toEqual([])
+  })
+  test('at once when the tunnel is lost', async () => {
+    await ensure(CONNECTION)
+    sas = [up]
+    await ensure(CONNECTION)
+    sas = []
+    expect(await ensure(CONNECTION)).toEqual(['initiate'])
+    expect(tunnels.observe()[0]?.reason).toBe('ClosedByPeer')
+  })
+})
+
+describe('why it is down, in words', () => {
+  test.each([
+    ['received AUTHENTICATION_FAILED notify error', 'AuthenticationFailed'],
+    ["tried 1 shared key for 'a' - 'b', but MAC mismatched", 'AuthenticationFailed'],
+    ['giving up after 4 retransmits', 'PeerNotAnswering'],
+    ['received NO_PROPOSAL_CHOSEN notify error', 'NoProposalChosen'],
+    ['received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built', 'NoProposalChosen'],
+    ['received TS_UNACCEPTABLE notify, no CHILD_SA built', 'RangesNotAccepted'],
+  ])('%s: %s', async (line, reason) => {
+    await ensure(CONNECTION)
+    expect(log(line)).toBe(true)
+    expect(log(line)).toBe(false)
+    await ensure(CONNECTION)
+    expect(tunnels.observe()).toEqual([
+      { uid: 'c1', up: false, reason, message: expect.stringContaining('203.0.113.9') },
+    ])
+  })
+  test('lines of others, and of nothing, say nothing', async () => {
+    await ensure(CONNECTION)
+    expect(tunnels.onEvent('log', { 'ikesa-name': 'c2', msg: 'giving up after 4 retransmits' })).toBe(false)
+    expect(log('sending DPD request')).toBe(false)
+    expect(tunnels.onEvent('ike-updown', {})).toBe(true)
+  })
+  test('once it was up, what was before is forgotten', async () => {
+    await ensure(CONNECTION)
+    log('received AUTHENTICATION_FAILED notify error')
+    sas = [up]
+    await ensure(CONNECTION)
+    sas = []
+    await ensure(CONNECTION)
+    expect(tunnels.observe()[0]?.reason).toBe('ClosedByPeer')
+  })
+})

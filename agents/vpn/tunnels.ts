@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connections of one charon: given to it, taken away, set up again when they are down, and what is said of each.
+import type { ObservedTunnel } from '../../lib/contract/observed.ts'
+import type { VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import { sectionOf, sectionsOf, textOf, type ViciSection } from '../../lib/vici/message.ts'
+import { connectionMessage, keyMessage } from './charon-config.ts'
+import { endedByPeer, failureOf, notYet, type TunnelFailure } from './failure-words.ts'
+
+/** The part of a vici connection that this needs. */
+export interface Control {
+  request(command: string, message?: ViciSection): Promise<ViciSection>
+}
+
+interface Tunnel {
+  connection: VpnConnection
+  /** What charon was told: another text is told again. */
+  loaded: string
+  isUp: boolean
+  failure: TunnelFailure
+  failures: number
+  /** When this side asks next; of one that waits for the peer never. */
+  askAt: number
+}
+
+/** Attempts of this side: soon, and then less often, since the peer may be wrong for long. */
+const RETRY = { baseMs: 4000, capMs: 60_000 }
+/** Of two sides that both begin the one with the higher address lets the other go first, or each would replace the other's. */
+const YIELD_MS = 3000
+const STOP_MS = '1000'
+
+export class Tunnels {
+  readonly #byUid = new Map<string, Tunnel>()
+  readonly #now: () => number
+  #sas: ViciSection[] = []
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  /** Events of the same connection, in their order. @returns whether something may have changed */
+  onEvent(name: string, message: ViciSection): boolean {
+    if (name === 'list-sa') {
+      this.#sas.push(message)
+      return false
+    }
+    if (name !== 'log') return true
+    const tunnel = this.#byUid.get(textOf(message, 'ikesa-name') ?? '')
+    const failure = tunnel && failureOf(textOf(message, 'msg') ?? '', tunnel.connection.peerAddress)
+    if (!tunnel || !failure) return false
+    const isNew = tunnel.failure.reason !== failure.reason
+    tunnel.failure = failure
+    return isNew && !tunnel.isUp
+  }
+
+  /** Makes charon have these connections and no others, and asks the peers of those that are down and due. */
+  async ensure({ connections, outside }: VpnSpec, charon: Control): Promise<void> {
+    const localAddress = outside.addresses[0]?.address ?? ''
+    const wanted = new Map(connections.map((connection) => [connection.uid, connection]))
+    for (const uid of await this.#listLoaded(charon)) if (!wanted.has(uid)) await this.#unload(uid, charon)
+    for (const connection of connections) await this.#load(connection, localAddress, charon)
+    await this.#look(charon)
+    for (const tunnel of this.#byUid.values()) await this.#ask(tunnel, charon)
+  }
+
+  observe(): ObservedTunnel[] {
+    return [...this.#byUid.values()].map(({ connection: { uid }, isUp, failure }) =>
+      isUp ? { uid, up: true } : { uid, up: false, ...failure },
+    )
+  }
+
+  /** Until one is to be asked again; undefined: what happens next is an event. */
+  nextAskMs(): number | undefined {
+    const due = [...this.#byUid.values()].flatMap(({ isUp, askAt }) => (isUp || askAt === Infinity ? [] : [askAt]))
+    return due.length === 0 ? undefined : Math.max(200, Math.min(...due) - this.#now())
+  }
+
+  async #listLoaded(charon: Control): Promise<string[]> {
+    const { conns } = await charon.request('get-conns')
+    return [...new Set([...(Array.isArray(conns) ? (conns as string[]) : []), ...this.#byUid.keys()])]
+  }
+
+  async #unload(uid: string, charon: Control): Promise<void> {
+    await charon.request('unload-conn', { name: uid }).catch(unlessRefused)
+    await charon.request('unload-shared', { id: uid }).catch(unlessRefused)
+    await stop(uid, charon)
+    this.#byUid.delete(uid)
+  }
+
+  async #load(connection: VpnConnection, localAddress: string, charon: Control): Promise<void> {
+    const { uid, peerAddress, initiates } = connection
+    const loaded = JSON.stringify([connection, localAddress])
+    const known = this.#byUid.get(uid)
+    if (known?.loaded === loaded) return
+    await charon.request('load-shared', keyMessage(connection))
+    await charon.request('load-conn', connectionMessage(connection, localAddress))
+    // What stands was agreed on by the former key and ranges.
+    if (known) await stop(uid, charon)
+    const yields = known === undefined && !isLower(localAddress, peerAddress)
+    const askAt = initiates ? this.#now() + (yields ? YIELD_MS : 0) : Infinity
+    const failure = notYet(peerAddress, initiates)
+    this.#byUid.set(uid, { connection, loaded, isUp: false, failure, failures: 0, askAt })
+  }
+
+  /** What stands, as charon says. */
+  async #look(charon: Control): Promise<void> {
+    this.#sas = []
+    await charon.request('list-sas')
+    const sas = this.#sas.flatMap((message) => sectionsOf(message))
+    for (const [uid, tunnel] of this.#byUid) {
+      const own = sas.filter(([name]) => name === uid).map(([, sa]) => sa)
+      const isUp = own.some(isEstablished)
+      if (tunnel.isUp && !isUp) {
+        // The log may have said why already.
+        if (tunnel.failure.reason === 'Connecting' || tunnel.failure.reason === 'WaitingForPeer')
+          tunnel.failure = endedByPeer(tunnel.connection.peerAddress)
+        if (tunnel.connection.initiates) tunnel.askAt = this.#now()
+      }
+      if (isUp) {
+        tunnel.failures = 0
+        tunnel.failure = notYet(tunnel.connection.peerAddress, tunnel.connection.initiates)
+      }
+      tunnel.isUp = isUp
+      // An attempt is under way, of either side: its end is an event.
+      if (!isUp && own.length > 0 && tunnel.askAt !== Infinity)
+        tunnel.askAt = Math.max(tunnel.askAt, this.#now() + 1000)
+    }
+  }
+
+  async #ask(tunnel: Tunnel, charon: Control): Promise<void> {
+    const { isUp, askAt, connection } = tunnel
+    if (isUp || askAt > this.#now()) return
+    const { uid } = connection
+    await charon.request('initiate', { child: uid, ike: uid, timeout: '-1', 'init-limits': 'no' }).catch(unlessRefused)
+    tunnel.askAt = this.#now() + Math.min(RETRY.capMs, RETRY.baseMs * 2 ** tunnel.failures)
+    tunnel.failures++
+  }
+}
+
+async function stop(uid: string, charon: Control): Promise<void> {
+  await charon.request('terminate', { ike: uid, force: 'yes', timeout: STOP_MS }).catch(unlessRefused)
+}
+
+/** It has none such, or is at it already. */
+function unlessRefused(error: unknown): undefined {
+  if (error instanceof Error && error.name === 'ViciError') return undefined
+  throw error
+}
+
+function isEstablished(sa: ViciSection): boolean {
+  if (textOf(sa, 'state') !== 'ESTABLISHED') return false
+  const children = sectionsOf(sectionOf(sa, 'child-sas'))
+  return children.some(([, child]) => /^(INSTALLED|REKEYING|REKEYED)$/.test(textOf(child, 'state') ?? ''))
+}
+
+function isLower(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((address) => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0))
+  return (a ?? 0) < (b ?? 0)
+}

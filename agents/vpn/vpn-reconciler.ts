@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Orphan, Tombstone, VpnDocument } from '../../lib/contract/documents.ts'
+import { TRANSIT } from '../../lib/contract/vpn.ts'
+import { TransientError } from '../../lib/errors.ts'
+import type { ViciClient } from '../../lib/vici/client.ts'
+import { deviceInstance } from '../network/host-links.ts'
+import { isPluggedAs, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
+import { serviceNamespace, ServicePorts, type ServiceStyle } from '../network/service-ports.ts'
+import { completeChecksums, ensureVeth, ipInside, ipUnless, type VethNamespace } from '../network/veth-namespace.ts'
+import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import type { Launch } from '../storage/exports/launcher.ts'
+import { charonPaths, endCharon, openCharon } from './charon-process.ts'
+import { ensureRouting, setForwarding, TRANSIT_INNER } from './routing.ts'
+import { Tunnels } from './tunnels.ts'
+
+const STYLE: ServiceStyle = { kind: 'vpn', prefix: 'nephvpn-', device: 'vpn' }
+const ANSWER_TIMEOUT_MS = 10_000
+/** What charon tells by itself. */
+const EVENTS = ['list-sa', 'log', 'ike-updown', 'child-updown'] as const
+
+export interface VpnReconcilerOptions {
+  driver: PortDriver
+  runDir: string
+  launch: Launch
+  /** Resolves once the driver's list matches the switch; throws when that cannot be known. */
+  ready?: (signal: AbortSignal) => Promise<void>
+}
+
+interface Session {
+  charon: ViciClient
+  tunnels: Tunnels
+}
+
+/** VPNs of routers whose traffic this node carries: for each a namespace between the external network and the router, with a charon in it. */
+export class VpnReconciler implements KindReconciler<'vpn'> {
+  readonly kind = 'vpn'
+  readonly #options: VpnReconcilerOptions
+  readonly #ports: ServicePorts
+  readonly #sessions = new Map<string, Session>()
+  #wake: Wake = { one: () => undefined, all: () => undefined }
+
+  constructor(options: VpnReconcilerOptions) {
+    this.#options = options
+    this.#ports = new ServicePorts(options.driver, STYLE)
+  }
+
+  async start(wake: Wake): Promise<void> {
+    this.#wake = wake
+    this.#options.driver.onChange((port) => {
+      if (!port) wake.all()
+      else if (port.kind === 'vpn' || port.kind === 'vpn-transit') wake.one(port.uid)
+    })
+  }
+
+  async reconcile(document: VpnDocument, context: RunContext): Promise<Observation<'vpn'>> {
+    const { uid, spec } = document
+    const name = serviceNamespace(uid, STYLE)
+    const outside = await this.#ports.ensure(uid, spec.outside, context)
+    const isLinked = await this.#ensureTransit(name, document, context)
+    const session = await this.#session(document, outside.namespaceFile, context)
+    await ensureRouting(name, spec, context.signal)
+    await session.tunnels.ensure(spec, session.charon)
+    const retryAfterMs = session.tunnels.nextAskMs()
+    return {
+      state: outside.installed && isLinked ? 'ready' : 'starting',
+      facts: { tunnels: session.tunnels.observe() },
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }
+  }
+
+  async remove({ uid }: Tombstone, { signal }: RunContext): Promise<Observation<'vpn'>> {
+    this.#close(uid)
+    await endCharon(charonPaths(this.#options.runDir, uid), signal)
+    await this.#options.driver.unplug('vpn-transit', uid, signal)
+    await ipUnless(/Cannot find device/, ['link', 'delete', transitDevice(uid)], signal)
+    await this.#ports.remove(uid, signal)
+    return { state: 'gone' }
+  }
+
+  async listOwned(signal: AbortSignal): Promise<Orphan[]> {
+    await this.#options.ready?.(signal)
+    return (await this.#ports.list()).map((uid) => ({
+      kind: 'vpn',
+      uid,
+      what: `namespace ${serviceNamespace(uid, STYLE)}`,
+    }))
+  }
+
+  /** Leaves what runs. */
+  stop(): void {
+    for (const uid of [...this.#sessions.keys()]) this.#close(uid)
+  }
+
+  /** The link to the router. @returns whether the network has come to it */
+  async #ensureTransit(name: string, { uid, spec }: VpnDocument, context: RunContext): Promise<boolean> {
+    const { signal } = context
+    const { logicalPort, mac, mtu } = spec.transit
+    const device = transitDevice(uid)
+    const veth: VethNamespace = { name, device, inner: TRANSIT_INNER, mac, mtu }
+    await ensureVeth(veth, signal)
+    await setForwarding(name, signal)
+    const address = `${TRANSIT.service}/${TRANSIT.prefixLength}`
+    await ipInside(
+      name,
+      [`link set ${TRANSIT_INNER} up mtu ${mtu}`, `address replace ${address} dev ${TRANSIT_INNER}`],
+      signal,
+    )
+    await completeChecksums(veth, signal)
+    const instance = await deviceInstance(device, context.bootId)
+    if (instance === undefined) throw new Error(`device ${device} disappeared while it was set up`)
+    const port: SwitchPort = { kind: 'vpn-transit', type: 'device', uid, logicalPort, mac, device, instance }
+    const held = this.#options.driver.find('vpn-transit', uid)
+    if (!isPluggedAs(held, port) || held?.error !== undefined) await this.#options.driver.plug(port, signal)
+    return this.#options.driver.find('vpn-transit', uid)?.installed === true
+  }
+
+  async #session({ uid }: VpnDocument, namespaceFile: string, { signal, log }: RunContext): Promise<Session> {
+    const known = this.#sessions.get(uid)
+    if (known?.charon.isOpen) return known
+    const tunnels = new Tunnels()
+    const options = {
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      onEvent: (event: string, message: Parameters<Tunnels['onEvent']>[1]) => {
+        if (tunnels.onEvent(event, message)) this.#wake.one(uid)
+      },
+      // It was killed, or hangs.
+      onClose: () => {
+        if (this.#sessions.get(uid)?.tunnels === tunnels) this.#wake.one(uid)
+      },
+    }
+    const paths = charonPaths(this.#options.runDir, uid)
+    const charon = await openCharon(paths, { uid, namespaceFile, launch: this.#options.launch, options }, signal).catch(
+      (error: unknown) => {
+        signal.throwIfAborted()
+        if (error instanceof TransientError) throw error
+        throw new TransientError(
+          'CharonNotStarted',
+          'the IKE daemon does not start on the node: see the log of its agent',
+          {
+            cause: error,
+          },
+        )
+      },
+    )
+    for (const event of EVENTS) await charon.subscribe(event)
+    log.info({ vpn: uid }, 'connected to charon')
+    const session = { charon, tunnels }
+    this.#sessions.set(uid, session)
+    return session
+  }
+
+  #close(uid: string): void {
+    const session = this.#sessions.get(uid)
+    this.#sessions.delete(uid)
+    session?.charon.close()
+  }
+}
+
+function transitDevice(uid: string): string {
+  return `vpt${uid.slice(0, 11)}`
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import { changed, type RuleCase } from './rule-case.ts'
+
+export const VPN: RuleCase[] = [
+  changed('VPNService', 'spec.routerRef', 'routerRef cannot change', { 'spec.routerRef.name': 'other' }),
+  changed('VPNConnection', 'spec.vpnServiceRef', 'vpnServiceRef cannot change', { 'spec.vpnServiceRef.name': 'other' }),
+  {
+    kind: 'VPNConnection',
+    path: 'spec',
+    says: 'one of peerCIDRs contains peerAddress',
+    bad: [{ 'spec.peerCIDRs': ['10.9.0.0/24', '198.51.100.0/24'] }, { 'spec.peerCIDRs': ['0.0.0.0/0'] }],
+    good: [{ 'spec.peerCIDRs': ['198.51.101.0/24'] }],
+  },
+  {
+    kind: 'VPNConnection',
+    path: 'spec.peerAddress',
+    says: 'write an IPv4 address, such as',
+    bad: ['gw.example.com', '010.0.0.1', '%any-addr'].map((address) => ({ 'spec.peerAddress': address })),
+    good: [{ 'spec.peerAddress': '192.0.2.1' }],
+  },
+]

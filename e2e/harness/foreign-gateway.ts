@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VPN gateway that is not ours: a host of its own on the physical network, with Debian's strongSwan, set by hand as its administrator would, and a
+// network behind it.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecResult } from '../../lib/exec.ts'
+import { addressesOf } from '../../local/cloud/definition.ts'
+import { fabricNet } from '../../local/node/fabric.ts'
+import { execInNode, startNode, stopNode, waitForNode } from '../../local/node/node.ts'
+import type { TestCloud } from './cloud.ts'
+import { waitUntilTrue } from './wait.ts'
+
+/** Far from any node's number, and from those of VLAN hosts. */
+const INDEX = 239
+/** Of a host behind it, which is the gateway itself. */
+export const BEHIND = { address: '172.20.0.1', cidr: '172.20.0.0/24' }
+
+const DAEMON = `charon-systemd {
+  load = random nonce openssl pem x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
+  plugins {
+    vici {
+      socket = unix:///run/foreign.vici
+    }
+    kernel-libipsec {
+      load = yes
+    }
+  }
+}
+`
+
+const connections = (own: string, peer: string, peerCIDR: string, psk: string) => `connections {
+  site {
+    version = 2
+    local_addrs = ${own}
+    remote_addrs = ${peer}
+    proposals = aes256-sha256-modp2048
+    dpd_delay = 2s
+    local {
+      auth = psk
+      id = office.example.com
+    }
+    remote {
+      auth = psk
+      id = ${peer}
+    }
+    children {
+      net {
+        local_ts = ${BEHIND.cidr}
+        remote_ts = ${peerCIDR}
+        esp_proposals = aes256-sha256-modp2048
+      }
+    }
+  }
+}
+secrets {
+  ike-site {
+    secret = "${psk}"
+  }
+}
+`
+
+export interface ForeignGateway extends AsyncDisposable {
+  address: string
+  run(argv: readonly string[], timeoutMs?: number): Promise<ExecResult>
+  /** Starts its strongSwan with this peer. */
+  start(peer: string, peerCIDR: string, psk: string): Promise<void>
+  /** Ends it without a word to anybody. */
+  kill(): Promise<void>
+}
+
+export async function startForeignGateway(test: TestCloud): Promise<ForeignGateway> {
+  const { fabric, rootfs, subnet } = test.cloud.state
+  if (!fabric) throw new Error('the cloud has no fabric')
+  const dir = await mkdtemp(join(tmpdir(), 'nephele-foreign-'))
+  const node = { index: INDEX }
+  const { managementOf, tunnelOf, external } = addressesOf(subnet)
+  // Beyond the pools of the cloud's own Subnet.
+  const address = external.network.replace(/\d+\/\d+$/, '251')
+  const running = await startNode({
+    ...{ dir, name: 'office', ...node, rootfs, fabricNet: fabricNet(fabric) },
+    managementCidr: `${managementOf(node)}/24`,
+    tunnelCidr: `${tunnelOf(node)}/24`,
+    ...{ services: [], files: {}, binds: [], endsWithUs: true },
+  })
+  const run = (argv: readonly string[], timeoutMs = 30_000) => execInNode(running, argv, { timeoutMs })
+  const stop = async () => {
+    await stopNode(running)
+    await rm(dir, { recursive: true, force: true })
+  }
+  try {
+    await waitForNode(running)
+    await run(['ip', 'address', 'add', `${address}/24`, 'dev', 'eth2'])
+    await run(['ethtool', '-K', 'eth2', 'tx', 'off'])
+    await run(['ip', 'address', 'add', `${BEHIND.address}/32`, 'dev', 'lo'])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const write = (path: string, text: string) => execInNode(running, ['tee', path], { timeoutMs: 10_000, input: text })
+  const swanctl = ['swanctl', '--load-all', '--uri', 'unix:///run/foreign.vici', '--file', '/run/foreign.conf']
+  return {
+    address,
+    run,
+    async start(peer, peerCIDR, psk) {
+      await write('/run/strongswan.conf', DAEMON)
+      await write('/run/foreign.conf', connections(address, peer, peerCIDR, psk))
+      const background = [
+        'start-stop-daemon',
+        '--start',
+        '--background',
+        '--make-pidfile',
+        '--pidfile',
+        '/run/foreign.pid',
+      ]
+      await run([
+        ...background,
+        '--startas',
+        '/usr/bin/env',
+        '--',
+        'STRONGSWAN_CONF=/run/strongswan.conf',
+        '/usr/sbin/charon-systemd',
+      ])
+      await waitUntilTrue('the foreign charon', async () =>
+        run(swanctl).then(
+          () => true,
+          () => undefined,
+        ),
+      )
+    },
+    async kill() {
+      await run(['sh', '-c', 'kill -9 $(cat /run/foreign.pid); rm -f /run/foreign.vici'])
+    },
+    [Symbol.asyncDispose]: stop,
+  }
+}

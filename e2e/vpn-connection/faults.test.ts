@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tunnel to a strongSwan that is not ours, and what becomes of it when the peer, our daemon, our agent and our gateway node die.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { COMPUTE_NODE, SECURITY_GROUP, VPN_CONNECTION, VPN_SERVICE } from '../../lib/api/kinds.ts'
+import type { VPNService } from '../../lib/api/types.ts'
+import { BEHIND, startForeignGateway, type ForeignGateway } from '../harness/foreign-gateway.ts'
+import type { GuestDoor } from '../harness/guest-door.ts'
+import * as draft from '../harness/objects.ts'
+import { plugOn } from '../harness/plugged.ts'
+import { Project } from '../harness/project.ts'
+import { FROM_EVERYWHERE } from '../harness/public.ts'
+import { createSite, putKey, untilConnection } from '../harness/vpn.ts'
+import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+
+const KEY = 'known-to-the-office-and-to-us-1'
+const SECOND = 'compute-2'
+const THIRD = 'compute-1'
+const LABEL = 'nephele.dev/network'
+const CLASSIC = { encryptionAlgorithm: 'aes-256', authAlgorithm: 'sha256', pfs: 'group14' }
+let project: Project
+let office: ForeignGateway
+let door: GuestDoor
+let machine: AsyncDisposable | undefined
+let ours = ''
+
+beforeAll(async () => {
+  project = await Project.create('vpn-faults', { withImage: false, net: '10.83.0.0/24' })
+  await project.allowUserData()
+  await project.create(
+    SECURITY_GROUP,
+    draft.securityGroup(project.at('open'), { rules: [...FROM_EVERYWHERE.rules, { direction: 'egress' }] }),
+  )
+  office = await startForeignGateway(project.test)
+  door = await project.openDoor({ securityGroupRefs: [{ name: 'open' }] })
+  await door.within(['ip', 'route', 'replace', BEHIND.cidr, 'via', '10.83.0.1'])
+  ours = await createSite(project, 'site', 'net')
+  await putKey(project, 'office', KEY)
+}, 180_000)
+afterAll(async () => {
+  const { cloud, networkNode } = project.test
+  await machine?.[Symbol.asyncDispose]()
+  await cloud.startDaemon(networkNode, 'ovs-vswitchd')
+  await cloud.startDaemon(networkNode, 'ovn-controller')
+  await cloud.startDaemon(networkNode, 'agent')
+  await cloud.kubectl(['label', 'node', SECOND, `${LABEL}-`])
+  await office[Symbol.asyncDispose]()
+  await project.destroy()
+}, 180_000)
+
+const pings = async () =>
+  door.within(['ping', '-c', '1', '-W', '1', BEHIND.address]).then(
+    () => true,
+    () => undefined,
+  )
+const state = (wanted: string, reason?: string, timeoutMs = 60_000) =>
+  untilConnection(project, 'office', { state: wanted, ...(reason === undefined ? {} : { reason }) }, timeoutMs)
+const charon = async () => {
+  const { stdout } = await project.test.cloud.exec(project.test.networkNode, ['pidof', 'charon-systemd'], {
+    timeoutMs: 5000,
+  })
+  return stdout.trim()
+}
+
+test('a tunnel to a foreign strongSwan carries packets both ways', async () => {
+  const spec = {
+    ...{ vpnServiceRef: { name: 'site' }, peerAddress: office.address, peerID: 'office.example.com' },
+    ...{ peerCIDRs: [BEHIND.cidr], preSharedKeySecretRef: { name: 'office' }, dpd: { intervalSeconds: 2 } },
+    ...{ ikePolicy: CLASSIC, ipsecPolicy: CLASSIC },
+  }
+  await project.create(VPN_CONNECTION, draft.vpnConnection(project.at('office'), spec))
+  await state('DOWN', 'PeerNotAnswering')
+  await office.start(ours, '10.83.0.0/24', KEY)
+  await state('ACTIVE', undefined, 90_000)
+  await waitUntilTrue('a ping', pings)
+  const { stdout } = await office.run(['ping', '-c', '3', '-i', '0.2', '-I', BEHIND.address, door.address])
+  expect(stdout).toContain(' 0% packet loss')
+}, 180_000)
+
+test('the agent is killed: packets pass all the while; its charon is killed: another one is there', async () => {
+  const { cloud, networkNode } = project.test
+  const before = await charon()
+  await cloud.stopDaemon(networkNode, 'agent', 'SIGKILL')
+  expect(await pings()).toBe(true)
+  await cloud.startDaemon(networkNode, 'agent')
+  await waitForReady(project.test.client, VPN_SERVICE, project.at('site'))
+  expect([await charon(), await pings()]).toEqual([before, true])
+
+  await cloud.exec(networkNode, ['kill', '-9', before], { timeoutMs: 5000 })
+  const begun = performance.now()
+  await waitUntilTrue('a ping', pings)
+  console.log(`again after a killed charon: ${(performance.now() - begun).toFixed(0)} ms`)
+  expect(await charon()).not.toBe(before)
+}, 120_000)
+
+test('the peer dies: DOWN, and up again when it is back', async () => {
+  await office.kill()
+  const begun = performance.now()
+  await state('DOWN')
+  console.log(`DOWN after ${(performance.now() - begun).toFixed(0)} ms`)
+  expect(await pings()).toBeUndefined()
+  await office.start(ours, '10.83.0.0/24', KEY)
+  await state('ACTIVE', undefined, 120_000)
+  await waitUntilTrue('a ping', pings)
+}, 240_000)
+
+test('the gateway node dies: the next one takes the tunnel over, with the same address', async () => {
+  const { cloud, networkNode, client } = project.test
+  await cloud.kubectl(['label', 'node', SECOND, `${LABEL}=gateway`])
+  machine = await plugOn(project.test, THIRD, project.at('machine'), 'net')
+  const onSecond = (one: VPNService | undefined) => one?.status?.node === SECOND
+  await waitUntilTrue('a ping', pings)
+  // Both have to have found each other: a node that reaches none of its peers could be cut off itself.
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  const begun = performance.now()
+  await Promise.all([
+    cloud.stopDaemon(networkNode, 'ovs-vswitchd', 'SIGKILL'),
+    cloud.stopDaemon(networkNode, 'ovn-controller', 'SIGKILL'),
+    cloud.stopDaemon(networkNode, 'agent', 'SIGKILL'),
+  ])
+  await waitForObject<VPNService>(client, VPN_SERVICE, project.at('site'), onSecond, {
+    what: SECOND,
+    timeoutMs: 60_000,
+  })
+  console.log(`moved after ${(performance.now() - begun).toFixed(0)} ms`)
+  await waitUntilTrue('a ping', pings, 60_000)
+  console.log(`packets again after ${(performance.now() - begun).toFixed(0)} ms`)
+  expect((await client.get<VPNService>(VPN_SERVICE, project.at('site'))).status?.externalIP).toBe(ours)
+  await state('ACTIVE')
+  for (const daemon of ['ovs-vswitchd', 'ovn-controller', 'agent'] as const)
+    await cloud.startDaemon(networkNode, daemon)
+  await waitForReady(client, COMPUTE_NODE, { name: networkNode })
+  // It lets go of what it had.
+  await waitUntilTrue('its namespace is gone', async () => {
+    const { stdout } = await cloud.exec(networkNode, ['ip', 'netns', 'list'], { timeoutMs: 5000 })
+    return !stdout.includes('nephvpn-') || undefined
+  })
+}, 240_000)

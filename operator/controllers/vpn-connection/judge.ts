@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a VPNConnection can be what it asks for, the same for who tells the node of it and for who says why not.
+import type { Router, Subnet, VPNConnection, VPNService } from '../../../lib/api/types.ts'
+import { MOST_VPN_CONNECTIONS, TRANSIT } from '../../../lib/contract/vpn.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
+import { areOverlapping, findCidr } from '../../ipam/address.ts'
+import { found, missing, type Found } from '../../kind/found.ts'
+import { isOlder } from '../../kind/is-older.ts'
+import type { Caches } from '../../kind/row.ts'
+import { cidrOf, familyOfSubnet } from '../subnet/range.ts'
+
+type JudgeCaches = Pick<Caches, 'routers' | 'subnets' | 'vpnConnections'>
+
+/** Ranges that the peer is to reach. Pure. */
+export function judgeConnection(
+  connection: VPNConnection,
+  service: VPNService,
+  caches: JudgeCaches,
+): Found<readonly string[]> {
+  const router = caches.routers.findByUid(service.status?.routerUID ?? '')
+  if (!router || service.status?.externalIP === undefined)
+    return missing('VPNServiceNotReady', `VPNService ${keyOfObject(service)} is not ready: see its conditions`)
+  const joined = listJoined(router, caches)
+  const local = chooseLocal(connection, router, joined)
+  if (!local.ok) return local
+  return findOverlap(connection, router, joined, caches) ?? findRival(connection, service, caches) ?? local
+}
+
+/** IPv4 Subnets that the Router joins. */
+export function listJoined({ status }: Router, { subnets }: Pick<Caches, 'subnets'>): Subnet[] {
+  const uids = [
+    ...(status?.interfaces ?? []).map(({ subnetUID }) => subnetUID),
+    ...(status?.ports ?? []).flatMap(({ fixedIPs }) => fixedIPs.map(({ subnetUID }) => subnetUID)),
+  ]
+  const joined = [...new Set(uids)].flatMap((uid) => subnets.findByUid(uid) ?? [])
+  return joined.filter((subnet) => familyOfSubnet(subnet) === 'IPv4')
+}
+
+/** The connections of a service that count, the oldest first. */
+export function listConnections(service: VPNService, { vpnConnections }: Pick<Caches, 'vpnConnections'>) {
+  return vpnConnections
+    .listBy('vpnService', keyOfObject(service))
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .sort((a, b) => (isOlder(a, b) ? -1 : 1))
+}
+
+function chooseLocal({ spec }: VPNConnection, router: Router, joined: readonly Subnet[]): Found<readonly string[]> {
+  const ranges = joined.flatMap((subnet) => cidrOf(subnet) ?? [])
+  if (ranges.length === 0)
+    return missing('NoSubnet', `Router ${keyOfObject(router)} joins no IPv4 Subnet: name one in its spec.interfaces`)
+  for (const [i, cidr] of (spec.localCIDRs ?? []).entries()) {
+    if (ranges.some((range) => isWithin(cidr, range))) continue
+    const message = `spec.localCIDRs[${i}] ${cidr} is in no Subnet that Router ${keyOfObject(router)} joins (${ranges.sort().join(', ')}): write a range of one of these, or leave localCIDRs out`
+    return missing('LocalCIDRNotRouted', message)
+  }
+  return found([...new Set(spec.localCIDRs ?? ranges)].sort())
+}
+
+function isWithin(inner: string, outer: string): boolean {
+  const [a, b] = [findCidr(inner), findCidr(outer)]
+  return a !== undefined && b !== undefined && a.prefixLength >= b.prefixLength && areOverlapping(inner, outer)
+}
+
+/** What a packet could be for as well. */
+function findOverlap(
+  { spec }: VPNConnection,
+  router: Router,
+  joined: readonly Subnet[],
+  { subnets }: Pick<Caches, 'subnets'>,
+): ReturnType<typeof missing> | undefined {
+  const outside = subnets.listBy('network', router.status?.externalGateway?.network ?? '')
+  for (const [i, cidr] of spec.peerCIDRs.entries()) {
+    const field = `spec.peerCIDRs[${i}] ${cidr}`
+    const subnet = [...joined, ...outside].find((one) => areOverlapping(cidr, cidrOf(one) ?? ''))
+    if (subnet) {
+      const what = joined.includes(subnet) ? 'that its Router joins' : 'of the external Network'
+      const message = `${field} overlaps Subnet ${keyOfObject(subnet)} (${cidrOf(subnet) ?? ''}) ${what}: a packet could go to either; write the peer's own ranges, and give one side other addresses if both have the same`
+      return missing('CIDROverlap', message)
+    }
+    if (areOverlapping(cidr, TRANSIT.cidr))
+      return missing('CIDROverlap', `${field} overlaps ${TRANSIT.cidr}, which the VPN itself uses: write other ranges`)
+    if (router.spec.routes?.some(({ destination }) => destination === cidr))
+      return missing(
+        'CIDROverlap',
+        `${field} is a destination in spec.routes of Router ${keyOfObject(router)}, too: take it out there, or here`,
+      )
+  }
+  return undefined
+}
+
+/** Of two connections that want the same the older one has it. */
+function findRival(
+  connection: VPNConnection,
+  service: VPNService,
+  caches: Pick<Caches, 'vpnConnections'>,
+): ReturnType<typeof missing> | undefined {
+  const before = listConnections(service, caches).filter((other) => isOlder(other, connection))
+  if (before.length >= MOST_VPN_CONNECTIONS)
+    return missing(
+      'TooManyConnections',
+      `VPNService ${keyOfObject(service)} has ${MOST_VPN_CONNECTIONS} VPNConnections already: delete one, or make another Router and VPNService`,
+    )
+  for (const other of before) {
+    const name = keyOfObject(other)
+    if (peerOf(other) === peerOf(connection))
+      return missing(
+        'PeerInUse',
+        `VPNConnection ${name} is to the same peer (${peerOf(other)}): write all ranges behind it into one, or give one of the two another peerID`,
+      )
+    for (const [i, cidr] of connection.spec.peerCIDRs.entries()) {
+      const taken = other.spec.peerCIDRs.find((range) => areOverlapping(range, cidr))
+      if (taken !== undefined)
+        return missing(
+          'CIDROverlap',
+          `spec.peerCIDRs[${i}] ${cidr} overlaps ${taken} of VPNConnection ${name}: a packet could go to either; write it in one of them`,
+        )
+    }
+  }
+  return undefined
+}
+
+function peerOf({ spec }: VPNConnection): string {
+  return `${spec.peerAddress}, ${spec.peerID ?? spec.peerAddress}`
+}

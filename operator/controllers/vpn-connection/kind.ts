@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { VPNConnection } from '../../../lib/api/types.ts'
+import type { KubeObject } from '../../../lib/kube/object.ts'
+import type { KindRow, Reference } from '../../kind/row.ts'
+
+/** The VPNService that it is a tunnel of. */
+export const vpnService: Reference<VPNConnection, 'vpnServices'> = {
+  to: 'vpnServices',
+  refs: ({ spec }) => [{ ref: spec.vpnServiceRef, field: 'spec.vpnServiceRef' }],
+  isKept: ({ status }, { metadata }) => status?.vpnServiceUID === metadata.uid,
+  holds: ({ status }, { metadata }) => status?.vpnServiceUID === metadata.uid,
+}
+
+/** Whether it asks for something else, or no longer for anything: what its status says is nobody else's business. */
+export function isOtherConnection({ metadata: old }: KubeObject, { metadata: now }: KubeObject): boolean {
+  return old.generation !== now.generation || old.deletionTimestamp !== now.deletionTimestamp
+}
+
+export const vpnConnectionKind: KindRow<VPNConnection> = {
+  references: { vpnService },
+}

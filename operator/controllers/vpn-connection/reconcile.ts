@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { VPNConnection, VPNService } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import { waitForHolders } from '../../kind/holders.ts'
+import { findAbsence } from '../../placed/absence.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { givenKey } from '../../vpn/given-key.ts'
+import { judgeConnection } from './judge.ts'
+import { LOOK_AGAIN_MS } from '../../vpn/key-store.ts'
+import { vpnService as serviceOfConnection } from './kind.ts'
+
+export type VPNConnectionDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'vpnKeys' | 'writer'>
+
+export async function reconcileVPNConnection(
+  connection: VPNConnection,
+  deps: VPNConnectionDeps,
+  run: Pick<Run, 'client' | 'now' | 'signal'>,
+): Promise<Outcome> {
+  const status = (connection.status ??= {})
+  const before = { state: status.state, reason: findCondition(status.conditions, 'Ready')?.reason }
+  if (connection.metadata.deletionTimestamp !== undefined) return remove(connection, deps)
+  status.state ??= 'BUILD'
+  const service = resolveOnly(serviceOfConnection, connection, deps.caches)
+  if (!service.ok) return stopped(connection, service.outcome, before, run.now)
+  if (status.vpnServiceUID !== service.object.metadata.uid) {
+    // The service stays while it has this: written before anything is made of it.
+    status.vpnServiceUID = service.object.metadata.uid
+    return saved
+  }
+  const verdict = judgeConnection(connection, service.object, deps.caches)
+  if (!verdict.ok) return stopped(connection, verdict.outcome, before, run.now)
+  status.localCIDRs = [...verdict.object]
+  const { key, lacks } = await deps.vpnKeys.find(connection, run.client, run.signal, () =>
+    givenKey(connection, service.object, deps),
+  )
+  if (key === undefined && lacks) return stopped(connection, lacks, before, run.now)
+  const seen = observe(connection, service.object, deps)
+  status.state = seen.state
+  const reason = seen.lacks?.kind === 'wait' ? seen.lacks.reason : undefined
+  recordSince(connection, before, reason, run.now)
+  // A tunnel that is up with its old key stays up, and says what is wrong with the new one.
+  return seen.lacks ?? lacks ?? { kind: 'done', retryAfterMs: LOOK_AGAIN_MS }
+}
+
+interface Before {
+  state: string | undefined
+  reason: string | undefined
+}
+
+function stopped(connection: VPNConnection, outcome: Outcome, before: Before, now: Date): Outcome {
+  const status = (connection.status ??= {})
+  status.state = before.state === 'BUILD' || before.state === undefined ? 'BUILD' : 'DOWN'
+  recordSince(connection, before, outcome.kind === 'wait' ? outcome.reason : undefined, now)
+  return outcome
+}
+
+function recordSince(connection: VPNConnection, before: Before, reason: string | undefined, now: Date): void {
+  const status = (connection.status ??= {})
+  const isSame = before.state === status.state && (status.state === 'ACTIVE' || before.reason === reason)
+  if (!isSame || status.since === undefined) status.since = now.toISOString()
+}
+
+function observe(
+  { metadata }: VPNConnection,
+  service: VPNService,
+  deps: VPNConnectionDeps,
+): { state: 'ACTIVE' | 'DOWN' | 'BUILD'; lacks?: Outcome } {
+  const { node = '', epoch } = service.status ?? {}
+  const absent = findAbsence(node, { held: 'the tunnel', noun: 'VPNConnection' }, deps)
+  if (absent) return { state: 'DOWN', lacks: absent }
+  const report = deps.bus.observed.find('vpn', service.metadata.uid, node)
+  const answer = answerOf(report, askedOf(service, epoch, deps.writer()))
+  const tunnel = answer?.facts.tunnels?.find(({ uid }) => uid === metadata.uid)
+  if (!tunnel) return { state: 'BUILD', lacks: waitFor('Provisioning', `waiting for node ${node}`, LOOK_AGAIN_MS) }
+  if (tunnel.up) return { state: 'ACTIVE' }
+  const { reason = 'TunnelDown', message = 'the tunnel is down' } = tunnel
+  return { state: 'DOWN', lacks: waitFor(reason, message, LOOK_AGAIN_MS) }
+}
+
+/** Once its node has ended the tunnel, or need not any more. */
+function remove(connection: VPNConnection, deps: VPNConnectionDeps): Outcome {
+  const status = (connection.status ??= {})
+  status.state = 'DELETING'
+  const users = waitForHolders('vpnConnections', connection, deps.caches)
+  if (users) return users
+  const service = deps.caches.vpnServices.findByUid(status.vpnServiceUID ?? '')
+  const { node, epoch } = service?.status ?? {}
+  if (!service || node === undefined) return released
+  if (findAbsence(node, { held: 'the tunnel', noun: 'VPNConnection' }, deps)) return released
+  const { uid } = connection.metadata
+  const report = deps.bus.observed.find('vpn', service.metadata.uid, node)
+  const answer = answerOf(report, askedOf(service, epoch, deps.writer()))
+  const isThere = answer?.facts.tunnels?.some((tunnel) => tunnel.uid === uid) ?? false
+  return isThere ? waitFor('Releasing', `waiting for node ${node} to end the tunnel`) : released
+}

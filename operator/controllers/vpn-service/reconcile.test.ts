@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a VPNService stands, what its node is told, and how it follows the Router's traffic.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Router, Secret, VPNConnection, VPNService } from '../../../lib/api/types.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
+import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'
+import { stored } from '../../testing/memory-deps.ts'
+import { reconcileVPNConnection } from '../vpn-connection/reconcile.ts'
+import { reconcileVPNService } from './reconcile.ts'
+
+const KEY = 'sixteen-characters'
+let w: OutsideWorld
+let service: VPNService
+let router: Router
+const client = {
+  find: async () =>
+    ({
+      metadata: { labels: { 'nephele.dev/vpn-key': 'true' } },
+      data: { psk: Buffer.from(KEY).toString('base64') },
+    }) as unknown as Secret,
+} as never
+const connection = (name: string, peerAddress: string, cidr: string, more: object = {}, meta: object = {}) =>
+  stored<VPNConnection>(
+    name,
+    {
+      ...{ vpnServiceRef: { name: 'vpn' }, peerAddress, peerCIDRs: [cidr], preSharedKeySecretRef: { name: 'k' } },
+      ...more,
+    },
+    meta,
+  )
+async function step(): Promise<Outcome> {
+  let outcome = await reconcileVPNService(service, w.deps, { ...w.run, client })
+  w.put('vpnServices', service)
+  if (outcome.kind === 'saved') outcome = await step()
+  return outcome
+}
+async function look(one: VPNConnection): Promise<Outcome> {
+  let outcome = await reconcileVPNConnection(one, w.deps, { ...w.run, client })
+  w.put('vpnConnections', one)
+  if (outcome.kind === 'saved') outcome = await look(one)
+  return outcome
+}
+const told = async (node = service.status?.node ?? '') => {
+  const document = await w.bus.desired.read(node, 'vpn', 'uid-vpn')
+  return document?.kind === 'vpn' && !document.tombstone ? document.spec : undefined
+}
+const says = (tunnels: object[], node = service.status?.node ?? '') =>
+  w.report('vpn', service, { node, state: 'ready', epoch: service.status?.epoch ?? 0, facts: { tunnels } as never })
+
+beforeEach(async () => {
+  w = outsideWorld()
+  for (const node of ['g1', 'g2']) {
+    w.node(node)
+    w.bus.heartbeats.expect([node])
+    w.bus.heartbeats.beat(node, 'boot')
+  }
+  router = stored<Router>('r', {
+    interfaces: [{ subnetRef: { name: 'lan' } }],
+    externalGateway: { networkRef: { name: 'public', namespace: 'admin' } },
+  })
+  await w.step(router)
+  w.put('routers', router)
+  service = stored<VPNService>('vpn', { routerRef: { name: 'r' } })
+  w.put('vpnServices', service)
+})
+
+test('it has an address of its own outside, a way from the Router, and the node that carries the Router’s traffic', async () => {
+  w.put('vpnConnections', connection('c', '198.51.100.7', '10.9.0.0/24'))
+  expect(await step()).toMatchObject({ kind: 'wait', reason: 'Provisioning' })
+  expect(service.status).toMatchObject({
+    node: 'g1',
+    epoch: 1,
+    network: 'admin/public',
+    router: 'ns/r',
+    routerUID: 'uid-r',
+  })
+  const { externalIP = '' } = service.status ?? {}
+  expect(externalIP).toMatch(/^203\.0\.113\./)
+  expect(externalIP).not.toBe(router.status?.externalGateway?.fixedIPs?.[0]?.ipAddress)
+  expect(w.network.rows.of('ServicePort').get('uid-vpn')).toMatchObject({
+    networkUid: 'uid-public',
+    ports: [{ node: 'g1', addresses: [externalIP] }],
+  })
+  expect(w.network.rows.of('VPNService').get('uid-vpn')).toMatchObject({
+    routerUid: 'uid-r',
+    node: 'g1',
+    peerCIDRs: ['10.9.0.0/24'],
+  })
+  expect(await told()).toMatchObject({
+    outside: { addresses: [{ address: externalIP, prefixLength: 24 }], gateways: ['203.0.113.1'] },
+    transit: { mtu: 1442 },
+    connections: [
+      {
+        ...{
+          uid: 'uid-c',
+          peerAddress: '198.51.100.7',
+          peerID: '198.51.100.7',
+          localID: externalIP,
+          preSharedKey: KEY,
+        },
+        ...{ peerCIDRs: ['10.9.0.0/24'], localCIDRs: ['10.0.0.0/24'], dpdSeconds: 30, initiates: true },
+      },
+    ],
+  })
+  says([])
+  expect(await step()).toEqual({ kind: 'done' })
+  expect(service.status?.state).toBe('ACTIVE')
+})
+
+test('it follows the Router’s traffic to another node, keeps its address, and the node before lets go', async () => {
+  await step()
+  says([])
+  await step()
+  const address = service.status?.externalIP
+  w.network.moveGateway('uid-r', 'g2')
+  await step()
+  expect(service.status).toMatchObject({
+    node: 'g2',
+    epoch: 2,
+    externalIP: address,
+    pendingReleases: [{ node: 'g1', epoch: 1 }],
+  })
+  expect(w.bus.desired.find('g1', 'vpn', 'uid-vpn')?.tombstone).toBe(true)
+  expect(await told('g2')).toBeDefined()
+  expect(w.network.rows.of('VPNService').get('uid-vpn')?.node).toBe('g2')
+  w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
+  says([])
+  expect(await step()).toEqual({ kind: 'done' })
+  expect(service.status?.pendingReleases).toBeUndefined()
+  // A node that is none of the Router's is not believed.
+  w.network.moveGateway('uid-r', 'stranger')
+  await step()
+  expect(service.status?.node).toBe('g2')
+})
+
+test('a Router has one', async () => {
+  await step()
+  const other = stored<VPNService>('other', { routerRef: { name: 'r' } })
+  expect(await reconcileVPNService(other, w.deps, { ...w.run, client })).toMatchObject({ reason: 'RouterInUse' })
+})
+
+test('without a gateway it says so, and with one it goes on', async () => {
+  const before = router.status
+  router.status = { state: 'ACTIVE' }
+  w.put('routers', router)
+  expect(await step()).toMatchObject({ reason: 'RouterNotExternal' })
+  w.put('routers', { ...router, ...(before ? { status: { ...before, gateways: [] } } : {}) })
+  w.network.rows.of('Router').delete('uid-r')
+  expect(await step()).toMatchObject({ reason: 'NoGatewayNode' })
+})
+
+test('it goes once its node has let go, and its address with it', async () => {
+  await step()
+  service.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+  expect(await step()).toMatchObject({ reason: 'Releasing' })
+  expect([...w.network.rows.of('VPNService')]).toEqual([])
+  w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
+  expect(await step()).toEqual({ kind: 'released' })
+  expect(w.deps.addresses.listHeld({ kind: 'VPNService', namespace: 'ns', name: 'vpn', uid: 'uid-vpn' })).toEqual([])
+})
+
+describe('of a connection is said', () => {
+  const c = (cidr = '10.9.0.0/24', more: object = {}) => connection('c', '198.51.100.7', cidr, more)
+  test('up and down as its node says, and since when', async () => {
+    const one = c()
+    w.put('vpnConnections', one)
+    await step()
+    expect(await look(one)).toMatchObject({ reason: 'Provisioning' })
+    says([{ uid: 'uid-c', up: true }])
+    expect(await look(one)).toMatchObject({ kind: 'done', retryAfterMs: 60_000 })
+    expect(one.status).toMatchObject({ state: 'ACTIVE', localCIDRs: ['10.0.0.0/24'], since: w.run.now.toISOString() })
+    says([{ uid: 'uid-c', up: false, reason: 'PeerNotAnswering', message: 'peer 198.51.100.7 does not answer' }])
+    expect(await look(one)).toMatchObject({ reason: 'PeerNotAnswering', message: 'peer 198.51.100.7 does not answer' })
+    expect(one.status?.state).toBe('DOWN')
+  })
+  test.each<[string, VPNConnection, string]>([
+    ['a range of its own Subnet', c('10.0.0.0/16'), 'CIDROverlap'],
+    ['a range outside', c('203.0.113.0/25'), 'CIDROverlap'],
+    ['the link’s own range', c('169.254.0.0/16'), 'CIDROverlap'],
+    ['a local range that nobody has', c(undefined, { localCIDRs: ['10.77.0.0/24'] }), 'LocalCIDRNotRouted'],
+    ['a range of an older one', c('10.8.1.0/24'), 'CIDROverlap'],
+    ['the peer of an older one', connection('c', '198.51.100.1', '10.9.0.0/24'), 'PeerInUse'],
+  ])('%s: refused, and its node hears nothing of it', async (_, one, reason) => {
+    const older = { creationTimestamp: '2020-01-01T00:00:00Z' }
+    const first = connection('a-first', '198.51.100.1', '10.8.0.0/16')
+    Object.assign(first.metadata, older)
+    w.put('vpnConnections', first)
+    Object.assign(one.metadata, { creationTimestamp: '2021-01-01T00:00:00Z' })
+    w.put('vpnConnections', one)
+    await step()
+    expect(await look(one)).toMatchObject({ reason, message: expect.stringMatching(/:/) })
+    expect((await told())?.connections.map(({ uid }) => uid)).toEqual(['uid-a-first'])
+  })
+  test('what a local range of a Subnet is', async () => {
+    const one = c(undefined, { localCIDRs: ['10.0.0.128/25'] })
+    w.put('vpnConnections', one)
+    await step()
+    await look(one)
+    expect(one.status?.localCIDRs).toEqual(['10.0.0.128/25'])
+  })
+  test('one that goes waits until its node has ended it', async () => {
+    const one = c()
+    w.put('vpnConnections', one)
+    await step()
+    await look(one)
+    says([{ uid: 'uid-c', up: true }])
+    one.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+    w.put('vpnConnections', one)
+    expect(await look(one)).toMatchObject({ reason: 'Releasing' })
+    await step()
+    expect((await told())?.connections).toEqual([])
+    says([])
+    expect(await look(one)).toEqual({ kind: 'released' })
+  })
+})

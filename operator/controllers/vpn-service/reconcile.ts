@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Router, VPNService } from '../../../lib/api/types.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { waitForHolders } from '../../kind/holders.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
+import { findAbsence } from '../../placed/absence.ts'
+import { nextEpoch } from '../../placed/next-epoch.ts'
+import { answerOf, askedOf } from '../../placed/observed-facts.ts'
+import { releaseFrom } from '../../placed/release.ts'
+import { failureOf, refusalOf } from '../../placed/trouble.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { ownerOf } from '../common/logical-owner.ts'
+import { givenKey } from '../../vpn/given-key.ts'
+import { judgeConnection, listConnections, listJoined } from '../vpn-connection/judge.ts'
+import { vpnDocument, type Accepted } from './document.ts'
+import { recordOutside, releaseOthers, resolveOutside, type Outside } from './outside.ts'
+
+export type VPNServiceDeps = Pick<
+  OperatorDeps,
+  'addresses' | 'bus' | 'caches' | 'network' | 'regression' | 'releases' | 'vpnKeys' | 'writer'
+>
+type ServiceRun = Pick<Run, 'client' | 'signal'>
+
+/** Stages: its Router, address and node; the way there; its connections on the node. */
+export async function reconcileVPNService(
+  service: VPNService,
+  deps: VPNServiceDeps,
+  run: ServiceRun,
+): Promise<Outcome> {
+  const status = (service.status ??= {})
+  if (status.node !== undefined) {
+    const place = { kind: 'vpn' as const, node: status.node, epoch: status.epoch ?? 0 }
+    const regressed = deps.regression.check(service, place, deps.writer())
+    if (regressed) return regressed
+  }
+  const isGoing = service.metadata.deletionTimestamp !== undefined
+  const users = isGoing ? waitForHolders('vpnServices', service, deps.caches) : undefined
+  if (isGoing && !users) return remove(service, deps, run)
+  // While it has connections it goes on: theirs is to end first.
+  const outcome = await serve(service, deps, run)
+  if (!users || outcome.kind === 'saved') return outcome
+  status.state = 'DELETING'
+  return users
+}
+
+async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun): Promise<Outcome> {
+  const status = (service.status ??= {})
+  status.state ??= 'BUILD'
+  const outside = await resolveOutside(service, deps)
+  if (!outside.ok) {
+    status.state = 'BUILD'
+    return outside.outcome
+  }
+  if (isElsewhere(service, outside.object)) {
+    move(service, outside.object, deps)
+    return saved
+  }
+  const accepted = await acceptConnections(service, deps, run)
+  await realise(service, outside.object, accepted, deps, run)
+  const mtus = { transitMtu: transitMtuOf(outside.object.router, deps), writer: deps.writer() }
+  await deps.bus.desired.publish(vpnDocument(service, outside.object, accepted, mtus))
+  await releaseOthers(service, outside.object.address, deps)
+  await releasePending(service, deps)
+  return observe(service, deps)
+}
+
+function isElsewhere({ status = {} }: VPNService, { router, network, address, node }: Outside): boolean {
+  return (
+    status.node !== node ||
+    status.routerUID !== router.metadata.uid ||
+    status.networkUID !== network.metadata.uid ||
+    status.externalIP !== address.address
+  )
+}
+
+/** Written before any node hears of it. The node that had it is told to let go; nothing waits for that, since OVN gives the address to one node alone. */
+function move(service: VPNService, outside: Outside, deps: VPNServiceDeps): void {
+  const status = (service.status ??= {})
+  recordOutside(service, outside)
+  const { node } = outside
+  if (status.node === node) return
+  const { uid } = service.metadata
+  const before = status.node === undefined ? [] : [{ node: status.node, epoch: status.epoch ?? 0 }]
+  const pending = [...(status.pendingReleases ?? []), ...before].filter((one) => one.node !== node)
+  setPending(status, pending)
+  Object.assign(status, { node, epoch: nextEpoch({ kind: 'vpn', uid, node }, status.epoch, deps), state: 'BUILD' })
+}
+
+/** As many as its status can show: of more the oldest are forgotten, whose tombstones stay on the bus. */
+const MOST_PENDING = 16
+
+function setPending(
+  status: NonNullable<VPNService['status']>,
+  pending: NonNullable<NonNullable<VPNService['status']>['pendingReleases']>,
+): void {
+  if (pending.length > 0) status.pendingReleases = pending.slice(-MOST_PENDING)
+  else delete status.pendingReleases
+}
+
+async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run: ServiceRun): Promise<Accepted[]> {
+  const accepted: Accepted[] = []
+  for (const connection of listConnections(service, deps.caches)) {
+    const verdict = judgeConnection(connection, service, deps.caches)
+    if (!verdict.ok) continue
+    const { key } = await deps.vpnKeys.find(connection, run.client, run.signal, () =>
+      givenKey(connection, service, deps),
+    )
+    if (key !== undefined) accepted.push({ connection, localCIDRs: verdict.object, preSharedKey: key })
+  }
+  return accepted
+}
+
+async function realise(
+  service: VPNService,
+  { router, network, address, node }: Outside,
+  accepted: readonly Accepted[],
+  deps: VPNServiceDeps,
+  { signal }: ServiceRun,
+): Promise<void> {
+  await deps.network.ensure(
+    {
+      ...{ kind: 'ServicePort', ...ownerOf(service), networkUid: network.metadata.uid },
+      ports: [{ node, addresses: [address.address], alsoSpeaksFor: [] }],
+    },
+    signal,
+  )
+  const peerCIDRs = accepted.flatMap(({ connection }) => connection.spec.peerCIDRs).sort()
+  await deps.network.ensure(
+    { kind: 'VPNService', ...ownerOf(service), routerUid: router.metadata.uid, node, peerCIDRs },
+    signal,
+  )
+}
+
+/** What all networks behind the Router can take: who sends more is told by the namespace. */
+function transitMtuOf(router: Router, { caches }: Pick<OperatorDeps, 'caches'>): number {
+  const networks = listJoined(router, caches).flatMap((subnet) => caches.networks.findByKey(networkKeyOf(subnet)) ?? [])
+  return Math.min(1500, ...networks.flatMap(({ status }) => status?.mtu ?? []))
+}
+
+async function releasePending(service: VPNService, deps: VPNServiceDeps): Promise<void> {
+  const status = (service.status ??= {})
+  const left: NonNullable<typeof status.pendingReleases> = []
+  for (const one of status.pendingReleases ?? [])
+    if (await releaseFrom({ kind: 'vpn', object: service, ...one }, deps)) left.push(one)
+  setPending(status, left)
+}
+
+function observe(service: VPNService, deps: VPNServiceDeps): Outcome {
+  const status = (service.status ??= {})
+  const { node = '' } = status
+  const report = deps.bus.observed.find('vpn', service.metadata.uid, node)
+  const answer = answerOf(report, askedOf(service, status.epoch, deps.writer()))
+  const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the VPN` })
+  if (refusal) throw refusal
+  const absent = findAbsence(node, { held: 'the VPN', noun: 'VPNService' }, deps)
+  if (absent) return absent
+  if (answer?.state === 'ready') {
+    status.state = 'ACTIVE'
+    return done
+  }
+  status.state = 'BUILD'
+  const failure = failureOf(answer, { reason: 'VPNFailed', message: `node ${node} is trying again` })
+  return failure ?? waitFor('Provisioning', `waiting for node ${node}`)
+}
+
+async function remove(service: VPNService, deps: VPNServiceDeps, { signal }: ServiceRun): Promise<Outcome> {
+  const status = (service.status ??= {})
+  status.state = 'DELETING'
+  await deps.network.remove('VPNService', service.metadata.uid, signal)
+  await deps.network.remove('ServicePort', service.metadata.uid, signal)
+  await releasePending(service, deps)
+  if (status.node !== undefined) {
+    const { node, epoch = 0 } = status
+    const waiting = await releaseFrom({ kind: 'vpn', object: service, node, epoch }, deps)
+    if (waiting) return waiting
+  }
+  const [first] = status.pendingReleases ?? []
+  if (first) return waitFor('Releasing', `waiting for node ${first.node} to release it`)
+  await releaseOthers(service, undefined, deps)
+  return released
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Secret, VPNConnection } from '../../lib/api/types.ts'
+import { ApiError } from '../../lib/kube/errors.ts'
+import { stored } from '../testing/memory-deps.ts'
+import { judgeKey, VPNKeyStore } from './key-store.ts'
+
+const KEY = 'sixteen-characters'
+const connection = stored<VPNConnection>('c', {
+  ...{ vpnServiceRef: { name: 's' }, peerAddress: '203.0.113.9', peerCIDRs: ['10.2.0.0/24'] },
+  preSharedKeySecretRef: { name: 'k' },
+})
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const secret = (data: Record<string, string>, labels: object = { 'nephele.dev/vpn-key': 'true' }) =>
+  ({ metadata: { name: 'k', namespace: 'ns', uid: 'u', labels }, data }) as unknown as Secret
+
+let now: number
+let reads: number
+let found: Secret | undefined | Error
+let store: VPNKeyStore
+const client = {
+  async find() {
+    reads++
+    if (found instanceof Error) throw found
+    return found
+  },
+} as never
+const find = (given?: string, at = connection) =>
+  store.find(at, client, new AbortController().signal, async () => given)
+
+beforeEach(() => {
+  ;[now, reads, found] = [1_000_000, 0, secret({ psk: base64(KEY) })]
+  store = new VPNKeyStore('nephele-system', () => now)
+})
+
+test('a key is read once a minute', async () => {
+  expect(await find()).toMatchObject({ key: KEY })
+  await find()
+  expect(reads).toBe(1)
+  now += 60_000
+  await find()
+  expect(reads).toBe(2)
+})
+
+test('another Secret is read at once, and of another key its VPNService hears', async () => {
+  const told: string[] = []
+  store.onChange((service) => told.push(service))
+  await find()
+  found = secret({ other: base64('another-key-of-it') })
+  const changed = { ...connection, spec: { ...connection.spec, preSharedKeySecretRef: { name: 'k', key: 'other' } } }
+  expect((await find(undefined, changed)).key).toBe('another-key-of-it')
+  expect(told).toEqual(['ns/s'])
+})
+
+describe('what is wrong with the Secret', () => {
+  test.each<[string, Secret | undefined, string]>([
+    ['it is missing', undefined, 'SecretNotFound'],
+    ['it has no such key', secret({ other: '' }), 'SecretNotFound'],
+    ['it is not marked', secret({ psk: base64(KEY) }, {}), 'SecretNotVPNKey'],
+    ['the key is short', secret({ psk: base64('fifteen-letters') }), 'PreSharedKeyInvalid'],
+    ['the key ends with a line', secret({ psk: base64(`${KEY}\n`) }), 'PreSharedKeyInvalid'],
+  ])('%s: said, and the key that was there before stays in use', async (_, wrong, reason) => {
+    found = wrong
+    expect(await find()).toMatchObject({ lacks: { reason, retryAfterMs: 60_000 } })
+    store = new VPNKeyStore('nephele-system', () => now)
+    expect(await find('the-one-of-the-node')).toMatchObject({ key: 'the-one-of-the-node', lacks: { reason } })
+    store = new VPNKeyStore('nephele-system', () => now)
+    found = secret({ psk: base64(KEY) })
+    await find()
+    found = wrong
+    now += 60_000
+    expect(await find()).toMatchObject({ key: KEY, lacks: { reason } })
+  })
+  test('a namespace that lets nobody read it: the command that does', async () => {
+    found = new ApiError('GET secrets', 403, { reason: 'Forbidden' })
+    expect(await find()).toMatchObject({
+      lacks: { reason: 'SecretNotPermitted', message: expect.stringContaining('kubectl create rolebinding -n ns') },
+    })
+  })
+})
+
+test.each([
+  ['a'.repeat(16), true],
+  ['a'.repeat(128), true],
+  ['a'.repeat(15), false],
+  ['a'.repeat(129), false],
+  ['a b'.repeat(6), false],
+  ['ü'.repeat(16), false],
+])('%s is a key: %s', (text, isKey) => {
+  const { key, lacks } = judgeKey(text, 'it')
+  expect([key !== undefined, lacks === undefined]).toEqual([isKey, isKey])
+  // Nothing of it is told.
+  if (lacks?.kind === 'wait') expect(lacks.message).not.toContain(text.slice(0, 8))
+})

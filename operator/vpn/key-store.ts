@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import { SECRET, VPN_KEY_LABEL } from '../../lib/api/kinds.ts'
+import type { Secret, VPNConnection } from '../../lib/api/types.ts'
+import type { KubeReader } from '../../lib/kube/client.ts'
+import { isForbidden } from '../../lib/kube/errors.ts'
+import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
+import { waitFor, type Outcome } from '../../lib/outcome.ts'
+import { Listeners } from '../bus/listeners.ts'
+
+/** Secrets cannot be watched (decision 32): so soon a change is seen. */
+export const LOOK_AGAIN_MS = 60_000
+/** Fewer can be found by who hears the two sides agree, and tries all at leisure. */
+const LEAST_CHARACTERS = 16
+const MOST_CHARACTERS = 128
+/** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
+const SECRETS_ROLE = 'nephele-user-data'
+
+export interface FoundKey {
+  /** The one that counts: what is wrong with the Secret now takes down no tunnel. */
+  key?: string
+  lacks?: Outcome
+}
+
+interface Known extends FoundKey {
+  from: string
+  readAt: number
+}
+
+/** Pre-shared keys, read one by one from the Secrets that VPNConnections name, again each minute, and kept in memory alone. */
+export class VPNKeyStore {
+  readonly #byConnection = new Map<string, Known>()
+  readonly #changed = new Listeners<ObjectKey>()
+  readonly #ownNamespace: string
+  readonly #now: () => number
+
+  /** @param ownNamespace the namespace of the operator's ServiceAccount, for messages */
+  constructor(ownNamespace: string, now: () => number = () => performance.now()) {
+    this.#ownNamespace = ownNamespace
+    this.#now = now
+  }
+
+  /** Called with the key of the VPNService whose connection has another pre-shared key now. */
+  onChange(listener: (service: ObjectKey) => void): () => void {
+    return this.#changed.add(listener)
+  }
+
+  forget(connectionUid: string): void {
+    this.#byConnection.delete(connectionUid)
+  }
+
+  /** @param given the key that the node has, for an operator that has just begun */
+  async find(
+    connection: VPNConnection,
+    client: Pick<KubeReader, 'find'>,
+    signal: AbortSignal,
+    given: () => Promise<string | undefined>,
+  ): Promise<FoundKey> {
+    const { uid, namespace } = connection.metadata
+    const { name, key = 'psk' } = connection.spec.preSharedKeySecretRef
+    // Who edits the connection has the Secret read again at once.
+    const from = `${name}/${key}/${connection.metadata.generation ?? 0}`
+    const known = this.#byConnection.get(uid)
+    // A little less than what callers wait: theirs is to be a new look.
+    if (known?.from === from && this.#now() - known.readAt < LOOK_AGAIN_MS - 1000) return known
+    const read = await this.#read(connection, client, signal)
+    const kept = read.key ?? known?.key ?? (await given())
+    const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.lacks ? { lacks: read.lacks } : {}) }
+    this.#byConnection.set(uid, { ...now, from, readAt: this.#now() })
+    if (known && known.key !== kept)
+      this.#changed.emit(keyOfRef({ namespace, name: connection.spec.vpnServiceRef.name }))
+    return now
+  }
+
+  async #read(
+    { metadata, spec }: VPNConnection,
+    client: Pick<KubeReader, 'find'>,
+    signal: AbortSignal,
+  ): Promise<FoundKey> {
+    const { namespace = '' } = metadata
+    const { name, key = 'psk' } = spec.preSharedKeySecretRef
+    const what = `Secret ${namespace}/${name} in spec.preSharedKeySecretRef`
+    const secret = await client.find<Secret>(SECRET, { namespace, name }, { signal }).catch((error: unknown) => {
+      if (isForbidden(error)) return 'forbidden' as const
+      throw error
+    })
+    if (secret === 'forbidden')
+      return lacking(
+        'SecretNotPermitted',
+        `the operator may not read ${what}, since namespace ${namespace} lets it read none: run kubectl create rolebinding -n ${namespace} ` +
+          `${SECRETS_ROLE} --clusterrole=${SECRETS_ROLE} --serviceaccount=${this.#ownNamespace}:nephele-operator`,
+      )
+    if (!secret) return lacking('SecretNotFound', `${what} does not exist: create it`)
+    if (secret.metadata.labels?.[VPN_KEY_LABEL] !== 'true')
+      return lacking(
+        'SecretNotVPNKey',
+        `${what} is not marked as a key of a VPN: run kubectl label secret -n ${namespace} ${name} ${VPN_KEY_LABEL}=true`,
+      )
+    const data = secret.data?.[key]
+    if (data === undefined) return lacking('SecretNotFound', `${what} has no key ${key}: write it`)
+    return judgeKey(Buffer.from(data, 'base64').toString('latin1'), `${what}, key ${key},`)
+  }
+}
+
+/** What is said of a key tells nothing of it but its length. Pure. */
+export function judgeKey(text: string, what: string): FoundKey {
+  if (!/^[!-~]*$/.test(text))
+    return lacking(
+      'PreSharedKeyInvalid',
+      `${what} has characters that are no printable ASCII, such as a space or a line break at its end: write it by kubectl create secret --from-literal`,
+    )
+  if (text.length < LEAST_CHARACTERS || text.length > MOST_CHARACTERS)
+    return lacking(
+      'PreSharedKeyInvalid',
+      `${what} has ${text.length} characters: write ${LEAST_CHARACTERS} to ${MOST_CHARACTERS} random ones on both sides (openssl rand -hex 32)`,
+    )
+  return { key: text }
+}
+
+function lacking(reason: string, message: string): FoundKey {
+  return { lacks: waitFor(reason, `${message}, which is noticed within a minute`, LOOK_AGAIN_MS) }
+}
