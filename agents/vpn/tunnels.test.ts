@@ -135,6 +135,20 @@ describe('why it is down, in words', () => {
     expect(log('sending DPD request')).toBe(false)
     expect(tunnels.onEvent('ike-updown', {})).toBe(true)
   })
+  test('one whose end is told while it is still listed is looked at again', async () => {
+    await ensure(CONNECTION)
+    sas = [up]
+    await ensure(CONNECTION)
+    expect(tunnels.onEvent('ike-updown', {})).toBe(true)
+    await ensure(CONNECTION)
+    expect([tunnels.observe()[0]?.up, tunnels.nextAskMs()]).toEqual([true, 500])
+    log('giving up after 4 retransmits')
+    sas = []
+    await ensure(CONNECTION)
+    expect(tunnels.observe()[0]?.reason).toBe('PeerNotAnswering')
+    now += 2000
+    expect(tunnels.nextAskMs()).toBe(2000)
+  })
   test('once it was up, what was before is forgotten', async () => {
     await ensure(CONNECTION)
     log('received AUTHENTICATION_FAILED notify error')

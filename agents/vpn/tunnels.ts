@@ -27,11 +27,15 @@ const RETRY = { baseMs: 4000, capMs: 60_000 }
 /** Of two sides that both begin the one with the higher address lets the other go first, or each would replace the other's. */
 const YIELD_MS = 3000
 const STOP_MS = '1000'
+/** charon says that a tunnel ends while it still lists it: so long it is looked at again. */
+const SETTLE_MS = 2000
+const SETTLE_EACH_MS = 500
 
 export class Tunnels {
   readonly #byUid = new Map<string, Tunnel>()
   readonly #now: () => number
   #sas: ViciSection[] = []
+  #settling = 0
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
@@ -43,7 +47,10 @@ export class Tunnels {
       this.#sas.push(message)
       return false
     }
-    if (name !== 'log') return true
+    if (name !== 'log') {
+      this.#settling = this.#now() + SETTLE_MS
+      return true
+    }
     const tunnel = this.#byUid.get(textOf(message, 'ikesa-name') ?? '')
     const failure = tunnel && failureOf(textOf(message, 'msg') ?? '', tunnel.connection.peerAddress)
     if (!tunnel || !failure) return false
@@ -68,10 +75,11 @@ export class Tunnels {
     )
   }
 
-  /** Until one is to be asked again; undefined: what happens next is an event. */
+  /** Until something is to be done again; undefined: what happens next is an event. */
   nextAskMs(): number | undefined {
     const due = [...this.#byUid.values()].flatMap(({ isUp, askAt }) => (isUp || askAt === Infinity ? [] : [askAt]))
-    return due.length === 0 ? undefined : Math.max(200, Math.min(...due) - this.#now())
+    const next = due.length === 0 ? undefined : Math.max(200, Math.min(...due) - this.#now())
+    return this.#now() < this.#settling ? Math.min(SETTLE_EACH_MS, next ?? SETTLE_EACH_MS) : next
   }
 
   async #listLoaded(charon: Control): Promise<string[]> {

@@ -15,6 +15,8 @@ import { Tunnels } from './tunnels.ts'
 
 const STYLE: ServiceStyle = { kind: 'vpn', prefix: 'nephvpn-', device: 'vpn' }
 const ANSWER_TIMEOUT_MS = 10_000
+/** Whatever charon has said or not. */
+const LOOK_MS = 30_000
 /** What charon tells by itself. */
 const EVENTS = ['list-sa', 'log', 'ike-updown', 'child-updown'] as const
 
@@ -60,11 +62,11 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     const session = await this.#session(document, outside.namespaceFile, context)
     await ensureRouting(name, spec, context.signal)
     await session.tunnels.ensure(spec, session.charon)
-    const retryAfterMs = session.tunnels.nextAskMs()
+    const retryAfterMs = Math.min(LOOK_MS, session.tunnels.nextAskMs() ?? LOOK_MS)
     return {
       state: outside.installed && isLinked ? 'ready' : 'starting',
       facts: { tunnels: session.tunnels.observe() },
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      retryAfterMs,
     }
   }
 

@@ -36,6 +36,7 @@ const connections = (own: string, peer: string, peerCIDR: string, psk: string) =
     remote_addrs = ${peer}
     proposals = aes256-sha256-modp2048
     dpd_delay = 2s
+    unique = replace
     local {
       auth = psk
       id = office.example.com
