@@ -118,6 +118,7 @@ describe('a role', () => {
     const { unlisted } = reconciler.standingFacts(document, { find: () => undefined })
     expect(unlisted?.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual([
       'volume RoleNotConfigured',
+      'balancer RoleNotConfigured',
       'vpn RoleNotConfigured',
       'instance RoleNotConfigured',
     ])

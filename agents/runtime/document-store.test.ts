@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { DesiredDocument } from '../../lib/contract/documents.ts'
+import { DOCUMENT_KINDS, type DesiredDocument } from '../../lib/contract/documents.ts'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import { recordDurableSteps, writeWhole } from '../../lib/durable-files.ts'
@@ -71,6 +71,11 @@ describe('DocumentStore', () => {
     await store.drop('instance', 'a')
     const again = await open()
     expect([again.list(), again.highest]).toEqual([[], { incarnation: 1, term: 7 }])
+  })
+
+  test.each(DOCUMENT_KINDS)('has after a restart what it had of kind %s', async (kind) => {
+    await (await open()).put({ ...tombstone('a'), kind } as DesiredDocument)
+    expect((await open()).find(kind, 'a')).toBeDefined()
   })
 
   test('remembers a finished tombstone', async () => {
