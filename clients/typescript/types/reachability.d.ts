@@ -72,7 +72,7 @@ export interface ReachabilitySpec {
       name: string
     }
     /**
-     * Any address. *immutable*
+     * Any address; from outside one of the same namespace's own, such as of a FloatingIP. *immutable*
      */
     ipAddress?: string
   }

@@ -8,8 +8,9 @@ import type { Sight } from './sight.ts'
 /** As many as the schema takes. */
 const MOST_HOPS = 64
 
+/** Of what has no name for this project nothing else is told either. */
 function hop(action: Action, of: Named | undefined, detail?: string): Hop {
-  return { action, ...of, ...(detail === undefined ? {} : { detail: detail.slice(0, 256) }) }
+  return { action, ...of, ...(of === undefined || detail === undefined ? {} : { detail: detail.slice(0, 256) }) }
 }
 
 /** The way of a packet, in words of our resources. Pure. */

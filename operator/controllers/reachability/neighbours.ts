@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who answers for an address on a Network, and to whom a machine there sends. Pure.
-import type { FloatingIP, Network, Subnet } from '../../../lib/api/types.ts'
+import type { FloatingIP, Network, Router, Subnet } from '../../../lib/api/types.ts'
 import {
   announcerMac,
   METADATA_ADDRESS,
@@ -64,15 +64,30 @@ export function findMac(network: Network, address: string, caches: Caches): stri
   )
 }
 
+/** Whether an address of an external Network is the project's: that of a FloatingIP, of a Router's gateway or of a Port. */
+export function isOwnAddress(namespace: string, network: Network, address: string, caches: Caches): boolean {
+  const key = keyOfObject(network)
+  const all = [
+    findFloatingIP(network, address, caches),
+    findGateway(key, address, caches),
+    ...caches.ports.listBy('address', addressKey(key, address)),
+  ]
+  return all.some((one) => one?.metadata.namespace === namespace)
+}
+
 function macOfRouters(network: Network, key: string, address: string, caches: Caches): string | undefined {
   const at = caches.subnets.listBy('network', key).find(({ status }) => status?.gatewayIP === address)
   if (at && isAnswered(network, at, caches)) return announcerMac(at.metadata.uid)
   const floating = findFloatingIP(network, address, caches)
   if (floating) return macOfFloating(floating)
-  const gateway = caches.routers
-    .listBy('gateway', key)
-    .find(({ status }) => status?.externalGateway?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
+  const gateway = findGateway(key, address, caches)
   return gateway && gatewayMac(gateway.metadata.uid)
+}
+
+function findGateway(networkKey: string, address: string, { routers }: Caches): Router | undefined {
+  return routers
+    .listBy('gateway', networkKey)
+    .find(({ status }) => status?.externalGateway?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
 }
 
 /** A Router has the Subnet's gateway address, or the network announces it by itself. */

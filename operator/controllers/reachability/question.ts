@@ -13,6 +13,7 @@ import { assertSupported } from '../common/sdn-controller.ts'
 import { listNics, portKeyOf } from '../instance/nics.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { familyOfSubnet } from '../subnet/range.ts'
+import { isOwnAddress } from './neighbours.ts'
 import { instance as instances, network as networks, port as ports } from './kind.ts'
 
 type Family = 'IPv4' | 'IPv6'
@@ -63,6 +64,8 @@ export function resolveQuestion(reachability: Reachability, caches: Caches): Fou
   if (receiver && !receiver.ok) return receiver
   const outside = source.networkRef ? outsideOf(reachability, source.networkRef, caches) : undefined
   if (outside && !outside.ok) return outside
+  if (outside && destination.ipAddress !== undefined)
+    assertOwn(destination.ipAddress, metadata.namespace ?? '', outside.object, caches)
   const asked = familyAsked(reachability)
   const families: Family[] = asked ? [asked] : ['IPv4', 'IPv6']
   for (const family of families) {
@@ -82,6 +85,17 @@ export function resolveQuestion(reachability: Reachability, caches: Caches): Fou
     'FamilyMismatch',
     `source and destination have no ${asked ?? 'family of'} addresses in common: name another Port, or another etherType`,
   )
+}
+
+/**
+ * Whom the rules of others let in under which address is theirs to know: nobody outside could find that out, since answers go to the
+ * sender that was named. The Network's own project may ask about all of it.
+ * @throws TerminalError
+ */
+function assertOwn(address: string, namespace: string, network: Network, caches: Caches): void {
+  if (network.metadata.namespace === namespace || isOwnAddress(namespace, network, address, caches)) return
+  const message = `${address} in spec.destination.ipAddress is no FloatingIP, gateway of a Router or Port of namespace ${namespace}: from outside, ask about one's own`
+  throw new TerminalError('ForeignAddress', message)
 }
 
 /** @throws TerminalError for a Network whose packets an SDN controller leads */

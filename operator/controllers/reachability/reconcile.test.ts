@@ -434,6 +434,54 @@ describe('its life', () => {
     expect(reachability.status?.state).toBe('Failed')
   })
 
+  describe('from outside, an address', () => {
+    const at = (namespace: string) => {
+      openOutside()
+      const named = stored<FloatingIP>(
+        'other',
+        { networkRef: { namespace: 'infra', name: 'public' } },
+        { namespace, uid: 'uid-other', status: { ...observed, networkUID: 'uid-public', ipAddress: '203.0.113.30' } },
+      )
+      world.put('floatingIPs', named)
+      return question({ ...fromOutside, destination: { ipAddress: '203.0.113.30' } })
+    }
+    test('of another project is not asked about: whom its rules let in is told to nobody else', async () => {
+      const foreign = at('victim')
+      expect(await reconcile(foreign)).toMatchObject({ kind: 'wait', reason: 'ForeignAddress' })
+      expect([foreign.status?.state, foreign.status?.stoppedBy, asked]).toEqual(['Failed', undefined, []])
+    })
+    test("of one's own is", async () => {
+      const own = at('ns')
+      await reconcile(own)
+      expect([own.status?.state, asked[0]?.destination]).toEqual(['Succeeded', '203.0.113.30'])
+    })
+    test("that nobody has is not either, but by the Network's own project", async () => {
+      openOutside()
+      const nobodys = question({ ...fromOutside, destination: { ipAddress: '203.0.113.31' } })
+      expect(await reconcile(nobodys)).toMatchObject({ reason: 'ForeignAddress' })
+      openOutside('ns')
+      const source = { networkRef: { name: 'public' } }
+      const owners = question({ source, destination: { ipAddress: '203.0.113.31' } })
+      await reconcile(owners)
+      expect(owners.status?.state).toBe('Succeeded')
+    })
+  })
+
+  test('of what another project has on the way no address is told', async () => {
+    openOutside()
+    world.put('routers', stored<Router>('theirs', {}, { namespace: 'victim', uid: 'uid-theirs' }))
+    answers.push({
+      steps: [
+        { what: 'routed', routerUid: 'uid-theirs' },
+        { what: 'translated', routerUid: 'uid-theirs', end: 'destination', address: '192.168.77.5' },
+      ],
+      end: { what: 'delivered', portUids: ['uid-nobody'] },
+    })
+    const status = await ask({ destination: { ipAddress: '203.0.113.30' } })
+    expect(status?.requestPath).toContainEqual({ action: 'Translated' })
+    expect(JSON.stringify(status)).not.toContain('192.168.77.5')
+  })
+
   test('it is asked once, and goes when its time is over', async () => {
     const reachability = world.put('reachabilities', question({ ttlSecondsAfterFinished: 60 }))
     expect(await reconcile(reachability)).toEqual({ kind: 'done', retryAfterMs: 60_000 })

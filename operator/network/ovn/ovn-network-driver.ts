@@ -53,6 +53,8 @@ export class OvnNetworkDriver implements NetworkDriver {
   readonly #made = new Set<(row: MadeRow) => void>()
   #term: Term | undefined
   #writing = false
+  /** Since northd was asked last whether it has made flows of everything. */
+  #changed = true
   #tail: Promise<unknown> = Promise.resolve()
   #stopped = AbortSignal.abort()
 
@@ -76,6 +78,7 @@ export class OvnNetworkDriver implements NetworkDriver {
     this.#trace = trace && new OvnTrace(trace)
     this.#client.onChange((changes) => {
       this.#nb.update(changes)
+      this.#changed ||= changes.some(({ table }) => table !== 'NB_Global')
       this.#tellMade(changes)
       if (!this.#writing && changes.some(isDisturbance)) this.#tellDisturbed()
       if (changes.some(({ table }) => table === 'NB_Global')) this.#backend.global(this.#nb.global()?.row)
@@ -202,7 +205,7 @@ export class OvnNetworkDriver implements NetworkDriver {
 
   /** Resolves when northd has made flows of all that is written. */
   async #settle(signal: AbortSignal): Promise<void> {
-    await this.#probe()
+    if (this.#changed) await this.#askNorthd()
     const asked = cfgOf(this.#nb, 'nb_cfg')
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(SETTLE_MS)])
     await this.#client
@@ -215,6 +218,17 @@ export class OvnNetworkDriver implements NetworkDriver {
           { cause: error },
         )
       })
+  }
+
+  /** Not without need: the chassis of every node answer as well, by a write each. */
+  async #askNorthd(): Promise<void> {
+    this.#changed = false
+    try {
+      await this.#probe()
+    } catch (error) {
+      this.#changed = true
+      throw error
+    }
   }
 
   #endWatches(): void {

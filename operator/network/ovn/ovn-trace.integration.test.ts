@@ -55,6 +55,16 @@ test('security groups decide on one network, and answers pass', async () => {
   expect((await trace({ protocol: 'icmp' })).end).toEqual(arrived(PORT.web))
 })
 
+test('northd is asked once for all questions between two changes: each time every node answers as well', async () => {
+  await trace()
+  const before = await cloud.asked()
+  for (let i = 0; i < 3; i++) await trace({ destinationPort: 90 + i })
+  expect(await cloud.asked()).toBe(before)
+  await cloud.ensure(router())
+  await trace()
+  expect(await cloud.asked()).toBe((before ?? 0) + 1)
+})
+
 test('who sends under an address that is not its own is stopped, and so is what nobody has', async () => {
   expect((await trace({ source: '10.0.1.99' })).end).toEqual(stopped({ why: 'portSecurity', portUid: PORT.client }))
   expect((await trace({ destinationMac: '0a:00:00:00:00:77' })).end).toEqual(stopped({ why: 'unknownHost' }))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two networks, their router and an external one, in a real OVN central without nodes: what traces are tried on.
+import { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
+import { readNumber } from '../../../../lib/ovsdb/values.ts'
 import { announcerMac } from '../../../../lib/contract/metadata-port.ts'
 import type { LogicalByKind, LogicalWant } from '../../logical-kinds.ts'
 import { OvnNetworkDriver } from '../ovn-network-driver.ts'
@@ -110,13 +112,23 @@ export async function startTracedCloud() {
     for (const want of wants) await driver.ensure(want, signal)
   }
   await ensure(...BASIS)
+  const raw = new OvsdbClient({
+    ...{ database: 'OVN_Northbound', remotes: [central.northbound] },
+    tables: { NB_Global: { columns: ['nb_cfg'] } },
+  })
+  raw.start(signal)
   return {
     driver,
+    /** How often northd was asked whether it is through. */
+    asked: async () => {
+      const [{ rows } = {}] = await raw.transact([{ op: 'select', table: 'NB_Global', where: [] }], signal)
+      return readNumber(rows?.[0]?.['nb_cfg'])
+    },
     signal,
     ensure,
     stop: async () => {
       abort()
-      await driver.close()
+      await Promise.all([driver.close(), raw.close()])
       await central.stop()
     },
   }
