@@ -149,7 +149,7 @@ describe('OvnNetworkDriver on a real northbound database', () => {
     const versions = await rowVersions(raw, soon())
     expect(await driftOf(raw, WORLD, soon())).toEqual([])
     await ensureAll(driver, WORLD, soon)
-    expect(await rowVersions(raw, soon())).toBe(versions)
+    expect(await rowVersions(raw, soon())).toEqual(versions)
     expect((await driver.listOwned(soon())).map(({ kind, uid }) => `${kind}/${uid}`).sort()).toEqual([
       'Network/net-1',
       'Port/port-1',

@@ -2,12 +2,16 @@
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import { NORTHBOUND_TABLES } from '../northbound-tables.ts'
 
-/** The same text for as long as nobody writes: the server numbers each row anew with every write of it. */
-export async function rowVersions(raw: Pick<OvsdbClient, 'transact'>, signal: AbortSignal): Promise<string> {
+/** By table; the same for as long as nobody writes: the server numbers each row anew with every write of it. */
+export async function rowVersions(
+  raw: Pick<OvsdbClient, 'transact'>,
+  signal: AbortSignal,
+): Promise<Record<string, string[]>> {
   const tables = Object.keys(NORTHBOUND_TABLES)
   const results = await raw.transact(
     tables.map((table) => ({ op: 'select', table, where: [], columns: ['_uuid', '_version'] })),
     signal,
   )
-  return JSON.stringify(results.map(({ rows }) => (rows ?? []).map((row) => JSON.stringify(row)).sort()))
+  const versions = results.map(({ rows }) => (rows ?? []).map((row) => JSON.stringify(row)).sort())
+  return Object.fromEntries(tables.map((table, i) => [table, versions[i] ?? []]))
 }
