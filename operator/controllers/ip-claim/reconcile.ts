@@ -5,6 +5,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
+import { isProxyHolder } from '../load-balancer/proxy-addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import { outside, subnet as subnetOfRouter } from '../router/kind.ts'
@@ -95,7 +96,7 @@ function isAbandoned(
     const { vipAddress } = (owner as LoadBalancer).status ?? {}
     return vipAddress !== undefined && vipAddress !== address
   }
-  if (isProxy(ownerRef)) return isProxyAbandoned(address, owner as LoadBalancer)
+  if (isProxyHolder(ownerRef.kind)) return isProxyAbandoned(address, owner as LoadBalancer)
   if (ownerRef.kind === 'VPNService') {
     const { externalIP } = (owner as VPNService).status ?? {}
     return externalIP !== undefined && externalIP !== address
@@ -110,10 +111,6 @@ function isAbandoned(
   const subnet = caches.subnets.find(block.namespace, block.subnetName)
   const network = subnet && networkKeyOf(subnet)
   return network === undefined || !targetKeysOf(outside, router).includes(network)
-}
-
-function isProxy({ kind }: OwnerRef): boolean {
-  return kind === 'ProxyAddress' || kind === 'FirstProxy' || kind === 'SecondProxy'
 }
 
 /** One with HTTP listeners may be about to have it: it keeps the address of a proxy for the next one. */

@@ -12,6 +12,7 @@ import { labelKeysOf } from '../instance/label-keys.ts'
 import { listPorts } from '../instance/nics.ts'
 import { memberPortsOf } from './kind.ts'
 import { isOff } from './members.ts'
+import { isProxyHolder } from './proxy-addresses.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
 
 export function loadBalancerController(
@@ -99,7 +100,7 @@ export function loadBalancerController(
       ({ enqueue, enqueueUid }) =>
         deps.addresses.onFreed(({ block, entry }) => {
           const { ownerRef } = entry
-          if (ownerRef?.kind === 'LoadBalancer' || ownerRef?.kind === 'HealthMonitor') enqueueUid(ownerRef.uid)
+          if (ownerRef && isHolder(ownerRef.kind)) enqueueUid(ownerRef.uid)
           const probing = routers.listBy('legUID', block.subnetUid).flatMap((one) => lackingProbe(one, block.subnetUid))
           const waiting = keysBy('withoutAddress', `${block.namespace}/${block.subnetName}`)
           for (const key of [...waiting, ...probing]) enqueue(key)
@@ -124,6 +125,11 @@ export function loadBalancerController(
   function selectedOf({ metadata }: Instance): unknown {
     return [metadata.labels, metadata.deletionTimestamp]
   }
+}
+
+/** As which a balancer holds addresses. */
+function isHolder(kind: string): boolean {
+  return kind === 'LoadBalancer' || kind === 'HealthMonitor' || isProxyHolder(kind)
 }
 
 /** What of a Router decides who is reached. */

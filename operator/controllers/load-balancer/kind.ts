@@ -49,6 +49,11 @@ export function holderOfBalancer({ metadata }: LoadBalancer): ClaimHolder {
   return ownerOf('LoadBalancer', metadata)
 }
 
+/** Whether it has HTTP listeners and fewer proxies than it could have. */
+function wantsProxies({ spec, status }: LoadBalancer): boolean {
+  return spec.listeners.some(({ protocol }) => protocol === 'http') && (status?.proxies?.length ?? 0) < MOST_PROXIES
+}
+
 /** As which it has the addresses from where it probes: one in each Subnet, and so not as which it is reached. */
 export function holderOfProbes({ metadata }: LoadBalancer): ClaimHolder {
   return ownerOf('HealthMonitor', metadata)
@@ -69,10 +74,6 @@ export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<
 
 export const MOST_PROXIES = 2
 
-function hasHttp({ listeners }: LoadBalancer['spec']): boolean {
-  return listeners.some(({ protocol }) => protocol === 'http')
-}
-
 export function memberPortsOf({ status }: LoadBalancer): string[] {
   const members = (status?.listeners ?? []).flatMap((listener) => listener.members)
   return [...new Set(members.flatMap(({ portUID }) => portUID ?? []))]
@@ -85,8 +86,7 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     /** Names of the nodes that run its proxies. */
     proxyNode: ({ status }) => (status?.proxies ?? []).map(({ node }) => node),
     /** `true`: it has HTTP listeners and fewer proxies than it could have. */
-    wantsProxies: ({ spec, status }) =>
-      hasHttp(spec) && (status?.proxies?.length ?? 0) < MOST_PROXIES ? ['true'] : [],
+    wantsProxies: (balancer) => (wantsProxies(balancer) ? ['true'] : []),
     /** `team/app=web`: labels by which it selects machines. */
     selects: selectorKeysOf,
     /** UIDs of the Ports that are its members. */
@@ -99,7 +99,8 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
       spec.listeners.some(({ healthMonitor, protocol }) => healthMonitor && protocol !== 'http')
         ? [status.router]
         : [],
-    /** The Subnet of which it waits for an address. */
-    withoutAddress: (balancer) => (balancer.status?.vipAddress === undefined ? targetKeysOf(subnet, balancer) : []),
+    /** The Subnet of which it waits for an address, or for one of a proxy. */
+    withoutAddress: (balancer) =>
+      balancer.status?.vipAddress === undefined || wantsProxies(balancer) ? targetKeysOf(subnet, balancer) : [],
   },
 }

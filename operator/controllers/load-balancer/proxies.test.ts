@@ -38,18 +38,22 @@ const documents = () =>
 const says = (one: LoadBalancer, node: string, facts: ObservedFacts) =>
   w.report('balancer', one, { node, epoch: one.status?.proxyEpoch ?? 0, state: 'active', facts })
 
-beforeEach(async () => {
+async function begin(allocationPools?: Subnet['spec']['allocationPools']): Promise<void> {
   w = memoryWorld()
   const network = stored<Network>('net', {})
   await reconcileNetwork(network, w.deps, w.run)
   w.put('networks', network)
-  const subnet = stored<Subnet>('front', { networkRef: { name: 'net' }, cidr: '10.0.1.0/24' })
+  const subnet = stored<Subnet>('front', {
+    ...{ networkRef: { name: 'net' }, cidr: '10.0.1.0/24' },
+    ...(allocationPools ? { allocationPools } : {}),
+  })
   await reconcileSubnet(subnet, w.deps, w.run)
   w.put('subnets', subnet)
   const router = stored<Router>('r', { interfaces: [{ subnetRef: { name: 'front' } }] })
   await reconcileRouter(router, w.deps, w.run)
   w.put('routers', router)
-})
+}
+beforeEach(() => begin())
 
 test('two nodes run one, each with an address of its own; connections go to the address that they share', async () => {
   for (const name of ['g1', 'g2', 'g3']) addNode(name)
@@ -98,6 +102,20 @@ test('a second node joins one that serves, which keeps its address; one that lea
     { node: 'g3', ipAddress: first?.ipAddress },
   ])
   expect(w.bus.desired.find('g1', 'balancer', 'uid-shop')?.tombstone).toBe(true)
+})
+
+test('in a full Subnet a second node changes nothing for the first, which follows what is wanted', async () => {
+  // The balancer's own, the one that its proxies share, and the first proxy's.
+  await begin([{ start: '10.0.1.2', end: '10.0.1.4' }])
+  addNode('g1')
+  const one = balancer()
+  await step(one)
+  addNode('g2')
+  one.spec.listeners = [{ ...listener, members: [{ ipAddress: '10.0.1.51' }] }]
+  expect(await step(one)).toMatchObject({ reason: 'NoFreeAddress' })
+  expect(documents().map(({ node, spec }) => [node, spec.pools[0]?.members])).toEqual([
+    ['g1', [{ address: '10.0.1.51', port: 80 }]],
+  ])
 })
 
 test('of members counts what the proxy says that serves, since when, and why', async () => {

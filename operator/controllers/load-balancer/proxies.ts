@@ -51,6 +51,7 @@ export async function ensureProxies(
   if (nodes.length === 0) return { lacks: [NO_NODE] }
   const claimed = await claimProxies(balancer, subnet, nodes, deps)
   if (!claimed.ok) return { lacks: [claimed.outcome] }
+  if (claimed.object.proxies.length === 0) return { lacks: claimed.object.lacks }
   if (place(balancer, claimed.object, deps)) return { first: saved, lacks: [] }
   for (const { node } of claimed.object.proxies) {
     const regressed = deps.regression.check(
@@ -72,12 +73,12 @@ export async function ensureProxies(
     await deps.bus.desired.publish(
       balancerDocument(balancer, { subnet, network, found, node, addresses: claimed.object }, deps.writer()),
     )
-  const left = await releaseOthers(balancer, new Set(nodes), deps)
+  const left = await releaseOthers(balancer, new Set(proxies.map(({ node }) => node)), deps)
   const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
   sayWhoServes(balancer, reports)
   const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
   return {
-    lacks: [...failures, ...left],
+    lacks: [...failures, ...claimed.object.lacks, ...left],
     report: reports.find((one) => one?.facts.serving) ?? reports.find((one) => one),
   }
 }

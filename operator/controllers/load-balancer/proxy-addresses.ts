@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
 import { servicePortMac } from '../../../lib/contract/service-port.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { found, type Found } from '../../kind/found.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -14,17 +15,27 @@ export interface ProxyAddresses {
   sharedAddress: string
   /** Each proxy's own. */
   proxies: readonly { node: string; ipAddress: string }[]
+  /** What keeps a node without one; it runs none. */
+  lacks: readonly Outcome[]
 }
 
 /** As which each of them is held; of a proxy that goes to another node the address stays. */
 const SHARED = 'ProxyAddress'
 const OWN = ['FirstProxy', 'SecondProxy'] as const
 
+/** Of an address of a balancer's proxies: what its owner is called. */
+export function isProxyHolder(kind: string): boolean {
+  return [SHARED, ...OWN].some((one) => one === kind)
+}
+
 function holderAs(balancer: LoadBalancer, kind: typeof SHARED | (typeof OWN)[number]): ClaimHolder {
   return { ...holderOfBalancer(balancer), kind }
 }
 
-/** @param nodes at most as many as there are of OWN */
+/**
+ * One without an address keeps nobody from those that have theirs.
+ * @param nodes at most as many as there are of OWN
+ */
 export async function claimProxies(
   balancer: LoadBalancer,
   subnet: Subnet,
@@ -51,15 +62,16 @@ export async function claimProxies(
   const taken = new Set(nodes.flatMap((node) => OWN.filter((kind) => holds(kind, hadBy(node)))))
   const free = OWN.filter((kind) => !taken.has(kind))
   const proxies: ProxyAddresses['proxies'][number][] = []
+  const lacks: Outcome[] = []
   for (const node of nodes) {
     const had = hadBy(node)
     const kind = OWN.find((one) => holds(one, had)) ?? free.shift()
     if (!kind) break
     const address = await claim(kind, had, node)
-    if (!address.ok) return address
-    proxies.push({ node, ipAddress: address.object.address })
+    if (address.ok) proxies.push({ node, ipAddress: address.object.address })
+    else lacks.push(address.outcome)
   }
-  return found({ sharedAddress: shared.object.address, proxies })
+  return found({ sharedAddress: shared.object.address, proxies, lacks })
 }
 
 export async function releaseProxies(balancer: LoadBalancer, { addresses }: AddressDeps): Promise<void> {

@@ -26,9 +26,11 @@ const leading = (c: QuietCloud) => {
 }
 const floating: Where = ['floatingIPs', ns('out')]
 
-const http = (c: QuietCloud) =>
+const PORTS = ['a', 'b', 'd']
+const gateway = (c: QuietCloud, n: number) => c.addNode(`g${n}`, {}, {}, { 'nephele.dev/network': 'gateway' })
+const http = (c: QuietCloud, name = 'lan-v4') =>
   c.make('loadBalancers', 'web', {
-    vip: { subnetRef: { name: 'lan-v4' } },
+    vip: { subnetRef: { name } },
     listeners: [{ name: 'http', protocol: 'http', port: 80, members: [{ ipAddress: '10.0.0.9' }] }],
   })
 
@@ -56,6 +58,24 @@ export const BALANCER_ROWS: WaitRow[] = [
     },
     ends: (c) => c.answersAll(),
     ...(reason === 'Releasing' ? { next: 'gone' as const } : {}),
+  })),
+  // Of five addresses Ports have three or two.
+  ...[1, 2].map((nodes): WaitRow => ({
+    reason: 'NoFreeAddress',
+    by: `of proxy ${nodes}`,
+    where: balancer,
+    waits: async (c) => {
+      for (let n = 1; n <= nodes; n++) gateway(c, n)
+      c.make('networks', 'net')
+      c.subnet('other', { networkRef: { name: 'net' }, cidr: '10.9.0.0/29' })
+      for (const name of PORTS.slice(nodes - 1)) c.port(name, { networkRef: { name: 'net' } })
+      await c.operator.rest()
+      router(c, 'other')
+      http(c, 'other')
+    },
+    ends: (c) => {
+      for (const name of PORTS.slice(nodes - 1)) c.operator.remove('ports', ns(name))
+    },
   })),
   {
     reason: 'LoadBalancerNotFound',
