@@ -13,6 +13,8 @@ export interface Daemon {
   pidFile: string
   /** Absolute: the folder that the daemon works in, which must not be unmounted before the daemon ends. */
   folder: string
+  /** Of the unit, where there is systemd: systemd.resource-control(5). */
+  limits?: { memory: string; tasks: number }
 }
 
 /**
@@ -33,7 +35,7 @@ export const launchDirectly: Launch = (daemon, signal) => run(daemon.argv, signa
 const launchBySystemd: Launch = (daemon, signal) => run(systemdCommand(daemon), signal)
 
 /** Pure. systemd-run(1). systemd would expand `$` in the arguments: our paths and names contain none. */
-export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string, ...string[]] {
+export function systemdCommand({ name, argv, pidFile, folder, limits }: Daemon): [string, ...string[]] {
   return [
     'systemd-run',
     '--quiet',
@@ -43,6 +45,7 @@ export function systemdCommand({ name, argv, pidFile, folder }: Daemon): [string
     `--property=PIDFile=${pidFile}`,
     `--property=Before=${STOPPED_FIRST.join(' ')}`,
     `--property=RequiresMountsFor=${quoted(folder)}`,
+    ...(limits ? [`--property=MemoryMax=${limits.memory}`, `--property=TasksMax=${limits.tasks}`] : []),
     '--',
     ...argv,
   ]
