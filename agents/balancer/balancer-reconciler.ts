@@ -33,7 +33,13 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
       if (uid === undefined) wake.all()
       else if (this.#seen.has(uid)) wake.one(uid)
     })
-    const timer = setInterval(() => void this.#lookAtAll(wake, signal), this.#options.lookMs ?? 1000)
+    let isLooking = false
+    const look = async () => {
+      if (isLooking) return
+      isLooking = true
+      await this.#lookAtAll(wake, signal).finally(() => (isLooking = false))
+    }
+    const timer = setInterval(() => void look(), this.#options.lookMs ?? 1000)
     timer.unref()
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })
     return Promise.resolve()

@@ -109,6 +109,22 @@ async function holder(): Promise<number> {
     50,
   ).then(({ at }) => at)
 }
+/** VRRP version 3, RFC 9568, 5.2: priority 255, and no sign of life for 41 seconds. */
+function claim(from: string, to: string): Buffer {
+  const octets = (address: string) => address.split('.').map(Number)
+  const [head, shared] = [[0x31, 1, 255, 1, 0x0f, 0xff], octets(SHARED)]
+  const summed = Buffer.from([...octets(from), ...octets(to), 0, 112, 0, 12, ...head, 0, 0, ...shared])
+  let sum = 0
+  for (let i = 0; i < summed.length; i += 2) sum += summed.readUInt16BE(i)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16)
+  return Buffer.from([...head, (~sum >> 8) & 0xff, ~sum & 0xff, ...shared])
+}
+/** By the machine on the third node. */
+async function sendClaim(to: string): Promise<void> {
+  const octal = [...claim('10.7.0.20', to)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
+  const script = `printf '${octal}' | socat -u - IP4-SENDTO:${to}:112,ttl=255`
+  await cluster.nodes[2]!.run('ip', 'netns', 'exec', serviceNamespace(clientUid), 'sh', '-c', script)
+}
 const untilOne = () => until(() => serving().length === 1, serving, 15_000, 50)
 
 test('one of two serves; HAProxy is started again, outlives the agent, and gives way in order, of which nothing is left', async () => {
@@ -147,6 +163,11 @@ test('one of two serves; HAProxy is started again, outlives the agent, and gives
   )
   endMember()
 
+  for (const { address } of NODES) await sendClaim(address)
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  expect(serving()).toEqual([at])
+  expect(await statusFrom(other)).toBe('503')
+
   const killed = await pidOf(at)
   await cluster.nodes[at]!.run('kill', '-KILL', killed.trim())
   await until(async () => (await pidOf(at).catch(() => killed)) !== killed, 'another process', 10_000, 100)
@@ -159,6 +180,15 @@ test('one of two serves; HAProxy is started again, outlives the agent, and gives
   agent.send({ configure: { roles: { gateway: true }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } })
   await agent.waitState('balancer', uid, 'active', 20_000)
   expect(await pidOf(at)).toBe(pid)
+
+  await untilOne()
+  const deserted = await holder()
+  await cluster.nodes[deserted]!.agent.stop('SIGKILL')
+  await cluster.nodes[deserted]!.run('kill', '-KILL', (await pidOf(deserted)).trim())
+  await until(async () => (await holder()) !== deserted, 'the other to take over without the agent', 8000, 100)
+  const successor = await cluster.nodes[deserted]!.startAgent()
+  successor.send({ configure: { roles: { gateway: true }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } })
+  await successor.waitState('balancer', uid, 'active', 20_000)
 
   const dying = await holder()
   const { gap, answers } = await longestGap(() => stopDaemon(cluster.nodes[dying]!.node, 'ovs-vswitchd', 'SIGKILL'))
@@ -176,4 +206,23 @@ test('one of two serves; HAProxy is started again, outlives the agent, and gives
   await until(async () => (await statusFrom(staying)) === '503', 'the other to answer', 3000, 50)
   const left = await going.run('sh', '-c', 'ls /run/nephele/balancers; ip netns; pgrep -l "haproxy|keepalived" || true')
   expect(left.trim()).toBe('')
-}, 90_000)
+
+  const stays = documentOf(staying as 0 | 1)
+  const { port: ownPort, sharedAddress, listeners, pools } = stays.spec
+  const document = {
+    ...stays,
+    versions: { ...versions, generation: 2 },
+    spec: { port: ownPort, sharedAddress, listeners, pools },
+  }
+  cluster.nodes[staying]!.agent.send({ document })
+  const names = () => cluster.nodes[staying]!.run('sh', '-c', 'pgrep -l keepalived || true')
+  await until(async () => (await names()).trim() === '', 'keepalived to end', 10_000, 100)
+  await until(
+    async () => (await inside(staying, 'ip', '-brief', 'address')).includes(`${SHARED}/32`),
+    'it',
+    10_000,
+    100,
+  )
+  const asked = ['ip', 'netns', 'exec', serviceNamespace(clientUid), 'curl', '-s', '-o', '/dev/null', '-m', '2']
+  expect(await cluster.nodes[2]!.run(...asked, '-w', '%{http_code}', `http://${SHARED}/`)).toBe('503')
+}, 120_000)

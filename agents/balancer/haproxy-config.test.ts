@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { BalancerSpec } from '../../lib/contract/documents.ts'
 import { renderHaproxy } from './haproxy-config.ts'
 import { renderKeepalived } from './keepalived-config.ts'
-import { inHex } from './balancer-daemons.ts'
+import { inHex, noticeSwitch, planAddress } from './shared-address.ts'
 import { readMembers } from './member-states.ts'
 
 const spec: BalancerSpec = {
@@ -130,16 +130,20 @@ describe('what HAProxy is told', () => {
 })
 
 test('keepalived knows the other node, which of them is preferred, and whether HAProxy runs', () => {
-  const lines = renderKeepalived(spec, '/run/x/health').split('\n')
+  const lines = renderKeepalived(spec, { healthFile: '/run/x/health', pidFile: '/run/x/haproxy.pid' }).split('\n')
   const wanted = [
     'priority 150',
     'unicast_src_ip 10.0.0.11',
     '10.0.0.12',
     '10.0.0.13/32 dev svc0',
     'file "/run/x/health"',
+    'script "/usr/bin/pgrep --pidfile /run/x/haproxy.pid --exact haproxy"',
+    // Else any guest says who serves.
+    'vrrp_check_unicast_src',
   ]
   expect(lines).toEqual(expect.arrayContaining(wanted))
-  const other = renderKeepalived({ ...spec, standby: { peer: '10.0.0.11', isPreferred: false } }, '/h').split('\n')
+  const place = { healthFile: '/h', pidFile: '/p' }
+  const other = renderKeepalived({ ...spec, standby: { peer: '10.0.0.11', isPreferred: false } }, place).split('\n')
   expect(other).toContain('priority 100')
 })
 
@@ -152,6 +156,14 @@ test.each<[string, string, object[]]>([
 ])('of members HAProxy says: %s', (_, line, expected) => {
   const members = readMembers(`# pxname,svname,status,check_status,check_code\n${line}\n\n`, spec)
   expect(members).toEqual(expected.map((one) => ({ pool: 'web', address: '10.0.0.5', port: 8080, ...one })))
+})
+
+test('alone, the address is put there and announced', () => {
+  expect(planAddress(spec)).toEqual(['address replace 10.0.0.13/32 dev svc0', `link set svc0 address ${spec.port.mac}`])
+  expect(noticeSwitch(spec)).toBe('/proc/sys/net/ipv4/conf/svc0/arp_notify')
+  const six = { ...spec, sharedAddress: 'fd00::d' }
+  expect(planAddress(six)[0]).toBe('address replace fd00::d/128 dev svc0 nodad')
+  expect(noticeSwitch(six)).toBe('/proc/sys/net/ipv6/conf/svc0/ndisc_notify')
 })
 
 test.each([

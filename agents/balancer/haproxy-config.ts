@@ -31,8 +31,9 @@ function global({ listeners }: BalancerSpec, { chroot, stateFile }: ConfigPlace)
   const most = listeners.reduce((sum, { maxConnections }) => sum + maxConnections, 0)
   return [
     'global',
-    // A worker that keeps old connections after a reload ends some day.
-    ...['user haproxy', 'group haproxy', `chroot ${chroot}`, 'nbthread 2', 'hard-stop-after 1h'],
+    ...['user haproxy', 'group haproxy', `chroot ${chroot}`, 'nbthread 2'],
+    // A worker that keeps old connections after a reload ends some day, and after three more reloads.
+    ...['hard-stop-after 1h', 'mworker-max-reloads 3'],
     ...[`maxconn ${most}`, `server-state-file ${stateFile}`],
     // `normalize-uri` counts as experimental.
     ...(listeners.some(({ rules }) => rules.length > 0) ? ['expose-experimental-directives'] : []),

@@ -15,10 +15,7 @@ export interface InventorySource {
     signal: AbortSignal,
   ): Promise<
     Partial<
-      Pick<
-        Inventory,
-        'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'resolver' | 'pools' | 'imageCache' | 'encapAddress'
-      >
+      Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'pools' | 'imageCache' | 'encapAddress'>
     >
   >
 }

@@ -22,7 +22,6 @@ import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
-import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { chooseLaunch } from '../storage/exports/launcher.ts'
 import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
@@ -117,9 +116,6 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ...{ ports: new ServicePorts(driver), runDir: context.runDir, log },
     daemons: new BalancerDaemons(async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
   })
-  const health = healthFolder(context.runDir)
-  const watching = watchHealth(health, () => context.inventoryChanged())
-  watching.catch((err: unknown) => log.warn({ err }, "the resolver's word is looked at once a minute"))
   database.start(stop.signal)
   return {
     name: 'network',
@@ -139,13 +135,6 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
           return physical.report ? { physicalNetworks: physical.report } : {}
         },
       },
-      {
-        name: 'resolver',
-        collect: async () => {
-          const state = await readHealth(health)
-          return state ? { resolver: state } : {}
-        },
-      },
     ],
     configure: async (spec, signal) => {
       wanted = toChassis(spec, context)
@@ -162,7 +151,6 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       vpn.stop()
       physical.stop()
       await gateways.stop()
-      await watching.then((end) => end()).catch(() => undefined)
       stop.abort()
       await database.close()
     },

@@ -181,7 +181,6 @@ const WELL = [
   'StandbyReady',
   'NextHopsAnswer',
   'MachinesOnRecord',
-  'UpstreamsAnswer',
   'Answered',
 ]
 
