@@ -66,6 +66,8 @@ export interface ForeignGateway extends AsyncDisposable {
   run(argv: readonly string[], timeoutMs?: number): Promise<ExecResult>
   /** Starts its strongSwan with this peer. */
   start(peer: string, peerCIDR: string, psk: string): Promise<void>
+  /** Ends it without a word to anybody. */
+  kill(): Promise<void>
 }
 
 export async function startForeignGateway(test: TestCloud): Promise<ForeignGateway> {
@@ -126,6 +128,9 @@ export async function startForeignGateway(test: TestCloud): Promise<ForeignGatew
           () => undefined,
         ),
       )
+    },
+    async kill() {
+      await run(['sh', '-c', 'kill -9 $(cat /run/foreign.pid); rm -f /run/foreign.vici'])
     },
     [Symbol.asyncDispose]: stop,
   }

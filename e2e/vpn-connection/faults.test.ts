@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tunnel to a strongSwan that is not ours.
+// A tunnel to a strongSwan that is not ours, and what becomes of it when the peer, our daemon and our agent die.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { SECURITY_GROUP, VPN_CONNECTION } from '../../lib/api/kinds.ts'
+import { SECURITY_GROUP, VPN_CONNECTION, VPN_SERVICE } from '../../lib/api/kinds.ts'
 import { BEHIND, startForeignGateway, type ForeignGateway } from '../harness/foreign-gateway.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { FROM_EVERYWHERE } from '../harness/public.ts'
 import { createSite, putKey, untilConnection } from '../harness/vpn.ts'
-import { waitUntilTrue } from '../harness/wait.ts'
+import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const KEY = 'known-to-the-office-and-to-us-1'
 const CLASSIC = { encryptionAlgorithm: 'aes-256', authAlgorithm: 'sha256', pfs: 'group14' }
@@ -18,7 +18,7 @@ let door: GuestDoor
 let ours = ''
 
 beforeAll(async () => {
-  project = await Project.create('vpn-foreign', { withImage: false, net: '10.83.0.0/24' })
+  project = await Project.create('vpn-faults', { withImage: false, net: '10.83.0.0/24' })
   await project.allowUserData()
   await project.create(
     SECURITY_GROUP,
@@ -31,6 +31,8 @@ beforeAll(async () => {
   await putKey(project, 'office', KEY)
 }, 180_000)
 afterAll(async () => {
+  const { cloud, networkNode } = project.test
+  await cloud.startDaemon(networkNode, 'agent')
   await office[Symbol.asyncDispose]()
   await project.destroy()
 }, 180_000)
@@ -42,6 +44,13 @@ const pings = async () =>
   )
 const state = (wanted: string, reason?: string, timeoutMs = 60_000) =>
   untilConnection(project, 'office', { state: wanted, ...(reason === undefined ? {} : { reason }) }, timeoutMs)
+const charon = async () => {
+  const { stdout } = await project.test.cloud.exec(project.test.networkNode, ['pidof', 'charon-systemd'], {
+    timeoutMs: 5000,
+  })
+  return stdout.trim()
+}
+
 test('a tunnel to a foreign strongSwan carries packets both ways', async () => {
   const spec = {
     ...{ vpnServiceRef: { name: 'site' }, peerAddress: office.address, peerID: 'office.example.com' },
@@ -56,3 +65,30 @@ test('a tunnel to a foreign strongSwan carries packets both ways', async () => {
   const { stdout } = await office.run(['ping', '-c', '3', '-i', '0.2', '-I', BEHIND.address, door.address])
   expect(stdout).toContain(' 0% packet loss')
 }, 180_000)
+
+test('the agent is killed: packets pass all the while; its charon is killed: another one is there', async () => {
+  const { cloud, networkNode } = project.test
+  const before = await charon()
+  await cloud.stopDaemon(networkNode, 'agent', 'SIGKILL')
+  expect(await pings()).toBe(true)
+  await cloud.startDaemon(networkNode, 'agent')
+  await waitForReady(project.test.client, VPN_SERVICE, project.at('site'))
+  expect([await charon(), await pings()]).toEqual([before, true])
+
+  await cloud.exec(networkNode, ['kill', '-9', before], { timeoutMs: 5000 })
+  const begun = performance.now()
+  await waitUntilTrue('a ping', pings)
+  console.log(`again after a killed charon: ${(performance.now() - begun).toFixed(0)} ms`)
+  expect(await charon()).not.toBe(before)
+}, 120_000)
+
+test('the peer dies: DOWN, and up again when it is back', async () => {
+  await office.kill()
+  const begun = performance.now()
+  await state('DOWN')
+  console.log(`DOWN after ${(performance.now() - begun).toFixed(0)} ms`)
+  expect(await pings()).toBeUndefined()
+  await office.start(ours, '10.83.0.0/24', KEY)
+  await state('ACTIVE', undefined, 120_000)
+  await waitUntilTrue('a ping', pings)
+}, 240_000)
