@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
-import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { Listener, Member } from './members.ts'
+import type { Proxies } from './proxies.ts'
 
 type Status = NonNullable<LoadBalancer['status']>
 type ListenerStatus = NonNullable<Status['listeners']>[number]
@@ -11,8 +11,8 @@ type MemberStatus = ListenerStatus['members'][number]
 interface Observation {
   before: Status
   network: Pick<OperatorDeps['network'], 'hasProbes' | 'probeOf'>
-  /** Of the proxy that serves, for HTTP listeners. */
-  report: ObservedDocument | undefined
+  /** For HTTP listeners. */
+  proxies: Pick<Proxies, 'report' | 'isHeard'>
   /** From where members are probed, by UID of their Subnet. */
   sources: ReadonlyMap<string, string>
   now: string
@@ -22,7 +22,7 @@ interface Observation {
 export function observeListener(
   listener: Listener,
   members: readonly Member[],
-  { before, network, report, sources, now }: Observation,
+  { before, network, proxies, sources, now }: Observation,
 ): ListenerStatus {
   const known = before.listeners?.find(({ name }) => name === listener.name)?.members ?? []
   return {
@@ -34,7 +34,7 @@ export function observeListener(
       )
       const said =
         listener.protocol === 'http'
-          ? judgeHttp(listener, member, { report, old })
+          ? judgeHttp(listener, member, { ...proxies, old })
           : judge({ ...listener, protocol: listener.protocol }, member, { network, sources, old })
       const isSame = old?.status === said.status && old.reason === said.reason
       return { ...identityOf(member), ...said, since: isSame ? old.since : now }
@@ -55,15 +55,17 @@ function identityOf({
   }
 }
 
-/** As the proxy that serves sees it. One that has not spoken yet, or is away, leaves standing what was said before. */
+/** As the proxy that serves sees it. One that has not spoken yet leaves standing what was said before; once nobody is heard nobody knows. */
 function judgeHttp(
   { name, healthMonitor }: Listener,
   { lacks, address, port }: Member,
-  { report, old }: { report: ObservedDocument | undefined; old: MemberStatus | undefined },
+  { report, isHeard, old }: Observation['proxies'] & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
   if (!healthMonitor || address === undefined) return { status: 'NO_MONITOR' }
   const said = report?.facts.members?.find((one) => one.pool === name && one.address === address && one.port === port)
+  if (!said && !isHeard)
+    return { status: 'OFFLINE', reason: 'ProxyNotServing', message: 'no proxy is heard that could probe it' }
   if (!said && old && wasProbed(old)) return verdictOf(old)
   if (!said) return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }
   if (said.isUp) return { status: 'ONLINE' }

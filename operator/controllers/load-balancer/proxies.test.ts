@@ -110,6 +110,7 @@ test('in a full Subnet a second node changes nothing for the first, which follow
   addNode('g1')
   const one = balancer()
   await step(one)
+  says(one, 'g1', { serving: true })
   addNode('g2')
   one.spec.listeners = [{ ...listener, members: [{ ipAddress: '10.0.1.51' }] }]
   expect(await step(one)).toMatchObject({ reason: 'NoFreeAddress' })
@@ -135,6 +136,28 @@ test('of members counts what the proxy says that serves, since when, and why', a
   await step(one)
   expect(said()).toEqual([['OFFLINE', 'NoAnswer']])
   expect(one.status?.listeners?.[0]?.members[0]?.message).toContain('HAProxy: L7STS 404')
+})
+
+test('it is ready while a proxy serves that is heard; once none is, nothing that was found of members stands', async () => {
+  for (const name of ['g1', 'g2']) addNode(name)
+  const one = balancer()
+  expect(await step(one)).toMatchObject({ reason: 'ProxyNotServing' })
+  const members = [{ pool: 'web', address: '10.0.1.50', port: 8080, isUp: true }]
+  says(one, 'g1', { serving: true, members })
+  says(one, 'g2', { serving: false, members })
+  expect(await step(one)).toEqual({ kind: 'done' })
+  // It serves on while it takes a changed document.
+  one.metadata.generation = (one.metadata.generation ?? 0) + 1
+  expect(await step(one)).toEqual({ kind: 'done' })
+  const serving = () => Object.fromEntries((one.status?.proxies ?? []).map((proxy) => [proxy.node, proxy.serving]))
+  const member = () => one.status?.listeners?.[0]?.members.map(({ status, reason }) => [status, reason])
+  const silent = new Set(['g1'])
+  Object.assign(w.bus.heartbeats, { pulse: (node: string) => (silent.has(node) ? 'silent' : 'up') })
+  expect(await step(one)).toMatchObject({ reason: 'ProxyNotServing' })
+  expect([serving(), member()]).toEqual([{ g1: undefined, g2: false }, [['ONLINE', undefined]]])
+  silent.add('g2')
+  await step(one)
+  expect(member()).toEqual([['OFFLINE', 'ProxyNotServing']])
 })
 
 test('without a node it says so; without HTTP listeners, and in the end, nothing of it is left', async () => {

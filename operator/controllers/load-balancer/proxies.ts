@@ -31,6 +31,8 @@ export interface Proxies {
   lacks: readonly Outcome[]
   /** The word of the proxy that serves, or of one that stands by; undefined: none has spoken. */
   report?: ObservedDocument | undefined
+  /** Whether one runs on a node that is heard: only then what was found of members stands. */
+  isHeard?: boolean
 }
 
 /** @param found HTTP listeners alone; none: what was there goes */
@@ -42,6 +44,7 @@ export async function ensureProxies(
   run: Pick<Run, 'signal'>,
 ): Promise<Proxies> {
   const status = (balancer.status ??= {})
+  sayWhoServes(balancer, deps)
   if (found.length === 0) return { lacks: await leaveProxies(balancer, deps, run) }
   const network = deps.caches.networks.findByKey(networkKeyOf(subnet))
   if (!network || !isRealised(network))
@@ -75,12 +78,20 @@ export async function ensureProxies(
     )
   const left = await releaseOthers(balancer, new Set(proxies.map(({ node }) => node)), deps)
   const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
-  sayWhoServes(balancer, reports)
   const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
   return {
-    lacks: [...failures, ...claimed.object.lacks, ...left],
+    lacks: [...failures, ...notServing(balancer), ...claimed.object.lacks, ...left],
     report: reports.find((one) => one?.facts.serving) ?? reports.find((one) => one),
+    isHeard: proxies.some(({ node }) => !isSilent(node, deps)),
   }
+}
+
+function notServing({ status }: LoadBalancer): Outcome[] {
+  const { proxies = [] } = status ?? {}
+  if (proxies.some(({ serving }) => serving)) return []
+  const nodes = proxies.map(({ node }) => node).join(' and ')
+  const message = `no proxy serves its HTTP listeners, which ${nodes} should run: look at the ComputeNode and the log of its agent`
+  return [waitFor('ProxyNotServing', message)]
 }
 
 const NO_NODE = waitFor(
@@ -119,15 +130,23 @@ function place(balancer: LoadBalancer, { sharedAddress, proxies }: ProxyAddresse
   return true
 }
 
-function reportOf(balancer: LoadBalancer, node: string, { bus, writer }: ProxyDeps): ObservedDocument | undefined {
-  if (bus.heartbeats.pulse(node) === 'silent') return undefined
+function isSilent(node: string, { bus }: Pick<ProxyDeps, 'bus'>): boolean {
+  return bus.heartbeats.pulse(node) === 'silent'
+}
+
+function reportOf(balancer: LoadBalancer, node: string, deps: ProxyDeps): ObservedDocument | undefined {
+  const { bus, writer } = deps
+  if (isSilent(node, deps)) return undefined
   const asked = askedOf(balancer, balancer.status?.proxyEpoch, writer())
   return answerOf(bus.observed.find('balancer', balancer.metadata.uid, node), asked)
 }
 
-function sayWhoServes({ status = {} }: LoadBalancer, reports: readonly (ObservedDocument | undefined)[]): void {
-  status.proxies = (status.proxies ?? []).map(({ node, ipAddress }, i): Proxy => {
-    const serving = reports[i]?.facts.serving
+/** By the last word of each node that is heard: it may be about an earlier document, which the proxy serves on while it takes the new one. */
+function sayWhoServes({ metadata, status = {} }: LoadBalancer, deps: ProxyDeps): void {
+  if (status.proxies === undefined) return
+  status.proxies = status.proxies.map(({ node, ipAddress }): Proxy => {
+    const said = isSilent(node, deps) ? undefined : deps.bus.observed.find('balancer', metadata.uid, node)
+    const serving = said?.facts.serving
     return { node, ipAddress, ...(serving === undefined ? {} : { serving }) }
   })
 }

@@ -67,7 +67,7 @@ export async function reconcileLoadBalancer(
     observeListener(listener, members, {
       before: status,
       network,
-      report: proxies.report,
+      proxies,
       sources: probes.sources,
       now,
     }),

@@ -44,15 +44,17 @@ export const BALANCER_ROWS: WaitRow[] = [
     },
     ends: (c) => c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' }),
   },
-  ...(['ProxyFailed', 'Releasing'] as const).map((reason): WaitRow => ({
+  ...(['ProxyFailed', 'ProxyNotServing', 'Releasing'] as const).map((reason): WaitRow => ({
     ...{ reason, where: balancer },
     waits: async (c) => {
       c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
       router(c, 'lan-v4')
       if (reason === 'ProxyFailed') c.operator.answer = saysOf('balancer', () => ({ state: 'failed' }))
+      if (reason === 'ProxyNotServing')
+        c.operator.answer = saysOf('balancer', () => ({ state: 'active', facts: { serving: false } }))
       http(c)
       await c.operator.rest()
-      if (reason === 'ProxyFailed') return
+      if (reason !== 'Releasing') return
       c.operator.answer = without('balancer')
       c.operator.remove('loadBalancers', ns('web'))
     },
@@ -77,6 +79,19 @@ export const BALANCER_ROWS: WaitRow[] = [
       for (const name of PORTS.slice(nodes - 1)) c.operator.remove('ports', ns(name))
     },
   })),
+  {
+    reason: 'ProxyNotServing',
+    by: 'its node is silent',
+    where: balancer,
+    waits: async (c) => {
+      gateway(c, 1)
+      router(c, 'lan-v4')
+      http(c)
+      await c.operator.rest()
+      c.operator.silence('g1')
+    },
+    ends: (c) => c.operator.beat('g1'),
+  },
   {
     reason: 'LoadBalancerNotFound',
     where: floating,
