@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { BalancerDocument, BalancerSpec, Orphan, Tombstone } from '../../lib/contract/documents.ts'
+import {
+  toProbes,
+  type BalancerDocument,
+  type BalancerSpec,
+  type Orphan,
+  type Tombstone,
+} from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { ServicePorts } from '../network/service-ports.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
@@ -15,14 +21,18 @@ export interface BalancerReconcilerOptions {
   log: Logger
   /** How often members, and who serves, are looked at. */
   lookMs?: number
+  /** How often members alone are told of at most. */
+  membersMs?: number
 }
+
+const MEMBERS_MS = 5000
 
 /** The proxies of balancers on a gateway node. */
 export class BalancerReconciler implements KindReconciler<'balancer'> {
   readonly kind = 'balancer'
   readonly #options: BalancerReconcilerOptions
   /** What was seen last of those that were set up here: whatever else is seen wakes. */
-  readonly #seen = new Map<string, { spec: BalancerSpec; seen: Seen | undefined }>()
+  readonly #seen = new Map<string, { spec: BalancerSpec; seen: Seen | undefined; toldMs: number }>()
 
   constructor(options: BalancerReconcilerOptions) {
     this.#options = options
@@ -51,9 +61,10 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
     const folder = this.#folderOf(uid)
     await daemons.ensure(spec, { uid, folder, namespaceFile }, context.signal)
     const seen = await daemons.look(spec, folder, context.signal)
-    this.#seen.set(uid, { spec, seen })
+    this.#seen.set(uid, { spec, seen, toldMs: performance.now() })
     if (!seen || !installed) return { state: 'starting', facts: { serving: false } }
-    return { state: 'active', facts: { serving: seen.serving, members: [...seen.members] } }
+    const probes = toProbes(seen.members, spec.pools)
+    return { state: 'active', facts: { serving: seen.serving, ...(probes ? { probes } : {}) } }
   }
 
   async remove({ uid }: Tombstone, { signal }: RunContext): Promise<Observation<'balancer'>> {
@@ -69,11 +80,14 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
   }
 
   async #lookAtAll(wake: Wake, signal: AbortSignal): Promise<void> {
-    for (const [uid, { spec, seen }] of [...this.#seen]) {
+    for (const [uid, { spec, seen, toldMs }] of [...this.#seen]) {
       const now = await this.#options.daemons.look(spec, this.#folderOf(uid), signal).catch(() => undefined)
       const held = this.#seen.get(uid)
       if (signal.aborted || held?.seen !== seen) continue
-      if (!isDeepStrictEqual(now, seen)) wake.one(uid)
+      if (isDeepStrictEqual(now, seen)) continue
+      // Members that come and go fast are told of the less often.
+      const isUrgent = now?.serving !== seen?.serving
+      if (isUrgent || performance.now() - toldMs >= (this.#options.membersMs ?? MEMBERS_MS)) wake.one(uid)
     }
   }
 

@@ -5,8 +5,9 @@ import { z } from 'zod'
 import { ServicePort } from './service-port.ts'
 
 /** As many as a LoadBalancer can have: listeners, and rules of all of them. */
-const MOST_POOLS = 16 * 17
-const MOST_MEMBERS = 256
+export const MOST_BALANCER_POOLS = 16 * 17
+/** Of all its pools together: what its nodes say of them has room on the bus, beside that of others. */
+export const MOST_BALANCER_MEMBERS = 256
 const ip = z.union([z.ipv4(), z.ipv6()])
 const portNumber = z.int().min(1).max(65535)
 const seconds = z.int().min(1).max(86_400)
@@ -23,7 +24,7 @@ const codes = z.string().regex(/^[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-
 
 export const BalancerPool = z.looseObject({
   name: poolName,
-  members: z.array(z.looseObject({ address: ip, port: portNumber })).max(MOST_MEMBERS),
+  members: z.array(z.looseObject({ address: ip, port: portNumber })).max(MOST_BALANCER_MEMBERS),
   /** A client stays with its member, by its address. */
   affinity: z.boolean().optional(),
   /** Members are told the client's address before the request: PROXY protocol. */
@@ -79,6 +80,11 @@ export const BalancerSpec = z.looseObject({
   /** The other node's address; absent: there is no other. Of two that start at once the preferred one serves. */
   standby: z.looseObject({ peer: ip, isPreferred: z.boolean() }).optional(),
   listeners: z.array(BalancerListener).min(1).max(16),
-  pools: z.array(BalancerPool).max(MOST_POOLS),
+  pools: z
+    .array(BalancerPool)
+    .max(MOST_BALANCER_POOLS)
+    .refine((pools) => pools.reduce((sum, { members }) => sum + members.length, 0) <= MOST_BALANCER_MEMBERS, {
+      error: `more than ${MOST_BALANCER_MEMBERS} members of all pools together`,
+    }),
 })
 export type BalancerSpec = z.infer<typeof BalancerSpec>

@@ -7,6 +7,7 @@ import { CONTRACT_VERSION, DOCUMENT_KINDS, DocumentKind, DOCUMENTS } from './doc
 import { uid } from './fields.ts'
 import { Versions } from './versions.ts'
 
+export * from './balancer-probes.ts'
 export * from './balancer-spec.ts'
 export * from './document-kinds.ts'
 export * from './inventory.ts'

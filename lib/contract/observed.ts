@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node reports. Strict: fields that are not named here are dropped, and everything is bounded, since every operator keeps it in memory.
 import { z } from 'zod'
+import { BalancerProbes } from './balancer-probes.ts'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
 import { mac, networkKey, sha256, uid } from './fields.ts'
@@ -58,17 +59,6 @@ export type Orphan = z.infer<typeof Orphan>
 export const Unlisted = z.object({ kind: DocumentKind, what: text(253), reason: reason(), message: text(1024) })
 export type Unlisted = z.infer<typeof Unlisted>
 
-/** A member of a balancer's pool, as its node sees it. */
-export const ObservedMember = z.object({
-  pool: z.string().max(127),
-  address: z.string().max(39),
-  port: z.int().min(1).max(65535),
-  isUp: z.boolean(),
-  /** Why it is not. */
-  why: text(128).optional(),
-})
-export type ObservedMember = z.infer<typeof ObservedMember>
-
 /** What the agent knows beyond the state; `image`, `volume` and so on name the kind of the fields below them. */
 export const ObservedFacts = z.object({
   /** image */
@@ -112,9 +102,9 @@ export const ObservedFacts = z.object({
   rootDiskGiB: smallAmount().optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
-  /** balancer: whether this node serves, and what it knows of members that are not reached */
+  /** balancer: whether this node serves, and what its probes found; absent: not of every member yet */
   serving: z.boolean().optional(),
-  members: firstOf(ObservedMember, 4096).optional(),
+  probes: BalancerProbes.optional(),
   /** vpn: of each connection of the document */
   tunnels: z.array(ObservedTunnel).max(MOST_VPN_CONNECTIONS).optional(),
   /** node: what the agent found that carries our mark and no document asks for */

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes' answers to documents, for tests that answer in their place.
-import type { DesiredDocument, DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+import {
+  toProbes,
+  type DesiredDocument,
+  type DocumentKind,
+  type ObservedDocument,
+} from '../../lib/contract/documents.ts'
 
 /** A node's answer to a document; undefined: none yet. */
 export type Answer = (document: DesiredDocument) => Partial<ObservedDocument> | undefined
@@ -33,7 +38,7 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
       const members = document.spec.pools.flatMap(({ name, members, monitor }) =>
         monitor ? members.map(({ address, port }) => ({ pool: name, address, port, isUp: true })) : [],
       )
-      return { state: 'active', facts: { serving: true, members } }
+      return { state: 'active', facts: { serving: true, probes: toProbes(members, document.spec.pools) } }
     }
     case 'port':
       return { state: 'active', facts: { ovnInstalled: true } }

@@ -181,7 +181,7 @@ function balancers(node: FakeNode) {
     ...base('balancer', node, node.balancers),
     async reconcile(document): Promise<Observation<'balancer'>> {
       node.balancers.set(document.uid, document)
-      return { state: 'active', facts: { serving: true, members: [] } }
+      return { state: 'active', facts: { serving: true } }
     },
   } satisfies KindReconciler<'balancer'>
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, LoadBalancer, Port, Subnet } from '../../../lib/api/types.ts'
+import { MOST_BALANCER_MEMBERS } from '../../../lib/contract/documents.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { resolve } from '../../kind/resolve.ts'
@@ -25,7 +26,7 @@ export interface Member {
 }
 
 /** What a listener lists at most: as many as its status can show. */
-const MOST_MEMBERS = 256
+const MOST_MEMBERS = MOST_BALANCER_MEMBERS
 
 /** The members of a listener, each once, in order of their names. Pure. */
 export function resolveMembers(
@@ -68,6 +69,22 @@ export function resolveMembers(
   const others = members.filter((member) => !canServe(member))
   // Those that cannot serve take nobody's place.
   return { members: [...serving, ...others].slice(0, MOST_MEMBERS).sort(byName), lacks }
+}
+
+export type Resolved = { listener: Listener; members: readonly Member[]; lacks: readonly Outcome[] }
+
+/** HTTP listeners have together as many as one proxy has at most, the first ones first. Pure. */
+export function boundProxied(found: readonly Resolved[]): Resolved[] {
+  const isHttp = ({ listener }: Resolved) => listener.protocol === 'http'
+  const count = found.filter(isHttp).flatMap(({ members }) => members.filter(canServe)).length
+  let room = MOST_MEMBERS
+  return found.map((one) => {
+    if (!isHttp(one) || count <= MOST_MEMBERS) return one
+    const members = one.members.filter((member) => !canServe(member) || room-- > 0)
+    if (members.length === one.members.length) return one
+    const message = `HTTP listeners have ${count} members together and serve the first ${MOST_MEMBERS}, listener ${one.listener.name} not all of its own: write narrower selectors, or another LoadBalancer`
+    return { ...one, members, lacks: [...one.lacks, waitFor('TooManyMembers', message)] }
+  })
 }
 
 function byName(a: Member, b: Member): number {

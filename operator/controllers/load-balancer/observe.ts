@@ -12,7 +12,7 @@ interface Observation {
   before: Status
   network: Pick<OperatorDeps['network'], 'hasProbes' | 'probeOf'>
   /** For HTTP listeners. */
-  proxies: Pick<Proxies, 'report' | 'isHeard'>
+  proxies: Pick<Proxies, 'probed' | 'isHeard'>
   /** From where members are probed, by UID of their Subnet. */
   sources: ReadonlyMap<string, string>
   now: string
@@ -59,11 +59,11 @@ function identityOf({
 function judgeHttp(
   { name, healthMonitor }: Listener,
   { lacks, address, port }: Member,
-  { report, isHeard, old }: Observation['proxies'] & { old: MemberStatus | undefined },
+  { probed, isHeard, old }: Observation['proxies'] & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
   if (!healthMonitor || address === undefined) return { status: 'NO_MONITOR' }
-  const said = report?.facts.members?.find((one) => one.pool === name && one.address === address && one.port === port)
+  const said = probed?.find((one) => one.pool === name && one.address === address && one.port === port)
   if (!said && !isHeard)
     return { status: 'OFFLINE', reason: 'ProxyNotServing', message: 'no proxy is heard that could probe it' }
   if (!said && old && wasProbed(old)) return verdictOf(old)

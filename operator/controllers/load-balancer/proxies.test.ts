@@ -2,7 +2,12 @@
 // Where the proxies of HTTP listeners run, what their nodes are told, and what is made of what these say.
 import { beforeEach, expect, test } from '@jest/globals'
 import type { ComputeNode, LoadBalancer, Network, Router, Subnet } from '../../../lib/api/types.ts'
-import type { BalancerDocument, ObservedFacts } from '../../../lib/contract/documents.ts'
+import {
+  toProbes,
+  type BalancerDocument,
+  type ObservedFacts,
+  type ObservedMember,
+} from '../../../lib/contract/documents.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
@@ -35,6 +40,11 @@ const documents = () =>
     .list()
     .filter(({ kind, tombstone }) => kind === 'balancer' && !tombstone)
     .map(({ node, uid }) => w.bus.desired.documents.get(`${node}.balancer.${uid}`) as BalancerDocument)
+const probes = (said: Pick<ObservedMember, 'isUp' | 'why'>) => {
+  const found = toProbes([{ pool: 'web', address: '10.0.1.50', port: 8080, ...said }], documents()[0]?.spec.pools ?? [])
+  if (!found) throw new Error('it has other members')
+  return found
+}
 const says = (one: LoadBalancer, node: string, facts: ObservedFacts) =>
   w.report('balancer', one, { node, epoch: one.status?.proxyEpoch ?? 0, state: 'active', facts })
 
@@ -126,13 +136,13 @@ test('of members counts what the proxy says that serves, since when, and why', a
   const said = () => one.status?.listeners?.[0]?.members.map(({ status, reason }) => [status, reason])
   expect(said()).toEqual([['OFFLINE', 'NotProbedYet']])
   const [first, second] = (one.status?.proxies ?? []).map(({ node }) => node)
-  const member = { pool: 'web', address: '10.0.1.50', port: 8080 }
-  says(one, first ?? '', { serving: false, members: [{ ...member, isUp: false, why: 'L7STS 404' }] })
-  says(one, second ?? '', { serving: true, members: [{ ...member, isUp: true }] })
+  const found = (isUp: boolean) => probes({ isUp, ...(isUp ? {} : { why: 'L7STS 404' }) })
+  says(one, first ?? '', { serving: false, probes: found(false) })
+  says(one, second ?? '', { serving: true, probes: found(true) })
   await step(one)
   expect(said()).toEqual([['ONLINE', undefined]])
   expect(one.status?.proxies?.map(({ serving }) => serving)).toEqual([false, true])
-  says(one, second ?? '', { serving: true, members: [{ ...member, isUp: false, why: 'L7STS 404' }] })
+  says(one, second ?? '', { serving: true, probes: found(false) })
   await step(one)
   expect(said()).toEqual([['OFFLINE', 'NoAnswer']])
   expect(one.status?.listeners?.[0]?.members[0]?.message).toContain('HAProxy: L7STS 404')
@@ -142,9 +152,8 @@ test('it is ready while a proxy serves that is heard; once none is, nothing that
   for (const name of ['g1', 'g2']) addNode(name)
   const one = balancer()
   expect(await step(one)).toMatchObject({ reason: 'ProxyNotServing' })
-  const members = [{ pool: 'web', address: '10.0.1.50', port: 8080, isUp: true }]
-  says(one, 'g1', { serving: true, members })
-  says(one, 'g2', { serving: false, members })
+  says(one, 'g1', { serving: true, probes: probes({ isUp: true }) })
+  says(one, 'g2', { serving: false, probes: probes({ isUp: true }) })
   expect(await step(one)).toEqual({ kind: 'done' })
   // It serves on while it takes a changed document.
   one.metadata.generation = (one.metadata.generation ?? 0) + 1
@@ -158,6 +167,17 @@ test('it is ready while a proxy serves that is heard; once none is, nothing that
   silent.add('g2')
   await step(one)
   expect(member()).toEqual([['OFFLINE', 'ProxyNotServing']])
+})
+
+test('HTTP listeners have together as many members as one proxy may have', async () => {
+  addNode('g1')
+  const members = Array.from({ length: 200 }, (_, i) => ({ ipAddress: `10.0.2.${i + 1}` }))
+  const one = balancer()
+  one.spec.listeners = ['a', 'b'].map((name, i) => ({ name, protocol: 'http' as const, port: 80 + i, members }))
+  await step(one)
+  says(one, 'g1', { serving: true })
+  expect(await step(one)).toMatchObject({ reason: 'TooManyMembers', message: expect.stringContaining('400 members') })
+  expect(documents()[0]?.spec.pools.map(({ members }) => members.length)).toEqual([200, 56])
 })
 
 test('without a node it says so; without HTTP listeners, and in the end, nothing of it is left', async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proxies of HTTP listeners: two nodes run one, and which of them has the address they decide between themselves.
 import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
-import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { readProbes, type ObservedDocument, type ObservedMember } from '../../../lib/contract/documents.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
@@ -29,8 +29,8 @@ export interface Proxies {
   /** Write the status, and come again; or nothing can go on. */
   first?: Outcome
   lacks: readonly Outcome[]
-  /** The word of the proxy that serves, or of one that stands by; undefined: none has spoken. */
-  report?: ObservedDocument | undefined
+  /** What was found of members by the proxy that serves, or by one that stands by; undefined: none has said. */
+  probed?: readonly ObservedMember[] | undefined
   /** Whether one runs on a node that is heard: only then what was found of members stands. */
   isHeard?: boolean
 }
@@ -72,16 +72,17 @@ export async function ensureProxies(
     },
     run.signal,
   )
-  for (const { node } of proxies)
-    await deps.bus.desired.publish(
-      balancerDocument(balancer, { subnet, network, found, node, addresses: claimed.object }, deps.writer()),
-    )
+  const documents = proxies.map(({ node }) =>
+    balancerDocument(balancer, { subnet, network, found, node, addresses: claimed.object }, deps.writer()),
+  )
+  for (const document of documents) await deps.bus.desired.publish(document)
   const left = await releaseOthers(balancer, new Set(proxies.map(({ node }) => node)), deps)
   const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
+  const pools = documents[0]?.spec.pools ?? []
   const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
   return {
     lacks: [...failures, ...notServing(balancer), ...claimed.object.lacks, ...left],
-    report: reports.find((one) => one?.facts.serving) ?? reports.find((one) => one),
+    probed: readProbes((reports.find((one) => one?.facts.serving) ?? reports.find((one) => one))?.facts.probes, pools),
     isHeard: proxies.some(({ node }) => !isSilent(node, deps)),
   }
 }

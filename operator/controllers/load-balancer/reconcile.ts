@@ -10,7 +10,7 @@ import { claimVip, releaseProbes } from './address.ts'
 import { claimProbes, leaveProbes } from './claim-probes.ts'
 import { listFloating, recordExternal, setExternal } from './external.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
-import { resolveMembers } from './members.ts'
+import { boundProxied, resolveMembers } from './members.ts'
 import { observeListener, operatingStatusOf } from './observe.ts'
 import { ensureProxies, leaveProxies, type ProxyDeps } from './proxies.ts'
 import { toLogical } from './to-logical.ts'
@@ -38,10 +38,12 @@ export async function reconcileLoadBalancer(
   const { router, networkUids } = way.object
   const external = listFloating(balancer, deps)
   if (recordExternal(balancer, external)) return saved
-  const found = balancer.spec.listeners.map((listener) => ({
-    listener,
-    ...resolveMembers(balancer, listener, way.object, deps),
-  }))
+  const found = boundProxied(
+    balancer.spec.listeners.map((listener) => ({
+      listener,
+      ...resolveMembers(balancer, listener, way.object, deps),
+    })),
+  )
   const http = found.filter(({ listener }) => listener.protocol === 'http')
   const proxies = await ensureProxies(balancer, subnet.object, http, deps, run)
   if (proxies.first) return proxies.first
