@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `node scripts/run.mjs FILE.ts ARGS...`: installs the Node dependencies when the lock file changed, then runs FILE with the
 // pinned Node. Plain JavaScript without imports from npm, since it is what runs first on a fresh clone with the host's Node.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -33,5 +33,7 @@ const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}`
 const [file, ...args] = process.argv.slice(2)
 // Ctrl-C reaches the child as well, which may have something to put away: it ends first.
 process.on('SIGINT', () => undefined)
-const child = spawnSync(node, ['--disable-warning=ExperimentalWarning', file, ...args], { stdio: 'inherit', env })
-process.exit(child.status ?? 1)
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', file, ...args], { stdio: 'inherit', env })
+// `kill` reaches this process alone.
+process.on('SIGTERM', () => child.kill('SIGTERM'))
+child.on('exit', (code) => process.exit(code ?? 1))

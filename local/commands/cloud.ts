@@ -63,11 +63,19 @@ export function kubectlWords(kubeconfig: string, hasKubectl: boolean, own: strin
   return { exports: [], kubectl: `npm run -s cloud -- ${own}kubectl` }
 }
 
+/** Pure: as `kubectl apply` would have made it, so that applying a changed file later takes out what the file no longer has. */
+export function asApplied(manifest: Manifest): Manifest {
+  const { metadata } = manifest
+  const last = `${JSON.stringify(manifest)}\n`
+  const annotations = { ...metadata.annotations, 'kubectl.kubernetes.io/last-applied-configuration': last }
+  return { ...manifest, metadata: { ...metadata, annotations } }
+}
+
 async function applyFolder(cloud: Cloud, folder: string): Promise<void> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml')).sort()
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
   const manifests = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as Manifest))
-  await cloud.withApi((api) => applyManifests(api, manifests, 'default'))
+  await cloud.withApi((api) => applyManifests(api, manifests.map(asApplied), 'default'))
 }
 
 async function waitForMachines(cloud: Cloud, is: (cloud: Cloud, i: InstanceView) => boolean): Promise<void> {

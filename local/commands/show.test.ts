@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
-import { kubectlWords } from './cloud.ts'
+import { asApplied, kubectlWords } from './cloud.ts'
 import { instanceLines, type InstanceView } from './instances.ts'
 import { rolesOf } from './show.ts'
 
@@ -38,4 +38,13 @@ test.each([
   [false, 'npm run -s cloud -- --name c kubectl', []],
 ])('a host that has kubectl (%s) is told to run %s', (has, kubectl, exports) => {
   expect(kubectlWords('/k', has, '--name c ')).toEqual({ exports, kubectl })
+})
+
+test('what the cloud applies says what it was, as kubectl apply compares it with', () => {
+  const manifest = { kind: 'Network', metadata: { name: 'private', annotations: { team: 'blue' } }, spec: {} }
+  const { metadata, ...rest } = asApplied(manifest)
+  expect(rest).toEqual({ kind: 'Network', spec: {} })
+  const { 'kubectl.kubernetes.io/last-applied-configuration': last = '', ...own } = metadata.annotations ?? {}
+  expect(own).toEqual({ team: 'blue' })
+  expect(JSON.parse(last)).toEqual(manifest)
 })

@@ -22,15 +22,18 @@ export function listHolders(name: KindName, target: KubeObject, caches: Caches):
   })
 }
 
-/** @returns undefined when nothing uses it */
-export function waitForHolders(name: KindName, target: KubeObject, caches: Caches): Outcome | undefined {
-  return waitForUsers(listHolders(name, target, caches))
+/**
+ * @param help where there is more to do than to delete the users
+ * @returns undefined when nothing uses it
+ */
+export function waitForHolders(name: KindName, target: KubeObject, caches: Caches, help?: string): Outcome | undefined {
+  return waitForUsers(listHolders(name, target, caches), help)
 }
 
 /** The same for a list of users that the caller has worked out itself. */
-export function waitForUsers(users: Holders): Outcome | undefined {
+export function waitForUsers(users: Holders, help = 'delete these first'): Outcome | undefined {
   const parts = users.filter(([, list]) => list.length > 0).map(([kind, list]) => namesOfUsers(kind, list))
-  return parts.length === 0 ? undefined : waitFor('InUse', `in use by ${parts.join(', ')}: delete these first`)
+  return parts.length === 0 ? undefined : waitFor('InUse', `in use by ${parts.join(', ')}: ${help}`)
 }
 
 /** `Instances a/x, a/y and 3 more`. */

@@ -24,7 +24,8 @@ test('who has it holds it, whatever its spec says; who only asks for it does not
   w.put('networks', stored<Network>('lan', {}, has))
   expect(reconcileQoSPolicy(going, w.deps)).toMatchObject({
     ...{ kind: 'wait', reason: 'InUse' },
-    message: 'in use by Network ns/lan, Port ns/eth: delete these first',
+    message:
+      'in use by Network ns/lan, Port ns/eth: take it out of spec.qosPolicyRef of these, or of the Networks of these Ports',
   })
   expect(going.status).toEqual({ state: 'DELETING' })
 })

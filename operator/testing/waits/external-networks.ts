@@ -2,7 +2,7 @@
 // Waits on a Network that an SDN controller realises.
 import { saysOf } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
-import { automaticPort, vm, type WaitRow } from './row.ts'
+import { anew, automaticPort, vm, type WaitRow } from './row.ts'
 
 export const CONTROLLER = 'sdn.example.com/l2'
 const controller = (...features: string[]) => ({ controller: { name: CONTROLLER, features } })
@@ -52,6 +52,27 @@ const FEATURE_ROWS: WaitRow[] = [
   },
 ]
 
+/** What names others waits until one of the same name is elsewhere. */
+const ELSEWHERE_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'UnsupportedByDriver', by: 'its Subnet is made anew on another Network', where: ['routers', ns('r')] },
+    waits: (c) => {
+      makeExternal(c)
+      c.make('routers', 'r', { interfaces: [{ subnetRef: { name: 'fabric-v4' } }] })
+    },
+    ends: anew('subnets', 'fabric-v4', (c) => c.subnet('fabric-v4', { cidr: '10.7.0.0/24' })),
+  },
+  {
+    ...{ reason: 'UnsupportedByDriver', by: 'its Port is made anew on another Network', where: ['trunks', ns('t')] },
+    waits: (c) => {
+      makeExternal(c)
+      c.port('eth', { networkRef: { name: 'fabric' } })
+      c.make('trunks', 't', { portRef: { name: 'eth' } })
+    },
+    ends: anew('ports', 'eth', (c) => c.port('eth')),
+  },
+]
+
 /** A machine's Port that its node has plugged, and of which the controller says nothing, or no. */
 const WORD_ROWS: WaitRow[] = ['ExternalControllerSilent', 'RefusedByController'].flatMap((reason) =>
   (['its Port', 'the machine'] as const).map((who): WaitRow => ({
@@ -68,4 +89,4 @@ const WORD_ROWS: WaitRow[] = ['ExternalControllerSilent', 'RefusedByController']
   })),
 )
 
-export const EXTERNAL_NETWORK_ROWS: WaitRow[] = [...FEATURE_ROWS, ...WORD_ROWS]
+export const EXTERNAL_NETWORK_ROWS: WaitRow[] = [...FEATURE_ROWS, ...ELSEWHERE_ROWS, ...WORD_ROWS]
