@@ -17,6 +17,6 @@ test.each([
 test('whoever starts an agent gives it enough threads before it begins', async () => {
   expect(whyTooFewThreads(agentEnvironment({ name: 'n1', index: 1 }, 7))).toBeUndefined()
   const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8')
-  const agent = /AS agent\n[\s\S]*?\nFROM /.exec(dockerfile)?.[0] ?? ''
+  const agent = /AS agent\n[\s\S]*?(?:\nFROM |$)/.exec(dockerfile)?.[0] ?? ''
   expect(agent).toContain(`UV_THREADPOOL_SIZE=${FILE_THREADS}`)
 })
