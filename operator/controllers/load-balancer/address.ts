@@ -29,7 +29,7 @@ export function claimProbe(balancer: LoadBalancer, subnet: Subnet, deps: Address
 }
 
 /** One that it has it keeps. */
-function asked(had: string | undefined, field: string, wanted?: string): Omit<AddressRequest, 'mac'> {
+export function asked(had: string | undefined, field: string, wanted?: string): Omit<AddressRequest, 'mac'> {
   return {
     field,
     requested: had ?? wanted,

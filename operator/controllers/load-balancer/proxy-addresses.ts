@@ -4,11 +4,9 @@ import { servicePortMac } from '../../../lib/contract/service-port.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { ClaimHolder } from '../../ipam/claim-block.ts'
 import { found, type Found } from '../../kind/found.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { claimFrom } from '../port/claim-address.ts'
+import { asked, type AddressDeps } from './address.ts'
 import { holderOfBalancer } from './kind.ts'
-
-type AddressDeps = Pick<OperatorDeps, 'addresses' | 'caches'>
 
 export interface ProxyAddresses {
   /** Where requests go: of whichever proxy serves. */
@@ -48,8 +46,8 @@ export async function claimProxies(
       subnet,
       holderAs(balancer, kind),
       {
-        ...{ requested: had, field: 'the address of its proxies', mac: servicePortMac(uid, place) },
-        given: had === undefined ? undefined : { ipAddress: had, prefixLength: 0 },
+        ...asked(had, 'the address of its proxies'),
+        mac: servicePortMac(uid, place),
       },
       deps,
     )

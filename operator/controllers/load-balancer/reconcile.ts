@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing } from '../../kind/found.ts'
@@ -61,7 +62,7 @@ export async function reconcileLoadBalancer(
   )
   setExternal(status, external)
   await leaveProbes(balancer, probes, deps)
-  status.router = `${router.metadata.namespace}/${router.metadata.name}`
+  status.router = keyOfObject(router)
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
   const { network } = deps

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { LogicalTrace, TraceStep } from '../../network/logical-trace.ts'
 import { say, type Action, type Hop, type Named } from './finding.ts'
@@ -48,7 +49,7 @@ function hopOf(step: TraceStep, sight: Sight, caches: Caches): Hop {
 
 function routerKeyOf(uid: string, { routers }: Caches): string {
   const router = routers.findByUid(uid)
-  return router ? `${router.metadata.namespace}/${router.metadata.name}` : ''
+  return router ? keyOfObject(router) : ''
 }
 
 function lastOf({ end }: LogicalTrace, sight: Sight): Hop[] {

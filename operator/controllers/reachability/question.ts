@@ -4,13 +4,12 @@ import type { Instance, Network, Port, Reachability, Subnet } from '../../../lib
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
-import { keyOf } from '../../kind/references.ts'
 import { resolve } from '../../kind/resolve.ts'
 import type { Caches, NamedRef } from '../../kind/row.ts'
 import type { TraceProtocol } from '../../network/logical-trace.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { assertSupported } from '../common/sdn-controller.ts'
-import { listNics, portKeyOf } from '../instance/nics.ts'
+import { listNics, listPorts } from '../instance/nics.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { familyOfSubnet } from '../subnet/range.ts'
 import { isOwnAddress } from './neighbours.ts'
@@ -123,9 +122,8 @@ function candidates(reachability: Reachability, end: 'source' | 'destination', c
   const named: NamedRef = { ref: instanceRef, field: `spec.${end}.instanceRef` }
   const instance = resolve(instances, reachability, named, caches)
   if (!instance.ok) return instance
-  const nics = listNics(instance.object)
-  const list = nics.flatMap((nic) => caches.ports.findByKey(portKeyOf(instance.object, nic)) ?? [])
-  if (list.length > 0 || nics.length > 0) return endsOf(list, caches, instance.object)
+  const list = listPorts(instance.object, caches.ports)
+  if (list.length > 0 || listNics(instance.object).length > 0) return endsOf(list, caches, instance.object)
   return missing('NoInterface', `Instance ${keyOfObject(instance.object)} has no interface: add one to spec.networks`)
 }
 
@@ -163,7 +161,7 @@ function outsideEnd(
   family: Family,
   { subnets }: Caches,
 ): OutsideEnd | undefined {
-  const all = subnets.listBy('network', keyOf({ name: network.metadata.name }, network.metadata.namespace))
+  const all = subnets.listBy('network', keyOfObject(network))
   const [first] = all
     .filter((subnet) => familyOfSubnet(subnet) === family && subnet.status?.gatewayIP !== undefined)
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
