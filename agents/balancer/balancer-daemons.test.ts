@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BalancerSpec } from '../../lib/contract/documents.ts'
-import { systemdCommand, type Daemon } from '../storage/exports/launcher.ts'
+import { systemdCommand, type Daemon } from '../daemons/launcher.ts'
 import { BalancerDaemons } from './balancer-daemons.ts'
 import { workersOf } from './haproxy-reload.ts'
 

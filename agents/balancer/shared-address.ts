@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { BalancerSpec } from '../../lib/contract/documents.ts'
 import { codeOf, unlessMissing } from '../../lib/durable-files.ts'
 import { SERVICE_INNER } from '../network/service-ports.ts'
-import type { DaemonProcess } from '../storage/exports/daemon-process.ts'
+import type { DaemonProcess } from '../daemons/daemon-process.ts'
 
 /** In the form of ip(8) and of keepalived. Pure. */
 export function sharedPrefix({ sharedAddress }: Pick<BalancerSpec, 'sharedAddress'>): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
-import { onHost } from '../storage/exports/launcher.ts'
+import { onHost } from '../daemons/launcher.ts'
 import { chooseCommand, isStopping, stoppingBy } from './host-stopping.ts'
 
 const signal = new AbortController().signal

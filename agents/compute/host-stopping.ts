@@ -3,7 +3,7 @@
 import { access } from 'node:fs/promises'
 import { exec as defaultExec } from '../../lib/exec.ts'
 import type { Logger } from '../../lib/log.ts'
-import { isInContainer, onHost } from '../storage/exports/launcher.ts'
+import { isInContainer, onHost } from '../daemons/launcher.ts'
 
 /** Whether the host is shutting down or rebooting, as far as that can be known. Never rejects. */
 export type HostStopping = (signal: AbortSignal) => Promise<boolean>

@@ -2,7 +2,7 @@
 // Finds a daemon by its pid file, without mistaking another process for it.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf, isMissing } from '../../../lib/durable-files.ts'
+import { codeOf, isMissing } from '../../lib/durable-files.ts'
 
 export interface DaemonProcess {
   pid: number
@@ -28,15 +28,15 @@ const POLL_MS = 10
 export async function waitForExit(pidFile: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (await findProcess(pidFile)) {
-    if (performance.now() > deadline) throw new Error('the storage daemon did not end in time')
+    if (performance.now() > deadline) throw new Error(`the daemon of ${pidFile} did not end in time`)
     await sleep(POLL_MS, undefined, { signal })
   }
 }
 
-/** Sends SIGTERM; success when the process is gone already. */
-export function terminate({ pid }: DaemonProcess): void {
+/** Success when the process is gone already. */
+export function terminate({ pid }: Pick<DaemonProcess, 'pid'>, with_: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): void {
   try {
-    process.kill(pid, 'SIGTERM')
+    process.kill(pid, with_)
   } catch (error) {
     if (codeOf(error) !== 'ESRCH') throw error
   }

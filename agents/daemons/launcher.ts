@@ -3,7 +3,7 @@
 // that does not end with the agent's.
 import { access, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { exec, type ExecResult } from '../../../lib/exec.ts'
+import { exec, type ExecResult } from '../../lib/exec.ts'
 
 export interface Daemon {
   /** Of the systemd unit, where there is systemd: unique on the node. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The base of services that the cloud runs on a node inside a tenant's network: each has a network namespace with one interface, which is a port
 // of that network. A service's reconciler calls `ensure` first, starts its programs in the namespace that it returns, and calls `remove` last.
-import { deviceInstance } from './host-links.ts'
-import { isPluggedAs, type DevicePort, type PluggedKind, type PortDriver } from './port-driver.ts'
+import { plugDevice } from './plug-device.ts'
+import type { PluggedKind, PortDriver } from './port-driver.ts'
 import type { ServicePort } from '../../lib/contract/service-port.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import {
@@ -58,14 +58,8 @@ export class ServicePorts {
     await ensureVeth(veth, context.signal)
     await ipInside(veth.name, planAddresses(want), context.signal)
     await completeChecksums(veth, context.signal)
-    const instance = await deviceInstance(veth.device, context.bootId)
-    if (instance === undefined) throw new Error(`device ${veth.device} disappeared while it was set up`)
     const { logicalPort, mac } = want
-    const port: DevicePort = {
-      ...{ kind: this.#style.kind, type: 'device', uid, logicalPort, mac, device: veth.device, instance },
-    }
-    const held = this.#driver.find(this.#style.kind, uid)
-    if (!isPluggedAs(held, port) || held?.error !== undefined) await this.#driver.plug(port, context.signal)
+    await plugDevice(this.#driver, { kind: this.#style.kind, uid, logicalPort, mac, device: veth.device }, context)
     return { namespaceFile: namespaceFileOf(veth.name), installed: await this.#untilInstalled(uid, context.signal) }
   }
 

@@ -23,7 +23,7 @@ import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
-import { chooseLaunch } from '../storage/exports/launcher.ts'
+import { chooseLaunch } from '../daemons/launcher.ts'
 import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
 import { readDpdk, readSwitchInventory, switchInstance } from '../network/drivers/ovs/switch-inventory.ts'
 

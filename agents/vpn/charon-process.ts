@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TransientError } from '../../lib/errors.ts'
 import { codeOf, isMissing, writeWhole } from '../../lib/durable-files.ts'
 import { ViciClient, type ViciOptions } from '../../lib/vici/client.ts'
-import type { Daemon, Launch } from '../storage/exports/launcher.ts'
+import { terminate } from '../daemons/daemon-process.ts'
+import type { Daemon, Launch } from '../daemons/launcher.ts'
 import { strongswanConf } from './charon-config.ts'
 
 export interface CharonPaths {
@@ -105,16 +106,8 @@ async function findCharon({ pidFile, conf }: CharonPaths): Promise<number | unde
 export async function endCharon(paths: CharonPaths, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + END_TIMEOUT_MS
   for (let pid = await findCharon(paths); pid !== undefined; pid = await findCharon(paths)) {
-    kill(pid, performance.now() > deadline ? 'SIGKILL' : 'SIGTERM')
+    terminate({ pid }, performance.now() > deadline ? 'SIGKILL' : 'SIGTERM')
     await sleep(POLL_MS * 5, undefined, { signal })
   }
   await rm(paths.folder, { recursive: true, force: true })
-}
-
-function kill(pid: number, with_: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, with_)
-  } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error
-  }
 }

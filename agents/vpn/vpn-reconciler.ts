@@ -3,12 +3,12 @@ import type { Orphan, Tombstone, VpnDocument } from '../../lib/contract/document
 import { TRANSIT } from '../../lib/contract/vpn.ts'
 import { TransientError } from '../../lib/errors.ts'
 import type { ViciClient } from '../../lib/vici/client.ts'
-import { deviceInstance } from '../network/host-links.ts'
-import { isPluggedAs, type PortDriver, type SwitchPort } from '../network/port-driver.ts'
+import { plugDevice } from '../network/plug-device.ts'
+import type { PortDriver } from '../network/port-driver.ts'
 import { serviceNamespace, ServicePorts, type ServiceStyle } from '../network/service-ports.ts'
 import { completeChecksums, ensureVeth, ipInside, ipUnless, type VethNamespace } from '../network/veth-namespace.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
-import type { Launch } from '../storage/exports/launcher.ts'
+import type { Launch } from '../daemons/launcher.ts'
 import { charonPaths, endCharon, openCharon } from './charon-process.ts'
 import { ensureRouting, setForwarding, TRANSIT_INNER } from './routing.ts'
 import { Tunnels } from './tunnels.ts'
@@ -108,11 +108,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
       signal,
     )
     await completeChecksums(veth, signal)
-    const instance = await deviceInstance(device, context.bootId)
-    if (instance === undefined) throw new Error(`device ${device} disappeared while it was set up`)
-    const port: SwitchPort = { kind: 'vpn-transit', type: 'device', uid, logicalPort, mac, device, instance }
-    const held = this.#options.driver.find('vpn-transit', uid)
-    if (!isPluggedAs(held, port) || held?.error !== undefined) await this.#options.driver.plug(port, signal)
+    await plugDevice(this.#options.driver, { kind: 'vpn-transit', uid, logicalPort, mac, device }, context)
     return this.#options.driver.find('vpn-transit', uid)?.installed === true
   }
 

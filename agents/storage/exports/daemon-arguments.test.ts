@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { authorization, credentialsDirOf, daemonArguments, exportOptions, runsWith } from './daemon-arguments.ts'
-import { controlGroupFiles, onHost, systemdCommand } from './launcher.ts'
+import { controlGroupFiles, onHost, systemdCommand } from '../../daemons/launcher.ts'
 import { choosePort } from './ports.ts'
 
 const settings = {

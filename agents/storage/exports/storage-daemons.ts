@@ -7,8 +7,8 @@ import { TransientError } from '../../../lib/errors.ts'
 import { ExecError } from '../../../lib/exec.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { EXPORT_ID, type Authorization } from './daemon-arguments.ts'
-import { findProcess, terminate, waitForExit } from './daemon-process.ts'
-import type { Launch } from './launcher.ts'
+import { findProcess, terminate, waitForExit } from '../../daemons/daemon-process.ts'
+import type { Launch } from '../../daemons/launcher.ts'
 import { QmpClient } from './qmp.ts'
 
 /** Of each call to a daemon. */
