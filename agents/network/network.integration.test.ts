@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import type { InstanceDocument, NodeSpec, PortDocument, Tombstone } from '../../lib/contract/documents.ts'
+import type {
+  InstanceDocument,
+  NodeSpec,
+  PortDocument,
+  ResolverState,
+  Tombstone,
+} from '../../lib/contract/documents.ts'
 import type { PacketLog } from '../../lib/contract/packet-log.ts'
 import { until } from '../../lib/time/until.ts'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
@@ -601,17 +607,12 @@ describe('two nodes, OVN, four guests', () => {
       '--address=/www.world.test/2001:db8::80',
       '--txt-record=long.world.test,'.concat('x'.repeat(200), ',', 'y'.repeat(200), ',', 'z'.repeat(200)),
     ]
+    const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--no-resolv', '--no-hosts', '--bind-interfaces', '--pid-file=']
+    const startServer = (node: (typeof cluster.nodes)[number]['node']) =>
+      startInNode(node, [...DNSMASQ, `--listen-address=${UPSTREAM}`, '--user=root', ...ZONE])
     beforeAll(() => {
       for (const { node, agent } of cluster.nodes) {
-        const argv = [
-          'dnsmasq',
-          '--keep-in-foreground',
-          '--no-resolv',
-          '--no-hosts',
-          '--bind-interfaces',
-          '--pid-file=',
-        ]
-        kills.push(startInNode(node, [...argv, `--listen-address=${UPSTREAM}`, '--user=root', ...ZONE]))
+        kills.push(startServer(node))
         agent.send({ configure: { ...configure, ovnRemote: cluster.ovnRemote } })
       }
       for (const host of cluster.nodes) kills.push(host.startResolver())
@@ -657,6 +658,33 @@ describe('two nodes, OVN, four guests', () => {
       await untilSaid('a', [server, 'udp', 'guest-a.example.com', '28'], 'fd00:7::11')
       await driver.ensure(port, soon())
     }, 60_000)
+
+    test('its node tells which servers it asks, that one stops answering, and that it is back', async () => {
+      const { agent, node } = cluster.nodes[0]!
+      const asked = ['169.254.169.254', 'udp', 'www.world.test']
+      const told = () => agent.inventories().at(-1)?.['resolver']
+      const untilTold = (isAway: boolean) =>
+        until(
+          async () => {
+            await ask('a', ...asked)
+            const [server] = (told() as ResolverState | undefined)?.upstreams ?? []
+            return (server && 'error' in server === isAway) || undefined
+          },
+          () => JSON.stringify(told()),
+          30_000,
+          500,
+        )
+      await untilTold(false)
+      expect(told()).toEqual({ from: 'cloud', upstreams: [{ address: UPSTREAM, since: expect.any(String) }] })
+      kills[0]!()
+      await timed('server gone to told', () => untilTold(true))
+      expect(told()).toMatchObject({ upstreams: [{ error: expect.stringContaining('ECONNREFUSED') }] })
+      kills[0] = startServer(node)
+      await timed('server back to told', () => untilTold(false))
+      const before = agent.inventories().length
+      for (let n = 0; n < 5; n++) expect(await ask('a', ...asked)).toContain('192.0.2.80')
+      expect(agent.inventories()).toHaveLength(before)
+    }, 90_000)
 
     test('killed, it is back with all networks; the agent’s death does not matter to it', async () => {
       const host = cluster.nodes[0]!

@@ -15,7 +15,10 @@ export interface InventorySource {
     signal: AbortSignal,
   ): Promise<
     Partial<
-      Pick<Inventory, 'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'pools' | 'imageCache' | 'encapAddress'>
+      Pick<
+        Inventory,
+        'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'resolver' | 'pools' | 'imageCache' | 'encapAddress'
+      >
     >
   >
 }

@@ -5,16 +5,19 @@ import { watch } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLogger } from '../../lib/log.ts'
+import { healthFolder, writeHealth } from './health-file.ts'
 import { NetworkListeners } from './network-listeners.ts'
 import { Resolver } from './resolver.ts'
 import { readServed, readUpstreams, resolverFolder } from './served-networks.ts'
+import { probeServer, UpstreamHealth } from './upstream-health.ts'
 import { readResolvConf, Upstreams } from './upstreams.ts'
 
 /** Changes are heard of; this is for those that were missed, for namespaces made anew and for the node's resolv.conf. */
 const LOOK_MS = 2000
 
 const log = createLogger('resolver')
-const folder = resolverFolder(process.env['NEPHELE_RUN_DIR'] ?? '/run/nephele')
+const runDir = process.env['NEPHELE_RUN_DIR'] ?? '/run/nephele'
+const folder = resolverFolder(runDir)
 const upstreams = new Upstreams()
 const listeners = new NetworkListeners(new Resolver({ upstreams, log }), log)
 const stop = new AbortController()
@@ -27,15 +30,33 @@ let changed = new AbortController()
 const watcher = watch(folder, () => changed.abort())
 watcher.on('error', (err) => log.warn({ err }, 'cannot watch the folder'))
 let addresses = ''
+let asked: { from: 'cloud' | 'node'; servers: readonly string[] } | undefined
+const telling = tellHealth(healthFolder(runDir))
 while (!stop.signal.aborted) {
   changed = new AbortController()
-  const named =
-    (await readUpstreams(folder)) ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+  const ofCloud = await readUpstreams(folder)
+  const named = ofCloud ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
   if (addresses !== (addresses = named.join())) log.info({ upstreams: named }, 'name servers')
   upstreams.set(named)
+  asked = { from: ofCloud ? 'cloud' : 'node', servers: named }
   await listeners.follow(await readServed(folder), stop.signal)
   await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([stop.signal, changed.signal]) }).catch(() => undefined)
 }
 watcher.close()
 listeners.close()
+await telling
 process.exit(0)
+
+/** Beside the rest, which no slow server delays. */
+async function tellHealth(into: string): Promise<void> {
+  const health = new UpstreamHealth((address) => probeServer({ address, port: 53 }))
+  while (!stop.signal.aborted) {
+    const of = asked
+    const states = of && (await health.look(of.servers, upstreams.suspects(performance.now())))
+    if (of && states && !stop.signal.aborted)
+      await writeHealth(into, { from: of.from, upstreams: states }).catch((err: unknown) =>
+        log.debug({ err }, 'cannot tell whether name servers answer'),
+      )
+    await sleep(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined)
+  }
+}

@@ -36,6 +36,11 @@ export class Upstreams {
     return [...first, ...last].map((address) => ({ address, port: this.#port }))
   }
 
+  /** Those that lately left a question open. */
+  suspects(nowMs: number): Set<string> {
+    return new Set([...this.#avoided].flatMap(([address, until]) => (until > nowMs ? [address] : [])))
+  }
+
   avoid({ address }: NameServer, nowMs: number): void {
     this.#avoided.set(address, nowMs + AVOIDED_MS)
   }

@@ -22,6 +22,7 @@ import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
+import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { chooseLaunch } from '../daemons/launcher.ts'
 import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
@@ -116,6 +117,9 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ...{ ports: new ServicePorts(driver), runDir: context.runDir, log },
     daemons: new BalancerDaemons(async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
   })
+  const health = healthFolder(context.runDir)
+  const watching = watchHealth(health, () => context.inventoryChanged())
+  watching.catch((err: unknown) => log.warn({ err }, "the resolver's word is looked at once a minute"))
   database.start(stop.signal)
   return {
     name: 'network',
@@ -135,6 +139,13 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
           return physical.report ? { physicalNetworks: physical.report } : {}
         },
       },
+      {
+        name: 'resolver',
+        collect: async () => {
+          const state = await readHealth(health)
+          return state ? { resolver: state } : {}
+        },
+      },
     ],
     configure: async (spec, signal) => {
       wanted = toChassis(spec, context)
@@ -151,6 +162,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       vpn.stop()
       physical.stop()
       await gateways.stop()
+      await watching.then((end) => end()).catch(() => undefined)
       stop.abort()
       await database.close()
     },

@@ -109,6 +109,7 @@ const inventory = {
   dpdk: { initialized: true, version: 'v', vhostUser: true },
   ovs: { version: 'v', datapath: 'netdev' },
   physicalNetworks: [{ name: 'p', error: 'e', warning: 'w' }],
+  resolver: { from: 'node', upstreams: [{ address: 'a', since: 's', error: 'e' }] },
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
@@ -418,6 +419,9 @@ describe('what a node says', () => {
     ['version of the switch', Inventory, inventory, 'ovs.version', 64],
     ['error of a physical network', Inventory, inventory, 'physicalNetworks.0.error', 512],
     ['warning of a physical network', Inventory, inventory, 'physicalNetworks.0.warning', 512],
+    ['address of a name server', Inventory, inventory, 'resolver.upstreams.0.address', 64],
+    ['time of a name server', Inventory, inventory, 'resolver.upstreams.0.since', 32],
+    ['error of a name server', Inventory, inventory, 'resolver.upstreams.0.error', 256],
     ['error of a pool', Inventory, inventory, 'pools.0.error', 1024],
   ])('a %s is cut', (_, schema, value, path, length) => {
     const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod'
-import { amount, smallAmount, text } from './bounds.ts'
+import { amount, firstOf, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION } from './document-kinds.ts'
 import { uid } from './fields.ts'
 
@@ -12,6 +12,23 @@ export const NumaCell = z.object({
     .max(4096),
   hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int(), free: z.int() })).max(16),
 })
+
+/** The name servers that the node's resolver asks, and whether they answer. */
+export const ResolverState = z.object({
+  /** The Cloud's spec.dns.upstreams, or the node's own. */
+  from: z.enum(['cloud', 'node']),
+  upstreams: firstOf(
+    z.object({
+      address: text(64),
+      /** RFC 3339: when it was first found to answer, or not to. */
+      since: text(32),
+      /** Why it does not answer. */
+      error: text(256).optional(),
+    }),
+    16,
+  ),
+})
+export type ResolverState = z.infer<typeof ResolverState>
 
 /** What a node has. Published only when it changes. */
 export const Inventory = z.object({
@@ -52,6 +69,8 @@ export const Inventory = z.object({
     .array(z.object({ name: z.string().max(63), error: text(512).optional(), warning: text(512).optional() }))
     .max(64)
     .optional(),
+  /** Absent: not known, as where no resolver has run yet. */
+  resolver: ResolverState.optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
   pools: z
     .array(

@@ -181,6 +181,7 @@ const WELL = [
   'StandbyReady',
   'NextHopsAnswer',
   'MachinesOnRecord',
+  'UpstreamsAnswer',
   'Answered',
 ]
 

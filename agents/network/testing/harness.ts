@@ -32,7 +32,12 @@ const context: RoleContext = {
   nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
   say: (_, data) => say({ said: JSON.parse(data) as unknown }),
-  inventoryChanged: () => undefined,
+  inventoryChanged: () => void collect().then((changed) => say({ changed }), () => undefined), // prettier-ignore
+}
+/** As much as the role knows of the node. */
+async function collect(): Promise<object> {
+  const parts = (role.inventory ?? []).map((source) => source.collect(AbortSignal.timeout(5000)).catch(() => ({})))
+  return Object.assign({}, ...(await Promise.all(parts))) as object
 }
 const stop = new AbortController()
 const store = await DocumentStore.open('/var/lib/nephele/documents', log)

@@ -12,6 +12,8 @@ export interface TestAgent {
   observed(kind: string, uid: string): ObservedDocument | undefined
   /** The first line that has this field. */
   waitLine(field: string, timeoutMs?: number): Promise<Record<string, unknown>>
+  /** Its inventory, each time that something in it may have changed. */
+  inventories(): readonly Record<string, unknown>[]
   /** What it said to whoever listens on the bus. */
   said(): readonly unknown[]
   waitState(kind: string, uid: string, state: string, timeoutMs?: number): Promise<ObservedDocument>
@@ -70,6 +72,7 @@ export async function startAgent(node: RunningNode, name: string, addresses: str
     send: (command) => void child.stdin.write(`${JSON.stringify(command)}\n`),
     observed: (kind, uid) => last.get(`${kind}.${uid}`),
     waitLine: (field, timeoutMs) => wait(field, () => lines.find((line) => field in line), timeoutMs),
+    inventories: () => lines.flatMap((line) => ('changed' in line ? [line['changed'] as Record<string, unknown>] : [])),
     said: () => lines.flatMap((line) => line['said'] ?? []),
     waitState: (kind, uid, state, timeoutMs) =>
       wait(`${kind} ${uid} ${state}`, () => [last.get(`${kind}.${uid}`)].find((o) => o?.state === state), timeoutMs),

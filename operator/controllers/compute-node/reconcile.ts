@@ -19,6 +19,7 @@ import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
+import { showResolver } from './resolver.ts'
 import { listOrphans, showUnlisted } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
 import { judgePortClaims } from './taken-ports.ts'
@@ -63,6 +64,7 @@ export async function reconcileComputeNode(
   const observed = deps.bus.observed.find('node', uid, name)
   const orphans = listOrphans(computeNode, deps)
   showUnlisted(computeNode, deps, run.now)
+  showResolver(computeNode, inventory, run)
   if (orphans.length > 0) status.orphans = orphans
   else delete status.orphans
   const before = status.state

@@ -20,6 +20,21 @@ const phantom = (c: QuietCloud, state: string) => {
   return { ...c.report('instance', 'x1', 'c1'), state, facts: { nics } }
 }
 
+/** One end of a wait for name servers that do not answer with these errors, or answer. */
+const resolverSays = (...errors: (string | undefined)[]) => {
+  const since = '2026-01-01T00:00:00Z'
+  const upstreams = errors.map((error, i) => ({ address: `192.0.2.${i}`, since, ...(error ? { error } : {}) }))
+  return (c: QuietCloud): void => c.operator.report('c3', { resolver: { from: 'cloud', upstreams } })
+}
+const resolverRow = (reason: string, ...errors: (string | undefined)[]): WaitRow => ({
+  ...{ reason, of: 'ResolverReady', where: node, next: 'UpstreamsAnswer' },
+  waits: (c) => {
+    c.addNode('c3')
+    resolverSays(...errors)(c)
+  },
+  ends: resolverSays(undefined),
+})
+
 export const NODE_ROWS: WaitRow[] = [
   {
     reason: 'AgentUnknown',
@@ -110,4 +125,7 @@ export const NODE_ROWS: WaitRow[] = [
     waits: (c) => c.operator.world.bus.report(phantom(c, 'running')),
     ends: (c) => c.operator.world.bus.report(phantom(c, 'gone')),
   },
+  resolverRow('UpstreamNotAnswering', 'no answer in time'),
+  resolverRow('SomeUpstreamsSilent', 'no answer in time', undefined),
+  resolverRow('NoUpstreams'),
 ]

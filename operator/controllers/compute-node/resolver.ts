@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ComputeNode } from '../../../lib/api/types.ts'
+import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
+import type { Inventory, ResolverState } from '../../../lib/contract/documents.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+
+const RESOLVER_READY = 'ResolverReady'
+/** Kept below the limit of an Event's note. */
+const MOST_CHARACTERS = 1000
+
+/**
+ * Sets a condition that says which name servers the node's resolver asks, and whether they answer, with an Event when none does. It keeps no
+ * machine from the node: names of machines are found without them. Sets none before the node has said.
+ */
+export function showResolver(
+  computeNode: ComputeNode,
+  inventory: Inventory | undefined,
+  run: Pick<Run, 'now' | 'event'>,
+): void {
+  if (!inventory?.resolver) return
+  const status = (computeNode.status ??= {})
+  const before = findCondition(status.conditions, RESOLVER_READY)
+  const update = judgeResolver(inventory.resolver)
+  const { generation } = computeNode.metadata
+  status.conditions = setCondition(status.conditions, { type: RESOLVER_READY, ...update }, generation, run.now)
+  const { reason, message } = update
+  if (update.status === 'False' && before?.status !== 'False')
+    run.event({ type: 'Warning', reason, action: 'Watch', note: message.slice(0, MOST_CHARACTERS) })
+}
+
+/** Pure. */
+export function judgeResolver({ from, upstreams }: ResolverState): Omit<ConditionUpdate, 'type'> {
+  const whose = from === 'cloud' ? 'of the Cloud (spec.dns.upstreams)' : "of the node's /etc/resolv.conf"
+  if (upstreams.length === 0) {
+    const what = `its guests find no names outside: there is no name server ${whose}`
+    return { status: 'False', reason: 'NoUpstreams', message: `${what}. Name some in spec.dns.upstreams of the Cloud` }
+  }
+  const silent = upstreams.filter(({ error }) => error !== undefined)
+  const well = upstreams.filter(({ error }) => error === undefined).map(({ address }) => address)
+  const why = silent.map(({ address, since, error }) => `${address} not since ${since} (${error})`).join(', ')
+  const asks = `asks the name servers ${whose}`
+  if (silent.length === 0)
+    return { status: 'True', reason: 'UpstreamsAnswer', message: `${asks}, which answer: ${well.join(', ')}` }
+  if (well.length > 0)
+    return { status: 'True', reason: 'SomeUpstreamsSilent', message: `${asks}: ${well.join(', ')} answers, ${why}` }
+  const what = `its guests find no names outside: it ${asks}, and none answers: ${why}`
+  const help = 'See that they run and that the node reaches their port 53'
+  return { status: 'False', reason: 'UpstreamNotAnswering', message: `${what}. ${help}` }
+}
