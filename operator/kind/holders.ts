@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An object in use stays Terminating and says what uses it (invariant 9).
+import { GROUP } from '../../lib/api/kinds.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
@@ -36,9 +37,16 @@ export function waitForUsers(users: Holders, help = 'delete these first'): Outco
   return parts.length === 0 ? undefined : waitFor('InUse', `in use by ${parts.join(', ')}: ${help}`)
 }
 
-/** `Instances a/x, a/y and 3 more`. */
+/** `Instances a/x, a/y and 3 more`; what was made for something else names that too: `Port a/x-1 (of Instance x)`. */
 export function namesOfUsers(kind: string, users: readonly KubeObject[]): string {
-  return `${kind}${users.length > 1 ? 's' : ''} ${listNames(users.map(keyOfObject))}`
+  return `${kind}${users.length > 1 ? 's' : ''} ${listNames(users.map(nameOfUser))}`
+}
+
+function nameOfUser(user: KubeObject): string {
+  const owner = user.metadata.ownerReferences?.find(
+    (o) => o.controller === true && o.apiVersion.startsWith(`${GROUP}/`),
+  )
+  return owner ? `${keyOfObject(user)} (of ${owner.kind} ${owner.name})` : keyOfObject(user)
 }
 
 /** `a, b, c and 4 more`: names of those that use something, for messages. */
