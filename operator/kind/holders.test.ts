@@ -37,6 +37,7 @@ function port(
       namespace: 'team',
       name,
       uid: name,
+      resourceVersion: '1',
       ...(owner && { ownerReferences: [{ apiVersion: 'nephele.dev/v1alpha1', uid: 'u', ...owner }] }),
     },
   }
