@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BalancerSpec, ObservedMember } from '../../lib/contract/documents.ts'
 import { readIfThere, unlessMissing, writeWhole } from '../../lib/durable-files.ts'
 import { TransientError } from '../../lib/errors.ts'
-import { exec, ExecError } from '../../lib/exec.ts'
+import { ExecError } from '../../lib/exec.ts'
+import { announceAddresses } from '../network/announce-address.ts'
 import { serviceNamespace } from '../network/service-ports.ts'
 import { ipInside } from '../network/veth-namespace.ts'
 import { findProcess, terminate, waitForExit, type DaemonProcess } from '../daemons/daemon-process.ts'
@@ -18,7 +19,7 @@ import { renderKeepalived } from './keepalived-config.ts'
 import { isLoaded, load } from './loaded-config.ts'
 import { askMaster } from './master-socket.ts'
 import { readMembers } from './member-states.ts'
-import { hasAddress, noticeSwitch, planAddress, planNoAddress } from './shared-address.ts'
+import { hasAddress, planAddress, planNoAddress } from './shared-address.ts'
 
 const TIMEOUT_MS = 10_000
 const LOOK_TIMEOUT_MS = 3000
@@ -132,19 +133,14 @@ export class BalancerDaemons {
   }
 
   /** Nobody to agree with: so nobody is listened to. */
-  async #ensureAlone(
-    spec: BalancerSpec,
-    { uid, folder, namespaceFile }: BalancerPlace,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #ensureAlone(spec: BalancerSpec, { uid, folder }: BalancerPlace, signal: AbortSignal): Promise<void> {
     const vrrp = await find(folder, 'keepalived')
     if (vrrp) terminate(vrrp)
     await waitForExit(pidFileOf(folder, 'keepalived'), TIMEOUT_MS, signal)
     const haproxy = await find(folder, 'haproxy')
     if (!haproxy || (await hasAddress(haproxy, spec.sharedAddress))) return
-    const argv = ['nsenter', `--net=${namespaceFile}`, '--', 'tee', '--', noticeSwitch(spec)] as const
-    await exec(argv, { timeoutMs: TIMEOUT_MS, signal, input: '1\n' })
-    await ipInside(serviceNamespace(uid), planAddress(spec), signal)
+    const announced = { addresses: [spec.sharedAddress], mac: spec.port.mac, before: planAddress(spec) }
+    await announceAddresses(serviceNamespace(uid), announced, signal)
   }
 
   async #start(program: Program, args: readonly string[], place: BalancerPlace, signal: AbortSignal): Promise<void> {

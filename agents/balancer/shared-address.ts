@@ -10,24 +10,15 @@ export function sharedPrefix({ sharedAddress }: Pick<BalancerSpec, 'sharedAddres
   return `${sharedAddress}/${sharedAddress.includes(':') ? 128 : 32}`
 }
 
-/** Lines for ip(8). That the link gets its own MAC again makes the kernel announce its addresses, where `noticeSwitch` is on. Pure. */
+/** Lines for ip(8). Pure. */
 export function planAddress(spec: BalancerSpec): string[] {
   const nodad = spec.sharedAddress.includes(':') ? ' nodad' : ''
-  return [
-    `address replace ${sharedPrefix(spec)} dev ${SERVICE_INNER}${nodad}`,
-    `link set ${SERVICE_INNER} address ${spec.port.mac}`,
-  ]
+  return [`address replace ${sharedPrefix(spec)} dev ${SERVICE_INNER}${nodad}`]
 }
 
 /** Pure. */
 export function planNoAddress(spec: BalancerSpec): string[] {
   return [`address delete ${sharedPrefix(spec)} dev ${SERVICE_INNER}`]
-}
-
-/** The kernel's ip-sysctl.rst: arp_notify, ndisc_notify. Pure. */
-export function noticeSwitch({ sharedAddress }: BalancerSpec): string {
-  const [family, name] = sharedAddress.includes(':') ? ['ipv6', 'ndisc_notify'] : ['ipv4', 'arp_notify']
-  return `/proc/sys/net/${family}/conf/${SERVICE_INNER}/${name}`
 }
 
 /** Whether its namespace has the address: proc(5), /proc/net/fib_trie and if_inet6. */

@@ -3,6 +3,7 @@ import type { Orphan, Tombstone, VpnDocument } from '../../lib/contract/document
 import { TRANSIT } from '../../lib/contract/vpn.ts'
 import { TransientError } from '../../lib/errors.ts'
 import type { ViciClient } from '../../lib/vici/client.ts'
+import { announceAddresses } from '../network/announce-address.ts'
 import { plugDevice } from '../network/plug-device.ts'
 import type { PortDriver } from '../network/port-driver.ts'
 import { serviceNamespace, ServicePorts, type ServiceStyle } from '../network/service-ports.ts'
@@ -39,6 +40,8 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
   readonly #options: VpnReconcilerOptions
   readonly #ports: ServicePorts
   readonly #sessions = new Map<string, Session>()
+  /** By UID: what has been announced of its port. */
+  readonly #announced = new Map<string, string>()
   #wake: Wake = { one: () => undefined, all: () => undefined }
 
   constructor(options: VpnReconcilerOptions) {
@@ -60,6 +63,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     const outside = await this.#ports.ensure(uid, spec.outside, context)
     const isLinked = await this.#ensureTransit(name, document, context)
     const session = await this.#session(document, outside.namespaceFile, context)
+    if (outside.installed) await this.#announce(document, context.signal)
     await ensureRouting(name, spec, context.signal)
     await session.tunnels.ensure(spec, session.charon)
     const retryAfterMs = Math.min(LOOK_MS, session.tunnels.nextAskMs() ?? LOOK_MS)
@@ -72,6 +76,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
 
   async remove({ uid }: Tombstone, { signal }: RunContext): Promise<Observation<'vpn'>> {
     this.#close(uid)
+    this.#announced.delete(uid)
     await endCharon(charonPaths(this.#options.runDir, uid), signal)
     await this.#options.driver.unplug('vpn-transit', uid, signal)
     await ipUnless(/Cannot find device/, ['link', 'delete', transitDevice(uid)], signal)
@@ -91,6 +96,16 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
   /** Leaves what runs. */
   stop(): void {
     for (const uid of [...this.#sessions.keys()]) this.#close(uid)
+  }
+
+  /** Once: peers and routers outside know the address by the MAC of the node that had it before. */
+  async #announce({ uid, spec }: VpnDocument, signal: AbortSignal): Promise<void> {
+    const { mac, addresses } = spec.outside
+    const announced = { mac, addresses: addresses.map(({ address }) => address) }
+    const text = JSON.stringify(announced)
+    if (this.#announced.get(uid) === text) return
+    await announceAddresses(serviceNamespace(uid, STYLE), announced, signal)
+    this.#announced.set(uid, text)
   }
 
   /** The link to the router. @returns whether the network has come to it */
