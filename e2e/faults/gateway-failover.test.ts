@@ -6,6 +6,7 @@ import type { Router } from '../../lib/api/types.ts'
 import * as draft from '../harness/objects.ts'
 import { plugOn } from '../harness/plugged.ts'
 import { outsideGateway, type OutsideHost } from '../harness/outside.ts'
+import { longestGap } from '../harness/ping-gap.ts'
 import { Project } from '../harness/project.ts'
 import { PUBLIC } from '../harness/public.ts'
 import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
@@ -50,29 +51,17 @@ afterAll(async () => {
   await project.destroy()
 }, 120_000)
 
-/** The longest time without an answer, of twenty pings a second, up to the end. */
-async function longestGap(seconds: number, during: () => Promise<unknown>): Promise<number> {
-  const ping = outside.within(
-    ['sh', '-c', `ping -D -i 0.05 -c ${seconds * 20} "$1"; :`, 'sh', address],
-    (seconds + 20) * 1000,
-  )
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  await during()
-  const { stdout } = await ping
-  const at = [...stdout.matchAll(/^\[(\d+\.\d+)\] \d+ bytes/gm)].map(([, time]) => Number(time) * 1000)
-  expect(at.length).toBeGreaterThan(1)
-  at.push((at[0] ?? 0) + seconds * 1000)
-  return Math.max(...at.slice(1).map((time, i) => time - (at[i] ?? time)))
-}
+const gapOf = (seconds: number, during: () => Promise<unknown>) =>
+  longestGap((argv, timeoutMs) => outside.within(argv, timeoutMs), address, seconds, during)
 
 test('another node with the label stands by, and takes over from one that dies', async () => {
   const { cloud, networkNode } = project.test
   await cloud.kubectl(['label', 'node', SECOND, `${LABEL}=gateway`])
   await gateways([networkNode, SECOND])
   // The first one lets go until BFD has found the other: a node that reaches none of its peers could be cut off itself.
-  const steady = async () => (await longestGap(2, () => Promise.resolve())) < 500 || undefined
+  const steady = async () => (await gapOf(2, () => Promise.resolve())) < 500 || undefined
   await waitUntilTrue('both know each other', steady, 30_000)
-  const gap = await longestGap(6, () =>
+  const gap = await gapOf(6, () =>
     Promise.all([
       cloud.stopDaemon(networkNode, 'ovs-vswitchd', 'SIGKILL'),
       cloud.stopDaemon(networkNode, 'ovn-controller', 'SIGKILL'),
