@@ -6,7 +6,7 @@ import { ipInside, namespaceFileOf } from './veth-namespace.ts'
 const TIMEOUT_MS = 10_000
 
 /** Of the family of the address; the kernel's ip-sysctl.rst: arp_notify, ndisc_notify. Pure. */
-export function noticeSwitch(address: string): string {
+function noticeSwitch(address: string): string {
   const [family, name] = address.includes(':') ? ['ipv6', 'ndisc_notify'] : ['ipv4', 'arp_notify']
   return `/proc/sys/net/${family}/conf/${SERVICE_INNER}/${name}`
 }
