@@ -659,6 +659,37 @@ describe('two nodes, OVN, four guests', () => {
       await driver.ensure(port, soon())
     }, 60_000)
 
+    test('of a network on a ProviderNetwork that names its own servers these are asked, from one word to the next', async () => {
+      const { agent, node } = cluster.nodes[0]!
+      const own = '127.0.0.10'
+      const zone = ['--address=/www.world.test/198.51.100.80', '--user=root', `--listen-address=${own}`]
+      kills.push(startInNode(node, [...DNSMASQ, ...zone]))
+      const { spec, ...rest } = portDocument(guestOf('a'))
+      const asked = ['169.254.169.254', 'udp', 'www.world.test']
+      const tell = (upstreams: string[] | undefined): void => {
+        const dnsUpstreamsOf = upstreams ? [{ providerNetwork: 'dc', upstreams }] : []
+        agent.send({ configure: { ...configure, ovnRemote: cluster.ovnRemote, dnsUpstreamsOf } })
+      }
+      tell([own])
+      // Not on one: nothing changes for it.
+      await untilSaid('a', asked, '192.0.2.80')
+      agent.send({
+        document: {
+          ...{ ...rest, spec: { ...spec, providerNetwork: 'dc' } },
+          versions: { ...versions, generation: versions.generation + 1 },
+        },
+      })
+      await untilSaid('a', asked, '198.51.100.80')
+      await untilSaid('b', asked, '192.0.2.80')
+      tell([])
+      await untilSaid('a', asked, 'rcode 2')
+      tell(undefined)
+      await untilSaid('a', asked, '192.0.2.80')
+      agent.send({
+        document: { ...rest, spec, versions: { ...versions, generation: versions.generation + 2 } },
+      })
+    }, 60_000)
+
     test('its node tells which servers it asks, that one stops answering, and that it is back', async () => {
       const { agent, node } = cluster.nodes[0]!
       const asked = ['169.254.169.254', 'udp', 'www.world.test']
@@ -830,7 +861,8 @@ describe('two nodes, OVN, four guests', () => {
 
   test('tombstones: nothing is left on any node nor in OVN', async () => {
     for (const guest of guests) {
-      const document = { ...portDocument(guest), spec: undefined, tombstone: true as const }
+      const newer = { ...versions, generation: 9 }
+      const document = { ...portDocument(guest), versions: newer, spec: undefined, tombstone: true as const }
       agentOf(guest).send({ document: document satisfies Tombstone })
     }
     for (const guest of guests) await agentOf(guest).waitState('port', guest.portUid, 'gone')

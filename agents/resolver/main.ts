@@ -5,6 +5,7 @@ import { watch } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLogger } from '../../lib/log.ts'
+import { addressesOf, askedServers, toResolverState, type AskedServers } from './asked-servers.ts'
 import { healthFolder, writeHealth } from './health-file.ts'
 import { NetworkListeners } from './network-listeners.ts'
 import { Resolver } from './resolver.ts'
@@ -29,17 +30,19 @@ await mkdir(folder, { recursive: true, mode: 0o755 }).catch((err: unknown) =>
 let changed = new AbortController()
 const watcher = watch(folder, () => changed.abort())
 watcher.on('error', (err) => log.warn({ err }, 'cannot watch the folder'))
-let addresses = ''
-let asked: { from: 'cloud' | 'node'; servers: readonly string[] } | undefined
+let known = ''
+let asked: AskedServers | undefined
 const telling = tellHealth(healthFolder(runDir))
 while (!stop.signal.aborted) {
   changed = new AbortController()
-  const ofCloud = await readUpstreams(folder)
-  const named = ofCloud ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
-  if (addresses !== (addresses = named.join())) log.info({ upstreams: named }, 'name servers')
-  upstreams.set(named)
-  asked = { from: ofCloud ? 'cloud' : 'node', servers: named }
-  await listeners.follow(await readServed(folder), stop.signal)
+  const { addresses: ofCloud, ofProviderNetworks = [] } = await readUpstreams(folder)
+  const servers = ofCloud ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+  const named = JSON.stringify([servers, ofProviderNetworks])
+  if (known !== (known = named)) log.info({ upstreams: servers, ofProviderNetworks }, 'name servers')
+  upstreams.set(servers, new Map(ofProviderNetworks.map((one) => [one.providerNetwork, one.upstreams])))
+  const served = await readServed(folder)
+  asked = askedServers({ from: ofCloud ? 'cloud' : 'node', upstreams: servers }, ofProviderNetworks, served)
+  await listeners.follow(served, stop.signal)
   await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([stop.signal, changed.signal]) }).catch(() => undefined)
 }
 watcher.close()
@@ -52,9 +55,9 @@ async function tellHealth(into: string): Promise<void> {
   const health = new UpstreamHealth((address) => probeServer({ address, port: 53 }))
   while (!stop.signal.aborted) {
     const of = asked
-    const states = of && (await health.look(of.servers, upstreams.suspects(performance.now())))
+    const states = of && (await health.look(addressesOf(of), upstreams.suspects(performance.now())))
     if (of && states && !stop.signal.aborted)
-      await writeHealth(into, { from: of.from, upstreams: states }).catch((err: unknown) =>
+      await writeHealth(into, toResolverState(of, states)).catch((err: unknown) =>
         log.debug({ err }, 'cannot tell whether name servers answer'),
       )
     await sleep(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined)

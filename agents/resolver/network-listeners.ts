@@ -91,8 +91,8 @@ export class NetworkListeners {
     address: string,
     transport: 'udp' | 'tcp',
   ): Promise<Buffer | undefined> {
-    const { domain } = this.#served.get(networkUid) ?? {}
-    return this.#resolver.answer(message, { networkUid, address, domain }, transport)
+    const { domain, providerNetwork } = this.#served.get(networkUid) ?? {}
+    return this.#resolver.answer(message, { networkUid, address, domain, providerNetwork }, transport)
   }
 
   #isHeld(uid: string, socket: NetworkSockets['udp'][number]): boolean {

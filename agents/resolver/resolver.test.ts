@@ -78,6 +78,27 @@ describe('what is asked', () => {
       RCODE.serverFailure,
     )
   })
+  test('for a network on a ProviderNetwork that names servers these are asked, and no others', async () => {
+    const { port, asked } = await server('127.0.0.2', says('192.0.2.1'))
+    const own = await server('127.0.0.3', says('192.0.2.2'), port)
+    const upstreams = new Upstreams(port)
+    upstreams.set(
+      ['127.0.0.2'],
+      new Map([
+        ['dc', ['127.0.0.3']],
+        ['closed', []],
+      ]),
+    )
+    const resolver = new Resolver({ upstreams, log, limits: { serverTimeoutMs: 100 } })
+    const ask = (providerNetwork?: string) =>
+      resolver.answer(question('a.example'), { ...lan, ...(providerNetwork ? { providerNetwork } : {}) }, 'udp')
+    expect(lastBytes(await ask('dc'))).toBe('192.0.2.2')
+    expect(asked).toHaveLength(0)
+    expect(lastBytes(await ask())).toBe('192.0.2.1')
+    expect(lastBytes(await ask('another'))).toBe('192.0.2.1')
+    expect(rcodeOf((await ask('closed'))!)).toBe(RCODE.serverFailure)
+    expect([asked.length, own.asked.length]).toEqual([2, 1])
+  })
   test('without a server it fails at once', async () => {
     expect(rcodeOf((await resolverOf(53, []).answer(question('a.example'), lan, 'udp'))!)).toBe(RCODE.serverFailure)
   })

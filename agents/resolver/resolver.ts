@@ -14,6 +14,8 @@ export interface Asker {
   address: string
   /** The network's. */
   domain: string | undefined
+  /** That the network is on. */
+  providerNetwork?: string | undefined
 }
 
 export interface ResolverLimits extends RateLimits {
@@ -79,11 +81,16 @@ export class Resolver {
   }
 
   /** @param signal aborts when the question gives way to another's: it fails */
-  async #forward(query: Query, { domain }: Asker, transport: Transport, signal: AbortSignal): Promise<Buffer> {
+  async #forward(
+    query: Query,
+    { domain, providerNetwork }: Asker,
+    transport: Transport,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
     const { upstreams, log } = this.#options
     const { serverTimeoutMs } = this.#limits
     const end = performance.now() + 3 * serverTimeoutMs
-    const servers = upstreams.inOrder(performance.now())
+    const servers = upstreams.inOrder(performance.now(), providerNetwork)
     // The only server is asked again; of several each once.
     for (const server of servers.length === 1 ? [...servers, ...servers] : servers) {
       const left = Math.min(serverTimeoutMs, end - performance.now())

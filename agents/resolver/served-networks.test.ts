@@ -10,25 +10,28 @@ beforeEach(async () => (folder = resolverFolder(await mkdtemp(join(tmpdir(), 're
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 test('what the agent says the resolver reads', async () => {
-  expect([await readServed(folder), await readUpstreams(folder)]).toEqual([new Map(), undefined])
+  expect([await readServed(folder), await readUpstreams(folder)]).toEqual([new Map(), {}])
   const agent = new ServedNetworks(folder)
   await agent.serve('net-1', { domain: 'a.example' })
-  await agent.serve('net-2', {})
-  await agent.setUpstreams(['10.0.0.2'])
+  await agent.serve('net-2', { providerNetwork: 'dc' })
+  await agent.setUpstreams({ addresses: ['10.0.0.2'] })
   expect(await readServed(folder)).toEqual(
     new Map([
       ['net-1', { domain: 'a.example' }],
-      ['net-2', {}],
+      ['net-2', { providerNetwork: 'dc' }],
     ]),
   )
-  expect(await readUpstreams(folder)).toEqual(['10.0.0.2'])
+  expect(await readUpstreams(folder)).toEqual({ addresses: ['10.0.0.2'] })
+  const ofProviderNetworks = [{ providerNetwork: 'dc', upstreams: ['fd00::2'] }]
+  await agent.setUpstreams({ ofProviderNetworks })
+  expect(await readUpstreams(folder)).toEqual({ ofProviderNetworks })
   await agent.end('net-1')
   await agent.end('net-1')
-  await agent.setUpstreams(undefined)
-  expect([[...(await readServed(folder)).keys()], await readUpstreams(folder)]).toEqual([['net-2'], undefined])
+  await agent.setUpstreams({})
+  expect([[...(await readServed(folder)).keys()], await readUpstreams(folder)]).toEqual([['net-2'], {}])
   // As it is: nothing is written, and the resolver not woken.
   const { mtimeNs } = await stat(join(folder, 'net-2.json'), { bigint: true })
-  await agent.serve('net-2', {})
+  await agent.serve('net-2', { providerNetwork: 'dc' })
   expect((await stat(join(folder, 'net-2.json'), { bigint: true })).mtimeNs).toBe(mtimeNs)
 })
 

@@ -4,15 +4,32 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { MOST_WITH_UPSTREAMS } from '../../lib/contract/specs.ts'
 import { unlessMissing, writeWhole } from '../../lib/durable-files.ts'
 
 const UPSTREAMS = 'upstreams.json'
 const SUFFIX = '.json'
 const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 
-const ServedNetwork = z.looseObject({ domain: z.string().max(253).optional() })
+const ServedNetwork = z.looseObject({
+  domain: z.string().max(253).optional(),
+  /** That the network is on. */
+  providerNetwork: z.string().max(253).optional(),
+})
 export type ServedNetwork = z.infer<typeof ServedNetwork>
-const UpstreamsFile = z.looseObject({ addresses: z.array(z.string().max(64)).max(3) })
+
+const servers = z.array(z.string().max(64)).max(3)
+const NamedUpstreams = z.looseObject({
+  /** Absent: those of the node. */
+  addresses: servers.optional(),
+  /** In place of these, for networks on a ProviderNetwork. */
+  ofProviderNetworks: z
+    .array(z.looseObject({ providerNetwork: z.string().max(253), upstreams: servers }))
+    .max(MOST_WITH_UPSTREAMS)
+    .optional(),
+})
+/** Name servers, as the agent names them. */
+export type NamedUpstreams = z.infer<typeof NamedUpstreams>
 
 /** Below the run folder, which is empty after a reboot. */
 export function resolverFolder(runDir: string): string {
@@ -37,9 +54,8 @@ export class ServedNetworks {
     await rm(join(this.#folder, fileOf(networkUid)), { force: true })
   }
 
-  /** Undefined: those of the node. */
-  async setUpstreams(addresses: readonly string[] | undefined): Promise<void> {
-    if (addresses) return this.#write(UPSTREAMS, { addresses })
+  async setUpstreams(named: NamedUpstreams): Promise<void> {
+    if (named.addresses ?? named.ofProviderNetworks) return this.#write(UPSTREAMS, named)
     this.#written.delete(UPSTREAMS)
     await rm(join(this.#folder, UPSTREAMS), { force: true })
   }
@@ -70,9 +86,9 @@ export async function readServed(folder: string): Promise<Map<string, ServedNetw
   return served
 }
 
-/** Undefined: the agent named none. */
-export async function readUpstreams(folder: string): Promise<readonly string[] | undefined> {
-  return (await readAs(join(folder, UPSTREAMS), UpstreamsFile))?.addresses
+/** Empty where the agent named none. */
+export async function readUpstreams(folder: string): Promise<NamedUpstreams> {
+  return (await readAs(join(folder, UPSTREAMS), NamedUpstreams)) ?? {}
 }
 
 async function readAs<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {

@@ -15,24 +15,31 @@ export function readResolvConf(text: string): string[] {
     .slice(0, MOST)
 }
 
-/** The servers that are asked, in their order; one that gave no answer comes last for a while. */
+/** The servers that are asked, in their order; one that gave no answer comes last for a while, whoever asks it. */
 export class Upstreams {
   readonly #port: number
   readonly #avoided = new Map<string, number>()
   #addresses: readonly string[] = []
+  #ofProviderNetworks: ReadonlyMap<string, readonly string[]> = new Map()
 
   constructor(port = 53) {
     this.#port = port
   }
 
-  set(addresses: readonly string[]): void {
+  /** @param ofProviderNetworks by name: in place of the first, for networks on these; empty: nobody is asked */
+  set(addresses: readonly string[], ofProviderNetworks: ReadonlyMap<string, readonly string[]> = new Map()): void {
     this.#addresses = addresses.slice(0, MOST)
-    for (const address of this.#avoided.keys()) if (!addresses.includes(address)) this.#avoided.delete(address)
+    this.#ofProviderNetworks = ofProviderNetworks
+    const named = new Set([...addresses, ...[...ofProviderNetworks.values()].flat()])
+    for (const address of this.#avoided.keys()) if (!named.has(address)) this.#avoided.delete(address)
   }
 
-  inOrder(nowMs: number): NameServer[] {
+  /** @param providerNetwork that the network of the asker is on */
+  inOrder(nowMs: number, providerNetwork?: string): NameServer[] {
+    const own = providerNetwork === undefined ? undefined : this.#ofProviderNetworks.get(providerNetwork)
+    const addresses = own?.slice(0, MOST) ?? this.#addresses
     const isAvoided = (address: string): boolean => (this.#avoided.get(address) ?? -Infinity) > nowMs
-    const [last, first] = [this.#addresses.filter(isAvoided), this.#addresses.filter((a) => !isAvoided(a))]
+    const [last, first] = [addresses.filter(isAvoided), addresses.filter((a) => !isAvoided(a))]
     return [...first, ...last].map((address) => ({ address, port: this.#port }))
   }
 

@@ -50,7 +50,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const metadata = new MetadataService({
     ...{ driver, log },
     onServed: ({ spec }) =>
-      served.serve(spec.networkUid, spec.dnsDomain === undefined ? {} : { domain: spec.dnsDomain }),
+      served.serve(spec.networkUid, {
+        ...(spec.dnsDomain === undefined ? {} : { domain: spec.dnsDomain }),
+        ...(spec.providerNetwork === undefined ? {} : { providerNetwork: spec.providerNetwork }),
+      }),
     onEnded: (networkUid) => served.end(networkUid),
   })
   const physical = new PhysicalNetworks({
@@ -155,7 +158,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       const bridges = (spec.physicalNetworks ?? []).filter(({ controller }) => controller !== undefined)
       if (!isDeepStrictEqual(bridges, controlled)) ports.lookAgain()
       controlled = bridges
-      await served.setUpstreams(spec.dnsUpstreams)
+      await served.setUpstreams({
+        ...(spec.dnsUpstreams ? { addresses: spec.dnsUpstreams } : {}),
+        ...(spec.dnsUpstreamsOf ? { ofProviderNetworks: spec.dnsUpstreamsOf } : {}),
+      })
     },
     stop: async () => {
       metadata.stop()

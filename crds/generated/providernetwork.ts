@@ -56,6 +56,19 @@ export interface ProviderNetworkSpec {
    */
   mtu?: number
   /**
+   * How machines with a Port on its Networks find the world by name. *live*
+   */
+  dns?: {
+    /**
+     * Name servers that nodes ask for them, in this order, from the node's own network, instead of those of the Cloud (spec.dns.upstreams of it) or of the node; absent: those; empty: nobody is asked. They answer every machine on its Networks: name none that knows what these may not. *live*
+     *
+     * @maxItems 3
+     *
+     * Items: Address of a name server. *live*
+     */
+    upstreams?: string[]
+  }
+  /**
    * Which nodes are connected to it, and by what; the first entry that matches a node counts. *live*
    *
    * @maxItems 32

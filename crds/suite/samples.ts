@@ -521,6 +521,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         physicalNetwork: 'dc-1',
         vlanRanges: [{ minimum: 100, maximum: 199 }],
         mtu: 1500,
+        dns: { upstreams: ['10.0.0.2', 'fd00::2'] },
         nodes: [
           { nodeSelector: { matchLabels: { rack: 'r1' } }, interface: 'eth1' },
           { bridge: 'br-dc', bandwidth: { egressKbps: 1_000_000, ingressKbps: 1_000_000 } },

@@ -19,6 +19,8 @@ const nbd = { protocol: 'nbd', host: 'h', port: 10900, exportName: 'e', tls: tru
 
 const vpnPolicy = { encryptionAlgorithm: 'aes-256', authAlgorithm: 'sha256', pfs: 'group19', lifetimeSeconds: 3600 }
 
+const UPSTREAMS_OF = { providerNetwork: 'dc', upstreams: ['10.0.0.2'] }
+
 const header = { v: 1, uid: UID, node: 'n1', namespace: 'team', name: 'x', versions, tombstone: false }
 const desired = {
   node: {
@@ -26,7 +28,8 @@ const desired = {
     spec: {
       roles: { compute: 'libvirt', gateway: true, storage: true, image: true },
       ...{ certificate: 'c', certificateAuthority: 'a', nbd: { client: 'c', server: 's', authority: 'a' } },
-      ...{ ovnRemote: 'ssl:10.0.0.1:6642', heartbeatSeconds: 10 },
+      ...{ ovnRemote: 'ssl:10.0.0.1:6642', heartbeatSeconds: 10, dnsUpstreams: ['10.0.0.2'] },
+      dnsUpstreamsOf: [{ providerNetwork: 'dc', upstreams: ['10.0.0.2'] }],
       pools: [{ name: 'p', uid: UID, driver: 'file', path: '/p' }],
       reserved: { cpus: 1, memoryMiB: 1, diskGiB: 1 },
       images: { allowedNetworks: ['10.0.0.0/8', 'fd00::/8'], maxSizeGiB: 10, maxCachePercent: 50 },
@@ -45,7 +48,7 @@ const desired = {
     spec: {
       ...{ logicalPort: 'p', networkUid: UID, network: 'team/lan', mac, mtu: 1442, vnicType: 'normal' },
       fixedIPs: [{ address: '10.0.0.2', prefixLength: 24, ipv6AddressMode: 'slaac' }],
-      instanceUid: UID,
+      ...{ instanceUid: UID, providerNetwork: 'dc' },
     },
   },
   vpn: {
@@ -109,7 +112,10 @@ const inventory = {
   dpdk: { initialized: true, version: 'v', vhostUser: true },
   ovs: { version: 'v', datapath: 'netdev' },
   physicalNetworks: [{ name: 'p', error: 'e', warning: 'w' }],
-  resolver: { from: 'node', upstreams: [{ address: 'a', since: 's', error: 'e' }] },
+  resolver: {
+    ...{ from: 'node', upstreams: [{ address: 'a', since: 's', error: 'e' }] },
+    ofProviderNetworks: [{ providerNetwork: 'p', upstreams: [{ address: 'a', since: 's', error: 'e' }] }],
+  },
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
@@ -170,6 +176,12 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['grantedBootId', a(64), a(65)],
       ['spec.roles.compute', 'fake', 'xen'],
       ['spec.heartbeatSeconds', 1, 0],
+      ['spec.dnsUpstreams', ['10.0.0.2', '10.0.0.3', 'fd00::2'], ['10.0.0.2', '10.0.0.3', 'fd00::2', 'fd00::3']],
+      ['spec.dnsUpstreams.0', 'fd00::2', 'ns.example.com'],
+      ['spec.dnsUpstreamsOf', list(128, UPSTREAMS_OF), list(129, UPSTREAMS_OF)],
+      ['spec.dnsUpstreamsOf.0.providerNetwork', a(253), a(254)],
+      ['spec.dnsUpstreamsOf.0.upstreams', [], undefined],
+      ['spec.dnsUpstreamsOf.0.upstreams.0', 'fd00::2', 'ns.example.com'],
       ['spec.images.maxSizeGiB', 1, 0],
       ['spec.images.maxCachePercent', 1, 0],
       ['spec.images.maxCachePercent', 100, 101],
@@ -223,6 +235,7 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['spec.mtu', 576, 575],
       ['spec.mtu', 9000, 9001],
       ['spec.network', a(320), a(321)],
+      ['spec.providerNetwork', a(253), a(254)],
       ['spec.vnicType', 'vhostuser', 'direct'],
       ['spec.fixedIPs.0.ipv6AddressMode', 'dhcpv6-stateful', 'dhcpv6'],
     ],
@@ -422,6 +435,14 @@ describe('what a node says', () => {
     ['address of a name server', Inventory, inventory, 'resolver.upstreams.0.address', 64],
     ['time of a name server', Inventory, inventory, 'resolver.upstreams.0.since', 32],
     ['error of a name server', Inventory, inventory, 'resolver.upstreams.0.error', 256],
+    ['name of a ProviderNetwork', Inventory, inventory, 'resolver.ofProviderNetworks.0.providerNetwork', 253],
+    [
+      'error of a name server of a ProviderNetwork',
+      Inventory,
+      inventory,
+      'resolver.ofProviderNetworks.0.upstreams.0.error',
+      256,
+    ],
     ['error of a pool', Inventory, inventory, 'pools.0.error', 1024],
   ])('a %s is cut', (_, schema, value, path, length) => {
     const at = (of: unknown) => path.split('.').reduce((o, step) => (o as Record<string, unknown>)[step], of)

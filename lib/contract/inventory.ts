@@ -13,20 +13,24 @@ export const NumaCell = z.object({
   hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int(), free: z.int() })).max(16),
 })
 
+const upstreamStates = firstOf(
+  z.object({
+    address: text(64),
+    /** RFC 3339: when it was first found to answer, or not to. */
+    since: text(32),
+    /** Why it does not answer. */
+    error: text(256).optional(),
+  }),
+  16,
+)
+
 /** The name servers that the node's resolver asks, and whether they answer. */
 export const ResolverState = z.object({
   /** The Cloud's spec.dns.upstreams, or the node's own. */
   from: z.enum(['cloud', 'node']),
-  upstreams: firstOf(
-    z.object({
-      address: text(64),
-      /** RFC 3339: when it was first found to answer, or not to. */
-      since: text(32),
-      /** Why it does not answer. */
-      error: text(256).optional(),
-    }),
-    16,
-  ),
+  upstreams: upstreamStates,
+  /** Of ProviderNetworks that a guest here is on and that name some of their own. */
+  ofProviderNetworks: firstOf(z.object({ providerNetwork: text(253), upstreams: upstreamStates }), 16).optional(),
 })
 export type ResolverState = z.infer<typeof ResolverState>
 

@@ -3,6 +3,10 @@
 import { z } from 'zod'
 import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
 
+const dnsServers = z.array(z.union([z.ipv4(), z.ipv6()])).max(3)
+/** ProviderNetworks on one node: 64 physical networks, each flat and by VLAN. */
+export const MOST_WITH_UPSTREAMS = 128
+
 /** Roles and configuration of one node. */
 export const NodeSpec = z.looseObject({
   roles: z.looseObject({
@@ -48,9 +52,11 @@ export const NodeSpec = z.looseObject({
     )
     .optional(),
   /** Name servers that the node's resolver asks, the Cloud's spec.dns.upstreams; absent: the node's own. */
-  dnsUpstreams: z
-    .array(z.union([z.ipv4(), z.ipv6()]))
-    .max(3)
+  dnsUpstreams: dnsServers.optional(),
+  /** In place of these, for guests on the Networks of a ProviderNetwork: its spec.dns.upstreams, by its name. */
+  dnsUpstreamsOf: z
+    .array(z.looseObject({ providerNetwork: z.string().max(253), upstreams: dnsServers }))
+    .max(MOST_WITH_UPSTREAMS)
     .optional(),
   /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
@@ -132,6 +138,8 @@ export const PortSpec = z.looseObject({
   vnicType: z.enum(['normal', 'vhostuser']),
   /** Of the network: its names are known to OVN, and asked of nobody else. Absent from older operators. */
   dnsDomain: z.string().max(253).optional(),
+  /** Name of the ProviderNetwork that its Network is on; absent: on none, or an older operator. */
+  providerNetwork: z.string().max(253).optional(),
   instanceUid: uid.optional(),
   /** Of a subport, which has no device of its own: the Port of the interface by which it comes, and its VLAN tag there. */
   parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),

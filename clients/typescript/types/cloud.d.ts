@@ -34,7 +34,7 @@ export interface CloudSpec {
      */
     domain?: string
     /**
-     * Name servers that nodes ask for machines whose Subnet and Cloud name none (dnsNameservers), in this order; absent: those of each node's own /etc/resolv.conf. They answer every machine of the cloud: name none that knows what machines may not. *live*
+     * Name servers that nodes ask for machines whose Subnet and Cloud name none (dnsNameservers), in this order; absent: those of each node's own /etc/resolv.conf. Machines on a ProviderNetwork that names its own are answered by those. They answer every other machine of the cloud: name none that knows what machines may not. *live*
      *
      * @maxItems 3
      *

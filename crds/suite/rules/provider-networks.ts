@@ -61,6 +61,14 @@ export const PROVIDER_NETWORK: RuleCase[] = [
   },
   {
     kind: 'ProviderNetwork',
+    path: 'spec',
+    says: 'the resolver of nodes is on no Network of an SDN controller',
+    bad: [{ 'spec.dns': {} }, { 'spec.dns': { upstreams: ['10.0.0.2'] } }],
+    sample: 2,
+    good: [{ 'spec.controller.features': undefined }],
+  },
+  {
+    kind: 'ProviderNetwork',
     path: 'spec.controller.name',
     says: 'write a domain of yours, a slash and a name',
     bad: ['fabric', 'example.com', 'a/b', 'Example.com/l2', 'a.b/c/d', 'a.b/', 'a.b/c d'].map((name) => ({

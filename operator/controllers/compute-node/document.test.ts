@@ -2,6 +2,7 @@
 // What a ComputeNode promises: what its node is told.
 import { describe, expect, test } from '@jest/globals'
 import type { Cloud, ComputeNode, KubeNode, ProviderNetwork, StoragePool } from '../../../lib/api/types.ts'
+import { NodeSpec } from '../../../lib/contract/specs.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { nodeDocument } from './document.ts'
 
@@ -63,6 +64,37 @@ describe('its document', () => {
   ])('name servers for its resolver, in their order, of a Cloud of %j', (spec, expected) => {
     const cloud = stored<Cloud>('default', spec, cluster)
     expect(nodeDocument(computeNode(), { ...parts, cloud }, writer).spec.dnsUpstreams).toEqual(expected)
+  })
+  test('name servers of the ProviderNetworks that it is connected to, where these name some', () => {
+    const on = (name: string, spec: Partial<ProviderNetwork['spec']>) =>
+      stored<ProviderNetwork>(name, { type: 'flat', nodes: [{ interface: `to-${name}` }], ...spec }, cluster)
+    const providerNetworks = [
+      on('b', { dns: { upstreams: ['fd00::2', '10.0.0.2'] } }),
+      on('a', { dns: { upstreams: [] } }),
+      on('silent', { dns: {} }),
+      on('far', {
+        dns: { upstreams: ['10.0.0.3'] },
+        nodes: [{ bridge: 'br', nodeSelector: { matchLabels: { rack: '2' } } }],
+      }),
+    ]
+    const told = (more: object) =>
+      nodeDocument(computeNode(), { ...parts, providerNetworks, node: kubeNode(more) }, writer).spec.dnsUpstreamsOf
+    expect(told({})).toEqual([
+      { providerNetwork: 'a', upstreams: [] },
+      { providerNetwork: 'b', upstreams: ['fd00::2', '10.0.0.2'] },
+    ])
+    expect(told({ labels: { 'nephele.dev/storage': 'true' } })).toBeUndefined()
+  })
+  test('no more of them than a node takes', () => {
+    const providerNetworks = Array.from({ length: 130 }, (_, i) =>
+      stored<ProviderNetwork>(
+        `n${i}`,
+        { type: 'flat', nodes: [{ interface: `i${i}` }], dns: { upstreams: ['10.0.0.2'] } },
+        cluster,
+      ),
+    )
+    const document = nodeDocument(computeNode(), { ...parts, providerNetworks }, writer)
+    expect(NodeSpec.parse(document.spec).dnsUpstreamsOf).toHaveLength(128)
   })
   test('physical networks by name, where it has a switch: for machines, or as a gateway', () => {
     const on = (name: string, labels?: Record<string, string>) => {

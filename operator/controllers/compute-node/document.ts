@@ -4,6 +4,7 @@ import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import { upstreamsOnNode } from '../provider-network/dns-upstreams.ts'
 import { mappingsOf } from '../provider-network/mappings.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './settings.ts'
@@ -46,6 +47,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(settings.ovnRemote === undefined ? {} : { ovnRemote: settings.ovnRemote }),
       physicalNetworks: node && roles.includes('network') ? mappingsOf(node, parts.providerNetworks).mappings : [],
       ...(cloud?.spec.dns?.upstreams ? { dnsUpstreams: [...cloud.spec.dns.upstreams] } : {}),
+      ...toUpstreamsOf(node && roles.includes('network') ? upstreamsOnNode(node, parts.providerNetworks) : []),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
       ...(cloud?.spec.images
@@ -68,4 +70,11 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
     },
   }
+}
+
+/** Absent rather than empty: a node hears of it only where it has one. */
+function toUpstreamsOf(
+  dnsUpstreamsOf: NonNullable<NodeDocument['spec']['dnsUpstreamsOf']>,
+): Pick<NodeDocument['spec'], 'dnsUpstreamsOf'> {
+  return dnsUpstreamsOf.length === 0 ? {} : { dnsUpstreamsOf }
 }

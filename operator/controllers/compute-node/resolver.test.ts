@@ -28,6 +28,40 @@ describe('what is said of a resolver', () => {
       'UpstreamNotAnswering',
       ['a not since', 'b not since', 'port 53', 'spec.dns.upstreams'],
     ],
+    [
+      'none of a ProviderNetwork answers',
+      {
+        from: 'cloud',
+        upstreams: [well('a')],
+        ofProviderNetworks: [{ providerNetwork: 'dc', upstreams: [away('b')] }],
+      },
+      'False',
+      'UpstreamNotAnswering',
+      ['its guests on that find no names outside', 'of ProviderNetwork dc', 'b not since'],
+    ],
+    [
+      'one of the Cloud and none of a ProviderNetwork answers',
+      {
+        ...{ from: 'cloud', upstreams: [well('a'), away('c')] },
+        ofProviderNetworks: [{ providerNetwork: 'dc', upstreams: [away('b')] }],
+      },
+      'False',
+      'UpstreamNotAnswering',
+      ['a answers, c not since', 'of ProviderNetwork dc', 'b not since'],
+    ],
+    [
+      'all answer, and on one ProviderNetwork nobody is to be asked',
+      {
+        ...{ from: 'cloud', upstreams: [well('a')] },
+        ofProviderNetworks: [
+          { providerNetwork: 'dc', upstreams: [well('b')] },
+          { providerNetwork: 'closed', upstreams: [] },
+        ],
+      },
+      'True',
+      'UpstreamsAnswer',
+      ['Cloud', 'which answer: a', 'of ProviderNetwork dc', 'which answer: b'],
+    ],
     ['there is none', { from: 'node', upstreams: [] }, 'False', 'NoUpstreams', ['Name some in spec.dns.upstreams']],
   ])('%s', (_, state, status, reason, words) => {
     const said = judgeResolver(state)

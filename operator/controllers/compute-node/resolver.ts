@@ -8,6 +8,8 @@ const RESOLVER_READY = 'ResolverReady'
 /** Kept below the limit of an Event's note. */
 const MOST_CHARACTERS = 1000
 
+type Verdict = Omit<ConditionUpdate, 'type'>
+
 /**
  * Sets a condition that says which name servers the node's resolver asks, and whether they answer, with an Event when none does. It keeps no
  * machine from the node: names of machines are found without them. Sets none before the node has said.
@@ -28,13 +30,34 @@ export function showResolver(
     run.event({ type: 'Warning', reason, action: 'Watch', note: message.slice(0, MOST_CHARACTERS) })
 }
 
-/** Pure. */
-export function judgeResolver({ from, upstreams }: ResolverState): Omit<ConditionUpdate, 'type'> {
+/** The worst of what is found, and the messages of all that are not well. Pure. */
+export function judgeResolver({ from, upstreams, ofProviderNetworks = [] }: ResolverState): Verdict {
   const whose = from === 'cloud' ? 'of the Cloud (spec.dns.upstreams)' : "of the node's /etc/resolv.conf"
-  if (upstreams.length === 0) {
-    const what = `its guests find no names outside: there is no name server ${whose}`
-    return { status: 'False', reason: 'NoUpstreams', message: `${what}. Name some in spec.dns.upstreams of the Cloud` }
-  }
+  const verdicts = [
+    upstreams.length === 0 ? noneOf(whose) : judgeServers(upstreams, whose, 'its guests find'),
+    // Who wrote an empty list wants that nobody is asked.
+    ...ofProviderNetworks.flatMap(({ providerNetwork: name, upstreams: own }) =>
+      own.length === 0
+        ? []
+        : judgeServers(own, `of ProviderNetwork ${name} (spec.dns.upstreams)`, 'its guests on that find'),
+    ),
+  ]
+  const worst = verdicts.reduce((a, b) => (severityOf(b) > severityOf(a) ? b : a))
+  const told = severityOf(worst) === 0 ? verdicts : verdicts.filter((one) => severityOf(one) > 0)
+  return { ...worst, message: told.map(({ message }) => message).join('. ') }
+}
+
+function severityOf({ status, reason }: Verdict): number {
+  if (status === 'False') return 2
+  return reason === 'SomeUpstreamsSilent' ? 1 : 0
+}
+
+function noneOf(whose: string): Verdict {
+  const what = `its guests find no names outside: there is no name server ${whose}`
+  return { status: 'False', reason: 'NoUpstreams', message: `${what}. Name some in spec.dns.upstreams of the Cloud` }
+}
+
+function judgeServers(upstreams: ResolverState['upstreams'], whose: string, find: string): Verdict {
   const silent = upstreams.filter(({ error }) => error !== undefined)
   const well = upstreams.filter(({ error }) => error === undefined).map(({ address }) => address)
   const why = silent.map(({ address, since, error }) => `${address} not since ${since} (${error})`).join(', ')
@@ -43,7 +66,7 @@ export function judgeResolver({ from, upstreams }: ResolverState): Omit<Conditio
     return { status: 'True', reason: 'UpstreamsAnswer', message: `${asks}, which answer: ${well.join(', ')}` }
   if (well.length > 0)
     return { status: 'True', reason: 'SomeUpstreamsSilent', message: `${asks}: ${well.join(', ')} answers, ${why}` }
-  const what = `its guests find no names outside: it ${asks}, and none answers: ${why}`
+  const what = `${find} no names outside: it ${asks}, and none answers: ${why}`
   const help = 'See that they run and that the node reaches their port 53'
   return { status: 'False', reason: 'UpstreamNotAnswering', message: `${what}. ${help}` }
 }

@@ -16,12 +16,13 @@ export interface PortFacts {
   network: string
   mtu: number
   dnsDomain: string
+  providerNetwork?: string | undefined
   controller?: PortDocument['spec']['controller']
 }
 
 /** What the node needs to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
-  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, controller } = facts
+  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, providerNetwork, controller } = facts
   return {
     ...headerOf(port, binding.node, binding.epoch, writer),
     kind: 'port',
@@ -34,6 +35,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       fixedIPs: addresses.map((one) => toFixedIP(one, controller !== undefined)),
       mtu,
       dnsDomain,
+      ...(providerNetwork === undefined ? {} : { providerNetwork }),
       vnicType: port.spec.vnicType === 'vhostuser' ? 'vhostuser' : 'normal',
       instanceUid: binding.instance.metadata.uid,
       ...(controller ? { controller } : {}),

@@ -191,6 +191,7 @@ async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, de
         network: keyOfObject(network),
         mtu,
         dnsDomain: dnsDomainOf(network, deps.caches.clouds),
+        providerNetwork: network.spec.provider?.providerNetworkRef.name,
         controller: controllerForNode(network),
       },
       writer,

@@ -26,6 +26,14 @@ const resolverSays = (...errors: (string | undefined)[]) => {
   const upstreams = errors.map((error, i) => ({ address: `192.0.2.${i}`, since, ...(error ? { error } : {}) }))
   return (c: QuietCloud): void => c.operator.report('c3', { resolver: { from: 'cloud', upstreams } })
 }
+/** The Cloud's answers, and that of a ProviderNetwork does not with this error, or does. */
+const providerNetworkSays = (error: string | undefined) => {
+  const well = { address: '192.0.2.0', since: '2026-01-01T00:00:00Z' }
+  const own = { ...well, address: '192.0.2.9', ...(error ? { error } : {}) }
+  const ofProviderNetworks = [{ providerNetwork: 'dc', upstreams: [own] }]
+  return (c: QuietCloud): void =>
+    c.operator.report('c3', { resolver: { from: 'cloud', upstreams: [well], ofProviderNetworks } })
+}
 const resolverRow = (reason: string, ...errors: (string | undefined)[]): WaitRow => ({
   ...{ reason, of: 'ResolverReady', where: node, next: 'UpstreamsAnswer' },
   waits: (c) => {
@@ -128,4 +136,13 @@ export const NODE_ROWS: WaitRow[] = [
   resolverRow('UpstreamNotAnswering', 'no answer in time'),
   resolverRow('SomeUpstreamsSilent', 'no answer in time', undefined),
   resolverRow('NoUpstreams'),
+  {
+    ...{ reason: 'UpstreamNotAnswering', by: 'those of a ProviderNetwork', of: 'ResolverReady' },
+    ...{ where: node, next: 'UpstreamsAnswer' },
+    waits: (c) => {
+      c.addNode('c3')
+      providerNetworkSays('no answer in time')(c)
+    },
+    ends: providerNetworkSays(undefined),
+  },
 ]
