@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIPv6 } from 'node:net'
-import type { BalancerListener, BalancerPool, BalancerRule, BalancerSpec } from '../../lib/contract/documents.ts'
+import type { BalancerListener, BalancerPool, BalancerSpec } from '../../lib/contract/documents.ts'
+import { quoted, renderRules } from './haproxy-rules.ts'
 
 export interface ConfigPlace {
   /** Where it runs chrooted, as the unprivileged user of the same name: Debian's package makes both. */
@@ -11,7 +12,7 @@ export interface ConfigPlace {
 
 /**
  * The configuration of HAProxy 2.6 or later. The contract lets no text pass that could end a word; a test feeds it whatever the contract takes.
- * Rules set a variable, since HAProxy tries all of its own redirects before all of its choices of backends. Pure.
+ * Pure.
  */
 export function renderHaproxy(spec: BalancerSpec, place: ConfigPlace): string {
   return [
@@ -59,56 +60,9 @@ function frontend(listener: BalancerListener, { port }: BalancerSpec): string[] 
     'option forwardfor',
     'http-request set-header X-Forwarded-Proto http',
     `http-request set-header X-Forwarded-Port ${listener.port}`,
-    ...(rules.length === 0 ? [] : NORMAL),
-    ...rules.flatMap(matchOf),
-    ...rules.flatMap((rule, i) => actionOf(rule, i, listener)),
+    ...renderRules(rules, { scheme: 'http', port: listener.port }),
     `default_backend ${pool}`,
   ]
-}
-
-/** Rules judge what a member would see: `/a/../b` and `/%62` are `/b`. */
-const NORMAL = [
-  'http-request normalize-uri percent-decode-unreserved',
-  'http-request normalize-uri path-strip-dot',
-  'http-request normalize-uri path-strip-dotdot full',
-  'http-request normalize-uri path-merge-slashes',
-  'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
-]
-
-function matchOf({ hostnames, paths }: BalancerRule, i: number): string[] {
-  const hosts = hostnames.map((host) =>
-    host.startsWith('*.')
-      ? `acl host${i} var(txn.host) -m end -- ${host.slice(1)}`
-      : `acl host${i} var(txn.host) -m str -- ${host}`,
-  )
-  const where = paths.flatMap(({ type, value }) => {
-    const exact = `acl path${i} path -m str -- ${quoted(value)}`
-    if (type === 'Exact') return [exact]
-    return value.endsWith('/')
-      ? [`acl path${i} path -m beg -- ${quoted(value)}`]
-      : [exact, `acl path${i} path -m beg -- ${quoted(`${value}/`)}`]
-  })
-  const terms = [...(hosts.length > 0 ? [`host${i}`] : []), ...(where.length > 0 ? [`path${i}`] : [])]
-  const first = ['!{ var(txn.rule) -m found }', ...terms].join(' ')
-  return [...hosts, ...where, `http-request set-var(txn.rule) int(${i}) if ${first}`]
-}
-
-function actionOf({ action }: BalancerRule, i: number, { port }: BalancerListener): string[] {
-  const isIt = `if { var(txn.rule) -m int ${i} }`
-  switch (action.type) {
-    case 'pool':
-      return [`use_backend ${action.pool} ${isIt}`]
-    case 'reject':
-      return [`http-request return status ${action.statusCode} ${isIt}`]
-    case 'redirect': {
-      const scheme = action.scheme ?? 'http'
-      const to = action.port ?? (action.scheme === undefined ? port : undefined)
-      const isUsual = to === undefined || to === (scheme === 'https' ? 443 : 80)
-      const authority = `${action.hostname ?? '%[var(txn.host)]'}${isUsual ? '' : `:${to}`}`
-      const location = `${scheme}://${authority}${action.path ?? '%[pathq]'}`
-      return [`http-request redirect location ${quoted(location)} code ${action.statusCode} ${isIt}`]
-    }
-  }
 }
 
 function backend(pool: BalancerPool): string[] {
@@ -138,9 +92,4 @@ function httpCheck(http: NonNullable<BalancerPool['monitor']>['http']): string[]
     `http-check send meth GET uri ${quoted(http.path)}${host}`,
     `http-check expect status ${http.expectedCodes}`,
   ]
-}
-
-/** Nothing has a meaning inside of single quotes, and no text that the contract takes has one. HAProxy's manual, 2.2. */
-function quoted(text: string): string {
-  return `'${text}'`
 }

@@ -134,6 +134,167 @@ export interface LoadBalancerSpec {
        */
       failureThreshold?: number
     }
+    /**
+     * Of http alone: which requests go elsewhere than to members. They are looked at in order, and the first one that matches decides. What none matches goes to members; where these are absent it is answered with 404. *live*
+     *
+     * @maxItems 16
+     *
+     * Items: Requests for one of hostnames and one of paths, and what becomes of them: pool, redirect or reject. *live*
+     */
+    rules?: {
+      /**
+       * Its name. *live*
+       */
+      name: string
+      /**
+       * Of the request's Host header, whose port is not looked at; *.example.com is one label or more before it. Absent: whatever host. *live*
+       *
+       * @minItems 1
+       * @maxItems 8
+       *
+       * Items: One hostname, in small letters. *live*
+       */
+      hostnames?: string[]
+      /**
+       * Of the request's path. Absent: whatever path. *live*
+       *
+       * @minItems 1
+       * @maxItems 8
+       *
+       * Items: One path. *live*
+       */
+      paths?: {
+        /**
+         * Exact: this path alone. PathPrefix: it, and all below; /api is not a prefix of /apis. *live*
+         */
+        type: 'Exact' | 'PathPrefix'
+        /**
+         * The path, without . and .. and empty segments: a request is looked at without them. *live*
+         */
+        value: string
+      }[]
+      /**
+       * Who answers these requests. *live*
+       */
+      pool?: {
+        /**
+         * Who answers. *live*
+         *
+         * @maxItems 64
+         *
+         * Items: Machines by label, a Port, or an address. *live*
+         */
+        members: {
+          /**
+           * All Instances of the namespace with these labels, each by its first address that the Router reaches. *live*
+           */
+          instanceSelector?: {
+            /**
+             * Labels that an Instance has to have, all of them. *live*
+             */
+            matchLabels: {
+              /**
+               * The value of one label. *live*
+               */
+              [k: string]: string
+            }
+          }
+          /**
+           * A Port of the same namespace. *live*
+           */
+          portRef?: {
+            /**
+             * Name of the Port. *live*
+             */
+            name: string
+          }
+          /**
+           * An address that the Router reaches. *live*
+           */
+          ipAddress?: string
+          /**
+           * Where they listen; absent: at the listener's port. *live*
+           */
+          port?: number
+        }[]
+        /**
+         * Members are told who asks before each connection, by the PROXY protocol of this version; they have to expect it. Absent: no. *live*
+         */
+        proxyProtocol?: 'v1' | 'v2'
+        /**
+         * Whether a client stays with the same member, by its address; absent: no. *live*
+         */
+        sessionAffinity?: {
+          /**
+           * How long after its last connection; absent: 600. *live*
+           */
+          timeoutSeconds?: number
+        }
+        /**
+         * Whether members are probed and left out while they do not answer: by a connection (tcp), a packet that is not refused (udp), or a request (http). Absent: no. *live*
+         */
+        healthMonitor?: {
+          /**
+           * What is asked for by GET; absent: whether it takes a connection. *live*
+           */
+          path?: string
+          /**
+           * What it has to answer then, such as 200, 200,204 or 200-299; absent: 200. *live*
+           */
+          expectedCodes?: string
+          /**
+           * Between two probes; absent: 5. *live*
+           */
+          intervalSeconds?: number
+          /**
+           * After which a probe has failed; absent: 3. *live*
+           */
+          timeoutSeconds?: number
+          /**
+           * Probes in a row after which a member is taken in; absent: 1. *live*
+           */
+          successThreshold?: number
+          /**
+           * Failed probes in a row after which it is left out; absent: 2. *live*
+           */
+          failureThreshold?: number
+        }
+      }
+      /**
+       * The client is sent elsewhere. What is absent stays as it asked for it. *live*
+       */
+      redirect?: {
+        /**
+         * The scheme. *live*
+         */
+        scheme?: 'http' | 'https'
+        /**
+         * The hostname. *live*
+         */
+        hostname?: string
+        /**
+         * The port; absent: that of scheme if it is there, the listener's otherwise. *live*
+         */
+        port?: number
+        /**
+         * The whole path; the query is kept. *live*
+         */
+        path?: string
+        /**
+         * The status; absent: 302. *live*
+         */
+        statusCode?: 301 | 302 | 303 | 307 | 308
+      }
+      /**
+       * Nobody is asked. *live*
+       */
+      reject?: {
+        /**
+         * The status; absent: 403. *live*
+         */
+        statusCode?: number
+      }
+    }[]
   }[]
   /**
    * Refuses deletion while true: set it to false first. *live*
@@ -286,6 +447,60 @@ export interface LoadBalancerStatus {
        * Since when its status is that.
        */
       since: string
+    }[]
+    /**
+     * Of rules with a pool, its members.
+     *
+     * @maxItems 16
+     *
+     * Items: One rule.
+     */
+    rules?: {
+      /**
+       * Its name.
+       */
+      name: string
+      /**
+       * Those found.
+       *
+       * @maxItems 256
+       *
+       * Items: One member.
+       */
+      members: {
+        /**
+         * Of its Instance or Port, or its address.
+         */
+        name: string
+        /**
+         * Where it is reached.
+         */
+        ipAddress?: string
+        /**
+         * Where it listens.
+         */
+        port?: number
+        /**
+         * UID of its Port.
+         */
+        portUID?: string
+        /**
+         * Whether it takes part, ONLINE or OFFLINE; NO_MONITOR where nobody looks.
+         */
+        status: 'ONLINE' | 'OFFLINE' | 'NO_MONITOR'
+        /**
+         * Why it is OFFLINE.
+         */
+        reason?: string
+        /**
+         * The same for people.
+         */
+        message?: string
+        /**
+         * Since when its status is that.
+         */
+        since: string
+      }[]
     }[]
   }[]
   /**

@@ -636,6 +636,32 @@ export const SAMPLES: Record<string, Sample[]> = {
           {
             ...{ name: 'web', protocol: 'http', port: 8080, proxyProtocol: 'v2' },
             healthMonitor: { path: '/health', expectedCodes: '200-299' },
+            rules: [
+              {
+                ...{ name: 'api', hostnames: ['*.example.com', 'example.com'] },
+                paths: [
+                  { type: 'PathPrefix', value: '/api' },
+                  { type: 'Exact', value: '/' },
+                ],
+                pool: {
+                  members: [
+                    { instanceSelector: { matchLabels: { app: 'api' } }, port: 8080 },
+                    { portRef: { name: 'eth1' } },
+                    { ipAddress: '10.0.0.8' },
+                  ],
+                  ...{ proxyProtocol: 'v1', sessionAffinity: { timeoutSeconds: 60 } },
+                  healthMonitor: {
+                    ...{ path: '/health', expectedCodes: '200', intervalSeconds: 5, timeoutSeconds: 3 },
+                    ...{ successThreshold: 1, failureThreshold: 2 },
+                  },
+                },
+              },
+              {
+                name: 'old',
+                redirect: { scheme: 'https', hostname: 'example.com', port: 8443, path: '/new', statusCode: 301 },
+              },
+              { name: 'private', paths: [{ type: 'PathPrefix', value: '/private' }], reject: { statusCode: 404 } },
+            ],
           },
         ],
         deletionProtection: false,
@@ -654,6 +680,17 @@ export const SAMPLES: Record<string, Sample[]> = {
               {
                 ...{ name: 'web-1', ipAddress: '10.0.0.5', port: 8080, portUID: 'uid-3', status: 'OFFLINE' },
                 ...{ reason: 'NoAnswer', message: 'nothing answers', since: '2026-01-01T00:00:00Z' },
+              },
+            ],
+            rules: [
+              {
+                name: 'api',
+                members: [
+                  {
+                    ...{ name: 'api-1', ipAddress: '10.0.0.6', port: 8080, portUID: 'uid-4', status: 'OFFLINE' },
+                    ...{ reason: 'NoAnswer', message: 'nothing answers', since: '2026-01-01T00:00:00Z' },
+                  },
+                ],
               },
             ],
           },

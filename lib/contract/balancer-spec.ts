@@ -4,8 +4,10 @@
 import { z } from 'zod'
 import { ServicePort } from './service-port.ts'
 
+/** Of one listener. */
+const MOST_BALANCER_RULES = 16
 /** As many as a LoadBalancer can have: listeners, and rules of all of them. */
-export const MOST_BALANCER_POOLS = 16 * 17
+export const MOST_BALANCER_POOLS = 16 * (1 + MOST_BALANCER_RULES)
 /** Of all its pools together: what its nodes say of them has room on the bus, beside that of others. */
 export const MOST_BALANCER_MEMBERS = 256
 const ip = z.union([z.ipv4(), z.ipv6()])
@@ -67,7 +69,8 @@ export const BalancerListener = z.looseObject({
   port: portNumber,
   /** What no rule matches goes there. */
   pool: poolName,
-  rules: z.array(BalancerRule).max(16),
+  /** In order: the first one that matches decides. As many as a LoadBalancer's listener has, and what becomes of requests that none of these is for. */
+  rules: z.array(BalancerRule).max(MOST_BALANCER_RULES + 1),
   maxConnections: z.int().min(1).max(100_000),
   timeouts: z.looseObject({ client: seconds, connect: seconds, server: seconds }),
 })

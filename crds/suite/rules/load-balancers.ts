@@ -2,6 +2,7 @@
 import { changed, type RuleCase } from './rule-case.ts'
 
 const LISTENER = 'spec.listeners[0]'
+const RULES = 'spec.listeners[2].rules'
 
 export const LOAD_BALANCER: RuleCase[] = [
   changed('LoadBalancer', 'spec.vip', 'vip cannot change', [
@@ -58,5 +59,54 @@ export const LOAD_BALANCER: RuleCase[] = [
     path: 'spec.listeners[].members[]',
     says: 'write one of instanceSelector, portRef and ipAddress',
     bad: [{ [`${LISTENER}.members[2].portRef`]: { name: 'x' } }, { [`${LISTENER}.members[2].ipAddress`]: undefined }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'rules are for http',
+    bad: { [`${LISTENER}.rules`]: [{ name: 'x', reject: {} }] },
+    good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.rules`]: [{ name: 'x', reject: {} }] }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[]',
+    says: 'write one of pool, redirect and reject',
+    bad: [{ [`${RULES}[0].reject`]: {} }, { [`${RULES}[2].reject`]: undefined }],
+    good: [{ [`${RULES}[2].reject`]: {} }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[].redirect',
+    says: 'it would lead back to where it came from',
+    bad: [{ [`${RULES}[1].redirect`]: {} }, { [`${RULES}[1].redirect`]: { statusCode: 308 } }],
+    good: [{ [`${RULES}[1].redirect`]: { scheme: 'https' } }, { [`${RULES}[1].redirect`]: { path: '/' } }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[].pool',
+    says: 'expectedCodes are of what path answers',
+    bad: { [`${RULES}[0].pool.healthMonitor.path`]: undefined },
+    good: [
+      {
+        [`${RULES}[0].pool.healthMonitor.path`]: undefined,
+        [`${RULES}[0].pool.healthMonitor.expectedCodes`]: undefined,
+      },
+    ],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[].pool.members[].ipAddress',
+    says: 'no machine is reached at a loopback or link-local address',
+    bad: [{ [`${RULES}[0].pool.members[2].ipAddress`]: '127.0.0.1' }],
+    good: [{ [`${RULES}[0].pool.members[2].ipAddress`]: '192.0.2.1' }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[].pool.members[]',
+    says: 'write one of instanceSelector, portRef and ipAddress',
+    bad: [
+      { [`${RULES}[0].pool.members[2].portRef`]: { name: 'x' } },
+      { [`${RULES}[0].pool.members[2].ipAddress`]: undefined },
+    ],
   },
 ]

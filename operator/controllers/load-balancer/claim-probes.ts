@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { claimProbe, releaseProbes, type AddressDeps } from './address.ts'
-import type { Listener, Member } from './members.ts'
+import type { Member } from './members.ts'
+import { isProxied, type Pool } from './pools.ts'
 import type { BalancerWay } from './way.ts'
 
 type ProbeAddress = NonNullable<NonNullable<LoadBalancer['status']>['probeAddresses']>[number]
@@ -20,11 +21,11 @@ interface ClaimedProbes {
 /** An address in each Subnet of members that are monitored; it records them before anybody is probed from there. */
 export async function claimProbes(
   balancer: LoadBalancer,
-  found: readonly { listener: Listener; members: readonly Member[] }[],
+  found: readonly { pool: Pool; members: readonly Member[] }[],
   { subnets }: BalancerWay,
   deps: AddressDeps,
 ): Promise<ClaimedProbes> {
-  const monitored = found.filter(({ listener }) => listener.healthMonitor !== undefined && listener.protocol !== 'http')
+  const monitored = found.filter(({ pool }) => pool.healthMonitor !== undefined && !isProxied(pool.listener.protocol))
   const uids = new Set(monitored.flatMap(({ members }) => members.flatMap(({ own }) => own?.subnet.metadata.uid ?? [])))
   const lacks: Outcome[] = []
   const probes: ProbeAddress[] = []

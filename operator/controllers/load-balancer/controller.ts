@@ -11,6 +11,7 @@ import { gatewayFactsOf, isCordoned } from '../common/gateway-nodes.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
 import { listPorts } from '../instance/nics.ts'
 import { memberPortsOf } from './kind.ts'
+import { answeringOf } from './own-addresses.ts'
 import { isOff } from './members.ts'
 import { isProxyHolder } from './proxy-addresses.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
@@ -60,6 +61,13 @@ export function loadBalancerController(
       {
         ...watchOf(informers.loadBalancers, (balancer) => [keyOfObject(balancer)]),
         when: (old, now) => !isDeepStrictEqual(memberPortsOf(old as LoadBalancer), memberPortsOf(now as LoadBalancer)),
+      },
+      // An address that is a member of others: no balancer is to be one.
+      {
+        ...watchOf(informers.loadBalancers, (balancer) =>
+          answeringOf(balancer).flatMap((address) => keysBy('memberAddress', address)),
+        ),
+        when: (old, now) => !isDeepStrictEqual(answeringOf(old as LoadBalancer), answeringOf(now as LoadBalancer)),
       },
       // An address outside that leads to it, or did.
       watchOf(informers.floatingIPs, ({ status }) => {

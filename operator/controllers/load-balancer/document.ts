@@ -5,15 +5,17 @@ import { servicePortMac, servicePortName } from '../../../lib/contract/service-p
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
 import { cidrOf, planOf } from '../subnet/range.ts'
-import type { Listener, Member } from './members.ts'
+import { documentRules } from './document-rules.ts'
+import type { Member } from './members.ts'
+import type { Pool } from './pools.ts'
 import { monitorOf } from './to-logical.ts'
 import type { ProxyAddresses } from './proxy-addresses.ts'
 
 interface Facts {
   subnet: Subnet
   network: RealisedNetwork
-  /** HTTP listeners and who serves them. */
-  found: readonly { listener: Listener; members: readonly Member[] }[]
+  /** The pools of HTTP listeners, and who serves them. */
+  found: readonly { pool: Pool; members: readonly Member[] }[]
   node: string
   addresses: ProxyAddresses
 }
@@ -42,10 +44,17 @@ export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: W
       },
       sharedAddress: addresses.sharedAddress,
       ...(peer ? { standby: { peer: peer.ipAddress, isPreferred: addresses.proxies[0]?.node === node } } : {}),
-      listeners: found.map(({ listener: { name, port } }) => ({
-        ...{ name, port, pool: name, rules: [], maxConnections: MAX_CONNECTIONS, timeouts: TIMEOUTS },
-      })),
-      pools: found.map(({ listener, members }) => poolOf(listener.name, listener, members)),
+      listeners: found.flatMap(({ pool: { name, rule, listener } }) =>
+        rule === undefined
+          ? [
+              {
+                ...{ name, port: listener.port, pool: name, rules: documentRules(listener) },
+                ...{ maxConnections: MAX_CONNECTIONS, timeouts: TIMEOUTS },
+              },
+            ]
+          : [],
+      ),
+      pools: found.map(({ pool, members }) => poolOf(pool, members)),
     },
   }
 }
@@ -54,20 +63,20 @@ export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: W
 const TIMEOUTS = { client: 50, connect: 5, server: 50 }
 const MAX_CONNECTIONS = 2000
 
-function poolOf(name: string, listener: Listener, members: readonly Member[]): BalancerPool {
-  const monitor = monitorOf(listener)
+function poolOf(pool: Pool, members: readonly Member[]): BalancerPool {
+  const monitor = monitorOf(pool)
   const reached = members.flatMap(({ address, port, lacks }) =>
     address === undefined || lacks ? [] : [{ address, port }],
   )
   return {
-    ...{ name, members: reached },
-    ...(listener.sessionAffinity ? { affinity: true } : {}),
-    ...(listener.proxyProtocol === undefined ? {} : { proxyProtocol: listener.proxyProtocol }),
-    ...(monitor ? { monitor: { ...monitor, ...httpOf(listener) } } : {}),
+    ...{ name: pool.name, members: reached },
+    ...(pool.sessionAffinity ? { affinity: true } : {}),
+    ...(pool.proxyProtocol === undefined ? {} : { proxyProtocol: pool.proxyProtocol }),
+    ...(monitor ? { monitor: { ...monitor, ...httpOf(pool) } } : {}),
   }
 }
 
-function httpOf({ healthMonitor }: Listener): Pick<NonNullable<BalancerPool['monitor']>, 'http'> {
+function httpOf({ healthMonitor }: Pool): Pick<NonNullable<BalancerPool['monitor']>, 'http'> {
   if (healthMonitor?.path === undefined) return {}
   return { http: { path: healthMonitor.path, expectedCodes: healthMonitor.expectedCodes ?? '200' } }
 }

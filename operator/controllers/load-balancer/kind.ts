@@ -5,6 +5,8 @@ import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { labelKey } from '../instance/label-keys.ts'
+import { answeringOf } from './own-addresses.ts'
+import { isProxied, poolsOf } from './pools.ts'
 
 /** The Subnet of its address. */
 export const subnet: Reference<LoadBalancer, 'subnets'> = {
@@ -29,10 +31,8 @@ const probedSubnet: Reference<LoadBalancer, 'subnets'> = {
 export const port: Reference<LoadBalancer, 'ports'> = {
   to: 'ports',
   refs: ({ spec }) =>
-    spec.listeners.flatMap(({ members = [] }, i) =>
-      members.flatMap(({ portRef }, j) =>
-        portRef ? [{ ref: portRef, field: `spec.listeners[${i}].members[${j}].portRef` }] : [],
-      ),
+    poolsOf(spec).flatMap(({ members = [], field }) =>
+      members.flatMap(({ portRef }, j) => (portRef ? [{ ref: portRef, field: `${field}.members[${j}].portRef` }] : [])),
     ),
 }
 
@@ -51,7 +51,7 @@ export function holderOfBalancer({ metadata }: LoadBalancer): ClaimHolder {
 
 /** Whether it has HTTP listeners and fewer proxies than it could have. */
 function wantsProxies({ spec, status }: LoadBalancer): boolean {
-  return spec.listeners.some(({ protocol }) => protocol === 'http') && (status?.proxies?.length ?? 0) < MOST_PROXIES
+  return spec.listeners.some(({ protocol }) => isProxied(protocol)) && (status?.proxies?.length ?? 0) < MOST_PROXIES
 }
 
 /** As which it has the addresses from where it probes: one in each Subnet, and so not as which it is reached. */
@@ -61,7 +61,7 @@ export function holderOfProbes({ metadata }: LoadBalancer): ClaimHolder {
 
 /** The label of each selector by which its machines are looked up; the others are compared. */
 function selectorKeysOf({ spec, metadata }: LoadBalancer): string[] {
-  const selectors = spec.listeners.flatMap(({ members = [] }) => members.flatMap((one) => one.instanceSelector ?? []))
+  const selectors = poolsOf(spec).flatMap(({ members = [] }) => members.flatMap((one) => one.instanceSelector ?? []))
   return [...new Set(selectors.flatMap(({ matchLabels }) => firstKeyOf(metadata.namespace, matchLabels)))]
 }
 
@@ -75,7 +75,10 @@ export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<
 export const MOST_PROXIES = 2
 
 export function memberPortsOf({ status }: LoadBalancer): string[] {
-  const members = (status?.listeners ?? []).flatMap((listener) => listener.members)
+  const members = (status?.listeners ?? []).flatMap(({ members: own, rules = [] }) => [
+    ...own,
+    ...rules.flatMap((rule) => rule.members),
+  ])
   return [...new Set(members.flatMap(({ portUID }) => portUID ?? []))]
 }
 
@@ -91,12 +94,18 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     selects: selectorKeysOf,
     /** UIDs of the Ports that are its members. */
     memberPort: memberPortsOf,
+    /** Addresses that its members are written as. */
+    memberAddress: ({ spec }) => [
+      ...new Set(poolsOf(spec).flatMap(({ members = [] }) => members.flatMap(({ ipAddress }) => ipAddress ?? []))),
+    ],
+    /** Where it and its proxies are reached. */
+    answersAt: answeringOf,
     /** UID of the Router that answers for its address. */
     routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
     /** The Router behind which it monitors members. */
     monitors: ({ spec, status }) =>
       status?.router !== undefined &&
-      spec.listeners.some(({ healthMonitor, protocol }) => healthMonitor && protocol !== 'http')
+      spec.listeners.some(({ healthMonitor, protocol }) => healthMonitor && !isProxied(protocol))
         ? [status.router]
         : [],
     /** The Subnet of which it waits for an address, or for one of a proxy. */

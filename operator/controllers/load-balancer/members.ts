@@ -9,11 +9,11 @@ import { familyOf } from '../../network/ovn/addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { listPorts } from '../instance/nics.ts'
 import { firstKeyOf, port as portOfBalancer } from './kind.ts'
+import { isProxied, type Pool } from './pools.ts'
+import { refuseBalancer } from './refuse-balancer.ts'
 import type { BalancerWay } from './way.ts'
 
-export type Listener = LoadBalancer['spec']['listeners'][number]
-
-/** One that answers for a listener, or should. */
+/** One that answers for a listener or a rule, or should. */
 export interface Member {
   /** Of the Instance or Port, or the address. */
   name: string
@@ -25,13 +25,13 @@ export interface Member {
   lacks?: { reason: string; message: string }
 }
 
-/** What a listener lists at most: as many as its status can show. */
+/** What a pool lists at most: as many as its status can show. */
 const MOST_MEMBERS = MOST_BALANCER_MEMBERS
 
-/** The members of a listener, each once, in order of their names. Pure. */
+/** The members of a pool, each once, in order of their names. Pure. */
 export function resolveMembers(
   balancer: LoadBalancer,
-  listener: Listener,
+  pool: Pool,
   way: BalancerWay,
   { caches }: Pick<OperatorDeps, 'caches'>,
 ): { members: readonly Member[]; lacks: readonly Outcome[] } {
@@ -40,20 +40,17 @@ export function resolveMembers(
   const found = new Map<string, Member>()
   const lacks: Outcome[] = []
   const add = (member: Member) => found.set(`${member.address ?? member.name}|${member.port}`, member)
-  const index = balancer.spec.listeners.indexOf(listener)
-  for (const [j, one] of (listener.members ?? []).entries()) {
-    const port = one.port ?? listener.port
-    const field = `spec.listeners[${index}].members[${j}]`
+  for (const [j, one] of (pool.members ?? []).entries()) {
+    const port = one.port ?? pool.listener.port
+    const field = `${pool.field}.members[${j}]`
     const at = { port, family, way, caches }
     if (one.ipAddress !== undefined) {
-      if (familyOf(one.ipAddress) === family) add({ name: one.ipAddress, address: one.ipAddress, port })
-      else
-        lacks.push(
-          waitFor(
-            'IPFamilyMismatch',
-            `${field}.ipAddress ${one.ipAddress} is not of the family of the address, ${family}`,
-          ),
-        )
+      const refused =
+        wrongFamily(one.ipAddress, family, field) ??
+        refuseBalancer(balancer, { address: one.ipAddress, field }, way, caches)
+      if (refused) lacks.push(waitFor(refused.reason, refused.message))
+      if (familyOf(one.ipAddress) === family)
+        add({ name: one.ipAddress, address: one.ipAddress, port, ...(refused ? { lacks: refused } : {}) })
     } else if (one.portRef) {
       const own = resolve(portOfBalancer, balancer, { ref: one.portRef, field: `${field}.portRef` }, caches)
       if (own.ok) add(memberOf(one.portRef.name, [own.object], at))
@@ -65,24 +62,26 @@ export function resolveMembers(
   }
   const members = [...found.values()].sort(byName)
   const serving = members.filter(canServe)
-  if (serving.length > MOST_MEMBERS) lacks.push(tooMany(listener, serving.length))
+  if (serving.length > MOST_MEMBERS) lacks.push(tooMany(pool, serving.length))
   const others = members.filter((member) => !canServe(member))
   // Those that cannot serve take nobody's place.
   return { members: [...serving, ...others].slice(0, MOST_MEMBERS).sort(byName), lacks }
 }
 
-export type Resolved = { listener: Listener; members: readonly Member[]; lacks: readonly Outcome[] }
+export type Resolved = { pool: Pool; members: readonly Member[]; lacks: readonly Outcome[] }
 
-/** HTTP listeners have together as many as one proxy has at most, the first ones first. Pure. */
+/**
+ * HTTP listeners and their rules have together as many as one proxy has at most, the first ones first; their status has no more rows either. Pure.
+ */
 export function boundProxied(found: readonly Resolved[]): Resolved[] {
-  const isHttp = ({ listener }: Resolved) => listener.protocol === 'http'
-  const count = found.filter(isHttp).flatMap(({ members }) => members.filter(canServe)).length
-  let room = MOST_MEMBERS
+  const all = found.flatMap(({ pool, members }) => (isProxied(pool.listener.protocol) ? members : []))
+  const serving = all.filter(canServe)
+  const kept = new Set([...serving, ...all.filter((member) => !canServe(member))].slice(0, MOST_MEMBERS))
   return found.map((one) => {
-    if (!isHttp(one) || count <= MOST_MEMBERS) return one
-    const members = one.members.filter((member) => !canServe(member) || room-- > 0)
-    if (members.length === one.members.length) return one
-    const message = `HTTP listeners have ${count} members together and serve the first ${MOST_MEMBERS}, listener ${one.listener.name} not all of its own: write narrower selectors, or another LoadBalancer`
+    if (!isProxied(one.pool.listener.protocol)) return one
+    const members = one.members.filter((member) => kept.has(member))
+    if (one.members.every((member) => kept.has(member) || !canServe(member))) return { ...one, members }
+    const message = `HTTP listeners and their rules have ${serving.length} members together and serve the first ${MOST_MEMBERS}, ${describe(one.pool)} not all of its own: write narrower selectors, or another LoadBalancer`
     return { ...one, members, lacks: [...one.lacks, waitFor('TooManyMembers', message)] }
   })
 }
@@ -156,9 +155,19 @@ function notPlugged(port: Port): Member['lacks'] {
   return { reason: 'PortDown', message: `Port ${keyOfObject(port)} is plugged in nowhere: its machine does not run` }
 }
 
-function tooMany({ name }: Listener, count: number): Outcome {
+function tooMany(pool: Pool, count: number): Outcome {
   return waitFor(
     'TooManyMembers',
-    `listener ${name} has ${count} members and serves the first ${MOST_MEMBERS}: write a narrower selector`,
+    `${describe(pool)} has ${count} members and serves the first ${MOST_MEMBERS}: write a narrower selector`,
   )
+}
+
+function describe({ listener, rule }: Pool): string {
+  return rule === undefined ? `listener ${listener.name}` : `rule ${rule} of listener ${listener.name}`
+}
+
+function wrongFamily(address: string, family: string, field: string): Member['lacks'] {
+  if (familyOf(address) === family) return undefined
+  const message = `${field}.ipAddress ${address} is not of the family of the address, ${family}`
+  return { reason: 'IPFamilyMismatch', message }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import type { Listener, Member } from './members.ts'
+import type { Member } from './members.ts'
+import { isProxied, type Pool } from './pools.ts'
 import type { Proxies } from './proxies.ts'
 
 type Status = NonNullable<LoadBalancer['status']>
-type ListenerStatus = NonNullable<Status['listeners']>[number]
-type MemberStatus = ListenerStatus['members'][number]
+export type MemberStatus = NonNullable<Status['listeners']>[number]['members'][number]
 
 interface Observation {
   before: Status
@@ -18,28 +18,30 @@ interface Observation {
   now: string
 }
 
-/** What is said of a listener's members: the same since the same time as long as it is the same. Pure, but for the probes. */
-export function observeListener(
-  listener: Listener,
+/** What is said of a pool's members: the same since the same time as long as it is the same. Pure, but for the probes. */
+export function observePool(
+  pool: Pool,
   members: readonly Member[],
   { before, network, proxies, sources, now }: Observation,
-): ListenerStatus {
-  const known = before.listeners?.find(({ name }) => name === listener.name)?.members ?? []
-  return {
-    name: listener.name,
-    port: listener.port,
-    members: members.map((member) => {
-      const old = known.find(
-        ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
-      )
-      const said =
-        listener.protocol === 'http'
-          ? judgeHttp(listener, member, { ...proxies, old })
-          : judge({ ...listener, protocol: listener.protocol }, member, { network, sources, old })
-      const isSame = old?.status === said.status && old.reason === said.reason
-      return { ...identityOf(member), ...said, since: isSame ? old.since : now }
-    }),
-  }
+): MemberStatus[] {
+  const { healthMonitor, listener } = pool
+  const { protocol } = listener
+  const known = knownOf(pool, before)
+  return members.map((member) => {
+    const old = known.find(
+      ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
+    )
+    const said = isProxied(protocol)
+      ? judgeHttp(pool, member, { ...proxies, old })
+      : judge({ healthMonitor, protocol }, member, { network, sources, old })
+    const isSame = old?.status === said.status && old.reason === said.reason
+    return { ...identityOf(member), ...said, since: isSame ? old.since : now }
+  })
+}
+
+function knownOf({ listener, rule }: Pool, { listeners }: Status): readonly MemberStatus[] {
+  const known = listeners?.find(({ name }) => name === listener.name)
+  return (rule === undefined ? known : known?.rules?.find(({ name }) => name === rule))?.members ?? []
 }
 
 function identityOf({
@@ -57,7 +59,7 @@ function identityOf({
 
 /** As the proxy that serves sees it. One that has not spoken yet leaves standing what was said before; once nobody is heard nobody knows. */
 function judgeHttp(
-  { name, healthMonitor }: Listener,
+  { name, healthMonitor }: Pool,
   { lacks, address, port }: Member,
   { probed, isHeard, old }: Observation['proxies'] & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
@@ -99,13 +101,4 @@ function wasProbed({ status, reason }: MemberStatus): boolean {
 
 function verdictOf({ status, reason, message }: MemberStatus): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   return { status, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) }
-}
-
-/** Of all listeners together. */
-export function operatingStatusOf(listeners: readonly ListenerStatus[]): NonNullable<Status['operatingStatus']> {
-  const all = listeners.flatMap(({ members }) => members.map(({ status }) => status))
-  const isDown = ({ members }: ListenerStatus) => !members.some(({ status }) => status !== 'OFFLINE')
-  if (all.length === 0 || listeners.every(isDown)) return 'OFFLINE'
-  if (all.includes('OFFLINE') || listeners.some(isDown)) return 'DEGRADED'
-  return all.includes('ONLINE') ? 'ONLINE' : 'NO_MONITOR'
 }

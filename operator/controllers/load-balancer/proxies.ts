@@ -16,13 +16,14 @@ import { isRealised } from '../common/realised-network.ts'
 import { claimProxies, releaseProxies, type ProxyAddresses } from './proxy-addresses.ts'
 import { MOST_PROXIES } from './kind.ts'
 import { balancerDocument } from './document.ts'
-import type { Listener, Member } from './members.ts'
+import type { Member } from './members.ts'
+import type { Pool } from './pools.ts'
 
 export type ProxyDeps = Pick<
   OperatorDeps,
   'addresses' | 'bus' | 'caches' | 'network' | 'regression' | 'releases' | 'writer'
 >
-export type Found = { listener: Listener; members: readonly Member[] }
+export type Found = { pool: Pool; members: readonly Member[] }
 type Proxy = NonNullable<NonNullable<LoadBalancer['status']>['proxies']>[number]
 
 export interface Proxies {
@@ -35,7 +36,7 @@ export interface Proxies {
   isHeard?: boolean
 }
 
-/** @param found HTTP listeners alone; none: what was there goes */
+/** @param found pools of HTTP listeners alone; none: what was there goes */
 export async function ensureProxies(
   balancer: LoadBalancer,
   subnet: Subnet,

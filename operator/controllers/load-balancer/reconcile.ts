@@ -12,7 +12,9 @@ import { claimProbes, leaveProbes } from './claim-probes.ts'
 import { listFloating, recordExternal, setExternal } from './external.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
 import { boundProxied, resolveMembers } from './members.ts'
-import { observeListener, operatingStatusOf } from './observe.ts'
+import { observePool } from './observe.ts'
+import { listenersOf, operatingStatusOf } from './pool-status.ts'
+import { isProxied, poolsOf } from './pools.ts'
 import { ensureProxies, leaveProxies, type ProxyDeps } from './proxies.ts'
 import { toLogical } from './to-logical.ts'
 import { findWay } from './way.ts'
@@ -40,12 +42,9 @@ export async function reconcileLoadBalancer(
   const external = listFloating(balancer, deps)
   if (recordExternal(balancer, external)) return saved
   const found = boundProxied(
-    balancer.spec.listeners.map((listener) => ({
-      listener,
-      ...resolveMembers(balancer, listener, way.object, deps),
-    })),
+    poolsOf(balancer.spec).map((pool) => ({ pool, ...resolveMembers(balancer, pool, way.object, deps) })),
   )
-  const http = found.filter(({ listener }) => listener.protocol === 'http')
+  const http = found.filter(({ pool }) => isProxied(pool.listener.protocol))
   const proxies = await ensureProxies(balancer, subnet.object, http, deps, run)
   if (proxies.first) return proxies.first
   const probes = await claimProbes(balancer, found, way.object, deps)
@@ -54,9 +53,11 @@ export async function reconcileLoadBalancer(
       ...{ kind: 'LoadBalancer', ...ownerOf(balancer), routerUid: router.metadata.uid, networkUids },
       addresses: [status.vipAddress],
       externalAddresses: external,
-      listeners: found.map(({ listener, members }) =>
-        toLogical(listener, members, { sources: probes.sources, proxyAddress: status.proxyAddress }),
-      ),
+      listeners: found
+        .filter(({ pool }) => pool.rule === undefined)
+        .map(({ pool, members }) =>
+          toLogical(pool.listener, members, { sources: probes.sources, proxyAddress: status.proxyAddress }),
+        ),
     },
     run.signal,
   )
@@ -66,16 +67,12 @@ export async function reconcileLoadBalancer(
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
   const { network } = deps
-  status.listeners = found.map(({ listener, members }) =>
-    observeListener(listener, members, {
-      before: status,
-      network,
-      proxies,
-      sources: probes.sources,
-      now,
-    }),
-  )
-  status.operatingStatus = operatingStatusOf(status.listeners)
+  const seen = found.map(({ pool, members }) => ({
+    pool,
+    members: observePool(pool, members, { before: status, network, proxies, sources: probes.sources, now }),
+  }))
+  status.listeners = listenersOf(seen)
+  status.operatingStatus = operatingStatusOf(seen)
   status.state = 'ACTIVE'
   return allMissing([...proxies.lacks, ...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
 }

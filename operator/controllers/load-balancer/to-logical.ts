@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogicalListener } from '../../network/logical-kinds.ts'
-import type { Listener, Member } from './members.ts'
+import type { Member } from './members.ts'
+import { isProxied, type Listener } from './pools.ts'
 
 /** `sources`: by UID of a Subnet, from where its members are probed. `proxyAddress`: of its proxies, if it has any. Pure. */
 export function toLogical(
@@ -9,7 +10,7 @@ export function toLogical(
   { sources, proxyAddress }: { sources: ReadonlyMap<string, string>; proxyAddress: string | undefined },
 ): LogicalListener {
   const { protocol, port, sessionAffinity } = listener
-  if (protocol === 'http') return toProxy(port, proxyAddress)
+  if (isProxied(protocol)) return toProxy(port, proxyAddress)
   const monitor = monitorOf(listener)
   return {
     ...{ protocol, port, members: members.flatMap((member) => toLogicalMember(member, sources)) },

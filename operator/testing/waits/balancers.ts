@@ -202,4 +202,15 @@ export const BALANCER_ROWS: WaitRow[] = [
     },
     ends: (c) => c.operator.remove('loadBalancers', ns('first')),
   },
+  {
+    reason: 'MemberIsBalancer',
+    where: balancer,
+    waits: async (c) => {
+      router(c, 'lan-v4')
+      make(c, [{ ipAddress: '10.0.0.50' }])
+      await c.operator.rest()
+      make(c, [], { subnetRef: { name: 'lan-v4' }, ipAddress: '10.0.0.50' }, 'first')
+    },
+    ends: (c) => c.operator.remove('loadBalancers', ns('first')),
+  },
 ]
