@@ -61,7 +61,7 @@ function wordsOf(line: string): string[] {
     if (char === "'") isQuoted = !isQuoted
     else if (!isQuoted && char === ' ') words.push('')
     else if (/[\n\r\0\t]/.test(char) || (!isQuoted && /["\\#]/.test(char))) throw new Error(`${char} in ${line}`)
-    else words[words.length - 1] += char
+    else words.push(`${words.pop() ?? ''}${char}`)
   }
   if (isQuoted) throw new Error(`no end of quotes in ${line}`)
   return words

@@ -30,9 +30,9 @@ const listening = (more: Partial<Listener> = {}): Listener => ({
 })
 const balancer = (listeners: Listener[], name = 'shop', vip: object = {}) =>
   stored<LoadBalancer>(name, { vip: { subnetRef: { name: 'front' }, ...vip }, listeners })
-async function step(one: LoadBalancer): Promise<Outcome> {
+async function step(one: LoadBalancer, now = w.run.now): Promise<Outcome> {
   for (let n = 0; n < 5; n++) {
-    const outcome = await reconcileLoadBalancer(one, w.deps, w.run)
+    const outcome = await reconcileLoadBalancer(one, w.deps, { ...w.run, now })
     w.put('loadBalancers', one)
     if (outcome.kind !== 'saved') return outcome
   }
@@ -152,11 +152,11 @@ describe('members of a rule', () => {
     expect(one.status?.listeners?.[0]?.members).toMatchObject([{ status: 'NO_MONITOR' }])
     expect(one.status?.operatingStatus).toBe('ONLINE')
     const { since } = member(one) ?? {}
-    w.run.now = new Date(w.run.now.getTime() + 60_000)
-    await step(one)
+    const later = new Date(w.run.now.getTime() + 60_000)
+    await step(one, later)
     expect(member(one)?.since).toBe(since)
     say(false)
-    await step(one)
+    await step(one, later)
     expect(member(one)).toMatchObject({ status: 'OFFLINE', reason: 'NoAnswer' })
     expect(member(one)?.since).not.toBe(since)
     expect(one.status?.operatingStatus).toBe('DEGRADED')
