@@ -35,7 +35,7 @@ export interface BackendHealth {
 
 /**
  * What a network backend has to do. Every method is idempotent, and writes nothing when all is as wanted.
- * Each method is one transaction.
+ * Each method is one transaction. Names of ports may follow in another, up to a second later.
  * @throws StaleWriterError when a newer leader (or incarnation) has claimed the backend: stop writing at once
  */
 export interface NetworkDriver {

@@ -7,6 +7,8 @@ import { markOf, partMark } from './marks.ts'
 import { toRecords } from './names-plan.ts'
 import { planNetwork } from './network-plan.ts'
 import { Northbound } from './northbound.ts'
+import { PendingNames } from './pending-names.ts'
+import type { Plan } from './plan.ts'
 import { PLANNERS } from './planners.ts'
 import { planPort, planPortRemoval } from './port-plan.ts'
 
@@ -37,8 +39,13 @@ function world(records: Record<string, string>, had?: Pick<LogicalPort, 'dnsName
   if (made?.op === 'insert') tables['Logical_Switch_Port'] = [['lsp', made.row]]
   return new Northbound((table) => new Map(tables[table]), PLANNERS)
 }
-const changes = ({ operations }: ReturnType<typeof planPort>) =>
-  operations.flatMap((o) => (o.op === 'mutate' && o.table === 'DNS' ? o.mutations : []))
+const changes = ({ names }: Plan, nb: Northbound) => {
+  const rows = (uuid: string) => nb.get('DNS', uuid)?.row
+  return PendingNames.none
+    .plus(names, rows)
+    .operations(rows)
+    .flatMap((o) => (o.op === 'mutate' ? o.mutations : []))
+}
 
 test('a name leads to all addresses, and each address back', () => {
   expect(toRecords('db.x', ['10.1.2.3', 'fd00::a5'])).toEqual({
@@ -56,15 +63,14 @@ describe('a port', () => {
     ['new', {}, undefined, named('db.x'), [['records', 'insert', mapOf(DB)]]],
     ['as it is', DB, old, named('db.x'), []],
     ['that another hand took away', {}, old, named('db.x'), [['records', 'insert', mapOf(DB)]]],
-    ['without a name', DB, old, port, [['records', 'delete', mapOf(DB)]]],
+    ['without a name', DB, old, port, [['records', 'delete', setOf(Object.keys(DB))]]],
     [
       'renamed',
       DB,
       old,
       named('new.x'),
       [
-        ['records', 'delete', mapOf({ 'db.x': DB['db.x'] })],
-        ['records', 'delete', setOf(Object.keys(DB).filter((key) => key !== 'db.x'))],
+        ['records', 'delete', setOf(Object.keys(DB))],
         ['records', 'insert', mapOf(toRecords('new.x', ['10.0.0.5', 'fd00::5']))],
       ],
     ],
@@ -80,12 +86,14 @@ describe('a port', () => {
     ],
     ['whose name another has by now', { 'db.x': '10.0.0.9' }, old, port, []],
   ])('%s', (_, records, had, want, expected) => {
-    expect(changes(planPort(want, world(records, had)))).toEqual(expected)
+    const nb = world(records, had)
+    expect(changes(planPort(want, nb), nb)).toEqual(expected)
   })
   test('that goes takes along what is its own', () => {
     const there = { ...DB, 'other.x': '10.0.0.7' }
-    expect(changes(planPortRemoval('p1', world(there, old)))).toEqual([['records', 'delete', mapOf(DB)]])
-    expect(changes(planPortRemoval('p1', world({ 'db.x': '10.0.0.9' }, old)))).toEqual([])
+    const [own, others] = [world(there, old), world({ 'db.x': '10.0.0.9' }, old)]
+    expect(changes(planPortRemoval('p1', own), own)).toEqual([['records', 'delete', setOf(Object.keys(DB))]])
+    expect(changes(planPortRemoval('p1', others), others)).toEqual([])
   })
   test('with something else than a name is refused', () => {
     expect(() => planPort(named('db.x" = "1.2.3.4'), world({}))).toThrow(TerminalError)
@@ -109,5 +117,6 @@ test('a network drops what none of its ports has', () => {
   const network = { kind: 'Network', ...owner, uid: 'net', mtu: 1442 } as const
   const had = { dnsName: 'db.x', fixedIPs: port.fixedIPs }
   const stray = { 'gone.x': '10.0.0.9', '9.0.0.10.in-addr.arpa': 'gone.x', '8.0.0.10.in-addr.arpa': 'db.x' }
-  expect(changes(planNetwork(network, world({ ...DB, ...stray }, had)))).toEqual([['records', 'delete', mapOf(stray)]])
+  const nb = world({ ...DB, ...stray }, had)
+  expect(changes(planNetwork(network, nb), nb)).toEqual([['records', 'delete', setOf(Object.keys(stray))]])
 })

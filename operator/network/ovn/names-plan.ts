@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network's names: one row of DNS a network, which ovn-controller answers guests' queries from, whatever server they ask. Each named port has
-// its entries in it. ovn-nb(5), table DNS: a name to its addresses, and each reversed address to the name.
+// its entries in it, which are written together with others' (pending-names.ts). ovn-nb(5), table DNS: a name to its addresses, and each reversed address to the name.
 import ipaddr from 'ipaddr.js'
 import { TransientError } from '../../../lib/errors.ts'
 import { byUuid, type Mutation } from '../../../lib/ovsdb/operations.ts'
@@ -9,9 +9,8 @@ import type { LogicalPort } from '../logical-kinds.ts'
 import { normalAddress, normalDnsName } from './addresses.ts'
 import { dnsNameOf, isNamesRow, partMark } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
+import type { Records } from './pending-names.ts'
 import type { Plan } from './plan.ts'
-
-type Records = Readonly<Record<string, string>>
 
 /** The network's row of names, and that its switch has it. @param held of the switch; undefined: this transaction makes it */
 export function planNames(plan: Plan, networkUid: string, held: FoundRow | undefined, nb: Northbound): OvsRow {
@@ -19,7 +18,7 @@ export function planNames(plan: Plan, networkUid: string, held: FoundRow | undef
   for (const copy of copies) plan.remove('DNS', copy)
   // Without `ovn-owned`: queries for other types than a name has go on to the server, which knows how to say so. OVN would refuse them.
   const row = plan.ensure('DNS', names, { options: mapOf({}), external_ids: partMark('Names', networkUid) })
-  if (names) planChange(plan, names, staleOf(names, held, nb), {})
+  if (names) plan.rename({ row: names.uuid, had: staleOf(names, held, nb), want: {} })
   if (!held) return { dns_records: setOf([row]) }
   const there = readUuids(held.row['dns_records'])
   // Those of another network are not for these guests.
@@ -42,7 +41,7 @@ export function planNamesRemoval(plan: Plan, networkUid: string, nb: Northbound)
  */
 export function planPortNames(plan: Plan, want: LogicalPort, held: FoundRow | undefined, nb: Northbound): void {
   const [names] = nb.names(want.networkUid)
-  if (names) planChange(plan, names, held ? recordsOf(held.row) : {}, wantedRecords(want))
+  if (names) plan.rename({ row: names.uuid, had: held ? recordsOf(held.row) : {}, want: wantedRecords(want) })
   else if (want.dnsName !== undefined)
     throw new TransientError('NetworkNotReady', `network ${want.networkUid} has no names in OVN yet`)
 }
@@ -51,25 +50,9 @@ export function planPortNamesRemoval(plan: Plan, held: FoundRow, nb: Northbound)
   for (const uuid of nb.switchesOf(held.uuid)) {
     for (const row of readUuids(nb.get('Logical_Switch', uuid)?.row['dns_records'])) {
       const names = nb.get('DNS', row)
-      if (names && isNamesRow(names.row)) planChange(plan, names, recordsOf(held.row), {})
+      if (names && isNamesRow(names.row)) plan.rename({ row, had: recordsOf(held.row), want: {} })
     }
   }
-}
-
-/**
- * Entry by entry: a row of thousands is changed by what differs. What the port had goes only where it still is as the port had it, since
- * another may have got the name.
- */
-function planChange(plan: Plan, { uuid, row }: FoundRow, had: Records, want: Records): void {
-  const now = readMap(row['records'])
-  const gone = Object.entries(had).filter(([key, value]) => want[key] === undefined && now[key] === value)
-  const changed = Object.entries(want).filter(([key, value]) => now[key] !== value)
-  const replaced = changed.flatMap(([key]) => (now[key] === undefined ? [] : [key]))
-  const mutations: Mutation[] = []
-  if (gone.length > 0) mutations.push(['records', 'delete', mapOf(Object.fromEntries(gone))])
-  if (replaced.length > 0) mutations.push(['records', 'delete', setOf(replaced)])
-  if (changed.length > 0) mutations.push(['records', 'insert', mapOf(Object.fromEntries(changed))])
-  if (mutations.length > 0) plan.push({ op: 'mutate', table: 'DNS', where: byUuid(uuid), mutations })
 }
 
 function wantedRecords({ dnsName, fixedIPs }: LogicalPort): Records {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StaleWriterError } from '../../../lib/errors.ts'
 import { until } from '../../../lib/time/until.ts'
 import type { OvsdbClient } from '../../../lib/ovsdb/client.ts'
@@ -13,7 +14,7 @@ import {
   type OvsPrograms,
   type TestServer,
 } from '../../../lib/ovsdb/test-server.ts'
-import { mapOf, readString, readStrings, readUuids, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
+import { mapOf, readMap, readString, readStrings, readUuids, setOf, uuidOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalNetwork, LogicalPort, LogicalSecurityGroup, LogicalSubnet } from '../logical-kinds.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
 import { driftOf, ensureAll, removeExtra, type Drift } from './testing/drift.ts'
@@ -203,6 +204,49 @@ describe('OvnNetworkDriver on a real northbound database', () => {
       ],
     })
   })
+
+  test('names of many ports are written together, and the last word on each stands; not by one that leads no more', async () => {
+    const driver = await open(1)
+    await ensureAll(driver, [NETWORK, SUBNET, GROUP_1, GROUP_2], soon)
+    const named = (n: number, dnsName = `vm-${n}.x`): LogicalPort => {
+      const [mac, address] = [`fa:16:3e:00:01:${n}`, `10.0.0.${n}`]
+      return { ...PORT_1, uid: `port-${n}`, mac, dnsName, fixedIPs: [{ ...PORT_1.fixedIPs[0]!, address }] }
+    }
+    const records = () => readMap([...raw.rows('DNS').values()][0]?.['records'])
+    const names = () => Object.keys(records()).filter((key) => key.endsWith('.x'))
+    await caughtUp()
+    let changes = 0
+    raw.onChange((rows) => (changes += rows.filter(({ table }) => table === 'DNS').length))
+    await driver.ensure(named(10), soon())
+    await caughtUp()
+    expect(names()).toEqual(['vm-10.x'])
+    for (let n = 11; n < 40; n++) await driver.ensure(named(n), soon())
+    await driver.ensure(named(11, 'other.x'), soon())
+    await driver.remove('Port', 'port-12', soon())
+    // The address of the one that went is another's now.
+    await driver.ensure({ ...named(40), fixedIPs: named(12).fixedIPs }, soon())
+    await until(
+      () => names().length === 30,
+      () => names().join(),
+      10_000,
+      20,
+    )
+    expect(names().sort()).toEqual(
+      ['other.x', 'vm-10.x', ...Array.from({ length: 28 }, (_, i) => `vm-${i + 13}.x`)].sort(),
+    )
+    expect(records()).toMatchObject({
+      'vm-40.x': '10.0.0.12',
+      '12.0.0.10.in-addr.arpa': 'vm-40.x',
+      'other.x': '10.0.0.11',
+    })
+    // As many as the half seconds that it took.
+    expect(changes).toBeLessThan(15)
+    await driver.ensure(named(41), soon())
+    await driver.ensure(named(42), soon())
+    await open(2)
+    await sleep(1500)
+    expect(names()).not.toContain('vm-42.x')
+  }, 60_000)
 
   test('a stale leader is refused, and so is a restored older cloud', async () => {
     const old = await open(4)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError, TransientError } from '../../../lib/errors.ts'
 import { OvsdbClient, type OvsdbClientOptions } from '../../../lib/ovsdb/client.ts'
+import type { Operation } from '../../../lib/ovsdb/operations.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { readNumber } from '../../../lib/ovsdb/values.ts'
 import type { BackendHealth, NetworkDriver, OwnedRow, TakenPort } from '../network-driver.ts'
@@ -8,6 +9,7 @@ import type { LogicalKind, LogicalWant, NextHopState, ProbeResult } from '../log
 import type { LogicalPacket, LogicalTrace } from '../logical-trace.ts'
 import { BackendWatch, type BackendTiming } from './backend-watch.ts'
 import { madeRows, type MadeRow } from './made-rows.ts'
+import { NameWriter, type TakenNames } from './name-writer.ts'
 import { isDisturbance, Northbound } from './northbound.ts'
 import { NORTHBOUND_TABLES } from './northbound-tables.ts'
 import { probeOperations } from './northd-pulse.ts'
@@ -32,7 +34,11 @@ export interface OvnNetworkDriverOptions extends Pick<
   trace?: OvnTraceOptions
   claimPatienceMs?: number
   backendTiming?: BackendTiming
+  /** Names are written no more often than once in this time. */
+  namesEveryMs?: number
 }
+
+const NAMES_EVERY_MS = 500
 
 /** How long northd may take to make flows of what is written. */
 const SETTLE_MS = 10_000
@@ -41,7 +47,10 @@ function cfgOf(nb: Northbound, column: 'nb_cfg' | 'sb_cfg'): number {
   return readNumber(nb.global()?.row[column]) ?? 0
 }
 
-/** OVN's northbound database. One transaction per change, one at a time: each plan is based on a mirror with all earlier ones. */
+/**
+ * OVN's northbound database. One transaction per change, one at a time: each plan is based on a mirror with all earlier ones. Names alone may come
+ * half a second later (name-writer.ts).
+ */
 export class OvnNetworkDriver implements NetworkDriver {
   readonly name = 'ovn'
   readonly #client: OvsdbClient
@@ -55,10 +64,18 @@ export class OvnNetworkDriver implements NetworkDriver {
   #writing = false
   /** Since northd was asked last whether it has made flows of everything. */
   #changed = true
+  readonly #names: NameWriter
   #tail: Promise<unknown> = Promise.resolve()
   #stopped = AbortSignal.abort()
 
-  constructor({ southbound, trace, claimPatienceMs, backendTiming, ...options }: OvnNetworkDriverOptions) {
+  constructor({
+    southbound,
+    trace,
+    claimPatienceMs,
+    backendTiming,
+    namesEveryMs = NAMES_EVERY_MS,
+    ...options
+  }: OvnNetworkDriverOptions) {
     const database = 'OVN_Northbound'
     this.#client = new OvsdbClient({ ...options, database, tables: NORTHBOUND_TABLES, leaderOnly: true })
     this.#nb = new Northbound((table) => this.#client.rows(table), PLANNERS)
@@ -74,6 +91,11 @@ export class OvnNetworkDriver implements NetworkDriver {
       ...(this.#claims.southbound ? { southbound: this.#claims.southbound } : {}),
       probe: () => this.#probe(),
       ...(backendTiming ? { timing: backendTiming } : {}),
+    })
+    this.#names = new NameWriter({
+      rows: (uuid) => this.#nb.get('DNS', uuid)?.row,
+      everyMs: namesEveryMs,
+      write: () => this.#writeNames(),
     })
     this.#trace = trace && new OvnTrace(trace)
     this.#client.onChange((changes) => {
@@ -110,7 +132,10 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void> {
-    return this.#inTurn(() => this.#claim({ incarnation, term }, signal))
+    return this.#inTurn(() => {
+      this.#names.forget()
+      return this.#claim({ incarnation, term }, signal)
+    })
   }
 
   ensure(want: LogicalWant, signal: AbortSignal): Promise<void> {
@@ -232,6 +257,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   #endWatches(): void {
+    this.#names.close()
     this.#claims.close()
     this.#backend.close()
   }
@@ -262,31 +288,56 @@ export class OvnNetworkDriver implements NetworkDriver {
     })
   }
 
-  /** @returns what was written */
-  async #apply(planner: Planner, signal: AbortSignal): Promise<Plan> {
-    const plan = planner(this.#nb)
-    if (plan.operations.length === 0) return plan
+  #writeNames(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#ready(this.#stopped)
+      await this.#apply('names', this.#stopped)
+    })
+  }
+
+  /**
+   * @param planner `names`: only the names that are due
+   * @returns what was written
+   */
+  async #apply(planner: Planner | 'names', signal: AbortSignal): Promise<Plan> {
+    const { plan, names } = this.#plan(planner)
+    if (plan.operations.length === 0 && names.isNothing) {
+      names.commit()
+      return plan
+    }
     const term = this.#term
     if (!term) throw new StaleWriterError('no term is claimed: this process does not lead')
     try {
-      await this.#transact(plan, term, signal)
+      await this.#transact(plan, names, term, signal)
       return plan
     } catch (error) {
       if (!isGuardRefusal(error)) throw toDriverError(error)
       // Either a newer leader has claimed OVN, which #claim finds out, or the database was recreated and holds no term yet.
       await this.#claim(term, signal)
-      const anew = planner(this.#nb)
-      await this.#transact(anew, term, signal).catch((again: unknown) => {
+      const anew = this.#plan(planner)
+      await this.#transact(anew.plan, anew.names, term, signal).catch((again: unknown) => {
         throw toDriverError(again)
       })
-      return anew
+      return anew.plan
     }
   }
 
-  async #transact(plan: Plan, term: Term, signal: AbortSignal): Promise<void> {
+  #plan(planner: Planner | 'names'): { plan: Plan; names: TakenNames } {
+    if (planner === 'names') return { plan: new Plan(), names: this.#names.take('now') }
+    const plan = planner(this.#nb)
+    return { plan, names: this.#names.take(plan.names) }
+  }
+
+  async #transact(plan: Plan, names: TakenNames, term: Term, signal: AbortSignal): Promise<void> {
+    const operations = [...plan.operations, ...names.operations]
+    if (operations.length > 0) await this.#send([termGuard(term), ...operations], signal)
+    names.commit()
+  }
+
+  async #send(operations: readonly Operation[], signal: AbortSignal): Promise<void> {
     this.#writing = true
     try {
-      await this.#client.transact([termGuard(term), ...plan.operations], signal)
+      await this.#client.transact(operations, signal)
     } finally {
       this.#writing = false
     }

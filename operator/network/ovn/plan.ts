@@ -12,11 +12,14 @@ import {
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
 import type { FoundRow } from './northbound.ts'
+import type { NameChange } from './pending-names.ts'
 import type { NorthboundTable } from './northbound-tables.ts'
 
-/** The operations of one transaction, as they come together. Empty: all is as wanted. */
+/** The operations of one transaction, as they come together, and names. None of both: all is as wanted. */
 export class Plan {
   readonly operations: Operation[] = []
+  /** May be written later, with those of other plans. */
+  readonly names: NameChange[] = []
   /** Why a part of what is wanted is not among them: it is to be planned again. */
   postponed: TransientError | undefined
   #named = 0
@@ -57,6 +60,10 @@ export class Plan {
       [column, 'insert', setOf([...into])],
     ] as const
     this.push({ op: 'mutate', table, where: byUuid(uuid), mutations })
+  }
+
+  rename(change: NameChange): void {
+    this.names.push(change)
   }
 
   push(operation: Operation): void {

@@ -221,7 +221,7 @@ beforeAll(async () => {
   raw = new OvsdbClient({ database: 'OVN_Northbound', remotes, tables: WHOLE_TABLES })
   raw.start(new AbortController().signal)
   await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], soon())
-  driver = new OvnNetworkDriver({ remotes })
+  driver = new OvnNetworkDriver({ remotes, namesEveryMs: 0 })
   driver.start(new AbortController().signal)
   await driver.claimTerm(1, 1, soon())
 }, 180_000)

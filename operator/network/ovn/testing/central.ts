@@ -13,6 +13,9 @@ export interface TestCentral {
   programs: OvsPrograms
   northbound: Remote
   southbound: Remote & { transport: 'unix' }
+  northdPid: number
+  /** Its control socket, for ovn-appctl. */
+  northdControl: string
   stop(): Promise<void>
 }
 
@@ -26,11 +29,12 @@ export async function startCentral(): Promise<TestCentral> {
   }
   const nb = await start('nb', NORTHBOUND_SCHEMA)
   const sb = await start('sb', 'usr/share/ovn/ovn-sb.ovsschema')
+  const control = join(dir, 'northd.ctl')
   const [file, ...args] = programs.argv(
     'usr/bin/ovn-northd',
     `--ovnnb-db=unix:${nb.socket}`,
     `--ovnsb-db=unix:${sb.socket}`,
-    `--unixctl=${join(dir, 'northd.ctl')}`,
+    `--unixctl=${control}`,
     '-vconsole:off',
   )
   const northd = spawn(file, args, { stdio: 'ignore', env: { ...process.env, OVS_RUNDIR: dir, OVN_RUNDIR: dir } })
@@ -38,6 +42,7 @@ export async function startCentral(): Promise<TestCentral> {
     programs,
     northbound: { transport: 'unix', path: nb.socket },
     southbound: { transport: 'unix', path: sb.socket },
+    ...{ northdPid: northd.pid ?? 0, northdControl: control },
     stop: async () => {
       const exit = once(northd, 'exit')
       northd.kill('SIGKILL')

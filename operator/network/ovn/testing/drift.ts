@@ -4,6 +4,7 @@ import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import type { NetworkDriver } from '../../network-driver.ts'
 import { LOGICAL_KINDS, type LogicalKind, type LogicalWant } from '../../logical-kinds.ts'
 import { Northbound } from '../northbound.ts'
+import { PendingNames } from '../pending-names.ts'
 import { PLANNERS, planWant } from '../planners.ts'
 
 export interface Drift {
@@ -22,7 +23,9 @@ export async function driftOf(raw: Raw, world: readonly LogicalWant[], signal: A
   const nb = new Northbound((table) => raw.rows(table), PLANNERS)
   const differs = (want: LogicalWant) => {
     try {
-      return planWant(want.kind, want, nb).operations.length > 0
+      const { operations, names } = planWant(want.kind, want, nb)
+      const rows = (uuid: string) => nb.get('DNS', uuid)?.row
+      return operations.length > 0 || PendingNames.none.plus(names, rows) !== PendingNames.none
     } catch {
       return true
     }
