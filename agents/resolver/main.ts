@@ -10,6 +10,7 @@ import { healthFolder, writeHealth } from './health-file.ts'
 import { NetworkListeners } from './network-listeners.ts'
 import { Resolver } from './resolver.ts'
 import { readServed, readUpstreams, resolverFolder } from './served-networks.ts'
+import { showPresence } from './presence.ts'
 import { probeServer, UpstreamHealth } from './upstream-health.ts'
 import { readResolvConf, Upstreams } from './upstreams.ts'
 
@@ -32,6 +33,9 @@ const watcher = watch(folder, () => changed.abort())
 watcher.on('error', (err) => log.warn({ err }, 'cannot watch the folder'))
 let known = ''
 let asked: AskedServers | undefined
+const presence = showPresence(healthFolder(runDir)).catch((err: unknown) =>
+  log.warn({ err }, 'the agent cannot see that a resolver runs'),
+)
 const telling = tellHealth(healthFolder(runDir))
 while (!stop.signal.aborted) {
   changed = new AbortController()
@@ -47,7 +51,7 @@ while (!stop.signal.aborted) {
 }
 watcher.close()
 listeners.close()
-await telling
+await Promise.all([telling, presence])
 process.exit(0)
 
 /** Beside the rest, which no slow server delays. */

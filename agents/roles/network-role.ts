@@ -23,6 +23,7 @@ import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
+import { PresenceWatch } from '../resolver/presence.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { chooseLaunch } from '../daemons/launcher.ts'
 import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
@@ -123,6 +124,8 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const health = healthFolder(context.runDir)
   const watching = watchHealth(health, () => context.inventoryChanged())
   watching.catch((err: unknown) => log.warn({ err }, "the resolver's word is looked at once a minute"))
+  const presence = new PresenceWatch(health, () => context.inventoryChanged())
+  void presence.run(stop.signal)
   database.start(stop.signal)
   return {
     name: 'network',
@@ -145,8 +148,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       {
         name: 'resolver',
         collect: async () => {
+          const { awaySince } = presence
           const state = await readHealth(health)
-          return state ? { resolver: state } : {}
+          if (awaySince === undefined) return state ? { resolver: state } : {}
+          return { resolver: { ...(state ?? { from: 'node', upstreams: [] }), awaySince } }
         },
       },
     ],

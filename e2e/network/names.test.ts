@@ -2,13 +2,13 @@
 // Guests that find each other and the world by name, with no name server of their own. Debian's dnsmasq on each node stands for one outside.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startInNode } from '../../agents/network/testing/cluster.ts'
-import { CLOUD, INSTANCE, PROVIDER_NETWORK } from '../../lib/api/kinds.ts'
+import { CLOUD, COMPUTE_NODE, INSTANCE, PROVIDER_NETWORK } from '../../lib/api/kinds.ts'
 import type { Instance, ProviderNetwork } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { PHYSICAL_NETWORK } from '../../local/cloud/external-network.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { Project } from '../harness/project.ts'
-import { waitUntilTrue } from '../harness/wait.ts'
+import { waitForCondition, waitUntilTrue } from '../harness/wait.ts'
 
 const UPSTREAM = '127.0.0.9'
 /** Of a ProviderNetwork, and it knows the same name otherwise. */
@@ -120,6 +120,20 @@ test('a machine with another hostname has another name; one that is taken it doe
   await untilSaid(taken, `Address: ${await addressOf(loser)}`)
   await untilSaid(`old.${DOMAIN}`, `Address: ${await addressOf(winner)}`)
   expect([(await project.waitForPortOf(loser)).status?.dnsName, await reasonOf(loser)]).toEqual([taken, 'Named'])
+}, 90_000)
+
+test('its node says which servers it asks, that no resolver runs any more, and that one is back', async () => {
+  const { client, cloud } = project.test
+  const node = onPhysical.status?.node ?? ''
+  const becomes = (reason: string, status: 'True' | 'False') =>
+    waitForCondition(client, COMPUTE_NODE, { name: node }, { type: 'ResolverReady', status, reason })
+  const asked = await becomes('UpstreamsAnswer', 'True')
+  expect(asked).toContain(`of the Cloud (spec.dns.upstreams), which answer: ${UPSTREAM}`)
+  expect(asked).toContain(`of ProviderNetwork ${physical.name} (spec.dns.upstreams), which answer: ${OWN_UPSTREAM}`)
+  await cloud.stopDaemon(node, 'resolver')
+  expect(await becomes('ResolverAway', 'False')).toContain('no resolver has run there since 20')
+  await cloud.startDaemon(node, 'resolver')
+  expect(await becomes('UpstreamsAnswer', 'True')).toBe(asked)
 }, 90_000)
 
 test('the resolver is back when it is killed, and there while the agent is away', async () => {

@@ -113,7 +113,7 @@ const inventory = {
   ovs: { version: 'v', datapath: 'netdev' },
   physicalNetworks: [{ name: 'p', error: 'e', warning: 'w' }],
   resolver: {
-    ...{ from: 'node', upstreams: [{ address: 'a', since: 's', error: 'e' }] },
+    ...{ from: 'node', upstreams: [{ address: 'a', since: 's', error: 'e' }], awaySince: 's' },
     ofProviderNetworks: [{ providerNetwork: 'p', upstreams: [{ address: 'a', since: 's', error: 'e' }] }],
   },
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
@@ -434,6 +434,7 @@ describe('what a node says', () => {
     ['warning of a physical network', Inventory, inventory, 'physicalNetworks.0.warning', 512],
     ['address of a name server', Inventory, inventory, 'resolver.upstreams.0.address', 64],
     ['time of a name server', Inventory, inventory, 'resolver.upstreams.0.since', 32],
+    ['time of a resolver', Inventory, inventory, 'resolver.awaySince', 32],
     ['error of a name server', Inventory, inventory, 'resolver.upstreams.0.error', 256],
     ['name of a ProviderNetwork', Inventory, inventory, 'resolver.ofProviderNetworks.0.providerNetwork', 253],
     [

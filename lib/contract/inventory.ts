@@ -29,6 +29,8 @@ export const ResolverState = z.object({
   /** The Cloud's spec.dns.upstreams, or the node's own. */
   from: z.enum(['cloud', 'node']),
   upstreams: upstreamStates,
+  /** RFC 3339: no resolver has run since; the rest is what the last one said. */
+  awaySince: text(32).optional(),
   /** Of ProviderNetworks that a guest here is on and that name some of their own. */
   ofProviderNetworks: firstOf(z.object({ providerNetwork: text(253), upstreams: upstreamStates }), 16).optional(),
 })

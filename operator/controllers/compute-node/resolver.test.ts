@@ -62,6 +62,13 @@ describe('what is said of a resolver', () => {
       'UpstreamsAnswer',
       ['Cloud', 'which answer: a', 'of ProviderNetwork dc', 'which answer: b'],
     ],
+    [
+      'it does not run',
+      { from: 'cloud', upstreams: [well('a')], awaySince: since },
+      'False',
+      'ResolverAway',
+      [`no resolver has run there since ${since}`, 'DaemonSet nephele-resolver'],
+    ],
     ['there is none', { from: 'node', upstreams: [] }, 'False', 'NoUpstreams', ['Name some in spec.dns.upstreams']],
   ])('%s', (_, state, status, reason, words) => {
     const said = judgeResolver(state)

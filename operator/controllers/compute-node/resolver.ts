@@ -11,7 +11,7 @@ const MOST_CHARACTERS = 1000
 type Verdict = Omit<ConditionUpdate, 'type'>
 
 /**
- * Sets a condition that says which name servers the node's resolver asks, and whether they answer, with an Event when none does. It keeps no
+ * Sets a condition that says which name servers the node's resolver asks, and whether they answer, with an Event when none does, or it does not run. It keeps no
  * machine from the node: names of machines are found without them. Sets none before the node has said.
  */
 export function showResolver(
@@ -31,7 +31,8 @@ export function showResolver(
 }
 
 /** The worst of what is found, and the messages of all that are not well. Pure. */
-export function judgeResolver({ from, upstreams, ofProviderNetworks = [] }: ResolverState): Verdict {
+export function judgeResolver({ from, upstreams, ofProviderNetworks = [], awaySince }: ResolverState): Verdict {
+  if (awaySince !== undefined) return away(awaySince)
   const whose = from === 'cloud' ? 'of the Cloud (spec.dns.upstreams)' : "of the node's /etc/resolv.conf"
   const verdicts = [
     upstreams.length === 0 ? noneOf(whose) : judgeServers(upstreams, whose, 'its guests find'),
@@ -50,6 +51,12 @@ export function judgeResolver({ from, upstreams, ofProviderNetworks = [] }: Reso
 function severityOf({ status, reason }: Verdict): number {
   if (status === 'False') return 2
   return reason === 'SomeUpstreamsSilent' ? 1 : 0
+}
+
+function away(since: string): Verdict {
+  const what = `its guests find no names outside: no resolver has run there since ${since}`
+  const help = 'Look at its pod of DaemonSet nephele-resolver, or at its unit where the agent runs on the host'
+  return { status: 'False', reason: 'ResolverAway', message: `${what}. ${help}` }
 }
 
 function noneOf(whose: string): Verdict {

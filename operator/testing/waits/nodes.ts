@@ -137,6 +137,15 @@ export const NODE_ROWS: WaitRow[] = [
   resolverRow('SomeUpstreamsSilent', 'no answer in time', undefined),
   resolverRow('NoUpstreams'),
   {
+    ...{ reason: 'ResolverAway', of: 'ResolverReady', where: node, next: 'UpstreamsAnswer' },
+    waits: (c) => {
+      c.addNode('c3')
+      const awaySince = '2026-01-01T00:00:00Z'
+      c.operator.report('c3', { resolver: { from: 'node', upstreams: [], awaySince } })
+    },
+    ends: resolverSays(undefined),
+  },
+  {
     ...{ reason: 'UpstreamNotAnswering', by: 'those of a ProviderNetwork', of: 'ResolverReady' },
     ...{ where: node, next: 'UpstreamsAnswer' },
     waits: (c) => {
