@@ -110,6 +110,7 @@ test('the expressions of the policies are sound for every type that they match',
     'node-labels.nephele.dev',
     'physical-networks.nephele.dev',
     'port-owners.nephele.dev',
+    'tls-certificates.nephele.dev',
     'user-data.nephele.dev',
     'vpn-keys.nephele.dev',
   ])
@@ -345,6 +346,29 @@ describe('user data', () => {
       kubectl('-n', 'team', 'patch', 'nvpnc', 'office', '--type=merge', '-p', other, '--as', 'maker'),
     ).rejects.toThrow(refusal)
   }, 30_000)
+
+  test('the same of certificates of a LoadBalancer, each of as many as it may name', async () => {
+    const named = (...secrets: string[]) =>
+      secrets.map((name, i) => ({
+        ...{ name: `l${i}`, protocol: 'https', port: 443 + i },
+        tls: { certificateSecretRefs: [{ name }] },
+      }))
+    const balancer = (name: string, ...secrets: string[]) =>
+      resource('LoadBalancer', name, { vip: { subnetRef: { name: 'lan' } }, listeners: named(...secrets) })
+    const refusal = 'tls.certificateSecretRefs names Secret token, which maker may not get'
+    await expect(create(balancer('shop', 'token'), 'maker')).rejects.toThrow(refusal)
+    const many = Array.from({ length: 15 }, () => 'boot')
+    await expect(create(balancer('shop', ...many, 'token'), 'maker')).rejects.toThrow(refusal)
+    await create(balancer('shop', ...many, 'boot'), 'maker')
+    const patch = (listeners: object[], ...as: string[]) => {
+      const text = JSON.stringify({ spec: { listeners } })
+      return kubectl('-n', 'team', 'patch', 'nlb', 'shop', '--type=merge', '-p', text, ...as)
+    }
+    await expect(patch(named('boot', 'token'), '--as', 'maker')).rejects.toThrow(refusal)
+    // Who edits something else need not be who named the Secret.
+    await patch(named('boot', 'token'))
+    await patch([...named('boot', 'token'), { name: 'plain', protocol: 'tcp', port: 80 }], '--as', 'maker')
+  }, 60_000)
 })
 
 describe('definitions', () => {

@@ -81,7 +81,7 @@ async function fakeMaster(reload: (isGood: boolean) => string): Promise<FakeMast
 const newer = (isGood: boolean) => `Success=${isGood ? 1 : 0}\n--\n`
 const older = () => ''
 const reloads = ({ said }: FakeMaster) => said.filter((command) => command === 'reload').length
-const placeOf = () => ({ uid: 'u', folder, namespaceFile: '/x' })
+const placeOf = () => ({ uid: 'u', folder, namespaceFile: '/x', certificates: new Map() })
 const health = () => readFile(join(folder, 'health'), 'utf8')
 
 test('a reload that fails is made again, also when the next document is the one before', async () => {

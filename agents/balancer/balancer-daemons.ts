@@ -13,6 +13,7 @@ import { serviceNamespace } from '../network/service-ports.ts'
 import { ipInside } from '../network/veth-namespace.ts'
 import { findProcess, terminate, waitForExit, type DaemonProcess } from '../daemons/daemon-process.ts'
 import type { Launch } from '../daemons/launcher.ts'
+import type { CertificateFiles } from './certificate-files.ts'
 import { renderHaproxy } from './haproxy-config.ts'
 import { reloadHaproxy } from './haproxy-reload.ts'
 import { renderKeepalived } from './keepalived-config.ts'
@@ -37,6 +38,7 @@ export interface BalancerPlace {
   /** `/run/nephele/balancers/UID`: a tmpfs. */
   folder: string
   namespaceFile: string
+  certificates: CertificateFiles
 }
 
 export interface Seen {
@@ -94,9 +96,9 @@ export class BalancerDaemons {
   }
 
   async #ensureHaproxy(spec: BalancerSpec, place: BalancerPlace, signal: AbortSignal): Promise<void> {
-    const { folder } = place
+    const { folder, certificates } = place
     const file = join(folder, 'haproxy.cfg')
-    const text = renderHaproxy(spec, { chroot: CHROOT, stateFile: join(folder, 'servers') })
+    const text = renderHaproxy(spec, { chroot: CHROOT, stateFile: join(folder, 'servers'), certificates })
     if (await find(folder, 'haproxy')) {
       if (await isLoaded(file, text)) return
       // A document that comes meanwhile takes this one's place.

@@ -11,11 +11,14 @@ import {
 import type { Logger } from '../../lib/log.ts'
 import type { ServicePorts } from '../network/service-ports.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import type { SealingKey } from '../node/sealing-key.ts'
 import type { BalancerDaemons, Seen } from './balancer-daemons.ts'
+import { removeOtherCertificates, writeCertificates } from './certificate-files.ts'
 
 export interface BalancerReconcilerOptions {
   ports: ServicePorts
   daemons: BalancerDaemons
+  sealing: Pick<SealingKey, 'open'>
   /** `/run/nephele` */
   runDir: string
   log: Logger
@@ -56,10 +59,12 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
   }
 
   async reconcile({ uid, spec }: BalancerDocument, context: RunContext): Promise<Observation<'balancer'>> {
-    const { ports, daemons } = this.#options
+    const { ports, daemons, sealing } = this.#options
     const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context)
     const folder = this.#folderOf(uid)
-    await daemons.ensure(spec, { uid, folder, namespaceFile }, context.signal)
+    const certificates = await writeCertificates(spec, { uid, folder }, sealing)
+    await daemons.ensure(spec, { uid, folder, namespaceFile, certificates }, context.signal)
+    await removeOtherCertificates(folder, certificates)
     const seen = await daemons.look(spec, folder, context.signal)
     this.#seen.set(uid, { spec, seen, toldMs: performance.now() })
     if (!seen || !installed) return { state: 'starting', facts: { serving: false } }

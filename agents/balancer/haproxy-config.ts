@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIPv6 } from 'node:net'
 import type { BalancerListener, BalancerPool, BalancerSpec } from '../../lib/contract/documents.ts'
+import type { CertificateFiles } from './certificate-files.ts'
 import { quoted, renderRules } from './haproxy-rules.ts'
+import { tlsBind, tlsGlobal } from './tls-config.ts'
 
 export interface ConfigPlace {
   /** Where it runs chrooted, as the unprivileged user of the same name: Debian's package makes both. */
   chroot: string
   /** What the process before knew of members: written by the agent before each reload. */
   stateFile: string
+  /** Of HTTPS listeners. */
+  certificates?: CertificateFiles
 }
 
 /**
@@ -17,7 +21,7 @@ export interface ConfigPlace {
 export function renderHaproxy(spec: BalancerSpec, place: ConfigPlace): string {
   return [
     ...global(spec, place),
-    ...spec.listeners.flatMap((listener) => frontend(listener, spec)),
+    ...spec.listeners.flatMap((listener) => frontend(listener, spec, place)),
     ...spec.pools.flatMap(backend),
     '',
   ].join('\n')
@@ -36,6 +40,7 @@ function global({ listeners }: BalancerSpec, { chroot, stateFile }: ConfigPlace)
     // A worker that keeps old connections after a reload ends some day, and after three more reloads.
     ...['hard-stop-after 1h', 'mworker-max-reloads 3'],
     ...[`maxconn ${most}`, `server-state-file ${stateFile}`],
+    ...tlsGlobal(listeners),
     // `normalize-uri` counts as experimental.
     ...(listeners.some(({ rules }) => rules.length > 0) ? ['expose-experimental-directives'] : []),
     'defaults',
@@ -47,20 +52,25 @@ function global({ listeners }: BalancerSpec, { chroot, stateFile }: ConfigPlace)
   ]
 }
 
-function frontend(listener: BalancerListener, { port }: BalancerSpec): string[] {
+function frontend(
+  listener: BalancerListener,
+  { port }: BalancerSpec,
+  { certificates = new Map() }: ConfigPlace,
+): string[] {
+  const scheme = listener.tls ? 'https' : 'http'
   const { name, timeouts, maxConnections, rules, pool } = listener
   const isSix = port.addresses.some(({ address }) => isIPv6(address))
   return [
     `frontend ${name}`,
-    `bind ${isSix ? `:::${listener.port} v6only` : `0.0.0.0:${listener.port}`}`,
+    `bind ${isSix ? `:::${listener.port} v6only` : `0.0.0.0:${listener.port}`}${tlsBind(listener, certificates)}`,
     `maxconn ${maxConnections}`,
     `timeout client ${timeouts.client}s`,
     // Said by us alone: a client must not speak for another.
     ...['X-Forwarded-For', 'Forwarded'].map((header) => `http-request del-header ${header}`),
     'option forwardfor',
-    'http-request set-header X-Forwarded-Proto http',
+    `http-request set-header X-Forwarded-Proto ${scheme}`,
     `http-request set-header X-Forwarded-Port ${listener.port}`,
-    ...renderRules(rules, { scheme: 'http', port: listener.port }),
+    ...renderRules(rules, { scheme, port: listener.port }),
     `default_backend ${pool}`,
   ]
 }

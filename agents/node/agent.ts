@@ -20,6 +20,7 @@ import { NodeIdentity } from './identity.ts'
 import { NbdIdentity } from './nbd-identity.ts'
 import { InventoryPublisher } from './inventory.ts'
 import { Pace } from './pace.ts'
+import { SealingKey } from './sealing-key.ts'
 import { NodeReconciler, type EnsuredRoles } from './node-reconciler.ts'
 import type { AgentRole, RoleContext } from './role.ts'
 
@@ -62,6 +63,7 @@ export class Agent {
     const store = await DocumentStore.open(join(stateDir, 'documents'), this.#log)
     const identity = new NodeIdentity(stateDir, node, this.#log)
     const nbd = new NbdIdentity(stateDir, node, this.#log)
+    const sealing = new SealingKey(stateDir, node)
     const reporter = new Reporter({ outbox: this.#outbox, log: this.#log })
     const runtime = new NodeRuntime({ node, bootId, store, reporter, log: this.#log })
     const inventory = new InventoryPublisher({
@@ -74,6 +76,7 @@ export class Agent {
       stateDir,
       identity,
       nbd,
+      sealing,
       outbox: this.#outbox,
       log: this.#log,
     })
@@ -86,6 +89,7 @@ export class Agent {
       encapAddress: config.encapAddress,
       identity: identity.files,
       nbd: nbd.files,
+      sealing,
       hostSwitch: {},
       nbdReconnectSeconds: config.nbdReconnectSeconds,
       log: this.#log,

@@ -9,6 +9,7 @@ import type { Outbox } from '../runtime/reporter.ts'
 import { collectHardware } from './hardware.ts'
 import type { NodeIdentity } from './identity.ts'
 import type { NbdIdentity } from './nbd-identity.ts'
+import type { SealingKey } from './sealing-key.ts'
 import type { InventorySource } from './role.ts'
 
 const EVERY_MS = 60_000
@@ -25,6 +26,7 @@ export interface InventoryOptions {
   stateDir: string
   identity: NodeIdentity
   nbd: NbdIdentity
+  sealing: SealingKey
   outbox: Outbox
   log: Logger
 }
@@ -108,6 +110,7 @@ export class InventoryPublisher {
       ...(pools.length > 0 ? { pools: pools.flat() } : {}),
       certificateRequest: await options.identity.request(new Date()),
       nbdRequests: await options.nbd.requests(new Date()),
+      sealingKey: await options.sealing.announce(),
     } as Inventory
   }
 

@@ -4,6 +4,7 @@ import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { KindReconciler } from '../runtime/reconciler.ts'
+import type { SealingKey } from './sealing-key.ts'
 
 /**
  * Contributes a part of the node's inventory: hypervisor, dpdk and ovs, pools. Collected at the start, every minute, and when the role
@@ -54,6 +55,7 @@ export interface RoleContext {
   encapAddress: string
   identity: CertifiedFiles
   nbd: NbdFiles
+  sealing: Pick<SealingKey, 'open'>
   hostSwitch: HostSwitch
   /** Absent: the driver's default. */
   nbdReconnectSeconds?: number | undefined

@@ -30,6 +30,7 @@ beforeEach(async () => {
       identity: files,
       nbd: { client: files, server: files },
       hostSwitch: {},
+      sealing: { open: async () => '' },
       say: () => undefined,
       log: createLogger('test', 'silent'),
     },

@@ -118,7 +118,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     if (changes.some((c) => c.table === 'Open_vSwitch')) keep()
   })
   const balancers = new BalancerReconciler({
-    ...{ ports: new ServicePorts(driver), runDir: context.runDir, log },
+    ...{ ports: new ServicePorts(driver), runDir: context.runDir, sealing: context.sealing, log },
     daemons: new BalancerDaemons(async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
   })
   const health = healthFolder(context.runDir)

@@ -45,9 +45,9 @@ export interface LoadBalancerSpec {
      */
     name: string
     /**
-     * The protocol. http: a proxy on a gateway node shares out requests, and says in X-Forwarded-For who asks. *live*
+     * The protocol. http: a proxy on a gateway node shares out requests, and says in X-Forwarded-For who asks. https: the same, and it ends TLS: members get http. *live*
      */
-    protocol: 'tcp' | 'udp' | 'sctp' | 'http'
+    protocol: 'tcp' | 'udp' | 'sctp' | 'http' | 'https'
     /**
      * The port. *live*
      */
@@ -93,7 +93,30 @@ export interface LoadBalancerSpec {
       port?: number
     }[]
     /**
-     * Of http alone: members are told who asks before each connection, by the PROXY protocol of this version; they have to expect it. Absent: no. *live*
+     * Of https: how it proves itself, and what it speaks. *live*
+     */
+    tls?: {
+      /**
+       * Secrets of type kubernetes.io/tls with the label nephele.dev/tls=true. Each client is shown the certificate of the name that it asks for (SNI), or else the first one. Looked at each minute. *live*
+       *
+       * @minItems 1
+       * @maxItems 8
+       *
+       * Items: A Secret of the same namespace: in tls.crt the certificate and what leads to its authority, in tls.key its key. *live*
+       */
+      certificateSecretRefs: {
+        /**
+         * Name of the Secret. *live*
+         */
+        name: string
+      }[]
+      /**
+       * The oldest version of TLS that it speaks; absent: '1.2'. *live*
+       */
+      minVersion?: '1.2' | '1.3'
+    }
+    /**
+     * Of http and https alone: members are told who asks before each connection, by the PROXY protocol of this version; they have to expect it. Absent: no. *live*
      */
     proxyProtocol?: 'v1' | 'v2'
     /**
@@ -110,7 +133,7 @@ export interface LoadBalancerSpec {
      */
     healthMonitor?: {
       /**
-       * Of http alone: what is asked for by GET; absent: whether it takes a connection. *live*
+       * Of http and https alone: what is asked for by GET; absent: whether it takes a connection. *live*
        */
       path?: string
       /**
@@ -135,7 +158,7 @@ export interface LoadBalancerSpec {
       failureThreshold?: number
     }
     /**
-     * Of http alone: which requests go elsewhere than to members. They are looked at in order, and the first one that matches decides. What none matches goes to members; where these are absent it is answered with 404. *live*
+     * Of http and https alone: which requests go elsewhere than to members. They are looked at in order, and the first one that matches decides. What none matches goes to members; where these are absent it is answered with 404. *live*
      *
      * @maxItems 16
      *
@@ -502,6 +525,35 @@ export interface LoadBalancerStatus {
         since: string
       }[]
     }[]
+  }[]
+  /**
+   * Of https listeners, the certificates in use.
+   *
+   * @maxItems 16
+   *
+   * Items: One certificate.
+   */
+  certificates?: {
+    /**
+     * Name of the Secret that it came from.
+     */
+    secret: string
+    /**
+     * Until when clients take it.
+     */
+    notAfter: string
+    /**
+     * SHA-256 of the certificate, in hex, as `openssl x509 -fingerprint -sha256` says it without colons.
+     */
+    fingerprint: string
+    /**
+     * For which names it is, as far as they are DNS names.
+     *
+     * @maxItems 16
+     *
+     * Items: One name.
+     */
+    dnsNames?: string[]
   }[]
   /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.

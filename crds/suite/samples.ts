@@ -335,6 +335,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         zone: 'a',
         epoch: 1,
         volumeKey: 'ab12',
+        sealingKey: 'A'.repeat(43),
         inventory: {
           datapath: 'netdev',
           address: '10.0.0.1',
@@ -663,6 +664,10 @@ export const SAMPLES: Record<string, Sample[]> = {
               { name: 'private', paths: [{ type: 'PathPrefix', value: '/private' }], reject: { statusCode: 404 } },
             ],
           },
+          {
+            ...{ name: 'shop', protocol: 'https', port: 8443 },
+            tls: { certificateSecretRefs: [{ name: 'shop-tls' }, { name: 'other-tls' }], minVersion: '1.2' },
+          },
         ],
         deletionProtection: false,
       },
@@ -673,6 +678,12 @@ export const SAMPLES: Record<string, Sample[]> = {
         probeAddresses: [{ subnet: 'front', subnetUID: 'uid-1', ipAddress: '10.0.0.101' }],
         ...{ proxyAddress: '10.0.0.102', proxyEpoch: 1 },
         proxies: [{ node: 'n1', ipAddress: '10.0.0.103', serving: true }],
+        certificates: [
+          {
+            ...{ secret: 'shop-tls', notAfter: '2026-03-01T00:00:00Z', fingerprint: 'a'.repeat(64) },
+            dnsNames: ['shop.example.com'],
+          },
+        ],
         listeners: [
           {
             ...{ name: 'http', port: 80 },

@@ -20,6 +20,8 @@ export const PLUGGED_ON_ANNOTATION = 'nephele.dev/plugged-on'
 export const USER_DATA_LABEL = 'nephele.dev/user-data'
 /** `true` on a Secret: it holds the pre-shared key of a VPNConnection. */
 export const VPN_KEY_LABEL = 'nephele.dev/vpn-key'
+/** `true` on a Secret of type kubernetes.io/tls: LoadBalancers may show its certificate. */
+export const TLS_LABEL = 'nephele.dev/tls'
 /** The name of the one Cloud. */
 export const CLOUD_NAME = 'default'
 

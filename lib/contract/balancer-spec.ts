@@ -2,6 +2,7 @@
 // What a gateway node is told of a LoadBalancer with HTTP listeners. Every text here ends up in a configuration file of HAProxy: nothing passes that
 // could end a word there.
 import { z } from 'zod'
+import { BalancerCertificate, BalancerTls, MOST_CERTIFICATES } from './balancer-tls.ts'
 import { ServicePort } from './service-port.ts'
 
 /** Of one listener. */
@@ -73,6 +74,8 @@ export const BalancerListener = z.looseObject({
   rules: z.array(BalancerRule).max(MOST_BALANCER_RULES + 1),
   maxConnections: z.int().min(1).max(100_000),
   timeouts: z.looseObject({ client: seconds, connect: seconds, server: seconds }),
+  /** Absent: it speaks HTTP in clear. */
+  tls: BalancerTls.optional(),
 })
 export type BalancerListener = z.infer<typeof BalancerListener>
 
@@ -83,6 +86,8 @@ export const BalancerSpec = z.looseObject({
   /** The other node's address; absent: there is no other. Of two that start at once the preferred one serves. */
   standby: z.looseObject({ peer: ip, isPreferred: z.boolean() }).optional(),
   listeners: z.array(BalancerListener).min(1).max(16),
+  /** Those that its listeners name. */
+  certificates: z.array(BalancerCertificate).max(MOST_CERTIFICATES).optional(),
   pools: z
     .array(BalancerPool)
     .max(MOST_BALANCER_POOLS)

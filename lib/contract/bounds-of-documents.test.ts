@@ -119,6 +119,7 @@ const inventory = {
   pools: [{ name: 'p', driver: 'd', uid: UID, totalGiB: 1, freeGiB: 1, error: 'e' }],
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
+  sealingKey: 'A'.repeat(43),
 }
 const beat = { v: 1, bootId: 'b', seq: 1, load: { urgent: 0, waiting: 0, long: 0, oldestSeconds: 0 } }
 
@@ -363,6 +364,7 @@ describe('what a node says', () => {
     ['certificateRequest', a(16384), a(16385)],
     ['nbdRequests.client', a(16384), a(16385)],
     ['nbdRequests.server', a(16384), a(16385)],
+    ['sealingKey', a(43), a(44)],
   ])('in its inventory, %s: no further', (path, last, beyond) => {
     expect(takes(Inventory, withAt(inventory, path, last))).toBe(true)
     expect(takes(Inventory, withAt(inventory, path, beyond))).toBe(false)

@@ -9,6 +9,7 @@ import { Versions } from './versions.ts'
 
 export * from './balancer-probes.ts'
 export * from './balancer-spec.ts'
+export * from './balancer-tls.ts'
 export * from './document-kinds.ts'
 export * from './inventory.ts'
 export * from './notification.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod'
+import { SEALING_KEY } from '../pki/sealed.ts'
 import { amount, firstOf, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION } from './document-kinds.ts'
 import { uid } from './fields.ts'
@@ -97,6 +98,8 @@ export const Inventory = z.object({
   certificateRequest: z.string().max(16384).optional(),
   /** The same for volumes over NBD: one for the hypervisors, which open them, and one for the server. */
   nbdRequests: z.object({ client: z.string().max(16384), server: z.string().max(16384) }).optional(),
+  /** What this node alone may read is sealed for it (lib/pki/sealed.ts); an agent of before has none. */
+  sealingKey: z.string().regex(SEALING_KEY).optional(),
 })
 export type Inventory = z.infer<typeof Inventory>
 

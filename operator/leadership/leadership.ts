@@ -31,6 +31,7 @@ import { tellPackets } from '../controllers/security-group/tell-packets.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
+import { CertificateStore } from '../tls/certificate-store.ts'
 import { VPNKeyStore } from '../vpn/key-store.ts'
 import type { OperatorInformers } from '../kind/row.ts'
 import { cachesOf } from '../kind/informers.ts'
@@ -117,6 +118,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       regression,
       userData: new UserDataStore(options.namespace),
       vpnKeys: new VPNKeyStore(options.namespace),
+      certificates: new CertificateStore(options.namespace),
       deletions: new Set(),
       writer: () => requireWriter(writer),
     }

@@ -117,6 +117,7 @@ const ELSEWHERE: Record<string, string> = {
   NotReached: 'of a member of a LoadBalancer, as its Router and Port: load-balancer/controller.test.ts',
   PortDown: 'the same',
   NotProbedYet: 'the same, as what probes find',
+  NoCertificate: 'the same, as its Secret: looked at every minute',
   NoAnswer: 'the same',
   Progressing: 'the first write of a run that goes on at once',
   AtNextStart: 'the condition ResizePending: a person starts the machine anew',
@@ -126,6 +127,10 @@ const ELSEWHERE: Record<string, string> = {
   VPNFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
   SecretNotVPNKey: 'Secrets are not watched: looked at every minute',
   PreSharedKeyInvalid: 'the same',
+  SecretNotTLS: 'the same',
+  CertificateInvalid: 'the same',
+  CertificateExpired: 'the same',
+  CertificateExpiresSoon: 'the condition CertificatesValid: whoever renews it, as above',
   Failed: 'a node’s report: whatever it says next wakes the object, as for Building',
   Refused: 'a node’s last report: stalls',
   PlugFailed: 'a node’s report: whatever it says next wakes the object, as for Plugging',
@@ -183,6 +188,7 @@ const WELL = [
   'MachinesOnRecord',
   'UpstreamsAnswer',
   'Answered',
+  'AllValid',
 ]
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { NodeSpec, PresentDocument, Tombstone } from '../../../lib/contract/documents.ts'
 import { createLogger } from '../../../lib/log.ts'
 import type { RoleContext } from '../../node/role.ts'
+import { SealingKey } from '../../node/sealing-key.ts'
 import { DocumentStore } from '../../runtime/document-store.ts'
 import { NodeRuntime } from '../../runtime/node-runtime.ts'
 import type { KindReconciler } from '../../runtime/reconciler.ts'
@@ -29,6 +30,7 @@ const context: RoleContext = {
   stateDir: '/var/lib/nephele',
   runDir: '/run/nephele',
   hostSwitch: {},
+  sealing: new SealingKey('/var/lib/nephele', node),
   nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
   say: (_, data) => say({ said: JSON.parse(data) as unknown }),

@@ -130,6 +130,10 @@ export interface ComputeNodeStatus {
    */
   volumeKey?: string
   /**
+   * What this node alone may read, such as private keys of LoadBalancers, is sealed for this key (X25519, base64url).
+   */
+  sealingKey?: string
+  /**
    * What the node has.
    */
   inventory?: {

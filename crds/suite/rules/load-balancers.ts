@@ -3,6 +3,10 @@ import { changed, type RuleCase } from './rule-case.ts'
 
 const LISTENER = 'spec.listeners[0]'
 const RULES = 'spec.listeners[2].rules'
+const https = (port: number, certificates: number) => ({
+  ...{ name: `at-${port}`, protocol: 'https', port },
+  tls: { certificateSecretRefs: Array.from({ length: certificates }, (_, i) => ({ name: `c${i}` })) },
+})
 
 export const LOAD_BALANCER: RuleCase[] = [
   changed('LoadBalancer', 'spec.vip', 'vip cannot change', [
@@ -14,8 +18,20 @@ export const LOAD_BALANCER: RuleCase[] = [
     kind: 'LoadBalancer',
     path: 'spec.listeners',
     says: 'write each port of a protocol in one listener',
-    bad: [{ 'spec.listeners[1].protocol': 'tcp', 'spec.listeners[1].port': 80 }, { 'spec.listeners[2].port': 80 }],
+    bad: [
+      { 'spec.listeners[1].protocol': 'tcp', 'spec.listeners[1].port': 80 },
+      { 'spec.listeners[2].port': 80 },
+      { 'spec.listeners[3].port': 80 },
+      { 'spec.listeners[3].port': 8080 },
+    ],
     good: [{ 'spec.listeners[1].port': 80 }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners',
+    says: 'at most 16 certificateSecretRefs in all listeners together',
+    bad: { 'spec.listeners[1]': https(9001, 8), 'spec.listeners[2]': https(9002, 8) },
+    good: [{ 'spec.listeners[1]': https(9001, 8), 'spec.listeners[2]': https(9002, 6) }],
   },
   {
     kind: 'LoadBalancer',
@@ -27,16 +43,30 @@ export const LOAD_BALANCER: RuleCase[] = [
   {
     kind: 'LoadBalancer',
     path: 'spec.listeners[]',
-    says: 'path and expectedCodes are for http',
+    says: 'path and expectedCodes are for http and https',
     bad: { [`${LISTENER}.healthMonitor.path`]: '/' },
     good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.healthMonitor.path`]: '/' }],
   },
   {
     kind: 'LoadBalancer',
     path: 'spec.listeners[]',
-    says: 'proxyProtocol is for http',
+    says: 'proxyProtocol is for http and https',
     bad: { [`${LISTENER}.proxyProtocol`]: 'v1' },
     good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.proxyProtocol`]: 'v1' }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'tls is for https',
+    bad: [{ 'spec.listeners[3].protocol': 'http' }, { 'spec.listeners[3].protocol': 'tcp' }],
+    good: [{ 'spec.listeners[3].tls.minVersion': undefined }],
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[]',
+    says: 'https needs a certificate',
+    bad: { 'spec.listeners[3].tls': undefined },
+    good: [{ 'spec.listeners[3].tls': undefined, 'spec.listeners[3].protocol': 'http' }],
   },
   {
     kind: 'LoadBalancer',
@@ -63,7 +93,7 @@ export const LOAD_BALANCER: RuleCase[] = [
   {
     kind: 'LoadBalancer',
     path: 'spec.listeners[]',
-    says: 'rules are for http',
+    says: 'rules are for http and https',
     bad: { [`${LISTENER}.rules`]: [{ name: 'x', reject: {} }] },
     good: [{ [`${LISTENER}.protocol`]: 'http', [`${LISTENER}.rules`]: [{ name: 'x', reject: {} }] }],
   },

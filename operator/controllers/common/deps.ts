@@ -10,6 +10,7 @@ import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
 import type { SegmentPromises } from '../network/segment-promises.ts'
 import type { VolumePromises } from '../volume/promises.ts'
+import type { CertificateStore } from '../../tls/certificate-store.ts'
 import type { VPNKeyStore } from '../../vpn/key-store.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
 import type { WaitingRoom } from './waiting-room.ts'
@@ -30,6 +31,7 @@ export interface OperatorDeps extends PlacedDeps {
   readonly regression: RegressionGuard
   readonly userData: UserDataStore
   readonly vpnKeys: VPNKeyStore
+  readonly certificates: CertificateStore
   /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */
   readonly deletions: Set<string>
 }

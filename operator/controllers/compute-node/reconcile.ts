@@ -46,6 +46,7 @@ export async function reconcileComputeNode(
   if (status.zone === undefined) delete status.zone
   status.epoch = 1
   if (inventory) status.inventory = recordInventory(inventory, status.inventory)
+  if (inventory?.sealingKey !== undefined) status.sealingKey = inventory.sealingKey
   await deps.bus.admitNode(name, inventory?.storeId)
   await shutOut(computeNode, deps, run.now)
   const claims = judgePortClaims(computeNode, deps, run)

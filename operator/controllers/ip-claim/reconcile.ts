@@ -5,6 +5,7 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { describeHolder, holderOf, type BlockRef, type ClaimEntry } from '../../ipam/claim-block.ts'
 import { toStoredBlock } from '../../ipam/claim-object.ts'
+import { isProxied } from '../load-balancer/pools.ts'
 import { isProxyHolder } from '../load-balancer/proxy-addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { targetKeysOf } from '../../kind/references.ts'
@@ -116,7 +117,7 @@ function isAbandoned(
 /** One with HTTP listeners may be about to have it: it keeps the address of a proxy for the next one. */
 function isProxyAbandoned(address: string, { spec, status }: LoadBalancer): boolean {
   const had = [status?.proxyAddress, ...(status?.proxies ?? []).map(({ ipAddress }) => ipAddress)]
-  return !had.includes(address) && !spec.listeners.some(({ protocol }) => protocol === 'http')
+  return !had.includes(address) && !spec.listeners.some(({ protocol }) => isProxied(protocol))
 }
 
 /** One that monitors and has none in this subnet yet may be about to have it. */

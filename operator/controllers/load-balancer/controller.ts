@@ -88,7 +88,7 @@ export function loadBalancerController(
       },
       {
         ...watchOf(informers.computeNodes, carriedOrWaiting),
-        when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
+        when: (old, now) => !isDeepStrictEqual(proxyFactsOf(old as ComputeNode), proxyFactsOf(now as ComputeNode)),
       },
       {
         ...watchOf(informers.nodes, carriedOrWaiting),
@@ -128,11 +128,17 @@ export function loadBalancerController(
     ],
     reconcile: (balancer, run) => reconcileLoadBalancer(balancer, deps, run),
     errorState: 'ERROR',
+    forget: (_key, { metadata }) => deps.certificates.forget(metadata.uid),
   }
 
   function selectedOf({ metadata }: Instance): unknown {
     return [metadata.labels, metadata.deletionTimestamp]
   }
+}
+
+/** What of a node decides whether it runs proxies, and what it is told. */
+function proxyFactsOf(node: ComputeNode): unknown {
+  return [gatewayFactsOf(node), node.status?.sealingKey]
 }
 
 /** As which a balancer holds addresses. */

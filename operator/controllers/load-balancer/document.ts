@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LoadBalancer, Subnet } from '../../../lib/api/types.ts'
-import type { BalancerDocument, BalancerPool } from '../../../lib/contract/documents.ts'
+import type { BalancerDocument, BalancerPool, BalancerTls } from '../../../lib/contract/documents.ts'
 import { servicePortMac, servicePortName } from '../../../lib/contract/service-port.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
@@ -10,6 +10,7 @@ import type { Member } from './members.ts'
 import type { Pool } from './pools.ts'
 import { monitorOf } from './to-logical.ts'
 import type { ProxyAddresses } from './proxy-addresses.ts'
+import type { NodeCertificates } from './seal-certificates.ts'
 
 interface Facts {
   subnet: Subnet
@@ -17,12 +18,13 @@ interface Facts {
   /** The pools of HTTP listeners, and who serves them. */
   found: readonly { pool: Pool; members: readonly Member[] }[]
   node: string
+  tls: Pick<NodeCertificates, 'certificates' | 'listeners'>
   addresses: ProxyAddresses
 }
 
 /** What one node is told of it. Pure. */
 export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: WriterVersions): BalancerDocument {
-  const { subnet, network, found, node, addresses } = facts
+  const { subnet, network, found, node, tls, addresses } = facts
   const { uid } = balancer.metadata
   const { gatewayIP } = planOf(subnet)
   const prefixLength = Number(cidrOf(subnet)?.split('/')[1])
@@ -49,11 +51,12 @@ export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: W
           ? [
               {
                 ...{ name, port: listener.port, pool: name, rules: documentRules(listener) },
-                ...{ maxConnections: MAX_CONNECTIONS, timeouts: TIMEOUTS },
+                ...{ maxConnections: MAX_CONNECTIONS, timeouts: TIMEOUTS, ...tlsOf(listener, tls) },
               },
             ]
           : [],
       ),
+      ...(tls.certificates.length > 0 ? { certificates: [...tls.certificates] } : {}),
       pools: found.map(({ pool, members }) => poolOf(pool, members)),
     },
   }
@@ -62,6 +65,12 @@ export function balancerDocument(balancer: LoadBalancer, facts: Facts, writer: W
 /** Octavia's defaults for the three; it has no bound for connections. */
 const TIMEOUTS = { client: 50, connect: 5, server: 50 }
 const MAX_CONNECTIONS = 2000
+
+function tlsOf({ name, tls }: Pool['listener'], { listeners }: Facts['tls']): { tls?: BalancerTls } {
+  if (!tls) return {}
+  const { minVersion = '1.2' } = tls
+  return { tls: { certificates: [...(listeners.get(name) ?? [])], minVersion } }
+}
 
 function poolOf(pool: Pool, members: readonly Member[]): BalancerPool {
   const monitor = monitorOf(pool)

@@ -49,6 +49,6 @@ export function hasNoDefault({ rules = [], members }: Pick<Listener, 'rules' | '
 }
 
 /** Whether proxies on gateway nodes serve it. Pure. */
-export function isProxied(protocol: Listener['protocol']): protocol is 'http' {
-  return protocol === 'http'
+export function isProxied(protocol: Listener['protocol']): protocol is 'http' | 'https' {
+  return protocol === 'http' || protocol === 'https'
 }

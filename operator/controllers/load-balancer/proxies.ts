@@ -18,10 +18,12 @@ import { MOST_PROXIES } from './kind.ts'
 import { balancerDocument } from './document.ts'
 import type { Member } from './members.ts'
 import type { Pool } from './pools.ts'
+import { isServed, type ResolvedCertificates } from './certificates.ts'
+import { sealFor } from './seal-certificates.ts'
 
 export type ProxyDeps = Pick<
   OperatorDeps,
-  'addresses' | 'bus' | 'caches' | 'network' | 'regression' | 'releases' | 'writer'
+  'addresses' | 'bus' | 'caches' | 'certificates' | 'network' | 'regression' | 'releases' | 'writer'
 >
 export type Found = { pool: Pool; members: readonly Member[] }
 type Proxy = NonNullable<NonNullable<LoadBalancer['status']>['proxies']>[number]
@@ -36,11 +38,11 @@ export interface Proxies {
   isHeard?: boolean
 }
 
-/** @param found pools of HTTP listeners alone; none: what was there goes */
+/** @param found pools of HTTP listeners alone, and of HTTPS listeners with certificates; none: what was there goes */
 export async function ensureProxies(
   balancer: LoadBalancer,
   subnet: Subnet,
-  found: readonly Found[],
+  { found, certificates }: { found: readonly Found[]; certificates: Pick<ResolvedCertificates, 'listeners'> },
   deps: ProxyDeps,
   run: Pick<Run, 'signal'>,
 ): Promise<Proxies> {
@@ -73,17 +75,26 @@ export async function ensureProxies(
     },
     run.signal,
   )
-  const documents = proxies.map(({ node }) =>
-    balancerDocument(balancer, { subnet, network, found, node, addresses: claimed.object }, deps.writer()),
-  )
+  const sealed = new Map(proxies.map(({ node }) => [node, sealFor(balancer, node, certificates.listeners, deps)]))
+  const documents = [...sealed].flatMap(([node, tls]) => {
+    const served = found.filter(({ pool }) => isServed(pool.listener, tls))
+    if (served.length === 0) return []
+    const facts = { subnet, network, found: served, node, tls, addresses: claimed.object }
+    return [balancerDocument(balancer, facts, deps.writer())]
+  })
   for (const document of documents) await deps.bus.desired.publish(document)
   const left = await releaseOthers(balancer, new Set(proxies.map(({ node }) => node)), deps)
   const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
-  const pools = documents[0]?.spec.pools ?? []
   const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
+  const said = reports.find((one) => one?.facts.serving) ?? reports.find((one) => one)
+  // Of what that node was told: one without a sealing key serves less.
+  const pools = documents.find(({ node }) => node === said?.node)?.spec.pools ?? []
   return {
-    lacks: [...failures, ...notServing(balancer), ...claimed.object.lacks, ...left],
-    probed: readProbes((reports.find((one) => one?.facts.serving) ?? reports.find((one) => one))?.facts.probes, pools),
+    lacks: [
+      ...[...sealed.values()].flatMap(({ lacks }) => lacks),
+      ...[...failures, ...notServing(balancer), ...claimed.object.lacks, ...left],
+    ],
+    probed: readProbes(said?.facts.probes, pools),
     isHeard: proxies.some(({ node }) => !isSilent(node, deps)),
   }
 }

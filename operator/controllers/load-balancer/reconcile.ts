@@ -8,6 +8,7 @@ import { waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { claimVip, releaseProbes } from './address.ts'
+import { isServed, resolveCertificates, withoutCertificate } from './certificates.ts'
 import { claimProbes, leaveProbes } from './claim-probes.ts'
 import { listFloating, recordExternal, setExternal } from './external.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
@@ -25,7 +26,7 @@ export type LoadBalancerDeps = ProxyDeps
 export async function reconcileLoadBalancer(
   balancer: LoadBalancer,
   deps: LoadBalancerDeps,
-  run: Pick<Run, 'now' | 'signal'>,
+  run: Pick<Run, 'client' | 'event' | 'now' | 'signal'>,
 ): Promise<Outcome> {
   const status = (balancer.status ??= {})
   if (balancer.metadata.deletionTimestamp !== undefined) return remove(balancer, deps, run)
@@ -44,8 +45,11 @@ export async function reconcileLoadBalancer(
   const found = boundProxied(
     poolsOf(balancer.spec).map((pool) => ({ pool, ...resolveMembers(balancer, pool, way.object, deps) })),
   )
-  const http = found.filter(({ pool }) => isProxied(pool.listener.protocol))
-  const proxies = await ensureProxies(balancer, subnet.object, http, deps, run)
+  const certificates = await resolveCertificates(balancer, deps, run)
+  const served = found.filter(
+    ({ pool: { listener } }) => isProxied(listener.protocol) && isServed(listener, certificates),
+  )
+  const proxies = await ensureProxies(balancer, subnet.object, { found: served, certificates }, deps, run)
   if (proxies.first) return proxies.first
   const probes = await claimProbes(balancer, found, way.object, deps)
   await deps.network.ensure(
@@ -67,14 +71,27 @@ export async function reconcileLoadBalancer(
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
   const { network } = deps
-  const seen = found.map(({ pool, members }) => ({
+  const seen = found.map(({ pool, members: all }) => ({
     pool,
-    members: observePool(pool, members, { before: status, network, proxies, sources: probes.sources, now }),
+    members: observePool(pool, isServed(pool.listener, certificates) ? all : all.map(withoutCertificate), {
+      before: status,
+      network,
+      proxies,
+      sources: probes.sources,
+      now,
+    }),
   }))
   status.listeners = listenersOf(seen)
   status.operatingStatus = operatingStatusOf(seen)
   status.state = 'ACTIVE'
-  return allMissing([...proxies.lacks, ...found.flatMap(({ lacks }) => lacks), ...probes.lacks])?.outcome ?? done
+  const lacks = [...certificates.lacks, ...proxies.lacks, ...found.flatMap((one) => one.lacks), ...probes.lacks]
+  return lookAgain(allMissing(lacks)?.outcome ?? done, certificates.lookAgainMs)
+}
+
+/** At the latest then. Pure. */
+function lookAgain(outcome: Outcome, afterMs: number | undefined): Outcome {
+  if (afterMs === undefined || (outcome.kind !== 'done' && outcome.kind !== 'wait')) return outcome
+  return { ...outcome, retryAfterMs: Math.min(outcome.retryAfterMs ?? Infinity, afterMs) }
 }
 
 /** Nobody answers for it; it keeps its address. */

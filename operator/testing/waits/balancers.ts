@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
+import { makeCertificate } from '../../../lib/pki/testing/server-certificate.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { anew, type WaitRow } from './row.ts'
@@ -61,6 +63,25 @@ export const BALANCER_ROWS: WaitRow[] = [
     ends: (c) => c.answersAll(),
     ...(reason === 'Releasing' ? { next: 'gone' as const } : {}),
   })),
+  {
+    reason: 'SealingKeyMissing',
+    where: balancer,
+    waits: async (c) => {
+      const { certificate, key } = await makeCertificate({ names: ['shop.example.com'] })
+      // Secrets are not among what is watched.
+      const read = async () => ({ ok: true, certificate: { chain: certificate, key } })
+      Object.assign(c.operator.world.deps.certificates, { read })
+      gateway(c, 1)
+      router(c, 'lan-v4')
+      http(c)
+      c.set('loadBalancers', 'web', {
+        listeners: [
+          { ...{ name: 'shop', protocol: 'https', port: 443 }, tls: { certificateSecretRefs: [{ name: 'shop' }] } },
+        ],
+      })
+    },
+    ends: (c) => c.operator.report('g1', { sealingKey: sealingKeyOf(createSealingKey()) }),
+  },
   // Of five addresses Ports have three or two.
   ...[1, 2].map((nodes): WaitRow => ({
     reason: 'NoFreeAddress',
