@@ -184,6 +184,8 @@ describe('members of a rule', () => {
     expect(told().pools[1]?.members).toEqual([{ address: '10.0.1.70', port: 80 }])
     const woken = wokenBy(w, loadBalancerController)
     expect([woken('instances', machine), woken('ports', port)]).toEqual([['ns/shop'], ['ns/shop']])
+    const off: Instance = { ...machine, status: { state: 'SHUTOFF' } }
+    expect(woken('instances', off, machine)).toEqual(['ns/shop'])
   })
 
   test('count among those that all HTTP listeners may have together, in status as well', async () => {
