@@ -18,7 +18,7 @@ export function encodeDocument(document: DesiredDocument): string {
   if (Buffer.byteLength(data) > MAX_DOCUMENT_BYTES) {
     throw new TerminalError(
       'DocumentTooLarge',
-      `what node ${node} must know of ${kind} ${name} is larger than 256 KiB: shorten its user data or metadata`,
+      `what node ${node} must know of ${kind} ${name} is larger than 256 KiB: shorten its user data, metadata or rules`,
     )
   }
   return data
