@@ -70,7 +70,19 @@ interface Answer {
 /** As curl sends it: the path as it is written. */
 async function ask(path: string, host = 'shop.example'): Promise<Answer> {
   const format = '\\n%{http_code} %header{location}'
-  const argv = ['curl', '-s', '-g', '-m', '3', '--path-as-is', '-H', `Host: ${host}`, '-w', format, `http://${SHARED}${path}`]
+  const argv = [
+    'curl',
+    '-s',
+    '-g',
+    '-m',
+    '3',
+    '--path-as-is',
+    '-H',
+    `Host: ${host}`,
+    '-w',
+    format,
+    `http://${SHARED}${path}`,
+  ]
   const text = await run(...argv).catch(() => '\n- ')
   const end = text.lastIndexOf('\n')
   const [status = '-', location = ''] = text.slice(end + 1).split(' ')
