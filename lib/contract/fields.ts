@@ -17,3 +17,7 @@ export const controllerName = z
   .string()
   .regex(/^[a-z0-9.-]+\/[a-z0-9._-]+$/)
   .max(127)
+/** Of a PCI device, as the kernel names it: domain, bus, slot and function. */
+export const pciAddress = z.string().regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/)
+/** Of a vendor, or of one of its products. */
+export const pciID = z.string().regex(/^[0-9a-f]{4}$/)

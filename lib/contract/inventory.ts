@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { SEALING_KEY } from '../pki/sealed.ts'
 import { amount, firstOf, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION } from './document-kinds.ts'
-import { uid } from './fields.ts'
+import { pciID, uid } from './fields.ts'
 
 export const NumaCell = z.object({
   id: z.int(),
@@ -36,6 +36,18 @@ export const ResolverState = z.object({
   ofProviderNetworks: firstOf(z.object({ providerNetwork: text(253), upstreams: upstreamStates }), 16).optional(),
 })
 export type ResolverState = z.infer<typeof ResolverState>
+const functions = z.int().min(0).max(65_536)
+/** `direct`: how many of them a guest can be given; `macvtap`: how many have an interface on the node when no guest has them. */
+export const PciPool = z.object({
+  physicalNetwork: z.string().max(63),
+  numaCell: z.int().min(0).max(1023).optional(),
+  vendorID: pciID,
+  productID: pciID,
+  count: functions,
+  direct: functions,
+  macvtap: functions,
+})
+export type PciPool = z.infer<typeof PciPool>
 
 /** What a node has. Published only when it changes. */
 export const Inventory = z.object({
@@ -78,6 +90,8 @@ export const Inventory = z.object({
     .optional(),
   /** Absent: not known, as where no resolver has run yet. */
   resolver: ResolverState.optional(),
+  /** Virtual functions on physical networks, those in use included; alike ones together. Absent: not known, as before the agent has its roles. */
+  pciDevices: z.array(PciPool).max(64).optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
   pools: z
     .array(

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's virtual functions: how many there are, and which port has which. A port keeps the one that it was given, across restarts of the
+// agent and of its machine, until the port is gone; no two ports have the same.
+import type { NodeSpec, PciPool } from '../../../lib/contract/documents.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import type { Logger } from '../../../lib/log.ts'
+import { chooseFunction, countFunctions, type FunctionKind, type FunctionRecord } from './function-choice.ts'
+import { FunctionRecords } from './function-records.ts'
+import { readCard, readFunction, type VirtualFunction } from './pci-functions.ts'
+
+type PhysicalNetworks = NonNullable<NodeSpec['physicalNetworks']>
+
+export interface VirtualFunctionsOptions {
+  /** Of the records. */
+  folder: string
+  log: Logger
+  /** Of the file system; another in tests. */
+  root?: string
+}
+
+export interface FunctionInventory {
+  devices: PciPool[]
+  /** By physical network: what is wrong with its cards, and what helps. */
+  troubles: ReadonlyMap<string, string>
+}
+
+export class VirtualFunctions {
+  readonly #options: VirtualFunctionsOptions
+  readonly #records: FunctionRecords
+  #wanted: PhysicalNetworks | undefined
+  /** One choice at a time: what one port is about to get is nobody else's. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: VirtualFunctionsOptions) {
+    this.#options = options
+    this.#records = new FunctionRecords(options.folder)
+  }
+
+  /** The node's document. */
+  want(networks: PhysicalNetworks | undefined): void {
+    this.#wanted = networks
+  }
+
+  /**
+   * The port's function, as it is now; one is chosen and recorded if the port has none, or if its own is no longer in the node.
+   * @throws TransientError `NoVirtualFunction`
+   */
+  ensure(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
+    return this.#inTurn(async () => {
+      const record = (await this.#records.read()).get(portUid)
+      const own = record && (await readFunction(record.address, this.#options.root))
+      return own ?? (await this.#give(portUid, kind, physicalNetwork))
+    })
+  }
+
+  /** The port's function is free again. Absent is success. */
+  release(portUid: string): Promise<void> {
+    return this.#inTurn(() => this.#records.remove(portUid))
+  }
+
+  /** By UID of the port. */
+  list(): Promise<ReadonlyMap<string, FunctionRecord>> {
+    return this.#records.read()
+  }
+
+  /** Undefined while it is not known what there should be. */
+  async inventory(): Promise<FunctionInventory | undefined> {
+    if (this.#wanted === undefined) return undefined
+    const records = new Map([...(await this.#records.read()).values()].map((record) => [record.address, record]))
+    const found = []
+    const troubles = new Map<string, string>()
+    for (const network of this.#wanted) {
+      const { functions, trouble } = await this.#look(network)
+      found.push({ physicalNetwork: network.name, functions })
+      if (trouble !== undefined) troubles.set(network.name, trouble)
+    }
+    return { devices: countFunctions(found, records), troubles }
+  }
+
+  async #give(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
+    const records = await this.#records.read()
+    const network = this.#wanted?.find(({ name }) => name === physicalNetwork)
+    const { functions, trouble } = network ? await this.#look(network) : { functions: [] }
+    const taken = new Set([...records].flatMap(([uid, { address }]) => (uid === portUid ? [] : [address])))
+    const chosen = chooseFunction(functions, kind, taken)
+    if (!chosen) {
+      const what = `no virtual function of physical network ${physicalNetwork} is left on the node for vnicType ${kind}`
+      const why = trouble ?? (functions.length === 0 ? NOT_CONFIGURED : WHAT_IT_NEEDS[kind])
+      throw new TransientError('NoVirtualFunction', `${what}: ${why}`)
+    }
+    const { address, interface: device } = chosen
+    await this.#records.write(portUid, { address, physicalNetwork, ...(device ? { interface: device } : {}) })
+    this.#options.log.info({ port: portUid, address, device, again: records.has(portUid) }, 'virtual function given')
+    return chosen
+  }
+
+  /** All cards of the physical network together. */
+  async #look(network: PhysicalNetworks[number]): Promise<{ functions: VirtualFunction[]; trouble?: string }> {
+    const cards = await Promise.all((network.physicalFunctions ?? []).map((name) => readCard(name, this.#options.root)))
+    const trouble = cards.flatMap((card) => card.trouble ?? [])[0]
+    return { functions: cards.flatMap((card) => card.functions), ...(trouble === undefined ? {} : { trouble }) }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(work, work)
+    this.#turn = next.catch(() => undefined)
+    return next
+  }
+}
+
+const NOT_CONFIGURED = 'physicalFunctions in spec.nodes of its ProviderNetwork names no card of this node'
+const WHAT_IT_NEEDS: Record<FunctionKind, string> = {
+  direct: 'all are taken, or the node has no IOMMU, without which a guest is given none',
+  macvtap: 'all are taken, or no network driver of the node has them, without which they have no interface',
+}
