@@ -40,7 +40,12 @@ export interface NicWant {
   network?: string
   addresses: readonly string[]
   mtu: number
-  vnicType: 'normal' | 'vhostuser'
+  vnicType: 'normal' | 'vhostuser' | 'direct' | 'macvtap'
+  /**
+   * With vnicType direct and macvtap: the PCI address of the virtual function, its interface on the node, and the VLAN tag that the card puts on
+   * its frames. Absent: not known at the moment, which keeps the machine from being started.
+   */
+  virtualFunction?: { address: string; interface?: string; vlan?: number }
 }
 
 export interface VolumeWant {
@@ -145,7 +150,7 @@ export interface InstanceDriver {
   ensureVolumes(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**
    * The same for interfaces. A machine that is on gets those that it lacks in their places.
-   * @throws TransientError `NoFreeSlot`, `MemoryNotShared` for one that it can get at its next start only
+   * @throws TransientError `NoFreeSlot`, `MemoryNotShared`, `NotWhileRunning` for one that it can get at its next start only
    */
   ensureNics(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**

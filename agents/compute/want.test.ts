@@ -20,12 +20,18 @@ const port = (uid: string, more: Partial<PortDocument['spec']> = {}): PortDocume
 const withPorts = (...uids: string[]): InstanceDocument =>
   instanceDocument({ ports: uids.map((uid) => ({ uid, name: `name-${uid}`, networkName: 'n' })) })
 
+const given: Observation = {
+  state: 'plugging',
+  facts: { virtualFunction: { address: '0000:03:10.2', interface: 'v2' } },
+}
+
 describe('what comes first', () => {
   const failed = (message: string): Observation => ({
     state: 'failed',
     error: { reason: 'x', message, terminal: false },
   })
   const vhost = port('a', { vnicType: 'vhostuser' })
+  const direct = port('a', { vnicType: 'direct', virtualFunction: { physicalNetwork: 'dc' } })
   test.each<[string, ContextOptions, string | undefined]>([
     ['nothing is missing', { image, ports: [port('a')] }, undefined],
     ['the image', { ports: [port('a')] }, 'the image is not here on this node'],
@@ -37,6 +43,13 @@ describe('what comes first', () => {
       'vhost-user port name-a is not plugged yet: no hugepages',
     ],
     ['one that is plugged', { image, ports: [vhost], observedPorts: { a: { state: 'plugging' } } }, undefined],
+    ['one that has no virtual function', { image, ports: [direct] }, 'port name-a has no virtual function yet'],
+    [
+      'one that gets none',
+      { image, ports: [direct], observedPorts: { a: failed('all are taken') } },
+      'port name-a has no virtual function yet: all are taken',
+    ],
+    ['one that has one', { image, ports: [direct], observedPorts: { a: given } }, undefined],
     ['one with its link', { image, ports: [vhost], observedPorts: { a: { state: 'active' } } }, undefined],
   ])('%s', (_, options, message) => {
     expect(findWaiting(withPorts('a'), runContext(options).state)?.message).toBe(message)
@@ -84,6 +97,19 @@ describe('what comes first', () => {
 describe('what a driver is asked for', () => {
   const files = () => [{ path: 'x', content: 'y' }]
   const connection = { protocol: 'file' as const, path: '/p/v', format: 'raw' as const }
+
+  test('a virtual function is what the node gave the port, with the tag of its network', () => {
+    const nicOf = (more: object, observedPorts: Record<string, Observation> = { a: given }) => {
+      const ports = [port('a', { vnicType: 'direct', virtualFunction: { physicalNetwork: 'dc', ...more } })]
+      return toInstanceWant(withPorts('a'), ports, runContext({ image, ports, observedPorts }).state, files).nics[0]
+    }
+    expect(nicOf({ vlan: 42 })).toMatchObject({
+      vnicType: 'direct',
+      virtualFunction: { address: '0000:03:10.2', interface: 'v2', vlan: 42 },
+    })
+    expect(nicOf({})?.virtualFunction).toEqual({ address: '0000:03:10.2', interface: 'v2' })
+    expect(nicOf({ vlan: 42 }, {})).not.toHaveProperty('virtualFunction')
+  })
 
   test('all of the document', () => {
     const document = instanceDocument({

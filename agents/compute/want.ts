@@ -2,7 +2,7 @@
 // From documents to what a driver is asked for: which other documents it depends on, and whether those are ready. Pure.
 import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
-import type { InstanceWant } from './instance-driver.ts'
+import type { InstanceWant, NicWant } from './instance-driver.ts'
 import { checkConnection } from './own-volumes.ts'
 
 export interface Waiting {
@@ -50,6 +50,11 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
     }
     // QEMU waits for the switch of a vhost-user port: it must be plugged first. A tap exists only once the machine runs.
     const plugged = state.findObserved('port', uid)
+    // The node has to have given it one.
+    if (port.spec.virtualFunction && !plugged?.facts?.virtualFunction) {
+      const why = plugged?.error ? `: ${plugged.error.message}` : ''
+      return { reason: 'PortNotReady', message: `port ${name} has no virtual function yet${why}` }
+    }
     if (port.spec.vnicType === 'vhostuser' && plugged?.state !== 'plugging' && plugged?.state !== 'active') {
       const why = plugged?.error ? `: ${plugged.error.message}` : ''
       return { reason: 'PortNotReady', message: `vhost-user port ${name} is not plugged yet${why}` }
@@ -94,6 +99,7 @@ export function toInstanceWant(
       addresses: port.spec.fixedIPs.map(({ address }) => address),
       mtu: port.spec.mtu,
       vnicType: port.spec.vnicType,
+      ...functionOf(port, state),
     })),
     volumes: spec.volumes.map(({ uid, connection, sizeGiB }) => ({
       uid,
@@ -102,6 +108,14 @@ export function toInstanceWant(
     })),
     ...(spec.configDrive ? { configDrive: configDriveFiles(document, ports) } : {}),
   }
+}
+
+/** What the node gave the port. */
+function functionOf({ uid, spec }: PortDocument, state: NodeState): Pick<NicWant, 'virtualFunction'> {
+  const given = state.findObserved('port', uid)?.facts?.virtualFunction
+  if (!spec.virtualFunction || !given) return {}
+  const { vlan } = spec.virtualFunction
+  return { virtualFunction: { ...given, ...(vlan === undefined ? {} : { vlan }) } }
 }
 
 function slotOf({ spec }: InstanceDocument, portUid: string): number {

@@ -101,3 +101,12 @@ test('on a network of an SDN controller there is no way to the metadata service'
     { type: 'ipv4', ip_address: '10.0.0.5', routes: [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.0.1' }] },
   ])
 })
+
+test('a virtual function is a card of its own kind, without the way to the metadata service of the node', () => {
+  const { spec, ...port } = portWith({ ...v4, dhcp: false })
+  const direct = { ...port, spec: { ...spec, vnicType: 'direct' as const, virtualFunction: { physicalNetwork: 'dc' } } }
+  expect(networkData([direct])).toMatchObject({
+    links: [{ type: 'hw_veb', ethernet_mac_address: spec.mac }],
+    networks: [{ routes: [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.0.1' }] }],
+  })
+})

@@ -18,7 +18,7 @@ export function networkData(ports: readonly PortDocument[]): unknown {
         type: isIPv6 ? 'ipv6' : 'ipv4',
         ip_address: ip.address,
         netmask: isIPv6 ? `${ip.prefixLength}` : toNetmask(ip.prefixLength),
-        routes: isIPv6 ? staticIPv6Routes(ip.gateway) : staticRoutes(ip.gateway, spec.controller !== undefined),
+        routes: isIPv6 ? staticIPv6Routes(ip.gateway) : staticRoutes(ip.gateway, hasMetadata(spec)),
       }
     }),
   )
@@ -34,7 +34,7 @@ export function networkData(ports: readonly PortDocument[]): unknown {
             vlan_id: spec.parent.vlan,
             vlan_mac_address: spec.mac,
           }
-        : { type: spec.vnicType === 'vhostuser' ? 'vhostuser' : 'ovs', ethernet_mac_address: spec.mac }),
+        : { type: LINK_TYPES[spec.vnicType], ethernet_mac_address: spec.mac }),
     })),
     networks,
     services: [...services].map((address) => ({ type: 'dns', address })),
@@ -47,11 +47,19 @@ interface Route {
   gateway: string
 }
 
-/** The metadata service is on-link, but not where an SDN controller is: 0.0.0.0 means no router, as in DHCP's option 121. */
-function staticRoutes(gateway: string | undefined, hasController: boolean): Route[] {
+/** Nova's names of virtual interfaces; a virtual function is of type hw_veb, given to the guest or behind macvtap. */
+const LINK_TYPES = { normal: 'ovs', vhostuser: 'vhostuser', direct: 'hw_veb', macvtap: 'hw_veb' } as const
+
+/** It is on the node's switch: not where an SDN controller is, and not where frames go past it. */
+function hasMetadata({ controller, virtualFunction }: PortDocument['spec']): boolean {
+  return controller === undefined && virtualFunction === undefined
+}
+
+/** The metadata service is on-link: 0.0.0.0 means no router, as in DHCP's option 121. */
+function staticRoutes(gateway: string | undefined, isServed: boolean): Route[] {
   const metadata = { network: METADATA_ADDRESS, netmask: '255.255.255.255', gateway: '0.0.0.0' }
   const outward = gateway === undefined ? [] : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }]
-  return hasController ? outward : [...outward, metadata]
+  return isServed ? [...outward, metadata] : outward
 }
 
 function staticIPv6Routes(gateway: string | undefined): Route[] {

@@ -9,6 +9,8 @@ import type { SwitchPort } from './port-driver.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import { PortReconciler } from './port-reconciler.ts'
 import { MemoryPortDriver } from './testing/memory-port-driver.ts'
+import { FakeSysfs, someFunctions } from './virtual-functions/testing/fake-sysfs.ts'
+import { VirtualFunctions } from './virtual-functions/virtual-functions.ts'
 
 const UID = 'b1a7b1a7-0000-4000-8000-000000000001'
 const document: PortDocument = {
@@ -132,6 +134,58 @@ describe('a port of an SDN controller', () => {
     expect(await reconcile()).toMatchObject({ state: 'plugging', retryAfterMs: 60_000 })
     bridge = undefined
     await expect(reconcile()).rejects.toMatchObject({ reason: 'NodeNotConnected' })
+  })
+})
+
+describe('a virtual function', () => {
+  const direct = {
+    ...document,
+    spec: { ...document.spec, vnicType: 'direct', virtualFunction: { physicalNetwork: 'dc' } },
+  } as PortDocument
+  const macvtap = { ...direct, spec: { ...direct.spec, vnicType: 'macvtap' } } as PortDocument
+  const address = '0000:03:10.0'
+  let dir: string, driver: MemoryPortDriver, sysfs: FakeSysfs, reconciler: PortReconciler, functions: VirtualFunctions
+  const attached: string[] = []
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'nephele-port-'))
+    sysfs = new FakeSysfs(dir)
+    sysfs.card('ens1f0', '0000:03:00.0', someFunctions(1))
+    driver = new MemoryPortDriver()
+    attached.length = 0
+    functions = new VirtualFunctions({ folder: join(dir, 'records'), root: dir, log: context.log })
+    functions.want([{ name: 'dc', interface: 'eth1', physicalFunctions: ['ens1f0'] }])
+    const service = { attach: async () => void attached.push('x'), detach: async () => undefined }
+    const paths = { dataDir: dir, runDir: dir }
+    reconciler = new PortReconciler({ driver, paths, services: [service], functions })
+  })
+  afterEach(() => rmSync(dir, { recursive: true, force: true }))
+  const reconcile = (of: PortDocument) => reconciler.reconcile(of, context)
+
+  test.each([
+    ['direct', direct, { address, driver: 'vfio-pci' }, { address }],
+    ['macvtap', macvtap, someFunctions(1, { uppers: ['macvtap0'] })[0]!, { address, interface: 'ens1f0v0' }],
+  ])('%s: is known before its machine has it, and nothing of it is in the switch', async (_, of, then, its) => {
+    const idle = { address, interface: 'ens1f0v0' }
+    expect(await reconcile(of)).toMatchObject({ state: 'plugging', facts: { linkUp: false, virtualFunction: idle } })
+    sysfs.put(then)
+    expect(await reconcile(of)).toMatchObject({ state: 'active', facts: { linkUp: true, virtualFunction: its } })
+    sysfs.put(someFunctions(1)[0]!)
+    expect(await reconcile(of)).toMatchObject({ state: 'plugging', facts: { virtualFunction: idle } })
+    expect([driver.list(), attached]).toEqual([[], []])
+  })
+  test('is another port’s when the port is gone, and not before', async () => {
+    const other = { ...direct, uid: 'other' }
+    await reconcile(direct)
+    expect(await reconciler.listOwned(context.signal)).toEqual([
+      { kind: 'port', uid: UID, what: `virtual function ${address}` },
+    ])
+    await expect(reconcile(other)).rejects.toMatchObject({ reason: 'NoVirtualFunction' })
+    expect(await reconciler.remove({ ...direct, tombstone: true } as never, context)).toEqual({ state: 'gone' })
+    expect(await reconcile(other)).toMatchObject({ facts: { virtualFunction: { address } } })
+  })
+  test('a node that gives none says so', async () => {
+    const without = new PortReconciler({ driver, paths: { dataDir: dir, runDir: dir }, services: [] })
+    await expect(without.reconcile(macvtap, context)).rejects.toMatchObject({ reason: 'NoVirtualFunction' })
   })
 })
 

@@ -16,6 +16,8 @@ import {
   type PortDriver,
   type SwitchPort,
 } from './port-driver.ts'
+import { hasGuestDriver } from './virtual-functions/pci-functions.ts'
+import type { VirtualFunctions } from './virtual-functions/virtual-functions.ts'
 import { observeWord } from './word-of-controller.ts'
 
 /** A service for the guests of a network on this node, beside their ports. */
@@ -36,6 +38,8 @@ export interface PortReconcilerOptions {
   ready?: (signal: AbortSignal) => Promise<void>
   /** The bridge of an SDN controller; undefined: the node has none. */
   bridgeOf?: (controller: NonNullable<PortDocument['spec']['controller']>) => string | undefined
+  /** For ports that are one; absent: the node gives none. */
+  functions?: Pick<VirtualFunctions, 'ensure' | 'release' | 'list'>
   /** In milliseconds, never set back. */
   now?: () => number
   /** How long a run waits for the switch to install a port; after that, changes trigger the next run. */
@@ -81,6 +85,7 @@ export class PortReconciler implements KindReconciler<'port'> {
 
   async reconcile(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
     const { driver, services } = this.#options
+    if (document.spec.virtualFunction) return this.#asFunction(document, document.spec.virtualFunction)
     this.#subports.add(document)
     // No service of ours is on a network of an SDN controller.
     for (const service of document.spec.controller ? [] : services) await service.attach(document, context)
@@ -118,7 +123,8 @@ export class PortReconciler implements KindReconciler<'port'> {
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'port'>> {
     await this.#options.driver.unplug('port', tombstone.uid, context.signal)
     for (const service of this.#options.services) await service.detach(tombstone.uid, context)
-    this.#uidOfDevice.delete(tapName(tombstone.uid))
+    await this.#options.functions?.release(tombstone.uid)
+    for (const [device, uid] of this.#uidOfDevice) if (uid === tombstone.uid) this.#uidOfDevice.delete(device)
     this.#subports.remove(tombstone.uid)
     this.#waitingSince.delete(tombstone.uid)
     return { state: 'gone' }
@@ -127,7 +133,28 @@ export class PortReconciler implements KindReconciler<'port'> {
   async listOwned(signal: AbortSignal): Promise<Orphan[]> {
     await this.#options.ready?.(signal)
     const ports = this.#options.driver.list().filter(({ kind }) => kind === 'port')
-    return ports.map(({ uid, device }) => ({ kind: 'port', uid, what: `switch port ${device}` }))
+    const functions = [...((await this.#options.functions?.list()) ?? [])]
+    return [
+      ...ports.map(({ uid, device }) => ({ kind: 'port' as const, uid, what: `switch port ${device}` })),
+      ...functions.map(([uid, { address }]) => ({ kind: 'port' as const, uid, what: `virtual function ${address}` })),
+    ]
+  }
+
+  /** Nothing of it is in the switch. It is active while its machine has it: by its driver, or by what is made of its interface. */
+  async #asFunction(
+    { uid, spec: { vnicType } }: PortDocument,
+    { physicalNetwork }: NonNullable<PortDocument['spec']['virtualFunction']>,
+  ): Promise<Observation<'port'>> {
+    const { functions } = this.#options
+    if (!functions || (vnicType !== 'direct' && vnicType !== 'macvtap'))
+      throw new TransientError('NoVirtualFunction', `this node gives no virtual functions for vnicType ${vnicType}`)
+    const own = await functions.ensure(uid, vnicType, physicalNetwork)
+    const { address, interface: device } = own
+    if (device !== undefined) this.#uidOfDevice.set(device, uid)
+    const isPlugged = vnicType === 'direct' ? hasGuestDriver(own) : own.uppers.length > 0
+    const virtualFunction = { address, ...(device === undefined ? {} : { interface: device }) }
+    const facts = { ovnInstalled: false, linkUp: isPlugged, virtualFunction }
+    return { state: isPlugged ? 'active' : 'plugging', facts, retryAfterMs: LINK_RETRY_MS }
   }
 
   /** It has no device: it is where the interface of its parent is, and passes what that one passes. */

@@ -18,7 +18,15 @@ export interface InventorySource {
     Partial<
       Pick<
         Inventory,
-        'hypervisor' | 'dpdk' | 'ovs' | 'physicalNetworks' | 'resolver' | 'pools' | 'imageCache' | 'encapAddress'
+        | 'hypervisor'
+        | 'dpdk'
+        | 'ovs'
+        | 'physicalNetworks'
+        | 'pciDevices'
+        | 'resolver'
+        | 'pools'
+        | 'imageCache'
+        | 'encapAddress'
       >
     >
   >

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { PacketLog } from '../../lib/contract/packet-log.ts'
@@ -15,7 +15,7 @@ import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.t
 import { chooseDatapath } from '../network/drivers/ovs/datapath.ts'
 import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/gateway-announcer.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
-import { PhysicalNetworks } from '../network/drivers/ovs/physical-networks.ts'
+import { PhysicalNetworks, withTroubles } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { followPacketLog } from '../network/packet-log/packet-log.ts'
 import { PortDirectory } from '../network/packet-log/port-directory.ts'
@@ -24,6 +24,7 @@ import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
 import { PresenceWatch } from '../resolver/presence.ts'
+import { VirtualFunctions } from '../network/virtual-functions/virtual-functions.ts'
 import { resolverFolder, ServedNetworks } from '../resolver/served-networks.ts'
 import { chooseLaunch } from '../daemons/launcher.ts'
 import { reclaimOperations } from '../network/drivers/ovs/reclaim.ts'
@@ -86,10 +87,12 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     log,
   }
   void followPacketLog(packetLog, stop.signal)
+  const functions = new VirtualFunctions({ folder: join(context.stateDir, 'virtual-functions'), log })
   const ports = new PortReconciler({
     ...{ driver, paths, services: [metadata, directory], switchInstance: () => switchInstance(switchDir) },
     ready: (signal) => switchReady(database, signal),
     bridgeOf: (controller) => physical.bridgeOf(controller),
+    functions,
   })
   const vpn = new VpnReconciler({
     ...{ driver, runDir: context.runDir, ready: (signal) => switchReady(database, signal) },
@@ -142,7 +145,11 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
         name: 'physical networks',
         collect: async () => {
           await physical.ensure()
-          return physical.report ? { physicalNetworks: physical.report } : {}
+          const cards = await functions.inventory()
+          return {
+            ...(physical.report ? { physicalNetworks: withTroubles(physical.report, cards?.troubles) } : {}),
+            ...(cards ? { pciDevices: cards.devices } : {}),
+          }
         },
       },
       {
@@ -159,7 +166,9 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       wanted = toChassis(spec, context)
       await configure(signal)
       await gateways.follow(southboundOf(spec, context))
+      functions.want(spec.physicalNetworks)
       await physical.want(spec.physicalNetworks)
+      context.inventoryChanged()
       const bridges = (spec.physicalNetworks ?? []).filter(({ controller }) => controller !== undefined)
       if (!isDeepStrictEqual(bridges, controlled)) ports.lookAgain()
       controlled = bridges

@@ -147,9 +147,9 @@ export interface PortSpec {
     namespace?: string
   }
   /**
-   * normal: a tap device; vhostuser: memory shared with a DPDK switch; external: a host that is no machine of this cloud, on a physical network, which is served by gateway nodes. *immutable*
+   * normal: a tap device; vhostuser: memory shared with a DPDK switch; direct: a virtual function of a network card (SR-IOV), given to the guest; macvtap: the same, behind a virtio device; external: a host that is no machine of this cloud. The last three are on a physical network, and served by gateway nodes. *immutable*
    */
-  vnicType?: 'normal' | 'vhostuser' | 'external'
+  vnicType?: 'normal' | 'vhostuser' | 'direct' | 'macvtap' | 'external'
 }
 /**
  * What was observed. Written by the operator alone.
@@ -234,7 +234,11 @@ export interface PortStatus {
    */
   node?: string
   /**
-   * With vnicType external: the nodes that serve it, the preferred one first.
+   * With vnicType direct and macvtap: the virtual function of its node that it has, by its PCI address.
+   */
+  pciAddress?: string
+  /**
+   * With vnicType direct, macvtap and external: the nodes that serve it, the preferred one first.
    *
    * @maxItems 3
    *

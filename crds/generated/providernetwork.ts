@@ -99,6 +99,15 @@ export interface ProviderNetworkSpec {
      */
     bridge?: string
     /**
+     * Network interfaces of the node that are physical functions of SR-IOV cards on this physical network: Ports of vnicType direct and macvtap get virtual functions of them, as many as the host has made. It may be the interface above as well. *live*
+     *
+     * @minItems 1
+     * @maxItems 8
+     *
+     * Items: Name of an interface. *live*
+     */
+    physicalFunctions?: string[]
+    /**
      * What of their way there the scheduler may set aside for machines whose QoSPolicies have minimumBandwidths; absent: nothing. *live*
      */
     bandwidth?: {

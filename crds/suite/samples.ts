@@ -209,6 +209,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         networkUID: 'u1',
         node: 'n1',
         gateways: ['g1'],
+        pciAddress: '0000:03:10.2',
         instance: { name: 'vm', uid: 'u2' },
         trunk: { name: 'tagged', uid: 'u4', segmentationID: 100 },
         router: { name: 'main', uid: 'u4' },
@@ -354,6 +355,12 @@ export const SAMPLES: Record<string, Sample[]> = {
           dpdkVersion: 'DPDK 24.11.8',
           tunnelAddress: '10.99.0.11',
           physicalNetworks: ['dc'],
+          pciDevices: [
+            {
+              ...{ physicalNetwork: 'dc', numaCell: 0, vendorID: '8086', productID: '154c' },
+              ...{ count: 8, direct: 8, macvtap: 8 },
+            },
+          ],
           numaCells: 1,
         },
         releases: [{ kind: 'instance', uid: 'u1', namespace: 'team-a', name: 'vm', epoch: 1 }],
@@ -405,6 +412,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           swapMiB: 0,
         },
         bandwidth: [{ physicalNetwork: 'dc-1', egressKbps: 1_000, ingressKbps: 0 }],
+        pciDevices: [{ physicalNetwork: 'dc-1', direct: 1, macvtap: 0 }],
         nextFlavor: {
           name: 'small',
           requireKVM: true,
@@ -525,7 +533,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         dns: { upstreams: ['10.0.0.2', 'fd00::2'] },
         nodes: [
           { nodeSelector: { matchLabels: { rack: 'r1' } }, interface: 'eth1' },
-          { bridge: 'br-dc', bandwidth: { egressKbps: 1_000_000, ingressKbps: 1_000_000 } },
+          {
+            ...{ bridge: 'br-dc', bandwidth: { egressKbps: 1_000_000, ingressKbps: 1_000_000 } },
+            physicalFunctions: ['ens1f0', 'ens1f1'],
+          },
         ],
         deletionProtection: true,
       },

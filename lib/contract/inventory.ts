@@ -36,6 +36,7 @@ export const ResolverState = z.object({
   ofProviderNetworks: firstOf(z.object({ providerNetwork: text(253), upstreams: upstreamStates }), 16).optional(),
 })
 export type ResolverState = z.infer<typeof ResolverState>
+
 const functions = z.int().min(0).max(65_536)
 /** `direct`: how many of them a guest can be given; `macvtap`: how many have an interface on the node when no guest has them. */
 export const PciPool = z.object({

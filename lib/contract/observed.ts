@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { BalancerProbes } from './balancer-probes.ts'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
-import { mac, networkKey, sha256, uid } from './fields.ts'
+import { interfaceName, mac, networkKey, pciAddress, sha256, uid } from './fields.ts'
 import { VolumeConnection } from './specs.ts'
 import { Versions } from './versions.ts'
 import { MOST_VPN_CONNECTIONS } from './vpn.ts'
@@ -73,6 +73,8 @@ export const ObservedFacts = z.object({
   /** port: the switch has installed its flows; link state of a vhost-user port */
   ovnInstalled: z.boolean().optional(),
   linkUp: z.boolean().optional(),
+  /** port of vnicType direct or macvtap: the function that it has, whether its machine is on or not; `interface`: its name on the node */
+  virtualFunction: z.object({ address: pciAddress, interface: interfaceName.optional() }).optional(),
   /** instance: ImageCached once the image is on the node. Agents of 0.1.0 also report the other stages, which no operator reads. */
   stages: z
     .array(z.enum(['ImageCached', 'NetworkAttached', 'VolumesAttached', 'Booted']))

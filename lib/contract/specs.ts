@@ -48,6 +48,8 @@ export const NodeSpec = z.looseObject({
         bridge: interfaceName.optional(),
         /** The SDN controller whose bridge it is: nothing is mapped to it for OVN. */
         controller: controllerName.optional(),
+        /** SR-IOV cards on it, by their interfaces: ports of vnicType direct and macvtap get virtual functions of them. */
+        physicalFunctions: z.array(interfaceName).max(8).optional(),
       }),
     )
     .optional(),
@@ -135,7 +137,7 @@ export const PortSpec = z.looseObject({
     }),
   ),
   mtu: z.int().min(576).max(9000),
-  vnicType: z.enum(['normal', 'vhostuser']),
+  vnicType: z.enum(['normal', 'vhostuser', 'direct', 'macvtap']),
   /** Of the network: its names are known to OVN, and asked of nobody else. Absent from older operators. */
   dnsDomain: z.string().max(253).optional(),
   /** Name of the ProviderNetwork that its Network is on; absent: on none, or an older operator. */
@@ -145,6 +147,8 @@ export const PortSpec = z.looseObject({
   parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),
   /** Of a network that an SDN controller realises: its name, by which it says that it has programmed the port, and where its bridge is. */
   controller: z.looseObject({ name: controllerName, physicalNetwork: dnsLabel }).optional(),
+  /** With vnicType direct and macvtap: where the function has to be, and the tag that the card puts on its frames; absent: none. */
+  virtualFunction: z.looseObject({ physicalNetwork: dnsLabel, vlan: z.int().min(1).max(4094).optional() }).optional(),
 })
 export type PortSpec = z.infer<typeof PortSpec>
 

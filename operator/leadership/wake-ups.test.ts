@@ -27,6 +27,7 @@ import type { WaitRow } from '../testing/waits/row.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 import { TRUNK_ROWS } from '../testing/waits/trunks.ts'
 import { SUBNET_POOL_ROWS } from '../testing/waits/subnet-pools.ts'
+import { VIRTUAL_FUNCTION_ROWS } from '../testing/waits/virtual-functions.ts'
 import { VPN_ROWS } from '../testing/waits/vpns.ts'
 
 const ROWS: WaitRow[] = [
@@ -41,6 +42,7 @@ const ROWS: WaitRow[] = [
   ...FLOATING_IP_ROWS,
   ...FIREWALL_ROWS,
   ...TRUNK_ROWS,
+  ...VIRTUAL_FUNCTION_ROWS,
   ...QOS_ROWS,
   ...BALANCER_ROWS,
   ...VPN_ROWS,

@@ -68,7 +68,7 @@ export interface LogicalPort extends LogicalOwner {
   fixedIPs: readonly { subnetUid: string; address: string; hasDhcp: boolean }[]
   /** Kubernetes node name (the chassis name) that may bind the port. Absent: nobody may. */
   node?: string
-  /** Of a host that is not in the cloud: the nodes that serve it on its physical network, the preferred one first. Absent: of a machine. */
+  /** Of a host that is not in the cloud, or of a virtual function: the nodes that serve it on its physical network, the preferred one first. */
   servedBy?: readonly string[]
   /**
    * Of a port that is plugged nowhere, and whose address others may use: it is where one of these last said that it has it. Others are reached at it,

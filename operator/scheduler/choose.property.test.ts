@@ -13,6 +13,7 @@ const names = fc.constantFrom('n0', 'n1', 'n2', 'n10', 'n11', 'a', 'b-1', 'b')
 const networks = fc.subarray(['dc', 'wan'])
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 const kbps = fc.record({ egressKbps: few(3), ingressKbps: few(3) })
+const functions = fc.record({ count: few(3), direct: few(3), macvtap: few(3) })
 const facts: fc.Arbitrary<NodeFacts> = fc.record(
   {
     name: names,
@@ -26,6 +27,7 @@ const facts: fc.Arbitrary<NodeFacts> = fc.record(
     vhostUser: fc.boolean(),
     physicalNetworks: networks,
     bandwidth: fc.record({ dc: kbps, wan: kbps }),
+    pciDevices: fc.record({ dc: functions }),
   },
   { requiredKeys: ['name', 'up', 'capacity'] },
 )
@@ -33,7 +35,10 @@ const request: fc.Arbitrary<PlacementRequest> = fc.record(
   {
     uid: fc.constantFrom('u1', 'u2', 'u3', 'u4', 'u5', 'u6'),
     amounts: fc.record(
-      { vcpus: few(3), memoryMiB: few(4), diskGiB: few(3), bandwidth: fc.record({ dc: kbps }) },
+      {
+        ...{ vcpus: few(3), memoryMiB: few(4), diskGiB: few(3), bandwidth: fc.record({ dc: kbps }) },
+        pciDevices: fc.record({ dc: fc.record({ direct: few(2), macvtap: few(2) }) }),
+      },
       { requiredKeys: ['vcpus', 'memoryMiB', 'diskGiB'] },
     ),
     availabilityZone: fc.constantFrom('z1', 'z2'),

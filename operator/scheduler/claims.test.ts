@@ -88,6 +88,31 @@ describe('bandwidth of a physical network', () => {
   })
 })
 
+describe('virtual functions of a physical network', () => {
+  const dc = (direct: number, macvtap = 0) => ({ dc: { direct, macvtap } })
+  const pciDevices = { dc: { count: 3, direct: 2, macvtap: 2 } }
+  const on = (s: Scheduler, uid: string, direct: number, macvtap = 0) =>
+    s.place(request(uid, { amounts: { ...ONE, pciDevices: dc(direct, macvtap) } })).ok
+  test('are one machine’s each, of a kind and together, and free again when one goes', () => {
+    const s = scheduler(node('a', { pciDevices }))
+    expect([on(s, 'u1', 2), on(s, 'u2', 1), on(s, 'u2', 0, 2), on(s, 'u2', 0, 1)]).toEqual([true, false, false, true])
+    expect(s.nodes.find('a')?.usedPciDevices).toEqual(dc(2, 1))
+    s.forget('u1')
+    expect([on(s, 'u3', 1, 1), on(s, 'u4', 1)]).toEqual([true, false])
+    for (const uid of ['u2', 'u3']) s.forget(uid)
+    expect(s.nodes.find('a')?.usedPciDevices).toBeUndefined()
+  })
+  test('are given back in place, also where there are fewer by now', () => {
+    const s = scheduler(node('a', { pciDevices }))
+    on(s, 'u1', 2, 1)
+    s.putNode(node('a', { pciDevices: { dc: { count: 1, direct: 1, macvtap: 1 } } }))
+    const resize = (claim: ReturnType<typeof dc>) =>
+      s.resize('a', request('u1', { amounts: { ...ONE, pciDevices: claim } }))
+    expect([resize(dc(2)), resize(dc(2, 2))]).toEqual([undefined, expect.stringContaining('1 of 1')])
+    expect(s.nodes.find('a')?.usedPciDevices).toEqual(dc(2))
+  })
+})
+
 describe('another size where the machine stands', () => {
   const resize = (s: Scheduler, amounts: typeof BIG, uid = 'u1') => s.resize('a', request(uid, { amounts }))
   test('is claimed when there is room for the whole of it, and else the old claim stands', () => {

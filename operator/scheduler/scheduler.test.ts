@@ -92,6 +92,27 @@ describe('filters', () => {
       }),
       'a has 0 of 0 kbit/s of ingress on physical network dc free, 1 wanted',
     ],
+    ...(
+      [
+        [
+          { direct: 2, macvtap: 0 },
+          'a has 1 of 1 virtual functions for vnicType direct of physical network dc free, 2 wanted',
+        ],
+        [
+          { direct: 0, macvtap: 4 },
+          'a has 3 of 3 virtual functions for vnicType macvtap of physical network dc free, 4 wanted',
+        ],
+        [{ direct: 1, macvtap: 3 }, 'a has 3 of 3 virtual functions of physical network dc free, 4 wanted'],
+      ] as const
+    ).map(
+      ([dc, example]) =>
+        [
+          'PciPassthroughFilter',
+          node('a', { pciDevices: { dc: { count: 3, direct: 1, macvtap: 3 } } }),
+          request({ amounts: { vcpus: 1, memoryMiB: 1, diskGiB: 1, pciDevices: { dc } } }),
+          example,
+        ] as const,
+    ),
     [
       'CoreFilter',
       node('a'),

@@ -210,6 +210,43 @@ export interface ComputeNodeStatus {
      */
     physicalNetworks?: string[]
     /**
+     * Virtual functions for Ports of vnicType direct and macvtap, by physical network, NUMA cell and model.
+     *
+     * @maxItems 64
+     *
+     * Items: Those that are alike.
+     */
+    pciDevices?: {
+      /**
+       * Name of the physical network.
+       */
+      physicalNetwork: string
+      /**
+       * The NUMA cell that the card is at; absent: not known.
+       */
+      numaCell?: number
+      /**
+       * Who made it, such as 8086.
+       */
+      vendorID: string
+      /**
+       * What it is, such as 154c.
+       */
+      productID: string
+      /**
+       * How many there are, those in use included.
+       */
+      count: number
+      /**
+       * How many of them can be given to a guest: none without an IOMMU.
+       */
+      direct: number
+      /**
+       * How many of them have an interface on the node.
+       */
+      macvtap: number
+    }[]
+    /**
      * NUMA cells.
      */
     numaCells?: number

@@ -348,6 +348,27 @@ export interface InstanceStatus {
     ingressKbps: number
   }[]
   /**
+   * Virtual functions that it claims of its node, for its Ports of vnicType direct and macvtap.
+   *
+   * @maxItems 16
+   *
+   * Items: Of one physical network.
+   */
+  pciDevices?: {
+    /**
+     * Its name.
+     */
+    physicalNetwork: string
+    /**
+     * How many for vnicType direct.
+     */
+    direct: number
+    /**
+     * How many for vnicType macvtap.
+     */
+    macvtap: number
+  }[]
+  /**
    * Addresses of its Ports.
    *
    * @maxItems 32

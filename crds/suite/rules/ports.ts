@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { changed, type RuleCase } from './rule-case.ts'
 
+/** What a Port of the sample has to leave out, or say, to go past the switch. */
+const PAST = {
+  ...{ 'spec.securityGroupRefs': undefined, 'spec.portSecurityEnabled': false },
+  ...{ 'spec.allowedAddressPairs': undefined, 'spec.qosPolicyRef': undefined },
+}
+
 export const PORT: RuleCase[] = [
   {
     kind: 'Port',
@@ -37,4 +43,27 @@ export const PORT: RuleCase[] = [
       { 'spec.portSecurityEnabled': undefined },
     ],
   },
+  ...['direct', 'macvtap'].flatMap((vnicType): RuleCase[] => [
+    {
+      kind: 'Port',
+      path: 'spec',
+      says: 'goes past the switch, where nothing guards it',
+      bad: [undefined, true].map((enabled) => ({
+        ...PAST,
+        'spec.vnicType': vnicType,
+        'spec.portSecurityEnabled': enabled,
+      })),
+      good: [{ ...PAST, 'spec.vnicType': vnicType }],
+    },
+    {
+      kind: 'Port',
+      path: 'spec',
+      says: 'are of the switch, which a Port of vnicType direct or macvtap goes past',
+      bad: [
+        { 'spec.qosPolicyRef': { name: 'gold' } },
+        { 'spec.allowedAddressPairs': [{ ipAddress: '10.0.0.100' }] },
+      ].map((one) => ({ ...PAST, 'spec.vnicType': vnicType, ...one })),
+      good: [{ ...PAST, 'spec.vnicType': vnicType }],
+    },
+  ]),
 ]

@@ -55,6 +55,7 @@ export const PROVIDER_NETWORK: RuleCase[] = [
     bad: [
       { 'spec.nodes[0]': { interface: 'eth1' } },
       { 'spec.nodes[0]': { bridge: 'br-sdn', bandwidth: { egressKbps: 1 } } },
+      { 'spec.nodes[0]': { bridge: 'br-sdn', physicalFunctions: ['ens1f0'] } },
     ],
     sample: 2,
     good: [{ 'spec.nodes': undefined }, { 'spec.nodes': [] }],

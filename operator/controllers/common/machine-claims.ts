@@ -2,8 +2,14 @@
 // Keeps machines' claims in the scheduler in line with what is stored: a claim that could not be written is given back, and machines that
 // wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
-import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
-import type { Bandwidth } from '../../scheduler/nodes/bandwidth.ts'
+import {
+  amountsOf,
+  fitsIn,
+  largerAmounts,
+  sizeWithDefaults,
+  toPortAmounts,
+  type PortAmounts,
+} from '../../scheduler/nodes/amounts.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
 
@@ -11,18 +17,25 @@ type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'
 
 /** What the stored machine claims on its node: until its next start, room for both its present and its next size. */
 export function claimOf(instance: Instance): Claim {
-  const { node, flavor, nextFlavor, bandwidth } = instance.status ?? {}
+  const { node, flavor, nextFlavor } = instance.status ?? {}
   if (node === undefined || !flavor) return []
   const now = amountsOf(sizeWithDefaults(flavor))
   const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
-  return [{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) } }]
+  return [{ node, amounts: { ...room, ...portAmountsOf(instance) } }]
 }
 
-/** Of a machine's status. */
-export function bandwidthOf(said: NonNullable<Instance['status']>['bandwidth']): Bandwidth | undefined {
-  if (!said) return undefined
-  return Object.fromEntries(
-    said.map(({ physicalNetwork, egressKbps, ingressKbps }) => [physicalNetwork, { egressKbps, ingressKbps }]),
+/** What it claims for its Ports, by its status. */
+export function portAmountsOf({ status }: Instance): PortAmounts {
+  const { bandwidth, pciDevices } = status ?? {}
+  return toPortAmounts(
+    bandwidth &&
+      Object.fromEntries(
+        bandwidth.map(({ physicalNetwork, egressKbps, ingressKbps }) => [physicalNetwork, { egressKbps, ingressKbps }]),
+      ),
+    pciDevices &&
+      Object.fromEntries(
+        pciDevices.map(({ physicalNetwork, direct, macvtap }) => [physicalNetwork, { direct, macvtap }]),
+      ),
   )
 }
 

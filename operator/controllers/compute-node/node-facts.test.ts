@@ -66,6 +66,20 @@ test('and, of what is known, what it is connected to', () => {
   expect([facts(known), facts(computeNode())]).toEqual([['phys'], []])
 })
 
+test('and its virtual functions by physical network, whatever they are', () => {
+  const intel = { vendorID: '8086', productID: '154c' }
+  const pciDevices = [
+    { ...intel, physicalNetwork: 'dc', numaCell: 0, count: 2, direct: 2, macvtap: 1 },
+    { ...intel, physicalNetwork: 'dc', numaCell: 1, count: 3, direct: 0, macvtap: 3 },
+    { ...intel, physicalNetwork: 'wan', count: 1, direct: 1, macvtap: 1 },
+  ]
+  const known = computeNode({}, { status: { inventory: { pciDevices } } })
+  expect(toNodeFacts(known, { node: undefined, cloud: undefined, verdict: UP }).pciDevices).toEqual({
+    dc: { count: 5, direct: 2, macvtap: 4 },
+    wan: { count: 1, direct: 1, macvtap: 1 },
+  })
+})
+
 test('by its labels: hypervisor and zone, and no role for what is misspelt', () => {
   expect([hypervisorOf(node(COMPUTE)), zoneOf(node(COMPUTE))]).toEqual(['libvirt', 'z'])
   expect([hypervisorOf(undefined), zoneOf(undefined), rolesOf(undefined)]).toEqual([undefined, undefined, []])

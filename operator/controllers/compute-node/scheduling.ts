@@ -2,6 +2,7 @@
 import type { Cloud, ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
 import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
+import type { PciSupplies, PciSupply } from '../../scheduler/nodes/pci-devices.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
 import { hypervisorOf } from './discover.ts'
 import type { NodeVerdict } from './status.ts'
@@ -39,8 +40,23 @@ export function toNodeFacts(
     vhostUser: inventory.dpdk ?? false,
     physicalNetworks: inventory.physicalNetworks ?? [],
     bandwidth: node ? bandwidthOfNode(node, providerNetworks) : {},
+    pciDevices: pciDevicesOf(inventory.pciDevices),
   }
 }
+
+/** By physical network, whatever they are and wherever in the node. */
+function pciDevicesOf(pools: readonly PciSupplyOn[] = []): PciSupplies {
+  const found = new Map<string, PciSupply>()
+  for (const { physicalNetwork, count, direct, macvtap } of pools) {
+    const had = found.get(physicalNetwork) ?? { count: 0, direct: 0, macvtap: 0 }
+    found.set(physicalNetwork, {
+      ...{ count: had.count + count, direct: had.direct + direct, macvtap: had.macvtap + macvtap },
+    })
+  }
+  return Object.fromEntries(found)
+}
+
+type PciSupplyOn = PciSupply & { physicalNetwork: string }
 
 /** Why the node gets no new machines, although it may be up; those it has keep running. Undefined: it does get new ones. */
 export function closedBecause(

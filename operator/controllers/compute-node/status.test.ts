@@ -59,6 +59,16 @@ test.each<[string, Inventory['physicalNetworks'], string[] | undefined, string[]
   expect(now.physicalNetworks).toEqual(expected)
 })
 
+test('its virtual functions, as before while the agent does not know', () => {
+  const pciDevices = [
+    { ...{ physicalNetwork: 'dc', vendorID: '8086', productID: '154c' }, count: 2, direct: 0, macvtap: 2 },
+  ]
+  const had = recordInventory(inventoryOf('n1', { pciDevices }))
+  expect(had.pciDevices).toEqual(pciDevices)
+  expect(recordInventory(inventoryOf('n1'), had).pciDevices).toEqual(pciDevices)
+  expect(recordInventory(inventoryOf('n1', { pciDevices: [] }), had).pciDevices).toEqual([])
+})
+
 /** One that is as well as can be. */
 const WELL: NodeSigns = {
   ...{ pulse: 'up', hasNode: true, inventory: inventoryOf('n1') },

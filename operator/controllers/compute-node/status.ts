@@ -70,6 +70,7 @@ type StatusInventory = NonNullable<NonNullable<ComputeNode['status']>['inventory
 export function recordInventory(inventory: Inventory, before?: StatusInventory): StatusInventory {
   const { hypervisor, dpdk, ovs, imageCache } = inventory
   const physicalNetworks = connectedTo(inventory) ?? before?.physicalNetworks
+  const pciDevices = inventory.pciDevices ?? before?.pciDevices
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
@@ -94,6 +95,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
     ...(dpdk?.version === undefined ? {} : { dpdkVersion: dpdk.version.slice(0, 64) }),
     ...(inventory.encapAddress === undefined ? {} : { tunnelAddress: inventory.encapAddress }),
     ...(physicalNetworks === undefined ? {} : { physicalNetworks }),
+    ...(pciDevices === undefined ? {} : { pciDevices: pciDevices.map((devices) => ({ ...devices })) }),
     numaCells: inventory.numa.length,
   }
 }

@@ -10,6 +10,7 @@ import type { LogicalFloatingIP } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isConnected } from '../common/connected.ts'
 import { listPorts } from '../instance/nics.ts'
+import { isOffSwitch } from '../port/off-switch.ts'
 import { instance as instanceOfFloatingIP, port as portOfFloatingIP } from './kind.ts'
 import { findLead, type Way } from './ways.ts'
 
@@ -136,12 +137,18 @@ function findRouter(
 /** A node that is connected to the physical network answers for the addresses of its own machines. */
 function findDistributed(
   { metadata }: FloatingIP,
-  { status, metadata: { uid: portUid } }: Port,
+  port: Port,
   network: Network,
   { caches }: TargetDeps,
 ): Target['distributed'] {
+  const {
+    status,
+    metadata: { uid: portUid },
+  } = port
   const node = caches.computeNodes.find(undefined, status?.node ?? '')
   const physical = network.status?.physicalNetwork
+  // Its frames do not pass the switch of its node.
+  if (isOffSwitch(port)) return undefined
   if (!node || physical === undefined || !isConnected(node, physical)) return undefined
   return { portUid, mac: floatingMac(metadata.uid) }
 }

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Instance, Port, QoSPolicy } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
-import { withBandwidth } from '../../scheduler/nodes/amounts.ts'
+import { toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import { addBandwidth, type Bandwidth, type Kbps } from '../../scheduler/nodes/bandwidth.ts'
 import type { Caches } from '../../kind/row.ts'
 import { claimOf } from '../common/machine-claims.ts'
@@ -68,8 +68,8 @@ export function followBandwidth(
     say(instance, undefined, run)
     return
   }
-  const { vcpus, memoryMiB, diskGiB } = has.amounts
-  const amounts = { vcpus, memoryMiB, diskGiB, ...withBandwidth(wanted) }
+  const { vcpus, memoryMiB, diskGiB, pciDevices } = has.amounts
+  const amounts = { vcpus, memoryMiB, diskGiB, ...toPortAmounts(wanted, pciDevices) }
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
   const why = deps.scheduler.resize(node, { uid: instance.metadata.uid, amounts, ...ask })
   if (why === undefined) recordBandwidth(instance, wanted)

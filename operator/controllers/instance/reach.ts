@@ -3,6 +3,7 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { missing, type Found } from '../../kind/found.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
+import { functionKindOf } from '../port/off-switch.ts'
 import type { InstanceDeps } from './deps.ts'
 import type { Nic } from './nics.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
@@ -16,6 +17,11 @@ export function whyNotHere(
 ): Extract<Found<never>, { ok: false }> | undefined {
   const { node } = status ?? {}
   if (node === undefined) return undefined
+  const kind = functionKindOf(port)
+  if (kind !== undefined) {
+    const message = `Port ${keyOfObject(port)} of spec.networks[${index}] is of vnicType ${kind}, whose virtual functions are claimed when a machine is placed: take the entry out, or make a new Instance with it`
+    return missing('InterfaceNotHere', message)
+  }
   const network = caches.networks.findByKey(networkKeyOf(port))
   const physical = network && findPhysicalNetwork(network, caches)
   const why = scheduler.whyNoInterface(node, {

@@ -6,6 +6,7 @@ import { admit } from './admit.ts'
 import { followBandwidth } from './bandwidth.ts'
 import { boot } from './boot.ts'
 import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
+import { followPciDevices } from './pci-devices.ts'
 import { ensurePorts } from './ports.ts'
 import { removeInstance } from './remove.ts'
 import { followResize } from './resize.ts'
@@ -48,6 +49,7 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   if (recordInterfaces(instance, ports.object)) return saved
   const isResized = followResize(instance, admitted.object, deps, run)
   followBandwidth(instance, ports.object, deps, run)
+  followPciDevices(instance, ports.object, deps)
   if (isResized) return saved
   return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

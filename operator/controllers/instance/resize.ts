@@ -2,8 +2,8 @@
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
-import { amountsOf, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
-import { bandwidthOf } from '../common/machine-claims.ts'
+import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/nodes/amounts.ts'
+import { portAmountsOf } from '../common/machine-claims.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { isSameSize, toStatusFlavor, type MachineSize, type SizeWish, type StatusFlavor } from './flavor.ts'
@@ -37,13 +37,13 @@ type Refusal = Pick<Extract<SizeWish, { ok: false }>, 'reason' | 'message'>
 
 /** Claims room on the machine's node for both its present and its next size. */
 function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: InstanceDeps): Refusal | undefined {
-  const { flavor, node = '', bandwidth } = instance.status ?? {}
+  const { flavor, node = '' } = instance.status ?? {}
   if (!flavor || isClaimed(instance, wish)) return undefined
   const request = {
     uid: instance.metadata.uid,
     amounts: {
       ...largerAmounts(amountsOf(sizeWithDefaults(flavor)), amountsOf(wish.size)),
-      ...withBandwidth(bandwidthOf(bandwidth)),
+      ...portAmountsOf(instance),
     },
     excluded: new Map<string, string>(),
     requireKvm: wish.flavorRequiresKvm || admitted.requireKvm,

@@ -2,7 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { amountsOf, withBandwidth } from '../../scheduler/nodes/amounts.ts'
+import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import type { Choice } from '../../scheduler/choose.ts'
 import type { Explanation } from '../../scheduler/explanation.ts'
 import type { PlacementRequest } from '../../scheduler/filters/request.ts'
@@ -16,6 +16,7 @@ import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toStatusFlavor, type MachineSize } from './flavor.ts'
 import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
+import { recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { recordInterfaces } from './interfaces.ts'
@@ -77,6 +78,7 @@ export async function schedule(
   status.flavor = toStatusFlavor(size)
   delete status.nextFlavor
   recordBandwidth(instance, wantedBandwidth(ports, deps.caches))
+  recordPciDevices(instance, wantedPciDevices(ports, deps.caches))
   delete status.restarts
   recordInterfaces(instance, ports)
   status.addresses = addressesOf(ports)
@@ -121,7 +123,10 @@ function toRequest(
   const { availabilityZone } = instance.spec
   return {
     uid: instance.metadata.uid,
-    amounts: { ...amountsOf(size.size), ...withBandwidth(wantedBandwidth(ports, caches)) },
+    amounts: {
+      ...amountsOf(size.size),
+      ...toPortAmounts(wantedBandwidth(ports, caches), wantedPciDevices(ports, caches)),
+    },
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),

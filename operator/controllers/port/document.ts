@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { Network, Port } from '../../../lib/api/types.ts'
 import type { PortDocument } from '../../../lib/contract/documents.ts'
 import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { hasDhcp, ipv6ServiceOf } from '../subnet/dhcp.ts'
 import type { ResolvedAddress } from './claim-address.ts'
 import type { Binding } from './binding.ts'
+import { functionKindOf } from './off-switch.ts'
 
 export interface PortFacts {
   binding: Binding
@@ -18,11 +19,13 @@ export interface PortFacts {
   dnsDomain: string
   providerNetwork?: string | undefined
   controller?: PortDocument['spec']['controller']
+  virtualFunction?: PortDocument['spec']['virtualFunction']
 }
 
 /** What the node needs to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
-  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, providerNetwork, controller } = facts
+  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, providerNetwork, controller, virtualFunction } =
+    facts
   return {
     ...headerOf(port, binding.node, binding.epoch, writer),
     kind: 'port',
@@ -32,21 +35,33 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       networkUid,
       network,
       mac,
-      fixedIPs: addresses.map((one) => toFixedIP(one, controller !== undefined)),
+      fixedIPs: addresses.map((one) => toFixedIP(one, controller === undefined && !virtualFunction)),
       mtu,
       dnsDomain,
       ...(providerNetwork === undefined ? {} : { providerNetwork }),
-      vnicType: port.spec.vnicType === 'vhostuser' ? 'vhostuser' : 'normal',
+      vnicType: vnicTypeForNode(port),
       instanceUid: binding.instance.metadata.uid,
       ...(controller ? { controller } : {}),
+      ...(virtualFunction ? { virtualFunction } : {}),
       ...(binding.parent ? { parent: binding.parent } : {}),
     },
   }
 }
 
+function vnicTypeForNode(port: Port): PortDocument['spec']['vnicType'] {
+  return functionKindOf(port) ?? (port.spec.vnicType === 'vhostuser' ? 'vhostuser' : 'normal')
+}
+
+/** Of its document: what it is a virtual function on. Undefined for any other port. */
+export function functionForNode(port: Port, { status }: Network): PortDocument['spec']['virtualFunction'] {
+  const { physicalNetwork, segmentationID = 0 } = status ?? {}
+  if (functionKindOf(port) === undefined || physicalNetwork === undefined) return undefined
+  return { physicalNetwork, ...(segmentationID > 0 ? { vlan: segmentationID } : {}) }
+}
+
 function toFixedIP(
   { subnet, address, prefixLength, dnsNameservers }: ResolvedAddress,
-  hasController: boolean,
+  hasResolver: boolean,
 ): PortDocument['spec']['fixedIPs'][number] {
   const gateway = subnet.status?.gatewayIP
   const ipv6 = ipv6ServiceOf(subnet)
@@ -56,8 +71,8 @@ function toFixedIP(
     ...(gateway === undefined ? {} : { gateway }),
     dhcp: hasDhcp(subnet),
     ...(ipv6 ? { ipv6AddressMode: ipv6.addressMode } : {}),
-    // The resolver of the node is on no network of an SDN controller.
-    dnsNameservers: dnsNameservers.filter((server) => !hasController || !isOfNode(server)),
+    // The resolver of the node is on no network of an SDN controller, and not where frames go past the switch.
+    dnsNameservers: dnsNameservers.filter((server) => hasResolver || !isOfNode(server)),
   }
 }
 

@@ -6,7 +6,7 @@ import type { KindRow, Reference } from '../../kind/row.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
-import { isOutside } from './outside.ts'
+import { isOffSwitch } from './off-switch.ts'
 import { wishesMore } from './wishes.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -69,8 +69,8 @@ export const portKind: KindRow<Port> = {
         : [],
     /** `<network key>|<name>`: which ports have, or want, this DNS name on the network. */
     dnsName: nameKeysOf,
-    /** The network of a host outside; and all of them, under `*`. */
-    outside: (port) => (isOutside(port) ? [networkKeyOf(port), '*'] : []),
+    /** The network of one that gateway nodes serve; and all of them, under `*`. */
+    offSwitch: (port) => (isOffSwitch(port) ? [networkKeyOf(port), '*'] : []),
     /** UID of the Trunk that it is a subport of. */
     trunkUID: ({ status }) => (status?.trunk ? [status.trunk.uid] : []),
     /** The network of a port that is not plugged in. */

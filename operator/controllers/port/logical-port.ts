@@ -10,6 +10,7 @@ import { listSubnets } from './claim-address.ts'
 import { hostnameOf, planBinding, type Binding } from './binding.ts'
 import { nameInEffect } from './dns-name.ts'
 import { extraDhcpOf } from './extra-dhcp.ts'
+import { isOffSwitch } from './off-switch.ts'
 import { isOutside } from './outside.ts'
 import { securityGroupRefsOf } from './groups.ts'
 import { keepPortPolicy } from './qos-policy.ts'
@@ -33,7 +34,7 @@ export interface Place {
   hostname?: string
   /** Of a subport. */
   parent?: { portUid: string; vlan: number }
-  /** Of a host outside: the nodes that serve it. */
+  /** Of one that is past the switch: the nodes that serve it. */
   servedBy?: readonly string[]
 }
 
@@ -110,10 +111,17 @@ export function placeOf(binding: Binding | undefined): Place {
   return { node, hostname, ...(parent ? { parent } : {}) }
 }
 
+/** Of a virtual function: gateway nodes serve it, wherever its machine is. */
+export function placeOffSwitch(servedBy: readonly string[], binding: Binding | undefined): Place {
+  return { servedBy, ...(binding ? { hostname: binding.hostname } : {}) }
+}
+
 /** Where the port is now, not where it may move to. */
 function standingPlace(port: Port, deps: LogicalPortDeps): Place {
-  if (isOutside(port)) return { servedBy: port.status?.gateways ?? [] }
+  const servedBy = port.status?.gateways ?? []
+  if (isOutside(port)) return { servedBy }
   const plan = planBinding(port, deps)
+  if (isOffSwitch(port)) return placeOffSwitch(servedBy, plan.kind === 'stands' ? plan.binding : undefined)
   if (plan.kind === 'stands' && plan.binding) return placeOf(plan.binding)
   const { node, instance } = port.status ?? {}
   const held = instance && deps.caches.instances.findByUid(instance.uid)

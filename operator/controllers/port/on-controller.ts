@@ -3,12 +3,12 @@
 import type { Network, Port } from '../../../lib/api/types.ts'
 import type { PortDocument } from '../../../lib/contract/documents.ts'
 import { assertSupported, controllerOf, hasFeature } from '../common/sdn-controller.ts'
-import { isOutside } from './outside.ts'
+import { isOffSwitch } from './off-switch.ts'
 
 /** @throws TerminalError `UnsupportedByDriver` */
 export function assertControllerDoes(port: Port, network: Network, isSecured: boolean): void {
   const { spec } = port
-  assertSupported(network, !isOutside(port), 'spec.vnicType external', 'make a Port with another one')
+  assertSupported(network, !isOffSwitch(port), `spec.vnicType ${spec.vnicType ?? ''}`, 'make a Port with another one')
   assertSupported(network, spec.qosPolicyRef === undefined, 'spec.qosPolicyRef', 'leave it out')
   const isOpen = !isSecured || hasFeature(network, 'SecurityGroups')
   assertSupported(network, isOpen, 'spec.portSecurityEnabled', 'write false, as its Network does')

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port, QoSPolicy } from '../../../lib/api/types.ts'
-import { TerminalError } from '../../../lib/errors.ts'
+import type { Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
@@ -8,24 +7,24 @@ import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { controllerOf } from '../common/sdn-controller.ts'
-import { assertControllerDoes, controllerForNode } from './on-controller.ts'
-import { dnsDomainOf } from '../common/dns-domain.ts'
-import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
+import { assertControllerDoes } from './on-controller.ts'
+import { isRealised } from '../common/realised-network.ts'
 import { whyUnconnected } from './unconnected.ts'
 import { resolveAddresses, resolveMac } from './addresses.ts'
-import { listFormerPlaces, planBinding, type Binding, type BindingPlan } from './binding.ts'
-import type { ResolvedAddress } from './claim-address.ts'
+import { assertGiven, bind, type ResolvedIdentity } from './bind.ts'
+import { listFormerPlaces, planBinding, type BindingPlan } from './binding.ts'
 import { recordName } from './dns-name.ts'
-import { portDocument } from './document.ts'
-import { ensureLogicalPort, keepLogicalPort, placeByHand, placeOf, type Identity } from './logical-port.ts'
+import { ensureLogicalPort, keepLogicalPort, placeByHand, placeOf } from './logical-port.ts'
 import { resolveGroups } from './membership.ts'
 import type { TakenPort } from '../../network/network-driver.ts'
 import { decideOrigin } from './origin.ts'
 import { whyNotTold } from './extra-dhcp.ts'
 import { isOutside } from './outside.ts'
-import { chooseServers, observeOutside } from './serve-outside.ts'
+import { isOffSwitch } from './off-switch.ts'
+import { chooseServers, getPhysicalNetwork, observeOutside } from './serve-outside.ts'
+import { settleFunction } from './settle-function.ts'
 import { assertMayChooseAddresses, assertMayChooseMac } from './owners-choice.ts'
-import { observePort, record } from './status.ts'
+import { record } from './status.ts'
 import { removePort } from './remove.ts'
 import { applyPortPolicy, resolvePortPolicy, whyNotSetAside } from './qos-policy.ts'
 import { policyInEffect } from '../qos-policy/users.ts'
@@ -88,6 +87,7 @@ export async function reconcilePort(port: Port, deps: PortDeps, run: PortRun): P
     record(port, plan.binding)
     return saved
   }
+  if (isOffSwitch(port)) return settleFunction(port, identity.object, plan.binding, deps, run.signal)
   // First of all, so that nothing passes without it.
   const given = policyInEffect(identity.object.policy, port, deps.caches)
   if (given.ok) await applyPortPolicy(port, network, given.object, deps, run.signal)
@@ -122,6 +122,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
   const isNew = status.networkUID === undefined
   const security = resolveSecurity(port, network.object, deps)
   assertControllerDoes(port, network.object, security.enabled)
+  if (isOffSwitch(port)) getPhysicalNetwork(port, network.object)
   if (isNew) {
     assertGiven(security)
     assertMayChooseMac(port, network.object, deps)
@@ -165,50 +166,6 @@ async function withGroups(port: Port, outcome: Outcome, deps: PortDeps, run: Por
   return allMissing([outcome, lacks])
 }
 
-interface ResolvedIdentity extends Identity {
-  network: RealisedNetwork
-  /** What of the limits of its traffic can be had; undefined: there are to be none. */
-  policy: Found<QoSPolicy | undefined>
-  /** Why the port is not a member of all groups that it names, or not limited as it should be. */
-  lacks: Outcome | undefined
-  addresses: readonly ResolvedAddress[]
-}
-
-async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, deps: PortDeps): Promise<Outcome> {
-  const writer = deps.writer()
-  const regressed = deps.regression.check(port, { kind: 'port', node: binding.node, epoch: binding.epoch }, writer)
-  if (regressed) return regressed
-  const { mac, addresses, network } = identity
-  const { mtu } = network.status
-  await deps.bus.desired.publish(
-    portDocument(
-      port,
-      {
-        binding,
-        mac,
-        addresses,
-        networkUid: network.metadata.uid,
-        network: keyOfObject(network),
-        mtu,
-        dnsDomain: dnsDomainOf(network, deps.caches.clouds),
-        providerNetwork: network.spec.provider?.providerNetworkRef.name,
-        controller: controllerForNode(network),
-      },
-      writer,
-    ),
-  )
-  const observed = deps.bus.observed.find('port', port.metadata.uid, binding.node)
-  const outcome = observePort(port, binding, observed, deps.writer())
-  return outcome.kind === 'done' && port.status?.state === 'ACTIVE' ? awaitClaim(port, binding, deps) : outcome
-}
-
-/** The node's switch says nothing of a subport: it is there when the interface is, and its node has claimed it. */
-function awaitClaim(port: Port, { node, parent }: Binding, { network }: PortDeps): Outcome {
-  if (!parent || network.isClaimed(port.metadata.uid, node) !== false) return done
-  if (port.status) port.status.state = 'BUILD'
-  return waitFor('Plugging', `waiting for OVN on node ${node} to take it up`)
-}
-
 type Decided = Extract<BindingPlan, { kind: 'decided' }>
 
 function applyBinding(port: Port, { binding, keptFor, subport }: Decided): void {
@@ -241,11 +198,6 @@ function recordSecurity(port: Port, { enabled, pairs }: PortSecurity, groups: re
   status.securityGroupUIDs = [...groups]
   if (pairs.length > 0) status.allowedAddressPairs = [...pairs]
   else delete status.allowedAddressPairs
-}
-
-/** @throws TerminalError `NotPermitted` */
-function assertGiven({ refused }: PortSecurity): void {
-  if (refused !== undefined) throw new TerminalError('NotPermitted', refused)
 }
 
 function fail<T extends Found<unknown>>(port: Port, failure: T): T {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Port } from '../../../lib/api/types.ts'
+import type { Network, Port } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -9,16 +9,12 @@ import type { PortDeps } from './deps.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
 /**
- * The nodes that serve a host outside of the cloud. All such hosts of a Network have the same, so that the physical switches see a router's
- * MAC address at one place: ovn-nb(5), type external. @throws TerminalError `NoPhysicalNetwork`
+ * The nodes that serve what is on the physical network beside the switches: hosts outside of the cloud and virtual functions. All such of a Network
+ * have the same nodes, so that the physical switches see a router's MAC address at one place: ovn-nb(5), type external. @throws TerminalError `NoPhysicalNetwork`
  */
 export function chooseServers(port: Port, network: RealisedNetwork, deps: PortDeps): string[] {
-  const { physicalNetwork } = network.status
-  if (physicalNetwork === undefined) {
-    const message = `Network ${keyOfObject(network)} in spec.networkRef is no physical one, so that no host outside is on it: name one with spec.provider, or leave vnicType out`
-    throw new TerminalError('NoPhysicalNetwork', message)
-  }
-  const others = deps.caches.ports.listBy('outside', networkKeyOf(port))
+  const physicalNetwork = getPhysicalNetwork(port, network)
+  const others = deps.caches.ports.listBy('offSwitch', networkKeyOf(port))
   const present = port.status?.gateways ?? others.find(({ status }) => status?.gateways)?.status?.gateways ?? []
   const nodes = chooseGateways(present, listGatewayNodes(physicalNetwork, deps), network.metadata.uid)
   const status = (port.status ??= {})
@@ -35,6 +31,18 @@ export function observeOutside(port: Port, nodes: readonly string[], { network }
   status.state = isServed ? 'ACTIVE' : nodes.length === 0 ? 'DOWN' : 'BUILD'
   if (isServed) return done
   if (nodes.length > 0) return waitFor('Plugging', `waiting for OVN on node ${nodes[0]} to take it up`)
+  return noServer()
+}
+
+export function noServer(): Outcome {
   const message = `no node can serve it: label one with nephele.dev/network=gateway that is up, not cordoned and connected to the physical network (kubectl get computenodes)`
   return waitFor('NoGatewayNode', message)
+}
+
+/** @throws TerminalError `NoPhysicalNetwork` */
+export function getPhysicalNetwork(port: Port, network: Network): string {
+  const { physicalNetwork } = network.status ?? {}
+  if (physicalNetwork !== undefined) return physicalNetwork
+  const message = `Network ${keyOfObject(network)} in spec.networkRef is no physical one, which vnicType ${port.spec.vnicType ?? ''} needs: name one with spec.provider, or leave vnicType out`
+  throw new TerminalError('NoPhysicalNetwork', message)
 }

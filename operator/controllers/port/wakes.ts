@@ -61,11 +61,11 @@ export function portWatches(deps: OperatorDeps, informers: OperatorInformers): W
     watchOf(informers.ports, ({ metadata }) => listSubportsOn(metadata.uid, deps.caches).map(keyOfObject)),
     // A gateway node that serves a host outside, or could.
     {
-      ...watchOf(informers.computeNodes, () => ports.listBy('outside', '*').map(keyOfObject)),
+      ...watchOf(informers.computeNodes, () => ports.listBy('offSwitch', '*').map(keyOfObject)),
       when: (old, now) => !isDeepStrictEqual(gatewayFactsOf(old as ComputeNode), gatewayFactsOf(now as ComputeNode)),
     },
     {
-      ...watchOf(informers.nodes, () => ports.listBy('outside', '*').map(keyOfObject)),
+      ...watchOf(informers.nodes, () => ports.listBy('offSwitch', '*').map(keyOfObject)),
       when: (old, now) => isCordoned(old as KubeNode) !== isCordoned(now as KubeNode),
     },
     // One port may name another's address in its pairs.

@@ -104,6 +104,35 @@ describe('several', () => {
   })
 })
 
+describe('cards', () => {
+  const by = (...physicalFunctions: string[]) => [{ interface: 'eth1', physicalFunctions }]
+  test.each<[string, ProviderNetwork[], (string[] | undefined)[], Record<string, string>]>([
+    ['are told in the order of their names', [of('a', by('e2', 'e1'))], [['e1', 'e2']], {}],
+    [
+      'are those of the ProviderNetwork that says it, of several of one physical network',
+      [of('a', [{ interface: 'eth1' }], 'p'), of('b', by('e1'), 'p'), of('c', by('e1'), 'p')],
+      [['e1']],
+      {},
+    ],
+    [
+      'are what the older one says',
+      [of('a', by('e1'), 'p'), of('b', by('e2', 'e3'), 'p')],
+      [['e1']],
+      { 'uid-b': 'ProviderNetwork a has physicalFunctions e1 on it, not e2, e3' },
+    ],
+    [
+      'are on one physical network',
+      [of('a', by('e1', 'e2')), of('b', [{ interface: 'eth2', physicalFunctions: ['e2'] }])],
+      [['e1', 'e2']],
+      { 'uid-b': 'physical function e2 is that of ProviderNetwork a, for another physical network' },
+    ],
+  ])('%s', (_, inForce, told, conflicts) => {
+    const found = mappingsOf(node(), inForce)
+    expect(found.mappings.map(({ physicalFunctions }) => physicalFunctions)).toEqual(told)
+    expect(Object.fromEntries(found.conflicts)).toEqual(conflicts)
+  })
+})
+
 test('those count that are not to go, or are still in use, the oldest first', () => {
   const w = memoryWorld()
   const put = (name: string, day: number, more: object = {}) => {

@@ -35,28 +35,43 @@ export function listInForce(caches: Caches): ProviderNetwork[] {
  * @param inForce the oldest first
  */
 export function mappingsOf(node: KubeNode, inForce: readonly ProviderNetwork[]): NodeMappings {
-  const given = new Map<string, { mapping: Mapping; by: string }>()
+  const given = new Map<string, Given>()
   const conflicts = new Map<string, string>()
   for (const one of inForce) {
     const mapping = findMapping(one, node)
     if (!mapping) continue
     const why = whyNot(mapping, given)
     if (why !== undefined) conflicts.set(one.metadata.uid, why)
-    else if (!given.has(mapping.name)) given.set(mapping.name, { mapping, by: one.metadata.name })
+    else given.set(mapping.name, withFunctions(given.get(mapping.name), { mapping, by: one.metadata.name }))
   }
   const mappings = [...given.values()].map(({ mapping }) => mapping)
   return { mappings: mappings.sort((a, b) => (a.name < b.name ? -1 : 1)), conflicts }
+}
+
+interface Given {
+  mapping: Mapping
+  by: string
+}
+
+/** The oldest that says it says it for all. */
+function withFunctions(had: Given | undefined, { mapping, by }: Given): Given {
+  if (!had) return { mapping, by }
+  const { physicalFunctions = mapping.physicalFunctions } = had.mapping
+  return physicalFunctions ? { ...had, mapping: { ...had.mapping, physicalFunctions } } : had
 }
 
 /** What the ProviderNetwork says of the node; undefined: nothing. */
 export function findMapping(providerNetwork: ProviderNetwork, node: KubeNode): Mapping | undefined {
   const found = findEntry(providerNetwork, node)
   if (!found) return undefined
-  const { interface: by, bridge } = found
+  const { interface: by, bridge, physicalFunctions } = found
   const name = physicalNetworkOf(providerNetwork)
   const { controller } = providerNetwork.spec
   const of = controller ? { controller: controller.name } : {}
-  return { name, ...of, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) }
+  return {
+    ...{ name, ...of, ...(by === undefined ? {} : { interface: by }), ...(bridge === undefined ? {} : { bridge }) },
+    ...(physicalFunctions === undefined ? {} : { physicalFunctions: [...physicalFunctions].sort() }),
+  }
 }
 
 /** The first entry that matches the node. */
@@ -69,8 +84,10 @@ export function findEntry(
   )
 }
 
-function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping; by: string }>): string | undefined {
+function whyNot(mapping: Mapping, given: ReadonlyMap<string, Given>): string | undefined {
   const same = given.get(mapping.name)
+  const functions = whyNotFunctions(mapping, given)
+  if (functions !== undefined) return functions
   if (same) {
     const isSame =
       same.mapping.interface === mapping.interface &&
@@ -87,6 +104,21 @@ function whyNot(mapping: Mapping, given: ReadonlyMap<string, { mapping: Mapping;
   return given.size < MOST_ON_A_NODE
     ? undefined
     : `it has ${MOST_ON_A_NODE} physical networks, the most that a node may have`
+}
+
+/** A card is on one physical network. */
+function whyNotFunctions(mapping: Mapping, given: ReadonlyMap<string, Given>): string | undefined {
+  for (const { mapping: other, by } of given.values()) {
+    const [own, its] = [mapping.physicalFunctions ?? [], other.physicalFunctions ?? []]
+    if (other.name !== mapping.name) {
+      const taken = own.find((name) => its.includes(name))
+      if (taken !== undefined)
+        return `physical function ${taken} is that of ProviderNetwork ${by}, for another physical network`
+    } else if (own.length > 0 && its.length > 0 && own.join() !== its.join()) {
+      return `ProviderNetwork ${by} has physicalFunctions ${its.join(', ')} on it, not ${own.join(', ')}`
+    }
+  }
+  return undefined
 }
 
 function describe({ interface: by, bridge, controller }: Mapping): string {

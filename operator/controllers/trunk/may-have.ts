@@ -9,7 +9,7 @@ import { hasLetGo, usersOfPort } from '../../placed/holding.ts'
 import { ownerOfPort } from '../../placed/port-owner.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { refuseOnExternal } from '../common/sdn-controller.ts'
-import { isOutside } from '../port/outside.ts'
+import { isOffSwitch } from '../port/off-switch.ts'
 import { hasSubport } from './kind.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -22,7 +22,7 @@ export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refus
   const what = `Port ${port.metadata.name} in spec.portRef`
   const elsewhere = ofController(port, what, deps)
   if (elsewhere) return elsewhere
-  if (isOutside(port)) return ofHostOutside(what)
+  if (isOffSwitch(port)) return ofPastSwitch(port, what)
   const owner = ownerOfPort(port)
   const router = routerOf(port, what)
   if (router) return router
@@ -36,8 +36,9 @@ export function whyNotParent(trunk: Trunk, port: Port, deps: MayHaveDeps): Refus
 }
 const OWN_PORT = 'make a Port, and name it in spec.networks[].portRef of the Instance'
 
-function ofHostOutside(what: string): Refusal {
-  return missing('PortExternal', `${what} is of a host outside (vnicType external): name another Port`)
+function ofPastSwitch({ spec }: Port, what: string): Refusal {
+  const why = spec.vnicType === 'external' ? 'is of a host outside' : 'is a virtual function of a network card'
+  return missing('PortExternal', `${what} ${why} (vnicType ${spec.vnicType ?? ''}): name another Port`)
 }
 
 /** Frames with tags are not the cloud's on a Network that an SDN controller realises. */
@@ -56,7 +57,7 @@ export function whyNotSubport(trunk: Trunk, port: Port, field: string, deps: May
   if (router) return router
   const elsewhere = ofController(port, what, deps)
   if (elsewhere) return elsewhere
-  if (isOutside(port)) return ofHostOutside(what)
+  if (isOffSwitch(port)) return ofPastSwitch(port, what)
   const user = ownerOfPort(port)?.name ?? machineOf(trunk, port, deps)
   if (user !== undefined) return missing('PortInUse', `${what} is an interface of Instance ${user}: name another Port`)
   const above = rivalOf(trunk, trunks.listBy('parentUID', uid), hasSubport(trunk, uid))

@@ -9,6 +9,7 @@ import { coreFilter } from './core.ts'
 import { diskFilter } from './disk.ts'
 import { dpdkFilter } from './dpdk.ts'
 import type { Filter } from './filter.ts'
+import { pciPassthroughFilter } from './pci-passthrough.ts'
 import { providerNetworkFilter } from './provider-network.ts'
 import { ramFilter } from './ram.ts'
 import { retryFilter } from './retry.ts'
@@ -20,7 +21,13 @@ export const INTERFACE_FILTERS: readonly Filter<InterfaceRequest>[] = [dpdkFilte
 export const CAPABILITY_FILTERS: readonly Filter[] = [computeCapabilitiesFilter]
 
 /** Those that it must pass to grow. */
-export const ROOM_FILTERS: readonly Filter[] = [ramFilter, coreFilter, diskFilter, bandwidthFilter]
+export const ROOM_FILTERS: readonly Filter[] = [
+  ramFilter,
+  coreFilter,
+  diskFilter,
+  bandwidthFilter,
+  pciPassthroughFilter,
+]
 
 export const FILTERS: readonly Filter[] = [
   computeFilter,

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { guestOverheadMiB } from '../../../lib/node-room.ts'
 import { addBandwidth, isWithin, largerBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
+import { addPciDevices, hasNoMoreDevices, largerPciDevices, subtractPciDevices, type PciClaims } from './pci-devices.ts'
+
+/** What a machine's Ports take from a node, of its physical networks. */
+export interface PortAmounts {
+  bandwidth?: Bandwidth
+  /** Virtual functions. */
+  pciDevices?: PciClaims
+}
 
 /** What a machine takes from a node. */
-export interface Amounts {
+export interface Amounts extends PortAmounts {
   vcpus: number
   /** Including QEMU's own overhead. */
   memoryMiB: number
   diskGiB: number
-  /** Of physical networks. */
-  bandwidth?: Bandwidth
 }
 
 export interface FlavorSize {
@@ -32,14 +38,14 @@ export function amountsOf(flavor: FlavorSize): Amounts {
 export function addAmounts(a: Amounts, b: Amounts): Amounts {
   return {
     ...{ vcpus: a.vcpus + b.vcpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskGiB: a.diskGiB + b.diskGiB },
-    ...withBandwidth(addBandwidth(a.bandwidth, b.bandwidth)),
+    ...toPortAmounts(addBandwidth(a.bandwidth, b.bandwidth), addPciDevices(a.pciDevices, b.pciDevices)),
   }
 }
 
 export function subtractAmounts(a: Amounts, b: Amounts): Amounts {
   return {
     ...{ vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB },
-    ...withBandwidth(subtractBandwidth(a.bandwidth, b.bandwidth)),
+    ...toPortAmounts(subtractBandwidth(a.bandwidth, b.bandwidth), subtractPciDevices(a.pciDevices, b.pciDevices)),
   }
 }
 
@@ -48,7 +54,7 @@ export function largerAmounts(a: Amounts, b: Amounts): Amounts {
     vcpus: Math.max(a.vcpus, b.vcpus),
     memoryMiB: Math.max(a.memoryMiB, b.memoryMiB),
     diskGiB: Math.max(a.diskGiB, b.diskGiB),
-    ...withBandwidth(largerBandwidth(a.bandwidth, b.bandwidth)),
+    ...toPortAmounts(largerBandwidth(a.bandwidth, b.bandwidth), largerPciDevices(a.pciDevices, b.pciDevices)),
   }
 }
 
@@ -62,10 +68,10 @@ export function sizeWithDefaults(
 
 export function fitsIn(a: Amounts, b: Amounts): boolean {
   const isSmaller = a.vcpus <= b.vcpus && a.memoryMiB <= b.memoryMiB && a.diskGiB <= b.diskGiB
-  return isSmaller && isWithin(a.bandwidth, b.bandwidth)
+  return isSmaller && isWithin(a.bandwidth, b.bandwidth) && hasNoMoreDevices(a.pciDevices, b.pciDevices)
 }
 
 /** For a spread. */
-export function withBandwidth(bandwidth: Bandwidth | undefined): { bandwidth?: Bandwidth } {
-  return bandwidth ? { bandwidth } : {}
+export function toPortAmounts(bandwidth: Bandwidth | undefined, pciDevices: PciClaims | undefined): PortAmounts {
+  return { ...(bandwidth ? { bandwidth } : {}), ...(pciDevices ? { pciDevices } : {}) }
 }

@@ -2,6 +2,7 @@
 import type { Reserved } from '../../../lib/node-room.ts'
 import type { Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
+import type { PciClaims, PciSupplies } from './pci-devices.ts'
 
 /** What many nodes have in common: filters that look at nothing else are asked once for all nodes that are alike in it. */
 export interface SharedFacts {
@@ -30,6 +31,8 @@ export interface NodeFacts extends SharedFacts {
   perMachineMiB?: number
   /** What may be set aside of physical networks for machines. */
   bandwidth?: Bandwidth
+  /** Virtual functions on physical networks. */
+  pciDevices?: PciSupplies
 }
 
 /** A node with what its machines use, as filters see it. The object may be reused for the next node: read it, never keep it. */
@@ -37,6 +40,8 @@ export interface NodeRow extends SharedFacts {
   readonly name: string
   readonly bandwidth: Bandwidth | undefined
   readonly usedBandwidth: Bandwidth | undefined
+  readonly pciDevices: PciSupplies | undefined
+  readonly usedPciDevices: PciClaims | undefined
   readonly reserved: Reserved | undefined
   readonly perMachineMiB: number
   /** What may be handed out: real amounts times the allocation ratio. */

@@ -3,6 +3,7 @@ import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
 import { DEFAULT_RATIOS, type AllocationRatios, type NodeFacts, type NodeRow } from './node-facts.ts'
+import type { PciClaims, PciSupplies } from './pci-devices.ts'
 import { hashOf } from './tie-break.ts'
 
 /**
@@ -231,6 +232,12 @@ class RowView implements NodeRow {
   }
   get usedBandwidth(): Bandwidth | undefined {
     return this.#row.use.bandwidth
+  }
+  get pciDevices(): PciSupplies | undefined {
+    return this.#facts.pciDevices
+  }
+  get usedPciDevices(): PciClaims | undefined {
+    return this.#row.use.pciDevices
   }
   get reserved(): NodeFacts['reserved'] {
     return this.#facts.reserved

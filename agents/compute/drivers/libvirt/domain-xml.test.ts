@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { DEFAULT_PATHS } from '../../testing.ts'
-import { MAX_VOLUMES, type InstanceWant, type VolumeWant } from '../../instance-driver.ts'
+import { MAX_VOLUMES, type InstanceWant, type NicWant, type VolumeWant } from '../../instance-driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
@@ -136,6 +136,44 @@ describe('toDomainXml', () => {
     expect(attribute(tap!, ['alias'], 'name')).toBe(`ua-nic-${PORT}`)
     expect(attribute(vhost!, ['source'], 'path')).toBe('/run/nephele/vhostuser/vhubbbbbbbb-cc')
     expect(attribute(root, ['memoryBacking', 'access'], 'mode')).toBe('shared')
+  })
+
+  describe('a virtual function', () => {
+    const nic = { portUid: PORT, mac: 'fa:16:3e:00:00:01', networkUid: UID, addresses: [], mtu: 1500, slot: 0 }
+    const xml = (more: Partial<NicWant>) => {
+      const root = parseXml(xmlOf({ nics: [{ ...nic, vnicType: 'direct', ...more }] }))
+      return all(root, 'interface')[0]!
+    }
+    const virtualFunction = { address: '0000:0a:1f.7', interface: 'ens1f0v3' }
+    test('is given to the guest, and to its driver again afterwards; the card puts the tag on its frames', () => {
+      const one = xml({ virtualFunction: { ...virtualFunction, vlan: 42 } })
+      expect([one.getAttribute('type'), one.getAttribute('managed')]).toEqual(['hostdev', 'yes'])
+      const at = all(all(one, 'source')[0]!, 'address')[0]!
+      expect(['type', 'domain', 'bus', 'slot', 'function'].map((name) => at.getAttribute(name))).toEqual([
+        ...['pci', '0x0000', '0x0a', '0x1f', '0x7'],
+      ])
+      expect([attribute(one, ['mac'], 'address'), attribute(one, ['vlan', 'tag'], 'id')]).toEqual([nic.mac, '42'])
+      expect([attribute(one, ['alias'], 'name'), all(one, 'address').at(-1)?.getAttribute('bus')]).toEqual([
+        ...[`ua-nic-${PORT}`, '0x20'],
+      ])
+      for (const none of ['model', 'mtu', 'driver', 'target']) expect(all(one, none)).toEqual([])
+    })
+    test('or is its interface, which nobody shares, behind a virtio device', () => {
+      const one = xml({ vnicType: 'macvtap', virtualFunction })
+      expect(one.getAttribute('type')).toBe('direct')
+      expect([attribute(one, ['source'], 'dev'), attribute(one, ['source'], 'mode')]).toEqual([
+        'ens1f0v3',
+        'passthrough',
+      ])
+      expect([attribute(one, ['model'], 'type'), all(one, 'vlan')]).toEqual(['virtio', []])
+    })
+    test.each<[string, Partial<NicWant>]>([
+      ['unknown', {}],
+      ['of no address', { virtualFunction: { address: '0000:03:10' } }],
+      ['without an interface', { vnicType: 'macvtap', virtualFunction: { address: '0000:03:10.0' } }],
+    ])('that is %s keeps the machine from being defined', (_, more) => {
+      expect(() => xml(more)).toThrow(expect.objectContaining({ reason: 'PortNotReady' }))
+    })
   })
 
   test.each([

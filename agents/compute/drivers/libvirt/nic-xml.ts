@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine's interfaces as libvirt's XML: https://libvirt.org/formatdomain.html#network-interfaces
+import { TransientError } from '../../../../lib/errors.ts'
 import type { NicWant } from '../../instance-driver.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import { FIRST_NIC_BUS } from './pci-ports.ts'
@@ -26,7 +27,8 @@ export const nicBus = (slot: number): number => FIRST_NIC_BUS + slot
 export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }: NicContext): XmlTree {
   const common = {
     mac: { '@address': nic.mac },
-    model: { '@type': model },
+    // A function that the guest is given is the device itself.
+    ...(nic.vnicType === 'direct' ? {} : { model: { '@type': model } }),
     alias: { '@name': nicAlias(nic.portUid) },
     address: {
       '@type': 'pci',
@@ -44,6 +46,7 @@ export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }:
       ...common,
     }
   }
+  if (nic.vnicType === 'direct' || nic.vnicType === 'macvtap') return { ...functionTree(nic), ...common }
   return {
     '@type': 'ethernet',
     target: { '@dev': tapName(nic.portUid), '@managed': 'yes' },
@@ -53,6 +56,35 @@ export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }:
     ...(datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
     mtu: { '@size': String(nic.mtu) },
   }
+}
+
+/**
+ * A virtual function: libvirt gives it to the guest, and back to its driver (`managed`), or makes a macvtap device of its interface that nobody
+ * shares; it sets MAC and VLAN in the card. None of these takes an MTU. @throws TransientError `PortNotReady`
+ */
+function functionTree({ vnicType, virtualFunction }: NicWant): XmlTree {
+  const { address, interface: device, vlan } = virtualFunction ?? {}
+  const tagged = vlan === undefined ? {} : { vlan: { tag: { '@id': String(vlan) } } }
+  if (vnicType === 'macvtap') {
+    if (device === undefined) throw notGiven('has no interface on the node: no network driver has it')
+    return { '@type': 'direct', source: { '@dev': device, '@mode': 'passthrough' }, ...tagged }
+  }
+  const [, domain, bus, slot, fn] = PCI_ADDRESS.exec(address ?? '') ?? []
+  if (fn === undefined) throw notGiven('is not known at the moment')
+  const at = {
+    '@type': 'pci',
+    '@domain': `0x${domain}`,
+    '@bus': `0x${bus}`,
+    '@slot': `0x${slot}`,
+    '@function': `0x${fn}`,
+  }
+  return { '@type': 'hostdev', '@managed': 'yes', source: { address: at }, ...tagged }
+}
+
+const PCI_ADDRESS = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/
+
+function notGiven(what: string): TransientError {
+  return new TransientError('PortNotReady', `the virtual function of a port ${what}`)
 }
 
 /** One interface, as attach takes it. */

@@ -58,6 +58,11 @@ function whyNot(nic: NicWant, live: Pick<LiveDomain, 'freeBuses' | 'sharesMemory
       'the machine was started without a vhost-user interface, and so without memory that a switch can share: stop it and start it again'
     return new TransientError('MemoryNotShared', message)
   }
+  if (nic.vnicType === 'direct' || nic.vnicType === 'macvtap') {
+    const message =
+      'virtual functions are plugged in when a machine starts, not while it runs: stop it and start it again'
+    return new TransientError('NotWhileRunning', message)
+  }
   return undefined
 }
 

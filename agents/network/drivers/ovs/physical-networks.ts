@@ -255,6 +255,17 @@ function answersItself(why: string): string {
   return `connected, but the node's own IP can be reached from there (${why.slice(0, 300)}): see that the agent may write /proc/sys/net`
 }
 
+/** With what is wrong with their cards, unless something worse is. */
+export function withTroubles(
+  report: PhysicalReport,
+  troubles: ReadonlyMap<string, string> = new Map(),
+): PhysicalReport {
+  return report.map((one) => {
+    const trouble = troubles.get(one.name)
+    return trouble === undefined || one.error !== undefined ? one : { ...one, warning: one.warning ?? trouble }
+  })
+}
+
 /** In the order of the names. */
 function toReport(verdicts: readonly Pick<Verdict, 'name' | 'error' | 'warning'>[]): PhysicalReport {
   return verdicts
