@@ -212,7 +212,7 @@ export interface ComputeNodeStatus {
     /**
      * Virtual functions for Ports of vnicType direct and macvtap, by physical network, NUMA cell and model.
      *
-     * @maxItems 64
+     * @maxItems 32
      *
      * Items: Those that are alike.
      */

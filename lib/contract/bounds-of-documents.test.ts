@@ -356,7 +356,7 @@ describe('what a node says', () => {
     ['address', a(253), a(254)],
     ['encapAddress', a(253), a(254)],
     ['numa', list(256, inventory.numa[0]), list(257, inventory.numa[0])],
-    ['pciDevices', list(64, inventory.pciDevices[0]), list(65, inventory.pciDevices[0])],
+    ['pciDevices', list(32, inventory.pciDevices[0]), list(33, inventory.pciDevices[0])],
     ['pciDevices.0.physicalNetwork', a(63), a(64)],
     ['pciDevices.0.numaCell', 0, -1],
     ['pciDevices.0.vendorID', 'ffff', '0x8086'],

@@ -92,7 +92,7 @@ export const Inventory = z.object({
   /** Absent: not known, as where no resolver has run yet. */
   resolver: ResolverState.optional(),
   /** Virtual functions on physical networks, those in use included; alike ones together. Absent: not known, as before the agent has its roles. */
-  pciDevices: z.array(PciPool).max(64).optional(),
+  pciDevices: z.array(PciPool).max(32).optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
   pools: z
     .array(

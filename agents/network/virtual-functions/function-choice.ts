@@ -43,7 +43,7 @@ export function chooseFunction(
 }
 
 /** As many as an inventory takes: lib/contract/inventory.ts. */
-const MOST_KINDS = 64
+const MOST_KINDS = 32
 
 /** What the node has on a physical network, alike ones together. @param records by address */
 export function countFunctions(

@@ -133,7 +133,7 @@ const WORLD: readonly LogicalWant[] = [
   },
   { kind: 'AddressGroup', ...owner, uid: 'ag', addresses: ['192.0.2.0/24', '::/0', 'fd00:7::/48'] },
   { kind: 'SecurityGroup', ...owner, uid: 'sg-2', stateless: true, rules: [] },
-  ...[1, 2, 3, 4].map((n): LogicalWant => ({
+  ...[1, 2, 3, 4, 5].map((n): LogicalWant => ({
     ...{ kind: 'Port', ...owner, uid: `port-${n}`, networkUid: n === 3 ? 'net-2' : 'net-1' },
     mac: `fa:16:3e:00:00:0${n}`,
     fixedIPs:
@@ -143,9 +143,11 @@ const WORLD: readonly LogicalWant[] = [
             { subnetUid: 'sub-4', address: `10.0.0.1${n}`, hasDhcp: true },
             { subnetUid: 'sub-6', address: `fd00::1${n}`, hasDhcp: true },
           ],
-    ...(n === 4 ? { servedBy: ['n1', 'n2'] } : n === 2 ? {} : { node: 'n1' }),
+    // The last one is a virtual function of a machine.
+    ...(n > 3 ? { servedBy: ['n1', 'n2'] } : n === 2 ? {} : { node: 'n1' }),
+    ...(n === 5 ? { hostname: 'fast' } : {}),
     ...(n === 3 ? { parent: { portUid: 'port-1', vlan: 100 } } : {}),
-    portSecurityEnabled: n !== 3,
+    portSecurityEnabled: n !== 3 && n !== 5,
     ...(n === 3 ? {} : { dnsName: `vm-${n}.example` }),
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
     allowedAddressPairs: [],
