@@ -150,7 +150,7 @@ export interface InstanceDriver {
   ensureVolumes(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**
    * The same for interfaces. A machine that is on gets those that it lacks in their places.
-   * @throws TransientError `NoFreeSlot`, `MemoryNotShared`, `NotWhileRunning` for one that it can get at its next start only
+   * @throws TransientError `NoFreeSlot`, `MemoryNotShared` for one that it can get at its next start only
    */
   ensureNics(want: InstanceWant, signal: AbortSignal): Promise<BackendInstance>
   /**

@@ -85,22 +85,28 @@ test('what is claimed is not given twice, and free when a machine goes', async (
   expect(c.operator.get('instances', ns('two'))).toMatchObject({ status: { node: 'c2' } })
 })
 
-test('an interface that the guest let go of is given back; one more is not given to a machine that has its place', async () => {
+test('interfaces come and go while the machine runs, each with its claim; one for which there is none waits', async () => {
   for (const name of ['a', 'b', 'c']) c.port(name, dc())
+  const claims = (name: string) => (c.operator.get('instances', ns(name)) as Instance).status?.pciDevices?.[0]?.direct
+  const on = (name: string, ...ports: string[]) =>
+    c.set('instances', name, { networks: ports.map((of) => ({ portRef: { name: of } })) })
   await machine('one', 'a', 'b')
-  c.set('instances', 'one', { networks: [{ portRef: { name: 'a' } }] })
+  on('one', 'a')
   await c.operator.rest()
-  expect((c.operator.get('instances', ns('one')) as Instance).status?.pciDevices).toEqual([
-    { physicalNetwork: 'dc', direct: 1, macvtap: 0 },
-  ])
-  expect(port('b').status).not.toHaveProperty('pciAddress')
+  expect([claims('one'), port('b').status?.pciAddress]).toEqual([1, undefined])
   expect((await machine('two', 'b')).status?.node).toBe('c2')
-  c.set('instances', 'two', { networks: [{ portRef: { name: 'b' } }, { portRef: { name: 'c' } }] })
+  on('two', 'b', 'c')
   await c.operator.rest()
   expect(c.operator.reason('instances', ns('two'))).toBe('InterfaceNotHere')
   // Or it would take one that another machine has claimed.
-  expect([c.operator.reason('ports', ns('c')), port('c').status?.pciAddress]).toEqual(['Unbound', undefined])
+  expect([c.operator.reason('ports', ns('c')), port('c').status?.pciAddress, claims('two')]).toEqual([
+    ...['Unbound', undefined, 1],
+  ])
   expect(c.operator.world.bus.desired.find('c2', 'port', c.uidOf('c', 'ports'))).toBeUndefined()
+  c.operator.remove('instances', ns('one'))
+  await c.operator.rest()
+  expect([c.operator.reason('instances', ns('two')), claims('two')]).toEqual(['Ready', 2])
+  expect(port('c').status).toMatchObject({ state: 'ACTIVE', node: 'c2', pciAddress: '0000:03:10.2' })
 })
 
 test('what the node gives up says why', async () => {

@@ -2,8 +2,10 @@
 // The virtual functions that a machine claims of its node: one for each Port of vnicType direct or macvtap that it has or has not let go of.
 import { isDeepStrictEqual } from 'node:util'
 import type { Instance, Port } from '../../../lib/api/types.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import { addPciDevices, type PciClaims } from '../../scheduler/nodes/pci-devices.ts'
 import { toPortAmounts } from '../../scheduler/nodes/amounts.ts'
+import type { Claim } from '../../scheduler/scheduler.ts'
 import type { Caches } from '../../kind/row.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { claimOf } from '../common/machine-claims.ts'
@@ -35,7 +37,25 @@ export function recordPciDevices(instance: Instance, pciDevices: PciClaims | und
   else delete status.pciDevices
 }
 
-/** Gives back what its guest has let go of. A placed machine gets no function more (reach.ts), so that there is nothing to ask for. */
+/**
+ * Claims one more for a Port that is added to a placed machine; it is stored with the record of its interfaces, or dropped by the next run.
+ * @returns why its node has none; the machine is then woken when one is free
+ */
+export function claimFunction(
+  instance: Instance,
+  port: Port,
+  deps: Pick<InstanceDeps, 'caches' | 'scheduler' | 'waitingRoom'>,
+): string | undefined {
+  const more = wantedPciDevices([port], deps.caches)
+  const { uid } = instance.metadata
+  const has = deps.scheduler.findClaim(uid)?.find(({ node }) => node === instance.status?.node)
+  if (!more || !has) return undefined
+  const why = claimDevices(uid, has, addPciDevices(has.amounts.pciDevices, more), deps.scheduler)
+  if (why !== undefined) deps.waitingRoom.enter(keyOfObject(instance))
+  return why
+}
+
+/** Records what was claimed for Ports that were added, and gives back what its guest has let go of. */
 export function followPciDevices(instance: Instance, ports: readonly Port[], deps: InstanceDeps): void {
   const { caches, scheduler } = deps
   const [has] = claimOf(instance)
@@ -44,9 +64,16 @@ export function followPciDevices(instance: Instance, ports: readonly Port[], dep
   )
   const wanted = wantedPciDevices([...ports, ...leaving], caches)
   if (!has || isDeepStrictEqual(wanted, has.amounts.pciDevices)) return
-  const { vcpus, memoryMiB, diskGiB, bandwidth } = has.amounts
+  if (claimDevices(instance.metadata.uid, has, wanted, scheduler) === undefined) recordPciDevices(instance, wanted)
+}
+
+function claimDevices(
+  uid: string,
+  { node, amounts: { vcpus, memoryMiB, diskGiB, bandwidth } }: Claim[number],
+  wanted: PciClaims | undefined,
+  scheduler: InstanceDeps['scheduler'],
+): string | undefined {
   const amounts = { vcpus, memoryMiB, diskGiB, ...toPortAmounts(bandwidth, wanted) }
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
-  const why = scheduler.resize(has.node, { uid: instance.metadata.uid, amounts, ...ask })
-  if (why === undefined) recordPciDevices(instance, wanted)
+  return scheduler.resize(node, { uid, amounts, ...ask })
 }

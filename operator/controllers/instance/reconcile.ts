@@ -46,10 +46,11 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
     return status.node === undefined ? ports.outcome : boot(instance, { unresolved: ports.outcome }, deps, run)
   }
   if (status.node === undefined) return schedule(instance, admitted.object, ports.object, deps, run)
+  // In one write: who has an interface has a claim for it.
+  followPciDevices(instance, ports.object, deps)
   if (recordInterfaces(instance, ports.object)) return saved
   const isResized = followResize(instance, admitted.object, deps, run)
   followBandwidth(instance, ports.object, deps, run)
-  followPciDevices(instance, ports.object, deps)
   if (isResized) return saved
   return boot(instance, { admitted: admitted.object, ports: ports.object }, deps, run)
 }

@@ -46,13 +46,13 @@ export async function settleFunction(
   return lacks ?? (isUnserved ? noServer() : undefined) ?? whyNotTold(port, addresses) ?? done
 }
 
-/** Whether the machine was placed with it, and so has a function of its node set aside. */
+/** Whether the machine has it on record, and so a function of its node set aside. */
 function hasClaimed({ instance }: Binding, { metadata }: Port): boolean {
   return instance.status?.interfaces?.some(({ portUID }) => portUID === metadata.uid) ?? false
 }
 
 function unclaimed({ instance, node }: Binding): string {
-  return `Instance ${instance.metadata.name} was placed on node ${node} without it, and has no virtual function set aside: take it out of spec.networks there, or make the Instance anew`
+  return `Instance ${instance.metadata.name} on node ${node} has no virtual function set aside for it: its conditions say why`
 }
 
 function recordFunction(port: Port, binding: Binding | undefined, { bus, writer }: PortDeps): void {

@@ -7,11 +7,11 @@ import { port, vm, type WaitRow } from './row.ts'
 const LIBVIRT = { 'nephele.dev/compute': 'libvirt' }
 const DIRECT = { networkRef: { name: 'dc' }, vnicType: 'direct', portSecurityEnabled: false }
 const ON = { networks: [{ portRef: { name: 'eth' } }] }
-const functions = (c: QuietCloud, count: number) => {
+const functions = (c: QuietCloud, count: number, node = 'c1') => {
   const pciDevices = [
     { ...{ physicalNetwork: 'dc', vendorID: '8086', productID: '154c' }, count, direct: count, macvtap: count },
   ]
-  c.operator.addNode('c1', LIBVIRT, { physicalNetworks: [{ name: 'dc' }], pciDevices })
+  c.operator.addNode(node, LIBVIRT, { physicalNetworks: [{ name: 'dc' }], pciDevices })
 }
 const gateway = (c: QuietCloud) => c.addNode('g1', {}, { physicalNetworks: [{ name: 'dc' }] }, GATEWAY)
 const network = (c: QuietCloud) => {
@@ -20,11 +20,12 @@ const network = (c: QuietCloud) => {
   c.subnet('dc', { networkRef: { name: 'dc' }, cidr: '10.1.0.0/24' })
   c.port('eth', DIRECT)
 }
-/** A machine that was placed without it names it. */
+/** A machine that was placed without it names it, on a node that has none. */
 const late = async (c: QuietCloud) => {
   network(c)
   gateway(c)
-  functions(c, 1)
+  functions(c, 0)
+  await c.operator.rest()
   c.vm('vm', { networks: [] })
   await c.operator.rest()
   c.set('instances', 'vm', ON)
@@ -54,8 +55,8 @@ export const VIRTUAL_FUNCTION_ROWS: WaitRow[] = [
     ends: gateway,
   },
   ...([vm, where] as const).map((of): WaitRow => ({
-    ...{ reason: of === vm ? 'InterfaceNotHere' : 'Unbound', by: 'a virtual function that comes too late', where: of },
+    ...{ reason: of === vm ? 'InterfaceNotHere' : 'Unbound', by: 'a virtual function that there is not', where: of },
     waits: late,
-    ends: (c) => c.set('instances', 'vm', { networks: [] }),
+    ends: (c) => functions(c, 1, c.nodeOf('vm')),
   })),
 ]

@@ -44,8 +44,7 @@ describe('the plan', () => {
   test.each<[string, NicWant, number[], boolean, string | undefined]>([
     ['no place', nic(9), [1, 2], false, 'NoFreeSlot'],
     ['shared memory that there is', nic(1, { vnicType: 'vhostuser' }), [1], true, undefined],
-    ['a virtual function', nic(1, { vnicType: 'direct' }), [1], false, 'NotWhileRunning'],
-    ['the interface of one', nic(1, { vnicType: 'macvtap' }), [1], true, 'NotWhileRunning'],
+    ['a virtual function', nic(1, { vnicType: 'direct' }), [1], false, undefined],
     ['shared memory that there is not', nic(1, { vnicType: 'vhostuser' }), [1], false, 'MemoryNotShared'],
   ])('for %s keeps nothing else away', (_, one, slots, sharesMemory, reason) => {
     const at = { nics: [], freeBuses: free(...slots), sharesMemory }

@@ -58,11 +58,6 @@ function whyNot(nic: NicWant, live: Pick<LiveDomain, 'freeBuses' | 'sharesMemory
       'the machine was started without a vhost-user interface, and so without memory that a switch can share: stop it and start it again'
     return new TransientError('MemoryNotShared', message)
   }
-  if (nic.vnicType === 'direct' || nic.vnicType === 'macvtap') {
-    const message =
-      'virtual functions are plugged in when a machine starts, not while it runs: stop it and start it again'
-    return new TransientError('NotWhileRunning', message)
-  }
   return undefined
 }
 
@@ -93,9 +88,9 @@ export interface NicPlugging {
 export async function applyNicPlan(plug: NicPlugging, plan: NicPlan, signal: AbortSignal): Promise<unknown[]> {
   const { client, domain, context } = plug
   const failures: unknown[] = []
-  const attempt = async (run: Promise<unknown>): Promise<void> => {
+  const attempt = async (run: () => Promise<unknown>): Promise<void> => {
     try {
-      await run
+      await run()
     } catch (error) {
       signal.throwIfAborted()
       failures.push(error)
@@ -103,8 +98,8 @@ export async function applyNicPlan(plug: NicPlugging, plan: NicPlan, signal: Abo
   }
   const change = (name: 'attachDevice' | 'detachDevice', xml: string): Promise<unknown> =>
     client.call(name, { domain, xml, flags: Affect.live }, signal, PLUG_TIMEOUT_MS)
-  for (const nic of plan.detach) await attempt(change('detachDevice', toNicDetachXml(nic)).catch(unlessLeaving))
-  for (const nic of plan.attach) await attempt(change('attachDevice', toNicXml(nic, context)))
+  for (const nic of plan.detach) await attempt(() => change('detachDevice', toNicDetachXml(nic)).catch(unlessLeaving))
+  for (const nic of plan.attach) await attempt(() => change('attachDevice', toNicXml(nic, context)))
   return [...failures, ...plan.refused]
 }
 
