@@ -44,6 +44,7 @@ echo 'root:x:0:0:root:/root:/bin/sh' > $rd/etc/passwd
 echo /bin/sh > $rd/etc/shells
 install -m 755 /srv/init.sh $rd/init
 install -m 755 /srv/dhcp.sh $rd/etc/dhcp.sh
+install -m 755 /srv/dhcp6.sh $rd/etc/dhcp6.sh
 install -D -m 755 /srv/power-button.sh $rd/etc/acpi/PWRF/00000080
 (cd $rd && find . | sort | busybox cpio -o -H newc 2>/dev/null | gzip -9n) > /tmp/initrd.gz
 cp $kernel/boot/vmlinuz-* /tmp/vmlinuz

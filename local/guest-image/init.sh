@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# PID 1 of the test guest: DHCP, OpenStack metadata (config drive first, then 169.254.169.254), ssh keys, user data, a web server,
+# PID 1 of the test guest: DHCP, OpenStack metadata (config drive first, then 169.254.169.254 or fe80::a9fe:a9fe), ssh keys, user data, a web server,
 # and one line "MARK what uptime details" on the serial console for each step, which tests and `npm run cloud` read.
 /bin/busybox --install -s /bin
 export PATH=/bin:/usr/sbin HOME=/root
@@ -14,6 +14,7 @@ up() { cut -d' ' -f1 /proc/uptime; }
 
 acpid # /etc/acpi: the power button
 
+service=169.254.169.254
 echo "MARK boot $(up) $(cat /proc/sys/kernel/random/boot_id)"
 ip link set lo up
 if [ -e /sys/class/net/eth0 ]; then
@@ -22,15 +23,30 @@ if [ -e /sys/class/net/eth0 ]; then
     ip link set "$nic" up
     [ "$nic" = eth0 ] || udhcpc -i "$nic" -O mtu -O staticroutes -t 20 -T 1 -A 1 -s /etc/dhcp.sh -b >/dev/null 2>&1
   done
-  udhcpc -i eth0 -O mtu -O staticroutes -O hostname -t 20 -T 1 -A 1 -s /etc/dhcp.sh -b >/dev/null 2>&1
-  echo "MARK net $(up) $(ip -4 -o addr show dev eth0 | sed 's/.*inet \([^ ]*\).*/\1/') mtu $(cat /sys/class/net/eth0/mtu)"
+  lease() { udhcpc -i eth0 -O mtu -O staticroutes -O hostname -T 1 -A 1 -s /etc/dhcp.sh "$@" >/dev/null 2>&1; }
+  # What it made of a router advertisement.
+  made() { ip -6 -o addr show dev eth0 scope global | grep -v tentative | sed -n '1s/.*inet6 \([^ ]*\).*/\1/p'; }
+  six=
+  for _ in 1 2 3 4 5 6 7; do
+    lease -t 3 -n && break
+    # An advertisement says nothing of IPv4, and may have come first: that is asked for once more.
+    [ -z "$six" ] || break
+    six=$(made)
+  done
+  if [ -n "$(ip -4 -o addr show dev eth0)" ]; then :
+  elif [ -n "$six" ]; then
+    service='[fe80::a9fe:a9fe%eth0]'
+    udhcpc6 -i eth0 -l -n -q -t 5 -T 1 -s /etc/dhcp6.sh >/dev/null 2>&1
+  else lease -t 1 -b; fi
+  address=$(ip -4 -o addr show dev eth0 | sed 's/.*inet \([^ ]*\).*/\1/')
+  echo "MARK net $(up) ${address:-$six} mtu $(cat /sys/class/net/eth0/mtu)"
 fi
 
 drive=$(findfs LABEL=config-2 2>/dev/null)
 [ -z "$drive" ] || mount -o ro "$drive" /media/config || drive=
 get() {
   if [ -n "$drive" ]; then cat "/media/config/openstack/latest/$1" 2>/dev/null; return; fi
-  wget -q -T 3 -O - "http://169.254.169.254/openstack/latest/$1" 2>/dev/null
+  wget -q -T 3 -O - "http://$service/openstack/latest/$1" 2>/dev/null
 }
 meta=
 if [ -n "$drive" ] || [ -e /sys/class/net/eth0 ]; then

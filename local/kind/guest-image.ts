@@ -18,7 +18,7 @@ const DOCKERFILE = [
   run('sh', '-e', '-c', INSTALL),
   run('mkdir', '/usr/lib/guest-kernel'),
   run('sh', '-e', '-c', UNPACK_GUEST_KERNEL),
-  'COPY build.sh init.sh dhcp.sh power-button.sh /srv/',
+  'COPY build.sh init.sh dhcp.sh dhcp6.sh power-button.sh /srv/',
   run('bash', '/srv/build.sh'),
 ].join('\n')
 
