@@ -120,6 +120,7 @@ describe('a role', () => {
       'volume RoleNotConfigured',
       'balancer RoleNotConfigured',
       'vpn RoleNotConfigured',
+      'probe RoleNotConfigured',
       'instance RoleNotConfigured',
     ])
   })

@@ -14,12 +14,15 @@ import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.ts'
 import { chooseDatapath } from '../network/drivers/ovs/datapath.ts'
 import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/gateway-announcer.ts'
+import { OvsProbeDriver } from '../network/drivers/ovs/ovs-probe-driver.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
 import { PhysicalNetworks, withTroubles } from '../network/drivers/ovs/physical-networks.ts'
 import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
 import { followPacketLog } from '../network/packet-log/packet-log.ts'
 import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
+import { ProbeReconciler } from '../network/probe/probe-reconciler.ts'
+import { ProbeRecords } from '../network/probe/probe-records.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
@@ -98,6 +101,10 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ...{ driver, runDir: context.runDir, ready: (signal) => switchReady(database, signal) },
     launch: async (daemon, signal) => (await chooseLaunch())(daemon, signal),
   })
+  const probes = new ProbeReconciler({
+    driver: new OvsProbeDriver(database, switchDir),
+    records: new ProbeRecords(join(context.stateDir, 'probes')),
+  })
   let wanted: Chassis | undefined
   /** The bridges of SDN controllers. */
   let controlled: NonNullable<NodeSpec['physicalNetworks']> = []
@@ -132,7 +139,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   database.start(stop.signal)
   return {
     name: 'network',
-    reconcilers: [ports, balancers, vpn],
+    reconcilers: [ports, balancers, vpn, probes],
     inventory: [
       {
         name: 'switch',

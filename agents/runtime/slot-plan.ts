@@ -11,7 +11,7 @@ import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents
  */
 export const SLOTS: Readonly<Record<DocumentKind, number>> = {
   ...{ node: 2, port: 16, volume: 16, image: 8 },
-  ...{ balancer: 8, vpn: 4, instance: 24 },
+  ...{ balancer: 8, vpn: 4, probe: 4, instance: 24 },
 }
 const ORDER = Object.keys(SLOTS) as DocumentKind[]
 

@@ -262,7 +262,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'instance'
+    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
     /**
      * UID of the object.
      */
@@ -291,7 +291,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'instance'
+    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
     /**
      * UID that it carries.
      */

@@ -759,6 +759,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         source: { portRef: { name: 'eth0' } },
         destination: { portRef: { name: 'db' } },
         ...{ protocol: 'tcp', port: 5432, sourcePort: 50_000, etherType: 'IPv4', ttlSecondsAfterFinished: 60 },
+        verify: true,
       },
       status: {
         ...{ ...COMMON, state: 'Succeeded', completionTime: '2026-01-01T00:00:00Z', reachable: false },
@@ -772,6 +773,11 @@ export const SAMPLES: Record<string, Sample[]> = {
           { kind: 'SecurityGroup', namespace: 'team-a', name: 'default', action: 'Allowed', detail: 'egress' },
         ],
         answerPath: [{ kind: 'Port', namespace: 'team-a', name: 'db', action: 'Sent', detail: 'nothing' }],
+        probe: {
+          ...{ result: 'Answered', message: '10.0.1.7 answered', node: 'n1', sentAt: '2026-01-01T00:00:00Z' },
+          ...{ sourcePort: 50_000, roundTripMicroseconds: 900, answeredBy: '10.0.1.7' },
+        },
+        ...{ node: 'n1', epoch: 1 },
       },
     },
     {

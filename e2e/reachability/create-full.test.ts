@@ -116,6 +116,42 @@ test('between two networks: no router, no rule of a group, the wrong port, a fir
   await agrees(true)
 }, 120_000)
 
+test('a real packet beside it: a port where somebody listens, one where nobody does, and a guest that is silent', async () => {
+  const { spec } = await project.test.client.get<SecurityGroup>(SECURITY_GROUP, project.at('guests'))
+  const more = [{ direction: 'ingress', protocol: 'tcp', portRangeMin: 8080, portRangeMax: 8080 }]
+  const rules = [...(spec.rules ?? []), ...more, { direction: 'ingress', protocol: 'icmp' }]
+  await project.patch(SECURITY_GROUP, 'guests', { spec: { rules } })
+  const probed = async (question: object) => {
+    const { reachable, probe } = await ask({ ...question, verify: true })
+    expect(reachable).toBe(true)
+    return probe
+  }
+  const { status } = await project.test.client.get<Instance>(INSTANCE, project.at('near'))
+  const answered = await probed({ ...nearToFar, ...http })
+  expect(answered).toMatchObject({ result: 'Answered', node: status?.node, answeredBy: addressOf(far) })
+  expect(answered?.roundTripMicroseconds).toBeGreaterThan(0)
+  const refused = await probed({ ...nearToFar, protocol: 'tcp', port: 8080 })
+  expect(refused).toMatchObject({ result: 'Refused', answeredBy: addressOf(far) })
+  expect(refused?.message).toContain('nothing listens at tcp port 8080')
+
+  const farToNear = { source: { instanceRef: { name: 'far' } }, destination: { instanceRef: { name: 'near' } } }
+  expect(await probed(farToNear)).toMatchObject({ result: 'Answered' })
+  await door.ssh(near, 'echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all')
+  const silent = await probed(farToNear)
+  expect(silent).toMatchObject({ result: 'Silent' })
+  expect(silent?.message).toContain('although the network lets it pass')
+  await door.ssh(near, 'echo 0 > /proc/sys/net/ipv4/icmp_echo_ignore_all')
+  // What the network stops comes to nobody, and nobody answers.
+  const stopped = await ask({ ...nearToFar, protocol: 'tcp', port: 81, verify: true })
+  expect(stopped).toMatchObject({ reachable: false, probe: { result: 'Silent' } })
+  expect(stopped.probe?.message).toContain('as was to be expected')
+  // The nodes let go of it by themselves.
+  await waitUntilTrue('all probes to be forgotten', async () => {
+    const items = await project.test.client.list<Reachability>(REACHABILITY, { namespace: project.namespace })
+    return items.every(({ status }) => status?.node === undefined) || undefined
+  })
+}, 90_000)
+
 test('from and to the outside: no route, no floating IP; then a machine that is off', async () => {
   const outside = outsideGateway(project.test)
   const away = { source: { instanceRef: { name: 'near' } }, destination: { ipAddress: outside.address } }
@@ -145,6 +181,15 @@ test('from and to the outside: no route, no floating IP; then a machine that is 
     async () => (await outside.fetch(given?.ipAddress ?? '')) === 'far' || undefined,
   )
 
+  // As from the gateway of the physical network, which hears nothing of it.
+  expect(await ask({ ...into, verify: true })).toMatchObject({
+    ...{ reachable: true, probe: { result: 'Answered', answeredBy: given?.ipAddress } },
+  })
+  expect(await ask({ ...into, port: 8080, verify: true })).toMatchObject({
+    reachable: true,
+    probe: { result: 'Refused' },
+  })
+  expect(await ask({ ...away, verify: true })).toMatchObject({ reachable: true, probe: { result: 'Answered' } })
   await project.patch(INSTANCE, 'far', { spec: { runState: 'Stopped' } })
   const isOff = (one: Instance | undefined) => one?.status?.state === 'SHUTOFF'
   await waitForObject<Instance>(project.test.client, INSTANCE, project.at('far'), isOff, {
@@ -172,5 +217,5 @@ test('a question is refused names of others, goes after its time, and what canno
     timeoutMs: 20_000,
   })
   const table = await project.test.cloud.kubectl(['get', 'nreach', '-n', project.namespace])
-  expect(table).toMatch(/NAME +STATE +REACHABLE +STOPPED-BY +NAME +WHY +AGE/)
+  expect(table).toMatch(/NAME +STATE +REACHABLE +PROBE +STOPPED-BY +NAME +WHY +AGE/)
 }, 60_000)

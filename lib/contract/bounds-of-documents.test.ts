@@ -69,6 +69,13 @@ const desired = {
       ],
     },
   },
+  probe: {
+    ...{ ...header, kind: 'probe' },
+    spec: {
+      ...{ portUid: UID, sourceMac: mac, destinationMac: mac, source: '10.0.0.2', destination: '10.0.0.3' },
+      ...{ protocol: 'tcp', sourcePort: 61_000, destinationPort: 80 },
+    },
+  },
   instance: {
     ...{ ...header, kind: 'instance', grantedBootId: 'b' },
     spec: {
@@ -95,6 +102,10 @@ const observed = {
     ...{ volumesAttached: [UID], volumesListedFor: versions, vcpus: 0, memoryMiB: 0, rootDiskGiB: 0 },
     virtualFunction: { address: '0000:03:10.2', interface: 'ens1f0v0' },
     tunnels: [{ uid: UID, up: false, reason: 'PeerNotAnswering', message: 'm' }],
+    probeAnswer: {
+      ...{ result: 'Answered', sentAt: '2026-01-01T00:00:00Z', roundTripMicroseconds: 900 },
+      ...{ answeredBy: '10.0.0.3', detail: 'SYN, ACK' },
+    },
     pendingChanges: ['x'],
     orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic], asOf: '2026-01-01T00:00:00Z' }],
     unlisted: [{ kind: 'volume', what: 'w', reason: 'Reason', message: 'm' }],
@@ -230,6 +241,21 @@ describe.each<[keyof typeof desired, Row[]]>([
     ],
   ],
   [
+    'probe',
+    [
+      ['spec.portUid', a(63), a(64)],
+      ['spec.portUid', UID, undefined],
+      ['spec.outside', undefined, { networkUid: UID }],
+      ['spec.destinationMac', mac, 'fa:16'],
+      ['spec.destination', '10.0.0.4', 'fd00::4'],
+      ['spec.destination', '255.255.255.255', 'host'],
+      ['spec.protocol', 'udp', 'sctp'],
+      ['spec.sourcePort', 65_535, 65_536],
+      ['spec.sourcePort', 1, 0],
+      ['spec.destinationPort', 65_535, undefined],
+    ],
+  ],
+  [
     'volume',
     [
       ['spec.sizeGiB', 1, 0],
@@ -324,6 +350,10 @@ describe('what a node says', () => {
     ['facts.nics.0.addresses', ['::ffff:10.0.0.1'], ['any text']],
     ['facts.volumesAttached', list(64, 'u'), list(65, 'u')],
     ['facts.tunnels', list(64, { uid: 'u', up: true }), list(65, { uid: 'u', up: true })],
+    ['facts.probeAnswer.result', 'Silent', 'Lost'],
+    ['facts.probeAnswer.sentAt', '2026-01-01T00:00:00.000Z', 'now'],
+    ['facts.probeAnswer.roundTripMicroseconds', INT32, INT32 + 1],
+    ['facts.probeAnswer.answeredBy', 'fd00::1', 'host'],
     ['facts.volumesAttached', ['u'], ['U']],
     ...['vcpus', 'memoryMiB', 'rootDiskGiB', 'sizeGiB', 'restarts'].flatMap((field): Row[] => [
       [`facts.${field}`, 0, -1],

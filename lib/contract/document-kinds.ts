@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod'
 import { BalancerSpec } from './balancer-spec.ts'
+import { ProbeSpec } from './probe.ts'
 import { ImageSpec, InstanceSpec, NodeSpec, PortSpec, VolumeSpec } from './specs.ts'
 import { VpnSpec } from './vpn.ts'
 
@@ -26,6 +27,7 @@ export const DOCUMENTS = {
   port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
   balancer: { spec: BalancerSpec, holds: 'copy', states: ['starting', 'active', 'failed', 'refused', 'gone'] },
   vpn: { spec: VpnSpec, holds: 'copy', states: ['starting', 'ready', 'failed', 'refused', 'gone'] },
+  probe: { spec: ProbeSpec, holds: 'copy', states: ['sending', 'done', 'failed', 'refused', 'gone'] },
   instance: {
     spec: InstanceSpec,
     holds: 'original',

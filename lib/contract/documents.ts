@@ -14,6 +14,7 @@ export * from './document-kinds.ts'
 export * from './inventory.ts'
 export * from './notification.ts'
 export * from './observed.ts'
+export * from './probe.ts'
 export * from './specs.ts'
 export * from './vpn.ts'
 
@@ -58,6 +59,7 @@ export type VolumeDocument = z.infer<Presents['volume']>
 export type PortDocument = z.infer<Presents['port']>
 export type BalancerDocument = z.infer<Presents['balancer']>
 export type VpnDocument = z.infer<Presents['vpn']>
+export type ProbeDocument = z.infer<Presents['probe']>
 export type InstanceDocument = z.infer<Presents['instance']>
 
 export const PresentDocument = z.discriminatedUnion('kind', Object.values(PRESENT) as [AnyPresent, ...AnyPresent[]])

@@ -5,6 +5,7 @@ import { BalancerProbes } from './balancer-probes.ts'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
 import { interfaceName, mac, networkKey, pciAddress, sha256, uid } from './fields.ts'
+import { ProbeAnswer } from './probe.ts'
 import { VolumeConnection } from './specs.ts'
 import { Versions } from './versions.ts'
 import { MOST_VPN_CONNECTIONS } from './vpn.ts'
@@ -109,6 +110,8 @@ export const ObservedFacts = z.object({
   probes: BalancerProbes.optional(),
   /** vpn: of each connection of the document */
   tunnels: z.array(ObservedTunnel).max(MOST_VPN_CONNECTIONS).optional(),
+  /** probe: what came back */
+  probeAnswer: ProbeAnswer.optional(),
   /** node: what the agent found that carries our mark and no document asks for */
   orphans: firstOf(Orphan, 256).optional(),
   /** node: ordered by kind, with few places of each, so that no kind is cut off. Absent beside `orphans`: everything was listed. */

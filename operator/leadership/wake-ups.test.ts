@@ -133,6 +133,7 @@ const ELSEWHERE: Record<string, string> = {
   CertificateInvalid: 'the same',
   CertificateExpired: 'the same',
   CertificateExpiresSoon: 'the condition CertificatesValid: whoever renews it, as above',
+  ProbeFailed: 'a node’s report: whatever it says next wakes the object, as for Probing',
   Failed: 'a node’s report: whatever it says next wakes the object, as for Building',
   Refused: 'a node’s last report: stalls',
   PlugFailed: 'a node’s report: whatever it says next wakes the object, as for Plugging',
@@ -215,7 +216,11 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     NodeSilent: 'only while the list of what its node is still to release is full',
     RouterDeleting: 'the same',
   },
-  reachabilities: { NoGatewayNode: 'status.stoppedBy: nothing waits for it' },
+  reachabilities: {
+    NoGatewayNode: 'status.stoppedBy: nothing waits for it',
+    InUse: 'nothing refers to a Reachability',
+    NodeLost: 'as NodeSilent, by the watch of its node; its time is over within a minute',
+  },
   subnets: { SubnetNotReady: 'of it, to others' },
   vpnServices: {
     NetworkNotReady: 'its Router has a gateway there, and so it is',

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node's `gone` is evidence: it goes with its tombstone only when no resource can ask for it any more.
 import { describe, expect, test } from '@jest/globals'
-import type { ComputeNode, Image, Instance, LoadBalancer, Port, Volume, VPNService } from '../../lib/api/types.ts'
+import type {
+  ComputeNode,
+  Image,
+  Instance,
+  LoadBalancer,
+  Port,
+  Reachability,
+  Volume,
+  VPNService,
+} from '../../lib/api/types.ts'
 import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import { toDocumentKey } from '../../lib/contract/subjects.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
@@ -22,6 +31,7 @@ const OBJECTS: Record<DocumentKind, KubeObject> = {
   port: port(),
   volume: stored<Volume>('data', { sizeGiB: 1 }),
   balancer: stored<LoadBalancer>('lb', { vip: { subnetRef: { name: 's' } }, listeners: [] }),
+  probe: stored<Reachability>('probe', { source: {}, destination: {} }),
   vpn: stored<VPNService>('vpn', { routerRef: { name: 'r' } }),
   image: stored<Image>('img', { source: { http: { url: 'http://x/y' } }, format: 'raw' }),
   node: stored<ComputeNode>('c1', {}, cluster),

@@ -49,6 +49,8 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
     }
     case 'vpn':
       return { state: 'ready', facts: { tunnels: document.spec.connections.map(({ uid }) => ({ uid, up: true })) } }
+    case 'probe':
+      return { state: 'done', facts: { probeAnswer: { result: 'Answered', sentAt: '2026-01-01T00:00:00Z' } } }
     case 'instance': {
       const { runState, volumes, ports } = document.spec
       const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]

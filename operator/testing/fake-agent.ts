@@ -25,6 +25,7 @@ export class FakeNode {
   readonly volumes = new Map<string, Document<'volume'>>()
   readonly balancers = new Map<string, Document<'balancer'>>()
   readonly vpns = new Map<string, Document<'vpn'>>()
+  readonly probes = new Map<string, Document<'probe'>>()
   readonly ports = new Map<string, Document<'port'>>()
   readonly instances = new Map<
     string,
@@ -95,6 +96,7 @@ const RECONCILERS = {
   port: ports,
   balancer: balancers,
   vpn: vpns,
+  probe: probes,
   instance: instances,
 } satisfies { [K in Exclude<DocumentKind, 'node'>]: (node: FakeNode) => KindReconciler<K> }
 
@@ -195,6 +197,16 @@ function vpns(node: FakeNode) {
       return { state: 'ready', facts: { tunnels: document.spec.connections.map(({ uid }) => ({ uid, up: true })) } }
     },
   } satisfies KindReconciler<'vpn'>
+}
+
+function probes(node: FakeNode) {
+  return {
+    ...base('probe', node, node.probes),
+    async reconcile(document): Promise<Observation<'probe'>> {
+      node.probes.set(document.uid, document)
+      return { state: 'done', facts: { probeAnswer: { result: 'Answered', sentAt: '2026-01-01T00:00:00Z' } } }
+    },
+  } satisfies KindReconciler<'probe'>
 }
 
 function instances(node: FakeNode) {

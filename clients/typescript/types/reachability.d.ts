@@ -93,6 +93,10 @@ export interface ReachabilitySpec {
    */
   etherType?: 'IPv4' | 'IPv6'
   /**
+   * Whether a real packet is sent, too, as if the sender had, once: a SYN, an empty datagram or an echo request. What comes back stands in status.probe, beside the answer. The guest sees nothing of it but echo replies and ICMP errors. *immutable*
+   */
+  verify?: boolean
+  /**
    * How long the answer stays before it is deleted. *immutable*
    */
   ttlSecondsAfterFinished?: number
@@ -212,6 +216,47 @@ export interface ReachabilityStatus {
      */
     detail?: string
   }[]
+  /**
+   * What came of the real packet that spec.verify asks for.
+   */
+  probe?: {
+    /**
+     * Answered: by who was asked for; Refused: there is a machine, which says no (a reset, or an ICMP error that says port unreachable or prohibited); Unreachable: an ICMP error says that nothing is there; Silent: nothing came back within four seconds; Unknown: it was not sent, or its node does not say.
+     */
+    result: 'Answered' | 'Refused' | 'Unreachable' | 'Silent' | 'Unknown'
+    /**
+     * A sentence for people: what came back, and what that means beside the answer.
+     */
+    message: string
+    /**
+     * The node that sent it.
+     */
+    node?: string
+    /**
+     * When it was sent first, by the clock of the node.
+     */
+    sentAt?: string
+    /**
+     * The port that it was sent from, or the identifier of the echo request.
+     */
+    sourcePort?: number
+    /**
+     * How long the answer took. The first packet to a machine takes longer.
+     */
+    roundTripMicroseconds?: number
+    /**
+     * The address that answered.
+     */
+    answeredBy?: string
+  }
+  /**
+   * The node that sends the probe, as long as it has to do with it.
+   */
+  node?: string
+  /**
+   * Which placement: how often it was given to a node.
+   */
+  epoch?: number
   /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
    *

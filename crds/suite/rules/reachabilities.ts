@@ -20,6 +20,11 @@ export const REACHABILITY: RuleCase[] = [
     bad: { 'spec.sourcePort': 50_000 },
   },
   {
+    ...{ kind: 'Reachability', path: 'spec', says: 'a probe is sent with protocol tcp, udp or icmp' },
+    bad: { 'spec.protocol': 'sctp' },
+    good: [{ 'spec.protocol': 'udp' }, { 'spec.protocol': 'sctp', 'spec.verify': false }],
+  },
+  {
     ...{ kind: 'Reachability', path: 'spec', says: 'are of two families', sample: 1 },
     bad: { 'spec.destination': { ipAddress: 'fd00::9' } },
     good: [{ 'spec.destination': { ipAddress: '203.0.113.20' } }],

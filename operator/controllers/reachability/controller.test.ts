@@ -27,6 +27,15 @@ test('what an answer hangs on wakes those of its namespace that have none', () =
   expect(woken('routers', stored<Router>('main', {}, { namespace: 'third' }))).toEqual([])
 })
 
+test('a probe that is over lets those go on that wait to send theirs', () => {
+  const spec = { source: { portRef: { name: 'a' } }, destination: { portRef: { name: 'b' } }, verify: true }
+  world.put('reachabilities', stored<Reachability>('next', spec, { status: { state: 'Pending' } }))
+  const woken = wokenBy(world, reachabilityController)
+  const over = question('over', { state: 'Succeeded' })
+  expect(woken('reachabilities', over, question('over', { state: 'Succeeded', node: 'n1' }))).toEqual(['ns/next'])
+  expect(woken('reachabilities', over, question('over', { state: 'Pending' }))).toEqual([])
+})
+
 const ready = { ready: true, reconciling: false, stalled: false }
 test.each([
   [{ state: 'Succeeded', reachable: true }, { kind: 'done' }, { ...ready, reason: 'Answered' }],
@@ -34,6 +43,11 @@ test.each([
     { state: 'Succeeded', reachable: false, stoppedBy: { direction: 'answer', reason: 'NoRoute', message: 'no way' } },
     { kind: 'done' },
     { ...ready, reason: 'Answered', message: 'no way' },
+  ],
+  [
+    { state: 'Succeeded', reachable: true, probe: { result: 'Silent', message: 'nothing came back' } },
+    { kind: 'done' },
+    { ...ready, message: 'the request gets there, and its answer back; probe: nothing came back' },
   ],
   [
     { state: 'Failed' },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { REACHABILITY } from '../../../lib/api/kinds.ts'
+import { FINALIZER, REACHABILITY } from '../../../lib/api/kinds.ts'
 import type { Reachability } from '../../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
@@ -18,6 +18,13 @@ const INVOLVED = [
   'floatingIPs',
 ] as const satisfies KindName[]
 
+/** Of a condition. */
+const MOST_CHARACTERS = 1024
+
+function nodeOf(reachability: KubeObject): string | undefined {
+  return (reachability as Reachability).status?.node
+}
+
 export function reachabilityController(
   deps: OperatorDeps,
   informers: OperatorInformers,
@@ -28,18 +35,29 @@ export function reachabilityController(
   return {
     name: 'reachability',
     kind: REACHABILITY,
-    watches: INVOLVED.map((name) => watchOf(informerOf(name, informers), unanswered)),
+    finalizer: FINALIZER,
+    watches: [
+      ...INVOLVED.map((name) => watchOf(informerOf(name, informers), unanswered)),
+      // The probe of another one is over.
+      {
+        ...watchOf(informers.reachabilities, () =>
+          deps.caches.reachabilities.listBy('toProbe', 'true').map(keyOfObject),
+        ),
+        when: (old, now) => nodeOf(old) !== undefined && nodeOf(now) === undefined,
+      },
+    ],
     // Each has OVN's tables read anew.
     concurrency: 1,
     reconcile: (reachability, run) => reconcileReachability(reachability, deps, run),
     readiness: (reachability, result) => {
-      const { state, reachable, stoppedBy } = reachability.status ?? {}
+      const { state, reachable, stoppedBy, probe } = reachability.status ?? {}
       const usual = readinessOf(reachability, result)
       // It waits for nothing but its end.
       if (state === 'Failed') return { ...usual, reconciling: false, stalled: true }
       if (!usual.ready || state !== 'Succeeded') return usual
-      const message = reachable === true ? 'the request gets there, and its answer back' : (stoppedBy?.message ?? '')
-      return { ...usual, reason: 'Answered', message }
+      const verdict = reachable === true ? 'the request gets there, and its answer back' : (stoppedBy?.message ?? '')
+      const message = probe ? `${verdict}; probe: ${probe.message}` : verdict
+      return { ...usual, reason: 'Answered', message: message.slice(0, MOST_CHARACTERS) }
     },
   }
 }

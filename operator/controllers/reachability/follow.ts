@@ -66,7 +66,8 @@ export async function follow(question: Question, deps: FollowDeps, signal: Abort
 
 type First = { packet: LogicalPacket; finding?: undefined } | { packet?: undefined; finding: Finding }
 
-function firstPacket(question: Question, caches: Caches): First {
+/** What the sender sends, and to which next hop; or why it cannot. Pure. */
+export function firstPacket(question: Question, caches: Caches): First {
   const { source, destination, protocol, port, sourcePort } = question
   const common = { protocol, sourcePort, isAnswer: false, source: source.address }
   if (source.what === 'outside') {

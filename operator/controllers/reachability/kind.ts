@@ -31,14 +31,28 @@ export const network: Reference<Reachability, 'networks'> = {
     spec.source.networkRef ? [{ ref: spec.source.networkRef, field: 'spec.source.networkRef' }] : [],
 }
 
+/** The node that has its probe: nothing is lost with that. */
+const node: Reference<Reachability, 'computeNodes'> = {
+  to: 'computeNodes',
+  refs: ({ status }) => (status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]),
+}
+
 export function isFinished({ status }: Reachability): boolean {
   return status?.state === 'Succeeded' || status?.state === 'Failed'
 }
 
 export const reachabilityKind: KindRow<Reachability> = {
-  references: { instance, port, network },
+  references: { instance, port, network, node },
   indexes: {
     /** The namespace of one that has no answer yet. */
     unanswered: (reachability) => (isFinished(reachability) ? [] : [reachability.metadata.namespace ?? '']),
+    /** `true`: it is to send a probe, and has not. */
+    toProbe: (reachability) =>
+      reachability.spec.verify === true && reachability.status?.node === undefined && !isFinished(reachability)
+        ? ['true']
+        : [],
+    /** The namespace of one whose probe a node has. */
+    probing: ({ metadata, status }) => (status?.node === undefined ? [] : [metadata.namespace ?? '']),
   },
+  document: 'probe',
 }

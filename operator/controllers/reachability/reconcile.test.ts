@@ -2,6 +2,7 @@
 // What a Reachability promises: a question is asked once, of what is there; its answer is in words of resources that may be told; and it goes.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type {
+  ComputeNode,
   FirewallGroup,
   FirewallPolicy,
   FloatingIP,
@@ -387,6 +388,216 @@ describe('of other projects', () => {
   test('their Ports cannot be asked from', async () => {
     const outcome = await reconcile(question({ source: { portRef: { name: 'secret' } } }))
     expect(outcome).toMatchObject({ kind: 'wait', reason: 'PortNotFound' })
+  })
+})
+
+describe('a probe', () => {
+  const heard = (reachability: Reachability, answer: object, more: object = {}) =>
+    world.report('probe', reachability, {
+      ...{ node: 'n1', state: 'done', epoch: reachability.status?.epoch ?? 0 },
+      ...{ facts: { probeAnswer: { result: 'Answered', sentAt: '2026-01-01T00:00:01.000Z', ...answer } }, ...more },
+    })
+  const documentOf = (reachability: Reachability) =>
+    world.bus.desired.read('n1', 'probe', reachability.metadata.uid) as Promise<Record<string, unknown> | undefined>
+  beforeEach(() => {
+    world.put('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' }))
+    world.bus.heartbeats.expect(['n1'])
+    world.bus.heartbeats.beat('n1', 'boot')
+  })
+  /** Placed and told. */
+  async function begun(spec: Partial<Spec> = {}) {
+    const reachability = world.put('reachabilities', question({ verify: true, ...spec }))
+    expect(await reconcile(reachability)).toEqual({ kind: 'saved' })
+    world.put('reachabilities', reachability)
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'wait', reason: 'Probing' })
+    return reachability
+  }
+
+  test('has a node that is written down before it is told; the answer of the network is there by then', async () => {
+    const reachability = world.put('reachabilities', question({ verify: true }))
+    expect(await reconcile(reachability)).toEqual({ kind: 'saved' })
+    expect(reachability.status).toMatchObject({ state: 'Pending', reachable: true, node: 'n1', epoch: 1 })
+    expect(await documentOf(reachability)).toBeUndefined()
+    await reconcile(reachability)
+    expect(await documentOf(reachability)).toMatchObject({
+      tombstone: false,
+      spec: {
+        ...{ portUid: 'uid-client', sourceMac: '0a:00:00:00:00:11', destinationMac: '0a:00:00:00:00:12' },
+        ...{ source: '10.0.1.11', destination: '10.0.1.12', protocol: 'tcp', destinationPort: 80 },
+        sourcePort: expect.any(Number),
+      },
+    })
+  })
+
+  test('what came back is written before the node forgets it, and then the document goes', async () => {
+    const reachability = await begun({ sourcePort: 50_000 })
+    const { length } = asked
+    heard(reachability, { roundTripMicroseconds: 1234, answeredBy: '10.0.1.12', detail: 'SYN, ACK' })
+    expect(await reconcile(reachability)).toEqual({ kind: 'saved' })
+    expect(await documentOf(reachability)).toMatchObject({ tombstone: false })
+    expect(reachability.status).toMatchObject({
+      ...{ state: 'Succeeded', reachable: true, completionTime: '2026-01-01T00:00:00Z' },
+      probe: {
+        ...{ result: 'Answered', node: 'n1', sentAt: '2026-01-01T00:00:01.000Z', sourcePort: 50_000 },
+        ...{ roundTripMicroseconds: 1234, answeredBy: '10.0.1.12' },
+        message: '10.0.1.12 answered with SYN, ACK after 1.2 ms',
+      },
+    })
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'done' })
+    expect(await documentOf(reachability)).toMatchObject({ tombstone: true })
+    expect(reachability.status?.node).toBe('n1')
+    world.report('probe', reachability, { node: 'n1', state: 'gone', epoch: 1 })
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'done' })
+    expect([reachability.status?.node, reachability.status?.probe?.node]).toEqual([undefined, 'n1'])
+    expect(asked).toHaveLength(length)
+  })
+
+  test('stays what it is, whatever changes meanwhile; a bucket that was lost has it again', async () => {
+    const reachability = await begun()
+    const before = await documentOf(reachability)
+    putPort('web', 'front', '10.0.1.77')
+    await reconcile(reachability)
+    expect(await documentOf(reachability)).toEqual(before)
+    await world.bus.desired.withdraw('n1', 'probe', reachability.metadata.uid)
+    await reconcile(reachability)
+    expect(await documentOf(reachability)).toMatchObject({ spec: { destination: '10.0.1.77' }, versions: { epoch: 1 } })
+  })
+
+  test.each<[string, object, string]>([
+    ['Refused', { answeredBy: '10.0.1.12', detail: 'a reset' }, 'nothing listens at tcp port 80'],
+    ['Silent', {}, 'a firewall inside the machine drops it'],
+    [
+      'Unreachable',
+      { answeredBy: '10.0.1.1', detail: 'ICMP: host unreachable' },
+      '10.0.1.1 said after 0.0 ms that nothing',
+    ],
+    ['Unknown', { detail: 'interrupted' }, 'not known: interrupted'],
+  ])('%s, although the network lets it pass', async (result, answer, message) => {
+    const reachability = await begun()
+    heard(reachability, { result, ...answer })
+    await reconcile(reachability)
+    expect(reachability.status).toMatchObject({ reachable: true, probe: { result } })
+    expect(reachability.status?.probe?.message).toContain(message)
+  })
+
+  test.each<[string, string]>([
+    ['Answered', 'although SecurityGroupRuleMissing should stop it'],
+    ['Silent', 'nothing came back, as was to be expected'],
+  ])('%s, although the network stops it', async (result, message) => {
+    answers = [stoppedAt({ why: 'securityGroups', portUid: 'uid-web', direction: 'ingress' })]
+    const reachability = await begun({ protocol: 'udp' })
+    heard(reachability, { result })
+    await reconcile(reachability)
+    expect(reachability.status).toMatchObject({ reachable: false, probe: { result } })
+    expect(reachability.status?.probe?.message).toContain(message)
+  })
+
+  test('an empty datagram is answered by few', async () => {
+    const reachability = await begun({ protocol: 'udp', port: 53 })
+    heard(reachability, { result: 'Silent' })
+    await reconcile(reachability)
+    expect(reachability.status?.probe?.message).toContain('do not answer an empty datagram at udp port 53')
+  })
+
+  test.each<[string, Partial<Spec>, () => void, string]>([
+    ['of a machine that is off', {}, () => off('client'), 'Instance ns/vm-client does not run'],
+    ['that cannot leave its Subnet', toDb, () => undefined, 'no Router has the gateway address'],
+    [
+      'from outside, to what no node has',
+      fromOutside,
+      () => (openOutside(), lead({ portUID: 'uid-web', fixedIPAddress: '10.0.1.12' })),
+      'at no node of the cloud',
+    ],
+    ['of a virtual function', {}, () => straight('client'), 'Port ns/client goes past the switch (vnicType direct)'],
+    ['of a silent node', {}, () => silence(), 'node n1'],
+  ])('%s is not sent: the answer stands, and the probe says why', async (_, spec, happens, why) => {
+    happens()
+    const reachability = question({ verify: true, ...spec })
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'done' })
+    expect(reachability.status).toMatchObject({ state: 'Succeeded', probe: { result: 'Unknown' } })
+    expect(reachability.status?.probe?.message).toContain(`no probe: `)
+    expect(reachability.status?.probe?.message).toContain(why)
+    expect(reachability.status?.node).toBeUndefined()
+  })
+  const off = (name: string) =>
+    world.put('instances', stored<Instance>(`vm-${name}`, MACHINE, { status: { state: 'SHUTOFF' } }))
+  const straight = (name: string) => {
+    const port = world.deps.caches.ports.find('ns', name)!
+    world.put('ports', { ...port, spec: { ...port.spec, vnicType: 'direct' } })
+  }
+  /** Others beat on: the silence of one is its own. */
+  const silence = () => {
+    const others = Array.from({ length: 9 }, (_, i) => `other-${i}`)
+    world.bus.heartbeats.expect(['n1', ...others])
+    world.clock.ms += 600_000
+    for (const name of others) world.bus.heartbeats.beat(name, 'boot')
+    world.bus.heartbeats.tick()
+  }
+
+  test('from outside comes in where the Router’s traffic does, or at the machine’s own node, under the Network’s tag', async () => {
+    openOutside()
+    world.put('networks', {
+      ...world.deps.caches.networks.find('infra', 'public')!,
+      status: { segmentationID: 12 },
+    })
+    world.network.moveGateway('uid-main', 'n1')
+    lead({ portUID: 'uid-web', fixedIPAddress: '10.0.1.12' })
+    const central = await begun(fromOutside)
+    expect(await documentOf(central)).toMatchObject({
+      spec: {
+        ...{ outside: { networkUid: 'uid-public', vlan: 12 }, sourceMac: '02:00:00:00:00:01' },
+        ...{ destinationMac: gatewayMac('uid-main'), source: '203.0.113.1', destination: '203.0.113.20' },
+      },
+    })
+    world.drop('reachabilities', central)
+    await world.bus.desired.withdraw('n1', 'probe', central.metadata.uid)
+    world.network.moveGateway('uid-main', 'n9')
+    lead({ portUID: 'uid-web', fixedIPAddress: '10.0.1.12', distributed: true })
+    const own = await begun(fromOutside)
+    expect(await documentOf(own)).toMatchObject({ node: 'n1', spec: { destinationMac: floatingMac('uid-fip') } })
+  })
+
+  test('a node that fails says so, and is waited for by half a minute more than questions are', async () => {
+    const reachability = await begun()
+    const error = { reason: 'PortNotPlugged', message: 'not yet', terminal: false }
+    heard(reachability, {}, { state: 'failed', facts: {}, error })
+    const at = '2026-01-01T00:01:20Z'
+    expect(await reconcile(reachability, at)).toMatchObject({ reason: 'PortNotPlugged', retryAfterMs: 10_000 })
+    expect(await reconcile(reachability, '2026-01-01T00:01:30Z')).toEqual({ kind: 'saved' })
+    expect(reachability.status).toMatchObject({
+      ...{ state: 'Succeeded', reachable: true },
+      probe: { result: 'Unknown', node: 'n1', message: 'no probe: not yet' },
+    })
+  })
+
+  test('two of a namespace are under way at a time, eight of a node', async () => {
+    const other = (name: string, namespace: string) =>
+      world.put(
+        'reachabilities',
+        stored<Reachability>(name, question().spec, { namespace, uid: name, status: { node: 'n1' } }),
+      )
+    other('a', 'ns')
+    const one = other('b', 'ns')
+    const third = question({ verify: true })
+    expect(await reconcile(third)).toMatchObject({ kind: 'wait', reason: 'ProbeLimit' })
+    expect(asked).toEqual([])
+    world.drop('reachabilities', one)
+    const others = Array.from({ length: 7 }, (_, i) => other(`n${i}`, `team-${i}`))
+    expect(await reconcile(third)).toMatchObject({
+      reason: 'ProbeLimit',
+      message: expect.stringContaining('node n1 has 8'),
+    })
+    for (const first of others.slice(0, 1)) world.drop('reachabilities', first)
+    expect(await reconcile(third)).toEqual({ kind: 'saved' })
+  })
+
+  test('one that is deleted meanwhile has its node let go first', async () => {
+    const reachability = await begun()
+    reachability.metadata.deletionTimestamp = '2026-01-01T00:00:10Z'
+    expect(await reconcile(reachability)).toMatchObject({ kind: 'wait', reason: 'Releasing' })
+    expect(await documentOf(reachability)).toMatchObject({ tombstone: true })
+    world.report('probe', reachability, { node: 'n1', state: 'gone', epoch: 1 })
+    expect(await reconcile(reachability)).toEqual({ kind: 'released' })
   })
 })
 

@@ -2,6 +2,7 @@
 // What a question of reachability waits for before it can be asked.
 import type { CacheName } from '../memory-cluster.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
+import { without } from '../answers.ts'
 import type { WaitRow } from './row.ts'
 
 const where: Where = ['reachabilities', ns('why')]
@@ -17,7 +18,55 @@ const SOURCES: [CacheName, string, object, object][] = [
   ['networks', 'Network', { networkRef: TO, ipAddress: '10.0.0.1' }, { external: true }],
 ]
 
+/** A machine asks for a Port, and sends a probe that no node has answered yet. */
+const probe = async (c: QuietCloud, name = 'why') => {
+  c.operator.answer = without('probe')
+  if (name === 'why') {
+    c.vm('sender')
+    c.port('peer')
+    await c.operator.rest()
+  }
+  const spec = { source: { instanceRef: { name: 'sender' } }, destination: { portRef: { name: 'peer' } }, verify: true }
+  c.make('reachabilities', name, spec)
+}
+const PROBE_ROWS: WaitRow[] = [
+  { ...{ reason: 'Probing', where, next }, waits: (c) => probe(c), ends: (c) => c.answersAll() },
+  {
+    ...{ reason: 'ProbeLimit', next },
+    where: ['reachabilities', ns('third')],
+    waits: async (c) => {
+      await probe(c)
+      await probe(c, 'second')
+      await c.operator.rest()
+      await probe(c, 'third')
+    },
+    ends: (c) => c.answersAll(),
+  },
+  {
+    ...{ reason: 'NodeSilent', where, next },
+    waits: async (c) => {
+      await probe(c)
+      await c.operator.rest()
+      c.operator.silence(c.nodeOf('sender'))
+    },
+    ends: (c) => {
+      c.operator.beat(c.nodeOf('sender'))
+      c.answersAll()
+    },
+  },
+  {
+    ...{ reason: 'Releasing', where, next: 'gone' },
+    waits: async (c) => {
+      await probe(c)
+      await c.operator.rest()
+      c.operator.remove(...where)
+    },
+    ends: (c) => c.answersAll(),
+  },
+]
+
 export const REACHABILITY_ROWS: WaitRow[] = [
+  ...PROBE_ROWS,
   ...SOURCES.flatMap(([cache, kind, source, spec]): WaitRow[] => [
     {
       ...{ reason: `${kind}NotFound`, where, next },

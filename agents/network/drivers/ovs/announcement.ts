@@ -42,7 +42,7 @@ export function announcementOf(gateway: OvsRow, bindings: Rows, view: SwitchView
   const mac = readStrings(gateway['mac'])[0]?.split(' ')[0]
   if (network === undefined || mac === undefined || !MAC.test(mac)) return undefined
   const localnet = localnetPortName(network)
-  const end = physicalEndOf(localnet, view)
+  const end = localnetEndOf(localnet, view, (bridge) => bridge !== INTEGRATION_BRIDGE)
   return end && { ...end, frame: reverseArp(mac, vlanOf(localnet, bindings)) }
 }
 
@@ -53,11 +53,18 @@ function vlanOf(localnet: string, bindings: Rows): number | undefined {
   return undefined
 }
 
-/** The port by which ovn-controller connects the integration bridge to a physical network's: where what OVN sends arrives. */
-function physicalEndOf(localnet: string, view: SwitchView): Pick<Announcement, 'bridge' | 'inPort'> | undefined {
+/**
+ * One end of the patch by which ovn-controller connects the integration bridge to a physical network's: at the latter's what OVN sends arrives, at
+ * the former's what comes from outside.
+ */
+export function localnetEndOf(
+  localnet: string,
+  view: SwitchView,
+  isOf: (bridge: string) => boolean,
+): Pick<Announcement, 'bridge' | 'inPort'> | undefined {
   for (const bridge of view.rows('Bridge').values()) {
     const name = readString(bridge['name'])
-    if (name === undefined || name === INTEGRATION_BRIDGE) continue
+    if (name === undefined || !isOf(name)) continue
     for (const uuid of readUuids(bridge['ports'])) {
       const port = view.rows('Port').get(uuid)
       if (readMap(port?.['external_ids'])['ovn-localnet-port'] !== localnet) continue
