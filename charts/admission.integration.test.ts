@@ -345,6 +345,15 @@ describe('user data', () => {
     await expect(
       kubectl('-n', 'team', 'patch', 'nvpnc', 'office', '--type=merge', '-p', other, '--as', 'maker'),
     ).rejects.toThrow(refusal)
+    const turned = (name: string) =>
+      JSON.stringify({ spec: { preSharedKeySecretRef: null, certificateSecretRef: { name } } })
+    const patch = (text: string) =>
+      kubectl('-n', 'team', 'patch', 'nvpnc', 'office', '--type=merge', '-p', text, '--as', 'maker')
+    await expect(patch(turned('token'))).rejects.toThrow(
+      'spec.certificateSecretRef names Secret token, which maker may not get',
+    )
+    await expect(patch(JSON.stringify({ spec: { certificateSecretRef: { name: 'token' } } }))).rejects.toThrow('not both')
+    await patch(turned('boot'))
   }, 30_000)
 
   test('the same of certificates of a LoadBalancer, each of as many as it may name', async () => {

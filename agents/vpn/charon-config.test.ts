@@ -8,7 +8,9 @@ import {
   connectionMessage,
   espProposal,
   ikeProposal,
-  keyMessage,
+  intermediateMessages,
+  privateKeyMessage,
+  sharedKeyMessage,
   strongswanConf,
   typedIdentity,
 } from './charon-config.ts'
@@ -48,6 +50,7 @@ test.each([
   ['203.0.113.7', '203.0.113.7'],
   ['gw.example.com', 'fqdn:gw.example.com'],
   ['gw@example.com', 'rfc822:gw@example.com'],
+  ['C=CH, O=An Example, CN=gw', 'C=CH, O=An Example, CN=gw'],
 ])('%s is %s', (id, typed) => {
   expect(typedIdentity(id)).toBe(typed)
 })
@@ -58,6 +61,9 @@ describe('no text of a user is more than a value', () => {
     ['a wildcard', { peerID: '*.example.com' }],
     ['anybody', { peerID: '%any' }],
     ['a type of identity', { localID: 'asn1dn:#30' }],
+    ['a subject with a wildcard', { peerID: 'C=CH, CN=*' }],
+    ['a subject in the other form', { peerID: '/C=CH/CN=gw' }],
+    ['a subject with an unknown part', { peerID: 'CN=gw, X=1' }],
     ['a key in hexadecimal', { localID: '@#0102' }],
     ['another line', { peerID: 'a\nb' }],
     ['a name to be looked up', { peerAddress: 'gw.example.com' }],
@@ -85,10 +91,24 @@ describe('no text of a user is more than a value', () => {
         expect(shape(sent)).toBe(usual)
         const [[, own] = []] = sectionsOf(sent)
         expect(sectionOf(own, 'remote-1')).toMatchObject({
-          id: expect.stringMatching(/^((fqdn|rfc822):[A-Za-z0-9_.+@-]+|[0-9.]+)$/),
+          id: expect.stringMatching(/^((fqdn|rfc822):[A-Za-z0-9_.+@-]+|[0-9.]+|([A-Za-z]+=[A-Za-z0-9 ._@-]+(, )?)+)$/),
         })
-        expect(keyMessage(parsed.data)).toMatchObject({ data: preSharedKey })
+        expect(sharedKeyMessage(parsed.data)).toMatchObject({ data: preSharedKey })
       }),
+    )
+  })
+
+  test('certificates are what is in them, and nothing else', () => {
+    const certificate = { chain: ['Own+', 'Mid/'], privateKey: 'Key=', authorities: ['Root', 'More'] }
+    const pem = (label: string, text: string) => `-----BEGIN ${label}-----\n${text}\n-----END ${label}-----\n`
+    const [[, own] = []] = sectionsOf(connectionMessage(CONNECTION, '203.0.113.5', certificate))
+    const certs = (...all: string[]) => all.map((text) => pem('CERTIFICATE', text))
+    expect(sectionOf(own, 'local-1')).toMatchObject({ auth: 'pubkey', certs: certs('Own+') })
+    expect(sectionOf(own, 'remote-1')).toMatchObject({ auth: 'pubkey', cacerts: certs('Root', 'More') })
+    expect(privateKeyMessage(certificate)).toEqual({ type: 'any', data: pem('PRIVATE KEY', 'Key=') })
+    // charon trusts none of them: the flag of an authority would.
+    expect(intermediateMessages(certificate)).toEqual(
+      certs('Mid/').map((data) => ({ type: 'X509', flag: 'NONE', data })),
     )
   })
 

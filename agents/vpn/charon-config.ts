@@ -2,7 +2,7 @@
 // What a charon is started with and told. Pure. No word of a user is in its file; all that users choose goes to it over vici, where values have
 // lengths and nothing is quoted, and only in the forms that the contract has checked.
 import { isIPv4 } from 'node:net'
-import type { VpnConnection } from '../../lib/contract/vpn.ts'
+import { isSubject, type VpnCertificate, type VpnConnection } from '../../lib/contract/vpn.ts'
 import type { ViciSection } from '../../lib/vici/message.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { ViciSection } from '../../lib/vici/message.ts'
  */
 export function strongswanConf(socketPath: string): string {
   return `charon-systemd {
-  load = random nonce openssl pem x509 pubkey kernel-libipsec kernel-netlink socket-default vici
+  load = random nonce openssl pem pkcs1 pkcs8 x509 constraints pubkey kernel-libipsec kernel-netlink socket-default vici
   install_routes = no
   install_virtual_ip = no
   retransmit_timeout = 1.0
@@ -77,15 +77,28 @@ export function espProposal(policy: VpnConnection['ipsecPolicy']): string {
   return `${ENCRYPTION[encryptionAlgorithm]}${hash}-${GROUPS[pfs]}`
 }
 
-/** An address by itself, as charon reads it; all else with its type before it, so that nothing else in it means anything. */
+/** An address or a subject by itself, as charon reads it; all else with its type before it, so that nothing else in it means anything. */
 export function typedIdentity(id: string): string {
-  if (isIPv4(id)) return id
+  if (isIPv4(id) || isSubject(id)) return id
   return id.includes('@') ? `rfc822:${id}` : `fqdn:${id}`
 }
 
-/** For load-conn: its name is the connection's uid, as that of its one child is. */
-export function connectionMessage(connection: VpnConnection, localAddress: string): ViciSection {
+/**
+ * For load-conn: its name is the connection's uid, as that of its one child is.
+ * @param certificate that it names: the peer's has to be of one of its authorities, whatever else charon knows
+ */
+export function connectionMessage(
+  connection: VpnConnection,
+  localAddress: string,
+  certificate?: VpnCertificate,
+): ViciSection {
   const { uid, peerAddress, peerID, localID, peerCIDRs, localCIDRs, ikePolicy, ipsecPolicy, dpdSeconds } = connection
+  const own: ViciSection = certificate
+    ? { auth: 'pubkey', certs: pemOf(certificate.chain.slice(0, 1)) }
+    : { auth: 'psk' }
+  const theirs: ViciSection = certificate
+    ? { auth: 'pubkey', cacerts: pemOf(certificate.authorities) }
+    : { auth: 'psk' }
   return {
     [uid]: {
       version: '2',
@@ -99,8 +112,8 @@ export function connectionMessage(connection: VpnConnection, localAddress: strin
       unique: 'replace',
       // Whoever begins anew is the agent, which can say why it failed.
       keyingtries: '1',
-      'local-1': { auth: 'psk', id: typedIdentity(localID) },
-      'remote-1': { auth: 'psk', id: typedIdentity(peerID) },
+      'local-1': { ...own, id: typedIdentity(localID) },
+      'remote-1': { ...theirs, id: typedIdentity(peerID) },
       children: {
         [uid]: {
           mode: 'tunnel',
@@ -118,6 +131,25 @@ export function connectionMessage(connection: VpnConnection, localAddress: strin
 }
 
 /** For load-shared. */
-export function keyMessage({ uid, preSharedKey, localID, peerID }: VpnConnection): ViciSection {
+export function sharedKeyMessage({ uid, preSharedKey = '', localID, peerID }: VpnConnection): ViciSection {
   return { id: uid, type: 'IKE', data: preSharedKey, owners: [typedIdentity(localID), typedIdentity(peerID)] }
+}
+
+/** For load-key. */
+export function privateKeyMessage({ privateKey }: VpnCertificate): ViciSection {
+  return { type: 'any', data: toPem('PRIVATE KEY', privateKey) }
+}
+
+/** For load-cert, one by one: what charon sends with our certificate. It trusts none of them. */
+export function intermediateMessages({ chain }: VpnCertificate): ViciSection[] {
+  return pemOf(chain.slice(1)).map((data) => ({ type: 'X509', flag: 'NONE', data }))
+}
+
+function pemOf(certificates: readonly string[]): string[] {
+  return certificates.map((der) => toPem('CERTIFICATE', der))
+}
+
+/** RFC 7468. */
+function toPem(label: string, base64: string): string {
+  return `-----BEGIN ${label}-----\n${base64.match(/.{1,64}/g)?.join('\n') ?? ''}\n-----END ${label}-----\n`
 }

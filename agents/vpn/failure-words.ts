@@ -1,38 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a tunnel does not come up, from what charon writes about it, in words for people.
+import type { VpnConnection } from '../../lib/contract/vpn.ts'
+
 export interface TunnelFailure {
   reason: string
   message: string
 }
 
-const FAILURES: readonly [pattern: RegExp, reason: string, message: (peer: string) => string][] = [
+type Peer = Pick<VpnConnection, 'peerAddress' | 'certificate'>
+
+const FAILURES: readonly [pattern: RegExp, reason: string, message: (peer: Peer) => string][] = [
   [
-    /AUTHENTICATION_FAILED notify error|MAC mismatched|constraint check failed|no shared key found/,
+    /no trusted \w+ (public key|certificate) found|no issuer certificate found|(subject|issuer) certificate invalid|no trusted certificate found|peer not authenticated by CA/,
+    'PeerCertificateRefused',
+    ({ peerAddress }) =>
+      `the certificate of peer ${peerAddress} is not accepted: it has to be of an authority in ca.crt, to be valid now, and to have peerID as its subject or alternative name`,
+  ],
+  [
+    /AUTHENTICATION_FAILED notify error|MAC mismatched|constraint check failed|no shared key found|no private key found|no issuer .*constraint/,
     'AuthenticationFailed',
-    (peer) =>
-      `peer ${peer} and we do not accept each other's proof: the pre-shared key, peerID or localID differs on the two sides`,
+    ({ peerAddress, certificate }) =>
+      certificate === undefined
+        ? `peer ${peerAddress} and we do not accept each other's proof: the pre-shared key, peerID or localID differs on the two sides`
+        : `peer ${peerAddress} and we do not accept each other's proof: it does not trust the authority of our certificate, or peerID or localID differs on the two sides`,
   ],
   [
     /giving up after \d+ retransmits|establishing IKE_SA failed, peer not responding|deleting half open IKE_SA/,
     'PeerNotAnswering',
-    (peer) => `peer ${peer} does not answer: it is off, not reached (UDP ports 500 and 4500), or does not know us`,
+    ({ peerAddress }) =>
+      `peer ${peerAddress} does not answer: it is off, not reached (UDP ports 500 and 4500), or does not know us`,
   ],
   [
     /no acceptable (\w+ )*found|NO_PROPOSAL_CHOSEN|INVALID_KE_PAYLOAD|no matching proposal|received proposals unacceptable/,
     'NoProposalChosen',
-    (peer) =>
-      `peer ${peer} and we have no algorithms in common, or it does not know our address: set ikePolicy and ipsecPolicy to what it has`,
+    ({ peerAddress }) =>
+      `peer ${peerAddress} and we have no algorithms in common, or it does not know our address: set ikePolicy and ipsecPolicy to what it has`,
   ],
   [
     /TS_UNACCEPT|traffic selectors .*inacceptable|traffic selectors .*unacceptable/,
     'RangesNotAccepted',
-    (peer) =>
-      `peer ${peer} does not accept the ranges: peerCIDRs and localCIDRs have to be its own, the other way round`,
+    ({ peerAddress }) =>
+      `peer ${peerAddress} does not accept the ranges: peerCIDRs and localCIDRs have to be its own, the other way round`,
   ],
 ]
 
 /** Undefined: the line is of something else. */
-export function failureOf(line: string, peer: string): TunnelFailure | undefined {
+export function failureOf(line: string, peer: Peer): TunnelFailure | undefined {
   const found = FAILURES.find(([pattern]) => pattern.test(line))
   return found && { reason: found[1], message: found[2](peer) }
 }

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ViciError } from '../../lib/vici/client.ts'
 import type { VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
-import type { ViciSection } from '../../lib/vici/message.ts'
+import { textOf, type ViciSection } from '../../lib/vici/message.ts'
 import { CONNECTION } from './testing/connection.ts'
 import { Tunnels } from './tunnels.ts'
 
@@ -12,14 +12,22 @@ let tunnels: Tunnels
 let sent: string[] = []
 let loaded: string[] = []
 let sas: ViciSection[] = []
+let keys = new Set<string>()
 const charon = {
   async request(command: string, message: ViciSection = {}): Promise<ViciSection> {
     if (command === 'get-conns') return { conns: loaded }
+    if (command === 'get-keys') return { keys: [...keys] }
     if (command === 'list-sas') {
       for (const sa of sas) tunnels.onEvent('list-sa', sa)
       return {}
     }
     sent.push(command)
+    if (command === 'unload-key') keys.delete(textOf(message, 'id') ?? '')
+    if (command === 'load-key') {
+      const id = `id-of-${textOf(message, 'data')?.split('\n')[1]}`
+      keys.add(id)
+      return { success: 'yes', id }
+    }
     if (command === 'load-conn') loaded = [...loaded, ...Object.keys(message)]
     if (command === 'unload-conn') loaded = loaded.filter((name) => name !== message['name'])
     if (command === 'terminate' && sas.length === 0) throw new ViciError(command, 'no matching SAs')
@@ -33,13 +41,26 @@ const ensure = async (...connections: VpnConnection[]) => {
   await tunnels.ensure(spec(...connections), charon)
   return sent
 }
+const [ONE, TWO] = ['1'.repeat(64), '2'.repeat(64)]
+const CERTIFICATES = {
+  [ONE]: { chain: ['own', 'between'], privateKey: 'one', authorities: ['root'] },
+  [TWO]: { chain: ['other'], privateKey: 'two', authorities: ['root'] },
+}
+const ensureCertified = async (...all: [uid: string, certificate: string][]) => {
+  sent = []
+  const bare: VpnConnection = { ...CONNECTION }
+  delete bare.preSharedKey
+  const connections = all.map(([uid, certificate]) => ({ ...bare, uid, certificate }))
+  await tunnels.ensure({ ...spec(...connections), certificates: CERTIFICATES }, charon)
+  return sent
+}
 const up = { c1: { state: 'ESTABLISHED', 'child-sas': { 'c1-1': { state: 'INSTALLED' } } } }
 const log = (msg: string) => tunnels.onEvent('log', { 'ikesa-name': 'c1', msg })
 
 beforeEach(() => {
   now = 1000
   tunnels = new Tunnels(() => now)
-  ;[sent, loaded, sas] = [[], [], []]
+  ;[sent, loaded, sas, keys] = [[], [], [], new Set()]
 })
 
 test('it is told a connection once, and asks the peer; a tunnel that is up is left alone', async () => {
@@ -75,6 +96,30 @@ test('a tunnel that the agent before has set up goes on', async () => {
   ;[loaded, sas] = [['c1'], [up]]
   expect(await ensure(CONNECTION)).toEqual(['load-shared', 'load-conn'])
   expect(tunnels.observe()).toEqual([{ uid: 'c1', up: true }])
+})
+
+describe('certificates', () => {
+  test('with those between, and no key that both know; another one is told at once', async () => {
+    expect(await ensureCertified(['c1', ONE])).toEqual([
+      ...['unload-shared', 'load-cert', 'load-key', 'load-conn', 'initiate'],
+    ])
+    sas = [up]
+    expect(await ensureCertified(['c1', ONE])).toEqual([])
+    expect(await ensureCertified(['c1', TWO])).toEqual([
+      ...['unload-shared', 'load-key', 'load-conn', 'terminate', 'unload-key'],
+    ])
+    expect([...keys]).toEqual(['id-of-two'])
+  })
+
+  test('a private key stays as long as one connection has it, and one of an agent before goes', async () => {
+    keys.add('old')
+    await ensureCertified(['c1', ONE], ['c2', ONE])
+    expect([...keys]).toEqual(['id-of-one'])
+    await ensureCertified(['c2', ONE])
+    expect([...keys]).toEqual(['id-of-one'])
+    await ensure(CONNECTION)
+    expect([...keys]).toEqual([])
+  })
 })
 
 describe('who asks, and when', () => {
@@ -116,6 +161,9 @@ describe('why it is down, in words', () => {
   test.each([
     ['received AUTHENTICATION_FAILED notify error', 'AuthenticationFailed'],
     ["tried 1 shared key for 'a' - 'b', but MAC mismatched", 'AuthenticationFailed'],
+    ["constraint check failed: identity 'gw' required, not matched by 'x'", 'AuthenticationFailed'],
+    ["no trusted ECDSA public key found for 'gw'", 'PeerCertificateRefused'],
+    ["constraint check failed: peer not authenticated by CA 'CN=root'", 'PeerCertificateRefused'],
     ['giving up after 4 retransmits', 'PeerNotAnswering'],
     ['received NO_PROPOSAL_CHOSEN notify error', 'NoProposalChosen'],
     ['received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built', 'NoProposalChosen'],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connections of one charon: given to it, taken away, set up again when they are down, and what is said of each.
 import type { ObservedTunnel } from '../../lib/contract/observed.ts'
-import type { VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import type { VpnCertificate, VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
 import { sectionOf, sectionsOf, textOf, type ViciSection } from '../../lib/vici/message.ts'
-import { connectionMessage, keyMessage } from './charon-config.ts'
+import { connectionMessage, intermediateMessages, privateKeyMessage, sharedKeyMessage } from './charon-config.ts'
 import { endedByPeer, failureOf, notYet, type TunnelFailure } from './failure-words.ts'
 
 /** The part of a vici connection that this needs. */
@@ -17,6 +17,8 @@ interface Tunnel {
   loaded: string
   isUp: boolean
   failure: TunnelFailure
+  /** As charon calls it. */
+  privateKey: string | undefined
   failures: number
   /** When this side asks next; of one that waits for the peer never. */
   askAt: number
@@ -36,6 +38,8 @@ export class Tunnels {
   readonly #now: () => number
   #sas: ViciSection[] = []
   #settling = 0
+  /** The private keys that were in use when the others were last unloaded. */
+  #keysFor: string | undefined
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
@@ -52,7 +56,7 @@ export class Tunnels {
       return true
     }
     const tunnel = this.#byUid.get(textOf(message, 'ikesa-name') ?? '')
-    const failure = tunnel && failureOf(textOf(message, 'msg') ?? '', tunnel.connection.peerAddress)
+    const failure = tunnel && failureOf(textOf(message, 'msg') ?? '', tunnel.connection)
     if (!tunnel || !failure) return false
     const isNew = tunnel.failure.reason !== failure.reason
     tunnel.failure = failure
@@ -60,11 +64,13 @@ export class Tunnels {
   }
 
   /** Makes charon have these connections and no others, and asks the peers of those that are down and due. */
-  async ensure({ connections, outside }: VpnSpec, charon: Control): Promise<void> {
+  async ensure({ connections, certificates = {}, outside }: VpnSpec, charon: Control): Promise<void> {
     const localAddress = outside.addresses[0]?.address ?? ''
     const wanted = new Map(connections.map((connection) => [connection.uid, connection]))
     for (const uid of await this.#listLoaded(charon)) if (!wanted.has(uid)) await this.#unload(uid, charon)
-    for (const connection of connections) await this.#load(connection, localAddress, charon)
+    for (const connection of connections)
+      await this.#load(connection, certificates[connection.certificate ?? ''], localAddress, charon)
+    await this.#unloadPrivateKeys(charon)
     await this.#look(charon)
     for (const tunnel of this.#byUid.values()) await this.#ask(tunnel, charon)
   }
@@ -94,19 +100,49 @@ export class Tunnels {
     this.#byUid.delete(uid)
   }
 
-  async #load(connection: VpnConnection, localAddress: string, charon: Control): Promise<void> {
+  /** Those that nobody uses any more, also of an agent before. */
+  async #unloadPrivateKeys(charon: Control): Promise<void> {
+    const used = new Set([...this.#byUid.values()].map(({ privateKey }) => privateKey))
+    if (this.#keysFor === [...used].join()) return
+    const { keys } = await charon.request('get-keys')
+    for (const id of Array.isArray(keys) ? (keys as string[]) : [])
+      if (!used.has(id)) await charon.request('unload-key', { id }).catch(unlessRefused)
+    this.#keysFor = [...used].join()
+  }
+
+  /** What both sides prove themselves by. @returns what charon calls the private key */
+  async #loadKey(
+    connection: VpnConnection,
+    certificate: VpnCertificate | undefined,
+    charon: Control,
+  ): Promise<string | undefined> {
+    if (!certificate) {
+      await charon.request('load-shared', sharedKeyMessage(connection))
+      return undefined
+    }
+    await charon.request('unload-shared', { id: connection.uid }).catch(unlessRefused)
+    for (const message of intermediateMessages(certificate)) await charon.request('load-cert', message)
+    return textOf(await charon.request('load-key', privateKeyMessage(certificate)), 'id')
+  }
+
+  async #load(
+    connection: VpnConnection,
+    certificate: VpnCertificate | undefined,
+    localAddress: string,
+    charon: Control,
+  ): Promise<void> {
     const { uid, peerAddress, initiates } = connection
     const loaded = JSON.stringify([connection, localAddress])
     const known = this.#byUid.get(uid)
     if (known?.loaded === loaded) return
-    await charon.request('load-shared', keyMessage(connection))
-    await charon.request('load-conn', connectionMessage(connection, localAddress))
+    const privateKey = await this.#loadKey(connection, certificate, charon)
+    await charon.request('load-conn', connectionMessage(connection, localAddress, certificate))
     // What stands was agreed on by the former key and ranges.
     if (known) await stop(uid, charon)
     const yields = known === undefined && !isLower(localAddress, peerAddress)
     const askAt = initiates ? this.#now() + (yields ? YIELD_MS : 0) : Infinity
     const failure = notYet(peerAddress, initiates)
-    this.#byUid.set(uid, { connection, loaded, isUp: false, failure, failures: 0, askAt })
+    this.#byUid.set(uid, { connection, loaded, isUp: false, failure, privateKey, failures: 0, askAt })
   }
 
   /** What stands, as charon says. */

@@ -817,6 +817,17 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...{ ...COMMON, state: 'ACTIVE', since: '2026-01-01T00:00:00Z', vpnServiceUID: 'u3' },
         localCIDRs: ['10.1.0.0/24'],
+        localID: 'gw@example.org',
+      },
+    },
+    {
+      spec: {
+        ...{ vpnServiceRef: { name: 'main' }, peerAddress: '198.51.100.7', peerCIDRs: ['172.16.0.0/16'] },
+        ...{ certificateSecretRef: { name: 'gw' }, peerID: 'C=CH, O=Example, CN=gw' },
+      },
+      status: {
+        certificate: { subject: 'CN=cloud', issuer: 'CN=root', notAfter: '2027-01-01T00:00:00Z' },
+        localID: 'cloud.example.org',
       },
     },
   ],

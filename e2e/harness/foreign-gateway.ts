@@ -17,7 +17,7 @@ const INDEX = 239
 export const BEHIND = { address: '172.20.0.1', cidr: '172.20.0.0/24' }
 
 const DAEMON = `charon-systemd {
-  load = random nonce openssl pem x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
+  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
   plugins {
     vici {
       socket = unix:///run/foreign.vici
@@ -29,7 +29,10 @@ const DAEMON = `charon-systemd {
 }
 `
 
-const connections = (own: string, peer: string, peerCIDR: string, psk: string) => `connections {
+/** By what it proves itself, and whom it believes: a key that both know, or PEM of its certificate, that one's key, and our authority. */
+export type ForeignProof = { psk: string } | { certificate: string; privateKey: string; authority: string }
+
+const connections = (own: string, peer: string, peerCIDR: string, proof: ForeignProof) => `connections {
   site {
     version = 2
     local_addrs = ${own}
@@ -38,11 +41,11 @@ const connections = (own: string, peer: string, peerCIDR: string, psk: string) =
     dpd_delay = 2s
     unique = replace
     local {
-      auth = psk
+      ${'psk' in proof ? 'auth = psk' : 'auth = pubkey\n      certs = /etc/swanctl/x509/own.pem'}
       id = office.example.com
     }
     remote {
-      auth = psk
+      ${'psk' in proof ? 'auth = psk' : 'auth = pubkey\n      cacerts = /etc/swanctl/x509ca/cloud.pem'}
       id = ${peer}
     }
     children {
@@ -55,9 +58,7 @@ const connections = (own: string, peer: string, peerCIDR: string, psk: string) =
   }
 }
 secrets {
-  ike-site {
-    secret = "${psk}"
-  }
+  ${'psk' in proof ? `ike-site {\n    secret = "${proof.psk}"\n  }` : ''}
 }
 `
 
@@ -65,7 +66,7 @@ export interface ForeignGateway extends AsyncDisposable {
   address: string
   run(argv: readonly string[], timeoutMs?: number): Promise<ExecResult>
   /** Starts its strongSwan with this peer. */
-  start(peer: string, peerCIDR: string, psk: string): Promise<void>
+  start(peer: string, peerCIDR: string, proof: ForeignProof): Promise<void>
   /** Ends it without a word to anybody. */
   kill(): Promise<void>
 }
@@ -103,9 +104,15 @@ export async function startForeignGateway(test: TestCloud): Promise<ForeignGatew
   return {
     address,
     run,
-    async start(peer, peerCIDR, psk) {
+    async start(peer, peerCIDR, proof) {
       await write('/run/strongswan.conf', DAEMON)
-      await write('/run/foreign.conf', connections(address, peer, peerCIDR, psk))
+      await write('/run/foreign.conf', connections(address, peer, peerCIDR, proof))
+      if ('certificate' in proof) {
+        await run(['mkdir', '-p', ...['x509', 'x509ca', 'private'].map((folder) => `/etc/swanctl/${folder}`)])
+        await write('/etc/swanctl/x509/own.pem', proof.certificate)
+        await write('/etc/swanctl/private/own.pem', proof.privateKey)
+        await write('/etc/swanctl/x509ca/cloud.pem', proof.authority)
+      }
       const background = [
         'start-stop-daemon',
         '--start',

@@ -8,15 +8,27 @@ import { PUBLIC } from './public.ts'
 import { waitForObject, waitForReady } from './wait.ts'
 
 /** A Secret `name` with this key, which the operator may read. */
-export async function putKey(project: Project, name: string, psk: string): Promise<void> {
+export function putKey(project: Project, name: string, psk: string): Promise<void> {
+  return putVPNSecret(project, name, { psk })
+}
+
+/** A Secret that VPNConnections may name. */
+export async function putVPNSecret(
+  project: Project,
+  name: string,
+  texts: Readonly<Record<string, string>>,
+  type = 'Opaque',
+): Promise<void> {
   const { client } = project.test
-  const stringData = { psk }
+  const data = Object.fromEntries(
+    Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
+  )
   if (await client.find(SECRET, project.at(name))) {
-    await client.mergePatch(SECRET, project.at(name), { data: { psk: Buffer.from(psk).toString('base64') } })
+    await client.mergePatch(SECRET, project.at(name), { data })
     return
   }
   const labels = { [VPN_KEY_LABEL]: 'true' }
-  await client.create<Secret>(SECRET, { metadata: { ...project.at(name), labels }, stringData } as never)
+  await client.create<Secret>(SECRET, { metadata: { ...project.at(name), labels }, type, data })
 }
 
 /** A Router of the Subnet, with a gateway, and its VPNService of the same name. @returns the address that peers know */

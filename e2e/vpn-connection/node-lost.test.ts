@@ -61,7 +61,7 @@ beforeAll(async () => {
   await connection('office', 'here', office.address, BEHIND.cidr, { peerID: 'office.example.com' })
   await connection('here', 'here', there, '10.85.0.0/24')
   await connection('there', 'there', here, '10.84.0.0/24')
-  await office.start(here, '10.84.0.0/24', KEY)
+  await office.start(here, '10.84.0.0/24', { psk: KEY })
   await untilActive()
 }, 240_000)
 afterAll(async () => {

@@ -35,13 +35,26 @@ export const ENCRYPTION_ALGORITHMS = [
 export const AUTH_ALGORITHMS = ['sha256', 'sha384', 'sha512'] as const
 export const PFS_GROUPS = ['group14', 'group15', 'group16', 'group19', 'group20', 'group21', 'group31'] as const
 
-/** As whom a side proves itself: an IPv4 address, `gw.example.com` or `gw@example.com`. No wildcard, and no prefix that charon would read. */
-const identity = z
-  .string()
-  .max(253)
-  .regex(
-    /^([A-Za-z0-9_.+-]{1,64}@)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
-  )
+const NAME =
+  /^([A-Za-z0-9_.+-]{1,64}@)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
+/** Of the parts of a subject those that all sides call the same, and of characters those that no side reads as more. */
+const PART = '(C|ST|L|O|OU|CN|DC|UID|serialNumber|emailAddress)=[A-Za-z0-9._@-]([A-Za-z0-9 ._@-]*[A-Za-z0-9._@-])?'
+const SUBJECT = new RegExp(`^${PART}(, ${PART})*$`)
+
+/** Whether it is the subject of a certificate: `C=CH, O=Example, CN=gw`. */
+export function isSubject(identity: string): boolean {
+  return SUBJECT.test(identity)
+}
+
+/**
+ * Whether a side can prove itself as this: an IPv4 address, `gw.example.com`, `gw@example.com` or the subject of a certificate. No wildcard, and no
+ * prefix that charon would read.
+ */
+export function isIdentity(text: string): boolean {
+  return text.length <= 253 && (NAME.test(text) || isSubject(text))
+}
+
+const identity = z.string().max(253).refine(isIdentity)
 
 const policy = z.looseObject({
   encryptionAlgorithm: z.enum(ENCRYPTION_ALGORITHMS),
@@ -49,6 +62,26 @@ const policy = z.looseObject({
   pfs: z.enum(PFS_GROUPS),
   lifetimeSeconds: z.int().min(60).max(86_400),
 })
+
+/** Base64 of DER. */
+const der = z
+  .string()
+  .max(4096)
+  .regex(/^[A-Za-z0-9+/]+={0,2}$/)
+
+/** What both sides prove themselves by. */
+export const VpnCertificate = z.looseObject({
+  /** Ours, and those of the authorities between it and the one that the peer knows. */
+  chain: z.array(der).min(1).max(4),
+  /** Of the first one, as PKCS #8. */
+  privateKey: der,
+  /** One of these has to have issued the peer's. */
+  authorities: z.array(der).min(1).max(4),
+})
+export type VpnCertificate = z.infer<typeof VpnCertificate>
+/** Of all that a VpnCertificate has: eight of them, and all connections, are less than a document may have. */
+export const MOST_CERTIFICATE_CHARACTERS = 12_000
+export const MOST_VPN_CERTIFICATES = 8
 
 export const VpnConnection = z.looseObject({
   /** Of the VPNConnection. */
@@ -59,7 +92,15 @@ export const VpnConnection = z.looseObject({
   peerCIDRs: z.array(z.cidrv4()).min(1).max(16),
   localCIDRs: z.array(z.cidrv4()).min(1).max(64),
   /** Printable ASCII without spaces. */
-  preSharedKey: z.string().regex(/^[!-~]{16,128}$/),
+  preSharedKey: z
+    .string()
+    .regex(/^[!-~]{16,128}$/)
+    .optional(),
+  /** Instead of a key: which of the document's certificates. */
+  certificate: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   ikePolicy: policy,
   ipsecPolicy: policy,
   dpdSeconds: z.int().min(1).max(300),
@@ -70,11 +111,20 @@ export type VpnConnection = z.infer<typeof VpnConnection>
 
 export const MOST_VPN_CONNECTIONS = 64
 
-export const VpnSpec = z.looseObject({
+const VpnFields = z.looseObject({
   /** On the external network, with the address that peers know. */
   outside: ServicePort,
   /** To the router. */
   transit: z.looseObject({ logicalPort: ServicePort.shape.logicalPort, mac, mtu: z.int().min(576).max(9000) }),
   connections: z.array(VpnConnection).max(MOST_VPN_CONNECTIONS),
+  /** By the SHA-256 of their content, since connections share them. */
+  certificates: z.record(z.string().regex(/^[0-9a-f]{64}$/), VpnCertificate).optional(),
 })
+
+/** Each connection has a key, or a certificate that is there. */
+export const VpnSpec = VpnFields.refine(({ connections, certificates = {} }) =>
+  connections.every(({ preSharedKey, certificate }) =>
+    certificate === undefined ? preSharedKey !== undefined : preSharedKey === undefined && certificate in certificates,
+  ),
+)
 export type VpnSpec = z.infer<typeof VpnSpec>

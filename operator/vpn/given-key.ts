@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { VPNConnection, VPNService } from '../../lib/api/types.ts'
 import type { Bus } from '../bus/bus.ts'
+import type { VPNKey } from './key-store.ts'
 
 /** The key that its node has: an operator that has just begun takes down no tunnel whose Secret is gone. @throws TransientError `BusUnavailable` */
 export async function givenKey(
   { metadata }: VPNConnection,
   service: VPNService,
   { bus }: { bus: Bus },
-): Promise<string | undefined> {
+): Promise<VPNKey | undefined> {
   const { node } = service.status ?? {}
   if (node === undefined || bus.desired.find(node, 'vpn', service.metadata.uid)?.tombstone !== false) return undefined
   const document = await bus.desired.read(node, 'vpn', service.metadata.uid)
   if (document?.kind !== 'vpn' || document.tombstone) return undefined
-  return document.spec.connections.find(({ uid }) => uid === metadata.uid)?.preSharedKey
+  const { connections, certificates = {} } = document.spec
+  const { preSharedKey, certificate } = connections.find(({ uid }) => uid === metadata.uid) ?? {}
+  const has = certificates[certificate ?? '']
+  if (has) return { certificate: has }
+  return preSharedKey === undefined ? undefined : { preSharedKey }
 }

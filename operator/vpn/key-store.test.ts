@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Secret, VPNConnection } from '../../lib/api/types.ts'
+import { createTestCertificate } from '../../lib/pki/testing/certificate.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { judgeKey, VPNKeyStore } from './key-store.ts'
@@ -26,7 +27,9 @@ const client = {
   },
 } as never
 const find = (given?: string, at = connection) =>
-  store.find(at, client, new AbortController().signal, async () => given)
+  store.find(at, { externalIP: '203.0.113.5', client, signal: new AbortController().signal }, async () =>
+    given === undefined ? undefined : { preSharedKey: given },
+  )
 
 beforeEach(() => {
   ;[now, reads, found] = [1_000_000, 0, secret({ psk: base64(KEY) })]
@@ -34,7 +37,7 @@ beforeEach(() => {
 })
 
 test('a key is read once a minute', async () => {
-  expect(await find()).toMatchObject({ key: KEY })
+  expect(await find()).toMatchObject({ key: { preSharedKey: KEY } })
   await find()
   expect(reads).toBe(1)
   now += 60_000
@@ -48,7 +51,7 @@ test('another Secret is read at once, and of another key its VPNService hears', 
   await find()
   found = secret({ other: base64('another-key-of-it') })
   const changed = { ...connection, spec: { ...connection.spec, preSharedKeySecretRef: { name: 'k', key: 'other' } } }
-  expect((await find(undefined, changed)).key).toBe('another-key-of-it')
+  expect((await find(undefined, changed)).key).toEqual({ preSharedKey: 'another-key-of-it' })
   expect(told).toEqual(['ns/s'])
 })
 
@@ -63,13 +66,15 @@ describe('what is wrong with the Secret', () => {
     found = wrong
     expect(await find()).toMatchObject({ lacks: { reason, retryAfterMs: 60_000 } })
     store = new VPNKeyStore('nephele-system', () => now)
-    expect(await find('the-one-of-the-node')).toMatchObject({ key: 'the-one-of-the-node', lacks: { reason } })
+    expect(await find('the-one-of-the-node')).toMatchObject({
+      ...{ key: { preSharedKey: 'the-one-of-the-node' }, lacks: { reason } },
+    })
     store = new VPNKeyStore('nephele-system', () => now)
     found = secret({ psk: base64(KEY) })
     await find()
     found = wrong
     now += 60_000
-    expect(await find()).toMatchObject({ key: KEY, lacks: { reason } })
+    expect(await find()).toMatchObject({ key: { preSharedKey: KEY }, lacks: { reason } })
   })
   test('a namespace that lets nobody read it: the command that does', async () => {
     found = new ApiError('GET secrets', 403, { reason: 'Forbidden' })
@@ -87,8 +92,48 @@ test.each([
   ['a b'.repeat(6), false],
   ['ü'.repeat(16), false],
 ])('%s is a key: %s', (text, isKey) => {
-  const { key, lacks } = judgeKey(text, 'it')
-  expect([key !== undefined, lacks === undefined]).toEqual([isKey, isKey])
+  const verdict = judgeKey(text, 'it')
+  expect(verdict.ok).toBe(isKey)
   // Nothing of it is told.
-  if (lacks?.kind === 'wait') expect(lacks.message).not.toContain(text.slice(0, 8))
+  if (!verdict.ok && verdict.outcome.kind === 'wait') expect(verdict.outcome.message).not.toContain(text.slice(0, 8))
+})
+
+describe('certificates', () => {
+  const byCertificate = stored<VPNConnection>('c', {
+    ...{ vpnServiceRef: { name: 's' }, peerAddress: '203.0.113.9', peerCIDRs: ['10.2.0.0/24'] },
+    certificateSecretRef: { name: 'k' },
+  })
+  let good: Secret
+  beforeEach(async () => {
+    const authority = await createTestCertificate({ subject: 'CN=root', isAuthority: true })
+    const own = await createTestCertificate({ subject: 'CN=gw', issuer: authority })
+    good = secret({
+      ...{ 'tls.crt': base64(own.certificate), 'tls.key': base64(own.privateKey) },
+      'ca.crt': base64(authority.certificate),
+    })
+  })
+
+  test('a wrong one is said, and the one before stays in use', async () => {
+    found = good
+    const { key } = await find(undefined, byCertificate)
+    expect(key?.certificate?.chain).toHaveLength(1)
+    found = secret({ ...good.data, 'tls.key': base64('none') })
+    now += 60_000
+    expect(await find(undefined, byCertificate)).toMatchObject({ key, lacks: { reason: 'CertificateInvalid' } })
+  })
+
+  test.each(['tls.crt', 'tls.key', 'ca.crt'])('without %s', async (name) => {
+    found = secret(Object.fromEntries(Object.entries(good.data ?? {}).filter(([key]) => key !== name)))
+    expect(await find(undefined, byCertificate)).toMatchObject({
+      lacks: { reason: 'SecretNotFound', message: expect.stringContaining(`has no key ${name}`) },
+    })
+  })
+
+  test('as our address changes, so may the name by which we are known: it is judged again', async () => {
+    found = good
+    await find(undefined, byCertificate)
+    const at = { externalIP: '203.0.113.6', client, signal: new AbortController().signal }
+    await store.find(byCertificate, at, async () => undefined)
+    expect(reads).toBe(2)
+  })
 })

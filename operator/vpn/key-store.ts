@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import { SECRET, VPN_KEY_LABEL } from '../../lib/api/kinds.ts'
 import type { Secret, VPNConnection } from '../../lib/api/types.ts'
+import type { VpnCertificate } from '../../lib/contract/vpn.ts'
 import type { KubeReader } from '../../lib/kube/client.ts'
 import { isForbidden } from '../../lib/kube/errors.ts'
 import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
-import { waitFor, type Outcome } from '../../lib/outcome.ts'
+import type { Outcome } from '../../lib/outcome.ts'
 import { Listeners } from '../bus/listeners.ts'
+import { found, type Found } from '../kind/found.ts'
+import { judgeCertificate, type OwnNames } from './certificate.ts'
+import { lacking, LOOK_AGAIN_MS } from './lacking.ts'
 
-/** Secrets cannot be watched (decision 32): so soon a change is seen. */
-export const LOOK_AGAIN_MS = 60_000
 /** Fewer can be found by who hears the two sides agree, and tries all at leisure. */
 const LEAST_CHARACTERS = 16
 const MOST_CHARACTERS = 128
 /** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
 const SECRETS_ROLE = 'nephele-user-data'
 
+/** What both sides prove themselves by: a key that both know, or certificates. */
+export type VPNKey =
+  { preSharedKey: string; certificate?: never } | { certificate: VpnCertificate; preSharedKey?: never }
+
 export interface FoundKey {
   /** The one that counts: what is wrong with the Secret now takes down no tunnel. */
-  key?: string
+  key?: VPNKey
   lacks?: Outcome
 }
 
@@ -26,7 +33,14 @@ interface Known extends FoundKey {
   readAt: number
 }
 
-/** Pre-shared keys, read one by one from the Secrets that VPNConnections name, again each minute, and kept in memory alone. */
+interface Named {
+  field: 'spec.preSharedKeySecretRef' | 'spec.certificateSecretRef'
+  name: string
+  /** In the Secret's data; absent: those of kubernetes.io/tls. */
+  key?: string
+}
+
+/** Keys of VPNs, read one by one from the Secrets that VPNConnections name, again each minute, and kept in memory alone. */
 export class VPNKeyStore {
   readonly #byConnection = new Map<string, Known>()
   readonly #changed = new Listeners<ObjectKey>()
@@ -48,37 +62,39 @@ export class VPNKeyStore {
     this.#byConnection.delete(connectionUid)
   }
 
-  /** @param given the key that the node has, for an operator that has just begun */
+  /**
+   * @param externalIP of its VPNService
+   * @param given the key that the node has, for an operator that has just begun
+   */
   async find(
     connection: VPNConnection,
-    client: Pick<KubeReader, 'find'>,
-    signal: AbortSignal,
-    given: () => Promise<string | undefined>,
+    { externalIP, client, signal }: { externalIP: string; client: Pick<KubeReader, 'find'>; signal: AbortSignal },
+    given: () => Promise<VPNKey | undefined>,
   ): Promise<FoundKey> {
     const { uid, namespace } = connection.metadata
-    const { name, key = 'psk' } = connection.spec.preSharedKeySecretRef
     // Who edits the connection has the Secret read again at once.
-    const from = `${name}/${key}/${connection.metadata.generation ?? 0}`
+    const from = JSON.stringify([namedBy(connection), connection.metadata.generation ?? 0, externalIP])
     const known = this.#byConnection.get(uid)
     // A little less than what callers wait: theirs is to be a new look.
     if (known?.from === from && this.#now() - known.readAt < LOOK_AGAIN_MS - 1000) return known
-    const read = await this.#read(connection, client, signal)
-    const kept = read.key ?? known?.key ?? (await given())
-    const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.lacks ? { lacks: read.lacks } : {}) }
+    const read = await this.#read(connection, externalIP, client, signal)
+    const kept = read.ok ? read.object : (known?.key ?? (await given()))
+    const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.ok ? {} : { lacks: read.outcome }) }
     this.#byConnection.set(uid, { ...now, from, readAt: this.#now() })
-    if (known && known.key !== kept)
+    if (known && !isDeepStrictEqual(known.key, kept))
       this.#changed.emit(keyOfRef({ namespace, name: connection.spec.vpnServiceRef.name }))
     return now
   }
 
   async #read(
-    { metadata, spec }: VPNConnection,
+    connection: VPNConnection,
+    externalIP: string,
     client: Pick<KubeReader, 'find'>,
     signal: AbortSignal,
-  ): Promise<FoundKey> {
-    const { namespace = '' } = metadata
-    const { name, key = 'psk' } = spec.preSharedKeySecretRef
-    const what = `Secret ${namespace}/${name} in spec.preSharedKeySecretRef`
+  ): Promise<Found<VPNKey>> {
+    const { namespace = '' } = connection.metadata
+    const { field, name, key } = namedBy(connection)
+    const what = `Secret ${namespace}/${name} in ${field}`
     const secret = await client.find<Secret>(SECRET, { namespace, name }, { signal }).catch((error: unknown) => {
       if (isForbidden(error)) return 'forbidden' as const
       throw error
@@ -95,14 +111,30 @@ export class VPNKeyStore {
         'SecretNotVPNKey',
         `${what} is not marked as a key of a VPN: run kubectl label secret -n ${namespace} ${name} ${VPN_KEY_LABEL}=true`,
       )
-    const data = secret.data?.[key]
-    if (data === undefined) return lacking('SecretNotFound', `${what} has no key ${key}: write it`)
-    return judgeKey(Buffer.from(data, 'base64').toString('latin1'), `${what}, key ${key},`)
+    for (const wanted of key === undefined ? TLS_KEYS : [key])
+      if (secret.data?.[wanted] === undefined)
+        return lacking('SecretNotFound', `${what} has no key ${wanted}: write it`)
+    if (key === undefined) {
+      const names: OwnNames = { localID: connection.spec.localID, externalIP }
+      const certificate = judgeCertificate(secret.data, names, { what, now: new Date() })
+      return certificate.ok ? found({ certificate: certificate.object }) : certificate
+    }
+    return judgeKey(Buffer.from(secret.data?.[key] ?? '', 'base64').toString('latin1'), `${what}, key ${key},`)
   }
 }
 
+const TLS_KEYS = ['tls.crt', 'tls.key', 'ca.crt']
+
+/** The schema has one of the two. */
+function namedBy({ spec }: VPNConnection): Named {
+  const { certificateSecretRef, preSharedKeySecretRef } = spec
+  if (certificateSecretRef) return { field: 'spec.certificateSecretRef', name: certificateSecretRef.name }
+  const { name = '', key = 'psk' } = preSharedKeySecretRef ?? {}
+  return { field: 'spec.preSharedKeySecretRef', name, key }
+}
+
 /** What is said of a key tells nothing of it but its length. Pure. */
-export function judgeKey(text: string, what: string): FoundKey {
+export function judgeKey(text: string, what: string): Found<VPNKey> {
   if (!/^[!-~]*$/.test(text))
     return lacking(
       'PreSharedKeyInvalid',
@@ -113,9 +145,5 @@ export function judgeKey(text: string, what: string): FoundKey {
       'PreSharedKeyInvalid',
       `${what} has ${text.length} characters: write ${LEAST_CHARACTERS} to ${MOST_CHARACTERS} random ones on both sides (openssl rand -hex 32)`,
     )
-  return { key: text }
-}
-
-function lacking(reason: string, message: string): FoundKey {
-  return { lacks: waitFor(reason, `${message}, which is noticed within a minute`, LOOK_AGAIN_MS) }
+  return found({ preSharedKey: text })
 }

@@ -23,11 +23,11 @@ export interface VPNConnectionSpec {
    */
   peerAddress: string
   /**
-   * As whom the peer proves itself; absent: its address. *live*
+   * As whom the peer proves itself: of certificates an alternative name, or the subject; absent: its address. *live*
    */
   peerID?: string
   /**
-   * As whom we prove ourselves; absent: status.externalIP of the VPNService. *live*
+   * As whom we prove ourselves; absent: status.externalIP of the VPNService, of certificates the first name that it has. *live*
    */
   localID?: string
   /**
@@ -51,7 +51,7 @@ export interface VPNConnectionSpec {
   /**
    * The Secret, of the same namespace, with the key that both sides know: 16 to 128 printable characters of ASCII without spaces. It has the label nephele.dev/vpn-key=true. *live*
    */
-  preSharedKeySecretRef: {
+  preSharedKeySecretRef?: {
     /**
      * Name of the Secret. A change of the Secret is noticed within a minute. *live*
      */
@@ -60,6 +60,15 @@ export interface VPNConnectionSpec {
      * Key in the Secret's data. *live*
      */
     key?: string
+  }
+  /**
+   * The Secret, of the same namespace and as type kubernetes.io/tls has it, with the certificates by which both sides prove themselves: tls.crt and tls.key are ours, and ca.crt has the authorities of which one issued the peer's. It has the label nephele.dev/vpn-key=true. *live*
+   */
+  certificateSecretRef?: {
+    /**
+     * Name of the Secret. A change of the Secret is noticed within a minute. *live*
+     */
+    name: string
   }
   /**
    * Who begins: bi-directional, either side; response-only, the peer alone. *live*
@@ -182,4 +191,25 @@ export interface VPNConnectionStatus {
    * Items: One of them.
    */
   localCIDRs?: string[]
+  /**
+   * As whom we prove ourselves.
+   */
+  localID?: string
+  /**
+   * The certificate by which we prove ourselves.
+   */
+  certificate?: {
+    /**
+     * Of whom it is.
+     */
+    subject?: string
+    /**
+     * Who issued it.
+     */
+    issuer?: string
+    /**
+     * Until when it is valid.
+     */
+    notAfter?: string
+  }
 }

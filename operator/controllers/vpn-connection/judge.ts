@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a VPNConnection can be what it asks for, the same for who tells the node of it and for who says why not.
 import type { Router, Subnet, VPNConnection, VPNService } from '../../../lib/api/types.ts'
-import { MOST_VPN_CONNECTIONS, TRANSIT } from '../../../lib/contract/vpn.ts'
+import { MOST_VPN_CERTIFICATES, MOST_VPN_CONNECTIONS, TRANSIT } from '../../../lib/contract/vpn.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { areOverlapping, findCidr } from '../../ipam/address.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
@@ -99,6 +99,13 @@ function findRival(
     return missing(
       'TooManyConnections',
       `VPNService ${keyOfObject(service)} has ${MOST_VPN_CONNECTIONS} VPNConnections already: delete one, or make another Router and VPNService`,
+    )
+  const secrets = new Set(before.flatMap(({ spec }) => spec.certificateSecretRef?.name ?? []))
+  const own = connection.spec.certificateSecretRef?.name
+  if (own !== undefined && !secrets.has(own) && secrets.size >= MOST_VPN_CERTIFICATES)
+    return missing(
+      'TooManyConnections',
+      `VPNConnections of VPNService ${keyOfObject(service)} name ${MOST_VPN_CERTIFICATES} Secrets with certificates already: name one of these (${[...secrets].sort().join(', ')})`,
     )
   for (const other of before) {
     const name = keyOfObject(other)

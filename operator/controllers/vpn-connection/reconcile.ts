@@ -2,15 +2,18 @@
 import type { VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import { released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { findAbsence } from '../../placed/absence.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { describeCertificate } from '../../vpn/certificate.ts'
 import { givenKey } from '../../vpn/given-key.ts'
 import { judgeConnection } from './judge.ts'
-import { LOOK_AGAIN_MS } from '../../vpn/key-store.ts'
+import type { VPNKey } from '../../vpn/key-store.ts'
+import { LOOK_AGAIN_MS } from '../../vpn/lacking.ts'
+import { localIDOf } from '../../vpn/local-id.ts'
 import { vpnService as serviceOfConnection } from './kind.ts'
 
 export type VPNConnectionDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'vpnKeys' | 'writer'>
@@ -34,16 +37,24 @@ export async function reconcileVPNConnection(
   const verdict = judgeConnection(connection, service.object, deps.caches)
   if (!verdict.ok) return stopped(connection, verdict.outcome, before, run.now)
   status.localCIDRs = [...verdict.object]
-  const { key, lacks } = await deps.vpnKeys.find(connection, run.client, run.signal, () =>
-    givenKey(connection, service.object, deps),
-  )
-  if (key === undefined && lacks) return stopped(connection, lacks, before, run.now)
+  const { externalIP = '' } = service.object.status ?? {}
+  const from = { externalIP, client: run.client, signal: run.signal }
+  const { key, lacks } = await deps.vpnKeys.find(connection, from, () => givenKey(connection, service.object, deps))
+  if (key === undefined) return stopped(connection, lacks ?? done, before, run.now)
+  recordKey(connection, key, externalIP)
   const seen = observe(connection, service.object, deps)
   status.state = seen.state
   const reason = seen.lacks?.kind === 'wait' ? seen.lacks.reason : undefined
   recordSince(connection, before, reason, run.now)
   // A tunnel that is up with its old key stays up, and says what is wrong with the new one.
   return seen.lacks ?? lacks ?? { kind: 'done', retryAfterMs: LOOK_AGAIN_MS }
+}
+
+function recordKey(connection: VPNConnection, key: VPNKey, externalIP: string): void {
+  const status = (connection.status ??= {})
+  status.localID = localIDOf(connection, key, externalIP)
+  if (key.certificate) status.certificate = describeCertificate(key.certificate)
+  else delete status.certificate
 }
 
 interface Before {

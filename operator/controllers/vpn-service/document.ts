@@ -3,6 +3,9 @@ import type { VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import type { VpnDocument } from '../../../lib/contract/documents.ts'
 import { servicePortMac, servicePortName } from '../../../lib/contract/service-port.ts'
 import { transitPortMac, transitPortName, type VpnConnection } from '../../../lib/contract/vpn.ts'
+import { fingerprintOf } from '../../vpn/certificate.ts'
+import type { VPNKey } from '../../vpn/key-store.ts'
+import { localIDOf } from '../../vpn/local-id.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import type { Outside } from './outside.ts'
 
@@ -10,7 +13,7 @@ import type { Outside } from './outside.ts'
 export interface Accepted {
   connection: VPNConnection
   localCIDRs: readonly string[]
-  preSharedKey: string
+  key: VPNKey
 }
 
 export function vpnDocument(
@@ -36,16 +39,25 @@ export function vpnDocument(
       },
       transit: { logicalPort: transitPortName(uid, node), mac: transitPortMac(uid, node), mtu: transitMtu },
       connections: connections.map((one) => toConnection(one, address.address)),
+      ...certificatesOf(connections),
     },
   }
 }
 
+function certificatesOf(connections: readonly Accepted[]): Pick<VpnDocument['spec'], 'certificates'> {
+  const all = connections.flatMap(({ key: { certificate } }) => certificate ?? [])
+  if (all.length === 0) return {}
+  return { certificates: Object.fromEntries(all.map((one) => [fingerprintOf(one), one])) }
+}
+
 /** Defaults as in the schema. */
-function toConnection({ connection, localCIDRs, preSharedKey }: Accepted, externalIP: string): VpnConnection {
-  const { peerAddress, peerID, localID, peerCIDRs, initiator, dpd, ikePolicy, ipsecPolicy } = connection.spec
+function toConnection({ connection, localCIDRs, key }: Accepted, externalIP: string): VpnConnection {
+  const { peerAddress, peerID, peerCIDRs, initiator, dpd, ikePolicy, ipsecPolicy } = connection.spec
+  const localID = localIDOf(connection, key, externalIP)
   return {
-    ...{ uid: connection.metadata.uid, peerAddress, peerID: peerID ?? peerAddress, localID: localID ?? externalIP },
-    ...{ peerCIDRs: [...peerCIDRs].sort(), localCIDRs: [...localCIDRs], preSharedKey },
+    ...{ uid: connection.metadata.uid, peerAddress, peerID: peerID ?? peerAddress, localID },
+    ...{ peerCIDRs: [...peerCIDRs].sort(), localCIDRs: [...localCIDRs] },
+    ...(key.certificate ? { certificate: fingerprintOf(key.certificate) } : { preSharedKey: key.preSharedKey }),
     ikePolicy: policyOf(ikePolicy, 14_400),
     ipsecPolicy: policyOf(ipsecPolicy, 3600),
     ...{ dpdSeconds: dpd?.intervalSeconds ?? 30, initiates: initiator !== 'response-only' },

@@ -3,6 +3,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Router, Secret, VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
+import { createTestCertificate } from '../../../lib/pki/testing/certificate.ts'
+import { VPNKeyStore } from '../../vpn/key-store.ts'
 import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { reconcileVPNConnection } from '../vpn-connection/reconcile.ts'
@@ -12,11 +14,12 @@ const KEY = 'sixteen-characters'
 let w: OutsideWorld
 let service: VPNService
 let router: Router
+let data: Record<string, string>
 const client = {
   find: async () =>
     ({
       metadata: { labels: { 'nephele.dev/vpn-key': 'true' } },
-      data: { psk: Buffer.from(KEY).toString('base64') },
+      data,
     }) as unknown as Secret,
 } as never
 const connection = (name: string, peerAddress: string, cidr: string, more: object = {}, meta: object = {}) =>
@@ -48,6 +51,7 @@ const says = (tunnels: object[], node = service.status?.node ?? '') =>
   w.report('vpn', service, { node, state: 'ready', epoch: service.status?.epoch ?? 0, facts: { tunnels } as never })
 
 beforeEach(async () => {
+  data = { psk: Buffer.from(KEY).toString('base64') }
   w = outsideWorld()
   for (const node of ['g1', 'g2']) {
     w.node(node)
@@ -157,6 +161,66 @@ test('it goes once its node has let go, and its address with it', async () => {
   w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
   expect(await step()).toEqual({ kind: 'released' })
   expect(w.deps.addresses.listHeld({ kind: 'VPNService', namespace: 'ns', name: 'vpn', uid: 'uid-vpn' })).toEqual([])
+})
+
+describe('by certificates', () => {
+  const byCertificate = (name: string, last: number, more: object = {}) =>
+    connection(name, `198.51.100.${last}`, `10.${last}.0.0/24`, {
+      ...{ preSharedKeySecretRef: undefined, certificateSecretRef: { name: 'k' }, ...more },
+    })
+  beforeEach(async () => {
+    const root = await createTestCertificate({ subject: 'CN=root', isAuthority: true })
+    const names = [{ type: 'dns' as const, value: 'cloud.example.com' }]
+    const own = await createTestCertificate({ subject: 'O=Cloud, CN=gw', names, issuer: root })
+    data = Object.fromEntries(
+      Object.entries({ 'tls.crt': own.certificate, 'tls.key': own.privateKey, 'ca.crt': root.certificate }).map(
+        ([key, text]) => [key, Buffer.from(text).toString('base64')],
+      ),
+    )
+  })
+
+  test('its node is told them once for all connections, and whom we are; the status says until when', async () => {
+    const [one, two] = [byCertificate('one', 7), byCertificate('two', 8, { localID: 'O=Cloud, CN=gw' })]
+    for (const each of [one, two]) w.put('vpnConnections', each)
+    await step()
+    const spec = await told()
+    const [id = ''] = Object.keys(spec?.certificates ?? {})
+    expect(
+      spec?.connections.map(({ certificate, localID, preSharedKey }) => [certificate, localID, preSharedKey]),
+    ).toEqual([
+      [id, 'cloud.example.com', undefined],
+      [id, 'O=Cloud, CN=gw', undefined],
+    ])
+    await look(one)
+    expect(one.status).toMatchObject({
+      localID: 'cloud.example.com',
+      certificate: { subject: 'O=Cloud, CN=gw', issuer: 'CN=root', notAfter: expect.stringMatching(/Z$/) },
+    })
+  })
+
+  test('a wrong one is said, while the one before stays with the node, also for an operator that has just begun', async () => {
+    const one = byCertificate('one', 7)
+    w.put('vpnConnections', one)
+    await step()
+    says([{ uid: 'uid-one', up: true }])
+    const before = await told()
+    data = { ...data, 'tls.key': '' }
+    const begun = new VPNKeyStore('nephele-system')
+    Object.assign(w.deps, { vpnKeys: begun })
+    expect(await look(one)).toMatchObject({ kind: 'wait', reason: 'CertificateInvalid' })
+    expect(one.status?.state).toBe('ACTIVE')
+    await step()
+    expect(await told()).toEqual(before)
+  })
+
+  test('a node has eight Secrets with certificates at most', async () => {
+    for (let i = 1; i <= 9; i++)
+      w.put('vpnConnections', byCertificate(`c${i}`, i, { certificateSecretRef: { name: `k${i}` } }))
+    await step()
+    expect((await told())?.connections).toHaveLength(8)
+    const last = byCertificate('c9', 9, { certificateSecretRef: { name: 'k9' } })
+    expect(await look(last)).toMatchObject({ reason: 'TooManyConnections', message: expect.stringContaining('k1, k2') })
+  })
 })
 
 describe('of a connection is said', () => {

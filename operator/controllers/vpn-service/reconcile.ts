@@ -100,13 +100,12 @@ function setPending(
 
 async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run: ServiceRun): Promise<Accepted[]> {
   const accepted: Accepted[] = []
+  const from = { externalIP: service.status?.externalIP ?? '', ...run }
   for (const connection of listConnections(service, deps.caches)) {
     const verdict = judgeConnection(connection, service, deps.caches)
     if (!verdict.ok) continue
-    const { key } = await deps.vpnKeys.find(connection, run.client, run.signal, () =>
-      givenKey(connection, service, deps),
-    )
-    if (key !== undefined) accepted.push({ connection, localCIDRs: verdict.object, preSharedKey: key })
+    const { key } = await deps.vpnKeys.find(connection, from, () => givenKey(connection, service, deps))
+    if (key !== undefined) accepted.push({ connection, localCIDRs: verdict.object, key })
   }
   return accepted
 }

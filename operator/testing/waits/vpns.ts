@@ -20,7 +20,7 @@ const outside = (c: QuietCloud) => {
 }
 const vpn = (c: QuietCloud, name = 'vpn') => {
   // Secrets are not among what is watched.
-  Object.assign(c.operator.world.deps.vpnKeys, { find: async () => ({ key: 'sixteen-characters' }) })
+  Object.assign(c.operator.world.deps.vpnKeys, { find: async () => ({ key: { preSharedKey: 'sixteen-characters' } }) })
   c.make('vpnServices', name, { routerRef: { name: 'r' } })
 }
 const site = (c: QuietCloud) => {

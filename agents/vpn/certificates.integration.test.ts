@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// A charon that is told certificates as an agent tells it, and a strongSwan that its administrator has set up by hand: who accepts whom, and why not.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import type { VpnCertificate, VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import { exec } from '../../lib/exec.ts'
+import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
+import { ViciClient } from '../../lib/vici/client.ts'
+import { waitUntil } from '../../local/host/wait.ts'
+import { ensureRootfs } from '../../local/rootfs/build.ts'
+import { strongswanConf } from './charon-config.ts'
+import { startCharon, type TestCharon } from './testing/charon.ts'
+import { CONNECTION } from './testing/connection.ts'
+import { Tunnels } from './tunnels.ts'
+
+const [OURS, THEIRS] = ['198.18.0.1', '198.18.0.2']
+const SUBJECT = 'C=CH, O=Office, CN=gw'
+const netns = (name: string) => `vpncert-${name}-${process.pid}`
+let dir: string
+let ours: TestCharon
+let theirs: TestCharon
+let vici: ViciClient
+let tunnels: Tunnels
+/** Authorities of both sides, one that nobody knows, and one between ours and our certificate. */
+const [root, office, stranger, between] = [{}, {}, {}, {}] as [
+  TestCertificate,
+  TestCertificate,
+  TestCertificate,
+  TestCertificate,
+]
+let own: TestCertificate
+
+beforeAll(async () => {
+  const rootfs = process.env['NEPHELE_ROOTFS'] ?? (await ensureRootfs())
+  dir = await mkdtemp(join(tmpdir(), 'nephele-vpn-'))
+  for (const name of ['a', 'b']) await exec(['ip', 'netns', 'add', netns(name)], { timeoutMs: 5000 })
+  const link = [
+    'ip',
+    '-n',
+    netns('a'),
+    'link',
+    'add',
+    'eth0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'netns',
+    netns('b'),
+  ] as const
+  await exec(link, { timeoutMs: 5000 })
+  for (const [name, address] of [
+    ['a', OURS],
+    ['b', THEIRS],
+  ] as const)
+    for (const args of [
+      ['link', 'set', 'eth0', 'up'],
+      ['link', 'set', 'lo', 'up'],
+      ['address', 'add', `${address}/24`, 'dev', 'eth0'],
+    ])
+      await exec(['ip', '-n', netns(name), ...args], { timeoutMs: 5000 })
+  const authority = (subject: string, issuer?: TestCertificate) =>
+    createTestCertificate({ subject, isAuthority: true, ...(issuer ? { issuer } : {}) })
+  for (const [one, subject] of [
+    [root, 'CN=root'],
+    [office, 'CN=office'],
+    [stranger, 'CN=stranger'],
+  ] as const)
+    Object.assign(one, await authority(subject))
+  Object.assign(between, await authority('CN=between', root))
+  own = await createTestCertificate({ subject: 'CN=cloud', names: [{ type: 'ip', value: OURS }], issuer: between })
+  ours = await startCharon(rootfs, netns('a'), join(dir, 'a'), strongswanConf('/run/charon.vici'))
+  theirs = await startCharon(rootfs, netns('b'), join(dir, 'b'), FOREIGN)
+}, 120_000)
+afterEach(() => vici.close())
+afterAll(async () => {
+  await ours[Symbol.asyncDispose]()
+  await theirs[Symbol.asyncDispose]()
+  for (const name of ['a', 'b']) await exec(['ip', 'netns', 'delete', netns(name)], { timeoutMs: 5000 })
+  await rm(dir, { recursive: true, force: true })
+})
+
+const FOREIGN = `charon-systemd {
+  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey kernel-libipsec kernel-netlink socket-default vici
+  install_routes = no
+  plugins {
+    vici {
+      socket = unix:///run/charon.vici
+    }
+    kernel-libipsec {
+      load = yes
+    }
+  }
+}
+`
+
+interface Peer {
+  certificate: TestCertificate
+  /** As whom it proves itself. */
+  id: string
+  /** Whom it believes. */
+  authority?: TestCertificate
+  ourID?: string
+}
+
+/** As its administrator would. */
+async function setForeign({ certificate, id, authority = root, ourID = OURS }: Peer): Promise<void> {
+  const conf = `connections {
+  site {
+    version = 2
+    local_addrs = ${THEIRS}
+    remote_addrs = ${OURS}
+    proposals = aes256gcm16-prfsha256-ecp256
+    local {
+      auth = pubkey
+      certs = /run/own.pem
+      id = "${id}"
+    }
+    remote {
+      auth = pubkey
+      cacerts = /run/ca.pem
+      id = "${ourID}"
+    }
+    children {
+      net {
+        local_ts = ${CONNECTION.peerCIDRs[0] ?? ''}
+        remote_ts = ${CONNECTION.localCIDRs[0] ?? ''}
+        esp_proposals = aes256gcm16-ecp256
+      }
+    }
+  }
+}
+`
+  const files = {
+    'own.pem': certificate.certificate,
+    'private/own.pem': certificate.privateKey,
+    'ca.pem': authority.certificate,
+  }
+  await mkdir(join(dir, 'b', 'private'), { recursive: true })
+  for (const [name, text] of Object.entries({ ...files, 'site.conf': conf }))
+    await writeFile(join(dir, 'b', name), text)
+  const uri = ['--uri', 'unix:///run/charon.vici']
+  await theirs.run(['swanctl', '--load-all', '--clear', '--file', '/run/site.conf', ...uri])
+}
+
+const toBase64 = (pem: string) => pem.replace(/-----[A-Z ]+-----|\s/g, '')
+const certificateOf = (one: TestCertificate, chain: TestCertificate[], authority: TestCertificate): VpnCertificate => ({
+  chain: [one, ...chain].map(({ certificate }) => toBase64(certificate)),
+  ...{ privateKey: toBase64(one.privateKey), authorities: [toBase64(authority.certificate)] },
+})
+
+/** What is said of the tunnel once it is up, or why not. */
+async function observe(certificate: VpnCertificate, more: Partial<VpnConnection> = {}): Promise<string> {
+  const id = 'a'.repeat(64)
+  const connection: VpnConnection = { ...CONNECTION }
+  delete connection.preSharedKey
+  const spec = {
+    outside: { addresses: [{ address: OURS, prefixLength: 24 }] },
+    connections: [{ ...connection, peerAddress: THEIRS, peerID: THEIRS, localID: OURS, certificate: id, ...more }],
+    certificates: { [id]: certificate },
+  } as unknown as VpnSpec
+  tunnels = new Tunnels()
+  vici = await ViciClient.connect(ours.socket, {
+    timeoutMs: 10_000,
+    onEvent: (event, message) => void tunnels.onEvent(event, message),
+  })
+  for (const event of ['list-sa', 'log', 'ike-updown', 'child-updown']) await vici.subscribe(event)
+  // Of the case before.
+  await tunnels.ensure({ ...spec, connections: [] }, vici)
+  return waitUntil<string>(
+    'a word',
+    async () => {
+      await tunnels.ensure(spec, vici)
+      const [tunnel] = tunnels.observe()
+      if (tunnel?.up === true) return 'up'
+      return tunnel?.reason === 'Connecting' ? undefined : tunnel?.reason
+    },
+    { timeoutMs: 20_000, everyMs: 200 },
+  )
+}
+
+const leafOf = (issuer: TestCertificate, more: object = {}) =>
+  createTestCertificate({ subject: SUBJECT, names: [{ type: 'ip', value: THEIRS }], issuer, ...more })
+const mine = () => certificateOf(own, [between], office)
+
+describe('accepted', () => {
+  test('by address, with an authority between that the peer does not have', async () => {
+    await setForeign({ certificate: await leafOf(office), id: THEIRS })
+    expect(await observe(mine())).toBe('up')
+    expect(await vici.request('get-keys')).toMatchObject({ keys: [expect.any(String)] })
+  }, 60_000)
+
+  test.each([
+    ['a DNS name', { names: [{ type: 'dns', value: 'gw.example.com' }] }, 'gw.example.com'],
+    ['an e-mail address', { names: [{ type: 'email', value: 'gw@example.com' }] }, 'gw@example.com'],
+    ['its subject', { names: [] }, SUBJECT],
+    ['RSA', { algorithm: 'RSA-2048' }, THEIRS],
+  ])(
+    '%s',
+    async (_, more, id) => {
+      await setForeign({ certificate: await leafOf(office, more), id })
+      expect(await observe(mine(), { peerID: id })).toBe('up')
+    },
+    60_000,
+  )
+
+  test('ourselves by our subject and RSA; of the former key nothing is left', async () => {
+    const other = await leafOf(root, { subject: 'O=Cloud, CN=cloud', names: [], algorithm: 'RSA-2048' })
+    await setForeign({ certificate: await leafOf(office), id: THEIRS, ourID: 'O=Cloud, CN=cloud' })
+    expect(await observe(certificateOf(other, [], office), { localID: 'O=Cloud, CN=cloud' })).toBe('up')
+    expect((await vici.request('get-keys'))['keys']).toHaveLength(1)
+  }, 60_000)
+})
+
+describe('refused', () => {
+  test('a peer of another authority', async () => {
+    await setForeign({ certificate: await leafOf(stranger), id: THEIRS })
+    expect(await observe(mine())).toBe('PeerCertificateRefused')
+  }, 60_000)
+
+  test('a peer of an authority that another connection trusts', async () => {
+    await setForeign({ certificate: await leafOf(stranger), id: THEIRS })
+    expect(await observe(certificateOf(own, [between], stranger))).toBe('up')
+    vici.close()
+    expect(await observe(mine())).toBe('PeerCertificateRefused')
+  }, 60_000)
+
+  test('a peer whose certificate has expired', async () => {
+    await setForeign({ certificate: await leafOf(office, { from: -3, until: -1 }), id: THEIRS })
+    expect(await observe(mine())).toBe('PeerCertificateRefused')
+  }, 60_000)
+
+  test('a peer that is somebody else', async () => {
+    const names = [{ type: 'dns', value: 'other.example.com' }]
+    await setForeign({ certificate: await leafOf(office, { names }), id: 'other.example.com' })
+    expect(await observe(mine(), { peerID: 'gw.example.com' })).toBe('AuthenticationFailed')
+  }, 60_000)
+
+  test('by the peer, which does not know our authority', async () => {
+    await setForeign({ certificate: await leafOf(office), id: THEIRS, authority: stranger })
+    expect(await observe(mine())).toBe('AuthenticationFailed')
+  }, 60_000)
+})
