@@ -45,10 +45,20 @@ export async function ensureVeth({ name, device, inner, mac, mtu }: VethNamespac
   await exec(['ip', '-batch', '-'], { timeoutMs: TIMEOUT_MS, signal, input: `${lines.join('\n')}\n` })
 }
 
-/** Runs lines of ip(8) inside. @param lines of names and addresses that were checked: never of anybody's text */
-export async function ipInside(name: string, lines: readonly string[], signal: AbortSignal): Promise<void> {
+/**
+ * Runs lines of ip(8) inside.
+ * @param lines of names and addresses that were checked: never of anybody's text
+ * @param family of lines that do not tell by themselves
+ */
+export async function ipInside(
+  name: string,
+  lines: readonly string[],
+  signal: AbortSignal,
+  family?: '-4' | '-6',
+): Promise<void> {
   const input = `${lines.join('\n')}\n`
-  await exec(['ip', '-n', name, '-batch', '-'], { timeoutMs: TIMEOUT_MS, signal, input })
+  const argv = ['ip', ...(family ? [family] : []), '-n', name, '-batch', '-'] as const
+  await exec(argv, { timeoutMs: TIMEOUT_MS, signal, input })
 }
 
 /** The userspace switch does not complete checksums: with offloads on, guests drop every TCP segment. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a charon is started with and told. Pure. No word of a user is in its file; all that users choose goes to it over vici, where values have
 // lengths and nothing is quoted, and only in the forms that the contract has checked.
-import { isIPv4 } from 'node:net'
+import { isIP } from 'node:net'
 import { isSubject, type VpnCertificate, type VpnConnection } from '../../lib/contract/vpn.ts'
 import type { ViciSection } from '../../lib/vici/message.ts'
 
@@ -79,7 +79,7 @@ export function espProposal(policy: VpnConnection['ipsecPolicy']): string {
 
 /** An address or a subject by itself, as charon reads it; all else with its type before it, so that nothing else in it means anything. */
 export function typedIdentity(id: string): string {
-  if (isIPv4(id) || isSubject(id)) return id
+  if (isIP(id) !== 0 || isSubject(id)) return id
   return id.includes('@') ? `rfc822:${id}` : `fqdn:${id}`
 }
 

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { exec } from '../../lib/exec.ts'
 import type { VpnSpec } from '../../lib/contract/vpn.ts'
-import { ensureRouting, setForwarding } from './routing.ts'
+import { ensureRouting, planTransit, setForwarding } from './routing.ts'
+import { ipInside } from '../network/veth-namespace.ts'
 import { CONNECTION } from './testing/connection.ts'
 
 const name = `nephvpn-test-${process.pid}`
@@ -16,7 +17,12 @@ const way = async (to: string, from: string, iif: string) =>
     () => 'nowhere',
   )
 const spec = (...connections: VpnSpec['connections']) => ({ connections }) as VpnSpec
-const tables = async () => [await ip('route', 'show', 'table', 'all'), await ip('rule')].join()
+const tables = async () =>
+  (await Promise.all(['-4', '-6'].flatMap((f) => [ip(f, 'route', 'show', 'table', 'all'), ip(f, 'rule')]))).join()
+const BOTH = {
+  ...CONNECTION,
+  ...{ peerCIDRs: ['10.2.0.0/24', 'fd00:2::/64'], localCIDRs: ['10.1.0.0/24', 'fd00:1::/64'] },
+}
 
 beforeEach(async () => {
   await exec(['ip', 'netns', 'add', name], { timeoutMs: 5000 })
@@ -27,7 +33,9 @@ beforeEach(async () => {
   }
   await ip('address', 'add', '203.0.113.5/24', 'dev', 'svc0')
   await ip('route', 'add', 'default', 'via', '203.0.113.1')
-  await ip('address', 'add', '169.254.0.2/30', 'dev', 'transit0')
+  await ip('address', 'add', 'fd00:9::5/64', 'dev', 'svc0', 'nodad')
+  await ip('-6', 'route', 'add', 'default', 'via', 'fd00:9::1')
+  await ipInside(name, planTransit(1442), soon())
   await setForwarding(name, soon())
 })
 afterEach(() => exec(['ip', 'netns', 'delete', name], { timeoutMs: 5000 }))
@@ -39,7 +47,7 @@ const addTunnelDevice = async () => {
 describe('with the tunnel’s device', () => {
   beforeEach(async () => {
     await addTunnelDevice()
-    await ensureRouting(name, spec(CONNECTION), soon())
+    await ensureRouting(name, spec(BOTH), soon())
   })
   test.each([
     ['from the router to a peer: the tunnel', '10.2.0.9', '10.1.0.9', 'transit0', 'ipsec0'],
@@ -51,13 +59,22 @@ describe('with the tunnel’s device', () => {
     ['from outside to our ranges: nowhere', '10.1.0.9', '198.51.100.1', 'svc0', 'nowhere'],
     ['from outside to a peer: nowhere', '10.2.0.9', '198.51.100.1', 'svc0', 'nowhere'],
     ['from outside to charon', '203.0.113.5', '198.51.100.1', 'svc0', 'lo'],
+    ['IPv6: from the router to a peer: the tunnel', 'fd00:2::9', 'fd00:1::9', 'transit0', 'ipsec0'],
+    ['IPv6: from the router to anything else: nowhere', '2001:db8::1', 'fd00:1::9', 'transit0', 'nowhere'],
+    ['IPv6: from the router to hosts outside: nowhere', 'fd00:9::7', 'fd00:1::9', 'transit0', 'nowhere'],
+    ['IPv6: from the tunnel to our ranges: the router', 'fd00:1::9', 'fd00:2::9', 'ipsec0', 'transit0'],
+    ['IPv6: from the tunnel to anything else: nowhere', 'fd00:8::9', 'fd00:2::9', 'ipsec0', 'nowhere'],
+    ['IPv6: from the tunnel to the outside: nowhere', 'fd00:9::1', 'fd00:2::9', 'ipsec0', 'nowhere'],
+    ['IPv6: from outside to our ranges: nowhere', 'fd00:1::9', '2001:db8::1', 'svc0', 'nowhere'],
+    ['IPv6: from outside to a peer: nowhere', 'fd00:2::9', '2001:db8::1', 'svc0', 'nowhere'],
+    ['IPv6: from outside to charon', 'fd00:9::5', '2001:db8::1', 'svc0', 'lo'],
   ])('%s', async (_, to, from, iif, expected) => {
     expect(await way(to, from, iif)).toBe(expected)
   })
 
   test('again it changes nothing, and what is asked for no more goes', async () => {
     const before = await tables()
-    await ensureRouting(name, spec(CONNECTION), soon())
+    await ensureRouting(name, spec(BOTH), soon())
     expect(await tables()).toBe(before)
     const other = { ...CONNECTION, peerCIDRs: ['10.3.0.0/24'], localCIDRs: ['10.1.0.0/25'] }
     await ensureRouting(name, spec(other), soon())
@@ -67,15 +84,20 @@ describe('with the tunnel’s device', () => {
     ])
     expect(await way('10.1.0.200', '10.3.0.9', 'ipsec0')).toBe('nowhere')
     expect(await ip('route', 'get', '198.51.100.1')).toContain('via 203.0.113.1')
+    expect(await ip('route', 'get', '2001:db8::1')).toContain('via fd00:9::1')
+    expect(await way('fd00:2::9', 'fd00:1::9', 'transit0')).toBe('nowhere')
   })
 })
 
-test('while there is none, what is for a peer is refused, and leaves by nothing else', async () => {
-  await ensureRouting(name, spec(CONNECTION), soon())
-  expect(await way('10.2.0.9', '10.1.0.9', 'transit0')).toBe('nowhere')
+test.each([
+  ['10.2.0.9', '10.1.0.9'],
+  ['fd00:2::9', 'fd00:1::9'],
+])('while there is none, what is for peer %s is refused, and leaves by nothing else', async (peer, own) => {
+  await ensureRouting(name, spec(BOTH), soon())
+  expect(await way(peer, own, 'transit0')).toBe('nowhere')
   await addTunnelDevice()
-  await ensureRouting(name, spec(CONNECTION), soon())
-  expect(await way('10.2.0.9', '10.1.0.9', 'transit0')).toBe('ipsec0')
+  await ensureRouting(name, spec(BOTH), soon())
+  expect(await way(peer, own, 'transit0')).toBe('ipsec0')
   await ip('link', 'delete', 'ipsec0')
-  expect(await way('10.2.0.9', '10.1.0.9', 'transit0')).toBe('nowhere')
+  expect(await way(peer, own, 'transit0')).toBe('nowhere')
 })

@@ -2,7 +2,7 @@
 // How packets go through the namespace of a VPN: from the router into the tunnel, from the tunnel to the router, and nowhere else. What comes from
 // outside is for charon or nobody. While there is no tunnel device, what is for a peer is refused, so that it never leaves in clear.
 import { existsSync } from 'node:fs'
-import { TRANSIT, type VpnSpec } from '../../lib/contract/vpn.ts'
+import { TRANSIT, TRANSIT_V6, type VpnSpec } from '../../lib/contract/vpn.ts'
 import { exec } from '../../lib/exec.ts'
 import { SERVICE_INNER } from '../network/service-ports.ts'
 import { ipInside, namespaceFileOf } from '../network/veth-namespace.ts'
@@ -12,8 +12,10 @@ import { TUNNEL_DEVICE } from './charon-config.ts'
 export const TRANSIT_INNER = 'transit0'
 const TIMEOUT_MS = 10_000
 const [FROM_ROUTER, FROM_TUNNEL] = [1000, 1001]
-/** Of a route that counts while no other does. */
-const LAST = 1000
+/** Of a route that counts while no other does: those of IPv6 without a metric have 1024. */
+const LAST = 4096
+const FAMILIES = ['-4', '-6'] as const
+type Family = (typeof FAMILIES)[number]
 
 /** In order of priority. */
 const RULES = [
@@ -27,11 +29,15 @@ interface Routes {
   [table: string]: readonly string[]
 }
 
-/** All routes of the namespace but those of the outer interface. Pure. */
-export function planRoutes({ connections }: Pick<VpnSpec, 'connections'>, hasTunnelDevice: boolean): Routes {
-  const peers = sorted(connections.flatMap(({ peerCIDRs }) => peerCIDRs))
-  const local = sorted(connections.flatMap(({ localCIDRs }) => localCIDRs))
-  const toRouter = local.map((cidr) => `${cidr} via ${TRANSIT.router} dev ${TRANSIT_INNER}`)
+/** All routes of a family in the namespace but those of the outer interface. Pure. */
+export function planRoutes(
+  { connections }: Pick<VpnSpec, 'connections'>,
+  family: Family,
+  hasTunnelDevice: boolean,
+): Routes {
+  const peers = sorted(connections.flatMap(({ peerCIDRs }) => peerCIDRs).filter((cidr) => familyOf(cidr) === family))
+  const local = sorted(connections.flatMap(({ localCIDRs }) => localCIDRs).filter((cidr) => familyOf(cidr) === family))
+  const toRouter = local.map((cidr) => `${cidr} via ${routerOf(family)} dev ${TRANSIT_INNER}`)
   return {
     main: toRouter,
     [FROM_ROUTER]: [
@@ -41,6 +47,14 @@ export function planRoutes({ connections }: Pick<VpnSpec, 'connections'>, hasTun
     ],
     [FROM_TUNNEL]: [`unreachable default metric ${LAST}`, ...toRouter],
   }
+}
+
+function familyOf(cidr: string): Family {
+  return cidr.includes(':') ? '-6' : '-4'
+}
+
+function routerOf(family: Family): string {
+  return family === '-6' ? TRANSIT_V6.router : TRANSIT.router
 }
 
 function sorted(cidrs: readonly string[]): string[] {
@@ -58,7 +72,7 @@ interface HeldRoute {
 
 /** As planRoutes writes it. Pure. */
 export function lineOf({ type, dst, gateway, dev, metric }: HeldRoute): string {
-  const cidr = dst === 'default' || dst.includes('/') ? dst : `${dst}/32`
+  const cidr = dst === 'default' || dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`
   if (type !== undefined && type !== 'unicast')
     return `${type} ${cidr}${metric === undefined ? '' : ` metric ${metric}`}`
   return `${cidr}${gateway === undefined ? '' : ` via ${gateway}`} dev ${dev ?? ''}`
@@ -67,27 +81,58 @@ export function lineOf({ type, dst, gateway, dev, metric }: HeldRoute): string {
 /** Makes and removes what differs. @param name of the namespace */
 export async function ensureRouting(name: string, spec: VpnSpec, signal: AbortSignal): Promise<void> {
   const hasTunnelDevice = await hasDevice(name, signal)
+  for (const family of FAMILIES) {
+    if (family === '-6' && !existsSync(IPV6)) continue
+    const lines = [
+      ...(await changedRoutes(name, spec, { family, hasTunnelDevice }, signal)),
+      ...(await missingRules(name, family, signal)),
+    ]
+    if (lines.length > 0) await ipInside(name, lines, signal, family)
+  }
+}
+
+async function changedRoutes(
+  name: string,
+  spec: VpnSpec,
+  { family, hasTunnelDevice }: { family: Family; hasTunnelDevice: boolean },
+  signal: AbortSignal,
+): Promise<string[]> {
   const lines: string[] = []
-  for (const [table, wanted] of Object.entries(planRoutes(spec, hasTunnelDevice))) {
-    const held = (await listRoutes(name, table, signal)).filter(
-      (route) => table !== 'main' || route.gateway === TRANSIT.router,
+  const all = await listRoutes(name, family, signal)
+  for (const [table, wanted] of Object.entries(planRoutes(spec, family, hasTunnelDevice))) {
+    const held = all.filter(
+      (route) => (route.table ?? 'main') === table && (table !== 'main' || route.gateway === routerOf(family)),
     )
     const present = held.map(lineOf)
     lines.push(
       ...wanted.filter((line) => !present.includes(line)).map((line) => `route replace ${line} table ${table}`),
+      ...present.filter((line) => !wanted.includes(line)).map((line) => `route delete ${line} table ${table}`),
     )
-    lines.push(...present.filter((line) => !wanted.includes(line)).map((line) => `route delete ${line} table ${table}`))
   }
-  const rules = await listRules(name, signal)
-  lines.push(
-    ...RULES.filter(({ priority }) => !rules.includes(priority)).map(
-      ({ priority, text }) => `rule add priority ${priority} ${text}`,
-    ),
-  )
-  if (lines.length > 0) await ipInside(name, lines, signal)
+  return lines
 }
 
-/** Once, before any interface but the outer one is up. */
+async function missingRules(name: string, family: Family, signal: AbortSignal): Promise<string[]> {
+  const held = (await inside<{ priority: number }>(name, [family, 'rule', 'show'], signal)).map(
+    ({ priority }) => priority,
+  )
+  const missing = RULES.filter(({ priority }) => !held.includes(priority))
+  return missing.map(({ priority, text }) => `rule add priority ${priority} ${text}`)
+}
+
+/** Both ends of the link's addresses inside, as lines for ip(8). */
+export function planTransit(mtu: number): string[] {
+  const v6 = `address replace ${TRANSIT_V6.service}/${TRANSIT_V6.prefixLength} dev ${TRANSIT_INNER} nodad`
+  return [
+    `link set ${TRANSIT_INNER} up mtu ${mtu}`,
+    `address replace ${TRANSIT.service}/${TRANSIT.prefixLength} dev ${TRANSIT_INNER}`,
+    ...(existsSync(IPV6) ? [v6] : []),
+  ]
+}
+
+const IPV6 = '/proc/sys/net/ipv6/conf'
+
+/** Once, before any interface but the outer one is up. What comes by that one goes nowhere: the rules see to it, for IPv6 alone. */
 export async function setForwarding(name: string, signal: AbortSignal): Promise<void> {
   const ipv4 = '/proc/sys/net/ipv4/conf'
   await write(
@@ -101,8 +146,15 @@ export async function setForwarding(name: string, signal: AbortSignal): Promise<
   )
   // The tunnel's device takes the default when charon makes it.
   await write(name, '1', [`${ipv4}/default/forwarding`, `${ipv4}/${TRANSIT_INNER}/forwarding`], signal)
-  const ipv6 = '/proc/sys/net/ipv6/conf'
-  if (existsSync(ipv6)) await write(name, '1', [`${ipv6}/all/disable_ipv6`, `${ipv6}/default/disable_ipv6`], signal)
+  if (!existsSync(IPV6)) return
+  // Nobody's announcements: what it has, the cloud gives.
+  await write(
+    name,
+    '0',
+    ['all', 'default', SERVICE_INNER, TRANSIT_INNER].map((d) => `${IPV6}/${d}/accept_ra`),
+    signal,
+  )
+  await write(name, '1', [`${IPV6}/all/forwarding`], signal)
 }
 
 async function write(name: string, value: string, files: readonly string[], signal: AbortSignal): Promise<void> {
@@ -115,19 +167,12 @@ async function hasDevice(name: string, signal: AbortSignal): Promise<boolean> {
   return links.some(({ ifname }) => ifname === TUNNEL_DEVICE)
 }
 
-async function listRoutes(name: string, table: string, signal: AbortSignal): Promise<HeldRoute[]> {
-  const all = await inside<HeldRoute & { table?: string }>(name, ['-4', 'route', 'show', 'table', 'all'], signal)
-  return all.filter(
-    (route) =>
-      (route.table ?? 'main') === table &&
-      route.protocol !== 'kernel' &&
-      route.type !== 'local' &&
-      route.type !== 'broadcast',
-  )
-}
+type TableRoute = HeldRoute & { table?: string }
 
-async function listRules(name: string, signal: AbortSignal): Promise<number[]> {
-  return (await inside<{ priority: number }>(name, ['-4', 'rule', 'show'], signal)).map(({ priority }) => priority)
+async function listRoutes(name: string, family: Family, signal: AbortSignal): Promise<TableRoute[]> {
+  const all = await inside<TableRoute>(name, [family, 'route', 'show', 'table', 'all'], signal)
+  const foreign = ['local', 'broadcast', 'multicast', 'anycast']
+  return all.filter(({ protocol, type = 'unicast' }) => protocol !== 'kernel' && !foreign.includes(type))
 }
 
 async function inside<T>(name: string, args: readonly string[], signal: AbortSignal): Promise<T[]> {

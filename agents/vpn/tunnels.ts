@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connections of one charon: given to it, taken away, set up again when they are down, and what is said of each.
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import type { ObservedTunnel } from '../../lib/contract/observed.ts'
 import type { VpnCertificate, VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
 import { sectionOf, sectionsOf, textOf, type ViciSection } from '../../lib/vici/message.ts'
@@ -65,11 +67,15 @@ export class Tunnels {
 
   /** Makes charon have these connections and no others, and asks the peers of those that are down and due. */
   async ensure({ connections, certificates = {}, outside }: VpnSpec, charon: Control): Promise<void> {
-    const localAddress = outside.addresses[0]?.address ?? ''
     const wanted = new Map(connections.map((connection) => [connection.uid, connection]))
     for (const uid of await this.#listLoaded(charon)) if (!wanted.has(uid)) await this.#unload(uid, charon)
     for (const connection of connections)
-      await this.#load(connection, certificates[connection.certificate ?? ''], localAddress, charon)
+      await this.#load(
+        connection,
+        certificates[connection.certificate ?? ''],
+        ownAddress(outside, connection.peerAddress),
+        charon,
+      )
     await this.#unloadPrivateKeys(charon)
     await this.#look(charon)
     for (const tunnel of this.#byUid.values()) await this.#ask(tunnel, charon)
@@ -196,7 +202,13 @@ function isEstablished(sa: ViciSection): boolean {
   return children.some(([, child]) => /^(INSTALLED|REKEYING|REKEYED)$/.test(textOf(child, 'state') ?? ''))
 }
 
+/** Of the peer's family. */
+function ownAddress({ addresses }: VpnSpec['outside'], peerAddress: string): string {
+  return addresses.find(({ address }) => isIP(address) === isIP(peerAddress))?.address ?? ''
+}
+
+/** Of one family. */
 function isLower(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((address) => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0))
-  return (a ?? 0) < (b ?? 0)
+  const [a, b] = [one, other].map((address) => Buffer.from(ipaddr.parse(address).toByteArray()))
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) < 0
 }

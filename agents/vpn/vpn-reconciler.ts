@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Orphan, Tombstone, VpnDocument } from '../../lib/contract/documents.ts'
-import { TRANSIT } from '../../lib/contract/vpn.ts'
 import { TransientError } from '../../lib/errors.ts'
 import type { ViciClient } from '../../lib/vici/client.ts'
 import { announceAddresses } from '../network/announce-address.ts'
@@ -11,7 +10,7 @@ import { completeChecksums, ensureVeth, ipInside, ipUnless, type VethNamespace }
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { Launch } from '../daemons/launcher.ts'
 import { charonPaths, endCharon, openCharon } from './charon-process.ts'
-import { ensureRouting, setForwarding, TRANSIT_INNER } from './routing.ts'
+import { ensureRouting, planTransit, setForwarding, TRANSIT_INNER } from './routing.ts'
 import { Tunnels } from './tunnels.ts'
 
 const STYLE: ServiceStyle = { kind: 'vpn', prefix: 'nephvpn-', device: 'vpn' }
@@ -116,12 +115,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     const veth: VethNamespace = { name, device, inner: TRANSIT_INNER, mac, mtu }
     await ensureVeth(veth, signal)
     await setForwarding(name, signal)
-    const address = `${TRANSIT.service}/${TRANSIT.prefixLength}`
-    await ipInside(
-      name,
-      [`link set ${TRANSIT_INNER} up mtu ${mtu}`, `address replace ${address} dev ${TRANSIT_INNER}`],
-      signal,
-    )
+    await ipInside(name, planTransit(mtu), signal)
     await completeChecksums(veth, signal)
     await plugDevice(this.#options.driver, { kind: 'vpn-transit', uid, logicalPort, mac, device }, context)
     return this.#options.driver.find('vpn-transit', uid)?.installed === true

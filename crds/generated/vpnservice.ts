@@ -69,9 +69,13 @@ export interface VPNServiceStatus {
     lastTransitionTime: string
   }[]
   /**
-   * Its own address on the external Network, which peers name. It stays as long as this object.
+   * Its own IPv4 address on the external Network, which peers name. It stays as long as this object.
    */
   externalIP?: string
+  /**
+   * The same of IPv6, where the Network has such a Subnet.
+   */
+  externalIPv6?: string
   /**
    * The external Network, as namespace/name.
    */
@@ -84,6 +88,10 @@ export interface VPNServiceStatus {
    * Name of the Subnet that the address is of.
    */
   subnet?: string
+  /**
+   * Name of the Subnet that the IPv6 address is of.
+   */
+  subnetIPv6?: string
   /**
    * The Router, as namespace/name.
    */

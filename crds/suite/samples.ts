@@ -794,6 +794,7 @@ export const SAMPLES: Record<string, Sample[]> = {
       status: {
         ...{ ...COMMON, state: 'ACTIVE', externalIP: '203.0.113.20', network: 'infra/public', networkUID: 'u1' },
         ...{ subnet: 'public', router: 'team-a/main', routerUID: 'u2', node: 'gw-1', epoch: 2 },
+        ...{ externalIPv6: '2001:db8::20', subnetIPv6: 'public-v6' },
         pendingReleases: [{ node: 'gw-2', epoch: 1 }],
       },
     },

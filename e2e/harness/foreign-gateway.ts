@@ -16,6 +16,10 @@ const INDEX = 239
 /** Of a host behind it, which is the gateway itself. */
 export const BEHIND = { address: '172.20.0.1', cidr: '172.20.0.0/24' }
 
+/** The same of IPv6, and where the gateway itself is then. */
+export const BEHIND_V6 = { address: 'fd00:172:20::1', cidr: 'fd00:172:20::/64' }
+export const OUTSIDE_V6 = { cidr: 'fd00:97::/64', gateway: 'fd00:97::1', office: 'fd00:97::fb' }
+
 const DAEMON = `charon-systemd {
   load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
   plugins {
@@ -32,7 +36,7 @@ const DAEMON = `charon-systemd {
 /** By what it proves itself, and whom it believes: a key that both know, or PEM of its certificate, that one's key, and our authority. */
 export type ForeignProof = { psk: string } | { certificate: string; privateKey: string; authority: string }
 
-const connections = (own: string, peer: string, peerCIDR: string, proof: ForeignProof) => `connections {
+const connections = (own: string, peer: string, peerCIDRs: string, proof: ForeignProof) => `connections {
   site {
     version = 2
     local_addrs = ${own}
@@ -50,8 +54,8 @@ const connections = (own: string, peer: string, peerCIDR: string, proof: Foreign
     }
     children {
       net {
-        local_ts = ${BEHIND.cidr}
-        remote_ts = ${peerCIDR}
+        local_ts = ${BEHIND.cidr}${peerCIDRs.includes(':') ? `,${BEHIND_V6.cidr}` : ''}
+        remote_ts = ${peerCIDRs}
         esp_proposals = aes256-sha256-modp2048
       }
     }
@@ -65,8 +69,8 @@ secrets {
 export interface ForeignGateway extends AsyncDisposable {
   address: string
   run(argv: readonly string[], timeoutMs?: number): Promise<ExecResult>
-  /** Starts its strongSwan with this peer. */
-  start(peer: string, peerCIDR: string, proof: ForeignProof): Promise<void>
+  /** Starts its strongSwan with this peer, at the address of that one's family. @param peerCIDRs with commas between */
+  start(peer: string, peerCIDRs: string, proof: ForeignProof): Promise<void>
   /** Ends it without a word to anybody. */
   kill(): Promise<void>
 }
@@ -95,6 +99,8 @@ export async function startForeignGateway(test: TestCloud): Promise<ForeignGatew
     await run(['ip', 'address', 'add', `${address}/24`, 'dev', 'eth2'])
     await run(['ethtool', '-K', 'eth2', 'tx', 'off'])
     await run(['ip', 'address', 'add', `${BEHIND.address}/32`, 'dev', 'lo'])
+    await run(['ip', 'address', 'add', `${OUTSIDE_V6.office}/64`, 'dev', 'eth2', 'nodad'])
+    await run(['ip', 'address', 'add', `${BEHIND_V6.address}/128`, 'dev', 'lo'])
   } catch (error) {
     await stop()
     throw error
@@ -104,9 +110,10 @@ export async function startForeignGateway(test: TestCloud): Promise<ForeignGatew
   return {
     address,
     run,
-    async start(peer, peerCIDR, proof) {
+    async start(peer, peerCIDRs, proof) {
       await write('/run/strongswan.conf', DAEMON)
-      await write('/run/foreign.conf', connections(address, peer, peerCIDR, proof))
+      const own = peer.includes(':') ? OUTSIDE_V6.office : address
+      await write('/run/foreign.conf', connections(own, peer, peerCIDRs, proof))
       if ('certificate' in proof) {
         await run(['mkdir', '-p', ...['x509', 'x509ca', 'private'].map((folder) => `/etc/swanctl/${folder}`)])
         await write('/etc/swanctl/x509/own.pem', proof.certificate)

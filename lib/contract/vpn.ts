@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A router's VPN on the node that carries the router's traffic to the outside. Operator (the rows) and agent (the namespace) agree on the
 // names and addresses of the link between the two.
+import { isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { mac, uid } from './fields.ts'
 import { metadataMac } from './metadata-port.ts'
@@ -12,6 +13,14 @@ export const TRANSIT = {
   router: '169.254.0.1',
   service: '169.254.0.2',
   prefixLength: 30,
+} as const
+
+/** The same for IPv6, of a prefix of our own (RFC 4193): packets that the namespace answers are to have a source that guests can tell. */
+export const TRANSIT_V6 = {
+  cidr: 'fd4e:6570:6865::/126',
+  router: 'fd4e:6570:6865::1',
+  service: 'fd4e:6570:6865::2',
+  prefixLength: 126,
 } as const
 
 /** The namespace's end of the link. Its row goes with its place on the node. */
@@ -47,14 +56,16 @@ export function isSubject(identity: string): boolean {
 }
 
 /**
- * Whether a side can prove itself as this: an IPv4 address, `gw.example.com`, `gw@example.com` or the subject of a certificate. No wildcard, and no
+ * Whether a side can prove itself as this: an address, `gw.example.com`, `gw@example.com` or the subject of a certificate. No wildcard, and no
  * prefix that charon would read.
  */
 export function isIdentity(text: string): boolean {
-  return text.length <= 253 && (NAME.test(text) || isSubject(text))
+  return text.length <= 253 && (NAME.test(text) || (isIPv6(text) && !text.includes('%')) || isSubject(text))
 }
 
 const identity = z.string().max(253).refine(isIdentity)
+
+const cidr = z.union([z.cidrv4(), z.cidrv6()])
 
 const policy = z.looseObject({
   encryptionAlgorithm: z.enum(ENCRYPTION_ALGORITHMS),
@@ -86,11 +97,12 @@ export const MOST_VPN_CERTIFICATES = 8
 export const VpnConnection = z.looseObject({
   /** Of the VPNConnection. */
   uid,
-  peerAddress: z.ipv4(),
+  /** Of a family that the outer port has an address of. */
+  peerAddress: z.union([z.ipv4(), z.ipv6()]),
   peerID: identity,
   localID: identity,
-  peerCIDRs: z.array(z.cidrv4()).min(1).max(16),
-  localCIDRs: z.array(z.cidrv4()).min(1).max(64),
+  peerCIDRs: z.array(cidr).min(1).max(16),
+  localCIDRs: z.array(cidr).min(1).max(64),
   /** Printable ASCII without spaces. */
   preSharedKey: z
     .string()
@@ -112,7 +124,7 @@ export type VpnConnection = z.infer<typeof VpnConnection>
 export const MOST_VPN_CONNECTIONS = 64
 
 const VpnFields = z.looseObject({
-  /** On the external network, with the address that peers know. */
+  /** On the external network, with the addresses that peers know, one of each family at most. */
   outside: ServicePort,
   /** To the router. */
   transit: z.looseObject({ logicalPort: ServicePort.shape.logicalPort, mac, mtu: z.int().min(576).max(9000) }),

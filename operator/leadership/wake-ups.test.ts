@@ -223,6 +223,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   },
   subnets: { SubnetNotReady: 'of it, to others' },
   vpnServices: {
+    NoSubnet: 'its Router has no gateway on a Network without a Subnet',
     NetworkNotReady: 'its Router has a gateway there, and so it is',
     NetworkNotFound: 'it names none: it has an address where its Router has',
     NetworkDeleting: 'the same',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a Secret of type kubernetes.io/tls is one by which a VPN can prove itself, and what its certificate says. Pure.
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { isIPv4 } from 'node:net'
+import { isIP } from 'node:net'
 import { isIdentity, isSubject, MOST_CERTIFICATE_CHARACTERS, VpnCertificate } from '../../lib/contract/vpn.ts'
 import { found, type Found } from '../kind/found.ts'
 import { lacking } from './lacking.ts'
@@ -117,7 +117,7 @@ function judgeNames(own: X509Certificate, { localID, externalIP }: OwnNames, wha
   const names = namesOf(own, externalIP)
   const help =
     names.length === 0
-      ? 'give the certificate a DNS name, an e-mail address or an IPv4 address as alternative name'
+      ? 'give the certificate a DNS name, an e-mail address or an IP address as alternative name'
       : `write one that it has (${names.slice(0, 4).join('; ')}), or give it another certificate`
   const message = `${what}: tls.crt is of nobody who is called ${chosen ?? externalIP}, our localID: ${help}`
   return lacking('CertificateInvalid', message)
@@ -132,7 +132,7 @@ export function localNameOf({ chain: [own = ''] }: VpnCertificate, { localID, ex
 function namesOf(own: X509Certificate, externalIP: string): string[] {
   const alternatives = (own.subjectAltName ?? '').split(', ').flatMap((entry) => {
     const [, type, name] = /^(DNS|email|IP Address):([^"]+)$/.exec(entry) ?? []
-    return name !== undefined && isIdentity(name) && (type === 'IP Address' ? isIPv4(name) : !isIPv4(name)) ? name : []
+    return name !== undefined && isIdentity(name) && (type === 'IP Address') === (isIP(name) !== 0) ? name : []
   })
   const subject = subjectOf(own)
   const all = [...alternatives, ...(isSubject(subject) && isIdentity(subject) ? [subject] : [])]
@@ -140,7 +140,7 @@ function namesOf(own: X509Certificate, externalIP: string): string[] {
 }
 
 function isNamed(own: X509Certificate, identity: string): boolean {
-  if (isIPv4(identity)) return own.checkIP(identity) !== undefined
+  if (isIP(identity) !== 0) return own.checkIP(identity) !== undefined
   if (isSubject(identity)) return subjectOf(own) === identity
   if (identity.includes('@')) return own.checkEmail(identity, { subject: 'never' }) !== undefined
   return own.checkHost(identity, { subject: 'never', wildcards: false }) !== undefined

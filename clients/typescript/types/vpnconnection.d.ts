@@ -19,7 +19,7 @@ export interface VPNConnectionSpec {
     name: string
   }
   /**
-   * IPv4 address of the peer's gateway. *live*
+   * Address of the peer's gateway, of a family that the external Network of the Router has. *live*
    */
   peerAddress: string
   /**
@@ -27,7 +27,7 @@ export interface VPNConnectionSpec {
    */
   peerID?: string
   /**
-   * As whom we prove ourselves; absent: status.externalIP of the VPNService, of certificates the first name that it has. *live*
+   * As whom we prove ourselves; absent: the address of the VPNService that the peer is set to, of certificates the first name that it has. *live*
    */
   localID?: string
   /**
@@ -40,7 +40,7 @@ export interface VPNConnectionSpec {
    */
   peerCIDRs: string[]
   /**
-   * Ranges that the peer reaches, in Subnets that the Router joins; absent: all of its IPv4 Subnets. *live*
+   * Ranges that the peer reaches, in Subnets that the Router joins; absent: all of its Subnets of the families that peerCIDRs has. *live*
    *
    * @minItems 1
    * @maxItems 16

@@ -38,8 +38,9 @@ export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
     good: [{ ['k'.repeat(255)]: 'x' }],
   },
   {
-    says: 'write an IPv4 address, a name such as gw.example.com',
+    says: 'write an address, a name such as gw.example.com',
     bad: [
+      ...['CN=*', 'CN=gw,O=x', 'CN=a/b', 'X=gw', 'CN=', 'CN=gw, ', 'asn1dn:#30', 'fe80::1%eth0'],
       '%any',
       '*.example.com',
       '10.0.0.256',
@@ -52,12 +53,15 @@ export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
       '-a',
       'a..b',
     ],
-    good: ['203.0.113.7', 'gw', 'gw.example.com', 'VPN_1@example.com'],
+    good: [
+      ...['203.0.113.7', '2001:db8::5', 'gw', 'gw.example.com', 'VPN_1@example.com'],
+      'C=CH, O=An Example, CN=gw.example.com',
+    ],
   },
   {
-    says: 'write an IPv4 range with its first address',
-    bad: ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'fd00::/64'],
-    good: ['10.20.0.0/16'],
+    says: 'write a range with its first address, such as 10.1.0.0/16 or',
+    bad: ['10.0.0.0', '10.0.0.5/24', '10.0.0.0/33', '010.0.0.0/24', 'fd00::1/64', 'FD00::/64', 'fd00::/129'],
+    good: ['10.20.0.0/16', 'fd00:1::/64'],
   },
   { says: 'write the name of one namespace', bad: ['Team', '**', 'a.b', '-a'], good: ['*', 'team-b'] },
 ]

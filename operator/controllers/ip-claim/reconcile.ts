@@ -8,6 +8,7 @@ import { toStoredBlock } from '../../ipam/claim-object.ts'
 import { isProxied } from '../load-balancer/pools.ts'
 import { isProxyHolder } from '../load-balancer/proxy-addresses.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import { outside, subnet as subnetOfRouter } from '../router/kind.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
@@ -99,8 +100,9 @@ function isAbandoned(
   }
   if (isProxyHolder(ownerRef.kind)) return isProxyAbandoned(address, owner as LoadBalancer)
   if (ownerRef.kind === 'VPNService') {
-    const { externalIP } = (owner as VPNService).status ?? {}
-    return externalIP !== undefined && externalIP !== address
+    const { externalIP, externalIPv6 } = (owner as VPNService).status ?? {}
+    const has = familyOf(address) === 'IPv6' ? externalIPv6 : externalIP
+    return has !== undefined && has !== address
   }
   if (ownerRef.kind === 'HealthMonitor') return isProbeAbandoned(address, block, owner as LoadBalancer)
   const router = owner as Router

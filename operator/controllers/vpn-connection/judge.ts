@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a VPNConnection can be what it asks for, the same for who tells the node of it and for who says why not.
 import type { Router, Subnet, VPNConnection, VPNService } from '../../../lib/api/types.ts'
-import { MOST_VPN_CERTIFICATES, MOST_VPN_CONNECTIONS, TRANSIT } from '../../../lib/contract/vpn.ts'
+import { MOST_VPN_CERTIFICATES, MOST_VPN_CONNECTIONS, TRANSIT, TRANSIT_V6 } from '../../../lib/contract/vpn.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { areOverlapping, findCidr } from '../../ipam/address.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import type { Caches } from '../../kind/row.ts'
-import { cidrOf, familyOfSubnet } from '../subnet/range.ts'
+import { familyOf } from '../../network/ovn/addresses.ts'
+import { cidrOf } from '../subnet/range.ts'
 
 type JudgeCaches = Pick<Caches, 'routers' | 'subnets' | 'vpnConnections'>
 
@@ -18,22 +19,32 @@ export function judgeConnection(
   caches: JudgeCaches,
 ): Found<readonly string[]> {
   const router = caches.routers.findByUid(service.status?.routerUID ?? '')
-  if (!router || service.status?.externalIP === undefined)
+  const { externalIP, externalIPv6, network = '' } = service.status ?? {}
+  if (!router || (externalIP ?? externalIPv6) === undefined)
     return missing('VPNServiceNotReady', `VPNService ${keyOfObject(service)} is not ready: see its conditions`)
+  if (ownAddressOf(connection, service) === undefined) {
+    const family = familyOf(connection.spec.peerAddress)
+    const message = `Network ${network}, which Router ${keyOfObject(router)} has its gateway on, has no ${family} Subnet, or no free address there, by which peer ${connection.spec.peerAddress} could be reached: create one, or write its address of the other family`
+    return missing('NoSubnet', message)
+  }
   const joined = listJoined(router, caches)
   const local = chooseLocal(connection, router, joined)
   if (!local.ok) return local
   return findOverlap(connection, router, joined, caches) ?? findRival(connection, service, caches) ?? local
 }
 
-/** IPv4 Subnets that the Router joins. */
+/** The address of the service that a peer is set to: of its family. */
+export function ownAddressOf({ spec }: VPNConnection, { status }: VPNService): string | undefined {
+  return familyOf(spec.peerAddress) === 'IPv6' ? status?.externalIPv6 : status?.externalIP
+}
+
+/** Subnets that the Router joins. */
 export function listJoined({ status }: Router, { subnets }: Pick<Caches, 'subnets'>): Subnet[] {
   const uids = [
     ...(status?.interfaces ?? []).map(({ subnetUID }) => subnetUID),
     ...(status?.ports ?? []).flatMap(({ fixedIPs }) => fixedIPs.map(({ subnetUID }) => subnetUID)),
   ]
-  const joined = [...new Set(uids)].flatMap((uid) => subnets.findByUid(uid) ?? [])
-  return joined.filter((subnet) => familyOfSubnet(subnet) === 'IPv4')
+  return [...new Set(uids)].flatMap((uid) => subnets.findByUid(uid) ?? [])
 }
 
 /** The connections of a service that count, the oldest first. */
@@ -44,16 +55,29 @@ export function listConnections(service: VPNService, { vpnConnections }: Pick<Ca
     .sort((a, b) => (isOlder(a, b) ? -1 : 1))
 }
 
+/** Of the families that the peer has. */
 function chooseLocal({ spec }: VPNConnection, router: Router, joined: readonly Subnet[]): Found<readonly string[]> {
   const ranges = joined.flatMap((subnet) => cidrOf(subnet) ?? [])
-  if (ranges.length === 0)
-    return missing('NoSubnet', `Router ${keyOfObject(router)} joins no IPv4 Subnet: name one in its spec.interfaces`)
+  const families = new Set(spec.peerCIDRs.map(familyOf))
+  for (const family of families)
+    if (!ranges.some((range) => familyOf(range) === family))
+      return missing(
+        'NoSubnet',
+        `Router ${keyOfObject(router)} joins no ${family} Subnet for the ${family} ranges of spec.peerCIDRs: name one in its spec.interfaces, or leave these ranges out`,
+      )
   for (const [i, cidr] of (spec.localCIDRs ?? []).entries()) {
     if (ranges.some((range) => isWithin(cidr, range))) continue
     const message = `spec.localCIDRs[${i}] ${cidr} is in no Subnet that Router ${keyOfObject(router)} joins (${ranges.sort().join(', ')}): write a range of one of these, or leave localCIDRs out`
     return missing('LocalCIDRNotRouted', message)
   }
-  return found([...new Set(spec.localCIDRs ?? ranges)].sort())
+  const local = (spec.localCIDRs ?? ranges).filter((cidr) => families.has(familyOf(cidr)))
+  for (const family of families)
+    if (!local.some((cidr) => familyOf(cidr) === family))
+      return missing(
+        'LocalCIDRNotRouted',
+        `spec.localCIDRs has no ${family} range for those of spec.peerCIDRs: write one of a Subnet that Router ${keyOfObject(router)} joins, or leave localCIDRs out`,
+      )
+  return found([...new Set(local)].sort())
 }
 
 function isWithin(inner: string, outer: string): boolean {
@@ -77,8 +101,9 @@ function findOverlap(
       const message = `${field} overlaps Subnet ${keyOfObject(subnet)} (${cidrOf(subnet) ?? ''}) ${what}: a packet could go to either; write the peer's own ranges, and give one side other addresses if both have the same`
       return missing('CIDROverlap', message)
     }
-    if (areOverlapping(cidr, TRANSIT.cidr))
-      return missing('CIDROverlap', `${field} overlaps ${TRANSIT.cidr}, which the VPN itself uses: write other ranges`)
+    const own = [TRANSIT, TRANSIT_V6].find((transit) => areOverlapping(cidr, transit.cidr))
+    if (own)
+      return missing('CIDROverlap', `${field} overlaps ${own.cidr}, which the VPN itself uses: write other ranges`)
     if (router.spec.routes?.some(({ destination }) => destination === cidr))
       return missing(
         'CIDROverlap',

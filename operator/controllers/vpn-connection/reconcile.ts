@@ -10,7 +10,7 @@ import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { describeCertificate } from '../../vpn/certificate.ts'
 import { givenKey } from '../../vpn/given-key.ts'
-import { judgeConnection } from './judge.ts'
+import { judgeConnection, ownAddressOf } from './judge.ts'
 import type { VPNKey } from '../../vpn/key-store.ts'
 import { LOOK_AGAIN_MS } from '../../vpn/lacking.ts'
 import { localIDOf } from '../../vpn/local-id.ts'
@@ -37,7 +37,7 @@ export async function reconcileVPNConnection(
   const verdict = judgeConnection(connection, service.object, deps.caches)
   if (!verdict.ok) return stopped(connection, verdict.outcome, before, run.now)
   status.localCIDRs = [...verdict.object]
-  const { externalIP = '' } = service.object.status ?? {}
+  const externalIP = ownAddressOf(connection, service.object) ?? ''
   const from = { externalIP, client: run.client, signal: run.signal }
   const { key, lacks } = await deps.vpnKeys.find(connection, from, () => givenKey(connection, service.object, deps))
   if (key === undefined) return stopped(connection, lacks ?? done, before, run.now)

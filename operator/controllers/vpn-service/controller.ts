@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, VPN_SERVICE } from '../../../lib/api/kinds.ts'
-import type { Router, VPNService } from '../../../lib/api/types.ts'
+import type { Router, Subnet, VPNService } from '../../../lib/api/types.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
@@ -40,8 +40,9 @@ export function vpnServiceController(
       },
       // Of the Routers of these: an address outside, or what peers reach.
       {
-        ...watchOf(informers.subnets, ({ metadata }) => [
+        ...watchOf(informers.subnets, ({ metadata, spec }: Subnet) => [
           ...waiting(),
+          ...keysBy('withoutFamily', keyOfRef({ namespace: metadata.namespace, name: spec.networkRef.name })),
           ...routers.listBy('legUID', metadata.uid).flatMap((router: Router) => keysBy('router', keyOfObject(router))),
         ]),
         when: (old, now) => !isDeepStrictEqual(old.spec, now.spec) || !isDeepStrictEqual(old.status, now.status),

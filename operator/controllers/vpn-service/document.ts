@@ -7,6 +7,7 @@ import { fingerprintOf } from '../../vpn/certificate.ts'
 import type { VPNKey } from '../../vpn/key-store.ts'
 import { localIDOf } from '../../vpn/local-id.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import { ownAddressOf } from '../vpn-connection/judge.ts'
 import type { Outside } from './outside.ts'
 
 /** A connection that can be what it asks for. */
@@ -18,7 +19,7 @@ export interface Accepted {
 
 export function vpnDocument(
   service: VPNService,
-  { network, address, gatewayIP }: Outside,
+  { network, addresses }: Outside,
   connections: readonly Accepted[],
   { transitMtu, writer }: { transitMtu: number; writer: WriterVersions },
 ): VpnDocument {
@@ -34,11 +35,11 @@ export function vpnDocument(
           networkUid: network.metadata.uid,
           mac: servicePortMac(uid, node),
         },
-        ...{ mtu: network.status.mtu, gateways: gatewayIP === undefined ? [] : [gatewayIP] },
-        addresses: [{ address: address.address, prefixLength: address.prefixLength }],
+        ...{ mtu: network.status.mtu, gateways: addresses.flatMap(({ gatewayIP }) => gatewayIP ?? []) },
+        addresses: addresses.map(({ address, prefixLength }) => ({ address, prefixLength })),
       },
       transit: { logicalPort: transitPortName(uid, node), mac: transitPortMac(uid, node), mtu: transitMtu },
-      connections: connections.map((one) => toConnection(one, address.address)),
+      connections: connections.map((one) => toConnection(one, ownAddressOf(one.connection, service) ?? '')),
       ...certificatesOf(connections),
     },
   }

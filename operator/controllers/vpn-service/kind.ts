@@ -22,13 +22,16 @@ const network: Reference<VPNService, 'networks'> = {
   holds: () => true,
 }
 
-/** The Subnet that its address is of. */
+/** The Subnets that its addresses are of. */
 const subnet: Reference<VPNService, 'subnets'> = {
   to: 'subnets',
-  refs: ({ status }) =>
-    status?.network === undefined || status.subnet === undefined
-      ? []
-      : [{ ref: { ...refOfKey(status.network), name: status.subnet }, field: 'status.subnet' }],
+  refs: ({ status: { network: key, subnet, subnetIPv6 } = {} }) => {
+    if (key === undefined) return []
+    const named = { 'status.subnet': subnet, 'status.subnetIPv6': subnetIPv6 }
+    return Object.entries(named).flatMap(([field, name]) =>
+      name === undefined ? [] : [{ ref: { ...refOfKey(key), name }, field }],
+    )
+  },
   isKept: () => true,
   holds: () => true,
 }
@@ -50,7 +53,12 @@ export const vpnServiceKind: KindRow<VPNService> = {
     /** UID of the Router that it has. */
     routerUID: ({ status }) => (status?.routerUID === undefined ? [] : [status.routerUID]),
     /** `true`: it waits for its address. */
-    withoutAddress: ({ status }) => (status?.externalIP === undefined ? ['true'] : []),
+    withoutAddress: ({ status = {} }) => ((status.externalIP ?? status.externalIPv6) === undefined ? ['true'] : []),
+    /** Key of the Network that it could get an address of another family on. */
+    withoutFamily: ({ status = {} }) =>
+      status.network !== undefined && (status.externalIP === undefined || status.externalIPv6 === undefined)
+        ? [status.network]
+        : [],
   },
   document: 'vpn',
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a VPNService stands: its Router, its address on the Router's external Network, and the node that carries the Router's traffic.
-import type { Router, Subnet, VPNService } from '../../../lib/api/types.ts'
+import type { Router, VPNService } from '../../../lib/api/types.ts'
 import { servicePortMac } from '../../../lib/contract/service-port.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
@@ -14,12 +14,17 @@ import { holderOfVPNService, router as routerOfService } from './kind.ts'
 
 type PlaceDeps = Pick<OperatorDeps, 'addresses' | 'caches' | 'network'>
 
+export interface OutsideAddress extends ResolvedAddress {
+  family: 'IPv4' | 'IPv6'
+  /** Of the Subnet: where peers elsewhere are reached. */
+  gatewayIP: string | undefined
+}
+
 export interface Outside {
   router: Router
   network: RealisedNetwork
-  address: ResolvedAddress
-  /** Of the Subnet: where peers elsewhere are reached. */
-  gatewayIP: string | undefined
+  /** One of each family that the Network has, IPv4 first. */
+  addresses: readonly OutsideAddress[]
   node: string
 }
 
@@ -28,14 +33,13 @@ export async function resolveOutside(service: VPNService, deps: PlaceDeps): Prom
   if (!router.ok) return router
   const network = findNetwork(router.object, deps)
   if (!network.ok) return network
-  const address = await claimAddress(service, network.object, deps)
-  if (!address.ok) return address
+  const addresses = await claimAddresses(service, network.object, deps)
+  if (!addresses.ok) return addresses
   const node = chooseNode(service, router.object, deps)
   if (!node.ok) return node
-  const { gatewayIP } = planOf(address.object.subnet)
   return found({
-    ...{ router: router.object, network: network.object, address: address.object },
-    ...{ gatewayIP, node: node.object },
+    ...{ router: router.object, network: network.object },
+    ...{ addresses: addresses.object, node: node.object },
   })
 }
 
@@ -66,34 +70,58 @@ function findNetwork(router: Router, { caches }: PlaceDeps): Found<RealisedNetwo
     : missing('NetworkNotReady', `waiting for Network ${externalGateway.network}`)
 }
 
-/** Its own, beside the Router's: as in Neutron's VPN agent for OVN. */
-async function claimAddress(
+const FAMILIES = ['IPv4', 'IPv6'] as const
+type Family = (typeof FAMILIES)[number]
+
+/** Its own, beside the Router's: as in Neutron's VPN agent for OVN. A Network of one family alone gives one. */
+async function claimAddresses(
   service: VPNService,
   network: RealisedNetwork,
   deps: PlaceDeps,
-): Promise<Found<ResolvedAddress>> {
-  const { externalIP, subnet: named, networkUID } = service.status ?? {}
-  const isThere = networkUID === network.metadata.uid
-  const subnets = listSubnets(network, deps).filter(isIPv4)
-  const candidates = isThere ? subnets.filter(({ metadata }) => metadata.name === named) : subnets
+): Promise<Found<OutsideAddress[]>> {
+  const claimed: OutsideAddress[] = []
+  for (const family of FAMILIES) {
+    const address = await claimAddress(service, network, family, deps)
+    if (address?.ok) claimed.push({ ...address.object, family, gatewayIP: planOf(address.object.subnet).gatewayIP })
+    // One of IPv6 that it never had can wait.
+    else if (address && (family === 'IPv4' || addressOf(service, network, family))) return address
+  }
+  const message = `Network ${keyOfObject(network)} has no Subnet: create one, and this goes on by itself`
+  return claimed.length > 0 ? found(claimed) : missing('NoSubnet', message)
+}
+
+/** What it has on this Network. */
+function addressOf(
+  { status = {} }: VPNService,
+  network: RealisedNetwork,
+  family: Family,
+): { ipAddress: string; subnet: string | undefined } | undefined {
+  const [ipAddress, subnet] =
+    family === 'IPv4' ? [status.externalIP, status.subnet] : [status.externalIPv6, status.subnetIPv6]
+  return status.networkUID === network.metadata.uid && ipAddress !== undefined ? { ipAddress, subnet } : undefined
+}
+
+/** @returns undefined when the Network has no Subnet of the family */
+async function claimAddress(
+  service: VPNService,
+  network: RealisedNetwork,
+  family: Family,
+  deps: PlaceDeps,
+): Promise<Found<ResolvedAddress> | undefined> {
+  const held = addressOf(service, network, family)
+  const subnets = listSubnets(network, deps).filter((subnet) => familyOfSubnet(subnet) === family)
+  const candidates = held ? subnets.filter(({ metadata }) => metadata.name === held.subnet) : subnets
   const tried: ReturnType<typeof missing>[] = []
   for (const subnet of candidates) {
-    const given =
-      isThere && externalIP !== undefined
-        ? { ipAddress: externalIP, prefixLength: planOf(subnet).cidr.prefixLength }
-        : undefined
+    const prefixLength = held && planOf(subnet).cidr.prefixLength
+    const given = held && prefixLength !== undefined ? { ipAddress: held.ipAddress, prefixLength } : undefined
     const mac = servicePortMac(service.metadata.uid, '')
     const request = { requested: given?.ipAddress, mac, field: 'the address of the VPN', given }
     const address = await claimFrom(subnet, holderOfVPNService(service), request, deps)
     if (address.ok) return address
     tried.push(address)
   }
-  const message = `Network ${keyOfObject(network)} has no IPv4 Subnet: create one, and this goes on by itself`
-  return allMissing(tried.map(({ outcome }) => outcome)) ?? missing('NoSubnet', message)
-}
-
-function isIPv4(subnet: Subnet): boolean {
-  return familyOfSubnet(subnet) === 'IPv4'
+  return allMissing(tried.map(({ outcome }) => outcome))
 }
 
 /** Where the Router's traffic goes, so that both move together. While that is not known it stays where it is. */
@@ -111,19 +139,28 @@ function chooseNode({ status }: VPNService, router: Router, { network }: PlaceDe
 /** Gives back what is not of this Network. */
 export async function releaseOthers(
   service: VPNService,
-  kept: ResolvedAddress | undefined,
+  kept: readonly ResolvedAddress[],
   { addresses }: Pick<OperatorDeps, 'addresses'>,
 ): Promise<void> {
   const isKept = (subnetUid: string, address: string) =>
-    kept?.subnet.metadata.uid === subnetUid && kept.address === address
+    kept.some((one) => one.subnet.metadata.uid === subnetUid && one.address === address)
   const held = addresses.listHeld(holderOfVPNService(service))
   await addresses.release(held.filter(({ block, entry }) => !isKept(block.subnetUid, entry.address)))
 }
 
-export function recordOutside(service: VPNService, { router, network, address }: Outside): void {
-  Object.assign((service.status ??= {}), {
-    ...{ router: keyOfObject(router), routerUID: router.metadata.uid },
-    ...{ network: keyOfObject(network), networkUID: network.metadata.uid },
-    ...{ subnet: address.subnet.metadata.name, externalIP: address.address },
-  })
+export function recordOutside(service: VPNService, { router, network, addresses }: Outside): void {
+  const status = (service.status ??= {})
+  delete status.externalIP
+  delete status.subnet
+  delete status.externalIPv6
+  delete status.subnetIPv6
+  Object.assign(status, { router: keyOfObject(router), routerUID: router.metadata.uid })
+  Object.assign(status, { network: keyOfObject(network), networkUID: network.metadata.uid })
+  for (const { family, address, subnet } of addresses) {
+    const { name } = subnet.metadata
+    Object.assign(
+      status,
+      family === 'IPv4' ? { externalIP: address, subnet: name } : { externalIPv6: address, subnetIPv6: name },
+    )
+  }
 }

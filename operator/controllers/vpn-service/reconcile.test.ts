@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a VPNService stands, what its node is told, and how it follows the Router's traffic.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { Router, Secret, VPNConnection, VPNService } from '../../../lib/api/types.ts'
+import type { Router, Secret, Subnet, VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { createTestCertificate } from '../../../lib/pki/testing/certificate.ts'
 import { VPNKeyStore } from '../../vpn/key-store.ts'
@@ -161,6 +161,101 @@ test('it goes once its node has let go, and its address with it', async () => {
   w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
   expect(await step()).toEqual({ kind: 'released' })
   expect(w.deps.addresses.listHeld({ kind: 'VPNService', namespace: 'ns', name: 'vpn', uid: 'uid-vpn' })).toEqual([])
+})
+
+describe('IPv6', () => {
+  const six = (more: object = {}) =>
+    connection('c', '2001:db8::7', 'fd00:9::/64', { peerCIDRs: ['10.9.0.0/24', 'fd00:9::/64'], ...more })
+  let outside: Subnet
+  beforeEach(() => {
+    outside = w.subnet('public-6', 'public', 'fd00:97::/64', { namespace: 'admin' })
+  })
+  const joinsSix = async () => {
+    w.subnet('lan-6', 'lan', 'fd00:1::/64')
+    router.spec.interfaces?.push({ subnetRef: { name: 'lan-6' } })
+    await w.step(router)
+  }
+
+  test('it has an address of each family outside, and a peer is asked from that of its own', async () => {
+    await joinsSix()
+    const one = six()
+    w.put('vpnConnections', one)
+    await step()
+    const { externalIP = '', externalIPv6 = '' } = service.status ?? {}
+    expect([externalIP, externalIPv6]).toEqual([expect.stringMatching(/^203/), expect.stringMatching(/^fd00:97::/)])
+    expect(service.status).toMatchObject({ subnet: 'public', subnetIPv6: 'public-6' })
+    expect(w.network.rows.of('ServicePort').get('uid-vpn')?.ports[0]?.addresses).toEqual([externalIP, externalIPv6])
+    const spec = await told()
+    expect(spec?.outside.addresses).toEqual([
+      { address: externalIP, prefixLength: 24 },
+      { address: externalIPv6, prefixLength: 64 },
+    ])
+    expect(spec?.outside.gateways).toEqual(['203.0.113.1', 'fd00:97::1'])
+    expect(spec?.connections[0]).toMatchObject({
+      ...{
+        localID: externalIPv6,
+        peerCIDRs: ['10.9.0.0/24', 'fd00:9::/64'],
+        localCIDRs: ['10.0.0.0/24', 'fd00:1::/64'],
+      },
+    })
+    await look(one)
+    expect(one.status?.localID).toBe(externalIPv6)
+    expect(
+      w.deps.addresses.listHeld({ kind: 'VPNService', namespace: 'ns', name: 'vpn', uid: 'uid-vpn' }),
+    ).toHaveLength(2)
+  })
+
+  test('a peer gets ranges of the families that it has itself', async () => {
+    await joinsSix()
+    w.put('vpnConnections', six({ peerCIDRs: ['10.9.0.0/24'] }))
+    await step()
+    expect((await told())?.connections[0]?.localCIDRs).toEqual(['10.0.0.0/24'])
+  })
+
+  test('one that comes later is taken, and those that were there stay', async () => {
+    w.drop('subnets', outside)
+    await step()
+    const { externalIP } = service.status ?? {}
+    expect(service.status?.externalIPv6).toBeUndefined()
+    w.subnet('public-6', 'public', 'fd00:97::/64', { namespace: 'admin' })
+    await step()
+    expect(service.status).toMatchObject({ externalIP, externalIPv6: expect.stringMatching(/^fd00:97::/) })
+  })
+
+  test.each<[string, () => VPNConnection, string, string]>([
+    ['ranges of a family that the Router does not join', () => six(), 'NoSubnet', 'joins no IPv6 Subnet'],
+    [
+      'an address of a family that the Network does not have',
+      () => (w.drop('subnets', outside), six({ peerCIDRs: ['10.9.0.0/24'] })),
+      'NoSubnet',
+      'has no IPv6 Subnet',
+    ],
+  ])('%s: refused', async (_, make, reason, message) => {
+    const one = make()
+    w.put('vpnConnections', one)
+    await step()
+    expect(await look(one)).toMatchObject({ reason, message: expect.stringContaining(message) })
+    expect((await told())?.connections).toEqual([])
+  })
+
+  test('local ranges of one family for a peer of two: refused', async () => {
+    await joinsSix()
+    const one = six({ localCIDRs: ['10.0.0.0/24'] })
+    w.put('vpnConnections', one)
+    await step()
+    expect(await look(one)).toMatchObject({
+      reason: 'LocalCIDRNotRouted',
+      message: expect.stringContaining('no IPv6 range'),
+    })
+  })
+
+  test('the link’s own range is nobody’s', async () => {
+    await joinsSix()
+    const one = six({ peerCIDRs: ['fd4e:6570:6865::/48'] })
+    w.put('vpnConnections', one)
+    await step()
+    expect(await look(one)).toMatchObject({ reason: 'CIDROverlap' })
+  })
 })
 
 describe('by certificates', () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { Router, VPNService } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -12,7 +13,7 @@ import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { givenKey } from '../../vpn/given-key.ts'
-import { judgeConnection, listConnections, listJoined } from '../vpn-connection/judge.ts'
+import { judgeConnection, listConnections, listJoined, ownAddressOf } from '../vpn-connection/judge.ts'
 import { vpnDocument, type Accepted } from './document.ts'
 import { recordOutside, releaseOthers, resolveOutside, type Outside } from './outside.ts'
 
@@ -60,17 +61,21 @@ async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun)
   await realise(service, outside.object, accepted, deps, run)
   const mtus = { transitMtu: transitMtuOf(outside.object.router, deps), writer: deps.writer() }
   await deps.bus.desired.publish(vpnDocument(service, outside.object, accepted, mtus))
-  await releaseOthers(service, outside.object.address, deps)
+  await releaseOthers(service, outside.object.addresses, deps)
   await releasePending(service, deps)
   return observe(service, deps)
 }
 
-function isElsewhere({ status = {} }: VPNService, { router, network, address, node }: Outside): boolean {
+function isElsewhere({ status = {} }: VPNService, { router, network, addresses, node }: Outside): boolean {
+  const held = [status.externalIP, status.externalIPv6].filter((address) => address !== undefined)
   return (
     status.node !== node ||
     status.routerUID !== router.metadata.uid ||
     status.networkUID !== network.metadata.uid ||
-    status.externalIP !== address.address
+    !isDeepStrictEqual(
+      held,
+      addresses.map(({ address }) => address),
+    )
   )
 }
 
@@ -100,11 +105,14 @@ function setPending(
 
 async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run: ServiceRun): Promise<Accepted[]> {
   const accepted: Accepted[] = []
-  const from = { externalIP: service.status?.externalIP ?? '', ...run }
   for (const connection of listConnections(service, deps.caches)) {
     const verdict = judgeConnection(connection, service, deps.caches)
     if (!verdict.ok) continue
-    const { key } = await deps.vpnKeys.find(connection, from, () => givenKey(connection, service, deps))
+    const { key } = await deps.vpnKeys.find(
+      connection,
+      { externalIP: ownAddressOf(connection, service) ?? '', ...run },
+      () => givenKey(connection, service, deps),
+    )
     if (key !== undefined) accepted.push({ connection, localCIDRs: verdict.object, key })
   }
   return accepted
@@ -112,7 +120,7 @@ async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run:
 
 async function realise(
   service: VPNService,
-  { router, network, address, node }: Outside,
+  { router, network, addresses, node }: Outside,
   accepted: readonly Accepted[],
   deps: VPNServiceDeps,
   { signal }: ServiceRun,
@@ -120,7 +128,7 @@ async function realise(
   await deps.network.ensure(
     {
       ...{ kind: 'ServicePort', ...ownerOf(service), networkUid: network.metadata.uid },
-      ports: [{ node, addresses: [address.address], alsoSpeaksFor: [] }],
+      ports: [{ node, addresses: addresses.map(({ address }) => address), alsoSpeaksFor: [] }],
     },
     signal,
   )
@@ -176,6 +184,6 @@ async function remove(service: VPNService, deps: VPNServiceDeps, { signal }: Ser
   }
   const [first] = status.pendingReleases ?? []
   if (first) return waitFor('Releasing', `waiting for node ${first.node} to release it`)
-  await releaseOthers(service, undefined, deps)
+  await releaseOthers(service, [], deps)
   return released
 }

@@ -164,7 +164,7 @@ const WORLD: readonly LogicalWant[] = [
   },
   {
     ...{ kind: 'VPNService', ...owner, uid: 'vpn', routerUid: 'router-1', node: 'n1' },
-    peerCIDRs: ['172.16.0.0/24', '172.17.0.0/16'],
+    peerCIDRs: ['172.16.0.0/24', '172.17.0.0/16', 'fd00:ac::/64'],
   },
   {
     ...{ kind: 'LoadBalancer', ...owner, uid: 'lb', routerUid: 'router-1', networkUids: ['net-1', 'net-2'] },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TRANSIT, transitPortMac, transitPortName } from '../../../lib/contract/vpn.ts'
+import { TRANSIT, TRANSIT_V6, transitPortMac, transitPortName } from '../../../lib/contract/vpn.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { metadataMac } from '../../../lib/contract/metadata-port.ts'
 import {
@@ -14,7 +14,7 @@ import {
   type OvsUuid,
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalVPNService } from '../logical-kinds.ts'
-import { normalPrefix } from './addresses.ts'
+import { familyOf, normalPrefix } from './addresses.ts'
 import { planOutOfGroups } from './group-plan.ts'
 import { markOf, partMark, vpnOf } from './marks.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
@@ -97,11 +97,13 @@ function planSwitch(
   for (const { there } of ends) if (there) planOffOthers(plan, nb, undefined, there)
 }
 
+const ROUTER_ADDRESSES = [TRANSIT, TRANSIT_V6].map(({ router, prefixLength }) => `${router}/${prefixLength}`)
+
 function planLink(plan: Plan, { uid }: LogicalVPNService, router: FoundRow, nb: Northbound): void {
   const name = linkName(uid)
   const held = nb.findNamed('Logical_Router_Port', name)
   const port = plan.ensure('Logical_Router_Port', held, {
-    ...{ name, mac: metadataMac(name), networks: setOf([`${TRANSIT.router}/${TRANSIT.prefixLength}`]) },
+    ...{ name, mac: metadataMac(name), networks: setOf(ROUTER_ADDRESSES) },
     ...{ ipv6_ra_configs: mapOf({}), gateway_chassis: setOf([]), ha_chassis_group: setOf([]) },
     ...{ options: mapOf({}), enabled: setOf([]), external_ids: partMark('VPNPort', uid) },
   })
@@ -132,9 +134,13 @@ function routesOf(uid: string, router: FoundRow, nb: Northbound): FoundRow[] {
 
 function routeTo(prefix: string, uid: string): OvsRow {
   return {
-    ...{ ip_prefix: prefix, nexthop: TRANSIT.service, output_port: setOf([linkName(uid)]) },
+    ...{ ip_prefix: prefix, nexthop: transitOf(prefix).service, output_port: setOf([linkName(uid)]) },
     external_ids: partMark('VPNRoute', uid),
   }
+}
+
+function transitOf(prefix: string): { service: string } {
+  return familyOf(prefix) === 'IPv6' ? TRANSIT_V6 : TRANSIT
 }
 
 function isSame(row: OvsRow, want: OvsRow): boolean {
@@ -156,7 +162,7 @@ function routerEnd(uid: string): End {
 }
 
 function serviceEnd({ uid, node }: LogicalVPNService): End {
-  const own = `${transitPortMac(uid, node)} ${TRANSIT.service}`
+  const own = `${transitPortMac(uid, node)} ${TRANSIT.service} ${TRANSIT_V6.service}`
   return {
     ...{ ...NO_OPTIONS, name: transitPortName(uid, node), type: '', addresses: setOf([own]) },
     ...{ options: mapOf({ 'requested-chassis': node }), external_ids: partMark('VPNPort', uid) },

@@ -91,18 +91,6 @@ const SERVICE_ROWS: WaitRow[] = [
     ends: (c) => gatewayNode(c),
   },
   {
-    reason: 'NoSubnet',
-    where: service,
-    waits: (c) => {
-      gatewayNode(c)
-      c.make('networks', 'public', { external: true })
-      c.subnet('public-6', { ...PUBLIC, cidr: 'fd00:9::/64', dhcp: { enabled: false } })
-      router(c)
-      vpn(c)
-    },
-    ends: (c) => c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/29', dhcp: { enabled: false } }),
-  },
-  {
     reason: 'Provisioning',
     where: service,
     waits: (c) => {
@@ -207,6 +195,16 @@ const CONNECTION_ROWS: WaitRow[] = [
       tunnel(c)
     },
     ends: (c) => c.set('routers', 'r', legs('lan-v4')),
+  },
+  {
+    // The service has to get an address of it first.
+    reason: 'NoSubnet',
+    where: connection,
+    waits: (c) => {
+      site(c)
+      tunnel(c, 'c', { peerAddress: '2001:db8::7' })
+    },
+    ends: (c) => c.subnet('public-6', { ...PUBLIC, cidr: 'fd00:9::/64', dhcp: { enabled: false } }),
   },
   {
     reason: 'LocalCIDRNotRouted',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A charon that is told certificates as an agent tells it, and a strongSwan that its administrator has set up by hand: who accepts whom, and why not.
+// A charon that is told what an agent tells it, and a strongSwan that its administrator has set up by hand: who accepts whom by certificates, and why
+// not; and IPv6, outside and inside.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ import { CONNECTION } from './testing/connection.ts'
 import { Tunnels } from './tunnels.ts'
 
 const [OURS, THEIRS] = ['198.18.0.1', '198.18.0.2']
+const [OURS_V6, THEIRS_V6] = ['fd00:99::1', 'fd00:99::2']
 const SUBJECT = 'C=CH, O=Office, CN=gw'
 const netns = (name: string) => `vpncert-${name}-${process.pid}`
 let dir: string
@@ -104,15 +106,20 @@ interface Peer {
   /** Whom it believes. */
   authority?: TestCertificate
   ourID?: string
+  addresses?: { ours: string; theirs: string }
+  ranges?: { ours: readonly string[]; theirs: readonly string[] }
 }
 
 /** As its administrator would. */
-async function setForeign({ certificate, id, authority = root, ourID = OURS }: Peer): Promise<void> {
+async function setForeign(peer: Peer): Promise<void> {
+  const { certificate, id, authority = root, addresses = { ours: OURS, theirs: THEIRS } } = peer
+  const { ourID = addresses.ours } = peer
+  const { ranges = { ours: CONNECTION.localCIDRs, theirs: CONNECTION.peerCIDRs } } = peer
   const conf = `connections {
   site {
     version = 2
-    local_addrs = ${THEIRS}
-    remote_addrs = ${OURS}
+    local_addrs = ${addresses.theirs}
+    remote_addrs = ${addresses.ours}
     proposals = aes256gcm16-prfsha256-ecp256
     local {
       auth = pubkey
@@ -126,8 +133,8 @@ async function setForeign({ certificate, id, authority = root, ourID = OURS }: P
     }
     children {
       net {
-        local_ts = ${CONNECTION.peerCIDRs[0] ?? ''}
-        remote_ts = ${CONNECTION.localCIDRs[0] ?? ''}
+        local_ts = ${ranges.theirs.join(',')}
+        remote_ts = ${ranges.ours.join(',')}
         esp_proposals = aes256gcm16-ecp256
       }
     }
@@ -158,7 +165,12 @@ async function observe(certificate: VpnCertificate, more: Partial<VpnConnection>
   const connection: VpnConnection = { ...CONNECTION }
   delete connection.preSharedKey
   const spec = {
-    outside: { addresses: [{ address: OURS, prefixLength: 24 }] },
+    outside: {
+      addresses: [
+        { address: OURS, prefixLength: 24 },
+        { address: OURS_V6, prefixLength: 64 },
+      ],
+    },
     connections: [{ ...connection, peerAddress: THEIRS, peerID: THEIRS, localID: OURS, certificate: id, ...more }],
     certificates: { [id]: certificate },
   } as unknown as VpnSpec
@@ -244,3 +256,49 @@ describe('refused', () => {
     expect(await observe(mine())).toBe('AuthenticationFailed')
   }, 60_000)
 })
+
+test('by IPv6, for ranges of both families: packets pass', async () => {
+  const inside = { ours: ['10.1.0.1', 'fd00:1::1'], theirs: ['10.2.0.1', 'fd00:2::1'] }
+  const ranges = { ours: ['10.1.0.0/24', 'fd00:1::/64'], theirs: ['10.2.0.0/24', 'fd00:2::/64'] }
+  for (const [name, device, own, others] of [
+    ['a', 'eth0', [`${OURS_V6}/64`], []],
+    ['b', 'eth0', [`${THEIRS_V6}/64`], []],
+    ['a', 'lo', inside.ours, ranges.theirs],
+    ['b', 'lo', inside.theirs, ranges.ours],
+  ] as const) {
+    for (const address of own)
+      await exec(
+        [
+          'ip',
+          '-n',
+          netns(name),
+          'address',
+          'add',
+          address,
+          'dev',
+          device,
+          ...(address.includes(':') ? ['nodad'] : []),
+        ],
+        { timeoutMs: 5000 },
+      )
+    for (const cidr of others)
+      await exec(['ip', '-n', netns(name), 'route', 'add', cidr, 'dev', 'ipsec0'], { timeoutMs: 5000 })
+  }
+  const names = [{ type: 'ip', value: THEIRS_V6 }]
+  const certificate = await leafOf(office, { names })
+  const mineV6 = await createTestCertificate({
+    subject: 'CN=six',
+    names: [{ type: 'ip', value: OURS_V6 }],
+    issuer: root,
+  })
+  await setForeign({ certificate, id: THEIRS_V6, addresses: { ours: OURS_V6, theirs: THEIRS_V6 }, ranges })
+  const more = {
+    ...{ peerAddress: THEIRS_V6, peerID: THEIRS_V6, localID: OURS_V6 },
+    ...{ peerCIDRs: ranges.theirs, localCIDRs: ranges.ours },
+  }
+  expect(await observe(certificateOf(mineV6, [], office), more)).toBe('up')
+  for (const [i, address] of inside.theirs.entries()) {
+    const { stdout } = await ours.run(['ping', '-c', '2', '-i', '0.2', '-W', '2', '-I', inside.ours[i] ?? '', address])
+    expect(stdout).toContain(' 0% packet loss')
+  }
+}, 60_000)
