@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import {
@@ -8,8 +9,9 @@ import {
   type Orphan,
   type Tombstone,
 } from '../../lib/contract/documents.ts'
+import { unlessMissing } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { ServicePorts } from '../network/service-ports.ts'
+import { isUid, serviceNamespace, type ServicePorts } from '../network/service-ports.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import type { BalancerDaemons, Seen } from './balancer-daemons.ts'
@@ -22,6 +24,8 @@ export interface BalancerReconcilerOptions {
   /** `/run/nephele` */
   runDir: string
   log: Logger
+  /** Resolves once the ports' list matches the switch; throws when that cannot be known. */
+  ready?: (signal: AbortSignal) => Promise<void>
   /** How often members, and who serves, are looked at. */
   lookMs?: number
   /** How often members alone are told of at most. */
@@ -79,9 +83,12 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
     return { state: 'gone' }
   }
 
-  /** Of a service whose uid has a folder here. Nothing of it is anybody's loss. */
-  listOwned(): Promise<Orphan[]> {
-    return Promise.resolve([])
+  /** By their port, namespace, or the folder of their programs: none is there for ever alone. */
+  async listOwned(signal: AbortSignal): Promise<Orphan[]> {
+    await this.#options.ready?.(signal)
+    const folders = (await unlessMissing(() => readdir(join(this.#options.runDir, 'balancers')), [])).filter(isUid)
+    const uids = [...new Set([...(await this.#options.ports.list()), ...folders])].sort()
+    return uids.map((uid) => ({ kind: 'balancer', uid, what: `namespace ${serviceNamespace(uid)}` }))
   }
 
   async #lookAtAll(wake: Wake, signal: AbortSignal): Promise<void> {

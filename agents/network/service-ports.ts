@@ -25,14 +25,18 @@ export interface ServiceStyle {
 }
 
 const SERVICE: ServiceStyle = { kind: 'service', prefix: 'nephsvc-', device: 'svc' }
-const UID = /^[a-z0-9][a-z0-9-]{0,62}$/
 /** The interface's name inside the namespace. */
 export const SERVICE_INNER = 'svc0'
 /** After that, a change of the switch is what wakes. */
 const INSTALL_TIMEOUT_MS = 2000
 
+/** May it be that of a service? Whatever else has such a name is somebody else's. */
+export function isUid(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(text)
+}
+
 export function serviceNamespace(uid: string, { prefix }: ServiceStyle = SERVICE): string {
-  if (!UID.test(uid)) throw new TypeError('not a uid')
+  if (!isUid(uid)) throw new TypeError('not a uid')
   return `${prefix}${uid}`
 }
 
@@ -72,7 +76,7 @@ export class ServicePorts {
   /** UIDs of services that have a port or a namespace here: neither is there for ever alone. */
   async list(): Promise<string[]> {
     const plugged = this.#driver.list().flatMap(({ kind, uid }) => (kind === this.#style.kind ? [uid] : []))
-    const named = (await listNamespaces(this.#style.prefix)).filter((uid) => UID.test(uid))
+    const named = (await listNamespaces(this.#style.prefix)).filter(isUid)
     return [...new Set([...plugged, ...named])].sort()
   }
 
@@ -97,7 +101,7 @@ export class ServicePorts {
 }
 
 function deviceOf(uid: string, { device }: ServiceStyle): string {
-  if (!UID.test(uid)) throw new TypeError('not a uid')
+  if (!isUid(uid)) throw new TypeError('not a uid')
   return `${device}${uid.slice(0, 11)}`
 }
 

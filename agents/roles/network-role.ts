@@ -129,6 +129,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   })
   const balancers = new BalancerReconciler({
     ...{ ports: new ServicePorts(driver), runDir: context.runDir, sealing: context.sealing, log },
+    ready: (signal) => switchReady(database, signal),
     daemons: new BalancerDaemons(async (daemon, signal) => (await chooseLaunch())(daemon, signal)),
   })
   const health = healthFolder(context.runDir)

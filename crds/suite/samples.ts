@@ -689,6 +689,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         probeAddresses: [{ subnet: 'front', subnetUID: 'uid-1', ipAddress: '10.0.0.101' }],
         ...{ proxyAddress: '10.0.0.102', proxyEpoch: 1 },
         proxies: [{ node: 'n1', ipAddress: '10.0.0.103', serving: true }],
+        pendingReleases: [{ node: 'n2', epoch: 1, ipAddress: '10.0.0.104' }],
         certificates: [
           {
             ...{ secret: 'shop-tls', notAfter: '2026-03-01T00:00:00Z', fingerprint: 'a'.repeat(64) },

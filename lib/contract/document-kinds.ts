@@ -25,8 +25,8 @@ export const DOCUMENTS = {
   image: { spec: ImageSpec, holds: 'copy', states: ['downloading', 'ready', 'failed', 'refused', 'gone'] },
   volume: { spec: VolumeSpec, holds: 'original', states: ['creating', 'available', 'failed', 'refused', 'gone'] },
   port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
-  balancer: { spec: BalancerSpec, holds: 'copy', states: ['starting', 'active', 'failed', 'refused', 'gone'] },
-  vpn: { spec: VpnSpec, holds: 'copy', states: ['starting', 'ready', 'failed', 'refused', 'gone'] },
+  balancer: { spec: BalancerSpec, holds: 'original', states: ['starting', 'active', 'failed', 'refused', 'gone'] },
+  vpn: { spec: VpnSpec, holds: 'original', states: ['starting', 'ready', 'failed', 'refused', 'gone'] },
   probe: { spec: ProbeSpec, holds: 'copy', states: ['sending', 'done', 'failed', 'refused', 'gone'] },
   instance: {
     spec: InstanceSpec,

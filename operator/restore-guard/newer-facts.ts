@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which facts on the bus are newer than the resources (invariant 6, docs/decisions/0012). Pure.
 import { INSTANCE } from '../../lib/api/kinds.ts'
-import type { Instance, Port } from '../../lib/api/types.ts'
+import type { Instance, LoadBalancer, Port } from '../../lib/api/types.ts'
 import { DOCUMENTS, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
@@ -36,7 +36,7 @@ export type NewerFact = 'incarnation' | 'term' | 'generation' | 'epoch' | 'exist
  * | any           | there          | generation            | the resource went back                                               |
  * | any           | there, placed  | epoch                 | its placement went back                                              |
  * | any           | there, unplaced| epoch                 | nothing: it may have lost its status alone. It is held by itself (OwnershipUnclear) |
- * | present, of a machine, volume or port | none | its node says it holds it | the resource was made after what the store holds   |
+ * | present, of what a node has once | none | its node says it holds it | the resource was made after what the store holds   |
  * | present, of an image or a node | none | nothing: a cache's copy is nobody's loss, and nodes come and go with Kubernetes'         |
  * | present       | none           | its node denies it, or says nothing | nothing: NATS may have lost the tombstone              |
  * | tombstone     | none           |                       | nothing: a release that is not answered, or answered late            |
@@ -99,7 +99,8 @@ function versionsOf(object: KubeObject, placed: KubeObject | undefined): StoredV
 }
 
 function epochOf(object: KubeObject | undefined): number | undefined {
-  return (object?.status as Instance['status'])?.epoch
+  const status = object?.status as Instance['status'] & LoadBalancer['status']
+  return status?.epoch ?? status?.proxyEpoch
 }
 
 export function refOf({ metadata }: KubeObject): ObjectRef {

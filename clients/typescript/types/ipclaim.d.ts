@@ -64,7 +64,7 @@ export interface IPClaimSpec {
      */
     ownerRef?: {
       /**
-       * Its kind. HealthMonitor, ProxyAddress, FirstProxy, SecondProxy: a LoadBalancer, for its probes and its proxies. *live*
+       * Its kind. HealthMonitor, ProxyAddress, FirstProxy to FourthProxy: a LoadBalancer, for its probes and its proxies. *live*
        */
       kind:
         | 'Router'
@@ -74,6 +74,8 @@ export interface IPClaimSpec {
         | 'ProxyAddress'
         | 'FirstProxy'
         | 'SecondProxy'
+        | 'ThirdProxy'
+        | 'FourthProxy'
         | 'VPNService'
       /**
        * Its namespace. *live*

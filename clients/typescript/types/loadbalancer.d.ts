@@ -394,6 +394,27 @@ export interface LoadBalancerStatus {
     serving?: boolean
   }[]
   /**
+   * Nodes that had a proxy and have not confirmed yet that it is gone there; until then its address is nobody else's.
+   *
+   * @maxItems 8
+   *
+   * Items: One of them.
+   */
+  pendingReleases?: {
+    /**
+     * Its name.
+     */
+    node: string
+    /**
+     * Which placement.
+     */
+    epoch: number
+    /**
+     * The address of the proxy there. Absent where not known.
+     */
+    ipAddress?: string
+  }[]
+  /**
    * From where members are probed, one address in each of their Subnets.
    *
    * @maxItems 32

@@ -64,6 +64,8 @@ const OWNERS = {
   ProxyAddress: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   FirstProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   SecondProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  ThirdProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
+  FourthProxy: { kind: LOAD_BALANCER, cache: 'loadBalancers' },
   VPNService: { kind: VPN_SERVICE, cache: 'vpnServices' },
 } as const satisfies Record<OwnerRef['kind'], object>
 
@@ -116,10 +118,13 @@ function isAbandoned(
   return network === undefined || !targetKeysOf(outside, router).includes(network)
 }
 
-/** One with HTTP listeners may be about to have it: it keeps the address of a proxy for the next one. */
-function isProxyAbandoned(address: string, { spec, status }: LoadBalancer): boolean {
-  const had = [status?.proxyAddress, ...(status?.proxies ?? []).map(({ ipAddress }) => ipAddress)]
-  return !had.includes(address) && !spec.listeners.some(({ protocol }) => isProxied(protocol))
+/** One with HTTP listeners may be about to have it. */
+function isProxyAbandoned(address: string, { spec, status = {} }: LoadBalancer): boolean {
+  const { proxyAddress, proxies = [], pendingReleases = [] } = status
+  const had = [...proxies, ...pendingReleases].map(({ ipAddress }) => ipAddress)
+  return (
+    proxyAddress !== address && !had.includes(address) && !spec.listeners.some(({ protocol }) => isProxied(protocol))
+  )
 }
 
 /** One that monitors and has none in this subnet yet may be about to have it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LoadBalancer } from '../../../lib/api/types.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { ComputeNode, LoadBalancer } from '../../../lib/api/types.ts'
 import { refOfKey } from '../../../lib/kube/object.ts'
 import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
@@ -44,6 +45,22 @@ const router: Reference<LoadBalancer, 'routers'> = {
   holds: (balancer, { metadata }) => balancer.metadata.namespace === metadata.namespace,
 }
 
+/** Nodes that run its proxies, or have not let go of one. */
+const proxyNode: Reference<LoadBalancer, 'computeNodes'> = {
+  to: 'computeNodes',
+  refs: ({ status }) =>
+    (['proxies', 'pendingReleases'] as const).flatMap((list) =>
+      (status?.[list] ?? []).map(({ node: name }, i) => ({ ref: { name }, field: `status.${list}[${i}].node` })),
+    ),
+  holds: () => true,
+  // What else of a node matters stands in controller.ts.
+  wakes: (old, now) => !isDeepStrictEqual(releasesOf(old), releasesOf(now)),
+}
+
+function releasesOf({ metadata, spec, status }: ComputeNode): unknown {
+  return [metadata.deletionTimestamp, spec.lost, status?.releases]
+}
+
 /** As which it has its address. */
 export function holderOfBalancer({ metadata }: LoadBalancer): ClaimHolder {
   return ownerOf('LoadBalancer', metadata)
@@ -83,11 +100,9 @@ export function memberPortsOf({ status }: LoadBalancer): string[] {
 }
 
 export const loadBalancerKind: KindRow<LoadBalancer> = {
-  references: { subnet, probedSubnet, port, router },
+  references: { subnet, probedSubnet, port, router, proxyNode },
   document: 'balancer',
   indexes: {
-    /** Names of the nodes that run its proxies. */
-    proxyNode: ({ status }) => (status?.proxies ?? []).map(({ node }) => node),
     /** `true`: it has HTTP listeners and fewer proxies than it could have. */
     wantsProxies: (balancer) => (wantsProxies(balancer) ? ['true'] : []),
     /** `team/app=web`: labels by which it selects machines. */

@@ -5,17 +5,18 @@ import { readProbes, type ObservedDocument, type ObservedMember } from '../../..
 import type { Run } from '../../../lib/loop/controller.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
+import { isStaying } from '../../placed/lost-node.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
-import { releaseFrom } from '../../placed/release.ts'
 import { failureOf } from '../../placed/trouble.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { chooseGateways, listGatewayNodes } from '../common/gateway-nodes.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { isRealised } from '../common/realised-network.ts'
-import { claimProxies, releaseProxies, type ProxyAddresses } from './proxy-addresses.ts'
+import { claimProxies, releaseIdle, releaseProxies, type ProxyAddresses } from './proxy-addresses.ts'
 import { MOST_PROXIES } from './kind.ts'
 import { balancerDocument } from './document.ts'
+import { recordLeaving, releaseLeaving } from './leaving-proxies.ts'
 import type { Member } from './members.ts'
 import type { Pool } from './pools.ts'
 import { isServed, type ResolvedCertificates } from './certificates.ts'
@@ -46,19 +47,40 @@ export async function ensureProxies(
   deps: ProxyDeps,
   run: Pick<Run, 'signal'>,
 ): Promise<Proxies> {
-  const status = (balancer.status ??= {})
   sayWhoServes(balancer, deps)
   if (found.length === 0) return { lacks: await leaveProxies(balancer, deps, run) }
+  const serving = await serve(balancer, subnet, found, deps, run)
+  // Those that serve need not wait for them: each has an address of its own, and the network takes the shared one from nobody else.
+  if (!serving.first) await releaseLeaving(balancer, deps)
+  return serving
+}
+
+async function serve(
+  balancer: LoadBalancer,
+  subnet: Subnet,
+  found: readonly Found[],
+  deps: ProxyDeps,
+  run: Pick<Run, 'signal'>,
+): Promise<Proxies> {
+  const status = (balancer.status ??= {})
   const network = deps.caches.networks.findByKey(networkKeyOf(subnet))
   if (!network || !isRealised(network))
     return { lacks: [waitFor('NetworkNotReady', `waiting for the Network of Subnet ${subnet.metadata.name}`)] }
   const present = (status.proxies ?? []).map(({ node }) => node)
   const nodes = chooseGateways(present, listGatewayNodes(undefined, deps), balancer.metadata.uid, MOST_PROXIES)
-  if (nodes.length === 0) return { lacks: [NO_NODE] }
+  if (nodes.length === 0) {
+    const gone = present.filter((node) => !isStaying(node, deps))
+    if (gone.length > 0) {
+      retire(status, gone)
+      return { first: saved, lacks: [] }
+    }
+    if (present.length === 0) await deps.network.remove('ServicePort', balancer.metadata.uid, run.signal)
+    return { lacks: [NO_NODE] }
+  }
   const claimed = await claimProxies(balancer, subnet, nodes, deps)
   if (!claimed.ok) return { lacks: [claimed.outcome] }
-  if (claimed.object.proxies.length === 0) return { lacks: claimed.object.lacks }
   if (place(balancer, claimed.object, deps)) return { first: saved, lacks: [] }
+  if (claimed.object.proxies.length === 0) return { lacks: claimed.object.lacks }
   for (const { node } of claimed.object.proxies) {
     const regressed = deps.regression.check(
       balancer,
@@ -83,7 +105,7 @@ export async function ensureProxies(
     return [balancerDocument(balancer, facts, deps.writer())]
   })
   for (const document of documents) await deps.bus.desired.publish(document)
-  const left = await releaseOthers(balancer, new Set(proxies.map(({ node }) => node)), deps)
+  if (claimed.object.lacks.length === 0) await releaseIdle(balancer, deps)
   const reports = proxies.map(({ node }) => reportOf(balancer, node, deps))
   const failures = reports.flatMap((report) => failureOf(report, FAILED) ?? [])
   const said = reports.find((one) => one?.facts.serving) ?? reports.find((one) => one)
@@ -92,7 +114,7 @@ export async function ensureProxies(
   return {
     lacks: [
       ...[...sealed.values()].flatMap(({ lacks }) => lacks),
-      ...[...failures, ...notServing(balancer), ...claimed.object.lacks, ...left],
+      ...[...failures, ...notServing(balancer), ...claimed.object.lacks],
     ],
     probed: readProbes(said?.facts.probes, pools),
     isHeard: proxies.some(({ node }) => !isSilent(node, deps)),
@@ -120,14 +142,24 @@ export async function leaveProxies(
   run: Pick<Run, 'signal'>,
 ): Promise<readonly Outcome[]> {
   const status = (balancer.status ??= {})
-  if (status.proxies === undefined && status.proxyAddress === undefined) return []
-  const left = await releaseOthers(balancer, new Set(), deps)
+  retire(
+    status,
+    (status.proxies ?? []).map(({ node }) => node),
+  )
+  const left = await releaseLeaving(balancer, deps)
   if (left.length > 0) return left
   await deps.network.remove('ServicePort', balancer.metadata.uid, run.signal)
   await releaseProxies(balancer, deps)
-  delete status.proxies
   delete status.proxyAddress
   return []
+}
+
+/** These nodes are to run none any more. */
+function retire(status: NonNullable<LoadBalancer['status']>, gone: readonly string[]): void {
+  const kept = (status.proxies ?? []).filter(({ node }) => !gone.includes(node))
+  recordLeaving(status, new Set(kept.map(({ node }) => node)))
+  if (kept.length > 0) status.proxies = kept
+  else delete status.proxies
 }
 
 /** @returns whether its nodes or addresses have changed: written down before any node hears of it */
@@ -137,8 +169,9 @@ function place(balancer: LoadBalancer, { sharedAddress, proxies }: ProxyAddresse
   if (status.proxyAddress === sharedAddress && textOf(status.proxies ?? []) === textOf(proxies)) return false
   const { uid } = balancer.metadata
   const epochs = proxies.map(({ node }) => nextEpoch({ kind: 'balancer', uid, node }, status.proxyEpoch, deps))
+  recordLeaving(status, new Set(proxies.map(({ node }) => node)))
   status.proxyAddress = sharedAddress
-  status.proxyEpoch = Math.max(...epochs)
+  status.proxyEpoch = Math.max(status.proxyEpoch ?? 0, ...epochs)
   status.proxies = [...proxies]
   return true
 }
@@ -162,22 +195,4 @@ function sayWhoServes({ metadata, status = {} }: LoadBalancer, deps: ProxyDeps):
     const serving = said?.facts.serving
     return { node, ipAddress, ...(serving === undefined ? {} : { serving }) }
   })
-}
-
-/** Nodes that have a document of it and are to have none. */
-async function releaseOthers(balancer: LoadBalancer, kept: ReadonlySet<string>, deps: ProxyDeps): Promise<Outcome[]> {
-  const { uid } = balancer.metadata
-  const told = deps.caches.computeNodes
-    .list()
-    .map(({ metadata }) => metadata.name)
-    .filter((node) => !kept.has(node) && deps.bus.desired.find(node, 'balancer', uid))
-  const waits: Outcome[] = []
-  for (const node of told.sort()) {
-    const waiting = await releaseFrom(
-      { kind: 'balancer', object: balancer, node, epoch: balancer.status?.proxyEpoch ?? 0 },
-      deps,
-    )
-    if (waiting) waits.push(waiting)
-  }
-  return waits
 }

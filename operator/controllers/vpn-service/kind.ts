@@ -36,10 +36,17 @@ const subnet: Reference<VPNService, 'subnets'> = {
   holds: () => true,
 }
 
-/** The node that has it: nothing is lost with that. */
+/** The node that has it, and those that have not let go of it. */
 const node: Reference<VPNService, 'computeNodes'> = {
   to: 'computeNodes',
-  refs: ({ status }) => (status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]),
+  refs: ({ status }) => [
+    ...(status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]),
+    ...(status?.pendingReleases ?? []).map(({ node: name }, i) => ({
+      ref: { name },
+      field: `status.pendingReleases[${i}].node`,
+    })),
+  ],
+  holds: () => true,
 }
 
 /** As which it has its address. */

@@ -6,6 +6,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { findFirst } from '../../kind/is-older.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
+import { isStaying } from '../../placed/lost-node.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { claimFrom, listSubnets, type ResolvedAddress } from '../port/claim-address.ts'
@@ -125,8 +126,8 @@ async function claimAddress(
 }
 
 /** Where the Router's traffic goes, so that both move together. While that is not known it stays where it is. */
-function chooseNode({ status }: VPNService, router: Router, { network }: PlaceDeps): Found<string> {
-  const allowed = router.status?.gateways ?? []
+function chooseNode({ status }: VPNService, router: Router, { network, caches }: PlaceDeps): Found<string> {
+  const allowed = (router.status?.gateways ?? []).filter((name) => isStaying(name, { caches }))
   const carrying = network.gatewayNodeOf(router.metadata.uid)
   const node = [carrying, status?.node, allowed[0]].find((name) => name !== undefined && allowed.includes(name))
   if (node !== undefined) return found(node)

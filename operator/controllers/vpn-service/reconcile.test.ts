@@ -6,6 +6,7 @@ import type { Outcome } from '../../../lib/outcome.ts'
 import { createTestCertificate } from '../../../lib/pki/testing/certificate.ts'
 import { VPNKeyStore } from '../../vpn/key-store.ts'
 import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { reconcileVPNConnection } from '../vpn-connection/reconcile.ts'
 import { reconcileVPNService } from './reconcile.ts'
@@ -315,6 +316,74 @@ describe('by certificates', () => {
     expect((await told())?.connections).toHaveLength(8)
     const last = byCertificate('c9', 9, { certificateSecretRef: { name: 'k9' } })
     expect(await look(last)).toMatchObject({ reason: 'TooManyConnections', message: expect.stringContaining('k1, k2') })
+  })
+})
+
+describe('a node that had it', () => {
+  const uid = 'uid-vpn'
+  const isTold = (node: string) => w.bus.desired.find(node, 'vpn', uid)?.tombstone
+  const held = () => w.deps.addresses.listHeld({ kind: 'VPNService', namespace: 'ns', name: 'vpn', uid })
+  beforeEach(async () => {
+    await step()
+    says([])
+    await step()
+    w.network.moveGateway('uid-r', 'g2')
+    await step()
+    says([])
+    await step()
+  })
+
+  test('is told again by a leader whose bus lost everything; the address stays until both have let go', async () => {
+    const wipe = () => {
+      w.bus.desired.wipe()
+      for (const node of ['g1', 'g2']) w.bus.observed.forget({ kind: 'vpn', uid, node })
+    }
+    wipe()
+    await step()
+    expect([isTold('g1'), service.status?.pendingReleases]).toEqual([true, [{ node: 'g1', epoch: 1 }]])
+    service.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+    expect(await step()).toMatchObject({ reason: 'Releasing' })
+    wipe()
+    expect(await step()).toMatchObject({ reason: 'Releasing' })
+    expect(['g1', 'g2'].map(isTold)).toEqual([true, true])
+    w.report('vpn', service, { node: 'g2', epoch: 2, state: 'gone' })
+    expect(await step()).toMatchObject({ reason: 'Releasing', message: expect.stringContaining('g1') })
+    expect(held()).toHaveLength(1)
+    w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
+    expect(await step()).toEqual({ kind: 'released' })
+    expect(held()).toEqual([])
+  })
+
+  test('is waited for when it is silent, and holds its ComputeNode', async () => {
+    Object.assign(w.bus.heartbeats, { pulse: (node: string) => (node === 'g1' ? 'silent' : 'up') })
+    expect(await step()).toEqual({ kind: 'done' })
+    expect(service.status?.pendingReleases).toHaveLength(1)
+    for (const name of ['g1', 'g2']) {
+      const node = w.deps.caches.computeNodes.find(undefined, name)
+      expect(node && waitForHolders('computeNodes', node, w.deps.caches)).toMatchObject({ reason: 'InUse' })
+    }
+  })
+
+  test('is not forgotten when there are too many: it stays until one lets go', async () => {
+    const others = Array.from({ length: 15 }, (_, i) => ({ node: `n${i}`, epoch: 1 }))
+    Object.assign(service.status ?? {}, { pendingReleases: [...others] })
+    w.network.moveGateway('uid-r', 'g1')
+    expect(await step()).toMatchObject({ reason: 'Releasing', message: expect.stringContaining('spec.lost') })
+    expect([service.status?.node, service.status?.pendingReleases]).toEqual(['g2', others])
+    w.report('vpn', service, { node: 'n3', epoch: 1, state: 'gone' })
+    await step()
+    expect(service.status?.node).toBe('g1')
+    expect(service.status?.pendingReleases).toHaveLength(15)
+  })
+
+  test('goes, and no other can have it: it lets go as well', async () => {
+    for (const name of ['g1', 'g2']) {
+      const node = w.deps.caches.computeNodes.find(undefined, name)
+      if (node) node.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+    }
+    expect(await step()).toMatchObject({ reason: 'NoGatewayNode' })
+    expect(service.status?.node).toBeUndefined()
+    expect(['g1', 'g2'].map(isTold)).toEqual([true, true])
   })
 })
 

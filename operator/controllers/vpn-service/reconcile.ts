@@ -6,6 +6,7 @@ import { done, released, saved, waitFor, type Outcome } from '../../../lib/outco
 import { waitForHolders } from '../../kind/holders.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { findAbsence } from '../../placed/absence.ts'
+import { isStaying } from '../../placed/lost-node.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { releaseFrom } from '../../placed/release.ts'
@@ -21,6 +22,7 @@ export type VPNServiceDeps = Pick<
   OperatorDeps,
   'addresses' | 'bus' | 'caches' | 'network' | 'regression' | 'releases' | 'vpnKeys' | 'writer'
 >
+type Status = NonNullable<VPNService['status']>
 type ServiceRun = Pick<Run, 'client' | 'signal'>
 
 /** Stages: its Router, address and node; the way there; its connections on the node. */
@@ -51,9 +53,15 @@ async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun)
   const outside = await resolveOutside(service, deps)
   if (!outside.ok) {
     status.state = 'BUILD'
+    if (await leaveGoing(service, deps, run)) return saved
+    await releasePending(service, deps)
     return outside.outcome
   }
   if (isElsewhere(service, outside.object)) {
+    if (hasTooMany(status, outside.object.node)) {
+      await releasePending(service, deps)
+      return hasTooMany(status, outside.object.node) ? waitForPending(status) : saved
+    }
     move(service, outside.object, deps)
     return saved
   }
@@ -61,9 +69,12 @@ async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun)
   await realise(service, outside.object, accepted, deps, run)
   const mtus = { transitMtu: transitMtuOf(outside.object.router, deps), writer: deps.writer() }
   await deps.bus.desired.publish(vpnDocument(service, outside.object, accepted, mtus))
-  await releaseOthers(service, outside.object.addresses, deps)
   await releasePending(service, deps)
-  return observe(service, deps)
+  const outcome = observe(service, deps)
+  // Of a Network that its Router has left: once no node has them any more.
+  if (outcome.kind === 'done' && status.pendingReleases === undefined)
+    await releaseOthers(service, outside.object.addresses, deps)
+  return outcome
 }
 
 function isElsewhere({ status = {} }: VPNService, { router, network, addresses, node }: Outside): boolean {
@@ -79,27 +90,58 @@ function isElsewhere({ status = {} }: VPNService, { router, network, addresses, 
   )
 }
 
-/** Written before any node hears of it. The node that had it is told to let go; nothing waits for that, since OVN gives the address to one node alone. */
+/** Written before any node hears of it. The node that had it is told to let go; what it does next need not wait for that, since OVN gives the address to one node alone. */
 function move(service: VPNService, outside: Outside, deps: VPNServiceDeps): void {
   const status = (service.status ??= {})
   recordOutside(service, outside)
   const { node } = outside
-  if (status.node === node) return
   const { uid } = service.metadata
-  const before = status.node === undefined ? [] : [{ node: status.node, epoch: status.epoch ?? 0 }]
-  const pending = [...(status.pendingReleases ?? []), ...before].filter((one) => one.node !== node)
-  setPending(status, pending)
+  if (status.node !== node) leave(status)
+  setPending(
+    status,
+    (status.pendingReleases ?? []).filter((one) => one.node !== node),
+  )
   Object.assign(status, { node, epoch: nextEpoch({ kind: 'vpn', uid, node }, status.epoch, deps), state: 'BUILD' })
 }
 
-/** As many as its status can show: of more the oldest are forgotten, whose tombstones stay on the bus. */
-const MOST_PENDING = 16
+/** Its node goes, and no other can have it yet. @returns whether it was there */
+async function leaveGoing(
+  { metadata, status = {} }: VPNService,
+  deps: VPNServiceDeps,
+  { signal }: ServiceRun,
+): Promise<boolean> {
+  if (status.node === undefined || isStaying(status.node, deps)) return false
+  for (const kind of ['VPNService', 'ServicePort'] as const) await deps.network.remove(kind, metadata.uid, signal)
+  leave(status)
+  return true
+}
 
-function setPending(
-  status: NonNullable<VPNService['status']>,
-  pending: NonNullable<NonNullable<VPNService['status']>['pendingReleases']>,
-): void {
-  if (pending.length > 0) status.pendingReleases = pending.slice(-MOST_PENDING)
+function leave(status: Status): void {
+  const { node, epoch = 0, pendingReleases = [] } = status
+  if (node === undefined) return
+  setPending(status, [...pendingReleases.filter((one) => one.node !== node), { node, epoch }])
+  delete status.node
+}
+
+/** One fewer than its status can show, for the node that it has then. None is forgotten: it stays where it is until one lets go. */
+const MOST_PENDING = 15
+
+function hasTooMany({ node, pendingReleases = [] }: Status, next: string): boolean {
+  const had = new Set([...pendingReleases.map((one) => one.node), ...(node === undefined ? [] : [node])])
+  had.delete(next)
+  return node !== next && had.size > MOST_PENDING
+}
+
+function waitForPending({ pendingReleases = [] }: Status): Outcome {
+  const [first] = pendingReleases
+  return waitFor(
+    'Releasing',
+    `${pendingReleases.length} nodes have not let go of it, such as ${first?.node ?? ''}: if they are off for good, set spec.lost: Confirmed on their ComputeNodes`,
+  )
+}
+
+function setPending(status: Status, pending: NonNullable<Status['pendingReleases']>): void {
+  if (pending.length > 0) status.pendingReleases = [...pending]
   else delete status.pendingReleases
 }
 

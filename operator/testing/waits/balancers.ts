@@ -100,6 +100,26 @@ export const BALANCER_ROWS: WaitRow[] = [
       for (const name of PORTS.slice(nodes - 1)) c.operator.remove('ports', ns(name))
     },
   })),
+  // It is deleted, and may run there still.
+  {
+    reason: 'NodeSilent',
+    where: balancer,
+    waits: async (c) => {
+      gateway(c, 1)
+      router(c, 'lan-v4')
+      http(c)
+      await c.operator.rest()
+      c.operator.answer = without('balancer')
+      c.operator.remove(...balancer)
+      await c.operator.rest()
+      c.operator.silence('g1')
+    },
+    ends: (c) => {
+      c.answersAll()
+      c.operator.beat('g1')
+    },
+    next: 'gone',
+  },
   {
     reason: 'ProxyNotServing',
     by: 'its node is silent',
