@@ -15,6 +15,7 @@ afterEach(() => rm(runDir, { recursive: true }))
 const reconciler = (listed: readonly string[], ready?: () => Promise<void>) =>
   new BalancerReconciler({
     ...{ runDir, log: createLogger('test', 'silent'), daemons: {} as unknown as BalancerDaemons },
+    sealing: { open: () => Promise.reject(new Error('nothing is sealed')) },
     ports: { list: () => Promise.resolve([...listed]) } as unknown as ServicePorts,
     ...(ready ? { ready } : {}),
   })

@@ -69,7 +69,11 @@ describe('what HAProxy is told', () => {
     ],
     ['a refusal', 'http-request return status 403 if { var(txn.rule) -m int 2 }'],
     ['affinity', 'balance source', 'hash-type consistent'],
-    ['a member and its probe', 'server 10.0.0.5_8080 10.0.0.5:8080 check inter 1s rise 3 fall 4', 'timeout check 2s'],
+    [
+      'a member and its probe',
+      'server 10.0.0.5_8080 10.0.0.5:8080 check inter 1000ms rise 3 fall 4',
+      'timeout check 2s',
+    ],
     ['the request of a probe', "http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host h.example"],
     ['PROXY protocol, by IPv6', 'server fd00::5_80 ipv6@fd00::5:80 send-proxy-v2'],
   ])('%s', (_, ...lines) => expect(render()).toEqual(expect.arrayContaining(lines)))

@@ -79,7 +79,7 @@ function backend(pool: BalancerPool): string[] {
   const { monitor, members } = pool
   const proxy = pool.proxyProtocol && (pool.proxyProtocol === 'v1' ? 'send-proxy' : 'send-proxy-v2')
   const check = monitor
-    ? ` check inter ${monitor.intervalSeconds}s rise ${monitor.successThreshold} fall ${monitor.failureThreshold}`
+    ? ` check inter ${probeIntervalMs(monitor)}ms rise ${monitor.successThreshold} fall ${monitor.failureThreshold}`
     : ''
   return [
     `backend ${pool.name}`,
@@ -92,6 +92,15 @@ function backend(pool: BalancerPool): string[] {
         `server ${serverName(member)} ${isIPv6(member.address) ? 'ipv6@' : ''}${member.address}:${member.port}${proxy ? ` ${proxy}` : ''}${check}`,
     ),
   ]
+}
+
+/**
+ * HAProxy begins a probe each `inter`, which is also the longest that a connection may take. So that a member that answers nothing is out within
+ * `failureThreshold` times `intervalSeconds` (two of them at least), less a second, it is shorter than that. Pure.
+ */
+function probeIntervalMs({ intervalSeconds, failureThreshold }: NonNullable<BalancerPool['monitor']>): number {
+  const boundMs = Math.max(failureThreshold, 2) * intervalSeconds * 1000
+  return Math.max(1000, Math.floor((boundMs - 1000) / (failureThreshold + 1)))
 }
 
 function httpCheck(http: NonNullable<BalancerPool['monitor']>['http']): string[] {

@@ -141,11 +141,11 @@ export interface LoadBalancerSpec {
        */
       expectedCodes?: string
       /**
-       * Between two probes; absent: 5. *live*
+       * At most, between two probes; absent: 5. A member that answers nothing is out after failureThreshold times so long; for that it is probed more often. *live*
        */
       intervalSeconds?: number
       /**
-       * After which a probe has failed; absent: 3. *live*
+       * After which a probe has failed, at most intervalSeconds; absent: 3, less where intervalSeconds is less than 5. *live*
        */
       timeoutSeconds?: number
       /**

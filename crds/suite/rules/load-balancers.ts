@@ -77,6 +77,13 @@ export const LOAD_BALANCER: RuleCase[] = [
   },
   {
     kind: 'LoadBalancer',
+    path: 'spec.listeners[].healthMonitor',
+    says: 'a probe has to end before the next one',
+    bad: [{ [`${LISTENER}.healthMonitor.timeoutSeconds`]: 6 }, { [`${LISTENER}.healthMonitor.intervalSeconds`]: 2 }],
+    good: [{ [`${LISTENER}.healthMonitor.timeoutSeconds`]: 5 }],
+  },
+  {
+    kind: 'LoadBalancer',
     path: 'spec.listeners[].members[].ipAddress',
     says: 'no machine is reached at a loopback or link-local address',
     bad: ['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::a9fe:a9fe'].map((address) => ({

@@ -49,7 +49,7 @@ export async function ensureProxies(
 ): Promise<Proxies> {
   sayWhoServes(balancer, deps)
   if (found.length === 0) return { lacks: await leaveProxies(balancer, deps, run) }
-  const serving = await serve(balancer, subnet, found, deps, run)
+  const serving = await serve(balancer, subnet, { found, certificates }, deps, run)
   // Those that serve need not wait for them: each has an address of its own, and the network takes the shared one from nobody else.
   if (!serving.first) await releaseLeaving(balancer, deps)
   return serving
@@ -58,7 +58,7 @@ export async function ensureProxies(
 async function serve(
   balancer: LoadBalancer,
   subnet: Subnet,
-  found: readonly Found[],
+  { found, certificates }: { found: readonly Found[]; certificates: Pick<ResolvedCertificates, 'listeners'> },
   deps: ProxyDeps,
   run: Pick<Run, 'signal'>,
 ): Promise<Proxies> {

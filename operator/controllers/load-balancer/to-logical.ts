@@ -22,12 +22,17 @@ export function toLogical(
 /** With its defaults. Pure. */
 export function monitorOf({ healthMonitor }: Pick<Listener, 'healthMonitor'>): LogicalListener['monitor'] {
   if (!healthMonitor) return undefined
-  return {
-    intervalSeconds: healthMonitor.intervalSeconds ?? 5,
-    timeoutSeconds: healthMonitor.timeoutSeconds ?? 3,
-    successThreshold: healthMonitor.successThreshold ?? 1,
-    failureThreshold: healthMonitor.failureThreshold ?? 2,
-  }
+  const { intervalSeconds = 5, successThreshold = 1, failureThreshold = 2 } = healthMonitor
+  const timeoutSeconds = healthMonitor.timeoutSeconds ?? usualTimeout(intervalSeconds, failureThreshold)
+  return { intervalSeconds, timeoutSeconds, successThreshold, failureThreshold }
+}
+
+const USUAL_TIMEOUT = 3
+
+/** Less where a member that answers nothing could not be out in time otherwise (operator/network/ovn/probe-timing.ts). */
+function usualTimeout(intervalSeconds: number, failureThreshold: number): number {
+  const fitting = (Math.max(failureThreshold, 2) * intervalSeconds - failureThreshold - 2) / failureThreshold
+  return Math.min(USUAL_TIMEOUT, Math.max(1, Math.floor(fitting)))
 }
 
 /** Connections go to whichever proxy has the address; its members are the proxy's business. Pure. */

@@ -10,6 +10,7 @@ import { checkedPort, symbolOf } from './match-words.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import { BALANCER_PREFIX } from './northbound-tables.ts'
 import { Plan } from './plan.ts'
+import { probeIntervalOf } from './probe-timing.ts'
 
 /**
  * LoadBalancer → a Load_Balancer for each listener, since affinity is the row's, on the switches of the networks: their nodes share out the
@@ -112,7 +113,7 @@ function planMonitors(
     (uuid) => nb.get('Load_Balancer_Health_Check', uuid) ?? [],
   )
   const options = mapOf({
-    interval: String(monitor.intervalSeconds),
+    interval: String(probeIntervalOf(monitor)),
     timeout: String(monitor.timeoutSeconds),
     success_count: String(monitor.successThreshold),
     failure_count: String(monitor.failureThreshold),

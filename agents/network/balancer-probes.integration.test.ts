@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a member of a balancer that answers nothing is still tried: three nodes with real OVN, whose health checks decide it.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { parseRemotes } from '../../lib/ovsdb/remote.ts'
+import { until } from '../../lib/time/until.ts'
+import type { LogicalListener, LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
+import { monitorOf } from '../../operator/controllers/load-balancer/to-logical.ts'
+import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import { startCluster, startInNode, type TestCluster, type TestNode } from './testing/cluster.ts'
+
+const owner = { namespace: 'ns', name: 'x', generation: 1 }
+const [networkUid, routerUid, balancerUid] = [randomUUID(), randomUUID(), randomUUID()]
+const VIP = '10.7.0.100'
+const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms)
+const subnet: RoutedSubnet = {
+  ...{ kind: 'Subnet', ...owner, uid: randomUUID(), networkUid, mtu: 1442 },
+  ...{ cidr: '10.7.0.0/24', gatewayIP: '10.7.0.1', alsoAnswers: [VIP] },
+  dhcp: { leaseSeconds: 600, dnsNameservers: [], hostRoutes: [] },
+}
+const free = { portSecurityEnabled: true, securityGroupUids: ['open'], isShared: false, allowedAddressPairs: [] }
+
+let cluster: TestCluster
+let driver: OvnNetworkDriver
+const uids = new Map<TestNode, string>()
+const addressOf = (at: number) => `10.7.0.1${at + 1}`
+
+async function startGuest(on: TestNode, at: number): Promise<void> {
+  const uid = randomUUID()
+  uids.set(on, uid)
+  const mac = `fa:16:3e:00:07:1${at}`
+  const fixedIPs = [{ subnetUid: subnet.uid, address: addressOf(at), hasDhcp: true }]
+  const port: LogicalPort = { kind: 'Port', ...owner, uid, networkUid, mac, node: on.name, fixedIPs, ...free }
+  await driver.ensure(port, soon())
+  const marks = [`external_ids:iface-id=${uid}`, 'external_ids:nephele-kind=port', `external_ids:nephele-uid=${uid}`]
+  const made = ['guest', '--', 'set', 'Interface', 'guest', 'type=internal', `mac="${mac}"`, ...marks]
+  await on.run('ovs-vsctl', '--timeout=10', 'add-port', 'br-int', ...made)
+  await on.run('ip', 'address', 'add', `${addressOf(at)}/24`, 'dev', 'guest')
+  await on.run('ip', 'link', 'set', 'guest', 'up')
+  await until(() => driver.isClaimed(uid, on.name) === true, `${on.name} has its guest`, 20_000)
+}
+
+const rule = { etherType: 'IPv4', protocol: 'any' } as const
+beforeAll(async () => {
+  cluster = await startCluster(['left', 'right', 'third'], '10.98.242')
+  const spec = { roles: { compute: 'libvirt' }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } as const
+  for (const { agent } of cluster.nodes) agent.send({ configure: spec })
+  for (const { agent } of cluster.nodes) await agent.waitLine('configured')
+  driver = new OvnNetworkDriver({
+    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
+    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
+  })
+  driver.start(new AbortController().signal)
+  await driver.claimTerm(1, 1, soon())
+  await driver.ensure({ kind: 'Network', ...owner, uid: networkUid, mtu: 1442 }, soon())
+  await driver.ensure(subnet, soon())
+  const router = { kind: 'Router', ...owner, uid: routerUid, interfaces: [subnet], ports: [], routes: [] } as const
+  await driver.ensure(router, soon())
+  const rules = [{ direction: 'ingress', ...rule } as const, { direction: 'egress', ...rule } as const]
+  await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: 'open', rules }, soon())
+  for (const [at, node] of cluster.nodes.entries()) await startGuest(node, at)
+  for (const node of cluster.nodes.slice(0, 2))
+    startInNode(node.node, ['socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:true'])
+}, 180_000)
+afterAll(async () => {
+  await driver?.close()
+  await cluster?.stop()
+}, 60_000)
+
+/** As a healthMonitor says it, with what is not said. */
+async function balance(healthMonitor: { intervalSeconds?: number; failureThreshold?: number }): Promise<void> {
+  const members = cluster.nodes.slice(0, 2).map((node, at) => ({
+    ...{ address: addressOf(at), port: 80, portUid: uids.get(node) ?? '', probeSource: '10.7.0.2' },
+  }))
+  const monitor = monitorOf({ healthMonitor })
+  const listeners: LogicalListener[] = [{ protocol: 'tcp', port: 80, members, ...(monitor ? { monitor } : {}) }]
+  const want = { addresses: [VIP], externalAddresses: [], listeners, networkUids: [networkUid], routerUid }
+  await driver.ensure({ kind: 'LoadBalancer', ...owner, uid: balancerUid, ...want }, soon())
+}
+const resultOf = (at: number) =>
+  driver.probeOf({
+    ...{ portUid: uids.get(cluster.nodes[at]!) ?? '', address: addressOf(at) },
+    ...{ protocol: 'tcp', port: 80 },
+  })
+/** A connection each 100 ms: when those began that were not made, in ms since the epoch. */
+async function listFailed(seconds: number): Promise<number[]> {
+  const once = `b=$(date +%s%3N); timeout 0.9 socat -u /dev/null TCP:${VIP}:80 2> /dev/null || echo $b`
+  const script = `for i in $(seq ${seconds * 10}); do (${once}) & sleep 0.1; done; wait`
+  const said = await cluster.nodes[2]!.run('sh', '-c', script)
+  return said.split('\n').flatMap((line) => (line === '' ? [] : [Number(line)]))
+}
+/** Seconds from the moment at which it answers nothing to the last connection that it was to have. */
+async function secondsTried(watched: number): Promise<number> {
+  await until(() => resultOf(0) === 'online' && resultOf(1) === 'online', 'both to be online', 30_000)
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 3000))
+  const trying = listFailed(watched)
+  const begun = Date.now()
+  const member = cluster.nodes[1]!
+  await member.run('ip', 'link', 'set', 'guest', 'down')
+  const failed = (await trying).filter((at) => at > begun)
+  expect(resultOf(1)).toBe('offline')
+  await member.run('ip', 'link', 'set', 'guest', 'up')
+  expect(failed.length).toBeGreaterThan(0)
+  return (Math.max(...failed) - begun) / 1000
+}
+
+test.each([
+  [{}, 10],
+  [{ intervalSeconds: 3 }, 6],
+  [{ intervalSeconds: 2, failureThreshold: 1 }, 4],
+])(
+  'one that answers nothing, by the healthMonitor %j, is out within %i seconds',
+  async (healthMonitor, bound) => {
+    await balance(healthMonitor)
+    const tried: number[] = []
+    for (let i = 0; i < 3; i++) tried.push(await secondsTried(bound + 4))
+    console.log(`tried for ${tried.map((seconds) => seconds.toFixed(2)).join(', ')} s`)
+    expect(Math.max(...tried)).toBeLessThan(bound)
+  },
+  180_000,
+)
