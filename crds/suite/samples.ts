@@ -698,19 +698,19 @@ export const SAMPLES: Record<string, Sample[]> = {
         ],
         listeners: [
           {
-            ...{ name: 'http', port: 80 },
+            ...{ name: 'http', port: 80, memberCounts: { online: 0, offline: 1, unmonitored: 0 } },
             members: [
               {
-                ...{ name: 'web-1', ipAddress: '10.0.0.5', port: 8080, portUID: 'uid-3', status: 'OFFLINE' },
+                ...{ name: 'web-1', ipAddress: '10.0.0.5', port: 8080, status: 'OFFLINE' },
                 ...{ reason: 'NoAnswer', message: 'nothing answers', since: '2026-01-01T00:00:00Z' },
               },
             ],
             rules: [
               {
-                name: 'api',
+                ...{ name: 'api', memberCounts: { online: 1, offline: 0, unmonitored: 0 } },
                 members: [
                   {
-                    ...{ name: 'api-1', ipAddress: '10.0.0.6', port: 8080, portUID: 'uid-4', status: 'OFFLINE' },
+                    ...{ name: 'api-1', ipAddress: '10.0.0.6', port: 8080, status: 'OFFLINE' },
                     ...{ reason: 'NoAnswer', message: 'nothing answers', since: '2026-01-01T00:00:00Z' },
                   },
                 ],

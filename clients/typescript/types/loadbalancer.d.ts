@@ -452,9 +452,26 @@ export interface LoadBalancerStatus {
      */
     port: number
     /**
-     * Those found.
+     * How many members there are, also those that are not listed.
+     */
+    memberCounts: {
+      /**
+       * Of status ONLINE.
+       */
+      online: number
+      /**
+       * Of status OFFLINE.
+       */
+      offline: number
+      /**
+       * Of status NO_MONITOR.
+       */
+      unmonitored: number
+    }
+    /**
+     * Those found. Of many, as many as there is room for: those that are OFFLINE first, the longest of these before others.
      *
-     * @maxItems 256
+     * @maxItems 64
      *
      * Items: One member.
      */
@@ -472,10 +489,6 @@ export interface LoadBalancerStatus {
        */
       port?: number
       /**
-       * UID of its Port.
-       */
-      portUID?: string
-      /**
        * Whether it takes part, ONLINE or OFFLINE; NO_MONITOR where nobody looks.
        */
       status: 'ONLINE' | 'OFFLINE' | 'NO_MONITOR'
@@ -488,9 +501,9 @@ export interface LoadBalancerStatus {
        */
       message?: string
       /**
-       * Since when its status is that.
+       * Since when its status is that. Absent for one that was not listed before, and was so already.
        */
-      since: string
+      since?: string
     }[]
     /**
      * Of rules with a pool, its members.
@@ -505,9 +518,26 @@ export interface LoadBalancerStatus {
        */
       name: string
       /**
-       * Those found.
+       * How many members there are, also those that are not listed.
+       */
+      memberCounts: {
+        /**
+         * Of status ONLINE.
+         */
+        online: number
+        /**
+         * Of status OFFLINE.
+         */
+        offline: number
+        /**
+         * Of status NO_MONITOR.
+         */
+        unmonitored: number
+      }
+      /**
+       * Those found. Of many, as many as there is room for: those that are OFFLINE first, the longest of these before others.
        *
-       * @maxItems 256
+       * @maxItems 64
        *
        * Items: One member.
        */
@@ -525,10 +555,6 @@ export interface LoadBalancerStatus {
          */
         port?: number
         /**
-         * UID of its Port.
-         */
-        portUID?: string
-        /**
          * Whether it takes part, ONLINE or OFFLINE; NO_MONITOR where nobody looks.
          */
         status: 'ONLINE' | 'OFFLINE' | 'NO_MONITOR'
@@ -541,9 +567,9 @@ export interface LoadBalancerStatus {
          */
         message?: string
         /**
-         * Since when its status is that.
+         * Since when its status is that. Absent for one that was not listed before, and was so already.
          */
-        since: string
+        since?: string
       }[]
     }[]
   }[]

@@ -5,6 +5,7 @@ import type { Instance, LoadBalancer, Port, Router, Subnet } from '../../../lib/
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { wokenBy } from '../../testing/woken.ts'
 import { loadBalancerController } from './controller.ts'
+import { MemberPorts } from './member-ports.ts'
 
 const balancer = (name: string, matchLabels: Record<string, string>, status: LoadBalancer['status'] = {}) =>
   stored<LoadBalancer>(
@@ -20,16 +21,19 @@ const machine = (labels: Record<string, string>, more: object = {}): Instance =>
   return { ...made, metadata: { ...made.metadata, labels } }
 }
 const portOf = (status: Port['status']) => stored<Port>('p', { networkRef: { name: 'lan' } }, { status })
-const member = { name: 'vm', status: 'ONLINE', since: '2026-01-01T00:00:00Z', portUID: 'uid-p' } as const
-const withPort = { listeners: [{ name: 'a', port: 80, members: [member] }] }
 
 let w: MemoryWorld
+let members: MemberPorts
+const controller: typeof loadBalancerController = (deps, informers) => loadBalancerController(deps, informers, members)
 let woken: ReturnType<typeof wokenBy>
 beforeEach(() => {
   w = memoryWorld()
   w.put('loadBalancers', balancer('web', { app: 'web', tier: 'x' }))
-  w.put('loadBalancers', balancer('db', { app: 'db' }, withPort))
-  woken = wokenBy(w, loadBalancerController)
+  w.put('loadBalancers', balancer('db', { app: 'db' }))
+  // As the run found it.
+  members = new MemberPorts()
+  members.set('ns/db', ['uid-p'])
+  woken = wokenBy(w, controller)
 })
 
 describe('a LoadBalancer is woken by', () => {
@@ -80,7 +84,7 @@ describe('a LoadBalancer is woken by', () => {
     const told: string[] = []
     const freed: ((claim: object) => void)[] = []
     Object.assign(w.deps.addresses, { onFreed: (listener: never) => freed.push(listener) })
-    const { sources = [] } = loadBalancerController(w.deps, w.stores as never)
+    const { sources = [] } = controller(w.deps, w.stores as never)
     for (const source of sources)
       source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
     const claim = { block: { namespace: 'ns', subnetName: 'other', subnetUid: 'u' }, entry: {} }
@@ -88,15 +92,16 @@ describe('a LoadBalancer is woken by', () => {
     expect(told).toEqual(['ns/probing'])
   })
 
-  test('itself, once it has another member: the probe may have had a result before that', () => {
-    const [before, now] = [balancer('new', {}), balancer('new', {}, withPort)]
-    expect(woken('loadBalancers', now, before)).toEqual(['ns/new'])
-    expect(woken('loadBalancers', now, now)).toEqual([])
+  test('nobody, by a Port that is a member no more', () => {
+    members.set('ns/db', ['uid-q'])
+    expect(woken('ports', portOf({ state: 'ACTIVE' }))).toEqual([])
+    members.set('ns/db', [])
+    expect(members.balancersOf('uid-q')).toEqual([])
   })
 
   test('what probes of a member find', () => {
     const told: string[] = []
-    const { sources = [] } = loadBalancerController(w.deps, w.stores as never)
+    const { sources = [] } = controller(w.deps, w.stores as never)
     for (const source of sources)
       source({ enqueue: (key: string) => told.push(key), enqueueUid: () => undefined } as never)
     w.network.setProbe('uid-p', 'offline')

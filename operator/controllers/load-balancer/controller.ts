@@ -10,8 +10,8 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { gatewayFactsOf, isCordoned } from '../common/gateway-nodes.ts'
 import { labelKeysOf } from '../instance/label-keys.ts'
 import { listPorts } from '../instance/nics.ts'
-import { memberPortsOf } from './kind.ts'
 import { answeringOf } from './own-addresses.ts'
+import { MemberPorts } from './member-ports.ts'
 import { isOff } from './members.ts'
 import { isProxyHolder } from './proxy-addresses.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
@@ -19,6 +19,7 @@ import { reconcileLoadBalancer } from './reconcile.ts'
 export function loadBalancerController(
   deps: OperatorDeps,
   informers: OperatorInformers,
+  memberPorts = new MemberPorts(),
 ): ControllerDefinition<LoadBalancer> {
   const { instances, loadBalancers, networks, ports, routers, subnets } = deps.caches
   const keysBy = (index: string, value: string): ObjectKey[] => loadBalancers.listBy(index, value).map(keyOfObject)
@@ -26,11 +27,11 @@ export function loadBalancerController(
     labelKeysOf(instance).flatMap((key) => keysBy('selects', key))
   const onPort = ({ metadata, status }: Port) => {
     const machine = status?.instance && instances.findByUid(status.instance.uid)
-    return [...keysBy('memberPort', metadata.uid), ...(machine ? onMachine(machine) : [])]
+    return [...memberPorts.balancersOf(metadata.uid), ...(machine ? onMachine(machine) : [])]
   }
   /** It may be off, or run again. */
   const onPower = (instance: Instance) => {
-    return listPorts(instance, ports).flatMap(({ metadata }) => keysBy('memberPort', metadata.uid))
+    return listPorts(instance, ports).flatMap(({ metadata }) => memberPorts.balancersOf(metadata.uid))
   }
   /** Those whose address is of a Subnet that it joins. */
   const onRouter = ({ metadata, status }: Router) =>
@@ -56,11 +57,6 @@ export function loadBalancerController(
       {
         ...watchOf(informers.routers, onRouter),
         when: (old, now) => !isDeepStrictEqual(waysOf(old as Router), waysOf(now as Router)),
-      },
-      // A probe of a new member may have had a result before its Port was known here: one more look.
-      {
-        ...watchOf(informers.loadBalancers, (balancer) => [keyOfObject(balancer)]),
-        when: (old, now) => !isDeepStrictEqual(memberPortsOf(old as LoadBalancer), memberPortsOf(now as LoadBalancer)),
       },
       // An address that is a member of others: no balancer is to be one.
       {
@@ -103,7 +99,7 @@ export function loadBalancerController(
         }),
       ({ enqueue }) =>
         deps.network.onProbes((portUids) => {
-          for (const uid of portUids) for (const key of keysBy('memberPort', uid)) enqueue(key)
+          for (const uid of portUids) for (const key of memberPorts.balancersOf(uid)) enqueue(key)
         }),
       ({ enqueue, enqueueUid }) =>
         deps.addresses.onFreed(({ block, entry }) => {
@@ -126,7 +122,7 @@ export function loadBalancerController(
           for (const one of [...(router ? [router] : []), ...joining]) for (const key of onRouter(one)) enqueue(key)
         }),
     ],
-    reconcile: (balancer, run) => reconcileLoadBalancer(balancer, deps, run),
+    reconcile: (balancer, run) => reconcileLoadBalancer(balancer, { ...deps, memberPorts }, run),
     errorState: 'ERROR',
     forget: (_key, { metadata }) => deps.certificates.forget(metadata.uid),
   }

@@ -91,14 +91,6 @@ export function firstKeyOf(namespace: string | undefined, matchLabels: Readonly<
 
 export const MOST_PROXIES = 2
 
-export function memberPortsOf({ status }: LoadBalancer): string[] {
-  const members = (status?.listeners ?? []).flatMap(({ members: own, rules = [] }) => [
-    ...own,
-    ...rules.flatMap((rule) => rule.members),
-  ])
-  return [...new Set(members.flatMap(({ portUID }) => portUID ?? []))]
-}
-
 export const loadBalancerKind: KindRow<LoadBalancer> = {
   references: { subnet, probedSubnet, port, router, proxyNode },
   document: 'balancer',
@@ -107,8 +99,6 @@ export const loadBalancerKind: KindRow<LoadBalancer> = {
     wantsProxies: (balancer) => (wantsProxies(balancer) ? ['true'] : []),
     /** `team/app=web`: labels by which it selects machines. */
     selects: selectorKeysOf,
-    /** UIDs of the Ports that are its members. */
-    memberPort: memberPortsOf,
     /** Addresses that its members are written as. */
     memberAddress: ({ spec }) => [
       ...new Set(poolsOf(spec).flatMap(({ members = [] }) => members.flatMap(({ ipAddress }) => ipAddress ?? []))),

@@ -4,9 +4,11 @@ import type { OperatorDeps } from '../common/deps.ts'
 import type { Member } from './members.ts'
 import { isProxied, type Pool } from './pools.ts'
 import type { Proxies } from './proxies.ts'
+import { isHidden } from './shown-members.ts'
 
 type Status = NonNullable<LoadBalancer['status']>
-export type MemberStatus = NonNullable<Status['listeners']>[number]['members'][number]
+export type PoolStatus = Pick<NonNullable<Status['listeners']>[number], 'members' | 'memberCounts'>
+export type MemberStatus = PoolStatus['members'][number]
 
 interface Observation {
   before: Status
@@ -18,15 +20,22 @@ interface Observation {
   now: string
 }
 
-/** What is said of a pool's members: the same since the same time as long as it is the same. Pure, but for the probes. */
+/**
+ * What is said of a pool's members: the same since the same time as long as it is the same. Of one that was not shown before it is not known since when,
+ * unless none of those was what it is now. Pure, but for the probes.
+ * @returns undefined when nobody has said yet what probes found, and before not all were shown: then that stands
+ */
 export function observePool(
   pool: Pool,
   members: readonly Member[],
   { before, network, proxies, sources, now }: Observation,
-): MemberStatus[] {
+): MemberStatus[] | undefined {
   const { healthMonitor, listener } = pool
   const { protocol } = listener
-  const known = knownOf(pool, before)
+  const was = statusOf(pool, before)
+  const known = was?.members ?? []
+  const isUnsaid = isProxied(protocol) ? proxies.isHeard === true && proxies.probed === undefined : !network.hasProbes()
+  if (healthMonitor && was && isUnsaid && isHidden(was)) return undefined
   return members.map((member) => {
     const old = known.find(
       ({ name, port, ipAddress }) => name === member.name && port === member.port && ipAddress === member.address,
@@ -35,26 +44,20 @@ export function observePool(
       ? judgeHttp(pool, member, { ...proxies, old })
       : judge({ healthMonitor, protocol }, member, { network, sources, old })
     const isSame = old?.status === said.status && old.reason === said.reason
-    return { ...identityOf(member), ...said, since: isSame ? old.since : now }
+    const wasHidden = !old && was !== undefined && isHidden(was, said.status)
+    const since = isSame ? old.since : wasHidden ? undefined : now
+    return { ...identityOf(member), ...said, ...(since === undefined ? {} : { since }) }
   })
 }
 
-function knownOf({ listener, rule }: Pool, { listeners }: Status): readonly MemberStatus[] {
+/** What was said of the pool before. Pure. */
+export function statusOf({ listener, rule }: Pool, { listeners }: Status): PoolStatus | undefined {
   const known = listeners?.find(({ name }) => name === listener.name)
-  return (rule === undefined ? known : known?.rules?.find(({ name }) => name === rule))?.members ?? []
+  return rule === undefined ? known : known?.rules?.find(({ name }) => name === rule)
 }
 
-function identityOf({
-  name,
-  port,
-  address,
-  own,
-}: Member): Pick<MemberStatus, 'name' | 'port' | 'ipAddress' | 'portUID'> {
-  return {
-    ...{ name, port },
-    ...(address === undefined ? {} : { ipAddress: address }),
-    ...(own === undefined ? {} : { portUID: own.port.metadata.uid }),
-  }
+function identityOf({ name, port, address }: Member): Pick<MemberStatus, 'name' | 'port' | 'ipAddress'> {
+  return { name, port, ...(address === undefined ? {} : { ipAddress: address }) }
 }
 
 /** As the proxy that serves sees it. One that has not spoken yet leaves standing what was said before; once nobody is heard nobody knows. */

@@ -13,14 +13,19 @@ import { claimProbes, leaveProbes } from './claim-probes.ts'
 import { listFloating, recordExternal, setExternal } from './external.ts'
 import { holderOfBalancer, subnet as subnetOfBalancer } from './kind.ts'
 import { boundProxied, resolveMembers } from './members.ts'
-import { observePool } from './observe.ts'
+import type { MemberPorts } from './member-ports.ts'
+import { observePool, statusOf } from './observe.ts'
 import { listenersOf, operatingStatusOf } from './pool-status.ts'
 import { isProxied, poolsOf } from './pools.ts'
 import { ensureProxies, leaveProxies, type ProxyDeps } from './proxies.ts'
+import { showMembers } from './shown-members.ts'
 import { toLogical } from './to-logical.ts'
 import { findWay } from './way.ts'
 
-export type LoadBalancerDeps = ProxyDeps
+export interface LoadBalancerDeps extends ProxyDeps {
+  /** Told of all members. Absent in tests that wake nobody. */
+  memberPorts?: MemberPorts
+}
 
 /** Stages: its address, which it keeps whatever follows, then the Router that answers for it, and the members behind that Router. */
 export async function reconcileLoadBalancer(
@@ -44,6 +49,10 @@ export async function reconcileLoadBalancer(
   if (recordExternal(balancer, external)) return saved
   const found = boundProxied(
     poolsOf(balancer.spec).map((pool) => ({ pool, ...resolveMembers(balancer, pool, way.object, deps) })),
+  )
+  deps.memberPorts?.set(
+    keyOfObject(balancer),
+    found.flatMap(({ members }) => members.flatMap(({ own }) => own?.port.metadata.uid ?? [])),
   )
   const certificates = await resolveCertificates(balancer, deps, run)
   const served = found.filter(
@@ -71,16 +80,15 @@ export async function reconcileLoadBalancer(
   status.routerUID = router.metadata.uid
   const now = run.now.toISOString()
   const { network } = deps
-  const seen = found.map(({ pool, members: all }) => ({
-    pool,
-    members: observePool(pool, isServed(pool.listener, certificates) ? all : all.map(withoutCertificate), {
-      before: status,
-      network,
-      proxies,
-      sources: probes.sources,
-      now,
-    }),
-  }))
+  const observed = found.map(({ pool, members: all }) => {
+    const members = isServed(pool.listener, certificates) ? all : all.map(withoutCertificate)
+    return observePool(pool, members, { before: status, network, proxies, sources: probes.sources, now })
+  })
+  const shown = showMembers(observed.map((members) => members ?? []))
+  const seen = found.flatMap(({ pool }, i) => {
+    const said = observed[i] ? shown[i] : statusOf(pool, status)
+    return said ? [{ pool, members: said.members, memberCounts: said.memberCounts }] : []
+  })
   status.listeners = listenersOf(seen)
   status.operatingStatus = operatingStatusOf(seen)
   status.state = 'ACTIVE'
@@ -102,6 +110,7 @@ async function disconnect(
   { signal }: Pick<Run, 'signal'>,
 ): Promise<Outcome> {
   const status = (balancer.status ??= {})
+  deps.memberPorts?.set(keyOfObject(balancer), [])
   await deps.network.remove('LoadBalancer', balancer.metadata.uid, signal)
   await releaseProbes(balancer, new Set(), deps)
   const left = await leaveProxies(balancer, deps, { signal })
@@ -124,6 +133,7 @@ async function remove(balancer: LoadBalancer, deps: LoadBalancerDeps, run: Pick<
   await releaseProbes(balancer, new Set(), deps)
   const [left] = await leaveProxies(balancer, deps, run)
   if (left) return left
+  deps.memberPorts?.set(keyOfObject(balancer), [])
   await deps.addresses.release(deps.addresses.listHeld(holderOfBalancer(balancer)))
   return released
 }
