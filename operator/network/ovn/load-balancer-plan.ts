@@ -50,26 +50,27 @@ export function planLoadBalancer(want: LogicalLoadBalancer, nb: Northbound): Pla
   return plan
 }
 
+/** Above all that groups allow. */
+const FORGED_PRIORITY = 2000
+
 /**
  * What a member sends to the balancer and gets itself comes from the balancer's address (ovn-nb(5), hairpin_snat_ip), which no security group
- * knows. It passes only where it comes from a member's own port: others cannot send from that address.
+ * knows. It passes only where it comes from a member's port: others cannot send from that address, and nor may members, whose own packets have it
+ * only after these rules. One without port security could reach other members by it (ovn-northd(8): ACLs of from-lport, load balancing, hairpins).
  */
 function planHairpins(plan: Plan, want: LogicalLoadBalancer, nb: Northbound): void {
   const name = symbolOf(BALANCER_PREFIX, want.uid)
   const uids = new Set(want.listeners.flatMap(({ members }) => members.flatMap(({ portUid }) => portUid ?? [])))
   const ports = [...uids].flatMap((uid) => nb.findNamed('Logical_Switch_Port', uid)?.uuid ?? [])
   const external_ids = partMark('Hairpins', want.uid)
-  const rules = [...want.addresses, ...want.externalAddresses].map((address): OvsRow => {
-    const ip = familyOf(address) === 'IPv4' ? 'ip4' : 'ip6'
-    const match = `inport == @${name} && outport == @${name} && ${ip}.src == ${normalAddress(address)}`
-    return {
-      direction: 'to-lport',
-      priority: ALLOW_PRIORITY,
-      match,
-      action: 'allow-related',
-      tier: GROUP_TIER,
-      external_ids,
-    }
+  const rules = [...want.addresses, ...want.externalAddresses].flatMap((address): OvsRow[] => {
+    const fromIt = `inport == @${name} && ${familyOf(address) === 'IPv4' ? 'ip4' : 'ip6'}.src == ${normalAddress(address)}`
+    const [there, back] = [fromIt, `${fromIt} && outport == @${name}`]
+    const row = { tier: GROUP_TIER, external_ids }
+    return [
+      { ...row, direction: 'to-lport', priority: ALLOW_PRIORITY, match: back, action: 'allow-related' },
+      { ...row, direction: 'from-lport', priority: FORGED_PRIORITY, match: there, action: 'drop' },
+    ]
   })
   planListedGroup(plan, nb.findNamed('Port_Group', name), { name, external_ids, ports, rules }, nb)
 }

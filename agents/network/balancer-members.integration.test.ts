@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a member of a balancer that answers nothing is still tried: three nodes with real OVN, whose health checks decide it.
+// Members of a balancer on three nodes with real OVN: how long one that answers nothing is still tried, and what one may send in the balancer's name.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { parseRemotes } from '../../lib/ovsdb/remote.ts'
@@ -24,17 +24,27 @@ let cluster: TestCluster
 let driver: OvnNetworkDriver
 const uids = new Map<TestNode, string>()
 const addressOf = (at: number) => `10.7.0.1${at + 1}`
+const macOf = (at: number) => `fa:16:3e:00:07:1${at}`
+
+async function ensurePort(on: TestNode, at: number, more: Partial<LogicalPort> = {}): Promise<void> {
+  const fixedIPs = [{ subnetUid: subnet.uid, address: addressOf(at), hasDhcp: true }]
+  const port = { uid: uids.get(on) ?? '', networkUid, mac: macOf(at), node: on.name, fixedIPs, ...free, ...more }
+  await driver.ensure({ kind: 'Port', ...owner, ...port }, soon())
+}
+
+/** As a device of the node's switch. */
+async function plugIn(on: TestNode, device: 'guest' | 'forger', at: number): Promise<void> {
+  const uid = device === 'guest' ? uids.get(on) : device
+  const marks = [`external_ids:iface-id=${uid}`, 'external_ids:nephele-kind=port', `external_ids:nephele-uid=${uid}`]
+  const made = [device, '--', 'set', 'Interface', device, 'type=internal', `mac="${macOf(at)}"`, ...marks]
+  await on.run('ovs-vsctl', '--timeout=10', 'add-port', 'br-int', ...made)
+}
 
 async function startGuest(on: TestNode, at: number): Promise<void> {
   const uid = randomUUID()
   uids.set(on, uid)
-  const mac = `fa:16:3e:00:07:1${at}`
-  const fixedIPs = [{ subnetUid: subnet.uid, address: addressOf(at), hasDhcp: true }]
-  const port: LogicalPort = { kind: 'Port', ...owner, uid, networkUid, mac, node: on.name, fixedIPs, ...free }
-  await driver.ensure(port, soon())
-  const marks = [`external_ids:iface-id=${uid}`, 'external_ids:nephele-kind=port', `external_ids:nephele-uid=${uid}`]
-  const made = ['guest', '--', 'set', 'Interface', 'guest', 'type=internal', `mac="${mac}"`, ...marks]
-  await on.run('ovs-vsctl', '--timeout=10', 'add-port', 'br-int', ...made)
+  await ensurePort(on, at)
+  await plugIn(on, 'guest', at)
   await on.run('ip', 'address', 'add', `${addressOf(at)}/24`, 'dev', 'guest')
   await on.run('ip', 'link', 'set', 'guest', 'up')
   await until(() => driver.isClaimed(uid, on.name) === true, `${on.name} has its guest`, 20_000)
@@ -58,6 +68,7 @@ beforeAll(async () => {
   await driver.ensure(router, soon())
   const rules = [{ direction: 'ingress', ...rule } as const, { direction: 'egress', ...rule } as const]
   await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: 'open', rules }, soon())
+  await driver.ensure({ kind: 'SecurityGroup', ...owner, uid: 'shut', rules: rules.slice(1) }, soon())
   for (const [at, node] of cluster.nodes.entries()) await startGuest(node, at)
   for (const node of cluster.nodes.slice(0, 2))
     startInNode(node.node, ['socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:true'])
@@ -68,12 +79,17 @@ afterAll(async () => {
 }, 60_000)
 
 /** As a healthMonitor says it, with what is not said. */
-async function balance(healthMonitor: { intervalSeconds?: number; failureThreshold?: number }): Promise<void> {
+async function balance(
+  healthMonitor: { intervalSeconds?: number; failureThreshold?: number },
+  others: LogicalListener['members'] = [],
+): Promise<void> {
   const members = cluster.nodes.slice(0, 2).map((node, at) => ({
     ...{ address: addressOf(at), port: 80, portUid: uids.get(node) ?? '', probeSource: '10.7.0.2' },
   }))
   const monitor = monitorOf({ healthMonitor })
-  const listeners: LogicalListener[] = [{ protocol: 'tcp', port: 80, members, ...(monitor ? { monitor } : {}) }]
+  const listeners: LogicalListener[] = [
+    { protocol: 'tcp', port: 80, members: [...members, ...others], ...(monitor ? { monitor } : {}) },
+  ]
   const want = { addresses: [VIP], externalAddresses: [], listeners, networkUids: [networkUid], routerUid }
   await driver.ensure({ kind: 'LoadBalancer', ...owner, uid: balancerUid, ...want }, soon())
 }
@@ -119,3 +135,44 @@ test.each([
   },
   180_000,
 )
+
+test('a member without port security reaches no other of its node in the balancer’s name; one that gets itself is let in', async () => {
+  const other = cluster.nodes[1]!
+  const fixedIPs = [{ subnetUid: subnet.uid, address: addressOf(3), hasDhcp: true }]
+  const unsafe = { portSecurityEnabled: false, securityGroupUids: [], isShared: false, allowedAddressPairs: [] }
+  const port = { uid: 'forger', networkUid, mac: macOf(3), node: other.name, fixedIPs, ...unsafe }
+  await driver.ensure({ kind: 'Port', ...owner, ...port }, soon())
+  await balance({}, [{ address: addressOf(3), port: 80, portUid: 'forger' }])
+  await plugIn(other, 'forger', 3)
+  await other.run('ip', 'netns', 'add', 'forger')
+  await other.run('ip', 'link', 'set', 'forger', 'netns', 'forger')
+  const inside = (...argv: string[]) => other.run('ip', 'netns', 'exec', 'forger', ...argv)
+  await inside('ip', 'link', 'set', 'forger', 'up')
+  for (const address of [`${addressOf(3)}/24`, `${VIP}/32`])
+    await inside('ip', 'address', 'add', address, 'dev', 'forger')
+  const end = startInNode(other.node, ['socat', '-u', 'UDP-RECVFROM:9999,fork', 'OPEN:/tmp/heard,creat,append'])
+  const send = (from: string, word: string) =>
+    inside('sh', '-c', `echo ${word} | socat -u - UDP-SENDTO:${addressOf(1)}:9999,bind=${from}`)
+  const heard = async () => (await other.run('sh', '-c', 'cat /tmp/heard || true')).split('\n')
+  await until(
+    async () => {
+      await send(addressOf(3), 'open')
+      return (await heard()).includes('open')
+    },
+    'the other to hear it',
+    10_000,
+    200,
+  )
+  await ensurePort(other, 1, { securityGroupUids: ['shut'] })
+  await new Promise((resolve) => setTimeout(resolve, 2000))
+  for (let i = 0; i < 5; i++) {
+    await send(`${addressOf(3)}:${7000 + i}`, 'own')
+    await send(`${VIP}:${7000 + i}`, 'forged')
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect((await heard()).filter((word) => word === 'own' || word === 'forged')).toEqual([])
+  end()
+  // Some of these come back to itself.
+  await balance({})
+  for (let i = 0; i < 10; i++) await other.run('timeout', '2', 'socat', '-u', '/dev/null', `TCP:${VIP}:80`)
+}, 60_000)
