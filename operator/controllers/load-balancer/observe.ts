@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LoadBalancer } from '../../../lib/api/types.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import type { MemberStatus, PoolStatus, Status } from './member-status.ts'
 import type { Member } from './members.ts'
 import { isProxied, type Pool } from './pools.ts'
 import type { Proxies } from './proxies.ts'
 import { isHidden } from './shown-members.ts'
-
-type Status = NonNullable<LoadBalancer['status']>
-export type PoolStatus = Pick<NonNullable<Status['listeners']>[number], 'members' | 'memberCounts'>
-export type MemberStatus = PoolStatus['members'][number]
 
 interface Observation {
   before: Status

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LoadBalancer } from '../../../lib/api/types.ts'
-import type { PoolStatus } from './observe.ts'
+import type { PoolStatus, Status } from './member-status.ts'
 import { hasNoDefault, type Pool } from './pools.ts'
 
-type Status = NonNullable<LoadBalancer['status']>
 type Seen = readonly ({ pool: Pool } & PoolStatus)[]
 
 /** A row for each listener, with those of its rules that have a pool. Pure. */

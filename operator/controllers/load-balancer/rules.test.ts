@@ -14,6 +14,7 @@ import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileRouter } from '../router/reconcile.ts'
 import { reconcileSubnet } from '../subnet/reconcile.ts'
 import { loadBalancerController } from './controller.ts'
+import { MemberPorts } from './member-ports.ts'
 import { documentRules } from './document-rules.ts'
 import type { Listener } from './pools.ts'
 import { reconcileLoadBalancer } from './reconcile.ts'
@@ -182,7 +183,9 @@ describe('members of a rule', () => {
       message: expect.stringContaining('spec.listeners[0].rules[0].pool.members[1].portRef'),
     })
     expect(told().pools[1]?.members).toEqual([{ address: '10.0.1.70', port: 80 }])
-    const woken = wokenBy(w, loadBalancerController)
+    const members = new MemberPorts()
+    members.set('ns/shop', ['uid-vm'])
+    const woken = wokenBy(w, (deps, informers) => loadBalancerController(deps, informers, members))
     expect([woken('instances', machine), woken('ports', port)]).toEqual([['ns/shop'], ['ns/shop']])
     const off: Instance = { ...machine, status: { state: 'SHUTOFF' } }
     expect(woken('instances', off, machine)).toEqual(['ns/shop'])
@@ -269,7 +272,9 @@ describe('a member that is a balancer', () => {
       reason: 'MemberIsBalancer',
       message: expect.stringContaining('LoadBalancer ns/other answers'),
     })
-    const woken = wokenBy(w, loadBalancerController)
+    const members = new MemberPorts()
+    members.set('ns/shop', ['uid-vm'])
+    const woken = wokenBy(w, (deps, informers) => loadBalancerController(deps, informers, members))
     expect(woken('loadBalancers', other)).toContain('ns/shop')
     expect(woken('loadBalancers', other, other)).toEqual([])
   })

@@ -2,7 +2,7 @@
 // What stays of members in the status of a large balancer, and what its next run makes of it.
 import { describe, expect, test } from '@jest/globals'
 import type { LoadBalancer } from '../../../lib/api/types.ts'
-import type { MemberStatus } from './observe.ts'
+import type { MemberStatus } from './member-status.ts'
 import { observePool } from './observe.ts'
 import { poolsOf } from './pools.ts'
 import { MOST_MEMBER_BYTES, isHidden, showMembers } from './shown-members.ts'

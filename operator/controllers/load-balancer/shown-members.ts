@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the status shows of members: all of a usual balancer, and of a large one those that a person looks for.
-import type { MemberStatus, PoolStatus } from './observe.ts'
+import type { MemberStatus, PoolStatus } from './member-status.ts'
 
 /** Of JSON, for all members of a balancer together: the object stays below 8 KiB (docs/architecture.md, 11). */
 export const MOST_MEMBER_BYTES = 4096
