@@ -20,6 +20,9 @@ export const BEHIND = { address: '172.20.0.1', cidr: '172.20.0.0/24' }
 export const BEHIND_V6 = { address: 'fd00:172:20::1', cidr: 'fd00:172:20::/64' }
 export const OUTSIDE_V6 = { cidr: 'fd00:97::/64', gateway: 'fd00:97::1', office: 'fd00:97::fb' }
 
+/** swanctl takes private keys from beside it. */
+const CONF = '/etc/swanctl/foreign.conf'
+
 const DAEMON = `charon-systemd {
   load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
   plugins {
@@ -106,14 +109,14 @@ export async function startForeignGateway(test: TestCloud): Promise<ForeignGatew
     throw error
   }
   const write = (path: string, text: string) => execInNode(running, ['tee', path], { timeoutMs: 10_000, input: text })
-  const swanctl = ['swanctl', '--load-all', '--uri', 'unix:///run/foreign.vici', '--file', '/run/foreign.conf']
+  const swanctl = ['swanctl', '--load-all', '--uri', 'unix:///run/foreign.vici', '--file', CONF]
   return {
     address,
     run,
     async start(peer, peerCIDRs, proof) {
       await write('/run/strongswan.conf', DAEMON)
       const own = peer.includes(':') ? OUTSIDE_V6.office : address
-      await write('/run/foreign.conf', connections(own, peer, peerCIDRs, proof))
+      await write(CONF, connections(own, peer, peerCIDRs, proof))
       if ('certificate' in proof) {
         await run(['mkdir', '-p', ...['x509', 'x509ca', 'private'].map((folder) => `/etc/swanctl/${folder}`)])
         await write('/etc/swanctl/x509/own.pem', proof.certificate)
