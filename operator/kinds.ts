@@ -5,6 +5,7 @@ import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
 import { firewallGroupKind } from './controllers/firewall-group/kind.ts'
 import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
 import { floatingIPKind } from './controllers/floating-ip/kind.ts'
+import { hostAggregateKind } from './controllers/host-aggregate/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
@@ -39,6 +40,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   firewallPolicies: firewallPolicyKind,
   flavors: {},
   floatingIPs: floatingIPKind,
+  hostAggregates: hostAggregateKind,
   images: imageKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,

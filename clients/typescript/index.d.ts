@@ -66,6 +66,14 @@ export declare class FloatingIP extends GenericKind {
   status?: FloatingIPStatus
 }
 
+import type { HostAggregateSpec, HostAggregateStatus } from './types/hostaggregate.js'
+export type { HostAggregateSpec, HostAggregateStatus } from './types/hostaggregate.js'
+/** A set of nodes with something in common, as in Nova: what its metadata says of them is read by filters and weighers of the scheduler, and it may be an availability zone. A node may be in several. */
+export declare class HostAggregate extends GenericKind {
+  spec: HostAggregateSpec
+  status?: HostAggregateStatus
+}
+
 import type { ImageSpec, ImageStatus } from './types/image.js'
 export type { ImageSpec, ImageStatus } from './types/image.js'
 /** A disk image that machines boot from. It is fetched once by one node, checked, and then cached where machines need it. */

@@ -26,6 +26,9 @@ RegisterKind(Flavor, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Flavor'
 export class FloatingIP extends GenericKind {}
 RegisterKind(FloatingIP, { group: 'nephele.dev', version: 'v1alpha1', kind: 'FloatingIP', plural: 'floatingips' })
 
+export class HostAggregate extends GenericKind {}
+RegisterKind(HostAggregate, { group: 'nephele.dev', version: 'v1alpha1', kind: 'HostAggregate', plural: 'hostaggregates' })
+
 export class Image extends GenericKind {}
 RegisterKind(Image, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Image', plural: 'images' })
 

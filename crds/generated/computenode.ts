@@ -118,9 +118,17 @@ export interface ComputeNodeStatus {
     diskGiB?: number
   }
   /**
-   * The availability zone: the Node's topology.kubernetes.io/zone.
+   * The availability zone: that of its oldest HostAggregate with one, else the Node's topology.kubernetes.io/zone.
    */
   zone?: string
+  /**
+   * The HostAggregates that it is in, the first by name.
+   *
+   * @maxItems 32
+   *
+   * Items: Name of one.
+   */
+  aggregates?: string[]
   /**
    * The owner's epoch: it grows each time that the object moves to another node.
    */

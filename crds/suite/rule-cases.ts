@@ -15,6 +15,7 @@ import { QOS } from './rules/qos.ts'
 import { LOAD_BALANCER } from './rules/load-balancers.ts'
 import { PROVIDER_NETWORK } from './rules/provider-networks.ts'
 import { REACHABILITY } from './rules/reachabilities.ts'
+import { SCHEDULING } from './rules/scheduling.ts'
 import { VPN } from './rules/vpns.ts'
 import { REST } from './rules/others.ts'
 import type { RuleCase } from './rules/rule-case.ts'
@@ -36,5 +37,6 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...PROVIDER_NETWORK,
   ...REACHABILITY,
   ...VPN,
+  ...SCHEDULING,
   ...REST,
 ]

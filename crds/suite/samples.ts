@@ -334,6 +334,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         closed: 'new disks',
         free: { vcpus: 12, memoryMiB: 4096, diskGiB: 60 },
         zone: 'a',
+        aggregates: ['ssd'],
         epoch: 1,
         volumeKey: 'ab12',
         sealingKey: 'A'.repeat(43),
@@ -405,6 +406,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         flavor: {
           name: 'small',
           requireKVM: true,
+          extraSpecs: { ssd: 'true' },
           vcpus: 1,
           memoryMiB: 256,
           rootDiskGiB: 1,
@@ -416,6 +418,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         nextFlavor: {
           name: 'small',
           requireKVM: true,
+          extraSpecs: { ssd: 'true' },
           vcpus: 1,
           memoryMiB: 256,
           rootDiskGiB: 1,
@@ -831,6 +834,18 @@ export const SAMPLES: Record<string, Sample[]> = {
         certificate: { subject: 'CN=cloud', issuer: 'CN=root', notAfter: '2027-01-01T00:00:00Z' },
         localID: 'cloud.example.org',
       },
+    },
+  ],
+  HostAggregate: [
+    {
+      spec: {
+        description: 'nodes with fast disks',
+        nodes: ['compute-1'],
+        nodeSelector: { 'example.com/disk': 'nvme' },
+        metadata: { ssd: 'true', filter_tenant_id: 'team-a,team-b' },
+        availabilityZone: 'b',
+      },
+      status: { ...COMMON, state: 'ACTIVE', nodeCount: 1, nodes: ['compute-1'] },
     },
   ],
 }

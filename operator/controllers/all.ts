@@ -12,6 +12,7 @@ import { firewallGroupController } from './firewall-group/controller.ts'
 import { firewallPolicyController } from './firewall-policy/controller.ts'
 import { flavorController } from './flavor/controller.ts'
 import { floatingIPController } from './floating-ip/controller.ts'
+import { hostAggregateController } from './host-aggregate/controller.ts'
 import { imageController } from './image/controller.ts'
 import { instanceController } from './instance/controller.ts'
 import { ipClaimController } from './ip-claim/controller.ts'
@@ -72,6 +73,7 @@ export function defineControllers(
     reachabilities: reachabilityController(deps, informers),
     vpnServices: vpnServiceController(deps, informers),
     vpnConnections: vpnConnectionController(deps, informers),
+    hostAggregates: hostAggregateController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

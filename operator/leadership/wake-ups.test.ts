@@ -24,6 +24,7 @@ import { QOS_ROWS } from '../testing/waits/qos.ts'
 import { RELEASE_ROWS } from '../testing/waits/releases.ts'
 import { ROUTER_ROWS } from '../testing/waits/routers.ts'
 import type { WaitRow } from '../testing/waits/row.ts'
+import { SCHEDULING_ROWS } from '../testing/waits/scheduling.ts'
 import { STORAGE_ROWS } from '../testing/waits/storage.ts'
 import { TRUNK_ROWS } from '../testing/waits/trunks.ts'
 import { SUBNET_POOL_ROWS } from '../testing/waits/subnet-pools.ts'
@@ -51,6 +52,7 @@ const ROWS: WaitRow[] = [
   ...RELEASE_ROWS,
   ...NODE_ROWS,
   ...REACHABILITY_ROWS,
+  ...SCHEDULING_ROWS,
 ]
 
 describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) => {
@@ -206,6 +208,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     RouterNotFound: 'it names no Router: it finds one that leads there',
     RouterDeleting: 'the same',
   },
+  hostAggregates: { InUse: 'nothing refers to a HostAggregate' },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },

@@ -3,7 +3,9 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { chooseNode, DEFAULT_POLICY } from './choose.ts'
+import type { ExtraSpecs } from './filters/extra-specs.ts'
 import { whyRefused } from './filters/filter.ts'
+import type { Aggregate } from './nodes/aggregate.ts'
 import type { NodeFacts, NodeRow } from './nodes/node-facts.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import { Scheduler } from './scheduler.ts'
@@ -14,6 +16,12 @@ const networks = fc.subarray(['dc', 'wan'])
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 const kbps = fc.record({ egressKbps: few(3), ingressKbps: few(3) })
 const functions = fc.record({ count: few(3), direct: few(3), macvtap: few(3) })
+const AGGREGATES: Aggregate[] = [
+  { name: 'fast', metadata: { ssd: 'true' } },
+  { name: 'large', metadata: { instance_type: 'big', ssd: 'false' } },
+  { name: 'red', metadata: { filter_tenant_id: 'red' } },
+  { name: 'windows', metadata: { os_distro: 'windows, debian' } },
+]
 const facts: fc.Arbitrary<NodeFacts> = fc.record(
   {
     name: names,
@@ -28,6 +36,7 @@ const facts: fc.Arbitrary<NodeFacts> = fc.record(
     physicalNetworks: networks,
     bandwidth: fc.record({ dc: kbps, wan: kbps }),
     pciDevices: fc.record({ dc: functions }),
+    aggregates: fc.subarray(AGGREGATES),
   },
   { requiredKeys: ['name', 'up', 'capacity'] },
 )
@@ -46,6 +55,12 @@ const request: fc.Arbitrary<PlacementRequest> = fc.record(
     requireKvm: fc.boolean(),
     needsVhostUser: fc.boolean(),
     physicalNetworks: networks,
+    project: fc.constantFrom('red', 'blue'),
+    flavor: fc.record({
+      name: fc.constantFrom('big', 'small'),
+      extraSpecs: fc.constantFrom<ExtraSpecs>({}, {}, { ssd: 'true' }),
+    }),
+    imageProperties: fc.constantFrom<Record<string, string>>({ os_distro: 'debian' }, { os_distro: 'bsd' }),
   },
   { requiredKeys: ['uid', 'amounts', 'excluded', 'requireKvm', 'needsVhostUser'] },
 )

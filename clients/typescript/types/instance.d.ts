@@ -157,7 +157,7 @@ export interface InstanceSpec {
    */
   evacuation?: 'Never' | 'WhenFenced'
   /**
-   * Only nodes of this zone (the Node's topology.kubernetes.io/zone). *immutable*
+   * Only nodes of this zone (that of a HostAggregate, else the Node's topology.kubernetes.io/zone). *immutable*
    */
   availabilityZone?: string
   /**
@@ -248,6 +248,15 @@ export interface InstanceStatus {
      */
     requireKVM?: boolean
     /**
+     * Those of the Flavor's extraSpecs that the scheduler reads, for when the machine is placed again.
+     */
+    extraSpecs?: {
+      /**
+       * The value.
+       */
+      [k: string]: string
+    }
+    /**
      * Virtual CPUs.
      */
     vcpus: number
@@ -280,6 +289,15 @@ export interface InstanceStatus {
      * The Flavor asks for KVM.
      */
     requireKVM?: boolean
+    /**
+     * Those of the Flavor's extraSpecs that the scheduler reads, for when the machine is placed again.
+     */
+    extraSpecs?: {
+      /**
+       * The value.
+       */
+      [k: string]: string
+    }
     /**
      * Virtual CPUs.
      */

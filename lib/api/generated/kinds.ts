@@ -58,6 +58,13 @@ export const FLOATING_IP: ResourceKind = {
   kind: 'FloatingIP',
   namespaced: true,
 }
+export const HOST_AGGREGATE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'hostaggregates',
+  kind: 'HostAggregate',
+  namespaced: false,
+}
 export const IMAGE: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -209,6 +216,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   firewallPolicies: FIREWALL_POLICY,
   flavors: FLAVOR,
   floatingIPs: FLOATING_IP,
+  hostAggregates: HOST_AGGREGATE,
   images: IMAGE,
   instances: INSTANCE,
   ipClaims: IP_CLAIM,

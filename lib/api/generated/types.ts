@@ -8,6 +8,7 @@ import type { FirewallGroupSpec, FirewallGroupStatus } from '../../../crds/gener
 import type { FirewallPolicySpec, FirewallPolicyStatus } from '../../../crds/generated/firewallpolicy.ts'
 import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts'
 import type { FloatingIPSpec, FloatingIPStatus } from '../../../crds/generated/floatingip.ts'
+import type { HostAggregateSpec, HostAggregateStatus } from '../../../crds/generated/hostaggregate.ts'
 import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
 import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
 import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
@@ -38,6 +39,7 @@ export type FirewallGroup = Resource<FirewallGroupSpec, FirewallGroupStatus>
 export type FirewallPolicy = Resource<FirewallPolicySpec, FirewallPolicyStatus>
 export type Flavor = Resource<FlavorSpec, FlavorStatus>
 export type FloatingIP = Resource<FloatingIPSpec, FloatingIPStatus>
+export type HostAggregate = Resource<HostAggregateSpec, HostAggregateStatus>
 export type Image = Resource<ImageSpec, ImageStatus>
 export type Instance = Resource<InstanceSpec, InstanceStatus>
 export type IPClaim = Resource<IPClaimSpec, never>
@@ -69,6 +71,7 @@ export interface CustomObjects {
   firewallPolicies: FirewallPolicy
   flavors: Flavor
   floatingIPs: FloatingIP
+  hostAggregates: HostAggregate
   images: Image
   instances: Instance
   ipClaims: IPClaim

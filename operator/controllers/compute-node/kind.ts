@@ -10,7 +10,13 @@ export const computeNodeKind: KindRow<ComputeNode> = {
   document: 'node',
 }
 
-export const nodeKind: KindRow<KubeNode> = { project: projectNode }
+export const nodeKind: KindRow<KubeNode> = {
+  project: projectNode,
+  indexes: {
+    /** `disk=nvme` for each label: selectors find it by one of them. */
+    label: ({ metadata }) => Object.entries(metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`),
+  },
+}
 
 /** Keeps only the labels and whether the node is cordoned: a Node's status is large and changes all the time. */
 export function projectNode(node: KubeNode): KubeNode {

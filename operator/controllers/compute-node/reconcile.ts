@@ -11,10 +11,12 @@ import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { listAggregatesOf } from '../host-aggregate/membership.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { listInForce } from '../provider-network/mappings.ts'
 import type { NodeSettings } from './settings.ts'
-import { rolesOf, zoneOf } from './discover.ts'
+import { recordAggregates } from './aggregates.ts'
+import { rolesOf } from './discover.ts'
 import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { shutOut, tooMuch } from './shut-out.ts'
@@ -42,8 +44,8 @@ export async function reconcileComputeNode(
   const inventory = deps.bus.inventory.find(name)
   status.roles = [...rolesOf(node)]
   status.roleNames = status.roles.join(',')
-  status.zone = zoneOf(node)
-  if (status.zone === undefined) delete status.zone
+  const aggregates = listAggregatesOf(name, deps.caches)
+  recordAggregates(status, aggregates, node)
   status.epoch = 1
   if (inventory) status.inventory = recordInventory(inventory, status.inventory)
   if (inventory?.sealingKey !== undefined) status.sealingKey = inventory.sealingKey
@@ -86,7 +88,7 @@ export async function reconcileComputeNode(
       note: `is ${verdict.state}`,
     })
   }
-  const facts = toNodeFacts(computeNode, { node, cloud, verdict, providerNetworks: parts.providerNetworks })
+  const facts = toNodeFacts(computeNode, { node, cloud, verdict, providerNetworks: parts.providerNetworks, aggregates })
   if (facts.closed === undefined) delete status.closed
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))

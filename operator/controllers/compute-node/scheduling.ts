@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cloud, ComputeNode, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, HostAggregate, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
+import type { Aggregate } from '../../scheduler/nodes/aggregate.ts'
 import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
 import type { PciSupplies, PciSupply } from '../../scheduler/nodes/pci-devices.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
@@ -18,11 +19,13 @@ interface NodeCircumstances {
   verdict: NodeVerdict
   /** Those that count, the oldest first. */
   providerNetworks?: readonly ProviderNetwork[]
+  /** Those that it is in. */
+  aggregates?: readonly HostAggregate[]
 }
 
 export function toNodeFacts(
   computeNode: ComputeNode,
-  { node, cloud, verdict, providerNetworks = [] }: NodeCircumstances,
+  { node, cloud, verdict, providerNetworks = [], aggregates = [] }: NodeCircumstances,
 ): NodeFacts {
   const { inventory = {}, zone } = computeNode.status ?? {}
   const { cpus = 0, memoryMiB = 0, hugepagesMiB = 0, diskGiB = 0, imageCacheGiB = 0, acceleration } = inventory
@@ -39,6 +42,7 @@ export function toNodeFacts(
     acceleration,
     vhostUser: inventory.dpdk ?? false,
     physicalNetworks: inventory.physicalNetworks ?? [],
+    aggregates: aggregates.map(toAggregate).sort((a, b) => (a.name < b.name ? -1 : 1)),
     bandwidth: node ? bandwidthOfNode(node, providerNetworks) : {},
     pciDevices: pciDevicesOf(inventory.pciDevices),
   }
@@ -57,6 +61,10 @@ function pciDevicesOf(pools: readonly PciSupplyOn[] = []): PciSupplies {
 }
 
 type PciSupplyOn = PciSupply & { physicalNetwork: string }
+
+function toAggregate({ metadata: { name }, spec }: HostAggregate): Aggregate {
+  return { name, metadata: spec.metadata ?? {} }
+}
 
 /** Why the node gets no new machines, although it may be up; those it has keep running. Undefined: it does get new ones. */
 export function closedBecause(

@@ -4,6 +4,7 @@ import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
 import { findResource } from '../../kind/document-kinds.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
+import { listMembersOf } from '../host-aggregate/membership.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { isStray } from './strays.ts'
 
@@ -11,6 +12,7 @@ export function computeNodeWatches({ caches }: OperatorDeps, informers: Operator
   return [
     watchOf(informers.nodes, (node) => [node.metadata.name]),
     watchOf(informers.storagePools, () => caches.computeNodes.keys()),
+    watchSpecOf(informers.hostAggregates, (aggregate) => listMembersOf(aggregate, caches)),
     watchSpecOf(informers.providerNetworks, () => caches.computeNodes.keys()),
     watchSpecOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),
   ]

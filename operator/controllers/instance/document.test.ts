@@ -11,7 +11,7 @@ import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 const size = { vcpus: 2, memoryMiB: 256, rootDiskGiB: 3, ephemeralGiB: 4, swapMiB: 5 }
 const writer = { incarnation: 7, term: 9 }
 const admitted = (more: Partial<Admitted> = {}): Admitted => ({
-  now: { size, flavorName: 'small', flavorRequiresKvm: false },
+  now: { size, flavorName: 'small', flavorRequiresKvm: false, extraSpecs: {} },
   image: parts.image({ properties: { os: 'x' } }) as ReadyImage,
   ...{ wish: undefined, keyPair: undefined, userDataBase64: undefined, requireKvm: false },
   ...more,

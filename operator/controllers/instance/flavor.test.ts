@@ -67,6 +67,7 @@ describe('before the first placement it is what the Flavor comes to', () => {
         now: {
           flavorName: 'small',
           flavorRequiresKvm: true,
+          extraSpecs: {},
           size: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1, ephemeralGiB: 7, swapMiB: 512 },
         },
       },
@@ -201,6 +202,12 @@ test.each(['vcpus', 'memoryMiB', 'rootDiskGiB', 'ephemeralGiB', 'swapMiB'] as co
 
 test('as the status keeps it, KVM is written where it is asked for', () => {
   const size = { size: SIZE, flavorName: 'small' }
-  expect(toStatusFlavor({ ...size, flavorRequiresKvm: true })).toEqual({ name: 'small', ...SIZE, requireKVM: true })
-  expect(toStatusFlavor({ ...size, flavorRequiresKvm: false })).toEqual({ name: 'small', ...SIZE })
+  expect(toStatusFlavor({ ...size, flavorRequiresKvm: true, extraSpecs: {} })).toEqual({
+    name: 'small',
+    ...SIZE,
+    requireKVM: true,
+  })
+  expect(toStatusFlavor({ ...size, flavorRequiresKvm: false, extraSpecs: {} })).toEqual({ name: 'small', ...SIZE })
+  const wishes = { ...size, flavorRequiresKvm: false, extraSpecs: { ssd: 'true' } }
+  expect(toStatusFlavor(wishes)).toEqual({ name: 'small', ...SIZE, extraSpecs: { ssd: 'true' } })
 })

@@ -2,6 +2,8 @@
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { sizeWithDefaults, type FlavorSize } from '../../scheduler/nodes/amounts.ts'
+import { readByFilters, type ExtraSpecs } from '../../scheduler/filters/extra-specs.ts'
+import type { PlacementRequest } from '../../scheduler/filters/request.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
@@ -13,6 +15,8 @@ export interface MachineSize {
   size: FlavorSize
   flavorName: string
   flavorRequiresKvm: boolean
+  /** What the Flavor asks of the scheduler beyond that. */
+  extraSpecs: ExtraSpecs
 }
 
 /** Another Flavor than the machine's is asked for: its size, or why the machine cannot have it. */
@@ -100,6 +104,7 @@ function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'ca
     size: sizeOf(flavor.object, image),
     flavorName: flavorRef.name,
     flavorRequiresKvm: flavor.object.spec.extraSpecs?.['hw:require_kvm'] === 'true',
+    extraSpecs: readByFilters(flavor.object.spec.extraSpecs),
   })
 }
 
@@ -145,13 +150,21 @@ function sizeOf({ spec }: Flavor, image: Image): FlavorSize {
 }
 
 function toMachineSize(flavor: StatusFlavor, fallbackName: string): MachineSize {
-  const { name = fallbackName, requireKVM = false } = flavor
-  return { size: sizeWithDefaults(flavor), flavorName: name, flavorRequiresKvm: requireKVM }
+  const { name = fallbackName, requireKVM = false, extraSpecs = {} } = flavor
+  return { size: sizeWithDefaults(flavor), flavorName: name, flavorRequiresKvm: requireKVM, extraSpecs }
 }
 
 /** In the form of `status.flavor`. */
-export function toStatusFlavor({ size, flavorName, flavorRequiresKvm }: MachineSize): StatusFlavor {
-  return { name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) }
+export function toStatusFlavor({ size, flavorName, flavorRequiresKvm, extraSpecs }: MachineSize): StatusFlavor {
+  return {
+    ...{ name: flavorName, ...size, ...(flavorRequiresKvm ? { requireKVM: true } : {}) },
+    ...(Object.keys(extraSpecs).length > 0 ? { extraSpecs: { ...extraSpecs } } : {}),
+  }
+}
+
+/** As filters ask for it. */
+export function toFlavorRequest({ flavorName, extraSpecs }: MachineSize): NonNullable<PlacementRequest['flavor']> {
+  return { name: flavorName, extraSpecs }
 }
 
 export function isSameSize(a: FlavorSize, b: FlavorSize): boolean {

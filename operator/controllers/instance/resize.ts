@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
@@ -6,7 +7,14 @@ import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/node
 import { portAmountsOf } from '../common/machine-claims.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
-import { isSameSize, toStatusFlavor, type MachineSize, type SizeWish, type StatusFlavor } from './flavor.ts'
+import {
+  isSameSize,
+  toFlavorRequest,
+  toStatusFlavor,
+  type MachineSize,
+  type SizeWish,
+  type StatusFlavor,
+} from './flavor.ts'
 
 export const RESIZE_PENDING = 'ResizePending'
 
@@ -47,6 +55,7 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
     },
     excluded: new Map<string, string>(),
     requireKvm: wish.flavorRequiresKvm || admitted.requireKvm,
+    flavor: toFlavorRequest(wish),
     needsVhostUser: false,
   }
   const why = deps.scheduler.resize(node, request)
@@ -59,8 +68,13 @@ function isClaimed({ status }: Instance, wish: MachineSize): boolean {
   return status?.nextFlavor?.name === wish.flavorName && isSame(status.nextFlavor, wish)
 }
 
-function isSame(has: StatusFlavor | undefined, { size, flavorRequiresKvm }: MachineSize): boolean {
-  return has !== undefined && isSameSize(sizeWithDefaults(has), size) && (has.requireKVM ?? false) === flavorRequiresKvm
+function isSame(has: StatusFlavor | undefined, { size, flavorRequiresKvm, extraSpecs }: MachineSize): boolean {
+  return (
+    has !== undefined &&
+    isSameSize(sizeWithDefaults(has), size) &&
+    (has.requireKVM ?? false) === flavorRequiresKvm &&
+    isDeepStrictEqual(has.extraSpecs ?? {}, extraSpecs)
+  )
 }
 
 function takeClaim(instance: Instance, wish: MachineSize): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance, Port } from '../../../lib/api/types.ts'
+import type { Image, Instance, Port } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
@@ -14,7 +14,7 @@ import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
-import { toStatusFlavor, type MachineSize } from './flavor.ts'
+import { toFlavorRequest, toStatusFlavor, type MachineSize } from './flavor.ts'
 import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
 import { recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 import type { Admitted } from './admitted.ts'
@@ -130,6 +130,9 @@ function toRequest(
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
+    project: instance.metadata.namespace ?? '',
+    flavor: toFlavorRequest(size),
+    imageProperties: propertiesOf(admitted.image),
     needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
     physicalNetworks: listPhysicalNetworks(ports, caches),
   }
@@ -139,6 +142,11 @@ function listPhysicalNetworks(ports: readonly Port[], caches: InstanceDeps['cach
   const subports = ports.flatMap(({ metadata }) => listSubportsOn(metadata.uid, caches))
   const networks = [...ports, ...subports].flatMap((port) => caches.networks.findByKey(networkKeyOf(port)) ?? [])
   return [...new Set(networks.flatMap((network) => findPhysicalNetwork(network, caches) ?? []))].sort()
+}
+
+/** By their Glance names. */
+function propertiesOf({ spec }: Pick<Image, 'spec'>): Record<string, string> {
+  return { hw_architecture: spec.architecture ?? 'x86_64', ...spec.properties }
 }
 
 function isExclusionOver(instance: Instance, now: Date): boolean {

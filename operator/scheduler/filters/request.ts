@@ -9,6 +9,12 @@ export interface PlacementRequest extends InterfaceRequest {
   /** Nodes that refused this machine, with the reason. */
   excluded: ReadonlyMap<string, string>
   requireKvm: boolean
+  /** Namespace of the machine; absent: nothing depends on it, as where only room is asked for. */
+  project?: string
+  /** What it asks for beyond its size; absent: nothing. */
+  flavor?: { name: string; extraSpecs: Readonly<Record<string, string>> }
+  /** By their Glance names. */
+  imageProperties?: Readonly<Record<string, string>>
 }
 
 /** What interfaces ask of a node. */

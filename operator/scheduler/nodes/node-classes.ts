@@ -48,6 +48,7 @@ export class NodeClasses {
 }
 
 /** Each field by name, so that nothing of a single node makes it a class of its own. */
-function sharedOf({ up, closed, hypervisor, zone, acceleration, vhostUser = false, physicalNetworks = [] }: NodeFacts) {
-  return { up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks }
+function sharedOf({ up, closed, hypervisor, zone, acceleration, ...more }: NodeFacts) {
+  const { vhostUser = false, physicalNetworks = [], aggregates = [] } = more
+  return { up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks, aggregates }
 }

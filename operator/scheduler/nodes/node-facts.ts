@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reserved } from '../../../lib/node-room.ts'
+import type { Aggregate } from './aggregate.ts'
 import type { Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { PciClaims, PciSupplies } from './pci-devices.ts'
@@ -18,6 +19,8 @@ export interface SharedFacts {
   vhostUser?: boolean
   /** Those that it is connected to. */
   physicalNetworks?: readonly string[]
+  /** HostAggregates that it is in, in the order of their names. */
+  aggregates?: readonly Aggregate[]
 }
 
 /** What the scheduler knows of one node; everything else about it stays in ComputeNode. */

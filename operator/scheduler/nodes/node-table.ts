@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Aggregate } from './aggregate.ts'
 import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
@@ -190,7 +191,7 @@ function makeColumns(size: number): Columns {
 }
 
 /** Shared by all rows that say nothing of it. */
-const NONE: readonly string[] = []
+const NONE: readonly never[] = []
 
 class RowView implements NodeRow {
   readonly #facts: NodeFacts
@@ -226,6 +227,9 @@ class RowView implements NodeRow {
   }
   get physicalNetworks(): readonly string[] {
     return this.#facts.physicalNetworks ?? NONE
+  }
+  get aggregates(): readonly Aggregate[] {
+    return this.#facts.aggregates ?? NONE
   }
   get bandwidth(): Bandwidth | undefined {
     return this.#facts.bandwidth

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+import { metadataOf } from '../nodes/aggregate.ts'
+import { matchesExtraSpec } from './extra-spec-operators.ts'
+import type { ClassFilter } from './filter.ts'
+
+const SCOPE = 'aggregate_instance_extra_specs:'
+
+/** What the Flavor asks for in this scope, or in none, has to be in the metadata of the node's aggregates. */
+export const aggregateInstanceExtraSpecsFilter: ClassFilter = {
+  name: 'AggregateInstanceExtraSpecsFilter',
+  by: 'class',
+  refuse({ aggregates }, { flavor }) {
+    for (const [spec, required] of Object.entries(flavor?.extraSpecs ?? {})) {
+      const key = spec.startsWith(SCOPE) ? spec.slice(SCOPE.length) : spec
+      if (key.includes(':')) continue
+      const values = metadataOf(aggregates).get(key)
+      if (!values) return `is in no HostAggregate with ${key} in its metadata`
+      if (![...values].some((value) => matchesExtraSpec(value, required)))
+        return `has ${key} ${[...values].join(', ')} by its HostAggregates, the Flavor asks for ${required}`
+    }
+    return undefined
+  },
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What decides where machines go beside room.
+import type { QuietCloud, Where } from '../quiet-cloud.ts'
+import { vm, type WaitRow } from './row.ts'
+
+const fast: Where = ['hostAggregates', { name: 'fast' }]
+const SSD = { metadata: { ssd: 'true' } }
+const wantsSsd = (c: QuietCloud) => {
+  c.make('flavors', 'ssd', { extraSpecs: { ssd: 'true' } })
+  c.vm('vm', { flavorRef: { name: 'ssd' } })
+}
+
+const AGGREGATE_ROWS: WaitRow[] = [
+  ...(['comes', 'is taken out'] as const).map((by): WaitRow => ({
+    ...{ reason: 'NodeNotFound', where: fast, by: `it ${by}` },
+    waits: (c) => c.make('hostAggregates', 'fast', { nodes: ['c1', 'c3'] }),
+    ends: (c) => {
+      if (by === 'comes') c.addNode('c3')
+      else c.set('hostAggregates', 'fast', { nodes: ['c1'] })
+    },
+  })),
+  ...(['goes', 'gives its nodes no zone', 'has other nodes', 'selects other nodes'] as const).map((by): WaitRow => ({
+    ...{ reason: 'ZoneConflict', where: fast, by: `the older one ${by}` },
+    waits: async (c) => {
+      c.label('c1', { rack: '1' })
+      c.make('hostAggregates', 'a-first', { nodeSelector: { rack: '1' }, availabilityZone: 'z1' })
+      await c.operator.rest()
+      c.make('hostAggregates', 'fast', { nodes: ['c1', 'c2'], availabilityZone: 'z2' })
+    },
+    ends: (c) => {
+      if (by === 'goes') c.operator.remove('hostAggregates', { name: 'a-first' })
+      else if (by === 'gives its nodes no zone') c.set('hostAggregates', 'a-first', { availabilityZone: undefined })
+      else if (by === 'has other nodes') c.set('hostAggregates', 'a-first', { nodeSelector: { rack: '2' } })
+      else c.label('c1', { rack: undefined })
+    },
+  })),
+]
+
+/** A machine goes on when a node gets what it asks for by an aggregate. */
+const MACHINE_ROWS: WaitRow[] = [
+  ...(['comes', 'gets a node', 'selects a node', 'says it'] as const).map((by): WaitRow => ({
+    ...{ reason: 'NoValidHost', where: vm, by: `its aggregate ${by}` },
+    waits: (c) => {
+      if (by === 'gets a node') c.make('hostAggregates', 'fast', SSD)
+      if (by === 'selects a node') c.make('hostAggregates', 'fast', { ...SSD, nodeSelector: { rack: '1' } })
+      if (by === 'says it') c.make('hostAggregates', 'fast', { nodes: ['c1'] })
+      wantsSsd(c)
+    },
+    ends: (c) => {
+      if (by === 'comes') c.make('hostAggregates', 'fast', { ...SSD, nodes: ['c2'] })
+      else if (by === 'gets a node') c.set('hostAggregates', 'fast', { nodes: ['c2'] })
+      else if (by === 'selects a node') c.label('c1', { rack: '1' })
+      else c.set('hostAggregates', 'fast', SSD)
+    },
+  })),
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'its zone comes by an aggregate' },
+    waits: (c) => c.vm('vm', { availabilityZone: 'z9' }),
+    ends: (c) => c.make('hostAggregates', 'fast', { nodes: ['c1'], availabilityZone: 'z9' }),
+  },
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'an aggregate that is for others goes' },
+    waits: (c) => {
+      c.make('hostAggregates', 'fast', { nodes: ['c1', 'c2'], metadata: { filter_tenant_id: 'others' } })
+      c.vm('vm')
+    },
+    ends: (c) => c.operator.remove(...fast),
+  },
+]
+
+export const SCHEDULING_ROWS: WaitRow[] = [...AGGREGATE_ROWS, ...MACHINE_ROWS]
