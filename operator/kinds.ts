@@ -17,6 +17,7 @@ import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
 import { reachabilityKind } from './controllers/reachability/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
+import { serverGroupKind } from './controllers/server-group/kind.ts'
 import { subnetPoolKind } from './controllers/subnet-pool/kind.ts'
 import { subnetKind } from './controllers/subnet/kind.ts'
 import { trunkKind } from './controllers/trunk/kind.ts'
@@ -54,6 +55,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   reachabilities: reachabilityKind,
   routers: routerKind,
   securityGroups: securityGroupKind,
+  serverGroups: serverGroupKind,
   storagePools: {},
   subnetPools: subnetPoolKind,
   subnets: subnetKind,

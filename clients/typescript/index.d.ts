@@ -169,6 +169,14 @@ export declare class SecurityGroup extends GenericKind {
   status?: SecurityGroupStatus
 }
 
+import type { ServerGroupSpec, ServerGroupStatus } from './types/servergroup.js'
+export type { ServerGroupSpec, ServerGroupStatus } from './types/servergroup.js'
+/** Machines that belong together, or apart: spec.serverGroupRef of an Instance makes it a member, and its policy says how they share nodes. */
+export declare class ServerGroup extends GenericKind {
+  spec: ServerGroupSpec
+  status?: ServerGroupStatus
+}
+
 import type { StoragePoolSpec, StoragePoolStatus } from './types/storagepool.js'
 export type { StoragePoolSpec, StoragePoolStatus } from './types/storagepool.js'
 /** A place for Volumes on nodes with the storage role. */

@@ -65,6 +65,9 @@ RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router'
 export class SecurityGroup extends GenericKind {}
 RegisterKind(SecurityGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SecurityGroup', plural: 'securitygroups' })
 
+export class ServerGroup extends GenericKind {}
+RegisterKind(ServerGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ServerGroup', plural: 'servergroups' })
+
 export class StoragePool extends GenericKind {}
 RegisterKind(StoragePool, { group: 'nephele.dev', version: 'v1alpha1', kind: 'StoragePool', plural: 'storagepools' })
 

@@ -392,6 +392,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         restartPolicy: 'OnFailure',
         evacuation: 'Never',
         availabilityZone: 'a',
+        serverGroupRef: { name: 'apart' },
         hostname: 'vm',
         configDrive: false,
         metadata: { role: 'web' },
@@ -846,6 +847,17 @@ export const SAMPLES: Record<string, Sample[]> = {
         availabilityZone: 'b',
       },
       status: { ...COMMON, state: 'ACTIVE', nodeCount: 1, nodes: ['compute-1'] },
+    },
+  ],
+  ServerGroup: [
+    {
+      spec: { policy: 'anti-affinity', maxServersPerHost: 2 },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        memberCount: 2,
+        members: [{ name: 'vm', node: 'compute-1' }, { name: 'waits' }],
+      },
     },
   ],
 }

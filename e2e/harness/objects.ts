@@ -66,6 +66,9 @@ export const vpnService = (at: Named, spec: object = {}): Draft => draft('VPNSer
 
 export const vpnConnection = (at: Named, spec: object = {}): Draft => draft('VPNConnection', at, spec)
 
+export const serverGroup = (at: Named, spec: object = {}): Draft =>
+  draft('ServerGroup', at, { policy: 'anti-affinity', ...spec })
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

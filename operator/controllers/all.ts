@@ -25,6 +25,7 @@ import { qosPolicyController } from './qos-policy/controller.ts'
 import { reachabilityController } from './reachability/controller.ts'
 import { routerController } from './router/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
+import { serverGroupController } from './server-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
 import { subnetPoolController } from './subnet-pool/controller.ts'
 import { subnetController } from './subnet/controller.ts'
@@ -74,6 +75,7 @@ export function defineControllers(
     vpnServices: vpnServiceController(deps, informers),
     vpnConnections: vpnConnectionController(deps, informers),
     hostAggregates: hostAggregateController(deps, informers),
+    serverGroups: serverGroupController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -40,9 +40,10 @@ const facts: fc.Arbitrary<NodeFacts> = fc.record(
   },
   { requiredKeys: ['name', 'up', 'capacity'] },
 )
+const POLICIES = fc.constantFrom(...(['affinity', 'anti-affinity', 'soft-affinity', 'soft-anti-affinity'] as const))
 const request: fc.Arbitrary<PlacementRequest> = fc.record(
   {
-    uid: fc.constantFrom('u1', 'u2', 'u3', 'u4', 'u5', 'u6'),
+    uid: fc.constantFrom('u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7', 'u8'),
     amounts: fc.record(
       {
         ...{ vcpus: few(3), memoryMiB: few(4), diskGiB: few(3), bandwidth: fc.record({ dc: kbps }) },
@@ -56,6 +57,7 @@ const request: fc.Arbitrary<PlacementRequest> = fc.record(
     needsVhostUser: fc.boolean(),
     physicalNetworks: networks,
     project: fc.constantFrom('red', 'blue'),
+    group: fc.record({ key: fc.constantFrom('red/g', 'red/h'), policy: POLICIES, most: fc.constantFrom(1, 1, 2) }),
     flavor: fc.record({
       name: fc.constantFrom('big', 'small'),
       extraSpecs: fc.constantFrom<ExtraSpecs>({}, {}, { ssd: 'true' }),
@@ -80,10 +82,14 @@ function walk(nodes: readonly NodeRow[], wanted: PlacementRequest) {
     if (!filter) passed.push(node)
     else refused.set(filter.name, [...(refused.get(filter.name) ?? []), node.name])
   }
+  const { policy, membersOn } = wanted.group ?? {}
+  const members = (node: NodeRow) => membersOn?.get(node.name) ?? 0
   const weights = [
     (node: NodeRow) => node.memoryMiB - node.usedMemoryMiB,
     (node: NodeRow) => node.vcpus - node.usedVcpus,
     (node: NodeRow) => node.diskGiB - node.usedDiskGiB,
+    (node: NodeRow) => (policy === 'soft-affinity' ? members(node) : 0),
+    (node: NodeRow) => (policy === 'soft-anti-affinity' ? -members(node) : 0),
   ].map((weigh) => {
     const all = passed.map(weigh)
     const [min, max] = [Math.min(...all), Math.max(...all)]
@@ -93,20 +99,37 @@ function walk(nodes: readonly NodeRow[], wanted: PlacementRequest) {
   return { refused, passed, totalOf, most: Math.max(...passed.map(totalOf)) }
 }
 
+type Placed = Map<string, { node: string; group: string | undefined }>
+
+/** Counts members one by one. */
+function withMembers(request: PlacementRequest, placed: Placed): PlacementRequest {
+  const { group } = request
+  if (!group) return request
+  const membersOn = new Map<string, number>()
+  for (const other of placed.values())
+    if (other.group === group.key) membersOn.set(other.node, (membersOn.get(other.node) ?? 0) + 1)
+  return { ...request, group: { ...group, membersOn } }
+}
+
 test('the same nodes pass, the best of them wins and each refusal is counted where it fell', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 4, maxLength: 40 }), (steps) => {
       const scheduler = new Scheduler()
+      const placed: Placed = new Map()
       for (const one of steps) {
         if ('put' in one) scheduler.putNode(one.put)
         else if ('remove' in one) scheduler.removeNode(one.remove)
-        else if ('forget' in one) scheduler.forget(one.forget)
-        else {
+        else if ('forget' in one) {
+          scheduler.forget(one.forget)
+          placed.delete(one.forget)
+        } else {
           // Its own claim counts no more when it is placed again.
           scheduler.forget(one.place.uid)
+          placed.delete(one.place.uid)
           const nodes = scheduler.nodes.list()
-          const want = walk(nodes, one.place)
-          const choice = chooseNode(scheduler.nodes, one.place)
+          const resolved = withMembers(one.place, placed)
+          const want = walk(nodes, resolved)
+          const choice = chooseNode(scheduler.nodes, resolved)
           const { filters, total } = choice.explanation
           expect(total).toBe(nodes.length)
           expect(Object.fromEntries(filters.map(({ name, refused }) => [name, refused]))).toEqual(
@@ -118,6 +141,7 @@ test('the same nodes pass, the best of them wins and each refusal is counted whe
           const winner = choice.ok && want.passed.find(({ name }) => name === choice.node)
           if (choice.ok) expect(winner && want.totalOf(winner)).toBeCloseTo(want.most, 9)
           expect(scheduler.place(one.place)).toEqual(choice)
+          if (choice.ok) placed.set(one.place.uid, { node: choice.node, group: one.place.group?.key })
         }
       }
     }),

@@ -6,7 +6,8 @@ import { judge, tally } from './judge.ts'
 import type { NodeTable } from './nodes/node-table.ts'
 import { pickBest } from './pick-best.ts'
 import type { PlacementRequest } from './filters/request.ts'
-import { WEIGHERS, type Weigher } from './weighers.ts'
+import { WEIGHERS } from './weighers/all.ts'
+import type { Weigher } from './weighers/weigher.ts'
 
 export type Choice =
   { ok: true; node: string; explanation: Explanation } | { ok: false; explanation: Explanation; why: string }
@@ -32,7 +33,7 @@ export function chooseNode(table: NodeTable, request: PlacementRequest, policy: 
   judge(table, request, policy.filters, first)
   const { refusals, count } = tally(table, first, passed, policy.filters.length)
   const filters = explainRefusals(refusals, (depth, row) => exampleOf(table, row, policy.filters[depth], request))
-  const best = pickBest(table, { passed, count }, request.uid, policy.weighers)
+  const best = pickBest(table, { passed, count }, request, policy.weighers)
   const all = { total: table.nodes, evaluated: table.nodes, filters }
   if (!best) return { ok: false, explanation: all, why: explainFailure(all) }
   const explanation = { node: best.name, score: Math.round(best.total * 1000), ...all }

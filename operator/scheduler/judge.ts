@@ -22,7 +22,8 @@ export function judge(
   )
   for (let i = 0; i < rooms.length; i += 3) refuseShort(first, length, rooms.slice(i, i + 3))
   for (const [depth, filter] of filters.entries()) {
-    if (filter.by === 'name') refuseNamed(table, filter.refused(request).keys(), first, depth)
+    if (filter.by === 'name') refuseNamed(table, filter.named(request), first, depth)
+    else if (filter.by === 'only') refuseOthers(table, filter.allowed(request), first, depth)
     else if (filter.by === 'row' && filter.asks(request)) {
       for (let row = 0; row < length; row++) {
         if (classOf[row] === NO_CLASS || (first[row] ?? 0) <= depth) continue
@@ -42,6 +43,17 @@ function refuseNamed(table: NodeTable, names: Iterable<string>, first: Uint8Arra
     const row = table.rowOf(name)
     if (row !== undefined && table.classOf[row] !== NO_CLASS && (first[row] ?? 0) > depth) first[row] = depth
   }
+}
+
+/** All that got as far as this filter, but for the few that are allowed. */
+function refuseOthers(table: NodeTable, allowed: Iterable<string> | undefined, first: Uint8Array, depth: number): void {
+  if (!allowed) return
+  const kept = [...allowed].flatMap((name) => table.rowOf(name) ?? []).map((row) => [row, first[row] ?? 0] as const)
+  for (let row = 0; row < table.length; row++) {
+    const before = first[row] as number
+    if (before > depth && before !== NO_NODE) first[row] = depth
+  }
+  for (const [row, before] of kept) first[row] = before
 }
 
 function judgeClasses(table: NodeTable, request: PlacementRequest, filters: readonly Filter[]): Uint8Array {

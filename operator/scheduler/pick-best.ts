@@ -1,29 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NodeTable } from './nodes/node-table.ts'
 import { hashOf, tieBreak } from './nodes/tie-break.ts'
-import type { Weigher } from './weighers.ts'
+import type { PlacementRequest } from './filters/request.ts'
+import type { NodeWeigher, Weigher } from './weighers/weigher.ts'
 
 /** Used again by every decision, of which there is one at a time. */
 let scratch = new Float64Array(0)
+/** What weighers say of nodes that the table has no column for, one each. */
+const spare: Float64Array[] = []
 
-/** Of the first `count` rows of `passed` the one with the greatest weight; of equal ones that which the seed chooses. */
+/** Of the first `count` rows of `passed` the one with the greatest weight; of equal ones that which the machine’s UID chooses. */
 export function pickBest(
   table: NodeTable,
   { passed, count }: { passed: Int32Array; count: number },
-  seed: string,
+  request: PlacementRequest,
   weighers: readonly Weigher[],
 ): { name: string; total: number } | undefined {
   if (count === 0) return undefined
   if (scratch.length < count) scratch = new Float64Array(2 * count)
   const totals = scratch.fill(0, 0, count)
-  const weights = weighers.map(({ column, multiplier }) =>
-    toWeight(table.columns[column], { passed, count, multiplier }),
-  )
-  const felt = weights.filter(({ factor }) => factor !== 0)
+  const weights = weighers.map((weigher, i) => {
+    const column = weigher.by === 'column' ? table.columns[weigher.column] : fillColumn(table, weigher, request, i)
+    return column && toWeight(column, { passed, count, multiplier: weigher.multiplier })
+  })
+  const felt = weights.flatMap((weight) => (weight && weight.factor !== 0 ? [weight] : []))
   for (let i = 0; i < felt.length; i += 3) addWeights(totals, passed, count, felt.slice(i, i + 3))
-  const best = findBest(totals, table, { passed, count, seed: hashOf(seed) })
+  const best = findBest(totals, table, { passed, count, seed: hashOf(request.uid) })
   const node = table.get(passed[best] ?? 0)
   return node && { name: node.name, total: totals[best] ?? 0 }
+}
+
+/** Undefined: all weigh the same. */
+function fillColumn(
+  table: NodeTable,
+  weigher: NodeWeigher,
+  request: PlacementRequest,
+  i: number,
+): Float64Array | undefined {
+  const weights = weigher.weights(request)
+  if (!weights || weights.size === 0) return undefined
+  let column = spare[i]
+  if (!column || column.length < table.length) spare[i] = column = new Float64Array(2 * table.length)
+  column.fill(0, 0, table.length)
+  for (const [name, weight] of weights) {
+    const row = table.rowOf(name)
+    if (row !== undefined) column[row] = weight
+  }
+  return column
 }
 
 interface Weight {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fitsIn, type Amounts } from './nodes/amounts.ts'
+import { GroupTable } from './groups/group-table.ts'
 import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
 import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
 import { findRefusal } from './filters/filter.ts'
@@ -8,7 +9,14 @@ import { NodeTable } from './nodes/node-table.ts'
 import type { InterfaceRequest, PlacementRequest } from './filters/request.ts'
 
 /** What one machine holds on each node: usually one entry, more while an earlier node has not released it. */
-export type Claim = readonly { node: string; amounts: Amounts }[]
+export type Claim = readonly ClaimOnNode[]
+
+interface ClaimOnNode {
+  node: string
+  amounts: Amounts
+  /** `namespace/name` of the ServerGroup that it counts in there. */
+  group?: string
+}
 
 /**
  * The state behind placements: nodes and claims. A placement is assumed the moment it is chosen, before it is written, so that two
@@ -18,6 +26,7 @@ export type Claim = readonly { node: string; amounts: Amounts }[]
 export class Scheduler {
   readonly #table: NodeTable
   readonly #policy: Policy
+  readonly #groups = new GroupTable()
   readonly #claims = new Map<string, Claim>()
   readonly #assumed = new Map<string, string>()
 
@@ -42,9 +51,9 @@ export class Scheduler {
   place(request: PlacementRequest): Choice {
     // A machine's second attempt must not compete with its own first.
     this.forget(request.uid)
-    const choice = chooseNode(this.#table, request, this.#policy)
+    const choice = chooseNode(this.#table, this.#resolve(request), this.#policy)
     if (choice.ok) {
-      this.#replace(request.uid, [{ node: choice.node, amounts: request.amounts }])
+      this.#replace(request.uid, [{ node: choice.node, amounts: request.amounts, ...inGroup(request.group?.key) }])
       this.#assumed.set(request.uid, choice.node)
     }
     return choice
@@ -57,13 +66,13 @@ export class Scheduler {
   resize(node: string, request: PlacementRequest): string | undefined {
     const before = this.#claims.get(request.uid) ?? []
     const others = before.filter((claim) => claim.node !== node)
-    const own = before.find((claim) => claim.node === node)?.amounts
+    const own = before.find((claim) => claim.node === node)
     this.#replace(request.uid, others)
     const row = this.#table.find(node)
-    const isSmaller = own !== undefined && fitsIn(request.amounts, own)
+    const isSmaller = own !== undefined && fitsIn(request.amounts, own.amounts)
     const filters = isSmaller ? CAPABILITY_FILTERS : [...CAPABILITY_FILTERS, ...ROOM_FILTERS]
     const why = row === undefined ? 'is not known' : findRefusal(filters, row, request)
-    this.#replace(request.uid, why === undefined ? [...others, { node, amounts: request.amounts }] : before)
+    this.#replace(request.uid, why === undefined ? [...others, { ...own, node, amounts: request.amounts }] : before)
     return why
   }
 
@@ -94,10 +103,27 @@ export class Scheduler {
     return this.#claims.get(uid)
   }
 
+  /** With what depends on other machines' claims. */
+  #resolve(request: PlacementRequest): PlacementRequest {
+    const { group } = request
+    return group ? { ...request, group: { ...group, membersOn: this.#groups.membersOn(group.key) } } : request
+  }
+
   #replace(uid: string, claim: Claim): void {
-    for (const { node, amounts } of this.#claims.get(uid) ?? []) this.#table.removeUse(node, amounts)
-    for (const { node, amounts } of claim) this.#table.addUse(node, amounts)
+    for (const { node, amounts, group } of this.#claims.get(uid) ?? []) {
+      this.#table.removeUse(node, amounts)
+      if (group !== undefined) this.#groups.remove(group, node)
+    }
+    for (const { node, amounts, group } of claim) {
+      this.#table.addUse(node, amounts)
+      if (group !== undefined) this.#groups.add(group, node)
+    }
     if (claim.length === 0) this.#claims.delete(uid)
     else this.#claims.set(uid, claim)
   }
+}
+
+/** For a spread. */
+export function inGroup(group: string | undefined): { group?: string } {
+  return group === undefined ? {} : { group }
 }

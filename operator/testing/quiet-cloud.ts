@@ -31,6 +31,7 @@ const SPECS: Partial<Record<CacheName, object>> = {
   },
   ports: { networkRef: { name: 'lan' } },
   providerNetworks: { type: 'vlan', vlanRanges: [{ minimum: 100, maximum: 199 }] },
+  serverGroups: { policy: 'anti-affinity' },
   storagePools: { driver: 'file' },
   subnetPools: { prefixes: ['10.8.0.0/16'] },
   subnets: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' },

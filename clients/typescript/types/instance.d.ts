@@ -161,6 +161,15 @@ export interface InstanceSpec {
    */
   availabilityZone?: string
   /**
+   * The ServerGroup of the same namespace that the machine is a member of. *immutable*
+   */
+  serverGroupRef?: {
+    /**
+     * Name of the ServerGroup. *immutable*
+     */
+    name: string
+  }
+  /**
    * The name that the guest is told; absent: the name of the Instance. *restart*
    */
   hostname?: string

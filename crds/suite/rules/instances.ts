@@ -84,5 +84,6 @@ export const INSTANCE: RuleCase[] = [
     { sample: 1 },
   ),
   changed('Instance', 'spec', 'availabilityZone cannot change', { 'spec.availabilityZone': 'b' }),
+  changed('Instance', 'spec', 'serverGroupRef cannot change', { 'spec.serverGroupRef.name': 'other' }),
   changed('Instance', 'spec', 'configDrive cannot change', { 'spec.configDrive': true }),
 ]

@@ -149,6 +149,13 @@ export const SECURITY_GROUP: ResourceKind = {
   kind: 'SecurityGroup',
   namespaced: true,
 }
+export const SERVER_GROUP: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'servergroups',
+  kind: 'ServerGroup',
+  namespaced: true,
+}
 export const STORAGE_POOL: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -229,6 +236,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   reachabilities: REACHABILITY,
   routers: ROUTER,
   securityGroups: SECURITY_GROUP,
+  serverGroups: SERVER_GROUP,
   storagePools: STORAGE_POOL,
   subnetPools: SUBNET_POOL,
   subnets: SUBNET,

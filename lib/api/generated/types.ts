@@ -21,6 +21,7 @@ import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qos
 import type { ReachabilitySpec, ReachabilityStatus } from '../../../crds/generated/reachability.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
+import type { ServerGroupSpec, ServerGroupStatus } from '../../../crds/generated/servergroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
 import type { SubnetPoolSpec, SubnetPoolStatus } from '../../../crds/generated/subnetpool.ts'
 import type { SubnetSpec, SubnetStatus } from '../../../crds/generated/subnet.ts'
@@ -52,6 +53,7 @@ export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
 export type Reachability = Resource<ReachabilitySpec, ReachabilityStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
+export type ServerGroup = Resource<ServerGroupSpec, ServerGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
 export type SubnetPool = Resource<SubnetPoolSpec, SubnetPoolStatus>
 export type Subnet = Resource<SubnetSpec, SubnetStatus>
@@ -84,6 +86,7 @@ export interface CustomObjects {
   reachabilities: Reachability
   routers: Router
   securityGroups: SecurityGroup
+  serverGroups: ServerGroup
   storagePools: StoragePool
   subnetPools: SubnetPool
   subnets: Subnet

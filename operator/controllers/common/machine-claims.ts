@@ -11,7 +11,11 @@ import {
   type PortAmounts,
 } from '../../scheduler/nodes/amounts.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
+import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
+import type { Bandwidth } from '../../scheduler/nodes/bandwidth.ts'
+import { inGroup, type Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
+import { groupKeyOf } from './server-group-key.ts'
 
 type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'>
 
@@ -22,6 +26,7 @@ export function claimOf(instance: Instance): Claim {
   const now = amountsOf(sizeWithDefaults(flavor))
   const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
   return [{ node, amounts: { ...room, ...portAmountsOf(instance) } }]
+  return [{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) }, ...inGroup(groupKeyOf(instance)) }]
 }
 
 /** What it claims for its Ports, by its status. */

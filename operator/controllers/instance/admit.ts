@@ -8,7 +8,12 @@ import type { Outcome } from '../../../lib/outcome.ts'
 import { placementsOf, wasPlaced } from '../../placed/placement.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
-import { image as imageOfMachine, keyPair as keyPairOfMachine, volume as volumeOfMachine } from './kind.ts'
+import {
+  image as imageOfMachine,
+  keyPair as keyPairOfMachine,
+  serverGroup as serverGroupOfMachine,
+  volume as volumeOfMachine,
+} from './kind.ts'
 import { chooseSize, whyNoFlavor } from './flavor.ts'
 import { listMissing } from './ports.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
@@ -26,10 +31,13 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   }
   const size = image.ok ? chooseSize(instance, image.object, deps) : undefined
   const keyPair = spec.keyPairRef ? resolveOnly(keyPairOfMachine, instance, deps.caches) : found(undefined)
+  const asksForGroup = spec.serverGroupRef !== undefined && instance.status?.node === undefined
+  const group = asksForGroup ? resolveOnly(serverGroupOfMachine, instance, deps.caches) : found(undefined)
   const lacks = [
     image.ok ? undefined : image.outcome,
     size === undefined ? whyNoFlavor(instance, deps) : size.ok ? undefined : size.outcome,
     keyPair.ok ? undefined : keyPair.outcome,
+    group.ok ? undefined : group.outcome,
     ...listMissingVolumes(instance, deps),
   ]
   const known = allMissing(lacks)
@@ -39,7 +47,7 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
       if (known && isTerminal(error)) return undefined
       throw error
     })
-  if (!image.ok || size?.ok !== true || !keyPair.ok || known || userData?.ok !== true) {
+  if (!image.ok || size?.ok !== true || !keyPair.ok || !group.ok || known || userData?.ok !== true) {
     const secret = userData?.ok === false ? userData.outcome : undefined
     const nics = instance.status?.node === undefined ? listMissing(instance, deps) : []
     return allMissing([...lacks, secret, ...nics]) ?? missing('Progressing', 'looked at once more')
@@ -49,6 +57,7 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
     wish: size.object.wish,
     image: image.object,
     keyPair: keyPair.object,
+    serverGroup: group.object,
     userDataBase64: userData.object,
     requireKvm: size.object.now.flavorRequiresKvm || requiresKvm(image.object),
   })

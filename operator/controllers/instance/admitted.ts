@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, KeyPair } from '../../../lib/api/types.ts'
+import type { Image, KeyPair, ServerGroup } from '../../../lib/api/types.ts'
 import type { MachineSize, SizeWish } from './flavor.ts'
 
 /** The objects that the spec names, resolved. */
@@ -10,6 +10,8 @@ export interface Admitted {
   wish: SizeWish | undefined
   image: ReadyImage
   keyPair: KeyPair | undefined
+  /** Only while the machine is to be placed. */
+  serverGroup: ServerGroup | undefined
   userDataBase64: string | undefined
   requireKvm: boolean
 }

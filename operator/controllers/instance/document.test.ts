@@ -13,7 +13,7 @@ const writer = { incarnation: 7, term: 9 }
 const admitted = (more: Partial<Admitted> = {}): Admitted => ({
   now: { size, flavorName: 'small', flavorRequiresKvm: false, extraSpecs: {} },
   image: parts.image({ properties: { os: 'x' } }) as ReadyImage,
-  ...{ wish: undefined, keyPair: undefined, userDataBase64: undefined, requireKvm: false },
+  ...{ wish: undefined, keyPair: undefined, serverGroup: undefined, userDataBase64: undefined, requireKvm: false },
   ...more,
 })
 const vm = (spec: Partial<Instance['spec']> = {}) =>

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import type { Instance, KeyPair, Port, Volume } from '../../../lib/api/types.ts'
+import type { Instance, KeyPair, Port, ServerGroup, Volume } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { active, machine, machineWorld, parts, putNode, setSecret, runs, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
@@ -66,6 +66,13 @@ const CASES: Case[] = [
     spec: { keyPairRef: { name: 'key' } },
     before: (w) => w.put('keyPairs', keyPair()),
     happens: (w) => w.put('keyPairs', keyPair(deleted)),
+  },
+  {
+    field: 'serverGroupRef',
+    what: 'Terminating',
+    spec: { serverGroupRef: { name: 'apart' } },
+    before: (w) => w.put('serverGroups', stored<ServerGroup>('apart', { policy: 'anti-affinity' })),
+    happens: (w) => w.put('serverGroups', stored<ServerGroup>('apart', { policy: 'anti-affinity' }, deleted)),
   },
   {
     field: 'userDataSecretRef',

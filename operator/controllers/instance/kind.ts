@@ -67,6 +67,15 @@ export const port: Reference<Instance, 'ports'> = {
     isBeforeRecords(instance) || instance.status?.interfaces?.some(({ portUID }) => portUID === uid) === true,
 }
 
+/** Only machines with a place count in it; the others have to find another group. */
+export const serverGroup: Reference<Instance, 'serverGroups'> = {
+  to: 'serverGroups',
+  refs: ({ spec }) => (spec.serverGroupRef ? [{ ref: spec.serverGroupRef, field: 'spec.serverGroupRef' }] : []),
+  isKept: wasPlaced,
+  holds: wasPlaced,
+  wakes: (old, group) => old.metadata.generation !== group.metadata.generation,
+}
+
 /** A Volume itself says who holds it: `status.attachedTo`. */
 export const volume: Reference<Instance, 'volumes'> = {
   to: 'volumes',
@@ -76,7 +85,7 @@ export const volume: Reference<Instance, 'volumes'> = {
 }
 
 export const instanceKind: KindRow<Instance> = {
-  references: { node, flavor, image, keyPair, network, port, volume },
+  references: { node, flavor, image, keyPair, network, port, serverGroup, volume },
   indexes: {
     /** `team/app=web` for each label. */
     label: labelKeysOf,

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, Instance, Port } from '../../../lib/api/types.ts'
+import type { Image, Instance, Port, ServerGroup } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import type { Choice } from '../../scheduler/choose.ts'
 import type { Explanation } from '../../scheduler/explanation.ts'
-import type { PlacementRequest } from '../../scheduler/filters/request.ts'
+import type { GroupRequest, PlacementRequest } from '../../scheduler/filters/request.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
+import { mostOnNode } from '../server-group/kind.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { toFlavorRequest, toStatusFlavor, type MachineSize } from './flavor.ts'
@@ -128,6 +130,7 @@ function toRequest(
       ...toPortAmounts(wantedBandwidth(ports, caches), wantedPciDevices(ports, caches)),
     },
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
+    ...(admitted.serverGroup ? { group: toGroupRequest(admitted.serverGroup) } : {}),
     excluded: new Map(excluded.map((node) => [node, 'refused it'])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
     project: instance.metadata.namespace ?? '',
@@ -142,6 +145,10 @@ function listPhysicalNetworks(ports: readonly Port[], caches: InstanceDeps['cach
   const subports = ports.flatMap(({ metadata }) => listSubportsOn(metadata.uid, caches))
   const networks = [...ports, ...subports].flatMap((port) => caches.networks.findByKey(networkKeyOf(port)) ?? [])
   return [...new Set(networks.flatMap((network) => findPhysicalNetwork(network, caches) ?? []))].sort()
+}
+
+function toGroupRequest(group: ServerGroup): GroupRequest {
+  return { key: keyOfObject(group), policy: group.spec.policy, most: mostOnNode(group.spec) }
 }
 
 /** By their Glance names. */

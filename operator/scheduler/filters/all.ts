@@ -17,6 +17,8 @@ import { pciPassthroughFilter } from './pci-passthrough.ts'
 import { providerNetworkFilter } from './provider-network.ts'
 import { ramFilter } from './ram.ts'
 import { retryFilter } from './retry.ts'
+import { serverGroupAffinityFilter } from './server-group-affinity.ts'
+import { serverGroupAntiAffinityFilter } from './server-group-anti-affinity.ts'
 
 /** Those that a machine must also pass to get one more interface where it is. */
 export const INTERFACE_FILTERS: readonly Filter<InterfaceRequest>[] = [dpdkFilter, providerNetworkFilter]
@@ -46,4 +48,6 @@ export const FILTERS: readonly Filter[] = [
   ...CAPABILITY_FILTERS,
   ...INTERFACE_FILTERS,
   ...ROOM_FILTERS,
+  serverGroupAffinityFilter,
+  serverGroupAntiAffinityFilter,
 ]

@@ -8,7 +8,7 @@ import type { PlacementRequest } from './request.ts'
  * they look at, which decides how all nodes are judged at once.
  */
 export type Filter<Request = PlacementRequest> =
-  ClassFilter<Request> | NameFilter<Request> | RoomFilter<Request> | RowFilter<Request>
+  ClassFilter<Request> | NameFilter<Request> | OnlyFilter<Request> | RoomFilter<Request> | RowFilter<Request>
 
 /** Looks at what nodes have in common alone: asked once for all that are alike. */
 export interface ClassFilter<Request = PlacementRequest> {
@@ -17,11 +17,21 @@ export interface ClassFilter<Request = PlacementRequest> {
   refuse(node: SharedFacts, request: Request): string | undefined
 }
 
-/** Refuses nodes that the request names, with the reason. */
+/** Refuses nodes that the request names, and no others: exactly for these `refuse` has something to say. */
 export interface NameFilter<Request = PlacementRequest> {
   readonly name: string
   readonly by: 'name'
-  refused(request: Request): ReadonlyMap<string, string>
+  named(request: Request): Iterable<string>
+  refuse(node: NodeRow, request: Request): string | undefined
+}
+
+/** Refuses all nodes but those that the request names: exactly for these `refuse` has nothing to say. */
+export interface OnlyFilter<Request = PlacementRequest> {
+  readonly name: string
+  readonly by: 'only'
+  /** Undefined: it refuses nobody. */
+  allowed(request: Request): Iterable<string> | undefined
+  refuse(node: NodeRow, request: Request): string | undefined
 }
 
 /** Refuses where a column has less than is wanted: exactly then `refuse` has something to say. */
@@ -44,7 +54,7 @@ export interface RowFilter<Request = PlacementRequest> {
 
 /** What a filter says of one node. */
 export function whyRefused<Request>(filter: Filter<Request>, node: NodeRow, request: Request): string | undefined {
-  return filter.by === 'name' ? filter.refused(request).get(node.name) : filter.refuse(node, request)
+  return filter.refuse(node, request)
 }
 
 /** The first that has something against it. */

@@ -11,11 +11,25 @@ export interface PlacementRequest extends InterfaceRequest {
   requireKvm: boolean
   /** Namespace of the machine; absent: nothing depends on it, as where only room is asked for. */
   project?: string
+  /** The ServerGroup that it is a member of. */
+  group?: GroupRequest
   /** What it asks for beyond its size; absent: nothing. */
   flavor?: { name: string; extraSpecs: Readonly<Record<string, string>> }
   /** By their Glance names. */
   imageProperties?: Readonly<Record<string, string>>
 }
+
+export interface GroupRequest {
+  /** `namespace/name`, as it stands in the claims of its members. */
+  key: string
+  policy: GroupPolicy
+  /** Of members on a node, with anti-affinity. */
+  most: number
+  /** How many others of its members are on which node: the scheduler fills it in from the claims. */
+  membersOn?: ReadonlyMap<string, number>
+}
+
+export type GroupPolicy = 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
 
 /** What interfaces ask of a node. */
 export interface InterfaceRequest {

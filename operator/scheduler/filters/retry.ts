@@ -2,4 +2,9 @@
 import type { NameFilter } from './filter.ts'
 
 /** Not the nodes that refused this machine a moment ago. */
-export const retryFilter: NameFilter = { name: 'RetryFilter', by: 'name', refused: ({ excluded }) => excluded }
+export const retryFilter: NameFilter = {
+  name: 'RetryFilter',
+  by: 'name',
+  named: ({ excluded }) => excluded.keys(),
+  refuse: ({ name }, { excluded }) => excluded.get(name),
+}

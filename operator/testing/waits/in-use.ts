@@ -49,6 +49,15 @@ const USES: Use[] = [
     },
     leave: goes('instances', 'vm'),
   },
+  {
+    where: ['serverGroups', ns('apart')],
+    by: 'a machine',
+    use: (c) => {
+      c.make('serverGroups', 'apart')
+      c.vm('vm', { serverGroupRef: { name: 'apart' } })
+    },
+    leave: goes('instances', 'vm'),
+  },
   ...(['goes', 'leaves it'] as const).map((end): Use => ({
     where: ['subnets', ns('lan-v4')],
     by: `a router that ${end}`,

@@ -26,6 +26,7 @@ const REFERENCES: Reference[] = [
   { who: 'vm', cache: 'images', kind: 'Image', spec: { imageRef: TO } },
   { who: 'vm', cache: 'keyPairs', kind: 'KeyPair', spec: { keyPairRef: TO } },
   { who: 'vm', cache: 'networks', kind: 'Network', spec: { networks: [{ networkRef: TO }] }, next: 'NoSubnet' },
+  { who: 'vm', cache: 'serverGroups', kind: 'ServerGroup', spec: { serverGroupRef: TO } },
   { who: 'vm', cache: 'volumes', kind: 'Volume', spec: { volumes: [{ volumeRef: TO }] } },
   { who: 'vm', cache: 'ports', kind: 'Port', spec: { networks: [{ portRef: TO }] } },
   { who: 'port', cache: 'networks', kind: 'Network', spec: { networkRef: TO }, next: 'NoSubnet' },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What decides where machines go beside room.
-import type { QuietCloud, Where } from '../quiet-cloud.ts'
+import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { vm, type WaitRow } from './row.ts'
 
 const fast: Where = ['hostAggregates', { name: 'fast' }]
@@ -68,4 +68,36 @@ const MACHINE_ROWS: WaitRow[] = [
   },
 ]
 
-export const SCHEDULING_ROWS: WaitRow[] = [...AGGREGATE_ROWS, ...MACHINE_ROWS]
+const inGroup = { serverGroupRef: { name: 'apart' } }
+/** Two members, one on each node. */
+const twoApart = async (c: QuietCloud) => {
+  c.make('serverGroups', 'apart')
+  for (const name of ['one', 'two']) c.vm(name, inGroup)
+  await c.operator.rest()
+}
+const GROUP_ENDS: Record<string, (c: QuietCloud) => void> = {
+  'a member goes': (c) => c.operator.remove('instances', ns('one')),
+  'it allows more': (c) => c.set('serverGroups', 'apart', { maxServersPerHost: 2 }),
+}
+
+const GROUP_ROWS: WaitRow[] = Object.entries(GROUP_ENDS).flatMap(([by, ends]): WaitRow[] => [
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: `its group: ${by}`, ends },
+    waits: async (c) => {
+      await twoApart(c)
+      c.vm('vm', inGroup)
+    },
+  },
+  {
+    ...{ reason: 'PolicyBroken', where: ['serverGroups', ns('apart')], by, ends },
+    waits: async (c) => {
+      c.make('serverGroups', 'apart', { maxServersPerHost: 2 })
+      for (const name of ['one', 'two', 'three']) c.vm(name, inGroup)
+      await c.operator.rest()
+      c.set('serverGroups', 'apart', { maxServersPerHost: 1 })
+    },
+    next: 'Ready',
+  },
+])
+
+export const SCHEDULING_ROWS: WaitRow[] = [...AGGREGATE_ROWS, ...MACHINE_ROWS, ...GROUP_ROWS]

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ServerGroup } from '../../../lib/api/types.ts'
+import type { KindRow } from '../../kind/row.ts'
+
+export const serverGroupKind: KindRow<ServerGroup> = {}
+
+/** Of its members on one node. */
+export function mostOnNode({ policy, maxServersPerHost = 1 }: ServerGroup['spec']): number {
+  return policy === 'anti-affinity' ? maxServersPerHost : Infinity
+}

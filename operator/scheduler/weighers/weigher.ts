@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PlacementRequest } from '../filters/request.ts'
+import type { Columns } from '../nodes/node-table.ts'
+
+/**
+ * A weigher of Nova's name. Larger is better; what it says is normalised to 0…1 over the nodes that passed the filters before it is multiplied
+ * (nova.weights.normalize): where all are equal it counts nothing.
+ */
+export type Weigher = ColumnWeigher | NodeWeigher
+
+interface Named {
+  readonly name: string
+  /** A negative one turns it round. */
+  readonly multiplier: number
+}
+
+/** Weighs by a number that the table has of every node. */
+export interface ColumnWeigher extends Named {
+  readonly by: 'column'
+  readonly column: keyof Columns
+}
+
+/** Weighs the few nodes that the request names; the others weigh 0. */
+export interface NodeWeigher extends Named {
+  readonly by: 'node'
+  /** Undefined: it weighs nobody. */
+  weights(request: PlacementRequest): ReadonlyMap<string, number> | undefined
+}
