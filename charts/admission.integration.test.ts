@@ -111,6 +111,7 @@ test('the expressions of the policies are sound for every type that they match',
     'physical-networks.nephele.dev',
     'port-owners.nephele.dev',
     'tls-certificates.nephele.dev',
+    'scheduler-hints.nephele.dev',
     'user-data.nephele.dev',
     'vpn-keys.nephele.dev',
   ])
@@ -250,6 +251,30 @@ describe('owners of ports', () => {
     await create(port(owner({ controller: false }), other), tenant)
     await patch([owner({ controller: false, uid: OTHER_UID })], tenant)
     await patch(null, tenant)
+  }, 30_000)
+})
+
+describe('hints to the scheduler', () => {
+  const machine = (schedulerHints: object) =>
+    resource('Instance', 'hinted', { flavorRef: { name: 'small' }, imageRef: { name: 'a' }, schedulerHints })
+  const create = (hints: object, user: string) =>
+    plane.kubectl(['create', '-f', '-', '--as', user], { input: stringify(machine(hints)) })
+  const refused = 'spec.schedulerHints.node is for administrators of the cloud'
+  beforeAll(async () => {
+    for (const user of ['hinter', 'chooser'])
+      await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-admin', `--user=${user}`)
+    await kubectl('create', 'clusterrolebinding', 'chooser', '--clusterrole=nephele-cloud-admin', '--user=chooser')
+    await until(() => may('chooser', 'create', 'computenodes.nephele.dev'), 'the binding holds')
+  }, 30_000)
+  afterEach(() => kubectl('-n', 'team', 'delete', 'ninst', 'hinted', '--ignore-not-found'))
+
+  test('a node is named by who runs the cloud, all else by anybody', async () => {
+    await expect(create({ node: 'c1' }, 'hinter')).rejects.toThrow(refused)
+    await create({ sameHost: ['web'] }, 'hinter')
+    await kubectl('-n', 'team', 'delete', 'ninst', 'hinted')
+    await create({ node: 'c1' }, 'chooser')
+    const patch = JSON.stringify({ metadata: { labels: { a: 'b' } } })
+    await kubectl('-n', 'team', 'patch', 'ninst', 'hinted', '--type=merge', '-p', patch, '--as', 'hinter')
   }, 30_000)
 })
 

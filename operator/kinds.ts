@@ -16,6 +16,7 @@ import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
 import { reachabilityKind } from './controllers/reachability/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
+import { schedulerProfileKind } from './controllers/scheduler-profile/kind.ts'
 import { securityGroupKind } from './controllers/security-group/kind.ts'
 import { serverGroupKind } from './controllers/server-group/kind.ts'
 import { subnetPoolKind } from './controllers/subnet-pool/kind.ts'
@@ -54,6 +55,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   qosPolicies: qosPolicyKind,
   reachabilities: reachabilityKind,
   routers: routerKind,
+  schedulerProfiles: schedulerProfileKind,
   securityGroups: securityGroupKind,
   serverGroups: serverGroupKind,
   storagePools: {},

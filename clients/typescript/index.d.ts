@@ -161,6 +161,14 @@ export declare class Router extends GenericKind {
   status?: RouterStatus
 }
 
+import type { SchedulerProfileSpec, SchedulerProfileStatus } from './types/schedulerprofile.js'
+export type { SchedulerProfileSpec, SchedulerProfileStatus } from './types/schedulerprofile.js'
+/** How nodes are chosen for machines: which filters and weighers, in which order. The one named default is for all machines whose Flavor names no other in its extra spec nephele:scheduler_profile. Where there is none of that name, default, chance and simple are built in. */
+export declare class SchedulerProfile extends GenericKind {
+  spec: SchedulerProfileSpec
+  status?: SchedulerProfileStatus
+}
+
 import type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
 export type { SecurityGroupSpec, SecurityGroupStatus } from './types/securitygroup.js'
 /** What may reach Ports and what they may send. What no rule lets in is dropped; out passes everything unless the group has rules of direction egress or denyEgress. Answers pass unless the group is stateless. The group `default` of a namespace is made when it is first needed. */

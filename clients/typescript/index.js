@@ -62,6 +62,9 @@ RegisterKind(Reachability, { group: 'nephele.dev', version: 'v1alpha1', kind: 'R
 export class Router extends GenericKind {}
 RegisterKind(Router, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Router', plural: 'routers' })
 
+export class SchedulerProfile extends GenericKind {}
+RegisterKind(SchedulerProfile, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SchedulerProfile', plural: 'schedulerprofiles' })
+
 export class SecurityGroup extends GenericKind {}
 RegisterKind(SecurityGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'SecurityGroup', plural: 'securitygroups' })
 

@@ -393,6 +393,14 @@ export const SAMPLES: Record<string, Sample[]> = {
         evacuation: 'Never',
         availabilityZone: 'a',
         serverGroupRef: { name: 'apart' },
+        schedulerHints: {
+          sameHost: ['web'],
+          differentHost: ['db'],
+          buildNearHostIP: '10.0.0.1',
+          cidr: '/24',
+          query: '[">=", "$free_ram_mb", 1024]',
+          node: 'compute-1',
+        },
         hostname: 'vm',
         configDrive: false,
         metadata: { role: 'web' },
@@ -858,6 +866,21 @@ export const SAMPLES: Record<string, Sample[]> = {
         memberCount: 2,
         members: [{ name: 'vm', node: 'compute-1' }, { name: 'waits' }],
       },
+    },
+  ],
+  SchedulerProfile: [
+    {
+      spec: {
+        description: 'packs machines',
+        filters: ['RamFilter', 'CoreFilter'],
+        weighers: [{ name: 'RAMWeigher', multiplier: '-1.5' }],
+        customFilters: [{ name: 'FewMachines', expression: 'node.instances < 10' }],
+        customWeighers: [{ name: 'FreeDisk', expression: 'node.freeDiskGiB', multiplier: '2' }],
+        maxInstancesPerHost: 20,
+        maxIoOpsPerHost: 4,
+        isolation: { nodes: ['compute-1'], images: [{ namespace: 'images', name: 'windows' }], restrict: false },
+      },
+      status: { ...COMMON, state: 'ACTIVE' },
     },
   ],
 }

@@ -25,7 +25,11 @@ afterAll(() => project.destroy(), 60_000)
 const nodeStatus = async () => (await project.test.client.get<ComputeNode>(COMPUTE_NODE, { name: NODE })).status
 const create = (name: string, spec: object) => project.createInstance(name, { runState: 'Stopped', ...spec })
 const isRefused = (name: string) =>
-  waitForCondition(project.test.client, INSTANCE, project.at(name), { type: 'Scheduled', reason: 'NoValidHost' })
+  waitForCondition(project.test.client, INSTANCE, project.at(name), {
+    type: 'Scheduled',
+    status: 'False',
+    reason: 'NoValidHost',
+  })
 
 test('a machine waits for a node that has what its Flavor asks for, and goes there', async () => {
   const { client } = project.test

@@ -24,7 +24,11 @@ const nodeOf = async (name: string) => (await project.waitActive(name)).status?.
 const groupStatus = async (name: string) =>
   (await project.test.client.get<ServerGroup>(SERVER_GROUP, project.at(name))).status
 const isRefused = (name: string) =>
-  waitForCondition(project.test.client, INSTANCE, project.at(name), { type: 'Scheduled', reason: 'NoValidHost' })
+  waitForCondition(project.test.client, INSTANCE, project.at(name), {
+    type: 'Scheduled',
+    status: 'False',
+    reason: 'NoValidHost',
+  })
 
 test('apart: each node gets one, the next waits until one goes, or until more are allowed', async () => {
   const { client } = project.test

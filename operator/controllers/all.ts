@@ -24,6 +24,7 @@ import { providerNetworkController } from './provider-network/controller.ts'
 import { qosPolicyController } from './qos-policy/controller.ts'
 import { reachabilityController } from './reachability/controller.ts'
 import { routerController } from './router/controller.ts'
+import { schedulerProfileController } from './scheduler-profile/controller.ts'
 import { securityGroupController } from './security-group/controller.ts'
 import { serverGroupController } from './server-group/controller.ts'
 import { storagePoolController } from './storage-pool/controller.ts'
@@ -76,6 +77,7 @@ export function defineControllers(
     vpnConnections: vpnConnectionController(deps, informers),
     hostAggregates: hostAggregateController(deps, informers),
     serverGroups: serverGroupController(deps, informers),
+    schedulerProfiles: schedulerProfileController(deps),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])

@@ -45,6 +45,8 @@ export function followCaches(
       if (object) deps.subnetArrivals.arrived(object.metadata.uid)
       if (old && old.metadata.uid !== object?.metadata.uid) deps.subnetArrivals.forget(old.metadata.uid)
     }),
+    followImages(deps),
+    informers.schedulerProfiles.onChange(() => deps.waitingRoom.wakeAll()),
     deps.bus.observed.onChange(({ kind, uid }) => collector.consider(kind, uid)),
     informers.computeNodes.onChange(({ old, object }) => {
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
@@ -67,6 +69,17 @@ export function followCaches(
       if (old) collector.consider(kind, old.metadata.uid)
     }
   }
+}
+
+/** Which nodes have which image, as they report: what was reported before is read here, once. */
+function followImages({ bus, caches, scheduler }: Pick<OperatorDeps, 'bus' | 'caches' | 'scheduler'>): () => void {
+  const isThere = (uid: string, node: string) => bus.observed.find('image', uid, node)?.state === 'ready'
+  for (const { metadata } of caches.computeNodes.list())
+    for (const { kind, uid } of bus.observed.listNode(metadata.name))
+      if (kind === 'image') scheduler.images.set(uid, metadata.name, isThere(uid, metadata.name))
+  return bus.observed.onChange(({ kind, uid, node }) => {
+    if (kind === 'image') scheduler.images.set(uid, node, isThere(uid, node))
+  })
 }
 
 /** A node is `up` only once it has been heard. `down` is also the state of nodes never heard, which have no inventory. */

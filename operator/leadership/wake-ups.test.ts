@@ -209,6 +209,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     RouterDeleting: 'the same',
   },
   hostAggregates: { InUse: 'nothing refers to a HostAggregate' },
+  schedulerProfiles: { InUse: 'nothing refers to a SchedulerProfile: Flavors name it by an extra spec' },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },

@@ -2,13 +2,25 @@
 // What is decided for all nodes at once, against a plain walk over them that asks every filter about every node.
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { chooseNode, DEFAULT_POLICY } from './choose.ts'
+import { chooseNode } from './choose.ts'
+import { ALL_FILTERS } from './filters/all.ts'
+import { policyOf } from './policy.ts'
+import { DEFAULT_WEIGHERS } from './weighers/all.ts'
 import type { ExtraSpecs } from './filters/extra-specs.ts'
+import type { FilterSettings } from './filters/settings.ts'
 import { whyRefused } from './filters/filter.ts'
 import type { Aggregate } from './nodes/aggregate.ts'
 import type { NodeFacts, NodeRow } from './nodes/node-facts.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import { Scheduler } from './scheduler.ts'
+
+/** Which filters there are, and in which order, is the profile's: here all at once. */
+const SETTINGS: FilterSettings = {
+  maxInstancesPerHost: 3,
+  maxIoOpsPerHost: 2,
+  isolation: { nodes: new Set(['n0', 'a']), images: new Set(['ns/win']), restrict: true },
+}
+const EVERY = policyOf(ALL_FILTERS, DEFAULT_WEIGHERS, SETTINGS)
 
 const few = (max: number) => fc.integer({ min: 0, max })
 const names = fc.constantFrom('n0', 'n1', 'n2', 'n10', 'n11', 'a', 'b-1', 'b')
@@ -17,7 +29,7 @@ const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: 
 const kbps = fc.record({ egressKbps: few(3), ingressKbps: few(3) })
 const functions = fc.record({ count: few(3), direct: few(3), macvtap: few(3) })
 const AGGREGATES: Aggregate[] = [
-  { name: 'fast', metadata: { ssd: 'true' } },
+  { name: 'fast', metadata: { ssd: 'true', cpu_allocation_ratio: '1', max_instances_per_host: '1' } },
   { name: 'large', metadata: { instance_type: 'big', ssd: 'false' } },
   { name: 'red', metadata: { filter_tenant_id: 'red' } },
   { name: 'windows', metadata: { os_distro: 'windows, debian' } },
@@ -37,6 +49,8 @@ const facts: fc.Arbitrary<NodeFacts> = fc.record(
     bandwidth: fc.record({ dc: kbps, wan: kbps }),
     pciDevices: fc.record({ dc: functions }),
     aggregates: fc.subarray(AGGREGATES),
+    hypervisorVersion: fc.constantFrom('9.1', '10.0.2'),
+    address: fc.constantFrom('10.0.0.1', '10.0.1.1'),
   },
   { requiredKeys: ['name', 'up', 'capacity'] },
 )
@@ -62,7 +76,21 @@ const request: fc.Arbitrary<PlacementRequest> = fc.record(
       name: fc.constantFrom('big', 'small'),
       extraSpecs: fc.constantFrom<ExtraSpecs>({}, {}, { ssd: 'true' }),
     }),
-    imageProperties: fc.constantFrom<Record<string, string>>({ os_distro: 'debian' }, { os_distro: 'bsd' }),
+    imageProperties: fc.constantFrom<Record<string, string>>(
+      { os_distro: 'debian' },
+      { img_hv_requested_version: '>=10' },
+    ),
+    image: fc.constantFrom('ns/win', 'ns/bsd'),
+    hints: fc.record(
+      {
+        sameHost: fc.subarray(['n0', 'n1', 'b']).map((some) => new Set(some)),
+        differentHost: fc.subarray(['n0', 'n1', 'gone']).map((some) => new Set(some)),
+        buildNearHostIP: fc.constant('10.0.0.9'),
+        query: fc.constant('["<", "$num_instances", 2]'),
+        node: names,
+      },
+      { requiredKeys: [] },
+    ),
   },
   { requiredKeys: ['uid', 'amounts', 'excluded', 'requireKvm', 'needsVhostUser'] },
 )
@@ -78,7 +106,7 @@ function walk(nodes: readonly NodeRow[], wanted: PlacementRequest) {
   const refused = new Map<string, string[]>()
   const passed: NodeRow[] = []
   for (const node of nodes) {
-    const filter = DEFAULT_POLICY.filters.find((one) => whyRefused(one, node, wanted) !== undefined)
+    const filter = EVERY.filters.find((one) => whyRefused(one, node, wanted) !== undefined)
     if (!filter) passed.push(node)
     else refused.set(filter.name, [...(refused.get(filter.name) ?? []), node.name])
   }
@@ -88,6 +116,7 @@ function walk(nodes: readonly NodeRow[], wanted: PlacementRequest) {
     (node: NodeRow) => node.memoryMiB - node.usedMemoryMiB,
     (node: NodeRow) => node.vcpus - node.usedVcpus,
     (node: NodeRow) => node.diskGiB - node.usedDiskGiB,
+    (node: NodeRow) => -node.ioOps,
     (node: NodeRow) => (policy === 'soft-affinity' ? members(node) : 0),
     (node: NodeRow) => (policy === 'soft-anti-affinity' ? -members(node) : 0),
   ].map((weigh) => {
@@ -104,11 +133,11 @@ type Placed = Map<string, { node: string; group: string | undefined }>
 /** Counts members one by one. */
 function withMembers(request: PlacementRequest, placed: Placed): PlacementRequest {
   const { group } = request
-  if (!group) return request
+  if (!group) return { ...request, settings: SETTINGS }
   const membersOn = new Map<string, number>()
   for (const other of placed.values())
     if (other.group === group.key) membersOn.set(other.node, (membersOn.get(other.node) ?? 0) + 1)
-  return { ...request, group: { ...group, membersOn } }
+  return { ...request, settings: SETTINGS, group: { ...group, membersOn } }
 }
 
 test('the same nodes pass, the best of them wins and each refusal is counted where it fell', () => {
@@ -129,7 +158,7 @@ test('the same nodes pass, the best of them wins and each refusal is counted whe
           const nodes = scheduler.nodes.list()
           const resolved = withMembers(one.place, placed)
           const want = walk(nodes, resolved)
-          const choice = chooseNode(scheduler.nodes, resolved)
+          const choice = chooseNode(scheduler.nodes, resolved, EVERY)
           const { filters, total } = choice.explanation
           expect(total).toBe(nodes.length)
           expect(Object.fromEntries(filters.map(({ name, refused }) => [name, refused]))).toEqual(
@@ -140,7 +169,7 @@ test('the same nodes pass, the best of them wins and each refusal is counted whe
           expect(choice.ok).toBe(want.passed.length > 0)
           const winner = choice.ok && want.passed.find(({ name }) => name === choice.node)
           if (choice.ok) expect(winner && want.totalOf(winner)).toBeCloseTo(want.most, 9)
-          expect(scheduler.place(one.place)).toEqual(choice)
+          expect(scheduler.place(one.place, EVERY)).toEqual(choice)
           if (choice.ok) placed.set(one.place.uid, { node: choice.node, group: one.place.group?.key })
         }
       }

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { explainFailure, explainRefusals, type Explanation } from './explanation.ts'
-import { FILTERS } from './filters/all.ts'
 import { whyRefused, type Filter } from './filters/filter.ts'
 import { judge, tally } from './judge.ts'
 import type { NodeTable } from './nodes/node-table.ts'
 import { pickBest } from './pick-best.ts'
 import type { PlacementRequest } from './filters/request.ts'
-import { WEIGHERS } from './weighers/all.ts'
-import type { Weigher } from './weighers/weigher.ts'
+import { DEFAULT_POLICY, type Policy } from './policy.ts'
 
 export type Choice =
   { ok: true; node: string; explanation: Explanation } | { ok: false; explanation: Explanation; why: string }
-
-export interface Policy {
-  /** At most 253. */
-  filters: readonly Filter[]
-  weighers: readonly Weigher[]
-}
-
-export const DEFAULT_POLICY: Policy = { filters: FILTERS, weighers: WEIGHERS }
 
 /** Used again by every decision, of which there is one at a time. */
 let scratch = { first: new Uint8Array(0), passed: new Int32Array(0) }

@@ -26,6 +26,8 @@ export interface Refusals {
 }
 
 const NEAREST_MISSES = 3
+/** Of filters: those that nodes got furthest through. */
+const MOST_SHOWN = 9
 const EXAMPLE_LENGTH = 160
 
 /**
@@ -36,7 +38,8 @@ export function explainRefusals(
   { refused, examples }: Refusals,
   exampleOf: (depth: number, row: number) => { name: string; text: string },
 ): FilterCount[] {
-  const deepestFirst = [...refused.keys()].filter((depth) => refused[depth] !== 0).reverse()
+  const all = [...refused.keys()].filter((depth) => refused[depth] !== 0).reverse()
+  const deepestFirst = all.slice(0, MOST_SHOWN)
   return deepestFirst.map((depth, i) => {
     const { name, text } = exampleOf(depth, examples[depth] ?? 0)
     return { name, refused: refused[depth] ?? 0, example: i < NEAREST_MISSES ? clip(text) : '' }

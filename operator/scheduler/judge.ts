@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Refusals } from './explanation.ts'
-import type { Filter } from './filters/filter.ts'
+import type { BoundFilter, Filter } from './filters/filter.ts'
 import { NO_CLASS } from './nodes/node-classes.ts'
 import type { NodeTable } from './nodes/node-table.ts'
 import type { PlacementRequest } from './filters/request.ts'
@@ -23,6 +23,7 @@ export function judge(
   for (let i = 0; i < rooms.length; i += 3) refuseShort(first, length, rooms.slice(i, i + 3))
   for (const [depth, filter] of filters.entries()) {
     if (filter.by === 'name') refuseNamed(table, filter.named(request), first, depth)
+    else if (filter.by === 'bound') refuseFull(table, filter, request, { first, depth })
     else if (filter.by === 'only') refuseOthers(table, filter.allowed(request), first, depth)
     else if (filter.by === 'row' && filter.asks(request)) {
       for (let row = 0; row < length; row++) {
@@ -42,6 +43,25 @@ function refuseNamed(table: NodeTable, names: Iterable<string>, first: Uint8Arra
   for (const name of names) {
     const row = table.rowOf(name)
     if (row !== undefined && table.classOf[row] !== NO_CLASS && (first[row] ?? 0) > depth) first[row] = depth
+  }
+}
+
+/** What is the most is found once for each class. */
+function refuseFull(
+  { classes, classOf, columns, length }: NodeTable,
+  filter: BoundFilter,
+  request: PlacementRequest,
+  { first, depth }: { first: Uint8Array; depth: number },
+): void {
+  const most = new Float64Array(classes.size).fill(Infinity)
+  for (let id = NO_CLASS + 1; id < classes.size; id++) {
+    const facts = classes.get(id)
+    if (facts) most[id] = filter.most(facts, request)
+  }
+  const column = columns[filter.column]
+  for (let row = 0; row < length; row++) {
+    if ((column[row] as number) >= (most[classOf[row] as number] as number) && (first[row] as number) > depth)
+      first[row] = depth
   }
 }
 

@@ -2,7 +2,7 @@
 import type { NodeTable } from './nodes/node-table.ts'
 import { hashOf, tieBreak } from './nodes/tie-break.ts'
 import type { PlacementRequest } from './filters/request.ts'
-import type { NodeWeigher, Weigher } from './weighers/weigher.ts'
+import type { ClassWeigher, NodeWeigher, Weigher } from './weighers/weigher.ts'
 
 /** Used again by every decision, of which there is one at a time. */
 let scratch = new Float64Array(0)
@@ -20,7 +20,7 @@ export function pickBest(
   if (scratch.length < count) scratch = new Float64Array(2 * count)
   const totals = scratch.fill(0, 0, count)
   const weights = weighers.map((weigher, i) => {
-    const column = weigher.by === 'column' ? table.columns[weigher.column] : fillColumn(table, weigher, request, i)
+    const column = weigher.multiplier === 0 ? undefined : columnOf(table, weigher, { request, i, passed, count })
     return column && toWeight(column, { passed, count, multiplier: weigher.multiplier })
   })
   const felt = weights.flatMap((weight) => (weight && weight.factor !== 0 ? [weight] : []))
@@ -31,7 +31,50 @@ export function pickBest(
 }
 
 /** Undefined: all weigh the same. */
-function fillColumn(
+function columnOf(
+  table: NodeTable,
+  weigher: Weigher,
+  { request, i, passed, count }: { request: PlacementRequest; i: number; passed: Int32Array; count: number },
+): Float64Array | undefined {
+  switch (weigher.by) {
+    case 'column':
+      return table.columns[weigher.column]
+    case 'rows':
+      return weigher.rows(request)
+    case 'class':
+      return fillByClass(table, weigher, request, i)
+    case 'node':
+      return fillByName(table, weigher, request, i)
+    case 'row': {
+      const column = spareColumn(i, table.length)
+      for (const row of passed.subarray(0, count)) {
+        const node = table.get(row)
+        column[row] = node ? weigher.weigh(node, request) : 0
+      }
+      return column
+    }
+  }
+}
+
+function fillByClass(table: NodeTable, weigher: ClassWeigher, request: PlacementRequest, i: number): Float64Array {
+  const { classes, classOf, length } = table
+  const weights = Array.from({ length: classes.size }, (_, id) => {
+    const facts = classes.get(id)
+    return facts ? weigher.weigh(facts, request) : 0
+  })
+  const column = spareColumn(i, length)
+  for (let row = 0; row < length; row++) column[row] = weights[classOf[row] as number] as number
+  return column
+}
+
+function spareColumn(i: number, length: number): Float64Array {
+  const column = spare[i]
+  if (column && column.length >= length) return column
+  return (spare[i] = new Float64Array(2 * length))
+}
+
+/** Undefined: all weigh the same. */
+function fillByName(
   table: NodeTable,
   weigher: NodeWeigher,
   request: PlacementRequest,
@@ -39,9 +82,7 @@ function fillColumn(
 ): Float64Array | undefined {
   const weights = weigher.weights(request)
   if (!weights || weights.size === 0) return undefined
-  let column = spare[i]
-  if (!column || column.length < table.length) spare[i] = column = new Float64Array(2 * table.length)
-  column.fill(0, 0, table.length)
+  const column = spareColumn(i, table.length).fill(0, 0, table.length)
   for (const [name, weight] of weights) {
     const row = table.rowOf(name)
     if (row !== undefined) column[row] = weight

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fitsIn, type Amounts } from './nodes/amounts.ts'
 import { GroupTable } from './groups/group-table.ts'
-import { chooseNode, DEFAULT_POLICY, type Choice, type Policy } from './choose.ts'
+import { chooseNode, type Choice } from './choose.ts'
+import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
+import { DEFAULT_SETTINGS } from './filters/settings.ts'
 import { findRefusal } from './filters/filter.ts'
 import type { AllocationRatios, NodeFacts } from './nodes/node-facts.ts'
+import { ImageTable } from './nodes/image-table.ts'
 import { NodeTable } from './nodes/node-table.ts'
 import type { InterfaceRequest, PlacementRequest } from './filters/request.ts'
 
@@ -16,6 +19,8 @@ interface ClaimOnNode {
   amounts: Amounts
   /** `namespace/name` of the ServerGroup that it counts in there. */
   group?: string
+  /** The node is still building it. */
+  isBuilding?: boolean
 }
 
 /**
@@ -27,11 +32,14 @@ export class Scheduler {
   readonly #table: NodeTable
   readonly #policy: Policy
   readonly #groups = new GroupTable()
+  /** Which nodes have which image. */
+  readonly images: ImageTable
   readonly #claims = new Map<string, Claim>()
   readonly #assumed = new Map<string, string>()
 
   constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}) {
     this.#table = new NodeTable(options.ratios)
+    this.images = new ImageTable(this.#table)
     this.#policy = options.policy ?? DEFAULT_POLICY
   }
 
@@ -48,12 +56,14 @@ export class Scheduler {
   }
 
   /** Chooses and assumes in one step. The claim stands until `confirm` or `forget`. */
-  place(request: PlacementRequest): Choice {
+  place(request: PlacementRequest, policy = this.#policy): Choice {
     // A machine's second attempt must not compete with its own first.
     this.forget(request.uid)
-    const choice = chooseNode(this.#table, this.#resolve(request), this.#policy)
+    const choice = chooseNode(this.#table, this.#resolve(request, policy), policy)
     if (choice.ok) {
-      this.#replace(request.uid, [{ node: choice.node, amounts: request.amounts, ...inGroup(request.group?.key) }])
+      this.#replace(request.uid, [
+        { node: choice.node, amounts: request.amounts, isBuilding: true, ...inGroup(request.group?.key) },
+      ])
       this.#assumed.set(request.uid, choice.node)
     }
     return choice
@@ -63,17 +73,23 @@ export class Scheduler {
    * Changes a machine's claim on its current node. A closed node keeps its machines, and may grow them.
    * @returns why the node refuses; the old claim then stands
    */
-  resize(node: string, request: PlacementRequest): string | undefined {
+  resize(node: string, request: PlacementRequest, policy = this.#policy): string | undefined {
     const before = this.#claims.get(request.uid) ?? []
     const others = before.filter((claim) => claim.node !== node)
     const own = before.find((claim) => claim.node === node)
     this.#replace(request.uid, others)
     const row = this.#table.find(node)
     const isSmaller = own !== undefined && fitsIn(request.amounts, own.amounts)
-    const filters = isSmaller ? CAPABILITY_FILTERS : [...CAPABILITY_FILTERS, ...ROOM_FILTERS]
+    const judged = isSmaller ? CAPABILITY_FILTERS : [...CAPABILITY_FILTERS, ...ROOM_FILTERS]
+    const filters = policy.filters.filter((filter) => judged.includes(filter))
     const why = row === undefined ? 'is not known' : findRefusal(filters, row, request)
     this.#replace(request.uid, why === undefined ? [...others, { ...own, node, amounts: request.amounts }] : before)
     return why
+  }
+
+  /** Of a machine that a node refused, or, not failed, started. */
+  recordBuild(node: string, { failed }: { failed: boolean }): void {
+    this.#table.recordBuild(node, failed)
   }
 
   /** Why the node cannot give a machine that it has an interface more; undefined when it can, or is not known. */
@@ -104,19 +120,25 @@ export class Scheduler {
   }
 
   /** With what depends on other machines' claims. */
-  #resolve(request: PlacementRequest): PlacementRequest {
-    const { group } = request
-    return group ? { ...request, group: { ...group, membersOn: this.#groups.membersOn(group.key) } } : request
+  #resolve(request: PlacementRequest, { settings }: Policy): PlacementRequest {
+    const { group, imageUid } = request
+    const imageRows = imageUid === undefined ? undefined : this.images.rowsOf(imageUid)
+    if (!group && !imageRows && settings === DEFAULT_SETTINGS) return request
+    return {
+      ...{ ...request, settings },
+      ...(group ? { group: { ...group, membersOn: this.#groups.membersOn(group.key) } } : {}),
+      ...(imageRows ? { imageRows } : {}),
+    }
   }
 
   #replace(uid: string, claim: Claim): void {
-    for (const { node, amounts, group } of this.#claims.get(uid) ?? []) {
-      this.#table.removeUse(node, amounts)
-      if (group !== undefined) this.#groups.remove(group, node)
+    for (const one of this.#claims.get(uid) ?? []) {
+      this.#table.removeUse(one.node, one)
+      if (one.group !== undefined) this.#groups.remove(one.group, one.node)
     }
-    for (const { node, amounts, group } of claim) {
-      this.#table.addUse(node, amounts)
-      if (group !== undefined) this.#groups.add(group, node)
+    for (const one of claim) {
+      this.#table.addUse(one.node, one)
+      if (one.group !== undefined) this.#groups.add(one.group, one.node)
     }
     if (claim.length === 0) this.#claims.delete(uid)
     else this.#claims.set(uid, claim)

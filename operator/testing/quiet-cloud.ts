@@ -15,7 +15,7 @@ export const POOL = { name: 'files', driver: 'file', totalGiB: 100, freeGiB: 100
 const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
 const CLUSTER: readonly CacheName[] = [
   ...(['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes', 'providerNetworks'] as const),
-  'hostAggregates',
+  ...(['hostAggregates', 'schedulerProfiles'] as const),
 ]
 
 /** The simplest spec of each kind. */

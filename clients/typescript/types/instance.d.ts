@@ -170,6 +170,45 @@ export interface InstanceSpec {
     name: string
   }
   /**
+   * Where it shall go, beside what Flavor and ServerGroup ask for. They hold each time that the machine is placed. *immutable*
+   */
+  schedulerHints?: {
+    /**
+     * Only nodes that have one of these Instances of the same namespace; it waits until one has a place. *immutable*
+     *
+     * @minItems 1
+     * @maxItems 16
+     *
+     * Items: Name of one. *immutable*
+     */
+    sameHost?: string[]
+    /**
+     * No node that has one of these Instances of the same namespace. *immutable*
+     *
+     * @minItems 1
+     * @maxItems 16
+     *
+     * Items: Name of one. *immutable*
+     */
+    differentHost?: string[]
+    /**
+     * Only nodes whose address is in the same range as this one. *immutable*
+     */
+    buildNearHostIP?: string
+    /**
+     * How large that range is; absent: /24. *immutable*
+     */
+    cidr?: string
+    /**
+     * Only nodes for which this holds, in JSON as for Nova’s JsonFilter, such as [">=", "$free_ram_mb", 1024]. *immutable*
+     */
+    query?: string
+    /**
+     * Only this ComputeNode, if it passes all filters. For administrators of the cloud, who may create ComputeNodes. *immutable*
+     */
+    node?: string
+  }
+  /**
    * The name that the guest is told; absent: the name of the Instance. *restart*
    */
   hostname?: string

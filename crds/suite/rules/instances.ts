@@ -84,6 +84,12 @@ export const INSTANCE: RuleCase[] = [
     { sample: 1 },
   ),
   changed('Instance', 'spec', 'availabilityZone cannot change', { 'spec.availabilityZone': 'b' }),
+  {
+    ...{ kind: 'Instance', path: 'spec.schedulerHints', says: 'cidr belongs to buildNearHostIP' },
+    bad: { 'spec.schedulerHints.buildNearHostIP': undefined },
+    good: [{ 'spec.schedulerHints.cidr': undefined }],
+  },
+  changed('Instance', 'spec', 'schedulerHints cannot change', { 'spec.schedulerHints.node': 'compute-2' }),
   changed('Instance', 'spec', 'serverGroupRef cannot change', { 'spec.serverGroupRef.name': 'other' }),
   changed('Instance', 'spec', 'configDrive cannot change', { 'spec.configDrive': true }),
 ]

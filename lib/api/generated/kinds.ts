@@ -142,6 +142,13 @@ export const ROUTER: ResourceKind = {
   kind: 'Router',
   namespaced: true,
 }
+export const SCHEDULER_PROFILE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'schedulerprofiles',
+  kind: 'SchedulerProfile',
+  namespaced: false,
+}
 export const SECURITY_GROUP: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -235,6 +242,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   qosPolicies: QOS_POLICY,
   reachabilities: REACHABILITY,
   routers: ROUTER,
+  schedulerProfiles: SCHEDULER_PROFILE,
   securityGroups: SECURITY_GROUP,
   serverGroups: SERVER_GROUP,
   storagePools: STORAGE_POOL,

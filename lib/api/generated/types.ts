@@ -20,6 +20,7 @@ import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/g
 import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qospolicy.ts'
 import type { ReachabilitySpec, ReachabilityStatus } from '../../../crds/generated/reachability.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
+import type { SchedulerProfileSpec, SchedulerProfileStatus } from '../../../crds/generated/schedulerprofile.ts'
 import type { SecurityGroupSpec, SecurityGroupStatus } from '../../../crds/generated/securitygroup.ts'
 import type { ServerGroupSpec, ServerGroupStatus } from '../../../crds/generated/servergroup.ts'
 import type { StoragePoolSpec, StoragePoolStatus } from '../../../crds/generated/storagepool.ts'
@@ -52,6 +53,7 @@ export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatu
 export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
 export type Reachability = Resource<ReachabilitySpec, ReachabilityStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
+export type SchedulerProfile = Resource<SchedulerProfileSpec, SchedulerProfileStatus>
 export type SecurityGroup = Resource<SecurityGroupSpec, SecurityGroupStatus>
 export type ServerGroup = Resource<ServerGroupSpec, ServerGroupStatus>
 export type StoragePool = Resource<StoragePoolSpec, StoragePoolStatus>
@@ -85,6 +87,7 @@ export interface CustomObjects {
   qosPolicies: QoSPolicy
   reachabilities: Reachability
   routers: Router
+  schedulerProfiles: SchedulerProfile
   securityGroups: SecurityGroup
   serverGroups: ServerGroup
   storagePools: StoragePool

@@ -11,6 +11,7 @@ import {
   type PortAmounts,
 } from '../../scheduler/nodes/amounts.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
+import { findCondition } from '../../../lib/conditions.ts'
 import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
 import type { Bandwidth } from '../../scheduler/nodes/bandwidth.ts'
 import { inGroup, type Claim } from '../../scheduler/scheduler.ts'
@@ -27,6 +28,19 @@ export function claimOf(instance: Instance): Claim {
   const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
   return [{ node, amounts: { ...room, ...portAmountsOf(instance) } }]
   return [{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) }, ...inGroup(groupKeyOf(instance)) }]
+  return [
+    {
+      ...{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) } },
+      ...inGroup(groupKeyOf(instance)),
+      ...(isBuilding(instance) ? { isBuilding: true } : {}),
+    },
+  ]
+}
+
+/** Its node has something to do for it that takes disk and network: it is not yet there, or on its way between two run states. */
+function isBuilding({ status }: Instance): boolean {
+  const booted = findCondition(status?.conditions, 'Booted')
+  return booted === undefined || booted.reason === 'PowerChanging'
 }
 
 /** What it claims for its Ports, by its status. */

@@ -48,6 +48,7 @@ export async function boot(
   if ('ports' in parts) status.addresses = addressesOf(parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
   if (isRefusedForRoom(instance, observed, deps)) {
+    deps.scheduler.recordBuild(node, { failed: true })
     return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, run)
   }
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
@@ -67,6 +68,7 @@ export async function boot(
   const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
   if (restarted) run.event(restarted)
   else if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
+    deps.scheduler.recordBuild(node, { failed: false })
     run.event({ type: 'Normal', reason: 'Started', action: 'Start', note: `runs on node ${node}` })
   }
   return published.unresolved ?? outcome

@@ -5,6 +5,9 @@ import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/nodes/amounts.ts'
 import { portAmountsOf } from '../common/machine-claims.ts'
+import { amountsOf, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
+import { bandwidthOf } from '../common/machine-claims.ts'
+import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import {
@@ -58,7 +61,9 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
     flavor: toFlavorRequest(wish),
     needsVhostUser: false,
   }
-  const why = deps.scheduler.resize(node, request)
+  const by = policyFor(wish.extraSpecs, deps.caches)
+  if (!by.ok) return by.outcome
+  const why = deps.scheduler.resize(node, request, by.policy)
   if (why === undefined) return undefined
   const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
   return { reason: 'NoRoom', message }

@@ -13,6 +13,7 @@ import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
+import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { mostOnNode } from '../server-group/kind.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
@@ -21,6 +22,7 @@ import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
 import { recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
+import { hintsOf } from './hints.ts'
 import { recordInterfaces } from './interfaces.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
@@ -59,7 +61,13 @@ export async function schedule(
     setStage(instance, 'Scheduled', unclear, run.now)
     return unclear
   }
-  const { choice, size } = place(instance, admitted, ports, deps, run.now)
+  const placed = place(instance, admitted, ports, deps, run.now)
+  if (!placed.ok) {
+    deps.waitingRoom.enter(run.key)
+    setStage(instance, 'Scheduled', placed.outcome, run.now)
+    return placed.outcome
+  }
+  const { choice, size } = placed
   status.scheduling = toStatus(choice.explanation)
   if (!choice.ok) {
     deps.waitingRoom.enter(run.key)
@@ -94,21 +102,19 @@ export async function schedule(
 }
 
 /** The machine starts anew wherever it is placed: with the size that it wishes for or, if that fits nowhere, with the one that it had. */
-function place(
-  instance: Instance,
-  admitted: Admitted,
-  ports: readonly Port[],
-  deps: InstanceDeps,
-  now: Date,
-): { choice: Choice; size: MachineSize } {
+function place(instance: Instance, admitted: Admitted, ports: readonly Port[], deps: InstanceDeps, now: Date): Placed {
   const ignoreExclusions = isExclusionOver(instance, now)
-  const attempt = (size: MachineSize) => ({
-    size,
-    choice: deps.scheduler.place(toRequest(instance, { admitted, ports, size }, ignoreExclusions, deps)),
-  })
+  const attempt = (size: MachineSize): Placed => {
+    const by = policyFor(size.extraSpecs, deps.caches)
+    if (!by.ok) return by
+    const request = toRequest(instance, { admitted, ports, size }, ignoreExclusions, deps)
+    return { ok: true, size, choice: deps.scheduler.place(request, by.policy) }
+  }
   const wished = admitted.wish?.ok === true ? attempt(admitted.wish) : undefined
-  return wished?.choice.ok === true ? wished : attempt(admitted.now)
+  return wished?.ok === true && wished.choice.ok ? wished : attempt(admitted.now)
 }
+
+type Placed = { ok: true; choice: Choice; size: MachineSize } | { ok: false; outcome: Outcome }
 
 /** User data from a Secret: the Secret may be gone by the time the machine has its next place. */
 function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { userDataBase64?: string } {
@@ -119,10 +125,12 @@ function toRequest(
   instance: Instance,
   { admitted, ports, size }: { admitted: Admitted; ports: readonly Port[]; size: MachineSize },
   ignoreExclusions: boolean,
-  { caches }: Pick<InstanceDeps, 'caches'>,
+  deps: Pick<InstanceDeps, 'caches' | 'scheduler'>,
 ): PlacementRequest {
   const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
+  const { caches } = deps
   const { availabilityZone } = instance.spec
+  const hints = hintsOf(instance, deps)
   return {
     uid: instance.metadata.uid,
     amounts: {
@@ -135,6 +143,9 @@ function toRequest(
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
     project: instance.metadata.namespace ?? '',
     flavor: toFlavorRequest(size),
+    ...(hints ? { hints } : {}),
+    image: keyOfObject(admitted.image),
+    imageUid: admitted.image.metadata.uid,
     imageProperties: propertiesOf(admitted.image),
     needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
     physicalNetworks: listPhysicalNetworks(ports, caches),

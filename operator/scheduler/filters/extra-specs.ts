@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Which extra specs of a Flavor filters read: those that stand beside a machine's size for when it is placed again. */
-const SCOPES = ['aggregate_instance_extra_specs', 'capabilities']
+const SCOPES = ['aggregate_instance_extra_specs', 'capabilities', 'nephele']
 
 export type ExtraSpecs = Readonly<Record<string, string>>
 

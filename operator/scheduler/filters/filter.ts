@@ -8,7 +8,12 @@ import type { PlacementRequest } from './request.ts'
  * they look at, which decides how all nodes are judged at once.
  */
 export type Filter<Request = PlacementRequest> =
-  ClassFilter<Request> | NameFilter<Request> | OnlyFilter<Request> | RoomFilter<Request> | RowFilter<Request>
+  | ClassFilter<Request>
+  | NameFilter<Request>
+  | OnlyFilter<Request>
+  | RoomFilter<Request>
+  | BoundFilter<Request>
+  | RowFilter<Request>
 
 /** Looks at what nodes have in common alone: asked once for all that are alike. */
 export interface ClassFilter<Request = PlacementRequest> {
@@ -40,6 +45,15 @@ export interface RoomFilter<Request = PlacementRequest> {
   readonly by: 'room'
   readonly column: keyof Columns
   wanted(request: Request): number
+  refuse(node: NodeRow, request: Request): string | undefined
+}
+
+/** Refuses where a column has as much as nodes of a class may have, or more: exactly then `refuse` has something to say. */
+export interface BoundFilter<Request = PlacementRequest> {
+  readonly name: string
+  readonly by: 'bound'
+  readonly column: keyof Columns
+  most(node: SharedFacts, request: Request): number
   refuse(node: NodeRow, request: Request): string | undefined
 }
 

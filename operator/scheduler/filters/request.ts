@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { FilterSettings } from './settings.ts'
 import type { Amounts } from '../nodes/amounts.ts'
 
 export interface PlacementRequest extends InterfaceRequest {
@@ -13,10 +14,28 @@ export interface PlacementRequest extends InterfaceRequest {
   project?: string
   /** The ServerGroup that it is a member of. */
   group?: GroupRequest
+  hints?: Hints
+  /** Of the profile; absent: Nova's defaults. */
+  settings?: FilterSettings
+  /** `namespace/name` of its image, and its UID. */
+  image?: string
+  imageUid?: string
+  /** 1 in the rows of nodes that have the image: the scheduler fills it in. */
+  imageRows?: Float64Array
   /** What it asks for beyond its size; absent: nothing. */
   flavor?: { name: string; extraSpecs: Readonly<Record<string, string>> }
   /** By their Glance names. */
   imageProperties?: Readonly<Record<string, string>>
+}
+
+/** What a user asks for beside room: spec.schedulerHints of an Instance, with nodes in place of machines. */
+export interface Hints {
+  sameHost?: ReadonlySet<string>
+  differentHost?: ReadonlySet<string>
+  buildNearHostIP?: string
+  prefix?: number
+  query?: string
+  node?: string
 }
 
 export interface GroupRequest {

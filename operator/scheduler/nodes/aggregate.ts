@@ -29,6 +29,11 @@ export function metadataOf(aggregates: readonly Aggregate[] | undefined): Readon
   return all
 }
 
+/** What each aggregate says of the key, as it is written. */
+export function valuesOf(aggregates: readonly Aggregate[] | undefined, key: string): string[] {
+  return (aggregates ?? []).flatMap(({ metadata }) => metadata[key] ?? [])
+}
+
 /** For messages: those of the aggregates that say something of the key. */
 export function namesOf(aggregates: readonly Aggregate[] | undefined, key: string): string {
   const named = (aggregates ?? []).filter(({ metadata }) => metadata[key] !== undefined)

@@ -49,6 +49,9 @@ export class NodeClasses {
 
 /** Each field by name, so that nothing of a single node makes it a class of its own. */
 function sharedOf({ up, closed, hypervisor, zone, acceleration, ...more }: NodeFacts) {
-  const { vhostUser = false, physicalNetworks = [], aggregates = [] } = more
-  return { up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks, aggregates }
+  const { vhostUser = false, physicalNetworks = [], aggregates = [], hypervisorType, hypervisorVersion } = more
+  return {
+    ...{ up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks, aggregates },
+    ...{ hypervisorType, hypervisorVersion },
+  }
 }

@@ -19,6 +19,10 @@ export interface SharedFacts {
   vhostUser?: boolean
   /** Those that it is connected to. */
   physicalNetworks?: readonly string[]
+  /** Such as QEMU. */
+  hypervisorType?: string | undefined
+  /** Such as 10.0.0. */
+  hypervisorVersion?: string | undefined
   /** HostAggregates that it is in, in the order of their names. */
   aggregates?: readonly Aggregate[]
 }
@@ -36,6 +40,8 @@ export interface NodeFacts extends SharedFacts {
   bandwidth?: Bandwidth
   /** Virtual functions on physical networks. */
   pciDevices?: PciSupplies
+  /** At which other nodes reach it. */
+  address?: string | undefined
 }
 
 /** A node with what its machines use, as filters see it. The object may be reused for the next node: read it, never keep it. */
@@ -51,11 +57,18 @@ export interface NodeRow extends SharedFacts {
   readonly vcpus: number
   readonly memoryMiB: number
   readonly diskGiB: number
+  /** The same by the allocation ratios of its aggregates. */
+  readonly aggregateRoom: AllocationRatios
   readonly usedVcpus: number
   /** With what each machine takes on top of its claim. */
   readonly usedMemoryMiB: number
   readonly usedDiskGiB: number
   readonly instances: number
+  /** How many of its machines are being built. */
+  readonly ioOps: number
+  /** Machines that it refused one after the other. */
+  readonly failedBuilds: number
+  readonly address: string | undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Aggregate } from './aggregate.ts'
+import { ratiosOf } from './aggregate-ratios.ts'
 import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
@@ -17,12 +18,31 @@ export interface Columns {
   nextMemoryMiB: Float64Array
   memoryMiB: Float64Array
   diskGiB: Float64Array
+  /** The same by the allocation ratios of its aggregates, where they have any. */
+  aggregateVcpus: Float64Array
+  aggregateNextMemoryMiB: Float64Array
+  aggregateDiskGiB: Float64Array
+  /** Not room, but what is there: machines, those that are being built, and those refused one after the other. */
+  instances: Float64Array
+  ioOps: Float64Array
+  failedBuilds: Float64Array
 }
 
 interface Row {
   facts: NodeFacts | undefined
+  /** By its aggregates. */
+  ratios: AllocationRatios
   use: Amounts
   instances: number
+  ioOps: number
+  failedBuilds: number
+}
+
+/** What a machine takes of a node beside its amounts. */
+export interface Use {
+  amounts: Amounts
+  /** It is being built. */
+  isBuilding?: boolean
 }
 
 /**
@@ -42,6 +62,7 @@ export class NodeTable {
   hashes = new Uint32Array(16)
   #ranks: Int32Array | undefined
   #nodes = 0
+  #rowsVersion = 0
 
   constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
     this.#ratios = ratios
@@ -57,6 +78,11 @@ export class NodeTable {
     return this.#rows.length
   }
 
+  /** Another one each time that a row gets another name. */
+  get rowsVersion(): number {
+    return this.#rowsVersion
+  }
+
   /** Nodes with facts. */
   get nodes(): number {
     return this.#nodes
@@ -68,6 +94,7 @@ export class NodeTable {
     if (row.facts) this.classes.leave(this.classOf[at] ?? NO_CLASS)
     else this.#nodes++
     row.facts = facts
+    row.ratios = ratiosOf(facts.aggregates, this.#ratios)
     this.classOf[at] = this.classes.enter(facts)
     this.#show(at)
   }
@@ -85,20 +112,31 @@ export class NodeTable {
     this.#dropIfEmpty(name, at)
   }
 
-  addUse(name: string, amounts: Amounts): void {
+  addUse(name: string, { amounts, isBuilding }: Use): void {
     const at = this.#ensureRow(name)
     const row = this.#at(at)
     row.use = addAmounts(row.use, amounts)
     row.instances++
+    if (isBuilding === true) row.ioOps++
     this.#show(at)
   }
 
-  removeUse(name: string, amounts: Amounts): void {
+  /** @param failed whether the node refused a machine; false: it started one */
+  recordBuild(name: string, failed: boolean): void {
+    const at = this.#byName.get(name)
+    if (at === undefined) return
+    const row = this.#at(at)
+    row.failedBuilds = failed ? row.failedBuilds + 1 : 0
+    this.#show(at)
+  }
+
+  removeUse(name: string, { amounts, isBuilding }: Use): void {
     const at = this.#byName.get(name)
     if (at === undefined) return
     const row = this.#at(at)
     row.use = subtractAmounts(row.use, amounts)
     row.instances--
+    if (isBuilding === true) row.ioOps--
     this.#show(at)
     this.#dropIfEmpty(name, at)
   }
@@ -147,6 +185,15 @@ export class NodeTable {
     columns.memoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB : Infinity
     columns.nextMemoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB - view.perMachineMiB : Infinity
     columns.diskGiB[at] = view ? view.diskGiB - view.usedDiskGiB : Infinity
+    const { instances, ioOps, failedBuilds } = this.#at(at)
+    const room = view?.aggregateRoom
+    columns.aggregateVcpus[at] = view && room ? room.vcpus - view.usedVcpus : Infinity
+    columns.aggregateNextMemoryMiB[at] =
+      view && room ? room.memoryMiB - view.usedMemoryMiB - view.perMachineMiB : Infinity
+    columns.aggregateDiskGiB[at] = view && room ? room.diskGiB - view.usedDiskGiB : Infinity
+    columns.instances[at] = instances
+    columns.ioOps[at] = ioOps
+    columns.failedBuilds[at] = failedBuilds
   }
 
   #ensureRow(name: string): number {
@@ -154,11 +201,15 @@ export class NodeTable {
     if (known !== undefined) return known
     const at = this.#free.pop() ?? this.#rows.length
     if (at >= this.classOf.length) this.#grow()
-    this.#rows[at] = { facts: undefined, use: { vcpus: 0, memoryMiB: 0, diskGiB: 0 }, instances: 0 }
+    this.#rows[at] = {
+      ...{ facts: undefined, ratios: this.#ratios, use: { vcpus: 0, memoryMiB: 0, diskGiB: 0 } },
+      ...{ instances: 0, ioOps: 0, failedBuilds: 0 },
+    }
     this.classOf[at] = NO_CLASS
     this.hashes[at] = hashOf(name)
     this.#byName.set(name, at)
     this.#ranks = undefined
+    this.#rowsVersion++
     return at
   }
 
@@ -180,14 +231,18 @@ export class NodeTable {
     this.#byName.delete(name)
     this.#free.push(at)
     this.#ranks = undefined
+    this.#rowsVersion++
   }
 }
 
-const COLUMN_NAMES = ['vcpus', 'memoryMiB', 'nextMemoryMiB', 'diskGiB'] as const
+const COLUMN_NAMES = [
+  ...(['vcpus', 'memoryMiB', 'nextMemoryMiB', 'diskGiB'] as const),
+  ...(['aggregateVcpus', 'aggregateNextMemoryMiB', 'aggregateDiskGiB'] as const),
+  ...(['instances', 'ioOps', 'failedBuilds'] as const),
+]
 
 function makeColumns(size: number): Columns {
-  const column = () => new Float64Array(size)
-  return { vcpus: column(), memoryMiB: column(), nextMemoryMiB: column(), diskGiB: column() }
+  return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new Float64Array(size)])) as unknown as Columns
 }
 
 /** Shared by all rows that say nothing of it. */
@@ -258,6 +313,15 @@ class RowView implements NodeRow {
   get diskGiB(): number {
     return this.#facts.capacity.diskGiB * this.#ratios.diskGiB
   }
+  get aggregateRoom(): AllocationRatios {
+    const { capacity } = this.#facts
+    const { ratios } = this.#row
+    return {
+      vcpus: capacity.vcpus * ratios.vcpus,
+      memoryMiB: capacity.memoryMiB * ratios.memoryMiB,
+      diskGiB: capacity.diskGiB * ratios.diskGiB,
+    }
+  }
   get usedVcpus(): number {
     return this.#row.use.vcpus
   }
@@ -269,5 +333,20 @@ class RowView implements NodeRow {
   }
   get instances(): number {
     return this.#row.instances
+  }
+  get ioOps(): number {
+    return this.#row.ioOps
+  }
+  get failedBuilds(): number {
+    return this.#row.failedBuilds
+  }
+  get address(): string | undefined {
+    return this.#facts.address
+  }
+  get hypervisorType(): string | undefined {
+    return this.#facts.hypervisorType
+  }
+  get hypervisorVersion(): string | undefined {
+    return this.#facts.hypervisorVersion
   }
 }

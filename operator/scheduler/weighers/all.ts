@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+import { aggregateMetadataWeigher } from './aggregate-metadata.ts'
+import { buildFailureWeigher } from './build-failure.ts'
 import { cpuWeigher } from './cpu.ts'
 import { diskWeigher } from './disk.ts'
+import { imageLocalityWeigher } from './image-locality.ts'
+import { ioOpsWeigher } from './io-ops.ts'
+import { numInstancesWeigher } from './num-instances.ts'
 import { ramWeigher } from './ram.ts'
 import { serverGroupSoftAffinityWeigher } from './server-group-soft-affinity.ts'
 import { serverGroupSoftAntiAffinityWeigher } from './server-group-soft-anti-affinity.ts'
 import type { Weigher } from './weigher.ts'
 
 /** As Nova's defaults: positive multipliers spread machines over the nodes with the most room. */
-export const WEIGHERS: readonly Weigher[] = [
+export const DEFAULT_WEIGHERS: readonly Weigher[] = [
   ramWeigher,
   cpuWeigher,
   diskWeigher,
+  ioOpsWeigher,
+  buildFailureWeigher,
   serverGroupSoftAffinityWeigher,
   serverGroupSoftAntiAffinityWeigher,
+  imageLocalityWeigher,
 ]
+
+/** All that a profile may name. */
+export const ALL_WEIGHERS: readonly Weigher[] = [...DEFAULT_WEIGHERS, aggregateMetadataWeigher, numInstancesWeigher]

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PlacementRequest } from '../filters/request.ts'
+import type { NodeRow, SharedFacts } from '../nodes/node-facts.ts'
 import type { Columns } from '../nodes/node-table.ts'
 
 /**
  * A weigher of Nova's name. Larger is better; what it says is normalised to 0…1 over the nodes that passed the filters before it is multiplied
  * (nova.weights.normalize): where all are equal it counts nothing.
  */
-export type Weigher = ColumnWeigher | NodeWeigher
+export type Weigher = ColumnWeigher | RowsWeigher | ClassWeigher | NodeWeigher | RowWeigher
 
 interface Named {
   readonly name: string
@@ -18,6 +19,25 @@ interface Named {
 export interface ColumnWeigher extends Named {
   readonly by: 'column'
   readonly column: keyof Columns
+}
+
+/** Weighs by a number of each row that comes with the request. */
+export interface RowsWeigher extends Named {
+  readonly by: 'rows'
+  /** Undefined: it weighs nobody. */
+  rows(request: PlacementRequest): Float64Array | undefined
+}
+
+/** Weighs by what nodes have in common: asked once for all that are alike. */
+export interface ClassWeigher extends Named {
+  readonly by: 'class'
+  weigh(node: SharedFacts, request: PlacementRequest): number
+}
+
+/** Weighs each node by itself, which takes the longest. */
+export interface RowWeigher extends Named {
+  readonly by: 'row'
+  weigh(node: NodeRow, request: PlacementRequest): number
 }
 
 /** Weighs the few nodes that the request names; the others weigh 0. */

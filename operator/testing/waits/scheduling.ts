@@ -100,4 +100,57 @@ const GROUP_ROWS: WaitRow[] = Object.entries(GROUP_ENDS).flatMap(([by, ends]): W
   },
 ])
 
-export const SCHEDULING_ROWS: WaitRow[] = [...AGGREGATE_ROWS, ...MACHINE_ROWS, ...GROUP_ROWS]
+const byProfile = (c: QuietCloud) => {
+  c.make('flavors', 'own', { extraSpecs: { 'nephele:scheduler_profile': 'own' } })
+  c.vm('vm', { flavorRef: { name: 'own' } })
+}
+const BROKEN = { customFilters: [{ name: 'Own', expression: 'node.name ==' }] }
+
+const PROFILE_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'SchedulerProfileNotFound', where: vm },
+    waits: byProfile,
+    ends: (c) => c.make('schedulerProfiles', 'own'),
+  },
+  ...(['is mended', 'goes'] as const).map((by): WaitRow => ({
+    ...{ reason: 'ProfileStalled', where: vm, by: `it ${by}` },
+    waits: (c) => {
+      c.make('schedulerProfiles', 'default', BROKEN)
+      c.vm('vm')
+    },
+    ends: (c) => {
+      if (by === 'goes') c.operator.remove('schedulerProfiles', { name: 'default' })
+      else c.set('schedulerProfiles', 'default', { customFilters: [] })
+    },
+  })),
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'its profile refuses no more' },
+    waits: (c) => {
+      c.make('schedulerProfiles', 'default', { customFilters: [{ name: 'Own', expression: 'false' }] })
+      c.vm('vm')
+    },
+    ends: (c) => c.set('schedulerProfiles', 'default', { customFilters: [] }),
+  },
+]
+
+/** The machines that it names come, and go. */
+const HINT_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'a machine of sameHost gets a place' },
+    waits: (c) => c.vm('vm', { schedulerHints: { sameHost: ['web'] } }),
+    ends: (c) => c.vm('web'),
+  },
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'a machine of differentHost goes' },
+    waits: async (c) => {
+      await twoApart(c)
+      c.vm('vm', { schedulerHints: { differentHost: ['one', 'two'] } })
+    },
+    ends: (c) => c.operator.remove('instances', ns('one')),
+  },
+]
+
+export const SCHEDULING_ROWS: WaitRow[] = [
+  ...[...AGGREGATE_ROWS, ...MACHINE_ROWS, ...GROUP_ROWS],
+  ...[...PROFILE_ROWS, ...HINT_ROWS],
+]

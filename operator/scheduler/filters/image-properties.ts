@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { SharedFacts } from '../nodes/node-facts.ts'
+import type { ClassFilter } from './filter.ts'
+import { compareVersions } from './versions.ts'
+
+/** Nodes run machines of x86_64 alone so far. */
+const ARCHITECTURE = 'x86_64'
+const VM_MODE = 'hvm'
+
+/** What an image has to have to run: architecture, hypervisor type and version, and vm mode, by their Glance names, old ones too. */
+export const imagePropertiesFilter: ClassFilter = {
+  name: 'ImagePropertiesFilter',
+  by: 'class',
+  refuse(node, { imageProperties = {} }) {
+    const one = (...names: string[]) => names.map((name) => imageProperties[name]).find((value) => value !== undefined)
+    const architecture = one('hw_architecture', 'architecture')
+    if (architecture !== undefined && toArchitecture(architecture) !== ARCHITECTURE)
+      return `runs ${ARCHITECTURE}, the image is for ${architecture}`
+    const hypervisor = one('img_hv_type', 'hypervisor_type')
+    if (hypervisor !== undefined && !hypervisorsOf(node).includes(hypervisor.toLowerCase()))
+      return `has ${hypervisorsOf(node).join(' and ')}, the image asks for ${hypervisor}`
+    const mode = one('hw_vm_mode', 'vm_mode')
+    if (mode !== undefined && mode.toLowerCase() !== VM_MODE)
+      return `runs vm mode ${VM_MODE}, the image asks for ${mode}`
+    const version = one('img_hv_requested_version', 'hypervisor_version_requires')
+    if (version === undefined || node.hypervisorVersion === undefined) return undefined
+    return isSatisfied(node.hypervisorVersion, version)
+      ? undefined
+      : `has version ${node.hypervisorVersion} of the hypervisor, the image asks for ${version}`
+  },
+}
+
+function toArchitecture(name: string): string {
+  const lower = name.toLowerCase()
+  return lower === 'x86-64' || lower === 'amd64' ? 'x86_64' : lower
+}
+
+/** QEMU emulates where it has no KVM, and can also where it has. */
+function hypervisorsOf({ acceleration }: SharedFacts): string[] {
+  return acceleration === 'kvm' ? ['kvm', 'qemu'] : ['qemu']
+}
+
+/** `>=6.0, <9`: all have to hold. What is no version and no operator holds nowhere. */
+function isSatisfied(version: string, required: string): boolean {
+  return required.split(',').every((part) => {
+    const [, operator = '', wanted = ''] = /^\s*(<=|>=|==|!=|<|>)\s*([0-9]+(?:\.[0-9]+)*)\s*$/.exec(part) ?? []
+    if (wanted === '') return false
+    const order = compareVersions(version, wanted)
+    switch (operator) {
+      case '<':
+        return order < 0
+      case '<=':
+        return order <= 0
+      case '>':
+        return order > 0
+      case '>=':
+        return order >= 0
+      case '==':
+        return order === 0
+      default:
+        return order !== 0
+    }
+  })
+}
