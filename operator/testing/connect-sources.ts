@@ -2,6 +2,8 @@
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { defineControllers } from '../controllers/all.ts'
 import type { Controllers } from '../leadership/look-again.ts'
+import { resourceKindOf, type OperatorInformers } from '../kind/row.ts'
+import { KIND_NAMES } from '../kinds.ts'
 import type { MemoryWorld } from './memory-deps.ts'
 
 /** Has events from outside Kubernetes wake these controllers, as they wake loops. For tests. @returns a function that disconnects */
@@ -9,8 +11,10 @@ export function connectSources(
   { deps, stores }: { deps: OperatorDeps; stores: MemoryWorld['stores'] },
   controllers: Controllers,
 ): () => void {
-  // Informers are only compared by identity here, never used.
-  const definitions = defineControllers(deps, stores as never, {})
+  const informers = Object.fromEntries(
+    KIND_NAMES.map((name) => [name, stores[name].asInformer(resourceKindOf(name))]),
+  ) as unknown as OperatorInformers
+  const definitions = defineControllers(deps, informers, {})
   const ends = definitions.flatMap(([name, { sources = [] }]) =>
     sources.map((subscribe) => subscribe(controllers[name])),
   )
