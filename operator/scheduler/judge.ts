@@ -1,12 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Refusals } from './explanation.ts'
-import type { BoundFilter, Filter } from './filters/filter.ts'
+import type { BoundFilter, ClassFilter, Filter, RoomFilter } from './filters/filter.ts'
 import { NO_CLASS } from './nodes/node-classes.ts'
 import type { NodeTable } from './nodes/node-table.ts'
 import type { PlacementRequest } from './filters/request.ts'
 
 /** In place of the filter that refuses a row first: none does, or the row has no node. */
 const [NONE, NO_NODE] = [255, 254]
+
+/** The filters of a policy by how they judge, each with its depth: sorted once, not for each decision. */
+interface Plan {
+  classes: { filter: ClassFilter; depth: number }[]
+  rooms: { filter: RoomFilter; depth: number }[]
+  others: { filter: Exclude<Filter, ClassFilter | RoomFilter>; depth: number }[]
+}
+const plans = new WeakMap<readonly Filter[], Plan>()
+
+function planOf(filters: readonly Filter[]): Plan {
+  const known = plans.get(filters)
+  if (known) return known
+  const plan: Plan = { classes: [], rooms: [], others: [] }
+  for (const [depth, filter] of filters.entries()) {
+    if (filter.by === 'class') plan.classes.push({ filter, depth })
+    else if (filter.by === 'room') plan.rooms.push({ filter, depth })
+    else plan.others.push({ filter, depth })
+  }
+  plans.set(filters, plan)
+  return plan
+}
 
 /** Writes for each row which filter refuses it first. */
 export function judge(
@@ -16,16 +37,18 @@ export function judge(
   first: Uint8Array,
 ): void {
   const { classOf, columns, length } = table
-  applyVerdicts(judgeClasses(table, request, filters), classOf, first, length)
-  const rooms = filters.flatMap((filter, depth): Shortage[] =>
-    filter.by === 'room' ? [{ column: columns[filter.column], wanted: filter.wanted(request), depth }] : [],
-  )
+  const plan = planOf(filters)
+  const rooms = plan.rooms.map(({ filter, depth }): Shortage => {
+    return { column: columns[filter.column], wanted: filter.wanted(request), depth }
+  })
+  const verdicts = judgeClasses(table, request, plan.classes)
+  for (let row = 0; row < length; row++) first[row] = verdicts[classOf[row] as number] as number
   for (let i = 0; i < rooms.length; i += 3) refuseShort(first, length, rooms.slice(i, i + 3))
-  for (const [depth, filter] of filters.entries()) {
+  for (const { filter, depth } of plan.others) {
     if (filter.by === 'name') refuseNamed(table, filter.named(request), first, depth)
     else if (filter.by === 'bound') refuseFull(table, filter, request, { first, depth })
     else if (filter.by === 'only') refuseOthers(table, filter.allowed(request), first, depth)
-    else if (filter.by === 'row' && filter.asks(request)) {
+    else if (filter.asks(request)) {
       for (let row = 0; row < length; row++) {
         if (classOf[row] === NO_CLASS || (first[row] ?? 0) <= depth) continue
         const node = table.get(row)
@@ -33,10 +56,6 @@ export function judge(
       }
     }
   }
-}
-
-function applyVerdicts(verdicts: Uint8Array, classOf: Int32Array, first: Uint8Array, length: number): void {
-  for (let row = 0; row < length; row++) first[row] = verdicts[classOf[row] as number] as number
 }
 
 function refuseNamed(table: NodeTable, names: Iterable<string>, first: Uint8Array, depth: number): void {
@@ -76,14 +95,18 @@ function refuseOthers(table: NodeTable, allowed: Iterable<string> | undefined, f
   for (const [row, before] of kept) first[row] = before
 }
 
-function judgeClasses(table: NodeTable, request: PlacementRequest, filters: readonly Filter[]): Uint8Array {
+function judgeClasses(table: NodeTable, request: PlacementRequest, filters: Plan['classes']): Uint8Array {
   const { classes } = table
   const verdicts = new Uint8Array(classes.size).fill(NO_NODE)
   for (let id = NO_CLASS + 1; id < classes.size; id++) {
     const facts = classes.get(id)
     if (!facts) continue
-    const depth = filters.findIndex((filter) => filter.by === 'class' && filter.refuse(facts, request) !== undefined)
-    verdicts[id] = depth < 0 ? NONE : depth
+    verdicts[id] = NONE
+    for (const { filter, depth } of filters) {
+      if (filter.refuse(facts, request) === undefined) continue
+      verdicts[id] = depth
+      break
+    }
   }
   return verdicts
 }

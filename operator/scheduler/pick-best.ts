@@ -19,12 +19,14 @@ export function pickBest(
   if (count === 0) return undefined
   if (scratch.length < count) scratch = new Float64Array(2 * count)
   const totals = scratch.fill(0, 0, count)
-  const weights = weighers.map((weigher, i) => {
+  const felt: Weight[] = []
+  for (const [i, weigher] of weighers.entries()) {
     const column = weigher.multiplier === 0 ? undefined : columnOf(table, weigher, { request, i, passed, count })
-    return column && toWeight(column, { passed, count, multiplier: weigher.multiplier })
-  })
-  const felt = weights.flatMap((weight) => (weight && weight.factor !== 0 ? [weight] : []))
-  for (let i = 0; i < felt.length; i += 3) addWeights(totals, passed, count, felt.slice(i, i + 3))
+    if (column) felt.push({ column, multiplier: weigher.multiplier, min: Infinity, factor: 0 })
+  }
+  for (let i = 0; i < felt.length; i += 4) normalise(passed, count, felt.slice(i, i + 4))
+  const counting = felt.filter(({ factor }) => factor !== 0)
+  for (let i = 0; i < counting.length; i += 4) addWeights(totals, passed, count, counting.slice(i, i + 4))
   const best = findBest(totals, table, { passed, count, seed: hashOf(request.uid) })
   const node = table.get(passed[best] ?? 0)
   return node && { name: node.name, total: totals[best] ?? 0 }
@@ -92,42 +94,62 @@ function fillByName(
 
 interface Weight {
   column: Float64Array
+  multiplier: number
   min: number
-  /** From the column's unit to its part of the total. */
+  /** From the column's unit to its part of the total: each is between 0 and 1 over the rows that passed, times the multiplier. */
   factor: number
 }
 
-/** Each between 0 and 1 over the rows that passed, times the multiplier. */
-function toWeight(
-  column: Float64Array,
-  { passed, count, multiplier }: { passed: Int32Array; count: number; multiplier: number },
-): Weight {
-  let min = Infinity
-  let max = -Infinity
+/** Up to four in one pass over the rows: what takes the time is the passes. */
+function normalise(passed: Int32Array, count: number, [a, b = a, c = b, d = c]: readonly Weight[]): void {
+  if (!a || !b || !c || !d) return
+  const [columnA, columnB, columnC, columnD] = [a.column, b.column, c.column, d.column]
+  let [minA, minB, minC, minD] = [Infinity, Infinity, Infinity, Infinity]
+  let [maxA, maxB, maxC, maxD] = [-Infinity, -Infinity, -Infinity, -Infinity]
   for (let i = 0; i < count; i++) {
-    const value = column[passed[i] as number] as number
-    if (value < min) min = value
-    if (value > max) max = value
+    const row = passed[i] as number
+    const valueA = columnA[row] as number
+    const valueB = columnB[row] as number
+    const valueC = columnC[row] as number
+    const valueD = columnD[row] as number
+    if (valueA < minA) minA = valueA
+    if (valueA > maxA) maxA = valueA
+    if (valueB < minB) minB = valueB
+    if (valueB > maxB) maxB = valueB
+    if (valueC < minC) minC = valueC
+    if (valueC > maxC) maxC = valueC
+    if (valueD < minD) minD = valueD
+    if (valueD > maxD) maxD = valueD
   }
-  return { column, min, factor: max > min ? multiplier / (max - min) : 0 }
+  setRange(a, minA, maxA)
+  setRange(b, minB, maxB)
+  setRange(c, minC, maxC)
+  setRange(d, minD, maxD)
+}
+
+function setRange(weight: Weight, min: number, max: number): void {
+  weight.min = min
+  weight.factor = max > min ? weight.multiplier / (max - min) : 0
 }
 
 /** Counts nothing. */
 const NO_WEIGHT = { min: 0, factor: 0 }
 
-/** Up to three in one pass over the rows: what takes the time is the passes. */
-function addWeights(totals: Float64Array, passed: Int32Array, count: number, [a, b, c]: readonly Weight[]): void {
+/** The same. */
+function addWeights(totals: Float64Array, passed: Int32Array, count: number, [a, b, c, d]: readonly Weight[]): void {
   if (!a) return
   const { column: columnA, min: minA, factor: factorA } = a
   const { column: columnB, min: minB, factor: factorB } = b ?? { ...NO_WEIGHT, column: columnA }
   const { column: columnC, min: minC, factor: factorC } = c ?? { ...NO_WEIGHT, column: columnA }
+  const { column: columnD, min: minD, factor: factorD } = d ?? { ...NO_WEIGHT, column: columnA }
   for (let i = 0; i < count; i++) {
     const row = passed[i] as number
     totals[i] =
       (totals[i] as number) +
       ((columnA[row] as number) - minA) * factorA +
       ((columnB[row] as number) - minB) * factorB +
-      ((columnC[row] as number) - minC) * factorC
+      ((columnC[row] as number) - minC) * factorC +
+      ((columnD[row] as number) - minD) * factorD
   }
 }
 

@@ -178,22 +178,27 @@ export class NodeTable {
     return row
   }
 
+  /** Runs for every claim that comes or goes, and therefore makes no objects. */
   #show(at: number): void {
     const { columns } = this
-    const view = this.get(at)
-    columns.vcpus[at] = view ? view.vcpus - view.usedVcpus : Infinity
-    columns.memoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB : Infinity
-    columns.nextMemoryMiB[at] = view ? view.memoryMiB - view.usedMemoryMiB - view.perMachineMiB : Infinity
-    columns.diskGiB[at] = view ? view.diskGiB - view.usedDiskGiB : Infinity
-    const { instances, ioOps, failedBuilds } = this.#at(at)
-    const room = view?.aggregateRoom
-    columns.aggregateVcpus[at] = view && room ? room.vcpus - view.usedVcpus : Infinity
-    columns.aggregateNextMemoryMiB[at] =
-      view && room ? room.memoryMiB - view.usedMemoryMiB - view.perMachineMiB : Infinity
-    columns.aggregateDiskGiB[at] = view && room ? room.diskGiB - view.usedDiskGiB : Infinity
+    const { facts, ratios, use, instances, ioOps, failedBuilds } = this.#at(at)
     columns.instances[at] = instances
     columns.ioOps[at] = ioOps
     columns.failedBuilds[at] = failedBuilds
+    if (!facts) {
+      for (const name of ROOM_COLUMNS) columns[name][at] = Infinity
+      return
+    }
+    const { vcpus, memoryMiB, diskGiB } = facts.capacity
+    const perMachineMiB = facts.perMachineMiB ?? 0
+    const usedMemoryMiB = use.memoryMiB + instances * perMachineMiB
+    columns.vcpus[at] = vcpus * this.#ratios.vcpus - use.vcpus
+    columns.memoryMiB[at] = memoryMiB * this.#ratios.memoryMiB - usedMemoryMiB
+    columns.nextMemoryMiB[at] = memoryMiB * this.#ratios.memoryMiB - usedMemoryMiB - perMachineMiB
+    columns.diskGiB[at] = diskGiB * this.#ratios.diskGiB - use.diskGiB
+    columns.aggregateVcpus[at] = vcpus * ratios.vcpus - use.vcpus
+    columns.aggregateNextMemoryMiB[at] = memoryMiB * ratios.memoryMiB - usedMemoryMiB - perMachineMiB
+    columns.aggregateDiskGiB[at] = diskGiB * ratios.diskGiB - use.diskGiB
   }
 
   #ensureRow(name: string): number {
@@ -235,11 +240,11 @@ export class NodeTable {
   }
 }
 
-const COLUMN_NAMES = [
+const ROOM_COLUMNS = [
   ...(['vcpus', 'memoryMiB', 'nextMemoryMiB', 'diskGiB'] as const),
   ...(['aggregateVcpus', 'aggregateNextMemoryMiB', 'aggregateDiskGiB'] as const),
-  ...(['instances', 'ioOps', 'failedBuilds'] as const),
 ]
+const COLUMN_NAMES = [...ROOM_COLUMNS, ...(['instances', 'ioOps', 'failedBuilds'] as const)]
 
 function makeColumns(size: number): Columns {
   return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new Float64Array(size)])) as unknown as Columns
