@@ -14,7 +14,7 @@ export interface SchedulerProfileSpec {
    */
   description?: string
   /**
-   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth); absent: those of the built-in default. *live*
+   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth, PciPassthrough); absent: those of the built-in default. *live*
    *
    * @maxItems 32
    *

@@ -2,6 +2,7 @@
 // Keeps machines' claims in the scheduler in line with what is stored: a claim that could not be written is given back, and machines that
 // wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
 import {
   amountsOf,
   fitsIn,
@@ -10,10 +11,6 @@ import {
   toPortAmounts,
   type PortAmounts,
 } from '../../scheduler/nodes/amounts.ts'
-import type { Claim } from '../../scheduler/scheduler.ts'
-import { findCondition } from '../../../lib/conditions.ts'
-import { amountsOf, fitsIn, largerAmounts, sizeWithDefaults, withBandwidth } from '../../scheduler/nodes/amounts.ts'
-import type { Bandwidth } from '../../scheduler/nodes/bandwidth.ts'
 import { inGroup, type Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
 import { groupKeyOf } from './server-group-key.ts'
@@ -26,11 +23,9 @@ export function claimOf(instance: Instance): Claim {
   if (node === undefined || !flavor) return []
   const now = amountsOf(sizeWithDefaults(flavor))
   const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
-  return [{ node, amounts: { ...room, ...portAmountsOf(instance) } }]
-  return [{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) }, ...inGroup(groupKeyOf(instance)) }]
   return [
     {
-      ...{ node, amounts: { ...room, ...withBandwidth(bandwidthOf(bandwidth)) } },
+      ...{ node, amounts: { ...room, ...portAmountsOf(instance) } },
       ...inGroup(groupKeyOf(instance)),
       ...(isBuilding(instance) ? { isBuilding: true } : {}),
     },

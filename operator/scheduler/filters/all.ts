@@ -18,12 +18,12 @@ import { differentHostFilter } from './different-host.ts'
 import { diskFilter } from './disk.ts'
 import { dpdkFilter } from './dpdk.ts'
 import type { Filter } from './filter.ts'
-import { pciPassthroughFilter } from './pci-passthrough.ts'
 import { imagePropertiesFilter } from './image-properties.ts'
 import { ioOpsFilter } from './io-ops.ts'
 import { isolatedHostsFilter } from './isolated-hosts.ts'
 import { jsonFilter } from './json.ts'
 import { numInstancesFilter } from './num-instances.ts'
+import { pciPassthroughFilter } from './pci-passthrough.ts'
 import { providerNetworkFilter } from './provider-network.ts'
 import { ramFilter } from './ram.ts'
 import type { InterfaceRequest } from './request.ts'
@@ -46,19 +46,14 @@ export const CAPABILITY_FILTERS: readonly Filter[] = [
 
 /** Those that it must pass to grow. */
 export const ROOM_FILTERS: readonly Filter[] = [
-  ramFilter,
-  coreFilter,
-  diskFilter,
-  bandwidthFilter,
-  pciPassthroughFilter,
   ...[ramFilter, coreFilter, diskFilter],
   ...[aggregateRamFilter, aggregateCoreFilter, aggregateDiskFilter],
-  bandwidthFilter,
+  ...[bandwidthFilter, pciPassthroughFilter],
 ]
 
 /** Of every profile: without them a machine would not run. In this order, before and behind those that it names. */
 export const FIRST_FILTERS: readonly Filter[] = [computeFilter, retryFilter, requestedNodeFilter]
-export const LAST_FILTERS: readonly Filter[] = [...INTERFACE_FILTERS, bandwidthFilter]
+export const LAST_FILTERS: readonly Filter[] = [...INTERFACE_FILTERS, bandwidthFilter, pciPassthroughFilter]
 
 /** Of the profile `default`. Those of aggregates refuse only where metadata, or a Flavor, asks for it. */
 export const DEFAULT_FILTERS: readonly Filter[] = [

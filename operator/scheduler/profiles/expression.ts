@@ -44,7 +44,7 @@ export function firstLineOf(error: unknown): string {
 
 function findDear(node: ASTNode, isInWalk: boolean): string | undefined {
   const { op, args } = node
-  const name = (op === 'call' || op === 'rcall') && Array.isArray(args) ? String(args[0]) : undefined
+  const name = (op === 'call' || op === 'rcall') && Array.isArray(args) ? args[0] : undefined
   if (name !== undefined && FORBIDDEN.has(name)) return `${name} is not allowed: it may take forever`
   const isWalk = op === 'rcall' && name !== undefined && WALKS.has(name)
   if (isWalk && isInWalk) return `${name} inside of another walk over a list is not allowed: it may take too long`

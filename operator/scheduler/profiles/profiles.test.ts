@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What SchedulerProfiles come to: which filters and weighers, in which order, and what of expressions is refused before it is evaluated.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { parse } from 'yaml'
+import { readCrds } from '../../../crds/suite/schema.ts'
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
 import { ALL_FILTERS, FIRST_FILTERS, LAST_FILTERS } from '../filters/all.ts'
 import { DEFAULT_POLICY, policyOf } from '../policy.ts'
@@ -61,9 +59,10 @@ describe('filters and weighers', () => {
     ['filters', ALL_FILTERS],
     ['weighers', ALL_WEIGHERS],
   ])('the schema knows the same %s', (field, all) => {
-    const crd = parse(readFileSync(join(import.meta.dirname, '../../../crds/schedulerprofiles.yaml'), 'utf8'))
-    const { items } = crd.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties[field]
-    expect((items.enum ?? items.properties.name.enum).sort()).toEqual(namesOf(all).sort())
+    const crd = readCrds().find(({ spec }) => spec.names.kind === 'SchedulerProfile')
+    const listed = crd?.spec.versions[0]?.schema.openAPIV3Schema.properties?.['spec']?.properties?.[field]?.items
+    const names = listed?.enum ?? listed?.properties?.['name']?.enum ?? []
+    expect([...names].sort()).toEqual(namesOf(all).sort())
   })
   test('what it says to them is what they go by', () => {
     const images = [{ namespace: 'images', name: 'windows' }]
