@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PlacementRequest } from './request.ts'
-
 /** What a profile says to filters and weighers, with Nova's defaults. */
 export interface FilterSettings {
   maxInstancesPerHost: number
@@ -19,6 +17,6 @@ export interface Isolation {
 
 export const DEFAULT_SETTINGS: FilterSettings = { maxInstancesPerHost: 50, maxIoOpsPerHost: 8 }
 
-export function settingsOf({ settings = DEFAULT_SETTINGS }: Pick<PlacementRequest, 'settings'>): FilterSettings {
+export function settingsOf({ settings = DEFAULT_SETTINGS }: { settings?: FilterSettings }): FilterSettings {
   return settings
 }
