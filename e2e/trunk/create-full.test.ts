@@ -2,12 +2,12 @@
 // Guests on two nodes, one on a tap and one that shares memory with a switch on DPDK, talk by VLANs of their interfaces to other networks;
 // Ports come and go while they run, and move with their parent.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { INSTANCE, PORT, TRUNK } from '../../lib/api/kinds.ts'
-import type { Instance, Port, Trunk } from '../../lib/api/types.ts'
+import { INSTANCE, PORT, REACHABILITY, TRUNK } from '../../lib/api/kinds.ts'
+import type { Instance, Port, Reachability, Trunk } from '../../lib/api/types.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
-import { waitForGone, waitForObject, waitUntilTrue } from '../harness/wait.ts'
+import { waitForGone, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const MTU = 1442
 let project: Project
@@ -88,6 +88,17 @@ test('what they send with the tag comes in at the subport, with its address, MTU
   await untilPings(far, nearBlue, 'yes')
   expect(await pings(near, farBlue, MTU - 28)).toBe('yes')
   expect(await door.ssh(near, `wget -q -T 5 -O - http://${farBlue}/`)).toBe('far')
+  // A probe of a Port goes the way of its interface: by a tap with a tag, and without one and with one by shared memory.
+  const probe = async (source: string, destination: string) => {
+    const at = project.at(`from-${source}`)
+    const ends = { source: { portRef: { name: source } }, destination: { portRef: { name: destination } } }
+    await project.create(REACHABILITY, draft.reachability(at, { ...ends, verify: true }))
+    const { status } = await waitForReady<Reachability>(project.test.client, REACHABILITY, at)
+    return [status?.reachable, status?.probe?.result, status?.probe?.answeredBy]
+  }
+  expect(await probe('near-blue', 'far-blue')).toEqual([true, 'Answered', farBlue])
+  expect(await probe('far-blue', 'near-blue')).toEqual([true, 'Answered', nearBlue])
+  expect(await probe('far-eth', 'near-eth')).toEqual([true, 'Answered', await addressOfPort('near-eth')])
   // The route to the metadata service is the VLAN's by now.
   const metadata = 'http://169.254.169.254/openstack/latest'
   expect(await door.ssh(near, 'ip route get 169.254.169.254')).toContain('dev eth0.100')
