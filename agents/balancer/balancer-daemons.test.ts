@@ -149,7 +149,7 @@ test('a unit takes only so much of its node', async () => {
   await new BalancerDaemons(fakeLaunch).ensure(specOf('10.0.0.50'), placeOf(), signal)
   for (const daemon of launched)
     expect(systemdCommand(daemon)).toEqual(
-      expect.arrayContaining(['--property=MemoryMax=25%', '--property=TasksMax=64']),
+      expect.arrayContaining(['--property=MemoryMax=3G', '--property=TasksMax=64']),
     )
 })
 

@@ -14,7 +14,7 @@ import { ipInside } from '../network/veth-namespace.ts'
 import { findProcess, terminate, waitForExit, type DaemonProcess } from '../daemons/daemon-process.ts'
 import type { Launch } from '../daemons/launcher.ts'
 import type { CertificateFiles } from './certificate-files.ts'
-import { renderHaproxy } from './haproxy-config.ts'
+import { MEMORY_LIMIT, renderHaproxy } from './haproxy-config.ts'
 import { reloadHaproxy } from './haproxy-reload.ts'
 import { renderKeepalived } from './keepalived-config.ts'
 import { isLoaded, load } from './loaded-config.ts'
@@ -27,7 +27,7 @@ const LOOK_TIMEOUT_MS = 3000
 /** Each reload leaves a worker behind that ends with its last connection. */
 const RELOAD_GAP_MS = 5000
 /** Four workers of three threads, their master, and what starts. */
-const LIMITS = { memory: '25%', tasks: 64 }
+const LIMITS = { memory: MEMORY_LIMIT, tasks: 64 }
 /** Debian's, empty. */
 const CHROOT = '/var/lib/haproxy'
 const PROGRAMS = ['haproxy', 'keepalived'] as const

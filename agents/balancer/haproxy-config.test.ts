@@ -48,12 +48,27 @@ const spec: BalancerSpec = {
 const render = (more: Partial<BalancerSpec> = {}) =>
   renderHaproxy({ ...spec, ...more }, { chroot: '/var/lib/haproxy', stateFile: '/run/x/servers' }).split('\n')
 
-/** Ours, with a `$` of its own. */
-const HOST_LINE = "http-request set-var(txn.host) 'req.hdr(host),regsub(:[0-9]*$,),regsub([.]$,),lower'"
+/** Ours, each with a `$` of its own. */
+const PERCENT_LINE = "http-request return status 400 if { path -m reg -- '%([^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)' }"
+const HOST_LINES = [
+  "http-request return status 400 if { req.fhdr(host) -m found } !{ req.fhdr(host) -m reg -- '^([0-9A-Za-z_-]+([.][0-9A-Za-z_-]+)*[.]?|[[][0-9A-Fa-f:.]+[]])(:[0-9]*)?$' }",
+  "http-request set-var(txn.host) 'req.fhdr(host),regsub(:[0-9]*$,),regsub([.]$,),lower'",
+]
 
 describe('what HAProxy is told', () => {
   test.each([
     ['it runs as nobody in an empty root', 'user haproxy', 'chroot /var/lib/haproxy'],
+    [
+      'HTTP/2 is bounded, and so is what all hold together',
+      'tune.h2.max-concurrent-streams 16',
+      'tune.buffers.limit 16384',
+    ],
+    [
+      'a Host is a name or an address, and only one',
+      ...HOST_LINES,
+      'http-request return status 400 if { req.fhdr_cnt(host) gt 1 }',
+    ],
+    ['a percent sign of a path begins a sequence', PERCENT_LINE],
     ['a listener', 'frontend web', 'bind 0.0.0.0:80', 'default_backend web'],
     ['who asks is said by us alone', 'http-request del-header X-Forwarded-For', 'option forwardfor'],
     ['a prefix is of whole segments', "acl path0 path -m str -- '/api'", "acl path0 path -m beg -- '/api/'"],
@@ -77,6 +92,13 @@ describe('what HAProxy is told', () => {
     ['the request of a probe', "http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host h.example"],
     ['PROXY protocol, by IPv6', 'server fd00::5_80 ipv6@fd00::5:80 send-proxy-v2'],
   ])('%s', (_, ...lines) => expect(render()).toEqual(expect.arrayContaining(lines)))
+
+  test('all listeners together have no more connections than memory', () => {
+    const [web] = spec.listeners as [BalancerSpec['listeners'][number]]
+    const ofThese = (...names: string[]) => render({ listeners: names.map((name) => ({ ...web, name })) })
+    expect(ofThese('web', 'b').filter((line) => line.startsWith('maxconn '))).toEqual(Array(3).fill('maxconn 2000'))
+    expect(render({ listeners: [{ ...web, maxConnections: 10 }] })).toContain('maxconn 10')
+  })
 
   test('in an IPv6 Subnet it listens by IPv6', () => {
     const port = { ...spec.port, addresses: [{ address: 'fd00::11', prefixLength: 64 }] }
@@ -115,7 +137,9 @@ describe('what HAProxy is told', () => {
           if (!judged.success) return
           taken++
           const lines = renderHaproxy(judged.data, { chroot: '/c', stateFile: '/s' }).split('\n')
-          expect(lines.filter((line) => line !== HOST_LINE).join('\n')).not.toMatch(/["\\#$\t\r\0]|%\[env/)
+          expect(lines.filter((line) => ![PERCENT_LINE, ...HOST_LINES].includes(line)).join('\n')).not.toMatch(
+            /["\\#$\t\r\0]|%\[env/,
+          )
           const plain = structuredClone(offered)
           if (where === 'host') plain.listeners[0]!.rules[0]!.hostnames = ['a', 'b.example']
           if (where === 'value')

@@ -32,14 +32,32 @@ export function serverName({ address, port }: { address: string; port: number })
   return `${address}_${port}`
 }
 
+/**
+ * What bounds the memory of a worker, and what its unit may have, together. A connection costs at most about 40 KiB with TLS, a request in it 10 KiB;
+ * what they hold of requests and answers is in buffers of 16 KiB, for which they wait when all are taken. One worker:
+ *
+ *   2000 connections * (40 KiB + 16 requests * 10 KiB)   391 MiB
+ *   16384 buffers * 16 KiB                               256 MiB
+ *   the program, its configuration and certificates       50 MiB
+ *
+ * 697 MiB. After reloads there are up to four, each with connections of its own: 2788 MiB. The rest is for the master process and the kernel's socket
+ * buffers, which shrink under pressure.
+ */
+const MOST = { connections: 2000, requestsOfConnection: 16, buffers: 16_384, reloads: 3 }
+/** systemd.resource-control(5), MemoryMax. */
+export const MEMORY_LIMIT = '3G'
+
 function global({ listeners }: BalancerSpec, { chroot, stateFile }: ConfigPlace): string[] {
-  const most = listeners.reduce((sum, { maxConnections }) => sum + maxConnections, 0)
+  const wanted = listeners.reduce((sum, { maxConnections }) => sum + maxConnections, 0)
   return [
     'global',
     ...['user haproxy', 'group haproxy', `chroot ${chroot}`, 'nbthread 2'],
     // A worker that keeps old connections after a reload ends some day, and after three more reloads.
-    ...['hard-stop-after 1h', 'mworker-max-reloads 3'],
-    ...[`maxconn ${most}`, `server-state-file ${stateFile}`],
+    ...['hard-stop-after 1h', `mworker-max-reloads ${MOST.reloads}`],
+    ...[`maxconn ${Math.min(wanted, MOST.connections)}`, `tune.buffers.limit ${MOST.buffers}`],
+    // The name that 2.6 has, too. HTTP/2 is spoken by cleartext listeners as well, to who begins with it.
+    `tune.h2.max-concurrent-streams ${MOST.requestsOfConnection}`,
+    `server-state-file ${stateFile}`,
     ...tlsGlobal(listeners),
     // `normalize-uri` counts as experimental.
     ...(listeners.some(({ rules }) => rules.length > 0) ? ['expose-experimental-directives'] : []),

@@ -28,6 +28,15 @@ test.each<[object, ReturnType<typeof at>, string]>([
   expect(redirectTo(action, entrance)).toBe(location)
 })
 
+test('a redirect that keeps the host needs one', () => {
+  const of = (action: object) =>
+    renderRules([{ hostnames: [], paths: [], action: { type: 'redirect', statusCode: 302, ...action } }], at(80))
+  const nowhere = 'http-request return status 400 if { var(txn.rule) -m int 0 } !{ req.fhdr(host) -m found }'
+  const lines = of({ scheme: 'https' })
+  expect(lines[lines.findIndex((line) => line.includes(' redirect ')) - 1]).toBe(nowhere)
+  expect(of({ hostname: 'b.example' })).not.toContain(nowhere)
+})
+
 test.each([
   ['/api', ["-m str -- '/api'", "-m beg -- '/api/'"]],
   ['/api/', ["-m str -- '/api'", "-m beg -- '/api/'"]],

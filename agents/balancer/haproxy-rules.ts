@@ -29,16 +29,26 @@ export function quoted(text: string): string {
   return `'${text}'`
 }
 
+/** A hostname or an address (RFC 9110, 7.2), whole: no list, no second port, nothing that ends the authority of a URI. */
+const HOST = '^([0-9A-Za-z_-]+([.][0-9A-Za-z_-]+)*[.]?|[[][0-9A-Fa-f:.]+[]])(:[0-9]*)?$'
+
+/** A percent sign that begins no sequence: what is decoded next to it could be one, as in `/%%36%31`. */
+const NO_SEQUENCE = '%([^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)'
+
 /**
- * Rules judge what a member would see: `/a/../b` and `/%62` are `/b`. Of the Host header neither the port counts nor the dot of a whole name; an IPv6
- * address keeps its brackets.
+ * Rules judge what a member would see: `/a/../b` and `/%62` are `/b`. `strict` of normalize-uri would refuse by the query as well, where a lone percent
+ * sign is usual and nothing is judged. Of the Host header neither the port counts nor the dot of a whole name; an IPv6 address keeps its brackets.
+ * `fhdr` is the whole header, where `hdr` would be what stands after its last comma.
  */
 const NORMAL = [
+  `http-request return status 400 if { req.fhdr(host) -m found } !{ req.fhdr(host) -m reg -- ${quoted(HOST)} }`,
+  'http-request return status 400 if { req.fhdr_cnt(host) gt 1 }',
+  `http-request return status 400 if { path -m reg -- ${quoted(NO_SEQUENCE)} }`,
   'http-request normalize-uri percent-decode-unreserved',
   'http-request normalize-uri path-strip-dot',
   'http-request normalize-uri path-strip-dotdot full',
   'http-request normalize-uri path-merge-slashes',
-  `http-request set-var(txn.host) ${quoted('req.hdr(host),regsub(:[0-9]*$,),regsub([.]$,),lower')}`,
+  `http-request set-var(txn.host) ${quoted('req.fhdr(host),regsub(:[0-9]*$,),regsub([.]$,),lower')}`,
 ]
 
 function matchOf({ hostnames, paths }: BalancerRule, i: number): string[] {
@@ -71,7 +81,12 @@ function actionOf({ action }: BalancerRule, i: number, entrance: Entrance): stri
       const to = `${authorityOf(action, entrance)}${action.path ?? '%[path]'}`
       const redirect = (location: string, when: string) =>
         `http-request redirect location ${quoted(location)} code ${action.statusCode} if ${isIt}${when}`
-      return [redirect(`${to}?%[query]`, ' { query -m found }'), redirect(to, '')]
+      // HTTP/1.0 needs no Host, and then there is nowhere to go.
+      const nowhere = `http-request return status 400 if ${isIt} !{ req.fhdr(host) -m found }`
+      return [
+        ...(action.hostname === undefined ? [nowhere] : []),
+        ...[redirect(`${to}?%[query]`, ' { query -m found }'), redirect(to, '')],
+      ]
     }
   }
 }

@@ -142,6 +142,45 @@ test('by hostname: exact, one label or more, whatever the case, port and last do
     expect([host, await who(host)]).toEqual([host, 'web'])
 }, 60_000)
 
+test('a Host that is no name or address is refused, and goes round no rule by hostname', async () => {
+  const noPath = { scheme: 'https' as const, statusCode: 302 as const }
+  await follow([
+    rule(refuse(), { hostnames: ['secret.example'] }),
+    rule({ type: 'redirect', ...noPath }, { paths: [{ type: 'PathPrefix', value: '/tls' }] }),
+  ])
+  for (const host of ['secret.example', 'secret.example.', 'Secret.example:80', 'secret.example.:80'])
+    expect([host, await seenBy('/', host)]).toEqual([host, '403'])
+  for (const host of [
+    'secret.example,x',
+    'x,secret.example',
+    'secret.example..',
+    'secret.example:80:80',
+    'secret%2eexample',
+    'evil.com/?',
+    'evil.com#',
+    'a@evil.com',
+    '.secret.example',
+    '[fd00::1',
+  ]) {
+    const { status, location } = await ask('/tls', host)
+    expect([host, status, location]).toEqual([host, '400', ''])
+  }
+  // HTTP/1.0 needs no Host.
+  const old = async (path: string) =>
+    (
+      await run(
+        ...['curl', '-s', '-m', '3', '-0', '-H', 'Host:', '-o', '/dev/null', '-w', '%{http_code}'],
+        `http://${SHARED}${path}`,
+      )
+    ).trim()
+  expect([await old('/'), await old('/tls')]).toEqual(['200', '400'])
+}, 60_000)
+
+test('a connection of HTTP/2 has sixteen requests at a time, without TLS, too', async () => {
+  const program = `const client = require('node:http2').connect('http://${SHARED}'); client.on('remoteSettings', ({ maxConcurrentStreams }) => { console.log(maxConcurrentStreams); client.destroy() })`
+  expect((await run('/opt/nephele/bin/node', '-e', program)).trim()).toBe('16')
+}, 30_000)
+
 test('by path: whole segments, and nothing goes round a refusal by another spelling', async () => {
   await follow([
     rule(refuse(), { paths: [{ type: 'PathPrefix', value: '/private' }] }),
@@ -165,7 +204,24 @@ test('by path: whole segments, and nothing goes round a refusal by another spell
     '/a/%2e%2e/private/x',
   ]
   for (const path of spellings) expect([path, await seenBy(path)]).toEqual([path, '403'])
+  // Decoded once, each would be another spelling.
+  for (const path of [
+    '/%%37%30rivate/x',
+    '/a/%%32e%%32e/private/x',
+    '/%%70rivate',
+    '/x%',
+    '/x%4',
+    '/x%zz',
+    '/x%4%35?y',
+  ])
+    expect([path, await seenBy(path)]).toEqual([path, '400'])
   for (const [path, got] of [
+    ['/private%2fx', 'web shop.example /private%2fx'],
+    ['/private;x', 'web shop.example /private;x'],
+    ['/private\\x', 'web shop.example /private\\x'],
+    ['/Private', 'web shop.example /Private'],
+    ['/v1?a=%zz&b=100%', 'api shop.example /v1?a=%zz&b=100%'],
+    ['/v1?a=/../%62%2f', 'api shop.example /v1?a=/../b%2f'],
     ['/v1', 'api shop.example /v1'],
     ['/v1/a?b=/private', 'api shop.example /v1/a?b=/private'],
     ['/v2', 'api shop.example /v2'],
