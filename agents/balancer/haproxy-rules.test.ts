@@ -28,6 +28,14 @@ test.each<[object, ReturnType<typeof at>, string]>([
   expect(redirectTo(action, entrance)).toBe(location)
 })
 
+test('a name in the first line of a request is none without a Host', () => {
+  const rule: BalancerRule = { hostnames: [], paths: [], action: { type: 'reject', statusCode: 403 } }
+  const first = 'http-request return status 400 if !{ req.fhdr(host) -m found } !{ url -m beg / }'
+  const lines = renderRules([rule], at(80))
+  expect(lines).toContain(first)
+  expect(lines.indexOf(first)).toBeLessThan(lines.findIndex((line) => line.includes('txn.rule')))
+})
+
 test('a redirect that keeps the host needs one', () => {
   const of = (action: object) =>
     renderRules([{ hostnames: [], paths: [], action: { type: 'redirect', statusCode: 302, ...action } }], at(80))

@@ -43,6 +43,8 @@ const NO_SEQUENCE = '%([^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)'
 const NORMAL = [
   `http-request return status 400 if { req.fhdr(host) -m found } !{ req.fhdr(host) -m reg -- ${quoted(HOST)} }`,
   'http-request return status 400 if { req.fhdr_cnt(host) gt 1 }',
+  // HTTP/1.0 needs no Host, and would have a name that no rule looks at in `GET http://name/`. Elsewhere HAProxy sees to it that both are the same.
+  'http-request return status 400 if !{ req.fhdr(host) -m found } !{ url -m beg / }',
   `http-request return status 400 if { path -m reg -- ${quoted(NO_SEQUENCE)} }`,
   'http-request normalize-uri percent-decode-unreserved',
   'http-request normalize-uri path-strip-dot',

@@ -165,15 +165,15 @@ test('a Host that is no name or address is refused, and goes round no rule by ho
     const { status, location } = await ask('/tls', host)
     expect([host, status, location]).toEqual([host, '400', ''])
   }
-  // HTTP/1.0 needs no Host.
-  const old = async (path: string) =>
+  // HTTP/1.0 needs no Host, and may have a name in its first line.
+  const old = async (target: string) =>
     (
       await run(
         ...['curl', '-s', '-m', '3', '-0', '-H', 'Host:', '-o', '/dev/null', '-w', '%{http_code}'],
-        `http://${SHARED}${path}`,
+        ...['--request-target', target, `http://${SHARED}`],
       )
     ).trim()
-  expect([await old('/'), await old('/tls')]).toEqual(['200', '400'])
+  expect([await old('/'), await old('/tls'), await old('http://secret.example/')]).toEqual(['200', '400', '400'])
 }, 60_000)
 
 test('a connection of HTTP/2 has sixteen requests at a time, without TLS, too', async () => {
