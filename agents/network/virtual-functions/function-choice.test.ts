@@ -36,6 +36,7 @@ describe('what a function serves for', () => {
       false,
     ],
     ['one behind a macvtap device of ours', { uppers: ['macvtap0'] }, record, true, true],
+    ['one of ours that the host uses, too', { uppers: ['macvtap0', 'bond0'] }, record, false, false],
     ['the same without IOMMU', { uppers: ['macvtap0'], hasIommu: false }, record, false, true],
   ])('%s', (_, more, of, direct, macvtap) => {
     expect(abilitiesOf(made('a', more as Partial<VirtualFunction>), of)).toEqual({ direct, macvtap })

@@ -15,14 +15,32 @@ export interface FunctionRecord {
 
 type Abilities = Record<FunctionKind, boolean>
 
+/** Devices of these names libvirt makes of the interface of a guest's function. */
+const isOfGuest = (upper: string): boolean => /^macvtap\d+$/.test(upper)
+
+/** The node has made it part of something of its own, such as a bond: none of ours may have it. */
+export function isUsedByHost({ uppers }: VirtualFunction): boolean {
+  return uppers.some((upper) => !isOfGuest(upper))
+}
+
+/** Somebody has taken its interface into another network namespace; for a moment also while it changes hands. */
+export function isElsewhere(one: VirtualFunction): boolean {
+  return one.interface === undefined && one.driver !== undefined && !hasGuestDriver(one)
+}
+
+/** A guest has it now. True also of one that the node always keeps for guests: it looks the same. */
+export function isInGuest(one: VirtualFunction): boolean {
+  return hasGuestDriver(one) || one.uppers.some(isOfGuest)
+}
+
 /** @param record of the port that has it */
 export function abilitiesOf(one: VirtualFunction, record?: FunctionRecord): Abilities {
   const hasInterface = one.interface !== undefined || record?.interface !== undefined
+  if (record && isUsedByHost(one)) return { direct: false, macvtap: false }
   if (record) return { direct: one.hasIommu, macvtap: hasInterface }
-  // The node itself uses it; or somebody has taken its interface into another network namespace.
+  // The node itself uses it.
   const isUsed = one.uppers.length > 0
-  const isElsewhere = !hasInterface && one.driver !== undefined && !hasGuestDriver(one)
-  if (isUsed || isElsewhere) return { direct: false, macvtap: false }
+  if (isUsed || isElsewhere(one)) return { direct: false, macvtap: false }
   return { direct: one.hasIommu, macvtap: hasInterface }
 }
 

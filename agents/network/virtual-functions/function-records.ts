@@ -14,14 +14,21 @@ const FILE = /^([a-z0-9][a-z0-9-]{0,62})\.json$/
 export class FunctionRecords {
   readonly #folder: string
   #records: Map<string, FunctionRecord> | undefined
+  #unreadable = new Map<string, string>()
 
   constructor(folder: string) {
     this.#folder = folder
   }
 
-  /** By UID of the port. A file that cannot be parsed counts as absent: the hypervisor gives no function to two machines. */
+  /** By UID of the port. Some port has a function of which this does not tell, while there are unreadable ones. */
   async read(): Promise<ReadonlyMap<string, FunctionRecord>> {
     return this.#read()
+  }
+
+  /** Files that cannot be parsed, by UID of the port: which functions these have is not known. Looked at again until there are none. */
+  async unreadable(): Promise<ReadonlyMap<string, string>> {
+    await this.#read()
+    return this.#unreadable
   }
 
   /** Durable when it resolves. */
@@ -36,21 +43,28 @@ export class FunctionRecords {
   /** Absent is success. */
   async remove(portUid: string): Promise<void> {
     const records = await this.#read()
-    if (!records.has(portUid)) return
+    if (!records.has(portUid) && !this.#unreadable.has(portUid)) return
     await rm(this.#fileOf(portUid), { force: true })
     records.delete(portUid)
+    this.#unreadable.delete(portUid)
   }
 
   async #read(): Promise<Map<string, FunctionRecord>> {
     if (this.#records) return this.#records
     const records = new Map<string, FunctionRecord>()
+    const unreadable = new Map<string, string>()
     for (const name of await unlessMissing(() => readdir(this.#folder), [])) {
       const portUid = FILE.exec(name)?.[1]
       const text = portUid === undefined ? undefined : await readIfThere(join(this.#folder, name))
       const record = text === undefined ? undefined : parse(text)
-      if (portUid !== undefined && record) records.set(portUid, record)
+      if (portUid === undefined || text === undefined) continue
+      if (record) records.set(portUid, record)
+      else unreadable.set(portUid, join(this.#folder, name))
     }
-    this.#records = records
+    // Another has read them meanwhile, and perhaps written since.
+    if (this.#records) return this.#records
+    this.#unreadable = unreadable
+    this.#records = unreadable.size === 0 ? records : undefined
     return records
   }
 

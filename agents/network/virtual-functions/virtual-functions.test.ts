@@ -42,10 +42,47 @@ describe('a port', () => {
     expect(await addressOf('p3', again)).toBe(had[0])
     expect([...(await again.list()).keys()].sort()).toEqual(['p2', 'p3'])
   })
-  test('keeps it while its guest has it, and when the card is no longer written in the ProviderNetwork', async () => {
+  test('keeps it while its guest has it, also before the node’s document is here', async () => {
     const had = await addressOf('p1')
     sysfs.put({ address: had, driver: 'vfio-pci' })
-    expect(await addressOf('p1', agent([]))).toBe(had)
+    expect(await addressOf('p1', agent())).toBe(had)
+    const untold = agent()
+    untold.want(undefined)
+    expect(await addressOf('p1', untold)).toBe(had)
+  })
+  const another = [
+    { name: 'dc', interface: 'ens2', physicalFunctions: ['ens2'] },
+    { name: 'dmz', interface: 'ens1f0', physicalFunctions: ['ens1f0'] },
+  ]
+  test.each<[string, typeof NETWORKS]>([
+    ['no longer written in the ProviderNetwork', []],
+    ['another physical network’s', another],
+  ])('whose card is %s says so while a guest has its function, which is another’s only after that', async (_, now) => {
+    const had = await addressOf('p1')
+    sysfs.card('ens2', '0000:04:00.0', [{ address: '0000:04:10.0', interface: 'ens2v0' }])
+    sysfs.put({ address: had, driver: 'vfio-pci' })
+    const moved = agent(now)
+    await expect(addressOf('p1', moved)).rejects.toMatchObject({
+      reason: 'NoVirtualFunction',
+      message: expect.stringMatching(
+        /0000:03:10.0 is of no card that .* for physical network dc: .*make the Port anew/,
+      ),
+    })
+    sysfs.put({ address: had, interface: 'ens1f0v0' })
+    if (now.length > 0) expect(await addressOf('p1', moved)).toBe('0000:04:10.0')
+    else await expect(addressOf('p1', moved)).rejects.toThrow(/names no card of this node/)
+  })
+  test('gets another when the node has come to use its own, and none while a guest has that, too', async () => {
+    const had = await addressOf('p1')
+    sysfs.put({ address: had, interface: 'ens1f0v0', uppers: ['bond0'] })
+    const now = await addressOf('p1')
+    expect(now).not.toBe(had)
+    sysfs.put({ address: now, interface: 'ens1f0v1', uppers: ['macvtap0', 'vlan7'] })
+    await expect(functions.ensure('p1', 'macvtap', 'dc')).rejects.toThrow(
+      /in use by the node itself \(macvtap0, vlan7\)/,
+    )
+    sysfs.put({ address: now, driver: 'iavf' })
+    await expect(addressOf('p1')).rejects.toThrow(/in use by another/)
   })
   test('gets another when its own is no longer in the node', async () => {
     const had = await addressOf('p1')
@@ -60,12 +97,23 @@ describe('a port', () => {
     expect(readdirSync(folder)).toEqual([])
     expect([...(await agent().list())]).toEqual([])
   })
-  test('a file that is no record is nobody’s', async () => {
-    await addressOf('p1')
-    for (const [name, text] of Object.entries({ 'p2.json': '{"address":"../x"}', 'p3.json': '{', 'p4.json.x.new': '' }))
-      writeFileSync(join(folder, name), text)
-    expect([...(await agent().list()).keys()]).toEqual(['p1'])
-  })
+  test.each(['{"address":"../x"}', '{', ''])(
+    'whose record is %j frees nothing: none is given until that is mended',
+    async (text) => {
+      const had = await addressOf('p1')
+      const taken = await addressOf('p2')
+      for (const name of ['p2.json', 'p3.json.x.new']) writeFileSync(join(folder, name), text)
+      const again = agent()
+      const says = { reason: 'NoVirtualFunction', message: expect.stringContaining(join(folder, 'p2.json')) }
+      for (const port of ['p2', 'p3']) await expect(addressOf(port, again)).rejects.toMatchObject(says)
+      expect(await addressOf('p1', again)).toBe(had)
+      expect((await again.inventory())?.troubles).toEqual(new Map([['dc', says.message]]))
+      expect([...(await again.list()).keys()]).toEqual(['p1', 'p2'])
+      await again.release('p2')
+      expect(await addressOf('p3', again)).toBe(taken)
+      expect((await again.inventory())?.troubles).toEqual(new Map())
+    },
+  )
 })
 
 describe('there is none', () => {

@@ -4,7 +4,15 @@
 import type { NodeSpec, PciPool } from '../../../lib/contract/documents.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import type { Logger } from '../../../lib/log.ts'
-import { chooseFunction, countFunctions, type FunctionKind, type FunctionRecord } from './function-choice.ts'
+import {
+  chooseFunction,
+  countFunctions,
+  isElsewhere,
+  isInGuest,
+  isUsedByHost,
+  type FunctionKind,
+  type FunctionRecord,
+} from './function-choice.ts'
 import { FunctionRecords } from './function-records.ts'
 import { readCard, readFunction, type VirtualFunction } from './pci-functions.ts'
 
@@ -42,14 +50,21 @@ export class VirtualFunctions {
   }
 
   /**
-   * The port's function, as it is now; one is chosen and recorded if the port has none, or if its own is no longer in the node.
+   * The port's function, as it is now; one is chosen and recorded if the port has none. Its own it keeps only while that is of a card of the
+   * physical network and the node does not use it itself; otherwise it gets another, unless a guest has it.
    * @throws TransientError `NoVirtualFunction`
    */
   ensure(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
     return this.#inTurn(async () => {
       const record = (await this.#records.read()).get(portUid)
       const own = record && (await readFunction(record.address, this.#options.root))
-      return own ?? (await this.#give(portUid, kind, physicalNetwork))
+      if (!own) return this.#give(portUid, kind, physicalNetwork)
+      const why = await this.#whyNotKept(own, physicalNetwork)
+      if (why === undefined) return own
+      // One that changes hands is not given up: it is the port's again in a moment.
+      if (!isInGuest(own) && !isElsewhere(own)) return this.#give(portUid, kind, physicalNetwork)
+      const what = `the port's virtual function ${own.address} ${why}`
+      throw new TransientError('NoVirtualFunction', `${what}: undo that, or stop the machine and make the Port anew`)
     })
   }
 
@@ -59,26 +74,55 @@ export class VirtualFunctions {
   }
 
   /** By UID of the port. */
-  list(): Promise<ReadonlyMap<string, FunctionRecord>> {
-    return this.#records.read()
+  async list(): Promise<ReadonlyMap<string, Pick<FunctionRecord, 'address'>>> {
+    const records = await this.#records.read()
+    const unreadable = await this.#records.unreadable()
+    return new Map([
+      ...records,
+      ...[...unreadable].map(([uid, path]) => [uid, { address: `of record ${path}` }] as const),
+    ])
   }
 
   /** Undefined while it is not known what there should be. */
   async inventory(): Promise<FunctionInventory | undefined> {
     if (this.#wanted === undefined) return undefined
     const records = new Map([...(await this.#records.read()).values()].map((record) => [record.address, record]))
+    const unreadable = await this.#whyNothingIsGiven()
     const found = []
     const troubles = new Map<string, string>()
     for (const network of this.#wanted) {
       const { functions, trouble } = await this.#look(network)
       found.push({ physicalNetwork: network.name, functions })
-      if (trouble !== undefined) troubles.set(network.name, trouble)
+      const what = (network.physicalFunctions ?? []).length === 0 ? trouble : (unreadable ?? trouble)
+      if (what !== undefined) troubles.set(network.name, what)
     }
     return { devices: countFunctions(found, records), troubles }
   }
 
+  /** Undefined: it is the port's as before. */
+  async #whyNotKept(own: VirtualFunction, physicalNetwork: string): Promise<string | undefined> {
+    if (isUsedByHost(own)) return `is in use by the node itself (${own.uppers.join(', ')})`
+    if (isElsewhere(own)) return `is in use by another: its interface is not in the node's own network`
+    // Not told yet: what a guest has it keeps, and nothing is taken.
+    if (this.#wanted === undefined && isInGuest(own)) return undefined
+    const network = this.#wanted?.find(({ name }) => name === physicalNetwork)
+    const { functions } = network ? await this.#look(network) : { functions: [] }
+    if (functions.some(({ address }) => address === own.address)) return undefined
+    return `is of no card that physicalFunctions of the ProviderNetwork names for physical network ${physicalNetwork}`
+  }
+
+  /** Whose functions are free is not known while a record says nothing. */
+  async #whyNothingIsGiven(): Promise<string | undefined> {
+    const [first] = await this.#records.unreadable()
+    if (!first) return undefined
+    const [uid, path] = first
+    return `${path} on the node cannot be read, and so not which virtual function the Port with UID ${uid} has; none is given until it is mended: delete that Port, or write the file anew`
+  }
+
   async #give(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
     const records = await this.#records.read()
+    const unreadable = await this.#whyNothingIsGiven()
+    if (unreadable !== undefined) throw new TransientError('NoVirtualFunction', unreadable)
     const network = this.#wanted?.find(({ name }) => name === physicalNetwork)
     const { functions, trouble } = network ? await this.#look(network) : { functions: [] }
     const taken = new Set([...records].flatMap(([uid, { address }]) => (uid === portUid ? [] : [address])))
