@@ -9,7 +9,7 @@ import { addressesOf, askedServers, toResolverState, type AskedServers } from '.
 import { healthFolder, writeHealth } from './health-file.ts'
 import { NetworkListeners } from './network-listeners.ts'
 import { Resolver } from './resolver.ts'
-import { readServed, readUpstreams, resolverFolder } from './served-networks.ts'
+import { readServed, readUpstreams, resolverFolder, type NamedUpstreams } from './served-networks.ts'
 import { showPresence } from './presence.ts'
 import { probeServer, UpstreamHealth } from './upstream-health.ts'
 import { readResolvConf, Upstreams } from './upstreams.ts'
@@ -32,6 +32,9 @@ let changed = new AbortController()
 const watcher = watch(folder, () => changed.abort())
 watcher.on('error', (err) => log.warn({ err }, 'cannot watch the folder'))
 let known = ''
+let isRead = true
+/** Nobody is asked while the agent's word was never read. */
+let told: NamedUpstreams = { addresses: [], withoutUpstreams: [] }
 let asked: AskedServers | undefined
 const presence = showPresence(healthFolder(runDir)).catch((err: unknown) =>
   log.warn({ err }, 'the agent cannot see that a resolver runs'),
@@ -39,11 +42,21 @@ const presence = showPresence(healthFolder(runDir)).catch((err: unknown) =>
 const telling = tellHealth(healthFolder(runDir))
 while (!stop.signal.aborted) {
   changed = new AbortController()
-  const { addresses: ofCloud, ofProviderNetworks = [] } = await readUpstreams(folder)
+  const read = await readUpstreams(folder).catch((err: unknown) => {
+    if (isRead)
+      log.error({ err, folder }, 'upstreams.json cannot be read, and those before are asked: start the agent again')
+  })
+  isRead = read !== undefined
+  told = read ?? told
+  const { addresses: ofCloud, ofProviderNetworks = [], withoutUpstreams } = told
   const servers = ofCloud ?? readResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
   const named = JSON.stringify([servers, ofProviderNetworks])
   if (known !== (known = named)) log.info({ upstreams: servers, ofProviderNetworks }, 'name servers')
-  upstreams.set(servers, new Map(ofProviderNetworks.map((one) => [one.providerNetwork, one.upstreams])))
+  upstreams.set(
+    servers,
+    new Map(ofProviderNetworks.map((one) => [one.providerNetwork, one.upstreams])),
+    withoutUpstreams,
+  )
   const served = await readServed(folder)
   asked = askedServers({ from: ofCloud ? 'cloud' : 'node', upstreams: servers }, ofProviderNetworks, served)
   await listeners.follow(served, stop.signal)

@@ -10,7 +10,8 @@ beforeEach(async () => (folder = resolverFolder(await mkdtemp(join(tmpdir(), 're
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 test('what the agent says the resolver reads', async () => {
-  expect([await readServed(folder), await readUpstreams(folder)]).toEqual([new Map(), {}])
+  // Of no ProviderNetwork is anything known yet.
+  expect([await readServed(folder), await readUpstreams(folder)]).toEqual([new Map(), { withoutUpstreams: [] }])
   const agent = new ServedNetworks(folder)
   await agent.serve('net-1', { domain: 'a.example' })
   await agent.serve('net-2', { providerNetwork: 'dc' })
@@ -23,8 +24,8 @@ test('what the agent says the resolver reads', async () => {
   )
   expect(await readUpstreams(folder)).toEqual({ addresses: ['10.0.0.2'] })
   const ofProviderNetworks = [{ providerNetwork: 'dc', upstreams: ['fd00::2'] }]
-  await agent.setUpstreams({ ofProviderNetworks })
-  expect(await readUpstreams(folder)).toEqual({ ofProviderNetworks })
+  await agent.setUpstreams({ ofProviderNetworks, withoutUpstreams: ['lab'] })
+  expect(await readUpstreams(folder)).toEqual({ ofProviderNetworks, withoutUpstreams: ['lab'] })
   await agent.end('net-1')
   await agent.end('net-1')
   await agent.setUpstreams({})
@@ -34,6 +35,15 @@ test('what the agent says the resolver reads', async () => {
   await agent.serve('net-2', { providerNetwork: 'dc' })
   expect((await stat(join(folder, 'net-2.json'), { bigint: true })).mtimeNs).toBe(mtimeNs)
 })
+
+test.each(['', '{', '{"ofProviderNetworks":7}'])(
+  'servers that cannot be read are not the same as none: %j',
+  async (text) => {
+    await new ServedNetworks(folder).setUpstreams({})
+    await writeFile(join(folder, 'upstreams.json'), text)
+    await expect(readUpstreams(folder)).rejects.toThrow()
+  },
+)
 
 test('what is no network of ours is left out', async () => {
   await new ServedNetworks(folder).serve('net-1', {})

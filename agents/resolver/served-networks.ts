@@ -4,8 +4,8 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { MOST_WITH_UPSTREAMS } from '../../lib/contract/specs.ts'
-import { unlessMissing, writeWhole } from '../../lib/durable-files.ts'
+import { MOST_WITH_UPSTREAMS, MOST_WITHOUT_UPSTREAMS } from '../../lib/contract/specs.ts'
+import { readIfThere, unlessMissing, writeWhole } from '../../lib/durable-files.ts'
 
 const UPSTREAMS = 'upstreams.json'
 const SUFFIX = '.json'
@@ -27,6 +27,8 @@ const NamedUpstreams = z.looseObject({
     .array(z.looseObject({ providerNetwork: z.string().max(253), upstreams: servers }))
     .max(MOST_WITH_UPSTREAMS)
     .optional(),
+  /** ProviderNetworks that name none. Absent: all that are not above. */
+  withoutUpstreams: z.array(z.string().max(253)).max(MOST_WITHOUT_UPSTREAMS).optional(),
 })
 /** Name servers, as the agent names them. */
 export type NamedUpstreams = z.infer<typeof NamedUpstreams>
@@ -54,10 +56,9 @@ export class ServedNetworks {
     await rm(join(this.#folder, fileOf(networkUid)), { force: true })
   }
 
-  async setUpstreams(named: NamedUpstreams): Promise<void> {
-    if (named.addresses ?? named.ofProviderNetworks) return this.#write(UPSTREAMS, named)
-    this.#written.delete(UPSTREAMS)
-    await rm(join(this.#folder, UPSTREAMS), { force: true })
+  /** Written also when none are named: without the file the resolver asks nobody for networks on ProviderNetworks. */
+  setUpstreams(named: NamedUpstreams): Promise<void> {
+    return this.#write(UPSTREAMS, named)
   }
 
   async #write(name: string, content: object): Promise<void> {
@@ -86,9 +87,13 @@ export async function readServed(folder: string): Promise<Map<string, ServedNetw
   return served
 }
 
-/** Empty where the agent named none. */
+/**
+ * Before the agent has said anything: of no ProviderNetwork is it known which servers it names.
+ * @throws an error when the file is there and says nothing: whom to ask is not known, and it may be nobody
+ */
 export async function readUpstreams(folder: string): Promise<NamedUpstreams> {
-  return (await readAs(join(folder, UPSTREAMS), NamedUpstreams)) ?? {}
+  const text = await readIfThere(join(folder, UPSTREAMS))
+  return text === undefined ? { withoutUpstreams: [] } : NamedUpstreams.parse(JSON.parse(text))
 }
 
 async function readAs<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {

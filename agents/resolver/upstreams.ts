@@ -21,14 +21,23 @@ export class Upstreams {
   readonly #avoided = new Map<string, number>()
   #addresses: readonly string[] = []
   #ofProviderNetworks: ReadonlyMap<string, readonly string[]> = new Map()
+  #without: ReadonlySet<string> | undefined
 
   constructor(port = 53) {
     this.#port = port
   }
 
-  /** @param ofProviderNetworks by name: in place of the first, for networks on these; empty: nobody is asked */
-  set(addresses: readonly string[], ofProviderNetworks: ReadonlyMap<string, readonly string[]> = new Map()): void {
+  /**
+   * @param ofProviderNetworks by name: in place of the first, for networks on these; empty: nobody is asked
+   * @param without ProviderNetworks that name none; nobody is asked for networks on one that is neither here nor above. Undefined: all others
+   */
+  set(
+    addresses: readonly string[],
+    ofProviderNetworks: ReadonlyMap<string, readonly string[]> = new Map(),
+    without?: readonly string[],
+  ): void {
     this.#addresses = addresses.slice(0, MOST)
+    this.#without = without && new Set(without)
     this.#ofProviderNetworks = ofProviderNetworks
     const named = new Set([...addresses, ...[...ofProviderNetworks.values()].flat()])
     for (const address of this.#avoided.keys()) if (!named.has(address)) this.#avoided.delete(address)
@@ -36,11 +45,18 @@ export class Upstreams {
 
   /** @param providerNetwork that the network of the asker is on */
   inOrder(nowMs: number, providerNetwork?: string): NameServer[] {
-    const own = providerNetwork === undefined ? undefined : this.#ofProviderNetworks.get(providerNetwork)
-    const addresses = own?.slice(0, MOST) ?? this.#addresses
+    const addresses = providerNetwork === undefined ? this.#addresses : this.#addressesOf(providerNetwork)
     const isAvoided = (address: string): boolean => (this.#avoided.get(address) ?? -Infinity) > nowMs
     const [last, first] = [addresses.filter(isAvoided), addresses.filter((a) => !isAvoided(a))]
     return [...first, ...last].map((address) => ({ address, port: this.#port }))
+  }
+
+  #addressesOf(providerNetwork: string): readonly string[] {
+    const own = this.#ofProviderNetworks.get(providerNetwork)
+    if (own) return own.slice(0, MOST)
+    // It may be one that lets nobody be asked.
+    const isKnown = this.#without?.has(providerNetwork) ?? true
+    return isKnown ? this.#addresses : []
   }
 
   /** Those that lately left a question open. */

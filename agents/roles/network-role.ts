@@ -183,6 +183,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
       await served.setUpstreams({
         ...(spec.dnsUpstreams ? { addresses: spec.dnsUpstreams } : {}),
         ...(spec.dnsUpstreamsOf ? { ofProviderNetworks: spec.dnsUpstreamsOf } : {}),
+        ...(spec.withoutDnsUpstreams ? { withoutUpstreams: spec.withoutDnsUpstreams } : {}),
       })
     },
     stop: async () => {

@@ -6,6 +6,8 @@ import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid }
 const dnsServers = z.array(z.union([z.ipv4(), z.ipv6()])).max(3)
 /** ProviderNetworks on one node: 64 physical networks, each flat and by VLAN. */
 export const MOST_WITH_UPSTREAMS = 128
+/** ProviderNetworks of the whole cloud. */
+export const MOST_WITHOUT_UPSTREAMS = 1024
 
 /** Roles and configuration of one node. */
 export const NodeSpec = z.looseObject({
@@ -60,6 +62,11 @@ export const NodeSpec = z.looseObject({
     .array(z.looseObject({ providerNetwork: z.string().max(253), upstreams: dnsServers }))
     .max(MOST_WITH_UPSTREAMS)
     .optional(),
+  /**
+   * ProviderNetworks that name none: guests on these ask dnsUpstreams. Guests on one that is in neither list ask nobody. Absent, from an older
+   * operator: all that dnsUpstreamsOf leaves out.
+   */
+  withoutDnsUpstreams: z.array(z.string().max(253)).max(MOST_WITHOUT_UPSTREAMS).optional(),
   /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
   /** The Cloud's spec.images; absent: the agent's defaults. */

@@ -21,16 +21,19 @@ test('a change of spec.dns.upstreams is told to each node that is connected, and
     [...c.operator.world.bus.desired.documents.values()].filter((d): d is PresentDocument => !d.tombstone)
   const told = () =>
     Object.fromEntries(documents().flatMap((d) => (d.kind === 'node' ? [[d.node, d.spec.dnsUpstreamsOf]] : [])))
+  const without = () => documents().flatMap((d) => (d.kind === 'node' ? (d.spec.withoutDnsUpstreams ?? []) : []))
   const ports = () => documents().filter((d) => d.kind === 'port')
   expect(ports().map((d) => d.kind === 'port' && d.spec.providerNetwork)).toEqual(
     expect.arrayContaining(['dc', undefined]),
   )
   expect(told()).toEqual({ c1: undefined, c2: undefined, s1: undefined })
+  expect(without()).toEqual(['dc', 'dc'])
   const before = structuredClone(ports())
   for (const upstreams of [['fd00::2', '10.0.0.2'], []]) {
     c.set('providerNetworks', 'dc', { dns: { upstreams } })
     await c.operator.rest()
     expect(told()).toEqual({ c1: [{ providerNetwork: 'dc', upstreams }], c2: undefined, s1: undefined })
+    expect(without()).toEqual([])
   }
   c.set('providerNetworks', 'dc', { dns: undefined })
   await c.operator.rest()

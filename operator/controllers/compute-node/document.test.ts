@@ -27,6 +27,7 @@ describe('its document', () => {
       spec: {
         roles: { compute: 'libvirt', gateway: false, storage: false, image: false },
         physicalNetworks: [],
+        withoutDnsUpstreams: [],
         reserved: { cpus: 0, memoryMiB: 1024, diskGiB: 0 },
         pools: [],
       },
@@ -78,14 +79,19 @@ describe('its document', () => {
       }),
     ]
     const told = (more: object) =>
-      nodeDocument(computeNode(), { ...parts, providerNetworks, node: kubeNode(more) }, writer).spec.dnsUpstreamsOf
-    expect(told({})).toEqual([
+      nodeDocument(computeNode(), { ...parts, providerNetworks, node: kubeNode(more) }, writer).spec
+    const { dnsUpstreamsOf, withoutDnsUpstreams } = told({})
+    expect(dnsUpstreamsOf).toEqual([
       { providerNetwork: 'a', upstreams: [] },
       { providerNetwork: 'b', upstreams: ['fd00::2', '10.0.0.2'] },
     ])
-    expect(told({ labels: { 'nephele.dev/storage': 'true' } })).toBeUndefined()
+    // What is in neither, as `far` is, may ask nobody.
+    expect(withoutDnsUpstreams).toEqual(['silent'])
+    const storage = told({ labels: { 'nephele.dev/storage': 'true' } })
+    expect([storage.dnsUpstreamsOf, storage.withoutDnsUpstreams]).toEqual([undefined, undefined])
   })
   test('no more of them than a node takes', () => {
+    const silent = Array.from({ length: 1030 }, (_, i) => stored<ProviderNetwork>(`s${i}`, { type: 'flat' }, cluster))
     const providerNetworks = Array.from({ length: 130 }, (_, i) =>
       stored<ProviderNetwork>(
         `n${i}`,
@@ -93,8 +99,9 @@ describe('its document', () => {
         cluster,
       ),
     )
-    const document = nodeDocument(computeNode(), { ...parts, providerNetworks }, writer)
-    expect(NodeSpec.parse(document.spec).dnsUpstreamsOf).toHaveLength(128)
+    const all = [...providerNetworks, ...silent]
+    const spec = NodeSpec.parse(nodeDocument(computeNode(), { ...parts, providerNetworks: all }, writer).spec)
+    expect([spec.dnsUpstreamsOf?.length, spec.withoutDnsUpstreams?.length]).toEqual([128, 1024])
   })
   test('physical networks by name, where it has a switch: for machines, or as a gateway', () => {
     const on = (name: string, labels?: Record<string, string>) => {

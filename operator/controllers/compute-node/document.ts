@@ -4,7 +4,7 @@ import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
-import { upstreamsOnNode } from '../provider-network/dns-upstreams.ts'
+import { upstreamsOnNode, withoutUpstreams } from '../provider-network/dns-upstreams.ts'
 import { mappingsOf } from '../provider-network/mappings.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './settings.ts'
@@ -48,6 +48,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       physicalNetworks: node && roles.includes('network') ? mappingsOf(node, parts.providerNetworks).mappings : [],
       ...(cloud?.spec.dns?.upstreams ? { dnsUpstreams: [...cloud.spec.dns.upstreams] } : {}),
       ...toUpstreamsOf(node && roles.includes('network') ? upstreamsOnNode(node, parts.providerNetworks) : []),
+      ...(node && roles.includes('network') ? { withoutDnsUpstreams: withoutUpstreams(parts.providerNetworks) } : {}),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
       ...(cloud?.spec.images

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
-import { MOST_WITH_UPSTREAMS } from '../../../lib/contract/specs.ts'
+import { MOST_WITH_UPSTREAMS, MOST_WITHOUT_UPSTREAMS } from '../../../lib/contract/specs.ts'
 import { findMapping } from './mappings.ts'
 
 /**
@@ -20,4 +20,12 @@ export function upstreamsOnNode(
     })
     .sort((a, b) => (a.providerNetwork < b.providerNetwork ? -1 : 1))
     .slice(0, MOST_WITH_UPSTREAMS)
+}
+
+/** Those that name none, wherever they are: a node tells them from those that it does not know, for which it asks nobody. Sorted. Pure. */
+export function withoutUpstreams(inForce: readonly ProviderNetwork[]): string[] {
+  return inForce
+    .flatMap((one) => (one.spec.dns?.upstreams ? [] : [one.metadata.name]))
+    .sort()
+    .slice(0, MOST_WITHOUT_UPSTREAMS)
 }
