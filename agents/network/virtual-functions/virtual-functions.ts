@@ -77,10 +77,9 @@ export class VirtualFunctions {
   async list(): Promise<ReadonlyMap<string, Pick<FunctionRecord, 'address'>>> {
     const records = await this.#records.read()
     const unreadable = await this.#records.unreadable()
-    return new Map([
-      ...records,
-      ...[...unreadable].map(([uid, path]) => [uid, { address: `of record ${path}` }] as const),
-    ])
+    const all = new Map<string, Pick<FunctionRecord, 'address'>>(records)
+    for (const [uid, path] of unreadable) all.set(uid, { address: `of record ${path}` })
+    return all
   }
 
   /** Undefined while it is not known what there should be. */
