@@ -54,8 +54,12 @@ test('its zone takes the place of the label’s, and its projects keep others ou
   await client.mergePatch(HOST_AGGREGATE, aggregate, { spec: { availabilityZone: zone } })
   expect((await project.waitActive('zoned')).status?.node).toBe(NODE)
   expect((await nodeStatus())?.zone).toBe(zone)
-  await client.mergePatch(HOST_AGGREGATE, aggregate, { spec: { metadata: { filter_tenant_id: 'others' } } })
-  await create('kept-out', { availabilityZone: zone })
+  // The zone shows that the node has taken over the rest, too.
+  const closed = `${zone}-closed`
+  const spec = { metadata: { filter_tenant_id: 'others' }, availabilityZone: closed }
+  await client.mergePatch(HOST_AGGREGATE, aggregate, { spec })
+  await waitUntilTrue('the node is closed to others', async () => (await nodeStatus())?.zone === closed || undefined)
+  await create('kept-out', { availabilityZone: closed })
   expect(await isRefused('kept-out')).toContain('is for other projects')
   await project.remove(INSTANCE, 'kept-out')
 }, 120_000)
