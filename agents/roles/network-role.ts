@@ -99,6 +99,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   })
   const vpn = new VpnReconciler({
     ...{ driver, runDir: context.runDir, ready: (signal) => switchReady(database, signal) },
+    sealing: context.sealing,
     launch: async (daemon, signal) => (await chooseLaunch())(daemon, signal),
   })
   const probes = new ProbeReconciler({

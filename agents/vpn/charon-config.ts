@@ -3,6 +3,7 @@
 // lengths and nothing is quoted, and only in the forms that the contract has checked.
 import { isIP } from 'node:net'
 import { isSubject, type VpnCertificate, type VpnConnection } from '../../lib/contract/vpn.ts'
+import type { OpenConnection } from './open-spec.ts'
 import type { ViciSection } from '../../lib/vici/message.ts'
 
 /**
@@ -131,7 +132,7 @@ export function connectionMessage(
 }
 
 /** For load-shared. */
-export function sharedKeyMessage({ uid, preSharedKey = '', localID, peerID }: VpnConnection): ViciSection {
+export function sharedKeyMessage({ uid, preSharedKey = '', localID, peerID }: OpenConnection): ViciSection {
   return { id: uid, type: 'IKE', data: preSharedKey, owners: [typedIdentity(localID), typedIdentity(peerID)] }
 }
 

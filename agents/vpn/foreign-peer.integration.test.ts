@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import type { VpnCertificate, VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import type { VpnCertificate } from '../../lib/contract/vpn.ts'
 import { exec } from '../../lib/exec.ts'
 import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
 import { ViciClient } from '../../lib/vici/client.ts'
@@ -14,6 +14,7 @@ import { ensureRootfs } from '../../local/rootfs/build.ts'
 import { strongswanConf } from './charon-config.ts'
 import { startCharon, type TestCharon } from './testing/charon.ts'
 import { CONNECTION } from './testing/connection.ts'
+import type { OpenConnection, OpenSpec } from './open-spec.ts'
 import { Tunnels } from './tunnels.ts'
 
 const [OURS, THEIRS] = ['198.18.0.1', '198.18.0.2']
@@ -160,9 +161,9 @@ const certificateOf = (one: TestCertificate, chain: TestCertificate[], authority
 })
 
 /** What is said of the tunnel once it is up, or why not. */
-async function observe(certificate: VpnCertificate, more: Partial<VpnConnection> = {}): Promise<string> {
+async function observe(certificate: VpnCertificate, more: Partial<OpenConnection> = {}): Promise<string> {
   const id = 'a'.repeat(64)
-  const connection: VpnConnection = { ...CONNECTION }
+  const connection: OpenConnection = { ...CONNECTION }
   delete connection.preSharedKey
   const spec = {
     outside: {
@@ -173,7 +174,7 @@ async function observe(certificate: VpnCertificate, more: Partial<VpnConnection>
     },
     connections: [{ ...connection, peerAddress: THEIRS, peerID: THEIRS, localID: OURS, certificate: id, ...more }],
     certificates: { [id]: certificate },
-  } as unknown as VpnSpec
+  } as OpenSpec
   tunnels = new Tunnels()
   vici = await ViciClient.connect(ours.socket, {
     timeoutMs: 10_000,

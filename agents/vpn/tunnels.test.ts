@@ -2,9 +2,9 @@
 // What a charon is told, when, and what is said of its tunnels; the charon is a list of requests.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ViciError } from '../../lib/vici/client.ts'
-import type { VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
 import { textOf, type ViciSection } from '../../lib/vici/message.ts'
 import { CONNECTION } from './testing/connection.ts'
+import type { OpenConnection, OpenSpec } from './open-spec.ts'
 import { Tunnels } from './tunnels.ts'
 
 let now = 0
@@ -34,9 +34,13 @@ const charon = {
     return { success: 'yes' }
   },
 }
-const spec = (...connections: VpnConnection[]) =>
-  ({ connections, outside: { addresses: [{ address: '203.0.113.5', prefixLength: 24 }] } }) as unknown as VpnSpec
-const ensure = async (...connections: VpnConnection[]) => {
+const spec = (...connections: OpenConnection[]) =>
+  ({
+    connections,
+    certificates: {},
+    outside: { addresses: [{ address: '203.0.113.5', prefixLength: 24 }] },
+  }) as OpenSpec
+const ensure = async (...connections: OpenConnection[]) => {
   sent = []
   await tunnels.ensure(spec(...connections), charon)
   return sent
@@ -48,7 +52,7 @@ const CERTIFICATES = {
 }
 const ensureCertified = async (...all: [uid: string, certificate: string][]) => {
   sent = []
-  const bare: VpnConnection = { ...CONNECTION }
+  const bare: OpenConnection = { ...CONNECTION }
   delete bare.preSharedKey
   const connections = all.map(([uid, certificate]) => ({ ...bare, uid, certificate }))
   await tunnels.ensure({ ...spec(...connections), certificates: CERTIFICATES }, charon)

@@ -3,9 +3,10 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { ObservedTunnel } from '../../lib/contract/observed.ts'
-import type { VpnCertificate, VpnConnection, VpnSpec } from '../../lib/contract/vpn.ts'
+import type { VpnCertificate } from '../../lib/contract/vpn.ts'
 import { sectionOf, sectionsOf, textOf, type ViciSection } from '../../lib/vici/message.ts'
 import { connectionMessage, intermediateMessages, privateKeyMessage, sharedKeyMessage } from './charon-config.ts'
+import type { OpenConnection, OpenSpec } from './open-spec.ts'
 import { endedByPeer, failureOf, notYet, type TunnelFailure } from './failure-words.ts'
 
 /** The part of a vici connection that this needs. */
@@ -14,7 +15,7 @@ export interface Control {
 }
 
 interface Tunnel {
-  connection: VpnConnection
+  connection: OpenConnection
   /** What charon was told: another text is told again. */
   loaded: string
   isUp: boolean
@@ -66,7 +67,7 @@ export class Tunnels {
   }
 
   /** Makes charon have these connections and no others, and asks the peers of those that are down and due. */
-  async ensure({ connections, certificates = {}, outside }: VpnSpec, charon: Control): Promise<void> {
+  async ensure({ connections, certificates, outside }: OpenSpec, charon: Control): Promise<void> {
     const wanted = new Map(connections.map((connection) => [connection.uid, connection]))
     for (const uid of await this.#listLoaded(charon)) if (!wanted.has(uid)) await this.#unload(uid, charon)
     for (const connection of connections)
@@ -118,7 +119,7 @@ export class Tunnels {
 
   /** What both sides prove themselves by. @returns what charon calls the private key */
   async #loadKey(
-    connection: VpnConnection,
+    connection: OpenConnection,
     certificate: VpnCertificate | undefined,
     charon: Control,
   ): Promise<string | undefined> {
@@ -132,7 +133,7 @@ export class Tunnels {
   }
 
   async #load(
-    connection: VpnConnection,
+    connection: OpenConnection,
     certificate: VpnCertificate | undefined,
     localAddress: string,
     charon: Control,
@@ -203,7 +204,7 @@ function isEstablished(sa: ViciSection): boolean {
 }
 
 /** Of the peer's family. */
-function ownAddress({ addresses }: VpnSpec['outside'], peerAddress: string): string {
+function ownAddress({ addresses }: OpenSpec['outside'], peerAddress: string): string {
   return addresses.find(({ address }) => isIP(address) === isIP(peerAddress))?.address ?? ''
 }
 

@@ -9,7 +9,9 @@ import { serviceNamespace, ServicePorts, type ServiceStyle } from '../network/se
 import { completeChecksums, ensureVeth, ipInside, ipUnless, type VethNamespace } from '../network/veth-namespace.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { Launch } from '../daemons/launcher.ts'
+import type { SealingKey } from '../node/sealing-key.ts'
 import { charonPaths, endCharon, openCharon } from './charon-process.ts'
+import { KeyOpener } from './open-spec.ts'
 import { ensureRouting, planTransit, setForwarding, TRANSIT_INNER } from './routing.ts'
 import { Tunnels } from './tunnels.ts'
 
@@ -24,6 +26,8 @@ export interface VpnReconcilerOptions {
   driver: PortDriver
   runDir: string
   launch: Launch
+  /** For what is sealed for this node. */
+  sealing: Pick<SealingKey, 'open'>
   /** Resolves once the driver's list matches the switch; throws when that cannot be known. */
   ready?: (signal: AbortSignal) => Promise<void>
 }
@@ -31,6 +35,7 @@ export interface VpnReconcilerOptions {
 interface Session {
   charon: ViciClient
   tunnels: Tunnels
+  keys: KeyOpener
 }
 
 /** VPNs of routers whose traffic this node carries: for each a namespace between the external network and the router, with a charon in it. */
@@ -64,7 +69,8 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     const session = await this.#session(document, outside.namespaceFile, context)
     if (outside.installed) await this.#announce(document, context.signal)
     await ensureRouting(name, spec, context.signal)
-    await session.tunnels.ensure(spec, session.charon)
+    const open = await session.keys.open(uid, spec, this.#options.sealing)
+    await session.tunnels.ensure(open, session.charon)
     const retryAfterMs = Math.min(LOOK_MS, session.tunnels.nextAskMs() ?? LOOK_MS)
     return {
       state: outside.installed && isLinked ? 'ready' : 'starting',
@@ -151,7 +157,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     )
     for (const event of EVENTS) await charon.subscribe(event)
     log.info({ vpn: uid }, 'connected to charon')
-    const session = { charon, tunnels }
+    const session = { charon, tunnels, keys: new KeyOpener() }
     this.#sessions.set(uid, session)
     return session
   }

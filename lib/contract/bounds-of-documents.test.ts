@@ -18,7 +18,8 @@ const mac = 'fa:16:3e:00:00:01'
 const nbd = { protocol: 'nbd', host: 'h', port: 10900, exportName: 'e', tls: true, tlsHostname: 't' }
 
 const vpnPolicy = { encryptionAlgorithm: 'aes-256', authAlgorithm: 'sha256', pfs: 'group19', lifetimeSeconds: 3600 }
-const vpnCertificate = { chain: ['Y2E='], privateKey: 'a2V5', authorities: ['Y2E='] }
+const sealedText = ['v1', 'A'.repeat(43), 'A'.repeat(43), 'AA'].join('.')
+const vpnCertificate = { chain: ['Y2E='], sealedKey: sealedText, authorities: ['Y2E='] }
 const vpnConnection = {
   ...{ uid: UID, peerAddress: '198.51.100.7', peerID: 'gw.example.com', localID: '203.0.113.5' },
   ...{ peerCIDRs: ['10.2.0.0/24'], localCIDRs: ['10.1.0.0/24'] },
@@ -68,7 +69,7 @@ const desired = {
         addresses: [{ address: '203.0.113.5', prefixLength: 24 }],
       },
       transit: { logicalPort: 'service-u-transit', mac, mtu: 1442 },
-      connections: [{ ...vpnConnection, preSharedKey: 'a'.repeat(16) }],
+      connections: [{ ...vpnConnection, sealedKey: sealedText }],
       certificates: { ['a'.repeat(64)]: vpnCertificate },
     },
   },
@@ -237,18 +238,18 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['spec.connections.0.peerAddress', '192.0.2.1', 'gw.example.com'],
       ['spec.connections.0.peerID', 'a@b', 'a@b@c'],
       ['spec.connections.0.peerCIDRs', ['10.0.0.0/8'], []],
-      ['spec.connections.0.preSharedKey', a(128), a(129)],
-      ['spec.connections.0.preSharedKey', a(16), a(15)],
+      ['spec.connections.0.sealedKey', sealedText, 'in clear, as it was once'],
+      ['spec.connections.0.sealedKey', `${sealedText}${a(307)}`, `${sealedText}${a(308)}`],
       ['spec.connections.0.peerID', 'C=CH, CN=gw', 'C=CH, CN=*'],
       // One of the two, and of certificates one that is there.
-      ['spec.connections.0.preSharedKey', a(17), undefined],
+      ['spec.connections.0.sealedKey', `${sealedText}A`, undefined],
       ['spec.connections.0.certificate', undefined, a(64)],
       ['spec.certificates', { [a(64)]: vpnCertificate }, { x: vpnCertificate }],
       ['spec.certificates', {}, { [a(64)]: { ...vpnCertificate, chain: [] } }],
       ['spec.certificates', {}, { [a(64)]: { ...vpnCertificate, authorities: Array(5).fill('Y2E=') } }],
-      ['spec.certificates', {}, { [a(64)]: { ...vpnCertificate, privateKey: 'with\nlines' } }],
+      ['spec.certificates', {}, { [a(64)]: { ...vpnCertificate, sealedKey: 'a2V5' } }],
       ['spec.connections.0', vpnCertified, { ...vpnCertified, certificate: 'b'.repeat(64) }],
-      ['spec.connections.0', vpnCertified, { ...vpnCertified, preSharedKey: a(16) }],
+      ['spec.connections.0', vpnCertified, { ...vpnCertified, sealedKey: sealedText }],
       ['spec.connections.0.dpdSeconds', 300, 301],
       ['spec.connections.0.ikePolicy.pfs', 'group31', 'group2'],
       ['spec.connections.0.ipsecPolicy.authAlgorithm', 'sha512', 'md5'],

@@ -3,6 +3,7 @@
 // names and addresses of the link between the two.
 import { isIPv6 } from 'node:net'
 import { z } from 'zod'
+import { SealedText } from '../pki/sealed.ts'
 import { mac, uid } from './fields.ts'
 import { metadataMac } from './metadata-port.ts'
 import { ServicePort, servicePortName } from './service-port.ts'
@@ -80,7 +81,7 @@ const der = z
   .max(4096)
   .regex(/^[A-Za-z0-9+/]+={0,2}$/)
 
-/** What both sides prove themselves by. */
+/** What both sides prove themselves by, as the operator reads it and charon is told. */
 export const VpnCertificate = z.looseObject({
   /** Ours, and those of the authorities between it and the one that the peer knows. */
   chain: z.array(der).min(1).max(4),
@@ -90,6 +91,17 @@ export const VpnCertificate = z.looseObject({
   authorities: z.array(der).min(1).max(4),
 })
 export type VpnCertificate = z.infer<typeof VpnCertificate>
+
+/** The same as its node is told it. */
+export const SealedVpnCertificate = z.looseObject({
+  ...{ chain: VpnCertificate.shape.chain, authorities: VpnCertificate.shape.authorities },
+  /** privateKey, once it is opened. */
+  sealedKey: SealedText.max(6000),
+})
+export type SealedVpnCertificate = z.infer<typeof SealedVpnCertificate>
+
+/** Printable ASCII without spaces. */
+export const PRE_SHARED_KEY = /^[!-~]{16,128}$/
 /** Of all that a VpnCertificate has: eight of them, and all connections, are less than a document may have. */
 export const MOST_CERTIFICATE_CHARACTERS = 12_000
 export const MOST_VPN_CERTIFICATES = 8
@@ -103,11 +115,8 @@ export const VpnConnection = z.looseObject({
   localID: identity,
   peerCIDRs: z.array(cidr).min(1).max(16),
   localCIDRs: z.array(cidr).min(1).max(64),
-  /** Printable ASCII without spaces. */
-  preSharedKey: z
-    .string()
-    .regex(/^[!-~]{16,128}$/)
-    .optional(),
+  /** A PRE_SHARED_KEY, once it is opened. */
+  sealedKey: SealedText.max(400).optional(),
   /** Instead of a key: which of the document's certificates. */
   certificate: z
     .string()
@@ -130,13 +139,19 @@ const VpnFields = z.looseObject({
   transit: z.looseObject({ logicalPort: ServicePort.shape.logicalPort, mac, mtu: z.int().min(576).max(9000) }),
   connections: z.array(VpnConnection).max(MOST_VPN_CONNECTIONS),
   /** By the SHA-256 of their content, since connections share them. */
-  certificates: z.record(z.string().regex(/^[0-9a-f]{64}$/), VpnCertificate).optional(),
+  certificates: z.record(z.string().regex(/^[0-9a-f]{64}$/), SealedVpnCertificate).optional(),
 })
 
 /** Each connection has a key, or a certificate that is there. */
 export const VpnSpec = VpnFields.refine(({ connections, certificates = {} }) =>
-  connections.every(({ preSharedKey, certificate }) =>
-    certificate === undefined ? preSharedKey !== undefined : preSharedKey === undefined && certificate in certificates,
+  connections.every(({ sealedKey, certificate }) =>
+    certificate === undefined ? sealedKey !== undefined : sealedKey === undefined && certificate in certificates,
   ),
 )
 export type VpnSpec = z.infer<typeof VpnSpec>
+
+/** What the keys of a document are sealed for: that of a connection, and that of a certificate. */
+export const sealedVpnUse = {
+  connection: (connectionUid: string) => ({ kind: 'vpn', use: `connections/${connectionUid}` }),
+  certificate: (id: string) => ({ kind: 'vpn', use: `certificates/${id}` }),
+} as const

@@ -129,6 +129,7 @@ const ELSEWHERE: Record<string, string> = {
   TooManyConnections: 'of a VPNConnection: another one that goes wakes it, as for PeerInUse',
   TunnelDown: 'a node’s report: whatever it says next wakes the object, as for PeerNotAnswering',
   VPNFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
+  KeyInvalid: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
   SecretNotVPNKey: 'Secrets are not watched: looked at every minute',
   PreSharedKeyInvalid: 'the same',
   SecretNotTLS: 'the same',

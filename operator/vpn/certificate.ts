@@ -124,7 +124,10 @@ function judgeNames(own: X509Certificate, { localID, externalIP }: OwnNames, wha
 }
 
 /** As whom we prove ourselves: what was written, or the first name of the certificate. */
-export function localNameOf({ chain: [own = ''] }: VpnCertificate, { localID, externalIP }: OwnNames): string {
+export function localNameOf(
+  { chain: [own = ''] }: Pick<VpnCertificate, 'chain'>,
+  { localID, externalIP }: OwnNames,
+): string {
   return localID ?? namesOf(new X509Certificate(Buffer.from(own, 'base64')), externalIP)[0] ?? externalIP
 }
 
@@ -152,7 +155,7 @@ function subjectOf({ subject }: X509Certificate): string {
 }
 
 /** For people. */
-export function describeCertificate({ chain: [own = ''] }: VpnCertificate): {
+export function describeCertificate({ chain: [own = ''] }: Pick<VpnCertificate, 'chain'>): {
   subject: string
   issuer: string
   notAfter: string

@@ -14,8 +14,8 @@ export async function givenKey(
   const document = await bus.desired.read(node, 'vpn', service.metadata.uid)
   if (document?.kind !== 'vpn' || document.tombstone) return undefined
   const { connections, certificates = {} } = document.spec
-  const { preSharedKey, certificate } = connections.find(({ uid }) => uid === metadata.uid) ?? {}
-  const has = certificates[certificate ?? '']
-  if (has) return { certificate: has }
-  return preSharedKey === undefined ? undefined : { preSharedKey }
+  const { sealedKey, certificate: id = '' } = connections.find(({ uid }) => uid === metadata.uid) ?? {}
+  const certificate = certificates[id]
+  if (certificate) return { given: { node, sealedKey: certificate.sealedKey, certificate: { ...certificate, id } } }
+  return sealedKey === undefined ? undefined : { given: { node, sealedKey } }
 }

@@ -27,7 +27,7 @@ const client = {
   },
 } as never
 const find = (given?: string, at = connection) =>
-  store.find(at, { externalIP: '203.0.113.5', client, signal: new AbortController().signal }, async () =>
+  store.find(at, { node: 'g1', externalIP: '203.0.113.5', client, signal: new AbortController().signal }, async () =>
     given === undefined ? undefined : { preSharedKey: given },
   )
 
@@ -132,8 +132,16 @@ describe('certificates', () => {
   test('as our address changes, so may the name by which we are known: it is judged again', async () => {
     found = good
     await find(undefined, byCertificate)
-    const at = { externalIP: '203.0.113.6', client, signal: new AbortController().signal }
+    const at = { node: 'g1', externalIP: '203.0.113.6', client, signal: new AbortController().signal }
     await store.find(byCertificate, at, async () => undefined)
     expect(reads).toBe(2)
   })
+})
+
+test('what was sealed for another node is asked for again', async () => {
+  found = undefined
+  const place = { externalIP: '203.0.113.5', client, signal: new AbortController().signal }
+  const given = async () => ({ given: { node: 'g1', sealedKey: 'sealed' } })
+  expect((await store.find(connection, { ...place, node: 'g1' }, given)).key).toEqual(await given())
+  expect((await store.find(connection, { ...place, node: 'g2' }, async () => undefined)).key).toBeUndefined()
 })

@@ -2,11 +2,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { SECRET, VPN_KEY_LABEL } from '../../lib/api/kinds.ts'
 import type { Secret, VPNConnection } from '../../lib/api/types.ts'
-import type { VpnCertificate } from '../../lib/contract/vpn.ts'
+import type { SealedVpnCertificate, VpnCertificate } from '../../lib/contract/vpn.ts'
 import type { KubeReader } from '../../lib/kube/client.ts'
 import { isForbidden } from '../../lib/kube/errors.ts'
 import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
+import { recipientOf, seal, type SealedText } from '../../lib/pki/sealed.ts'
 import { Listeners } from '../bus/listeners.ts'
 import { found, type Found } from '../kind/found.ts'
 import { judgeCertificate, type OwnNames } from './certificate.ts'
@@ -18,9 +19,30 @@ const MOST_CHARACTERS = 128
 /** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
 const SECRETS_ROLE = 'nephele-user-data'
 
+/** What a node was told by an operator before this one, which can read none of it. */
+export interface GivenKey {
+  node: string
+  sealedKey: SealedText
+  /** What its certificate is called in the document, and is. */
+  certificate?: SealedVpnCertificate & { id: string }
+}
+
 /** What both sides prove themselves by: a key that both know, or certificates. */
 export type VPNKey =
-  { preSharedKey: string; certificate?: never } | { certificate: VpnCertificate; preSharedKey?: never }
+  | { preSharedKey: string; certificate?: never; given?: never }
+  | { certificate: VpnCertificate; preSharedKey?: never; given?: never }
+  | { given: GivenKey; preSharedKey?: never; certificate?: never }
+
+/** Our certificate and what leads to the peer's authority; undefined: it is a key that both know. */
+export function chainOf({ certificate, given }: VPNKey): { chain: string[] } | undefined {
+  return certificate ?? given?.certificate
+}
+
+/** A node's key for what it alone may read. */
+export interface SealedNode {
+  node: string
+  sealingKey: string
+}
 
 export interface FoundKey {
   /** The one that counts: what is wrong with the Secret now takes down no tunnel. */
@@ -33,6 +55,20 @@ interface Known extends FoundKey {
   readAt: number
 }
 
+/** What a key is for, and how it is read. */
+interface KeyPlace {
+  /** Of the VPNService. */
+  node: string
+  externalIP: string
+  client: Pick<KubeReader, 'find'>
+  signal: AbortSignal
+}
+
+/** What was sealed for another node is of no use. */
+function isFor(key: VPNKey | undefined, node: string): boolean {
+  return key?.given === undefined || key.given.node === node
+}
+
 interface Named {
   field: 'spec.preSharedKeySecretRef' | 'spec.certificateSecretRef'
   name: string
@@ -43,6 +79,8 @@ interface Named {
 /** Keys of VPNs, read one by one from the Secrets that VPNConnections name, again each minute, and kept in memory alone. */
 export class VPNKeyStore {
   readonly #byConnection = new Map<string, Known>()
+  /** By UID of the VPNService and by use. */
+  readonly #sealed = new Map<string, Map<string, { text: string; node: string; sealed: SealedText }>>()
   readonly #changed = new Listeners<ObjectKey>()
   readonly #ownNamespace: string
   readonly #now: () => number
@@ -58,27 +96,51 @@ export class VPNKeyStore {
     return this.#changed.add(listener)
   }
 
+  /**
+   * Seals these texts, by use, for the node of a VPNService. Once: sealing again would give other texts, and the node a change that is none.
+   * @param texts all that its document has
+   */
+  seal(
+    serviceUid: string,
+    { node, sealingKey }: SealedNode,
+    texts: ReadonlyMap<string, string>,
+  ): Map<string, SealedText> {
+    const before = this.#sealed.get(serviceUid)
+    const now = new Map<string, { text: string; node: string; sealed: SealedText }>()
+    for (const [use, text] of texts) {
+      const had = before?.get(use)
+      const isSame = had?.text === text && had.node === node && recipientOf(had.sealed) === sealingKey
+      const sealed = isSame ? had.sealed : seal(text, sealingKey, { node, kind: 'vpn', uid: serviceUid, use })
+      now.set(use, { text, node, sealed })
+    }
+    this.#sealed.set(serviceUid, now)
+    return new Map([...now].map(([use, { sealed }]) => [use, sealed]))
+  }
+
+  forgetService(serviceUid: string): void {
+    this.#sealed.delete(serviceUid)
+  }
+
   forget(connectionUid: string): void {
     this.#byConnection.delete(connectionUid)
   }
 
   /**
-   * @param externalIP of its VPNService
    * @param given the key that the node has, for an operator that has just begun
    */
   async find(
     connection: VPNConnection,
-    { externalIP, client, signal }: { externalIP: string; client: Pick<KubeReader, 'find'>; signal: AbortSignal },
+    { node, externalIP, client, signal }: KeyPlace,
     given: () => Promise<VPNKey | undefined>,
   ): Promise<FoundKey> {
     const { uid, namespace } = connection.metadata
     // Who edits the connection has the Secret read again at once.
-    const from = JSON.stringify([namedBy(connection), connection.metadata.generation ?? 0, externalIP])
+    const from = JSON.stringify([namedBy(connection), connection.metadata.generation ?? 0, externalIP, node])
     const known = this.#byConnection.get(uid)
     // A little less than what callers wait: theirs is to be a new look.
     if (known?.from === from && this.#now() - known.readAt < LOOK_AGAIN_MS - 1000) return known
     const read = await this.#read(connection, externalIP, client, signal)
-    const kept = read.ok ? read.object : (known?.key ?? (await given()))
+    const kept = read.ok ? read.object : ((isFor(known?.key, node) ? known?.key : undefined) ?? (await given()))
     const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.ok ? {} : { lacks: read.outcome }) }
     this.#byConnection.set(uid, { ...now, from, readAt: this.#now() })
     if (known && !isDeepStrictEqual(known.key, kept))

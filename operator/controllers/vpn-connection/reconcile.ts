@@ -11,7 +11,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { describeCertificate } from '../../vpn/certificate.ts'
 import { givenKey } from '../../vpn/given-key.ts'
 import { judgeConnection, ownAddressOf } from './judge.ts'
-import type { VPNKey } from '../../vpn/key-store.ts'
+import { chainOf, type VPNKey } from '../../vpn/key-store.ts'
 import { LOOK_AGAIN_MS } from '../../vpn/lacking.ts'
 import { localIDOf } from '../../vpn/local-id.ts'
 import { vpnService as serviceOfConnection } from './kind.ts'
@@ -38,7 +38,8 @@ export async function reconcileVPNConnection(
   if (!verdict.ok) return stopped(connection, verdict.outcome, before, run.now)
   status.localCIDRs = [...verdict.object]
   const externalIP = ownAddressOf(connection, service.object) ?? ''
-  const from = { externalIP, client: run.client, signal: run.signal }
+  const { node = '' } = service.object.status ?? {}
+  const from = { node, externalIP, client: run.client, signal: run.signal }
   const { key, lacks } = await deps.vpnKeys.find(connection, from, () => givenKey(connection, service.object, deps))
   if (key === undefined) return stopped(connection, lacks ?? done, before, run.now)
   recordKey(connection, key, externalIP)
@@ -53,7 +54,8 @@ export async function reconcileVPNConnection(
 function recordKey(connection: VPNConnection, key: VPNKey, externalIP: string): void {
   const status = (connection.status ??= {})
   status.localID = localIDOf(connection, key, externalIP)
-  if (key.certificate) status.certificate = describeCertificate(key.certificate)
+  const certificate = chainOf(key)
+  if (certificate) status.certificate = describeCertificate(certificate)
   else delete status.certificate
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import { FINALIZER, VPN_SERVICE } from '../../../lib/api/kinds.ts'
-import type { Router, Subnet, VPNService } from '../../../lib/api/types.ts'
+import type { ComputeNode, Router, Subnet, VPNService } from '../../../lib/api/types.ts'
 import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
@@ -30,6 +30,11 @@ export function vpnServiceController(
           keyOfRef({ namespace: metadata.namespace, name: spec.vpnServiceRef.name }),
         ]),
         when: isOtherConnection,
+      },
+      // For its key what they are told is sealed.
+      {
+        ...watchOf(informers.computeNodes, (node: ComputeNode) => keysBy('node', keyOfObject(node))),
+        when: (old, now) => (old as ComputeNode).status?.sealingKey !== (now as ComputeNode).status?.sealingKey,
       },
       // Another one of the same Router may have gone.
       {
@@ -70,5 +75,6 @@ export function vpnServiceController(
     ],
     reconcile: (service, run) => reconcileVPNService(service, deps, run),
     errorState: 'ERROR',
+    forget: (_key, { metadata }) => deps.vpnKeys.forgetService(metadata.uid),
   }
 }

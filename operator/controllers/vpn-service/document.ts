@@ -2,7 +2,14 @@
 import type { VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import type { VpnDocument } from '../../../lib/contract/documents.ts'
 import { servicePortMac, servicePortName } from '../../../lib/contract/service-port.ts'
-import { transitPortMac, transitPortName, type VpnConnection } from '../../../lib/contract/vpn.ts'
+import {
+  sealedVpnUse,
+  transitPortMac,
+  transitPortName,
+  type SealedVpnCertificate,
+  type VpnConnection,
+} from '../../../lib/contract/vpn.ts'
+import type { SealedText } from '../../../lib/pki/sealed.ts'
 import { fingerprintOf } from '../../vpn/certificate.ts'
 import type { VPNKey } from '../../vpn/key-store.ts'
 import { localIDOf } from '../../vpn/local-id.ts'
@@ -21,10 +28,11 @@ export function vpnDocument(
   service: VPNService,
   { network, addresses }: Outside,
   connections: readonly Accepted[],
-  { transitMtu, writer }: { transitMtu: number; writer: WriterVersions },
+  { transitMtu, writer, seal }: { transitMtu: number; writer: WriterVersions; seal: Seal },
 ): VpnDocument {
   const { uid } = service.metadata
   const { node = '', epoch = 0 } = service.status ?? {}
+  const sealed = seal(textsOf(connections))
   return {
     ...headerOf(service, node, epoch, writer),
     ...{ kind: 'vpn', tombstone: false },
@@ -39,26 +47,60 @@ export function vpnDocument(
         addresses: addresses.map(({ address, prefixLength }) => ({ address, prefixLength })),
       },
       transit: { logicalPort: transitPortName(uid, node), mac: transitPortMac(uid, node), mtu: transitMtu },
-      connections: connections.map((one) => toConnection(one, ownAddressOf(one.connection, service) ?? '')),
-      ...certificatesOf(connections),
+      connections: connections.map((one) => toConnection(one, ownAddressOf(one.connection, service) ?? '', sealed)),
+      ...certificatesOf(connections, sealed),
     },
   }
 }
 
-function certificatesOf(connections: readonly Accepted[]): Pick<VpnDocument['spec'], 'certificates'> {
-  const all = connections.flatMap(({ key: { certificate } }) => certificate ?? [])
-  if (all.length === 0) return {}
-  return { certificates: Object.fromEntries(all.map((one) => [fingerprintOf(one), one])) }
+/** By use, all that one node alone may read. */
+function textsOf(connections: readonly Accepted[]): ReadonlyMap<string, string> {
+  return new Map(
+    connections.flatMap(({ connection, key: { preSharedKey, certificate } }): [string, string][] => {
+      if (certificate) return [[sealedVpnUse.certificate(fingerprintOf(certificate)).use, certificate.privateKey]]
+      return preSharedKey === undefined ? [] : [[sealedVpnUse.connection(connection.metadata.uid).use, preSharedKey]]
+    }),
+  )
+}
+
+type Seal = (texts: ReadonlyMap<string, string>) => ReadonlyMap<string, SealedText>
+
+function certificatesOf(
+  connections: readonly Accepted[],
+  sealed: ReadonlyMap<string, SealedText>,
+): Pick<VpnDocument['spec'], 'certificates'> {
+  const all = connections.flatMap(({ key: { certificate, given } }): [string, SealedVpnCertificate][] => {
+    if (given?.certificate) {
+      const { id, chain, authorities, sealedKey } = given.certificate
+      return [[id, { chain, authorities, sealedKey }]]
+    }
+    if (!certificate) return []
+    const id = fingerprintOf(certificate)
+    const { chain, authorities } = certificate
+    return [[id, { chain, authorities, sealedKey: sealed.get(sealedVpnUse.certificate(id).use) ?? '' }]]
+  })
+  return all.length === 0 ? {} : { certificates: Object.fromEntries(all) }
+}
+
+/** By what its node knows the connection's key. */
+function keyOf(
+  { connection, key: { certificate, given } }: Accepted,
+  sealed: ReadonlyMap<string, SealedText>,
+): Pick<VpnConnection, 'certificate' | 'sealedKey'> {
+  if (given) return given.certificate ? { certificate: given.certificate.id } : { sealedKey: given.sealedKey }
+  if (certificate) return { certificate: fingerprintOf(certificate) }
+  return { sealedKey: sealed.get(sealedVpnUse.connection(connection.metadata.uid).use) ?? '' }
 }
 
 /** Defaults as in the schema. */
-function toConnection({ connection, localCIDRs, key }: Accepted, externalIP: string): VpnConnection {
+function toConnection(accepted: Accepted, externalIP: string, sealed: ReadonlyMap<string, SealedText>): VpnConnection {
+  const { connection, localCIDRs, key } = accepted
   const { peerAddress, peerID, peerCIDRs, initiator, dpd, ikePolicy, ipsecPolicy } = connection.spec
   const localID = localIDOf(connection, key, externalIP)
   return {
     ...{ uid: connection.metadata.uid, peerAddress, peerID: peerID ?? peerAddress, localID },
     ...{ peerCIDRs: [...peerCIDRs].sort(), localCIDRs: [...localCIDRs] },
-    ...(key.certificate ? { certificate: fingerprintOf(key.certificate) } : { preSharedKey: key.preSharedKey }),
+    ...keyOf(accepted, sealed),
     ikePolicy: policyOf(ikePolicy, 14_400),
     ipsecPolicy: policyOf(ipsecPolicy, 3600),
     ...{ dpdSeconds: dpd?.intervalSeconds ?? 30, initiates: initiator !== 'response-only' },

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Router, Secret, Subnet, VPNConnection, VPNService } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { createTestCertificate } from '../../../lib/pki/testing/certificate.ts'
+import { createSealingKey, sealingKeyOf, unseal } from '../../../lib/pki/sealed.ts'
 import { VPNKeyStore } from '../../vpn/key-store.ts'
 import { outsideWorld, type OutsideWorld } from '../../testing/outside-world.ts'
 import { waitForHolders } from '../../kind/holders.ts'
@@ -48,6 +49,32 @@ const told = async (node = service.status?.node ?? '') => {
   const document = await w.bus.desired.read(node, 'vpn', 'uid-vpn')
   return document?.kind === 'vpn' && !document.tombstone ? document.spec : undefined
 }
+/** As the node reads it: with what is sealed for it. */
+const opened = async (node = service.status?.node ?? '') => {
+  const spec = await told(node)
+  const unsealed = (sealed: string, use: string) =>
+    unseal(sealed, SEALING[node] ?? '', { kind: 'vpn', use, uid: 'uid-vpn', node })
+  return (
+    spec && {
+      ...spec,
+      connections: spec.connections.map(({ sealedKey, ...rest }) =>
+        sealedKey === undefined ? rest : { ...rest, preSharedKey: unsealed(sealedKey, `connections/${rest.uid}`) },
+      ),
+      keys: Object.entries(spec.certificates ?? {}).map(([id, one]) => unsealed(one.sealedKey, `certificates/${id}`)),
+    }
+  )
+}
+const SEALING: Record<string, string> = { g1: createSealingKey(), g2: createSealingKey() }
+const announce = (node: string, privateKey: string | undefined) => {
+  const held = w.deps.caches.computeNodes.find(undefined, node)
+  if (!held) throw new Error(node)
+  const status = { ...held.status }
+  if (privateKey === undefined) delete status.sealingKey
+  w.put('computeNodes', {
+    ...held,
+    status: privateKey === undefined ? status : { ...status, sealingKey: sealingKeyOf(privateKey) },
+  })
+}
 const says = (tunnels: object[], node = service.status?.node ?? '') =>
   w.report('vpn', service, { node, state: 'ready', epoch: service.status?.epoch ?? 0, facts: { tunnels } as never })
 
@@ -56,6 +83,7 @@ beforeEach(async () => {
   w = outsideWorld()
   for (const node of ['g1', 'g2']) {
     w.node(node)
+    announce(node, SEALING[node])
     w.bus.heartbeats.expect([node])
     w.bus.heartbeats.beat(node, 'boot')
   }
@@ -91,9 +119,9 @@ test('it has an address of its own outside, a way from the Router, and the node 
     node: 'g1',
     peerCIDRs: ['10.9.0.0/24'],
   })
-  expect(await told()).toMatchObject({
+  expect(JSON.stringify(await told())).not.toContain(KEY)
+  expect(await opened()).toMatchObject({
     outside: { addresses: [{ address: externalIP, prefixLength: 24 }], gateways: ['203.0.113.1'] },
-    transit: { mtu: 1442 },
     connections: [
       {
         ...{
@@ -259,6 +287,51 @@ describe('IPv6', () => {
   })
 })
 
+describe('what is sealed', () => {
+  beforeEach(() => {
+    w.put('vpnConnections', connection('c', '198.51.100.7', '10.9.0.0/24'))
+  })
+
+  test('is sealed once for its node, and anew for another node, and for a new key of the node', async () => {
+    await step()
+    const first = (await told())?.connections[0]?.sealedKey
+    await step()
+    expect((await told())?.connections[0]?.sealedKey).toBe(first)
+    SEALING['g1'] = createSealingKey()
+    announce('g1', SEALING['g1'])
+    await step()
+    expect((await told())?.connections[0]?.sealedKey).not.toBe(first)
+    expect((await opened())?.connections[0]).toMatchObject({ preSharedKey: KEY })
+    w.network.moveGateway('uid-r', 'g2')
+    await step()
+    expect((await opened('g2'))?.connections[0]).toMatchObject({ preSharedKey: KEY })
+  })
+
+  test('a node that announces no key is told nothing, and keeps what it has', async () => {
+    announce('g1', undefined)
+    expect(await step()).toMatchObject({ reason: 'SealingKeyMissing', message: expect.stringContaining('g1') })
+    expect(await told()).toBeUndefined()
+    announce('g1', SEALING['g1'])
+    await step()
+    const before = await told()
+    announce('g1', undefined)
+    await step()
+    expect(await told()).toEqual(before)
+  })
+
+  test('an operator that has just begun leaves with a node what it cannot read any more, and gives it to no other', async () => {
+    await step()
+    const before = await told()
+    data = {}
+    Object.assign(w.deps, { vpnKeys: new VPNKeyStore('nephele-system') })
+    await step()
+    expect(await told()).toEqual(before)
+    w.network.moveGateway('uid-r', 'g2')
+    await step()
+    expect((await told('g2'))?.connections).toEqual([])
+  })
+})
+
 describe('by certificates', () => {
   const byCertificate = (name: string, last: number, more: object = {}) =>
     connection(name, `198.51.100.${last}`, `10.${last}.0.0/24`, {
@@ -281,12 +354,11 @@ describe('by certificates', () => {
     await step()
     const spec = await told()
     const [id = ''] = Object.keys(spec?.certificates ?? {})
-    expect(
-      spec?.connections.map(({ certificate, localID, preSharedKey }) => [certificate, localID, preSharedKey]),
-    ).toEqual([
+    expect(spec?.connections.map(({ certificate, localID, sealedKey }) => [certificate, localID, sealedKey])).toEqual([
       [id, 'cloud.example.com', undefined],
       [id, 'O=Cloud, CN=gw', undefined],
     ])
+    expect((await opened())?.keys).toEqual([expect.stringMatching(/^[A-Za-z0-9+/]{100,}=*$/)])
     await look(one)
     expect(one.status).toMatchObject({
       localID: 'cloud.example.com',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import type { Router, VPNService } from '../../../lib/api/types.ts'
+import { recipientOf } from '../../../lib/pki/sealed.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { waitForHolders } from '../../kind/holders.ts'
@@ -14,6 +15,7 @@ import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { givenKey } from '../../vpn/given-key.ts'
+import type { VPNKey } from '../../vpn/key-store.ts'
 import { judgeConnection, listConnections, listJoined, ownAddressOf } from '../vpn-connection/judge.ts'
 import { vpnDocument, type Accepted } from './document.ts'
 import { recordOutside, releaseOthers, resolveOutside, type Outside } from './outside.ts'
@@ -67,14 +69,35 @@ async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun)
   }
   const accepted = await acceptConnections(service, deps, run)
   await realise(service, outside.object, accepted, deps, run)
-  const mtus = { transitMtu: transitMtuOf(outside.object.router, deps), writer: deps.writer() }
-  await deps.bus.desired.publish(vpnDocument(service, outside.object, accepted, mtus))
+  const { uid } = service.metadata
+  const sealingKey = deps.caches.computeNodes.find(undefined, outside.object.node)?.status?.sealingKey
+  // What it was told before, it keeps.
+  if (sealingKey === undefined && accepted.length > 0) {
+    await releasePending(service, deps)
+    return withoutSealingKey(service, outside.object.node)
+  }
+  const known = accepted.filter(({ key }) => isFor(key, sealingKey))
+  const seal = (texts: ReadonlyMap<string, string>) =>
+    deps.vpnKeys.seal(uid, { node: outside.object.node, sealingKey: sealingKey ?? '' }, texts)
+  const facts = { transitMtu: transitMtuOf(outside.object.router, deps), writer: deps.writer(), seal }
+  await deps.bus.desired.publish(vpnDocument(service, outside.object, known, facts))
   await releasePending(service, deps)
   const outcome = observe(service, deps)
   // Of a Network that its Router has left: once no node has them any more.
   if (outcome.kind === 'done' && status.pendingReleases === undefined)
     await releaseOthers(service, outside.object.addresses, deps)
   return outcome
+}
+
+/** What was sealed for a key that the node no longer has is of no use. */
+function isFor({ given }: VPNKey, sealingKey: string | undefined): boolean {
+  return given === undefined || recipientOf(given.sealedKey) === sealingKey
+}
+
+function withoutSealingKey(service: VPNService, node: string): Outcome {
+  const message = `node ${node} announces no key for which keys could be sealed: upgrade its agent, or look into its log (kubectl get computenode ${node})`
+  ;(service.status ??= {}).state = 'BUILD'
+  return waitFor('SealingKeyMissing', message)
 }
 
 function isElsewhere({ status = {} }: VPNService, { router, network, addresses, node }: Outside): boolean {
@@ -147,12 +170,13 @@ function setPending(status: Status, pending: NonNullable<Status['pendingReleases
 
 async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run: ServiceRun): Promise<Accepted[]> {
   const accepted: Accepted[] = []
+  const { node = '' } = service.status ?? {}
   for (const connection of listConnections(service, deps.caches)) {
     const verdict = judgeConnection(connection, service, deps.caches)
     if (!verdict.ok) continue
     const { key } = await deps.vpnKeys.find(
       connection,
-      { externalIP: ownAddressOf(connection, service) ?? '', ...run },
+      { node, externalIP: ownAddressOf(connection, service) ?? '', ...run },
       () => givenKey(connection, service, deps),
     )
     if (key !== undefined) accepted.push({ connection, localCIDRs: verdict.object, key })

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import type { WaitRow } from './row.ts'
@@ -7,7 +8,9 @@ const service: Where = ['vpnServices', ns('vpn')]
 const connection: Where = ['vpnConnections', ns('c')]
 const PUBLIC = { networkRef: { name: 'public' } }
 const legs = (...names: string[]) => ({ interfaces: names.map((name) => ({ subnetRef: { name } })) })
-const gatewayNode = (c: QuietCloud) => c.addNode('g1', {}, {}, { 'nephele.dev/network': 'gateway' })
+const KEY = sealingKeyOf(createSealingKey())
+const gatewayNode = (c: QuietCloud, sealingKey: { sealingKey?: string } = { sealingKey: KEY }) =>
+  c.addNode('g1', {}, sealingKey, { 'nephele.dev/network': 'gateway' })
 const public_ = (c: QuietCloud) => {
   c.make('networks', 'public', { external: true })
   c.subnet('public', { ...PUBLIC, cidr: '203.0.113.0/29', dhcp: { enabled: false } })
@@ -89,6 +92,18 @@ const SERVICE_ROWS: WaitRow[] = [
       vpn(c)
     },
     ends: (c) => gatewayNode(c),
+  },
+  {
+    reason: 'SealingKeyMissing',
+    where: service,
+    waits: (c) => {
+      gatewayNode(c, {})
+      public_(c)
+      router(c)
+      vpn(c)
+      tunnel(c)
+    },
+    ends: (c) => c.operator.report('g1', { sealingKey: KEY }),
   },
   {
     reason: 'Provisioning',
