@@ -74,6 +74,7 @@ test('no role holds a wildcard, and the agent has none at all', () => {
 describe('what is said of a kind in crds/ decides who may do what with it', () => {
   const ofKinds = CUSTOM_KINDS.map(({ plural }) => plural).sort()
   const without = (...plurals: string[]) => ofKinds.filter((plural) => !plurals.includes(plural))
+  const ruled = ['quotas']
   const clusterWide = CUSTOM_KINDS.filter(({ namespaced }) => !namespaced).map(({ plural }) => plural)
   const withProtection = readCrds()
     .filter((crd) => fieldsOf(crd).some(({ path }) => path === 'spec.deletionProtection'))
@@ -92,9 +93,9 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
     ['nephele-operator', 'patch', without('ipclaims')],
     ['nephele-operator', 'update', [...without('ipclaims').map((plural) => `${plural}/status`), 'ipclaims'].sort()],
     ['nephele-view', 'watch', without(...clusterWide)],
-    ['nephele-edit', 'create', without('ipclaims', ...clusterWide)],
-    ['nephele-admin', 'delete', without('ipclaims', ...clusterWide)],
-    ['nephele-cloud-admin', 'create', clusterWide],
+    ['nephele-edit', 'create', without('ipclaims', ...ruled, ...clusterWide)],
+    ['nephele-admin', 'delete', without('ipclaims', ...ruled, ...clusterWide)],
+    ['nephele-cloud-admin', 'create', [...clusterWide, ...ruled].sort()],
     ['nephele-catalog', 'get', ['flavors', 'volumetypes']],
     [
       ...(['nephele-sdn-controller', 'watch'] as const),
@@ -104,8 +105,8 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
   ])('%s: %s', (role, verb, resources) => expect(resourcesOf(role, verb)).toEqual(resources))
 
   test.each([
-    ['finalizers.nephele.dev', without('clouds', 'ipclaims', 'reachabilities', 'volumetypes')],
-    ['held-objects.nephele.dev', without('clouds', 'ipclaims', 'reachabilities', 'volumetypes')],
+    ['finalizers.nephele.dev', without('clouds', 'ipclaims', 'quotas', 'reachabilities', 'volumetypes')],
+    ['held-objects.nephele.dev', without('clouds', 'ipclaims', 'quotas', 'reachabilities', 'volumetypes')],
     ['deletion-protection.nephele.dev', withProtection],
   ])('%s', (name, resources) => {
     const policy = manifests.find((m) => m.kind === 'ValidatingAdmissionPolicy' && m.metadata.name === name)

@@ -14,6 +14,7 @@ import { networkKind } from './controllers/network/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
+import { quotaKind } from './controllers/quota/kind.ts'
 import { reachabilityKind } from './controllers/reachability/kind.ts'
 import { routerKind } from './controllers/router/kind.ts'
 import { schedulerProfileKind } from './controllers/scheduler-profile/kind.ts'
@@ -27,6 +28,7 @@ import { volumeKind } from './controllers/volume/kind.ts'
 import { vpnConnectionKind } from './controllers/vpn-connection/kind.ts'
 import { vpnServiceKind } from './controllers/vpn-service/kind.ts'
 import type { KindName, KindRow, Kinds } from './kind/row.ts'
+import { oneOf } from './quota/quota-use.ts'
 
 /**
  * The one list of the kinds that the operator watches; its RBAC is this list, and Secrets are not in it. Informers, caches, indexes, the
@@ -46,13 +48,14 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   images: imageKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,
-  keyPairs: {},
+  keyPairs: { quota: oneOf('keyPairs') },
   loadBalancers: loadBalancerKind,
   networks: networkKind,
   nodes: nodeKind,
   ports: portKind,
   providerNetworks: providerNetworkKind,
   qosPolicies: qosPolicyKind,
+  quotas: quotaKind,
   reachabilities: reachabilityKind,
   routers: routerKind,
   schedulerProfiles: schedulerProfileKind,

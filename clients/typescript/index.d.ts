@@ -145,6 +145,14 @@ export declare class QoSPolicy extends GenericKind {
   status?: QoSPolicyStatus
 }
 
+import type { QuotaSpec, QuotaStatus } from './types/quota.js'
+export type { QuotaSpec, QuotaStatus } from './types/quota.js'
+/** The most that a project may have. Only administrators of the cloud write it. */
+export declare class Quota extends GenericKind {
+  spec: QuotaSpec
+  status?: QuotaStatus
+}
+
 import type { ReachabilitySpec, ReachabilityStatus } from './types/reachability.js'
 export type { ReachabilitySpec, ReachabilityStatus } from './types/reachability.js'
 /** A question: does a packet get from here to there, and its answer back? It is answered once, from the tables by which the network forwards, and goes by itself. */

@@ -56,6 +56,9 @@ RegisterKind(ProviderNetwork, { group: 'nephele.dev', version: 'v1alpha1', kind:
 export class QoSPolicy extends GenericKind {}
 RegisterKind(QoSPolicy, { group: 'nephele.dev', version: 'v1alpha1', kind: 'QoSPolicy', plural: 'qospolicies' })
 
+export class Quota extends GenericKind {}
+RegisterKind(Quota, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Quota', plural: 'quotas' })
+
 export class Reachability extends GenericKind {}
 RegisterKind(Reachability, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Reachability', plural: 'reachabilities' })
 

@@ -88,6 +88,15 @@ export interface CloudSpec {
     remoteMembers?: boolean
   }[]
   /**
+   * The most that a namespace may have whose Quotas do not say otherwise, by key; what is not named is not bounded. instances, cores, ram, keyPairs, serverGroups, serverGroupMembers, volumes, gigabytes (GiB), volumes.TYPE and gigabytes.TYPE of one VolumeType, snapshots, backups, backupGigabytes, networks, subnets, subnetPools, addressScopes, ports, trunks, routers, floatingIPs, securityGroups, securityGroupRules, addressGroups, firewallGroups, firewallPolicies, loadBalancers, qosPolicies, vpnServices, vpnConnections, images, imageBytes; ram is in MiB. *live*
+   */
+  defaultQuota?: {
+    /**
+     * The most. *live*
+     */
+    [k: string]: number
+  }
+  /**
    * The first three bytes of generated MAC addresses. Existing Ports keep theirs. *live*
    */
   macPrefix?: string

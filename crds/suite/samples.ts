@@ -46,6 +46,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           },
         ],
         macPrefix: 'fa:16:3e',
+        defaultQuota: { instances: 10, 'volumes.fast': 5 },
         heartbeat: { intervalSeconds: 10, missesBeforeDown: 3 },
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
         images: { allowedNetworks: ['10.20.0.0/24', 'fd00:20::/64'], maxSizeGiB: 64, maxCachePercent: 50 },
@@ -273,7 +274,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         logging: { event: 'ALL', packetsPerSecond: 100 },
         ...SHARED,
       },
-      status: { ...COMMON, state: 'ACTIVE', remoteUIDs: ['u3'] },
+      status: { ...COMMON, state: 'ACTIVE', remoteUIDs: ['u3'], rulesInForce: 2 },
     },
   ],
   Volume: [
@@ -881,6 +882,18 @@ export const SAMPLES: Record<string, Sample[]> = {
         isolation: { nodes: ['compute-1'], images: [{ namespace: 'images', name: 'windows' }], restrict: false },
       },
       status: { ...COMMON, state: 'ACTIVE' },
+    },
+  ],
+  Quota: [
+    {
+      spec: { hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100 } },
+      status: {
+        ...COMMON,
+        state: 'ACTIVE',
+        hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100 },
+        used: { instances: 2, cores: 4, ram: 8192 },
+        reserved: { instances: 1, cores: 2, ram: 4096 },
+      },
     },
   ],
 }

@@ -68,6 +68,7 @@ export const vpnConnection = (at: Named, spec: object = {}): Draft => draft('VPN
 
 export const serverGroup = (at: Named, spec: object = {}): Draft =>
   draft('ServerGroup', at, { policy: 'anti-affinity', ...spec })
+export const quota = (at: Named, spec: object = {}): Draft => draft('Quota', at, spec)
 
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { ControllerDefinition } from '../../lib/loop/controller.ts'
 import { withKindWakes } from '../kind/kind-wakes.ts'
 import type { KindName, Kinds, OperatorInformers } from '../kind/row.ts'
+import { withQuota } from '../kind/with-quota.ts'
 import { addressGroupController } from './address-group/controller.ts'
 import { addressScopeController } from './address-scope/controller.ts'
 import { cloudController } from './cloud/controller.ts'
@@ -22,6 +23,7 @@ import { networkController } from './network/controller.ts'
 import { portController } from './port/controller.ts'
 import { providerNetworkController } from './provider-network/controller.ts'
 import { qosPolicyController } from './qos-policy/controller.ts'
+import { quotaController } from './quota/controller.ts'
 import { reachabilityController } from './reachability/controller.ts'
 import { routerController } from './router/controller.ts'
 import { schedulerProfileController } from './scheduler-profile/controller.ts'
@@ -39,7 +41,7 @@ import { vpnServiceController } from './vpn-service/controller.ts'
 
 type Definitions = { readonly [K in KindName]: ControllerDefinition<Kinds[K]> }
 
-/** One controller per kind, with the wake-ups that follow from its kind's row. */
+/** One controller per kind, with the wake-ups and the Quota that follow from its kind's row. */
 export function defineControllers(
   deps: OperatorDeps,
   informers: OperatorInformers,
@@ -78,7 +80,8 @@ export function defineControllers(
     hostAggregates: hostAggregateController(deps, informers),
     serverGroups: serverGroupController(deps, informers),
     schedulerProfiles: schedulerProfileController(deps),
+    quotas: quotaController(deps),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
-  return list.map(([name, definition]) => [name, withKindWakes(definition, deps, informers)])
+  return list.map(([name, definition]) => [name, withQuota(name, withKindWakes(definition, deps, informers), deps)])
 }

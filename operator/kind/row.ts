@@ -7,6 +7,7 @@ import type { DocumentKind } from '../../lib/contract/documents.ts'
 import type { Cache, Indexes } from '../../lib/informer/cache.ts'
 import type { Informer } from '../../lib/informer/informer.ts'
 import type { KubeObject, ObjectRef, ResourceKind } from '../../lib/kube/object.ts'
+import type { QuotaUse } from '../quota/quota-use.ts'
 
 /** Every kind that the operator reads, by its name: that of its cache, its informer and its controller. */
 export interface Kinds extends CustomObjects {
@@ -70,4 +71,6 @@ export interface KindRow<T extends KubeObject> {
   readonly project?: (object: T) => T
   /** The kind of document by which nodes hold it, if they do. */
   readonly document?: DocumentKind
+  /** How it counts in the Quota of its namespace; absent: it does not. */
+  readonly quota?: QuotaUse<T>
 }

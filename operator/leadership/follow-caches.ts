@@ -7,12 +7,13 @@ import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.
 import type { OperatorDeps } from '../controllers/common/deps.ts'
 import { claimOf, tellFreed } from '../controllers/common/machine-claims.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
+import { followQuotas } from '../kind/follow-quotas.ts'
 import { toStoredBlock } from '../ipam/claim-object.ts'
 import { informerOf, type OperatorInformers } from '../kind/row.ts'
 import { KIND_OF_DOCUMENT } from '../kind/document-kinds.ts'
 
 /**
- * Keeps everything derived from the caches in step with them: the scheduler's claims, the address book, expected heartbeats, answered
+ * Keeps everything derived from the caches in step with them: the scheduler's claims, what projects have, the address book, expected heartbeats, answered
  * tombstones. Complete as soon as it returns, since informers replay what they have: call it before any controller runs.
  * @returns a function that stops it
  */
@@ -22,6 +23,7 @@ export function followCaches(
   collector: TombstoneCollector,
 ): () => void {
   const ends = [
+    followQuotas(deps.quotas, deps.caches, informers),
     informers.instances.onChange(({ old, object }) => {
       // A placement that was assumed but never written goes with the machine, too.
       if (old && old.metadata.uid !== object?.metadata.uid) {

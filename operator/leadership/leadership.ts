@@ -44,6 +44,7 @@ import { measureNetwork } from '../network/measure-network.ts'
 import { superviseNetwork } from './network-supervision.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
+import { QuotaBook } from '../quota/quota-book.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { StoreHistory } from '../restore-guard/store-history.ts'
 import { checkEvery, readLifetimes, type CertificateLifetimes } from '../bus/certificate-lifetimes.ts'
@@ -106,6 +107,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       bus,
       network: heldNetwork(withExternalNetworks(network), isHeld),
       scheduler: new Scheduler(),
+      quotas: new QuotaBook(),
       addresses: new AddressBook(new KubeClaimStore(writing)),
       ranges: new RangeBook(writing),
       subnetArrivals: new SubnetArrivals(() => performance.now()),

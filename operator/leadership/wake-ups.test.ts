@@ -20,6 +20,7 @@ import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
+import { QUOTA_ROWS } from '../testing/waits/quotas.ts'
 import { QOS_ROWS } from '../testing/waits/qos.ts'
 import { RELEASE_ROWS } from '../testing/waits/releases.ts'
 import { ROUTER_ROWS } from '../testing/waits/routers.ts'
@@ -45,6 +46,7 @@ const ROWS: WaitRow[] = [
   ...TRUNK_ROWS,
   ...VIRTUAL_FUNCTION_ROWS,
   ...QOS_ROWS,
+  ...QUOTA_ROWS,
   ...BALANCER_ROWS,
   ...VPN_ROWS,
   ...STORAGE_ROWS,
@@ -91,6 +93,7 @@ const ELSEWHERE: Record<string, string> = {
   FirewallPending: 'of a Router, until its FirewallGroup is ACTIVE there: router/guards.test.ts',
   NextHopNotWatched: 'of a Router: a person takes bfd out, or writes another next hop',
   NextHopUnreachable: 'of a Router: a person writes another address, or the Subnet that has it',
+  OverQuota: 'of a Quota, which is Ready all the same: a person deletes something, or raises it',
   NotUsed: 'a second Cloud: a person deletes it',
   Stopped: 'as spec.runState wants it: nothing is waited for',
   SecretNotFound: 'Secrets are not watched: looked for every 10 s',

@@ -25,6 +25,7 @@ import { KubeClaimStore, toStoredBlock } from '../ipam/claim-object.ts'
 import { RangeBook } from '../ipam/range-book.ts'
 import type { NetworkDriver } from '../network/network-driver.ts'
 import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
+import { QuotaBook } from '../quota/quota-book.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { withExternalNetworks } from '../network/external/external-networks.ts'
 import { MemoryNetwork } from './memory-network.ts'
@@ -74,6 +75,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     bus,
     network: withExternalNetworks(backend ?? network),
     scheduler: new Scheduler(),
+    quotas: new QuotaBook(),
     addresses: new AddressBook(new KubeClaimStore(client)),
     ranges: new RangeBook(client),
     subnetArrivals: new SubnetArrivals(() => clock.ms),

@@ -33,6 +33,7 @@ const SPECS: Partial<Record<CacheName, object>> = {
   providerNetworks: { type: 'vlan', vlanRanges: [{ minimum: 100, maximum: 199 }] },
   serverGroups: { policy: 'anti-affinity' },
   storagePools: { driver: 'file' },
+  quotas: { hard: {} },
   subnetPools: { prefixes: ['10.8.0.0/16'] },
   subnets: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' },
   volumeTypes: { storagePoolRef: { name: 'files' } },

@@ -72,8 +72,9 @@ Of `which`:
 - `answered`: has a status, which the operator alone writes. What has none is the operator's altogether, such as IPClaims.
 - `held`: may have the operator's finalizer: is answered, unless its definition is annotated with nephele.dev/held: "false".
 - `visible`: in namespaces, so that projects read it
-- `projects`: of these, what projects write
+- `projects`: of these, what projects write: what has a status, unless its definition is annotated with nephele.dev/writers: administrators
 - `cloud`: in no namespace
+- `administrators`: what only those write who run the cloud
 - `catalog`: of these, what is offered to everyone: has spec.public
 - `protected`: has spec.deletionProtection
 */}}
@@ -86,13 +87,15 @@ Of `which`:
 {{- $inNamespace := eq $crd.spec.scope "Namespaced" }}
 {{- $answered := hasKey $version "subresources" }}
 {{- $unheld := eq (dig "metadata" "annotations" "nephele.dev/held" "true" $crd) "false" }}
+{{- $ruled := eq (dig "metadata" "annotations" "nephele.dev/writers" "projects" $crd) "administrators" }}
 {{- $is := dict
   "all" true
   "answered" $answered
   "held" (and $answered (not $unheld))
   "visible" $inNamespace
-  "projects" (and $inNamespace $answered)
+  "projects" (and $inNamespace $answered (not $ruled))
   "cloud" (not $inNamespace)
+  "administrators" (or (not $inNamespace) $ruled)
   "catalog" (and (not $inNamespace) (hasKey $spec "public"))
   "protected" (hasKey $spec "deletionProtection")
 }}

@@ -128,6 +128,10 @@ export interface SecurityGroupStatus {
    */
   state?: 'ACTIVE' | 'ERROR' | 'DELETING'
   /**
+   * How many of spec.rules are in force, from the first on, where the Quota of the namespace has no room for all; else absent.
+   */
+  rulesInForce?: number
+  /**
    * UIDs of the SecurityGroups and AddressGroups that rules in force name.
    *
    * @maxItems 128

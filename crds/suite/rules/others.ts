@@ -27,6 +27,16 @@ export const REST: RuleCase[] = [
     bad: CIDRS.map((cidr) => ({ 'spec.images.allowedNetworks': [cidr] })),
     good: [{ 'spec.images.allowedNetworks': ['127.0.0.0/8'] }],
   },
+  ...[
+    { kind: 'Quota', path: 'spec.hard' },
+    { kind: 'Cloud', path: 'spec.defaultQuota' },
+  ].map(({ kind, path }) => ({
+    kind,
+    path,
+    says: 'write a key that there is: instances, cores,',
+    bad: [{ [path]: { instance: 1 } }, { [path]: { 'gigabytes.': 1 } }, { [path]: { 'ports.fast': 1 } }],
+    good: [{ [path]: { instances: 0 } }, { [path]: { 'gigabytes.fast': 1, 'volumes.a-b.c': 2 } }],
+  })),
   {
     kind: 'Cloud',
     path: 'spec.macPrefix',

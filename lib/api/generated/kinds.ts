@@ -128,6 +128,13 @@ export const QOS_POLICY: ResourceKind = {
   kind: 'QoSPolicy',
   namespaced: true,
 }
+export const QUOTA: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'quotas',
+  kind: 'Quota',
+  namespaced: true,
+}
 export const REACHABILITY: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -240,6 +247,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   ports: PORT,
   providerNetworks: PROVIDER_NETWORK,
   qosPolicies: QOS_POLICY,
+  quotas: QUOTA,
   reachabilities: REACHABILITY,
   routers: ROUTER,
   schedulerProfiles: SCHEDULER_PROFILE,

@@ -18,6 +18,7 @@ import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
 import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
 import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qospolicy.ts'
+import type { QuotaSpec, QuotaStatus } from '../../../crds/generated/quota.ts'
 import type { ReachabilitySpec, ReachabilityStatus } from '../../../crds/generated/reachability.ts'
 import type { RouterSpec, RouterStatus } from '../../../crds/generated/router.ts'
 import type { SchedulerProfileSpec, SchedulerProfileStatus } from '../../../crds/generated/schedulerprofile.ts'
@@ -51,6 +52,7 @@ export type Network = Resource<NetworkSpec, NetworkStatus>
 export type Port = Resource<PortSpec, PortStatus>
 export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
 export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
+export type Quota = Resource<QuotaSpec, QuotaStatus>
 export type Reachability = Resource<ReachabilitySpec, ReachabilityStatus>
 export type Router = Resource<RouterSpec, RouterStatus>
 export type SchedulerProfile = Resource<SchedulerProfileSpec, SchedulerProfileStatus>
@@ -85,6 +87,7 @@ export interface CustomObjects {
   ports: Port
   providerNetworks: ProviderNetwork
   qosPolicies: QoSPolicy
+  quotas: Quota
   reachabilities: Reachability
   routers: Router
   schedulerProfiles: SchedulerProfile

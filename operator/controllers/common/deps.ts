@@ -4,6 +4,7 @@ import type { AddressBook } from '../../ipam/address-book.ts'
 import type { RangeBook } from '../../ipam/range-book.ts'
 import type { SubnetArrivals } from '../../ipam/subnet-arrivals.ts'
 import type { NetworkDriver } from '../../network/network-driver.ts'
+import type { QuotaBook } from '../../quota/quota-book.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { RegressionGuard } from '../../restore-guard/regression-guard.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
@@ -19,6 +20,7 @@ import type { WaitingRoom } from './waiting-room.ts'
 export interface OperatorDeps extends PlacedDeps {
   readonly network: NetworkDriver
   readonly scheduler: Scheduler
+  readonly quotas: QuotaBook
   readonly addresses: AddressBook
   readonly ranges: RangeBook
   readonly subnetArrivals: SubnetArrivals

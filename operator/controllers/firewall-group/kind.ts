@@ -4,6 +4,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { keyOf } from '../../kind/references.ts'
 import { refOfKey } from '../../../lib/kube/object.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 
 export const DIRECTIONS = ['ingress', 'egress'] as const
 export type Direction = (typeof DIRECTIONS)[number]
@@ -74,6 +75,7 @@ export function standingOf({ status }: FirewallGroup): string[] {
 }
 
 export const firewallGroupKind: KindRow<FirewallGroup> = {
+  quota: oneOf('firewallGroups'),
   references: { ingressPolicies, egressPolicies, givenPolicies, routers },
   indexes: {
     standing: standingOf,

@@ -4,6 +4,7 @@ import { refOfKey } from '../../../lib/kube/object.ts'
 import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { isWanted, listWays, portUIDsOf } from './ways.ts'
 
@@ -76,6 +77,7 @@ export function holderOfFloatingIP({ metadata }: FloatingIP): ClaimHolder {
 }
 
 export const floatingIPKind: KindRow<FloatingIP> = {
+  quota: oneOf('floatingIPs'),
   references: {
     network,
     subnet,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { NOTHING } from '../../quota/amounts.ts'
+import { isLetIn } from '../../quota/quota-use.ts'
 
 /** The node that imports, or imported, the image. */
 const importNode: Reference<Image, 'computeNodes'> = {
@@ -10,6 +12,11 @@ const importNode: Reference<Image, 'computeNodes'> = {
 }
 
 export const imageKind: KindRow<Image> = {
+  // How large it is is known once it is here: it is let in while there is room for one byte.
+  quota: {
+    needs: () => ({ images: 1, imageBytes: 1 }),
+    has: (image) => (isLetIn(image) ? { images: 1, imageBytes: image.status?.sizeBytes ?? 1 } : NOTHING),
+  },
   references: { importNode },
   indexes: {
     /** `true`: the image waits for a node that can import it, or is being deleted and may wait for any node. */

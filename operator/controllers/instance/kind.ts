@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { larger, NOTHING, type Amounts } from '../../quota/amounts.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
@@ -84,7 +85,21 @@ export const volume: Reference<Instance, 'volumes'> = {
   isKept: wasPlaced,
 }
 
+/** What a machine of that size counts for; `ram` in MiB, as in Nova. */
+export function quotaOf({ vcpus, memoryMiB }: { vcpus: number; memoryMiB: number }): Amounts {
+  return { instances: 1, cores: vcpus, ram: memoryMiB }
+}
+
+/** Of the size that it has and, until it has that, the one that it gets. */
+function quotaTaken({ status }: Instance): Amounts {
+  const { flavor, nextFlavor } = status ?? {}
+  if (!flavor) return NOTHING
+  return nextFlavor ? larger(quotaOf(flavor), quotaOf(nextFlavor)) : quotaOf(flavor)
+}
+
 export const instanceKind: KindRow<Instance> = {
+  // Asked for by its controller, which knows the Flavor, and had from the placement on.
+  quota: { has: quotaTaken },
   references: { node, flavor, image, keyPair, network, port, serverGroup, volume },
   indexes: {
     /** `team/app=web` for each label. */

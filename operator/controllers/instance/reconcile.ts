@@ -8,6 +8,7 @@ import { boot } from './boot.ts'
 import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
 import { followPciDevices } from './pci-devices.ts'
 import { ensurePorts } from './ports.ts'
+import { askForRoom } from './quota.ts'
 import { removeInstance } from './remove.ts'
 import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
@@ -41,6 +42,8 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
     // A placed machine goes on with what it was given; see docs/decisions/0014.
     return status.node === undefined ? admitted.outcome : boot(instance, { unresolved: admitted.outcome }, deps, run)
   }
+  const refused = askForRoom(instance, admitted.object, deps, run)
+  if (refused) return refused
   const ports = await ensurePorts(instance, admitted.object, deps, run)
   if (!ports.ok) {
     return status.node === undefined ? ports.outcome : boot(instance, { unresolved: ports.outcome }, deps, run)

@@ -7,6 +7,7 @@ import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/node
 import { portAmountsOf } from '../common/machine-claims.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
+import { askForSize } from './quota.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import {
   isSameSize,
@@ -59,6 +60,8 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
     flavor: toFlavorRequest(wish),
     needsVhostUser: false,
   }
+  const overQuota = askForSize(instance, wish, deps)
+  if (overQuota) return overQuota
   const by = policyFor(wish.extraSpecs, deps.caches)
   if (!by.ok) return by.outcome
   const why = deps.scheduler.resize(node, request, by.policy)

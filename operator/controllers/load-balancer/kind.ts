@@ -5,6 +5,7 @@ import { refOfKey } from '../../../lib/kube/object.ts'
 import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 import { labelKey } from '../instance/label-keys.ts'
 import { answeringOf } from './own-addresses.ts'
 import { isProxied, poolsOf } from './pools.ts'
@@ -93,6 +94,7 @@ export const MOST_PROXIES = 2
 
 export const loadBalancerKind: KindRow<LoadBalancer> = {
   references: { subnet, probedSubnet, port, router, proxyNode },
+  quota: oneOf('loadBalancers'),
   document: 'balancer',
   indexes: {
     /** `true`: it has HTTP listeners and fewer proxies than it could have. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Network } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 
 /** The physical network that a Network is. */
@@ -29,6 +30,7 @@ export function hasOtherSegment({ status: old }: Network, { status }: Network): 
 }
 
 export const networkKind: KindRow<Network> = {
+  quota: oneOf('networks'),
   references: { provider, qosPolicy, givenQoSPolicy: givenPolicy<Network>() },
   indexes: {
     /** The segment that it has; none where an SDN controller has them. Two have the same one only for a moment, or after a restore. */

@@ -3,6 +3,7 @@ import type { Port } from '../../../lib/api/types.ts'
 import type { ObjectKey } from '../../../lib/kube/object.ts'
 import { mayUse } from '../../kind/resolve.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { addressKey, macKey } from './address-keys.ts'
 import { securityGroupRefsOf } from './groups.ts'
@@ -42,6 +43,7 @@ const node: Reference<Port, 'computeNodes'> = {
 }
 
 export const portKind: KindRow<Port> = {
+  quota: oneOf('ports'),
   references: { network, securityGroup, qosPolicy, givenQoSPolicy: givenPolicy<Port>(), node },
   indexes: {
     /** The network on which the port waits for its addresses. */

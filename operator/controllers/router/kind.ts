@@ -4,6 +4,7 @@ import { refOfKey } from '../../../lib/kube/object.ts'
 import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import { targetKeysOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 import { givenPolicy, wantedPolicy } from '../qos-policy/users.ts'
 import { hasPort } from '../../placed/router-ports.ts'
 
@@ -99,6 +100,7 @@ export function holderOfRouter({ metadata }: Router): ClaimHolder {
 }
 
 export const routerKind: KindRow<Router> = {
+  quota: oneOf('routers'),
   references: {
     ...{ subnet, leg, port, portLeg, outside, gateway, gatewaySubnet },
     ...{ qosPolicy, givenQoSPolicy: givenPolicy<Router>() },

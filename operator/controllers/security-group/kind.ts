@@ -3,6 +3,8 @@ import type { SecurityGroup } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { isSharedWith } from '../../kind/resolve.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
+import { NOTHING, type Amounts } from '../../quota/amounts.ts'
+import { isLetIn } from '../../quota/quota-use.ts'
 
 /**
  * What rules name stays as long as they do: without its rows they let nothing in. Groups deleted together do not hold each other. What is no
@@ -56,4 +58,21 @@ function isRealised({ status, metadata }: SecurityGroup): boolean {
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation
 }
 
-export const securityGroupKind: KindRow<SecurityGroup> = { references: { remoteGroup, remoteAddressGroup } }
+/** The name of its controller, which is woken by it. */
+export const SECURITY_GROUP_CONTROLLER = 'security-group'
+
+/** What it counts for with so many rules. */
+export function amountsOf(securityGroupRules: number): Amounts {
+  return { securityGroups: 1, securityGroupRules }
+}
+
+export const securityGroupKind: KindRow<SecurityGroup> = {
+  references: { remoteGroup, remoteAddressGroup },
+  quota: {
+    needs: ({ spec }) => amountsOf(spec.rules?.length ?? 0),
+    has: (group) =>
+      isLetIn(group) || group.status?.rulesInForce !== undefined
+        ? amountsOf(group.status?.rulesInForce ?? group.spec.rules?.length ?? 0)
+        : NOTHING,
+  },
+}

@@ -7,10 +7,11 @@ import { waitForHolders } from '../../kind/holders.ts'
 import type { LogicalRule } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
-import { isStateful } from './kind.ts'
+import { askQuota, waitForQuota } from '../../quota/ask.ts'
+import { amountsOf, isStateful, SECURITY_GROUP_CONTROLLER } from './kind.ts'
 import { logOf, resolveRules } from './rules.ts'
 
-export type SecurityGroupDeps = Pick<OperatorDeps, 'caches' | 'network'>
+export type SecurityGroupDeps = Pick<OperatorDeps, 'caches' | 'network' | 'quotas'>
 
 export async function reconcileSecurityGroup(
   group: SecurityGroup,
@@ -18,7 +19,8 @@ export async function reconcileSecurityGroup(
   run: Pick<Run, 'signal'>,
 ): Promise<Outcome> {
   const status = (group.status ??= {})
-  const { rules, lacks } = resolveRules(group, deps)
+  const overQuota = group.metadata.deletionTimestamp === undefined ? followRules(group, deps) : undefined
+  const { rules, lacks } = resolveRules(group, deps, status.rulesInForce)
   const stateless = isStateful(group) ? {} : { stateless: true }
   const want = { kind: 'SecurityGroup', ...ownerOf(group), ...stateless, ...logOf(group), rules } as const
   if (group.metadata.deletionTimestamp !== undefined) {
@@ -33,8 +35,22 @@ export async function reconcileSecurityGroup(
   recordRemotes(group, rules)
   const missing = allMissing(lacks)
   if (missing) return missing.outcome
+  if (overQuota) return overQuota
   status.state = 'ACTIVE'
   return done
+}
+
+/** More rules than before need room in the project's Quota; until there is some, only as many are in force as were before. */
+function followRules(group: SecurityGroup, { quotas }: SecurityGroupDeps): Outcome | undefined {
+  const status = (group.status ??= {})
+  const { uid, namespace = '' } = group.metadata
+  const wanted = group.spec.rules?.length ?? 0
+  const had = quotas.project(namespace).has(uid).securityGroupRules ?? 0
+  const instead = `the first ${had} of spec.rules are in force`
+  const refusal = askQuota(quotas, SECURITY_GROUP_CONTROLLER, group, amountsOf(wanted), instead)
+  if (refusal) status.rulesInForce = had
+  else delete status.rulesInForce
+  return refusal && waitForQuota(refusal)
 }
 
 /** What its rules in force name: they keep it while it is being deleted, whatever else of the group changes or is missing. */

@@ -7,14 +7,18 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { named, remoteAddressGroup, remoteGroup } from './kind.ts'
 import { toProtocol } from './protocols.ts'
 
-/** Rules that name something that they may not use are left out, and `lacks` says why; the others apply all the same. Pure. */
+/**
+ * Rules that name something that they may not use are left out, and `lacks` says why; the others apply all the same. Pure.
+ * @param most only the first so many are looked at
+ */
 export function resolveRules(
   group: SecurityGroup,
   { caches }: Pick<OperatorDeps, 'caches'>,
+  most = Infinity,
 ): { rules: LogicalRule[]; lacks: Outcome[] } {
   const rules: LogicalRule[] = []
   const lacks: Outcome[] = []
-  for (const [i, rule] of (group.spec.rules ?? []).entries()) {
+  for (const [i, rule] of (group.spec.rules ?? []).slice(0, most).entries()) {
     const { remoteGroupRef, remoteAddressGroupRef } = rule
     const members = remoteGroupRef && resolve(remoteGroup, group, named(i, 'remoteGroupRef', remoteGroupRef), caches)
     const addresses =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Subnet, SubnetPool } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 
 export const network: Reference<Subnet, 'networks'> = {
   to: 'networks',
@@ -31,4 +32,4 @@ function givesMore(old: SubnetPool, now: SubnetPool): boolean {
   return old.status?.allocations?.some(({ holderUID }) => !given.has(holderUID)) ?? false
 }
 
-export const subnetKind: KindRow<Subnet> = { references: { network, pool } }
+export const subnetKind: KindRow<Subnet> = { quota: oneOf('subnets'), references: { network, pool } }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Trunk } from '../../../lib/api/types.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 
 /** The Port of the interface. Once it is the Trunk's, it stays so while it is being deleted: it is held. */
 export const parent: Reference<Trunk, 'ports'> = {
@@ -34,6 +35,7 @@ export function hasSubport({ status }: Trunk, portUid: string): boolean {
 }
 
 export const trunkKind: KindRow<Trunk> = {
+  quota: oneOf('trunks'),
   references: { parent, subport, given },
   indexes: {
     /** UID of the Port that is its parent. */

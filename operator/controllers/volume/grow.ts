@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { askQuota, waitForQuota } from '../../quota/ask.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import { amountsOf, VOLUME_CONTROLLER } from './kind.ts'
 import { roomOn, type RoomDeps } from './room.ts'
 import { POOL_FULL, whyFull } from './place.ts'
 import { grantedOf, isGrowing } from './granted-size.ts'
@@ -10,7 +13,11 @@ import { grantedOf, isGrowing } from './granted-size.ts'
  * its size and can be used, and the spec may go back to the granted size.
  * @returns what the volume waits for, or `saved`; undefined: nothing to grow
  */
-export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): Outcome | undefined {
+export function planGrowth(
+  volume: Volume,
+  pool: StoragePool,
+  deps: RoomDeps & Pick<OperatorDeps, 'quotas'>,
+): Outcome | undefined {
   const status = (volume.status ??= {})
   const { uid } = volume.metadata
   if (!isGrowing(volume)) {
@@ -27,6 +34,17 @@ export function planGrowth(volume: Volume, pool: StoragePool, deps: RoomDeps): O
       'PoolUnavailable',
       `node ${node} does not say what room StoragePool ${pool.metadata.name} has there${at?.error === undefined ? '' : `: ${at.error}`}; the volume keeps its ${granted} GiB until it does`,
     )
+  }
+  const overQuota = askQuota(
+    deps.quotas,
+    VOLUME_CONTROLLER,
+    volume,
+    amountsOf(volume, sizeGiB),
+    `the volume keeps its ${granted} GiB`,
+  )
+  if (overQuota) {
+    deps.volumePromises.withdraw(volume)
+    return waitForQuota(overQuota)
   }
   const room = roomOn(at, pool, volume, deps)
   if (sizeGiB - granted > room) {

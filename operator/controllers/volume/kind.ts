@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Volume } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { NOTHING, type Amounts } from '../../quota/amounts.ts'
+import { isLetIn } from '../../quota/quota-use.ts'
+import { grantedOf } from './granted-size.ts'
 
 const node: Reference<Volume, 'computeNodes'> = {
   to: 'computeNodes',
@@ -14,7 +17,21 @@ const pool: Reference<Volume, 'storagePools'> = {
   holds: () => true,
 }
 
+/** The name of its controller, which is woken by it. */
+export const VOLUME_CONTROLLER = 'volume'
+
+/** What it counts for with that size in all: as in Cinder also by type, where it names one. */
+export function amountsOf({ spec: { volumeTypeRef: type } }: Volume, gigabytes: number): Amounts {
+  const ofType = type && { [`volumes.${type.name}`]: 1, [`gigabytes.${type.name}`]: gigabytes }
+  return { volumes: 1, gigabytes, ...ofType }
+}
+
 export const volumeKind: KindRow<Volume> = {
+  quota: {
+    needs: (volume) => amountsOf(volume, volume.spec.sizeGiB),
+    has: (volume) =>
+      volume.status?.node !== undefined || isLetIn(volume) ? amountsOf(volume, grantedOf(volume)) : NOTHING,
+  },
   references: { node, pool },
   indexes: {
     /** The empty name stands for the default type. */

@@ -21,7 +21,7 @@ import { VOLUME_CLAIMED } from './held-back.ts'
 
 export type VolumeDeps = Pick<
   OperatorDeps,
-  'caches' | 'bus' | 'releases' | 'regression' | 'volumePromises' | 'claimedVolumes' | 'writer'
+  'caches' | 'bus' | 'releases' | 'regression' | 'quotas' | 'volumePromises' | 'claimedVolumes' | 'writer'
 >
 
 export async function reconcileVolume(volume: Volume, deps: VolumeDeps, run: Pick<Run, 'event'>): Promise<Outcome> {

@@ -2,6 +2,7 @@
 import type { VPNConnection } from '../../../lib/api/types.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 
 /** The VPNService that it is a tunnel of. */
 export const vpnService: Reference<VPNConnection, 'vpnServices'> = {
@@ -17,5 +18,6 @@ export function isOtherConnection({ metadata: old }: KubeObject, { metadata: now
 }
 
 export const vpnConnectionKind: KindRow<VPNConnection> = {
+  quota: oneOf('vpnConnections'),
   references: { vpnService },
 }

@@ -3,6 +3,7 @@ import type { VPNService } from '../../../lib/api/types.ts'
 import { refOfKey } from '../../../lib/kube/object.ts'
 import { ownerOf, type ClaimHolder } from '../../ipam/claim-block.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
+import { oneOf } from '../../quota/quota-use.ts'
 
 /** The Router whose Subnets others reach. */
 export const router: Reference<VPNService, 'routers'> = {
@@ -55,6 +56,7 @@ export function holderOfVPNService({ metadata }: VPNService): ClaimHolder {
 }
 
 export const vpnServiceKind: KindRow<VPNService> = {
+  quota: oneOf('vpnServices'),
   references: { router, network, subnet, node },
   indexes: {
     /** UID of the Router that it has. */

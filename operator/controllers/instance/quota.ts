@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a machine asks of its project's Quota: for itself before anything is made for it, and for a larger size before that is claimed.
+import type { Instance } from '../../../lib/api/types.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
+import { askQuota, waitForQuota, type Refusal } from '../../quota/ask.ts'
+import { larger } from '../../quota/amounts.ts'
+import type { OperatorDeps } from '../common/deps.ts'
+import type { Admitted } from './admitted.ts'
+import type { InstanceRun } from './deps.ts'
+import type { MachineSize } from './flavor.ts'
+import { quotaOf } from './kind.ts'
+import { setStage } from './stages.ts'
+
+type QuotaDeps = Pick<OperatorDeps, 'quotas'>
+
+/** The name of the Instances' controller, which is woken by it. */
+export const INSTANCE_CONTROLLER = 'instance'
+
+/** A machine that had a size once keeps its room, wherever it is placed next. */
+export function askForRoom(
+  instance: Instance,
+  { now }: Pick<Admitted, 'now'>,
+  { quotas }: QuotaDeps,
+  run: Pick<InstanceRun, 'now'>,
+): Outcome | undefined {
+  if (instance.status?.flavor) return undefined
+  const refusal = askQuota(quotas, INSTANCE_CONTROLLER, instance, quotaOf(now.size))
+  if (!refusal) return undefined
+  const outcome = waitForQuota(refusal)
+  setStage(instance, 'Admitted', outcome, run.now)
+  return outcome
+}
+
+/** For both its sizes until it has the new one. */
+export function askForSize(instance: Instance, wish: MachineSize, { quotas }: QuotaDeps): Refusal | undefined {
+  const { flavor } = instance.status ?? {}
+  if (!flavor) return undefined
+  const most = larger(quotaOf(flavor), quotaOf(wish.size))
+  return askQuota(quotas, INSTANCE_CONTROLLER, instance, most, 'the machine keeps its size')
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from '@jest/globals'
+import type { Quota, SecurityGroup, Volume } from '../../lib/api/types.ts'
+import { SAMPLES } from '../../crds/suite/samples.ts'
+import { quotaOf } from '../controllers/instance/kind.ts'
+import { KIND_NAMES, KINDS } from '../kinds.ts'
+import { QuietCloud } from '../testing/quiet-cloud.ts'
+import { stored } from '../testing/memory-deps.ts'
+import { limitsOf } from './follow-quotas.ts'
+import { resourceKindOf, type KindName } from './row.ts'
+
+const quota = (name: string, hard: Record<string, number>, more: object = {}) => stored<Quota>(name, { hard }, more)
+
+describe('the limits of a namespace', () => {
+  test('of several Quotas each has to be kept', () => {
+    const limits = limitsOf([quota('a', { cores: 4, ram: 1 }), quota('b', { cores: 2 }), quota('c', { cores: 3 })])
+    expect(Object.fromEntries(limits)).toEqual({
+      cores: { amount: 2, by: 'Quota ns/b' },
+      ram: { amount: 1, by: 'Quota ns/a' },
+    })
+  })
+  test('one that is being deleted bounds nothing', () => {
+    expect(limitsOf([quota('a', { cores: 4 }, { deleted: true })]).size).toBe(0)
+  })
+})
+
+test('each key that objects count by may stand in a Quota', () => {
+  const [rule = ''] = /self\.all\(key[^\n]*/.exec(readFileSync('crds/quotas.yaml', 'utf8')) ?? []
+  const known = new Set([...rule.matchAll(/'([A-Za-z]+)'/g)].map(([, key]) => key))
+  const keys = KIND_NAMES.flatMap((name: KindName) => {
+    const [sample] = SAMPLES[resourceKindOf(name).kind] ?? []
+    const needs = KINDS[name].quota?.needs as ((object: unknown) => object) | undefined
+    return needs && sample ? Object.keys(needs({ metadata: { name: 'x' }, spec: sample.spec })) : []
+  })
+  const all = [...keys, ...Object.keys(quotaOf({ vcpus: 1, memoryMiB: 1 }))]
+  expect(all.length).toBeGreaterThan(20)
+  expect(all.filter((key) => !known.has(key) && !/^(volumes|gigabytes)\./.test(key))).toEqual([])
+})
+
+describe('what a project has', () => {
+  const used = (c: QuietCloud, key: string) => c.operator.world.deps.quotas.project('ns').used.get(key) ?? 0
+
+  test('follows what is made, grown and deleted', async () => {
+    const c = await QuietCloud.furnished()
+    c.volume('disk')
+    c.vm('vm')
+    await c.operator.rest()
+    expect(['volumes', 'gigabytes', 'instances', 'cores', 'ram', 'ports'].map((key) => used(c, key))).toEqual([
+      1, 1, 1, 1, 256, 1,
+    ])
+    c.set('volumes', 'disk', { sizeGiB: 3 })
+    await c.operator.rest()
+    expect(used(c, 'gigabytes')).toBe(3)
+    c.drop('volumes', 'disk')
+    c.drop('instances', 'vm')
+    await c.operator.rest()
+    expect(['volumes', 'gigabytes', 'instances', 'cores'].map((key) => used(c, key))).toEqual([0, 0, 0, 0])
+  })
+
+  test('a Volume that may not grow keeps what it has, in its status as in the sum', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { gigabytes: 2 } })
+    c.volume('disk')
+    await c.operator.rest()
+    c.set('volumes', 'disk', { sizeGiB: 3 })
+    await c.operator.rest()
+    expect(used(c, 'gigabytes')).toBe(1)
+    expect((c.operator.get('volumes', { namespace: 'ns', name: 'disk' }) as Volume).status).toMatchObject({
+      sizeGiB: 1,
+      grantedGiB: 1,
+    })
+  })
+
+  test('of more rules than it may have a group keeps as many in force as before', async () => {
+    const c = await QuietCloud.furnished()
+    const rule = (port: number) => ({ direction: 'ingress', protocol: 'tcp', portRangeMin: port, portRangeMax: port })
+    c.make('quotas', 'main', { hard: { securityGroupRules: 4 } })
+    c.make('securityGroups', 'web', { rules: [rule(1), rule(2)] })
+    await c.operator.rest()
+    c.set('securityGroups', 'web', { rules: [1, 2, 3, 4, 5].map(rule) })
+    await c.operator.rest()
+    const web = () => c.operator.get('securityGroups', { namespace: 'ns', name: 'web' }) as SecurityGroup
+    expect(web().status?.rulesInForce).toBe(2)
+    c.set('securityGroups', 'web', { rules: [rule(1)] })
+    await c.operator.rest()
+    expect(web().status?.rulesInForce).toBeUndefined()
+  })
+
+  test('what is refused has nothing made for it', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { instances: 0, volumes: 0 } })
+    c.vm('vm')
+    c.volume('disk')
+    await c.operator.rest()
+    expect(used(c, 'ports')).toBe(0)
+    expect((c.operator.get('volumes', { namespace: 'ns', name: 'disk' }) as Volume).status?.pool).toBeUndefined()
+  })
+})

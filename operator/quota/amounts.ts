@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a project has or may have, by key: docs/quotas.md has the keys and their units.
+
+/** Whole numbers by key; a key that is absent is 0. */
+export type Amounts = Readonly<Record<string, number>>
+
+export const NOTHING: Amounts = {}
+
+/** @returns whether `a` has at least as much of everything as `b` */
+export function covers(a: Amounts, b: Amounts): boolean {
+  for (const key in b) if ((b[key] ?? 0) > (a[key] ?? 0)) return false
+  return true
+}
+
+/** The larger of the two, by key. */
+export function larger(a: Amounts, b: Amounts): Amounts {
+  if (covers(a, b)) return a
+  if (covers(b, a)) return b
+  const most: Record<string, number> = { ...a }
+  for (const [key, amount] of Object.entries(b)) most[key] = Math.max(most[key] ?? 0, amount)
+  return most
+}
+
+/** Adds in place, and drops what becomes 0. */
+export function addTo(totals: Map<string, number>, amounts: Amounts, sign: 1 | -1): void {
+  for (const key in amounts) {
+    const sum = (totals.get(key) ?? 0) + sign * (amounts[key] ?? 0)
+    if (sum === 0) totals.delete(key)
+    else totals.set(key, sum)
+  }
+}
