@@ -8,6 +8,8 @@ import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { limitsOf } from './follow-quotas.ts'
+import type { KubeObject } from '../../lib/kube/object.ts'
+import type { QuotaUse } from '../quota/quota-use.ts'
 import { resourceKindOf, type KindName } from './row.ts'
 
 const quota = (name: string, hard: Record<string, number>, more: object = {}) => stored<Quota>(name, { hard }, more)
@@ -30,8 +32,9 @@ test('each key that objects count by may stand in a Quota', () => {
   const known = new Set([...rule.matchAll(/'([A-Za-z]+)'/g)].map(([, key]) => key))
   const keys = KIND_NAMES.flatMap((name: KindName) => {
     const [sample] = SAMPLES[resourceKindOf(name).kind] ?? []
-    const needs = KINDS[name].quota?.needs as ((object: unknown) => object) | undefined
-    return needs && sample ? Object.keys(needs({ metadata: { name: 'x' }, spec: sample.spec })) : []
+    const use = KINDS[name].quota as QuotaUse<KubeObject> | undefined
+    const object = { metadata: { name: 'x' }, spec: sample?.spec } as KubeObject
+    return Object.keys(use?.needs?.(object) ?? {})
   })
   const all = [...keys, ...Object.keys(quotaOf({ vcpus: 1, memoryMiB: 1 }))]
   expect(all.length).toBeGreaterThan(20)

@@ -16,9 +16,20 @@ export function withQuota<T extends KubeObject>(
   { quotas }: { quotas: QuotaBook },
 ): ControllerDefinition<T> {
   const use = findUse<T>(name)
-  if (!use) return definition
-  const { needs, has } = use
+  return use ? gated(definition, use, quotas) : definition
+}
+
+function gated<T extends KubeObject>(
+  definition: ControllerDefinition<T>,
+  use: QuotaUse<T>,
+  quotas: QuotaBook,
+): ControllerDefinition<T> {
   const wake: Source = ({ enqueue }) => quotas.onWake(definition.name, (key) => enqueue(key))
+  const letIn = (object: T, run: Run): Promise<Outcome> => {
+    const isNew = object.metadata.deletionTimestamp === undefined && use.has(object) === NOTHING
+    const refusal = isNew && use.needs ? askQuota(quotas, definition.name, object, use.needs(object)) : undefined
+    return refusal ? Promise.resolve(waitForQuota(refusal)) : definition.reconcile(object, run)
+  }
   return {
     ...definition,
     sources: [...(definition.sources ?? []), wake],
@@ -29,12 +40,6 @@ export function withQuota<T extends KubeObject>(
         quotas.ended(object.metadata.uid)
       }
     },
-  }
-
-  function letIn(object: T, run: Run): Promise<Outcome> {
-    const isNew = object.metadata.deletionTimestamp === undefined && has(object) === NOTHING
-    const refusal = isNew && needs ? askQuota(quotas, definition.name, object, needs(object)) : undefined
-    return refusal ? Promise.resolve(waitForQuota(refusal)) : definition.reconcile(object, run)
   }
 }
 
