@@ -4,13 +4,13 @@ import { describe, expect, test } from '@jest/globals'
 import type { Quota, SecurityGroup, Volume } from '../../lib/api/types.ts'
 import { SAMPLES } from '../../crds/suite/samples.ts'
 import { quotaOf } from '../controllers/instance/kind.ts'
-import { KIND_NAMES, KINDS } from '../kinds.ts'
+import { KIND_NAMES } from '../kinds.ts'
 import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { limitsOf } from './follow-quotas.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
-import type { QuotaUse } from '../quota/quota-use.ts'
 import { resourceKindOf, type KindName } from './row.ts'
+import { findUse } from './with-quota.ts'
 
 const quota = (name: string, hard: Record<string, number>, more: object = {}) => stored<Quota>(name, { hard }, more)
 
@@ -32,7 +32,7 @@ test('each key that objects count by may stand in a Quota', () => {
   const known = new Set([...rule.matchAll(/'([A-Za-z]+)'/g)].map(([, key]) => key))
   const keys = KIND_NAMES.flatMap((name: KindName) => {
     const [sample] = SAMPLES[resourceKindOf(name).kind] ?? []
-    const use = KINDS[name].quota as QuotaUse<KubeObject> | undefined
+    const use = findUse(name)
     const object = { metadata: { name: 'x' }, spec: sample?.spec } as KubeObject
     return Object.keys(use?.needs?.(object) ?? {})
   })

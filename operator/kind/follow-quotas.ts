@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Quota } from '../../lib/api/types.ts'
 import { keyOfObject, type CommonStatus, type KubeObject } from '../../lib/kube/object.ts'
-import { KIND_NAMES, KINDS } from '../kinds.ts'
-import { informerOf, type Caches, type KindRow, type OperatorInformers } from './row.ts'
+import { KIND_NAMES } from '../kinds.ts'
+import { informerOf, type Caches, type OperatorInformers } from './row.ts'
+import { findUse } from './with-quota.ts'
 import type { Limit } from '../quota/project-book.ts'
 import type { QuotaBook } from '../quota/quota-book.ts'
 
@@ -16,7 +17,7 @@ export function followQuotas(
   informers: OperatorInformers,
 ): () => void {
   const ends = KIND_NAMES.flatMap((name) => {
-    const use = (KINDS[name] as KindRow<KubeObject>).quota
+    const use = findUse(name)
     if (!use) return []
     return informerOf(name, informers).onChange(({ old, object }) => {
       if (old && old.metadata.uid !== object?.metadata.uid) quotas.forget(old.metadata.uid)

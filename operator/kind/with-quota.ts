@@ -43,6 +43,7 @@ function gated<T extends KubeObject>(
   }
 }
 
-function findUse<T extends KubeObject>(name: KindName): QuotaUse<T> | undefined {
+/** How objects of that kind count. */
+export function findUse<T extends KubeObject>(name: KindName): QuotaUse<T> | undefined {
   return (KINDS[name] as unknown as KindRow<T>).quota
 }
