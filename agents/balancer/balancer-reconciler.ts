@@ -15,7 +15,7 @@ import { isUid, serviceNamespace, type ServicePorts } from '../network/service-p
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import type { BalancerDaemons, Seen } from './balancer-daemons.ts'
-import { removeOtherCertificates, writeCertificates } from './certificate-files.ts'
+import { removeOtherCertificates, removeUnnamedCertificates, writeCertificates } from './certificate-files.ts'
 
 export interface BalancerReconcilerOptions {
   ports: ServicePorts
@@ -66,6 +66,7 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
     const { ports, daemons, sealing } = this.#options
     const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context)
     const folder = this.#folderOf(uid)
+    await removeUnnamedCertificates(spec, folder)
     const certificates = await writeCertificates(spec, { uid, folder }, sealing)
     await daemons.ensure(spec, { uid, folder, namespaceFile, certificates }, context.signal)
     await removeOtherCertificates(folder, certificates)

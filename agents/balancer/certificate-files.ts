@@ -33,6 +33,21 @@ export async function writeCertificates(
   return files
 }
 
+/**
+ * Those that neither the document nor HAProxy's configuration names: before others are written, so that documents that HAProxy refuses, one after the
+ * other, do not fill the tmpfs with keys.
+ */
+export async function removeUnnamedCertificates(
+  { certificates = [] }: Pick<BalancerSpec, 'certificates'>,
+  folder: string,
+): Promise<void> {
+  // What it has loaded, or refused the last time.
+  const configuration = (await readIfThere(join(folder, 'haproxy.cfg'))) ?? ''
+  const named = configuration.match(/[0-9a-f]{32}\.pem/g) ?? []
+  const kept = [...named, ...certificates.map(fileName)]
+  await removeOtherCertificates(folder, new Map(kept.map((name) => [name, name])))
+}
+
 /** Once HAProxy has been told of the others. */
 export async function removeOtherCertificates(folder: string, kept: CertificateFiles): Promise<void> {
   const names = new Set([...kept.values()].map((file) => basename(file)))

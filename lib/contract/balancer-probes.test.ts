@@ -41,6 +41,16 @@ test('with all members down it is small, whatever its author calls the pools', (
   expect(JSON.stringify(probes).length).toBeLessThan(12 * 1024)
 })
 
+test('expected codes are ranges that ascend: HAProxy takes no others', () => {
+  const isTaken = (expectedCodes: string) => {
+    const thresholds = { intervalSeconds: 1, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 1 }
+    const monitor = { ...thresholds, http: { path: '/', expectedCodes } }
+    return BalancerSpec.shape.pools.safeParse([{ ...pool('p', 1), monitor }]).success
+  }
+  expect(['200', '200-200', '200-299,301'].map(isTaken)).toEqual([true, true, true])
+  expect(['299-200', '200,204-203'].map(isTaken)).toEqual([false, false])
+})
+
 test('a document has as many members as a proxy may have, of all pools together', () => {
   const members = (counts: readonly number[]) =>
     BalancerSpec.shape.pools.safeParse(counts.map((count, i) => pool(`p${i}`, count))).success

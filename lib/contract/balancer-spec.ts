@@ -22,8 +22,11 @@ const path = z
   .string()
   .regex(/^\/[A-Za-z0-9/._~!&()*+,;=:@-]*$/)
   .max(1024)
-/** `200`, `200,204` or `200-299`. */
-const codes = z.string().regex(/^[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?){0,7}$/)
+/** `200`, `200,204` or `200-299`. HAProxy refuses the whole configuration for a range that descends. */
+const codes = z
+  .string()
+  .regex(/^[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?){0,7}$/)
+  .refine((text) => text.split(',').every((one) => one.length === 3 || one.slice(0, 3) <= one.slice(4)))
 
 export const BalancerPool = z.looseObject({
   name: poolName,

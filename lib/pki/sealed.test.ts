@@ -2,7 +2,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
-import { createSealingKey, recipientOf, seal, SealedText, SEALING_KEY, sealingKeyOf, unseal } from './sealed.ts'
+import {
+  createSealingKey,
+  isSealingKey,
+  recipientOf,
+  seal,
+  SealedText,
+  SEALING_KEY,
+  sealingKeyOf,
+  unseal,
+} from './sealed.ts'
 
 const own = createSealingKey()
 const key = sealingKeyOf(own)
@@ -54,4 +63,10 @@ test('a key of another kind is none', () => {
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
   expect(() => sealingKeyOf(ec.toString())).toThrow('X25519')
   expect(() => seal('text', key.slice(1), purpose)).toThrow()
+  // The points of small order 0 and 1.
+  const one = Buffer.alloc(32)
+  one[0] = 1
+  expect(['A'.repeat(43), one.toString('base64url'), key.slice(1), key].map(isSealingKey)).toEqual([
+    ...[false, false, false, true],
+  ])
 })

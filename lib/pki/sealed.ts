@@ -44,11 +44,21 @@ export function sealingKeyOf(privateKeyPem: string): string {
   return rawPublic(key).toString('base64url')
 }
 
-/** Each time another text. @throws when `sealingKey` is none */
+/** Each time another text. @throws when `sealingKey` is none: also one of small order, with which anybody could open it */
 export function seal(text: string, sealingKey: string, purpose: SealedFor): SealedText {
   const recipient = readX25519(Buffer.from(sealingKey, 'base64url'))
   const { enc, sealed } = hpkeSeal(Buffer.from(text), recipient, contextOf(purpose))
   return ['v1', sealingKey, enc.toString('base64url'), sealed.toString('base64url')].join('.')
+}
+
+/** Whether things can be sealed for it: not every text of its form is a key. */
+export function isSealingKey(text: string): boolean {
+  try {
+    seal('', text, { node: '', kind: '', uid: '', use: '' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** For which key it was sealed. Pure. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the certificates of LoadBalancers: read one by one from the Secrets that these name, again each minute, and kept in memory alone.
 import type { SealedText } from '../../lib/pki/sealed.ts'
+import type { Memory } from './judge-certificate.ts'
 import { readTlsSecret, type ReadCertificate, type SecretReading } from './read-tls-secret.ts'
 
 /** Secrets cannot be watched (decision 32): so soon a change is seen. */
@@ -25,6 +26,8 @@ interface KnownSecret {
   generation: number | undefined
   readAt: number
   read: ReadCertificate
+  /** The same content costs nothing again. */
+  memory: Memory
 }
 
 export class CertificateStore {
@@ -44,7 +47,7 @@ export class CertificateStore {
     { uid, namespace = '', generation }: { uid: string; namespace?: string; generation?: number },
     secret: string,
     field: string,
-    reading: Omit<SecretReading, 'ownNamespace'>,
+    reading: Omit<SecretReading, 'ownNamespace' | 'memory'>,
   ): Promise<ReadCertificate> {
     const known = this.#secrets.get(uid) ?? new Map<string, KnownSecret>()
     this.#secrets.set(uid, known)
@@ -52,8 +55,10 @@ export class CertificateStore {
     // A little less than what callers wait: theirs is to be a new look.
     if (before?.generation === generation && before && this.#now() - before.readAt < LOOK_AGAIN_MS - 1000)
       return before.read
-    const read = await readTlsSecret(namespace, secret, field, { ...reading, ownNamespace: this.#ownNamespace })
-    known.set(secret, { generation, readAt: this.#now(), read })
+    const memory = before?.memory ?? {}
+    const more = { ownNamespace: this.#ownNamespace, memory }
+    const read = await readTlsSecret(namespace, secret, field, { ...reading, ...more })
+    known.set(secret, { generation, readAt: this.#now(), read, memory })
     return read
   }
 

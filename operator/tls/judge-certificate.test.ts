@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { BalancerCertificate } from '../../lib/contract/documents.ts'
 import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
-import { factsOf, judgeCertificate } from './judge-certificate.ts'
+import { factsOf, judgeCertificate, type Memory } from './judge-certificate.ts'
 
 const now = new Date('2026-06-01T00:00:00Z')
 const make = (more: Partial<Parameters<typeof makeCertificate>[0]> = {}) =>
@@ -97,11 +97,69 @@ describe('what is wrong is said', () => {
     const sha1 = await make({ issuer: middle, hash: 'SHA-1' })
     bad(sha1.certificate + middle.certificate, sha1.key, 'CertificateInvalid', 'SHA-1')
   })
+  test('a date that is none', async () => {
+    const one = await make()
+    const der = Buffer.from(new X509Certificate(one.certificate).raw)
+    // notAfter, of a 13th month. Nobody checks the signature of one that stands alone.
+    const at = der.indexOf('260830000000Z')
+    expect(at).toBeGreaterThan(0)
+    der.write('261330', at)
+    const text = `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/(.{64})(?!$)/g, '$1\n')}\n-----END CERTIFICATE-----\n`
+    bad(text, one.key, 'CertificateInvalid', 'certificate 1 in tls.crt has no dates')
+    expect(() => factsOf(text)).toThrow('without dates')
+  })
   test('more than a document holds', async () => {
     const names = Array.from({ length: 300 }, (_, i) => `host-${i}.a-long-name.example.com`)
     const wide = await make({ names: names as [string] })
     bad(wide.certificate, wide.key, 'CertificateInvalid', 'at most 8192')
   })
+})
+
+describe('no Secret keeps the operator busy', () => {
+  const verify = jest.spyOn(X509Certificate.prototype, 'verify')
+  beforeEach(() => verify.mockClear())
+  test('what is too long, or of too many certificates, is not read', () => {
+    const many = judge(root.certificate.repeat(17), root.key)
+    expect(many).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('17 certificates') })
+    const wide = judge(root.certificate + '\n'.repeat(65_536), root.key)
+    expect(wide).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('at most 65536') })
+    const long = judge(leaf.certificate, leaf.key + '\n'.repeat(16_384))
+    expect(long).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('at most 16384') })
+    expect(verify).not.toHaveBeenCalled()
+  })
+  test('keys of authorities are of the same kinds as ours, before any signature is verified', async () => {
+    const slow = await make({ names: ['root'], isAuthority: true, curve: 'P-521' })
+    const verdict = judge(leaf.certificate + middle.certificate + slow.certificate, leaf.key)
+    expect(verdict).toMatchObject({ message: expect.stringMatching(/^certificate 3 in tls.crt has a weak key/) })
+    const long = await make({ rsaBits: 4104 })
+    expect(judge(long.certificate, long.key)).toMatchObject({ message: expect.stringContaining('tls.key is none of') })
+    expect(verify).not.toHaveBeenCalled()
+  })
+  test('the same content is verified once; what time changes is judged each time', () => {
+    const memory: Memory = {}
+    const at = (when: Date, key = leaf.key) =>
+      judgeCertificate(Buffer.from(leaf.certificate + middle.certificate), Buffer.from(key), when, memory)
+    expect([at(now).ok, at(now).ok]).toEqual([true, true])
+    expect(verify).toHaveBeenCalledTimes(1)
+    expect(at(new Date('2026-07-02T00:00:00Z'))).toMatchObject({ reason: 'CertificateExpired' })
+    expect(at(new Date('2026-05-01T00:00:00Z'))).toMatchObject({ reason: 'CertificateInvalid' })
+    expect(verify).toHaveBeenCalledTimes(1)
+    expect(at(now, middle.key)).toMatchObject({ reason: 'CertificateInvalid' })
+    expect(at(now).ok).toBe(true)
+  })
+  test('whatever OpenSSL throws is a fault of the certificate', () => {
+    jest.spyOn(X509Certificate.prototype, 'publicKey', 'get').mockImplementationOnce(() => {
+      throw new Error('unsupported')
+    })
+    expect(judge(leaf.certificate, leaf.key)).toMatchObject({ reason: 'CertificateInvalid' })
+  })
+})
+
+test('names that are none are not told', async () => {
+  const long = `${'a'.repeat(60)}.`.repeat(4) + 'example.com'
+  const one = await make({ names: ['shop.example.com', long] })
+  const verdict = judge(one.certificate, one.key)
+  expect(verdict.ok && factsOf(verdict.certificate.chain).dnsNames).toEqual(['shop.example.com'])
 })
 
 test('whatever a Secret holds is judged, and what is taken keeps the contract', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a certificate and its key can be shown to clients. What passes here HAProxy takes: one that it refused would keep it from every other change.
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { MOST_CHAIN_CHARACTERS, MOST_KEY_CHARACTERS } from '../../lib/contract/documents.ts'
 
 export interface TlsCertificate {
@@ -14,38 +14,80 @@ export type Verdict =
   { ok: true; certificate: TlsCertificate } | { ok: false; reason: CertificateFault; message: string }
 export type CertificateFault = 'CertificateInvalid' | 'CertificateExpired'
 
-/** Pure. Nothing of the key is said. */
-export function judgeCertificate(tlsCrt: Buffer, tlsKey: Buffer, now: Date): Verdict {
+/** What was found of a content the last time: the same content is not looked at again. */
+export interface Memory {
+  last?: { digest: string; content: Content }
+}
+type Content =
+  { ok: true; certificate: TlsCertificate; chain: readonly X509Certificate[] } | { ok: false; message: string }
+
+/** What is longer is not even read: whoever may write a Secret does not decide how long the operator is busy with it. */
+const MOST_BYTES = { 'tls.crt': 65_536, 'tls.key': 16_384 }
+const MOST_BLOCKS = 16
+
+/** Never throws. Nothing of the key is said. @param memory of this Secret; it is written to */
+export function judgeCertificate(tlsCrt: Buffer, tlsKey: Buffer, now: Date, memory: Memory = {}): Verdict {
+  for (const [name, bytes] of [['tls.crt', tlsCrt] as const, ['tls.key', tlsKey] as const])
+    if (bytes.length > MOST_BYTES[name])
+      return invalid(`${name} has ${bytes.length} bytes, and at most ${MOST_BYTES[name]} are read`)
+  const digest = createHash('sha256').update(`${tlsCrt.length}\n`).update(tlsCrt).update(tlsKey).digest('hex')
+  if (memory.last?.digest !== digest) memory.last = { digest, content: examine(tlsCrt, tlsKey) }
+  const { content } = memory.last
+  return content.ok ? judgeAt(content, now) : invalid(content.message)
+}
+
+/** All that does not change with time. */
+function examine(tlsCrt: Buffer, tlsKey: Buffer): Content {
+  try {
+    return examineChain(tlsCrt, tlsKey)
+  } catch {
+    // OpenSSL's words could tell of the key.
+    return refused('tls.crt or tls.key has something that cannot be read: issue both anew')
+  }
+}
+
+function examineChain(tlsCrt: Buffer, tlsKey: Buffer): Content {
   const blocks = tlsCrt.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0) return invalid('tls.crt has no certificate in PEM: write the certificate and its chain')
+  if (blocks.length === 0) return refused('tls.crt has no certificate in PEM: write the certificate and its chain')
+  if (blocks.length > MOST_BLOCKS)
+    return refused(
+      `tls.crt has ${blocks.length} certificates, and at most ${MOST_BLOCKS} are read: write the certificate and its chain alone`,
+    )
   const chain: X509Certificate[] = []
   for (const [i, block] of blocks.entries()) {
     const certificate = parse(block)
-    if (!certificate) return invalid(`certificate ${i + 1} in tls.crt cannot be read`)
+    if (!certificate) return refused(`certificate ${i + 1} in tls.crt cannot be read`)
     chain.push(certificate)
   }
   const key = readKey(tlsKey)
-  if (typeof key === 'string') return invalid(key)
+  if (typeof key === 'string') return refused(key)
   const [leaf] = chain
   if (!leaf?.checkPrivateKey(key))
-    return invalid(
+    return refused(
       'tls.key does not belong to the first certificate in tls.crt: write both of the same issue, and the certificate before its chain',
     )
-  const fault = weakness(chain, key) ?? disorder(chain) ?? early(chain, now)
-  if (fault !== undefined) return invalid(fault)
+  // In this order: a signature is verified only once all keys are known to be of those with which that is quick.
+  const fault = weakness(chain, key) ?? undated(chain) ?? disorder(chain)
+  if (fault !== undefined) return refused(fault)
   const text = chain.map((one) => one.toString()).join('')
   const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
   if (text.length > MOST_CHAIN_CHARACTERS)
-    return invalid(
+    return refused(
       `tls.crt has ${text.length} characters, and at most ${MOST_CHAIN_CHARACTERS} are possible: leave out the root, or spread the names over several certificates`,
     )
-  if (pem.length > MOST_KEY_CHARACTERS) return invalid('tls.key is longer than an RSA key of 4096 bits')
+  if (pem.length > MOST_KEY_CHARACTERS) return refused('tls.key is longer than an RSA key of 4096 bits')
+  return { ok: true, certificate: { chain: text, key: pem }, chain }
+}
+
+function judgeAt({ certificate, chain }: Extract<Content, { ok: true }>, now: Date): Verdict {
+  const fault = early(chain, now)
+  if (fault !== undefined) return invalid(fault)
   const expired = chain.find(({ validToDate }) => validToDate <= now)
   if (expired) {
     const message = `${nameOf(expired, chain)} in tls.crt expired at ${expired.validToDate.toISOString()}: renew it`
     return { ok: false, reason: 'CertificateExpired', message }
   }
-  return { ok: true, certificate: { chain: text, key: pem } }
+  return { ok: true, certificate }
 }
 
 export interface CertificateFacts {
@@ -57,7 +99,10 @@ export interface CertificateFacts {
   dnsNames: readonly string[]
 }
 
-/** Of a chain that was judged good. Pure. */
+/** RFC 1035: more is no name, and the status has no room for it. */
+const MOST_NAME_CHARACTERS = 253
+
+/** Of a chain that was judged good. Pure. @throws when it was not: one that cannot be read, or has a date that is none */
 export function factsOf(chain: string): CertificateFacts {
   const all = (chain.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []).map(
     (block) => new X509Certificate(block),
@@ -65,11 +110,12 @@ export function factsOf(chain: string): CertificateFacts {
   const [leaf] = all
   if (!leaf) throw new Error('a chain without a certificate')
   const ends = all.map(({ validToDate }) => validToDate.getTime())
+  if (![leaf.validFromDate.getTime(), ...ends].every(Number.isFinite)) throw new Error('a certificate without dates')
   const names = [...(leaf.subjectAltName ?? '').matchAll(/DNS:([^\s,"]+)/g)].map(([, name = '']) => name)
   return {
     ...{ notBefore: leaf.validFromDate, notAfter: new Date(Math.min(...ends)) },
     fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
-    dnsNames: [...new Set(names)],
+    dnsNames: [...new Set(names)].filter(({ length }) => length <= MOST_NAME_CHARACTERS),
   }
 }
 
@@ -95,24 +141,37 @@ function readKey(tlsKey: Buffer): KeyObject | string {
 
 const CURVES = ['prime256v1', 'secp384r1']
 const LEAST_RSA_BITS = 2048
+const MOST_RSA_BITS = 4096
+const GOOD_KEYS = `RSA with ${LEAST_RSA_BITS} to ${MOST_RSA_BITS} bits, ECDSA P-256 and P-384`
 
 /** What OpenSSL's security level 2, which Debian's HAProxy has, does not load; and keys that clients do not take. */
 function weakness(chain: readonly X509Certificate[], key: KeyObject): string | undefined {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {}
-  const isGood =
-    (key.asymmetricKeyType === 'rsa' && modulusLength >= LEAST_RSA_BITS) ||
-    (key.asymmetricKeyType === 'ec' && CURVES.includes(namedCurve))
-  if (!isGood) return `tls.key is none of RSA with at least ${LEAST_RSA_BITS} bits, ECDSA P-256 and P-384`
-  const weak = chain.find(isWeak)
-  return weak && `${nameOf(weak, chain)} in tls.crt has a weak key, or is signed with SHA-1 or MD5: issue it anew`
+  if (!isGoodKey(key)) return `tls.key is none of ${GOOD_KEYS}`
+  const other = chain.find((one) => !isGoodKey(one.publicKey))
+  if (other)
+    return `${nameOf(other, chain)} in tls.crt has a weak key, or one that is none of ${GOOD_KEYS}: issue it anew`
+  const weak = chain.find(isSignedWeakly)
+  return weak && `${nameOf(weak, chain)} in tls.crt is signed with SHA-1 or MD5: issue it anew`
 }
 
-function isWeak(certificate: X509Certificate): boolean {
-  const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey
-  const isShort = asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) < LEAST_RSA_BITS
+function isGoodKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  const { modulusLength = 0, namedCurve = '' } = asymmetricKeyDetails ?? {}
+  if (asymmetricKeyType === 'rsa') return modulusLength >= LEAST_RSA_BITS && modulusLength <= MOST_RSA_BITS
+  return asymmetricKeyType === 'ec' && CURVES.includes(namedCurve)
+}
+
+function isSignedWeakly(certificate: X509Certificate): boolean {
   // A root's own signature is of no importance to anybody.
   const isRoot = certificate.checkIssued(certificate)
-  return isShort || (!isRoot && /sha-?1(?!\d)|md5/i.test(certificate.signatureAlgorithm ?? ''))
+  return !isRoot && /sha-?1(?!\d)|md\d/i.test(certificate.signatureAlgorithm ?? '')
+}
+
+/** OpenSSL reads certificates whose dates are none, such as of a 13th month. */
+function undated(chain: readonly X509Certificate[]): string | undefined {
+  const one = chain.find(
+    ({ validFromDate, validToDate }) => !Number.isFinite(validFromDate.getTime() + validToDate.getTime()),
+  )
+  return one && `${nameOf(one, chain)} in tls.crt has no dates that can be read: issue it anew`
 }
 
 function disorder(chain: readonly X509Certificate[]): string | undefined {
@@ -135,4 +194,8 @@ function nameOf(one: X509Certificate, chain: readonly X509Certificate[]): string
 
 function invalid(message: string): Verdict {
   return { ok: false, reason: 'CertificateInvalid', message }
+}
+
+function refused(message: string): Content {
+  return { ok: false, message }
 }

@@ -3,7 +3,7 @@ import { SECRET, TLS_LABEL } from '../../lib/api/kinds.ts'
 import type { Secret } from '../../lib/api/types.ts'
 import type { KubeReader } from '../../lib/kube/client.ts'
 import { isForbidden } from '../../lib/kube/errors.ts'
-import { judgeCertificate, type TlsCertificate } from './judge-certificate.ts'
+import { judgeCertificate, type Memory, type TlsCertificate } from './judge-certificate.ts'
 
 export type ReadCertificate = { ok: true; certificate: TlsCertificate } | { ok: false; reason: string; message: string }
 
@@ -13,6 +13,8 @@ export interface SecretReading {
   now: Date
   /** The namespace of the operator's ServiceAccount, for messages. */
   ownNamespace: string
+  /** Of this Secret, from one reading to the next. */
+  memory?: Memory
 }
 
 const TYPE = 'kubernetes.io/tls'
@@ -24,7 +26,7 @@ export async function readTlsSecret(
   namespace: string,
   name: string,
   field: string,
-  { client, signal, now, ownNamespace }: SecretReading,
+  { client, signal, now, ownNamespace, memory }: SecretReading,
 ): Promise<ReadCertificate> {
   const what = `Secret ${namespace}/${name} in ${field}`
   const secret = await client.find<Secret>(SECRET, { namespace, name }, { signal }).catch((error: unknown) => {
@@ -50,7 +52,7 @@ export async function readTlsSecret(
       message: `${what} is not marked as a certificate of LoadBalancers: run kubectl label secret -n ${namespace} ${name} ${TLS_LABEL}=true`,
     })
   const bytes = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64')
-  const verdict = judgeCertificate(bytes('tls.crt'), bytes('tls.key'), now)
+  const verdict = judgeCertificate(bytes('tls.crt'), bytes('tls.key'), now, memory)
   return verdict.ok ? verdict : lacking({ ...verdict, message: `${what}: ${verdict.message}` })
 }
 

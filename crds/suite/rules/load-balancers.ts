@@ -84,6 +84,22 @@ export const LOAD_BALANCER: RuleCase[] = [
   },
   {
     kind: 'LoadBalancer',
+    path: 'spec.listeners[].healthMonitor.expectedCodes',
+    says: 'a range of codes goes from the lowest to the highest',
+    bad: ['299-200', '200,204-203'].map((codes) => ({ 'spec.listeners[2].healthMonitor.expectedCodes': codes })),
+    good: ['200-200', '200-299', '200,203-204,301'].map((codes) => ({
+      'spec.listeners[2].healthMonitor.expectedCodes': codes,
+    })),
+  },
+  {
+    kind: 'LoadBalancer',
+    path: 'spec.listeners[].rules[].pool.healthMonitor.expectedCodes',
+    says: 'a range of codes goes from the lowest to the highest',
+    bad: { [`${RULES}[0].pool.healthMonitor.expectedCodes`]: '299-200' },
+    good: [{ [`${RULES}[0].pool.healthMonitor.expectedCodes`]: '200-299' }],
+  },
+  {
+    kind: 'LoadBalancer',
     path: 'spec.listeners[].members[].ipAddress',
     says: 'no machine is reached at a loopback or link-local address',
     bad: ['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::a9fe:a9fe'].map((address) => ({

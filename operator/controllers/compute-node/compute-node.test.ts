@@ -15,6 +15,7 @@ import type { DesiredDocument, NodeDocument } from '../../../lib/contract/docume
 import { toDocumentKey } from '../../../lib/contract/subjects.ts'
 import { createPrivateKey, createRequest } from '../../../lib/pki/key.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
+import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB } from '../../../lib/node-room.ts'
 import { DEFAULT_RATIOS } from '../../scheduler/nodes/node-facts.ts'
@@ -365,6 +366,17 @@ describe('who is shut out', () => {
     },
   })
   const asking = inventoryOf('n1', { certificateRequest: 'R', nbdRequests: { client: 'R', server: 'R' } })
+
+  test('a sealing key for which nothing can be sealed leaves the one before', async () => {
+    const w = world()
+    const c = computeNode()
+    const sealingKey = sealingKeyOf(createSealingKey())
+    for (const announced of [sealingKey, 'A'.repeat(43)]) {
+      w.bus.publishInventory({ ...asking, sealingKey: announced })
+      await step(w, c, signing([]))
+      expect(c.status?.sealingKey).toBe(sealingKey)
+    }
+  })
 
   test('confirmed lost: its sessions end, at each look, and nothing is signed whatever it asks for', async () => {
     const w = world()

@@ -10,6 +10,7 @@ import { TOO_MUCH_WRITTEN } from '../../auth/why-shut.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { keyIdOf } from '../../../lib/pki/key-id.ts'
+import { isSealingKey } from '../../../lib/pki/sealed.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { listAggregatesOf } from '../host-aggregate/membership.ts'
 import { waitForHolders } from '../../kind/holders.ts'
@@ -48,7 +49,10 @@ export async function reconcileComputeNode(
   recordAggregates(status, aggregates, node)
   status.epoch = 1
   if (inventory) status.inventory = recordInventory(inventory, status.inventory)
-  if (inventory?.sealingKey !== undefined) status.sealingKey = inventory.sealingKey
+  const sealingKey = inventory?.sealingKey
+  // One that is none leaves the one before: what is sealed for that is the node's all the same.
+  if (sealingKey !== undefined && sealingKey !== status.sealingKey && isSealingKey(sealingKey))
+    status.sealingKey = sealingKey
   await deps.bus.admitNode(name, inventory?.storeId)
   await shutOut(computeNode, deps, run.now)
   const claims = judgePortClaims(computeNode, deps, run)

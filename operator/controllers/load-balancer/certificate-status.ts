@@ -3,7 +3,7 @@
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
-import type { ListenerCertificates } from '../../tls/certificate-store.ts'
+import type { CertificateInUse, ListenerCertificates } from '../../tls/certificate-store.ts'
 import { factsOf, type CertificateFacts } from '../../tls/judge-certificate.ts'
 
 const CERTIFICATES_VALID = 'CertificatesValid'
@@ -26,7 +26,7 @@ export function recordCertificates(
 ): void {
   const status = (balancer.status ??= {})
   const inUse = new Map([...listeners.values()].flat().map((one) => [one.secret, one]))
-  const shown = [...inUse.values()].map(({ secret, chain }): Shown => ({ secret, ...factsOf(chain) }))
+  const shown = [...inUse.values()].flatMap(shownOf)
   status.certificates = shown.map(({ secret, notAfter, fingerprint, dnsNames }) => ({
     ...{ secret, notAfter: notAfter.toISOString().replace(/\.\d+Z$/, 'Z'), fingerprint },
     ...(dnsNames.length > 0 ? { dnsNames: dnsNames.slice(0, MOST_NAMES) } : {}),
@@ -36,6 +36,15 @@ export function recordCertificates(
   status.conditions = setCondition(status.conditions, update, balancer.metadata.generation, now)
   if (update.reason === before || update.status === 'True') return
   event({ type: 'Warning', reason: update.reason, action: 'Renew', note: update.message })
+}
+
+/** Nothing of one that an operator of before let pass, though it has no facts: its Secret's fault is said, and the others go on. */
+function shownOf({ secret, chain }: CertificateInUse): Shown[] {
+  try {
+    return [{ secret, ...factsOf(chain) }]
+  } catch {
+    return []
+  }
 }
 
 /** It has no HTTPS listener any more. */

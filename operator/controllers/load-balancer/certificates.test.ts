@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nodes are told of certificates, what is said of them, and what a Secret that is broken leaves in use.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { X509Certificate } from 'node:crypto'
 import { SECRET } from '../../../lib/api/kinds.ts'
 import type { ComputeNode, LoadBalancer, Network, Router, Secret, Subnet } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
@@ -204,6 +205,21 @@ describe('one that cannot be shown is said, and the one before stays in use', ()
     expect(told()?.listeners.map(({ name }) => name)).toEqual(['web', 'plain'])
     expect(members()).toEqual([['NO_MONITOR', undefined]])
   })
+  test('one without dates, which an operator of before let pass, keeps nothing from following', async () => {
+    const one = balancer(https('shop'))
+    await step(one)
+    const der = Buffer.from(new X509Certificate(shop.certificate).raw)
+    der.write('261301', der.indexOf('260401000000Z'))
+    const chain = `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/(.{64})(?!$)/g, '$1\n')}\n-----END CERTIFICATE-----\n`
+    const before = told()?.certificates?.[0]
+    if (before) before.chain = chain
+    secrets.set('shop', secretOf({ ...shop, certificate: chain }))
+    Object.assign(w.deps, { certificates: new CertificateStore('nephele-system', () => w.clock.ms) })
+    one.spec.listeners.push({ name: 'plain', protocol: 'http', port: 80 })
+    expect(await step(one)).toMatchObject({ reason: 'CertificateInvalid' })
+    expect(told()?.listeners.map(({ name }) => name)).toEqual(['web', 'plain'])
+    expect(one.status?.certificates).toEqual([])
+  })
   test('a reference to one that is not there leaves what the listener had', async () => {
     const one = balancer(https('shop'))
     await step(one)
@@ -242,6 +258,15 @@ describe('the key for which a node has things sealed', () => {
     addNode('g1', KEYS.g1)
     expect(await step(one)).toMatchObject({ kind: 'done' })
     expect(openedBy('g1', 'shop').trim()).toBe(shop.key.trim())
+  })
+  test('one that announces what is no key serves no HTTPS; the other node does', async () => {
+    const status = { roles: ['gateway' as const], state: 'up' as const, sealingKey: 'A'.repeat(43) }
+    w.put('computeNodes', stored<ComputeNode>('g2', {}, { namespace: '', status }))
+    const one = balancer(https('shop'), { name: 'plain', protocol: 'http', port: 80 })
+    expect(await step(one)).toMatchObject({ reason: 'SealingKeyMissing', message: expect.stringContaining('node g2') })
+    expect(openedBy('g1', 'shop').trim()).toBe(shop.key.trim())
+    expect(told('g2')?.listeners.map(({ name }) => name)).toEqual(['plain'])
+    expect(told('g2')).not.toHaveProperty('certificates')
   })
   test('when a node has another one it is sealed anew; without a known key nothing is said that is of no use', async () => {
     const one = balancer(https('shop'))

@@ -2,7 +2,7 @@
 import type { LoadBalancer } from '../../../lib/api/types.ts'
 import { sealedUse, type BalancerCertificate } from '../../../lib/contract/documents.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { recipientOf, seal } from '../../../lib/pki/sealed.ts'
+import { isSealingKey, recipientOf, seal } from '../../../lib/pki/sealed.ts'
 import type { CertificateInUse, ListenerCertificates } from '../../tls/certificate-store.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 
@@ -30,8 +30,10 @@ export function sealFor(
   const served = [...listeners].map(
     ([name, all]) => [name, all.map(({ secret }) => secret).filter((secret) => certificates.has(secret))] as const,
   )
+  // The fault of one node keeps nothing from the other.
   const isWithoutKey =
-    key === undefined && [...listeners.values()].flat().some(({ secret }) => !certificates.has(secret))
+    [...listeners.values()].flat().some(({ secret }) => !certificates.has(secret)) &&
+    (key === undefined || !isSealingKey(key))
   return {
     listeners: new Map(served.filter(([, names]) => names.length > 0)),
     certificates: [...certificates.values()],
@@ -39,14 +41,14 @@ export function sealFor(
   }
 }
 
-/** Undefined: the node is not known to have a key, or it has another one since and the private key is not known any more. */
+/** Undefined: the node is not known to have a key, announces one that is none, or it has another one since and the private key is not known any more. */
 function sealedOf(
   { secret, key: privateKey, sealed }: CertificateInUse,
   { uid, node, key }: { uid: string; node: string; key: string | undefined },
 ): string | undefined {
   const had = sealed.get(node)
   if (had !== undefined && (key === undefined || recipientOf(had) === key)) return had
-  if (key === undefined || privateKey === undefined) return undefined
+  if (key === undefined || privateKey === undefined || !isSealingKey(key)) return undefined
   const made = seal(privateKey, key, { node, uid, ...sealedUse(secret) })
   sealed.set(node, made)
   return made
