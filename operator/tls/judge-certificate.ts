@@ -110,7 +110,7 @@ export function factsOf(chain: string): CertificateFacts {
   const [leaf] = all
   if (!leaf) throw new Error('a chain without a certificate')
   const ends = all.map(({ validToDate }) => validToDate.getTime())
-  if (![leaf.validFromDate.getTime(), ...ends].every(Number.isFinite)) throw new Error('a certificate without dates')
+  if (!all.every(isDated)) throw new Error('a certificate without dates')
   const names = [...(leaf.subjectAltName ?? '').matchAll(/DNS:([^\s,"]+)/g)].map(([, name = '']) => name)
   return {
     ...{ notBefore: leaf.validFromDate, notAfter: new Date(Math.min(...ends)) },
@@ -166,12 +166,18 @@ function isSignedWeakly(certificate: X509Certificate): boolean {
   return !isRoot && /sha-?1(?!\d)|md\d/i.test(certificate.signatureAlgorithm ?? '')
 }
 
-/** OpenSSL reads certificates whose dates are none, such as of a 13th month. */
 function undated(chain: readonly X509Certificate[]): string | undefined {
-  const one = chain.find(
-    ({ validFromDate, validToDate }) => !Number.isFinite(validFromDate.getTime() + validToDate.getTime()),
-  )
+  const one = chain.find((some) => !isDated(some))
   return one && `${nameOf(one, chain)} in tls.crt has no dates that can be read: issue it anew`
+}
+
+/**
+ * OpenSSL reads certificates whose dates are none, such as of a 13th month. Of these Node's `validToDate` is whatever lay in memory: the text says it.
+ */
+function isDated({ validFrom, validTo, validFromDate, validToDate }: X509Certificate): boolean {
+  return [Date.parse(validFrom), Date.parse(validTo), validFromDate.getTime(), validToDate.getTime()].every(
+    Number.isFinite,
+  )
 }
 
 function disorder(chain: readonly X509Certificate[]): string | undefined {
