@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { BalancerCertificate } from '../../lib/contract/documents.ts'
 import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
@@ -131,7 +131,8 @@ describe('no Secret keeps the operator busy', () => {
     const slow = await make({ names: ['root'], isAuthority: true, curve: 'P-521' })
     const verdict = judge(leaf.certificate + middle.certificate + slow.certificate, leaf.key)
     expect(verdict).toMatchObject({ message: expect.stringMatching(/^certificate 3 in tls.crt has a weak key/) })
-    const long = { asymmetricKeyType: 'rsa', asymmetricKeyDetails: { modulusLength: 4104 } } as KeyObject
+    const jwk = { kty: 'RSA', n: Buffer.alloc(513, 0xff).toString('base64url'), e: 'AQAB' }
+    const long = createPublicKey({ key: jwk, format: 'jwk' })
     jest.spyOn(X509Certificate.prototype, 'publicKey', 'get').mockReturnValueOnce(long)
     const other = judge(leaf.certificate + middle.certificate, leaf.key)
     expect(other).toMatchObject({ message: expect.stringMatching(/^certificate 1 in tls.crt has a weak key/) })
