@@ -117,7 +117,7 @@ describe('what is wrong is said', () => {
 
 describe('no Secret keeps the operator busy', () => {
   const verify = jest.spyOn(X509Certificate.prototype, 'verify')
-  beforeEach(() => verify.mockClear())
+  beforeEach(() => void verify.mockClear())
   test('what is too long, or of too many certificates, is not read', () => {
     const many = judge(root.certificate.repeat(17), root.key)
     expect(many).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('17 certificates') })
