@@ -2,6 +2,7 @@
 // A host that is not in the cloud, on a physical network: ovn-nb(5), Logical_Switch_Port of type external. Its own frames never come to OVN;
 // of the nodes in an HA_Chassis_Group the first that is alive answers its DHCP, ARP for the router and DNS.
 import {
+  isSameValue,
   readMap,
   readString,
   readUuids,
@@ -27,7 +28,10 @@ export function planServers(plan: Plan, want: LogicalPort, nb: Northbound): OvsR
   const name = groupName(uid)
   const external_ids = partMark('PortServers', uid)
   const held = nb.findNamed('HA_Chassis_Group', name)
-  const present = readUuids(held?.row['ha_chassis']).flatMap((uuid) => nb.get('HA_Chassis', uuid) ?? [])
+  // One that another hand has put into two groups stays where it belongs.
+  const present = readUuids(held?.row['ha_chassis'])
+    .flatMap((uuid) => nb.get('HA_Chassis', uuid) ?? [])
+    .filter(({ row }) => isSameValue(row['external_ids'] ?? setOf([]), external_ids))
   const members = servedBy.map((node, i): OvsUuid | OvsNamedUuid => {
     const row = { chassis_name: node, priority: HIGHEST_PRIORITY - i, external_ids }
     return plan.ensure(

@@ -15,7 +15,7 @@ import { partMark } from './marks.ts'
 import { planNextHops } from './next-hop-plan.ts'
 import type { FoundRow, Northbound } from './northbound.ts'
 import type { Plan } from './plan.ts'
-import { isOfVPN } from './vpn-plan.ts'
+import { isRouteOfVPN } from './vpn-plan.ts'
 
 const COLUMNS = ['ip_prefix', 'nexthop', 'output_port', 'route_table', 'policy', 'bfd', 'external_ids'] as const
 
@@ -34,7 +34,7 @@ export function planRoutes(
   const missing = new Map(rowsOf(want, watched).map((row) => [routeKey(row), row]))
   const surplus = readUuids(held?.row['static_routes'] ?? setOf([])).filter((uuid) => {
     const { row } = nb.get('Logical_Router_Static_Route', uuid) ?? {}
-    if (row && isOfVPN(row, nb)) return false
+    if (row && isRouteOfVPN(row, held, nb)) return false
     return !row || !missing.delete(routeKey(row))
   })
   const added = [...missing.values()].map((row) => plan.insert('Logical_Router_Static_Route', row))

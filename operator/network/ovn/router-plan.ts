@@ -24,7 +24,7 @@ import { planRouterPortInPart, portOfSubnet, routerPortName, switchEndName, type
 import { planRoutes } from './route-plan.ts'
 import { planSenders } from './sender-plan.ts'
 import { planOffSwitch } from './switch-membership.ts'
-import { isOfVPN } from './vpn-plan.ts'
+import { isLinkOfVPN } from './vpn-plan.ts'
 
 /**
  * ovn-nb(5), Logical_Router options. Neighbours are resolved only when a packet is for them, not learnt from every request, and entries
@@ -44,7 +44,7 @@ export function planRouter(want: LogicalRouter, nb: Northbound): Plan {
   for (const copy of copies) plan.remove('Logical_Router', copy)
   const names = new Set([...want.interfaces, ...want.ports].map(({ uid }) => routerPortName(want.uid, uid)))
   if (want.gateway) names.add(gatewayPortName(want.uid))
-  const isSurplus = ({ row }: FoundRow) => !names.has(readString(row['name']) ?? '') && !isOfVPN(row, nb)
+  const isSurplus = ({ row }: FoundRow) => !names.has(readString(row['name']) ?? '') && !isLinkOfVPN(row, nb)
   const surplus = held ? portsOf(held, nb).filter(isSurplus) : []
   const ports = [
     ...want.interfaces.map((subnet) => planInterface(plan, want, subnet, held, nb)),

@@ -29,14 +29,20 @@ function linkName(vpnUid: string): string {
   return `vpn-${vpnUid}`
 }
 
-/** Whether a row of a router, a port or a route, is of a VPN that has its link: the router's planner leaves it alone. */
-export function isOfVPN(row: OvsRow, nb: Northbound): boolean {
-  const uid = vpnOf(row, 'VPNPort') ?? vpnOf(row, 'VPNRoute')
-  return uid !== undefined && nb.find('VPNService', uid) !== undefined && hasLink(uid, nb)
+/** Whether a port of a router is the end of a VPN's link: the router's planner leaves it alone. */
+export function isLinkOfVPN(row: OvsRow, nb: Northbound): boolean {
+  return findLink(vpnOf(row, 'VPNPort'), nb) !== undefined
 }
 
-function hasLink(uid: string, nb: Northbound): boolean {
-  return nb.findNamed('Logical_Router_Port', linkName(uid)) !== undefined
+/** Whether a route of that router is a VPN's that has its link there: the router's planner leaves it alone. */
+export function isRouteOfVPN(row: OvsRow, router: FoundRow | undefined, nb: Northbound): boolean {
+  const link = findLink(vpnOf(row, 'VPNRoute'), nb)
+  return link !== undefined && router !== undefined && nb.routersOf(link.uuid).includes(router.uuid)
+}
+
+function findLink(uid: string | undefined, nb: Northbound): FoundRow | undefined {
+  if (uid === undefined || nb.find('VPNService', uid) === undefined) return undefined
+  return nb.findNamed('Logical_Router_Port', linkName(uid))
 }
 
 /**
@@ -71,8 +77,7 @@ export function planVPNServiceRemoval(uid: string, nb: Northbound): Plan {
   for (const router of link ? nb.routersOf(link.uuid) : []) {
     const row = nb.get('Logical_Router', router)
     if (!link || !row) continue
-    const routes = routesOf(uid, row, nb)
-    plan.exchange('Logical_Router', router, 'static_routes', { out: routes.map((r) => uuidOf(r.uuid)), into: [] })
+    planOffRouter(plan, uid, row, nb)
     planPorts(plan, router, 'delete', uuidOf(link.uuid))
   }
   return plan
@@ -108,6 +113,15 @@ function planLink(plan: Plan, { uid }: LogicalVPNService, router: FoundRow, nb: 
     ...{ options: mapOf({}), enabled: setOf([]), external_ids: partMark('VPNPort', uid) },
   })
   planOnRouter(plan, nb, router.uuid, held, port)
+  for (const uuid of held ? nb.routersOf(held.uuid) : []) {
+    const other = uuid === router.uuid ? undefined : nb.get('Logical_Router', uuid)
+    if (other) planOffRouter(plan, uid, other, nb)
+  }
+}
+
+function planOffRouter(plan: Plan, uid: string, router: FoundRow, nb: Northbound): void {
+  const out = routesOf(uid, router, nb).map((route) => uuidOf(route.uuid))
+  plan.exchange('Logical_Router', router.uuid, 'static_routes', { out, into: [] })
 }
 
 /** Identified by their content. */
