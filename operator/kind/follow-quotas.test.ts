@@ -90,6 +90,30 @@ describe('what a project has', () => {
     expect(web().status?.rulesInForce).toBeUndefined()
   })
 
+  test('a Volume that waits for a place asks again with the size that it has by then', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { gigabytes: 10 } })
+    c.operator.silence('s1')
+    await c.operator.rest()
+    c.volume('disk')
+    await c.operator.rest()
+    c.set('volumes', 'disk', { sizeGiB: 50 })
+    c.operator.beat('s1')
+    await c.operator.rest()
+    expect(c.operator.reason('volumes', { namespace: 'ns', name: 'disk' })).toBe('QuotaExceeded')
+  })
+
+  test('what a machine was promised for a larger size is others’ when it wishes for it no more', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { cores: 4 } })
+    c.make('flavors', 'huge', { vcpus: 3, memoryMiB: 10_000_000, rootDiskGiB: 1 })
+    c.vm('vm')
+    await c.operator.rest()
+    c.set('instances', 'vm', { flavorRef: { name: 'huge' } })
+    await c.operator.rest()
+    expect(c.operator.world.deps.quotas.project('ns').reserved.get('cores')).toBeUndefined()
+  })
+
   test('what is refused has nothing made for it', async () => {
     const c = await QuietCloud.furnished()
     c.make('quotas', 'main', { hard: { instances: 0, volumes: 0 } })

@@ -110,6 +110,16 @@ describe('who waits is woken', () => {
     expect(woken).toEqual(['small'])
   })
 
+  test('one that lacks little behind one that asks for as much in all and has nothing', () => {
+    const { book, woken } = bookWith({ gigabytes: 200 })
+    book.store('others', { gigabytes: 110 })
+    book.store('grows', { gigabytes: 90 })
+    book.claim(asker('new'), { gigabytes: 100 })
+    book.claim(asker('grows'), { gigabytes: 100 })
+    book.store('others', { gigabytes: 60 })
+    expect(woken).toEqual(['grows'])
+  })
+
   test('not once it is gone', () => {
     const { book, woken } = full()
     book.forget('a')

@@ -40,7 +40,7 @@ export class ProjectBook {
   /** Of `#has`, and of the larger of `#has` and `#promised`. */
   readonly #used = new Map<string, number>()
   readonly #taken = new Map<string, number>()
-  /** By what they ask for, in the order in which they came: equal wishes are looked at once. */
+  /** By what they lack, in the order in which they came: equal wishes are looked at once. */
   readonly #waiting = new Map<string, Map<string, Waiting>>()
   readonly #wishOf = new Map<string, string>()
   /** Those that were woken and have not run since: the room that they were woken for is theirs to ask for. */
@@ -153,7 +153,7 @@ export class ProjectBook {
 
   #wait(asker: Asker, asked: Amounts): void {
     const { uid, kind, key } = asker
-    const wish = `${kind} ${JSON.stringify(asked)}`
+    const wish = `${kind} ${JSON.stringify(lackOf(asked, this.has(uid)))}`
     if (this.#wishOf.get(uid) === wish) return
     this.#leave(uid)
     this.#wishOf.set(uid, wish)
@@ -198,4 +198,12 @@ export class ProjectBook {
     }
     return true
   }
+}
+
+/** What is asked for beyond what is there. */
+function lackOf(asked: Amounts, has: Amounts): [key: string, lack: number][] {
+  return Object.entries(asked).flatMap(([key, amount]) => {
+    const lack = amount - (has[key] ?? 0)
+    return lack > 0 ? [[key, lack] as [string, number]] : []
+  })
 }

@@ -91,7 +91,7 @@ export function quotaOf({ vcpus, memoryMiB }: { vcpus: number; memoryMiB: number
 }
 
 /** Of the size that it has and, until it has that, the one that it gets. */
-function quotaTaken({ status }: Instance): Amounts {
+export function quotaTaken({ status }: Instance): Amounts {
   const { flavor, nextFlavor } = status ?? {}
   if (!flavor) return NOTHING
   return nextFlavor ? larger(quotaOf(flavor), quotaOf(nextFlavor)) : quotaOf(flavor)

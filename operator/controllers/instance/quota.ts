@@ -8,7 +8,7 @@ import type { OperatorDeps } from '../common/deps.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceRun } from './deps.ts'
 import type { MachineSize } from './flavor.ts'
-import { quotaOf } from './kind.ts'
+import { quotaOf, quotaTaken } from './kind.ts'
 import { setStage } from './stages.ts'
 
 type QuotaDeps = Pick<OperatorDeps, 'quotas'>
@@ -37,4 +37,9 @@ export function askForSize(instance: Instance, wish: MachineSize, { quotas }: Qu
   if (!flavor) return undefined
   const most = larger(quotaOf(flavor), quotaOf(wish.size))
   return askQuota(quotas, INSTANCE_CONTROLLER, instance, most, 'the machine keeps its size')
+}
+
+/** Nothing more is wished for than what it has, or can be had: what was promised for that is others'. */
+export function keepSize(instance: Instance, { quotas }: QuotaDeps): void {
+  askQuota(quotas, INSTANCE_CONTROLLER, instance, quotaTaken(instance))
 }

@@ -7,7 +7,7 @@ import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/node
 import { portAmountsOf } from '../common/machine-claims.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
-import { askForSize } from './quota.ts'
+import { askForSize, keepSize } from './quota.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import {
   isSameSize,
@@ -32,6 +32,7 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
   if (status.flavor && status.flavor.name === undefined && admitted.wish === undefined)
     status.flavor = toStatusFlavor(admitted.now)
   const { wish } = admitted
+  if (wish === undefined && status.flavor) keepSize(instance, deps)
   const refused = wish === undefined ? undefined : wish.ok ? claim(instance, wish, admitted, deps) : wish
   const before = status.nextFlavor
   // Writing the status without nextFlavor gives up its claim.
@@ -66,6 +67,7 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
   if (!by.ok) return by.outcome
   const why = deps.scheduler.resize(node, request, by.policy)
   if (why === undefined) return undefined
+  keepSize(instance, deps)
   const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
   return { reason: 'NoRoom', message }
 }

@@ -24,6 +24,7 @@ import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { hintsOf } from './hints.ts'
 import { recordInterfaces } from './interfaces.ts'
+import { askForSize } from './quota.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
@@ -110,7 +111,8 @@ function place(instance: Instance, admitted: Admitted, ports: readonly Port[], d
     const request = toRequest(instance, { admitted, ports, size }, ignoreExclusions, deps)
     return { ok: true, size, choice: deps.scheduler.place(request, by.policy) }
   }
-  const wished = admitted.wish?.ok === true ? attempt(admitted.wish) : undefined
+  const { wish } = admitted
+  const wished = wish?.ok === true && !askForSize(instance, wish, deps) ? attempt(wish) : undefined
   return wished?.ok === true && wished.choice.ok ? wished : attempt(admitted.now)
 }
 

@@ -21,7 +21,7 @@ export function planGrowth(
   const status = (volume.status ??= {})
   const { uid } = volume.metadata
   if (!isGrowing(volume)) {
-    deps.volumePromises.withdraw(volume)
+    keepSize(volume, deps)
     return undefined
   }
   const { node = '' } = status
@@ -48,11 +48,17 @@ export function planGrowth(
   }
   const room = roomOn(at, pool, volume, deps)
   if (sizeGiB - granted > room) {
-    deps.volumePromises.withdraw(volume)
+    keepSize(volume, deps)
     const full = whyFull(pool, { roomGiB: room, wantedGiB: sizeGiB - granted })
     return waitFor(POOL_FULL, `${full}. The volume keeps its ${granted} GiB; spec.sizeGiB may go back to that`)
   }
   deps.volumePromises.make(uid, { node, pool: pool.metadata.name, sizeGiB })
   status.grantedGiB = sizeGiB
   return saved
+}
+
+/** Nothing more is wished for than what it has, or can be had: what was promised for that is others'. */
+function keepSize(volume: Volume, deps: RoomDeps & Pick<OperatorDeps, 'quotas'>): void {
+  deps.volumePromises.withdraw(volume)
+  askQuota(deps.quotas, VOLUME_CONTROLLER, volume, amountsOf(volume, grantedOf(volume)))
 }

@@ -2,7 +2,6 @@
 import type { Volume } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { NOTHING, type Amounts } from '../../quota/amounts.ts'
-import { isLetIn } from '../../quota/quota-use.ts'
 import { grantedOf } from './granted-size.ts'
 
 const node: Reference<Volume, 'computeNodes'> = {
@@ -29,8 +28,8 @@ export function amountsOf({ spec: { volumeTypeRef: type } }: Volume, gigabytes: 
 export const volumeKind: KindRow<Volume> = {
   quota: {
     needs: (volume) => amountsOf(volume, volume.spec.sizeGiB),
-    has: (volume) =>
-      volume.status?.node !== undefined || isLetIn(volume) ? amountsOf(volume, grantedOf(volume)) : NOTHING,
+    // Without a place it asks anew with each run: its size may be another by now.
+    has: (volume) => (volume.status?.node === undefined ? NOTHING : amountsOf(volume, grantedOf(volume))),
   },
   references: { node, pool },
   indexes: {

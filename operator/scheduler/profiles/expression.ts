@@ -8,7 +8,7 @@ const LIMITS = { maxAstNodes: 256, maxDepth: 16, maxListElements: 64, maxMapEntr
 /** Walk over lists, each as often as the one around it has elements: two of them, one in the other, would multiply. */
 const WALKS = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
 /** Takes exponential time with some patterns. */
-const FORBIDDEN = new Set(['matches'])
+const FORBIDDEN = new Set(['matches', 'bind'])
 
 /** What expressions know; `toVariables` fills it in. */
 const VARIABLES = ['instance', 'flavor', 'image', 'node', 'aggregate'] as const

@@ -159,6 +159,7 @@ describe('expressions', () => {
     ['unknown.x == 1', /Unknown variable: unknown/],
     ['1 + "a" == 2', /no such overload/],
     ['"text"', /gives string, not bool/],
+    ['cel.bind(v, [1], v.size() > 0)', /bind is not allowed/],
     ['node.name.matches("^(a+)+$")', /matches is not allowed/],
     ['aggregate.names.all(a, aggregate.names.exists(b, a == b))', /inside of another walk/],
     ['aggregate.names.map(a, a).all(b, aggregate.names.exists(c, b == c))', /inside of another walk/],
