@@ -22,11 +22,19 @@ export interface Announcement extends Injected {
 /** By uuid. */
 type Rows = ReadonlyMap<string, OvsRow>
 
-/** Uuids of the bindings of gateways that the node has claimed. Those that it had when it first looked were announced before. */
-export function gatewaysThatCame(changes: readonly RowChange[], node: string, chassis: Rows): string[] {
+/**
+ * Uuids of the bindings of gateways that the node has claimed. Those that it had when it first looked were announced before.
+ * @param isFirstLook whether these rows are what there was; later a new row that is claimed already was made and claimed at once
+ */
+export function gatewaysThatCame(
+  changes: readonly RowChange[],
+  node: string,
+  chassis: Rows,
+  isFirstLook: boolean,
+): string[] {
   const has = (row: OvsRow) => isCarriedBy(node, row, chassis)
   return changes.flatMap(({ table, uuid, before, after }) =>
-    table === 'Port_Binding' && before && after && !has(before) && has(after) ? uuid : [],
+    table === 'Port_Binding' && after && has(after) && (before ? !has(before) : !isFirstLook) ? uuid : [],
   )
 }
 

@@ -71,7 +71,12 @@ test.each([
   ['of something else', on(undefined, localnet()), on('c1', localnet()), []],
 ])('a gateway that was %s', (_, before, after, come) => {
   const change = { table: 'Port_Binding', uuid: 'u', ...(before ? { before } : {}), ...(after ? { after } : {}) }
-  expect(gatewaysThatCame([change], 'n1', chassis)).toEqual(come)
+  expect(gatewaysThatCame([change], 'n1', chassis, true)).toEqual(come)
+})
+
+test('a gateway that was made and claimed at once has come, but for the first look', () => {
+  const change = { table: 'Port_Binding', uuid: 'u', after: on('c1') }
+  expect([false, true].map((isFirst) => gatewaysThatCame([change], 'n1', chassis, isFirst))).toEqual([['u'], []])
 })
 
 /** A bridge's management socket, which answers each message as it is told to. */

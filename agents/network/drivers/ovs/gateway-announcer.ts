@@ -11,8 +11,8 @@ import { announcementOf, gatewaysThatCame, isCarriedBy, type Announcement } from
 import { injectPackets } from './openflow.ts'
 import type { SwitchView } from './switch-database.ts'
 
-/** After ovn-controller's claim is known, in milliseconds: again, since a frame can be lost or come before the last one of the node before. */
-const MOMENTS_MS = [0, 100, 300]
+/** After ovn-controller's claim is known, in milliseconds: again, since a frame can be lost, come before the last one of the node before, or before the first network outside is patched in. */
+const MOMENTS_MS = [0, 100, 300, 700]
 const INJECT_TIMEOUT_MS = 1000
 
 export interface GatewayAnnouncerOptions {
@@ -71,8 +71,8 @@ export class GatewayAnnouncer {
     await this.#client?.close()
   }
 
-  #update(client: Pick<OvsdbClient, 'rows'>, changes: readonly RowChange[]): void {
-    const come = gatewaysThatCame(changes, this.#options.node, client.rows('Chassis'))
+  #update(client: Pick<OvsdbClient, 'rows' | 'synced'>, changes: readonly RowChange[]): void {
+    const come = gatewaysThatCame(changes, this.#options.node, client.rows('Chassis'), !client.synced)
     if (come.length === 0) return
     this.#options.log.info({ gateways: come.length }, 'gateways have come to this node')
     for (const ms of MOMENTS_MS) {
