@@ -58,7 +58,7 @@ export class ProjectBook {
 
   /** What the stored object has. A promise that is stored by now is kept no longer. @returns whether anything is different now */
   store(uid: string, has: Amounts): boolean {
-    const before = this.#has.get(uid) ?? NOTHING
+    const before = this.has(uid)
     const promised = this.#promised.get(uid)
     const isStored = promised !== undefined && covers(has, promised)
     if (!isStored && (before === has || (covers(before, has) && covers(has, before)))) return false
@@ -86,7 +86,7 @@ export class ProjectBook {
    */
   claim(asker: Asker, asked: Amounts): Shortage | undefined {
     const { uid } = asker
-    const has = this.#has.get(uid) ?? NOTHING
+    const has = this.has(uid)
     const wasWoken = this.#woken.delete(uid)
     const shortage = this.#findShortage(asked, has, larger(has, this.#promised.get(uid) ?? NOTHING))
     if (shortage) this.#wait(asker, asked)
@@ -137,7 +137,7 @@ export class ProjectBook {
   }
 
   #replace(uid: string, has: Amounts, promised: Amounts | undefined): void {
-    const hadHas = this.#has.get(uid) ?? NOTHING
+    const hadHas = this.has(uid)
     const had = larger(hadHas, this.#promised.get(uid) ?? NOTHING)
     const takes = larger(has, promised ?? NOTHING)
     addTo(this.#used, hadHas, -1)

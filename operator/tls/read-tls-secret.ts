@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { SECRET, TLS_LABEL } from '../../lib/api/kinds.ts'
-import type { Secret } from '../../lib/api/types.ts'
-import type { KubeReader } from '../../lib/kube/client.ts'
-import { isForbidden } from '../../lib/kube/errors.ts'
+import { TLS_LABEL } from '../../lib/api/kinds.ts'
+import { readSecret, type SecretAccess } from '../secrets/read-secret.ts'
 import { judgeCertificate, type Memory, type TlsCertificate } from './judge-certificate.ts'
 
 export type ReadCertificate = { ok: true; certificate: TlsCertificate } | { ok: false; reason: string; message: string }
 
-export interface SecretReading {
-  client: Pick<KubeReader, 'find'>
-  signal: AbortSignal
+export interface SecretReading extends SecretAccess {
   now: Date
   /** The namespace of the operator's ServiceAccount, for messages. */
   ownNamespace: string
@@ -18,8 +14,6 @@ export interface SecretReading {
 }
 
 const TYPE = 'kubernetes.io/tls'
-/** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
-const SECRETS_ROLE = 'nephele-user-data'
 
 /** @param field for messages: where the Secret is named */
 export async function readTlsSecret(
@@ -29,18 +23,9 @@ export async function readTlsSecret(
   { client, signal, now, ownNamespace, memory }: SecretReading,
 ): Promise<ReadCertificate> {
   const what = `Secret ${namespace}/${name} in ${field}`
-  const secret = await client.find<Secret>(SECRET, { namespace, name }, { signal }).catch((error: unknown) => {
-    if (isForbidden(error)) return 'forbidden' as const
-    throw error
-  })
-  if (secret === 'forbidden')
-    return lacking({
-      reason: 'SecretNotPermitted',
-      message:
-        `the operator may not read ${what}, since namespace ${namespace} lets it read none: run kubectl create rolebinding -n ${namespace} ` +
-        `${SECRETS_ROLE} --clusterrole=${SECRETS_ROLE} --serviceaccount=${ownNamespace}:nephele-operator`,
-    })
-  if (!secret) return lacking({ reason: 'SecretNotFound', message: `${what} does not exist: create it` })
+  const read = await readSecret({ namespace, name }, what, ownNamespace, { client, signal })
+  if (!read.ok) return lacking(read)
+  const { secret } = read
   if (secret.type !== TYPE)
     return lacking({
       reason: 'SecretNotTLS',

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
-import { SECRET, VPN_KEY_LABEL } from '../../lib/api/kinds.ts'
-import type { Secret, VPNConnection } from '../../lib/api/types.ts'
+import { VPN_KEY_LABEL } from '../../lib/api/kinds.ts'
+import type { VPNConnection } from '../../lib/api/types.ts'
 import type { SealedVpnCertificate, VpnCertificate } from '../../lib/contract/vpn.ts'
-import type { KubeReader } from '../../lib/kube/client.ts'
-import { isForbidden } from '../../lib/kube/errors.ts'
 import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { recipientOf, seal, type SealedText } from '../../lib/pki/sealed.ts'
 import { Listeners } from '../bus/listeners.ts'
 import { found, type Found } from '../kind/found.ts'
+import { readSecret, type SecretAccess } from '../secrets/read-secret.ts'
 import { judgeCertificate, type OwnNames } from './certificate.ts'
 import { lacking, LOOK_AGAIN_MS } from './lacking.ts'
 
 /** Fewer can be found by who hears the two sides agree, and tries all at leisure. */
 const LEAST_CHARACTERS = 16
 const MOST_CHARACTERS = 128
-/** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
-const SECRETS_ROLE = 'nephele-user-data'
 
 /** What a node was told by an operator before this one, which can read none of it. */
 export interface GivenKey {
@@ -56,12 +53,10 @@ interface Known extends FoundKey {
 }
 
 /** What a key is for, and how it is read. */
-interface KeyPlace {
+interface KeyPlace extends SecretAccess {
   /** Of the VPNService. */
   node: string
   externalIP: string
-  client: Pick<KubeReader, 'find'>
-  signal: AbortSignal
 }
 
 /** What was sealed for another node is of no use. */
@@ -139,7 +134,7 @@ export class VPNKeyStore {
     const known = this.#byConnection.get(uid)
     // A little less than what callers wait: theirs is to be a new look.
     if (known?.from === from && this.#now() - known.readAt < LOOK_AGAIN_MS - 1000) return known
-    const read = await this.#read(connection, externalIP, client, signal)
+    const read = await this.#read(connection, externalIP, { client, signal })
     const kept = read.ok ? read.object : ((isFor(known?.key, node) ? known?.key : undefined) ?? (await given()))
     const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.ok ? {} : { lacks: read.outcome }) }
     this.#byConnection.set(uid, { ...now, from, readAt: this.#now() })
@@ -148,26 +143,13 @@ export class VPNKeyStore {
     return now
   }
 
-  async #read(
-    connection: VPNConnection,
-    externalIP: string,
-    client: Pick<KubeReader, 'find'>,
-    signal: AbortSignal,
-  ): Promise<Found<VPNKey>> {
+  async #read(connection: VPNConnection, externalIP: string, access: SecretAccess): Promise<Found<VPNKey>> {
     const { namespace = '' } = connection.metadata
     const { field, name, key } = namedBy(connection)
     const what = `Secret ${namespace}/${name} in ${field}`
-    const secret = await client.find<Secret>(SECRET, { namespace, name }, { signal }).catch((error: unknown) => {
-      if (isForbidden(error)) return 'forbidden' as const
-      throw error
-    })
-    if (secret === 'forbidden')
-      return lacking(
-        'SecretNotPermitted',
-        `the operator may not read ${what}, since namespace ${namespace} lets it read none: run kubectl create rolebinding -n ${namespace} ` +
-          `${SECRETS_ROLE} --clusterrole=${SECRETS_ROLE} --serviceaccount=${this.#ownNamespace}:nephele-operator`,
-      )
-    if (!secret) return lacking('SecretNotFound', `${what} does not exist: create it`)
+    const read = await readSecret({ namespace, name }, what, this.#ownNamespace, access)
+    if (!read.ok) return lacking(read.reason, read.message)
+    const { secret } = read
     if (secret.metadata.labels?.[VPN_KEY_LABEL] !== 'true')
       return lacking(
         'SecretNotVPNKey',

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { SECRET, USER_DATA_LABEL } from '../../../lib/api/kinds.ts'
+import { USER_DATA_LABEL } from '../../../lib/api/kinds.ts'
 import type { Instance, Secret } from '../../../lib/api/types.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { KubeReader } from '../../../lib/kube/client.ts'
-import { isForbidden } from '../../../lib/kube/errors.ts'
 import { backoffMs } from '../../../lib/time/backoff.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
+import { findSecret, SECRETS_ROLE } from '../../secrets/read-secret.ts'
 
 export const MAX_USER_DATA_BYTES = 64 * 1024
-/** The ClusterRole that a namespace binds to the operator's ServiceAccount, which otherwise may read no Secrets there. */
-const USER_DATA_ROLE = 'nephele-user-data'
 const DEFAULT_KEY = 'userData'
 const RETRY_MS = 10_000
 /** Secrets that are wrong or forbidden are read again with backoff: they cannot be watched, and most are fixed soon or never. */
@@ -63,12 +61,10 @@ export class UserDataStore {
       this.#byInstance.set(uid, before)
       return found(before)
     }
-    const secret = await client
-      .find<Secret>(SECRET, { namespace, name: ref.name }, { signal })
-      .catch((error: unknown) => {
-        if (isForbidden(error)) return 'forbidden' as const
-        throw error
-      })
+    const secret = await findSecret(
+      { ...(namespace === undefined ? {} : { namespace }), name: ref.name },
+      { client, signal },
+    )
     if (secret === 'forbidden') return this.#refuse(uid, 'SecretNotPermitted', this.#notPermitted(instance))
     const refused = secret && whyNot(secret, instance)
     if (refused !== undefined) return this.#refuse(uid, 'SecretNotUserData', refused)
@@ -92,7 +88,7 @@ export class UserDataStore {
     return (
       `the operator may not read Secret ${spec.userDataSecretRef?.name ?? ''} in spec.userDataSecretRef, since namespace ${namespace} ` +
       `lets it read none: if machines may be given marked Secrets of this namespace, run kubectl create rolebinding -n ${namespace} ` +
-      `${USER_DATA_ROLE} --clusterrole=${USER_DATA_ROLE} --serviceaccount=${this.#ownNamespace}:nephele-operator, ` +
+      `${SECRETS_ROLE} --clusterrole=${SECRETS_ROLE} --serviceaccount=${this.#ownNamespace}:nephele-operator, ` +
       'which is noticed within ten minutes; or write spec.userData in a new Instance'
     )
   }
