@@ -27,15 +27,23 @@ export function followQuotas(
     })
   })
   const limits = informers.quotas.onChange(({ old, object }) => {
+    if (isSameSpec(old, object)) return
     const namespace = (object ?? old)?.metadata.namespace ?? ''
     quotas.limit(namespace, limitsOf(caches.quotas.listBy('namespace', namespace)))
   })
-  const defaults = informers.clouds.onChange(({ object }) => {
+  const defaults = informers.clouds.onChange(({ old, object }) => {
+    if (isSameSpec(old, object)) return
     quotas.limitAll(toLimits(object?.spec.defaultQuota ?? {}, 'defaultQuota of the Cloud'))
   })
   return () => {
     for (const end of [...ends, limits, defaults]) end()
   }
+}
+
+/** Only its status was written. */
+function isSameSpec(old: KubeObject | undefined, object: KubeObject | undefined): boolean {
+  if (!old || !object) return false
+  return old.metadata.uid === object.metadata.uid && old.metadata.generation === object.metadata.generation
 }
 
 function isAnswered({ metadata, status }: KubeObject): boolean {
