@@ -14,7 +14,7 @@ export interface SchedulerProfileSpec {
    */
   description?: string
   /**
-   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth, PciPassthrough); absent: those of the built-in default. *live*
+   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth, PciPassthrough) and behind them those that hold what an Instance asks for (AvailabilityZone, SameHost, DifferentHost, ServerGroupAffinity, ServerGroupAntiAffinity, SimpleCIDRAffinity, Json), where they are not named; absent: those of the built-in default. *live*
    *
    * @maxItems 32
    *
@@ -47,7 +47,7 @@ export interface SchedulerProfileSpec {
     | 'SimpleCIDRAffinityFilter'
   )[]
   /**
-   * Weighers; absent: those of the built-in default; an empty list: nodes that pass are chosen from at random. *live*
+   * Weighers, beside those of soft ServerGroups; absent: those of the built-in default; an empty list: nodes that pass are chosen from at random. *live*
    *
    * @maxItems 16
    *

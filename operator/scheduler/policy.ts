@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { DEFAULT_FILTERS, FIRST_FILTERS, LAST_FILTERS } from './filters/all.ts'
+import { ASKED_FILTERS, DEFAULT_FILTERS, FIRST_FILTERS, LAST_FILTERS } from './filters/all.ts'
 import type { Filter } from './filters/filter.ts'
 import { DEFAULT_SETTINGS, type FilterSettings } from './filters/settings.ts'
-import { DEFAULT_WEIGHERS } from './weighers/all.ts'
+import { ASKED_WEIGHERS, DEFAULT_WEIGHERS } from './weighers/all.ts'
 import type { Weigher } from './weighers/weigher.ts'
 
 /** How nodes are chosen. */
@@ -13,13 +13,25 @@ export interface Policy {
   settings: FilterSettings
 }
 
-/** @param filters beside those without which no machine would run */
+/**
+ * @param filters beside those without which no machine would run, and those that hold what an Instance asks for
+ * @param custom filters behind all others, as what takes the longest
+ */
 export function policyOf(
   filters: readonly Filter[],
   weighers: readonly Weigher[],
   settings: FilterSettings = DEFAULT_SETTINGS,
+  custom: readonly Filter[] = [],
 ): Policy {
-  return { filters: [...FIRST_FILTERS, ...filters, ...LAST_FILTERS], weighers, settings }
+  return {
+    filters: [...FIRST_FILTERS, ...withMissing(filters, ASKED_FILTERS), ...LAST_FILTERS, ...custom],
+    weighers: withMissing(weighers, ASKED_WEIGHERS),
+    settings,
+  }
+}
+
+function withMissing<T extends { name: string }>(named: readonly T[], always: readonly T[]): readonly T[] {
+  return [...named, ...always.filter(({ name }) => !named.some((one) => one.name === name))]
 }
 
 export const DEFAULT_POLICY: Policy = policyOf(DEFAULT_FILTERS, DEFAULT_WEIGHERS)

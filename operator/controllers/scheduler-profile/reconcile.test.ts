@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
 import { BUILT_IN } from '../../scheduler/profiles/built-in.ts'
+import { ASKED_WEIGHERS } from '../../scheduler/weighers/all.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
 import { policyFor } from './policy-for.ts'
 import { reconcileSchedulerProfile } from './reconcile.ts'
@@ -35,12 +36,12 @@ describe('by which a machine is placed', () => {
   test('default, until another of that name is there', () => {
     expect(policyFor({}, world())).toEqual({ ok: true, policy: BUILT_IN.get('default') })
     const own = policyFor({}, world(profile('default', { filters: [], weighers: [] })))
-    expect(own).toMatchObject({ ok: true, policy: { weighers: [] } })
+    expect(own).toMatchObject({ ok: true, policy: { weighers: ASKED_WEIGHERS } })
   })
   test('the one that the Flavor names', () => {
     expect(policyFor(by('chance'), world())).toEqual({ ok: true, policy: BUILT_IN.get('chance') })
     const own = policyFor(by('own'), world(profile('own', { weighers: [{ name: 'CPUWeigher' }] })))
-    expect(own).toMatchObject({ ok: true, policy: { weighers: [{ name: 'CPUWeigher' }] } })
+    expect(own).toMatchObject({ ok: true, policy: { weighers: [{ name: 'CPUWeigher' }, ...ASKED_WEIGHERS] } })
   })
   test('none that does not exist, goes, or is broken', () => {
     expect(policyFor(by('own'), world())).toMatchObject({ outcome: { reason: 'SchedulerProfileNotFound' } })

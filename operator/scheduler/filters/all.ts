@@ -55,6 +55,17 @@ export const ROOM_FILTERS: readonly Filter[] = [
 export const FIRST_FILTERS: readonly Filter[] = [computeFilter, retryFilter, requestedNodeFilter]
 export const LAST_FILTERS: readonly Filter[] = [...INTERFACE_FILTERS, bandwidthFilter, pciPassthroughFilter]
 
+/**
+ * Of every profile, too, behind those that it names where it does not name them: what an Instance asks for by itself is held, or the machine
+ * waits. Those that look at each node by itself come last.
+ */
+export const ASKED_FILTERS: readonly Filter[] = [
+  availabilityZoneFilter,
+  ...[sameHostFilter, differentHostFilter],
+  ...[serverGroupAffinityFilter, serverGroupAntiAffinityFilter],
+  ...[simpleCidrAffinityFilter, jsonFilter],
+]
+
 /** Of the profile `default`. Those of aggregates refuse only where metadata, or a Flavor, asks for it. */
 export const DEFAULT_FILTERS: readonly Filter[] = [
   availabilityZoneFilter,
@@ -63,8 +74,7 @@ export const DEFAULT_FILTERS: readonly Filter[] = [
   imagePropertiesFilter,
   ...CAPABILITY_FILTERS,
   ...[ramFilter, coreFilter, diskFilter],
-  ...[sameHostFilter, differentHostFilter, simpleCidrAffinityFilter, jsonFilter],
-  ...[serverGroupAffinityFilter, serverGroupAntiAffinityFilter],
+  ...ASKED_FILTERS.slice(1),
 ]
 
 /** All that a profile may name. */

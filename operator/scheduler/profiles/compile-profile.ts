@@ -24,9 +24,9 @@ class Broken extends Error {
 /** What a profile comes to. The first expression that is broken makes all of it so. Pure. */
 export function compileProfile(spec: Spec): Compiled {
   try {
-    const filters = [...chooseFilters(spec.filters), ...(spec.customFilters ?? []).map(toFilter)]
+    const custom = (spec.customFilters ?? []).map(toFilter)
     const weighers = [...chooseWeighers(spec.weighers), ...(spec.customWeighers ?? []).map(toWeigher)]
-    return { ok: true, policy: policyOf(filters, weighers, settingsIn(spec)) }
+    return { ok: true, policy: policyOf(chooseFilters(spec.filters), weighers, settingsIn(spec), custom) }
   } catch (error) {
     if (!(error instanceof Broken)) throw error
     return { ok: false, field: error.field, why: error.message }

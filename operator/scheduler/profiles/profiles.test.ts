@@ -4,11 +4,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readCrds } from '../../../crds/suite/schema.ts'
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
-import { ALL_FILTERS, FIRST_FILTERS, LAST_FILTERS } from '../filters/all.ts'
+import { ALL_FILTERS, ASKED_FILTERS, FIRST_FILTERS, LAST_FILTERS } from '../filters/all.ts'
+import type { PlacementRequest } from '../filters/request.ts'
 import { DEFAULT_POLICY, policyOf } from '../policy.ts'
 import { Scheduler } from '../scheduler.ts'
 import { aggregatesWith, nodeFacts, placementRequest } from '../testing.ts'
-import { ALL_WEIGHERS } from '../weighers/all.ts'
+import { ALL_WEIGHERS, ASKED_WEIGHERS } from '../weighers/all.ts'
 import { BUILT_IN } from './built-in.ts'
 import { compileProfile } from './compile-profile.ts'
 import { compileExpression } from './expression.ts'
@@ -20,6 +21,7 @@ const compile = (spec: Spec) => {
   return made.policy
 }
 const namesOf = (all: readonly { name: string }[]) => all.map(({ name }) => name)
+const ADDRESSES = { a: '10.0.0.1', b: '10.0.0.2' } as const
 const ROOM = { vcpus: 4, memoryMiB: 4096, diskGiB: 40 }
 const cloud = (...facts: Parameters<typeof nodeFacts>[0][]) => {
   const s = new Scheduler()
@@ -38,11 +40,54 @@ describe('filters and weighers', () => {
       weighers: [{ name: 'CPUWeigher', multiplier: '-2.5' }, { name: 'RAMWeigher' }],
     })
     const own = ['RamFilter', 'AvailabilityZoneFilter']
-    expect(namesOf(filters)).toEqual([...namesOf(FIRST_FILTERS), ...own, ...namesOf(LAST_FILTERS)])
+    const asked = namesOf(ASKED_FILTERS).filter((name) => !own.includes(name))
+    expect(namesOf(filters)).toEqual([...namesOf(FIRST_FILTERS), ...own, ...asked, ...namesOf(LAST_FILTERS)])
     expect(weighers.map(({ name, multiplier }) => [name, multiplier])).toEqual([
       ['CPUWeigher', -2.5],
       ['RAMWeigher', 1],
+      ...ASKED_WEIGHERS.map(({ name }) => [name, 1]),
     ])
+  })
+  const away = { a: 'b', b: 'a' } as const
+  const asks: [string, (on: 'a' | 'b') => Partial<PlacementRequest>][] = [
+    ['AvailabilityZoneFilter', (on) => ({ availabilityZone: `zone-${on}` })],
+    ['SameHostFilter', (on) => ({ hints: { sameHost: new Set([on]) } })],
+    ['DifferentHostFilter', (on) => ({ hints: { differentHost: new Set([away[on]]) } })],
+    ['SimpleCIDRAffinityFilter', (on) => ({ hints: { buildNearHostIP: ADDRESSES[on], prefix: 32 } })],
+    ['JsonFilter', (on) => ({ hints: { query: `["=", "$host", "${on}"]` } })],
+    ['ServerGroupAffinityFilter', (on) => ({ group: { key: `ns/on-${on}`, policy: 'affinity', most: 1 } })],
+    [
+      'ServerGroupAntiAffinityFilter',
+      (on) => ({ group: { key: `ns/on-${away[on]}`, policy: 'anti-affinity', most: 1 } }),
+    ],
+    ['ServerGroupSoftAffinityWeigher', (on) => ({ group: { key: `ns/on-${on}`, policy: 'soft-affinity', most: 1 } })],
+    [
+      'ServerGroupSoftAntiAffinityWeigher',
+      (on) => ({ group: { key: `ns/on-${away[on]}`, policy: 'soft-anti-affinity', most: 1 } }),
+    ],
+  ]
+  test.each(asks)('what an Instance asks for by %s holds in a profile that does not name it', (_, ask) => {
+    for (const policy of [compile({ filters: ['RamFilter'], weighers: [] }), BUILT_IN.get('chance')])
+      for (const on of ['a', 'b'] as const) {
+        const s = new Scheduler()
+        for (const name of ['a', 'b'] as const) {
+          s.putNode(nodeFacts({ name, zone: `zone-${name}`, address: ADDRESSES[name] }))
+          s.confirm(`on-${name}`, [{ node: name, amounts: { ...ROOM, diskGiB: 1 }, group: `ns/on-${name}` }])
+        }
+        expect(
+          s.place(placementRequest({ amounts: { vcpus: 1, memoryMiB: 0, diskGiB: 1 }, ...ask(on) }), policy),
+        ).toMatchObject({
+          node: on,
+        })
+      }
+  })
+  test('all that an Instance asks for by itself is among these', () => {
+    expect(asks.map(([name]) => name).sort()).toEqual(namesOf([...ASKED_FILTERS, ...ASKED_WEIGHERS]).sort())
+  })
+  test('multiplier 0 turns the soft ones off', () => {
+    const weighers = [{ name: 'ServerGroupSoftAntiAffinityWeigher', multiplier: '0' } as const]
+    expect(namesOf(compile({ weighers }).weighers).filter((name) => name === weighers[0].name)).toHaveLength(1)
+    expect(compile({ weighers }).weighers[0]).toMatchObject({ multiplier: 0 })
   })
   test('none is none', () => {
     expect(compile({ filters: [], weighers: [] })).toEqual(policyOf([], []))

@@ -23,5 +23,8 @@ export const DEFAULT_WEIGHERS: readonly Weigher[] = [
   imageLocalityWeigher,
 ]
 
+/** Of every profile, too: they weigh where an Instance asks for it, by its ServerGroup. A profile that wants none of it gives them multiplier 0. */
+export const ASKED_WEIGHERS: readonly Weigher[] = [serverGroupSoftAffinityWeigher, serverGroupSoftAntiAffinityWeigher]
+
 /** All that a profile may name. */
 export const ALL_WEIGHERS: readonly Weigher[] = [...DEFAULT_WEIGHERS, aggregateMetadataWeigher, numInstancesWeigher]
