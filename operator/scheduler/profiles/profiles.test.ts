@@ -85,8 +85,9 @@ describe('filters and weighers', () => {
     expect(asks.map(([name]) => name).sort()).toEqual(namesOf([...ASKED_FILTERS, ...ASKED_WEIGHERS]).sort())
   })
   test('multiplier 0 turns the soft ones off', () => {
-    const weighers = [{ name: 'ServerGroupSoftAntiAffinityWeigher', multiplier: '0' } as const]
-    expect(namesOf(compile({ weighers }).weighers).filter((name) => name === weighers[0].name)).toHaveLength(1)
+    const name = 'ServerGroupSoftAntiAffinityWeigher'
+    const weighers: Spec['weighers'] = [{ name, multiplier: '0' }]
+    expect(namesOf(compile({ weighers }).weighers).filter((one) => one === name)).toHaveLength(1)
     expect(compile({ weighers }).weighers[0]).toMatchObject({ multiplier: 0 })
   })
   test('none is none', () => {
