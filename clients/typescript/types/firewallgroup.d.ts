@@ -137,7 +137,7 @@ export interface FirewallGroupStatus {
     policyUID: string
   }[]
   /**
-   * It has a part of the policies that it asks for, and never had all of them.
+   * It has the policies before the first that is missing, and never had all of them.
    */
   incomplete?: boolean
   /**

@@ -36,7 +36,10 @@ function wantedPolicies(group: FirewallGroup, { caches }: Deps): Pick<Ruling, 'p
   for (const direction of DIRECTIONS.filter((one) => group.spec[one])) {
     const reference = REFERENCES[direction]
     const found = reference.refs(group).map((named) => resolve(reference, group, named, caches))
-    policies[direction] = found.flatMap((policy) => (policy.ok ? [policy.object] : []))
+    // Not beyond the first that is missing: what it would deny, a later one may allow.
+    const missing = found.findIndex((policy) => !policy.ok)
+    const known = missing < 0 ? found : found.slice(0, missing)
+    policies[direction] = known.flatMap((policy) => (policy.ok ? [policy.object] : []))
     lacks.push(...found.flatMap((policy) => (policy.ok ? [] : [policy.outcome])))
   }
   return { policies, lacks }

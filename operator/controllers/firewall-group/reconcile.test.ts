@@ -116,6 +116,15 @@ test('a new one stands with the policies that it has, and drops the rest, until 
   expect(group.status).not.toHaveProperty('incomplete')
 })
 
+test('a new one has no policy beyond one that is missing: that one may deny what the later ones allow', async () => {
+  const group = groupOf({ ingress: { policyRefs: [{ name: 'base' }, { name: 'deny-list' }, { name: 'web' }] } })
+  expect(await step(group)).toMatchObject({ reason: 'FirewallPolicyNotFound' })
+  expect(made()?.ingress?.map(({ action }) => action)).toEqual(['reject'])
+  w.put('firewallPolicies', stored<FirewallPolicy>('deny-list', { rules: [{ action: 'deny', etherType: 'IPv4' }] }))
+  expect(await step(group)).toEqual({ kind: 'done' })
+  expect(made()?.ingress?.map(({ action }) => action)).toEqual(['reject', 'deny', 'allow'])
+})
+
 test('one that loses a policy of its past by force stands with what its spec names', async () => {
   const group = groupOf()
   await step(group)

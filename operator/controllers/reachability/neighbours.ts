@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who answers for an address on a Network, and to whom a machine there sends. Pure.
-import type { FloatingIP, Network, Router, Subnet } from '../../../lib/api/types.ts'
+import type { FloatingIP, Network, Port, Router, Subnet } from '../../../lib/api/types.ts'
 import {
   announcerMac,
   METADATA_ADDRESS,
@@ -53,9 +53,7 @@ function neighbour(network: Network, subnet: Subnet, address: string, caches: Ca
 /** The MAC address of who has an address on the Network; of an unknown one on a physical network a stranger's. */
 export function findMac(network: Network, address: string, caches: Caches): string | undefined {
   const key = keyOfObject(network)
-  const [port] = caches.ports
-    .listBy('address', addressKey(key, address))
-    .filter(({ status }) => status?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
+  const [port] = portsAt(key, address, caches)
   if (port?.status?.macAddress !== undefined) return port.status.macAddress
   return (
     macOfRouters(network, key, address, caches) ??
@@ -70,9 +68,16 @@ export function isOwnAddress(namespace: string, network: Network, address: strin
   const all = [
     findFloatingIP(network, address, caches),
     findGateway(key, address, caches),
-    ...caches.ports.listBy('address', addressKey(key, address)),
+    ...portsAt(key, address, caches),
   ]
   return all.some((one) => one?.metadata.namespace === namespace)
+}
+
+/** Those that have the address. One that merely asks for it has no right to anything by that. */
+function portsAt(networkKey: string, address: string, { ports }: Caches): Port[] {
+  return ports
+    .listBy('address', addressKey(networkKey, address))
+    .filter(({ status }) => status?.fixedIPs?.some(({ ipAddress }) => ipAddress === address))
 }
 
 function macOfRouters(network: Network, key: string, address: string, caches: Caches): string | undefined {

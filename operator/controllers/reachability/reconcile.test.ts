@@ -661,6 +661,13 @@ describe('its life', () => {
       expect(await reconcile(foreign)).toMatchObject({ kind: 'wait', reason: 'ForeignAddress' })
       expect([foreign.status?.state, foreign.status?.stoppedBy, asked]).toEqual(['Failed', undefined, []])
     })
+    test('of another project is not made one’s own by a Port that asks for it', async () => {
+      const foreign = at('victim')
+      const asking = { networkRef: { namespace: 'infra', name: 'public' }, fixedIPs: [{ ipAddress: '203.0.113.30' }] }
+      world.put('ports', stored<Port>('greedy', asking, { namespace: 'ns', status: { ...observed, state: 'ERROR' } }))
+      expect(await reconcile(foreign)).toMatchObject({ kind: 'wait', reason: 'ForeignAddress' })
+      expect(asked).toEqual([])
+    })
     test("of one's own is", async () => {
       const own = at('ns')
       await reconcile(own)
