@@ -663,7 +663,10 @@ describe('its life', () => {
     })
     test('of another project is not made one’s own by a Port that asks for it', async () => {
       const foreign = at('victim')
-      const asking = { networkRef: { namespace: 'infra', name: 'public' }, fixedIPs: [{ ipAddress: '203.0.113.30' }] }
+      const asking = {
+        networkRef: { namespace: 'infra', name: 'public' },
+        fixedIPs: [{ subnetRef: { name: 'public' }, ipAddress: '203.0.113.30' }],
+      }
       world.put('ports', stored<Port>('greedy', asking, { namespace: 'ns', status: { ...observed, state: 'ERROR' } }))
       expect(await reconcile(foreign)).toMatchObject({ kind: 'wait', reason: 'ForeignAddress' })
       expect(asked).toEqual([])
