@@ -10,7 +10,7 @@ import {
   type BalancerSpec,
 } from '../../lib/contract/documents.ts'
 import { seal } from '../../lib/pki/sealed.ts'
-import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
 import { SealingKey } from '../node/sealing-key.ts'
 import { removeOtherCertificates, writeCertificates } from './certificate-files.ts'
 import { renderHaproxy } from './haproxy-config.ts'
@@ -19,8 +19,8 @@ import { tlsBind, tlsGlobal } from './tls-config.ts'
 let shop: TestCertificate
 let other: TestCertificate
 beforeAll(async () => {
-  shop = await makeCertificate({ names: ['shop.example.com'] })
-  other = await makeCertificate({ names: ['other.example.com'] })
+  shop = await createTestCertificate({ names: ['shop.example.com'] })
+  other = await createTestCertificate({ names: ['other.example.com'] })
 })
 let stateDir: string
 let folder: string
@@ -56,7 +56,7 @@ test('HAProxy’s master process alone reads them; those of before go once it ha
     [...files.values()].every((one) => /^[0-9a-f]{32}\.pem$/.test(one.slice(join(folder, 'tls').length + 1))),
   ).toBe(true)
 
-  const next = await makeCertificate({ names: ['shop.example.com'] })
+  const next = await createTestCertificate({ names: ['shop.example.com'] })
   const renewed = await writeCertificates({ certificates: [toldOf('shop', next)] }, place(), sealing)
   expect(renewed.get('shop')).not.toBe(file)
   expect(await present()).toHaveLength(3)

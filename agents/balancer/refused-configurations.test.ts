@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { BalancerDocument } from '../../lib/contract/documents.ts'
 import { createLogger } from '../../lib/log.ts'
-import { makeCertificate } from '../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate } from '../../lib/pki/testing/certificate.ts'
 import type { BalancerDaemons, BalancerPlace } from './balancer-daemons.ts'
 import { BalancerReconciler, type BalancerReconcilerOptions } from './balancer-reconciler.ts'
 
@@ -33,7 +33,7 @@ test('documents that HAProxy refuses, each with a renewed certificate, leave the
     log: createLogger('test', 'silent'),
   })
   const renew = async () => {
-    const made = await makeCertificate({ names: ['shop.example.com'] })
+    const made = await createTestCertificate({ names: ['shop.example.com'] })
     key = made.key
     const spec = { port: {}, certificates: [{ name: 'shop', chain: made.certificate, sealedKey: '' }] }
     return reconciler.reconcile({ uid: 'u', spec } as unknown as BalancerDocument, {} as never)

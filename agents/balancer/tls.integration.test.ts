@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { sealedUse, type BalancerCertificate, type BalancerDocument } from '../../lib/contract/documents.ts'
 import { servicePortMac, servicePortName } from '../../lib/contract/service-port.ts'
 import { createSealingKey, seal, sealingKeyOf } from '../../lib/pki/sealed.ts'
-import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
 import { until } from '../../lib/time/until.ts'
 import { pathIn } from '../../local/node/node.ts'
 import type { LogicalServicePorts, LogicalWant } from '../../operator/network/logical-kinds.ts'
@@ -79,8 +79,8 @@ beforeAll(async () => {
   driver.start(new AbortController().signal)
   await driver.claimTerm(1, 1, soon())
   await ensureAll(driver, WORLD, soon)
-  shop = await makeCertificate({ names: ['shop.example.com'] })
-  other = await makeCertificate({ names: ['*.other.example.com'] })
+  shop = await createTestCertificate({ names: ['shop.example.com'] })
+  other = await createTestCertificate({ names: ['*.other.example.com'] })
 }, 120_000)
 afterAll(async () => {
   await driver?.close()
@@ -161,7 +161,7 @@ test('certificates by SNI, renewal without a lost request, a wrong one that chan
   expect(folder).toBe('tmpfs')
 
   // Renewed: clients that trust both ask without a pause.
-  const renewed = await makeCertificate({ names: ['shop.example.com'] })
+  const renewed = await createTestCertificate({ names: ['shop.example.com'] })
   await run('sh', '-c', 'printf "%s" "$1" > /tmp/trusted.pem', 'sh', shop.certificate + renewed.certificate)
   const ask = `${curl.join(' ')} --cacert /tmp/trusted.pem -o /dev/null -w '%{http_code}\\n' https://shop.example.com/ || echo lost`
   const script = `end=$(($(date +%s) + 8)); while [ $(date +%s) -lt $end ]; do ${ask}; done`
@@ -183,7 +183,7 @@ test('certificates by SNI, renewal without a lost request, a wrong one that chan
 
   // Its key belongs to another: it is said, and the one before is shown on.
   const now = await handshake('shop.example.com')
-  const broken = await makeCertificate({ names: ['shop.example.com'] })
+  const broken = await createTestCertificate({ names: ['shop.example.com'] })
   agent().send({ document: documentOf([toldOf('shop', { ...broken, key: renewed.key }), toldOf('other', other)]) })
   const why = () => agent().observed('balancer', uid)?.error?.reason
   await until(async () => why() === 'CertificateInvalid', why, 10_000, 100)

@@ -144,7 +144,7 @@ async function setForeign(peer: Peer): Promise<void> {
 `
   const files = {
     'own.pem': certificate.certificate,
-    'private/own.pem': certificate.privateKey,
+    'private/own.pem': certificate.key,
     'ca.pem': authority.certificate,
   }
   await mkdir(join(dir, 'b', 'private'), { recursive: true })
@@ -157,7 +157,7 @@ async function setForeign(peer: Peer): Promise<void> {
 const toBase64 = (pem: string) => pem.replace(/-----[A-Z ]+-----|\s/g, '')
 const certificateOf = (one: TestCertificate, chain: TestCertificate[], authority: TestCertificate): VpnCertificate => ({
   chain: [one, ...chain].map(({ certificate }) => toBase64(certificate)),
-  ...{ privateKey: toBase64(one.privateKey), authorities: [toBase64(authority.certificate)] },
+  ...{ privateKey: toBase64(one.key), authorities: [toBase64(authority.certificate)] },
 })
 
 /** What is said of the tunnel once it is up, or why not. */

@@ -15,7 +15,7 @@ import {
 } from '../../lib/api/kinds.ts'
 import type { FloatingIP, Instance, LoadBalancer } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
-import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { askOverTls } from '../harness/https-client.ts'
 import * as draft from '../harness/objects.ts'
@@ -33,9 +33,9 @@ let other: TestCertificate
 let address: string
 beforeAll(async () => {
   project = await Project.create('tls', { net: '10.86.0.0/24' })
-  root = await makeCertificate({ names: ['root'], isAuthority: true, days: 3650 })
-  shop = await makeCertificate({ names: [SHOP], issuer: root })
-  other = await makeCertificate({ names: ['*.other.example.com'], issuer: root, rsaBits: 2048 })
+  root = await createTestCertificate({ names: ['root'], isAuthority: true, until: 3650 })
+  shop = await createTestCertificate({ names: [SHOP], issuer: root })
+  other = await createTestCertificate({ names: ['*.other.example.com'], issuer: root, algorithm: 'RSA-2048' })
   await project.create(SECURITY_GROUP, draft.securityGroup(project.at('open'), FROM_EVERYWHERE))
   const securityGroupRefs = [{ name: 'default' }, { name: 'open' }]
   ;({ one, door } = await project.bootGuests({ one: { securityGroupRefs } }))
@@ -140,7 +140,7 @@ test('private keys are on neither the bus nor the disks of nodes', async () => {
 }, 60_000)
 
 test('a renewed certificate is taken without a lost request', async () => {
-  const renewed = await makeCertificate({ names: [SHOP], issuer: root })
+  const renewed = await createTestCertificate({ names: [SHOP], issuer: root })
   const asking = ask(SHOP, '/cgi-bin/who', 20_000)
   await new Promise((resolve) => setTimeout(resolve, 2000))
   await replaceSecret('shop', renewed)
@@ -156,7 +156,7 @@ test.each<[string, string, () => Promise<Pick<TestCertificate, 'certificate' | '
   [
     'that expired',
     'CertificateExpired',
-    () => makeCertificate({ names: [SHOP], issuer: root, days: -1, daysBefore: 9 }),
+    () => createTestCertificate({ names: [SHOP], issuer: root, until: -1, from: -9 }),
   ],
 ])(
   'one %s is said, and the one before is shown on',
@@ -173,7 +173,7 @@ test.each<[string, string, () => Promise<Pick<TestCertificate, 'certificate' | '
 )
 
 test('one that ends soon is said before', async () => {
-  await replaceSecret('shop', await makeCertificate({ names: [SHOP], issuer: root, days: 5, daysBefore: 85 }))
+  await replaceSecret('shop', await createTestCertificate({ names: [SHOP], issuer: root, until: 5, from: -85 }))
   await untilSaid('that it expires soon', (found) => reasonOf(found, 'CertificatesValid') === 'CertificateExpiresSoon')
   const { items } = await project.test.client.listPage<{ reason?: string } & LoadBalancer>(EVENT, {
     namespace: project.namespace,

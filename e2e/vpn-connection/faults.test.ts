@@ -109,10 +109,10 @@ test('by certificates instead: packets pass, and a wrong Secret takes nothing do
   })
   const names = [{ type: 'dns' as const, value: 'office.example.com' }]
   const theirs = await createTestCertificate({ subject: 'CN=office', names, ...issuedBy(authority) })
-  const { certificate, privateKey } = theirs
+  const { certificate, key: privateKey } = theirs
   await office.kill()
   await office.start(ours, '10.83.0.0/24', { certificate, privateKey, authority: cloud?.certificate ?? '' })
-  const files = { 'tls.crt': own.certificate, 'tls.key': own.privateKey, 'ca.crt': authority?.certificate ?? '' }
+  const files = { 'tls.crt': own.certificate, 'tls.key': own.key, 'ca.crt': authority?.certificate ?? '' }
   await putVPNSecret(project, 'certificates', files, 'kubernetes.io/tls')
   const spec = { preSharedKeySecretRef: null, certificateSecretRef: { name: 'certificates' } }
   await project.patch(VPN_CONNECTION, 'office', { spec })

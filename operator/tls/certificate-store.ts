@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the certificates of LoadBalancers: read one by one from the Secrets that these name, again each minute, and kept in memory alone.
 import type { SealedText } from '../../lib/pki/sealed.ts'
-import type { Memory } from './judge-certificate.ts'
+import type { Memory } from '../certificates/judge.ts'
+import { isDueAgain } from '../secrets/look-again.ts'
 import { readTlsSecret, type ReadCertificate, type SecretReading } from './read-tls-secret.ts'
-
-/** Secrets cannot be watched (decision 32): so soon a change is seen. */
-export const LOOK_AGAIN_MS = 60_000
+import type { TlsCertificate } from './server-certificate.ts'
 
 /** A certificate that listeners show. */
 export interface CertificateInUse {
@@ -27,7 +26,7 @@ interface KnownSecret {
   readAt: number
   read: ReadCertificate
   /** The same content costs nothing again. */
-  memory: Memory
+  memory: Memory<TlsCertificate>
 }
 
 export class CertificateStore {
@@ -52,9 +51,7 @@ export class CertificateStore {
     const known = this.#secrets.get(uid) ?? new Map<string, KnownSecret>()
     this.#secrets.set(uid, known)
     const before = known.get(secret)
-    // A little less than what callers wait: theirs is to be a new look.
-    if (before?.generation === generation && before && this.#now() - before.readAt < LOOK_AGAIN_MS - 1000)
-      return before.read
+    if (before?.generation === generation && before && !isDueAgain(before.readAt, this.#now())) return before.read
     const memory = before?.memory ?? {}
     const more = { ownNamespace: this.#ownNamespace, memory }
     const read = await readTlsSecret(namespace, secret, field, { ...reading, ...more })

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TLS_LABEL } from '../../lib/api/kinds.ts'
+import { judgeCertificates, type Memory } from '../certificates/judge.ts'
+import { noticedSoon } from '../secrets/look-again.ts'
 import { readSecret, type SecretAccess } from '../secrets/read-secret.ts'
-import { judgeCertificate, type Memory, type TlsCertificate } from './judge-certificate.ts'
+import { SERVER_USAGE, type TlsCertificate } from './server-certificate.ts'
 
 export type ReadCertificate = { ok: true; certificate: TlsCertificate } | { ok: false; reason: string; message: string }
 
@@ -10,7 +12,7 @@ export interface SecretReading extends SecretAccess {
   /** The namespace of the operator's ServiceAccount, for messages. */
   ownNamespace: string
   /** Of this Secret, from one reading to the next. */
-  memory?: Memory
+  memory?: Memory<TlsCertificate>
 }
 
 const TYPE = 'kubernetes.io/tls'
@@ -36,11 +38,10 @@ export async function readTlsSecret(
       reason: 'SecretNotTLS',
       message: `${what} is not marked as a certificate of LoadBalancers: run kubectl label secret -n ${namespace} ${name} ${TLS_LABEL}=true`,
     })
-  const bytes = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64')
-  const verdict = judgeCertificate(bytes('tls.crt'), bytes('tls.key'), now, memory)
+  const verdict = judgeCertificates(secret.data, SERVER_USAGE, now, memory)
   return verdict.ok ? verdict : lacking({ ...verdict, message: `${what}: ${verdict.message}` })
 }
 
 function lacking({ reason, message }: { reason: string; message: string }): ReadCertificate {
-  return { ok: false, reason, message: `${message}, which is noticed within a minute` }
+  return { ok: false, reason, message: noticedSoon(message) }
 }

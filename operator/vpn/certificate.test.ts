@@ -3,7 +3,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { createTestCertificate, type TestCertificate, type TestSubject } from '../../lib/pki/testing/certificate.ts'
-import { describeCertificate, fingerprintOf, judgeCertificate, localNameOf } from './certificate.ts'
+import { describeCertificate, fingerprintOf, judgeVpnCertificate, localNameOf } from './certificate.ts'
 
 const SUBJECT = 'C=CH, O=Example, CN=gw'
 const NAMES: TestSubject['names'] = [
@@ -16,11 +16,11 @@ let authority: TestCertificate
 let between: TestCertificate
 let own: TestCertificate
 const base64 = (text: string) => Buffer.from(text).toString('base64')
-const secret = (crt: string, { privateKey }: { privateKey: string }, ca: string) => ({
-  ...{ 'tls.crt': base64(crt), 'tls.key': base64(privateKey), 'ca.crt': base64(ca) },
+const secret = (crt: string, { key }: { key: string }, ca: string) => ({
+  ...{ 'tls.crt': base64(crt), 'tls.key': base64(key), 'ca.crt': base64(ca) },
 })
 const judge = (data: Record<string, string>, localID?: string, now = new Date()) =>
-  judgeCertificate(data, { localID, externalIP }, { what: 'Secret ns/s', now })
+  judgeVpnCertificate(data, { localID, externalIP }, { what: 'Secret ns/s', now })
 /** What is said of it; undefined: nothing is wrong. */
 const said = (data: Record<string, string>, localID?: string, now?: Date) => {
   const verdict = judge(data, localID, now)
@@ -35,15 +35,16 @@ beforeAll(async () => {
   own = await leaf()
 })
 
-test('certificates, their key and authorities are taken as they are, without what stands around them', () => {
-  const verdict = judge(secret(`A text.\n${own.certificate}\n${between.certificate}`, own, authority.certificate))
+test('certificates, their key and authorities are taken as they are, without what stands around them', async () => {
+  const below = await leaf({ issuer: between })
+  const verdict = judge(secret(`A text.\n${below.certificate}\n${between.certificate}`, below, authority.certificate))
   if (!verdict.ok) throw new Error(JSON.stringify(verdict))
   const { chain, privateKey, authorities } = verdict.object
   expect([chain.length, authorities.length]).toEqual([2, 1])
   const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' })
-  expect(key.equals(createPrivateKey(own.privateKey))).toBe(true)
+  expect(key.equals(createPrivateKey(below.key))).toBe(true)
   expect(describeCertificate(verdict.object)).toMatchObject({
-    ...{ subject: SUBJECT, issuer: 'O=Example, CN=root', notAfter: expect.stringMatching(/^\d{4}-.*Z$/) },
+    ...{ subject: SUBJECT, issuer: 'CN=between', notAfter: expect.stringMatching(/^\d{4}-.*Z$/) },
   })
   expect(fingerprintOf(verdict.object)).toMatch(/^[0-9a-f]{64}$/)
 })
@@ -89,8 +90,8 @@ test.each<[string, Partial<TestSubject>, string]>([
 describe('what is wrong', () => {
   const DAY = 24 * 3600 * 1000
   test.each<[string, () => Promise<Record<string, string>>, string, RegExp]>([
-    ['no certificate', async () => secret('none', own, authority.certificate), 'CertificateInvalid', /tls\.crt has to/],
-    ['no authority', async () => secret(own.certificate, own, ''), 'CertificateInvalid', /ca\.crt has to/],
+    ['no certificate', async () => secret('none', own, authority.certificate), 'CertificateInvalid', /tls\.crt has no/],
+    ['no authority', async () => secret(own.certificate, own, ''), 'CertificateInvalid', /ca\.crt has no/],
     [
       'a broken one',
       async () => secret(own.certificate.replace(/\n\w{8}/, '\nAAAAAAAA'), own, authority.certificate),
@@ -99,15 +100,15 @@ describe('what is wrong', () => {
     ],
     [
       'no key',
-      async () => secret(own.certificate, { privateKey: 'none' }, authority.certificate),
+      async () => secret(own.certificate, { key: 'none' }, authority.certificate),
       'CertificateInvalid',
-      /tls\.key has to/,
+      /tls\.key is no private/,
     ],
     [
       'another’s key',
       async () => secret(own.certificate, between, authority.certificate),
       'CertificateInvalid',
-      /not the key of/,
+      /tls\.key does not belong/,
     ],
     [
       'a key with a passphrase',
@@ -115,7 +116,7 @@ describe('what is wrong', () => {
         secret(
           own.certificate,
           {
-            privateKey: createPrivateKey(own.privateKey).export({
+            key: createPrivateKey(own.key).export({
               type: 'pkcs8',
               format: 'pem',
               cipher: 'aes-256-cbc',
@@ -146,7 +147,7 @@ describe('what is wrong', () => {
       'too many',
       async () => secret(own.certificate.repeat(5), own, authority.certificate),
       'CertificateInvalid',
-      /3 of authorities between at most/,
+      /at most 4 are read/,
     ],
     [
       'one of tomorrow',
@@ -155,7 +156,7 @@ describe('what is wrong', () => {
         return secret(late.certificate, late, authority.certificate)
       },
       'CertificateInvalid',
-      /valid from/,
+      /not valid before/,
     ],
     [
       'one of yesterday',
@@ -164,7 +165,7 @@ describe('what is wrong', () => {
         return secret(old.certificate, old, authority.certificate)
       },
       'CertificateExpired',
-      /tls\.crt has expired/,
+      /in tls\.crt expired at/,
     ],
     [
       'too big',
@@ -180,13 +181,26 @@ describe('what is wrong', () => {
       'very much of anything',
       async () => secret('x'.repeat(70_000), own, authority.certificate),
       'CertificateInvalid',
-      /too big/,
+      /at most 65536 are read/,
     ],
   ])('%s', async (_, data, reason, message) => {
     const secretData = await data()
     expect(said(secretData)).toMatchObject({ reason, message: expect.stringMatching(message) })
     // Nothing of the private key is told.
-    expect(said(secretData)?.message).not.toContain(own.privateKey.split('\n')[1])
+    expect(said(secretData)?.message).not.toContain(own.key.split('\n')[1])
+  })
+
+  test('what stands between is to be in its order, and of keys as good as ours', async () => {
+    const below = await leaf({ issuer: between })
+    const weak = await createTestCertificate({ ...{ subject: 'CN=weak', algorithm: 'RSA-1024' }, isAuthority: true })
+    const others: [TestCertificate, string][] = [
+      [authority, 'certificate 2 in tls.crt did not issue certificate 1'],
+      [weak, 'certificate 2 in tls.crt has a weak key'],
+    ]
+    for (const [other, message] of others)
+      expect(said(secret(below.certificate + other.certificate, below, authority.certificate))).toMatchObject({
+        ...{ reason: 'CertificateInvalid', message: expect.stringContaining(message) },
+      })
   })
 
   test('an authority that expires, on its day', () => {
@@ -195,7 +209,7 @@ describe('what is wrong', () => {
     expect(said(data, undefined, new Date(Date.now() + 31 * DAY))?.reason).toBe('CertificateExpired')
   })
 
-  test.each(['RSA-2048', 'P-384'] as const)('and %s is right', async (algorithm) => {
+  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('and %s is right', async (algorithm) => {
     const one = await leaf({ algorithm })
     expect(said(secret(one.certificate, one, authority.certificate))).toBeUndefined()
   })

@@ -108,7 +108,7 @@ describe('certificates', () => {
     const authority = await createTestCertificate({ subject: 'CN=root', isAuthority: true })
     const own = await createTestCertificate({ subject: 'CN=gw', issuer: authority })
     good = secret({
-      ...{ 'tls.crt': base64(own.certificate), 'tls.key': base64(own.privateKey) },
+      ...{ 'tls.crt': base64(own.certificate), 'tls.key': base64(own.key) },
       'ca.crt': base64(authority.certificate),
     })
   })

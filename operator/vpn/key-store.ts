@@ -7,10 +7,12 @@ import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { recipientOf, seal, type SealedText } from '../../lib/pki/sealed.ts'
 import { Listeners } from '../bus/listeners.ts'
+import type { Memory } from '../certificates/judge.ts'
 import { found, type Found } from '../kind/found.ts'
+import { isDueAgain } from '../secrets/look-again.ts'
 import { readSecret, type SecretAccess } from '../secrets/read-secret.ts'
-import { judgeCertificate, type OwnNames } from './certificate.ts'
-import { lacking, LOOK_AGAIN_MS } from './lacking.ts'
+import { judgeVpnCertificate, type OwnNames } from './certificate.ts'
+import { lacking } from './lacking.ts'
 
 /** Fewer can be found by who hears the two sides agree, and tries all at leisure. */
 const LEAST_CHARACTERS = 16
@@ -50,6 +52,8 @@ export interface FoundKey {
 interface Known extends FoundKey {
   from: string
   readAt: number
+  /** The same certificates cost nothing again. */
+  memory: Memory<VpnCertificate>
 }
 
 /** What a key is for, and how it is read. */
@@ -132,18 +136,22 @@ export class VPNKeyStore {
     // Who edits the connection has the Secret read again at once.
     const from = JSON.stringify([namedBy(connection), connection.metadata.generation ?? 0, externalIP, node])
     const known = this.#byConnection.get(uid)
-    // A little less than what callers wait: theirs is to be a new look.
-    if (known?.from === from && this.#now() - known.readAt < LOOK_AGAIN_MS - 1000) return known
-    const read = await this.#read(connection, externalIP, { client, signal })
+    if (known?.from === from && !isDueAgain(known.readAt, this.#now())) return known
+    const memory = known?.memory ?? {}
+    const read = await this.#read(connection, { externalIP, memory }, { client, signal })
     const kept = read.ok ? read.object : ((isFor(known?.key, node) ? known?.key : undefined) ?? (await given()))
     const now: FoundKey = { ...(kept === undefined ? {} : { key: kept }), ...(read.ok ? {} : { lacks: read.outcome }) }
-    this.#byConnection.set(uid, { ...now, from, readAt: this.#now() })
+    this.#byConnection.set(uid, { ...now, from, readAt: this.#now(), memory })
     if (known && !isDeepStrictEqual(known.key, kept))
       this.#changed.emit(keyOfRef({ namespace, name: connection.spec.vpnServiceRef.name }))
     return now
   }
 
-  async #read(connection: VPNConnection, externalIP: string, access: SecretAccess): Promise<Found<VPNKey>> {
+  async #read(
+    connection: VPNConnection,
+    { externalIP, memory }: { externalIP: string; memory: Memory<VpnCertificate> },
+    access: SecretAccess,
+  ): Promise<Found<VPNKey>> {
     const { namespace = '' } = connection.metadata
     const { field, name, key } = namedBy(connection)
     const what = `Secret ${namespace}/${name} in ${field}`
@@ -160,7 +168,7 @@ export class VPNKeyStore {
         return lacking('SecretNotFound', `${what} has no key ${wanted}: write it`)
     if (key === undefined) {
       const names: OwnNames = { localID: connection.spec.localID, externalIP }
-      const certificate = judgeCertificate(secret.data, names, { what, now: new Date() })
+      const certificate = judgeVpnCertificate(secret.data, names, { what, now: new Date(), memory })
       return certificate.ok ? found({ certificate: certificate.object }) : certificate
     }
     return judgeKey(Buffer.from(secret.data?.[key] ?? '', 'base64').toString('latin1'), `${what}, key ${key},`)

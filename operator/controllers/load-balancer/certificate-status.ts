@@ -4,7 +4,7 @@ import type { LoadBalancer } from '../../../lib/api/types.ts'
 import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import type { CertificateInUse, ListenerCertificates } from '../../tls/certificate-store.ts'
-import { factsOf, type CertificateFacts } from '../../tls/judge-certificate.ts'
+import { factsOf, type CertificateFacts } from '../../tls/server-certificate.ts'
 
 const CERTIFICATES_VALID = 'CertificatesValid'
 const DAY_MS = 24 * 3600 * 1000

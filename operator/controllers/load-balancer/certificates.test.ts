@@ -10,7 +10,7 @@ import { ApiError } from '../../../lib/kube/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { createSealingKey, sealingKeyOf, unseal } from '../../../lib/pki/sealed.ts'
-import { makeCertificate, type TestCertificate } from '../../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate, type TestCertificate } from '../../../lib/pki/testing/certificate.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { CertificateStore } from '../../tls/certificate-store.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
@@ -27,10 +27,10 @@ let renewed: TestCertificate
 let other: TestCertificate
 let old: TestCertificate
 beforeAll(async () => {
-  shop = await makeCertificate({ names: ['shop.example.com'], now: NOW })
-  renewed = await makeCertificate({ names: ['shop.example.com'], now: NOW, days: 91 })
-  other = await makeCertificate({ names: ['other.example.com'], now: NOW })
-  old = await makeCertificate({ names: ['shop.example.com'], now: NOW, daysBefore: 90, days: -1 })
+  shop = await createTestCertificate({ names: ['shop.example.com'], now: NOW, until: 90 })
+  renewed = await createTestCertificate({ names: ['shop.example.com'], now: NOW, until: 91 })
+  other = await createTestCertificate({ names: ['other.example.com'], now: NOW })
+  old = await createTestCertificate({ names: ['shop.example.com'], now: NOW, from: -90, until: -1 })
 })
 
 let w: MemoryWorld
@@ -240,7 +240,10 @@ test.each([
   [1, 5, true],
   [2, 5, false],
 ])('%i days before its end, of one that is %i days old: said: %s', async (days, daysBefore, isSaid) => {
-  secrets.set('shop', secretOf(await makeCertificate({ names: ['a.example.com'], now: NOW, days, daysBefore })))
+  secrets.set(
+    'shop',
+    secretOf(await createTestCertificate({ names: ['a.example.com'], now: NOW, until: days, from: -daysBefore })),
+  )
   const one = balancer(https('shop'))
   // It serves all the same.
   expect(await step(one)).toEqual({ kind: 'done', retryAfterMs: MINUTE })

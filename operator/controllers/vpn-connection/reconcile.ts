@@ -12,7 +12,7 @@ import { describeCertificate } from '../../vpn/certificate.ts'
 import { givenKey } from '../../vpn/given-key.ts'
 import { judgeConnection, ownAddressOf } from './judge.ts'
 import { chainOf, type VPNKey } from '../../vpn/key-store.ts'
-import { LOOK_AGAIN_MS } from '../../vpn/lacking.ts'
+import { LOOK_AGAIN_MS } from '../../secrets/look-again.ts'
 import { localIDOf } from '../../vpn/local-id.ts'
 import { vpnService as serviceOfConnection } from './kind.ts'
 

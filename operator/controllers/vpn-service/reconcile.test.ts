@@ -342,7 +342,7 @@ describe('by certificates', () => {
     const names = [{ type: 'dns' as const, value: 'cloud.example.com' }]
     const own = await createTestCertificate({ subject: 'O=Cloud, CN=gw', names, issuer: root })
     data = Object.fromEntries(
-      Object.entries({ 'tls.crt': own.certificate, 'tls.key': own.privateKey, 'ca.crt': root.certificate }).map(
+      Object.entries({ 'tls.crt': own.certificate, 'tls.key': own.key, 'ca.crt': root.certificate }).map(
         ([key, text]) => [key, Buffer.from(text).toString('base64')],
       ),
     )

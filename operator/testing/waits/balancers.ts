@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
-import { makeCertificate } from '../../../lib/pki/testing/server-certificate.ts'
+import { createTestCertificate } from '../../../lib/pki/testing/certificate.ts'
 import { saysOf, without } from '../answers.ts'
 import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { anew, type WaitRow } from './row.ts'
@@ -67,7 +67,7 @@ export const BALANCER_ROWS: WaitRow[] = [
     reason: 'SealingKeyMissing',
     where: balancer,
     waits: async (c) => {
-      const { certificate, key } = await makeCertificate({ names: ['shop.example.com'] })
+      const { certificate, key } = await createTestCertificate({ names: ['shop.example.com'] })
       // Secrets are not among what is watched.
       const read = async () => ({ ok: true, certificate: { chain: certificate, key } })
       Object.assign(c.operator.world.deps.certificates, { read })

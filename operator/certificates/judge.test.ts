@@ -3,20 +3,32 @@ import { beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { BalancerCertificate } from '../../lib/contract/documents.ts'
-import { makeCertificate, type TestCertificate } from '../../lib/pki/testing/server-certificate.ts'
-import { factsOf, judgeCertificate, type Memory } from './judge-certificate.ts'
+import { VpnCertificate } from '../../lib/contract/vpn.ts'
+import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
+import { factsOf, SERVER_USAGE } from '../tls/server-certificate.ts'
+import { VPN_USAGE } from '../vpn/certificate.ts'
+import { judgeCertificates, type Memory, type Usage } from './judge.ts'
 
 const now = new Date('2026-06-01T00:00:00Z')
-const make = (more: Partial<Parameters<typeof makeCertificate>[0]> = {}) =>
-  makeCertificate({ names: ['shop.example.com', '*.shop.example.com'], now, ...more })
-const judge = (certificate: string, key: string) => judgeCertificate(Buffer.from(certificate), Buffer.from(key), now)
+const make = (more: Partial<Parameters<typeof createTestCertificate>[0]> = {}) =>
+  createTestCertificate({ names: ['shop.example.com', '*.shop.example.com'], now, until: 90, ...more })
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const dataOf = (certificate: string, key: string, ca = root.certificate) => ({
+  ...{ 'tls.crt': base64(certificate), 'tls.key': base64(key), 'ca.crt': base64(ca) },
+})
+const judge = (certificate: string, key: string) => judgeCertificates(dataOf(certificate, key), SERVER_USAGE, now)
+/** What is true of every usage. */
+const USAGES: [string, Usage<unknown>][] = [
+  ['of a LoadBalancer', SERVER_USAGE],
+  ['of a VPN', VPN_USAGE],
+]
 
 let root: TestCertificate
 let middle: TestCertificate
 let leaf: TestCertificate
 beforeAll(async () => {
-  root = await make({ names: ['root'], isAuthority: true, days: 3650 })
-  middle = await make({ names: ['middle'], isAuthority: true, days: 30, issuer: root })
+  root = await make({ names: ['root'], isAuthority: true, until: 3650 })
+  middle = await make({ names: ['middle'], isAuthority: true, until: 30, issuer: root })
   leaf = await make({ issuer: middle })
 })
 
@@ -38,19 +50,19 @@ describe('what is good', () => {
       dnsNames: ['shop.example.com', '*.shop.example.com'],
     })
   })
-  test.each<[string, Partial<Parameters<typeof makeCertificate>[0]>]>([
+  test.each<[string, Partial<Parameters<typeof createTestCertificate>[0]>]>([
     ['one that signed itself', {}],
-    ['RSA of 2048 bits', { rsaBits: 2048 }],
-    ['ECDSA P-384', { curve: 'P-384' }],
+    ['RSA of 2048 bits', { algorithm: 'RSA-2048' }],
+    ['ECDSA P-384', { algorithm: 'P-384' }],
   ])('%s', async (_, more) => {
     const one = await make(more)
     expect(judge(one.certificate, one.key)).toMatchObject({ ok: true })
   })
 })
 
-describe('what is wrong is said', () => {
+describe.each(USAGES)('what is wrong is said: %s', (name, usage) => {
   const bad = (certificate: string, key: string, reason: string, says: string) => {
-    const verdict = judge(certificate, key)
+    const verdict = judgeCertificates(dataOf(certificate, key), usage, now)
     expect(verdict).toMatchObject({ ok: false, reason, message: expect.stringContaining(says) })
     // Nothing of the key is told.
     if (!verdict.ok) expect(verdict.message).not.toContain(leaf.key.slice(60, 90))
@@ -81,19 +93,17 @@ describe('what is wrong is said', () => {
     bad(wrong, leaf.key, 'CertificateInvalid', 'certificate 3 in tls.crt did not issue certificate 2')
   })
   test('one that expired, or in whose chain one did, and one that is not valid yet', async () => {
-    const old = await make({ daysBefore: 90, days: -1 })
+    const old = await make({ from: -90, until: -1 })
     bad(old.certificate, old.key, 'CertificateExpired', 'certificate 1 in tls.crt expired at 2026-05-31')
-    const gone = await make({ names: ['gone'], isAuthority: true, daysBefore: 90, days: 0 })
+    const gone = await make({ names: ['gone'], isAuthority: true, from: -90, until: 0 })
     const below = await make({ issuer: gone })
     bad(below.certificate + gone.certificate, below.key, 'CertificateExpired', 'certificate 2')
-    const early = await make({ daysBefore: -1 })
+    const early = await make({ from: 1 })
     bad(early.certificate, early.key, 'CertificateInvalid', 'not valid before 2026-06-02')
   })
   test('what OpenSSL would not load', async () => {
-    const short = await make({ rsaBits: 1024 })
+    const short = await make({ algorithm: 'RSA-1024' })
     bad(short.certificate, short.key, 'CertificateInvalid', 'tls.key is none of')
-    const other = await make({ curve: 'P-521' })
-    bad(other.certificate, other.key, 'CertificateInvalid', 'tls.key is none of')
     const sha1 = await make({ issuer: middle, hash: 'SHA-1' })
     bad(sha1.certificate + middle.certificate, sha1.key, 'CertificateInvalid', 'SHA-1')
   })
@@ -107,41 +117,64 @@ describe('what is wrong is said', () => {
     const text = `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/(.{64})(?!$)/g, '$1\n')}\n-----END CERTIFICATE-----\n`
     bad(text, one.key, 'CertificateInvalid', 'certificate 1 in tls.crt has no dates')
     expect(() => factsOf(text)).toThrow('without dates')
+    const authority = judgeCertificates(dataOf(leaf.certificate, leaf.key, text), VPN_USAGE, now)
+    expect(authority).toMatchObject({ message: expect.stringContaining('certificate 1 in ca.crt has no dates') })
   })
   test('more than a document holds', async () => {
     const names = Array.from({ length: 300 }, (_, i) => `host-${i}.a-long-name.example.com`)
     const wide = await make({ names: names as [string] })
-    bad(wide.certificate, wide.key, 'CertificateInvalid', 'at most 8192')
+    const says = name === 'of a VPN' ? 'too big' : 'at most 8192'
+    bad(wide.certificate, wide.key, 'CertificateInvalid', says)
   })
 })
 
-describe('no Secret keeps the operator busy', () => {
+test('browsers take no P-521, and peers of a VPN do', async () => {
+  const one = await make({ algorithm: 'P-521' })
+  expect(judge(one.certificate, one.key)).toMatchObject({ message: expect.stringContaining('tls.key is none of') })
+  expect(judgeCertificates(dataOf(one.certificate, one.key), VPN_USAGE, now)).toMatchObject({ ok: true })
+})
+
+test('ca.crt is of no importance to a LoadBalancer', () => {
+  const data = dataOf(leaf.certificate, leaf.key, 'x'.repeat(70_000))
+  expect(judgeCertificates(data, SERVER_USAGE, now)).toMatchObject({ ok: true })
+  expect(judgeCertificates(data, VPN_USAGE, now)).toMatchObject({
+    message: expect.stringContaining('ca.crt has 70000'),
+  })
+})
+
+describe.each(USAGES)('no Secret keeps the operator busy: %s', (_, usage) => {
   const verify = jest.spyOn(X509Certificate.prototype, 'verify')
   beforeEach(() => void verify.mockClear())
+  const judged = (certificate: string, key: string, ca?: string) =>
+    judgeCertificates(dataOf(certificate, key, ca), usage, now)
   test('what is too long, or of too many certificates, is not read', () => {
-    const many = judge(root.certificate.repeat(17), root.key)
+    const many = judged(root.certificate.repeat(17), root.key)
     expect(many).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('17 certificates') })
-    const wide = judge(root.certificate + '\n'.repeat(65_536), root.key)
+    const wide = judged(root.certificate + '\n'.repeat(65_536), root.key)
     expect(wide).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('at most 65536') })
-    const long = judge(leaf.certificate, leaf.key + '\n'.repeat(16_384))
+    const long = judged(leaf.certificate, leaf.key + '\n'.repeat(16_384))
     expect(long).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('at most 16384') })
     expect(verify).not.toHaveBeenCalled()
   })
   test('keys of authorities are of the same kinds as ours, before any signature is verified', async () => {
-    const slow = await make({ names: ['root'], isAuthority: true, curve: 'P-521' })
-    const verdict = judge(leaf.certificate + middle.certificate + slow.certificate, leaf.key)
+    const slow = await make({ names: ['root'], isAuthority: true, algorithm: 'RSA-1024' })
+    const verdict = judged(leaf.certificate + middle.certificate + slow.certificate, leaf.key)
     expect(verdict).toMatchObject({ message: expect.stringMatching(/^certificate 3 in tls.crt has a weak key/) })
     const jwk = { kty: 'RSA', n: Buffer.alloc(513, 0xff).toString('base64url'), e: 'AQAB' }
     const long = createPublicKey({ key: jwk, format: 'jwk' })
     jest.spyOn(X509Certificate.prototype, 'publicKey', 'get').mockReturnValueOnce(long)
-    const other = judge(leaf.certificate + middle.certificate, leaf.key)
+    const other = judged(leaf.certificate + middle.certificate, leaf.key)
     expect(other).toMatchObject({ message: expect.stringMatching(/^certificate 1 in tls.crt has a weak key/) })
+    if (usage.mostAuthorities > 0)
+      expect(judged(leaf.certificate, leaf.key, slow.certificate)).toMatchObject({
+        message: expect.stringMatching(/^certificate 1 in ca.crt has a weak key/),
+      })
     expect(verify).not.toHaveBeenCalled()
   })
   test('the same content is verified once; what time changes is judged each time', () => {
-    const memory: Memory = {}
+    const memory: Memory<unknown> = {}
     const at = (when: Date, key = leaf.key) =>
-      judgeCertificate(Buffer.from(leaf.certificate + middle.certificate), Buffer.from(key), when, memory)
+      judgeCertificates(dataOf(leaf.certificate + middle.certificate, key), usage, when, memory)
     expect([at(now).ok, at(now).ok]).toEqual([true, true])
     expect(verify).toHaveBeenCalledTimes(1)
     expect(at(new Date('2026-07-02T00:00:00Z'))).toMatchObject({ reason: 'CertificateExpired' })
@@ -154,7 +187,7 @@ describe('no Secret keeps the operator busy', () => {
     jest.spyOn(X509Certificate.prototype, 'publicKey', 'get').mockImplementationOnce(() => {
       throw new Error('unsupported')
     })
-    expect(judge(leaf.certificate, leaf.key)).toMatchObject({ reason: 'CertificateInvalid' })
+    expect(judged(leaf.certificate, leaf.key)).toMatchObject({ reason: 'CertificateInvalid' })
   })
 })
 
@@ -172,17 +205,26 @@ test('whatever a Secret holds is judged, and what is taken keeps the contract', 
     fc.string({ unit: 'binary', maxLength: 20 }),
   )
   const text = fc.array(part, { maxLength: 6 }).map((all) => all.join(''))
-  const filled = (some: string) => some.replaceAll('<certificate>', leaf.certificate).replaceAll('<key>', leaf.key)
-  let taken = 0
+  const authorities = fc.oneof(text, fc.constant('<authority>'))
+  const filled = (some: string) =>
+    some
+      .replaceAll('<certificate>', leaf.certificate)
+      .replaceAll('<key>', leaf.key)
+      .replaceAll('<authority>', root.certificate)
+  const taken = { server: 0, vpn: 0 }
   fc.assert(
-    fc.property(text, fc.oneof(text, fc.constant('<key>')), (crt, key) => {
-      const verdict = judge(filled(crt), filled(key))
+    fc.property(text, fc.oneof(text, fc.constant('<key>')), authorities, (crt, key, ca) => {
+      const data = dataOf(filled(crt), filled(key), filled(ca))
+      const vpn = judgeCertificates(data, VPN_USAGE, now)
+      if (vpn.ok) taken.vpn++
+      if (vpn.ok) expect(VpnCertificate.safeParse(vpn.certificate).success).toBe(true)
+      const verdict = judgeCertificates(data, SERVER_USAGE, now)
       if (!verdict.ok) return
-      taken++
+      taken.server++
       expect(BalancerCertificate.shape.chain.safeParse(verdict.certificate.chain).success).toBe(true)
       expect(verdict.certificate.chain).not.toContain('PRIVATE KEY')
     }),
     { numRuns: 1000 },
   )
-  expect(taken).toBeGreaterThan(10)
+  expect(Math.min(taken.server, taken.vpn)).toBeGreaterThan(10)
 })
