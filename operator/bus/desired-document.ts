@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // A desired document as the bucket has it.
 import { createHash } from 'node:crypto'
-import { DesiredDocument, MAX_DOCUMENT_BYTES } from '../../lib/contract/documents.ts'
+import { DesiredDocument, MAX_DOCUMENT_BYTES, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import { StaleWriterError, TerminalError } from '../../lib/errors.ts'
+
+/** Of each kind what users can write less of. What is bounded in itself, such as a probe, comes nowhere near. */
+const WHAT_TO_SHORTEN: Readonly<Record<DocumentKind, string>> = {
+  node: 'write fewer storage pools, physical networks, allowedNetworks and dns.upstreams into Cloud, ProviderNetworks and ComputeNode',
+  image: 'leave certificates that its server does not need out of its caBundle',
+  volume: 'attach it to machines of fewer nodes',
+  port: 'write fewer fixedIPs, and fewer dnsNameservers on its Subnets',
+  balancer:
+    'write fewer hostnames and paths of rules, members or certificates, or spread its listeners over several LoadBalancers',
+  vpn: 'write fewer peerCIDRs, or spread its VPNConnections over several VPNServices',
+  probe: 'write shorter names',
+  instance: 'shorten its user data or metadata',
+}
 
 /** @throws TerminalError when no agent would take it */
 export function encodeDocument(document: DesiredDocument): string {
@@ -18,7 +31,7 @@ export function encodeDocument(document: DesiredDocument): string {
   if (Buffer.byteLength(data) > MAX_DOCUMENT_BYTES) {
     throw new TerminalError(
       'DocumentTooLarge',
-      `what node ${node} must know of ${kind} ${name} is larger than 256 KiB: shorten its user data, metadata or rules`,
+      `what node ${node} must know of ${kind} ${name} is larger than 256 KiB: ${WHAT_TO_SHORTEN[kind]}`,
     )
   }
   return data

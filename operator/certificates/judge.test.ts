@@ -122,7 +122,7 @@ describe.each(USAGES)('what is wrong is said: %s', (name, usage) => {
   })
   test('more than a document holds', async () => {
     const names = Array.from({ length: 300 }, (_, i) => `host-${i}.a-long-name.example.com`)
-    const wide = await make({ names: names as [string] })
+    const wide = await make({ names: names })
     const says = name === 'of a VPN' ? 'too big' : 'at most 8192'
     bad(wide.certificate, wide.key, 'CertificateInvalid', says)
   })
