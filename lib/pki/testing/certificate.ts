@@ -59,7 +59,7 @@ export async function createTestCertificate(want: TestSubject): Promise<TestCert
   )
   const subject = want.subject ?? `CN=${names[0]?.value ?? ''}`
   const algorithm = ALGORITHMS[want.algorithm ?? 'P-256']
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']))
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const signer = issuer?.signer ?? { subject, keys, algorithm }
   const certificate = await X509CertificateGenerator.create(
     {
