@@ -16,13 +16,16 @@ export function readCpu(processes: readonly PartProcess[]): CpuByPart {
   const add = (part: string, ms: number) => parts.set(part, (parts.get(part) ?? 0) + ms)
   let known = 0
   for (const { part, pid } of processes) {
-    const ms = parseProcessCpuMs(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    const ms = cpuMsOf(pid)
     add(part, ms)
     known += ms
   }
   add(REST, parseBusyMs(readFileSync('/proc/stat', 'utf8')) - known)
   return parts
 }
+
+/** Of one process since its start, in milliseconds. */
+export const cpuMsOf = (pid: number) => parseProcessCpuMs(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 
 /** What was spent since `before`; a part that is not there any more counts nothing. */
 export function since(before: CpuByPart, now: CpuByPart): CpuByPart {

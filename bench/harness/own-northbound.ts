@@ -10,29 +10,40 @@ import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.
 
 export const owner = { namespace: 'ns', name: 'x', generation: 1 }
 
-export async function withDriver<T>(use: (driver: OvnNetworkDriver) => Promise<T>): Promise<T> {
+/** A northbound database with the row that holds the term, which northd would make. */
+export async function startNorthbound(): Promise<{ socket: string; stop(): Promise<void> }> {
   const programs = await ovsPrograms()
   const dir = await mkdtemp(join(tmpdir(), 'northbound-'))
   const file = join(dir, 'nb.db')
   await createDatabase(programs, file, 'usr/share/ovn/ovn-nb.ovsschema')
-  const server = await startOvsdbServer(programs, dir, 'nb', [file])
-  const remotes = [{ transport: 'unix', path: server.socket }] as const
+  const { socket, stop } = await startOvsdbServer(programs, dir, 'nb', [file])
+  const remotes = [{ transport: 'unix', path: socket }] as const
   const raw = new OvsdbClient({ database: 'OVN_Northbound', remotes, tables: { NB_Global: { columns: ['name'] } } })
-  const driver = new OvnNetworkDriver({ remotes, timeoutMs: 15_000 })
+  raw.start(AbortSignal.timeout(20_000))
+  await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], AbortSignal.timeout(20_000))
+  await raw.close()
+  return {
+    socket,
+    stop: async () => {
+      await stop()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function withDriver<T>(use: (driver: OvnNetworkDriver) => Promise<T>): Promise<T> {
+  const server = await startNorthbound()
+  const driver = new OvnNetworkDriver({ remotes: [{ transport: 'unix', path: server.socket }], timeoutMs: 15_000 })
   const stop = new AbortController()
   try {
-    raw.start(stop.signal)
     driver.start(stop.signal)
-    await raw.transact([{ op: 'insert', table: 'NB_Global', row: {} }], stop.signal)
     await driver.claimTerm(1, 1, stop.signal)
     await driver.ensure({ kind: 'Network', ...owner, uid: 'net', mtu: 1442 }, stop.signal)
     return await use(driver)
   } finally {
     stop.abort()
     await driver.close()
-    await raw.close()
     await server.stop()
-    await rm(dir, { recursive: true, force: true })
   }
 }
 

@@ -72,6 +72,19 @@ export class TestServer implements AsyncDisposable {
     await writeFile(path('server.conf'), config)
   }
 
+  /** Into a folder, as an operator of its own process reads them. @returns the folder */
+  async writeSeeds(): Promise<string> {
+    const dir = join(this.dir, 'keys')
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const keys = { issuer: this.issuer, callout: this.#callout, operator: this.#operator, system: this.#system }
+    for (const [name, { seed }] of Object.entries(keys)) await writeFile(join(dir, `${name}.seed`), seed, { mode: 0o600 })
+    return dir
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
   /** Starts the server and waits until it accepts connections. */
   async run(): Promise<void> {
     await mkdir(join(this.dir, 'store'), { recursive: true })

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator as its own process, bundled and configured as the local cloud does it, with the account that the chart gives it.
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestServer } from '../../lib/nats/test-server.ts'
+import { buildProcesses } from '../../scripts/build.ts'
+import type { Api } from '../../local/control-plane/api.ts'
+import { kubeconfig } from '../../local/control-plane/kubeconfig.ts'
+import type { ControlPlane } from '../../local/control-plane/start.ts'
+import { freePorts } from '../../local/host/free-port.ts'
+import { endProcess, startProcess, type StartedProcess } from '../../local/host/process.ts'
+import { waitUntil } from '../../local/host/wait.ts'
+import { NAMESPACE, renewToken } from '../../local/services/tokens.ts'
+
+export interface OperatorProcessOptions {
+  dir: string
+  plane: ControlPlane
+  api: Api
+  nats: TestServer
+  /** Socket of OVN's northbound database. */
+  northbound: string | undefined
+  flags: readonly string[]
+}
+
+export class OperatorProcess {
+  readonly #process: StartedProcess
+  readonly #port: number
+
+  private constructor(process: StartedProcess, port: number) {
+    this.#process = process
+    this.#port = port
+  }
+
+  /** Resolves when it is ready. */
+  static async start({ dir, plane, api, nats, northbound, flags }: OperatorProcessOptions): Promise<OperatorProcess> {
+    await buildProcesses(['operator'])
+    const tokenFile = join(dir, 'operator', 'token')
+    await renewToken(api, { serviceAccount: 'nephele-operator', path: tokenFile })
+    const config = join(dir, 'operator', 'kubeconfig')
+    const { server, certificateAuthority } = plane
+    await writeFile(config, kubeconfig({ server, certificateAuthority, user: { tokenFile } }))
+    const [port = 0] = await freePorts(1)
+    const bundle = join(import.meta.dirname, '..', '..', 'dist', 'operator.mjs')
+    const started = await startProcess({
+      name: 'operator',
+      argv: [process.execPath, '--max-semi-space-size=2', ...flags, bundle],
+      env: {
+        ...{ PATH: process.env['PATH'], LOG_LEVEL: process.env['BENCH_LOG'] ?? 'warn' },
+        ...{ KUBECONFIG: config, NEPHELE_IDENTITY: 'bench', NEPHELE_NAMESPACE: NAMESPACE },
+        NEPHELE_NATS_SERVERS: nats.address.servers.join(','),
+        ...{ NEPHELE_NATS_CA_FILE: nats.address.caFile, NEPHELE_NATS_KEYS_DIR: await nats.writeSeeds() },
+        NEPHELE_HTTP_ADDRESS: `127.0.0.1:${port}`,
+        ...(northbound === undefined ? {} : { NEPHELE_OVN_NB: `unix:${northbound}`, NEPHELE_OVN_SB: `unix:${northbound}` }),
+      },
+      logFile: join(dir, 'operator.log'),
+      endsWithUs: true,
+    })
+    const operator = new OperatorProcess(started, port)
+    const isReady = async (signal: AbortSignal) => (await fetch(`${operator.url}/readyz`, { signal })).ok
+    await waitUntil('the operator', isReady, { timeoutMs: 60_000, process: started })
+    return operator
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** What it logged; the level by BENCH_LOG. */
+  log(): string {
+    return readFileSync(this.#process.logFile, 'utf8')
+  }
+
+  /** As a cluster ends it, so that Node writes its profile. */
+  async stop(): Promise<void> {
+    await endProcess(this.#process, 30_000)
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cloud of many nodes on one machine: etcd, kube-apiserver, NATS and the operator are real processes, with the chart's accounts and
+// policies; the nodes' agents are fake (fake-agent.ts). Where machines have networks, OVN's northbound database is a real one, without
+// northd behind it.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CLOUD, CLOUD_NAME, COMPUTE_NODE, NODE, NODE_LABELS } from '../../lib/api/kinds.ts'
+import type { Cloud, ComputeNode, KubeNode } from '../../lib/api/types.ts'
+import { HttpKubeClient } from '../../lib/kube/http-client.ts'
+import { loadKubeConfig } from '../../lib/kube/kubeconfig.ts'
+import { TestServer } from '../../lib/nats/test-server.ts'
+import { until } from '../../lib/time/until.ts'
+import { createApi, type Api } from '../../local/control-plane/api.ts'
+import { startControlPlane, type ControlPlane } from '../../local/control-plane/start.ts'
+import { installChart } from '../../local/cloud/install.ts'
+import { waitForAdmission } from '../../local/cloud/admission.ts'
+import { renewToken } from '../../local/services/tokens.ts'
+import { FAKE_NODE } from './fake-agent.ts'
+import { Fleet } from './fleet.ts'
+import { OperatorProcess } from './operator-process.ts'
+import { startNorthbound } from './own-northbound.ts'
+import { inTurns } from './in-turns.ts'
+
+/** Of Go itself, and so of clusters. */
+const GO_DEFAULT = 100
+const AT_ONCE = 32
+const PATIENCE_MS = 15 * 60_000
+const ZONES = 3
+
+export interface ScaleOptions {
+  nodes: number
+  /** Machines have networks. */
+  hasNetwork?: boolean
+  auditLog?: boolean
+  /** The agents say nothing of machines until `fleet.tell()`. */
+  isHeld?: boolean
+  heartbeatSeconds?: number
+  /** Of Node, for the operator: `--cpu-prof`. */
+  operatorFlags?: readonly string[]
+}
+
+export interface ScaleCloud {
+  plane: ControlPlane
+  api: Api
+  client: HttpKubeClient
+  nats: TestServer
+  operator: OperatorProcess
+  fleet: Fleet
+  dir: string
+}
+
+export const nodeName = (i: number) => `fake-${i}`
+
+export async function withScaleCloud<T>(options: ScaleOptions, use: (cloud: ScaleCloud) => Promise<T>): Promise<T> {
+  const ends: (() => Promise<unknown>)[] = []
+  try {
+    return await use(await start(options, (end) => ends.push(end)))
+  } finally {
+    for (const end of ends.reverse()) await end()
+  }
+}
+
+async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>) => void): Promise<ScaleCloud> {
+  const { nodes, hasNetwork = false, auditLog = false, isHeld = false, operatorFlags = [] } = options
+  const startedAt = performance.now()
+  const say = (what: string) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${what}`)
+  const dir = await mkdtemp(join(tmpdir(), 'nephele-bench-'))
+  atEnd(() => rm(dir, { recursive: true, force: true }))
+  const plane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT, auditLog })
+  atEnd(() => plane.stop())
+  const api = createApi(plane.dir, plane.server)
+  atEnd(async () => api.close())
+  await installChart(api)
+  await waitForAdmission(api)
+  const client = new HttpKubeClient(loadKubeConfig(plane.kubeconfigPath))
+  atEnd(() => client.close())
+  if (options.heartbeatSeconds !== undefined) await setHeartbeat(client, options.heartbeatSeconds)
+  const nats = await TestServer.start()
+  atEnd(() => nats[Symbol.asyncDispose]())
+  const northbound = hasNetwork ? await startNorthbound() : undefined
+  if (northbound) atEnd(() => northbound.stop())
+  const operator = await OperatorProcess.start({ dir, plane, api, nats, northbound: northbound?.socket, flags: operatorFlags })
+  atEnd(() => operator.stop())
+  const names = Array.from({ length: nodes }, (_, i) => nodeName(i))
+  const tokenDir = join(dir, 'tokens')
+  await mkdir(tokenDir)
+  await inTurns(names, AT_ONCE, (name) => makeNode(client, api, name, tokenDir))
+  say(`${nodes} nodes`)
+  await until(async () => (await client.list(COMPUTE_NODE)).length === nodes, 'ComputeNodes', PATIENCE_MS, 1000)
+  const fleet = await Fleet.start(dir, { nodes: names, tokenDir, address: nats.address, isHeld })
+  atEnd(() => fleet.stop())
+  say('their fake agents are connected')
+  await until(() => areUp(client, nodes), 'all ComputeNodes to be up', PATIENCE_MS, 2000)
+  say('all are up')
+  return { plane, api, client, nats, operator, fleet, dir }
+}
+
+/** For kube-scheduler, too, a node that takes pods. */
+async function makeNode(client: HttpKubeClient, api: Api, name: string, tokenDir: string): Promise<void> {
+  const i = Number(/\d+$/.exec(name)?.[0])
+  const labels = {
+    [NODE_LABELS.compute]: 'fake',
+    [NODE_LABELS.zone]: `zone-${i % ZONES}`,
+    'kubernetes.io/hostname': name,
+    ...(i === 0 ? { [NODE_LABELS.image]: 'true' } : {}),
+  }
+  const node = await client.create<KubeNode>(NODE, { metadata: { name, labels } })
+  const resources = { cpu: `${FAKE_NODE.cpus}`, memory: `${FAKE_NODE.memoryMiB}Mi`, pods: '250' }
+  const conditions = [{ type: 'Ready', status: 'True', reason: 'Fake', message: 'there is no kubelet' }]
+  const status = { capacity: resources, allocatable: resources, conditions }
+  await api.request('PATCH', `/api/v1/nodes/${name}/status`, { status }, 'application/merge-patch+json')
+  const { uid } = node.metadata
+  const path = join(tokenDir, name)
+  await renewToken(api, { serviceAccount: 'nephele-agent', audience: 'nephele-nats', node: { name, uid }, path })
+}
+
+/** Are all of them heard and set up? */
+export async function areUp(client: HttpKubeClient, nodes: number): Promise<boolean> {
+  const all = await client.list<ComputeNode>(COMPUTE_NODE)
+  return all.filter(({ status }) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')).length === nodes
+}
+
+async function setHeartbeat(client: HttpKubeClient, intervalSeconds: number): Promise<void> {
+  await client.create<Cloud>(CLOUD, { metadata: { name: CLOUD_NAME }, spec: { heartbeat: { intervalSeconds } } })
+}
