@@ -29,7 +29,7 @@ export interface FakeAgentOptions {
   tokenFile: string
   address: BusAddress
   /** Machines that it may say anything of; before that it keeps silent about them. */
-  whenTold: Promise<void>
+  whenTold: Promise<unknown>
   /** For each heartbeat that it sends. */
   onBeat: () => void
   log: Logger
@@ -71,7 +71,7 @@ export class FakeAgent {
 
   async #receive(document: DesiredDocument): Promise<void> {
     if (document.kind === 'node' && !document.tombstone) {
-      const { heartbeatSeconds } = (document as Extract<PresentDocument, { kind: 'node' }>).spec
+      const { heartbeatSeconds } = (document).spec
       if (heartbeatSeconds !== undefined) this.#pace.set(heartbeatSeconds * 1000)
     }
     if (document.kind === 'instance' && !document.tombstone) void this.#options.whenTold.then(() => this.#report(document))
@@ -82,7 +82,7 @@ export class FakeAgent {
     const { kind, uid, namespace, name, versions } = document
     const said: ObservedDocument = {
       ...{ v: CONTRACT_VERSION, kind, uid, node: this.#options.node, versions },
-      ...(document.tombstone ? { state: 'gone', facts: {} } : answerTo(document as PresentDocument)),
+      ...(document.tombstone ? { state: 'gone', facts: {} } : answerTo(document)),
       ...(namespace === undefined ? {} : { namespace }),
       ...{ name, bootId: BOOT_ID, since: new Date().toISOString() },
     }

@@ -9,13 +9,13 @@ const AT_ONCE = 24
 const { nodes, tokenDir, address, isHeld } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as FleetConfig
 const log = createLogger('fake', process.env['TEST_LOG'] ?? 'silent')
 const stop = new AbortController()
-const held = Promise.withResolvers<void>()
-if (!isHeld) held.resolve()
+const held = Promise.withResolvers<undefined>()
+if (!isHeld) held.resolve(undefined)
 
 let beats = 0
 process.on('message', (asked) => {
   if (asked === 'beats') process.send?.(beats)
-  else held.resolve()
+  else held.resolve(undefined)
 })
 process.on('SIGTERM', () => process.exit(0))
 process.on('disconnect', () => process.exit(0))

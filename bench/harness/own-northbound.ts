@@ -16,7 +16,8 @@ export async function startNorthbound(): Promise<{ socket: string; stop(): Promi
   const dir = await mkdtemp(join(tmpdir(), 'northbound-'))
   const file = join(dir, 'nb.db')
   await createDatabase(programs, file, 'usr/share/ovn/ovn-nb.ovsschema')
-  const { socket, stop } = await startOvsdbServer(programs, dir, 'nb', [file])
+  const server = await startOvsdbServer(programs, dir, 'nb', [file])
+  const { socket } = server
   const remotes = [{ transport: 'unix', path: socket }] as const
   const raw = new OvsdbClient({ database: 'OVN_Northbound', remotes, tables: { NB_Global: { columns: ['name'] } } })
   raw.start(AbortSignal.timeout(20_000))
@@ -25,7 +26,7 @@ export async function startNorthbound(): Promise<{ socket: string; stop(): Promi
   return {
     socket,
     stop: async () => {
-      await stop()
+      await server.stop()
       await rm(dir, { recursive: true, force: true })
     },
   }

@@ -110,6 +110,8 @@ async function makeNode(client: HttpKubeClient, api: Api, name: string, tokenDir
   const conditions = [{ type: 'Ready', status: 'True', reason: 'Fake', message: 'there is no kubelet' }]
   const status = { capacity: resources, allocatable: resources, conditions }
   await api.request('PATCH', `/api/v1/nodes/${name}/status`, { status }, 'application/merge-patch+json')
+  // Admission taints each new Node; a controller, of which there is none here, would take that off a ready one.
+  await client.mergePatch(NODE, { name }, { spec: { taints: null } })
   const { uid } = node.metadata
   const path = join(tokenDir, name)
   await renewToken(api, { serviceAccount: 'nephele-agent', audience: 'nephele-nats', node: { name, uid }, path })

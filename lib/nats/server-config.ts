@@ -96,6 +96,8 @@ export function toServerConfig(config: ServerConfig): string {
         store_dir: config.storeDir,
         max_file_store: config.maxFileBytes,
         max_memory_store: config.maxMemoryBytes,
+        // Each node has a consumer; by default the server refuses the 1,001st of a stream.
+        limits: { default_max_consumers: -1 },
       },
       accounts: {
         [AUTH_ACCOUNT]: { users: [{ nkey: config.calloutPublicKey }] },

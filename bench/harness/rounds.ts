@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects that a scheduler places, in rounds: made as fast as the apiserver takes them, and waited for until the last has a node there.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KubeClient } from '../../lib/kube/client.ts'
+import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import { cpuMsOf } from './cpu.ts'
+import { inTurns } from './in-turns.ts'
+
+const AT_ONCE = 48
+const IDLE_MS = 60_000
+const PATIENCE_MS = 180_000
+
+/** How many objects of a kind have a node, by a watch on them alone. */
+export class Placed {
+  readonly #uids = new Set<string>()
+  readonly #stop = new AbortController()
+  #reached: { count: number; resolve: () => void } | undefined
+
+  private constructor() {}
+
+  /** @param fieldSelector those with a node */
+  static async watch(client: KubeClient, kind: ResourceKind, fieldSelector: string): Promise<Placed> {
+    const placed = new Placed()
+    const { metadata } = await client.listPage(kind, { limit: 1 })
+    const follow = async (): Promise<void> => {
+      const options = { fieldSelector, resourceVersion: metadata.resourceVersion ?? '', timeoutSeconds: 7200 }
+      const { signal } = placed.#stop
+      for await (const event of client.watch<KubeObject>(kind, { ...options, idleTimeoutMs: IDLE_MS * 60, signal }))
+        if (event.type === 'ADDED' || event.type === 'MODIFIED') placed.#add(event.object.metadata.uid)
+    }
+    follow().catch((error: unknown) => {
+      if (!placed.#stop.signal.aborted) console.error('watch ended', error)
+    })
+    return placed
+  }
+
+  get count(): number {
+    return this.#uids.size
+  }
+
+  async waitFor(count: number): Promise<void> {
+    if (this.#uids.size >= count) return
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+    this.#reached = { count, resolve: () => resolve(undefined) }
+    const late = () => reject(new Error(`${this.#uids.size} of ${count} have a node`))
+    const timer = setTimeout(late, PATIENCE_MS)
+    await promise.finally(() => clearTimeout(timer))
+  }
+
+  close(): void {
+    this.#stop.abort()
+  }
+
+  #add(uid: string): void {
+    this.#uids.add(uid)
+    if (this.#reached && this.#uids.size >= this.#reached.count) this.#reached.resolve()
+  }
+}
+
+/** Process ids by what they are. */
+export type Processes = Readonly<Record<string, number>>
+
+export interface Round {
+  count: number
+  seconds: number
+  /** Milliseconds of CPU until the last was placed, by process. */
+  cpu: ReadonlyMap<string, number>
+}
+
+/** @param make the i-th of the round */
+export async function runRound(
+  placed: Placed,
+  count: number,
+  processes: Processes,
+  make: (i: number) => Promise<unknown>,
+): Promise<Round> {
+  const target = placed.count + count
+  const read = () => Object.entries(processes).map(([name, pid]) => [name, cpuMsOf(pid)] as const)
+  const before = new Map(read())
+  const startedAt = performance.now()
+  await inTurns(Array(count).keys(), AT_ONCE, make)
+  await placed.waitFor(target)
+  const seconds = (performance.now() - startedAt) / 1000
+  return { count, seconds, cpu: new Map(read().map(([name, ms]) => [name, ms - (before.get(name) ?? 0)])) }
+}
+
+/** Resolves when the process has next to nothing to do. @param idleCores what it takes at rest */
+export async function untilIdle(pid: number, idleCores = 0.15): Promise<void> {
+  for (let before = cpuMsOf(pid); ;) {
+    await sleep(2000)
+    const now = cpuMsOf(pid)
+    if (now - before < idleCores * 2000) return
+    before = now
+  }
+}
+
+export interface Total {
+  count: number
+  /** Placements a second. */
+  rate: number
+  /** Milliseconds of CPU for each, by process. */
+  cpuEach(name: string): number
+}
+
+export function total(rounds: readonly Round[]): Total {
+  const sum = (of: (round: Round) => number) => rounds.reduce((all, round) => all + of(round), 0)
+  const count = sum((r) => r.count)
+  return {
+    count,
+    rate: count / sum((r) => r.seconds),
+    cpuEach: (name) => sum((r) => r.cpu.get(name) ?? NaN) / count,
+  }
+}
