@@ -43,7 +43,9 @@ async function takeTurns(
   // The first of each counts for nothing: caches and compilers are cold.
   for (let from = 0; from < n + size; from += size) {
     await untilIdle(operator.pid)
-    const mine = await runRound(machines, size, { ...common, scheduler: operator.pid }, (i) => createMachine(client, from + i))
+    const mine = await runRound(machines, size, { ...common, scheduler: operator.pid }, (i) =>
+      createMachine(client, from + i),
+    )
     await untilIdle(operator.pid)
     const his = await runRound(pods, size, { ...common, scheduler: peerPid }, (i) => {
       const { namespace, name } = machineAt(from + i)

@@ -35,7 +35,10 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
     const both = (cores.get('operator') ?? NaN) + (cores.get('NATS') ?? NaN)
     const figure = (metric: string, value: number, unit: string) => ({ bench: 'steady', metric, value, unit, n: nodes })
     return [
-      toFigure({ ...figure('writes to the apiserver', writes.length, 'writes'), target: { text: '0', pass: writes.length === 0 } }),
+      toFigure({
+        ...figure('writes to the apiserver', writes.length, 'writes'),
+        target: { text: '0', pass: writes.length === 0 },
+      }),
       toFigure({
         ...figure('operator and NATS', both, 'cores'),
         target: { text: `≤ ${MOST_CORES}`, pass: both <= MOST_CORES },

@@ -18,8 +18,8 @@ import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { isMark } from '../../lib/nats/removed-keys.ts'
 
 const BATCH = 64
-const PULL_MS = 30_000
-const HEARTBEAT_MS = 5_000
+const PULL_MS = 60_000
+const HEARTBEAT_MS = 15_000
 const AGAIN_MS = 5_000
 const BACKOFF = { baseMs: 250, capMs: 5_000 }
 

@@ -71,10 +71,11 @@ export class FakeAgent {
 
   async #receive(document: DesiredDocument): Promise<void> {
     if (document.kind === 'node' && !document.tombstone) {
-      const { heartbeatSeconds } = (document).spec
+      const { heartbeatSeconds } = document.spec
       if (heartbeatSeconds !== undefined) this.#pace.set(heartbeatSeconds * 1000)
     }
-    if (document.kind === 'instance' && !document.tombstone) void this.#options.whenTold.then(() => this.#report(document))
+    if (document.kind === 'instance' && !document.tombstone)
+      void this.#options.whenTold.then(() => this.#report(document))
     else await this.#report(document)
   }
 

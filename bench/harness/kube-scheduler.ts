@@ -20,7 +20,12 @@ const CONFIGURATION = {
 }
 
 /** Ends with this process; prints its configuration. */
-export async function startKubeScheduler({ dir, authority, server, certificateAuthority }: ControlPlane): Promise<StartedProcess> {
+export async function startKubeScheduler({
+  dir,
+  authority,
+  server,
+  certificateAuthority,
+}: ControlPlane): Promise<StartedProcess> {
   const user = await authority.issue({ commonName: 'system:kube-scheduler' })
   await writeSecret(join(dir, 'scheduler.kubeconfig'), kubeconfig({ server, certificateAuthority, user }))
   const file = join(dir, 'scheduler.yaml')

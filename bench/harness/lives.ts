@@ -37,7 +37,12 @@ export class Lives {
 
   /** @throws when something is under way for so long */
   async untilSettled(timeoutMs: number): Promise<void> {
-    await until(() => this.pending === 0, () => [...this.#asked.create.keys(), ...this.#asked.delete.keys()], timeoutMs, 50)
+    await until(
+      () => this.pending === 0,
+      () => [...this.#asked.create.keys(), ...this.#asked.delete.keys()],
+      timeoutMs,
+      50,
+    )
   }
 
   close(): void {
@@ -49,7 +54,8 @@ export class Lives {
     const options = { resourceVersion, timeoutSeconds: 7200, idleTimeoutMs: IDLE_MS, signal }
     for await (const event of client.watch<Instance>(INSTANCE, options)) {
       if (event.type === 'DELETED') this.#take('delete', event.object, this.deleted)
-      else if (event.type === 'MODIFIED' && event.object.status?.state === 'ACTIVE') this.#take('create', event.object, this.created)
+      else if (event.type === 'MODIFIED' && event.object.status?.state === 'ACTIVE')
+        this.#take('create', event.object, this.created)
     }
   }
 

@@ -51,7 +51,9 @@ export class OperatorProcess {
         NEPHELE_NATS_SERVERS: nats.address.servers.join(','),
         ...{ NEPHELE_NATS_CA_FILE: nats.address.caFile, NEPHELE_NATS_KEYS_DIR: await nats.writeSeeds() },
         NEPHELE_HTTP_ADDRESS: `127.0.0.1:${port}`,
-        ...(northbound === undefined ? {} : { NEPHELE_OVN_NB: `unix:${northbound}`, NEPHELE_OVN_SB: `unix:${northbound}` }),
+        ...(northbound === undefined
+          ? {}
+          : { NEPHELE_OVN_NB: `unix:${northbound}`, NEPHELE_OVN_SB: `unix:${northbound}` }),
       },
       logFile: join(dir, 'operator.log'),
       endsWithUs: true,

@@ -80,7 +80,14 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
   atEnd(() => nats[Symbol.asyncDispose]())
   const northbound = hasNetwork ? await startNorthbound() : undefined
   if (northbound) atEnd(() => northbound.stop())
-  const operator = await OperatorProcess.start({ dir, plane, api, nats, northbound: northbound?.socket, flags: operatorFlags })
+  const operator = await OperatorProcess.start({
+    dir,
+    plane,
+    api,
+    nats,
+    northbound: northbound?.socket,
+    flags: operatorFlags,
+  })
   atEnd(() => operator.stop())
   const names = Array.from({ length: nodes }, (_, i) => nodeName(i))
   const tokenDir = join(dir, 'tokens')
@@ -120,7 +127,10 @@ async function makeNode(client: HttpKubeClient, api: Api, name: string, tokenDir
 /** Are all of them heard and set up? */
 export async function areUp(client: HttpKubeClient, nodes: number): Promise<boolean> {
   const all = await client.list<ComputeNode>(COMPUTE_NODE)
-  return all.filter(({ status }) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')).length === nodes
+  return (
+    all.filter(({ status }) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')).length ===
+    nodes
+  )
 }
 
 async function setHeartbeat(client: HttpKubeClient, intervalSeconds: number): Promise<void> {

@@ -39,7 +39,11 @@ export function createMachine(client: KubeClient, i: number, spec: object = {}):
 }
 
 /** Makes these machines, some at once; they may not be ACTIVE yet. */
-export async function createMachines(client: KubeClient, numbers: Iterable<number>, specOf: (i: number) => object): Promise<void> {
+export async function createMachines(
+  client: KubeClient,
+  numbers: Iterable<number>,
+  specOf: (i: number) => object,
+): Promise<void> {
   await inTurns(numbers, AT_ONCE, (i) => createMachine(client, i, specOf(i)))
 }
 

@@ -77,7 +77,8 @@ export class TestServer implements AsyncDisposable {
     const dir = join(this.dir, 'keys')
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const keys = { issuer: this.issuer, callout: this.#callout, operator: this.#operator, system: this.#system }
-    for (const [name, { seed }] of Object.entries(keys)) await writeFile(join(dir, `${name}.seed`), seed, { mode: 0o600 })
+    for (const [name, { seed }] of Object.entries(keys))
+      await writeFile(join(dir, `${name}.seed`), seed, { mode: 0o600 })
     return dir
   }
 
