@@ -50,7 +50,7 @@ export interface ScaleCloud {
   dir: string
 }
 
-export const nodeName = (i: number) => `fake-${i}`
+const nodeName = (i: number) => `fake-${i}`
 
 export async function withScaleCloud<T>(options: ScaleOptions, use: (cloud: ScaleCloud) => Promise<T>): Promise<T> {
   const ends: (() => Promise<unknown>)[] = []
