@@ -11,6 +11,7 @@ import {
 } from '../../lib/contract/documents.ts'
 import { unlessMissing } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
+import { sharedPrefix } from './shared-address.ts'
 import { isUid, serviceNamespace, type ServicePorts } from '../network/service-ports.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
@@ -64,7 +65,7 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
 
   async reconcile({ uid, spec }: BalancerDocument, context: RunContext): Promise<Observation<'balancer'>> {
     const { ports, daemons, sealing } = this.#options
-    const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context)
+    const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context, [sharedPrefix(spec)])
     const folder = this.#folderOf(uid)
     await removeUnnamedCertificates(spec, folder)
     const certificates = await writeCertificates(spec, { uid, folder }, sealing)

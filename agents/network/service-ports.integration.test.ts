@@ -72,6 +72,16 @@ test('each node has a namespace that is a port of the network; what is there sta
   await untilPings(0, SHARED)
   expect(await pings(0, '10.7.0.99')).toBe(false)
 
+  // What it had before goes.
+  await inside(1, 'ip', 'address', 'delete', `${NODES[1]!.address}/24`, 'dev', 'svc0')
+  await inside(1, 'ip', 'address', 'add', `${SHARED}/24`, 'dev', 'svc0')
+  await inside(1, 'ip', 'route', 'add', 'default', 'via', '10.7.0.77', 'dev', 'svc0', 'metric', '7')
+  await ensure(1)
+  expect(await inside(1, 'ip', '-o', '-4', 'address', 'show', 'dev', 'svc0')).not.toMatch(/\/32|10\.7\.0\.99/)
+  expect(await inside(1, 'ip', 'route', 'show', 'default')).toMatch(/^default via 10\.7\.0\.1 dev svc0 *\n?$/)
+  expect(await pings(0, SHARED)).toBe(false)
+  await untilPings(0, NODES[1]!.address)
+
   const index = await inside(0, 'ip', '-o', 'link', 'show', 'svc0')
   await ensure(0)
   expect(await inside(0, 'ip', '-o', 'link', 'show', 'svc0')).toBe(index)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { ServicePort, servicePortMac, servicePortName } from '../../lib/contract/service-port.ts'
-import { planAddresses, serviceNamespace } from './service-ports.ts'
+import { planAddresses, planSurplus, serviceNamespace } from './service-ports.ts'
 
 const port: ServicePort = {
   ...{
@@ -25,6 +25,33 @@ test('its addresses and ways, in order: a way needs an address first', () => {
     'address replace fd00::11/64 dev svc0 nodad',
     'route replace default via 10.0.0.1 dev svc0',
     'route replace default via fd00::1 dev svc0',
+  ])
+})
+
+test('addresses and ways that it had before go; those that programs or the kernel give stay', () => {
+  const address = (local: string, prefixlen: number, more: object = {}) => ({
+    local,
+    prefixlen,
+    scope: 'global',
+    ...more,
+  })
+  const held = {
+    addresses: [
+      ...[address('10.0.0.11', 24), address('10.0.0.11', 16), address('10.0.0.99', 32), address('10.0.0.13', 32)],
+      ...[address('fd00::11', 64), address('fd00::12', 64), address('fd00::13', 64, { dynamic: true })],
+      address('fe80::1', 64, { scope: 'link' }),
+    ],
+    ways: [
+      ...[{ gateway: '10.0.0.1' }, { gateway: '10.0.0.254' }, { gateway: 'fd00::1' }, { gateway: 'fd00::fe' }],
+      ...[{ gateway: 'fe80::1', protocol: 'ra' }, {}],
+    ],
+  }
+  expect(planSurplus(port, held, ['10.0.0.13/32'])).toEqual([
+    'route delete default via 10.0.0.254 dev svc0',
+    'route delete default via fd00::fe dev svc0',
+    'address delete 10.0.0.11/16 dev svc0',
+    'address delete 10.0.0.99/32 dev svc0',
+    'address delete fd00::12/64 dev svc0',
   ])
 })
 

@@ -4,6 +4,7 @@
 import { plugDevice } from './plug-device.ts'
 import type { PluggedKind, PortDriver } from './port-driver.ts'
 import type { ServicePort } from '../../lib/contract/service-port.ts'
+import { exec } from '../../lib/exec.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import {
   completeChecksums,
@@ -29,6 +30,7 @@ const SERVICE: ServiceStyle = { kind: 'service', prefix: 'nephsvc-', device: 'sv
 export const SERVICE_INNER = 'svc0'
 /** After that, a change of the switch is what wakes. */
 const INSTALL_TIMEOUT_MS = 2000
+const LOOK_TIMEOUT_MS = 10_000
 
 /** May it be that of a service? Whatever else has such a name is somebody else's. */
 export function isUid(text: string): boolean {
@@ -56,11 +58,21 @@ export class ServicePorts {
     this.#style = style
   }
 
-  /** Makes what is missing, and leaves alone what is there: programs in the namespace keep their connections. */
-  async ensure(uid: string, want: ServicePort, context: RunContext): Promise<EnsuredServicePort> {
+  /**
+   * Makes what is missing, takes away addresses and ways that it had before, and leaves alone the rest: programs in the namespace keep their connections.
+   * @param spared addresses in CIDR form that its programs give and take themselves
+   */
+  async ensure(
+    uid: string,
+    want: ServicePort,
+    context: RunContext,
+    spared: readonly string[] = [],
+  ): Promise<EnsuredServicePort> {
     const veth = vethOf(uid, want, this.#style)
     await ensureVeth(veth, context.signal)
-    await ipInside(veth.name, planAddresses(want), context.signal)
+    // The kernel takes an address's later neighbours of its range away with it: what is wanted comes after that.
+    const surplus = planSurplus(want, await look(veth.name, context.signal), spared)
+    await ipInside(veth.name, [...surplus, ...planAddresses(want)], context.signal)
     await completeChecksums(veth, context.signal)
     const { logicalPort, mac } = want
     await plugDevice(this.#driver, { kind: this.#style.kind, uid, logicalPort, mac, device: veth.device }, context)
@@ -107,6 +119,42 @@ function deviceOf(uid: string, { device }: ServiceStyle): string {
 
 function vethOf(uid: string, { mac, mtu }: ServicePort, style: ServiceStyle): VethNamespace {
   return { name: serviceNamespace(uid, style), device: deviceOf(uid, style), inner: SERVICE_INNER, mac, mtu }
+}
+
+/** What the interface has, as ip(8) writes it in JSON. */
+export interface Held {
+  addresses: readonly { local: string; prefixlen: number; scope: string; dynamic?: boolean }[]
+  /** To everywhere else. */
+  ways: readonly { gateway?: string; protocol?: string }[]
+}
+
+async function look(name: string, signal: AbortSignal): Promise<Held> {
+  const list = async <T>(...args: string[]): Promise<T[]> => {
+    const { stdout } = await exec(['ip', '-n', name, '-j', ...args], { timeoutMs: LOOK_TIMEOUT_MS, signal })
+    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as T[])
+  }
+  const links = await list<{ addr_info?: Held['addresses'] }>('address', 'show', 'dev', SERVICE_INNER)
+  const routes = ['-4', '-6'].map((family) =>
+    list<Held['ways'][number]>(family, 'route', 'show', 'default', 'dev', SERVICE_INNER),
+  )
+  return { addresses: links.flatMap((link) => link.addr_info ?? []), ways: (await Promise.all(routes)).flat() }
+}
+
+/** Lines for ip(8) that take away what it has and is not to have; what the kernel has by itself, or hears of, is none of it. Pure. */
+export function planSurplus({ addresses, gateways }: ServicePort, held: Held, spared: readonly string[]): string[] {
+  const kept = new Set([...addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`), ...spared])
+  const own = held.addresses.filter(({ scope, dynamic }) => scope === 'global' && dynamic !== true)
+  return [
+    ...held.ways.flatMap(({ gateway, protocol }) =>
+      gateway === undefined || protocol === 'ra' || gateways.includes(gateway)
+        ? []
+        : [`route delete default via ${gateway} dev ${SERVICE_INNER}`],
+    ),
+    ...own
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`)
+      .filter((prefix) => !kept.has(prefix))
+      .map((prefix) => `address delete ${prefix} dev ${SERVICE_INNER}`),
+  ]
 }
 
 /** Lines for ip(8) inside the namespace. The contract has checked every address. Pure. */

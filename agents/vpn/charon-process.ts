@@ -17,13 +17,15 @@ export interface CharonPaths {
   conf: string
   socket: string
   pidFile: string
+  /** What it was told, for the next agent (LoadedRecord). Beside the folder, where its user writes nothing. */
+  loaded: string
 }
 
 export function charonPaths(runDir: string, uid: string): CharonPaths {
   const folder = join(runDir, 'vpn', uid)
   return {
     ...{ folder, conf: join(folder, 'strongswan.conf') },
-    ...{ socket: join(folder, 'charon.vici'), pidFile: join(folder, 'charon.pid') },
+    ...{ socket: join(folder, 'charon.vici'), pidFile: join(folder, 'charon.pid'), loaded: `${folder}.loaded` },
   }
 }
 
@@ -109,5 +111,6 @@ export async function endCharon(paths: CharonPaths, signal: AbortSignal): Promis
     terminate({ pid }, performance.now() > deadline ? 'SIGKILL' : 'SIGTERM')
     await sleep(POLL_MS * 5, undefined, { signal })
   }
+  await rm(paths.loaded, { force: true })
   await rm(paths.folder, { recursive: true, force: true })
 }

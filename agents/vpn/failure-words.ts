@@ -59,3 +59,12 @@ export function notYet(peer: string, initiates: boolean): TunnelFailure {
 export function endedByPeer(peer: string): TunnelFailure {
   return { reason: 'ClosedByPeer', message: `peer ${peer} has ended the tunnel` }
 }
+
+/** @param why charon's own words, which have nothing of a key */
+export function notTaken({ certificate }: Peer, why: string): TunnelFailure {
+  const what = certificate === undefined ? 'this connection' : 'the certificates of this connection'
+  return {
+    reason: 'NotTakenByNode',
+    message: `the IKE daemon on the node does not take ${what} (${why.slice(0, 200)}); what it had before stays in use${certificate === undefined ? '' : ': write others to the Secret, without what few programs know'}`,
+  }
+}

@@ -14,6 +14,7 @@ import { ensureRootfs } from '../../local/rootfs/build.ts'
 import { strongswanConf } from './charon-config.ts'
 import { startCharon, type TestCharon } from './testing/charon.ts'
 import { CONNECTION } from './testing/connection.ts'
+import { LoadedRecord } from './loaded-record.ts'
 import type { OpenConnection, OpenSpec } from './open-spec.ts'
 import { Tunnels } from './tunnels.ts'
 
@@ -154,6 +155,15 @@ async function setForeign(peer: Peer): Promise<void> {
   await theirs.run(['swanctl', '--load-all', '--clear', '--file', '/run/site.conf', ...uri])
 }
 
+async function connect(): Promise<void> {
+  tunnels = new Tunnels(new LoadedRecord(join(dir, 'loaded')))
+  vici = await ViciClient.connect(ours.socket, {
+    timeoutMs: 10_000,
+    onEvent: (event, message) => void tunnels.onEvent(event, message),
+  })
+  for (const event of ['list-sa', 'log', 'ike-updown', 'child-updown']) await vici.subscribe(event)
+}
+
 const toBase64 = (pem: string) => pem.replace(/-----[A-Z ]+-----|\s/g, '')
 const certificateOf = (one: TestCertificate, chain: TestCertificate[], authority: TestCertificate): VpnCertificate => ({
   chain: [one, ...chain].map(({ certificate }) => toBase64(certificate)),
@@ -175,12 +185,7 @@ async function observe(certificate: VpnCertificate, more: Partial<OpenConnection
     connections: [{ ...connection, peerAddress: THEIRS, peerID: THEIRS, localID: OURS, certificate: id, ...more }],
     certificates: { [id]: certificate },
   } as OpenSpec
-  tunnels = new Tunnels()
-  vici = await ViciClient.connect(ours.socket, {
-    timeoutMs: 10_000,
-    onEvent: (event, message) => void tunnels.onEvent(event, message),
-  })
-  for (const event of ['list-sa', 'log', 'ike-updown', 'child-updown']) await vici.subscribe(event)
+  await connect()
   // Of the case before.
   await tunnels.ensure({ ...spec, connections: [] }, vici)
   return waitUntil<string>(
@@ -255,6 +260,72 @@ describe('refused', () => {
   test('by the peer, which does not know our authority', async () => {
     await setForeign({ certificate: await leafOf(office), id: THEIRS, authority: stranger })
     expect(await observe(mine())).toBe('AuthenticationFailed')
+  }, 60_000)
+})
+
+describe('told to an agent that has just begun', () => {
+  const other = { peerAddress: '198.18.0.9', peerID: '198.18.0.9', localID: OURS }
+  const shared = () => ({ ...CONNECTION, ...other, uid: 'psk' })
+  const specOf = (certificate: VpnCertificate, more: Partial<OpenConnection> = {}) => {
+    const connection: OpenConnection = { ...CONNECTION }
+    delete connection.preSharedKey
+    const own = { peerAddress: THEIRS, peerID: THEIRS, localID: OURS, certificate: 'b'.repeat(64) }
+    return {
+      outside: { addresses: [{ address: OURS, prefixLength: 24 }] },
+      connections: [{ ...connection, ...own, ...more }, shared()],
+      certificates: { ['b'.repeat(64)]: certificate },
+    } as OpenSpec
+  }
+  /** Another agent. */
+  const begin = async () => {
+    vici.close()
+    await connect()
+  }
+  const untilUp = (spec: OpenSpec) =>
+    waitUntil(
+      'the tunnel',
+      async () => {
+        await tunnels.ensure(spec, vici)
+        return tunnels.observe()[0]?.up === true || undefined
+      },
+      { timeoutMs: 20_000, everyMs: 200 },
+    )
+  /** Of the tunnel, once it is up. */
+  const spi = async () => {
+    const { stdout } = await ours.run(['swanctl', '--list-sas', '--raw', '--uri', 'unix:///run/charon.vici'])
+    return /c1 \{.*?initiator-spi=(\w+)/.exec(stdout)?.[1] ?? ''
+  }
+
+  test('the same connection: its tunnel goes on; other ranges, another peer: it is ended', async () => {
+    await setForeign({ certificate: await leafOf(office), id: THEIRS })
+    await begin()
+    await untilUp(specOf(mine()))
+    const before = await spi()
+    expect(before).toMatch(/^[0-9a-f]{16}$/)
+    await begin()
+    await tunnels.ensure(specOf(mine()), vici)
+    expect([tunnels.observe()[0], await spi()]).toEqual([{ uid: 'c1', up: true }, before])
+    for (const changed of [{ peerCIDRs: ['10.2.7.0/24'] }, { peerAddress: '198.18.0.8' }]) {
+      const former = await spi()
+      await begin()
+      await tunnels.ensure(specOf(mine(), changed), vici)
+      expect([tunnels.observe()[0]?.up, (await spi()) === former]).toEqual([false, false])
+      await untilUp(specOf(mine()))
+    }
+  }, 90_000)
+
+  test('a certificate that charon refuses: another tunnel goes on, and one that stood by the former', async () => {
+    await setForeign({ certificate: await leafOf(office), id: THEIRS })
+    const odd = await createTestCertificate({ subject: 'CN=odd', isAuthority: true, issuer: root, critical: '1.2.3.4' })
+    await begin()
+    await untilUp(specOf(mine()))
+    await begin()
+    await tunnels.ensure(specOf(certificateOf(own, [between, odd], office)), vici)
+    expect(tunnels.observe()).toMatchObject([
+      { uid: 'c1', up: true, reason: 'NotTakenByNode', message: expect.stringContaining('load-cert') },
+      { uid: 'psk', up: false, reason: 'Connecting' },
+    ])
+    expect(await vici.request('get-conns')).toMatchObject({ conns: expect.arrayContaining(['c1', 'psk']) })
   }, 60_000)
 })
 

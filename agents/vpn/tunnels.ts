@@ -6,8 +6,10 @@ import type { ObservedTunnel } from '../../lib/contract/observed.ts'
 import type { VpnCertificate } from '../../lib/contract/vpn.ts'
 import { sectionOf, sectionsOf, textOf, type ViciSection } from '../../lib/vici/message.ts'
 import { connectionMessage, intermediateMessages, privateKeyMessage, sharedKeyMessage } from './charon-config.ts'
+import { isUid } from '../network/service-ports.ts'
 import type { OpenConnection, OpenSpec } from './open-spec.ts'
-import { endedByPeer, failureOf, notYet, type TunnelFailure } from './failure-words.ts'
+import { endedByPeer, failureOf, notTaken, notYet, type TunnelFailure } from './failure-words.ts'
+import type { LoadedRecord } from './loaded-record.ts'
 
 /** The part of a vici connection that this needs. */
 export interface Control {
@@ -16,8 +18,10 @@ export interface Control {
 
 interface Tunnel {
   connection: OpenConnection
-  /** What charon was told: another text is told again. */
-  loaded: string
+  /** What charon was told: another text is told again. Undefined: it has what an agent before told it, or nothing. */
+  loaded: string | undefined
+  /** What it does not take, instead of which it goes on with what it has. */
+  refused?: { text: string; until: number; failure: TunnelFailure }
   isUp: boolean
   failure: TunnelFailure
   /** As charon calls it. */
@@ -27,24 +31,38 @@ interface Tunnel {
   askAt: number
 }
 
+/** A connection with what goes with it. */
+interface Told {
+  connection: OpenConnection
+  certificate: VpnCertificate | undefined
+  localAddress: string
+  /** All of it. */
+  text: string
+}
+
 /** Attempts of this side: soon, and then less often, since the peer may be wrong for long. */
 const RETRY = { baseMs: 4000, capMs: 60_000 }
 /** Of two sides that both begin the one with the higher address lets the other go first, or each would replace the other's. */
 const YIELD_MS = 3000
 const STOP_MS = '1000'
+/** What charon does not take it is told again so much later, in case that another one runs now. */
+const REFUSED_MS = 60_000
 /** charon says that a tunnel ends while it still lists it: so long it is looked at again. */
 const SETTLE_MS = 2000
 const SETTLE_EACH_MS = 500
 
 export class Tunnels {
   readonly #byUid = new Map<string, Tunnel>()
+  readonly #record: LoadedRecord
   readonly #now: () => number
   #sas: ViciSection[] = []
   #settling = 0
   /** The private keys that were in use when the others were last unloaded. */
   #keysFor: string | undefined
 
-  constructor(now: () => number = () => performance.now()) {
+  /** @param record of the same charon, by which a tunnel of an agent before goes on */
+  constructor(record: LoadedRecord, now: () => number = () => performance.now()) {
+    this.#record = record
     this.#now = now
   }
 
@@ -66,25 +84,25 @@ export class Tunnels {
     return isNew && !tunnel.isUp
   }
 
-  /** Makes charon have these connections and no others, and asks the peers of those that are down and due. */
+  /** Makes charon have these connections and no others, and asks the peers of those that are down and due. What it does not take keeps no other one down. */
   async ensure({ connections, certificates, outside }: OpenSpec, charon: Control): Promise<void> {
-    const wanted = new Map(connections.map((connection) => [connection.uid, connection]))
-    for (const uid of await this.#listLoaded(charon)) if (!wanted.has(uid)) await this.#unload(uid, charon)
-    for (const connection of connections)
-      await this.#load(
-        connection,
-        certificates[connection.certificate ?? ''],
-        ownAddress(outside, connection.peerAddress),
-        charon,
-      )
+    const wanted = new Set(connections.map(({ uid }) => uid))
+    const there = await this.#listLoaded(charon)
+    for (const uid of there) if (!wanted.has(uid)) await this.#unload(uid, charon)
+    for (const connection of connections) {
+      const certificate = certificates[connection.certificate ?? '']
+      const localAddress = ownAddress(outside, connection.peerAddress)
+      const told = { connection, certificate, localAddress, text: JSON.stringify([connection, localAddress]) }
+      await this.#load(told, there.includes(connection.uid), charon)
+    }
     await this.#unloadPrivateKeys(charon)
     await this.#look(charon)
     for (const tunnel of this.#byUid.values()) await this.#ask(tunnel, charon)
   }
 
   observe(): ObservedTunnel[] {
-    return [...this.#byUid.values()].map(({ connection: { uid }, isUp, failure }) =>
-      isUp ? { uid, up: true } : { uid, up: false, ...failure },
+    return [...this.#byUid.values()].map(({ connection: { uid }, isUp, failure, refused }) =>
+      isUp ? { uid, up: true, ...refused?.failure } : { uid, up: false, ...(refused?.failure ?? failure) },
     )
   }
 
@@ -104,12 +122,16 @@ export class Tunnels {
     await charon.request('unload-conn', { name: uid }).catch(unlessRefused)
     await charon.request('unload-shared', { id: uid }).catch(unlessRefused)
     await stop(uid, charon)
+    await this.#record.forget(uid)
     this.#byUid.delete(uid)
   }
 
   /** Those that nobody uses any more, also of an agent before. */
   async #unloadPrivateKeys(charon: Control): Promise<void> {
-    const used = new Set([...this.#byUid.values()].map(({ privateKey }) => privateKey))
+    const all = [...this.#byUid.values()]
+    // Which one charon goes on with is not known here.
+    if (all.some(({ loaded, refused }) => loaded === undefined && refused !== undefined)) return
+    const used = new Set(all.map(({ privateKey }) => privateKey))
     if (this.#keysFor === [...used].join()) return
     const { keys } = await charon.request('get-keys')
     for (const id of Array.isArray(keys) ? (keys as string[]) : [])
@@ -117,39 +139,65 @@ export class Tunnels {
     this.#keysFor = [...used].join()
   }
 
-  /** What both sides prove themselves by. @returns what charon calls the private key */
-  async #loadKey(
-    connection: OpenConnection,
-    certificate: VpnCertificate | undefined,
-    charon: Control,
-  ): Promise<string | undefined> {
-    if (!certificate) {
-      await charon.request('load-shared', sharedKeyMessage(connection))
-      return undefined
-    }
-    await charon.request('unload-shared', { id: connection.uid }).catch(unlessRefused)
-    for (const message of intermediateMessages(certificate)) await charon.request('load-cert', message)
-    return textOf(await charon.request('load-key', privateKeyMessage(certificate)), 'id')
-  }
-
-  async #load(
-    connection: OpenConnection,
-    certificate: VpnCertificate | undefined,
-    localAddress: string,
-    charon: Control,
-  ): Promise<void> {
+  /** Unless it has this very text, also from an agent before: whatever else stands was agreed on by another key or other ranges, and is ended. */
+  async #load(told: Told, isThere: boolean, charon: Control): Promise<void> {
+    const { connection, localAddress, text } = told
     const { uid, peerAddress, initiates } = connection
-    const loaded = JSON.stringify([connection, localAddress])
     const known = this.#byUid.get(uid)
-    if (known?.loaded === loaded) return
-    const privateKey = await this.#loadKey(connection, certificate, charon)
-    await charon.request('load-conn', connectionMessage(connection, localAddress, certificate))
-    // What stands was agreed on by the former key and ranges.
-    if (known) await stop(uid, charon)
+    if (known?.loaded === text) {
+      delete known.refused
+      return
+    }
+    if (known?.refused?.text === text && this.#now() < known.refused.until) return
+    const isSame = known === undefined && (await this.#record.has(uid, text))
+    let privateKey: string | undefined
+    try {
+      privateKey = await this.#tell(told, isSame, charon)
+    } catch (error) {
+      this.#refuse(told, isThere, refusalOf(error))
+      return
+    }
+    if (!isSame) {
+      await stop(uid, charon)
+      await this.#record.put(uid, text)
+    }
     const yields = known === undefined && !isLower(localAddress, peerAddress)
     const askAt = initiates ? this.#now() + (yields ? YIELD_MS : 0) : Infinity
     const failure = notYet(peerAddress, initiates)
-    this.#byUid.set(uid, { connection, loaded, isUp: false, failure, privateKey, failures: 0, askAt })
+    this.#byUid.set(uid, { connection, loaded: text, isUp: false, failure, privateKey, failures: 0, askAt })
+  }
+
+  /** What it can refuse comes first, while it still has what it had. @returns what charon calls the private key */
+  async #tell(
+    { connection, certificate, localAddress }: Told,
+    isSame: boolean,
+    charon: Control,
+  ): Promise<string | undefined> {
+    const { uid } = connection
+    for (const message of certificate ? intermediateMessages(certificate) : [])
+      await charon.request('load-cert', message)
+    const key = certificate && (await charon.request('load-key', privateKeyMessage(certificate)))
+    if (!isSame) await this.#record.forget(uid)
+    await charon.request('load-conn', connectionMessage(connection, localAddress, certificate))
+    const known = this.#byUid.get(uid)
+    if (known) known.loaded = undefined
+    if (key) await charon.request('unload-shared', { id: uid }).catch(unlessRefused)
+    else await charon.request('load-shared', sharedKeyMessage(connection))
+    return key && textOf(key, 'id')
+  }
+
+  #refuse({ connection, text }: Told, isThere: boolean, why: string): void {
+    const failure = notTaken(connection, why)
+    const refused = { text, until: this.#now() + REFUSED_MS, failure }
+    // Its private key may have been taken.
+    this.#keysFor = undefined
+    const known = this.#byUid.get(connection.uid)
+    if (known) known.refused = refused
+    else {
+      const askAt = isThere && connection.initiates ? this.#now() : Infinity
+      const unknown = { loaded: undefined, privateKey: undefined, isUp: false, failures: 0 }
+      this.#byUid.set(connection.uid, { connection, ...unknown, refused, failure, askAt })
+    }
   }
 
   /** What stands, as charon says. */
@@ -157,6 +205,9 @@ export class Tunnels {
     this.#sas = []
     await charon.request('list-sas')
     const sas = this.#sas.flatMap((message) => sectionsOf(message))
+    // Left by an agent that was killed between two requests.
+    for (const name of new Set(sas.map(([name]) => name)))
+      if (isUid(name) && !this.#byUid.has(name)) await stop(name, charon)
     for (const [uid, tunnel] of this.#byUid) {
       const own = sas.filter(([name]) => name === uid).map(([, sa]) => sa)
       const isUp = own.some(isEstablished)
@@ -193,7 +244,12 @@ async function stop(uid: string, charon: Control): Promise<void> {
 
 /** It has none such, or is at it already. */
 function unlessRefused(error: unknown): undefined {
-  if (error instanceof Error && error.name === 'ViciError') return undefined
+  refusalOf(error)
+}
+
+/** What charon answered. @throws whatever else it is, such as a lost connection */
+function refusalOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'ViciError') return error.message
   throw error
 }
 

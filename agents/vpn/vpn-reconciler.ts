@@ -2,7 +2,6 @@
 import type { Orphan, Tombstone, VpnDocument } from '../../lib/contract/documents.ts'
 import { TransientError } from '../../lib/errors.ts'
 import type { ViciClient } from '../../lib/vici/client.ts'
-import { announceAddresses } from '../network/announce-address.ts'
 import { plugDevice } from '../network/plug-device.ts'
 import type { PortDriver } from '../network/port-driver.ts'
 import { serviceNamespace, ServicePorts, type ServiceStyle } from '../network/service-ports.ts'
@@ -10,7 +9,9 @@ import { completeChecksums, ensureVeth, ipInside, ipUnless, type VethNamespace }
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import type { Launch } from '../daemons/launcher.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
+import { Announcements } from './announcements.ts'
 import { charonPaths, endCharon, openCharon } from './charon-process.ts'
+import { LoadedRecord } from './loaded-record.ts'
 import { KeyOpener } from './open-spec.ts'
 import { ensureRouting, planTransit, setForwarding, TRANSIT_INNER } from './routing.ts'
 import { Tunnels } from './tunnels.ts'
@@ -44,8 +45,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
   readonly #options: VpnReconcilerOptions
   readonly #ports: ServicePorts
   readonly #sessions = new Map<string, Session>()
-  /** By UID: what has been announced of its port. */
-  readonly #announced = new Map<string, string>()
+  readonly #announcements = new Announcements()
   #wake: Wake = { one: () => undefined, all: () => undefined }
 
   constructor(options: VpnReconcilerOptions) {
@@ -67,7 +67,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     const outside = await this.#ports.ensure(uid, spec.outside, context)
     const isLinked = await this.#ensureTransit(name, document, context)
     const session = await this.#session(document, outside.namespaceFile, context)
-    if (outside.installed) await this.#announce(document, context.signal)
+    if (outside.installed) await this.#announcements.announce(name, document, context.signal)
     await ensureRouting(name, spec, context.signal)
     const open = await session.keys.open(uid, spec, this.#options.sealing)
     await session.tunnels.ensure(open, session.charon)
@@ -81,7 +81,7 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
 
   async remove({ uid }: Tombstone, { signal }: RunContext): Promise<Observation<'vpn'>> {
     this.#close(uid)
-    this.#announced.delete(uid)
+    this.#announcements.forget(uid)
     await endCharon(charonPaths(this.#options.runDir, uid), signal)
     await this.#options.driver.unplug('vpn-transit', uid, signal)
     await ipUnless(/Cannot find device/, ['link', 'delete', transitDevice(uid)], signal)
@@ -103,16 +103,6 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     for (const uid of [...this.#sessions.keys()]) this.#close(uid)
   }
 
-  /** Once: peers and routers outside know the address by the MAC of the node that had it before. */
-  async #announce({ uid, spec }: VpnDocument, signal: AbortSignal): Promise<void> {
-    const { mac, addresses } = spec.outside
-    const announced = { mac, addresses: addresses.map(({ address }) => address) }
-    const text = JSON.stringify(announced)
-    if (this.#announced.get(uid) === text) return
-    await announceAddresses(serviceNamespace(uid, STYLE), announced, signal)
-    this.#announced.set(uid, text)
-  }
-
   /** The link to the router. @returns whether the network has come to it */
   async #ensureTransit(name: string, { uid, spec }: VpnDocument, context: RunContext): Promise<boolean> {
     const { signal } = context
@@ -130,7 +120,8 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
   async #session({ uid }: VpnDocument, namespaceFile: string, { signal, log }: RunContext): Promise<Session> {
     const known = this.#sessions.get(uid)
     if (known?.charon.isOpen) return known
-    const tunnels = new Tunnels()
+    const paths = charonPaths(this.#options.runDir, uid)
+    const tunnels = new Tunnels(new LoadedRecord(paths.loaded))
     const options = {
       timeoutMs: ANSWER_TIMEOUT_MS,
       onEvent: (event: string, message: Parameters<Tunnels['onEvent']>[1]) => {
@@ -141,7 +132,6 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
         if (this.#sessions.get(uid)?.tunnels === tunnels) this.#wake.one(uid)
       },
     }
-    const paths = charonPaths(this.#options.runDir, uid)
     const charon = await openCharon(paths, { uid, namespaceFile, launch: this.#options.launch, options }, signal).catch(
       (error: unknown) => {
         signal.throwIfAborted()

@@ -35,7 +35,7 @@ export const ObservedNic = z.object({
 export type ObservedNic = z.infer<typeof ObservedNic>
 const nics = z.array(ObservedNic).max(MOST_NICS)
 
-/** `reason` and `message`: why it is not up. */
+/** `reason` and `message`: why it is not up, or up by what was before. */
 export const ObservedTunnel = z.object({
   /** Of the VPNConnection. */
   uid,

@@ -4,6 +4,7 @@ import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
@@ -46,6 +47,8 @@ export interface TestSubject {
   now?: Date
   /** In days from now. */
   from?: number
+  /** OID of an extension that whoever does not know it has to refuse the certificate for. */
+  critical?: string
   until?: number
 }
 
@@ -75,6 +78,8 @@ export async function createTestCertificate(want: TestSubject): Promise<TestCert
         new KeyUsagesExtension(isAuthority ? KeyUsageFlags.keyCertSign : KeyUsageFlags.digitalSignature, true),
         ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names, false)] : []),
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
+        // ASN.1's NULL.
+        ...(want.critical === undefined ? [] : [new Extension(want.critical, true, Uint8Array.of(5, 0))]),
       ],
     },
     webcrypto,

@@ -89,9 +89,10 @@ function observe(
   const answer = answerOf(report, askedOf(service, epoch, deps.writer()))
   const tunnel = answer?.facts.tunnels?.find(({ uid }) => uid === metadata.uid)
   if (!tunnel) return { state: 'BUILD', lacks: waitFor('Provisioning', `waiting for node ${node}`, LOOK_AGAIN_MS) }
-  if (tunnel.up) return { state: 'ACTIVE' }
+  // One that is up says why what is asked for now is not in force.
+  if (tunnel.up && tunnel.reason === undefined) return { state: 'ACTIVE' }
   const { reason = 'TunnelDown', message = 'the tunnel is down' } = tunnel
-  return { state: 'DOWN', lacks: waitFor(reason, message, LOOK_AGAIN_MS) }
+  return { state: tunnel.up ? 'ACTIVE' : 'DOWN', lacks: waitFor(reason, message, LOOK_AGAIN_MS) }
 }
 
 /** Once its node has ended the tunnel, or need not any more. */

@@ -472,6 +472,9 @@ describe('of a connection is said', () => {
     says([{ uid: 'uid-c', up: false, reason: 'PeerNotAnswering', message: 'peer 198.51.100.7 does not answer' }])
     expect(await look(one)).toMatchObject({ reason: 'PeerNotAnswering', message: 'peer 198.51.100.7 does not answer' })
     expect(one.status?.state).toBe('DOWN')
+    says([{ uid: 'uid-c', up: true, reason: 'NotTakenByNode', message: 'it goes on with what it had' }])
+    expect(await look(one)).toMatchObject({ reason: 'NotTakenByNode', message: 'it goes on with what it had' })
+    expect(one.status?.state).toBe('ACTIVE')
   })
   test.each<[string, VPNConnection, string]>([
     ['a range of its own Subnet', c('10.0.0.0/16'), 'CIDROverlap'],
