@@ -35,7 +35,11 @@ test('documents that HAProxy refuses, each with a renewed certificate, leave the
   const renew = async () => {
     const made = await createTestCertificate({ names: ['shop.example.com'] })
     key = made.key
-    const spec = { port: {}, certificates: [{ name: 'shop', chain: made.certificate, sealedKey: '' }] }
+    const spec = {
+      port: {},
+      sharedAddress: '10.0.0.13',
+      certificates: [{ name: 'shop', chain: made.certificate, sealedKey: '' }],
+    }
     return reconciler.reconcile({ uid: 'u', spec } as unknown as BalancerDocument, {} as never)
   }
   const present = async () => (await readdir(join(runDir, 'balancers', 'u', 'tls'))).map((file) => basename(file))
