@@ -7,7 +7,7 @@ import { chooseNode } from './choose.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import type { NodeFacts } from './nodes/node-facts.ts'
 import { NodeTable } from './nodes/node-table.ts'
-import { Scheduler } from './scheduler.ts'
+import { Scheduler, type Claim } from './scheduler.ts'
 
 const node = (name: string, over: Partial<NodeFacts> = {}): NodeFacts => ({
   name,
@@ -289,12 +289,12 @@ describe('properties', () => {
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const scheduler = new Scheduler()
         const alive = new Map<string, NodeFacts>()
-        const claims = new Map<string, { node: string; amounts: Parameters<typeof scheduler.place>[0]['amounts'] }>()
+        const claims = new Map<string, Claim[number]>()
         for (const s of steps) {
           if (s.do === 'place') {
             const uid = `u${s.uid}`
             const choice = scheduler.place(request({ uid, amounts: s.amounts }))
-            if (choice.ok) claims.set(uid, { node: choice.node, amounts: s.amounts })
+            if (choice.ok) claims.set(uid, { node: choice.node, amounts: s.amounts, isBuilding: true })
             else claims.delete(uid)
           } else if (s.do === 'forget') {
             scheduler.forget(`u${s.uid}`)
