@@ -100,6 +100,7 @@ test('the expressions of the policies are sound for every type that they match',
     'held-objects.nephele.dev',
     'node-labels.nephele.dev',
     'physical-networks.nephele.dev',
+    'placement-previews.nephele.dev',
     'port-owners.nephele.dev',
     'scheduler-hints.nephele.dev',
     'tls-certificates.nephele.dev',
@@ -274,6 +275,40 @@ describe('hints to the scheduler', () => {
     const patch = JSON.stringify({ metadata: { labels: { a: 'b' } } })
     await kubectl('-n', 'team', 'patch', 'ninst', 'hinted', '--type=merge', '-p', patch, '--as', 'hinter')
   })
+})
+
+describe('previews of placements', () => {
+  const small = { flavorRef: { name: 'small' }, imageRef: { name: 'a' } }
+  const ask = (spec: object, user: string) =>
+    plane.kubectl(['create', '-f', '-', '--as', user], {
+      input: stringify(resource('PlacementPreview', 'asked', { template: small, ...spec })),
+    })
+  beforeAll(async () => {
+    for (const user of ['asker', 'operatrix'])
+      await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-admin', `--user=${user}`)
+    await kubectl('create', 'clusterrolebinding', 'operatrix', '--clusterrole=nephele-cloud-admin', '--user=operatrix')
+    await until(() => may('operatrix', 'create', 'computenodes.nephele.dev'), 'the binding holds')
+    await until(() => may('asker', 'create', 'placementpreviews.nephele.dev', 'team'), 'the binding holds')
+  }, 30_000)
+  afterEach(() => kubectl('-n', 'team', 'delete', 'npp', 'asked', '--ignore-not-found'))
+
+  test.each([
+    ['all of every node', { detailed: true }],
+    ['beyond its Quota', { ignoreQuota: true }],
+    ['about another project', { namespace: 'other' }],
+    ['about one node', { template: { ...small, schedulerHints: { node: 'c1' } } }],
+  ])(
+    'a project does not ask for %s, an administrator does',
+    async (_, spec) => {
+      await expect(ask(spec, 'asker')).rejects.toThrow('are for administrators of the cloud')
+      await ask(spec, 'operatrix')
+    },
+    30_000,
+  )
+
+  test('a project asks about itself', async () => {
+    await ask({ count: 3, namespace: 'team', detailed: false, ignoreQuota: false }, 'asker')
+  }, 30_000)
 })
 
 describe('physical networks', () => {

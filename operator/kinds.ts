@@ -11,6 +11,7 @@ import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
 import { loadBalancerKind } from './controllers/load-balancer/kind.ts'
 import { networkKind } from './controllers/network/kind.ts'
+import { placementPreviewKind } from './controllers/placement-preview/kind.ts'
 import { portKind } from './controllers/port/kind.ts'
 import { providerNetworkKind } from './controllers/provider-network/kind.ts'
 import { qosPolicyKind } from './controllers/qos-policy/kind.ts'
@@ -52,6 +53,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   loadBalancers: loadBalancerKind,
   networks: networkKind,
   nodes: nodeKind,
+  placementPreviews: placementPreviewKind,
   ports: portKind,
   providerNetworks: providerNetworkKind,
   qosPolicies: qosPolicyKind,

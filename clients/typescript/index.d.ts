@@ -121,6 +121,14 @@ export declare class Network extends GenericKind {
   status?: NetworkStatus
 }
 
+import type { PlacementPreviewSpec, PlacementPreviewStatus } from './types/placementpreview.js'
+export type { PlacementPreviewSpec, PlacementPreviewStatus } from './types/placementpreview.js'
+/** A question: where would machines go now, and if nowhere, why? It is answered once, by what the scheduler decides by; nothing is placed or kept free by it, and it goes by itself. */
+export declare class PlacementPreview extends GenericKind {
+  spec: PlacementPreviewSpec
+  status?: PlacementPreviewStatus
+}
+
 import type { PortSpec, PortStatus } from './types/port.js'
 export type { PortSpec, PortStatus } from './types/port.js'
 /** A place on a Network: a MAC address and addresses that stay with it for life. An Instance names it, or gets one made. */

@@ -47,6 +47,9 @@ RegisterKind(LoadBalancer, { group: 'nephele.dev', version: 'v1alpha1', kind: 'L
 export class Network extends GenericKind {}
 RegisterKind(Network, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Network', plural: 'networks' })
 
+export class PlacementPreview extends GenericKind {}
+RegisterKind(PlacementPreview, { group: 'nephele.dev', version: 'v1alpha1', kind: 'PlacementPreview', plural: 'placementpreviews' })
+
 export class Port extends GenericKind {}
 RegisterKind(Port, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Port', plural: 'ports' })
 

@@ -896,4 +896,38 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
   ],
+  PlacementPreview: [
+    {
+      spec: {
+        template: {
+          ...{ flavorRef: { name: 'small' }, imageRef: { name: 'debian', namespace: 'images' } },
+          networks: [
+            { networkRef: { name: 'net', namespace: 'shared' }, vnicType: 'vhostuser' },
+            { portRef: { name: 'mine' } },
+          ],
+          ...{ availabilityZone: 'a', serverGroupRef: { name: 'apart' } },
+          schedulerHints: {
+            ...{ sameHost: ['web'], differentHost: ['db'], buildNearHostIP: '10.0.0.1', cidr: '/24' },
+            ...{ query: '[">=", "$free_ram_mb", 1024]', node: 'compute-1' },
+          },
+        },
+        ...{ count: 3, namespace: 'team-a', ignoreQuota: true, detailed: true, limit: 5 },
+        ttlSecondsAfterFinished: 60,
+      },
+      status: {
+        ...{ ...COMMON, state: 'Succeeded', completionTime: '2026-01-01T00:00:00Z', fits: 1, unjudged: 1 },
+        overQuota: 'Quota team-a/main allows 1 instances',
+        placements: [{ node: 'n1', instances: 1 }],
+        scheduling: {
+          ...{ node: 'n1', total: 2, evaluated: 2, score: 2000 },
+          filters: [{ name: 'RamFilter', refused: 1, example: 'n2 has 0 of 1024 MiB of memory free' }],
+        },
+        nodes: [
+          { name: 'n1', instances: 1, score: 2000, weights: [{ name: 'RAMWeigher', weight: 1000 }] },
+          { name: 'n2', refusedBy: [{ name: 'RamFilter', message: 'has 0 of 1024 MiB of memory free' }] },
+        ],
+      },
+    },
+    { spec: { instanceRef: { name: 'vm' } } },
+  ],
 }

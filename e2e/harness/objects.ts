@@ -70,6 +70,8 @@ export const serverGroup = (at: Named, spec: object = {}): Draft =>
   draft('ServerGroup', at, { policy: 'anti-affinity', ...spec })
 export const quota = (at: Named, spec: object = {}): Draft => draft('Quota', at, spec)
 
+export const placementPreview = (at: Named, spec: object = {}): Draft => draft('PlacementPreview', at, spec)
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

@@ -20,6 +20,7 @@ import { ipClaimController } from './ip-claim/controller.ts'
 import { keyPairController } from './key-pair/controller.ts'
 import { loadBalancerController } from './load-balancer/controller.ts'
 import { networkController } from './network/controller.ts'
+import { placementPreviewController } from './placement-preview/controller.ts'
 import { portController } from './port/controller.ts'
 import { providerNetworkController } from './provider-network/controller.ts'
 import { qosPolicyController } from './qos-policy/controller.ts'
@@ -81,6 +82,7 @@ export function defineControllers(
     serverGroups: serverGroupController(deps, informers),
     schedulerProfiles: schedulerProfileController(deps),
     quotas: quotaController(deps),
+    placementPreviews: placementPreviewController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withQuota(name, withKindWakes(definition, deps, informers), deps)])

@@ -18,6 +18,7 @@ import { MACHINE_PLACE_ROWS } from '../testing/waits/machine-places.ts'
 import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
+import { PLACEMENT_PREVIEW_ROWS } from '../testing/waits/placement-previews.ts'
 import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
 import { QUOTA_ROWS } from '../testing/waits/quotas.ts'
@@ -54,6 +55,7 @@ const ROWS: WaitRow[] = [
   ...RELEASE_ROWS,
   ...NODE_ROWS,
   ...REACHABILITY_ROWS,
+  ...PLACEMENT_PREVIEW_ROWS,
   ...SCHEDULING_ROWS,
 ]
 

@@ -21,6 +21,22 @@ export function larger(a: Amounts, b: Amounts): Amounts {
   return most
 }
 
+export function sum(a: Amounts, b: Amounts): Amounts {
+  const all: Record<string, number> = { ...a }
+  for (const [key, amount] of Object.entries(b)) all[key] = (all[key] ?? 0) + amount
+  return all
+}
+
+/** What is asked for beyond what is there. */
+export function lackOf(asked: Amounts, has: Amounts): Amounts {
+  return Object.fromEntries(
+    Object.entries(asked).flatMap(([key, amount]) => {
+      const lack = amount - (has[key] ?? 0)
+      return lack > 0 ? [[key, lack]] : []
+    }),
+  )
+}
+
 /** Adds in place, and drops what becomes 0. */
 export function addTo(totals: Map<string, number>, amounts: Amounts, sign: 1 | -1): void {
   for (const key in amounts) {

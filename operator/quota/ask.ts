@@ -33,7 +33,7 @@ export function waitForQuota({ reason, message }: Refusal): Outcome {
 }
 
 /** `Quota team/main allows 10 cores: 8 are taken, and this needs 4; it waits until …`. */
-function describeShortage({ key, limit, used, asked }: Shortage, instead: string): string {
+export function describeShortage({ key, limit, used, asked }: Shortage, instead: string): string {
   const taken = `${used} ${used === 1 ? 'is' : 'are'} taken, and this needs ${asked}`
   return `${limit.by} allows ${limit.amount} ${key}: ${taken}; ${instead}. Delete what is not needed, or have the quota raised`
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../lib/kube/object.ts'
-import { addTo, covers, larger, NOTHING, type Amounts } from './amounts.ts'
+import { addTo, covers, lackOf, larger, NOTHING, type Amounts } from './amounts.ts'
 
 /** One that wants something of its project's Quota. */
 export interface Asker {
@@ -88,7 +88,7 @@ export class ProjectBook {
     const { uid } = asker
     const has = this.has(uid)
     const wasWoken = this.#woken.delete(uid)
-    const shortage = this.#findShortage(asked, has, larger(has, this.#promised.get(uid) ?? NOTHING))
+    const shortage = this.lacks(uid, asked)
     if (shortage) this.#wait(asker, asked)
     else this.#leave(uid)
     this.#replace(uid, has, shortage || covers(has, asked) ? undefined : asked)
@@ -99,6 +99,25 @@ export class ProjectBook {
   /** What the stored object has. */
   has(uid: string): Amounts {
     return this.#has.get(uid) ?? NOTHING
+  }
+
+  /** The same, or what was promised to it, where that is more. */
+  own(uid: string): Amounts {
+    return larger(this.has(uid), this.#promised.get(uid) ?? NOTHING)
+  }
+
+  /** What would lack if it asked for so much in all, and others had got so much more before. Promises nothing. */
+  lacks(uid: string, asked: Amounts, others: Amounts = NOTHING): Shortage | undefined {
+    const has = this.has(uid)
+    const own = this.own(uid)
+    for (const key in asked) {
+      const amount = asked[key] ?? 0
+      const limit = this.#limits.get(key)
+      if (!limit || amount <= (has[key] ?? 0)) continue
+      const used = (this.#taken.get(key) ?? 0) - (own[key] ?? 0) + (others[key] ?? 0)
+      if (used + amount > limit.amount) return { key, limit, used, asked: amount }
+    }
+    return undefined
   }
 
   get limits(): ReadonlyMap<string, Limit> {
@@ -123,17 +142,6 @@ export class ProjectBook {
   /** Nothing in it has or waits for anything. */
   get isUnused(): boolean {
     return this.#has.size + this.#promised.size + this.#wishOf.size + this.#woken.size === 0
-  }
-
-  #findShortage(asked: Amounts, has: Amounts, own: Amounts): Shortage | undefined {
-    for (const key in asked) {
-      const amount = asked[key] ?? 0
-      const limit = this.#limits.get(key)
-      if (!limit || amount <= (has[key] ?? 0)) continue
-      const used = (this.#taken.get(key) ?? 0) - (own[key] ?? 0)
-      if (used + amount > limit.amount) return { key, limit, used, asked: amount }
-    }
-    return undefined
   }
 
   #replace(uid: string, has: Amounts, promised: Amounts | undefined): void {
@@ -198,12 +206,4 @@ export class ProjectBook {
     }
     return true
   }
-}
-
-/** What is asked for beyond what is there. */
-function lackOf(asked: Amounts, has: Amounts): [key: string, lack: number][] {
-  return Object.entries(asked).flatMap(([key, amount]) => {
-    const lack = amount - (has[key] ?? 0)
-    return lack > 0 ? [[key, lack] as [string, number]] : []
-  })
 }

@@ -75,7 +75,7 @@ export class QuotaBook {
   }
 
   /** Read alone. */
-  project(namespace: string): Pick<ProjectBook, 'limits' | 'used' | 'reserved' | 'has'> {
+  project(namespace: string): Pick<ProjectBook, 'limits' | 'used' | 'reserved' | 'has' | 'own' | 'lacks'> {
     return this.#projectOf(namespace)
   }
 

@@ -46,7 +46,8 @@ export function explainRefusals(
   })
 }
 
-function clip(text: string): string {
+/** To what one node may say. */
+export function clip(text: string): string {
   return text.length <= EXAMPLE_LENGTH ? text : `${text.slice(0, EXAMPLE_LENGTH - 1)}…`
 }
 

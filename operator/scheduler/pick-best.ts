@@ -17,19 +17,55 @@ export function pickBest(
   weighers: readonly Weigher[],
 ): { name: string; total: number } | undefined {
   if (count === 0) return undefined
+  const { totals } = weigh(table, { passed, count }, request, weighers)
+  const best = findBest(totals, table, { passed, count, seed: hashOf(request.uid) })
+  const node = table.get(passed[best] ?? 0)
+  return node && { name: node.name, total: totals[best] ?? 0 }
+}
+
+/** The best of them, each with what it got of which weigher; the first one is that of `pickBest`. */
+export function listBest(
+  table: NodeTable,
+  { passed, count }: { passed: Int32Array; count: number },
+  request: PlacementRequest,
+  weighers: readonly Weigher[],
+  most: number,
+): { row: number; total: number; weights: { name: string; weight: number }[] }[] {
+  const { totals, counting } = weigh(table, { passed, count }, request, weighers)
+  const seed = hashOf(request.uid)
+  const tieOf = (i: number) => tieBreak(seed, table.hashes[passed[i] ?? 0] ?? 0)
+  const rankOf = (i: number) => table.ranks[passed[i] ?? 0] ?? 0
+  const order = Array.from({ length: count }, (_, i) => i).sort(
+    (a, b) => (totals[b] ?? 0) - (totals[a] ?? 0) || tieOf(b) - tieOf(a) || rankOf(a) - rankOf(b),
+  )
+  return order.slice(0, most).map((i) => {
+    const row = passed[i] ?? 0
+    const weights = weighers.map((weigher) => {
+      const felt = counting.find((one) => one.weigher === weigher)
+      return { name: weigher.name, weight: felt ? ((felt.column[row] ?? 0) - felt.min) * felt.factor : 0 }
+    })
+    return { row, total: totals[i] ?? 0, weights }
+  })
+}
+
+/** The weight of each of the rows, and by which weighers they differ. Both are used again by the next decision. */
+function weigh(
+  table: NodeTable,
+  { passed, count }: { passed: Int32Array; count: number },
+  request: PlacementRequest,
+  weighers: readonly Weigher[],
+): { totals: Float64Array; counting: Weight[] } {
   if (scratch.length < count) scratch = new Float64Array(2 * count)
   const totals = scratch.fill(0, 0, count)
   const felt: Weight[] = []
   for (const [i, weigher] of weighers.entries()) {
     const column = weigher.multiplier === 0 ? undefined : columnOf(table, weigher, { request, i, passed, count })
-    if (column) felt.push({ column, multiplier: weigher.multiplier, min: Infinity, factor: 0 })
+    if (column) felt.push({ weigher, column, multiplier: weigher.multiplier, min: Infinity, factor: 0 })
   }
   for (let i = 0; i < felt.length; i += 4) normalise(passed, count, felt.slice(i, i + 4))
   const counting = felt.filter(({ factor }) => factor !== 0)
   for (let i = 0; i < counting.length; i += 4) addWeights(totals, passed, count, counting.slice(i, i + 4))
-  const best = findBest(totals, table, { passed, count, seed: hashOf(request.uid) })
-  const node = table.get(passed[best] ?? 0)
-  return node && { name: node.name, total: totals[best] ?? 0 }
+  return { totals, counting }
 }
 
 /** Undefined: all weigh the same. */
@@ -93,6 +129,7 @@ function fillByName(
 }
 
 interface Weight {
+  weigher: Weigher
   column: Float64Array
   multiplier: number
   min: number

@@ -2,6 +2,7 @@
 import { fitsIn, type Amounts } from './nodes/amounts.ts'
 import { GroupTable } from './groups/group-table.ts'
 import { chooseNode, type Choice } from './choose.ts'
+import { compareNodes, type NodeVerdict } from './compare-nodes.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
 import { DEFAULT_SETTINGS } from './filters/settings.ts'
@@ -23,6 +24,9 @@ interface ClaimOnNode {
   isBuilding?: boolean
 }
 
+/** What may be tried with a fork. */
+export type Trial = Pick<Scheduler, 'place' | 'forget' | 'findClaim' | 'compare'>
+
 /**
  * The state behind placements: nodes and claims. A placement is assumed the moment it is chosen, before it is written, so that two
  * machines chosen in one tick cannot take the same room; the cache's view of the Instance confirms it, its removal forgets it.
@@ -31,16 +35,23 @@ interface ClaimOnNode {
 export class Scheduler {
   readonly #table: NodeTable
   readonly #policy: Policy
-  readonly #groups = new GroupTable()
+  readonly #groups: GroupTable
   /** Which nodes have which image. */
   readonly images: ImageTable
   readonly #claims = new Map<string, Claim>()
   readonly #assumed = new Map<string, string>()
 
-  constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}) {
-    this.#table = new NodeTable(options.ratios)
-    this.images = new ImageTable(this.#table)
-    this.#policy = options.policy ?? DEFAULT_POLICY
+  constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}, from?: Scheduler) {
+    this.#table = from ? from.#table.copy() : new NodeTable(options.ratios)
+    this.images = from ? from.images.over(this.#table) : new ImageTable(this.#table)
+    this.#groups = from ? from.#groups.copy() : new GroupTable()
+    this.#policy = (from ? from.#policy : options.policy) ?? DEFAULT_POLICY
+    for (const [uid, claim] of from ? from.#claims : []) this.#claims.set(uid, claim)
+  }
+
+  /** The same nodes and claims to try things with: what is placed there is placed nowhere. Takes time by their number, a few milliseconds. */
+  fork(): Trial {
+    return new Scheduler({}, this)
   }
 
   get nodes(): NodeTable {
@@ -67,6 +78,11 @@ export class Scheduler {
       this.#assumed.set(request.uid, choice.node)
     }
     return choice
+  }
+
+  /** How each node looks to the machine now: what it weighs, or all that it lacks. @param most of the nodes, the best first */
+  compare(request: PlacementRequest, most: number, policy = this.#policy): NodeVerdict[] {
+    return compareNodes(this.#table, this.#resolve(request, policy), policy, most)
   }
 
   /**

@@ -16,4 +16,31 @@ export const SCHEDULING: RuleCase[] = [
     'spec.policy': 'affinity',
     'spec.maxServersPerHost': undefined,
   }),
+  changed('PlacementPreview', 'spec', 'a question cannot change', [
+    { 'spec.count': 4 },
+    { 'spec.template.flavorRef.name': 'large' },
+    { 'spec.detailed': undefined },
+  ]),
+  {
+    ...{ kind: 'PlacementPreview', path: 'spec', says: 'write one of instanceRef and template' },
+    bad: [{ 'spec.template': undefined }, { 'spec.instanceRef': { name: 'vm' } }],
+    good: [{ 'spec.template': undefined, 'spec.instanceRef': { name: 'vm' } }],
+  },
+  {
+    ...{ kind: 'PlacementPreview', path: 'spec.template.networks[]', says: 'write one of networkRef (a Port would' },
+    bad: [
+      { 'spec.template.networks[1].portRef': undefined },
+      { 'spec.template.networks[1].networkRef': { name: 'net' } },
+    ],
+  },
+  {
+    ...{ kind: 'PlacementPreview', path: 'spec.template.networks[]', says: 'with portRef write it in the Port' },
+    bad: { 'spec.template.networks[1].vnicType': 'normal' },
+    good: [{ 'spec.template.networks[0].vnicType': 'normal' }],
+  },
+  {
+    ...{ kind: 'PlacementPreview', path: 'spec.template.schedulerHints', says: 'cidr belongs to buildNearHostIP' },
+    bad: { 'spec.template.schedulerHints.buildNearHostIP': undefined },
+    good: [{ 'spec.template.schedulerHints.cidr': undefined }],
+  },
 ]

@@ -107,6 +107,13 @@ export const NETWORK: ResourceKind = {
   kind: 'Network',
   namespaced: true,
 }
+export const PLACEMENT_PREVIEW: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'placementpreviews',
+  kind: 'PlacementPreview',
+  namespaced: true,
+}
 export const PORT: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -244,6 +251,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   keyPairs: KEY_PAIR,
   loadBalancers: LOAD_BALANCER,
   networks: NETWORK,
+  placementPreviews: PLACEMENT_PREVIEW,
   ports: PORT,
   providerNetworks: PROVIDER_NETWORK,
   qosPolicies: QOS_POLICY,

@@ -15,6 +15,7 @@ import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
 import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
 import type { LoadBalancerSpec, LoadBalancerStatus } from '../../../crds/generated/loadbalancer.ts'
 import type { NetworkSpec, NetworkStatus } from '../../../crds/generated/network.ts'
+import type { PlacementPreviewSpec, PlacementPreviewStatus } from '../../../crds/generated/placementpreview.ts'
 import type { PortSpec, PortStatus } from '../../../crds/generated/port.ts'
 import type { ProviderNetworkSpec, ProviderNetworkStatus } from '../../../crds/generated/providernetwork.ts'
 import type { QoSPolicySpec, QoSPolicyStatus } from '../../../crds/generated/qospolicy.ts'
@@ -49,6 +50,7 @@ export type IPClaim = Resource<IPClaimSpec, never>
 export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
 export type LoadBalancer = Resource<LoadBalancerSpec, LoadBalancerStatus>
 export type Network = Resource<NetworkSpec, NetworkStatus>
+export type PlacementPreview = Resource<PlacementPreviewSpec, PlacementPreviewStatus>
 export type Port = Resource<PortSpec, PortStatus>
 export type ProviderNetwork = Resource<ProviderNetworkSpec, ProviderNetworkStatus>
 export type QoSPolicy = Resource<QoSPolicySpec, QoSPolicyStatus>
@@ -84,6 +86,7 @@ export interface CustomObjects {
   keyPairs: KeyPair
   loadBalancers: LoadBalancer
   networks: Network
+  placementPreviews: PlacementPreview
   ports: Port
   providerNetworks: ProviderNetwork
   qosPolicies: QoSPolicy

@@ -3,11 +3,10 @@ import type { Instance } from '../../../lib/api/types.ts'
 import type { Hints } from '../../scheduler/filters/request.ts'
 import type { InstanceDeps } from './deps.ts'
 
+export type HintDeps = Pick<InstanceDeps, 'caches'> & { scheduler: Pick<InstanceDeps['scheduler'], 'findClaim'> }
+
 /** spec.schedulerHints, with the nodes where the named machines are by their claims: also where that is not written yet. */
-export function hintsOf(
-  { spec, metadata }: Instance,
-  { caches, scheduler }: Pick<InstanceDeps, 'caches' | 'scheduler'>,
-): Hints | undefined {
+export function hintsOf({ spec, metadata }: Instance, { caches, scheduler }: HintDeps): Hints | undefined {
   const { schedulerHints } = spec
   if (!schedulerHints) return undefined
   const nodesOf = (names: readonly string[]) =>

@@ -263,7 +263,7 @@ function newPort(
 }
 
 /** An image can ask for vhost-user through its properties, as for other virtual hardware. */
-function vnicOf(properties: Readonly<Record<string, string>> | undefined): 'normal' | 'vhostuser' {
+export function vnicOf(properties: Readonly<Record<string, string>> | undefined): 'normal' | 'vhostuser' {
   return properties?.['hw_vif_type'] === 'vhostuser' ? 'vhostuser' : 'normal'
 }
 

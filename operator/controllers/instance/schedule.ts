@@ -22,7 +22,7 @@ import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
 import { recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
-import { hintsOf } from './hints.ts'
+import { hintsOf, type HintDeps } from './hints.ts'
 import { recordInterfaces } from './interfaces.ts'
 import { askForSize } from './quota.ts'
 import { dropResize } from './resize.ts'
@@ -116,6 +116,9 @@ function place(instance: Instance, admitted: Admitted, ports: readonly Port[], d
   return wished?.ok === true && wished.choice.ok ? wished : attempt(admitted.now)
 }
 
+/** Of what it names, that which decides where it may go. */
+type Placeable = Pick<Admitted, 'image' | 'serverGroup'>
+
 type Placed = { ok: true; choice: Choice; size: MachineSize } | { ok: false; outcome: Outcome }
 
 /** User data from a Secret: the Secret may be gone by the time the machine has its next place. */
@@ -123,11 +126,12 @@ function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { use
   return spec.userDataSecretRef === undefined || userDataBase64 === undefined ? {} : { userDataBase64 }
 }
 
-function toRequest(
+/** What the scheduler is asked for. @param ignoreExclusions whether nodes that refused it are tried again */
+export function toRequest(
   instance: Instance,
-  { admitted, ports, size }: { admitted: Admitted; ports: readonly Port[]; size: MachineSize },
+  { admitted, ports, size }: { admitted: Placeable; ports: readonly Port[]; size: MachineSize },
   ignoreExclusions: boolean,
-  deps: Pick<InstanceDeps, 'caches' | 'scheduler'>,
+  deps: HintDeps,
 ): PlacementRequest {
   const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
   const { caches } = deps
@@ -175,7 +179,8 @@ function isExclusionOver(instance: Instance, now: Date): boolean {
   return now.getTime() - Date.parse(scheduled.lastTransitionTime) >= EXCLUDED_FOR_MS
 }
 
-function toStatus(explanation: Explanation): NonNullable<NonNullable<Instance['status']>['scheduling']> {
+/** In the form of `status.scheduling`. */
+export function toStatus(explanation: Explanation): NonNullable<NonNullable<Instance['status']>['scheduling']> {
   const { node, score, total, evaluated, filters } = explanation
   return {
     ...(node === undefined ? {} : { node }),

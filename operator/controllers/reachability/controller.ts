@@ -3,9 +3,9 @@ import { FINALIZER, REACHABILITY } from '../../../lib/api/kinds.ts'
 import type { Reachability } from '../../../lib/api/types.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
-import { readinessOf } from '../../../lib/loop/readiness.ts'
 import { informerOf, type KindName, type OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { readinessOfQuestion } from '../common/finished.ts'
 import { reconcileReachability } from './reconcile.ts'
 
 /** What an answer hangs on beside what the question names. */
@@ -17,9 +17,6 @@ const INVOLVED = [
   'firewallPolicies',
   'floatingIPs',
 ] as const satisfies KindName[]
-
-/** Of a condition. */
-const MOST_CHARACTERS = 1024
 
 function nodeOf(reachability: KubeObject): string | undefined {
   return (reachability as Reachability).status?.node
@@ -49,15 +46,11 @@ export function reachabilityController(
     // Each has OVN's tables read anew.
     concurrency: 1,
     reconcile: (reachability, run) => reconcileReachability(reachability, deps, run),
-    readiness: (reachability, result) => {
-      const { state, reachable, stoppedBy, probe } = reachability.status ?? {}
-      const usual = readinessOf(reachability, result)
-      // It waits for nothing but its end.
-      if (state === 'Failed') return { ...usual, reconciling: false, stalled: true }
-      if (!usual.ready || state !== 'Succeeded') return usual
-      const verdict = reachable === true ? 'the request gets there, and its answer back' : (stoppedBy?.message ?? '')
-      const message = probe ? `${verdict}; probe: ${probe.message}` : verdict
-      return { ...usual, reason: 'Answered', message: message.slice(0, MOST_CHARACTERS) }
-    },
+    readiness: (reachability, result) =>
+      readinessOfQuestion(reachability, result, () => {
+        const { reachable, stoppedBy, probe } = reachability.status ?? {}
+        const verdict = reachable === true ? 'the request gets there, and its answer back' : (stoppedBy?.message ?? '')
+        return probe ? `${verdict}; probe: ${probe.message}` : verdict
+      }),
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reachability } from '../../../lib/api/types.ts'
+import { isFinished } from '../common/finished.ts'
 import type { KindRow, NamedRef, Reference } from '../../kind/row.ts'
 
 const ENDS = ['source', 'destination'] as const
@@ -35,10 +36,6 @@ export const network: Reference<Reachability, 'networks'> = {
 const node: Reference<Reachability, 'computeNodes'> = {
   to: 'computeNodes',
   refs: ({ status }) => (status?.node === undefined ? [] : [{ ref: { name: status.node }, field: 'status.node' }]),
-}
-
-export function isFinished({ status }: Reachability): boolean {
-  return status?.state === 'Succeeded' || status?.state === 'Failed'
 }
 
 export const reachabilityKind: KindRow<Reachability> = {

@@ -5,6 +5,12 @@ const NONE: ReadonlyMap<string, number> = new Map()
 export class GroupTable {
   readonly #groups = new Map<string, Map<string, number>>()
 
+  copy(): GroupTable {
+    const copy = new GroupTable()
+    for (const [group, nodes] of this.#groups) copy.#groups.set(group, new Map(nodes))
+    return copy
+  }
+
   add(group: string, node: string): void {
     const nodes = this.#groups.get(group) ?? new Map<string, number>()
     nodes.set(node, (nodes.get(node) ?? 0) + 1)

@@ -13,11 +13,17 @@ interface Known {
 /** Which nodes have which image, by UID, as their reports say; a column of 0 and 1 for each that is asked for. */
 export class ImageTable {
   readonly #table: NodeTable
-  readonly #nodes = new Map<string, Set<string>>()
+  readonly #nodes: Map<string, Set<string>>
   readonly #columns = new Map<string, Known>()
 
-  constructor(table: NodeTable) {
+  constructor(table: NodeTable, nodes = new Map<string, Set<string>>()) {
     this.#table = table
+    this.#nodes = nodes
+  }
+
+  /** The same for a copy of the table. What is set in either is set in both. */
+  over(table: NodeTable): ImageTable {
+    return new ImageTable(table, this.#nodes)
   }
 
   set(image: string, node: string, isThere: boolean): void {

@@ -12,6 +12,15 @@ export class NodeClasses {
   ]
   readonly #free: number[] = []
 
+  /** Another one with the same classes, by the same numbers. */
+  copy(): NodeClasses {
+    const copy = new NodeClasses()
+    for (const [key, id] of this.#byKey) copy.#byKey.set(key, id)
+    copy.#classes.splice(0, Infinity, ...this.#classes.map((one) => ({ ...one })))
+    copy.#free.push(...this.#free)
+    return copy
+  }
+
   /** Numbers are below this one. */
   get size(): number {
     return this.#classes.length

@@ -54,7 +54,7 @@ export class NodeTable {
   readonly #byName = new Map<string, number>()
   readonly #rows: (Row | undefined)[] = []
   readonly #free: number[] = []
-  readonly classes = new NodeClasses()
+  classes = new NodeClasses()
   columns: Columns = makeColumns(16)
   /** The class of each row. */
   classOf = new Int32Array(16)
@@ -66,6 +66,21 @@ export class NodeTable {
 
   constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
     this.#ratios = ratios
+  }
+
+  /** Another one with the same nodes and uses in the same rows, which goes its own way. */
+  copy(): NodeTable {
+    const copy = new NodeTable(this.#ratios)
+    for (const [name, at] of this.#byName) copy.#byName.set(name, at)
+    for (const row of this.#rows) copy.#rows.push(row && { ...row })
+    copy.#free.push(...this.#free)
+    copy.classes = this.classes.copy()
+    for (const name of COLUMN_NAMES) copy.columns[name] = this.columns[name].slice()
+    copy.classOf = this.classOf.slice()
+    copy.hashes = this.hashes.slice()
+    copy.#nodes = this.#nodes
+    copy.#rowsVersion = this.#rowsVersion
+    return copy
   }
 
   /** All that are known by name, those without facts included. */
