@@ -74,7 +74,10 @@ function findMachine(preview: PlacementPreview, { caches }: Pick<InstanceDeps, '
   if (!asked.ok) return asked
   const instance = structuredClone(asked.object)
   const { spec, status } = instance
-  for (const field of ['keyPairRef', 'userData', 'userDataSecretRef', 'volumes'] as const) delete spec[field]
+  delete spec.keyPairRef
+  delete spec.userData
+  delete spec.userDataSecretRef
+  delete spec.volumes
   delete status?.node
   return found(instance)
 }
