@@ -6,6 +6,7 @@ import { keyOfObject, keyOfRef, type KubeObject, type ObjectKey } from '../../..
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 import { isOtherConnection } from './kind.ts'
 import { reconcileVPNConnection } from './reconcile.ts'
 
@@ -34,9 +35,11 @@ export function vpnConnectionController(
         when: (old, now) => !isDeepStrictEqual(reachedBy(old as Router), reachedBy(now as Router)),
       },
       {
-        ...watchOf(informers.subnets, ({ metadata }: Subnet) =>
-          routers.listBy('legUID', metadata.uid).flatMap(ofRouter),
-        ),
+        ...watchOf(informers.subnets, (subnet: Subnet) => [
+          ...routers.listBy('legUID', subnet.metadata.uid).flatMap(ofRouter),
+          // Of the external Network: no peer can have its range.
+          ...vpnServices.listBy('network', networkKeyOf(subnet)).flatMap((service) => ofService(keyOfObject(service))),
+        ]),
         when: (old, now) => !isDeepStrictEqual((old as Subnet).status?.cidr, (now as Subnet).status?.cidr),
       },
     ],

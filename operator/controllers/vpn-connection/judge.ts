@@ -85,31 +85,46 @@ function isWithin(inner: string, outer: string): boolean {
   return a !== undefined && b !== undefined && a.prefixLength >= b.prefixLength && areOverlapping(inner, outer)
 }
 
-/** What a packet could be for as well. */
+/**
+ * Ranges that the Router is to send to the service: of all its connections, with a tunnel or without, since what has none is refused there, and would
+ * leave in clear anywhere else. Without those that are somebody else's, too. Pure.
+ */
+export function listRouted(service: VPNService, router: Router, caches: JudgeCaches): string[] {
+  const joined = listJoined(router, caches)
+  const ranges = new Set(listConnections(service, caches).flatMap(({ spec }) => spec.peerCIDRs))
+  return [...ranges].filter((cidr) => describeOverlap(cidr, router, joined, caches) === undefined).sort()
+}
+
 function findOverlap(
   { spec }: VPNConnection,
   router: Router,
   joined: readonly Subnet[],
-  { subnets }: Pick<Caches, 'subnets'>,
+  caches: Pick<Caches, 'subnets'>,
 ): ReturnType<typeof missing> | undefined {
-  const outside = subnets.listBy('network', router.status?.externalGateway?.network ?? '')
   for (const [i, cidr] of spec.peerCIDRs.entries()) {
-    const field = `spec.peerCIDRs[${i}] ${cidr}`
-    const subnet = [...joined, ...outside].find((one) => areOverlapping(cidr, cidrOf(one) ?? ''))
-    if (subnet) {
-      const what = joined.includes(subnet) ? 'that its Router joins' : 'of the external Network'
-      const message = `${field} overlaps Subnet ${keyOfObject(subnet)} (${cidrOf(subnet) ?? ''}) ${what}: a packet could go to either; write the peer's own ranges, and give one side other addresses if both have the same`
-      return missing('CIDROverlap', message)
-    }
-    const own = [TRANSIT, TRANSIT_V6].find((transit) => areOverlapping(cidr, transit.cidr))
-    if (own)
-      return missing('CIDROverlap', `${field} overlaps ${own.cidr}, which the VPN itself uses: write other ranges`)
-    if (router.spec.routes?.some(({ destination }) => destination === cidr))
-      return missing(
-        'CIDROverlap',
-        `${field} is a destination in spec.routes of Router ${keyOfObject(router)}, too: take it out there, or here`,
-      )
+    const overlap = describeOverlap(cidr, router, joined, caches)
+    if (overlap !== undefined) return missing('CIDROverlap', `spec.peerCIDRs[${i}] ${cidr} ${overlap}`)
   }
+  return undefined
+}
+
+/** What a packet for the range could be for as well. */
+function describeOverlap(
+  cidr: string,
+  router: Router,
+  joined: readonly Subnet[],
+  { subnets }: Pick<Caches, 'subnets'>,
+): string | undefined {
+  const outside = subnets.listBy('network', router.status?.externalGateway?.network ?? '')
+  const subnet = [...joined, ...outside].find((one) => areOverlapping(cidr, cidrOf(one) ?? ''))
+  if (subnet) {
+    const what = joined.includes(subnet) ? 'that its Router joins' : 'of the external Network'
+    return `overlaps Subnet ${keyOfObject(subnet)} (${cidrOf(subnet) ?? ''}) ${what}: a packet could go to either; write the peer's own ranges, and give one side other addresses if both have the same`
+  }
+  const own = [TRANSIT, TRANSIT_V6].find((transit) => areOverlapping(cidr, transit.cidr))
+  if (own) return `overlaps ${own.cidr}, which the VPN itself uses: write other ranges`
+  if (router.spec.routes?.some(({ destination }) => destination === cidr))
+    return `is a destination in spec.routes of Router ${keyOfObject(router)}, too: take it out there, or here`
   return undefined
 }
 
@@ -139,6 +154,8 @@ function findRival(
         'PeerInUse',
         `VPNConnection ${name} is to the same peer (${peerOf(other)}): write all ranges behind it into one, or give one of the two another peerID`,
       )
+    const same = describeSameIDs(connection, other, service)
+    if (same !== undefined) return missing('PeerIDInUse', `VPNConnection ${name} ${same}`)
     for (const [i, cidr] of connection.spec.peerCIDRs.entries()) {
       const taken = other.spec.peerCIDRs.find((range) => areOverlapping(range, cidr))
       if (taken !== undefined)
@@ -152,5 +169,24 @@ function findRival(
 }
 
 function peerOf({ spec }: VPNConnection): string {
-  return `${spec.peerAddress}, ${spec.peerID ?? spec.peerAddress}`
+  return `${spec.peerAddress}, ${peerIDOf(spec)}`
+}
+
+/** In one case: charon tells none apart by it. */
+function peerIDOf({ peerID, peerAddress }: VPNConnection['spec']): string {
+  return (peerID ?? peerAddress).toLowerCase()
+}
+
+/** Of both sides' names, whichever is whose, charon has one key: of two that are not the same it would take either for either peer. */
+function describeSameIDs(connection: VPNConnection, other: VPNConnection, service: VPNService): string | undefined {
+  const [own, others] = [connection, other].map(({ spec: { preSharedKeySecretRef: ref } }) =>
+    ref ? `${ref.name}, key ${ref.key ?? 'psk'}` : undefined,
+  )
+  if (own === undefined || others === undefined || own === others) return undefined
+  const [ids, theirs] = [connection, other].map((one) => {
+    const localID = (one.spec.localID ?? ownAddressOf(one, service) ?? '').toLowerCase()
+    return [localID, peerIDOf(one.spec)].sort().join(' and ')
+  })
+  if (ids === undefined || ids !== theirs) return undefined
+  return `has the same localID and peerID (${ids}) with another pre-shared key (Secret ${others}), and the IKE daemon tells keys by these alone: give one of the two peers another peerID, or us another localID there, or name the same Secret and key in both`
 }

@@ -102,12 +102,12 @@ function remove(connection: VPNConnection, deps: VPNConnectionDeps): Outcome {
   const users = waitForHolders('vpnConnections', connection, deps.caches)
   if (users) return users
   const service = deps.caches.vpnServices.findByUid(status.vpnServiceUID ?? '')
-  const { node, epoch } = service?.status ?? {}
+  const { node } = service?.status ?? {}
   if (!service || node === undefined) return released
   if (findAbsence(node, { held: 'the tunnel', noun: 'VPNConnection' }, deps)) return released
   const { uid } = connection.metadata
+  // Whatever it was told: it has the tunnel until it says that it has not.
   const report = deps.bus.observed.find('vpn', service.metadata.uid, node)
-  const answer = answerOf(report, askedOf(service, epoch, deps.writer()))
-  const isThere = answer?.facts.tunnels?.some((tunnel) => tunnel.uid === uid) ?? false
+  const isThere = report?.facts.tunnels?.some((tunnel) => tunnel.uid === uid) ?? false
   return isThere ? waitFor('Releasing', `waiting for node ${node} to end the tunnel`) : released
 }

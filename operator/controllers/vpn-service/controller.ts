@@ -6,6 +6,7 @@ import { keyOfObject, keyOfRef, type ObjectKey } from '../../../lib/kube/object.
 import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { networkKeyOf } from '../../kind/network-key.ts'
 import { isOtherConnection } from '../vpn-connection/kind.ts'
 import { reconcileVPNService } from './reconcile.ts'
 
@@ -13,7 +14,7 @@ export function vpnServiceController(
   deps: OperatorDeps,
   informers: OperatorInformers,
 ): ControllerDefinition<VPNService> {
-  const { routers, vpnServices } = deps.caches
+  const { routers, subnets, vpnServices } = deps.caches
   const keysBy = (index: string, value: string): ObjectKey[] => vpnServices.listBy(index, value).map(keyOfObject)
   const ofRouter = (routerUid: string): ObjectKey[] => {
     const router = routers.findByUid(routerUid)
@@ -43,11 +44,11 @@ export function vpnServiceController(
         ),
         when: (old, now) => (old as VPNService).status?.routerUID !== (now as VPNService).status?.routerUID,
       },
-      // Of the Routers of these: an address outside, or what peers reach.
+      // An address outside; what peers reach, of the Routers of these; what is no peer's.
       {
         ...watchOf(informers.subnets, ({ metadata, spec }: Subnet) => [
           ...waiting(),
-          ...keysBy('withoutFamily', keyOfRef({ namespace: metadata.namespace, name: spec.networkRef.name })),
+          ...keysBy('network', keyOfRef({ namespace: metadata.namespace, name: spec.networkRef.name })),
           ...routers.listBy('legUID', metadata.uid).flatMap((router: Router) => keysBy('router', keyOfObject(router))),
         ]),
         when: (old, now) => !isDeepStrictEqual(old.spec, now.spec) || !isDeepStrictEqual(old.status, now.status),
@@ -67,9 +68,11 @@ export function vpnServiceController(
             if (status?.networkUID === uid) enqueue(keyOfObject({ metadata }))
         }),
       ({ enqueue, enqueueUid }) =>
-        deps.addresses.onFreed(({ entry }) => {
+        deps.addresses.onFreed(({ block, entry }) => {
           if (entry.ownerRef?.kind === 'VPNService') enqueueUid(entry.ownerRef.uid)
-          for (const key of waiting()) enqueue(key)
+          const subnet = subnets.find(block.namespace, block.subnetName)
+          for (const key of [...waiting(), ...(subnet ? keysBy('withoutFamily', networkKeyOf(subnet)) : [])])
+            enqueue(key)
         }),
       ({ enqueue }) => deps.vpnKeys.onChange((service) => enqueue(service)),
     ],

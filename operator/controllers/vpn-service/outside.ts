@@ -3,6 +3,7 @@
 import type { Router, VPNService } from '../../../lib/api/types.ts'
 import { servicePortMac } from '../../../lib/contract/service-port.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { findFirst } from '../../kind/is-older.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
@@ -74,21 +75,25 @@ function findNetwork(router: Router, { caches }: PlaceDeps): Found<RealisedNetwo
 const FAMILIES = ['IPv4', 'IPv6'] as const
 type Family = (typeof FAMILIES)[number]
 
-/** Its own, beside the Router's: as in Neutron's VPN agent for OVN. A Network of one family alone gives one. */
+/**
+ * Its own, beside the Router's: as in Neutron's VPN agent for OVN. A Network of one family alone gives one. An address of a family that it never had
+ * can wait while it has the other.
+ */
 async function claimAddresses(
   service: VPNService,
   network: RealisedNetwork,
   deps: PlaceDeps,
 ): Promise<Found<OutsideAddress[]>> {
   const claimed: OutsideAddress[] = []
+  const lacks: Outcome[] = []
   for (const family of FAMILIES) {
     const address = await claimAddress(service, network, family, deps)
     if (address?.ok) claimed.push({ ...address.object, family, gatewayIP: planOf(address.object.subnet).gatewayIP })
-    // One of IPv6 that it never had can wait.
-    else if (address && (family === 'IPv4' || addressOf(service, network, family))) return address
+    else if (address && addressOf(service, network, family)) return address
+    else if (address) lacks.push(address.outcome)
   }
   const message = `Network ${keyOfObject(network)} has no Subnet: create one, and this goes on by itself`
-  return claimed.length > 0 ? found(claimed) : missing('NoSubnet', message)
+  return claimed.length > 0 ? found(claimed) : (allMissing(lacks) ?? missing('NoSubnet', message))
 }
 
 /** What it has on this Network. */

@@ -516,3 +516,156 @@ describe('of a connection is said', () => {
     expect(await look(one)).toEqual({ kind: 'released' })
   })
 })
+
+const routed = () =>
+  (w.network.rows.of('VPNService').get('uid-vpn') as { peerCIDRs?: readonly string[] } | undefined)?.peerCIDRs
+
+describe('what is for a peer never leaves in clear: the Router sends it to the service', () => {
+  const c = (peerCIDRs = ['10.9.0.0/24', '172.16.0.0/16']) => connection('c', '198.51.100.7', '', { peerCIDRs })
+  test('whatever becomes of its key, for an operator that has just begun, and on another node', async () => {
+    w.put('vpnConnections', c())
+    await step()
+    data = {}
+    Object.assign(w.deps, { vpnKeys: new VPNKeyStore('nephele-system') })
+    await step()
+    expect(routed()).toEqual(['10.9.0.0/24', '172.16.0.0/16'])
+    w.network.moveGateway('uid-r', 'g2')
+    await step()
+    expect([(await told('g2'))?.connections, routed()]).toEqual([[], ['10.9.0.0/24', '172.16.0.0/16']])
+  })
+  test('before it ever had a tunnel', async () => {
+    data = {}
+    w.put('vpnConnections', c())
+    await step()
+    expect(routed()).toEqual(['10.9.0.0/24', '172.16.0.0/16'])
+  })
+  test('but what is somebody else’s, too, and nothing more of it', async () => {
+    const one = c()
+    w.put('vpnConnections', one)
+    await step()
+    w.addNetwork('lan2')
+    w.subnet('lan2', 'lan2', '10.9.0.0/25')
+    router.spec.interfaces = [...(router.spec.interfaces ?? []), { subnetRef: { name: 'lan2' } }]
+    await w.step(router)
+    await step()
+    expect([routed(), await look(one)]).toMatchObject([['172.16.0.0/16'], { reason: 'CIDROverlap' }])
+  })
+  test('of one that is refused for another, too; not of one that goes', async () => {
+    w.put('vpnConnections', c())
+    const same = connection('same', '198.51.100.7', '10.20.0.0/16', {}, { creationTimestamp: '2030-01-01T00:00:00Z' })
+    w.put('vpnConnections', same)
+    await step()
+    expect(routed()).toEqual(['10.20.0.0/16', '10.9.0.0/24', '172.16.0.0/16'])
+    same.metadata.deletionTimestamp = '2031-01-01T00:00:00Z'
+    w.put('vpnConnections', same)
+    await step()
+    expect(routed()).toEqual(['10.9.0.0/24', '172.16.0.0/16'])
+  })
+})
+
+describe('a connection is deleted while its service has no way outside', () => {
+  const GONE = '2026-01-01T00:00:00Z'
+  const [one, other] = [{}, {}] as [VPNConnection, VPNConnection]
+  const uids = async () => (await told())?.connections.map(({ uid }) => uid)
+  beforeEach(async () => {
+    Object.assign(one, connection('c', '198.51.100.7', '10.9.0.0/24'))
+    Object.assign(other, connection('d', '198.51.100.8', '10.10.0.0/24'))
+    for (const each of [one, other]) w.put('vpnConnections', each)
+    await step()
+    for (const each of [one, other]) await look(each)
+    says([
+      { uid: 'uid-c', up: true },
+      { uid: 'uid-d', up: true },
+    ])
+    delete router.spec.externalGateway
+    await w.step(router)
+    expect(await step()).toMatchObject({ reason: 'RouterNotExternal' })
+    one.metadata.deletionTimestamp = GONE
+    w.put('vpnConnections', one)
+  })
+  test('its node ends its tunnel, and no other', async () => {
+    const before = await told()
+    expect(await look(one)).toMatchObject({ reason: 'Releasing' })
+    await step()
+    expect(await told()).toEqual({ ...before, connections: before?.connections.slice(1) })
+    says([{ uid: 'uid-d', up: true }])
+    expect(await look(one)).toEqual({ kind: 'released' })
+  })
+  test('also while the node announces no key', async () => {
+    router.spec.externalGateway = { networkRef: { name: 'public', namespace: 'admin' } }
+    await w.step(router)
+    announce('g1', undefined)
+    expect(await step()).toMatchObject({ reason: 'SealingKeyMissing' })
+    expect(await uids()).toEqual(['uid-d'])
+  })
+  test('all of them go, and the service, and its Router', async () => {
+    for (const each of [one, other, service, router]) each.metadata.deletionTimestamp = GONE
+    for (const each of [one, other]) w.put('vpnConnections', each)
+    w.put('vpnServices', service)
+    expect(await step()).toMatchObject({ reason: 'InUse' })
+    expect(w.bus.desired.find('g1', 'vpn', 'uid-vpn')?.tombstone).toBe(true)
+    for (const each of [one, other]) {
+      expect(await look(each)).toEqual({ kind: 'released' })
+      w.drop('vpnConnections', each)
+    }
+    expect(await step()).toMatchObject({ reason: 'Releasing' })
+    w.report('vpn', service, { node: 'g1', epoch: 1, state: 'gone' })
+    expect(await step()).toEqual({ kind: 'released' })
+    expect([...w.network.rows.of('VPNService'), ...w.network.rows.of('ServicePort')]).toEqual([])
+    w.drop('vpnServices', service)
+    expect(await w.step(router)).toEqual({ kind: 'released' })
+  })
+})
+
+describe('two peers by the same names', () => {
+  const peer = (name: string, last: number, more: object) =>
+    connection(name, `198.51.100.${last}`, `10.${last}.0.0/24`, more, {
+      creationTimestamp: `20${10 + last}-01-01T00:00:00Z`,
+    })
+  const other = { preSharedKeySecretRef: { name: 'other' } }
+  test.each<[string, object, object]>([
+    ['peerID', { peerID: '192.168.1.1' }, { peerID: '192.168.1.1', ...other }],
+    ['peerID in other case', { peerID: 'gw.example.com' }, { peerID: 'GW.example.com', ...other }],
+    ['another key of the Secret', { peerID: 'gw' }, { peerID: 'gw', preSharedKeySecretRef: { name: 'k', key: 'b' } }],
+    ['our name as theirs', { peerID: 'b.x', localID: 'a.x' }, { peerID: 'a.x', localID: 'b.x', ...other }],
+  ])('and another key: the younger is refused: %s', async (_, a, b) => {
+    const [first, second] = [peer('first', 7, a), peer('second', 8, b)]
+    for (const each of [first, second]) w.put('vpnConnections', each)
+    await step()
+    expect((await told())?.connections.map(({ uid }) => uid)).toEqual(['uid-first'])
+    expect(await look(second)).toMatchObject({ reason: 'PeerIDInUse', message: expect.stringContaining('ns/first') })
+  })
+  test.each<[string, object, object]>([
+    ['the same Secret and key', { peerID: 'gw' }, { peerID: 'gw', preSharedKeySecretRef: { name: 'k', key: 'psk' } }],
+    ['another localID', { peerID: 'gw', localID: 'a.x' }, { peerID: 'gw', localID: 'b.x', ...other }],
+    ['another peerID', {}, other],
+  ])('%s: both are accepted', async (_, a, b) => {
+    data = { ...data, b: data['psk'] ?? '' }
+    for (const each of [peer('first', 7, a), peer('second', 8, b)]) w.put('vpnConnections', each)
+    await step()
+    expect((await told())?.connections).toHaveLength(2)
+  })
+})
+
+test('an IPv4 Subnet that comes later and is full stops no VPN of IPv6; an address that it had is not given up', async () => {
+  const four = w.deps.caches.subnets.find('admin', 'public')
+  if (four) w.drop('subnets', four)
+  w.subnet('public-6', 'public', 'fd00:97::/64', { namespace: 'admin' })
+  w.subnet('lan-6', 'lan', 'fd00:1::/64')
+  router = stored<Router>('r6', {
+    interfaces: [{ subnetRef: { name: 'lan-6' } }],
+    externalGateway: { networkRef: { name: 'public', namespace: 'admin' } },
+  })
+  await w.step(router)
+  service = stored<VPNService>('vpn', { routerRef: { name: 'r6' } })
+  await step()
+  says([])
+  expect([await step(), service.status?.externalIP]).toEqual([{ kind: 'done' }, undefined])
+  // Its gateway has the only address.
+  w.subnet('public-4', 'public', '192.0.2.1/32', { namespace: 'admin' })
+  const before = service.status?.externalIPv6
+  expect([await step(), service.status?.externalIPv6]).toEqual([{ kind: 'done' }, before])
+  w.network.moveGateway('uid-r6', 'g2')
+  await step()
+  expect(service.status?.node).toBe('g2')
+})

@@ -16,9 +16,10 @@ import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { givenKey } from '../../vpn/given-key.ts'
 import type { VPNKey } from '../../vpn/key-store.ts'
-import { judgeConnection, listConnections, listJoined, ownAddressOf } from '../vpn-connection/judge.ts'
+import { judgeConnection, listConnections, listJoined, listRouted, ownAddressOf } from '../vpn-connection/judge.ts'
 import { vpnDocument, type Accepted } from './document.ts'
 import { recordOutside, releaseOthers, resolveOutside, type Outside } from './outside.ts'
+import { withdrawDeleted } from './withdraw.ts'
 
 export type VPNServiceDeps = Pick<
   OperatorDeps,
@@ -39,6 +40,7 @@ export async function reconcileVPNService(
     const regressed = deps.regression.check(service, place, deps.writer())
     if (regressed) return regressed
   }
+  await withdrawDeleted(service, deps)
   const isGoing = service.metadata.deletionTimestamp !== undefined
   const users = isGoing ? waitForHolders('vpnServices', service, deps.caches) : undefined
   if (isGoing && !users) return remove(service, deps, run)
@@ -68,7 +70,7 @@ async function serve(service: VPNService, deps: VPNServiceDeps, run: ServiceRun)
     return saved
   }
   const accepted = await acceptConnections(service, deps, run)
-  await realise(service, outside.object, accepted, deps, run)
+  await realise(service, outside.object, deps, run)
   const { uid } = service.metadata
   const sealingKey = deps.caches.computeNodes.find(undefined, outside.object.node)?.status?.sealingKey
   // What it was told before, it keeps.
@@ -127,13 +129,14 @@ function move(service: VPNService, outside: Outside, deps: VPNServiceDeps): void
   Object.assign(status, { node, epoch: nextEpoch({ kind: 'vpn', uid, node }, status.epoch, deps), state: 'BUILD' })
 }
 
-/** Its node goes, and no other can have it yet. @returns whether it was there */
+/** Its node goes, or it goes itself, and no other can have it yet. @returns whether it was there */
 async function leaveGoing(
   { metadata, status = {} }: VPNService,
   deps: VPNServiceDeps,
   { signal }: ServiceRun,
 ): Promise<boolean> {
-  if (status.node === undefined || isStaying(status.node, deps)) return false
+  const isGoing = metadata.deletionTimestamp !== undefined
+  if (status.node === undefined || (!isGoing && isStaying(status.node, deps))) return false
   for (const kind of ['VPNService', 'ServicePort'] as const) await deps.network.remove(kind, metadata.uid, signal)
   leave(status)
   return true
@@ -187,7 +190,6 @@ async function acceptConnections(service: VPNService, deps: VPNServiceDeps, run:
 async function realise(
   service: VPNService,
   { router, network, addresses, node }: Outside,
-  accepted: readonly Accepted[],
   deps: VPNServiceDeps,
   { signal }: ServiceRun,
 ): Promise<void> {
@@ -198,7 +200,7 @@ async function realise(
     },
     signal,
   )
-  const peerCIDRs = accepted.flatMap(({ connection }) => connection.spec.peerCIDRs).sort()
+  const peerCIDRs = listRouted(service, router, deps.caches)
   await deps.network.ensure(
     { kind: 'VPNService', ...ownerOf(service), routerUid: router.metadata.uid, node, peerCIDRs },
     signal,

@@ -222,6 +222,23 @@ const CONNECTION_ROWS: WaitRow[] = [
     ends: (c) => c.subnet('public-6', { ...PUBLIC, cidr: 'fd00:9::/64', dhcp: { enabled: false } }),
   },
   {
+    // The Subnet of its family was full when the service asked.
+    reason: 'NoSubnet',
+    by: 'full',
+    where: connection,
+    waits: async (c) => {
+      outside(c)
+      c.subnet('public-6', { ...PUBLIC, cidr: 'fd00:9::/126', dhcp: { enabled: false } })
+      c.port('other', { ...PUBLIC, fixedIPs: [{ subnetRef: { name: 'public-6' }, ipAddress: 'fd00:9::3' }] })
+      await c.operator.rest()
+      router(c)
+      await c.operator.rest()
+      vpn(c)
+      tunnel(c, 'c', { peerAddress: '2001:db8::7' })
+    },
+    ends: (c) => c.operator.remove('ports', ns('other')),
+  },
+  {
     reason: 'LocalCIDRNotRouted',
     where: connection,
     waits: (c) => {
@@ -234,6 +251,7 @@ const CONNECTION_ROWS: WaitRow[] = [
   },
   rivalRow('CIDROverlap', { peerCIDRs: ['10.76.1.0/24'] }),
   rivalRow('PeerInUse', { peerAddress: '198.51.100.6' }),
+  rivalRow('PeerIDInUse', { peerID: '198.51.100.6', preSharedKeySecretRef: { name: 'other' } }),
   {
     reason: 'Provisioning',
     where: connection,
