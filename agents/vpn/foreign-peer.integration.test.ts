@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import type { VpnCertificate } from '../../lib/contract/vpn.ts'
+import { CRITICAL_EXTENSIONS, type VpnCertificate } from '../../lib/contract/vpn.ts'
 import { exec } from '../../lib/exec.ts'
 import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
 import { ViciClient } from '../../lib/vici/client.ts'
@@ -314,9 +314,31 @@ describe('told to an agent that has just begun', () => {
     }
   }, 90_000)
 
+  test('extensions that the operator lets pass as critical are taken', async () => {
+    await connect()
+    const contents: Record<string, string> = {
+      // Alternative name x.example; of it nothing but names below example.com; policies 1.2.3.4 and 1.2.3.5; how many below; for servers.
+      ...{ '2.5.29.17': '300b8209782e6578616d706c65', '2.5.29.30': '3011a00f300d820b6578616d706c652e636f6d' },
+      ...{ '2.5.29.32': '3007300506032a0304', '2.5.29.33': '300c300a06032a030406032a0305' },
+      ...{ '2.5.29.36': '3003800103', '2.5.29.37': '300a06082b06010505070301', '2.5.29.54': '020102' },
+    }
+    // Two that each certificate has, so marked.
+    expect(Object.keys(contents).concat('2.5.29.15', '2.5.29.19').sort()).toEqual([...CRITICAL_EXTENSIONS].sort())
+    for (const [oid, content] of Object.entries(contents)) {
+      const odd = await createTestCertificate({ subject: 'CN=odd', isAuthority: true, critical: { [oid]: content } })
+      const message = { type: 'X509', flag: 'NONE', data: odd.certificate }
+      expect([oid, await vici.request('load-cert', message).catch(String)]).toEqual([oid, { success: 'yes' }])
+    }
+  }, 60_000)
+
   test('a certificate that charon refuses: another tunnel goes on, and one that stood by the former', async () => {
     await setForeign({ certificate: await leafOf(office), id: THEIRS })
-    const odd = await createTestCertificate({ subject: 'CN=odd', isAuthority: true, issuer: root, critical: '1.2.3.4' })
+    const odd = await createTestCertificate({
+      subject: 'CN=odd',
+      isAuthority: true,
+      issuer: root,
+      critical: { '1.2.3.4': '0500' },
+    })
     await begin()
     await untilUp(specOf(mine()))
     await begin()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A router's VPN on the node that carries the router's traffic to the outside. Operator (the rows) and agent (the namespace) agree on the
 // names and addresses of the link between the two.
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { SealedText } from '../pki/sealed.ts'
 import { mac, uid } from './fields.ts'
@@ -61,7 +62,14 @@ export function isSubject(identity: string): boolean {
  * prefix that charon would read.
  */
 export function isIdentity(text: string): boolean {
-  return text.length <= 253 && (NAME.test(text) || (isIPv6(text) && !text.includes('%')) || isSubject(text))
+  if (isIP(text) !== 0) return isOfOneMachine(text)
+  return text.length <= 253 && (NAME.test(text) || isSubject(text))
+}
+
+/** To charon 0.0.0.0 and :: are anybody, in whatever form they are written. */
+function isOfOneMachine(address: string): boolean {
+  if (address.includes('%')) return false
+  return !['unspecified', 'multicast', 'broadcast'].includes(ipaddr.process(address).range())
 }
 
 const identity = z.string().max(253).refine(isIdentity)
@@ -100,6 +108,12 @@ export const SealedVpnCertificate = z.looseObject({
 })
 export type SealedVpnCertificate = z.infer<typeof SealedVpnCertificate>
 
+/**
+ * Extensions that charon takes when a certificate marks them as critical: RFC 5280, 4.2.1: key usage, alternative name, basic constraints, name constraints,
+ * certificate policies, policy mappings, policy constraints, extended key usage, inhibit anyPolicy. A certificate with another one it refuses.
+ */
+export const CRITICAL_EXTENSIONS: readonly string[] = [15, 17, 19, 30, 32, 33, 36, 37, 54].map((n) => `2.5.29.${n}`)
+
 /** Printable ASCII without spaces. */
 export const PRE_SHARED_KEY = /^[!-~]{16,128}$/
 /** Of all that a VpnCertificate has: eight of them, and all connections, are less than a document may have. */
@@ -110,7 +124,7 @@ export const VpnConnection = z.looseObject({
   /** Of the VPNConnection. */
   uid,
   /** Of a family that the outer port has an address of. */
-  peerAddress: z.union([z.ipv4(), z.ipv6()]),
+  peerAddress: z.union([z.ipv4(), z.ipv6()]).refine(isOfOneMachine),
   peerID: identity,
   localID: identity,
   peerCIDRs: z.array(cidr).min(1).max(16),

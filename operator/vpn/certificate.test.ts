@@ -214,3 +214,45 @@ describe('what is wrong', () => {
     expect(said(secret(one.certificate, one, authority.certificate))).toBeUndefined()
   })
 })
+
+describe('extensions that whoever does not know them has to refuse', () => {
+  const OWN = { '1.2.3.4': '0500' }
+  test('those that charon knows are taken', async () => {
+    const known = await leaf({ critical: { '2.5.29.54': '020102' } })
+    expect(said(secret(known.certificate, known, authority.certificate))).toBeUndefined()
+  })
+  test.each([
+    [
+      'certificate 1 in tls.crt',
+      async () => {
+        const odd = await leaf({ critical: OWN })
+        return secret(odd.certificate, odd, authority.certificate)
+      },
+    ],
+    [
+      'certificate 2 in tls.crt',
+      async () => {
+        const odd = await createTestCertificate({
+          subject: 'CN=odd',
+          isAuthority: true,
+          issuer: authority,
+          critical: OWN,
+        })
+        const below = await leaf({ issuer: odd })
+        return secret(`${below.certificate}\n${odd.certificate}`, below, authority.certificate)
+      },
+    ],
+    [
+      'certificate 1 in ca.crt',
+      async () => {
+        const odd = await createTestCertificate({ subject: 'CN=odd', isAuthority: true, critical: OWN })
+        return secret(own.certificate, own, odd.certificate)
+      },
+    ],
+  ])('%s: not this one', async (where, make) => {
+    expect(said(await make())).toMatchObject({
+      reason: 'CertificateInvalid',
+      message: expect.stringContaining(`${where} has a critical extension (1.2.3.4)`),
+    })
+  })
+})

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates by which a VPN proves itself, and what they say.
+import 'reflect-metadata'
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { isIdentity, isSubject, MOST_CERTIFICATE_CHARACTERS, VpnCertificate } from '../../lib/contract/vpn.ts'
+import { X509Certificate as ParsedCertificate } from '@peculiar/x509'
+import {
+  CRITICAL_EXTENSIONS,
+  isIdentity,
+  isSubject,
+  MOST_CERTIFICATE_CHARACTERS,
+  VpnCertificate,
+} from '../../lib/contract/vpn.ts'
 import { judgeCertificates, type Certificates, type Memory, type Usage } from '../certificates/judge.ts'
 import { isDated } from '../certificates/read-pem.ts'
 import { found, type Found } from '../kind/found.ts'
@@ -43,6 +51,19 @@ export function judgeVpnCertificate(
 }
 
 function encode({ chain, key, authorities }: Certificates): ReturnType<Usage<VpnCertificate>['encode']> {
+  for (const [file, all] of [
+    ['tls.crt', chain],
+    ['ca.crt', authorities],
+  ] as const)
+    for (const [i, { raw }] of all.entries()) {
+      const unknown = new ParsedCertificate(raw).extensions.find(
+        ({ critical, type }) => critical && !CRITICAL_EXTENSIONS.includes(type),
+      )
+      if (unknown) {
+        const what = `certificate ${i + 1} in ${file} has a critical extension (${unknown.type}) that the IKE daemon does not know`
+        return { ok: false, message: `${what}: issue it without` }
+      }
+    }
   const parsed = VpnCertificate.safeParse({
     chain: chain.map(toBase64),
     privateKey: key.export({ type: 'pkcs8', format: 'der' }).toString('base64'),

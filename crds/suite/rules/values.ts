@@ -38,10 +38,12 @@ export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
     good: [{ ['k'.repeat(255)]: 'x' }],
   },
   {
-    says: 'write an address, a name such as gw.example.com',
+    says: 'write an address of one machine, a name such as gw.example.com',
     bad: [
       ...['CN=*', 'CN=gw,O=x', 'CN=a/b', 'X=gw', 'CN=', 'CN=gw, ', 'asn1dn:#30', 'fe80::1%eth0'],
       '%any',
+      // To charon anybody, and no machine.
+      ...['0.0.0.0', '::', '224.0.0.1', '239.1.2.3', '255.255.255.255', 'ff02::1', 'ff0e::1'],
       '*.example.com',
       '10.0.0.256',
       '1.2.3',
@@ -54,7 +56,7 @@ export const VALUE_RULES: { says: string; bad: Json[]; good: Json[] }[] = [
       'a..b',
     ],
     good: [
-      ...['203.0.113.7', '2001:db8::5', 'gw', 'gw.example.com', 'VPN_1@example.com'],
+      ...['203.0.113.7', '2001:db8::5', '10.0.0.1', '169.254.9.1', 'gw', 'gw.example.com', 'VPN_1@example.com'],
       'C=CH, O=An Example, CN=gw.example.com',
     ],
   },

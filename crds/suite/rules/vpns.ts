@@ -22,6 +22,15 @@ export const VPN: RuleCase[] = [
   },
   {
     kind: 'VPNConnection',
+    path: 'spec.peerAddress',
+    says: 'are no peer’s',
+    bad: ['0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'ff0e::1', '127.0.0.1', 'fe80::1'].map((address) => ({
+      'spec.peerAddress': address,
+    })),
+    good: [{ 'spec.peerAddress': '10.0.0.1' }, { 'spec.peerAddress': 'fd00::1' }],
+  },
+  {
+    kind: 'VPNConnection',
     path: 'spec',
     says: 'write preSharedKeySecretRef or certificateSecretRef',
     bad: [{ 'spec.certificateSecretRef': { name: 'office' } }, { 'spec.preSharedKeySecretRef': undefined }],

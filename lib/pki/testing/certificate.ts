@@ -47,9 +47,9 @@ export interface TestSubject {
   now?: Date
   /** In days from now. */
   from?: number
-  /** OID of an extension that whoever does not know it has to refuse the certificate for. */
-  critical?: string
   until?: number
+  /** OIDs of extensions for which whoever does not know one has to refuse the certificate, with their content (DER) in hexadecimal. */
+  critical?: Readonly<Record<string, string>>
 }
 
 const DAY_MS = 24 * 3600 * 1000
@@ -78,8 +78,7 @@ export async function createTestCertificate(want: TestSubject): Promise<TestCert
         new KeyUsagesExtension(isAuthority ? KeyUsageFlags.keyCertSign : KeyUsageFlags.digitalSignature, true),
         ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names, false)] : []),
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
-        // ASN.1's NULL.
-        ...(want.critical === undefined ? [] : [new Extension(want.critical, true, Uint8Array.of(5, 0))]),
+        ...Object.entries(want.critical ?? {}).map(([oid, hex]) => new Extension(oid, true, Buffer.from(hex, 'hex'))),
       ],
     },
     webcrypto,
