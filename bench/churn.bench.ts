@@ -42,7 +42,7 @@ interface Pace {
 
 async function churn(cloud: ScaleCloud, { n, rate, seconds }: Pace): Promise<Figure[]> {
   const { client } = cloud
-  const lives = await Lives.watch(client)
+  const lives = Lives.watch(client)
   const before = readCpu(cloud)
   const startedAt = performance.now()
   const failures: unknown[] = []

@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
   return withScaleCloud({ nodes, isHeld: true, heartbeatSeconds: 60, operatorFlags }, async (cloud) => {
     const { client, operator, plane } = cloud
     await makeProjects(client, { hasNetwork: false })
-    const placed = await Placed.watch(client, INSTANCE, 'status.node!=')
+    const placed = Placed.watch(client, INSTANCE, 'status.node!=')
     const processes = { scheduler: operator.pid, apiserver: plane.processes.apiserver?.pid ?? 0 }
     const [plain, grouped]: [Round[], Round[]] = [[], []]
     for (let from = 0; from < 2 * (n + size); from += 2 * size) {

@@ -25,7 +25,10 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
     await makeProjects(cloud.client, { hasNetwork: false })
     for (let i = 0; i < PROJECTS; i++) await makePodNamespace(cloud.api, machineAt(i).namespace)
     const peer = await startKubeScheduler(cloud.plane)
+    const before = await cloud.operator.countWrites()
     const { ours, theirs } = await takeTurns(cloud, peer.pid, { n, size })
+    for (const [what, count] of await cloud.operator.countWrites())
+      console.log(`${((count - (before.get(what) ?? 0)) / (n + size)).toFixed(2)} ${what} for one machine`)
     return toFigures(total(ours), total(theirs), nodes)
   })
 }
@@ -36,8 +39,8 @@ async function takeTurns(
   { n, size }: { n: number; size: number },
 ): Promise<{ ours: Round[]; theirs: Round[] }> {
   const common = { apiserver: plane.processes.apiserver?.pid ?? 0, etcd: plane.processes.etcd?.pid ?? 0 }
-  const machines = await Placed.watch(client, INSTANCE, 'status.node!=')
-  const pods = await Placed.watch(client, POD, 'spec.nodeName!=')
+  const machines = Placed.watch(client, INSTANCE, 'status.node!=')
+  const pods = Placed.watch(client, POD, 'spec.nodeName!=')
   const ours: Round[] = []
   const theirs: Round[] = []
   // The first of each counts for nothing: caches and compilers are cold.

@@ -4,9 +4,11 @@ import { INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance } from '../../lib/api/types.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { keyOfObject, keyOfRef, type ObjectRef } from '../../lib/kube/object.ts'
+import { pagesOf } from '../../lib/kube/pages.ts'
 import { until } from '../../lib/time/until.ts'
 
-const IDLE_MS = 600_000
+const WATCH_SECONDS = 7200
+const IDLE_MS = 3600_000
 
 export class Lives {
   /** Seconds, in the order in which they came about. */
@@ -17,10 +19,9 @@ export class Lives {
 
   private constructor() {}
 
-  static async watch(client: KubeClient): Promise<Lives> {
+  static watch(client: KubeClient): Lives {
     const lives = new Lives()
-    const { metadata } = await client.listPage(INSTANCE, { limit: 1 })
-    lives.#follow(client, metadata.resourceVersion ?? '').catch((error: unknown) => {
+    lives.#follow(client, lives.#stop.signal).catch((error: unknown) => {
       if (!lives.#stop.signal.aborted) console.error('watch ended', error)
     })
     return lives
@@ -49,18 +50,30 @@ export class Lives {
     this.#stop.abort()
   }
 
-  async #follow(client: KubeClient, resourceVersion: string): Promise<void> {
-    const { signal } = this.#stop
-    const options = { resourceVersion, timeoutSeconds: 7200, idleTimeoutMs: IDLE_MS, signal }
-    for await (const event of client.watch<Instance>(INSTANCE, options)) {
-      if (event.type === 'DELETED') this.#take('delete', event.object, this.deleted)
-      else if (event.type === 'MODIFIED' && event.object.status?.state === 'ACTIVE')
-        this.#take('create', event.object, this.created)
+  /** The apiserver ends a watch that is read too slowly: what it then did not say counts from when it is listed. */
+  async #follow(client: KubeClient, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let resourceVersion = ''
+      const stored = new Set<string>()
+      for await (const page of pagesOf<Instance>(client, INSTANCE, {})) {
+        resourceVersion = page.metadata.resourceVersion ?? ''
+        for (const instance of page.items) {
+          stored.add(keyOfObject(instance))
+          if (instance.status?.state === 'ACTIVE') this.#take('create', keyOfObject(instance), this.created)
+        }
+      }
+      for (const key of this.#asked.delete.keys()) if (!stored.has(key)) this.#take('delete', key, this.deleted)
+      const options = { resourceVersion, timeoutSeconds: WATCH_SECONDS, idleTimeoutMs: IDLE_MS, signal }
+      for await (const event of client.watch<Instance>(INSTANCE, options)) {
+        if (event.type === 'BOOKMARK') continue
+        const key = keyOfObject(event.object)
+        if (event.type === 'DELETED') this.#take('delete', key, this.deleted)
+        else if (event.object.status?.state === 'ACTIVE') this.#take('create', key, this.created)
+      }
     }
   }
 
-  #take(what: 'create' | 'delete', object: Instance, into: number[]): void {
-    const key = keyOfObject(object)
+  #take(what: 'create' | 'delete', key: string, into: number[]): void {
     const askedAt = this.#asked[what].get(key)
     if (askedAt === undefined || !this.#asked[what].delete(key)) return
     into.push((performance.now() - askedAt) / 1000)

@@ -72,6 +72,13 @@ export class OperatorProcess {
     return `http://127.0.0.1:${this.#port}`
   }
 
+  /** Accepted writes since its start, by verb and resource. */
+  async countWrites(): Promise<Map<string, number>> {
+    const page = await (await fetch(`${this.url}/metrics`)).text()
+    const lines = page.matchAll(/^nephele_api_writes_total\{verb="(\w+)",resource="([^"]+)"\} (\d+)$/gm)
+    return new Map([...lines].map(([, verb, resource, count]) => [`${verb} ${resource}`, Number(count)]))
+  }
+
   /** What it logged; the level by BENCH_LOG. */
   log(): string {
     return readFileSync(this.#process.logFile, 'utf8')

@@ -3,11 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import { pagesOf } from '../../lib/kube/pages.ts'
 import { cpuMsOf } from './cpu.ts'
 import { inTurns } from './in-turns.ts'
 
 const AT_ONCE = 48
-const IDLE_MS = 60_000
+const WATCH_SECONDS = 7200
+const IDLE_MS = 3600_000
 const PATIENCE_MS = 180_000
 
 /** How many objects of a kind have a node, by a watch on them alone. */
@@ -19,19 +21,27 @@ export class Placed {
   private constructor() {}
 
   /** @param fieldSelector those with a node */
-  static async watch(client: KubeClient, kind: ResourceKind, fieldSelector: string): Promise<Placed> {
+  static watch(client: KubeClient, kind: ResourceKind, fieldSelector: string): Placed {
     const placed = new Placed()
-    const { metadata } = await client.listPage(kind, { limit: 1 })
-    const follow = async (): Promise<void> => {
-      const options = { fieldSelector, resourceVersion: metadata.resourceVersion ?? '', timeoutSeconds: 7200 }
-      const { signal } = placed.#stop
-      for await (const event of client.watch<KubeObject>(kind, { ...options, idleTimeoutMs: IDLE_MS * 60, signal }))
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') placed.#add(event.object.metadata.uid)
-    }
-    follow().catch((error: unknown) => {
-      if (!placed.#stop.signal.aborted) console.error('watch ended', error)
+    const { signal } = placed.#stop
+    placed.#follow(client, kind, fieldSelector, signal).catch((error: unknown) => {
+      if (!signal.aborted) console.error('watch ended', error)
     })
     return placed
+  }
+
+  /** The apiserver ends a watch that is read too slowly: what it then did not say is listed. */
+  async #follow(client: KubeClient, kind: ResourceKind, fieldSelector: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let resourceVersion = ''
+      for await (const page of pagesOf<KubeObject>(client, kind, { fieldSelector })) {
+        resourceVersion = page.metadata.resourceVersion ?? ''
+        for (const { metadata } of page.items) this.#add(metadata.uid)
+      }
+      const options = { fieldSelector, resourceVersion, timeoutSeconds: WATCH_SECONDS, idleTimeoutMs: IDLE_MS, signal }
+      for await (const event of client.watch<KubeObject>(kind, options))
+        if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#add(event.object.metadata.uid)
+    }
   }
 
   get count(): number {

@@ -12,6 +12,7 @@ import {
   type AnyReference,
   type Caches,
   type KindName,
+  type KindRow,
   type OperatorInformers,
 } from './row.ts'
 
@@ -35,18 +36,31 @@ export function withKindWakes<T extends KubeObject>(
   return {
     ...definition,
     watches: [...listReferenceWatches(name, deps.caches, informers), ...(definition.watches ?? [])],
-    sources: [...(document === undefined ? [] : listDocumentSources(document, deps)), ...(definition.sources ?? [])],
+    sources: [
+      ...(document === undefined ? [] : listDocumentSources(name, document, deps)),
+      ...(definition.sources ?? []),
+    ],
   }
 }
 
-function listDocumentSources(document: DocumentKind, { bus }: WakeDeps): Source[] {
+function listDocumentSources(name: KindName, document: DocumentKind, { bus, caches }: WakeDeps): Source[] {
+  const { heeds } = KINDS[name] as KindRow<KubeObject>
+  const isHeeded = (uid: string, node: string): boolean => {
+    const object = heeds && cacheOf(name, caches).findByUid(uid)
+    return !heeds || (object !== undefined && heeds(object, node))
+  }
   const ifOurs =
     ({ enqueueUid }: Waker) =>
     ({ kind, uid }: { kind: DocumentKind; uid: string }): void => {
       if (kind === document) enqueueUid(uid)
     }
   return [
-    (waker) => bus.observed.onChange(ifOurs(waker)),
+    (waker) => {
+      const wake = ifOurs(waker)
+      return bus.observed.onChange((key) => {
+        if (key.kind === document && isHeeded(key.uid, key.node)) wake(key)
+      })
+    },
     (waker) => bus.desired.onDrift(ifOurs(waker)),
     ({ enqueueAll }) => bus.desired.onReset(() => enqueueAll()),
   ]

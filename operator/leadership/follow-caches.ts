@@ -49,7 +49,7 @@ export function followCaches(
     }),
     followImages(deps),
     informers.schedulerProfiles.onChange(() => deps.waitingRoom.wakeAll()),
-    deps.bus.observed.onChange(({ kind, uid }) => collector.consider(kind, uid)),
+    deps.bus.observed.onChange((key) => collector.considerReport(key)),
     informers.computeNodes.onChange(({ old, object }) => {
       if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)

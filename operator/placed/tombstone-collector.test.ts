@@ -56,6 +56,19 @@ test.each(DOCUMENT_KINDS)('an answered tombstone of kind %s goes once the resour
   expect(await isThere()).toBe(false)
 })
 
+test('a report is judged by itself: another node that answered earlier is not looked at for it', async () => {
+  const w = memoryWorld()
+  await answered(w, 'image')
+  const { uid } = OBJECTS.image.metadata
+  const collector = new TombstoneCollector(w.deps, w.run.log)
+  collector.considerReport({ kind: 'image', uid, node: 'c2' })
+  await settle()
+  expect(w.bus.desired.find('c1', 'image', uid)).toBeDefined()
+  collector.considerReport({ kind: 'image', uid, node: 'c1' })
+  await settle()
+  expect(w.bus.desired.find('c1', 'image', uid)).toBeUndefined()
+})
+
 test.each(DOCUMENT_KINDS)('of kind %s: while the node has not let go, it stays', async (kind) => {
   expect(await (await answered(memoryWorld(), kind, 'failed'))()).toBe(true)
 })

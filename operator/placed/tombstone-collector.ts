@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../lib/api/types.ts'
-import type { DocumentKind } from '../../lib/contract/documents.ts'
+import type { DocumentKind, ObservedDocument } from '../../lib/contract/documents.ts'
+import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { findResource } from '../kind/document-kinds.ts'
 import type { PlacedDeps } from './placed-deps.ts'
@@ -25,10 +26,20 @@ export class TombstoneCollector {
     for (const { kind, uid } of this.#deps.bus.desired.list()) this.consider(kind, uid)
   }
 
-  /** Call it whenever the object changed or went, or a node reported on it. Cheap when there is nothing to do. */
+  /** Call it whenever the object changed or went. Cheap when there is nothing to do. */
   consider(kind: DocumentKind, uid: string): void {
+    this.#considerReports(kind, uid, this.#deps.bus.observed.findAll(kind, uid))
+  }
+
+  /** Call it whenever a node reported on the object: of an image, thousands may. */
+  considerReport({ kind, uid, node }: DocumentKey): void {
+    const report = this.#deps.bus.observed.find(kind, uid, node)
+    if (report) this.#considerReports(kind, uid, [report])
+  }
+
+  #considerReports(kind: DocumentKind, uid: string, reports: readonly ObservedDocument[]): void {
     const { bus } = this.#deps
-    for (const { node, state } of bus.observed.findAll(kind, uid)) {
+    for (const { node, state } of reports) {
       if (state !== 'gone' || bus.desired.find(node, kind, uid)?.tombstone !== true || this.#isNeeded(kind, uid, node))
         continue
       bus.desired.withdraw(node, kind, uid).catch((error: unknown) => {

@@ -80,7 +80,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     ranges: new RangeBook(client),
     subnetArrivals: new SubnetArrivals(() => clock.ms),
     // status.free settles after half a minute; unit tests do not wait for it.
-    claimedNodes: new ClaimedNodes({ after: () => () => undefined }),
+    claimedNodes: new ClaimedNodes({ nowMs: () => 0, after: () => () => undefined }),
     volumePromises: new VolumePromises(),
     segmentPromises: new SegmentPromises(),
     waitingRoom: new WaitingRoom(),

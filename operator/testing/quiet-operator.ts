@@ -61,7 +61,7 @@ export class QuietOperator extends MemoryCluster {
     }
     Object.assign(deps, {
       subnetArrivals: new SubnetArrivals(() => (lookMs += 60_000)),
-      claimedNodes: new ClaimedNodes({ after }),
+      claimedNodes: new ClaimedNodes({ nowMs: () => 0, after }),
     })
     const informers = this.informers()
     this.#definitions = new Map(defineControllers(deps, informers, {}))

@@ -24,4 +24,6 @@ export const imageKind: KindRow<Image> = {
       status?.importNode === undefined || metadata.deletionTimestamp !== undefined ? ['true'] : [],
   },
   document: 'image',
+  // Each node that has a machine of it reports its copy: a run for each, which looks at all that have one, would cost by their square.
+  heeds: ({ status, metadata }, node) => metadata.deletionTimestamp !== undefined || status?.importNode === node,
 }
