@@ -29,7 +29,7 @@ import { volumeKind } from './controllers/volume/kind.ts'
 import { vpnConnectionKind } from './controllers/vpn-connection/kind.ts'
 import { vpnServiceKind } from './controllers/vpn-service/kind.ts'
 import type { KindName, KindRow, Kinds } from './kind/row.ts'
-import { oneOf } from './quota/quota-use.ts'
+import { oneOfData } from './quota/quota-use.ts'
 
 /**
  * The one list of the kinds that the operator watches; its RBAC is this list, and Secrets are not in it. Informers, caches, indexes, the
@@ -49,7 +49,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   images: imageKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,
-  keyPairs: { quota: oneOf('keyPairs') },
+  keyPairs: { quota: oneOfData('keyPairs') },
   loadBalancers: loadBalancerKind,
   networks: networkKind,
   nodes: nodeKind,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import type { Quota, SecurityGroup, Volume } from '../../lib/api/types.ts'
+import type { Instance, Quota, SecurityGroup, Volume } from '../../lib/api/types.ts'
 import { SAMPLES } from '../../crds/suite/samples.ts'
 import { quotaOf } from '../controllers/instance/kind.ts'
 import { KIND_NAMES } from '../kinds.ts'
@@ -112,6 +112,66 @@ describe('what a project has', () => {
     c.set('instances', 'vm', { flavorRef: { name: 'huge' } })
     await c.operator.rest()
     expect(c.operator.world.deps.quotas.project('ns').reserved.get('cores')).toBeUndefined()
+  })
+
+  test.each([
+    ['keyPairs', { keyPairRef: { name: 'it' } }],
+    ['serverGroups', { serverGroupRef: { name: 'it' } }],
+  ] as const)('%s over it are used by nobody, though both are made at once', async (cache, spec) => {
+    for (const first of ['it', 'vm']) {
+      const c = await QuietCloud.furnished()
+      c.make('quotas', 'main', { hard: { [cache]: 0 } })
+      if (first === 'it') c.make(cache, 'it')
+      c.vm('vm', spec)
+      if (first === 'vm') c.make(cache, 'it')
+      await c.operator.rest()
+      const vm = c.operator.get('instances', { namespace: 'ns', name: 'vm' }) as Instance
+      expect(vm.status?.node).toBeUndefined()
+      const message = new RegExp(`in spec.${cache.slice(0, -1)}Ref waits .*Quota ns/main allows 0 ${cache}`)
+      expect(vm.status?.conditions).toContainEqual(
+        expect.objectContaining({ reason: 'ReferenceOverQuota', message: expect.stringMatching(message) }),
+      )
+    }
+  })
+
+  test('what names it in another namespace is not told what that one may have', async () => {
+    const c = await QuietCloud.furnished()
+    c.operator.create('quotas', { namespace: 'library', name: 'q' }, { hard: { addressGroups: 0 } })
+    const shared = { addresses: ['10.0.0.0/8'], sharedWith: [{ namespace: 'ns' }] }
+    c.operator.create('addressGroups', { namespace: 'library', name: 'it' }, shared)
+    const remoteAddressGroupRef = { namespace: 'library', name: 'it' }
+    c.make('securityGroups', 'web', { rules: [{ direction: 'ingress', remoteAddressGroupRef }] })
+    await c.operator.rest()
+    const web = c.operator.get('securityGroups', { namespace: 'ns', name: 'web' }) as SecurityGroup
+    const message = web.status?.conditions?.find(({ type }) => type === 'Ready')?.message
+    expect(message).toContain('AddressGroup library/it in spec.rules[0].remoteAddressGroupRef waits for its Quota')
+    expect(message).not.toContain('library/q')
+  })
+
+  test('what was never let in does not count because it is deleted and cannot go', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { keyPairs: 0 } })
+    c.make('keyPairs', 'it')
+    c.vm('vm', { keyPairRef: { name: 'it' } })
+    await c.operator.rest()
+    c.operator.remove('keyPairs', { namespace: 'ns', name: 'it' })
+    await c.operator.rest()
+    const it = c.operator.get('keyPairs', { namespace: 'ns', name: 'it' })
+    expect(findUse('keyPairs')?.has(it)).toEqual({})
+    expect(used(c, 'keyPairs')).toBe(0)
+    c.operator.remove('instances', { namespace: 'ns', name: 'vm' })
+    await c.operator.rest()
+    expect(c.operator.reason('keyPairs', { namespace: 'ns', name: 'it' })).toBe('gone')
+  })
+
+  test('nor what is deleted before it was looked at', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { keyPairs: 0 } })
+    c.vm('vm', { keyPairRef: { name: 'it' } })
+    await c.operator.rest()
+    c.hold('keyPairs', 'it')
+    await c.operator.rest()
+    expect(used(c, 'keyPairs')).toBe(0)
   })
 
   test('what is refused has nothing made for it', async () => {

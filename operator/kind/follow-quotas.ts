@@ -4,6 +4,7 @@ import { keyOfObject, type CommonStatus, type KubeObject } from '../../lib/kube/
 import { KIND_NAMES } from '../kinds.ts'
 import { informerOf, type Caches, type OperatorInformers } from './row.ts'
 import { findUse } from './with-quota.ts'
+import { NOTHING } from '../quota/amounts.ts'
 import type { Limit } from '../quota/project-book.ts'
 import type { QuotaBook } from '../quota/quota-book.ts'
 
@@ -23,6 +24,13 @@ export function followQuotas(
       if (old && old.metadata.uid !== object?.metadata.uid) quotas.forget(old.metadata.uid)
       // What a changed spec needs is counted once its controller has asked for it: until then what was let in before.
       if (!object || (old?.metadata.uid === object.metadata.uid && !isAnswered(object))) return
+      // Nor does what is going begin to count, whatever it says meanwhile.
+      if (
+        old &&
+        isGoing(object) &&
+        quotas.project(object.metadata.namespace ?? '').has(object.metadata.uid) === NOTHING
+      )
+        return
       quotas.store(object.metadata.namespace ?? '', object.metadata.uid, use.has(object))
     })
   })
@@ -44,6 +52,10 @@ export function followQuotas(
 function isSameSpec(old: KubeObject | undefined, object: KubeObject | undefined): boolean {
   if (!old || !object) return false
   return old.metadata.uid === object.metadata.uid && old.metadata.generation === object.metadata.generation
+}
+
+function isGoing({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined
 }
 
 function isAnswered({ metadata, status }: KubeObject): boolean {

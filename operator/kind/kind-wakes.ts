@@ -4,6 +4,7 @@ import { keyOfObject, type KubeObject, type ObjectKey } from '../../lib/kube/obj
 import { watchOf, type ControllerDefinition, type Source, type Waker, type Watch } from '../../lib/loop/controller.ts'
 import type { Bus } from '../bus/bus.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
+import { entryOf } from './let-in.ts'
 import { targetKeysOf } from './references.ts'
 import {
   cacheOf,
@@ -85,7 +86,9 @@ function listReferenceWatches(name: KindName, caches: Caches, informers: Operato
 
 function filterOf(reference: AnyReference<KubeObject>): Pick<Watch, 'when'> {
   if (!reference.wakes) return {}
-  return { when: (old, target) => reference.wakes?.(old, target) ?? true }
+  const { quota } = KINDS[reference.to as KindName] as KindRow<KubeObject>
+  const isOther = (old: KubeObject, target: KubeObject) => entryOf(quota, old) !== entryOf(quota, target)
+  return { when: (old, target) => isOther(old, target) || (reference.wakes?.(old, target) ?? true) }
 }
 
 function referencesOf(name: KindName): Readonly<Record<string, AnyReference<KubeObject>>> {

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Cache } from '../../lib/informer/cache.ts'
 import { found, missing, type Found } from './found.ts'
+import { waitUntilLetIn } from './let-in.ts'
 import { keyOf } from './references.ts'
 import { resourceKindOf, type Caches, type KindName, type Kinds, type NamedRef, type Reference } from './row.ts'
 
@@ -29,7 +30,7 @@ export function isPublicTo(
 }
 
 /**
- * The object that a reference names, if it may be used: it exists, is shared, and is not being deleted. One message for "does not
+ * The object that a reference names, if it may be used: it exists, is shared, was let in by its Quota, and is not being deleted. One message for "does not
  * exist" and "is not yours to use", so that references cannot be used to look into other namespaces.
  * @param named one of `reference.refs(user)`
  */
@@ -53,7 +54,9 @@ export function resolve<User extends KubeObject, To extends KindName>(
   if (object.metadata.deletionTimestamp !== undefined && reference.isKept?.(user, object) !== true) {
     return missing(`${kind}Deleting`, `${kind} ${key} in ${field} is being deleted and accepts no new users`)
   }
-  return found(object)
+  const isKept = reference.isKept?.(user, object) === true
+  const waits = isKept ? undefined : waitUntilLetIn(object, { kind, field, from }, caches[reference.to])
+  return waits ? { ok: false, outcome: waits } : found(object)
 }
 
 /** Whether the target is shared with the user's namespace, or granted to the user all the same. */

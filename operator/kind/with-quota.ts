@@ -3,9 +3,11 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { ControllerDefinition, Run, Source } from '../../lib/loop/controller.ts'
 import { KINDS } from '../kinds.ts'
+import { isKeptOut } from './let-in.ts'
 import type { KindName, KindRow } from './row.ts'
 import { NOTHING } from '../quota/amounts.ts'
 import { askQuota, waitForQuota } from '../quota/ask.ts'
+import { QUOTA_EXCEEDED } from '../quota/quota-use.ts'
 import type { QuotaBook } from '../quota/quota-book.ts'
 import type { QuotaUse } from '../quota/quota-use.ts'
 
@@ -26,7 +28,9 @@ function gated<T extends KubeObject>(
 ): ControllerDefinition<T> {
   const wake: Source = ({ enqueue }) => quotas.onWake(definition.name, (key) => enqueue(key))
   const letIn = (object: T, run: Run): Promise<Outcome> => {
-    const isNew = object.metadata.deletionTimestamp === undefined && use.has(object) === NOTHING
+    const isGoing = object.metadata.deletionTimestamp !== undefined
+    if (isGoing && isKeptOut(use, object)) return leave(definition.reconcile(object, run))
+    const isNew = !isGoing && use.has(object) === NOTHING
     const refusal = isNew && use.needs ? askQuota(quotas, definition.name, object, use.needs(object)) : undefined
     return refusal ? Promise.resolve(waitForQuota(refusal)) : definition.reconcile(object, run)
   }
@@ -41,6 +45,12 @@ function gated<T extends KubeObject>(
       }
     },
   }
+}
+
+/** What was never let in does not begin to count because it cannot go at once. */
+async function leave(removal: Promise<Outcome>): Promise<Outcome> {
+  const outcome = await removal
+  return outcome.kind === 'wait' ? { ...outcome, reason: QUOTA_EXCEEDED } : outcome
 }
 
 /** How objects of that kind count. */

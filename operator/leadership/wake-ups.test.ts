@@ -153,6 +153,7 @@ const ELSEWHERE: Record<string, string> = {
   TraceUnavailable: 'thrown, tried again with back-off for a minute',
   AddressNotInUse: 'status.stoppedBy of a Reachability: nothing waits for it',
   NoFloatingIP: 'status.stoppedBy of a Reachability: nothing waits for it',
+  ReferencePending: 'our own run for what it names, whose first status wakes it',
   NoRouter: 'status.stoppedBy of a Reachability: nothing waits for it',
   PortUnused: 'status.stoppedBy of a Reachability: nothing waits for it',
   InstanceNotRunning: 'status.stoppedBy of a Reachability: nothing waits for it',
@@ -218,6 +219,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   schedulerProfiles: { InUse: 'nothing refers to a SchedulerProfile: Flavors name it by an extra spec' },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
+  qosPolicies: { ReferenceOverQuota: 'of those that name one' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },
   loadBalancers: {
     InUse: 'nothing refers to a LoadBalancer',
@@ -242,7 +244,10 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     NodeLost: 'its Router leaves such a node, and so it has another one, or NoGatewayNode',
   },
   vpnConnections: { InUse: 'nothing refers to a VPNConnection', NodeLost: 'as for its VPNService' },
-  volumes: { StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs' },
+  volumes: {
+    StoragePoolDeleting: 'a pool is named by the VolumeType; volumes hold theirs',
+    ReferenceOverQuota: 'no Quota counts VolumeTypes',
+  },
 }
 
 const ROOT = join(import.meta.dirname, '..', '..')

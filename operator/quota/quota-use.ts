@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { findCondition } from '../../lib/conditions.ts'
+import { findCondition, type Condition } from '../../lib/conditions.ts'
 import type { CommonStatus, KubeObject } from '../../lib/kube/object.ts'
 import { NOTHING, type Amounts } from './amounts.ts'
 
@@ -12,6 +12,8 @@ export interface QuotaUse<T extends KubeObject> {
   has(object: T): Amounts
   /** What it needs to be let in, before any of its work is done. Absent: its controller asks by itself. */
   needs?(object: T): Amounts
+  /** What names one reads its spec and no status of it: it has to wait until the object was let in. */
+  isData?: true
 }
 
 /** For kinds of which each object counts as one. */
@@ -20,10 +22,23 @@ export function oneOf<T extends KubeObject>(key: string): QuotaUse<T> {
   return { needs: () => one, has: (object) => (isLetIn(object) ? one : NOTHING) }
 }
 
+/** The same for those that are data for what names them. */
+export function oneOfData<T extends KubeObject>(key: string): QuotaUse<T> {
+  return { ...oneOf<T>(key), isData: true }
+}
+
 /** Whether work on it has begun: it has a status that does not say that it waits for its Quota. */
 export function isLetIn(object: KubeObject): boolean {
-  const status = object.status as CommonStatus | undefined
-  return (
-    status?.observedGeneration !== undefined && findCondition(status.conditions, 'Ready')?.reason !== QUOTA_EXCEEDED
-  )
+  return wasLookedAt(object) && findQuotaWait(object) === undefined
+}
+
+/** Whether there is a status at all. */
+export function wasLookedAt({ status }: KubeObject): boolean {
+  return (status as CommonStatus | undefined)?.observedGeneration !== undefined
+}
+
+/** What an object says that waits for its Quota; it may have been let in with less. */
+export function findQuotaWait({ status }: KubeObject): Condition | undefined {
+  const ready = findCondition((status as CommonStatus | undefined)?.conditions, 'Ready')
+  return ready?.reason === QUOTA_EXCEEDED ? ready : undefined
 }

@@ -9,6 +9,7 @@ import type { Run } from '../../lib/loop/controller.ts'
 import { CONTRACT_VERSION, type DocumentKind, type ObservedDocument } from '../../lib/contract/documents.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
+import { findUse } from '../kind/with-quota.ts'
 import { indexesOf } from '../kind/references.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { RegressionGuard } from '../restore-guard/regression-guard.ts'
@@ -113,7 +114,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     clock,
     put(cache, object) {
       object.metadata.resourceVersion = String(++version)
-      stores[cache].put(structuredClone(object), true)
+      stores[cache].put(lookedAt(cache, structuredClone(object)), true)
       if (cache === 'ipClaims') deps.addresses.observe(toStoredBlock(object as unknown as IPClaim))
       return object
     },
@@ -137,6 +138,13 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
       })
     },
   }
+}
+
+/** Data of which tests say nothing else was let in by its Quota. */
+function lookedAt(cache: keyof Caches, object: KubeObject): KubeObject {
+  if (findUse(cache)?.isData)
+    object.status = { observedGeneration: object.metadata.generation, ...(object.status ?? {}) }
+  return object
 }
 
 /** An object as the apiserver would have it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AddressScope } from '../../../lib/api/types.ts'
 import type { KindRow } from '../../kind/row.ts'
-import { oneOf } from '../../quota/quota-use.ts'
+import { oneOfData } from '../../quota/quota-use.ts'
 
-export const addressScopeKind: KindRow<AddressScope> = { quota: oneOf('addressScopes') }
+export const addressScopeKind: KindRow<AddressScope> = { quota: oneOfData('addressScopes') }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QoSPolicy } from '../../../lib/api/types.ts'
 import type { KindRow } from '../../kind/row.ts'
-import { oneOf } from '../../quota/quota-use.ts'
+import { oneOfData } from '../../quota/quota-use.ts'
 
-export const qosPolicyKind: KindRow<QoSPolicy> = { quota: oneOf('qosPolicies') }
+export const qosPolicyKind: KindRow<QoSPolicy> = { quota: oneOfData('qosPolicies') }

@@ -66,6 +66,17 @@ const PROBE_ROWS: WaitRow[] = [
 ]
 
 export const REACHABILITY_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'ReferenceOverQuota', where, next },
+    waits: async (c) => {
+      c.make('quotas', 'main', { hard: { ports: 0 } })
+      await c.operator.rest()
+      c.port('other')
+      await c.operator.rest()
+      ask(c, { portRef: TO })
+    },
+    ends: (c) => c.set('quotas', 'main', { hard: {} }),
+  },
   ...PROBE_ROWS,
   ...SOURCES.flatMap(([cache, kind, source, spec]): WaitRow[] => [
     {

@@ -39,6 +39,19 @@ const tunnel = (c: QuietCloud, name = 'c', spec: object = {}) =>
 
 const SERVICE_ROWS: WaitRow[] = [
   {
+    reason: 'ReferenceOverQuota',
+    where: service,
+    waits: async (c) => {
+      outside(c)
+      c.make('quotas', 'main', { hard: { routers: 0 } })
+      await c.operator.rest()
+      router(c)
+      await c.operator.rest()
+      vpn(c)
+    },
+    ends: (c) => c.set('quotas', 'main', { hard: {} }),
+  },
+  {
     reason: 'RouterNotFound',
     where: service,
     waits: (c) => {
@@ -164,6 +177,18 @@ const rivalRow = (reason: string, spec: object): WaitRow => ({
 })
 
 const CONNECTION_ROWS: WaitRow[] = [
+  {
+    reason: 'ReferenceOverQuota',
+    where: connection,
+    waits: async (c) => {
+      c.make('quotas', 'main', { hard: { vpnServices: 0 } })
+      await c.operator.rest()
+      site(c)
+      await c.operator.rest()
+      tunnel(c)
+    },
+    ends: (c) => c.set('quotas', 'main', { hard: {} }),
+  },
   {
     reason: 'VPNServiceNotFound',
     where: connection,
