@@ -10,7 +10,8 @@ import { stored } from '../testing/memory-deps.ts'
 import { limitsOf } from './follow-quotas.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { resourceKindOf, type KindName } from './row.ts'
-import { findUse } from './with-quota.ts'
+import { done } from '../../lib/outcome.ts'
+import { findUse, withQuota } from './with-quota.ts'
 
 const quota = (name: string, hard: Record<string, number>, more: object = {}) => stored<Quota>(name, { hard }, more)
 
@@ -172,6 +173,74 @@ describe('what a project has', () => {
     c.hold('keyPairs', 'it')
     await c.operator.rest()
     expect(used(c, 'keyPairs')).toBe(0)
+  })
+
+  test('a machine that was let in and has no node keeps its room when another operator leads', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { cores: 1 } })
+    c.vm('late', { flavorRef: { name: 'later' } })
+    await c.operator.rest()
+    c.vm('vm', { availabilityZone: 'z9' })
+    await c.operator.rest()
+    expect(c.operator.reason('instances', { namespace: 'ns', name: 'vm' })).toBe('NoValidHost')
+    // The first to run asks for what is not its.
+    c.make('flavors', 'later')
+    c.changeLeader()
+    await c.operator.rest()
+    const reasons = () => ['late', 'vm'].map((name) => c.operator.reason('instances', { namespace: 'ns', name }))
+    expect(reasons()).toEqual(['QuotaExceeded', 'NoValidHost'])
+    c.make('hostAggregates', 'fast', { nodes: ['c1'], availabilityZone: 'z9' })
+    await c.operator.rest()
+    expect(reasons()).toEqual(['QuotaExceeded', 'Ready'])
+  })
+
+  test('who waited before keeps its turn when another operator leads', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { cores: 2 } })
+    c.make('flavors', 'two', { vcpus: 2 })
+    c.vm('late', { flavorRef: { name: 'later' } })
+    c.vm('old')
+    await c.operator.rest()
+    c.vm('vm', { flavorRef: { name: 'two' } })
+    await c.operator.rest()
+    c.make('flavors', 'later')
+    c.changeLeader()
+    await c.operator.rest()
+    const reasons = () => ['late', 'vm'].map((name) => c.operator.reason('instances', { namespace: 'ns', name }))
+    expect(reasons()).toEqual(['QuotaExceeded', 'QuotaExceeded'])
+    c.operator.remove('instances', { namespace: 'ns', name: 'old' })
+    await c.operator.rest()
+    expect(reasons()).toEqual(['QuotaExceeded', 'Ready'])
+  })
+
+  test('the limits of a Cloud that is deleted hold until it is there again; those of another Cloud never', async () => {
+    const c = await QuietCloud.furnished()
+    c.operator.change('clouds', { name: 'default' }, (spec) => Object.assign(spec, { defaultQuota: { volumes: 0 } }))
+    c.operator.create('clouds', { name: 'other' }, { defaultQuota: { volumes: 9 } })
+    await c.operator.rest()
+    const cloud = c.operator.get('clouds', { name: 'default' })
+    c.operator.world.stores.clouds.remove('default', cloud.metadata.uid)
+    c.volume('disk')
+    await c.operator.rest()
+    expect(c.operator.reason('volumes', { namespace: 'ns', name: 'disk' })).toBe('QuotaExceeded')
+  })
+
+  test('what asks after it is gone is promised nothing', async () => {
+    const c = await QuietCloud.furnished()
+    c.make('quotas', 'main', { hard: { volumes: 1 } })
+    await c.operator.rest()
+    const { deps, run } = c.operator.world
+    const definition = withQuota<Volume>(
+      'volumes',
+      {
+        name: 'volume',
+        kind: resourceKindOf('volumes'),
+        reconcile: async () => done,
+      },
+      deps,
+    )
+    await definition.reconcile(stored<Volume>('gone', { sizeGiB: 1 }), run)
+    expect(deps.quotas.project('ns').reserved.get('volumes')).toBeUndefined()
   })
 
   test('what is refused has nothing made for it', async () => {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Quota } from '../../lib/api/types.ts'
 import { keyOfObject, type CommonStatus, type KubeObject } from '../../lib/kube/object.ts'
 import { KIND_NAMES } from '../kinds.ts'
 import { informerOf, type Caches, type OperatorInformers } from './row.ts'
+import { restoreQuotas } from './restore-quotas.ts'
 import { findUse } from './with-quota.ts'
 import { NOTHING } from '../quota/amounts.ts'
 import type { Limit } from '../quota/project-book.ts'
@@ -12,11 +14,7 @@ import type { QuotaBook } from '../quota/quota-book.ts'
  * Keeps the book in step with the caches. Complete as soon as it returns, since informers replay what they have.
  * @returns a function that stops it
  */
-export function followQuotas(
-  quotas: QuotaBook,
-  caches: Pick<Caches, 'quotas'>,
-  informers: OperatorInformers,
-): () => void {
+export function followQuotas(quotas: QuotaBook, caches: Caches, informers: OperatorInformers): () => void {
   const ends = KIND_NAMES.flatMap((name) => {
     const use = findUse(name)
     if (!use) return []
@@ -40,9 +38,11 @@ export function followQuotas(
     quotas.limit(namespace, limitsOf(caches.quotas.listBy('namespace', namespace)))
   })
   const defaults = informers.clouds.onChange(({ old, object }) => {
-    if (isSameSpec(old, object)) return
-    quotas.limitAll(toLimits(object?.spec.defaultQuota ?? {}, 'defaultQuota of the Cloud'))
+    // One that is deleted is made anew with what it said, and meanwhile that holds.
+    if (object?.metadata.name !== CLOUD_NAME || isSameSpec(old, object)) return
+    quotas.limitAll(toLimits(object.spec.defaultQuota ?? {}, 'defaultQuota of the Cloud'))
   })
+  restoreQuotas(quotas, caches)
   return () => {
     for (const end of [...ends, limits, defaults]) end()
   }

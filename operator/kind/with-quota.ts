@@ -4,34 +4,41 @@ import type { Outcome } from '../../lib/outcome.ts'
 import type { ControllerDefinition, Run, Source } from '../../lib/loop/controller.ts'
 import { KINDS } from '../kinds.ts'
 import { isKeptOut } from './let-in.ts'
-import type { KindName, KindRow } from './row.ts'
+import { cacheOf, type Caches, type KindName, type KindRow } from './row.ts'
 import { NOTHING } from '../quota/amounts.ts'
 import { askQuota, waitForQuota } from '../quota/ask.ts'
 import { QUOTA_EXCEEDED } from '../quota/quota-use.ts'
 import type { QuotaBook } from '../quota/quota-book.ts'
 import type { QuotaUse } from '../quota/quota-use.ts'
 
+interface QuotaDeps {
+  quotas: QuotaBook
+  caches: Caches
+}
+
 /** Nothing is done for an object before the Quota of its project has room for it; what was let in once is never sent away again. */
 export function withQuota<T extends KubeObject>(
   name: KindName,
   definition: ControllerDefinition<T>,
-  { quotas }: { quotas: QuotaBook },
+  deps: QuotaDeps,
 ): ControllerDefinition<T> {
   const use = findUse<T>(name)
-  return use ? gated(definition, use, quotas) : definition
+  const isThere = (uid: string) => cacheOf(name, deps.caches).findByUid(uid) !== undefined
+  return use ? gated(definition, use, isThere, deps.quotas) : definition
 }
 
 function gated<T extends KubeObject>(
   definition: ControllerDefinition<T>,
   use: QuotaUse<T>,
+  isThere: (uid: string) => boolean,
   quotas: QuotaBook,
 ): ControllerDefinition<T> {
-  const wake: Source = ({ enqueue }) => quotas.onWake(definition.name, (key) => enqueue(key))
+  const wake: Source = ({ enqueue }) => quotas.onWake(definition.kind.kind, (key) => enqueue(key))
   const letIn = (object: T, run: Run): Promise<Outcome> => {
     const isGoing = object.metadata.deletionTimestamp !== undefined
     if (isGoing && isKeptOut(use, object)) return leave(definition.reconcile(object, run))
     const isNew = !isGoing && use.has(object) === NOTHING
-    const refusal = isNew && use.needs ? askQuota(quotas, definition.name, object, use.needs(object)) : undefined
+    const refusal = isNew && use.needs ? askQuota(quotas, definition.kind, object, use.needs(object)) : undefined
     return refusal ? Promise.resolve(waitForQuota(refusal)) : definition.reconcile(object, run)
   }
   return {
@@ -42,6 +49,8 @@ function gated<T extends KubeObject>(
         return await letIn(object, run)
       } finally {
         quotas.ended(object.metadata.uid)
+        // It may have asked after it was gone.
+        if (!isThere(object.metadata.uid)) quotas.forget(object.metadata.uid)
       }
     },
   }

@@ -193,7 +193,7 @@ interface CloudFollower {
 
 /**
  * On a new incarnation, publishes everything again. There is always a Cloud: a deleted one is recreated in the incarnation that
- * it had.
+ * it had, with its defaultQuota.
  */
 function followCloud(deps: OperatorDeps, controllers: Controllers, follower: CloudFollower): () => void {
   const { client, signal, watched, collector, writer, log } = follower
@@ -202,7 +202,10 @@ function followCloud(deps: OperatorDeps, controllers: Controllers, follower: Clo
   return watched.clouds.onChange(({ old, object }) => {
     if ((object ?? old)?.metadata.name !== CLOUD_NAME) return
     if (!object) {
-      ensureCloud(watched, client, last).catch((error: unknown) => log.warn({ err: error }, 'Cloud not made again'))
+      const { defaultQuota } = old?.spec ?? {}
+      ensureCloud(watched, client, { incarnation: last, ...(defaultQuota ? { defaultQuota } : {}) }).catch(
+        (error: unknown) => log.warn({ err: error }, 'Cloud not made again'),
+      )
       return
     }
     const now = writer()
@@ -238,15 +241,18 @@ function notify(
   })
 }
 
+/** What a Cloud that is deleted and made anew still says: nobody is let in by its absence. */
+type Kept = Pick<Cloud['spec'], 'incarnation' | 'defaultQuota'>
+
 /** Creates the singleton unless it exists: a user's own takes precedence. */
-async function ensureCloud(watched: OperatorInformers, client: KubeClient, incarnation?: number): Promise<void> {
+async function ensureCloud(watched: OperatorInformers, client: KubeClient, kept: Kept = {}): Promise<void> {
   if (watched.clouds.cache.find(undefined, CLOUD_NAME)) return
   try {
     await client.create<Cloud>(CLOUD, {
       apiVersion: `${GROUP}/${VERSION}`,
       kind: CLOUD.kind,
       metadata: { name: CLOUD_NAME },
-      spec: incarnation === undefined ? {} : { incarnation },
+      spec: kept,
     })
   } catch (error) {
     if (!isAlreadyExists(error)) throw error

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
+import { keyOfObject, type KubeObject, type ResourceKind } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import type { Amounts } from './amounts.ts'
 import type { Shortage } from './project-book.ts'
@@ -13,12 +13,11 @@ export interface Refusal {
 
 /**
  * Asks the project's Quota for what the object needs in all. It is promised at once, and woken when there is room for it after a refusal.
- * @param kind name of its controller
  * @param instead what a refused one does, for the message: `it waits until there is room`
  */
 export function askQuota(
   quotas: QuotaBook,
-  kind: string,
+  { kind }: ResourceKind,
   object: KubeObject,
   needs: Amounts,
   instead = 'it waits until there is room',
@@ -33,7 +32,11 @@ export function waitForQuota({ reason, message }: Refusal): Outcome {
 }
 
 /** `Quota team/main allows 10 cores: 8 are taken, and this needs 4; it waits until …`. */
-export function describeShortage({ key, limit, used, asked }: Shortage, instead: string): string {
-  const taken = `${used} ${used === 1 ? 'is' : 'are'} taken, and this needs ${asked}`
-  return `${limit.by} allows ${limit.amount} ${key}: ${taken}; ${instead}. Delete what is not needed, or have the quota raised`
+export function describeShortage({ key, limit, used, asked, behind }: Shortage, instead: string): string {
+  const taken = `${used} ${used === 1 ? 'is' : 'are'} taken`
+  const why = behind
+    ? `${behind.kind} ${behind.key} came first and waits for ${behind.asked}, and this needs ${asked}`
+    : `and this needs ${asked}`
+  const help = behind ? `Delete ${behind.key} or what else` : 'Delete what'
+  return `${limit.by} allows ${limit.amount} ${key}: ${taken}, ${why}; ${instead}. ${help} is not needed, or have the quota raised`
 }

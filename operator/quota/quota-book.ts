@@ -74,6 +74,19 @@ export class QuotaBook {
     return shortage
   }
 
+  /** See ProjectBook.restore. */
+  restore(namespace: string, uid: string, promised: Amounts): void {
+    this.#namespaceOf.set(uid, namespace)
+    this.#projectOf(namespace).restore(uid, promised)
+    this.#changed(namespace)
+  }
+
+  /** See ProjectBook.queue. */
+  queue(namespace: string, asker: Asker, asked: Amounts): void {
+    this.#namespaceOf.set(asker.uid, namespace)
+    this.#projectOf(namespace).queue(asker, asked)
+  }
+
   /** Read alone. */
   project(namespace: string): Pick<ProjectBook, 'limits' | 'used' | 'reserved' | 'has' | 'own' | 'lacks'> {
     return this.#projectOf(namespace)

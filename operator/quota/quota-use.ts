@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { findCondition, type Condition } from '../../lib/conditions.ts'
+import type { Flavor } from '../../lib/api/types.ts'
+import type { Cache } from '../../lib/informer/cache.ts'
 import type { CommonStatus, KubeObject } from '../../lib/kube/object.ts'
 import { NOTHING, type Amounts } from './amounts.ts'
 
@@ -12,6 +14,10 @@ export interface QuotaUse<T extends KubeObject> {
   has(object: T): Amounts
   /** What it needs to be let in, before any of its work is done. Absent: its controller asks by itself. */
   needs?(object: T): Amounts
+  /** The same where it takes more than the object to know, or its controller asks by itself: for who waits when a leader begins. */
+  needsBy?(object: T, caches: { readonly flavors: Cache<Flavor> }): Amounts | undefined
+  /** Whether it was let in, though it has nothing yet: its status says so, and another leader keeps its room. */
+  isPromised?(object: T): boolean
   /** What names one reads its spec and no status of it: it has to wait until the object was let in. */
   isData?: true
 }

@@ -22,8 +22,14 @@ export class MemoryCluster {
   #version = 1_000_000
   #uids = 0
 
-  constructor() {
+  /** @param before what it takes over from */
+  constructor(before?: MemoryCluster) {
     Object.assign(this.world.run.client, this.#client())
+    if (!before) return
+    this.#version = before.#version
+    this.#uids = before.#uids
+    for (const [name, store] of Object.entries(before.world.stores))
+      for (const object of store.list()) this.world.stores[name as CacheName].put(structuredClone(object), true)
   }
 
   /** @param more further metadata */

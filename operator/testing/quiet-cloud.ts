@@ -41,7 +41,7 @@ const SPECS: Partial<Record<CacheName, object>> = {
 }
 
 export class QuietCloud {
-  readonly operator = new QuietOperator()
+  operator = new QuietOperator()
 
   /** Two nodes that run machines, one that stores; an image, a network with one subnet, a pool with a default type. */
   static async furnished(): Promise<QuietCloud> {
@@ -57,6 +57,11 @@ export class QuietCloud {
     cloud.make('volumeTypes', 'std', { default: true })
     await operator.rest()
     return cloud
+  }
+
+  /** Another operator leads: it knows what is in the apiserver and what nodes say, and nothing else. */
+  changeLeader(): void {
+    this.operator = new QuietOperator(this.operator)
   }
 
   make(cache: CacheName, name: string, spec: object = {}): void {

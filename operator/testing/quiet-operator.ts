@@ -46,12 +46,14 @@ export class QuietOperator extends MemoryCluster {
   readonly #held = new Map<string, Held>()
   readonly #answered = new Map<string, string>()
   readonly #alive = new Set<string>()
+  readonly #inventories = new Map<string, Partial<Inventory>>()
   /** The `<controller> <key>` whose own write is under way: it wakes only others. */
   #writing: string | undefined
   #running: string | undefined
 
-  constructor() {
-    super()
+  /** @param before the leader before this one: what is in the apiserver stays, nodes say anew what they have */
+  constructor(before?: QuietOperator) {
+    super(before)
     const { deps, run } = this.world
     // There is no clock: every look counts as long after the last Subnet's arrival.
     let lookMs = 0
@@ -73,7 +75,8 @@ export class QuietOperator extends MemoryCluster {
     followCaches(deps, informers, collector)
     for (const [name, { sources = [] }] of this.#definitions)
       for (const subscribe of sources) subscribe(controllers[name])
-    this.create('clouds', { name: CLOUD_NAME }, {})
+    if (!before) this.create('clouds', { name: CLOUD_NAME }, {})
+    else this.#hearFrom(before)
   }
 
   /** `<controller> <key>` of everything still to run. */
@@ -88,8 +91,16 @@ export class QuietOperator extends MemoryCluster {
     this.report(name, inventory)
   }
 
+  #hearFrom(before: QuietOperator): void {
+    this.answer = before.answer
+    this.isInterleaved = before.isInterleaved
+    for (const [name, inventory] of before.#inventories) this.report(name, inventory)
+    for (const name of before.#alive) this.beat(name)
+  }
+
   /** Publishes the node's inventory. */
   report(name: string, inventory: Partial<Inventory> = {}): void {
+    this.#inventories.set(name, inventory)
     const hypervisor = { type: 'QEMU', version: '1', acceleration: 'qemu' as const }
     this.world.bus.publishInventory(inventoryOf(name, { hypervisor, ...inventory }))
   }

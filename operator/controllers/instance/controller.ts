@@ -6,14 +6,13 @@ import { STAGE_SETTLE_MS } from '../common/stage-settle.ts'
 import { withNetworkCause } from '../common/network-cause.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
-import { INSTANCE_CONTROLLER } from './quota.ts'
 import { instanceReadiness } from './readiness.ts'
 import { reconcileInstance } from './reconcile.ts'
 import { instanceSources, instanceWatches } from './wakes.ts'
 
 export function instanceController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Instance> {
   return {
-    name: INSTANCE_CONTROLLER,
+    name: 'instance',
     kind: INSTANCE,
     finalizer: FINALIZER,
     watches: instanceWatches(deps, informers),

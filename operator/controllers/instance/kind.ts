@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
+import { isConditionTrue } from '../../../lib/conditions.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { larger, NOTHING, type Amounts } from '../../quota/amounts.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
@@ -99,7 +100,15 @@ export function quotaTaken({ status }: Instance): Amounts {
 
 export const instanceKind: KindRow<Instance> = {
   // Asked for by its controller, which knows the Flavor, and had from the placement on.
-  quota: { has: quotaTaken },
+  quota: {
+    has: quotaTaken,
+    needsBy: ({ spec }, { flavors }) => {
+      const flavor = flavors.find(undefined, spec.flavorRef.name)
+      return flavor && quotaOf(flavor.spec)
+    },
+    // Said in the run in which it is let in; whatever it lacks before that takes it back.
+    isPromised: ({ status }) => !status?.flavor && isConditionTrue(status?.conditions, 'Admitted'),
+  },
   references: { node, flavor, image, keyPair, network, port, serverGroup, volume },
   indexes: {
     /** `team/app=web` for each label. */

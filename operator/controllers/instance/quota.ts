@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a machine asks of its project's Quota: for itself before anything is made for it, and for a larger size before that is claimed.
+import { INSTANCE } from '../../../lib/api/kinds.ts'
 import type { Instance } from '../../../lib/api/types.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { askQuota, waitForQuota, type Refusal } from '../../quota/ask.ts'
@@ -13,9 +14,6 @@ import { setStage } from './stages.ts'
 
 type QuotaDeps = Pick<OperatorDeps, 'quotas'>
 
-/** The name of the Instances' controller, which is woken by it. */
-export const INSTANCE_CONTROLLER = 'instance'
-
 /** A machine that had a size once keeps its room, wherever it is placed next. */
 export function askForRoom(
   instance: Instance,
@@ -24,7 +22,7 @@ export function askForRoom(
   run: Pick<InstanceRun, 'now'>,
 ): Outcome | undefined {
   if (instance.status?.flavor) return undefined
-  const refusal = askQuota(quotas, INSTANCE_CONTROLLER, instance, quotaOf(now.size))
+  const refusal = askQuota(quotas, INSTANCE, instance, quotaOf(now.size))
   if (!refusal) return undefined
   const outcome = waitForQuota(refusal)
   setStage(instance, 'Admitted', outcome, run.now)
@@ -36,10 +34,10 @@ export function askForSize(instance: Instance, wish: MachineSize, { quotas }: Qu
   const { flavor } = instance.status ?? {}
   if (!flavor) return undefined
   const most = larger(quotaOf(flavor), quotaOf(wish.size))
-  return askQuota(quotas, INSTANCE_CONTROLLER, instance, most, 'the machine keeps its size')
+  return askQuota(quotas, INSTANCE, instance, most, 'the machine keeps its size')
 }
 
 /** Nothing more is wished for than what it has, or can be had: what was promised for that is others'. */
 export function keepSize(instance: Instance, { quotas }: QuotaDeps): void {
-  askQuota(quotas, INSTANCE_CONTROLLER, instance, quotaTaken(instance))
+  askQuota(quotas, INSTANCE, instance, quotaTaken(instance))
 }

@@ -8,7 +8,7 @@ import { boot } from './boot.ts'
 import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
 import { followPciDevices } from './pci-devices.ts'
 import { ensurePorts } from './ports.ts'
-import { askForRoom } from './quota.ts'
+import { askForRoom, keepSize } from './quota.ts'
 import { removeInstance } from './remove.ts'
 import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
@@ -39,6 +39,8 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   const admitted = await admit(instance, deps, run)
   setStage(instance, 'Admitted', admitted.ok ? true : admitted.outcome, run.now)
   if (!admitted.ok) {
+    // What lacks something has no room kept for it meanwhile.
+    if (!status.flavor) keepSize(instance, deps)
     // A placed machine goes on with what it was given; see docs/decisions/0014.
     return status.node === undefined ? admitted.outcome : boot(instance, { unresolved: admitted.outcome }, deps, run)
   }

@@ -58,9 +58,6 @@ function isRealised({ status, metadata }: SecurityGroup): boolean {
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation
 }
 
-/** The name of its controller, which is woken by it. */
-export const SECURITY_GROUP_CONTROLLER = 'security-group'
-
 /** What it counts for with so many rules. */
 export function amountsOf(securityGroupRules: number): Amounts {
   return { securityGroups: 1, securityGroupRules }

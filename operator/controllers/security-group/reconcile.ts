@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SECURITY_GROUP } from '../../../lib/api/kinds.ts'
 import type { SecurityGroup } from '../../../lib/api/types.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, type Outcome } from '../../../lib/outcome.ts'
@@ -8,7 +9,7 @@ import type { LogicalRule } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { ownerOf } from '../common/logical-owner.ts'
 import { askQuota, waitForQuota } from '../../quota/ask.ts'
-import { amountsOf, isStateful, SECURITY_GROUP_CONTROLLER } from './kind.ts'
+import { amountsOf, isStateful } from './kind.ts'
 import { logOf, resolveRules } from './rules.ts'
 
 export type SecurityGroupDeps = Pick<OperatorDeps, 'caches' | 'network' | 'quotas'>
@@ -47,7 +48,7 @@ function followRules(group: SecurityGroup, { quotas }: SecurityGroupDeps): Outco
   const wanted = group.spec.rules?.length ?? 0
   const had = quotas.project(namespace).has(uid).securityGroupRules ?? 0
   const instead = `the first ${had} of spec.rules are in force`
-  const refusal = askQuota(quotas, SECURITY_GROUP_CONTROLLER, group, amountsOf(wanted), instead)
+  const refusal = askQuota(quotas, SECURITY_GROUP, group, amountsOf(wanted), instead)
   if (refusal) status.rulesInForce = had
   else delete status.rulesInForce
   return refusal && waitForQuota(refusal)

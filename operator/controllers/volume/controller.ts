@@ -3,7 +3,6 @@ import { FINALIZER, VOLUME } from '../../../lib/api/kinds.ts'
 import type { Volume } from '../../../lib/api/types.ts'
 import type { ControllerDefinition } from '../../../lib/loop/controller.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { VOLUME_CONTROLLER } from './kind.ts'
 import { volumeReadiness } from './readiness.ts'
 import { reconcileVolume } from './reconcile.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
@@ -11,7 +10,7 @@ import { volumeSources, volumeWatches } from './wakes.ts'
 
 export function volumeController(deps: OperatorDeps, informers: OperatorInformers): ControllerDefinition<Volume> {
   return {
-    name: VOLUME_CONTROLLER,
+    name: 'volume',
     kind: VOLUME,
     finalizer: FINALIZER,
     watches: volumeWatches(deps, informers),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { VOLUME } from '../../../lib/api/kinds.ts'
 import type { StoragePool, Volume } from '../../../lib/api/types.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { askQuota, waitForQuota } from '../../quota/ask.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { amountsOf, VOLUME_CONTROLLER } from './kind.ts'
+import { amountsOf } from './kind.ts'
 import { roomOn, type RoomDeps } from './room.ts'
 import { POOL_FULL, whyFull } from './place.ts'
 import { grantedOf, isGrowing } from './granted-size.ts'
@@ -37,7 +38,7 @@ export function planGrowth(
   }
   const overQuota = askQuota(
     deps.quotas,
-    VOLUME_CONTROLLER,
+    VOLUME,
     volume,
     amountsOf(volume, sizeGiB),
     `the volume keeps its ${granted} GiB`,
@@ -60,5 +61,5 @@ export function planGrowth(
 /** Nothing more is wished for than what it has, or can be had: what was promised for that is others'. */
 function keepSize(volume: Volume, deps: RoomDeps & Pick<OperatorDeps, 'quotas'>): void {
   deps.volumePromises.withdraw(volume)
-  askQuota(deps.quotas, VOLUME_CONTROLLER, volume, amountsOf(volume, grantedOf(volume)))
+  askQuota(deps.quotas, VOLUME, volume, amountsOf(volume, grantedOf(volume)))
 }

@@ -2,6 +2,7 @@
 import type { Volume } from '../../../lib/api/types.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
 import { NOTHING, type Amounts } from '../../quota/amounts.ts'
+import { isLetIn } from '../../quota/quota-use.ts'
 import { grantedOf } from './granted-size.ts'
 
 const node: Reference<Volume, 'computeNodes'> = {
@@ -16,9 +17,6 @@ const pool: Reference<Volume, 'storagePools'> = {
   holds: () => true,
 }
 
-/** The name of its controller, which is woken by it. */
-export const VOLUME_CONTROLLER = 'volume'
-
 /** What it counts for with that size in all: as in Cinder also by type, where it names one. */
 export function amountsOf({ spec: { volumeTypeRef: type } }: Volume, gigabytes: number): Amounts {
   const ofType = type && { [`volumes.${type.name}`]: 1, [`gigabytes.${type.name}`]: gigabytes }
@@ -28,6 +26,10 @@ export function amountsOf({ spec: { volumeTypeRef: type } }: Volume, gigabytes: 
 export const volumeKind: KindRow<Volume> = {
   quota: {
     needs: (volume) => amountsOf(volume, volume.spec.sizeGiB),
+    isPromised: (volume) =>
+      volume.status?.node === undefined &&
+      volume.status?.observedGeneration === volume.metadata.generation &&
+      isLetIn(volume),
     // Without a place it asks anew with each run: its size may be another by now.
     has: (volume) => (volume.status?.node === undefined ? NOTHING : amountsOf(volume, grantedOf(volume))),
   },
