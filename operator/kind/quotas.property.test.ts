@@ -11,7 +11,7 @@ import { QuietCloud } from '../testing/quiet-cloud.ts'
 /** Each counts as one of its key; data, which others only name, and what nodes have. */
 const KINDS = ['keyPairs', 'serverGroups', 'addressGroups', 'volumes', 'instances'] as const
 type Counted = (typeof KINDS)[number]
-const LIMIT = 2
+const LIMIT = 1
 
 const NAMES = ['a', 'b', 'c', 'd'] as const
 const which = { kind: fc.constantFrom(...KINDS), name: fc.constantFrom(...NAMES) }
@@ -70,7 +70,7 @@ function check(c: QuietCloud): void {
 
 test('what is used is what exists, through creations, deletions, failures and leaders', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 24 }), async (steps) => {
       const c = await QuietCloud.furnished()
       c.make('quotas', 'main', { hard: Object.fromEntries(KINDS.map((kind) => [kind, LIMIT])) })
       await c.operator.rest()

@@ -2,8 +2,8 @@
 import type { KubeObject } from '../../lib/kube/object.ts'
 import type { Cache } from '../../lib/informer/cache.ts'
 import { found, missing, type Found } from './found.ts'
-import { waitUntilLetIn } from './let-in.ts'
 import { keyOf } from './references.ts'
+import { waitUntilLetIn } from './wait-until-let-in.ts'
 import { resourceKindOf, type Caches, type KindName, type Kinds, type NamedRef, type Reference } from './row.ts'
 
 /** Who else may use an object: named namespaces, or all with `*`; some kinds have `visibility` as well. */
