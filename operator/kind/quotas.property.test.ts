@@ -30,9 +30,9 @@ const step = fc.oneof(
 function make(c: QuietCloud, kind: Counted, name: string): void {
   const ref = { namespace: 'ns', name }
   if (c.operator.find(kind, ref)) return
-  if (kind !== 'instances') return c.make(kind, name)
   const [key, group] = [c.operator.find('keyPairs', ref), c.operator.find('serverGroups', ref)]
-  c.vm(name, { ...(key ? { keyPairRef: { name } } : {}), ...(group ? { serverGroupRef: { name } } : {}) })
+  if (kind !== 'instances') c.make(kind, name)
+  else c.vm(name, { ...(key ? { keyPairRef: { name } } : {}), ...(group ? { serverGroupRef: { name } } : {}) })
 }
 
 function remove(c: QuietCloud, kind: Counted, name: string): void {

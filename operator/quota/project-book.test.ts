@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { Amounts } from './amounts.ts'
 import { ProjectBook, type Asker, type Limit } from './project-book.ts'
 
 const limits = (amounts: Record<string, number>): ReadonlyMap<string, Limit> =>
