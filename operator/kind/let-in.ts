@@ -12,9 +12,12 @@ export function isKeptOut<T extends KubeObject>(use: QuotaUse<T> | undefined, ob
   return use?.has(object) === NOTHING && findQuotaWait(object) !== undefined
 }
 
-/** Whether the object may be used: `unseen` is data that was not asked for yet. */
+/**
+ * Whether the object may be used: `unseen` is data that was not asked for yet. Of a machine, which asks in the middle of its run, others
+ * look at what it has.
+ */
 export function entryOf<T extends KubeObject>(use: QuotaUse<T> | undefined, object: T): 'in' | 'unseen' | 'out' {
-  if (isKeptOut(use, object)) return 'out'
+  if (use?.needs && isKeptOut(use, object)) return 'out'
   return use?.isData === true && !wasLookedAt(object) ? 'unseen' : 'in'
 }
 

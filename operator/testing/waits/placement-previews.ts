@@ -40,6 +40,17 @@ export const PLACEMENT_PREVIEW_ROWS: WaitRow[] = [
     },
   ]),
   {
+    ...{ reason: 'ReferenceOverQuota', where, next },
+    waits: async (c) => {
+      c.make('quotas', 'main', { hard: { serverGroups: 0 } })
+      await c.operator.rest()
+      c.make('serverGroups', 'other')
+      await c.operator.rest()
+      ask(c, { serverGroupRef: to })
+    },
+    ends: (c) => c.set('quotas', 'main', { hard: {} }),
+  },
+  {
     ...{ reason: 'InstanceNotFound', where, next },
     waits: (c) => c.make('placementPreviews', 'where', { instanceRef: to }),
     ends: (c) => c.vm('other'),
