@@ -886,11 +886,11 @@ export const SAMPLES: Record<string, Sample[]> = {
   ],
   Quota: [
     {
-      spec: { hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100 } },
+      spec: { hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100, serverGroupMembers: 5 } },
       status: {
         ...COMMON,
         state: 'ACTIVE',
-        hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100 },
+        hard: { instances: 10, cores: 20, ram: 51_200, 'gigabytes.fast': 100, serverGroupMembers: 5 },
         used: { instances: 2, cores: 4, ram: 8192 },
         reserved: { instances: 1, cores: 2, ram: 4096 },
       },

@@ -9,6 +9,7 @@ import { QuietCloud } from '../testing/quiet-cloud.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { limitsOf } from './follow-quotas.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
+import { findGroup } from '../quota/amounts.ts'
 import { resourceKindOf, type KindName } from './row.ts'
 import { done } from '../../lib/outcome.ts'
 import { findUse, withQuota } from './with-quota.ts'
@@ -37,9 +38,14 @@ test('each key that objects count by may stand in a Quota', () => {
     const object = { metadata: { name: 'x' }, spec: sample?.spec } as KubeObject
     return Object.keys(use?.needs?.(object) ?? {})
   })
-  const all = [...keys, ...Object.keys(quotaOf({ vcpus: 1, memoryMiB: 1 }))]
+  const machine = { metadata: { name: 'x' }, spec: { serverGroupRef: { name: 'web' } } } as Instance
+  const all = [...keys, ...Object.keys(quotaOf(machine, { vcpus: 1, memoryMiB: 1 }))]
   expect(all.length).toBeGreaterThan(20)
-  expect(all.filter((key) => !known.has(key) && !/^(volumes|gigabytes)\./.test(key))).toEqual([])
+  expect(
+    all
+      .map((key) => findGroup(key)?.bound ?? key)
+      .filter((key) => !known.has(key) && !/^(volumes|gigabytes)\./.test(key)),
+  ).toEqual([])
 })
 
 describe('what a project has', () => {

@@ -45,3 +45,15 @@ export function addTo(totals: Map<string, number>, amounts: Amounts, sign: 1 | -
     else totals.set(key, sum)
   }
 }
+
+const MEMBERS = 'serverGroupMembers'
+
+/** The key by which members of one ServerGroup are counted, each group by itself. */
+export function membersKey(group: string): string {
+  return `${MEMBERS}.${group}`
+}
+
+/** Of such a key: the key that a Quota bounds each group by, and the group. */
+export function findGroup(key: string): { bound: string; group: string } | undefined {
+  return key.startsWith(`${MEMBERS}.`) ? { bound: MEMBERS, group: key.slice(MEMBERS.length + 1) } : undefined
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { keyOfObject, type KubeObject, type ResourceKind } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
-import type { Amounts } from './amounts.ts'
+import { findGroup, type Amounts } from './amounts.ts'
 import type { Shortage } from './project-book.ts'
 import type { QuotaBook } from './quota-book.ts'
 import { QUOTA_EXCEEDED } from './quota-use.ts'
@@ -38,5 +38,7 @@ export function describeShortage({ key, limit, used, asked, behind }: Shortage, 
     ? `${behind.kind} ${behind.key} came first and waits for ${behind.asked}, and this needs ${asked}`
     : `and this needs ${asked}`
   const help = behind ? `Delete ${behind.key} or what else` : 'Delete what'
-  return `${limit.by} allows ${limit.amount} ${key}: ${taken}, ${why}; ${instead}. ${help} is not needed, or have the quota raised`
+  const group = findGroup(key)
+  const what = group ? `${group.bound} in each ServerGroup, such as ${group.group}` : key
+  return `${limit.by} allows ${limit.amount} ${what}: ${taken}, ${why}; ${instead}. ${help} is not needed, or have the quota raised`
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectKey } from '../../lib/kube/object.ts'
-import { addTo, covers, lackOf, larger, NOTHING, type Amounts } from './amounts.ts'
+import { addTo, covers, findGroup, lackOf, larger, NOTHING, type Amounts } from './amounts.ts'
 
 /** One that wants something of its project's Quota. */
 export interface Asker {
@@ -140,7 +140,7 @@ export class ProjectBook {
     const kept = this.#woken.get(uid) ?? NOTHING
     for (const key in asked) {
       const amount = asked[key] ?? 0
-      const limit = this.#limits.get(key)
+      const limit = this.#limitOf(key)
       if (!limit || amount <= (own[key] ?? 0)) continue
       const used = this.#takenOf(key) - (own[key] ?? 0) - (kept[key] ?? 0) + (others[key] ?? 0)
       if (used + amount > limit.amount) return { key, limit, used, asked: amount }
@@ -178,7 +178,7 @@ export class ProjectBook {
       const [first] = line.values()
       if (!first || first.ticket >= ticket || !this.#canEverFit(first)) continue
       for (const key of this.#listShort(first)) {
-        const limit = this.#limits.get(key)
+        const limit = this.#limitOf(key)
         const amount = asked[key] ?? 0
         if (!limit || amount <= (own[key] ?? 0)) continue
         const behind = { uid: first.uid, kind: first.kind, key: first.key, asked: first.asked[key] ?? 0 }
@@ -274,7 +274,7 @@ export class ProjectBook {
 
   #listShort({ uid, asked }: Waiting): string[] {
     return Object.entries(lackOf(asked, this.has(uid))).flatMap(([key, more]) => {
-      const limit = this.#limits.get(key)
+      const limit = this.#limitOf(key)
       return limit && this.#takenOf(key) + more > limit.amount ? [key] : []
     })
   }
@@ -283,8 +283,12 @@ export class ProjectBook {
   #canEverFit({ uid, asked }: Waiting): boolean {
     const has = this.has(uid)
     return Object.entries(asked).every(
-      ([key, amount]) => amount <= (has[key] ?? 0) || amount <= (this.#limits.get(key)?.amount ?? Infinity),
+      ([key, amount]) => amount <= (has[key] ?? 0) || amount <= (this.#limitOf(key)?.amount ?? Infinity),
     )
+  }
+
+  #limitOf(key: string): Limit | undefined {
+    return this.#limits.get(findGroup(key)?.bound ?? key)
   }
 
   #takenOf(key: string): number {

@@ -10,7 +10,7 @@ export interface QuotaSchema {
  */
 export interface QuotaSpec {
   /**
-   * The most that the namespace may have, by key; what is not named is bounded by spec.defaultQuota of the Cloud, or not at all. instances, cores, ram, keyPairs, serverGroups, serverGroupMembers, volumes, gigabytes (GiB), volumes.TYPE and gigabytes.TYPE of one VolumeType, snapshots, backups, backupGigabytes, networks, subnets, subnetPools, addressScopes, ports, trunks, routers, floatingIPs, securityGroups, securityGroupRules, addressGroups, firewallGroups, firewallPolicies, loadBalancers, qosPolicies, vpnServices, vpnConnections, images, imageBytes; ram is in MiB. *live*
+   * The most that the namespace may have, by key; what is not named is bounded by spec.defaultQuota of the Cloud, or not at all. instances, cores, ram, keyPairs, serverGroups, serverGroupMembers, volumes, gigabytes (GiB), volumes.TYPE and gigabytes.TYPE of one VolumeType, snapshots, backups, backupGigabytes, networks, subnets, subnetPools, addressScopes, ports, trunks, routers, floatingIPs, securityGroups, securityGroupRules, addressGroups, firewallGroups, firewallPolicies, loadBalancers, qosPolicies, vpnServices, vpnConnections, images, imageBytes; ram is in MiB, and serverGroupMembers are those of each ServerGroup. *live*
    */
   hard: {
     /**

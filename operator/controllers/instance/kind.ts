@@ -2,7 +2,7 @@
 import type { Instance } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
-import { larger, NOTHING, type Amounts } from '../../quota/amounts.ts'
+import { larger, membersKey, NOTHING, type Amounts } from '../../quota/amounts.ts'
 import { keyOf, targetKeysOf } from '../../kind/references.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 import { macKey } from '../port/address-keys.ts'
@@ -86,25 +86,27 @@ export const volume: Reference<Instance, 'volumes'> = {
   isKept: wasPlaced,
 }
 
-/** What a machine of that size counts for; `ram` in MiB, as in Nova. */
-export function quotaOf({ vcpus, memoryMiB }: { vcpus: number; memoryMiB: number }): Amounts {
-  return { instances: 1, cores: vcpus, ram: memoryMiB }
+/** What the machine counts for with that size; `ram` in MiB, as in Nova. */
+export function quotaOf({ spec }: Instance, { vcpus, memoryMiB }: { vcpus: number; memoryMiB: number }): Amounts {
+  const member = spec.serverGroupRef && { [membersKey(spec.serverGroupRef.name)]: 1 }
+  return { instances: 1, cores: vcpus, ram: memoryMiB, ...member }
 }
 
 /** Of the size that it has and, until it has that, the one that it gets. */
-export function quotaTaken({ status }: Instance): Amounts {
-  const { flavor, nextFlavor } = status ?? {}
+export function quotaTaken(instance: Instance): Amounts {
+  const { flavor, nextFlavor } = instance.status ?? {}
   if (!flavor) return NOTHING
-  return nextFlavor ? larger(quotaOf(flavor), quotaOf(nextFlavor)) : quotaOf(flavor)
+  const now = quotaOf(instance, flavor)
+  return nextFlavor ? larger(now, quotaOf(instance, nextFlavor)) : now
 }
 
 export const instanceKind: KindRow<Instance> = {
   // Asked for by its controller, which knows the Flavor, and had from the placement on.
   quota: {
     has: quotaTaken,
-    needsBy: ({ spec }, { flavors }) => {
-      const flavor = flavors.find(undefined, spec.flavorRef.name)
-      return flavor && quotaOf(flavor.spec)
+    needsBy: (instance, { flavors }) => {
+      const flavor = flavors.find(undefined, instance.spec.flavorRef.name)
+      return flavor && quotaOf(instance, flavor.spec)
     },
     // Said in the run in which it is let in; whatever it lacks before that takes it back.
     isPromised: ({ status }) => !status?.flavor && isConditionTrue(status?.conditions, 'Admitted'),

@@ -22,7 +22,7 @@ export function askForRoom(
   run: Pick<InstanceRun, 'now'>,
 ): Outcome | undefined {
   if (instance.status?.flavor) return undefined
-  const refusal = askQuota(quotas, INSTANCE, instance, quotaOf(now.size))
+  const refusal = askQuota(quotas, INSTANCE, instance, quotaOf(instance, now.size))
   if (!refusal) return undefined
   const outcome = waitForQuota(refusal)
   setStage(instance, 'Admitted', outcome, run.now)
@@ -33,7 +33,7 @@ export function askForRoom(
 export function askForSize(instance: Instance, wish: MachineSize, { quotas }: QuotaDeps): Refusal | undefined {
   const { flavor } = instance.status ?? {}
   if (!flavor) return undefined
-  const most = larger(quotaOf(flavor), quotaOf(wish.size))
+  const most = larger(quotaOf(instance, flavor), quotaOf(instance, wish.size))
   return askQuota(quotas, INSTANCE, instance, most, 'the machine keeps its size')
 }
 

@@ -58,7 +58,7 @@ export async function resolveQuestion(
     const request = toRequest(instance, parts, false, { caches: deps.caches, scheduler: trial })
     attempts.push({ request, policy: by.policy })
   }
-  const needs = { ...quotaOf(admitted.object.now.size), ...(missing > 0 ? { ports: missing } : {}) }
+  const needs = { ...quotaOf(instance, admitted.object.now.size), ...(missing > 0 ? { ports: missing } : {}) }
   return found({ uid, attempts, needs, project })
 }
 
@@ -85,6 +85,6 @@ function findMachine(preview: PlacementPreview, { caches }: Pick<InstanceDeps, '
 function sizesOf(instance: Instance, { now, wish }: Admitted, project: Question['project']): MachineSize[] {
   const { flavor } = instance.status ?? {}
   if (wish?.ok !== true || !flavor) return [now]
-  const most = larger(quotaOf(flavor), quotaOf(wish.size))
+  const most = larger(quotaOf(instance, flavor), quotaOf(instance, wish.size))
   return project.lacks(instance.metadata.uid, most) ? [now] : [wish, now]
 }

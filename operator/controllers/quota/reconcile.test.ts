@@ -43,3 +43,11 @@ test('one that is below what there is is Ready, and says so', () => {
     message: expect.stringContaining('5 cores of 4'),
   })
 })
+
+test('of members it shows those of the ServerGroup that has most', () => {
+  const { it, deps } = reconciled(1)
+  deps.quotas.store('ns', 'b', { 'serverGroupMembers.web': 2 })
+  deps.quotas.store('ns', 'c', { 'serverGroupMembers.db': 3 })
+  reconcileQuota(it, deps)
+  expect(it.status?.used).toEqual({ cores: 1, ports: 1, serverGroupMembers: 3 })
+})

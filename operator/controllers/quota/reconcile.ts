@@ -4,6 +4,7 @@ import type { Readiness } from '../../../lib/conditions.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { readinessOf } from '../../../lib/loop/readiness.ts'
 import type { RunResult } from '../../../lib/loop/controller.ts'
+import { findGroup } from '../../quota/amounts.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 
 /** Says what the namespace has, and what it may have. The limits themselves hold as soon as the Quota is there. */
@@ -12,8 +13,8 @@ export function reconcileQuota(quota: Quota, { quotas }: Pick<OperatorDeps, 'quo
   const status = (quota.status ??= {})
   status.state = 'ACTIVE'
   status.hard = toSorted([...project.limits].map(([key, { amount }]) => [key, amount]))
-  status.used = toSorted(project.used)
-  const reserved = toSorted(project.reserved)
+  status.used = toSorted(ofLargestGroup(project.used))
+  const reserved = toSorted(ofLargestGroup(project.reserved))
   if (Object.keys(reserved).length > 0) status.reserved = reserved
   else delete status.reserved
   return done
@@ -31,6 +32,16 @@ export function quotaReadiness(quota: Quota, result: RunResult): Readiness {
     reason: 'OverQuota',
     message: `the namespace has more than it may: ${list}; it keeps that, and gets no more of these until it has less`,
   }
+}
+
+/** Members are bounded in each ServerGroup: shown are those of the largest. */
+function ofLargestGroup(amounts: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const shown = new Map<string, number>()
+  for (const [key, amount] of amounts) {
+    const bound = findGroup(key)?.bound ?? key
+    shown.set(bound, Math.max(shown.get(bound) ?? 0, amount))
+  }
+  return shown
 }
 
 /** In the order of their keys, so that the same amounts are the same text. */

@@ -195,6 +195,21 @@ export const QUOTA_ROWS: WaitRow[] = [
   },
   {
     reason: 'QuotaExceeded',
+    by: 'members of its group',
+    where: vm,
+    waits: async (c) => {
+      allow(c, { serverGroupMembers: 1 })
+      for (const name of ['web', 'db']) {
+        c.make('serverGroups', name, { policy: 'soft-affinity' })
+        c.vm(`first-${name}`, { serverGroupRef: { name } })
+        await c.operator.rest()
+      }
+      c.vm('vm', { serverGroupRef: { name: 'web' } })
+    },
+    ends: (c) => c.operator.remove('instances', ns('first-web')),
+  },
+  {
+    reason: 'QuotaExceeded',
     by: 'rules',
     where: group,
     waits: async (c) => {
