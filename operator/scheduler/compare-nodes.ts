@@ -3,10 +3,10 @@
 import { clip } from './explanation.ts'
 import { whyRefused, type Filter } from './filters/filter.ts'
 import type { PlacementRequest } from './filters/request.ts'
-import { judge, tally } from './judge.ts'
+import { Judgement } from './judgement.ts'
 import type { NodeTable } from './nodes/node-table.ts'
-import { listBest } from './pick-best.ts'
 import type { Policy } from './policy.ts'
+import { Ranking } from './ranking.ts'
 
 /** A node that passes has a total and weights, in thousandths; one that does not has refusals. */
 export interface NodeVerdict {
@@ -25,16 +25,17 @@ export function compareNodes(
   { filters, weighers }: Policy,
   most: number,
 ): NodeVerdict[] {
-  const first = new Uint8Array(table.length)
-  const passed = new Int32Array(table.length)
-  judge(table, request, filters, first)
-  const { count } = tally(table, first, passed, filters.length)
-  const best = listBest(table, { passed, count }, request, weighers, most).map(({ row, total, weights }) => ({
+  table.arrange()
+  const judgement = new Judgement(table)
+  judgement.judge(request, filters)
+  const ranking = new Ranking(table, judgement)
+  ranking.rank(request, weighers)
+  const best = ranking.list(request.uid, most).map(({ row, total, weights }) => ({
     node: nameOf(table, row),
     score: toThousandths(total),
     weights: weights.map(({ name, weight }) => ({ name, weight: toThousandths(weight) })),
   }))
-  return [...best, ...listMisses(table, request, filters, first, most - best.length)]
+  return [...best, ...listMisses(table, request, filters, judgement.first, most - best.length)]
 }
 
 function listMisses(
@@ -45,10 +46,9 @@ function listMisses(
   most: number,
 ): NodeVerdict[] {
   if (most <= 0) return []
-  const { ranks } = table
   const depthOf = (row: number) => first[row] ?? 0
-  const refused = [...first.keys()].filter((row) => depthOf(row) < filters.length)
-  refused.sort((a, b) => depthOf(b) - depthOf(a) || (ranks[a] ?? 0) - (ranks[b] ?? 0))
+  const refused = Array.from({ length: table.length }, (_, row) => row).filter((row) => depthOf(row) < filters.length)
+  refused.sort((a, b) => depthOf(b) - depthOf(a) || a - b)
   return refused
     .slice(0, most)
     .map((row) => ({ node: nameOf(table, row), refusedBy: listRefusals(table, request, filters, row) }))

@@ -19,12 +19,6 @@ export interface Explanation {
   filters: FilterCount[]
 }
 
-/** By the depth of each filter: how many nodes it was the first to refuse, and the row of the one among them that sorts first. */
-export interface Refusals {
-  refused: Int32Array
-  examples: Int32Array
-}
-
 const NEAREST_MISSES = 3
 /** Of filters: those that nodes got furthest through. */
 const MOST_SHOWN = 9
@@ -33,17 +27,22 @@ const EXAMPLE_LENGTH = 160
 /**
  * Filters that refused, with counts; only the three that nodes got furthest through (the nearest misses) carry an example. Bounds
  * the whole to well below 1 KiB with any number of nodes.
+ * @param refused how many nodes each was the first to refuse, by its depth
+ * @param exampleOf of a depth: one of these nodes, and why
  */
 export function explainRefusals(
-  { refused, examples }: Refusals,
-  exampleOf: (depth: number, row: number) => { name: string; text: string },
+  filters: readonly { name: string }[],
+  refused: Int32Array,
+  exampleOf: (depth: number) => string,
 ): FilterCount[] {
-  const all = [...refused.keys()].filter((depth) => refused[depth] !== 0).reverse()
-  const deepestFirst = all.slice(0, MOST_SHOWN)
-  return deepestFirst.map((depth, i) => {
-    const { name, text } = exampleOf(depth, examples[depth] ?? 0)
-    return { name, refused: refused[depth] ?? 0, example: i < NEAREST_MISSES ? clip(text) : '' }
-  })
+  const shown: FilterCount[] = []
+  for (let depth = filters.length - 1; depth >= 0 && shown.length < MOST_SHOWN; depth--) {
+    const count = refused[depth] ?? 0
+    if (count === 0) continue
+    const example = shown.length < NEAREST_MISSES ? clip(exampleOf(depth)) : ''
+    shown.push({ name: filters[depth]?.name ?? '', refused: count, example })
+  }
+  return shown
 }
 
 /** To what one node may say. */

@@ -11,6 +11,8 @@ export interface Policy {
   filters: readonly Filter[]
   weighers: readonly Weigher[]
   settings: FilterSettings
+  /** One of them, written by an administrator, may look at the machine's UID: no two machines are equal to it. */
+  asksForUid?: boolean
 }
 
 /**

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import { fitsIn, type Amounts } from './nodes/amounts.ts'
 import { GroupTable } from './groups/group-table.ts'
-import { chooseNode, type Choice } from './choose.ts'
+import type { Choice } from './decision.ts'
 import { compareNodes, type NodeVerdict } from './compare-nodes.ts'
+import { Decisions } from './decisions.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
 import { DEFAULT_SETTINGS } from './filters/settings.ts'
@@ -34,6 +36,7 @@ export type Trial = Pick<Scheduler, 'place' | 'forget' | 'findClaim' | 'compare'
  */
 export class Scheduler {
   readonly #table: NodeTable
+  readonly #decisions: Decisions
   readonly #policy: Policy
   readonly #groups: GroupTable
   /** Which nodes have which image. */
@@ -43,6 +46,7 @@ export class Scheduler {
 
   constructor(options: { ratios?: AllocationRatios; policy?: Policy } = {}, from?: Scheduler) {
     this.#table = from ? from.#table.copy() : new NodeTable(options.ratios)
+    this.#decisions = new Decisions(this.#table)
     this.images = from ? from.images.over(this.#table) : new ImageTable(this.#table)
     this.#groups = from ? from.#groups.copy() : new GroupTable()
     this.#policy = (from ? from.#policy : options.policy) ?? DEFAULT_POLICY
@@ -58,6 +62,11 @@ export class Scheduler {
     return this.#table
   }
 
+  /** How often all nodes were looked at: machines that are equal share it. */
+  get passes(): number {
+    return this.#decisions.passes
+  }
+
   putNode(facts: NodeFacts): void {
     this.#table.put(facts)
   }
@@ -70,7 +79,7 @@ export class Scheduler {
   place(request: PlacementRequest, policy = this.#policy): Choice {
     // A machine's second attempt must not compete with its own first.
     this.forget(request.uid)
-    const choice = chooseNode(this.#table, this.#resolve(request, policy), policy)
+    const choice = this.#decisions.choose(this.#resolve(request, policy), policy)
     if (choice.ok) {
       this.#replace(request.uid, [
         { node: choice.node, amounts: request.amounts, isBuilding: true, ...inGroup(request.group?.key) },
@@ -122,7 +131,8 @@ export class Scheduler {
     const assumed = this.#assumed.get(uid)
     if (assumed !== undefined && stored.length === 0) return
     this.#assumed.delete(uid)
-    this.#replace(uid, stored)
+    // Most often it is what was assumed, and no node changes.
+    if (!isDeepStrictEqual(this.#claims.get(uid), stored)) this.#replace(uid, stored)
   }
 
   /** The machine is gone, or its placement could not be written. */
@@ -130,6 +140,9 @@ export class Scheduler {
     this.#assumed.delete(uid)
     this.#replace(uid, [])
   }
+
+  /** Of a ServerGroup. The map changes with the next claim: read it, never keep it. */
+  membersOn = (group: string): ReadonlyMap<string, number> => this.#groups.membersOn(group)
 
   findClaim(uid: string): Claim | undefined {
     return this.#claims.get(uid)
@@ -142,7 +155,7 @@ export class Scheduler {
     if (!group && !imageRows && settings === DEFAULT_SETTINGS) return request
     return {
       ...{ ...request, settings },
-      ...(group ? { group: { ...group, membersOn: this.#groups.membersOn(group.key) } } : {}),
+      ...(group ? { group: { ...group, membersOn: this.membersOn(group.key) } } : {}),
       ...(imageRows ? { imageRows } : {}),
     }
   }

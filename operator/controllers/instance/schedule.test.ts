@@ -210,3 +210,13 @@ test('a closed node gets nothing new', async () => {
   await step(w, i)
   expect(i.status?.node).toBe('c2')
 })
+
+test('equal machines that come together share one pass over the nodes', async () => {
+  const w = machineWorld()
+  for (let i = 0; i < 6; i++) {
+    const vm = bare()
+    Object.assign(vm.metadata, { name: `vm-${i}`, uid: `uid-${i}` })
+    expect(await step(w, vm)).toMatchObject({ kind: 'saved' })
+  }
+  expect(w.deps.scheduler.passes).toBe(1)
+})

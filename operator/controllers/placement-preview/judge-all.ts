@@ -2,7 +2,7 @@
 import type { PlacementPreview } from '../../../lib/api/types.ts'
 import { describeShortage } from '../../quota/ask.ts'
 import { lackOf, NOTHING, sum } from '../../quota/amounts.ts'
-import type { Choice } from '../../scheduler/choose.ts'
+import type { Choice } from '../../scheduler/decision.ts'
 import type { NodeVerdict } from '../../scheduler/compare-nodes.ts'
 import type { Trial } from '../../scheduler/scheduler.ts'
 import { toStatus } from '../instance/schedule.ts'

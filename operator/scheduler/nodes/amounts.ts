@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { guestOverheadMiB } from '../../../lib/node-room.ts'
-import { addBandwidth, isWithin, largerBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
-import { addPciDevices, hasNoMoreDevices, largerPciDevices, subtractPciDevices, type PciClaims } from './pci-devices.ts'
+import { isWithin, largerBandwidth, type Bandwidth } from './bandwidth.ts'
+import { hasNoMoreDevices, largerPciDevices, type PciClaims } from './pci-devices.ts'
 
 /** What a machine's Ports take from a node, of its physical networks. */
 export interface PortAmounts {
@@ -32,20 +32,6 @@ export function amountsOf(flavor: FlavorSize): Amounts {
     vcpus: flavor.vcpus,
     memoryMiB: flavor.memoryMiB + guestOverheadMiB(flavor),
     diskGiB: flavor.rootDiskGiB + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
-  }
-}
-
-export function addAmounts(a: Amounts, b: Amounts): Amounts {
-  return {
-    ...{ vcpus: a.vcpus + b.vcpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskGiB: a.diskGiB + b.diskGiB },
-    ...toPortAmounts(addBandwidth(a.bandwidth, b.bandwidth), addPciDevices(a.pciDevices, b.pciDevices)),
-  }
-}
-
-export function subtractAmounts(a: Amounts, b: Amounts): Amounts {
-  return {
-    ...{ vcpus: a.vcpus - b.vcpus, memoryMiB: a.memoryMiB - b.memoryMiB, diskGiB: a.diskGiB - b.diskGiB },
-    ...toPortAmounts(subtractBandwidth(a.bandwidth, b.bandwidth), subtractPciDevices(a.pciDevices, b.pciDevices)),
   }
 }
 

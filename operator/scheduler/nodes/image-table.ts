@@ -35,12 +35,14 @@ export class ImageTable {
     const row = this.#table.rowOf(node)
     const known = this.#columns.get(image)
     if (known && row !== undefined && row < known.rows.length) known.rows[row] = isThere ? 1 : 0
+    this.#table.touch(node)
   }
 
   /** Undefined: no node has it. The column changes with the next report: read it, never keep it. */
   rowsOf(image: string): Float64Array | undefined {
     const nodes = this.#nodes.get(image)
     if (!nodes) return undefined
+    this.#table.arrange()
     const { rowsVersion, length } = this.#table
     const known = this.#columns.get(image)
     if (known?.version === rowsVersion) return known.rows

@@ -11,6 +11,12 @@ export class NodeClasses {
     { key: '', facts: { up: false }, nodes: 1 },
   ]
   readonly #free: number[] = []
+  #version = 0
+
+  /** Another one each time that a number gets another class. */
+  get version(): number {
+    return this.#version
+  }
 
   /** Another one with the same classes, by the same numbers. */
   copy(): NodeClasses {
@@ -18,6 +24,7 @@ export class NodeClasses {
     for (const [key, id] of this.#byKey) copy.#byKey.set(key, id)
     copy.#classes.splice(0, Infinity, ...this.#classes.map((one) => ({ ...one })))
     copy.#free.push(...this.#free)
+    copy.#version = this.#version
     return copy
   }
 
@@ -42,6 +49,7 @@ export class NodeClasses {
       found.nodes++
       return known
     }
+    this.#version++
     const id = this.#free.pop() ?? this.#classes.length
     this.#classes[id] = { key, facts: shared, nodes: 1 }
     this.#byKey.set(key, id)

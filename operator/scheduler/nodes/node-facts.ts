@@ -46,6 +46,8 @@ export interface NodeFacts extends SharedFacts {
 
 /** A node with what its machines use, as filters see it. The object may be reused for the next node: read it, never keep it. */
 export interface NodeRow extends SharedFacts {
+  /** Another one after each change. */
+  readonly revision: number
   readonly name: string
   readonly bandwidth: Bandwidth | undefined
   readonly usedBandwidth: Bandwidth | undefined

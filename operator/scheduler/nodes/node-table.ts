@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Aggregate } from './aggregate.ts'
 import { ratiosOf } from './aggregate-ratios.ts'
-import { addAmounts, subtractAmounts, type Amounts } from './amounts.ts'
-import type { Bandwidth } from './bandwidth.ts'
+import type { Amounts } from './amounts.ts'
+import { addBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
+import { ChangeLog } from './change-log.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
 import { DEFAULT_RATIOS, type AllocationRatios, type NodeFacts, type NodeRow } from './node-facts.ts'
-import type { PciClaims, PciSupplies } from './pci-devices.ts'
-import { hashOf } from './tie-break.ts'
+import { addPciDevices, subtractPciDevices, type PciClaims, type PciSupplies } from './pci-devices.ts'
 
 /**
  * Numbers of all nodes, a column each: what a machine more may have of them. Rows without a node have infinite room, and NO_CLASS keeps
@@ -30,9 +30,17 @@ export interface Columns {
 
 interface Row {
   facts: NodeFacts | undefined
+  /** While it has facts. */
+  view: NodeRow | undefined
   /** By its aggregates. */
   ratios: AllocationRatios
-  use: Amounts
+  /** Counts its changes. */
+  revision: number
+  vcpus: number
+  memoryMiB: number
+  diskGiB: number
+  bandwidth: Bandwidth | undefined
+  pciDevices: PciClaims | undefined
   instances: number
   ioOps: number
   failedBuilds: number
@@ -47,21 +55,21 @@ export interface Use {
 
 /**
  * All nodes, one row each. What decisions read stands in typed arrays, so that a pass over thousands of nodes touches little memory, and is
- * brought up to date by what changes. A node without facts that carries claims keeps its row, so that no claim is ever lost.
+ * brought up to date by what changes. A node without facts that carries claims keeps its row, so that no claim is ever lost. For decisions,
+ * rows are in the order of their names, so that it is the same in whatever order nodes came.
  */
 export class NodeTable {
   readonly #ratios: AllocationRatios
   readonly #byName = new Map<string, number>()
-  readonly #rows: (Row | undefined)[] = []
-  readonly #free: number[] = []
+  #rows: (Row | undefined)[] = []
   classes = new NodeClasses()
+  readonly changes = new ChangeLog()
   columns: Columns = makeColumns(16)
   /** The class of each row. */
   classOf = new Int32Array(16)
-  /** A number for each name, for choices between equals. */
-  hashes = new Uint32Array(16)
-  #ranks: Int32Array | undefined
+  #isArranged = true
   #nodes = 0
+  #failing = 0
   #rowsVersion = 0
 
   constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
@@ -70,15 +78,15 @@ export class NodeTable {
 
   /** Another one with the same nodes and uses in the same rows, which goes its own way. */
   copy(): NodeTable {
+    this.arrange()
     const copy = new NodeTable(this.#ratios)
     for (const [name, at] of this.#byName) copy.#byName.set(name, at)
-    for (const row of this.#rows) copy.#rows.push(row && { ...row })
-    copy.#free.push(...this.#free)
+    copy.#rows = this.#rows.map((row) => row && copyOf(row, this.#ratios))
     copy.classes = this.classes.copy()
     for (const name of COLUMN_NAMES) copy.columns[name] = this.columns[name].slice()
     copy.classOf = this.classOf.slice()
-    copy.hashes = this.hashes.slice()
     copy.#nodes = this.#nodes
+    copy.#failing = this.#failing
     copy.#rowsVersion = this.#rowsVersion
     return copy
   }
@@ -91,6 +99,11 @@ export class NodeTable {
   /** Rows, empty ones included. */
   get length(): number {
     return this.#rows.length
+  }
+
+  /** Nodes that refused a machine and have not started one since. */
+  get failing(): number {
+    return this.#failing
   }
 
   /** Another one each time that a row gets another name. */
@@ -109,6 +122,7 @@ export class NodeTable {
     if (row.facts) this.classes.leave(this.classOf[at] ?? NO_CLASS)
     else this.#nodes++
     row.facts = facts
+    row.view = new RowView(facts, row, this.#ratios)
     row.ratios = ratiosOf(facts.aggregates, this.#ratios)
     this.classOf[at] = this.classes.enter(facts)
     this.#show(at)
@@ -122,6 +136,7 @@ export class NodeTable {
     this.classes.leave(this.classOf[at] ?? NO_CLASS)
     this.#nodes--
     row.facts = undefined
+    row.view = undefined
     this.classOf[at] = NO_CLASS
     this.#show(at)
     this.#dropIfEmpty(name, at)
@@ -130,7 +145,11 @@ export class NodeTable {
   addUse(name: string, { amounts, isBuilding }: Use): void {
     const at = this.#ensureRow(name)
     const row = this.#at(at)
-    row.use = addAmounts(row.use, amounts)
+    row.vcpus += amounts.vcpus
+    row.memoryMiB += amounts.memoryMiB
+    row.diskGiB += amounts.diskGiB
+    if (amounts.bandwidth) row.bandwidth = addBandwidth(row.bandwidth, amounts.bandwidth)
+    if (amounts.pciDevices) row.pciDevices = addPciDevices(row.pciDevices, amounts.pciDevices)
     row.instances++
     if (isBuilding === true) row.ioOps++
     this.#show(at)
@@ -141,7 +160,9 @@ export class NodeTable {
     const at = this.#byName.get(name)
     if (at === undefined) return
     const row = this.#at(at)
+    if (row.failedBuilds > 0) this.#failing--
     row.failedBuilds = failed ? row.failedBuilds + 1 : 0
+    if (row.failedBuilds > 0) this.#failing++
     this.#show(at)
   }
 
@@ -149,7 +170,11 @@ export class NodeTable {
     const at = this.#byName.get(name)
     if (at === undefined) return
     const row = this.#at(at)
-    row.use = subtractAmounts(row.use, amounts)
+    row.vcpus -= amounts.vcpus
+    row.memoryMiB -= amounts.memoryMiB
+    row.diskGiB -= amounts.diskGiB
+    if (amounts.bandwidth) row.bandwidth = subtractBandwidth(row.bandwidth, amounts.bandwidth)
+    if (amounts.pciDevices) row.pciDevices = subtractPciDevices(row.pciDevices, amounts.pciDevices)
     row.instances--
     if (isBuilding === true) row.ioOps--
     this.#show(at)
@@ -162,8 +187,7 @@ export class NodeTable {
 
   /** Undefined when the row has no node with facts. */
   get(at: number): NodeRow | undefined {
-    const row = this.#rows[at]
-    return row?.facts && new RowView(row.facts, row, this.#ratios)
+    return this.#rows[at]?.view
   }
 
   /** All nodes with facts. */
@@ -176,15 +200,32 @@ export class NodeTable {
     return at === undefined ? undefined : this.get(at)
   }
 
-  /** The place of each row in the order of names. */
-  get ranks(): Int32Array {
-    if (this.#ranks) return this.#ranks
-    const ranks = new Int32Array(this.#rows.length)
+  /** What is known of the node beside the table has changed. */
+  touch(name: string): void {
+    const at = this.#byName.get(name)
+    if (at !== undefined) this.changes.note(at)
+  }
+
+  /** Before each decision: brings the rows into the order of their names, where nodes came or went. */
+  arrange(): void {
+    if (this.#isArranged) return
     // The order of code units, as comparisons of strings have it.
-    const sorted = [...this.#byName].sort(([a], [b]) => (a < b ? -1 : 1))
-    for (const [rank, [, at]] of sorted.entries()) ranks[at] = rank
-    this.#ranks = ranks
-    return ranks
+    const names = [...this.#byName.keys()].sort((a, b) => (a < b ? -1 : 1))
+    const before = names.map((name) => this.#byName.get(name) ?? 0)
+    const columns = makeColumns(this.classOf.length)
+    for (const name of COLUMN_NAMES) {
+      const [from, to] = [this.columns[name], columns[name]]
+      for (const [at, was] of before.entries()) to[at] = from[was] as number
+    }
+    this.columns = columns
+    this.classOf = Int32Array.from(
+      { length: this.classOf.length },
+      (_, at) => this.classOf[before[at] ?? -1] ?? NO_CLASS,
+    )
+    this.#rows = before.map((was) => this.#rows[was])
+    for (const [at, name] of names.entries()) this.#byName.set(name, at)
+    this.#isArranged = true
+    this.#rowsVersion++
   }
 
   #at(at: number): Row {
@@ -196,7 +237,10 @@ export class NodeTable {
   /** Runs for every claim that comes or goes, and therefore makes no objects. */
   #show(at: number): void {
     const { columns } = this
-    const { facts, ratios, use, instances, ioOps, failedBuilds } = this.#at(at)
+    const row = this.#at(at)
+    const { facts, ratios, instances, ioOps, failedBuilds } = row
+    row.revision++
+    this.changes.note(at)
     columns.instances[at] = instances
     columns.ioOps[at] = ioOps
     columns.failedBuilds[at] = failedBuilds
@@ -206,29 +250,30 @@ export class NodeTable {
     }
     const { vcpus, memoryMiB, diskGiB } = facts.capacity
     const perMachineMiB = facts.perMachineMiB ?? 0
-    const usedMemoryMiB = use.memoryMiB + instances * perMachineMiB
-    columns.vcpus[at] = vcpus * this.#ratios.vcpus - use.vcpus
+    const usedMemoryMiB = row.memoryMiB + instances * perMachineMiB
+    columns.vcpus[at] = vcpus * this.#ratios.vcpus - row.vcpus
     columns.memoryMiB[at] = memoryMiB * this.#ratios.memoryMiB - usedMemoryMiB
     columns.nextMemoryMiB[at] = memoryMiB * this.#ratios.memoryMiB - usedMemoryMiB - perMachineMiB
-    columns.diskGiB[at] = diskGiB * this.#ratios.diskGiB - use.diskGiB
-    columns.aggregateVcpus[at] = vcpus * ratios.vcpus - use.vcpus
+    columns.diskGiB[at] = diskGiB * this.#ratios.diskGiB - row.diskGiB
+    columns.aggregateVcpus[at] = vcpus * ratios.vcpus - row.vcpus
     columns.aggregateNextMemoryMiB[at] = memoryMiB * ratios.memoryMiB - usedMemoryMiB - perMachineMiB
-    columns.aggregateDiskGiB[at] = diskGiB * ratios.diskGiB - use.diskGiB
+    columns.aggregateDiskGiB[at] = diskGiB * ratios.diskGiB - row.diskGiB
   }
 
   #ensureRow(name: string): number {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
-    const at = this.#free.pop() ?? this.#rows.length
-    if (at >= this.classOf.length) this.#grow()
+    if (this.#rows.length >= this.classOf.length) this.arrange()
+    if (this.#rows.length >= this.classOf.length) this.#grow()
+    const at = this.#rows.length
     this.#rows[at] = {
-      ...{ facts: undefined, ratios: this.#ratios, use: { vcpus: 0, memoryMiB: 0, diskGiB: 0 } },
+      ...{ facts: undefined, view: undefined, ratios: this.#ratios, revision: 0 },
+      ...{ vcpus: 0, memoryMiB: 0, diskGiB: 0, bandwidth: undefined, pciDevices: undefined },
       ...{ instances: 0, ioOps: 0, failedBuilds: 0 },
     }
     this.classOf[at] = NO_CLASS
-    this.hashes[at] = hashOf(name)
     this.#byName.set(name, at)
-    this.#ranks = undefined
+    this.#isArranged = false
     this.#rowsVersion++
     return at
   }
@@ -238,19 +283,18 @@ export class NodeTable {
     const columns = makeColumns(size)
     for (const name of COLUMN_NAMES) columns[name].set(this.columns[name])
     this.columns = columns
-    const [classOf, hashes] = [new Int32Array(size), new Uint32Array(size)]
+    const classOf = new Int32Array(size)
     classOf.set(this.classOf)
-    hashes.set(this.hashes)
     this.classOf = classOf
-    this.hashes = hashes
   }
 
   #dropIfEmpty(name: string, at: number): void {
     const row = this.#at(at)
     if (row.facts !== undefined || row.instances > 0) return
+    if (row.failedBuilds > 0) this.#failing--
     this.#byName.delete(name)
-    this.#free.push(at)
-    this.#ranks = undefined
+    this.#rows[at] = undefined
+    this.#isArranged = false
     this.#rowsVersion++
   }
 }
@@ -263,6 +307,12 @@ const COLUMN_NAMES = [...ROOM_COLUMNS, ...(['instances', 'ioOps', 'failedBuilds'
 
 function makeColumns(size: number): Columns {
   return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new Float64Array(size)])) as unknown as Columns
+}
+
+function copyOf(row: Row, ratios: AllocationRatios): Row {
+  const copy = { ...row }
+  copy.view = row.facts && new RowView(row.facts, copy, ratios)
+  return copy
 }
 
 /** Shared by all rows that say nothing of it. */
@@ -279,6 +329,9 @@ class RowView implements NodeRow {
     this.#ratios = ratios
   }
 
+  get revision(): number {
+    return this.#row.revision
+  }
   get name(): string {
     return this.#facts.name
   }
@@ -310,13 +363,13 @@ class RowView implements NodeRow {
     return this.#facts.bandwidth
   }
   get usedBandwidth(): Bandwidth | undefined {
-    return this.#row.use.bandwidth
+    return this.#row.bandwidth
   }
   get pciDevices(): PciSupplies | undefined {
     return this.#facts.pciDevices
   }
   get usedPciDevices(): PciClaims | undefined {
-    return this.#row.use.pciDevices
+    return this.#row.pciDevices
   }
   get reserved(): NodeFacts['reserved'] {
     return this.#facts.reserved
@@ -343,13 +396,13 @@ class RowView implements NodeRow {
     }
   }
   get usedVcpus(): number {
-    return this.#row.use.vcpus
+    return this.#row.vcpus
   }
   get usedMemoryMiB(): number {
-    return this.#row.use.memoryMiB + this.#row.instances * this.perMachineMiB
+    return this.#row.memoryMiB + this.#row.instances * this.perMachineMiB
   }
   get usedDiskGiB(): number {
-    return this.#row.use.diskGiB
+    return this.#row.diskGiB
   }
   get instances(): number {
     return this.#row.instances
