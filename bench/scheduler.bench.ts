@@ -3,8 +3,9 @@
 // requests of four sizes.
 import { ALL_FILTERS } from '../operator/scheduler/filters/all.ts'
 import type { GroupPolicy } from '../operator/scheduler/filters/request.ts'
-import { policyOf } from '../operator/scheduler/policy.ts'
+import { policyOf, type Policy } from '../operator/scheduler/policy.ts'
 import { ALL_WEIGHERS } from '../operator/scheduler/weighers/all.ts'
+import { compileProfile } from '../operator/scheduler/profiles/compile-profile.ts'
 import { makeCloud, rateOf, type Ask } from './harness/decisions.ts'
 import { toFigure, type Figure } from './harness/figure.ts'
 
@@ -29,7 +30,7 @@ const ask: Ask = (i) => ({
 })
 
 export function run(): Promise<Figure[]> {
-  return Promise.resolve([...SIZES.map(byDefault), ...SIZES.map(byAll), ...POLICIES.map(inGroups)])
+  return Promise.resolve([...SIZES.map(byDefault), ...SIZES.map(byAll), ...POLICIES.map(inGroups), ...byExpressions()])
 }
 
 function byDefault(nodes: number): Figure {
@@ -69,3 +70,34 @@ function inGroups(policy: GroupPolicy): Figure {
   const metric = `decisions, ${policy} groups of ${MEMBERS}, ${AT} nodes`
   return toFigure({ ...{ bench: 'scheduler', metric, value, unit: '1/s of CPU', n: AT } })
 }
+
+/** The most that a profile may have, half of them of each node by itself; and a query of a tenant. First of machines that nobody asked for before, then of equal ones. */
+function byExpressions(): Figure[] {
+  const own = compileProfile({
+    customFilters: range(8).map((i) => ({
+      name: `Own${i}`,
+      expression: i % 2 === 0 ? `node.freeMemoryMiB > ${i} && node.instances < 900` : `node.zone != "hall-${i}"`,
+    })),
+    customWeighers: range(8).map((i) => ({
+      name: `Own${i}`,
+      expression: i % 2 === 0 ? `node.freeVcpus * ${i + 1} - node.instances` : '"tier" in aggregate.metadata ? 1 : 0',
+    })),
+  })
+  if (!own.ok) throw new Error(own.why)
+  const query = `["and", [">", "$free_ram_mb", 1], ["<", "$num_instances", 900], ["not", ["=", "$host", "x"]]]`
+  const asked: [string, Ask, Policy | undefined][] = [
+    ['8 filters and 8 weighers in CEL', ask, own.policy],
+    ['a query of 3 terms', (i) => ({ ...ask(i), hints: { query } }), undefined],
+  ]
+  return asked.flatMap(([what, equal, policy]) => {
+    const different: Ask = (i) => ({ ...equal(i), amounts: { ...SMALL, memoryMiB: 1024 + (i % 7_919) } })
+    const options = { alive: AT, ...(policy ? { policy } : {}) }
+    const first = rateOf(makeCloud(AT), different, { ...options, isSlow: true })
+    const value = rateOf(makeCloud(AT), equal, options)
+    const peer = { name: 'no two equal', value: first }
+    const metric = `decisions, ${what}, ${AT} nodes`
+    return toFigure({ ...{ bench: 'scheduler', metric, value, unit: '1/s of CPU', n: AT, peer } })
+  })
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i)

@@ -9,6 +9,9 @@ import { Scheduler } from '../../operator/scheduler/scheduler.ts'
 const SAMPLE_MS = 1_000
 /** Between two looks at the clock, which take long themselves. */
 const STEPS = 500
+const WARM_UP = 2_000
+/** Of decisions that take milliseconds. */
+const SLOW_STEPS = 5
 /** Of a node, in machines of the smallest size: about half of it is taken. */
 const STANDING = 8
 const SMALL = { vcpus: 1, memoryMiB: 1024, diskGiB: 10 }
@@ -31,11 +34,11 @@ export function makeCloud(nodes: number, factsOf: (i: number) => Partial<NodeFac
   return scheduler
 }
 
-/** @param alive as many machines stand: when more come, the oldest go */
+/** @param alive as many machines stand: when more come, the oldest go; isSlow: each decision takes milliseconds */
 export function rateOf(
   scheduler: Scheduler,
   ask: Ask,
-  { alive, warmUp = 2_000, policy }: { alive: number; warmUp?: number; policy?: Policy },
+  { alive, isSlow = false, policy }: { alive: number; isSlow?: boolean; policy?: Policy },
 ): number {
   let next = 0
   const decide = () => {
@@ -45,17 +48,17 @@ export function rateOf(
     if (next >= alive) scheduler.forget(`vm-${next - alive}`)
     next++
   }
-  for (let i = 0; i < warmUp; i++) decide()
+  for (let i = 0; i < (isSlow ? SLOW_STEPS : WARM_UP); i++) decide()
   const from = next
-  const ms = usedMs(decide)
+  const ms = usedMs(decide, isSlow ? SLOW_STEPS : STEPS)
   return ((next - from) / ms) * 1_000
 }
 
 /** Runs it again and again for SAMPLE_MS of CPU, however much of it others take. @returns what it took exactly */
-function usedMs(step: () => void): number {
+function usedMs(step: () => void, steps: number): number {
   const before = process.cpuUsage()
   for (;;) {
-    for (let i = 0; i < STEPS; i++) step()
+    for (let i = 0; i < steps; i++) step()
     const { user, system } = process.cpuUsage(before)
     const ms = (user + system) / 1_000
     if (ms >= SAMPLE_MS) return ms

@@ -34,6 +34,11 @@ export class Decision {
     this.#ranking = new Ranking(table, this.#judgement)
   }
 
+  /** About as much memory as it holds. */
+  get bytes(): number {
+    return this.#judgement.first.byteLength + this.#ranking.bytes
+  }
+
   /** Looks at all nodes, in place of what it was. */
   make(request: PlacementRequest, policy: Policy): void {
     this.#policy = policy

@@ -54,7 +54,10 @@ const step = fc.oneof(
 )
 const own = compileProfile({
   customFilters: [{ name: 'Own', expression: 'node.freeDiskGiB > 2 || node.zone == "z1"' }],
-  customWeighers: [{ name: 'Own', expression: 'node.freeVcpus - node.instances' }],
+  customWeighers: [
+    { name: 'Own', expression: 'node.freeVcpus - node.instances' },
+    { name: 'Shared', expression: 'node.zone == "z1" || "ssd" in aggregate.metadata ? 1 : 0' },
+  ],
 })
 if (!own.ok) throw new Error(own.why)
 const POLICIES: [string, Policy][] = [
@@ -161,5 +164,17 @@ describe('one pass over the nodes', () => {
     expect(scheduler.passes).toBeLessThanOrEqual(4)
     scheduler.putNode(nodeFacts({ name: 'n7', capacity: { vcpus: 128, memoryMiB: 65_536, diskGiB: 1_000 } }))
     expect(ask()).toMatchObject({ node: 'n7' })
+  })
+  test('is enough for each of many that wait, whatever each of them asks for', () => {
+    const scheduler = cloud()
+    const ask = (i: number) => {
+      const hints = { query: `["=", "$host", "none-${i}"]` }
+      expect(scheduler.place(placementRequest({ uid: `waits-${i}`, hints })).ok).toBe(false)
+    }
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 300; i++) ask(i)
+      place(scheduler, round)
+      if (round > 1) expect(scheduler.passes).toBeLessThanOrEqual(610)
+    }
   })
 })

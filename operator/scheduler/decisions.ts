@@ -2,12 +2,13 @@
 import { Decision, type Choice } from './decision.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import type { NodeTable } from './nodes/node-table.ts'
+import { hashOf } from './nodes/tie-break.ts'
 import type { Policy } from './policy.ts'
 
-/** Of decisions that are kept: each holds about nine bytes a node, one where no node passed. */
-const MOST_KEPT = 64
-/** Of requests that were seen once. */
-const MOST_SEEN = 256
+/** Of decisions that are kept: each holds about nine bytes a node, or one where no node passed, as of machines that wait. */
+const MOST_BYTES = 16 * 1024 * 1024
+/** Of requests that are known to have been asked, by their hashes: one that is taken for another is kept a little early. */
+const MOST_SEEN = 4096
 
 /**
  * The last decisions, so that machines that are equal but for their UID share one pass over the nodes, whether they come together, or between
@@ -15,8 +16,9 @@ const MOST_SEEN = 256
  */
 export class Decisions {
   readonly #table: NodeTable
-  readonly #kept = new Map<string, Decision>()
-  readonly #seen = new Set<string>()
+  readonly #kept = new Map<string, { decision: Decision; bytes: number }>()
+  #bytes = 0
+  readonly #seen = new Set<number>()
   /** For requests that nobody asked before: the last of them, and whether it was asked again. */
   #last: { key: string | undefined; isUsed: boolean; decision: Decision }
   #passes = 0
@@ -47,43 +49,57 @@ export class Decisions {
       this.#last.isUsed = true
       return this.#last.decision
     }
+    const decision = this.#take(key)
+    if (decision) this.#keep(key, decision)
+    return decision
+  }
+
+  #take(key: string): Decision | undefined {
     const kept = this.#kept.get(key)
     if (!kept) return undefined
     this.#kept.delete(key)
-    this.#kept.set(key, kept)
-    return kept
+    this.#bytes -= kept.bytes
+    return kept.decision
+  }
+
+  #keep(key: string, decision: Decision): void {
+    const { bytes } = decision
+    this.#kept.set(key, { decision, bytes })
+    this.#bytes += bytes
   }
 
   /** A request that comes once leaves nothing; one that was asked again is kept, in place of the one that was asked least recently. */
   #replaceLast(key: string | undefined): Decision {
     const { key: before, isUsed, decision } = this.#last
     const isKept = isUsed && before !== undefined
-    if (isKept) this.#kept.set(before, decision)
-    const wasSeen = key !== undefined && this.#seen.has(key)
+    if (isKept) this.#keep(before, decision)
+    const wasSeen = key !== undefined && this.#see(hashOf(key))
     this.#last = {
       key,
       isUsed: wasSeen,
       decision: isKept ? (this.#dropOldest() ?? new Decision(this.#table)) : decision,
     }
-    if (key !== undefined) this.#see(key)
     return this.#last.decision
   }
 
   #dropOldest(): Decision | undefined {
-    if (this.#kept.size <= MOST_KEPT) return undefined
-    for (const [key, decision] of this.#kept) {
-      this.#kept.delete(key)
-      return decision
+    let dropped: Decision | undefined
+    for (const key of this.#kept.keys()) {
+      if (this.#bytes <= MOST_BYTES) break
+      dropped = this.#take(key)
     }
-    return undefined
+    return dropped
   }
 
-  #see(key: string): void {
-    this.#seen.add(key)
+  /** @returns whether it had been seen before */
+  #see(hash: number): boolean {
+    const wasSeen = this.#seen.delete(hash)
+    this.#seen.add(hash)
     for (const oldest of this.#seen) {
       if (this.#seen.size <= MOST_SEEN) break
       this.#seen.delete(oldest)
     }
+    return wasSeen
   }
 }
 

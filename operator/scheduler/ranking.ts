@@ -54,6 +54,11 @@ export class Ranking {
     this.#judgement = judgement
   }
 
+  /** About as much memory as it holds. */
+  get bytes(): number {
+    return this.#spare.reduce((sum, { column }) => sum + column.byteLength, this.#totals.byteLength)
+  }
+
   get #blocks(): number {
     return (this.#table.length + BLOCK - 1) >> SHIFT
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** FNV-1a, 32 bit: gives the same answer in every process. http://www.isthe.com/chongo/tech/comp/fnv/ */
-function hashOf(text: string): number {
+export function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) {
     hash ^= text.charCodeAt(i)

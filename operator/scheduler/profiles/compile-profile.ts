@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
 import { ALL_FILTERS, DEFAULT_FILTERS } from '../filters/all.ts'
-import type { Filter, RowFilter } from '../filters/filter.ts'
+import type { Filter } from '../filters/filter.ts'
 import { DEFAULT_SETTINGS, type FilterSettings } from '../filters/settings.ts'
 import { policyOf, type Policy } from '../policy.ts'
 import { ALL_WEIGHERS, DEFAULT_WEIGHERS } from '../weighers/all.ts'
-import type { RowWeigher, Weigher } from '../weighers/weigher.ts'
-import { compileExpression, firstLineOf, type Evaluate } from './expression.ts'
-import { toVariables } from './variables.ts'
+import type { Weigher } from '../weighers/weigher.ts'
+import { compileExpression, firstLineOf, type Expression } from './expression.ts'
+import type { Variables } from './variable-types.ts'
+import { toClassVariables, toVariables } from './variables.ts'
 
 type Spec = SchedulerProfile['spec']
 export type Compiled = { ok: true; policy: Policy } | { ok: false; field: string; why: string }
@@ -24,9 +25,20 @@ class Broken extends Error {
 /** What a profile comes to. The first expression that is broken makes all of it so. Pure. */
 export function compileProfile(spec: Spec): Compiled {
   try {
-    const custom = (spec.customFilters ?? []).map(toFilter)
-    const weighers = [...chooseWeighers(spec.weighers), ...(spec.customWeighers ?? []).map(toWeigher)]
-    return { ok: true, policy: policyOf(chooseFilters(spec.filters), weighers, settingsIn(spec), custom) }
+    const filters = (spec.customFilters ?? []).map((own, i) => {
+      return { own, expression: compile(own, ['bool'], `spec.customFilters[${i}].expression`) }
+    })
+    const weighers = (spec.customWeighers ?? []).map((own, i) => {
+      return { own, expression: compile(own, ['int', 'uint', 'double'], `spec.customWeighers[${i}].expression`) }
+    })
+    const policy = policyOf(
+      chooseFilters(spec.filters),
+      [...chooseWeighers(spec.weighers), ...weighers.map(({ own, expression }) => toWeigher(own, expression))],
+      settingsIn(spec),
+      filters.map(({ own, expression }) => toFilter(own, expression)),
+    )
+    const asksForUid = [...filters, ...weighers].some(({ expression }) => expression.asksForUid)
+    return { ok: true, policy: asksForUid ? { ...policy, asksForUid } : policy }
   } catch (error) {
     if (!(error instanceof Broken)) throw error
     return { ok: false, field: error.field, why: error.message }
@@ -69,43 +81,43 @@ function settingsIn({ maxInstancesPerHost, maxIoOpsPerHost, isolation }: Spec): 
   }
 }
 
+interface Own {
+  name: string
+  expression: string
+}
+
 /** What fails for a node, such as a key that is not there, refuses that node. */
-function toFilter({ name, expression }: { name: string; expression: string }, i: number): RowFilter {
-  const evaluate = compile(expression, ['bool'], `spec.customFilters[${i}].expression`)
-  return {
-    name,
-    by: 'row',
-    asks: () => true,
-    refuse(node, request) {
-      try {
-        return evaluate(toVariables(node, request)) === true ? undefined : `is refused by ${expression}`
-      } catch (error) {
-        return `cannot be judged by its expression: ${firstLineOf(error)}`
-      }
-    },
+function toFilter({ name, expression }: Own, { evaluate, isOfClass }: Expression): Filter {
+  const judge = (variables: Variables) => {
+    try {
+      return evaluate(variables) === true ? undefined : `is refused by ${expression}`
+    } catch (error) {
+      return `cannot be judged by its expression: ${firstLineOf(error)}`
+    }
   }
+  if (isOfClass) return { name, by: 'class', refuse: (node, request) => judge(toClassVariables(node, request)) }
+  return { name, by: 'row', asks: () => true, refuse: (node, request) => judge(toVariables(node, request)) }
 }
 
 function toWeigher(
-  { name, expression, multiplier = '1' }: { name: string; expression: string; multiplier?: string },
-  i: number,
-): RowWeigher {
-  const evaluate = compile(expression, ['int', 'uint', 'double'], `spec.customWeighers[${i}].expression`)
-  return {
-    ...{ name, multiplier: Number(multiplier), by: 'row' },
-    weigh(node, request) {
-      try {
-        const weight = Number(evaluate(toVariables(node, request)))
-        return Number.isFinite(weight) ? weight : 0
-      } catch {
-        return 0
-      }
-    },
+  { name, multiplier = '1' }: Own & { multiplier?: string },
+  { evaluate, isOfClass }: Expression,
+): Weigher {
+  const weigh = (variables: Variables) => {
+    try {
+      const weight = Number(evaluate(variables))
+      return Number.isFinite(weight) ? weight : 0
+    } catch {
+      return 0
+    }
   }
+  const named = { name, multiplier: Number(multiplier) }
+  if (isOfClass) return { ...named, by: 'class', weigh: (node, request) => weigh(toClassVariables(node, request)) }
+  return { ...named, by: 'row', weigh: (node, request) => weigh(toVariables(node, request)) }
 }
 
-function compile(text: string, types: readonly string[], field: string): Evaluate {
-  const compiled = compileExpression(text, types)
+function compile({ expression }: Own, types: readonly string[], field: string): Expression {
+  const compiled = compileExpression(expression, types)
   if (!compiled.ok) throw new Broken(field, compiled.why)
-  return compiled.evaluate
+  return compiled
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions of administrators, in CEL: https://cel.dev. What one may cost is bounded before it is evaluated.
 import { Environment, type ASTNode } from '@marcbachmann/cel-js'
+import { CONSTRUCTORS, FIELDS, type Variables } from './variable-types.ts'
 
 /** Of an expression, as the schema has it, too. */
 const LIMITS = { maxAstNodes: 256, maxDepth: 16, maxListElements: 64, maxMapEntries: 64, maxCallArguments: 8 }
@@ -10,32 +11,55 @@ const WALKS = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
 /** Takes exponential time with some patterns. */
 const FORBIDDEN = new Set(['matches', 'bind'])
 
-/** What expressions know; `toVariables` fills it in. */
-const VARIABLES = ['instance', 'flavor', 'image', 'node', 'aggregate'] as const
-export type Variables = Readonly<Record<(typeof VARIABLES)[number], Readonly<Record<string, unknown>>>>
+/** What `+` may give: texts and lists would grow with each. */
+const SUMS = new Set(['int', 'uint', 'double', 'google.protobuf.Duration', 'google.protobuf.Timestamp'])
 
-export type Evaluate = (variables: Variables) => unknown
-type Expression =
-  | { ok: true; evaluate: Evaluate }
-  /** In a sentence, without what led to it. */
-  | { ok: false; why: string }
+/** Of `node`, what it has in common with others of its class. */
+const SHARED = new Set(['zone', 'acceleration', 'hypervisorType', 'hypervisorVersion'])
 
-/** @param types that its result may have */
-export function compileExpression(text: string, types: readonly string[]): Expression {
+export interface Expression {
+  evaluate: (variables: Variables) => unknown
+  /** It reads nothing of a node but what all of its class have in common. */
+  isOfClass: boolean
+  /** It may read the machine's UID. */
+  asksForUid: boolean
+}
+
+/**
+ * @param types that its result may have
+ * @returns why: in a sentence, without what led to it
+ */
+export function compileExpression(
+  text: string,
+  types: readonly string[],
+): ({ ok: true } & Expression) | { ok: false; why: string } {
   try {
-    const environment = new Environment({ limits: LIMITS })
-    for (const name of VARIABLES) environment.registerVariable(name, 'map')
-    const parsed = environment.parse(text)
+    const parsed = newEnvironment().parse(text)
     const { valid, type = 'dyn', error } = parsed.check()
     if (!valid) return { ok: false, why: firstLineOf(error) }
     if (type !== 'dyn' && !types.includes(type))
       return { ok: false, why: `it gives ${type}, not ${types.join(' or ')}` }
     const dear = findDear(parsed.ast, false)
     if (dear !== undefined) return { ok: false, why: dear }
-    return { ok: true, evaluate: (variables) => parsed(variables) as unknown }
+    return {
+      ok: true,
+      evaluate: (variables) => parsed(variables) as unknown,
+      isOfClass: readsClassAlone(parsed.ast),
+      asksForUid: /\buid\b/.test(text),
+    }
   } catch (error) {
     return { ok: false, why: firstLineOf(error) }
   }
+}
+
+function newEnvironment(): Environment {
+  const environment = new Environment({ limits: LIMITS })
+  for (const [name, fields] of Object.entries(FIELDS)) {
+    const type = `nephele.${name}`
+    environment.registerType(type, { ctor: CONSTRUCTORS[name as keyof typeof FIELDS], fields })
+    environment.registerVariable(name, type)
+  }
+  return environment
 }
 
 export function firstLineOf(error: unknown): string {
@@ -46,6 +70,9 @@ function findDear(node: ASTNode, isInWalk: boolean): string | undefined {
   const { op, args } = node
   const name = (op === 'call' || op === 'rcall') && Array.isArray(args) ? args[0] : undefined
   if (name !== undefined && FORBIDDEN.has(name)) return `${name} is not allowed: it may take forever`
+  // Types do not show it; where it is not there, nothing is added.
+  if (op === '+' && !SUMS.has((node as { checkedType?: { name?: string } }).checkedType?.name ?? ''))
+    return '+ adds numbers alone: texts and lists may grow without bounds'
   const isWalk = op === 'rcall' && name !== undefined && WALKS.has(name)
   if (isWalk && isInWalk) return `${name} inside of another walk over a list is not allowed: it may take too long`
   for (const child of nodesIn(args)) {
@@ -55,8 +82,17 @@ function findDear(node: ASTNode, isInWalk: boolean): string | undefined {
   return undefined
 }
 
+function readsClassAlone(node: ASTNode): boolean {
+  if (node.op === 'id') return node.args !== 'node'
+  if (node.op === '.' && node.args[0].op === 'id' && node.args[0].args === 'node') return SHARED.has(node.args[1])
+  return nodesIn(node.args).every(readsClassAlone)
+}
+
 function nodesIn(args: unknown): ASTNode[] {
   if (Array.isArray(args)) return args.flatMap(nodesIn)
-  const isNode = typeof args === 'object' && args !== null && 'op' in args && 'args' in args
-  return isNode ? [args as ASTNode] : []
+  return isNode(args) ? [args] : []
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value
 }
