@@ -36,6 +36,7 @@ export type Values<N extends Name> = {
   [Field in keyof (typeof FIELDS)[N]]: TypeOf[(typeof FIELDS)[N][Field] & keyof TypeOf]
 }
 
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its fields are those of the type
 abstract class Of<N extends Name> {
   constructor(values: Values<N>) {
     Object.assign(this, values)
