@@ -75,21 +75,21 @@ const twoApart = async (c: QuietCloud) => {
   for (const name of ['one', 'two']) c.vm(name, inGroup)
   await c.operator.rest()
 }
-const GROUP_ENDS: Record<string, (c: QuietCloud) => void> = {
-  'a member goes': (c) => c.operator.remove('instances', ns('one')),
+const GROUP_ENDS: Record<string, (c: QuietCloud, member: string) => void> = {
+  'a member goes': (c, member) => c.operator.remove('instances', ns(member)),
   'it allows more': (c) => c.set('serverGroups', 'apart', { maxServersPerHost: 2 }),
 }
 
 const GROUP_ROWS: WaitRow[] = Object.entries(GROUP_ENDS).flatMap(([by, ends]): WaitRow[] => [
   {
-    ...{ reason: 'NoValidHost', where: vm, by: `its group: ${by}`, ends },
+    ...{ reason: 'NoValidHost', where: vm, by: `its group: ${by}`, ends: (c) => ends(c, 'one') },
     waits: async (c) => {
       await twoApart(c)
       c.vm('vm', inGroup)
     },
   },
   {
-    ...{ reason: 'PolicyBroken', where: ['serverGroups', ns('apart')], by, ends },
+    ...{ reason: 'PolicyBroken', where: ['serverGroups', ns('apart')], by, ends: (c) => ends(c, 'three') },
     waits: async (c) => {
       c.make('serverGroups', 'apart', { maxServersPerHost: 2 })
       for (const name of ['one', 'two', 'three']) c.vm(name, inGroup)
