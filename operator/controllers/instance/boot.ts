@@ -16,6 +16,7 @@ import { addressesOf } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
 import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
+import { whyWithdrawn } from './withdraw.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
 const MAX_EXCLUDED = 16
@@ -41,6 +42,8 @@ export async function boot(
     )
   }
   if (dropEvacuable(instance)) return saved
+  const withdrawn = whyWithdrawn(instance, deps)
+  if (withdrawn !== undefined) return leaveNode(instance, 'Rescheduled', withdrawn, run)
   const published = await publish(instance, parts, deps)
   if (published.volumes.unresolved) setStage(instance, 'VolumesAttached', published.volumes.unresolved, run.now)
   if (!published.isWhole) return published.unresolved
