@@ -43,7 +43,12 @@ function askByUdp(server: NameServer, sent: Buffer, questionEnd: number, { resol
   socket.on('error', reject)
   socket.on('message', (answer) => isAnswerTo(sent, questionEnd, answer) && resolve(answer))
   // Connected: the kernel drops what comes from elsewhere, and tells of a refusal.
-  socket.connect(server.port, server.address, () => socket.send(sent, (error) => error && reject(error)))
+  // Without a way there (ENETUNREACH) the callback is called with that, which the types leave out, and no event comes.
+  const onConnect = (refused?: Error): void => {
+    if (refused) reject(refused)
+    else socket.send(sent, (error) => error && reject(error))
+  }
+  socket.connect(server.port, server.address, onConnect)
   return () => socket.close()
 }
 
