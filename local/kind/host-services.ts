@@ -11,8 +11,8 @@ export const HOST_PACKAGES = [
   ...['charon-systemd', 'libcharon-extra-plugins'],
 ] as const
 
-/** Come with the packages and are not used: VPNs have daemons of their own. */
-export const UNUSED_UNITS = ['strongswan'] as const
+/** Come with the packages and are not used: balancers and VPNs have daemons of their own. */
+export const UNUSED_UNITS = ['haproxy', 'keepalived', 'strongswan'] as const
 
 export const HOST_UNITS = ['openvswitch-switch', 'ovn-host', 'virtlogd', 'libvirtd'] as const
 

@@ -8,7 +8,7 @@ export const SUITE = 'trixie'
 export const GUEST_IMAGE_PACKAGES = ['busybox-static', 'dropbear-bin', 'mtools', 'syslinux', 'syslinux-common'] as const
 
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */
-const PACKAGES = [
+export const PACKAGES = [
   // what the node's init and its operator's eyes need
   ...[
     'iproute2',
