@@ -55,6 +55,15 @@ async function answers(times: number, path = '', header = ''): Promise<string[]>
   const script = `for i in $(seq ${times}); do ${ask} || echo -; done`
   return (await door.ssh(one, script)).split('\n').filter((line) => line !== '')
 }
+/**
+ * The same, one request after the other for so many seconds. One that is refused or reset is lost at once, and one that nobody takes for ever: on a busy
+ * machine all of a guest's requests may take a second or two, and are answered.
+ */
+async function answersFor(seconds: number): Promise<string[]> {
+  const now = 'cut -d. -f1 /proc/uptime'
+  const script = `s=$(${now}); while [ $(($(${now}) - s)) -lt ${seconds} ]; do wget -q -T 15 -O - http://${VIP}/ || echo -; done`
+  return (await door.ssh(one, script)).split('\n').filter((line) => line !== '')
+}
 const untilAnswered = (by: string[]) =>
   waitUntilTrue(
     `${by.join(' and ')} to answer`,
@@ -126,7 +135,8 @@ test('changes lose no request, and a HAProxy that is killed comes back', async (
       await new Promise((resolve) => setTimeout(resolve, 1500))
     }
   }
-  const [all] = await Promise.all([answers(60), changes()])
+  const [all] = await Promise.all([answersFor(8), changes()])
+  expect(all.length).toBeGreaterThan(5)
   expect(all.filter((answer) => answer === '-')).toEqual([])
   const node = await serving()
   await project.test.cloud.exec(node, ['pkill', '-KILL', '-o', 'haproxy'])
