@@ -2,7 +2,7 @@
 import { TransientError } from '../../../lib/errors.ts'
 import { setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalFloatingIP } from '../logical-kinds.ts'
-import { normalAddress } from './addresses.ts'
+import { normalAddress, normalMac } from './addresses.ts'
 import { markOf } from './marks.ts'
 import type { Northbound } from './northbound.ts'
 import { planHolders, planOffHolders, type PartsColumn } from './part-holders.ts'
@@ -25,7 +25,7 @@ export function planFloatingIP(want: LogicalFloatingIP, nb: Northbound): Plan {
     type: 'dnat_and_snat',
     external_ip: normalAddress(want.externalAddress),
     logical_ip: normalAddress(want.fixedAddress),
-    external_mac: setOf(want.distributed ? [want.distributed.mac] : []),
+    external_mac: setOf(want.distributed ? [normalMac(want.distributed.mac)] : []),
     logical_port: setOf(want.distributed ? [want.distributed.portUid] : []),
     external_ids: markOf(want),
   })

@@ -2,7 +2,7 @@
 import { byUuid } from '../../../lib/ovsdb/operations.ts'
 import { mapOf, setOf } from '../../../lib/ovsdb/values.ts'
 import type { LogicalGateway, LogicalRouter } from '../logical-kinds.ts'
-import { familyOf, normalAddress } from './addresses.ts'
+import { familyOf, normalAddress, normalMac } from './addresses.ts'
 import { FAILOVER_TIMERS, readTimers } from './failover-timers.ts'
 import { gatewayPortName } from './gateway-port-name.ts'
 import type { Northbound } from './northbound.ts'
@@ -17,7 +17,7 @@ export function gatewayPort(want: LogicalRouter): Omit<RouterPort, 'end' | 'rout
   return {
     name: gatewayPortName(want.uid),
     networkUid: gateway.networkUid,
-    mac: gateway.mac,
+    mac: normalMac(gateway.mac),
     networks: gateway.addresses.map(({ address, prefixLength }) => `${normalAddress(address)}/${prefixLength}`),
     nodes: gateway.nodes,
     ...(isSmaller ? { options: { gateway_mtu: String(gateway.mtu) } } : {}),

@@ -23,8 +23,10 @@ import {
 } from '../../../lib/ovsdb/values.ts'
 import type { LogicalPort, LogicalWant, RoutedSubnet } from '../logical-kinds.ts'
 import { readMark } from './marks.ts'
+import { Northbound } from './northbound.ts'
 import { NORTHBOUND_TABLES, type NorthboundTable } from './northbound-tables.ts'
 import { OvnNetworkDriver } from './ovn-network-driver.ts'
+import { PLANNERS, planWant } from './planners.ts'
 import { driftOf, ensureAll, removeExtra } from './testing/drift.ts'
 import { rowVersions } from './testing/row-versions.ts'
 
@@ -534,4 +536,69 @@ test('one plan leads from anything to the wished state, and a second is empty', 
     }),
     { numRuns: RUNS },
   )
+}, 120_000)
+
+/** Of a want: where it has texts. */
+function textsOf(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
+  if (typeof value === 'string') return [path]
+  if (value === null || typeof value !== 'object') return []
+  return Object.entries(value).flatMap(([key, one]) => textsOf(one, [...path, key]))
+}
+
+function withText<T>(value: T, [key = '', ...rest]: readonly (string | number)[], text: string): T {
+  const copy = structuredClone(value) as Record<string | number, unknown>
+  copy[key] = rest.length === 0 ? text : withText(copy[key], rest, text)
+  return copy as T
+}
+
+/** Found in whatever a hostile text becomes. */
+const STRAY = 'stray'
+const HOSTILE = [
+  ...[
+    `1 || ${STRAY}`,
+    `10.0.0.1 || ${STRAY}`,
+    `" || ${STRAY} || "`,
+    `$${STRAY}`,
+    `@${STRAY}`,
+    `{${STRAY}}`,
+    `${STRAY}\\`,
+  ],
+  ...[`10.0.0.0/8 && ${STRAY}`, `fd00::1 ${STRAY}`, `fa:16:3e:00:00:01 ${STRAY}`, `tcp\n${STRAY}`, `a=b,${STRAY}`],
+]
+/** Names and marks, which OVN compares and never parses; and what the database takes of few values alone. */
+const COMPARED: readonly string[] = ['name', 'external_ids', 'protocol']
+/** No user's words: UIDs, and names of nodes, are Kubernetes' own. */
+const isGiven = (path: readonly (string | number)[]) =>
+  path.some((key) => typeof key === 'string' && /^kind$|[uU]ids?$|^nodes?$|^servedBy$|^physicalNetwork$/.test(key))
+
+test('no text of any field of any kind gets into what OVN parses: it is refused, or written anew', async () => {
+  await empty()
+  await driverHears()
+  await ensureAll(driver, WORLD, soon)
+  await raw.transact([{ op: 'comment', comment: 'sync' }], soon())
+  const nb = new Northbound((table) => raw.rows(table), PLANNERS)
+  const got: string[] = []
+  let planned = 0
+  for (const want of WORLD) {
+    for (const path of textsOf(want)) {
+      if (isGiven(path)) continue
+      for (const text of HOSTILE) {
+        let operations: readonly Operation[] = []
+        try {
+          operations = planWant(want.kind, withText(want, path, text), nb).operations
+        } catch {
+          continue
+        }
+        planned++
+        for (const operation of operations) {
+          const columns = 'row' in operation ? Object.entries(operation.row) : []
+          for (const [column, value] of columns)
+            if (!COMPARED.includes(column) && JSON.stringify(value ?? null).includes(STRAY))
+              got.push(`${want.kind} ${path.join('.')} = ${text}: ${column} ${JSON.stringify(value)}`)
+        }
+      }
+    }
+  }
+  expect(planned).toBeGreaterThan(50)
+  expect([...new Set(got)]).toEqual([])
 }, 120_000)
