@@ -4,9 +4,11 @@
 /** As the node's kernel reports it. */
 export interface NodeHas {
   cpus: number
+  /** Of these, CPUs for machines that share them with nobody; absent: none. */
+  dedicatedCpus?: number
   /** All of it, hugepages included. */
   memoryMiB: number
-  /** Set aside by the kernel for processes that ask for hugepages, such as a DPDK switch; machines do not use them. */
+  /** Set aside by the kernel for what asks for hugepages: a DPDK switch, and machines whose Flavor does. */
   hugepagesMiB: number
   /** Of the file system that machines' disks are on. */
   diskGiB: number
@@ -36,7 +38,7 @@ export interface Room {
 /** Before allocation ratios. */
 export function roomForMachines(has: NodeHas, reserved: Reserved): Room {
   return {
-    vcpus: Math.max(0, has.cpus - reserved.cpus),
+    vcpus: Math.max(0, has.cpus - (has.dedicatedCpus ?? 0) - reserved.cpus),
     memoryMiB: Math.max(0, has.memoryMiB - has.hugepagesMiB - reserved.memoryMiB),
     diskGiB: Math.max(0, has.diskGiB - has.imageCacheGiB - reserved.diskGiB),
   }

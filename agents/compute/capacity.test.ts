@@ -5,10 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEFAULT_RESERVED, guestOverheadMiB } from '../../lib/node-room.ts'
 import { checkCapacity, findShortage, readCapacity, type Capacity, type Demand } from './capacity.ts'
+import { listHostCells } from './host-cells.ts'
 import { instanceDir } from './paths.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 
 const GIB = 2 ** 30
+const cellsWith =
+  (...dedicated: number[]) =>
+  () =>
+    listHostCells(dedicated)
 const has: Capacity = {
   room: { vcpus: 2, memoryMiB: 4096 },
   reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 },
@@ -16,6 +21,7 @@ const has: Capacity = {
   availableMemoryMiB: 2048,
   freeDiskBytes: 20 * GIB,
   writtenBytes: new Map(),
+  cells: [],
 }
 const want: Demand = { uid: 'new', vcpus: 1, memoryMiB: 512, diskBytes: GIB }
 const other = (over: Partial<Demand> = {}): Demand => ({ ...want, uid: 'old', vcpus: 1, memoryMiB: 64, ...over })
@@ -77,6 +83,23 @@ describe('what does not fit', () => {
   })
 })
 
+test('CPUs of its own and hugepages are not counted with what all share', () => {
+  const cpus = { hostCell: 0, vcpus: [...Array(33).keys()], memoryMiB: 4096, cpus: [...Array(33).keys()] }
+  const cell = {
+    id: 0,
+    sharedCpus: [],
+    dedicatedCpus: cpus.cpus,
+    availableMemoryMiB: 0,
+    hugepages: [{ sizeKiB: 2048, free: 2048 }],
+  }
+  const numa = { pageSizeKiB: 2048, cells: [cpus] }
+  const large = { ...want, vcpus: 33, memoryMiB: 4096 }
+  expect(findShortage(large, [], { ...has, cells: [cell] })).toContain('33 vCPUs')
+  expect(findShortage({ ...large, numa }, [], { ...has, cells: [cell] })).toBeUndefined()
+  expect(findShortage(want, [{ ...large, uid: 'old', numa }], { ...has, cells: [cell] })).toBeUndefined()
+  expect(findShortage({ ...large, numa }, [], has)).toBe('it has no NUMA cell 0')
+})
+
 describe('of this host', () => {
   let dataDir: string
   beforeEach(async () => {
@@ -91,15 +114,23 @@ describe('of this host', () => {
     await writeFile(join(dir, 'root.qcow2'), Buffer.alloc(1024 * 1024, 1))
     await writeFile(join(dir, 'sparse.qcow2'), '')
     await truncate(join(dir, 'sparse.qcow2'), GIB)
-    const all = await readCapacity(paths, { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 }, isEmulated: true }, [])
+    const all = await readCapacity(
+      paths,
+      { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 }, isEmulated: true, readCells: cellsWith() },
+      [],
+    )
     const reserved = { cpus: 1, memoryMiB: 100, diskGiB: 0 }
-    const some = await readCapacity(paths, { reserved, isEmulated: true }, ['old', 'none'])
+    const some = await readCapacity(paths, { reserved, isEmulated: true, readCells: cellsWith() }, ['old', 'none'])
     expect([all.room.vcpus - some.room.vcpus, all.room.memoryMiB - some.room.memoryMiB]).toEqual([1, 100])
     const { blocks } = await stat(join(dir, 'root.qcow2'))
     expect(blocks).toBeGreaterThanOrEqual(2048)
     expect(some.writtenBytes.get('old')).toBe(blocks * 512)
     expect(some.writtenBytes.get('none')).toBe(0)
     expect(some.freeDiskBytes).toBeGreaterThan(0)
+    const cpus = all.cells.flatMap(({ sharedCpus }) => sharedCpus)
+    const own = await readCapacity(paths, { reserved, isEmulated: true, readCells: cellsWith(cpus[0]!) }, [])
+    expect(own.room.vcpus).toBe(some.room.vcpus - (some.room.vcpus > 0 ? 1 : 0))
+    expect(own.cells[0]?.dedicatedCpus).toEqual([cpus[0]])
   })
 
   test('others are all machines of the node but this one and those that go', async () => {

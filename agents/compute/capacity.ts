@@ -3,12 +3,13 @@
 import { lstat, readdir, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { InstanceDocument, InstanceSpec } from '../../lib/contract/documents.ts'
+import type { InstanceDocument, InstanceSpec, NumaTopology } from '../../lib/contract/documents.ts'
 import { unlessMissing } from '../../lib/durable-files.ts'
 import { TerminalError } from '../../lib/errors.ts'
 import { guestOverheadMiB, roomForMachines, type Reserved, type Room } from '../../lib/node-room.ts'
 import { readMemory } from '../node/meminfo.ts'
 import type { NodeState, RunContext } from '../runtime/reconciler.ts'
+import { findCellShortage, type HostCell } from './host-cells.ts'
 import { instanceDir, instancesDir, type ComputePaths } from './paths.ts'
 import { rootBytes } from './want.ts'
 
@@ -22,6 +23,8 @@ export interface Capacity {
   freeDiskBytes: number
   /** Bytes that machines' disks already take up on the file system, by uid. */
   writtenBytes: ReadonlyMap<string, number>
+  /** NUMA cells. */
+  cells: readonly HostCell[]
 }
 
 /** @param uids of the machines on the node. Resolves with undefined where capacity is not checked (fake machines) */
@@ -32,6 +35,10 @@ export interface Demand {
   vcpus: number
   memoryMiB: number
   diskBytes: number
+  /** Its place on the node's NUMA cells. */
+  numa?: NumaTopology | undefined
+  /** For messages. */
+  name?: string
 }
 
 /** The highest CPU overcommit that any scheduler profile may allow. */
@@ -43,10 +50,10 @@ const MIB = 2 ** 20
 export function findShortage(want: Demand, others: readonly Demand[], has: Capacity): string | undefined {
   const all = [want, ...others]
   const { room, reserved } = has
-  const vcpus = sum(all, (machine) => machine.vcpus)
+  const vcpus = sum(all, (machine) => (hasOwnCpus(machine) ? 0 : machine.vcpus))
   if (vcpus > room.vcpus * VCPUS_PER_CPU)
     return `${vcpus} vCPUs are more than ${VCPUS_PER_CPU} for each of ${room.vcpus} CPUs${kept(reserved.cpus, 'CPUs')}`
-  const footprintMiB = (machine: Demand) => machine.memoryMiB + guestOverheadMiB(machine, has.isEmulated)
+  const footprintMiB = (machine: Demand) => ordinaryMiB(machine) + guestOverheadMiB(machine, has.isEmulated)
   const memoryMiB = sum(all, footprintMiB)
   if (memoryMiB > room.memoryMiB)
     return `${memoryMiB} MiB of memory in all, with QEMU's own, are more than the node's ${room.memoryMiB} MiB${kept(reserved.memoryMiB, 'MiB')}`
@@ -57,7 +64,20 @@ export function findShortage(want: Demand, others: readonly Demand[], has: Capac
   const leftBytes = has.freeDiskBytes - promisedBytes - reserved.diskGiB * GIB
   if (want.diskBytes > leftBytes)
     return `disks of ${Math.ceil(want.diskBytes / GIB)} GiB are more than the ${Math.max(0, Math.floor(leftBytes / GIB))} GiB that are free and not promised to other machines${kept(reserved.diskGiB, 'GiB')}`
-  return undefined
+  return findCellShortage(onCells(want), others.map(onCells), has.cells)
+}
+
+function hasOwnCpus({ numa }: Demand): boolean {
+  return numa?.cells.some(({ cpus }) => cpus !== undefined) === true
+}
+
+/** Without hugepages, which are counted by cell. */
+function ordinaryMiB({ memoryMiB, numa }: Demand): number {
+  return numa?.pageSizeKiB === undefined ? memoryMiB : 0
+}
+
+function onCells({ uid, name = uid, numa }: Demand) {
+  return { uid, name, numa }
 }
 
 function sum(machines: readonly Demand[], of: (machine: Demand) => number): number {
@@ -84,25 +104,36 @@ export async function checkCapacity(
 }
 
 function demandOf(document: InstanceDocument, state: NodeState): Demand {
-  const { vcpus, memoryMiB, ephemeralGiB, swapMiB }: InstanceSpec = document.spec
+  const { vcpus, memoryMiB, ephemeralGiB, swapMiB, numa }: InstanceSpec = document.spec
   const diskBytes = rootBytes(document, state) + ephemeralGiB * GIB + swapMiB * MIB
-  return { uid: document.uid, vcpus, memoryMiB, diskBytes }
+  const name = `${document.namespace ?? ''}/${document.name}`
+  return { uid: document.uid, name, vcpus, memoryMiB, diskBytes, numa }
 }
 
 export interface NodeSays {
   reserved: Reserved
   isEmulated: boolean
+  readCells: () => Promise<readonly HostCell[]>
 }
 
 /** Of this host, at present. */
 export async function readCapacity(
   paths: ComputePaths,
-  { reserved, isEmulated }: NodeSays,
+  { reserved, isEmulated, readCells }: NodeSays,
   uids: readonly string[],
 ): Promise<Capacity> {
   const { totalMiB, hugepagesMiB, availableMiB } = await readMemory()
   const written = await Promise.all(uids.map(async (uid) => [uid, await readWritten(instanceDir(paths, uid))] as const))
-  const has = { cpus: availableParallelism(), memoryMiB: totalMiB, hugepagesMiB, diskGiB: 0, imageCacheGiB: 0 }
+  const cells = await readCells()
+  const dedicated = cells.reduce((total, cell) => total + cell.dedicatedCpus.length, 0)
+  const has = {
+    cpus: availableParallelism(),
+    dedicatedCpus: dedicated,
+    memoryMiB: totalMiB,
+    hugepagesMiB,
+    diskGiB: 0,
+    imageCacheGiB: 0,
+  }
   return {
     room: roomForMachines(has, reserved),
     reserved,
@@ -110,6 +141,7 @@ export async function readCapacity(
     availableMemoryMiB: availableMiB,
     freeDiskBytes: await freeBytes(instancesDir(paths)),
     writtenBytes: new Map(written),
+    cells,
   }
 }
 

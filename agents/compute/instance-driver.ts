@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { NumaTopology } from '../../lib/contract/documents.ts'
 import type { Duplex } from 'node:stream'
 import type { ObservedNic, VolumeConnection } from '../../lib/contract/documents.ts'
 
@@ -14,6 +15,8 @@ export interface InstanceWant {
   hostname: string
   vcpus: number
   memoryMiB: number
+  /** On which NUMA cells and CPUs of the host it has to be; absent: wherever. */
+  numa?: NumaTopology
   /** Refuse to run where there is only emulation. */
   requireKvm: boolean
   root: { sha256: string; format: 'raw' | 'qcow2'; sizeBytes: number }

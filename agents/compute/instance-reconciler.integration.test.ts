@@ -10,6 +10,7 @@ import type { LibvirtInstanceDriver } from './drivers/libvirt/libvirt-instance-d
 import { consoleDir, instanceDir } from './paths.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import { readCapacity } from './capacity.ts'
+import { listHostCells } from './host-cells.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 
 const signal = new AbortController().signal
@@ -33,7 +34,12 @@ function newReconciler(): { reconciler: InstanceReconciler; driver: LibvirtInsta
     driver: { current: () => driver, ready: Promise.resolve(driver) },
     isHostStopping: async () => hostStopping,
     configDriveFiles: () => [{ path: 'openstack/latest/meta_data.json', content: '{}' }],
-    readCapacity: (uids) => readCapacity(at.paths, { reserved: DEFAULT_RESERVED, isEmulated: true }, uids),
+    readCapacity: (uids) =>
+      readCapacity(
+        at.paths,
+        { reserved: DEFAULT_RESERVED, isEmulated: true, readCells: () => listHostCells([]) },
+        uids,
+      ),
   })
   return { reconciler, driver }
 }

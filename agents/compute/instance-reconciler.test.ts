@@ -176,6 +176,7 @@ test('no room: a new machine is refused, one that ran here keeps its place altho
     availableMemoryMiB: 64,
     freeDiskBytes: 2 ** 40,
     writtenBytes: new Map(),
+    cells: [],
   }
   const capacities = [undefined, full]
   reconciler = new InstanceReconciler({

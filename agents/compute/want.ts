@@ -84,6 +84,7 @@ export function toInstanceWant(
     hostname: spec.hostname,
     vcpus: spec.vcpus,
     memoryMiB: spec.memoryMiB,
+    ...(spec.numa ? { numa: spec.numa } : {}),
     requireKvm: spec.requireKvm,
     root: { sha256: spec.image.sha256, format: spec.image.format, sizeBytes: rootBytes(document, state) },
     ephemeralGiB: spec.ephemeralGiB,

@@ -237,6 +237,11 @@ describe('DPDK, as the switch tells it', () => {
       { initialized: true, version: 'DPDK 24.11', vhostUser: true },
     ],
     [
+      'one that polls on CPUs that somebody chose',
+      { dpdk_initialized: true, iface_types: setOf(['tap']), other_config: mapOf({ 'pmd-cpu-mask': '0xc' }) },
+      { initialized: true, vhostUser: false, pmdCpus: [2, 3] },
+    ],
+    [
       'one that was built without vhost',
       { dpdk_initialized: true, dpdk_version: 'DPDK 24.11', iface_types: setOf(['dpdk', 'tap']) },
       { initialized: true, version: 'DPDK 24.11', vhostUser: false },

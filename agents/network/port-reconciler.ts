@@ -143,12 +143,12 @@ export class PortReconciler implements KindReconciler<'port'> {
   /** Nothing of it is in the switch. It is active while its machine has it: by its driver, or by what is made of its interface. */
   async #asFunction(
     { uid, spec: { vnicType } }: PortDocument,
-    { physicalNetwork }: NonNullable<PortDocument['spec']['virtualFunction']>,
+    { physicalNetwork, numaCells }: NonNullable<PortDocument['spec']['virtualFunction']>,
   ): Promise<Observation<'port'>> {
     const { functions } = this.#options
     if (!functions || (vnicType !== 'direct' && vnicType !== 'macvtap'))
       throw new TransientError('NoVirtualFunction', `this node gives no virtual functions for vnicType ${vnicType}`)
-    const own = await functions.ensure(uid, vnicType, physicalNetwork)
+    const own = await functions.ensure(uid, vnicType, physicalNetwork, numaCells)
     const { address, interface: device } = own
     if (device !== undefined) this.#uidOfDevice.set(device, uid)
     const isPlugged = vnicType === 'direct' ? hasGuestDriver(own) : own.uppers.length > 0

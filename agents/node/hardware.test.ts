@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { collectHardware, parseCpuList } from './hardware.ts'
+import { collectHardware } from './hardware.ts'
 import { parseMeminfoMiB } from './meminfo.ts'
 
 let root: string
@@ -18,14 +18,6 @@ async function put(files: Record<string, string>): Promise<void> {
     await writeFile(join(root, path), `${text}\n`)
   }
 }
-
-test.each([
-  ['0-3', [0, 1, 2, 3]],
-  ['0', [0]],
-  ['0-1,8,10-11', [0, 1, 8, 10, 11]],
-  ['', []],
-  ['\n', []],
-])('cpu list %j', (text, cpus) => expect(parseCpuList(text)).toEqual(cpus))
 
 test.each([
   ['MemTotal:       16384000 kB\nMemFree: 1 kB', 16000],

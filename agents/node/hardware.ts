@@ -4,6 +4,7 @@
 import { readFile, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
+import { parseCpuList } from '../../lib/cpu-list.ts'
 import type { NumaCell } from '../../lib/contract/documents.ts'
 import { parseMeminfoMiB, readMemory } from './meminfo.ts'
 
@@ -16,17 +17,6 @@ export interface Hardware {
   hugepagesMiB: number
   diskGiB: number
   numa: Cell[]
-}
-
-/** `0-3,8,10-11` as numbers. */
-export function parseCpuList(text: string): number[] {
-  const cpus: number[] = []
-  for (const range of text.trim().split(',')) {
-    const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? []
-    if (first === undefined) continue
-    for (let cpu = Number(first); cpu <= Number(last ?? first); cpu++) cpus.push(cpu)
-  }
-  return cpus
 }
 
 /** @param root of the file system, another in tests; @param stateDir the folder whose file system holds disks and images */
@@ -43,6 +33,28 @@ export async function collectHardware(stateDir: string, root = '/'): Promise<Har
     diskGiB: Math.floor((disk.blocks * disk.bsize) / 1024 ** 3),
     numa: cells.length > 0 ? cells : [await theOnlyCell(sys, online, totalMiB)],
   }
+}
+
+/** A cell with what could be allocated there now without swapping, in ordinary pages. */
+export type MeasuredCell = Cell & { availableMemoryMiB: number }
+
+/** As the inventory has them. */
+export async function readHostCells(root = '/'): Promise<MeasuredCell[]> {
+  const sys = join(root, 'sys/devices/system')
+  const online = parseCpuList(await readFile(join(sys, 'cpu/online'), 'utf8'))
+  const cells = await readCells(sys, new Set(online))
+  if (cells.length === 0) {
+    const { totalMiB, availableMiB } = await readMemory(root)
+    return [{ ...(await theOnlyCell(sys, online, totalMiB)), availableMemoryMiB: availableMiB }]
+  }
+  return Promise.all(
+    cells.map(async (cell) => {
+      const text = await readFile(join(sys, 'node', `node${cell.id}`, 'meminfo'), 'utf8')
+      // The kernel has no MemAvailable of a cell: free, and caches of files, which it gives up.
+      const fields = ['MemFree', 'Active(file)', 'Inactive(file)', 'SReclaimable']
+      return { ...cell, availableMemoryMiB: fields.reduce((sum, field) => sum + parseMeminfoMiB(text, field), 0) }
+    }),
+  )
 }
 
 async function readCells(sys: string, online: ReadonlySet<number>): Promise<Cell[]> {

@@ -18,6 +18,7 @@ export interface InventorySource {
     Partial<
       Pick<
         Inventory,
+        | 'dedicatedCpus'
         | 'hypervisor'
         | 'dpdk'
         | 'ovs'
@@ -50,6 +51,8 @@ export interface NbdFiles {
 export interface HostSwitch {
   /** Undefined until the switch has been asked. */
   datapath?: 'system' | 'netdev'
+  /** CPUs that its threads poll on: no machine's. */
+  pmdCpus?: readonly number[]
 }
 
 export interface RoleContext {

@@ -47,13 +47,24 @@ test('has no hypervisor until the node’s document names one, and says so then'
   expect([await source!.collect(signal), changes]).toEqual([{}, 0])
   await configure(compute('fake'))
   expect([await source!.collect(signal), changes]).toEqual([
-    { hypervisor: expect.objectContaining({ type: 'fake', acceleration: 'qemu' }) },
+    { dedicatedCpus: [], hypervisor: expect.objectContaining({ type: 'fake', acceleration: 'qemu' }) },
     1,
   ])
   // The same again, and none any longer, change nothing.
   await configure(compute('fake'))
   await configure(compute())
   expect(changes).toBe(1)
+  await role.stop!()
+})
+
+test('says which CPUs machines get for themselves, of those that the host has, as soon as its document does', async () => {
+  const [source] = role.inventory!
+  await configure({ ...compute('fake'), dedicatedCpus: '0,9000' })
+  expect([(await source!.collect(signal)).dedicatedCpus, changes]).toEqual([[0], 2])
+  await configure({ ...compute('fake'), dedicatedCpus: '0,9000' })
+  expect(changes).toBe(2)
+  await configure(compute('fake'))
+  expect([(await source!.collect(signal)).dedicatedCpus, changes]).toEqual([[], 3])
   await role.stop!()
 })
 

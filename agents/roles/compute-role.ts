@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { parseCpuList } from '../../lib/cpu-list.ts'
 import { DEFAULT_RESERVED, type Reserved } from '../../lib/node-room.ts'
 import { configDriveFiles } from '../metadata/content.ts'
 import type { AgentRole, InventorySource, RoleContext } from '../node/role.ts'
 import { readCapacity } from '../compute/capacity.ts'
+import { listHostCells } from '../compute/host-cells.ts'
 import type { InstanceDriver } from '../compute/instance-driver.ts'
 import { FakeInstanceDriver } from '../compute/drivers/fake/fake-instance-driver.ts'
 import { LibvirtInstanceDriver } from '../compute/drivers/libvirt/libvirt-instance-driver.ts'
@@ -23,12 +26,18 @@ export function createComputeRole(context: RoleContext): AgentRole {
   const ready = Promise.withResolvers<InstanceDriver>()
   let driver: InstanceDriver | undefined
   let reserved: Reserved = DEFAULT_RESERVED
+  let dedicatedCpus: number[] = []
+  const readCells = () => listHostCells(dedicatedCpus, context.hostSwitch.pmdCpus)
 
   const inventory: InventorySource = {
     name: 'compute',
     async collect(signal) {
       if (!driver) return {}
-      return { hypervisor: { ...(await driver.probe(signal)) } }
+      const cells = await readCells()
+      return {
+        dedicatedCpus: cells.flatMap((cell) => [...cell.dedicatedCpus]),
+        hypervisor: { ...(await driver.probe(signal)) },
+      }
     },
   }
   const reconciler = new InstanceReconciler({
@@ -41,7 +50,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
     readCapacity: async (uids) => {
       if (driver?.name !== 'libvirt') return undefined
       const { acceleration } = await driver.probe(AbortSignal.timeout(PROBE_MS))
-      return readCapacity(paths, { reserved, isEmulated: acceleration !== 'kvm' }, uids)
+      return readCapacity(paths, { reserved, isEmulated: acceleration !== 'kvm', readCells }, uids)
     },
   })
   return {
@@ -50,10 +59,14 @@ export function createComputeRole(context: RoleContext): AgentRole {
     inventory: [inventory],
     async configure(spec: NodeSpec) {
       reserved = spec.reserved ?? DEFAULT_RESERVED
+      const cpus = parseCpuList(spec.dedicatedCpus ?? '')
+      const isChanged = !isDeepStrictEqual(cpus, dedicatedCpus)
+      dedicatedCpus = cpus
+      if (isChanged) context.inventoryChanged()
       const wanted = spec.roles.compute
       if (wanted === undefined || driver?.name === wanted) return
       if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)
-      driver = createDriver(wanted, context)
+      driver = createDriver(wanted, context, readCells)
       ready.resolve(driver)
       context.inventoryChanged()
     },
@@ -63,7 +76,11 @@ export function createComputeRole(context: RoleContext): AgentRole {
   }
 }
 
-function createDriver(kind: 'libvirt' | 'kubevirt' | 'fake', context: RoleContext): InstanceDriver {
+function createDriver(
+  kind: 'libvirt' | 'kubevirt' | 'fake',
+  context: RoleContext,
+  readCells: () => ReturnType<typeof listHostCells>,
+): InstanceDriver {
   switch (kind) {
     case 'libvirt': {
       const paths = { dataDir: context.stateDir, runDir: context.runDir }
@@ -71,6 +88,7 @@ function createDriver(kind: 'libvirt' | 'kubevirt' | 'fake', context: RoleContex
       return new LibvirtInstanceDriver({
         ...LIBVIRT,
         ...{ paths, bootId, credentials: { nbd, identity }, hostSwitch, nbdReconnectSeconds },
+        readCells,
       })
     }
     case 'fake':

@@ -17,7 +17,7 @@ import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/
 import { OvsProbeDriver } from '../network/drivers/ovs/ovs-probe-driver.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
 import { PhysicalNetworks, withTroubles } from '../network/drivers/ovs/physical-networks.ts'
-import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase } from '../network/drivers/ovs/switch-database.ts'
+import { DEFAULT_SWITCH_SOCKET, openSwitchDatabase, rootRow } from '../network/drivers/ovs/switch-database.ts'
 import { followPacketLog } from '../network/packet-log/packet-log.ts'
 import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
@@ -112,6 +112,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
   const configure = async (signal: AbortSignal): Promise<void> => {
     await switchReady(database, signal)
     context.hostSwitch.datapath = chooseDatapath(database)
+    context.hostSwitch.pmdCpus = readDpdk(rootRow(database)?.row).pmdCpus ?? []
     const operations = wanted ? planChassis(database, wanted) : []
     if (operations.length === 0) return
     await database.transact(operations, signal)

@@ -26,7 +26,7 @@ export interface ComputeNodeSpec {
      */
     cpus?: number
     /**
-     * Memory of the kernel, the agent, libvirt, Open vSwitch, kubelet and other pods, in MiB. Hugepages are apart from it and never counted for machines. *live*
+     * Memory of the kernel, the agent, libvirt, Open vSwitch, kubelet and other pods, in MiB. Hugepages are apart from it, for machines whose Flavor asks for them. *live*
      */
     memoryMiB?: number
     /**
@@ -34,6 +34,31 @@ export interface ComputeNodeSpec {
      */
     diskGiB?: number
   }
+  /**
+   * CPUs that machines get for themselves, as a list such as 2-7,10: those whose Flavor has hw:cpu_policy dedicated. No other machine that starts from now on runs on them. Leave out those that a switch on DPDK polls on, and some for the host. What status.inventory.cells shows of it counts. *live*
+   */
+  dedicatedCPUs?: string
+  /**
+   * Hugepages that machines do not get, such as those of a switch on DPDK, by NUMA cell and size. *live*
+   *
+   * @maxItems 64
+   *
+   * Items: Those of one size on one cell. *live*
+   */
+  reservedHugepages?: {
+    /**
+     * Number of the NUMA cell. *live*
+     */
+    cell: number
+    /**
+     * Size of a page in KiB, such as 2048. *live*
+     */
+    sizeKiB: number
+    /**
+     * How many. *live*
+     */
+    count: number
+  }[]
   /**
    * Confirmed: the node is off and is asked no more: what it holds counts as released, and machines that it leaves off after a reboot are built anew elsewhere where their spec.evacuation says so. Write it only when you know: a machine that still runs would run twice. Wiped: its disks were wiped or destroyed as well, so that nothing of it can start when it gets power: machines that it might start by itself may be built anew elsewhere, too. Remove it when the node is to be used again. *live*
    */
@@ -166,7 +191,7 @@ export interface ComputeNodeStatus {
      */
     memoryMiB?: number
     /**
-     * Of memoryMiB, what the kernel keeps as hugepages; no machine gets it.
+     * Of memoryMiB, what the kernel keeps as hugepages, for machines whose Flavor asks for them alone.
      */
     hugepagesMiB?: number
     /**
@@ -258,6 +283,52 @@ export interface ComputeNodeStatus {
      * NUMA cells.
      */
     numaCells?: number
+    /**
+     * What machines may have of each NUMA cell; absent: not known, or its agent places none on cells.
+     *
+     * @maxItems 64
+     *
+     * Items: One cell.
+     */
+    cells?: {
+      /**
+       * Its number on the node.
+       */
+      id: number
+      /**
+       * CPUs that machines share.
+       */
+      sharedCPUs: string
+      /**
+       * CPUs that machines get for themselves, threads of one core together: 2,34 3,35.
+       */
+      dedicatedCores?: string
+      /**
+       * CPUs that a switch on DPDK polls on (pmd-cpu-mask), which no machine gets.
+       */
+      pmdCPUs?: string
+      /**
+       * Memory that is not in hugepages.
+       */
+      memoryMiB: number
+      /**
+       * Hugepages, those that spec.reservedHugepages keeps included.
+       *
+       * @maxItems 16
+       *
+       * Items: Those of one size.
+       */
+      hugepages: {
+        /**
+         * Size of a page.
+         */
+        sizeKiB: number
+        /**
+         * How many there are, used ones included.
+         */
+        count: number
+      }[]
+    }[]
   }
   /**
    * What the node still has to release and has not acknowledged.

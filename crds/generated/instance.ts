@@ -414,6 +414,44 @@ export interface InstanceStatus {
     ingressKbps: number
   }[]
   /**
+   * On which NUMA cells and CPUs of its node it is, where its Flavor asks for some: claimed with the placement. Absent: wherever the node puts it.
+   */
+  numaTopology?: {
+    /**
+     * Size of the hugepages that its memory is in; absent: ordinary pages.
+     */
+    pageSizeKiB?: number
+    /**
+     * The guest's cells, in their order.
+     *
+     * @maxItems 8
+     *
+     * Items: One cell.
+     */
+    cells: {
+      /**
+       * The cell of the node that it is on.
+       */
+      hostCell: number
+      /**
+       * Its virtual CPUs.
+       */
+      vcpus: string
+      /**
+       * Its memory.
+       */
+      memoryMiB: number
+      /**
+       * CPUs of the node for these alone, in the same order; absent: they share those of the cell.
+       */
+      cpus?: string
+      /**
+       * Other threads of the same cores, which no machine gets (hw:cpu_thread_policy isolate).
+       */
+      idleCPUs?: string
+    }[]
+  }
+  /**
    * Virtual functions that it claims of its node, for its Ports of vnicType direct and macvtap.
    *
    * @maxItems 16

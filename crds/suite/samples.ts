@@ -325,6 +325,8 @@ export const SAMPLES: Record<string, Sample[]> = {
         unschedulable: true,
         unschedulableReason: 'new disks',
         reserved: { cpus: 1, memoryMiB: 2048, diskGiB: 20 },
+        dedicatedCPUs: '2-3,34-35',
+        reservedHugepages: [{ cell: 0, sizeKiB: 2048, count: 64 }],
         lost: 'Confirmed',
       },
       status: {
@@ -364,6 +366,12 @@ export const SAMPLES: Record<string, Sample[]> = {
             },
           ],
           numaCells: 1,
+          cells: [
+            {
+              ...{ id: 0, sharedCPUs: '0-1', dedicatedCores: '2,34 3,35', pmdCPUs: '4', memoryMiB: 7168 },
+              hugepages: [{ sizeKiB: 2048, count: 512 }],
+            },
+          ],
         },
         releases: [{ kind: 'instance', uid: 'u1', namespace: 'team-a', name: 'vm', epoch: 1 }],
         orphans: [{ kind: 'volume', uid: 'u1', what: 'a file' }],
@@ -425,6 +433,10 @@ export const SAMPLES: Record<string, Sample[]> = {
         },
         bandwidth: [{ physicalNetwork: 'dc-1', egressKbps: 1_000, ingressKbps: 0 }],
         pciDevices: [{ physicalNetwork: 'dc-1', direct: 1, macvtap: 0 }],
+        numaTopology: {
+          pageSizeKiB: 2048,
+          cells: [{ hostCell: 0, vcpus: '0-1', memoryMiB: 256, cpus: '2-3', idleCPUs: '34-35' }],
+        },
         nextFlavor: {
           name: 'small',
           requireKVM: true,

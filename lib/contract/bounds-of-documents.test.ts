@@ -29,6 +29,7 @@ const vpnCertified = { ...vpnConnection, certificate: 'a'.repeat(64) }
 
 const UPSTREAMS_OF = { providerNetwork: 'dc', upstreams: ['10.0.0.2'] }
 
+const cellOfGuest = { hostCell: 0, vcpus: [0], memoryMiB: 1, cpus: [2], idleCpus: [3] }
 const header = { v: 1, uid: UID, node: 'n1', namespace: 'team', name: 'x', versions, tombstone: false }
 const desired = {
   node: {
@@ -42,6 +43,7 @@ const desired = {
       withoutDnsUpstreams: ['other'],
       pools: [{ name: 'p', uid: UID, driver: 'file', path: '/p' }],
       reserved: { cpus: 1, memoryMiB: 1, diskGiB: 1 },
+      dedicatedCpus: '2-3,7',
       images: { allowedNetworks: ['10.0.0.0/8', 'fd00::/8'], maxSizeGiB: 10, maxCachePercent: 50 },
     },
   },
@@ -58,7 +60,11 @@ const desired = {
     spec: {
       ...{ logicalPort: 'p', networkUid: UID, network: 'team/lan', mac, mtu: 1442, vnicType: 'normal' },
       fixedIPs: [{ address: '10.0.0.2', prefixLength: 24, ipv6AddressMode: 'slaac' }],
-      ...{ instanceUid: UID, providerNetwork: 'dc', virtualFunction: { physicalNetwork: 'dc', vlan: 42 } },
+      ...{
+        instanceUid: UID,
+        providerNetwork: 'dc',
+        virtualFunction: { physicalNetwork: 'dc', vlan: 42, numaCells: [0] },
+      },
     },
   },
   vpn: {
@@ -86,6 +92,7 @@ const desired = {
       ...{ hostname: 'vm', project: 'team', runState: 'Running', restartPolicy: 'Never', offlineRestart: false },
       ...{ vcpus: 1, memoryMiB: 64, rootDiskGiB: 0, ephemeralGiB: 0, swapMiB: 0, requireKvm: false },
       image: { uid: UID, sha256: '0'.repeat(64), format: 'raw', properties: {} },
+      numa: { pageSizeKiB: 2048, cells: [cellOfGuest] },
       ports: [{ uid: UID, name: 'p', networkName: 'n' }],
       volumes: [{ uid: UID, name: 'v', connection: nbd, sizeGiB: 1 }],
       ...{ configDrive: false, publicKeys: [], metadata: {} },
@@ -126,7 +133,7 @@ const inventory = {
   ],
   ...{ address: 'a', encapAddress: 'a' },
   hypervisor: { type: 't', version: 'v', acceleration: 'kvm', accelerationReason: 'r' },
-  dpdk: { initialized: true, version: 'v', vhostUser: true },
+  dpdk: { initialized: true, version: 'v', vhostUser: true, pmdCpus: [1] },
   ovs: { version: 'v', datapath: 'netdev' },
   physicalNetworks: [{ name: 'p', error: 'e', warning: 'w' }],
   resolver: {
@@ -143,6 +150,7 @@ const inventory = {
   imageCache: { images: 1, usedGiB: 1, maxGiB: 1 },
   ...{ certificateRequest: pem, nbdRequests: { client: pem, server: pem } },
   sealingKey: 'A'.repeat(43),
+  dedicatedCpus: [0],
 }
 const beat = { v: 1, bootId: 'b', seq: 1, load: { urgent: 0, waiting: 0, long: 0, oldestSeconds: 0 } }
 
@@ -216,6 +224,9 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['spec.reserved.cpus', 0, -1],
       ['spec.reserved.memoryMiB', 0, -1],
       ['spec.reserved.diskGiB', 0, -1],
+      ['spec.dedicatedCpus', '0-8191,7', '0-'],
+      ['spec.dedicatedCpus', '1', '2;reboot'],
+      ['spec.dedicatedCpus', `1${',1'.repeat(511)}`, `1${',1'.repeat(512)}`],
       ['spec.nbd.authority', 'x', undefined],
       ['spec.physicalNetworks.0.physicalFunctions', list(8, 'eth1'), list(9, 'eth1')],
       ['spec.physicalNetworks.0.physicalFunctions', ['ens1f0np0'], ['../eth1']],
@@ -306,6 +317,8 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['spec.vnicType', 'macvtap', 'external'],
       ['spec.virtualFunction.vlan', 4094, 4095],
       ['spec.virtualFunction.physicalNetwork', 'dc', 'DC'],
+      ['spec.virtualFunction.numaCells', list(8, 0), list(9, 0)],
+      ['spec.virtualFunction.numaCells.0', 1023, 1024],
       ['spec.fixedIPs.0.ipv6AddressMode', 'dhcpv6-stateful', 'dhcpv6'],
     ],
   ],
@@ -320,6 +333,16 @@ describe.each<[keyof typeof desired, Row[]]>([
       ['spec.offlineRestart', true, undefined],
       ['spec.vcpus', 1, 0],
       ['spec.memoryMiB', 64, 63],
+      ['spec.numa.pageSizeKiB', 4, 3],
+      ['spec.numa.cells', list(8, cellOfGuest), list(9, cellOfGuest)],
+      ['spec.numa.cells', list(1, cellOfGuest), []],
+      ['spec.numa.cells.0.hostCell', 1023, 1024],
+      ['spec.numa.cells.0.memoryMiB', 1, 0],
+      ['spec.numa.cells.0.vcpus', list(512, 0), list(513, 0)],
+      ['spec.numa.cells.0.vcpus', [0], []],
+      ['spec.numa.cells.0.cpus', list(512, 0), list(513, 0)],
+      ['spec.numa.cells.0.cpus.0', 8191, 8192],
+      ['spec.numa.cells.0.idleCpus', list(8192, 0), list(8193, 0)],
       ['spec.rootDiskGiB', 0, -1],
       ['spec.ephemeralGiB', 0, -1],
       ['spec.swapMiB', 0, -1],
@@ -416,6 +439,10 @@ describe('what a node says', () => {
     ['address', a(253), a(254)],
     ['encapAddress', a(253), a(254)],
     ['numa', list(256, inventory.numa[0]), list(257, inventory.numa[0])],
+    ['dedicatedCpus', list(8192, 0), list(8193, 0)],
+    ['dedicatedCpus.0', 8191, 8192],
+    ['dpdk.pmdCpus', list(8192, 0), list(8193, 0)],
+    ['dpdk.pmdCpus.0', 8191, 8192],
     ['pciDevices', list(32, inventory.pciDevices[0]), list(33, inventory.pciDevices[0])],
     ['pciDevices.0.physicalNetwork', a(63), a(64)],
     ['pciDevices.0.numaCell', 0, -1],

@@ -17,6 +17,13 @@ export const controllerName = z
   .string()
   .regex(/^[a-z0-9.-]+\/[a-z0-9._-]+$/)
   .max(127)
+/** Of a CPU, virtual or not. */
+export const cpuNumber = z.int().min(0).max(8191)
+/** As the kernel writes it: `2-7,10`. */
+export const cpuList = z
+  .string()
+  .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/)
+  .max(1024)
 /** Of a PCI device, as the kernel names it: domain, bus, slot and function. */
 export const pciAddress = z.string().regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/)
 /** Of a vendor, or of one of its products. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { SEALING_KEY } from '../pki/sealed.ts'
 import { amount, firstOf, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION } from './document-kinds.ts'
-import { pciID, uid } from './fields.ts'
+import { cpuNumber, pciID, uid } from './fields.ts'
 
 export const NumaCell = z.object({
   id: z.int(),
@@ -64,6 +64,8 @@ export const Inventory = z.object({
   hugepagesMiB: amount().optional(),
   diskGiB: amount(),
   numa: z.array(NumaCell).max(256),
+  /** CPUs that machines get for themselves, of those in the node's document that it has. Absent: it places no machines on cells, or not yet. */
+  dedicatedCpus: z.array(cpuNumber).max(8192).optional(),
   /** Where other nodes reach this one: management and tunnel addresses. */
   address: z.string().max(253),
   encapAddress: z.string().max(253).optional(),
@@ -76,9 +78,17 @@ export const Inventory = z.object({
       accelerationReason: text(1024).optional(),
     })
     .optional(),
-  /** What the switch says of itself; `vhostUser`: it takes ports that share memory with the guest. */
+  /**
+   * What the switch says of itself; `vhostUser`: it takes ports that share memory with the guest. `pmdCpus`: those that its threads poll on, where somebody
+   * chose them.
+   */
   dpdk: z
-    .object({ initialized: z.boolean(), version: text(64).optional(), vhostUser: z.boolean().optional() })
+    .object({
+      initialized: z.boolean(),
+      version: text(64).optional(),
+      vhostUser: z.boolean().optional(),
+      pmdCpus: z.array(cpuNumber).max(8192).optional(),
+    })
     .optional(),
   ovs: z.object({ version: text(64), datapath: z.enum(['system', 'netdev']).optional() }).optional(),
   /**

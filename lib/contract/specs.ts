@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the operator asks of a node, one schema per kind. Loose: fields that a newer operator added are kept.
+import { cpuList, cpuNumber } from './fields.ts'
 import { z } from 'zod'
 import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
 
@@ -69,6 +70,8 @@ export const NodeSpec = z.looseObject({
   withoutDnsUpstreams: z.array(z.string().max(253)).max(MOST_WITHOUT_UPSTREAMS).optional(),
   /** Reserved for the host: by spec.reserved of the ComputeNode, or else of the Cloud; absent: the agent's default. */
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
+  /** spec.dedicatedCPUs of the ComputeNode: CPUs that machines get for themselves. Absent: none. */
+  dedicatedCpus: cpuList.optional(),
   /** The Cloud's spec.images; absent: the agent's defaults. */
   images: z
     .looseObject({
@@ -154,14 +157,46 @@ export const PortSpec = z.looseObject({
   parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),
   /** Of a network that an SDN controller realises: its name, by which it says that it has programmed the port, and where its bridge is. */
   controller: z.looseObject({ name: controllerName, physicalNetwork: dnsLabel }).optional(),
-  /** With vnicType direct and macvtap: where the function has to be, and the tag that the card puts on its frames; absent: none. */
-  virtualFunction: z.looseObject({ physicalNetwork: dnsLabel, vlan: z.int().min(1).max(4094).optional() }).optional(),
+  /**
+   * With vnicType direct and macvtap: where the function has to be, and the tag that the card puts on its frames; absent: none. `numaCells`: those that its
+   * machine is on; a function there is taken before others.
+   */
+  virtualFunction: z
+    .looseObject({
+      physicalNetwork: dnsLabel,
+      vlan: z.int().min(1).max(4094).optional(),
+      numaCells: z.array(z.int().min(0).max(1023)).max(8).optional(),
+    })
+    .optional(),
 })
 export type PortSpec = z.infer<typeof PortSpec>
 
 const RUN_STATES = ['Running', 'Stopped', 'Paused', 'Suspended'] as const
 export const RunState = z.enum(RUN_STATES)
 export type RunState = z.infer<typeof RunState>
+
+const cpuNumbers = z.array(cpuNumber).min(1).max(512)
+/**
+ * NUMA cells of the guest, in their order, each on a cell of its own of the node, where its memory has to be. `cpus`: a CPU for each of `vcpus`,
+ * which no other machine uses; absent: they share those of the cell that are for all. `idleCpus`: threads beside them that nobody may use.
+ * `pageSizeKiB`: of the hugepages that its memory is in.
+ */
+export const NumaTopology = z.looseObject({
+  pageSizeKiB: z.int().min(4).max(16_777_216).optional(),
+  cells: z
+    .array(
+      z.looseObject({
+        hostCell: z.int().min(0).max(1023),
+        vcpus: cpuNumbers,
+        memoryMiB: z.int().min(1),
+        cpus: cpuNumbers.optional(),
+        idleCpus: z.array(cpuNumber).min(1).max(8192).optional(),
+      }),
+    )
+    .min(1)
+    .max(8),
+})
+export type NumaTopology = z.infer<typeof NumaTopology>
 
 export const InstanceSpec = z.looseObject({
   hostname: dnsLabel,
@@ -176,6 +211,8 @@ export const InstanceSpec = z.looseObject({
   ephemeralGiB: z.int().min(0),
   swapMiB: z.int().min(0),
   requireKvm: z.boolean(),
+  /** Absent: wherever the node's kernel puts it. */
+  numa: NumaTopology.optional(),
   image: z.looseObject({ uid, sha256, format: z.enum(['raw', 'qcow2']), properties: z.record(z.string(), z.string()) }),
   /** In the order of the spec; each has a port document of its own on the same node. `slot`: its place in the machine; absent: its index. */
   ports: z.array(

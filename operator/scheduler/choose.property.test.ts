@@ -12,6 +12,8 @@ import { whyRefused } from './filters/filter.ts'
 import type { Aggregate } from './nodes/aggregate.ts'
 import type { NodeFacts, NodeRow } from './nodes/node-facts.ts'
 import type { PlacementRequest } from './filters/request.ts'
+import type { HostCell } from './numa/host-cells.ts'
+import { numaWishOf } from './numa/numa-wish.ts'
 import { Scheduler } from './scheduler.ts'
 
 /** Which filters there are, and in which order, is the profile's: here all at once. */
@@ -34,6 +36,35 @@ const AGGREGATES: Aggregate[] = [
   { name: 'red', metadata: { filter_tenant_id: 'red' } },
   { name: 'windows', metadata: { os_distro: 'windows, debian' } },
 ]
+const hostCells: fc.Arbitrary<HostCell[]> = fc.constantFrom(
+  [],
+  [
+    {
+      id: 0,
+      sharedCpus: 2,
+      cores: [
+        [2, 4],
+        [3, 5],
+      ],
+      memoryMiB: 9,
+      hugepages: [{ sizeKiB: 2048, count: 2 }],
+    },
+  ],
+  [
+    { id: 0, sharedCpus: 1, cores: [[1]], memoryMiB: 4, hugepages: [] },
+    { id: 1, sharedCpus: 0, cores: [[2], [3]], memoryMiB: 4, hugepages: [{ sizeKiB: 2048, count: 3 }] },
+  ],
+)
+const numaWish = fc
+  .record(
+    {
+      'hw:cpu_policy': fc.constantFrom('dedicated', 'shared'),
+      'hw:numa_nodes': fc.constantFrom('1', '2'),
+      'hw:mem_page_size': fc.constantFrom('2MB', 'small', 'large'),
+    },
+    { requiredKeys: ['hw:numa_nodes'] },
+  )
+  .map((specs) => numaWishOf({ vcpus: 2, memoryMiB: 4 }, specs)!)
 const facts: fc.Arbitrary<NodeFacts> = fc.record(
   {
     name: names,
@@ -48,6 +79,7 @@ const facts: fc.Arbitrary<NodeFacts> = fc.record(
     physicalNetworks: networks,
     bandwidth: fc.record({ dc: kbps, wan: kbps }),
     pciDevices: fc.record({ dc: functions }),
+    cells: hostCells,
     aggregates: fc.subarray(AGGREGATES),
     hypervisorVersion: fc.constantFrom('9.1', '10.0.2'),
     address: fc.constantFrom('10.0.0.1', '10.0.1.1'),
@@ -76,6 +108,7 @@ const request: fc.Arbitrary<PlacementRequest> = fc.record(
       name: fc.constantFrom('big', 'small'),
       extraSpecs: fc.constantFrom<ExtraSpecs>({}, {}, { ssd: 'true' }),
     }),
+    numa: numaWish,
     imageProperties: fc.constantFrom<Record<string, string>>(
       { os_distro: 'debian' },
       { img_hv_requested_version: '>=10' },

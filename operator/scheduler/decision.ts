@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { explainFailure, explainRefusals, type Explanation } from './explanation.ts'
 import { whyRefused, type Filter } from './filters/filter.ts'
+import { fitOnNode } from './filters/numa-topology.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import { Judgement } from './judgement.ts'
+import type { NodeRow } from './nodes/node-facts.ts'
 import type { NodeTable } from './nodes/node-table.ts'
+import type { NumaPlacement } from './numa/host-cells.ts'
 import type { Policy } from './policy.ts'
 import { Ranking } from './ranking.ts'
 
 export type Choice =
-  { ok: true; node: string; explanation: Explanation } | { ok: false; explanation: Explanation; why: string }
+  /** `numa`: its cells there, where the request asks for some. */
+  | { ok: true; node: string; explanation: Explanation; numa?: NumaPlacement }
+  | { ok: false; explanation: Explanation; why: string }
 
 /** When more rows changed than one in so many, and more than a few, all are looked at again. */
 const ONE_IN = 8
@@ -79,7 +84,9 @@ export class Decision {
     const node = best && table.get(best.row)
     if (!node) return { ok: false, explanation: all, why: explainFailure(all) }
     const explanation = { node: node.name, score: Math.round(best.total * 1000), ...all }
-    return { ok: true, node: node.name, explanation }
+    return request.numa === undefined
+      ? { ok: true, node: node.name, explanation }
+      : { ok: true, node: node.name, explanation, numa: placeOnCells(node, request.numa, request) }
   }
 
   /** Where nobody passed there is nobody to be ranked, nor memory to be taken for it. */
@@ -95,4 +102,16 @@ export class Decision {
     if (!node || why === undefined) throw new Error(`${filter?.name} refuses a node without a reason`)
     return `${node.name} ${why}`
   }
+}
+
+/** The filter has found room there, which is looked for once more: it is chosen for one node alone. */
+function placeOnCells(
+  node: NodeRow,
+  numa: NonNullable<PlacementRequest['numa']>,
+  request: PlacementRequest,
+): NumaPlacement {
+  const fit = fitOnNode(node, numa, request)
+  // A policy without the filter would place machines on cells that have no room.
+  if (!fit.ok) throw new Error(`${node.name} was chosen and has no room on its NUMA cells: it ${fit.why}`)
+  return fit.placement
 }

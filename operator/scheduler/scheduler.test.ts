@@ -265,6 +265,10 @@ describe('placement', () => {
 
   test('disks count together, swap by begun GiB', () => {
     const flavor = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 0, ephemeralGiB: 2, swapMiB: 100 }
+    const amounts = amountsOf(flavor)
+    const of = (dedicatedCpus: boolean, hugepages: boolean) => amountsOf(flavor, { dedicatedCpus, hugepages })
+    expect(of(true, false)).toEqual({ ...amounts, vcpus: 0 })
+    expect(of(false, true)).toEqual({ ...amounts, memoryMiB: amounts.memoryMiB - flavor.memoryMiB })
     expect(amountsOf({ ...flavor, rootDiskGiB: 3 }).diskGiB).toBe(3 + 2 + 1)
     expect(amountsOf(flavor).diskGiB).toBe(2 + 1)
   })

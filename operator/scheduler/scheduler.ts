@@ -12,6 +12,7 @@ import { findRefusal } from './filters/filter.ts'
 import type { AllocationRatios, NodeFacts } from './nodes/node-facts.ts'
 import { ImageTable } from './nodes/image-table.ts'
 import { NodeTable } from './nodes/node-table.ts'
+import type { NumaPlacement } from './numa/host-cells.ts'
 import type { InterfaceRequest, PlacementRequest } from './filters/request.ts'
 
 /** What one machine holds on each node: usually one entry, more while an earlier node has not released it. */
@@ -20,6 +21,8 @@ export type Claim = readonly ClaimOnNode[]
 interface ClaimOnNode {
   node: string
   amounts: Amounts
+  /** On which of the node's NUMA cells it is, where it asked for some. */
+  numa?: NumaPlacement
   /** `namespace/name` of the ServerGroup that it counts in there. */
   group?: string
   /** The node is still building it. */
@@ -82,7 +85,11 @@ export class Scheduler {
     const choice = this.#decisions.choose(this.#resolve(request, policy), policy)
     if (choice.ok) {
       this.#replace(request.uid, [
-        { node: choice.node, amounts: request.amounts, isBuilding: true, ...inGroup(request.group?.key) },
+        {
+          ...{ node: choice.node, amounts: request.amounts, isBuilding: true },
+          ...(choice.numa ? { numa: choice.numa } : {}),
+          ...inGroup(request.group?.key),
+        },
       ])
       this.#assumed.set(request.uid, choice.node)
     }

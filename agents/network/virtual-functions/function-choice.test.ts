@@ -45,6 +45,10 @@ describe('what a function serves for', () => {
 
 test('the first by address is chosen, and before it one that is good for nothing else', () => {
   const all = [made('b'), made('a'), made('d', given), made('c', { hasIommu: false })]
+  const [near, far] = [made('z', { numaCell: 1 }), made('a', { numaCell: 0 })]
+  const on = (cells: number[], ...taken: string[]) =>
+    chooseFunction([far, near], 'direct', new Set(taken), cells)?.address
+  expect([on([1]), on([0, 1]), on([]), on([1], 'z'), on([7])]).toEqual(['z', 'a', 'a', 'a', 'a'])
   const choose = (kind: 'direct' | 'macvtap', ...taken: string[]) => chooseFunction(all, kind, new Set(taken))?.address
   expect([choose('direct'), choose('direct', 'd'), choose('direct', 'd', 'a', 'b')]).toEqual(['d', 'a', undefined])
   expect([choose('macvtap'), choose('macvtap', 'c'), choose('macvtap', 'a', 'b', 'c')]).toEqual(['c', 'a', undefined])

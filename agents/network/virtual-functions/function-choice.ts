@@ -45,19 +45,22 @@ export function abilitiesOf(one: VirtualFunction, record?: FunctionRecord): Abil
 }
 
 /**
- * The first that is free, by address; of these one that is good for nothing else, so that enough is left for the other kind. Undefined: none is.
- * @param taken addresses that ports have
+ * The first that is free, by address: one on the cells given before others, and of these one that is good for nothing else, so that enough is left for the other
+ * kind. Undefined: none is.
+ * @param taken addresses that ports have @param numaCells of the port's machine
  */
 export function chooseFunction(
   functions: readonly VirtualFunction[],
   kind: FunctionKind,
   taken: ReadonlySet<string>,
+  numaCells: readonly number[] = [],
 ): VirtualFunction | undefined {
+  const isFar = ({ numaCell }: VirtualFunction) => (numaCell !== undefined && numaCells.includes(numaCell) ? 0 : 1)
   const other = kind === 'direct' ? 'macvtap' : 'direct'
   const rank = (one: VirtualFunction) => (abilitiesOf(one)[other] ? 1 : 0)
   return functions
     .filter((one) => !taken.has(one.address) && abilitiesOf(one)[kind])
-    .sort((a, b) => rank(a) - rank(b) || (a.address < b.address ? -1 : 1))[0]
+    .sort((a, b) => isFar(a) - isFar(b) || rank(a) - rank(b) || (a.address < b.address ? -1 : 1))[0]
 }
 
 /** As many as an inventory takes: lib/contract/inventory.ts. */

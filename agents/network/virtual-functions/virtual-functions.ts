@@ -26,6 +26,14 @@ export interface VirtualFunctionsOptions {
   root?: string
 }
 
+interface FunctionRequest {
+  portUid: string
+  kind: FunctionKind
+  physicalNetwork: string
+  /** Of its machine, where one is wanted first. */
+  numaCells: readonly number[] | undefined
+}
+
 export interface FunctionInventory {
   devices: PciPool[]
   /** By physical network: what is wrong with its cards, and what helps. */
@@ -54,15 +62,20 @@ export class VirtualFunctions {
    * physical network and the node does not use it itself; otherwise it gets another, unless a guest has it.
    * @throws TransientError `NoVirtualFunction`
    */
-  ensure(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
+  ensure(
+    portUid: string,
+    kind: FunctionKind,
+    physicalNetwork: string,
+    numaCells?: readonly number[],
+  ): Promise<VirtualFunction> {
     return this.#inTurn(async () => {
       const record = (await this.#records.read()).get(portUid)
       const own = record && (await readFunction(record.address, this.#options.root))
-      if (!own) return this.#give(portUid, kind, physicalNetwork)
+      if (!own) return this.#give({ portUid, kind, physicalNetwork, numaCells })
       const why = await this.#whyNotKept(own, physicalNetwork)
       if (why === undefined) return own
       // One that changes hands is not given up: it is the port's again in a moment.
-      if (!isInGuest(own) && !isElsewhere(own)) return this.#give(portUid, kind, physicalNetwork)
+      if (!isInGuest(own) && !isElsewhere(own)) return this.#give({ portUid, kind, physicalNetwork, numaCells })
       const what = `the port's virtual function ${own.address} ${why}`
       throw new TransientError('NoVirtualFunction', `${what}: undo that, or stop the machine and make the Port anew`)
     })
@@ -118,14 +131,14 @@ export class VirtualFunctions {
     return `${path} on the node cannot be read, and so not which virtual function the Port with UID ${uid} has; none is given until it is mended: delete that Port, or write the file anew`
   }
 
-  async #give(portUid: string, kind: FunctionKind, physicalNetwork: string): Promise<VirtualFunction> {
+  async #give({ portUid, kind, physicalNetwork, numaCells }: FunctionRequest): Promise<VirtualFunction> {
     const records = await this.#records.read()
     const unreadable = await this.#whyNothingIsGiven()
     if (unreadable !== undefined) throw new TransientError('NoVirtualFunction', unreadable)
     const network = this.#wanted?.find(({ name }) => name === physicalNetwork)
     const { functions, trouble } = network ? await this.#look(network) : { functions: [] }
     const taken = new Set([...records].flatMap(([uid, { address }]) => (uid === portUid ? [] : [address])))
-    const chosen = chooseFunction(functions, kind, taken)
+    const chosen = chooseFunction(functions, kind, taken, numaCells)
     if (!chosen) {
       const what = `no virtual function of physical network ${physicalNetwork} is left on the node for vnicType ${kind}`
       const why = trouble ?? (functions.length === 0 ? NOT_CONFIGURED : WHAT_IT_NEEDS[kind])

@@ -13,6 +13,7 @@ import {
 } from '../../scheduler/nodes/amounts.ts'
 import { inGroup, type Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
+import { numaPlacementOf, onCellsBy } from './numa-topology.ts'
 import { groupKeyOf } from './server-group-key.ts'
 
 type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'>
@@ -21,11 +22,14 @@ type ClaimDeps = Pick<OperatorDeps, 'scheduler' | 'waitingRoom' | 'claimedNodes'
 export function claimOf(instance: Instance): Claim {
   const { node, flavor, nextFlavor } = instance.status ?? {}
   if (node === undefined || !flavor) return []
-  const now = amountsOf(sizeWithDefaults(flavor))
-  const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor))) : now
+  const numa = numaPlacementOf(instance)
+  const onCells = onCellsBy(numa)
+  const now = amountsOf(sizeWithDefaults(flavor), onCells)
+  const room = nextFlavor ? largerAmounts(now, amountsOf(sizeWithDefaults(nextFlavor), onCells)) : now
   return [
     {
       ...{ node, amounts: { ...room, ...portAmountsOf(instance) } },
+      ...(numa ? { numa } : {}),
       ...inGroup(groupKeyOf(instance)),
       ...(isBuilding(instance) ? { isBuilding: true } : {}),
     },

@@ -51,6 +51,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(node && roles.includes('network') ? { withoutDnsUpstreams: withoutUpstreams(parts.providerNetworks) } : {}),
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
+      ...(computeNode.spec.dedicatedCPUs === undefined ? {} : { dedicatedCpus: computeNode.spec.dedicatedCPUs }),
       ...(cloud?.spec.images
         ? {
             images: {

@@ -5,10 +5,11 @@ import type { ComputeNode, KubeNode } from '../../../lib/api/types.ts'
 import { COMPUTE_NODE, MANAGED_BY_LABEL } from '../../../lib/api/kinds.ts'
 import { ApiError } from '../../../lib/kube/errors.ts'
 import { DEFAULT_RESERVED } from '../../../lib/node-room.ts'
+import { inventoryOf } from '../../testing/inventory.ts'
 import { memoryWorld, stored } from '../../testing/memory-deps.ts'
 import { ensureComputeNode, hypervisorOf, rolesOf, zoneOf } from './discover.ts'
 import { closedBecause, toNodeFacts } from './scheduling.ts'
-import type { NodeVerdict } from './status.ts'
+import { recordInventory, type NodeVerdict } from './status.ts'
 
 const node = (labels: Record<string, string>, more: object = {}) => ({
   ...stored<KubeNode>('n1', {}, { namespace: '', labels }),
@@ -77,6 +78,65 @@ test('and its virtual functions by physical network, whatever they are', () => {
   expect(toNodeFacts(known, { node: undefined, cloud: undefined, verdict: UP }).pciDevices).toEqual({
     dc: { count: 5, direct: 2, macvtap: 4 },
     wan: { count: 1, direct: 1, macvtap: 1 },
+  })
+})
+
+describe('and its NUMA cells', () => {
+  const cpu = (id: number, core: number) => ({ id, core, socket: 0, siblings: [core, core + 2] })
+  const inventory = inventoryOf('n1', {
+    cpus: 6,
+    dedicatedCpus: [1, 3, 9],
+    numa: [
+      {
+        ...{ id: 0, memoryMiB: 4096, cpus: [cpu(0, 0), cpu(1, 1), cpu(2, 0), cpu(3, 1)] },
+        hugepages: [{ sizeKiB: 2048, total: 512, free: 3 }],
+      },
+      { id: 1, memoryMiB: 1024, cpus: [cpu(8, 8), cpu(9, 9)], hugepages: [] },
+    ],
+  })
+  const factsOf = (status: ReturnType<typeof recordInventory>, spec: ComputeNode['spec'] = {}) =>
+    toNodeFacts(computeNode(spec, { status: { inventory: status } }), {
+      node: undefined,
+      cloud: undefined,
+      verdict: UP,
+    })
+  test('are shown, and counted without what is kept', () => {
+    const recorded = recordInventory(inventory)
+    expect(recorded.cells).toEqual([
+      { id: 0, sharedCPUs: '0,2', dedicatedCores: '1,3', memoryMiB: 3072, hugepages: [{ sizeKiB: 2048, count: 512 }] },
+      { id: 1, sharedCPUs: '8', dedicatedCores: '9', memoryMiB: 1024, hugepages: [] },
+    ])
+    const facts = factsOf(recorded, { reservedHugepages: [{ cell: 0, sizeKiB: 2048, count: 500 }] })
+    expect(facts.cells).toEqual([
+      { id: 0, sharedCpus: 2, cores: [[1, 3]], memoryMiB: 3072, hugepages: [{ sizeKiB: 2048, count: 12 }] },
+      { id: 1, sharedCpus: 1, cores: [[9]], memoryMiB: 1024, hugepages: [] },
+    ])
+    expect(facts.capacity.vcpus).toBe(3)
+  })
+  test('say where virtual functions are', () => {
+    const one = { vendorID: '8086', productID: '154c', count: 1, direct: 1, macvtap: 1 }
+    const pools = [
+      { ...one, physicalNetwork: 'dc', numaCell: 0 },
+      { ...one, physicalNetwork: 'dc', numaCell: 1 },
+      { ...one, physicalNetwork: 'dc', numaCell: 1, productID: '1889' },
+      { ...one, physicalNetwork: 'wan' },
+    ]
+    const facts = factsOf(recordInventory({ ...inventory, pciDevices: pools }))
+    expect(facts.pciCells).toEqual({ dc: { cells: [0, 1] }, wan: { cells: [], elsewhere: true } })
+  })
+  test('without CPUs that the switch polls on, whoever else was to have them', () => {
+    const recorded = recordInventory({ ...inventory, dpdk: { initialized: true, pmdCpus: [1, 2] } })
+    expect(recorded.cells?.[0]).toMatchObject({ sharedCPUs: '0', dedicatedCores: '3', pmdCPUs: '1-2' })
+    expect(recorded.cells?.[1]).not.toHaveProperty('pmdCPUs')
+    expect(factsOf(recorded).cells?.map(({ isPolled }) => isPolled)).toEqual([true, undefined])
+  })
+  test('stay while its agent has no roles yet; an older one has none', () => {
+    const early = { ...inventory }
+    delete early.dedicatedCpus
+    expect(recordInventory(early)).not.toHaveProperty('cells')
+    expect(factsOf(recordInventory(early))).not.toHaveProperty('cells')
+    const before = recordInventory(inventory)
+    expect(recordInventory(early, before).cells).toEqual(before.cells)
   })
 })
 

@@ -6,6 +6,7 @@ import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
 import type { PciSupplies, PciSupply } from '../../scheduler/nodes/pci-devices.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
 import { hypervisorOf } from './discover.ts'
+import { countDedicated, pciCellsOf, toHostCells } from './numa-cells.ts'
 import type { NodeVerdict } from './status.ts'
 
 /** The node's own setting takes precedence over the Cloud's, field by field. */
@@ -30,13 +31,15 @@ export function toNodeFacts(
   const { inventory = {}, zone } = computeNode.status ?? {}
   const { cpus = 0, memoryMiB = 0, hugepagesMiB = 0, diskGiB = 0, imageCacheGiB = 0, acceleration } = inventory
   const reserved = reservedOf(computeNode, cloud)
+  const cells = toHostCells(inventory.cells, computeNode.spec.reservedHugepages)
+  const dedicatedCpus = countDedicated(cells)
   return {
     name: computeNode.metadata.name,
     up: verdict.state === 'up',
     closed: closedBecause(computeNode, node, verdict),
     hypervisor: hypervisorOf(node),
     zone,
-    capacity: roomForMachines({ cpus, memoryMiB, hugepagesMiB, diskGiB, imageCacheGiB }, reserved),
+    capacity: roomForMachines({ cpus, dedicatedCpus, memoryMiB, hugepagesMiB, diskGiB, imageCacheGiB }, reserved),
     reserved,
     perMachineMiB: acceleration === 'qemu' ? EMULATED_CODE_MIB : 0,
     acceleration,
@@ -48,6 +51,7 @@ export function toNodeFacts(
     aggregates: aggregates.map(toAggregate).sort((a, b) => (a.name < b.name ? -1 : 1)),
     bandwidth: node ? bandwidthOfNode(node, providerNetworks) : {},
     pciDevices: pciDevicesOf(inventory.pciDevices),
+    ...(cells ? { cells, pciCells: pciCellsOf(inventory.pciDevices) } : {}),
   }
 }
 

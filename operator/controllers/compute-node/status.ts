@@ -3,6 +3,7 @@ import type { ComputeNode } from '../../../lib/api/types.ts'
 import type { Inventory, ObservedDocument } from '../../../lib/contract/documents.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { NodePulse } from '../../bus/bus.ts'
+import { cellsOf } from './numa-cells.ts'
 
 export interface NodeVerdict {
   state: 'up' | 'down' | 'lost'
@@ -71,6 +72,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
   const { hypervisor, dpdk, ovs, imageCache } = inventory
   const physicalNetworks = connectedTo(inventory) ?? before?.physicalNetworks
   const pciDevices = inventory.pciDevices ?? before?.pciDevices
+  const cells = cellsOf(inventory) ?? before?.cells
   return {
     address: inventory.address,
     agentVersion: inventory.agentVersion,
@@ -97,6 +99,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
     ...(physicalNetworks === undefined ? {} : { physicalNetworks }),
     ...(pciDevices === undefined ? {} : { pciDevices: pciDevices.map((devices) => ({ ...devices })) }),
     numaCells: inventory.numa.length,
+    ...(cells === undefined ? {} : { cells }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import { toDocumentNuma } from '../common/numa-topology.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admitted.ts'
@@ -42,6 +43,7 @@ export function instanceDocument(
       project: metadata.namespace ?? '',
       ...powerOf(instance),
       ...now.size,
+      ...toDocumentNuma(instance),
       requireKvm,
       image: {
         uid: image.metadata.uid,

@@ -4,6 +4,7 @@ import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { sizeWithDefaults, type FlavorSize } from '../../scheduler/nodes/amounts.ts'
 import { readByFilters, type ExtraSpecs } from '../../scheduler/filters/extra-specs.ts'
 import type { PlacementRequest } from '../../scheduler/filters/request.ts'
+import { numaWishOf, type NumaWish } from '../../scheduler/numa/numa-wish.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
@@ -100,11 +101,14 @@ function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'ca
   if (!flavor.ok) return flavor
   const refused = checkFlavor(flavor.object, image, instance.metadata.namespace ?? '')
   if (refused) return refused
+  const { extraSpecs } = flavor.object.spec
+  // Throws for what no node can give.
+  numaWishOf(flavor.object.spec, extraSpecs ?? {})
   return found({
     size: sizeOf(flavor.object, image),
     flavorName: flavorRef.name,
-    flavorRequiresKvm: flavor.object.spec.extraSpecs?.['hw:require_kvm'] === 'true',
-    extraSpecs: readByFilters(flavor.object.spec.extraSpecs),
+    flavorRequiresKvm: extraSpecs?.['hw:require_kvm'] === 'true',
+    extraSpecs: readByFilters(extraSpecs),
   })
 }
 
@@ -165,6 +169,11 @@ export function toStatusFlavor({ size, flavorName, flavorRequiresKvm, extraSpecs
 /** As filters ask for it. */
 export function toFlavorRequest({ flavorName, extraSpecs }: MachineSize): NonNullable<PlacementRequest['flavor']> {
   return { name: flavorName, extraSpecs }
+}
+
+/** What the size asks of NUMA; undefined: nothing. */
+export function numaWishFor({ size, extraSpecs }: MachineSize): NumaWish | undefined {
+  return numaWishOf(size, extraSpecs)
 }
 
 export function isSameSize(a: FlavorSize, b: FlavorSize): boolean {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The virtual functions that a machine claims: those of its Ports, on the physical networks that they are on.
 import { beforeEach, expect, test } from '@jest/globals'
-import type { Instance, Network, Port, ProviderNetwork } from '../../../lib/api/types.ts'
+import type { Instance, Network, Port, ProviderNetwork, SchedulerProfile } from '../../../lib/api/types.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { claimOf } from '../common/machine-claims.ts'
 import { followBandwidth } from './bandwidth.ts'
-import { followPciDevices, recordPciDevices, wantedPciDevices } from './pci-devices.ts'
+import { claimFunction, followPciDevices, recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 
 let w: MemoryWorld
 const port = (name: string, vnicType: Port['spec']['vnicType'], network = 'lan') =>
@@ -64,4 +64,32 @@ test('what is recorded is what is claimed; what is let go of is given back, and 
   i.status = { ...i.status, interfaces: [] }
   followPciDevices(i, [], w.deps)
   expect([used(), i.status?.pciDevices]).toEqual([undefined, undefined])
+})
+
+test('one more is asked for by the filters of the profile that the machine was placed by', () => {
+  const profile = (name: string, filters: string[]) =>
+    w.put(
+      'schedulerProfiles',
+      stored<SchedulerProfile>(name, { filters } as SchedulerProfile['spec'], { namespace: '' }),
+    )
+  const flavor = { vcpus: 8, memoryMiB: 256, rootDiskGiB: 1 }
+  const claims = (extraSpecs: Record<string, string>) => {
+    const status = { node: 'c1', epoch: 1, flavor: { ...flavor, extraSpecs } }
+    const i = stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: [] }, { status })
+    // With 16 vCPUs a CPU, as an aggregate says, there is room for it: with 4, as CoreFilter has it, there is none.
+    w.deps.scheduler.putNode({
+      ...{ name: 'c1', up: true, hypervisor: 'libvirt', physicalNetworks: ['dc'] },
+      ...{
+        capacity: { vcpus: 1, memoryMiB: 4096, diskGiB: 40 },
+        pciDevices: { dc: { count: 2, direct: 2, macvtap: 2 } },
+      },
+      aggregates: [{ name: 'dense', metadata: { cpu_allocation_ratio: '16' } }],
+    })
+    w.deps.scheduler.confirm(i.metadata.uid, claimOf(i))
+    return claimFunction(i, port('a', 'direct'), w.deps)
+  }
+  profile('dense', ['AggregateCoreFilter', 'RamFilter', 'DiskFilter'])
+  expect(claims({ 'nephele:scheduler_profile': 'dense' })).toBeUndefined()
+  expect(claims({})).toContain('vCPUs')
+  expect(claims({ 'nephele:scheduler_profile': 'gone' })).toContain('SchedulerProfile gone')
 })

@@ -5,10 +5,12 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { addPciDevices, type PciClaims } from '../../scheduler/nodes/pci-devices.ts'
 import { toPortAmounts } from '../../scheduler/nodes/amounts.ts'
+import type { Policy } from '../../scheduler/policy.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
 import type { Caches } from '../../kind/row.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { claimOf } from '../common/machine-claims.ts'
+import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { functionKindOf } from '../port/off-switch.ts'
 import type { InstanceDeps } from './deps.ts'
@@ -50,7 +52,9 @@ export function claimFunction(
   const { uid } = instance.metadata
   const has = deps.scheduler.findClaim(uid)?.find(({ node }) => node === instance.status?.node)
   if (!more || !has) return undefined
-  const why = claimDevices(uid, has, addPciDevices(has.amounts.pciDevices, more), deps.scheduler)
+  const by = policyFor(instance.status?.flavor?.extraSpecs ?? {}, deps.caches)
+  if (!by.ok) return by.outcome.message
+  const why = claimDevices(uid, has, addPciDevices(has.amounts.pciDevices, more), deps.scheduler, by.policy)
   if (why !== undefined) deps.waitingRoom.enter(keyOfObject(instance))
   return why
 }
@@ -64,7 +68,10 @@ export function followPciDevices(instance: Instance, ports: readonly Port[], dep
   )
   const wanted = wantedPciDevices([...ports, ...leaving], caches)
   if (!has || isDeepStrictEqual(wanted, has.amounts.pciDevices)) return
-  if (claimDevices(instance.metadata.uid, has, wanted, scheduler) === undefined) recordPciDevices(instance, wanted)
+  // What is given back needs no profile.
+  const by = policyFor(instance.status?.flavor?.extraSpecs ?? {}, caches)
+  const why = claimDevices(instance.metadata.uid, has, wanted, scheduler, by.ok ? by.policy : undefined)
+  if (why === undefined) recordPciDevices(instance, wanted)
 }
 
 function claimDevices(
@@ -72,8 +79,9 @@ function claimDevices(
   { node, amounts: { vcpus, memoryMiB, diskGiB, bandwidth } }: Claim[number],
   wanted: PciClaims | undefined,
   scheduler: InstanceDeps['scheduler'],
+  policy: Policy | undefined,
 ): string | undefined {
   const amounts = { vcpus, memoryMiB, diskGiB, ...toPortAmounts(bandwidth, wanted) }
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
-  return scheduler.resize(node, { uid, amounts, ...ask })
+  return scheduler.resize(node, { uid, amounts, ...ask }, policy)
 }

@@ -5,12 +5,14 @@ import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/nodes/amounts.ts'
 import { portAmountsOf } from '../common/machine-claims.ts'
+import { numaPlacementOf, onCellsBy } from '../common/numa-topology.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
 import { askForSize, keepSize } from './quota.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import {
   isSameSize,
+  numaWishFor,
   toFlavorRequest,
   toStatusFlavor,
   type MachineSize,
@@ -50,10 +52,13 @@ type Refusal = Pick<Extract<SizeWish, { ok: false }>, 'reason' | 'message'>
 function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: InstanceDeps): Refusal | undefined {
   const { flavor, node = '' } = instance.status ?? {}
   if (!flavor || isClaimed(instance, wish)) return undefined
+  const another = whyAnotherTopology(instance, wish, admitted)
+  if (another) return another
+  const onCells = onCellsBy(numaPlacementOf(instance))
   const request = {
     uid: instance.metadata.uid,
     amounts: {
-      ...largerAmounts(amountsOf(sizeWithDefaults(flavor)), amountsOf(wish.size)),
+      ...largerAmounts(amountsOf(sizeWithDefaults(flavor), onCells), amountsOf(wish.size, onCells)),
       ...portAmountsOf(instance),
     },
     excluded: new Map<string, string>(),
@@ -70,6 +75,13 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
   keepSize(instance, deps)
   const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
   return { reason: 'NoRoom', message }
+}
+
+/** Where the machine stands it keeps its cells and CPUs: those for two sizes at once would be needed until its next start. */
+function whyAnotherTopology(instance: Instance, wish: MachineSize, { now }: Admitted): Refusal | undefined {
+  if (isDeepStrictEqual(numaWishFor(wish), numaWishFor(now))) return undefined
+  const message = `Flavor ${wish.flavorName} in spec.flavorRef asks for other NUMA cells, CPUs of its own or hugepages than the machine has on node ${instance.status?.node ?? ''}: the machine keeps its size; name a Flavor that asks for the same, or make a new Instance`
+  return { reason: 'OtherNUMATopology', message }
 }
 
 function isClaimed({ status }: Instance, wish: MachineSize): boolean {

@@ -13,11 +13,12 @@ import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
+import { onCellsWished, recordNuma } from '../common/numa-topology.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { mostOnNode } from '../server-group/kind.ts'
 import { requiresKvm } from './admit.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
-import { toFlavorRequest, toStatusFlavor, type MachineSize } from './flavor.ts'
+import { numaWishFor, toFlavorRequest, toStatusFlavor, type MachineSize } from './flavor.ts'
 import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
 import { recordPciDevices, wantedPciDevices } from './pci-devices.ts'
 import type { Admitted } from './admitted.ts'
@@ -90,6 +91,7 @@ export async function schedule(
   delete status.nextFlavor
   recordBandwidth(instance, wantedBandwidth(ports, deps.caches))
   recordPciDevices(instance, wantedPciDevices(ports, deps.caches))
+  recordNuma(instance, choice.numa)
   delete status.restarts
   recordInterfaces(instance, ports)
   status.addresses = addressesOf(ports)
@@ -137,10 +139,11 @@ export function toRequest(
   const { caches } = deps
   const { availabilityZone } = instance.spec
   const hints = hintsOf(instance, deps)
+  const numa = numaWishFor(size)
   return {
     uid: instance.metadata.uid,
     amounts: {
-      ...amountsOf(size.size),
+      ...amountsOf(size.size, onCellsWished(numa)),
       ...toPortAmounts(wantedBandwidth(ports, caches), wantedPciDevices(ports, caches)),
     },
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
@@ -150,6 +153,7 @@ export function toRequest(
     project: instance.metadata.namespace ?? '',
     flavor: toFlavorRequest(size),
     ...(hints ? { hints } : {}),
+    ...(numa ? { numa } : {}),
     image: keyOfObject(admitted.image),
     imageUid: admitted.image.metadata.uid,
     imageProperties: propertiesOf(admitted.image),

@@ -44,7 +44,7 @@ export async function bind(port: Port, identity: ResolvedIdentity, binding: Bind
         dnsDomain: dnsDomainOf(network, deps.caches.clouds),
         providerNetwork: network.spec.provider?.providerNetworkRef.name,
         controller: controllerForNode(network),
-        virtualFunction: functionForNode(port, network),
+        virtualFunction: functionForNode(port, network, binding.instance),
       },
       writer,
     ),

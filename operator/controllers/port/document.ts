@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Network, Port } from '../../../lib/api/types.ts'
+import type { Instance, Network, Port } from '../../../lib/api/types.ts'
 import type { PortDocument } from '../../../lib/contract/documents.ts'
 import { METADATA_ADDRESS, METADATA_ADDRESS_V6 } from '../../../lib/contract/metadata-port.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
@@ -53,10 +53,19 @@ function vnicTypeForNode(port: Port): PortDocument['spec']['vnicType'] {
 }
 
 /** Of its document: what it is a virtual function on. Undefined for any other port. */
-export function functionForNode(port: Port, { status }: Network): PortDocument['spec']['virtualFunction'] {
+export function functionForNode(
+  port: Port,
+  { status }: Network,
+  machine: Pick<Instance, 'status'>,
+): PortDocument['spec']['virtualFunction'] {
   const { physicalNetwork, segmentationID = 0 } = status ?? {}
   if (functionKindOf(port) === undefined || physicalNetwork === undefined) return undefined
-  return { physicalNetwork, ...(segmentationID > 0 ? { vlan: segmentationID } : {}) }
+  const numaCells = (machine.status?.numaTopology?.cells ?? []).map(({ hostCell }) => hostCell)
+  return {
+    physicalNetwork,
+    ...(segmentationID > 0 ? { vlan: segmentationID } : {}),
+    ...(numaCells.length > 0 ? { numaCells } : {}),
+  }
 }
 
 function toFixedIP(

@@ -23,6 +23,7 @@ import { ioOpsFilter } from './io-ops.ts'
 import { isolatedHostsFilter } from './isolated-hosts.ts'
 import { jsonFilter } from './json.ts'
 import { numInstancesFilter } from './num-instances.ts'
+import { numaTopologyFilter } from './numa-topology.ts'
 import { pciPassthroughFilter } from './pci-passthrough.ts'
 import { providerNetworkFilter } from './provider-network.ts'
 import { ramFilter } from './ram.ts'
@@ -53,7 +54,10 @@ export const ROOM_FILTERS: readonly Filter[] = [
 
 /** Of every profile: without them a machine would not run. In this order, before and behind those that it names. */
 export const FIRST_FILTERS: readonly Filter[] = [computeFilter, retryFilter, requestedNodeFilter]
-export const LAST_FILTERS: readonly Filter[] = [...INTERFACE_FILTERS, bandwidthFilter, pciPassthroughFilter]
+export const LAST_FILTERS: readonly Filter[] = [
+  ...INTERFACE_FILTERS,
+  ...[bandwidthFilter, pciPassthroughFilter, numaTopologyFilter],
+]
 
 /**
  * Of every profile, too, behind those that it names where it does not name them: what an Instance asks for by itself is held, or the machine

@@ -9,6 +9,8 @@ test('what filters read is kept: keys without a scope, and those of theirs', () 
     'capabilities:cpu_info:arch': 'x',
     'nephele:x': 'y',
   }
-  expect(readByFilters({ ...read, 'hw:require_kvm': 'true', 'capabilities_of:x': '1' })).toEqual(read)
+  expect(readByFilters({ ...read, 'hw:require_kvm': 'true', 'hw:cpu_cores': '1', 'capabilities_of:x': '1' })).toEqual(
+    read,
+  )
   expect(readByFilters(undefined)).toEqual({})
 })

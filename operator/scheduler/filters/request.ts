@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FilterSettings } from './settings.ts'
 import type { Amounts } from '../nodes/amounts.ts'
+import type { NumaWish } from '../numa/numa-wish.ts'
 
 export interface PlacementRequest extends InterfaceRequest {
   /** The instance's UID: identity of the claim and seed of the tie-break. */
@@ -24,6 +25,8 @@ export interface PlacementRequest extends InterfaceRequest {
   imageRows?: Float64Array
   /** What it asks for beyond its size; absent: nothing. */
   flavor?: { name: string; extraSpecs: Readonly<Record<string, string>> }
+  /** What it asks of NUMA; absent: nothing. */
+  numa?: NumaWish
   /** By their Glance names. */
   imageProperties?: Readonly<Record<string, string>>
 }

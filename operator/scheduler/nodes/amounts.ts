@@ -26,11 +26,17 @@ export interface FlavorSize {
   swapMiB: number
 }
 
+/** What a machine has of its node's NUMA cells in place of the room that all share. */
+export interface OnCells {
+  dedicatedCpus: boolean
+  hugepages: boolean
+}
+
 /** @param flavor the machine's effective flavor: where the Flavor sets no root disk, it has the one its image requires */
-export function amountsOf(flavor: FlavorSize): Amounts {
+export function amountsOf(flavor: FlavorSize, onCells?: OnCells): Amounts {
   return {
-    vcpus: flavor.vcpus,
-    memoryMiB: flavor.memoryMiB + guestOverheadMiB(flavor),
+    vcpus: onCells?.dedicatedCpus === true ? 0 : flavor.vcpus,
+    memoryMiB: (onCells?.hugepages === true ? 0 : flavor.memoryMiB) + guestOverheadMiB(flavor),
     diskGiB: flavor.rootDiskGiB + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024),
   }
 }

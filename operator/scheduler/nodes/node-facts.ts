@@ -4,6 +4,7 @@ import type { Aggregate } from './aggregate.ts'
 import type { Amounts } from './amounts.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { PciClaims, PciSupplies } from './pci-devices.ts'
+import type { CellUses, HostCell, PciCells } from '../numa/host-cells.ts'
 
 /** What many nodes have in common: filters that look at nothing else are asked once for all nodes that are alike in it. */
 export interface SharedFacts {
@@ -40,6 +41,10 @@ export interface NodeFacts extends SharedFacts {
   bandwidth?: Bandwidth
   /** Virtual functions on physical networks. */
   pciDevices?: PciSupplies
+  /** NUMA cells; absent: not known. */
+  cells?: readonly HostCell[]
+  /** By physical network: on which of them its virtual functions are. */
+  pciCells?: Readonly<Record<string, PciCells>>
   /** At which other nodes reach it. */
   address?: string | undefined
 }
@@ -53,6 +58,12 @@ export interface NodeRow extends SharedFacts {
   readonly usedBandwidth: Bandwidth | undefined
   readonly pciDevices: PciSupplies | undefined
   readonly usedPciDevices: PciClaims | undefined
+  readonly cells: readonly HostCell[] | undefined
+  readonly pciCells: Readonly<Record<string, PciCells>> | undefined
+  /** What machines that are placed on cells take of each; all others go where the kernel puts them, and are not counted. */
+  readonly cellUses: CellUses
+  /** vCPUs that each CPU may have. */
+  readonly vcpuRatio: number
   readonly reserved: Reserved | undefined
   readonly perMachineMiB: number
   /** What may be handed out: real amounts times the allocation ratio. */

@@ -6,6 +6,7 @@ import { addBandwidth, subtractBandwidth, type Bandwidth } from './bandwidth.ts'
 import { ChangeLog } from './change-log.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
 import { DEFAULT_RATIOS, type AllocationRatios, type NodeFacts, type NodeRow } from './node-facts.ts'
+import { usesOf, type CellUses, type HostCell, type NumaPlacement } from '../numa/host-cells.ts'
 import { addPciDevices, subtractPciDevices, type PciClaims, type PciSupplies } from './pci-devices.ts'
 
 /**
@@ -44,11 +45,17 @@ interface Row {
   instances: number
   ioOps: number
   failedBuilds: number
+  /** Of machines that are placed on NUMA cells; undefined: there are none. */
+  onCells: Set<NumaPlacement> | undefined
+  /** What these take; undefined: to be counted when it is asked for. */
+  cellUses: CellUses | undefined
 }
 
 /** What a machine takes of a node beside its amounts. */
 export interface Use {
   amounts: Amounts
+  /** On which NUMA cells it is. */
+  numa?: NumaPlacement
   /** It is being built. */
   isBuilding?: boolean
 }
@@ -142,7 +149,7 @@ export class NodeTable {
     this.#dropIfEmpty(name, at)
   }
 
-  addUse(name: string, { amounts, isBuilding }: Use): void {
+  addUse(name: string, { amounts, isBuilding, numa }: Use): void {
     const at = this.#ensureRow(name)
     const row = this.#at(at)
     row.vcpus += amounts.vcpus
@@ -152,6 +159,10 @@ export class NodeTable {
     if (amounts.pciDevices) row.pciDevices = addPciDevices(row.pciDevices, amounts.pciDevices)
     row.instances++
     if (isBuilding === true) row.ioOps++
+    if (numa) {
+      row.onCells = (row.onCells ?? new Set()).add(numa)
+      row.cellUses = undefined
+    }
     this.#show(at)
   }
 
@@ -166,7 +177,8 @@ export class NodeTable {
     this.#show(at)
   }
 
-  removeUse(name: string, { amounts, isBuilding }: Use): void {
+  /** @param use as it was added */
+  removeUse(name: string, { amounts, isBuilding, numa }: Use): void {
     const at = this.#byName.get(name)
     if (at === undefined) return
     const row = this.#at(at)
@@ -177,6 +189,7 @@ export class NodeTable {
     if (amounts.pciDevices) row.pciDevices = subtractPciDevices(row.pciDevices, amounts.pciDevices)
     row.instances--
     if (isBuilding === true) row.ioOps--
+    if (numa && row.onCells?.delete(numa) === true) row.cellUses = undefined
     this.#show(at)
     this.#dropIfEmpty(name, at)
   }
@@ -269,7 +282,7 @@ export class NodeTable {
     this.#rows[at] = {
       ...{ facts: undefined, view: undefined, ratios: this.#ratios, revision: 0 },
       ...{ vcpus: 0, memoryMiB: 0, diskGiB: 0, bandwidth: undefined, pciDevices: undefined },
-      ...{ instances: 0, ioOps: 0, failedBuilds: 0 },
+      ...{ instances: 0, ioOps: 0, failedBuilds: 0, onCells: undefined, cellUses: undefined },
     }
     this.classOf[at] = NO_CLASS
     this.#byName.set(name, at)
@@ -310,7 +323,7 @@ function makeColumns(size: number): Columns {
 }
 
 function copyOf(row: Row, ratios: AllocationRatios): Row {
-  const copy = { ...row }
+  const copy = { ...row, onCells: row.onCells && new Set(row.onCells) }
   copy.view = row.facts && new RowView(row.facts, copy, ratios)
   return copy
 }
@@ -370,6 +383,18 @@ class RowView implements NodeRow {
   }
   get usedPciDevices(): PciClaims | undefined {
     return this.#row.pciDevices
+  }
+  get cells(): readonly HostCell[] | undefined {
+    return this.#facts.cells
+  }
+  get pciCells(): NodeFacts['pciCells'] {
+    return this.#facts.pciCells
+  }
+  get cellUses(): CellUses {
+    return (this.#row.cellUses ??= usesOf(this.#row.onCells ?? NONE))
+  }
+  get vcpuRatio(): number {
+    return this.#ratios.vcpus
   }
   get reserved(): NodeFacts['reserved'] {
     return this.#facts.reserved

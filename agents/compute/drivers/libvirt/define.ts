@@ -19,6 +19,7 @@ export interface DefineContext {
   exec: typeof Exec
   acceleration: 'kvm' | 'qemu'
   datapath: DomainContext['datapath']
+  cells: DomainContext['cells']
   /** Prepares what QEMU needs on this host before it can open its files. */
   prepare: () => Promise<void>
 }
@@ -28,12 +29,12 @@ export interface DefineContext {
  * `DomainRefused`
  */
 export async function defineMachine(
-  { client, paths, exec, acceleration, datapath, prepare }: DefineContext,
+  { client, paths, exec, acceleration, datapath, cells, prepare }: DefineContext,
   want: InstanceWant,
   isDefined: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const xml = toDomainXml(want, { acceleration, paths, datapath }) // throws before anything is made
+  const xml = toDomainXml(want, { acceleration, paths, datapath, cells }) // throws before anything is made
   for (const volume of want.volumes) await checkVolumePath(volume)
   await prepare()
   await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })

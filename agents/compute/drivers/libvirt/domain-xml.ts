@@ -18,6 +18,7 @@ import { diskPaths } from './disk-paths.ts'
 import { domainName, domainUuid } from './domain-name.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
+import { toNumaXml, type CellCpus } from './numa-xml.ts'
 import { countPciPorts } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
@@ -26,6 +27,8 @@ export interface DomainContext {
   paths: ComputePaths
   /** Of the switch that the taps are attached to; absent: not known, treated like userspace. */
   datapath?: 'system' | 'netdev' | undefined
+  /** Of the host; absent: not known, and no machine can be put on one. */
+  cells?: readonly CellCpus[] | undefined
 }
 
 /** Pure: the same machine gives the same text. @throws TerminalError when libvirt cannot provide this machine */
@@ -33,7 +36,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
   const { acceleration } = context
   const unsupported = findUnsupported(want.properties)
   if (unsupported !== undefined) throw new TerminalError('UnsupportedProperty', unsupported)
-  const shared = want.nics.some((nic) => nic.vnicType === 'vhostuser')
+  const numa = toNumaXml(want, context.cells ?? [])
   const domain = {
     '@type': acceleration,
     name: domainName(want.uid),
@@ -46,12 +49,16 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       },
     },
     memory: { '@unit': 'MiB', '#': String(want.memoryMiB) },
-    ...(shared ? { memoryBacking: { source: { '@type': 'memfd' }, access: { '@mode': 'shared' } } } : {}),
-    vcpu: { '@placement': 'static', '#': String(want.vcpus) },
+    ...numa.domain,
+    vcpu: {
+      '@placement': 'static',
+      ...(numa.cpuset === undefined ? {} : { '@cpuset': numa.cpuset }),
+      '#': String(want.vcpus),
+    },
     sysinfo: sysinfo(want),
     os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
     features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
-    cpu: cpu(acceleration),
+    cpu: { ...cpu(acceleration), ...numa.cpu },
     clock: { '@offset': 'utc' },
     // A sleeping guest would not hear anything, and nobody would wake it: ACPI sleep states are not offered.
     pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },

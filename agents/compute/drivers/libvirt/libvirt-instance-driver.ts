@@ -31,7 +31,7 @@ import { explained } from './explained.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
 import { listFound } from './listing.ts'
 import { MachineFinder } from './machine-finder.ts'
-import { MachineSetup } from './machine-setup.ts'
+import { MachineSetup, type SetupOptions } from './machine-setup.ts'
 import { QemuAccess, type QemuAccessOptions } from './qemu-access.ts'
 import { SAVE_DIR } from './save-room.ts'
 import { ShutdownCauses } from './shutdown-causes.ts'
@@ -47,6 +47,8 @@ export interface LibvirtDriverOptions {
   nbdReconnectSeconds?: number | undefined
   /** What the network role found out about the switch; taps are configured for its datapath. */
   hostSwitch?: HostSwitch
+  /** NUMA cells of the host, as they are now; absent: machines run on all CPUs, and none on cells. */
+  readCells?: SetupOptions['readCells']
   /** The TLS files that QEMU opens volumes with. */
   credentials?: QemuAccessOptions['credentials']
   /** How qemu-img and mtools are run; tests run them in a node. */
@@ -100,6 +102,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       ...{ connections, paths, finder: this.#finder, access: this.#access, probe: this.#probe },
       ...{ exec: options.exec ?? defaultExec, checkServer: this.#checkServer },
       ...{ nbdReconnectSeconds: options.nbdReconnectSeconds, hostSwitch: options.hostSwitch },
+      readCells: options.readCells,
     })
   }
 

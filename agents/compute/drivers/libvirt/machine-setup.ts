@@ -11,6 +11,7 @@ import { defineMachine } from './define.ts'
 import { readLiveXml, type FoundDomain } from './domains.ts'
 import { explained } from './explained.ts'
 import type { HypervisorProbe } from './hypervisor-probe.ts'
+import type { CellCpus } from './numa-xml.ts'
 import type { MachineFinder } from './machine-finder.ts'
 import type { LiveDomain } from './live-xml.ts'
 import { METADATA_NAMESPACE, METADATA_PREFIX, toMarkXml } from './metadata.ts'
@@ -30,6 +31,7 @@ export interface SetupOptions {
   checkServer: CheckVolumeServer
   nbdReconnectSeconds: number | undefined
   hostSwitch: HostSwitch | undefined
+  readCells?: (() => Promise<readonly CellCpus[]>) | undefined
 }
 
 /** Sets up a machine's definition and disks, and its volumes and interfaces while it is on; never changes its power. */
@@ -142,6 +144,7 @@ export class MachineSetup {
         acceleration,
       },
       datapath: this.#options.hostSwitch?.datapath,
+      cells: await this.#options.readCells?.(),
       prepare: () => this.#options.access.ensure(signal),
     }
     await defineMachine(machines, want, isDefined, signal)

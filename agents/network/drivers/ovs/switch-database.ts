@@ -7,7 +7,7 @@ import { readString, readUuids, type OvsRow } from '../../../../lib/ovsdb/values
 export const SWITCH_TABLES = {
   Open_vSwitch: {
     columns: [
-      ...['bridges', 'external_ids', 'cur_cfg', 'next_cfg', 'ssl'],
+      ...['bridges', 'external_ids', 'other_config', 'cur_cfg', 'next_cfg', 'ssl'],
       ...['dpdk_initialized', 'dpdk_version', 'iface_types', 'datapath_types'],
     ],
   },

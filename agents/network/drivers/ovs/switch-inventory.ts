@@ -6,8 +6,9 @@ import { unlessMissing } from '../../../../lib/durable-files.ts'
 import type { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import { connectRemote } from '../../../../lib/ovsdb/remote.ts'
 import { JsonRpcPeer } from '../../../../lib/ovsdb/rpc.ts'
-import { readOne, readSet, readString, type OvsRow } from '../../../../lib/ovsdb/values.ts'
+import { readMap, readOne, readSet, readString, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import { chooseDatapath } from './datapath.ts'
+import { parsePmdMask } from './pmd-cpus.ts'
 import { rootRow } from './switch-database.ts'
 
 const PID_FILE = 'ovs-vswitchd.pid'
@@ -37,7 +38,8 @@ export function readDpdk(row: OvsRow | undefined): NonNullable<Inventory['dpdk']
   if (readOne(row?.['dpdk_initialized']) !== true) return { initialized: false }
   const version = readString(row?.['dpdk_version'])
   const vhostUser = readSet(row?.['iface_types']).includes(VHOST_USER_TYPE)
-  return { initialized: true, ...(version ? { version } : {}), vhostUser }
+  const pmdCpus = parsePmdMask(readMap(row?.['other_config'])['pmd-cpu-mask'])
+  return { initialized: true, ...(version ? { version } : {}), vhostUser, ...(pmdCpus ? { pmdCpus } : {}) }
 }
 
 /** `ovs-vswitchd (Open vSwitch) 3.5.0` */
