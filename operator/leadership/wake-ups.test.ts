@@ -131,6 +131,7 @@ const ELSEWHERE: Record<string, string> = {
   Progressing: 'the first write of a run that goes on at once',
   AtNextStart: 'the condition ResizePending: a person starts the machine anew',
   DiskCannotShrink: 'the same: a person names another Flavor',
+  OtherNUMATopology: 'the same',
   TooManyConnections: 'of a VPNConnection: another one that goes wakes it, as for PeerInUse',
   TunnelDown: 'a node’s report: whatever it says next wakes the object, as for PeerNotAnswering',
   VPNFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
