@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { stringify } from 'yaml'
 import { until } from '../lib/time/until.ts'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
-import { isHook, renderChart, renderHeldFromTheStart, type Manifest } from './suite/render.ts'
+import { isHook, renderChart, renderHeldFromTheStart, renderRequestedBy, type Manifest } from './suite/render.ts'
 
 /** Many a step is a process of kubectl: on a busy machine one takes seconds. Of hooks, too. */
 jest.setTimeout(120_000)
@@ -529,6 +529,9 @@ describe('roles', () => {
     ['view-user', 'list', 'ipclaims.nephele.dev', true],
     ['edit-user', 'create', 'instances.nephele.dev', true],
     ['edit-user', 'deletecollection', 'volumes.nephele.dev', true],
+    ['edit-user', 'create', 'instanceactions.nephele.dev', true],
+    ['view-user', 'create', 'instanceactions.nephele.dev', false],
+    ['view-user', 'list', 'instanceactions.nephele.dev', true],
     ['edit-user', 'update', 'instances.nephele.dev/status', false],
     ['edit-user', 'create', 'ipclaims.nephele.dev', false],
     ['admin-user', 'create', 'networks.nephele.dev', true],
@@ -547,6 +550,8 @@ describe('roles', () => {
     [OPERATOR, 'get', 'secrets', false],
     [OPERATOR, 'list', 'secrets', false],
     [OPERATOR, 'watch', 'secrets', false],
+    [OPERATOR, 'delete', 'instanceactions.nephele.dev', true],
+    [OPERATOR, 'create', 'instanceactions.nephele.dev', false],
     [OPERATOR, 'create', 'pods', false],
     [AGENT, 'get', 'instances.nephele.dev', false],
     [AGENT, 'get', 'secrets', false],
@@ -575,6 +580,42 @@ describe('roles', () => {
     expect(await may('someone', 'watch', 'volumetypes.nephele.dev', ...someone)).toBe(true)
     expect(await may('someone', 'list', 'storagepools.nephele.dev', ...someone)).toBe(false)
   })
+})
+
+describe('who asked for an InstanceAction', () => {
+  const of = (name: string, more: object = {}) =>
+    resource('InstanceAction', name, { instanceRef: { name: 'vm' }, type: 'Reset', ...more })
+  const create = (user: string, object: object, ...args: string[]) =>
+    plane.kubectl(['create', '-f', '-', '--as', user, '-o', 'jsonpath={.spec.requestedBy}', ...args], {
+      input: stringify(object),
+    })
+  beforeAll(async () => {
+    for (const user of ['asker', 'runner'])
+      await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-edit', `--user=${user}`)
+    await kubectl('create', 'clusterrolebinding', 'runner', '--clusterrole=nephele-cloud-admin', '--user=runner')
+    await until(() => may('runner', 'create', 'computenodes.nephele.dev'), 'the binding holds')
+  }, 30_000)
+
+  test('nobody names another one but who runs the cloud, and without mutating policies nobody has to be named', async () => {
+    await expect(create('asker', of('foreign', { requestedBy: 'runner' }))).rejects.toThrow('write asker, or leave it out')
+    expect(await create('asker', of('own', { requestedBy: 'asker' }))).toBe('asker')
+    expect(await create('asker', of('nobody'))).toBe('')
+    expect(await create('runner', of('restored', { requestedBy: 'asker' }))).toBe('asker')
+    const patch = JSON.stringify({ spec: { requestedBy: 'runner' } })
+    const patching = kubectl('-n', 'team', 'patch', 'nact', 'own', '--type=merge', '-p', patch, '--as', 'asker')
+    await expect(patching).rejects.toThrow('leave it as it is')
+  }, 30_000)
+
+  test('with them the apiserver writes it', async () => {
+    await plane.kubectl(['apply', '--server-side', '-f', '-'], { input: await renderRequestedBy() })
+    await until(
+      async () => (await create('asker', of('probe'), '--dry-run=server')) === 'asker',
+      'the policy to take effect',
+      20_000,
+    )
+    expect(await create('asker', of('made'))).toBe('asker')
+    await kubectl('delete', 'mutatingadmissionpolicybinding', 'requested-by.nephele.dev')
+  }, 40_000)
 })
 
 describe('held from the start, where the apiserver has mutating policies', () => {

@@ -7,6 +7,7 @@ import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
 import { floatingIPKind } from './controllers/floating-ip/kind.ts'
 import { hostAggregateKind } from './controllers/host-aggregate/kind.ts'
 import { imageKind } from './controllers/image/kind.ts'
+import { instanceActionKind } from './controllers/instance-action/kind.ts'
 import { instanceKind } from './controllers/instance/kind.ts'
 import { ipClaimKind } from './controllers/ip-claim/kind.ts'
 import { loadBalancerKind } from './controllers/load-balancer/kind.ts'
@@ -47,6 +48,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   floatingIPs: floatingIPKind,
   hostAggregates: hostAggregateKind,
   images: imageKind,
+  instanceActions: instanceActionKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,
   keyPairs: { quota: oneOfData('keyPairs') },

@@ -2,6 +2,7 @@
 import type { NumaTopology } from '../../lib/contract/documents.ts'
 import type { Duplex } from 'node:stream'
 import type { ObservedNic, VolumeConnection } from '../../lib/contract/documents.ts'
+import type { Deed } from './action-record.ts'
 
 /** Volumes that one machine may have at a time: `maxItems` of an Instance's spec.volumes (a test compares them). */
 export const MAX_VOLUMES = 24
@@ -161,7 +162,11 @@ export interface InstanceDriver {
    * answer from QEMU: it also ends a machine that hangs.
    */
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void>
-  act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void>
+  /**
+   * `reset`: the machine's reset button. Neither repeated nor undone.
+   * @throws TransientError `MachineUnresponsive`, `HypervisorUnreachable`: nobody knows whether it was carried out
+   */
+  act(uid: string, deed: Deed, signal: AbortSignal): Promise<void>
   /** Resolves when nothing of it is left, even if it hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
   /** The console's bytes, in both directions; takes it over from whoever had it open. */

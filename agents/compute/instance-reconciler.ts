@@ -2,6 +2,7 @@
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { DocumentRef, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
+import { ActionReports } from './action-reports.ts'
 import { checkCapacity, type ReadCapacity } from './capacity.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
@@ -44,14 +45,14 @@ const RESYNC_MS = 300_000
 export class InstanceReconciler implements KindReconciler<'instance'> {
   readonly kind = 'instance'
   readonly #options: InstanceReconcilerOptions
-  readonly #store: PowerStore
+  readonly #store: ActionReports
   readonly #steps: InstanceSteps
   /** Consecutive runs that left something undone on a machine that is on. */
   readonly #attempts = new Map<string, number>()
 
   constructor(options: InstanceReconcilerOptions) {
     this.#options = options
-    this.#store = options.powerStore ?? filePowerStore(options.paths)
+    this.#store = new ActionReports(options.powerStore ?? filePowerStore(options.paths))
     const { isHostStopping, nowMs } = options
     this.#steps = new InstanceSteps({ store: this.#store, isHostStopping, nowMs })
   }
@@ -137,15 +138,17 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     return Math.min(maxMs, firstMs * 2 ** Math.min(attempts, 20))
   }
 
-  /** From the port documents, not from the hypervisor: known also while libvirt is down and before the machine exists. */
+  /** From the port documents and the record, not from the hypervisor: known also while libvirt is down and before the machine exists. */
   standingFacts(document: InstanceDocument, state: NodeState): ObservedFacts {
     const nics = findPorts(document, state).map(toObservedNic)
-    return nics.length === 0 ? {} : { nics }
+    const action = this.#store.find(document)
+    return { ...(nics.length === 0 ? {} : { nics }), ...(action ? { action } : {}) }
   }
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'instance'>> {
     await this.#getDriver().remove(tombstone.uid, context.signal)
     this.#attempts.delete(tombstone.uid)
+    this.#store.forget(tombstone.uid)
     return { state: 'gone' }
   }
 

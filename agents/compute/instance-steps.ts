@@ -5,6 +5,9 @@ import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
+import type { Deed } from './action-record.ts'
+import { afterDeed } from './machine-action.ts'
+import { describeTrouble } from './observation.ts'
 import { afterAction, decidePower } from './power.ts'
 import type { PowerRecord } from './power-record.ts'
 import type { PowerStore } from './power-store.ts'
@@ -87,7 +90,14 @@ export class InstanceSteps {
       await this.#options.store.write(uid, record, decision.record)
       record = decision.record
       retryAfterMs = decision.retryAfterMs
-      const { action } = decision
+      const { action, deed } = decision
+      if (deed !== undefined) {
+        const after = await this.#doOnce(run, deed, record)
+        await this.#options.store.write(uid, record, after)
+        record = after
+        instance = await getInstance(driver, uid, signal)
+        continue
+      }
       if (action === undefined) break
       const startedAt = performance.now()
       const wasOn = isPoweredOn(instance.power) ? instance : undefined
@@ -107,6 +117,22 @@ export class InstanceSteps {
       if (decision.retryAfterMs !== undefined) break
     }
     return { instance, trouble, record, retryAfterMs }
+  }
+
+  /** Never tried again: a call that was not answered may have been carried out. */
+  async #doOnce({ document, context, driver }: Run, deed: Deed, record: PowerRecord): Promise<PowerRecord> {
+    const { signal, log } = context
+    try {
+      await driver.act(document.uid, deed, signal)
+      log.info({ deed }, 'done to the machine')
+      return afterDeed(record, undefined, await this.#now())
+    } catch (error) {
+      signal.throwIfAborted()
+      log.warn({ err: error, deed }, 'a deed failed')
+      const { reason, message } = describeTrouble(error)
+      const isKnown = !isUnderWay(error) && (error instanceof TransientError || isTerminal(error))
+      return afterDeed(record, { isKnown, reason, message }, await this.#now())
+    }
   }
 
   /**

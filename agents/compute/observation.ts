@@ -4,6 +4,7 @@ import type { InstanceDocument, ObservedError, ObservedFacts } from '../../lib/c
 import { isTerminal, TransientError } from '../../lib/errors.ts'
 import type { NodeState, Observation } from '../runtime/reconciler.ts'
 import { isPoweredOn, type BackendInstance } from './instance-driver.ts'
+import { findUnderWay } from './machine-action.ts'
 import type { PowerRecord } from './power-record.ts'
 
 const GIB = 2 ** 30
@@ -40,7 +41,7 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
   }
   const error = toError(document, now)
   return {
-    state: toState(instance, because),
+    state: toState(instance, because, findUnderWay(record) !== undefined),
     facts,
     ...(error === undefined ? {} : { error }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -88,15 +89,21 @@ function toError(
   return undefined
 }
 
-function describeTrouble(trouble: unknown): ObservedError {
+/** What failed, for people. */
+export function describeTrouble(trouble: unknown): ObservedError {
   if (isTerminal(trouble)) return { reason: trouble.reason, message: trouble.message, terminal: true }
   if (trouble instanceof TransientError) return { reason: trouble.reason, message: trouble.message, terminal: false }
   const message = 'the agent failed on this machine and tries again; its log says why'
   return { reason: 'AgentError', message, terminal: false }
 }
 
-function toState(instance: BackendInstance, because: PowerRecord['because']): Observation<'instance'>['state'] {
-  if (instance.startLimitMs !== undefined) return 'building'
+/** @param isActedOn it is off only on its way to being on again */
+function toState(
+  instance: BackendInstance,
+  because: PowerRecord['because'],
+  isActedOn: boolean,
+): Observation<'instance'>['state'] {
+  if (instance.startLimitMs !== undefined || (isActedOn && instance.power === 'off')) return 'building'
   switch (instance.power) {
     case 'running':
       return 'running'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node remembers of a machine's power, and how observations change it. Pure.
 import type { BackendInstance, OffReason } from './instance-driver.ts'
+import type { ActionRecord } from './action-record.ts'
 import { isPoweredOn } from './instance-driver.ts'
 
 /** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to QEMU; the guest did not end by itself. */
@@ -34,6 +35,10 @@ export interface PowerRecord {
   /** Resumes since a disk failed, and the time of the last one. */
   resumes?: number
   resumedAtMs?: number
+  /** What was done to it once, the latest last, and what is under way. */
+  actions?: ActionRecord[]
+  /** The record could not be read: an action of its document may have been done. */
+  actionsLost?: true
 }
 
 export const NEW_RECORD: PowerRecord = { phase: 'new', ends: 0 }

@@ -85,7 +85,7 @@ test.each([
 ])('%s counts as none', async (_, text) => {
   await mkdir(join(dir, 'instances', 'u'), { recursive: true })
   await writeFile(join(dir, 'instances', 'u', 'power.json'), text)
-  expect(await store.read('u')).toEqual(NEW_RECORD)
+  expect(await store.read('u')).toEqual({ ...NEW_RECORD, actionsLost: true })
 })
 
 test('a uid leads out of nowhere', async () => {

@@ -7,9 +7,23 @@ import { z } from 'zod'
 import { durably, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
 import { OFF_REASONS } from './instance-driver.ts'
+import { ACTION_STAGES } from './action-record.ts'
 import { instanceDir, type ComputePaths } from './paths.ts'
 import { NEW_RECORD, STOPPED_BECAUSE, type PowerRecord } from './power-record.ts'
 
+const Action = z.object({
+  ...{
+    uid: z.string(),
+    type: z.string(),
+    softTimeoutMs: z.number(),
+    stage: z.enum(ACTION_STAGES),
+    stageAtMs: z.number(),
+  },
+  steps: z.array(z.object({ name: z.string(), time: z.string() })),
+  result: z.enum(['Succeeded', 'Failed', 'Unknown']).optional(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+})
 const Record = z.object({
   phase: z.enum(['new', 'starting', 'on', 'off']),
   bootId: z.string().optional(),
@@ -25,6 +39,8 @@ const Record = z.object({
   restartedAfter: z.enum(STOPPED_BECAUSE).exclude(['Requested']).optional(),
   resumes: z.int().min(0).optional(),
   resumedAtMs: z.number().optional(),
+  actions: z.array(Action).optional(),
+  actionsLost: z.literal(true).optional(),
 })
 /** Version 0.1.0 counted only crashes. */
 const Kept = z.looseObject({ crashes: z.unknown().optional() })
@@ -45,7 +61,7 @@ export function filePowerStore(paths: ComputePaths, write: typeof writeWhole = w
   }
 }
 
-/** A file that cannot be parsed counts as absent: the machine is then judged by its present state. */
+/** A file that cannot be parsed counts as absent, but for what was done to the machine: it is then judged by its present state. */
 export async function readPowerRecord(paths: ComputePaths, uid: string): Promise<PowerRecord> {
   const text = await readIfThere(fileOf(paths, uid))
   if (text === undefined) return NEW_RECORD
@@ -53,7 +69,7 @@ export async function readPowerRecord(paths: ComputePaths, uid: string): Promise
     const { crashes, ...record } = Kept.parse(JSON.parse(text))
     return Record.parse({ ends: crashes, ...record })
   } catch {
-    return NEW_RECORD
+    return { ...NEW_RECORD, actionsLost: true }
   }
 }
 

@@ -2,6 +2,8 @@
 // Decides what to do about a machine's power. Pure: from the wanted state, the observed state and the record of what was done.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
 import { isPoweredOn, type PowerAction } from './instance-driver.ts'
+import type { Deed } from './action-record.ts'
+import { takeAction } from './machine-action.ts'
 import {
   forgetOldShutdown,
   observePower,
@@ -15,7 +17,7 @@ import {
 } from './power-record.ts'
 
 export interface PowerInput extends PowerSeen {
-  spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart'>
+  spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart' | 'action'>
   grantedBootId: string
 }
 
@@ -23,6 +25,8 @@ export interface PowerDecision {
   /** Stored before the action is taken. */
   record: PowerRecord
   action?: PowerAction
+  /** In place of it. */
+  deed?: Deed
   /** Look again after this time even if nothing happens. */
   retryAfterMs?: number
 }
@@ -41,11 +45,20 @@ const HOST_ENDED_HOLD_MS = 15_000
 const HOST_STOPPING_LOOK_MS = 10_000
 
 export function decidePower(input: PowerInput): PowerDecision {
-  const record = withdrawShutdown(observePower(input), input)
-  const seen = { ...input, record }
-  const { power, startLimitMs } = input.instance
+  const turn = takeAction({ ...input, record: observePower(input) })
+  if (turn.stop) return { record: turn.record, ...turn.stop }
+  if (turn.deed) return { record: turn.record, deed: turn.deed }
+  const decision = decideByRunState({ ...input, record: withdrawShutdown(turn.record, input) })
+  const { lookAgainMs } = turn
+  if (lookAgainMs === undefined) return decision
+  return { ...decision, retryAfterMs: Math.min(lookAgainMs, decision.retryAfterMs ?? lookAgainMs) }
+}
+
+function decideByRunState(seen: PowerInput): PowerDecision {
+  const { record, spec } = seen
+  const { power, startLimitMs } = seen.instance
   if (startLimitMs !== undefined) return decideStarting(seen, startLimitMs)
-  switch (input.spec.runState) {
+  switch (spec.runState) {
     case 'Running':
       return decideRunning(seen)
     case 'Stopped':
@@ -59,7 +72,7 @@ export function decidePower(input: PowerInput): PowerDecision {
       if (power === 'sleeping') return { record, action: 'wake' }
       return isPoweredOn(power) ? { record, action: 'save' } : { record }
     default:
-      return input.spec.runState satisfies never
+      return spec.runState satisfies never
   }
 }
 
@@ -161,8 +174,12 @@ export function afterAction(record: PowerRecord, action: PowerAction, nowMs: num
   return record.shutdownSentAtMs === undefined ? { ...record, shutdownSentAtMs: nowMs } : record
 }
 
-function countsOf({ restarts, restartedAfter }: PowerRecord): Pick<PowerRecord, 'restarts' | 'restartedAfter'> {
+type Lasting = Pick<PowerRecord, 'restarts' | 'restartedAfter' | 'actions' | 'actionsLost'>
+
+function countsOf({ restarts, restartedAfter, actions, actionsLost }: PowerRecord): Lasting {
   return {
+    ...(actions === undefined ? {} : { actions }),
+    ...(actionsLost === undefined ? {} : { actionsLost }),
     ...(restarts === undefined ? {} : { restarts }),
     ...(restartedAfter === undefined ? {} : { restartedAfter }),
   }

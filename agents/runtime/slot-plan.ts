@@ -39,12 +39,13 @@ export function mayTake(slots: number, taken: number, held: number): boolean {
 }
 
 /**
- * Runs before everything else: deletions, and machines to be started, stopped, paused or resumed.
+ * Runs before everything else: deletions, and machines to be started, stopped, paused or resumed, or to have something done to them.
  * @param before the document that this node had accepted last
  */
 export function isUrgent(document: DesiredDocument, before: DesiredDocument | undefined): boolean {
   if (document.tombstone || document.kind === 'node') return true
   if (document.kind !== 'instance' || before?.kind !== 'instance' || before.tombstone) return false
+  if (document.spec.action !== undefined && before.spec.action?.uid !== document.spec.action.uid) return true
   return before.spec.runState !== document.spec.runState || before.grantedBootId !== document.grantedBootId
 }
 

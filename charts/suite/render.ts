@@ -43,7 +43,15 @@ export async function renderChart(...values: string[]): Promise<Manifest[]> {
 
 /** The policy that gives objects the operator's finalizer when they are made, as an apiserver takes it that has the beta of its kind. */
 export function renderHeldFromTheStart(): Promise<string> {
-  const file = 'templates/policies/held-from-the-start.yaml'
+  return renderWithMutatingPolicies('templates/policies/held-from-the-start.yaml')
+}
+
+/** The policies about who asked for something, the same. */
+export function renderRequestedBy(): Promise<string> {
+  return renderWithMutatingPolicies('templates/policies/requested-by.yaml')
+}
+
+function renderWithMutatingPolicies(file: string): Promise<string> {
   const served = 'admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy'
   return helm(['template', ...RELEASE, '--api-versions', served, '--show-only', file])
 }

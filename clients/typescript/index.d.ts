@@ -82,6 +82,14 @@ export declare class Image extends GenericKind {
   status?: ImageStatus
 }
 
+import type { InstanceActionSpec, InstanceActionStatus } from './types/instanceaction.js'
+export type { InstanceActionSpec, InstanceActionStatus } from './types/instanceaction.js'
+/** Something that is done to a machine once, and its place in the history: it is never repeated, and goes by itself. */
+export declare class InstanceAction extends GenericKind {
+  spec: InstanceActionSpec
+  status?: InstanceActionStatus
+}
+
 import type { InstanceSpec, InstanceStatus } from './types/instance.js'
 export type { InstanceSpec, InstanceStatus } from './types/instance.js'
 /** A virtual machine. */

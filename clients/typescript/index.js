@@ -32,6 +32,9 @@ RegisterKind(HostAggregate, { group: 'nephele.dev', version: 'v1alpha1', kind: '
 export class Image extends GenericKind {}
 RegisterKind(Image, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Image', plural: 'images' })
 
+export class InstanceAction extends GenericKind {}
+RegisterKind(InstanceAction, { group: 'nephele.dev', version: 'v1alpha1', kind: 'InstanceAction', plural: 'instanceactions' })
+
 export class Instance extends GenericKind {}
 RegisterKind(Instance, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Instance', plural: 'instances' })
 

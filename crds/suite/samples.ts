@@ -942,4 +942,17 @@ export const SAMPLES: Record<string, Sample[]> = {
     },
     { spec: { instanceRef: { name: 'vm' } } },
   ],
+  InstanceAction: [
+    {
+      spec: {
+        ...{ instanceRef: { name: 'web-1' }, type: 'Reboot', reboot: { type: 'Soft', softTimeoutSeconds: 30 } },
+        ...{ cancel: false, requestedBy: 'alice', ttlSecondsAfterFinished: 3600 },
+      },
+      status: {
+        ...{ ...COMMON, state: 'Succeeded', startTime: '2026-01-01T00:00:00Z', completionTime: '2026-01-01T00:00:01Z' },
+        ...{ node: 'compute-1', epoch: 1, instanceUID: 'b1a7b1a7-0000-4000-8000-000000000001' },
+        steps: [{ name: 'ShutdownAsked', time: '2026-01-01T00:00:00.123Z' }],
+      },
+    },
+  ],
 }

@@ -71,6 +71,8 @@ export const serverGroup = (at: Named, spec: object = {}): Draft =>
 export const quota = (at: Named, spec: object = {}): Draft => draft('Quota', at, spec)
 
 export const placementPreview = (at: Named, spec: object = {}): Draft => draft('PlacementPreview', at, spec)
+export const instanceAction = (at: Named, instance: string, spec: object = {}): Draft =>
+  draft('InstanceAction', at, { instanceRef: { name: instance }, type: 'Reboot', ...spec })
 
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({

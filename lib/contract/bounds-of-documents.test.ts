@@ -96,6 +96,7 @@ const desired = {
       ports: [{ uid: UID, name: 'p', networkName: 'n' }],
       volumes: [{ uid: UID, name: 'v', connection: nbd, sizeGiB: 1 }],
       ...{ configDrive: false, publicKeys: [], metadata: {} },
+      action: { uid: UID, type: 'SoftReboot', softTimeoutSeconds: 120 },
     },
   },
   tombstone: { ...header, kind: 'instance', tombstone: true },
@@ -116,6 +117,10 @@ const observed = {
     probeAnswer: {
       ...{ result: 'Answered', sentAt: '2026-01-01T00:00:00Z', roundTripMicroseconds: 900 },
       ...{ answeredBy: '10.0.0.3', detail: 'SYN, ACK' },
+    },
+    action: {
+      ...{ uid: UID, steps: [{ name: 'PoweredOff', time: '2026-01-01T00:00:00.000Z' }] },
+      ...{ result: 'Failed', reason: 'StartFailed', message: 'm' },
     },
     pendingChanges: ['x'],
     orphans: [{ kind: 'instance', uid: 'u', what: 'w', nics: [nic], asOf: '2026-01-01T00:00:00Z' }],

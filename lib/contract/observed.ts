@@ -5,6 +5,7 @@ import { BalancerProbes } from './balancer-probes.ts'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
 import { interfaceName, mac, networkKey, pciAddress, sha256, uid } from './fields.ts'
+import { ObservedAction } from './machine-action.ts'
 import { ProbeAnswer } from './probe.ts'
 import { VolumeConnection } from './specs.ts'
 import { Versions } from './versions.ts'
@@ -105,6 +106,8 @@ export const ObservedFacts = z.object({
   rootDiskGiB: smallAmount().optional(),
   /** Fields of the spec that take effect at the next start only. */
   pendingChanges: z.array(text(128)).max(32).optional(),
+  /** instance: how far the action of its document has come; absent: it has not begun, or there is none */
+  action: ObservedAction.optional(),
   /** balancer: whether this node serves, and what its probes found; absent: not of every member yet */
   serving: z.boolean().optional(),
   probes: BalancerProbes.optional(),

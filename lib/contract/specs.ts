@@ -3,6 +3,7 @@
 import { cpuList, cpuNumber } from './fields.ts'
 import { z } from 'zod'
 import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
+import { MachineAction } from './machine-action.ts'
 
 const dnsServers = z.array(z.union([z.ipv4(), z.ipv6()])).max(3)
 /** ProviderNetworks on one node: 64 physical networks, each flat and by VLAN. */
@@ -234,5 +235,7 @@ export const InstanceSpec = z.looseObject({
   publicKeys: z.array(z.looseObject({ name: z.string(), key: z.string() })),
   metadata: z.record(z.string(), z.string()),
   availabilityZone: z.string().optional(),
+  /** What is to be done to it once; absent: nothing, or its end is known. */
+  action: MachineAction.optional(),
 })
 export type InstanceSpec = z.infer<typeof InstanceSpec>

@@ -15,6 +15,7 @@ import { flavorController } from './flavor/controller.ts'
 import { floatingIPController } from './floating-ip/controller.ts'
 import { hostAggregateController } from './host-aggregate/controller.ts'
 import { imageController } from './image/controller.ts'
+import { instanceActionController } from './instance-action/controller.ts'
 import { instanceController } from './instance/controller.ts'
 import { ipClaimController } from './ip-claim/controller.ts'
 import { keyPairController } from './key-pair/controller.ts'
@@ -83,6 +84,7 @@ export function defineControllers(
     schedulerProfiles: schedulerProfileController(deps),
     quotas: quotaController(deps),
     placementPreviews: placementPreviewController(deps, informers),
+    instanceActions: instanceActionController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withQuota(name, withKindWakes(definition, deps, informers), deps)])

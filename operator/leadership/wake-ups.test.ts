@@ -19,6 +19,7 @@ import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { PLACEMENT_PREVIEW_ROWS } from '../testing/waits/placement-previews.ts'
+import { INSTANCE_ACTION_ROWS } from '../testing/waits/instance-actions.ts'
 import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
 import { QUOTA_ROWS } from '../testing/waits/quotas.ts'
@@ -54,6 +55,7 @@ const ROWS: WaitRow[] = [
   ...SUBNET_POOL_ROWS,
   ...RELEASE_ROWS,
   ...NODE_ROWS,
+  ...INSTANCE_ACTION_ROWS,
   ...REACHABILITY_ROWS,
   ...PLACEMENT_PREVIEW_ROWS,
   ...SCHEDULING_ROWS,
@@ -201,6 +203,7 @@ const WELL = [
   'MachinesOnRecord',
   'UpstreamsAnswer',
   'Answered',
+  'Succeeded',
   'AllValid',
 ]
 
@@ -219,6 +222,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   hostAggregates: { InUse: 'nothing refers to a HostAggregate' },
   schedulerProfiles: { InUse: 'nothing refers to a SchedulerProfile: Flavors name it by an extra spec' },
   images: { NodeSilent: 'only while the list of what its node is still to release is full' },
+  instanceActions: { NodeLost: 'as NodeSilent, by the machine, which leaves that node or is deleted' },
   instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
   qosPolicies: { ReferenceOverQuota: 'of those that name one' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },

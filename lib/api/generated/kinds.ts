@@ -72,6 +72,13 @@ export const IMAGE: ResourceKind = {
   kind: 'Image',
   namespaced: true,
 }
+export const INSTANCE_ACTION: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'instanceactions',
+  kind: 'InstanceAction',
+  namespaced: true,
+}
 export const INSTANCE: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -246,6 +253,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   floatingIPs: FLOATING_IP,
   hostAggregates: HOST_AGGREGATE,
   images: IMAGE,
+  instanceActions: INSTANCE_ACTION,
   instances: INSTANCE,
   ipClaims: IP_CLAIM,
   keyPairs: KEY_PAIR,

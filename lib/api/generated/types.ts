@@ -10,6 +10,7 @@ import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts
 import type { FloatingIPSpec, FloatingIPStatus } from '../../../crds/generated/floatingip.ts'
 import type { HostAggregateSpec, HostAggregateStatus } from '../../../crds/generated/hostaggregate.ts'
 import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
+import type { InstanceActionSpec, InstanceActionStatus } from '../../../crds/generated/instanceaction.ts'
 import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
 import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
 import type { KeyPairSpec, KeyPairStatus } from '../../../crds/generated/keypair.ts'
@@ -45,6 +46,7 @@ export type Flavor = Resource<FlavorSpec, FlavorStatus>
 export type FloatingIP = Resource<FloatingIPSpec, FloatingIPStatus>
 export type HostAggregate = Resource<HostAggregateSpec, HostAggregateStatus>
 export type Image = Resource<ImageSpec, ImageStatus>
+export type InstanceAction = Resource<InstanceActionSpec, InstanceActionStatus>
 export type Instance = Resource<InstanceSpec, InstanceStatus>
 export type IPClaim = Resource<IPClaimSpec, never>
 export type KeyPair = Resource<KeyPairSpec, KeyPairStatus>
@@ -81,6 +83,7 @@ export interface CustomObjects {
   floatingIPs: FloatingIP
   hostAggregates: HostAggregate
   images: Image
+  instanceActions: InstanceAction
   instances: Instance
   ipClaims: IPClaim
   keyPairs: KeyPair

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
-import type { InstanceDocument } from '../../../lib/contract/documents.ts'
+import type { InstanceDocument, MachineAction } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { toDocumentNuma } from '../common/numa-topology.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
@@ -16,11 +16,12 @@ export interface InstanceParts {
   volumes: readonly GivenVolume[]
 }
 
-/** What the document says about the node that it is for. */
+/** What the document says of the node that it is for, and of what is done to the machine there. */
 export interface PlacedNode {
   /** The boot that the grant is for (docs/decisions/0004); undefined until the node has been heard. */
   bootId: string | undefined
   zone: string | undefined
+  action?: MachineAction | undefined
 }
 
 /** Step 9 of the flow: the complete document, so that the node need not look anything up. Pure. */
@@ -58,6 +59,7 @@ export function instanceDocument(
       publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: toKeyLine(keyPair.spec.publicKey) }] : [],
       metadata: spec.metadata ?? {},
       ...(zone === undefined ? {} : { availabilityZone: zone }),
+      ...actionOf(facts),
     },
   }
 }
@@ -75,13 +77,18 @@ export function keptDocument(
 ): InstanceDocument {
   const { status, spec } = instance
   const asked = new Set(listNics(instance).map(({ portName }) => portName))
-  const ports = given.spec.ports.filter(({ name }) => asked.has(name))
+  const kept = { ...given.spec }
+  delete kept.action
+  const ports = kept.ports.filter(({ name }) => asked.has(name))
   return {
     ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
     ...grantOf(facts),
     kind: 'instance',
     tombstone: false,
-    spec: { ...given.spec, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes], ports },
+    spec: {
+      ...{ ...kept, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes], ports },
+      ...actionOf(facts),
+    },
   }
 }
 
@@ -95,6 +102,10 @@ function toPorts(instance: Instance, ports: readonly Port[]): InstanceDocument['
 
 function grantOf({ bootId }: PlacedNode): Pick<InstanceDocument, 'grantedBootId'> {
   return bootId === undefined ? {} : { grantedBootId: bootId }
+}
+
+function actionOf({ action }: PlacedNode): Pick<InstanceDocument['spec'], 'action'> {
+  return action === undefined ? {} : { action }
 }
 
 function powerOf({ spec }: Instance): Pick<InstanceDocument['spec'], 'runState' | 'restartPolicy' | 'offlineRestart'> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a machine besides its own report and document, what it names (./kind.ts), and the end of whatever held back all objects
 // (operator/leadership/look-again.ts).
+import type { InstanceAction } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
@@ -8,15 +9,23 @@ import { findResource } from '../../kind/document-kinds.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import { usersOfPort } from '../../placed/holding.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { instanceKeyOf } from '../instance-action/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
+
+const isRunning = (action: KubeObject): boolean => (action as InstanceAction).status?.state === 'Running'
 
 export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
   const { caches } = deps
   const { instances } = caches
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
+    // What is given to it to be done stands in its document; what is over does not.
+    {
+      ...watchOf(informers.instanceActions, (action) => [instanceKeyOf(action)]),
+      when: (old, now) => isRunning(old) || isRunning(now),
+    },
     watchOf(informers.subnets, (subnet) => keysBy('network', networkKeyOf(subnet))),
     // It may give up the gateway address that they ask for.
     watchOf(informers.routers, (router) =>

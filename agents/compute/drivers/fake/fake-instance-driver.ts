@@ -3,6 +3,7 @@
 import { PassThrough, type Duplex } from 'node:stream'
 import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
+import type { Deed } from '../../action-record.ts'
 import {
   isPoweredOn,
   type BackendInstance,
@@ -44,6 +45,8 @@ export class FakeInstanceDriver implements InstanceDriver {
   diskFails(uid: string): void {
     this.#set({ ...this.#get(uid), power: 'paused', ioError: true })
   }
+  /** What was done to machines. */
+  readonly deeds: Deed[] = []
   /** While true, guests do not release volumes. */
   holdsVolumes = false
   /** While true, guests do not let go of interfaces. */
@@ -144,9 +147,10 @@ export class FakeInstanceDriver implements InstanceDriver {
     else if (action === 'save' && isOn) this.#set({ ...rest, power: 'saved' })
     else if (action === 'shutdown' && power === 'running') this.#set({ ...rest, power: 'off', offReason: 'guest' })
   }
-  async act(uid: string): Promise<void> {
+  async act(uid: string, deed: Deed): Promise<void> {
     this.#fail('act')
-    this.#get(uid)
+    if (this.#get(uid).unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
+    this.deeds.push(deed)
   }
   async remove(uid: string): Promise<void> {
     this.#fail('remove')

@@ -95,7 +95,7 @@ describe('power', () => {
     for (const action of ['off', 'shutdown'] as const) await set(action)
     for (const action of ['on', 'resume', 'pause', 'save', 'wake'] as const)
       await expect(set(action)).rejects.toMatchObject({ reason: 'DomainMissing' })
-    await expect(driver.act(UID, 'reboot', signal)).rejects.toMatchObject({ reason: 'DomainMissing' })
+    await expect(driver.act(UID, 'reset', signal)).rejects.toMatchObject({ reason: 'DomainMissing' })
     await expect(driver.stats(UID, signal)).rejects.toMatchObject({ reason: 'DomainMissing' })
     await expect(driver.openConsole(UID, signal)).rejects.toMatchObject({ reason: 'DomainMissing' })
     expect(asked()).toEqual([])
@@ -103,7 +103,7 @@ describe('power', () => {
 
   test('a guest is told to reboot, and its figures are read, where neither stands before anything else', async () => {
     await driver.act(UID, 'reset', signal)
-    expect(asked()).toEqual(['orders reset'])
+    expect(asked()).toEqual(['orders reset 10000'])
     at.answers['getInfo'] = () => ({ cpuTimeNs: 7n, memoryKiB: 1024n })
     at.answers['memoryStats'] = () => ({ stats: [] })
     expect(await driver.stats(UID, signal)).toMatchObject({ memoryMiB: 1 })

@@ -9,6 +9,7 @@ import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
+import type { Deed } from '../../action-record.ts'
 import {
   isPoweredOn,
   type BackendInstance,
@@ -21,7 +22,7 @@ import {
   type PowerAction,
 } from '../../instance-driver.ts'
 import { tryGuest } from './acceleration.ts'
-import { LibvirtConnections } from './connections.ts'
+import { GUEST_CALL_MS, LibvirtConnections } from './connections.ts'
 import { readConsoleLog, removeConsoleLog } from './console-log.ts'
 import { removeDisks } from './disks.ts'
 import { uidOfDomainName } from './domain-name.ts'
@@ -146,9 +147,11 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     await Promise.all(servers.map((server) => this.#checkServer(server, signal)))
   }
 
-  async act(uid: string, action: 'reboot' | 'reset', signal: AbortSignal): Promise<void> {
-    const domain = await this.#finder.getRef(uid, signal)
-    await this.#connections.orders.call(action, { domain, flags: 0 }, signal)
+  act(uid: string, deed: Deed, signal: AbortSignal): Promise<void> {
+    return explained(deed, signal, async () => {
+      const domain = await this.#finder.getRef(uid, signal)
+      await this.#connections.orders.call(deed, { domain, flags: 0 }, signal, GUEST_CALL_MS)
+    })
   }
 
   remove(uid: string, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done to a machine once: in order, once, and once still when the agent is killed at any point in between.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { InstanceDocument, MachineAction, ObservedAction } from '../../lib/contract/documents.ts'
+import { TransientError } from '../../lib/errors.ts'
+import type { Observation } from '../runtime/reconciler.ts'
+import { FakeInstanceDriver } from './drivers/fake/fake-instance-driver.ts'
+import type { PowerAction } from './instance-driver.ts'
+import { InstanceReconciler } from './instance-reconciler.ts'
+import type { Deed } from './action-record.ts'
+import { NEW_RECORD, type PowerRecord } from './power-record.ts'
+import { DEFAULT_PATHS, instanceDocument, runContext } from './testing.ts'
+
+const UID = 'aaaaaaaa-0000-4000-8000-000000000000'
+const [FIRST, SECOND] = ['11111111-0000-4000-8000-000000000000', '22222222-0000-4000-8000-000000000000']
+const image = { sha256: '0'.repeat(64), format: 'raw' as const, virtualSizeBytes: 1024 }
+/** What is left of an agent that was killed: its records, as text. */
+let disk: Map<string, string>
+let driver: RecordingDriver
+let aheadMs: number
+/** Effects left until the agent is killed at one. */
+let life: number
+let reconciler: InstanceReconciler
+
+class Killed extends Error {}
+
+/** What became of the machine; calls that change nothing leave no trace. */
+class RecordingDriver extends FakeInstanceDriver {
+  readonly done: string[] = []
+  ignoresShutdown = false
+  override async setPower(uid: string, action: PowerAction): Promise<void> {
+    if (action === 'shutdown' && this.ignoresShutdown) return
+    const before = (await this.find(uid))?.power
+    await atPoint()
+    await super.setPower(uid, action)
+    if ((await this.find(uid))?.power !== before) this.done.push(action)
+    await atPoint()
+  }
+  override async act(uid: string, deed: Deed): Promise<void> {
+    await atPoint()
+    await super.act(uid, deed)
+    this.done.push(deed)
+    await atPoint()
+  }
+}
+
+/** The agent ends here when its time has come. */
+async function atPoint(): Promise<void> {
+  if (--life === 0) throw new Killed('killed')
+}
+
+/** As after a start of the agent. */
+function startAgent(): void {
+  reconciler = new InstanceReconciler({
+    paths: DEFAULT_PATHS,
+    driver: { current: () => driver, ready: Promise.resolve(driver) },
+    configDriveFiles: () => [],
+    isHostStopping: async () => false,
+    readCapacity: async () => undefined,
+    nowMs: () => Date.now() + aheadMs,
+    powerStore: {
+      read: async (uid) => JSON.parse(disk.get(uid) ?? JSON.stringify(NEW_RECORD)) as PowerRecord,
+      write: async (uid, old, next) => {
+        const text = JSON.stringify(next)
+        if (text === JSON.stringify(old)) return
+        await atPoint()
+        disk.set(uid, text)
+        await atPoint()
+      },
+    },
+  })
+}
+
+beforeEach(async () => {
+  ;[aheadMs, life] = [0, Infinity]
+  disk = new Map()
+  driver = new RecordingDriver()
+  startAgent()
+  await run(machine())
+  driver.done.length = 0
+})
+
+const machine = (action?: MachineAction, spec: Partial<InstanceDocument['spec']> = {}): InstanceDocument =>
+  instanceDocument({ uid: UID, ...(action ? { action } : {}), ...spec })
+const action = (type: string, more: Partial<MachineAction> = {}): MachineAction => ({ uid: FIRST, type, ...more })
+const run = (document: InstanceDocument): Promise<Observation<'instance'>> =>
+  reconciler.reconcile(document, runContext({ image }))
+const said = (document: InstanceDocument): ObservedAction | undefined =>
+  reconciler.standingFacts(document, runContext({ image }).state).action
+const power = async () => (await driver.find(UID))?.power
+
+/** Runs as the runtime does: again when asked to, and after a kill with a new agent. */
+async function settle(document: InstanceDocument, most = 12): Promise<Observation<'instance'> | undefined> {
+  let last: Observation<'instance'> | undefined
+  for (let turn = 0; turn < most; turn++) {
+    try {
+      last = await run(document)
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error
+    }
+    if (life <= 0) {
+      life = Infinity
+      startAgent()
+      continue
+    }
+    if (last?.retryAfterMs === undefined) return last
+    aheadMs += last.retryAfterMs
+  }
+  return last
+}
+
+test.each([
+  ['SoftReboot', ['shutdown', 'on'], ['ShutdownAsked', 'PoweredOff', 'Started']],
+  ['HardReboot', ['off', 'on'], ['ForcedOff', 'PoweredOff', 'Started']],
+  ['Reset', ['reset'], ['Reset']],
+])('%s', async (type, done, steps) => {
+  const document = machine(action(type))
+  expect(await settle(document)).toMatchObject({ state: 'running', facts: { restarts: 0 } })
+  expect(driver.done).toEqual(done)
+  expect(said(document)).toMatchObject({ uid: FIRST, result: 'Succeeded' })
+  expect(said(document)?.steps.map(({ name }) => name)).toEqual(steps)
+})
+
+test('while it is off in between it is reported as building, not as one that ended', async () => {
+  const off = await run(machine(action('HardReboot')))
+  expect(off).toMatchObject({ state: 'building', retryAfterMs: 1 })
+  expect(off.facts?.stoppedBecause).toBeUndefined()
+})
+
+test('what takes effect at a restart does so', async () => {
+  const larger = machine(action('HardReboot'), { memoryMiB: 256 })
+  expect((await settle(larger))?.facts).toMatchObject({ memoryMiB: 256 })
+})
+
+test('a guest that does not shut down in time is cut off', async () => {
+  driver.ignoresShutdown = true
+  const document = machine(action('SoftReboot', { softTimeoutSeconds: 8 }))
+  const first = await run(document)
+  expect(first).toMatchObject({ state: 'running', retryAfterMs: 5_000 })
+  aheadMs += 5_000
+  expect((await run(document)).retryAfterMs).toBeLessThanOrEqual(3_000)
+  expect(driver.done).toEqual([])
+  aheadMs += 3_000
+  await settle(document)
+  expect(driver.done).toEqual(['off', 'on'])
+  expect(said(document)?.steps.map(({ name }) => name)).toEqual(['ShutdownAsked', 'ForcedOff', 'PoweredOff', 'Started'])
+})
+
+test('a guest that takes longer than a stop has is waited for, and is started again whatever its restart policy says', async () => {
+  driver.ignoresShutdown = true
+  const document = machine(action('SoftReboot', { softTimeoutSeconds: 600 }), { restartPolicy: 'Never' })
+  await run(document)
+  aheadMs += 400_000
+  await run(document)
+  driver.guestStops(UID, 'guest')
+  await settle(document)
+  expect(await power()).toBe('running')
+  expect(said(document)).toMatchObject({ result: 'Succeeded' })
+})
+
+describe('killed at every point', () => {
+  test.each(['SoftReboot', 'HardReboot'])('%s is done once', async (type) => {
+    const document = machine(action(type))
+    for (let at = 1; ; at++) {
+      life = at
+      driver.done.length = 0
+      const uid = `${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`
+      const asked = { ...document, spec: { ...document.spec, action: action(type, { uid }) } }
+      await settle(asked)
+      const wasKilled = life === Infinity
+      life = Infinity
+      expect([at, ...driver.done]).toEqual([at, type === 'SoftReboot' ? 'shutdown' : 'off', 'on'])
+      expect(said(asked)).toMatchObject({ uid, result: 'Succeeded' })
+      if (wasKilled) continue
+      // Each record before and after it is written, and each call.
+      expect(at).toBeGreaterThan(10)
+      break
+    }
+  })
+
+  test('Reset is done once, or said to be of unknown outcome', async () => {
+    const results = new Set<string>()
+    for (let at = 1; ; at++) {
+      life = at
+      driver.done.length = 0
+      const uid = `${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`
+      const asked = machine(action('Reset', { uid }))
+      await settle(asked)
+      const wasKilled = life === Infinity
+      life = Infinity
+      const { result = 'none' } = said(asked) ?? {}
+      results.add(`${result} after ${driver.done.length}`)
+      if (wasKilled) continue
+      expect(at).toBeGreaterThan(5)
+      break
+    }
+    expect([...results].toSorted()).toEqual(['Succeeded after 1', 'Unknown after 0', 'Unknown after 1'])
+  })
+})
+
+test('what was done is not done again, by whatever the document says later', async () => {
+  const [one, two] = [machine(action('Reset')), machine(action('Reset', { uid: SECOND }))]
+  for (const document of [one, one, two, one, machine(), one, two]) {
+    await settle(document)
+    startAgent()
+  }
+  expect(driver.done).toEqual(['reset', 'reset'])
+})
+
+test('one that is no longer asked for is ended all the same, before the next begins', async () => {
+  driver.ignoresShutdown = true
+  await run(machine(action('SoftReboot')))
+  const next = machine(action('Reset', { uid: SECOND }))
+  await run(next)
+  expect(said(next)).toBeUndefined()
+  driver.guestStops(UID, 'guest')
+  await settle(next)
+  expect(driver.done).toEqual(['on'])
+  await settle(next)
+  expect(said(next)).toMatchObject({ uid: SECOND, result: 'Succeeded' })
+  expect(driver.done).toEqual(['on', 'reset'])
+})
+
+test('a machine that is stopped meanwhile stays off', async () => {
+  driver.ignoresShutdown = true
+  await run(machine(action('SoftReboot')))
+  const stopped = machine(action('SoftReboot'), { runState: 'Stopped' })
+  driver.ignoresShutdown = false
+  await settle(stopped)
+  expect(said(stopped)).toMatchObject({ result: 'Failed', reason: 'RunStateChanged' })
+  expect(await power()).toBe('off')
+  await settle(machine(action('SoftReboot')))
+  expect(driver.done).toEqual(['shutdown', 'on'])
+})
+
+describe('a machine that is not running', () => {
+  beforeEach(() => driver.guestStops(UID, 'guest'))
+  test.each(['SoftReboot', 'Reset'])('%s is refused', async (type) => {
+    const document = machine(action(type))
+    await settle(document)
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'InstanceNotRunning' })
+    expect(await power()).toBe('off')
+  })
+  test('a hard reboot starts it', async () => {
+    const document = machine(action('HardReboot'))
+    expect(await settle(document)).toMatchObject({ state: 'running' })
+    expect(said(document)).toMatchObject({ result: 'Succeeded' })
+  })
+})
+
+test('a guest that hangs is ended by a hard reboot; a reset of it has an unknown outcome', async () => {
+  driver.guestHangs(UID)
+  const reset = machine(action('Reset'))
+  await settle(reset, 1)
+  expect(said(reset)).toMatchObject({ result: 'Unknown' })
+  const hard = machine(action('HardReboot', { uid: SECOND }))
+  await settle(hard)
+  expect(said(hard)).toMatchObject({ result: 'Succeeded' })
+})
+
+test('a call that is refused fails, and is not made again', async () => {
+  driver.failNext('act', new TransientError('HypervisorRefused', 'no'))
+  const document = machine(action('Reset'))
+  await settle(document)
+  await settle(document)
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'HypervisorRefused', message: 'no' })
+  expect(driver.done).toEqual([])
+})
+
+test('a type that a later operator has is refused, not the machine', async () => {
+  const document = machine(action('Levitate'))
+  expect(await settle(document)).toMatchObject({ state: 'running' })
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'UnsupportedAction' })
+})
+
+test('a machine that does not start again is reported in time, and goes on being started', async () => {
+  const document = machine(action('HardReboot'))
+  await run(document)
+  for (let turn = 0; turn < 3; turn++) {
+    driver.failNext('setPower', new TransientError('StartTimeout', 'no'))
+    await expect(run(document)).rejects.toThrow('no')
+    expect(said(document)?.steps.at(-1)?.name).toBe('PoweredOff')
+    aheadMs += 150_000
+  }
+  expect(await settle(document)).toMatchObject({ state: 'running' })
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+})
+
+test('with a record that cannot be read, what is asked for may have been done', async () => {
+  // As filePowerStore reads one.
+  disk.set(UID, JSON.stringify({ ...NEW_RECORD, actionsLost: true }))
+  startAgent()
+  const document = machine(action('Reset'))
+  await settle(document)
+  expect(said(document)).toMatchObject({ result: 'Unknown' })
+  const next = machine(action('Reset', { uid: SECOND }))
+  await settle(next)
+  expect(said(next)).toMatchObject({ result: 'Succeeded' })
+  expect(driver.done).toEqual(['reset'])
+})

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done to a machine once: how far it has come, kept in the machine's power record. Pure. Each step is recorded before it is taken, so
+// that after a kill at any point it goes on from there, or is said to be of unknown outcome (docs/decisions/0064).
+import { MACHINE_ACTIONS, type MachineAction, type MachineActionType } from '../../lib/contract/documents.ts'
+import type { ObservedAction, RunState } from '../../lib/contract/documents.ts'
+import type { ActionRecord, Deed } from './action-record.ts'
+import { without, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+
+interface ActionSeen extends PowerSeen {
+  spec: { runState: RunState; action?: MachineAction | undefined }
+}
+
+interface ActionTurn {
+  record: PowerRecord
+  /** Instead of what the run state asks for. */
+  stop?: { action: 'shutdown' | 'off'; retryAfterMs: number }
+  deed?: Deed
+  /** Beside what the run state asks for. */
+  lookAgainMs?: number
+}
+
+/** Nova's wait_soft_reboot_seconds. */
+const SOFT_TIMEOUT_MS = 120_000
+/** After that a machine that does not start is no longer the action's concern: it is tried again, and its own report says why not. */
+const START_PATIENCE_MS = 300_000
+const LOOK_MS = 5_000
+/** A machine that has just been cut off is brought up to date with its document by another run before it starts. */
+const SOON_MS = 1
+/** So many are remembered: an operator that goes back to an earlier one, with a restored store, does not have it repeated. */
+const MOST_REMEMBERED = 16
+
+export function findAction(
+  { actions }: Pick<PowerRecord, 'actions'>,
+  uid: string | undefined,
+): ActionRecord | undefined {
+  return actions?.find((action) => action.uid === uid)
+}
+
+export function findUnderWay({ actions }: PowerRecord): ActionRecord | undefined {
+  return actions?.find(({ stage }) => stage !== 'finished')
+}
+
+/** What the node says of it. */
+export function toObservedAction({ uid, steps, result, reason, message }: ActionRecord): ObservedAction {
+  return {
+    ...{ uid, steps },
+    ...(result === undefined ? {} : { result }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  }
+}
+
+/** The next step of the action under way, or of the one that its document asks for and that was never begun. */
+export function takeAction(seen: ActionSeen): ActionTurn {
+  const underWay = findUnderWay(seen.record)
+  if (underWay) return goOn(seen, underWay)
+  const { record } = seen
+  const { action } = seen.spec
+  // A start that nobody of us waits for: it is over soon.
+  if (!action || findAction(record, action.uid) || seen.instance.startLimitMs !== undefined)
+    return { record: action ? record : found(record) }
+  return begin(seen, action)
+}
+
+/** After the call of a deed. @param failure undefined: it was carried out */
+export function afterDeed(
+  record: PowerRecord,
+  failure: { isKnown: boolean; reason: string; message: string } | undefined,
+  nowMs: number,
+): PowerRecord {
+  const action = findUnderWay(record)
+  if (action?.stage !== 'acting') return record
+  if (!failure) return put(record, succeeded(stepped(action, DEEDS[action.type]?.step ?? 'Done', nowMs), nowMs))
+  const { isKnown, reason, message } = failure
+  return put(record, isKnown ? failed(action, reason, message, nowMs) : unknown(action, message, nowMs))
+}
+
+/** Those that are a call, and the step that it is. */
+const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = { Reset: { deed: 'reset', step: 'Reset' } }
+
+function begin(seen: ActionSeen, { uid, type, softTimeoutSeconds }: MachineAction): ActionTurn {
+  const { nowMs, instance } = seen
+  const action: ActionRecord = {
+    ...{ uid, type, steps: [], stage: 'acting', stageAtMs: nowMs },
+    softTimeoutMs: softTimeoutSeconds === undefined ? SOFT_TIMEOUT_MS : softTimeoutSeconds * 1000,
+  }
+  if (seen.record.actionsLost) {
+    const message = 'the node’s record of what was done to the machine could not be read: it may have been done before'
+    return { record: put(found(seen.record), unknown(action, message, nowMs)) }
+  }
+  const refusal = findRefusal(seen, type)
+  if (refusal) return { record: put(seen.record, failed(action, refusal.reason, refusal.message, nowMs)) }
+  const deed = DEEDS[type]
+  if (deed) return { record: put(seen.record, action), deed: deed.deed }
+  const record = withoutShutdown(seen.record)
+  if (instance.power === 'off') {
+    // As if it had been asked to stop: its restart policy has no say.
+    const starting = { ...action, stage: 'starting' as const }
+    return goOn({ ...seen, record: put({ ...record, because: 'Requested', ends: 0 }, starting) }, starting)
+  }
+  const stopping = { ...action, stage: 'stopping' as const }
+  return goOn({ ...seen, record: put(record, stopping) }, stopping)
+}
+
+function findRefusal({ spec, instance }: ActionSeen, type: string): { reason: string; message: string } | undefined {
+  if (!MACHINE_ACTIONS.includes(type as MachineActionType))
+    return { reason: 'UnsupportedAction', message: `the agent of the node does not know ${type}: update it` }
+  if (spec.runState !== 'Running') return otherRunState(spec.runState)
+  if (type === 'HardReboot' || instance.power === 'running') return undefined
+  const help = type === 'SoftReboot' ? ': a hard reboot ends, and starts, it in any state' : ''
+  return { reason: 'InstanceNotRunning', message: `the machine is ${instance.power}${help}` }
+}
+
+function otherRunState(runState: RunState): { reason: string; message: string } {
+  return { reason: 'RunStateChanged', message: `spec.runState of the machine is ${runState}` }
+}
+
+function goOn(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  const { record, nowMs, spec } = seen
+  if (action.stage === 'acting') {
+    const message = 'the agent of the node was interrupted right when it was done: it may have been, or not'
+    return { record: put(record, unknown(action, message, nowMs)) }
+  }
+  if (spec.runState !== 'Running') {
+    const { reason, message } = otherRunState(spec.runState)
+    return { record: put(record, failed(action, reason, `${message} now, which ended the reboot`, nowMs)) }
+  }
+  if (seen.instance.startLimitMs !== undefined) return { record }
+  return action.stage === 'stopping' ? stop(seen, action) : start(seen, action)
+}
+
+function stop(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  const { record, nowMs, instance } = seen
+  if (instance.power === 'off') {
+    const starting: ActionRecord = { ...stepped(action, 'PoweredOff', nowMs), stage: 'starting', stageAtMs: nowMs }
+    const off = put({ ...withoutShutdown(record), because: 'Requested', ends: 0 }, starting)
+    return start({ ...seen, record: off }, starting)
+  }
+  const { shutdownAskedAtMs, shutdownSentAtMs } = record
+  const isAsked = shutdownAskedAtMs !== undefined
+  const endMs = (shutdownSentAtMs ?? shutdownAskedAtMs ?? nowMs) + action.softTimeoutMs
+  // A guest that is not running cannot be asked.
+  if (action.type === 'SoftReboot' && instance.power === 'running' && nowMs < endMs) {
+    const asking = isAsked
+      ? record
+      : put({ ...record, shutdownAskedAtMs: nowMs }, stepped(action, 'ShutdownAsked', nowMs))
+    return { record: asking, stop: { action: 'shutdown', retryAfterMs: Math.min(endMs - nowMs, LOOK_MS) } }
+  }
+  // That it goes off is wanted: it must not look like an end of its own.
+  const forced = put({ ...record, shutdownAskedAtMs: shutdownAskedAtMs ?? nowMs }, stepped(action, 'ForcedOff', nowMs))
+  return { record: forced, stop: { action: 'off', retryAfterMs: SOON_MS } }
+}
+
+function start({ record, nowMs, instance }: ActionSeen, action: ActionRecord): ActionTurn {
+  if (instance.power === 'running') return { record: put(record, succeeded(stepped(action, 'Started', nowMs), nowMs)) }
+  const leftMs = action.stageAtMs + START_PATIENCE_MS - nowMs
+  if (leftMs > 0) return { record, lookAgainMs: leftMs }
+  const message = `the machine was ended, and has not started within ${START_PATIENCE_MS / 1000} s: its conditions say why`
+  return { record: put(record, failed(action, 'StartFailed', message, nowMs)) }
+}
+
+/** Once: a step that is taken again, after a kill in between, is still one. */
+function stepped(action: ActionRecord, name: string, nowMs: number): ActionRecord {
+  if (action.steps.some((step) => step.name === name)) return action
+  return { ...action, steps: [...action.steps, { name, time: new Date(nowMs).toISOString() }] }
+}
+
+function succeeded(action: ActionRecord, nowMs: number): ActionRecord {
+  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Succeeded' }
+}
+
+function failed(action: ActionRecord, reason: string, message: string, nowMs: number): ActionRecord {
+  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Failed', reason, message }
+}
+
+function unknown(action: ActionRecord, message: string, nowMs: number): ActionRecord {
+  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Unknown', message }
+}
+
+function put(record: PowerRecord, action: ActionRecord): PowerRecord {
+  const others = (record.actions ?? []).filter(({ uid }) => uid !== action.uid)
+  return { ...record, actions: [...others, action].slice(-MOST_REMEMBERED) }
+}
+
+/** What was lost was not this document's. */
+function found(record: PowerRecord): PowerRecord {
+  return record.actionsLost ? without(record, 'actionsLost') : record
+}

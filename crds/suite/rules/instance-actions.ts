@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import { changed, type RuleCase } from './rule-case.ts'
+
+export const INSTANCE_ACTION: RuleCase[] = [
+  changed(
+    'InstanceAction',
+    'spec',
+    'what is done cannot change',
+    [
+      { 'spec.instanceRef': { name: 'web-2' } },
+      { 'spec.type': 'Reset', 'spec.reboot': undefined },
+      { 'spec.reboot': undefined },
+      { 'spec.reboot': { type: 'Hard' } },
+    ],
+    { good: [{ 'spec.cancel': true }, { 'spec.ttlSecondsAfterFinished': 60 }] },
+  ),
+  changed('InstanceAction', 'spec', 'requestedBy says who made the InstanceAction', [
+    { 'spec.requestedBy': 'bob' },
+    { 'spec.requestedBy': undefined },
+  ]),
+  {
+    ...{ kind: 'InstanceAction', path: 'spec', says: 'reboot is of type Reboot' },
+    bad: { 'spec.type': 'Reset' },
+    good: [{ 'spec.type': 'Reset', 'spec.reboot': undefined }],
+  },
+  {
+    ...{ kind: 'InstanceAction', path: 'spec.reboot', says: 'a hard reboot does not wait for the guest' },
+    bad: { 'spec.reboot.type': 'Hard' },
+    good: [{ 'spec.reboot': { type: 'Hard' } }],
+  },
+]

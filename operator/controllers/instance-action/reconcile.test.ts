@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an InstanceAction promises: it is given to its machine's node once, one at a time, and has one end, which says what is known.
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
+import type { ObservedAction } from '../../../lib/contract/documents.ts'
+import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
+import { findGivenAction } from './given.ts'
+import { reconcileInstanceAction } from './reconcile.ts'
+
+type Spec = InstanceAction['spec']
+type Status = NonNullable<InstanceAction['status']>
+const START = '2026-01-01T00:00:00Z'
+let world: MemoryWorld
+let machine: Instance
+
+const putMachine = (spec: Partial<Instance['spec']> = {}, status: Instance['status'] = {}, more: object = {}) =>
+  world.put(
+    'instances',
+    stored<Instance>(
+      'vm',
+      { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, ...spec },
+      { status: { state: 'ACTIVE', node: 'n1', epoch: 3, ...status }, ...more },
+    ),
+  )
+const action = (name = 'again', spec: Partial<Spec> = {}, status?: Status): InstanceAction => {
+  const made = stored<InstanceAction>(
+    name,
+    { instanceRef: { name: 'vm' }, type: 'Reboot', ...spec },
+    status ? { status } : {},
+  )
+  made.metadata.creationTimestamp = START
+  return made
+}
+const run = (seconds = 0) => ({ ...world.run, now: new Date(Date.parse(START) + seconds * 1000) })
+const reconcile = async (of: InstanceAction, seconds = 0) => {
+  const outcome = await reconcileInstanceAction(of, world.deps, run(seconds))
+  world.put('instanceActions', of)
+  return outcome
+}
+const says = (of: InstanceAction, said: Partial<ObservedAction>, more: object = {}) =>
+  world.report('instance', machine, {
+    ...{ node: 'n1', state: 'running', epoch: 3, ...more },
+    facts: { action: { uid: of.metadata.uid, steps: [], ...said } },
+  })
+async function given(name?: string, spec?: Partial<Spec>): Promise<InstanceAction> {
+  const made = action(name, spec)
+  await reconcile(made)
+  expect(made.status?.state).toBe('Running')
+  return made
+}
+const read = (of: InstanceAction) => world.stores.instanceActions.find('ns', of.metadata.name)
+
+/** Others beat on: the silence of one is its own. */
+const silence = () => {
+  const others = Array.from({ length: 9 }, (_, i) => `other-${i}`)
+  world.bus.heartbeats.expect(['n1', ...others])
+  world.clock.ms += 600_000
+  for (const name of others) world.bus.heartbeats.beat(name, 'boot')
+  world.bus.heartbeats.tick()
+}
+
+beforeEach(() => {
+  world = memoryWorld()
+  machine = putMachine()
+})
+
+test('it is written as Running before the machine’s document says it, and has an end that stays', async () => {
+  const made = action()
+  expect(findGivenAction(machine, world.deps.caches)).toBeUndefined()
+  expect(await reconcile(made)).toEqual({ kind: 'saved' })
+  expect(made.status).toEqual({
+    ...{ state: 'Running', startTime: '2026-01-01T00:00:00.000Z', node: 'n1', epoch: 3 },
+    instanceUID: machine.metadata.uid,
+  })
+  expect(findGivenAction(machine, world.deps.caches)).toEqual({ uid: made.metadata.uid, type: 'SoftReboot' })
+  expect(await reconcile(made)).toMatchObject({ reason: 'ActionRunning', message: 'waiting for node n1 to begin' })
+  const steps = [{ name: 'ShutdownAsked', time: START }]
+  says(made, { steps })
+  expect(await reconcile(made)).toMatchObject({ message: 'node n1 is at it, after ShutdownAsked' })
+  says(made, { steps, result: 'Succeeded' })
+  expect(await reconcile(made, 5)).toEqual({ kind: 'done', retryAfterMs: 604_800_000 })
+  expect(made.status).toMatchObject({ state: 'Succeeded', completionTime: '2026-01-01T00:00:05Z', steps })
+  expect(findGivenAction(machine, world.deps.caches)).toBeUndefined()
+  expect(world.events).toEqual(['Succeeded'])
+  world.drop('instances', machine)
+  await reconcile(made, 6)
+  expect(made.status?.state).toBe('Succeeded')
+})
+
+test.each<[Partial<Spec>, object]>([
+  [{ reboot: { type: 'Soft', softTimeoutSeconds: 30 } }, { type: 'SoftReboot', softTimeoutSeconds: 30 }],
+  [{ reboot: { type: 'Hard' } }, { type: 'HardReboot' }],
+  [{ type: 'Reset' }, { type: 'Reset' }],
+])('%j', async (spec, document) => {
+  const made = await given('x', spec)
+  expect(findGivenAction(machine, world.deps.caches)).toEqual({ uid: made.metadata.uid, ...document })
+})
+
+describe('one at a time', () => {
+  test('the others wait, say for what, and go on in the order in which they were made', async () => {
+    const [first, second, third] = [action('a'), action('b', { type: 'Reset' }), action('c')]
+    second.metadata.creationTimestamp = '2026-01-01T00:00:01Z'
+    third.metadata.creationTimestamp = '2026-01-01T00:00:02Z'
+    for (const one of [first, second, third]) world.put('instanceActions', one)
+    expect(await reconcile(third)).toMatchObject({
+      reason: 'ActionInProgress',
+      message: expect.stringContaining('InstanceAction a (Reboot, Pending)'),
+    })
+    await reconcile(first)
+    expect(await reconcile(second)).toMatchObject({
+      message: expect.stringContaining('InstanceAction a (Reboot, Running)'),
+    })
+    says(first, { result: 'Succeeded' })
+    await reconcile(first)
+    await reconcile(second)
+    expect([second.status?.state, (await reconcile(third)).kind, third.status?.state]).toEqual([
+      'Running',
+      'wait',
+      'Pending',
+    ])
+  })
+  test('actions of other machines, and those that are over, hold up nothing', async () => {
+    world.put('instanceActions', action('over', {}, { state: 'Failed' }))
+    world.put('instanceActions', action('elsewhere', { instanceRef: { name: 'other' } }, { state: 'Running' }))
+    await given()
+  })
+  test('of two that were given all the same the document has the first, until its end', async () => {
+    const early = action('z', {}, { ...(await given('a')).status, startTime: '2025-12-31T23:59:59.000Z' })
+    world.put('instanceActions', early)
+    expect(findGivenAction(machine, world.deps.caches)?.uid).toBe(early.metadata.uid)
+    early.status = { ...early.status, state: 'Succeeded' }
+    world.put('instanceActions', early)
+    expect(findGivenAction(machine, world.deps.caches)?.uid).toBe('uid-a')
+  })
+})
+
+describe('before it begins', () => {
+  test.each<[string, Partial<Instance['spec']>, Instance['status'], Partial<Spec>, string]>([
+    ['is to be off', { runState: 'Stopped' }, { state: 'SHUTOFF' }, {}, 'InstanceNotRunning'],
+    [
+      'is to be paused',
+      { runState: 'Paused' },
+      { state: 'PAUSED' },
+      { reboot: { type: 'Hard' } },
+      'InstanceNotRunning',
+    ],
+    ['has ended by itself', {}, { state: 'SHUTOFF' }, {}, 'InstanceNotRunning'],
+    ['has crashed', {}, { state: 'ERROR' }, { type: 'Reset' }, 'InstanceNotRunning'],
+  ])('a machine that %s is refused at once', async (_, spec, status, of, reason) => {
+    putMachine(spec, status)
+    const made = action('x', of)
+    expect(await reconcile(made)).toMatchObject({ reason })
+    expect(made.status?.state).toBe('Failed')
+  })
+  test('a hard reboot starts one that has ended by itself', async () => {
+    putMachine({}, { state: 'SHUTOFF' })
+    await given('x', { reboot: { type: 'Hard' } })
+  })
+  test.each<[string, () => void, string]>([
+    ['is not there', () => world.drop('instances', machine), 'InstanceNotFound'],
+    ['is being deleted', () => putMachine({}, {}, { deleted: true }), 'InstanceDeleting'],
+    ['is being made', () => putMachine({}, { state: 'BUILD' }), 'InstanceNotReady'],
+    ['is on a silent node', () => silence(), 'NodeSilent'],
+  ])('a machine that %s is waited for, but not for long', async (_, happens, reason) => {
+    happens()
+    const made = action()
+    expect(await reconcile(made, 10)).toMatchObject({ reason, retryAfterMs: 50_000 })
+    expect(made.status?.state).toBe('Pending')
+    expect(await reconcile(made, 60)).toMatchObject({ reason })
+    expect(made.status?.state).toBe('Failed')
+  })
+  test('who had to wait for another one has as long from then on', async () => {
+    putMachine({}, { state: 'BUILD' })
+    world.put('instanceActions', action('a', {}, { state: 'Succeeded', completionTime: '2026-01-01T00:05:00Z' }))
+    expect(await reconcile(action(), 310)).toMatchObject({ reason: 'InstanceNotReady', retryAfterMs: 50_000 })
+  })
+  test('it can be given up, and later no more', async () => {
+    const early = action('x', { cancel: true })
+    await reconcile(early)
+    expect(early.status?.state).toBe('Cancelled')
+    const late = await given('y')
+    late.spec.cancel = true
+    await reconcile(late)
+    expect(late.status?.state).toBe('Running')
+  })
+})
+
+describe('its end', () => {
+  test.each<[Partial<ObservedAction>, string]>([
+    [{ result: 'Failed', reason: 'StartFailed', message: 'no' }, 'StartFailed'],
+    [{ result: 'Unknown', message: 'interrupted' }, 'OutcomeUnknown'],
+    [{ result: 'Failed' }, 'Failed'],
+  ])('%j', async (said, reason) => {
+    const made = await given()
+    says(made, said)
+    expect(await reconcile(made)).toMatchObject({ reason })
+    expect(made.status?.state).toBe('Failed')
+    expect(world.events).toEqual(['Failed'])
+  })
+  test.each<[string, () => void, string]>([
+    ['gone', () => world.drop('instances', machine), 'the machine is gone'],
+    ['another one of its name', () => putMachine({}, {}, { uid: 'other' }), 'the machine is gone'],
+    ['being deleted', () => putMachine({}, {}, { deleted: true }), 'the machine is being deleted'],
+    ['on another node', () => putMachine({}, { node: 'n2', epoch: 4 }), 'the machine has left node n1'],
+    ['there once more', () => putMachine({}, { epoch: 4 }), 'the machine has left node n1'],
+  ])('a machine that is %s meanwhile leaves it unknown, unless its node has said more', async (_, happens, message) => {
+    const [lost, told] = [await given(), await given('told', { instanceRef: { name: 'vm' } }).catch(() => undefined)]
+    expect(told).toBeUndefined()
+    happens()
+    expect(await reconcile(lost)).toMatchObject({ reason: 'OutcomeUnknown', message: expect.stringContaining(message) })
+    const again = action('again2', {}, { ...lost.status, state: 'Running' })
+    says(again, { result: 'Succeeded' })
+    await reconcile(again)
+    expect(again.status?.state).toBe('Succeeded')
+  })
+  test('what a node says of another action, or another node of this one, is not taken for its end', async () => {
+    const made = await given()
+    says(action('other'), { result: 'Succeeded' })
+    await reconcile(made)
+    says(made, { result: 'Succeeded' }, { node: 'n2' })
+    await reconcile(made)
+    expect(made.status?.state).toBe('Running')
+  })
+  test('a node that is away may still be at it', async () => {
+    const made = await given()
+    silence()
+    expect(await reconcile(made, 600)).toMatchObject({ reason: 'NodeSilent' })
+    expect(made.status?.state).toBe('Running')
+  })
+})
+
+test('it goes when its time is over', async () => {
+  const made = action('x', { ttlSecondsAfterFinished: 60 }, { state: 'Failed', completionTime: START })
+  world.put('instanceActions', made)
+  await reconcile(made, 59)
+  expect(read(made)).toBeDefined()
+  await reconcileInstanceAction(made, world.deps, run(60))
+  expect(read(made)).toBeUndefined()
+})

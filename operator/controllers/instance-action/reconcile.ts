@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import { INSTANCE_ACTION } from '../../../lib/api/kinds.ts'
+import type { InstanceAction } from '../../../lib/api/types.ts'
+import { findCondition } from '../../../lib/conditions.ts'
+import type { ObservedAction } from '../../../lib/contract/documents.ts'
+import type { Run } from '../../../lib/loop/controller.ts'
+import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { isOlder } from '../../kind/is-older.ts'
+import { resolveOnly } from '../../kind/resolve.ts'
+import { findAbsence } from '../../placed/absence.ts'
+import type { PlacedDeps } from '../../placed/placed-deps.ts'
+import { instance as instanceOf, instanceKeyOf, isFinished } from './kind.ts'
+import { findUnready } from './unready.ts'
+
+type Status = NonNullable<InstanceAction['status']>
+type Deps = Pick<PlacedDeps, 'bus' | 'caches'>
+type ActionRun = Pick<Run, 'client' | 'signal' | 'now' | 'event'>
+type Finished = Extract<NonNullable<Status['state']>, 'Succeeded' | 'Failed' | 'Cancelled'>
+
+/** How long it waits, once it is its turn, for a machine that is not there or not ready: it must not happen when nobody expects it any more. */
+const PATIENCE_MS = 60_000
+const DEFAULT_TTL_SECONDS = 604_800
+/** Of a condition. */
+const MOST_CHARACTERS = 1024
+
+/** Pending until it is its turn and its machine is ready; Running once that is written, from where on its node may do it; and one of three ends. */
+export async function reconcileInstanceAction(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
+  if (action.metadata.deletionTimestamp !== undefined) return done
+  if (isFinished(action)) return expire(action, run)
+  const status = (action.status ??= {})
+  status.state ??= 'Pending'
+  return status.state === 'Running' ? follow(action, deps, run) : begin(action, deps, run)
+}
+
+function begin(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
+  if (action.spec.cancel === true)
+    return finish(action, 'Cancelled', { reason: 'Cancelled', message: 'given up before it began' }, run)
+  const ahead = findAhead(action, deps)
+  if (ahead) {
+    const what = `InstanceAction ${ahead.metadata.name} (${ahead.spec.type}, ${ahead.status?.state ?? 'Pending'})`
+    return waitFor('ActionInProgress', `one at a time is done to a machine: waiting for ${what}`)
+  }
+  const leftMs = turnOf(action, deps) + PATIENCE_MS - run.now.getTime()
+  const waitAWhile = (outcome: Outcome): Outcome => {
+    if (outcome.kind !== 'wait') return outcome
+    return leftMs <= 0 ? finish(action, 'Failed', outcome, run) : { ...outcome, retryAfterMs: leftMs }
+  }
+  const found = resolveOnly(instanceOf, action, deps.caches)
+  if (!found.ok) return waitAWhile(found.outcome)
+  const machine = found.object
+  const unready = findUnready(action, machine)
+  if (unready?.isFinal) return finish(action, 'Failed', unready, run)
+  if (unready) return waitAWhile(waitFor(unready.reason, unready.message))
+  const { node = '', epoch = 0 } = machine.status ?? {}
+  const absent = findAbsence(node, { held: 'the machine', noun: 'InstanceAction' }, deps)
+  if (absent) return waitAWhile(absent)
+  Object.assign((action.status ??= {}), {
+    ...{ state: 'Running', startTime: run.now.toISOString() },
+    ...{ node, epoch, instanceUID: machine.metadata.uid },
+  } satisfies Status)
+  // Written before the machine's document says it.
+  return saved
+}
+
+/** One that has begun, or that was made before. */
+function findAhead(action: InstanceAction, { caches }: Deps): InstanceAction | undefined {
+  const others = caches.instanceActions
+    .listBy('instance', instanceKeyOf(action))
+    .filter(({ metadata }) => metadata.uid !== action.metadata.uid)
+  return (
+    others.find(({ status }) => status?.state === 'Running') ??
+    others.find((other) => isOlder(other, action) && other.metadata.deletionTimestamp === undefined)
+  )
+}
+
+/** Since when nothing is ahead of it. */
+function turnOf(action: InstanceAction, { caches }: Deps): number {
+  const ends = caches.instanceActions
+    .listBy('finishedOf', instanceKeyOf(action))
+    .map(({ status }) => Date.parse(status?.completionTime ?? ''))
+  return Math.max(Date.parse(action.metadata.creationTimestamp ?? ''), ...ends.filter((ms) => !Number.isNaN(ms)))
+}
+
+function follow(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
+  const status = (action.status ??= {})
+  const { node = '', epoch = 0, instanceUID } = status
+  const report = deps.bus.observed.find('instance', instanceUID ?? '', node)
+  const said = report?.facts.action?.uid === action.metadata.uid ? report.facts.action : undefined
+  if (said) status.steps = said.steps
+  if (said?.result !== undefined) return finishAs(action, said, run)
+  const machine = deps.caches.instances.findByKey(instanceKeyOf(action))
+  const gone = whyGone(machine, { node, epoch, instanceUID })
+  if (gone !== undefined)
+    return finish(
+      action,
+      'Failed',
+      { reason: 'OutcomeUnknown', message: `${gone}: whether it was done is not known` },
+      run,
+    )
+  const absent = findAbsence(node, { held: 'the machine', noun: 'InstanceAction' }, deps)
+  if (absent) return absent
+  const last = said?.steps.at(-1)?.name
+  const why = report?.error ? `; of the machine it says: ${report.error.message}` : ''
+  const how = said
+    ? `node ${node} is at it${last === undefined ? '' : `, after ${last}`}`
+    : `waiting for node ${node} to begin`
+  return waitFor('ActionRunning', `${how}${why}`.slice(0, MOST_CHARACTERS))
+}
+
+function whyGone(
+  machine:
+    { metadata: { uid: string; deletionTimestamp?: string }; status?: { node?: string; epoch?: number } } | undefined,
+  { node, epoch, instanceUID }: { node: string; epoch: number; instanceUID: string | undefined },
+): string | undefined {
+  if (machine?.metadata.uid !== instanceUID) return 'the machine is gone'
+  if (machine?.metadata.deletionTimestamp !== undefined) return 'the machine is being deleted'
+  if (machine?.status?.node !== node || (machine.status.epoch ?? 0) !== epoch)
+    return `the machine has left node ${node}`
+  return undefined
+}
+
+function finishAs(action: InstanceAction, { result, reason, message }: ObservedAction, run: ActionRun): Outcome {
+  if (result === 'Succeeded') return finish(action, 'Succeeded', { reason: 'Succeeded', message: 'done' }, run)
+  const unsaid = 'the node does not say why'
+  const why = { reason: result === 'Unknown' ? 'OutcomeUnknown' : (reason ?? 'Failed'), message: message ?? unsaid }
+  return finish(action, 'Failed', why, run)
+}
+
+function finish(
+  action: InstanceAction,
+  state: Finished,
+  { reason, message }: { reason: string; message: string },
+  { now, event }: ActionRun,
+): Outcome {
+  Object.assign((action.status ??= {}), { state, completionTime: toTime(now) })
+  const { type, instanceRef, requestedBy } = action.spec
+  const by = requestedBy === undefined ? '' : `, asked for by ${requestedBy},`
+  const note = `${type} of Instance ${instanceRef.name}${by}: ${message}`.slice(0, MOST_CHARACTERS)
+  event({ type: state === 'Failed' ? 'Warning' : 'Normal', reason: state, action: action.spec.type, note })
+  return state === 'Succeeded'
+    ? { kind: 'done', retryAfterMs: ttlMsOf(action) }
+    : waitFor(reason, message, ttlMsOf(action))
+}
+
+/** Deleted `ttlSecondsAfterFinished` after it was finished. */
+async function expire(action: InstanceAction, { client, signal, now }: ActionRun): Promise<Outcome> {
+  const { metadata, status } = action
+  const leftMs = Date.parse(status?.completionTime ?? '') + ttlMsOf(action) - now.getTime()
+  if (leftMs > 0) {
+    const why = findCondition(status?.conditions, 'Ready')
+    if (status?.state !== 'Succeeded' && why) return waitFor(why.reason, why.message, leftMs)
+    return { kind: 'done', retryAfterMs: leftMs }
+  }
+  const { namespace = '', name, uid } = metadata
+  await client.remove(INSTANCE_ACTION, { namespace, name }, { preconditions: { uid }, signal })
+  return done
+}
+
+function ttlMsOf({ spec }: InstanceAction): number {
+  return (spec.ttlSecondsAfterFinished ?? DEFAULT_TTL_SECONDS) * 1000
+}
+
+function toTime(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z')
+}
