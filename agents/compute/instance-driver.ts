@@ -163,7 +163,7 @@ export interface InstanceDriver {
    */
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void>
   /**
-   * `reset`: the machine's reset button. Neither repeated nor undone.
+   * `reset`: the machine's reset button; `crashDump`: a non-maskable interrupt, on which a guest dumps its memory. Neither repeated nor undone.
    * @throws TransientError `MachineUnresponsive`, `HypervisorUnreachable`: nobody knows whether it was carried out
    */
   act(uid: string, deed: Deed, signal: AbortSignal): Promise<void>

@@ -113,6 +113,7 @@ test.each([
   ['SoftReboot', ['shutdown', 'on'], ['ShutdownAsked', 'PoweredOff', 'Started']],
   ['HardReboot', ['off', 'on'], ['ForcedOff', 'PoweredOff', 'Started']],
   ['Reset', ['reset'], ['Reset']],
+  ['CrashDump', ['crashDump'], ['InterruptSent']],
 ])('%s', async (type, done, steps) => {
   const document = machine(action(type))
   expect(await settle(document)).toMatchObject({ state: 'running', facts: { restarts: 0 } })

@@ -76,7 +76,10 @@ export function afterDeed(
 }
 
 /** Those that are a call, and the step that it is. */
-const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = { Reset: { deed: 'reset', step: 'Reset' } }
+const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = {
+  Reset: { deed: 'reset', step: 'Reset' },
+  CrashDump: { deed: 'crashDump', step: 'InterruptSent' },
+}
 
 function begin(seen: ActionSeen, { uid, type, softTimeoutSeconds }: MachineAction): ActionTurn {
   const { nowMs, instance } = seen

@@ -5,7 +5,7 @@ import { firstOf, reason, text } from './bounds.ts'
 import { uid } from './fields.ts'
 
 /** Those that this version knows. A node that does not know a type says so (`UnsupportedAction`), and goes on with its machine. */
-export const MACHINE_ACTIONS = ['SoftReboot', 'HardReboot', 'Reset'] as const
+export const MACHINE_ACTIONS = ['SoftReboot', 'HardReboot', 'Reset', 'CrashDump'] as const
 export type MachineActionType = (typeof MACHINE_ACTIONS)[number]
 
 /** In the document of its machine, until its end is known: a node that has done what has this UID does not do it again. */

@@ -80,6 +80,7 @@ export const procedures = {
   shutdown: call('DomainShutdownFlags', 258, withFlags, voidType),
   reboot: call('DomainReboot', 27, withFlags, voidType),
   reset: call('DomainReset', 245, withFlags, voidType),
+  injectNmi: call('DomainInjectNMI', 210, withFlags, voidType),
   suspend: call('DomainSuspend', 34, onDomain, voidType),
   resume: call('DomainResume', 28, onDomain, voidType),
   /** Out of S3 or S4. */

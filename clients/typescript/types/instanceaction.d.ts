@@ -19,9 +19,9 @@ export interface InstanceActionSpec {
     name: string
   }
   /**
-   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written. *immutable*
+   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written; CrashDump: a non-maskable interrupt, on which a guest that is set up for it dumps its memory. *immutable*
    */
-  type: 'Reboot' | 'Reset'
+  type: 'Reboot' | 'Reset' | 'CrashDump'
   /**
    * How it is rebooted; absent: softly. *immutable*
    */
@@ -89,7 +89,7 @@ export interface InstanceActionStatus {
    */
   steps?: {
     /**
-     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset.
+     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset; InterruptSent: the guest got its interrupt.
      */
     name: string
     /**

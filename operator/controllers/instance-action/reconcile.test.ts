@@ -91,6 +91,7 @@ test.each<[Partial<Spec>, object]>([
   [{ reboot: { type: 'Soft', softTimeoutSeconds: 30 } }, { type: 'SoftReboot', softTimeoutSeconds: 30 }],
   [{ reboot: { type: 'Hard' } }, { type: 'HardReboot' }],
   [{ type: 'Reset' }, { type: 'Reset' }],
+  [{ type: 'CrashDump' }, { type: 'CrashDump' }],
 ])('%j', async (spec, document) => {
   const made = await given('x', spec)
   expect(findGivenAction(machine, world.deps.caches)).toEqual({ uid: made.metadata.uid, ...document })

@@ -64,6 +64,7 @@ export interface LibvirtDriverOptions {
 }
 
 const MAX_REMOVALS = 5
+const DEED_CALLS = { reset: 'reset', crashDump: 'injectNmi' } as const satisfies Record<Deed, string>
 
 export class LibvirtInstanceDriver implements InstanceDriver {
   readonly name = 'libvirt'
@@ -150,7 +151,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   act(uid: string, deed: Deed, signal: AbortSignal): Promise<void> {
     return explained(deed, signal, async () => {
       const domain = await this.#finder.getRef(uid, signal)
-      await this.#connections.orders.call(deed, { domain, flags: 0 }, signal, GUEST_CALL_MS)
+      await this.#connections.orders.call(DEED_CALLS[deed], { domain, flags: 0 }, signal, GUEST_CALL_MS)
     })
   }
 
