@@ -12,7 +12,7 @@ export function instanceKeyOf({ spec, metadata }: InstanceAction): string {
 }
 
 /** Its machine; what is finished asks nothing of it any more. A machine that is being deleted is waited for, as its end is. */
-export const instance: Reference<InstanceAction, 'instances'> = {
+const instance: Reference<InstanceAction, 'instances'> = {
   to: 'instances',
   refs: (action) => (isFinished(action) ? [] : [{ ref: action.spec.instanceRef, field: 'spec.instanceRef' }]),
 }

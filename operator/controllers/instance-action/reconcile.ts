@@ -6,10 +6,9 @@ import type { ObservedAction } from '../../../lib/contract/documents.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { isOlder } from '../../kind/is-older.ts'
-import { resolveOnly } from '../../kind/resolve.ts'
 import { findAbsence } from '../../placed/absence.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
-import { instance as instanceOf, instanceKeyOf, isFinished } from './kind.ts'
+import { instanceKeyOf, isFinished } from './kind.ts'
 import { findUnready } from './unready.ts'
 
 type Status = NonNullable<InstanceAction['status']>
@@ -45,9 +44,14 @@ function begin(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
     if (outcome.kind !== 'wait') return outcome
     return leftMs <= 0 ? finish(action, 'Failed', outcome, run) : { ...outcome, retryAfterMs: leftMs }
   }
-  const found = resolveOnly(instanceOf, action, deps.caches)
-  if (!found.ok) return waitAWhile(found.outcome)
-  const machine = found.object
+  const key = instanceKeyOf(action)
+  const machine = deps.caches.instances.findByKey(key)
+  if (!machine) {
+    const message = `Instance ${key} in spec.instanceRef does not exist: create it, and this goes on by itself`
+    return waitAWhile(waitFor('InstanceNotFound', message))
+  }
+  if (machine.metadata.deletionTimestamp !== undefined)
+    return waitAWhile(waitFor('InstanceDeleting', `Instance ${key} in spec.instanceRef is being deleted`))
   const unready = findUnready(action, machine)
   if (unready?.isFinal) return finish(action, 'Failed', unready, run)
   if (unready) return waitAWhile(waitFor(unready.reason, unready.message))
