@@ -105,8 +105,8 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
   ])('%s: %s', (role, verb, resources) => expect(resourcesOf(role, verb)).toEqual(resources))
 
   test.each([
-    ['finalizers.nephele.dev', without('clouds', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
-    ['held-objects.nephele.dev', without('clouds', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
+    ['finalizers.nephele.dev', without('clouds', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
+    ['held-objects.nephele.dev', without('clouds', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
     ['deletion-protection.nephele.dev', withProtection],
   ])('%s', (name, resources) => {
     const policy = manifests.find((m) => m.kind === 'ValidatingAdmissionPolicy' && m.metadata.name === name)
