@@ -82,7 +82,7 @@ describe('a machine that its node refuses for want of room', () => {
       ],
     })
     expect(i.status).not.toHaveProperty('node')
-    expect(i.status?.conditions?.map(({ type }) => type)).toEqual(['Admitted'])
+    expect(i.status?.conditions?.map(({ type }) => type)).toEqual(['Admitted', 'Reconciling'])
     // Its room goes when that is written.
     expect(claimOf(i)).toEqual([])
     expect(heard).toEqual([

@@ -123,7 +123,7 @@ describe('the placement', () => {
     const { node } = i.status!
     expect(i.status).toMatchObject({ state: 'BUILD', epoch: 2, addresses: [], flavor: { name: 'big' } })
     for (const gone of ['pendingReleases', 'restarts', 'nextFlavor']) expect(i.status).not.toHaveProperty(gone)
-    expect(i.status?.conditions?.map(({ type }) => type)).toEqual(['Admitted', 'Scheduled'])
+    expect(i.status?.conditions?.map(({ type }) => type)).toEqual(['Admitted', 'Scheduled', 'Reconciling'])
     expect(scheduled(i)).toMatchObject({ status: 'True', message: 'a node was chosen' })
     expect(i.status?.scheduling).toEqual({ node, score: expect.any(Number), total: 2, evaluated: 2, filters: [] })
     expect(w.events).toEqual(['Scheduled'])
@@ -219,4 +219,14 @@ test('equal machines that come together share one pass over the nodes', async ()
     expect(await step(w, vm)).toMatchObject({ kind: 'saved' })
   }
   expect(w.deps.scheduler.passes).toBe(1)
+})
+
+test('a node that takes its time costs no second write: the placement says what the next run says', async () => {
+  const w = machineWorld()
+  const i = bare()
+  expect(await step(w, i)).toEqual({ kind: 'saved' })
+  const { reason, message } = findCondition(i.status?.conditions, 'Reconciling') ?? {}
+  const placed = structuredClone(i.status)
+  expect(await step(w, i)).toEqual({ kind: 'wait', reason, message })
+  expect(i.status).toEqual(placed)
 })

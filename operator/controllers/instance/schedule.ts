@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image, Instance, Port, ServerGroup } from '../../../lib/api/types.ts'
-import { findCondition } from '../../../lib/conditions.ts'
+import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
@@ -28,6 +28,7 @@ import { recordInterfaces } from './interfaces.ts'
 import { askForSize } from './quota.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
+import { waitForNode } from './status.ts'
 import { findUnclearOwner } from './unclear-owner.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -100,8 +101,16 @@ export async function schedule(
   dropStages(instance, 'ImageCached')
   dropResize(instance)
   setStage(instance, 'Scheduled', true, run.now)
+  sayWaiting(instance, choice.node, run.now)
   run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
   return saved
+}
+
+/** As the next run will say: a node that takes its time costs no second write. */
+function sayWaiting({ metadata, status = {} }: Instance, node: string, now: Date): void {
+  const { reason, message } = waitForNode(node)
+  const update = { type: 'Reconciling', status: 'True', reason, message } as const
+  status.conditions = setCondition(status.conditions, update, metadata.generation, now)
 }
 
 /** The machine starts anew wherever it is placed: with the size that it wishes for or, if that fits nowhere, with the one that it had. */

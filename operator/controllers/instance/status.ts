@@ -47,6 +47,11 @@ export interface NodeReport {
   unconnected?: Outcome | undefined
 }
 
+/** It has not answered yet. */
+export function waitForNode(node: string): Extract<Outcome, { kind: 'wait' }> {
+  return { kind: 'wait', reason: 'Building', message: `waiting for node ${node}` }
+}
+
 /**
  * Turns the node's report into status. What the report does not mention stays as it was. Pure but for `instance.status`.
  * @throws TerminalError for what the agent refused for good
@@ -55,7 +60,7 @@ export function observeInstance(instance: Instance, report: NodeReport, now: Dat
   const status = (instance.status ??= {})
   const answer = answerOf(report.observed, report.asked)
   const node = status.node ?? ''
-  if (!answer || answer.state === 'gone') return waitFor('Building', `waiting for node ${node}`)
+  if (!answer || answer.state === 'gone') return waitForNode(node)
   const refusal = refusalOf(answer, { reason: 'Refused', message: `node ${node} refused the machine` })
   if (refusal) throw refusal
   const observed = answer
