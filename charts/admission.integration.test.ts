@@ -297,6 +297,7 @@ describe('previews of placements', () => {
     ['all of every node', { detailed: true }],
     ['beyond its Quota', { ignoreQuota: true }],
     ['about another project', { namespace: 'other' }],
+    ['what becomes of a node', { template: undefined, drainNode: 'c1' }],
     ['about one node', { template: { ...small, schedulerHints: { node: 'c1' } } }],
   ])(
     'a project does not ask for %s, an administrator does',

@@ -940,6 +940,16 @@ export const SAMPLES: Record<string, Sample[]> = {
         ],
       },
     },
+    {
+      spec: { drainNode: 'n1' },
+      status: {
+        ...{ ...COMMON, state: 'Succeeded', fits: 1, instances: 2 },
+        machines: [
+          { namespace: 'team-a', name: 'vm', message: 'all 2 nodes were refused', evacuable: false },
+          { namespace: 'team-a', name: 'web', node: 'n2', evacuable: true },
+        ],
+      },
+    },
     { spec: { instanceRef: { name: 'vm' } } },
   ],
   InstanceAction: [

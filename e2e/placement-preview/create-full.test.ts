@@ -71,6 +71,16 @@ test('a node says what each weigher makes of it, and how the one that is asked a
   expect(others.every(({ refusedBy = [] }) => refusedBy.length > 0)).toBe(true)
 }, 30_000)
 
+test('a node that is drained says where its machines would go', async () => {
+  const { status } = await project.test.client.get<Instance>(INSTANCE, project.at('one'))
+  const answer = await ask({ drainNode: status?.node, limit: 100 })
+  const one = answer.machines?.find(({ namespace, name }) => namespace === project.namespace && name === 'one')
+  expect(one).toMatchObject({ evacuable: false })
+  // The other of its group is on the only other node.
+  expect(one?.message).toContain('is the one that is drained')
+  expect(one?.message).toContain('ServerGroupAntiAffinityFilter')
+}, 30_000)
+
 test('it ends at the Quota', async () => {
   await project.create(QUOTA, draft.quota(project.at('main'), { hard: { instances: 5 } }))
   await waitForReady(project.test.client, QUOTA, project.at('main'))

@@ -45,9 +45,9 @@ export function explainRefusals(
   return shown
 }
 
-/** To what one node may say. */
-export function clip(text: string): string {
-  return text.length <= EXAMPLE_LENGTH ? text : `${text.slice(0, EXAMPLE_LENGTH - 1)}…`
+/** Default: to what one node may say. */
+export function clip(text: string, most = EXAMPLE_LENGTH): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
 
 export function explainFailure(explanation: Explanation): string {

@@ -133,6 +133,10 @@ export interface PlacementPreviewSpec {
     }
   }
   /**
+   * A ComputeNode: where its machines would go if it had to give them all up. For administrators of the cloud, who may create ComputeNodes. *immutable*
+   */
+  drainNode?: string
+  /**
    * How many such machines; each takes its room before the next is judged. *immutable*
    */
   count?: number
@@ -177,6 +181,10 @@ export interface PlacementPreviewStatus {
    * How many of the machines would get a place.
    */
   fits?: number
+  /**
+   * How many machines were asked about.
+   */
+  instances?: number
   /**
    * What the Quota has too little of for one more than these; absent: that is not what is in the way.
    */
@@ -244,6 +252,35 @@ export interface PlacementPreviewStatus {
       example?: string
     }[]
   }
+  /**
+   * With spec.drainNode, its machines, those that would get no place first; at most spec.limit.
+   *
+   * @maxItems 100
+   *
+   * Items: One machine.
+   */
+  machines?: {
+    /**
+     * Its namespace.
+     */
+    namespace: string
+    /**
+     * Name of the Instance.
+     */
+    name: string
+    /**
+     * Where it would go; absent: nowhere.
+     */
+    node?: string
+    /**
+     * Why nowhere.
+     */
+    message?: string
+    /**
+     * Whether it would be built anew there by itself once the node is confirmed lost (spec.evacuation of the Instance). All others stay, and are made again by hand.
+     */
+    evacuable: boolean
+  }[]
   /**
    * With spec.detailed, the nodes as the machine of status.scheduling finds them: those that pass, the best first, then those that refuse it, the nearest misses first; at most spec.limit.
    *

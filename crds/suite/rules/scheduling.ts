@@ -22,9 +22,18 @@ export const SCHEDULING: RuleCase[] = [
     { 'spec.detailed': undefined },
   ]),
   {
-    ...{ kind: 'PlacementPreview', path: 'spec', says: 'write one of instanceRef and template' },
-    bad: [{ 'spec.template': undefined }, { 'spec.instanceRef': { name: 'vm' } }],
+    ...{ kind: 'PlacementPreview', path: 'spec', says: 'write one of instanceRef, template and drainNode' },
+    bad: [
+      { 'spec.template': undefined },
+      { 'spec.instanceRef': { name: 'vm' } },
+      { 'spec.template': undefined, 'spec.instanceRef': { name: 'vm' }, 'spec.drainNode': 'n1' },
+    ],
     good: [{ 'spec.template': undefined, 'spec.instanceRef': { name: 'vm' } }],
+  },
+  {
+    ...{ kind: 'PlacementPreview', path: 'spec', says: 'leave them out with drainNode', sample: 1 },
+    bad: [{ 'spec.count': 2 }, { 'spec.namespace': 'team-a' }, { 'spec.detailed': true }, { 'spec.ignoreQuota': true }],
+    good: [{ 'spec.count': 1, 'spec.detailed': false, 'spec.limit': 100 }],
   },
   {
     ...{ kind: 'PlacementPreview', path: 'spec.template.networks[]', says: 'write one of networkRef (a Port would' },

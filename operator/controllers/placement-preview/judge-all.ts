@@ -10,10 +10,10 @@ import type { Pace } from './pace.ts'
 import type { Question } from './question.ts'
 
 type Status = NonNullable<PlacementPreview['status']>
-type Answer = Pick<Status, 'fits' | 'overQuota' | 'unjudged' | 'placements' | 'scheduling' | 'nodes'>
+type Answer = Pick<Status, 'fits' | 'instances' | 'overQuota' | 'unjudged' | 'placements' | 'scheduling' | 'nodes'>
 type Asked = Pick<PlacementPreview['spec'], 'count' | 'detailed' | 'ignoreQuota' | 'limit'>
 
-const DEFAULT_LIMIT = 10
+export const DEFAULT_LIMIT = 10
 
 /** Places one machine after the other in the trial, until one gets no place: all that follow are its equals, and get none either. */
 export async function judgeAll(
@@ -25,7 +25,7 @@ export async function judgeAll(
   const { count = 1, detailed = false, ignoreQuota = false, limit = DEFAULT_LIMIT } = asked
   const { uid, needs, project } = question
   const on = new Map<string, number>()
-  const answer: Answer = { fits: 0 }
+  const answer: Answer = { fits: 0, instances: count }
   let nodes: NodeVerdict[] = []
   let taken = NOTHING
   for (let i = 0; i < count; i++) {
@@ -55,7 +55,7 @@ export async function judgeAll(
 }
 
 /** As a placement does it: with each size until one fits. */
-function placeOne(uid: string, { attempts }: Question, trial: Trial): Choice {
+export function placeOne(uid: string, { attempts }: Pick<Question, 'attempts'>, trial: Trial): Choice {
   let choice: Choice | undefined
   for (const { request, policy } of attempts) {
     choice = trial.place({ ...request, uid }, policy)
@@ -75,7 +75,7 @@ function compareFor(uid: string, { attempts }: Question, trial: Trial, limit: nu
   return verdicts
 }
 
-function toPlacements(on: ReadonlyMap<string, number>, limit: number): NonNullable<Answer['placements']> {
+export function toPlacements(on: ReadonlyMap<string, number>, limit: number): NonNullable<Answer['placements']> {
   const all = [...on].map(([node, instances]) => ({ node, instances }))
   return all.sort((a, b) => b.instances - a.instances || (a.node < b.node ? -1 : 1)).slice(0, limit)
 }

@@ -55,8 +55,17 @@ export const instance: Reference<PlacementPreview, 'instances'> = {
   isGranted: () => true,
 }
 
+/** The node that is to be drained. */
+const node: Reference<PlacementPreview, 'computeNodes'> = {
+  to: 'computeNodes',
+  refs: (preview) => {
+    const { drainNode } = preview.spec
+    return drainNode === undefined || isFinished(preview) ? [] : [{ ref: { name: drainNode }, field: 'spec.drainNode' }]
+  },
+}
+
 export const placementPreviewKind: KindRow<PlacementPreview> = {
-  references: { flavor, image, serverGroup, network, port, instance },
+  references: { flavor, image, serverGroup, network, port, instance, node },
   indexes: {
     /** `true`: it has no answer yet. */
     unanswered: (preview) => (isFinished(preview) ? [] : ['true']),

@@ -41,8 +41,19 @@ export async function resolveQuestion(
   run: InstanceRun,
 ): Promise<Found<Question>> {
   const machine = findMachine(preview, deps)
-  if (!machine.ok) return machine
-  const instance = machine.object
+  return machine.ok ? questionOf(machine.object, trial, deps, run) : machine
+}
+
+/**
+ * @param instance one without a place (withoutPlace)
+ * @throws TerminalError for what can never be placed
+ */
+export async function questionOf(
+  instance: Instance,
+  trial: Trial,
+  deps: InstanceDeps,
+  run: InstanceRun,
+): Promise<Found<Question>> {
   const admitted = await admit(instance, deps, run)
   if (!admitted.ok) return admitted
   const lacking = allMissing(listMissing(instance, deps))
@@ -62,7 +73,6 @@ export async function resolveQuestion(
   return found({ uid, attempts, needs, project })
 }
 
-/** The machine as it is before it has a place; of what does not decide where it goes, nothing. */
 function findMachine(preview: PlacementPreview, { caches }: Pick<InstanceDeps, 'caches'>): Found<Instance> {
   const { template } = preview.spec
   if (template) {
@@ -71,15 +81,19 @@ function findMachine(preview: PlacementPreview, { caches }: Pick<InstanceDeps, '
     return found({ apiVersion: `${GROUP}/${VERSION}`, kind: INSTANCE.kind, metadata, spec: template })
   }
   const asked = resolveOnly(instanceAsked, preview, caches)
-  if (!asked.ok) return asked
-  const instance = structuredClone(asked.object)
+  return asked.ok ? found(withoutPlace(asked.object)) : asked
+}
+
+/** The machine as it is before it has a place; of what does not decide where it goes, nothing. */
+export function withoutPlace(asked: Instance): Instance {
+  const instance = structuredClone(asked)
   const { spec, status } = instance
   delete spec.keyPairRef
   delete spec.userData
   delete spec.userDataSecretRef
   delete spec.volumes
   delete status?.node
-  return found(instance)
+  return instance
 }
 
 function sizesOf(instance: Instance, { now, wish }: Admitted, project: Question['project']): MachineSize[] {

@@ -2,7 +2,7 @@
 // What a PlacementPreview promises: the answer that the scheduler would give, and nothing but the answer.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { PlacementPreview, SchedulerProfile, ServerGroup } from '../../../lib/api/types.ts'
-import { active, machine, machineWorld, parts, setSize, step } from '../../testing/machine-world.ts'
+import { active, CAPACITY, machine, machineWorld, parts, setSize, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { describeAnswer } from './describe.ts'
 import { reconcilePlacementPreview } from './reconcile.ts'
@@ -14,7 +14,8 @@ beforeEach(() => void (w = machineWorld()))
 const TEMPLATE = { flavorRef: { name: 'small' }, imageRef: { name: 'guest' } }
 const CREATED = '2026-01-01T00:00:00Z'
 const preview = (spec: Partial<Spec> = {}, more: object = {}) => {
-  const made = stored<PlacementPreview>('why', spec.instanceRef ? spec : { template: TEMPLATE, ...spec }, more)
+  const isWhole = spec.instanceRef !== undefined || spec.drainNode !== undefined
+  const made = stored<PlacementPreview>('why', isWhole ? spec : { template: TEMPLATE, ...spec }, more)
   made.metadata.creationTimestamp = CREATED
   return made
 }
@@ -38,7 +39,8 @@ describe('where a machine would go', () => {
     await step(w, real)
     expect(real.status?.node).toBe('c2')
     expect(status).toEqual({
-      ...{ state: 'Succeeded', completionTime: CREATED, fits: 1, placements: [{ node: 'c2', instances: 1 }] },
+      ...{ state: 'Succeeded', completionTime: CREATED, fits: 1, instances: 1 },
+      placements: [{ node: 'c2', instances: 1 }],
       scheduling: real.status?.scheduling,
     })
     expect(said).toBe('it fits: on c2')
@@ -161,6 +163,89 @@ describe('with detail', () => {
       { name: 'c1', instances: 1, refusedBy: [{ name: 'RamFilter' }, { name: 'DiskFilter' }] },
     ])
     expect(status.placements).toEqual([{ node: 'c1', instances: 1 }])
+  })
+})
+
+describe('a node that is drained', () => {
+  const put = async (name: string, more: object = {}) => {
+    const vm = machine({ networks: [], availabilityZone: 'c1', ...more })
+    Object.assign(vm.metadata, { name, uid: `uid-${name}` })
+    await step(w, vm)
+    w.put('instances', vm)
+    return vm
+  }
+  const drain = (more: object = {}) => ask({ drainNode: 'c1', ...more })
+  /** As an administrator would change the zones. */
+  const joinZones = () => {
+    for (const name of ['c1', 'c2'])
+      w.deps.scheduler.putNode({ name, up: true, hypervisor: 'libvirt', zone: 'c1', capacity: CAPACITY })
+  }
+
+  test('each machine goes where it would be placed, or says why nowhere', async () => {
+    await put('a')
+    await put('b', { evacuation: 'WhenFenced' })
+    w.put('flavors', parts.flavor('large', { memoryMiB: 2500 }))
+    await put('c', { flavorRef: { name: 'large' } })
+    setSize(w, 'c2', 'other', { vcpus: 1, memoryMiB: 2000, diskGiB: 1 })
+    const { status, said } = await drain()
+    expect(said).toMatch(/^0 of 3 machines of node c1 would get another place; ns\/a: all 2 nodes were refused: Av/)
+    expect(status).toMatchObject({ fits: 0, instances: 3, placements: [] })
+    joinZones()
+    const after = await drain()
+    expect(after.status.machines).toEqual([
+      { namespace: 'ns', name: 'c', message: expect.stringContaining('RamFilter 1 (c2 has'), evacuable: false },
+      { namespace: 'ns', name: 'a', node: 'c2', evacuable: false },
+      { namespace: 'ns', name: 'b', node: 'c2', evacuable: true },
+    ])
+    expect(after.status.machines?.[0]?.message).toContain('RetryFilter 1 (c1 is the one that is drained)')
+    expect(after.said).toMatch(/^2 of 3 machines of node c1 would get another place: 2 on c2; ns\/c: all 2 nodes/)
+    expect((await drain({ limit: 1 })).status).toMatchObject({ fits: 2, machines: [{ name: 'c' }] })
+  })
+
+  test('machines that are to be together go together, those that are to be apart do not', async () => {
+    w.put('serverGroups', stored<ServerGroup>('as-one', { policy: 'affinity' }, { status: { state: 'ACTIVE' } }))
+    for (const name of ['a', 'b']) await put(name, { serverGroupRef: { name: 'as-one' } })
+    const apart = { policy: 'anti-affinity', maxServersPerHost: 1 } as const
+    w.put('serverGroups', stored<ServerGroup>('apart', apart, { status: { state: 'ACTIVE' } }))
+    await put('c', { serverGroupRef: { name: 'apart' } })
+    await put('d', { serverGroupRef: { name: 'apart' }, availabilityZone: 'c2' })
+    joinZones()
+    const { status } = await drain()
+    expect(status.machines?.map(({ name, node }) => [name, node])).toEqual([
+      ['c', undefined],
+      ['a', 'c2'],
+      ['b', 'c2'],
+    ])
+  })
+
+  test('nothing of it happens', async () => {
+    const vm = await put('a')
+    joinZones()
+    await drain()
+    expect(w.deps.scheduler.findClaim('uid-a')).toMatchObject([{ node: 'c1' }])
+    expect(w.deps.caches.instances.findByUid('uid-a')).toEqual(vm)
+  })
+
+  test('one without machines, and one that is not there', async () => {
+    expect((await drain()).said).toBe('node c1 has no machines')
+    expect((await drain({ drainNode: 'c9' })).outcome).toMatchObject({ kind: 'wait', reason: 'NodeNotFound' })
+  })
+
+  test('a machine whose image is gone says so', async () => {
+    await put('a')
+    w.drop('images', w.deps.caches.images.list()[0]!)
+    expect((await drain()).status.machines).toMatchObject([
+      { name: 'a', message: expect.stringMatching(/^Image ns\/guest/) },
+    ])
+  })
+
+  test('there is time for only so many', async () => {
+    for (const name of ['a', 'b', 'c']) await put(name)
+    joinZones()
+    let turns = 0
+    const asked = preview({ drainNode: 'c1' })
+    await reconcilePlacementPreview(asked, w.deps, w.run, { next: async () => ++turns <= 2 })
+    expect(asked.status).toMatchObject({ fits: 2, instances: 3, unjudged: 1 })
   })
 })
 

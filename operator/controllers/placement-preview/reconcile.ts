@@ -5,9 +5,16 @@ import { isTerminal } from '../../../lib/errors.ts'
 import { done, type Outcome } from '../../../lib/outcome.ts'
 import { expire, fail, finish, isFinished, patienceLeftMs } from '../common/finished.ts'
 import type { InstanceDeps, InstanceRun } from '../instance/deps.ts'
+import { findNode, judgeDrain } from './drain.ts'
 import { judgeAll } from './judge-all.ts'
 import { Pace } from './pace.ts'
 import { resolveQuestion } from './question.ts'
+
+interface Means {
+  deps: InstanceDeps
+  run: InstanceRun
+  pace: Pick<Pace, 'next'>
+}
 
 /** Pending until what it names is there; Succeeded with the answer, or Failed; and gone. Nothing else is written or kept free by it. */
 export async function reconcilePlacementPreview(
@@ -22,16 +29,31 @@ export async function reconcilePlacementPreview(
   status.state = 'Pending'
   const leftMs = patienceLeftMs(preview, run.now)
   try {
-    const trial = deps.scheduler.fork()
-    const question = await resolveQuestion(preview, trial, deps, run)
-    if (question.ok) Object.assign(status, await judgeAll(question.object, trial, preview.spec, pace))
-    else if (question.outcome.kind !== 'wait') return question.outcome
-    else if (leftMs <= 0) return fail(preview, question.outcome, run.now)
-    else return { ...question.outcome, retryAfterMs: Math.min(leftMs, question.outcome.retryAfterMs ?? leftMs) }
+    const waits = await answer(preview, { deps, run, pace })
+    if (waits && waits.kind !== 'wait') return waits
+    if (waits && leftMs <= 0) return fail(preview, waits, run.now)
+    if (waits) return { ...waits, retryAfterMs: Math.min(leftMs, waits.retryAfterMs ?? leftMs) }
   } catch (error) {
     if (isTerminal(error)) return fail(preview, error, run.now)
     throw error
   }
   finish(preview, 'Succeeded', run.now)
   return expire(preview, PLACEMENT_PREVIEW, run)
+}
+
+/** @returns what it waits for; undefined: the answer is in its status */
+async function answer(preview: PlacementPreview, by: Means): Promise<Outcome | undefined> {
+  const { spec, status = {} } = preview
+  const { deps, run, pace } = by
+  const trial = deps.scheduler.fork()
+  if (spec.drainNode === undefined) {
+    const question = await resolveQuestion(preview, trial, deps, run)
+    if (!question.ok) return question.outcome
+    Object.assign(status, await judgeAll(question.object, trial, spec, pace))
+  } else {
+    const node = findNode(spec.drainNode, deps)
+    if (!node.ok) return node.outcome
+    Object.assign(status, await judgeDrain(node.object, trial, spec, by))
+  }
+  return undefined
 }

@@ -68,6 +68,11 @@ export const PLACEMENT_PREVIEW_ROWS: WaitRow[] = [
     },
   },
   {
+    ...{ reason: 'NodeNotFound', where, next },
+    waits: (c) => c.make('placementPreviews', 'where', { drainNode: 'c3' }),
+    ends: (c) => c.addNode('c3'),
+  },
+  {
     ...{ reason: 'ProfileStalled', where, next },
     waits: (c) => {
       c.make('schedulerProfiles', 'default', { customFilters: [{ name: 'Own', expression: 'node.name ==' }] })
