@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { explainFailure, explainRefusals, type Explanation } from './explanation.ts'
+import { explainFailure, explainRefusals, keepWithin, type Explanation } from './explanation.ts'
 import { whyRefused, type Filter } from './filters/filter.ts'
 import { fitOnNode } from './filters/numa-topology.ts'
 import type { PlacementRequest } from './filters/request.ts'
@@ -82,8 +82,11 @@ export class Decision {
     }
     const best = this.#isRanked ? this.#ranking.best(request.uid) : undefined
     const node = best && table.get(best.row)
-    if (!node) return { ok: false, explanation: all, why: explainFailure(all) }
-    const explanation = { node: node.name, score: Math.round(best.total * 1000), ...all }
+    if (!node) {
+      const explanation = keepWithin(all)
+      return { ok: false, explanation, why: explainFailure(explanation) }
+    }
+    const explanation = keepWithin({ node: node.name, score: Math.round(best.total * 1000), ...all })
     return request.numa === undefined
       ? { ok: true, node: node.name, explanation }
       : { ok: true, node: node.name, explanation, numa: placeOnCells(node, request.numa, request) }

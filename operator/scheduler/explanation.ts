@@ -45,9 +45,42 @@ export function explainRefusals(
   return shown
 }
 
+const MOST_BYTES = 1024
+/** What an explanation without filters takes at most beside the node's name, and a filter beside its name and example: `{"name":"","refused":…}`. */
+const FRAME = { all: 100, each: 45 }
+
+/**
+ * With as much of the filters as is within 1 KiB: those that nodes got the least far through go first, then the ends of examples. Names of a
+ * profile's own filters, and what they say, are an administrator's.
+ */
+export function keepWithin(explanation: Explanation): Explanation {
+  if (mostBytes(explanation) <= MOST_BYTES) return explanation
+  const { filters, ...rest } = explanation
+  const kept = filters.map((filter) => ({ ...filter }))
+  const isTooLong = () => Buffer.byteLength(JSON.stringify({ ...rest, filters: kept })) > MOST_BYTES
+  while (kept.length > NEAREST_MISSES && isTooLong()) kept.pop()
+  for (let most = EXAMPLE_LENGTH / 2; most > 1 && isTooLong(); most /= 2)
+    for (const filter of kept) filter.example = clip(filter.example, most)
+  return { ...rest, filters: kept }
+}
+
+/** Without making the text, which takes longer than many a decision. */
+function mostBytes({ node = '', filters }: Explanation): number {
+  let bytes = FRAME.all + node.length
+  for (const { name, example } of filters) bytes += FRAME.each + name.length + 3 * example.length
+  return bytes
+}
+
 /** Default: to what one node may say. */
 export function clip(text: string, most = EXAMPLE_LENGTH): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+}
+
+/** In a line. */
+export function explainSuccess({ node = '', evaluated, filters }: Explanation): string {
+  const refused = filters.map((filter) => `${filter.name} ${filter.refused}`)
+  const those = refused.length === 0 ? '' : `; refused by ${refused.join(', ')}`
+  return `placed on node ${node}, one of ${evaluated}${those}`
 }
 
 export function explainFailure(explanation: Explanation): string {

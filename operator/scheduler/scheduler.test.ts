@@ -4,9 +4,12 @@ import fc from 'fast-check'
 import { guestOverheadMiB } from '../../lib/node-room.ts'
 import { amountsOf } from './nodes/amounts.ts'
 import { chooseNode } from './choose.ts'
+import { explainSuccess } from './explanation.ts'
+import type { Filter } from './filters/filter.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import type { NodeFacts } from './nodes/node-facts.ts'
 import { NodeTable } from './nodes/node-table.ts'
+import { DEFAULT_POLICY, policyOf } from './policy.ts'
 import { Scheduler, type Claim } from './scheduler.ts'
 
 const node = (name: string, over: Partial<NodeFacts> = {}): NodeFacts => ({
@@ -196,6 +199,34 @@ describe('explanation', () => {
     expect(explanation.filters.length).toBe(9)
     expect(explanation.filters.filter((f) => f.example !== '').length).toBe(3)
     expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
+  })
+
+  test.each([
+    ['in ASCII', 'x', 253],
+    ['in letters of three bytes', '語', 253],
+  ])('stays there with all that a profile may add %s', (_, letter, length) => {
+    const own = Array.from({ length: 8 }, (_, i): Filter => {
+      const refuse = ({ name }: { name: string }) => (name.startsWith(`n${i}`) ? letter.repeat(200) : undefined)
+      return { name: `${'F'.repeat(62)}${i}`, by: 'row', asks: () => true, refuse }
+    })
+    const names = Array.from({ length: 9 }, (_, i) => `n${i}${'n'.repeat(length - 2)}`)
+    const policy = policyOf(own, DEFAULT_POLICY.weighers)
+    const { explanation } = chooseNode(tableOf(...names.map((name) => node(name))), request(), policy)
+    expect(explanation.node).toBe(names[8])
+    expect(Buffer.byteLength(JSON.stringify(explanation))).toBeLessThanOrEqual(1024)
+    const kept = explanation.filters.filter(({ example }) => example !== '')
+    expect(kept.map(({ name, refused }) => [name.at(-1), refused])).toEqual([
+      ['7', 1],
+      ['6', 1],
+      ['5', 1],
+    ])
+  })
+
+  test('a placement in a line', () => {
+    const base = { total: 3, evaluated: 3, node: 'a' }
+    expect(explainSuccess({ ...base, filters: [] })).toBe('placed on node a, one of 3')
+    const filters = [{ name: 'RamFilter', refused: 2, example: 'b has no room' }]
+    expect(explainSuccess({ ...base, filters })).toBe('placed on node a, one of 3; refused by RamFilter 2')
   })
 })
 

@@ -5,7 +5,7 @@ import { keyOfObject } from '../../../lib/kube/object.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import type { Choice } from '../../scheduler/decision.ts'
-import type { Explanation } from '../../scheduler/explanation.ts'
+import { explainSuccess, type Explanation } from '../../scheduler/explanation.ts'
 import type { GroupRequest, PlacementRequest } from '../../scheduler/filters/request.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
@@ -102,7 +102,7 @@ export async function schedule(
   dropResize(instance)
   setStage(instance, 'Scheduled', true, run.now)
   sayWaiting(instance, choice.node, run.now)
-  run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: `placed on node ${choice.node}` })
+  run.event({ type: 'Normal', reason: 'Scheduled', action: 'Schedule', note: explainSuccess(choice.explanation) })
   return saved
 }
 
