@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
 import { CUSTOM_KINDS, INSTANCE, PLACEMENT_PREVIEW, SCHEDULER_PROFILE } from '../../lib/api/kinds.ts'
-import type { Instance, PlacementPreview } from '../../lib/api/types.ts'
+import type { PlacementPreview } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { Project } from '../harness/project.ts'
@@ -52,14 +52,14 @@ test('the rule keeps a machine out of the old hall, and its explanation says so'
   const { status } = await project.waitActive('careful')
   expect(status?.node).toBe('compute-2')
   const refusal = { name: 'NotInTheOldHall', refused: 1, example: expect.stringMatching(/^compute-1 is refused by !/) }
-  expect(status?.scheduling).toMatchObject({ node: 'compute-2', total: 2, filters: [refusal] })
+  expect(status?.scheduling).toMatchObject({ node: 'compute-2', filters: expect.arrayContaining([refusal]) })
 }, 60_000)
 
 test('a machine that is too large waits, and its preview says why in the same words', async () => {
   const waits = { type: 'Scheduled', status: 'False', reason: 'NoValidHost' } as const
   const why = await waitForCondition(project.test.client, INSTANCE, project.at('huge'), waits)
   expect(why).toMatch(
-    /^all 2 nodes were refused: RamFilter 2 \(compute-1 has \d+ of \d+ MiB of memory free, \d+ wanted/,
+    /^all 3 nodes were refused: RamFilter 2 \(compute-1 has \d+ of \d+ MiB of memory free, \d+ wanted/,
   )
   expect((await answerOf('why-not')).said).toBe(`it does not fit; ${why}`)
 }, 60_000)
@@ -67,7 +67,7 @@ test('a machine that is too large waits, and its preview says why in the same wo
 test('three more fit where the first one is', async () => {
   const answer = await answerOf('three-more')
   expect(answer.said).toBe('all 3 fit: 3 on compute-2')
-  expect(answer.nodes).toMatchObject([
+  expect(answer.nodes?.slice(0, 2)).toMatchObject([
     { name: 'compute-2', instances: 3, weights: expect.arrayContaining([{ name: 'RAMWeigher', weight: 0 }]) },
     { name: 'compute-1', refusedBy: [{ name: 'NotInTheOldHall' }] },
   ])
@@ -92,15 +92,18 @@ test('a rule that is broken says where, places nobody, and is mended', async () 
     client.mergePatch(SCHEDULER_PROFILE, PROFILE, {
       spec: { customFilters: [{ name: 'NotInTheOldHall', expression }] },
     })
-  await change("node.hall != 'old'")
+  await change('node.name ==')
   const broken = { type: 'Stalled', reason: 'InvalidProfile' }
   expect(await waitForCondition(client, SCHEDULER_PROFILE, PROFILE, broken)).toMatch(
     /^spec.customFilters\[0\].expression/,
   )
   await project.createInstance('later', { flavorRef: PROFILE, runState: 'Stopped' })
-  const waits = { type: 'Scheduled', status: 'False', reason: 'ProfileStalled' } as const
-  await waitForCondition(client, INSTANCE, project.at('later'), waits)
+  const waitsWith = (reason: string) =>
+    waitForCondition(client, INSTANCE, project.at('later'), { type: 'Scheduled', status: 'False', reason })
+  await waitsWith('ProfileStalled')
+  await change("node.hall != 'old'")
+  expect(await waitsWith('NoValidHost')).toContain('cannot be judged by its expression: ')
   await change("node.name != 'compute-2' && node.freeMemoryMiB >= 0")
   const { status } = await project.waitActive('later')
-  expect((status as Instance['status'])?.node).toBe('compute-1')
+  expect(status?.node).toBe('compute-1')
 }, 60_000)
