@@ -5,7 +5,7 @@ export interface KindCrd {
   spec: {
     group: string
     scope: 'Cluster' | 'Namespaced'
-    names: { kind: string; plural: string }
+    names: { kind: string; plural: string; shortNames?: string[] }
     versions: { name: string; schema: { openAPIV3Schema: { properties: Record<string, unknown> } } }[]
   }
 }
@@ -46,6 +46,9 @@ export function renderKinds(crds: readonly KindCrd[]): string {
     `\n/** Each kind by the name that the operator calls it by. */\nexport const CUSTOM_KINDS_BY_NAME = {\n`,
     ...rows,
     `} as const\n`,
+    `\n/** By plural: what kubectl takes for it as well. */\nexport const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {\n`,
+    ...crds.map(({ spec: { names } }) => `  ${names.plural}: [${(names.shortNames ?? []).map((n) => `'${n}'`).join(', ')}],\n`),
+    `}\n`,
   ].join('')
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run build`: one file a process into dist/, so that a container image or a node needs no node_modules.
 import { build } from 'esbuild'
-import { dirname } from 'node:path'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COMPLETION_PROGRAM } from '../cli/commands/completion.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -19,25 +21,61 @@ const WORKERS: Partial<Record<BundleName, Record<string, string>>> = {
   agent: { 'inspect-worker': 'agents/image/inspect-worker.ts' },
 }
 
+/** CommonJS packages inside of a bundle call require(). */
+const REQUIRE =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const
+
 /** Bundles the processes; resolves when dist/ is complete. */
 export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent', 'resolver']): Promise<void> {
   await build({
-    absWorkingDir: root,
+    ...COMMON,
     entryPoints: Object.assign({}, ...names.map((name) => ({ [name]: ENTRY_POINTS[name], ...WORKERS[name] }))),
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
     target: 'node24',
-    format: 'esm',
     sourcemap: 'linked',
-    legalComments: 'none',
-    // CommonJS packages inside of the bundle call require().
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
+    banner: { js: REQUIRE },
   })
 }
 
-if (import.meta.main) await buildProcesses(['operator', 'agent', 'resolver', 'bootstrap'])
+const PLUGIN = 'dist/kubectl-nephele'
+
+/** The plug-in of kubectl, as a package that npm installs: `npm install -g ./dist/kubectl-nephele`, or what `npm pack` makes of it. */
+export async function buildPlugin(): Promise<void> {
+  await build({
+    ...COMMON,
+    entryPoints: { 'kubectl-nephele': 'cli/main.ts' },
+    outdir: PLUGIN,
+    outExtension: { '.js': '.mjs' },
+    target: 'node20',
+    minify: true,
+    banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
+  })
+  const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, string>
+  const programs = { 'kubectl-nephele': 'kubectl-nephele.mjs', 'kubectl_complete-nephele': 'kubectl_complete-nephele' }
+  const described = {
+    name: 'kubectl-nephele',
+    version,
+    license,
+    type: 'module',
+    engines: { node: '>=20' },
+    bin: programs,
+  }
+  writeFileSync(join(root, PLUGIN, 'package.json'), `${JSON.stringify(described, null, 2)}\n`)
+  writeFileSync(join(root, PLUGIN, programs['kubectl_complete-nephele']), COMPLETION_PROGRAM)
+  for (const file of Object.values(programs)) chmodSync(join(root, PLUGIN, file), 0o755)
+}
+
+if (import.meta.main) {
+  await buildProcesses(['operator', 'agent', 'resolver', 'bootstrap'])
+  await buildPlugin()
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeClient, KubeReader } from '../../lib/kube/client.ts'
+
+/** What a command is given: the cluster, where it looks, and where it says what it found. */
+export interface Context {
+  client: Pick<KubeClient, keyof KubeReader | 'mergePatch'>
+  /** Of `--namespace`, or of the kubeconfig's context. */
+  namespace: string
+  /** `--all-namespaces`. */
+  isEverywhere: boolean
+  output: OutputFormat
+  /** `--wait=false` turns it off. */
+  waits: boolean
+  timeoutMs: number
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal
+  now: Date
+  print: (line: string) => void
+  /** Passing news of long work, such as `waiting: ACTIVE`: written over by the next, and never part of the output. */
+  progress: (line: string) => void
+}
+
+export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml'] as const
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+
+export interface Command {
+  name: string
+  /** After the name, such as `KIND NAME`. */
+  usage: string
+  summary: string
+  /** What the last word may be, for completion. */
+  completes?: 'instances' | 'kinds'
+  /** Which words there may be; more of them after `--` where `takesRest`. */
+  arguments: { least: number; most: number }
+  takesRest?: boolean
+  /** @param rest what follows `--`. @returns the exit code */
+  run: (context: Context, words: readonly string[], rest: readonly string[]) => Promise<number>
+}
+
+/** The user's mistake, told without a stack. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Command } from '../command-line/command.ts'
+import { completion } from './completion.ts'
+import { diagram } from './diagram.ts'
+import { history } from './history.ts'
+import { POWER } from './power.ts'
+import { ssh } from './ssh.ts'
+import { top } from './top.ts'
+import { why } from './why.ts'
+
+/** In the order in which help has them. */
+export const COMMANDS: readonly Command[] = [why, history, top, diagram, ssh, ...POWER, completion]

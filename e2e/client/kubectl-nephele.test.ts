@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plug-in of kubectl as its user installs it: built, installed by npm, and called by kubectl.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { INSTANCE } from '../../lib/api/kinds.ts'
+import { exec, ExecError } from '../../lib/exec.ts'
+import { programPath } from '../../local/build/programs.ts'
+import { REPOSITORY } from '../../local/cloud/layout.ts'
+import * as draft from '../harness/objects.ts'
+import { ON_NET, Project } from '../harness/project.ts'
+import { waitForCondition } from '../harness/wait.ts'
+
+let project: Project
+let home: string
+let kubectl: string
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'nephele-cli-'))
+  const npm = (...args: string[]) => exec(['npm', ...args], { timeoutMs: 120_000, env: process.env, cwd: REPOSITORY })
+  await npm('run', '-s', 'build')
+  await npm('install', '--silent', '--global', '--prefix', home, '--install-links', './dist/kubectl-nephele')
+  kubectl = await programPath('kubectl')
+  project = await Project.create('cli', { net: '10.81.0.0/24' })
+  const path = [join(home, 'bin'), dirname(process.execPath), process.env['PATH']].join(':')
+  env = { ...process.env, PATH: path, KUBECONFIG: project.test.cloud.kubeconfigPath }
+  await project.bootGuests({ vm: {} })
+}, 300_000)
+afterAll(async () => {
+  await project.destroy()
+  rmSync(home, { recursive: true, force: true })
+}, 120_000)
+
+const nephele = async (...args: string[]) =>
+  (await exec([kubectl, 'nephele', '-n', project.namespace, ...args], { env, timeoutMs: 90_000 })).stdout
+
+test('a machine that is well, its networks, its history and its node', async () => {
+  expect(await nephele('why', 'vm')).toMatch(
+    new RegExp(`^Instance ${project.namespace}/vm: ACTIVE on compute-\\d+, ready for `),
+  )
+  expect(await nephele('diagram')).toMatch(
+    /^Network net {2}10\.81\.0\.0\/24\n└── Instance vm {2}ACTIVE {2}10\.81\.0\.\d+\n$/,
+  )
+  const picture = join(home, 'net.svg')
+  await nephele('diagram', picture)
+  expect(readFileSync(picture, 'utf8')).toMatch(/<svg [^]*Instance vm[^]*<\/svg>/)
+  expect(await nephele('history', 'vm')).toMatch(/Created[^]*Started/)
+  const nodes = JSON.parse(await nephele('top', 'nodes', '-o', 'json')) as { instances: number }[]
+  expect(nodes.some(({ instances }) => instances > 0)).toBe(true)
+}, 60_000)
+
+test('one that waits: what it names that is not there', async () => {
+  await project.create(INSTANCE, draft.instance(project.at('lost'), { ...ON_NET, imageRef: { name: 'typo' } }))
+  await waitForCondition(project.test.client, INSTANCE, project.at('lost'), {
+    type: 'Reconciling',
+    reason: 'ImageNotFound',
+  })
+  const said = await nephele('why', 'ninst/lost')
+  expect(said).toContain('(ImageNotFound)')
+  expect(said).toContain(`\n  Image ${project.namespace}/typo: does not exist (named in spec.imageRef).\n`)
+}, 60_000)
+
+test('stop and start wait until it is so', async () => {
+  expect(await nephele('stop', 'vm')).toBe('instance.nephele.dev/vm stopped\n')
+  expect((await project.test.client.get(INSTANCE, project.at('vm'))).status).toMatchObject({ state: 'SHUTOFF' })
+  expect(await nephele('start', 'vm')).toBe('instance.nephele.dev/vm started\n')
+  expect((await project.test.client.get(INSTANCE, project.at('vm'))).status).toMatchObject({ state: 'ACTIVE' })
+}, 90_000)
+
+test('names are completed; mistakes are told in a line, with code 2', async () => {
+  const completed = await exec(['kubectl_complete-nephele', 'stop', '-n', project.namespace, 'v'], {
+    env,
+    timeoutMs: 30_000,
+  })
+  expect(completed.stdout).toBe('vm\n:4\n')
+  const failure = await nephele('why', 'nix').catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(ExecError)
+  expect(failure).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/^there is no Instance "nix" in namespace .*\n$/),
+  })
+}, 60_000)
