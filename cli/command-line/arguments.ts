@@ -16,7 +16,7 @@ export interface Arguments {
   help: boolean
 }
 
-export const OPTIONS = {
+const OPTIONS = {
   kubeconfig: { type: 'string' },
   context: { type: 'string' },
   namespace: { type: 'string', short: 'n' },

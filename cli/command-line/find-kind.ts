@@ -24,7 +24,7 @@ export function parseObject(words: readonly string[]): { kind: ResourceKind; nam
 }
 
 /** Where to look for an object of the kind. */
-export function refIn(kind: ResourceKind, name: string, namespace: string): ObjectRef {
+function refIn(kind: ResourceKind, name: string, namespace: string): ObjectRef {
   return kind.namespaced ? { namespace, name } : { name }
 }
 

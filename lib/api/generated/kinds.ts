@@ -296,6 +296,7 @@ export const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   keypairs: ['nkey'],
   loadbalancers: ['nlb'],
   networks: ['nnet'],
+  placementpreviews: ['npp'],
   ports: ['nport'],
   providernetworks: ['npn'],
   qospolicies: ['nqos'],
