@@ -291,6 +291,7 @@ export const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   floatingips: ['nfip'],
   hostaggregates: ['nha'],
   images: ['nimg'],
+  instanceactions: ['nact'],
   instances: ['ninst'],
   ipclaims: ['nipc'],
   keypairs: ['nkey'],
