@@ -47,7 +47,9 @@ export function renderKinds(crds: readonly KindCrd[]): string {
     ...rows,
     `} as const\n`,
     `\n/** By plural: what kubectl takes for it as well. */\nexport const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {\n`,
-    ...crds.map(({ spec: { names } }) => `  ${names.plural}: [${(names.shortNames ?? []).map((n) => `'${n}'`).join(', ')}],\n`),
+    ...crds.map(
+      ({ spec: { names } }) => `  ${names.plural}: [${(names.shortNames ?? []).map((n) => `'${n}'`).join(', ')}],\n`,
+    ),
     `}\n`,
   ].join('')
 }

@@ -11,7 +11,17 @@ const FOLDERS = [
 ].filter((folder) => existsSync(join(root, folder)))
 
 /** Whose folders need each other in no circle, not even by `import type`; files do nowhere. */
-const ONE_WAY_FOLDERS: readonly string[] = ['crds', 'lib', 'operator', 'agents', 'cli', 'local', 'scripts', 'bench', 'e2e']
+const ONE_WAY_FOLDERS: readonly string[] = [
+  'crds',
+  'lib',
+  'operator',
+  'agents',
+  'cli',
+  'local',
+  'scripts',
+  'bench',
+  'e2e',
+]
 /** They start a process, and no module imports them: each counts as a folder of its own. */
 const STARTED: readonly string[] = ['operator/main.ts', 'scripts/test.ts']
 /** By file: folders that it may reach for although they need the folder that it is in. */
