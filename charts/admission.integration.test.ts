@@ -288,8 +288,8 @@ describe('previews of placements', () => {
     for (const user of ['asker', 'operatrix'])
       await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-admin', `--user=${user}`)
     await kubectl('create', 'clusterrolebinding', 'operatrix', '--clusterrole=nephele-cloud-admin', '--user=operatrix')
-    await until(() => may('operatrix', 'create', 'computenodes.nephele.dev'), 'the binding holds')
-    await until(() => may('asker', 'create', 'placementpreviews.nephele.dev', 'team'), 'the binding holds')
+    await untilMay('operatrix', 'create', 'computenodes.nephele.dev')
+    await untilMay('asker', 'create', 'placementpreviews.nephele.dev')
   }, 30_000)
   afterEach(() => kubectl('-n', 'team', 'delete', 'npp', 'asked', '--ignore-not-found'))
 
