@@ -285,11 +285,11 @@ describe('previews of placements', () => {
       input: stringify(resource('PlacementPreview', 'asked', { template: small, ...spec })),
     })
   beforeAll(async () => {
-    for (const user of ['asker', 'operatrix'])
+    for (const user of ['previewer', 'operatrix'])
       await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-admin', `--user=${user}`)
     await kubectl('create', 'clusterrolebinding', 'operatrix', '--clusterrole=nephele-cloud-admin', '--user=operatrix')
     await untilMay('operatrix', 'create', 'computenodes.nephele.dev')
-    await untilMay('asker', 'create', 'placementpreviews.nephele.dev')
+    await untilMay('previewer', 'create', 'placementpreviews.nephele.dev')
   }, 30_000)
   afterEach(() => kubectl('-n', 'team', 'delete', 'npp', 'asked', '--ignore-not-found'))
 
@@ -302,14 +302,14 @@ describe('previews of placements', () => {
   ])(
     'a project does not ask for %s, an administrator does',
     async (_, spec) => {
-      await expect(ask(spec, 'asker')).rejects.toThrow('are for administrators of the cloud')
+      await expect(ask(spec, 'previewer')).rejects.toThrow('are for administrators of the cloud')
       await ask(spec, 'operatrix')
     },
     30_000,
   )
 
   test('a project asks about itself', async () => {
-    await ask({ count: 3, namespace: 'team', detailed: false, ignoreQuota: false }, 'asker')
+    await ask({ count: 3, namespace: 'team', detailed: false, ignoreQuota: false }, 'previewer')
   }, 30_000)
 })
 
@@ -592,18 +592,18 @@ describe('who asked for an InstanceAction', () => {
       input: stringify(object),
     })
   beforeAll(async () => {
-    for (const user of ['asker', 'runner'])
+    for (const user of ['asker', 'rebooter'])
       await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-edit', `--user=${user}`)
-    await kubectl('create', 'clusterrolebinding', 'runner', '--clusterrole=nephele-cloud-admin', '--user=runner')
-    await until(() => may('runner', 'create', 'computenodes.nephele.dev'), 'the binding holds')
+    await kubectl('create', 'clusterrolebinding', 'rebooter', '--clusterrole=nephele-cloud-admin', '--user=runner')
+    await until(() => may('rebooter', 'create', 'computenodes.nephele.dev'), 'the binding holds')
   }, 30_000)
 
   test('nobody names another one but who runs the cloud, and without mutating policies nobody has to be named', async () => {
-    await expect(create('asker', of('foreign', { requestedBy: 'runner' }))).rejects.toThrow('write asker, or leave it out')
+    await expect(create('asker', of('foreign', { requestedBy: 'rebooter' }))).rejects.toThrow('write asker, or leave it out')
     expect(await create('asker', of('own', { requestedBy: 'asker' }))).toBe('asker')
     expect(await create('asker', of('nobody'))).toBe('')
-    expect(await create('runner', of('restored', { requestedBy: 'asker' }))).toBe('asker')
-    const patch = JSON.stringify({ spec: { requestedBy: 'runner' } })
+    expect(await create('rebooter', of('restored', { requestedBy: 'asker' }))).toBe('asker')
+    const patch = JSON.stringify({ spec: { requestedBy: 'rebooter' } })
     const patching = kubectl('-n', 'team', 'patch', 'nact', 'own', '--type=merge', '-p', patch, '--as', 'asker')
     await expect(patching).rejects.toThrow('leave it as it is')
   }, 30_000)
