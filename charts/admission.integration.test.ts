@@ -594,8 +594,9 @@ describe('who asked for an InstanceAction', () => {
   beforeAll(async () => {
     for (const user of ['asker', 'rebooter'])
       await kubectl('-n', 'team', 'create', 'rolebinding', user, '--clusterrole=nephele-edit', `--user=${user}`)
-    await kubectl('create', 'clusterrolebinding', 'rebooter', '--clusterrole=nephele-cloud-admin', '--user=runner')
-    await until(() => may('rebooter', 'create', 'computenodes.nephele.dev'), 'the binding holds')
+    await kubectl('create', 'clusterrolebinding', 'rebooter', '--clusterrole=nephele-cloud-admin', '--user=rebooter')
+    for (const user of ['asker', 'rebooter']) await untilMay(user, 'create', 'instanceactions.nephele.dev')
+    await untilMay('rebooter', 'create', 'computenodes.nephele.dev')
   }, 30_000)
 
   test('nobody names another one but who runs the cloud, and without mutating policies nobody has to be named', async () => {
