@@ -117,7 +117,9 @@ async function secondsTried(watched: number): Promise<number> {
   expect(resultOf(1)).toBe('offline')
   await member.run('ip', 'link', 'set', 'guest', 'up')
   expect(failed.length).toBeGreaterThan(0)
-  return (Math.max(...failed) - begun) / 1000
+  // While it is tried half of ten connections a second fail. One alone that takes longer than 0.9 s is a busy machine's.
+  const together = failed.filter((at) => failed.filter((other) => Math.abs(other - at) < 1000).length >= 3)
+  return (Math.max(...together) - begun) / 1000
 }
 
 test.each([
