@@ -2,7 +2,7 @@
 import { CUSTOM_KINDS } from '../lib/api/kinds.ts'
 import { COMMANDS } from './commands/all.ts'
 import type { Context } from './command-line/command.ts'
-import { parseObject } from './command-line/find-kind.ts'
+import { findKind } from './command-line/find-kind.ts'
 
 /** cobra's ShellCompDirectiveNoFileComp: shells offer no files beside. */
 const NO_FILES = ':4'
@@ -24,14 +24,14 @@ export async function complete(
     const command = COMMANDS.find((one) => one.name === name)
     if (name === 'top') return before.length === 0 ? ['nodes', 'instances'] : []
     if (!command?.completes || before.length >= command.arguments.most) return []
-    if (command.arguments.most !== 2) return names('Instance')
+    if (command.completes === 'instances') return names('Instance')
     if (before.length === 0)
       return [...(await names('Instance')), ...CUSTOM_KINDS.map(({ kind }) => kind.toLowerCase())]
     return names(before[0] ?? '')
   }
 
   async function names(kindName: string): Promise<string[]> {
-    const { kind } = parseObject([kindName, ''])
+    const kind = findKind(kindName)
     const scope = kind.namespaced ? { namespace: context.namespace } : {}
     const page = await context.client.listPage(kind, {
       ...scope,

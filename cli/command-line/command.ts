@@ -28,8 +28,8 @@ export interface Command {
   /** After the name, such as `KIND NAME`. */
   usage: string
   summary: string
-  /** What the last word may be, for completion. */
-  completes?: 'instances' | 'kinds'
+  /** What its words are, for completion: names of Instances, or a kind and a name. */
+  completes?: 'instances' | 'objects'
   /** Which words there may be; more of them after `--` where `takesRest`. */
   arguments: { least: number; most: number }
   takesRest?: boolean

@@ -36,7 +36,11 @@ export async function getObject<T extends KubeObject>(
 ): Promise<T> {
   const found = await client.find<T>(kind, refIn(kind, name, namespace), { signal })
   if (found) return found
-  throw new UsageError(
-    `there is no ${kind.kind} "${name}"${kind.namespaced ? ` in namespace "${namespace}" (-n chooses another)` : ''}`,
+  throw noSuchObject(kind, name, namespace)
+}
+
+export function noSuchObject({ kind, namespaced }: ResourceKind, name: string, namespace: string): UsageError {
+  return new UsageError(
+    `there is no ${kind} "${name}"${namespaced ? ` in namespace "${namespace}" (-n chooses another)` : ''}`,
   )
 }

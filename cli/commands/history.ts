@@ -22,7 +22,7 @@ export const history: Command = {
   name: 'history',
   usage: 'KIND NAME',
   summary: 'what happened to it: its Events and the changes of its conditions, the oldest first',
-  completes: 'instances',
+  completes: 'objects',
   arguments: { least: 1, most: 2 },
   async run(context, words) {
     const { client, signal, now, print } = context

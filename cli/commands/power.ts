@@ -4,7 +4,8 @@ import { INSTANCE } from '../../lib/api/kinds.ts'
 import type { Instance } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { isNotFound } from '../../lib/kube/errors.ts'
-import { UsageError, type Command, type Context } from '../command-line/command.ts'
+import type { Command, Context } from '../command-line/command.ts'
+import { noSuchObject } from '../command-line/find-kind.ts'
 import { WaitError, waitForObject } from '../command-line/wait-for-object.ts'
 
 type RunState = NonNullable<Instance['spec']['runState']>
@@ -49,9 +50,7 @@ async function setRunState(context: Context, name: string, runState: RunState, d
   try {
     instance = await client.mergePatch<Instance>(INSTANCE, ref, { spec: { runState } }, { signal })
   } catch (error) {
-    if (isNotFound(error))
-      throw new UsageError(`there is no Instance "${name}" in namespace "${namespace}" (-n chooses another)`)
-    throw error
+    throw isNotFound(error) ? noSuchObject(INSTANCE, name, namespace) : error
   }
   if (!waits) {
     print(`instance.nephele.dev/${name}: runState is ${runState}`)

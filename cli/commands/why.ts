@@ -9,7 +9,7 @@ export const why: Command = {
   name: 'why',
   usage: 'KIND NAME',
   summary: 'why it is as it is: its conditions, and what it waits for, as sentences',
-  completes: 'instances',
+  completes: 'objects',
   arguments: { least: 1, most: 2 },
   async run(context, words) {
     const { client, signal, now, print } = context

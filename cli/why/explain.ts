@@ -95,7 +95,7 @@ function sentences(object: Described, now: Date): string[] {
 }
 
 function headline({ status, metadata }: Described, ready: Condition | undefined, now: Date): string {
-  const state = status?.state === undefined ? '' : status.state
+  const state = status?.state ?? ''
   const place = status?.node === undefined ? '' : ` on ${status.node}`
   if (!ready)
     return `${state || 'unknown'}${place}: nothing has been said of it for ${ageOf(metadata.creationTimestamp, now)}. Is the operator running?`
