@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conditions as in the Kubernetes API conventions and kstatus: Ready, Reconciling, Stalled, and stages in the past tense.
 
+import { toTime } from './time/rfc3339.ts'
+
 export type ConditionStatus = 'True' | 'False' | 'Unknown'
 
 export interface Condition {
@@ -43,8 +45,7 @@ export function setCondition(
     reason: update.reason,
     message,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    lastTransitionTime:
-      old?.status === update.status ? old.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastTransitionTime: old?.status === update.status ? old.lastTransitionTime : toTime(now),
   }
   if (at < 0) list.push(next)
   else list[at] = next

@@ -7,6 +7,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readHealth } from './health-file.ts'
+import { toTime } from '../../lib/time/rfc3339.ts'
 
 const SOCKET = 'present.sock'
 const MOST_CONNECTIONS = 8
@@ -62,7 +63,7 @@ export class PresenceWatch {
       const isMet = await this.#meet(signal)
       if (signal.aborted) return
       if (isMet !== 'nobody') lostAt = now()
-      else if (now().getTime() - lostAt.getTime() >= graceMs) this.#say(toSeconds(lostAt))
+      else if (now().getTime() - lostAt.getTime() >= graceMs) this.#say(toTime(lostAt))
       await sleep(retryMs, undefined, { signal }).catch(() => undefined)
     }
   }
@@ -92,8 +93,4 @@ export class PresenceWatch {
     this.#awaySince = awaySince
     this.#onChange()
   }
-}
-
-function toSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -3,6 +3,7 @@
 // that left one open is asked something that every server answers at once, and only what that says counts.
 import { ask, type NameServer } from './exchange.ts'
 import { readQuery, type Query } from './message.ts'
+import { toTime } from '../../lib/time/rfc3339.ts'
 
 /** How often one is asked of which it is not sure that it answers; nobody asks the others. */
 const PROBE_EVERY_MS = 5_000
@@ -68,7 +69,7 @@ export class UpstreamHealth {
     // The first answer of all is enough: no node that starts is said to have none because its network is a little later.
     const isEnough = otherwise + 1 >= IN_A_ROW || (!said && error === undefined)
     if (!isEnough) return { ...(said ? { said } : {}), otherwise: otherwise + 1, probedAtMs }
-    const since = now.toISOString().replace(/\.\d+Z$/, 'Z')
+    const since = toTime(now)
     return { said: { address, since, ...(error === undefined ? {} : { error }) }, otherwise: 0, probedAtMs }
   }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects that ask something: answered once, and deleted some time after that.
+// Objects that ask for something: answered, or done, once, and deleted some time after that.
 import { findCondition } from '../../../lib/conditions.ts'
 import type { CommonStatus, KubeObject, ResourceKind } from '../../../lib/kube/object.ts'
 import type { Readiness } from '../../../lib/conditions.ts'
 import type { Run, RunResult } from '../../../lib/loop/controller.ts'
 import { readinessOf } from '../../../lib/loop/readiness.ts'
 import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { toTime } from '../../../lib/time/rfc3339.ts'
 
 /** How long a question may wait for what it names before it fails: it is not kept for ever. */
 export const PATIENCE_MS = 60_000
@@ -13,8 +14,10 @@ const DEFAULT_TTL_SECONDS = 600
 /** Of a condition. */
 const MOST_CHARACTERS = 1024
 
+type Finished = 'Succeeded' | 'Failed' | 'Cancelled'
+
 interface QuestionStatus extends CommonStatus {
-  state?: 'Pending' | 'Succeeded' | 'Failed'
+  state?: 'Pending' | 'Running' | Finished
   completionTime?: string
 }
 
@@ -25,7 +28,7 @@ interface Question extends KubeObject {
 
 /** There is an answer, or there will be none. */
 export function isFinished({ status }: Pick<Question, 'status'>): boolean {
-  return status?.state === 'Succeeded' || status?.state === 'Failed'
+  return status?.state === 'Succeeded' || status?.state === 'Failed' || status?.state === 'Cancelled'
 }
 
 export function patienceLeftMs({ metadata }: KubeObject, now: Date, patienceMs = PATIENCE_MS): number {
@@ -33,7 +36,7 @@ export function patienceLeftMs({ metadata }: KubeObject, now: Date, patienceMs =
 }
 
 /** Marks it finished. */
-export function finish(question: Question, state: 'Succeeded' | 'Failed', now: Date): void {
+export function finish(question: Question, state: Finished, now: Date): void {
   Object.assign((question.status ??= {}), { state, completionTime: toTime(now) })
 }
 
@@ -43,17 +46,18 @@ export function fail(question: Question, { reason, message }: { reason: string; 
   return waitFor(reason, message, ttlMsOf(question))
 }
 
-/** Deletes one that is finished, `ttlSecondsAfterFinished` after it was. */
+/** Deletes one that is finished, `ttlSecondsAfterFinished` after it was. @param defaultTtlSeconds where it does not say */
 export async function expire(
   question: Question,
   kind: ResourceKind,
   { client, signal, now }: Pick<Run, 'client' | 'signal' | 'now'>,
+  defaultTtlSeconds = DEFAULT_TTL_SECONDS,
 ): Promise<Outcome> {
   const { metadata, status } = question
-  const leftMs = Date.parse(status?.completionTime ?? '') + ttlMsOf(question) - now.getTime()
+  const leftMs = Date.parse(status?.completionTime ?? '') + ttlMsOf(question, defaultTtlSeconds) - now.getTime()
   if (leftMs > 0) {
     const why = findCondition(status?.conditions, 'Ready')
-    if (status?.state === 'Failed' && why) return waitFor(why.reason, why.message, leftMs)
+    if (status?.state !== 'Succeeded' && why) return waitFor(why.reason, why.message, leftMs)
     return { kind: 'done', retryAfterMs: leftMs }
   }
   const { namespace = '', name, uid } = metadata
@@ -71,10 +75,6 @@ export function readinessOfQuestion(question: Question, result: RunResult, answe
   return { ...usual, reason: 'Answered', message: answer().slice(0, MOST_CHARACTERS) }
 }
 
-function ttlMsOf({ spec }: Question): number {
-  return (spec.ttlSecondsAfterFinished ?? DEFAULT_TTL_SECONDS) * 1000
-}
-
-function toTime(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z')
+export function ttlMsOf({ spec }: Question, defaultTtlSeconds = DEFAULT_TTL_SECONDS): number {
+  return (spec.ttlSecondsAfterFinished ?? defaultTtlSeconds) * 1000
 }

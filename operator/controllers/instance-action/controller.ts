@@ -6,7 +6,8 @@ import { watchOf, type ControllerDefinition } from '../../../lib/loop/controller
 import { readinessOf } from '../../../lib/loop/readiness.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { instanceKeyOf, isFinished } from './kind.ts'
+import { isFinished } from '../common/finished.ts'
+import { instanceKeyOf } from './kind.ts'
 import { reconcileInstanceAction } from './reconcile.ts'
 
 export function instanceActionController(

@@ -2,10 +2,7 @@
 import type { InstanceAction } from '../../../lib/api/types.ts'
 import { keyOf } from '../../kind/references.ts'
 import type { KindRow, Reference } from '../../kind/row.ts'
-
-export function isFinished({ status }: InstanceAction): boolean {
-  return status?.state === 'Succeeded' || status?.state === 'Failed' || status?.state === 'Cancelled'
-}
+import { isFinished } from '../common/finished.ts'
 
 export function instanceKeyOf({ spec, metadata }: InstanceAction): string {
   return keyOf(spec.instanceRef, metadata.namespace)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { INSTANCE_ACTION } from '../../../lib/api/kinds.ts'
 import type { InstanceAction } from '../../../lib/api/types.ts'
-import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedAction } from '../../../lib/contract/documents.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { findAbsence } from '../../placed/absence.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
-import { instanceKeyOf, isFinished } from './kind.ts'
+import { expire, finish as markFinished, isFinished, ttlMsOf } from '../common/finished.ts'
+import { instanceKeyOf } from './kind.ts'
 import { findUnready } from './unready.ts'
 
 type Status = NonNullable<InstanceAction['status']>
@@ -25,7 +25,7 @@ const MOST_CHARACTERS = 1024
 /** Pending until it is its turn and its machine is ready; Running once that is written, from where on its node may do it; and one of three ends. */
 export async function reconcileInstanceAction(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
   if (action.metadata.deletionTimestamp !== undefined) return done
-  if (isFinished(action)) return expire(action, run)
+  if (isFinished(action)) return expire(action, INSTANCE_ACTION, run, DEFAULT_TTL_SECONDS)
   const status = (action.status ??= {})
   status.state ??= 'Pending'
   return status.state === 'Running' ? follow(action, deps, run) : begin(action, deps, run)
@@ -136,34 +136,12 @@ function finish(
   { reason, message }: { reason: string; message: string },
   { now, event }: ActionRun,
 ): Outcome {
-  Object.assign((action.status ??= {}), { state, completionTime: toTime(now) })
+  markFinished(action, state, now)
   const { type, instanceRef, requestedBy } = action.spec
   const by = requestedBy === undefined ? '' : `, asked for by ${requestedBy},`
   const note = `${type} of Instance ${instanceRef.name}${by}: ${message}`.slice(0, MOST_CHARACTERS)
   event({ type: state === 'Failed' ? 'Warning' : 'Normal', reason: state, action: action.spec.type, note })
   return state === 'Succeeded'
-    ? { kind: 'done', retryAfterMs: ttlMsOf(action) }
-    : waitFor(reason, message, ttlMsOf(action))
-}
-
-/** Deleted `ttlSecondsAfterFinished` after it was finished. */
-async function expire(action: InstanceAction, { client, signal, now }: ActionRun): Promise<Outcome> {
-  const { metadata, status } = action
-  const leftMs = Date.parse(status?.completionTime ?? '') + ttlMsOf(action) - now.getTime()
-  if (leftMs > 0) {
-    const why = findCondition(status?.conditions, 'Ready')
-    if (status?.state !== 'Succeeded' && why) return waitFor(why.reason, why.message, leftMs)
-    return { kind: 'done', retryAfterMs: leftMs }
-  }
-  const { namespace = '', name, uid } = metadata
-  await client.remove(INSTANCE_ACTION, { namespace, name }, { preconditions: { uid }, signal })
-  return done
-}
-
-function ttlMsOf({ spec }: InstanceAction): number {
-  return (spec.ttlSecondsAfterFinished ?? DEFAULT_TTL_SECONDS) * 1000
-}
-
-function toTime(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z')
+    ? { kind: 'done', retryAfterMs: ttlMsOf(action, DEFAULT_TTL_SECONDS) }
+    : waitFor(reason, message, ttlMsOf(action, DEFAULT_TTL_SECONDS))
 }

@@ -5,6 +5,7 @@ import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/
 import type { Run } from '../../../lib/loop/controller.ts'
 import type { CertificateInUse, ListenerCertificates } from '../../tls/certificate-store.ts'
 import { factsOf, type CertificateFacts } from '../../tls/server-certificate.ts'
+import { toTime } from '../../../lib/time/rfc3339.ts'
 
 const CERTIFICATES_VALID = 'CertificatesValid'
 const DAY_MS = 24 * 3600 * 1000
@@ -28,7 +29,7 @@ export function recordCertificates(
   const inUse = new Map([...listeners.values()].flat().map((one) => [one.secret, one]))
   const shown = [...inUse.values()].flatMap(shownOf)
   status.certificates = shown.map(({ secret, notAfter, fingerprint, dnsNames }) => ({
-    ...{ secret, notAfter: notAfter.toISOString().replace(/\.\d+Z$/, 'Z'), fingerprint },
+    ...{ secret, notAfter: toTime(notAfter), fingerprint },
     ...(dnsNames.length > 0 ? { dnsNames: dnsNames.slice(0, MOST_NAMES) } : {}),
   }))
   const update = conditionOf(shown, faults, now)

@@ -4,6 +4,7 @@ import type { Router } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { LogicalRouter } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { toTime } from '../../../lib/time/rfc3339.ts'
 
 const NEXT_HOPS_UP = 'NextHopsUp'
 type NextHopStatus = NonNullable<NonNullable<Router['status']>['nextHops']>[number]
@@ -30,7 +31,7 @@ export function recordNextHops(
     // An operator that has just begun does not know yet what was found.
     if (said === undefined && old && !network.hasProbes()) return old
     const state = said === 'up' ? 'UP' : 'DOWN'
-    const since = old?.state === state ? old.since : now.toISOString().replace(/\.\d+Z$/, 'Z')
+    const since = old?.state === state ? old.since : toTime(now)
     return { ipAddress: address, state, since }
   })
   status.nextHops = hops
