@@ -179,13 +179,13 @@ describe('killed at every point', () => {
     }
   })
 
-  test('Reset is done once, or said to be of unknown outcome', async () => {
+  test.each(['Reset', 'CrashDump'])('%s is done once, or said to be of unknown outcome', async (type) => {
     const results = new Set<string>()
     for (let at = 1; ; at++) {
       life = at
       driver.done.length = 0
       const uid = `${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`
-      const asked = machine(action('Reset', { uid }))
+      const asked = machine(action(type, { uid }))
       await settle(asked)
       const wasKilled = life === Infinity
       life = Infinity

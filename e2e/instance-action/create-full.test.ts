@@ -69,7 +69,7 @@ test('a soft reboot, while which a reset waits, and a hard one: one boot each', 
   expect((await project.get('vm')).status?.restarts ?? 0).toBe(0)
 }, 240_000)
 
-test('agent and libvirtd are killed meanwhile: the guest boots once more all the same', async () => {
+test('operator, agent and libvirtd are killed meanwhile: the guest boots once more all the same', async () => {
   const { cloud } = project.test
   await project.waitForMark('vm', 'login')
   const before = await boots()
@@ -78,6 +78,8 @@ test('agent and libvirtd are killed meanwhile: the guest boots once more all the
   await waitForObject<InstanceAction>(project.test.client, INSTANCE_ACTION, project.at('killed'), isRunning, {
     what: 'begun',
   })
+  const operator = cloud.findProcess('operator')?.pid
+  expect((await cloud.restartProcess('operator')).pid).not.toBe(operator)
   await cloud.restartDaemon(NODE, 'agent')
   await cloud.restartDaemon(NODE, 'libvirtd')
   expect((await endOf('killed')).status?.state).toBe('Succeeded')

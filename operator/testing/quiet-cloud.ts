@@ -59,9 +59,12 @@ export class QuietCloud {
     return cloud
   }
 
-  /** Another operator leads: it knows what is in the apiserver and what nodes say, and nothing else. */
-  changeLeader(): void {
-    this.operator = new QuietOperator(this.operator)
+  /**
+   * Another operator leads: it knows what is in the apiserver and what nodes say, and nothing else.
+   * @param bus whether the bus still holds what was told
+   */
+  changeLeader(bus: 'kept' | 'wiped' = 'wiped'): void {
+    this.operator = new QuietOperator(this.operator, bus)
   }
 
   make(cache: CacheName, name: string, spec: object = {}): void {

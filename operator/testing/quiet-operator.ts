@@ -3,7 +3,8 @@
 // whatever goes on was woken by the change that it waited for. As in the real loop, the status of a wait is written only if the wait lasts:
 // here, once nothing else is left to do, and without the loop's extra run before the write. For tests of wake-ups.
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
-import type { Inventory } from '../../lib/contract/documents.ts'
+import type { Inventory, ObservedDocument } from '../../lib/contract/documents.ts'
+import { TransientError } from '../../lib/errors.ts'
 import { ApiError } from '../../lib/kube/errors.ts'
 import { keyOfObject, type KubeObject } from '../../lib/kube/object.ts'
 import { keysWokenBy, type ControllerDefinition, type RunResult } from '../../lib/loop/controller.ts'
@@ -19,6 +20,7 @@ import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import type { Controllers } from '../leadership/look-again.ts'
 import { toReport, wellAnswered, type Answer } from './answers.ts'
+import { aroundWrites } from './around-writes.ts'
 import { inventoryOf } from './inventory.ts'
 import { MemoryCluster, type CacheName } from './memory-cluster.ts'
 
@@ -37,6 +39,10 @@ export class QuietOperator extends MemoryCluster {
   answer: Answer = wellAnswered
   /** Others run at the worst moment of each run: between its decision and its write. */
   isInterleaved = false
+  /** Runs that failed are tried again: for tests whose failures end by themselves. */
+  retriesFailures = false
+  /** Called around each write of the operator, to the apiserver and to the bus: what it throws is how that write ends. */
+  atWrite: (when: 'before' | 'after') => void = () => undefined
   /** Delayed calls; a test that wants them calls them. */
   readonly later: (() => void)[] = []
   readonly #definitions: Map<KindName, Definition>
@@ -51,10 +57,14 @@ export class QuietOperator extends MemoryCluster {
   #writing: string | undefined
   #running: string | undefined
 
-  /** @param before the leader before this one: what is in the apiserver stays, nodes say anew what they have */
-  constructor(before?: QuietOperator) {
+  /**
+   * @param before the leader before this one: what is in the apiserver stays
+   * @param bus `kept`: what the bus holds, too; `wiped`: nodes say anew what they have
+   */
+  constructor(before?: QuietOperator, bus: 'kept' | 'wiped' = 'wiped') {
     super(before)
     const { deps, run } = this.world
+    aroundWrites(this.world, (when) => this.atWrite(when))
     // There is no clock: every look counts as long after the last Subnet's arrival.
     let lookMs = 0
     const after = (_ms: number, call: () => void) => {
@@ -76,7 +86,10 @@ export class QuietOperator extends MemoryCluster {
     for (const [name, { sources = [] }] of this.#definitions)
       for (const subscribe of sources) subscribe(controllers[name])
     if (!before) this.create('clouds', { name: CLOUD_NAME }, {})
-    else this.#hearFrom(before)
+    else {
+      if (bus === 'kept') this.#readBusOf(before)
+      this.#hearFrom(before)
+    }
   }
 
   /** `<controller> <key>` of everything still to run. */
@@ -89,6 +102,16 @@ export class QuietOperator extends MemoryCluster {
     this.#alive.add(name)
     this.create('nodes', { name }, {}, { labels })
     this.report(name, inventory)
+  }
+
+  #readBusOf(before: QuietOperator): void {
+    const { bus } = this.world
+    // In memory this is done at once.
+    for (const document of before.world.bus.desired.documents.values()) void bus.desired.publish(document)
+    for (const [key, text] of before.#answered) {
+      this.#answered.set(key, text)
+      bus.report(JSON.parse(text) as ObservedDocument)
+    }
   }
 
   #hearFrom(before: QuietOperator): void {
@@ -210,7 +233,13 @@ export class QuietOperator extends MemoryCluster {
   async #work(name: KindName, key: string): Promise<void> {
     const definition = this.#definitions.get(name)
     if (!definition) throw new Error(`no controller ${name}`)
-    for (let pass = 0; pass < MOST_PASSES; pass++) if (!(await this.#pass(name, definition, key))) return
+    try {
+      for (let pass = 0; pass < MOST_PASSES; pass++) if (!(await this.#pass(name, definition, key))) return
+    } catch (error) {
+      if (!this.retriesFailures || !(error instanceof TransientError)) throw error
+      this.#enqueue(name, key)
+      return
+    }
     throw new Error(`${name} ${key} decides something new for ever`)
   }
 
@@ -224,9 +253,12 @@ export class QuietOperator extends MemoryCluster {
     const result = await this.#reconcile(definition, object, key)
     await this.#letOthersRun(`${name} ${key}`)
     if (!result) return false
+    if (result.kind === 'transient' && this.retriesFailures) this.#enqueue(name, key)
     if (result.kind === 'outcome' && result.outcome.kind === 'released' && definition.finalizer) {
       const rest = (cached.metadata.finalizers ?? []).filter((f) => f !== definition.finalizer)
+      this.atWrite('before')
       this.setFinalizers(cache, key, rest)
+      this.atWrite('after')
       return false
     }
     if (definition.conditions !== 'none') {
@@ -278,11 +310,13 @@ export class QuietOperator extends MemoryCluster {
   }
 
   #writeAs(id: string, cache: CacheName, object: KubeObject): void {
+    this.atWrite('before')
     this.#writing = id
     try {
       this.store(cache, object)
     } finally {
       this.#writing = undefined
     }
+    this.atWrite('after')
   }
 }

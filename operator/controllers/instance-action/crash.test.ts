@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator ends at each of its writes, to the apiserver and to the bus, before it is made and after it took effect; or it lives on without
+// the answer. What is to be done to the machine is done once all the same, and its end is known. All controllers run, in memory.
+import { describe, expect, test } from '@jest/globals'
+import type { InstanceAction } from '../../../lib/api/types.ts'
+import { TransientError } from '../../../lib/errors.ts'
+import { ActingNode } from '../../testing/acting-node.ts'
+import { ns, QuietCloud } from '../../testing/quiet-cloud.ts'
+
+type Spec = Partial<InstanceAction['spec']>
+interface Fault {
+  when: 'before' | 'after'
+  /** `dies`: another operator goes on, with the bus as it is or empty; `lives`: it gets an error for an answer. */
+  then: 'dies, the bus is kept' | 'dies, the bus is wiped' | 'lives'
+}
+/** A machine that runs, and what its node did to it once that is something else than a first start. */
+interface Scene {
+  cloud: QuietCloud
+  node: ActingNode
+  /** What was done since. */
+  done: () => string[]
+}
+
+const ACTIONS: [string, Spec, string[]][] = [
+  ['a soft reboot', { type: 'Reboot' }, ['shutdown', 'on']],
+  ['a hard reboot', { type: 'Reboot', reboot: { type: 'Hard' } }, ['off', 'on']],
+  ['a reset', { type: 'Reset' }, ['reset']],
+  ['an interrupt', { type: 'CrashDump' }, ['crashDump']],
+]
+const FAULTS: Fault[] = (['before', 'after'] as const).flatMap((when) =>
+  (['dies, the bus is kept', 'dies, the bus is wiped', 'lives'] as const).map((then) => ({ when, then })),
+)
+/** Running; the document that says it; the end; the document that says it no more: fewer writes are no action. */
+const LEAST_WRITES = 4
+
+async function scene(): Promise<Scene> {
+  const cloud = await QuietCloud.furnished()
+  const node = new ActingNode()
+  cloud.operator.answer = node.answer
+  cloud.vm('vm')
+  await cloud.operator.rest()
+  expect(cloud.operator.reason('instances', ns('vm'))).toBe('Ready')
+  const before = node.done.length
+  const word = (line: string) => line.split(' ')[1] ?? ''
+  return { cloud, node, done: () => node.done.slice(before).map(word) }
+}
+
+class Killed extends Error {}
+
+/** @returns whether there was a write of that number */
+async function restWithFault(cloud: QuietCloud, at: number, { when, then }: Fault): Promise<boolean> {
+  let [writes, isDead] = [0, false]
+  let hasHappened = false
+  const { operator } = cloud
+  operator.retriesFailures = then === 'lives'
+  operator.atWrite = (now) => {
+    if (isDead) throw new Killed('killed')
+    if (now === 'before') writes += 1
+    if (hasHappened || writes !== at || now !== when) return
+    hasHappened = true
+    isDead = then !== 'lives'
+    throw isDead ? new Killed('killed') : new TransientError('BusUnavailable', 'no answer')
+  }
+  await operator.rest().catch((error: unknown) => {
+    if (!(error instanceof Killed)) throw error
+  })
+  operator.atWrite = () => undefined
+  if (isDead) cloud.changeLeader(then.endsWith('kept') ? 'kept' : 'wiped')
+  await cloud.operator.rest()
+  return hasHappened
+}
+
+const endOf = (cloud: QuietCloud, name = 'again') =>
+  (cloud.operator.get('instanceActions', ns(name)) as InstanceAction).status
+const documentOf = ({ operator }: QuietCloud, uid: string) =>
+  [...operator.world.bus.desired.documents.values()].find((document) => document.uid === uid)
+
+describe.each(ACTIONS)('%s', (_, spec, deeds) => {
+  test.each(FAULTS)('is done once when the operator $then: $when each of its writes', async (fault) => {
+    for (let at = 1; ; at++) {
+      const { cloud, done } = await scene()
+      cloud.make('instanceActions', 'again', { instanceRef: { name: 'vm' }, ...spec })
+      const hasHappened = await restWithFault(cloud, at, fault)
+      expect([at, done(), endOf(cloud)?.state]).toEqual([at, deeds, 'Succeeded'])
+      expect(cloud.operator.reason('instances', ns('vm'))).toBe('Ready')
+      const document = documentOf(cloud, cloud.uidOf('vm'))
+      expect(document?.kind === 'instance' && !document.tombstone && document.spec.action).toBeUndefined()
+      if (hasHappened) continue
+      expect(at).toBeGreaterThan(LEAST_WRITES)
+      break
+    }
+  })
+})
+
+test('two at a time: the second begins when the first is over, whoever leads', async () => {
+  for (let at = 1; ; at++) {
+    const { cloud, done } = await scene()
+    for (const [name, type] of [
+      ['first', 'Reset'],
+      ['second', 'CrashDump'],
+    ] as const)
+      cloud.make('instanceActions', name, { instanceRef: { name: 'vm' }, type })
+    const hasHappened = await restWithFault(cloud, at, { when: 'after', then: 'dies, the bus is kept' })
+    expect([at, done(), endOf(cloud, 'first')?.state, endOf(cloud, 'second')?.state]).toEqual([
+      ...[at, ['reset', 'crashDump']],
+      ...['Succeeded', 'Succeeded'],
+    ])
+    if (!hasHappened) break
+  }
+})
+
+test('operator and agent end, so that nobody knows whether it was done: that is its end', async () => {
+  for (let at = 1; ; at++) {
+    const { cloud, node, done } = await scene()
+    node.isKilledAtDeeds = true
+    cloud.make('instanceActions', 'again', { instanceRef: { name: 'vm' }, type: 'Reset' })
+    const hasHappened = await restWithFault(cloud, at, { when: 'after', then: 'dies, the bus is wiped' })
+    expect([at, done(), endOf(cloud)?.state]).toEqual([at, [], 'Failed'])
+    expect(cloud.operator.reason('instanceActions', ns('again'))).toBe('OutcomeUnknown')
+    if (!hasHappened) break
+  }
+})
+
+test('a store that is older than what was done has it answered, not done again', async () => {
+  const { cloud, done } = await scene()
+  cloud.make('instanceActions', 'again', { instanceRef: { name: 'vm' }, type: 'Reset' })
+  await cloud.operator.rest()
+  const before = { ...cloud.operator.get('instanceActions', ns('again')) }
+  delete before.status
+  cloud.operator.store('instanceActions', before)
+  cloud.changeLeader()
+  await cloud.operator.rest()
+  expect([done(), endOf(cloud)?.state]).toEqual([['reset'], 'Succeeded'])
+})
