@@ -2,7 +2,7 @@
 // What is done to a machine once: in order, once, and once still when the agent is killed at any point in between.
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { InstanceDocument, MachineAction, ObservedAction } from '../../lib/contract/documents.ts'
-import { TransientError } from '../../lib/errors.ts'
+import { TerminalError, TransientError } from '../../lib/errors.ts'
 import type { Observation } from '../runtime/reconciler.ts'
 import { FakeInstanceDriver } from './drivers/fake/fake-instance-driver.ts'
 import type { PowerAction } from './instance-driver.ts'
@@ -44,9 +44,9 @@ class RecordingDriver extends FakeInstanceDriver {
   }
 }
 
-/** The agent ends here when its time has come. */
+/** The agent ends here when its time has come, and does nothing more. */
 async function atPoint(): Promise<void> {
-  if (--life === 0) throw new Killed('killed')
+  if (--life <= 0) throw new Killed('killed')
 }
 
 /** As after a start of the agent. */
@@ -285,6 +285,56 @@ test('a machine that does not start again is reported in time, and goes on being
   }
   expect(await settle(document)).toMatchObject({ state: 'running' })
   expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+})
+
+describe('a machine that does not come to be started', () => {
+  const bare = (document: InstanceDocument) => reconciler.reconcile(document, runContext({}))
+  test('because something of it is not on the node: the reboot ends in time, and it starts when it can', async () => {
+    const document = machine(action('HardReboot'))
+    await run(document)
+    expect(await bare(document)).toMatchObject({ state: 'waiting', retryAfterMs: expect.any(Number) })
+    expect(said(document)?.result).toBeUndefined()
+    aheadMs += 301_000
+    await bare(document)
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+    expect(await settle(document)).toMatchObject({ state: 'running' })
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+    expect(driver.done).toEqual(['off', 'on'])
+  })
+  test('a hard reboot of one that ended, too', async () => {
+    driver.guestStops(UID, 'guest')
+    const document = machine(action('HardReboot'))
+    await bare(document)
+    aheadMs += 301_000
+    await bare(document)
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+  })
+  test('because the machine is refused: the reboot ends at once, and says why', async () => {
+    const document = machine(action('HardReboot'))
+    await run(document)
+    driver.failNext('ensure', new TerminalError('UnsupportedProperty', 'hw_x is not known'))
+    await expect(run(document)).rejects.toThrow('hw_x')
+    expect(said(document)).toMatchObject({ reason: 'StartFailed', message: expect.stringContaining('hw_x') })
+  })
+  test('because libvirt is away: it is tried again for five minutes', async () => {
+    const document = machine(action('HardReboot'))
+    await run(document)
+    const away = new TransientError('HypervisorUnreachable', 'away')
+    driver.failNext('ensure', away)
+    await expect(run(document)).rejects.toThrow('away')
+    expect(said(document)?.result).toBeUndefined()
+    aheadMs += 301_000
+    driver.failNext('ensure', away)
+    await expect(run(document)).rejects.toThrow('away')
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+  })
+  test('one that runs and is refused for good is said to be, not waited for for ever', async () => {
+    const document = machine(action('Reset'))
+    driver.failNext('ensure', new TerminalError('StaleEpoch', 'another epoch'))
+    await expect(run(document)).rejects.toThrow('another')
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StaleEpoch' })
+    expect(driver.done).toEqual([])
+  })
 })
 
 test('with a record that cannot be read, what is asked for may have been done', async () => {

@@ -8,7 +8,7 @@ import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
 import { InstanceSteps, type Run, type Step } from './instance-steps.ts'
 import { toObservedNic } from './nics.ts'
-import { listLeaving, listLeavingPorts, listStages, toObservation } from './observation.ts'
+import { describeTrouble, listLeaving, listLeavingPorts, listStages, toObservation } from './observation.ts'
 import type { ComputePaths } from './paths.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
 import { checkConnections, findPorts, findWaiting, toInstanceWant, type ConfigDriveFiles } from './want.ts'
@@ -77,7 +77,12 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
       const waiting = findWaiting(document, state)
       if (waiting && !(found && document.spec.runState === 'Stopped')) {
         const error = { ...waiting, terminal: false }
-        return { state: 'waiting', facts: { stages: listStages(document, state, undefined) }, error }
+        const retryAfterMs = await this.#steps.actUnpowered(document, context, driver, {
+          ...waiting,
+          isTerminal: false,
+        })
+        const facts = { stages: listStages(document, state, undefined) }
+        return { state: 'waiting', facts, error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
       }
     }
     // A machine that was started here keeps its place even when the hypervisor has lost it: a refusal would make the operator place it
@@ -92,6 +97,11 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     try {
       const want = toInstanceWant(document, findPorts(document, state), state, this.#options.configDriveFiles)
       return await this.#converge({ document, context, driver, want }, isOn ? found : undefined)
+    } catch (error) {
+      signal.throwIfAborted()
+      const { reason, message, terminal } = describeTrouble(error)
+      await this.#steps.actUnpowered(document, context, driver, { reason, message, isTerminal: terminal })
+      throw error
     } finally {
       clearTimeout(building)
     }

@@ -6,7 +6,7 @@ import type { RunContext } from '../runtime/reconciler.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
 import type { Deed } from './action-record.ts'
-import { afterDeed } from './machine-action.ts'
+import { afterDeed, findUnderWay, takeActionUnpowered, type ActionTrouble } from './machine-action.ts'
 import { describeTrouble } from './observation.ts'
 import { afterAction, decidePower } from './power.ts'
 import type { PowerRecord } from './power-record.ts'
@@ -117,6 +117,33 @@ export class InstanceSteps {
       if (decision.retryAfterMs !== undefined) break
     }
     return { instance, trouble, record, retryAfterMs }
+  }
+
+  /**
+   * Of a run that ended before the power of its machine: what is to be done to it comes to its end all the same. Best effort: the run has
+   * failed anyway, and the next one does it again.
+   * @returns after how long to look again
+   */
+  async actUnpowered(
+    { uid, spec }: InstanceDocument,
+    { bootId, log, signal }: RunContext,
+    driver: InstanceDriver,
+    trouble: ActionTrouble,
+  ): Promise<number | undefined> {
+    const { store, isHostStopping } = this.#options
+    try {
+      const record = await store.read(uid)
+      if (!spec.action && !findUnderWay(record)) return undefined
+      const instance = (await driver.find(uid, signal)) ?? { power: 'off' as const, ioError: false }
+      const hostStopping = !isPoweredOn(instance.power) && (await isHostStopping(signal))
+      const seen = { spec, bootId, hostStopping, instance, record, nowMs: await this.#now() }
+      const turn = takeActionUnpowered(seen, trouble)
+      await store.write(uid, record, turn.record)
+      return turn.lookAgainMs
+    } catch (error) {
+      log.warn({ err: error }, 'what is done to the machine could not be looked at')
+      return undefined
+    }
   }
 
   /** Never tried again: a call that was not answered may have been carried out. */

@@ -4,10 +4,18 @@
 import { MACHINE_ACTIONS, type MachineAction, type MachineActionType } from '../../lib/contract/documents.ts'
 import type { ObservedAction, RunState } from '../../lib/contract/documents.ts'
 import type { ActionRecord, Deed } from './action-record.ts'
-import { without, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+import { isPoweredOn } from './instance-driver.ts'
+import { observePower, without, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
 
 interface ActionSeen extends PowerSeen {
   spec: { runState: RunState; action?: MachineAction | undefined }
+}
+
+/** Why a run did not come to the power of its machine; `isTerminal`: only another document helps. */
+export interface ActionTrouble {
+  reason: string
+  message: string
+  isTerminal: boolean
 }
 
 interface ActionTurn {
@@ -62,6 +70,30 @@ export function takeAction(seen: ActionSeen): ActionTurn {
   return begin(seen, action)
 }
 
+/**
+ * The same, with what is observed, of a run that did not come to the power of its machine, which is off, or is refused as it is: what began ends in time, and what
+ * cannot begin is said.
+ */
+export function takeActionUnpowered(
+  seen: ActionSeen,
+  trouble: ActionTrouble,
+): Pick<ActionTurn, 'record' | 'lookAgainMs'> {
+  const { nowMs } = seen
+  if (isPoweredOn(seen.instance.power)) return { record: giveUp(seen, trouble) }
+  const { record, lookAgainMs } = takeAction({ ...seen, record: observePower(seen) })
+  const starting = findUnderWay(record)
+  if (starting?.stage === 'starting' && trouble.isTerminal)
+    return { record: put(record, failed(starting, 'StartFailed', toStartFailed(`: ${trouble.message}`), nowMs)) }
+  return { record, ...(lookAgainMs === undefined ? {} : { lookAgainMs }) }
+}
+
+function giveUp({ record, spec, nowMs }: ActionSeen, { reason, message, isTerminal }: ActionTrouble): PowerRecord {
+  const underWay = findUnderWay(record)
+  const asked = spec.action && !findAction(record, spec.action.uid) ? toRecord(spec.action, nowMs) : undefined
+  const action = underWay ?? asked
+  return action && isTerminal ? put(record, failed(action, reason, message, nowMs)) : record
+}
+
 /** After the call of a deed. @param failure undefined: it was carried out */
 export function afterDeed(
   record: PowerRecord,
@@ -81,12 +113,17 @@ const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = {
   CrashDump: { deed: 'crashDump', step: 'InterruptSent' },
 }
 
-function begin(seen: ActionSeen, { uid, type, softTimeoutSeconds }: MachineAction): ActionTurn {
-  const { nowMs, instance } = seen
-  const action: ActionRecord = {
+function toRecord({ uid, type, softTimeoutSeconds }: MachineAction, nowMs: number): ActionRecord {
+  return {
     ...{ uid, type, steps: [], stage: 'acting', stageAtMs: nowMs },
     softTimeoutMs: softTimeoutSeconds === undefined ? SOFT_TIMEOUT_MS : softTimeoutSeconds * 1000,
   }
+}
+
+function begin(seen: ActionSeen, asked: MachineAction): ActionTurn {
+  const { nowMs, instance } = seen
+  const { type } = asked
+  const action = toRecord(asked, nowMs)
   if (seen.record.actionsLost) {
     const message = 'the node’s record of what was done to the machine could not be read: it may have been done before'
     return { record: put(found(seen.record), unknown(action, message, nowMs)) }
@@ -158,8 +195,12 @@ function start({ record, nowMs, instance }: ActionSeen, action: ActionRecord): A
   if (instance.power === 'running') return { record: put(record, succeeded(stepped(action, 'Started', nowMs), nowMs)) }
   const leftMs = action.stageAtMs + START_PATIENCE_MS - nowMs
   if (leftMs > 0) return { record, lookAgainMs: leftMs }
-  const message = `the machine was ended, and has not started within ${START_PATIENCE_MS / 1000} s: its conditions say why`
+  const message = toStartFailed(` within ${START_PATIENCE_MS / 1000} s: its conditions say why`)
   return { record: put(record, failed(action, 'StartFailed', message, nowMs)) }
+}
+
+function toStartFailed(why: string): string {
+  return `the machine is off, and has not started${why}`
 }
 
 /** Once: a step that is taken again, after a kill in between, is still one. */

@@ -26,7 +26,9 @@ import { ClaimedNodes } from '../controllers/common/claimed-nodes.ts'
 import { ReleaseDesk } from '../placed/release-desk.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
-import { noticesOf } from '../controllers/instance/notifications.ts'
+import { noticesOf, type Notice } from '../controllers/instance/notifications.ts'
+import { instanceKeyOf } from '../controllers/instance-action/kind.ts'
+import { noticesOfAction } from '../controllers/instance-action/notifications.ts'
 import { tellPackets } from '../controllers/security-group/tell-packets.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
@@ -231,14 +233,26 @@ function notify(
   watched: OperatorInformers,
   { isHeld, log }: { isHeld: () => boolean; log: Logger },
 ): () => void {
-  return watched.instances.onChange(({ old, object }) => {
-    if (isHeld()) return
-    for (const { notification, id } of noticesOf(old, object, new Date())) {
+  const publish = (notices: readonly Notice[]): void => {
+    for (const { notification, id } of notices) {
       deps.bus.notifier.publish(notification, id).catch((error: unknown) => {
         log.debug({ err: error, eventType: notification.eventType, name: notification.name }, 'notification not sent')
       })
     }
-  })
+  }
+  const ends = [
+    watched.instances.onChange(({ old, object }) => {
+      if (!isHeld()) publish(noticesOf(old, object, new Date()))
+    }),
+    watched.instanceActions.onChange(({ old, object }) => {
+      if (isHeld()) return
+      const machine = object && watched.instances.cache.findByKey(instanceKeyOf(object))
+      publish(noticesOfAction(old, object, machine, new Date()))
+    }),
+  ]
+  return () => {
+    for (const end of ends) end()
+  }
 }
 
 /** What a Cloud that is deleted and made anew still says: nobody is let in by its absence. */
