@@ -4,7 +4,7 @@ import { findCondition } from '../../../lib/conditions.ts'
 import { INSTANCE } from '../../../lib/api/kinds.ts'
 import { CONTRACT_VERSION } from '../../../lib/contract/documents.ts'
 import { isFinished } from '../common/finished.ts'
-import type { Notice } from '../instance/notifications.ts'
+import type { Notice } from '../common/notice.ts'
 
 /** Nova's where it has one. https://docs.openstack.org/nova/latest/reference/notifications.html */
 const EVENTS: Readonly<Record<InstanceAction['spec']['type'], string>> = {

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
-import { CONTRACT_VERSION, type Notification } from '../../../lib/contract/documents.ts'
+import { CONTRACT_VERSION } from '../../../lib/contract/documents.ts'
 import { INSTANCE } from '../../../lib/api/kinds.ts'
-
-/** A notification, and an id that stays the same when it is sent again. */
-export interface Notice {
-  notification: Notification
-  id: string
-}
+import type { Notice } from '../common/notice.ts'
 
 /**
  * The notifications that follow from two acknowledged states of a machine, with Nova's event types.
