@@ -13,7 +13,7 @@ const GIB = 2 ** 30
 const cellsWith =
   (...dedicated: number[]) =>
   () =>
-    listHostCells(dedicated)
+    listHostCells({ dedicatedCpus: dedicated })
 const has: Capacity = {
   room: { vcpus: 2, memoryMiB: 4096 },
   reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 },
@@ -89,8 +89,9 @@ test('CPUs of its own and hugepages are not counted with what all share', () => 
     id: 0,
     sharedCpus: [],
     dedicatedCpus: cpus.cpus,
+    memoryMiB: 0,
     availableMemoryMiB: 0,
-    hugepages: [{ sizeKiB: 2048, free: 2048 }],
+    hugepages: [{ sizeKiB: 2048, free: 2048, count: 2048 }],
   }
   const numa = { pageSizeKiB: 2048, cells: [cpus] }
   const large = { ...want, vcpus: 33, memoryMiB: 4096 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // NUMA cells of this host: which CPUs machines share, which they get for themselves, and what is free at present.
-import type { NumaTopology } from '../../lib/contract/documents.ts'
+import type { NodeSpec, NumaTopology } from '../../lib/contract/documents.ts'
 import { formatCpuList } from '../../lib/cpu-list.ts'
 import { readHostCells, type MeasuredCell } from '../node/hardware.ts'
 
@@ -8,36 +8,46 @@ export interface HostCell {
   id: number
   sharedCpus: readonly number[]
   dedicatedCpus: readonly number[]
-  /** That could be had without swapping, in ordinary pages. */
+  /** In ordinary pages: what machines may be promised, and what could be had now without swapping. */
+  memoryMiB: number
   availableMemoryMiB: number
-  hugepages: readonly { sizeKiB: number; free: number }[]
+  /** `count`: those that machines may be promised, used ones included. */
+  hugepages: readonly { sizeKiB: number; count: number; free: number }[]
 }
 
-/**
- * @param wanted CPUs for machines of their own; those that the host does not have count for nothing
- * @param polled by the switch: no machine's
- */
-export async function listHostCells(
-  wanted: readonly number[],
-  polled: readonly number[] = [],
-  root = '/',
-): Promise<HostCell[]> {
-  const own = new Set(wanted)
-  return (await readHostCells(root)).map((cell) => toHostCell(cell, own, new Set(polled)))
+type Reserved = NonNullable<NodeSpec['reservedHugepages']>
+
+export interface CellSettings {
+  /** CPUs for machines of their own; those that the host does not have count for nothing. */
+  dedicatedCpus?: readonly number[]
+  /** By the switch: no machine's. */
+  polled?: readonly number[]
+  /** Hugepages that are kept for others. */
+  reserved?: Reserved
+}
+
+/** @param root of the file system, another in tests */
+export async function listHostCells(settings: CellSettings = {}, root = '/'): Promise<HostCell[]> {
+  return (await readHostCells(root)).map((cell) => toHostCell(cell, settings))
 }
 
 function toHostCell(
-  { id, cpus, hugepages, availableMemoryMiB }: MeasuredCell,
-  own: ReadonlySet<number>,
-  polled: ReadonlySet<number>,
+  { id, cpus, memoryMiB, hugepages, availableMemoryMiB }: MeasuredCell,
+  { dedicatedCpus = [], polled = [], reserved = [] }: CellSettings,
 ): HostCell {
-  const ids = cpus.flatMap((cpu) => (polled.has(cpu.id) ? [] : [cpu.id]))
+  const [own, taken] = [new Set(dedicatedCpus), new Set(polled)]
+  const ids = cpus.flatMap((cpu) => (taken.has(cpu.id) ? [] : [cpu.id]))
+  const keptOf = (size: number) => reserved.find((one) => one.cell === id && one.sizeKiB === size)?.count ?? 0
+  const inHugepagesMiB = hugepages.reduce((sum, { sizeKiB, total }) => sum + Math.ceil((sizeKiB * total) / 1024), 0)
   return {
     id,
     sharedCpus: ids.filter((cpu) => !own.has(cpu)),
     dedicatedCpus: ids.filter((cpu) => own.has(cpu)),
+    memoryMiB: Math.max(0, memoryMiB - inHugepagesMiB),
     availableMemoryMiB,
-    hugepages: hugepages.map(({ sizeKiB, free }) => ({ sizeKiB, free })),
+    hugepages: hugepages.map(({ sizeKiB, total, free }) => ({
+      ...{ sizeKiB, free, count: Math.max(0, total - keptOf(sizeKiB)) },
+    })),
   }
 }
 
@@ -49,7 +59,7 @@ export interface OnCells {
 
 /**
  * Why the machine cannot be put on the cells that the scheduler chose; undefined: it can. The last guard against two leaders, a host that has
- * changed, and hugepages that others took. Pure.
+ * changed, and hugepages that others took. What other machines were promised counts, too, whether they run or not: they take it when they start. Pure.
  */
 export function findCellShortage(
   want: OnCells,
@@ -68,7 +78,7 @@ export function findCellShortage(
     if (taken) return `CPUs ${formatCpuList(own)} of cell ${hostCell} are in part those of machine ${taken.name}`
     if (cpus && cpus.length !== vcpus.length) return `${cpus.length} CPUs for ${vcpus.length} vCPUs of cell ${hostCell}`
     if (!cpus && cell.sharedCpus.length === 0) return `cell ${hostCell} has no CPUs that machines share`
-    const lacks = whyNoMemory(cell, memoryMiB, pageSizeKiB)
+    const lacks = whyNoMemory(cell, memoryMiB, pageSizeKiB, others)
     if (lacks !== undefined) return lacks
   }
   return undefined
@@ -78,13 +88,29 @@ function cpusOf(numa: NumaTopology | undefined): number[] {
   return (numa?.cells ?? []).flatMap(({ cpus = [], idleCpus = [] }) => [...cpus, ...idleCpus])
 }
 
-function whyNoMemory(cell: HostCell, memoryMiB: number, pageSizeKiB: number | undefined): string | undefined {
+function whyNoMemory(
+  cell: HostCell,
+  memoryMiB: number,
+  pageSizeKiB: number | undefined,
+  others: readonly OnCells[],
+): string | undefined {
+  const promisedMiB = others
+    .flatMap(({ numa }) => (numa && numa.pageSizeKiB === pageSizeKiB ? numa.cells : []))
+    .reduce((sum, placed) => sum + (placed.hostCell === cell.id ? placed.memoryMiB : 0), 0)
   if (pageSizeKiB === undefined) {
-    if (memoryMiB <= cell.availableMemoryMiB) return undefined
-    return `${memoryMiB} MiB of memory are more than the ${cell.availableMemoryMiB} MiB that are free now on cell ${cell.id}`
+    if (memoryMiB > cell.availableMemoryMiB)
+      return `${memoryMiB} MiB of memory are more than the ${cell.availableMemoryMiB} MiB that are free now on cell ${cell.id}`
+    if (promisedMiB + memoryMiB <= cell.memoryMiB) return undefined
+    return `${memoryMiB} MiB of memory are more than what is left of the ${cell.memoryMiB} MiB of cell ${cell.id}: ${promisedMiB} are other machines'`
   }
-  const free = cell.hugepages.find(({ sizeKiB }) => sizeKiB === pageSizeKiB)?.free ?? 0
-  const pages = Math.ceil((memoryMiB * 1024) / pageSizeKiB)
-  if (pages <= free) return undefined
-  return `${pages} hugepages of ${pageSizeKiB} KiB are more than the ${free} that are free now on cell ${cell.id} (spec.reservedHugepages of its ComputeNode keeps those of others)`
+  const { free = 0, count = 0 } = cell.hugepages.find(({ sizeKiB }) => sizeKiB === pageSizeKiB) ?? {}
+  const [pages, promised] = [memoryMiB, promisedMiB].map((mib) => Math.ceil((mib * 1024) / pageSizeKiB)) as [
+    number,
+    number,
+  ]
+  const kept = '(spec.reservedHugepages of its ComputeNode keeps those of others)'
+  if (pages > free)
+    return `${pages} hugepages of ${pageSizeKiB} KiB are more than the ${free} that are free now on cell ${cell.id} ${kept}`
+  if (promised + pages <= count) return undefined
+  return `${pages} hugepages of ${pageSizeKiB} KiB are more than what is left of the ${count} of cell ${cell.id}: ${promised} are other machines', whether they run or not ${kept}`
 }

@@ -35,11 +35,7 @@ function newReconciler(): { reconciler: InstanceReconciler; driver: LibvirtInsta
     isHostStopping: async () => hostStopping,
     configDriveFiles: () => [{ path: 'openstack/latest/meta_data.json', content: '{}' }],
     readCapacity: (uids) =>
-      readCapacity(
-        at.paths,
-        { reserved: DEFAULT_RESERVED, isEmulated: true, readCells: () => listHostCells([]) },
-        uids,
-      ),
+      readCapacity(at.paths, { reserved: DEFAULT_RESERVED, isEmulated: true, readCells: () => listHostCells() }, uids),
   })
   return { reconciler, driver }
 }

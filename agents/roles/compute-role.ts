@@ -27,7 +27,12 @@ export function createComputeRole(context: RoleContext): AgentRole {
   let driver: InstanceDriver | undefined
   let reserved: Reserved = DEFAULT_RESERVED
   let dedicatedCpus: number[] = []
-  const readCells = () => listHostCells(dedicatedCpus, context.hostSwitch.pmdCpus)
+  let reservedHugepages: NodeSpec['reservedHugepages']
+  const readCells = () =>
+    listHostCells({
+      ...{ dedicatedCpus, polled: context.hostSwitch.pmdCpus ?? [] },
+      reserved: reservedHugepages ?? [],
+    })
 
   const inventory: InventorySource = {
     name: 'compute',
@@ -59,6 +64,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
     inventory: [inventory],
     async configure(spec: NodeSpec) {
       reserved = spec.reserved ?? DEFAULT_RESERVED
+      reservedHugepages = spec.reservedHugepages
       const cpus = parseCpuList(spec.dedicatedCpus ?? '')
       const isChanged = !isDeepStrictEqual(cpus, dedicatedCpus)
       dedicatedCpus = cpus

@@ -73,6 +73,17 @@ export const NodeSpec = z.looseObject({
   reserved: z.looseObject({ cpus: z.int().min(0), memoryMiB: z.int().min(0), diskGiB: z.int().min(0) }).optional(),
   /** spec.dedicatedCPUs of the ComputeNode: CPUs that machines get for themselves. Absent: none. */
   dedicatedCpus: cpuList.optional(),
+  /** spec.reservedHugepages of the ComputeNode: those of a cell that machines are not promised. Absent: none. */
+  reservedHugepages: z
+    .array(
+      z.looseObject({
+        cell: z.int().min(0).max(1023),
+        sizeKiB: z.int().min(4).max(16_777_216),
+        count: z.int().min(0).max(67_108_864),
+      }),
+    )
+    .max(64)
+    .optional(),
   /** The Cloud's spec.images; absent: the agent's defaults. */
   images: z
     .looseObject({

@@ -33,6 +33,12 @@ describe('its document', () => {
       },
     })
   })
+  test('which CPUs and hugepages are whose', () => {
+    const reservedHugepages = [{ cell: 0, sizeKiB: 2048, count: 512 }]
+    const { spec } = nodeDocument(computeNode({ dedicatedCPUs: '2-3', reservedHugepages }), parts, writer)
+    expect(spec).toMatchObject({ dedicatedCpus: '2-3', reservedHugepages })
+    expect(NodeSpec.parse(spec)).toEqual(spec)
+  })
   test('without a Node: no role and no pool', () => {
     const pools = [stored<StoragePool>('a', { driver: 'file' }, cluster)]
     const { spec } = nodeDocument(computeNode(), { ...parts, node: undefined, pools }, writer) as never as {

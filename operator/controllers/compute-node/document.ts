@@ -52,6 +52,9 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
       ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       reserved: { ...reservedOf(computeNode, cloud) },
       ...(computeNode.spec.dedicatedCPUs === undefined ? {} : { dedicatedCpus: computeNode.spec.dedicatedCPUs }),
+      ...(computeNode.spec.reservedHugepages === undefined
+        ? {}
+        : { reservedHugepages: computeNode.spec.reservedHugepages.map((one) => ({ ...one })) }),
       ...(cloud?.spec.images
         ? {
             images: {

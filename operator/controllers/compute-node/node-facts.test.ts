@@ -128,7 +128,10 @@ describe('and its NUMA cells', () => {
     const recorded = recordInventory({ ...inventory, dpdk: { initialized: true, pmdCpus: [1, 2] } })
     expect(recorded.cells?.[0]).toMatchObject({ sharedCPUs: '0', dedicatedCores: '3', pmdCPUs: '1-2' })
     expect(recorded.cells?.[1]).not.toHaveProperty('pmdCPUs')
-    expect(factsOf(recorded).cells?.map(({ isPolled }) => isPolled)).toEqual([true, undefined])
+    const { cells, capacity } = factsOf(recorded)
+    expect(cells?.map(({ isPolled }) => isPolled)).toEqual([true, undefined])
+    // Of six: two are polled on, and two more are for machines of their own.
+    expect(capacity.vcpus).toBe(2)
   })
   test('stay while its agent has no roles yet; an older one has none', () => {
     const early = { ...inventory }

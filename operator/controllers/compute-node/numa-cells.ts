@@ -68,6 +68,10 @@ export function countDedicated(cells: readonly HostCell[] | undefined): number {
   return (cells ?? []).reduce((sum, { cores }) => sum + cores.flat().length, 0)
 }
 
+export function countPolled(cells: StatusCells = []): number {
+  return cells.reduce((sum, { pmdCPUs = '' }) => sum + parseCpuList(pmdCPUs).length, 0)
+}
+
 /** By physical network. */
 export function pciCellsOf(pools: StatusInventory['pciDevices'] = []): Record<string, PciCells> {
   const found = new Map<string, { cells: number[]; elsewhere?: boolean }>()

@@ -6,7 +6,7 @@ import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
 import type { PciSupplies, PciSupply } from '../../scheduler/nodes/pci-devices.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
 import { hypervisorOf } from './discover.ts'
-import { countDedicated, pciCellsOf, toHostCells } from './numa-cells.ts'
+import { countDedicated, countPolled, pciCellsOf, toHostCells } from './numa-cells.ts'
 import type { NodeVerdict } from './status.ts'
 
 /** The node's own setting takes precedence over the Cloud's, field by field. */
@@ -32,7 +32,8 @@ export function toNodeFacts(
   const { cpus = 0, memoryMiB = 0, hugepagesMiB = 0, diskGiB = 0, imageCacheGiB = 0, acceleration } = inventory
   const reserved = reservedOf(computeNode, cloud)
   const cells = toHostCells(inventory.cells, computeNode.spec.reservedHugepages)
-  const dedicatedCpus = countDedicated(cells)
+  // Threads of the switch keep theirs busy: these are nobody's.
+  const dedicatedCpus = countDedicated(cells) + countPolled(inventory.cells)
   return {
     name: computeNode.metadata.name,
     up: verdict.state === 'up',

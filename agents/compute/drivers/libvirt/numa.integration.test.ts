@@ -20,8 +20,8 @@ let own: number[]
 
 beforeAll(async () => {
   at = await startDriverNode()
-  own = (await listHostCells([])).flatMap(({ sharedCpus }) => sharedCpus).slice(0, 2)
-  cells = await listHostCells(own)
+  own = (await listHostCells()).flatMap(({ sharedCpus }) => sharedCpus).slice(0, 2)
+  cells = await listHostCells({ dedicatedCpus: own })
   driver = at.newDriver({ readCells: async () => cells })
   await claimHugepages(at.node.work, (MEMORY_MIB * 1024) / PAGE_KIB)
 }, 180_000)
@@ -42,7 +42,7 @@ const taskCpus = async (pid: string): Promise<Record<string, string>> => {
   )
   return Object.fromEntries(tasks.filter(([name]) => name.startsWith('CPU ')))
 }
-const freePages = async () => (await listHostCells([]))[0]!.hugepages.find(({ sizeKiB }) => sizeKiB === PAGE_KIB)!.free
+const freePages = async () => (await listHostCells())[0]!.hugepages.find(({ sizeKiB }) => sizeKiB === PAGE_KIB)!.free
 
 test('the guest sees its cells, the host its pins and pages', async () => {
   const [first, second] = own as [number, number]
@@ -80,7 +80,7 @@ test('the guest sees its cells, the host its pins and pages', async () => {
 }, 180_000)
 
 test('a machine without a topology keeps off CPUs of others; where all are dedicated there would be none', async () => {
-  cells = await listHostCells(own.slice(0, 1))
+  cells = await listHostCells({ dedicatedCpus: own.slice(0, 1) })
   const machine = at.want()
   await driver.ensure(machine, signal)
   await driver.setPower(machine.uid, 'on', signal)
