@@ -2,6 +2,7 @@
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
 import { ALL_FILTERS, DEFAULT_FILTERS } from '../filters/all.ts'
 import type { Filter } from '../filters/filter.ts'
+import { isolatedHostsFilter } from '../filters/isolated-hosts.ts'
 import { DEFAULT_SETTINGS, type FilterSettings } from '../filters/settings.ts'
 import { policyOf, type Policy } from '../policy.ts'
 import { ALL_WEIGHERS, DEFAULT_WEIGHERS } from '../weighers/all.ts'
@@ -32,7 +33,7 @@ export function compileProfile(spec: Spec): Compiled {
       return { own, expression: compile(own, ['int', 'uint', 'double'], `spec.customWeighers[${i}].expression`) }
     })
     const policy = policyOf(
-      chooseFilters(spec.filters),
+      chooseFilters(spec),
       [...chooseWeighers(spec.weighers), ...weighers.map(({ own, expression }) => toWeigher(own, expression))],
       settingsIn(spec),
       filters.map(({ own, expression }) => toFilter(own, expression)),
@@ -45,9 +46,10 @@ export function compileProfile(spec: Spec): Compiled {
   }
 }
 
-function chooseFilters(names: Spec['filters']): readonly Filter[] {
-  if (!names) return DEFAULT_FILTERS
-  return names.map((name, i) => get(ALL_FILTERS, name, `spec.filters[${i}]`))
+/** Isolation that is written down holds, whether its filter is named or not: what it keeps apart must not depend on a second field. */
+function chooseFilters({ filters: names, isolation }: Spec): readonly Filter[] {
+  const named = names?.map((name, i) => get(ALL_FILTERS, name, `spec.filters[${i}]`)) ?? DEFAULT_FILTERS
+  return isolation && !named.includes(isolatedHostsFilter) ? [...named, isolatedHostsFilter] : named
 }
 
 function chooseWeighers(asked: Spec['weighers']): readonly Weigher[] {

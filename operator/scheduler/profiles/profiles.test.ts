@@ -118,6 +118,16 @@ describe('filters and weighers', () => {
       isolation: { nodes: new Set(['a']), images: new Set(['images/windows']), restrict: true },
     })
   })
+  test('isolation holds whether its filter is named or not', () => {
+    const isolation = { nodes: ['a'], images: [{ namespace: 'images', name: 'windows' }] }
+    const specs: Spec[] = [{}, { filters: ['RamFilter'] }, { filters: ['IsolatedHostsFilter'] }]
+    for (const spec of specs) {
+      const policy = compile({ ...spec, isolation })
+      expect(namesOf(policy.filters).filter((name) => name === 'IsolatedHostsFilter')).toHaveLength(1)
+      const placed = cloud({ name: 'a' }).place(placementRequest({ image: 'images/debian' }), policy)
+      expect(placed).toMatchObject({ ok: false, why: expect.stringContaining('is for isolated images alone') })
+    }
+  })
   test('settings reach the filters of a placement', () => {
     const s = cloud({ name: 'a' })
     const policy = compile({ filters: ['NumInstancesFilter'], maxInstancesPerHost: 1 })
@@ -176,6 +186,9 @@ describe('expressions', () => {
     ['image.properties["os_distro"] == "debian"', true],
     ['instance.namespace == "red" ? node.name == "n1" : true', true],
     ['node.vcpus > 15 && node.freeDiskGiB > 39', true],
+    ['has(node.zone) && size(aggregate.names) == 1 && int("2") + 1 == 3 && string(1) == "1"', true],
+    ['node.name.upperAscii().startsWith("N") && node.name.indexOf("1") == 1 && node.name.substring(1) == "1"', true],
+    ['"a, b".split(",").map(v, v.trim()) == ["a", "b"] && "a,b".split(",").exists_one(v, v.endsWith("b"))', true],
   ])('%s: %s', (expression, passes) => {
     const request = placementRequest({
       ...{ project: 'red', flavor: { name: 'small', extraSpecs: { tier: 'gold' } } },
@@ -211,7 +224,12 @@ describe('expressions', () => {
     ['aggregate.names.map(n, n + n) == ["aa"]', /^\+ adds numbers alone/],
     ['dyn(node.name) + node.zone == "n1z1"', /^\+ adds numbers alone/],
     ['cel.bind(v, [1], v.size() > 0)', /bind is not allowed/],
-    ['node.name.matches("^(a+)+$")', /matches is not allowed/],
+    ['node.name.matches("^(a+)+$")', /matches is not allowed: an expression may call all, bool, .*upperAscii$/],
+    // Sixty characters would be as many to the fourth.
+    [`"aaaa"${'.split("").join("aaaa")'.repeat(3)}.size() > 0`, /join is not allowed/],
+    ['timestamp("2026-01-01T00:00:00Z").getHours("Europe/Berlin") > 0', /getHours is not allowed/],
+    ['bytes(node.name).hex() == ""', /hex is not allowed/],
+    ['aggregate.names.exists(a, bytes(a).size() > 1)', /bytes is not allowed/],
     ['aggregate.names.all(a, aggregate.names.exists(b, a == b))', /inside of another walk/],
     ['aggregate.names.map(a, a).all(b, aggregate.names.exists(c, b == c))', /inside of another walk/],
     [`${'('.repeat(40)}true${')'.repeat(40)} && ${'!'.repeat(40)}true`, /./],
