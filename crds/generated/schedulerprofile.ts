@@ -14,7 +14,7 @@ export interface SchedulerProfileSpec {
    */
   description?: string
   /**
-   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth, PciPassthrough) and behind them those that hold what an Instance asks for (AvailabilityZone, SameHost, DifferentHost, ServerGroupAffinity, ServerGroupAntiAffinity, SimpleCIDRAffinity, Json), where they are not named; absent: those of the built-in default. *live*
+   * Filters in the order in which they judge, beside those without which no machine would run (Compute, Retry, RequestedNode, Dpdk, ProviderNetwork, Bandwidth, PciPassthrough, NUMATopology) and behind them those that hold what an Instance asks for (AvailabilityZone, SameHost, DifferentHost, ServerGroupAffinity, ServerGroupAntiAffinity, SimpleCIDRAffinity, Json), where they are not named; absent: those of the built-in default. *live*
    *
    * @maxItems 32
    *
@@ -112,15 +112,15 @@ export interface SchedulerProfileSpec {
     multiplier?: string
   }[]
   /**
-   * For NumInstancesFilter, and AggregateNumInstancesFilter where aggregates say nothing. *live*
+   * For NumInstancesFilter, and AggregateNumInstancesFilter where aggregates say nothing: without one of them in filters it bounds nothing. *live*
    */
   maxInstancesPerHost?: number
   /**
-   * How many machines a node may be building at a time, for IoOpsFilter, and AggregateIoOpsFilter where aggregates say nothing. *live*
+   * How many machines a node may be building at a time, for IoOpsFilter, and AggregateIoOpsFilter where aggregates say nothing: without one of them in filters it bounds nothing. *live*
    */
   maxIoOpsPerHost?: number
   /**
-   * For IsolatedHostsFilter: nodes for these images alone, and these images for the nodes alone. *live*
+   * Nodes for these images alone, and these images for the nodes alone: IsolatedHostsFilter, which then counts whether filters names it or not. *live*
    */
   isolation?: {
     /**

@@ -30,18 +30,21 @@ export interface Question {
   project: Pick<ProjectBook, 'lacks' | 'own'>
 }
 
+/** By whose claims other machines are where they are. */
+type Claims = Pick<Trial, 'findClaim'>
+
 /**
  * @returns what it waits for before it can be judged
  * @throws TerminalError for what can never be placed
  */
 export async function resolveQuestion(
   preview: PlacementPreview,
-  trial: Trial,
+  claims: Claims,
   deps: InstanceDeps,
   run: InstanceRun,
 ): Promise<Found<Question>> {
   const machine = findMachine(preview, deps)
-  return machine.ok ? questionOf(machine.object, trial, deps, run) : machine
+  return machine.ok ? questionOf(machine.object, claims, deps, run) : machine
 }
 
 /**
@@ -50,7 +53,7 @@ export async function resolveQuestion(
  */
 export async function questionOf(
   instance: Instance,
-  trial: Trial,
+  claims: Claims,
   deps: InstanceDeps,
   run: InstanceRun,
 ): Promise<Found<Question>> {
@@ -66,7 +69,7 @@ export async function questionOf(
     const by = policyFor(size.extraSpecs, deps.caches)
     if (!by.ok) return by
     const parts = { admitted: admitted.object, ports, size }
-    const request = toRequest(instance, parts, false, { caches: deps.caches, scheduler: trial })
+    const request = toRequest(instance, parts, false, { caches: deps.caches, scheduler: claims })
     attempts.push({ request, policy: by.policy })
   }
   const needs = { ...quotaOf(instance, admitted.object.now.size), ...(missing > 0 ? { ports: missing } : {}) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a PlacementPreview promises: the answer that the scheduler would give, and nothing but the answer.
-import { beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type { PlacementPreview, SchedulerProfile, ServerGroup } from '../../../lib/api/types.ts'
 import { active, CAPACITY, machine, machineWorld, parts, setSize, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
@@ -95,6 +95,15 @@ describe('where a machine would go', () => {
     const usual = { networks: [{ networkRef: { name: 'lan' } }] }
     expect((await ask({ template: { ...TEMPLATE, ...usual } })).said).toContain('DpdkFilter 2')
   })
+})
+
+test('what cannot be answered yet costs no copy of the table', async () => {
+  const fork = jest.spyOn(w.deps.scheduler, 'fork')
+  for (const spec of [{ template: { ...TEMPLATE, flavorRef: { name: 'none' } } }, { drainNode: 'none' }])
+    expect((await ask(spec)).outcome).toMatchObject({ kind: 'wait' })
+  expect(fork).not.toHaveBeenCalled()
+  await ask()
+  expect(fork).toHaveBeenCalledTimes(1)
 })
 
 describe('an Instance that there is', () => {

@@ -45,15 +45,15 @@ export async function reconcilePlacementPreview(
 async function answer(preview: PlacementPreview, by: Means): Promise<Outcome | undefined> {
   const { spec, status = {} } = preview
   const { deps, run, pace } = by
-  const trial = deps.scheduler.fork()
+  // The table is copied for what can be answered alone: that takes the longest of all that does not wait.
   if (spec.drainNode === undefined) {
-    const question = await resolveQuestion(preview, trial, deps, run)
+    const question = await resolveQuestion(preview, deps.scheduler, deps, run)
     if (!question.ok) return question.outcome
-    Object.assign(status, await judgeAll(question.object, trial, spec, pace))
+    Object.assign(status, await judgeAll(question.object, deps.scheduler.fork(), spec, pace))
   } else {
     const node = findNode(spec.drainNode, deps)
     if (!node.ok) return node.outcome
-    Object.assign(status, await judgeDrain(node.object, trial, spec, by))
+    Object.assign(status, await judgeDrain(node.object, deps.scheduler.fork(), spec, by))
   }
   return undefined
 }

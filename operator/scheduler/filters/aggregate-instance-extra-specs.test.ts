@@ -9,6 +9,18 @@ test.each<[string, Record<string, string>[], Record<string, string>, string | un
   ['nothing is asked for', [], {}, undefined],
   ['what is asked for is there', [fast], fast, undefined],
   ['in a scope, too', [fast], { 'aggregate_instance_extra_specs:ssd': 'true' }, undefined],
+  [
+    'a key with colons of its own behind the scope',
+    [{ 'disk:kind': 'ssd' }],
+    { 'aggregate_instance_extra_specs:disk:kind': 'ssd' },
+    undefined,
+  ],
+  [
+    'such a key that no aggregate has',
+    [fast],
+    { 'aggregate_instance_extra_specs:disk:kind': 'ssd' },
+    'is in no HostAggregate with disk:kind in its metadata',
+  ],
   ['other scopes are none of its business', [], { 'hw:cpu_policy': 'dedicated', 'a:b:c': 'd' }, undefined],
   ['no aggregate', [], fast, 'is in no HostAggregate with ssd in its metadata'],
   ['another key', [{ hdd: 'true' }], fast, 'is in no HostAggregate with ssd in its metadata'],

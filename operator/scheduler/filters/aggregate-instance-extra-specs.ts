@@ -11,8 +11,10 @@ export const aggregateInstanceExtraSpecsFilter: ClassFilter = {
   by: 'class',
   refuse({ aggregates }, { flavor }) {
     for (const [spec, required] of Object.entries(flavor?.extraSpecs ?? {})) {
-      const key = spec.startsWith(SCOPE) ? spec.slice(SCOPE.length) : spec
-      if (key.includes(':')) continue
+      const isScoped = spec.startsWith(SCOPE)
+      // Of another scope. Behind this one the key may have colons of its own.
+      if (!isScoped && spec.includes(':')) continue
+      const key = isScoped ? spec.slice(SCOPE.length) : spec
       const values = metadataOf(aggregates).get(key)
       if (!values) return `is in no HostAggregate with ${key} in its metadata`
       if (![...values].some((value) => matchesExtraSpec(value, required)))

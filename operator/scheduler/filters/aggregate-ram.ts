@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RoomFilter } from './filter.ts'
-import { whyShort } from './room.ts'
+import { whyShort, whyTooLarge } from './room.ts'
 
 /** As RamFilter, by ram_allocation_ratio of the node's aggregates. */
 export const aggregateRamFilter: RoomFilter = {
@@ -8,10 +8,13 @@ export const aggregateRamFilter: RoomFilter = {
   by: 'room',
   column: 'aggregateNextMemoryMiB',
   wanted: ({ amounts }) => amounts.memoryMiB,
-  refuse: (node, { amounts }) =>
-    whyShort({
-      ...{ free: node.aggregateRoom.memoryMiB - node.usedMemoryMiB, all: node.aggregateRoom.memoryMiB },
-      ...{ what: 'MiB of memory', wanted: amounts.memoryMiB + node.perMachineMiB, note: " with QEMU's own" },
-      kept: node.reserved?.memoryMiB,
-    }),
+  refuse(node, { amounts }) {
+    const wanted = amounts.memoryMiB + node.perMachineMiB
+    const asked = { what: 'MiB of memory', wanted, note: " with QEMU's own" }
+    const free = node.aggregateRoom.memoryMiB - node.usedMemoryMiB
+    return (
+      whyShort({ ...asked, free, all: node.aggregateRoom.memoryMiB, kept: node.reserved?.memoryMiB }) ??
+      whyTooLarge({ there: node.capacity.memoryMiB, ...asked })
+    )
+  },
 }

@@ -2,8 +2,9 @@
 import type { NodeRow } from '../nodes/node-facts.ts'
 import type { RowFilter } from './filter.ts'
 
-/** As text; the schema bounds its length. */
+/** The schema bounds its length. It is a user's, and asked of every node: what it may cost the others is bounded here. */
 const MOST_DEEP = 16
+const MOST_OPERATORS = 32
 /** Of queries that are kept compiled. */
 const MOST_KEPT = 64
 
@@ -20,6 +21,8 @@ export const jsonFilter: RowFilter = {
     const holds = compiled(hints.query)(node)
     if (holds === INVALID)
       return 'cannot be asked: spec.schedulerHints.query is no query in JSON, such as [">=", "$free_ram_mb", 1024]'
+    if (holds === TOO_LONG)
+      return `cannot be asked: spec.schedulerHints.query has more than ${MOST_OPERATORS} operators, or more than ${MOST_DEEP} one in the other`
     return (Array.isArray(holds) ? holds.some(isTrue) : isTrue(holds))
       ? undefined
       : 'is not as spec.schedulerHints.query asks'
@@ -27,17 +30,19 @@ export const jsonFilter: RowFilter = {
 }
 
 const INVALID = Symbol('no query')
-type Value = string | number | boolean | null | Value[] | typeof INVALID
+const TOO_LONG = Symbol('too long')
+type Value = string | number | boolean | null | Value[] | typeof INVALID | typeof TOO_LONG
 type Query = (node: NodeRow) => Value
 
 const invalid: Query = () => INVALID
+const tooLong: Query = () => TOO_LONG
 
 let last: { text: string; query: Query } | undefined
 const kept = new Map<string, Query>()
 /** The same query is asked of every node, and again when its machine waits. */
 function compiled(text: string): Query {
   if (last?.text === text) return last.query
-  const query = kept.get(text) ?? compile(parse(text), 0)
+  const query = kept.get(text) ?? compile(parse(text), { depth: 0, left: { operators: MOST_OPERATORS } })
   kept.delete(text)
   kept.set(text, query)
   for (const oldest of kept.keys()) {
@@ -57,44 +62,82 @@ function parse(text: string): unknown {
   }
 }
 
+interface Bounds {
+  depth: number
+  /** Shared by the whole query. */
+  left: { operators: number }
+}
+
 /** Once for all nodes. One that is no query is so for each of them, whatever stands beside it. */
-function compile(query: unknown, depth: number): Query {
-  if (!Array.isArray(query) || depth > MOST_DEEP) return invalid
+function compile(query: unknown, { depth, left }: Bounds): Query {
+  if (!Array.isArray(query)) return invalid
+  if (depth > MOST_DEEP || left.operators-- === 0) return tooLong
   const [command, ...rest] = query as unknown[]
   // An empty one asks for nothing.
   if (command === undefined) return () => true
   const operator = typeof command === 'string' ? OPERATORS.get(command) : undefined
   if (!operator) return invalid
-  const operands: Query[] = rest.map((one) => (Array.isArray(one) ? compile(one, depth + 1) : valueOf(one)))
-  if (operands.includes(invalid)) return invalid
+  const operands: Query[] = rest.map((one) =>
+    Array.isArray(one) ? compile(one, { depth: depth + 1, left }) : valueOf(one),
+  )
+  const broken = operands.find((operand) => operand === invalid || operand === tooLong)
+  return broken ?? bind(command as string, operator, operands)
+}
+
+/** What the node does not say is left out, as in Nova. Most queries are of these few shapes, which make no list for each node. */
+function bind(command: string, operator: Operator, operands: readonly Query[]): Query {
+  const [a, b] = operands
+  if (command === 'or') return (node) => operands.some((operand) => isTrue(operand(node)))
+  if (command === 'and')
+    return (node) =>
+      operands.every((operand) => {
+        const value = operand(node)
+        return value === null || isTrue(value)
+      })
+  const compare = COMPARISONS.get(command)
+  if (compare && a && b && operands.length === 2)
+    return (node) => {
+      const left: Value = a(node)
+      const right: Value = b(node)
+      return left !== null && right !== null && compare(left, right)
+    }
   return (node) => {
     const values: Value[] = []
     for (const operand of operands) {
       const value = operand(node)
-      // What the node does not say is left out, as in Nova.
       if (value !== null) values.push(value)
     }
     return operator(values)
   }
 }
 
+type Compare = (a: Value, b: Value) => boolean
+type Operator = (operands: readonly Value[]) => Value
+
 const all =
-  (compare: (a: Value, b: Value) => boolean) =>
-  (operands: readonly Value[]): Value => {
+  (compare: Compare): Operator =>
+  (operands) => {
     const [first] = operands
     if (first === undefined || operands.length < 2) return false
     for (let i = 1; i < operands.length; i++) if (!compare(first, operands[i] as Value)) return false
     return true
   }
-const inOrder = (compare: (a: number | string, b: number | string) => boolean) =>
-  all((a, b) => (typeof a === 'number' || typeof a === 'string') && typeof a === typeof b && compare(a, b as typeof a))
+const inOrder =
+  (compare: (a: number | string, b: number | string) => boolean): Compare =>
+  (a, b) =>
+    (typeof a === 'number' || typeof a === 'string') && typeof a === typeof b && compare(a, b as typeof a)
 
-const OPERATORS = new Map<string, (operands: readonly Value[]) => Value>([
-  ['=', all((a, b) => a === b)],
+/** The first with each of the others. */
+const COMPARISONS = new Map<string, Compare>([
+  ['=', (a, b) => a === b],
   ['<', inOrder((a, b) => a < b)],
   ['>', inOrder((a, b) => a > b)],
   ['<=', inOrder((a, b) => a <= b)],
   ['>=', inOrder((a, b) => a >= b)],
+])
+
+const OPERATORS = new Map<string, Operator>([
+  ...[...COMPARISONS].map(([name, compare]) => [name, all(compare)] as const),
   ['in', (operands) => operands.length > 0 && operands.indexOf(operands[0] as Value, 1) > 0],
   ['not', (operands) => operands.map((operand) => !isTrue(operand))],
   ['or', (operands) => operands.some(isTrue)],
@@ -126,7 +169,8 @@ const VARIABLES = new Map<string, (node: NodeRow) => string | number | undefined
   ['free_ram_mb', ({ memoryMiB, usedMemoryMiB }) => memoryMiB - usedMemoryMiB],
   ['total_usable_disk_gb', ({ diskGiB }) => diskGiB],
   ['free_disk_mb', ({ diskGiB, usedDiskGiB }) => (diskGiB - usedDiskGiB) * 1024],
-  ['vcpus_total', ({ vcpus }) => vcpus],
+  // What there is, as in Nova: not what is handed out of it.
+  ['vcpus_total', ({ capacity }) => capacity.vcpus],
   ['vcpus_used', ({ usedVcpus }) => usedVcpus],
   ['num_instances', ({ instances }) => instances],
   ['num_io_ops', ({ ioOps }) => ioOps],

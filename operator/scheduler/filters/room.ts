@@ -10,6 +10,16 @@ interface Room {
   kept: number | undefined
 }
 
+/** Where more is handed out than there is: no machine alone gets more than that, as in Nova. */
+export function whyTooLarge({
+  there,
+  what,
+  wanted,
+  note = '',
+}: Pick<Room, 'what' | 'wanted' | 'note'> & { there: number }) {
+  return wanted <= there ? undefined : `has ${Math.floor(there)} ${what} in all, ${wanted} wanted${note}`
+}
+
 /** What lacks, and by how much; undefined: there is enough. */
 export function whyShort({ free, all, what, wanted, note = '', kept = 0 }: Room): string | undefined {
   if (wanted <= free) return undefined

@@ -66,6 +66,8 @@ export interface NodeRow extends SharedFacts {
   readonly vcpuRatio: number
   readonly reserved: Reserved | undefined
   readonly perMachineMiB: number
+  /** What there is for machines. */
+  readonly capacity: Amounts
   /** What may be handed out: real amounts times the allocation ratio. */
   readonly vcpus: number
   readonly memoryMiB: number

@@ -19,7 +19,7 @@ export interface Columns {
   nextMemoryMiB: Float64Array
   memoryMiB: Float64Array
   diskGiB: Float64Array
-  /** The same by the allocation ratios of its aggregates, where they have any. */
+  /** The same by the allocation ratios of its aggregates, where they have any; of memory and disk never more than there is. */
   aggregateVcpus: Float64Array
   aggregateNextMemoryMiB: Float64Array
   aggregateDiskGiB: Float64Array
@@ -269,8 +269,9 @@ export class NodeTable {
     columns.nextMemoryMiB[at] = memoryMiB * this.#ratios.memoryMiB - usedMemoryMiB - perMachineMiB
     columns.diskGiB[at] = diskGiB * this.#ratios.diskGiB - row.diskGiB
     columns.aggregateVcpus[at] = vcpus * ratios.vcpus - row.vcpus
-    columns.aggregateNextMemoryMiB[at] = memoryMiB * ratios.memoryMiB - usedMemoryMiB - perMachineMiB
-    columns.aggregateDiskGiB[at] = diskGiB * ratios.diskGiB - row.diskGiB
+    columns.aggregateNextMemoryMiB[at] =
+      Math.min(memoryMiB, memoryMiB * ratios.memoryMiB - usedMemoryMiB) - perMachineMiB
+    columns.aggregateDiskGiB[at] = Math.min(diskGiB, diskGiB * ratios.diskGiB - row.diskGiB)
   }
 
   #ensureRow(name: string): number {
@@ -401,6 +402,9 @@ class RowView implements NodeRow {
   }
   get perMachineMiB(): number {
     return this.#facts.perMachineMiB ?? 0
+  }
+  get capacity(): Amounts {
+    return this.#facts.capacity
   }
   get vcpus(): number {
     return this.#facts.capacity.vcpus * this.#ratios.vcpus
