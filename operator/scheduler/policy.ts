@@ -37,3 +37,6 @@ function withMissing<T extends { name: string }>(named: readonly T[], always: re
 }
 
 export const DEFAULT_POLICY: Policy = policyOf(DEFAULT_FILTERS, DEFAULT_WEIGHERS)
+
+/** Of what Ports of a placed machine take: nothing that a profile has a say in. */
+export const PORTS_POLICY: Policy = policyOf([], [])

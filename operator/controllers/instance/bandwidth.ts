@@ -5,10 +5,10 @@ import type { Instance, Port, QoSPolicy } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import { toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import { addBandwidth, type Bandwidth, type Kbps } from '../../scheduler/nodes/bandwidth.ts'
+import { PORTS_POLICY } from '../../scheduler/policy.ts'
 import type { Caches } from '../../kind/row.ts'
 import { claimOf } from '../common/machine-claims.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
-import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { resolvePortPolicy } from '../port/qos-policy.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
@@ -72,9 +72,7 @@ export function followBandwidth(
   const { vcpus, memoryMiB, diskGiB, pciDevices } = has.amounts
   const amounts = { vcpus, memoryMiB, diskGiB, ...toPortAmounts(wanted, pciDevices) }
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
-  const by = policyFor(status.flavor?.extraSpecs ?? {}, deps.caches)
-  const policy = by.ok ? by.policy : undefined
-  const why = deps.scheduler.resize(node, { uid: instance.metadata.uid, amounts, ...ask }, policy)
+  const why = deps.scheduler.resize(node, { uid: instance.metadata.uid, amounts, ...ask }, PORTS_POLICY)
   if (why === undefined) recordBandwidth(instance, wanted)
   else deps.waitingRoom.enter(run.key)
   say(instance, why, run)

@@ -2,15 +2,13 @@
 // The virtual functions that a machine claims of its node: one for each Port of vnicType direct or macvtap that it has or has not let go of.
 import { isDeepStrictEqual } from 'node:util'
 import type { Instance, Port } from '../../../lib/api/types.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
 import { addPciDevices, type PciClaims } from '../../scheduler/nodes/pci-devices.ts'
 import { toPortAmounts } from '../../scheduler/nodes/amounts.ts'
-import type { Policy } from '../../scheduler/policy.ts'
+import { PORTS_POLICY } from '../../scheduler/policy.ts'
 import type { Claim } from '../../scheduler/scheduler.ts'
 import type { Caches } from '../../kind/row.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 import { claimOf } from '../common/machine-claims.ts'
-import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { functionKindOf } from '../port/off-switch.ts'
 import type { InstanceDeps } from './deps.ts'
@@ -41,22 +39,18 @@ export function recordPciDevices(instance: Instance, pciDevices: PciClaims | und
 
 /**
  * Claims one more for a Port that is added to a placed machine; it is stored with the record of its interfaces, or dropped by the next run.
- * @returns why its node has none; the machine is then woken when one is free
+ * @returns why its node has none
  */
 export function claimFunction(
   instance: Instance,
   port: Port,
-  deps: Pick<InstanceDeps, 'caches' | 'scheduler' | 'waitingRoom'>,
+  deps: Pick<InstanceDeps, 'caches' | 'scheduler'>,
 ): string | undefined {
   const more = wantedPciDevices([port], deps.caches)
   const { uid } = instance.metadata
   const has = deps.scheduler.findClaim(uid)?.find(({ node }) => node === instance.status?.node)
   if (!more || !has) return undefined
-  const by = policyFor(instance.status?.flavor?.extraSpecs ?? {}, deps.caches)
-  if (!by.ok) return by.outcome.message
-  const why = claimDevices(uid, has, addPciDevices(has.amounts.pciDevices, more), deps.scheduler, by.policy)
-  if (why !== undefined) deps.waitingRoom.enter(keyOfObject(instance))
-  return why
+  return claimDevices(uid, has, addPciDevices(has.amounts.pciDevices, more), deps.scheduler)
 }
 
 /** Records what was claimed for Ports that were added, and gives back what its guest has let go of. */
@@ -68,9 +62,7 @@ export function followPciDevices(instance: Instance, ports: readonly Port[], dep
   )
   const wanted = wantedPciDevices([...ports, ...leaving], caches)
   if (!has || isDeepStrictEqual(wanted, has.amounts.pciDevices)) return
-  // What is given back needs no profile.
-  const by = policyFor(instance.status?.flavor?.extraSpecs ?? {}, caches)
-  const why = claimDevices(instance.metadata.uid, has, wanted, scheduler, by.ok ? by.policy : undefined)
+  const why = claimDevices(instance.metadata.uid, has, wanted, scheduler)
   if (why === undefined) recordPciDevices(instance, wanted)
 }
 
@@ -79,9 +71,8 @@ function claimDevices(
   { node, amounts: { vcpus, memoryMiB, diskGiB, bandwidth } }: Claim[number],
   wanted: PciClaims | undefined,
   scheduler: InstanceDeps['scheduler'],
-  policy: Policy | undefined,
 ): string | undefined {
   const amounts = { vcpus, memoryMiB, diskGiB, ...toPortAmounts(bandwidth, wanted) }
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
-  return scheduler.resize(node, { uid, amounts, ...ask }, policy)
+  return scheduler.resize(node, { uid, amounts, ...ask }, PORTS_POLICY)
 }

@@ -15,7 +15,7 @@ export function whyNotHere(
   port: Port,
   deps: Pick<InstanceDeps, 'caches' | 'scheduler' | 'waitingRoom'>,
 ): Extract<Found<never>, { ok: false }> | undefined {
-  const { caches, scheduler } = deps
+  const { caches, scheduler, waitingRoom } = deps
   const { node } = instance.status ?? {}
   if (node === undefined) return undefined
   const network = caches.networks.findByKey(networkKeyOf(port))
@@ -26,6 +26,8 @@ export function whyNotHere(
   }
   const why = scheduler.whyNoInterface(node, ask) ?? claimFunction(instance, port, deps)
   if (why === undefined) return undefined
+  // Woken when the node has one, or is another: what it says of itself is looked at by its own controller first.
+  waitingRoom.enter(keyOfObject(instance))
   const message = `Port ${keyOfObject(port)} of spec.networks[${index}] cannot be plugged in: node ${node} of the machine ${why}. Take the entry out, or make a new Instance with it`
   return missing('InterfaceNotHere', message)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
-import type { Instance } from '../../../lib/api/types.ts'
+import type { Instance, SchedulerProfile } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import type { ObservedFacts } from '../../../lib/contract/documents.ts'
 import { guestOverheadMiB } from '../../../lib/node-room.ts'
@@ -16,7 +16,7 @@ import {
   setSize,
   step,
 } from '../../testing/machine-world.ts'
-import type { MemoryWorld } from '../../testing/memory-deps.ts'
+import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 
 const SMALL = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
 const BIG = { vcpus: 2, memoryMiB: 512, rootDiskGiB: 3 }
@@ -50,6 +50,9 @@ const said = async (w: MemoryWorld, i: Instance) => {
   const { vcpus, memoryMiB, rootDiskGiB } = document.spec
   return { vcpus, memoryMiB, rootDiskGiB }
 }
+/** What it has, which nothing has stored here. */
+const TAKEN = { instances: 1, cores: 1, ram: 256 }
+const reserved = (w: MemoryWorld) => Object.fromEntries(w.deps.quotas.project('ns').reserved)
 const pending = (i: Instance) => findCondition(i.status?.conditions, 'ResizePending')
 const used = (w: MemoryWorld, i: Instance) => w.deps.scheduler.nodes.find(i.status?.node ?? '')!
 
@@ -174,6 +177,40 @@ describe('what cannot be had is said, and harms nothing', () => {
     await settle(w, i)
     expect(pending(i)?.reason).toBe('AtNextStart')
     expect(w.deps.waitingRoom.size).toBe(0)
+  })
+
+  test.each([
+    ['that is broken', 'ProfileStalled', { customFilters: [{ name: 'Own', expression: 'node.name ==' }] }],
+    ['that there is not', 'SchedulerProfileNotFound', undefined],
+  ])('a profile %s waits for that, and keeps nothing of the Quota meanwhile', async (_, reason, broken) => {
+    const w = machineWorld()
+    const own = (spec: SchedulerProfile['spec']) =>
+      w.put('schedulerProfiles', stored<SchedulerProfile>('own', spec, { namespace: '' }))
+    const i = await running(w)
+    w.put('flavors', parts.flavor('big', { ...BIG, extraSpecs: { 'nephele:scheduler_profile': 'own' } }))
+    if (broken) own(broken)
+    ask(i, 'big')
+    await settle(w, i)
+    expect(pending(i)?.reason).toBe(reason)
+    expect([w.deps.waitingRoom.size, reserved(w)]).toEqual([1, TAKEN])
+    own({})
+    await settle(w, i)
+    expect(pending(i)?.reason).toBe('AtNextStart')
+    expect(w.deps.waitingRoom.size).toBe(0)
+  })
+
+  test('what was promised for a wish that is given up for another one is others’', async () => {
+    const w = machineWorld()
+    w.put('flavors', parts.flavor('large', { memoryMiB: 9000 }))
+    const i = await running(w)
+    ask(i, 'big')
+    expect(await step(w, i)).toEqual({ kind: 'saved' })
+    expect(reserved(w)).toEqual({ ...TAKEN, cores: 2, ram: 512 })
+    for (const name of ['large', 'none']) {
+      ask(i, name)
+      await settle(w, i)
+      expect([pending(i)?.status, reserved(w)]).toEqual(['True', TAKEN])
+    }
   })
 
   test('exactly what is free fits', async () => {

@@ -3,11 +3,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
+import { sameJson } from '../../../lib/loop/same-json.ts'
 import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/nodes/amounts.ts'
 import { portAmountsOf } from '../common/machine-claims.ts'
 import { numaPlacementOf, onCellsBy } from '../common/numa-topology.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
+import { QUOTA_EXCEEDED } from '../../quota/quota-use.ts'
 import { askForSize, keepSize } from './quota.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import {
@@ -21,6 +23,8 @@ import {
 } from './flavor.ts'
 
 export const RESIZE_PENDING = 'ResizePending'
+/** It goes on when nodes or profiles change. */
+const WAITS_FOR_NODES: ReadonlySet<string> = new Set(['NoRoom', 'ProfileStalled', 'SchedulerProfileNotFound'])
 
 /**
  * Another spec.flavorRef resizes the machine at its next start, whoever starts it: its node is told the new size while the machine still
@@ -34,13 +38,15 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
   if (status.flavor && status.flavor.name === undefined && admitted.wish === undefined)
     status.flavor = toStatusFlavor(admitted.now)
   const { wish } = admitted
-  if (wish === undefined && status.flavor) keepSize(instance, deps)
   const refused = wish === undefined ? undefined : wish.ok ? claim(instance, wish, admitted, deps) : wish
   const before = status.nextFlavor
   // Writing the status without nextFlavor gives up its claim.
   if (refused) delete status.nextFlavor
   else if (wish?.ok === true) takeClaim(instance, wish)
-  if (refused?.reason === 'NoRoom') deps.waitingRoom.enter(run.key)
+  // What was promised for a wish that is none any more, or cannot be had, is others'. One that waits for its Quota keeps its turn.
+  const isGivenUp = wish === undefined || (refused !== undefined && refused.reason !== QUOTA_EXCEEDED)
+  if (isGivenUp && status.flavor) keepSize(instance, deps)
+  if (refused && WAITS_FOR_NODES.has(refused.reason)) deps.waitingRoom.enter(run.key)
   else deps.waitingRoom.leave(run.key)
   say(instance, refused, run)
   return before !== status.nextFlavor
@@ -72,7 +78,6 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
   if (!by.ok) return by.outcome
   const why = deps.scheduler.resize(node, request, by.policy)
   if (why === undefined) return undefined
-  keepSize(instance, deps)
   const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
   return { reason: 'NoRoom', message }
 }
@@ -93,7 +98,7 @@ function isSame(has: StatusFlavor | undefined, { size, flavorRequiresKvm, extraS
     has !== undefined &&
     isSameSize(sizeWithDefaults(has), size) &&
     (has.requireKVM ?? false) === flavorRequiresKvm &&
-    isDeepStrictEqual(has.extraSpecs ?? {}, extraSpecs)
+    sameJson(has.extraSpecs ?? {}, extraSpecs)
   )
 }
 

@@ -123,6 +123,25 @@ const PROFILE_ROWS: WaitRow[] = [
       else c.set('schedulerProfiles', 'default', { customFilters: [] })
     },
   })),
+  ...[undefined, BROKEN].map((spec): WaitRow => ({
+    ...{
+      reason: spec ? 'ProfileStalled' : 'SchedulerProfileNotFound',
+      of: 'ResizePending',
+      where: vm,
+      next: 'AtNextStart',
+    },
+    waits: async (c) => {
+      c.make('flavors', 'own', { extraSpecs: { 'nephele:scheduler_profile': 'own' } })
+      if (spec) c.make('schedulerProfiles', 'own', spec)
+      c.vm('vm')
+      await c.operator.rest()
+      c.set('instances', 'vm', { flavorRef: { name: 'own' } })
+    },
+    ends: (c) => {
+      if (spec) c.set('schedulerProfiles', 'own', { customFilters: [] })
+      else c.make('schedulerProfiles', 'own')
+    },
+  })),
   {
     ...{ reason: 'NoValidHost', where: vm, by: 'its profile refuses no more' },
     waits: (c) => {
