@@ -37,8 +37,6 @@ export interface Demand {
   diskBytes: number
   /** Its place on the node's NUMA cells. */
   numa?: NumaTopology | undefined
-  /** For messages. */
-  name?: string
 }
 
 /** The highest CPU overcommit that any scheduler profile may allow. */
@@ -76,8 +74,8 @@ function ordinaryMiB({ memoryMiB, numa }: Demand): number {
   return numa?.pageSizeKiB === undefined ? memoryMiB : 0
 }
 
-function onCells({ uid, name = uid, numa }: Demand) {
-  return { uid, name, numa }
+function onCells({ uid, numa }: Demand) {
+  return { uid, numa }
 }
 
 function sum(machines: readonly Demand[], of: (machine: Demand) => number): number {
@@ -106,8 +104,7 @@ export async function checkCapacity(
 function demandOf(document: InstanceDocument, state: NodeState): Demand {
   const { vcpus, memoryMiB, ephemeralGiB, swapMiB, numa }: InstanceSpec = document.spec
   const diskBytes = rootBytes(document, state) + ephemeralGiB * GIB + swapMiB * MIB
-  const name = `${document.namespace ?? ''}/${document.name}`
-  return { uid: document.uid, name, vcpus, memoryMiB, diskBytes, numa }
+  return { uid: document.uid, vcpus, memoryMiB, diskBytes, numa }
 }
 
 export interface NodeSays {

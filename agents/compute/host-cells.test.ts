@@ -15,7 +15,7 @@ const on = (cell: Partial<Placed> = {}, pageSizeKiB?: number): NumaTopology => (
   cells: [{ hostCell: 0, vcpus: [0, 1], memoryMiB: 200, ...cell }],
   ...(pageSizeKiB === undefined ? {} : { pageSizeKiB }),
 })
-const OTHER = { uid: 'o', name: 'team-b/other', numa: on({ cpus: [2], idleCpus: [6], vcpus: [0] }) }
+const OTHER = { uid: 'o', numa: on({ cpus: [2], idleCpus: [6], vcpus: [0] }) }
 
 test.each<[string, NumaTopology | undefined, string | undefined, Partial<HostCell>?]>([
   ['a machine on no cell', undefined, undefined],
@@ -24,9 +24,9 @@ test.each<[string, NumaTopology | undefined, string | undefined, Partial<HostCel
   ['a cell that there is not', on({ hostCell: 1 }), 'no NUMA cell 1'],
   ['CPUs that are for all', on({ cpus: [0, 3] }), 'CPUs 0 of cell 0 are not for machines of their own'],
   ['CPUs that are not there', on({ cpus: [3, 9] }), 'CPUs 9 of cell 0'],
-  ['CPUs that another has', on({ cpus: [2, 3] }), 'in part those of machine team-b/other'],
-  ['the idle thread of another', on({ cpus: [6, 3] }), 'in part those of machine team-b/other'],
-  ['idle threads that another has', on({ cpus: [3, 7], idleCpus: [6] }), 'in part those of machine team-b/other'],
+  ['CPUs that another has', on({ cpus: [2, 3] }), "in part another machine's"],
+  ['the idle thread of another', on({ cpus: [6, 3] }), "in part another machine's"],
+  ['idle threads that another has', on({ cpus: [3, 7], idleCpus: [6] }), "in part another machine's"],
   ['too few CPUs', on({ cpus: [3] }), '1 CPUs for 2 vCPUs'],
   ['no shared CPUs', on(), 'cell 0 has no CPUs that machines share', { sharedCpus: [] }],
   ['all of the memory', on({ memoryMiB: 1000 }), undefined],
@@ -35,16 +35,16 @@ test.each<[string, NumaTopology | undefined, string | undefined, Partial<HostCel
   ['more hugepages than are free', on({ memoryMiB: 202 }, 2048), '101 hugepages of 2048 KiB are more than the 100'],
   ['hugepages of another size', on({ memoryMiB: 1024 }, 1048576), '1 hugepages of 1048576 KiB are more than the 0'],
 ])('%s', (_, numa, said, cell = {}) => {
-  const why = findCellShortage({ uid: 'u', name: 'vm', numa }, [OTHER], [{ ...CELL, ...cell }])
+  const why = findCellShortage({ uid: 'u', numa }, [OTHER], [{ ...CELL, ...cell }])
   if (said === undefined) expect(why).toBeUndefined()
   else expect(why).toContain(said)
 })
 
 describe('what others were promised is theirs, whether they have it yet or not', () => {
   const others = (numa: NumaTopology, ...more: NumaTopology[]) =>
-    [numa, ...more].map((one, i) => ({ uid: `o${i}`, name: `team-b/o${i}`, numa: one }))
+    [numa, ...more].map((one, i) => ({ uid: `o${i}`, numa: one }))
   const why = (want: NumaTopology, ...all: [NumaTopology, ...NumaTopology[]]) =>
-    findCellShortage({ uid: 'u', name: 'vm', numa: want }, others(...all), [CELL, { ...CELL, id: 1 }])
+    findCellShortage({ uid: 'u', numa: want }, others(...all), [CELL, { ...CELL, id: 1 }])
   test('hugepages: of two that come at once, one is refused before the other runs', () => {
     expect(why(on({ memoryMiB: 100 }, 2048), on({ memoryMiB: 140 }, 2048))).toBeUndefined()
     expect(why(on({ memoryMiB: 102 }, 2048), on({ memoryMiB: 140 }, 2048))).toContain(

@@ -53,13 +53,13 @@ function toHostCell(
 
 export interface OnCells {
   uid: string
-  name: string
   numa: NumaTopology | undefined
 }
 
 /**
  * Why the machine cannot be put on the cells that the scheduler chose; undefined: it can. The last guard against two leaders, a host that has
- * changed, and hugepages that others took. What other machines were promised counts, too, whether they run or not: they take it when they start. Pure.
+ * changed, and hugepages that others took. What other machines were promised counts, too, whether they run or not: they take it when they start. What is said
+ * reaches the machine's owner, and names nobody else's. Pure.
  */
 export function findCellShortage(
   want: OnCells,
@@ -74,8 +74,8 @@ export function findCellShortage(
     const foreign = own.filter((cpu) => !cell.dedicatedCpus.includes(cpu))
     if (foreign.length > 0)
       return `CPUs ${formatCpuList(foreign)} of cell ${hostCell} are not for machines of their own (spec.dedicatedCPUs of its ComputeNode)`
-    const taken = others.find(({ numa }) => cpusOf(numa).some((cpu) => own.includes(cpu)))
-    if (taken) return `CPUs ${formatCpuList(own)} of cell ${hostCell} are in part those of machine ${taken.name}`
+    if (others.some(({ numa }) => cpusOf(numa).some((cpu) => own.includes(cpu))))
+      return `CPUs ${formatCpuList(own)} of cell ${hostCell} are in part another machine's`
     if (cpus && cpus.length !== vcpus.length) return `${cpus.length} CPUs for ${vcpus.length} vCPUs of cell ${hostCell}`
     if (!cpus && cell.sharedCpus.length === 0) return `cell ${hostCell} has no CPUs that machines share`
     const lacks = whyNoMemory(cell, memoryMiB, pageSizeKiB, others)

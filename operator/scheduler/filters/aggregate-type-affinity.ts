@@ -9,6 +9,7 @@ export const aggregateTypeAffinityFilter: ClassFilter = {
   refuse({ aggregates }, { flavor }) {
     const names = metadataOf(aggregates).get('instance_type')
     if (!names || !flavor || names.has(flavor.name)) return undefined
-    return `is for Flavors ${[...names].join(', ')}, by instance_type of its HostAggregates`
+    // Their names may be other projects'.
+    return 'is for other Flavors, by instance_type of its HostAggregates'
   },
 }

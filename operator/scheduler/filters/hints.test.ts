@@ -37,36 +37,16 @@ test.each<[Filter, Hints | undefined, string[], string | undefined]>([
   [requestedNodeFilter, { node: 'gone' }, [], 'a is not gone of spec.schedulerHints.node'],
   [requestedNodeFilter, {}, ['a', 'b', 'c', 'd', 'e'], undefined],
   [simpleCidrAffinityFilter, {}, ['a', 'b', 'c', 'd', 'e'], undefined],
-  [
-    simpleCidrAffinityFilter,
-    { buildNearHostIP: '10.0.0.7' },
-    ['a', 'b'],
-    'c has address 10.0.1.1, which is not in 10.0.0.7/24',
-  ],
+  [simpleCidrAffinityFilter, { buildNearHostIP: '10.0.0.7' }, ['a', 'b'], 'c has no address in 10.0.0.7/24'],
   [
     simpleCidrAffinityFilter,
     { buildNearHostIP: '10.0.0.7', prefix: 16 },
     ['a', 'b', 'c'],
-    'd has address fd00::1, which is not in 10.0.0.7/16',
+    'd has no address in 10.0.0.7/16',
   ],
-  [
-    simpleCidrAffinityFilter,
-    { buildNearHostIP: '10.0.0.7', prefix: 25 },
-    ['a'],
-    'b has address 10.0.0.200, which is not in 10.0.0.7/25',
-  ],
-  [
-    simpleCidrAffinityFilter,
-    { buildNearHostIP: '10.0.0.7', prefix: 33 },
-    [],
-    'a has address 10.0.0.1, which is not in 10.0.0.7/33',
-  ],
-  [
-    simpleCidrAffinityFilter,
-    { buildNearHostIP: 'fd00::9', prefix: 64 },
-    ['d'],
-    'a has address 10.0.0.1, which is not in fd00::9/64',
-  ],
+  [simpleCidrAffinityFilter, { buildNearHostIP: '10.0.0.7', prefix: 25 }, ['a'], 'b has no address in 10.0.0.7/25'],
+  [simpleCidrAffinityFilter, { buildNearHostIP: '10.0.0.7', prefix: 33 }, [], 'a has no address in 10.0.0.7/33'],
+  [simpleCidrAffinityFilter, { buildNearHostIP: 'fd00::9', prefix: 64 }, ['d'], 'a has no address in fd00::9/64'],
 ])('$name %j', (filter, hints, left, example) => {
   const scheduler = new Scheduler()
   for (const [name, address] of Object.entries(ADDRESSES)) scheduler.putNode(nodeFacts({ name, address }))

@@ -13,7 +13,8 @@ export const simpleCidrAffinityFilter: RowFilter = {
     const { buildNearHostIP, prefix = DEFAULT_PREFIX } = hints ?? {}
     if (buildNearHostIP === undefined) return undefined
     if (address !== undefined && isInRange(address, buildNearHostIP, prefix)) return undefined
-    return `has address ${address ?? '(none)'}, which is not in ${buildNearHostIP}/${prefix}`
+    // Which it has is for those who run the cloud.
+    return `has no address in ${buildNearHostIP}/${prefix}`
   },
 }
 

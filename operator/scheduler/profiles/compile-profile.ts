@@ -88,11 +88,15 @@ interface Own {
   expression: string
 }
 
+/** An expression that tells projects apart may name them, and what is said reaches all of them. */
+const NAMES_OTHERS = /\bnamespace\b|\bimage\s*\.\s*name\b/
+
 /** What fails for a node, such as a key that is not there, refuses that node. */
 function toFilter({ name, expression }: Own, { evaluate, isOfClass }: Expression): Filter {
+  const refusal = `is refused by ${NAMES_OTHERS.test(expression) ? 'its expression' : expression}`
   const judge = (variables: Variables) => {
     try {
-      return evaluate(variables) === true ? undefined : `is refused by ${expression}`
+      return evaluate(variables) === true ? undefined : refusal
     } catch (error) {
       return `cannot be judged by its expression: ${firstLineOf(error)}`
     }

@@ -202,6 +202,17 @@ describe('expressions', () => {
       ])
   })
 
+  test.each(['instance.namespace in ["bank-a", "bank-b"]', 'image . name == "bank-a/secret"'])(
+    '%s may name other projects, and is not said to all',
+    (expression) => {
+      const choice = cloud(facts).place(placementRequest(), compile(custom(expression)))
+      expect(choice).toMatchObject({
+        ok: false,
+        explanation: { filters: [{ example: 'n1 is refused by its expression' }] },
+      })
+    },
+  )
+
   test.each([
     ['a key that the node does not have', 'aggregate.metadata["gpu"].size() > 0', 'No such key: gpu'],
     ['a result that is no answer', 'dyn(node.name)', 'is refused by dyn(node.name)'],
