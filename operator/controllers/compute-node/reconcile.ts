@@ -22,6 +22,7 @@ import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
+import { whyOverdrawn } from './overdrawn.ts'
 import { showResolver } from './resolver.ts'
 import { listOrphans, showUnlisted } from './strays.ts'
 import { toNodeFacts } from './scheduling.ts'
@@ -101,10 +102,13 @@ export async function reconcileComputeNode(
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved
   const { outcome } = verdict
+  const checkMs = settings.certificateCheckMs ?? CHECK_MS
   const excess = deps.bus.conduct.find(name)
   if (excess) return waitFor(TOO_MUCH_WRITTEN, tooMuch(excess), excess.remainingMs)
   if (claims) return claims
-  return outcome.kind === 'done' ? { ...outcome, retryAfterMs: settings.certificateCheckMs ?? CHECK_MS } : outcome
+  if (outcome.kind !== 'done') return outcome
+  const row = deps.scheduler.nodes.find(name)
+  return (row && whyOverdrawn(row, checkMs)) ?? { ...outcome, retryAfterMs: checkMs }
 }
 
 /** For people only: placement uses the scheduler's table. */

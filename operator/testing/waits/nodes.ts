@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
 import { saysOf, without } from '../answers.ts'
-import type { QuietCloud, Where } from '../quiet-cloud.ts'
+import { ns, type QuietCloud, type Where } from '../quiet-cloud.ts'
 import { absenceRows, type WaitRow } from './row.ts'
 
 const node: Where = ['computeNodes', { name: 'c3' }]
@@ -43,7 +43,36 @@ const resolverRow = (reason: string, ...errors: (string | undefined)[]): WaitRow
   ends: resolverSays(undefined),
 })
 
+/** CPU 1 of two is for machines of their own, or none is. */
+const twoCpus = (dedicatedCpus: number[]) => {
+  const cpus = [0, 1].map((id) => ({ id, core: id, socket: 0, siblings: [id] }))
+  return { dedicatedCpus, cpus: 2, numa: [{ id: 0, memoryMiB: 4096, cpus, hugepages: [] }] }
+}
+const overdrawn = async (c: QuietCloud): Promise<void> => {
+  c.addNode('c3', {}, twoCpus([1]))
+  c.make('flavors', 'own', { extraSpecs: { 'hw:cpu_policy': 'dedicated' } })
+  await c.operator.rest()
+  c.vm('vm', { flavorRef: { name: 'own' } })
+  await c.operator.rest()
+  c.operator.report('c3', twoCpus([]))
+}
+
 export const NODE_ROWS: WaitRow[] = [
+  {
+    ...{ reason: 'CellsOverdrawn', where: node, by: 'which it gives again' },
+    waits: overdrawn,
+    ends: (c) => c.operator.report('c3', twoCpus([1])),
+  },
+  {
+    ...{ reason: 'CellsOverdrawn', where: node, by: 'whose machine goes' },
+    waits: overdrawn,
+    // What machines claim of a node is looked at half a minute later.
+    ends: async (c) => {
+      c.operator.remove('instances', ns('vm'))
+      await c.operator.rest()
+      for (const call of c.operator.later.splice(0)) call()
+    },
+  },
   {
     reason: 'AgentUnknown',
     where: node,
