@@ -591,6 +591,23 @@ export interface InstanceStatus {
    */
   excludedNodes?: string[]
   /**
+   * What the last of excludedNodes said. Emptied with them.
+   *
+   * @maxItems 4
+   *
+   * Items: One of them.
+   */
+  refusals?: {
+    /**
+     * Name of the node.
+     */
+    node: string
+    /**
+     * Why it refused the machine.
+     */
+    message: string
+  }[]
+  /**
    * How often its node started it again, by spec.restartPolicy, after an end that nobody asked for; counted anew on another node.
    */
   restarts?: number

@@ -3,6 +3,7 @@ import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import type { RunEvent } from '../../../lib/loop/controller.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
+import { clip } from '../../scheduler/explanation.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
@@ -21,6 +22,8 @@ import { whyWithdrawn } from './withdraw.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
 const MAX_EXCLUDED = 16
+/** Bounds of the schema: explanations show one. */
+const [MAX_REFUSALS, MOST_CHARACTERS] = [4, 256]
 
 /** What a placed machine needs, resolved; or why it does not resolve. */
 export type BootParts = { admitted: Admitted; ports: readonly Port[] } | { unresolved: Outcome }
@@ -167,6 +170,8 @@ function leaveNode(instance: Instance, reason: 'Evacuated' | 'Rescheduled', why:
     const isNewSpec = status.observedGeneration !== instance.metadata.generation
     const before = isNewSpec ? [] : (status.excludedNodes ?? []).filter((n) => n !== node)
     status.excludedNodes = [...before, node].slice(-MAX_EXCLUDED)
+    const said = (isNewSpec ? [] : (status.refusals ?? [])).filter((one) => one.node !== node)
+    status.refusals = [...said, { node, message: clip(why, MOST_CHARACTERS) }].slice(-MAX_REFUSALS)
   }
   status.pendingReleases = [...(status.pendingReleases ?? []), { node, epoch, ...(evacuable ? { evacuable } : {}) }]
   status.state = 'BUILD'

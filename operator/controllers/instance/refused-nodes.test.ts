@@ -25,6 +25,16 @@ describe('nodes that refused it', () => {
     expect(i.status?.node).toBe('c2')
     expect(i.status?.scheduling?.filters).toMatchObject([{ refused: 1, example: 'c1 refused it' }])
   })
+  test('say why, where that is known', async () => {
+    const w = machineWorld()
+    const refusals = [{ node: 'c2', message: 'node c2 has no room: 9 hugepages are more' }]
+    const i = bare({}, { excludedNodes: ['c1', 'c2'], refusals })
+    const message = 'RetryFilter 2 (c1 refused it)'
+    expect(await step(w, i)).toMatchObject({ message: expect.stringContaining(message) })
+    i.status!.excludedNodes = ['c2']
+    await step(w, i)
+    expect(i.status?.scheduling?.filters).toMatchObject([{ example: `c2 refused it: ${refusals[0]!.message}` }])
+  })
   test('are asked again after half a minute, when none is left', async () => {
     const w = machineWorld()
     const outcome = await step(w, bare({}, { excludedNodes: ['c1', 'c2'] }))
@@ -121,12 +131,26 @@ describe('a machine that its node refuses for want of room', () => {
     Object.assign(i.status!, { excludedNodes, observedGeneration })
     await step(w, i)
     expect(i.status?.excludedNodes).toEqual(expected(node))
+    expect(i.status?.refusals).toEqual([{ node, message: 'no memory' }])
+  })
+
+  test('what the last four said is remembered, within bounds', async () => {
+    const w = machineWorld()
+    const i = bare()
+    await step(w, i)
+    const node = i.status!.node!
+    refusedBy(w, i, { message: 'x'.repeat(500) })
+    const refusals = [node, 'c6', 'c7', 'c8', 'c9'].map((one) => ({ node: one, message: 'full' }))
+    Object.assign(i.status!, { excludedNodes: ['c9'], refusals, observedGeneration: 1 })
+    await step(w, i)
+    expect(i.status?.refusals).toEqual([...refusals.slice(2), { node, message: `${'x'.repeat(255)}…` }])
   })
 
   test('the nodes that refused it are forgotten once it runs', async () => {
     const w = machineWorld()
-    const i = bare({}, { excludedNodes: ['c1'] })
+    const i = bare({}, { excludedNodes: ['c1'], refusals: [{ node: 'c1', message: 'full' }] })
     await active(w, i)
     expect(i.status).not.toHaveProperty('excludedNodes')
+    expect(i.status).not.toHaveProperty('refusals')
   })
 })

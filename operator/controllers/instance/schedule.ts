@@ -144,7 +144,12 @@ export function toRequest(
   ignoreExclusions: boolean,
   deps: HintDeps,
 ): PlacementRequest {
-  const excluded = ignoreExclusions ? [] : (instance.status?.excludedNodes ?? [])
+  const { excludedNodes = [], refusals = [] } = instance.status ?? {}
+  const excluded = ignoreExclusions ? [] : excludedNodes
+  const whyExcluded = (node: string) => {
+    const said = refusals.find((one) => one.node === node)?.message
+    return said === undefined ? 'refused it' : `refused it: ${said}`
+  }
   const { caches } = deps
   const { availabilityZone } = instance.spec
   const hints = hintsOf(instance, deps)
@@ -157,7 +162,7 @@ export function toRequest(
     },
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     ...(admitted.serverGroup ? { group: toGroupRequest(admitted.serverGroup) } : {}),
-    excluded: new Map(excluded.map((node) => [node, 'refused it'])),
+    excluded: new Map(excluded.map((node) => [node, whyExcluded(node)])),
     requireKvm: size.flavorRequiresKvm || requiresKvm(admitted.image),
     project: instance.metadata.namespace ?? '',
     flavor: toFlavorRequest(size),

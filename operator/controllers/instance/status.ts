@@ -78,6 +78,7 @@ export function observeInstance(instance: Instance, report: NodeReport, now: Dat
   if (observed.state === wanted && missing === undefined) {
     status.state = WORDS[observed.state] ?? 'BUILD'
     delete status.excludedNodes
+    delete status.refusals
     return (observed.state === 'running' ? report.unconnected : undefined) ?? done
   }
   if (observed.state !== wanted && WORDS[observed.state] !== undefined) status.state = WORDS[observed.state]
