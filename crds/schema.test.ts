@@ -88,11 +88,14 @@ describe.each(CRDS.map((crd) => [crd.spec.names.kind, crd] as const))('%s', (kin
     expect(open.map(nameOf)).toEqual([])
   })
 
-  test('conditions are an atomic list; status is a subresource', () => {
+  test('status is a subresource and atomic, as are its conditions', () => {
     const conditions = fields.find((f) => f.path === 'status.conditions')
     // A claim is a fact by itself: it has no status.
     const hasStatus = kind !== 'IPClaim'
     expect(conditions?.schema['x-kubernetes-list-type']).toBe(hasStatus ? 'atomic' : undefined)
+    const status = fields.find((f) => f.path === 'status')
+    // One writer replaces it as a whole: who owns which field of it is nothing that the apiserver need keep and compare.
+    expect(status?.schema['x-kubernetes-map-type']).toBe(hasStatus ? 'atomic' : undefined)
     expect(version.subresources).toEqual(hasStatus ? { status: {} } : undefined)
     expect(rootSchema(crd).required).toEqual(['spec'])
   })

@@ -29,6 +29,7 @@ export interface Schema {
   default?: unknown
   'x-kubernetes-validations'?: Rule[]
   'x-kubernetes-list-type'?: string
+  'x-kubernetes-map-type'?: string
 }
 
 export interface Crd {
